@@ -1,0 +1,181 @@
+"""The codec interface, and the front end that all codecs share.
+
+A codec turns a block of pixels into a payload and back. What every codec does alike is done here once: lossless
+masks, smooth filling, the adaptive spectral transform, rounding and clipping. A codec itself sees only
+decorrelated float32 components, which need no better than the same step for all.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from comeo.codecs import payload as pl
+from comeo.codecs.fill import fill_invalid
+from comeo.codecs.payload import Buffer, Header, Parsed
+from comeo.codecs.spectral import SpectralTransform, fit
+from comeo.errors import CodecError
+
+Block = NDArray[Any]
+Components = NDArray[np.float32]
+
+MAX_REDUCE = 3
+
+
+class Codec(ABC):
+    """Base of all codecs: subclasses code components, this class codes blocks.
+
+    Attributes:
+        name: What `--codec` and the archive call it.
+        number: What a payload's header calls it.
+    """
+
+    name: ClassVar[str]
+    number: ClassVar[int]
+
+    def encode(self, block: Block, *, step: float, mask: NDArray[np.bool_] | None = None) -> bytes:
+        """Code one block.
+
+        Args:
+            block: (bands, y, x), uint16 or float32.
+            step: Quantisation step in the block's own numbers.
+            mask: True where pixels are valid, (y, x) or (bands, y, x). With a mask, decoding gives 0 (NaN for
+                floats) exactly where it is False. None: every pixel is valid, zeros included.
+
+        Returns:
+            The payload.
+
+        Raises:
+            CodecError: If the block's type, shape or step is out of bounds.
+        """
+        block, valid, flags = _check(block, mask)
+        pl.check_step(step)
+        saturated = block == pl.SATURATED if block.dtype == np.uint16 else None
+        if saturated is not None and saturated.any():
+            flags |= pl.HAS_SATURATED
+            usable = ~saturated if valid is None else valid & ~saturated
+        else:
+            saturated, usable = None, valid
+        header = Header(self.number, flags, *block.shape, float(np.float32(step)))
+        body = b""
+        if usable is None or usable.any():
+            values = block.astype(np.float32)
+            if usable is not None:
+                values = fill_invalid(values, np.broadcast_to(usable, values.shape))
+            transform = fit(values, usable)
+            body = transform.to_bytes() + self._encode_components(transform.forward(values), header.step)
+        return pl.pack(header, valid if flags & pl.HAS_INVALID else None, saturated, body)
+
+    def decode(self, payload: Buffer, *, reduce: int = 0) -> Block:
+        """Decode one payload: see `decode_many`."""
+        return self.decode_many([payload], reduce=reduce)[0]
+
+    def decode_many(self, payloads: Sequence[Buffer], *, reduce: int = 0) -> list[Block]:
+        """Decode a batch.
+
+        Args:
+            payloads: What `encode` returned, of any shapes.
+            reduce: Decode at 1/2^reduce of the size, each pixel standing for the mean of the 2^reduce × 2^reduce
+                pixels that it covers. 0 to 3.
+
+        Returns:
+            One block a payload: (bands, ⌈y/2^reduce⌉, ⌈x/2^reduce⌉), of the type that was encoded.
+
+        Raises:
+            CodecError: If a payload is damaged.
+        """
+        if not 0 <= reduce <= MAX_REDUCE:
+            raise CodecError(f"blocks decode at reductions 0 to {MAX_REDUCE}, not {reduce}")
+        parsed = [pl.parse(payload, self.number) for payload in payloads]
+        coded = [item for item in parsed if len(item.body)]
+        split = [SpectralTransform.from_bytes(item.body, item.header.bands) for item in coded]
+        components = iter(
+            self._decode_components([rest for _, rest in split], [item.header for item in coded], reduce)
+        )
+        transforms = iter(transform for transform, _ in split)
+        return [
+            _finish(item, next(transforms).inverse(next(components)) if len(item.body) else None, reduce)
+            for item in parsed
+        ]
+
+    @abstractmethod
+    def _encode_components(self, components: Components, step: float) -> bytes:
+        """Code components (components, y, x) that have a mean of about zero."""
+
+    @abstractmethod
+    def _decode_components(
+        self, bodies: Sequence[memoryview], headers: Sequence[Header], reduce: int
+    ) -> list[Components]:
+        """Decode a batch of what `_encode_components` returned, at 1/2^reduce of the size.
+
+        Raises:
+            CodecError: If a body is damaged.
+        """
+
+
+def _check(
+    block: Block, mask: NDArray[np.bool_] | None
+) -> tuple[Block, NDArray[np.bool_] | None, int]:
+    """Return the block, its valid pixels as (1 or bands, y, x), and the header flags they ask for."""
+    if block.ndim != 3:
+        raise CodecError(f"a block is (bands, y, x), not of shape {block.shape}")
+    pl.check_block_shape(*block.shape)
+    if block.dtype not in (np.uint16, np.float32):
+        raise CodecError(f"a block is uint16 or float32, not {block.dtype}")
+    flags = pl.FLOAT32 if block.dtype == np.float32 else 0
+    valid = None
+    if mask is not None:
+        if mask.dtype != np.bool_ or mask.shape not in (block.shape, block.shape[1:]):
+            raise CodecError(f"the mask is bool {block.shape} or {block.shape[1:]}, not {mask.dtype} {mask.shape}")
+        valid = mask.reshape(-1, *block.shape[1:])
+        if (valid == valid[:1]).all():
+            valid = valid[:1]
+        flags |= pl.NODATA_DOMAIN
+        flags |= pl.HAS_INVALID if not valid.all() else 0
+        flags |= pl.PER_BAND_MASK if len(valid) > 1 else 0
+    if block.dtype == np.float32:
+        finite = np.isfinite(block) if valid is None else np.isfinite(block) | ~valid
+        if not finite.all():
+            raise CodecError("the block has valid pixels that are not finite; mark them in the mask")
+    return block, valid, flags
+
+
+def _finish(parsed: Parsed, values: Components | None, reduce: int) -> Block:
+    """Bring decoded values to the block's type and put the lossless masks back."""
+    header = parsed.header
+    if values is None:
+        size = (-(-header.height >> reduce), -(-header.width >> reduce))
+        values = np.zeros((header.bands, *size), np.float32)
+    if header.dtype == np.uint16:
+        lowest = 1 if header.flags & pl.NODATA_DOMAIN else 0
+        block: Block = np.clip(np.rint(values), lowest, pl.SATURATED - 1).astype(np.uint16)
+        if parsed.saturated is not None:
+            block[reduce_mask(parsed.saturated, reduce)] = pl.SATURATED
+    else:
+        block = values
+    if parsed.valid is not None:
+        valid = np.broadcast_to(reduce_mask(parsed.valid, reduce), block.shape)
+        block[~valid] = np.nan if header.flags & pl.FLOAT32 else 0
+    return block
+
+
+def reduce_mask(mask: NDArray[np.bool_], reduce: int) -> NDArray[np.bool_]:
+    """Shrink a mask (…, y, x) by 2^reduce: true where at least half of the covered pixels are."""
+    if reduce == 0:
+        return mask
+    return reduce_mean(mask.astype(np.float32), reduce) >= 0.5
+
+
+def reduce_mean(values: NDArray[np.float32], reduce: int) -> NDArray[np.float32]:
+    """Shrink (…, y, x) by 2^reduce: the mean of the covered pixels, fewer at the far edges."""
+    factor = 1 << reduce
+    for axis in (-2, -1):
+        starts = np.arange(0, values.shape[axis], factor)
+        counts = np.diff(np.append(starts, values.shape[axis])).astype(np.float32)
+        sums = np.add.reduceat(values, starts, axis=axis)
+        values = sums / (counts[:, None] if axis == -2 else counts)
+    return values

@@ -1,0 +1,132 @@
+"""A scene as acquired: groups of bands at native resolution, read in windows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+
+METRES_PER_DEGREE = 111_320.0
+
+
+class Window(NamedTuple):
+    """A rectangle of a grid, in pixels: top-left corner and size."""
+
+    row: int
+    col: int
+    height: int
+    width: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Row and column slices into an array of the whole grid."""
+        return slice(self.row, self.row + self.height), slice(self.col, self.col + self.width)
+
+
+class Pixels(NamedTuple):
+    """The pixels of a window: values (bands, y, x) and where they are valid (same shape, bool)."""
+
+    values: NDArray[Any]
+    valid: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """One spectral band or polarisation.
+
+    Attributes:
+        name: The sensor's own name: `B04`, `B8A`, `VV`.
+        scale: Physical value = stored number × scale + offset.
+        offset: See `scale`. From Sentinel-2 baseline 04.00 on it is −0.1.
+        unit: What the physical value is: `reflectance`, `dB`, or empty when unknown.
+        common_name: STAC `eo:common_name`, or empty.
+        center_wavelength: In micrometres, or None.
+    """
+
+    name: str
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str = ""
+    common_name: str = ""
+    center_wavelength: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BandGroup:
+    """The bands of a scene that share one native grid.
+
+    Attributes:
+        name: `r` + pixel size in metres + `m`, as `r10m`.
+        bands: In the order of the first axis of what `read` returns.
+        height: Rows of the grid.
+        width: Columns of the grid.
+        dtype: `uint16` or `float32`.
+        crs: Coordinate reference system of the grid.
+        transform: Pixel corner (column, row) to CRS coordinates.
+        has_nodata: Whether pixels can be invalid. Then 0 (integers) or NaN (floats) marks them once
+            archived, and no valid pixel is ever stored as that value.
+        read: Gives the pixels of a window that lies inside the grid.
+    """
+
+    name: str
+    bands: tuple[Band, ...]
+    height: int
+    width: int
+    dtype: np.dtype[Any]
+    crs: CRS
+    transform: Affine
+    has_nodata: bool
+    read: Callable[[Window], Pixels]
+
+    @property
+    def raw_bytes(self) -> int:
+        """Size of the bands as 16-bit integers at native resolution: the ratio's numerator."""
+        return len(self.bands) * self.height * self.width * 2
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One product as acquired, whatever form it came in.
+
+    Attributes:
+        id: STAC Item id, also the archive's file name.
+        collection: STAC Collection id.
+        datetime: Acquisition, with a time zone.
+        groups: Finest resolution first.
+        properties: Further STAC Item properties: platform, cloud cover, processing baseline.
+        source_name: File or folder name of the source, without its path.
+        source_checksum: SHA-256 (hex) over the source's band files, or empty where it can't be had.
+        close: Frees what the source holds open.
+    """
+
+    id: str
+    collection: str
+    datetime: datetime
+    groups: tuple[BandGroup, ...]
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    source_name: str = ""
+    source_checksum: str = ""
+    close: Callable[[], None] = lambda: None
+
+    @property
+    def raw_bytes(self) -> int:
+        """Size of all bands as 16-bit integers at their native resolution."""
+        return sum(group.raw_bytes for group in self.groups)
+
+
+def group_name(transform: Affine, crs: CRS) -> str:
+    """Name a grid by its pixel size: `r10m`.
+
+    Geographic grids are named by the length of a degree of latitude.
+    """
+    size = math.hypot(transform.a, transform.d)
+    if crs.is_geographic:
+        size *= METRES_PER_DEGREE
+    return f"r{max(1, round(size))}m"

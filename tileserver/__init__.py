@@ -1,0 +1,1 @@
+"""The tile server: archives in, maps out."""
