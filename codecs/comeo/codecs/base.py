@@ -117,9 +117,7 @@ class Codec(ABC):
         """
 
 
-def _check(
-    block: Block, mask: NDArray[np.bool_] | None
-) -> tuple[Block, NDArray[np.bool_] | None, int]:
+def _check(block: Block, mask: NDArray[np.bool_] | None) -> tuple[Block, NDArray[np.bool_] | None, int]:
     """Return the block, its valid pixels as (1 or bands, y, x), and the header flags they ask for."""
     if block.ndim != 3:
         raise CodecError(f"a block is (bands, y, x), not of shape {block.shape}")
@@ -130,7 +128,9 @@ def _check(
     valid = None
     if mask is not None:
         if mask.dtype != np.bool_ or mask.shape not in (block.shape, block.shape[1:]):
-            raise CodecError(f"the mask is bool {block.shape} or {block.shape[1:]}, not {mask.dtype} {mask.shape}")
+            raise CodecError(
+                f"the mask is bool {block.shape} or {block.shape[1:]}, not {mask.dtype} {mask.shape}"
+            )
         valid = mask.reshape(-1, *block.shape[1:])
         if (valid == valid[:1]).all():
             valid = valid[:1]

@@ -47,8 +47,12 @@ def _sum_2x2(values: NDArray[np.float32]) -> NDArray[np.float32]:
 def _double(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Bilinear doubling with pixel centres where an average of 2×2 has them."""
     for axis in (1, 2):
-        before = np.concatenate([values.take([0], axis), values.take(range(values.shape[axis] - 1), axis)], axis)
-        after = np.concatenate([values.take(range(1, values.shape[axis]), axis), values.take([-1], axis)], axis)
+        before = np.concatenate(
+            [values.take([0], axis), values.take(range(values.shape[axis] - 1), axis)], axis
+        )
+        after = np.concatenate(
+            [values.take(range(1, values.shape[axis]), axis), values.take([-1], axis)], axis
+        )
         pair = np.stack([0.75 * values + 0.25 * before, 0.75 * values + 0.25 * after], axis + 1)
         shape = list(values.shape)
         shape[axis] *= 2
