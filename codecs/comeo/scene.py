@@ -121,12 +121,12 @@ class Scene:
         return sum(group.raw_bytes for group in self.groups)
 
 
-def group_name(transform: Affine, crs: CRS) -> str:
-    """Name a grid by its pixel size: `r10m`.
-
-    Geographic grids are named by the length of a degree of latitude.
-    """
+def pixel_size(transform: Affine, crs: CRS) -> float:
+    """Size of a pixel in metres; geographic grids are measured by the length of a degree of latitude."""
     size = math.hypot(transform.a, transform.d)
-    if crs.is_geographic:
-        size *= METRES_PER_DEGREE
-    return f"r{max(1, round(size))}m"
+    return size * METRES_PER_DEGREE if crs.is_geographic else size
+
+
+def group_name(transform: Affine, crs: CRS) -> str:
+    """Name a grid by its pixel size: `r10m`."""
+    return f"r{max(1, round(pixel_size(transform, crs)))}m"

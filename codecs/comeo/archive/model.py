@@ -1,0 +1,231 @@
+"""What an archive says of itself, checked: groups and levels, and the Zarr metadata that they stand for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from affine import Affine
+from pydantic import BaseModel, ConfigDict, Field
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+
+from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE
+from comeo.scene import Band
+
+FORMAT_VERSION = 1
+BLOCK = 256
+MAX_LEVEL_SIDE = 1 << 20
+MAX_LEVEL_BLOCKS = 1 << 20
+DATA = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One stored overview of a group; number 0 is native resolution.
+
+    Attributes:
+        group: Name of the group.
+        number: A pixel covers 2^number × 2^number native pixels.
+        height: Rows.
+        width: Columns.
+        transform: Pixel corner (column, row) to CRS coordinates.
+        block: Side of a block.
+        shard: (rows, cols) of blocks in a shard.
+        bands: How many.
+        dtype: uint16 or float32.
+        step: Quantisation step.
+    """
+
+    group: str
+    number: int
+    height: int
+    width: int
+    transform: Affine
+    block: int
+    shard: tuple[int, int]
+    bands: int
+    dtype: np.dtype[Any]
+    step: float
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of blocks."""
+        return -(-self.height // self.block), -(-self.width // self.block)
+
+    @property
+    def key(self) -> str:
+        """Key of the level's array."""
+        return f"{self.group}/{self.number}/{DATA}"
+
+    def block_shape(self, row: int, col: int) -> tuple[int, int, int]:
+        """Shape of a block: smaller than the others at the far edges."""
+        return (
+            self.bands,
+            min(self.block, self.height - row * self.block),
+            min(self.block, self.width - col * self.block),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveGroup:
+    """The bands of one native resolution, as archived."""
+
+    name: str
+    bands: tuple[Band, ...]
+    crs: CRS
+    dtype: np.dtype[Any]
+    has_nodata: bool
+    levels: tuple[Level, ...]
+
+    @property
+    def nodata(self) -> float | None:
+        """The value of invalid pixels, or None when there can be none."""
+        if not self.has_nodata:
+            return None
+        return math.nan if self.dtype.kind == "f" else 0
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+_Side = Annotated[int, Field(ge=1, le=MAX_LEVEL_SIDE)]
+_Bands = Annotated[int, Field(ge=1, le=MAX_BANDS)]
+
+
+class BandModel(_Strict):
+    """A band in STAC 1.1's words."""
+
+    name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+$")
+    scale: float = Field(1.0, alias="raster:scale", allow_inf_nan=False)
+    offset: float = Field(0.0, alias="raster:offset", allow_inf_nan=False)
+    unit: str = Field("", max_length=32)
+    common_name: str = Field("", alias="eo:common_name", max_length=64)
+    center_wavelength: float | None = Field(None, alias="eo:center_wavelength", allow_inf_nan=False)
+
+    def band(self) -> Band:
+        """As the rest of the package knows it."""
+        return Band(
+            self.name, self.scale, self.offset, self.unit, self.common_name, self.center_wavelength
+        )
+
+
+class GroupAttributes(_Strict):
+    """Attributes of a group that are read back."""
+
+    bands: list[BandModel] = Field(min_length=1, max_length=MAX_BANDS)
+    levels: list[Annotated[int, Field(ge=0, le=16)]] = Field(min_length=1, max_length=16)
+    nodata: bool
+    crs_code: str | None = Field(None, alias="proj:code", max_length=64)
+    crs_wkt2: str | None = Field(None, alias="proj:wkt2", max_length=16_384)
+    transform: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(
+        alias="spatial:transform", min_length=6, max_length=6
+    )
+
+
+    def crs(self) -> CRS:
+        """The coordinate reference system.
+
+        Raises:
+            ValueError: If there is none, or PROJ does not know it.
+        """
+        try:
+            return CRS.from_user_input(self.crs_code or self.crs_wkt2)
+        except CRSError as error:
+            raise ValueError(f"its coordinate reference system is not known: {error}") from error
+
+
+class SourceModel(_Strict):
+    """Where the pixels came from."""
+
+    name: str = ""
+    sha256: str = ""
+
+
+class ComeoAttributes(_Strict):
+    """The root attribute `comeo`."""
+
+    format_version: Literal[1]
+    codec: str = Field(max_length=64)
+    model: str | None = Field(None, max_length=64)
+    ratio: float = Field(gt=0, allow_inf_nan=False)
+    step: float = Field(gt=0, allow_inf_nan=False)
+    raw_bytes: int = Field(gt=0)
+    groups: list[Annotated[str, Field(pattern=r"^r[0-9]{1,7}m$")]] = Field(min_length=1, max_length=16)
+    source: SourceModel = SourceModel()
+
+
+class RootAttributes(_Strict):
+    """Attributes of the root group that are read back."""
+
+    stac_discovery: dict[str, Any]
+    comeo: ComeoAttributes
+
+
+class _ChunkShape(_Strict):
+    chunk_shape: tuple[_Bands, _Side, _Side]
+
+
+class _ChunkGrid(_Strict):
+    name: Literal["regular"]
+    configuration: _ChunkShape
+
+
+class _NamedCodec(_Strict):
+    name: str = Field(max_length=64)
+    configuration: dict[str, Any] = {}
+
+
+class _Sharding(_ChunkShape):
+    codecs: tuple[_NamedCodec, _NamedCodec]
+    index_location: Literal["end"] = "end"
+
+
+class _ShardingCodec(_Strict):
+    name: Literal["sharding_indexed"]
+    configuration: _Sharding
+
+
+class ArrayMetadata(_Strict):
+    """The zarr.json of a level's array."""
+
+    zarr_format: Literal[3]
+    node_type: Literal["array"]
+    shape: tuple[_Bands, _Side, _Side]
+    data_type: Literal["uint16", "float32"]
+    chunk_grid: _ChunkGrid
+    codecs: tuple[_ShardingCodec]
+
+    def level(self, group: str, number: int, transform: Affine, codec: str) -> Level:
+        """Check what the metadata claims and turn it into a `Level`.
+
+        Raises:
+            ValueError: Saying what does not fit.
+        """
+        bands, height, width = self.shape
+        sharding = self.codecs[0].configuration
+        chunk_bands, block, block_width = sharding.chunk_shape
+        shard_bands, shard_height, shard_width = self.chunk_grid.configuration.chunk_shape
+        inner, checksum = sharding.codecs
+        if (inner.name, checksum.name) != (f"comeo.{codec}", "crc32c"):
+            raise ValueError(f"its blocks are coded with {inner.name} and {checksum.name}, not comeo.{codec}")
+        if chunk_bands != bands or shard_bands != bands or block != block_width or block > MAX_SIDE:
+            raise ValueError(f"its blocks have the shape {sharding.chunk_shape}")
+        if block & (block - 1) or block < 16 or bands * block * block > MAX_SAMPLES:
+            raise ValueError(f"its blocks have the shape {sharding.chunk_shape}")
+        if shard_height % block or shard_width % block:
+            raise ValueError("its shards are no multiple of its blocks")
+        shard = (shard_height // block, shard_width // block)
+        rows, cols = -(-height // block), -(-width // block)
+        if rows * cols > MAX_LEVEL_BLOCKS or shard[0] * shard[1] > MAX_LEVEL_BLOCKS:
+            raise ValueError(f"it claims {rows}×{cols} blocks, more than {MAX_LEVEL_BLOCKS}")
+        step = inner.configuration.get("step")
+        if not isinstance(step, (int, float)) or not 0 < step < 1e6:
+            raise ValueError("its step is missing")
+        return Level(
+            group=group, number=number, height=height, width=width, transform=transform, block=block,
+            shard=shard, bands=bands, dtype=np.dtype(self.data_type), step=float(step),
+        )  # fmt: skip

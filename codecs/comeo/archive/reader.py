@@ -1,0 +1,335 @@
+"""Archives read block by block, straight from the mapped file.
+
+zarr-python reads the same pixels (tests hold the two equal); this path reads the ZIP directory and each shard's
+index once, and then goes to a payload without a copy.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
+
+from comeo.archive import shard as sharding
+from comeo.archive.blocks import assemble, blocks_of
+from comeo.archive.model import (
+    ArchiveGroup,
+    ArrayMetadata,
+    ComeoAttributes,
+    GroupAttributes,
+    Level,
+    RootAttributes,
+)
+from comeo.archive.store import Store, open_store
+from comeo.codecs import Codec, get_codec
+from comeo.errors import ArchiveError, CodecError
+from comeo.scene import Window
+
+METADATA_KEY = "zarr.json"
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Archive:
+    """One compressed scene. Safe to share between threads and across forks.
+
+    Attributes:
+        path: Its file or folder.
+        item: The STAC Item that it carries.
+        groups: By name, finest resolution first.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._indexes: dict[tuple[str, int, int], tuple[memoryview, NDArray[np.uint64]] | None] = {}
+        self._lock = threading.Lock()
+        self.path = store.path
+        root = self._attributes(METADATA_KEY, RootAttributes)
+        self._comeo: ComeoAttributes = root.comeo
+        self.item = _checked_item(root.stac_discovery, self.path.name)
+        self.groups = {name: self._read_group(name) for name in root.comeo.groups}
+
+    @property
+    def id(self) -> str:
+        """STAC Item id."""
+        return str(self.item["id"])
+
+    @property
+    def collection(self) -> str:
+        """STAC Collection id."""
+        return str(self.item["collection"])
+
+    @property
+    def datetime(self) -> datetime:
+        """Acquisition time, with a time zone."""
+        return datetime.fromisoformat(self.item["properties"]["datetime"])
+
+    @property
+    def codec(self) -> str:
+        """Name of the codec of all blocks."""
+        return self._comeo.codec
+
+    @property
+    def model(self) -> str | None:
+        """SHA-256 of the learned model, if the codec has one."""
+        return self._comeo.model
+
+    @property
+    def step(self) -> float:
+        """Quantisation step of the native level."""
+        return self._comeo.step
+
+    @property
+    def raw_bytes(self) -> int:
+        """Bytes of the scene's bands as 16-bit integers at native resolution."""
+        return sum(
+            2 * group.levels[0].bands * group.levels[0].height * group.levels[0].width
+            for group in self.groups.values()
+        )
+
+    @property
+    def archive_bytes(self) -> int:
+        """Bytes of the whole archive."""
+        return self._store.size
+
+    @property
+    def ratio(self) -> float:
+        """How many times smaller than the raw bands the archive is."""
+        return self.raw_bytes / self.archive_bytes
+
+    @property
+    def etag(self) -> str:
+        """Hex digest that changes whenever the archive's bytes do."""
+        return self._store.fingerprint
+
+    @property
+    def source(self) -> dict[str, str]:
+        """Name and SHA-256 of the product that the archive was made from."""
+        return self._comeo.source.model_dump()
+
+    def payload(self, level: Level, row: int, col: int) -> memoryview | None:
+        """Return the payload of a block, its checksum verified, or None for a block without a valid pixel.
+
+        Raises:
+            ArchiveError: If it is damaged, naming the file and the block.
+        """
+        shard_rows, shard_cols = level.shard
+        entry = self._shard(level, row // shard_rows, col // shard_cols)
+        if entry is None:
+            return None
+        data, index = entry
+        offset, length = index[(row % shard_rows) * shard_cols + col % shard_cols]
+        if length == 0:
+            return None
+        return sharding.checked_payload(
+            data[int(offset) : int(offset) + int(length)], self._block_name(level, row, col)
+        )
+
+    def decode_blocks(
+        self, level: Level, blocks: Sequence[tuple[int, int]], reduce: int = 0
+    ) -> list[NDArray[Any]]:
+        """Decode blocks in one batch.
+
+        Args:
+            level: Of this archive.
+            blocks: (row, col) of each.
+            reduce: Decode at 1/2^reduce of the size.
+
+        Returns:
+            One (bands, y, x) array a block, cropped to the level's size.
+
+        Raises:
+            ArchiveError: If one is damaged, naming the file and the block.
+        """
+        payloads = [self.payload(level, row, col) for row, col in blocks]
+        present = [payload for payload in payloads if payload is not None]
+        codec = get_codec(self.codec)
+        try:
+            decoded = iter(codec.decode_many(present, reduce=reduce))
+        except CodecError:
+            decoded = iter(self._decode_singly(codec, level, blocks, payloads, reduce))
+        out = []
+        for (row, col), payload in zip(blocks, payloads, strict=True):
+            bands, height, width = level.block_shape(row, col)
+            expected = (bands, -(-height >> reduce), -(-width >> reduce))
+            if payload is None:
+                fill = np.nan if level.dtype.kind == "f" else 0
+                out.append(np.full(expected, fill, level.dtype))
+                continue
+            block = next(decoded)
+            if block.shape != expected or block.dtype != level.dtype:
+                raise ArchiveError(
+                    f"{self._block_name(level, row, col)} holds {block.shape} {block.dtype}, not {expected}"
+                )
+            out.append(block)
+        return out
+
+    def read(self, level: Level, window: Window, reduce: int = 0) -> NDArray[Any]:
+        """Decode a window of a level, in pixels of the level at that reduction: (bands, height, width)."""
+        blocks = blocks_of(level, window, reduce)
+        decoded = self.decode_blocks(level, blocks, reduce)
+        return assemble(dict(zip(blocks, decoded, strict=True)), level, window, reduce)
+
+    def info(self) -> dict[str, Any]:
+        """What `comeo info --json` prints."""
+        return {
+            "id": self.id,
+            "collection": self.collection,
+            "datetime": self.item["properties"]["datetime"],
+            "codec": self.codec,
+            "model": self.model,
+            "ratio": round(self.ratio, 2),
+            "step": self.step,
+            "raw_bytes": self.raw_bytes,
+            "archive_bytes": self.archive_bytes,
+            "source": self.source,
+            "groups": {name: _group_info(group) for name, group in self.groups.items()},
+        }
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._indexes.clear()
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _attributes(self, key: str, model: type[Model]) -> Model:
+        return self._validated(key, model, self._node(key).get("attributes"))
+
+    def _node(self, key: str) -> dict[str, Any]:
+        try:
+            node = json.loads(self._store.metadata(key))
+        except (ValueError, RecursionError) as error:
+            raise ArchiveError(f"{self.path.name}: {key} is not JSON: {error}") from error
+        if not isinstance(node, dict):
+            raise ArchiveError(f"{self.path.name}: {key} is no JSON object")
+        return node
+
+    def _validated(self, key: str, model: type[Model], value: Any) -> Model:
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "its content"
+            raise ArchiveError(f"{self.path.name}: {key}: {where}: {first['msg']}") from error
+
+    def _read_group(self, name: str) -> ArchiveGroup:
+        key = f"{name}/{METADATA_KEY}"
+        attributes = self._attributes(key, GroupAttributes)
+        try:
+            crs = attributes.crs()
+        except ValueError as error:
+            raise ArchiveError(f"{self.path.name}: {key}: {error}") from error
+        transform = Affine(*attributes.transform)
+        levels = tuple(self._read_level(name, number, transform) for number in attributes.levels)
+        native = levels[0]
+        if native.number != 0:
+            raise ArchiveError(f"{self.path.name}: {key}: the first level is not the native one")
+        for level in levels:
+            size = (-(-native.height >> level.number), -(-native.width >> level.number))
+            facts = (level.bands, level.height, level.width, level.dtype)
+            if facts != (len(attributes.bands), *size, native.dtype):
+                raise ArchiveError(f"{self.path.name}: {level.key} does not fit {native.key}")
+        bands = tuple(band.band() for band in attributes.bands)
+        return ArchiveGroup(name, bands, crs, native.dtype, attributes.nodata, levels)
+
+    def _read_level(self, group: str, number: int, transform: Affine) -> Level:
+        key = f"{group}/{number}/data/{METADATA_KEY}"
+        array = self._validated(key, ArrayMetadata, self._node(key))
+        try:
+            return array.level(group, number, transform * Affine.scale(2**number), self.codec)
+        except ValueError as error:
+            raise ArchiveError(f"{self.path.name}: {key}: {error}") from error
+
+    def _shard(self, level: Level, row: int, col: int) -> tuple[memoryview, NDArray[np.uint64]] | None:
+        key = (level.key, row, col)
+        with self._lock:
+            if key not in self._indexes:
+                data = self._store.get(f"{level.key}/c/0/{row}/{col}")
+                name = f"{self.path.name}: shard {level.key}/c/0/{row}/{col}"
+                slots = level.shard[0] * level.shard[1]
+                self._indexes[key] = data and (data, sharding.read_index(data, slots, name))
+            return self._indexes[key]
+
+    def _decode_singly(
+        self,
+        codec: Codec,
+        level: Level,
+        blocks: Sequence[tuple[int, int]],
+        payloads: Sequence[memoryview | None],
+        reduce: int,
+    ) -> list[NDArray[Any]]:
+        """Decode one by one after a batch has failed, to name the block that did it."""
+        out = []
+        for (row, col), payload in zip(blocks, payloads, strict=True):
+            if payload is not None:
+                try:
+                    out.append(codec.decode(payload, reduce=reduce))
+                except CodecError as error:
+                    raise ArchiveError(f"{self._block_name(level, row, col)}: {error}") from error
+        return out
+
+    def _block_name(self, level: Level, row: int, col: int) -> str:
+        return f"{self.path.name}: block ({row}, {col}) of {level.group}/{level.number}"
+
+
+def open_archive(path: str | Path) -> Archive:
+    """Open an archive: a `.zarr.zip` file or a `.zarr` folder.
+
+    Raises:
+        ArchiveError: If it is missing, damaged, or of a version that this program does not read.
+    """
+    store = open_store(Path(path))
+    try:
+        return Archive(store)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _checked_item(item: dict[str, Any], name: str) -> dict[str, Any]:
+    properties = item.get("properties")
+    for field in ("id", "collection"):
+        if not isinstance(item.get(field), str) or not item[field]:
+            raise ArchiveError(f"{name}: its STAC Item has no {field}")
+    try:
+        moment = datetime.fromisoformat(properties["datetime"])  # type: ignore[index]
+        if moment.tzinfo is None:
+            raise ValueError("no time zone")
+    except (TypeError, KeyError, ValueError) as error:
+        raise ArchiveError(f"{name}: its STAC Item has no usable datetime: {error}") from error
+    bbox = item.get("bbox")
+    if not (isinstance(bbox, list) and len(bbox) == 4 and all(isinstance(x, (int, float)) for x in bbox)):
+        raise ArchiveError(f"{name}: its STAC Item has no bounding box")
+    if not isinstance(item.get("geometry"), dict):
+        raise ArchiveError(f"{name}: its STAC Item has no geometry")
+    return item
+
+
+def _group_info(group: ArchiveGroup) -> dict[str, Any]:
+    native = group.levels[0]
+    return {
+        "bands": [band.name for band in group.bands],
+        "shape": [native.bands, native.height, native.width],
+        "dtype": str(group.dtype),
+        "nodata": "nan" if group.has_nodata and group.dtype.kind == "f" else group.nodata,
+        "crs": group.crs.to_string(),
+        "transform": list(native.transform)[:6],
+        "levels": [level.number for level in group.levels],
+        "block": native.block,
+    }

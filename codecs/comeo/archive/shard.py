@@ -1,0 +1,91 @@
+"""Shards: many payloads in one object with an index at its end (Zarr v3 `sharding_indexed`, ZEP 2)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+
+import google_crc32c
+import numpy as np
+from numpy.typing import NDArray
+
+from comeo.errors import ArchiveError
+
+_ABSENT = 0xFFFFFFFFFFFFFFFF
+CRC_BYTES = 4
+SLOT_BYTES = 16
+MAX_BLOCKS_PER_SIDE = 16
+
+
+def shard_sides(rows: int, cols: int) -> tuple[int, int]:
+    """Size of a level's shards in blocks: as few shards of at most 16×16 as the grid allows, evenly filled.
+
+    A shard's index has a slot for every block, so a shard larger than the level would waste bytes.
+    """
+
+    def side(blocks: int) -> int:
+        shards = -(-blocks // MAX_BLOCKS_PER_SIDE)
+        return -(-blocks // shards)
+
+    return side(rows), side(cols)
+
+
+def with_checksum(data: bytes) -> bytes:
+    """Append a CRC32C, as Zarr's `crc32c` codec does."""
+    return data + struct.pack("<I", google_crc32c.value(data))
+
+
+def build_shard(payloads: Mapping[int, bytes], slots: int) -> bytes:
+    """Join payloads and their index.
+
+    Args:
+        payloads: By slot number; a missing slot is a block without a valid pixel.
+        slots: How many there are.
+    """
+    index = np.full((slots, 2), _ABSENT, "<u8")
+    parts = []
+    position = 0
+    for slot, payload in sorted(payloads.items()):
+        part = with_checksum(payload)
+        index[slot] = position, len(part)
+        position += len(part)
+        parts.append(part)
+    return b"".join([*parts, with_checksum(index.tobytes())])
+
+
+def read_index(shard: memoryview, slots: int, name: str) -> NDArray[np.uint64]:
+    """Read and check a shard's index.
+
+    Returns:
+        (slots, 2): offset and length of each payload with its checksum; length 0 where there is none.
+
+    Raises:
+        ArchiveError: If the index is damaged or points outside the shard.
+    """
+    index_bytes = slots * SLOT_BYTES
+    start = len(shard) - index_bytes - CRC_BYTES
+    if start < 0:
+        raise ArchiveError(f"{name} is too short for its index")
+    data = bytes(shard[start : start + index_bytes])
+    if with_checksum(data)[-CRC_BYTES:] != bytes(shard[-CRC_BYTES:]):
+        raise ArchiveError(f"{name} has a damaged index, its checksum does not match")
+    index = np.frombuffer(data, "<u8").reshape(slots, 2).astype(np.uint64)
+    absent = (index == _ABSENT).all(axis=1)
+    index[absent] = 0
+    offset, length = index[:, 0], index[:, 1]
+    sound = (offset <= start) & (length <= start) & (offset + length <= start)
+    if not (sound & (absent | (length > CRC_BYTES))).all():
+        raise ArchiveError(f"{name} has an index that points outside it")
+    return index
+
+
+def checked_payload(data: memoryview, name: str) -> memoryview:
+    """Return a payload without its checksum.
+
+    Raises:
+        ArchiveError: If the checksum does not match.
+    """
+    payload = data[:-CRC_BYTES]
+    if google_crc32c.value(bytes(payload)) != int.from_bytes(data[-CRC_BYTES:], "little"):
+        raise ArchiveError(f"{name} is damaged, its checksum does not match")
+    return payload

@@ -1,0 +1,142 @@
+"""Writing an archive: blocks in any order, then the metadata, then verification, then the final name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from comeo.archive import documents
+from comeo.archive.model import FORMAT_VERSION, ArchiveGroup, Level
+from comeo.archive.reader import METADATA_KEY, Archive, open_archive
+from comeo.archive.shard import CRC_BYTES, build_shard
+from comeo.archive.sink import FOLDER_SUFFIX, ZIP_SUFFIX, open_sink
+from comeo.errors import ArchiveError
+
+
+def archive_suffix(path: Path) -> str | None:
+    """The suffix that makes a name an archive's, or None."""
+    return next((suffix for suffix in (ZIP_SUFFIX, FOLDER_SUFFIX) if path.name.endswith(suffix)), None)
+
+
+@dataclass(slots=True)
+class _Shard:
+    """A shard being filled: `expected` blocks lie inside the level."""
+
+    expected: int
+    seen: int = 0
+    payloads: dict[int, bytes] = field(default_factory=dict)
+
+
+class ArchiveWriter:
+    """Writes one archive beside its final name; nothing appears there before `commit`.
+
+    Args:
+        path: Final name, ending in `.zarr.zip` or `.zarr`.
+        groups: What will be written, finest resolution first.
+        codec: Name of the codec of all blocks.
+        configuration: The codec's own parameters, as its Zarr metadata carries them beside the step.
+
+    Attributes:
+        payload_bytes: Of the payloads added so far, with their checksums.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        groups: Sequence[ArchiveGroup],
+        *,
+        codec: str,
+        configuration: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._final = path
+        self._groups = groups
+        self._codec = codec
+        self._configuration = dict(configuration or {})
+        self._sink = open_sink(path)
+        self._open: dict[tuple[str, int, int], _Shard] = {}
+        self.payload_bytes = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the archive as written so far."""
+        return self._sink.size
+
+    def add(self, level: Level, row: int, col: int, payload: bytes | None) -> None:
+        """Add a block's payload; None for a block without a valid pixel."""
+        shard_rows, shard_cols = level.shard
+        shard_row, shard_col = row // shard_rows, col // shard_cols
+        key = (level.key, shard_row, shard_col)
+        shard = self._open.get(key)
+        if shard is None:
+            rows, cols = level.grid
+            height = min(shard_rows, rows - shard_row * shard_rows)
+            width = min(shard_cols, cols - shard_col * shard_cols)
+            shard = self._open[key] = _Shard(expected=height * width)
+        shard.seen += 1
+        if payload is not None:
+            shard.payloads[(row % shard_rows) * shard_cols + col % shard_cols] = payload
+            self.payload_bytes += len(payload) + CRC_BYTES
+        if shard.seen == shard.expected:
+            del self._open[key]
+            if shard.payloads:
+                data = build_shard(shard.payloads, shard_rows * shard_cols)
+                self._sink.write(f"{level.key}/c/0/{shard_row}/{shard_col}", data)
+
+    def finish(
+        self, item: Mapping[str, Any], facts: Mapping[str, Any], verify: Callable[[Archive], None]
+    ) -> None:
+        """Write the metadata and read the archive back.
+
+        Args:
+            item: The STAC Item.
+            facts: The `comeo` root attribute but for format version, codec, groups and ratio.
+            verify: Called with the finished, still nameless archive; raises what it finds.
+
+        Raises:
+            ArchiveError: If blocks are missing.
+        """
+        if self._open:
+            raise ArchiveError(f"{self._final.name}: blocks of {next(iter(self._open))[0]} were never added")
+        nodes = self._nodes()
+        size = self._sink.size + sum(self._sink.cost(key, len(data)) for key, data in nodes.items())
+        root = self._root(item, facts, size)
+        size += self._sink.cost(METADATA_KEY, len(root))
+        nodes[METADATA_KEY] = self._root(item, facts, size)
+        for key, data in nodes.items():
+            self._sink.write(key, data)
+        self._sink.finish()
+        with open_archive(self._sink.path) as archive:
+            verify(archive)
+
+    def commit(self) -> Path:
+        """Move the finished archive to its final name."""
+        self._sink.publish(self._final)
+        return self._final
+
+    def discard(self) -> None:
+        """Remove what was written."""
+        self._sink.discard()
+
+    def _nodes(self) -> dict[str, bytes]:
+        """All metadata documents but the root's."""
+        nodes: dict[str, dict[str, Any]] = {}
+        for group in self._groups:
+            nodes[f"{group.name}/{METADATA_KEY}"] = documents.group_node(documents.group_attributes(group))
+            for level in group.levels:
+                attributes = documents.level_attributes(group, level)
+                nodes[f"{group.name}/{level.number}/{METADATA_KEY}"] = documents.group_node(attributes)
+                array = documents.array_node(group, level, self._codec, self._configuration)
+                nodes[f"{level.key}/{METADATA_KEY}"] = array
+        return {key: documents.dumps(node) for key, node in nodes.items()}
+
+    def _root(self, item: Mapping[str, Any], facts: Mapping[str, Any], size: int) -> bytes:
+        comeo = {
+            "format_version": FORMAT_VERSION,
+            "codec": self._codec,
+            **facts,
+            "ratio": round(facts["raw_bytes"] / size, 2),
+            "groups": [group.name for group in self._groups],
+        }
+        return documents.dumps(documents.group_node({"stac_discovery": dict(item), "comeo": comeo}))

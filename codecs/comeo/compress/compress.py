@@ -1,0 +1,136 @@
+"""From a scene to an archive of a given ratio or step."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from comeo.archive import Archive, ArchiveWriter, Level
+from comeo.codecs import Codec, get_codec
+from comeo.codecs.payload import check_step
+from comeo.compress.encode import encode_scene
+from comeo.compress.item import build_item
+from comeo.compress.plan import plan
+from comeo.compress.progress import Progress, Silent
+from comeo.compress.rate import RateModel, first_guess
+from comeo.errors import ArchiveError, CodecError, SourceError
+from comeo.scene import Scene
+
+RATIO_TOLERANCE = 0.01
+_PASSES = 4
+_VERIFY_BATCH = 8
+
+
+def compress(
+    scene: Scene,
+    output: Path,
+    *,
+    codec: str = "dct",
+    ratio: float | None = None,
+    step: float | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Compress a scene into one archive, which appears under its name only when it is whole and read back.
+
+    Args:
+        scene: The scene.
+        output: Name of the archive, ending in `.zarr.zip` or `.zarr`.
+        codec: Name of the codec.
+        ratio: Raw bytes of the scene / bytes of the archive; found by choosing the step.
+        step: Quantisation step, instead of a ratio.
+        force: Replace an archive of that name.
+        progress: Told how far the work has come.
+
+    Returns:
+        `output`.
+
+    Raises:
+        ArchiveError: If `output` exists, or reading back finds a fault.
+        CodecError: If the codec, the ratio or the step can't be had.
+        SourceError: If the scene has no valid pixel or can't be read.
+    """
+    if (ratio is None) == (step is None):
+        raise CodecError("give either a ratio or a step")
+    if output.exists() and not force:
+        raise ArchiveError(f"{output} exists already; use --force to replace it")
+    coder = get_codec(codec)
+    watch = progress or Silent()
+    if step is not None:
+        check_step(step)
+        writer = _write(scene, output, coder, step, watch)
+        return writer.commit()
+    assert ratio is not None
+    if not 1 < ratio < 100_000:
+        raise CodecError(f"a ratio lies between 1 and 100 000, not {ratio:g}")
+    return _compress_to_ratio(scene, output, coder, ratio, watch)
+
+
+def _compress_to_ratio(scene: Scene, output: Path, codec: Codec, ratio: float, progress: Progress) -> Path:
+    """Full passes until the whole file has the ratio, the first at the step that a sample suggests."""
+    target = scene.raw_bytes / ratio
+    model = RateModel(scene, plan(scene, 1.0), codec, progress)
+    step = first_guess(ratio)
+    overhead = min(0.05 * target, 20_000)
+    for _ in range(_PASSES):
+        if target <= overhead:
+            raise CodecError(
+                f"×{ratio:g} can't be reached: the metadata of this scene alone take {overhead:.0f} of "
+                f"{target:.0f} bytes; ask for a lower ratio, or fix the step"
+            )
+        step = round(model.find_step(target - overhead, step), 3)
+        writer = _write(scene, output, codec, step, progress)
+        try:
+            size = writer.size
+            progress.note(f"step {step:g} gives ×{scene.raw_bytes / size:.1f}")
+            if abs(size / target - 1) <= RATIO_TOLERANCE:
+                return writer.commit()
+        except BaseException:
+            writer.discard()
+            raise
+        overhead = size - writer.payload_bytes
+        model.correct(step, writer.payload_bytes)
+        writer.discard()
+    raise CodecError(f"×{ratio:g} can't be met: the last pass gave ×{scene.raw_bytes / size:.1f}; fix the step")
+
+
+def _write(scene: Scene, output: Path, codec: Codec, step: float, progress: Progress) -> ArchiveWriter:
+    """Write and verify an archive at a step, short of giving it its name."""
+    groups = plan(scene, step)
+    writer = ArchiveWriter(output, groups, codec=codec.name)
+    try:
+        spans = encode_scene(scene, groups, codec, writer, progress)
+        if not (spans[:, 0] < spans[:, 1]).any():
+            raise SourceError(f"{scene.id} has no valid pixel in {groups[0].name}")
+        writer.finish(build_item(scene, spans), _facts(scene, step), lambda archive: _verify(archive, progress))
+    except BaseException:
+        writer.discard()
+        raise
+    return writer
+
+
+def _facts(scene: Scene, step: float) -> dict[str, Any]:
+    return {
+        "step": step,
+        "raw_bytes": scene.raw_bytes,
+        "source": {"name": scene.source_name, "sha256": scene.source_checksum},
+    }
+
+
+def _verify(archive: Archive, progress: Progress) -> None:
+    """Decode every block of an archive."""
+    batches: list[tuple[Level, Sequence[tuple[int, int]]]] = []
+    for group in archive.groups.values():
+        for level in group.levels:
+            rows, cols = level.grid
+            places = [divmod(index, cols) for index in range(rows * cols)]
+            batches += [
+                (level, places[start : start + _VERIFY_BATCH]) for start in range(0, len(places), _VERIFY_BATCH)
+            ]
+    progress.start("verifying", len(batches))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(lambda batch: archive.decode_blocks(*batch) and None, batches):
+            progress.advance()

@@ -1,0 +1,41 @@
+"""Overviews, built while a scene streams by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from comeo.archive.model import Level
+from comeo.codecs.base import reduce_mask, reduce_mean
+from comeo.scene import Pixels
+
+
+class Overview:
+    """One level above native, filled strip by strip.
+
+    A pixel is the mean of the valid pixels that it covers, and valid where at least half of them are.
+    """
+
+    def __init__(self, level: Level) -> None:
+        shape = (level.bands, level.height, level.width)
+        self.level = level
+        self.values: NDArray[Any] = np.zeros(shape, level.dtype)
+        self.valid = np.zeros(shape, bool)
+
+    def add(self, pixels: Pixels, top: int, number: int) -> None:
+        """Take in a strip of a finer level, whose rows start at a multiple of this level's pixels.
+
+        Args:
+            pixels: Full width of the finer level.
+            top: Its first row.
+            number: The finer level's number.
+        """
+        reduce = self.level.number - number
+        share = reduce_mean(pixels.valid.astype(np.float32), reduce)
+        values = np.where(pixels.valid, pixels.values, 0).astype(np.float32)
+        mean = reduce_mean(values, reduce) / np.maximum(share, 1e-9)
+        rows = slice(top >> reduce, (top >> reduce) + mean.shape[1])
+        self.values[:, rows] = np.rint(mean) if self.level.dtype.kind == "u" else mean
+        self.valid[:, rows] = reduce_mask(pixels.valid, reduce)
