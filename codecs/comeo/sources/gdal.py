@@ -1,0 +1,189 @@
+"""Bands of files that GDAL reads, windowed and from several threads."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window as GdalWindow
+
+from comeo.errors import SourceError
+from comeo.scene import Band, Window
+from comeo.sources.raster import (
+    Grid,
+    Plane,
+    RasterBand,
+    check_window,
+    checked_grid,
+    finish_plane,
+    stored_dtype,
+)
+
+logger = logging.getLogger(__name__)
+
+GEOTIFF: Final = "GTiff"
+JPEG2000: Final = "JP2OpenJPEG"
+MAX_BLOCK_BYTES: Final = 1 << 29
+_LOCAL: Final[dict[str, Any]] = {"GDAL_CACHEMAX": 128 << 20}
+_REMOTE: Final[dict[str, Any]] = {
+    **_LOCAL,
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_HTTP_CONNECTTIMEOUT": "20",
+    "GDAL_HTTP_TIMEOUT": "120",
+    "GDAL_HTTP_MAX_RETRY": "3",
+    "GDAL_HTTP_RETRY_DELAY": "1",
+}
+
+
+class GdalFile:
+    """One raster file, of which each reading thread borrows a handle: GDAL's are for one thread at a time.
+
+    Args:
+        path: Local path or http(s) URL.
+        driver: The GDAL driver that may open it. Others are refused, since some (VRT) would follow references
+            out of the file.
+
+    Raises:
+        SourceError: If it can't be opened.
+    """
+
+    def __init__(self, path: str | Path, driver: str = GEOTIFF) -> None:
+        self.path = str(path)
+        self.name = Path(self.path).name
+        self._driver = driver
+        self._options = _REMOTE if "://" in self.path else _LOCAL
+        self._idle: list[rasterio.DatasetReader] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        self._idle.append(self._open())
+
+    @contextmanager
+    def handle(self) -> Iterator[rasterio.DatasetReader]:
+        """Lend a dataset handle.
+
+        Raises:
+            SourceError: If the file can't be opened or read while it is lent.
+        """
+        with self._lock:
+            if self._closed:
+                raise SourceError(f"{self.name} has been closed")
+            dataset = self._idle.pop() if self._idle else None
+        try:
+            with rasterio.Env(**self._options):
+                dataset = dataset or self._open()
+                yield dataset
+        except RasterioError as error:
+            raise SourceError(f"{self.name} can't be read: {_cause(error)}") from error
+        finally:
+            if dataset is not None:
+                with self._lock:
+                    if not self._closed:
+                        self._idle.append(dataset)
+                        dataset = None
+                if dataset is not None:
+                    dataset.close()
+
+    def close(self) -> None:
+        """Close all handles, the lent ones as soon as they come back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for dataset in idle:
+            dataset.close()
+
+    def _open(self) -> rasterio.DatasetReader:
+        try:
+            with rasterio.Env(**self._options), warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                return rasterio.open(self.path, driver=self._driver)
+        except RasterioError as error:
+            raise SourceError(f"{self.name} can't be opened: {_cause(error)}") from error
+
+
+def _cause(error: RasterioError) -> str:
+    """The innermost message: GDAL's own words."""
+    inner: BaseException = error
+    while inner.__cause__ is not None:
+        inner = inner.__cause__
+    return str(inner).strip().rstrip(".")[:300]
+
+
+def grid_of(file: GdalFile) -> Grid:
+    """Return the grid of a file.
+
+    Raises:
+        SourceError: If scenes can't be made of it.
+    """
+    with file.handle() as dataset:
+        if not dataset.crs and dataset.gcps[0]:
+            raise SourceError(
+                f"{file.name} is in radar or swath geometry (it has ground control points only); "
+                "terrain-correct it first"
+            )
+        for height, width in dataset.block_shapes:
+            if height * width * 2 > MAX_BLOCK_BYTES:
+                raise SourceError(
+                    f"{file.name} is stored in pieces of {width}×{height} pixels, too large for reading "
+                    "in windows; tile it with `gdal_translate -co TILED=YES`"
+                )
+        return checked_grid(file.name, dataset.crs, dataset.transform, dataset.height, dataset.width)
+
+
+def alpha_indexes(dataset: rasterio.DatasetReader) -> set[int]:
+    """Indexes (from 1) of bands that are no band but the opacity of the others."""
+    return {i for i, role in enumerate(dataset.colorinterp, 1) if role == ColorInterp.alpha}
+
+
+def band_of(file: GdalFile, grid: Grid, index: int, band: Band, nodata: float | None = None) -> RasterBand:
+    """Return one band of a file.
+
+    Args:
+        file: Where it lies.
+        grid: The file's grid.
+        index: Which band, from 1.
+        band: What it is.
+        nodata: Number that marks invalid pixels where the file itself states none.
+
+    Raises:
+        SourceError: If its numbers can't be kept.
+    """
+    with file.handle() as dataset:
+        source_dtype = dataset.dtypes[index - 1]
+        flags = dataset.mask_flag_enums[index - 1]
+        own_nodata = dataset.nodatavals[index - 1]
+    dtype = stored_dtype(f"{file.name} band {band.name}", source_dtype)
+    marker = nodata if own_nodata is None else own_nodata
+    masked = MaskFlags.per_dataset in flags or MaskFlags.alpha in flags
+
+    def read(window: Window) -> Plane:
+        check_window(window, grid)
+        area = GdalWindow(window.col, window.row, window.width, window.height)
+        with file.handle() as dataset:
+            values = dataset.read(index, window=area)
+            valid = valid_pixels(values, marker)
+            if masked:
+                valid &= dataset.read_masks(index, window=area) > 0
+        return finish_plane(values, valid, dtype)
+
+    has_nodata = masked or marker is not None or dtype == np.float32
+    local = Path(file.path) if "://" not in file.path else None
+    return RasterBand(band, grid, dtype, has_nodata, read, local, file.close)
+
+
+def valid_pixels(values: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
+    """Where values are not the nodata number."""
+    if nodata is None or np.isnan(nodata):
+        return np.ones(values.shape, np.bool_)
+    if np.issubdtype(values.dtype, np.floating):
+        return np.asarray(values != values.dtype.type(nodata))
+    return np.asarray(values != nodata)

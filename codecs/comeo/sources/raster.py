@@ -1,0 +1,139 @@
+"""One band on its own grid, and what every reader of bands has in common."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+
+from comeo.errors import SourceError
+from comeo.scene import METRES_PER_DEGREE, Band, Window
+
+logger = logging.getLogger(__name__)
+
+MAX_PIXELS: Final = 1 << 32
+_EXACT_AS_FLOAT32: Final = ("int8", "int16")
+
+
+class Plane(NamedTuple):
+    """One band's pixels of a window: values and where they are valid, both (y, x)."""
+
+    values: NDArray[Any]
+    valid: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where the pixels of a band lie.
+
+    Attributes:
+        crs: Coordinate reference system.
+        transform: Pixel corner (column, row) to CRS coordinates; north up.
+        height: Rows.
+        width: Columns.
+    """
+
+    crs: CRS
+    transform: Affine
+    height: int
+    width: int
+
+    @property
+    def pixel_size(self) -> float:
+        """Width of a pixel in metres (of a degree of latitude on geographic grids)."""
+        return float(self.transform.a) * (METRES_PER_DEGREE if self.crs.is_geographic else 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class RasterBand:
+    """One band of a source.
+
+    Attributes:
+        band: Its name and what its numbers mean.
+        grid: Where its pixels lie.
+        dtype: `uint16` or `float32`.
+        has_nodata: Whether pixels can be invalid.
+        read: Gives the pixels of a window inside the grid; may be called from several threads at once.
+        path: The file it is read from; None when that is not local.
+        close: Frees what it holds open.
+    """
+
+    band: Band
+    grid: Grid
+    dtype: np.dtype[Any]
+    has_nodata: bool
+    read: Callable[[Window], Plane]
+    path: Path | None = None
+    close: Callable[[], None] = lambda: None
+
+    def named(self, band: Band) -> RasterBand:
+        """The same pixels under another description."""
+        return replace(self, band=band)
+
+
+def checked_grid(where: str, crs: CRS | None, transform: Affine, height: int, width: int) -> Grid:
+    """Return a grid that scenes can be made of.
+
+    Raises:
+        SourceError: If it has no CRS, is rotated, sheared or flipped, or is absurdly large.
+    """
+    if not crs:
+        raise SourceError(
+            f"{where} has no coordinate reference system; give it one with `gdal_edit.py -a_srs`"
+        )
+    if not all(math.isfinite(value) for value in transform[:6]):
+        raise SourceError(f"{where} has a georeference that is not finite")
+    if transform.b or transform.d:
+        raise SourceError(f"{where} has a rotated or sheared georeference; bring it north up with `gdalwarp`")
+    if transform == Affine.identity() or not transform.a or not transform.e:
+        raise SourceError(f"{where} has no georeference; give it one with `gdal_edit.py -a_ullr`")
+    if transform.a < 0 or transform.e > 0:
+        raise SourceError(
+            f"{where} has rows or columns that run backwards; bring it north up with `gdalwarp`"
+        )
+    if height < 1 or width < 1 or height * width > MAX_PIXELS:
+        raise SourceError(f"{where} has {width}×{height} pixels; at most {MAX_PIXELS} a band are handled")
+    return Grid(crs, transform, height, width)
+
+
+def stored_dtype(where: str, dtype: str) -> np.dtype[Any]:
+    """Return the type that numbers of a source's type are kept as: `uint16` or `float32`.
+
+    Raises:
+        SourceError: If that would lose digits that matter.
+    """
+    if dtype in ("uint8", "uint16"):
+        return np.dtype(np.uint16)
+    if dtype in ("float32", *_EXACT_AS_FLOAT32):
+        return np.dtype(np.float32)
+    if dtype == "float64":
+        logger.warning("%s: float64 is kept as float32, seven significant digits", where)
+        return np.dtype(np.float32)
+    raise SourceError(
+        f"{where} holds {dtype} numbers; only uint8, uint16, int8, int16, float32 and float64 are handled"
+    )
+
+
+def finish_plane(values: NDArray[Any], valid: NDArray[np.bool_], dtype: np.dtype[Any]) -> Plane:
+    """Bring values to their stored type; numbers that are not finite are never valid."""
+    if dtype == np.float32:
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float32, copy=False)
+        valid = valid & np.isfinite(values)
+    return Plane(values.astype(dtype, copy=False), valid)
+
+
+def check_window(window: Window, grid: Grid) -> None:
+    """Raise ValueError if a window does not lie inside a grid."""
+    row, col, height, width = window
+    inside = min(row, col) >= 0 and min(height, width) > 0
+    if not inside or row + height > grid.height or col + width > grid.width:
+        raise ValueError(f"{window} does not lie inside {grid.width}×{grid.height} pixels")
