@@ -19,6 +19,7 @@ from comeo.scene import Band, BandGroup, Pixels, Scene, Window, group_name
 from comeo.sources import sentinel2
 from comeo.sources.naming import NameFacts, check_id, safe_id
 from comeo.sources.raster import RasterBand
+from comeo.sources.replica import to_native
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,8 @@ def build_scene(product: Product, overrides: Overrides) -> Scene:
         if overrides.collection is not None
         else safe_id(product.default_collection or _collection(product, bands), "collection")
     )
+    if overrides.native and is_sentinel2(product, bands):
+        bands = to_native(product.name, bands)
     groups = group_bands(product.name, bands)
     paths = [band.path for band in bands]
     checksum = product.checksum or (lambda: _checksum(paths))
