@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 import zarr_cm
@@ -23,6 +24,12 @@ def dumps(document: dict[str, Any]) -> bytes:
 def group_node(attributes: dict[str, Any]) -> dict[str, Any]:
     """A Zarr group."""
     return {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+
+
+def root_node(attributes: dict[str, Any], nodes: Mapping[str, Any]) -> dict[str, Any]:
+    """The root group, with all other nodes' metadata inline, so that a reader needs one look."""
+    consolidated = {"kind": "inline", "must_understand": False, "metadata": dict(nodes)}
+    return {**group_node(attributes), "consolidated_metadata": consolidated}
 
 
 def group_attributes(group: ArchiveGroup) -> dict[str, Any]:

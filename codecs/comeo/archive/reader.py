@@ -252,7 +252,7 @@ class Archive:
         key = f"{group}/{number}/data/{METADATA_KEY}"
         array = self._validated(key, ArrayMetadata, self._node(key))
         try:
-            return array.level(group, number, transform * Affine.scale(2**number), self.codec)
+            return array.level(group, number, transform @ Affine.scale(2**number), self.codec)
         except ValueError as error:
             raise ArchiveError(f"{self.path.name}: {key}: {error}") from error
 

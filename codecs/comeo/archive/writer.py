@@ -100,11 +100,12 @@ class ArchiveWriter:
         if self._open:
             raise ArchiveError(f"{self._final.name}: blocks of {next(iter(self._open))[0]} were never added")
         nodes = self._nodes()
-        size = self._sink.size + sum(self._sink.cost(key, len(data)) for key, data in nodes.items())
-        root = self._root(item, facts, size)
-        size += self._sink.cost(METADATA_KEY, len(root))
-        nodes[METADATA_KEY] = self._root(item, facts, size)
-        for key, data in nodes.items():
+        files = {f"{key}/{METADATA_KEY}": documents.dumps(node) for key, node in nodes.items()}
+        size = self._sink.size + sum(self._sink.cost(key, len(data)) for key, data in files.items())
+        draft = self._root(item, facts, nodes, size)
+        size += self._sink.cost(METADATA_KEY, len(draft))
+        files[METADATA_KEY] = self._root(item, facts, nodes, size)
+        for key, data in files.items():
             self._sink.write(key, data)
         self._sink.finish()
         with open_archive(self._sink.path) as archive:
@@ -119,19 +120,20 @@ class ArchiveWriter:
         """Remove what was written."""
         self._sink.discard()
 
-    def _nodes(self) -> dict[str, bytes]:
-        """All metadata documents but the root's."""
+    def _nodes(self) -> dict[str, dict[str, Any]]:
+        """All nodes of the hierarchy but the root."""
         nodes: dict[str, dict[str, Any]] = {}
         for group in self._groups:
-            nodes[f"{group.name}/{METADATA_KEY}"] = documents.group_node(documents.group_attributes(group))
+            nodes[group.name] = documents.group_node(documents.group_attributes(group))
             for level in group.levels:
                 attributes = documents.level_attributes(group, level)
-                nodes[f"{group.name}/{level.number}/{METADATA_KEY}"] = documents.group_node(attributes)
-                array = documents.array_node(group, level, self._codec, self._configuration)
-                nodes[f"{level.key}/{METADATA_KEY}"] = array
-        return {key: documents.dumps(node) for key, node in nodes.items()}
+                nodes[f"{group.name}/{level.number}"] = documents.group_node(attributes)
+                nodes[level.key] = documents.array_node(group, level, self._codec, self._configuration)
+        return nodes
 
-    def _root(self, item: Mapping[str, Any], facts: Mapping[str, Any], size: int) -> bytes:
+    def _root(
+        self, item: Mapping[str, Any], facts: Mapping[str, Any], nodes: Mapping[str, Any], size: int
+    ) -> bytes:
         comeo = {
             "format_version": FORMAT_VERSION,
             "codec": self._codec,
@@ -139,4 +141,4 @@ class ArchiveWriter:
             "ratio": round(facts["raw_bytes"] / size, 2),
             "groups": [group.name for group in self._groups],
         }
-        return documents.dumps(documents.group_node({"stac_discovery": dict(item), "comeo": comeo}))
+        return documents.dumps(documents.root_node({"stac_discovery": dict(item), "comeo": comeo}, nodes))

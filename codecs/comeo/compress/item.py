@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from comeo.scene import Scene, pixel_size
 
 PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 EO = "https://stac-extensions.github.io/eo/v2.0.0/schema.json"
-_EDGE_POINTS = 8  # each side of a footprint is projected at this many points, since it is a curve on the globe
+_EDGE_METRES = 25_000  # a straight side of a grid is a curve on the globe: put a point on it this often
 
 
 def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
@@ -31,12 +32,13 @@ def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
         The item as JSON.
     """
     native = scene.groups[0]
-    ring = footprint(spans, native.transform)
+    gsd = pixel_size(native.transform, native.crs)
+    ring = footprint(spans, native.transform, _EDGE_METRES / gsd)
     geometry = transform_geom(native.crs, CRS.from_epsg(4326), {"type": "Polygon", "coordinates": [ring]}, precision=6)
     coordinates = np.array(geometry["coordinates"][0])
     bbox = [*coordinates.min(axis=0).tolist(), *coordinates.max(axis=0).tolist()]
     code = native.crs.to_authority()
-    properties = {**scene.properties, "gsd": round(pixel_size(native.transform, native.crs), 3)}
+    properties = {**scene.properties, "gsd": round(gsd, 3)}
     extensions = [PROJECTION]
     if code:
         properties["proj:code"] = ":".join(code)
@@ -49,32 +51,30 @@ def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
     return item.to_dict(include_self_link=False)
 
 
-def footprint(spans: NDArray[np.int64], transform: Affine) -> list[tuple[float, float]]:
+def footprint(spans: NDArray[np.int64], transform: Affine, spacing: float) -> list[tuple[float, float]]:
     """Closed ring around all valid pixels: their convex hull, in the grid's CRS, counter-clockwise.
 
     Args:
         spans: See `build_item`; at least one row has a valid pixel.
         transform: Of the grid.
+        spacing: Greatest distance between two points of the ring, in pixels.
     """
     rows = np.nonzero(spans[:, 0] < spans[:, 1])[0]
     corners = np.concatenate(
         [np.stack([spans[rows, side], rows + below], axis=1) for side in (0, 1) for below in (0, 1)]
     )
     hull = corners[ConvexHull(corners).vertices]
-    points = [transform @ (float(x), float(y)) for x, y in _densify(hull)]
+    points = [transform @ (float(x), float(y)) for x, y in _densify(hull, spacing)]
     area = sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True))
     if area < 0:
         points.reverse()
     return [*points, points[0]]
 
 
-def _densify(ring: NDArray[Any]) -> NDArray[np.float64]:
+def _densify(ring: NDArray[Any], spacing: float) -> NDArray[np.float64]:
     """Put points on the long sides of a ring, so that they stay on course when projected."""
-    sides = np.roll(ring, -1, axis=0) - ring
-    longest = np.abs(sides).max()
     out = []
-    for start, side in zip(ring, sides, strict=True):
-        count = max(1, round(_EDGE_POINTS * float(np.abs(side).max()) / longest))
+    for start, side in zip(ring, np.roll(ring, -1, axis=0) - ring, strict=True):
+        count = max(1, math.ceil(float(np.hypot(*side)) / spacing))
         out += [start + side * (k / count) for k in range(count)]
     return np.array(out, float)
-

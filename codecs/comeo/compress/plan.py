@@ -32,7 +32,7 @@ def plan_group(group: BandGroup, step: float) -> ArchiveGroup:
         levels.append(
             Level(
                 group=group.name, number=number, height=height, width=width,
-                transform=group.transform * Affine.scale(2**number), block=BLOCK,
+                transform=group.transform @ Affine.scale(2**number), block=BLOCK,
                 shard=shard_sides(-(-height // BLOCK), -(-width // BLOCK)), bands=len(group.bands),
                 dtype=group.dtype, step=step,
             )  # fmt: skip
