@@ -1,7 +1,8 @@
 """Bands that were replicated onto a finer grid, brought back to their own.
 
-Processors that put all of Sentinel-2's bands into one file repeat each 20 m pixel on the 10 m grid. Such a copy
-holds nothing that the 20 m pixels don't: where that is proved on every pixel, the band is read at its native size.
+Processors that put all of Sentinel-2's bands into one file repeat each 20 m pixel on the 10 m grid. Such
+a copy holds nothing that the 20 m pixels don't: where that is proved on every pixel, the band is read at
+its native size.
 """
 
 from __future__ import annotations
@@ -60,8 +61,9 @@ class _Replicas:
 def to_native(where: str, bands: Sequence[RasterBand]) -> list[RasterBand]:
     """Return the bands, those that are exact replicas of native pixels on their native grid.
 
-    Only Sentinel-2's bands in local files are looked at, on a grid that divides their native pixel size evenly.
-    All bands of one native size must be replicas alike: the ones that differ from the first stay as they are.
+    Only Sentinel-2's bands in local files are looked at, on a grid that divides their native pixel size
+    evenly. All bands of one native size must be replicas alike: the ones that differ from the first stay
+    as they are.
     """
     found: dict[int, _Replicas] = {}
     native = [_native(band, found) for band in bands]
@@ -133,7 +135,8 @@ def candidates(size: int, factor: int, aligned: int | None) -> list[Axis]:
     Args:
         size: Fine pixels along the axis.
         factor: Fine pixels a native one.
-        aligned: How many fine pixels of the first cell are hidden by the known native grid; None if not known.
+        aligned: How many fine pixels of the first cell are hidden by the known native grid; None if not
+            known.
     """
     leads = sorted(range(factor), key=lambda lead: lead != aligned)
     position = np.arange(size, dtype=np.intp)
@@ -145,7 +148,7 @@ def candidates(size: int, factor: int, aligned: int | None) -> list[Axis]:
 
 
 def _known_leads(grid: Grid, factor: int) -> tuple[int | None, int | None]:
-    """Fine pixels hidden before the grid, rows first: in UTM, native grids begin at multiples of their size."""
+    """Fine pixels hidden before the grid, rows first: native grids begin at multiples of their size."""
     epsg = grid.crs.to_epsg()
     if epsg is None or epsg // 100 not in (326, 327):
         return None, None
@@ -169,14 +172,12 @@ def _strips(band: RasterBand) -> Iterator[tuple[int, NDArray[Any]]]:
         start = max(0, row - 1)
         height = min(row + rows, band.grid.height) - start
         values, valid = band.read(Window(start, 0, height, band.grid.width))
-        bits = (
-            values.view(np.uint32).astype(np.int64) if band.dtype == np.float32 else values.astype(np.int32)
-        )
-        yield start, np.where(valid, bits, -1)
+        bits = values.view(np.uint32) if band.dtype == np.float32 else values
+        yield start, np.where(valid, bits.astype(np.int64), -1)
 
 
 def native_band(band: RasterBand, factor: int, rows: Axis, cols: Axis) -> RasterBand:
-    """Return a replicated band at its native size; cells at the edge that are hidden in part are whole again."""
+    """Return a replicated band at its native size, cells at the edge that are hidden in part made whole."""
     fine = band.grid
     a, _, c, _, e, f = fine.transform[:6]
     transform = Affine(a * factor, 0.0, c - cols.lead * a, 0.0, e * factor, f - rows.lead * e)
