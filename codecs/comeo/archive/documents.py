@@ -62,7 +62,9 @@ def level_attributes(group: ArchiveGroup, level: Level) -> dict[str, Any]:
     return {"zarr_conventions": _conventions("proj", "spatial"), **_grid_attributes(group.crs, level)}
 
 
-def array_node(group: ArchiveGroup, level: Level, codec: str, configuration: dict[str, Any]) -> dict[str, Any]:
+def array_node(
+    group: ArchiveGroup, level: Level, codec: str, configuration: dict[str, Any]
+) -> dict[str, Any]:
     """The Zarr array of a level, sharded, one inner chunk a block."""
     block = [level.bands, level.block, level.block]
     shard = [level.bands, level.shard[0] * level.block, level.shard[1] * level.block]

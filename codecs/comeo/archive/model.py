@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from affine import Affine
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
@@ -17,6 +17,8 @@ from comeo.scene import Band
 
 FORMAT_VERSION = 1
 BLOCK = 256
+# Ids become file names and URLs, so they are held to what both take.
+ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 MAX_LEVEL_SIDE = 1 << 20
 MAX_LEVEL_BLOCKS = 1 << 20
 DATA = "data"
@@ -93,6 +95,8 @@ class _Strict(BaseModel):
 
 
 _Side = Annotated[int, Field(ge=1, le=MAX_LEVEL_SIDE)]
+_Longitude = Annotated[float, Field(ge=-180, le=180)]
+_Latitude = Annotated[float, Field(ge=-90, le=90)]
 _Bands = Annotated[int, Field(ge=1, le=MAX_BANDS)]
 
 
@@ -108,9 +112,7 @@ class BandModel(_Strict):
 
     def band(self) -> Band:
         """As the rest of the package knows it."""
-        return Band(
-            self.name, self.scale, self.offset, self.unit, self.common_name, self.center_wavelength
-        )
+        return Band(self.name, self.scale, self.offset, self.unit, self.common_name, self.center_wavelength)
 
 
 class GroupAttributes(_Strict):
@@ -125,6 +127,15 @@ class GroupAttributes(_Strict):
         alias="spatial:transform", min_length=6, max_length=6
     )
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """Levels go from fine to coarse, and the transform can be inverted."""
+        if self.levels[0] != 0 or sorted(set(self.levels)) != self.levels:
+            raise ValueError(f"levels are 0 and coarser ones in order, not {self.levels}")
+        a, b, _, d, e, _ = self.transform
+        if not math.isfinite(a * e - b * d) or abs(a * e - b * d) < 1e-18:
+            raise ValueError("the transform can't be inverted")
+        return self
 
     def crs(self) -> CRS:
         """The coordinate reference system.
@@ -136,6 +147,22 @@ class GroupAttributes(_Strict):
             return CRS.from_user_input(self.crs_code or self.crs_wkt2)
         except CRSError as error:
             raise ValueError(f"its coordinate reference system is not known: {error}") from error
+
+
+class ItemProperties(_Strict):
+    """The property that every item has."""
+
+    datetime: AwareDatetime
+
+
+class ItemModel(_Strict):
+    """What a catalogue needs of the STAC Item."""
+
+    id: str = Field(pattern=ID_PATTERN)
+    collection: str = Field(pattern=ID_PATTERN)
+    bbox: tuple[_Longitude, _Latitude, _Longitude, _Latitude]
+    geometry: dict[str, Any]
+    properties: ItemProperties
 
 
 class SourceModel(_Strict):

@@ -26,6 +26,7 @@ from comeo.archive.model import (
     ArrayMetadata,
     ComeoAttributes,
     GroupAttributes,
+    ItemModel,
     Level,
     RootAttributes,
 )
@@ -55,23 +56,27 @@ class Archive:
         self.path = store.path
         root = self._attributes(METADATA_KEY, RootAttributes)
         self._comeo: ComeoAttributes = root.comeo
-        self.item = _checked_item(root.stac_discovery, self.path.name)
+        self.item = root.stac_discovery
+        self._item = self._validated(METADATA_KEY, ItemModel, self.item)
         self.groups = {name: self._read_group(name) for name in root.comeo.groups}
+        names = [band.name for group in self.groups.values() for band in group.bands]
+        if len(set(names)) < len(names) or len(self.groups) < len(root.comeo.groups):
+            raise ArchiveError(f"{self.path.name} has two bands or groups of one name")
 
     @property
     def id(self) -> str:
         """STAC Item id."""
-        return str(self.item["id"])
+        return self._item.id
 
     @property
     def collection(self) -> str:
         """STAC Collection id."""
-        return str(self.item["collection"])
+        return self._item.collection
 
     @property
     def datetime(self) -> datetime:
         """Acquisition time, with a time zone."""
-        return datetime.fromisoformat(self.item["properties"]["datetime"])
+        return self._item.properties.datetime
 
     @property
     def codec(self) -> str:
@@ -238,8 +243,6 @@ class Archive:
         transform = Affine(*attributes.transform)
         levels = tuple(self._read_level(name, number, transform) for number in attributes.levels)
         native = levels[0]
-        if native.number != 0:
-            raise ArchiveError(f"{self.path.name}: {key}: the first level is not the native one")
         for level in levels:
             size = (-(-native.height >> level.number), -(-native.width >> level.number))
             facts = (level.bands, level.height, level.width, level.dtype)
@@ -300,25 +303,6 @@ def open_archive(path: str | Path) -> Archive:
     except BaseException:
         store.close()
         raise
-
-
-def _checked_item(item: dict[str, Any], name: str) -> dict[str, Any]:
-    properties = item.get("properties")
-    for field in ("id", "collection"):
-        if not isinstance(item.get(field), str) or not item[field]:
-            raise ArchiveError(f"{name}: its STAC Item has no {field}")
-    try:
-        moment = datetime.fromisoformat(properties["datetime"])  # type: ignore[index]
-        if moment.tzinfo is None:
-            raise ValueError("no time zone")
-    except (TypeError, KeyError, ValueError) as error:
-        raise ArchiveError(f"{name}: its STAC Item has no usable datetime: {error}") from error
-    bbox = item.get("bbox")
-    if not (isinstance(bbox, list) and len(bbox) == 4 and all(isinstance(x, (int, float)) for x in bbox)):
-        raise ArchiveError(f"{name}: its STAC Item has no bounding box")
-    if not isinstance(item.get("geometry"), dict):
-        raise ArchiveError(f"{name}: its STAC Item has no geometry")
-    return item
 
 
 def _group_info(group: ArchiveGroup) -> dict[str, Any]:

@@ -112,7 +112,9 @@ class ZipStore(Store):
         end = _END_OF_DIRECTORY.size
         if self.size < end:
             raise ArchiveError(f"{self.path.name} is no archive: it has only {self.size} bytes")
-        signature, *_, count, length, offset, comment = _END_OF_DIRECTORY.unpack_from(self._map, self.size - end)
+        signature, *_, count, length, offset, comment = _END_OF_DIRECTORY.unpack_from(
+            self._map, self.size - end
+        )
         if signature != b"PK\5\6" or comment:
             raise ArchiveError(f"{self.path.name} is cut short or no archive: its ZIP directory is missing")
         if count > MAX_ENTRIES or length > _MAX_DIRECTORY_BYTES:
@@ -127,7 +129,14 @@ class ZipStore(Store):
         try:
             with self.path.open("rb") as file, zipfile.ZipFile(file) as archive:
                 infos = archive.infolist()
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error, EOFError) as error:
+        except (
+            zipfile.BadZipFile,
+            OSError,
+            ValueError,
+            NotImplementedError,
+            struct.error,
+            EOFError,
+        ) as error:
             raise ArchiveError(f"{self.path.name} has a damaged ZIP directory: {error}") from error
         entries: dict[str, _Entry] = {}
         for info in infos:
@@ -147,6 +156,8 @@ class ZipStore(Store):
         if not 0 <= info.header_offset <= header_end <= self.size:
             raise ArchiveError(f"{name} starts outside the file")
         signature, *_, name_length, extra_length = _LOCAL_HEADER.unpack_from(self._map, info.header_offset)
+        if self._map[header_end : header_end + name_length] != info.orig_filename.encode():
+            raise ArchiveError(f"{name} has another name where its data lie")
         start = header_end + name_length + extra_length
         stop = start + info.file_size
         if signature != b"PK\3\4" or stop > self.size:

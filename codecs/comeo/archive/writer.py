@@ -138,7 +138,7 @@ class ArchiveWriter:
             "format_version": FORMAT_VERSION,
             "codec": self._codec,
             **facts,
-            "ratio": round(facts["raw_bytes"] / size, 2),
+            "ratio": float(f"{facts['raw_bytes'] / size:.5g}"),
             "groups": [group.name for group in self._groups],
         }
         return documents.dumps(documents.root_node({"stac_discovery": dict(item), "comeo": comeo}, nodes))

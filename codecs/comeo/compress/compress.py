@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from comeo.archive import Archive, ArchiveWriter, Level
+from comeo.archive.model import ID_PATTERN
 from comeo.codecs import Codec, get_codec
 from comeo.codecs.payload import check_step
 from comeo.compress.encode import encode_scene
@@ -57,6 +59,10 @@ def compress(
         raise CodecError("give either a ratio or a step")
     if output.exists() and not force:
         raise ArchiveError(f"{output} exists already; use --force to replace it")
+    if not re.fullmatch(ID_PATTERN, scene.id):
+        raise SourceError(
+            f"{scene.id!r} can't be an archive's id: use letters, digits, '.', '_' and '-' (--id)"
+        )
     coder = get_codec(codec)
     watch = progress or Silent()
     if step is not None:
@@ -94,7 +100,9 @@ def _compress_to_ratio(scene: Scene, output: Path, codec: Codec, ratio: float, p
         overhead = size - writer.payload_bytes
         model.correct(step, writer.payload_bytes)
         writer.discard()
-    raise CodecError(f"×{ratio:g} can't be met: the last pass gave ×{scene.raw_bytes / size:.1f}; fix the step")
+    raise CodecError(
+        f"×{ratio:g} can't be met: the last pass gave ×{scene.raw_bytes / size:.1f}; fix the step"
+    )
 
 
 def _write(scene: Scene, output: Path, codec: Codec, step: float, progress: Progress) -> ArchiveWriter:
@@ -105,7 +113,9 @@ def _write(scene: Scene, output: Path, codec: Codec, step: float, progress: Prog
         spans = encode_scene(scene, groups, codec, writer, progress)
         if not (spans[:, 0] < spans[:, 1]).any():
             raise SourceError(f"{scene.id} has no valid pixel in {groups[0].name}")
-        writer.finish(build_item(scene, spans), _facts(scene, step), lambda archive: _verify(archive, progress))
+        writer.finish(
+            build_item(scene, spans), _facts(scene, step), lambda archive: _verify(archive, progress)
+        )
     except BaseException:
         writer.discard()
         raise
@@ -128,7 +138,8 @@ def _verify(archive: Archive, progress: Progress) -> None:
             rows, cols = level.grid
             places = [divmod(index, cols) for index in range(rows * cols)]
             batches += [
-                (level, places[start : start + _VERIFY_BATCH]) for start in range(0, len(places), _VERIFY_BATCH)
+                (level, places[start : start + _VERIFY_BATCH])
+                for start in range(0, len(places), _VERIFY_BATCH)
             ]
     progress.start("verifying", len(batches))
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -95,9 +95,7 @@ def _encode_strip(
     """Code the blocks of a strip that starts at row `top` of a level."""
     encode = BlockEncoder(codec, level.step, has_nodata)
     height, width = pixels.values.shape[1:]
-    places = [
-        (row, col) for row in range(0, height, level.block) for col in range(0, width, level.block)
-    ]
+    places = [(row, col) for row in range(0, height, level.block) for col in range(0, width, level.block)]
     cut = (
         Pixels(*(array[:, row : row + level.block, col : col + level.block] for array in pixels))
         for row, col in places

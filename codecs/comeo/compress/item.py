@@ -34,7 +34,9 @@ def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
     native = scene.groups[0]
     gsd = pixel_size(native.transform, native.crs)
     ring = footprint(spans, native.transform, _EDGE_METRES / gsd)
-    geometry = transform_geom(native.crs, CRS.from_epsg(4326), {"type": "Polygon", "coordinates": [ring]}, precision=6)
+    geometry = transform_geom(
+        native.crs, CRS.from_epsg(4326), {"type": "Polygon", "coordinates": [ring]}, precision=6
+    )
     coordinates = np.array(geometry["coordinates"][0])
     bbox = [*coordinates.min(axis=0).tolist(), *coordinates.max(axis=0).tolist()]
     code = native.crs.to_authority()

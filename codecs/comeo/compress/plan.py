@@ -31,10 +31,16 @@ def plan_group(group: BandGroup, step: float) -> ArchiveGroup:
         height, width = -(-group.height >> number), -(-group.width >> number)
         levels.append(
             Level(
-                group=group.name, number=number, height=height, width=width,
-                transform=group.transform @ Affine.scale(2**number), block=BLOCK,
-                shard=shard_sides(-(-height // BLOCK), -(-width // BLOCK)), bands=len(group.bands),
-                dtype=group.dtype, step=step,
+                group=group.name,
+                number=number,
+                height=height,
+                width=width,
+                transform=group.transform @ Affine.scale(2**number),
+                block=BLOCK,
+                shard=shard_sides(-(-height // BLOCK), -(-width // BLOCK)),
+                bands=len(group.bands),
+                dtype=group.dtype,
+                step=step,
             )  # fmt: skip
         )
     return ArchiveGroup(group.name, group.bands, group.crs, group.dtype, group.has_nodata, tuple(levels))

@@ -115,7 +115,11 @@ class RateModel:
             return step
         raise CodecError(
             "no step reaches this ratio: "
-            + ("the smallest payloads are still too large" if error > 0 else "the payloads can't be that large")
+            + (
+                "the smallest payloads are still too large"
+                if error > 0
+                else "the payloads can't be that large"
+            )
             + "; ask for another ratio, or fix the step"
         )
 

@@ -1,0 +1,214 @@
+"""Damaged and hostile archives: a clear error or the very same pixels, quickly and in little memory."""
+
+from __future__ import annotations
+
+import io
+import json
+import resource
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from comeo.archive import open_archive
+from comeo.compress import compress
+from comeo.errors import ArchiveError
+from comeo.scene import Window
+from tests.scenes import array_group, array_scene, corner_cut, landscape
+
+SECONDS = 1.0
+EXTRA_KILOBYTES = 200_000
+FLIPS = 10_000
+
+
+@pytest.fixture(scope="module", params=["dct", "jpeg2000"])
+def sound(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    values = landscape(2, 96, 280)
+    scene = array_scene(array_group(values, corner_cut(values.shape)))
+    path = compress(scene, tmp_path_factory.mktemp("sound") / "a.zarr.zip", codec=request.param, step=400.0)
+    return path.read_bytes()
+
+
+def read_all(path: Path) -> list[Any]:
+    """Everything that an archive says, so that two readings can be compared."""
+    with open_archive(path) as archive:
+        facts = archive.info()
+        facts.pop("archive_bytes"), facts.pop("ratio")
+        out: list[Any] = [facts, archive.item]
+        for group in archive.groups.values():
+            for level in group.levels:
+                out.append(archive.read(level, Window(0, 0, level.height, level.width)).tobytes())
+        return out
+
+
+def outcome(path: Path, data: bytes) -> list[Any] | ArchiveError:
+    """Read damaged bytes; anything but an ArchiveError is a failure of the test."""
+    path.write_bytes(data)
+    began = time.perf_counter()
+    try:
+        result: list[Any] | ArchiveError = read_all(path)
+    except ArchiveError as error:
+        assert path.name in str(error)
+        assert "\n" not in str(error)
+        result = error
+    assert time.perf_counter() - began < SECONDS
+    return result
+
+
+def test_truncation_is_always_noticed(sound: bytes, tmp_path: Path) -> None:
+    for percent in range(100):
+        cut = sound[: len(sound) * percent // 100]
+        assert isinstance(outcome(tmp_path / "cut.zarr.zip", cut), ArchiveError)
+
+
+@pytest.mark.slow
+def test_flipped_bytes_never_change_a_pixel(sound: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "flipped.zarr.zip"
+    expected = outcome(path, sound)
+    rng = np.random.default_rng(0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    noticed = 0
+    for _ in range(FLIPS):
+        position, bit = int(rng.integers(len(sound))), int(rng.integers(8))
+        damaged = bytearray(sound)
+        damaged[position] ^= 1 << bit
+        result = outcome(path, bytes(damaged))
+        if isinstance(result, ArchiveError):
+            noticed += 1
+        else:
+            assert result == expected, f"byte {position} changed what the archive says"
+    assert noticed > FLIPS // 2
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < EXTRA_KILOBYTES
+
+
+def rewritten(data: bytes, key: str, change: Callable[[Any], Any]) -> bytes:
+    """The archive with one metadata document changed, its ZIP sound."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(buffer, "w") as target:
+        for info in source.infolist():
+            content = source.read(info)
+            if info.filename == key:
+                changed = change(json.loads(content))
+                content = changed if isinstance(changed, bytes) else json.dumps(changed).encode()
+            target.writestr(info.filename, content)
+    return buffer.getvalue()
+
+
+def put(*path: str | int, value: Any) -> Callable[[Any], Any]:
+    def change(document: Any) -> Any:
+        node = document
+        for part in path[:-1]:
+            node = node[part]
+        node[path[-1]] = value
+        return document
+
+    return change
+
+
+ARRAY = "r10m/0/data/zarr.json"
+SHARDING = ("codecs", 0, "configuration")
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        (ARRAY, put("shape", value=[2, 10**9, 10**9])),
+        (ARRAY, put("shape", value=[2, 2**20, 2**20])),
+        (ARRAY, put("shape", value=[10**6, 96, 280])),
+        (ARRAY, put("shape", value=[2, -1, 280])),
+        (ARRAY, put("shape", value=[2, 96])),
+        (ARRAY, put("shape", value="large")),
+        (ARRAY, put("data_type", value="object")),
+        (ARRAY, put(*SHARDING, "chunk_shape", value=[2, 0, 0])),
+        (ARRAY, put(*SHARDING, "chunk_shape", value=[2, 3, 3])),
+        (ARRAY, put(*SHARDING, "chunk_shape", value=[2, 2**20, 2**20])),
+        (ARRAY, put(*SHARDING, "codecs", 0, "name", value="comeo.unheard")),
+        (ARRAY, put(*SHARDING, "codecs", 0, "configuration", value={})),
+        (ARRAY, put("chunk_grid", "configuration", "chunk_shape", value=[2, 2**20, 2**20])),
+        (ARRAY, put("codecs", value=[])),
+        (ARRAY, lambda _: b"[" * 100_000),
+        (ARRAY, lambda _: b"\xff\xfe"),
+        (ARRAY, lambda _: b"null"),
+        ("r10m/zarr.json", put("attributes", "proj:code", value="EPSG:99999999")),
+        ("r10m/zarr.json", put("attributes", "proj:code", value=None)),
+        ("r10m/zarr.json", put("attributes", "spatial:transform", value=[1, 2])),
+        ("r10m/zarr.json", put("attributes", "spatial:transform", value=[0, 0, 0, 0, 0, 0])),
+        ("r10m/zarr.json", put("attributes", "levels", value=[])),
+        ("r10m/zarr.json", put("attributes", "levels", value=[3])),
+        ("r10m/zarr.json", put("attributes", "levels", value=[0, 0])),
+        ("r10m/zarr.json", put("attributes", "bands", value=[{"name": "../../etc"}])),
+        ("r10m/zarr.json", put("attributes", "bands", value=[{"name": "B01"}, {"name": "B01"}])),
+        ("zarr.json", put("attributes", "comeo", "groups", value=["../r10m"])),
+        ("zarr.json", put("attributes", "comeo", "groups", value=["r10m", "r10m"])),
+        ("zarr.json", put("attributes", "comeo", "codec", value="unheard")),
+        ("zarr.json", put("attributes", "comeo", "format_version", value=99)),
+        ("zarr.json", put("attributes", "stac_discovery", value={})),
+        ("zarr.json", put("attributes", "stac_discovery", "id", value="../../etc/passwd")),
+        ("zarr.json", put("attributes", "stac_discovery", "bbox", value=[1e308, "a", None, 0])),
+        ("zarr.json", put("attributes", "stac_discovery", "properties", "datetime", value="yesterday")),
+        ("zarr.json", put("attributes", value=None)),
+    ],
+)
+def test_absurd_metadata_is_refused(
+    sound: bytes, tmp_path: Path, key: str, change: Callable[[Any], Any]
+) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = outcome(tmp_path / "absurd.zarr.zip", rewritten(sound, key, change))
+    assert isinstance(result, ArchiveError)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < EXTRA_KILOBYTES
+
+
+@pytest.mark.parametrize("field_offset", [20, 24, 42])  # compressed size, size, local header offset
+@pytest.mark.parametrize("value", [0, 1, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_false_zip_sizes_are_noticed(sound: bytes, tmp_path: Path, field_offset: int, value: int) -> None:
+    expected = outcome(tmp_path / "sound.zarr.zip", sound)
+    start = 0
+    while (start := sound.find(b"PK\1\2", start)) >= 0:
+        damaged = bytearray(sound)
+        damaged[start + field_offset : start + field_offset + 4] = value.to_bytes(4, "little")
+        result = outcome(tmp_path / "sizes.zarr.zip", bytes(damaged))
+        assert isinstance(result, ArchiveError) or result == expected
+        start += 4
+
+
+def test_deflated_entries_are_refused(sound: bytes, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(sound)) as source,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for info in source.infolist():
+            target.writestr(info.filename, source.read(info))
+    result = outcome(tmp_path / "deflated.zarr.zip", buffer.getvalue())
+    assert isinstance(result, ArchiveError)
+    assert "stored" in str(result)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"not an archive" * 10, b"\0" * 1000])
+def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
+    assert isinstance(outcome(tmp_path / "no.zarr.zip", content), ArchiveError)
+
+
+def test_a_swapped_block_is_noticed(sound: bytes, tmp_path: Path) -> None:
+    """A payload of another shape under a valid checksum: the header is held against the level."""
+    values = landscape(2, 96, 96)
+    other = compress(array_scene(array_group(values)), tmp_path / "other.zarr.zip", step=400.0).read_bytes()
+    with zipfile.ZipFile(io.BytesIO(other)) as archive:
+        foreign = archive.read("r10m/0/data/c/0/0/0")
+    with zipfile.ZipFile(io.BytesIO(sound)) as archive:
+        own = archive.read("r10m/0/data/c/0/0/0")
+    payload_length = int.from_bytes(foreign[-20 + 8 : -4], "little")
+    index = np.array([[0, payload_length], [0, payload_length]], "<u8").tobytes()
+    from comeo.archive.shard import with_checksum
+
+    shard = foreign[:payload_length] + with_checksum(index)
+    assert own != shard
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(sound)) as source, zipfile.ZipFile(buffer, "w") as target:
+        for info in source.infolist():
+            target.writestr(info.filename, shard if info.filename.endswith("c/0/0/0") else source.read(info))
+    assert isinstance(outcome(tmp_path / "swapped.zarr.zip", buffer.getvalue()), ArchiveError)

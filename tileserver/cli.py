@@ -1,0 +1,206 @@
+"""The `comeo` command."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from comeo.errors import ComeoError
+from tileserver.progress import terminal_progress
+
+_log = logging.getLogger("comeo")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
+@click.version_option(package_name="comeo")
+def cli(debug: bool) -> None:
+    """Compress Sentinel scenes a hundredfold and serve them as maps."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s" if debug else "%(message)s"
+    )
+    _log.setLevel(logging.DEBUG if debug else logging.INFO)
+
+
+@cli.command()
+@click.argument("sources", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder, or name of the archive."
+)
+@click.option("--codec", default="dct", show_default=True, help="See `comeo codecs`.")
+@click.option("--ratio", type=float, help="Raw bytes / archive bytes.  [default: 100]")
+@click.option("--step", type=float, help="Quantisation step in the data's numbers, instead of a ratio.")
+@click.option("--id", "scene_id", help="Id of the scene, instead of the source's own.")
+@click.option("--collection", help="STAC collection, instead of the source's own.")
+@click.option(
+    "--bands",
+    callback=lambda _c, _p, value: _names(value),
+    help="Names of a GeoTIFF's bands, if it has none.",
+)
+@click.option(
+    "--datetime",
+    "moment",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
+    help="Acquisition (UTC), if the source doesn't say.",
+)
+@click.option("--force", is_flag=True, help="Replace archives that exist.")
+def compress(
+    sources: tuple[str, ...],
+    output: Path,
+    codec: str,
+    ratio: float | None,
+    step: float | None,
+    scene_id: str | None,
+    collection: str | None,
+    bands: tuple[str, ...] | None,
+    moment: datetime | None,
+    force: bool,
+) -> None:
+    """Compress SOURCES, one archive each.
+
+    A source is a SAFE folder or zip, a folder of JP2 or GeoTIFF bands, a STAC Item (file or URL), or a GeoTIFF
+    whose band descriptions name the bands.
+    """
+    from comeo.archive import archive_suffix
+    from comeo.compress import compress as compress_scene
+    from comeo.sources import open_source
+
+    if ratio is not None and step is not None:
+        raise click.UsageError("give --ratio or --step, not both")
+    is_file = archive_suffix(output) is not None
+    if is_file and len(sources) > 1:
+        raise click.UsageError("several sources need a folder as --output")
+    failures = 0
+    for source in sources:
+        try:
+            scene = open_source(
+                source, scene_id=scene_id, collection=collection, bands=bands, datetime=moment
+            )
+            try:
+                final = output if is_file else output / f"{scene.id}.zarr.zip"
+                with terminal_progress(scene.id) as progress:
+                    compress_scene(
+                        scene, final, codec=codec, step=step, force=force, progress=progress,
+                        ratio=None if step is not None else ratio or 100.0,
+                    )  # fmt: skip
+            finally:
+                scene.close()
+            _report(final)
+        except (ComeoError, OSError) as error:
+            if len(sources) == 1:
+                raise
+            click.echo(f"comeo: {source}: {_sentence(error)}", err=True)
+            failures += 1
+    if failures:
+        raise ComeoError(f"{failures} of {len(sources)} sources were not compressed")
+
+
+@cli.command()
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def info(archive: Path, as_json: bool) -> None:
+    """Say what an ARCHIVE holds."""
+    from comeo.archive import open_archive
+
+    with open_archive(archive) as opened:
+        facts = opened.info()
+    if as_json:
+        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    groups = facts.pop("groups")
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(str(part) for part in value.values() if part)
+        click.echo(f"{key:14}{'' if value is None else value}")
+    for name, group in groups.items():
+        bands, height, width = group["shape"]
+        click.echo(f"{name:14}{bands} bands, {height}×{width}, {group['crs']}, levels {group['levels']}")
+        click.echo(f"{'':14}{' '.join(group['bands'])}")
+
+
+@cli.command()
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A GeoTIFF to write.")
+@click.option("--bbox", nargs=4, type=float, metavar="W S E N", help="Area in degrees.  [default: all]")
+@click.option(
+    "--bands", callback=lambda _c, _p, value: _names(value), help="As B04,B03,B02.  [default: finest group]"
+)
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+def extract(
+    archive: Path,
+    output: Path,
+    bbox: tuple[float, float, float, float] | None,
+    bands: tuple[str, ...] | None,
+    force: bool,
+) -> None:
+    """Write pixels of an ARCHIVE as a Cloud-Optimized GeoTIFF on the scene's own grid."""
+    from comeo.archive import open_archive
+    from comeo.extract import extract_geotiff
+
+    with open_archive(archive) as opened, terminal_progress(opened.id) as progress:
+        extract_geotiff(opened, output, bbox=bbox, bands=bands, force=force, progress=progress)
+    click.echo(f"{output}  {output.stat().st_size:,} bytes")
+
+
+@cli.command()
+def codecs() -> None:
+    """List the codecs."""
+    from comeo.codecs import codec_names, get_codec
+
+    for name in codec_names():
+        click.echo(f"{name:12}{(type(get_codec(name)).__doc__ or '').splitlines()[0]}")
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: one a core]")
+def serve(paths: tuple[Path, ...], host: str, port: int, workers: int | None) -> None:
+    """Serve the archives in PATHS (folders or files) as a map, tiles and STAC."""
+    from tileserver.gunicorn import run
+    from tileserver.settings import Settings
+
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise ComeoError(f"{missing[0]} does not exist")
+    run(Settings.from_environment(paths=paths), host=host, port=port, workers=workers)
+
+
+def _names(value: str | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _report(path: Path) -> None:
+    from comeo.archive import open_archive
+
+    with open_archive(path) as archive:
+        click.echo(
+            f"{path}  {archive.archive_bytes:,} bytes, ×{archive.ratio:.1f}, step {archive.step:g}, {archive.codec}"
+        )
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    return str(error)
+
+
+def main() -> None:
+    """Run the command; errors become one sentence on stderr and an exit code."""
+    try:
+        cli()
+    except (ComeoError, OSError) as error:
+        if "--debug" in sys.argv[1:]:
+            raise
+        click.echo(f"comeo: {_sentence(error)}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
