@@ -1,0 +1,131 @@
+"""The training pack: all training pixels in one small file.
+
+Values are kept to eight digital numbers (an error of 2.3, the codec makes fifty), and coded losslessly as
+JPEG-LS. Invalid pixels stay 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tomllib
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+
+from comeo.errors import ComeoError
+
+SHIFT = 3
+SOURCES = Path(__file__).with_name("sentinel2.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One image of the pack.
+
+    Attributes:
+        name: Path of its file below the data folder.
+        first: How many of its bands, from the first, form a natural group.
+        chip: Side of the independent chips it is a sheet of; 0 for one continuous image.
+        weight: Share of the training crops.
+        held_out: Whether it is for evaluation only.
+    """
+
+    name: str
+    first: int
+    chip: int
+    weight: float
+    held_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An entry and its pixels: (bands, y, x) uint16, 0 where invalid."""
+
+    entry: Entry
+    values: NDArray[np.uint16]
+
+
+def build(data: Path, output: Path, sources: Path = SOURCES) -> None:
+    """Write the pack.
+
+    Args:
+        data: Folder of `manifest.json`.
+        output: The file to write, `.npz`.
+        sources: The TOML file that names what to take.
+
+    Raises:
+        ComeoError: If a source is not in the manifest, or is not for training.
+    """
+    splits = {item["path"]: item["split"] for item in json.loads((data / "manifest.json").read_text())}
+    entries, streams = [], {}
+    for source in tomllib.loads(sources.read_text())["source"]:
+        paths = sorted(path.relative_to(data).as_posix() for path in data.glob(source["path"]))
+        if not paths:
+            raise ComeoError(f"{data} holds no {source['path']}")
+        for path in paths:
+            if not splits.get(path, "").startswith("train"):
+                raise ComeoError(f"the manifest does not give {path} for training")
+            values = _read(data / path, source["bands"], source.get("subsample", 1))
+            for band, plane in enumerate(values):
+                streams[f"{len(entries)}/{band}"] = np.frombuffer(imagecodecs.jpegls_encode(plane), np.uint8)
+            entries.append(_entry(path, source, len(paths)))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    index = np.frombuffer(json.dumps([asdict(entry) for entry in entries]).encode(), np.uint8)
+    np.savez(output, index=index, **streams)
+
+
+def load(path: Path) -> list[Image]:
+    """Read a pack back."""
+    return list(_load(path))
+
+
+def _load(path: Path) -> Iterator[Image]:
+    with np.load(path) as pack:
+        for number, fields in enumerate(json.loads(pack["index"].tobytes())):
+            planes: list[NDArray[np.uint16]] = []
+            while (key := f"{number}/{len(planes)}") in pack:
+                planes.append(imagecodecs.jpegls_decode(pack[key].tobytes()))
+            yield Image(Entry(**fields), np.stack(planes) << SHIFT)
+
+
+def _entry(path: str, source: dict[str, Any], files: int) -> Entry:
+    return Entry(
+        name=path,
+        first=source.get("first", len(source["bands"])),
+        chip=source.get("chip", 0),
+        weight=source.get("weight", 0.0) / files,
+        held_out=source.get("held_out", False),
+    )
+
+
+def _read(path: Path, bands: list[int], subsample: int) -> NDArray[np.uint16]:
+    """Read bands, to multiples of 2^SHIFT, without letting a valid value become 0."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path) as file:
+            values = file.read([band + 1 for band in bands])[:, ::subsample, ::subsample]
+    rounded = (values.astype(np.uint32) + (1 << SHIFT >> 1)) >> SHIFT
+    return np.where(values > 0, np.clip(rounded, 1, 65535 >> SHIFT), 0).astype(np.uint16)
+
+
+def main() -> None:
+    """Run as a command."""
+    parser = argparse.ArgumentParser(description="Pack the training data.")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--output", type=Path, default=Path(".cache/training/sentinel2.npz"))
+    arguments = parser.parse_args()
+    build(arguments.data, arguments.output)
+    print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
