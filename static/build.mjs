@@ -1,0 +1,149 @@
+/**
+ * Builds the viewer into dist/: index.html, and assets/ whose names carry a hash of their content and which lie
+ * beside their own .gz and .br, so that the server never compresses and never goes stale.
+ *
+ *   node build.mjs            for production
+ *   node build.mjs --watch    rebuilds on change, unminified
+ *   node build.mjs --tests    bundles test/*.test.ts for node --test
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+
+import * as esbuild from 'esbuild';
+
+import { MAX_ZOOM, outlineTiles } from './outlines.mjs';
+
+const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
+const source = path.join(here, 'src');
+const output = path.join(here, 'dist');
+const staging = path.join(here, '.cache', 'dist');
+const gzip = promisify(zlib.gzip);
+const brotli = promisify(zlib.brotliCompress);
+
+/** A response of this size fits in one packet whether compressed or not. */
+const NOT_WORTH_COMPRESSING = 200;
+
+const shared = {
+  bundle: true,
+  format: 'esm',
+  target: ['es2022', 'chrome100', 'firefox100', 'safari15.4'],
+  logLevel: 'warning',
+  absWorkingDir: here,
+};
+
+async function write(file, bytes) {
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, bytes);
+}
+
+/** Writes the outline tiles; answers where they lie and a bit set of which exist (level by level, row by row). */
+async function writeOutlines(folder) {
+  const tiles = [];
+  for await (const tile of outlineTiles()) tiles.push(tile);
+  const hash = createHash('sha256');
+  for (const { key, bytes } of tiles) hash.update(key).update(bytes);
+  const base = `assets/outlines-${hash.digest('hex').slice(0, 8)}`;
+  const present = new Set(tiles.map(({ key }) => key));
+  await Promise.all(tiles.map(({ key, bytes }) => write(path.join(folder, base, `${key}.pbf`), bytes)));
+  let bits = '';
+  for (let z = 0; z <= MAX_ZOOM; z++) {
+    for (let y = 0; y < 2 ** z; y++) for (let x = 0; x < 2 ** z; x++) bits += present.has(`${z}/${x}/${y}`) ? '1' : '0';
+  }
+  const hex = (bits.padEnd(Math.ceil(bits.length / 4) * 4, '0').match(/.{4}/g) ?? []).map((b) => parseInt(b, 2).toString(16));
+  return { base, maxZoom: MAX_ZOOM, present: hex.join('') };
+}
+
+async function writePage(folder, metafile) {
+  const outputs = Object.entries(metafile.outputs);
+  const built = (entry, extension) => {
+    const found = outputs.find(([name, o]) => o.entryPoint === entry && name.endsWith(extension));
+    if (!found) throw new Error(`The build has no ${extension} for ${entry}.`);
+    return path.posix.relative('.cache/dist', found[0]);
+  };
+  const app = built('src/main.ts', '.js');
+  const map = built('src/map/map.ts', '.js');
+  const style = built('src/style.css', '.css');
+  const shared_ = outputs
+    .filter(([name, o]) => name.endsWith('.js') && !o.entryPoint)
+    .map(([name]) => path.posix.relative('.cache/dist', name));
+  const preload = [map, ...shared_].map((name) => `<link rel="modulepreload" href="${name}">`).join('\n    ');
+  const icon = await readFile(path.join(source, 'icon.svg'));
+  const iconName = `assets/icon-${createHash('sha256').update(icon).digest('hex').slice(0, 8)}.svg`;
+  await write(path.join(folder, iconName), icon);
+  const page = (await readFile(path.join(source, 'index.html'), 'utf8'))
+    .replaceAll('%APP%', app)
+    .replaceAll('%STYLE%', style)
+    .replaceAll('%ICON%', iconName)
+    .replaceAll('%PRELOAD%', preload);
+  await write(path.join(folder, 'index.html'), page);
+}
+
+async function compressAll(folder) {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((e) => e.isFile() && /\.(html|js|css|svg|json|pbf)$/.test(e.name));
+  await Promise.all(
+    files.map(async (entry) => {
+      const file = path.join(entry.parentPath ?? entry.path, entry.name);
+      const bytes = await readFile(file);
+      if (bytes.length < NOT_WORTH_COMPRESSING) return;
+      const quality = { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 11 } };
+      const [gz, br] = await Promise.all([gzip(bytes, { level: 9 }), brotli(bytes, quality)]);
+      await Promise.all([writeFile(`${file}.gz`, gz), writeFile(`${file}.br`, br)]);
+    }),
+  );
+}
+
+async function buildSite(production) {
+  await rm(staging, { recursive: true, force: true });
+  const outlines = await writeOutlines(staging);
+  const { metafile } = await esbuild.build({
+    ...shared,
+    entryPoints: ['src/main.ts', 'src/map/map.ts', 'src/style.css'],
+    outdir: staging,
+    entryNames: 'assets/[name]-[hash]',
+    chunkNames: 'assets/[name]-[hash]',
+    splitting: true,
+    minify: production,
+    sourcemap: production ? false : 'inline',
+    legalComments: 'linked',
+    metafile: true,
+    define: { OUTLINES: JSON.stringify(outlines) },
+  });
+  await writePage(staging, metafile);
+  if (production) await compressAll(staging);
+  await rm(output, { recursive: true, force: true });
+  await rename(staging, output);
+}
+
+async function buildTests() {
+  const names = (await readdir(path.join(here, 'test'))).filter((name) => name.endsWith('.test.ts'));
+  await esbuild.build({
+    ...shared,
+    entryPoints: names.map((name) => `test/${name}`),
+    outdir: '.cache/tests',
+    platform: 'node',
+    target: 'node18',
+    define: { OUTLINES: JSON.stringify({ base: 'assets/outlines', maxZoom: 1, present: 'f8' }) },
+  });
+}
+
+async function watch() {
+  const { watch: watchFolder } = await import('node:fs/promises');
+  await buildSite(false);
+  for await (const change of watchFolder(source, { recursive: true })) {
+    const failed = await buildSite(false).then(() => '', (error) => ` (failed: ${error.message})`);
+    process.stderr.write(`rebuilt after ${change.filename}${failed}\n`);
+  }
+}
+
+const flag = process.argv[2];
+if (flag === '--tests') await buildTests();
+else if (flag === '--watch') await watch();
+else if (flag === undefined) await buildSite(true);
+else {
+  process.stderr.write(`Unknown option ${flag}: use --watch, --tests or nothing.\n`);
+  process.exitCode = 2;
+}

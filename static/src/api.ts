@@ -1,0 +1,331 @@
+/** The server's HTTP interface. Everything that arrives is checked here, so that no other module meets a surprise. */
+import type { MultiPolygon, Polygon } from 'geojson';
+
+import { bboxOf, type BBox } from './geo';
+
+export interface Collection {
+  id: string;
+  title: string;
+}
+
+export interface Item {
+  /** `collection/id`: unique over the catalogue. */
+  key: string;
+  id: string;
+  collection: string;
+  datetime: Date;
+  bbox: BBox;
+  geometry: Polygon | MultiPolygon;
+  /** Percent, as STAC's `eo:cloud_cover`. */
+  cloudCover: number | null;
+  platform: string | null;
+}
+
+export interface ItemPage {
+  items: Item[];
+  matched: number | null;
+  next: string | null;
+}
+
+export interface Legend {
+  minimum: number;
+  maximum: number;
+  /** CSS colours at equal distances from minimum to maximum. */
+  colors: string[];
+}
+
+export interface Style {
+  id: string;
+  title: string;
+  description: string;
+  /** The band, when the style is one band in grey. */
+  band: string | null;
+  legend: Legend | null;
+}
+
+export interface SceneInfo {
+  codec: string;
+  ratio: number;
+  /** Bytes of all bands as 16-bit integers at native resolution. */
+  rawBytes: number;
+  archiveBytes: number;
+  styles: Style[];
+}
+
+export interface TileSet {
+  /** URL template with {z}, {x} and {y}. */
+  template: string;
+  bounds: BBox;
+  minZoom: number;
+  maxZoom: number;
+}
+
+export interface BandValue {
+  name: string;
+  title: string;
+  /** Nanometres. */
+  wavelength: number | null;
+  /** Digital number; null is nodata. */
+  value: number | null;
+  /** The value in `unit`. */
+  physical: number | null;
+  unit: string;
+}
+
+export interface PointValues {
+  bands: BandValue[];
+  /** What the pixel came from; in a mosaic this is for the user to learn. */
+  source: string | null;
+}
+
+export interface Basemap {
+  tiles: string[];
+  attribution: string;
+  maxZoom: number;
+}
+
+/** A whole collection up to a day, newest valid pixel first, or one scene. */
+export type Layer = { collection: string; item: string } | { collection: string; until: string | null };
+
+type Json = Record<string, unknown>;
+
+/** A failure in words that a user understands. */
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly status: number | null,
+  ) {
+    super(message);
+    this.name = 'ApiError';
+  }
+}
+
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
+const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
+const number = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
+
+/** The sentence of a problem+json answer, or one that at least names the status. */
+export function problemSentence(body: unknown, status: number): string {
+  if (isObject(body)) {
+    const sentence = text(body['detail']) ?? text(body['title']);
+    if (sentence) return sentence;
+  }
+  return `The server answered with status ${status}.`;
+}
+
+const url = (path: string): URL => new URL(path, document.baseURI);
+
+/** Keeps to the server the page came from, whatever host name a proxy made the server believe it has. */
+function sameServer(address: string): string {
+  const resolved = url(address);
+  return resolved.origin === location.origin ? address : `${location.origin}${resolved.pathname}${resolved.search}`;
+}
+
+async function fetchJson(target: URL | string, signal?: AbortSignal): Promise<Json> {
+  let response: Response;
+  try {
+    response = await fetch(target, { headers: { Accept: 'application/json, application/geo+json' }, signal: signal ?? null });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError('The server does not answer. Check that it is running and reachable, then try again.', null);
+  }
+  const body: unknown = await response.json().catch(() => null);
+  if (!response.ok) throw new ApiError(problemSentence(body, response.status), response.status);
+  if (!isObject(body)) throw new ApiError('The server sent something that is not JSON.', response.status);
+  return body;
+}
+
+function parseItem(value: Json): Item | null {
+  const properties = isObject(value['properties']) ? value['properties'] : {};
+  const id = text(value['id']);
+  const collection = text(value['collection']);
+  const stamp = text(properties['datetime']) ?? text(properties['start_datetime']);
+  const geometry = value['geometry'] as Polygon | MultiPolygon | null;
+  if (!id || !collection || !stamp || !geometry || !/Polygon$/.test(geometry.type)) return null;
+  const datetime = new Date(stamp);
+  const bbox = bboxOf(geometry);
+  if (Number.isNaN(datetime.getTime()) || !bbox) return null;
+  return {
+    key: `${collection}/${id}`,
+    id,
+    collection,
+    datetime,
+    bbox,
+    geometry,
+    cloudCover: number(properties['eo:cloud_cover']),
+    platform: text(properties['platform']),
+  };
+}
+
+function parsePage(body: Json): ItemPage {
+  const next = objects(body['links']).find((link) => link['rel'] === 'next');
+  const items = objects(body['features'])
+    .map(parseItem)
+    .filter((item): item is Item => item !== null);
+  return {
+    items,
+    matched: number(body['numberMatched']),
+    next: next ? text(next['href']) : null,
+  };
+}
+
+export async function fetchCollections(): Promise<Collection[]> {
+  const body = await fetchJson(url('stac/collections'));
+  return objects(body['collections']).flatMap((value) => {
+    const id = text(value['id']);
+    return id ? [{ id, title: text(value['title']) ?? id }] : [];
+  });
+}
+
+export interface SearchQuery {
+  collection?: string | null;
+  /** Days, YYYY-MM-DD, both included. */
+  from?: string | null;
+  to?: string | null;
+  bbox?: BBox;
+  limit?: number;
+}
+
+/** RFC 3339 interval over whole UTC days, open where a day is missing. */
+export function interval(from: string | null | undefined, to: string | null | undefined): string | null {
+  if (!from && !to) return null;
+  return `${from ? `${from}T00:00:00Z` : '..'}/${to ? `${to}T23:59:59Z` : '..'}`;
+}
+
+export async function searchItems(query: SearchQuery, signal?: AbortSignal): Promise<ItemPage> {
+  const target = url('stac/search');
+  target.searchParams.set('limit', String(query.limit ?? 100));
+  if (query.collection) target.searchParams.set('collections', query.collection);
+  const when = interval(query.from, query.to);
+  if (when) target.searchParams.set('datetime', when);
+  if (query.bbox) target.searchParams.set('bbox', query.bbox.join(','));
+  return parsePage(await fetchJson(target, signal));
+}
+
+export async function fetchItem(collection: string, item: string): Promise<Item> {
+  const path = `stac/collections/${encodeURIComponent(collection)}/items/${encodeURIComponent(item)}`;
+  const parsed = parseItem(await fetchJson(url(path)));
+  if (!parsed) throw new ApiError(`The server's description of ${item} has no date or no footprint.`, null);
+  return parsed;
+}
+
+export async function nextPage(address: string): Promise<ItemPage> {
+  return parsePage(await fetchJson(sameServer(address)));
+}
+
+function layerPath(layer: Layer): string {
+  const collection = `collections/${encodeURIComponent(layer.collection)}`;
+  return 'item' in layer ? `${collection}/items/${encodeURIComponent(layer.item)}` : collection;
+}
+
+function setDatetime(target: URL, layer: Layer): void {
+  if ('until' in layer && layer.until) target.searchParams.set('datetime', interval(null, layer.until) ?? '');
+}
+
+function parseLegend(value: unknown): Legend | null {
+  if (!isObject(value)) return null;
+  const colors = (Array.isArray(value['colors']) ? value['colors'] : []).filter(
+    (color): color is string => typeof color === 'string' && /^#[0-9a-f]{6}([0-9a-f]{2})?$/i.test(color),
+  );
+  const minimum = number(value['minimum']);
+  const maximum = number(value['maximum']);
+  return minimum !== null && maximum !== null && colors.length > 1 ? { minimum, maximum, colors } : null;
+}
+
+function parseStyles(value: unknown): Style[] {
+  return objects(value).flatMap((style) => {
+    const id = text(style['id']);
+    if (!id) return [];
+    const expression = text(style['expression']) ?? '';
+    return [
+      {
+        id,
+        title: text(style['title']) ?? id,
+        description: text(style['description']) ?? '',
+        band: /^\w+$/.test(expression) ? expression : null,
+        legend: parseLegend(style['legend']),
+      },
+    ];
+  });
+}
+
+export async function fetchInfo(collection: string, item: string, signal?: AbortSignal): Promise<SceneInfo> {
+  const body = await fetchJson(url(`${layerPath({ collection, item })}/info`), signal);
+  return {
+    codec: text(body['codec']) ?? '',
+    ratio: number(body['ratio']) ?? 0,
+    rawBytes: number(body['raw_bytes']) ?? 0,
+    archiveBytes: number(body['archive_bytes']) ?? 0,
+    styles: parseStyles(body['styles']),
+  };
+}
+
+/** Styles that the bands common to a whole collection can give. */
+export async function fetchCollectionStyles(collection: string, signal?: AbortSignal): Promise<Style[]> {
+  const body = await fetchJson(url(`collections/${encodeURIComponent(collection)}/info`), signal);
+  return parseStyles(body['styles']);
+}
+
+export async function fetchTileSet(layer: Layer, signal?: AbortSignal): Promise<TileSet> {
+  const target = url(`${layerPath(layer)}/tilejson.json`);
+  setDatetime(target, layer);
+  const body = await fetchJson(target, signal);
+  const template = Array.isArray(body['tiles']) ? text(body['tiles'][0]) : null;
+  if (!template) throw new ApiError('The server named no tiles for this layer.', null);
+  const bounds = Array.isArray(body['bounds']) && body['bounds'].length === 4 ? (body['bounds'] as BBox) : null;
+  return {
+    template: sameTemplate(template),
+    bounds: bounds ?? [-180, -85, 180, 85],
+    minZoom: number(body['minzoom']) ?? 0,
+    maxZoom: number(body['maxzoom']) ?? 18,
+  };
+}
+
+/** As sameServer, for a template, whose braces a URL parser would escape. */
+export function sameTemplate(template: string): string {
+  return template.replace(/^https?:\/\/[^/]+/i, location.origin);
+}
+
+/** The same tiles in another style. The part before the question mark is left alone: its braces must stay braces. */
+export function withStyle(template: string, style: string | null): string {
+  const [path = '', query = ''] = template.split('?');
+  const parameters = new URLSearchParams(query);
+  if (style) parameters.set('style', style);
+  const rest = parameters.toString();
+  return rest ? `${path}?${rest}` : path;
+}
+
+/** The same tiles at twice the pixels, for dense screens. */
+export function doubled(template: string): string {
+  return template.replace('{y}', '{y}@2x');
+}
+
+export async function fetchPoint(layer: Layer, lon: number, lat: number, signal?: AbortSignal): Promise<PointValues> {
+  const target = url(`${layerPath(layer)}/point/${lon.toFixed(6)},${lat.toFixed(6)}`);
+  setDatetime(target, layer);
+  const body = await fetchJson(target, signal);
+  const bands = objects(body['bands']).map((band) => {
+    const name = text(band['name']) ?? '?';
+    return {
+      name,
+      title: text(band['title']) ?? '',
+      wavelength: number(band['wavelength']),
+      value: number(band['value']),
+      physical: number(band['physical']),
+      unit: text(band['unit']) ?? '',
+    };
+  });
+  return { bands, source: text(body['item']) };
+}
+
+export async function fetchBasemap(): Promise<Basemap | null> {
+  const body = await fetchJson(url('viewer-config.json'));
+  const basemap = body['basemap'];
+  if (!isObject(basemap)) return null;
+  const tiles = (Array.isArray(basemap['tiles']) ? basemap['tiles'] : [basemap['tiles']]).filter(
+    (template): template is string => typeof template === 'string',
+  );
+  if (tiles.length === 0) return null;
+  return { tiles, attribution: text(basemap['attribution']) ?? '', maxZoom: number(basemap['maxzoom']) ?? 19 };
+}

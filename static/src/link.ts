@@ -1,0 +1,65 @@
+/** The address bar: position, layer, style and opacity live in the fragment, so that a view can be shared. */
+import type { Layer } from './api';
+import type { Projection } from './store';
+
+export interface Camera {
+  zoom: number;
+  lat: number;
+  lon: number;
+}
+
+export interface Link {
+  camera: Camera | null;
+  layer: Layer | null;
+  style: string | null;
+  opacity: number;
+  projection: Projection;
+}
+
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+
+export function formatLink(link: Link): string {
+  const parts = new URLSearchParams();
+  if (link.camera) {
+    const { zoom, lat, lon } = link.camera;
+    parts.set('map', `${zoom.toFixed(2)}/${lat.toFixed(5)}/${lon.toFixed(5)}`);
+  }
+  if (link.layer) {
+    parts.set('collection', link.layer.collection);
+    if ('item' in link.layer) parts.set('item', link.layer.item);
+    else parts.set('mosaic', link.layer.until ?? 'newest');
+  }
+  if (link.style) parts.set('style', link.style);
+  if (link.opacity < 1) parts.set('opacity', link.opacity.toFixed(2));
+  if (link.projection === 'globe') parts.set('projection', 'globe');
+  return `#${parts.toString().replaceAll('%2F', '/')}`;
+}
+
+function parseCamera(value: string | null): Camera | null {
+  const [zoom = NaN, lat = NaN, lon = NaN] = (value ?? '').split('/').map(Number);
+  const valid = zoom >= 0 && zoom <= 24 && Math.abs(lat) <= 90 && Math.abs(lon) <= 360;
+  return value && valid ? { zoom, lat, lon } : null;
+}
+
+function parseLayer(parts: URLSearchParams): Layer | null {
+  const collection = parts.get('collection');
+  const item = parts.get('item');
+  const mosaic = parts.get('mosaic');
+  if (!collection) return null;
+  if (item) return { collection, item };
+  if (mosaic) return { collection, until: DAY.test(mosaic) ? mosaic : null };
+  return null;
+}
+
+/** Reads a fragment that anybody may have typed: what makes no sense is left out. */
+export function parseLink(fragment: string): Link {
+  const parts = new URLSearchParams(fragment.replace(/^#/, ''));
+  const opacity = Number(parts.get('opacity') ?? 1);
+  return {
+    camera: parseCamera(parts.get('map')),
+    layer: parseLayer(parts),
+    style: parts.get('style'),
+    opacity: opacity >= 0 && opacity <= 1 ? opacity : 1,
+    projection: parts.get('projection') === 'globe' ? 'globe' : 'mercator',
+  };
+}

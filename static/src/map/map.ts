@@ -1,0 +1,243 @@
+/** The map itself: MapLibre, in a chunk of its own so that the list of scenes need not wait for it. */
+import { Map as MapLibre, type GeoJSONSource, type LayerSpecification, type PaddingOptions } from 'maplibre-gl';
+
+import type { Basemap, Item, TileSet } from '../api';
+import { unionOf, type BBox } from '../geo';
+import type { Camera } from '../link';
+import type { Projection } from '../store';
+import { FOOTPRINT_LAYERS, footprintLayers, mark, setFootprints } from './footprints';
+import { graticule, graticuleLabels, graticuleLayers, stepAt } from './graticule';
+import { Imagery } from './imagery';
+import { landLayers, lineLayers, nameLayers, registerOutlines } from './outlines';
+import { onThemeChange, readPalette, type Palette } from './theme';
+
+export interface MapEvents {
+  /** A click or tap, with the keys of the scenes whose outline or dot lies there. */
+  onClick: (lon: number, lat: number, keys: string[]) => void;
+  onHover: (key: string | null) => void;
+  onMove: (camera: Camera) => void;
+  onBusy: (busy: boolean) => void;
+  onError: (sentence: string) => void;
+}
+
+const EMPTY = { type: 'FeatureCollection', features: [] } as const;
+const WORLD: [number, number] = [15, 25];
+const WORLD_ZOOM = 1.2;
+/** Room around a scene that the map goes to, and how far a small one may be magnified. */
+const FIT = { padding: 32, maxZoom: 16 };
+
+function sampleLayers(palette: Palette): LayerSpecification[] {
+  const paint = { 'circle-color': 'transparent', 'circle-radius': 7 };
+  const ring = (id: string, width: number, color: string): LayerSpecification => ({
+    id,
+    type: 'circle',
+    source: 'sample',
+    paint: { ...paint, 'circle-stroke-width': width, 'circle-stroke-color': color },
+  });
+  return [ring('sample-casing', 4.5, palette.casing), ring('sample-ring', 2, palette.outline)];
+}
+
+function allLayers(palette: Palette): LayerSpecification[] {
+  return [
+    ...landLayers(palette),
+    ...lineLayers(palette),
+    ...graticuleLayers(palette),
+    ...graticuleLabels(palette),
+    ...nameLayers(palette),
+    ...footprintLayers(palette),
+    ...sampleLayers(palette),
+  ];
+}
+
+/** What a failed tile request says: the sentence of the server's problem+json where there is one. */
+async function tileProblem(error: Error & { status?: number; body?: Blob }): Promise<string> {
+  if (!error.status) return 'Some tiles could not be loaded: the server does not answer.';
+  const body: unknown = await error.body?.text().then(JSON.parse).catch(() => null);
+  const detail = (body as { detail?: unknown } | null)?.detail;
+  return typeof detail === 'string' ? detail : `Some tiles could not be loaded (status ${error.status}).`;
+}
+
+export class MapView {
+  readonly #map: MapLibre;
+  readonly #imagery: Imagery;
+  readonly #events: MapEvents;
+  #items: readonly Item[] = [];
+  #hovered: string | null = null;
+  #selected: string | null = null;
+
+  private constructor(map: MapLibre, events: MapEvents) {
+    this.#map = map;
+    this.#events = events;
+    this.#imagery = new Imagery(map);
+    this.#listen();
+    onThemeChange(() => this.#applyPalette());
+  }
+
+  /** Resolves when the style is up, so that sources and layers can be added. */
+  static async create(
+    container: HTMLElement,
+    place: Camera | BBox | null,
+    padding: PaddingOptions,
+    projection: Projection,
+    events: MapEvents,
+  ): Promise<MapView> {
+    const map = new MapLibre({
+      container,
+      attributionControl: false,
+      center: WORLD,
+      zoom: WORLD_ZOOM,
+      maxZoom: 18,
+      maxPitch: 60,
+      fadeDuration: 100,
+      locale: { 'Map.Title': 'Map. Arrow keys move, plus and minus zoom, Enter reads the pixel in the middle.' },
+      style: {
+        version: 8,
+        projection: { type: projection },
+        sky: { 'atmosphere-blend': 0 },
+        sources: {
+          outlines: registerOutlines(),
+          graticule: { type: 'geojson', data: EMPTY as never },
+          footprints: { type: 'geojson', data: EMPTY as never, promoteId: 'key' },
+          places: { type: 'geojson', data: EMPTY as never, promoteId: 'key' },
+          sample: { type: 'geojson', data: EMPTY as never },
+        },
+        layers: allLayers(readPalette()),
+      },
+    });
+    map.setPadding(padding);
+    if (Array.isArray(place)) map.jumpTo(map.cameraForBounds(place, FIT) ?? {});
+    else if (place) map.jumpTo({ center: [place.lon, place.lat], zoom: place.zoom });
+    await new Promise<void>((resolve) => void map.once('style.load', () => resolve()));
+    return new MapView(map, events);
+  }
+
+  addBasemap({ tiles, maxZoom }: Basemap): void {
+    this.#map.addSource('basemap', { type: 'raster', tiles, tileSize: 256, maxzoom: maxZoom });
+    this.#map.addLayer({ id: 'basemap', type: 'raster', source: 'basemap' }, 'border');
+  }
+
+  setItems(items: readonly Item[]): void {
+    this.#items = items;
+    setFootprints(this.#map, items);
+  }
+
+  hover(key: string | null): void {
+    mark(this.#map, 'hovered', this.#hovered, key);
+    this.#hovered = key;
+  }
+
+  select(key: string | null): void {
+    mark(this.#map, 'selected', this.#selected, key);
+    this.#selected = key;
+  }
+
+  showTiles(tiles: TileSet | null): void {
+    this.#imagery.show(tiles);
+  }
+
+  setOpacity(opacity: number): void {
+    this.#imagery.setOpacity(opacity);
+  }
+
+  setProjection(projection: Projection): void {
+    this.#map.setProjection({ type: projection });
+  }
+
+  setSample(place: [number, number] | null): void {
+    const features = place
+      ? [{ type: 'Feature' as const, properties: {}, geometry: { type: 'Point' as const, coordinates: place } }]
+      : [];
+    this.#map.getSource<GeoJSONSource>('sample')?.setData({ type: 'FeatureCollection', features });
+  }
+
+  /**
+   * Moves to a box and resolves when there, so that no tile is fetched on the way. Users who asked for less motion
+   * get a jump.
+   */
+  async goTo(box: BBox, animate: boolean): Promise<void> {
+    const camera = this.#map.cameraForBounds(box, FIT);
+    if (!camera) return;
+    const arrived = new Promise<void>((resolve) => void this.#map.once('moveend', () => resolve()));
+    if (animate) this.#map.flyTo({ ...camera, duration: 900 });
+    else this.#map.jumpTo(camera);
+    await arrived;
+  }
+
+  jumpTo({ lon, lat, zoom }: Camera): void {
+    this.#map.jumpTo({ center: [lon, lat], zoom });
+  }
+
+  zoomBy(levels: number): void {
+    this.#map.easeTo({ zoom: this.#map.getZoom() + levels, duration: 250 });
+  }
+
+  northUp(): void {
+    this.#map.easeTo({ bearing: 0, pitch: 0, duration: 300 });
+  }
+
+  /** Keeps the middle of the map clear of what lies over it. */
+  setPadding(padding: PaddingOptions): void {
+    this.#map.setPadding(padding);
+  }
+
+  /** The middle of the visible part, in degrees and in pixels of the container. */
+  centre(): { lon: number; lat: number; x: number; y: number } {
+    const { lng, lat } = this.#map.getCenter();
+    const { x, y } = this.#map.project([lng, lat]);
+    return { lon: lng, lat, x, y };
+  }
+
+  get canvas(): HTMLCanvasElement {
+    return this.#map.getCanvas();
+  }
+
+  extent(): BBox | null {
+    return unionOf(this.#items.map((item) => item.bbox));
+  }
+
+  onRotate(listener: (bearing: number) => void): void {
+    this.#map.on('rotate', () => listener(this.#map.getBearing()));
+  }
+
+  #listen(): void {
+    const map = this.#map;
+    const keysAt = (point: { x: number; y: number }): string[] =>
+      map
+        .queryRenderedFeatures([point.x, point.y], { layers: FOOTPRINT_LAYERS })
+        .map((feature) => String(feature.properties['key']));
+    map.on('click', (event) => this.#events.onClick(event.lngLat.lng, event.lngLat.lat, keysAt(event.point)));
+    map.on('mousemove', (event) => {
+      const key = keysAt(event.point)[0] ?? null;
+      if (key !== this.#hovered) this.#events.onHover(key);
+    });
+    map.on('mouseout', () => this.#events.onHover(null));
+    map.on('moveend', () => this.#moved());
+    map.on('dataloading', (event) => {
+      if ('tile' in event && this.#imagery.owns((event as { sourceId?: string }).sourceId)) this.#events.onBusy(true);
+    });
+    map.on('idle', () => this.#events.onBusy(false));
+    map.on('error', (event) => {
+      if (this.#imagery.owns((event as { sourceId?: string }).sourceId)) {
+        void tileProblem(event.error).then(this.#events.onError);
+      }
+    });
+    this.#moved();
+  }
+
+  #moved(): void {
+    const zoom = this.#map.getZoom();
+    const { lng, lat } = this.#map.getCenter();
+    const bounds = this.#map.getBounds();
+    const view: BBox = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
+    this.#map.getSource<GeoJSONSource>('graticule')?.setData(graticule(view, stepAt(zoom)));
+    this.#events.onMove({ zoom, lat, lon: lng });
+  }
+
+  #applyPalette(): void {
+    for (const layer of allLayers(readPalette())) {
+      for (const [property, value] of Object.entries(layer.paint ?? {})) {
+        if (property.endsWith('-color')) this.#map.setPaintProperty(layer.id, property as never, value as never);
+      }
+    }
+  }
+}

@@ -1,0 +1,154 @@
+/** The list of scenes, with its filter. A list box: arrow keys move, Enter or Space shows the scene. */
+import type { Item } from '../api';
+import { h } from '../dom';
+import { formatDay, formatTime } from '../format';
+import type { Filter, State, Store } from '../store';
+
+export interface SceneActions {
+  show: (item: Item) => void;
+  filter: (filter: Filter) => void;
+  more: () => void;
+  reload: () => void;
+}
+
+function filterForm(store: Store, apply: (filter: Filter) => void): HTMLFormElement {
+  const collection = h('select', { name: 'collection', 'aria-label': 'Collection' });
+  const from = h('input', { type: 'date', name: 'from', 'aria-label': 'From date' });
+  const to = h('input', { type: 'date', name: 'to', 'aria-label': 'To date' });
+  const clear = h('button', { type: 'reset', class: 'text-button' }, 'Clear');
+  const read = (): Filter => ({ collection: collection.value || null, from: from.value || null, to: to.value || null });
+  const form = h(
+    'form',
+    {
+      class: 'filter',
+      role: 'search',
+      'aria-label': 'Filter scenes',
+      change: () => apply(read()),
+      submit: (event: Event) => event.preventDefault(),
+      reset: () => setTimeout(() => apply(read())),
+    },
+    collection,
+    h('div', { class: 'dates' }, from, h('span', { 'aria-hidden': 'true' }, '–'), to, clear),
+  );
+  store.watch(['collections'], ({ collections, filter }) => {
+    const options = collections.map(({ id, title }) => h('option', { value: id, selected: id === filter.collection }, title));
+    collection.replaceChildren(h('option', { value: '' }, 'All collections'), ...options);
+  });
+  store.watch(['filter'], ({ filter }) => {
+    clear.hidden = !filter.collection && !filter.from && !filter.to;
+  });
+  return form;
+}
+
+function option(item: Item, titles: ReadonlyMap<string, string>): HTMLLIElement {
+  const cloud = item.cloudCover === null ? '' : ` · ${Math.round(item.cloudCover)} % cloud`;
+  return h(
+    'li',
+    { role: 'option', id: `scene-${item.key}`, 'data-key': item.key, 'aria-selected': 'false', tabindex: -1, title: item.id },
+    h('span', { class: 'scene-day' }, formatDay(item.datetime)),
+    h('span', { class: 'scene-detail' }, `${titles.get(item.collection) ?? item.collection} · ${formatTime(item.datetime)}${cloud}`),
+  );
+}
+
+function emptyCatalogue(reload: () => void): HTMLElement {
+  return h(
+    'div',
+    { class: 'empty' },
+    h('p', {}, 'No scenes yet. Compress one into the folder that this server serves:'),
+    h('pre', { tabindex: 0 }, h('code', {}, 'comeo compress S2A_….SAFE.zip --ratio 100 --output archives/')),
+    h('p', {}, 'It appears here by itself once it is complete.'),
+    h('button', { type: 'button', click: reload }, 'Look again'),
+  );
+}
+
+function statusLine({ catalogue, items, matched }: State): string {
+  if (catalogue === 'loading') return 'Loading…';
+  if (catalogue === 'failed') return '';
+  const total = matched ?? items.length;
+  return total > items.length ? `${items.length} of ${total}` : String(total);
+}
+
+/** Moves the focus with the arrow keys, Home and End; answers the option that should have it. */
+function neighbour(options: HTMLElement[], current: HTMLElement | null, key: string): HTMLElement | null {
+  const at = current ? options.indexOf(current) : -1;
+  const target: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: options.length - 1 };
+  const index = target[key];
+  return index === undefined ? null : (options[Math.min(options.length - 1, Math.max(0, index))] ?? null);
+}
+
+function listBox(store: Store, show: (item: Item) => void): HTMLUListElement {
+  const itemOf = (target: EventTarget | null): Item | null => {
+    const key = target instanceof Element ? target.closest<HTMLElement>('[data-key]')?.dataset['key'] : undefined;
+    return store.state.items.find((item) => item.key === key) ?? null;
+  };
+  const hover = (event: Event): void => store.update({ hovered: itemOf(event.target)?.key ?? null });
+  const leave = (): void => store.update({ hovered: null });
+  const list = h('ul', {
+    role: 'listbox',
+    'aria-label': 'Scenes',
+    mouseover: hover,
+    mouseleave: leave,
+    focusin: hover,
+    focusout: leave,
+    click: (event: Event) => {
+      const item = itemOf(event.target);
+      if (item) show(item);
+    },
+    keydown: (event: KeyboardEvent) => {
+      const options = [...list.querySelectorAll<HTMLElement>('[role=option]')];
+      const focused = document.activeElement instanceof HTMLElement ? document.activeElement : null;
+      const next = neighbour(options, focused, event.key);
+      const item = event.key === 'Enter' || event.key === ' ' ? itemOf(event.target) : null;
+      if (!next && !item) return;
+      event.preventDefault();
+      next?.focus();
+      if (item) show(item);
+    },
+  });
+  return list;
+}
+
+function markSelected(list: HTMLElement, key: string | null): void {
+  const options = [...list.querySelectorAll<HTMLElement>('[role=option]')];
+  const selected = options.find((option) => option.dataset['key'] === key) ?? null;
+  for (const option of options) {
+    option.setAttribute('aria-selected', String(option === selected));
+    option.tabIndex = option === (selected ?? options[0]) ? 0 : -1;
+  }
+  if (selected && !list.contains(document.activeElement)) selected.scrollIntoView({ block: 'nearest' });
+}
+
+export function scenesPanel(root: HTMLElement, store: Store, actions: SceneActions): void {
+  const count = h('span', { class: 'count', role: 'status' });
+  const list = listBox(store, actions.show);
+  const below = h('div', { class: 'below-list' });
+  root.append(
+    h('h2', { id: 'scenes-title' }, 'Scenes ', count),
+    filterForm(store, actions.filter),
+    list,
+    below,
+  );
+  store.watch(['items', 'collections', 'catalogue', 'matched', 'next'], (state) => {
+    count.textContent = statusLine(state);
+    const titles = new Map(state.collections.map(({ id, title }) => [id, title]));
+    list.replaceChildren(...state.items.map((item) => option(item, titles)));
+    list.hidden = state.items.length === 0;
+    list.ariaBusy = String(state.catalogue === 'loading');
+    below.replaceChildren(...belowList(state, actions));
+    markSelected(list, state.item?.key ?? null);
+  });
+  store.watch(['item'], ({ item }) => markSelected(list, item?.key ?? null));
+  store.watch(['hovered'], ({ hovered }) => {
+    for (const option of list.querySelectorAll<HTMLElement>('[role=option]')) {
+      option.classList.toggle('hovered', option.dataset['key'] === hovered);
+    }
+  });
+}
+
+function belowList({ catalogue, items, filter, next }: State, actions: SceneActions): HTMLElement[] {
+  if (catalogue === 'failed') return [h('button', { type: 'button', click: actions.reload }, 'Try again')];
+  if (catalogue === 'loading') return [];
+  if (items.length > 0) return next ? [h('button', { type: 'button', click: actions.more }, 'More scenes')] : [];
+  const filtered = filter.collection !== null || filter.from !== null || filter.to !== null;
+  return filtered ? [h('p', { class: 'empty' }, 'No scene matches. Widen the dates or choose another collection.')] : [emptyCatalogue(actions.reload)];
+}

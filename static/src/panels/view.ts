@@ -1,0 +1,165 @@
+/** How the selected scene is shown: scene or mosaic, date, style, opacity. */
+import type { Item, Layer, Legend, Style } from '../api';
+import { h } from '../dom';
+import { formatDay, formatPlatform, formatTime } from '../format';
+import type { State, Store } from '../store';
+import { daysOf, Timeline, type Stop } from './timeline';
+
+export interface ViewActions {
+  show: (item: Item) => void;
+  mosaic: (collection: string, until: string | null) => void;
+  style: (id: string) => void;
+  fit: () => void;
+}
+
+const isMosaic = (layer: Layer | null): boolean => layer !== null && !('item' in layer);
+
+function stopsOf(state: State): Stop[] {
+  if (isMosaic(state.layer)) return daysOf(state.series.map((item) => item.datetime));
+  return state.series.map(({ key, datetime }) => ({ key, date: datetime }));
+}
+
+function currentStop({ layer, item, series }: State): string {
+  if (layer && !('item' in layer)) return layer.until ?? daysOf(series.map((each) => each.datetime)).at(-1)?.key ?? '';
+  return item?.key ?? '';
+}
+
+function radios(name: string, options: { id: string; title: string; hint: string }[], choose: (id: string) => void): HTMLElement[] {
+  return options.map(({ id, title, hint }) =>
+    h(
+      'label',
+      { class: 'chip', title: hint },
+      h('input', { type: 'radio', name, value: id, change: () => choose(id) }),
+      h('span', {}, title),
+    ),
+  );
+}
+
+function check(group: HTMLElement, value: string | null): void {
+  for (const input of group.querySelectorAll('input')) input.checked = input.value === value;
+}
+
+function legendBar({ minimum, maximum, colors }: Legend): HTMLElement[] {
+  const middle = (minimum + maximum) / 2;
+  const scale = [minimum, middle, maximum].map((value) => h('span', {}, Number(value.toPrecision(3)).toString()));
+  return [
+    h('div', { class: 'ramp', style: `background: linear-gradient(to right, ${colors.join(', ')})` }),
+    h('div', { class: 'scale' }, ...scale),
+  ];
+}
+
+class StylePicker {
+  readonly element: HTMLFieldSetElement;
+  readonly #chips = h('div', { class: 'chips' });
+  readonly #bands: HTMLSelectElement;
+  readonly #legend = h('div', { class: 'legend' });
+  readonly #choose: (id: string) => void;
+  #styles: readonly Style[] = [];
+
+  constructor(choose: (id: string) => void) {
+    this.#choose = choose;
+    this.#bands = h('select', { class: 'bands', 'aria-label': 'Single band', change: () => choose(this.#bands.value) });
+    this.element = h('fieldset', { class: 'styles' }, h('legend', {}, 'Style'), this.#chips, this.#bands, this.#legend);
+  }
+
+  show(styles: readonly Style[], current: string | null): void {
+    const same = styles.map((style) => style.id).join() === this.#styles.map((style) => style.id).join();
+    this.#styles = styles;
+    this.element.hidden = styles.length === 0;
+    if (!same) this.#fill();
+    const style = styles.find(({ id }) => id === current);
+    check(this.#chips, current);
+    this.#bands.value = style?.band ? style.id : '';
+    this.#legend.replaceChildren(
+      ...(style?.description ? [h('p', { class: 'hint' }, style.description)] : []),
+      ...(style?.legend ? legendBar(style.legend) : []),
+    );
+  }
+
+  /** Composites and indices as chips; the many single bands in a list. */
+  #fill(): void {
+    const composites = this.#styles.filter(({ band }) => band === null);
+    const bands = this.#styles.filter(({ band }) => band !== null);
+    const options = composites.map(({ id, title, description }) => ({ id, title, hint: description }));
+    this.#chips.replaceChildren(...radios('style', options, this.#choose));
+    const choices = bands.map(({ id, title }) => h('option', { value: id }, title));
+    this.#bands.replaceChildren(h('option', { value: '', disabled: true }, 'Single band…'), ...choices);
+    this.#bands.hidden = bands.length === 0;
+  }
+}
+
+function opacityControl(store: Store): HTMLElement {
+  const output = h('output', {});
+  const range = h('input', {
+    type: 'range',
+    id: 'opacity',
+    min: 0,
+    max: 100,
+    step: 5,
+    input: () => store.update({ opacity: Number(range.value) / 100 }),
+  });
+  store.watch(['opacity'], ({ opacity }) => {
+    const percent = Math.round(opacity * 100);
+    range.value = String(percent);
+    range.setAttribute('aria-valuetext', `${percent} percent`);
+    output.textContent = `${percent} %`;
+  });
+  return h('div', { class: 'opacity' }, h('label', { for: 'opacity' }, 'Opacity'), range, output);
+}
+
+function subtitle(state: State): string {
+  const { item, layer, collections } = state;
+  if (!item || !layer) return '';
+  const collection = collections.find(({ id }) => id === layer.collection)?.title ?? layer.collection;
+  if (isMosaic(layer)) return `${collection} · newest valid pixel first`;
+  const parts = [collection, item.platform && formatPlatform(item.platform), formatTime(item.datetime)];
+  if (item.cloudCover !== null) parts.push(`${Math.round(item.cloudCover)} % cloud`);
+  return parts.filter(Boolean).join(' · ');
+}
+
+function title({ item, layer }: State): string {
+  if (!item || !layer) return '';
+  if ('item' in layer) return formatDay(item.datetime);
+  return layer.until ? `Mosaic up to ${formatDay(new Date(`${layer.until}T00:00:00Z`))}` : 'Mosaic of all dates';
+}
+
+export function viewPanel(root: HTMLElement, store: Store, actions: ViewActions): void {
+  const heading = h('h2', { id: 'view-title' });
+  const sub = h('p', { class: 'sub' });
+  const fit = h('button', { type: 'button', class: 'text-button', click: actions.fit }, 'Zoom to it');
+  const modes = h('div', { class: 'chips segmented', role: 'group', 'aria-label': 'Scene or mosaic' });
+  const timeline = new Timeline((key) => choose(key));
+  const styles = new StylePicker(actions.style);
+
+  const choose = (key: string): void => {
+    const { layer, series } = store.state;
+    const item = series.find((each) => each.key === key);
+    if (isMosaic(layer) && layer) actions.mosaic(layer.collection, key);
+    else if (item) actions.show(item);
+  };
+  const setMode = (mode: string): void => {
+    const { item } = store.state;
+    if (item && mode === 'mosaic') actions.mosaic(item.collection, null);
+    else if (item) actions.show(item);
+  };
+  modes.append(
+    ...radios(
+      'mode',
+      [
+        { id: 'scene', title: 'One scene', hint: 'The scene as acquired' },
+        { id: 'mosaic', title: 'Mosaic', hint: 'The whole collection, newest valid pixel first' },
+      ],
+      setMode,
+    ),
+  );
+  root.append(h('div', { class: 'title-row' }, heading, fit), sub, modes, timeline.element, styles.element, opacityControl(store));
+  store.watch(['item', 'layer', 'series', 'info', 'style', 'collections'], (state) => {
+    root.hidden = state.layer === null;
+    heading.textContent = title(state);
+    sub.textContent = subtitle(state);
+    modes.hidden = state.series.length < 2;
+    check(modes, isMosaic(state.layer) ? 'mosaic' : 'scene');
+    timeline.show(stopsOf(state), currentStop(state));
+    styles.show(state.info?.styles ?? [], state.style);
+  });
+}

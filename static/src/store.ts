@@ -1,0 +1,85 @@
+/** One observable state; panels and the map subscribe to the fields they show. */
+import type { Collection, Item, Layer, SceneInfo } from './api';
+
+export type Projection = 'mercator' | 'globe';
+
+export interface Filter {
+  collection: string | null;
+  from: string | null;
+  to: string | null;
+}
+
+export interface State {
+  catalogue: 'loading' | 'ready' | 'failed';
+  collections: Collection[];
+  filter: Filter;
+  /** Scenes found by the filter, newest first. */
+  items: Item[];
+  matched: number | null;
+  next: string | null;
+  /** What the map shows. */
+  layer: Layer | null;
+  /** The scene shown, or the newest one of the mosaic shown. */
+  item: Item | null;
+  /** All scenes of the same collection over the same place, oldest first. */
+  series: Item[];
+  info: SceneInfo | null;
+  style: string | null;
+  /** 0 to 1. */
+  opacity: number;
+  projection: Projection;
+  /** Key of the scene that the pointer or the focus is on. */
+  hovered: string | null;
+  tilesLoading: boolean;
+  error: string | null;
+}
+
+export type Listener = (state: Readonly<State>) => void;
+
+export class Store {
+  #state: State;
+  readonly #listeners: { keys: readonly (keyof State)[]; listener: Listener }[] = [];
+
+  constructor(initial: State) {
+    this.#state = initial;
+  }
+
+  get state(): Readonly<State> {
+    return this.#state;
+  }
+
+  /** Changes fields, then tells whoever watches one that really changed. */
+  update(patch: Partial<State>): void {
+    const before = this.#state;
+    this.#state = { ...before, ...patch };
+    const changed = (key: keyof State): boolean => before[key] !== this.#state[key];
+    for (const { keys, listener } of [...this.#listeners]) {
+      if (keys.some(changed)) listener(this.#state);
+    }
+  }
+
+  /** Calls the listener at once, and after each change of one of the fields. */
+  watch(keys: readonly (keyof State)[], listener: Listener): void {
+    this.#listeners.push({ keys, listener });
+    listener(this.#state);
+  }
+}
+
+export const initialState = (): State => ({
+  catalogue: 'loading',
+  collections: [],
+  filter: { collection: null, from: null, to: null },
+  items: [],
+  matched: null,
+  next: null,
+  layer: null,
+  item: null,
+  series: [],
+  info: null,
+  style: null,
+  opacity: 1,
+  projection: 'mercator',
+  hovered: null,
+  tilesLoading: false,
+  error: null,
+});
