@@ -9,8 +9,11 @@ from pathlib import Path
 from comeo.errors import SourceError
 from comeo.scene import Scene
 from comeo.sources.assemble import Overrides, Product, build_scene
+from comeo.sources.folder import GEOTIFF_SUFFIXES, JP2_SUFFIXES, band_files, open_folder
 from comeo.sources.geotiff import open_geotiff
 from comeo.sources.naming import parse_time
+from comeo.sources.safe import is_safe, open_safe, refuse_sentinel1
+from comeo.sources.stac import is_item, is_url, open_stac
 
 
 def open_source(
@@ -55,12 +58,53 @@ def open_source(
 
 
 def _open_product(source: str | Path, overrides: Overrides) -> Product:
+    """Open whatever the source is."""
+    if is_url(source):
+        return open_stac(source, overrides.bands)
     path = Path(source)
     if not path.exists():
         raise SourceError(f"there is no {path}")
-    if path.suffix.lower() in (".tif", ".tiff"):
+    if path.name in ("MTD_MSIL1C.xml", "MTD_MSIL2A.xml"):
+        path = path.parent
+    try:
+        return _open_folder(path, overrides) if path.is_dir() else _open_file(path, overrides)
+    except OSError as error:
+        raise SourceError(f"{path.name} can't be read: {error.strerror or error}") from error
+
+
+def _open_folder(path: Path, overrides: Overrides) -> Product:
+    if is_safe(path):
+        return open_safe(path, overrides.bands)
+    items = [file for file in path.glob("*.json") if is_item(file)]
+    if len(items) == 1:
+        return open_stac(items[0], overrides.bands)
+    if band_files(path):
+        return open_folder(path, overrides.bands)
+    inside = [folder for folder in path.iterdir() if folder.is_dir()]
+    refuse_sentinel1(path.name, frozenset(f"{folder.name}/" for folder in inside))
+    for folder in inside:
+        refuse_sentinel1(folder.name, frozenset())
+    if len(inside) == 1 and is_safe(inside[0]):
+        return open_safe(inside[0], overrides.bands)
+    raise SourceError(
+        f"{path.name} is a folder with neither a SAFE product, a STAC Item nor band files in it"
+    )
+
+
+def _open_file(path: Path, overrides: Overrides) -> Product:
+    suffix = path.suffix.lower()
+    if suffix in GEOTIFF_SUFFIXES:
         return open_geotiff(path, overrides.bands)
-    raise SourceError(f"{path.name} is none of what can be compressed: SAFE, band folder, STAC Item, GeoTIFF")
+    if suffix == ".zip":
+        return open_safe(path, overrides.bands)
+    if suffix in (".json", ".geojson"):
+        return open_stac(path, overrides.bands)
+    if suffix in JP2_SUFFIXES:
+        raise SourceError(f"{path.name} is one band; give the folder that has all bands of the scene")
+    raise SourceError(
+        f"{path.name} is none of what can be opened: a SAFE product (folder or zip), a folder of band files, "
+        "a STAC Item (.json or URL), a GeoTIFF"
+    )
 
 
 __all__ = ["open_source"]

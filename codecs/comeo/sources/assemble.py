@@ -17,7 +17,7 @@ import numpy as np
 from comeo.errors import SourceError
 from comeo.scene import Band, BandGroup, Pixels, Scene, Window, group_name
 from comeo.sources import sentinel2
-from comeo.sources.naming import NameFacts, check_id, safe_id
+from comeo.sources.naming import NameFacts, check_id, iso, safe_id
 from comeo.sources.raster import RasterBand
 from comeo.sources.replica import to_native
 
@@ -183,11 +183,6 @@ def _time(product: Product, overrides: Overrides) -> tuple[datetime, dict[str, A
         product.name,
     )
     return UNKNOWN_TIME, {"comeo:datetime_unknown": True}
-
-
-def iso(time: datetime) -> str:
-    """An instant as STAC writes it: UTC with a Z."""
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def is_sentinel2(product: Product, bands: Iterable[RasterBand]) -> bool:

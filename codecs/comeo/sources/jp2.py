@@ -106,8 +106,8 @@ class Jp2File:
             raise ValueError("its image or tile grid doesn't start at its corner")
         if set(size.xrsiz) != {1} or set(size.yrsiz) != {1}:
             raise ValueError("its components are subsampled")
-        units = [style.code_block_size, *(() if style.precinct_size is None else style.precinct_size)]
-        unit = min(int(height) * int(width) for height, width in units)
+        precincts = () if style.precinct_size is None else np.reshape(style.precinct_size, (-1, 2)).tolist()
+        unit = min(int(height) * int(width) for height, width in (style.code_block_size, *precincts))
         return (size.ytsiz, size.xtsiz), unit
 
     def read(self, window: Window) -> NDArray[Any]:

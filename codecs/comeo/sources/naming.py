@@ -90,6 +90,11 @@ def parse_time(text: object, where: str) -> datetime:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
+def iso(time: datetime) -> str:
+    """An instant as STAC writes it: UTC with a Z."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def check_id(text: str, what: str) -> str:
     """Return an identifier that the user gave, if it can be a file name and a part of a URL.
 

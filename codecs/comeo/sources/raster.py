@@ -122,6 +122,21 @@ def stored_dtype(where: str, dtype: str) -> np.dtype[Any]:
     )
 
 
+def parse_finite(value: object, what: str) -> float:
+    """Parse a finite number of untrusted metadata.
+
+    Raises:
+        SourceError: If it is none.
+    """
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise SourceError(f"{what} is {str(value)[:40]!r}, not a number")
+    return number
+
+
 def finish_plane(values: NDArray[Any], valid: NDArray[np.bool_], dtype: np.dtype[Any]) -> Plane:
     """Bring values to their stored type; numbers that are not finite are never valid."""
     if dtype == np.float32:

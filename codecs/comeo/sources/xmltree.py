@@ -1,0 +1,83 @@
+"""Metadata in XML, which may be hostile: no entities, no external references, no surprises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import ElementTree
+from defusedxml.common import DefusedXmlException
+
+from comeo.errors import SourceError
+from comeo.sources.raster import parse_finite
+
+
+class XmlTree:
+    """An XML document, looked into by local names: the namespaces' versions differ from product to product.
+
+    Args:
+        content: The document.
+        where: What errors call it.
+
+    Raises:
+        SourceError: If it isn't well-formed, or defines entities.
+    """
+
+    def __init__(self, content: bytes, where: str) -> None:
+        self.where = where
+        try:
+            self.root: Element = ElementTree.fromstring(content, forbid_dtd=True)
+        except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+            raise SourceError(f"{where} is no readable XML: {str(error)[:200]}") from error
+
+    @property
+    def kind(self) -> str:
+        """Local name of the root element."""
+        return _local(self.root.tag)
+
+    def all(self, name: str) -> Iterator[Element]:
+        """All elements of a local name, in document order."""
+        return (element for element in self.root.iter() if _local(element.tag) == name)
+
+    def find(self, *names: str) -> str | None:
+        """Text of the first element that has one of these local names, or None."""
+        for name in names:
+            for element in self.all(name):
+                if element.text and element.text.strip():
+                    return element.text.strip()
+        return None
+
+    def text(self, *names: str) -> str:
+        """Text of the first element that has one of these local names.
+
+        Raises:
+            SourceError: If there is none.
+        """
+        found = self.find(*names)
+        if found is None:
+            raise SourceError(f"{self.where} has no {names[0]}")
+        return found
+
+    def number(self, *names: str) -> float:
+        """The same as a number.
+
+        Raises:
+            SourceError: If there is none.
+        """
+        return parse_finite(self.text(*names), f"{names[0]} in {self.where}")
+
+
+def child_text(element: Element, name: str, where: str) -> str:
+    """Text of a child by local name.
+
+    Raises:
+        SourceError: If there is none.
+    """
+    for child in element:
+        if _local(child.tag) == name and child.text:
+            return child.text.strip()
+    raise SourceError(f"{where} has no {name} in its {_local(element.tag)}")
+
+
+def _local(tag: object) -> str:
+    return str(tag).rpartition("}")[2]
