@@ -1,9 +1,9 @@
 """The entropy model: what each symbol's distribution is, given the symbols decoded before it.
 
-Symbols are decoded in nine passes: four groups of channels, coarse to fine, each on interleaved sub-grids (three for
-the first group, two for the others), as in ELIC (He et al., CVPR 2022), but without a hyper-prior: the first group takes
-its place. All that a pass knows goes through whole-number networks, so encoder and decoder agree to the bit on the
-index of the table that each symbol is coded with.
+Symbols are decoded in nine passes: four groups of channels, coarse to fine, each on interleaved sub-grids
+(three for the first group, two for the others), as in ELIC (He et al., CVPR 2022), but without a hyper-
+prior: the first group takes its place. All that a pass knows goes through whole-number networks, so encoder
+and decoder agree to the bit on the index of the table that each symbol is coded with.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from comeo.training.integers import PEAK, UNIT, WholeConv2d, activate, magnitude, round_through, to_grid
 
@@ -114,7 +115,7 @@ class GroupContext(nn.Module):
         Returns:
             Means in quarters, and scale indexes before clipping, each like `symbols`.
         """
-        where = positions(self.group, *symbols.shape[2:], device=symbols.device)
+        where = positions(self.group, symbols.shape[2], symbols.shape[3], symbols.device)
         constant = energy.expand(-1, -1, *symbols.shape[2:])
         features = _features(before)
         mean, scale = torch.zeros_like(symbols), torch.zeros_like(symbols)
@@ -203,11 +204,7 @@ def bits(symbols: Tensor, mean: Tensor, index: Tensor) -> Tensor:
     distance = (symbols - mean).abs()
     above, below = (0.5 - distance) / scale, (-0.5 - distance) / scale
     # σ(a) − σ(b) = σ(a)·σ(−b)·(1 − e^(b−a)): no cancellation, far into the tails.
-    log = (
-        nn.functional.logsigmoid(above)
-        + nn.functional.logsigmoid(-below)
-        + torch.log1p(-torch.exp(-1 / scale))
-    )
+    log = functional.logsigmoid(above) + functional.logsigmoid(-below) + torch.log1p(-torch.exp(-1 / scale))
     return log * (-1 / math.log(2))
 
 

@@ -102,7 +102,7 @@ class CropSampler:
         return self.random.permutation(len(image.values))[:count]
 
     def _turn(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        values = np.rot90(values, self.random.integers(4), axes=(1, 2))
+        values = np.rot90(values, int(self.random.integers(4)), axes=(1, 2))
         return values[:, :, ::-1] if self.random.random() < 0.5 else values
 
 
@@ -124,4 +124,4 @@ def _fits(image: Image, side: int) -> bool:
     if image.entry.held_out or image.entry.weight == 0:
         return False
     room = min(image.entry.chip or image.values.shape[1], *image.values.shape[1:])
-    return room >= side
+    return bool(room >= side)

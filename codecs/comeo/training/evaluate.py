@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -102,9 +103,10 @@ def _jpeg2000_points(block: NDArray[np.float32]) -> NDArray[np.float64]:
     """Bytes and sum of squared errors at many qualities."""
     whole = np.clip(np.rint(block) + _OFFSET, 0, 65535).astype(np.uint16).transpose(1, 2, 0)
     points = []
-    for level in _LEVELS:
+    levels: list[Any] = _LEVELS.tolist()  # the stub asks for integers, the encoder takes any number
+    for level in levels:
         stream = imagecodecs.jpeg2k_encode(
-            np.ascontiguousarray(whole), level=float(level), codecformat="j2k", mct=False, reversible=False
+            np.ascontiguousarray(whole), level=level, codecformat="j2k", mct=False, reversible=False
         )
         decoded = imagecodecs.jpeg2k_decode(stream).astype(np.float64) - _OFFSET
         points.append((len(stream), float(((decoded - block.transpose(1, 2, 0)) ** 2).sum())))

@@ -1,8 +1,9 @@
 """Networks whose arithmetic is exact: integer weights, integer activations, powers of two in between.
 
-Tensors hold integers times a power of two in float32. Every product and every partial sum is then an integer below
-2²⁴ times a power of two, so any order of summation gives the same bits, on any processor. Training sees the very
-same numbers as decoding does; gradients pass the rounding straight through (Bengio et al., arXiv:1308.3432).
+Tensors hold integers times a power of two in float32. Every product and every partial sum is then an
+integer below 2²⁴ times a power of two, so any order of summation gives the same bits, on any processor.
+Training sees the very same numbers as decoding does; gradients pass the rounding straight through (Bengio
+et al., arXiv:1308.3432).
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from comeo.training.context import ContextModel, bits, energy_class
+from comeo.training.context import COMPONENTS, ContextModel, bits, energy_class
 from comeo.training.integers import round_through
-from comeo.training.transforms import CHANNELS, COMPONENTS, PATCH, PATCH_SIZE, Analysis, Synthesis
+from comeo.training.transforms import CHANNELS, PATCH, PATCH_SIZE, Analysis, Synthesis
 
 HEADER_BITS = 8 * COMPONENTS  # the energy classes
 

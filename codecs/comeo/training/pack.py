@@ -66,7 +66,8 @@ def build(data: Path, output: Path, sources: Path = SOURCES) -> None:
         ComeoError: If a source is not in the manifest, or is not for training.
     """
     splits = {item["path"]: item["split"] for item in json.loads((data / "manifest.json").read_text())}
-    entries, streams = [], {}
+    entries: list[Entry] = []
+    streams: dict[str, Any] = {}
     for source in tomllib.loads(sources.read_text())["source"]:
         paths = sorted(path.relative_to(data).as_posix() for path in data.glob(source["path"]))
         if not paths:
@@ -94,7 +95,7 @@ def _load(path: Path) -> Iterator[Image]:
             planes: list[NDArray[np.uint16]] = []
             while (key := f"{number}/{len(planes)}") in pack:
                 planes.append(imagecodecs.jpegls_decode(pack[key].tobytes()))
-            yield Image(Entry(**fields), np.stack(planes) << SHIFT)
+            yield Image(Entry(**fields), np.stack(planes) << np.uint16(SHIFT))
 
 
 def _entry(path: str, source: dict[str, Any], files: int) -> Entry:

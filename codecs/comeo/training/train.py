@@ -1,7 +1,8 @@
 """Train the learned codec: resumable, on a CPU or a CUDA device.
 
-Loss of a block: bits + λ · squared error / step², the same trade at every rate, since the block was divided by its
-step. Blocks weigh by the inverse root of their own loss, so that neither busy nor quiet ones decide alone.
+Loss of a block: bits + λ · squared error / step², the same trade at every rate, since the block was divided
+by its step. Blocks weigh by the inverse root of their own loss, so that neither busy nor quiet ones decide
+alone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from comeo.training.crops import CropOptions, CropSampler, stream
@@ -29,7 +31,7 @@ log = logging.getLogger("comeo.training")
 
 LAMBDA = 9.0  # near the slope of uniform quantisation with a step of one at high rate: 6 / ln 2
 INITIAL_BATCHES = 40
-WARM_UP = 300
+WARM_UP = 150
 COOL_DOWN = 0.2  # last share of the run, in which the learning rate falls to a fiftieth
 LINEAR_SHARE = 0.1  # of the learning rate, for the linear transforms
 AVERAGE = 0.999
@@ -151,7 +153,7 @@ class Trainer:
         half = {name: value.half().cpu() for name, value in self.average.state_dict().items()}
         _write(self.options.output / "weights.pt", {"model": half} | common)
 
-    def _one_step(self, batch: np.ndarray[Any, np.dtype[np.float32]], progress: float) -> dict[str, float]:
+    def _one_step(self, batch: NDArray[np.float32], progress: float) -> dict[str, float]:
         self._set_rate(progress)
         self.model.train()
         components = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last)
@@ -175,12 +177,13 @@ class Trainer:
             group["lr"] = self.options.rate * group["share"] * warm * cool
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        linear, rest = [], []
+        linear: list[Tensor] = []
+        rest: list[Tensor] = []
         for name, parameter in self.model.named_parameters():
             (linear if ".block." in name or ".lapped." in name else rest).append(parameter)
         return [{"params": rest, "share": 1.0}, {"params": linear, "share": LINEAR_SHARE}]
 
-    def _batches(self) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+    def _batches(self) -> Iterator[NDArray[np.float32]]:
         options = self.options
         seed = options.seed * 1_000_003 + self.step
         small = CropSampler(self.images, CropOptions(128, options.small), seed)

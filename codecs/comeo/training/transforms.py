@@ -1,8 +1,8 @@
 """Analysis and synthesis: linear block transforms, each with a non-linear network beside it.
 
-The linear parts start as the principal components of 16×16 patches of four spectral components; their coarse
-channels then grow taps into the neighbouring patches, a learned lapped transform. The networks start at zero, so
-that training starts from a working transform.
+The linear parts start as the principal components of 16×16 patches of four spectral components; their
+coarse channels then grow taps into the neighbouring patches, a learned lapped transform. The networks start
+at zero, so that training starts from a working transform.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ class Analysis(nn.Module):
         self.lapped = _lapped_conv(basis[:LAPPED, :, None, None])
         quarter, eighth, sixteenth = widths
         self.first = nn.Conv2d(COMPONENTS * 16, quarter, 3, padding=1)
-        self.quarter = nn.Sequential(*(Residual(quarter, quarter) for _ in range(depths[0])))
+        self.quarter = nn.Sequential(*(Residual(quarter, quarter // 2) for _ in range(depths[0])))
         self.down_eighth = nn.Conv2d(quarter, eighth, 3, stride=2, padding=1)
-        self.eighth = nn.Sequential(*(Residual(eighth, eighth) for _ in range(depths[1])))
+        self.eighth = nn.Sequential(*(Residual(eighth, eighth // 2) for _ in range(depths[1])))
         self.down_sixteenth = nn.Conv2d(eighth, sixteenth, 3, stride=2, padding=1)
         self.take_latents = nn.Conv2d(CHANNELS, sixteenth, 1)
-        self.sixteenth = nn.Sequential(*(Residual(sixteenth, sixteenth) for _ in range(depths[2])))
+        self.sixteenth = nn.Sequential(*(Residual(sixteenth, sixteenth // 2) for _ in range(depths[2])))
         self.last = nn.Conv2d(sixteenth, 2 * CHANNELS, 1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
