@@ -1,4 +1,4 @@
-"""Small synthetic scenes for tests: smooth fields with edges and noise, so that coding them means something."""
+"""Small synthetic scenes for tests: fields with edges, texture and noise."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ def landscape(bands: int, height: int, width: int, seed: int = 0, dtype: Any = n
     noise = rng.normal(size=(bands, height, width))
     weights = rng.uniform(0.5, 1.5, size=(bands, 2, 1, 1))
     values = 2000 + weights[:, 0] * 500 * fields + weights[:, 1] * 600 * texture + 20 * noise
-    if np.dtype(dtype) == np.float32:
-        return ((values - 4000) / 200).astype(np.float32)
-    return np.clip(values, 1, 10_000).astype(dtype)
+    scaled = (values - 4000) / 200 if np.dtype(dtype) == np.float32 else np.clip(values, 1, 10_000)
+    return np.asarray(scaled, dtype)
 
 
 def array_group(
@@ -48,9 +47,10 @@ def array_group(
         return Pixels(values[place], everywhere[place])
 
     scale = (1e-4, -0.1, "reflectance") if values.dtype == np.uint16 else (1.0, 0.0, "dB")
+    bands = tuple(Band(name, *scale) for name in names)
     return BandGroup(
-        group_name(transform, crs), tuple(Band(name, *scale) for name in names), *values.shape[1:],
-        values.dtype, crs, transform, valid is not None, read,
+        group_name(transform, crs), bands, values.shape[1], values.shape[2], values.dtype, crs, transform,
+        valid is not None, read,
     )  # fmt: skip
 
 

@@ -63,8 +63,8 @@ def compress(
 ) -> None:
     """Compress SOURCES, one archive each.
 
-    A source is a SAFE folder or zip, a folder of JP2 or GeoTIFF bands, a STAC Item (file or URL), or a GeoTIFF
-    whose band descriptions name the bands.
+    A source is a SAFE folder or zip, a folder of JP2 or GeoTIFF bands, a STAC Item (file or URL), or a
+    GeoTIFF whose band descriptions name the bands.
     """
     from comeo.archive import archive_suffix
     from comeo.compress import compress as compress_scene
@@ -114,9 +114,8 @@ def info(archive: Path, as_json: bool) -> None:
         return
     groups = facts.pop("groups")
     for key, value in facts.items():
-        if isinstance(value, dict):
-            value = ", ".join(str(part) for part in value.values() if part)
-        click.echo(f"{key:14}{'' if value is None else value}")
+        text = ", ".join(filter(None, value.values())) if isinstance(value, dict) else value
+        click.echo(f"{key:14}{'' if text is None else text}")
     for name, group in groups.items():
         bands, height, width = group["shape"]
         click.echo(f"{name:14}{bands} bands, {height}×{width}, {group['crs']}, levels {group['levels']}")
@@ -181,7 +180,8 @@ def _report(path: Path) -> None:
 
     with open_archive(path) as archive:
         click.echo(
-            f"{path}  {archive.archive_bytes:,} bytes, ×{archive.ratio:.1f}, step {archive.step:g}, {archive.codec}"
+            f"{path}  {archive.archive_bytes:,} bytes, ×{archive.ratio:.1f}, "
+            f"step {archive.step:g}, {archive.codec}"
         )
 
 

@@ -50,4 +50,5 @@ def valid_mask(values: NDArray[Any], has_nodata: bool) -> NDArray[np.bool_]:
     """Where decoded values are valid. Exact, since no valid pixel ever decodes to the nodata value."""
     if not has_nodata:
         return np.ones(values.shape, bool)
-    return ~np.isnan(values) if values.dtype.kind == "f" else values != 0
+    valid: NDArray[np.bool_] = ~np.isnan(values) if values.dtype.kind == "f" else values != 0
+    return valid

@@ -1,7 +1,7 @@
 """Archives read block by block, straight from the mapped file.
 
-zarr-python reads the same pixels (tests hold the two equal); this path reads the ZIP directory and each shard's
-index once, and then goes to a payload without a copy.
+zarr-python reads the same pixels (tests hold the two equal); this path reads the ZIP directory and each
+shard's index once, and then goes to a payload without a copy.
 """
 
 from __future__ import annotations
@@ -266,7 +266,7 @@ class Archive:
                 data = self._store.get(f"{level.key}/c/0/{row}/{col}")
                 name = f"{self.path.name}: shard {level.key}/c/0/{row}/{col}"
                 slots = level.shard[0] * level.shard[1]
-                self._indexes[key] = data and (data, sharding.read_index(data, slots, name))
+                self._indexes[key] = None if data is None else (data, sharding.read_index(data, slots, name))
             return self._indexes[key]
 
     def _decode_singly(

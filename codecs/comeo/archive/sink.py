@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import uuid
@@ -65,7 +66,7 @@ def open_sink(final: Path) -> Sink:
             return FolderSink(temporary)
     except OSError as error:
         raise ArchiveError(f"{final.parent} can't be written: {error.strerror}") from error
-    raise ArchiveError(f"an archive's name ends in {ZIP_SUFFIX} or {FOLDER_SUFFIX}, not as {final.name} does")
+    raise ArchiveError(f"{final.name} is no archive's name: it must end in {ZIP_SUFFIX} or {FOLDER_SUFFIX}")
 
 
 class ZipSink(Sink):
@@ -102,7 +103,9 @@ class ZipSink(Sink):
 
     def discard(self) -> None:
         """See `Sink.discard`."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # such as the full disk that made us give up
+            self._zip.close()
+            self._file.close()
         self.path.unlink(missing_ok=True)
 
 
@@ -133,7 +136,7 @@ class FolderSink(Sink):
         _sync_folder(self.path)
 
     def publish(self, final: Path) -> None:
-        """See `Sink.publish`. An older archive steps aside first, since a folder can't be replaced in one step."""
+        """See `Sink.publish`. An older archive steps aside first: a folder can't be replaced at once."""
         aside = None
         if final.exists():
             aside = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.old")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import mmap
 import struct
@@ -48,7 +49,7 @@ class Store(ABC):
             ArchiveError: If it is missing, damaged or absurdly large.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - a folder has nothing to let go of
         """Let go of the archive."""
 
 
@@ -102,10 +103,9 @@ class ZipStore(Store):
     def close(self) -> None:
         """See `Store.close`. Payloads still in use keep the mapping until they are dropped."""
         self._view.release()
-        try:
+        # a payload may be in use by another thread; the mapping then goes with it
+        with contextlib.suppress(BufferError):
             self._map.close()
-        except BufferError:
-            pass  # a payload view is alive in another thread; the mapping goes with it
 
     def _check_end(self) -> str:
         """Check the end record before zipfile trusts its sizes; return the directory's digest."""
@@ -177,7 +177,7 @@ class FolderStore(Store):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        files = []
+        files: list[Path] = []
         for file in sorted(path.rglob("*")):
             if len(files) > MAX_ENTRIES:
                 raise ArchiveError(f"{path.name} has more than {MAX_ENTRIES} files")

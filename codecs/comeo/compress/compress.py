@@ -17,7 +17,7 @@ from comeo.compress.encode import encode_scene
 from comeo.compress.item import build_item
 from comeo.compress.plan import plan
 from comeo.compress.progress import Progress, Silent
-from comeo.compress.rate import RateModel, first_guess
+from comeo.compress.rate import RateModel
 from comeo.errors import ArchiveError, CodecError, SourceError
 from comeo.scene import Scene
 
@@ -55,8 +55,8 @@ def compress(
         CodecError: If the codec, the ratio or the step can't be had.
         SourceError: If the scene has no valid pixel or can't be read.
     """
-    if (ratio is None) == (step is None):
-        raise CodecError("give either a ratio or a step")
+    if ratio is not None and step is not None:
+        raise CodecError("give a ratio or a step, not both")
     if output.exists() and not force:
         raise ArchiveError(f"{output} exists already; use --force to replace it")
     if not re.fullmatch(ID_PATTERN, scene.id):
@@ -65,21 +65,21 @@ def compress(
         )
     coder = get_codec(codec)
     watch = progress or Silent()
+    if ratio is not None:
+        return _compress_to_ratio(scene, output, coder, ratio, watch)
     if step is not None:
         check_step(step)
-        writer = _write(scene, output, coder, step, watch)
-        return writer.commit()
-    assert ratio is not None
-    if not 1 < ratio < 100_000:
-        raise CodecError(f"a ratio lies between 1 and 100 000, not {ratio:g}")
-    return _compress_to_ratio(scene, output, coder, ratio, watch)
+        return _write(scene, output, coder, step, watch).commit()
+    raise CodecError("give a ratio or a step")
 
 
 def _compress_to_ratio(scene: Scene, output: Path, codec: Codec, ratio: float, progress: Progress) -> Path:
     """Full passes until the whole file has the ratio, the first at the step that a sample suggests."""
+    if not 1 < ratio < 100_000:
+        raise CodecError(f"a ratio lies between 1 and 100 000, not {ratio:g}")
     target = scene.raw_bytes / ratio
     model = RateModel(scene, plan(scene, 1.0), codec, progress)
-    step = first_guess(ratio)
+    step = model.first_guess(ratio)
     overhead = min(0.05 * target, 20_000)
     for _ in range(_PASSES):
         if target <= overhead:

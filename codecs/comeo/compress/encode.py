@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from comeo.compress.progress import Progress
 from comeo.compress.pyramid import Overview
 from comeo.scene import BandGroup, Pixels, Scene, Window
 
-STRIP_BLOCKS = 4  # rows of blocks read at a time: 1024 pixels, the height of a tile in ESA's JPEG 2000 files
+STRIP_BLOCKS = 4  # rows of blocks read at a time: 1024 pixels, a tile in ESA's JPEG 2000 files
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ def encode_scene(
     """Code every block of every level into the writer.
 
     Returns:
-        (rows, 2): of each row of the finest grid the first valid column and the one after the last; equal where
-        a row has none.
+        (rows, 2): of each row of the finest grid the first valid column and the one after the last; equal
+        where a row has none.
     """
     spans = np.zeros((scene.groups[0].height, 2), np.int64)
     total = sum(np.prod(level.grid) for group in groups for level in group.levels)
@@ -57,7 +58,7 @@ def encode_scene(
                 _encode_strip(pool, pixels, top, group.levels[0], codec, group.has_nodata, writer, progress)
                 if overviews:
                     overviews[0].add(pixels, top, 0)
-            for finer, coarser in zip(overviews, overviews[1:], strict=False):
+            for finer, coarser in pairwise(overviews):
                 coarser.add(Pixels(finer.values, finer.valid), 0, finer.level.number)
             for overview in overviews:
                 pixels = Pixels(overview.values, overview.valid)
@@ -106,8 +107,8 @@ def _encode_strip(
 
 
 def _valid_spans(valid: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Of each row the first valid column in any band and the one after the last; (0, 0) where there is none."""
-    any_band = valid.any(axis=0)
+    """Of each row the first valid column in any band and the one after the last, or (0, 0)."""
+    any_band: NDArray[np.bool_] = np.any(valid, axis=0)
     some = any_band.any(axis=1)
     first = any_band.argmax(axis=1)
     last = any_band.shape[1] - any_band[:, ::-1].argmax(axis=1)

@@ -25,8 +25,8 @@ def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
 
     Args:
         scene: The scene.
-        spans: (rows, 2): of each row of the finest grid the first valid column and the one after the last; equal
-            where a row has none.
+        spans: (rows, 2): of each row of the finest grid the first valid column and the one after the last;
+            equal where a row has none.
 
     Returns:
         The item as JSON.

@@ -9,9 +9,8 @@ from comeo.archive.shard import shard_sides
 from comeo.codecs.base import MAX_REDUCE
 from comeo.scene import BandGroup, Scene
 
-# A stored level costs rate, a missing one costs time on zoomed-out tiles. Codecs decode at 1/8 of the size for
-# little, so a level is stored only when 8×8 blocks of the one before no longer cover the grid (see
-# benchmarks/results/levels.md).
+# A stored level costs rate, a missing one costs time on zoomed-out tiles. Codecs decode at 1/8 of the size
+# for little, so a level is stored only when 8×8 blocks of the one before no longer cover the grid.
 LEVEL_SPACING = MAX_REDUCE
 MAX_BLOCKS_AT_COARSEST = 8
 
@@ -41,7 +40,7 @@ def plan_group(group: BandGroup, step: float) -> ArchiveGroup:
                 bands=len(group.bands),
                 dtype=group.dtype,
                 step=step,
-            )  # fmt: skip
+            )
         )
     return ArchiveGroup(group.name, group.bands, group.crs, group.dtype, group.has_nodata, tuple(levels))
 

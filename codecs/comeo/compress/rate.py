@@ -1,7 +1,7 @@
 """Rate control: the step that brings a whole archive to a ratio.
 
-A sample of blocks is coded at trial steps until the estimate meets the target; size against step is close to a
-power law, so a secant in logarithms gets there in a few trials. What the sample misses, the first full pass
+A sample of blocks is coded at trial steps until the estimate meets the target; size against step is close to
+a power law, so a secant in logarithms gets there in a few trials. What the sample misses, the first full pass
 tells, and a second pass corrects.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,10 +22,10 @@ from comeo.compress.progress import Progress
 from comeo.errors import CodecError
 from comeo.scene import Pixels, Scene, Window
 
-MIN_STEP = 0.25
+MIN_STEP = 1e-3
 MAX_STEP = 50_000.0
 SAMPLE_BLOCKS = 96
-_FIRST_GUESS_STEP, _FIRST_GUESS_RATIO = 300.0, 100.0
+_TYPICAL_STEP = 0.4  # at ×100, in standard deviations of the pixels
 _TYPICAL_SLOPE = -0.8  # d log(size) / d log(step) at ×100
 _TRIALS = 10
 
@@ -35,7 +34,7 @@ _TRIALS = 10
 class _Sample:
     """Some native blocks of a group, each standing for `weight` of them."""
 
-    encoder_of: Callable[[float], BlockEncoder]
+    has_nodata: bool
     blocks: list[Pixels]
     weight: float
 
@@ -48,6 +47,7 @@ class RateModel:
 
     def __init__(self, scene: Scene, groups: list[ArchiveGroup], codec: Codec, progress: Progress) -> None:
         total = sum(math.prod(group.levels[0].grid) for group in groups)
+        self._codec = codec
         self._samples = []
         progress.start("sampling", len(groups))
         for source, group in zip(scene.groups, groups, strict=True):
@@ -59,44 +59,48 @@ class RateModel:
                 Window(row * level.block, col * level.block, *level.block_shape(row, col)[1:])
                 for row, col in (divmod(int(index), cols) for index in chosen)
             ]
-            has_nodata = group.has_nodata
             self._samples.append(
                 _Sample(
-                    lambda step, has_nodata=has_nodata: BlockEncoder(codec, step, has_nodata),
+                    group.has_nodata,
                     [source.read(window) for window in windows],
                     rows * cols / count,
                 )
             )
             progress.advance()
+        self._spread = float(np.sqrt(np.mean([_variance(sample.blocks) for sample in self._samples])))
         self._bias = 1.0
         self._known: dict[float, float] = {}
+
+    def first_guess(self, ratio: float) -> float:
+        """A step to start from."""
+        guess = _TYPICAL_STEP * self._spread * (ratio / 100) ** (-1 / _TYPICAL_SLOPE)
+        return min(MAX_STEP, max(MIN_STEP, guess))
 
     def payload_bytes(self, step: float) -> float:
         """Predicted bytes of all payloads with their checksums."""
         if step not in self._known:
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
-                self._known[step] = sum(
-                    sample.weight
-                    * sum(
-                        len(payload) + CRC_BYTES
-                        for payload in pool.map(sample.encoder_of(step), sample.blocks)
-                        if payload is not None
-                    )
-                    for sample in self._samples
-                )
-        return self._known[step] * self._bias
+            self._known[step] = sum(
+                sample.weight * self._sample_bytes(sample, step) for sample in self._samples
+            )
+        return max(1.0, self._known[step] * self._bias)
+
+    def _sample_bytes(self, sample: _Sample, step: float) -> int:
+        encode = BlockEncoder(self._codec, step, sample.has_nodata)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            payloads = pool.map(encode, sample.blocks)
+            return sum(len(payload) + CRC_BYTES for payload in payloads if payload is not None)
 
     def correct(self, step: float, actual: int) -> None:
         """Learn from a full pass."""
         self._bias *= actual / self.payload_bytes(step)
 
-    def find_step(self, target: float, start: float | None = None, tolerance: float = 0.002) -> float:
+    def find_step(self, target: float, start: float, tolerance: float = 0.002) -> float:
         """Find the step at which all payloads are predicted to take `target` bytes.
 
         Raises:
             CodecError: If no step does.
         """
-        step = start or _FIRST_GUESS_STEP
+        step = start
         slope = _TYPICAL_SLOPE
         previous: tuple[float, float] | None = None
         for _ in range(_TRIALS):
@@ -113,17 +117,11 @@ class RateModel:
         error = math.log(self.payload_bytes(step) / target)
         if abs(error) < 10 * tolerance:
             return step
-        raise CodecError(
-            "no step reaches this ratio: "
-            + (
-                "the smallest payloads are still too large"
-                if error > 0
-                else "the payloads can't be that large"
-            )
-            + "; ask for another ratio, or fix the step"
-        )
+        what = "the smallest payloads are still too large" if error > 0 else "payloads can't be that large"
+        raise CodecError(f"no step reaches this ratio, {what}; ask for another ratio, or fix the step")
 
 
-def first_guess(ratio: float) -> float:
-    """A step to start from."""
-    return _FIRST_GUESS_STEP * (ratio / _FIRST_GUESS_RATIO) ** (-1 / _TYPICAL_SLOPE)
+def _variance(blocks: list[Pixels]) -> float:
+    """Mean variance of the valid pixels of blocks; 1 where there are none."""
+    variances = [float(np.var(block.values[block.valid])) for block in blocks if block.valid.any()]
+    return sum(variances) / len(variances) if variances else 1.0

@@ -1,0 +1,186 @@
+"""Rate control meets its target, and an interrupted compression leaves nothing under the final name."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from comeo.archive import open_archive
+from comeo.compress import compress
+from comeo.compress.plan import level_numbers
+from comeo.errors import ArchiveError, CodecError, ComeoError, SourceError
+from comeo.scene import Pixels, Scene, Window
+from tests.scenes import array_group, array_scene, corner_cut, landscape
+
+KILLS = int(os.environ.get("COMEO_TEST_KILLS", "10"))
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    """A little over 20 MB raw, from which on the ratio is promised."""
+    values = landscape(4, 1700, 1600)
+    return array_scene(array_group(values, corner_cut(values.shape)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("codec", "ratio"), [("dct", 30.0), ("dct", 100.0), ("jpeg2000", 250.0)])
+def test_the_whole_file_has_the_ratio(scene: Scene, tmp_path: Path, codec: str, ratio: float) -> None:
+    path = compress(scene, tmp_path / "a.zarr.zip", codec=codec, ratio=ratio)
+    assert scene.raw_bytes / path.stat().st_size == pytest.approx(ratio, rel=0.02)
+
+
+def test_a_folder_has_the_ratio_too(tmp_path: Path) -> None:
+    scene = array_scene(array_group(landscape(4, 500, 500)))
+    path = compress(scene, tmp_path / "a.zarr", ratio=30)
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    assert scene.raw_bytes / size == pytest.approx(30, rel=0.02)
+
+
+def test_the_step_is_kept(tmp_path: Path) -> None:
+    path = compress(array_scene(array_group(landscape(1, 64, 64))), tmp_path / "a.zarr.zip", step=123.25)
+    with open_archive(path) as archive:
+        assert archive.step == 123.25
+
+
+def test_a_ratio_beyond_reach_is_refused(tmp_path: Path) -> None:
+    small = array_scene(array_group(landscape(1, 64, 64)))
+    with pytest.raises(CodecError, match="metadata"):
+        compress(small, tmp_path / "a.zarr.zip", ratio=100)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"ratio": 100.0, "step": 1.0}, "not both"),
+        ({}, "ratio or a step"),
+        ({"ratio": 0.5}, "between"),
+        ({"ratio": float("nan")}, "between"),
+        ({"step": -1.0}, "step"),
+        ({"step": 100.0, "codec": "unheard"}, "unheard"),
+    ],
+)
+def test_wrong_wishes_are_refused(tmp_path: Path, wrong: dict[str, float], message: str) -> None:
+    with pytest.raises(CodecError, match=message):
+        compress(array_scene(array_group(landscape(1, 64, 64))), tmp_path / "a.zarr.zip", **wrong)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_scene_without_a_valid_pixel_is_refused(tmp_path: Path) -> None:
+    values = landscape(1, 64, 64)
+    with pytest.raises(SourceError, match="no valid pixel"):
+        compress(
+            array_scene(array_group(values, np.zeros(values.shape, bool))), tmp_path / "a.zarr.zip", step=9.0
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bad_name_is_refused(tmp_path: Path) -> None:
+    scene = array_scene(array_group(landscape(1, 64, 64)))
+    with pytest.raises(ArchiveError, match=r"\.zarr\.zip"):
+        compress(scene, tmp_path / "a.tif", step=9.0)
+    with pytest.raises(SourceError, match="--id"):
+        compress(array_scene(*scene.groups, scene_id="../a"), tmp_path / "a.zarr.zip", step=9.0)
+
+
+def test_force_replaces(tmp_path: Path) -> None:
+    scene = array_scene(array_group(landscape(1, 64, 64)))
+    for suffix in (".zarr.zip", ".zarr"):
+        path = compress(scene, tmp_path / f"a{suffix}", step=9.0)
+        compress(scene, path, step=99.0, force=True)
+        with open_archive(path) as archive:
+            assert archive.step == 99.0
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.zarr", "a.zarr.zip"]
+
+
+def test_a_failing_source_leaves_nothing(tmp_path: Path) -> None:
+    values = landscape(1, 1200, 300)
+    group = array_group(values)
+
+    def read(window: Window) -> Pixels:
+        if window.row:
+            raise SourceError("the disk is gone")
+        return group.read(window)
+
+    broken = type(group)(**{**{name: getattr(group, name) for name in group.__slots__}, "read": read})
+    with pytest.raises(ComeoError, match="disk is gone"):
+        compress(array_scene(broken), tmp_path / "a.zarr.zip", step=9.0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_levels_are_stored_where_a_tile_would_decode_too_many_blocks() -> None:
+    assert level_numbers(1100, 1103) == [0]
+    assert level_numbers(2048, 2048) == [0]
+    assert level_numbers(2049, 10) == [0, 3]
+    assert level_numbers(10980, 10980) == [0, 3]
+    assert level_numbers(40_000, 40_000) == [0, 3, 6]
+
+
+FORKER = """
+import os, signal, sys
+from pathlib import Path
+from comeo.compress import compress
+from comeo.codecs import get_codec
+from tests.scenes import array_group, array_scene, landscape
+scene = array_scene(array_group(landscape(4, 700, 700)))
+get_codec("jpeg2000").encode(landscape(4, 64, 64), step=9.0)
+print("ready", flush=True)
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        compress(scene, Path(sys.argv[1]), codec="jpeg2000", step=100.0, force=True)
+        os._exit(0)
+    print(child, flush=True)
+    os.waitpid(child, 0)
+    print("done", flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".zarr.zip", ".zarr"])
+def test_kill_leaves_a_whole_archive_or_none(tmp_path: Path, suffix: str) -> None:
+    """A process that has everything loaded forks the compressions: a kill costs only their time."""
+    path = tmp_path / f"a{suffix}"
+    root = Path(__file__).resolve().parents[3]
+    forker = subprocess.Popen(
+        [sys.executable, "-c", FORKER, str(path)], text=True, cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    commands, answers = forker.stdin, forker.stdout
+    assert commands is not None
+    assert answers is not None
+
+    def compress_once(kill_after: float | None) -> float:
+        commands.write("go\n")
+        commands.flush()
+        child = int(answers.readline())
+        began = time.perf_counter()
+        if kill_after is not None:
+            time.sleep(kill_after)
+            with contextlib.suppress(ProcessLookupError):  # it was quicker this time
+                os.kill(child, signal.SIGKILL)
+        assert answers.readline() == "done\n"
+        return time.perf_counter() - began
+
+    with forker:
+        assert answers.readline() == "ready\n"
+        moments = np.random.default_rng(0).random(KILLS)
+        whole = compress_once(None)
+        with open_archive(path) as archive:
+            expected = archive.info()
+        for moment in moments:
+            if suffix == ".zarr.zip":
+                path.unlink(missing_ok=True)
+            compress_once(float(moment) * whole)
+            if path.exists():
+                with open_archive(path) as archive:
+                    assert archive.info() == expected
+        commands.close()
