@@ -49,7 +49,19 @@ class Overrides:
 
 @dataclass(slots=True)
 class Product:
-    """What a source has been found to hold, before it becomes a scene."""
+    """What a source has been found to hold, before it becomes a scene.
+
+    Attributes:
+        name: File or folder name of the source.
+        bands: Its bands.
+        default_id: Id of the scene unless the caller gives one.
+        facts: What its name says.
+        datetime: Acquisition as its metadata state it.
+        default_collection: Collection unless the caller gives one; empty for one by mission and level.
+        properties: STAC Item properties, over those of the name.
+        release: Frees what its bands share.
+        checksum: SHA-256 (hex) over its band files; None to have it computed.
+    """
 
     name: str
     bands: list[RasterBand]
@@ -58,8 +70,14 @@ class Product:
     datetime: datetime | None = None
     default_collection: str = ""
     properties: dict[str, Any] = field(default_factory=dict)
-    close: Callable[[], None] = lambda: None
-    checksum: Callable[[], str] | None = None
+    release: Callable[[], None] = lambda: None
+    checksum: str | None = None
+
+    def close(self) -> None:
+        """Free what its bands and the product itself hold."""
+        for band in self.bands:
+            band.close()
+        self.release()
 
 
 def build_scene(product: Product, overrides: Overrides) -> Scene:
@@ -85,14 +103,7 @@ def build_scene(product: Product, overrides: Overrides) -> Scene:
     if overrides.native and is_sentinel2(product, bands):
         bands = to_native(product.name, bands)
     groups = group_bands(product.name, bands)
-    paths = [band.path for band in bands]
-    checksum = product.checksum or (lambda: _checksum(paths))
-
-    def close() -> None:
-        for band in bands:
-            band.close()
-        product.close()
-
+    checksum = _checksum([band.path for band in bands]) if product.checksum is None else product.checksum
     return Scene(
         id=scene_id,
         collection=collection,
@@ -100,8 +111,8 @@ def build_scene(product: Product, overrides: Overrides) -> Scene:
         groups=groups,
         properties=properties,
         source_name=product.name,
-        source_checksum=checksum(),
-        close=close,
+        source_checksum=checksum,
+        close=product.close,
     )
 
 

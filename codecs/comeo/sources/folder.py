@@ -53,7 +53,7 @@ def open_folder(path: Path, wanted: tuple[str, ...] | None) -> Product:
         for band in bands:
             band.close()
         raise
-    return Product(path.name, bands, path.name, facts, close=cache.clear)
+    return Product(path.name, bands, path.name, facts, release=cache.clear)
 
 
 def _by_band(path: Path) -> dict[str, list[Path]]:

@@ -65,9 +65,7 @@ def _product(file: gdal.GdalFile, path: Path, names: tuple[str, ...] | None) -> 
                 properties |= class_shares(raster)
             continue
         bands.append(raster)
-    return Product(
-        path.name, bands, path.stem, facts, _time(tags, path), properties=properties, close=file.close
-    )
+    return Product(path.name, bands, path.stem, facts, _time(tags, path), properties=properties)
 
 
 def _band_names(

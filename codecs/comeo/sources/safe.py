@@ -74,10 +74,10 @@ def _product(container: Container, wanted: tuple[str, ...] | None) -> Product:
     bands = [_band(container, image, metadata, tile.grids, cache) for image in images]
     name = PurePosixPath(root).name or container.path.stem
     title = re.sub(r"\.SAFE$", "", str(metadata.properties.get("s2:product_uri") or name))
-    checksum = _checksum(container, root, images)
+    checksum = _verified_checksum(container, root, images)
     logger.info("%s: %s product with bands %s", name, metadata.level, ", ".join(i.band for i in images))
 
-    def close() -> None:
+    def release() -> None:
         cache.clear()
         container.close()
 
@@ -89,8 +89,8 @@ def _product(container: Container, wanted: tuple[str, ...] | None) -> Product:
         datetime=tile.sensing_time,
         default_collection=f"sentinel-2-{metadata.level.lower()}",
         properties=metadata.properties | tile.properties,
-        close=close,
-        checksum=lambda: checksum,
+        release=release,
+        checksum=checksum,
     )
 
 
@@ -173,7 +173,7 @@ def _band(
     return jp2_band(Jp2File(container.local(image.name), cache), grid, band, metadata.nodata)
 
 
-def _checksum(container: Container, root: str, images: list[_Image]) -> str:
+def _verified_checksum(container: Container, root: str, images: list[_Image]) -> str:
     """SHA-256 over the image files, each of which is checked against the product's manifest meanwhile.
 
     JPEG 2000 has no checksum of its own: a damaged file can decode to wrong pixels.

@@ -21,13 +21,15 @@ from comeo.sources.xmltree import XmlTree, child_text
 
 LEVELS: Final = {"Level-1C_User_Product": "L1C", "Level-2A_User_Product": "L2A"}
 _OFFSETS: Final = {"L1C": "RADIO_ADD_OFFSET", "L2A": "BOA_ADD_OFFSET"}
-_QUANTIFICATION: Final = {"L1C": "QUANTIFICATION_VALUE", "L2A": "BOA_QUANTIFICATION_VALUE"}
+_QUANTIFICATION: Final = {
+    "L1C": ("QUANTIFICATION_VALUE",),
+    "L2A": ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE"),
+}
 _BAND_OF_ID: Final = dict(enumerate(sentinel2.BANDS))
 
 # STAC properties by the elements they come from, as the `s2` extension maps them.
 _TEXTS: Final = {
     "s2:product_type": "PRODUCT_TYPE",
-    "s2:product_uri": "PRODUCT_URI",
     "s2:generation_time": "GENERATION_TIME",
     "s2:datatake_type": "DATATAKE_TYPE",
     "s2:processing_baseline": "PROCESSING_BASELINE",
@@ -82,17 +84,15 @@ def parse_product(content: bytes, where: str) -> ProductMetadata:
     level = LEVELS.get(xml.kind)
     if level is None:
         raise SourceError(f"{where} is a {xml.kind}; only Sentinel-2 L1C and L2A products are handled")
-    if len(list(xml.all("Granule"))) != 1:
-        raise SourceError(
-            f"{where} lists several granules, as products before December 2016; split it by tile"
-        )
-    quantification = xml.number(_QUANTIFICATION[level], "QUANTIFICATION_VALUE")
+    if len(list(xml.all("Granule"))) > 1:
+        raise SourceError(f"{where} lists several granules, which products since December 2016 don't have")
+    quantification = xml.number(*_QUANTIFICATION[level])
     if quantification <= 0:
         raise SourceError(f"{where} has a quantification value that isn't positive")
     special = _special_values(xml)
     return ProductMetadata(
         level,
-        tuple(element.text.strip() for element in xml.all("IMAGE_FILE") if element.text),
+        tuple(element.text.strip() for element in xml.all("IMAGE_FILE", "IMAGE_FILE_2A") if element.text),
         1 / quantification,
         _offsets(xml, level, quantification),
         special.get("NODATA", 0),
@@ -131,6 +131,7 @@ def _product_properties(xml: XmlTree, level: str) -> dict[str, Any]:
         "processing:level": level,
         "platform": xml.text("SPACECRAFT_NAME").lower(),
     }
+    properties["s2:product_uri"] = xml.find("PRODUCT_URI", "PRODUCT_URI_2A")
     properties |= {name: xml.find(element) for name, element in _TEXTS.items()}
     for datatake in xml.all("Datatake"):
         properties["s2:datatake_id"] = datatake.get("datatakeIdentifier")

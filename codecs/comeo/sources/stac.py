@@ -30,7 +30,8 @@ logger = logging.getLogger(__name__)
 
 MAX_ITEM_BYTES: Final = 8 << 20
 _KEPT: Final = re.compile(
-    r"(?:platform|constellation|instruments|gsd|(?:eo|s2|sat|sar|s1|view|grid|mgrs|processing|earthsearch):\w+)"
+    r"platform|constellation|instruments|gsd|earthsearch:boa_offset_applied|"
+    r"(?:eo|s2|sat|sar|s1|view|grid|mgrs|processing):\w+"
 )
 _NOT_DATA: Final = {"thumbnail", "overview", "visual", "metadata", "saturation", "cloud", "snow-ice"}
 _MAX_TEXT: Final = 300
@@ -93,7 +94,7 @@ def open_stac(source: str | Path, wanted: tuple[str, ...] | None) -> Product:
         datetime=_time(properties),
         default_collection=str(item.get("collection") or ""),
         properties=kept,
-        close=cache.clear,
+        release=cache.clear,
     )
 
 
@@ -262,7 +263,7 @@ def choose(where: str, assets: list[Asset], wanted: tuple[str, ...] | None) -> l
             raise SourceError(f"{where} offers band {name} several times alike: {keys}; remove all but one")
         if ranked[0].location is None:
             raise SourceError(
-                f"{where}: asset {ranked[0].key} can't be read: only http(s) URLs and files beside the Item can; "
+                f"{where}: asset {ranked[0].key} is neither at an http(s) URL nor in a file beside the Item; "
                 "download it there"
             )
         chosen.append(ranked[0])

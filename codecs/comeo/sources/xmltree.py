@@ -35,9 +35,9 @@ class XmlTree:
         """Local name of the root element."""
         return _local(self.root.tag)
 
-    def all(self, name: str) -> Iterator[Element]:
-        """All elements of a local name, in document order."""
-        return (element for element in self.root.iter() if _local(element.tag) == name)
+    def all(self, *names: str) -> Iterator[Element]:
+        """All elements that have one of these local names, in document order."""
+        return (element for element in self.root.iter() if _local(element.tag) in names)
 
     def find(self, *names: str) -> str | None:
         """Text of the first element that has one of these local names, or None."""
