@@ -1,1 +1,20 @@
-"""The tile server: archives in, maps out."""
+"""COMEO's tile server: scenes compressed a hundredfold, served as if they were whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tileserver.settings import Settings
+
+if TYPE_CHECKING:
+    from flask_openapi3.openapi import OpenAPI
+
+__all__ = ["Settings", "create_app"]
+
+
+def create_app(settings: Settings | None = None) -> OpenAPI:
+    """Make the Flask application: see `tileserver.app`."""
+    # Imported here, since Prometheus decides on import whether there are several processes.
+    from tileserver.app import create_app as create  # noqa: PLC0415
+
+    return create(settings)

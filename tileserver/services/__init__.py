@@ -1,0 +1,1 @@
+"""What the server does, as functions that know nothing of HTTP."""

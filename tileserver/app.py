@@ -1,0 +1,115 @@
+"""The application factory."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+from flask import Response, g, request
+from flask_openapi3.models.info import Info
+from flask_openapi3.models.server import Server
+from flask_openapi3.openapi import OpenAPI
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from tileserver import metrics, problems
+from tileserver.catalog import Catalog
+from tileserver.logs import configure
+from tileserver.routes import collections, documents, items, operations, stac, viewer
+from tileserver.routes.context import EXTENSION, State
+from tileserver.services.scenes import SOFTWARE_VERSION, Scenes
+from tileserver.settings import Settings
+from tileserver.temporary import temporary_folder
+
+log = logging.getLogger(__name__)
+DESCRIPTION = (
+    "Sentinel-1 and Sentinel-2 scenes, compressed a hundredfold and decoded on the fly. "
+    "Parameters carry TiTiler's names; errors are application/problem+json."
+)
+
+
+def create_app(settings: Settings | None = None) -> OpenAPI:
+    """Make the Flask application.
+
+    Args:
+        settings: By default those of the environment.
+
+    Raises:
+        SettingsError: If the environment has a setting that can't be.
+        ComeoError: If the catalogue can't be opened.
+    """
+    settings = settings or Settings.from_environment()
+    configure()
+    app = OpenAPI(
+        "tileserver",
+        info=Info(title="COMEO tile server", version=SOFTWARE_VERSION, description=DESCRIPTION),
+        servers=[Server(url=settings.public_url or "/")],
+        doc_ui=False,
+        static_folder=None,
+        template_folder=str(_templates()),
+        validation_error_callback=problems.invalid_parameters,
+        validation_error_model=documents.Problem,
+    )
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.compact = True  # type: ignore[attr-defined]
+    catalog = Catalog(
+        settings.paths,
+        settings.catalog or temporary_folder("comeo-catalog-") / "catalog.sqlite",
+        settings.scan_seconds,
+    )
+    catalog.refresh(force=True)
+    catalog.close()
+    app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog))
+    for module in (viewer, stac, collections, items, operations):
+        app.register_api(module.api)
+    documents.register(app)
+    problems.register(app)
+    app.before_request(_start)
+    app.after_request(_finish)
+    if settings.proxy_hops:
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
+        )
+    return app
+
+
+def _templates() -> Path:
+    """Folder of templates: as installed, else in the source tree."""
+    here = Path(__file__).resolve().parent
+    installed = here / "templates"
+    return installed if installed.is_dir() else here.parent / "templates"
+
+
+def _start() -> None:
+    g.started = time.perf_counter()
+
+
+def _finish(response: Response) -> Response:
+    """Add headers that every answer has; count it and log it."""
+    headers = response.headers
+    headers.setdefault("Cache-Control", "no-cache")
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
+    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    headers["Access-Control-Allow-Origin"] = "*"
+    headers["Access-Control-Expose-Headers"] = "ETag, Server-Timing, Retry-After"
+    headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    if request.method == "OPTIONS":
+        headers["Access-Control-Allow-Methods"] = headers.get("Allow", "GET, HEAD, OPTIONS")
+        headers["Access-Control-Allow-Headers"] = "Content-Type, If-None-Match"
+        headers["Access-Control-Max-Age"] = "86400"
+    seconds = time.perf_counter() - g.get("started", time.perf_counter())
+    headers["Server-Timing"] = f"total;dur={1000 * seconds:.1f}"
+    route = request.url_rule.rule if request.url_rule else "unmatched"
+    size = response.content_length or 0
+    metrics.REQUESTS.labels(route, request.method, str(response.status_code)).inc()
+    metrics.LATENCY.labels(route).observe(seconds)
+    metrics.RESPONSE_BYTES.labels(route).inc(size)
+    fields = {
+        "method": request.method, "path": request.full_path.rstrip("?"), "status": response.status_code,
+        "bytes": size, "milliseconds": round(1000 * seconds, 1), "client": request.remote_addr,
+    }  # fmt: skip
+    log.info("request", extra={"fields": fields})
+    return response

@@ -1,0 +1,49 @@
+"""How much heavy work is done at once."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from tileserver import metrics
+from tileserver.errors import BusyError
+
+
+class Gate:
+    """Lets a few requests work at once and a few more wait, and turns the others away.
+
+    Args:
+        slots: How many work.
+        waiting: How many wait.
+        patience: Seconds that they do.
+    """
+
+    def __init__(self, slots: int, waiting: int, patience: float) -> None:
+        self._slots = threading.BoundedSemaphore(slots)
+        self._seats = threading.BoundedSemaphore(slots + waiting)
+        self._patience = patience
+
+    @contextlib.contextmanager
+    def enter(self) -> Iterator[None]:
+        """Wait for a turn.
+
+        Raises:
+            BusyError: If there is none to be had.
+        """
+        if not self._seats.acquire(blocking=False):
+            raise _busy()
+        try:
+            if not self._slots.acquire(timeout=self._patience):
+                raise _busy()
+            try:
+                yield
+            finally:
+                self._slots.release()
+        finally:
+            self._seats.release()
+
+
+def _busy() -> BusyError:
+    metrics.REFUSED.labels("heavy_requests").inc()
+    return BusyError("the server is busy with other extracts, previews or statistics; ask again in a moment")

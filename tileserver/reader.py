@@ -1,0 +1,380 @@
+"""A rio-tiler reader over archives: only the blocks that are looked at are decoded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import attr
+import numpy as np
+from affine import Affine
+from morecantile import TileMatrixSet
+from numpy.typing import NDArray
+from rasterio.coords import BoundingBox
+from rasterio.crs import CRS
+from rasterio.features import geometry_mask
+from rasterio.warp import transform, transform_bounds, transform_geom
+from rio_tiler.constants import WEB_MERCATOR_TMS, WGS84_CRS
+from rio_tiler.io.base import BaseReader
+from rio_tiler.models import BandStatistics, ImageData, Info, PointData
+
+from comeo.archive import Archive, ArchiveGroup, Level, blocks_of
+from comeo.scene import Band, Window
+from tileserver import metrics
+from tileserver.cache import ByteCache
+from tileserver.errors import BoundError, NotFoundError
+from tileserver.grid import Bounds, Grid, tile_grid
+from tileserver.warp import ResamplingName, find_source, warp
+
+BlockKey = tuple[str, str, int, int, int, int]
+BlockCache = ByteCache[BlockKey, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class BandPlace:
+    """Where a band is: its group and its index there."""
+
+    band: Band
+    group: ArchiveGroup
+    index: int
+
+
+@attr.s
+class ArchiveReader(BaseReader):
+    """Pixels of one archive on any grid.
+
+    What is read are stored numbers (`ImageData.scales` and `offsets` make them physical), masked where the
+    scene has no valid pixel.
+
+    Attributes:
+        input: The open archive.
+        blocks: Cache of decoded blocks.
+        max_decoded_samples: Pixels × bands that one call may decode.
+    """
+
+    input: Archive = attr.ib()
+    tms: TileMatrixSet = attr.ib(default=WEB_MERCATOR_TMS)
+    blocks: BlockCache = attr.ib(kw_only=True)
+    max_decoded_samples: int = attr.ib(default=1 << 27, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        """Take the finest grid for the reader's own."""
+        native = self.native_grid()
+        self.crs, self.bounds, self.transform = native.crs, native.bounds, native.transform
+        self.height, self.width = native.height, native.width
+        self._places = {
+            band.name: BandPlace(band, group, index)
+            for group in self.input.groups.values()
+            for index, band in enumerate(group.bands)
+        }
+
+    @property
+    def band_names(self) -> list[str]:
+        """Names of all bands, finest first."""
+        return list(self._places)
+
+    def native_grid(self, bands: Sequence[str] | None = None) -> Grid:
+        """Grid of the finest group that has one of the bands; of the finest group of all by default."""
+        groups = list(self.input.groups.values())
+        if bands is not None:
+            wanted = {place.group.name for place in self._find(bands)}
+            groups = [group for group in groups if group.name in wanted]
+        group = groups[0]
+        level = group.levels[0]
+        return Grid(group.crs, level.transform, level.height, level.width)
+
+    def read(
+        self, grid: Grid, bands: Sequence[str] | None = None, resampling: ResamplingName = "bilinear"
+    ) -> ImageData:
+        """Read bands onto a grid.
+
+        Args:
+            grid: Where the pixels go.
+            bands: Their names; all by default.
+            resampling: How. The mask is always the nearest pixel's.
+
+        Returns:
+            Of the bands' own type; float32 when they have different ones.
+
+        Raises:
+            NotFoundError: If there is no such band.
+            BoundError: If too much would have to be decoded.
+            ArchiveError: If a block is damaged.
+        """
+        places = self._find(self.band_names if bands is None else bands)
+        values = np.empty((len(places), grid.height, grid.width), np.float32)
+        for group in {place.group.name: place.group for place in places}.values():
+            rows = [row for row, place in enumerate(places) if place.group is group]
+            values[rows] = self._read_group(group, [places[row].index for row in rows], grid, resampling)
+        return _image(values, places, grid)
+
+    def tile(
+        self, tile_x: int, tile_y: int, tile_z: int, *, scale: int = 1,
+        bands: Sequence[str] | None = None, resampling: ResamplingName = "bilinear",
+    ) -> ImageData:  # fmt: skip
+        """Read a map tile of `self.tms`, `scale` times as dense as the matrix set says.
+
+        Raises:
+            NotFoundError: If the matrix set has no such tile.
+        """
+        grid = tile_grid(self.tms, tile_x, tile_y, tile_z, scale)
+        if grid is None:
+            raise NotFoundError(f"{self.tms.id} has no tile {tile_z}/{tile_x}/{tile_y}")
+        return self.read(grid, bands, resampling)
+
+    def part(
+        self, bbox: Bounds, *, bounds_crs: CRS = WGS84_CRS, dst_crs: CRS | None = None,
+        height: int | None = None, width: int | None = None, bands: Sequence[str] | None = None,
+        resampling: ResamplingName = "nearest",
+    ) -> ImageData:  # fmt: skip
+        """Read a part: see `part_grid`.
+
+        Raises:
+            NotFoundError: If it lies outside the scene.
+        """
+        grid = self.part_grid(bbox, bounds_crs, dst_crs, height=height, width=width, bands=bands)
+        return self.read(grid, bands, resampling)
+
+    def part_grid(
+        self, bbox: Bounds, bounds_crs: CRS = WGS84_CRS, dst_crs: CRS | None = None, *,
+        height: int | None = None, width: int | None = None, bands: Sequence[str] | None = None,
+    ) -> Grid:  # fmt: skip
+        """Return the grid of a part of the scene.
+
+        Args:
+            bbox: (left, bottom, right, top).
+            bounds_crs: What `bbox` is in.
+            dst_crs: Of the grid. Without one it is the native pixels that `bbox` touches.
+            height: Rows; by default about as many as there are native ones.
+            width: Columns, likewise.
+            bands: The finest of these sets the native resolution.
+
+        Raises:
+            NotFoundError: If it lies outside the scene.
+        """
+        native = self.native_grid(bands)
+        box = _moved_bounds(bounds_crs, native.crs, bbox)
+        inside = native.within(box)
+        if inside is None:
+            raise NotFoundError("the area lies outside the scene")
+        if dst_crs is None or (dst_crs == native.crs and not (height or width)):
+            return inside
+        target = _moved_bounds(bounds_crs, dst_crs, bbox)
+        cell = abs(native.transform.determinant) ** 0.5
+        across = (box[2] - box[0]) / cell
+        up = (box[3] - box[1]) / cell
+        return Grid.over(target, dst_crs, height or max(1, round(up)), width or max(1, round(across)))
+
+    def preview(
+        self, *, max_size: int = 1024, bands: Sequence[str] | None = None,
+        resampling: ResamplingName = "bilinear",
+    ) -> ImageData:  # fmt: skip
+        """Read the whole scene, no side longer than `max_size`."""
+        return self.read(self.native_grid(bands).fitted(max_size), bands, resampling)
+
+    def feature(
+        self, shape: Mapping[str, Any], *, dst_crs: CRS | None = None, bands: Sequence[str] | None = None,
+        resampling: ResamplingName = "nearest",
+    ) -> ImageData:  # fmt: skip
+        """Read what a GeoJSON geometry (WGS 84) covers; pixels with their centre outside are masked.
+
+        Raises:
+            NotFoundError: If it lies outside the scene.
+        """
+        grid = self.part_grid(geometry_bounds(shape), WGS84_CRS, dst_crs, bands=bands)
+        return cut(self.read(grid, bands, resampling), shape)
+
+    def point(self, lon: float, lat: float, *, bands: Sequence[str] | None = None) -> PointData:
+        """Read the pixel that a position falls into, of every band at its native resolution.
+
+        Raises:
+            NotFoundError: If the position lies outside the scene.
+        """
+        places = self._find(self.band_names if bands is None else bands)
+        pixels = np.full(len(places), np.nan, np.float32)
+        inside = False
+        for group in {place.group.name: place.group for place in places}.values():
+            window = _pixel_at(group, lon, lat)
+            if window is None:
+                continue
+            inside = True
+            rows = [row for row, place in enumerate(places) if place.group is group]
+            indexes = [places[row].index for row in rows]
+            pixels[rows] = self._window(group, group.levels[0], 0, window, indexes)[:, 0, 0]
+        if not inside:
+            raise NotFoundError(f"{lon}, {lat} lies outside the scene")
+        names = [place.band.name for place in places]
+        return PointData(
+            _masked(pixels, places), band_names=names, band_descriptions=names, coordinates=(lon, lat),
+            crs=WGS84_CRS, scales=[place.band.scale for place in places],
+            offsets=[place.band.offset for place in places],
+        )  # fmt: skip
+
+    def statistics(
+        self, *, bands: Sequence[str] | None = None, max_size: int = 1024, **options: Any
+    ) -> dict[str, BandStatistics]:
+        """Statistics of bands, on pixels of the scene no longer than `max_size` a side."""
+        image = self.preview(max_size=max_size, bands=bands, resampling="nearest")
+        return image.statistics(**options)
+
+    def info(self) -> Info:
+        """What the archive is, in rio-tiler's words."""
+        places = self._places.values()
+        facts = Info(
+            bounds=self.bounds, crs=self.crs.to_string(), dtype=str(_dtype(list(places))),
+            band_metadata=[(place.band.name, _band_facts(place)) for place in places],
+            band_descriptions=[(place.band.name, place.band.common_name) for place in places],
+            nodata_type="Nodata" if any(place.group.has_nodata for place in places) else "None",
+            scales=[place.band.scale for place in places], offsets=[place.band.offset for place in places],
+        )  # fmt: skip
+        return facts.model_copy(update={"width": self.width, "height": self.height, "driver": "COMEO"})
+
+    def _find(self, bands: Sequence[str]) -> list[BandPlace]:
+        missing = [name for name in bands if name not in self._places]
+        if missing:
+            raise NotFoundError(
+                f"{self.input.id} has no band {', '.join(missing)}; it has {', '.join(self._places)}"
+            )
+        return [self._places[name] for name in bands]
+
+    def _read_group(
+        self, group: ArchiveGroup, indexes: list[int], grid: Grid, resampling: ResamplingName
+    ) -> NDArray[np.float32]:
+        source = find_source(group, grid)
+        if source is None:
+            return np.full((len(indexes), grid.height, grid.width), np.nan, np.float32)
+        values = self._window(group, source.level, source.reduce, source.window, indexes)
+        return warp(values, source, group.crs, grid, resampling)
+
+    def _window(
+        self, group: ArchiveGroup, level: Level, reduce: int, window: Window, indexes: list[int]
+    ) -> NDArray[np.float32]:
+        """Read some bands of a window as (bands, y, x), NaN where invalid."""
+        wanted = blocks_of(level, window, reduce)
+        side = level.block >> reduce
+        samples = len(wanted) * side * side * level.bands
+        if samples > self.max_decoded_samples:
+            raise BoundError(
+                f"this would decode {samples} samples, more than the {self.max_decoded_samples} that one "
+                "request may; ask for a smaller area or a coarser image",
+                "max_decoded_samples",
+            )
+        values = np.full((len(indexes), window.height, window.width), np.nan, np.float32)
+        for (row, col), block in zip(wanted, self._decoded(level, wanted, reduce), strict=True):
+            _paste(block, indexes, values, row * side - window.row, col * side - window.col)
+        if group.has_nodata and group.dtype.kind == "u":
+            values[values == 0] = np.nan
+        return values
+
+    def _decoded(self, level: Level, blocks: Sequence[tuple[int, int]], reduce: int) -> list[NDArray[Any]]:
+        stem = (self.input.etag, level.group, level.number, reduce)
+
+        def decode(keys: list[BlockKey]) -> list[NDArray[Any]]:
+            started = time.perf_counter()
+            decoded = self.input.decode_blocks(level, [key[4:] for key in keys], reduce)
+            metrics.DECODE_SECONDS.labels(self.input.codec).inc(time.perf_counter() - started)
+            metrics.DECODED_BLOCKS.labels(self.input.codec).inc(len(keys))
+            return decoded
+
+        return self.blocks.get_many([(*stem, row, col) for row, col in blocks], decode)
+
+
+def block_cache(limit: int) -> BlockCache:
+    """Make a cache of decoded blocks that keeps so many bytes."""
+    return ByteCache("blocks", limit, lambda block: int(block.nbytes))
+
+
+def cut(image: ImageData, shape: Mapping[str, Any]) -> ImageData:
+    """Mask what lies outside a GeoJSON geometry (WGS 84)."""
+    moved = transform_geom(WGS84_CRS, image.crs, shape)
+    outside = geometry_mask([moved], (image.height, image.width), image.transform, all_touched=False)
+    image.array.mask |= outside
+    return image
+
+
+def geometry_bounds(shape: Mapping[str, Any]) -> Bounds:
+    """(west, south, east, north) of a GeoJSON geometry."""
+    points = np.array([point[:2] for point in _positions(shape)], float)
+    west, south = points.min(axis=0)
+    east, north = points.max(axis=0)
+    return float(west), float(south), float(east), float(north)
+
+
+def _positions(shape: Mapping[str, Any]) -> list[Any]:
+    pending, found = [shape["coordinates"]], []
+    while pending:
+        part = pending.pop()
+        if isinstance(part[0], (int, float)):
+            found.append(part)
+        else:
+            pending.extend(part)
+    return found
+
+
+def _moved_bounds(source: CRS, target: CRS, bounds: Bounds) -> Bounds:
+    if source == target:
+        return bounds
+    left, bottom, right, top = transform_bounds(source, target, *bounds, densify_pts=21)
+    if not np.isfinite((left, bottom, right, top)).all():
+        raise NotFoundError("the area lies outside the scene")
+    return left, bottom, right, top
+
+
+def _pixel_at(group: ArchiveGroup, lon: float, lat: float) -> Window | None:
+    """The native pixel of a group that a position falls into."""
+    level = group.levels[0]
+    xs, ys = transform(WGS84_CRS, group.crs, [lon], [lat])
+    inverse: Affine = ~level.transform
+    col, row = inverse * (xs[0], ys[0])
+    if not (0 <= row < level.height and 0 <= col < level.width):
+        return None
+    return Window(int(row), int(col), 1, 1)
+
+
+def _paste(block: NDArray[Any], indexes: list[int], values: NDArray[np.float32], top: int, left: int) -> None:
+    """Lay some bands of a block into a window, whose corner is (-top, -left) from the block's."""
+    first_row, first_col = max(0, -top), max(0, -left)
+    last_row = min(block.shape[1], values.shape[1] - top)
+    last_col = min(block.shape[2], values.shape[2] - left)
+    if first_row < last_row and first_col < last_col:
+        target = values[:, top + first_row : top + last_row, left + first_col : left + last_col]
+        for row, index in enumerate(indexes):
+            target[row] = block[index, first_row:last_row, first_col:last_col]
+
+
+def _dtype(places: Sequence[BandPlace]) -> np.dtype[Any]:
+    kinds = {place.group.dtype for place in places}
+    return kinds.pop() if len(kinds) == 1 else np.dtype(np.float32)
+
+
+def _masked(values: NDArray[np.float32], places: Sequence[BandPlace]) -> np.ma.MaskedArray[Any, Any]:
+    """Masked array of the bands' own type; valid numbers never take the value of nodata."""
+    invalid = np.isnan(values)
+    dtype = _dtype(places)
+    if dtype.kind == "u":
+        lowest = 1 if any(place.group.has_nodata for place in places) else 0
+        values = np.where(invalid, 0, np.clip(np.rint(values), lowest, np.iinfo(dtype).max))
+    return np.ma.MaskedArray(values.astype(dtype), mask=invalid)
+
+
+def _image(values: NDArray[np.float32], places: Sequence[BandPlace], grid: Grid) -> ImageData:
+    names = [place.band.name for place in places]
+    array = _masked(values, places)
+    has_nodata = all(place.group.has_nodata for place in places)
+    nodata = (0 if array.dtype.kind == "u" else np.nan) if has_nodata else None
+    return ImageData(
+        array, bounds=BoundingBox(*grid.bounds), crs=grid.crs, band_names=names,
+        band_descriptions=[place.band.common_name or place.band.name for place in places],
+        scales=[place.band.scale for place in places], offsets=[place.band.offset for place in places],
+        nodata=nodata,
+    )  # fmt: skip
+
+
+def _band_facts(place: BandPlace) -> dict[str, Any]:
+    band = place.band
+    return {
+        "group": place.group.name, "unit": band.unit, "common_name": band.common_name,
+        "center_wavelength": band.center_wavelength,
+    }  # fmt: skip

@@ -1,0 +1,138 @@
+"""What a scene or a collection is and how it can be shown: info and TileJSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from morecantile import TileMatrixSet
+from rasterio.errors import RasterioError
+from rasterio.warp import calculate_default_transform
+
+from comeo.scene import Band
+from tileserver.catalog import CollectionSummary, Record
+from tileserver.errors import ParameterError
+from tileserver.grid import Grid
+from tileserver.services.look import palette
+from tileserver.services.scenes import Scenes
+from tileserver.services.styles import Style, styles_for
+from tileserver.services.temporal import rfc3339
+
+LEGEND_COLOURS = 9
+BIGGEST_OVERVIEW = 256
+
+
+def info(scenes: Scenes, record: Record) -> dict[str, Any]:
+    """What `comeo info` says, and how the scene can be shown."""
+    return {
+        **scenes.catalog.info(record),
+        "bbox": list(record.bbox),
+        "bands": [_band(band) for band in record.bands],
+        "styles": styles(record.bands),
+    }
+
+
+def collection_info(summary: CollectionSummary) -> dict[str, Any]:
+    """What a collection's scenes have in common, and how they can be shown."""
+    return {
+        "id": summary.id,
+        "items": summary.count,
+        "bbox": list(summary.bbox),
+        "datetime": [rfc3339(summary.start), rfc3339(summary.end)],
+        "bands": [_band(band) for band in summary.bands],
+        "styles": styles(summary.bands),
+    }
+
+
+def styles(bands: Sequence[Band]) -> list[dict[str, Any]]:
+    """Styles that bands can give."""
+    return [
+        {
+            "id": style.name,
+            "title": style.title,
+            "description": style.description,
+            "expression": style.expression,
+            "rescale": [list(limits) for limits in style.rescale],
+            "colormap_name": style.colormap,
+            "legend": _legend(style),
+        }
+        for style in styles_for(bands).values()
+    ]
+
+
+def tilejson(
+    template: str,
+    name: str,
+    bbox: tuple[float, float, float, float],
+    zooms: tuple[int, int],
+    attribution: str,
+) -> dict[str, Any]:
+    """TileJSON 3.0.0."""
+    west, south, east, north = bbox
+    if east < west:
+        west, east = -180.0, 180.0
+    return {
+        "tilejson": "3.0.0",
+        "name": name,
+        "attribution": attribution,
+        "scheme": "xyz",
+        "tiles": [template],
+        "minzoom": zooms[0],
+        "maxzoom": zooms[1],
+        "bounds": [west, south, east, north],
+        "center": [(west + east) / 2, (south + north) / 2, min(zooms[1], zooms[0] + 2)],
+    }
+
+
+def zoom_range(grid: Grid, tms: TileMatrixSet) -> tuple[int, int]:
+    """Zoom levels from where a raster fills about one tile to where its pixels are shown singly.
+
+    Raises:
+        ParameterError: If the matrix set's projection can't hold the raster.
+    """
+    try:
+        transform, width, height = calculate_default_transform(
+            grid.crs, tms.rasterio_crs, grid.width, grid.height, *grid.bounds
+        )
+    except RasterioError as error:
+        raise ParameterError(f"{tms.id} does not reach this scene") from error
+    resolution = max(abs(transform.a), abs(transform.e))
+    coarsest = resolution * max(1.0, max(width or 1, height or 1) / BIGGEST_OVERVIEW)
+    return tms.zoom_for_res(coarsest, zoom_level_strategy="lower"), tms.zoom_for_res(resolution)
+
+
+def scene_grid(scenes: Scenes, record: Record) -> Grid:
+    """Finest native grid of a scene."""
+    with scenes.reader(record) as reader:
+        return reader.native_grid()
+
+
+def attribution(record_or_item: dict[str, Any]) -> str:
+    """Credit that the data ask for."""
+    platform = str(record_or_item.get("properties", {}).get("platform", ""))
+    constellation = str(record_or_item.get("properties", {}).get("constellation", ""))
+    if "sentinel" in f"{platform} {constellation}".lower():
+        return "Contains modified Copernicus Sentinel data"
+    return ""
+
+
+def _band(band: Band) -> dict[str, Any]:
+    return {
+        "name": band.name, "common_name": band.common_name, "unit": band.unit,
+        "center_wavelength": band.center_wavelength, "scale": band.scale, "offset": band.offset,
+    }  # fmt: skip
+
+
+def _legend(style: Style) -> dict[str, Any] | None:
+    """Colours at equal distances over the range of a single result."""
+    if len(style.rescale) != 1:
+        return None
+    low, high = style.rescale[0]
+    steps = [round(255 * index / (LEGEND_COLOURS - 1)) for index in range(LEGEND_COLOURS)]
+    if style.colormap:
+        colours = palette(style.colormap)
+        rgb = [tuple(int(part) for part in colours[step][:3]) for step in steps]
+    else:
+        rgb = [(step, step, step) for step in steps]
+    colors = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in rgb]
+    return {"minimum": low, "maximum": high, "unit": style.unit, "colors": colors}

@@ -1,0 +1,124 @@
+"""What an operator can set, each from a `COMEO_…` environment variable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from comeo.errors import ComeoError
+
+PREFIX = "COMEO_"
+MEBIBYTE = 1 << 20
+
+
+class SettingsError(ComeoError):
+    """A setting has a value that it can't have."""
+
+
+class Settings(BaseModel):
+    """All settings of the server. `COMEO_MAX_IMAGE_SIDE=2048` sets `max_image_side`.
+
+    Attributes:
+        paths: Archives, or folders of archives; `:` between them in the environment.
+        catalog: SQLite file of the catalogue; a temporary one when not given.
+        static: Built viewer (`index.html` and `assets/`).
+        host: Address to listen on.
+        port: TCP port to listen on; 0 takes a free one.
+        workers: Processes.
+        threads: Threads of each.
+        public_url: Where clients reach the server, when a proxy hides it: `https://tiles.example.org/comeo`.
+        proxy_hops: How many proxies to trust for `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix`.
+        basemap: XYZ template of a background map for the viewer, or empty for none.
+        basemap_attribution: Credit that the background map asks for.
+        scan_seconds: How often at most the folders are looked at for new archives.
+        open_archives: How many archives a process keeps open.
+        block_cache_bytes: Decoded blocks kept, over all processes.
+        tile_cache_bytes: Rendered tiles kept, over all processes.
+        tile_max_age: Seconds that a proxy or browser may keep a scene's tile.
+        mosaic_max_age: The same for a collection's tile, which a new scene changes.
+        max_image_side: Pixels.
+        max_output_samples: Pixels × bands of an image that is asked for.
+        max_decoded_samples: Pixels × bands that a request may decode.
+        max_bands: Bands of one image.
+        max_expression_length: Characters.
+        max_expression_nodes: Operators, names and numbers of an expression.
+        max_mosaic_items: Scenes that one tile is made of.
+        max_vertices: Of a GeoJSON geometry.
+        max_body_bytes: Of a POST.
+        max_page_items: Of a STAC page.
+        heavy_requests: Extracts, statistics and previews that a process works on at once.
+        queue_seconds: How long a request waits for its turn before 503.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    paths: tuple[Path, ...] = ()
+    catalog: Path | None = None
+    static: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    workers: int = Field(default_factory=lambda: min(8, os.cpu_count() or 1), ge=1, le=256)
+    threads: int = Field(4, ge=1, le=256)
+    public_url: str = Field("", pattern=r"^$|^https?://[^\s?#]+$")
+    proxy_hops: int = Field(0, ge=0, le=10)
+    basemap: str = Field("", pattern=r"^$|^https?://\S+$|^/\S+$")
+    basemap_attribution: str = ""
+    scan_seconds: float = Field(2.0, ge=0, allow_inf_nan=False)
+    open_archives: int = Field(64, ge=1)
+    block_cache_bytes: int = Field(512 * MEBIBYTE, ge=0)
+    tile_cache_bytes: int = Field(64 * MEBIBYTE, ge=0)
+    tile_max_age: int = Field(86_400, ge=0)
+    mosaic_max_age: int = Field(300, ge=0)
+    max_image_side: int = Field(4096, ge=256)
+    max_output_samples: int = Field(64 * MEBIBYTE, ge=1)
+    max_decoded_samples: int = Field(128 * MEBIBYTE, ge=1)
+    max_bands: int = Field(16, ge=1, le=64)
+    max_expression_length: int = Field(1000, ge=1)
+    max_expression_nodes: int = Field(200, ge=1)
+    max_mosaic_items: int = Field(24, ge=1)
+    max_vertices: int = Field(10_000, ge=4)
+    max_body_bytes: int = Field(MEBIBYTE, ge=1)
+    max_page_items: int = Field(1000, ge=1)
+    heavy_requests: Annotated[int, Field(ge=1)] = 2
+    queue_seconds: float = Field(10.0, ge=0, allow_inf_nan=False)
+
+    @field_validator("paths", mode="before")
+    @classmethod
+    def _split_paths(cls, value: Any) -> Any:
+        return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:
+        """Read the settings.
+
+        Args:
+            environ: Instead of the process's own environment.
+            **overrides: Settings that win over the environment; None means not given.
+
+        Raises:
+            SettingsError: Naming the variable and what is wrong with it.
+        """
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {
+            name: environ[PREFIX + name.upper()]
+            for name in cls.model_fields
+            if environ.get(PREFIX + name.upper())
+        }
+        values.update({name: value for name, value in overrides.items() if value is not None})
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]) if first["loc"] else "settings"
+            raise SettingsError(f"{PREFIX}{name.upper()}: {first['msg']}") from error
+
+    @property
+    def static_folder(self) -> Path | None:
+        """Folder of the built viewer: as set, else as installed, else as built in the source tree."""
+        here = Path(__file__).resolve().parent
+        candidates = [self.static] if self.static else [here / "static", here.parent / "static" / "dist"]
+        return next((path for path in candidates if (path / "index.html").is_file()), None)
