@@ -126,7 +126,6 @@ async function buildTests() {
     outdir: '.cache/tests',
     platform: 'node',
     target: 'node18',
-    define: { OUTLINES: JSON.stringify({ base: 'assets/outlines', maxZoom: 1, present: 'f8' }) },
   });
 }
 

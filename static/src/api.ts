@@ -14,6 +14,8 @@ export interface Item {
   id: string;
   collection: string;
   datetime: Date;
+  /** Whether the time of day is known, or only the day. */
+  timed: boolean;
   bbox: BBox;
   geometry: Polygon | MultiPolygon;
   /** Percent, as STAC's `eo:cloud_cover`. */
@@ -151,6 +153,7 @@ function parseItem(value: Json): Item | null {
     id,
     collection,
     datetime,
+    timed: properties['start_datetime'] === properties['end_datetime'],
     bbox,
     geometry,
     cloudCover: number(properties['eo:cloud_cover']),

@@ -93,6 +93,7 @@ function showNotice(sentence: string | null): void {
 function showBusy(): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   store.watch(['tilesLoading'], ({ tilesLoading }) => {
+    byId('stage').ariaBusy = String(tilesLoading);
     clearTimeout(timer);
     if (tilesLoading) timer = setTimeout(() => (byId('progress').hidden = false), PATIENCE);
     else byId('progress').hidden = true;

@@ -24,6 +24,8 @@ export interface State {
   /** All scenes of the same collection over the same place, oldest first. */
   series: Item[];
   info: SceneInfo | null;
+  /** Every scene shown since the page was opened, by key. */
+  viewed: ReadonlyMap<string, SceneInfo>;
   style: string | null;
   /** 0 to 1. */
   opacity: number;
@@ -76,6 +78,7 @@ export const initialState = (): State => ({
   item: null,
   series: [],
   info: null,
+  viewed: new Map(),
   style: null,
   opacity: 1,
   projection: 'mercator',

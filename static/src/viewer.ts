@@ -43,7 +43,6 @@ const layerKey = (layer: Layer): string => JSON.stringify(layer);
 export class Viewer {
   readonly #store: Store;
   readonly #pixel: PixelPanel;
-  readonly #infos = new Map<string, SceneInfo>();
   readonly #styles = new Map<string, Style[]>();
   readonly #tileSets = new Map<string, TileSet>();
   /** Resolves when the map is up; with null when this browser can't draw one. */
@@ -213,7 +212,8 @@ export class Viewer {
       if (signal.aborted) return;
       const { style } = this.#state;
       const kept = info.styles.some(({ id }) => id === style) ? style : (info.styles[0]?.id ?? null);
-      this.#store.update({ info, style: kept });
+      const viewed = new Map(this.#state.viewed).set(item.key, scene);
+      this.#store.update({ info, viewed, style: kept });
       await this.#draw();
     } catch (error) {
       if (!signal.aborted) this.#store.update({ error: sentence(error) });
@@ -221,9 +221,7 @@ export class Viewer {
   }
 
   async #infoOf({ key, collection, id }: Item, signal: AbortSignal): Promise<SceneInfo> {
-    const info = this.#infos.get(key) ?? (await fetchInfo(collection, id, signal));
-    this.#infos.set(key, info);
-    return info;
+    return this.#state.viewed.get(key) ?? fetchInfo(collection, id, signal);
   }
 
   async #stylesOf(collection: string, signal: AbortSignal): Promise<Style[]> {

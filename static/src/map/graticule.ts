@@ -46,7 +46,7 @@ const line = (text: string, coordinates: [number, number][]): Feature<LineString
 
 /** Lines over a view, or over the whole world when the step is coarse (a globe shows half of it anyway). */
 export function graticule(view: BBox, step: number): FeatureCollection<LineString> {
-  const whole = step >= 5;
+  const whole = step >= 10;
   const [west, south, east, north] = whole ? [-180, -POLE, 180, POLE] : view;
   const first = (low: number): number => Math.ceil(low / step - 1e-9);
   const last = (high: number): number => Math.floor(high / step + 1e-9);

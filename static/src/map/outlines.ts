@@ -1,20 +1,10 @@
 /** Land, borders and country names: the vector tiles that the build cut from Natural Earth (see outlines.mjs). */
 import { addProtocol, type LayerSpecification, type SourceSpecification } from 'maplibre-gl';
 
+import { exists } from './presence';
 import type { Palette } from './theme';
 
 declare const OUTLINES: { base: string; maxZoom: number; present: string };
-
-/** Number of a tile, counting levels from 0, rows from the north, columns from the west. */
-function position(z: number, x: number, y: number): number {
-  return (4 ** z - 1) / 3 + y * 2 ** z + x;
-}
-
-/** Whether a tile has anything in it: an empty one is never asked for. */
-export function exists(present: string, z: number, x: number, y: number): boolean {
-  const bit = position(z, x, y);
-  return ((parseInt(present[bit >> 2] ?? '0', 16) >> (3 - (bit & 3))) & 1) === 1;
-}
 
 /**
  * Fetches tiles on the page's own thread. MapLibre's workers would do it too, but what they receive doesn't appear

@@ -1,14 +1,33 @@
-/** What has been received, against what the original scene and its archive weigh. */
+/** What has been received, against what the originals of the scenes looked at and their archives weigh. */
 import type { SceneInfo } from '../api';
 import { h } from '../dom';
 import { formatBytes, formatRatio } from '../format';
 import type { Store } from '../store';
 import { noTraffic, totalOf, watchTraffic, type Traffic } from '../traffic';
 
-function comparison(received: number, info: SceneInfo | null): string {
-  if (!info || info.rawBytes <= 0 || received <= 0) return '';
-  const share = info.rawBytes / received;
-  return share >= 1 ? `1/${formatRatio(share)} of the original` : `${formatRatio(1 / share)} times the original`;
+/** Sums over the scenes looked at. */
+export interface Weight {
+  scenes: number;
+  rawBytes: number;
+  archiveBytes: number;
+}
+
+export function weightOf(scenes: Iterable<SceneInfo>): Weight {
+  const weight = { scenes: 0, rawBytes: 0, archiveBytes: 0 };
+  for (const { rawBytes, archiveBytes } of scenes) {
+    weight.scenes += 1;
+    weight.rawBytes += rawBytes;
+    weight.archiveBytes += archiveBytes;
+  }
+  return weight;
+}
+
+/** `1/45 of the original`, or how many times it where more was received. */
+export function comparison(received: number, { scenes, rawBytes }: Weight): string {
+  if (rawBytes <= 0 || received <= 0) return '';
+  const original = scenes === 1 ? 'the original' : `${scenes} originals`;
+  const share = rawBytes / received;
+  return share >= 1 ? `1/${formatRatio(share)} of ${original}` : `${formatRatio(1 / share)} times ${original}`;
 }
 
 function bar(label: string, bytes: number, whole: number, note: string): HTMLElement {
@@ -22,15 +41,17 @@ function bar(label: string, bytes: number, whole: number, note: string): HTMLEle
   );
 }
 
-function bars(traffic: Traffic, info: SceneInfo | null): HTMLElement[] {
-  const received = totalOf(traffic);
-  const whole = Math.max(info?.rawBytes ?? 0, received);
-  const rows = [bar('Received by this page', received, whole, '')];
-  if (info && info.rawBytes > 0) {
-    rows.unshift(bar('Original scene', info.rawBytes, whole, 'as 16-bit bands'));
-    rows.splice(1, 0, bar('Its archive', info.archiveBytes, whole, info.ratio > 0 ? `×${formatRatio(info.ratio)} smaller` : ''));
-  }
-  return rows;
+function bars(received: number, { scenes, rawBytes, archiveBytes }: Weight): HTMLElement[] {
+  const whole = Math.max(rawBytes, received);
+  const mine = bar('Received by this page', received, whole, '');
+  if (rawBytes === 0) return [mine];
+  const one = scenes === 1;
+  const ratio = archiveBytes > 0 ? `×${formatRatio(rawBytes / archiveBytes)} smaller` : '';
+  return [
+    bar(one ? 'Original scene' : `${scenes} original scenes`, rawBytes, whole, ''),
+    bar(one ? 'Its archive' : 'Their archives', archiveBytes, whole, ratio),
+    mine,
+  ];
 }
 
 function breakdown({ imagery, page, data, requests, unmeasured }: Traffic): string {
@@ -49,16 +70,17 @@ export function meterPanel(root: HTMLDetailsElement, store: Store): void {
   let traffic = noTraffic();
   const render = (): void => {
     const received = totalOf(traffic);
+    const weight = weightOf(store.state.viewed.values());
+    const words = comparison(received, weight);
     total.textContent = formatBytes(received);
     total.dataset['bytes'] = String(received);
-    const words = comparison(received, store.state.info);
     share.textContent = words ? `· ${words}` : '';
-    rows.replaceChildren(...bars(traffic, store.state.info));
+    rows.replaceChildren(...bars(received, weight));
     detail.textContent = breakdown(traffic);
   };
   watchTraffic((latest) => {
     traffic = latest;
     render();
   });
-  store.watch(['info'], render);
+  store.watch(['viewed'], render);
 }

@@ -41,12 +41,14 @@ function filterForm(store: Store, apply: (filter: Filter) => void): HTMLFormElem
 }
 
 function option(item: Item, titles: ReadonlyMap<string, string>): HTMLLIElement {
-  const cloud = item.cloudCover === null ? '' : ` · ${Math.round(item.cloudCover)} % cloud`;
+  const parts = [titles.get(item.collection) ?? item.collection];
+  if (item.timed) parts.push(formatTime(item.datetime));
+  if (item.cloudCover !== null) parts.push(`${Math.round(item.cloudCover)} % cloud`);
   return h(
     'li',
     { role: 'option', id: `scene-${item.key}`, 'data-key': item.key, 'aria-selected': 'false', tabindex: -1, title: item.id },
     h('span', { class: 'scene-day' }, formatDay(item.datetime)),
-    h('span', { class: 'scene-detail' }, `${titles.get(item.collection) ?? item.collection} · ${formatTime(item.datetime)}${cloud}`),
+    h('span', { class: 'scene-detail' }, parts.join(' · ')),
   );
 }
 

@@ -112,7 +112,7 @@ function subtitle(state: State): string {
   if (!item || !layer) return '';
   const collection = collections.find(({ id }) => id === layer.collection)?.title ?? layer.collection;
   if (isMosaic(layer)) return `${collection} · newest valid pixel first`;
-  const parts = [collection, item.platform && formatPlatform(item.platform), formatTime(item.datetime)];
+  const parts = [collection, item.platform && formatPlatform(item.platform), item.timed && formatTime(item.datetime)];
   if (item.cloudCover !== null) parts.push(`${Math.round(item.cloudCover)} % cloud`);
   return parts.filter(Boolean).join(' · ');
 }

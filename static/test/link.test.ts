@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { formatLink, parseLink, type Link } from '../src/link';
+
+const scene: Link = {
+  camera: { zoom: 11.78, lat: 47.42099, lon: 8.70819 },
+  layer: { collection: 'sentinel-2-l2a', item: 'S2A_T32TMT (1)/ä' },
+  style: 'ndvi',
+  opacity: 0.8,
+  projection: 'globe',
+};
+
+test('a link says everything that it was made from', () => {
+  assert.deepEqual(parseLink(formatLink(scene)), scene);
+  const mosaic: Link = { ...scene, layer: { collection: 'romania', until: '2019-05-30' }, opacity: 1, projection: 'mercator' };
+  assert.deepEqual(parseLink(formatLink(mosaic)), mosaic);
+  const newest: Link = { ...mosaic, layer: { collection: 'romania', until: null }, camera: null, style: null };
+  assert.deepEqual(parseLink(formatLink(newest)), newest);
+});
+
+test('what makes no sense in a typed link is left out', () => {
+  const link = parseLink('#map=99/x/200&item=alone&opacity=7&projection=cube&mosaic=');
+  assert.deepEqual(link, { camera: null, layer: null, style: null, opacity: 1, projection: 'mercator' });
+  assert.deepEqual(parseLink('#collection=c&mosaic=<script>').layer, { collection: 'c', until: null });
+});

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import type { Item } from '../src/api';
+import { bandTitle, formatBytes, formatPlatform, formatPosition, formatRatio } from '../src/format';
+import { comparison, weightOf } from '../src/panels/meter';
+import { daysOf, fraction, nearest } from '../src/panels/timeline';
+import { firstToShow } from '../src/viewer';
+import { initialState, Store } from '../src/store';
+
+const stops = ['2019-01-01', '2019-01-11', '2019-12-31'].map((key) => ({ key, date: new Date(key) }));
+
+test('the timeline is spaced as time is, and a pointer finds the nearest date', () => {
+  assert.deepEqual(stops.map(({ date }) => Math.round(fraction(stops, date) * 364)), [0, 10, 364]);
+  assert.deepEqual([0, 0.01, 0.02, 0.4, 0.6, 1].map((at) => nearest(stops, at)), [0, 0, 1, 1, 2, 2]);
+  assert.equal(fraction(stops.slice(0, 1), new Date('2019-01-01')), 0.5);
+});
+
+test('scenes of one day are one stop of a mosaic', () => {
+  const dates = ['2020-02-02T09:00:00Z', '2019-01-01T10:00:00Z', '2020-02-02T09:00:14Z'].map((text) => new Date(text));
+  assert.deepEqual(daysOf(dates).map(({ key }) => key), ['2019-01-01', '2020-02-02']);
+});
+
+test('bytes and ratios have as many digits as mean something', () => {
+  assert.deepEqual([0, 999, 1000, 12_345, 999_499, 999_500, 24_100_000].map(formatBytes), ['0 B', '999 B', '1.00 kB', '12.3 kB', '999 kB', '1.00 MB', '24.1 MB']);
+  assert.deepEqual([1.04, 3.44, 9, 9.96, 45.2].map(formatRatio), ['1', '3.4', '9', '10', '45']);
+  assert.equal(formatPosition(-8.5, 47.25), '47.25000° N, 8.50000° W');
+  assert.equal(formatPlatform('sentinel-2a'), 'Sentinel-2A');
+  assert.equal(formatPlatform('landsat-8'), 'landsat-8');
+  assert.equal(bandTitle('blue'), 'blue');
+});
+
+test('what was received is compared with every scene looked at', () => {
+  const info = { codec: 'dct', ratio: 100, rawBytes: 1000, archiveBytes: 10, styles: [] };
+  assert.equal(comparison(100, weightOf([info])), '1/10 of the original');
+  assert.equal(comparison(100, weightOf([info, info])), '1/20 of 2 originals');
+  assert.equal(comparison(3000, weightOf([info])), '3 times the original');
+  assert.equal(comparison(3000, weightOf([])), '');
+});
+
+function item(key: string, day: string, side: number): Item {
+  return {
+    key, id: key, collection: 'c', datetime: new Date(day), timed: true, bbox: [0, 0, side, side], cloudCover: null, platform: null,
+    geometry: { type: 'Polygon', coordinates: [] },
+  };
+}
+
+test('the first scene shown is the newest that is not small beside the others', () => {
+  const items = [item('chip', '2021-01-01', 0.1), item('old', '2018-01-01', 1), item('new', '2020-01-01', 0.9)];
+  assert.equal(firstToShow(items)?.key, 'new');
+  assert.equal(firstToShow([]), null);
+});
+
+test('only those who watch a field that changed are told', () => {
+  const store = new Store(initialState());
+  const told: string[] = [];
+  store.watch(['opacity'], ({ opacity }) => told.push(`opacity ${opacity}`));
+  store.watch(['style', 'error'], ({ style, error }) => told.push(`style ${style} error ${error}`));
+  store.update({ opacity: 1 });
+  store.update({ style: 'ndvi' });
+  assert.deepEqual(told, ['opacity 1', 'style null error null', 'style ndvi error null']);
+});

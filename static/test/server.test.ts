@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { doubled, interval, problemSentence, withStyle } from '../src/api';
+import { addTiming, noTraffic, partOf, totalOf } from '../src/traffic';
+
+const template = 'https://tiles.example/collections/c/items/i/tiles/WebMercatorQuad/{z}/{x}/{y}.webp?v=1';
+
+test('a style goes into a template without harming its braces', () => {
+  assert.equal(withStyle(template, 'ndvi'), `${template}&style=ndvi`);
+  assert.equal(withStyle(withStyle(template, 'ndvi'), 'true-color'), `${template}&style=true-color`);
+  assert.equal(withStyle('/{z}/{x}/{y}.webp', null), '/{z}/{x}/{y}.webp');
+  assert.match(doubled(template), /\{y\}@2x\.webp\?v=1$/);
+});
+
+test('an interval is open where no day is given', () => {
+  assert.equal(interval('2019-05-30', null), '2019-05-30T00:00:00Z/..');
+  assert.equal(interval(null, '2019-05-30'), '../2019-05-30T23:59:59Z');
+  assert.equal(interval('', ''), null);
+});
+
+test('a problem is told in the words of the server, else by its status', () => {
+  assert.equal(problemSentence({ title: 'Not found', detail: 'There is no scene x.' }, 404), 'There is no scene x.');
+  assert.equal(problemSentence({ title: 'Not found' }, 404), 'Not found');
+  for (const body of [null, [], 'text', { detail: 7 }]) assert.match(problemSentence(body, 503), /503/);
+});
+
+test('what was received is counted by what it was for', () => {
+  const origin = 'https://tiles.example';
+  const entry = (path: string, transferSize: number, host = origin) => ({ name: host + path, transferSize, encodedBodySize: transferSize });
+  let traffic = noTraffic();
+  traffic = addTiming(traffic, entry('/assets/map.js', 1000), origin);
+  traffic = addTiming(traffic, entry('/collections/c/items/i/tiles/WebMercatorQuad/1/2/3@2x.webp', 200), origin);
+  traffic = addTiming(traffic, entry('/stac/search?limit=1', 30), origin);
+  traffic = addTiming(traffic, entry('/assets/map.js', 0), origin); // from the browser's cache
+  traffic = addTiming(traffic, entry('/1/2/3.png', 0, 'https://basemap.example'), origin);
+  traffic = addTiming(traffic, { name: 'blob:https://tiles.example/x', transferSize: 5, encodedBodySize: 5 }, origin);
+  assert.deepEqual(traffic, { imagery: 200, page: 1000, data: 30, requests: 5, unmeasured: 1 });
+  assert.equal(totalOf(traffic), 1230);
+  assert.equal(partOf('/prefix/collections/c/tilejson.json'), 'data');
+  assert.equal(partOf('/assets/outlines-1/3/4/5.pbf'), 'page');
+});
