@@ -161,6 +161,7 @@ def band_of(file: GdalFile, grid: Grid, index: int, band: Band, nodata: float | 
         source_dtype = dataset.dtypes[index - 1]
         flags = dataset.mask_flag_enums[index - 1]
         own_nodata = dataset.nodatavals[index - 1]
+        alphas = sorted(alpha_indexes(dataset) - {index})
     dtype = stored_dtype(f"{file.name} band {band.name}", source_dtype)
     marker = nodata if own_nodata is None else own_nodata
     masked = MaskFlags.per_dataset in flags or MaskFlags.alpha in flags
@@ -173,9 +174,11 @@ def band_of(file: GdalFile, grid: Grid, index: int, band: Band, nodata: float | 
             valid = valid_pixels(values, marker)
             if masked:
                 valid &= dataset.read_masks(index, window=area) > 0
+            for alpha in alphas:  # GDAL's own masks heed it in files of two or four bands only
+                valid &= dataset.read(alpha, window=area) > 0
         return finish_plane(values, valid, dtype)
 
-    has_nodata = masked or marker is not None or dtype == np.float32
+    has_nodata = masked or bool(alphas) or marker is not None or dtype == np.float32
     local = Path(file.path) if "://" not in file.path else None
     return RasterBand(band, grid, dtype, has_nodata, read, local, file.close)
 
