@@ -18,9 +18,11 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from comeo.codecs import _entropy as ent
-from comeo.codecs.dct import LAMBDA, dc_zones, transform, zones
-from comeo.codecs.huffman import OFFSET_UNIT, SKIP_UNIT, TABLE_FILE, code_lengths
+from comeo.codecs.dct import layout
+from comeo.codecs.dct.codec import LAMBDA, transform
+from comeo.codecs.dct.huffman import OFFSET_UNIT, SKIP_UNIT, TABLE_FILE, code_lengths
+from comeo.codecs.dct.plan import plan
+from comeo.codecs.dct.write import write
 from comeo.codecs.spectral import fit
 
 BLOCK: Final = 256
@@ -54,13 +56,13 @@ class Fit:
     """
 
     def __init__(self) -> None:
-        self.cost = np.full((ent.TABLES, ent.SYMBOLS), 5, np.float32)
-        for first, classes in ((0, ent.AC_CLASSES), (ent.DC_TABLES, ent.DC_CLASSES)):
+        self.cost = np.full((layout.TABLES, layout.SYMBOLS), 5, np.float32)
+        for first, classes in ((0, layout.AC_CLASSES), (layout.DC_TABLES, layout.DC_CLASSES)):
             for index in range(classes):
-                tables = slice(first + index * ent.ZONES, first + (index + 1) * ent.ZONES)
+                tables = slice(first + index * layout.ZONES, first + (index + 1) * layout.ZONES)
                 self.cost[tables] = _first_guess(index / (classes - 1))
-        self.skip_cost = np.tile(np.array([0.2, 2.5], np.float32), (ent.CROSS_CONTEXTS, 1))
-        self.offsets = np.zeros((ent.AC_CLASSES + ent.DC_CLASSES, 3), np.float32)
+        self.skip_cost = np.tile(np.array([0.2, 2.5], np.float32), (layout.CROSS_CONTEXTS, 1))
+        self.offsets = np.zeros((layout.AC_CLASSES + layout.DC_CLASSES, 3), np.float32)
         self.lengths = np.zeros(self.cost.shape, np.uint8)
         self._reset()
 
@@ -72,13 +74,13 @@ class Fit:
     def code(self, sample: Sample) -> float:
         """Code one block with the present tables, count its symbols, and return its bits."""
         tiles, dc = sample
-        zone, dc_zone = zones(), dc_zones(dc.shape[1])
-        planned = ent.plan(tiles, dc, self.cost, self.skip_cost, self.offsets, zone, dc_zone, LAMBDA)
+        zone, dc_zone = layout.zones(tiles.shape[-1]), layout.dc_zones(dc.shape[1])
+        planned = plan(tiles, dc, self.cost, self.skip_cost, self.offsets, zone, dc_zone, LAMBDA)
         before = self.histogram.copy()
-        ent.write(*planned, zone, dc_zone, np.zeros(self.cost.shape, np.uint16), self.lengths, self.histogram)
+        write(*planned, zone, dc_zone, np.zeros(self.cost.shape, np.uint16), self.lengths, self.histogram)
         classes, levels, dc_classes, dc_levels = planned
         self._measure(tiles, levels, classes - 1)
-        self._measure(dc, dc_levels, np.where(dc_classes > 0, ent.AC_CLASSES + dc_classes - 1, -1))
+        self._measure(dc, dc_levels, np.where(dc_classes > 0, layout.AC_CLASSES + dc_classes - 1, -1))
         return float(((self.histogram - before) * self.cost).sum())
 
     def _measure(
@@ -99,7 +101,7 @@ class Fit:
             prior = counts.sum(axis=0) / max(counts.sum(), 1)
             weights = counts + 2 * prior + 0.02
             if huffman:
-                lengths = np.stack([code_lengths(row, ent.CODE_BITS) for row in weights])
+                lengths = np.stack([code_lengths(row, layout.CODE_BITS) for row in weights])
                 self.lengths[first : first + count, symbols] = lengths
                 self.cost[first : first + count, symbols] = lengths
             else:
@@ -112,7 +114,7 @@ class Fit:
         self._reset()
 
     def _update_skipping(self) -> None:
-        amid_empty = self.histogram[ent.CLASS_TABLES : ent.CLASS_TABLES + ent.CROSS_CONTEXTS]
+        amid_empty = self.histogram[layout.CLASS_TABLES : layout.CLASS_TABLES + layout.CROSS_CONTEXTS]
         empty, other = amid_empty[:, 0] + 1.0, amid_empty[:, 1:].sum(axis=1) + 1.0
         bits = -np.log2(np.stack([empty, other], axis=1) / (empty + other)[:, None])
         self.skip_cost = (np.rint(bits * SKIP_UNIT) / SKIP_UNIT).astype(np.float32)
@@ -120,14 +122,14 @@ class Fit:
 
     def _sort_classes(self) -> None:
         """Number the tiles' classes by how much they hold, as contexts need it."""
-        shape = (ent.AC_CLASSES, ent.ZONES, ent.SYMBOLS)
-        tiles = self.histogram[: ent.DC_TABLES].reshape(shape)
+        shape = (layout.AC_CLASSES, layout.ZONES, layout.SYMBOLS)
+        tiles = self.histogram[: layout.DC_TABLES].reshape(shape)
         order = np.argsort(tiles[..., 1:].sum(axis=(1, 2)) / np.maximum(tiles[..., 0].sum(axis=1), 1))
-        self.histogram[: ent.DC_TABLES] = tiles[order].reshape(-1, ent.SYMBOLS)
-        contexts = self.histogram[ent.CLASS_TABLES : ent.RUN_TABLES]
-        contexts[:, 1 : ent.AC_CLASSES + 1] = contexts[:, 1 + order]
+        self.histogram[: layout.DC_TABLES] = tiles[order].reshape(-1, layout.SYMBOLS)
+        contexts = self.histogram[layout.CLASS_TABLES : layout.RUN_TABLES]
+        contexts[:, 1 : layout.AC_CLASSES + 1] = contexts[:, 1 + order]
         for values in (self._shortfall, self._levels):
-            values[: ent.AC_CLASSES] = values[order]
+            values[: layout.AC_CLASSES] = values[order]
 
     def save(self, path: Path) -> None:
         """Write the table file."""
@@ -141,25 +143,25 @@ class Fit:
 
 def _families() -> list[tuple[int, int, slice]]:
     """First table, number of tables and symbols of each kind."""
-    contexts = ent.CROSS_CONTEXTS
-    classes = slice(0, ent.AC_CLASSES + 1)
+    contexts = layout.CROSS_CONTEXTS
+    classes = slice(0, layout.AC_CLASSES + 1)
     return [
-        (0, ent.DC_TABLES, slice(0, ent.SYMBOLS)),
-        (ent.DC_TABLES, ent.CLASS_TABLES - ent.DC_TABLES, slice(0, ent.SYMBOLS)),
-        (ent.CLASS_TABLES, contexts, slice(1, ent.AC_CLASSES + 1)),
-        (ent.CLASS_TABLES + contexts, ent.RUN_TABLES - ent.CLASS_TABLES - contexts, classes),
-        (ent.RUN_TABLES, contexts, slice(0, ent.RUNS + 1)),
-        (ent.DC_CLASS_TABLES, ent.RANKS, slice(0, ent.DC_CLASSES + 1)),
+        (0, layout.DC_TABLES, slice(0, layout.SYMBOLS)),
+        (layout.DC_TABLES, layout.CLASS_TABLES - layout.DC_TABLES, slice(0, layout.SYMBOLS)),
+        (layout.CLASS_TABLES, contexts, slice(1, layout.AC_CLASSES + 1)),
+        (layout.CLASS_TABLES + contexts, layout.RUN_TABLES - layout.CLASS_TABLES - contexts, classes),
+        (layout.RUN_TABLES, contexts, slice(0, layout.RUNS + 1)),
+        (layout.DC_CLASS_TABLES, layout.RANKS, slice(0, layout.DC_CLASSES + 1)),
     ]
 
 
 def _first_guess(richness: float) -> NDArray[np.float32]:
-    """Bits of the symbols of a class: non-zero coefficients are independent and 1 % to 60 % frequent."""
+    """Bits of the symbols of a class: non-zero coefficients are independent and 1 % to 60 % frequlayout."""
     density = 0.01 * 60**richness
-    runs = (1 - density) ** ent.RUN_BASE * (1 - (1 - density) ** (1 << ent.RUN_BITS))
-    bits = np.empty(ent.SYMBOLS, np.float32)
+    runs = (1 - density) ** layout.RUN_BASE * (1 - (1 - density) ** (1 << layout.RUN_BITS))
+    bits = np.empty(layout.SYMBOLS, np.float32)
     bits[0] = -np.log2(min(0.5, 0.02 / density))
-    sizes = 0.5 + 2 * (1 - richness) * np.arange(ent.SIZES)
+    sizes = 0.5 + 2 * (1 - richness) * np.arange(layout.SIZES)
     bits[1:] = (-np.log2(np.maximum(runs, 1e-6))[:, None] + sizes).ravel()
     return bits
 

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs import _entropy as ent
+from comeo.codecs.dct.layout import CODE_BITS
 
-TABLE_FILE: Final = "dct_tables_1.npz"
+TABLE_FILE: Final = "tables_1.npz"
 OFFSET_UNIT: Final = 64
 SKIP_UNIT: Final = 16
 
@@ -47,13 +47,13 @@ def build_tables(lengths: NDArray[np.uint8], skip: NDArray[np.uint8], offsets: N
         offsets: (classes, 3), `Tables.offsets` in 64ths of a step.
     """
     codes = np.zeros(lengths.shape, np.uint16)
-    lookup = np.zeros((len(lengths), 1 << ent.CODE_BITS), np.uint16)
+    lookup = np.zeros((len(lengths), 1 << CODE_BITS), np.uint16)
     for table in range(len(lengths)):
         codes[table] = canonical_codes(lengths[table])
         for symbol in np.flatnonzero(lengths[table]):
             length = int(lengths[table, symbol])
-            first = int(codes[table, symbol]) << (ent.CODE_BITS - length)
-            lookup[table, first : first + (1 << (ent.CODE_BITS - length))] = length << 8 | symbol
+            first = int(codes[table, symbol]) << (CODE_BITS - length)
+            lookup[table, first : first + (1 << (CODE_BITS - length))] = length << 8 | symbol
     return Tables(
         lengths.copy(),
         codes,
@@ -68,7 +68,7 @@ def build_tables(lengths: NDArray[np.uint8], skip: NDArray[np.uint8], offsets: N
 def frozen_tables() -> Tables:
     """The tables that come with the package."""
     with (
-        files("comeo.codecs").joinpath(TABLE_FILE).open("rb") as file,
+        files("comeo.codecs.dct").joinpath(TABLE_FILE).open("rb") as file,
         np.load(file, allow_pickle=False) as data,
     ):
         return build_tables(data["lengths"], data["skip"], data["offsets"])

@@ -16,6 +16,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.codecs.dct.layout import Array, compiled
+
 SIZE: Final = 16
 _HALF: Final = SIZE // 2
 _SCALE: Final = 1.2  # gain of the filter's first row over the orthonormal one; 1.1 to 1.3 measure alike
@@ -51,6 +53,39 @@ def synthesis(blocks: int, reduce: int) -> tuple[NDArray[np.float32], NDArray[np
     block = np.arange(blocks * SIZE) // SIZE
     support = np.stack([block * SIZE - _HALF, (block + 1) * SIZE + _HALF], axis=1).clip(0, blocks * SIZE)
     return np.ascontiguousarray(matrix, np.float32), np.ascontiguousarray(support >> reduce, np.int64)
+
+
+@compiled
+def synthesise(coefficients: Array, matrix: Array, support: Array) -> Array:
+    """Apply a banded matrix to the middle axis and transpose the last two.
+
+    Sums run in one fixed order, so that every machine decodes the same pixels.
+
+    Args:
+        coefficients: (items, n, m) float32.
+        matrix: (out, n) float32.
+        support: (n, 2) int64: first and last + 1 non-zero row of each column of `matrix`.
+
+    Returns:
+        (items, m, out) float32.
+    """
+    items, n, m = coefficients.shape
+    size = len(matrix)
+    result = np.empty((items, m, size), np.float32)
+    plane = np.empty((size, m), np.float32)
+    for item in range(items):
+        plane[:] = 0
+        for k in range(n):
+            source = coefficients[item, k]
+            if not source.any():
+                continue
+            for row in range(support[k, 0], support[k, 1]):
+                weight = matrix[row, k]
+                target = plane[row]
+                for i in range(m):
+                    target[i] += weight * source[i]
+        result[item] = plane.T
+    return result
 
 
 def scan_order(height: int, width: int) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 Encoder, decoder and format in short (docs/archive-format.md has it in full):
 
-- A component is transformed in tiles of 16×16 with lapped borders (`lapped`). The tiles' DC coefficients form a
+- A component is transformed in tiles of 16×16 with lapped borders (see `lapped`). The tiles' DC coefficients form a
   plane of their own, which is transformed once more by a DCT of its whole size.
 - Each tile, and each DC plane, has one of a few classes, which select the Huffman tables for it. A class is coded
   given the classes of the tiles to the left and above and of the same tile one component before; empty tiles
@@ -23,17 +23,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs import _entropy as ent
 from comeo.codecs.base import Codec, Components
-from comeo.codecs.huffman import frozen_tables
-from comeo.codecs.lapped import SIZE, analysis, dct_matrix, scan_order, synthesis
+from comeo.codecs.dct.huffman import frozen_tables
+from comeo.codecs.dct.lapped import SIZE, analysis, dct_matrix, scan_order, synthesis, synthesise
+from comeo.codecs.dct.layout import MAX_LEVEL, dc_zones, zones
+from comeo.codecs.dct.plan import plan
+from comeo.codecs.dct.read import OK, SPARE_BYTES, read
+from comeo.codecs.dct.write import write
 from comeo.codecs.payload import Header
 from comeo.errors import CodecError
 
 LAMBDA: Final = 0.12  # squared steps a bit is worth; 0.09 to 0.15 measure alike
-_ZONE_ENDS: Final = (2, 5, 12, 30, 70)
-_DC_ZONE_ENDS: Final = (1, 3, 8, 20, 60)
-_SPARE: Final = 32
 
 Plane = NDArray[np.float32]
 
@@ -46,13 +46,13 @@ class DctCodec(Codec):
 
     def _encode_components(self, components: Components, step: float) -> bytes:
         tiles, dc = transform(components, step)
-        if max(np.abs(tiles).max(), np.abs(dc).max()) >= ent.MAX_LEVEL:
+        if max(np.abs(tiles).max(), np.abs(dc).max()) >= MAX_LEVEL:
             raise CodecError(f"the step {step} is too small for values so large")
         tables = frozen_tables()
-        zone, dc_zone = zones(), dc_zones(dc.shape[1])
-        planned = ent.plan(tiles, dc, tables.cost, tables.skip_cost, tables.offsets, zone, dc_zone, LAMBDA)
+        zone, dc_zone = zones(tiles.shape[-1]), dc_zones(dc.shape[1])
+        planned = plan(tiles, dc, tables.cost, tables.skip_cost, tables.offsets, zone, dc_zone, LAMBDA)
         histogram = np.zeros(tables.lengths.shape, np.int64)
-        return bytes(ent.write(*planned, zone, dc_zone, tables.codes, tables.lengths, histogram))
+        return bytes(write(*planned, zone, dc_zone, tables.codes, tables.lengths, histogram))
 
     def _decode_components(
         self, bodies: Sequence[memoryview], headers: Sequence[Header], reduce: int
@@ -93,16 +93,6 @@ def tile_grid(height: int, width: int) -> tuple[int, int]:
     return -(-height // SIZE), -(-width // SIZE)
 
 
-def zones() -> NDArray[np.int64]:
-    """Zone of each position of a tile."""
-    return np.searchsorted(_ZONE_ENDS, np.arange(SIZE * SIZE), side="right").astype(np.int64)
-
-
-def dc_zones(size: int) -> NDArray[np.int64]:
-    """Zone of each position of a DC plane."""
-    return np.searchsorted(_DC_ZONE_ENDS, np.arange(size + 1), side="right").astype(np.int64)
-
-
 @lru_cache(maxsize=1)
 def _tile_scan() -> NDArray[np.int64]:
     return np.ascontiguousarray(scan_order(SIZE, SIZE)[1:])
@@ -117,16 +107,16 @@ def _dc_scan(rows: int, columns: int) -> NDArray[np.int64]:
 def _read(body: memoryview, header: Header) -> tuple[Plane, Plane]:
     """Decode a payload's coefficients: (components, x, y) without DC, and the transformed DC plane (…, x, y)."""
     rows, columns = tile_grid(header.height, header.width)
-    tables = frozen_tables()
-    buffer = np.zeros(len(body) + _SPARE, np.uint8)
+    tables, scan = frozen_tables(), _tile_scan()
+    buffer = np.zeros(len(body) + SPARE_BYTES, np.uint8)
     buffer[: len(body)] = np.frombuffer(body, np.uint8)
     coefficients = np.zeros((header.bands, columns * SIZE, rows * SIZE), np.float32)
     dc = np.zeros((header.bands, columns * rows), np.float32)
-    status = ent.read(
-        buffer, 8 * len(body), zones(), dc_zones(rows * columns), _tile_scan(), _dc_scan(rows, columns),
+    status = read(
+        buffer, 8 * len(body), zones(len(scan)), dc_zones(rows * columns), scan, _dc_scan(rows, columns),
         tables.offsets, tables.lookup, np.float32(header.step), coefficients, dc,
     )  # fmt: skip
-    if status != ent.OK:
+    if status != OK:
         raise CodecError("the payload's coefficients are damaged")
     return coefficients, dc.reshape(header.bands, columns, rows)
 
@@ -134,10 +124,10 @@ def _read(body: memoryview, header: Header) -> tuple[Plane, Plane]:
 def _inverse(coefficients: Plane, dc: Plane, header: Header, reduce: int) -> Components:
     rows, columns = tile_grid(header.height, header.width)
     for size in (columns, rows):
-        dc = ent.synthesise(dc, *_dc_synthesis(size))
+        dc = synthesise(dc, *_dc_synthesis(size))
     coefficients[:, ::SIZE, ::SIZE] = dc
     for size in (columns, rows):
-        coefficients = ent.synthesise(coefficients, *synthesis(size, reduce))
+        coefficients = synthesise(coefficients, *synthesis(size, reduce))
     height, width = -(-header.height >> reduce), -(-header.width >> reduce)
     return coefficients.swapaxes(1, 2)[:, :height, :width]
 
