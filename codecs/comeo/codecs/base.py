@@ -1,8 +1,8 @@
 """The codec interface, and the front end that all codecs share.
 
-A codec turns a block of pixels into a payload and back. What every codec does alike is done here once: lossless
-masks, smooth filling, the adaptive spectral transform, rounding and clipping. A codec itself sees only
-decorrelated float32 components, which need no better than the same step for all.
+A codec turns a block of pixels into a payload and back. What every codec does alike is done here once:
+lossless masks, smooth filling, the adaptive spectral transform, rounding and clipping. A codec itself sees
+only decorrelated float32 components, which need no better than the same step for all.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ Block = NDArray[Any]
 Components = NDArray[np.float32]
 
 MAX_REDUCE = 3
+_MAX_MAGNITUDE = 1e9
 
 
 class Codec(ABC):
@@ -54,13 +55,12 @@ class Codec(ABC):
         """
         block, valid, flags = _check(block, mask)
         pl.check_step(step)
-        saturated = block == pl.SATURATED if block.dtype == np.uint16 else None
-        if saturated is not None and saturated.any():
+        saturated, usable = _saturated(block, valid), valid
+        if saturated is not None:
             flags |= pl.HAS_SATURATED
             usable = ~saturated if valid is None else valid & ~saturated
-        else:
-            saturated, usable = None, valid
-        header = Header(self.number, flags, *block.shape, float(np.float32(step)))
+        bands, height, width = block.shape
+        header = Header(self.number, flags, bands, height, width, float(np.float32(step)))
         body = b""
         if usable is None or usable.any():
             values = block.astype(np.float32)
@@ -79,8 +79,8 @@ class Codec(ABC):
 
         Args:
             payloads: What `encode` returned, of any shapes.
-            reduce: Decode at 1/2^reduce of the size, each pixel standing for the mean of the 2^reduce × 2^reduce
-                pixels that it covers. 0 to 3.
+            reduce: Decode at 1/2^reduce of the size, each pixel standing for the mean of the 2^reduce ×
+                2^reduce pixels that it covers. 0 to 3.
 
         Returns:
             One block a payload: (bands, ⌈y/2^reduce⌉, ⌈x/2^reduce⌉), of the type that was encoded.
@@ -138,10 +138,22 @@ def _check(block: Block, mask: NDArray[np.bool_] | None) -> tuple[Block, NDArray
         flags |= pl.HAS_INVALID if not valid.all() else 0
         flags |= pl.PER_BAND_MASK if len(valid) > 1 else 0
     if block.dtype == np.float32:
-        finite = np.isfinite(block) if valid is None else np.isfinite(block) | ~valid
-        if not finite.all():
-            raise CodecError("the block has valid pixels that are not finite; mark them in the mask")
+        usable = np.abs(block) <= _MAX_MAGNITUDE  # false for NaN
+        if not (usable if valid is None else usable | ~valid).all():
+            raise CodecError(
+                f"the block has valid pixels that are not finite or beyond ±{_MAX_MAGNITUDE:g}; mark them in the mask"
+            )
     return block, valid, flags
+
+
+def _saturated(block: Block, valid: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Where valid pixels hold the saturated value, or None if none does."""
+    if block.dtype != np.uint16:
+        return None
+    saturated: NDArray[np.bool_] = block == pl.SATURATED
+    if valid is not None:
+        saturated = saturated & valid
+    return saturated if saturated.any() else None
 
 
 def _finish(parsed: Parsed, values: Components | None, reduce: int) -> Block:
@@ -177,5 +189,5 @@ def reduce_mean(values: NDArray[np.float32], reduce: int) -> NDArray[np.float32]
         starts = np.arange(0, values.shape[axis], factor)
         counts = np.diff(np.append(starts, values.shape[axis])).astype(np.float32)
         sums = np.add.reduceat(values, starts, axis=axis)
-        values = sums / (counts[:, None] if axis == -2 else counts)
+        values = np.divide(sums, counts[:, None] if axis == -2 else counts, dtype=np.float32)
     return values

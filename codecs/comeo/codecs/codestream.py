@@ -1,8 +1,9 @@
 """JPEG 2000 codestreams without their headers.
 
-All our codestreams are of one kind, so that their main header (ISO/IEC 15444-1, annex A) follows from the block's
-shape: about 170 bytes that a payload of 5 kB had better not repeat. `wrap` puts it back. Because packets are in
-resolution order and there is one layer, the same packets under the header of a smaller image are its reduced version.
+All our codestreams are of one kind, so that their main header (ISO/IEC 15444-1, annex A) follows from the
+shape of the block: about 170 bytes that a payload of 5 kB had better not repeat. `wrap` puts it back. Because
+packets are in resolution order and there is one layer, the same packets under the header of a smaller image
+are its reduced version.
 """
 
 from __future__ import annotations

@@ -32,13 +32,13 @@ def _fill(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[
     if (height == 1 and width == 1) or weights.all():
         return values
     coarse_weights = _sum_2x2(weights)
-    coarse = _sum_2x2(values * weights) / np.maximum(coarse_weights, 1e-6)
-    filled = _fill(coarse, np.minimum(coarse_weights, 1))
+    coarse = np.divide(_sum_2x2(values * weights), np.maximum(coarse_weights, 1e-6), dtype=np.float32)
+    filled = _fill(coarse, np.minimum(coarse_weights, np.float32(1)))
     return np.where(weights > 0, values, _double(filled)[:, :height, :width])
 
 
 def _sum_2x2(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    bands, height, width = values.shape
+    height, width = values.shape[1:]
     padded = np.pad(values, ((0, 0), (0, height % 2), (0, width % 2)))
     rows = padded[:, 0::2] + padded[:, 1::2]
     return np.asarray(rows[:, :, 0::2] + rows[:, :, 1::2])

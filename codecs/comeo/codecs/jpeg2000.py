@@ -1,14 +1,14 @@
 """JPEG 2000 of the components: 9/7 wavelet and EBCOT, by OpenJPEG through imagecodecs.
 
-imagecodecs works in memory, releases the GIL and has no global state; glymur reads and writes files. Decoding a
-256×256 block of four bands at ×100 takes about 6 ms either way, to which glymur's file adds 2 to 3 ms
+imagecodecs works in memory, releases the GIL and has no global state; glymur reads and writes files. Decoding
+a 256×256 block of four bands at ×100 takes about 6 ms either way, to which glymur's file adds 2 to 3 ms
 (benchmarks/rate_distortion measures both), so glymur is left to what are files: the bands of SAFE products.
 
-The step becomes a rate through OpenJPEG's own rate-distortion optimisation (PCRD), which truncates all components
-of a block at one slope. It takes no slope as its target but a distortion; the one given is that of a dead-zone
-quantiser of this step in a DCT domain, which meets the slope closely enough: at equal bytes of a whole scene it
-loses 0.05 dB against one exact slope for all blocks. Quantising by the step and not truncating loses 3 dB, since
-OpenJPEG takes integers and its finest step is one of them.
+The step becomes a rate through OpenJPEG's own rate-distortion optimisation (PCRD), which truncates all
+components of a block at one slope. It takes no slope as its target but a distortion; the one given is that of
+a dead-zone quantiser of this step in a DCT domain, which meets the slope closely enough: at equal bytes of a
+whole scene it loses 0.05 dB against one exact slope for all blocks. Quantising by the step and not truncating
+loses 3 dB, since OpenJPEG takes integers and its finest step is one of them.
 """
 
 from __future__ import annotations
@@ -27,14 +27,13 @@ from comeo.codecs.payload import Header
 from comeo.errors import CodecError
 
 _FINEST_SHIFT: Final = 5  # integers are in 32nds of the step: at 8ths rounding them costs 0.1 dB
-_COARSEST_SHIFT: Final = -16
-_MAX_MAGNITUDE: Final = 1 << 21  # leaves room below PRECISION for what the wavelet adds
+_MAX_MAGNITUDE: Final = 1 << 18  # OpenJPEG's code-blocks overflow, silently, from 2^20 on
 _PROXY_SIZE: Final = 8
 _PROXY_ROUNDING: Final = 0.33  # dead zone of ±0.67 steps
 
 
 class Jpeg2000Codec(Codec):
-    """JPEG 2000, irreversible. The body is one byte, log2 of integers per step + 16, then the packets."""
+    """JPEG 2000, irreversible. The body is one byte, log2 of integers per step, then the packets."""
 
     name = "jpeg2000"
     number = 2
@@ -43,8 +42,10 @@ class Jpeg2000Codec(Codec):
         components = _pad(components)
         largest = max(float(np.abs(components).max()), step)
         shift = min(_FINEST_SHIFT, math.floor(math.log2(_MAX_MAGNITUDE * step / largest)))
-        if shift < _COARSEST_SHIFT:
-            raise CodecError(f"the step {step} is too small for values as large as {largest:.6g}")
+        if shift < 0:
+            raise CodecError(
+                f"jpeg2000 can't code values as large as {largest:.6g} in steps of {step:.6g}; use a larger step"
+            )
         scale = 2.0**shift / step
         distortion = max(_quantiser_error(components, step) * scale**2, 1 / 12)
         integers = np.rint(components * scale).astype(np.int32)
@@ -59,7 +60,7 @@ class Jpeg2000Codec(Codec):
             bitspersample=PRECISION,
             numthreads=1,
         )
-        return bytes([shift - _COARSEST_SHIFT]) + unwrap(bytes(stream), *components.shape)
+        return bytes([shift]) + unwrap(bytes(stream), *components.shape)
 
     def _decode_components(
         self, bodies: Sequence[memoryview], headers: Sequence[Header], reduce: int
@@ -70,10 +71,11 @@ class Jpeg2000Codec(Codec):
 def _decode_one(body: memoryview, header: Header, reduce: int) -> Components:
     """Decode at the finest reduction that keeps the pixel grid, then average.
 
-    The wavelet's low-pass samples lie on even pixels, not amid the pixels that they stand for: half a pixel off
-    after one level. Averaging 4×4 of them leaves 0.06 of a reduced pixel, averaging them from the start nothing.
+    The wavelet's low-pass samples lie on even pixels, not amid the pixels that they stand for: half a pixel
+    off after one level. Averaging 4×4 of them leaves 0.06 of a reduced pixel, averaging them from the start
+    nothing.
     """
-    if len(body) < 1 or body[0] > _FINEST_SHIFT - _COARSEST_SHIFT:
+    if len(body) < 1 or body[0] > _FINEST_SHIFT:
         raise CodecError("the payload's codestream is damaged")
     by_wavelet = max(0, reduce - 2)
     height, width = (max(side, MIN_SIDE) for side in header.shape[1:])
@@ -86,7 +88,7 @@ def _decode_one(body: memoryview, header: Header, reduce: int) -> Components:
     if integers.size != math.prod(shape):
         raise CodecError(f"the payload's codestream holds {integers.shape} instead of {shape}")
     rows, cols = (-(-side >> by_wavelet) for side in header.shape[1:])
-    scale = np.float32(header.step / 2.0 ** (body[0] + _COARSEST_SHIFT))
+    scale = np.float32(header.step / 2.0 ** body[0])
     values = integers.reshape(shape)[:, :rows, :cols] * scale
     return reduce_mean(values, reduce - by_wavelet) if reduce else values
 

@@ -1,8 +1,8 @@
 """The codecs as Zarr v3 codecs, found by zarr-python through entry points.
 
-A chunk of an array (band, y, x) is one block. Pixels of the array's fill value (0, or NaN for floats) are masked
-when they are written and come back exactly. A chunk at the array's far edge may hold a block cropped to the array;
-it is padded with the fill value when it is read, since Zarr's chunks are all of one shape.
+A chunk of an array (band, y, x) is one block. Pixels of the array's fill value (0, or NaN for floats) are
+masked when they are written and come back exactly. A chunk at the array's far edge may hold a block cropped
+to the array; it is padded with the fill value when it is read, since Zarr's chunks are all of one shape.
 
 A codec that needs a model (as `learned` will) adds its SHA-256 to the configuration in a subclass: see
 `BlockZarrCodec.from_dict`.

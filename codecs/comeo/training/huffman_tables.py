@@ -1,11 +1,11 @@
 """Fit the Huffman tables of the `dct` codec: python -m comeo.training.huffman_tables DATA_FOLDER.
 
-DATA_FOLDER is the folder with the training scenes named below. Tables and the encoder's choices are fitted in turns,
-as in entropy-constrained quantisation (Chou, Lookabaugh and Gray, 1989): code all blocks with the present tables,
-count the symbols, make new tables of the counts. Classes find themselves on the way.
+DATA_FOLDER is the folder with the training scenes named below. Tables and the encoder's choices are fitted in
+turns, as in entropy-constrained quantisation (Chou, Lookabaugh and Gray, 1989): code all blocks with the
+present tables, count the symbols, make new tables of the counts. Classes find themselves on the way.
 
-The result replaces nothing: archives exist that were written with the tables in the package. New tables need a new
-file name and a new payload version.
+The result replaces nothing: archives exist that were written with the tables in the package. New tables need
+a new file name and a new payload version.
 """
 
 from __future__ import annotations

@@ -2,16 +2,18 @@
 
 Encoder, decoder and format in short (docs/archive-format.md has it in full):
 
-- A component is transformed in tiles of 16×16 with lapped borders (see `lapped`). The tiles' DC coefficients form a
-  plane of their own, which is transformed once more by a DCT of its whole size.
-- Each tile, and each DC plane, has one of a few classes, which select the Huffman tables for it. A class is coded
-  given the classes of the tiles to the left and above and of the same tile one component before; empty tiles
-  amid empty ones as runs.
-- A tile's coefficients follow in zig-zag order as (run of zeros, magnitude) symbols, their table also selected by
-  the zone of frequencies that the run starts in.
-- The encoder picks levels and classes by rate and distortion together; the decoder needs to know nothing of it.
+- A component is transformed in tiles of 16×16 with lapped borders (see `lapped`). The tiles' DC coefficients
+  form a plane of their own, which is transformed once more by a DCT of its whole size.
+- Each tile, and each DC plane, has one of a few classes, which select the Huffman tables for it. A class is
+  coded given the classes of the tiles to the left and above and of the same tile one component before; empty
+  tiles amid empty ones as runs.
+- A tile's coefficients follow in zig-zag order as (run of zeros, magnitude) symbols, their table also
+  selected by the zone of frequencies that the run starts in.
+- The encoder picks levels and classes by rate and distortion together; the decoder needs to know nothing of
+  it.
 
-Tables and reconstruction points were fitted to training scenes (comeo.training.huffman_tables) and never change.
+Tables and reconstruction points were fitted to training scenes (comeo.training.huffman_tables) and never
+change.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ class DctCodec(Codec):
     def _encode_components(self, components: Components, step: float) -> bytes:
         tiles, dc = transform(components, step)
         if max(np.abs(tiles).max(), np.abs(dc).max()) >= MAX_LEVEL:
-            raise CodecError(f"the step {step} is too small for values so large")
+            raise CodecError(f"dct can't code values so large in steps of {step:.6g}; use a larger step")
         tables = frozen_tables()
         zone, dc_zone = zones(tiles.shape[-1]), dc_zones(dc.shape[1])
         planned = plan(tiles, dc, tables.cost, tables.skip_cost, tables.offsets, zone, dc_zone, LAMBDA)
@@ -68,8 +70,8 @@ def transform(components: Components, step: float) -> tuple[Plane, Plane]:
     """Transform components (components, y, x), in units of the step.
 
     Returns:
-        Tiles (components, rows, columns, SIZE² − 1) in zig-zag order without their DC, and the transform of the DC
-        plane (components, rows · columns) in its zig-zag order.
+        Tiles (components, rows, columns, SIZE² − 1) in zig-zag order without their DC, and the transform of
+        the DC plane (components, rows · columns) in its zig-zag order.
     """
     count = len(components)
     rows, columns = tile_grid(*components.shape[1:])
@@ -105,7 +107,7 @@ def _dc_scan(rows: int, columns: int) -> NDArray[np.int64]:
 
 
 def _read(body: memoryview, header: Header) -> tuple[Plane, Plane]:
-    """Decode a payload's coefficients: (components, x, y) without DC, and the transformed DC plane (…, x, y)."""
+    """Decode a payload's coefficients: (components, x, y) without DC, and the DC plane transformed."""
     rows, columns = tile_grid(header.height, header.width)
     tables, scan = frozen_tables(), _tile_scan()
     buffer = np.zeros(len(body) + SPARE_BYTES, np.uint8)

@@ -27,7 +27,8 @@ class Tables:
         lookup: (tables, 2^CODE_BITS) uint16: length × 256 + symbol, 0 where no code fits.
         cost: (tables, symbols) float32, `lengths` as the encoder's estimate of rate.
         skip_cost: (contexts, 2) float32 bits of an empty and a non-empty tile amid empty ones.
-        offsets: (classes, 3) float32: how far levels of magnitude 1, 2 and more are decoded below their integers.
+        offsets: (classes, 3) float32: how far levels of magnitude 1, 2 and more are decoded below their
+        integers.
     """
 
     lengths: NDArray[np.uint8]
@@ -59,8 +60,8 @@ def build_tables(lengths: NDArray[np.uint8], skip: NDArray[np.uint8], offsets: N
         codes,
         lookup,
         lengths.astype(np.float32),
-        skip.astype(np.float32) / SKIP_UNIT,
-        offsets.astype(np.float32) / OFFSET_UNIT,
+        skip.astype(np.float32) / np.float32(SKIP_UNIT),
+        offsets.astype(np.float32) / np.float32(OFFSET_UNIT),
     )
 
 

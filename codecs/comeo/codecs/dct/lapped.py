@@ -1,11 +1,13 @@
 """The lapped transform of the `dct` codec: block DCT with filters across the block borders.
 
-A time-domain lapped transform (Tran, Liang and Tu, IEEE Trans. Signal Processing 51(6), 2003): a filter over each
-inner border before the DCT takes out what neighbouring blocks share, its inverse after the decoder's DCT smooths
-the border. Against the plain 16×16 DCT that is 0.3 to 0.4 dB at ×100, and no blocks are to be seen; against plain
-8×8, 0.8 dB. Blocks of 32 gain less. The filters stop at the outer edges: each payload decodes alone.
+A time-domain lapped transform (Tran, Liang and Tu, IEEE Trans. Signal Processing 51(6), 2003): a filter over
+each inner border before the DCT takes out what neighbouring blocks share, its inverse after the decoder's DCT
+smooths the border. Against the plain 16×16 DCT that is 0.3 to 0.4 dB at ×100, and no blocks are to be seen;
+against plain 8×8, 0.8 dB. Blocks of 32 gain less. The filters stop at the outer edges: each payload decodes
+alone.
 
-All of it is linear, so each axis is one banded matrix, and decoding at a reduced size is the mean over its rows.
+All of it is linear, so each axis is one banded matrix, and decoding at a reduced size is the mean over its
+rows.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ def dct_matrix(size: int) -> Matrix:
     frequency, sample = np.arange(size)[:, None], np.arange(size)[None]
     matrix = np.cos(np.pi * (2 * sample + 1) * frequency / (2 * size)) * np.sqrt(2 / size)
     matrix[0] /= np.sqrt(2)
-    return matrix
+    return np.asarray(matrix, np.float64)
 
 
 @lru_cache(maxsize=256)
@@ -45,7 +47,8 @@ def synthesis(blocks: int, reduce: int) -> tuple[NDArray[np.float32], NDArray[np
     """Inverse of `analysis`, then the mean of each 2^reduce samples.
 
     Returns:
-        Matrix (samples, coefficients), and for each coefficient the first and last + 1 sample that it reaches.
+        Matrix (samples, coefficients), and for each coefficient the first and last + 1 sample that it
+        reaches.
     """
     inverse = _border_filters(_border_filter(1 / _SCALE).T, blocks)
     matrix = inverse @ _block_diagonal(dct_matrix(SIZE).T, blocks)
@@ -89,7 +92,10 @@ def synthesise(coefficients: Array, matrix: Array, support: Array) -> Array:
 
 
 def scan_order(height: int, width: int) -> NDArray[np.int64]:
-    """Zig-zag: (height·width, 2) rows and columns in order of relative frequency, every other diagonal turned."""
+    """Zig-zag of a plane of coefficients: (height·width, 2) rows and columns by relative frequency.
+
+    Sorted by (2·row + 1)·width + (2·column + 1)·height; equals upwards on even diagonals, downwards on odd ones.
+    """
     row, column = (index.ravel() for index in np.mgrid[:height, :width])
     diagonal = (2 * row + 1) * width + (2 * column + 1) * height
     order = np.lexsort((np.where((row + column) % 2, row, -row), diagonal))
@@ -119,4 +125,4 @@ def _border_filters(border: Matrix, blocks: int) -> Matrix:
 
 
 def _block_diagonal(block: Matrix, count: int) -> Matrix:
-    return np.kron(np.eye(count), block)
+    return np.asarray(np.kron(np.eye(count), block), np.float64)

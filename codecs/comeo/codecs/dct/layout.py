@@ -21,8 +21,8 @@ NEIGHBOUR_CONTEXTS: Final = 7
 CROSS_CONTEXTS: Final = 5
 RANKS: Final = 4
 
-# Tables are numbered: tile class × zone, DC class × zone, contexts of tile classes, of runs of empty tiles, of
-# DC classes.
+# Tables are numbered: tile class × zone, DC class × zone, contexts of tile classes, of runs of empty tiles,
+# of DC classes.
 DC_TABLES: Final = AC_CLASSES * ZONES
 CLASS_TABLES: Final = DC_TABLES + DC_CLASSES * ZONES
 RUN_TABLES: Final = CLASS_TABLES + NEIGHBOUR_CONTEXTS * CROSS_CONTEXTS
@@ -50,9 +50,9 @@ _DC_ZONE_ENDS: Final = (1, 3, 8, 20, 60)
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile on first use, and keep the result on disk where there is any place for it."""
     try:
-        return njit(nogil=True, cache=True)(function)  # type: ignore[no-any-return]
+        return njit(nogil=True, cache=True)(function)
     except RuntimeError:
-        return njit(nogil=True)(function)  # type: ignore[no-any-return]
+        return njit(nogil=True)(function)
 
 
 def zones(size: int) -> Array:
@@ -87,7 +87,7 @@ def bit_length(value: int) -> int:
 
 @compiled
 def class_context(classes: Array, component: int, y: int, x: int) -> tuple[int, int]:
-    """Context of a tile's class: from its neighbours' classes, and from the same tile one component before."""
+    """Context of a tile's class: its neighbours' classes, and that of the same tile one component before."""
     above = classes[component, y - 1, x] if y > 0 else -1
     left = classes[component, y, x - 1] if x > 0 else -1
     if above < 0 and left < 0:

@@ -161,7 +161,7 @@ def _choose_levels(
     for k in range(count):
         a = np.float64(abs(x[at[k]]))
         score[k] = np.inf
-        upper = np.int64(a + 0.5)
+        upper = int(a + 0.5)
         for q in range(upper, max(upper - 2, 0), -1):
             value = q - offsets[min(q, 3) - 1]
             total, j = _best_start(k, q, x, at, score, cost, zone, lam)
@@ -176,7 +176,7 @@ def _choose_levels(
     while last >= 0:
         levels[at[last]] = magnitude[last] if x[at[last]] > 0 else -magnitude[last]
         last = link[last]
-    return best
+    return best  # type: ignore[no-any-return]
 
 
 @compiled

@@ -1,7 +1,7 @@
 """Reading of the `dct` codec's bit stream (compiled).
 
-Whatever a payload holds, each token moves forward in a tile and in the stream, and both ends are checked after each:
-the loops end, and nothing beyond a buffer and its spare bytes is touched.
+Whatever a payload holds, each token moves forward in a tile and in the stream, and both ends are checked
+after each: the loops end, and nothing beyond a buffer and its spare bytes is touched.
 """
 
 from __future__ import annotations
@@ -131,7 +131,8 @@ def _get_class(
     """Read a tile's class.
 
     Returns:
-        Class, position (DAMAGED if it is), and the empty tiles that the current run still has, -1 after its end.
+        Class, position (DAMAGED if it is), and the empty tiles that the current run still has, -1 after its
+        end.
     """
     neighbours, cross = class_context(classes, c, y, x)
     if neighbours == 0:
@@ -165,7 +166,7 @@ def _get_levels(
     lookup: Array,
     tokens: Array,
 ) -> tuple[int, int]:
-    """Read one tile's levels into `tokens` (places, levels); returns how many, and the position or DAMAGED."""
+    """Read a tile's levels into `tokens` (places, levels); returns their number, and position or DAMAGED."""
     count = 0
     p = 0
     while p < n:
@@ -211,7 +212,7 @@ def _get_symbol(buffer: Array, position: int, table: int, lookup: Array) -> tupl
     entry = lookup[table, _peek(buffer, position, CODE_BITS)]
     if entry == 0:
         return DAMAGED, position
-    return np.int64(entry & 0xFF), position + np.int64(entry >> 8)
+    return np.int64(entry & 0xFF), position + np.int64(entry >> 8)  # type: ignore[return-value]
 
 
 @compiled
@@ -228,4 +229,4 @@ def _peek(buffer: Array, position: int, bits: int) -> int:
 def _dequantise(level: int, offsets: Array, step: float) -> float:
     magnitude = abs(level)
     value = (np.float32(magnitude) - offsets[min(magnitude, 3) - 1]) * step
-    return value if level > 0 else -value
+    return value if level > 0 else -value  # type: ignore[no-any-return]
