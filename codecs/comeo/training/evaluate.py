@@ -69,13 +69,13 @@ def raw_bytes(blocks: Sequence[NDArray[np.float32]]) -> int:
 def model_curve(
     model: Model,
     blocks: Sequence[NDArray[np.float32]],
-    steps: Sequence[float] = STEPS,
+    steps: Sequence[float] | None = None,
     device: torch.device | None = None,
 ) -> Curve:
     """The model's curve, one step for all blocks; sizes are what its entropy model says."""
     model.eval()
     sizes, errors = [], []
-    for step in sorted(steps, reverse=True):
+    for step in sorted(steps or STEPS, reverse=True):
         size = error = 0.0
         for block in blocks:
             scaled = torch.from_numpy(block / np.float32(step))[None].to(device)

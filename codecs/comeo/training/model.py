@@ -96,12 +96,13 @@ def principal_patches(crops: NDArray[np.float32]) -> tuple[Tensor, Tensor, Tenso
     count, components, height, width = crops.shape
     contrast = np.sqrt((crops**2).mean((1, 2, 3), keepdims=True)) + 1e-6
     split = (crops / contrast).reshape(count, components, height // PATCH, PATCH, width // PATCH, PATCH)
-    patches = split.transpose(0, 2, 4, 1, 3, 5).reshape(-1, PATCH_SIZE).astype(np.float64)
-    power, vectors = np.linalg.eigh(patches.T @ patches / len(patches))
+    patches = split.transpose(0, 2, 4, 1, 3, 5).reshape(-1, PATCH_SIZE)
+    covariance = (patches.T @ patches).astype(np.float64) / len(patches)
+    power, vectors = np.linalg.eigh(covariance)
     basis = vectors.T[::-1][:CHANNELS]
     owner = (basis**2).reshape(CHANNELS, components, -1).sum(2).argmax(1)
     rms = np.sqrt((patches**2).reshape(len(patches), components, -1).mean((0, 2)))
-    deviations = np.sqrt(power[::-1][:CHANNELS]) / rms[owner]
+    deviations = np.sqrt(power[::-1][:CHANNELS].clip(1e-9)) / rms[owner]
     return (
         torch.from_numpy(basis.astype(np.float32)),
         torch.from_numpy(deviations.astype(np.float32)),

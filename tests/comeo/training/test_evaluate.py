@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the extra `train`")
+
+from comeo.training import evaluate, pack  # noqa: E402 - after the check for torch
+
+
+def test_a_curve_is_interpolated_in_decibels_over_the_logarithm_of_size() -> None:
+    curve = evaluate.Curve(np.array([100.0, 400.0]), np.array([1e4, 1e2]))
+    assert curve.psnr(100) == pytest.approx(40)
+    assert curve.psnr(200) == pytest.approx(50)
+    assert math.isnan(curve.psnr(99))
+    assert math.isnan(curve.psnr(401))
+
+
+def test_only_held_out_images_are_measured_on(small_pack: Path) -> None:
+    blocks = evaluate.held_out_blocks(pack.load(small_pack))
+    assert [block.shape for block in blocks] == [(4, 256, 256)]
+    assert evaluate.raw_bytes(blocks) == 2 * 4 * 256 * 256
+
+
+def test_the_jpeg2000_anchor_improves_with_size_and_spends_no_more_than_asked(small_pack: Path) -> None:
+    blocks = evaluate.held_out_blocks(pack.load(small_pack))
+    curve = evaluate.jpeg2000_curve(blocks)
+    assert (np.diff(curve.sizes) > 0).all()
+    assert (np.diff(curve.errors) < 0).all()
+    raw = evaluate.raw_bytes(blocks)
+    compared = evaluate.compare(curve, curve, raw, [raw / curve.sizes[1]])
+    assert [entry["gain"] for entry in compared.values()] == [0.0]
