@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs the extra `train`")
+pytest.importorskip("torch", reason="training needs the extra `train`")
 
-from comeo.training.context import (  # noqa: E402 - after the check for torch
+import torch
+
+from comeo.training.context import (
     GROUPS,
     SCALES,
     ContextModel,
@@ -25,7 +27,8 @@ def _model() -> ContextModel:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.02)
-    return model.eval().requires_grad_(False)
+    model.eval().requires_grad_(False)
+    return model
 
 
 def _symbols(height: int = 7, width: int = 6) -> torch.Tensor:

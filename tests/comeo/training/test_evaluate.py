@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs the extra `train`")
+pytest.importorskip("torch", reason="training needs the extra `train`")
 
-from comeo.training import evaluate, pack  # noqa: E402 - after the check for torch
+from comeo.training import evaluate, pack
 
 
 def test_a_curve_is_interpolated_in_decibels_over_the_logarithm_of_size() -> None:

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs the extra `train`")
+pytest.importorskip("torch", reason="training needs the extra `train`")
 
-from comeo.training import integers  # noqa: E402 - after the check for torch
+import torch
+
+from comeo.training import integers
 
 
 def _inputs(*channels: int) -> list[torch.Tensor]:

@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs the extra `train`")
+pytest.importorskip("torch", reason="training needs the extra `train`")
 
-from comeo.training import pack  # noqa: E402 - after the check for torch
-from comeo.training.crops import CropOptions, CropSampler  # noqa: E402
-from comeo.training.model import Model, pad, principal_patches  # noqa: E402
+import torch
+
+from comeo.training import pack
+from comeo.training.crops import CropOptions, CropSampler
+from comeo.training.model import Model, pad, principal_patches
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,9 @@ def crops(small_pack: Path) -> np.ndarray:
 @pytest.fixture(scope="module")
 def model(crops: np.ndarray) -> Model:
     torch.manual_seed(1)
-    return Model(*principal_patches(crops)).eval().requires_grad_(False)
+    made = Model(*principal_patches(crops))
+    made.eval().requires_grad_(False)
+    return made
 
 
 def test_it_starts_as_a_working_transform(model: Model, crops: np.ndarray) -> None:

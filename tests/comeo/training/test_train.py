@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs the extra `train`")
+pytest.importorskip("torch", reason="training needs the extra `train`")
 
-from comeo.training import evaluate, train  # noqa: E402 - after the check for torch
-from comeo.training.model import Model  # noqa: E402
-from comeo.training.train import Options, Trainer, objective  # noqa: E402
+import torch
+
+from comeo.training import evaluate, train
+from comeo.training.model import Model
+from comeo.training.train import Options, Trainer, objective
 
 
 @pytest.fixture(scope="module", autouse=True)
