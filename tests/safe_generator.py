@@ -166,12 +166,10 @@ def tile_pixels(
     picked = np.ix_(
         mirrored(rows.start, rows.stop, pixels.shape[0]), mirrored(cols.start, cols.stop, pixels.shape[1])
     )
-    tile = pixels[picked]
-    if band == "SCL":
-        values = tile
-    else:
-        values = np.where(tile > 0, tile + np.uint16(recipe.offset), 0).astype(np.uint16)
-        values[(tile == pixels.max()) & (tile > 0)] = SATURATED
+    values = pixels[picked]
+    if band != "SCL":
+        measured = (values > 0) & (values < SATURATED)
+        values[measured] += np.uint16(recipe.offset)
     if recipe.nodata:
         values[outside_swath(recipe, resolution, rows, cols)] = 0
     return values
@@ -184,7 +182,20 @@ def band_pixels(bands: Mapping[str, Pixels], band: str, resolution: int) -> Pixe
         classes[bands["B05"] > np.percentile(bands["B05"], 90)] = 9
         return classes  # type: ignore[return-value]
     native = next(size for size, names in NATIVE.items() if band in names)
-    return bands[band] if native == resolution else averaged(bands[band], resolution // native)
+    return with_saturation(
+        bands[band] if native == resolution else averaged(bands[band], resolution // native)
+    )
+
+
+def with_saturation(pixels: Pixels) -> Pixels:
+    """The pixels, the two brightest of each quarter saturated."""
+    pixels = pixels.copy()
+    middle = pixels.shape[0] // 2, pixels.shape[1] // 2
+    for rows in (slice(middle[0]), slice(middle[0], None)):
+        for cols in (slice(middle[1]), slice(middle[1], None)):
+            quarter = pixels[rows, cols]
+            quarter[np.unravel_index(np.argsort(quarter, axis=None)[-2:], quarter.shape)] = SATURATED
+    return pixels
 
 
 def write_image(path: Path, recipe: Recipe, band: str, resolution: int, pixels: Pixels) -> None:

@@ -191,7 +191,7 @@ def _grids(xml: XmlTree) -> dict[int, Grid]:
     code = xml.text("HORIZONTAL_CS_CODE")
     try:
         crs = CRS.from_user_input(code)
-    except CRSError:
+    except (CRSError, ValueError):
         raise SourceError(f"{xml.where} has an unknown coordinate reference system {code[:40]!r}") from None
     sizes = {element.get("resolution"): element for element in xml.all("Size")}
     grids: dict[int, Grid] = {}
