@@ -51,6 +51,8 @@ export class Viewer {
   #showing = new AbortController();
   #searching = new AbortController();
   #reading = new AbortController();
+  /** The link that the page was opened with. */
+  #link: Link | null = null;
   /** The link as last written, to tell our own changes of the address from the user's. */
   #written = '';
 
@@ -66,11 +68,11 @@ export class Viewer {
 
   /** Loads the catalogue, then shows what the link names, or else the scene that is best to begin with. */
   async start(link: Link): Promise<void> {
+    this.#link = link;
     this.#camera = link.camera;
     await Promise.all([this.#loadCollections(), this.#search()]);
     if (this.#state.catalogue !== 'ready') return;
-    if (link.layer) await this.#follow(link);
-    if (this.#state.layer) return;
+    if (link.layer) return this.#follow(link);
     const first = firstToShow(this.#state.items);
     if (first) await this.show(first, { move: link.camera ? 'stay' : 'jump' });
   }
@@ -85,7 +87,7 @@ export class Viewer {
 
   async reload(): Promise<void> {
     this.#store.update({ error: null, catalogue: 'loading' });
-    await this.start(parseLink(location.hash));
+    await this.start(this.#link ?? parseLink(location.hash));
   }
 
   async more(): Promise<void> {
