@@ -64,7 +64,8 @@ def product(recipe: Recipe, image_files: Sequence[str], origin: tuple[int, int, 
       </Query_Options>
       <Product_Organisation>
         <Granule_List>
-          <Granule datastripIdentifier="S2A_OPER_MSI_{recipe.level}_DS_SGS__20190530T123741_S{recipe.time}_N{recipe.baseline}" granuleIdentifier="S2A_OPER_MSI_{recipe.level}_TL_SGS__20190530T123741_A{recipe.orbit:06d}_T{recipe.tile}_N{recipe.baseline}" imageFormat="JPEG2000">
+          <Granule datastripIdentifier="{_strip_id(recipe)}" granuleIdentifier="{_tile_id(recipe)}"
+                   imageFormat="JPEG2000">
 {files}
           </Granule>
         </Granule_List>
@@ -120,6 +121,15 @@ def product(recipe: Recipe, image_files: Sequence[str], origin: tuple[int, int, 
 """
 
 
+def _tile_id(recipe: Recipe) -> str:
+    run = f"S2A_OPER_MSI_{recipe.level}_TL_SGS__20190530T123741"
+    return f"{run}_A{recipe.orbit:06d}_T{recipe.tile}_N{recipe.baseline}"
+
+
+def _strip_id(recipe: Recipe) -> str:
+    return f"S2A_OPER_MSI_{recipe.level}_DS_SGS__20190530T123741_S{recipe.time}_N{recipe.baseline}"
+
+
 def _quantification(recipe: Recipe) -> str:
     if recipe.level == "L1C":
         return '      <QUANTIFICATION_VALUE unit="none">10000</QUANTIFICATION_VALUE>'
@@ -147,7 +157,9 @@ def _spectral() -> str:
             <CENTRAL unit="nm">{wavelength}</CENTRAL>
           </Wavelength>
         </Spectral_Information>"""
-        for index, (band, resolution, wavelength) in enumerate(zip(BANDS, RESOLUTIONS, WAVELENGTHS, strict=True))
+        for index, (band, resolution, wavelength) in enumerate(
+            zip(BANDS, RESOLUTIONS, WAVELENGTHS, strict=True)
+        )
     )
 
 
@@ -173,15 +185,15 @@ def tile(recipe: Recipe, image_files: Sequence[str], origin: tuple[int, int, int
     )
     content = "\n".join(f"      <{name}>{value}</{name}>" for name, value in CONTENT.items())
     angles = "\n".join(
-        f"            <VALUES>{' '.join(f'{27.5 + 0.03 * row - 0.02 * col:.4f}' for col in range(23))}</VALUES>"
+        f"          <VALUES>{' '.join(f'{27.5 + 0.03 * row - col / 50:.2f}' for col in range(23))}</VALUES>"
         for row in range(23)
     )
-    own = "TILE_ID"
     return f"""<?xml version="1.0" encoding="UTF-8" standalone="no"?>
-<n1:Level-{number}_Tile_ID xmlns:n1="{NAMESPACE}/S2_PDI_Level-{number}_Tile_Metadata.xsd" xmlns:xsi="{SCHEMA}">
+<n1:Level-{number}_Tile_ID xmlns:n1="{NAMESPACE}/S2_PDI_Level-{number}_Tile_Metadata.xsd"
+    xmlns:xsi="{SCHEMA}">
   <n1:General_Info>
-    <{own} metadataLevel="Brief">S2A_OPER_MSI_{recipe.level}_TL_SGS__20190530T123741_A{recipe.orbit:06d}_T{recipe.tile}_N{recipe.baseline}</{own}>
-    <DATASTRIP_ID metadataLevel="Standard">S2A_OPER_MSI_{recipe.level}_DS_SGS__20190530T123741_S{recipe.time}_N{recipe.baseline}</DATASTRIP_ID>
+    <TILE_ID metadataLevel="Brief">{_tile_id(recipe)}</TILE_ID>
+    <DATASTRIP_ID metadataLevel="Standard">{_strip_id(recipe)}</DATASTRIP_ID>
     <DOWNLINK_PRIORITY metadataLevel="Standard">NOMINAL</DOWNLINK_PRIORITY>
     <SENSING_TIME metadataLevel="Standard">{TILE_SENSING}</SENSING_TIME>
     <Archiving_Info metadataLevel="Expertise">
@@ -257,7 +269,8 @@ def manifest(entries: Sequence[tuple[str, int, str]]) -> str:
         for index, (href, size, digest) in enumerate(entries)
     )
     return f"""<?xml version="1.0" encoding="UTF-8"?>
-<xfdu:XFDU xmlns:xfdu="urn:ccsds:schema:xfdu:1" version="esa/safe/sentinel/1.1/sentinel-2/msi/archive_l2a_user_product">
+<xfdu:XFDU xmlns:xfdu="urn:ccsds:schema:xfdu:1"
+           version="esa/safe/sentinel/1.1/sentinel-2/msi/archive_l2a_user_product">
   <informationPackageMap/>
   <metadataSection/>
   <dataObjectSection>
