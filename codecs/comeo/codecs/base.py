@@ -141,7 +141,7 @@ def _check(block: Block, mask: NDArray[np.bool_] | None) -> tuple[Block, NDArray
         usable = np.abs(block) <= _MAX_MAGNITUDE  # false for NaN
         if not (usable if valid is None else usable | ~valid).all():
             raise CodecError(
-                f"the block has valid pixels that are not finite or beyond ±{_MAX_MAGNITUDE:g}; mark them in the mask"
+                f"the block has valid pixels not finite or beyond ±{_MAX_MAGNITUDE:g}; mark them in the mask"
             )
     return block, valid, flags
 

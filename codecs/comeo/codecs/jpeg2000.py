@@ -44,7 +44,7 @@ class Jpeg2000Codec(Codec):
         shift = min(_FINEST_SHIFT, math.floor(math.log2(_MAX_MAGNITUDE * step / largest)))
         if shift < 0:
             raise CodecError(
-                f"jpeg2000 can't code values as large as {largest:.6g} in steps of {step:.6g}; use a larger step"
+                f"jpeg2000 can't code values up to {largest:.6g} in steps of {step:.6g}; use a larger step"
             )
         scale = 2.0**shift / step
         distortion = max(_quantiser_error(components, step) * scale**2, 1 / 12)
@@ -89,7 +89,7 @@ def _decode_one(body: memoryview, header: Header, reduce: int) -> Components:
         raise CodecError(f"the payload's codestream holds {integers.shape} instead of {shape}")
     rows, cols = (-(-side >> by_wavelet) for side in header.shape[1:])
     scale = np.float32(header.step / 2.0 ** body[0])
-    values = integers.reshape(shape)[:, :rows, :cols] * scale
+    values = integers.reshape(shape)[:, :rows, :cols].astype(np.float32) * scale
     return reduce_mean(values, reduce - by_wavelet) if reduce else values
 
 

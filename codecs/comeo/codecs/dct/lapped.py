@@ -94,7 +94,7 @@ def synthesise(coefficients: Array, matrix: Array, support: Array) -> Array:
 def scan_order(height: int, width: int) -> NDArray[np.int64]:
     """Zig-zag of a plane of coefficients: (height·width, 2) rows and columns by relative frequency.
 
-    Sorted by (2·row + 1)·width + (2·column + 1)·height; equals upwards on even diagonals, downwards on odd ones.
+    Sorted by (2·row + 1)·width + (2·column + 1)·height; ties upwards on even diagonals, else downwards.
     """
     row, column = (index.ravel() for index in np.mgrid[:height, :width])
     diagonal = (2 * row + 1) * width + (2 * column + 1) * height
