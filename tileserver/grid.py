@@ -45,14 +45,14 @@ class Grid:
     def within(self, bounds: Bounds) -> Grid | None:
         """Pixels of this grid that bounds (left, bottom, right, top in its CRS) touch, or None."""
         inverse = ~self.transform
-        corners = [inverse * (bounds[x], bounds[y]) for x in (0, 2) for y in (1, 3)]
+        corners = [inverse @ (bounds[x], bounds[y]) for x in (0, 2) for y in (1, 3)]
         first_col = max(0, _floor(min(col for col, _ in corners)))
         first_row = max(0, _floor(min(row for _, row in corners)))
         last_col = min(self.width, _ceil(max(col for col, _ in corners)))
         last_row = min(self.height, _ceil(max(row for _, row in corners)))
         if first_col >= last_col or first_row >= last_row:
             return None
-        transform = self.transform * Affine.translation(first_col, first_row)
+        transform = self.transform @ Affine.translation(first_col, first_row)
         return Grid(self.crs, transform, last_row - first_row, last_col - first_col)
 
     def fitted(self, max_side: int) -> Grid:
@@ -63,7 +63,7 @@ class Grid:
         height = max(1, round(self.height * max_side / longest))
         width = max(1, round(self.width * max_side / longest))
         scale = Affine.scale(self.width / width, self.height / height)
-        return Grid(self.crs, self.transform * scale, height, width)
+        return Grid(self.crs, self.transform @ scale, height, width)
 
 
 def matrix_sets() -> list[str]:

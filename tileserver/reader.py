@@ -159,13 +159,12 @@ class ArchiveReader(BaseReader):
         inside = native.within(box)
         if inside is None:
             raise NotFoundError("the area lies outside the scene")
-        if dst_crs is None or (dst_crs == native.crs and not (height or width)):
+        crs = dst_crs or native.crs
+        if crs == native.crs and not (height or width):
             return inside
-        target = _moved_bounds(bounds_crs, dst_crs, bbox)
         cell = abs(native.transform.determinant) ** 0.5
-        across = (box[2] - box[0]) / cell
-        up = (box[3] - box[1]) / cell
-        return Grid.over(target, dst_crs, height or max(1, round(up)), width or max(1, round(across)))
+        rows, cols = _size((box[3] - box[1]) / cell, (box[2] - box[0]) / cell, height, width)
+        return Grid.over(_moved_bounds(bounds_crs, crs, bbox), crs, rows, cols)
 
     def preview(
         self, *, max_size: int = 1024, bands: Sequence[str] | None = None,
@@ -322,12 +321,20 @@ def _moved_bounds(source: CRS, target: CRS, bounds: Bounds) -> Bounds:
     return left, bottom, right, top
 
 
+def _size(rows: float, cols: float, height: int | None, width: int | None) -> tuple[int, int]:
+    """Height and width as wanted; one that is not keeps the proportions."""
+    if height and width:
+        return height, width
+    scale = height / rows if height else width / cols if width else 1.0
+    return height or max(1, round(rows * scale)), width or max(1, round(cols * scale))
+
+
 def _pixel_at(group: ArchiveGroup, lon: float, lat: float) -> Window | None:
     """The native pixel of a group that a position falls into."""
     level = group.levels[0]
     xs, ys = transform(WGS84_CRS, group.crs, [lon], [lat])
     inverse: Affine = ~level.transform
-    col, row = inverse * (xs[0], ys[0])
+    col, row = inverse @ (xs[0], ys[0])
     if not (0 <= row < level.height and 0 <= col < level.width):
         return None
     return Window(int(row), int(col), 1, 1)

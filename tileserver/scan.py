@@ -112,7 +112,7 @@ def _bbox(archive: Archive) -> tuple[float, float, float, float]:
     """Bounding box from the finest grid, which is what tiles are cut from."""
     group = next(iter(archive.groups.values()))
     level = group.levels[0]
-    corners = [level.transform * (x, y) for x in (0, level.width) for y in (0, level.height)]
+    corners = [level.transform @ (x, y) for x in (0, level.width) for y in (0, level.height)]
     xs, ys = zip(*corners, strict=True)
     try:
         west, south, east, north = transform_bounds(group.crs, WGS84, min(xs), min(ys), max(xs), max(ys), 21)

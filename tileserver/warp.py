@@ -73,8 +73,8 @@ def find_source(group: ArchiveGroup, grid: Grid) -> Source | None:
     window = _window(cols[finite] / factor, rows[finite] / factor, reduced_size(level, reduce))
     if window is None:
         return None
-    origin = native.transform * Affine.scale(factor) * Affine.translation(window.col, window.row)
-    shift = ~grid.transform * target.transform
+    origin = native.transform @ Affine.scale(factor) @ Affine.translation(window.col, window.row)
+    shift = ~grid.transform @ target.transform
     return Source(level, reduce, window, origin, scale / factor, target, (round(shift.f), round(shift.c)))
 
 
@@ -144,7 +144,7 @@ def _whole_shift(source: Source, crs: CRS) -> tuple[int, int] | None:
     """(row, column) of the target in the source when they share one pixel grid, else None."""
     if crs != source.target.crs:
         return None
-    relative = ~source.transform * source.target.transform
+    relative = ~source.transform @ source.target.transform
     linear = (relative.a, relative.b, relative.d, relative.e)
     row, col = round(relative.f), round(relative.c)
     far = max(source.target.height, source.target.width)
@@ -176,7 +176,7 @@ def _reachable(group: ArchiveGroup, grid: Grid) -> Grid | None:
 @lru_cache(maxsize=4096)
 def _footprint(crs: CRS, transform: Affine, height: int, width: int, target: CRS) -> Bounds | None:
     """Bounds of a raster in another CRS, or None where they can't be had or go around the globe."""
-    corners = [transform * (x, y) for x in (0, width) for y in (0, height)]
+    corners = [transform @ (x, y) for x in (0, width) for y in (0, height)]
     xs, ys = zip(*corners, strict=True)
     box = (min(xs), min(ys), max(xs), max(ys))
     if crs == target:
