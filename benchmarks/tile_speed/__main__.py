@@ -139,8 +139,8 @@ def main() -> None:
     rows = run(arguments.data)
     text = (
         "# Tile speed\n\n"
-        f"256-pixel true-colour tiles of {Path(SCENE).name}, zooms {ZOOMS[0]} to {ZOOMS[-1]}, one worker a server, "
-        "medians; in brackets the ratio to TiTiler in the same run, above 1 being faster (smaller).\n"
+        f"256-pixel true-colour tiles of {Path(SCENE).name}, zooms {ZOOMS[0]} to {ZOOMS[-1]}, one worker a "
+        "server, medians; in brackets the ratio to TiTiler in the same run, above 1 being faster (smaller).\n"
         "Cold: each tile for the first time after the server's start.\n\n" + table(rows) + "\n"
     )
     print(text)
