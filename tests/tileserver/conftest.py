@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -87,7 +87,7 @@ def own_archives(archives: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path) -> Server:
     """Makes clients of servers with given settings."""
     made = 0
 
@@ -100,7 +100,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         }  # fmt: skip
         return create_app(Settings.model_validate(given)).test_client()
 
-    yield make
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -83,8 +83,8 @@ def _page(query: p.ItemsQuery, address: str, collections: tuple[str, ...] | None
     if intersects is not None:
         geojson.check_size(intersects, scenes().settings.max_vertices)
     bbox = query.bbox and (query.bbox[0], query.bbox[1], query.bbox[2], query.bbox[3])
-    names = tuple(wanted) if wanted is not None else collections
-    found = Search(names, None if ids is None else tuple(ids), bbox or None, start, end)
+    names = tuple(wanted) if wanted else collections
+    found = Search(names, tuple(ids) if ids else None, bbox or None, start, end)
     limit = min(query.limit, scenes().settings.max_page_items)
     page, token = stac.item_page(
         scenes(), stac.PageRequest(found, intersects, limit, query.token), base_url()

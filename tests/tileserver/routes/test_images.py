@@ -180,7 +180,7 @@ def test_a_mosaic_reads_no_scene_that_adds_nothing(server: Server, archives: Any
     client = server(archives, max_mosaic_items=1)
     inside = tile_url("/collections/optical", zoom=16, suffix=".png?datetime=2020-05-10/2020-05-12")
     assert client.get(inside).status_code == 200
-    # Older scenes lie on the same pixels as `middle`, which has all of them, though the tile is larger than it.
+    # Older scenes lie on the same pixels as `middle`, which has all, though the tile is larger.
     assert (
         client.get(
             tile_url("/collections/optical", zoom=12, suffix=".png?datetime=../2020-05-12")
