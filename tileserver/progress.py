@@ -23,13 +23,13 @@ class TerminalProgress:
         self._began = self._shown = 0.0
 
     def start(self, stage: str, total: int) -> None:
-        """See `comeo.compress.Progress`."""
+        """See `comeo.progress.Progress`."""
         self.finish()
         self._stage, self._total, self._done = stage, total, 0
         self._began = time.monotonic()
 
     def advance(self) -> None:
-        """See `comeo.compress.Progress`."""
+        """See `comeo.progress.Progress`."""
         self._done += 1
         now = time.monotonic()
         if self._live and now - self._shown > _REFRESH_SECONDS:
@@ -39,7 +39,7 @@ class TerminalProgress:
             self._draw(f"{self._title}: {self._stage} {share} %, {left:.0f} s left")
 
     def note(self, message: str) -> None:
-        """See `comeo.compress.Progress`."""
+        """See `comeo.progress.Progress`."""
         self.finish()
         _log.info("%s: %s", self._title, message)
 

@@ -18,7 +18,7 @@ from rasterio.warp import reproject, transform_bounds
 from rasterio.windows import Window as RasterWindow
 
 from comeo.archive import Archive, ArchiveGroup, Level
-from comeo.compress.progress import Progress, Silent
+from comeo.progress import Progress, Silent
 from comeo.errors import ArchiveError
 from comeo.scene import Window
 
@@ -69,10 +69,9 @@ def extract_geotiff(
                 )
                 watch.advance()
         whole = Path(folder) / f"{uuid.uuid4().hex}.tif"
-        resampling = "AVERAGE"
         copy_dataset(
             plain, whole, driver="COG", COMPRESS="DEFLATE", PREDICTOR="YES", LEVEL="6",
-            OVERVIEW_RESAMPLING=resampling, NUM_THREADS="ALL_CPUS", BIGTIFF="IF_SAFER",
+            OVERVIEW_RESAMPLING="AVERAGE", NUM_THREADS="ALL_CPUS", BIGTIFF="IF_SAFER",
         )  # fmt: skip
         whole.replace(output)
 
@@ -93,17 +92,18 @@ def _window(archive: Archive, group: ArchiveGroup, bbox: tuple[float, float, flo
         raise ArchiveError(
             "the area is west, south, east, north in degrees, with west < east and south < north"
         )
-    left, bottom, right, top = transform_bounds("EPSG:4326", group.crs, *bbox)
     level = group.levels[0]
-    corners = [
-        ~level.transform @ point for point in ((left, top), (right, top), (left, bottom), (right, bottom))
-    ]
+    outside = ArchiveError(f"the area lies outside {archive.id}, which covers {archive.item['bbox']}")
+    box = transform_bounds("EPSG:4326", group.crs, *bbox)
+    if not all(math.isfinite(x) for x in box):  # too far away for the scene's projection
+        raise outside
+    corners = [~level.transform @ (x, y) for x in box[::2] for y in box[1::2]]
     first_col = max(0, math.floor(min(x for x, _ in corners)))
     first_row = max(0, math.floor(min(y for _, y in corners)))
     last_col = min(level.width, math.ceil(max(x for x, _ in corners)))
     last_row = min(level.height, math.ceil(max(y for _, y in corners)))
     if first_col >= last_col or first_row >= last_row:
-        raise ArchiveError(f"the area lies outside {archive.id}, which covers {archive.item['bbox']}")
+        raise outside
     return Window(first_row, first_col, last_row - first_row, last_col - first_col)
 
 

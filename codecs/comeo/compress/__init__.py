@@ -1,6 +1,6 @@
 """Compression: from a scene to an archive."""
 
 from comeo.compress.compress import compress
-from comeo.compress.progress import Progress, Silent
+from comeo.progress import Progress, Silent
 
 __all__ = ["Progress", "Silent", "compress"]

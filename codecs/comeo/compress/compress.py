@@ -16,7 +16,7 @@ from comeo.codecs.payload import check_step
 from comeo.compress.encode import encode_scene
 from comeo.compress.item import build_item
 from comeo.compress.plan import plan
-from comeo.compress.progress import Progress, Silent
+from comeo.progress import Progress, Silent
 from comeo.compress.rate import RateModel
 from comeo.errors import ArchiveError, CodecError, SourceError
 from comeo.scene import Scene

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from comeo.archive import ArchiveGroup, ArchiveWriter, Level
 from comeo.codecs import Codec
-from comeo.compress.progress import Progress
+from comeo.progress import Progress
 from comeo.compress.pyramid import Overview
 from comeo.scene import BandGroup, Pixels, Scene, Window
 

@@ -18,7 +18,7 @@ from comeo.archive import ArchiveGroup
 from comeo.archive.shard import CRC_BYTES
 from comeo.codecs import Codec
 from comeo.compress.encode import BlockEncoder
-from comeo.compress.progress import Progress
+from comeo.progress import Progress
 from comeo.errors import CodecError
 from comeo.scene import Pixels, Scene, Window
 
