@@ -18,8 +18,8 @@ from rasterio.warp import reproject, transform_bounds
 from rasterio.windows import Window as RasterWindow
 
 from comeo.archive import Archive, ArchiveGroup, Level
-from comeo.progress import Progress, Silent
 from comeo.errors import ArchiveError
+from comeo.progress import Progress, Silent
 from comeo.scene import Window
 
 _STRIP_BLOCKS = 4

@@ -28,8 +28,8 @@ def geotiff(tmp_path_factory: pytest.TempPathFactory) -> Path:
     values = landscape(4, 300, 280)
     values[~corner_cut(values.shape)] = 0
     profile = {
-        "driver": "GTiff", "dtype": "uint16", "count": 4, "height": 300, "width": 280, "nodata": 0, "crs": UTM32,
-        "transform": Affine(10, 0, 472_480, 0, -10, 5_257_490),
+        "driver": "GTiff", "dtype": "uint16", "count": 4, "height": 300, "width": 280, "nodata": 0,
+        "crs": UTM32, "transform": Affine(10, 0, 472_480, 0, -10, 5_257_490),
     }  # fmt: skip
     with rasterio.open(path, "w", **profile) as target:
         target.write(values)

@@ -16,9 +16,9 @@ from comeo.codecs.payload import check_step
 from comeo.compress.encode import encode_scene
 from comeo.compress.item import build_item
 from comeo.compress.plan import plan
-from comeo.progress import Progress, Silent
 from comeo.compress.rate import RateModel
 from comeo.errors import ArchiveError, CodecError, SourceError
+from comeo.progress import Progress, Silent
 from comeo.scene import Scene
 
 RATIO_TOLERANCE = 0.01

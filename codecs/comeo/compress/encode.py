@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from comeo.archive import ArchiveGroup, ArchiveWriter, Level
 from comeo.codecs import Codec
-from comeo.progress import Progress
 from comeo.compress.pyramid import Overview
+from comeo.progress import Progress
 from comeo.scene import BandGroup, Pixels, Scene, Window
 
 STRIP_BLOCKS = 4  # rows of blocks read at a time: 1024 pixels, a tile in ESA's JPEG 2000 files

@@ -18,8 +18,8 @@ from comeo.archive import ArchiveGroup
 from comeo.archive.shard import CRC_BYTES
 from comeo.codecs import Codec
 from comeo.compress.encode import BlockEncoder
-from comeo.progress import Progress
 from comeo.errors import CodecError
+from comeo.progress import Progress
 from comeo.scene import Pixels, Scene, Window
 
 MIN_STEP = 1e-3
