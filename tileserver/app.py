@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from tileserver import metrics, problems
 from tileserver.catalog import Catalog
 from tileserver.logs import configure
-from tileserver.routes import collections, documents, items, operations, stac, viewer
+from tileserver.routes import collections, compression, documents, items, operations, stac, viewer
 from tileserver.routes.context import EXTENSION, State
 from tileserver.services.scenes import SOFTWARE_VERSION, Scenes
 from tileserver.settings import Settings
@@ -67,6 +67,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     problems.register(app)
     app.before_request(_start)
     app.after_request(_finish)
+    app.after_request(compression.compress)  # the last one given runs first: bytes are counted as sent
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]

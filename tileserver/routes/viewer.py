@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Response, jsonify, render_template, send_from_directory
+from flask import Response, jsonify, render_template
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from tileserver.errors import NotFoundError
+from tileserver.routes.compression import send_smallest
 from tileserver.routes.context import scenes
 from tileserver.routes.parameters import FilePath
 
@@ -26,7 +27,7 @@ def index() -> Response:
         response.headers["Cache-Control"] = "no-store"
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
         return response
-    response = send_from_directory(folder, "index.html", max_age=0)
+    response = send_smallest(folder, "index.html")
     response.headers["Cache-Control"] = "no-cache"
     response.headers["Content-Security-Policy"] = _policy()
     return response
@@ -59,7 +60,7 @@ def _file(name: str, cache_control: str) -> Response:
     folder = scenes().settings.static_folder
     if folder is None:
         raise NotFoundError("the viewer has not been built")
-    response = send_from_directory(folder, name)
+    response = send_smallest(folder, name)
     response.headers["Cache-Control"] = cache_control
     return response
 

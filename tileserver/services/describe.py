@@ -98,7 +98,8 @@ def zoom_range(grid: Grid, tms: TileMatrixSet) -> tuple[int, int]:
         raise ParameterError(f"{tms.id} does not reach this scene") from error
     resolution = max(abs(transform.a), abs(transform.e))
     coarsest = resolution * max(1.0, max(width or 1, height or 1) / BIGGEST_OVERVIEW)
-    return tms.zoom_for_res(coarsest, zoom_level_strategy="lower"), tms.zoom_for_res(resolution)
+    lowest = tms.zoom_for_res(coarsest, zoom_level_strategy="lower")
+    return lowest, tms.zoom_for_res(resolution, zoom_level_strategy="upper")
 
 
 def scene_grid(scenes: Scenes, record: Record) -> Grid:

@@ -1,0 +1,55 @@
+"""Answers in the fewest bytes: the viewer as its build compressed it, documents compressed as they are sent."""
+
+from __future__ import annotations
+
+import gzip
+import mimetypes
+from pathlib import Path
+
+from flask import Response, request, send_from_directory
+from werkzeug.security import safe_join
+
+STORED = {"br": ".br", "gzip": ".gz"}
+LEVEL = 6
+SMALLEST = 500
+"""Bytes; what is smaller fits into one packet either way."""
+
+
+def send_smallest(folder: Path, name: str) -> Response:
+    """Send the smallest form of a file that the client takes: `name.br`, `name.gz`, or `name` itself.
+
+    Raises:
+        NotFound: If there is no such file in the folder.
+    """
+    for encoding, suffix in STORED.items():
+        path = safe_join(str(folder), name + suffix)
+        if path and request.accept_encodings[encoding] > 0 and Path(path).is_file():
+            media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+            response = send_from_directory(folder, name + suffix, mimetype=media_type)
+            response.headers.set("Content-Disposition", "inline")
+            response.content_encoding = encoding
+            break
+    else:
+        response = send_from_directory(folder, name)
+    response.vary.add("Accept-Encoding")
+    return response
+
+
+def compress(response: Response) -> Response:
+    """Compress text for clients that take gzip. Its ETag becomes a weak one: the bytes differ by encoding."""
+    if response.direct_passthrough or response.content_encoding or not _is_text(response.mimetype):
+        return response
+    response.vary.add("Accept-Encoding")
+    if request.accept_encodings["gzip"] <= 0 or (response.content_length or 0) < SMALLEST:
+        return response
+    response.set_data(gzip.compress(response.get_data(), LEVEL, mtime=0))
+    response.content_encoding = "gzip"
+    tag, _ = response.get_etag()
+    if tag:
+        response.set_etag(tag, weak=True)
+    return response
+
+
+def _is_text(mimetype: str | None) -> bool:
+    kind = mimetype or ""
+    return kind.startswith("text/") or kind.endswith(("json", "xml", "javascript"))
