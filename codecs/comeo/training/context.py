@@ -9,6 +9,7 @@ and decoder agree to the bit on the index of the table that each symbol is coded
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +72,7 @@ class GroupContext(nn.Module):
     def __init__(self, group: int, deviations: Tensor, component: Tensor) -> None:
         super().__init__()
         self.group = group
+        self.magnitude: Callable[[Tensor], Tensor] = magnitude
         count, hidden = GROUPS[group], HIDDEN[group]
         before = sum(GROUPS[:group]) + sum(GROUPS[: min(group, SIGNED)])
         own = count * (2 if group < SIGNED else 1)
@@ -117,25 +119,52 @@ class GroupContext(nn.Module):
         """
         where = positions(self.group, symbols.shape[2], symbols.shape[3], symbols.device)
         constant = energy.expand(-1, -1, *symbols.shape[2:])
-        features = _features(before)
-        mean, scale = torch.zeros_like(symbols), torch.zeros_like(symbols)
+        features = self.features(before)
+        mean, index = torch.zeros_like(symbols), torch.zeros_like(symbols)
         for number in range(passes(self.group)):
-            known = symbols * (where < number)
-            inputs = [constant]
-            if before:
-                inputs.append(features)
-            if number:
-                own = [magnitude(known), *([_signed(known)] if self.group < SIGNED else [])]
-                inputs.append(torch.cat(own, 1))
-            hidden = activate(self.second[number]([activate(self.first[number](inputs))]))
-            shift, log_scale = to_grid(self.last[number]([hidden]).float(), FINE).chunk(2, 1)
-            log_scale = log_scale + to_grid(self.energy[number]([constant]).float(), FINE)
-            if self.group < SIGNED and (number or before):
-                shift = shift + self._linear(number, before, known)
-            mean = torch.where(where == number, shift, mean)
-            scale = torch.where(where == number, log_scale, scale)
-        index = round_through(SCALE_UNIT * (scale - SCALE_LOWEST))
-        return to_grid(mean, MEAN_UNIT), index
+            found = self.predict(number, before, features, symbols * (where < number), constant)
+            mean = torch.where(where == number, found[0], mean)
+            index = torch.where(where == number, found[1], index)
+        return mean, index
+
+    def predict(
+        self, number: int, before: list[Tensor], features: Tensor, known: Tensor, energy: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Predict what one pass decodes.
+
+        Args:
+            number: The pass, within the group.
+            before: Symbols of the groups before.
+            features: `features` of these.
+            known: The group's own symbols, 0 where not yet known.
+            energy: (batch, components, y, x), the energy classes in sixteenths.
+
+        Returns:
+            As `forward`; meant for the positions of this pass.
+        """
+        inputs = [energy]
+        if before:
+            inputs.append(features)
+        if number:
+            inputs.append(self._own_features(known))
+        hidden = activate(self.second[number]([activate(self.first[number](inputs))]))
+        mean, scale = to_grid(self.last[number]([hidden]).float(), FINE).chunk(2, 1)
+        scale = scale + to_grid(self.energy[number]([energy]).float(), FINE)
+        if self.group < SIGNED and (number or before):
+            mean = mean + self._linear(number, before, known)
+        return to_grid(mean, MEAN_UNIT), round_through(SCALE_UNIT * (scale - SCALE_LOWEST))
+
+    def features(self, before: list[Tensor]) -> Tensor:
+        """What the group sees of those before it: magnitudes of all, then signed ones of the coarse."""
+        if not before:
+            return torch.empty(0)
+        magnitudes = [self.magnitude(part) for part in before]
+        signed = [size * torch.sign(part) for size, part in zip(magnitudes, before[:SIGNED], strict=False)]
+        return torch.cat(magnitudes + signed, 1)
+
+    def _own_features(self, known: Tensor) -> Tensor:
+        size = self.magnitude(known)
+        return torch.cat([size, size * torch.sign(known)], 1) if self.group < SIGNED else size
 
     def _linear(self, number: int, before: list[Tensor], known: Tensor) -> Tensor:
         inputs = ([torch.cat(before, 1)] if before else []) + ([known] if number else [])
@@ -206,13 +235,3 @@ def bits(symbols: Tensor, mean: Tensor, index: Tensor) -> Tensor:
     # σ(a) − σ(b) = σ(a)·σ(−b)·(1 − e^(b−a)): no cancellation, far into the tails.
     log = functional.logsigmoid(above) + functional.logsigmoid(-below) + torch.log1p(-torch.exp(-1 / scale))
     return log * (-1 / math.log(2))
-
-
-def _signed(symbols: Tensor) -> Tensor:
-    return magnitude(symbols) * torch.sign(symbols)
-
-
-def _features(before: list[Tensor]) -> Tensor:
-    if not before:
-        return torch.empty(0)
-    return torch.cat([magnitude(part) for part in before] + [_signed(part) for part in before[:SIGNED]], 1)

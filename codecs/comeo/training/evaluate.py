@@ -20,7 +20,7 @@ from comeo.training.pack import Image, load
 
 BLOCK = 256
 RATIOS = (50, 100, 250)
-STEPS = (60.0, 100.0, 160.0, 250.0, 400.0, 640.0, 1000.0, 1600.0)
+STEPS = (160.0, 250.0, 400.0, 640.0, 1000.0, 1600.0, 2600.0)
 PEAK = 10_000.0
 OVERHEAD_BYTES = 28  # payload header and spectral transform of four bands, the same for every codec
 _LEVELS = np.arange(44.0, 64.0, 0.75)  # dB, of 16 bits
