@@ -1,0 +1,1 @@
+"""Rate-distortion of single blocks: our codecs against peers, payload bytes only."""

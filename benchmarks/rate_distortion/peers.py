@@ -1,0 +1,181 @@
+"""The codecs under test, ours and peers', each as a function of one quality knob.
+
+A peer's bytes are its plain codestreams; what a decoder would also need (a band's offset, the exact float
+KLT) is not counted. Ours are whole payloads.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import imagecodecs
+import imageio_ffmpeg
+import numpy as np
+from numpy.typing import NDArray
+
+from comeo.codecs import get_codec
+from comeo.codecs.base import Block
+from comeo.quality.metrics import PEAK
+
+SCALE: Final = 16  # integers a digital number, for JPEG 2000
+
+Coded = tuple[int, NDArray[np.float64]]
+_J2K_PRECISION = 24
+_X265_MIDDLE = 2048
+
+
+@dataclass(frozen=True)
+class Method:
+    """A codec to measure.
+
+    Attributes:
+        name: As the tables call it.
+        run: Codes and decodes a block at one quality: (bytes, decoded).
+        low: Quality of the fewest bytes.
+        high: Quality of the most.
+        integer: Whether only whole qualities exist.
+    """
+
+    name: str
+    run: Callable[[Block, float], Coded]
+    low: float
+    high: float
+    integer: bool = False
+
+
+@dataclass(frozen=True)
+class ExactKlt:
+    """The Karhunen-Loève transform of one block in double precision.
+
+    Attributes:
+        components: (bands, y, x), of mean zero, largest variance first.
+        matrix: (components, bands).
+        mean: (bands, 1).
+    """
+
+    components: NDArray[np.float64]
+    matrix: NDArray[np.float64]
+    mean: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, block: Block) -> ExactKlt:
+        """Fit to a block (bands, y, x) and apply."""
+        samples = block.reshape(len(block), -1).astype(np.float64)
+        mean = samples.mean(axis=1, keepdims=True)
+        centred = samples - mean
+        _, vectors = np.linalg.eigh(centred @ centred.T)
+        matrix = vectors.T[::-1]
+        return cls((matrix @ centred).reshape(block.shape), matrix, mean)
+
+    def inverse(self, components: NDArray[Any]) -> NDArray[np.float64]:
+        """Components back to bands, as whole digital numbers."""
+        bands = self.matrix.T @ components.reshape(len(components), -1) + self.mean
+        return np.asarray(np.clip(np.rint(bands), 0, 65535), np.float64).reshape(components.shape)
+
+
+def ours(name: str) -> Method:
+    """One of COMEO's codecs; the quality is −log2 of the step."""
+    codec = get_codec(name)
+
+    def run(block: Block, quality: float) -> Coded:
+        payload = codec.encode(block, step=2.0**-quality)
+        return len(payload), codec.decode(payload).astype(np.float64)
+
+    return Method(name, run, -13.0, -1.0)
+
+
+def jpeg2000_encode(integers: NDArray[np.int32], quality: float) -> bytes:
+    """Code planes as the components of one JPEG 2000 codestream, by PCRD over all of them.
+
+    Args:
+        integers: (components, y, x), digital numbers × SCALE.
+        quality: PSNR aimed at.
+    """
+    level = quality + 20 * np.log10((2**_J2K_PRECISION - 1) / (PEAK * SCALE))
+    several = len(integers) > 1
+    return bytes(
+        imagecodecs.jpeg2k_encode(
+            integers if several else integers[0],
+            level=float(level),  # type: ignore[arg-type]
+            codecformat="j2k",
+            reversible=False,
+            mct=False,
+            planar=several,
+            bitspersample=_J2K_PRECISION,
+            numthreads=1,
+        )
+    )
+
+
+def jpeg2000_decode(stream: bytes, shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """Decode what `jpeg2000_encode` coded."""
+    decoded = imagecodecs.jpeg2k_decode(stream, planar=shape[0] > 1, numthreads=1)
+    return np.asarray(decoded, np.int32).reshape(shape)
+
+
+def _jpeg2000_apart(block: Block, quality: float) -> Coded:
+    middle = int(block.mean())
+    stream = jpeg2000_encode((block.astype(np.int32) - middle) * SCALE, quality)
+    decoded = jpeg2000_decode(stream, block.shape) / SCALE + middle
+    return len(stream), np.clip(np.rint(decoded), 0, 65535)
+
+
+def _jpeg2000_klt(block: Block, quality: float) -> Coded:
+    klt = ExactKlt.of(block)
+    stream = jpeg2000_encode(np.rint(klt.components * SCALE).astype(np.int32), quality)
+    return len(stream), klt.inverse(jpeg2000_decode(stream, block.shape) / SCALE)
+
+
+def _jpeg_xl_apart(block: Block, quality: float) -> Coded:
+    """Bands stretched to 16 bits by one factor, so that one distance means one error for all."""
+    factor = 65535 / max(int(block.max()), 1)
+    size, decoded = 0, np.empty(block.shape)
+    for index, band in enumerate(block):
+        stretched = np.rint(band * factor).astype(np.uint16)
+        stream = imagecodecs.jpegxl_encode(stretched, distance=-quality, effort=7, numthreads=1)
+        size += len(stream)
+        decoded[index] = np.rint(imagecodecs.jpegxl_decode(stream, numthreads=1) / factor)
+    return size, decoded
+
+
+def _x265_klt(block: Block, quality: float) -> Coded:
+    """Components as the frames of one 12-bit grey intra sequence, all at one QP."""
+    klt = ExactKlt.of(block)
+    factor = min(1.0, (_X265_MIDDLE - 1) / float(np.abs(klt.components).max()))
+    frames = np.rint(klt.components * factor + _X265_MIDDLE).astype("<u2")
+    height, width = block.shape[1:]
+    raw = ["-f", "rawvideo", "-pix_fmt", "gray12le", "-s", f"{width}x{height}", "-r", "1"]
+    parameters = (
+        f"qp={-round(quality)}:keyint=1:info=0:repeat-headers=0:psy-rd=0:rdoq-level=2:pools=1:log-level=0"
+    )
+    encoder = ["-c:v", "libx265", "-preset", "slow", "-tune", "psnr", "-x265-params", parameters]
+    stream = _ffmpeg([*raw, "-i", "-", *encoder, "-f", "hevc", "-"], frames.tobytes())
+    pixels = _ffmpeg(["-f", "hevc", "-i", "-", "-f", "rawvideo", "-pix_fmt", "gray12le", "-"], stream)
+    decoded = np.frombuffer(pixels, "<u2").reshape(block.shape)
+    return len(stream), klt.inverse((decoded.astype(np.float64) - _X265_MIDDLE) / factor)
+
+
+def _ffmpeg(arguments: list[str], data: bytes) -> bytes:
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(),
+        "-hide_banner",
+        "-loglevel",
+        "error",
+        "-threads",
+        "1",
+        *arguments,
+    ]
+    return subprocess.run(command, input=data, capture_output=True, check=True).stdout
+
+
+METHODS: tuple[Method, ...] = (
+    ours("dct"),
+    ours("jpeg2000"),
+    Method("KLT + JPEG 2000", _jpeg2000_klt, 20, 80),
+    Method("KLT + x265 (12-bit intra)", _x265_klt, -50, -2, integer=True),
+    Method("JPEG 2000, bands apart", _jpeg2000_apart, 20, 80),
+    Method("JPEG XL, bands apart", _jpeg_xl_apart, -25, -0.05),
+)
