@@ -89,6 +89,12 @@ export interface Basemap {
 /** A whole collection up to a day, newest valid pixel first, or one scene. */
 export type Layer = { collection: string; item: string } | { collection: string; until: string | null };
 
+/**
+ * A scene's coarsest level named by the server is the one that fills a tile. It is shown somewhat smaller, too: a
+ * footprint with nothing in it looks like a failure.
+ */
+const COARSER = 3;
+
 type Json = Record<string, unknown>;
 
 /** A failure in words that a user understands. */
@@ -107,11 +113,14 @@ const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter
 const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
 const number = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
 
+/** With a capital and a full stop, which servers leave out. */
+const asSentence = (words: string): string => `${words.charAt(0).toUpperCase()}${words.slice(1).replace(/[.\s]+$/, '')}.`;
+
 /** The sentence of a problem+json answer, or one that at least names the status. */
 export function problemSentence(body: unknown, status: number): string {
   if (isObject(body)) {
     const sentence = text(body['detail']) ?? text(body['title']);
-    if (sentence) return sentence;
+    if (sentence) return asSentence(sentence);
   }
   return `The server answered with status ${status}.`;
 }
@@ -277,10 +286,11 @@ export async function fetchTileSet(layer: Layer, signal?: AbortSignal): Promise<
   const template = Array.isArray(body['tiles']) ? text(body['tiles'][0]) : null;
   if (!template) throw new ApiError('The server named no tiles for this layer.', null);
   const bounds = Array.isArray(body['bounds']) && body['bounds'].length === 4 ? (body['bounds'] as BBox) : null;
+  const coarser = 'item' in layer ? COARSER : 0;
   return {
     template: sameTemplate(template),
     bounds: bounds ?? [-180, -85, 180, 85],
-    minZoom: number(body['minzoom']) ?? 0,
+    minZoom: Math.max(0, (number(body['minzoom']) ?? 0) - coarser),
     maxZoom: number(body['maxzoom']) ?? 18,
   };
 }

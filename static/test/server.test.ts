@@ -20,8 +20,8 @@ test('an interval is open where no day is given', () => {
 });
 
 test('a problem is told in the words of the server, else by its status', () => {
-  assert.equal(problemSentence({ title: 'Not found', detail: 'There is no scene x.' }, 404), 'There is no scene x.');
-  assert.equal(problemSentence({ title: 'Not found' }, 404), 'Not found');
+  assert.equal(problemSentence({ title: 'Not found', detail: 'there is no scene x' }, 404), 'There is no scene x.');
+  assert.equal(problemSentence({ title: 'Not found.' }, 404), 'Not found.');
   for (const body of [null, [], 'text', { detail: 7 }]) assert.match(problemSentence(body, 503), /503/);
 });
 

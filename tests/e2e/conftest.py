@@ -26,10 +26,19 @@ if TYPE_CHECKING:
 
 BANDS = ("B02", "B03", "B04", "B08")
 SIDE = 512
-RED, GREEN, BLUE, GREY = (0.01, 0.01, 0.25, 0.05), (0.01, 0.25, 0.01, 0.40), (0.25, 0.01, 0.01, 0.02), (0.15,) * 4
+# Reflectances of the bands
+RED = (0.01, 0.01, 0.25, 0.05)
+GREEN = (0.01, 0.25, 0.01, 0.40)
+BLUE = (0.25, 0.01, 0.01, 0.02)
+GREY = (0.15, 0.15, 0.15, 0.15)
 STATIC = Path(__file__).resolve().parents[2] / "static"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-SOFTWARE_RENDERING = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox")
+SOFTWARE_RENDERING = (
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--no-sandbox",
+)
 NOBODY_ELSE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
@@ -136,7 +145,7 @@ def browser() -> Iterator[Browser]:
     chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
     if chromium is None:
         pytest.skip(f"no Chromium on this machine ({', '.join(BROWSERS)}); on Debian: apt install chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
     with playwright.sync_playwright() as driver:
         arguments = [*SOFTWARE_RENDERING, NOBODY_ELSE]
         running = driver.chromium.launch(executable_path=chromium, args=arguments)
@@ -205,13 +214,16 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Browser, server: str) -> Iterator[Callable[..., Visit]]:
-    """Opens pages: `visit(address, **options of the browser context)`; a desktop with a light theme by default."""
+    """Opens pages, by default on a desktop with a light theme: `visit(address, **options of the context)`."""
     contexts = []
 
     def new(address: str = server, **options: Any) -> Visit:
         defaults = {
-            "viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce", "color_scheme": "light", "locale": "en-GB",
-        }  # fmt: skip
+            "viewport": {"width": 1280, "height": 800},
+            "reduced_motion": "reduce",
+            "color_scheme": "light",
+            "locale": "en-GB",
+        }
         context = browser.new_context(**{**defaults, **options})
         contexts.append(context)
         context.set_default_timeout(20_000)

@@ -1,4 +1,4 @@
-"""Answers in the fewest bytes: the viewer as its build compressed it, documents compressed as they are sent."""
+"""Answers in the fewest bytes: the viewer as its build compressed it, documents compressed when sent."""
 
 from __future__ import annotations
 

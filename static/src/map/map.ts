@@ -1,7 +1,7 @@
 /** The map itself: MapLibre, in a chunk of its own so that the list of scenes need not wait for it. */
 import { Map as MapLibre, type GeoJSONSource, type LayerSpecification, type PaddingOptions } from 'maplibre-gl';
 
-import type { Basemap, Item, TileSet } from '../api';
+import { problemSentence, type Basemap, type Item, type TileSet } from '../api';
 import { unionOf, type BBox } from '../geo';
 import type { Camera } from '../link';
 import type { Projection } from '../store';
@@ -53,8 +53,7 @@ function allLayers(palette: Palette): LayerSpecification[] {
 async function tileProblem(error: Error & { status?: number; body?: Blob }): Promise<string> {
   if (!error.status) return 'Some tiles could not be loaded: the server does not answer.';
   const body: unknown = await error.body?.text().then(JSON.parse).catch(() => null);
-  const detail = (body as { detail?: unknown } | null)?.detail;
-  return typeof detail === 'string' ? detail : `Some tiles could not be loaded (status ${error.status}).`;
+  return `Some tiles could not be loaded. ${problemSentence(body, error.status)}`;
 }
 
 export class MapView {
@@ -217,6 +216,7 @@ export class MapView {
     });
     map.on('idle', () => this.#events.onBusy(false));
     map.on('error', (event) => {
+      map.triggerRepaint(); // a failed last tile draws nothing, and without drawing there is no 'idle'
       if (this.#imagery.owns((event as { sourceId?: string }).sourceId)) {
         void tileProblem(event.error).then(this.#events.onError);
       }

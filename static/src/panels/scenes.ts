@@ -58,7 +58,7 @@ function emptyCatalogue(reload: () => void): HTMLElement {
     { class: 'empty' },
     h('p', {}, 'No scenes yet. Compress one into the folder that this server serves:'),
     h('pre', { tabindex: 0 }, h('code', {}, 'comeo compress S2A_….SAFE.zip --ratio 100 --output archives/')),
-    h('p', {}, 'It appears here by itself once it is complete.'),
+    h('p', {}, 'Once that is done:'),
     h('button', { type: 'button', click: reload }, 'Look again'),
   );
 }
@@ -117,7 +117,12 @@ function markSelected(list: HTMLElement, key: string | null): void {
     option.setAttribute('aria-selected', String(option === selected));
     option.tabIndex = option === (selected ?? options[0]) ? 0 : -1;
   }
-  if (selected && !list.contains(document.activeElement)) selected.scrollIntoView({ block: 'nearest' });
+  // Only the list is scrolled, never the panel around it: on a phone that would take the controls out of sight
+  const scrolls = list.scrollHeight > list.clientHeight && getComputedStyle(list).overflowY === 'auto';
+  if (selected && scrolls && !list.contains(document.activeElement)) {
+    const hidden = selected.offsetTop < list.scrollTop || selected.offsetTop + selected.offsetHeight > list.scrollTop + list.clientHeight;
+    if (hidden) list.scrollTop = selected.offsetTop - list.clientHeight / 2;
+  }
 }
 
 export function scenesPanel(root: HTMLElement, store: Store, actions: SceneActions): void {
