@@ -47,6 +47,8 @@ def open_source(
     Raises:
         SourceError: If the source is missing, damaged, or not understood.
     """
+    if bands is not None and not bands:
+        raise SourceError("no band is named to be taken")
     time = parse_time(datetime, "the time given") if isinstance(datetime, str) else datetime
     overrides = Overrides(scene_id, collection, time, tuple(bands) if bands is not None else None, native)
     product = _open_product(source, overrides)
@@ -61,12 +63,14 @@ def _open_product(source: str | Path, overrides: Overrides) -> Product:
     """Open whatever the source is."""
     if is_url(source):
         return open_stac(source, overrides.bands)
-    path = Path(source)
-    if not path.exists():
-        raise SourceError(f"there is no {path}")
-    if path.name in ("MTD_MSIL1C.xml", "MTD_MSIL2A.xml"):
-        path = path.parent
+    if "://" in str(source):
+        raise SourceError(f"{source} can't be opened: of URLs, only http(s) ones of STAC Items can")
+    path = Path(source).absolute()
     try:
+        if not path.exists():
+            raise SourceError(f"there is no {source}")
+        if path.name in ("MTD_MSIL1C.xml", "MTD_MSIL2A.xml"):
+            path = path.parent
         return _open_folder(path, overrides) if path.is_dir() else _open_file(path, overrides)
     except OSError as error:
         raise SourceError(f"{path.name} can't be read: {error.strerror or error}") from error

@@ -130,6 +130,7 @@ def _native_images(
             listed[match.group(1)].append(file)
     expected = [name for name in sentinel2.BANDS if metadata.level == "L1C" or name != "B10"]
     if wanted is not None:
+        wanted = tuple(sentinel2.band_name(name) or name for name in wanted)
         if unknown := [name for name in wanted if name not in expected]:
             names = ", ".join(expected)
             raise SourceError(f"{container.path.name} has no band {', '.join(unknown)}: it has {names}")

@@ -42,7 +42,7 @@ def write(path: Path, image: np.ndarray, tile: tuple[int, int] | None) -> Path:
 @pytest.mark.parametrize("tile", [None, (64, 64), (128, 200), (300, 100)])
 def test_any_window_of_any_tiling(tmp_path: Path, image: np.ndarray, tile: tuple[int, int] | None) -> None:
     file = Jp2File(write(tmp_path / "x.jp2", image, tile), TileCache(1 << 20))
-    assert (file.height, file.width, file.dtype) == (*SHAPE, np.uint16)
+    assert (file.height, file.width, file.dtype.name) == (*SHAPE, "uint16")
     rng = np.random.default_rng(2)
     for _ in range(20):
         row, col = int(rng.integers(0, 300)), int(rng.integers(0, 420))
@@ -70,7 +70,7 @@ def test_a_tile_is_decoded_once_in_a_pass_of_strips(
 
 def test_several_components_are_refused(tmp_path: Path, image: np.ndarray) -> None:
     path = write(tmp_path / "rgb.jp2", np.dstack([image] * 3), None)
-    with pytest.raises(SourceError, match="has 3 components; a band file has one"):
+    with pytest.raises(SourceError, match="has 3 components, and a band's image has one"):
         Jp2File(path, TileCache(0))
 
 
@@ -84,7 +84,6 @@ def test_absurd_sizes_are_refused_before_anything_is_decoded(tmp_path: Path, ima
             Jp2File(tmp_path / "big.jp2", TileCache(0)).read(Window(0, 0, 10, 10))
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:glymur")
 def test_flipped_bits_never_raise_anything_but_our_error(tmp_path: Path, image: np.ndarray) -> None:
     content = write(tmp_path / "x.jp2", image[:64, :64], None).read_bytes()
     rng = random.Random(3)

@@ -187,11 +187,13 @@ def test_threads_read_what_one_reads(make_safe: Make) -> None:
 
 def test_bands_can_be_chosen(make_safe: Make) -> None:
     path, _ = make_safe("L2A")
-    scene = open_source(path, bands=["B8A", "B02"])
+    scene = open_source(path, bands=["B8A", "b2"])
     assert [[band.name for band in group.bands] for group in scene.groups] == [["B02"], ["B8A"]]
     scene.close()
     with pytest.raises(SourceError, match="has no band B10"):
         open_source(path, bands=["B10"])
+    with pytest.raises(SourceError, match="no band is named"):
+        open_source(path, bands=[])
 
 
 def test_a_missing_band_is_named(copy_of: Callable[..., Path]) -> None:
