@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,11 +25,12 @@ MEDIA_TYPES = {
     "npy": "application/x-npy",
 }
 PICTURES = frozenset({"png", "webp", "jpg"})
-# More saves 1 % of a photograph's bytes and doubles the time.
-PNG_LEVEL = 3
-PALETTE_LEVEL = 6
+# For filtered photographs plain run lengths are both the smallest (by 1 to 7 %) and the fastest (by a third
+# and more); for the indexes of a palette, which are not filtered, they are 5 % larger.
+PNG_OPTIONS = {"compress_level": 6, "compress_type": zlib.Z_RLE}
+PALETTE_OPTIONS = {"compress_level": 4}
 WEBP_QUALITY = 75
-WEBP_METHOD = 3
+WEBP_METHOD = 4
 JPEG_QUALITY = 80
 TILED_FROM = 512
 
@@ -99,8 +101,7 @@ def _palette_image(index: NDArray[np.uint8], colours: NDArray[np.uint8], *, tran
 
 
 def _png(picture: Image.Image) -> bytes:
-    level = PALETTE_LEVEL if picture.mode == "P" else PNG_LEVEL
-    return _saved(picture, "PNG", compress_level=level)
+    return _saved(picture, "PNG", **(PALETTE_OPTIONS if picture.mode == "P" else PNG_OPTIONS))
 
 
 def _webp(picture: Image.Image) -> bytes:

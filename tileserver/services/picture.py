@@ -90,8 +90,8 @@ def _stretched(values: NDArray[Any], low: float, high: float, lowest: int) -> ND
     out -= np.float32(low)
     out *= scale
     out += np.float32(lowest + 0.5)
-    np.nan_to_num(out, copy=False, nan=0.0)
-    np.clip(out, lowest, 255, out=out)
+    np.fmax(out, np.float32(lowest), out=out)
+    np.minimum(out, np.float32(255), out=out)
     return out
 
 
