@@ -254,7 +254,10 @@ export class Viewer {
     if (link.camera) (await this.#map)?.jumpTo(link.camera);
     const { layer } = link;
     if (!layer) return;
-    if (!('item' in layer)) return this.mosaic(layer.collection, layer.until);
+    if (!('item' in layer)) {
+      await this.mosaic(layer.collection, layer.until);
+      return link.camera ? undefined : this.fit();
+    }
     await this.#guard(async () => {
       const known = this.#state.items.find(({ collection, id }) => collection === layer.collection && id === layer.item);
       const item = known ?? (await fetchItem(layer.collection, layer.item));

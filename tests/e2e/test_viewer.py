@@ -231,6 +231,34 @@ def test_filter_by_collection_and_date(visit: Visits) -> None:
     assert seen.complaints == []
 
 
+def test_a_long_list_comes_in_pages(visit: Visits) -> None:
+    seen = visit()
+    page = seen.page
+
+    def ask_for_fewer(route: Route) -> None:
+        route.continue_(url=route.request.url.replace("limit=100", "limit=3"))
+
+    page.route("**/stac/search?limit=100*", ask_for_fewer)
+    seen.open()
+    assert page.locator(SCENES).count() == 3
+    assert page.locator("#scenes .count").inner_text() == "3 of 4"
+    page.get_by_role("button", name="More scenes").click()
+    until(page, f"document.querySelectorAll('{SCENES}').length === 4")
+    assert page.get_by_role("button", name="More scenes").is_hidden()
+    assert seen.complaints == []
+
+
+def test_without_webgl_the_list_still_works(visit: Visits, server: str) -> None:
+    seen = visit()
+    page = seen.page
+    page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    page.goto(server)
+    page.get_by_text("This browser cannot draw the map").wait_for()
+    assert page.locator(SCENES).count() == 4
+    page.locator(SCENES).first.click()
+    page.get_by_role("heading", name="21 May 2020").wait_for()
+
+
 def test_a_link_brings_back_the_view(visit: Visits) -> None:
     first = visit()
     page = first.open("#collection=series&item=day-11&style=false-color&opacity=0.50&projection=globe")
