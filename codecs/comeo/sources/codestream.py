@@ -1,7 +1,7 @@
 """Parts of JPEG 2000 images, decoded by OpenJPEG through glymur's bindings.
 
 glymur's own reader parses every box of a file in Python, and damaged ones can keep it busy for ever. Here
-only what is needed is read (ITU-T T.800, Annexes A and I): where the codestream is, and the two marker segments
+only what is needed is read (ITU-T T.800, Annexes A and I): where the codestream is, and the marker segments
 that say how large image, tiles and code-blocks are. Absurd ones are refused before anything is allocated.
 """
 
