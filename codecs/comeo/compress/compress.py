@@ -21,7 +21,7 @@ from comeo.errors import ArchiveError, CodecError, SourceError
 from comeo.progress import Progress, Silent
 from comeo.scene import Scene
 
-RATIO_TOLERANCE = 0.01
+RATIO_TOLERANCE = 0.015
 _PASSES = 4
 _VERIFY_BATCH = 8
 

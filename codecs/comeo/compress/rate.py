@@ -26,6 +26,7 @@ MIN_STEP = 1e-3
 MAX_STEP = 50_000.0
 SAMPLE_BLOCKS = 96
 _TYPICAL_STEP = 0.4  # at ×100, in standard deviations of the pixels
+_OVERVIEW_SHARE = 0.045  # of the native levels' bytes, as measured on a full-size scene at ×100
 _TYPICAL_SLOPE = -0.8  # d log(size) / d log(step) at ×100
 _TRIALS = 10
 
@@ -42,7 +43,7 @@ class _Sample:
 class RateModel:
     """Predicts the bytes of all payloads of a scene at a step from a sample of native blocks.
 
-    Overviews are not sampled: their share is learned by `correct` after a full pass.
+    Overviews are not sampled: a typical share is assumed until `correct` learns the true one from a full pass.
     """
 
     def __init__(self, scene: Scene, groups: list[ArchiveGroup], codec: Codec, progress: Progress) -> None:
@@ -68,7 +69,7 @@ class RateModel:
             )
             progress.advance()
         self._spread = float(np.sqrt(np.mean([_variance(sample.blocks) for sample in self._samples])))
-        self._bias = 1.0
+        self._bias = 1 + _OVERVIEW_SHARE * any(len(group.levels) > 1 for group in groups)
         self._known: dict[float, float] = {}
 
     def first_guess(self, ratio: float) -> float:
