@@ -43,7 +43,7 @@ class _Sample:
 class RateModel:
     """Predicts the bytes of all payloads of a scene at a step from a sample of native blocks.
 
-    Overviews are not sampled: a typical share is assumed until `correct` learns the true one from a full pass.
+    Overviews are not sampled: a typical share is assumed until a full pass tells `correct` the true one.
     """
 
     def __init__(self, scene: Scene, groups: list[ArchiveGroup], codec: Codec, progress: Progress) -> None:

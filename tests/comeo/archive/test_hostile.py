@@ -40,8 +40,10 @@ def read_all(path: Path) -> list[Any]:
         facts.pop("archive_bytes"), facts.pop("ratio")
         out: list[Any] = [facts, archive.item]
         for group in archive.groups.values():
-            for level in group.levels:
-                out.append(archive.read(level, Window(0, 0, level.height, level.width)).tobytes())
+            out += [
+                archive.read(level, Window(0, 0, level.height, level.width)).tobytes()
+                for level in group.levels
+            ]
         return out
 
 
