@@ -46,7 +46,7 @@ function table(bands: readonly BandValue[]): HTMLTableElement {
   const units = new Set(bands.map((band) => band.unit));
   const unit = units.size === 1 ? [...units][0] : '';
   const named = unit === 'reflectance' ? 'Reflectance' : unit || 'Physical value';
-  const head = ['Band', 'Light', 'Value', named].map((name) => h('th', { scope: 'col' }, name));
+  const head = ['Band', 'Name', 'Value', named].map((name) => h('th', { scope: 'col' }, name));
   return h('table', {}, h('thead', {}, h('tr', {}, ...head)), h('tbody', {}, ...bands.map(row)));
 }
 
