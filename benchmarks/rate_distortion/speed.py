@@ -45,7 +45,7 @@ def speed_table(blocks: Sequence[Block]) -> str:
     lines = [
         "### Speed on one core",
         "",
-        f"Medians of CPU time over {len(blocks)} blocks of T32TMT, four 10 m bands, step {_STEP:g} (near ×100).",
+        f"Medians of CPU time over {len(blocks)} blocks of T32TMT, four bands, step {_STEP:g} (near ×100).",
         "",
         "| | ms a block | million samples/s | time against KLT + JPEG 2000 |",
         "|---|---|---|---|",

@@ -147,7 +147,16 @@ def parse(payload: Buffer, codec: int) -> Parsed:
         valid, rest = _parse_bitmap(rest, (planes, height, width))
     if flags & HAS_SATURATED:
         saturated, rest = _parse_bitmap(rest, (bands, height, width))
+    if not rest and _any_usable(valid, saturated):
+        raise CodecError("the payload is cut short before its pixels")
     return Parsed(header, valid, saturated, rest)
+
+
+def _any_usable(valid: NDArray[np.bool_] | None, saturated: NDArray[np.bool_] | None) -> bool:
+    """Whether any pixel's value is up to the codec rather than to the masks."""
+    if saturated is None:
+        return valid is None or bool(valid.any())
+    return not saturated.all() if valid is None else bool((valid & ~saturated).any())
 
 
 def _pack_bitmap(bitmap: NDArray[np.bool_]) -> bytes:

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from comeo.quality.metrics import band_mse, mse, psnr, psnr_of, rmse
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio
+
+from comeo.quality.metrics import band_mse, mse, psnr, psnr_of, rmse
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def test_agrees_with_scikit_image(pair: tuple[np.ndarray, np.ndarray]) -> None:
     reference, decoded = pair
     assert mse(reference, decoded) == pytest.approx(mean_squared_error(reference, decoded))
     assert psnr(reference, decoded) == pytest.approx(
-        peak_signal_noise_ratio(reference, decoded, data_range=10_000)
+        peak_signal_noise_ratio(reference, decoded, data_range=10_000)  # type: ignore[no-untyped-call]
     )
     assert rmse(reference, decoded) ** 2 == pytest.approx(mse(reference, decoded))
 

@@ -1,0 +1,18 @@
+"""Compile the codecs' loops ahead of time: python -m comeo.codecs.
+
+Installers run it once, so that no server's first request waits for the compiler.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from comeo.codecs import codec_names, get_codec
+
+for name in codec_names():
+    codec = get_codec(name)
+    for dtype in (np.uint16, np.float32):
+        block = np.arange(2 * 33 * 20).reshape(2, 33, 20).astype(dtype)
+        payload = codec.encode(block, step=8.0, mask=np.ones((33, 20), bool))
+        for reduce in (0, 1):
+            codec.decode(payload, reduce=reduce)

@@ -1,0 +1,26 @@
+"""Blocks for the codecs' tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+CODECS = ("dct", "jpeg2000")
+
+
+def textured(
+    bands: int, height: int, width: int, seed: int = 0, dtype: str = "uint16", contrast: float = 600.0
+) -> NDArray[Any]:
+    """Correlated bands with structure at all scales, around 2000 (uint16) or −12 (float32)."""
+    rng = np.random.default_rng(seed)
+    detail = [gaussian_filter(rng.normal(size=(height, width)), sigma) * sigma for sigma in (0.7, 2, 6, 15)]
+    common = sum(detail, np.zeros((height, width)))
+    gains = rng.uniform(0.4, 1.5, bands)
+    own = gaussian_filter(rng.normal(size=(bands, height, width)), (0, 1, 1))
+    block = contrast * (gains[:, None, None] * common + 0.3 * own)
+    if dtype == "uint16":
+        return np.asarray(np.clip(np.rint(block + 2000), 1, 65534), np.uint16)
+    return np.asarray(block / 100 - 12, np.float32)

@@ -1,0 +1,133 @@
+"""Damaged and hostile payloads: a CodecError or a well-formed block, soon, in little memory."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from functools import cache
+
+import numpy as np
+import pytest
+
+from comeo.codecs import get_codec
+from comeo.errors import CodecError
+from tests.comeo.codecs.blocks import CODECS, textured
+
+CASES = 10_000
+
+
+@cache
+def good_payloads(name: str) -> tuple[bytes, ...]:
+    codec = get_codec(name)
+    mask = np.random.default_rng(1).random((33, 40)) < 0.9
+    spotted = textured(3, 33, 40, seed=1)
+    spotted[0, :5, :5] = 65535
+    return (
+        codec.encode(textured(4, 48, 48), step=150),
+        codec.encode(spotted, step=300, mask=mask),
+        codec.encode(textured(2, 40, 33, dtype="float32"), step=0.5, mask=np.stack([mask.T, ~mask.T])),
+        codec.encode(textured(1, 17, 64, seed=2), step=2),
+    )
+
+
+def check(name: str, payload: bytes, reduce: int = 0) -> bool:
+    """Decode; true if it was refused."""
+    try:
+        block = get_codec(name).decode(payload, reduce=reduce)
+    except CodecError as error:
+        assert str(error)
+        return True
+    assert block.ndim == 3
+    assert block.dtype in (np.uint16, np.float32)
+    assert block.size <= 1 << 22
+    return False
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_ten_thousand_corrupted_payloads(name: str) -> None:
+    rng = np.random.default_rng(7)
+    payloads = good_payloads(name)
+    refused, slowest = 0, 0.0
+    for case in range(CASES):
+        data = bytearray(payloads[case % len(payloads)])
+        kind = case // len(payloads) % 4
+        if kind == 0:
+            data[rng.integers(len(data))] ^= 1 << rng.integers(8)
+        elif kind == 1:
+            for place in rng.integers(12, len(data), 6):
+                data[place] = rng.integers(256)
+        elif kind == 2:
+            del data[rng.integers(len(data)) :]
+        else:
+            data[rng.integers(20, len(data)) :] = rng.bytes(int(rng.integers(1, 200)))
+        start = time.perf_counter()
+        refused += check(name, bytes(data), reduce=case % 4)
+        slowest = max(slowest, time.perf_counter() - start)
+    assert refused > CASES / 10
+    assert slowest < 5
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_every_truncation_before_the_pixels_is_refused(name: str) -> None:
+    for payload in good_payloads(name):
+        for length in range(12):
+            with pytest.raises(CodecError, match="cut short"):
+                get_codec(name).decode(payload[:length])
+    for payload in good_payloads("dct"):
+        for length in range(len(payload)):
+            assert check("dct", payload[:length])
+
+
+@pytest.mark.parametrize("name", CODECS)
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (0, b"\x63", "version 99"),
+        (1, b"\x63", "codec number"),
+        (2, b"\xe0", "unknown flags"),
+        (3, b"\x00", "bands"),
+        (3, b"\xff", "bands"),
+        (4, b"\x00\x00", "sides"),
+        (6, b"\xff\xff", "sides"),
+        (8, b"\x00\x00\xc0\x7f", "step"),
+        (8, b"\x00\x00\x00\x00", "step"),
+        (8, b"\x00\x00\x00\xc2", "step"),
+    ],
+)
+def test_headers_out_of_bounds_are_refused(name: str, place: int, value: bytes, message: str) -> None:
+    data = bytearray(good_payloads(name)[0])
+    data[place : place + len(value)] = value
+    with pytest.raises(CodecError, match=message):
+        get_codec(name).decode(bytes(data))
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_claims_of_a_huge_block_cost_little(name: str) -> None:
+    """A kilobyte that says it is 4 million samples."""
+    check(name, good_payloads(name)[0])
+    data = bytearray(good_payloads(name)[0])
+    data[3:8] = b"\x04\x00\x04\x00\x04"
+    tracemalloc.start()
+    start = time.perf_counter()
+    check(name, bytes(data))
+    elapsed = time.perf_counter() - start
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200e6
+    assert elapsed < 5
+
+
+def test_masks_that_inflate_beyond_the_block_are_refused() -> None:
+    import zlib
+
+    payload = good_payloads("dct")[1]
+    squeezer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bomb = squeezer.compress(bytes(50_000_000)) + squeezer.flush()
+    length = len(bomb)
+    varint = bytearray()
+    while length > 0x7F:
+        varint.append(length & 0x7F | 0x80)
+        length >>= 7
+    varint.append(length)
+    with pytest.raises(CodecError, match="mask has the wrong size"):
+        get_codec("dct").decode(payload[:12] + bytes(varint) + bomb)
