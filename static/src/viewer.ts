@@ -250,6 +250,7 @@ export class Viewer {
   }
 
   async #follow(link: Link): Promise<void> {
+    this.#camera = link.camera ?? this.#camera;
     this.#store.update({ style: link.style, opacity: link.opacity, projection: link.projection });
     if (link.camera) (await this.#map)?.jumpTo(link.camera);
     const { layer } = link;

@@ -196,7 +196,15 @@ class Visit:
         """Wait until all tiles asked for have been drawn."""
         until(self.page, "performance.getEntriesByType('resource').some(e => e.name.includes('/tiles/Web'))")
         self.page.wait_for_selector("#stage[aria-busy=false]")
-        self.page.wait_for_timeout(400)  # the fade of the last tile
+
+    def eventually(self, holds: Callable[[], bool], seconds: float = 20) -> bool:
+        """Whether something comes true in time: pictures follow clicks at the pace of the machine."""
+        deadline = time.monotonic() + seconds
+        while not holds():
+            if time.monotonic() > deadline:
+                return False
+            self.page.wait_for_timeout(100)
+        return True
 
     def colour(self, east: float, south: float) -> tuple[int, int, int]:
         """Mean colour of 9×9 pixels of the screen; the place is a share of the map's width and height."""

@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.conftest import STATIC, Server, Visit, until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Locator, Page, Route
 
 Visits = Callable[..., Visit]
 Colour = tuple[int, int, int]
@@ -49,11 +49,15 @@ def is_grey(colour: Colour) -> bool:
     return max(colour) - min(colour) < 24
 
 
+def greener(colour: Colour) -> bool:
+    return colour[1] > colour[0]
+
+
 def fragment(page: Page) -> str:
     return str(page.evaluate("location.hash"))
 
 
-def shows_four_colours(seen: Visit) -> bool:
+def has_four_colours(seen: Visit) -> bool:
     return (
         is_red(seen.colour(*NORTH_WEST)) and is_green(seen.colour(*NORTH_EAST))
         and is_blue(seen.colour(*SOUTH_WEST)) and is_grey(seen.colour(*SOUTH_EAST))
@@ -69,7 +73,7 @@ def test_begins_with_the_largest_scene_the_right_way_up(visit: Visits) -> None:
     assert page.locator(f"{SCENES}[aria-selected=true]").inner_text().startswith("1 May 2020")
     assert page.get_by_role("heading", name="1 May 2020").is_visible()
     assert page.get_by_text("Contains modified Copernicus Sentinel data").is_visible()
-    assert shows_four_colours(seen)
+    assert seen.eventually(lambda: has_four_colours(seen))
     assert seen.complaints == []
     assert seen.foreign == []
 
@@ -79,21 +83,24 @@ def test_globe_and_back(visit: Visits) -> None:
     page = seen.open(FIELDS)
     globe = page.get_by_role("button", name="Globe")
     globe.click()
-    page.wait_for_timeout(500)
     assert globe.get_attribute("aria-pressed") == "true"
     assert "projection=globe" in fragment(page)
-    assert shows_four_colours(seen)
-
-    page.goto(f"{seen.address}/#map=0.80/20.00000/10.00000&collection=fields&item=colours&projection=globe")
-    page.reload()
-    page.wait_for_selector("#stage[aria-busy=false]")
-    page.wait_for_timeout(800)
-    space, ocean = seen.colour(0.06, 0.12), seen.colour(0.5, 0.5)
-    assert space != ocean
-    globe.click()
-    page.wait_for_timeout(800)
-    assert seen.colour(0.06, 0.12) != space
+    assert seen.eventually(lambda: has_four_colours(seen))
     assert seen.complaints == []
+
+    far = visit()
+    far.page.goto(
+        f"{far.address}/#map=0.80/20.00000/10.00000&collection=fields&item=colours&projection=globe"
+    )
+    far.page.wait_for_selector("canvas")
+    corner, middle = (0.06, 0.12), (0.5, 0.5)
+    assert far.eventually(lambda: far.colour(*corner) != far.colour(*middle))
+    space = far.colour(*corner)
+    assert far.eventually(lambda: far.colour(*corner) == space)
+    far.page.get_by_role("button", name="Globe").click()
+    assert far.eventually(lambda: far.colour(*corner) != space)
+    assert "projection" not in fragment(far.page)
+    assert far.complaints == []
 
 
 def test_click_tells_the_values_of_the_pixel(visit: Visits) -> None:
@@ -118,20 +125,19 @@ def test_styles_and_opacity_change_the_picture_and_the_link(visit: Visits) -> No
     page = seen.open(FIELDS)
     with page.expect_response(lambda answer: "style=ndvi" in answer.url and answer.ok):
         page.get_by_text("NDVI").first.click()
-    seen.settle()
-    assert is_green(seen.colour(*NORTH_EAST)) or seen.colour(*NORTH_EAST)[1] > seen.colour(*NORTH_EAST)[0]
-    assert seen.colour(*NORTH_WEST)[0] > seen.colour(*NORTH_WEST)[1]
+    assert seen.eventually(
+        lambda: greener(seen.colour(*NORTH_EAST)) and not greener(seen.colour(*NORTH_WEST))
+    )
     assert page.locator(".legend .ramp").is_visible()
     assert "style=ndvi" in fragment(page)
 
     page.get_by_label("Single band").select_option("b04")
-    page.wait_for_timeout(1200)
-    assert is_grey(seen.colour(*NORTH_WEST))
-    assert seen.colour(*NORTH_WEST)[0] > seen.colour(*NORTH_EAST)[0] + 100
+    assert seen.eventually(lambda: is_grey(seen.colour(*NORTH_WEST)))
+    assert seen.eventually(lambda: seen.colour(*NORTH_WEST)[0] > seen.colour(*NORTH_EAST)[0] + 100)
 
     page.get_by_label("Opacity").fill("0")
-    page.wait_for_timeout(800)
-    assert seen.colour(*NORTH_WEST) == pytest.approx(seen.colour(*SOUTH_EAST), abs=8), "nothing but land"
+    land = (244, 243, 238)
+    assert seen.eventually(lambda: seen.colour(*NORTH_WEST) == pytest.approx(land, abs=8))
     assert "opacity=0.00" in fragment(page)
     assert seen.complaints == []
 
@@ -145,8 +151,7 @@ def test_everything_with_the_keyboard_alone(visit: Visits) -> None:
     assert "canvas" in page.evaluate("document.activeElement.className")
     before = fragment(page)
     page.keyboard.press("ArrowUp")
-    page.wait_for_timeout(600)
-    assert fragment(page) != before
+    assert seen.eventually(lambda: fragment(page) != before)
     page.keyboard.press("Enter")
     page.locator("#pixel tbody tr").first.wait_for()
     page.keyboard.press("Escape")
@@ -163,10 +168,9 @@ def test_everything_with_the_keyboard_alone(visit: Visits) -> None:
     assert outline == "solid"
     with page.expect_response(lambda answer: "items/day-21/tiles/" in answer.url):
         page.keyboard.press("Enter")
-    seen.settle()
     assert page.get_by_role("heading", name="21 May 2020").is_visible()
     assert "item=day-21" in fragment(page)
-    assert is_blue(seen.colour(0.5, 0.5))
+    assert seen.eventually(lambda: is_blue(seen.colour(0.5, 0.5)))
     assert seen.complaints == []
 
 
@@ -176,14 +180,12 @@ def test_list_and_map_point_at_each_other(visit: Visits) -> None:
     east_of_the_chip = (0.95, 0.5)  # inside the larger scene that begins at the same corner
     before = seen.colour(*east_of_the_chip)
     page.locator(f"{SCENES}[data-key='fields/colours']").hover()
-    page.wait_for_timeout(600)
-    assert seen.colour(*east_of_the_chip) != before
+    assert seen.eventually(lambda: seen.colour(*east_of_the_chip) != before)
     box = page.locator("#map").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 4)
     page.mouse.move(box["x"] + 0.95 * box["width"], box["y"] + 0.5 * box["height"])
-    page.wait_for_timeout(300)
-    assert page.locator(f"{SCENES}.hovered").get_attribute("data-key") == "fields/colours"
+    page.locator(f"{SCENES}.hovered[data-key='fields/colours']").wait_for()
     with page.expect_response(lambda answer: "items/colours/tiles/" in answer.url):
         page.mouse.click(box["x"] + 0.95 * box["width"], box["y"] + 0.5 * box["height"])
     assert "item=colours" in fragment(page)
@@ -197,21 +199,17 @@ def test_timeline_steps_through_dates_and_mosaic_takes_a_day(visit: Visits) -> N
     assert slider.get_attribute("aria-valuetext") == "21 May 2020 · 3 of 3 dates"
     with page.expect_response(lambda answer: "items/day-11/tiles/" in answer.url):
         slider.press("ArrowLeft")
-    seen.settle()
-    assert is_green(seen.colour(0.5, 0.5))
+    assert seen.eventually(lambda: is_green(seen.colour(0.5, 0.5)))
     with page.expect_response(lambda answer: "items/day-1/tiles/" in answer.url):
         page.get_by_role("button", name="Earlier date").click()
-    seen.settle()
-    assert is_red(seen.colour(0.5, 0.5))
+    assert seen.eventually(lambda: is_red(seen.colour(0.5, 0.5)))
 
     with page.expect_response(lambda answer: "/collections/series/tiles/" in answer.url and answer.ok):
         page.get_by_text("Mosaic", exact=True).click()
-    seen.settle()
-    assert is_blue(seen.colour(0.5, 0.5)), "newest first"
+    assert seen.eventually(lambda: is_blue(seen.colour(0.5, 0.5))), "newest first"
     with page.expect_response(lambda answer: "/series/tiles/" in answer.url and "2020-05-11" in answer.url):
         slider.press("ArrowLeft")
-    seen.settle()
-    assert is_green(seen.colour(0.5, 0.5))
+    assert seen.eventually(lambda: is_green(seen.colour(0.5, 0.5)))
     assert "mosaic=2020-05-11" in fragment(page)
     assert seen.complaints == []
 
@@ -263,13 +261,12 @@ def test_a_link_brings_back_the_view(visit: Visits) -> None:
     first = visit()
     page = first.open("#collection=series&item=day-11&style=false-color&opacity=0.50&projection=globe")
     page.get_by_role("button", name="Zoom in").click()
-    page.wait_for_timeout(800)
+    page.wait_for_timeout(800)  # until the map has come to rest
     link = fragment(page)
     assert re.match(r"#map=[\d.]+/[\d.]+/[\d.]+&collection=series&item=day-11", link)
     second = visit()
     again = second.open(link)
-    again.wait_for_timeout(500)
-    assert fragment(again) == link
+    assert second.eventually(lambda: fragment(again) == link)
     assert again.get_by_role("heading", name="11 May 2020").is_visible()
     assert again.get_by_label("Opacity").input_value() == "50"
 
@@ -300,8 +297,7 @@ def test_at_phone_width(visit: Visits) -> None:
     page = seen.open(FIELDS)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert all("@2x" in url for url in seen.tiles)
-    assert is_red(seen.colour(0.3, 0.15))
-    assert is_grey(seen.colour(0.7, 0.40))
+    assert seen.eventually(lambda: is_red(seen.colour(0.3, 0.15)) and is_grey(seen.colour(0.7, 0.40)))
     for name in ("Zoom in", "Zoom out", "Globe"):
         box = page.get_by_role("button", name=name).bounding_box()
         assert box is not None
@@ -310,17 +306,13 @@ def test_at_phone_width(visit: Visits) -> None:
     half = panel.bounding_box()
     assert page.get_by_role("heading", name="1 May 2020").is_visible()
     assert page.locator("#panel-body").evaluate("body => body.scrollTop") == 0
-    page.locator("#handle").tap()
-    page.wait_for_timeout(400)
-    full = panel.bounding_box()
     assert half is not None
-    assert full is not None
-    assert full["height"] > half["height"] + 200
+    page.locator("#handle").tap()
+    assert seen.eventually(lambda: height(panel) > half["height"] + 200)
     page.locator(SCENES).first.tap()
     until(page, "location.hash.includes('item=day-21')")
     page.locator("#handle").tap()
-    page.wait_for_timeout(400)
-    assert panel.bounding_box()["height"] < 200  # type: ignore[index]
+    assert seen.eventually(lambda: height(panel) < 200)
     page.touchscreen.tap(195, 300)
     page.locator("#pixel tbody tr").first.wait_for()
     page.get_by_role("button", name="Close pixel values").tap()
@@ -328,16 +320,19 @@ def test_at_phone_width(visit: Visits) -> None:
     assert seen.complaints == []
 
 
+def height(element: Locator) -> float:
+    box = element.bounding_box()
+    return box["height"] if box else 0.0
+
+
 def test_follows_the_dark_theme_while_open(visit: Visits) -> None:
     seen = visit()
     page = seen.page
     page.goto(f"{seen.address}/#map=6.00/30.00000/10.00000&collection=fields&item=colours")
     page.wait_for_selector("canvas")
-    page.wait_for_timeout(2000)
-    assert sum(seen.colour(0.5, 0.3)) > 600
+    assert seen.eventually(lambda: sum(seen.colour(0.5, 0.3)) > 600)
     page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(800)
-    assert sum(seen.colour(0.5, 0.3)) < 200
+    assert seen.eventually(lambda: sum(seen.colour(0.5, 0.3)) < 200)
 
 
 def test_an_empty_catalogue_says_how_to_fill_it(built: None, visit: Visits, tmp_path: Path) -> None:
@@ -402,12 +397,9 @@ def test_a_basemap_is_shown_when_configured(visit: Visits, server: str) -> None:
 
     page.route("**/assets/base/**", picture)
     page.goto(f"{server}/#map=8.00/47.40000/8.70000&collection=fields&item=colours")
-    page.wait_for_selector("canvas")
-    page.wait_for_timeout(2000)
+    page.get_by_text("Basemap: Somebody").wait_for()
+    assert seen.eventually(lambda: seen.colour(0.2, 0.15) == pytest.approx((255, 140, 0), abs=40))
     assert asked
-    assert page.get_by_text("Basemap: Somebody").is_visible()
-    red, green, blue = seen.colour(0.2, 0.15)
-    assert (red, green, blue) == pytest.approx((255, 140, 0), abs=40)
 
 
 def orange() -> bytes:
