@@ -1,9 +1,10 @@
 """The entropy model: what each symbol's distribution is, given the symbols decoded before it.
 
-Symbols are decoded in nine passes: four groups of channels, coarse to fine, each on interleaved sub-grids
-(three for the first group, two for the others), as in ELIC (He et al., CVPR 2022), but without a hyper-
-prior: the first group takes its place. All that a pass knows goes through whole-number networks, so encoder
-and decoder agree to the bit on the index of the table that each symbol is coded with.
+Symbols are decoded in ten passes: five groups of channels, coarse to fine, on interleaved sub-grids
+(three for the first group, one for the last, two for the others), as in ELIC (He et al., CVPR 2022), but
+without a hyper-prior: the first group takes its place. All that a pass knows goes through whole-number
+networks, so encoder and decoder agree to the bit on the index of the table that each symbol is coded
+with.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from torch.nn import functional
 
 from comeo.training.integers import PEAK, UNIT, WholeConv2d, activate, magnitude, round_through, to_grid
 
-GROUPS = (16, 32, 80, 192)
+GROUPS = (16, 32, 80, 192, 192)
+PASSES = (3, 2, 2, 2, 1)
 SIGNED = 2  # groups whose signs are context, and whose means are predicted linearly
-HIDDEN = (64, 96, 96, 64)
+HIDDEN = (64, 96, 96, 64, 64)
 COMPONENTS = 4
 
 SCALES = 61  # tables: standard deviation 2^(index/4 − 4), 1/16 to 2048
@@ -46,18 +48,13 @@ def energy_class(components: Tensor) -> Tensor:
     return torch.round(ENERGY_UNIT * (0.5 * torch.log2(power) + ENERGY_OFFSET)).clamp(0, PEAK)
 
 
-def passes(group: int) -> int:
-    """Number of passes that a group of channels takes."""
-    return 3 if group == 0 else 2
-
-
 def positions(group: int, height: int, width: int, device: torch.device | None = None) -> Tensor:
     """Which pass decodes each position of a group: (y, x)."""
     rows = torch.arange(height, device=device)[:, None] % 2
     columns = torch.arange(width, device=device)[None, :] % 2
-    if group == 0:
+    if PASSES[group] == 3:
         return torch.where(rows != columns, 2, rows)
-    return (rows != columns).long()
+    return (rows != columns).long() * (PASSES[group] - 1)
 
 
 class GroupContext(nn.Module):
@@ -82,10 +79,10 @@ class GroupContext(nn.Module):
         self.last = nn.ModuleList()
         self.energy = nn.ModuleList()
         self.linear = nn.ModuleList()
-        for number in range(passes(group)):
+        for number in range(PASSES[group]):
             inputs, sizes = [COMPONENTS], [1]
             if before:
-                inputs, sizes = [*inputs, before], [*sizes, 3]
+                inputs, sizes = [*inputs, before], [*sizes, 3 if PASSES[group] > 1 else 1]
             if number:
                 inputs, sizes = [*inputs, own], [*sizes, size]
             self.first.append(WholeConv2d(inputs, hidden, sizes))
@@ -121,7 +118,7 @@ class GroupContext(nn.Module):
         constant = energy.expand(-1, -1, *symbols.shape[2:])
         features = self.features(before)
         mean, index = torch.zeros_like(symbols), torch.zeros_like(symbols)
-        for number in range(passes(self.group)):
+        for number in range(PASSES[self.group]):
             found = self.predict(number, before, features, symbols * (where < number), constant)
             mean = torch.where(where == number, found[0], mean)
             index = torch.where(where == number, found[1], index)

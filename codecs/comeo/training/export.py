@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from comeo.training import context, integers, tables
-from comeo.training.context import COMPONENTS, GROUPS, SCALES, GroupContext, passes
+from comeo.training.context import COMPONENTS, GROUPS, PASSES, SCALES, GroupContext
 from comeo.training.model import Model
 from comeo.training.transforms import CHANNELS, PATCH
 from comeo.training.verify import verify
@@ -142,7 +142,7 @@ def graphs(model: Model) -> dict[str, Callable[[], bytes]]:
     }
     for number, group in enumerate(model.context.groups):
         before, known = latents[:, : sum(GROUPS[:number])], latents[:, : GROUPS[number]]
-        for position in range(passes(number)):
+        for position in range(PASSES[number]):
             found[f"context_{number}_{position}.onnx"] = partial(
                 _graph,
                 PassGraph(group, position),
@@ -159,7 +159,7 @@ def _description() -> dict[str, Any]:
         "patch": PATCH,
         "components": COMPONENTS,
         "groups": list(GROUPS),
-        "passes": [passes(group) for group in range(len(GROUPS))],
+        "passes": list(PASSES),
         "energy": {"unit": context.ENERGY_UNIT, "offset": context.ENERGY_OFFSET, "largest": integers.PEAK},
         "mean_unit": context.MEAN_UNIT,
         "table": {"reach": tables.REACH, "precision": tables.PRECISION},

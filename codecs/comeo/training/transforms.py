@@ -16,6 +16,7 @@ from comeo.training.context import COMPONENTS, GROUPS
 PATCH = 16
 CHANNELS = sum(GROUPS)
 LAPPED = GROUPS[0] + GROUPS[1]
+FINEST = GROUPS[-1]  # channels that the synthesis network does not look at
 PATCH_SIZE = COMPONENTS * PATCH * PATCH
 
 
@@ -93,11 +94,11 @@ class Synthesis(nn.Module):
         depth: Number of these.
     """
 
-    def __init__(self, basis: Tensor, width: int = 128, inner: int = 64, depth: int = 5) -> None:
+    def __init__(self, basis: Tensor, width: int = 128, inner: int = 64, depth: int = 4) -> None:
         super().__init__()
         self.block = _patch_conv(basis[LAPPED:].T)
         self.lapped = _lapped_conv(basis[:LAPPED].T[:, :, None, None])
-        self.take = nn.Conv2d(CHANNELS, 4 * width, 1)
+        self.take = nn.Conv2d(CHANNELS - FINEST, 4 * width, 1)
         self.trunk = nn.Sequential(*(Residual(width, inner) for _ in range(depth)))
         self.last = nn.Conv2d(width, COMPONENTS * 64, 1)
         nn.init.zeros_(self.last.weight)
@@ -108,7 +109,7 @@ class Synthesis(nn.Module):
         with torch.autocast(latents.device.type, enabled=False):
             linear = self.lapped(latents[:, :LAPPED]) + self.block(latents[:, LAPPED:])
             linear = functional.pixel_shuffle(linear, PATCH)
-        trunk = functional.relu(functional.pixel_shuffle(self.take(squeeze(latents)), 2))
+        trunk = functional.relu(functional.pixel_shuffle(self.take(squeeze(latents[:, :-FINEST])), 2))
         correction = functional.pixel_shuffle(self.last(functional.relu(self.trunk(trunk))), 8)
         return linear + correction.float()
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from comeo.errors import ComeoError
 from comeo.training import tables
-from comeo.training.context import GROUPS, bits, energy_class, passes, positions
+from comeo.training.context import GROUPS, PASSES, bits, energy_class, positions
 from comeo.training.model import Model, pad
 
 TOLERANCE = 5e-3  # of the float graphs, relative to the largest value
@@ -81,7 +81,7 @@ def _check_context(graphs: dict[str, bytes], symbols: Tensor, energy: Tensor, ex
         where = positions(number, own.shape[2], own.shape[3])
         start = sum(GROUPS[:number])
         before = symbols[:, :start]
-        for position in range(passes(number)):
+        for position in range(PASSES[number]):
             name = f"context_{number}_{position}.onnx"
             chosen = where == position
             wanted = [values[:, start : start + GROUPS[number]][:, :, chosen] for values in (means, indexes)]

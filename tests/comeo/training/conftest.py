@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 from pathlib import Path
 
@@ -31,6 +33,13 @@ path = "train/kept.tif"
 bands = [0, 1, 2, 3]
 held_out = true
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small tensors gain nothing from threads, and lose much where tests run side by side."""
+    if importlib.util.find_spec("torch") is not None:
+        importlib.import_module("torch").set_num_threads(1)
 
 
 def landscape(bands: int, height: int, width: int, seed: int) -> NDArray[np.uint16]:

@@ -8,11 +8,11 @@ import torch
 
 from comeo.training.context import (
     GROUPS,
+    PASSES,
     SCALES,
     ContextModel,
     bits,
     energy_class,
-    passes,
     positions,
 )
 
@@ -46,7 +46,7 @@ def _pass_numbers(height: int, width: int) -> torch.Tensor:
     numbers, begun = [], 0
     for group, count in enumerate(GROUPS):
         numbers.append((positions(group, height, width) + begun).expand(count, -1, -1))
-        begun += passes(group)
+        begun += PASSES[group]
     return torch.cat(numbers)[None]
 
 

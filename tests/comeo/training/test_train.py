@@ -17,14 +17,11 @@ from comeo.training.train import Options, Trainer, objective
 
 @pytest.fixture(scope="module", autouse=True)
 def _quick() -> Iterator[None]:
-    """One thread, and a rough start: what is tested does not depend on either."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """A rough start, and two points of a curve: what is tested does not depend on them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "INITIAL_BATCHES", 2)
         patch.setattr(evaluate, "STEPS", (100.0, 400.0))
         yield
-    torch.set_num_threads(threads)
 
 
 def _options(pack: Path, output: Path, **changes: object) -> Options:
