@@ -1,4 +1,4 @@
-"""Run with: python -m benchmarks.rate_distortion [--data FOLDER] [--output FOLDER] [--quick]."""
+"""Run with: python -m benchmarks.rate_distortion [--data FOLDER] [--output FOLDER] [--codec NAME] [--quick]."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import csv
 import math
 import statistics
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
 from benchmarks.rate_distortion.curves import Curve
-from benchmarks.rate_distortion.peers import METHODS
+from benchmarks.rate_distortion.peers import METHODS, Method
 from benchmarks.rate_distortion.seams import seams_table
 from benchmarks.rate_distortion.speed import speed_table
 from comeo.codecs.base import Block
 
 BLOCK = 256
+RATIOS = (25, 50, 100, 250)
 T32TMT = "scenes/S2A_20190530_T32TMT_L2A_10bands.tif"
 FLOOD = "scenes/S2_spain_flood_L1C_13bands.tif"
 LAKE = "scenes/S2_UTM37N_12bands_30m.tif"
@@ -28,16 +29,44 @@ BELGIUM = "train/belgium_S2L1C.tif"
 FOUR = ("B02", "B03", "B04", "B08")
 TEN = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
 TWELVE = ("B01", *TEN[:8], "B09", *TEN[8:])
-# Name, file, bands, ratios, and of how many blocks one is measured.
-SETS: tuple[tuple[str, str, tuple[str, ...], tuple[int, ...], int], ...] = (
-    ("T32TMT, clouds and Alps, four 10 m bands", T32TMT, FOUR, (25, 50, 100, 250), 2),
-    ("Spain, flooded plain, four bands", FLOOD, FOUR, (25, 50, 100, 250), 1),
-    ("UTM 37N lake at 30 m, four bands", LAKE, FOUR, (25, 50, 100, 250), 1),
-    ("Belgium, four bands (held out of training)", BELGIUM, FOUR, (25, 50, 100, 250), 3),
-    ("T32TMT, ten bands on the 10 m grid", T32TMT, TEN, (25, 50, 100, 250), 6),
-    ("Spain, twelve bands", FLOOD, TWELVE, (25, 50, 100, 250), 3),
-    ("UTM 37N lake at 30 m, twelve bands", LAKE, TWELVE, (25, 50, 100, 250), 1),
+COLUMNS = ("set", "blocks", "codec", "ratio", "psnr_db")
+
+
+class BlockSet(NamedTuple):
+    """Blocks to measure: every so many of a file's.
+
+    Attributes:
+        name: As the tables call it.
+        file: Under the data folder.
+        bands: By their descriptions.
+        every: Of how many blocks one is taken.
+    """
+
+    name: str
+    file: str
+    bands: tuple[str, ...]
+    every: int
+
+
+SETS = (
+    BlockSet("T32TMT, clouds and Alps, four 10 m bands", T32TMT, FOUR, 2),
+    BlockSet("Spain, flooded plain, four bands", FLOOD, FOUR, 1),
+    BlockSet("UTM 37N lake at 30 m, four bands", LAKE, FOUR, 1),
+    BlockSet("Belgium, four bands (held out of training)", BELGIUM, FOUR, 3),
+    BlockSet("T32TMT, ten bands on the 10 m grid", T32TMT, TEN, 6),
+    BlockSet("Spain, twelve bands", FLOOD, TWELVE, 3),
+    BlockSet("UTM 37N lake at 30 m, twelve bands", LAKE, TWELVE, 1),
 )
+
+
+class Row(NamedTuple):
+    """One figure; the fields are COLUMNS."""
+
+    set: str
+    blocks: int
+    codec: str
+    ratio: int
+    psnr: float
 
 
 def read_blocks(path: Path, bands: tuple[str, ...]) -> list[Block]:
@@ -53,42 +82,48 @@ def read_blocks(path: Path, bands: tuple[str, ...]) -> list[Block]:
     ]
 
 
-def measure_set(blocks: list[Block], ratios: tuple[int, ...]) -> Iterator[tuple[str, list[float]]]:
-    """Mean PSNR over blocks of every codec at every ratio."""
-    for method in METHODS:
-        rows = []
-        for block in blocks:
-            curve = Curve(method, block)
-            rows.append([curve.psnr_at(block.nbytes // ratio) for ratio in ratios])
-        yield method.name, [statistics.fmean(column) for column in zip(*rows, strict=True)]
+def measure(name: str, blocks: list[Block], method: Method) -> list[Row]:
+    """Mean PSNR over blocks of one codec at every ratio."""
+    rows = []
+    for block in blocks:
+        curve = Curve(method, block)
+        rows.append([curve.psnr_at(block.nbytes // ratio) for ratio in RATIOS])
+    means = [statistics.fmean(column) for column in zip(*rows, strict=True)]
+    sys.stdout.write(f"{name} | {method.name} | " + " | ".join(map(_decibels, means)) + "\n")
+    sys.stdout.flush()
+    return [
+        Row(name, len(blocks), method.name, ratio, mean) for ratio, mean in zip(RATIOS, means, strict=True)
+    ]
 
 
-def set_table(
-    name: str, path: Path, bands: tuple[str, ...], ratios: tuple[int, ...], every: int
-) -> tuple[str, list[list[str]]]:
-    """Measure one set: a Markdown table, and the same as rows for CSV."""
-    blocks = read_blocks(path, bands)[::every]
+def set_table(name: str, rows: list[Row]) -> str:
+    """One set's figures as a Markdown section."""
     lines = [
         f"### {name}",
         "",
-        f"{len(blocks)} blocks of {BLOCK}²; mean over blocks of PSNR in dB at equal bytes of each block.",
+        f"{rows[0].blocks} blocks of {BLOCK}²: mean over blocks of PSNR in dB at equal bytes of each block.",
         "",
-        "| codec | " + " | ".join(f"×{ratio}" for ratio in ratios) + " |",
-        "|---" * (len(ratios) + 1) + "|",
+        "| codec | " + " | ".join(f"×{ratio}" for ratio in RATIOS) + " |",
+        "|---" * (len(RATIOS) + 1) + "|",
     ]
-    rows = []
-    for method, values in measure_set(blocks, ratios):
-        lines.append(f"| {method} | " + " | ".join(_decibels(value) for value in values) + " |")
-        rows += [
-            [name, method, str(ratio), f"{value:.3f}"] for ratio, value in zip(ratios, values, strict=True)
-        ]
-        sys.stdout.write(f"{name}: {lines[-1]}\n")
-        sys.stdout.flush()
-    return "\n".join(lines), rows
+    for method in METHODS:
+        figures = {row.ratio: row.psnr for row in rows if row.codec == method.name}
+        if figures:
+            lines.append(f"| {method.name} | " + " | ".join(_decibels(figures[r]) for r in RATIOS) + " |")
+    return "\n".join(lines)
 
 
 def _decibels(value: float) -> str:
     return "not that small" if math.isnan(value) else f"{value:.2f}"
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Figures of an earlier run."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Row(row["set"], int(row["blocks"]), row["codec"], int(row["ratio"]), float(row["psnr_db"]))
+            for row in csv.DictReader(file)
+        ]
 
 
 def main() -> None:
@@ -97,27 +132,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
     parser.add_argument("--output", type=Path, default=root / "benchmarks" / "results")
+    parser.add_argument("--codec", help="measure this one only, and take the others from the last run")
     parser.add_argument("--quick", action="store_true", help="one block a set")
     arguments = parser.parse_args()
-    tables, rows = [], [["set", "codec", "ratio", "psnr_db"]]
-    for name, file, bands, ratios, every in SETS:
-        table, measured = set_table(
-            name, arguments.data / file, bands, ratios, 10**6 if arguments.quick else every
-        )
-        tables.append(table)
-        rows += measured
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    figures = arguments.output / "rate_distortion.csv"
+    rows = [row for row in read_rows(figures) if row.codec != arguments.codec] if arguments.codec else []
+    for name, file, bands, every in SETS:
+        blocks = read_blocks(arguments.data / file, bands)[:: 10**6 if arguments.quick else every]
+        for method in METHODS:
+            if arguments.codec in (None, method.name):
+                rows += measure(name, blocks, method)
+    with figures.open("w", encoding="utf-8", newline="") as file_:
+        csv.writer(file_).writerows([COLUMNS, *((*row[:4], f"{row.psnr:.3f}") for row in rows)])
+    tables = [set_table(each.name, [row for row in rows if row.set == each.name]) for each in SETS]
     blocks = read_blocks(arguments.data / T32TMT, FOUR)
     tables += [speed_table(blocks[:4]), seams_table(blocks)]
     page = (
         "# Rate-distortion of single blocks\n\n"
         "Peak 10 000 digital numbers; ratio = bytes of the block as 16-bit integers / payload bytes.\n\n"
-    )
-    page += "\n\n".join(tables) + "\n"
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    (arguments.output / "rate_distortion.md").write_text(page, encoding="utf-8")
-    with (arguments.output / "rate_distortion.csv").open("w", encoding="utf-8", newline="") as file_:
-        csv.writer(file_).writerows(rows)
-    sys.stdout.write(page)
+    ) + "\n\n".join(tables)
+    (arguments.output / "rate_distortion.md").write_text(page + "\n", encoding="utf-8")
+    sys.stdout.write(page + "\n")
 
 
 if __name__ == "__main__":

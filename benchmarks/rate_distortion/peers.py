@@ -130,15 +130,10 @@ def _jpeg2000_klt(block: Block, quality: float) -> Coded:
 
 
 def _jpeg_xl_apart(block: Block, quality: float) -> Coded:
-    """Bands stretched to 16 bits by one factor, so that one distance means one error for all."""
-    factor = 65535 / max(int(block.max()), 1)
-    size, decoded = 0, np.empty(block.shape)
-    for index, band in enumerate(block):
-        stretched = np.rint(band * factor).astype(np.uint16)
-        stream = imagecodecs.jpegxl_encode(stretched, distance=-quality, effort=7, numthreads=1)
-        size += len(stream)
-        decoded[index] = np.rint(imagecodecs.jpegxl_decode(stream, numthreads=1) / factor)
-    return size, decoded
+    """Bands as they are, all at one distance: stretching them to 16 bits, or floats, costs it up to 0.3 dB."""
+    streams = [imagecodecs.jpegxl_encode(band, distance=-quality, effort=7, numthreads=1) for band in block]
+    decoded = np.stack([imagecodecs.jpegxl_decode(stream, numthreads=1) for stream in streams])
+    return sum(map(len, streams)), decoded.astype(np.float64)
 
 
 def _x265_klt(block: Block, quality: float) -> Coded:
