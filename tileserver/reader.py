@@ -104,8 +104,12 @@ class ArchiveReader(BaseReader):
             ArchiveError: If a block is damaged.
         """
         places = self._find(self.band_names if bands is None else bands)
+        groups = {place.group.name: place.group for place in places}
+        if len(groups) == 1:
+            indexes = [place.index for place in places]
+            return _image(self._read_group(places[0].group, indexes, grid, resampling), places, grid)
         values = np.empty((len(places), grid.height, grid.width), np.float32)
-        for group in {place.group.name: place.group for place in places}.values():
+        for group in groups.values():
             rows = [row for row, place in enumerate(places) if place.group is group]
             values[rows] = self._read_group(group, [places[row].index for row in rows], grid, resampling)
         return _image(values, places, grid)
@@ -357,13 +361,18 @@ def _dtype(places: Sequence[BandPlace]) -> np.dtype[Any]:
 
 
 def _masked(values: NDArray[np.float32], places: Sequence[BandPlace]) -> np.ma.MaskedArray[Any, Any]:
-    """Masked array of the bands' own type; valid numbers never take the value of nodata."""
+    """Make a masked array of the bands' own type; valid numbers never take the value of nodata.
+
+    `values` are overwritten.
+    """
     invalid = np.isnan(values)
     dtype = _dtype(places)
     if dtype.kind == "u":
         lowest = 1 if any(place.group.has_nodata for place in places) else 0
-        values = np.where(invalid, 0, np.clip(np.rint(values), lowest, np.iinfo(dtype).max))
-    return np.ma.MaskedArray(values.astype(dtype), mask=invalid)
+        np.rint(values, out=values)
+        np.clip(values, lowest, np.iinfo(dtype).max, out=values)
+        values[invalid] = 0
+    return np.ma.MaskedArray(values.astype(dtype, copy=False), mask=invalid)
 
 
 def _image(values: NDArray[np.float32], places: Sequence[BandPlace], grid: Grid) -> ImageData:

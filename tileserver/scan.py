@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -128,6 +129,7 @@ def bands_to_json(bands: Iterable[Band]) -> str:
     return json.dumps([dataclasses.asdict(band) for band in bands])
 
 
+@lru_cache(maxsize=1024)
 def bands_from_json(text: str) -> tuple[Band, ...]:
     """Read bands from the database."""
     return tuple(Band(**fields) for fields in json.loads(text))

@@ -98,11 +98,13 @@ def test_a_tile_agrees_with_a_larger_one_of_the_same_area(scene: Scene) -> None:
         ]
         mended = np.block(quarters).astype(float)
         difference = np.abs(whole - mended)
-        # GDAL interpolates coordinates along a row with an error of up to 1/8 pixel; edges get no more of it.
-        seam = np.r_[difference[254:258].ravel(), difference[:, 254:258].ravel()]
-        assert np.median(difference) <= 1
-        assert np.median(seam) <= 1
-        assert seam.mean() <= 1.1 * difference.mean() + 1
+        # rasterio interpolates coordinates along a row, with an error of up to 1/8 pixel.
+        steps = np.abs(np.diff(whole, axis=1))
+        assert difference.mean() <= 0.125 * steps.mean()
+        assert difference[:, 254:258].mean() <= 0.125 * steps[:, 254:257].mean()
+        assert difference[254:258].mean() <= 0.125 * steps[254:258].mean()
+        across = np.abs(np.diff(mended, axis=1))
+        assert across[:, 255].mean() <= 1.15 * across[:, 245:265].mean()
 
 
 def test_own_pixels_are_not_resampled(scene: Scene) -> None:
@@ -195,13 +197,13 @@ def _position(scene: Scene, across: float, down: float) -> tuple[float, float]:
 
 
 def _reference(scene: Scene, grid: Grid) -> NDArray[Any]:
-    """The original, brought onto the grid by rasterio alone, with exact coordinates."""
+    """The original, brought onto the grid by rasterio alone."""
     group = scene.groups[0]
     values = group.read(Window(0, 0, group.height, group.width)).values
     out = np.zeros((len(values), grid.height, grid.width), np.float32)
     reproject(
         values.astype(np.float32), out, src_transform=group.transform, src_crs=group.crs,
-        dst_transform=grid.transform, dst_crs=grid.crs, resampling=Resampling.bilinear, tolerance=0,
+        dst_transform=grid.transform, dst_crs=grid.crs, resampling=Resampling.bilinear,
     )  # fmt: skip
     found: NDArray[Any] = out[0]
     return found
@@ -210,7 +212,7 @@ def _reference(scene: Scene, grid: Grid) -> NDArray[Any]:
 def _shift(found: NDArray[Any], wanted: NDArray[Any]) -> float:
     """Distance in pixels between two images, where both have pixels."""
     both = (found != 0) & (wanted != 0)
-    assert both.sum() > 400
+    assert both.sum() > 300
     rows, cols = np.nonzero(both)
     box = np.s_[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
     mean = wanted[both].mean()

@@ -75,7 +75,7 @@ def test_the_mask_of_a_tile_is_the_nearest_pixels(
             assert grid is not None
             image = reader_of(flat).read(grid, None, resampling)
             expected = _nearest(valid, grid)
-            # GDAL's coordinates are good to 1/8 pixel: nothing but pixels on a border may differ.
+            # Coordinates are good to 1/8 pixel: nothing but pixels on a border may differ.
             assert (np.ma.getmaskarray(image.array) == expected).mean() > 0.99
 
 
@@ -132,7 +132,7 @@ def _nearest(valid: NDArray[np.bool_], grid: Grid) -> NDArray[np.bool_]:
     out = np.zeros((len(valid), grid.height, grid.width), np.uint8)
     reproject(
         valid.astype(np.uint8), out, src_transform=ORIGIN, src_crs=UTM32, dst_transform=grid.transform,
-        dst_crs=grid.crs, resampling=Resampling.nearest, tolerance=0,
+        dst_crs=grid.crs, resampling=Resampling.nearest,
     )  # fmt: skip
     empty: NDArray[np.bool_] = out == 0
     return empty
@@ -143,7 +143,7 @@ def _without_nodata(values: NDArray[Any], grid: Grid) -> NDArray[Any]:
     out = np.zeros((len(values), grid.height, grid.width), np.float32)
     reproject(
         values.astype(np.float32), out, src_transform=ORIGIN, src_crs=UTM32, dst_transform=grid.transform,
-        dst_crs=grid.crs, resampling=Resampling.bilinear, tolerance=0,
+        dst_crs=grid.crs, resampling=Resampling.bilinear,
     )  # fmt: skip
     found: NDArray[Any] = out[0]
     return found

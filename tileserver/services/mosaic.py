@@ -116,8 +116,10 @@ def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, ex
             mosaic = _Mosaic(grid, look)
         elif look.results != mosaic.look.results:
             continue
+        if not mosaic.may_gain_from(record):
+            continue
         with scenes.reader(record) as reader:
-            if not mosaic.gains_from(reader, look):
+            if not mosaic.gains_from(record, reader, look):
                 continue
             if read == scenes.settings.max_mosaic_items:
                 raise BoundError(
@@ -154,16 +156,29 @@ class _Mosaic:
         self._missing = np.ones((grid.height, grid.width), bool)
         self._nodata: float | None = None
         self._first: ImageData | None = None
+        self._inside: dict[BBox, NDArray[np.bool_]] = {}
 
     @property
     def full(self) -> bool:
         """Whether every pixel has its value."""
         return not self._missing.any()
 
-    def gains_from(self, reader: ArchiveReader, look: Look) -> bool:
-        """Whether a scene has pixels where some are missing, its outermost ones aside."""
-        inside = footprint_mask(reader.native_grid(look.bands), self._grid)
+    def may_gain_from(self, record: Record) -> bool:
+        """Whether a scene could add pixels, as far as can be told without opening it.
+
+        Scenes of one place lie on the same pixels, so each place is looked at but once.
+        """
+        inside = self._inside.get(record.bbox)
         return inside is None or bool((inside & self._missing).any())
+
+    def gains_from(self, record: Record, reader: ArchiveReader, look: Look) -> bool:
+        """Whether a scene has pixels where some are missing, its outermost ones aside."""
+        if record.bbox not in self._inside:
+            inside = footprint_mask(reader.native_grid(look.bands), self._grid)
+            if inside is None:
+                return True
+            self._inside[record.bbox] = inside
+        return self.may_gain_from(record)
 
     def add(self, image: ImageData) -> None:
         """Fill what is missing."""

@@ -242,11 +242,12 @@ def test_too_many_heavy_requests_are_asked_to_come_again(server: Server, archive
     client = server(archives, heavy_requests=1, threads=1, queue_seconds=0.05)
     gate = client.application.extensions["comeo"].gate
     with gate.enter():
-        answer = client.get(f"{ITEM}/preview.png")
+        answer = client.get(f"{ITEM}/preview.png?max_size=2000")
         assert client.get(tile_url()).status_code == 200
+        assert client.get(f"{ITEM}/preview.webp?max_size=256").status_code == 200
     _check_problem(answer, 503)
     assert int(answer.headers["Retry-After"]) > 0
-    assert client.get(f"{ITEM}/preview.png").status_code == 200
+    assert client.get(f"{ITEM}/preview.png?max_size=2000").status_code == 200
 
 
 def test_many_clients_at_once_get_the_same_tile(server: Server, archives: Path) -> None:
