@@ -19,6 +19,8 @@ from comeo.training.model import Model
 from comeo.training.pack import Image, load
 
 BLOCK = 256
+BORDER = 2
+SEAM_STEP = 640.0
 RATIOS = (50, 100, 250)
 STEPS = (160.0, 250.0, 400.0, 640.0, 1000.0, 1600.0, 2600.0)
 PEAK = 10_000.0
@@ -87,6 +89,21 @@ def model_curve(
     return Curve(np.array(sizes), np.array(errors))
 
 
+@torch.no_grad()
+def seam_ratio(model: Model, blocks: Sequence[NDArray[np.float32]], step: float) -> float:
+    """Root mean squared error in the blocks' outermost pixels over that in the rest."""
+    model.eval()
+    edge = np.ones((BLOCK, BLOCK), bool)
+    edge[BORDER:-BORDER, BORDER:-BORDER] = False
+    outside = inside = 0.0
+    for block in blocks:
+        scaled = torch.from_numpy(block / np.float32(step))[None]
+        error = (model(scaled).decoded - scaled).square().sum((0, 1)).numpy()
+        outside += float(error[edge].mean())
+        inside += float(error[~edge].mean())
+    return float(np.sqrt(outside / inside))
+
+
 def jpeg2000_curve(blocks: Sequence[NDArray[np.float32]]) -> Curve:
     """KLT + JPEG 2000, with the bytes shared out between blocks as is best for the whole."""
     points = [_jpeg2000_points(block) for block in blocks]
@@ -137,7 +154,8 @@ def main() -> None:
     model.load_state_dict({name: value.float() for name, value in state["model"].items()})
     blocks = held_out_blocks(load(arguments.pack))
     result = compare(model_curve(model, blocks), jpeg2000_curve(blocks), raw_bytes(blocks))
-    print(json.dumps(result, indent=2))
+    seams = round(seam_ratio(model, blocks, SEAM_STEP), 3)
+    print(json.dumps({"step": state["step"], **result, "seam_ratio": seams}, indent=2))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,10 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs the extra `train`")
 
+import torch
+
 from comeo.training import evaluate, pack
+from comeo.training.model import Coded
 
 
 def test_a_curve_is_interpolated_in_decibels_over_the_logarithm_of_size() -> None:
@@ -23,6 +26,19 @@ def test_only_held_out_images_are_measured_on(small_pack: Path) -> None:
     blocks = evaluate.held_out_blocks(pack.load(small_pack))
     assert [block.shape for block in blocks] == [(4, 256, 256)]
     assert evaluate.raw_bytes(blocks) == 2 * 4 * 256 * 256
+
+
+def test_the_seam_ratio_compares_the_border_with_the_inside() -> None:
+    class Worse(torch.nn.Module):
+        def forward(self, components: torch.Tensor) -> Coded:
+            decoded = components + 1
+            decoded[..., 0] += 2
+            return Coded(decoded, torch.zeros(1), None, torch.zeros(1))
+
+    ring = 256**2 - 252**2
+    expected = np.sqrt((256 * 9 + (ring - 256)) / ring)
+    blocks = [np.zeros((4, 256, 256), np.float32)]
+    assert evaluate.seam_ratio(Worse(), blocks, 10.0) == pytest.approx(expected)
 
 
 def test_the_jpeg2000_anchor_improves_with_size_and_spends_no_more_than_asked(small_pack: Path) -> None:
