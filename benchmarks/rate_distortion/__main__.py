@@ -1,4 +1,4 @@
-"""Run with: python -m benchmarks.rate_distortion [--data FOLDER] [--output FOLDER] [--codec NAME] [--quick]."""
+"""Run with: python -m benchmarks.rate_distortion [--data FOLDER] [--output FOLDER] [--codec C] [--quick]."""
 
 from __future__ import annotations
 

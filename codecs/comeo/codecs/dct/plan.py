@@ -26,6 +26,9 @@ from comeo.codecs.dct.layout import (
 )
 
 _CERTAIN: Final = 2.0  # coefficients this large never pay off as zeros
+_REACH: Final = (
+    24  # candidates that one run of zeros may pass over: bounds the time, costs nothing measurable
+)
 
 
 @compiled
@@ -187,7 +190,7 @@ def _best_start(
     size = size_category(q)
     suffix = _suffix_bits(q)
     best, link = np.inf, -1
-    for j in range(k - 1, -2, -1):
+    for j in range(k - 1, max(k - 2 - _REACH, -2), -1):
         start = at[j] + 1 if j >= 0 else 0
         category = RUN_CATEGORY[at[k] - start]
         bits = cost[zone[start], 1 + category * SIZES + size] + RUN_BITS[category] + suffix
