@@ -69,7 +69,8 @@ class RateModel:
             )
             progress.advance()
         self._spread = float(np.sqrt(np.mean([_variance(sample.blocks) for sample in self._samples])))
-        self._bias = 1 + _OVERVIEW_SHARE * any(len(group.levels) > 1 for group in groups)
+        has_overviews = any(len(group.levels) > 1 for group in groups)
+        self._bias = 1 + (_OVERVIEW_SHARE if has_overviews else 0.0)
         self._known: dict[float, float] = {}
 
     def first_guess(self, ratio: float) -> float:
