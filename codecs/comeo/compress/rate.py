@@ -75,7 +75,7 @@ class RateModel:
 
     def first_guess(self, ratio: float) -> float:
         """A step to start from."""
-        guess = _TYPICAL_STEP * self._spread * (ratio / 100) ** (-1 / _TYPICAL_SLOPE)
+        guess: float = _TYPICAL_STEP * self._spread * (ratio / 100) ** (-1 / _TYPICAL_SLOPE)
         return min(MAX_STEP, max(MIN_STEP, guess))
 
     def payload_bytes(self, step: float) -> float:
