@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 import imagecodecs
 import numpy as np
+import rasterio
 import torch
 from numpy.typing import NDArray
 
@@ -50,16 +52,20 @@ class Curve:
 
 def held_out_blocks(images: Sequence[Image]) -> list[NDArray[np.float32]]:
     """Spectral components (4, 256, 256) of the held-out images' whole blocks, in digital numbers."""
-    blocks = []
-    for image in images:
-        if not image.entry.held_out:
-            continue
-        _, height, width = image.values.shape
-        for top in range(0, height - BLOCK + 1, BLOCK):
-            for left in range(0, width - BLOCK + 1, BLOCK):
-                values = image.values[:, top : top + BLOCK, left : left + BLOCK].astype(np.float32)
-                blocks.append(fit(values).forward(values))
-    return blocks
+    return [block for image in images if image.entry.held_out for block in component_blocks(image.values)]
+
+
+def component_blocks(values: NDArray[np.uint16]) -> list[NDArray[np.float32]]:
+    """Spectral components of an image's whole and wholly valid blocks.
+
+    Args:
+        values: (4, y, x), 0 where invalid.
+    """
+    _, height, width = values.shape
+    corners = itertools.product(range(0, height - BLOCK + 1, BLOCK), range(0, width - BLOCK + 1, BLOCK))
+    cut = [values[:, top : top + BLOCK, left : left + BLOCK] for top, left in corners]
+    whole = [block.astype(np.float32) for block in cut if block.all()]
+    return [fit(block).forward(block) for block in whole]
 
 
 def raw_bytes(blocks: Sequence[NDArray[np.float32]]) -> int:
@@ -148,14 +154,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure a trained state on the held-out blocks.")
     parser.add_argument("state", type=Path)
     parser.add_argument("--pack", type=Path, default=Path(".cache/training/sentinel2.npz"))
+    parser.add_argument("--image", type=Path, help="measure on this GeoTIFF instead")
+    parser.add_argument("--bands", type=int, nargs=4, default=(1, 2, 3, 4), help="its bands, from 1")
     arguments = parser.parse_args()
     model = Model.blank()
     state = torch.load(arguments.state, map_location="cpu", weights_only=True)
     model.load_state_dict({name: value.float() for name, value in state["model"].items()})
-    blocks = held_out_blocks(load(arguments.pack))
+    if arguments.image:
+        with rasterio.open(arguments.image) as file:
+            blocks = component_blocks(file.read(list(arguments.bands)))
+    else:
+        blocks = held_out_blocks(load(arguments.pack))
     result = compare(model_curve(model, blocks), jpeg2000_curve(blocks), raw_bytes(blocks))
     seams = round(seam_ratio(model, blocks, SEAM_STEP), 3)
-    print(json.dumps({"step": state["step"], **result, "seam_ratio": seams}, indent=2))
+    print(json.dumps({"blocks": len(blocks), "step": state["step"], **result, "seam_ratio": seams}, indent=2))
 
 
 if __name__ == "__main__":

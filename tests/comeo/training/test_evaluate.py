@@ -28,6 +28,13 @@ def test_only_held_out_images_are_measured_on(small_pack: Path) -> None:
     assert evaluate.raw_bytes(blocks) == 2 * 4 * 256 * 256
 
 
+def test_blocks_with_invalid_pixels_are_left_out() -> None:
+    values = np.random.default_rng(1).integers(1, 9000, (4, 600, 512)).astype(np.uint16)
+    assert len(evaluate.component_blocks(values)) == 4
+    values[2, 300, 300] = 0
+    assert len(evaluate.component_blocks(values)) == 3
+
+
 def test_the_seam_ratio_compares_the_border_with_the_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     def worse(components: torch.Tensor) -> Coded:
         decoded = components + 1
