@@ -7,6 +7,7 @@ only decorrelated float32 components, which need no better than the same step fo
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -185,9 +186,16 @@ def reduce_mask(mask: NDArray[np.bool_], reduce: int) -> NDArray[np.bool_]:
 def reduce_mean(values: NDArray[np.float32], reduce: int) -> NDArray[np.float32]:
     """Shrink (…, y, x) by 2^reduce: the mean of the covered pixels, fewer at the far edges."""
     factor = 1 << reduce
-    for axis in (-2, -1):
-        starts = np.arange(0, values.shape[axis], factor)
-        counts = np.diff(np.append(starts, values.shape[axis])).astype(np.float32)
-        sums = np.add.reduceat(values, starts, axis=axis)
-        values = np.divide(sums, counts[:, None] if axis == -2 else counts, dtype=np.float32)
-    return values
+    height, width = values.shape[-2:]
+    missing = [(0, -height % factor), (0, -width % factor)]
+    if missing != [(0, 0), (0, 0)]:
+        values = np.pad(values, [(0, 0)] * (values.ndim - 2) + missing)
+    rows = functools.reduce(np.add, (values[..., i::factor, :] for i in range(factor)))
+    sums = functools.reduce(np.add, (rows[..., i::factor] for i in range(factor)))
+    counts = np.outer(_cell_sizes(height, factor), _cell_sizes(width, factor))
+    return np.divide(sums, counts, dtype=np.float32)
+
+
+def _cell_sizes(length: int, factor: int) -> NDArray[np.float32]:
+    starts = np.arange(0, length, factor)
+    return np.minimum(length - starts, factor).astype(np.float32)
