@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +58,36 @@ def positions(group: int, height: int, width: int, device: torch.device | None =
     return (rows != columns).long() * (PASSES[group] - 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Symbols as context: 0 where not yet known.
+
+    Attributes:
+        symbols: (batch, channels, y, x).
+        size: Their magnitudes.
+        signed: The same with the symbols' signs.
+    """
+
+    symbols: Tensor
+    size: Tensor
+    signed: Tensor
+
+    @classmethod
+    def of(cls, symbols: Tensor, measure: Callable[[Tensor], Tensor] = magnitude) -> Known:
+        """Measure symbols."""
+        size = measure(symbols)
+        return cls(symbols, size, size * torch.sign(symbols))
+
+    def where(self, known: Tensor) -> Known:
+        """Hide all but some positions."""
+        return Known(self.symbols * known, self.size * known, self.signed * known)
+
+    def split(self) -> list[Known]:
+        """Take the channels of all groups apart."""
+        parts = (tensor.split(list(GROUPS), 1) for tensor in (self.symbols, self.size, self.signed))
+        return [Known(*part) for part in zip(*parts, strict=True)]
+
+
 class GroupContext(nn.Module):
     """Predicts one group of channels, pass after pass.
 
@@ -69,7 +100,6 @@ class GroupContext(nn.Module):
     def __init__(self, group: int, deviations: Tensor, component: Tensor) -> None:
         super().__init__()
         self.group = group
-        self.magnitude: Callable[[Tensor], Tensor] = magnitude
         count, hidden = GROUPS[group], HIDDEN[group]
         before = sum(GROUPS[:group]) + sum(GROUPS[: min(group, SIGNED)])
         own = count * (2 if group < SIGNED else 1)
@@ -103,37 +133,32 @@ class GroupContext(nn.Module):
                     else nn.Identity()
                 )
 
-    def forward(self, before: list[Tensor], symbols: Tensor, energy: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, before: list[Known], own: Known, energy: Tensor) -> tuple[Tensor, Tensor]:
         """Predict every symbol of the group from what is known when its pass comes.
 
         Args:
-            before: Symbols of the groups before, each (batch, channels, y, x).
-            symbols: The group's own.
-            energy: (batch, components, 1, 1), the energy classes in sixteenths.
+            before: The groups before.
+            own: The group itself.
+            energy: (batch, components, y, x), the energy classes in sixteenths.
 
         Returns:
-            Means in quarters, and scale indexes before clipping, each like `symbols`.
+            Means in quarters, and scale indexes before clipping, each like the group's symbols.
         """
-        where = positions(self.group, symbols.shape[2], symbols.shape[3], symbols.device)
-        constant = energy.expand(-1, -1, *symbols.shape[2:])
-        features = self.features(before)
-        mean, index = torch.zeros_like(symbols), torch.zeros_like(symbols)
+        where = positions(self.group, own.symbols.shape[2], own.symbols.shape[3], own.symbols.device)
+        mean, index = torch.zeros_like(own.symbols), torch.zeros_like(own.symbols)
         for number in range(PASSES[self.group]):
-            found = self.predict(number, before, features, symbols * (where < number), constant)
+            found = self.predict(number, before, own.where(where < number), energy)
             mean = torch.where(where == number, found[0], mean)
             index = torch.where(where == number, found[1], index)
         return mean, index
 
-    def predict(
-        self, number: int, before: list[Tensor], features: Tensor, known: Tensor, energy: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def predict(self, number: int, before: list[Known], own: Known, energy: Tensor) -> tuple[Tensor, Tensor]:
         """Predict what one pass decodes.
 
         Args:
             number: The pass, within the group.
-            before: Symbols of the groups before.
-            features: `features` of these.
-            known: The group's own symbols, 0 where not yet known.
+            before: The groups before.
+            own: The group itself, 0 where not yet known.
             energy: (batch, components, y, x), the energy classes in sixteenths.
 
         Returns:
@@ -141,32 +166,23 @@ class GroupContext(nn.Module):
         """
         inputs = [energy]
         if before:
-            inputs.append(features)
+            inputs.append(
+                torch.cat([part.size for part in before] + [part.signed for part in before[:SIGNED]], 1)
+            )
         if number:
-            inputs.append(self._own_features(known))
+            inputs.append(torch.cat([own.size, own.signed], 1) if self.group < SIGNED else own.size)
         hidden = activate(self.second[number]([activate(self.first[number](inputs))]))
         mean, scale = to_grid(self.last[number]([hidden]).float(), FINE).chunk(2, 1)
         scale = scale + to_grid(self.energy[number]([energy]).float(), FINE)
         if self.group < SIGNED and (number or before):
-            mean = mean + self._linear(number, before, known)
+            mean = mean + self._linear(number, before, own)
         return to_grid(mean, MEAN_UNIT), round_through(SCALE_UNIT * (scale - SCALE_LOWEST))
 
-    def features(self, before: list[Tensor]) -> Tensor:
-        """What the group sees of those before it: magnitudes of all, then signed ones of the coarse."""
-        if not before:
-            return torch.empty(0)
-        magnitudes = [self.magnitude(part) for part in before]
-        signed = [size * torch.sign(part) for size, part in zip(magnitudes, before[:SIGNED], strict=False)]
-        return torch.cat(magnitudes + signed, 1)
-
-    def _own_features(self, known: Tensor) -> Tensor:
-        size = self.magnitude(known)
-        return torch.cat([size, size * torch.sign(known)], 1) if self.group < SIGNED else size
-
-    def _linear(self, number: int, before: list[Tensor], known: Tensor) -> Tensor:
-        inputs = ([torch.cat(before, 1)] if before else []) + ([known] if number else [])
+    def _linear(self, number: int, before: list[Known], own: Known) -> Tensor:
+        inputs = [torch.cat([part.symbols for part in before], 1)] if before else []
+        inputs += [own.symbols] if number else []
         inputs = [tensor.clamp(-MEAN_PEAK, MEAN_PEAK) for tensor in inputs]
-        with torch.autocast(known.device.type, enabled=False):
+        with torch.autocast(own.symbols.device.type, enabled=False):
             predicted: Tensor = self.linear[number](inputs)
         return to_grid(predicted, FINE)
 
@@ -202,8 +218,8 @@ class ContextModel(nn.Module):
         Returns:
             Means (multiples of 1/4) and scale indexes (0…60, whole), each like `symbols`.
         """
-        parts = list(symbols.split(list(GROUPS), 1))
-        constant = energy[:, :, None, None] / UNIT
+        parts = Known.of(symbols).split()
+        constant = (energy[:, :, None, None] / UNIT).expand(-1, -1, symbols.shape[2], symbols.shape[3])
         found = [group(parts[:number], parts[number], constant) for number, group in enumerate(self.groups)]
         mean = torch.cat([mean for mean, _ in found], 1)
         index = torch.cat([index for _, index in found], 1)

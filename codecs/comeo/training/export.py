@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from comeo.training import context, integers, tables
-from comeo.training.context import COMPONENTS, GROUPS, PASSES, SCALES, GroupContext
+from comeo.training.context import COMPONENTS, GROUPS, PASSES, SCALES, GroupContext, Known
 from comeo.training.model import Model
 from comeo.training.transforms import CHANNELS, PATCH
 from comeo.training.verify import verify
@@ -86,7 +86,7 @@ class PassGraph(nn.Module):
     def __init__(self, group: GroupContext, number: int) -> None:
         super().__init__()
         self.group = copy.deepcopy(group)
-        self.group.magnitude = MagnitudeTable()
+        self.magnitude = MagnitudeTable()
         for name, layer in list(self.group.named_modules()):
             if isinstance(layer, integers.WholeConv2d):
                 owner, _, position = name.rpartition(".")
@@ -105,10 +105,11 @@ class PassGraph(nn.Module):
         Returns:
             Means in quarters and scale indexes, (batch, channels, y, x), whole numbers in float32.
         """
-        parts = list(before.split(list(GROUPS[: self.group.group]), 1)) if self.group.group else []
+        parts = before.split(list(GROUPS[: self.group.group]), 1) if self.group.group else ()
+        earlier = [Known.of(part, self.magnitude) for part in parts]
         constant = (energy / integers.UNIT)[:, :, None, None].expand(-1, -1, known.shape[2], known.shape[3])
-        features = self.group.features(parts)
-        mean, index = self.group.predict(self.number, parts, features, known, constant)
+        own = Known.of(known, self.magnitude)
+        mean, index = self.group.predict(self.number, earlier, own, constant)
         return mean * context.MEAN_UNIT, index.clamp(0, SCALES - 1)
 
 

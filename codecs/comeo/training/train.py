@@ -116,6 +116,7 @@ class Trainer:
         if state is not None and "optimiser" in state:
             self.optimiser.load_state_dict(state["optimiser"])
             self.average.load_state_dict(state["average"])
+        self.warm = state is not None and "optimiser" in state
         self.first_step = self.step
 
     def run(self) -> None:
@@ -171,7 +172,7 @@ class Trainer:
         return figures | {"gradient": norm}
 
     def _set_rate(self, progress: float) -> None:
-        warm = min(1.0, (self.step - self.first_step + 1) / WARM_UP)
+        warm = 1.0 if self.warm else min(1.0, (self.step - self.first_step + 1) / WARM_UP)
         cool = max(0.02, min(1.0, (1 - progress) / COOL_DOWN))
         for group in self.optimiser.param_groups:
             group["lr"] = self.options.rate * group["share"] * warm * cool

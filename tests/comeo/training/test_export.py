@@ -18,7 +18,7 @@ pytest.importorskip("onnxruntime", reason="the check of an export needs onnxrunt
 import torch
 
 from comeo.training import export, verify
-from comeo.training.context import GROUPS
+from comeo.training.context import GROUPS, Known
 from comeo.training.model import Model
 from comeo.training.transforms import CHANNELS
 
@@ -91,7 +91,7 @@ def test_a_frozen_pass_equals_the_trained_one(model: Model) -> None:
     known = torch.round(torch.randn(1, GROUPS[1], 5, 4) * 20)
     energy = torch.tensor([[80.0, 40.0, 20.0, 0.0]])
     constant = (energy / 16)[:, :, None, None].expand(-1, -1, 5, 4)
-    mean, index = group.predict(1, [before], group.features([before]), known, constant)
+    mean, index = group.predict(1, [Known.of(before)], Known.of(known), constant)
     frozen_mean, frozen_index = frozen(before, known, energy)
     assert torch.equal(mean * 4, frozen_mean)
     assert torch.equal(index.clamp(0, 60), frozen_index)
