@@ -46,7 +46,7 @@ def test_tiles_lie_where_rasterio_puts_them(
         grid = tile_grid(tms, tile.x, tile.y, zoom)
         assert grid is not None
         image = reader.read(grid, ["B01"])
-        assert _shift(image.array.filled(0)[0], _reference(scene, grid)) < 0.25, (zoom, reader.input)
+        assert shift_between(image.array.filled(0)[0], _reference(scene, grid)) < 0.25, (zoom, reader.input)
 
 
 def test_the_measure_sees_a_third_of_a_pixel(scene: Scene) -> None:
@@ -55,7 +55,7 @@ def test_the_measure_sees_a_third_of_a_pixel(scene: Scene) -> None:
     grid = tile_grid(tms, tile.x, tile.y, 13)
     assert grid is not None
     moved = Grid(grid.crs, grid.transform @ Affine.translation(0.3, 0), grid.height, grid.width)
-    assert _shift(_reference(scene, moved), _reference(scene, grid)) == pytest.approx(0.3, abs=0.05)
+    assert shift_between(_reference(scene, moved), _reference(scene, grid)) == pytest.approx(0.3, abs=0.05)
 
 
 def test_every_stored_level_is_looked_at(scene: Scene) -> None:
@@ -81,7 +81,7 @@ def test_every_resampling_keeps_the_place(scene: Scene, resampling: Any) -> None
         assert grid is not None
         image = reader.read(grid, ["B01"], resampling)
         limit = 0.5 if resampling == "nearest" else 0.25
-        assert _shift(image.array.filled(0)[0], _reference(scene, grid)) < limit
+        assert shift_between(image.array.filled(0)[0], _reference(scene, grid)) < limit
 
 
 def test_a_tile_agrees_with_a_larger_one_of_the_same_area(scene: Scene) -> None:
@@ -139,7 +139,7 @@ def test_a_coarser_group_lies_under_the_finer_one() -> None:
         tile = tms.tile(lon, lat, zoom)
         image = reader.tile(tile.x, tile.y, zoom, bands=["B11", "B04"])
         assert image.band_names == ["B11", "B04"]
-        assert _shift(image.array.filled(0)[0], image.array.filled(0)[1]) < 0.25
+        assert shift_between(image.array.filled(0)[0], image.array.filled(0)[1]) < 0.25
 
 
 def test_a_scene_across_the_antimeridian_is_on_both_sides() -> None:
@@ -159,7 +159,7 @@ def test_a_scene_across_the_antimeridian_is_on_both_sides() -> None:
             assert (np.ma.getmaskarray(image.array)[0] == (reference == 0)).mean() > 0.995
             assert not image.array.mask.all()
             if zoom > 7:
-                assert _shift(image.array.filled(0)[0], reference) < 0.25
+                assert shift_between(image.array.filled(0)[0], reference) < 0.25
 
 
 @pytest.mark.parametrize("name", ["UPSArcticWGS84Quad", "WorldCRS84Quad", "WebMercatorQuad", "NZTM2000Quad"])
@@ -186,7 +186,7 @@ def test_unusual_matrix_sets_lie_right_too(scene: Scene, name: str) -> None:
     assert grid is not None
     image = reader.read(grid)
     assert not image.array.mask.all()
-    assert _shift(image.array.filled(0)[0], _reference(scene, grid)) < 0.25
+    assert shift_between(image.array.filled(0)[0], _reference(scene, grid)) < 0.25
 
 
 def _position(scene: Scene, across: float, down: float) -> tuple[float, float]:
@@ -209,7 +209,7 @@ def _reference(scene: Scene, grid: Grid) -> NDArray[Any]:
     return found
 
 
-def _shift(found: NDArray[Any], wanted: NDArray[Any]) -> float:
+def shift_between(found: NDArray[Any], wanted: NDArray[Any]) -> float:
     """Distance in pixels between two images, where both have pixels."""
     both = (found != 0) & (wanted != 0)
     assert both.sum() > 300

@@ -59,7 +59,7 @@ def tilejson(path: p.CollectionPath, query: p.CollectionTilesetQuery) -> Respons
     mosaic.check(scenes(), search, query.appearance(), extension_of(query.tile_format))
     zooms = mosaic.zoom_range(scenes(), search, tms)
     template = tile_template(collection_address(path.collection), query)
-    credit = describe.attribution({"properties": {"constellation": path.collection}})
+    credit = describe.collection_attribution(scenes(), summary)
     return document_answer(describe.tilejson(template, summary.id, summary.bbox, zooms, credit))
 
 

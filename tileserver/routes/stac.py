@@ -43,7 +43,7 @@ def collection(path: p.CollectionPath) -> Response:
     """One collection."""
     scenes().catalog.refresh()
     summary = stac.find_collection(scenes(), path.collection)
-    return document_answer(stac.collection_document(summary, base_url()))
+    return document_answer(stac.collection_document(scenes(), summary, base_url()))
 
 
 @api.get("/collections/<collection>/items", tags=[TAG])

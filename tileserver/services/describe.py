@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from morecantile import TileMatrixSet
@@ -10,7 +10,7 @@ from rasterio.errors import RasterioError
 from rasterio.warp import calculate_default_transform
 
 from comeo.scene import Band
-from tileserver.catalog import CollectionSummary, Record
+from tileserver.catalog import CollectionSummary, Record, Search
 from tileserver.errors import ParameterError
 from tileserver.grid import Grid
 from tileserver.services.look import palette
@@ -108,13 +108,22 @@ def scene_grid(scenes: Scenes, record: Record) -> Grid:
         return reader.native_grid()
 
 
-def attribution(record_or_item: dict[str, Any]) -> str:
-    """Credit that the data ask for."""
-    platform = str(record_or_item.get("properties", {}).get("platform", ""))
-    constellation = str(record_or_item.get("properties", {}).get("constellation", ""))
-    if "sentinel" in f"{platform} {constellation}".lower():
-        return "Contains modified Copernicus Sentinel data"
+def attribution(item: Mapping[str, Any], year: int) -> str:
+    """Credit that the data ask for: what their STAC Item says, or Copernicus' own words for Sentinel data."""
+    properties = item.get("properties")
+    facts = properties if isinstance(properties, Mapping) else {}
+    if isinstance(facts.get("attribution"), str):
+        return str(facts["attribution"])
+    names = (facts.get("platform"), facts.get("constellation"), item.get("collection"), item.get("id"))
+    if any("sentinel" in str(name).lower() or str(name).upper().startswith(("S1", "S2")) for name in names):
+        return f"Contains modified Copernicus Sentinel data {year}"
     return ""
+
+
+def collection_attribution(scenes: Scenes, summary: CollectionSummary) -> str:
+    """Credit that a collection's newest scene asks for."""
+    newest = scenes.catalog.search(Search(collections=(summary.id,)), 1)
+    return attribution(scenes.catalog.item(newest[0]), newest[0].datetime.year) if newest else ""
 
 
 def _band(band: Band) -> dict[str, Any]:

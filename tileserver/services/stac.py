@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from tileserver.catalog import CollectionSummary, Cursor, Record, Search, cursor_of
 from tileserver.errors import NotFoundError, ParameterError
-from tileserver.services.describe import attribution
+from tileserver.services.describe import collection_attribution
 from tileserver.services.scenes import Scenes
 from tileserver.services.styles import styles_for
 from tileserver.services.temporal import rfc3339
@@ -86,7 +86,7 @@ def landing_page(scenes: Scenes, base: str) -> dict[str, Any]:
 
 def collections_document(scenes: Scenes, base: str) -> dict[str, Any]:
     """All collections."""
-    found = [collection_document(one, base) for one in scenes.catalog.collections()]
+    found = [collection_document(scenes, one, base) for one in scenes.catalog.collections()]
     return {
         "collections": found,
         "links": [
@@ -110,11 +110,11 @@ def find_collection(scenes: Scenes, name: str) -> CollectionSummary:
     return summary
 
 
-def collection_document(summary: CollectionSummary, base: str) -> dict[str, Any]:
+def collection_document(scenes: Scenes, summary: CollectionSummary, base: str) -> dict[str, Any]:
     """STAC Collection, as its scenes make it."""
     own = _collection_address(base, summary.id)
     tiles = f"{base}/collections/{quote(summary.id, safe='')}"
-    credit = attribution({"properties": {"constellation": summary.id}})
+    credit = collection_attribution(scenes, summary)
     return {
         "type": "Collection",
         "stac_version": STAC_VERSION,

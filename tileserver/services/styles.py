@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 
 from comeo.scene import Band
 from tileserver.errors import ParameterError
@@ -103,8 +105,13 @@ _RADAR = (
 )  # fmt: skip
 
 
-def styles_for(bands: Sequence[Band]) -> dict[str, Style]:
+def styles_for(bands: Sequence[Band]) -> Mapping[str, Style]:
     """Styles that a scene's bands can give, the one to show first at the front."""
+    return _styles_for(tuple(bands))
+
+
+@lru_cache(maxsize=256)
+def _styles_for(bands: tuple[Band, ...]) -> Mapping[str, Style]:
     units = {band.name: band.unit for band in bands}
     found: dict[str, Style] = {}
     for recipe in (*_OPTICAL, *_RADAR):
@@ -118,7 +125,7 @@ def styles_for(bands: Sequence[Band]) -> dict[str, Style]:
         shown = display_range(band)
         if shown:
             found[band.name.lower()] = _single_band(band, shown)
-    return found
+    return MappingProxyType(found)
 
 
 def find_style(name: str, bands: Sequence[Band]) -> Style:
