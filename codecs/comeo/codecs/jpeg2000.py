@@ -1,7 +1,7 @@
 """JPEG 2000 of the components: 9/7 wavelet and EBCOT, by OpenJPEG through imagecodecs.
 
 imagecodecs works in memory, releases the GIL and has no global state; glymur reads and writes files, of at
-most 16 bits. On a codestream of a 256×256 block of four bands at ×100 the one takes 2.0 ms and the other 3.4
+most 16 bits. On a codestream of a 256×256 block of four bands at ×100 the one takes 2 ms and the other 3
 ms (benchmarks/rate_distortion), so glymur is left to what are files: the bands of SAFE products.
 
 The step becomes a rate through OpenJPEG's own rate-distortion optimisation (PCRD), which truncates all
