@@ -1,0 +1,1 @@
+"""Quality metrics, as docs and benchmarks quote them."""

@@ -28,7 +28,9 @@ def band_mse(
         ValueError: If the shapes differ.
     """
     if reference.ndim != 3 or reference.shape != decoded.shape:
-        raise ValueError(f"metrics compare two arrays (bands, y, x), not {reference.shape} with {decoded.shape}")
+        raise ValueError(
+            f"metrics compare two arrays (bands, y, x), not {reference.shape} with {decoded.shape}"
+        )
     counted = np.broadcast_to(True if valid is None else valid, reference.shape)
     difference = np.where(counted, np.subtract(decoded, reference, dtype=np.float64), 0.0)
     counts = counted.sum(axis=(1, 2))
