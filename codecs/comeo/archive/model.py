@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -95,6 +96,14 @@ class _Strict(BaseModel):
 
 
 _Side = Annotated[int, Field(ge=1, le=MAX_LEVEL_SIDE)]
+# Names of authorities and codes only: PROJ and GDAL would also take a URL or a path, and read it.
+_CrsCode = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,15}:[A-Za-z0-9_.]{1,32}$")]
+_CrsWkt = Annotated[
+    str,
+    Field(
+        pattern=r"^(PROJCRS|GEOGCRS|GEODCRS|BOUNDCRS|COMPOUNDCRS|PROJCS|GEOGCS|COMPD_CS)\[", max_length=16_384
+    ),
+]
 _Longitude = Annotated[float, Field(ge=-180, le=180)]
 _Latitude = Annotated[float, Field(ge=-90, le=90)]
 _Bands = Annotated[int, Field(ge=1, le=MAX_BANDS)]
@@ -121,8 +130,8 @@ class GroupAttributes(_Strict):
     bands: list[BandModel] = Field(min_length=1, max_length=MAX_BANDS)
     levels: list[Annotated[int, Field(ge=0, le=16)]] = Field(min_length=1, max_length=16)
     nodata: bool
-    crs_code: str | None = Field(None, alias="proj:code", max_length=64)
-    crs_wkt2: str | None = Field(None, alias="proj:wkt2", max_length=16_384)
+    crs_code: _CrsCode | None = Field(None, alias="proj:code")
+    crs_wkt2: _CrsWkt | None = Field(None, alias="proj:wkt2")
     transform: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(
         alias="spatial:transform", min_length=6, max_length=6
     )
@@ -141,18 +150,23 @@ class GroupAttributes(_Strict):
         """The coordinate reference system.
 
         Raises:
-            ValueError: If there is none, or PROJ does not know it.
+            ValueError: If there is none, PROJ does not know it, or it is not one of a map.
         """
         try:
-            return CRS.from_user_input(self.crs_code or self.crs_wkt2)
+            crs = CRS.from_user_input(self.crs_code or self.crs_wkt2)
         except CRSError as error:
-            raise ValueError(f"its coordinate reference system is not known: {error}") from error
+            reason = " ".join(str(error).split())
+            raise ValueError(f"its coordinate reference system is not known: {reason}") from error
+        if not (crs.is_projected or crs.is_geographic):
+            raise ValueError("its coordinate reference system is neither projected nor geographic")
+        return crs
 
 
 class ItemProperties(_Strict):
     """The property that every item has."""
 
-    datetime: AwareDatetime
+    # Further out, the time in another zone would have no year that Python knows.
+    datetime: AwareDatetime = Field(ge=datetime(1800, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))
 
 
 class ItemModel(_Strict):

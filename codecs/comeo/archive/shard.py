@@ -9,6 +9,7 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.archive.store import Blob
 from comeo.errors import ArchiveError
 
 _ABSENT = 0xFFFFFFFFFFFFFFFF
@@ -35,6 +36,16 @@ def with_checksum(data: bytes) -> bytes:
     return data + struct.pack("<I", google_crc32c.value(data))
 
 
+def without_checksum(data: bytes) -> memoryview | None:
+    """Return what `with_checksum` was given, or None if the checksum does not match."""
+    content = memoryview(data)[:-CRC_BYTES]
+    return (
+        content
+        if google_crc32c.value(bytes(content)) == int.from_bytes(data[-CRC_BYTES:], "little")
+        else None
+    )
+
+
 def build_shard(payloads: Mapping[int, bytes], slots: int) -> bytes:
     """Join payloads and their index.
 
@@ -53,7 +64,7 @@ def build_shard(payloads: Mapping[int, bytes], slots: int) -> bytes:
     return b"".join([*parts, with_checksum(index.tobytes())])
 
 
-def read_index(shard: memoryview, slots: int, name: str) -> NDArray[np.uint64]:
+def read_index(shard: Blob, slots: int, name: str) -> NDArray[np.uint64]:
     """Read and check a shard's index.
 
     Returns:
@@ -63,11 +74,11 @@ def read_index(shard: memoryview, slots: int, name: str) -> NDArray[np.uint64]:
         ArchiveError: If the index is damaged or points outside the shard.
     """
     index_bytes = slots * SLOT_BYTES
-    start = len(shard) - index_bytes - CRC_BYTES
+    start = shard.size - index_bytes - CRC_BYTES
     if start < 0:
         raise ArchiveError(f"{name} is too short for its index")
-    data = bytes(shard[start : start + index_bytes])
-    if with_checksum(data)[-CRC_BYTES:] != bytes(shard[-CRC_BYTES:]):
+    data = without_checksum(shard.read(start, index_bytes + CRC_BYTES))
+    if data is None:
         raise ArchiveError(f"{name} has a damaged index, its checksum does not match")
     index = np.frombuffer(data, "<u8").reshape(slots, 2).astype(np.uint64)
     absent = (index == _ABSENT).all(axis=1)
@@ -77,15 +88,3 @@ def read_index(shard: memoryview, slots: int, name: str) -> NDArray[np.uint64]:
     if not (sound & (absent | (length > CRC_BYTES))).all():
         raise ArchiveError(f"{name} has an index that points outside it")
     return index
-
-
-def checked_payload(data: memoryview, name: str) -> memoryview:
-    """Return a payload without its checksum.
-
-    Raises:
-        ArchiveError: If the checksum does not match.
-    """
-    payload = data[:-CRC_BYTES]
-    if google_crc32c.value(bytes(payload)) != int.from_bytes(data[-CRC_BYTES:], "little"):
-        raise ArchiveError(f"{name} is damaged, its checksum does not match")
-    return payload

@@ -1,15 +1,20 @@
-"""Where an archive's objects lie: a ZIP with stored entries, mapped once, or a folder with the same keys."""
+"""Where an archive's objects lie: a ZIP with stored entries, or a folder with the same keys.
+
+Files are read by `pread`, not mapped: a mapped file that somebody truncates in place kills the process.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import mmap
+import os
+import stat
 import struct
+import weakref
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import BinaryIO
 
 from comeo.errors import ArchiveError
 
@@ -18,6 +23,60 @@ MAX_METADATA_BYTES = 4 << 20
 _MAX_DIRECTORY_BYTES = 4 << 20
 _END_OF_DIRECTORY = struct.Struct("<4s4H2LH")
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
+
+
+class Blob:
+    """A range of a file, read piece by piece. The file stays open as long as anybody holds one.
+
+    Args:
+        file: The open file.
+        start: First byte.
+        stop: Byte behind the last.
+    """
+
+    __slots__ = ("_file", "_start", "size")
+
+    def __init__(self, file: _File, start: int, stop: int) -> None:
+        self._file = file
+        self._start = start
+        self.size = stop - start
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return bytes.
+
+        Raises:
+            ArchiveError: If they are not there, or no longer.
+        """
+        if not 0 <= offset <= offset + length <= self.size:
+            raise ArchiveError(f"{self._file.name} has no bytes {offset} to {offset + length} in an entry")
+        return self._file.read(self._start + offset, length)
+
+
+class _File:
+    """A regular file, open for reading until nothing refers to it: no reader loses it to a `close`."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        # A named pipe would else keep us waiting for somebody to write.
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._descriptor)
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ArchiveError(f"{self.name} can't be read: it is no regular file")
+        self.size = status.st_size
+
+    def stream(self) -> BinaryIO:
+        """The same file, whatever has taken its name by now, as a stream."""
+        return open(os.dup(self._descriptor), "rb")  # noqa: PTH123 - no path
+
+    def read(self, offset: int, length: int) -> bytes:
+        try:
+            data = os.pread(self._descriptor, length, offset)
+        except OSError as error:
+            raise ArchiveError(f"{self.name} can't be read: {error.strerror}") from error
+        if len(data) < length:
+            raise ArchiveError(f"{self.name} has been cut short while it was in use")
+        return data
 
 
 class Store(ABC):
@@ -34,8 +93,8 @@ class Store(ABC):
     fingerprint: str
 
     @abstractmethod
-    def get(self, key: str) -> memoryview | None:
-        """Return an object without copying it where that is possible, or None if there is none.
+    def get(self, key: str) -> Blob | None:
+        """Return an object, or None if there is none.
 
         Raises:
             ArchiveError: If the object can't be read.
@@ -70,50 +129,38 @@ class ZipStore(Store):
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            with path.open("rb") as file:
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except (OSError, ValueError) as error:
+            self._file: _File | None = _File(path)
+        except OSError as error:
             raise ArchiveError(f"{path.name} can't be read: {error}") from error
-        self.size = len(self._map)
-        self._view = memoryview(self._map)
-        try:
-            self.fingerprint = self._check_end()
-            self._entries = self._read_directory()
-        except ArchiveError:
-            self.close()
-            raise
+        self.size = self._file.size
+        self.fingerprint = self._check_end(self._file)
+        self._entries = self._read_directory(self._file)
 
-    def get(self, key: str) -> memoryview | None:
+    def get(self, key: str) -> Blob | None:
         """See `Store.get`."""
+        if self._file is None:
+            raise ArchiveError(f"{self.path.name} is closed")
         entry = self._entries.get(key)
-        return None if entry is None else self._view[entry.start : entry.stop]
+        return None if entry is None else Blob(self._file, entry.start, entry.stop)
 
     def metadata(self, key: str) -> bytes:
         """See `Store.metadata`."""
-        entry = self._entries.get(key)
-        if entry is None:
-            raise ArchiveError(f"{self.path.name} has no {key}")
-        if entry.stop - entry.start > MAX_METADATA_BYTES:
-            raise ArchiveError(f"{self.path.name}: {key} is larger than {MAX_METADATA_BYTES} bytes")
-        data = bytes(self._view[entry.start : entry.stop])
-        if zlib.crc32(data) != entry.crc:
+        data = _small(self, key)
+        if zlib.crc32(data) != self._entries[key].crc:
             raise ArchiveError(f"{self.path.name}: {key} is damaged, its checksum does not match")
         return data
 
     def close(self) -> None:
-        """See `Store.close`. Payloads still in use keep the mapping until they are dropped."""
-        self._view.release()
-        # a payload may be in use by another thread; the mapping then goes with it
-        with contextlib.suppress(BufferError):
-            self._map.close()
+        """See `Store.close`. Whoever is reading finishes first."""
+        self._file = None
 
-    def _check_end(self) -> str:
+    def _check_end(self, file: _File) -> str:
         """Check the end record before zipfile trusts its sizes; return the directory's digest."""
         end = _END_OF_DIRECTORY.size
         if self.size < end:
             raise ArchiveError(f"{self.path.name} is no archive: it has only {self.size} bytes")
-        signature, *_, count, length, offset, comment = _END_OF_DIRECTORY.unpack_from(
-            self._map, self.size - end
+        signature, *_, count, length, offset, comment = _END_OF_DIRECTORY.unpack(
+            file.read(self.size - end, end)
         )
         if signature != b"PK\5\6" or comment:
             raise ArchiveError(f"{self.path.name} is cut short or no archive: its ZIP directory is missing")
@@ -122,12 +169,12 @@ class ZipStore(Store):
         if offset + length + end != self.size:
             raise ArchiveError(f"{self.path.name} is cut short or damaged: its ZIP directory is misplaced")
         digest = hashlib.sha256(self.size.to_bytes(8, "little"))
-        digest.update(self._view[offset:])
+        digest.update(file.read(offset, length + end))
         return digest.hexdigest()[:32]
 
-    def _read_directory(self) -> dict[str, _Entry]:
+    def _read_directory(self, file: _File) -> dict[str, _Entry]:
         try:
-            with self.path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            with file.stream() as stream, zipfile.ZipFile(stream) as archive:
                 infos = archive.infolist()
         except (
             zipfile.BadZipFile,
@@ -142,10 +189,10 @@ class ZipStore(Store):
         for info in infos:
             if info.filename in entries:
                 raise ArchiveError(f"{self.path.name} has two entries named {info.filename!r}")
-            entries[info.filename] = self._locate(info)
+            entries[info.filename] = self._locate(file, info)
         return entries
 
-    def _locate(self, info: zipfile.ZipInfo) -> _Entry:
+    def _locate(self, file: _File, info: zipfile.ZipInfo) -> _Entry:
         """Find an entry's bytes, believing the directory only where the local header agrees."""
         name = f"{self.path.name}: entry {info.filename!r}"
         if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 0x1:
@@ -155,8 +202,11 @@ class ZipStore(Store):
         header_end = info.header_offset + _LOCAL_HEADER.size
         if not 0 <= info.header_offset <= header_end <= self.size:
             raise ArchiveError(f"{name} starts outside the file")
-        signature, *_, name_length, extra_length = _LOCAL_HEADER.unpack_from(self._map, info.header_offset)
-        if self._map[header_end : header_end + name_length] != info.orig_filename.encode():
+        signature, *_, name_length, extra_length = _LOCAL_HEADER.unpack(
+            file.read(info.header_offset, _LOCAL_HEADER.size)
+        )
+        own_name = file.read(header_end, min(name_length, self.size - header_end))
+        if own_name != info.orig_filename.encode():
             raise ArchiveError(f"{name} has another name where its data lie")
         start = header_end + name_length + extra_length
         stop = start + info.file_size
@@ -191,21 +241,26 @@ class FolderStore(Store):
             digest.update(f"{file.relative_to(path)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
         self.fingerprint = digest.hexdigest()[:32]
 
-    def get(self, key: str) -> memoryview | None:
+    def get(self, key: str) -> Blob | None:
         """See `Store.get`."""
         try:
-            with (self.path / key).open("rb") as file:
-                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            file = _File(self.path / key)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise ArchiveError(f"{self.path.name}: {key} can't be read: {error}") from error
+        except OSError as error:
+            raise ArchiveError(f"{self.path.name}: {key} can't be read: {error.strerror}") from error
+        return Blob(file, 0, file.size)
 
     def metadata(self, key: str) -> bytes:
         """See `Store.metadata`."""
-        data = self.get(key)
-        if data is None:
-            raise ArchiveError(f"{self.path.name} has no {key}")
-        if len(data) > MAX_METADATA_BYTES:
-            raise ArchiveError(f"{self.path.name}: {key} is larger than {MAX_METADATA_BYTES} bytes")
-        return bytes(data)
+        return _small(self, key)
+
+
+def _small(store: Store, key: str) -> bytes:
+    """A whole object that has to be there and to be small."""
+    blob = store.get(key)
+    if blob is None:
+        raise ArchiveError(f"{store.path.name} has no {key}")
+    if blob.size > MAX_METADATA_BYTES:
+        raise ArchiveError(f"{store.path.name}: {key} is larger than {MAX_METADATA_BYTES} bytes")
+    return blob.read(0, blob.size)

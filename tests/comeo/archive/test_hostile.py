@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import resource
+import socket
 import time
 import zipfile
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rasterio.crs import CRS
 
 from comeo.archive import open_archive
 from comeo.compress import compress
@@ -111,7 +114,15 @@ def put(*path: str | int, value: Any) -> Callable[[Any], Any]:
     return change
 
 
+def nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 ARRAY = "r10m/0/data/zarr.json"
+PROPERTIES = ("attributes", "stac_discovery", "properties")
 SHARDING = ("codecs", 0, "configuration")
 
 
@@ -137,6 +148,8 @@ SHARDING = ("codecs", 0, "configuration")
         (ARRAY, lambda _: b"null"),
         ("r10m/zarr.json", put("attributes", "proj:code", value="EPSG:99999999")),
         ("r10m/zarr.json", put("attributes", "proj:code", value=None)),
+        ("r10m/zarr.json", put("attributes", "proj:code", value="EPSG:4978")),
+        ("r10m/zarr.json", put("attributes", "proj:code", value="EPSG:3855")),
         ("r10m/zarr.json", put("attributes", "spatial:transform", value=[1, 2])),
         ("r10m/zarr.json", put("attributes", "spatial:transform", value=[0, 0, 0, 0, 0, 0])),
         ("r10m/zarr.json", put("attributes", "levels", value=[])),
@@ -152,6 +165,19 @@ SHARDING = ("codecs", 0, "configuration")
         ("zarr.json", put("attributes", "stac_discovery", "id", value="../../etc/passwd")),
         ("zarr.json", put("attributes", "stac_discovery", "bbox", value=[1e308, "a", None, 0])),
         ("zarr.json", put("attributes", "stac_discovery", "properties", "datetime", value="yesterday")),
+        ("zarr.json", put(*PROPERTIES, "datetime", value="0001-01-01T00:00:00+14:00")),
+        ("zarr.json", put(*PROPERTIES, "datetime", value="9999-12-31T23:59:59-14:00")),
+        ("zarr.json", put(*PROPERTIES, "gsd", value=float("nan"))),
+        ("zarr.json", put(*PROPERTIES, "title", value="\ud800")),
+        (
+            "zarr.json",
+            lambda root: (
+                json.dumps(put(*PROPERTIES, "gsd", value=0)(root))
+                .replace('"gsd": 0', '"gsd": 1e999')
+                .encode()
+            ),
+        ),
+        ("zarr.json", put(*PROPERTIES, "nested", value=nested(900))),
         ("zarr.json", put("attributes", value=None)),
     ],
 )
@@ -162,6 +188,63 @@ def test_absurd_metadata_is_refused(
     result = outcome(tmp_path / "absurd.zarr.zip", rewritten(sound, key, change))
     assert isinstance(result, ArchiveError)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < EXTRA_KILOBYTES
+
+
+@pytest.mark.parametrize("key", ["proj:code", "proj:wkt2"])
+@pytest.mark.parametrize(
+    "form", ["http://127.0.0.1:{port}/crs", "/vsicurl/http://127.0.0.1:{port}/crs", "{file}"]
+)
+def test_a_crs_is_not_fetched_from_anywhere(sound: bytes, tmp_path: Path, key: str, form: str) -> None:
+    """GDAL takes addresses and paths for a CRS; an archive must not make its reader ask for them."""
+    file = tmp_path / "crs.wkt"
+    file.write_text(CRS.from_epsg(32632).to_wkt())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        value = form.format(port=server.getsockname()[1], file=file)
+
+        def change(document: Any) -> Any:
+            del document["attributes"]["proj:code"]
+            return put("attributes", key, value=value)(document)
+
+        result = outcome(tmp_path / "crs.zarr.zip", rewritten(sound, "r10m/zarr.json", change))
+        assert isinstance(result, ArchiveError)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_an_archive_cut_short_while_open_is_noticed(sound: bytes, tmp_path: Path, folder: bool) -> None:
+    path = file = tmp_path / "open.zarr.zip"
+    path.write_bytes(sound)
+    if folder:
+        path = tmp_path / "open.zarr"
+        with zipfile.ZipFile(file) as source:
+            source.extractall(path)
+        file = path / "r10m/0/data/c/0/0/0"
+    with open_archive(path) as archive:
+        level = archive.groups["r10m"].levels[0]
+        archive.decode_blocks(level, [(0, 1)])
+        os.truncate(file, 10)
+        with pytest.raises(ArchiveError, match="cut short"):
+            archive.decode_blocks(level, [(0, 0)])
+
+
+def test_a_closed_archive_says_so(sound: bytes, tmp_path: Path) -> None:
+    (tmp_path / "closed.zarr.zip").write_bytes(sound)
+    archive = open_archive(tmp_path / "closed.zarr.zip")
+    archive.close()
+    with pytest.raises(ArchiveError, match="closed"):
+        archive.decode_blocks(archive.groups["r10m"].levels[0], [(0, 0)])
+
+
+@pytest.mark.parametrize("key", ["", "zarr.json"])
+def test_a_pipe_keeps_nobody_waiting(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "pipe.zarr"
+    if key:
+        path.mkdir()
+    os.mkfifo(path / key)
+    with pytest.raises(ArchiveError, match="regular file"):
+        open_archive(path)
 
 
 @pytest.mark.parametrize("field_offset", [20, 24, 42])  # compressed size, size, local header offset
