@@ -157,10 +157,10 @@ def codecs() -> None:
 
 @cli.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: 8080]")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: one a core]")
-def serve(paths: tuple[Path, ...], host: str, port: int, workers: int | None) -> None:
+def serve(paths: tuple[Path, ...], host: str | None, port: int | None, workers: int | None) -> None:
     """Serve the archives in PATHS (folders or files) as a map, tiles and STAC."""
     from tileserver.gunicorn import run
     from tileserver.settings import Settings
