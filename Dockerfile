@@ -34,7 +34,8 @@ COPY templates templates
 COPY --from=viewer /source/static/dist static/dist
 RUN python3 -m venv /opt/comeo \
     && /opt/comeo/bin/pip install --no-cache-dir --disable-pip-version-check \
-        --constraint constraints.txt ".[${VARIANT}]"
+        --constraint constraints.txt ".[${VARIANT}]" \
+    && NUMBA_CACHE_DIR=/opt/numba /opt/comeo/bin/python -m comeo.codecs
 
 # hadolint ignore=DL3006
 FROM base-${VARIANT} AS server
@@ -45,9 +46,11 @@ RUN apt-get update \
     && useradd --system --create-home --uid 10001 comeo \
     && mkdir /archives
 COPY --from=build /opt/comeo /opt/comeo
+# Numba only reads a cache that it could write
+COPY --from=build --chown=10001 /opt/numba /opt/numba
 ENV PATH=/opt/comeo/bin:$PATH \
     PYTHONUNBUFFERED=1 \
-    NUMBA_CACHE_DIR=/tmp/numba
+    NUMBA_CACHE_DIR=/opt/numba
 USER 10001
 WORKDIR /home/comeo
 VOLUME /archives

@@ -12,7 +12,7 @@ RUNTIME := $(if $(wildcard /proc/driver/nvidia/version),gpu,cpu)
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed -n 's/^v\([0-9]*\)\..*/\1/p')
 NODE_IS_RECENT := $(shell [ "0$(NODE_MAJOR)" -ge 20 ] && command -v npm >/dev/null && echo yes)
 
-.PHONY: install run test lint bench samples clean
+.PHONY: install run test lint bench train samples clean
 
 install: $(VENV)/.installed static/dist/index.html
 
@@ -23,6 +23,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 		{ echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
 	mkdir -p static/dist
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(RUNTIME),test]'
+	$(BIN)/python -m comeo.codecs
 	touch $@
 
 $(VENV)/.node: $(VENV)/.installed
@@ -43,6 +44,11 @@ lint: $(VENV)/.installed
 
 test: install lint
 	$(BIN)/pytest -n 2
+
+train: install
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
+	$(BIN)/python -m comeo.training.pack $(SHARED)
+	$(BIN)/python -m comeo.training.train
 
 bench: install
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(RUNTIME),test,bench]'
