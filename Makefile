@@ -47,7 +47,7 @@ test: install lint
 
 train: install
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
-	$(BIN)/python -m comeo.training.pack $(SHARED)
+	$(BIN)/python -m comeo.training.pack --data $(SHARED)
 	$(BIN)/python -m comeo.training.train
 
 bench: install
