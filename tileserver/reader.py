@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from rasterio.coords import BoundingBox
 from rasterio.crs import CRS
 from rasterio.features import geometry_mask
-from rasterio.warp import transform, transform_bounds, transform_geom
 from rio_tiler.constants import WEB_MERCATOR_TMS, WGS84_CRS
 from rio_tiler.io.base import BaseReader
 from rio_tiler.models import BandStatistics, ImageData, Info, PointData
@@ -26,6 +25,7 @@ from tileserver import metrics
 from tileserver.cache import ByteCache
 from tileserver.errors import BoundError, NotFoundError
 from tileserver.grid import Bounds, Grid, tile_grid
+from tileserver.projection import move_bounds, move_points, move_shape
 from tileserver.warp import ResamplingName, find_source, warp
 
 BlockKey = tuple[str, str, int, int, int, int]
@@ -291,7 +291,9 @@ def block_cache(limit: int) -> BlockCache:
 
 def cut(image: ImageData, shape: Mapping[str, Any]) -> ImageData:
     """Mask what lies outside a GeoJSON geometry (WGS 84)."""
-    moved = transform_geom(WGS84_CRS, image.crs, shape)
+    moved = move_shape(WGS84_CRS, image.crs, shape)
+    if moved is None:
+        raise NotFoundError("the area lies outside the scene")
     outside = geometry_mask([moved], (image.height, image.width), image.transform, all_touched=False)
     image.array.mask |= outside
     return image
@@ -317,12 +319,10 @@ def _positions(shape: Mapping[str, Any]) -> list[Any]:
 
 
 def _moved_bounds(source: CRS, target: CRS, bounds: Bounds) -> Bounds:
-    if source == target:
-        return bounds
-    left, bottom, right, top = transform_bounds(source, target, *bounds, densify_pts=21)
-    if not np.isfinite((left, bottom, right, top)).all():
+    moved = move_bounds(source, target, bounds)
+    if moved is None:
         raise NotFoundError("the area lies outside the scene")
-    return left, bottom, right, top
+    return moved
 
 
 def _size(rows: float, cols: float, height: int | None, width: int | None) -> tuple[int, int]:
@@ -336,9 +336,11 @@ def _size(rows: float, cols: float, height: int | None, width: int | None) -> tu
 def _pixel_at(group: ArchiveGroup, lon: float, lat: float) -> Window | None:
     """The native pixel of a group that a position falls into."""
     level = group.levels[0]
-    xs, ys = transform(WGS84_CRS, group.crs, [lon], [lat])
+    xs, ys = move_points(WGS84_CRS, group.crs, np.array([lon]), np.array([lat]))
+    if not np.isfinite((xs[0], ys[0])).all():
+        return None
     inverse: Affine = ~level.transform
-    col, row = inverse @ (xs[0], ys[0])
+    col, row = inverse @ (float(xs[0]), float(ys[0]))
     if not (0 <= row < level.height and 0 <= col < level.width):
         return None
     return Window(int(row), int(col), 1, 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -13,12 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
-from rasterio.warp import transform_bounds
 
 from comeo.archive import Archive, open_archive
 from comeo.errors import ArchiveError
 from comeo.scene import Band
+from tileserver.projection import move_bounds
 
 SUFFIXES = (".zarr.zip", ".zarr")
 MAX_DEPTH = 8
@@ -115,13 +113,10 @@ def _bbox(archive: Archive) -> tuple[float, float, float, float]:
     level = group.levels[0]
     corners = [level.transform @ (x, y) for x in (0, level.width) for y in (0, level.height)]
     xs, ys = zip(*corners, strict=True)
-    try:
-        west, south, east, north = transform_bounds(group.crs, WGS84, min(xs), min(ys), max(xs), max(ys), 21)
-    except RasterioError as error:
-        raise ArchiveError(f"{archive.path.name} lies outside its coordinate system: {error}") from error
-    if not all(map(math.isfinite, (west, south, east, north))):
+    bounds = move_bounds(group.crs, WGS84, (min(xs), min(ys), max(xs), max(ys)))
+    if bounds is None:
         raise ArchiveError(f"{archive.path.name} lies outside its coordinate system")
-    return west, south, east, north
+    return bounds
 
 
 def bands_to_json(bands: Iterable[Band]) -> str:

@@ -12,13 +12,13 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
-from rasterio.warp import reproject, transform, transform_bounds
+from rasterio.warp import reproject
 
 from comeo.archive import ArchiveGroup, Level, reduced_size
 from comeo.codecs.base import MAX_REDUCE
 from comeo.scene import Window
 from tileserver.grid import Bounds, Grid
+from tileserver.projection import ProjectionErrors, move_bounds, move_points
 
 ResamplingName = Literal["nearest", "bilinear", "cubic", "cubic_spline", "lanczos", "average", "mode"]
 
@@ -134,7 +134,7 @@ def _reproject(
             dst_transform=target.transform, dst_crs=target.crs, resampling=resampling,
             init_dest_nodata=masked, **options,
         )  # fmt: skip
-    except RasterioError:
+    except ProjectionErrors:
         # No pixel of the grid has a place in the source's projection: a pole, the far side of the globe.
         warped[:] = np.nan
     return warped
@@ -179,15 +179,8 @@ def _footprint(crs: CRS, transform: Affine, height: int, width: int, target: CRS
     corners = [transform @ (x, y) for x in (0, width) for y in (0, height)]
     xs, ys = zip(*corners, strict=True)
     box = (min(xs), min(ys), max(xs), max(ys))
-    if crs == target:
-        return box
-    try:
-        left, bottom, right, top = transform_bounds(crs, target, *box, densify_pts=21)
-    except RasterioError:
-        return None
-    if not all(map(math.isfinite, (left, bottom, right, top))) or left > right:
-        return None
-    return left, bottom, right, top
+    bounds = move_bounds(crs, target, box)
+    return bounds if bounds and bounds[0] <= bounds[2] else None
 
 
 def _source_lattice(
@@ -196,13 +189,8 @@ def _source_lattice(
     """Native (columns, rows) of a lattice of points over the target, edges included."""
     cols, rows = np.meshgrid(np.linspace(0, target.width, LATTICE), np.linspace(0, target.height, LATTICE))
     xs, ys = _apply(target.transform, cols.ravel(), rows.ravel())
-    if target.crs != crs:
-        try:
-            moved_xs, moved_ys = transform(target.crs, crs, xs, ys)
-        except RasterioError:
-            moved_xs = moved_ys = np.full(xs.shape, np.nan)
-        xs, ys = np.asarray(moved_xs), np.asarray(moved_ys)
-    found_cols, found_rows = _apply(~native, xs, ys)
+    with np.errstate(invalid="ignore"):
+        found_cols, found_rows = _apply(~native, *move_points(target.crs, crs, xs, ys))
     shape = (LATTICE, LATTICE)
     return found_cols.reshape(shape), found_rows.reshape(shape)
 
@@ -215,9 +203,11 @@ def _apply(
 
 def _scale(cols: NDArray[np.float64], rows: NDArray[np.float64], target: Grid, native: Level) -> float:
     """Native pixels per target pixel along the denser axis, in the middle of where they meet."""
-    step_x, step_y = target.width / (LATTICE - 1), target.height / (LATTICE - 1)
-    along_x = np.hypot(np.diff(cols, axis=1), np.diff(rows, axis=1))[:-1] / step_x
-    along_y = np.hypot(np.diff(cols, axis=0), np.diff(rows, axis=0))[:, :-1] / step_y
+    with np.errstate(invalid="ignore"):
+        along_x = np.hypot(np.diff(cols, axis=1), np.diff(rows, axis=1))[:-1]
+        along_y = np.hypot(np.diff(cols, axis=0), np.diff(rows, axis=0))[:, :-1]
+    along_x *= (LATTICE - 1) / target.width
+    along_y *= (LATTICE - 1) / target.height
     cells = np.minimum(along_x, along_y)
     reach = 0.5 * max(native.height, native.width)
     near = (np.abs(cols - native.width / 2) <= native.width / 2 + reach) & (

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from morecantile import TileMatrixSet
-from rasterio.errors import RasterioError
 from rasterio.warp import calculate_default_transform
 
 from comeo.scene import Band
 from tileserver.catalog import CollectionSummary, Record, Search
 from tileserver.errors import ParameterError
 from tileserver.grid import Grid
+from tileserver.projection import ProjectionErrors
 from tileserver.services.look import palette
 from tileserver.services.scenes import Scenes
 from tileserver.services.styles import Style, styles_for
@@ -94,7 +94,7 @@ def zoom_range(grid: Grid, tms: TileMatrixSet) -> tuple[int, int]:
         transform, width, height = calculate_default_transform(
             grid.crs, tms.rasterio_crs, grid.width, grid.height, *grid.bounds
         )
-    except RasterioError as error:
+    except ProjectionErrors as error:
         raise ParameterError(f"{tms.id} does not reach this scene") from error
     resolution = max(abs(transform.a), abs(transform.e))
     coarsest = resolution * max(1.0, max(width or 1, height or 1) / BIGGEST_OVERVIEW)

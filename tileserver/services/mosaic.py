@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from morecantile import TileMatrixSet
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
 from rasterio.features import geometry_mask
-from rasterio.warp import transform, transform_bounds
 from rio_tiler.models import ImageData
 
 from tileserver.catalog import BBox, Record, Search, cursor_of
 from tileserver.errors import BoundError, NotFoundError, ParameterError, RequestError
 from tileserver.grid import Grid
+from tileserver.projection import move_bounds, move_points
 from tileserver.reader import ArchiveReader
 from tileserver.services import describe
 from tileserver.services.encode import PICTURES
@@ -91,13 +90,7 @@ def candidates(scenes: Scenes, search: Search, grid: Grid) -> Iterator[Record]:
 
 def degrees(grid: Grid) -> BBox | None:
     """(west, south, east, north) of a grid, or None where it goes beyond what degrees can say."""
-    try:
-        west, south, east, north = transform_bounds(grid.crs, WGS84, *grid.bounds, densify_pts=21)
-    except RasterioError:
-        return None
-    if not np.isfinite((west, south, east, north)).all() or south > north:
-        return None
-    return west, south, east, north
+    return move_bounds(grid.crs, WGS84, grid.bounds)
 
 
 def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, extension: str) -> bytes:
@@ -231,10 +224,7 @@ def footprint_mask(native: Grid, grid: Grid) -> NDArray[np.bool_] | None:
     affine = native.transform
     x = affine.a * cols * native.width + affine.b * rows * native.height + affine.c
     y = affine.d * cols * native.width + affine.e * rows * native.height + affine.f
-    try:
-        xs, ys = transform(native.crs, grid.crs, x, y)
-    except RasterioError:
-        return None
+    xs, ys = move_points(native.crs, grid.crs, x, y)
     ring = np.column_stack([xs, ys])
     if not np.isfinite(ring).all() or np.ptp(ring[:, 0]) > _turn(grid):
         return None

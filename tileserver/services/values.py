@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from rasterio.errors import RasterioError
 from rio_tiler.models import PointData
 
 from comeo.scene import Band
@@ -29,10 +28,7 @@ def point(scenes: Scenes, record: Record, lon: float, lat: float, appearance: Ap
     """
     look = resolve(appearance, record.bands, scenes.settings, picture=False)
     with scenes.reader(record) as reader:
-        try:
-            pixel = reader.point(lon, lat, bands=look.bands)
-        except RasterioError as error:
-            raise NotFoundError(f"{lon}, {lat} lies outside the scene") from error
+        pixel = reader.point(lon, lat, bands=look.bands)
     by_name = {band.name: band for band in record.bands}
     bands = [by_name[name] for name in look.bands]
     answer: dict[str, Any] = {

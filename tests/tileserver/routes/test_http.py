@@ -111,6 +111,8 @@ def test_web_pages_of_others_may_ask(client: FlaskClient) -> None:
         (f"{ITEM}/point/200,0", 422, "lon"),
         (f"{ITEM}/point/a,0", 422, "lon"),
         (f"{ITEM}/point/0,0", 404, "outside the scene"),
+        (f"{ITEM}/point/-90,0", 404, "outside the scene"),
+        (f"{ITEM}/point/-171,-90", 404, "outside the scene"),
         ("/collections/optical/point/0,0", 404, "no scene"),
         (f"{ITEM}/bbox/1,1,2,2.tif", 404, "outside the scene"),
         (f"{ITEM}/bbox/2,1,1,2.tif", 422, "west of east"),
