@@ -10,6 +10,7 @@ from flask import Response, g, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.server import Server
 from flask_openapi3.openapi import OpenAPI
+from threadpoolctl import threadpool_limits
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tileserver import metrics, problems
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     """
     settings = settings or Settings.from_environment()
     configure()
+    threadpool_limits(1, user_api="blas")  # requests run in threads; BLAS's own would only get in their way
     app = OpenAPI(
         "tileserver",
         info=Info(title="COMEO tile server", version=SOFTWARE_VERSION, description=DESCRIPTION),

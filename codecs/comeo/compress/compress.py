@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from comeo.archive import Archive, ArchiveWriter, Level
 from comeo.archive.model import ID_PATTERN
 from comeo.codecs import Codec, get_codec
@@ -65,11 +67,13 @@ def compress(
         )
     coder = get_codec(codec)
     watch = progress or Silent()
-    if ratio is not None:
-        return _compress_to_ratio(scene, output, coder, ratio, watch)
-    if step is not None:
-        check_step(step)
-        return _write(scene, output, coder, step, watch).commit()
+    # Blocks are coded in threads of our own; BLAS's threads on top of them make it ten times slower.
+    with threadpool_limits(1, user_api="blas"):
+        if ratio is not None:
+            return _compress_to_ratio(scene, output, coder, ratio, watch)
+        if step is not None:
+            check_step(step)
+            return _write(scene, output, coder, step, watch).commit()
     raise CodecError("give a ratio or a step")
 
 
