@@ -94,7 +94,8 @@ class Scenes:
         side = self.settings.max_image_side
         if max(grid.height, grid.width) > side:
             raise BoundError(
-                f"an image of {grid.width}×{grid.height} pixels is asked for, more than {side} a side",
+                f"an image of {grid.width}×{grid.height} pixels is asked for, more than {side} a side; "
+                "ask for a smaller area, or for fewer pixels with max_size",
                 "max_image_side",
             )
         samples = grid.height * grid.width * bands
