@@ -20,7 +20,7 @@ from comeo.codecs import Codec
 from comeo.compress.encode import BlockEncoder
 from comeo.errors import CodecError
 from comeo.progress import Progress
-from comeo.scene import Pixels, Scene, Window
+from comeo.scene import BandGroup, Pixels, Scene, Window
 
 MIN_STEP = 1e-3
 MAX_STEP = 50_000.0
@@ -40,6 +40,20 @@ class _Sample:
     weight: float
 
 
+def _take_sample(source: BandGroup, group: ArchiveGroup, count: int) -> _Sample:
+    """Read at most `count` native blocks, evenly spread in raster order."""
+    level = group.levels[0]
+    rows, cols = level.grid
+    count = min(rows * cols, count)
+    chosen = np.linspace(0, rows * cols - 1, count).round().astype(int)
+    windows = [
+        Window(row * level.block, col * level.block, *level.block_shape(row, col)[1:])
+        for row, col in (divmod(int(index), cols) for index in chosen)
+    ]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return _Sample(group.has_nodata, list(pool.map(source.read, windows)), rows * cols / count)
+
+
 class RateModel:
     """Predicts the bytes of all payloads of a scene at a step from a sample of native blocks.
 
@@ -52,21 +66,8 @@ class RateModel:
         self._samples = []
         progress.start("sampling", len(groups))
         for source, group in zip(scene.groups, groups, strict=True):
-            level = group.levels[0]
-            rows, cols = level.grid
-            count = min(rows * cols, max(16, SAMPLE_BLOCKS * rows * cols // total))
-            chosen = np.linspace(0, rows * cols - 1, count).round().astype(int)
-            windows = [
-                Window(row * level.block, col * level.block, *level.block_shape(row, col)[1:])
-                for row, col in (divmod(int(index), cols) for index in chosen)
-            ]
-            self._samples.append(
-                _Sample(
-                    group.has_nodata,
-                    [source.read(window) for window in windows],
-                    rows * cols / count,
-                )
-            )
+            share = math.prod(group.levels[0].grid) / total
+            self._samples.append(_take_sample(source, group, max(16, round(SAMPLE_BLOCKS * share))))
             progress.advance()
         self._spread = float(np.sqrt(np.mean([_variance(sample.blocks) for sample in self._samples])))
         has_overviews = any(len(group.levels) > 1 for group in groups)
