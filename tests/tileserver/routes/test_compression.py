@@ -16,7 +16,7 @@ SCRIPT = b"let a = 1;" * 100
 @pytest.fixture
 def app(tmp_path: Path) -> Flask:
     (tmp_path / "app.js").write_bytes(SCRIPT)
-    (tmp_path / "app.js.gz").write_bytes(gzip.compress(SCRIPT))
+    (tmp_path / "app.js.gz").write_bytes(gzip.compress(SCRIPT, mtime=0))
     (tmp_path / "app.js.br").write_bytes(b"as brotli")
     (tmp_path / "plain.js").write_bytes(SCRIPT)
     app = Flask(__name__)
@@ -46,7 +46,7 @@ def app(tmp_path: Path) -> Flask:
     ("accepted", "encoding", "body"),
     [
         ("gzip, deflate, br", "br", b"as brotli"),
-        ("gzip", "gzip", gzip.compress(SCRIPT)),
+        ("gzip", "gzip", gzip.compress(SCRIPT, mtime=0)),
         ("br;q=0, gzip;q=0", None, SCRIPT),
         ("", None, SCRIPT),
     ],
