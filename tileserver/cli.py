@@ -86,7 +86,7 @@ def compress(
                 with terminal_progress(scene.id) as progress:
                     compress_scene(
                         scene, final, codec=codec, step=step, force=force, progress=progress,
-                        ratio=None if step is not None else ratio or 100.0,
+                        ratio=100.0 if ratio is None and step is None else ratio,
                     )  # fmt: skip
             finally:
                 scene.close()
@@ -172,7 +172,12 @@ def serve(paths: tuple[Path, ...], host: str | None, port: int | None, workers: 
 
 
 def _names(value: str | None) -> tuple[str, ...] | None:
-    return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
+    if value is None:
+        return None
+    names = tuple(name.strip() for name in value.split(",") if name.strip())
+    if not names:
+        raise click.BadParameter("give names with commas between them, as B04,B03,B02")
+    return names
 
 
 def _report(path: Path) -> None:
@@ -199,6 +204,14 @@ def main() -> None:
         if "--debug" in sys.argv[1:]:
             raise
         click.echo(f"comeo: {_sentence(error)}", err=True)
+        sys.exit(1)
+    except Exception as error:  # a mistake of ours; still no traceback that nobody asked for
+        if "--debug" in sys.argv[1:]:
+            raise
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        click.echo(
+            f"comeo: this was not foreseen: {text}; `comeo --debug …` shows where it happened", err=True
+        )
         sys.exit(1)
 
 

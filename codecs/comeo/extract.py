@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import tempfile
 import uuid
@@ -13,6 +14,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
 from rasterio.shutil import copy as copy_dataset
 from rasterio.warp import reproject, transform_bounds
 from rasterio.windows import Window as RasterWindow
@@ -45,7 +47,8 @@ def extract_geotiff(
         progress: Told how far the work has come.
 
     Raises:
-        ArchiveError: If a band is unknown, the area lies outside the scene, or the archive is damaged.
+        ArchiveError: If a band is unknown, the area lies outside the scene, the archive is damaged, or
+            the file can't be written.
     """
     if output.exists() and not force:
         raise ArchiveError(f"{output} exists already; use --force to replace it")
@@ -57,8 +60,10 @@ def extract_geotiff(
     window = Window(0, 0, level.height, level.width) if bbox is None else _window(archive, finest, bbox)
     watch = progress or Silent()
     watch.start("extracting", math.ceil(window.height / (_STRIP_BLOCKS * level.block)))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
+    with (
+        _writing(output),
+        tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder,
+    ):
         plain = Path(folder) / "plain.tif"
         with rasterio.open(plain, "w", **_profile(finest, window, len(names))) as target:
             _describe(target, archive, homes)
@@ -74,6 +79,17 @@ def extract_geotiff(
             OVERVIEW_RESAMPLING="AVERAGE", NUM_THREADS="ALL_CPUS", BIGTIFF="IF_SAFER",
         )  # fmt: skip
         whole.replace(output)
+
+
+@contextlib.contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    """Make the folder, and say what could not be written: neither GDAL's message nor the system's does."""
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except (OSError, RasterioError) as error:
+        reason = getattr(error, "strerror", None) or error.__cause__ or error
+        raise ArchiveError(f"{output} can't be written: {reason}") from error
 
 
 def _home(archive: Archive, name: str) -> tuple[ArchiveGroup, int]:
@@ -94,7 +110,7 @@ def _window(archive: Archive, group: ArchiveGroup, bbox: tuple[float, float, flo
         )
     level = group.levels[0]
     outside = ArchiveError(f"the area lies outside {archive.id}, which covers {archive.item['bbox']}")
-    box = transform_bounds("EPSG:4326", group.crs, *bbox)
+    box = transform_bounds("EPSG:4326", group.crs, *_near(archive, bbox))
     if not all(math.isfinite(x) for x in box):  # too far away for the scene's projection
         raise outside
     corners = [~level.transform @ (x, y) for x in box[::2] for y in box[1::2]]
@@ -105,6 +121,19 @@ def _window(archive: Archive, group: ArchiveGroup, bbox: tuple[float, float, flo
     if first_col >= last_col or first_row >= last_row:
         raise outside
     return Window(first_row, first_col, last_row - first_row, last_col - first_col)
+
+
+def _near(archive: Archive, bbox: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """The part of an area near the scene, if there is one: far away its projection may have no numbers."""
+    west, south, east, north = archive.item["bbox"]
+    if west > east:  # across the antimeridian
+        return bbox
+    margin = 0.1
+    near = (
+        max(bbox[0], west - margin), max(bbox[1], south - margin),
+        min(bbox[2], east + margin), min(bbox[3], north + margin),
+    )  # fmt: skip
+    return near if near[0] < near[2] and near[1] < near[3] else bbox
 
 
 def _profile(group: ArchiveGroup, window: Window, count: int) -> dict[str, Any]:

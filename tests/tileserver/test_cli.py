@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from rasterio.warp import transform_bounds
 
 from comeo.compress import compress
 from tests.scenes import UTM32, array_group, array_scene, corner_cut, landscape
+from tileserver import cli
 
 
 def comeo(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -123,6 +125,7 @@ def test_extract_interpolates_coarser_bands(tmp_path: Path) -> None:
         (["compress", "/nowhere.tif"], 2, "--output"),
         (["compress", "a.tif", "--output", "x", "--ratio", "9", "--step", "9"], 2, "not both"),
         (["compress", "a.tif", "b.tif", "--output", "x.zarr.zip"], 2, "folder"),
+        (["extract", "a.zarr.zip", "--output", "x.tif", "--bands", ","], 2, "give names"),
     ],
 )
 def test_errors_are_one_sentence(arguments: list[str], code: int, message: str) -> None:
@@ -140,6 +143,17 @@ def test_a_failing_source_does_not_stop_the_others(geotiff: Path, tmp_path: Path
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
+@pytest.mark.parametrize("bbox", [(-180, -90, 180, 90), (-400, -91, 400, 91)])
+def test_extract_of_the_whole_world_is_the_whole_scene(
+    archive: Path, tmp_path: Path, bbox: tuple[float, ...]
+) -> None:
+    output = tmp_path / "out.tif"
+    done = comeo("extract", archive, "-o", output, "--bbox", *bbox)
+    assert done.returncode == 0, done.stderr
+    with rasterio.open(output) as got:
+        assert got.shape == (300, 280)
+
+
 def test_extract_refuses_what_it_cannot_give(archive: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.tif"
     for extra, message in ((["--bands", "B99"], "B99"), (["--bbox", 100, 0, 101, 1], "outside")):
@@ -152,3 +166,47 @@ def test_extract_refuses_what_it_cannot_give(archive: Path, tmp_path: Path) -> N
 def test_codecs_are_listed() -> None:
     names = [line.split()[0] for line in comeo("codecs").stdout.splitlines()]
     assert names[:2] == ["dct", "jpeg2000"]
+
+
+@pytest.mark.parametrize("ratio", [0, -5, "nan"])
+def test_an_absurd_ratio_is_refused(geotiff: Path, tmp_path: Path, ratio: object) -> None:
+    done = comeo("compress", geotiff, "--output", tmp_path / "out", "--ratio", ratio)
+    assert done.returncode == 1
+    assert "a ratio lies between" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["a.zarr.zip", "a.zarr", "a.tif"])
+def test_a_full_disk_is_named_and_leaves_nothing(
+    geotiff: Path, archive: Path, tmp_path: Path, name: str
+) -> None:
+    command = ["extract", archive] if name == "a.tif" else ["compress", geotiff, "--step", 2]
+    arguments = [
+        sys.executable,
+        "-m",
+        "tileserver.cli",
+        *map(str, command),
+        "-o",
+        str(tmp_path / "out" / name),
+    ]
+    done = subprocess.run(
+        arguments, capture_output=True, text=True, timeout=120, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"{tmp_path / 'out'}" in done.stderr
+    assert "can't be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_an_unforeseen_error_shows_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise KeyError("a mistake")
+
+    monkeypatch.setattr(cli, "cli", fail)
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 1
+    assert "KeyError" in capsys.readouterr().err

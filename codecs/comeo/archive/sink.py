@@ -8,6 +8,7 @@ import shutil
 import uuid
 import zipfile
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 
 from comeo.errors import ArchiveError
@@ -58,14 +59,12 @@ def open_sink(final: Path) -> Sink:
         ArchiveError: If the name is not an archive's, or its folder can't be written.
     """
     temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
+    with _writing(final.parent):
         final.parent.mkdir(parents=True, exist_ok=True)
         if final.name.endswith(ZIP_SUFFIX):
             return ZipSink(temporary)
         if final.name.endswith(FOLDER_SUFFIX):
             return FolderSink(temporary)
-    except OSError as error:
-        raise ArchiveError(f"{final.parent} can't be written: {error.strerror}") from error
     raise ArchiveError(f"{final.name} is no archive's name: it must end in {ZIP_SUFFIX} or {FOLDER_SUFFIX}")
 
 
@@ -80,7 +79,8 @@ class ZipSink(Sink):
 
     def write(self, key: str, data: bytes) -> None:
         """See `Sink.write`."""
-        self._zip.writestr(zipfile.ZipInfo(key, _EPOCH), data)
+        with _writing(self.path.parent):
+            self._zip.writestr(zipfile.ZipInfo(key, _EPOCH), data)
         self.size += self.cost(key, len(data))
 
     def cost(self, key: str, length: int) -> int:
@@ -89,10 +89,11 @@ class ZipSink(Sink):
 
     def finish(self) -> None:
         """See `Sink.finish`."""
-        self._zip.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        with _writing(self.path.parent):
+            self._zip.close()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
 
     def publish(self, final: Path) -> None:
         """See `Sink.publish`."""
@@ -120,11 +121,12 @@ class FolderSink(Sink):
     def write(self, key: str, data: bytes) -> None:
         """See `Sink.write`."""
         file = self.path / key
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("xb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
+        with _writing(self.path.parent):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("xb") as out:
+                out.write(data)
+                out.flush()
+                os.fsync(out.fileno())
         self.size += len(data)
 
     def cost(self, key: str, length: int) -> int:  # noqa: ARG002
@@ -149,6 +151,15 @@ class FolderSink(Sink):
     def discard(self) -> None:
         """See `Sink.discard`."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Say where a disk was full or a folder closed to us: the system's own message does not."""
+    try:
+        yield
+    except OSError as error:
+        raise ArchiveError(f"{folder} can't be written: {error.strerror}") from error
 
 
 def _sync_folder(path: Path) -> None:

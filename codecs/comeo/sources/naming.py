@@ -12,7 +12,7 @@ from comeo.errors import SourceError
 
 logger = logging.getLogger(__name__)
 
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,199}")
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
 _INSTANT: Final = re.compile(r"(?<!\d)(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(?!\d)")
 _DAY: Final = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
 _TILE: Final = re.compile(r"(?:^|[_\-.])T?(\d{2}[C-HJ-NP-X][A-HJ-NP-Z]{2})(?=[_\-.]|$)")
@@ -85,9 +85,9 @@ def parse_time(text: object, where: str) -> datetime:
     """
     try:
         instant = datetime.fromisoformat(str(text).strip())
-    except ValueError:
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise SourceError(f"{where}: {str(text)[:40]!r} is not a time such as 2019-05-30T10:30:31Z") from None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
 def iso(time: datetime) -> str:
@@ -104,7 +104,7 @@ def check_id(text: str, what: str) -> str:
     if not _ID.fullmatch(text):
         raise SourceError(
             f"the {what} {text[:60]!r} is not usable: take letters, digits, '_', '-' and '.', "
-            "200 at most, and start with a letter or a digit"
+            "128 at most, and start with a letter or a digit"
         )
     return text
 
@@ -115,7 +115,7 @@ def safe_id(text: str, what: str) -> str:
     Raises:
         SourceError: If nothing of it is left.
     """
-    safe = re.sub(r"[^A-Za-z0-9_.\-]+", "_", text).lstrip("_.-")[:200]
+    safe = re.sub(r"[^A-Za-z0-9_.\-]+", "_", text).lstrip("_.-")[:128]
     if safe != text:
         logger.warning("the %s %r is written as %r", what, text[:60], safe)
     return check_id(safe, what)

@@ -83,11 +83,15 @@ def checked_grid(where: str, crs: CRS | None, transform: Affine, height: int, wi
     """Return a grid that scenes can be made of.
 
     Raises:
-        SourceError: If it has no CRS, is rotated, sheared or flipped, or is absurdly large.
+        SourceError: If it has no CRS of a map, is rotated, sheared or flipped, or is absurdly large.
     """
     if not crs:
         raise SourceError(
             f"{where} has no coordinate reference system; give it one with `gdal_edit.py -a_srs`"
+        )
+    if not (crs.is_projected or crs.is_geographic):
+        raise SourceError(
+            f"{where} has a coordinate reference system that is neither projected nor geographic"
         )
     if not all(math.isfinite(value) for value in transform[:6]):
         raise SourceError(f"{where} has a georeference that is not finite")

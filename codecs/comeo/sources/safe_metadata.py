@@ -5,6 +5,7 @@ Written after ESA's Sentinel-2 Products Specification Document, issue 14.9 and l
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -189,10 +190,13 @@ def parse_tile(content: bytes, where: str) -> TileMetadata:
 def _grids(xml: XmlTree) -> dict[int, Grid]:
     """The grid of each resolution."""
     code = xml.text("HORIZONTAL_CS_CODE")
+    unknown = SourceError(f"{xml.where} has an unknown coordinate reference system {code[:40]!r}")
+    if not re.fullmatch(r"EPSG:\d{4,6}", code):  # GDAL would also take a URL or a path, and read it
+        raise unknown
     try:
-        crs = CRS.from_user_input(code)
-    except (CRSError, ValueError):
-        raise SourceError(f"{xml.where} has an unknown coordinate reference system {code[:40]!r}") from None
+        crs = CRS.from_string(code)
+    except CRSError:
+        raise unknown from None
     sizes = {element.get("resolution"): element for element in xml.all("Size")}
     grids: dict[int, Grid] = {}
     for position in xml.all("Geoposition"):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comeo.errors import SourceError
-from comeo.sources.naming import check_id, facts_of, safe_id
+from comeo.sources.naming import check_id, facts_of, parse_time, safe_id
 from comeo.sources.sentinel2 import ancillary_name, band_name
 
 
@@ -56,3 +56,9 @@ def test_no_name_breaks_anything(name: str) -> None:
 @pytest.mark.parametrize("text", ["B13", "B00", "B8B", "B2A", "band", "", "B", "red-ish"])
 def test_what_is_no_band(text: str) -> None:
     assert band_name(text) is None
+
+
+@pytest.mark.parametrize("text", ["yesterday", "", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(SourceError, match="is not a time"):
+        parse_time(text, "it")

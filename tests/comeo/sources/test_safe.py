@@ -258,6 +258,7 @@ def test_an_image_of_another_size_is_refused(copy_of: Callable[..., Path]) -> No
         ),
         ("MTD_MSIL2A.xml", r"GRANULE/[^<]*_B02_10m<", "/etc/passwd_B02_10m<", "has no file of band B02"),
         ("MTD_TL.xml", "EPSG:32632", "EPSG:nowhere", "unknown coordinate reference system"),
+        ("MTD_TL.xml", "EPSG:32632", "http://127.0.0.1:9/crs", "unknown coordinate reference system"),
         ("MTD_TL.xml", "<YDIM>-20</YDIM>", "<YDIM>20</YDIM>", "run backwards"),
         ("MTD_TL.xml", "<NROWS>40</NROWS>", "<NROWS>41</NROWS>", "its metadata say"),
         ("MTD_TL.xml", "<NROWS>40</NROWS>", "<NROWS>9999999999</NROWS>", "at most"),
