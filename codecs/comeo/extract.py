@@ -127,7 +127,7 @@ def _near(archive: Archive, bbox: tuple[float, float, float, float]) -> tuple[fl
     """The part of an area near the scene, if there is one: far away its projection may have no numbers."""
     west, south, east, north = archive.item["bbox"]
     if west > east:  # across the antimeridian
-        return bbox
+        west, east = bbox[0], bbox[2]
     margin = 0.1
     near = (
         max(bbox[0], west - margin), max(bbox[1], south - margin),

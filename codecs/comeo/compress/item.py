@@ -37,8 +37,6 @@ def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
     geometry = transform_geom(
         native.crs, CRS.from_epsg(4326), {"type": "Polygon", "coordinates": [ring]}, precision=6
     )
-    coordinates = np.array(geometry["coordinates"][0])
-    bbox = [*coordinates.min(axis=0).tolist(), *coordinates.max(axis=0).tolist()]
     code = native.crs.to_authority()
     properties = {**scene.properties, "gsd": round(gsd, 3)}
     extensions = [PROJECTION]
@@ -47,10 +45,20 @@ def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
     if any(key.startswith("eo:") for key in properties):
         extensions.append(EO)
     item = pystac.Item(
-        id=scene.id, geometry=geometry, bbox=bbox, datetime=scene.datetime, properties=properties,
+        id=scene.id, geometry=geometry, bbox=_bbox(geometry), datetime=scene.datetime, properties=properties,
         collection=scene.collection, stac_extensions=extensions,
     )  # fmt: skip
     return item.to_dict(include_self_link=False)
+
+
+def _bbox(geometry: dict[str, Any]) -> list[float]:
+    """West, south, east, north; west > east across the antimeridian, where GDAL has cut the geometry."""
+    cut = geometry["type"] == "MultiPolygon"
+    rings = [polygon[0] for polygon in geometry["coordinates"]] if cut else geometry["coordinates"][:1]
+    lon, lat = np.concatenate(rings).T
+    west = lon[lon > 0].min() if cut else lon.min()
+    east = lon[lon < 0].max() if cut else lon.max()
+    return [float(west), float(lat.min()), float(east), float(lat.max())]
 
 
 def footprint(spans: NDArray[np.int64], transform: Affine, spacing: float) -> list[tuple[float, float]]:

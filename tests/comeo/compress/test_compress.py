@@ -12,11 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.warp import transform
 
-from comeo.archive import open_archive
+from comeo.archive import Archive, open_archive
 from comeo.compress import compress
 from comeo.compress.plan import level_numbers
 from comeo.errors import ArchiveError, CodecError, ComeoError, SourceError
+from comeo.extract import extract_geotiff
 from comeo.scene import Pixels, Scene, Window
 from tests.scenes import array_group, array_scene, corner_cut, landscape
 
@@ -81,6 +86,27 @@ def test_a_scene_without_a_valid_pixel_is_refused(tmp_path: Path) -> None:
             array_scene(array_group(values, np.zeros(values.shape, bool))), tmp_path / "a.zarr.zip", step=9.0
         )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_scene_across_the_antimeridian_has_a_bbox_across_it(tmp_path: Path) -> None:
+    crs = CRS.from_epsg(32760)
+    (x,), (y,) = transform("EPSG:4326", crs, [179.98], [-17.0])
+    grid = Affine(100, 0, round(x), 0, -100, round(y))
+    scene = array_scene(array_group(landscape(1, 120, 100), transform=grid, crs=crs))
+    with open_archive(compress(scene, tmp_path / "fiji.zarr.zip", step=400.0)) as archive:
+        west, south, east, north = archive.item["bbox"]
+        assert -180 < east < -179.8 < 179.9 < west < 180
+        assert -17.2 < south < north < -16.9
+        assert archive.item["geometry"]["type"] == "MultiPolygon"  # cut there, as RFC 7946 asks
+        _extracted(archive, tmp_path / "west.tif", (179.97, -18, 180, -16), columns=range(21, 30))
+        _extracted(archive, tmp_path / "east.tif", (-180, -18, -179.97, -16), columns=range(31, 45))
+
+
+def _extracted(archive: Archive, path: Path, bbox: tuple[float, float, float, float], columns: range) -> None:
+    extract_geotiff(archive, path, bbox=bbox)
+    with rasterio.open(path) as got:
+        assert got.height >= 118
+        assert got.width in columns
 
 
 def test_a_bad_name_is_refused(tmp_path: Path) -> None:
