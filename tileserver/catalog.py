@@ -315,6 +315,9 @@ def _read(path: str) -> Entry | str:
     except (ComeoError, OSError) as error:
         log.warning("archive refused", extra={"fields": {"archive": Path(path).name, "error": str(error)}})
         return str(error)
+    except Exception:  # a mistake of ours, but never the other archives' end
+        log.exception("archive refused", extra={"fields": {"archive": Path(path).name}})
+        return f"{Path(path).name} can't be indexed for a reason not foreseen; the log has it"
 
 
 def _insert(db: sqlite3.Connection, path: str, signature: str, entry: Entry | str) -> str | None:

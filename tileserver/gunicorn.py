@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import struct
 from typing import Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
@@ -15,6 +16,7 @@ from tileserver.settings import Settings
 from tileserver.temporary import temporary_folder
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+PATIENCE_SECONDS = 15
 log = logging.getLogger(__name__)
 
 
@@ -100,7 +102,10 @@ def _check_address(host: str, port: int) -> None:
 
 
 def _announce(arbiter: Any) -> None:
+    patience = struct.pack("@ll", PATIENCE_SECONDS, 0)
     for listener in arbiter.LISTENERS:
+        # Connections inherit it. gunicorn itself waits for ever in the middle of a request, holding a thread.
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
         log.info("listening", extra={"fields": {"address": str(listener), "workers": arbiter.num_workers}})
 
 

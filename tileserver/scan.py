@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -21,6 +22,7 @@ from tileserver.projection import move_bounds
 SUFFIXES = (".zarr.zip", ".zarr")
 MAX_DEPTH = 8
 WGS84 = CRS.from_epsg(4326)
+log = logging.getLogger(__name__)
 
 
 class Entry(NamedTuple):
@@ -50,7 +52,8 @@ class Entry(NamedTuple):
 def find_archives(roots: Iterable[Path]) -> dict[str, str]:
     """List archives by path, each with a signature that changes when the archive does.
 
-    Hidden names are left out: archives are written under one before they get their own.
+    Hidden names are left out: archives are written under one before they get their own. So are names that
+    are no text, which the catalogue can't hold.
     """
     return {
         str(path): signature
@@ -71,12 +74,25 @@ def _walk(path: Path, depth: int) -> Iterator[Path]:
             names = sorted(
                 entry.name
                 for entry in entries
-                if not entry.name.startswith(".") and (entry.name.endswith(SUFFIXES) or entry.is_dir())
+                if not entry.name.startswith(".")
+                and (entry.name.endswith(SUFFIXES) or entry.is_dir())
+                and _is_text(entry.name)
             )
     except OSError:
         return
     for name in names:
         yield from _walk(path / name, depth - 1)
+
+
+@lru_cache(maxsize=1024)
+def _is_text(name: str) -> bool:
+    """Whether a name on disk is UTF-8; if not, that is logged once."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        log.warning("archive left out: its name is not UTF-8", extra={"fields": {"archive": ascii(name)}})
+        return False
+    return True
 
 
 def _signature(path: Path) -> str:

@@ -17,6 +17,7 @@ from tileserver import Settings
 from tileserver.catalog import Catalog, Record, Search
 from tileserver.errors import BusyError
 from tileserver.pool import ArchivePool
+from tileserver.scan import Entry, read_entry
 from tileserver.services.scenes import Scenes
 from tileserver.settings import SettingsError
 
@@ -188,3 +189,33 @@ def _catalog(folder: Path, tmp_path: Path) -> Catalog:
     catalog = Catalog([folder], tmp_path / "catalog.sqlite", 0)
     catalog.refresh(force=True)
     return catalog
+
+
+def test_a_name_that_is_no_text_does_not_stop_the_others(own_archives: Path, tmp_path: Path) -> None:
+    try:
+        (own_archives / os.fsdecode(b"\xff.zarr.zip")).write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system takes only UTF-8")
+    assert _catalog(own_archives, tmp_path).count() == 5
+
+
+def test_an_unforeseen_error_does_not_stop_the_others(
+    own_archives: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: str) -> Entry:
+        if path.endswith("old.zarr.zip"):
+            raise KeyError("a mistake")
+        return read_entry(path)
+
+    monkeypatch.setattr("tileserver.catalog.read_entry", read)
+    catalog = _catalog(own_archives, tmp_path)
+    assert catalog.count() == 4
+    assert "not foreseen" in catalog.broken()["old.zarr.zip"]
+
+
+def test_pipes_and_devices_do_not_stop_the_others(own_archives: Path, tmp_path: Path) -> None:
+    os.mkfifo(own_archives / "pipe.zarr.zip")
+    (own_archives / "zero.zarr.zip").symlink_to("/dev/zero")
+    catalog = _catalog(own_archives, tmp_path)
+    assert catalog.count() == 5
+    assert set(catalog.broken()) == {"pipe.zarr.zip", "zero.zarr.zip"}

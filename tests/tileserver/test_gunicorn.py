@@ -70,6 +70,33 @@ def test_two_processes_serve_one_catalogue(own_archives: Path, tmp_path: Path) -
     assert list(temporary.glob("comeo-*")) == []
 
 
+@pytest.mark.slow
+def test_slow_clients_keep_nobody_waiting_for_long(own_archives: Path) -> None:
+    serve = SERVE.replace("run(", "from tileserver import gunicorn\ngunicorn.PATIENCE_SECONDS = 1\nrun(")
+    process = subprocess.Popen(
+        [sys.executable, "-c", serve, str(own_archives)], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    slow = []
+    try:
+        address = next(json.loads(line)["address"] for line in process.stderr if '"listening"' in line)
+        host, port = address.removeprefix("http://").split(":")
+        for _ in range(12):  # thrice the threads that there are
+            slow.append(socket.create_connection((host, int(port))))
+            slow[-1].sendall(b"GET /healthz HTTP/1.1\r\nHost: slow\r\nX-Half: ")
+        time.sleep(0.5)
+        began = time.monotonic()
+        assert _get(f"{address}/healthz")
+        assert time.monotonic() - began < 15
+    finally:
+        for connection in slow:
+            connection.close()
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+        process.wait(30)
+        process.stderr.close()
+
+
 def test_an_address_in_use_is_a_sentence(archives: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

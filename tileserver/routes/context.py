@@ -118,9 +118,12 @@ def crs_of(name: str | None) -> CRS | None:
     if name is None:
         return None
     try:
-        return CRS.from_string(name)
+        crs = CRS.from_string(name)
     except CRSError as error:
         raise ParameterError(f"there is no projection {name}") from error
+    if not (crs.is_projected or crs.is_geographic):
+        raise ParameterError(f"{name} is no projection of a map")
+    return crs
 
 
 def image_answer(extension: str, etag: str, max_age: int, render: Callable[[], bytes]) -> Response:

@@ -22,8 +22,19 @@ def split_commas(value: Any) -> Any:
     if isinstance(value, str):
         value = [value]
     if isinstance(value, (list, tuple)):
+        if any(isinstance(entry, str) and not _is_text(entry) for entry in value):
+            raise ValueError("half of a character is no text")
         return [part.strip() for entry in value for part in str(entry).split(",") if part.strip()]
     return value
+
+
+def _is_text(value: str) -> bool:
+    """Whether a string can be written: JSON can carry halves of characters."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def split_ranges(value: Any) -> Any:

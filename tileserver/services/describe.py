@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from affine import Affine
 from morecantile import TileMatrixSet
 from rasterio.warp import calculate_default_transform
+from rio_tiler.constants import WGS84_CRS
 
 from comeo.scene import Band
 from tileserver.catalog import CollectionSummary, Record, Search
 from tileserver.errors import ParameterError
 from tileserver.grid import Grid
-from tileserver.projection import ProjectionErrors
+from tileserver.projection import ProjectionErrors, move_bounds
 from tileserver.services.look import palette
 from tileserver.services.scenes import Scenes
 from tileserver.services.styles import Style, styles_for
@@ -20,6 +22,7 @@ from tileserver.services.temporal import rfc3339
 
 LEGEND_COLOURS = 9
 BIGGEST_OVERVIEW = 256
+CORNERS = 4  # a corner is so many times smaller than the raster
 
 
 def info(scenes: Scenes, record: Record) -> dict[str, Any]:
@@ -91,15 +94,37 @@ def zoom_range(grid: Grid, tms: TileMatrixSet) -> tuple[int, int]:
         ParameterError: If the matrix set's projection can't hold the raster.
     """
     try:
-        transform, width, height = calculate_default_transform(
-            grid.crs, tms.rasterio_crs, grid.width, grid.height, *grid.bounds
-        )
+        parts = _parts(grid)
+        resolution, side = min(_size_in(part, tms) for part in parts)
     except ProjectionErrors as error:
         raise ParameterError(f"{tms.id} does not reach this scene") from error
-    resolution = max(abs(transform.a), abs(transform.e))
-    coarsest = resolution * max(1.0, max(width or 1, height or 1) / BIGGEST_OVERVIEW)
+    coarsest = resolution * max(1.0, side * (grid.width / parts[0].width) / BIGGEST_OVERVIEW)
     lowest = tms.zoom_for_res(coarsest, zoom_level_strategy="lower")
     return lowest, tms.zoom_for_res(resolution, zoom_level_strategy="upper")
+
+
+def _parts(grid: Grid) -> list[Grid]:
+    """The raster, or its corners if it lies across the antimeridian, which not all of them then do.
+
+    In a projection cut there, such a raster is as wide as the world.
+    """
+    bounds = move_bounds(grid.crs, WGS84_CRS, grid.bounds)
+    if bounds is None or bounds[0] <= bounds[2]:
+        return [grid]
+    height, width = -(-grid.height // CORNERS), -(-grid.width // CORNERS)
+    return [
+        Grid(grid.crs, grid.transform @ Affine.translation(col, row), height, width)
+        for col in (0, grid.width - width)
+        for row in (0, grid.height - height)
+    ]
+
+
+def _size_in(grid: Grid, tms: TileMatrixSet) -> tuple[float, int]:
+    """Resolution and longest side of a raster in a matrix set's projection."""
+    transform, width, height = calculate_default_transform(
+        grid.crs, tms.rasterio_crs, grid.width, grid.height, *grid.bounds
+    )
+    return max(abs(transform.a), abs(transform.e)), max(width or 1, height or 1)
 
 
 def scene_grid(scenes: Scenes, record: Record) -> Grid:

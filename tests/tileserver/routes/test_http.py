@@ -119,6 +119,8 @@ def test_web_pages_of_others_may_ask(client: FlaskClient) -> None:
         (f"{ITEM}/bbox/1,2,3.tif", 404, ""),
         (f"{ITEM}/bbox/8,47,9,48.tif?dst_crs=EPSG:999999", 422, "EPSG:999999"),
         (f"{ITEM}/bbox/8,47,9,48.tif?dst_crs=/etc/passwd", 422, "dst_crs"),
+        (f"{ITEM}/bbox/8,47,9,48.tif?dst_crs=EPSG:4978", 422, "EPSG:4978"),
+        (f"{ITEM}/bbox/8,47,9,48.png?dst_crs=EPSG:3855", 422, "EPSG:3855"),
         (f"{ITEM}/statistics?p=101", 422, "p"),
         ("/collections/optical/tilejson.json?style=sepia", 422, "sepia"),
         (f"{ITEM}/tilejson.json?tms=Nowhere", 404, "Nowhere"),

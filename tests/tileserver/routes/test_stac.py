@@ -155,3 +155,11 @@ def _get(client: FlaskClient, url: str) -> Any:
 def _path(address: str) -> str:
     assert address.startswith("http://localhost/")
     return address.removeprefix("http://localhost")
+
+
+@pytest.mark.parametrize("name", ["ids", "collections", "datetime", "token"])
+def test_half_a_character_is_a_sentence(client: FlaskClient, name: str) -> None:
+    value = ["\ud800"] if name in ("ids", "collections") else "\ud800"
+    answer = client.post("/stac/search", json={name: value})
+    assert answer.status_code == 400
+    assert name in answer.get_json()["detail"]

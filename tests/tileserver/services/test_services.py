@@ -6,17 +6,22 @@ import io
 from datetime import UTC, datetime
 from typing import Any
 
+import morecantile
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from PIL import Image
 from rasterio.crs import CRS
 from rasterio.io import MemoryFile
+from rasterio.warp import transform
 from rio_tiler.models import ImageData
 
 from comeo.scene import Band
 from tileserver import Settings
 from tileserver.errors import BoundError, NotFoundError, ParameterError
+from tileserver.grid import Grid
+from tileserver.services.describe import zoom_range
 from tileserver.services.encode import PICTURES, encode
 from tileserver.services.geojson import polygon_of
 from tileserver.services.look import Appearance, palette, resolve
@@ -188,3 +193,16 @@ def _image(values: Any, mask: Any) -> ImageData:
         np.ma.MaskedArray(values, mask=mask), bounds=(0, 0, 10, 10), crs=CRS.from_epsg(32632),
         band_names=["B04", "B03", "B02"][:count], scales=[1e-4] * count, offsets=[-0.1] * count,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("tms", ["WebMercatorQuad", "WorldCRS84Quad"])
+def test_zooms_across_the_antimeridian_are_those_of_elsewhere(tms: str) -> None:
+    def zooms(lon: float, epsg: int) -> tuple[int, int]:
+        crs = CRS.from_epsg(epsg)
+        (x,), (y,) = transform("EPSG:4326", crs, [lon], [-17.0])
+        grid = Grid(crs, Affine(10, 0, x - 5000, 0, -10, y), 1000, 1000)
+        return zoom_range(grid, morecantile.tms.get(tms))
+
+    low, high = zooms(177.0, 32760)
+    assert zooms(180.0, 32760)[1] == high
+    assert abs(zooms(180.0, 32760)[0] - low) <= 1
