@@ -203,6 +203,14 @@ class Catalog:
         rows = self._db.execute("SELECT path, error FROM files WHERE error IS NOT NULL ORDER BY path")
         return {Path(path).name: error for path, error in rows}
 
+    def refuse(self, record: Record, error: str) -> None:
+        """Take out an archive that has turned out to be damaged, until it changes."""
+        log.warning("archive refused", extra={"fields": {"archive": Path(record.path).name, "error": error}})
+        with self._transaction() as db:
+            known = (record.path, record.signature)
+            db.execute("DELETE FROM items WHERE path = ? AND signature = ?", known)
+            db.execute("UPDATE files SET error = ? WHERE path = ? AND signature = ?", (error, *known))
+
     def _properties(self, name: str) -> dict[str, list[Any]]:
         """Values that a collection's items have in the properties that its summary lists."""
         out: dict[str, list[Any]] = {}

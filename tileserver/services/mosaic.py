@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 from rio_tiler.models import ImageData
 
+from comeo.errors import ArchiveError
 from tileserver.catalog import BBox, Record, Search, cursor_of
-from tileserver.errors import BoundError, NotFoundError, ParameterError, RequestError
+from tileserver.errors import BoundError, BusyError, NotFoundError, ParameterError, RequestError
 from tileserver.grid import Grid
 from tileserver.projection import move_bounds, move_points
 from tileserver.reader import ArchiveReader
@@ -44,7 +45,7 @@ def tile(
     Raises:
         NotFoundError: If no scene of the collection has the bands.
         BoundError: If too many scenes would have to be read.
-        ArchiveError: If an archive is damaged.
+        BusyError: If an archive has turned out to be damaged; it then is no longer in the catalogue.
     """
     return scenes.rendered.get(etag, lambda: _tile(scenes, search, grid, appearance, extension))
 
@@ -120,7 +121,15 @@ def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, ex
                     "max_mosaic_items",
                 )
             read += 1
-            mosaic.add(observe(reader.read(grid, look.bands, look.resampling), look))
+            try:
+                image = reader.read(grid, look.bands, look.resampling)
+            except ArchiveError as error:
+                scenes.catalog.refuse(record, str(error))
+                # Not answered without it: the tile's ETag promises the pixels of this scene.
+                raise BusyError(
+                    f"{record.id} has turned out to be damaged and is left out; ask again"
+                ) from error
+            mosaic.add(observe(image, look))
         if mosaic.full:
             break
     if mosaic is None:

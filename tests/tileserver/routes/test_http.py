@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from comeo.compress import compress
 from tests.tileserver.conftest import STEP, Server, optical_scene
-from tests.tileserver.places import ITEM, position, tile_url
+from tests.tileserver.places import CUT_ITEM, ITEM, position, tile_url
 
 
 def test_a_tile_can_be_kept_and_asked_for_again(client: FlaskClient) -> None:
@@ -226,6 +227,30 @@ def test_damage_found_while_decoding_is_reported_and_not_kept(server: Server, ow
         _check_problem(answer, 500)
         assert "old.zarr.zip" in json.loads(answer.data)["detail"]
     assert client.get(tile_url()).status_code == 200
+
+
+def test_a_damaged_scene_does_not_keep_a_mosaic_from_the_others(server: Server, own_archives: Path) -> None:
+    path = own_archives / f"{CUT_ITEM.rsplit('/', 1)[1]}.zarr.zip"
+    sound = path.read_bytes()
+    damaged = bytearray(sound)
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if "/c/0/" in info.filename:  # the first payload of every shard
+                damaged[info.header_offset + 30 + len(info.filename) + 20] ^= 0xFF
+    path.write_bytes(damaged)
+    client = server(own_archives)
+    url = tile_url("/collections/optical", zoom=13, suffix=".png?style=true-color")
+    _check_problem(client.get(url), 503)
+    ready = client.get("/readyz").json
+    assert ready is not None
+    assert list(ready["broken"]) == [path.name]
+    without = client.get(url)
+    assert without.status_code == 200
+    path.write_bytes(sound)
+    again = client.get(url)
+    assert again.status_code == 200
+    assert again.headers["ETag"] != without.headers["ETag"]
+    assert again.data != without.data
 
 
 def test_archives_come_and_go_while_the_server_runs(server: Server, own_archives: Path) -> None:
