@@ -14,6 +14,8 @@ export interface Item {
   id: string;
   collection: string;
   datetime: Date;
+  /** Whether even the day is known; where it is not, `datetime` is 1970. */
+  dated: boolean;
   /** Whether the time of day is known, or only the day. */
   timed: boolean;
   bbox: BBox;
@@ -147,7 +149,8 @@ async function fetchJson(target: URL | string, signal?: AbortSignal): Promise<Js
   return body;
 }
 
-function parseItem(value: Json): Item | null {
+/** A STAC Item as the viewer knows it, or null if it can't be shown. */
+export function parseItem(value: Json): Item | null {
   const properties = isObject(value['properties']) ? value['properties'] : {};
   const id = text(value['id']);
   const collection = text(value['collection']);
@@ -157,12 +160,14 @@ function parseItem(value: Json): Item | null {
   const datetime = new Date(stamp);
   const bbox = bboxOf(geometry);
   if (Number.isNaN(datetime.getTime()) || !bbox) return null;
+  const dated = properties['comeo:datetime_unknown'] !== true;
   return {
     key: `${collection}/${id}`,
     id,
     collection,
     datetime,
-    timed: properties['start_datetime'] === properties['end_datetime'],
+    dated,
+    timed: dated && properties['start_datetime'] === properties['end_datetime'],
     bbox,
     geometry,
     cloudCover: number(properties['eo:cloud_cover']),

@@ -4,6 +4,9 @@ const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short',
 const minute = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hour12: false, timeZone: 'UTC' });
 
 export const formatDay = (date: Date): string => day.format(date);
+/** The day of a scene in words. */
+export const dayOf = (scene: { datetime: Date; dated: boolean }): string => (scene.dated ? formatDay(scene.datetime) : 'Date unknown');
+
 export const formatTime = (date: Date): string => `${minute.format(date)} UTC`;
 
 /** YYYY-MM-DD in UTC: what the server and date fields understand. */

@@ -40,7 +40,7 @@ test('what was received is compared with every scene looked at', () => {
 
 function item(key: string, day: string, side: number): Item {
   return {
-    key, id: key, collection: 'c', datetime: new Date(day), timed: true, bbox: [0, 0, side, side], cloudCover: null, platform: null,
+    key, id: key, collection: 'c', datetime: new Date(day), dated: true, timed: true, bbox: [0, 0, side, side], cloudCover: null, platform: null,
     geometry: { type: 'Polygon', coordinates: [] },
   };
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { doubled, interval, problemSentence, withStyle } from '../src/api';
+import { doubled, interval, parseItem, problemSentence, withStyle } from '../src/api';
+import { dayOf } from '../src/format';
 import { addTiming, noTraffic, partOf, totalOf } from '../src/traffic';
 
 const template = 'https://tiles.example/collections/c/items/i/tiles/WebMercatorQuad/{z}/{x}/{y}.webp?v=1';
@@ -39,4 +40,17 @@ test('what was received is counted by what it was for', () => {
   assert.equal(totalOf(traffic), 1230);
   assert.equal(partOf('/prefix/collections/c/tilejson.json'), 'data');
   assert.equal(partOf('/assets/outlines-1/3/4/5.pbf'), 'page');
+});
+
+test('a scene whose date nobody knows is not called one of 1970', () => {
+  const geometry = { type: 'Polygon', coordinates: [[[0, 0], [1, 0], [1, 1], [0, 0]]] };
+  const item = (properties: Record<string, unknown>) => parseItem({ id: 'i', collection: 'c', geometry, properties });
+  const unknown = item({ datetime: '1970-01-01T00:00:00Z', 'comeo:datetime_unknown': true });
+  assert.ok(unknown);
+  assert.equal(dayOf(unknown), 'Date unknown');
+  assert.equal(unknown.timed, false);
+  const known = item({ datetime: '2019-05-30T10:30:31Z' });
+  assert.ok(known);
+  assert.match(dayOf(known), /2019/);
+  assert.equal(known.timed, true);
 });

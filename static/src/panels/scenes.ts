@@ -1,7 +1,7 @@
 /** The list of scenes, with its filter. A list box: arrow keys move, Enter or Space shows the scene. */
 import type { Item } from '../api';
 import { h } from '../dom';
-import { formatDay, formatTime } from '../format';
+import { dayOf, formatTime } from '../format';
 import type { Filter, State, Store } from '../store';
 
 export interface SceneActions {
@@ -47,7 +47,7 @@ function option(item: Item, titles: ReadonlyMap<string, string>): HTMLLIElement 
   return h(
     'li',
     { role: 'option', id: `scene-${item.key}`, 'data-key': item.key, 'aria-selected': 'false', tabindex: -1, title: item.id },
-    h('span', { class: 'scene-day' }, formatDay(item.datetime)),
+    h('span', { class: 'scene-day' }, dayOf(item)),
     h('span', { class: 'scene-detail' }, parts.join(' · ')),
   );
 }

@@ -1,7 +1,7 @@
 /** How the selected scene is shown: scene or mosaic, date, style, opacity. */
 import type { Item, Layer, Legend, Style } from '../api';
 import { h } from '../dom';
-import { formatDay, formatPlatform, formatTime } from '../format';
+import { dayOf, formatDay, formatPlatform, formatTime } from '../format';
 import type { State, Store } from '../store';
 import { daysOf, Timeline, type Stop } from './timeline';
 
@@ -119,7 +119,7 @@ function subtitle(state: State): string {
 
 function title({ item, layer }: State): string {
   if (!item || !layer) return '';
-  if ('item' in layer) return formatDay(item.datetime);
+  if ('item' in layer) return dayOf(item);
   return layer.until ? `Mosaic up to ${formatDay(new Date(`${layer.until}T00:00:00Z`))}` : 'Mosaic of all dates';
 }
 
