@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -414,9 +415,12 @@ def orange() -> bytes:
 
 @pytest.mark.parametrize("script", ["check", "test"])
 def test_sources_pass_their_own_checks(script: str) -> None:
-    npm = shutil.which("npm") or shutil.which("npm", path=str(STATIC.parent / ".venv" / "bin"))
+    # the machine's own Node.js first, else the one that `make install` took from PyPI
+    path = os.pathsep.join([os.environ.get("PATH", ""), str(STATIC.parent / ".venv" / "bin")])
+    npm = shutil.which("npm", path=path)
     if npm is None or not (STATIC / "node_modules").is_dir():
         pytest.skip("Node.js or the viewer's packages are not installed: run `make install`")
     command = [npm, "run", "--silent", script]
-    run = subprocess.run(command, cwd=STATIC, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PATH": path}
+    run = subprocess.run(command, cwd=STATIC, capture_output=True, text=True, check=False, env=environment)
     assert run.returncode == 0, run.stdout + run.stderr
