@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8080
 SHARED ?= ../shared/data
+SECONDS_TO_TRAIN ?= 36000
 # onnxruntime and onnxruntime-gpu are one module and exclude each other: an NVIDIA driver decides
 RUNTIME := $(if $(wildcard /proc/driver/nvidia/version),gpu,cpu)
 # Node.js of the machine where there is a recent one, else the one that PyPI carries
@@ -48,7 +49,7 @@ test: install lint
 train: install
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
 	$(BIN)/python -m comeo.training.pack --data $(SHARED)
-	$(BIN)/python -m comeo.training.train
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m comeo.training.train --threads 1 --seconds $(SECONDS_TO_TRAIN)
 
 bench: install
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(RUNTIME),test,bench]'
