@@ -112,8 +112,12 @@ class ArchiveWriter:
             verify(archive)
 
     def commit(self) -> Path:
-        """Move the finished archive to its final name."""
-        self._sink.publish(self._final)
+        """Move the finished archive to its final name; where that fails, nothing is left behind."""
+        try:
+            self._sink.publish(self._final)
+        except BaseException:
+            self.discard()
+            raise
         return self._final
 
     def discard(self) -> None:

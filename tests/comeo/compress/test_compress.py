@@ -127,6 +127,20 @@ def test_force_replaces(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.zarr", "a.zarr.zip"]
 
 
+@pytest.mark.parametrize("wish", [{"step": 9.0}, {"ratio": 3.0}])
+def test_a_name_that_cannot_be_had_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wish: dict[str, float]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("no renaming here")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    scene = array_scene(array_group(landscape(1, 200, 200)))
+    with pytest.raises(PermissionError):
+        compress(scene, tmp_path / "a.zarr.zip", **wish)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_failing_source_leaves_nothing(tmp_path: Path) -> None:
     values = landscape(1, 1200, 300)
     group = array_group(values)
