@@ -16,13 +16,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from tileserver import metrics, problems
 from tileserver.catalog import Catalog
 from tileserver.logs import configure
-from tileserver.routes import collections, compression, documents, items, operations, stac, viewer
+from tileserver.routes import archive, collections, compression, documents, items, operations, stac, viewer
 from tileserver.routes.context import EXTENSION, State
 from tileserver.services.scenes import SOFTWARE_VERSION, Scenes
 from tileserver.settings import Settings
 from tileserver.temporary import temporary_folder
 
 log = logging.getLogger(__name__)
+EXPOSED = "ETag, Content-Range, Accept-Ranges, Content-Disposition, Server-Timing, Retry-After"
 DESCRIPTION = (
     "Sentinel-1 and Sentinel-2 scenes, compressed a hundredfold and decoded on the fly. "
     "Parameters carry TiTiler's names; errors are application/problem+json."
@@ -63,7 +64,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     catalog.refresh(force=True)
     catalog.close()
     app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog))
-    for module in (viewer, stac, collections, items, operations):
+    for module in (viewer, stac, archive, collections, items, operations):
         app.register_api(module.api)
     documents.register(app)
     problems.register(app)
@@ -97,11 +98,13 @@ def _finish(response: Response) -> Response:
     headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
     headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     headers["Access-Control-Allow-Origin"] = "*"
-    headers["Access-Control-Expose-Headers"] = "ETag, Server-Timing, Retry-After"
+    headers["Access-Control-Expose-Headers"] = (
+        "ETag, Content-Range, Accept-Ranges, Content-Disposition, Server-Timing, Retry-After"
+    )
     headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if request.method == "OPTIONS":
         headers["Access-Control-Allow-Methods"] = headers.get("Allow", "GET, HEAD, OPTIONS")
-        headers["Access-Control-Allow-Headers"] = "Content-Type, If-None-Match"
+        headers["Access-Control-Allow-Headers"] = "Content-Type, If-None-Match, If-Match, If-Range, Range"
         headers["Access-Control-Max-Age"] = "86400"
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
     headers["Server-Timing"] = f"total;dur={1000 * seconds:.1f}"

@@ -15,22 +15,33 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from comeo.errors import ComeoError
 from comeo.scene import Band
 from tileserver import metrics
+from tileserver.query import (
+    EPOCH,
+    NEWEST_FIRST,
+    BBox,
+    Cursor,
+    Order,
+    Search,
+    conditions,
+    joined,
+    microseconds,
+)
 from tileserver.scan import Entry, bands_from_json, bands_to_json, find_archives, read_entry
 
-BBox = tuple[float, float, float, float]
-SCHEMA_VERSION = 1
+__all__ = ["BBox", "Catalog", "CollectionSummary", "Cursor", "Hit", "Record", "Search", "cursor_of"]
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE files (path TEXT PRIMARY KEY, signature TEXT NOT NULL, error TEXT);
 CREATE TABLE items (
     path TEXT PRIMARY KEY, signature TEXT NOT NULL, collection TEXT NOT NULL, id TEXT NOT NULL,
-    datetime INTEGER NOT NULL,
+    datetime INTEGER, -- null where nobody knows it
     west REAL NOT NULL, south REAL NOT NULL, east REAL NOT NULL, north REAL NOT NULL,
     etag TEXT NOT NULL, bands TEXT NOT NULL, item TEXT NOT NULL, info TEXT NOT NULL, UNIQUE (collection, id)
 );
@@ -39,13 +50,17 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL);
 INSERT INTO meta VALUES ('scanned_at', 0);
 """
 RECORD_COLUMNS = "path, signature, collection, id, datetime, west, south, east, north, etag, bands"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A scene of the catalogue: what it takes to find and open its archive."""
+    """A scene of the catalogue: what it takes to find and open its archive.
+
+    Attributes:
+        datetime: Acquisition time; 1970 where it is not known.
+        dated: Whether it is known.
+    """
 
     path: str
     signature: str
@@ -55,44 +70,30 @@ class Record:
     bbox: BBox
     etag: str
     bands: tuple[Band, ...]
+    dated: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What to look for; None leaves it open.
+class Hit(NamedTuple):
+    """A scene that a search found, and the cursor of its place in the results."""
 
-    Attributes:
-        collections: STAC Collection ids.
-        ids: STAC Item ids.
-        bbox: (west, south, east, north) in degrees; west > east across the antimeridian.
-        start: Not before.
-        end: Not after.
-    """
-
-    collections: tuple[str, ...] | None = None
-    ids: tuple[str, ...] | None = None
-    bbox: BBox | None = None
-    start: datetime | None = None
-    end: datetime | None = None
-
-
-class Cursor(NamedTuple):
-    """Place in a search's results: the last item of a page."""
-
-    microseconds: int
-    collection: str
-    id: str
+    record: Record
+    cursor: Cursor
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionSummary:
-    """A collection as its items make it."""
+    """A collection as its items make it.
+
+    Attributes:
+        start: Of the oldest scene whose time is known; None if no time is.
+        end: Of the newest one.
+    """
 
     id: str
     count: int
     bbox: BBox
-    start: datetime
-    end: datetime
+    start: datetime | None
+    end: datetime | None
     bands: tuple[Band, ...]
     properties: dict[str, list[Any]]
 
@@ -150,21 +151,39 @@ class Catalog:
             limit: How many to return at most.
             after: The last item of the page before.
         """
-        where, values = _where(search)
+        return [hit.record for hit in self.hits(search, limit, after)]
+
+    def hits(
+        self, search: Search, limit: int, after: Cursor | None = None, order: Order = NEWEST_FIRST
+    ) -> list[Hit]:
+        """Find scenes in an order.
+
+        Args:
+            search: What to look for.
+            limit: How many to return at most.
+            after: The cursor of the last item of the page before.
+            order: What comes first.
+
+        Raises:
+            ParameterError: If the cursor is of another order, or there can be no such property.
+        """
+        where, values = conditions(search)
         if after:
-            where.append("(datetime < ? OR (datetime = ? AND (collection, id) > (?, ?)))")
-            values += [after.microseconds, *after]
+            condition, more = order.after(after)
+            where.append(condition)
+            values += more
         rows = self._db.execute(
-            f"SELECT {RECORD_COLUMNS} FROM items WHERE {' AND '.join(where) or '1'} "  # noqa: S608
-            "ORDER BY datetime DESC, collection, id LIMIT ?",
+            f"SELECT {RECORD_COLUMNS}, {', '.join(order.columns())} FROM items "  # noqa: S608
+            f"WHERE {joined(where)} ORDER BY {order.clause()} LIMIT ?",
             [*values, limit],
         )
-        return [_record(row) for row in rows]
+        width = RECORD_COLUMNS.count(",") + 1
+        return [Hit(_record(row[:width]), tuple(row[width:])) for row in rows]
 
     def count(self, search: Search | None = None) -> int:
         """How many scenes a search finds in all."""
-        where, values = _where(search or Search())
-        query = f"SELECT count(*) FROM items WHERE {' AND '.join(where) or '1'}"  # noqa: S608
+        where, values = conditions(search or Search())
+        query = f"SELECT count(*) FROM items WHERE {joined(where)}"  # noqa: S608
         return int(self._db.execute(query, values).fetchone()[0])
 
     def item(self, record: Record) -> dict[str, Any]:
@@ -339,59 +358,30 @@ def _insert(db: sqlite3.Connection, path: str, signature: str, entry: Entry | st
         error = f"{Path(path).name} has the collection and id of {Path(same[0]).name}, which is served"
         log.warning("archive refused", extra={"fields": {"archive": Path(path).name, "error": error}})
         return error
+    moment = None if entry.datetime is None else microseconds(entry.datetime)
     row = (
-        path, signature, entry.collection, entry.id, _microseconds(entry.datetime), *entry.bbox, entry.etag,
+        path, signature, entry.collection, entry.id, moment, *entry.bbox, entry.etag,
         bands_to_json(entry.bands), json.dumps(entry.item), json.dumps(entry.info),
     )  # fmt: skip
     db.execute(f"INSERT INTO items VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
     return None
 
 
-def _where(search: Search) -> tuple[list[str], list[Any]]:
-    """SQL conditions of a search, and their values."""
-    where: list[str] = []
-    values: list[Any] = []
-    for column, names in (("collection", search.collections), ("id", search.ids)):
-        if names is not None:
-            where.append(f"{column} IN ({', '.join('?' * len(names))})")
-            values += names
-    for operator, moment in ((">=", search.start), ("<=", search.end)):
-        if moment is not None:
-            where.append(f"datetime {operator} ?")
-            values.append(_microseconds(moment))
-    if search.bbox is not None:
-        west, south, east, north = search.bbox
-        east += 360 if east < west else 0
-        turns = [f"(west <= ? AND {_EAST} >= ?)" for _ in range(3)]
-        where.append(f"(south <= ? AND north >= ? AND ({' OR '.join(turns)}))")
-        values += [north, south]
-        for turn in (-360, 0, 360):
-            values += [east + turn, west + turn]
-    return where, values
-
-
-_EAST = "iif(east < west, east + 360, east)"
-
-
 def cursor_of(record: Record) -> Cursor:
     """Place of a record in a search's results."""
-    return Cursor(_microseconds(record.datetime), record.collection, record.id)
+    return (microseconds(record.datetime) if record.dated else None, record.collection, record.id)
 
 
 def _record(row: Sequence[Any]) -> Record:
     path, signature, collection, item, moment, west, south, east, north, etag, bands = row
     return Record(
-        path, signature, collection, item, _moment(moment), (west, south, east, north), etag,
-        bands_from_json(bands),
+        path, signature, collection, item, _moment(moment) or EPOCH, (west, south, east, north), etag,
+        bands_from_json(bands), moment is not None,
     )  # fmt: skip
 
 
-def _microseconds(moment: datetime) -> int:
-    return (moment - EPOCH) // timedelta(microseconds=1)
-
-
-def _moment(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)
+def _moment(stored: int | None) -> datetime | None:
+    return None if stored is None else EPOCH + timedelta(microseconds=stored)
 
 
 def _string_list(text: str) -> list[str]:

@@ -22,6 +22,7 @@ from tileserver.projection import move_bounds
 SUFFIXES = (".zarr.zip", ".zarr")
 MAX_DEPTH = 8
 WGS84 = CRS.from_epsg(4326)
+UNKNOWN_TIME = "comeo:datetime_unknown"
 log = logging.getLogger(__name__)
 
 
@@ -31,7 +32,7 @@ class Entry(NamedTuple):
     Attributes:
         collection: STAC Collection id.
         id: STAC Item id.
-        datetime: Acquisition time.
+        datetime: Acquisition time, or None where nobody knows it.
         bbox: (west, south, east, north) in degrees; west > east across the antimeridian.
         etag: Of the archive's bytes.
         item: The STAC Item that it carries.
@@ -41,7 +42,7 @@ class Entry(NamedTuple):
 
     collection: str
     id: str
-    datetime: datetime
+    datetime: datetime | None
     bbox: tuple[float, float, float, float]
     etag: str
     item: dict[str, Any]
@@ -104,7 +105,12 @@ def _signature(path: Path) -> str:
             return f"{stat.st_ino}-{stat.st_mtime_ns}-{root.st_mtime_ns}-{root.st_size}"
     except OSError:
         return ""
-    return f"{stat.st_ino}-{stat.st_mtime_ns}-{stat.st_size}"
+    return file_signature(stat)
+
+
+def file_signature(status: os.stat_result) -> str:
+    """The state of an archive's file."""
+    return f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
 
 
 def read_entry(path: str) -> Entry:
@@ -117,9 +123,10 @@ def read_entry(path: str) -> Entry:
         bands = tuple(band for group in archive.groups.values() for band in group.bands)
         if len({band.name for band in bands}) != len(bands):
             raise ArchiveError(f"{archive.path.name} has two bands of one name")
+        moment = None if archive.item["properties"].get(UNKNOWN_TIME) is True else archive.datetime
         return Entry(
-            archive.collection, archive.id, archive.datetime, _bbox(archive), archive.etag,
-            archive.item, archive.info(), bands,
+            archive.collection, archive.id, moment, _bbox(archive), archive.etag, archive.item,
+            archive.info(), bands,
         )  # fmt: skip
 
 

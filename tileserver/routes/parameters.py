@@ -22,13 +22,13 @@ def split_commas(value: Any) -> Any:
     if isinstance(value, str):
         value = [value]
     if isinstance(value, (list, tuple)):
-        if any(isinstance(entry, str) and not _is_text(entry) for entry in value):
+        if any(isinstance(entry, str) and not is_text(entry) for entry in value):
             raise ValueError("half of a character is no text")
         return [part.strip() for entry in value for part in str(entry).split(",") if part.strip()]
     return value
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
     """Whether a string can be written: JSON can carry halves of characters."""
     try:
         value.encode()
@@ -250,43 +250,6 @@ class StatisticsQuery(AppearanceQuery):
         default=[2, 98], max_length=20, description="Percentiles."
     )
     histogram_bins: int = Field(10, ge=1, le=1000, description="Bins of the histogram.")
-
-
-class ItemsQuery(_Datetime):
-    """Items of a STAC collection."""
-
-    bbox: Annotated[list[float], BeforeValidator(split_commas)] | None = Field(
-        None, description="west,south,east,north in degrees."
-    )
-    limit: int = Field(10, ge=1, description="Items a page.")
-    token: str | None = Field(None, max_length=1000, description="Of the next page, as its link has it.")
-
-    @field_validator("bbox")
-    @classmethod
-    def _four(cls, value: list[float] | None) -> list[float] | None:
-        if value is None:
-            return None
-        if len(value) == 6:
-            value = [value[0], value[1], value[3], value[4]]
-        if len(value) != 4 or not all(map(math.isfinite, value)):
-            raise ValueError("bbox is west,south,east,north in degrees")
-        west, south, east, north = value
-        if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
-            raise ValueError("bbox is west,south,east,north in degrees, the south not above the north")
-        return value
-
-
-class SearchQuery(ItemsQuery):
-    """STAC search."""
-
-    collections: Names | None = Field(None, description="Collection ids.")
-    ids: Names | None = Field(None, description="Item ids.")
-
-
-class SearchBody(SearchQuery):
-    """STAC search by POST."""
-
-    intersects: dict[str, Any] | None = Field(None, description="GeoJSON geometry.")
 
 
 class GeoJSONBody(BaseModel):

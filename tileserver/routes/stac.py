@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from tileserver.catalog import Search
+from tileserver.errors import ParameterError
 from tileserver.routes import parameters as p
+from tileserver.routes import stac_parameters as q
 from tileserver.routes.context import base_url, document_answer, scenes
-from tileserver.services import geojson, stac
+from tileserver.services import stac, stac_search
 from tileserver.services.temporal import parse_interval
 
 api = APIBlueprint("stac", __name__, url_prefix="/stac")
@@ -47,12 +51,12 @@ def collection(path: p.CollectionPath) -> Response:
 
 
 @api.get("/collections/<collection>/items", tags=[TAG])
-def items(path: p.CollectionPath, query: p.ItemsQuery) -> Response:
-    """Items of a collection, newest first."""
+def items(path: p.CollectionPath, query: q.ItemsQuery) -> Response:
+    """Items of a collection, newest first unless sorted otherwise."""
     scenes().catalog.refresh()
     stac.find_collection(scenes(), path.collection)
-    own = f"{base_url()}/stac/collections/{path.collection}/items"
-    return _page(query, own, collections=(path.collection,))
+    address = f"{base_url()}/stac/collections/{quote(path.collection, safe='')}/items"
+    return _page(query, _search(query, (path.collection,), None), None, address)
 
 
 @api.get("/collections/<collection>/items/<item>", tags=[TAG])
@@ -63,44 +67,59 @@ def item(path: p.ItemPath) -> Response:
 
 
 @api.get("/search", tags=[TAG])
-def search(query: p.SearchQuery) -> Response:
-    """Search for items, newest first."""
-    return _page(query, f"{base_url()}/stac/search")
+def search(query: q.SearchQuery) -> Response:
+    """Search for items, newest first unless sorted otherwise."""
+    return _search_page(query, _read_json(query.intersects))
 
 
 @api.post("/search", tags=[TAG])
-def search_by_post(body: p.SearchBody) -> Response:
-    """Search for items, newest first; `intersects` takes a GeoJSON geometry."""
-    return _page(body, f"{base_url()}/stac/search")
+def search_by_post(body: q.SearchBody) -> Response:
+    """Search for items, newest first unless sorted otherwise."""
+    return _search_page(body, body.intersects)
 
 
-def _page(query: p.ItemsQuery, address: str, collections: tuple[str, ...] | None = None) -> Response:
-    """Answer with a page of a search, and links to itself and the next one."""
+def _search_page(query: q.SearchQuery | q.SearchBody, intersects: Any) -> Response:
+    if query.bbox and intersects is not None:
+        raise ParameterError("bbox and intersects exclude each other")
+    found = _search(query, tuple(query.collections or ()), tuple(query.ids or ()))
+    return _page(query, found, intersects, f"{base_url()}/stac/search")
+
+
+def _search(
+    query: q.ItemsQuery | q.SearchBody, collections: tuple[str, ...] | None, ids: tuple[str, ...] | None
+) -> Search:
     start, end = parse_interval(query.datetime)
-    wanted = query.collections if isinstance(query, p.SearchQuery) else None
-    ids = query.ids if isinstance(query, p.SearchQuery) else None
-    intersects = query.intersects if isinstance(query, p.SearchBody) else None
-    if intersects is not None:
-        geojson.check_size(intersects, scenes().settings.max_vertices)
     bbox = query.bbox and (query.bbox[0], query.bbox[1], query.bbox[2], query.bbox[3])
-    names = tuple(wanted) if wanted else collections
-    found = Search(names, tuple(ids) if ids else None, bbox or None, start, end)
-    limit = min(query.limit, scenes().settings.max_page_items)
-    page, token = stac.item_page(
-        scenes(), stac.PageRequest(found, intersects, limit, query.token), base_url()
-    )
-    links = [
+    return Search(collections or None, ids or None, bbox or None, start, end)
+
+
+def _page(query: q.ItemsQuery | q.SearchBody, search: Search, intersects: Any, address: str) -> Response:
+    """Answer with a page of a search, and links to itself and the next one."""
+    settings = scenes().settings
+    area = None if intersects is None else stac_search.area_of(intersects, settings.max_vertices)
+    limit = min(query.limit, settings.max_page_items)
+    order = stac_search.order_of(query.sort_keys())
+    wanted = stac_search.PageRequest(search, limit, area, order, query.token)
+    page, token = stac.item_page(scenes(), wanted, base_url(), query.selection())
+    links: list[dict[str, Any]] = [
         {"rel": "self", "type": stac.GEOJSON, "href": address},
         {"rel": "root", "type": stac.JSON, "href": f"{base_url()}/stac"},
     ]
     if token:
-        links.append(stac.next_link(address, _parameters(), token, post=request.method == "POST"))
+        links.append(stac.next_link(address, _parameters(), token))
     return document_answer({**page, "links": links}, stac.GEOJSON)
 
 
-def _parameters() -> dict[str, Any]:
+def _parameters() -> list[tuple[str, str]] | dict[str, Any]:
     """Parameters of the request, to be carried on."""
     if request.method == "POST":
-        body = request.get_json()
+        body = request.get_json(silent=True)
         return body if isinstance(body, dict) else {}
-    return request.args.to_dict()
+    return list(request.args.items(multi=True))
+
+
+def _read_json(text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ParameterError("intersects is no JSON") from error

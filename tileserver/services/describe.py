@@ -41,10 +41,15 @@ def collection_info(summary: CollectionSummary) -> dict[str, Any]:
         "id": summary.id,
         "items": summary.count,
         "bbox": list(summary.bbox),
-        "datetime": [rfc3339(summary.start), rfc3339(summary.end)],
+        "datetime": interval(summary),
         "bands": [_band(band) for band in summary.bands],
         "styles": styles(summary.bands),
     }
+
+
+def interval(summary: CollectionSummary) -> list[str | None]:
+    """First and last acquisition of a collection; null where no time is known."""
+    return [None if moment is None else rfc3339(moment) for moment in (summary.start, summary.end)]
 
 
 def styles(bands: Sequence[Band]) -> list[dict[str, Any]]:

@@ -2,59 +2,55 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import shapely
-from shapely.geometry import box, shape
-from shapely.geometry.base import BaseGeometry
+from affine import Affine
+from rasterio.crs import CRS
 
-from tileserver.catalog import CollectionSummary, Cursor, Record, Search, cursor_of
-from tileserver.errors import NotFoundError, ParameterError
-from tileserver.services.describe import collection_attribution
+from comeo.archive.sink import ZIP_SUFFIX
+from comeo.scene import Band, pixel_size
+from tileserver.catalog import CollectionSummary, Record
+from tileserver.errors import NotFoundError
+from tileserver.services.describe import collection_attribution, interval
 from tileserver.services.scenes import Scenes
+from tileserver.services.stac_search import PageRequest, find_page, select_fields
 from tileserver.services.styles import styles_for
-from tileserver.services.temporal import rfc3339
 
 STAC_VERSION = "1.1.0"
 GEOJSON = "application/geo+json"
 JSON = "application/json"
-WEB_MAP_LINKS = "https://stac-extensions.github.io/web-map-links/v1.2.0/schema.json"
+# The file: a ZIP, and in it a Zarr hierarchy. Neither name is registered.
+ARCHIVE = "application/vnd.zarr+zip; version=3"
+EXTENSIONS = "https://stac-extensions.github.io"
+EO = f"{EXTENSIONS}/eo/v2.0.0/schema.json"
+FILE = f"{EXTENSIONS}/file/v2.1.0/schema.json"
+PROCESSING = f"{EXTENSIONS}/processing/v1.2.0/schema.json"
+PROJECTION = f"{EXTENSIONS}/projection/v2.0.0/schema.json"
+RASTER = f"{EXTENSIONS}/raster/v2.0.0/schema.json"
+WEB_MAP_LINKS = f"{EXTENSIONS}/web-map-links/v1.2.0/schema.json"
 CONFORMANCE = (
     "https://api.stacspec.org/v1.0.0/core",
     "https://api.stacspec.org/v1.0.0/collections",
     "https://api.stacspec.org/v1.0.0/ogcapi-features",
     "https://api.stacspec.org/v1.0.0/item-search",
+    "https://api.stacspec.org/v1.0.0/item-search#sort",
+    "https://api.stacspec.org/v1.0.0/item-search#fields",
+    "https://api.stacspec.org/v1.0.0/ogcapi-features#sort",
+    "https://api.stacspec.org/v1.0.0/ogcapi-features#fields",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
 )
 DEFAULT_TILES = "WebMercatorQuad"
-# Items looked at for one page of a search by geometry.
-MAX_SCANNED = 10_000
-_NO_GEOMETRY = (ValueError, TypeError, KeyError, AttributeError, IndexError)
-
-
-@dataclass(frozen=True, slots=True)
-class PageRequest:
-    """A page of a search.
-
-    Attributes:
-        search: What to look for.
-        intersects: GeoJSON geometry that items have to meet, or None.
-        limit: Items on the page.
-        token: Of the page before, or None.
-    """
-
-    search: Search
-    intersects: Mapping[str, Any] | None
-    limit: int
-    token: str | None
+# The EO extension's own; it refuses others.
+COMMON_NAMES = frozenset(
+    ("pan", "coastal", "blue", "green", "green05", "yellow", "red", "rededge", "rededge071", "rededge075",
+     "rededge078", "nir", "nir08", "nir09", "cirrus", "swir16", "swir22", "lwir", "lwir11", "lwir12")
+)  # fmt: skip
+Fields = tuple[Sequence[str], Sequence[str]]
 
 
 def landing_page(scenes: Scenes, base: str) -> dict[str, Any]:
@@ -125,7 +121,7 @@ def collection_document(scenes: Scenes, summary: CollectionSummary, base: str) -
         "license": "other",
         "extent": {
             "spatial": {"bbox": [list(summary.bbox)]},
-            "temporal": {"interval": [[rfc3339(summary.start), rfc3339(summary.end)]]},
+            "temporal": {"interval": [interval(summary)]},
         },
         "summaries": summary.properties,
         "links": [
@@ -139,16 +135,21 @@ def collection_document(scenes: Scenes, summary: CollectionSummary, base: str) -
 
 
 def item_document(scenes: Scenes, record: Record, base: str) -> dict[str, Any]:
-    """STAC Item as its archive carries it, with links and assets of this server."""
-    item = scenes.catalog.item(record)
+    """STAC Item as its archive carries it, with what the archive's grids say, and links and assets."""
+    item, info = scenes.catalog.item(record), scenes.catalog.info(record)
     collection, name = quote(record.collection, safe=""), quote(record.id, safe="")
     own = _collection_address(base, record.collection)
     images = f"{base}/collections/{collection}/items/{name}"
-    extensions = [entry for entry in item.get("stac_extensions", []) if isinstance(entry, str)]
+    properties = {**item.get("properties", {}), **_facts(record, info)}
+    bands = _bands(record, info)
+    extensions = {entry for entry in item.get("stac_extensions", []) if isinstance(entry, str)} - {EO}
+    if any(key.startswith("eo:") for facts in (properties, *bands) for key in facts):
+        extensions.add(EO)
     return {
         **item,
         "stac_version": STAC_VERSION,
-        "stac_extensions": sorted({*extensions, WEB_MAP_LINKS}),
+        "stac_extensions": sorted({*extensions, PROJECTION, RASTER, FILE, PROCESSING, WEB_MAP_LINKS}),
+        "properties": properties,
         "links": [
             _link("self", f"{own}/items/{name}", GEOJSON),
             _link("root", f"{base}/stac", JSON),
@@ -156,86 +157,128 @@ def item_document(scenes: Scenes, record: Record, base: str) -> dict[str, Any]:
             _link("collection", own, JSON),
             *_tile_links(images, styles_for(record.bands)),
         ],
-        "assets": {
-            "thumbnail": {
-                "href": f"{images}/preview.webp?max_size=512", "type": "image/webp", "title": "Thumbnail",
-                "roles": ["thumbnail"],
-            },
-            "overview": {
-                "href": f"{images}/preview.png?max_size=2048", "type": "image/png", "title": "Overview",
-                "roles": ["overview"],
-            },
-            "tilejson": {
-                "href": f"{images}/tilejson.json", "type": JSON, "title": "Map tiles", "roles": ["tiles"],
-            },
-            "info": {
-                "href": f"{images}/info", "type": JSON, "title": "Bands, styles and compression",
-                "roles": ["metadata"],
-            },
+        "assets": {**archive_asset(record, info, bands, images), **_views(images)},
+    }
+
+
+def archive_asset(
+    record: Record, info: Mapping[str, Any], bands: Sequence[Mapping[str, Any]], images: str
+) -> dict[str, Any]:
+    """The archive itself, where it is one file."""
+    if not record.path.endswith(ZIP_SUFFIX):
+        return {}
+    asset = {
+        "href": f"{images}/archive", "type": ARCHIVE, "title": "Compressed scene (Zarr in a ZIP)",
+        "roles": ["data"], "file:size": info["archive_bytes"], "bands": bands,
+    }  # fmt: skip
+    return {"archive": asset}
+
+
+def _views(images: str) -> dict[str, Any]:
+    """Pictures and documents that the server makes of a scene."""
+    return {
+        "thumbnail": {
+            "href": f"{images}/preview.webp?max_size=512", "type": "image/webp", "title": "Thumbnail",
+            "roles": ["thumbnail"],
+        },
+        "overview": {
+            "href": f"{images}/preview.png?max_size=2048", "type": "image/png", "title": "Overview",
+            "roles": ["overview"],
+        },
+        "tilejson": {
+            "href": f"{images}/tilejson.json", "type": JSON, "title": "Map tiles", "roles": ["tiles"],
+        },
+        "info": {
+            "href": f"{images}/info", "type": JSON, "title": "Bands, styles and compression",
+            "roles": ["metadata"],
         },
     }  # fmt: skip
 
 
-def item_page(scenes: Scenes, request: PageRequest, base: str) -> tuple[dict[str, Any], str | None]:
+def _facts(record: Record, info: Mapping[str, Any]) -> dict[str, Any]:
+    """Properties that follow from the archive: its finest grid, and how it was made."""
+    finest = next(iter(info["groups"].values()))
+    a, b, c, d, e, f = finest["transform"]
+    height, width = finest["shape"][1:]
+    xs, ys = zip(
+        *((a * x + b * y + c, d * x + e * y + f) for x in (0, width) for y in (0, height)), strict=True
+    )
+    facts = {
+        **_reference(finest["crs"]),
+        "proj:shape": [height, width],
+        "proj:transform": finest["transform"],
+        "proj:bbox": [min(xs), min(ys), max(xs), max(ys)],
+        "processing:lineage": f"Lossily compressed ×{info['ratio']:g} with COMEO's codec {info['codec']}, "
+        f"quantisation step {info['step']:g}, from {info['source']['name'] or 'an unnamed source'}",
+    }
+    if not record.dated:
+        facts["description"] = "Nobody knows when this scene was acquired; 1970 stands for that."
+    return facts
+
+
+@lru_cache(maxsize=256)
+def _reference(crs: str) -> dict[str, str | None]:
+    """Projection in STAC's words: by its code, or written out where it has none."""
+    if re.fullmatch(r"[A-Za-z0-9_]+:[A-Za-z0-9_.]+", crs):
+        return {"proj:code": crs}
+    return {"proj:code": None, "proj:wkt2": CRS.from_string(crs).to_wkt(version="WKT2_2019")}
+
+
+def _bands(record: Record, info: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Bands of all groups in STAC 1.1's words."""
+    known = {band.name: band for band in record.bands}
+    return [_band(known[name], group) for group in info["groups"].values() for name in group["bands"]]
+
+
+def _band(band: Band, group: Mapping[str, Any]) -> dict[str, Any]:
+    metres = round(_pixel_size(*group["transform"][:6], group["crs"]), 3)
+    facts = {
+        "name": band.name,
+        "data_type": group["dtype"],
+        "nodata": group["nodata"],
+        "unit": band.unit or None,
+        "gsd": metres,
+        "raster:spatial_resolution": metres,
+        "raster:scale": band.scale,
+        "raster:offset": band.offset,
+        "eo:common_name": band.common_name if band.common_name in COMMON_NAMES else None,
+        "eo:center_wavelength": band.center_wavelength,
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+@lru_cache(maxsize=256)
+def _pixel_size(a: float, b: float, c: float, d: float, e: float, f: float, crs: str) -> float:
+    """In metres."""
+    return pixel_size(Affine(a, b, c, d, e, f), CRS.from_string(crs))
+
+
+def item_page(
+    scenes: Scenes, request: PageRequest, base: str, fields: Fields | None
+) -> tuple[dict[str, Any], str | None]:
     """Return a page of a search as a GeoJSON FeatureCollection without links, and the next page's token."""
     scenes.catalog.refresh()
-    after = _read_token(request.token) if request.token else None
-    records = _matching(scenes, request, after)
-    page = records[: request.limit]
-    token = _write_token(cursor_of(page[-1])) if len(records) > request.limit else None
+    page = find_page(scenes, request)
+    features = [item_document(scenes, record, base) for record in page.records]
+    if fields is not None:
+        features = [select_fields(item, *fields) for item in features]
     document: dict[str, Any] = {
-        "type": "FeatureCollection",
-        "features": [item_document(scenes, record, base) for record in page],
-        "numberReturned": len(page),
-    }
-    if request.intersects is None:
-        document["numberMatched"] = scenes.catalog.count(request.search)
-    return document, token
+        "type": "FeatureCollection", "features": features, "numberReturned": len(features),
+    }  # fmt: skip
+    if page.matched is not None:
+        document["numberMatched"] = page.matched
+    return document, page.token
 
 
-def next_link(address: str, parameters: Mapping[str, Any], token: str, *, post: bool) -> dict[str, Any]:
-    """Link to the next page of a search with these parameters."""
-    if post:
+def next_link(
+    address: str, parameters: Sequence[tuple[str, str]] | Mapping[str, Any], token: str
+) -> dict[str, Any]:
+    """Link to the next page of a search: by GET for pairs of a query, by POST for a body."""
+    if isinstance(parameters, Mapping):
         body = {**parameters, "token": token}
         return {"rel": "next", "type": GEOJSON, "method": "POST", "href": address, "body": body}
-    query = urlencode({**parameters, "token": token})
+    query = urlencode([*(pair for pair in parameters if pair[0] != "token"), ("token", token)])
     return {"rel": "next", "type": GEOJSON, "method": "GET", "href": f"{address}?{query}"}
-
-
-def _matching(scenes: Scenes, request: PageRequest, after: Cursor | None) -> list[Record]:
-    """Find one record more than the page holds, if there is one."""
-    wanted = request.limit + 1
-    if request.intersects is None:
-        return scenes.catalog.search(request.search, wanted, after)
-    area = _geometry(request.intersects)
-    shapely.prepare(area)
-    found: list[Record] = []
-    scanned = 0
-    while len(found) < wanted and scanned < MAX_SCANNED:
-        batch = scenes.catalog.search(request.search, 500, after)
-        found += [record for record in batch if area.intersects(_footprint(scenes, record))]
-        scanned += len(batch)
-        if len(batch) < 500:
-            break
-        after = cursor_of(batch[-1])
-    return found[:wanted]
-
-
-def _geometry(geometry: Mapping[str, Any]) -> BaseGeometry:
-    try:
-        found = shape(dict(geometry))
-    except (*_NO_GEOMETRY, shapely.errors.ShapelyError) as error:
-        raise ParameterError("intersects is no GeoJSON geometry") from error
-    if found.is_empty:
-        raise ParameterError("intersects is an empty geometry")
-    return found
-
-
-def _footprint(scenes: Scenes, record: Record) -> BaseGeometry:
-    try:
-        return _geometry(scenes.catalog.item(record).get("geometry", {}))
-    except ParameterError:
-        return box(*record.bbox)
 
 
 def _tile_links(address: str, styles: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -264,17 +307,3 @@ def _title(name: str) -> str:
     if words[0] == "sentinel" and len(words) > 1:
         return " ".join([f"Sentinel-{words[1].upper()}", *(word.upper() for word in words[2:])])
     return name
-
-
-def _write_token(cursor: Cursor) -> str:
-    return base64.urlsafe_b64encode(json.dumps(cursor).encode()).decode().rstrip("=")
-
-
-def _read_token(token: str) -> Cursor:
-    try:
-        microseconds, collection, item = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        if abs(int(microseconds)) < 1 << 62:
-            return Cursor(int(microseconds), str(collection), str(item))
-    except (ValueError, TypeError, binascii.Error, RecursionError):
-        pass
-    raise ParameterError("token is not one that this server gave; start the search anew")
