@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import tempfile
-import uuid
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
-from rasterio.shutil import copy as copy_dataset
 from rasterio.warp import reproject, transform_bounds
-from rasterio.windows import Window as RasterWindow
 
 from comeo.archive import Archive, ArchiveGroup, Level
+from comeo.cog import Piece, Raster, RasterBand, pieces_of, write_cog
 from comeo.errors import ArchiveError
 from comeo.progress import Progress, Silent
 from comeo.scene import Window
 
-_STRIP_BLOCKS = 4
+_PIECE_BLOCKS = 4
 
 
 def extract_geotiff(
@@ -58,38 +54,46 @@ def extract_geotiff(
     finest = min((group for group, _ in homes), key=groups.index)
     level = finest.levels[0]
     window = Window(0, 0, level.height, level.width) if bbox is None else _window(archive, finest, bbox)
+    raster = Raster(
+        finest.crs, level.transform @ Affine.translation(window.col, window.row), window.height, window.width,
+        finest.dtype, finest.nodata, tuple(RasterBand.of(group.bands[index]) for group, index in homes),
+        provenance(archive),
+    )  # fmt: skip
     watch = progress or Silent()
-    watch.start("extracting", math.ceil(window.height / (_STRIP_BLOCKS * level.block)))
-    with (
-        _writing(output),
-        tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder,
-    ):
-        plain = Path(folder) / "plain.tif"
-        with rasterio.open(plain, "w", **_profile(finest, window, len(names))) as target:
-            _describe(target, archive, homes)
-            for strip in _strips(window, level):
-                pixels = _read_strip(archive, homes, level, strip)
-                target.write(
-                    pixels, window=RasterWindow(0, strip.row - window.row, strip.width, strip.height)
-                )
-                watch.advance()
-        whole = Path(folder) / f"{uuid.uuid4().hex}.tif"
-        copy_dataset(
-            plain, whole, driver="COG", COMPRESS="DEFLATE", PREDICTOR="YES", LEVEL="6",
-            OVERVIEW_RESAMPLING="AVERAGE", NUM_THREADS="ALL_CPUS", BIGTIFF="IF_SAFER",
-        )  # fmt: skip
-        whole.replace(output)
+    write_cog(output, raster, _pieces(archive, homes, level, window, watch), watch)
 
 
-@contextlib.contextmanager
-def _writing(output: Path) -> Iterator[None]:
-    """Make the folder, and say what could not be written: neither GDAL's message nor the system's does."""
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        yield
-    except (OSError, RasterioError) as error:
-        reason = getattr(error, "strerror", None) or error.__cause__ or error
-        raise ArchiveError(f"{output} can't be written: {reason}") from error
+def provenance(archive: Archive) -> dict[str, str]:
+    """What a file of an archive's pixels says of where they come from and how they were coded."""
+    source = archive.source
+    tags = {
+        "TIFFTAG_DATETIME": archive.datetime.strftime("%Y:%m:%d %H:%M:%S"),
+        "TIFFTAG_IMAGEDESCRIPTION": f"{archive.id}, decoded from a COMEO archive",
+        "TIFFTAG_SOFTWARE": f"COMEO {version('comeo')}",
+        "COMEO_ID": archive.id,
+        "COMEO_COLLECTION": archive.collection,
+        "COMEO_DATETIME": archive.datetime.isoformat(),
+        "COMEO_ARCHIVE": archive.etag,
+        "COMEO_SOURCE": source["name"],
+        "COMEO_SOURCE_SHA256": source["sha256"],
+        "COMEO_CODEC": archive.codec,
+        "COMEO_MODEL": archive.model or "",
+        "COMEO_RATIO": f"{archive.ratio:.2f}",
+        "COMEO_STEP": f"{archive.step:g}",
+    }
+    return {name: value for name, value in tags.items() if value}
+
+
+def _pieces(
+    archive: Archive, homes: Sequence[tuple[ArchiveGroup, int]], level: Level, window: Window, watch: Progress
+) -> Iterator[Piece]:
+    """Decode a window piece by piece along its blocks, so that no block is decoded twice."""
+    places = pieces_of(window.height, window.width, _PIECE_BLOCKS * level.block, (window.row, window.col))
+    watch.start("extracting", len(places))
+    for place in places:
+        inside = Window(window.row + place.row, window.col + place.col, place.height, place.width)
+        yield Piece(place, _read(archive, homes, level, inside))
+        watch.advance()
 
 
 def _home(archive: Archive, name: str) -> tuple[ArchiveGroup, int]:
@@ -136,70 +140,34 @@ def _near(archive: Archive, bbox: tuple[float, float, float, float]) -> tuple[fl
     return near if near[0] < near[2] and near[1] < near[3] else bbox
 
 
-def _profile(group: ArchiveGroup, window: Window, count: int) -> dict[str, Any]:
-    transform = group.levels[0].transform
-    return {
-        "driver": "GTiff", "dtype": group.dtype.name, "count": count, "height": window.height,
-        "width": window.width, "crs": group.crs, "nodata": group.nodata, "tiled": True, "blockxsize": 256,
-        "blockysize": 256, "bigtiff": "if_safer", "interleave": "band",
-        "transform": transform @ transform.translation(window.col, window.row),
-    }  # fmt: skip
-
-
-def _describe(target: Any, archive: Archive, homes: Sequence[tuple[ArchiveGroup, int]]) -> None:
-    """Say in the file what it is, from what, and how it was coded."""
-    bands = [group.bands[index] for group, index in homes]
-    target.descriptions = [band.name for band in bands]
-    target.scales = [band.scale for band in bands]
-    target.offsets = [band.offset for band in bands]
-    target.update_tags(
-        TIFFTAG_DATETIME=archive.datetime.strftime("%Y:%m:%d %H:%M:%S"),
-        TIFFTAG_IMAGEDESCRIPTION=f"{archive.id}, decoded from a COMEO archive",
-        COMEO_CODEC=archive.codec,
-        COMEO_RATIO=f"{archive.ratio:.2f}",
-        COMEO_STEP=f"{archive.step:g}",
-        **({"COMEO_MODEL": archive.model} if archive.model else {}),
-    )
-
-
-def _strips(window: Window, level: Level) -> Iterator[Window]:
-    """Cut a window along rows of blocks, so that no block is decoded twice."""
-    height = _STRIP_BLOCKS * level.block
-    row = window.row
-    while row < window.row + window.height:
-        bottom = min((row // height + 1) * height, window.row + window.height)
-        yield Window(row, window.col, bottom - row, window.width)
-        row = bottom
-
-
-def _read_strip(
-    archive: Archive, homes: Sequence[tuple[ArchiveGroup, int]], level: Level, strip: Window
+def _read(
+    archive: Archive, homes: Sequence[tuple[ArchiveGroup, int]], level: Level, place: Window
 ) -> NDArray[Any]:
-    """Decode a strip of each group once and lay the bands out in order."""
+    """Decode a place of each group once and lay the bands out in order."""
     decoded = {
-        group.name: archive.read(group.levels[0], strip)
+        group.name: archive.read(group.levels[0], place)
         if group.name == level.group
-        else _interpolate(archive, group, level, strip)
+        else _interpolate(archive, group, level, place)
         for group, _ in homes
     }
     return np.stack([decoded[group.name][index] for group, index in homes])
 
 
-def _interpolate(archive: Archive, group: ArchiveGroup, level: Level, strip: Window) -> NDArray[Any]:
-    """Decode what a strip of a finer level covers in a coarser group, on the finer grid."""
+def _interpolate(archive: Archive, group: ArchiveGroup, level: Level, place: Window) -> NDArray[Any]:
+    """Decode what a place of a finer level covers in a coarser group, on the finer grid."""
     coarse = group.levels[0]
     to_coarse = ~coarse.transform @ level.transform
-    left, top = to_coarse @ (strip.col, strip.row)
-    right, bottom = to_coarse @ (strip.col + strip.width, strip.row + strip.height)
+    left, top = to_coarse @ (place.col, place.row)
+    right, bottom = to_coarse @ (place.col + place.width, place.row + place.height)
     row, col = max(0, math.floor(top) - 2), max(0, math.floor(left) - 2)
     height = min(coarse.height, math.ceil(bottom) + 2) - row
     width = min(coarse.width, math.ceil(right) + 2) - col
     source = archive.read(coarse, Window(row, col, height, width))
-    out = np.zeros((coarse.bands, strip.height, strip.width), coarse.dtype)
+    out = np.zeros((coarse.bands, place.height, place.width), coarse.dtype)
     reproject(
         source, out, src_crs=group.crs, dst_crs=group.crs, resampling=Resampling.bilinear,
         src_transform=coarse.transform @ coarse.transform.translation(col, row),
-        dst_transform=level.transform @ level.transform.translation(strip.col, strip.row),
+        dst_transform=level.transform @ level.transform.translation(place.col, place.row),
         src_nodata=group.nodata, dst_nodata=group.nodata,
     )  # fmt: skip
     return out
