@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from comeo.errors import ComeoError
 from comeo.scene import Band
 from tileserver import metrics
+from tileserver.coverage import Coverage, coverage, days, on_the_globe
 from tileserver.query import (
     EPOCH,
     NEWEST_FIRST,
@@ -196,8 +197,7 @@ class Catalog:
 
     def collections(self) -> list[CollectionSummary]:
         """All collections."""
-        names = self._db.execute("SELECT DISTINCT collection FROM items ORDER BY collection").fetchall()
-        return [summary for (name,) in names if (summary := self.collection(name))]
+        return [summary for name in self.collection_names() if (summary := self.collection(name))]
 
     def collection(self, name: str) -> CollectionSummary | None:
         """Sum up one collection, or None when it has no scenes."""
@@ -210,12 +210,28 @@ class Catalog:
             return None
         distinct = self._db.execute("SELECT DISTINCT bands FROM items WHERE collection = ?", (name,))
         bands = {band.name: band for (text,) in distinct for band in bands_from_json(text)}
-        bbox = (west, south, east - 360 if east > 180 else east, north)
-        if east - west >= 360:
-            bbox = (-180.0, south, 180.0, north)
+        bbox = on_the_globe((west, south, east, north))
         return CollectionSummary(
             name, count, bbox, _moment(start), _moment(end), tuple(bands.values()), self._properties(name)
         )
+
+    def collection_names(self) -> list[str]:
+        """Names of all collections."""
+        rows = self._db.execute("SELECT DISTINCT collection FROM items ORDER BY collection")
+        return [name for (name,) in rows]
+
+    def coverage(self, search: Search) -> Coverage | None:
+        """What the scenes of a search cover together, or None if there are none."""
+        return coverage(self._db, search)
+
+    def days(self, collection: str) -> list[str]:
+        """Days (UTC, `2024-05-01`) on which a collection has scenes, oldest first."""
+        return days(self._db, collection)
+
+    def revision(self) -> int:
+        """A number that grows when scenes come, change or go: milliseconds since 1970 when it last did."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'changed_at'").fetchone()
+        return int(row[0]) if row else 0
 
     def broken(self) -> dict[str, str]:
         """Archives that can't be served, by file name, with the reason."""
@@ -229,6 +245,7 @@ class Catalog:
             known = (record.path, record.signature)
             db.execute("DELETE FROM items WHERE path = ? AND signature = ?", known)
             db.execute("UPDATE files SET error = ? WHERE path = ? AND signature = ?", (error, *known))
+            _count_revision(db)
 
     def _properties(self, name: str) -> dict[str, list[Any]]:
         """Values that a collection's items have in the properties that its summary lists."""
@@ -330,6 +347,7 @@ class Catalog:
                 for path, signature, entry in read:
                     error = _insert(db, path, signature, entry)
                     db.execute("REPLACE INTO files VALUES (?, ?, ?)", (path, signature, error))
+                _count_revision(db)
             log.info("catalogue changed", extra={"fields": {"read": len(changed), "removed": len(gone)}})
         metrics.ARCHIVES.set(self.count())
         metrics.BROKEN_ARCHIVES.set(len(self.broken()))
@@ -365,6 +383,15 @@ def _insert(db: sqlite3.Connection, path: str, signature: str, entry: Entry | st
     )  # fmt: skip
     db.execute(f"INSERT INTO items VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
     return None
+
+
+def _count_revision(db: sqlite3.Connection) -> None:
+    """Make the revision greater than it has ever been, whatever the clock does."""
+    db.execute(
+        "INSERT INTO meta VALUES ('changed_at', ?) ON CONFLICT (key) "
+        "DO UPDATE SET value = max(value + 1, excluded.value)",
+        (int(1000 * time.time()),),
+    )
 
 
 def cursor_of(record: Record) -> Cursor:

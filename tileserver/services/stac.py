@@ -16,6 +16,7 @@ from comeo.scene import Band, pixel_size
 from tileserver.catalog import CollectionSummary, Record
 from tileserver.errors import NotFoundError
 from tileserver.services.describe import collection_attribution, interval
+from tileserver.services.naming import collection_title
 from tileserver.services.scenes import Scenes
 from tileserver.services.stac_search import PageRequest, find_page, select_fields
 from tileserver.services.styles import styles_for
@@ -73,7 +74,7 @@ def landing_page(scenes: Scenes, base: str) -> dict[str, Any]:
             _link("service-desc", f"{base}/openapi.json", "application/vnd.oai.openapi+json;version=3.1"),
             _link("service-doc", f"{base}/docs", "text/html"),
             *(
-                _link("child", _collection_address(base, one.id), JSON, title=_title(one.id))
+                _link("child", _collection_address(base, one.id), JSON, title=collection_title(one.id))
                 for one in collections
             ),
         ],
@@ -116,7 +117,7 @@ def collection_document(scenes: Scenes, summary: CollectionSummary, base: str) -
         "stac_version": STAC_VERSION,
         "stac_extensions": [WEB_MAP_LINKS],
         "id": summary.id,
-        "title": _title(summary.id),
+        "title": collection_title(summary.id),
         "description": f"{summary.count} compressed scenes. {credit}".strip(),
         "license": "other",
         "extent": {
@@ -299,11 +300,3 @@ def _collection_address(base: str, collection: str) -> str:
 def _link(rel: str, href: str, media_type: str, *, title: str | None = None) -> dict[str, Any]:
     link = {"rel": rel, "href": href, "type": media_type}
     return {**link, "title": title} if title else link
-
-
-def _title(name: str) -> str:
-    """`sentinel-2-l2a` → `Sentinel-2 L2A`."""
-    words = name.replace("_", "-").split("-")
-    if words[0] == "sentinel" and len(words) > 1:
-        return " ".join([f"Sentinel-{words[1].upper()}", *(word.upper() for word in words[2:])])
-    return name
