@@ -16,7 +16,18 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from tileserver import metrics, problems
 from tileserver.catalog import Catalog
 from tileserver.logs import configure
-from tileserver.routes import archive, collections, compression, documents, items, operations, stac, viewer
+from tileserver.routes import (
+    archive,
+    collections,
+    compression,
+    documents,
+    items,
+    legends,
+    operations,
+    stac,
+    viewer,
+    wmts,
+)
 from tileserver.routes.context import EXTENSION, State
 from tileserver.services.scenes import SOFTWARE_VERSION, Scenes
 from tileserver.settings import Settings
@@ -64,7 +75,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     catalog.refresh(force=True)
     catalog.close()
     app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog))
-    for module in (viewer, stac, archive, collections, items, operations):
+    for module in (viewer, stac, archive, collections, items, legends, wmts, operations):
         app.register_api(module.api)
     documents.register(app)
     problems.register(app)

@@ -34,6 +34,7 @@ class Settings(BaseModel):
         proxy_hops: How many proxies to trust for `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix`.
         basemap: XYZ template of a background map for the viewer, or empty for none.
         basemap_attribution: Credit that the background map asks for.
+        provider: Who runs the server, as WMTS is to say; empty says nothing.
         scan_seconds: How often at most the folders are looked at for new archives.
         open_archives: How many archives a process keeps open.
         block_cache_bytes: Decoded blocks kept, over all processes.
@@ -67,6 +68,7 @@ class Settings(BaseModel):
     proxy_hops: int = Field(default=0, ge=0, le=10)
     basemap: str = Field(default="", pattern=r"^$|^https?://\S+$|^/\S+$")
     basemap_attribution: str = ""
+    provider: str = Field(default="", max_length=200)
     scan_seconds: float = Field(default=2.0, ge=0, allow_inf_nan=False)
     open_archives: int = Field(default=64, ge=1)
     block_cache_bytes: int = Field(default=512 * MEBIBYTE, ge=0)
