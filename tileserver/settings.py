@@ -53,6 +53,14 @@ class Settings(BaseModel):
         max_page_items: Of a STAC page.
         heavy_requests: Extracts, statistics and previews that a process works on at once.
         queue_seconds: How long a request waits for its turn before 503.
+        jobs: Folder of extracts made as jobs; a temporary one when not given.
+        max_extract_samples: Pixels × bands of an extract made as a job.
+        max_kmz_tiles: Tiles of a KMZ made as a job; of one that is answered at once an eighth.
+        job_processes: Jobs that work at once; the others wait.
+        max_jobs: Jobs that work or wait, before 503.
+        job_seconds: How long a job may work.
+        job_keep_seconds: How long what a job has made can be fetched.
+        job_disk_bytes: What all jobs may take on disk.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,6 +95,14 @@ class Settings(BaseModel):
     max_page_items: int = Field(default=1000, ge=1)
     heavy_requests: Annotated[int, Field(ge=1)] = 2
     queue_seconds: float = Field(default=10.0, ge=0, allow_inf_nan=False)
+    jobs: Path | None = None
+    max_extract_samples: int = Field(default=1 << 31, ge=1)
+    max_kmz_tiles: int = Field(default=16_384, ge=8)
+    job_processes: int = Field(default=1, ge=1, le=64)
+    max_jobs: int = Field(default=8, ge=1, le=1000)
+    job_seconds: int = Field(default=3600, ge=1)
+    job_keep_seconds: int = Field(default=86_400, ge=1)
+    job_disk_bytes: int = Field(default=16 << 30, ge=1)
 
     @field_validator("paths", mode="before")
     @classmethod

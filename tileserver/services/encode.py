@@ -48,7 +48,7 @@ def encode(image: ImageData, look: Look, extension: str, facts: Mapping[str, str
     if extension in ("tif", "npy"):
         colours = palette_of(look) if look.is_picture else None
         if colours is not None:
-            image = _expanded(image, colours)
+            image = expanded(image, colours)
         return _geotiff(image, facts or {}) if extension == "tif" else _npy(image, with_mask=look.return_mask)
     return _PICTURE_ENCODERS[extension](_pillow_image(image, look, extension))
 
@@ -85,7 +85,7 @@ def _nothing(width: int, height: int) -> Image.Image:
     return picture
 
 
-def _expanded(image: ImageData, colours: NDArray[np.uint8]) -> ImageData:
+def expanded(image: ImageData, colours: NDArray[np.uint8]) -> ImageData:
     """Red, green and blue of an index image."""
     rgb = np.moveaxis(colours[image.data[0], :3], -1, 0)
     mask = np.broadcast_to(mask_of(image)[0] | (colours[image.data[0], 3] == 0), rgb.shape)
