@@ -101,10 +101,10 @@ def compress(
 
 
 @cli.command()
-@click.argument("archive", type=click.Path(path_type=Path))
+@click.argument("archive")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-def info(archive: Path, as_json: bool) -> None:
-    """Say what an ARCHIVE holds."""
+def info(archive: str, as_json: bool) -> None:
+    """Say what an ARCHIVE (a name or a URL) holds."""
     from comeo.archive import open_archive
 
     with open_archive(archive) as opened:

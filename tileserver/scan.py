@@ -122,7 +122,7 @@ def read_entry(path: str) -> Entry:
     with open_archive(path) as archive:
         bands = tuple(band for group in archive.groups.values() for band in group.bands)
         if len({band.name for band in bands}) != len(bands):
-            raise ArchiveError(f"{archive.path.name} has two bands of one name")
+            raise ArchiveError(f"{archive.name} has two bands of one name")
         moment = None if archive.item["properties"].get(UNKNOWN_TIME) is True else archive.datetime
         return Entry(
             archive.collection, archive.id, moment, _bbox(archive), archive.etag, archive.item,
@@ -138,7 +138,7 @@ def _bbox(archive: Archive) -> tuple[float, float, float, float]:
     xs, ys = zip(*corners, strict=True)
     bounds = move_bounds(group.crs, WGS84, (min(xs), min(ys), max(xs), max(ys)))
     if bounds is None:
-        raise ArchiveError(f"{archive.path.name} lies outside its coordinate system")
+        raise ArchiveError(f"{archive.name} lies outside its coordinate system")
     return bounds
 
 

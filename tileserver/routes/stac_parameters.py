@@ -19,7 +19,7 @@ def _whole(value: str) -> str:
     return value
 
 
-BBox = Annotated[list[float], Field(min_length=4, max_length=6)]
+BBox = Annotated[list[float], Field(json_schema_extra={"minItems": 4, "maxItems": 6})]
 Text = Annotated[str, AfterValidator(_whole)]
 Names = Annotated[list[Text], Field(max_length=MAX_NAMES)]
 FieldName = Annotated[Text, Field(min_length=1, max_length=110)]

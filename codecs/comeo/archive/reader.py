@@ -45,7 +45,7 @@ class Archive:
     """One compressed scene. Safe to share between threads and across forks.
 
     Attributes:
-        path: Its file or folder.
+        name: Of its file or folder, for people.
         item: The STAC Item that it carries.
         groups: By name, finest resolution first.
     """
@@ -54,7 +54,7 @@ class Archive:
         self._store = store
         self._indexes: dict[tuple[str, int, int], tuple[Blob, NDArray[np.uint64]] | None] = {}
         self._lock = threading.Lock()
-        self.path = store.path
+        self.name = store.name
         root = self._attributes(METADATA_KEY, RootAttributes)
         self._comeo: ComeoAttributes = root.comeo
         self.item = root.stac_discovery
@@ -62,7 +62,7 @@ class Archive:
         self.groups = {name: self._read_group(name) for name in root.comeo.groups}
         names = [band.name for group in self.groups.values() for band in group.bands]
         if len(set(names)) < len(names) or len(self.groups) < len(root.comeo.groups):
-            raise ArchiveError(f"{self.path.name} has two bands or groups of one name")
+            raise ArchiveError(f"{self.name} has two bands or groups of one name")
 
     @property
     def id(self) -> str:
@@ -128,18 +128,31 @@ class Archive:
         Raises:
             ArchiveError: If it is damaged, naming the file and the block.
         """
+        return self.payloads(level, [(row, col)])[0]
+
+    def payloads(self, level: Level, blocks: Sequence[tuple[int, int]]) -> list[memoryview | None]:
+        """Return the payloads of blocks, each (row, col), those of a shard at once: see `payload`."""
         shard_rows, shard_cols = level.shard
-        entry = self._shard(level, row // shard_rows, col // shard_cols)
-        if entry is None:
-            return None
-        shard, index = entry
-        offset, length = index[(row % shard_rows) * shard_cols + col % shard_cols]
-        if length == 0:
-            return None
-        payload = sharding.without_checksum(shard.read(int(offset), int(length)))
-        if payload is None:
-            raise ArchiveError(f"{self._block_name(level, row, col)} is damaged, its checksum does not match")
-        return payload
+        out: list[memoryview | None] = [None] * len(blocks)
+        by_shard: dict[tuple[int, int], list[int]] = {}
+        for place, (row, col) in enumerate(blocks):
+            by_shard.setdefault((row // shard_rows, col // shard_cols), []).append(place)
+        for (shard_row, shard_col), places in by_shard.items():
+            entry = self._shard(level, shard_row, shard_col)
+            if entry is None:
+                continue
+            shard, index = entry
+            slots = [
+                blocks[place][0] % shard_rows * shard_cols + blocks[place][1] % shard_cols for place in places
+            ]
+            present = [(place, slot) for place, slot in zip(places, slots, strict=True) if index[slot, 1]]
+            ranges = [(int(index[slot, 0]), int(index[slot, 1])) for _, slot in present]
+            for (place, _), data in zip(present, shard.read_many(ranges), strict=True):
+                out[place] = sharding.without_checksum(data)
+                if out[place] is None:
+                    name = self._block_name(level, *blocks[place])
+                    raise ArchiveError(f"{name} is damaged, its checksum does not match")
+        return out
 
     def decode_blocks(
         self, level: Level, blocks: Sequence[tuple[int, int]], reduce: int = 0
@@ -157,7 +170,7 @@ class Archive:
         Raises:
             ArchiveError: If one is damaged, naming the file and the block.
         """
-        payloads = [self.payload(level, row, col) for row, col in blocks]
+        payloads = self.payloads(level, blocks)
         present = [payload for payload in payloads if payload is not None]
         codec = get_codec(self.codec)
         try:
@@ -225,9 +238,9 @@ class Archive:
             node = from_json(self._store.metadata(key), allow_inf_nan=False)
             json.dumps(node, allow_nan=False)  # 1e999 has become infinite
         except ValueError as error:
-            raise ArchiveError(f"{self.path.name}: {key} is not JSON: {error}") from error
+            raise ArchiveError(f"{self.name}: {key} is not JSON: {error}") from error
         if not isinstance(node, dict):
-            raise ArchiveError(f"{self.path.name}: {key} is no JSON object")
+            raise ArchiveError(f"{self.name}: {key} is no JSON object")
         return node
 
     def _validated(self, key: str, model: type[Model], value: Any) -> Model:
@@ -236,7 +249,7 @@ class Archive:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "its content"
-            raise ArchiveError(f"{self.path.name}: {key}: {where}: {first['msg']}") from error
+            raise ArchiveError(f"{self.name}: {key}: {where}: {first['msg']}") from error
 
     def _read_group(self, name: str) -> ArchiveGroup:
         key = f"{name}/{METADATA_KEY}"
@@ -244,7 +257,7 @@ class Archive:
         try:
             crs = attributes.crs()
         except ValueError as error:
-            raise ArchiveError(f"{self.path.name}: {key}: {error}") from error
+            raise ArchiveError(f"{self.name}: {key}: {error}") from error
         transform = Affine(*attributes.transform)
         levels = tuple(self._read_level(name, number, transform) for number in attributes.levels)
         native = levels[0]
@@ -252,7 +265,7 @@ class Archive:
             size = (-(-native.height >> level.number), -(-native.width >> level.number))
             facts = (level.bands, level.height, level.width, level.dtype)
             if facts != (len(attributes.bands), *size, native.dtype):
-                raise ArchiveError(f"{self.path.name}: {level.key} does not fit {native.key}")
+                raise ArchiveError(f"{self.name}: {level.key} does not fit {native.key}")
         bands = tuple(band.band() for band in attributes.bands)
         return ArchiveGroup(name, bands, crs, native.dtype, attributes.nodata, levels)
 
@@ -262,14 +275,14 @@ class Archive:
         try:
             return array.level(group, number, transform @ Affine.scale(2**number), self.codec)
         except ValueError as error:
-            raise ArchiveError(f"{self.path.name}: {key}: {error}") from error
+            raise ArchiveError(f"{self.name}: {key}: {error}") from error
 
     def _shard(self, level: Level, row: int, col: int) -> tuple[Blob, NDArray[np.uint64]] | None:
         key = (level.key, row, col)
         with self._lock:
             if key not in self._indexes:
                 shard = self._store.get(f"{level.key}/c/0/{row}/{col}")
-                name = f"{self.path.name}: shard {level.key}/c/0/{row}/{col}"
+                name = f"{self.name}: shard {level.key}/c/0/{row}/{col}"
                 slots = level.shard[0] * level.shard[1]
                 index = None if shard is None else (shard, sharding.read_index(shard, slots, name))
                 self._indexes[key] = index
@@ -294,16 +307,18 @@ class Archive:
         return out
 
     def _block_name(self, level: Level, row: int, col: int) -> str:
-        return f"{self.path.name}: block ({row}, {col}) of {level.group}/{level.number}"
+        return f"{self.name}: block ({row}, {col}) of {level.group}/{level.number}"
 
 
-def open_archive(path: str | Path) -> Archive:
-    """Open an archive: a `.zarr.zip` file or a `.zarr` folder.
+def open_archive(place: str | Path) -> Archive:
+    """Open an archive: a `.zarr.zip` file, a `.zarr` folder, or the http(s) URL of a file.
+
+    Of a file on a server only the ranges are fetched that are looked at.
 
     Raises:
         ArchiveError: If it is missing, damaged, or of a version that this program does not read.
     """
-    store = open_store(Path(path))
+    store = open_store(place)
     try:
         return Archive(store)
     except BaseException:

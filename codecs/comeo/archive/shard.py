@@ -16,6 +16,7 @@ _ABSENT = 0xFFFFFFFFFFFFFFFF
 CRC_BYTES = 4
 SLOT_BYTES = 16
 MAX_BLOCKS_PER_SIDE = 16
+MAX_PAYLOAD_BYTES = 1 << 25  # twice the samples of the largest block
 
 
 def shard_sides(rows: int, cols: int) -> tuple[int, int]:
@@ -85,6 +86,7 @@ def read_index(shard: Blob, slots: int, name: str) -> NDArray[np.uint64]:
     index[absent] = 0
     offset, length = index[:, 0], index[:, 1]
     sound = (offset <= start) & (length <= start) & (offset + length <= start)
+    sound &= length <= MAX_PAYLOAD_BYTES
     if not (sound & (absent | (length > CRC_BYTES))).all():
-        raise ArchiveError(f"{name} has an index that points outside it")
+        raise ArchiveError(f"{name} has an index that points outside it, or to too large a block")
     return index

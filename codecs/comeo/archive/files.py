@@ -1,0 +1,110 @@
+"""Files that are read piece by piece: on disk, or (see `remote`) on a server.
+
+Those on disk are read by `pread`, not mapped: a mapped file that somebody truncates kills the process.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from comeo.errors import ArchiveError
+
+_BUFFER_BYTES = 1 << 16
+
+
+class ByteFile(ABC):
+    """A file, open for reading until nothing refers to it: no reader loses it to a `close`.
+
+    Attributes:
+        name: For people.
+        size: Bytes.
+        nearby: Whether a read costs next to nothing.
+    """
+
+    name: str
+    size: int
+    nearby: bool
+
+    @abstractmethod
+    def read(self, offset: int, length: int) -> bytes:
+        """Return bytes that lie inside the file.
+
+        Raises:
+            ArchiveError: If they can't be had.
+        """
+
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return several ranges, each an offset and a length: see `read`."""
+        return [self.read(offset, length) for offset, length in ranges]
+
+    def keep_from(self, offset: int) -> None:  # noqa: B027 - a file nearby needs no keeping
+        """Keep at hand what follows an offset."""
+
+    def stream(self) -> BinaryIO:
+        """The same file as a stream."""
+        return io.BufferedReader(_Stream(self), _BUFFER_BYTES)  # type: ignore[type-var]
+
+
+class LocalFile(ByteFile):
+    """A regular file on disk, whatever takes its name later on.
+
+    Raises:
+        ArchiveError: If it is no regular file.
+        OSError: If it can't be opened.
+    """
+
+    nearby = True
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        # A named pipe would else keep us waiting for somebody to write.
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._descriptor)
+        status = os.fstat(self._descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ArchiveError(f"{self.name} can't be read: it is no regular file")
+        self.size = status.st_size
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See `ByteFile.read`."""
+        try:
+            data = os.pread(self._descriptor, length, offset)
+        except OSError as error:
+            raise ArchiveError(f"{self.name} can't be read: {error.strerror}") from error
+        if len(data) < length:
+            raise ArchiveError(f"{self.name} has been cut short while it was in use")
+        return data
+
+
+class _Stream(io.RawIOBase):
+    """What `zipfile` wants of a file."""
+
+    def __init__(self, file: ByteFile) -> None:
+        self._file = file
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size}[whence]
+        if origin + offset < 0:
+            raise ValueError("there is nothing before the first byte")
+        self._position = origin + offset
+        return self._position
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        length = max(0, min(len(buffer), self._file.size - self._position))
+        buffer[:length] = self._file.read(self._position, length)
+        self._position += length
+        return length

@@ -1,0 +1,170 @@
+"""A file on an HTTP server, of which only what is looked at is fetched (RFC 9110, section 14: ranges)."""
+
+from __future__ import annotations
+
+import re
+import time
+import weakref
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx2
+
+from comeo.archive.files import ByteFile
+from comeo.errors import ArchiveError
+
+# An archive's ZIP directory and metadata lie at its end: 20 kB for a full Sentinel-2 scene.
+TAIL_BYTES: Final = 1 << 16
+# It costs less to fetch so many bytes in vain than to ask twice.
+_GAP_BYTES: Final = 1 << 14
+_LARGEST_FILE: Final = 1 << 32  # a ZIP without ZIP64
+_CONNECTIONS: Final = 4
+_ATTEMPTS: Final = 3
+_PAUSE_SECONDS: Final = 0.5
+_TIMEOUT: Final = httpx2.Timeout(30.0, connect=10.0)
+_PATIENCE_SECONDS: Final = 60.0
+_SLOWEST: Final = 1000  # bytes a second, beyond that
+_PIECE_BYTES: Final = 1 << 14
+_TRY_AGAIN: Final = frozenset((429, 502, 503, 504))
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+Span = tuple[int, int]
+
+
+class RemoteFile(ByteFile):
+    """A file on an HTTP server. The end of it, which is read first, is kept.
+
+    Args:
+        url: http(s); redirects are followed, proxies and credentials taken from the environment and `.netrc`.
+
+    Raises:
+        ArchiveError: If it can't be had, or the server gives no ranges.
+    """
+
+    nearby = False
+
+    def __init__(self, url: str) -> None:
+        self.name = _name(url)
+        self._url = url
+        limits = httpx2.Limits(max_connections=_CONNECTIONS)
+        headers = {"Accept-Encoding": "identity", "User-Agent": "comeo"}
+        try:
+            self._client = httpx2.Client(
+                headers=headers, timeout=_TIMEOUT, follow_redirects=True, limits=limits, max_redirects=5
+            )
+        except (httpx2.HTTPError, ValueError) as error:  # such as a proxy that can't be
+            raise ArchiveError(f"{self.name} can't be asked for: {error}") from error
+        weakref.finalize(self, self._client.close)
+        self._etag: str | None = None
+        self.size = -1
+        self._tail, (self._tail_start, _) = self._ask(f"bytes=-{TAIL_BYTES}", TAIL_BYTES)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See `ByteFile.read`."""
+        if offset >= self._tail_start:
+            start = offset - self._tail_start
+            return self._tail[start : start + length]
+        return self._fetch((offset, offset + length)) if length else b""
+
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """See `ByteFile.read_many`: ranges that lie close together are fetched as one, the others at once."""
+        spans = _merged(sorted((offset, offset + length) for offset, length in ranges))
+        if len(spans) == 1:
+            parts = [self.read(spans[0][0], spans[0][1] - spans[0][0])]
+        else:
+            with ThreadPoolExecutor(_CONNECTIONS) as pool:
+                parts = list(pool.map(lambda span: self.read(span[0], span[1] - span[0]), spans))
+        fetched = list(zip(spans, parts, strict=True))
+        return [_part(fetched, offset, length) for offset, length in ranges]
+
+    def keep_from(self, offset: int) -> None:
+        """See `ByteFile.keep_from`."""
+        if offset < self._tail_start:
+            self._tail = self._fetch((offset, self._tail_start)) + self._tail
+            self._tail_start = offset
+
+    def _fetch(self, span: Span) -> bytes:
+        start, stop = span
+        data, found = self._ask(f"bytes={start}-{stop - 1}", stop - start)
+        if found != span:
+            raise ArchiveError(f"{self.name}: the server gives other bytes than those asked for")
+        return data
+
+    def _ask(self, wanted: str, most: int) -> tuple[bytes, Span]:
+        """Ask for a range, again if the server is only busy."""
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                time.sleep(_PAUSE_SECONDS * 2**attempt)
+            try:
+                with self._client.stream("GET", self._url, headers={"Range": wanted}) as answer:
+                    if answer.status_code in _TRY_AGAIN and attempt + 1 < _ATTEMPTS:
+                        continue
+                    span = self._check(answer, most)
+                    return self._body(answer, span[1] - span[0]), span
+            except httpx2.TransportError as error:
+                if attempt + 1 == _ATTEMPTS:
+                    raise ArchiveError(f"{self.name} can't be reached: {error}") from error
+            except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+                raise ArchiveError(f"{self.name} can't be had: {error}") from error
+        raise AssertionError("the last attempt returns or raises")
+
+    def _check(self, answer: httpx2.Response, most: int) -> Span:
+        """Check that an answer is a range of the same file as before; return where it starts and stops."""
+        if answer.status_code == 200:
+            raise ArchiveError(f"{self.name}: the server gives no ranges of bytes; download the file instead")
+        if answer.status_code != 206:
+            raise ArchiveError(f"{self.name} can't be had: the server answers {answer.status_code}")
+        match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        if match is None or answer.headers.get("Content-Encoding", "identity") != "identity":
+            raise ArchiveError(f"{self.name}: the server does not say which bytes it gives")
+        first, last, size = map(int, match.groups())
+        if self.size < 0:
+            self.size, self._etag = size, answer.headers.get("ETag")
+            if last + 1 != size:
+                raise ArchiveError(f"{self.name}: the server gives other bytes than those asked for")
+        if (size, answer.headers.get("ETag")) != (self.size, self._etag):
+            raise ArchiveError(f"{self.name} has changed while it was in use")
+        if not 0 <= last + 1 - first <= most or size > _LARGEST_FILE:
+            raise ArchiveError(f"{self.name}: the server gives other bytes than those asked for")
+        return first, last + 1
+
+    def _body(self, answer: httpx2.Response, length: int) -> bytes:
+        """Read a body of known length, from a server that may send too much, too little, or for ever."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS + length / _SLOWEST
+        data = bytearray()
+        for chunk in answer.iter_raw(_PIECE_BYTES):
+            data += chunk
+            if len(data) > length or time.monotonic() > deadline:
+                break
+        if len(data) != length:
+            raise ArchiveError(f"{self.name}: the server sent {len(data)} bytes of {length}, or too slowly")
+        return bytes(data)
+
+
+def _name(url: str) -> str:
+    """An address without credentials and signatures, which are nobody's business."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ArchiveError(f"there is no address like that: {error}") from error
+    return f"{parts.scheme}://{parts.hostname}{parts.path}"
+
+
+def _merged(spans: Sequence[Span]) -> list[Span]:
+    """Join sorted spans that lie close together."""
+    out: list[Span] = []
+    for start, stop in spans:
+        if out and start - out[-1][1] <= _GAP_BYTES:
+            out[-1] = (out[-1][0], max(out[-1][1], stop))
+        else:
+            out.append((start, stop))
+    return out
+
+
+def _part(fetched: Sequence[tuple[Span, bytes]], offset: int, length: int) -> bytes:
+    """Cut a range out of the one fetched span that holds it."""
+    for (start, stop), data in fetched:
+        if start <= offset and offset + length <= stop:
+            return data[offset - start : offset - start + length]
+    raise AssertionError("each range lies in a span")
