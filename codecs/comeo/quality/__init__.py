@@ -1,1 +1,1 @@
-"""Quality metrics, as docs and benchmarks quote them."""
+"""Quality: what an archive lost, in figures that docs, benchmarks and reports share."""

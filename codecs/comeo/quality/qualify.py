@@ -1,0 +1,357 @@
+"""The qualification of a decoded scene against its original: one pass over each group, then the sample."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from comeo.archive import Archive, valid_mask
+from comeo.errors import ArchiveError, SourceError
+from comeo.progress import Progress, Silent
+from comeo.quality import cover
+from comeo.quality.cells import ErrorMap
+from comeo.quality.distortion import Errors
+from comeo.quality.indices import IndexErrors, index_errors
+from comeo.quality.labels import scene_classes
+from comeo.quality.lattice import Lattice
+from comeo.quality.lpips_weights import Weights
+from comeo.quality.metrics import PEAK
+from comeo.quality.perceptual import PerceptualDistance
+from comeo.quality.render import physical
+from comeo.quality.results import (
+    BandFigures,
+    Evidence,
+    GroundFigures,
+    GroupFigures,
+    IndexFigures,
+    Qualification,
+    SceneFigures,
+)
+from comeo.quality.spectral import Angles
+from comeo.quality.strips import Strip, strip_count, strips
+from comeo.quality.structure import Structure
+from comeo.quality.thematic import Classification, Clustering, assign, classify, cluster
+from comeo.scene import BandGroup, Pixels, Scene, Window
+
+CLASSES: Final = (8, 16)
+_FINENESS: Final = 20_000  # bins of the histogram over the data range of numbers that are not whole
+
+
+def qualify(
+    original: Scene,
+    decoded: Sequence[BandGroup],
+    *,
+    source: str | Path = "",
+    weights: Weights | None = None,
+    no_weights: str = "the weights of LPIPS were not given",
+    progress: Progress | None = None,
+) -> Qualification:
+    """Hold a decoded scene against its original.
+
+    Args:
+        original: The scene.
+        decoded: Its groups once decoded, on the same grids: `archive_groups` of an archive.
+        source: What `original` was opened from; labels (SCL) are looked for there.
+        weights: Of LPIPS; None leaves it out.
+        no_weights: Why there are none, for the report.
+        progress: Told how far the work has come.
+
+    Returns:
+        Every figure, masked pixels not counted.
+
+    Raises:
+        SourceError: If the original has no valid pixel, or can't be read.
+        ArchiveError: If the grids differ, or the decoded scene can't be read.
+    """
+    watch = progress or Silent()
+    check_grids(original.groups, decoded)
+    lattice = Lattice(original.groups)
+    finest = _Finest(original.groups[0], PerceptualDistance(original.groups[0], weights, no_weights))
+    passes = [_GroupPass(group) for group in original.groups]
+    watch.start("comparing", sum(strip_count(group) for group in original.groups))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for each, other in zip(passes, decoded, strict=True):
+            for strip in strips(each.group, other):
+                kinds = finest.add(strip) if each is passes[0] else None
+                each.add(strip, kinds, pool)
+                lattice.add(each.group, strip)
+                watch.advance()
+    if not any(errors.count for each in passes for errors in each.errors):
+        raise SourceError(f"{original.id} has no valid pixel to compare")
+    labels = scene_classes(source, lattice, original.groups[0]) if source else None
+    watch.start("classifying", len(CLASSES) + 1)
+    clusterings, classifications, angles = _thematic(lattice, labels, watch)
+    return _gathered(passes, finest, clusterings, classifications, angles)
+
+
+def archive_groups(archive: Archive) -> tuple[BandGroup, ...]:
+    """The native levels of an archive as groups to read."""
+
+    def group_of(name: str) -> BandGroup:
+        group = archive.groups[name]
+        level = group.levels[0]
+
+        def read(window: Window) -> Pixels:
+            values = archive.read(level, window)
+            return Pixels(values, valid_mask(values, group.has_nodata))
+
+        return BandGroup(
+            name, group.bands, level.height, level.width, group.dtype, group.crs, level.transform,
+            group.has_nodata, read,
+        )  # fmt: skip
+
+    return tuple(group_of(name) for name in archive.groups)
+
+
+def check_grids(original: Sequence[BandGroup], decoded: Sequence[BandGroup]) -> None:
+    """Raise ArchiveError unless both have the same groups, bands and grids."""
+    names = [group.name for group in original], [group.name for group in decoded]
+    if names[0] != names[1]:
+        raise ArchiveError(
+            f"the archive was not made from this source: it has {', '.join(names[1])}, "
+            f"the source {', '.join(names[0])}"
+        )
+    for ours, theirs in zip(original, decoded, strict=True):
+        for what, values in (
+            ("bands", [" ".join(band.name for band in group.bands) for group in (ours, theirs)]),
+            ("size", [f"{group.width}×{group.height} pixels" for group in (ours, theirs)]),
+            ("projection", [group.crs.to_string() for group in (ours, theirs)]),
+            ("number type", [str(group.dtype) for group in (ours, theirs)]),
+        ):
+            if values[0] != values[1]:
+                raise ArchiveError(
+                    f"the archive was not made from this source: the {what} of {ours.name} is {values[1]}, "
+                    f"in the source {values[0]}"
+                )
+        if not ours.transform.almost_equals(theirs.transform, 1e-6 * abs(ours.transform.a)):
+            raise ArchiveError(
+                f"the archive was not made from this source: {ours.name} lies elsewhere "
+                f"({theirs.transform.c:g}, {theirs.transform.f:g} instead of "
+                f"{ours.transform.c:g}, {ours.transform.f:g})"
+            )
+
+
+class _GroupPass:
+    """Everything that is gathered of one group."""
+
+    def __init__(self, group: BandGroup) -> None:
+        self.group = group
+        self.data_range = PEAK if group.dtype.kind in "ui" else _span(group)
+        resolution = 1.0 if group.dtype.kind in "ui" else self.data_range / _FINENESS
+        self.errors = [Errors(resolution) for _ in group.bands]
+        self.structures = [Structure(self.data_range) for _ in group.bands]
+        self.angles = Angles()
+        self.indices = index_errors(group.bands)
+        self.lost = 0
+
+    def add(self, strip: Strip, kinds: NDArray[np.uint8] | None, pool: ThreadPoolExecutor) -> None:
+        """Count a strip; `kinds` (y, x) is what lies in its core, where known."""
+        self.lost += strip.lost
+        core = strip.core
+        work = [pool.submit(self._add_band, index, strip) for index in range(len(self.group.bands))]
+        if self.indices or _is_spectral(self.group):
+            reference, decoded = (
+                physical(values[:, core], self.group.bands) for values in (strip.reference, strip.decoded)
+            )
+            valid = strip.valid[:, core]
+            land = None if kinds is None else cover.is_clear_land(kinds)
+            for index in self.indices:
+                index.add(reference, decoded, valid, land)
+            if _is_spectral(self.group):
+                everywhere: NDArray[np.bool_] = np.all(valid, axis=0)
+                for rows in range(0, len(everywhere), 64):  # few at a time: doubles of all bands are large
+                    part = slice(rows, rows + 64)
+                    here = everywhere[part]
+                    self.angles.add(reference[:, part][:, here], decoded[:, part][:, here])
+        for each in work:
+            each.result()
+
+    def _add_band(self, index: int, strip: Strip) -> None:
+        reference, decoded, valid = strip.reference[index], strip.decoded[index], strip.valid[index]
+        here = valid[strip.core]
+        self.errors[index].add(reference[strip.core][here], decoded[strip.core][here])
+        self.structures[index].add(reference, decoded, valid, strip.core)
+
+    def bands(self) -> list[BandFigures]:
+        """Figures of the group's bands."""
+        out = []
+        for band, errors, structure in zip(self.group.bands, self.errors, self.structures, strict=True):
+            out.append(
+                BandFigures(
+                    band=band.name,
+                    group=self.group.name,
+                    pixels=errors.count,
+                    rmse=errors.rmse,
+                    bias=errors.bias,
+                    max_error=errors.largest if errors.count else math.nan,
+                    p50=errors.percentile(50),
+                    p95=errors.percentile(95),
+                    p99=errors.percentile(99),
+                    psnr=_psnr([errors.mse / self.data_range**2]),
+                    ssim=structure.ssim,
+                    ms_ssim=structure.ms_ssim,
+                    edges=structure.edges,
+                    texture=structure.texture,
+                    unit_rmse=errors.rmse * abs(band.scale),
+                )
+            )
+        return out
+
+    def figures(self) -> GroupFigures:
+        """Figures of the group as a whole."""
+        bands = self.bands()
+        return GroupFigures(
+            group=self.group.name, bands=tuple(band.band for band in bands), data_range=self.data_range,
+            rmse=math.sqrt(_mean([band.rmse**2 for band in bands])),
+            psnr=_psnr([errors.mse / self.data_range**2 for errors in self.errors]),
+            **_structural(bands),
+            spectral_angle=self.angles.mean, spectral_angle_p95=self.angles.percentile(95),
+            lost_pixels=self.lost,
+        )  # fmt: skip
+
+
+class _Finest:
+    """What is gathered of the finest group alone."""
+
+    def __init__(self, group: BandGroup, perceptual: PerceptualDistance) -> None:
+        self.group = group
+        self.perceptual = perceptual
+        self.errors = ErrorMap(group.height, group.width)
+        self._places = cover.places(group.bands)
+
+    def add(self, strip: Strip) -> NDArray[np.uint8] | None:
+        """Count a strip; returns what lies in its core, (y, x), where the bands tell."""
+        kinds = None
+        if self._places is not None:
+            around = slice(max(strip.margin - 16, 0), strip.core.stop + 16)
+            bands = [self.group.bands[index] for index in self._places]
+            reflectance = physical(strip.reference[self._places, around], bands)
+            valid: NDArray[np.bool_] = np.all(strip.valid[:, around], axis=0)
+            kinds = cover.ground(reflectance, valid)[strip.margin - around.start :][: strip.height]
+        self.errors.add(strip, kinds)
+        self.perceptual.add(strip)
+        return kinds
+
+    def ground(self) -> tuple[GroundFigures, ...]:
+        """Kinds of ground that occur, the largest share of error first."""
+        pixels = self.errors.kinds.sum(axis=(0, 1))
+        squares = self.errors.kind_squares
+        figures = [
+            GroundFigures(
+                kind.name, kind.rule, float(count / pixels.sum()), math.sqrt(square / count),
+                float(square / squares.sum()) if squares.sum() else 0.0,
+            )
+            for kind, count, square in zip(cover.KINDS, pixels, squares, strict=True)
+            if count
+        ]  # fmt: skip
+        return tuple(sorted(figures, key=lambda each: -each.error_share))
+
+
+def _thematic(
+    lattice: Lattice, scl: NDArray[np.int64] | None, watch: Progress
+) -> tuple[tuple[Clustering, ...], tuple[Classification, ...], Angles]:
+    reference, decoded = lattice.spectra()
+    angles = Angles()
+    if all(band.unit == "reflectance" for band in lattice.bands) and len(lattice.bands) > 1:
+        for start in range(0, len(reference), 1 << 18):
+            part = slice(start, start + (1 << 18))
+            angles.add(reference[part].T, decoded[part].T)
+    clusterings = []
+    for k in CLASSES:
+        found = cluster(reference, decoded, k)
+        clusterings += [found] if found else []
+        watch.advance()
+    apart = lattice.checkerboard()
+    classifications: list[Classification] = []
+    if scl is not None:
+        classifications = classify(reference, decoded, scl[lattice.valid], apart, "SCL")
+    if not classifications and clusterings:
+        labels = assign(reference, clusterings[0].centroids)
+        classifications = classify(reference, decoded, labels, apart, "k-means")
+    watch.advance()
+    return tuple(clusterings), tuple(classifications), angles
+
+
+def _gathered(
+    passes: Sequence[_GroupPass],
+    finest: _Finest,
+    clusterings: tuple[Clustering, ...],
+    classifications: tuple[Classification, ...],
+    angles: Angles,
+) -> Qualification:
+    bands = [band for each in passes for band in each.bands()]
+    relative = [errors.mse / each.data_range**2 for each in passes for errors in each.errors]
+    one_unit = len({each.group.dtype.kind for each in passes}) == 1
+    scene = SceneFigures(
+        rmse=math.sqrt(_mean([band.rmse**2 for band in bands])) if one_unit else math.nan,
+        psnr=_psnr(relative), **_structural(bands), spectral_angle=angles.mean,
+        spectral_angle_p95=angles.percentile(95), lost_pixels=sum(each.lost for each in passes),
+    )  # fmt: skip
+    histograms = {
+        band.name: errors.histogram()
+        for each in passes
+        for band, errors in zip(each.group.bands, each.errors, strict=True)
+        if errors.count
+    }
+    return Qualification(
+        scene=scene, groups=tuple(each.figures() for each in passes), bands=tuple(bands),
+        indices=_one_each([index for each in passes for index in each.indices]),
+        ground=finest.ground(), perceptual=finest.perceptual.result(),
+        clusterings=clusterings, classifications=classifications,
+        evidence=Evidence(finest.errors.rmse, finest.errors.kinds, finest.errors.filled, histograms),
+    )  # fmt: skip
+
+
+def _one_each(indices: Sequence[IndexErrors]) -> tuple[IndexFigures, ...]:
+    """Figures of every index, of the finest group that gives it."""
+    first: dict[str, IndexErrors] = {}
+    for each in indices:
+        first.setdefault(each.index.name, each)
+    return tuple(
+        IndexFigures(
+            name, each.bands, each.everywhere.count, each.everywhere.mae, each.everywhere.rmse,
+            each.everywhere.bias, each.everywhere.percentile(95), each.everywhere.largest, each.land.count,
+            each.land.mae, each.land.rmse, each.land.bias, each.land.percentile(95), each.fields.rmse,
+        )
+        for name, each in first.items()
+    )  # fmt: skip
+
+
+def _structural(bands: Sequence[BandFigures]) -> dict[str, Any]:
+    """Means over bands."""
+    names = ("ssim", "ms_ssim", "edges", "texture")
+    return {name: _mean([getattr(band, name) for band in bands]) for name in names}
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Mean of what is defined; NaN if nothing is."""
+    defined = [value for value in values if math.isfinite(value)]
+    return math.fsum(defined) / len(defined) if defined else math.nan
+
+
+def _psnr(relative: Sequence[float]) -> float:
+    """PSNR in dB of bands' MSE over their squared data ranges."""
+    mean = _mean(relative)
+    return math.inf if mean == 0 else -10 * math.log10(mean) if mean > 0 else math.nan
+
+
+def _is_spectral(group: BandGroup) -> bool:
+    return len(group.bands) > 1 and all(band.unit == "reflectance" for band in group.bands)
+
+
+def _span(group: BandGroup) -> float:
+    """Span of the middle 99.8 % of a group's values, of some rows spread over it."""
+    rows = np.linspace(0, max(0, group.height - 64), 8, dtype=int)
+    pixels = [group.read(Window(int(row), 0, min(64, group.height), group.width)) for row in rows]
+    values = np.concatenate([each.values[each.valid] for each in pixels])
+    if not values.size:
+        return 1.0
+    low, high = np.percentile(values, (0.1, 99.9))
+    return float(high - low) or 1.0
