@@ -17,10 +17,15 @@ from tileserver.services.download import CHUNK_BYTES, ArchiveFile, Section, open
 from tileserver.services.stac import ARCHIVE
 
 api = APIBlueprint("archive", __name__, url_prefix="/collections/<collection>/items/<item>")
+FILE = {"schema": {"type": "string", "format": "binary"}}
+ANSWERS = {
+    "200": {"description": "The whole file.", "content": {ARCHIVE: FILE}},
+    "206": {"description": "The range asked for.", "content": {ARCHIVE: FILE}},
+}
 TAG = Tag(name="Archives", description="Compressed scenes as they are.")
 
 
-@api.get("/archive", tags=[TAG])
+@api.get("/archive", tags=[TAG], responses=ANSWERS)
 def archive(path: p.ItemPath) -> Response:
     """The scene's archive, a Zarr hierarchy in a ZIP. Takes Range, If-Range, If-Match and If-None-Match."""
     record = scenes().find(path.collection, path.item)

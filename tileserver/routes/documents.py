@@ -8,6 +8,8 @@ from flask_openapi3_swagger.plugins import RegisterPlugin  # type: ignore[import
 from pydantic import BaseModel, Field
 from werkzeug.wrappers import Response as BaseResponse
 
+from tileserver.routes import openapi
+
 PREFIX = "/docs"
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -41,7 +43,7 @@ def _allow_inline(response: Response) -> Response:
 
 
 def _openapi(app: OpenAPI) -> Response:
-    return jsonify(app.api_doc)
+    return jsonify(openapi.finished(app.api_doc))
 
 
 def _docs() -> BaseResponse:

@@ -19,30 +19,32 @@ from tileserver.services import stac, stac_search
 from tileserver.services.temporal import parse_interval
 
 api = APIBlueprint("stac", __name__, url_prefix="/stac")
+FEATURES = {"200": {"description": "GeoJSON.", "content": {stac.GEOJSON: {"schema": {"type": "object"}}}}}
+DOCUMENT = {"200": {"description": "JSON.", "content": {stac.JSON: {"schema": {"type": "object"}}}}}
 TAG = Tag(name="STAC", description="SpatioTemporal Asset Catalog API.")
 
 
-@api.get("", tags=[TAG])
+@api.get("", tags=[TAG], responses=DOCUMENT)
 def landing_page() -> Response:
     """Landing page."""
     scenes().catalog.refresh()
     return document_answer(stac.landing_page(scenes(), base_url()))
 
 
-@api.get("/conformance", tags=[TAG])
+@api.get("/conformance", tags=[TAG], responses=DOCUMENT)
 def conformance() -> Response:
     """What the API conforms to."""
     return document_answer({"conformsTo": list(stac.CONFORMANCE)})
 
 
-@api.get("/collections", tags=[TAG])
+@api.get("/collections", tags=[TAG], responses=DOCUMENT)
 def collections() -> Response:
     """All collections."""
     scenes().catalog.refresh()
     return document_answer(stac.collections_document(scenes(), base_url()))
 
 
-@api.get("/collections/<collection>", tags=[TAG])
+@api.get("/collections/<collection>", tags=[TAG], responses=DOCUMENT)
 def collection(path: p.CollectionPath) -> Response:
     """One collection."""
     scenes().catalog.refresh()
@@ -50,7 +52,7 @@ def collection(path: p.CollectionPath) -> Response:
     return document_answer(stac.collection_document(scenes(), summary, base_url()))
 
 
-@api.get("/collections/<collection>/items", tags=[TAG])
+@api.get("/collections/<collection>/items", tags=[TAG], responses=FEATURES)
 def items(path: p.CollectionPath, query: q.ItemsQuery) -> Response:
     """Items of a collection, newest first unless sorted otherwise."""
     scenes().catalog.refresh()
@@ -59,20 +61,20 @@ def items(path: p.CollectionPath, query: q.ItemsQuery) -> Response:
     return _page(query, _search(query, (path.collection,), None), None, address)
 
 
-@api.get("/collections/<collection>/items/<item>", tags=[TAG])
+@api.get("/collections/<collection>/items/<item>", tags=[TAG], responses=FEATURES)
 def item(path: p.ItemPath) -> Response:
     """One item."""
     record = scenes().find(path.collection, path.item)
     return document_answer(stac.item_document(scenes(), record, base_url()), stac.GEOJSON)
 
 
-@api.get("/search", tags=[TAG])
+@api.get("/search", tags=[TAG], responses=FEATURES)
 def search(query: q.SearchQuery) -> Response:
     """Search for items, newest first unless sorted otherwise."""
     return _search_page(query, _read_json(query.intersects))
 
 
-@api.post("/search", tags=[TAG])
+@api.post("/search", tags=[TAG], responses=FEATURES)
 def search_by_post(body: q.SearchBody) -> Response:
     """Search for items, newest first unless sorted otherwise."""
     return _search_page(body, body.intersects)

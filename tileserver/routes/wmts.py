@@ -12,7 +12,7 @@ from flask_openapi3.models.tag import Tag
 from pydantic import Field
 
 from comeo.errors import ComeoError
-from tileserver import metrics
+from tileserver import metrics, problems
 from tileserver.errors import BoundError, BusyError, NotFoundError, RequestError
 from tileserver.routes.context import base_url, image_answer, scenes
 from tileserver.routes.parameters import CollectionPath, Identifier, ItemPath, Parameters
@@ -25,7 +25,8 @@ from tileserver.services.wmts.layers import Layers, Scope
 from tileserver.services.wmts.requests import VERSION, CapabilitiesRequest, TileRequest
 from tileserver.services.wmts.xml import exception_report
 
-api = APIBlueprint("wmts", __name__, url_prefix="/wmts")
+FAULT = {"description": "An OWS exception.", "content": {"application/xml": {}, problems.MEDIA_TYPE: {}}}
+api = APIBlueprint("wmts", __name__, url_prefix="/wmts", abp_responses={"default": FAULT})
 TAG = Tag(name="WMTS", description="OGC WMTS 1.0.0, for GIS.")
 DOCUMENT = f"/{VERSION}/WMTSCapabilities.xml"
 TILE = "<style>/<time>/<tms>/<matrix>/<row>/<col>"
