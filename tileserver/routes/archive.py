@@ -60,7 +60,9 @@ def _content(record: Record, file: ArchiveFile) -> Response:
     wanted = request.range if _range_holds(record) else None
     if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
         return _section(file, 0, file.size, 200)
-    found = wanted.range_for_length(file.size)
+    first, _ = wanted.ranges[0]
+    # A suffix longer than the file is the file (RFC 9110, 14.1.2), which Werkzeug does not know.
+    found = (0, file.size) if first < -file.size else wanted.range_for_length(file.size)
     if found is None:
         answer = problem(416, f"the archive has {file.size} bytes")
         answer.headers["Content-Range"] = f"bytes */{file.size}"
