@@ -13,12 +13,13 @@ from tileserver.catalog import Record
 from tileserver.problems import problem
 from tileserver.routes import parameters as p
 from tileserver.routes.context import scenes
+from tileserver.routes.openapi import Answers
 from tileserver.services.download import CHUNK_BYTES, ArchiveFile, Section, open_file
 from tileserver.services.stac import ARCHIVE
 
 api = APIBlueprint("archive", __name__, url_prefix="/collections/<collection>/items/<item>")
 FILE = {"schema": {"type": "string", "format": "binary"}}
-ANSWERS = {
+ANSWERS: Answers = {
     "200": {"description": "The whole file.", "content": {ARCHIVE: FILE}},
     "206": {"description": "The range asked for.", "content": {ARCHIVE: FILE}},
 }

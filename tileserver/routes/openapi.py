@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
+
+from pydantic import BaseModel
 
 from tileserver.problems import MEDIA_TYPE
 from tileserver.services.encode import MEDIA_TYPES
 
+# What flask-openapi3 takes as an operation's `responses`.
+Answers = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _ERROR = {"description": "What is wrong, in a sentence.", "content": {MEDIA_TYPE: {"schema": PROBLEM}}}
 

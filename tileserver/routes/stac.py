@@ -15,12 +15,17 @@ from tileserver.errors import ParameterError
 from tileserver.routes import parameters as p
 from tileserver.routes import stac_parameters as q
 from tileserver.routes.context import base_url, document_answer, scenes
+from tileserver.routes.openapi import Answers
 from tileserver.services import stac, stac_search
 from tileserver.services.temporal import parse_interval
 
 api = APIBlueprint("stac", __name__, url_prefix="/stac")
-FEATURES = {"200": {"description": "GeoJSON.", "content": {stac.GEOJSON: {"schema": {"type": "object"}}}}}
-DOCUMENT = {"200": {"description": "JSON.", "content": {stac.JSON: {"schema": {"type": "object"}}}}}
+FEATURES: Answers = {
+    "200": {"description": "GeoJSON.", "content": {stac.GEOJSON: {"schema": {"type": "object"}}}}
+}
+    "200": {"description": "GeoJSON.", "content": {stac.GEOJSON: {"schema": {"type": "object"}}}}
+}
+DOCUMENT: Answers = {"200": {"description": "JSON.", "content": {stac.JSON: {"schema": {"type": "object"}}}}}
 TAG = Tag(name="STAC", description="SpatioTemporal Asset Catalog API.")
 
 
