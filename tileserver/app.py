@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import time
 from pathlib import Path
 
@@ -21,7 +23,10 @@ from tileserver.routes import (
     collections,
     compression,
     documents,
+    extracts,
     items,
+    jobs,
+    kml,
     legends,
     operations,
     stac,
@@ -29,6 +34,7 @@ from tileserver.routes import (
     wmts,
 )
 from tileserver.routes.context import EXTENSION, State
+from tileserver.services.jobs import Jobs
 from tileserver.services.scenes import SOFTWARE_VERSION, Scenes
 from tileserver.settings import Settings
 from tileserver.temporary import temporary_folder
@@ -67,15 +73,13 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]
-    catalog = Catalog(
-        settings.paths,
-        settings.catalog or temporary_folder("comeo-catalog-") / "catalog.sqlite",
-        settings.scan_seconds,
-    )
+    database = settings.catalog or temporary_folder("comeo-catalog-") / "catalog.sqlite"
+    settings = settings.model_copy(update={"catalog": database})
+    catalog = Catalog(settings.paths, database, settings.scan_seconds)
     catalog.refresh(force=True)
     catalog.close()
-    app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog))
-    for module in (viewer, stac, archive, collections, items, legends, wmts, operations):
+    app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog), _jobs(settings))
+    for module in (viewer, stac, archive, collections, items, extracts, kml, jobs, legends, wmts, operations):
         app.register_api(module.api)
     documents.register(app)
     problems.register(app)
@@ -88,6 +92,15 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
         )
     return app
+
+
+def _jobs(settings: Settings) -> Jobs:
+    """Jobs in the folder that is set, or in one that goes, with the jobs' processes, when the server does."""
+    jobs = Jobs(settings.jobs or temporary_folder("comeo-jobs-"), settings)
+    owner = os.getpid()
+    if settings.jobs is None:
+        atexit.register(lambda: jobs.stop() if os.getpid() == owner else None)
+    return jobs
 
 
 def _templates() -> Path:

@@ -49,3 +49,9 @@ class BusyError(RequestError):
 
     status = 503
     retry_after = 2
+
+
+class ConflictError(RequestError):
+    """What is asked for does not go with how things stand."""
+
+    status = 409

@@ -18,6 +18,7 @@ from tileserver.gate import Gate
 from tileserver.grid import Grid, matrix_set, matrix_sets, tile_grid
 from tileserver.routes.parameters import TilesetQuery
 from tileserver.services.encode import MEDIA_TYPES
+from tileserver.services.jobs import Jobs
 from tileserver.services.scenes import Scenes
 
 EXTENSION = "comeo"
@@ -31,17 +32,19 @@ class State:
     Attributes:
         scenes: For services.
         gate: For heavy requests.
+        jobs: Work that takes longer than a request should.
     """
 
     scenes: Scenes
     gate: Gate
+    jobs: Jobs
 
     @classmethod
-    def open(cls, scenes: Scenes) -> State:
+    def open(cls, scenes: Scenes, jobs: Jobs) -> State:
         """Set up: whatever waits leaves a thread for tiles."""
         settings = scenes.settings
         waiting = max(0, settings.threads - settings.heavy_requests - 1)
-        return cls(scenes, Gate(settings.heavy_requests, waiting, settings.queue_seconds))
+        return cls(scenes, Gate(settings.heavy_requests, waiting, settings.queue_seconds), jobs)
 
 
 def state() -> State:

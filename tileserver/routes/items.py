@@ -8,13 +8,10 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from tileserver.errors import ParameterError
 from tileserver.routes import parameters as p
 from tileserver.routes.context import (
-    crs_of,
     document_answer,
     extension_of,
-    extract_answer,
     grid_of,
     image_answer,
     item_address,
@@ -23,7 +20,7 @@ from tileserver.routes.context import (
     state,
     tile_template,
 )
-from tileserver.services import describe, geojson, images, values
+from tileserver.services import describe, images, values
 
 api = APIBlueprint("items", __name__, url_prefix="/collections/<collection>/items/<item>")
 # Thumbnails are asked for by the dozen, and cost no more than a few tiles.
@@ -105,31 +102,3 @@ def info(path: p.ItemPath) -> Response:
     """What the archive is, and the styles that it can be shown in."""
     record = scenes().find(path.collection, path.item)
     return document_answer(describe.info(scenes(), record))
-
-
-@api.get("/bbox/<west>,<south>,<east>,<north>.<format>", tags=[TAG])
-def part(path: p.PartPath, query: p.PartQuery) -> Response:
-    """An area in degrees: as tif the scene's own pixels, as png or webp a picture exactly over the area."""
-    if path.west >= path.east or path.south >= path.north:
-        raise ParameterError("an area is west,south,east,north in degrees: west of east, south of north")
-    record = scenes().find(path.collection, path.item)
-    bbox = (path.west, path.south, path.east, path.north)
-    with state().gate.enter():
-        body = images.part(
-            scenes(), record, bbox, query.appearance(), path.format, dst_crs=crs_of(query.dst_crs),
-            size=(query.height, query.width), max_size=query.max_size,
-        )  # fmt: skip
-    return extract_answer(path.format, record.id, body)
-
-
-@api.post("/feature.<format>", tags=[TAG])
-def feature(path: p.FeaturePath, query: p.FeatureQuery, body: p.GeoJSONBody) -> Response:
-    """What a GeoJSON polygon in degrees covers: as tif the scene's own pixels, as png a picture."""
-    record = scenes().find(path.collection, path.item)
-    shape = geojson.polygon_of(body.model_dump(), scenes().settings.max_vertices)
-    with state().gate.enter():
-        image = images.feature(
-            scenes(), record, shape, query.appearance(), path.format, dst_crs=crs_of(query.dst_crs),
-            max_size=query.max_size,
-        )  # fmt: skip
-    return extract_answer(path.format, record.id, image)

@@ -12,7 +12,7 @@ from tileserver.services.look import Appearance
 from tileserver.warp import ResamplingName
 
 TileFormat = Literal["png", "webp", "jpg", "jpeg", "tif", "npy"]
-PartFormat = Literal["png", "webp", "tif"]
+PartFormat = Literal["png", "webp", "tif", "kmz"]
 MAX_LIST = 64
 Range = tuple[float, float]
 

@@ -127,7 +127,7 @@ def test_an_area_as_geotiff_is_the_scenes_own_pixels(client: FlaskClient, archiv
         assert dataset.scales == pytest.approx((1e-4, 1e-4))
         assert dataset.offsets == pytest.approx((-0.1, -0.1))
         assert dataset.nodata == 0
-        assert dataset.tags()["id"] == "middle"
+        assert dataset.tags()["COMEO_ID"] == "middle"
         col, row = (round(value) for value in ~FINE @ (dataset.transform.c, dataset.transform.f))
         level = archive.groups["r10m"].levels[0]
         expected = archive.read(level, Window(row, col, dataset.height, dataset.width))
