@@ -23,8 +23,6 @@ api = APIBlueprint("stac", __name__, url_prefix="/stac")
 FEATURES: Answers = {
     "200": {"description": "GeoJSON.", "content": {stac.GEOJSON: {"schema": {"type": "object"}}}}
 }
-    "200": {"description": "GeoJSON.", "content": {stac.GEOJSON: {"schema": {"type": "object"}}}}
-}
 DOCUMENT: Answers = {"200": {"description": "JSON.", "content": {stac.JSON: {"schema": {"type": "object"}}}}}
 TAG = Tag(name="STAC", description="SpatioTemporal Asset Catalog API.")
 
