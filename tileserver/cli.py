@@ -12,6 +12,7 @@ import click
 
 from comeo.errors import ComeoError
 from tileserver.progress import terminal_progress
+from tileserver.qualify import qualify
 
 _log = logging.getLogger("comeo")
 
@@ -169,6 +170,9 @@ def serve(paths: tuple[Path, ...], host: str | None, port: int | None, workers: 
     if missing:
         raise ComeoError(f"{missing[0]} does not exist")
     run(Settings.from_environment(paths=paths), host=host, port=port, workers=workers)
+
+
+cli.add_command(qualify)
 
 
 def _names(value: str | None) -> tuple[str, ...] | None:

@@ -80,6 +80,20 @@ def choose_crops(
     return out
 
 
+def crops_at(
+    places: Sequence[Crop], found: Qualification, original: Sequence[BandGroup], decoded: Sequence[BandGroup]
+) -> list[Crop]:
+    """The same places in another version of the scene."""
+    out = []
+    for crop in places:
+        row, col = crop.window.row // CELL, crop.window.col // CELL
+        cells = (slice(row, row + SIDE // CELL), slice(col, col + SIDE // CELL))
+        rmse = float(np.sqrt(np.nanmean(found.evidence.error_map[cells] ** 2)))
+        pixels = read_window(original, decoded, crop.window)
+        out.append(Crop(crop.title, crop.window, rmse, crop.mostly, *pixels))
+    return out
+
+
 def read_window(
     original: Sequence[BandGroup], decoded: Sequence[BandGroup], window: Window
 ) -> tuple[tuple[Band, ...], NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:

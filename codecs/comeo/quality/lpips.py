@@ -1,9 +1,9 @@
 """LPIPS, the learned perceptual distance of two pictures, in NumPy.
 
 Zhang, Isola, Efros, Shechtman, Wang, "The unreasonable effectiveness of deep features as a perceptual
-metric", CVPR 2018; version 0.1 with AlexNet: the activations of five layers, each normalised over channels; their
-squared differences, weighted by learned heads, averaged over positions and summed over layers. 0 for equal
-pictures.
+metric", CVPR 2018; version 0.1 with AlexNet: the activations of five layers, each normalised over channels;
+their squared differences, weighted by learned heads, averaged over positions, summed over layers. 0 for
+equal pictures.
 """
 
 from __future__ import annotations

@@ -24,11 +24,14 @@ def spectral_angle(reference: NDArray[Any], decoded: NDArray[Any]) -> NDArray[np
     Returns:
         (n,), 0 to 180; NaN where one spectrum is all zero.
     """
-    a, b = reference.astype(np.float64), decoded.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
-        a, b = a / np.linalg.norm(a, axis=0), b / np.linalg.norm(b, axis=0)
-    angle = 2 * np.arctan2(np.linalg.norm(a - b, axis=0), np.linalg.norm(a + b, axis=0))
+        a, b = reference / _length(reference), decoded / _length(decoded)
+    angle = 2 * np.arctan2(_length(a - b), _length(a + b))
     return np.asarray(np.degrees(angle), np.float64)
+
+
+def _length(spectra: NDArray[Any]) -> NDArray[Any]:
+    return np.sqrt(np.einsum("bn,bn->n", spectra, spectra))
 
 
 class Angles:

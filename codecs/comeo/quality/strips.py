@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from comeo.scene import BandGroup, Pixels, Window
 
-ROWS: Final = 512  # of a strip; a multiple of every cell, tile and pyramid step used by the metrics
-CONTEXT: Final = 96  # rows above and below that windows of the coarsest scale of MS-SSIM reach into
+ROWS: Final = 256  # of a strip; a multiple of every cell, tile and pyramid step used by the metrics
+CONTEXT: Final = 80  # rows above and below that windows of the coarsest scale of MS-SSIM reach into
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Structure:
             decoded: The same of the other version.
             valid: (y, x).
             core: Rows to count. Its start in the image and in these arrays is a multiple of 16, and there are
-                96 rows of context, or the image's edge, on both sides.
+                80 rows of context, or the image's edge, on both sides.
         """
         x, y = reference.astype(np.float32), decoded.astype(np.float32)
         for number, scale in enumerate(self._scales):
