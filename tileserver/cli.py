@@ -7,6 +7,7 @@ import logging
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -113,7 +114,7 @@ def info(archive: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return
-    groups = facts.pop("groups")
+    groups, certificate = facts.pop("groups"), facts.pop("certificate")
     for key, value in facts.items():
         text = ", ".join(filter(None, value.values())) if isinstance(value, dict) else value
         click.echo(f"{key:14}{'' if text is None else text}")
@@ -121,6 +122,8 @@ def info(archive: str, as_json: bool) -> None:
         bands, height, width = group["shape"]
         click.echo(f"{name:14}{bands} bands, {height}×{width}, {group['crs']}, levels {group['levels']}")
         click.echo(f"{'':14}{' '.join(group['bands'])}")
+    for line in _certificate_lines(certificate):
+        click.echo(line)
 
 
 @cli.command()
@@ -173,6 +176,25 @@ def serve(paths: tuple[Path, ...], host: str | None, port: int | None, workers: 
 
 
 cli.add_command(qualify)
+
+
+def _certificate_lines(certificate: dict[str, Any] | None) -> list[str]:
+    """What coding has lost, as a table."""
+    if certificate is None:
+        return [f"{'errors':14}not known: this archive carries no quality certificate"]
+    scope = "block by block and over the scene" if certificate["by_block"] else "over the scene"
+    lines = [f"{'errors':14}certified {scope}, in stored numbers; PSNR in dB, peak 10 000"]
+    lines.append(f"{'':14}{'':8}{'RMSE':>10}{'maximum':>10}{'bias':>10}{'PSNR':>8}")
+
+    def line(name: str, psnr: float | None, *figures: float | None) -> str:
+        cells = "".join(f"{'–' if figure is None else f'{figure:.4g}':>10}" for figure in figures)
+        return f"{'':14}{name:8}{cells}{'∞' if psnr is None else f'{psnr:.1f}':>8}"
+
+    for name, group in certificate["groups"].items():
+        for band, errors in group["bands"].items():
+            lines.append(line(band, errors["psnr"], *(errors[key] for key in ("rmse", "maximum", "bias"))))
+        lines.append(line(name, group["psnr"], *[None] * 3))
+    return lines
 
 
 def _names(value: str | None) -> tuple[str, ...] | None:

@@ -80,8 +80,26 @@ def provenance(archive: Archive) -> dict[str, str]:
         "COMEO_MODEL": archive.model or "",
         "COMEO_RATIO": f"{archive.ratio:.2f}",
         "COMEO_STEP": f"{archive.step:g}",
+        "COMEO_EXPECTED_RMSE": expected_rmse(archive),
     }
     return {name: value for name, value in tags.items() if value}
+
+
+def expected_rmse(archive: Archive, bands: Sequence[str] | None = None) -> str:
+    """Certified RMSE over the scene, in stored numbers, as `B02=41.2,B03=38.9`; empty where it is not known.
+
+    Args:
+        archive: An open archive.
+        bands: Names of bands. None: all.
+    """
+    if archive.certificate is None:
+        return ""
+    return ",".join(
+        f"{band.name}={rmse:.4g}"
+        for name, group in archive.groups.items()
+        for band, rmse in zip(group.bands, archive.certificate.groups[name].rmse, strict=True)
+        if (bands is None or band.name in bands) and math.isfinite(rmse)
+    )
 
 
 def _pieces(

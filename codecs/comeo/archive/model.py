@@ -14,6 +14,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE
+from comeo.quality.certificate import Layout
 from comeo.scene import Band
 
 FORMAT_VERSION = 1
@@ -22,6 +23,7 @@ BLOCK = 256
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 MAX_LEVEL_SIDE = 1 << 20
 MAX_LEVEL_BLOCKS = 1 << 20
+MAX_CERTIFICATE_CHARACTERS = 1 << 21
 DATA = "data"
 
 
@@ -89,6 +91,11 @@ class ArchiveGroup:
         if not self.has_nodata:
             return None
         return math.nan if self.dtype.kind == "f" else 0
+
+    @property
+    def layout(self) -> Layout:
+        """What a certificate needs to know of the group."""
+        return Layout(self.name, self.levels[0].bands, *self.levels[0].grid)
 
 
 class _Strict(BaseModel):
@@ -195,6 +202,7 @@ class ComeoAttributes(_Strict):
     ratio: float = Field(gt=0, allow_inf_nan=False)
     step: float = Field(gt=0, allow_inf_nan=False)
     raw_bytes: int = Field(gt=0)
+    certificate: str | None = Field(None, max_length=MAX_CERTIFICATE_CHARACTERS)
     groups: list[Annotated[str, Field(pattern=r"^r[0-9]{1,7}m$")]] = Field(min_length=1, max_length=16)
     source: SourceModel = SourceModel()
 

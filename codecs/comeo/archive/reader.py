@@ -7,9 +7,11 @@ shard's index once, and then goes straight to a payload.
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -34,6 +36,8 @@ from comeo.archive.model import (
 from comeo.archive.store import Blob, Store, open_store
 from comeo.codecs import Codec, get_codec
 from comeo.errors import ArchiveError, CodecError
+from comeo.quality.certificate import Certificate, GroupErrors, decode
+from comeo.quality.metrics import psnr_of
 from comeo.scene import Window
 
 METADATA_KEY = "zarr.json"
@@ -121,6 +125,21 @@ class Archive:
     def source(self) -> dict[str, str]:
         """Name and SHA-256 of the product that the archive was made from."""
         return self._comeo.source.model_dump()
+
+    @cached_property
+    def certificate(self) -> Certificate | None:
+        """What coding has lost, or None where the archive does not tell.
+
+        Raises:
+            ArchiveError: If it is damaged.
+        """
+        text = self._comeo.certificate
+        if text is None:
+            return None
+        try:
+            return decode(text, [group.layout for group in self.groups.values()], self.step)
+        except ValueError as error:
+            raise ArchiveError(f"{self.name} has a damaged quality certificate: {error}") from error
 
     def payload(self, level: Level, row: int, col: int) -> memoryview | None:
         """Return the payload of a block, its checksum verified, or None for a block without a valid pixel.
@@ -212,7 +231,26 @@ class Archive:
             "raw_bytes": self.raw_bytes,
             "archive_bytes": self.archive_bytes,
             "source": self.source,
+            "certificate": self._certificate_info(),
             "groups": {name: _group_info(group) for name, group in self.groups.items()},
+        }
+
+    def _certificate_info(self) -> dict[str, Any] | None:
+        """Figures of the certificate: those of blocks are in `certificate`."""
+        if self.certificate is None:
+            return None
+        return {
+            "by_block": self.certificate.by_block,
+            "groups": {
+                name: {
+                    "psnr": _figure(errors.psnr),
+                    "bands": {
+                        band.name: _band_errors(errors, row)
+                        for row, band in enumerate(self.groups[name].bands)
+                    },
+                }
+                for name, errors in self.certificate.groups.items()
+            },
         }
 
     def close(self) -> None:
@@ -324,6 +362,22 @@ def open_archive(place: str | Path) -> Archive:
     except BaseException:
         store.close()
         raise
+
+
+def _band_errors(errors: GroupErrors, row: int) -> dict[str, float | None]:
+    """In the numbers that the array holds; PSNR in dB, null where there is no error at all."""
+    rmse = float(errors.rmse[row])
+    return {
+        "rmse": _figure(rmse),
+        "maximum": _figure(float(errors.maximum[row])),
+        "bias": _figure(float(errors.bias[row])),
+        "psnr": None if math.isnan(rmse) else _figure(psnr_of(rmse**2)),
+    }
+
+
+def _figure(value: float) -> float | None:
+    """To the digits that a certificate has, as JSON can say it."""
+    return float(f"{value:.4g}") if math.isfinite(value) else None
 
 
 def _group_info(group: ArchiveGroup) -> dict[str, Any]:

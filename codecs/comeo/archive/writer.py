@@ -85,7 +85,11 @@ class ArchiveWriter:
                 self._sink.write(f"{level.key}/c/0/{shard_row}/{shard_col}", data)
 
     def finish(
-        self, item: Mapping[str, Any], facts: Mapping[str, Any], verify: Callable[[Archive], None]
+        self,
+        item: Mapping[str, Any],
+        facts: Mapping[str, Any],
+        verify: Callable[[Archive], None],
+        further: Callable[[int], Mapping[str, Any]] = lambda _: {},
     ) -> None:
         """Write the metadata and read the archive back.
 
@@ -93,6 +97,7 @@ class ArchiveWriter:
             item: The STAC Item.
             facts: The `comeo` root attribute but for format version, codec, groups and ratio.
             verify: Called with the finished, still nameless archive; raises what it finds.
+            further: Called with the archive's size so far; returns further facts that depend on it.
 
         Raises:
             ArchiveError: If blocks are missing.
@@ -102,6 +107,7 @@ class ArchiveWriter:
         nodes = self._nodes()
         files = {f"{key}/{METADATA_KEY}": documents.dumps(node) for key, node in nodes.items()}
         size = self._sink.size + sum(self._sink.cost(key, len(data)) for key, data in files.items())
+        facts = {**facts, **further(size + len(self._root(item, facts, nodes, size)))}
         draft = self._root(item, facts, nodes, size)
         size += self._sink.cost(METADATA_KEY, len(draft))
         files[METADATA_KEY] = self._root(item, facts, nodes, size)

@@ -17,15 +17,23 @@ from comeo.codecs import Codec, get_codec
 from comeo.codecs.payload import check_step
 from comeo.compress.encode import encode_scene
 from comeo.compress.item import build_item
+from comeo.compress.measure import SHARE, Tally
 from comeo.compress.plan import plan
 from comeo.compress.rate import RateModel
 from comeo.errors import ArchiveError, CodecError, SourceError
 from comeo.progress import Progress, Silent
+from comeo.quality.certificate import DETAILS
 from comeo.scene import Scene
 
 RATIO_TOLERANCE = 0.015
 _PASSES = 4
 _VERIFY_BATCH = 8
+_LEFT_OUT = {
+    7: "the bias of blocks is",
+    3: "bias and maximum of blocks are",
+    1: "blocks are",
+    0: "blocks and the correlation of bands are",
+}
 
 
 def compress(
@@ -113,12 +121,16 @@ def _write(scene: Scene, output: Path, codec: Codec, step: float, progress: Prog
     """Write and verify an archive at a step, short of giving it its name."""
     groups = plan(scene, step)
     writer = ArchiveWriter(output, groups, codec=codec.name)
+    tally = Tally(groups, step)
     try:
-        spans = encode_scene(scene, groups, codec, writer, progress)
+        spans = encode_scene(scene, groups, codec, writer, tally, progress)
         if not (spans[:, 0] < spans[:, 1]).any():
             raise SourceError(f"{scene.id} has no valid pixel in {groups[0].name}")
         writer.finish(
-            build_item(scene, spans), _facts(scene, step), lambda archive: _verify(archive, progress)
+            build_item(scene, spans),
+            _facts(scene, step),
+            lambda archive: _verify(archive, tally, progress),
+            lambda size: _certified(tally, size, progress),
         )
     except BaseException:
         writer.discard()
@@ -134,8 +146,27 @@ def _facts(scene: Scene, step: float) -> dict[str, Any]:
     }
 
 
-def _verify(archive: Archive, progress: Progress) -> None:
-    """Decode every block of an archive."""
+def _certified(tally: Tally, size: int, progress: Progress) -> dict[str, str]:
+    """The certificate as a fact of the archive; what had to be left out of it is told, never silent."""
+    found = tally.certificate(size)
+    if found is None:
+        progress.note(f"no quality certificate: it would be more than {SHARE:.0%} of so small an archive")
+        return {}
+    text, detail = found
+    if detail != DETAILS[0]:
+        progress.note(
+            f"{_LEFT_OUT[detail]} left out of the certificate, which may be {SHARE:.0%} of the archive"
+        )
+    return {"certificate": text}
+
+
+def _verify(archive: Archive, tally: Tally, progress: Progress) -> None:
+    """Read every block of an archive back.
+
+    Blocks of level 0 have been decoded to be measured, so they have to be those very bytes; others are
+    decoded. The certificate has to tell what was measured.
+    """
+    tally.check(archive.name, archive.certificate)
     batches: list[tuple[Level, Sequence[tuple[int, int]]]] = []
     for group in archive.groups.values():
         for level in group.levels:
@@ -147,5 +178,16 @@ def _verify(archive: Archive, progress: Progress) -> None:
             ]
     progress.start("verifying", len(batches))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(lambda batch: archive.decode_blocks(*batch) and None, batches):
+        for _ in pool.map(lambda batch: _verify_batch(archive, tally, *batch), batches):
             progress.advance()
+
+
+def _verify_batch(archive: Archive, tally: Tally, level: Level, blocks: Sequence[tuple[int, int]]) -> None:
+    if level.number:
+        archive.decode_blocks(level, blocks)
+        return
+    for (row, col), payload in zip(blocks, archive.payloads(level, blocks), strict=True):
+        if not tally.measured_on(level.group, row, col, payload):
+            raise ArchiveError(
+                f"{archive.name}: block ({row}, {col}) of {level.group}/0 is not the one that was written"
+            )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from comeo.archive import ArchiveGroup, ArchiveWriter, Level
 from comeo.codecs import Codec
+from comeo.compress.measure import BlockErrors, Tally, block_errors
 from comeo.compress.pyramid import Overview
 from comeo.progress import Progress
 from comeo.scene import BandGroup, Pixels, Scene, Window
@@ -38,9 +39,14 @@ class BlockEncoder:
 
 
 def encode_scene(
-    scene: Scene, groups: list[ArchiveGroup], codec: Codec, writer: ArchiveWriter, progress: Progress
+    scene: Scene,
+    groups: list[ArchiveGroup],
+    codec: Codec,
+    writer: ArchiveWriter,
+    tally: Tally,
+    progress: Progress,
 ) -> NDArray[np.int64]:
-    """Code every block of every level into the writer.
+    """Code every block of every level into the writer, and the errors of native blocks into the tally.
 
     Returns:
         (rows, 2): of each row of the finest grid the first valid column and the one after the last; equal
@@ -55,14 +61,14 @@ def encode_scene(
             for top, pixels in _strips(source, ahead):
                 if source is scene.groups[0]:
                     spans[top : top + pixels.valid.shape[1]] = _valid_spans(pixels.valid)
-                _encode_strip(pool, pixels, top, group.levels[0], codec, group.has_nodata, writer, progress)
+                _encode_strip(pool, pixels, top, group, group.levels[0], codec, writer, tally, progress)
                 if overviews:
                     overviews[0].add(pixels, top, 0)
             for finer, coarser in pairwise(overviews):
                 coarser.add(Pixels(finer.values, finer.valid), 0, finer.level.number)
             for overview in overviews:
                 pixels = Pixels(overview.values, overview.valid)
-                _encode_strip(pool, pixels, 0, overview.level, codec, group.has_nodata, writer, progress)
+                _encode_strip(pool, pixels, 0, group, overview.level, codec, writer, tally, progress)
     return spans
 
 
@@ -87,22 +93,33 @@ def _encode_strip(
     pool: ThreadPoolExecutor,
     pixels: Pixels,
     top: int,
+    group: ArchiveGroup,
     level: Level,
     codec: Codec,
-    has_nodata: bool,
     writer: ArchiveWriter,
+    tally: Tally,
     progress: Progress,
 ) -> None:
     """Code the blocks of a strip that starts at row `top` of a level."""
-    encode = BlockEncoder(codec, level.step, has_nodata)
+    encode = BlockEncoder(codec, level.step, group.has_nodata)
+
+    def code(block: Pixels) -> tuple[bytes | None, BlockErrors | None]:
+        payload = encode(block)
+        if level.number:
+            return payload, None
+        return payload, block_errors(block, None if payload is None else codec.decode(payload))
+
     height, width = pixels.values.shape[1:]
     places = [(row, col) for row in range(0, height, level.block) for col in range(0, width, level.block)]
     cut = (
         Pixels(*(array[:, row : row + level.block, col : col + level.block] for array in pixels))
         for row, col in places
     )
-    for (row, col), payload in zip(places, pool.map(encode, cut), strict=True):
-        writer.add(level, (top + row) // level.block, col // level.block, payload)
+    for (row, col), (payload, errors) in zip(places, pool.map(code, cut), strict=True):
+        place = (top + row) // level.block, col // level.block
+        writer.add(level, *place, payload)
+        if errors is not None:
+            tally.add(group.name, *place, errors, payload)
         progress.advance()
 
 

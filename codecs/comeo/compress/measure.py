@@ -1,0 +1,158 @@
+"""Errors of the blocks of level 0, gathered while they are coded, for the certificate."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from comeo.archive import ArchiveGroup
+from comeo.archive.model import MAX_CERTIFICATE_CHARACTERS
+from comeo.codecs.payload import Buffer
+from comeo.errors import ArchiveError
+from comeo.quality import certificate as cert
+from comeo.quality.certificate import Certificate, GroupErrors, Layout
+from comeo.scene import Pixels
+
+SHARE = 0.01  # of the archive, that a certificate may take
+_KEY_BYTES = len(',"certificate":""')
+TOLERANCE = 0.05  # of a block's RMSE
+
+
+@dataclass(frozen=True, slots=True)
+class BlockErrors:
+    """Sums over a block's valid pixels.
+
+    Attributes:
+        count: (bands,) valid pixels.
+        total: (bands,) sum of the errors.
+        squares: (bands,) of their squares.
+        maximum: (bands,) greatest absolute error.
+        products: (bands, bands) of each two bands' errors, over pixels valid in all bands.
+    """
+
+    count: NDArray[np.int64]
+    total: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+    products: NDArray[np.float64]
+
+
+def block_errors(original: Pixels, decoded: NDArray[Any] | None) -> BlockErrors:
+    """Compare a block with what its payload decodes to; None is a block without a valid pixel."""
+    bands = len(original.values)
+    if decoded is None:
+        zeros = np.zeros(bands)
+        return BlockErrors(np.zeros(bands, np.int64), zeros, zeros, zeros, np.zeros((bands, bands)))
+    valid = original.valid.reshape(bands, -1)
+    error = np.subtract(decoded, original.values, dtype=np.float64).reshape(bands, -1)
+    error[~valid] = 0
+    shared = error if valid.all() else error[:, valid.all(axis=0)]
+    return BlockErrors(
+        valid.sum(axis=1), error.sum(axis=1), np.einsum("ij,ij->i", error, error),
+        np.abs(error).max(axis=1), shared @ shared.T,
+    )  # fmt: skip
+
+
+def _digest(payload: Buffer | None) -> bytes:
+    return b"" if payload is None else hashlib.blake2b(payload, digest_size=16).digest()
+
+
+class _GroupTally:
+    def __init__(self, layout: Layout) -> None:
+        shape = (layout.bands, layout.rows, layout.cols)
+        self._count = np.zeros(shape, np.int64)
+        self._total, self._squares, self._maximum = (np.zeros(shape) for _ in range(3))
+        self._products = np.zeros((layout.bands, layout.bands))
+
+    def add(self, row: int, col: int, block: BlockErrors) -> None:
+        self._count[:, row, col] = block.count
+        self._total[:, row, col] = block.total
+        self._squares[:, row, col] = block.squares
+        self._maximum[:, row, col] = block.maximum
+        self._products += block.products
+
+    def errors(self) -> GroupErrors:
+        everywhere = (1, 2)
+        count = self._count.sum(axis=everywhere)
+        spread = np.sqrt(np.diag(self._products))
+        scale = np.outer(spread, spread)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            blocks = (
+                np.sqrt(self._squares / self._count),
+                np.where(self._count > 0, self._maximum, np.nan),
+                self._total / self._count,
+            )
+            return GroupErrors(
+                np.sqrt(self._squares.sum(axis=everywhere) / count),
+                np.where(count > 0, self._maximum.max(axis=everywhere), np.nan),
+                self._total.sum(axis=everywhere) / count,
+                np.divide(self._products, scale, out=np.eye(len(count)), where=scale > 0),
+                *(figures.astype(np.float32) for figures in blocks),
+            )
+
+
+class Tally:
+    """Errors of a scene, block by block."""
+
+    def __init__(self, groups: Sequence[ArchiveGroup], step: float) -> None:
+        self._layouts = [group.layout for group in groups]
+        self._step = step
+        self._groups = {layout.name: _GroupTally(layout) for layout in self._layouts}
+        self._digests: dict[tuple[str, int, int], bytes] = {}
+
+    def add(self, group: str, row: int, col: int, block: BlockErrors, payload: bytes | None) -> None:
+        """Take in a block of level 0, measured on what its payload decodes to."""
+        self._groups[group].add(row, col, block)
+        self._digests[group, row, col] = _digest(payload)
+
+    def measured_on(self, group: str, row: int, col: int, payload: Buffer | None) -> bool:
+        """Whether a block of level 0 was measured on this very payload."""
+        return self._digests[group, row, col] == _digest(payload)
+
+    def errors(self) -> Mapping[str, GroupErrors]:
+        """What was measured."""
+        return {name: group.errors() for name, group in self._groups.items()}
+
+    def certificate(self, archive_bytes: int) -> tuple[str, int] | None:
+        """The most detailed certificate that takes at most a hundredth of an archive, and its detail.
+
+        Args:
+            archive_bytes: Of the archive without it.
+
+        Returns:
+            None if the archive is too small for any.
+        """
+        most = min(MAX_CERTIFICATE_CHARACTERS, SHARE * archive_bytes - _KEY_BYTES)
+        errors = self.errors()
+        large = sum(layout.cells for layout in self._layouts) > cert.MAX_CELLS
+        for detail in cert.DETAILS:
+            if large and detail & cert.BLOCK_RMSE:
+                continue
+            text = cert.encode(errors, self._layouts, self._step, detail)
+            if len(text) <= most:
+                return text, detail
+        return None
+
+    def check(self, name: str, certificate: Certificate | None) -> None:
+        """Compare a certificate that has been read back with what was measured.
+
+        Raises:
+            ArchiveError: If they differ by more than a certificate may.
+        """
+        if certificate is None:
+            return
+        for group, measured in self.errors().items():
+            told = certificate.groups[group]
+            pairs = [(told.rmse, measured.rmse)]
+            if told.block_rmse is not None and measured.block_rmse is not None:
+                pairs.append((told.block_rmse.astype(np.float64), measured.block_rmse.astype(np.float64)))
+            for stated, true in pairs:
+                # Blocks a million times better than the band's worst are told as such.
+                slack = 1e-5 * np.nanmax(np.nan_to_num(true), initial=0)
+                if not np.allclose(stated, true, rtol=TOLERANCE, atol=slack, equal_nan=True):
+                    raise ArchiveError(f"{name}: its certificate does not tell the errors of {group}")
