@@ -19,6 +19,7 @@ import pytest
 
 from comeo.compress import compress
 from comeo.scene import Scene
+from tests.e2e import gis
 from tests.scenes import array_group, array_scene
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ SOFTWARE_RENDERING = (
     "--no-sandbox",
 )
 NOBODY_ELSE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let rasterio multiply affines as it has always done."""
+    config.addinivalue_line("filterwarnings", "ignore:Use `@` matmul:PendingDeprecationWarning:rasterio")
+    # OWSLib asks elements whether they have children, in a way that Python will change.
+    config.addinivalue_line("filterwarnings", "ignore:Truth-testing of elements:FutureWarning")
 
 
 def numbers(*reflectances: float) -> np.ndarray[Any, np.dtype[np.uint16]]:
@@ -136,6 +144,15 @@ def built() -> None:
 def server(built: None, archives: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a server of `archives`."""
     with Server(archives, tmp_path_factory.mktemp("log") / "server.log") as running:
+        yield running.address
+
+
+@pytest.fixture(scope="session")
+def gis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server of the scenes of `tests.e2e.gis`."""
+    folder = tmp_path_factory.mktemp("gis")
+    gis.write_archives(folder)
+    with Server(folder, tmp_path_factory.mktemp("log") / "server.log") as running:
         yield running.address
 
 

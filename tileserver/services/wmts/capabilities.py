@@ -105,14 +105,12 @@ def unchanged(site: Site) -> bytes:
 
 def tile_template(site: Site, layer: Layer) -> str:
     """RESTful URL of a layer's tiles."""
-    return f"{_resource(site, layer)}/{{TileMatrixSet}}/{{TileMatrix}}/{{TileRow}}/{{TileCol}}.png"
+    return f"{_resource(site, layer)}.png"
 
 
 def info_template(site: Site, layer: Layer) -> str:
     """RESTful URL of what is at a pixel of a layer's tiles."""
-    return (
-        f"{_resource(site, layer)}/{{TileMatrixSet}}/{{TileMatrix}}/{{TileRow}}/{{TileCol}}/{{J}}/{{I}}.html"
-    )
+    return f"{_resource(site, layer)}/{{J}}/{{I}}.html"
 
 
 def legend_url(base: str, scope: Scope, style: str) -> str:
@@ -122,7 +120,8 @@ def legend_url(base: str, scope: Scope, style: str) -> str:
 
 def _resource(site: Site, layer: Layer) -> str:
     time = "{Time}" if layer.days else layer.default
-    return f"{site.base}/wmts/{VERSION}/{layer.scope.resource}/{{Style}}/{time}"
+    tile = "{TileMatrixSet}/{TileMatrix}/{TileRow}/{TileCol}"
+    return f"{site.base}/wmts/{VERSION}/{layer.scope.resource}/{{Style}}/{time}/{tile}"
 
 
 def _identification() -> Element:

@@ -92,7 +92,7 @@ def zoom_of(tms: TileMatrixSet, identifier: str) -> int | None:
 
 
 def supported_crs(tms: TileMatrixSet, *, short: bool) -> str:
-    """Name of a set's CRS: a URN, which says the order of axes, or `EPSG:n` for clients that know no other."""
+    """Name of a set's CRS: a URN, which says the order of axes, or `EPSG:n` where clients know no other."""
     code = tms.rasterio_crs.to_epsg()
     if tms.id == "WorldCRS84Quad":
         return "EPSG:4326" if short else "urn:ogc:def:crs:OGC:1.3:CRS84"

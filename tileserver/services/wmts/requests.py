@@ -105,7 +105,7 @@ def operation(values: Mapping[str, str]) -> Operation:
     name = _required(values, "REQUEST")
     for known in ("GetCapabilities", "GetTile", "GetFeatureInfo"):
         if name.lower() == known.lower():
-            return known  # type: ignore[return-value]
+            return known
     raise OwsError(
         "OperationNotSupported", name[:40],
         "this service has the operations GetCapabilities, GetTile and GetFeatureInfo",
@@ -145,12 +145,12 @@ def tile_request(values: Mapping[str, str]) -> TileRequest:
 
 
 def feature_info_request(values: Mapping[str, str]) -> FeatureInfoRequest:
-    """Read GetFeatureInfo, of which FORMAT is a part that changes nothing.
+    """Read GetFeatureInfo. FORMAT, the tile's, changes nothing, and QGIS leaves it out.
 
     Raises:
         OwsError: If a parameter is missing or can't have its value.
     """
-    tile = _tile(values, _choice(values, "FORMAT", TILE_TYPES))
+    tile = _tile(values, _choice({"FORMAT": next(iter(TILE_TYPES)), **values}, "FORMAT", TILE_TYPES))
     extension = _choice(values, "INFOFORMAT", INFO_TYPES)
     return FeatureInfoRequest(tile, _number(values, "I"), _number(values, "J"), extension)
 

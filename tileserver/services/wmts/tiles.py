@@ -23,6 +23,8 @@ from tileserver.services.wmts.matrices import WGS84, resolve_name, zoom_of
 from tileserver.services.wmts.requests import FeatureInfoRequest, TileRequest
 
 DEFAULT = "default"
+# QGIS leaves the place in the template as it is when no day has been chosen.
+NO_TIME = (None, "", DEFAULT, "{Time}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _layer(layers: Layers, scope: Scope, identifier: str) -> Layer:
 
 def _at(layer: Layer, time: str | None) -> Search:
     """Scenes of a layer at a time."""
-    value = layer.default if time in (None, DEFAULT) else str(time)
+    value = layer.default if time in NO_TIME else str(time)
     if value == CURRENT or not layer.days:
         return layer.search
     try:
