@@ -115,6 +115,7 @@ class Catalog:
         self._checked = -float("inf")
         self._scanning = threading.Lock()
         self._local = threading.local()
+        self._summaries: dict[str, tuple[int, CollectionSummary]] = {}
         self._prepare()
 
     def refresh(self, *, force: bool = False) -> None:
@@ -200,7 +201,17 @@ class Catalog:
         return [summary for name in self.collection_names() if (summary := self.collection(name))]
 
     def collection(self, name: str) -> CollectionSummary | None:
-        """Sum up one collection, or None when it has no scenes."""
+        """Sum up one collection, or None when it has no scenes. Kept until scenes come, change or go."""
+        revision = self.revision()
+        kept = self._summaries.get(name)
+        if kept is None or kept[0] != revision:
+            summary = self._sum_up(name)
+            if summary is None:
+                return None
+            kept = self._summaries[name] = (revision, summary)
+        return kept[1]
+
+    def _sum_up(self, name: str) -> CollectionSummary | None:
         count, start, end, west, south, east, north = self._db.execute(
             "SELECT count(*), min(datetime), max(datetime), min(west), min(south), "
             "max(iif(east < west, east + 360, east)), max(north) FROM items WHERE collection = ?",

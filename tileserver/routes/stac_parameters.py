@@ -23,6 +23,7 @@ BBox = Annotated[list[float], Field(json_schema_extra={"minItems": 4, "maxItems"
 Text = Annotated[str, AfterValidator(_whole)]
 Names = Annotated[list[Text], Field(max_length=MAX_NAMES)]
 FieldName = Annotated[Text, Field(min_length=1, max_length=110)]
+FieldNames = Annotated[list[Annotated[Text, Field(max_length=110)]], Field(max_length=MAX_FIELDS)]
 _TIME = "A time, a day, or an interval: `2024-05-01/2024-06-01`, `../2024-05-01`."
 _AREA = "west,south,east,north in degrees."
 
@@ -56,13 +57,12 @@ class ItemsQuery(_Page):
     """Items of a STAC collection."""
 
     bbox: Annotated[BBox | None, BeforeValidator(split_commas)] = Field(None, description=_AREA)
-    sortby: Annotated[list[FieldName] | None, BeforeValidator(split_commas)] = Field(
-        None, max_length=MAX_FIELDS,
+    sortby: Annotated[FieldNames | None, BeforeValidator(split_commas)] = Field(
+        None,
         description="Fields to sort by, `-` before one for descending: `-properties.eo:cloud_cover,id`.",
     )  # fmt: skip
-    fields: Annotated[list[FieldName] | None, BeforeValidator(split_commas)] = Field(
+    fields: Annotated[FieldNames | None, BeforeValidator(split_commas)] = Field(
         None,
-        max_length=MAX_FIELDS,
         description="Fields to give beside the usual ones, `-` before one to leave out.",
     )
 

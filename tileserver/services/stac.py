@@ -56,7 +56,6 @@ Fields = tuple[Sequence[str], Sequence[str]]
 
 def landing_page(scenes: Scenes, base: str) -> dict[str, Any]:
     """Catalogue's landing page."""
-    collections = scenes.catalog.collections()
     return {
         "type": "Catalog",
         "stac_version": STAC_VERSION,
@@ -74,8 +73,8 @@ def landing_page(scenes: Scenes, base: str) -> dict[str, Any]:
             _link("service-desc", f"{base}/openapi.json", "application/vnd.oai.openapi+json;version=3.1"),
             _link("service-doc", f"{base}/docs", "text/html"),
             *(
-                _link("child", _collection_address(base, one.id), JSON, title=collection_title(one.id))
-                for one in collections
+                _link("child", _collection_address(base, name), JSON, title=collection_title(name))
+                for name in scenes.catalog.collection_names()
             ),
         ],
     }
