@@ -112,8 +112,8 @@ export class ApiError extends Error {
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
-const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
-const number = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
+export const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
+export const number = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
 
 /** With a capital and a full stop, which servers leave out. */
 const asSentence = (words: string): string => `${words.charAt(0).toUpperCase()}${words.slice(1).replace(/[.\s]+$/, '')}.`;
@@ -127,7 +127,7 @@ export function problemSentence(body: unknown, status: number): string {
   return `The server answered with status ${status}.`;
 }
 
-const url = (path: string): URL => new URL(path, document.baseURI);
+export const url = (path: string): URL => new URL(path, document.baseURI);
 
 /** Keeps to the server the page came from, whatever host name a proxy made the server believe it has. */
 function sameServer(address: string): string {
@@ -135,10 +135,10 @@ function sameServer(address: string): string {
   return resolved.origin === location.origin ? address : `${location.origin}${resolved.pathname}${resolved.search}`;
 }
 
-async function fetchJson(target: URL | string, signal?: AbortSignal): Promise<Json> {
+export async function fetchJson(target: URL | string, signal?: AbortSignal, options: RequestInit = {}): Promise<Json> {
   let response: Response;
   try {
-    response = await fetch(target, { headers: { Accept: 'application/json, application/geo+json' }, signal: signal ?? null });
+    response = await fetch(target, { headers: { Accept: 'application/json, application/geo+json' }, ...options, signal: signal ?? null });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError('The server does not answer. Check that it is running and reachable, then try again.', null);
@@ -231,7 +231,7 @@ export async function nextPage(address: string): Promise<ItemPage> {
   return parsePage(await fetchJson(sameServer(address)));
 }
 
-function layerPath(layer: Layer): string {
+export function layerPath(layer: Layer): string {
   const collection = `collections/${encodeURIComponent(layer.collection)}`;
   return 'item' in layer ? `${collection}/items/${encodeURIComponent(layer.item)}` : collection;
 }

@@ -57,3 +57,6 @@ export function contains(geometry: Area, lon: number, lat: number): boolean {
 export function insideBox(box: BBox, lon: number, lat: number): boolean {
   return lon >= box[0] && lon <= box[2] && lat >= box[1] && lat <= box[3];
 }
+
+/** To five decimals, about a metre. */
+export const roundedBox = (box: BBox): BBox => box.map((value) => Number(value.toFixed(5))) as BBox;

@@ -5,6 +5,7 @@ import type { BBox } from './geo';
 import { parseLink } from './link';
 import type { MapView } from './map/map';
 import { mapControls } from './panels/controls';
+import { elsewherePanel } from './panels/elsewhere';
 import { meterPanel } from './panels/meter';
 import { PixelPanel } from './panels/pixel';
 import { scenesPanel } from './panels/scenes';
@@ -128,6 +129,7 @@ viewPanel(byId('view'), store, {
   style: (id) => void viewer.setStyle(id),
   fit: () => void viewer.fit(),
 });
+elsewherePanel(byId<HTMLDetailsElement>('elsewhere'), store, mapStarted);
 meterPanel(byId<HTMLDetailsElement>('meter'), store);
 store.watch(['error'], ({ error }) => showNotice(error));
 showBusy();

@@ -5,6 +5,7 @@ import { problemSentence, type Basemap, type Item, type TileSet } from '../api';
 import { unionOf, type BBox } from '../geo';
 import type { Camera } from '../link';
 import type { Projection } from '../store';
+import { areaLayers, drawArea, showArea } from './area';
 import { FOOTPRINT_LAYERS, footprintLayers, mark, setFootprints } from './footprints';
 import { graticule, graticuleLabels, graticuleLayers, stepAt } from './graticule';
 import { Imagery } from './imagery';
@@ -45,6 +46,7 @@ function allLayers(palette: Palette): LayerSpecification[] {
     ...graticuleLabels(palette),
     ...nameLayers(palette),
     ...footprintLayers(palette),
+    ...areaLayers(palette),
     ...sampleLayers(palette),
   ];
 }
@@ -98,6 +100,7 @@ export class MapView {
           graticule: { type: 'geojson', data: EMPTY as never },
           footprints: { type: 'geojson', data: EMPTY as never, promoteId: 'key' },
           places: { type: 'geojson', data: EMPTY as never, promoteId: 'key' },
+          area: { type: 'geojson', data: EMPTY as never },
           sample: { type: 'geojson', data: EMPTY as never },
         },
         layers: allLayers(readPalette()),
@@ -147,6 +150,26 @@ export class MapView {
       ? [{ type: 'Feature' as const, properties: {}, geometry: { type: 'Point' as const, coordinates: place } }]
       : [];
     this.#map.getSource<GeoJSONSource>('sample')?.setData({ type: 'FeatureCollection', features });
+  }
+
+  showArea(box: BBox | null): void {
+    showArea(this.#map, box);
+  }
+
+  /** Lets the user drag a rectangle; null if they stop. */
+  drawArea(signal: AbortSignal): Promise<BBox | null> {
+    return drawArea(this.#map, signal, (box) => this.showArea(box));
+  }
+
+  /** What is to be seen, as far as it is on the globe. */
+  view(): BBox {
+    const bounds = this.#map.getBounds();
+    return [
+      Math.max(-180, bounds.getWest()),
+      Math.max(-90, bounds.getSouth()),
+      Math.min(180, bounds.getEast()),
+      Math.min(90, bounds.getNorth()),
+    ];
   }
 
   /**

@@ -1,0 +1,97 @@
+/** A button that gets a file: at once, or by a job whose progress it shows and that it can stop. */
+import { ApiError } from '../api';
+import { h } from '../dom';
+import { jobStatus, resultAddress, startJob, stopJob, type Job, type Order, type Scene } from '../extracts';
+import { formatBytes } from '../format';
+
+/** A file at an address, or one that a job has to make. */
+export type Offer = { address: string } | { scene: Scene; order: Order };
+
+const LOOK_AGAIN = 1000;
+const sentence = (error: unknown): string =>
+  error instanceof ApiError ? error.message : 'Something went wrong in this page; reload it.';
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+function save(address: string): void {
+  const link = h('a', { href: address, download: '', hidden: true });
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+
+export class Download {
+  readonly element: HTMLElement;
+  readonly #button = h('button', { type: 'button', class: 'main', disabled: true, click: () => void this.#start() }, 'Download');
+  readonly #bar = h('progress', { max: 100, 'aria-label': 'Progress of the file' });
+  readonly #words = h('span', { class: 'hint' });
+  readonly #stop = h('button', { type: 'button', click: () => void this.#cancel() }, 'Stop');
+  readonly #row: HTMLElement;
+  readonly #say: (text: string) => void;
+  #offer: Offer | null = null;
+  #job: Job | null = null;
+  #stopped = false;
+
+  constructor(say: (text: string) => void) {
+    this.#say = say;
+    this.#row = h('div', { class: 'job', hidden: true }, this.#bar, this.#words, this.#stop);
+    this.element = h('div', { class: 'download' }, this.#button, this.#row);
+  }
+
+  offer(offer: Offer): void {
+    this.#offer = offer;
+    this.#button.disabled = this.#job !== null;
+  }
+
+  withdraw(): void {
+    this.#offer = null;
+    this.#button.disabled = true;
+  }
+
+  async #start(): Promise<void> {
+    const offer = this.#offer;
+    if (!offer) return;
+    if ('address' in offer) return save(offer.address);
+    this.#button.disabled = true;
+    this.#stopped = false;
+    try {
+      this.#show(await startJob(offer.scene, offer.order));
+      await this.#follow();
+    } catch (error) {
+      if (!this.#stopped) this.#say(sentence(error));
+    }
+    this.#job = null;
+    this.#row.hidden = true;
+    this.#button.disabled = this.#offer === null;
+  }
+
+  async #follow(): Promise<void> {
+    for (let job = this.#job; job; job = this.#job) {
+      if (job.status === 'successful') {
+        this.#say(`Done: ${formatBytes(job.bytes ?? 0)}.`);
+        return save(resultAddress(job));
+      }
+      if (job.status === 'failed') throw new ApiError(`The file could not be made: ${job.message}.`, null);
+      await pause(LOOK_AGAIN);
+      if (!this.#job) return; // stopped meanwhile
+      const latest = await jobStatus(job);
+      if (this.#job) this.#show(latest);
+    }
+  }
+
+  #show(job: Job): void {
+    this.#job = job;
+    this.#row.hidden = false;
+    this.#bar.value = job.progress;
+    this.#words.textContent = `${job.progress} %, ${job.message}`;
+  }
+
+  async #cancel(): Promise<void> {
+    const job = this.#job;
+    if (!job) return;
+    this.#stopped = true;
+    this.#job = null;
+    this.#row.hidden = true;
+    await stopJob(job).then(() => this.#say('Stopped.'), (error: unknown) => this.#say(sentence(error)));
+    this.#button.focus();
+  }
+}
