@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -104,14 +105,18 @@ class Layers:
         self._lock = threading.Lock()
 
     def of(self, scope: Scope) -> list[Layer]:
-        """Layers of a document.
+        """Layers of a document; of all collections those that can be shown.
 
         Raises:
             NotFoundError: If there is no such collection, scene, or day with scenes.
         """
         if scope.collection is not None:
             return [self.layer(scope)]
-        return [self.layer(Scope(name)) for name in self._scenes.catalog.collection_names()]
+        found: list[Layer] = []
+        for name in self._scenes.catalog.collection_names():
+            with contextlib.suppress(NotFoundError):
+                found.append(self.layer(Scope(name)))
+        return found
 
     def find(self, identifier: str, day: date | None = None) -> Layer:
         """Layer by its identifier.
@@ -131,7 +136,7 @@ class Layers:
         """Layer of a collection, of a collection on a day, or of a scene.
 
         Raises:
-            NotFoundError: If there is no such thing.
+            NotFoundError: If there is no such thing, or no way to show it.
         """
         revision = self._scenes.catalog.revision()
         with self._lock:
@@ -142,6 +147,8 @@ class Layers:
                 self._kept.move_to_end(scope)
                 return self._kept[scope]
         made = self._scene(scope) if scope.item is not None else self._collection(scope)
+        if not made.styles or not made.links:
+            raise NotFoundError(f"{made.identifier} has no style or tile matrix set to be shown in")
         with self._lock:
             if revision == self._revision:
                 self._kept[scope] = made
