@@ -74,7 +74,6 @@ class Jobs:
     def __init__(self, folder: Path, settings: Settings) -> None:
         self.folder = folder
         self._settings = settings
-        self._children: list[subprocess.Popen[bytes]] = []
         self._guard = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -174,7 +173,6 @@ class Jobs:
 
     def _start(self, folder: Path) -> None:
         """Start the job's process. It inherits the lock, so that there is no moment without."""
-        self._children = [child for child in self._children if child.poll() is None]
         (folder / "settings.json").write_text(self._settings.model_dump_json())
         with (folder / LOCK).open("ab") as lock, (folder / "log").open("ab") as log:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -184,7 +182,8 @@ class Jobs:
                 start_new_session=True,
             )  # fmt: skip
             (folder / "pid").write_text(str(child.pid))
-            self._children.append(child)
+        # Whoever starts a process has to wait for it, or it stays a zombie.
+        threading.Thread(target=child.wait, name=f"job {folder.name}", daemon=True).start()
 
     def _folders(self) -> list[Path]:
         return [path for path in self.folder.iterdir() if _ID.fullmatch(path.name)]

@@ -1,0 +1,15 @@
+"""Stands in for a job's process: works until it is stopped."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    state = {"status": "running", "progress": 10, "stage": "sleeping", "updated": time.time()}
+    (folder / "state.new").write_text(json.dumps(state))
+    (folder / "state.new").replace(folder / "state.json")
+    time.sleep(120)
