@@ -165,7 +165,7 @@ def _print(subjects: Sequence[Subject]) -> None:
         facts, found = subject.facts, subject.found
         click.echo(f"\n{subject.file}: {facts['codec']}, ×{facts['ratio']:.1f}")
         for verdict in subject.verdicts:
-            click.echo(f"  {verdict.use + ':':16}{verdict.sentence}")
+            click.echo(f"  {verdict.use}: {verdict.answer.value}. {verdict.sentence}")
         head = ("band", "RMSE", "bias", "95 %", "max", "PSNR", "SSIM", "MS-SSIM", "edges")
         click.echo("  " + "".join(f"{name:>9}" for name in head))
         for band in found.bands:

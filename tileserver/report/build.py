@@ -152,10 +152,9 @@ def _worst(found: Qualification, scale: float) -> str:
 
 
 _REASONS: Final = {
-    "cloud edge": "The edge of a cloud is the sharpest step in a scene; the codec spends too few bits to draw "
-    "it exactly.",
-    "cloud, snow or ice": "It is far brighter than anything else, so the same relative error is a larger one.",
-    "town, road or rough ground": "It changes from pixel to pixel, which is what a codec averages out first.",
+    "cloud edge": "The edge of a cloud is the sharpest step in a scene, and takes more bits than it gets.",
+    "cloud, snow or ice": "It is far brighter than anything else, so the same relative error is larger.",
+    "town, road or rough ground": "It changes from pixel to pixel, which a codec averages out first.",
     "vegetation": "Fields reflect much near infrared, and change from field to field.",
 }
 

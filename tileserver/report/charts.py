@@ -94,12 +94,12 @@ def spectrum(
 
 
 def nice_step(reach: float, count: int) -> float:
-    """1, 2 or 5 times a power of ten, so that about `count` steps make up the reach."""
+    """1, 2, 5 or 10 times a power of ten, so that about `count` steps make up the reach."""
     if not reach > 0:
         return 1.0
     raw = reach / count
     power = 10.0 ** math.floor(math.log10(raw))
-    return max((m * power for m in (1, 2, 5) if m * power <= raw * 1.0001), default=power)
+    return next(m * power for m in (1, 2, 5, 10) if m * power >= 0.75 * raw)
 
 
 def _spread(xs: Sequence[float], names: Sequence[str], apart: float = 26) -> list[Tick]:

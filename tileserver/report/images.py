@@ -32,7 +32,7 @@ def picture(brightness: NDArray[np.float32], valid: NDArray[np.bool_]) -> str:
 
 
 def difference(reference: NDArray[np.float32], decoded: NDArray[np.float32], valid: NDArray[np.bool_]) -> str:
-    """decoded − reference of pictures (3, y, x) of 0 to 1, GAIN times, around a middle grey."""
+    """Show decoded − reference of pictures (3, y, x) of 0 to 1, GAIN times, around a middle grey."""
     return data_uri(_bytes(np.clip(0.5 + GAIN * (decoded - reference), 0, 1), valid))
 
 

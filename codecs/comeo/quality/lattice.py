@@ -29,6 +29,7 @@ class Lattice:
         reference: (bands, rows, cols) physical values.
         decoded: The same of the other version.
         valid: (rows, cols), where all bands have values.
+        land: (rows, cols), where the ground is known to be clear land.
     """
 
     def __init__(self, groups: Sequence[BandGroup], max_points: int = MAX_POINTS) -> None:
@@ -44,6 +45,7 @@ class Lattice:
         shape = (len(self.bands), self.rows.size, self.cols.size)
         self.reference, self.decoded = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self.valid = np.ones(shape[1:], np.bool_)
+        self.land = np.zeros(shape[1:], np.bool_)
 
     def add(self, group: BandGroup, strip: Strip) -> None:
         """Take what the core of a strip has of the points; all strips of all groups must be given once."""
@@ -63,6 +65,11 @@ class Lattice:
             self.reference[target, here] = strip.reference[index][place] * band.scale + band.offset
             self.decoded[target, here] = strip.decoded[index][place] * band.scale + band.offset
             self.valid[here] &= strip.valid[index][place]
+
+    def add_land(self, strip: Strip, land: NDArray[np.bool_]) -> None:
+        """Take what the core of a strip of the finest group has of the points: (y, x), clear land."""
+        here = (self.rows >= strip.row) & (self.rows < strip.row + strip.height)
+        self.land[here] = land[np.ix_(self.rows[here] - strip.row, self.cols)]
 
     def spectra(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Valid spectra of both versions: (n, bands) each."""

@@ -31,6 +31,7 @@ from comeo.quality.results import (
     GroundFigures,
     GroupFigures,
     IndexFigures,
+    LandFigures,
     Qualification,
     SceneFigures,
 )
@@ -79,16 +80,17 @@ def qualify(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for each, other in zip(passes, decoded, strict=True):
             for strip in strips(each.group, other):
-                kinds = finest.add(strip) if each is passes[0] else None
-                each.add(strip, kinds, pool)
+                land = finest.add(strip) if each is passes[0] else None
+                if land is not None:
+                    lattice.add_land(strip, land)
+                each.add(strip, land, pool)
                 lattice.add(each.group, strip)
                 watch.advance()
     if not any(errors.count for each in passes for errors in each.errors):
         raise SourceError(f"{original.id} has no valid pixel to compare")
     labels = scene_classes(source, lattice, original.groups[0]) if source else None
-    watch.start("classifying", len(CLASSES) + 1)
-    clusterings, classifications, angles = _thematic(lattice, labels, watch)
-    return _gathered(passes, finest, clusterings, classifications, angles)
+    watch.start("classifying", len(CLASSES) + 2)
+    return _gathered(passes, finest, lattice, labels, watch)
 
 
 def archive_groups(archive: Archive) -> tuple[BandGroup, ...]:
@@ -151,17 +153,16 @@ class _GroupPass:
         self.indices = index_errors(group.bands)
         self.lost = 0
 
-    def add(self, strip: Strip, kinds: NDArray[np.uint8] | None, pool: ThreadPoolExecutor) -> None:
-        """Count a strip; `kinds` (y, x) is what lies in its core, where known."""
+    def add(self, strip: Strip, land: NDArray[np.bool_] | None, pool: ThreadPoolExecutor) -> None:
+        """Count a strip; `land` (y, x) says where its core is clear land, if known."""
         self.lost += strip.lost
         core = strip.core
-        work = [pool.submit(self._add_band, index, strip) for index in range(len(self.group.bands))]
+        work = [pool.submit(self._add_band, index, strip, land) for index in range(len(self.group.bands))]
         if self.indices or _is_spectral(self.group):
             reference, decoded = (
                 physical(values[:, core], self.group.bands) for values in (strip.reference, strip.decoded)
             )
             valid = strip.valid[:, core]
-            land = None if kinds is None else cover.is_clear_land(kinds)
             for index in self.indices:
                 index.add(reference, decoded, valid, land)
             if _is_spectral(self.group):
@@ -173,11 +174,11 @@ class _GroupPass:
         for each in work:
             each.result()
 
-    def _add_band(self, index: int, strip: Strip) -> None:
+    def _add_band(self, index: int, strip: Strip, land: NDArray[np.bool_] | None) -> None:
         reference, decoded, valid = strip.reference[index], strip.decoded[index], strip.valid[index]
         here = valid[strip.core]
         self.errors[index].add(reference[strip.core][here], decoded[strip.core][here])
-        self.structures[index].add(reference, decoded, valid, strip.core)
+        self.structures[index].add(reference, decoded, valid, strip.core, land)
 
     def bands(self) -> list[BandFigures]:
         """Figures of the group's bands."""
@@ -226,8 +227,8 @@ class _Finest:
         self.errors = ErrorMap(group.height, group.width)
         self._places = cover.places(group.bands)
 
-    def add(self, strip: Strip) -> NDArray[np.uint8] | None:
-        """Count a strip; returns what lies in its core, (y, x), where the bands tell."""
+    def add(self, strip: Strip) -> NDArray[np.bool_] | None:
+        """Count a strip; returns where its core is clear land, (y, x), if the bands tell."""
         kinds = None
         if self._places is not None:
             around = slice(max(strip.margin - 16, 0), strip.core.stop + 16)
@@ -237,7 +238,7 @@ class _Finest:
             kinds = cover.ground(reflectance, valid)[strip.margin - around.start :][: strip.height]
         self.errors.add(strip, kinds)
         self.perceptual.add(strip)
-        return kinds
+        return None if kinds is None else cover.is_clear_land(kinds)
 
     def ground(self) -> tuple[GroundFigures, ...]:
         """Kinds of ground that occur, the largest share of error first."""
@@ -279,13 +280,31 @@ def _thematic(
     return tuple(clusterings), tuple(classifications), angles
 
 
+def _land(lattice: Lattice, finest: _GroupPass, watch: Progress) -> LandFigures:
+    """What a map of fields loses: classes found on clear land alone."""
+    reference, decoded = lattice.spectra()
+    land = lattice.land[lattice.valid]
+    agreement = loss = math.nan
+    reference, decoded, apart = reference[land], decoded[land], lattice.checkerboard()[land]
+    found = cluster(reference, decoded, CLASSES[0]) if len(reference) else None
+    if found:
+        agreement = found.agreement
+        labels = assign(reference, found.centroids)
+        scores = classify(reference, decoded, labels, apart, "k-means", ("random forest",))
+        loss = scores[0].loss if scores else math.nan
+    watch.advance()
+    edges = _mean([structure.land_edges for structure in finest.structures])
+    return LandFigures(float(land.mean()) if land.size else 0.0, agreement, loss, edges)
+
+
 def _gathered(
     passes: Sequence[_GroupPass],
     finest: _Finest,
-    clusterings: tuple[Clustering, ...],
-    classifications: tuple[Classification, ...],
-    angles: Angles,
+    lattice: Lattice,
+    labels: NDArray[np.int64] | None,
+    watch: Progress,
 ) -> Qualification:
+    clusterings, classifications, angles = _thematic(lattice, labels, watch)
     bands = [band for each in passes for band in each.bands()]
     relative = [errors.mse / each.data_range**2 for each in passes for errors in each.errors]
     one_unit = len({each.group.dtype.kind for each in passes}) == 1
@@ -303,7 +322,7 @@ def _gathered(
     return Qualification(
         scene=scene, groups=tuple(each.figures() for each in passes), bands=tuple(bands),
         indices=_one_each([index for each in passes for index in each.indices]),
-        ground=finest.ground(), perceptual=finest.perceptual.result(),
+        ground=finest.ground(), land=_land(lattice, passes[0], watch), perceptual=finest.perceptual.result(),
         clusterings=clusterings, classifications=classifications,
         evidence=Evidence(finest.errors.rmse, finest.errors.kinds, finest.errors.filled, histograms),
     )  # fmt: skip

@@ -142,6 +142,23 @@ class GroundFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class LandFigures:
+    """Clear land alone: what a map of fields is made from.
+
+    Attributes:
+        share: Of the sampled valid spectra.
+        agreement: Of 8 k-means++ classes that were found on clear land only; NaN without enough of it.
+        loss: Accuracy that a random forest loses, trained on the original with those classes as labels.
+        edges: Edge preservation there, mean over the finest bands.
+    """
+
+    share: float
+    agreement: float
+    loss: float
+    edges: float
+
+
+@dataclass(frozen=True, slots=True)
 class Perceptual:
     """LPIPS of the true-colour rendering, or why there is none.
 
@@ -210,6 +227,7 @@ class Qualification:
         bands: All bands.
         indices: Those that the bands give.
         ground: Kinds of ground that occur; empty where the bands do not tell.
+        land: Clear land alone.
         perceptual: LPIPS.
         clusterings: k-means++ with K = 8 and 16.
         classifications: Classifiers, trained on labels.
@@ -221,6 +239,7 @@ class Qualification:
     bands: tuple[BandFigures, ...]
     indices: tuple[IndexFigures, ...]
     ground: tuple[GroundFigures, ...]
+    land: LandFigures
     perceptual: Perceptual
     clusterings: tuple[Clustering, ...]
     classifications: tuple[Classification, ...]
@@ -236,7 +255,7 @@ class Qualification:
 
     def figures(self) -> dict[str, Any]:
         """All figures, for JSON: what is not defined, or infinite, is null."""
-        parts = ("scene", "groups", "bands", "indices", "ground", "perceptual", "clusterings")
+        parts = ("scene", "groups", "bands", "indices", "ground", "land", "perceptual", "clusterings")
         out: dict[str, Any] = {name: _plain(getattr(self, name)) for name in parts}
         out["classifications"] = [
             {**_plain(each), "loss": _plain(each.loss)} for each in self.classifications

@@ -31,7 +31,7 @@ def spectral_angle(reference: NDArray[Any], decoded: NDArray[Any]) -> NDArray[np
 
 
 def _length(spectra: NDArray[Any]) -> NDArray[Any]:
-    return np.sqrt(np.einsum("bn,bn->n", spectra, spectra))
+    return np.asarray(np.sqrt(np.einsum("bn,bn->n", spectra, spectra)))
 
 
 class Angles:

@@ -12,6 +12,9 @@ from comeo.quality import cover
 from comeo.quality.crops import Crop
 from comeo.quality.thematic import Clustering, assign
 
+_APART: Final = (
+    16  # pixels between spots, and twice their distance from the border, so that marks are legible
+)
 _FEWEST: Final = 4  # pixels of a class in a window, below which it is left out
 
 
@@ -51,12 +54,27 @@ def choose_spots(crop: Crop, clustering: Clustering, names: list[str], most: int
     labels = np.full(crop.valid.shape, -1)
     labels[crop.valid] = assign(crop.reference[:, crop.valid].T, clustering.centroids)
     errors = np.linalg.norm(crop.decoded - crop.reference, axis=0)
-    spots = []
+    inside = np.zeros(labels.shape, bool)
+    inside[_APART // 2 : -_APART // 2, _APART // 2 : -_APART // 2] = True
+    spots: list[Spot] = []
     for label in np.argsort(-np.bincount(labels[labels >= 0], minlength=clustering.k))[:most]:
-        rows, cols = np.nonzero(labels == label)
+        rows, cols = np.nonzero((labels == label) & inside)
         if rows.size < _FEWEST:
             continue
-        middle = np.argsort(errors[rows, cols], kind="stable")[rows.size // 2]
+        off = np.abs(errors[rows, cols] - np.median(errors[labels == label]))
+        off[
+            [
+                any(_near(spot, row, col) for spot in spots)
+                for row, col in zip(rows.tolist(), cols.tolist(), strict=True)
+            ]
+        ] = np.inf
+        middle = int(np.argmin(off))
+        if not np.isfinite(off[middle]):
+            continue
         row, col = int(rows[middle]), int(cols[middle])
         spots.append(Spot(names[label], row, col, crop.reference[:, row, col], crop.decoded[:, row, col]))
     return spots
+
+
+def _near(spot: Spot, row: int, col: int) -> bool:
+    return max(abs(spot.row - row), abs(spot.col - col)) < _APART

@@ -47,10 +47,16 @@ class Structure:
     data_range: float
     _scales: list[_Scale] = field(default_factory=lambda: [_Scale() for _ in WEIGHTS])
     _edges: NDArray[np.float64] = field(default_factory=lambda: np.zeros(6))
+    _land_edges: NDArray[np.float64] = field(default_factory=lambda: np.zeros(6))
     _texture: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
 
     def add(
-        self, reference: NDArray[Any], decoded: NDArray[Any], valid: NDArray[np.bool_], core: slice
+        self,
+        reference: NDArray[Any],
+        decoded: NDArray[Any],
+        valid: NDArray[np.bool_],
+        core: slice,
+        land: NDArray[np.bool_] | None = None,
     ) -> None:
         """Count the windows centred in the core of a strip.
 
@@ -60,6 +66,7 @@ class Structure:
             valid: (y, x).
             core: Rows to count. Its start in the image and in these arrays is a multiple of 16, and there are
                 80 rows of context, or the image's edge, on both sides.
+            land: (rows of the core, x), clear land, of which edges are also counted apart; None: not known.
         """
         x, y = reference.astype(np.float32), decoded.astype(np.float32)
         for number, scale in enumerate(self._scales):
@@ -70,7 +77,7 @@ class Structure:
             if not inside.any():
                 continue
             if number == 0:
-                self._add_edges(x, y, rows, inside)
+                self._add_edges(x, y, rows, inside, land)
             self._add_scale(scale, x, y, rows, inside, texture=number == 0)
 
     def _add_scale(
@@ -92,11 +99,16 @@ class Structure:
         if texture:
             self._texture += [np.sqrt(var[inside]).sum(dtype=np.float64) for var in (var_x, var_y)]
 
-    def _add_edges(self, x: _Plane, y: _Plane, rows: slice, inside: NDArray[np.bool_]) -> None:
+    def _add_edges(
+        self, x: _Plane, y: _Plane, rows: slice, inside: NDArray[np.bool_], land: NDArray[np.bool_] | None
+    ) -> None:
         around = slice(max(rows.start - 1, 0), rows.stop + 1)
         here = slice(rows.start - around.start, rows.stop - around.start)
-        a, b = (_gradient(plane[around])[here][inside] for plane in (x, y))
-        self._edges += [a.size, a.sum(), b.sum(), a @ a, b @ b, a @ b]
+        gradients = [_gradient(plane[around])[here] for plane in (x, y)]
+        self._edges += _moments(gradients[0][inside], gradients[1][inside])
+        if land is not None:
+            inside = inside & land
+            self._land_edges += _moments(gradients[0][inside], gradients[1][inside])
 
     @property
     def ssim(self) -> float:
@@ -120,19 +132,33 @@ class Structure:
         After Sattar et al., "Image enhancement based on a nonlinear multiscale method", IEEE TIP 6(6), 1997,
         with the Sobel operator in the place of the Laplacian. 1: kept; NaN where the original is flat.
         """
-        count, a, b, aa, bb, ab = self._edges
-        if not count:
-            return math.nan
-        var_a, var_b = max(aa - a * a / count, 0.0), max(bb - b * b / count, 0.0)
-        if var_a <= 1e-9 * aa or var_b <= 1e-9 * bb:
-            return 1.0 if aa == bb == ab and aa > 0 else math.nan
-        return float((ab - a * b / count) / math.sqrt(var_a * var_b))
+        return _correlation(self._edges)
+
+    @property
+    def land_edges(self) -> float:
+        """The same on clear land; NaN where that is not known."""
+        return _correlation(self._land_edges)
 
     @property
     def texture(self) -> float:
         """Mean local standard deviation, decoded / original: 1 kept, below 1 smoothed, above 1 noisier."""
         original, decoded = self._texture
         return float(decoded / original) if original > 0 else math.nan
+
+
+def _moments(a: NDArray[np.float64], b: NDArray[np.float64]) -> list[float]:
+    return [a.size, float(a.sum()), float(b.sum()), float(a @ a), float(b @ b), float(a @ b)]
+
+
+def _correlation(moments: NDArray[np.float64]) -> float:
+    """Pearson's, from `_moments`; NaN where one side does not vary."""
+    count, a, b, aa, bb, ab = map(float, moments)
+    if not count:
+        return math.nan
+    var_a, var_b = max(aa - a * a / count, 0.0), max(bb - b * b / count, 0.0)
+    if var_a <= 1e-9 * aa or var_b <= 1e-9 * bb:
+        return 1.0 if aa == bb == ab and aa > 0 else math.nan
+    return (ab - a * b / count) / math.sqrt(var_a * var_b)
 
 
 def whole_windows(valid: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:

@@ -111,6 +111,7 @@ def classify(
     labels: NDArray[np.int64],
     apart: NDArray[np.bool_],
     source: str,
+    names: tuple[str, ...] = ("random forest", "linear"),
 ) -> list[Classification]:
     """How well classifiers of single spectra do on both versions.
 
@@ -120,9 +121,10 @@ def classify(
         labels: (n,) classes; negative where there is none.
         apart: (n,), which spectra to train on; the others are scored.
         source: Where the labels come from.
+        names: Which classifiers: a random forest, logistic regression.
 
     Returns:
-        A random forest and logistic regression; empty if fewer than two classes have 50 pixels on both sides.
+        One for each; empty if fewer than two classes have 50 pixels on both sides.
     """
     common = [
         label
@@ -136,7 +138,8 @@ def classify(
     train = rng.permutation(np.flatnonzero(known & apart))[:_TRAIN]
     test = rng.permutation(np.flatnonzero(known & ~apart))[:_TEST]
     out = []
-    for name, make in _classifiers().items():
+    for name in names:
+        make = _classifiers()[name]
         on_original = make().fit(reference[train], labels[train])
         on_decoded = make().fit(decoded[train], labels[train])
         scores = (

@@ -70,32 +70,32 @@ class Verdict:
 
 _ORDER: Final = (Answer.YES, Answer.CARE, Answer.NO, Answer.UNKNOWN)
 _FIELDS: Final = {
-    Answer.YES: "Yes. Maps of fields and land cover made from it come out as from the original: at most 3 of "
+    Answer.YES: "Maps of fields and land cover made from it come out as from the original: at most 3 of "
     "100 pixels get another class, and borders stay where they are.",
-    Answer.CARE: "With care. Fields and land cover can be told apart, but up to 1 pixel in 10 gets another "
+    Answer.CARE: "Fields and land cover can be told apart, but up to 1 pixel in 10 gets another "
     "class than from the original, most of them at borders and in mixed areas: clean maps up before use, and "
     "do not trust objects of a few pixels.",
-    Answer.NO: "No. Too many pixels fall in another class than they do in the original, or borders are "
+    Answer.NO: "Too many pixels fall in another class than they do in the original, or borders are "
     "washed out. Use it to look at, or compress less.",
-    Answer.UNKNOWN: "Not known: the scene lacks what this is judged by.",
+    Answer.UNKNOWN: "The scene shows no clear land in visible and near infrared light, the ground for this.",
 }
 _NDVI: Final = {
-    Answer.YES: "Yes, pixel by pixel: the error added is well below the uncertainty that the satellite's own "
+    Answer.YES: "Pixel by pixel: the error added is well below the uncertainty that the satellite's own "
     "product has.",
-    Answer.CARE: "With care: trust means over fields of half a hectare and more, not single pixels.",
-    Answer.NO: "No. Even means over fields are off by as much as the differences one looks for. Use it to "
+    Answer.CARE: "Trust means over fields of half a hectare and more, not single pixels.",
+    Answer.NO: "Even means over fields are off by as much as the differences one looks for. Use it to "
     "look at, or compress less.",
-    Answer.UNKNOWN: "Not known: the scene has no clear land seen in red and near infrared.",
+    Answer.UNKNOWN: "The scene has no clear land seen in red and near infrared.",
 }
 
 
 def verdicts(found: Qualification) -> tuple[Verdict, ...]:
     """The answers for both uses."""
-    forest = next((each for each in found.classifications if each.classifier == "random forest"), None)
     fields = (
-        Check("pixels that a classifier gets wrong only because of compression (share)",
-              forest.loss if forest else math.nan, 0.03, 0.10),
-        Check("edges kept (correlation of gradients, finest bands)", found.groups[0].edges, 0.90, 0.75, True),
+        Check("pixels of clear land that a classifier gets wrong only because of compression (share)",
+              found.land.loss, 0.03, 0.10),
+        Check("edges kept on clear land (correlation of gradients, finest bands)", found.land.edges,
+              0.90, 0.75, at_least=True),
     )  # fmt: skip
     ndvi = found.index("NDVI")
     pixel = ndvi.land_rmse if ndvi else math.nan
