@@ -42,9 +42,7 @@ def invalid_parameters(error: ValidationError) -> Response:
     ]
     first = problems[0]
     detail = f"{first['name']}: {first['detail']}" if first["name"] else first["detail"]
-    # STAC clients know 400 for this, as STAC API says.
-    status = 400 if request.path.startswith("/stac") else 422
-    return problem(status, detail, errors=problems)
+    return problem(_known_to_stac(422), detail, errors=problems)
 
 
 def register(app: Flask) -> None:
@@ -57,12 +55,17 @@ def register(app: Flask) -> None:
 
 
 def _refused(error: RequestError) -> Response:
-    response = problem(error.status, str(error), **_bound(error))
+    response = problem(_known_to_stac(error.status), str(error), **_bound(error))
     if isinstance(error, BusyError):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, BoundError):
         metrics.REFUSED.labels(error.bound).inc()
     return response
+
+
+def _known_to_stac(status: int) -> int:
+    """STAC API has 400 for parameters that make no sense."""
+    return 400 if status == 422 and request.path.startswith("/stac") else status
 
 
 def _bound(error: RequestError) -> dict[str, str]:

@@ -43,7 +43,9 @@ def _allow_inline(response: Response) -> Response:
 
 
 def _openapi(app: OpenAPI) -> Response:
-    return jsonify(openapi.finished(app.api_doc))
+    answer = jsonify(openapi.finished(app.api_doc))
+    answer.content_type = openapi.DOCUMENT_TYPE
+    return answer
 
 
 def _docs() -> BaseResponse:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from tileserver.problems import MEDIA_TYPE
 from tileserver.services.encode import MEDIA_TYPES
 
+DOCUMENT_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 # What flask-openapi3 takes as an operation's `responses`.
 Answers = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
 PROBLEM = {"$ref": "#/components/schemas/Problem"}

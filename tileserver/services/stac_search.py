@@ -30,8 +30,12 @@ _ITEM_MEMBERS = frozenset(
     ("type", "stac_version", "stac_extensions", "id", "collection", "geometry", "bbox", "links", "assets",
      "properties")
 )  # fmt: skip
-_ALWAYS = ("type", "stac_version", "id", "collection", "geometry", "bbox", "links", "assets")
-_DEFAULT_FIELDS = (*((name,) for name in _ALWAYS), ("properties", "datetime"))
+_ALWAYS = (("id",), ("collection",))
+# What makes a valid item.
+_DEFAULT_FIELDS = (
+    *((name,) for name in ("type", "stac_version", "geometry", "bbox", "links", "assets")),
+    ("properties", "datetime"),
+)
 _NO_GEOMETRY = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError,
                 shapely.errors.ShapelyError)  # fmt: skip
 Path = tuple[str, ...]
@@ -152,15 +156,18 @@ def _sortable(field: str) -> str:
 
 
 def select_fields(item: Mapping[str, Any], include: Iterable[str], exclude: Iterable[str]) -> dict[str, Any]:
-    """Reduce an item to what a client wants: the default fields and those included, without those excluded.
+    """Reduce an item to what a client wants, as the STAC API Fields extension has it.
 
-    The semantics are those of the STAC API Fields extension; `gsd` means `properties.gsd`.
+    Nothing given is the least that makes a valid item; without anything to include all is; of two paths one
+    in the other the longer wins, and of two equal ones what is to be included. `gsd` means `properties.gsd`.
     """
-    out: dict[str, Any] = {}
-    for path in (*_DEFAULT_FIELDS, *map(_path, include)):
+    wanted, unwanted = [_path(name) for name in include], [_path(name) for name in exclude]
+    out: dict[str, Any] = {} if wanted or not unwanted else dict(item)
+    for path in (*_ALWAYS, *(wanted or _DEFAULT_FIELDS)) if not out else ():
         _copy(item, out, path)
-    for path in map(_path, exclude):
-        _remove(out, path)
+    for path in unwanted:
+        if not any(other[: len(path)] == path for other in wanted):
+            _remove(out, path)
     return out
 
 

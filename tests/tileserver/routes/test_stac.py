@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pystac
 import pytest
 from flask.testing import FlaskClient
+from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
+from comeo.compress import compress
+from comeo.scene import Scene
+from tests.tileserver.conftest import STEP, Server, optical_scene
 from tests.tileserver.places import position
 
 
@@ -167,3 +173,221 @@ def test_half_a_character_is_a_sentence(client: FlaskClient, name: str) -> None:
     answer = client.post("/stac/search", json={name: value})
     assert answer.status_code == 400
     assert name in answer.get_json()["detail"]
+
+
+def found(client: FlaskClient, query: str) -> list[str]:
+    return [item["id"] for item in _get(client, f"/stac/search?{query}")["features"]]
+
+
+ORDERS = [
+    ("sortby=id", ["middle", "new", "old", "plain", "radar"]),
+    ("sortby=-id", ["radar", "plain", "old", "new", "middle"]),
+    ("sortby=%2Bdatetime", ["old", "radar", "middle", "new", "plain"]),
+    ("sortby=-properties.datetime", ["plain", "new", "middle", "old", "radar"]),
+    ("sortby=collection,-datetime", ["new", "middle", "old", "plain", "radar"]),
+    ("sortby=-collection,id", ["radar", "plain", "middle", "new", "old"]),
+    ("sortby=platform,id", ["middle", "new", "old", "radar", "plain"]),
+    ("sortby=-platform,id", ["middle", "new", "old", "radar", "plain"]),
+    ("sortby=no-such-property,-id", ["radar", "plain", "old", "new", "middle"]),
+]
+
+
+@pytest.mark.parametrize(("query", "expected"), ORDERS)
+def test_items_come_in_the_order_asked_for(client: FlaskClient, query: str, expected: list[str]) -> None:
+    assert found(client, query) == expected
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+@pytest.mark.parametrize(("query", "expected"), ORDERS)
+def test_pages_keep_the_order(client: FlaskClient, query: str, expected: list[str], limit: int) -> None:
+    names: list[str] = []
+    address = f"/stac/search?limit={limit}&{query}"
+    while address:
+        page = _get(client, address)
+        names += [item["id"] for item in page["features"]]
+        following = [link for link in page["links"] if link["rel"] == "next"]
+        address = _path(following[0]["href"]) if following else ""
+    assert names == expected
+
+
+def test_order_by_post(client: FlaskClient) -> None:
+    body = {
+        "sortby": [{"field": "properties.platform", "direction": "asc"}, {"field": "id", "direction": "desc"}]
+    }
+    page: Any = client.post("/stac/search", json=body).json
+    assert [item["id"] for item in page["features"]] == ["radar", "old", "new", "middle", "plain"]
+
+
+def test_pages_stay_what_they_are_when_scenes_come_and_go(own_archives: Path, server: Server) -> None:
+    client = server(own_archives)
+    first = _get(client, "/stac/search?limit=2&collections=optical")
+    assert [item["id"] for item in first["features"]] == ["new", "middle"]
+    (own_archives / "middle.zarr.zip").unlink()
+    compress(optical_scene("newest", 30), own_archives / "newest.zarr.zip", step=STEP)
+    following = next(link["href"] for link in first["links"] if link["rel"] == "next")
+    assert [item["id"] for item in _get(client, _path(following))["features"]] == ["old"]
+
+
+def test_repeated_parameters_are_carried_to_the_next_page(client: FlaskClient) -> None:
+    first = _get(client, "/stac/search?ids=old&ids=new&limit=1")
+    following = next(link["href"] for link in first["links"] if link["rel"] == "next")
+    assert [item["id"] for item in _get(client, _path(following))["features"]] == ["old"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "sortby=geometry",
+        "sortby=a'b",
+        "sortby=%22",
+        "sortby=a,b,c,d,e,f",
+        "token=e30",
+        "token=W10",
+        "token=%C3%A9",
+        "token=W1tdLDEsMl0",
+        "bbox=1,2,3,4&intersects={}",
+        "intersects=x",
+        "intersects=[]",
+        'intersects={"type":"Point","coordinates":[200,0]}',
+        'intersects={"type":"Point","coordinates":[NaN,0]}',
+        'intersects={"type":"Point","coordinates":[1e999,0]}',
+        'intersects={"type":"GeometryCollection","geometries":[]}',
+        f'intersects={{"type":"Point","coordinates":[1{"0" * 400},0]}}',
+        "limit=0",
+        "datetime=2020-05-01T00:00:00",
+        "datetime=../..",
+        "query=x",
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(client: FlaskClient, query: str) -> None:
+    answer = client.get(f"/stac/search?{query}")
+    assert answer.status_code == 400, answer.data
+    assert answer.content_type == "application/problem+json"
+
+
+def test_a_token_of_another_order_is_refused(client: FlaskClient) -> None:
+    first = _get(client, "/stac/search?limit=1&sortby=id")
+    following = next(link["href"] for link in first["links"] if link["rel"] == "next")
+    assert client.get(_path(following).replace("sortby=id", "sortby=datetime")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("fields", "members", "properties"),
+    [
+        (
+            "",
+            {"type", "stac_version", "id", "collection", "geometry", "bbox", "links", "assets", "properties"},
+            {"datetime"},
+        ),
+        ("id", {"id", "collection"}, None),
+        ("properties.platform,gsd", {"id", "collection", "properties"}, {"platform", "gsd"}),
+        (
+            "properties,-properties.gsd,bbox",
+            {"id", "collection", "properties", "bbox"},
+            {"platform", "datetime"},
+        ),
+        ("-properties,properties.gsd", {"id", "collection", "properties"}, {"gsd"}),
+        ("no.such.thing,properties.neither", {"id", "collection", "properties"}, set()),
+    ],
+)
+def test_items_have_the_fields_asked_for(
+    client: FlaskClient, fields: str, members: set[str], properties: set[str] | None
+) -> None:
+    item = _get(client, f"/stac/search?ids=old&fields={fields}")["features"][0]
+    assert set(item) == members or (properties == set() and set(item) == members - {"properties"})
+    if properties:
+        assert properties <= set(item["properties"])
+        assert "eo:cloud_cover" not in item["properties"]
+        assert ("gsd" in item["properties"]) == ("gsd" in properties)
+
+
+def test_what_is_excluded_alone_is_missing_and_nothing_else(client: FlaskClient) -> None:
+    whole = _get(client, "/stac/search?ids=old")["features"][0]
+    for fields in ("-geometry,-properties.gsd,-assets.info.href", "-geometry,-gsd,-assets.info.href"):
+        item = _get(client, f"/stac/search?ids=old&fields={fields}")["features"][0]
+        expected = json.loads(json.dumps(whole))
+        del expected["geometry"], expected["properties"]["gsd"], expected["assets"]["info"]["href"]
+        assert item == expected
+    body = {"ids": ["old"], "fields": {"exclude": ["links"], "include": ["id", "links"]}}
+    answer: Any = client.post("/stac/search", json=body).json
+    assert set(answer["features"][0]) == {"id", "collection", "links"}
+
+
+def test_a_geometry_can_be_given_by_get(client: FlaskClient) -> None:
+    inside = json.dumps({"type": "Point", "coordinates": position(0.5, 0.5)})
+    assert found(client, f"collections=optical&intersects={inside}") == ["new", "middle", "old"]
+    bow = {"type": "Polygon", "coordinates": [[[8, 47], [9, 48], [9, 47], [8, 48], [8, 47]]]}
+    assert found(client, f"collections=optical&intersects={json.dumps(bow)}") == ["new", "middle", "old"]
+
+
+def test_pages_of_a_geometry_go_on(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tileserver.services.stac_search._BATCH", 1)
+    monkeypatch.setattr("tileserver.services.stac_search.MAX_COMPARED", 2)
+    inside = {"type": "Point", "coordinates": position(0.9, 0.9)}
+    names: list[str] = []
+    body: dict[str, Any] | None = {"intersects": inside, "limit": 3}
+    pages = 0
+    while body:
+        page: Any = client.post("/stac/search", json=body).json
+        names += [item["id"] for item in page["features"]]
+        following = [link for link in page["links"] if link["rel"] == "next"]
+        body = following[0]["body"] if following else None
+        pages += 1
+    assert names == ["middle", "old", "radar"]  # the new one is cut there
+    assert pages > 1
+
+
+def test_items_and_collections_hold_to_the_schemas(client: FlaskClient) -> None:
+    validator = JsonSchemaSTACValidator()
+    for collection in _get(client, "/stac/collections")["collections"]:
+        validator.validate_core(collection, pystac.STACObjectType.COLLECTION, "1.1.0")
+    for item in _get(client, "/stac/search")["features"]:
+        validator.validate_core(item, pystac.STACObjectType.ITEM, "1.1.0")
+    validator.validate_core(_get(client, "/stac"), pystac.STACObjectType.CATALOG, "1.1.0")
+
+
+def test_the_archive_is_an_asset_with_its_bands(client: FlaskClient, archives: Path) -> None:
+    item = _get(client, "/stac/collections/optical/items/old")
+    asset = item["assets"]["archive"]
+    assert asset["roles"] == ["data"]
+    assert asset["file:size"] == (archives / "old.zarr.zip").stat().st_size
+    bands = {band["name"]: band for band in asset["bands"]}
+    assert list(bands) == ["B02", "B03", "B04", "B08", "B8A", "B11"]
+    assert bands["B02"]["raster:scale"] == 1e-4
+    assert bands["B02"]["raster:offset"] == -0.1
+    assert (bands["B02"]["gsd"], bands["B11"]["gsd"]) == (10, 20)
+    assert bands["B02"]["nodata"] == 0
+    assert bands["B02"]["data_type"] == "uint16"
+    properties = item["properties"]
+    assert properties["proj:code"] == "EPSG:32632"
+    assert properties["proj:shape"] == [360, 360]
+    assert properties["proj:transform"] == [10, 0, 472_480, 0, -10, 5_257_490]
+    assert properties["proj:bbox"] == [472_480, 5_253_890, 476_080, 5_257_490]
+    assert "dct" in properties["processing:lineage"]
+    names = {address.split("/")[3] for address in item["stac_extensions"]}
+    assert names == {"file", "processing", "projection", "raster", "web-map-links"}
+    assert not [key for part in (properties, asset, *asset["bands"]) for key in part if key.startswith("eo:")]
+
+
+def test_a_scene_whose_time_nobody_knows_is_found_by_no_time(tmp_path: Path, server: Server) -> None:
+    known, scene = optical_scene("known", 5), optical_scene("unknown", 1)
+    properties = {**scene.properties, "comeo:datetime_unknown": True, "platform": "sentinel-2a"}
+    unknown = Scene(scene.id, scene.collection, scene.datetime, scene.groups, properties)
+    for one in (known, unknown):
+        compress(one, tmp_path / "archives" / f"{one.id}.zarr.zip", step=STEP)
+    client = server(tmp_path / "archives")
+    assert found(client, "") == ["known", "unknown"]
+    assert found(client, "sortby=datetime") == ["known", "unknown"]
+    assert found(client, "datetime=../2030-01-01") == ["known"]
+    assert found(client, "datetime=1960-01-01/..") == ["known"]
+    first = _get(client, "/stac/search?limit=1&sortby=datetime")
+    following = next(link["href"] for link in first["links"] if link["rel"] == "next")
+    assert [item["id"] for item in _get(client, _path(following))["features"]] == ["unknown"]
+    extent = _get(client, "/stac/collections/optical")["extent"]["temporal"]["interval"]
+    assert extent == [["2020-05-05T10:30:00Z", "2020-05-05T10:30:00Z"]]
+    item = _get(client, "/stac/collections/optical/items/unknown")
+    assert "Nobody knows" in item["properties"]["description"]
+    (tmp_path / "archives" / "known.zarr.zip").unlink()
+    only = _get(client, "/stac/collections/optical")
+    assert only["extent"]["temporal"]["interval"] == [[None, None]]
+    assert _get(client, "/collections/optical/info")["datetime"] == [None, None]
