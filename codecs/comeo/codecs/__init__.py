@@ -7,9 +7,10 @@ from functools import cache
 from comeo.codecs.base import Codec
 from comeo.codecs.dct import DctCodec
 from comeo.codecs.jpeg2000 import Jpeg2000Codec
+from comeo.codecs.learned import LearnedCodec
 from comeo.errors import CodecError
 
-_CODECS: dict[str, type[Codec]] = {codec.name: codec for codec in (DctCodec, Jpeg2000Codec)}
+_CODECS: dict[str, type[Codec]] = {codec.name: codec for codec in (DctCodec, Jpeg2000Codec, LearnedCodec)}
 
 
 def codec_names() -> list[str]:

@@ -39,6 +39,11 @@ class Codec(ABC):
     name: ClassVar[str]
     number: ClassVar[int]
 
+    @property
+    def model_digest(self) -> str | None:
+        """SHA-256 of the model that this codec encodes with, in hex; None if it needs none."""
+        return None
+
     def encode(self, block: Block, *, step: float, mask: NDArray[np.bool_] | None = None) -> bytes:
         """Code one block.
 

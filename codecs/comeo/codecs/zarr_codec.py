@@ -4,8 +4,7 @@ A chunk of an array (band, y, x) is one block. Pixels of the array's fill value 
 masked when they are written and come back exactly. A chunk at the array's far edge may hold a block cropped
 to the array; it is padded with the fill value when it is read, since Zarr's chunks are all of one shape.
 
-A codec that needs a model (as `learned` will) adds its SHA-256 to the configuration in a subclass: see
-`BlockZarrCodec.from_dict`.
+Payloads of `learned` name their model themselves; writing takes the package's default.
 """
 
 from __future__ import annotations
@@ -123,3 +122,10 @@ class Jpeg2000ZarrCodec(BlockZarrCodec):
     """`comeo.jpeg2000` in Zarr metadata."""
 
     codec_name: ClassVar[str] = "jpeg2000"
+
+
+@dataclass(frozen=True)
+class LearnedZarrCodec(BlockZarrCodec):
+    """`comeo.learned` in Zarr metadata."""
+
+    codec_name: ClassVar[str] = "learned"

@@ -128,7 +128,7 @@ def _write(scene: Scene, output: Path, codec: Codec, step: float, progress: Prog
             raise SourceError(f"{scene.id} has no valid pixel in {groups[0].name}")
         writer.finish(
             build_item(scene, spans),
-            _facts(scene, step),
+            _facts(scene, codec, step),
             lambda archive: _verify(archive, tally, progress),
             lambda size: _certified(tally, size, progress),
         )
@@ -138,8 +138,9 @@ def _write(scene: Scene, output: Path, codec: Codec, step: float, progress: Prog
     return writer
 
 
-def _facts(scene: Scene, step: float) -> dict[str, Any]:
+def _facts(scene: Scene, codec: Codec, step: float) -> dict[str, Any]:
     return {
+        **({"model": codec.model_digest} if codec.model_digest else {}),
         "step": step,
         "raw_bytes": scene.raw_bytes,
         "source": {"name": scene.source_name, "sha256": scene.source_checksum},

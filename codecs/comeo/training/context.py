@@ -1,37 +1,39 @@
 """The entropy model: what each symbol's distribution is, given the symbols decoded before it.
 
-Symbols are decoded in ten passes: five groups of channels, coarse to fine, on interleaved sub-grids
-(three for the first group, one for the last, two for the others), as in ELIC (He et al., CVPR 2022), but
-without a hyper-prior: the first group takes its place. All that a pass knows goes through whole-number
-networks, so encoder and decoder agree to the bit on the index of the table that each symbol is coded
-with.
+Symbols are decoded in passes (see `comeo.codecs.learned.layout`). Each pass has a network of its own over
+what is known of a tile and its neighbours: magnitudes of symbols in logarithms. Its last layer sees the
+features again beside what the two hidden layers make of them, so that each coefficient sees its own
+neighbours. Means of the coarse groups are predicted linearly from their neighbours' symbols. All is integer
+arithmetic: encoder and decoder agree to the bit on the table that each symbol is coded with.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from comeo.training.integers import PEAK, UNIT, WholeConv2d, activate, magnitude, round_through, to_grid
+from comeo.codecs.learned.features import COPIES
+from comeo.codecs.learned.features import NEIGHBOUR_PEAK as MEAN_PEAK
+from comeo.codecs.learned.layout import CHANNELS, COMPONENTS, GROUPS, LINEAR, NEAR, PASSES, Pass, passes
+from comeo.codecs.learned.tables import SCALES, SKIPPED
+from comeo.training.integers import PEAK, UNIT, WholeLinear, activate, magnitude, round_through, to_grid
 
-GROUPS = (16, 32, 80, 192, 192)
-PASSES = (3, 2, 2, 2, 1)
-SIGNED = 2  # groups whose signs are context, and whose means are predicted linearly
-HIDDEN = (64, 96, 96, 64, 64)
-COMPONENTS = 4
+__all__ = ["CHANNELS", "COMPONENTS", "ContextModel", "bits", "decide", "energy_class"]
 
-SCALES = 61  # tables: standard deviation 2^(index/4 − 4), 1/16 to 2048
+FIRST = (96, 128, 192, 192, 96)  # hidden features of each group's networks
+SECOND = (64, 96, 128, 128, 96)
+THINNED = 5  # of the last group, most symbols of all and least bits, training looks at every fifth tile
+
 SCALE_UNIT = 4
 SCALE_LOWEST = -4.0
-MEAN_UNIT = 4
-FINE = 128  # partial sums are rounded to this before they are added, so that the sum stays exact
-MEAN_PEAK = 2047
 
+LAMBDA = 9.0  # bits that a squared step is worth: near the slope of uniform quantisation, 6 / ln 2
+MEAN_UNIT = 4
 ENERGY_UNIT = 8
 ENERGY_OFFSET = 4.0
 
@@ -49,146 +51,100 @@ def energy_class(components: Tensor) -> Tensor:
     return torch.round(ENERGY_UNIT * (0.5 * torch.log2(power) + ENERGY_OFFSET)).clamp(0, PEAK)
 
 
-def positions(group: int, height: int, width: int, device: torch.device | None = None) -> Tensor:
-    """Which pass decodes each position of a group: (y, x)."""
-    rows = torch.arange(height, device=device)[:, None] % 2
-    columns = torch.arange(width, device=device)[None, :] % 2
-    if PASSES[group] == 3:
-        return torch.where(rows != columns, 2, rows)
-    return (rows != columns).long() * (PASSES[group] - 1)
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Symbols and what was predicted of them, each (tiles, channels).
+
+    Attributes:
+        symbols: Whole numbers.
+        cost: Bits, by the entropy model.
+        mean: Multiples of 1/4.
+        index: Scale indexes, 0…60, whole.
+    """
+
+    symbols: Tensor
+    cost: Tensor
+    mean: Tensor
+    index: Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Symbols as context: 0 where not yet known.
+    """A group's symbols as context; arrays have one more row, of zeros, than there are tiles.
 
     Attributes:
-        symbols: (batch, channels, y, x).
-        size: Their magnitudes.
-        signed: The same with the symbols' signs.
+        symbols: (tiles + 1, channels).
+        sizes: Their magnitudes in logarithms.
+        pairs: The same of the sums over the two pairs of neighbours: (tiles, 2 · channels).
     """
 
     symbols: Tensor
-    size: Tensor
-    signed: Tensor
-
-    @classmethod
-    def of(cls, symbols: Tensor, measure: Callable[[Tensor], Tensor] = magnitude) -> Known:
-        """Measure symbols."""
-        size = measure(symbols)
-        return cls(symbols, size, size * torch.sign(symbols))
-
-    def where(self, known: Tensor) -> Known:
-        """Hide all but some positions."""
-        return Known(self.symbols * known, self.size * known, self.signed * known)
-
-    def split(self) -> list[Known]:
-        """Take the channels of all groups apart."""
-        parts = (tensor.split(list(GROUPS), 1) for tensor in (self.symbols, self.size, self.signed))
-        return [Known(*part) for part in zip(*parts, strict=True)]
+    sizes: Tensor
+    pairs: Tensor
 
 
-class GroupContext(nn.Module):
-    """Predicts one group of channels, pass after pass.
+def paired(symbols: Tensor, around: Tensor) -> Tensor:
+    """Magnitudes of the sums over two pairs of neighbours: (tiles, 2 · channels)."""
+    size = symbols.abs()
+    sides = [size[around[:, side]] for side in range(4)]
+    return magnitude(torch.cat([sides[0] + sides[1], sides[2] + sides[3]], 1))
+
+
+class PassContext(nn.Module):
+    """Predicts what one pass decodes.
 
     Args:
-        group: Its number.
+        group: The group of channels.
+        number: The pass within it.
         deviations: (channels,) standard deviation of each channel over that of its component.
-        component: (channels,) the component that each channel mostly belongs to.
+        component: (channels,) the component that each channel belongs to.
     """
 
-    def __init__(self, group: int, deviations: Tensor, component: Tensor) -> None:
+    def __init__(self, group: int, number: int, deviations: Tensor, component: Tensor) -> None:
         super().__init__()
-        self.group = group
-        count, hidden = GROUPS[group], HIDDEN[group]
-        before = sum(GROUPS[:group]) + sum(GROUPS[: min(group, SIGNED)])
-        own = count * (2 if group < SIGNED else 1)
-        size = 5 if group == 0 else 3
-        self.first = nn.ModuleList()
-        self.second = nn.ModuleList()
-        self.last = nn.ModuleList()
-        self.energy = nn.ModuleList()
-        self.linear = nn.ModuleList()
-        for number in range(PASSES[group]):
-            inputs, sizes = [COMPONENTS], [1]
-            if before:
-                inputs, sizes = [*inputs, before], [*sizes, 3 if PASSES[group] > 1 else 1]
-            if number:
-                inputs, sizes = [*inputs, own], [*sizes, size]
-            self.first.append(WholeConv2d(inputs, hidden, sizes))
-            self.second.append(WholeConv2d([hidden], hidden, [1]))
-            self.last.append(WholeConv2d([hidden], 2 * count, [1], zero=True))
-            energy = WholeConv2d([COMPONENTS], count, [1], zero=True)
-            with torch.no_grad():
-                # An energy class of `c` sixteenths is twice a log2, plus an offset: see `energy_class`.
-                energy.weights[0][torch.arange(count), component, 0, 0] = UNIT / ENERGY_UNIT
-                energy.bias.copy_(torch.log2(deviations) - ENERGY_OFFSET)
-            self.energy.append(energy)
-            if group < SIGNED:
-                known = ([sum(GROUPS[:group])] if group else []) + ([count] if number else [])
-                sides = ([3] if group else []) + ([size] if number else [])
-                self.linear.append(
-                    WholeConv2d(known, count, sides, zero=True, peak=MEAN_PEAK, unit=1)
-                    if known
-                    else nn.Identity()
-                )
+        self.near = group < NEAR
+        count, before = GROUPS[group], sum(GROUPS[:group])
+        own = 2 * count if number else 0
+        features = COPIES * COMPONENTS + (3 if self.near else 1) * before + own
+        self.first = WholeLinear(features, FIRST[group])
+        self.second = WholeLinear(FIRST[group], SECOND[group])
+        self.skipping = features if self.near else COPIES * COMPONENTS
+        self.last = WholeLinear(SECOND[group] + self.skipping, count, zero=True)
+        with torch.no_grad():
+            # An energy class of `c` sixteenths is twice a log2, plus an offset: see `energy_class`.
+            for copy in range(COPIES):
+                place = SECOND[group] + copy * COMPONENTS + component
+                self.last.weight[torch.arange(count), place] = UNIT / ENERGY_UNIT / COPIES
+            self.last.bias.copy_(torch.log2(deviations) - ENERGY_OFFSET)
+        neighbours = 5 * before + (4 * count if number else 0)
+        self.linear = (
+            WholeLinear(neighbours, count, zero=True, peak=MEAN_PEAK, unit=1)
+            if group < LINEAR and neighbours
+            else None
+        )
 
-    def forward(self, before: list[Known], own: Known, energy: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict every symbol of the group from what is known when its pass comes.
+    def forward(self, features: Tensor, neighbours: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Predict.
 
         Args:
-            before: The groups before.
-            own: The group itself.
-            energy: (batch, components, y, x), the energy classes in sixteenths.
+            features: (tiles, features), multiples of 1/16.
+            neighbours: (tiles, symbols) for the linear prediction, if there is one.
 
         Returns:
-            Means in quarters, and scale indexes before clipping, each like the group's symbols.
+            Means (multiples of 1/4) and scale indexes before clipping (whole), (tiles, channels).
         """
-        where = positions(self.group, own.symbols.shape[2], own.symbols.shape[3], own.symbols.device)
-        mean, index = torch.zeros_like(own.symbols), torch.zeros_like(own.symbols)
-        for number in range(PASSES[self.group]):
-            found = self.predict(number, before, own.where(where < number), energy)
-            mean = torch.where(where == number, found[0], mean)
-            index = torch.where(where == number, found[1], index)
-        return mean, index
-
-    def predict(self, number: int, before: list[Known], own: Known, energy: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict what one pass decodes.
-
-        Args:
-            number: The pass, within the group.
-            before: The groups before.
-            own: The group itself, 0 where not yet known.
-            energy: (batch, components, y, x), the energy classes in sixteenths.
-
-        Returns:
-            As `forward`; meant for the positions of this pass.
-        """
-        inputs = [energy]
-        if before:
-            inputs.append(
-                torch.cat([part.size for part in before] + [part.signed for part in before[:SIGNED]], 1)
-            )
-        if number:
-            inputs.append(torch.cat([own.size, own.signed], 1) if self.group < SIGNED else own.size)
-        hidden = activate(self.second[number]([activate(self.first[number](inputs))]))
-        mean, scale = to_grid(self.last[number]([hidden]).float(), FINE).chunk(2, 1)
-        scale = scale + to_grid(self.energy[number]([energy]).float(), FINE)
-        if self.group < SIGNED and (number or before):
-            mean = mean + self._linear(number, before, own)
-        return to_grid(mean, MEAN_UNIT), round_through(SCALE_UNIT * (scale - SCALE_LOWEST))
-
-    def _linear(self, number: int, before: list[Known], own: Known) -> Tensor:
-        inputs = [torch.cat([part.symbols for part in before], 1)] if before else []
-        inputs += [own.symbols] if number else []
-        inputs = [tensor.clamp(-MEAN_PEAK, MEAN_PEAK) for tensor in inputs]
-        with torch.autocast(own.symbols.device.type, enabled=False):
-            predicted: Tensor = self.linear[number](inputs)
-        return to_grid(predicted, FINE)
+        hidden = activate(self.second(activate(self.first(features))))
+        scale = self.last(torch.cat([hidden, features[:, : self.skipping]], 1)).float()
+        index = round_through(SCALE_UNIT * (scale - SCALE_LOWEST))
+        if self.linear is None or neighbours is None:
+            return torch.zeros_like(index), index
+        with torch.autocast(features.device.type, enabled=False):
+            mean = self.linear(neighbours.clamp(-MEAN_PEAK, MEAN_PEAK))
+        return to_grid(mean, MEAN_UNIT), index
 
     def macs(self) -> int:
-        """Multiply-accumulates a position, all passes."""
-        return sum(module.macs() for module in self.modules() if isinstance(module, WholeConv2d))
+        """Multiply-accumulates a tile."""
+        return sum(module.macs() for module in self.modules() if isinstance(module, WholeLinear))
 
 
 class ContextModel(nn.Module):
@@ -196,45 +152,115 @@ class ContextModel(nn.Module):
 
     Args:
         deviations: (channels,) standard deviation of each channel over that of its component, at the start.
-        component: (channels,) the component that each channel mostly belongs to.
+        component: (channels,) the component that each channel belongs to.
     """
 
     def __init__(self, deviations: Tensor, component: Tensor) -> None:
         super().__init__()
+        parts = zip(deviations.split(list(GROUPS)), component.split(list(GROUPS)), strict=True)
         self.groups = nn.ModuleList(
-            GroupContext(number, part, owner)
-            for number, (part, owner) in enumerate(
-                zip(deviations.split(list(GROUPS)), component.split(list(GROUPS)), strict=True)
-            )
+            nn.ModuleList(PassContext(group, number, part, owner) for number in range(PASSES[group]))
+            for group, (part, owner) in enumerate(parts)
         )
 
-    def forward(self, symbols: Tensor, energy: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict all symbols.
+    def forward(self, latents: Tensor, energy: Tensor, shapes: tuple[tuple[int, int], ...]) -> Decided:
+        """Decide all symbols.
 
         Args:
-            symbols: (batch, channels, y, x), whole numbers.
-            energy: (batch, components), classes.
-
-        Returns:
-            Means (multiples of 1/4) and scale indexes (0…60, whole), each like `symbols`.
+            latents: (tiles, channels), in steps.
+            energy: (tiles, components), the classes of each tile's block.
+            shapes: Rows and columns of tiles of each block.
         """
-        parts = Known.of(symbols).split()
-        constant = (energy[:, :, None, None] / UNIT).expand(-1, -1, symbols.shape[2], symbols.shape[3])
-        found = [group(parts[:number], parts[number], constant) for number, group in enumerate(self.groups)]
-        mean = torch.cat([mean for mean, _ in found], 1)
-        index = torch.cat([index for _, index in found], 1)
-        return mean, index.clamp(0, SCALES - 1)
+        known: list[Known] = []
+        found = []
+        parts = latents.split(list(GROUPS), 1)
+        for networks, plan, part in zip(self.groups, passes(shapes), parts, strict=True):
+            symbols = latents.new_zeros(len(part) + 1, part.shape[1])
+            cost, means, indexes = torch.zeros_like(part), torch.zeros_like(part), torch.zeros_like(part)
+            thinned = THINNED if self.training and len(plan) == 1 else 1
+            if thinned > 1:
+                symbols[:-1] = torch.floor(part + 0.5)
+            for network, whole in zip(networks, plan, strict=True):
+                step = dataclasses.replace(
+                    whole, tiles=whole.tiles[::thinned], around=whole.around[::thinned]
+                )
+                tiles = torch.from_numpy(step.tiles).to(latents.device)
+                mean, index = network(*_inputs(network, known, symbols, energy, step))
+                index = clamp_through(index, 0, SCALES - 1)
+                with torch.no_grad():
+                    decided = decide(part[tiles], mean, index)
+                    if not self.training:
+                        decided = decided * (index > SKIPPED)
+                symbols = symbols.index_copy(0, tiles, decided)
+                cost = cost.index_copy(0, tiles, thinned * bits(decided, mean, index))
+                means = means.index_copy(0, tiles, mean.detach())
+                indexes = indexes.index_copy(0, tiles, index.detach())
+            found.append((symbols[:-1], cost, means, indexes))
+            around = torch.from_numpy(passes(shapes)[-1][0].around).to(latents.device)
+            known.append(Known(symbols, magnitude(symbols), paired(symbols, around)))
+        return Decided(*(torch.cat(list(arrays), 1) for arrays in zip(*found, strict=True)))
 
-    def macs(self) -> int:
-        """Multiply-accumulates a position."""
-        return sum(group.macs() for group in self.groups)
+    def macs(self) -> float:
+        """Multiply-accumulates a tile: passes over a part of the tiles count for that part."""
+        shares = {5: (1 / 16, 1 / 16, 1 / 8, 1 / 4, 1 / 2), 2: (1 / 2, 1 / 2), 1: (1.0,)}
+        return sum(
+            float(share * network.macs())
+            for networks in self.groups
+            for share, network in zip(shares[len(networks)], networks, strict=True)
+        )
+
+
+def _inputs(
+    network: PassContext, known: list[Known], own: Tensor, energy: Tensor, step: Pass
+) -> tuple[Tensor, Tensor | None]:
+    """Features and neighbours of a pass's tiles."""
+    tiles = torch.from_numpy(step.tiles).to(own.device)
+    features = [energy[tiles] / UNIT] * COPIES
+    neighbours = []
+    if step.known is not None:
+        around = torch.from_numpy(step.known).to(own.device)
+        features.append(paired(own, around))
+        neighbours += [own[around[:, side]] for side in range(4)]
+    for part in known:
+        features.append(part.sizes[tiles])
+        if network.near:
+            features.append(part.pairs[tiles])
+    if network.linear is None:
+        return torch.cat(features, 1), None
+    around = torch.from_numpy(step.around).to(own.device)
+    for part in known:
+        neighbours += [part.symbols[tiles]] + [part.symbols[around[:, side]] for side in range(4)]
+    return torch.cat(features, 1), torch.cat(neighbours, 1)
+
+
+def clamp_through(values: Tensor, low: float, high: float) -> Tensor:
+    """Clamp, with the gradient of the identity: an index that is far too low can still rise."""
+    return values + (values.clamp(low, high) - values).detach()
+
+
+def decide(latents: Tensor, mean: Tensor, index: Tensor) -> Tensor:
+    """Round by rate and distortion: to the nearest whole number, one nearer the mean, or the mean itself.
+
+    What a choice does to the symbols after it is not weighed.
+    """
+    centre = torch.floor(mean + 0.5)
+    nearest = torch.floor(latents + 0.5)
+    open_to_doubt = nearest != centre
+    values, means, indexes, start, middle = (
+        tensor[open_to_doubt] for tensor in (latents, mean, index, nearest, centre)
+    )
+    best, least = start, LAMBDA * (values - start).square() + bits(start, means, indexes)
+    for choice in (start - torch.sign(start - middle), middle):
+        value = LAMBDA * (values - choice).square() + bits(choice, means, indexes)
+        best, least = torch.where(value < least, choice, best), torch.minimum(value, least)
+    return nearest.masked_scatter(open_to_doubt, best)
 
 
 def bits(symbols: Tensor, mean: Tensor, index: Tensor) -> Tensor:
     """The cost of symbols, each under a logistic distribution integrated over one unit.
 
     Args:
-        symbols: Values, whole numbers or (with noise) not.
+        symbols: Whole numbers.
         mean: Means.
         index: Scale indexes.
 

@@ -31,8 +31,8 @@ class CropOptions:
 
     side: int
     count: int
-    lowest_step: float = 130.0
-    highest_step: float = 2600.0
+    lowest_step: float = 70.0
+    highest_step: float = 3000.0
     natural: float = 0.7
     jitter: float = 0.15
 

@@ -1,196 +1,142 @@
-"""Export a trained state to one model file: ONNX graphs and frozen integer tables.
+"""Export a trained state to a model file: see `comeo.codecs.learned.model`.
 
-The file is a ZIP of stored entries; archives name it by its SHA-256:
-
-    model.json         format, passes and units: all that a decoder must know
-    analysis.onnx      components (batch, 4, y, x) in steps to latents; float, encoder only
-    context_G_P.onnx   pass P of channel group G: what is known, to means and scale indexes; exact integers
-    synthesis.onnx     symbols to components in steps; float, may differ in the last bits between machines
-    tables.npy         frequencies (29, 3, 126) uint32, see `comeo.training.tables`
-
-The graph of a pass holds whole weights times powers of two, and a look-up table in place of a logarithm,
-so that every machine computes the same indexes.
+The graph of a pass is built by hand: whole weights as int8, products summed in int32, powers of two in
+between. Nothing in it can differ between machines.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import hashlib
 import io
 import json
-import warnings
 import zipfile
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
-from comeo.training import context, integers, tables
-from comeo.training.context import COMPONENTS, GROUPS, PASSES, SCALES, GroupContext, Known
+from comeo.codecs.learned.model import FORMAT
+from comeo.codecs.learned.tables import SCALES
+from comeo.training.context import SCALE_LOWEST, SCALE_UNIT, PassContext
+from comeo.training.integers import PEAK, UNIT, WholeLinear, whole_weights
 from comeo.training.model import Model
-from comeo.training.transforms import CHANNELS, PATCH
+from comeo.training.pack import load
+from comeo.training.tables import fit
 from comeo.training.verify import verify
 
-FORMAT = 1
 OPSET = 18
-_SAMPLE = 5  # side of the latents that graphs are traced with
+IR_VERSION = 9
 
 
-class FrozenConv2d(nn.Module):
-    """A `WholeConv2d` whose weights are rounded for good."""
-
-    def __init__(self, layer: integers.WholeConv2d) -> None:
-        super().__init__()
-        weights, unit = integers.whole_weights(list(layer.weights), layer.peak)
-        bias = torch.floor(layer.bias / unit * layer.unit + 0.5) * unit / layer.unit
-        self.weights = nn.ParameterList([nn.Parameter(weight.detach()) for weight in weights])
-        self.bias = nn.Parameter(bias.detach()[:, None, None])
-
-    def forward(self, tensors: list[Tensor]) -> Tensor:
-        """Return the sum, (batch, outputs, y, x)."""
-        total: Tensor = self.bias
-        for tensor, weight in zip(tensors, self.weights, strict=True):
-            total = total + functional.conv2d(tensor, weight, padding=weight.shape[-1] // 2)
-        return total
-
-
-class MagnitudeTable(nn.Module):
-    """`integers.magnitude` as a look-up: no logarithm to differ between machines."""
+class GraphBuilder:
+    """Collects the nodes and constants of a graph."""
 
     def __init__(self) -> None:
-        super().__init__()
-        table = torch.log2(1 + torch.arange(integers.LARGEST + 1).double()) * integers.UNIT
-        self.register_buffer("table", (torch.floor(table + 0.5) / integers.UNIT).float())
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
 
-    def forward(self, symbols: Tensor) -> Tensor:
-        """Return magnitudes like `symbols`."""
-        found: Tensor = self.table[symbols.abs().clamp(max=integers.LARGEST).long()]
-        return found
+    def add(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        """Append a node; returns the name of its output."""
+        name = output or f"t{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
+        return name
+
+    def constant(self, value: NDArray[Any] | np.float32) -> str:
+        """Add a constant; returns its name."""
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def linear(self, layer: WholeLinear, inputs: str, factor: float, shift: float) -> str:
+        """Factor · (layer's output) + shift, as float32 that holds the exact value."""
+        weight, unit = whole_weights(layer.weight.detach(), layer.peak)
+        whole = (weight / unit[:, None]).numpy().T
+        bias = torch.floor(layer.bias.detach() / unit * layer.unit + 0.5).numpy().astype(np.float64)
+        step = unit.numpy().astype(np.float64) * factor / layer.unit
+        if layer.unit == UNIT:
+            total = self.add("MatMulInteger", inputs, self.constant(whole.astype(np.int8)))
+            total = self.add("Cast", total, to=TensorProto.FLOAT)
+        else:
+            total = self.add("MatMul", inputs, self.constant(whole.astype(np.float32)))
+        total = self.add("Add", total, self.constant((bias + shift / step).astype(np.float32)))
+        return self.add("Mul", total, self.constant(step.astype(np.float32)))
+
+    def limit(self, values: str, largest: float, kind: int, output: str = "") -> str:
+        """Floor and clip to 0…largest."""
+        low, high = self.constant(np.float32(0)), self.constant(np.float32(largest + 0.5))
+        return self.add("Cast", self.add("Clip", values, low, high), output=output, to=kind)
 
 
-class PassGraph(nn.Module):
-    """One pass of the entropy model, frozen.
+def graph(network: PassContext) -> bytes:
+    """The ONNX graph of one pass.
 
-    Args:
-        group: The group of channels it belongs to; not changed.
-        number: The pass within it.
+    Inputs are `features` (tiles, features) uint8 and, where means are predicted, `neighbours` (tiles,
+    symbols) float32; outputs are `index` (tiles, channels) uint8 and `mean` int32 in quarters.
     """
+    build = GraphBuilder()
+    hidden = build.limit(build.linear(network.first, "features", UNIT, 0.5), PEAK, TensorProto.UINT8)
+    hidden = build.limit(build.linear(network.second, hidden, UNIT, 0.5), PEAK, TensorProto.UINT8)
+    again = "features"
+    width = network.first.weight.shape[1]
+    if network.skipping < width:
+        bounds = [build.constant(np.array([value], np.int64)) for value in (0, network.skipping, 1)]
+        again = build.add("Slice", "features", *bounds)
+    scale = build.linear(
+        network.last,
+        build.add("Concat", hidden, again, axis=1),
+        SCALE_UNIT,
+        0.5 - SCALE_UNIT * SCALE_LOWEST,
+    )
+    build.limit(scale, SCALES - 1, TensorProto.UINT8, "index")
+    inputs = [helper.make_tensor_value_info("features", TensorProto.UINT8, ["tiles", width])]
+    count = network.last.weight.shape[0]
+    outputs = [helper.make_tensor_value_info("index", TensorProto.UINT8, ["tiles", count])]
+    if network.linear is not None:
+        mean = build.add("Floor", build.linear(network.linear, "neighbours", 4, 0.5))
+        build.add("Cast", mean, output="mean", to=TensorProto.INT32)
+        symbols = network.linear.weight.shape[1]
+        inputs.append(helper.make_tensor_value_info("neighbours", TensorProto.FLOAT, ["tiles", symbols]))
+        outputs.append(helper.make_tensor_value_info("mean", TensorProto.INT32, ["tiles", count]))
+    made = helper.make_graph(build.nodes, "pass", inputs, outputs, build.constants)
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    onnx.checker.check_model(model, full_check=True)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
-    def __init__(self, group: GroupContext, number: int) -> None:
-        super().__init__()
-        self.group = copy.deepcopy(group)
-        self.magnitude = MagnitudeTable()
-        for name, layer in list(self.group.named_modules()):
-            if isinstance(layer, integers.WholeConv2d):
-                owner, _, position = name.rpartition(".")
-                self.group.get_submodule(owner)[int(position)] = FrozenConv2d(layer)
-        self.number = number
-        self.requires_grad_(False)
 
-    def forward(self, before: Tensor, known: Tensor, energy: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict.
-
-        Args:
-            before: (batch, channels, y, x) symbols of the groups before; no channels for the first group.
-            known: (batch, channels, y, x) the group's own symbols, 0 where not yet known.
-            energy: (batch, 4) energy classes.
-
-        Returns:
-            Means in quarters and scale indexes, (batch, channels, y, x), whole numbers in float32.
-        """
-        parts = before.split(list(GROUPS[: self.group.group]), 1) if self.group.group else ()
-        earlier = [Known.of(part, self.magnitude) for part in parts]
-        constant = (energy / integers.UNIT)[:, :, None, None].expand(-1, -1, known.shape[2], known.shape[3])
-        own = Known.of(known, self.magnitude)
-        mean, index = self.group.predict(self.number, earlier, own, constant)
-        return mean * context.MEAN_UNIT, index.clamp(0, SCALES - 1)
-
-
-def export(model: Model, output: Path, facts: dict[str, Any]) -> str:
+def export(model: Model, frequencies: NDArray[np.uint32], output: Path, facts: dict[str, Any]) -> str:
     """Write a model file.
 
     Args:
-        model: What to export; in evaluation mode, float32.
+        model: What to export.
+        frequencies: The entropy coder's tables.
         output: The file.
-        facts: What else `model.json` shall tell: name, training, licence.
+        facts: What else `model.json` shall tell: name, data, licence, training.
 
     Returns:
         The file's SHA-256, in hex.
     """
-    entries = {name: trace() for name, trace in graphs(model).items()}
-    entries["model.json"] = json.dumps(_description() | facts, indent=1, sort_keys=True).encode()
-    frequencies = io.BytesIO()
-    np.save(frequencies, tables.build())
-    entries["tables.npy"] = frequencies.getvalue()
+    entries = {
+        f"pass_{group}_{number}.onnx": graph(network)
+        for group, networks in enumerate(model.context.groups)
+        for number, network in enumerate(networks)
+    }
+    entries["model.json"] = json.dumps({"format": FORMAT} | facts, indent=1, sort_keys=True).encode()
+    entries["order.npy"] = _npy(model.order.numpy().astype(np.uint16))
+    entries["tables.npy"] = _npy(frequencies)
     _write(output, entries)
     return hashlib.sha256(output.read_bytes()).hexdigest()
 
 
-def graphs(model: Model) -> dict[str, Callable[[], bytes]]:
-    """What makes each ONNX graph of a model file, by its name there."""
-    latents = torch.zeros(2, CHANNELS, _SAMPLE, _SAMPLE)
-    components = torch.zeros(2, COMPONENTS, PATCH * _SAMPLE, PATCH * _SAMPLE)
-    found: dict[str, Callable[[], bytes]] = {
-        "analysis.onnx": partial(_graph, model.analysis, (components,), {"components": PATCH}, ["latents"]),
-        "synthesis.onnx": partial(_graph, model.synthesis, (latents,), {"symbols": 1}, ["components"]),
-    }
-    for number, group in enumerate(model.context.groups):
-        before, known = latents[:, : sum(GROUPS[:number])], latents[:, : GROUPS[number]]
-        for position in range(PASSES[number]):
-            found[f"context_{number}_{position}.onnx"] = partial(
-                _graph,
-                PassGraph(group, position),
-                (before, known, torch.zeros(2, COMPONENTS)),
-                {"before": 1, "known": 1, "energy": 0},
-                ["mean", "index"],
-            )
-    return found
-
-
-def _description() -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "patch": PATCH,
-        "components": COMPONENTS,
-        "groups": list(GROUPS),
-        "passes": list(PASSES),
-        "energy": {"unit": context.ENERGY_UNIT, "offset": context.ENERGY_OFFSET, "largest": integers.PEAK},
-        "mean_unit": context.MEAN_UNIT,
-        "table": {"reach": tables.REACH, "precision": tables.PRECISION},
-    }
-
-
-def _graph(module: nn.Module, inputs: tuple[Tensor, ...], sides: dict[str, int], outputs: list[str]) -> bytes:
-    """Trace a module; batch, height and width stay free, as multiples of what `sides` gives each input."""
-    batch, rows, columns = (
-        torch.export.Dim(name, min=1, max=1 << 16) for name in ("batch", "rows", "columns")
-    )
-    shapes = [{0: batch} | ({2: side * rows, 3: side * columns} if side else {}) for side in sides.values()]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns of its own internals
-        program = torch.onnx.export(
-            module.eval(),
-            inputs,
-            input_names=list(sides),
-            output_names=outputs,
-            dynamic_shapes=tuple(shapes),
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
-    graph = program.model_proto
-    for node in graph.graph.node:
-        del node.metadata_props[:]
-    onnx.checker.check_model(graph)
-    content: bytes = graph.SerializeToString(deterministic=True)
-    return content
+def _npy(array: NDArray[Any]) -> bytes:
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue()
 
 
 def _write(output: Path, entries: dict[str, bytes]) -> None:
@@ -203,20 +149,34 @@ def _write(output: Path, entries: dict[str, bytes]) -> None:
     unfinished.replace(output)
 
 
+def read_state(path: Path) -> tuple[Model, dict[str, Any]]:
+    """A trained model, and what else its file holds (`step`, `seconds`)."""
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    model = Model.blank()
+    weights = state.pop("model")
+    model.load_state_dict(
+        {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
+    )
+    return model.eval().requires_grad_(False), state
+
+
 def main() -> None:
     """Run as a command."""
     parser = argparse.ArgumentParser(description="Export a trained state to a model file.")
     parser.add_argument("state", type=Path)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--pack", type=Path, default=Path(".cache/training/sentinel2.npz"))
     arguments = parser.parse_args()
-    state = torch.load(arguments.state, map_location="cpu", weights_only=True)
-    model = Model.blank()
-    model.load_state_dict({name: value.float() for name, value in state["model"].items()})
-    facts = {"steps": state["step"], "seconds": round(state["seconds"])}
-    digest = export(model.eval().requires_grad_(False), arguments.output, facts)
-    noise = np.random.default_rng(1).normal(0, 8, (2, COMPONENTS, 250, 190)).astype(np.float32)
-    print(verify(model, arguments.output, noise))
-    print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB, SHA-256 {digest}")
+    model, state = read_state(arguments.state)
+    facts = {
+        "name": arguments.output.stem,
+        "data": "Sentinel-2, see docs/learned-codec.md; contains modified Copernicus Sentinel data",
+        "licence": "as the project's",
+        "steps": state["step"],
+    }
+    digest = export(model, fit(model, load(arguments.pack)), arguments.output, facts)
+    verify(model, arguments.output)
+    print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.2f} MB, SHA-256 {digest}")
 
 
 if __name__ == "__main__":

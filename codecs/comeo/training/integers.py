@@ -18,7 +18,7 @@ UNIT = 16  # activations are multiples of 1/16 …
 PEAK = 127  # … and at most 127 of them
 WEIGHT_PEAK = 127
 EXACT = 2.0**23  # bound of Σ|w|·max|a|, one bit below the mantissa to leave room for the bias
-LARGEST = 255  # symbols beyond count as this when they are context
+LARGEST = 240  # symbols beyond count as this when they are context: the last whose logarithm stays below PEAK
 
 
 def round_through(values: Tensor) -> Tensor:
@@ -41,69 +41,53 @@ def magnitude(symbols: Tensor) -> Tensor:
     return to_grid(torch.log2(1 + symbols.abs().clamp(max=LARGEST)), UNIT)
 
 
-def whole_weights(parts: list[Tensor], peak: float = PEAK) -> tuple[list[Tensor], Tensor]:
-    """Round weights that are summed together to integers times one power of two for each output.
+def whole_weights(weights: Tensor, peak: float = PEAK) -> tuple[Tensor, Tensor]:
+    """Round weights to integers times one power of two for each output.
 
     Args:
-        parts: Weights (outputs, inputs, y, x) of convolutions whose outputs are added.
+        weights: (outputs, inputs).
         peak: Largest integer that an input holds.
 
     Returns:
-        The rounded weights, and the power of two (outputs,).
+        The rounded weights, and the powers of two (outputs,).
     """
-    flat = torch.cat([part.detach().flatten(1) for part in parts], dim=1).float()
-    need = torch.maximum(
-        flat.abs().amax(1) / WEIGHT_PEAK, (flat.abs().sum(1) + flat.shape[1] * 1e-9) * (peak / EXACT)
-    )
+    size = weights.detach().abs().float()
+    need = torch.maximum(size.amax(1) / WEIGHT_PEAK, (size.sum(1) + size.shape[1] * 1e-9) * (peak / EXACT))
     unit = torch.exp2(torch.ceil(torch.log2(need.clamp(min=2.0**-16))))
-    shaped = unit[:, None, None, None]
-    return [round_through(part / shaped) * shaped for part in parts], unit
+    return round_through(weights / unit[:, None]) * unit[:, None], unit
 
 
-class WholeConv2d(nn.Module):
-    """A sum of convolutions of integer tensors, with a common bias.
+class WholeLinear(nn.Module):
+    """A linear map of integer tensors.
 
     Args:
-        inputs: Channels of each tensor.
-        outputs: Channels.
-        sizes: Kernel side for each tensor.
+        inputs: Features.
+        outputs: Features.
         zero: Start from zero.
         peak: Largest integer that an input holds.
         unit: Inputs are multiples of 1/unit.
     """
 
     def __init__(
-        self,
-        inputs: list[int],
-        outputs: int,
-        sizes: list[int],
-        *,
-        zero: bool = False,
-        peak: float = PEAK,
-        unit: int = UNIT,
+        self, inputs: int, outputs: int, *, zero: bool = False, peak: float = PEAK, unit: int = UNIT
     ) -> None:
         super().__init__()
-        fan_in = sum(count * size**2 for count, size in zip(inputs, sizes, strict=True))
-        scale = 0.0 if zero else math.sqrt(2 / fan_in)
-        self.weights = nn.ParameterList(
-            [
-                nn.Parameter(torch.randn(outputs, count, size, size) * scale)
-                for count, size in zip(inputs, sizes, strict=True)
-            ]
-        )
+        scale = 0.0 if zero else math.sqrt(2 / inputs)
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) * scale)
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.peak = peak
         self.unit = unit
 
-    def forward(self, tensors: list[Tensor]) -> Tensor:
-        """Return the sum, (batch, outputs, y, x)."""
-        weights, unit = whole_weights(list(self.weights), self.peak)
-        bias = round_through(self.bias / unit * self.unit) * unit / self.unit
-        total = bias[:, None, None]
-        for tensor, weight in zip(tensors, weights, strict=True):
-            total = total + functional.conv2d(tensor, weight, padding=weight.shape[-1] // 2)
-        return total
+    def frozen(self) -> tuple[Tensor, Tensor]:
+        """Weights (outputs, inputs) and bias (outputs,) as they are used."""
+        weight, unit = whole_weights(self.weight, self.peak)
+        return weight, round_through(self.bias / unit * self.unit) * unit / self.unit
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (items, inputs) to (items, outputs)."""
+        weight, bias = self.frozen()
+        return functional.linear(features, weight) + bias
 
     def macs(self) -> int:
-        """Multiply-accumulates a position."""
-        return sum(weight.numel() for weight in self.weights)
+        """Multiply-accumulates an item."""
+        return int(self.weight.numel())

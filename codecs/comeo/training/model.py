@@ -1,4 +1,4 @@
-"""The learned codec as it is trained: transforms, quantiser and entropy model."""
+"""The learned codec as it is trained: transform, quantiser and entropy model."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from comeo.training.context import COMPONENTS, ContextModel, bits, energy_class
-from comeo.training.integers import round_through
-from comeo.training.transforms import CHANNELS, PATCH, PATCH_SIZE, Analysis, Synthesis
+from comeo.training.context import CHANNELS, COMPONENTS, ContextModel, Decided, energy_class
+from comeo.training.transforms import PATCH, from_coefficients, to_coefficients
 
 HEADER_BITS = 8 * COMPONENTS  # the energy classes
 
@@ -23,59 +22,51 @@ class Coded:
 
     Attributes:
         decoded: (batch, components, y, x), in steps.
-        bits: (batch,) the cost of each block, by the entropy model, whole symbols.
-        surrogate: (batch,) the same for symbols with noise in place of rounding; its gradient reaches the
-            encoder alone. None outside training.
-        symbols: (batch, channels, y, x).
+        bits: (batch,) the cost of each block, by the entropy model.
+        decided: The symbols, and what was predicted of them.
     """
 
     decoded: Tensor
     bits: Tensor
-    surrogate: Tensor | None
-    symbols: Tensor
+    decided: Decided
 
 
 class Model(nn.Module):
-    """Encoder, quantiser, entropy model and decoder.
+    """Transform, quantiser and entropy model.
 
     Args:
-        basis: (channels, patch size) principal components of patches, orthonormal rows.
+        order: (channels,) which coefficient each channel is.
         deviations: (channels,) their standard deviations, over that of their spectral component.
-        owner: (channels,) the spectral component that each mostly belongs to.
     """
 
-    def __init__(self, basis: Tensor, deviations: Tensor, owner: Tensor) -> None:
+    order: Tensor
+
+    def __init__(self, order: Tensor, deviations: Tensor) -> None:
         super().__init__()
-        self.analysis = Analysis(basis)
-        self.synthesis = Synthesis(basis)
-        self.context = ContextModel(deviations, owner)
+        self.register_buffer("order", order)
+        self.context = ContextModel(deviations, order // PATCH**2)
 
     @classmethod
     def blank(cls) -> Model:
         """A model to load a state into."""
-        return cls(
-            torch.zeros(CHANNELS, PATCH_SIZE), torch.ones(CHANNELS), torch.zeros(CHANNELS, dtype=torch.long)
-        )
+        return cls(torch.arange(CHANNELS), torch.ones(CHANNELS))
 
     def forward(self, components: Tensor) -> Coded:
         """Code a batch of (batch, components, y, x), in steps."""
         height, width = components.shape[2:]
-        padded = pad(components)
-        energy = energy_class(components)
-        latents = self.analysis(padded)
-        symbols = round_through(latents)
-        mean, index = self.context(symbols, energy)
-        cost = bits(symbols.detach(), mean, index).sum((1, 2, 3)) + HEADER_BITS
-        surrogate = None
-        if self.training:
-            noisy = latents + torch.rand_like(latents) - 0.5
-            surrogate = bits(noisy, mean.detach(), index.detach()).sum((1, 2, 3))
-        decoded = self.synthesis(symbols)[:, :, :height, :width]
-        return Coded(decoded, cost, surrogate, symbols)
+        latents = to_coefficients(pad(components))[:, self.order]
+        batch, channels, rows, columns = latents.shape
+        tokens = latents.permute(0, 2, 3, 1).reshape(-1, channels)
+        energy = energy_class(components).repeat_interleave(rows * columns, 0)
+        decided = self.context(tokens, energy, ((rows, columns),) * batch)
+        symbols = decided.symbols.reshape(batch, rows, columns, channels).permute(0, 3, 1, 2)
+        decoded = from_coefficients(symbols[:, self.order.argsort()])[:, :, :height, :width]
+        return Coded(decoded, decided.cost.reshape(batch, -1).sum(1) + HEADER_BITS, decided)
 
     def macs(self) -> float:
-        """Multiply-accumulates a pixel of the decoder, entropy model included."""
-        return self.synthesis.macs() + self.context.macs() / PATCH**2
+        """Multiply-accumulates a pixel of the decoder, entropy model and inverse transform."""
+        banded = 2 * 2 * PATCH * COMPONENTS
+        return banded + self.context.macs() / PATCH**2
 
 
 def pad(components: Tensor) -> Tensor:
@@ -84,8 +75,8 @@ def pad(components: Tensor) -> Tensor:
     return functional.pad(components, (0, -width % PATCH, 0, -height % PATCH), mode="replicate")
 
 
-def principal_patches(crops: NDArray[np.float32]) -> tuple[Tensor, Tensor, Tensor]:
-    """Find the basis that a model starts from.
+def measured_order(crops: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+    """Order the coefficients by how much they vary.
 
     Args:
         crops: (count, components, y, x).
@@ -93,18 +84,9 @@ def principal_patches(crops: NDArray[np.float32]) -> tuple[Tensor, Tensor, Tenso
     Returns:
         What `Model` takes. Crops count alike, whatever their contrast.
     """
-    count, components, height, width = crops.shape
     contrast = np.sqrt((crops**2).mean((1, 2, 3), keepdims=True)) + 1e-6
-    split = (crops / contrast).reshape(count, components, height // PATCH, PATCH, width // PATCH, PATCH)
-    patches = split.transpose(0, 2, 4, 1, 3, 5).reshape(-1, PATCH_SIZE)
-    covariance = (patches.T @ patches).astype(np.float64) / len(patches)
-    power, vectors = np.linalg.eigh(covariance)
-    basis = vectors.T[::-1][:CHANNELS]
-    owner = (basis**2).reshape(CHANNELS, components, -1).sum(2).argmax(1)
-    rms = np.sqrt((patches**2).reshape(len(patches), components, -1).mean((0, 2)))
-    deviations = np.sqrt(power[::-1][:CHANNELS].clip(1e-9)) / rms[owner]
-    return (
-        torch.from_numpy(basis.astype(np.float32)),
-        torch.from_numpy(deviations.astype(np.float32)),
-        torch.from_numpy(owner.copy()),
-    )
+    scaled = torch.from_numpy(crops / contrast)
+    power = to_coefficients(scaled).square().mean((0, 2, 3))
+    component = scaled.square().mean((0, 2, 3)).repeat_interleave(PATCH**2)
+    order = power.argsort(descending=True)
+    return order, (power / component).sqrt()[order].clamp(min=1e-3)

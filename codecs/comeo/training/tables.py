@@ -1,77 +1,79 @@
-"""Frozen frequency tables of the entropy coder.
+"""Frequency tables of the entropy coder, fitted to the symbols of training crops.
 
-A symbol is coded as its distance from the rounded mean. Standard deviations above eight are halved until
-they are not, and as many low bits of the distance are sent as they are. What is left has one table for
-each scale (four an octave) and each distance of the mean from a whole number: 0, 1/4 or 1/2; a mean below
-its rounded value mirrors the symbol.
+The networks learn with logistic distributions. What symbols really do at a predicted scale differs: the
+encoder's choice by rate and distortion makes zeros likelier, and tails are longer.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-SCALES: Final = 29  # standard deviation 2^(index/4 − 4): 1/16 to 8
-FRACTIONS: Final = 3
-REACH: Final = 62  # largest distance that has a frequency of its own
-SYMBOLS: Final = 2 * REACH + 2  # −62…62, then one that announces an Exp-Golomb number
-PRECISION: Final = 24
+from comeo.codecs.learned.rans import PRECISION
+from comeo.codecs.learned.tables import FRACTIONS, REACH, ROWS, SKIPPED, SYMBOLS
+from comeo.training.context import Decided
+from comeo.training.crops import CropOptions, CropSampler
+from comeo.training.model import Model
+from comeo.training.pack import Image
+
+PRIOR = 400.0  # symbols that the logistic distribution counts for in each table
+BATCHES = 60
+_SIDES = ((128, 12), (256, 3))
 
 
-def build() -> NDArray[np.uint32]:
-    """Frequencies (scale, fraction, symbol), each row summing to 2^24, none zero."""
-    rows = [[_row(scale, fraction / 4) for fraction in range(FRACTIONS)] for scale in range(SCALES)]
+@torch.no_grad()
+def fit(model: Model, images: list[Image], seed: int = 7, batches: int = BATCHES) -> NDArray[np.uint32]:
+    """Count symbols on training crops: frequencies (ROWS · FRACTIONS, SYMBOLS)."""
+    model.eval()
+    counts = np.zeros((ROWS * FRACTIONS, SYMBOLS))
+    samplers = [CropSampler(images, CropOptions(side, count), seed) for side, count in _SIDES]
+    for number in range(batches):
+        crops = samplers[number % len(samplers)].batch()
+        counts += count(model(torch.from_numpy(crops)).decided)
+    return frequencies(counts)
+
+
+def count(decided: Decided) -> NDArray[np.float64]:
+    """How often each table codes each symbol; see `comeo.codecs.learned.tables.locate`."""
+    symbols, mean, index = (
+        values.cpu().numpy().astype(np.int64) for values in (decided.symbols, decided.mean * 4, decided.index)
+    )
+    coded = index > SKIPPED
+    symbols, mean, index = symbols[coded], mean[coded], index[coded]
+    shift = np.maximum(-((ROWS - 1 - index) // 4), 0)
+    centre = (mean + 2) >> 2
+    fraction = np.where(shift > 0, -2, mean - 4 * centre)
+    distance = np.where(fraction < 0, -1, 1) * ((symbols - centre) >> shift)
+    column = np.where(np.abs(distance) > REACH, SYMBOLS - 1, distance + REACH)
+    found = np.zeros((ROWS * FRACTIONS, SYMBOLS))
+    np.add.at(found, ((index - 4 * shift) * FRACTIONS + np.abs(fraction), column), 1)
+    return found
+
+
+def frequencies(counts: NDArray[np.float64]) -> NDArray[np.uint32]:
+    """Turn counts into frequencies (as the counts), each row summing to 2^16, none zero."""
+    rows = []
+    for number, row in enumerate(counts):
+        shares = row + PRIOR * _logistic(*divmod(number, FRACTIONS))
+        if number % FRACTIONS == 0:
+            shares[:-1] = (shares[:-1] + shares[-2::-1]) / 2
+        rows.append(_whole(shares / shares.sum()))
     return np.array(rows, np.uint32)
 
 
-def locate(
-    symbols: NDArray[np.int64], mean: NDArray[np.int64], index: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Find how symbols are coded.
-
-    Args:
-        symbols: Whole numbers.
-        mean: Means, in quarters.
-        index: Scale indexes, 0 to 60.
-
-    Returns:
-        For each symbol: the row of the tables (scale · 3 + fraction), the distance to code with it, and the
-        number of low bits, no part of that distance, that are sent as they are; each like `symbols`.
-    """
-    shift: NDArray[np.int64] = np.maximum(-(-(index - (SCALES - 1)) // 4), 0)
-    centre = (mean + 2) >> 2
-    fraction = mean - 4 * centre
-    distance = (symbols - centre) >> shift
-    # The floor of a shift moves the middle of every bin up by half a bin, so the mean goes down by as much.
-    fraction = np.where(shift > 0, -2, fraction)
-    signed: NDArray[np.int64] = np.where(fraction < 0, -distance, distance)
-    return (index - 4 * shift) * FRACTIONS + np.abs(fraction), signed, shift
+def _whole(shares: NDArray[np.float64]) -> NDArray[np.int64]:
+    found = 1 + np.floor(shares * ((1 << PRECISION) - len(shares))).astype(np.int64)
+    found[np.argmax(found)] += (1 << PRECISION) - found.sum()
+    return found
 
 
-def cost(rows: NDArray[np.int64], distances: NDArray[np.int64], shifts: NDArray[np.int64]) -> float:
-    """Bits that an ideal coder spends with these tables on what `locate` returned."""
-    lengths = PRECISION - np.log2(build().reshape(-1, SYMBOLS))
-    beyond = np.abs(distances) > REACH
-    column = np.where(beyond, SYMBOLS - 1, np.clip(distances, -REACH, REACH) + REACH)
-    excess = np.abs(distances[beyond]) - REACH
-    escape = 1 + (2 * np.floor(np.log2(excess)) + 1).sum() / max(len(excess), 1)
-    return float(lengths[rows, column].sum() + shifts.sum() + escape * beyond.sum())
-
-
-def _row(scale: int, mean: float) -> list[int]:
-    """Frequencies of a logistic distribution, integrated over one unit."""
+def _logistic(scale: int, fraction: int) -> NDArray[np.float64]:
+    """A logistic distribution with mean fraction/4, integrated over one unit; what is beyond comes last."""
     width = 2 ** (scale / 4 - 4) * math.sqrt(3) / math.pi
-    edges = (np.arange(-REACH, REACH + 2) - 0.5 - mean) / width
-    # Each half from its own tail: there the difference of cumulative probabilities keeps its precision.
-    lower, upper = 1 / (1 + np.exp(-np.clip(edges, -500, 0))), 1 / (1 + np.exp(np.clip(edges, 0, 500)))
-    below = np.where(edges < 0, lower, 1 - upper)
-    above = np.where(edges < 0, 1 - lower, upper)
-    mass = np.where(edges[1:] < 0, np.diff(below), -np.diff(above))
-    outside = below[0] + above[-1]
-    shares = np.append(mass, outside) * (2**PRECISION - SYMBOLS)
-    frequencies = np.floor(shares).astype(np.int64) + 1
-    frequencies[np.argmax(frequencies)] += 2**PRECISION - frequencies.sum()
-    return [int(frequency) for frequency in frequencies]
+    edges = (np.arange(-REACH, REACH + 2) - 0.5 - fraction / 4) / width
+    below = 1 / (1 + np.exp(np.clip(-edges, -500, 500)))
+    mass = np.diff(below)
+    return np.append(mass, 1 - mass.sum()).clip(0)

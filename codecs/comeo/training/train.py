@@ -1,8 +1,9 @@
 """Train the learned codec: resumable, on a CPU or a CUDA device.
 
 Loss of a block: bits + λ · squared error / step², the same trade at every rate, since the block was divided
-by its step. Blocks weigh by the inverse root of their own loss, so that neither busy nor quiet ones decide
-alone.
+by its step. The transform is fixed and the quantiser chooses by that loss, so what is learned is the entropy
+model, from the bits. Blocks weigh by the inverse root of their own loss, so that neither busy nor quiet ones
+decide alone.
 """
 
 from __future__ import annotations
@@ -22,18 +23,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from comeo.training.context import LAMBDA
 from comeo.training.crops import CropOptions, CropSampler, stream
 from comeo.training.evaluate import compare, held_out_blocks, jpeg2000_curve, model_curve, raw_bytes
-from comeo.training.model import Model, principal_patches
+from comeo.training.model import Model, measured_order
 from comeo.training.pack import Image, load
 
 log = logging.getLogger("comeo.training")
 
-LAMBDA = 9.0  # near the slope of uniform quantisation with a step of one at high rate: 6 / ln 2
 INITIAL_BATCHES = 40
 WARM_UP = 150
 COOL_DOWN = 0.2  # last share of the run, in which the learning rate falls to a fiftieth
-LINEAR_SHARE = 0.1  # of the learning rate, for the linear transforms
 AVERAGE = 0.999
 LARGEST_GRADIENT = 5.0
 
@@ -77,19 +77,17 @@ def objective(model: nn.Module, components: Tensor) -> tuple[Tensor, dict[str, f
     """Return the loss of a batch, and the figures to log."""
     coded = model(components)
     pixels = components.shape[2] * components.shape[3]
-    error = (coded.decoded - components).square().sum(1).mean((1, 2))
     rate = coded.bits / pixels
+    error = (coded.decoded - components).square().sum(1).mean((1, 2))
     value = rate + LAMBDA * error
     weight = value.detach().clamp(min=0.05).rsqrt()
-    loss = (weight * (value + coded.surrogate / pixels)).mean()
     figures = {
         "bits_per_pixel": rate.mean().item(),
         "error": error.mean().item(),
         "value": value.mean().item(),
         "root_value": value.detach().sqrt().mean().item(),
-        "surrogate": (coded.surrogate / pixels).mean().item(),
     }
-    return loss, figures
+    return (weight * rate).mean(), figures
 
 
 class Trainer:
@@ -111,7 +109,7 @@ class Trainer:
         self.model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.optimiser = torch.optim.Adam(
-            self._parameter_groups(), lr=options.rate, betas=(0.9, 0.99), fused=True
+            self.model.parameters(), lr=options.rate, betas=(0.9, 0.99), fused=True
         )
         if state is not None and "optimiser" in state:
             self.optimiser.load_state_dict(state["optimiser"])
@@ -175,14 +173,7 @@ class Trainer:
         warm = 1.0 if self.warm else min(1.0, (self.step - self.first_step + 1) / WARM_UP)
         cool = max(0.02, min(1.0, (1 - progress) / COOL_DOWN))
         for group in self.optimiser.param_groups:
-            group["lr"] = self.options.rate * group["share"] * warm * cool
-
-    def _parameter_groups(self) -> list[dict[str, Any]]:
-        linear: list[Tensor] = []
-        rest: list[Tensor] = []
-        for name, parameter in self.model.named_parameters():
-            (linear if ".block." in name or ".lapped." in name else rest).append(parameter)
-        return [{"params": rest, "share": 1.0}, {"params": linear, "share": LINEAR_SHARE}]
+            group["lr"] = self.options.rate * warm * cool
 
     def _batches(self) -> Iterator[NDArray[np.float32]]:
         options = self.options
@@ -195,7 +186,7 @@ class Trainer:
         torch.manual_seed(self.options.seed)
         sampler = CropSampler(self.images, CropOptions(128, 16), self.options.seed)
         crops = np.concatenate([sampler.batch() for _ in range(INITIAL_BATCHES)])
-        return Model(*principal_patches(crops))
+        return Model(*measured_order(crops))
 
     def _stored_state(self) -> dict[str, Any] | None:
         for path in (self.checkpoint, self.options.start):

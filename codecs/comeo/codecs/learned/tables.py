@@ -1,0 +1,190 @@
+"""How a symbol is coded, given the mean and the scale that were predicted for it.
+
+A symbol is coded as its distance from the rounded mean. Standard deviations above four are halved until they
+are not, and as many low bits of the distance are sent as they are. What is left has one frozen table for
+each scale (four an octave) and each distance of the mean from a whole number: 0, 1/4 or 1/2; a mean below
+its rounded value mirrors the symbol. Distances beyond the table's reach follow as Exp-Golomb numbers. Where
+the scale is least the symbol is zero and takes no bits at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from comeo.codecs.dct.layout import Array, compiled
+from comeo.codecs.learned.rans import MASK, PRECISION, advance
+
+SCALES: Final = 61  # predicted indexes: standard deviation 2^(index/4 − 4), 1/16 to 2048
+SKIPPED: Final = 5  # indexes up to this are not coded
+ROWS: Final = 25  # scales that have tables, up to 4
+FRACTIONS: Final = 3
+REACH: Final = 20
+SYMBOLS: Final = 2 * REACH + 2  # −20…20, then one that announces an Exp-Golomb number
+LARGEST: Final = 1 << 20  # no symbol is larger
+DAMAGED: Final = -1
+
+_LOOKUP_SHIFT: Final = 8
+_BIT: Final = 1 << (PRECISION - 1)
+_LONGEST: Final = 22
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Frozen tables.
+
+    Attributes:
+        cumulative: (ROWS · FRACTIONS, SYMBOLS + 1) int64, each row from 0 to 2^16, rising.
+    """
+
+    cumulative: NDArray[np.int64]
+
+    @cached_property
+    def cost(self) -> NDArray[np.float32]:
+        """Bits of each symbol, (rows, SYMBOLS)."""
+        return (PRECISION - np.log2(np.diff(self.cumulative, axis=1))).astype(np.float32)
+
+    @cached_property
+    def lookup(self) -> NDArray[np.uint8]:
+        """The symbol that a part of 2^8 starts in, (rows, 256)."""
+        parts = np.arange(0, 1 << PRECISION, 1 << _LOOKUP_SHIFT)
+        return np.stack([np.searchsorted(row, parts, "right") - 1 for row in self.cumulative]).astype(
+            np.uint8
+        )
+
+
+def check(frequencies: NDArray[np.uint32]) -> Tables:
+    """Tables of the frequencies (ROWS · FRACTIONS, SYMBOLS) of a model file.
+
+    Raises:
+        ValueError: If a frequency is zero or a row doesn't sum to 2^16.
+    """
+    shape = ROWS * FRACTIONS, SYMBOLS
+    if frequencies.shape != shape or not frequencies.all() or (frequencies.sum(1) != 1 << PRECISION).any():
+        raise ValueError("the frequency tables are damaged")
+    return Tables(np.concatenate([np.zeros((shape[0], 1)), frequencies.cumsum(1)], axis=1).astype(np.int64))
+
+
+@compiled
+def locate(mean: int, index: int) -> tuple[int, int, int, int]:
+    """Row of the tables, rounded mean, sign of the distance, and number of low bits.
+
+    Args:
+        mean: In quarters.
+        index: Scale index above SKIPPED.
+    """
+    shift = max(-((ROWS - 1 - index) // 4), 0)
+    centre = (mean + 2) >> 2
+    fraction = mean - 4 * centre
+    if shift > 0:
+        # The floor of a shift moves the middle of every bin up by half a bin: the mean goes down as much.
+        fraction = -2
+    return (index - 4 * shift) * FRACTIONS + abs(fraction), centre, -1 if fraction < 0 else 1, shift
+
+
+@compiled
+def bits_of(symbol: int, row: int, centre: int, sign: int, shift: int, cost: Array) -> float:
+    """What a symbol costs, in bits."""
+    distance = sign * ((symbol - centre) >> shift)
+    if abs(distance) <= REACH:
+        return float(shift + cost[row, distance + REACH])
+    excess, length = abs(distance) - REACH, 0
+    while excess >> length:
+        length += 1
+    return float(shift + cost[row, SYMBOLS - 1] + 2.0 * length)
+
+
+@compiled
+def choose(latent: float, mean: int, index: int, worth: float, cost: Array) -> int:
+    """Round by rate and distortion: to the nearest whole number, one nearer the mean, or the mean itself.
+
+    Args:
+        latent: In steps.
+        mean: In quarters.
+        index: Scale index.
+        worth: Bits that a squared step is worth.
+        cost: Of `Tables`.
+    """
+    if index <= SKIPPED:
+        return 0
+    nearest = int(np.floor(latent + np.float32(0.5)))
+    centre = (mean + 2) >> 2
+    if nearest == centre:
+        return nearest
+    row, _, sign, shift = locate(mean, index)
+    best, least = nearest, np.inf
+    for choice in (nearest, nearest - (1 if nearest > centre else -1), centre):
+        value = worth * (latent - choice) ** 2 + bits_of(choice, row, centre, sign, shift, cost)
+        if value < least:
+            best, least = choice, value
+    return best
+
+
+@compiled
+def record(
+    symbol: int, mean: int, index: int, cumulative: Array, starts: Array, frequencies: Array, count: int
+) -> int:
+    """Append the intervals that code a symbol; returns the new count (at most 64 more)."""
+    row, centre, sign, shift = locate(mean, index)
+    offset = symbol - centre
+    distance = sign * (offset >> shift)
+    far = abs(distance) > REACH
+    column = SYMBOLS - 1 if far else distance + REACH
+    starts[count] = cumulative[row, column]
+    frequencies[count] = cumulative[row, column + 1] - cumulative[row, column]
+    count += 1
+    if far:
+        excess, length = abs(distance) - REACH, 0
+        while excess >> length:
+            length += 1
+        value = excess << 1 | (1 if distance < 0 else 0)
+        for i in range(2 * length):  # zeros, as many as bits follow the first; the number; the sign
+            bit = 0 if i < length - 1 else value >> (2 * length - 1 - i) & 1
+            starts[count], frequencies[count] = bit * _BIT, _BIT
+            count += 1
+    if shift:
+        size = 1 << (PRECISION - shift)
+        starts[count], frequencies[count] = (offset & ((1 << shift) - 1)) * size, size
+        count += 1
+    return count
+
+
+@compiled
+def take(
+    mean: int, index: int, cumulative: Array, lookup: Array, state: int, data: Array, place: int, end: int
+) -> tuple[int, int, int]:
+    """Decode a symbol: returns it, the state (DAMAGED if there can be no such symbol) and the place."""
+    row, centre, sign, shift = locate(mean, index)
+    slot = state & MASK
+    column = int(lookup[row, slot >> _LOOKUP_SHIFT])
+    while cumulative[row, column + 1] <= slot:
+        column += 1
+    start = cumulative[row, column]
+    state, place = advance(state, start, cumulative[row, column + 1] - start, data, place, end)
+    distance = column - REACH
+    if column == SYMBOLS - 1:
+        length, excess = 1, 1
+        while not (state & MASK) >> (PRECISION - 1):
+            state, place = advance(state, 0, _BIT, data, place, end)
+            length += 1
+            if length > _LONGEST:
+                return 0, DAMAGED, place
+        state, place = advance(state, _BIT, _BIT, data, place, end)
+        for _ in range(length):
+            bit = (state & MASK) >> (PRECISION - 1)
+            state, place = advance(state, bit * _BIT, _BIT, data, place, end)
+            excess = excess << 1 | bit
+        negative = excess & 1
+        distance = (REACH + (excess >> 1)) * (-1 if negative else 1)
+    offset = (sign * distance) << shift
+    if shift:
+        size = 1 << (PRECISION - shift)
+        low = (state & MASK) // size
+        state, place = advance(state, low * size, size, data, place, end)
+        offset += low
+    symbol = centre + offset
+    return (symbol, state, place) if abs(symbol) <= LARGEST else (0, DAMAGED, place)
