@@ -20,6 +20,7 @@ from tileserver.catalog import Catalog
 from tileserver.logs import configure
 from tileserver.routes import (
     archive,
+    certificates,
     collections,
     compression,
     documents,
@@ -40,7 +41,10 @@ from tileserver.settings import Settings
 from tileserver.temporary import temporary_folder
 
 log = logging.getLogger(__name__)
-EXPOSED = "ETag, Content-Range, Accept-Ranges, Content-Disposition, Server-Timing, Retry-After"
+EXPOSED = (
+    "ETag, Content-Range, Accept-Ranges, Content-Disposition, Server-Timing, Retry-After, "
+    "Comeo-Codec, Comeo-Model, Comeo-Ratio, Comeo-Expected-RMSE"
+)
 DESCRIPTION = (
     "Sentinel-1 and Sentinel-2 scenes, compressed a hundredfold and decoded on the fly. "
     "Parameters carry TiTiler's names; errors are application/problem+json."
@@ -79,7 +83,11 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     catalog.refresh(force=True)
     catalog.close()
     app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog), _jobs(settings))
-    for module in (viewer, stac, archive, collections, items, extracts, kml, jobs, legends, wmts, operations):
+    modules = (
+        viewer, stac, archive, collections, items, certificates, extracts, kml, jobs, legends, wmts,
+        operations,
+    )  # fmt: skip
+    for module in modules:
         app.register_api(module.api)
     documents.register(app)
     problems.register(app)

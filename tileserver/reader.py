@@ -199,7 +199,7 @@ class ArchiveReader(BaseReader):
         pixels = np.full(len(places), np.nan, np.float32)
         inside = False
         for group in {place.group.name: place.group for place in places}.values():
-            window = _pixel_at(group, lon, lat)
+            window = pixel_at(group, lon, lat)
             if window is None:
                 continue
             inside = True
@@ -333,7 +333,7 @@ def _size(rows: float, cols: float, height: int | None, width: int | None) -> tu
     return height or max(1, round(rows * scale)), width or max(1, round(cols * scale))
 
 
-def _pixel_at(group: ArchiveGroup, lon: float, lat: float) -> Window | None:
+def pixel_at(group: ArchiveGroup, lon: float, lat: float) -> Window | None:
     """The native pixel of a group that a position falls into."""
     level = group.levels[0]
     xs, ys = move_points(WGS84_CRS, group.crs, np.array([lon]), np.array([lat]))

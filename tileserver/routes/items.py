@@ -44,12 +44,14 @@ def _tile(path: p.TilePath, query: p.AppearanceQuery, scale: int) -> Response:
     record = scenes().find(path.collection, path.item)
     grid = grid_of(path.tms, path.z, path.x, path.y, scale)
     appearance, extension = query.appearance(), extension_of(path.format)
-    return image_answer(
+    answer = image_answer(
         extension,
         images.tile_etag(record, grid, appearance, extension),
         scenes().settings.tile_max_age,
         lambda: images.tile(scenes(), record, grid, appearance, extension),
     )
+    answer.headers.update(images.coding(scenes(), record, appearance, extension))
+    return answer
 
 
 @api.get("/tilejson.json", tags=[TAG])

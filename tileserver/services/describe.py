@@ -15,9 +15,10 @@ from tileserver.catalog import CollectionSummary, Record, Search
 from tileserver.errors import ParameterError
 from tileserver.grid import Grid
 from tileserver.projection import ProjectionErrors, move_bounds
+from tileserver.services.fidelity import summary
 from tileserver.services.look import palette
 from tileserver.services.scenes import Scenes
-from tileserver.services.styles import Style, styles_for
+from tileserver.services.styles import Style, error_style, styles_for
 from tileserver.services.temporal import rfc3339
 
 LEGEND_COLOURS = 9
@@ -27,11 +28,14 @@ CORNERS = 4  # a corner is so many times smaller than the raster
 
 def info(scenes: Scenes, record: Record) -> dict[str, Any]:
     """What `comeo info` says, and how the scene can be shown."""
+    with scenes.lease(record) as archive:
+        fidelity = summary(archive)
     return {
         **scenes.catalog.info(record),
         "bbox": list(record.bbox),
         "bands": [_band(band) for band in record.bands],
-        "styles": styles(record.bands),
+        "styles": [*styles(record.bands), *_error_styles(record, fidelity)],
+        "fidelity": fidelity,
     }
 
 
@@ -54,18 +58,25 @@ def interval(summary: CollectionSummary) -> list[str | None]:
 
 def styles(bands: Sequence[Band]) -> list[dict[str, Any]]:
     """Styles that bands can give."""
-    return [
-        {
-            "id": style.name,
-            "title": style.title,
-            "description": style.description,
-            "expression": style.expression,
-            "rescale": [list(limits) for limits in style.rescale],
-            "colormap_name": style.colormap,
-            "legend": _legend(style),
-        }
-        for style in styles_for(bands).values()
-    ]
+    return [_style(style) for style in styles_for(bands).values()]
+
+
+def _error_styles(record: Record, fidelity: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The style of expected errors, if the scene has a certificate."""
+    style = error_style(record.bands) if fidelity else None
+    return [_style(style)] if style else []
+
+
+def _style(style: Style) -> dict[str, Any]:
+    return {
+        "id": style.name,
+        "title": style.title,
+        "description": style.description,
+        "expression": style.expression,
+        "rescale": [list(limits) for limits in style.rescale],
+        "colormap_name": style.colormap,
+        "legend": _legend(style),
+    }
 
 
 def tilejson(

@@ -29,8 +29,9 @@ from tileserver.projection import move_shape
 from tileserver.reader import ArchiveReader, geometry_bounds
 from tileserver.services.describe import attribution
 from tileserver.services.encode import expanded
+from tileserver.services.fidelity import pixels
 from tileserver.services.look import Appearance, Look, resolve
-from tileserver.services.picture import colour, mask_of, observe, palette_of
+from tileserver.services.picture import colour, mask_of, palette_of
 from tileserver.services.scenes import Scenes
 
 WGS84 = CRS.from_epsg(4326)
@@ -277,11 +278,11 @@ class _Source:
         """Pixels of a window as they go into the file."""
         transform = self._grid.transform @ Affine.translation(window.col, window.row)
         grid = Grid(self._grid.crs, transform, window.height, window.width)
-        image = self._reader.read(grid, self._look.bands, self._look.resampling)
+        image = pixels(self._reader, grid, self._look)
         if self._polygon is not None:
             size = (grid.height, grid.width)
             image.array.mask |= geometry_mask([self._polygon], size, transform, all_touched=False)
-        image = colour(observe(image, self._look), self._look)
+        image = colour(image, self._look)
         colours = palette_of(self._look)
         return image if colours is None else expanded(image, colours)
 
@@ -303,8 +304,8 @@ class _Source:
         look = self._look
         if look.is_picture and image.count == 3:
             return tuple(RasterBand(name, colour=name) for name in ("red", "green", "blue"))
-        if look.expression:
-            return tuple(RasterBand(name) for name in look.expression.names)
+        if look.expression or look.error:
+            return tuple(RasterBand(name) for name in image.band_names)
         known = {band.name: band for band in self._record.bands}
         bands = [known[name] for name in look.bands]
         if look.is_picture:

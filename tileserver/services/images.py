@@ -12,8 +12,9 @@ from tileserver.catalog import Record
 from tileserver.grid import Bounds, Grid
 from tileserver.reader import ArchiveReader, cut, geometry_bounds
 from tileserver.services.encode import PICTURES, encode
+from tileserver.services.fidelity import certificate_of, headers, pixels, tags
 from tileserver.services.look import Appearance, Look, resolve
-from tileserver.services.picture import colour, observe
+from tileserver.services.picture import colour
 from tileserver.services.scenes import Scenes, fingerprint
 
 WGS84 = CRS.from_epsg(4326)
@@ -51,7 +52,16 @@ def preview_etag(record: Record, max_size: int, appearance: Appearance, extensio
 
 def check(scenes: Scenes, record: Record, appearance: Appearance, extension: str) -> None:
     """Refuse what a tile would refuse, before its URL is given out."""
-    resolve(appearance, record.bands, scenes.settings, picture=extension in PICTURES)
+    look = resolve(appearance, record.bands, scenes.settings, picture=extension in PICTURES)
+    if look.error:
+        with scenes.lease(record) as archive:
+            certificate_of(archive)
+
+
+def coding(scenes: Scenes, record: Record, appearance: Appearance, extension: str) -> dict[str, str]:
+    """HTTP headers that say how an image's pixels were coded, and how far off they are expected to be."""
+    look = resolve(appearance, record.bands, scenes.settings, picture=extension in PICTURES)
+    return headers(scenes, record, look.bands)
 
 
 def part(
@@ -114,7 +124,7 @@ def _render(
     shape: Mapping[str, Any] | None = None,
 ) -> bytes:  # fmt: skip
     scenes.check_grid(grid, max(len(look.bands), look.results))
-    image = reader.read(grid, look.bands, look.resampling)
+    image = pixels(reader, grid, look)
     if shape is not None:
         image = cut(image, shape)
-    return finish(observe(image, look), look, extension, facts)
+    return finish(image, look, extension, {**facts, **tags(reader.input, look.bands)})

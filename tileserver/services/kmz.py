@@ -21,11 +21,12 @@ from tileserver.services import kml
 from tileserver.services.describe import attribution, zoom_range
 from tileserver.services.encode import encode
 from tileserver.services.extract import Limits, Wish, check
+from tileserver.services.fidelity import pixels
 from tileserver.services.images import WGS84
 from tileserver.services.kml import Span
 from tileserver.services.legend import legend
 from tileserver.services.look import Appearance, Look, resolve
-from tileserver.services.picture import colour, mask_of, observe, palette_of
+from tileserver.services.picture import colour, mask_of, palette_of
 from tileserver.services.pyramid import MATRIX_SET, Node, Pyramid, boxes_of, intersection
 from tileserver.services.scenes import Scenes
 from tileserver.services.styles import Style, find_style, styles_for
@@ -63,10 +64,9 @@ class _View:
 
     def picture(self, grid: Grid) -> tuple[bytes, str] | None:
         """Render a picture of a grid, as (bytes, extension); None where there is nothing to see."""
-        image = self.reader.read(grid, self.look.bands, self.look.resampling)
+        image = pixels(self.reader, grid, self.look)
         if self.shape is not None:
             image = cut(image, self.shape)
-        image = observe(image, self.look)
         invalid = mask_of(image).any(axis=0)
         if invalid.all():
             return None

@@ -15,7 +15,15 @@ from rio_tiler.errors import InvalidColorMapName
 from comeo.scene import Band
 from tileserver.errors import BoundError, NotFoundError, ParameterError
 from tileserver.services.expression import Expression, parse
-from tileserver.services.styles import Range, display_range, find_style, styles_for
+from tileserver.services.styles import (
+    ERROR,
+    ERROR_COLORMAP,
+    Range,
+    display_range,
+    error_style,
+    find_style,
+    styles_for,
+)
 from tileserver.settings import Settings
 from tileserver.warp import ResamplingName
 
@@ -63,6 +71,7 @@ class Look:
         color_formula: For three.
         resampling: How.
         return_mask: Whether an image gets an alpha channel.
+        error: Whether to show the bands' expected error instead of their values.
     """
 
     bands: tuple[str, ...]
@@ -73,10 +82,13 @@ class Look:
     color_formula: str | None
     resampling: ResamplingName
     return_mask: bool
+    error: bool = False
 
     @property
     def results(self) -> int:
         """How many bands come out."""
+        if self.error:
+            return 1
         return len(self.expression.parts) if self.expression else len(self.bands)
 
     @property
@@ -100,6 +112,8 @@ def resolve(wanted: Appearance, bands: Sequence[Band], settings: Settings, *, pi
         ParameterError: If parameters contradict each other or a style can't be had.
         BoundError: If too much is asked for.
     """
+    if wanted.style == ERROR:
+        return _error_look(wanted, bands, settings, picture=picture)
     given = [name for name in ("bands", "expression", "style") if getattr(wanted, name)]
     if len(given) > 1:
         raise ParameterError(f"give one of bands, expression and style, not {' and '.join(given)}")
@@ -137,6 +151,30 @@ def resolve(wanted: Appearance, bands: Sequence[Band], settings: Settings, *, pi
     resampling = wanted.resampling or ("bilinear" if picture else "nearest")
     return Look(
         names, expression, physical, rescale, colormap, wanted.color_formula, resampling, wanted.return_mask
+    )
+
+
+def _error_look(wanted: Appearance, bands: Sequence[Band], settings: Settings, *, picture: bool) -> Look:
+    """Expected errors of the bands that are named, else of all that share the first one's unit."""
+    if wanted.expression:
+        raise ParameterError(f"style={ERROR} shows the error of bands, not of an expression; give bands")
+    by_name = {band.name: band for band in bands}
+    names = wanted.bands or tuple(band.name for band in bands if band.unit == bands[0].unit)
+    missing = [name for name in names if name not in by_name]
+    if missing:
+        raise NotFoundError(f"there is no band {', '.join(missing)}; there are {', '.join(by_name)}")
+    _check_count(names, settings.max_bands)
+    if len({by_name[name].unit for name in names}) > 1:
+        raise ParameterError(f"style={ERROR} needs bands of one unit")
+    rescale, colormap = _spread(wanted.rescale, 1), wanted.colormap_name
+    if picture:
+        style = None if rescale else error_style([by_name[name] for name in names])
+        rescale, colormap = rescale or (style.rescale if style else None), colormap or ERROR_COLORMAP
+    if picture and rescale is None:
+        raise ParameterError(f"the unit of {names[0]} is not known; give rescale=min,max")
+    _check_colours(1, colormap, wanted.color_formula, picture=rescale is not None)
+    return Look(
+        names, None, True, rescale, colormap, wanted.color_formula, "nearest", wanted.return_mask, error=True
     )
 
 

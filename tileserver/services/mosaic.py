@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from rasterio.features import geometry_mask
 from rio_tiler.models import ImageData
 
 from comeo.errors import ArchiveError
+from comeo.scene import Band
 from tileserver.catalog import BBox, Record, Search, cursor_of
 from tileserver.errors import BoundError, BusyError, NotFoundError, ParameterError, RequestError
 from tileserver.grid import Grid
@@ -23,6 +24,7 @@ from tileserver.services.images import WGS84, finish
 from tileserver.services.look import Appearance, Look, resolve
 from tileserver.services.picture import mask_of, observe
 from tileserver.services.scenes import Scenes, fingerprint
+from tileserver.settings import Settings
 
 PAGE = 100
 # Scenes looked at, though not read, for one tile.
@@ -55,7 +57,7 @@ def check(scenes: Scenes, search: Search, appearance: Appearance, extension: str
     refused: RequestError | None = None
     for record in scenes.catalog.search(search, PAGE):
         try:
-            resolve(appearance, record.bands, scenes.settings, picture=extension in PICTURES)
+            look_of(appearance, record.bands, scenes.settings, picture=extension in PICTURES)
         except (ParameterError, NotFoundError) as error:
             refused = refused or error
         else:
@@ -74,6 +76,20 @@ def zoom_range(scenes: Scenes, search: Search, tms: TileMatrixSet) -> tuple[int,
     if not newest:
         raise NotFoundError("the collection has no scene in that time")
     return describe.zoom_range(describe.scene_grid(scenes, newest[0]), tms)
+
+
+def look_of(
+    appearance: Appearance, bands: Sequence[Band], settings: Settings, *, picture: bool
+) -> Look:  # fmt: skip
+    """See `resolve`; errors are told by block, so no pixel says which scene's error a mosaic should show.
+
+    Raises:
+        ParameterError: If expected errors are asked for.
+    """
+    look = resolve(appearance, bands, settings, picture=picture)
+    if look.error:
+        raise ParameterError("expected errors are those of one scene; ask for style=error of an item")
+    return look
 
 
 def candidates(scenes: Scenes, search: Search, grid: Grid) -> Iterator[Record]:
@@ -101,7 +117,7 @@ def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, ex
     read = 0
     for record in candidates(scenes, search, grid):
         try:
-            look = resolve(appearance, record.bands, scenes.settings, picture=picture)
+            look = look_of(appearance, record.bands, scenes.settings, picture=picture)
         except (ParameterError, NotFoundError) as error:
             refused = refused or error
             continue
@@ -145,7 +161,7 @@ def _any_look(scenes: Scenes, search: Search, appearance: Appearance, *, picture
     newest = scenes.catalog.search(Search(search.collections), 1)
     if not newest:
         raise NotFoundError(f"there is no collection {', '.join(search.collections or ())}")
-    return resolve(appearance, newest[0].bands, scenes.settings, picture=picture)
+    return look_of(appearance, newest[0].bands, scenes.settings, picture=picture)
 
 
 class _Mosaic:

@@ -58,6 +58,9 @@ _DECIBEL_RANGES: dict[str, Range] = {
     "VH": (-28.0, -6.0),
     "HV": (-28.0, -6.0),
 }
+ERROR = "error"
+ERROR_COLORMAP = "ylorrd"
+_ERROR_RANGES: dict[str, Range] = {"reflectance": (0.0, 0.03), "dB": (0.0, 3.0)}
 
 _OPTICAL = (
     _Recipe(
@@ -128,6 +131,15 @@ def _styles_for(bands: tuple[Band, ...]) -> Mapping[str, Style]:
     return MappingProxyType(found)
 
 
+def error_style(bands: Sequence[Band]) -> Style | None:
+    """Style of the bands' expected error, on one range for all scenes; None where the unit is not known."""
+    unit = bands[0].unit if bands else ""
+    if unit not in _ERROR_RANGES:
+        return None
+    description = f"Expected error by block, in {unit}, from the archive's own quality certificate."
+    return Style(ERROR, "Expected error", description, "", (_ERROR_RANGES[unit],), ERROR_COLORMAP, unit)
+
+
 def find_style(name: str, bands: Sequence[Band]) -> Style:
     """Return a style by its name.
 
@@ -137,6 +149,9 @@ def find_style(name: str, bands: Sequence[Band]) -> Style:
     styles = styles_for(bands)
     if name in styles:
         return styles[name]
+    errors = error_style(bands) if name == ERROR else None
+    if errors:
+        return errors
     offered = ", ".join(styles) or "none"
     recipe = next((recipe for recipe in (*_OPTICAL, *_RADAR) if recipe.name == name), None)
     if recipe:

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rio_tiler.models import PointData
 
 from comeo.scene import Band
 from tileserver.catalog import Record, Search
 from tileserver.errors import NotFoundError
-from tileserver.services.look import Appearance, resolve
+from tileserver.reader import ArchiveReader
+from tileserver.services.fidelity import (
+    Errors,
+    correlation,
+    error_layers,
+    pixels,
+    point_errors,
+    propagate,
+)
+from tileserver.services.look import Appearance, Look, resolve
 from tileserver.services.mosaic import PAGE
 from tileserver.services.picture import observe
 from tileserver.services.scenes import Scenes
 from tileserver.services.temporal import rfc3339
 
 NANOMETRES = 1000.0
+# Pixels of a side from which the error of an expression is told.
+SAMPLE_SIDE = 256
 
 
 def point(scenes: Scenes, record: Record, lon: float, lat: float, appearance: Appearance) -> dict[str, Any]:
@@ -29,6 +43,8 @@ def point(scenes: Scenes, record: Record, lon: float, lat: float, appearance: Ap
     look = resolve(appearance, record.bands, scenes.settings, picture=False)
     with scenes.reader(record) as reader:
         pixel = reader.point(lon, lat, bands=look.bands)
+        errors = point_errors(reader.input, lon, lat, look.bands)
+        correlated = correlation(reader.input, look.bands)
     by_name = {band.name: band for band in record.bands}
     bands = [by_name[name] for name in look.bands]
     answer: dict[str, Any] = {
@@ -36,13 +52,21 @@ def point(scenes: Scenes, record: Record, lon: float, lat: float, appearance: Ap
         "collection": record.collection,
         "item": record.id,
         "datetime": rfc3339(record.datetime),
-        "bands": [_band_value(pixel, row, band) for row, band in enumerate(bands)],
+        "bands": [
+            _band_value(pixel, row, band, None if errors is None else float(errors[row]))
+            for row, band in enumerate(bands)
+        ],
     }
     if look.expression:
-        results = look.expression.evaluate(_scalars(pixel, bands, physical=look.physical))
+        scalars = _scalars(pixel, bands, physical=look.physical)
+        results = look.expression.evaluate(scalars)[:, 0, 0]
+        uncertain: Any = [None] * len(results)
+        if errors is not None:
+            scaled = _scaled(errors[:, None, None], bands, physical=look.physical)
+            uncertain = propagate(look.expression, scalars, scaled, correlated)[:, 0, 0]
         answer["results"] = [
-            {"expression": name, "value": _number(float(value))}
-            for name, value in zip(look.expression.names, results[:, 0, 0], strict=True)
+            {"expression": name, "value": _number(float(value)), "expected_error": _error(error)}
+            for name, value, error in zip(look.expression.names, results, uncertain, strict=True)
         ]
     return answer
 
@@ -71,17 +95,64 @@ def statistics(
     scenes: Scenes, record: Record, appearance: Appearance, *, max_size: int,
     percentiles: list[int], bins: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """Statistics by band or expression, over the scene read with no side longer than `max_size`."""
+    """Statistics by band or expression, over the scene read with no side longer than `max_size`.
+
+    `expected_error` is that of a single pixel: the root mean square over pixels, or, of an expression, the
+    median.
+    """
     look = resolve(appearance, record.bands, scenes.settings, picture=False)
     with scenes.reader(record) as reader:
         grid = reader.native_grid(look.bands).fitted(max_size)
         scenes.check_grid(grid, max(len(look.bands), look.results))
-        image = observe(reader.read(grid, look.bands, look.resampling), look)
+        image = pixels(reader, grid, look)
+        uncertain = _uncertain(scenes, reader, look, record.bands)
     found = image.statistics(percentiles=percentiles, hist_options={"bins": bins})
-    return {name: _finite(values.model_dump()) for name, values in found.items()}
+    return {
+        name: {**_finite(values.model_dump()), "expected_error": _error(error)}
+        for (name, values), error in zip(found.items(), uncertain, strict=True)
+    }
 
 
-def _band_value(pixel: PointData, row: int, band: Band) -> dict[str, Any]:
+def _uncertain(
+    scenes: Scenes, reader: ArchiveReader, look: Look, known: Sequence[Band]
+) -> Sequence[float | None]:
+    """Expected error of a single pixel of each result, over a coarse sample of the scene's pixels."""
+    if reader.input.certificate is None or look.error:
+        return [None] * look.results
+    grid = reader.native_grid(look.bands).fitted(SAMPLE_SIDE)
+    scenes.check_grid(grid, len(look.bands))
+    by_name = {band.name: band for band in known}
+    bands = [by_name[name] for name in look.bands]
+    errors = _scaled(error_layers(reader, grid, look.bands), bands, physical=look.physical)
+    if look.expression:
+        plain = replace(look, expression=None)
+        values = observe(reader.read(grid, look.bands, "nearest"), plain).array
+        filled = np.ma.filled(values.astype(np.float32), np.nan)
+        layers = dict(zip(look.bands, filled, strict=True))
+        errors = propagate(look.expression, layers, errors, correlation(reader.input, look.bands))
+    known_errors = [layer[np.isfinite(layer)].astype(np.float64) for layer in errors]
+    # Where a denominator nears 0, the error of an index has no bound: a mean would tell of nothing else.
+    typical = np.median if look.expression else _root_mean_square
+    return [float(typical(layer)) if layer.size else None for layer in known_errors]
+
+
+def _root_mean_square(values: NDArray[np.float64]) -> float:
+    return math.sqrt(np.mean(values**2))
+
+
+def _scaled(errors: Errors, bands: Sequence[Band], *, physical: bool) -> Errors:
+    """Errors (bands, y, x) of stored numbers as those of physical values, signs kept for correlations."""
+    if not physical:
+        return errors
+    return errors * np.array([band.scale for band in bands], np.float32)[:, None, None]
+
+
+def _error(error: float | None) -> float | int | None:
+    return None if error is None else _number(abs(float(f"{error:.3g}")))
+
+
+def _band_value(pixel: PointData, row: int, band: Band, error: float | None) -> dict[str, Any]:
+    """Value of a band; `error` is expected of its stored number."""
     valid = not bool(np.ma.getmaskarray(pixel.array)[row])
     value = pixel.data[row].item()
     physical = _number(value * band.scale + band.offset) if valid else None
@@ -94,6 +165,8 @@ def _band_value(pixel: PointData, row: int, band: Band) -> dict[str, Any]:
         "unit": band.unit or None,
         "physical": physical,
         "reflectance": physical if band.unit == "reflectance" else None,
+        "expected_error": _error(error) if valid else None,
+        "physical_expected_error": _error(error * band.scale) if valid and error is not None else None,
     }
 
 
