@@ -109,7 +109,6 @@ def find_collection(scenes: Scenes, name: str) -> CollectionSummary:
 def collection_document(scenes: Scenes, summary: CollectionSummary, base: str) -> dict[str, Any]:
     """STAC Collection, as its scenes make it."""
     own = _collection_address(base, summary.id)
-    tiles = f"{base}/collections/{quote(summary.id, safe='')}"
     credit = collection_attribution(scenes, summary)
     return {
         "type": "Collection",
@@ -129,7 +128,9 @@ def collection_document(scenes: Scenes, summary: CollectionSummary, base: str) -
             _link("root", f"{base}/stac", JSON),
             _link("parent", f"{base}/stac", JSON),
             _link("items", f"{own}/items", GEOJSON),
-            *_tile_links(tiles, styles_for(summary.bands)),
+            *_map_links(
+                base, f"collections/{quote(summary.id, safe='')}", summary.id, styles_for(summary.bands)
+            ),
         ],
     }
 
@@ -139,7 +140,8 @@ def item_document(scenes: Scenes, record: Record, base: str) -> dict[str, Any]:
     item, info = scenes.catalog.item(record), scenes.catalog.info(record)
     collection, name = quote(record.collection, safe=""), quote(record.id, safe="")
     own = _collection_address(base, record.collection)
-    images = f"{base}/collections/{collection}/items/{name}"
+    path = f"collections/{collection}/items/{name}"
+    day = record.datetime.date().isoformat() if record.dated else None
     properties = {**item.get("properties", {}), **_facts(record, info)}
     bands = _bands(record, info)
     extensions = {entry for entry in item.get("stac_extensions", []) if isinstance(entry, str)} - {EO}
@@ -155,23 +157,28 @@ def item_document(scenes: Scenes, record: Record, base: str) -> dict[str, Any]:
             _link("root", f"{base}/stac", JSON),
             _link("parent", own, JSON),
             _link("collection", own, JSON),
-            *_tile_links(images, styles_for(record.bands)),
+            *_map_links(base, path, f"{record.collection}/{record.id}", styles_for(record.bands), day),
         ],
-        "assets": {**archive_asset(record, info, bands, images), **_views(images)},
+        "assets": {**_data(record, info, bands, f"{base}/{path}"), **_views(f"{base}/{path}")},
     }
 
 
-def archive_asset(
+def _data(
     record: Record, info: Mapping[str, Any], bands: Sequence[Mapping[str, Any]], images: str
 ) -> dict[str, Any]:
-    """The archive itself, where it is one file."""
-    if not record.path.endswith(ZIP_SUFFIX):
-        return {}
-    asset = {
-        "href": f"{images}/archive", "type": ARCHIVE, "title": "Compressed scene (Zarr in a ZIP)",
-        "roles": ["data"], "file:size": info["archive_bytes"], "bands": bands,
-    }  # fmt: skip
-    return {"archive": asset}
+    """The archive itself, where it is one file, and what its coding has lost, where that is known."""
+    assets: dict[str, Any] = {}
+    if record.path.endswith(ZIP_SUFFIX):
+        assets["archive"] = {
+            "href": f"{images}/archive", "type": ARCHIVE, "title": "Compressed scene (Zarr in a ZIP)",
+            "roles": ["data"], "file:size": info["archive_bytes"], "bands": bands,
+        }  # fmt: skip
+    if info.get("certificate"):
+        assets["certificate"] = {
+            "href": f"{images}/certificate", "type": JSON, "title": "Quality certificate: expected errors",
+            "roles": ["metadata"],
+        }  # fmt: skip
+    return assets
 
 
 def _views(images: str) -> dict[str, Any]:
@@ -281,10 +288,17 @@ def next_link(
     return {"rel": "next", "type": GEOJSON, "method": "GET", "href": f"{address}?{query}"}
 
 
-def _tile_links(address: str, styles: Mapping[str, Any]) -> list[dict[str, Any]]:
-    tiles = f"{address}/tiles/{DEFAULT_TILES}/{{z}}/{{x}}/{{y}}.webp"
+def _map_links(
+    base: str, path: str, layer: str, styles: Mapping[str, Any], day: str | None = None
+) -> list[dict[str, Any]]:
+    """Links to tiles and to WMTS, as the Web Map Links extension has them; `path` is that of the images."""
+    tiles = f"{base}/{path}/tiles/{DEFAULT_TILES}/{{z}}/{{x}}/{{y}}.webp"
+    service = {**_link("wmts", f"{base}/wmts/{path}", "image/png", title="WMTS"), "wmts:layer": layer}
+    if day:
+        service["wmts:dimensions"] = {"TIME": day}
     return [
-        _link("tilejson", f"{address}/tilejson.json", JSON, title="Map tiles"),
+        _link("tilejson", f"{base}/{path}/tilejson.json", JSON, title="Map tiles"),
+        *([service] if styles else []),
         *(
             _link("xyz", f"{tiles}?style={name}", "image/webp", title=style.title)
             for name, style in list(styles.items())[:8]

@@ -66,7 +66,7 @@ def test_items_are_valid_and_their_links_work(client: FlaskClient) -> None:
                 assert answer.status_code == 200
                 assert answer.content_type == asset.media_type
         for link in document["links"]:
-            if link["rel"] != "xyz":
+            if link["rel"] not in ("xyz", "wmts"):  # a template, and an address that wants a query
                 assert client.get(_path(link["href"])).status_code == 200, link
 
 
@@ -391,3 +391,26 @@ def test_a_scene_whose_time_nobody_knows_is_found_by_no_time(tmp_path: Path, ser
     only = _get(client, "/stac/collections/optical")
     assert only["extent"]["temporal"]["interval"] == [[None, None]]
     assert _get(client, "/collections/optical/info")["datetime"] == [None, None]
+
+
+def test_links_lead_to_wmts_as_the_extension_has_them(client: FlaskClient) -> None:
+    documents = [
+        _get(client, "/stac/collections/optical"),
+        _get(client, "/stac/collections/optical/items/old"),
+    ]
+    for document, layer in zip(documents, ("optical", "optical/old"), strict=True):
+        link = next(link for link in document["links"] if link["rel"] == "wmts")
+        assert link["wmts:layer"] == layer
+        answer = client.get(f"{_path(link['href'])}?service=WMTS&request=GetCapabilities")
+        assert answer.status_code == 200
+        assert f"<ows:Identifier>{layer}</ows:Identifier>" in answer.text
+    assert link["wmts:dimensions"] == {"TIME": "2020-05-01"}
+    plain = _get(client, "/stac/collections/plain/items/plain")
+    assert "wmts" not in {link["rel"] for link in plain["links"]}  # it has no style to be shown in
+
+
+def test_archives_with_a_certificate_have_it_as_an_asset(client: FlaskClient) -> None:
+    asset = _get(client, "/stac/collections/optical/items/old")["assets"]["certificate"]
+    certificate = client.get(_path(asset["href"]))
+    assert certificate.status_code == 200
+    assert certificate.content_type == asset["type"]
