@@ -29,6 +29,7 @@ from tileserver.routes import (
     jobs,
     kml,
     legends,
+    ogc,
     operations,
     stac,
     viewer,
@@ -84,7 +85,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     catalog.close()
     app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog), _jobs(settings))
     modules = (
-        viewer, stac, archive, collections, items, certificates, extracts, kml, jobs, legends, wmts,
+        viewer, stac, archive, collections, items, certificates, extracts, kml, jobs, legends, wmts, ogc,
         operations,
     )  # fmt: skip
     for module in modules:

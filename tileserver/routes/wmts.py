@@ -14,7 +14,9 @@ from pydantic import Field
 from comeo.errors import ComeoError
 from tileserver import metrics, problems
 from tileserver.errors import BoundError, BusyError, NotFoundError, RequestError
+from tileserver.routes import openapi
 from tileserver.routes.context import base_url, image_answer, scenes
+from tileserver.routes.openapi import Answers
 from tileserver.routes.parameters import CollectionPath, Identifier, ItemPath, Parameters
 from tileserver.services.scenes import fingerprint
 from tileserver.services.wmts import feature_info, tiles
@@ -33,6 +35,23 @@ TILE = "<style>/<time>/<tms>/<matrix>/<row>/<col>"
 COLLECTION_TILE = f"/{VERSION}/collections/<collection>/{TILE}"
 ITEM_TILE = f"/{VERSION}/items/<collection>/<item>/{TILE}"
 EXTENSION = "comeo-wmts"
+_TEXT = {"schema": {"type": "string"}}
+_ERRORS: Answers = {
+    "default": {
+        "description": "OWS exception report; a problem where the address is none.",
+        "content": {kvp.XML_TYPES[0]: _TEXT, problems.MEDIA_TYPE: {"schema": openapi.PROBLEM}},
+    }
+}
+
+
+def _answers(description: str, *media_types: str) -> Answers:
+    return {"200": {"description": description, "content": {key: {} for key in media_types}}, **_ERRORS}
+
+
+PAIRS = _answers("What the operation gives.", *kvp.XML_TYPES, *kvp.TILE_TYPES, *kvp.INFO_TYPES)
+CAPABILITIES = _answers("Capabilities.", *kvp.XML_TYPES)
+IMAGE = _answers("Tile.", *kvp.TILE_TYPES)
+VALUES = _answers("Values.", *kvp.INFO_TYPES)
 log = logging.getLogger(__name__)
 
 
@@ -73,74 +92,74 @@ class ItemPixelPath(ItemTilePath, _Pixel):
     """A pixel of a scene's tile."""
 
 
-@api.get("", tags=[TAG])
+@api.get("", tags=[TAG], responses=PAIRS)
 def service() -> Response:
     """KVP requests over all collections: GetCapabilities, GetTile, GetFeatureInfo; keys in any case."""
     return _pairs(Scope())
 
 
-@api.get("/collections/<collection>", tags=[TAG])
+@api.get("/collections/<collection>", tags=[TAG], responses=PAIRS)
 def collection_service(path: CollectionPath) -> Response:
     """KVP requests over one collection."""
     return _pairs(Scope(path.collection))
 
 
-@api.get("/collections/<collection>/dates/<day>", tags=[TAG])
+@api.get("/collections/<collection>/dates/<day>", tags=[TAG], responses=PAIRS)
 def day_service(path: DayPath) -> Response:
     """KVP requests over one collection on one day, for clients that can't choose TIME."""
     return _pairs(_on(path))
 
 
-@api.get("/collections/<collection>/items/<item>", tags=[TAG])
+@api.get("/collections/<collection>/items/<item>", tags=[TAG], responses=PAIRS)
 def item_service(path: ItemPath) -> Response:
     """KVP requests over one scene."""
     return _pairs(Scope(path.collection, None, path.item))
 
 
-@api.get(DOCUMENT, tags=[TAG])
+@api.get(DOCUMENT, tags=[TAG], responses=CAPABILITIES)
 def service_document() -> Response:
     """Capabilities of all collections. `?crs=epsg` names coordinate systems `EPSG:n`, for ArcMap."""
     return _capabilities(Scope(), CapabilitiesRequest())
 
 
-@api.get(f"/collections/<collection>{DOCUMENT}", tags=[TAG])
+@api.get(f"/collections/<collection>{DOCUMENT}", tags=[TAG], responses=CAPABILITIES)
 def collection_document(path: CollectionPath) -> Response:
     """Capabilities of one collection."""
     return _capabilities(Scope(path.collection), CapabilitiesRequest())
 
 
-@api.get(f"/collections/<collection>/dates/<day>{DOCUMENT}", tags=[TAG])
+@api.get(f"/collections/<collection>/dates/<day>{DOCUMENT}", tags=[TAG], responses=CAPABILITIES)
 def day_document(path: DayPath) -> Response:
     """Capabilities of one collection on one day, for clients that can't choose TIME."""
     return _capabilities(_on(path), CapabilitiesRequest())
 
 
-@api.get(f"/collections/<collection>/items/<item>{DOCUMENT}", tags=[TAG])
+@api.get(f"/collections/<collection>/items/<item>{DOCUMENT}", tags=[TAG], responses=CAPABILITIES)
 def item_document(path: ItemPath) -> Response:
     """Capabilities of one scene."""
     return _capabilities(Scope(path.collection, None, path.item), CapabilitiesRequest())
 
 
-@api.get(f"{COLLECTION_TILE}.<format>", tags=[TAG])
+@api.get(f"{COLLECTION_TILE}.<format>", tags=[TAG], responses=IMAGE)
 def collection_tile(path: CollectionTilePath) -> Response:
     """Tile of a collection."""
     return _tile(Scope(path.collection), _tile_request(path, path.collection))
 
 
-@api.get(f"{ITEM_TILE}.<format>", tags=[TAG])
+@api.get(f"{ITEM_TILE}.<format>", tags=[TAG], responses=IMAGE)
 def item_tile(path: ItemTilePath) -> Response:
     """Tile of a scene."""
     scope = Scope(path.collection, None, path.item)
     return _tile(scope, _tile_request(path, f"{path.collection}/{path.item}"))
 
 
-@api.get(f"{COLLECTION_TILE}/<j>/<i>.<format>", tags=[TAG])
+@api.get(f"{COLLECTION_TILE}/<j>/<i>.<format>", tags=[TAG], responses=VALUES)
 def collection_pixel(path: CollectionPixelPath) -> Response:
     """What is at a pixel of a collection's tile, as html, json or txt."""
     return _feature_info(Scope(path.collection), _pixel_values(path, path, path.collection))
 
 
-@api.get(f"{ITEM_TILE}/<j>/<i>.<format>", tags=[TAG])
+@api.get(f"{ITEM_TILE}/<j>/<i>.<format>", tags=[TAG], responses=VALUES)
 def item_pixel(path: ItemPixelPath) -> Response:
     """What is at a pixel of a scene's tile, as html, json or txt."""
     scope = Scope(path.collection, None, path.item)

@@ -78,7 +78,8 @@ def target(layers: Layers, scope: Scope, request: TileRequest) -> Target:
     if style not in layer.styles:
         raise invalid("STYLE", f"a style of this layer is one of {', '.join(layer.styles) or 'none'}")
     search = _at(layer, request.time)
-    return Target(layer, search, _grid(layer, request), style, request.extension)
+    grid = tile_in(layer, request.matrix_set, request.matrix, request.row, request.col)
+    return Target(layer, search, grid, style, request.extension)
 
 
 def feature_info(scenes: Scenes, found: Target, request: FeatureInfoRequest) -> dict[str, Any]:
@@ -147,21 +148,26 @@ def _near(layer: Layer, day: date) -> str:
     return f"the nearest days are {' and '.join(nearest)}" if len(nearest) > 1 else f"there is {nearest[0]}"
 
 
-def _grid(layer: Layer, request: TileRequest) -> Grid:
-    link = layer.links.get(resolve_name(request.matrix_set))
+def tile_in(layer: Layer, set_name: str, matrix: str, row: int, col: int) -> Grid:
+    """Grid of one of a layer's tiles.
+
+    Raises:
+        OwsError: If the layer has no such set, the set no such matrix, or the tile lies outside the layer.
+    """
+    link = layer.links.get(resolve_name(set_name))
     if link is None:
         raise invalid("TILEMATRIXSET", f"a tile matrix set of this layer is one of {', '.join(layer.links)}")
-    zoom = zoom_of(link.tms, request.matrix)
+    zoom = zoom_of(link.tms, matrix)
     if zoom is None:
         raise invalid("TILEMATRIX", f"{link.name} has the matrices {link.tms.minzoom} to {link.tms.maxzoom}")
     limits = link.limits(zoom)
     for name, value, low, high in (
-        ("TILEROW", request.row, limits.min_row, limits.max_row),
-        ("TILECOL", request.col, limits.min_col, limits.max_col),
+        ("TILEROW", row, limits.min_row, limits.max_row),
+        ("TILECOL", col, limits.min_col, limits.max_col),
     ):
         if not low <= value <= high:
             raise OwsError("TileOutOfRange", name, f"{name} goes from {low} to {high} here")
-    grid = tile_grid(link.tms, request.col, request.row, zoom)
+    grid = tile_grid(link.tms, col, row, zoom)
     if grid is None:
         raise OwsError("TileOutOfRange", "TILEROW", "there is no such tile")
     return grid
