@@ -199,7 +199,7 @@ def _single_grid(view: _View, wish: Wish) -> Grid | None:
 
 def _pyramid(view: _View) -> Pyramid:
     native = view.reader.native_grid(view.look.bands)
-    return Pyramid.over(view.boxes, zoom_range(native, matrix_set(MATRIX_SET)))
+    return Pyramid.over(view.boxes, zoom_range(native, matrix_set(MATRIX_SET))[1])
 
 
 def _single(archive: zipfile.ZipFile, view: _View, grid: Grid) -> list[etree._Element]:

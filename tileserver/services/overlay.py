@@ -22,7 +22,8 @@ GLOBE: Bounds = (-180.0, -90.0, 180.0, 90.0)
 
 def scene_pyramid(scenes: Scenes, record: Record) -> Pyramid:
     """Tiles of a scene."""
-    return Pyramid.over(boxes_of(record.bbox), zoom_range(scene_grid(scenes, record), matrix_set(MATRIX_SET)))
+    _, highest = zoom_range(scene_grid(scenes, record), matrix_set(MATRIX_SET))
+    return Pyramid.over(boxes_of(record.bbox), highest)
 
 
 def collection_pyramid(scenes: Scenes, search: Search) -> Pyramid:
@@ -34,7 +35,7 @@ def collection_pyramid(scenes: Scenes, search: Search) -> Pyramid:
     (collection,) = search.collections or ("",)
     summary = stac.find_collection(scenes, collection)
     _, highest = mosaic.zoom_range(scenes, search, matrix_set(MATRIX_SET))
-    return Pyramid.over(boxes_of(summary.bbox), (0, highest))
+    return Pyramid.over(boxes_of(summary.bbox), highest)
 
 
 def scene_root(

@@ -10,8 +10,6 @@ from typing import NamedTuple
 from tileserver.grid import Bounds, Grid, matrix_set, tile_grid
 
 MATRIX_SET = "WorldCRS84Quad"
-# Tiles at the top.
-MOST_ROOTS = 4
 
 
 class Node(NamedTuple):
@@ -61,17 +59,13 @@ class Pyramid:
     highest: int
 
     @classmethod
-    def over(cls, boxes: Sequence[Bounds], zooms: tuple[int, int]) -> Pyramid:
-        """Make the pyramid of an area, which begins where it needs more than a few tiles for the first time.
+    def over(cls, boxes: Sequence[Bounds], highest: int) -> Pyramid:
+        """Make the pyramid of an area, from the smallest tile that has all of it: GDAL reads but one.
 
-        Args:
-            boxes: See the class.
-            zooms: The least and the greatest that may be.
+        Across the meridian of Greenwich there is none, and it begins with two.
         """
-        lowest, highest = zooms
-        while lowest < highest and _count(boxes, lowest + 1) <= MOST_ROOTS:
-            lowest += 1
-        return cls(tuple(boxes), lowest, highest)
+        fitting = (zoom for zoom in range(highest, 0, -1) if _count(boxes, zoom) == 1)
+        return cls(tuple(boxes), next(fitting, 0), highest)
 
     @property
     def count(self) -> int:
