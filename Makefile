@@ -50,6 +50,9 @@ test: install lint
 test-qgis: install
 	$(BIN)/pytest -m qgis
 
+fuzz: install
+	COMEO_FUZZ_CASES=5000 $(BIN)/pytest tests/e2e/test_schemathesis.py -s
+
 train: install
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
 	$(BIN)/python -m comeo.training.pack --data $(SHARED)

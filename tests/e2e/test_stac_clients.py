@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import socket
 import threading
 import urllib.request
@@ -23,10 +24,12 @@ from rasterio.warp import transform
 
 from comeo.archive import open_archive
 from comeo.compress import compress
+from comeo.scene import Window
 from tests.e2e.conftest import Server
 from tests.scenes import array_group, array_scene, landscape
 
 LARGE = 1300
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
 
@@ -195,3 +198,22 @@ def test_open_archive_takes_the_address(large: tuple[str, Path]) -> None:
     address, path = large
     with open_archive(address) as far, open_archive(path) as near:
         assert far.info() == near.info()
+
+
+def test_the_documented_steps_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "docs" / "clients" / "python.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 5
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    with Server(ROOT / "samples", tmp_path / "server.log") as running:
+        for block in blocks:
+            exec(block.replace("http://127.0.0.1:8080", running.address), names)
+        np.testing.assert_allclose(names["plain"]["data"].values, names["scene"]["data"].values, atol=1e-6)
+        names["scene"].close()
+    assert names["item"].id == "S2A_T32TMT_20190530_L2A"
+    with open_archive(ROOT / "samples" / "S2A_T32TMT_20190530_L2A.zarr.zip") as archive:
+        level = archive.groups["r10m"].levels[0]
+        np.testing.assert_array_equal(names["numbers"], archive.read(level, Window(300, 200, 200, 200)))
+    assert (tmp_path / "ndvi.tif").is_file()
+    assert names["greenness"].shape == (12,)

@@ -148,7 +148,7 @@ def _name(url: str) -> str:
         parts = urlsplit(url)
     except ValueError as error:
         raise ArchiveError(f"there is no address like that: {error}") from error
-    return f"{parts.scheme}://{parts.hostname}{parts.path}"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _merged(spans: Sequence[Span]) -> list[Span]:
