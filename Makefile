@@ -13,7 +13,7 @@ RUNTIME := $(if $(wildcard /proc/driver/nvidia/version),gpu,cpu)
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed -n 's/^v\([0-9]*\)\..*/\1/p')
 NODE_IS_RECENT := $(shell [ "0$(NODE_MAJOR)" -ge 20 ] && command -v npm >/dev/null && echo yes)
 
-.PHONY: install run test test-qgis lint bench train samples clean
+.PHONY: install run test test-qgis lint fuzz bench train samples clean
 
 install: $(VENV)/.installed static/dist/index.html
 
