@@ -39,7 +39,8 @@ WGS84 = CRS.from_epsg(4326)
 WITH_OVERVIEWS = 4 / 3
 SAMPLES_ALONG = 3
 SAMPLE_SIDE = 128
-MARGIN_DEGREES = 0.1
+# How far around a scene an area is looked at: in the scene's own pixels what is outside costs nothing.
+OWN_MARGIN, MOVED_MARGIN = 0.1, 0.001
 # Edges of a polygon are straight in degrees (RFC 7946); pieces of this length are so in any projection, too,
 # but for centimetres. No polygon is cut into more pieces than `MOST_SEGMENTS`.
 SEGMENT_DEGREES = 0.01
@@ -201,19 +202,20 @@ def grid_of(reader: ArchiveReader, record: Record, wish: Wish, bands: tuple[str,
             return native.fitted(wish.max_size) if wish.max_size else native
         area, crs = native.bounds, native.crs
     else:
-        area, crs = (bbox if sized else _near(record.bbox, bbox)), WGS84
+        margin = MOVED_MARGIN if wish.dst_crs else OWN_MARGIN
+        area, crs = (bbox if sized else _near(record.bbox, bbox, margin)), WGS84
     grid = reader.part_grid(area, crs, wish.dst_crs, height=wish.height, width=wish.width, bands=bands)
     return grid.fitted(wish.max_size) if wish.max_size else grid
 
 
-def _near(scene: Bounds, bbox: Bounds) -> Bounds:
+def _near(scene: Bounds, bbox: Bounds, margin: float) -> Bounds:
     """The part of an area near a scene: farther away, its projection may have no numbers."""
     west, south, east, north = scene
     if west > east:  # across the antimeridian
         west, east = -180.0, 180.0
     near = (
-        max(bbox[0], west - MARGIN_DEGREES), max(bbox[1], south - MARGIN_DEGREES),
-        min(bbox[2], east + MARGIN_DEGREES), min(bbox[3], north + MARGIN_DEGREES),
+        max(bbox[0], west - margin), max(bbox[1], south - margin),
+        min(bbox[2], east + margin), min(bbox[3], north + margin),
     )  # fmt: skip
     if near[0] >= near[2] or near[1] >= near[3]:
         raise NotFoundError("the area lies outside the scene")
