@@ -53,7 +53,18 @@ export interface SceneInfo {
   /** Bytes of all bands as 16-bit integers at native resolution. */
   rawBytes: number;
   archiveBytes: number;
+  /** What compression has lost, where the archive tells. */
+  fidelity: Fidelity | null;
   styles: Style[];
+}
+
+export interface Fidelity {
+  /** Expected error of a pixel, in `unit`. */
+  error: number;
+  unit: string;
+  /** In a word: Very close, Close, Approximate, Coarse; empty where the unit has no such scale. */
+  grade: string;
+  meaning: string;
 }
 
 export interface TileSet {
@@ -73,6 +84,9 @@ export interface BandValue {
   value: number | null;
   /** The value in `unit`. */
   physical: number | null;
+  /** Expected error of `value` and of `physical`; null where the archive doesn't tell. */
+  error: number | null;
+  physicalError: number | null;
   unit: string;
 }
 
@@ -267,6 +281,12 @@ function parseStyles(value: unknown): Style[] {
   });
 }
 
+export function parseFidelity(value: unknown): Fidelity | null {
+  const error = isObject(value) ? number(value['expected_error']) : null;
+  if (!isObject(value) || error === null) return null;
+  return { error, unit: text(value['unit']) ?? '', grade: text(value['grade']) ?? '', meaning: text(value['meaning']) ?? '' };
+}
+
 export async function fetchInfo(collection: string, item: string, signal?: AbortSignal): Promise<SceneInfo> {
   const body = await fetchJson(url(`${layerPath({ collection, item })}/info`), signal);
   return {
@@ -274,6 +294,7 @@ export async function fetchInfo(collection: string, item: string, signal?: Abort
     ratio: number(body['ratio']) ?? 0,
     rawBytes: number(body['raw_bytes']) ?? 0,
     archiveBytes: number(body['archive_bytes']) ?? 0,
+    fidelity: parseFidelity(body['fidelity']),
     styles: parseStyles(body['styles']),
   };
 }
@@ -331,6 +352,8 @@ export async function fetchPoint(layer: Layer, lon: number, lat: number, signal?
       wavelength: number(band['wavelength']),
       value: number(band['value']),
       physical: number(band['physical']),
+      error: number(band['expected_error']),
+      physicalError: number(band['physical_expected_error']),
       unit: text(band['unit']) ?? '',
     };
   });

@@ -32,6 +32,10 @@ export const formatRatio = (ratio: number): string =>
 /** Reflectance to four digits, as its digital numbers have; anything else to two. */
 export const formatPhysical = (value: number, unit: string): string => value.toFixed(unit === 'reflectance' ? 4 : 2);
 
+/** An error of a stored number, to two significant digits. */
+export const formatError = (error: number): string =>
+  error.toLocaleString(undefined, { maximumSignificantDigits: 2, useGrouping: false });
+
 /** `sentinel-2a` as ESA writes it: Sentinel-2A. */
 export const formatPlatform = (platform: string): string =>
   platform.replace(/^sentinel-(\d)([a-z]?)$/i, (_, mission: string, unit: string) => `Sentinel-${mission}${unit.toUpperCase()}`);

@@ -1,14 +1,22 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import type { Item } from '../src/api';
-import { bandTitle, formatBytes, formatPlatform, formatPosition, formatRatio } from '../src/format';
+import { parseFidelity, type Item } from '../src/api';
+import { bandTitle, formatBytes, formatError, formatPlatform, formatPosition, formatRatio } from '../src/format';
 import { comparison, weightOf } from '../src/panels/meter';
 import { daysOf, fraction, nearest } from '../src/panels/timeline';
 import { firstToShow } from '../src/viewer';
 import { initialState, Store } from '../src/store';
 
 const stops = ['2019-01-01', '2019-01-11', '2019-12-31'].map((key) => ({ key, date: new Date(key) }));
+
+test('fidelity is read only where there is a figure', () => {
+  const told = { expected_error: 0.0162, unit: 'reflectance', grade: 'Approximate', meaning: 'Good for viewing.' };
+  assert.deepEqual(parseFidelity(told), { error: 0.0162, unit: 'reflectance', grade: 'Approximate', meaning: 'Good for viewing.' });
+  assert.deepEqual(parseFidelity({ expected_error: 3, unit: null, grade: null }), { error: 3, unit: '', grade: '', meaning: '' });
+  assert.deepEqual([null, {}, { expected_error: 'a' }, { expected_error: NaN }].map(parseFidelity), [null, null, null, null]);
+  assert.deepEqual([153.6, 0.0162, 4].map(formatError), ['150', '0.016', '4']);
+});
 
 test('the timeline is spaced as time is, and a pointer finds the nearest date', () => {
   assert.deepEqual(stops.map(({ date }) => Math.round(fraction(stops, date) * 364)), [0, 10, 364]);
@@ -31,7 +39,7 @@ test('bytes and ratios have as many digits as mean something', () => {
 });
 
 test('what was received is compared with every scene looked at', () => {
-  const info = { codec: 'dct', ratio: 100, rawBytes: 1000, archiveBytes: 10, styles: [] };
+  const info = { codec: 'dct', ratio: 100, rawBytes: 1000, archiveBytes: 10, fidelity: null, styles: [] };
   assert.equal(comparison(100, weightOf([info])), '1/10 of the original');
   assert.equal(comparison(100, weightOf([info, info])), '1/20 of 2 originals');
   assert.equal(comparison(3000, weightOf([info])), '3 times the original');

@@ -1,7 +1,7 @@
 /** Values of all bands where the user clicked, as a table and as a small spectrum. */
 import type { BandValue, PointValues } from '../api';
 import { h, icon, svg } from '../dom';
-import { bandTitle, formatPhysical, formatPosition } from '../format';
+import { bandTitle, formatError, formatPhysical, formatPosition } from '../format';
 
 const WIDTH = 280;
 const HEIGHT = 72;
@@ -30,15 +30,20 @@ function spectrum(bands: readonly BandValue[]): SVGElement | null {
   );
 }
 
+function plusMinus(error: number | null, format: (error: number) => string): HTMLElement | null {
+  return error === null ? null : h('span', { class: 'error' }, ` ± ${format(error)}`);
+}
+
 function row(band: BandValue): HTMLTableRowElement {
   const value = band.value === null ? '–' : band.value.toLocaleString(undefined, { maximumFractionDigits: 2 });
+  const physical = band.physical === null ? '–' : formatPhysical(band.physical, band.unit);
   return h(
     'tr',
     {},
     h('th', { scope: 'row' }, band.name),
     h('td', { class: 'band-title' }, bandTitle(band.title)),
-    h('td', {}, value),
-    h('td', {}, band.physical === null ? '–' : formatPhysical(band.physical, band.unit)),
+    h('td', {}, value, plusMinus(band.error, (error) => formatError(error))),
+    h('td', {}, physical, plusMinus(band.physicalError, (error) => formatPhysical(error, band.unit))),
   );
 }
 
@@ -48,6 +53,11 @@ function table(bands: readonly BandValue[]): HTMLTableElement {
   const named = unit === 'reflectance' ? 'Reflectance' : unit || 'Physical value';
   const head = ['Band', 'Name', 'Value', named].map((name) => h('th', { scope: 'col' }, name));
   return h('table', {}, h('thead', {}, h('tr', {}, ...head)), h('tbody', {}, ...bands.map(row)));
+}
+
+function explanation(bands: readonly BandValue[]): HTMLElement | null {
+  if (bands.every((band) => band.error === null)) return null;
+  return h('p', { class: 'hint' }, '± is the error that compression is expected to have made around here.');
 }
 
 export class PixelPanel {
@@ -71,7 +81,7 @@ export class PixelPanel {
     const empty = bands.every((band) => band.value === null);
     const body = empty
       ? [h('p', { class: 'hint' }, 'No data here.')]
-      : [spectrum(bands), table(bands), source ? h('p', { class: 'hint' }, `From ${source}`) : null];
+      : [spectrum(bands), table(bands), explanation(bands), source ? h('p', { class: 'hint' }, `From ${source}`) : null];
     this.#show(lon, lat, ...body);
   }
 

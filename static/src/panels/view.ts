@@ -1,7 +1,7 @@
 /** How the selected scene is shown: scene or mosaic, date, style, opacity. */
-import type { Item, Layer, Legend, Style } from '../api';
+import type { Fidelity, Item, Layer, Legend, Style } from '../api';
 import { h } from '../dom';
-import { dayOf, formatDay, formatPlatform, formatTime } from '../format';
+import { dayOf, formatDay, formatError, formatPlatform, formatTime } from '../format';
 import type { State, Store } from '../store';
 import { daysOf, Timeline, type Stop } from './timeline';
 
@@ -123,6 +123,24 @@ function title({ item, layer }: State): string {
   return layer.until ? `Mosaic up to ${formatDay(new Date(`${layer.until}T00:00:00Z`))}` : 'Mosaic of all dates';
 }
 
+/** Whether what is shown can be trusted, in a word and a figure. */
+function fidelityBadge(): { element: HTMLElement; show: (fidelity: Fidelity | null) => void } {
+  const word = h('span', { class: 'grade' });
+  const figure = h('span', {});
+  const meaning = h('p', { class: 'hint' });
+  const line = h('p', { class: 'badge' }, word, figure);
+  const element = h('div', { class: 'fidelity', role: 'group', 'aria-label': 'Fidelity' }, line, meaning);
+  const show = (fidelity: Fidelity | null): void => {
+    element.hidden = fidelity === null;
+    if (!fidelity) return;
+    word.textContent = fidelity.grade ? `${fidelity.grade} copy` : 'Fidelity';
+    figure.textContent = `typical error ±\u202f${formatError(fidelity.error)} ${fidelity.unit}`.trimEnd();
+    meaning.textContent = fidelity.meaning;
+    element.dataset['grade'] = fidelity.grade.toLowerCase().replace(' ', '-');
+  };
+  return { element, show };
+}
+
 export function viewPanel(root: HTMLElement, store: Store, actions: ViewActions): void {
   const heading = h('h2', { id: 'view-title' });
   const sub = h('p', { class: 'sub' });
@@ -130,6 +148,7 @@ export function viewPanel(root: HTMLElement, store: Store, actions: ViewActions)
   const modes = h('div', { class: 'chips segmented', role: 'group', 'aria-label': 'Scene or mosaic' });
   const timeline = new Timeline((key) => choose(key));
   const styles = new StylePicker(actions.style);
+  const badge = fidelityBadge();
 
   const choose = (key: string): void => {
     const { layer, series } = store.state;
@@ -152,7 +171,7 @@ export function viewPanel(root: HTMLElement, store: Store, actions: ViewActions)
       setMode,
     ),
   );
-  root.append(h('div', { class: 'title-row' }, heading, fit), sub, modes, timeline.element, styles.element, opacityControl(store));
+  root.append(h('div', { class: 'title-row' }, heading, fit), sub, badge.element, modes, timeline.element, styles.element, opacityControl(store));
   store.watch(['item', 'layer', 'series', 'info', 'style', 'collections'], (state) => {
     root.hidden = state.layer === null;
     heading.textContent = title(state);
@@ -160,6 +179,7 @@ export function viewPanel(root: HTMLElement, store: Store, actions: ViewActions)
     modes.hidden = state.series.length < 2;
     check(modes, isMosaic(state.layer) ? 'mosaic' : 'scene');
     timeline.show(stopsOf(state), currentStop(state));
+    badge.show(isMosaic(state.layer) ? null : (state.info?.fidelity ?? null));
     styles.show(state.info?.styles ?? [], state.style);
   });
 }
