@@ -7,7 +7,7 @@ A model file is a ZIP of stored entries, named by its SHA-256, never changed onc
     tables.npy       (75, 42) uint32: see `tables`
     pass_G_P.onnx    pass P of group G: features (and neighbours) to scale indexes (and means); exact integers
 
-Sessions are made on first use, once a process: they don't survive a fork.
+Sessions are made on first use, once a process: their threads don't survive a fork.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import json
 import logging
 import os
 import threading
+import weakref
 import zipfile
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -40,9 +41,11 @@ DEFAULT: Final = "sentinel2-1"
 TAG_BYTES: Final = 2
 
 _log = logging.getLogger("comeo")
+_making_sessions = threading.Lock()
+_all_models: weakref.WeakSet[Model] = weakref.WeakSet()
 
 
-@dataclass
+@dataclass(eq=False)
 class Model:
     """One model file.
 
@@ -53,8 +56,10 @@ class Model:
 
     name: str
     content: bytes
-    _sessions: dict[tuple[int, int, int], InferenceSession] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _sessions: dict[tuple[int, int], InferenceSession] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        _all_models.add(self)
 
     @cached_property
     def digest(self) -> str:
@@ -108,10 +113,10 @@ class Model:
         return (found[1] if len(found) > 1 else None), found[0]
 
     def _session(self, group: int, number: int) -> InferenceSession:
-        key = os.getpid(), group, number
+        key = group, number
         session = self._sessions.get(key)
         if session is None:
-            with self._lock:
+            with _making_sessions:
                 session = self._sessions.get(key) or new_session(self._entry(f"pass_{group}_{number}.onnx"))
                 self._sessions[key] = session
         return session
@@ -160,6 +165,8 @@ def _threads() -> int:
 
 @cache
 def _runtime() -> Any:
+    # It would send usage to its makers, in a thread that makes forked children hang when they end.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         return importlib.import_module("onnxruntime")
     except ImportError as error:
@@ -206,12 +213,16 @@ def by_tag(tag: bytes) -> Model:
     raise CodecError(f"the payload needs the model {tag.hex()}…, which this version of comeo doesn't have")
 
 
-def _forget_lock() -> None:
-    """A lock that another thread held during a fork would stay locked in the child."""
-    for model in models().values():
-        model._lock = threading.Lock()
+def _before_fork() -> None:
+    """Let go of all sessions: a child that destroyed one would wait for ever for its threads to end."""
+    _making_sessions.acquire()
+    for model in list(_all_models):
         model._sessions.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_lock)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_making_sessions.release,
+        after_in_child=_making_sessions.release,
+    )
