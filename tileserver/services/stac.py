@@ -144,7 +144,10 @@ def item_document(scenes: Scenes, record: Record, base: str) -> dict[str, Any]:
     day = record.datetime.date().isoformat() if record.dated else None
     properties = {**item.get("properties", {}), **_facts(record, info)}
     bands = _bands(record, info)
-    extensions = {entry for entry in item.get("stac_extensions", []) if isinstance(entry, str)} - {EO}
+    listed = item.get("stac_extensions")
+    extensions = (
+        {entry for entry in listed if isinstance(entry, str)} - {EO} if isinstance(listed, list) else set()
+    )
     if any(key.startswith("eo:") for facts in (properties, *bands) for key in facts):
         extensions.add(EO)
     return {

@@ -13,6 +13,7 @@ from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
 from comeo.compress import compress
 from comeo.scene import Scene
+from tests.comeo.archive.test_hostile import put, rewritten
 from tests.tileserver.conftest import STEP, Server, optical_scene
 from tests.tileserver.places import position
 
@@ -414,3 +415,41 @@ def test_archives_with_a_certificate_have_it_as_an_asset(client: FlaskClient) ->
     certificate = client.get(_path(asset["href"]))
     assert certificate.status_code == 200
     assert certificate.content_type == asset["type"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("stac_extensions",), 5),
+        (("stac_extensions",), [{}, None, "https://example.org/x.json"]),
+        (("links",), "nonsense"),
+        (("assets",), [1]),
+        (("geometry",), {}),
+        (("geometry",), {"type": "Polygon", "coordinates": [[[1, 2]]]}),
+        (("geometry",), {"type": "Polygon", "coordinates": [["x"]]}),
+        (("geometry",), {"type": "Point", "coordinates": [10**300, 0]}),
+        (("properties", "eo:cloud_cover"), {"a": [None]}),
+        (("properties", "instruments"), {"a": 1}),
+        (("properties", "platform"), ["a", 1, None]),
+        (("properties", "links"), []),
+    ],
+)
+def test_what_an_archive_says_of_itself_is_not_trusted(
+    tmp_path: Path, archives: Path, server: Server, path: tuple[str, ...], value: Any
+) -> None:
+    change = put("attributes", "stac_discovery", *path, value=value)
+    content = rewritten((archives / "old.zarr.zip").read_bytes(), "zarr.json", change)
+    (tmp_path / "archives").mkdir()
+    (tmp_path / "archives" / "odd.zarr.zip").write_bytes(content)
+    client = server(tmp_path / "archives")
+    inside = json.dumps({"type": "Point", "coordinates": position(0.5, 0.5)})
+    for query in (
+        "",
+        "sortby=eo:cloud_cover,platform,instruments",
+        f"intersects={inside}",
+        "fields=properties.links",
+    ):
+        answer = client.get(f"/stac/search?limit=1&{query}")
+        assert answer.status_code == 200, answer.data
+    assert found(client, "ids=old") == ["old"]
+    assert client.get("/stac/collections/optical").status_code == 200
