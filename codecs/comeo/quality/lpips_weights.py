@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,9 +57,9 @@ def load_weights() -> Weights:
     """
     path = cached_weights()
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             weights = {name: stored[name] for name in _names()}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         reason = "have not been fetched" if not path.exists() else f"can't be read from {path}"
         raise WeightsError(
             f"the weights of LPIPS {reason}; run python -m comeo.quality.lpips_weights"

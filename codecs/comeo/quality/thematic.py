@@ -16,10 +16,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 _SEED: Final = 0
-_FIT: Final = 50_000
-_TRAIN: Final = 20_000
+_FIT: Final = 20_000
+_TRAIN: Final = 10_000
 _TEST: Final = 50_000
-_TREES: Final = 60
+_TREES: Final = 50
 _FEWEST: Final = 50  # pixels of a class, below which it is left out
 
 Spectra = NDArray[np.float32]
@@ -71,7 +71,7 @@ class Classification:
 def cluster(reference: Spectra, decoded: Spectra, k: int) -> Clustering | None:
     """Classes of both versions by the centroids of the original.
 
-    k-means++ (Arthur and Vassilvitskii, SODA 2007) on physical values, fitted to at most 50 000 spectra, the
+    k-means++ (Arthur and Vassilvitskii, SODA 2007) on physical values, fitted to at most 20 000 spectra, the
     best of three starts.
 
     Args:
