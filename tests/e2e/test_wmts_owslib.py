@@ -98,7 +98,7 @@ def test_the_well_known_names_answer_with_the_same_tiles(service: Any) -> None:
 
 
 def test_the_values_of_a_pixel(gis_server: str) -> None:
-    """OWSLib has GetFeatureInfo of WMTS in name only, so the request is made of what it read in the document."""
+    """OWSLib has GetFeatureInfo of WMTS in name only: the request is made of what it read in the document."""
     service = owslib.WebMapTileService(f"{gis_server}/wmts")
     address = service.getOperationByName("GetFeatureInfo").methods[0]["url"]
     row, col, view = tile_of("UTM32WGS84Quad", 14)
