@@ -29,7 +29,8 @@ export class Download {
   readonly #say: (text: string) => void;
   #offer: Offer | null = null;
   #job: Job | null = null;
-  #stopped = false;
+  /** Counts downloads, so that one that was stopped knows that it is no longer the one to show. */
+  #run = 0;
 
   constructor(say: (text: string) => void) {
     this.#say = say;
@@ -52,19 +53,17 @@ export class Download {
     if (!offer) return;
     if ('address' in offer) return save(offer.address);
     this.#button.disabled = true;
-    this.#stopped = false;
+    const run = ++this.#run;
     try {
       this.#show(await startJob(offer.scene, offer.order));
-      await this.#follow();
+      await this.#follow(run);
     } catch (error) {
-      if (!this.#stopped) this.#say(sentence(error));
+      if (run === this.#run) this.#say(sentence(error));
     }
-    this.#job = null;
-    this.#row.hidden = true;
-    this.#button.disabled = this.#offer === null;
+    if (run === this.#run) this.#rest();
   }
 
-  async #follow(): Promise<void> {
+  async #follow(run: number): Promise<void> {
     for (let job = this.#job; job; job = this.#job) {
       if (job.status === 'successful') {
         this.#say(`Done: ${formatBytes(job.bytes ?? 0)}.`);
@@ -72,10 +71,17 @@ export class Download {
       }
       if (job.status === 'failed') throw new ApiError(`The file could not be made: ${job.message}.`, null);
       await pause(LOOK_AGAIN);
-      if (!this.#job) return; // stopped meanwhile
+      if (run !== this.#run) return;
       const latest = await jobStatus(job);
-      if (this.#job) this.#show(latest);
+      if (run !== this.#run) return;
+      this.#show(latest);
     }
+  }
+
+  #rest(): void {
+    this.#job = null;
+    this.#row.hidden = true;
+    this.#button.disabled = this.#offer === null;
   }
 
   #show(job: Job): void {
@@ -88,9 +94,8 @@ export class Download {
   async #cancel(): Promise<void> {
     const job = this.#job;
     if (!job) return;
-    this.#stopped = true;
-    this.#job = null;
-    this.#row.hidden = true;
+    this.#run += 1;
+    this.#rest();
     await stopJob(job).then(() => this.#say('Stopped.'), (error: unknown) => this.#say(sentence(error)));
     this.#button.focus();
   }
