@@ -46,7 +46,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Archive:
-    """One compressed scene. Safe to share between threads and across forks.
+    """One compressed scene. Safe to share between threads, and across forks unless it lies on a server.
 
     Attributes:
         name: Of its file or folder, for people.

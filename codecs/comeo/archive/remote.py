@@ -26,7 +26,6 @@ _PAUSE_SECONDS: Final = 0.5
 _TIMEOUT: Final = httpx2.Timeout(30.0, connect=10.0)
 _PATIENCE_SECONDS: Final = 60.0
 _SLOWEST: Final = 1000  # bytes a second, beyond that
-_PIECE_BYTES: Final = 1 << 14
 _TRY_AGAIN: Final = frozenset((429, 502, 503, 504))
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 Span = tuple[int, int]
@@ -133,12 +132,12 @@ class RemoteFile(ByteFile):
         """Read a body of known length, from a server that may send too much, too little, or for ever."""
         deadline = time.monotonic() + _PATIENCE_SECONDS + length / _SLOWEST
         data = bytearray()
-        for chunk in answer.iter_raw(_PIECE_BYTES):
+        for chunk in answer.iter_raw():  # as it comes: a chunk of fixed size could take for ever to fill
             data += chunk
             if len(data) > length or time.monotonic() > deadline:
-                break
+                raise ArchiveError(f"{self.name}: the server sends more than {length} bytes, or too slowly")
         if len(data) != length:
-            raise ArchiveError(f"{self.name}: the server sent {len(data)} bytes of {length}, or too slowly")
+            raise ArchiveError(f"{self.name}: the server sent {len(data)} bytes of {length}")
         return bytes(data)
 
 

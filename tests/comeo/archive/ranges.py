@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +19,8 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+    pause: float = 0
+    """Seconds between one byte and the next; 0 sends all at once."""
 
 
 Misdeed = Callable[[Answer, int], Answer]
@@ -61,8 +65,17 @@ def serving(content: bytes, misdeed: Misdeed = lambda answer, _: answer) -> Iter
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer.body)
+            self.send_body(answer)
             self.close_connection = headers["Content-Length"] != str(len(answer.body))
+
+        def send_body(self, answer: Answer) -> None:
+            if not answer.pause:
+                self.wfile.write(answer.body)
+                return
+            with contextlib.suppress(OSError):  # the client has gone
+                for byte in answer.body:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(answer.pause)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass

@@ -88,9 +88,11 @@ def without(name: str) -> Misdeed:
     )
 
 
-def given(status: int = 206, body: Callable[[bytes], bytes] = bytes, **headers: str) -> Misdeed:
+def given(
+    status: int = 206, body: Callable[[bytes], bytes] = bytes, pause: float = 0, **headers: str
+) -> Misdeed:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda answer, _: Answer(status, {**answer.headers, **named}, body(answer.body))
+    return lambda answer, _: Answer(status, {**answer.headers, **named}, body(answer.body), pause)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def given(status: int = 206, body: Callable[[bytes], bytes] = bytes, **headers: 
         (given(Content_Encoding="gzip"), "does not say which bytes"),
         (given(body=lambda body: body[:-1]), "bytes of"),
         (given(body=lambda body: body[:-1], Content_Length="65536"), "can't be reached"),
-        (given(body=lambda body: body + b"x"), "bytes of"),
+        (given(body=lambda body: body + b"x"), "more than"),
         (given(body=lambda body: bytes(len(body))), "ZIP directory is missing"),
         (given(302, Location="ftp://127.0.0.1/"), "can't be"),
         (given(302, Location="http://127.0.0.1:1/"), "can't be reached"),
@@ -141,9 +143,13 @@ def test_a_file_that_changes_is_noticed(path: Path, misdeed: Misdeed, words: str
 
 
 def test_a_trickle_is_cut_off(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "_PATIENCE_SECONDS", -1e6)
-    with serving(path.read_bytes()) as server, pytest.raises(ArchiveError, match="too slowly"):
+    """One byte every so often keeps each single read from timing out."""
+    monkeypatch.setattr(remote, "_PATIENCE_SECONDS", 0.3 - remote.TAIL_BYTES / remote._SLOWEST)
+    began = time.monotonic()
+    slow = given(pause=0.05)
+    with serving(path.read_bytes(), slow) as server, pytest.raises(ArchiveError, match="too slowly"):
         open_archive(server.url)
+    assert time.monotonic() - began < 5
 
 
 def test_damage_is_named_as_on_disk(path: Path) -> None:
