@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from comeo.archive import Archive, valid_mask
 from comeo.errors import ArchiveError, SourceError
@@ -90,7 +91,8 @@ def qualify(
         raise SourceError(f"{original.id} has no valid pixel to compare")
     labels = scene_classes(source, lattice, original.groups[0]) if source else None
     watch.start("classifying", len(CLASSES) + 2)
-    return _gathered(passes, finest, lattice, labels, watch)
+    with threadpool_limits(1):  # the products are small: threads wait for one another longer than they work
+        return _gathered(passes, finest, lattice, labels, watch)
 
 
 def archive_groups(archive: Archive) -> tuple[BandGroup, ...]:

@@ -20,12 +20,15 @@ from comeo.compress import compress
 from comeo.errors import ArchiveError, SourceError
 from comeo.quality import cover
 from comeo.quality.crops import choose_crops
+from comeo.quality.labels import scene_classes
+from comeo.quality.lattice import Lattice
 from comeo.quality.metrics import band_mse, psnr
 from comeo.quality.qualify import archive_groups, qualify
 from comeo.quality.spots import choose_spots, class_names
 from comeo.quality.thematic import assign, classify, cluster
 from comeo.quality.verdict import Answer, verdicts
-from comeo.scene import BandGroup, Scene, Window
+from comeo.scene import Scene, Window
+from comeo.sources import open_source
 from tests.scenes import array_group, array_scene, corner_cut, landscape
 
 FINE = ("B02", "B03", "B04", "B08")
@@ -220,8 +223,6 @@ def test_worst_places_are_where_the_error_is() -> None:
 
 
 def test_a_real_archive_against_its_source(shared_data: Path, tmp_path: Path) -> None:
-    from comeo.sources import open_source
-
     source = shared_data / "scenes" / "S2_UTM37N_12bands_30m.tif"
     scene = open_source(source)
     path = compress(scene, tmp_path / "lake.zarr.zip", ratio=50)
@@ -237,21 +238,25 @@ def test_a_real_archive_against_its_source(shared_data: Path, tmp_path: Path) ->
 
 
 def test_labels_come_from_the_scene_classification(shared_data: Path) -> None:
-    from comeo.sources import open_source
-
     folder = shared_data / "scenes" / "S2A_29RKH_20200219_0_L2A"
     scene = open_source(folder)
-    noisy = [replace(group, read=lambda window, group=group: _noisy(group, window)) for group in scene.groups]
-    for source in (folder, folder / f"{folder.name}.json"):
-        found = qualify(scene, noisy, source=source)
-        assert {each.labels for each in found.classifications} == {"SCL"}
+    finest = scene.groups[0]
+    lattice = Lattice(scene.groups, max_points=10_000)
+    labels = scene_classes(folder, lattice, finest)
+    assert labels is not None
+    np.testing.assert_array_equal(labels, scene_classes(folder / f"{folder.name}.json", lattice, finest))
+    rows, cols = np.meshgrid(lattice.rows + 0.5, lattice.cols + 0.5, indexing="ij")
+    x, y = finest.transform @ (cols.ravel(), rows.ravel())
     with rasterio.open(folder / "SCL.tif") as classes:
-        values, counts = np.unique(classes.read(1), return_counts=True)
-    assert found.classifications[0].classes <= len(values[counts > 1])
+        expected = np.array([value[0] for value in classes.sample(zip(x, y, strict=True))], int)
+    np.testing.assert_array_equal(labels.ravel(), np.where(expected < 2, -1, expected))
+    assert len(np.unique(labels)) > 2
     scene.close()
 
 
-def _noisy(group: BandGroup, window: Window) -> Any:
-    pixels = group.read(window)
-    noise = np.random.default_rng(window.row).normal(0, 30, pixels.values.shape)
-    return pixels._replace(values=np.clip(pixels.values + noise, 1, 65_535).astype(np.uint16))
+def test_without_a_scene_classification_there_are_no_labels(tmp_path: Path) -> None:
+    scene = scene_of(*fields())
+    lattice = Lattice(scene.groups, max_points=10_000)
+    (tmp_path / "SCL_20m.jp2").write_bytes(b"no picture")
+    for source in (tmp_path, tmp_path / "missing", "https://example.com/item.json"):
+        assert scene_classes(source, lattice, scene.groups[0]) is None
