@@ -1,0 +1,114 @@
+"""Payloads are the same bytes, and decode to the same pixels, whatever runs the networks.
+
+The entropy decoder reads tables that networks choose: one index that differs makes noise of all that follows.
+So onnxruntime with one and two threads, without graph optimisation, on a GPU where there is one, and a
+reference in NumPy integers each write, and each reads what the others wrote.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+onnxruntime = pytest.importorskip(
+    "onnxruntime", reason="the learned codec needs the extra `cpu` or `gpu`", exc_type=ImportError
+)
+pytest.importorskip("onnx", reason="the reference reads graphs with onnx")
+
+from comeo.codecs.learned import LearnedCodec, Model, model, models
+from tests.comeo.codecs.blocks import textured
+from tests.comeo.codecs.learned.reference import ReferenceModel
+
+codec_module: Any = importlib.import_module("comeo.codecs.learned.codec")
+
+WAYS = ["one thread", "two threads", "not optimised", "CUDA", "NumPy integers"]
+
+
+class Unoptimised(Model):
+    """Runs graphs node by node, as they are written."""
+
+    def _session(self, group: int, number: int) -> Any:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.intra_op_num_threads = 1
+        graph = self.graphs()[group, number]
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def model_of(way: str, monkeypatch: pytest.MonkeyPatch) -> Model:
+    content = models()[model.DEFAULT].content
+    if way == "NumPy integers":
+        return ReferenceModel(way, content)
+    if way == "not optimised":
+        return Unoptimised(way, content)
+    if way == "CUDA":
+        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+            pytest.skip("this onnxruntime has no CUDA")
+        monkeypatch.setenv("COMEO_MODEL_PROVIDER", "CUDA")
+    monkeypatch.setenv("COMEO_MODEL_THREADS", "2" if way == "two threads" else "1")
+    model._providers.cache_clear()
+    made = Model(way, content)
+    for group, count in enumerate(model.PASSES):
+        for number in range(count):
+            made._session(group, number)
+    model._providers.cache_clear()
+    return made
+
+
+@cache
+def written() -> list[tuple[bytes, np.ndarray]]:
+    """Payloads and pixels of the codec as it is shipped: many rates, shapes, kinds of content."""
+    codec = LearnedCodec()
+    rng = np.random.default_rng(2)
+    blocks = [
+        (textured(4, 150, 130, seed=1, contrast=1500), 90.0),
+        (textured(4, 64, 64, seed=2), 1.0),
+        (textured(13, 40, 50, seed=3), 700.0),
+        (textured(1, 1, 1, seed=4), 20.0),
+        (textured(5, 17, 255, seed=5), 2000.0),
+        (textured(2, 100, 100, seed=6, dtype="float32"), 0.05),
+        (rng.integers(0, 65535, (4, 48, 48)).astype(np.uint16), 30.0),
+    ]
+    payloads = [codec.encode(block, step=step) for block, step in blocks]
+    return [(payload, codec.decode(payload)) for payload in payloads]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_everyone_writes_and_reads_the_same(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = written()
+    chosen = model_of(way, monkeypatch)
+    codec = LearnedCodec(chosen)
+    monkeypatch.setattr(codec_module, "by_tag", lambda _: chosen)
+    for payload, pixels in expected:
+        np.testing.assert_array_equal(codec.decode(payload), pixels)
+    # Coded pixels are coded again: equal bytes mean that all tables were the same on the way.
+    for number in (0, 2, 4):
+        block, step = textured(4, 90, 70, seed=number), 10.0 * 4**number
+        assert codec.encode(block, step=step) == LearnedCodec().encode(block, step=step)
+
+
+def test_networks_agree_at_the_bounds_of_their_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All features at their peak, all neighbours at theirs of either sign: where sums are largest."""
+    shipped, reference = models()[model.DEFAULT], model_of("NumPy integers", monkeypatch)
+    rng = np.random.default_rng(1)
+    assert isinstance(reference, ReferenceModel)
+    for (group, number), network in reference.networks.items():
+        width = len(network.first.weight)
+        features = np.stack(
+            [np.full(width, 127), np.zeros(width), *(127 * (network.first.weight.T[:6] > 0))]
+            + [rng.integers(0, 128, width) for _ in range(60)]
+        ).astype(np.uint8)
+        neighbours = None
+        if network.linear is not None:
+            signs = np.sign(network.linear.weight.T[:8])
+            drawn = rng.integers(-2047, 2048, (len(features) - len(signs), signs.shape[1]))
+            neighbours = np.concatenate([2047 * signs, drawn]).astype(np.float32)
+        found, wanted = (one.predict(group, number, features, neighbours) for one in (shipped, reference))
+        np.testing.assert_array_equal(found[1], wanted[1])
+        assert (found[0] is None) == (wanted[0] is None)
+        if found[0] is not None:
+            np.testing.assert_array_equal(found[0], wanted[0])
