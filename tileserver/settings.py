@@ -55,7 +55,7 @@ class Settings(BaseModel):
         queue_seconds: How long a request waits for its turn before 503.
         jobs: Folder of extracts made as jobs; a temporary one when not given.
         max_extract_samples: Pixels × bands of an extract made as a job.
-        max_kmz_tiles: Tiles of a KMZ made as a job; of one that is answered at once an eighth.
+        max_kmz_tiles: Tiles of a KMZ made as a job; of one that is answered at once a 64th.
         job_processes: Jobs that work at once; the others wait.
         max_jobs: Jobs that work or wait, before 503.
         job_seconds: How long a job may work.
