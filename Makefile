@@ -56,7 +56,9 @@ fuzz: install
 train: install
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
 	$(BIN)/python -m comeo.training.pack --data $(SHARED)
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m comeo.training.train --threads 1 --seconds $(SECONDS_TO_TRAIN)
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m comeo.training.train --threads 1 --rate 2e-3 --seconds $(SECONDS_TO_TRAIN)
+	$(BIN)/python -m comeo.training.evaluate .cache/training/run/weights.pt
+	$(BIN)/python -m comeo.training.export .cache/training/run/weights.pt .cache/training/model.zip
 
 bench: install
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(RUNTIME),test,bench]'

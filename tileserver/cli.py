@@ -34,7 +34,7 @@ def cli(debug: bool) -> None:
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder, or name of the archive."
 )
-@click.option("--codec", default="dct", show_default=True, help="See `comeo codecs`.")
+@click.option("--codec", help="See `comeo codecs`.  [default: learned]")
 @click.option("--ratio", type=float, help="Raw bytes / archive bytes.  [default: 100]")
 @click.option("--step", type=float, help="Quantisation step in the data's numbers, instead of a ratio.")
 @click.option("--id", "scene_id", help="Id of the scene, instead of the source's own.")
@@ -54,7 +54,7 @@ def cli(debug: bool) -> None:
 def compress(
     sources: tuple[str, ...],
     output: Path,
-    codec: str,
+    codec: str | None,
     ratio: float | None,
     step: float | None,
     scene_id: str | None,
@@ -69,6 +69,7 @@ def compress(
     GeoTIFF whose band descriptions name the bands.
     """
     from comeo.archive import archive_suffix
+    from comeo.codecs import DEFAULT_CODEC
     from comeo.compress import compress as compress_scene
     from comeo.sources import open_source
 
@@ -87,7 +88,7 @@ def compress(
                 final = output if is_file else output / f"{scene.id}.zarr.zip"
                 with terminal_progress(scene.id) as progress:
                     compress_scene(
-                        scene, final, codec=codec, step=step, force=force, progress=progress,
+                        scene, final, codec=codec or DEFAULT_CODEC, step=step, force=force, progress=progress,
                         ratio=100.0 if ratio is None and step is None else ratio,
                     )  # fmt: skip
             finally:
@@ -152,11 +153,14 @@ def extract(
 
 @cli.command()
 def codecs() -> None:
-    """List the codecs."""
+    """List the codecs, and the models of the learned one."""
     from comeo.codecs import codec_names, get_codec
+    from comeo.codecs.learned import models
 
     for name in codec_names():
         click.echo(f"{name:12}{(type(get_codec(name)).__doc__ or '').splitlines()[0]}")
+    for model in models().values():
+        click.echo(f"  {model.name}  {model.facts['data']}\n    SHA-256 {model.digest}")
 
 
 @cli.command()

@@ -165,7 +165,7 @@ def test_extract_refuses_what_it_cannot_give(archive: Path, tmp_path: Path) -> N
 
 def test_codecs_are_listed() -> None:
     names = [line.split()[0] for line in comeo("codecs").stdout.splitlines()]
-    assert names[:2] == ["dct", "jpeg2000"]
+    assert names[:3] == ["dct", "jpeg2000", "learned"]
 
 
 @pytest.mark.parametrize("ratio", [0, -5, "nan"])

@@ -12,6 +12,8 @@ from comeo.errors import CodecError
 
 _CODECS: dict[str, type[Codec]] = {codec.name: codec for codec in (DctCodec, Jpeg2000Codec, LearnedCodec)}
 
+DEFAULT_CODEC = LearnedCodec.name
+
 
 def codec_names() -> list[str]:
     """Names that `get_codec` takes."""
@@ -30,4 +32,4 @@ def get_codec(name: str) -> Codec:
     return _CODECS[name]()
 
 
-__all__ = ["Codec", "codec_names", "get_codec"]
+__all__ = ["DEFAULT_CODEC", "Codec", "codec_names", "get_codec"]

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from comeo.archive import Archive, ArchiveWriter, Level
 from comeo.archive.model import ID_PATTERN
-from comeo.codecs import Codec, get_codec
+from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
 from comeo.codecs.payload import check_step
 from comeo.compress.encode import encode_scene
 from comeo.compress.item import build_item
@@ -40,7 +40,7 @@ def compress(
     scene: Scene,
     output: Path,
     *,
-    codec: str = "dct",
+    codec: str = DEFAULT_CODEC,
     ratio: float | None = None,
     step: float | None = None,
     force: bool = False,

@@ -33,7 +33,7 @@ log = logging.getLogger("comeo.training")
 
 INITIAL_BATCHES = 40
 WARM_UP = 150
-COOL_DOWN = 0.2  # last share of the run, in which the learning rate falls to a fiftieth
+COOL_DOWN = 0.35  # last share of the run, in which the learning rate falls to a fiftieth
 AVERAGE = 0.999
 LARGEST_GRADIENT = 5.0
 

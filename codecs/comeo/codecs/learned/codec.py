@@ -10,6 +10,7 @@ Encoder, decoder and format in short (docs/archive-format.md has it in full):
 - The encoder chooses each symbol by rate and distortion; the decoder needs to know nothing of it.
 
 A body is the model's tag (2 bytes), the energy class of each component (a byte each) and the coded symbols.
+The highest bit in the byte of an item's first component tells that its last group has no symbols at all.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from numpy.typing import NDArray
 
 from comeo.codecs.base import Codec, Components
 from comeo.codecs.dct.lapped import SIZE, analysis, synthesis, synthesise
-from comeo.codecs.learned.coding import Recorded, decode_pass, encode_pass, open_streams
-from comeo.codecs.learned.features import PEAK, neighbours_of_pass, of_pass
-from comeo.codecs.learned.layout import CHANNELS, COMPONENTS, STARTS, passes
+from comeo.codecs.learned.coding import Recorded, decode_pass, encode_pass, open_streams, synthesise_rows
+from comeo.codecs.learned.features import PEAK, Context, neighbours_of_pass
+from comeo.codecs.learned.layout import CHANNELS, COMPONENTS, STARTS, Pass, passes
 from comeo.codecs.learned.model import DEFAULT, TAG_BYTES, Model, by_tag, models
 from comeo.codecs.learned.rans import write
 from comeo.codecs.learned.tables import LARGEST
@@ -34,8 +35,9 @@ from comeo.errors import CodecError
 WORTH = 9.0  # bits that a squared step is worth; 7 to 12 measure alike
 BORDER_WORTH = 1.0  # times that in the outermost tiles, where no neighbour evens errors out
 
-_BATCH_TILES = 1 << 14  # decoded together: bounds the memory, 64 blocks of 256² and four bands
+_BATCH_TILES = 1 << 10  # decoded together, 4 blocks of 256² and four bands: more would only leave the caches
 _ENERGY_UNIT, _ENERGY_OFFSET = 8, 4.0
+_LAST_ABSENT = 128
 
 Symbols = NDArray[np.int32]
 
@@ -70,7 +72,9 @@ class LearnedCodec(Codec):
         if np.abs(latents).max() >= LARGEST / 2:
             raise CodecError(f"learned can't code values so large in steps of {step:.6g}; use a larger step")
         classes = _energy_classes(scaled)
-        return self.model.tag + classes.tobytes() + _encode(self.model, latents, classes, shape)
+        absent, coded = _encode(self.model, latents, classes, shape)
+        classes[::COMPONENTS] |= absent * _LAST_ABSENT
+        return self.model.tag + classes.tobytes() + coded
 
     def _decode_components(
         self, bodies: Sequence[memoryview], headers: Sequence[Header], reduce: int
@@ -82,7 +86,7 @@ class LearnedCodec(Codec):
             for batch in _batches([place for place, own in enumerate(tags) if own == tag], headers):
                 symbols = _decode(model, [bodies[i][TAG_BYTES:] for i in batch], [headers[i] for i in batch])
                 for place, own in zip(batch, symbols, strict=True):
-                    found[place] = _synthesise(own[:, np.argsort(model.order)], headers[place], reduce)
+                    found[place] = _synthesise(own, model.order, headers[place], reduce)
         return [components for components in found if components is not None]
 
 
@@ -108,16 +112,14 @@ def _latents(scaled: Components, shape: tuple[int, int]) -> NDArray[np.float32]:
     return np.ascontiguousarray(split.transpose(0, 2, 4, 1, 3, 5), np.float32).reshape(-1, CHANNELS)
 
 
-def _synthesise(symbols: Symbols, header: Header, reduce: int) -> Components:
-    """The inverse of `_latents`, in the data's own numbers."""
-    rows, columns = tile_grid(header.height, header.width)
-    split = symbols.reshape(_items(header.bands), rows, columns, COMPONENTS, SIZE, SIZE)
-    swapped = split.transpose(0, 3, 2, 5, 1, 4).reshape(-1, columns * SIZE, rows * SIZE)[: header.bands]
-    coefficients = swapped * np.float32(header.step)
-    for size in (columns, rows):
-        coefficients = synthesise(coefficients, *synthesis(size, reduce))
-    height, width = -(-header.height >> reduce), -(-header.width >> reduce)
-    return coefficients.swapaxes(1, 2)[:, :height, :width]
+def _synthesise(symbols: Symbols, order: NDArray[np.int64], header: Header, reduce: int) -> Components:
+    """Symbols (items · tiles, CHANNELS) back to components, in the data's own numbers."""
+    shape = tile_grid(header.height, header.width)
+    across, support = synthesis(shape[1], reduce)
+    half = synthesise_rows(symbols, order, shape, header.bands, np.ascontiguousarray(across.T), support)
+    components = synthesise(half, *synthesis(shape[0], reduce)).swapaxes(1, 2)
+    components = components[:, : -(-header.height >> reduce), : -(-header.width >> reduce)]
+    return components * np.float32(header.step)
 
 
 def _energy_classes(scaled: Components) -> NDArray[np.uint8]:
@@ -137,20 +139,38 @@ def _spread(classes: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.ui
 
 def _encode(
     model: Model, latents: NDArray[np.float32], classes: NDArray[np.uint8], shape: tuple[int, int]
-) -> bytes:
+) -> tuple[NDArray[np.uint8], bytes]:
+    """Code latents; returns for each item whether its last group is left out, and the bytes."""
     energy = _spread(classes, shape)
     symbols = np.zeros((len(latents) + 1, CHANNELS), np.int32)
     recorded = Recorded()
-    worth = np.tile(_worth(shape), len(latents) // (shape[0] * shape[1]))
-    plan = passes((shape,) * _items(len(classes)))
-    for group, steps in enumerate(plan):
+    items = _items(len(classes))
+    worth = np.tile(_worth(shape), items)
+    plan = passes((shape,) * items)
+    context = Context(symbols, energy, plan[-1][0].around)
+
+    def code(group: int, number: int, step: Pass) -> Recorded:
+        mean, index = model.predict(
+            group, number, context.of_pass(group, step), neighbours_of_pass(group, step, symbols)
+        )
+        return encode_pass(step.tiles, STARTS[group], latents, worth, mean, index, model.tables, symbols)
+
+    for group, steps in enumerate(plan[:-1]):
         for number, step in enumerate(steps):
-            features = of_pass(group, step, symbols, energy)
-            mean, index = model.predict(group, number, features, neighbours_of_pass(group, step, symbols))
-            encode_pass(
-                step.tiles, STARTS[group], latents, worth, mean, index, model.tables, symbols, recorded
-            )
-    return bytes(write(*recorded.intervals()))
+            recorded += code(group, number, step)
+        context.add(group)
+    absent = np.zeros(items, np.uint8)
+    fine = slice(STARTS[-1], None)
+    for item, tiles in enumerate(np.split(plan[-1][0].tiles, items)):
+        found = code(len(plan) - 1, 0, plan[-1][0].of(tiles))
+        kept, exact = symbols[tiles, fine], latents[tiles, fine]
+        saved = (worth[tiles, None] * (np.square(exact) - np.square(exact - kept))).sum()
+        if saved > found.bits:
+            recorded += found
+        else:
+            symbols[tiles, fine] = 0
+            absent[item] = 1
+    return absent, bytes(write(*recorded.intervals()))
 
 
 def _worth(shape: tuple[int, int]) -> NDArray[np.float32]:
@@ -160,24 +180,32 @@ def _worth(shape: tuple[int, int]) -> NDArray[np.float32]:
 
 
 def _decode(model: Model, bodies: list[memoryview], headers: list[Header]) -> Iterator[Symbols]:
-    shapes, energies = [], []
+    shapes, energies, present = [], [], []
     for body, header in zip(bodies, headers, strict=True):
         shape = tile_grid(header.height, header.width)
-        classes = np.frombuffer(body[: header.bands], np.uint8)
-        if len(classes) < header.bands or (classes > PEAK).any():
+        classes = np.frombuffer(body[: header.bands], np.uint8).copy()
+        if len(classes) < header.bands:
+            raise CodecError("the payload is cut short")
+        has_last = classes[::COMPONENTS] < _LAST_ABSENT
+        classes[::COMPONENTS] &= _LAST_ABSENT - 1
+        if (classes > PEAK).any():
             raise CodecError("the payload's energy classes are damaged")
         shapes.append((shape,) * _items(header.bands))
         energies.append(_spread(classes, shape))
+        present.append(has_last.repeat(shape[0] * shape[1]))
     energy = np.concatenate(energies)
     ends = np.cumsum([len(part) for part in energies])
     symbols = np.zeros((len(energy) + 1, CHANNELS), np.int32)
     stream = open_streams([body[header.bands :] for body, header in zip(bodies, headers, strict=True)])
     plan = passes(tuple(shape for group in shapes for shape in group))
-    for group, steps in enumerate(plan):
+    context = Context(symbols, energy, plan[-1][0].around)
+    last = plan[-1][0].of(np.flatnonzero(np.concatenate(present)))
+    for group, steps in enumerate((*plan[:-1], (last,))):
         for number, step in enumerate(steps):
-            features = of_pass(group, step, symbols, energy)
+            features = context.of_pass(group, step)
             mean, index = model.predict(group, number, features, neighbours_of_pass(group, step, symbols))
             decode_pass(step.tiles, ends, STARTS[group], mean, index, model.tables, symbols, stream)
+        context.add(group)
     stream.check()
     return (symbols[first:last] for first, last in pairwise([0, *ends.tolist()]))
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.codecs.dct.lapped import SIZE
 from comeo.codecs.dct.layout import Array, compiled
-from comeo.codecs.learned.rans import LOWEST, STATE_BYTES, begin
+from comeo.codecs.learned.layout import COMPONENTS
+from comeo.codecs.learned.rans import LOWEST, PRECISION, STATE_BYTES, begin
 from comeo.codecs.learned.tables import DAMAGED, SKIPPED, Tables, choose, record, take
 from comeo.errors import CodecError
 
@@ -18,10 +21,26 @@ _MOST = 48  # intervals that a symbol can take
 
 @dataclass
 class Recorded:
-    """Intervals in the order in which they will be read."""
+    """Intervals of the entropy coder, in the order in which they will be read.
+
+    Attributes:
+        starts: Arrays of where they start, of 2^16.
+        frequencies: Arrays of their lengths.
+    """
 
     starts: list[Array] = field(default_factory=list)
     frequencies: list[Array] = field(default_factory=list)
+
+    def __iadd__(self, other: Recorded) -> Self:
+        """Append."""
+        self.starts += other.starts
+        self.frequencies += other.frequencies
+        return self
+
+    @property
+    def bits(self) -> float:
+        """What they will take."""
+        return float(sum((PRECISION - np.log2(part)).sum() for part in self.frequencies))
 
     def intervals(self) -> tuple[Array, Array, int]:
         """What `rans.write` takes."""
@@ -64,9 +83,8 @@ def encode_pass(
     index: NDArray[np.uint8],
     tables: Tables,
     symbols: NDArray[np.int32],
-    recorded: Recorded,
-) -> None:
-    """Choose the symbols of a pass and record their intervals.
+) -> Recorded:
+    """Choose the symbols of a pass.
 
     Args:
         tiles: (n,) those of the pass.
@@ -77,14 +95,15 @@ def encode_pass(
         index: (n, channels of the group) scale indexes.
         tables: The model's.
         symbols: (tiles + 1, channels), filled in.
-        recorded: Appended to.
+
+    Returns:
+        Their intervals.
     """
     means = np.zeros((1, 1), np.int32) if mean is None else mean
     count = _choose(tiles, start, latents, worth, means, index, tables.cost, symbols)
     starts, frequencies = np.empty(count + _MOST, np.int64), np.empty(count + _MOST, np.int64)
     count = _record(tiles, start, means, index, tables.cumulative, symbols, starts, frequencies)
-    recorded.starts.append(starts[:count])
-    recorded.frequencies.append(frequencies[:count])
+    return Recorded([starts[:count]], [frequencies[:count]])
 
 
 def open_streams(bodies: Sequence[memoryview]) -> Stream:
@@ -135,6 +154,41 @@ def decode_pass(
     )  # fmt: skip
     if not fine:
         raise CodecError("the payload's symbols are damaged")
+
+
+@compiled
+def synthesise_rows(
+    symbols: Array, order: Array, shape: tuple[int, int], bands: int, across: Array, support: Array
+) -> Array:
+    """Apply the transform's inverse along x, for the few symbols that aren't zero.
+
+    Args:
+        symbols: (items · tiles, channels).
+        order: (channels,) which coefficient each is: component · 256 + row · 16 + column.
+        shape: Rows and columns of tiles.
+        bands: Components; those of the last item beyond are left out.
+        across: (columns · 16, x) float32, a basis function a row.
+        support: (columns · 16, 2): first and last + 1 sample that is not zero in each.
+
+    Returns:
+        (bands, rows · 16, x) float32: coefficients along y, samples along x.
+    """
+    rows, columns = shape
+    result = np.zeros((bands, rows * SIZE, across.shape[1]), np.float32)
+    for place in range(len(symbols)):
+        item, tile = divmod(place, rows * columns)
+        top, left = tile // columns * SIZE, tile % columns * SIZE
+        for channel in range(symbols.shape[1]):
+            symbol = symbols[place, channel]
+            if symbol == 0:
+                continue
+            component, within = divmod(order[channel], SIZE * SIZE)
+            band = item * COMPONENTS + component
+            if band < bands:
+                y, k = top + within // SIZE, left + within % SIZE
+                for x in range(support[k, 0], support[k, 1]):
+                    result[band, y, x] += np.float32(symbol) * across[k, x]
+    return result
 
 
 @compiled

@@ -50,6 +50,11 @@ class Pass:
     around: Index
     known: Index | None
 
+    def of(self, places: Index) -> Pass:
+        """The same over some of the tiles, by their places in `tiles`."""
+        known = None if self.known is None else self.known[places]
+        return Pass(self.tiles[places], self.around[places], known)
+
 
 @lru_cache(maxsize=64)
 def passes(shapes: tuple[tuple[int, int], ...]) -> tuple[tuple[Pass, ...], ...]:

@@ -171,7 +171,8 @@ def _runtime() -> Any:
         return importlib.import_module("onnxruntime")
     except ImportError as error:
         raise CodecError(
-            "the learned codec needs onnxruntime: install comeo[cpu], or comeo[gpu] for an NVIDIA GPU"
+            "the codec `learned` needs onnxruntime: install comeo[cpu], or comeo[gpu] for an NVIDIA GPU "
+            "(`dct` and `jpeg2000` do without)"
         ) from error
 
 
