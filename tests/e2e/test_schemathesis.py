@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import random
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -45,8 +47,9 @@ pytestmark = [
 @pytest.fixture
 def schema(tmp_path: Path) -> Any:
     """The document of a server of the sample archives, which is called without HTTP."""
+    archives = shutil.copytree(SAMPLES, tmp_path / "archives")
     app = create_app(
-        Settings(paths=(SAMPLES,), workers=1, scan_seconds=3600, catalog=tmp_path / "catalog.sqlite")
+        Settings(paths=(archives,), workers=1, scan_seconds=3600, catalog=tmp_path / "catalog.sqlite")
     )
     schema = openapi.from_wsgi("/openapi.json", app)
     schema.config.checks.positive_data_acceptance.expected_statuses = REFUSALS
@@ -56,7 +59,7 @@ def schema(tmp_path: Path) -> Any:
 def test_no_request_is_answered_otherwise_than_documented(schema: Any) -> None:
     operations = [found.ok() for found in schema.get_all_operations()]
     modes = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
-    each = -(-CASES // (len(operations) * len(modes)))
+    each = math.ceil(1.25 * CASES / (len(operations) * len(modes)))  # some have nothing to get wrong
     asked: Counter[int] = Counter()
     complaints: dict[tuple[str, str], str] = {}
     for operation in operations:
@@ -66,7 +69,7 @@ def test_no_request_is_answered_otherwise_than_documented(schema: Any) -> None:
     print(f"{asked.total()} cases of {len(operations)} operations: {dict(sorted(asked.items()))}")
     assert not complaints, "\n".join(f"{label}: {text}" for (label, _), text in complaints.items())
     assert max(asked) < 500
-    assert asked.total() >= CASES * 0.8
+    assert asked.total() >= CASES
 
 
 def complaints_of(operation: Any, mode: Any, count: int, asked: Counter[int]) -> list[tuple[str, str]]:

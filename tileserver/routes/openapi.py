@@ -35,7 +35,7 @@ def _answers(operation: Mapping[str, Any]) -> dict[str, Any]:
     """What an operation declares, what its formats are, and a problem for all else."""
     answers = {status: answer for status, answer in operation["responses"].items() if status != "422"}
     if not any(status.startswith("2") for status in answers):
-        answers["200"] = {"description": "OK", **_content(operation)}
+        answers["2XX"] = {"description": "Success.", **_content(operation)}
     # whoever sends If-None-Match has it already
     answers.setdefault("304", {"description": "Not Modified"})
     return {"default": _ERROR, **answers}
