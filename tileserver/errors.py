@@ -55,3 +55,10 @@ class ConflictError(RequestError):
     """What is asked for does not go with how things stand."""
 
     status = 409
+
+
+class TooManyError(BusyError):
+    """As much as may be is under way already; asking again later helps."""
+
+    status = 429
+    retry_after = 30

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tileserver.errors import BoundError, BusyError, NotFoundError
+from tileserver.errors import BoundError, NotFoundError, TooManyError
 from tileserver.settings import Settings
 
 Status = Literal["accepted", "running", "successful", "failed"]
@@ -86,7 +86,7 @@ class Jobs:
 
         Raises:
             BoundError: If one job may not take so much.
-            BusyError: If there are too many.
+            TooManyError: If there are too many.
         """
         job_id = uuid.uuid4().hex
         with self._alone():
@@ -162,7 +162,7 @@ class Jobs:
         jobs = [self.get(folder.name) for folder in self._folders()]
         working = [job for job in jobs if job.status in ("accepted", "running")]
         if len(working) >= settings.max_jobs:
-            raise BusyError(f"{len(working)} jobs are waiting or at work, as many as may; ask again later")
+            raise TooManyError(f"{len(working)} jobs are waiting or at work, as many as may; ask again later")
         taken = sum(job.order["disk_bytes"] for job in working)
         taken += sum(job.result.stat().st_size for job in jobs if job.result)
         free = shutil.disk_usage(self.folder).free - SPARE_DISK_BYTES

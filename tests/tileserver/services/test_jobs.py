@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tileserver.errors import BoundError, BusyError, NotFoundError
+from tileserver.errors import BoundError, NotFoundError, TooManyError
 from tileserver.services import jobs as module
 from tileserver.services.jobs import Job, Jobs
 from tileserver.settings import Settings
@@ -76,10 +76,10 @@ def test_as_many_jobs_as_may_and_no_more(make: Make) -> None:
     with pytest.raises(BoundError, match="10240"):
         jobs.create({}, 11 * KIBIBYTE)
     first = jobs.create({}, 4 * KIBIBYTE)
-    with pytest.raises(BusyError, match="disk"):
+    with pytest.raises(TooManyError, match="disk"):
         jobs.create({}, 7 * KIBIBYTE)
     jobs.create({}, KIBIBYTE)
-    with pytest.raises(BusyError, match="2 jobs"):
+    with pytest.raises(TooManyError, match="2 jobs"):
         jobs.create({}, KIBIBYTE)
     jobs.dismiss(first.id)
     assert jobs.create({}, KIBIBYTE).status == "accepted"
