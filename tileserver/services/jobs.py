@@ -167,7 +167,7 @@ class Jobs:
         taken += sum(job.result.stat().st_size for job in jobs if job.result)
         free = shutil.disk_usage(self.folder).free - SPARE_DISK_BYTES
         if taken + disk_bytes > settings.job_disk_bytes or disk_bytes > free:
-            raise BusyError(
+            raise TooManyError(
                 "the disk for extracts is full; ask again later, or DELETE jobs that are done with"
             )
 
