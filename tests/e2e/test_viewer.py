@@ -112,12 +112,29 @@ def test_click_tells_the_values_of_the_pixel(visit: Visits) -> None:
     page.mouse.click(box["x"] + NORTH_WEST[0] * box["width"], box["y"] + NORTH_WEST[1] * box["height"])
     row = page.locator("#pixel tr", has_text="B04")
     row.wait_for()
-    digital, reflectance = row.locator("td").nth(1).inner_text(), row.locator("td").nth(2).inner_text()
+    (digital, error), (reflectance, physical_error) = (
+        row.locator("td").nth(column).inner_text().split(" ± ") for column in (1, 2)
+    )
     assert int(digital.replace(",", "")) == pytest.approx(3500, abs=60)
     assert float(reflectance) == pytest.approx(0.25, abs=0.006)
+    assert float(physical_error) == pytest.approx(float(error) * 1e-4, abs=1e-4)
     assert page.locator("#pixel tbody tr").count() == 4
     page.keyboard.press("Escape")
     assert page.locator("#pixel").is_hidden()
+    assert seen.complaints == []
+
+
+def test_what_was_lost_is_told_in_words_and_on_the_map(visit: Visits) -> None:
+    seen = visit()
+    page = seen.open(FIELDS)
+    badge = page.get_by_role("group", name="Fidelity")
+    assert re.match(r"(Very close|Close|Approximate|Coarse) copy\s+typical error ±\s?[\d.]+ reflectance",
+                    badge.inner_text())  # fmt: skip
+    with page.expect_response(lambda answer: "style=error" in answer.url and answer.ok):
+        page.get_by_text("Expected error").first.click()
+    assert seen.eventually(lambda: not has_four_colours(seen))
+    assert page.locator(".legend .scale").inner_text().split() == ["0", "0.015", "0.03"]
+    assert "style=error" in fragment(page)
     assert seen.complaints == []
 
 

@@ -50,7 +50,8 @@ def _tile(path: p.TilePath, query: p.AppearanceQuery, scale: int) -> Response:
         scenes().settings.tile_max_age,
         lambda: images.tile(scenes(), record, grid, appearance, extension),
     )
-    answer.headers.update(images.coding(scenes(), record, appearance, extension))
+    if answer.status_code != 304:  # who asks again knows them, and the archive need not be opened
+        answer.headers.update(images.coding(scenes(), record, appearance, extension))
     return answer
 
 

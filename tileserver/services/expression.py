@@ -79,11 +79,6 @@ class Expression:
         """What each result is called: its own text."""
         return self.text.split(";")
 
-    @property
-    def names_by_result(self) -> list[list[str]]:
-        """Bands that each result is made of."""
-        return [_names(part) for part in self.parts]
-
     def evaluate(self, bands: Mapping[str, Values]) -> Values:
         """Compute the results.
 

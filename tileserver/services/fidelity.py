@@ -171,15 +171,15 @@ def propagate(
         (results, y, x); NaN where a result or an error is not known.
     """
     shape = (len(expression.parts), *errors.shape)
-    shares = np.empty(shape, np.float32)
-    for index, name in enumerate(expression.bands):
-        step = DIFFERENCE * errors[index]
-        above, below = (expression.evaluate({**values, name: values[name] + sign * step}) for sign in (1, -1))
-        shares[:, index] = (above - below) / (2 * DIFFERENCE)
-    used = np.array([[name in names for name in expression.bands] for names in expression.names_by_result])
-    shares[~used] = 0
-    variance = np.einsum("rixy,ij,rjxy->rxy", shares, correlated, shares, optimize=True)
-    errors_of_results: Errors = np.sqrt(np.maximum(variance, 0))
+    with np.errstate(all="ignore"):  # what overflows is not known
+        shares = np.empty(shape, np.float32)
+        for index, name in enumerate(expression.bands):
+            step = DIFFERENCE * errors[index]
+            above = expression.evaluate({**values, name: values[name] + step})
+            below = expression.evaluate({**values, name: values[name] - step})
+            shares[:, index] = (above - below) / (2 * DIFFERENCE)
+        variance = np.einsum("rixy,ij,rjxy->rxy", shares, correlated, shares, optimize=True)
+        errors_of_results: Errors = np.sqrt(np.maximum(variance, 0))
     return errors_of_results
 
 
