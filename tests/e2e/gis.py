@@ -97,7 +97,9 @@ def shift(picture: NDArray[Any], reference: Picture) -> float:
     inside = ~np.isnan(reference).any(axis=0)
     assert inside.mean() > 0.9, "the comparison is of the scene, not of what is around it"
     grey = [np.where(inside, image.mean(axis=0), 127.0) for image in (np.asarray(picture, float), reference)]
-    found, _, _ = phase_cross_correlation(grey[1], grey[0], upsample_factor=50, normalization=None)
+    found, _, _ = phase_cross_correlation(  # type: ignore[no-untyped-call]
+        grey[1], grey[0], upsample_factor=50, normalization=None
+    )
     length = float(np.hypot(*found))
     print(f"shift: {length:.3f} pixels")
     return length

@@ -5,8 +5,11 @@ pixels, the `picture` to write and optionally a `point` to identify at. The answ
 of the output.
 """
 
+from __future__ import annotations
+
 import json
 import sys
+from typing import Any
 
 from qgis.core import (
     Qgis,
@@ -23,7 +26,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QSize
 
 
-def render(layer: QgsRasterLayer, wanted: dict) -> list:
+def render(layer: QgsRasterLayer, wanted: dict[str, Any]) -> list[str]:
     settings = QgsMapSettings()
     settings.setLayers([layer])
     settings.setDestinationCrs(QgsCoordinateReferenceSystem(wanted["crs"]))
@@ -37,7 +40,7 @@ def render(layer: QgsRasterLayer, wanted: dict) -> list:
     return [error.message for error in job.errors()]
 
 
-def identify(layer: QgsRasterLayer, wanted: dict) -> dict:
+def identify(layer: QgsRasterLayer, wanted: dict[str, Any]) -> dict[str, str]:
     left, bottom, right, top = wanted["extent"]
     found = layer.dataProvider().identify(
         QgsPointXY(*wanted["point"]),

@@ -17,6 +17,7 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import Window, from_bounds
 
 from tests.e2e import gis
+from tests.scenes import UTM32
 
 SETS = {"WebMercatorQuad": "EPSG:3857", "WorldCRS84Quad": "OGC:CRS84", "UTM32WGS84Quad": "EPSG:32632"}
 
@@ -39,7 +40,7 @@ def window(dataset: Any) -> Window:
     """The middle of the scene, in whole pixels."""
     left, top = gis.ORIGIN @ (80, 80)
     right, bottom = gis.ORIGIN @ (gis.SIDE - 80, gis.SIDE - 80)
-    bounds = transform_bounds(gis.UTM32, dataset.crs, left, bottom, right, top)
+    bounds = transform_bounds(UTM32, dataset.crs, left, bottom, right, top)
     return from_bounds(*bounds, dataset.transform).round_offsets().round_lengths()
 
 

@@ -15,9 +15,11 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from tests.e2e import gis
+from tests.scenes import UTM32
 from tileserver.grid import matrix_set, tile_grid
 
 owslib = pytest.importorskip("owslib.wmts", reason="OWSLib is not installed")
+util = pytest.importorskip("owslib.util")
 SETS = {"WebMercatorQuad": 14, "WorldCRS84Quad": 13, "UTM32WGS84Quad": 14}
 
 
@@ -32,7 +34,7 @@ def tile_of(tms: str, zoom: int) -> tuple[int, int, gis.View]:
     """Row and column of the tile in the middle of the scene, and its grid."""
     found = matrix_set(tms)
     x, y = gis.ORIGIN @ (gis.SIDE / 2, gis.SIDE / 2)
-    (lon,), (lat,) = transform(gis.UTM32, CRS.from_epsg(4326), [x], [y])
+    (lon,), (lat,) = transform(UTM32, CRS.from_epsg(4326), [x], [y])
     tile = found.tile(lon, lat, zoom)
     grid = tile_grid(found, tile.x, tile.y, zoom)
     assert grid is not None
@@ -122,10 +124,8 @@ def test_the_values_of_a_pixel(gis_server: str) -> None:
 
 
 def test_mistakes_are_exceptions_with_code_and_locator(gis_server: str) -> None:
-    from owslib.util import ServiceException
-
     service = owslib.WebMapTileService(f"{gis_server}/wmts")
-    with pytest.raises(ServiceException) as failed:
+    with pytest.raises(util.ServiceException) as failed:
         service.gettile(
             layer="gis", style="sepia", tilematrixset="WebMercatorQuad", tilematrix="1", row=0, column=1,
             format="image/png",

@@ -18,6 +18,7 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from tests.e2e import gis
+from tests.scenes import UTM32
 
 pytestmark = pytest.mark.qgis
 PYTHON = Path("/usr/bin/python3")  # which Debian's QGIS is built for
@@ -111,7 +112,7 @@ def test_identify_says_the_values_of_the_pixel(gis_server: str, qgis: Client) ->
     address = f"{gis_server}/wmts/1.0.0/WMTSCapabilities.xml"
     col, row = 300, 280
     x, y = gis.ORIGIN @ (col + 0.5, row + 0.5)
-    xs, ys = transform(gis.UTM32, CRS.from_epsg(3857), [x], [y])
+    xs, ys = transform(UTM32, CRS.from_epsg(3857), [x], [y])
     said, _, _ = qgis(address, "WebMercatorQuad", point=[xs[0], ys[0]])
     text = " ".join(said["identified"].values())
     stored = round((gis.reflectance(gis.NEWEST, 2)[row, col] + 0.1) * 10_000)

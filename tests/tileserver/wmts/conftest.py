@@ -19,6 +19,11 @@ NAMESPACES = {
 Validate = Callable[[bytes], Any]
 
 
+def found(root: Any, path: str) -> Any:
+    """What an XPath finds: a list of elements or texts, or of `string()` a text."""
+    return root.xpath(path, namespaces=NAMESPACES)
+
+
 @pytest.fixture(scope="session")
 def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """OGC's schemas as MapProxy carries them, without its mistake: limits of tiles start at 0, not at 1."""

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.tileserver.places import tile_path
-from tests.tileserver.wmts.conftest import NAMESPACES, Validate
+from tests.tileserver.wmts.conftest import NAMESPACES, Validate, found
 
 ZOOM, COL, ROW = (int(part) for part in tile_path(0.5, 0.5, 13).split("/"))
 TILE = {
@@ -35,11 +35,6 @@ def root(client: FlaskClient, valid_capabilities: Validate) -> Any:
     answer = ask(client, CAPABILITIES)
     assert answer.status_code == 200
     return valid_capabilities(answer.data)
-
-
-def found(root: Any, path: str) -> list[Any]:
-    result: list[Any] = root.xpath(path, namespaces=NAMESPACES)
-    return result
 
 
 def refused(

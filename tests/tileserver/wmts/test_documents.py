@@ -14,18 +14,13 @@ from flask.testing import FlaskClient
 from comeo.compress import compress
 from tests.tileserver.conftest import STEP, Server, optical_scene
 from tests.tileserver.places import tile_path
-from tests.tileserver.wmts.conftest import NAMESPACES, Validate
+from tests.tileserver.wmts.conftest import Validate, found
 from tileserver import Settings, create_app
 
 DOCUMENT = "1.0.0/WMTSCapabilities.xml"
 
 
-def found(root: Any, path: str) -> list[Any]:
-    result: list[Any] = root.xpath(path, namespaces=NAMESPACES)
-    return result
-
-
-def layers(root: Any) -> list[str]:
+def layers(root: Any) -> Any:
     return found(root, "//w:Layer/ows:Identifier/text()")
 
 
@@ -216,3 +211,23 @@ def test_a_large_catalogue_has_a_small_document_soon(
     assert len(answer.data) < 1_000_000
     assert again < 0.2
     assert first < 2.0  # what is asked for is 0.2 s; here others may have the machine
+
+
+def test_values_come_with_the_error_that_the_archive_expects(client: FlaskClient) -> None:
+    zoom, col, row = tile_path(0.5, 0.5, 13).split("/")
+    info = f"/wmts/1.0.0/collections/optical/ndvi/2020-05-10/WebMercatorQuad/{zoom}/{row}/{col}/20/10"
+    (feature,) = client.get(f"{info}.json").get_json()["features"]
+    lon, lat = feature["geometry"]["coordinates"]
+    same = client.get(f"/collections/optical/items/middle/point/{lon},{lat}").get_json()
+    assert feature["properties"]["bands"] == same["bands"]
+    lines = dict(line.split(": ", 1) for line in client.get(f"{info}.txt").text.splitlines())
+    assert lines["Scene"] == "middle"
+    for band in same["bands"]:
+        shown = lines[band["name"]]
+        assert f"(stored {band['value']})" in shown
+        error = band["physical_expected_error"]
+        assert error is None or f"± {error:.2g} " in shown
+    assert sum("±" in line for line in lines.values()) == sum(
+        entry.get("expected_error") is not None
+        for entry in (*same["bands"], *feature["properties"]["results"])
+    )

@@ -24,7 +24,8 @@ def as_rows(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not answer["bands"]:
         return [*rows, ("Scene", "none here")]
     rows += [("Scene", answer["item"]), ("Time", answer["datetime"] or "not known")]
-    rows += [(result["expression"], _number(result["value"])) for result in answer.get("results", ())]
+    for result in answer.get("results", ()):
+        rows.append((result["expression"], _uncertain(result["value"], result.get("expected_error"))))
     return rows + [(band["name"], _band(band)) for band in answer["bands"]]
 
 
@@ -39,11 +40,15 @@ def _band(band: Mapping[str, Any]) -> str:
         return "no data"
     unit = band.get("unit")
     if unit is None:
-        return _number(band["value"])
-    error = band.get("expected_error")
-    spread = "" if error is None else f" ± {_number(error)}"
-    return f"{_number(band['physical'])}{spread} {unit} (stored {_number(band['value'])})"
+        return _uncertain(band["value"], band.get("expected_error"))
+    physical = _uncertain(band["physical"], band.get("physical_expected_error"))
+    return f"{physical} {unit} (stored {_number(band['value'])})"
 
 
-def _number(value: Any) -> str:
+def _uncertain(value: float | None, error: float | None) -> str:
+    """Value with its expected error, of archives that know it."""
+    return _number(value) if error is None or value is None else f"{_number(value)} ± {error:.2g}"
+
+
+def _number(value: float | None) -> str:
     return "no data" if value is None else f"{value:g}"
