@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-CODECS = ("dct", "jpeg2000")
+CODECS = ("dct", "jpeg2000", "learned")
 
 
 def textured(

@@ -1,4 +1,4 @@
-"""What both codecs promise, whatever they do inside."""
+"""What all codecs promise, whatever they do inside."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_reduced_decoding_is_the_block_mean(name: str, reduce: int, shape: tuple
         ]
     )
     error = np.abs(reduced - mean)
-    if name == "dct":  # exact but for rounding, where no padding is averaged in
+    if name in ("dct", "learned"):  # exact but for rounding, where no padding is averaged in
         inside = error[:, : shape[1] // factor, : shape[2] // factor]
         assert inside.size == 0 or inside.max() <= 1.0
     assert error.mean() <= 1 + 0.1 * block.std()
@@ -260,4 +260,4 @@ def test_real_scene_at_a_hundredth(name: str, shared_data: Path) -> None:
         payload = codec.encode(block, step=step)
         low, high = (low, step) if len(payload) <= block.nbytes / 100 else (step, high)
     decoded = codec.decode(codec.encode(block, step=high))
-    assert psnr(block, decoded) > {"dct": 34.9, "jpeg2000": 34.25}[name]
+    assert psnr(block, decoded) > {"dct": 34.9, "jpeg2000": 34.25, "learned": 35.0}[name]

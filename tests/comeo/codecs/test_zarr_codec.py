@@ -15,11 +15,11 @@ from zarr.registry import get_codec_class
 from zarr.storage import MemoryStore
 
 from comeo.codecs import get_codec
-from comeo.codecs.zarr_codec import BlockZarrCodec, DctZarrCodec, Jpeg2000ZarrCodec
+from comeo.codecs.zarr_codec import BlockZarrCodec, DctZarrCodec, Jpeg2000ZarrCodec, LearnedZarrCodec
 from comeo.errors import CodecError
 from tests.comeo.codecs.blocks import textured
 
-CLASSES = {"dct": DctZarrCodec, "jpeg2000": Jpeg2000ZarrCodec}
+CLASSES = {"dct": DctZarrCodec, "jpeg2000": Jpeg2000ZarrCodec, "learned": LearnedZarrCodec}
 
 
 def create(store: MemoryStore, values: NDArray[Any], serializer: BlockZarrCodec, **options: Any) -> Any:

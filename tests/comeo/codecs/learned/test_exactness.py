@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-onnxruntime = pytest.importorskip(
-    "onnxruntime", reason="the learned codec needs the extra `cpu` or `gpu`", exc_type=ImportError
-)
+pytest.importorskip("onnxruntime", reason="the learned codec needs the extra `cpu` or `gpu`")
 pytest.importorskip("onnx", reason="the reference reads graphs with onnx")
+
+import onnxruntime
 
 from comeo.codecs.learned import LearnedCodec, Model, model, models
 from tests.comeo.codecs.blocks import textured
