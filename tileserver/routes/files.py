@@ -14,6 +14,7 @@ from flask import Response, request
 from comeo.progress import Progress
 from tileserver.errors import RequestError
 from tileserver.routes.context import state
+from tileserver.services.jobs import DIRECT
 
 CHUNK_BYTES = 1 << 16
 
@@ -74,7 +75,7 @@ def _made(name: str, media_type: str, make: Callable[[Path, Progress], None]) ->
     watch = ClientWatch(request.environ)
     with state().gate.enter():
         watch.advance()  # it may have gone while waiting for its turn
-        folder = Path(tempfile.mkdtemp(prefix="direct-", dir=state().jobs.folder))
+        folder = Path(tempfile.mkdtemp(prefix=DIRECT, dir=state().jobs.folder))
         try:
             path = folder / "file"
             make(path, watch)

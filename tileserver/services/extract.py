@@ -23,7 +23,7 @@ from comeo.extract import provenance
 from comeo.progress import Progress
 from comeo.scene import Window
 from tileserver.catalog import Record
-from tileserver.errors import BoundError, NotFoundError
+from tileserver.errors import BoundError, NotFoundError, ParameterError
 from tileserver.grid import Bounds, Grid
 from tileserver.projection import move_shape
 from tileserver.reader import ArchiveReader, geometry_bounds
@@ -193,6 +193,7 @@ def grid_of(reader: ArchiveReader, record: Record, wish: Wish, bands: tuple[str,
 
     Raises:
         NotFoundError: If it lies outside the scene.
+        ParameterError: If it is in two parts in the projection.
     """
     bbox = geometry_bounds(wish.geometry) if wish.geometry else wish.bbox
     sized = wish.height or wish.width
@@ -205,6 +206,11 @@ def grid_of(reader: ArchiveReader, record: Record, wish: Wish, bands: tuple[str,
         margin = MOVED_MARGIN if wish.dst_crs else OWN_MARGIN
         area, crs = (bbox if sized else _near(record.bbox, bbox, margin)), WGS84
     grid = reader.part_grid(area, crs, wish.dst_crs, height=wish.height, width=wish.width, bands=bands)
+    if wish.dst_crs is not None and grid.transform.a <= 0:
+        raise ParameterError(
+            f"the area lies across the antimeridian, where {wish.dst_crs.to_string()} is cut; "
+            "give a bbox on one side of it"
+        )
     return grid.fitted(wish.max_size) if wish.max_size else grid
 
 

@@ -30,6 +30,8 @@ from tileserver.settings import Settings
 
 Status = Literal["accepted", "running", "successful", "failed"]
 ORDER, STATE, LOCK, RESULT = "order.json", "state.json", "lock", "result"
+DIRECT = "direct-"
+"""Prefix of folders of files that are made at once."""
 WORKER = "tileserver.worker"
 SPARE_DISK_BYTES = 256 << 20
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -76,6 +78,7 @@ class Jobs:
         self._settings = settings
         self._guard = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
+        self._sweep()
 
     def create(self, order: Mapping[str, Any], disk_bytes: int) -> Job:
         """Start a job.
@@ -189,14 +192,19 @@ class Jobs:
         return [path for path in self.folder.iterdir() if _ID.fullmatch(path.name)]
 
     def _sweep(self) -> None:
-        """Remove jobs that are over for long enough."""
+        """Remove jobs that are over for long enough, and what a crash has left of files made at once."""
+        now = time.time()
+        for left in self.folder.glob(f"{DIRECT}*"):
+            with contextlib.suppress(FileNotFoundError):
+                if left.stat().st_mtime < now - self._settings.job_seconds:
+                    shutil.rmtree(left, ignore_errors=True)
         for folder in self._folders():
             try:
                 job = self.get(folder.name)
             except NotFoundError:  # half made, half removed
                 self._remove(folder)
                 continue
-            if job.expires is not None and job.expires < time.time():
+            if job.expires is not None and job.expires < now:
                 self._remove(folder)
 
     def _remove(self, folder: Path) -> None:

@@ -89,12 +89,17 @@ def test_what_is_over_goes_when_its_time_has_come(make: Make) -> None:
     jobs = make(job_keep_seconds=1000)
     kept, old = (_finished(jobs, seconds_ago=age) for age in (10, 2000))
     (jobs.folder / ("0" * 32)).mkdir()  # half made by a process that crashed
+    for name, age in (("direct-old", 7200), ("direct-new", 60)):
+        (jobs.folder / name).mkdir()
+        os.utime(jobs.folder / name, (time.time() - age,) * 2)
     jobs.dismiss(jobs.create({}, KIBIBYTE).id)
     found = jobs.get(kept)
     assert found.status == "successful"
     assert found.result is not None
     assert found.result.read_bytes() == b"pixels"
-    assert sorted(path.name for path in jobs.folder.iterdir() if path.is_dir()) == [kept]
+    assert sorted(path.name for path in jobs.folder.iterdir() if path.is_dir()) == sorted(
+        [kept, "direct-new"]
+    )
     with pytest.raises(NotFoundError):
         jobs.get(old)
 
