@@ -1,4 +1,7 @@
-"""Run with: python -m benchmarks.rate_distortion [--data FOLDER] [--output FOLDER] [--codec C] [--quick]."""
+"""Rate-distortion of blocks and of whole scenes.
+
+Run with: python -m benchmarks.rate_distortion [--data FOLDER] [--output FOLDER] [--codec C] [--quick].
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,19 @@ from numpy.typing import NDArray
 
 from benchmarks.rate_distortion.curves import Curve
 from benchmarks.rate_distortion.peers import METHODS, Method
+from benchmarks.rate_distortion.plots import write_plots
+from benchmarks.rate_distortion.scenes import (
+    RATIOS as SCENE_RATIOS,
+)
+from benchmarks.rate_distortion.scenes import (
+    SCENES,
+    available_weights,
+    bd_table,
+    measure_scene,
+    points_table,
+    read_points,
+    write_points,
+)
 from benchmarks.rate_distortion.seams import seams_table
 from benchmarks.rate_distortion.speed import speed_table
 from comeo.codecs.base import Block
@@ -126,6 +142,30 @@ def read_rows(path: Path) -> list[Row]:
         ]
 
 
+def whole_scenes(arguments: argparse.Namespace) -> None:
+    """Measure whole scenes; write benchmarks/results/rate_distortion_scenes.* and the plots."""
+    figures = arguments.output / "rate_distortion_scenes.csv"
+    wanted = [method for method in METHODS if arguments.codec in (None, method.name)]
+    kept = [point for point in read_points(figures) if point.codec not in {method.name for method in wanted}]
+    points = kept if arguments.codec else []
+    weights = available_weights()
+    for part in SCENES[-1:] if arguments.quick else SCENES:
+        ratios = SCENE_RATIOS[:3] if arguments.quick else SCENE_RATIOS
+        points += measure_scene(arguments.data, part, wanted, ratios, weights)
+    scenes = [part.name for part in SCENES]
+    order = [method.name for method in METHODS]
+    points.sort(key=lambda point: (scenes.index(point.scene), order.index(point.codec)))
+    write_points(figures, points)
+    page = (
+        "# Rate-distortion of whole scenes\n\n"
+        "All bands at their native resolution; payload bytes only, at one quality for the whole scene; "
+        "figures as defined in docs/quality.md.\n\n"
+    ) + "\n\n".join([bd_table(points, "KLT + JPEG 2000"), points_table(points)])
+    (arguments.output / "rate_distortion_scenes.md").write_text(page + "\n", encoding="utf-8")
+    write_plots(arguments.output, points)
+    sys.stdout.write(page + "\n")
+
+
 def main() -> None:
     """Measure, print, and write benchmarks/results/rate_distortion.*."""
     root = Path(__file__).resolve().parents[2]
@@ -133,9 +173,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
     parser.add_argument("--output", type=Path, default=root / "benchmarks" / "results")
     parser.add_argument("--codec", help="measure this one only, and take the others from the last run")
-    parser.add_argument("--quick", action="store_true", help="one block a set")
+    parser.add_argument("--quick", action="store_true", help="one block a set, one small scene")
+    parser.add_argument("--scenes-only", action="store_true", help="leave the blocks out")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
+    if arguments.scenes_only:
+        whole_scenes(arguments)
+        return
     figures = arguments.output / "rate_distortion.csv"
     rows = [row for row in read_rows(figures) if row.codec != arguments.codec] if arguments.codec else []
     for name, file, bands, every in SETS:
@@ -154,6 +198,7 @@ def main() -> None:
     ) + "\n\n".join(tables)
     (arguments.output / "rate_distortion.md").write_text(page + "\n", encoding="utf-8")
     sys.stdout.write(page + "\n")
+    whole_scenes(arguments)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs import get_codec
+from comeo.codecs import codec_names, get_codec
 from comeo.codecs.base import Block
 from comeo.quality.metrics import PEAK
 
@@ -167,8 +167,7 @@ def _ffmpeg(arguments: list[str], data: bytes) -> bytes:
 
 
 METHODS: tuple[Method, ...] = (
-    ours("dct"),
-    ours("jpeg2000"),
+    *map(ours, codec_names()),
     Method("KLT + JPEG 2000", _jpeg2000_klt, 20, 80),
     Method("KLT + x265 (12-bit intra)", _x265_klt, -50, -2, integer=True),
     Method("JPEG 2000, bands apart", _jpeg2000_apart, 20, 80),

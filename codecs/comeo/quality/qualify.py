@@ -53,6 +53,7 @@ def qualify(
     source: str | Path = "",
     weights: Weights | None = None,
     no_weights: str = "the weights of LPIPS were not given",
+    classifiers: bool = True,
     progress: Progress | None = None,
 ) -> Qualification:
     """Hold a decoded scene against its original.
@@ -63,6 +64,7 @@ def qualify(
         source: What `original` was opened from; labels (SCL) are looked for there.
         weights: Of LPIPS; None leaves it out.
         no_weights: Why there are none, for the report.
+        classifiers: Train classifiers and look at clear land alone, which takes most of a small scene's time.
         progress: Told how far the work has come.
 
     Returns:
@@ -90,9 +92,9 @@ def qualify(
     if not any(errors.count for each in passes for errors in each.errors):
         raise SourceError(f"{original.id} has no valid pixel to compare")
     labels = scene_classes(source, lattice, original.groups[0]) if source else None
-    watch.start("classifying", len(CLASSES) + 2)
+    watch.start("classifying", len(CLASSES) + 2 * classifiers)
     with threadpool_limits(1):  # the products are small: threads wait for one another longer than they work
-        return _gathered(passes, finest, lattice, labels, watch)
+        return _gathered(passes, finest, lattice, labels, classifiers, watch)
 
 
 def archive_groups(archive: Archive) -> tuple[BandGroup, ...]:
@@ -257,9 +259,8 @@ class _Finest:
         return tuple(sorted(figures, key=lambda each: -each.error_share))
 
 
-def _thematic(
-    lattice: Lattice, scl: NDArray[np.int64] | None, watch: Progress
-) -> tuple[tuple[Clustering, ...], tuple[Classification, ...], Angles]:
+def _clustered(lattice: Lattice, watch: Progress) -> tuple[tuple[Clustering, ...], Angles]:
+    """Classes of the sample, and its spectral angles."""
     reference, decoded = lattice.spectra()
     angles = Angles()
     if all(band.unit == "reflectance" for band in lattice.bands) and len(lattice.bands) > 1:
@@ -271,6 +272,17 @@ def _thematic(
         found = cluster(reference, decoded, k)
         clusterings += [found] if found else []
         watch.advance()
+    return tuple(clusterings), angles
+
+
+def _classified(
+    lattice: Lattice,
+    scl: NDArray[np.int64] | None,
+    clusterings: Sequence[Clustering],
+    watch: Progress,
+) -> list[Classification]:
+    """Classifiers on the scene's own labels, else on the fewest classes found."""
+    reference, decoded = lattice.spectra()
     apart = lattice.checkerboard()
     classifications: list[Classification] = []
     if scl is not None:
@@ -279,10 +291,10 @@ def _thematic(
         labels = assign(reference, clusterings[0].centroids)
         classifications = classify(reference, decoded, labels, apart, "k-means")
     watch.advance()
-    return tuple(clusterings), tuple(classifications), angles
+    return classifications
 
 
-def _land(lattice: Lattice, finest: _GroupPass, watch: Progress) -> LandFigures:
+def _land(lattice: Lattice, edges: float, watch: Progress) -> LandFigures:
     """What a map of fields loses: classes found on clear land alone."""
     reference, decoded = lattice.spectra()
     land = lattice.land[lattice.valid]
@@ -295,7 +307,6 @@ def _land(lattice: Lattice, finest: _GroupPass, watch: Progress) -> LandFigures:
         scores = classify(reference, decoded, labels, apart, "k-means", ("random forest",))
         loss = scores[0].loss if scores else math.nan
     watch.advance()
-    edges = _mean([structure.land_edges for structure in finest.structures])
     return LandFigures(float(land.mean()) if land.size else 0.0, agreement, loss, edges)
 
 
@@ -304,9 +315,13 @@ def _gathered(
     finest: _Finest,
     lattice: Lattice,
     labels: NDArray[np.int64] | None,
+    classifiers: bool,
     watch: Progress,
 ) -> Qualification:
-    clusterings, classifications, angles = _thematic(lattice, labels, watch)
+    clusterings, angles = _clustered(lattice, watch)
+    classifications = _classified(lattice, labels, clusterings, watch) if classifiers else []
+    edges = _mean([structure.land_edges for structure in passes[0].structures])
+    land = _land(lattice, edges, watch) if classifiers else LandFigures(math.nan, math.nan, math.nan, edges)
     bands = [band for each in passes for band in each.bands()]
     relative = [errors.mse / each.data_range**2 for each in passes for errors in each.errors]
     one_unit = len({each.group.dtype.kind for each in passes}) == 1
@@ -324,8 +339,8 @@ def _gathered(
     return Qualification(
         scene=scene, groups=tuple(each.figures() for each in passes), bands=tuple(bands),
         indices=_one_each([index for each in passes for index in each.indices]),
-        ground=finest.ground(), land=_land(lattice, passes[0], watch), perceptual=finest.perceptual.result(),
-        clusterings=clusterings, classifications=classifications,
+        ground=finest.ground(), land=land, perceptual=finest.perceptual.result(),
+        clusterings=clusterings, classifications=tuple(classifications),
         evidence=Evidence(finest.errors.rmse, finest.errors.kinds, finest.errors.filled, histograms),
     )  # fmt: skip
 

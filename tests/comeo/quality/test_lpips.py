@@ -85,7 +85,7 @@ def test_agrees_with_torch(weights: Weights, shape: tuple[int, int]) -> None:
 def test_equal_is_nought_and_more_noise_is_farther(weights: Weights) -> None:
     a, b = pictures(64, 64)
     assert lpips(a, a, weights) == 0
-    assert 0 < lpips(a, (a + b) / 2, weights) < lpips(a, b, weights)
+    assert 0 < lpips(a, 0.5 * a + 0.5 * b, weights) < lpips(a, b, weights)
 
 
 def test_masked_pixels_never_count() -> None:
@@ -95,7 +95,7 @@ def test_masked_pixels_never_count() -> None:
     valid[:40, 50:] = False
     spoilt = np.where(valid, b, 0.77).astype(np.float32)
     assert lpips(a, b, weights, valid) == lpips(a, spoilt, weights, valid) > 0
-    assert lpips(np.where(valid, a, 0), np.where(valid, a, 1), weights, valid) == 0  # type: ignore[arg-type]
+    assert lpips(np.where(valid, a, 0), np.where(valid, a, 1), weights, valid) == 0
     assert math.isnan(lpips(a, b, weights, np.zeros((96, 96), bool)))
 
 

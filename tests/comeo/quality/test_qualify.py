@@ -76,7 +76,7 @@ def test_known_noise_has_known_figures_and_spoils_the_verdict() -> None:
     fine, coarse = fields()
     rng = np.random.default_rng(7)
     noisy = [np.rint(each + rng.normal(40, 200, each.shape)).astype(np.uint16) for each in (fine, coarse)]
-    scene, other = scene_of(fine, coarse), scene_of(*noisy)
+    scene, other = scene_of(fine, coarse), scene_of(noisy[0], noisy[1])
     found = qualify(scene, other.groups)
     for band in found.bands:
         assert band.rmse == pytest.approx(math.hypot(40, 200), rel=0.02)

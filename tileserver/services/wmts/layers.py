@@ -20,7 +20,7 @@ from tileserver.grid import Bounds, Grid, matrix_set, utm_set_name
 from tileserver.services import describe
 from tileserver.services.naming import collection_title
 from tileserver.services.scenes import Scenes
-from tileserver.services.styles import Style, styles_for
+from tileserver.services.styles import Style, error_style, styles_for
 from tileserver.services.temporal import parse_interval
 from tileserver.services.wmts.matrices import WORLD_SETS, Link, link
 
@@ -166,7 +166,7 @@ class Layers:
         return Layer(
             f"{record.collection}/{record.id}", scope, record.id,
             f"{collection_title(record.collection)}{', ' + day[0] if day else ''}",
-            record.bbox, styles_for(record.bands), day, day[0] if day else CURRENT,
+            record.bbox, self._styles(record), day, day[0] if day else CURRENT,
             _links(grid, record.bbox, {zone: record.bbox} if zone else {}), Search(), record,
         )  # fmt: skip
 
@@ -191,6 +191,15 @@ class Layers:
             _links(self._grid(newest[0]), coverage.bbox, {key: box for key, box in zones.items() if key}),
             search, None,
         )  # fmt: skip
+
+    def _styles(self, record: Record) -> dict[str, Style]:
+        """Styles of a scene: those of its bands, and its expected errors where its archive tells them."""
+        styles = dict(styles_for(record.bands))
+        errors = error_style(record.bands)
+        with self._scenes.lease(record) as archive:
+            if errors is not None and archive.certificate is not None:
+                styles[errors.name] = errors
+        return styles
 
     def _grid(self, record: Record) -> Grid:
         """Finest grid of a scene, as the catalogue knows it: no archive is opened."""

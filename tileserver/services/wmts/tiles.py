@@ -101,7 +101,8 @@ def feature_info(scenes: Scenes, found: Target, request: FeatureInfoRequest) -> 
     try:
         answer = _values(scenes, found, lon, lat, Appearance())
         style = found.layer.styles[found.style]
-        if len(style.rescale) == 1 and style.expression not in {band["name"] for band in answer["bands"]}:
+        computed = style.expression and len(style.rescale) == 1
+        if computed and style.expression not in {band["name"] for band in answer["bands"]}:
             answer["results"] = _values(scenes, found, lon, lat, found.appearance)["results"]
     except NotFoundError:
         return {"coordinates": [lon, lat], "bands": []}
