@@ -147,7 +147,12 @@ def _document(subjects: Sequence[Subject], source: str, compare: bool) -> dict[s
         {
             "archive": {"file": subject.file, **{key: subject.facts[key] for key in keys}},
             "verdicts": [
-                {"use": verdict.use, "answer": verdict.answer.value, "sentence": verdict.sentence}
+                {
+                    "use": verdict.use,
+                    "answer": verdict.answer.value,
+                    "sentence": verdict.sentence,
+                    "measured": verdict.measured,
+                }
                 for verdict in subject.verdicts
             ],
             **subject.found.figures(),
@@ -165,7 +170,9 @@ def _print(subjects: Sequence[Subject]) -> None:
         facts, found = subject.facts, subject.found
         click.echo(f"\n{subject.file}: {facts['codec']}, ×{facts['ratio']:.1f}")
         for verdict in subject.verdicts:
-            click.echo(f"  {verdict.use}: {verdict.answer.value}. {verdict.sentence}")
+            click.echo(
+                f"  {verdict.use}: {verdict.answer.value}. {verdict.sentence} {verdict.measured}".rstrip()
+            )
         head = ("band", "RMSE", "bias", "95 %", "max", "PSNR", "SSIM", "MS-SSIM", "edges")
         click.echo("  " + "".join(f"{name:>9}" for name in head))
         for band in found.bands:

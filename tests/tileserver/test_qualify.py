@@ -93,6 +93,25 @@ def test_the_report_needs_nothing_but_itself(report: tuple[Path, Any]) -> None:
     assert len(page) < 4_000_000
 
 
+def test_the_reason_for_an_error_stands_beside_the_ground_it_is_about(report: tuple[Path, Any]) -> None:
+    from comeo.quality.cover import KINDS
+    from tileserver.report.build import _REASONS
+
+    assert set(_REASONS) == {kind.name for kind in KINDS}
+    told = re.search(
+        r"largest where the ground is (.+?) \(RMSE [\d.]+\): (.+?)\. They", report[0].read_text("utf-8")
+    )
+    assert told is not None
+    assert _REASONS[told[1]] == told[2]
+
+
+def test_the_verdict_names_its_figures(report: tuple[Path, Any]) -> None:
+    page = report[0].read_text("utf-8")
+    for verdict in report[1]["verdicts"]:
+        assert verdict["measured"] in page.replace("&#39;", "'")
+        assert re.search(r"\d", verdict["measured"])
+
+
 def test_the_report_in_a_browser(report: tuple[Path, Any]) -> None:
     browser_path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if browser_path is None:

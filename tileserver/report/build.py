@@ -139,23 +139,25 @@ def _worst(found: Qualification, scale: float) -> str:
     worst, best = max(kinds, key=lambda each: each.rmse), min(kinds, key=lambda each: each.rmse)
     most = found.ground[0]
     text = (
-        f"Errors are largest where the ground is {worst.kind} (RMSE {worst.rmse * scale:.4f}), and smallest "
-        f"where it is {best.kind} ({best.rmse * scale:.4f})."
+        f"Errors are largest where the ground is {worst.kind} (RMSE {worst.rmse * scale:.4f}): "
+        f"{_REASONS[worst.kind]}. They are smallest where it is {best.kind} ({best.rmse * scale:.4f})."
     )
     if most.kind != worst.kind:
         text += (
             f" Most of all error, {100 * most.error_share:.0f} %, lies in {most.kind}, which covers "
             f"{100 * most.share:.0f} % of the scene."
         )
-    reason = _REASONS.get(worst.kind, "")
-    return f"{text} {reason}".strip()
+    return text
 
 
 _REASONS: Final = {
-    "cloud edge": "The edge of a cloud is the sharpest step in a scene, and takes more bits than it gets.",
-    "cloud, snow or ice": "It is far brighter than anything else, so the same relative error is larger.",
-    "town, road or rough ground": "It changes from pixel to pixel, which a codec averages out first.",
-    "vegetation": "Fields reflect much near infrared, and change from field to field.",
+    "cloud edge": "it is the sharpest step in a scene, and takes more bits than it gets",
+    "cloud, snow or ice": "it is far brighter than anything else, so the same relative error is larger",
+    "water": "what little it reflects is mostly waves, glint and haze, which are as fine as noise",
+    "shadow or very dark": "slopes and trees change from pixel to pixel there, which is averaged out first",
+    "town, road or rough ground": "it changes from pixel to pixel, which is averaged out first",
+    "vegetation": "it reflects much near infrared, which changes from field to field and from tree to tree",
+    "bare or sparse ground": "it is bright, and soils differ from field to field",
 }
 
 

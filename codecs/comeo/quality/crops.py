@@ -19,6 +19,7 @@ from comeo.scene import Band, BandGroup, Window
 SIDE: Final = 7 * CELL  # 224 pixels
 _CLOUDS: Final = 2  # the first kinds of ground: cloud and its edge
 _WHOLE: Final = 0.95
+_MENTIONED: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Crop:
         title: Why it is shown.
         window: Where, in pixels of the finest grid.
         rmse: There, in stored numbers of the finest bands.
-        mostly: The kind of ground that most of it is, or empty.
+        ground: (kind, share) of what lies there, the largest first, leaving out what is below a tenth.
         bands: Of all groups.
         reference: (bands, y, x) physical values; coarser bands repeat their pixels.
         decoded: The same of the other version.
@@ -39,7 +40,7 @@ class Crop:
     title: str
     window: Window
     rmse: float
-    mostly: str
+    ground: tuple[tuple[str, float], ...]
     bands: tuple[Band, ...]
     reference: NDArray[np.float32]
     decoded: NDArray[np.float32]
@@ -73,10 +74,8 @@ def choose_crops(
         row, col = np.unravel_index(np.argmax(score), score.shape)
         window = _window(original[0], int(row), int(col))
         if title and all(_apart(window, crop.window) for crop in out):
-            kinds = ground[:, row, col]
-            mostly = KINDS[int(np.argmax(kinds))].name if kinds.any() else ""
-            rmse = float(errors[row, col])
-            out.append(Crop(title, window, rmse, mostly, *read_window(original, decoded, window)))
+            kinds, rmse = _shares(ground[:, row, col]), float(errors[row, col])
+            out.append(Crop(title, window, rmse, kinds, *read_window(original, decoded, window)))
     return out
 
 
@@ -90,7 +89,7 @@ def crops_at(
         cells = (slice(row, row + SIDE // CELL), slice(col, col + SIDE // CELL))
         rmse = float(np.sqrt(np.nanmean(found.evidence.error_map[cells] ** 2)))
         pixels = read_window(original, decoded, crop.window)
-        out.append(Crop(crop.title, crop.window, rmse, crop.mostly, *pixels))
+        out.append(Crop(crop.title, crop.window, rmse, crop.ground, *pixels))
     return out
 
 
@@ -123,6 +122,13 @@ def read_window(
                 layer.append((pixels.values[index][place] * band.scale + band.offset).astype(np.float32))
                 valid &= pixels.valid[index][place]
     return tuple(bands), np.stack(layers[0]), np.stack(layers[1]), valid
+
+
+def _shares(pixels: NDArray[np.float64]) -> tuple[tuple[str, float], ...]:
+    shares = pixels / max(1.0, pixels.sum())
+    return tuple(
+        (KINDS[kind].name, float(shares[kind])) for kind in np.argsort(-shares) if shares[kind] >= _MENTIONED
+    )
 
 
 def _box(plane: NDArray[np.float64], side: tuple[int, int]) -> NDArray[np.float64]:

@@ -86,7 +86,12 @@ def test_known_noise_has_known_figures_and_spoils_the_verdict() -> None:
     assert found.groups[0].psnr == pytest.approx(psnr(fine, noisy[0]))
     assert found.scene.psnr == pytest.approx(10 * math.log10(1e8 / expected.mean()))
     assert found.groups[0].edges < 0.9
-    assert [each.answer for each in verdicts(found)] == [Answer.NO, Answer.NO]
+    mapping, measuring = verdicts(found)
+    assert (mapping.answer, measuring.answer) == (Answer.NO, Answer.NO)
+    ndvi = found.index("NDVI")
+    assert ndvi is not None
+    assert f"{100 * found.land.loss:.0f} more of 100 pixels wrong" in mapping.measured
+    assert f"{ndvi.land_rmse:.3f} in a single pixel, by {ndvi.field_rmse:.3f} in" in measuring.measured
 
 
 def test_masked_pixels_never_count() -> None:
@@ -150,7 +155,7 @@ def test_radar_has_figures_but_no_indices() -> None:
     assert found.bands[0].p95 == pytest.approx(0.98, rel=0.03)
     assert found.indices == ()
     assert found.ground == ()
-    assert {each.answer for each in verdicts(found)} == {Answer.UNKNOWN}
+    assert {(each.answer, each.measured) for each in verdicts(found)} == {(Answer.UNKNOWN, "")}
     json.dumps(found.figures(), allow_nan=False)
 
 
@@ -211,6 +216,13 @@ def test_worst_places_are_where_the_error_is() -> None:
     crops = choose_crops(found, scene.groups, other.groups)
     worst = next(crop for crop in crops if crop.title.startswith("The worst"))
     assert worst.window == Window(320, 64, 224, 224)
+    kinds = cover.ground(
+        (fine[[0, 1, 2, 3], 320:544, 64:288] * 1e-4 - 0.1).astype(np.float32), np.ones((224, 224), bool)
+    )
+    shares = {kind.name: float(np.mean(kinds == number)) for number, kind in enumerate(cover.KINDS)}
+    assert worst.ground
+    assert all(share == pytest.approx(shares[kind], abs=0.03) for kind, share in worst.ground)
+    assert [share for _, share in worst.ground] == sorted((share for _, share in worst.ground), reverse=True)
     np.testing.assert_allclose(worst.reference[0], fine[0, 320:544, 64:288] * 1e-4 - 0.1, atol=1e-6)
     np.testing.assert_allclose(
         worst.reference[4, ::2, ::2], coarse[0, 160:272, 32:144] * 1e-4 - 0.1, atol=1e-6
