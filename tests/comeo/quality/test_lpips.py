@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import math
+import os
 import pickle
 import tarfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from comeo.quality import lpips_weights
 from comeo.quality.lpips import lpips
@@ -31,14 +33,20 @@ def made_up_weights(seed: int = 0) -> Weights:
     return {name: value.astype(np.float32) for name, value in weights.items()}
 
 
-@pytest.fixture(scope="module", params=["made up", "real"])
-def weights(request: pytest.FixtureRequest) -> Weights:
-    if request.param == "made up":
-        return made_up_weights()
+@pytest.fixture(scope="module")
+def real_weights() -> Weights:
     try:
         return load_weights()
     except WeightsError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module", params=["made up", "real"])
+def weights(request: pytest.FixtureRequest) -> Weights:
+    if request.param == "made up":
+        return made_up_weights()
+    real: Weights = request.getfixturevalue("real_weights")
+    return real
 
 
 def pictures(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -80,6 +88,57 @@ def in_torch(a: NDArray[np.float32], b: NDArray[np.float32], weights: Weights) -
 def test_agrees_with_torch(weights: Weights, shape: tuple[int, int]) -> None:
     a, b = pictures(*shape)
     assert lpips(a, b, weights) == pytest.approx(in_torch(a, b, weights), rel=1e-4)
+
+
+def test_heads_are_the_authors_own(real_weights: Weights) -> None:
+    """Bit for bit those of weights/v0.1/alex.pth in the authors' package lpips 0.1.4."""
+    heads = b"".join(real_weights[f"head{layer}"].astype("<f4").tobytes() for layer in range(5))
+    expected = "718a8b40b0d22f96192d34ab93c0db5c7943558ff6c2407f44812dce2f29b5f4"
+    assert hashlib.sha256(heads).hexdigest() == expected
+
+
+def test_alexnet_is_torchvisions(real_weights: Weights) -> None:
+    """The first row of its first kernel as PyTorch prints it: the ends, and dots between them."""
+    row = real_weights["conv0"][0, [0, 1, 2, 8, 9, 10], 0, 0]
+    printed = ("1.1864e-01", "9.4069e-02", "9.5435e-02", "5.5822e-02", "2.1575e-02", "4.9963e-02")
+    assert tuple(f"{value:.4e}" for value in row) == printed
+
+
+@pytest.mark.parametrize(
+    ("shape", "mirrored", "blended"),
+    [((64, 64), 0.2099814, 0.0310553), ((97, 130), 0.2781751, 0.0501815), ((256, 256), 0.3353648, 0.1025354)],
+)
+def test_values_of_the_authors_own_code(
+    real_weights: Weights, shape: tuple[int, int], mirrored: float, blended: float
+) -> None:
+    """What lpips 0.1.4 with torchvision 0.29.1 gives for pictures that anybody can make."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    a = np.stack([(x * 7 + y * 3) % 101 / 100, (x * y) % 89 / 88, (x * x + 5 * y) % 97 / 96]).astype(
+        np.float32
+    )
+    b = a[:, ::-1].copy()
+    assert lpips(a, b, real_weights) == pytest.approx(mirrored, rel=1e-5)
+    assert lpips(a, (0.75 * a + 0.25 * b).astype(np.float32), real_weights) == pytest.approx(
+        blended, rel=1e-5
+    )
+
+
+def test_the_authors_example_pair(real_weights: Weights) -> None:
+    """0.722 and 0.138 in the README of richzhang/PerceptualSimilarity; no package carries the pictures."""
+    folder = os.environ.get("LPIPS_EXAMPLES")
+    if not folder:
+        pytest.skip("LPIPS_EXAMPLES does not name the folder imgs of richzhang/PerceptualSimilarity")
+    reference, far, near = (
+        Image.open(Path(folder) / f"ex_{name}.png").convert("RGB") for name in ("ref", "p0", "p1")
+    )
+    for picture, distance in ((far, 0.722), (near, 0.138)):
+        assert lpips(as_array(reference), as_array(picture), real_weights) == pytest.approx(
+            distance, abs=6e-4
+        )
+
+
+def as_array(picture: Image.Image) -> NDArray[np.float32]:
+    return (np.asarray(picture, np.float64).transpose(2, 0, 1) / 255).astype(np.float32)
 
 
 def test_equal_is_nought_and_more_noise_is_farther(weights: Weights) -> None:
