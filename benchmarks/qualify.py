@@ -162,7 +162,8 @@ def certificate_table(rows: Sequence[Row]) -> str:
         told = ["none", "", "", "", ""] if found is None else [
             f"{found['characters']} bytes", f"{100 * found['share']:.2f} %", DETAILS[found["detail"]],
             f"{100 * found['bands_off']:.3f} %",
-            "" if found["blocks_off"] is None else f"{100 * found['blocks_off']:.2f} % of {found['blocks']}",
+            "" if found["blocks_off"] is None
+            else f"{100 * found['blocks_off']:.2f} % at most, of {found['blocks']}",
         ]  # fmt: skip
         lines.append(
             [

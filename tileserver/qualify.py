@@ -19,6 +19,7 @@ from tileserver.progress import terminal_progress
 if TYPE_CHECKING:
     from comeo.archive import Archive
     from comeo.quality.lpips_weights import Weights
+    from comeo.quality.results import BandFigures, SceneFigures
     from comeo.scene import Scene
     from tileserver.report.build import Subject
 
@@ -176,16 +177,9 @@ def _print(subjects: Sequence[Subject]) -> None:
         head = ("band", "RMSE", "bias", "95 %", "max", "PSNR", "SSIM", "MS-SSIM", "edges")
         click.echo("  " + "".join(f"{name:>9}" for name in head))
         for band in found.bands:
-            cells = (
-                band.band, number(band.rmse, 1), number(band.bias, 2), number(band.p95, 0),
-                number(band.max_error, 0), number(band.psnr, 2), number(band.ssim), number(band.ms_ssim),
-                number(band.edges),
-            )  # fmt: skip
-            click.echo("  " + "".join(f"{cell:>9}" for cell in cells))
+            click.echo(_line(band.band, band))
         whole = found.scene
-        cells = ("scene", number(whole.rmse, 1), "", "", "", number(whole.psnr, 2), number(whole.ssim),
-                 number(whole.ms_ssim), number(whole.edges))  # fmt: skip
-        click.echo("  " + "".join(f"{cell:>9}" for cell in cells))
+        click.echo(_line("scene", whole))
         lines = [("spectral angle", f"{number(whole.spectral_angle, 2)}°")]
         missing = f"not measured: {found.perceptual.missing}"
         lines += [("LPIPS", missing if found.perceptual.missing else number(found.perceptual.lpips, 4))]
@@ -203,6 +197,17 @@ def _print(subjects: Sequence[Subject]) -> None:
         ]
         for name, value in lines:
             click.echo(f"  {name + ':':23}{value}")
+
+
+def _line(name: str, found: BandFigures | SceneFigures) -> str:
+    """A row of the table on the terminal."""
+    from tileserver.report.formats import number
+
+    cells = (
+        name, number(found.rmse, 1), number(found.bias, 2), number(found.p95, 0), number(found.max_error, 0),
+        number(found.psnr, 2), number(found.ssim), number(found.ms_ssim), number(found.edges),
+    )  # fmt: skip
+    return "  " + "".join(f"{cell:>9}" for cell in cells)
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,6 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 _REACH: Final = 65_535  # bins on either side of zero: every difference of two 16-bit numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """Errors of several quantities of one unit, each weighing the same however many values it has.
+
+    Attributes:
+        rmse: Root of the mean of their mean squared errors; NaN, as all others, where there is none.
+        bias: Mean of their biases.
+        max_error: The largest absolute error.
+        p50: Median absolute error, of the mean of their distributions.
+        p95: Absolute error that 95 % do not exceed.
+        p99: The same for 99 %.
+    """
+
+    rmse: float
+    bias: float
+    max_error: float
+    p50: float
+    p95: float
+    p99: float
 
 
 @dataclass
@@ -99,3 +121,21 @@ class Errors:
         counts = np.bincount(index, self.bins, minlength=bins).astype(np.int64)
         edges = (np.arange(bins + 1) * width - half) * self.resolution
         return edges.astype(np.float64), counts
+
+
+def overall(errors: Sequence[Errors]) -> Overall:
+    """Several quantities as one; all NaN if they are not counted in one resolution, or have no value."""
+    known = [each for each in errors if each.count]
+    if len({each.resolution for each in known}) != 1:
+        return Overall(*[math.nan] * 6)
+    below = np.cumsum(sum(each.sizes / each.count for each in known)) / len(known)
+    largest = max(each.largest for each in known)
+
+    def percentile(share: float) -> float:
+        return min(largest, known[0].resolution * int(np.searchsorted(below, share / 100 - 1e-12)))
+
+    return Overall(
+        math.sqrt(math.fsum(each.mse for each in known) / len(known)),
+        math.fsum(each.bias for each in known) / len(known),
+        largest, percentile(50), percentile(95), percentile(99),
+    )  # fmt: skip

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from comeo.errors import ArchiveError, SourceError
 from comeo.progress import Progress, Silent
 from comeo.quality import cover
 from comeo.quality.cells import ErrorMap
-from comeo.quality.distortion import Errors
+from comeo.quality.distortion import Errors, overall
 from comeo.quality.indices import IndexErrors, index_errors
 from comeo.quality.labels import scene_classes
 from comeo.quality.lattice import Lattice
@@ -214,7 +215,7 @@ class _GroupPass:
         bands = self.bands()
         return GroupFigures(
             group=self.group.name, bands=tuple(band.band for band in bands), data_range=self.data_range,
-            rmse=math.sqrt(_mean([band.rmse**2 for band in bands])),
+            **asdict(overall(self.errors)),
             psnr=_psnr([errors.mse / self.data_range**2 for errors in self.errors]),
             **_structural(bands),
             spectral_angle=self.angles.mean, spectral_angle_p95=self.angles.percentile(95),
@@ -324,9 +325,8 @@ def _gathered(
     land = _land(lattice, edges, watch) if classifiers else LandFigures(math.nan, math.nan, math.nan, edges)
     bands = [band for each in passes for band in each.bands()]
     relative = [errors.mse / each.data_range**2 for each in passes for errors in each.errors]
-    one_unit = len({each.group.dtype.kind for each in passes}) == 1
     scene = SceneFigures(
-        rmse=math.sqrt(_mean([band.rmse**2 for band in bands])) if one_unit else math.nan,
+        **asdict(overall([errors for each in passes for errors in each.errors])),
         psnr=_psnr(relative), **_structural(bands), spectral_angle=angles.mean,
         spectral_angle_p95=angles.percentile(95), lost_pixels=sum(each.lost for each in passes),
     )  # fmt: skip

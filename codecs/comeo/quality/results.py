@@ -61,6 +61,11 @@ class GroupFigures:
         data_range: The peak of PSNR and SSIM's L: 10 000 for whole numbers, the span of the original's
             middle 99.8 % for others.
         rmse: From the mean of the bands' MSE; NaN without a valid pixel.
+        bias: Mean of the bands' biases.
+        max_error: The largest absolute error of any band.
+        p50: Median absolute error; of this and the next the bands weigh the same, whatever their resolution.
+        p95: Absolute error that 95 % do not exceed.
+        p99: The same for 99 %.
         psnr: Of that mean.
         ssim: Mean over bands.
         ms_ssim: Mean over bands.
@@ -75,6 +80,11 @@ class GroupFigures:
     bands: tuple[str, ...]
     data_range: float
     rmse: float
+    bias: float
+    max_error: float
+    p50: float
+    p95: float
+    p99: float
     psnr: float
     ssim: float
     ms_ssim: float
@@ -178,7 +188,12 @@ class SceneFigures:
     """The scene as a whole.
 
     Attributes:
-        rmse: From the mean of all bands' MSE, where all groups hold whole numbers or all do not.
+        rmse: From the mean of all bands' MSE; NaN, as all to p99, where groups' numbers differ in kind.
+        bias: Mean of the bands' biases.
+        max_error: The largest absolute error of any band.
+        p50: Median absolute error; of this and the next the bands weigh the same, whatever their resolution.
+        p95: Absolute error that 95 % do not exceed.
+        p99: The same for 99 %.
         psnr: Of that mean.
         ssim: Mean over all bands.
         ms_ssim: Mean over all bands.
@@ -190,6 +205,11 @@ class SceneFigures:
     """
 
     rmse: float
+    bias: float
+    max_error: float
+    p50: float
+    p95: float
+    p99: float
     psnr: float
     ssim: float
     ms_ssim: float

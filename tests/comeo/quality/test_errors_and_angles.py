@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comeo.quality.distortion import Errors
+from comeo.quality.distortion import Errors, overall
 from comeo.quality.indices import index_errors, normalised_difference
 from comeo.quality.spectral import Angles, spectral_angle
 from comeo.scene import Band
@@ -67,6 +68,33 @@ def test_the_histogram_holds_every_error() -> None:
     assert counts[0] == 1
     middle = (edges[:-1] + edges[1:]) / 2
     assert abs(middle[np.argmax(counts)] - 3) <= edges[1] - edges[0]
+
+
+def test_bands_weigh_the_same_however_many_pixels_they_have() -> None:
+    rng = np.random.default_rng(3)
+    original = rng.integers(2000, 4000, (2, 4000)).astype(np.uint16)
+    decoded = (original + rng.integers(-90, 90, original.shape) * [[1], [3]]).astype(np.uint16)
+    large, small, twice = Errors(), Errors(), Errors()
+    large.add(original[0], decoded[0])
+    small.add(original[1, :1000], decoded[1, :1000])
+    for quarter in np.split(np.tile(np.arange(1000), 4), 4):
+        twice.add(original[1, quarter], decoded[1, quarter])
+    found = overall([large, small])
+    assert asdict(found) == pytest.approx(asdict(overall([large, twice])), rel=1e-12)
+    difference = np.concatenate(
+        [decoded[0] - original[0].astype(int)] + 4 * [(decoded[1] - original[1].astype(int))[:1000]]
+    )
+    assert found.rmse == pytest.approx(np.sqrt(np.mean(difference**2)))
+    assert found.bias == pytest.approx(difference.mean())
+    assert found.max_error == np.abs(difference).max()
+    for share, value in ((50, found.p50), (95, found.p95), (99, found.p99)):
+        assert value == np.percentile(np.abs(difference), share, method="inverted_cdf")
+    assert overall([large]).p95 == large.percentile(95)
+    decibels = Errors(0.01)
+    decibels.add(np.array([1.0]), np.array([1.5]))
+    assert all(math.isnan(value) for value in asdict(overall([large, decibels])).values())
+    assert all(math.isnan(value) for value in asdict(overall([Errors()])).values())
+    assert overall([large, Errors()]) == overall([large])
 
 
 def test_nothing_is_nan() -> None:
