@@ -12,7 +12,7 @@ pytest.importorskip("imageio_ffmpeg")
 pytest.importorskip("matplotlib")
 
 from benchmarks.rate_distortion.peers import Method
-from benchmarks.rate_distortion.plots import write_plots
+from benchmarks.rate_distortion.plots import draw, write_plots
 from benchmarks.rate_distortion.scenes import (
     Point,
     SceneCoder,
@@ -73,6 +73,14 @@ def test_table_and_plots(tmp_path: Path) -> None:
     assert len(files) == 10
     assert {file.suffix for file in files} == {".png", ".svg"}
     assert all(file.stat().st_size > 3000 for file in files)
+
+
+def test_a_codec_looks_the_same_in_every_panel_and_is_in_the_legend() -> None:
+    without = [p._replace(scene="town") for p in points() if p.codec == "two"]
+    figure = draw("psnr_db", "PSNR", [*without, *points()[:3]])
+    colours = [[line.get_color() for line in panel.get_lines()] for panel in figure.axes]
+    assert colours == [["C0"], ["C1"]]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["two", "one"]
 
 
 def test_a_scene_is_coded_to_the_ratio() -> None:
