@@ -43,8 +43,8 @@ from tileserver.temporary import temporary_folder
 
 log = logging.getLogger(__name__)
 EXPOSED = (
-    "ETag, Content-Range, Accept-Ranges, Content-Disposition, Server-Timing, Retry-After, "
-    "Comeo-Codec, Comeo-Model, Comeo-Ratio, Comeo-Expected-RMSE"
+    "ETag, Location, Content-Range, Accept-Ranges, Content-Disposition, Server-Timing, Retry-After, "
+    "Comeo-Codec, Comeo-Model, Comeo-Ratio, Comeo-Expected-RMSE, Comeo-Estimated-Bytes"
 )
 DESCRIPTION = (
     "Sentinel-1 and Sentinel-2 scenes, compressed a hundredfold and decoded on the fly. "
@@ -131,9 +131,7 @@ def _finish(response: Response) -> Response:
     headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
     headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     headers["Access-Control-Allow-Origin"] = "*"
-    headers["Access-Control-Expose-Headers"] = (
-        "ETag, Content-Range, Accept-Ranges, Content-Disposition, Server-Timing, Retry-After"
-    )
+    headers["Access-Control-Expose-Headers"] = EXPOSED
     headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if request.method == "OPTIONS":
         headers["Access-Control-Allow-Methods"] = headers.get("Allow", "GET, HEAD, OPTIONS")

@@ -31,10 +31,8 @@ def coverage(db: sqlite3.Connection, search: Search) -> Coverage | None:
     """Sum up what a search finds, or None if that is nothing."""
     where, values = conditions(search)
     box = "min(west), min(south), max(iif(east < west, east + 360, east)), max(north)"
-    count, west, south, east, north = db.execute(
-        f"SELECT count(*), {box} FROM items WHERE {joined(where)}",
-        values,  # noqa: S608
-    ).fetchone()
+    query = f"SELECT count(*), {box} FROM items WHERE {joined(where)}"  # noqa: S608
+    count, west, south, east, north = db.execute(query, values).fetchone()
     if not count:
         return None
     distinct = db.execute(f"SELECT DISTINCT bands FROM items WHERE {joined(where)}", values)  # noqa: S608

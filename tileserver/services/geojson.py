@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import shapely
 from rasterio.features import is_valid_geom
+from shapely.geometry.base import BaseGeometry
 
 from tileserver.errors import BoundError, ParameterError
 
@@ -32,22 +34,39 @@ def polygon_of(document: Any, max_vertices: int) -> dict[str, Any]:
     for lon, lat in positions:
         if not (-180 <= lon <= 180 and -90 <= lat <= 90):
             raise ParameterError(f"{lon}, {lat} is no position in degrees: longitude goes first")
-    shape = {"type": kind, "coordinates": coordinates}
+    shape = {"type": kind, "coordinates": _flat(coordinates, _DEPTHS[kind])}
     if not is_valid_geom(shape):
         raise ParameterError(
             "the geometry is not valid: each ring needs four positions, the last as the first"
         )
+    check_sound(shapely.geometry.shape(shape))
     return shape
+
+
+def check_sound(geometry: BaseGeometry) -> None:
+    """Refuse what crosses itself: where all edges cross, to mend it or move it takes minutes and gigabytes.
+
+    Raises:
+        ParameterError: Saying where.
+    """
+    reason = shapely.is_valid_reason(geometry)
+    if reason != "Valid Geometry":
+        name, _, place = reason.partition("[")
+        where = f" at {place.rstrip(']')}" if place else ""
+        raise ParameterError(f"the geometry is not valid: {name.lower()}{where}")
 
 
 def check_size(geometry: Any, max_vertices: int) -> None:
     """Refuse a geometry of any kind that is too large or too deep, before anything is made of it.
 
     Raises:
-        ParameterError: If it is nested more deeply than any geometry.
+        ParameterError: If it is none, or nested more deeply than any geometry.
         BoundError: If it has too many vertices.
     """
-    level, numbers = [geometry], 0
+    if not isinstance(geometry, Mapping):
+        raise ParameterError("a GeoJSON geometry is an object")
+    level: list[Any] = [geometry]
+    numbers = 0
     for _ in range(8):
         level = [
             item
@@ -97,6 +116,11 @@ def _regrouped(part: Any, depth: int) -> list[Any]:
     for _ in range(depth - 1):
         level = [item for entry in level for item in entry]
     return level
+
+
+def _flat(part: Any, depth: int) -> Any:
+    """Coordinates without heights."""
+    return part[:2] if depth == 1 else [_flat(entry, depth - 1) for entry in part]
 
 
 def _checked(positions: list[Any], most: int) -> list[tuple[float, float]]:

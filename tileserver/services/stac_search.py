@@ -125,11 +125,11 @@ def area_of(document: Any, max_vertices: int) -> BaseGeometry:
             raise ParameterError(
                 "intersects lies outside the globe: positions are longitude, latitude in degrees"
             )
-        found = shapely.make_valid(found)
     except _NO_GEOMETRY as error:
         raise ParameterError("intersects is no GeoJSON geometry") from error
     if found.is_empty:
         raise ParameterError("intersects is an empty geometry")
+    geojson.check_sound(found)
     return found
 
 
@@ -202,11 +202,12 @@ def _near(search: Search, area: BaseGeometry) -> Search:
 
 
 def _footprint(scenes: Scenes, record: Record) -> BaseGeometry:
-    """The item's geometry, or its box where the archive's is none."""
+    """The item's geometry, or its box where the archive's is none, or crosses itself."""
     try:
-        return shapely.make_valid(shape(scenes.catalog.item(record)["geometry"]))
+        found = shape(scenes.catalog.item(record)["geometry"])
     except _NO_GEOMETRY:
         return box(*record.bbox)
+    return found if found.is_valid else box(*record.bbox)
 
 
 def _write_token(cursor: Cursor, order: Order) -> str:

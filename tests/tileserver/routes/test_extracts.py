@@ -148,7 +148,8 @@ def polygons(draw: st.DrawFn) -> dict[str, Any]:
         shapely.Polygon(hull.exterior, [shapely.affinity.scale(hull, share, share).exterior])
         for hull in hulls
     ]
-    shape = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+    both = shapely.MultiPolygon(parts)
+    shape = both if both.is_valid else parts[0]  # parts that overlap are refused
     return json.loads(shapely.to_geojson(shape))  # type: ignore[no-any-return]
 
 

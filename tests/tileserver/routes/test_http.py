@@ -76,6 +76,14 @@ def test_web_pages_of_others_may_ask(client: FlaskClient) -> None:
     assert "Content-Type" in answer.headers["Access-Control-Allow-Headers"]
 
 
+def test_web_pages_of_others_may_read_what_headers_tell(client: FlaskClient) -> None:
+    tile = client.get(tile_url())
+    size = client.head(f"{ITEM}/bbox/8.6,47.4,8.75,47.5.tif")
+    for answer, name in ((tile, "Comeo-Expected-RMSE"), (size, "Comeo-Estimated-Bytes"), (tile, "ETag")):
+        assert name in answer.headers
+        assert name in answer.headers["Access-Control-Expose-Headers"].split(", ")
+
+
 @pytest.mark.parametrize(
     ("url", "status", "words"),
     [
@@ -157,6 +165,7 @@ def test_methods_that_are_not_there_are_refused(client: FlaskClient) -> None:
         ('{"type": "Polygon", "coordinates": "everything"}', 422),
         ('{"type": "Polygon", "coordinates": []}', 422),
         ('{"type": "Polygon"}', 422),
+        ('{"type": "Polygon", "coordinates": [[[8.6, 47.4], [8.7, 47.5], [8.6, 47.4], [8.6, 47.4]]]}', 422),
         ('{"type": "Feature", "geometry": null}', 422),
         ('{"type": "FeatureCollection", "features": []}', 422),
         ('{"type": "Polygon", "coordinates": [[[NaN, 47.4], [8.7, 47.4], [8.7, 47.5], [8.6, 47.4]]]}', 422),
