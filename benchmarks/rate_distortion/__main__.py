@@ -30,6 +30,7 @@ from benchmarks.rate_distortion.scenes import (
     measure_scene,
     points_table,
     read_points,
+    windows_text,
     write_points,
 )
 from benchmarks.rate_distortion.seams import seams_table
@@ -146,10 +147,13 @@ def whole_scenes(arguments: argparse.Namespace) -> None:
     """Measure whole scenes; write benchmarks/results/rate_distortion_scenes.* and the plots."""
     figures = arguments.output / "rate_distortion_scenes.csv"
     wanted = [method for method in METHODS if arguments.codec in (None, method.name)]
-    kept = [point for point in read_points(figures) if point.codec not in {method.name for method in wanted}]
-    points = kept if arguments.codec else []
+    parts = [part for part in SCENES if arguments.scene in (None, part.name)]
+    parts = parts[-1:] if arguments.quick else parts
+    again = {(part.name, method.name) for part in parts for method in wanted}
+    partial = arguments.codec or arguments.scene
+    points = [p for p in read_points(figures) if partial and (p.scene, p.codec) not in again]
     weights = available_weights()
-    for part in SCENES[-1:] if arguments.quick else SCENES:
+    for part in parts:
         ratios = SCENE_RATIOS[:3] if arguments.quick else SCENE_RATIOS
         points += measure_scene(arguments.data, part, wanted, ratios, weights)
     scenes = [part.name for part in SCENES]
@@ -158,8 +162,8 @@ def whole_scenes(arguments: argparse.Namespace) -> None:
     write_points(figures, points)
     page = (
         "# Rate-distortion of whole scenes\n\n"
-        "All bands at their native resolution; payload bytes only, at one quality for the whole scene; "
-        "figures as defined in docs/quality.md.\n\n"
+        f"{windows_text()} All bands at their native resolution; payload bytes only, at one quality for the "
+        "whole window; figures as defined in docs/quality.md.\n\n"
     ) + "\n\n".join([bd_table(points, "KLT + JPEG 2000"), points_table(points)])
     (arguments.output / "rate_distortion_scenes.md").write_text(page + "\n", encoding="utf-8")
     write_plots(arguments.output, points)
@@ -173,6 +177,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
     parser.add_argument("--output", type=Path, default=root / "benchmarks" / "results")
     parser.add_argument("--codec", help="measure this one only, and take the others from the last run")
+    parser.add_argument("--scene", help="of whole scenes this one only, and the others from the last run")
     parser.add_argument("--quick", action="store_true", help="one block a set, one small scene")
     parser.add_argument("--scenes-only", action="store_true", help="leave the blocks out")
     arguments = parser.parse_args()

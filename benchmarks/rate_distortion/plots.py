@@ -68,7 +68,7 @@ def draw(metric: str, title: str, points: Sequence[Point]) -> Figure:
         panel.set_xticks(RATIOS, [f"×{ratio}" for ratio in RATIOS])
         panel.minorticks_off()
         panel.grid(visible=True, alpha=0.3)
-    panels[0].set_ylabel(title)
+    figure.suptitle(title)  # not an axis's label: it would be cut where it is longer than the axis
     if shown:
         order = sorted(shown, key=codecs.index)
         handles = [shown[codec] for codec in order]

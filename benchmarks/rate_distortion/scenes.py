@@ -45,8 +45,15 @@ class SceneWindow(NamedTuple):
 SCENES: Final = (
     SceneWindow("T32TMT", "scenes/S2A_20190530_T32TMT_L2A_10bands.tif", 256, 256, 2),
     SceneWindow("Spain", "scenes/S2_spain_flood_L1C_13bands.tif", 0, 0, 2),
+    SceneWindow("T33UUU", "scenes/S2A_T33UUU_20170216_L1C_jp2", 0, 0, 3),
     SceneWindow("Lake", "scenes/S2_UTM37N_12bands_30m.tif", 0, 0, 1),
 )
+
+
+def windows_text() -> str:
+    """How much of each scene is coded, in a sentence."""
+    sizes = [f"{part.name} {part.blocks * BLOCK}² pixels" for part in SCENES]
+    return f"Windows of whole blocks without invalid pixels: {', '.join(sizes)}."
 
 
 class Point(NamedTuple):
@@ -118,7 +125,10 @@ def read_scene(folder: Path, part: SceneWindow) -> Scene:
         factor = round(group.transform.a / finest.transform.a)
         side = BLOCK * part.blocks // factor
         window = Window(part.row // factor, part.col // factor, side, side)
-        groups.append(in_memory(group, group.read(window).values, window))
+        pixels = group.read(window)
+        if pixels.values.shape[1:] != (side, side) or not pixels.valid.all():
+            raise ValueError(f"the window of {part.name} is not wholly valid in {group.name}")
+        groups.append(in_memory(group, pixels.values, window))
     scene.close()
     return replace(scene, groups=tuple(groups), close=lambda: None)
 

@@ -134,6 +134,7 @@ def _shares(pixels: NDArray[np.float64]) -> tuple[tuple[str, float], ...]:
 def _box(plane: NDArray[np.float64], side: tuple[int, int]) -> NDArray[np.float64]:
     """Means over windows of squares, by their first square."""
     centred = uniform_filter(plane, side, origin=[-(size // 2) for size in side], mode="constant")
+    np.maximum(centred, 0, out=centred)  # running sums leave a trace below 0 where there was something before
     return np.asarray(centred[: plane.shape[0] - side[0] + 1, : plane.shape[1] - side[1] + 1], np.float64)
 
 

@@ -19,7 +19,7 @@ from comeo.archive import open_archive
 from comeo.compress import compress
 from comeo.errors import ArchiveError, SourceError
 from comeo.quality import cover
-from comeo.quality.crops import choose_crops
+from comeo.quality.crops import _box, choose_crops
 from comeo.quality.labels import scene_classes
 from comeo.quality.lattice import Lattice
 from comeo.quality.metrics import band_mse, psnr
@@ -232,6 +232,16 @@ def test_worst_places_are_where_the_error_is() -> None:
     spots = choose_spots(worst, clustering, class_names(clustering, tuple(b.name for b in worst.bands)))
     assert spots
     assert all((spot.reference == worst.reference[:, spot.row, spot.col]).all() for spot in spots)
+
+
+def test_places_are_found_beside_a_part_without_data() -> None:
+    """Rounding in running means left squares below 0 there, whose root was asked for."""
+    rows, cols = np.mgrid[:40, :60]
+    plane = np.where(cols < 30 + rows % 7, 1e4 * (1 + np.sin(rows * cols) ** 2) / 3, 0.0)
+    means = _box(plane, (7, 7))
+    assert means.shape == (34, 54)
+    assert means.min() == 0
+    assert means[3, 4] == pytest.approx(plane[3:10, 4:11].mean())
 
 
 def test_a_real_archive_against_its_source(shared_data: Path, tmp_path: Path) -> None:
