@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -184,6 +186,22 @@ def test_classifiers_lose_what_noise_takes() -> None:
             assert each.original > 0.98
             assert low <= each.loss <= high
     assert classify(reference, reference, np.zeros(2000, int), apart, "SCL") == []
+
+
+def test_classifying_warns_of_nothing() -> None:
+    """Threads of a forest emptied the list of filters, which they share, for one another and for good."""
+    rng = np.random.default_rng(0)
+    reference = rng.random((4000, 3)).astype(np.float32)
+    labels, apart = (reference[:, 0] > 0.5).astype(np.int64), np.arange(4000) % 2 == 0
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            for _ in range(4):
+                classify(reference, reference, labels, apart, "SCL", ("random forest",))
+    finally:
+        sys.setswitchinterval(interval)
+    assert [str(each.message) for each in told] == []
 
 
 def test_ground_is_told_by_its_rules() -> None:
