@@ -48,7 +48,7 @@ test: install lint
 
 # QGIS is too large to be a dependency: on Debian, apt install python3-qgis qgis-providers
 test-qgis: install
-	$(BIN)/pytest -m qgis
+	$(BIN)/pytest -m qgis tests/e2e
 
 fuzz: install
 	COMEO_FUZZ_CASES=5000 $(BIN)/pytest tests/e2e/test_schemathesis.py -s

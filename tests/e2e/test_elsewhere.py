@@ -9,6 +9,7 @@ from urllib.request import urlopen
 import rasterio
 
 from tests.e2e.conftest import Visit, until
+from tests.e2e.test_viewer import PHONE
 
 Visits = Callable[..., Visit]
 FIELDS = "#collection=fields&item=colours"
@@ -66,6 +67,20 @@ def test_an_area_drawn_on_the_map_becomes_a_geotiff(visit: Visits, tmp_path: Pat
         assert f"{dataset.width:,} × {dataset.height:,} pixels" in size.inner_text()
         bounds = rasterio.warp.transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)
         assert max(abs(mine - its) for mine, its in zip(sides, bounds, strict=True)) < 3e-4
+    assert seen.complaints == []
+
+
+def test_what_a_phone_shows_ends_at_the_sheet(visit: Visits) -> None:
+    seen = visit(**PHONE)
+    page = seen.open(FIELDS)
+    page.get_by_text("Use elsewhere").tap()
+    page.get_by_role("button", name="What the map shows").tap()
+    until(page, "document.querySelector('#elsewhere .size').textContent.includes('bands')")
+    south, north = (float(page.get_by_label(f"{side}, degrees").input_value()) for side in ("South", "North"))
+    _, lat, _ = (
+        float(part) for part in page.evaluate("location.hash").split("map=")[1].split("&")[0].split("/")
+    )
+    assert abs((south + north) / 2 - lat) < 0.05 * (north - south), "the middle of what is shown"
     assert seen.complaints == []
 
 

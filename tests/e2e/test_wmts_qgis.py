@@ -41,7 +41,7 @@ def qgis(tmp_path_factory: pytest.TempPathFactory) -> Client:
     }  # fmt: skip
     probe = [str(PYTHON), "-c", "import qgis.core"]
     if not PYTHON.exists() or subprocess.run(probe, capture_output=True, check=False).returncode:
-        pytest.skip("QGIS is not installed; on Debian: apt install python3-qgis qgis-providers")
+        pytest.fail("QGIS is not installed; on Debian: apt install python3-qgis qgis-providers")
 
     def show(
         capabilities: str, tms: str, *, elsewhere: gis.View | None = None, options: str = "", **more: Any

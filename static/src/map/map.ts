@@ -164,9 +164,12 @@ export class MapView {
   /** What is to be seen, as far as it is on the globe. */
   view(): BBox {
     const bounds = this.#map.getBounds();
+    const { clientWidth: width, clientHeight: height } = this.#map.getContainer();
+    const shown = height - (this.#map.getPadding().bottom ?? 0); // a phone's sheet covers what is below
+    const south = Math.min(...[0, width].map((x) => this.#map.unproject([x, shown]).lat));
     return [
       Math.max(-180, bounds.getWest()),
-      Math.max(-90, bounds.getSouth()),
+      Math.max(-90, bounds.getSouth(), south),
       Math.min(180, bounds.getEast()),
       Math.min(90, bounds.getNorth()),
     ];
