@@ -19,6 +19,18 @@ def _whole(value: str) -> str:
     return value
 
 
+def _split_at_most(most: int) -> BeforeValidator:
+    """Split at commas. Blank parts count, too: a client that reads the schema counts them."""
+
+    def split(value: Any) -> Any:
+        given = value if isinstance(value, (list, tuple)) else [value]
+        if sum(str(entry).count(",") + 1 for entry in given) > most:
+            raise ValueError(f"list should have at most {most} items")
+        return split_commas(value)
+
+    return BeforeValidator(split)
+
+
 BBox = Annotated[list[float], Field(json_schema_extra={"minItems": 4, "maxItems": 6})]
 Text = Annotated[str, AfterValidator(_whole)]
 Names = Annotated[list[Text], Field(max_length=MAX_NAMES)]
@@ -57,11 +69,11 @@ class ItemsQuery(_Page):
     """Items of a STAC collection."""
 
     bbox: Annotated[BBox | None, BeforeValidator(split_commas)] = Field(None, description=_AREA)
-    sortby: Annotated[FieldNames | None, BeforeValidator(split_commas)] = Field(
+    sortby: Annotated[FieldNames | None, _split_at_most(MAX_FIELDS)] = Field(
         None,
         description="Fields to sort by, `-` before one for descending: `-properties.eo:cloud_cover,id`.",
     )  # fmt: skip
-    fields: Annotated[FieldNames | None, BeforeValidator(split_commas)] = Field(
+    fields: Annotated[FieldNames | None, _split_at_most(MAX_FIELDS)] = Field(
         None,
         description="Fields to give beside the usual ones, `-` before one to leave out.",
     )
@@ -81,10 +93,10 @@ class ItemsQuery(_Page):
 class SearchQuery(ItemsQuery):
     """STAC search."""
 
-    collections: Annotated[Names | None, BeforeValidator(split_commas)] = Field(
+    collections: Annotated[Names | None, _split_at_most(MAX_NAMES)] = Field(
         None, description="Collection ids."
     )
-    ids: Annotated[Names | None, BeforeValidator(split_commas)] = Field(None, description="Item ids.")
+    ids: Annotated[Names | None, _split_at_most(MAX_NAMES)] = Field(None, description="Item ids.")
     intersects: Text | None = Field(None, max_length=8000, description="GeoJSON geometry.")
 
 

@@ -258,6 +258,8 @@ def test_repeated_parameters_are_carried_to_the_next_page(client: FlaskClient) -
         'intersects={"type":"GeometryCollection","geometries":[]}',
         f'intersects={{"type":"Point","coordinates":[1{"0" * 400},0]}}',
         "limit=0",
+        "fields=" + "," * 100,
+        "sortby=id" + "&sortby=" * 100,
         "datetime=2020-05-01T00:00:00",
         "datetime=../..",
         "query=x",
