@@ -234,6 +234,22 @@ class ArchiveReader(BaseReader):
         )  # fmt: skip
         return facts.model_copy(update={"width": self.width, "height": self.height, "driver": "COMEO"})
 
+    def decoding(self, grid: Grid, bands: Sequence[str]) -> dict[tuple[str | int, ...], int]:
+        """What `read` would decode: blocks, each with the number of its samples.
+
+        Raises:
+            NotFoundError: If there is no such band.
+        """
+        groups = {place.group.name: place.group for place in self._find(bands)}
+        sources = [source for group in groups.values() if (source := find_source(group, grid))]
+        return {
+            (level.group, level.number, source.reduce, row, col): (level.block >> source.reduce) ** 2
+            * level.bands
+            for source in sources
+            for level in (source.level,)
+            for row, col in blocks_of(level, source.window, source.reduce)
+        }
+
     def _find(self, bands: Sequence[str]) -> list[BandPlace]:
         missing = [name for name in bands if name not in self._places]
         if missing:
@@ -257,13 +273,7 @@ class ArchiveReader(BaseReader):
         """Read some bands of a window as (bands, y, x), NaN where invalid."""
         wanted = blocks_of(level, window, reduce)
         side = level.block >> reduce
-        samples = len(wanted) * side * side * level.bands
-        if samples > self.max_decoded_samples:
-            raise BoundError(
-                f"this would decode {samples} samples, more than the {self.max_decoded_samples} that one "
-                "request may; ask for a smaller area or a coarser image",
-                "max_decoded_samples",
-            )
+        check_decoding(len(wanted) * side * side * level.bands, self.max_decoded_samples)
         values = np.full((len(indexes), window.height, window.width), np.nan, np.float32)
         for (row, col), block in zip(wanted, self._decoded(level, wanted, reduce), strict=True):
             _paste(block, indexes, values, row * side - window.row, col * side - window.col)
@@ -282,6 +292,19 @@ class ArchiveReader(BaseReader):
             return decoded
 
         return self.blocks.get_many([(*stem, row, col) for row, col in blocks], decode)
+
+
+def check_decoding(samples: int, most: int) -> None:
+    """Refuse to decode too much.
+
+    Raises:
+        BoundError: Naming the bound.
+    """
+    if samples > most:
+        raise BoundError(
+            f"this would decode {samples} samples, more than the {most} that one request may; "
+            "ask for a smaller area or a coarser image", "max_decoded_samples",
+        )  # fmt: skip
 
 
 def block_cache(limit: int) -> BlockCache:

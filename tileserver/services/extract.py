@@ -26,7 +26,7 @@ from tileserver.catalog import Record
 from tileserver.errors import BoundError, NotFoundError, ParameterError
 from tileserver.grid import Bounds, Grid
 from tileserver.projection import move_shape
-from tileserver.reader import ArchiveReader, geometry_bounds
+from tileserver.reader import ArchiveReader, check_decoding, geometry_bounds
 from tileserver.services.describe import attribution
 from tileserver.services.encode import expanded
 from tileserver.services.fidelity import pixels
@@ -79,12 +79,14 @@ class Limits:
         side: Pixels of a side.
         name: Of the setting for `samples`.
         advice: What to do about it.
+        decoded: Pixels × bands that may be decoded for all of it, if that is bounded.
     """
 
     samples: int
     side: int
     name: str
     advice: str
+    decoded: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,10 @@ def direct_limits(scenes: Scenes) -> Limits:
     """Of what is answered at once."""
     settings = scenes.settings
     advice = "ask for a smaller area or for fewer pixels with max_size, or POST it to …/extracts as a job"
-    return Limits(settings.max_output_samples, settings.max_image_side, "max_output_samples", advice)
+    return Limits(
+        settings.max_output_samples, settings.max_image_side, "max_output_samples", advice,
+        settings.max_decoded_samples,
+    )  # fmt: skip
 
 
 def job_limits(scenes: Scenes) -> Limits:
@@ -141,6 +146,8 @@ def write(
         ArchiveError: If the archive is damaged, or the file can't be written.
     """
     with _source(scenes, record, wish, limits) as source:
+        if limits.decoded is not None:
+            check_decoding(source.decoding(), limits.decoded)
         write_cog(output, source.raster(), source.pieces(progress), progress)
 
 
@@ -265,10 +272,19 @@ class _Source:
             self._bands(first), self._tags(), masked=first.nodata is None and not self._is_whole(),
         )  # fmt: skip
 
+    def decoding(self) -> int:
+        """How many samples `pieces` decodes: a few pixels may take many where they are long and narrow."""
+        blocks: dict[tuple[str | int, ...], int] = {}
+        for window in self._windows():
+            blocks.update(self._reader.decoding(self._part(window), self._look.bands))
+        return sum(blocks.values())
+
+    def _windows(self) -> list[Window]:
+        return pieces_of(self._grid.height, self._grid.width, PIECE_SIDE, self._place() or (0, 0))
+
     def pieces(self, progress: Progress) -> Iterator[Piece]:
         """All pixels, no block decoded twice where they are the scene's own."""
-        origin = self._place()
-        windows = pieces_of(self._grid.height, self._grid.width, PIECE_SIDE, origin or (0, 0))
+        windows = self._windows()
         progress.start("extracting", len(windows))
         for window in windows:
             image = self.image(window)
@@ -284,15 +300,18 @@ class _Source:
 
     def image(self, window: Window) -> ImageData:
         """Pixels of a window as they go into the file."""
-        transform = self._grid.transform @ Affine.translation(window.col, window.row)
-        grid = Grid(self._grid.crs, transform, window.height, window.width)
+        grid = self._part(window)
         image = pixels(self._reader, grid, self._look)
         if self._polygon is not None:
             size = (grid.height, grid.width)
-            image.array.mask |= geometry_mask([self._polygon], size, transform, all_touched=False)
+            image.array.mask |= geometry_mask([self._polygon], size, grid.transform, all_touched=False)
         image = colour(image, self._look)
         colours = palette_of(self._look)
         return image if colours is None else expanded(image, colours)
+
+    def _part(self, window: Window) -> Grid:
+        transform = self._grid.transform @ Affine.translation(window.col, window.row)
+        return Grid(self._grid.crs, transform, window.height, window.width)
 
     def _place(self) -> tuple[int, int] | None:
         """(row, column) of the file in the scene's own pixels, or None where it has others."""

@@ -282,6 +282,18 @@ def test_what_is_too_large_is_refused_with_its_bound(server: Server, archives: P
     assert job.json["bound"] == "max_extract_samples"
 
 
+def test_what_a_narrow_picture_has_to_decode_is_bounded_too(server: Server, archives: Path) -> None:
+    """A column of pixels takes all of a scene; piece by piece each had been below the bound."""
+    client = server(archives, max_decoded_samples=1_000_000)
+    narrow = f"{ITEM}/bbox/{WHOLE}.tif?bands=B04&width=1&height=3000"
+    refused = client.get(narrow)
+    assert refused.status_code == 413
+    assert refused.json is not None
+    assert refused.json["bound"] == "max_decoded_samples"
+    assert client.get(f"{ITEM}/bbox/{WHOLE}.tif?bands=B04&width=10&height=10").status_code == 200
+    assert server(archives, max_decoded_samples=4_000_000).get(narrow).status_code == 200
+
+
 def test_a_job_makes_the_same_file_and_can_be_resumed(server: Server, archives: Path) -> None:
     client = server(archives)
     order = {"bands": "B04", "rescale": ["1000,3000"], "bbox": [8.6, 47.4, 8.75, 47.5]}
