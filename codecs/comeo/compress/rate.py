@@ -106,9 +106,11 @@ class RateModel:
         step = start
         slope = _TYPICAL_SLOPE
         previous: tuple[float, float] | None = None
+        best = math.inf, step
         for _ in range(_TRIALS):
             error = math.log(self.payload_bytes(step) / target)
-            if abs(error) < tolerance:
+            best = min(best, (abs(error), step))
+            if best[0] < tolerance:
                 return step
             if (error > 0 and step >= MAX_STEP) or (error < 0 and step <= MIN_STEP):
                 break
@@ -117,11 +119,14 @@ class RateModel:
                 slope = min(-0.1, max(-3.0, (error - previous[1]) / (here - previous[0])))
             previous = here, error
             step = min(MAX_STEP, max(MIN_STEP, math.exp(here - error / slope)))
-        error = math.log(self.payload_bytes(step) / target)
-        if abs(error) < 10 * tolerance:
-            return step
-        what = "the smallest payloads are still too large" if error > 0 else "payloads can't be that large"
-        raise CodecError(f"no step reaches this ratio, {what}; ask for another ratio, or fix the step")
+        if best[0] < 10 * tolerance:  # small payloads are whole numbers of bytes, some way off the target
+            return best[1]
+        reasons = {
+            MAX_STEP: "the smallest payloads are still too large",
+            MIN_STEP: "payloads can't be that large",
+        }
+        reason = reasons.get(step, "the sizes that come closest are off by more than can be allowed")
+        raise CodecError(f"no step reaches this ratio, {reason}; ask for another ratio, or fix the step")
 
 
 def _variance(blocks: list[Pixels]) -> float:

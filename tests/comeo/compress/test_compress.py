@@ -18,10 +18,13 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from comeo.archive import Archive, open_archive
+from comeo.codecs import get_codec
 from comeo.compress import compress
-from comeo.compress.plan import level_numbers
+from comeo.compress.plan import level_numbers, plan
+from comeo.compress.rate import RateModel
 from comeo.errors import ArchiveError, CodecError, ComeoError, SourceError
 from comeo.extract import extract_geotiff
+from comeo.progress import Silent
 from comeo.scene import Pixels, Scene, Window
 from tests.scenes import array_group, array_scene, corner_cut, landscape
 
@@ -60,6 +63,23 @@ def test_a_ratio_beyond_reach_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CodecError, match="metadata"):
         compress(small, tmp_path / "a.zarr.zip", ratio=100)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("bytes_at_once", "found"), [(1, True), (40, False)])
+def test_sizes_that_jump_over_the_target_are_taken_if_near(
+    monkeypatch: pytest.MonkeyPatch, bytes_at_once: int, found: bool
+) -> None:
+    """A few bytes more or less are more than the tolerance of small payloads: the search never ended well."""
+    scene = array_scene(array_group(landscape(1, 64, 64)))
+    model = RateModel(scene, plan(scene, 1.0), get_codec("dct"), Silent())
+    monkeypatch.setattr(
+        model, "payload_bytes", lambda step: bytes_at_once * round(40_000 * step**-0.8 / bytes_at_once)
+    )
+    if found:
+        assert abs(model.payload_bytes(model.find_step(77.6, 277.0)) - 77.6) < 1
+    else:
+        with pytest.raises(CodecError, match="come closest are off"):
+            model.find_step(100.0, 277.0)
 
 
 @pytest.mark.parametrize(
