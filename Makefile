@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8080
 SHARED ?= ../shared/data
-SECONDS_TO_TRAIN ?= 36000
+SECONDS_TO_TRAIN ?= 4200
 # onnxruntime and onnxruntime-gpu are one module and exclude each other: an NVIDIA driver decides
 RUNTIME := $(if $(wildcard /proc/driver/nvidia/version),gpu,cpu)
 # Node.js of the machine where there is a recent one, else the one that PyPI carries

@@ -1,6 +1,6 @@
 """Pictures for the docs: the original, the learned codec and JPEG 2000 at equal bytes, side by side.
 
-    python -m benchmarks.pictures --data ../shared/data --output docs/images/learned-x100.webp
+Run with: python -m benchmarks.pictures --data ../shared/data --output docs/images/learned-x100.webp.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def row(path: Path, bands: tuple[int, ...], top: int, left: int, caption: Callab
 
 def _caption(name: str, block: Block, decoded: Block, ratio: float) -> str:
     error = np.mean(np.square(decoded.astype(float) - block))
-    return f"{name}, ×{ratio:.1f}, {10 * np.log10(1e8 / error):.2f} dB"
+    return f"{name}, {ratio:.1f}:1, {10 * np.log10(1e8 / error):.2f} dB"
 
 
 def main() -> None:

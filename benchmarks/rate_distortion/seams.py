@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from comeo.codecs import get_codec
+from comeo.codecs import codec_names, get_codec
 from comeo.codecs.base import Block
 
 _STEPS = (400.0, 1200.0, 2400.0)
@@ -24,7 +24,7 @@ def seams_table(blocks: Sequence[Block]) -> str:
         "| codec | step | " + " | ".join(f"n = {width}" for width in _WIDTHS) + " |",
         "|---" * (2 + len(_WIDTHS)) + "|",
     ]
-    for name in ("dct", "jpeg2000"):
+    for name in codec_names():
         for step in _STEPS:
             ratios = " | ".join(f"{border_ratio(name, blocks, step, width):.3f}" for width in _WIDTHS)
             lines.append(f"| {name} | {step:g} | {ratios} |")

@@ -14,7 +14,7 @@ import imagecodecs
 import numpy as np
 
 from benchmarks.rate_distortion.peers import SCALE, ExactKlt, jpeg2000_decode, jpeg2000_encode
-from comeo.codecs import get_codec
+from comeo.codecs import codec_names, get_codec
 from comeo.codecs.base import MAX_REDUCE, Block
 from comeo.quality.metrics import PEAK, mse, psnr_of
 from comeo.sources.openjpeg import load_glymur
@@ -27,7 +27,7 @@ def speed_table(blocks: Sequence[Block]) -> str:
     """Encoding and decoding of blocks at about ×100, as a Markdown section."""
     samples = blocks[0].size / 1e6
     rows: list[tuple[str, float]] = []
-    for name in ("dct", "jpeg2000"):
+    for name in codec_names():
         codec = get_codec(name)
         rows.append((f"{name}, encode", cpu_seconds(partial(codec.encode, step=_STEP), blocks)))
         payloads = [codec.encode(block, step=_STEP) for block in blocks]

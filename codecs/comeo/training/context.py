@@ -1,41 +1,48 @@
-"""The entropy model: what each symbol's distribution is, given the symbols decoded before it.
+"""The entropy model: what each symbol's distribution is, given the values decoded before it.
 
 Symbols are decoded in passes (see `comeo.codecs.learned.layout`). Each pass has a network of its own over
-what is known of a tile and its neighbours: magnitudes of symbols in logarithms. Its last layer sees the
-features again beside what the two hidden layers make of them, so that each coefficient sees its own
-neighbours. Means of the coarse groups are predicted linearly from their neighbours' symbols. All is integer
-arithmetic: encoder and decoder agree to the bit on the table that each symbol is coded with.
+what is known of a tile and its neighbours: magnitudes in logarithms. Its last layer sees some of the features
+again beside what the two hidden layers make of them, so that each coefficient sees its own neighbours. Means
+are predicted from the component before and, of the coarse groups, linearly from the tiles around. All is
+integer arithmetic: encoder and decoder agree to the bit on the table that each symbol is coded with.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
-from comeo.codecs.learned.features import COPIES
-from comeo.codecs.learned.features import NEIGHBOUR_PEAK as MEAN_PEAK
-from comeo.codecs.learned.layout import CHANNELS, COMPONENTS, GROUPS, LINEAR, NEAR, PASSES, Pass, passes
+from comeo.codecs.learned import features as exact
+from comeo.codecs.learned.layout import (
+    CHANNELS,
+    COMPONENTS,
+    GROUPS,
+    PAIRS,
+    STARTS,
+    Pass,
+    Plan,
+    channel_places,
+    partners,
+    plan_of,
+)
 from comeo.codecs.learned.tables import SCALES, SKIPPED
-from comeo.training.integers import PEAK, UNIT, WholeLinear, activate, magnitude, round_through, to_grid
+from comeo.training.integers import PEAK, UNIT, WholeLinear, activate, round_through, whole_weights
+from comeo.training.logistic import SCALE_LOWEST, SCALE_UNIT, bits, decide
 
-__all__ = ["CHANNELS", "COMPONENTS", "ContextModel", "bits", "decide", "energy_class"]
+FIRST = (48, 48, 96, 96, 128, 128, 64, 96, 64, 64)  # hidden features of each group's networks
+SECOND = (32, 32, 64, 64, 96, 96, 48, 64, 64, 48)
+CROSS_UNIT = 64
+CROSS_START = 0.85
 
-FIRST = (96, 128, 192, 192, 96)  # hidden features of each group's networks
-SECOND = (64, 96, 128, 128, 96)
-THINNED = 5  # of the last group, most symbols of all and least bits, training looks at every fifth tile
-
-SCALE_UNIT = 4
-SCALE_LOWEST = -4.0
-
-LAMBDA = 9.0  # bits that a squared step is worth: near the slope of uniform quantisation, 6 / ln 2
-MEAN_UNIT = 4
 ENERGY_UNIT = 8
 ENERGY_OFFSET = 4.0
+
+_COMPONENT, _RANK = channel_places()
 
 
 def energy_class(components: Tensor) -> Tensor:
@@ -52,99 +59,224 @@ def energy_class(components: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """Symbols and what was predicted of them, each (tiles, channels).
+class Coded:
+    """What the entropy model makes of a batch, each (tiles, channels) unless said otherwise.
 
     Attributes:
+        values: Decoded values, sixteenths of a step, whole.
         symbols: Whole numbers.
-        cost: Bits, by the entropy model.
-        mean: Multiples of 1/4.
-        index: Scale indexes, 0…60, whole.
+        index: Scale indexes, 0…60, whole; −1 where nothing is coded.
+        bits: (tiles,) cost, by the entropy model.
+        error: (tiles,) squared error, in squared steps.
     """
 
+    values: Tensor
     symbols: Tensor
-    cost: Tensor
-    mean: Tensor
     index: Tensor
+    bits: Tensor
+    error: Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A group's symbols as context; arrays have one more row, of zeros, than there are tiles.
+class Inputs(NamedTuple):
+    """What a pass's network looks at; features are multiples of 1/16, 0…127/16.
 
     Attributes:
-        symbols: (tiles + 1, channels).
-        sizes: Their magnitudes in logarithms.
-        pairs: The same of the sums over the two pairs of neighbours: (tiles, 2 · channels).
+        direct: (tiles, n) what the last layer sees again.
+        others: (tiles, n) what only the first layer sees.
+        own: (tiles, kinds · channels) what tells of each channel: neighbours' pairs, crossed prediction.
+        neighbours: (tiles, n) whole values for the linear means, or None.
+        crossed: (tiles, channels) prediction from the component before, in sixteenths, or None.
     """
 
-    symbols: Tensor
-    sizes: Tensor
-    pairs: Tensor
-
-
-def paired(symbols: Tensor, around: Tensor) -> Tensor:
-    """Magnitudes of the sums over two pairs of neighbours: (tiles, 2 · channels)."""
-    size = symbols.abs()
-    sides = [size[around[:, side]] for side in range(4)]
-    return magnitude(torch.cat([sides[0] + sides[1], sides[2] + sides[3]], 1))
+    direct: Tensor
+    others: Tensor
+    own: Tensor
+    neighbours: Tensor | None
+    crossed: Tensor | None
 
 
 class PassContext(nn.Module):
     """Predicts what one pass decodes.
 
     Args:
-        group: The group of channels.
-        number: The pass within it.
+        number: The group of channels.
+        step: The pass within it.
         deviations: (channels,) standard deviation of each channel over that of its component.
-        component: (channels,) the component that each channel belongs to.
     """
 
-    def __init__(self, group: int, number: int, deviations: Tensor, component: Tensor) -> None:
+    def __init__(self, number: int, step: int, deviations: Tensor) -> None:
         super().__init__()
-        self.near = group < NEAR
-        count, before = GROUPS[group], sum(GROUPS[:group])
-        own = 2 * count if number else 0
-        features = COPIES * COMPONENTS + (3 if self.near else 1) * before + own
-        self.first = WholeLinear(features, FIRST[group])
-        self.second = WholeLinear(FIRST[group], SECOND[group])
-        self.skipping = features if self.near else COPIES * COMPONENTS
-        self.last = WholeLinear(SECOND[group] + self.skipping, count, zero=True)
+        group = GROUPS[number]
+        count = group.count
+        sizes = [GROUPS[i].count for i in group.sizes]
+        self.direct = exact.FIXED + sum(sizes[: group.again])
+        others = sum(sizes[group.again :]) + 2 * sum(GROUPS[i].count for i in group.pairs)
+        self.kinds = (2 if step else 0) + (1 if group.crossed else 0)
+        self.first = WholeLinear(self.direct + others + self.kinds * count, FIRST[number])
+        self.second = WholeLinear(FIRST[number], SECOND[number])
+        self.last = nn.Parameter(torch.zeros(count, SECOND[number] + self.direct))
+        self.diagonal = nn.Parameter(torch.zeros(count, self.kinds))
+        self.bias = nn.Parameter(torch.log2(deviations) - ENERGY_OFFSET)
         with torch.no_grad():
             # An energy class of `c` sixteenths is twice a log2, plus an offset: see `energy_class`.
-            for copy in range(COPIES):
-                place = SECOND[group] + copy * COMPONENTS + component
-                self.last.weight[torch.arange(count), place] = UNIT / ENERGY_UNIT / COPIES
-            self.last.bias.copy_(torch.log2(deviations) - ENERGY_OFFSET)
-        neighbours = 5 * before + (4 * count if number else 0)
+            component = torch.from_numpy(_COMPONENT[STARTS[number] : STARTS[number] + count])
+            for copy in range(exact.COPIES):
+                place = SECOND[number] + copy * COMPONENTS + component
+                self.last[torch.arange(count), place] = UNIT / ENERGY_UNIT / exact.COPIES
+        neighbours = exact.neighbour_count(number, step)
         self.linear = (
-            WholeLinear(neighbours, count, zero=True, peak=MEAN_PEAK, unit=1)
-            if group < LINEAR and neighbours
+            WholeLinear(neighbours, count, zero=True, peak=exact.NEIGHBOUR_PEAK, unit=1)
+            if neighbours
             else None
         )
+        self.cross = nn.Parameter(torch.full((count,), CROSS_START)) if group.crossed else None
 
-    def forward(self, features: Tensor, neighbours: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Predict.
+    def frozen(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The last layer as it is used: dense and diagonal weights, bias, and the power of two of each."""
+        weight, unit = whole_weights(torch.cat([self.last, self.diagonal], 1))
+        width = self.last.shape[1]
+        bias = round_through(self.bias / unit * UNIT) * unit / UNIT
+        return weight[:, :width], weight[:, width:], bias, unit
 
-        Args:
-            features: (tiles, features), multiples of 1/16.
-            neighbours: (tiles, symbols) for the linear prediction, if there is one.
+    def forward(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
+        """Predict means in steps (multiples of 1/16), and scale indexes before clipping (whole)."""
+        seen = torch.cat([inputs.direct, inputs.others, inputs.own], 1)
+        hidden = activate(self.second(activate(self.first(seen))))
+        with torch.autocast(seen.device.type, enabled=False):  # what is predicted has to be exact
+            return self._means(inputs, hidden), self._indexes(inputs, hidden.float())
 
-        Returns:
-            Means (multiples of 1/4) and scale indexes before clipping (whole), (tiles, channels).
-        """
-        hidden = activate(self.second(activate(self.first(features))))
-        scale = self.last(torch.cat([hidden, features[:, : self.skipping]], 1)).float()
-        index = round_through(SCALE_UNIT * (scale - SCALE_LOWEST))
-        if self.linear is None or neighbours is None:
-            return torch.zeros_like(index), index
-        with torch.autocast(features.device.type, enabled=False):
-            mean = self.linear(neighbours.clamp(-MEAN_PEAK, MEAN_PEAK))
-        return to_grid(mean, MEAN_UNIT), index
+    def _indexes(self, inputs: Inputs, hidden: Tensor) -> Tensor:
+        dense, diagonal, bias, _ = self.frozen()
+        scale = torch.cat([hidden, inputs.direct], 1) @ dense.T + bias
+        own = inputs.own.reshape(len(hidden), self.kinds, len(bias))
+        return round_through(SCALE_UNIT * (scale + (own * diagonal.T).sum(1) - SCALE_LOWEST))
+
+    def _means(self, inputs: Inputs, hidden: Tensor) -> Tensor:
+        mean = hidden.new_zeros(len(hidden), len(self.bias), dtype=torch.float32)
+        if self.linear is not None and inputs.neighbours is not None:
+            mean = round_through(self.linear(inputs.neighbours) * UNIT)
+        if self.cross is not None and inputs.crossed is not None:
+            mean = mean + round_through(inputs.crossed * cross_weights(self.cross))
+        return mean.clamp(-exact.MEAN_PEAK, exact.MEAN_PEAK) / UNIT
 
     def macs(self) -> int:
         """Multiply-accumulates a tile."""
-        return sum(module.macs() for module in self.modules() if isinstance(module, WholeLinear))
+        linear = self.linear.macs() if self.linear is not None else 0
+        last = int(self.last.numel() + self.diagonal.numel())
+        return self.first.macs() + self.second.macs() + last + linear
+
+
+class Known:
+    """Values decoded so far, and what features are made of them.
+
+    Args:
+        energy: (tiles, components), the classes of each tile's block.
+        plan: Where tiles lie.
+    """
+
+    def __init__(self, energy: Tensor, plan: Plan) -> None:
+        tiles = len(energy)
+        self.values = energy.new_zeros(tiles + 1, CHANNELS)
+        self.energy = energy.repeat(1, exact.COPIES) / UNIT
+        self.sums = torch.zeros(tiles + 1, 3 * len(PAIRS), dtype=torch.float64, device=energy.device)
+        self.around, self.beside, self.corners = (
+            self._index(places) for places in (plan.around, plan.beside, plan.corners)
+        )
+        self._sizes: dict[int, Tensor] = {}
+        self._table = torch.from_numpy(exact.MAGNITUDE.astype(np.float32)).to(energy.device) / UNIT
+        self._partners = self._index(partners())
+
+    def magnitude(self, sixteenths: Tensor) -> Tensor:
+        """log2(1 + |value|), in whole sixteenths."""
+        return self._table[sixteenths.abs().clamp(max=exact.LARGEST).long()]
+
+    def paired(self, number: int, around: Tensor) -> Tensor:
+        """Magnitudes of the sums over two pairs of tiles: (tiles, 2 · channels of the group)."""
+        size = self.values[:, _channels(number)].abs()
+        sides = [size[around[:, side]] for side in range(4)]
+        return self.magnitude(torch.cat([sides[0] + sides[1], sides[2] + sides[3]], 1))
+
+    def active(self, number: int) -> Tensor:
+        """(tiles,) where a group is coded."""
+        parents = GROUPS[number].parents
+        if not parents:
+            return torch.ones(len(self.energy), dtype=torch.bool)
+        busy = torch.zeros(len(self.values), dtype=torch.bool, device=self.values.device)
+        for parent in parents:
+            busy |= (self.values[:, _channels(parent)].abs() >= UNIT / 2).any(1)
+        return (busy[:-1] | busy[self.beside].any(1)).cpu()
+
+    def inputs(self, number: int, step: Pass) -> Inputs:
+        """What the network of a pass looks at."""
+        group = GROUPS[number]
+        tiles = self._index(step.tiles)
+        known = None if step.known is None else self._index(step.known)
+        total = (
+            4 * self.sums[tiles]
+            + self.sums[self.beside[tiles]].sum(1)
+            + self.sums[self.corners[tiles]].sum(1)
+        )
+        sizes = [self._size(i)[tiles] for i in group.sizes]
+        direct = [self.energy[tiles], _quarter_octaves(total) / UNIT, *sizes[: group.again]]
+        around = self.around[tiles]
+        others = [*sizes[group.again :], *(self.paired(i, around) for i in group.pairs)]
+        own = [] if known is None else [self.paired(number, known)]
+        crossed = self._crossed(number, tiles, total) if group.crossed else None
+        if crossed is not None:
+            own.append(self.magnitude(crossed))
+        empty = self.energy.new_zeros(len(tiles), 0)
+        return Inputs(
+            torch.cat(direct, 1), torch.cat([empty, *others], 1), torch.cat([empty, *own], 1),
+            self._neighbours(number, step), crossed,
+        )  # fmt: skip
+
+    def add(self, number: int, tiles: Tensor, values: Tensor) -> None:
+        """Take note of what a pass decoded: (tiles, channels of the group), sixteenths."""
+        self.values[tiles, _channels(number)] = values
+        if not GROUPS[number].crossed:
+            return
+        start = STARTS[number]
+        before = self.values[tiles][:, self._partners[_channels(number)]]
+        for pair, (_, component) in enumerate(PAIRS):
+            chosen = torch.from_numpy(
+                (_COMPONENT[start : start + values.shape[1]] == component)
+                & (_RANK[start : start + values.shape[1]] > 0)
+            )
+            one = before[:, chosen].clamp(-exact.VALUE_PEAK, exact.VALUE_PEAK).double()
+            other = values[:, chosen].clamp(-exact.VALUE_PEAK, exact.VALUE_PEAK).double()
+            for place, product in enumerate((one * other, one * one, other * other)):
+                self.sums[tiles, 3 * pair + place] += product.sum(1)
+
+    def _index(self, places: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(places).to(self.values.device)
+
+    def _size(self, number: int) -> Tensor:
+        if number not in self._sizes:
+            self._sizes[number] = self.magnitude(self.values[:-1, _channels(number)])
+        return self._sizes[number]
+
+    def _crossed(self, number: int, tiles: Tensor, total: Tensor) -> Tensor:
+        """Prediction from the component before, by what the two had to do with each other nearby."""
+        before = self.values[tiles][:, self._partners[_channels(number)]]
+        before = before.clamp(-exact.VALUE_PEAK, exact.VALUE_PEAK).long()
+        pair = self._index(_COMPONENT[STARTS[number] : STARTS[number] + before.shape[1]] - 1)
+        top, bottom = total[:, 3 * pair].long(), total[:, 3 * pair + 1].long() + exact.RIDGE
+        found = torch.div(2 * top * before + bottom, 2 * bottom, rounding_mode="floor")
+        return found.clamp(-exact.CROSS_PEAK, exact.CROSS_PEAK).float()
+
+    def _neighbours(self, number: int, step: Pass) -> Tensor | None:
+        if not exact.neighbour_count(number, step.known is not None):
+            return None
+        parts = []
+        if step.known is not None:
+            own = self.values[:, _channels(number)]
+            parts += [own[self._index(step.known[:, side])] for side in range(4)]
+        tiles = self._index(step.tiles)
+        for before in range(number):
+            chosen = self.values[:, _channels(before)]
+            parts += [chosen[tiles], *(chosen[self.around[tiles, side]] for side in range(4))]
+        whole = torch.floor((torch.cat(parts, 1) + UNIT / 2) / UNIT)
+        return whole.clamp(-exact.NEIGHBOUR_PEAK, exact.NEIGHBOUR_PEAK)
 
 
 class ContextModel(nn.Module):
@@ -152,18 +284,17 @@ class ContextModel(nn.Module):
 
     Args:
         deviations: (channels,) standard deviation of each channel over that of its component, at the start.
-        component: (channels,) the component that each channel belongs to.
     """
 
-    def __init__(self, deviations: Tensor, component: Tensor) -> None:
+    def __init__(self, deviations: Tensor) -> None:
         super().__init__()
-        parts = zip(deviations.split(list(GROUPS)), component.split(list(GROUPS)), strict=True)
+        parts = deviations.split([group.count for group in GROUPS])
         self.groups = nn.ModuleList(
-            nn.ModuleList(PassContext(group, number, part, owner) for number in range(PASSES[group]))
-            for group, (part, owner) in enumerate(parts)
+            nn.ModuleList(PassContext(number, step, part) for step in range(group.passes))
+            for number, (group, part) in enumerate(zip(GROUPS, parts, strict=True))
         )
 
-    def forward(self, latents: Tensor, energy: Tensor, shapes: tuple[tuple[int, int], ...]) -> Decided:
+    def forward(self, latents: Tensor, energy: Tensor, shapes: tuple[tuple[int, int], ...]) -> Coded:
         """Decide all symbols.
 
         Args:
@@ -171,38 +302,42 @@ class ContextModel(nn.Module):
             energy: (tiles, components), the classes of each tile's block.
             shapes: Rows and columns of tiles of each block.
         """
-        known: list[Known] = []
-        found = []
-        parts = latents.split(list(GROUPS), 1)
-        for networks, plan, part in zip(self.groups, passes(shapes), parts, strict=True):
-            symbols = latents.new_zeros(len(part) + 1, part.shape[1])
-            cost, means, indexes = torch.zeros_like(part), torch.zeros_like(part), torch.zeros_like(part)
-            thinned = THINNED if self.training and len(plan) == 1 else 1
-            if thinned > 1:
-                symbols[:-1] = torch.floor(part + 0.5)
-            for network, whole in zip(networks, plan, strict=True):
-                step = dataclasses.replace(
-                    whole, tiles=whole.tiles[::thinned], around=whole.around[::thinned]
-                )
+        plan = plan_of(shapes)
+        known = Known(energy, plan)
+        error = latents.square().sum(1)
+        cost = torch.zeros_like(error)
+        symbols, indexes = torch.zeros_like(latents), torch.full_like(latents, -1)
+        for number, networks in enumerate(self.groups):
+            channels = _channels(number)
+            active = known.active(number).numpy()
+            for network, whole in zip(networks, plan.steps[number], strict=True):
+                step = whole.where(active)
+                if not len(step.tiles):
+                    continue
                 tiles = torch.from_numpy(step.tiles).to(latents.device)
-                mean, index = network(*_inputs(network, known, symbols, energy, step))
+                wanted = latents[tiles, channels]
+                mean, index = network(known.inputs(number, step))
                 index = clamp_through(index, 0, SCALES - 1)
                 with torch.no_grad():
-                    decided = decide(part[tiles], mean, index)
+                    chosen = decide(wanted - mean, index)
                     if not self.training:
-                        decided = decided * (index > SKIPPED)
-                symbols = symbols.index_copy(0, tiles, decided)
-                cost = cost.index_copy(0, tiles, thinned * bits(decided, mean, index))
-                means = means.index_copy(0, tiles, mean.detach())
-                indexes = indexes.index_copy(0, tiles, index.detach())
-            found.append((symbols[:-1], cost, means, indexes))
-            around = torch.from_numpy(passes(shapes)[-1][0].around).to(latents.device)
-            known.append(Known(symbols, magnitude(symbols), paired(symbols, around)))
-        return Decided(*(torch.cat(list(arrays), 1) for arrays in zip(*found, strict=True)))
+                        chosen = chosen * (index > SKIPPED)
+                cost = cost.index_add(0, tiles, bits(chosen, index).sum(1))
+                left = (wanted - mean - chosen).square() - wanted.square()
+                error = error.index_add(0, tiles, left.sum(1))
+                with torch.no_grad():
+                    known.add(number, tiles, UNIT * (chosen + mean))
+                    symbols[tiles, channels], indexes[tiles, channels] = chosen, index
+        return Coded(known.values[:-1], symbols, indexes, cost, error)
 
     def macs(self) -> float:
-        """Multiply-accumulates a tile: passes over a part of the tiles count for that part."""
-        shares = {5: (1 / 16, 1 / 16, 1 / 8, 1 / 4, 1 / 2), 2: (1 / 2, 1 / 2), 1: (1.0,)}
+        """Multiply-accumulates a tile in which all groups are coded."""
+        shares = {
+            5: (1 / 16, 1 / 16, 1 / 8, 1 / 4, 1 / 2),
+            3: (1 / 4, 1 / 4, 1 / 2),
+            2: (1 / 2, 1 / 2),
+            1: (1.0,),
+        }
         return sum(
             float(share * network.macs())
             for networks in self.groups
@@ -210,67 +345,22 @@ class ContextModel(nn.Module):
         )
 
 
-def _inputs(
-    network: PassContext, known: list[Known], own: Tensor, energy: Tensor, step: Pass
-) -> tuple[Tensor, Tensor | None]:
-    """Features and neighbours of a pass's tiles."""
-    tiles = torch.from_numpy(step.tiles).to(own.device)
-    features = [energy[tiles] / UNIT] * COPIES
-    neighbours = []
-    if step.known is not None:
-        around = torch.from_numpy(step.known).to(own.device)
-        features.append(paired(own, around))
-        neighbours += [own[around[:, side]] for side in range(4)]
-    for part in known:
-        features.append(part.sizes[tiles])
-        if network.near:
-            features.append(part.pairs[tiles])
-    if network.linear is None:
-        return torch.cat(features, 1), None
-    around = torch.from_numpy(step.around).to(own.device)
-    for part in known:
-        neighbours += [part.symbols[tiles]] + [part.symbols[around[:, side]] for side in range(4)]
-    return torch.cat(features, 1), torch.cat(neighbours, 1)
+def _channels(number: int) -> slice:
+    return slice(STARTS[number], STARTS[number] + GROUPS[number].count)
+
+
+def _quarter_octaves(sums: Tensor) -> Tensor:
+    """See `comeo.codecs.learned.features.quarter_octaves`: the same of float64 that hold whole numbers."""
+    mantissa, exponent = torch.frexp(torch.floor(sums.abs() / (1 << exact.SUM_SHIFT)))
+    found = 4 * (exponent - 1) + torch.floor(8 * mantissa) - 4 + 1
+    return torch.where(mantissa == 0, 0, found).clamp(max=PEAK).float()
+
+
+def cross_weights(learned: Tensor) -> Tensor:
+    """Weights of a crossed prediction as they are used: multiples of 1/64."""
+    return round_through(learned.clamp(0, 1.5) * CROSS_UNIT) / CROSS_UNIT
 
 
 def clamp_through(values: Tensor, low: float, high: float) -> Tensor:
     """Clamp, with the gradient of the identity: an index that is far too low can still rise."""
     return values + (values.clamp(low, high) - values).detach()
-
-
-def decide(latents: Tensor, mean: Tensor, index: Tensor) -> Tensor:
-    """Round by rate and distortion: to the nearest whole number, one nearer the mean, or the mean itself.
-
-    What a choice does to the symbols after it is not weighed.
-    """
-    centre = torch.floor(mean + 0.5)
-    nearest = torch.floor(latents + 0.5)
-    open_to_doubt = nearest != centre
-    values, means, indexes, start, middle = (
-        tensor[open_to_doubt] for tensor in (latents, mean, index, nearest, centre)
-    )
-    best, least = start, LAMBDA * (values - start).square() + bits(start, means, indexes)
-    for choice in (start - torch.sign(start - middle), middle):
-        value = LAMBDA * (values - choice).square() + bits(choice, means, indexes)
-        best, least = torch.where(value < least, choice, best), torch.minimum(value, least)
-    return nearest.masked_scatter(open_to_doubt, best)
-
-
-def bits(symbols: Tensor, mean: Tensor, index: Tensor) -> Tensor:
-    """The cost of symbols, each under a logistic distribution integrated over one unit.
-
-    Args:
-        symbols: Whole numbers.
-        mean: Means.
-        index: Scale indexes.
-
-    Returns:
-        Bits, of the common shape.
-    """
-    deviation = torch.exp2(index / SCALE_UNIT + SCALE_LOWEST)
-    scale = deviation * (math.sqrt(3) / math.pi)
-    distance = (symbols - mean).abs()
-    above, below = (0.5 - distance) / scale, (-0.5 - distance) / scale
-    # σ(a) − σ(b) = σ(a)·σ(−b)·(1 − e^(b−a)): no cancellation, far into the tails.
-    log = functional.logsigmoid(above) + functional.logsigmoid(-below) + torch.log1p(-torch.exp(-1 / scale))
-    return log * (-1 / math.log(2))

@@ -87,9 +87,9 @@ def model_curve(
         size = error = 0.0
         for block in blocks:
             scaled = torch.from_numpy(block / np.float32(step))[None].to(device)
-            coded = model(scaled)
-            size += coded.bits.item() / 8 + OVERHEAD_BYTES
-            error += (coded.decoded - scaled).square().sum().item() * step**2
+            result = model(scaled)
+            size += result.bits.item() / 8 + OVERHEAD_BYTES
+            error += (model.decoded(result, scaled.shape) - scaled).square().sum().item() * step**2
         sizes.append(size)
         errors.append(error / sum(block.size for block in blocks))
     return Curve(np.array(sizes), np.array(errors))
@@ -104,7 +104,7 @@ def seam_ratio(model: Model, blocks: Sequence[NDArray[np.float32]], step: float)
     outside = inside = 0.0
     for block in blocks:
         scaled = torch.from_numpy(block / np.float32(step))[None]
-        error = (model(scaled).decoded - scaled).square().sum((0, 1)).numpy()
+        error = (model.decoded(model(scaled), scaled.shape) - scaled).square().sum((0, 1)).numpy()
         outside += float(error[edge].mean())
         inside += float(error[~edge].mean())
     return float(np.sqrt(outside / inside))

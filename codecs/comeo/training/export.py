@@ -20,13 +20,15 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from comeo.codecs.learned.features import MEAN_PEAK
 from comeo.codecs.learned.model import FORMAT
 from comeo.codecs.learned.tables import SCALES
-from comeo.training.context import SCALE_LOWEST, SCALE_UNIT, PassContext
+from comeo.training.context import PassContext, cross_weights
 from comeo.training.integers import PEAK, UNIT, WholeLinear, whole_weights
+from comeo.training.logistic import SCALE_LOWEST, SCALE_UNIT
 from comeo.training.model import Model
 from comeo.training.pack import load
-from comeo.training.tables import fit
+from comeo.training.tables import Fitted, fit
 from comeo.training.verify import verify
 
 OPSET = 18
@@ -52,55 +54,66 @@ class GraphBuilder:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def linear(self, layer: WholeLinear, inputs: str, factor: float, shift: float) -> str:
-        """Factor · (layer's output) + shift, as float32 that holds the exact value."""
-        weight, unit = whole_weights(layer.weight.detach(), layer.peak)
-        whole = (weight / unit[:, None]).numpy().T
-        bias = torch.floor(layer.bias.detach() / unit * layer.unit + 0.5).numpy().astype(np.float64)
-        step = unit.numpy().astype(np.float64) * factor / layer.unit
-        if layer.unit == UNIT:
-            total = self.add("MatMulInteger", inputs, self.constant(whole.astype(np.int8)))
-            total = self.add("Cast", total, to=TensorProto.FLOAT)
-        else:
-            total = self.add("MatMul", inputs, self.constant(whole.astype(np.float32)))
+    def product(self, inputs: str, whole: NDArray[Any]) -> str:
+        """Features (uint8) times whole weights (outputs, inputs), as float32 that hold whole numbers."""
+        total = self.add("MatMulInteger", inputs, self.constant(whole.T.astype(np.int8)))
+        return self.add("Cast", total, to=TensorProto.FLOAT)
+
+    def scaled(self, total: str, bias: NDArray[Any], step: NDArray[np.float64], shift: float) -> str:
+        """Step · (total + bias) + shift, exactly."""
         total = self.add("Add", total, self.constant((bias + shift / step).astype(np.float32)))
         return self.add("Mul", total, self.constant(step.astype(np.float32)))
 
-    def limit(self, values: str, largest: float, kind: int, output: str = "") -> str:
-        """Floor and clip to 0…largest."""
+    def hidden(self, layer: WholeLinear, inputs: str) -> str:
+        """A hidden layer, rectified: uint8."""
+        whole, bias, unit = whole_layer(layer)
+        total = self.scaled(self.product(inputs, whole), bias, unit, 0.5)
+        return self.limit(total, PEAK)
+
+    def limit(self, values: str, largest: float, output: str = "") -> str:
+        """Floor and clip to 0…largest, uint8."""
         low, high = self.constant(np.float32(0)), self.constant(np.float32(largest + 0.5))
-        return self.add("Cast", self.add("Clip", values, low, high), output=output, to=kind)
+        return self.add("Cast", self.add("Clip", values, low, high), output=output, to=TensorProto.UINT8)
+
+    def columns(self, values: str, first: int, last: int) -> str:
+        """Some columns of a matrix."""
+        return self.add("Slice", values, *(self.constant(np.array([n], np.int64)) for n in (first, last, 1)))
+
+
+def whole_layer(layer: WholeLinear) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
+    """Weights (outputs, inputs) and bias (outputs,) as whole numbers, and the power of two of each output."""
+    weight, unit = whole_weights(layer.weight.detach(), layer.peak)
+    bias = torch.floor(layer.bias.detach() / unit * layer.unit + 0.5)
+    return (weight / unit[:, None]).numpy(), bias.numpy(), unit.numpy().astype(np.float64)
 
 
 def graph(network: PassContext) -> bytes:
     """The ONNX graph of one pass.
 
-    Inputs are `features` (tiles, features) uint8 and, where means are predicted, `neighbours` (tiles,
-    symbols) float32; outputs are `index` (tiles, channels) uint8 and `mean` int32 in quarters.
+    Inputs are those of `comeo.codecs.learned.features.Inputs`; outputs are `index` (tiles, channels) uint8
+    and, where means are predicted, `mean` int32 in sixteenths.
     """
     build = GraphBuilder()
-    hidden = build.limit(build.linear(network.first, "features", UNIT, 0.5), PEAK, TensorProto.UINT8)
-    hidden = build.limit(build.linear(network.second, hidden, UNIT, 0.5), PEAK, TensorProto.UINT8)
-    again = "features"
-    width = network.first.weight.shape[1]
-    if network.skipping < width:
-        bounds = [build.constant(np.array([value], np.int64)) for value in (0, network.skipping, 1)]
-        again = build.add("Slice", "features", *bounds)
-    scale = build.linear(
-        network.last,
-        build.add("Concat", hidden, again, axis=1),
-        SCALE_UNIT,
-        0.5 - SCALE_UNIT * SCALE_LOWEST,
-    )
-    build.limit(scale, SCALES - 1, TensorProto.UINT8, "index")
+    width, count = network.first.weight.shape[1], len(network.bias)
     inputs = [helper.make_tensor_value_info("features", TensorProto.UINT8, ["tiles", width])]
-    count = network.last.weight.shape[0]
     outputs = [helper.make_tensor_value_info("index", TensorProto.UINT8, ["tiles", count])]
+    _scale(build, network)
+    means = []
     if network.linear is not None:
-        mean = build.add("Floor", build.linear(network.linear, "neighbours", 4, 0.5))
-        build.add("Cast", mean, output="mean", to=TensorProto.INT32)
-        symbols = network.linear.weight.shape[1]
-        inputs.append(helper.make_tensor_value_info("neighbours", TensorProto.FLOAT, ["tiles", symbols]))
+        whole, bias, unit = whole_layer(network.linear)
+        total = build.add("MatMul", "neighbours", build.constant(whole.T.astype(np.float32)))
+        means.append(build.add("Floor", build.scaled(total, bias, unit * UNIT, 0.5)))
+        size = whole.shape[1]
+        inputs.append(helper.make_tensor_value_info("neighbours", TensorProto.FLOAT, ["tiles", size]))
+    if network.cross is not None:
+        weight = build.constant(cross_weights(network.cross).detach().numpy())
+        total = build.add("Add", build.add("Mul", "crossed", weight), build.constant(np.float32(0.5)))
+        means.append(build.add("Floor", total))
+        inputs.append(helper.make_tensor_value_info("crossed", TensorProto.FLOAT, ["tiles", count]))
+    if means:
+        mean = means[0] if len(means) == 1 else build.add("Add", *means)
+        low, high = (build.constant(np.float32(sign * MEAN_PEAK)) for sign in (-1, 1))
+        build.add("Cast", build.add("Clip", mean, low, high), output="mean", to=TensorProto.INT32)
         outputs.append(helper.make_tensor_value_info("mean", TensorProto.INT32, ["tiles", count]))
     made = helper.make_graph(build.nodes, "pass", inputs, outputs, build.constants)
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
@@ -109,12 +122,30 @@ def graph(network: PassContext) -> bytes:
     return content
 
 
-def export(model: Model, frequencies: NDArray[np.uint32], output: Path, facts: dict[str, Any]) -> str:
+def _scale(build: GraphBuilder, network: PassContext) -> None:
+    """The nodes from `features` to `index`."""
+    hidden = build.hidden(network.second, build.hidden(network.first, "features"))
+    dense, diagonal, bias, unit = (tensor.detach() for tensor in network.frozen())
+    width, count = network.first.weight.shape[1], len(bias)
+    seen = build.add("Concat", hidden, build.columns("features", 0, network.direct), axis=1)
+    total = build.product(seen, (dense / unit[:, None]).numpy())
+    start = width - network.kinds * count
+    for kind in range(network.kinds):
+        own = build.columns("features", start + kind * count, start + (kind + 1) * count)
+        weight = build.constant((diagonal[:, kind] / unit).numpy())
+        weighted = build.add("Mul", build.add("Cast", own, to=TensorProto.FLOAT), weight)
+        total = build.add("Add", total, weighted)
+    steps = unit.numpy().astype(np.float64) * SCALE_UNIT / UNIT
+    whole_bias = (bias / unit * UNIT).numpy().astype(np.float64)
+    build.limit(build.scaled(total, whole_bias, steps, 0.5 - SCALE_UNIT * SCALE_LOWEST), SCALES - 1, "index")
+
+
+def export(model: Model, fitted: Fitted, output: Path, facts: dict[str, Any]) -> str:
     """Write a model file.
 
     Args:
         model: What to export.
-        frequencies: The entropy coder's tables.
+        fitted: The entropy coder's tables.
         output: The file.
         facts: What else `model.json` shall tell: name, data, licence, training.
 
@@ -127,8 +158,9 @@ def export(model: Model, frequencies: NDArray[np.uint32], output: Path, facts: d
         for number, network in enumerate(networks)
     }
     entries["model.json"] = json.dumps({"format": FORMAT} | facts, indent=1, sort_keys=True).encode()
-    entries["order.npy"] = _npy(model.order.numpy().astype(np.uint16))
-    entries["tables.npy"] = _npy(frequencies)
+    entries["order.npy"] = _npy(model.order.numpy().astype(np.uint8))
+    entries["tables.npy"] = _npy(fitted.frequencies)
+    entries["points.npy"] = _npy(fitted.points)
     _write(output, entries)
     return hashlib.sha256(output.read_bytes()).hexdigest()
 

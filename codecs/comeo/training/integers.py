@@ -18,7 +18,6 @@ UNIT = 16  # activations are multiples of 1/16 …
 PEAK = 127  # … and at most 127 of them
 WEIGHT_PEAK = 127
 EXACT = 2.0**23  # bound of Σ|w|·max|a|, one bit below the mantissa to leave room for the bias
-LARGEST = 240  # symbols beyond count as this when they are context: the last whose logarithm stays below PEAK
 
 
 def round_through(values: Tensor) -> Tensor:
@@ -26,19 +25,9 @@ def round_through(values: Tensor) -> Tensor:
     return values + (torch.floor(values + 0.5) - values).detach()
 
 
-def to_grid(values: Tensor, unit: int) -> Tensor:
-    """Round to multiples of 1/unit."""
-    return round_through(values * unit) / unit
-
-
 def activate(values: Tensor) -> Tensor:
     """A rectifier that gives 0…127 sixteenths."""
     return round_through(torch.clamp(values * UNIT, 0, PEAK)) / UNIT
-
-
-def magnitude(symbols: Tensor) -> Tensor:
-    """Map |symbol| to log2(1 + |symbol|), in whole sixteenths."""
-    return to_grid(torch.log2(1 + symbols.abs().clamp(max=LARGEST)), UNIT)
 
 
 def whole_weights(weights: Tensor, peak: float = PEAK) -> tuple[Tensor, Tensor]:

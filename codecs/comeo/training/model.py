@@ -10,32 +10,35 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from comeo.training.context import CHANNELS, COMPONENTS, ContextModel, Decided, energy_class
+from comeo.codecs.learned.layout import COMPONENTS, FREQUENCIES, channel_places
+from comeo.training.context import Coded, ContextModel, energy_class
 from comeo.training.transforms import PATCH, from_coefficients, to_coefficients
 
 HEADER_BITS = 8 * COMPONENTS  # the energy classes
 
+_COMPONENT, _RANK = (torch.from_numpy(place) for place in channel_places())
+
 
 @dataclass(frozen=True, slots=True)
-class Coded:
+class Result:
     """What coding a batch gave.
 
     Attributes:
-        decoded: (batch, components, y, x), in steps.
         bits: (batch,) the cost of each block, by the entropy model.
-        decided: The symbols, and what was predicted of them.
+        error: (batch,) sum of squared errors of the coefficients, in squared steps.
+        coded: All of it, by tile.
     """
 
-    decoded: Tensor
     bits: Tensor
-    decided: Decided
+    error: Tensor
+    coded: Coded
 
 
 class Model(nn.Module):
     """Transform, quantiser and entropy model.
 
     Args:
-        order: (channels,) which coefficient each channel is.
+        order: (FREQUENCIES,) the frequency of each rank.
         deviations: (channels,) their standard deviations, over that of their spectral component.
     """
 
@@ -44,24 +47,35 @@ class Model(nn.Module):
     def __init__(self, order: Tensor, deviations: Tensor) -> None:
         super().__init__()
         self.register_buffer("order", order)
-        self.context = ContextModel(deviations, order // PATCH**2)
+        self.context = ContextModel(deviations)
 
     @classmethod
     def blank(cls) -> Model:
         """A model to load a state into."""
-        return cls(torch.arange(CHANNELS), torch.ones(CHANNELS))
+        return cls(torch.arange(FREQUENCIES), torch.ones(FREQUENCIES * COMPONENTS))
 
-    def forward(self, components: Tensor) -> Coded:
+    def latents(self, components: Tensor) -> Tensor:
+        """Transform (batch, components, y, x), in steps, to (tiles, channels)."""
+        coefficients = to_coefficients(pad(components))[:, _COMPONENT * FREQUENCIES + self.order[_RANK]]
+        return coefficients.permute(0, 2, 3, 1).flatten(0, 2)
+
+    def forward(self, components: Tensor) -> Result:
         """Code a batch of (batch, components, y, x), in steps."""
-        height, width = components.shape[2:]
-        latents = to_coefficients(pad(components))[:, self.order]
-        batch, channels, rows, columns = latents.shape
-        tokens = latents.permute(0, 2, 3, 1).reshape(-1, channels)
-        energy = energy_class(components).repeat_interleave(rows * columns, 0)
-        decided = self.context(tokens, energy, ((rows, columns),) * batch)
-        symbols = decided.symbols.reshape(batch, rows, columns, channels).permute(0, 3, 1, 2)
-        decoded = from_coefficients(symbols[:, self.order.argsort()])[:, :, :height, :width]
-        return Coded(decoded, decided.cost.reshape(batch, -1).sum(1) + HEADER_BITS, decided)
+        batch, _, height, width = components.shape
+        shape = -(-height // PATCH), -(-width // PATCH)
+        energy = energy_class(components).repeat_interleave(shape[0] * shape[1], 0)
+        coded = self.context(self.latents(components), energy, (shape,) * batch)
+        bits, error = (each.reshape(batch, -1).sum(1) for each in (coded.bits, coded.error))
+        return Result(bits + HEADER_BITS, error, coded)
+
+    def decoded(self, result: Result, shape: tuple[int, ...]) -> Tensor:
+        """The components (batch, components, y, x) that a result decodes to, in steps."""
+        batch, _, height, width = shape
+        rows, columns = -(-height // PATCH), -(-width // PATCH)
+        values = (result.coded.values / 16).reshape(batch, rows, columns, -1).permute(0, 3, 1, 2)
+        placed = torch.empty_like(values)
+        placed[:, _COMPONENT * FREQUENCIES + self.order[_RANK]] = values
+        return from_coefficients(placed)[:, :, :height, :width]
 
     def macs(self) -> float:
         """Multiply-accumulates a pixel of the decoder, entropy model and inverse transform."""
@@ -76,17 +90,18 @@ def pad(components: Tensor) -> Tensor:
 
 
 def measured_order(crops: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
-    """Order the coefficients by how much they vary.
+    """Order the frequencies by how much they vary, in all components and both directions alike.
 
     Args:
         crops: (count, components, y, x).
 
     Returns:
-        What `Model` takes. Crops count alike, whatever their contrast.
+        What `Model` takes. Crops and components count alike, whatever their contrast.
     """
-    contrast = np.sqrt((crops**2).mean((1, 2, 3), keepdims=True)) + 1e-6
+    contrast = np.sqrt((crops**2).mean((2, 3), keepdims=True)) + 1e-6
     scaled = torch.from_numpy(crops / contrast)
-    power = to_coefficients(scaled).square().mean((0, 2, 3))
-    component = scaled.square().mean((0, 2, 3)).repeat_interleave(PATCH**2)
-    order = power.argsort(descending=True)
-    return order, (power / component).sqrt()[order].clamp(min=1e-3)
+    power = to_coefficients(scaled).square().mean((0, 2, 3)).reshape(COMPONENTS, PATCH, PATCH)
+    power = (power + power.mT) / 2
+    order = power[:2].mean(0).flatten().argsort(descending=True, stable=True)
+    deviations = power.flatten(1)[_COMPONENT, order[_RANK]].sqrt()
+    return order, deviations.clamp(min=1e-3)

@@ -23,9 +23,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from comeo.training.context import LAMBDA
 from comeo.training.crops import CropOptions, CropSampler, stream
 from comeo.training.evaluate import compare, held_out_blocks, jpeg2000_curve, model_curve, raw_bytes
+from comeo.training.logistic import LAMBDA
 from comeo.training.model import Model, measured_order
 from comeo.training.pack import Image, load
 
@@ -51,7 +51,7 @@ class Options:
         large: Crops of 256² in every third batch.
         seed: Of all random numbers.
         device: `cpu` or `cuda`.
-        bfloat16: Whether convolutions run in bfloat16.
+        bfloat16: Whether hidden layers may run in bfloat16: quicker on a GPU, and not quite what is decoded.
         save_every: Seconds between checkpoints.
         evaluate_every: Seconds between evaluations.
         pause_file: While this file exists, the run sleeps.
@@ -66,7 +66,7 @@ class Options:
     large: int = 3
     seed: int = 1
     device: str = "cpu"
-    bfloat16: bool = True
+    bfloat16: bool = False
     save_every: float = 180.0
     evaluate_every: float = 600.0
     pause_file: Path | None = None
@@ -75,10 +75,9 @@ class Options:
 
 def objective(model: nn.Module, components: Tensor) -> tuple[Tensor, dict[str, float]]:
     """Return the loss of a batch, and the figures to log."""
-    coded = model(components)
+    result = model(components)
     pixels = components.shape[2] * components.shape[3]
-    rate = coded.bits / pixels
-    error = (coded.decoded - components).square().sum(1).mean((1, 2))
+    rate, error = result.bits / pixels, result.error / pixels
     value = rate + LAMBDA * error
     weight = value.detach().clamp(min=0.05).rsqrt()
     figures = {
@@ -87,7 +86,7 @@ def objective(model: nn.Module, components: Tensor) -> tuple[Tensor, dict[str, f
         "value": value.mean().item(),
         "root_value": value.detach().sqrt().mean().item(),
     }
-    return (weight * rate).mean(), figures
+    return (weight * value).mean(), figures
 
 
 class Trainer:
@@ -247,7 +246,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--bfloat16", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument(
+        "--bfloat16", action=argparse.BooleanOptionalAction, default=torch.cuda.is_available()
+    )
     parser.add_argument("--evaluate-every", type=float, default=600.0)
     parser.add_argument("--save-every", type=float, default=180.0)
     parser.add_argument("--pause-file", type=Path)

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from comeo.codecs.learned import Model as ModelFile
-from comeo.codecs.learned.features import NEIGHBOUR_PEAK, PEAK
+from comeo.codecs.learned.features import CROSS_PEAK, NEIGHBOUR_PEAK, PEAK, Inputs
 from comeo.codecs.learned.tables import SCALES
 from comeo.errors import ComeoError
+from comeo.training import context
+from comeo.training.context import PassContext
 from comeo.training.integers import UNIT
 from comeo.training.model import Model
 
@@ -28,18 +30,35 @@ def verify(model: Model, path: Path, seed: int = 1) -> None:
     random = np.random.default_rng(seed)
     for group, networks in enumerate(model.context.groups):
         for number, network in enumerate(networks):
-            width = network.first.weight.shape[1]
-            features = random.geometric(0.05, (_TILES, width)).clip(1, PEAK + 1).astype(np.uint8) - 1
-            neighbours = None
-            if network.linear is not None:
-                size = _TILES, network.linear.weight.shape[1]
-                drawn = random.standard_cauchy(size) * 20
-                neighbours = np.rint(drawn.clip(-NEIGHBOUR_PEAK, NEIGHBOUR_PEAK)).astype(np.float32)
-            mean, index = file.predict(group, number, features, neighbours)
-            expected_mean, expected = network(
-                torch.from_numpy(features.astype(np.float32) / UNIT),
-                None if neighbours is None else torch.from_numpy(neighbours),
-            )
+            inputs = _random_inputs(network, random)
+            mean, index = file.predict(group, number, inputs)
+            expected_mean, expected = network(_as_tensors(network, inputs))
             same = np.array_equal(index, expected.clamp(0, SCALES - 1).numpy())
-            if not same or (mean is not None and not np.array_equal(mean, (expected_mean * 4).numpy())):
+            if not same or not np.array_equal(mean, (expected_mean * UNIT).numpy()):
                 raise ComeoError(f"pass {number} of group {group} differs from the trained model")
+
+
+def _random_inputs(network: PassContext, random: np.random.Generator) -> Inputs:
+    width, count = network.first.weight.shape[1], len(network.bias)
+    features = random.geometric(0.05, (_TILES, width)).clip(1, PEAK + 1).astype(np.uint8) - 1
+    neighbours = crossed = None
+    if network.linear is not None:
+        drawn = random.standard_cauchy((_TILES, network.linear.weight.shape[1])) * 20
+        neighbours = np.rint(drawn.clip(-NEIGHBOUR_PEAK, NEIGHBOUR_PEAK)).astype(np.float32)
+    if network.cross is not None:
+        drawn = random.standard_cauchy((_TILES, count)) * 20
+        crossed = np.rint(drawn.clip(-CROSS_PEAK, CROSS_PEAK)).astype(np.float32)
+    return Inputs(features, neighbours, crossed)
+
+
+def _as_tensors(network: PassContext, inputs: Inputs) -> context.Inputs:
+    features = torch.from_numpy(inputs.features.astype(np.float32) / UNIT)
+    own = features.shape[1] - network.kinds * len(network.bias)
+    neighbours, crossed = (None if each is None else torch.from_numpy(each) for each in inputs[1:])
+    return context.Inputs(
+        features[:, : network.direct],
+        features[:, network.direct : own],
+        features[:, own:],
+        neighbours,
+        crossed,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,44 @@ def test_constant_blocks_cost_next_to_nothing(name: str, shape: tuple[int, int, 
     bands = shape[0]
     assert len(payload) <= 64 + 12 * bands + bands * (bands - 1) // 2
     assert np.abs(get_codec(name).decode(payload).astype(int) - 4321).max() <= 3
+
+
+STRANGE: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "ramp": lambda row, column, band: 500 + 40 * row + 11 * column * (band + 1),
+    "checkerboard": lambda row, column, band: 3000 + 500 * (band + 1) * (-1) ** (row + column),
+    "stripes in one band": lambda row, column, band: 2000 + 1500 * (band == 2) * (-1) ** row,
+    "checkerboard in a corner": lambda row, column, band: (
+        3000 + 600 * (band + 1) * (-1) ** (row + column) * ((row > 50) & (column > 50))
+    ),
+    "one bright pixel": lambda row, column, band: 1000 + 60_000 * ((row == 60) & (column == 71)),
+    "an edge": lambda row, column, band: 100 + 20_000 * (column > 61),
+    "noise": lambda row, column, band: np.random.default_rng(0).integers(1, 65535, (4, 96, 96)),
+    "faint noise": lambda row, column, band: np.random.default_rng(0).integers(2000, 2900, (4, 96, 96)),
+}
+
+
+@pytest.mark.parametrize("step", [4, 30, 300, 2000])
+@pytest.mark.parametrize("content", STRANGE)
+def test_blocks_unlike_any_picture_are_no_worse_than_the_step_says(
+    name: str, content: str, step: float
+) -> None:
+    row, column = np.indices((96, 96))
+    drawn = STRANGE[content](row, column, np.arange(4)[:, None, None])
+    block = np.broadcast_to(drawn, (4, 96, 96)).astype(np.uint16)
+    codec = get_codec(name)
+    error = codec.decode(codec.encode(block, step=step)).astype(np.float64) - block
+    assert np.abs(error).max() <= 12 * step + 1
+    assert np.sqrt(np.mean(error**2)) <= 0.5 * step + 0.5
+
+
+@pytest.mark.parametrize("step", [1, 2000])
+def test_blocks_without_any_picture_are_exact(name: str, step: float) -> None:
+    codec = get_codec(name)
+    saturated = np.full((4, 64, 80), 65535, np.uint16)
+    np.testing.assert_array_equal(codec.decode(codec.encode(saturated, step=step)), saturated)
+    nothing = codec.encode(textured(4, 64, 80), step=step, mask=np.zeros((64, 80), bool))
+    assert len(nothing) < 64
+    assert not codec.decode(nothing).any()
 
 
 def test_valid_zeros_survive_without_a_mask_and_never_appear_with_one(name: str) -> None:

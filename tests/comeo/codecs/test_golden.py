@@ -36,3 +36,4 @@ def test_golden_payloads(path: Path) -> None:
 def test_there_are_golden_payloads_of_every_codec() -> None:
     assert len(list(GOLDEN.glob("dct_*.payload"))) == 3
     assert len(list(GOLDEN.glob("jpeg2000_*.payload"))) == 3
+    assert len(list(GOLDEN.glob("learned_*.payload"))) == 4

@@ -1,29 +1,27 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="training needs the extra `train`")
 
 import torch
 
-from comeo.training.context import (
-    GROUPS,
-    PASSES,
-    SCALES,
-    ContextModel,
-    bits,
-    energy_class,
-    positions,
-)
+from comeo.codecs.learned import features as exact
+from comeo.codecs.learned.layout import CHANNELS, COMPONENTS, GROUPS, STARTS, plan_of
+from comeo.codecs.learned.tables import SCALES
+from comeo.training import context
+from comeo.training.context import ContextModel, Known, cross_weights, energy_class
+from comeo.training.integers import PEAK, UNIT
 
-CHANNELS = sum(GROUPS)
-STARTS = [sum(GROUPS[:number]) for number in range(len(GROUPS))]
+SHAPES = ((5, 4), (2, 3))
+TILES = 26
 
 
 def _model() -> ContextModel:
     """A model whose every weight matters, as after training."""
     torch.manual_seed(3)
-    model = ContextModel(torch.rand(CHANNELS) + 0.1, torch.randint(0, 4, (CHANNELS,)))
+    model = ContextModel(torch.rand(CHANNELS) + 0.1)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.02)
@@ -31,65 +29,133 @@ def _model() -> ContextModel:
     return model
 
 
-def _symbols(height: int = 7, width: int = 6) -> torch.Tensor:
+def _latents(loud: float = 60.0) -> torch.Tensor:
     torch.manual_seed(4)
-    return torch.round(
-        torch.randn(1, CHANNELS, height, width) * torch.linspace(60, 0.2, CHANNELS)[:, None, None]
-    )
+    rank = torch.from_numpy(context._RANK)
+    return torch.randn(TILES, CHANNELS) * loud / (1 + rank) + torch.randn(TILES, CHANNELS) * 0.3
 
 
-ENERGY = torch.tensor([[70.0, 50.0, 30.0, 0.0]])
+def _energy() -> torch.Tensor:
+    torch.manual_seed(5)
+    return torch.randint(20, 90, (TILES, COMPONENTS)).float()
 
 
-def _pass_numbers(height: int, width: int) -> torch.Tensor:
-    """When each symbol is decoded, over all groups."""
-    numbers, begun = [], 0
-    for group, count in enumerate(GROUPS):
-        numbers.append((positions(group, height, width) + begun).expand(count, -1, -1))
-        begun += PASSES[group]
-    return torch.cat(numbers)[None]
+def _channels(number: int) -> slice:
+    return slice(STARTS[number], STARTS[number] + GROUPS[number].count)
+
+
+def _pass_numbers() -> torch.Tensor:
+    """When each value is decoded, over all groups: (tiles, channels)."""
+    when = torch.empty(TILES, CHANNELS, dtype=torch.long)
+    begun = 0
+    for number, steps in enumerate(plan_of(SHAPES).steps):
+        for step in steps:
+            when[torch.from_numpy(step.tiles), _channels(number)] = begun
+            begun += 1
+    return when
 
 
 def test_a_pass_knows_only_the_passes_before_it() -> None:
-    model, symbols = _model(), _symbols()
-    when = _pass_numbers(7, 6)
-    mean, index = model(symbols, ENERGY)
+    model, latents, when = _model(), _latents(), _pass_numbers()
+    coded = model(latents, _energy(), SHAPES)
     for number in range(int(when.max()) + 1):
-        hidden = torch.where(when >= number, torch.full_like(symbols, 9.0), symbols)
-        mean_hidden, index_hidden = model(hidden, ENERGY)
-        known = when <= number
-        assert torch.equal(mean[known], mean_hidden[known])
-        assert torch.equal(index[known], index_hidden[known])
+        hidden = model(torch.where(when >= number, torch.full_like(latents, 9.3), latents), _energy(), SHAPES)
+        before, known = when < number, when <= number
+        assert torch.equal(coded.values[before], hidden.values[before])
+        assert torch.equal(coded.index[known], hidden.index[known])
 
 
 def test_every_pass_but_the_first_uses_its_context() -> None:
-    model, symbols = _model(), _symbols()
-    when = _pass_numbers(7, 6)
-    mean, index = model(symbols, ENERGY)
-    mean_blind, index_blind = model(torch.zeros_like(symbols), ENERGY)
+    model, latents, when = _model(), _latents(), _pass_numbers()
+    index = model(latents, _energy(), SHAPES).index
     for number in range(1, int(when.max()) + 1):
+        blind = model(torch.where(when < number, torch.zeros_like(latents), latents), _energy(), SHAPES).index
         here = when == number
-        assert ((mean != mean_blind) | (index != index_blind))[here].any()
+        assert (index != blind)[here].any()
 
 
-def test_table_indexes_are_exact() -> None:
-    model, symbols = _model(), _symbols()
-    mean, index = model(symbols, ENERGY)
-    assert torch.equal(index, index.round())
-    assert torch.equal(mean * 4, (mean * 4).round())
-    assert 0 <= float(index.min()) < float(index.max()) <= SCALES - 1
-    mean_double, index_double = model.double()(symbols.double(), ENERGY.double())
-    assert torch.equal(mean.double(), mean_double)
-    assert torch.equal(index.double(), index_double)
+def test_values_and_indexes_are_whole() -> None:
+    coded = _model()(_latents(), _energy(), SHAPES)
+    assert torch.equal(coded.values, coded.values.round())
+    assert torch.equal(coded.symbols, coded.symbols.round())
+    assert torch.equal(coded.index, coded.index.round())
+    assert -1 <= float(coded.index.min()) < float(coded.index.max()) <= SCALES - 1
 
 
-@pytest.mark.parametrize("index", [0.0, 17.0, 30.0])
-@pytest.mark.parametrize("mean", [0.0, 0.25, -3.5])
-def test_probabilities_sum_to_one(index: float, mean: float) -> None:
-    symbols = torch.arange(-4000, 4001).double()
-    cost = bits(symbols, torch.tensor(mean).double(), torch.tensor(index).double())
-    assert torch.isfinite(cost).all()
-    assert float(torch.exp2(-cost).sum()) == pytest.approx(1, abs=1e-9)
+def test_what_a_block_costs_and_loses_is_that_of_its_symbols() -> None:
+    latents = _latents()
+    coded = _model()(latents, _energy(), SHAPES)
+    error = (latents - coded.values / UNIT).square().sum(1)
+    torch.testing.assert_close(coded.error, error, rtol=1e-3, atol=1e-3)
+    assert (coded.bits > 0).all()
+    assert (coded.symbols[coded.index < 0] == 0).all()
+
+
+def test_groups_of_quiet_tiles_are_not_coded() -> None:
+    model = _model()
+    for networks in model.groups:
+        for network in networks:
+            network.linear = None  # a mean would be something that fine groups may follow
+    index = model(torch.zeros(TILES, CHANNELS), _energy(), SHAPES).index
+    for number, group in enumerate(GROUPS):
+        assert (index[:, _channels(number)] < 0).all() == bool(group.parents)
+
+
+@pytest.mark.parametrize("size", [0.3, 30.0, 1e5])
+def test_training_sees_what_the_codec_sees(size: float) -> None:
+    """Both kinds of `Known` make the same of the same values, up to damaged payloads' sizes."""
+    random = np.random.default_rng(6)
+    final = np.rint(random.standard_cauchy((TILES, CHANNELS)) * size).clip(-(2**22), 2**22).astype(np.int32)
+    final[:7] = 0
+    energy = random.integers(0, PEAK + 1, (TILES, COMPONENTS)).astype(np.uint8)
+    plan = plan_of(SHAPES)
+    codecs = exact.Known(energy, plan)
+    trained = Known(torch.from_numpy(energy.astype(np.float32)), plan)
+    for number, steps in enumerate(plan.steps):
+        active = codecs.active(number)
+        np.testing.assert_array_equal(trained.active(number).numpy(), active)
+        for step in (each.where(active) for each in steps):
+            wanted, found = codecs.inputs(number, step), trained.inputs(number, step)
+            seen = UNIT * torch.cat([found.direct, found.others, found.own], 1)
+            np.testing.assert_array_equal(seen.numpy(), wanted.features)
+            for one, other in ((found.neighbours, wanted.neighbours), (found.crossed, wanted.crossed)):
+                assert (one is None) == (other is None)
+                if one is not None:
+                    np.testing.assert_array_equal(one.numpy(), other)
+            values = final[step.tiles, _channels(number)]
+            codecs.values[step.tiles, _channels(number)] = values
+            codecs.note(number, step.tiles)
+            trained.add(number, torch.from_numpy(step.tiles), torch.from_numpy(values).float())
+
+
+def test_networks_are_exact() -> None:
+    """Float64 and any order of features give the same bits."""
+    random = np.random.default_rng(2)
+    for networks in _model().groups:
+        for network in networks:
+            width, count = network.first.weight.shape[1], len(network.bias)
+            seen = torch.from_numpy(random.integers(0, PEAK + 1, (40, width)).astype(np.float32) / UNIT)
+            own = width - network.kinds * count
+            neighbours = crossed = None
+            if network.linear is not None:
+                size = network.linear.weight.shape[1]
+                neighbours = torch.from_numpy(random.integers(-2047, 2048, (40, size)).astype(np.float32))
+            if network.cross is not None:
+                crossed = torch.from_numpy(random.integers(-2047, 2048, (40, count)).astype(np.float32))
+            parts = seen[:, : network.direct], seen[:, network.direct : own], seen[:, own:]
+            inputs = context.Inputs(*parts, neighbours, crossed)
+            mean, index = network(inputs)
+            doubles = [None if each is None else each.double() for each in inputs]
+            mean_double, index_double = network.double()(context.Inputs(*doubles))
+            network.float()
+            assert torch.equal(index.double(), index_double)
+            assert torch.equal(mean.double(), mean_double)
+            assert torch.equal(mean * UNIT, (mean * UNIT).round())
+
+
+def test_weights_of_crossed_predictions_are_bounded_sixty_fourths() -> None:
+    weights = cross_weights(torch.tensor([-3.0, 0.0, 0.5, 0.851, 9.0], requires_grad=True))
+    assert weights.tolist() == [0.0, 0.0, 0.5, 54 / 64, 1.5]
 
 
 def test_energy_classes_are_logarithmic_and_bounded() -> None:

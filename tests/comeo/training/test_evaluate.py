@@ -11,7 +11,7 @@ pytest.importorskip("torch", reason="training needs the extra `train`")
 import torch
 
 from comeo.training import evaluate, pack
-from comeo.training.model import Coded, Model
+from comeo.training.model import Model, Result
 
 
 def test_a_curve_is_interpolated_in_decibels_over_the_logarithm_of_size() -> None:
@@ -36,17 +36,27 @@ def test_blocks_with_invalid_pixels_are_left_out() -> None:
 
 
 def test_the_seam_ratio_compares_the_border_with_the_inside(monkeypatch: pytest.MonkeyPatch) -> None:
-    def worse(components: torch.Tensor) -> Coded:
-        decoded = components + 1
+    def worse(result: Result, shape: tuple[int, ...]) -> torch.Tensor:
+        decoded = torch.ones(shape)
         decoded[..., 0] += 2
-        return Coded(decoded, torch.zeros(1), None, torch.zeros(1))
+        return decoded
 
     model = Model.blank()
-    monkeypatch.setattr(model, "forward", worse)
+    monkeypatch.setattr(model, "decoded", worse)
     ring = 256**2 - 252**2
     expected = np.sqrt((256 * 9 + (ring - 256)) / ring)
     blocks = [np.zeros((4, 256, 256), np.float32)]
     assert evaluate.seam_ratio(model, blocks, 10.0) == pytest.approx(expected)
+
+
+def test_a_finer_step_costs_more_and_errs_less(small_pack: Path) -> None:
+    torch.manual_seed(1)
+    blocks = [block[:, :64, :96] for block in evaluate.held_out_blocks(pack.load(small_pack))]
+    curve = evaluate.model_curve(Model.blank(), blocks, [40.0, 400.0])
+    assert (np.diff(curve.sizes) > 0).all()
+    assert (np.diff(curve.errors) < 0).all()
+    assert curve.errors[1] < 40**2
+    assert curve.sizes[0] > evaluate.OVERHEAD_BYTES
 
 
 def test_the_jpeg2000_anchor_improves_with_size_and_spends_no_more_than_asked(small_pack: Path) -> None:

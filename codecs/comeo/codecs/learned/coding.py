@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from comeo.codecs.dct.lapped import SIZE
 from comeo.codecs.dct.layout import Array, compiled
+from comeo.codecs.learned.features import UNIT
 from comeo.codecs.learned.layout import COMPONENTS
 from comeo.codecs.learned.rans import LOWEST, PRECISION, STATE_BYTES, begin
-from comeo.codecs.learned.tables import DAMAGED, SKIPPED, Tables, choose, record, take
+from comeo.codecs.learned.tables import DAMAGED, SKIPPED, Tables, choose, decoded, locate, record, take
 from comeo.errors import CodecError
+
+Predicted = tuple[NDArray[np.int32], NDArray[np.uint8]]
 
 _MOST = 48  # intervals that a symbol can take
 
@@ -78,11 +81,10 @@ def encode_pass(
     tiles: NDArray[np.int64],
     start: int,
     latents: NDArray[np.float32],
-    worth: NDArray[np.float32],
-    mean: NDArray[np.int32] | None,
-    index: NDArray[np.uint8],
+    worth: float,
+    predicted: Predicted,
     tables: Tables,
-    symbols: NDArray[np.int32],
+    values: NDArray[np.int32],
 ) -> Recorded:
     """Choose the symbols of a pass.
 
@@ -90,19 +92,19 @@ def encode_pass(
         tiles: (n,) those of the pass.
         start: First channel of the group.
         latents: (tiles, channels), in steps.
-        worth: (tiles,) bits that a squared step is worth.
-        mean: (n, channels of the group) in quarters, or None.
-        index: (n, channels of the group) scale indexes.
+        worth: Bits that a squared step is worth.
+        predicted: Means and scale indexes, (n, channels of the group).
         tables: The model's.
-        symbols: (tiles + 1, channels), filled in.
+        values: (tiles + 1, channels), filled in.
 
     Returns:
         Their intervals.
     """
-    means = np.zeros((1, 1), np.int32) if mean is None else mean
-    count = _choose(tiles, start, latents, worth, means, index, tables.cost, symbols)
+    mean, index = predicted
+    symbols = np.zeros(index.shape, np.int32)
+    count = _choose(tiles, start, latents, worth, mean, index, tables.cost, tables.points, symbols, values)
     starts, frequencies = np.empty(count + _MOST, np.int64), np.empty(count + _MOST, np.int64)
-    count = _record(tiles, start, means, index, tables.cumulative, symbols, starts, frequencies)
+    count = _record(index, tables.cumulative, symbols, starts, frequencies)
     return Recorded([starts[:count]], [frequencies[:count]])
 
 
@@ -126,10 +128,9 @@ def decode_pass(
     tiles: NDArray[np.int64],
     ends: NDArray[np.int64],
     start: int,
-    mean: NDArray[np.int32] | None,
-    index: NDArray[np.uint8],
+    predicted: Predicted,
     tables: Tables,
-    symbols: NDArray[np.int32],
+    values: NDArray[np.int32],
     stream: Stream,
 ) -> None:
     """Decode the symbols of a pass.
@@ -138,18 +139,16 @@ def decode_pass(
         tiles: (n,) those of the pass, rising.
         ends: (payloads,) one more than the last tile of each.
         start: First channel of the group.
-        mean: (n, channels of the group) in quarters, or None.
-        index: (n, channels of the group) scale indexes.
+        predicted: Means and scale indexes, (n, channels of the group).
         tables: The model's.
-        symbols: (tiles + 1, channels), filled in.
+        values: (tiles + 1, channels), filled in.
         stream: The payloads' bytes.
 
     Raises:
         CodecError: If a payload is damaged.
     """
-    means = np.zeros((1, 1), np.int32) if mean is None else mean
     fine = _decode(
-        tiles, ends, start, means, index, tables.cumulative, tables.lookup, symbols,
+        tiles, ends, start, *predicted, tables.cumulative, tables.lookup, tables.points, values,
         stream.data, stream.ends, stream.places, stream.states,
     )  # fmt: skip
     if not fine:
@@ -158,13 +157,13 @@ def decode_pass(
 
 @compiled
 def synthesise_rows(
-    symbols: Array, order: Array, shape: tuple[int, int], bands: int, across: Array, support: Array
+    values: Array, place: Array, shape: tuple[int, int], bands: int, across: Array, support: Array
 ) -> Array:
-    """Apply the transform's inverse along x, for the few symbols that aren't zero.
+    """Apply the transform's inverse along x, for the few values that aren't zero.
 
     Args:
-        symbols: (items · tiles, channels).
-        order: (channels,) which coefficient each is: component · 256 + row · 16 + column.
+        values: (items · tiles, channels), in sixteenths.
+        place: (channels,) which coefficient each is: component · 256 + row · 16 + column.
         shape: Rows and columns of tiles.
         bands: Components; those of the last item beyond are left out.
         across: (columns · 16, x) float32, a basis function a row.
@@ -175,19 +174,19 @@ def synthesise_rows(
     """
     rows, columns = shape
     result = np.zeros((bands, rows * SIZE, across.shape[1]), np.float32)
-    for place in range(len(symbols)):
-        item, tile = divmod(place, rows * columns)
+    for number in range(len(values)):
+        item, tile = divmod(number, rows * columns)
         top, left = tile // columns * SIZE, tile % columns * SIZE
-        for channel in range(symbols.shape[1]):
-            symbol = symbols[place, channel]
-            if symbol == 0:
+        for channel in range(values.shape[1]):
+            value = values[number, channel]
+            if value == 0:
                 continue
-            component, within = divmod(order[channel], SIZE * SIZE)
+            component, within = divmod(place[channel], SIZE * SIZE)
             band = item * COMPONENTS + component
             if band < bands:
                 y, k = top + within // SIZE, left + within % SIZE
                 for x in range(support[k, 0], support[k, 1]):
-                    result[band, y, x] += np.float32(symbol) * across[k, x]
+                    result[band, y, x] += np.float32(value) * across[k, x]
     return result
 
 
@@ -196,46 +195,38 @@ def _choose(
     tiles: Array,
     start: int,
     latents: Array,
-    worth: Array,
-    means: Array,
+    worth: float,
+    mean: Array,
     index: Array,
     cost: Array,
+    points: Array,
     symbols: Array,
+    values: Array,
 ) -> int:
-    """Fill in the symbols; returns the most intervals that they take."""
+    """Fill in symbols and values; returns the most intervals that they take."""
     most = 0
-    has_means = means.shape[0] > 1 or means.shape[1] > 1
     for i in range(len(tiles)):
         tile = tiles[i]
         for c in range(index.shape[1]):
-            if index[i, c] <= SKIPPED:
-                continue
-            mean = means[i, c] if has_means else 0
-            symbol = choose(latents[tile, start + c], mean, index[i, c], worth[tile], cost)
-            symbols[tile, start + c] = symbol
-            most += 2 if abs(symbol - (mean >> 2)) < 16 else _MOST
+            value = mean[i, c]
+            if index[i, c] > SKIPPED:
+                wanted = latents[tile, start + c] - value / UNIT
+                symbol = choose(wanted, index[i, c], worth, cost, points)
+                row, shift = locate(index[i, c])
+                value += decoded(symbol, row, shift, points)
+                symbols[i, c] = symbol
+                most += 2 if abs(symbol) < 16 else _MOST
+            values[tile, start + c] = value
     return most
 
 
 @compiled
-def _record(
-    tiles: Array,
-    start: int,
-    means: Array,
-    index: Array,
-    cumulative: Array,
-    symbols: Array,
-    starts: Array,
-    frequencies: Array,
-) -> int:
+def _record(index: Array, cumulative: Array, symbols: Array, starts: Array, frequencies: Array) -> int:
     count = 0
-    has_means = means.shape[0] > 1 or means.shape[1] > 1
-    for i in range(len(tiles)):
+    for i in range(index.shape[0]):
         for c in range(index.shape[1]):
             if index[i, c] > SKIPPED:
-                mean = means[i, c] if has_means else 0
-                symbol = symbols[tiles[i], start + c]
-                count = record(symbol, mean, index[i, c], cumulative, starts, frequencies, count)
+                count = record(symbols[i, c], index[i, c], cumulative, starts, frequencies, count)
     return count
 
 
@@ -244,17 +235,17 @@ def _decode(
     tiles: Array,
     ends: Array,
     start: int,
-    means: Array,
+    mean: Array,
     index: Array,
     cumulative: Array,
     lookup: Array,
-    symbols: Array,
+    points: Array,
+    values: Array,
     data: Array,
     data_ends: Array,
     places: Array,
     states: Array,
 ) -> bool:
-    has_means = means.shape[0] > 1 or means.shape[1] > 1
     payload = 0
     state, place, end = states[0], places[0], data_ends[0]
     for i in range(len(tiles)):
@@ -264,11 +255,13 @@ def _decode(
             payload += 1
             state, place, end = states[payload], places[payload], data_ends[payload]
         for c in range(index.shape[1]):
+            value = mean[i, c]
             if index[i, c] > SKIPPED:
-                mean = means[i, c] if has_means else 0
-                symbol, state, place = take(mean, index[i, c], cumulative, lookup, state, data, place, end)
+                symbol, state, place = take(index[i, c], cumulative, lookup, state, data, place, end)
                 if state == DAMAGED:
                     return False
-                symbols[tile, start + c] = symbol
+                row, shift = locate(index[i, c])
+                value += decoded(symbol, row, shift, points)
+            values[tile, start + c] = value
     states[payload], places[payload] = state, place
     return True

@@ -3,9 +3,10 @@
 A model file is a ZIP of stored entries, named by its SHA-256, never changed once it has been shipped:
 
     model.json       name, format and facts
-    order.npy        (1024,) uint16: which coefficient each channel is
-    tables.npy       (75, 42) uint32: see `tables`
-    pass_G_P.onnx    pass P of group G: features (and neighbours) to scale indexes (and means); exact integers
+    order.npy        (256,) uint8: the frequency (row · 16 + column) of each rank
+    tables.npy       (25, 42) uint32: see `tables`
+    points.npy       (25, 3) int8: see `tables`
+    pass_G_P.onnx    pass P of group G: inputs (see `features`) to scale indexes and means; exact integers
 
 Sessions are made on first use, once a process: their threads don't survive a fork.
 """
@@ -30,7 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.codecs.learned import tables
-from comeo.codecs.learned.layout import CHANNELS, PASSES
+from comeo.codecs.learned.features import Inputs
+from comeo.codecs.learned.layout import FREQUENCIES, GROUPS, channel_places
 from comeo.errors import CodecError
 
 if TYPE_CHECKING:
@@ -80,37 +82,36 @@ class Model:
         return facts
 
     @cached_property
-    def order(self) -> NDArray[np.int64]:
+    def places(self) -> NDArray[np.int64]:
         """Which coefficient each channel is: component · 256 + row · 16 + column."""
         order = self._array("order.npy").astype(np.int64)
-        if not np.array_equal(np.sort(order), np.arange(CHANNELS)):
+        if not np.array_equal(np.sort(order), np.arange(FREQUENCIES)):
             raise CodecError(f"model {self.name} is damaged")
-        return order
+        component, rank = channel_places()
+        places: NDArray[np.int64] = component * FREQUENCIES + order[rank]
+        return places
 
     @cached_property
     def tables(self) -> tables.Tables:
         """The entropy coder's tables."""
-        return tables.check(self._array("tables.npy"))
+        return tables.check(self._array("tables.npy"), self._array("points.npy"))
 
-    def predict(
-        self, group: int, number: int, features: NDArray[np.uint8], neighbours: NDArray[np.float32] | None
-    ) -> tuple[NDArray[np.int32] | None, NDArray[np.uint8]]:
+    def predict(self, group: int, number: int, inputs: Inputs) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         """Run the network of a pass.
 
         Args:
             group: The group of channels.
             number: The pass within it.
-            features: (tiles, features).
-            neighbours: (tiles, symbols), or None.
+            inputs: What it looks at.
 
         Returns:
-            Means in quarters (None: all are zero) and scale indexes, (tiles, channels).
+            Means in sixteenths and scale indexes, (tiles, channels).
         """
-        feeds: dict[str, NDArray[Any]] = {"features": features}
-        if neighbours is not None:
-            feeds["neighbours"] = neighbours
+        feeds = {name: array for name, array in inputs._asdict().items() if array is not None}
         found = self._session(group, number).run(None, feeds)
-        return (found[1] if len(found) > 1 else None), found[0]
+        index: NDArray[np.uint8] = found[0]
+        mean = found[1] if len(found) > 1 else np.zeros(index.shape, np.int32)
+        return mean, index
 
     def _session(self, group: int, number: int) -> InferenceSession:
         key = group, number
@@ -125,8 +126,8 @@ class Model:
         """The ONNX graph of each (group, pass)."""
         return {
             (group, number): self._entry(f"pass_{group}_{number}.onnx")
-            for group, count in enumerate(PASSES)
-            for number in range(count)
+            for group, channels in enumerate(GROUPS)
+            for number in range(channels.passes)
         }
 
     def _entry(self, name: str) -> bytes:

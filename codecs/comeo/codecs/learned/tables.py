@@ -1,10 +1,11 @@
-"""How a symbol is coded, given the mean and the scale that were predicted for it.
+"""How a symbol is coded, given the scale that was predicted for it, and what it decodes to.
 
-A symbol is coded as its distance from the rounded mean. Standard deviations above four are halved until they
-are not, and as many low bits of the distance are sent as they are. What is left has one frozen table for
-each scale (four an octave) and each distance of the mean from a whole number: 0, 1/4 or 1/2; a mean below
-its rounded value mirrors the symbol. Distances beyond the table's reach follow as Exp-Golomb numbers. Where
-the scale is least the symbol is zero and takes no bits at all.
+A symbol is a distance from the predicted mean, in whole steps. Standard deviations above four are halved
+until they are not, and as many low bits of the symbol are sent as they are. What is left has one frozen table
+for each scale (four an octave). Symbols beyond the table's reach follow as Exp-Golomb numbers. Where the
+scale is least the symbol is zero and takes no bits at all.
+
+What a small symbol decodes to lies a little nearer zero than the symbol itself, or farther: frozen, too.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.codecs.dct.layout import Array, compiled
+from comeo.codecs.learned.features import UNIT
 from comeo.codecs.learned.rans import MASK, PRECISION, advance
 
 SCALES: Final = 61  # predicted indexes: standard deviation 2^(index/4 − 4), 1/16 to 2048
-SKIPPED: Final = 5  # indexes up to this are not coded
+SKIPPED: Final = 4  # indexes up to this are not coded
 ROWS: Final = 25  # scales that have tables, up to 4
-FRACTIONS: Final = 3
+POINTS: Final = 3  # magnitudes of symbols that have a reconstruction point: 1, 2, and more
 REACH: Final = 20
 SYMBOLS: Final = 2 * REACH + 2  # −20…20, then one that announces an Exp-Golomb number
 LARGEST: Final = 1 << 20  # no symbol is larger
@@ -38,10 +40,12 @@ class Tables:
     """Frozen tables.
 
     Attributes:
-        cumulative: (ROWS · FRACTIONS, SYMBOLS + 1) int64, each row from 0 to 2^16, rising.
+        cumulative: (ROWS, SYMBOLS + 1) int64, each row from 0 to 2^16, rising.
+        points: (ROWS, POINTS) int64: how much nearer zero symbols decode, in sixteenths.
     """
 
     cumulative: NDArray[np.int64]
+    points: NDArray[np.int64]
 
     @cached_property
     def cost(self) -> NDArray[np.float32]:
@@ -57,39 +61,41 @@ class Tables:
         )
 
 
-def check(frequencies: NDArray[np.uint32]) -> Tables:
-    """Tables of the frequencies (ROWS · FRACTIONS, SYMBOLS) of a model file.
+def check(frequencies: NDArray[np.uint32], points: NDArray[np.int8]) -> Tables:
+    """Tables of the frequencies (ROWS, SYMBOLS) and points (ROWS, POINTS) of a model file.
 
     Raises:
         ValueError: If a frequency is zero or a row doesn't sum to 2^16.
     """
-    shape = ROWS * FRACTIONS, SYMBOLS
+    shape = ROWS, SYMBOLS
     if frequencies.shape != shape or not frequencies.all() or (frequencies.sum(1) != 1 << PRECISION).any():
         raise ValueError("the frequency tables are damaged")
-    return Tables(np.concatenate([np.zeros((shape[0], 1)), frequencies.cumsum(1)], axis=1).astype(np.int64))
+    if points.shape != (ROWS, POINTS) or (np.abs(points.astype(np.int64)) >= UNIT // 2).any():
+        raise ValueError("the reconstruction points are damaged")
+    cumulative = np.concatenate([np.zeros((ROWS, 1)), frequencies.cumsum(1)], axis=1)
+    return Tables(cumulative.astype(np.int64), points.astype(np.int64))
 
 
 @compiled
-def locate(mean: int, index: int) -> tuple[int, int, int, int]:
-    """Row of the tables, rounded mean, sign of the distance, and number of low bits.
-
-    Args:
-        mean: In quarters.
-        index: Scale index above SKIPPED.
-    """
+def locate(index: int) -> tuple[int, int]:
+    """Row of the tables, and number of low bits, of a scale index above SKIPPED."""
     shift = max(-((ROWS - 1 - index) // 4), 0)
-    centre = (mean + 2) >> 2
-    fraction = mean - 4 * centre
-    if shift > 0:
-        # The floor of a shift moves the middle of every bin up by half a bin: the mean goes down as much.
-        fraction = -2
-    return (index - 4 * shift) * FRACTIONS + abs(fraction), centre, -1 if fraction < 0 else 1, shift
+    return index - 4 * shift, shift
 
 
 @compiled
-def bits_of(symbol: int, row: int, centre: int, sign: int, shift: int, cost: Array) -> float:
+def decoded(symbol: int, row: int, shift: int, points: Array) -> int:
+    """What a symbol decodes to, in sixteenths from the mean."""
+    if symbol == 0 or shift > 0:
+        return UNIT * symbol
+    point = int(points[row, min(abs(symbol), POINTS) - 1])
+    return UNIT * symbol - point if symbol > 0 else UNIT * symbol + point
+
+
+@compiled
+def bits_of(symbol: int, row: int, shift: int, cost: Array) -> float:
     """What a symbol costs, in bits."""
-    distance = sign * ((symbol - centre) >> shift)
+    distance = symbol >> shift
     if abs(distance) <= REACH:
         return float(shift + cost[row, distance + REACH])
     excess, length = abs(distance) - REACH, 0
@@ -99,39 +105,34 @@ def bits_of(symbol: int, row: int, centre: int, sign: int, shift: int, cost: Arr
 
 
 @compiled
-def choose(latent: float, mean: int, index: int, worth: float, cost: Array) -> int:
-    """Round by rate and distortion: to the nearest whole number, one nearer the mean, or the mean itself.
+def choose(wanted: float, index: int, worth: float, cost: Array, points: Array) -> int:
+    """Choose a symbol by rate and distortion: the nearest whole number, one nearer zero, or zero.
 
     Args:
-        latent: In steps.
-        mean: In quarters.
-        index: Scale index.
+        wanted: Distance from the mean, in steps.
+        index: Scale index above SKIPPED.
         worth: Bits that a squared step is worth.
         cost: Of `Tables`.
+        points: Of `Tables`.
     """
-    if index <= SKIPPED:
+    nearest = int(np.floor(wanted + 0.5))
+    if nearest == 0:
         return 0
-    nearest = int(np.floor(latent + np.float32(0.5)))
-    centre = (mean + 2) >> 2
-    if nearest == centre:
-        return nearest
-    row, _, sign, shift = locate(mean, index)
+    row, shift = locate(index)
     best, least = nearest, np.inf
-    for choice in (nearest, nearest - (1 if nearest > centre else -1), centre):
-        value = worth * (latent - choice) ** 2 + bits_of(choice, row, centre, sign, shift, cost)
+    for choice in (nearest, nearest - (1 if nearest > 0 else -1), 0):
+        error = wanted - decoded(choice, row, shift, points) / UNIT
+        value = worth * error * error + bits_of(choice, row, shift, cost)
         if value < least:
             best, least = choice, value
     return best
 
 
 @compiled
-def record(
-    symbol: int, mean: int, index: int, cumulative: Array, starts: Array, frequencies: Array, count: int
-) -> int:
+def record(symbol: int, index: int, cumulative: Array, starts: Array, frequencies: Array, count: int) -> int:
     """Append the intervals that code a symbol; returns the new count (at most 64 more)."""
-    row, centre, sign, shift = locate(mean, index)
-    offset = symbol - centre
-    distance = sign * (offset >> shift)
+    row, shift = locate(index)
+    distance = symbol >> shift
     far = abs(distance) > REACH
     column = SYMBOLS - 1 if far else distance + REACH
     starts[count] = cumulative[row, column]
@@ -148,17 +149,17 @@ def record(
             count += 1
     if shift:
         size = 1 << (PRECISION - shift)
-        starts[count], frequencies[count] = (offset & ((1 << shift) - 1)) * size, size
+        starts[count], frequencies[count] = (symbol & ((1 << shift) - 1)) * size, size
         count += 1
     return count
 
 
 @compiled
 def take(
-    mean: int, index: int, cumulative: Array, lookup: Array, state: int, data: Array, place: int, end: int
+    index: int, cumulative: Array, lookup: Array, state: int, data: Array, place: int, end: int
 ) -> tuple[int, int, int]:
     """Decode a symbol: returns it, the state (DAMAGED if there can be no such symbol) and the place."""
-    row, centre, sign, shift = locate(mean, index)
+    row, shift = locate(index)
     slot = state & MASK
     column = int(lookup[row, slot >> _LOOKUP_SHIFT])
     while cumulative[row, column + 1] <= slot:
@@ -180,11 +181,10 @@ def take(
             excess = excess << 1 | bit
         negative = excess & 1
         distance = (REACH + (excess >> 1)) * (-1 if negative else 1)
-    offset = (sign * distance) << shift
+    symbol = distance << shift
     if shift:
         size = 1 << (PRECISION - shift)
         low = (state & MASK) // size
         state, place = advance(state, low * size, size, data, place, end)
-        offset += low
-    symbol = centre + offset
+        symbol += low
     return (symbol, state, place) if abs(symbol) <= LARGEST else (0, DAMAGED, place)

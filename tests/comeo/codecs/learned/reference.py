@@ -1,7 +1,6 @@
-"""The entropy model a second time, in plain NumPy: what a second implementer would write from the format.
+"""The entropy model's networks a second time, in NumPy integers: what a second implementer would write.
 
-Nothing here calls the codec's own loops or onnxruntime. Networks run in int64, with shifts for the powers of
-two; features come from slow loops over tiles.
+Nothing here calls onnxruntime or uses a float: networks run in int64, with shifts for the powers of two.
 """
 
 from __future__ import annotations
@@ -16,21 +15,29 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from comeo.codecs.learned import Model
+from comeo.codecs.learned.features import Inputs
 
 Whole = NDArray[np.int64]
+
+_FRACTION = 8  # bits behind the point of a bias; halves and a step's parts are added to it
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A linear map, then a floor: (weight · inputs + bias) · 2^exponent, all whole numbers but the last."""
+    """A linear map, then a floor: (weight · inputs + diagonal · own + bias) · 2^exponent."""
 
     weight: Whole
-    doubled_bias: Whole
+    diagonal: list[Whole]
+    bias: Whole
     exponent: Whole
 
-    def __call__(self, inputs: Whole) -> Whole:
-        total = 2 * (inputs @ self.weight) + self.doubled_bias
-        exponent = self.exponent - 1
+    def __call__(self, inputs: Whole, own: Whole | None = None) -> Whole:
+        total = inputs @ self.weight
+        if own is not None and self.diagonal:
+            for part, weight in zip(np.split(own, len(self.diagonal), 1), self.diagonal, strict=True):
+                total = total + part * weight
+        total = (total << _FRACTION) + self.bias
+        exponent = self.exponent - _FRACTION
         return np.where(exponent < 0, total >> np.maximum(-exponent, 0), total << np.maximum(exponent, 0))
 
 
@@ -42,49 +49,70 @@ class Network:
     second: Layer
     last: Layer
     linear: Layer | None
+    cross: Whole | None  # sixty-fourths
 
-    def __call__(
-        self, features: NDArray[np.uint8], neighbours: NDArray[np.float32] | None
-    ) -> tuple[NDArray[np.int32] | None, NDArray[np.uint8]]:
-        whole = features.astype(np.int64)
+    def __call__(self, inputs: Inputs) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        whole = inputs.features.astype(np.int64)
         hidden = np.clip(self.second(np.clip(self.first(whole), 0, 127)), 0, 127)
         again = whole[:, : len(self.last.weight) - hidden.shape[1]]
-        index = np.clip(self.last(np.concatenate([hidden, again], 1)), 0, 60).astype(np.uint8)
-        if self.linear is None or neighbours is None:
-            return None, index
-        return self.linear(neighbours.astype(np.int64)).astype(np.int32), index
+        own = whole[:, whole.shape[1] - len(self.last.diagonal) * self.last.weight.shape[1] :]
+        index = np.clip(self.last(np.concatenate([hidden, again], 1), own), 0, 60)
+        mean = np.zeros_like(index)
+        if self.linear is not None:
+            assert inputs.neighbours is not None
+            mean = mean + self.linear(inputs.neighbours.astype(np.int64))
+        if self.cross is not None:
+            assert inputs.crossed is not None
+            mean = mean + ((inputs.crossed.astype(np.int64) * self.cross + 32) >> 6)
+        return np.clip(mean, -524_272, 524_272).astype(np.int32), index.astype(np.uint8)
 
 
 def read(graph: bytes) -> Network:
-    """The layers of a graph, from its constants; refuses what isn't whole."""
+    """The layers of a graph, from its constants; refuses what isn't whole, or too large to be exact."""
     parsed = onnx.load_from_string(graph).graph
     constants = {one.name: numpy_helper.to_array(one) for one in parsed.initializer}
+    makers = {name: node for node in parsed.node for name in node.output}
     users = {name: node for node in parsed.node for name in node.input}
     layers = []
+    cross = None
     for node in parsed.node:
         if node.op_type in ("MatMulInteger", "MatMul"):
-            after = users[node.output[0]]
-            after = users[after.output[0]] if after.op_type == "Cast" else after
-            layers.append(
-                _layer(
-                    constants[node.input[1]],
-                    constants[after.input[1]],
-                    constants[users[after.output[0]].input[1]],
-                )
-            )
-    return Network(*layers[:3], layers[3] if len(layers) > 3 else None)
+            name = node.output[0]
+            name = users[name].output[0] if users[name].op_type == "Cast" else name
+            diagonal = []
+            while (other := next(each for each in users[name].input if each != name)) not in constants:
+                diagonal.append(constants[makers[other].input[1]])
+                name = users[name].output[0]
+            step = constants[users[users[name].output[0]].input[1]]
+            layers.append(_layer(constants[node.input[1]], diagonal, constants[other], step))
+        elif node.op_type == "Mul" and node.input[0] == "crossed":
+            cross = _whole(64 * constants[node.input[1]])
+            assert (cross >= 0).all()
+            assert (cross <= 96).all()
+    first, second, last, *linear = layers
+    return Network(first, second, last, linear[0] if linear else None, cross)
 
 
-def _layer(weight: NDArray[Any], bias: NDArray[Any], step: NDArray[Any]) -> Layer:
+def _layer(
+    weight: NDArray[Any], diagonal: list[NDArray[Any]], bias: NDArray[Any], step: NDArray[Any]
+) -> Layer:
     fraction, exponent = np.frexp(step.astype(np.float64))
     assert (fraction == 0.5).all(), "steps are powers of two"
-    doubled = 2 * bias.astype(np.float64)
-    assert np.array_equal(doubled, np.rint(doubled))
-    assert np.array_equal(weight, np.rint(weight))
     # Bound of every partial sum, so that float32 holds it exactly wherever a graph uses floats.
     peak = 127 if weight.dtype == np.int8 else 2047
-    assert (np.abs(weight.astype(np.float64)).sum(0) * peak + np.abs(bias)).max() < 2**24
-    return Layer(weight.astype(np.int64), doubled.astype(np.int64), exponent.astype(np.int64) - 1)
+    size = np.abs(weight.astype(np.float64)).sum(0) + sum(np.abs(part) for part in diagonal)
+    assert (size * peak + np.abs(bias)).max() < 2**24
+    return Layer(
+        _whole(weight),
+        [_whole(part) for part in diagonal],
+        _whole(bias.astype(np.float64) * (1 << _FRACTION)),
+        exponent.astype(np.int64) - 1,
+    )
+
+
+def _whole(values: NDArray[Any]) -> Whole:
+    assert np.array_equal(values, np.rint(values))
+    return values.astype(np.int64)
 
 
 class ReferenceModel(Model):
@@ -94,7 +122,5 @@ class ReferenceModel(Model):
     def networks(self) -> dict[tuple[int, int], Network]:
         return {key: read(graph) for key, graph in self.graphs().items()}
 
-    def predict(
-        self, group: int, number: int, features: NDArray[np.uint8], neighbours: NDArray[np.float32] | None
-    ) -> tuple[NDArray[np.int32] | None, NDArray[np.uint8]]:
-        return self.networks[group, number](features, neighbours)
+    def predict(self, group: int, number: int, inputs: Inputs) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        return self.networks[group, number](inputs)

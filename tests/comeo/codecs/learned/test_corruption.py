@@ -80,7 +80,7 @@ def test_thousands_of_damaged_payloads() -> None:
 
 def test_every_cut_is_refused() -> None:
     for data in sound():
-        for length in range(len(data)):
+        for length in {*range(60), *range(60, len(data), 17), *range(len(data) - 9, len(data))}:
             with pytest.raises(CodecError):
                 get_codec("learned").decode(data[:length])
 

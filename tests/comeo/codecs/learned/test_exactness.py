@@ -20,6 +20,8 @@ pytest.importorskip("onnx", reason="the reference reads graphs with onnx")
 import onnxruntime
 
 from comeo.codecs.learned import LearnedCodec, Model, model, models
+from comeo.codecs.learned.features import CROSS_PEAK, NEIGHBOUR_PEAK, PEAK, Inputs, neighbour_count
+from comeo.codecs.learned.layout import GROUPS
 from tests.comeo.codecs.blocks import textured
 from tests.comeo.codecs.learned.reference import ReferenceModel
 
@@ -52,9 +54,8 @@ def model_of(way: str, monkeypatch: pytest.MonkeyPatch) -> Model:
     monkeypatch.setenv("COMEO_MODEL_THREADS", "2" if way == "two threads" else "1")
     model._providers.cache_clear()
     made = Model(way, content)
-    for group, count in enumerate(model.PASSES):
-        for number in range(count):
-            made._session(group, number)
+    for group, number in made.graphs():
+        made._session(group, number)
     model._providers.cache_clear()
     return made
 
@@ -97,18 +98,36 @@ def test_networks_agree_at_the_bounds_of_their_inputs(monkeypatch: pytest.Monkey
     rng = np.random.default_rng(1)
     assert isinstance(reference, ReferenceModel)
     for (group, number), network in reference.networks.items():
-        width = len(network.first.weight)
+        width, count = len(network.first.weight), network.last.weight.shape[1]
         features = np.stack(
-            [np.full(width, 127), np.zeros(width), *(127 * (network.first.weight.T[:6] > 0))]
-            + [rng.integers(0, 128, width) for _ in range(60)]
+            [np.full(width, PEAK), np.zeros(width), *(PEAK * (network.first.weight.T[:6] > 0))]
+            + [rng.integers(0, PEAK + 1, width) for _ in range(60)]
         ).astype(np.uint8)
-        neighbours = None
+        neighbours = crossed = None
         if network.linear is not None:
             signs = np.sign(network.linear.weight.T[:8])
-            drawn = rng.integers(-2047, 2048, (len(features) - len(signs), signs.shape[1]))
-            neighbours = np.concatenate([2047 * signs, drawn]).astype(np.float32)
-        found, wanted = (one.predict(group, number, features, neighbours) for one in (shipped, reference))
+            drawn = rng.integers(
+                -NEIGHBOUR_PEAK, NEIGHBOUR_PEAK + 1, (len(features) - len(signs), signs.shape[1])
+            )
+            neighbours = np.concatenate([NEIGHBOUR_PEAK * signs, drawn]).astype(np.float32)
+        if network.cross is not None:
+            drawn = rng.integers(-CROSS_PEAK, CROSS_PEAK + 1, (len(features), count))
+            crossed = np.where(rng.random(drawn.shape) < 0.2, CROSS_PEAK * np.sign(drawn), drawn)
+            crossed = crossed.astype(np.float32)
+        inputs = Inputs(features, neighbours, crossed)
+        found, wanted = (one.predict(group, number, inputs) for one in (shipped, reference))
         np.testing.assert_array_equal(found[1], wanted[1])
-        assert (found[0] is None) == (wanted[0] is None)
-        if found[0] is not None:
-            np.testing.assert_array_equal(found[0], wanted[0])
+        np.testing.assert_array_equal(found[0], wanted[0])
+
+
+def test_groups_see_what_they_are_said_to_see() -> None:
+    """Graphs and layout agree: who is predicted from neighbouring tiles, who from the component before."""
+    reference = ReferenceModel("reference", models()[model.DEFAULT].content)
+    assert list(reference.networks) == [
+        (number, step) for number, group in enumerate(GROUPS) for step in range(group.passes)
+    ]
+    for (number, step), network in reference.networks.items():
+        assert (network.cross is not None) == GROUPS[number].crossed
+        assert len(network.last.diagonal) == 2 * (step > 0) + GROUPS[number].crossed
+        seen = 0 if network.linear is None else len(network.linear.weight)
+        assert seen == neighbour_count(number, step)

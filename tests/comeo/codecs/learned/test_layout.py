@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 
 import numpy as np
 import pytest
@@ -10,11 +11,46 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from comeo.codecs.learned import layout
-from comeo.codecs.learned.features import COPIES, Context, neighbours_of_pass
+from comeo.codecs.learned.features import Known, neighbour_count, quarter_octaves
+
+Shapes = tuple[tuple[int, int], ...]
 
 sides = st.integers(1, 12)
 grids = st.lists(st.tuples(sides, sides), min_size=1, max_size=4).map(tuple)
+
+AXIAL = ((0, -1), (0, 1), (-1, 0), (1, 0))
+DIAGONAL = ((-1, -1), (1, 1), (-1, 1), (1, -1))
 OPPOSITE = (1, 0, 3, 2)
+# The tiles of the same group that are known, by number of passes and pass.
+KNOWN = {
+    (5, 1): (DIAGONAL, 2), (5, 2): (AXIAL, 2), (5, 3): (DIAGONAL, 1), (5, 4): (AXIAL, 1),
+    (3, 1): (DIAGONAL, 1), (3, 2): (AXIAL, 1),
+    (2, 1): (AXIAL, 1),
+}  # fmt: skip
+
+
+def tiles_of(shapes: Shapes) -> int:
+    return sum(rows * columns for rows, columns in shapes)
+
+
+def near(
+    shapes: Shapes, tile: int, offsets: tuple[tuple[int, int], ...], distance: int, *, mirrored: bool
+) -> list[int]:
+    """Tiles at some offsets from one, found the slow way; the number of tiles stands for none."""
+    start = 0
+    for rows, columns in shapes:
+        if tile < start + rows * columns:
+            break
+        start += rows * columns
+    y, x = divmod(tile - start, columns)
+    found: list[int | None] = []
+    for down, right in offsets:
+        row, column = y + distance * down, x + distance * right
+        inside = 0 <= row < rows and 0 <= column < columns
+        found.append(start + row * columns + column if inside else None)
+    if mirrored:
+        found = [found[OPPOSITE[side]] if each is None else each for side, each in enumerate(found)]
+    return [tiles_of(shapes) if each is None else each for each in found]
 
 
 @settings(max_examples=60, deadline=None)
@@ -22,136 +58,262 @@ OPPOSITE = (1, 0, 3, 2)
 @example(((1, 1),))
 @example(((1, 12), (12, 1)))
 @example(((2, 2), (1, 1), (5, 3)))
-def test_every_tile_is_decoded_once_a_group(shapes: tuple[tuple[int, int], ...]) -> None:
-    count = sum(rows * columns for rows, columns in shapes)
-    plans = layout.passes(shapes)
-    assert [len(plan) for plan in plans] == list(layout.PASSES)
-    for plan in plans:
-        np.testing.assert_array_equal(np.sort(np.concatenate([step.tiles for step in plan])), range(count))
+def test_every_tile_is_decoded_once_a_group(shapes: Shapes) -> None:
+    steps = layout.plan_of(shapes).steps
+    assert [len(plan) for plan in steps] == [group.passes for group in layout.GROUPS]
+    for plan in steps:
+        tiles = np.concatenate([step.tiles for step in plan])
+        np.testing.assert_array_equal(np.sort(tiles), range(tiles_of(shapes)))
         for step in plan:
             assert (np.diff(step.tiles) > 0).all(), "rising, so that each payload's bytes are read in order"
 
 
 @settings(max_examples=60, deadline=None)
 @given(grids)
-def test_only_what_has_been_decoded_is_known(shapes: tuple[tuple[int, int], ...]) -> None:
-    count = sum(rows * columns for rows, columns in shapes)
-    for plan in layout.passes(shapes):
-        done = np.zeros(count + 1, bool)
-        done[count] = True  # the row of zeros
+def test_only_what_has_been_decoded_is_known(shapes: Shapes) -> None:
+    for plan in layout.plan_of(shapes).steps:
+        done = np.zeros(tiles_of(shapes) + 1, bool)
+        done[-1] = True  # the row of zeros
         assert plan[0].known is None
         for step in plan:
             assert step.known is None or done[step.known].all()
             done[step.tiles] = True
 
 
-@settings(max_examples=60, deadline=None)
-@given(grids)
-def test_a_batch_is_its_blocks_side_by_side(shapes: tuple[tuple[int, int], ...]) -> None:
-    """No tile sees another block, and each block's tiles are what they are alone."""
-    count = sum(rows * columns for rows, columns in shapes)
-    starts = np.cumsum([0, *(rows * columns for rows, columns in shapes)])
-    for group, plan in enumerate(layout.passes(shapes)):
-        for number, step in enumerate(plan):
-            parts = [layout.passes((shape,))[group][number] for shape in shapes]
-            for field in ("tiles", "around", "known"):
-                together = getattr(step, field)
-                if together is None:
-                    assert getattr(parts[0], field) is None
-                    continue
-                apart = [
-                    np.where(getattr(part, field) == rows * columns, count, getattr(part, field) + start)
-                    for part, start, (rows, columns) in zip(parts, starts, shapes, strict=False)
-                ]
-                np.testing.assert_array_equal(together, np.concatenate(apart))
+def test_groups_look_at_groups_before_them_alone() -> None:
+    places, partners = layout.channel_places()[0], layout.partners()
+    for number, group in enumerate(layout.GROUPS):
+        assert all(other < number for other in (*group.sizes, *group.pairs, *group.parents))
+        assert group.again <= len(group.sizes)
+        own = np.arange(layout.STARTS[number], layout.STARTS[number] + group.count)
+        if group.crossed:
+            assert (partners[own] < layout.STARTS[number]).all()
+        else:
+            assert (partners[own] == own).all()
+        assert set(places[own]) == set(group.components)
 
 
 @settings(max_examples=40, deadline=None)
-@given(sides, sides)
-def test_neighbours_are_opposite_pairs_at_the_distance_of_what_is_known(rows: int, columns: int) -> None:
-    offsets = {1: (2, 2), 2: (0, 2), 3: (1, 1), 4: (0, 1)}  # distance along y and x of the kinds
-    for number, step in enumerate(layout.passes(((rows, columns),))[0]):
-        if step.known is None:
-            continue
-        for tile, known in zip(step.tiles.tolist(), step.known.tolist(), strict=True):
-            y, x = divmod(tile, columns)
-            for side, other in enumerate(known):
-                if other == rows * columns:
-                    assert known[OPPOSITE[side]] == rows * columns
-                    continue
-                down, right = other // columns - y, other % columns - x
-                assert tuple(sorted((abs(down), abs(right)))) == offsets[number]
-                if known[OPPOSITE[side]] != other:
-                    opposite = known[OPPOSITE[side]]
-                    assert (opposite // columns - y, opposite % columns - x) == (-down, -right)
+@given(grids)
+def test_neighbours_are_those_found_the_slow_way(shapes: Shapes) -> None:
+    plan = layout.plan_of(shapes)
+    for tile in range(tiles_of(shapes)):
+        assert plan.around[tile].tolist() == near(shapes, tile, AXIAL, 1, mirrored=True)
+        assert plan.beside[tile].tolist() == near(shapes, tile, AXIAL, 1, mirrored=False)
+        assert plan.corners[tile].tolist() == near(shapes, tile, DIAGONAL, 1, mirrored=False)
+    for steps in plan.steps:
+        for number, step in enumerate(steps[1:], 1):
+            assert step.known is not None
+            for tile, known in zip(step.tiles.tolist(), step.known.tolist(), strict=True):
+                assert known == near(shapes, tile, *KNOWN[len(steps), number], mirrored=True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(sides, sides, st.integers(0, 2**32 - 1))
+def test_a_pass_over_active_tiles_is_a_part_of_the_whole(rows: int, columns: int, seed: int) -> None:
+    active = np.random.default_rng(seed).random(rows * columns) < 0.5
+    for steps in layout.plan_of(((rows, columns),)).steps:
+        for step in steps:
+            part = step.where(active)
+            assert part.tiles.tolist() == [tile for tile in step.tiles.tolist() if active[tile]]
+            if step.known is None:
+                assert part.known is None
+            else:
+                rows_of = dict(zip(step.tiles.tolist(), step.known.tolist(), strict=True))
+                assert part.known is not None
+                assert part.known.tolist() == [rows_of[tile] for tile in part.tiles.tolist()]
 
 
 def test_groups_tell_of_all_channels() -> None:
-    assert sum(layout.GROUPS) == layout.CHANNELS == 4 * 256
-    assert list(layout.STARTS) == [sum(layout.GROUPS[:group]) for group in range(5)]
+    component, rank = layout.channel_places()
+    assert sorted(zip(component.tolist(), rank.tolist(), strict=True)) == [
+        (c, r) for c in range(layout.COMPONENTS) for r in range(layout.FREQUENCIES)
+    ]
+    counts = [group.count for group in layout.GROUPS]
+    assert [0, *accumulate(counts)] == [*layout.STARTS, layout.CHANNELS]
 
 
-def plain_magnitude(size: int) -> int:
-    """log2(1 + size) in sixteenths, rounded, of at most 240."""
-    return math.floor(16 * math.log2(1 + min(size, 240)) + 0.5)
+def test_a_channel_is_predicted_from_the_same_frequency() -> None:
+    component, rank = layout.channel_places()
+    for channel, other in enumerate(layout.partners().tolist()):
+        assert rank[other] == rank[channel]
+        assert component[other] == {0: 0, 1: 0, 2: 1, 3: 1}[int(component[channel])]
 
 
-@pytest.mark.parametrize("shapes", [((1, 1),), ((3, 4), (1, 2)), ((6, 5),)])
-def test_features_equal_those_of_a_plain_reference(shapes: tuple[tuple[int, int], ...]) -> None:
+@settings(deadline=None)
+@given(st.integers(-(2**60), 2**60) | st.integers(-5000, 5000))
+@example(63)
+@example(64)
+@example(-128)
+def test_sums_are_seen_in_quarters_of_an_octave(total: int) -> None:
+    whole = abs(total) // 64
+    # Four parts of an octave, of equal width: 1, 1.25, 1.5, 1.75 times a power of two.
+    octave = whole.bit_length() - 1
+    wanted = 0 if whole == 0 else min(4 * octave + 4 * (whole - 2**octave) // 2**octave + 1, 127)
+    assert quarter_octaves(total) == wanted
+
+
+def plain_magnitude(sixteenths: int) -> int:
+    """log2(1 + size) in sixteenths, rounded, of a size of at most 240."""
+    return math.floor(16 * math.log2(1 + min(abs(sixteenths) / 16, 240)) + 0.5)
+
+
+def clipped(value: int, peak: int) -> int:
+    return max(-peak, min(value, peak))
+
+
+class Plain:
+    """What a pass looks at, the slow way, of whole Python numbers."""
+
+    def __init__(self, shapes: Shapes, energy: np.ndarray) -> None:
+        self.shapes = shapes
+        self.energy = energy.tolist()
+        self.values = [[0] * layout.CHANNELS for _ in range(len(energy) + 1)]
+        self.component, self.rank = (place.tolist() for place in layout.channel_places())
+        self.partner = layout.partners().tolist()
+        self.coded: set[tuple[int, int]] = set()  # (tile, channel)
+
+    def channels(self, group: int) -> range:
+        return range(layout.STARTS[group], layout.STARTS[group] + layout.GROUPS[group].count)
+
+    def busy(self, tile: int, group: int) -> bool:
+        return any(abs(self.values[tile][c]) >= 8 for c in self.channels(group))
+
+    def active(self, group: int, tile: int) -> bool:
+        tiles = [tile, *near(self.shapes, tile, AXIAL, 1, mirrored=False)]
+        parents = layout.GROUPS[group].parents
+        return not parents or any(self.busy(one, parent) for one in tiles for parent in parents)
+
+    def sums(self, tile: int) -> list[int]:
+        """Of products with the component before, squares of that, squares of its own; three pairs."""
+        found = [0] * 9
+        weights = {tile: 4}
+        for offsets in (AXIAL, DIAGONAL):
+            weights |= dict.fromkeys(near(self.shapes, tile, offsets, 1, mirrored=False), 1)
+        for one, weight in weights.items():
+            for c in range(layout.CHANNELS):
+                if self.component[c] == 0 or self.rank[c] == 0 or (one, c) not in self.coded:
+                    continue
+                before = clipped(self.values[one][self.partner[c]], 32_767)
+                own = clipped(self.values[one][c], 32_767)
+                for place, product in enumerate((before * own, before * before, own * own)):
+                    found[3 * (self.component[c] - 1) + place] += weight * product
+        return found
+
+    def features(
+        self, group: int, step: int, tile: int
+    ) -> tuple[list[int], list[float] | None, list[float] | None]:
+        described = layout.GROUPS[group]
+        channels = self.channels(group)
+        around = near(self.shapes, tile, AXIAL, 1, mirrored=True)
+        own = near(self.shapes, tile, *KNOWN[described.passes, step], mirrored=True) if step else []
+        sums = self.sums(tile)
+        found = self.energy[tile] * 8 + [quarter_octaves(total) for total in sums]
+        for other in described.sizes:
+            found += [plain_magnitude(self.values[tile][c]) for c in self.channels(other)]
+        for other in described.pairs:
+            found += self._pairs(around, self.channels(other))
+        if own:
+            found += self._pairs(own, channels)
+        crossed = None
+        if described.crossed:
+            crossed = []
+            for c in channels:
+                top, bottom = sums[3 * self.component[c] - 3], sums[3 * self.component[c] - 2] + 8192
+                before = clipped(self.values[tile][self.partner[c]], 32_767)
+                crossed.append(clipped((2 * top * before + bottom) // (2 * bottom), 2047))
+            found += [plain_magnitude(value) for value in crossed]
+        neighbours = None
+        if group < layout.LINEAR and (own or group):
+            seen = [self.values[other][c] for other in own for c in channels]
+            for before in range(group):
+                seen += [self.values[other][c] for other in (tile, *around) for c in self.channels(before)]
+            neighbours = [float(clipped((value + 8) // 16, 2047)) for value in seen]
+        return found, neighbours, None if crossed is None else [float(value) for value in crossed]
+
+    def _pairs(self, tiles: list[int], channels: range) -> list[int]:
+        size = [[abs(self.values[tile][c]) for c in channels] for tile in tiles]
+        pairs = (zip(size[0], size[1], strict=True), zip(size[2], size[3], strict=True))
+        return [plain_magnitude(one + other) for pair in pairs for one, other in pair]
+
+    def take(self, group: int, tile: int, values: list[int]) -> None:
+        for c, value in zip(self.channels(group), values, strict=True):
+            self.values[tile][c] = value
+            self.coded.add((tile, c))
+
+
+@pytest.mark.parametrize(
+    ("shapes", "size", "gated"),
+    [
+        (((1, 1),), 60.0, False),
+        (((3, 4), (1, 2)), 0.05, True),
+        (((1, 6), (4, 3)), 3.0, True),
+        (((2, 3),), 1e5, False),
+    ],
+)
+def test_inputs_equal_those_of_a_plain_reference(shapes: Shapes, size: float, gated: bool) -> None:
+    """Where tiles and their neighbours are empty, fine groups are left out."""
     rng = np.random.default_rng(4)
-    count = sum(rows * columns for rows, columns in shapes)
-    final = np.rint(rng.standard_cauchy((count + 1, layout.CHANNELS)) * 3).clip(-(2**20), 2**20)
+    count = tiles_of(shapes)
+    final = np.rint(rng.standard_cauchy((count, layout.CHANNELS)) * size).clip(-(2**24), 2**24)
+    final[: 4 if gated else 0] = 0
     final = final.astype(np.int32)
-    final[-1] = 0
     energy = rng.integers(0, 128, (count, layout.COMPONENTS)).astype(np.uint8)
-    plan = layout.passes(shapes)
-    symbols = np.zeros_like(final)
-    context = Context(symbols, energy, plan[-1][0].around)
-    for group, steps in enumerate(plan):
-        here = slice(layout.STARTS[group], layout.STARTS[group] + layout.GROUPS[group])
-        for step in steps:
-            features = context.of_pass(group, step)
-            neighbours = neighbours_of_pass(group, step, symbols)
+    plan = layout.plan_of(shapes)
+    known, plain = Known(energy, plan), Plain(shapes, energy)
+    skipped = 0
+    for group, steps in enumerate(plan.steps):
+        here = slice(layout.STARTS[group], layout.STARTS[group] + layout.GROUPS[group].count)
+        active = known.active(group)
+        assert active.tolist() == [plain.active(group, tile) for tile in range(count)]
+        skipped += count - int(active.sum())
+        for number, step in enumerate(each.where(active) for each in steps):
+            inputs = known.inputs(group, step)
+            width = 0 if inputs.neighbours is None else inputs.neighbours.shape[1]
+            assert width == neighbour_count(group, number)
             for place, tile in enumerate(step.tiles.tolist()):
-                own = [] if step.known is None else step.known[place].tolist()
-                around = step.around[place].tolist()
-                wanted = plain_features(group, tile, own, around, symbols, energy)
-                assert features[place].tolist() == wanted
-                told = plain_neighbours(group, tile, own, around, symbols)
-                assert (neighbours[place].tolist() if neighbours is not None else None) == (told or None)
-            symbols[step.tiles, here] = final[step.tiles, here]
-        context.add(group)
-    np.testing.assert_array_equal(symbols, final)
+                features, neighbours, crossed = plain.features(group, number, tile)
+                assert inputs.features[place].tolist() == features
+                for found, wanted in ((inputs.neighbours, neighbours), (inputs.crossed, crossed)):
+                    assert (None if found is None else found[place].tolist()) == wanted
+            known.values[step.tiles, here] = final[step.tiles, here]
+            known.note(group, step.tiles)
+            for tile in step.tiles.tolist():
+                plain.take(group, tile, final[tile, here].tolist())
+    assert (skipped > 0) == gated
 
 
-def plain_features(
-    group: int, tile: int, own: list[int], around: list[int], symbols: np.ndarray, energy: np.ndarray
-) -> list[int]:
-    size = np.abs(symbols.astype(np.int64))
-
-    def pairs(tiles: list[int], channels: range) -> list[int]:
-        sums = [size[tiles[0]] + size[tiles[1]], size[tiles[2]] + size[tiles[3]]]
-        return [plain_magnitude(int(total[c])) for total in sums for c in channels]
-
-    found = energy[tile].tolist() * COPIES
-    if own:
-        start = layout.STARTS[group]
-        found += pairs(own, range(start, start + layout.GROUPS[group]))
-    for start, count in zip(layout.STARTS[:group], layout.GROUPS[:group], strict=True):
-        channels = range(start, start + count)
-        found += [plain_magnitude(int(size[tile, c])) for c in channels]
-        if group < layout.NEAR:
-            found += pairs(around, channels)
-    return found
-
-
-def plain_neighbours(
-    group: int, tile: int, own: list[int], around: list[int], symbols: np.ndarray
-) -> list[float]:
-    if group >= layout.LINEAR:
-        return []
-    start = layout.STARTS[group]
-    found = [symbols[other, start : start + layout.GROUPS[group]] for other in own]
-    for start, count in zip(layout.STARTS[:group], layout.GROUPS[:group], strict=True):
-        found += [symbols[other, start : start + count] for other in (tile, *around)]
-    return [float(min(max(int(value), -2047), 2047)) for part in found for value in part]
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=2, max_size=3).map(tuple))
+def test_a_batch_is_its_blocks_side_by_side(shapes: Shapes) -> None:
+    """No tile sees another block, and each block's tiles see what they see alone."""
+    rng = np.random.default_rng(1)
+    starts = np.cumsum([0, *(rows * columns for rows, columns in shapes)])
+    final = np.rint(rng.standard_cauchy((starts[-1], layout.CHANNELS))).clip(-5000, 5000).astype(np.int32)
+    energy = rng.integers(0, 128, (starts[-1], layout.COMPONENTS)).astype(np.uint8)
+    together = Known(energy, layout.plan_of(shapes))
+    apart = [
+        Known(energy[first:last], layout.plan_of((shape,)))
+        for first, last, shape in zip(starts, starts[1:], shapes, strict=False)
+    ]
+    for group, start in enumerate(layout.STARTS):
+        here = slice(start, start + layout.GROUPS[group].count)
+        for number, step in enumerate(layout.plan_of(shapes).steps[group]):
+            inputs = together.inputs(group, step)
+            parts = [
+                known.inputs(group, layout.plan_of((shape,)).steps[group][number])
+                for known, shape in zip(apart, shapes, strict=True)
+            ]
+            for found, *own in zip(inputs, *parts, strict=True):
+                if found is None:
+                    assert own == [None] * len(shapes)
+                else:
+                    np.testing.assert_array_equal(found, np.concatenate(own))
+            together.values[step.tiles, here] = final[step.tiles, here]
+            together.note(group, step.tiles)
+            for known, shape, first in zip(apart, shapes, starts, strict=False):
+                tiles = layout.plan_of((shape,)).steps[group][number].tiles
+                known.values[tiles, here] = final[tiles + first, here]
+                known.note(group, tiles)
+        expected = np.concatenate([known.active(group) for known in apart])
+        np.testing.assert_array_equal(together.active(group), expected)
