@@ -24,9 +24,16 @@ from numpy.typing import NDArray
 
 from comeo.codecs.base import Codec, Components
 from comeo.codecs.dct.lapped import SIZE, analysis, synthesis, synthesise
-from comeo.codecs.learned.coding import Recorded, decode_pass, encode_pass, open_streams, synthesise_rows
+from comeo.codecs.learned.coding import (
+    Predicted,
+    Recorded,
+    decode_pass,
+    encode_pass,
+    open_streams,
+    synthesise_rows,
+)
 from comeo.codecs.learned.features import PEAK, UNIT, Known
-from comeo.codecs.learned.layout import CHANNELS, COMPONENTS, GROUPS, STARTS, plan_of
+from comeo.codecs.learned.layout import CHANNELS, COMPONENTS, STARTS, Plan, plan_of
 from comeo.codecs.learned.model import DEFAULT, TAG_BYTES, Model, by_tag, models
 from comeo.codecs.learned.rans import write
 from comeo.codecs.learned.tables import LARGEST, SKIPPED
@@ -152,20 +159,33 @@ def _encode(
     """Code latents (tiles, CHANNELS); returns the bytes, and the values that they decode to."""
     plan = plan_of((shape,) * _items(len(classes)))
     known = Known(_spread(classes, shape), plan)
-    everywhere = np.full(len(latents), thorough)
     recorded = Recorded()
+    for start, tiles, predicted in _predicted(model, known, plan, np.full(len(latents), thorough)):
+        recorded += encode_pass(tiles, start, latents, WORTH, predicted, model.tables, known.values)
+    return bytes(write(*recorded.intervals())), known.values[:-1]
+
+
+def _predicted(
+    model: Model, known: Known, plan: Plan, thorough: NDArray[np.bool_]
+) -> Iterator[tuple[int, NDArray[np.int64], Predicted]]:
+    """Each pass's first channel, tiles and predictions; takes note of what the caller then puts into them.
+
+    Args:
+        model: What predicts.
+        known: What is known.
+        plan: Its passes.
+        thorough: (tiles,) where every symbol is coded.
+    """
     for group, start in enumerate(STARTS):
-        active = known.active(group) | everywhere
-        for number in range(GROUPS[group].passes):
-            step = plan.steps[group][number].where(active)
+        active = known.active(group) | thorough
+        for number, whole in enumerate(plan.steps[group]):
+            step = whole.where(active)
             if len(step.tiles):
                 mean, index = model.predict(group, number, known.inputs(group, step))
-                index = np.maximum(index, SKIPPED + 1) if thorough else index
-                recorded += encode_pass(
-                    step.tiles, start, latents, WORTH, (mean, index), model.tables, known.values
-                )
+                everything = thorough[step.tiles]
+                index[everything] = np.maximum(index[everything], SKIPPED + 1)
+                yield start, step.tiles, (mean, index)
                 known.note(group, step.tiles)
-    return bytes(write(*recorded.intervals())), known.values[:-1]
 
 
 def _decode(model: Model, bodies: list[memoryview], headers: list[Header]) -> Iterator[Values]:
@@ -183,19 +203,11 @@ def _decode(model: Model, bodies: list[memoryview], headers: list[Header]) -> It
         energies.append(_spread(classes, shape))
         everywhere.append(np.full(len(energies[-1]), thorough))
     ends = np.cumsum([len(part) for part in energies])
-    thorough_tiles = np.concatenate(everywhere)
     stream = open_streams([body[header.bands :] for body, header in zip(bodies, headers, strict=True)])
     plan = plan_of(tuple(shape for group in shapes for shape in group))
     known = Known(np.concatenate(energies), plan)
-    for group, start in enumerate(STARTS):
-        active = known.active(group) | thorough_tiles
-        for number in range(GROUPS[group].passes):
-            step = plan.steps[group][number].where(active)
-            if len(step.tiles):
-                mean, index = model.predict(group, number, known.inputs(group, step))
-                index[thorough_tiles[step.tiles]] = np.maximum(index[thorough_tiles[step.tiles]], SKIPPED + 1)
-                decode_pass(step.tiles, ends, start, (mean, index), model.tables, known.values, stream)
-                known.note(group, step.tiles)
+    for start, tiles, predicted in _predicted(model, known, plan, np.concatenate(everywhere)):
+        decode_pass(tiles, ends, start, predicted, model.tables, known.values, stream)
     stream.check()
     return (known.values[first:last] for first, last in pairwise([0, *ends.tolist()]))
 
