@@ -19,7 +19,7 @@ from comeo.errors import CodecError
 
 Predicted = tuple[NDArray[np.int32], NDArray[np.uint8]]
 
-_MOST = 48  # intervals that a symbol can take
+_MOST = 56  # intervals that a symbol can take
 
 
 @dataclass

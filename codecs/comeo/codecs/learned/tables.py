@@ -27,12 +27,12 @@ ROWS: Final = 25  # scales that have tables, up to 4
 POINTS: Final = 3  # magnitudes of symbols that have a reconstruction point: 1, 2, and more
 REACH: Final = 20
 SYMBOLS: Final = 2 * REACH + 2  # −20…20, then one that announces an Exp-Golomb number
-LARGEST: Final = 1 << 20  # no symbol is larger
+LARGEST: Final = 1 << 23  # no symbol is larger
 DAMAGED: Final = -1
 
 _LOOKUP_SHIFT: Final = 8
 _BIT: Final = 1 << (PRECISION - 1)
-_LONGEST: Final = 22
+_LONGEST: Final = 25
 
 
 @dataclass(frozen=True)
