@@ -151,11 +151,12 @@ def whole_scenes(arguments: argparse.Namespace) -> None:
     parts = parts[-1:] if arguments.quick else parts
     again = {(part.name, method.name) for part in parts for method in wanted}
     partial = arguments.codec or arguments.scene
-    points = [p for p in read_points(figures) if partial and (p.scene, p.codec) not in again]
-    weights = available_weights()
+    weights, points = available_weights(), []
     for part in parts:
         ratios = SCENE_RATIOS[:3] if arguments.quick else SCENE_RATIOS
         points += measure_scene(arguments.data, part, wanted, ratios, weights)
+    if partial:  # read only now: another run may have added to them
+        points += [point for point in read_points(figures) if (point.scene, point.codec) not in again]
     scenes = [part.name for part in SCENES]
     order = [method.name for method in METHODS]
     points.sort(key=lambda point: (scenes.index(point.scene), order.index(point.codec)))
@@ -163,7 +164,8 @@ def whole_scenes(arguments: argparse.Namespace) -> None:
     page = (
         "# Rate-distortion of whole scenes\n\n"
         f"{windows_text()} All bands at their native resolution; payload bytes only, at one quality for the "
-        "whole window; figures as defined in docs/quality.md.\n\n"
+        "whole window (ours and x265: one step; JPEG 2000: one PSNR; JPEG XL: one distance); figures as "
+        "defined in docs/quality.md.\n\n"
     ) + "\n\n".join([bd_table(points, "KLT + JPEG 2000"), points_table(points)])
     (arguments.output / "rate_distortion_scenes.md").write_text(page + "\n", encoding="utf-8")
     write_plots(arguments.output, points)

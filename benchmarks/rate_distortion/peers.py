@@ -25,6 +25,7 @@ SCALE: Final = 16  # integers a digital number, for JPEG 2000
 Coded = tuple[int, NDArray[np.float64]]
 _J2K_PRECISION = 24
 _X265_MIDDLE = 2048
+_X265_COARSEST = 51
 
 
 @dataclass(frozen=True)
@@ -137,15 +138,17 @@ def _jpeg_xl_apart(block: Block, quality: float) -> Coded:
 
 
 def _x265_klt(block: Block, quality: float) -> Coded:
-    """Components as the frames of one 12-bit grey intra sequence, all at one QP."""
+    """Components as the frames of one 12-bit grey intra sequence, all at one QP.
+
+    Where they have to be scaled to fit 12 bits, QP follows: one quality is one step in digital numbers.
+    """
     klt = ExactKlt.of(block)
     factor = min(1.0, (_X265_MIDDLE - 1) / float(np.abs(klt.components).max()))
+    qp = min(_X265_COARSEST, max(0, round(6 * np.log2(factor) - quality)))
     frames = np.rint(klt.components * factor + _X265_MIDDLE).astype("<u2")
     height, width = block.shape[1:]
     raw = ["-f", "rawvideo", "-pix_fmt", "gray12le", "-s", f"{width}x{height}", "-r", "1"]
-    parameters = (
-        f"qp={-round(quality)}:keyint=1:info=0:repeat-headers=0:psy-rd=0:rdoq-level=2:pools=1:log-level=0"
-    )
+    parameters = f"qp={qp}:keyint=1:info=0:repeat-headers=0:psy-rd=0:rdoq-level=2:pools=1:log-level=0"
     encoder = ["-c:v", "libx265", "-preset", "slow", "-tune", "psnr", "-x265-params", parameters]
     stream = _ffmpeg([*raw, "-i", "-", *encoder, "-f", "hevc", "-"], frames.tobytes())
     pixels = _ffmpeg(["-f", "hevc", "-i", "-", "-f", "rawvideo", "-pix_fmt", "gray12le", "-"], stream)
@@ -169,7 +172,7 @@ def _ffmpeg(arguments: list[str], data: bytes) -> bytes:
 METHODS: tuple[Method, ...] = (
     *map(ours, codec_names()),
     Method("KLT + JPEG 2000", _jpeg2000_klt, 20, 80),
-    Method("KLT + x265 (12-bit intra)", _x265_klt, -50, -2, integer=True),
+    Method("KLT + x265 (12-bit intra)", _x265_klt, -75, -2, integer=True),
     Method("JPEG 2000, bands apart", _jpeg2000_apart, 20, 80),
     Method("JPEG XL, bands apart", _jpeg_xl_apart, -25, -0.05),
 )
