@@ -145,7 +145,9 @@ def polygons(draw: st.DrawFn) -> dict[str, Any]:
         hulls = [shapely.box(*position(0.2, 0.8), *position(0.8, 0.2))]
     share = draw(st.floats(0.2, 0.8))
     parts = [
-        shapely.Polygon(hull.exterior, [shapely.affinity.scale(hull, share, share).exterior])
+        shapely.Polygon(
+            hull.exterior, [shapely.affinity.scale(hull, share, share, origin="centroid").exterior]
+        )
         for hull in hulls
     ]
     both = shapely.MultiPolygon(parts)
