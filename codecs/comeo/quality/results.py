@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.quality.distortion import Overall
 from comeo.quality.thematic import Classification, Clustering
 
 
@@ -52,39 +53,21 @@ class BandFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupFigures:
-    """The bands of one resolution together.
+class SceneFigures(Overall):
+    """The scene as a whole: errors of all bands, NaN where groups' numbers differ in kind, and more.
 
     Attributes:
-        group: Name.
-        bands: Names.
-        data_range: The peak of PSNR and SSIM's L: 10 000 for whole numbers, the span of the original's
-            middle 99.8 % for others.
-        rmse: From the mean of the bands' MSE; NaN without a valid pixel.
-        bias: Mean of the bands' biases.
-        max_error: The largest absolute error of any band.
-        p50: Median absolute error; of this and the next the bands weigh the same, whatever their resolution.
-        p95: Absolute error that 95 % do not exceed.
-        p99: The same for 99 %.
-        psnr: Of that mean.
+        psnr: Of the mean of the bands' MSE.
         ssim: Mean over bands.
         ms_ssim: Mean over bands.
         edges: Mean over bands.
         texture: Mean over bands.
-        spectral_angle: Mean, in degrees; NaN for fewer than two bands of reflectance.
+        spectral_angle: Mean over spectra (of all bands, sampled on the finest grid; of a group, all),
+            in degrees; NaN for fewer than two bands of reflectance.
         spectral_angle_p95: Its 95th percentile.
         lost_pixels: Valid numbers of the original that the archive has no value for.
     """
 
-    group: str
-    bands: tuple[str, ...]
-    data_range: float
-    rmse: float
-    bias: float
-    max_error: float
-    p50: float
-    p95: float
-    p99: float
     psnr: float
     ssim: float
     ms_ssim: float
@@ -93,6 +76,22 @@ class GroupFigures:
     spectral_angle: float
     spectral_angle_p95: float
     lost_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFigures(SceneFigures):
+    """The same of the bands of one resolution.
+
+    Attributes:
+        group: Name.
+        bands: Names.
+        data_range: The peak of PSNR and SSIM's L: 10 000 for whole numbers, the span of the original's
+            middle 99.8 % for others.
+    """
+
+    group: str
+    bands: tuple[str, ...]
+    data_range: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,43 +180,6 @@ class Perceptual:
     lpips: float | None
     tiles: int
     missing: str
-
-
-@dataclass(frozen=True, slots=True)
-class SceneFigures:
-    """The scene as a whole.
-
-    Attributes:
-        rmse: From the mean of all bands' MSE; NaN, as all to p99, where groups' numbers differ in kind.
-        bias: Mean of the bands' biases.
-        max_error: The largest absolute error of any band.
-        p50: Median absolute error; of this and the next the bands weigh the same, whatever their resolution.
-        p95: Absolute error that 95 % do not exceed.
-        p99: The same for 99 %.
-        psnr: Of that mean.
-        ssim: Mean over all bands.
-        ms_ssim: Mean over all bands.
-        edges: Mean over all bands.
-        texture: Mean over all bands.
-        spectral_angle: Mean over sampled spectra of all bands on the finest grid, in degrees.
-        spectral_angle_p95: Its 95th percentile.
-        lost_pixels: Valid numbers of the original that the archive has no value for.
-    """
-
-    rmse: float
-    bias: float
-    max_error: float
-    p50: float
-    p95: float
-    p99: float
-    psnr: float
-    ssim: float
-    ms_ssim: float
-    edges: float
-    texture: float
-    spectral_angle: float
-    spectral_angle_p95: float
-    lost_pixels: int
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ class Trainer:
         if state is not None:
             self.model.load_state_dict({name: value.float() for name, value in state["model"].items()})
             self.step, self.trained_seconds = state["step"], state["seconds"]
-        self.model.to(self.device, memory_format=torch.channels_last)
+        self.model.to(self.device)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.optimiser = torch.optim.Adam(
             self.model.parameters(), lr=options.rate, betas=(0.9, 0.99), fused=True
@@ -154,7 +154,7 @@ class Trainer:
     def _one_step(self, batch: NDArray[np.float32], progress: float) -> dict[str, float]:
         self._set_rate(progress)
         self.model.train()
-        components = torch.from_numpy(batch).to(self.device, memory_format=torch.channels_last)
+        components = torch.from_numpy(batch).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.bfloat16):
             loss, figures = objective(self.model, components)
         self.optimiser.zero_grad(set_to_none=True)

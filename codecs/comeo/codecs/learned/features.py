@@ -83,6 +83,7 @@ class Known:
 
     def __init__(self, energy: NDArray[np.uint8], plan: Plan) -> None:
         self.values = np.zeros((len(energy) + 1, CHANNELS), np.int32)
+        self._magnitudes = np.zeros((len(energy), CHANNELS), np.uint8)
         self._energy = energy
         self._plan = plan
         self._sums = np.zeros((len(energy) + 1, 3 * len(PAIRS)), np.int64)
@@ -100,7 +101,7 @@ class Known:
     def note(self, number: int, tiles: NDArray[np.int64]) -> None:
         """Take note of what a pass has put into `values`."""
         start, count = STARTS[number], GROUPS[number].count
-        _note(self.values, tiles, start, count, self._busy[number])
+        _note(self.values, tiles, start, count, MAGNITUDE, self._magnitudes, self._busy[number])
         if GROUPS[number].crossed:
             _add_products(self.values, tiles, start, count, _COMPONENT, _RANK, _PARTNERS, self._sums)
 
@@ -117,7 +118,7 @@ class Known:
         _fixed(features, totals, tiles, self._energy, self._sums, self._plan.beside, self._plan.corners)
         column = FIXED
         for i in group.sizes:
-            _sizes(features, column, self.values, tiles, STARTS[i], GROUPS[i].count, MAGNITUDE)
+            _sizes(features, column, self._magnitudes, tiles, STARTS[i], GROUPS[i].count)
             column += GROUPS[i].count
         for i in group.pairs:
             around = self._plan.around[tiles]
@@ -170,12 +171,15 @@ def _limited(value: int, peak: int) -> int:
 
 
 @compiled
-def _note(values: Array, tiles: Array, start: int, count: int, busy: Array) -> None:
+def _note(
+    values: Array, tiles: Array, start: int, count: int, magnitude: Array, magnitudes: Array, busy: Array
+) -> None:
     for tile in tiles:
         for c in range(start, start + count):
-            if abs(values[tile, c]) >= UNIT // 2:
+            size = abs(values[tile, c])
+            magnitudes[tile, c] = magnitude[min(size, LARGEST)]
+            if size >= UNIT // 2:
                 busy[tile] = True
-                break
 
 
 @compiled
@@ -247,12 +251,10 @@ def _cross(
 
 
 @compiled
-def _sizes(
-    target: Array, column: int, values: Array, tiles: Array, start: int, count: int, magnitude: Array
-) -> None:
+def _sizes(target: Array, column: int, magnitudes: Array, tiles: Array, start: int, count: int) -> None:
     for i in range(len(tiles)):
         for c in range(count):
-            target[i, column + c] = magnitude[min(abs(values[tiles[i], start + c]), LARGEST)]
+            target[i, column + c] = magnitudes[tiles[i], start + c]
 
 
 @compiled
