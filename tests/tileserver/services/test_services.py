@@ -197,13 +197,13 @@ def test_polygons_that_cross_themselves_are_refused_at_once() -> None:
     ring = [[chance.uniform(8, 9), chance.uniform(47, 48)] for _ in range(5000)]
     star: dict[str, Any] = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
     flat: dict[str, Any] = {"type": "Polygon", "coordinates": [[[8, 47], [9, 48], [8, 47], [8, 47]]]}
-    started = time.perf_counter()
+    started = time.thread_time()
     for polygon in (star, flat):
         with pytest.raises(ParameterError, match=r"not valid: [a-z -]+ at \d"):
             polygon_of(polygon, 10_000)
         with pytest.raises(ParameterError, match="not valid"):
             area_of(polygon, 10_000)
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 def test_heights_of_positions_are_left_out() -> None:
