@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import sys
@@ -33,14 +32,6 @@ GREEN = (0.01, 0.25, 0.01, 0.40)
 BLUE = (0.25, 0.01, 0.01, 0.02)
 GREY = (0.15, 0.15, 0.15, 0.15)
 STATIC = Path(__file__).resolve().parents[2] / "static"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-SOFTWARE_RENDERING = (
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--no-sandbox",
-)
-NOBODY_ELSE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -154,20 +145,6 @@ def gis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     gis.write_archives(folder)
     with Server(folder, tmp_path_factory.mktemp("log") / "server.log") as running:
         yield running.address
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium with software rendering."""
-    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if chromium is None:
-        pytest.skip(f"no Chromium on this machine ({', '.join(BROWSERS)}); on Debian: apt install chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
-    with playwright.sync_playwright() as driver:
-        arguments = [*SOFTWARE_RENDERING, NOBODY_ELSE]
-        running = driver.chromium.launch(executable_path=chromium, args=arguments)
-        yield running
-        running.close()
 
 
 def until(page: Page, expression: str, seconds: float = 20) -> None:

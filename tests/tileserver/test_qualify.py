@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -19,7 +18,9 @@ from comeo.sources import open_source
 from tests.scenes import UTM32, corner_cut, landscape
 from tileserver.cli import cli
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 NAMES = ["B02", "B03", "B04", "B08"]
 
 
@@ -112,31 +113,25 @@ def test_the_verdict_names_its_figures(report: tuple[Path, Any]) -> None:
         assert re.search(r"\d", verdict["measured"])
 
 
-def test_the_report_in_a_browser(report: tuple[Path, Any]) -> None:
-    browser_path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if browser_path is None:
-        pytest.skip("there is no Chromium on this machine")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 390, "height": 800})
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(report[0].as_uri())
-        assert page.locator("h1").inner_text() == "What fields lost"
-        assert page.locator(".card .answer").count() == 2
-        assert page.locator(".card").first.bounding_box()["y"] < 400  # the verdict is what one sees first
-        images = page.locator("img")
-        shown = images.evaluate_all("all => all.map(each => each.complete && each.naturalWidth > 0)")
-        assert shown
-        assert all(shown)
-        assert all(images.evaluate_all("all => all.map(each => each.alt.length > 5)"))
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        assert page.locator("svg[role=img]:not([aria-label])").count() == 0
-        page.locator("summary").first.click()
-        assert page.locator(".card table").first.is_visible()
-        browser.close()
+def test_the_report_in_a_browser(report: tuple[Path, Any], browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(report[0].as_uri())
+    assert page.locator("h1").inner_text() == "What fields lost"
+    assert page.locator(".card .answer").count() == 2
+    assert page.locator(".card").first.bounding_box()["y"] < 400  # the verdict is what one sees first
+    images = page.locator("img")
+    shown = images.evaluate_all("all => all.map(each => each.complete && each.naturalWidth > 0)")
+    assert shown
+    assert all(shown)
+    assert all(images.evaluate_all("all => all.map(each => each.alt.length > 5)"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("svg[role=img]:not([aria-label])").count() == 0
+    page.locator("summary").first.click()
+    assert page.locator(".card table").first.is_visible()
+    page.close()
     assert complaints == []
 
 
