@@ -72,8 +72,7 @@ class Codec(ABC):
             values = block.astype(np.float32)
             if usable is not None:
                 values = fill_invalid(values, np.broadcast_to(usable, values.shape))
-            transform = fit(values, usable)
-            body = transform.to_bytes() + self._encode_components(transform.forward(values), header.step)
+            body = self._encode_values(values, usable, header.step)
         return pl.pack(header, valid if flags & pl.HAS_INVALID else None, saturated, body)
 
     def decode(self, payload: Buffer, *, reduce: int = 0) -> Block:
@@ -108,9 +107,20 @@ class Codec(ABC):
             for item in parsed
         ]
 
-    @abstractmethod
+    def _encode_values(self, values: Components, usable: NDArray[np.bool_] | None, step: float) -> bytes:
+        """Code bands (bands, y, x): the spectral transform, then the components.
+
+        Args:
+            values: All finite.
+            usable: Where they are pixels, (1 or bands, y, x); elsewhere they are made up. None: everywhere.
+            step: Quantisation step.
+        """
+        transform = fit(values, usable)
+        return transform.to_bytes() + self._encode_components(transform.forward(values), step)
+
     def _encode_components(self, components: Components, step: float) -> bytes:
-        """Code components (components, y, x) that have a mean of about zero."""
+        """Code components (components, y, x) that have a mean of about zero: if `_encode_values` doesn't."""
+        raise NotImplementedError
 
     @abstractmethod
     def _decode_components(

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from comeo.errors import CodecError
 
+LAG = 4  # pixels, of the differences that `fit_details` looks at
+PATCH = 16
+
 _LEVELS = 256
 _MAX_MEAN = 65504.0  # the largest half-precision number
 
@@ -32,7 +35,7 @@ class SpectralTransform:
 
     @property
     def matrix(self) -> NDArray[np.float32]:
-        """(components, bands), rows orthonormal, largest variance first."""
+        """(components, bands), rows orthonormal, those with most in them first."""
         bands = len(self.mean)
         matrix = np.eye(bands)
         for (i, j), angle in reversed(list(zip(_elimination_order(bands), self.angles, strict=True))):
@@ -81,15 +84,65 @@ def fit(values: NDArray[np.float32], valid: NDArray[np.bool_] | None = None) -> 
         values: (bands, y, x).
         valid: (1 or bands, y, x); pixels with an invalid band are left out. None: all count.
     """
+    mean, centred = _centred(values, valid)
+    covariance = centred.astype(np.float64) @ centred.T.astype(np.float64) / centred.shape[1]
+    return _from_covariance(mean, covariance)
+
+
+def fit_details(
+    values: NDArray[np.float32], step: float, valid: NDArray[np.bool_] | None = None
+) -> SpectralTransform:
+    """Fit the Karhunen-Loève transform of what changes from place to place.
+
+    Most bits go into details, and the covariance of the block as a whole may say little of them: a cloud, or
+    the way from a lake to a forest, has other colours. So the covariance is that of differences between
+    pixels LAG apart, and patches count alike, unless there is less in them than the step. Components are in
+    order of that. Where nothing differs it is the transform of `fit`.
+
+    Args:
+        values: (bands, y, x).
+        step: Quantisation step.
+        valid: As in `fit`; differences count between valid pixels.
+    """
     bands = values.shape[0]
-    samples = values.reshape(bands, -1)
+    usable: NDArray[np.bool_] = np.ones(values.shape[1:], np.bool_)
+    if valid is not None:
+        usable = np.asarray(valid.all(axis=0))
+    covariance = np.zeros((bands, bands))
+    for axis in (1, 2):
+        here, there = (slice(None),) * axis + (slice(LAG, None),), (slice(None),) * axis + (slice(-LAG),)
+        both = usable[here[1:]] & usable[there[1:]]
+        patches = _patches((values[here] - values[there]) * both)
+        each = (patches @ patches.swapaxes(1, 2)).astype(np.float64) / PATCH**2
+        energy = np.trace(each, axis1=1, axis2=2) + step**2
+        covariance += (each / energy[:, None, None]).sum(axis=0)
+    return (
+        _from_covariance(_centred(values, valid)[0], covariance) if covariance.any() else fit(values, valid)
+    )
+
+
+def _patches(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cut (bands, y, x) into (patches, bands, PATCH²); zeros fill up the last."""
+    bands, height, width = values.shape
+    padded = np.pad(values, ((0, 0), (0, -height % PATCH), (0, -width % PATCH)))
+    split = padded.reshape(bands, -(-height // PATCH), PATCH, -(-width // PATCH), PATCH)
+    return split.transpose(1, 3, 0, 2, 4).reshape(-1, bands, PATCH * PATCH)
+
+
+def _centred(
+    values: NDArray[np.float32], valid: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+    """Means (bands,) of the valid pixels, and these without it, (bands, pixels)."""
+    samples = values.reshape(len(values), -1)
     if valid is not None:
         chosen = valid.all(axis=0).ravel()
         if chosen.any():
             samples = samples[:, chosen]
     mean = np.clip(samples.mean(axis=1), -_MAX_MEAN, _MAX_MEAN).astype(np.float16)
-    centred = samples - mean.astype(np.float32)[:, None]
-    covariance = centred.astype(np.float64) @ centred.T.astype(np.float64) / samples.shape[1]
+    return mean, samples - mean.astype(np.float32)[:, None]
+
+
+def _from_covariance(mean: NDArray[np.float16], covariance: NDArray[np.float64]) -> SpectralTransform:
     _, vectors = np.linalg.eigh(covariance)
     return SpectralTransform(mean, _angles(vectors.T[::-1]))
 

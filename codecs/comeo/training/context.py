@@ -10,6 +10,7 @@ integer arithmetic: encoder and decoder agree to the bit on the table that each 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -34,8 +35,9 @@ from comeo.codecs.learned.tables import SCALES, SKIPPED
 from comeo.training.integers import PEAK, UNIT, WholeLinear, activate, round_through, whole_weights
 from comeo.training.logistic import SCALE_LOWEST, SCALE_UNIT, bits, decide
 
-FIRST = (48, 48, 96, 96, 128, 128, 64, 96, 64, 64)  # hidden features of each group's networks
-SECOND = (32, 32, 64, 64, 96, 96, 48, 64, 64, 48)
+FIRST = (96, 96, 160, 160, 96, 128, 128, 96, 96, 64, 64)  # hidden features of each group's networks
+SECOND = (64, 64, 96, 96, 64, 96, 96, 64, 64, 64, 48)
+BENT = (64, 64, 96, 96, 64)  # hidden features of those that bend means
 CROSS_UNIT = 64
 CROSS_START = 0.85
 
@@ -83,8 +85,10 @@ class Inputs(NamedTuple):
     Attributes:
         direct: (tiles, n) what the last layer sees again.
         others: (tiles, n) what only the first layer sees.
-        own: (tiles, kinds · channels) what tells of each channel: neighbours' pairs, crossed prediction.
-        neighbours: (tiles, n) whole values for the linear means, or None.
+        own: (tiles, kinds · channels) what tells of each channel: neighbours' sums and differences, crossed
+            prediction.
+        neighbours: (tiles, n) whole values that means are predicted from, or None.
+        bends: (tiles, n) magnitudes with signs that these predictions are bent by, or None.
         crossed: (tiles, channels) prediction from the component before, in sixteenths, or None.
     """
 
@@ -92,6 +96,7 @@ class Inputs(NamedTuple):
     others: Tensor
     own: Tensor
     neighbours: Tensor | None
+    bends: Tensor | None
     crossed: Tensor | None
 
 
@@ -111,7 +116,7 @@ class PassContext(nn.Module):
         sizes = [GROUPS[i].count for i in group.sizes]
         self.direct = exact.FIXED + sum(sizes[: group.again])
         others = sum(sizes[group.again :]) + 2 * sum(GROUPS[i].count for i in group.pairs)
-        self.kinds = (2 if step else 0) + (1 if group.crossed else 0)
+        self.kinds = exact.own_kinds(number, step)
         self.first = WholeLinear(self.direct + others + self.kinds * count, FIRST[number])
         self.second = WholeLinear(FIRST[number], SECOND[number])
         self.last = nn.Parameter(torch.zeros(count, SECOND[number] + self.direct))
@@ -124,11 +129,11 @@ class PassContext(nn.Module):
                 place = SECOND[number] + copy * COMPONENTS + component
                 self.last[torch.arange(count), place] = UNIT / ENERGY_UNIT / exact.COPIES
         neighbours = exact.neighbour_count(number, step)
-        self.linear = (
-            WholeLinear(neighbours, count, zero=True, peak=exact.NEIGHBOUR_PEAK, unit=1)
-            if neighbours
-            else None
-        )
+        self.linear, self.bend, self.bent = None, None, None
+        if neighbours:
+            self.linear = WholeLinear(neighbours, count, zero=True, peak=exact.NEIGHBOUR_PEAK, unit=1)
+            self.bend = WholeLinear(exact.bend_count(number, step), BENT[number])
+            self.bent = WholeLinear(BENT[number], count, zero=True)
         self.cross = nn.Parameter(torch.full((count,), CROSS_START)) if group.crossed else None
 
     def frozen(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -157,13 +162,15 @@ class PassContext(nn.Module):
             mean = round_through(self.linear(inputs.neighbours) * UNIT)
         if self.cross is not None and inputs.crossed is not None:
             mean = mean + round_through(inputs.crossed * cross_weights(self.cross))
+        if self.bend is not None and self.bent is not None and inputs.bends is not None:
+            mean = mean + round_through(self.bent(activate(self.bend(inputs.bends))) * UNIT)
         return mean.clamp(-exact.MEAN_PEAK, exact.MEAN_PEAK) / UNIT
 
     def macs(self) -> int:
         """Multiply-accumulates a tile."""
-        linear = self.linear.macs() if self.linear is not None else 0
         last = int(self.last.numel() + self.diagonal.numel())
-        return self.first.macs() + self.second.macs() + last + linear
+        layers = (self.first, self.second, self.linear, self.bend, self.bent)
+        return last + sum(layer.macs() for layer in layers if layer is not None)
 
 
 class Known:
@@ -183,28 +190,35 @@ class Known:
             self._index(places) for places in (plan.around, plan.beside, plan.corners)
         )
         self._sizes: dict[int, Tensor] = {}
-        self._table = torch.from_numpy(exact.MAGNITUDE.astype(np.float32)).to(energy.device) / UNIT
         self._partners = self._index(partners())
-
-    def magnitude(self, sixteenths: Tensor) -> Tensor:
-        """log2(1 + |value|), in whole sixteenths."""
-        return self._table[sixteenths.abs().clamp(max=exact.LARGEST).long()]
 
     def paired(self, number: int, around: Tensor) -> Tensor:
         """Magnitudes of the sums over two pairs of tiles: (tiles, 2 · channels of the group)."""
         size = self.values[:, _channels(number)].abs()
         sides = [size[around[:, side]] for side in range(4)]
-        return self.magnitude(torch.cat([sides[0] + sides[1], sides[2] + sides[3]], 1))
+        return magnitude(torch.cat([sides[0] + sides[1], sides[2] + sides[3]], 1))
+
+    def apart(self, number: int, around: Tensor) -> Tensor:
+        """Magnitudes of the differences within two pairs of tiles: (tiles, 2 · channels of the group).
+
+        A pair that is one tile, mirrored, says nothing: the other stands for it.
+        """
+        found = []
+        for pair in (slice(0, 2), slice(2, 4)):
+            other = around[:, 2:] if pair.start == 0 else around[:, :2]
+            mirrored = (around[:, pair.start] == around[:, pair.start + 1])[:, None]
+            ends = torch.where(mirrored, other, around[:, pair])
+            own = self.values[:, _channels(number)]
+            found.append(own[ends[:, 0]] - own[ends[:, 1]])
+        return magnitude(torch.cat(found, 1))
 
     def active(self, number: int) -> Tensor:
         """(tiles,) where a group is coded."""
-        parents = GROUPS[number].parents
-        if not parents:
-            return torch.ones(len(self.energy), dtype=torch.bool)
-        busy = torch.zeros(len(self.values), dtype=torch.bool, device=self.values.device)
-        for parent in parents:
-            busy |= (self.values[:, _channels(parent)].abs() >= UNIT / 2).any(1)
-        return (busy[:-1] | busy[self.beside].any(1)).cpu()
+        group = GROUPS[number]
+        found = torch.zeros(len(self.values), dtype=torch.int64, device=self.values.device)
+        for parent in group.parents:
+            found += (self.values[:, _channels(parent)].abs() >= UNIT / 2).sum(1)
+        return (2 * found[:-1] + found[self.beside].sum(1) >= group.evidence).cpu()
 
     def inputs(self, number: int, step: Pass) -> Inputs:
         """What the network of a pass looks at."""
@@ -221,13 +235,16 @@ class Known:
         around = self.around[tiles]
         others = [*sizes[group.again :], *(self.paired(i, around) for i in group.pairs)]
         own = [] if known is None else [self.paired(number, known)]
+        if known is not None and group.before is not None:
+            own.append(self.apart(number, known))
         crossed = self._crossed(number, tiles, total) if group.crossed else None
         if crossed is not None:
-            own.append(self.magnitude(crossed))
+            own.append(magnitude(crossed))
         empty = self.energy.new_zeros(len(tiles), 0)
+        whole, bends = self._neighbours(number, step)
         return Inputs(
             torch.cat(direct, 1), torch.cat([empty, *others], 1), torch.cat([empty, *own], 1),
-            self._neighbours(number, step), crossed,
+            whole, bends, crossed,
         )  # fmt: skip
 
     def add(self, number: int, tiles: Tensor, values: Tensor) -> None:
@@ -252,7 +269,7 @@ class Known:
 
     def _size(self, number: int) -> Tensor:
         if number not in self._sizes:
-            self._sizes[number] = self.magnitude(self.values[:-1, _channels(number)])
+            self._sizes[number] = magnitude(self.values[:-1, _channels(number)])
         return self._sizes[number]
 
     def _crossed(self, number: int, tiles: Tensor, total: Tensor) -> Tensor:
@@ -260,23 +277,31 @@ class Known:
         before = self.values[tiles][:, self._partners[_channels(number)]]
         before = before.clamp(-exact.VALUE_PEAK, exact.VALUE_PEAK).long()
         pair = self._index(_COMPONENT[STARTS[number] : STARTS[number] + before.shape[1]] - 1)
-        top, bottom = total[:, 3 * pair].long(), total[:, 3 * pair + 1].long() + exact.RIDGE
-        found = torch.div(2 * top * before + bottom, 2 * bottom, rounding_mode="floor")
+        top, bottom = total[:, ::3].long() << exact.RATIO_BITS, total[:, 1::3].long() + exact.RIDGE
+        ratio = torch.div(top, bottom, rounding_mode="floor").clamp(-exact.RATIO_PEAK, exact.RATIO_PEAK)
+        found = (ratio[:, pair] * before + (1 << (exact.RATIO_BITS - 1))) >> exact.RATIO_BITS
         return found.clamp(-exact.CROSS_PEAK, exact.CROSS_PEAK).float()
 
-    def _neighbours(self, number: int, step: Pass) -> Tensor | None:
-        if not exact.neighbour_count(number, step.known is not None):
-            return None
-        parts = []
+    def _neighbours(self, number: int, step: Pass) -> tuple[Tensor, Tensor] | tuple[None, None]:
+        before = GROUPS[number].before
+        if before is None or not exact.neighbour_count(number, step.known is not None):
+            return None, None
+        peak = UNIT * exact.NEIGHBOUR_PEAK
+        values, bends = [], []
         if step.known is not None:
-            own = self.values[:, _channels(number)]
-            parts += [own[self._index(step.known[:, side])] for side in range(4)]
+            own = self.values[:, _channels(number)].clamp(-peak, peak)
+            sides = torch.stack([own[self._index(step.known[:, side])] for side in range(4)], 1)
+            mean = torch.floor((sides.sum(1, keepdim=True) + 2) / 4)
+            values.append(sides)
+            bends += [mean, sides - mean]
+        leading = self.values[:, :before].clamp(-peak, peak)
         tiles = self._index(step.tiles)
-        for before in range(number):
-            chosen = self.values[:, _channels(before)]
-            parts += [chosen[tiles], *(chosen[self.around[tiles, side]] for side in range(4))]
-        whole = torch.floor((torch.cat(parts, 1) + UNIT / 2) / UNIT)
-        return whole.clamp(-exact.NEIGHBOUR_PEAK, exact.NEIGHBOUR_PEAK)
+        tile = leading[tiles][:, None]
+        around = torch.stack([leading[self.around[tiles, side]] for side in range(4)], 1)
+        values += [tile, around]
+        bends += [tile, around - tile]
+        whole = torch.cat([torch.floor((each + UNIT / 2) / UNIT).flatten(1) for each in values], 1)
+        return whole, magnitude(torch.cat([each.flatten(1) for each in bends], 1), signed=True)
 
 
 class ContextModel(nn.Module):
@@ -354,6 +379,18 @@ def _quarter_octaves(sums: Tensor) -> Tensor:
     mantissa, exponent = torch.frexp(torch.floor(sums.abs() / (1 << exact.SUM_SHIFT)))
     found = 4 * (exponent - 1) + torch.floor(8 * mantissa) - 4 + 1
     return torch.where(mantissa == 0, 0, found).clamp(max=PEAK).float()
+
+
+def magnitude(sixteenths: Tensor, *, signed: bool = False) -> Tensor:
+    """log2(1 + |value|), in whole sixteenths; with the value's sign if asked."""
+    table = _magnitudes(sixteenths.device)
+    found = table[sixteenths.abs().clamp(max=exact.LARGEST).long()]
+    return found * torch.sign(sixteenths) if signed else found
+
+
+@lru_cache(maxsize=4)
+def _magnitudes(device: torch.device) -> Tensor:
+    return torch.from_numpy(exact.MAGNITUDE.astype(np.float32)).to(device) / UNIT
 
 
 def cross_weights(learned: Tensor) -> Tensor:

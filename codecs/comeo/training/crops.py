@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.spectral import fit
+from comeo.codecs.learned.layout import COMPONENTS, item_components
+from comeo.codecs.spectral import fit, fit_details
 from comeo.training.pack import Image
-
-COMPONENTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class CropOptions:
     lowest_step: float = 70.0
     highest_step: float = 3000.0
     natural: float = 0.7
-    jitter: float = 0.15
+    jitter: float = 0.35
 
 
 class CropSampler:
@@ -69,10 +68,11 @@ class CropSampler:
         low, high = np.log(options.lowest_step), np.log(options.highest_step)
         step = np.exp(self.random.uniform(low, high))
         scaled = values * (gains / step).astype(np.float32)
-        components = fit(scaled).forward(scaled)
-        groups = -(-len(components) // COMPONENTS)
-        group = 0 if self.random.random() < options.natural else self.random.integers(groups)
-        chosen = components[group * COMPONENTS : (group + 1) * COMPONENTS]
+        transform = fit(scaled) if self.random.random() < 0.5 else fit_details(scaled, 1.0)
+        components = transform.forward(scaled)
+        items = item_components(len(components))
+        item = 0 if self.random.random() < options.natural else self.random.integers(len(items))
+        chosen = components[items[item][items[item] < len(components)]]
         signs = self.random.choice([-1.0, 1.0], (len(chosen), 1, 1))
         filled = np.zeros((COMPONENTS, *chosen.shape[1:]), np.float32)
         filled[: len(chosen)] = chosen * signs

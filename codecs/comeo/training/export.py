@@ -70,6 +70,12 @@ class GraphBuilder:
         total = self.scaled(self.product(inputs, whole), bias, unit, 0.5)
         return self.limit(total, PEAK)
 
+    def dense(self, layer: WholeLinear, inputs: str) -> str:
+        """A linear layer over float32 that hold whole numbers: sixteenths, and half of one."""
+        whole, bias, unit = whole_layer(layer)
+        total = self.add("MatMul", inputs, self.constant(whole.T.astype(np.float32)))
+        return self.scaled(total, bias, unit * (UNIT / layer.unit), 0.5)
+
     def limit(self, values: str, largest: float, output: str = "") -> str:
         """Floor and clip to 0…largest, uint8."""
         low, high = self.constant(np.float32(0)), self.constant(np.float32(largest + 0.5))
@@ -98,22 +104,16 @@ def graph(network: PassContext) -> bytes:
     inputs = [helper.make_tensor_value_info("features", TensorProto.UINT8, ["tiles", width])]
     outputs = [helper.make_tensor_value_info("index", TensorProto.UINT8, ["tiles", count])]
     _scale(build, network)
-    means = []
     if network.linear is not None:
-        whole, bias, unit = whole_layer(network.linear)
-        total = build.add("MatMul", "neighbours", build.constant(whole.T.astype(np.float32)))
-        means.append(build.add("Floor", build.scaled(total, bias, unit * UNIT, 0.5)))
-        size = whole.shape[1]
+        size = network.linear.weight.shape[1]
         inputs.append(helper.make_tensor_value_info("neighbours", TensorProto.FLOAT, ["tiles", size]))
+    if network.bend is not None:
+        size = network.bend.weight.shape[1]
+        inputs.append(helper.make_tensor_value_info("bends", TensorProto.INT8, ["tiles", size]))
     if network.cross is not None:
-        weight = build.constant(cross_weights(network.cross).detach().numpy())
-        total = build.add("Add", build.add("Mul", "crossed", weight), build.constant(np.float32(0.5)))
-        means.append(build.add("Floor", total))
         inputs.append(helper.make_tensor_value_info("crossed", TensorProto.FLOAT, ["tiles", count]))
-    if means:
-        mean = means[0] if len(means) == 1 else build.add("Add", *means)
-        low, high = (build.constant(np.float32(sign * MEAN_PEAK)) for sign in (-1, 1))
-        build.add("Cast", build.add("Clip", mean, low, high), output="mean", to=TensorProto.INT32)
+    if len(inputs) > 1:
+        _mean(build, network)
         outputs.append(helper.make_tensor_value_info("mean", TensorProto.INT32, ["tiles", count]))
     made = helper.make_graph(build.nodes, "pass", inputs, outputs, build.constants)
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
@@ -138,6 +138,25 @@ def _scale(build: GraphBuilder, network: PassContext) -> None:
     steps = unit.numpy().astype(np.float64) * SCALE_UNIT / UNIT
     whole_bias = (bias / unit * UNIT).numpy().astype(np.float64)
     build.limit(build.scaled(total, whole_bias, steps, 0.5 - SCALE_UNIT * SCALE_LOWEST), SCALES - 1, "index")
+
+
+def _mean(build: GraphBuilder, network: PassContext) -> None:
+    """The nodes from `neighbours`, `bends` and `crossed` to `mean`."""
+    parts = []
+    if network.linear is not None:
+        parts.append(build.dense(network.linear, "neighbours"))
+    if network.cross is not None:
+        weight = build.constant(cross_weights(network.cross).detach().numpy())
+        parts.append(build.add("Add", build.add("Mul", "crossed", weight), build.constant(np.float32(0.5))))
+    if network.bend is not None and network.bent is not None:
+        bends = build.add("Cast", "bends", to=TensorProto.FLOAT)
+        hidden = build.limit(build.dense(network.bend, bends), PEAK)
+        whole, bias, unit = whole_layer(network.bent)
+        parts.append(build.scaled(build.product(hidden, whole), bias, unit, 0.5))
+    floors = [build.add("Floor", part) for part in parts]
+    mean = floors[0] if len(floors) == 1 else build.add("Sum", *floors)
+    low, high = (build.constant(np.float32(sign * MEAN_PEAK)) for sign in (-1, 1))
+    build.add("Cast", build.add("Clip", mean, low, high), output="mean", to=TensorProto.INT32)
 
 
 def export(model: Model, fitted: Fitted, output: Path, facts: dict[str, Any]) -> str:

@@ -12,9 +12,11 @@ from torch.nn import functional
 
 from comeo.codecs.learned.layout import COMPONENTS, FREQUENCIES, channel_places
 from comeo.training.context import Coded, ContextModel, energy_class
+from comeo.training.integers import PEAK
 from comeo.training.transforms import PATCH, from_coefficients, to_coefficients
 
 HEADER_BITS = 8 * COMPONENTS  # the energy classes
+ENERGY_NOISE = 3  # eighths of an octave, so that networks don't know training images by their energies
 
 _COMPONENT, _RANK = (torch.from_numpy(place) for place in channel_places())
 
@@ -63,7 +65,11 @@ class Model(nn.Module):
         """Code a batch of (batch, components, y, x), in steps."""
         batch, _, height, width = components.shape
         shape = -(-height // PATCH), -(-width // PATCH)
-        energy = energy_class(components).repeat_interleave(shape[0] * shape[1], 0)
+        energy = energy_class(components)
+        if self.training:
+            noise = torch.randint_like(energy, -ENERGY_NOISE, ENERGY_NOISE + 1)
+            energy = (energy + noise).clamp(0, PEAK)
+        energy = energy.repeat_interleave(shape[0] * shape[1], 0)
         coded = self.context(self.latents(components), energy, (shape,) * batch)
         bits, error = (each.reshape(batch, -1).sum(1) for each in (coded.bits, coded.error))
         return Result(bits + HEADER_BITS, error, coded)

@@ -33,7 +33,7 @@ log = logging.getLogger("comeo.training")
 
 INITIAL_BATCHES = 40
 WARM_UP = 150
-COOL_DOWN = 0.35  # last share of the run, in which the learning rate falls to a fiftieth
+COOL_DOWN = 0.8  # last share of the run, in which the learning rate falls to a fiftieth
 AVERAGE = 0.999
 LARGEST_GRADIENT = 5.0
 
@@ -48,7 +48,7 @@ class Options:
         seconds: Length of this run, wall clock.
         rate: Learning rate.
         small: Crops of 128² in a batch.
-        large: Crops of 256² in every third batch.
+        large: Crops of 256² in every other batch.
         seed: Of all random numbers.
         device: `cpu` or `cuda`.
         bfloat16: Whether hidden layers may run in bfloat16: quicker on a GPU, and not quite what is decoded.
@@ -62,8 +62,8 @@ class Options:
     output: Path
     seconds: float
     rate: float = 5e-4
-    small: int = 12
-    large: int = 3
+    small: int = 24
+    large: int = 6
     seed: int = 1
     device: str = "cpu"
     bfloat16: bool = False
@@ -179,7 +179,7 @@ class Trainer:
         seed = options.seed * 1_000_003 + self.step
         small = CropSampler(self.images, CropOptions(128, options.small), seed)
         large = CropSampler(self.images, CropOptions(256, options.large), seed + 1)
-        return stream([small, small, large])
+        return stream([small, large])
 
     def _fresh_model(self) -> Model:
         torch.manual_seed(self.options.seed)
@@ -241,8 +241,8 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="weights to start from")
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--rate", type=float, default=5e-4)
-    parser.add_argument("--small", type=int, default=12)
-    parser.add_argument("--large", type=int, default=3)
+    parser.add_argument("--small", type=int, default=24)
+    parser.add_argument("--large", type=int, default=6)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

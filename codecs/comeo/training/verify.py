@@ -41,24 +41,30 @@ def verify(model: Model, path: Path, seed: int = 1) -> None:
 def _random_inputs(network: PassContext, random: np.random.Generator) -> Inputs:
     width, count = network.first.weight.shape[1], len(network.bias)
     features = random.geometric(0.05, (_TILES, width)).clip(1, PEAK + 1).astype(np.uint8) - 1
-    neighbours = crossed = None
+    neighbours = bends = crossed = None
     if network.linear is not None:
         drawn = random.standard_cauchy((_TILES, network.linear.weight.shape[1])) * 20
         neighbours = np.rint(drawn.clip(-NEIGHBOUR_PEAK, NEIGHBOUR_PEAK)).astype(np.float32)
+    if network.bend is not None:
+        drawn = random.standard_cauchy((_TILES, network.bend.weight.shape[1])) * 20
+        bends = np.rint(drawn.clip(-PEAK, PEAK)).astype(np.int8)
     if network.cross is not None:
         drawn = random.standard_cauchy((_TILES, count)) * 20
         crossed = np.rint(drawn.clip(-CROSS_PEAK, CROSS_PEAK)).astype(np.float32)
-    return Inputs(features, neighbours, crossed)
+    return Inputs(features, neighbours, bends, crossed)
 
 
 def _as_tensors(network: PassContext, inputs: Inputs) -> context.Inputs:
     features = torch.from_numpy(inputs.features.astype(np.float32) / UNIT)
     own = features.shape[1] - network.kinds * len(network.bias)
-    neighbours, crossed = (None if each is None else torch.from_numpy(each) for each in inputs[1:])
+    neighbours, bends, crossed = (
+        None if each is None else torch.from_numpy(each.astype(np.float32)) for each in inputs[1:]
+    )
     return context.Inputs(
         features[:, : network.direct],
         features[:, network.direct : own],
         features[:, own:],
         neighbours,
+        None if bends is None else bends / UNIT,
         crossed,
     )

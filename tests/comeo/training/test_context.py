@@ -95,7 +95,7 @@ def test_groups_of_quiet_tiles_are_not_coded() -> None:
     model = _model()
     for networks in model.groups:
         for network in networks:
-            network.linear = None  # a mean would be something that fine groups may follow
+            network.linear = network.bend = None  # a mean would be something that fine groups may follow
     index = model(torch.zeros(TILES, CHANNELS), _energy(), SHAPES).index
     for number, group in enumerate(GROUPS):
         assert (index[:, _channels(number)] < 0).all() == bool(group.parents)
@@ -109,16 +109,17 @@ def test_training_sees_what_the_codec_sees(size: float) -> None:
     final[:7] = 0
     energy = random.integers(0, PEAK + 1, (TILES, COMPONENTS)).astype(np.uint8)
     plan = plan_of(SHAPES)
-    codecs = exact.Known(energy, plan)
+    codecs = exact.Known(energy, np.arange(TILES), plan)
     trained = Known(torch.from_numpy(energy.astype(np.float32)), plan)
     for number, steps in enumerate(plan.steps):
-        active = codecs.active(number)
+        active = codecs.active(number, np.zeros(TILES, bool))
         np.testing.assert_array_equal(trained.active(number).numpy(), active)
         for step in (each.where(active) for each in steps):
             wanted, found = codecs.inputs(number, step), trained.inputs(number, step)
             seen = UNIT * torch.cat([found.direct, found.others, found.own], 1)
             np.testing.assert_array_equal(seen.numpy(), wanted.features)
-            for one, other in ((found.neighbours, wanted.neighbours), (found.crossed, wanted.crossed)):
+            bends = None if found.bends is None else UNIT * found.bends
+            for one, other in zip((found.neighbours, bends, found.crossed), wanted[1:], strict=True):
                 assert (one is None) == (other is None)
                 if one is not None:
                     np.testing.assert_array_equal(one.numpy(), other)
@@ -136,14 +137,18 @@ def test_networks_are_exact() -> None:
             width, count = network.first.weight.shape[1], len(network.bias)
             seen = torch.from_numpy(random.integers(0, PEAK + 1, (40, width)).astype(np.float32) / UNIT)
             own = width - network.kinds * count
-            neighbours = crossed = None
+            neighbours = bends = crossed = None
+            if network.bend is not None:
+                size = network.bend.weight.shape[1]
+                drawn = random.integers(-PEAK, PEAK + 1, (40, size)).astype(np.float32)
+                bends = torch.from_numpy(drawn / UNIT)
             if network.linear is not None:
                 size = network.linear.weight.shape[1]
                 neighbours = torch.from_numpy(random.integers(-2047, 2048, (40, size)).astype(np.float32))
             if network.cross is not None:
                 crossed = torch.from_numpy(random.integers(-2047, 2048, (40, count)).astype(np.float32))
             parts = seen[:, : network.direct], seen[:, network.direct : own], seen[:, own:]
-            inputs = context.Inputs(*parts, neighbours, crossed)
+            inputs = context.Inputs(*parts, neighbours, bends, crossed)
             mean, index = network(inputs)
             doubles = [None if each is None else each.double() for each in inputs]
             mean_double, index_double = network.double()(context.Inputs(*doubles))

@@ -55,9 +55,9 @@ def test_an_exported_model_agrees_with_the_trained_one_bit_for_bit(model: Model,
     verify.verify(model, file)
 
 
-@pytest.mark.parametrize("part", ["last", "diagonal", "cross", "bias"])
+@pytest.mark.parametrize("part", ["last", "diagonal", "cross", "bias", "bend.weight", "bent.bias"])
 def test_the_check_of_an_export_can_fail(model: Model, file: Path, part: str) -> None:
-    parameter = getattr(model.context.groups[3][1], part)
+    parameter = model.context.groups[3][1].get_parameter(part)
     kept = parameter.clone()
     parameter.add_(0.4)
     try:

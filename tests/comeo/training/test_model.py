@@ -35,7 +35,7 @@ def test_it_starts_as_a_working_codec(model: Model, crops: np.ndarray) -> None:
     decoded = model.decoded(result, components.shape)
     error = (decoded - components).square().mean((1, 2, 3))
     assert (error < 0.15 * components.square().mean((1, 2, 3))).all()
-    assert (result.bits / 128**2 < 8).all()
+    assert (result.bits / 128**2 < 10).all()
     # The border filters are not quite orthonormal.
     torch.testing.assert_close(result.error, (decoded - components).square().sum((1, 2, 3)), rtol=0.1, atol=0)
 

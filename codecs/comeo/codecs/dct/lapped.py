@@ -59,8 +59,8 @@ def synthesis(blocks: int, reduce: int) -> tuple[NDArray[np.float32], NDArray[np
 
 
 @compiled
-def synthesise(coefficients: Array, matrix: Array, support: Array) -> Array:
-    """Apply a banded matrix to the middle axis and transpose the last two.
+def synthesise(coefficients: Array, matrix: Array, support: Array, transpose: bool = True) -> Array:
+    """Apply a banded matrix to the middle axis and, if asked, transpose the last two.
 
     Sums run in one fixed order, so that every machine decodes the same pixels.
 
@@ -68,13 +68,14 @@ def synthesise(coefficients: Array, matrix: Array, support: Array) -> Array:
         coefficients: (items, n, m) float32.
         matrix: (out, n) float32.
         support: (n, 2) int64: first and last + 1 non-zero row of each column of `matrix`.
+        transpose: Whether to.
 
     Returns:
-        (items, m, out) float32.
+        (items, m, out) float32, or (items, out, m) if not transposed.
     """
     items, n, m = coefficients.shape
     size = len(matrix)
-    result = np.empty((items, m, size), np.float32)
+    result = np.empty((items, m, size) if transpose else (items, size, m), np.float32)
     plane = np.empty((size, m), np.float32)
     for item in range(items):
         plane[:] = 0
@@ -87,7 +88,7 @@ def synthesise(coefficients: Array, matrix: Array, support: Array) -> Array:
                 target = plane[row]
                 for i in range(m):
                     target[i] += weight * source[i]
-        result[item] = plane.T
+        result[item] = plane.T if transpose else plane
     return result
 
 

@@ -3,15 +3,15 @@
 Encoder, decoder and format in short (docs/archive-format.md has it in full):
 
 - Components are transformed as in the `dct` codec: 16×16 tiles with lapped borders. Four components make an
-  item of 1024 channels a tile; missing ones are zero.
+  item of 1024 channels a tile; missing ones are zero. Further items share the first two (see `layout`).
 - The channels are coded in passes (see `layout`). Before each, networks predict a mean and a scale for every
   channel from the values decoded so far, in exact integer arithmetic. A symbol is the distance from the mean;
   the scale selects the table (see `tables`) that it is coded with.
 - The encoder chooses each symbol by rate and distortion; the decoder needs to know nothing of it.
 
-A body is the model's tag (2 bytes), the energy class of each component (a byte each) and the coded symbols.
-The highest bit of the first byte of energy tells that the block is unlike any that the model knows, and every
-symbol of it is coded, wherever the model would have left it out.
+A body is the model's tag (2 bytes), the energy class of each component (a byte each) and, entropy coded, an
+offset of scales for each pass and the symbols. The highest bit of the first energy class tells that the
+block is unlike any that the model knows: all its symbols are coded, also those that it would leave out.
 """
 
 from __future__ import annotations
@@ -26,18 +26,30 @@ from comeo.codecs.base import Codec, Components
 from comeo.codecs.dct.lapped import SIZE, analysis, synthesis, synthesise
 from comeo.codecs.learned.coding import (
     Predicted,
-    Recorded,
+    choose_symbols,
     decode_pass,
-    encode_pass,
+    intervals,
     open_streams,
+    read_offsets,
     synthesise_rows,
 )
 from comeo.codecs.learned.features import PEAK, UNIT, Known
-from comeo.codecs.learned.layout import CHANNELS, COMPONENTS, STARTS, Plan, plan_of
+from comeo.codecs.learned.layout import (
+    CHANNELS,
+    FIRST_PASSES,
+    GROUPS,
+    LEADING,
+    STARTS,
+    Plan,
+    channel_places,
+    item_components,
+    plan_of,
+)
 from comeo.codecs.learned.model import DEFAULT, TAG_BYTES, Model, by_tag, models
 from comeo.codecs.learned.rans import write
 from comeo.codecs.learned.tables import LARGEST, SKIPPED
 from comeo.codecs.payload import Header
+from comeo.codecs.spectral import fit, fit_details
 from comeo.errors import CodecError
 
 WORTH = 9.0  # bits that a squared step is worth; 7 to 12 measure alike
@@ -73,18 +85,36 @@ class LearnedCodec(Codec):
         """SHA-256 of that model."""
         return self.model.digest
 
-    def _encode_components(self, components: Components, step: float) -> bytes:
+    def _encode_values(self, values: Components, usable: NDArray[np.bool_] | None, step: float) -> bytes:
+        """Try both spectral transforms, and keep what costs less: bytes, and the worth of the error."""
+        transforms = {
+            each.to_bytes(): each for each in (fit(values, usable), fit_details(values, step, usable))
+        }
+        tried, refused = [], []
+        for head, transform in transforms.items():
+            try:
+                coded, error = self._code(transform.forward(values), step)
+            except CodecError as too_large:
+                refused.append(too_large)
+            else:
+                tried.append((8 * len(coded) + WORTH * error, head + coded))
+        if not tried:
+            raise refused[0]
+        return min(tried)[1]
+
+    def _code(self, components: Components, step: float) -> tuple[bytes, float]:
+        """Code components; returns the bytes and the squared error, in squared steps."""
         scaled = components / np.float32(step)
         shape = tile_grid(*components.shape[1:])
         latents = _latents(scaled, shape)[:, self.model.places]
         if np.abs(latents).max() >= LARGEST / 2:
             raise CodecError(f"learned can't code values so large in steps of {step:.6g}; use a larger step")
         classes = _energy_classes(scaled)
-        coded, values = _encode(self.model, latents, classes, shape, thorough=False)
-        if np.abs(latents - values / np.float32(UNIT)).max() > _STRANGE:
-            coded, _ = _encode(self.model, latents, classes, shape, thorough=True)
+        coded, off = _encode(self.model, latents, classes, shape, thorough=False)
+        if np.abs(off).max() > _STRANGE:
+            coded, off = _encode(self.model, latents, classes, shape, thorough=True)
             classes[0] |= _THOROUGH
-        return self.model.tag + classes.tobytes() + coded
+        return self.model.tag + classes.tobytes() + coded, float(np.square(off).sum())
 
     def _decode_components(
         self, bodies: Sequence[memoryview], headers: Sequence[Header], reduce: int
@@ -105,32 +135,36 @@ def tile_grid(height: int, width: int) -> tuple[int, int]:
     return -(-height // SIZE), -(-width // SIZE)
 
 
-def _items(bands: int) -> int:
-    return -(-bands // COMPONENTS)
-
-
 def _latents(scaled: Components, shape: tuple[int, int]) -> NDArray[np.float32]:
     """Transform components: (items · tiles, CHANNELS), in steps."""
     rows, columns = shape
     count, height, width = scaled.shape
-    items = _items(count)
-    padded = np.zeros((items * COMPONENTS, rows * SIZE, columns * SIZE), np.float32)
     missing = ((0, 0), (0, rows * SIZE - height), (0, columns * SIZE - width))
-    padded[:count] = np.pad(scaled, missing, "edge")
-    coefficients = analysis(rows) @ padded @ analysis(columns).T
-    split = coefficients.reshape(items, COMPONENTS, rows, SIZE, columns, SIZE)
-    return np.ascontiguousarray(split.transpose(0, 2, 4, 1, 3, 5), np.float32).reshape(-1, CHANNELS)
+    coefficients = analysis(rows) @ np.pad(scaled, missing, "edge") @ analysis(columns).T
+    items = item_components(count)
+    found = np.zeros((items.max() + 1, rows, columns, SIZE, SIZE), np.float32)
+    found[:count] = coefficients.reshape(count, rows, SIZE, columns, SIZE).swapaxes(2, 3)
+    return np.ascontiguousarray(found[items].transpose(0, 2, 3, 1, 4, 5)).reshape(-1, CHANNELS)
 
 
 def _synthesise(values: Values, places: NDArray[np.int64], header: Header, reduce: int) -> Components:
     """Values (items · tiles, CHANNELS) back to components, in the data's own numbers."""
     shape = tile_grid(header.height, header.width)
     across, support = synthesis(shape[1], reduce)
-    half = synthesise_rows(values, places, shape, header.bands, np.ascontiguousarray(across.T), support)
-    components: Components = synthesise(half, *synthesis(shape[0], reduce)).swapaxes(1, 2)
+    planes = _planes(header.bands)
+    half = synthesise_rows(values, places, planes, shape, np.ascontiguousarray(across.T), support)
+    components: Components = synthesise(half, *synthesis(shape[0], reduce), transpose=False)
     components = components[:, : -(-header.height >> reduce), : -(-header.width >> reduce)]
     components *= np.float32(header.step / UNIT)
     return components
+
+
+def _planes(bands: int) -> NDArray[np.int64]:
+    """The component that each of each item is decoded to, (items, COMPONENTS); −1: to none."""
+    planes = item_components(bands)
+    planes[1:, :LEADING] = -1
+    planes[planes >= bands] = -1
+    return planes
 
 
 def _energy_classes(scaled: Components) -> NDArray[np.uint8]:
@@ -140,12 +174,14 @@ def _energy_classes(scaled: Components) -> NDArray[np.uint8]:
     return np.asarray(np.clip(classes, 0, PEAK), np.uint8)
 
 
-def _spread(classes: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Energy classes (components,) for each tile: (items · tiles, COMPONENTS)."""
-    filled = np.zeros(_items(len(classes)) * COMPONENTS, np.uint8)
+def _spread(
+    classes: NDArray[np.uint8], shape: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Energy classes (components,) for each tile, (items · tiles, COMPONENTS), and the tiles' leaders."""
+    items, tiles = item_components(len(classes)), shape[0] * shape[1]
+    filled = np.zeros(items.max() + 1, np.uint8)
     filled[: len(classes)] = classes
-    spread: NDArray[np.uint8] = filled.reshape(-1, COMPONENTS).repeat(shape[0] * shape[1], axis=0)
-    return spread
+    return filled[items].repeat(tiles, axis=0), np.tile(np.arange(tiles), len(items))
 
 
 def _encode(
@@ -155,20 +191,23 @@ def _encode(
     shape: tuple[int, int],
     *,
     thorough: bool,
-) -> tuple[bytes, Values]:
-    """Code latents (tiles, CHANNELS); returns the bytes, and the values that they decode to."""
-    plan = plan_of((shape,) * _items(len(classes)))
-    known = Known(_spread(classes, shape), plan)
-    recorded = Recorded()
-    for start, tiles, predicted in _predicted(model, known, plan, np.full(len(latents), thorough)):
-        recorded += encode_pass(tiles, start, latents, WORTH, predicted, model.tables, known.values)
-    return bytes(write(*recorded.intervals())), known.values[:-1]
+) -> tuple[bytes, NDArray[np.float64]]:
+    """Code latents (tiles, CHANNELS); returns the bytes, and how far off each decodes, in steps."""
+    plan = plan_of((shape,) * len(item_components(len(classes))))
+    known = Known(*_spread(classes, shape), plan)
+    passes = [
+        choose_symbols(group, number, tiles, latents, WORTH, predicted, model.tables, known.values)
+        for group, number, tiles, predicted in _predicted(model, known, plan, np.full(len(latents), thorough))
+    ]
+    off = (latents - known.values[:-1] / UNIT).reshape(-1, shape[0] * shape[1], CHANNELS)
+    off *= (_planes(len(classes)) >= 0)[:, None, channel_places()[0]]
+    return bytes(write(*intervals(passes, model.tables))), off
 
 
 def _predicted(
     model: Model, known: Known, plan: Plan, thorough: NDArray[np.bool_]
-) -> Iterator[tuple[int, NDArray[np.int64], Predicted]]:
-    """Each pass's first channel, tiles and predictions; takes note of what the caller then puts into them.
+) -> Iterator[tuple[int, int, NDArray[np.int64], Predicted]]:
+    """Each pass's group, number in it, tiles and predictions; takes note of what the caller puts into them.
 
     Args:
         model: What predicts.
@@ -176,20 +215,23 @@ def _predicted(
         plan: Its passes.
         thorough: (tiles,) where every symbol is coded.
     """
-    for group, start in enumerate(STARTS):
-        active = known.active(group) | thorough
+    for group in range(len(GROUPS)):
+        active = known.active(group, thorough)
         for number, whole in enumerate(plan.steps[group]):
             step = whole.where(active)
             if len(step.tiles):
                 mean, index = model.predict(group, number, known.inputs(group, step))
                 everything = thorough[step.tiles]
-                index[everything] = np.maximum(index[everything], SKIPPED + 1)
-                yield start, step.tiles, (mean, index)
+                if everything.any():
+                    index[everything] = np.maximum(index[everything], SKIPPED + 1)
+                yield group, number, step.tiles, (mean, index)
                 known.note(group, step.tiles)
+        known.share(group)
 
 
 def _decode(model: Model, bodies: list[memoryview], headers: list[Header]) -> Iterator[Values]:
-    shapes, energies, everywhere = [], [], []
+    shapes, energies, leaders, everywhere = [], [], [], []
+    total = 0
     for body, header in zip(bodies, headers, strict=True):
         shape = tile_grid(header.height, header.width)
         classes = np.frombuffer(body[: header.bands], np.uint8).copy()
@@ -199,15 +241,20 @@ def _decode(model: Model, bodies: list[memoryview], headers: list[Header]) -> It
         classes[0] &= _THOROUGH - 1
         if (classes > PEAK).any():
             raise CodecError("the payload's energy classes are damaged")
-        shapes.append((shape,) * _items(header.bands))
-        energies.append(_spread(classes, shape))
-        everywhere.append(np.full(len(energies[-1]), thorough))
+        energy, leader = _spread(classes, shape)
+        shapes.append((shape,) * len(item_components(header.bands)))
+        energies.append(energy)
+        leaders.append(leader + total)
+        everywhere.append(np.full(len(energy), thorough))
+        total += len(energy)
     ends = np.cumsum([len(part) for part in energies])
     stream = open_streams([body[header.bands :] for body, header in zip(bodies, headers, strict=True)])
     plan = plan_of(tuple(shape for group in shapes for shape in group))
-    known = Known(np.concatenate(energies), plan)
-    for start, tiles, predicted in _predicted(model, known, plan, np.concatenate(everywhere)):
-        decode_pass(tiles, ends, start, predicted, model.tables, known.values, stream)
+    known = Known(np.concatenate(energies), np.concatenate(leaders), plan)
+    offsets = read_offsets(stream)
+    for group, number, tiles, predicted in _predicted(model, known, plan, np.concatenate(everywhere)):
+        start, own = STARTS[group], offsets[FIRST_PASSES[group] + number]
+        decode_pass(tiles, ends, start, own, predicted, model.tables, known.values, stream)
     stream.check()
     return (known.values[first:last] for first, last in pairwise([0, *ends.tolist()]))
 
@@ -218,7 +265,7 @@ def _batches(places: list[int], headers: Sequence[Header]) -> Iterator[list[int]
     for place in places:
         header = headers[place]
         rows, columns = tile_grid(header.height, header.width)
-        own = rows * columns * _items(header.bands)
+        own = rows * columns * len(item_components(header.bands))
         if batch and tiles + own > _BATCH_TILES:
             yield batch
             batch, tiles = [], 0

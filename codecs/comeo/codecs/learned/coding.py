@@ -1,10 +1,9 @@
-"""Symbols of one pass to intervals of the entropy coder and back (loops compiled)."""
+"""Symbols of one pass: chosen, turned into intervals of the entropy coder, and back (loops compiled)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,43 +11,43 @@ from numpy.typing import NDArray
 from comeo.codecs.dct.lapped import SIZE
 from comeo.codecs.dct.layout import Array, compiled
 from comeo.codecs.learned.features import UNIT
-from comeo.codecs.learned.layout import COMPONENTS
-from comeo.codecs.learned.rans import LOWEST, PRECISION, STATE_BYTES, begin
-from comeo.codecs.learned.tables import DAMAGED, SKIPPED, Tables, choose, decoded, locate, record, take
+from comeo.codecs.learned.layout import FIRST_PASSES, PASSES, STARTS
+from comeo.codecs.learned.rans import LOWEST, MASK, PRECISION, STATE_BYTES, advance, begin
+from comeo.codecs.learned.tables import (
+    DAMAGED,
+    OFFSET_TABLE,
+    OFFSETS,
+    SKIPPED,
+    Tables,
+    bits_of,
+    choose,
+    decoded,
+    locate,
+    moved,
+    record,
+    take,
+)
 from comeo.errors import CodecError
 
 Predicted = tuple[NDArray[np.int32], NDArray[np.uint8]]
 
-_MOST = 56  # intervals that a symbol can take
+_MOST = 50  # intervals that a symbol can take …
+_SMALL = 16  # … and 2 if it is smaller than this
 
 
-@dataclass
-class Recorded:
-    """Intervals of the entropy coder, in the order in which they will be read.
+@dataclass(frozen=True)
+class Chosen:
+    """Symbols of a pass, not yet coded.
 
     Attributes:
-        starts: Arrays of where they start, of 2^16.
-        frequencies: Arrays of their lengths.
+        number: The pass, of all.
+        index: Scale indexes, (n, channels of the group).
+        symbols: Of the same shape.
     """
 
-    starts: list[Array] = field(default_factory=list)
-    frequencies: list[Array] = field(default_factory=list)
-
-    def __iadd__(self, other: Recorded) -> Self:
-        """Append."""
-        self.starts += other.starts
-        self.frequencies += other.frequencies
-        return self
-
-    @property
-    def bits(self) -> float:
-        """What they will take."""
-        return float(sum((PRECISION - np.log2(part)).sum() for part in self.frequencies))
-
-    def intervals(self) -> tuple[Array, Array, int]:
-        """What `rans.write` takes."""
-        starts, frequencies = np.concatenate(self.starts), np.concatenate(self.frequencies)
-        return starts, frequencies, len(starts)
+    number: int
+    index: NDArray[np.uint8]
+    symbols: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -77,35 +76,52 @@ class Stream:
             raise CodecError("the payload's symbols are damaged")
 
 
-def encode_pass(
+def choose_symbols(
+    group: int,
+    number: int,
     tiles: NDArray[np.int64],
-    start: int,
     latents: NDArray[np.float32],
     worth: float,
     predicted: Predicted,
     tables: Tables,
     values: NDArray[np.int32],
-) -> Recorded:
+) -> Chosen:
     """Choose the symbols of a pass.
 
     Args:
+        group: The group of channels.
+        number: The pass within it.
         tiles: (n,) those of the pass.
-        start: First channel of the group.
         latents: (tiles, channels), in steps.
         worth: Bits that a squared step is worth.
         predicted: Means and scale indexes, (n, channels of the group).
         tables: The model's.
         values: (tiles + 1, channels), filled in.
-
-    Returns:
-        Their intervals.
     """
     mean, index = predicted
     symbols = np.zeros(index.shape, np.int32)
-    count = _choose(tiles, start, latents, worth, mean, index, tables.cost, tables.points, symbols, values)
-    starts, frequencies = np.empty(count + _MOST, np.int64), np.empty(count + _MOST, np.int64)
-    count = _record(index, tables.cumulative, symbols, starts, frequencies)
-    return Recorded([starts[:count]], [frequencies[:count]])
+    _choose(tiles, STARTS[group], latents, worth, mean, index, tables.cost, tables.points, symbols, values)
+    return Chosen(FIRST_PASSES[group] + number, index, symbols)
+
+
+def intervals(passes: Sequence[Chosen], tables: Tables) -> tuple[Array, Array, int]:
+    """Choose each pass's offset of scales, and record offsets and symbols as `rans.write` takes them."""
+    bits = np.zeros((PASSES, 2 * OFFSETS + 1))
+    bits += PRECISION - np.log2(np.diff(OFFSET_TABLE))
+    for chosen in passes:
+        _add_bits(chosen.index, chosen.symbols, tables.cost, bits[chosen.number])
+    offsets = bits.argmin(axis=1) - OFFSETS
+    starts, frequencies = [OFFSET_TABLE[offsets + OFFSETS]], [np.diff(OFFSET_TABLE)[offsets + OFFSETS]]
+    for chosen in passes:
+        large = int((np.abs(chosen.symbols) >= _SMALL).sum())
+        most = 2 * chosen.symbols.size + _MOST * large
+        start, frequency = np.empty(most, np.int64), np.empty(most, np.int64)
+        offset = offsets[chosen.number]
+        count = _record(chosen.index, offset, tables.cumulative, chosen.symbols, start, frequency)
+        starts.append(start[:count])
+        frequencies.append(frequency[:count])
+    all_starts = np.concatenate(starts)
+    return all_starts, np.concatenate(frequencies), len(all_starts)
 
 
 def open_streams(bodies: Sequence[memoryview]) -> Stream:
@@ -124,10 +140,18 @@ def open_streams(bodies: Sequence[memoryview]) -> Stream:
     return Stream(data, ends, places, states)
 
 
+def read_offsets(stream: Stream) -> NDArray[np.int64]:
+    """Read each payload's offsets of scales: (PASSES, payloads)."""
+    found = np.empty((PASSES, len(stream.ends)), np.int64)
+    _read_offsets(found, OFFSET_TABLE, stream.data, stream.ends, stream.places, stream.states)
+    return found
+
+
 def decode_pass(
     tiles: NDArray[np.int64],
     ends: NDArray[np.int64],
     start: int,
+    offsets: NDArray[np.int64],
     predicted: Predicted,
     tables: Tables,
     values: NDArray[np.int32],
@@ -139,6 +163,7 @@ def decode_pass(
         tiles: (n,) those of the pass, rising.
         ends: (payloads,) one more than the last tile of each.
         start: First channel of the group.
+        offsets: (payloads,) of the pass's scales.
         predicted: Means and scale indexes, (n, channels of the group).
         tables: The model's.
         values: (tiles + 1, channels), filled in.
@@ -148,7 +173,7 @@ def decode_pass(
         CodecError: If a payload is damaged.
     """
     fine = _decode(
-        tiles, ends, start, *predicted, tables.cumulative, tables.lookup, tables.points, values,
+        tiles, ends, start, offsets, *predicted, tables.cumulative, tables.lookup, tables.points, values,
         stream.data, stream.ends, stream.places, stream.states,
     )  # fmt: skip
     if not fine:
@@ -157,15 +182,15 @@ def decode_pass(
 
 @compiled
 def synthesise_rows(
-    values: Array, place: Array, shape: tuple[int, int], bands: int, across: Array, support: Array
+    values: Array, place: Array, band: Array, shape: tuple[int, int], across: Array, support: Array
 ) -> Array:
     """Apply the transform's inverse along x, for the few values that aren't zero.
 
     Args:
         values: (items · tiles, channels), in sixteenths.
         place: (channels,) which coefficient each is: component · 256 + row · 16 + column.
+        band: (items, components) which component of the result each one is; −1 where it is left out.
         shape: Rows and columns of tiles.
-        bands: Components; those of the last item beyond are left out.
         across: (columns · 16, x) float32, a basis function a row.
         support: (columns · 16, 2): first and last + 1 sample that is not zero in each.
 
@@ -173,7 +198,7 @@ def synthesise_rows(
         (bands, rows · 16, x) float32: coefficients along y, samples along x.
     """
     rows, columns = shape
-    result = np.zeros((bands, rows * SIZE, across.shape[1]), np.float32)
+    result = np.zeros((band.max() + 1, rows * SIZE, across.shape[1]), np.float32)
     for number in range(len(values)):
         item, tile = divmod(number, rows * columns)
         top, left = tile // columns * SIZE, tile % columns * SIZE
@@ -182,11 +207,11 @@ def synthesise_rows(
             if value == 0:
                 continue
             component, within = divmod(place[channel], SIZE * SIZE)
-            band = item * COMPONENTS + component
-            if band < bands:
+            plane = band[item, component]
+            if plane >= 0:
                 y, k = top + within // SIZE, left + within % SIZE
                 for x in range(support[k, 0], support[k, 1]):
-                    result[band, y, x] += np.float32(value) * across[k, x]
+                    result[plane, y, x] += np.float32(value) * across[k, x]
     return result
 
 
@@ -202,9 +227,8 @@ def _choose(
     points: Array,
     symbols: Array,
     values: Array,
-) -> int:
-    """Fill in symbols and values; returns the most intervals that they take."""
-    most = 0
+) -> None:
+    """Fill in symbols and values."""
     for i in range(len(tiles)):
         tile = tiles[i]
         for c in range(index.shape[1]):
@@ -215,19 +239,47 @@ def _choose(
                 row, shift = locate(index[i, c])
                 value += decoded(symbol, row, shift, points)
                 symbols[i, c] = symbol
-                most += 2 if abs(symbol) < 16 else _MOST
             values[tile, start + c] = value
-    return most
 
 
 @compiled
-def _record(index: Array, cumulative: Array, symbols: Array, starts: Array, frequencies: Array) -> int:
+def _add_bits(index: Array, symbols: Array, cost: Array, bits: Array) -> None:
+    """Add what symbols cost at each offset."""
+    for i in range(index.shape[0]):
+        for c in range(index.shape[1]):
+            if index[i, c] > SKIPPED:
+                for place in range(2 * OFFSETS + 1):
+                    row, shift = locate(moved(index[i, c], place - OFFSETS))
+                    bits[place] += bits_of(symbols[i, c], row, shift, cost)
+
+
+@compiled
+def _record(
+    index: Array, offset: int, cumulative: Array, symbols: Array, starts: Array, frequencies: Array
+) -> int:
     count = 0
     for i in range(index.shape[0]):
         for c in range(index.shape[1]):
             if index[i, c] > SKIPPED:
-                count = record(symbols[i, c], index[i, c], cumulative, starts, frequencies, count)
+                scale = moved(index[i, c], offset)
+                count = record(symbols[i, c], scale, cumulative, starts, frequencies, count)
     return count
+
+
+@compiled
+def _read_offsets(
+    offsets: Array, table: Array, data: Array, data_ends: Array, places: Array, states: Array
+) -> None:
+    for payload in range(len(states)):
+        state, place = states[payload], places[payload]
+        for number in range(len(offsets)):
+            column = 0
+            while table[column + 1] <= state & MASK:
+                column += 1
+            length = table[column + 1] - table[column]
+            state, place = advance(state, table[column], length, data, place, data_ends[payload])
+            offsets[number, payload] = column - OFFSETS
+        states[payload], places[payload] = state, place
 
 
 @compiled
@@ -235,6 +287,7 @@ def _decode(
     tiles: Array,
     ends: Array,
     start: int,
+    offsets: Array,
     mean: Array,
     index: Array,
     cumulative: Array,
@@ -257,7 +310,8 @@ def _decode(
         for c in range(index.shape[1]):
             value = mean[i, c]
             if index[i, c] > SKIPPED:
-                symbol, state, place = take(index[i, c], cumulative, lookup, state, data, place, end)
+                scale = moved(index[i, c], offsets[payload])
+                symbol, state, place = take(scale, cumulative, lookup, state, data, place, end)
                 if state == DAMAGED:
                     return False
                 row, shift = locate(index[i, c])

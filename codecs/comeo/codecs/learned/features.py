@@ -16,7 +16,6 @@ from comeo.codecs.learned.layout import (
     CHANNELS,
     COMPONENTS,
     GROUPS,
-    LINEAR,
     PAIRS,
     STARTS,
     Pass,
@@ -25,7 +24,8 @@ from comeo.codecs.learned.layout import (
     partners,
 )
 
-UNIT: Final = 16  # values are sixteenths of a step, features sixteenths of an octave
+UNIT_BITS: Final = 4
+UNIT: Final = 1 << UNIT_BITS  # values are sixteenths of a step, features sixteenths of an octave
 COPIES: Final = 8  # of the energy classes among the features: small weights are the finer ones
 PEAK: Final = 127  # largest feature
 LARGEST: Final = 240 * UNIT  # values beyond count as this: the last whose logarithm stays below PEAK
@@ -34,6 +34,8 @@ VALUE_PEAK: Final = 32_767  # of values whose products are summed
 CROSS_PEAK: Final = 2047  # of a crossed prediction
 MEAN_PEAK: Final = 32_767 * UNIT  # of a mean
 RIDGE: Final = 32 * UNIT * UNIT  # added to the sum of squares that a crossed prediction divides by
+RATIO_BITS: Final = 16  # of the quotient after the point
+RATIO_PEAK: Final = 1 << 24  # of the quotient
 SUM_SHIFT: Final = 6  # low bits of those sums that the networks don't see
 FIXED: Final = COPIES * COMPONENTS + 3 * len(PAIRS)  # features that every network has
 
@@ -48,13 +50,16 @@ class Inputs(NamedTuple):
 
     Attributes:
         features: (tiles, features) uint8: energy classes, sums of products, magnitudes in the tile, those of
-            the pairs around it, those of the group's own pairs, those of the crossed prediction.
-        neighbours: (tiles, values) float32, what means are predicted from, or None.
+            the pairs around it, those of the group's own pairs (sums, then differences), those of the
+            crossed prediction.
+        neighbours: (tiles, values) float32, whole values that means are predicted from, or None.
+        bends: (tiles, values) int8, magnitudes with signs that these predictions are bent by, or None.
         crossed: (tiles, channels) float32, the crossed prediction in sixteenths, or None.
     """
 
     features: NDArray[np.uint8]
     neighbours: NDArray[np.float32] | None
+    bends: NDArray[np.int8] | None
     crossed: NDArray[np.float32] | None
 
 
@@ -65,45 +70,76 @@ def neighbour_count(number: int, later: bool | int) -> int:
         number: The group.
         later: Whether a pass has decoded some of the group's tiles before.
     """
-    if number >= LINEAR:
-        return 0
-    return 5 * STARTS[number] + (4 * GROUPS[number].count if later else 0)
+    group = GROUPS[number]
+    return 0 if group.before is None else 5 * group.before + (4 * group.count if later else 0)
+
+
+def bend_count(number: int, later: bool | int) -> int:
+    """How many values means are bent by; as `neighbour_count`."""
+    group = GROUPS[number]
+    return 0 if group.before is None else 5 * (group.before + (group.count if later else 0))
+
+
+def own_kinds(number: int, later: bool | int) -> int:
+    """How many features tell of each of a group's channels.
+
+    Args:
+        number: The group.
+        later: Whether a pass has decoded some of the group's tiles before.
+    """
+    pairs = 0 if not later else 2 if GROUPS[number].before is None else 4
+    return pairs + (1 if GROUPS[number].crossed else 0)
 
 
 class Known:
     """Values of a batch's tiles decoded so far.
 
     Args:
-        energy: (tiles, COMPONENTS), the classes of each tile's block.
+        energy: (tiles, COMPONENTS), the classes of each tile's item.
+        leaders: (tiles,) the same place's tile in the block's first item.
         plan: Where tiles lie.
 
     Attributes:
         values: (tiles + 1, CHANNELS) int32, the last row zero.
     """
 
-    def __init__(self, energy: NDArray[np.uint8], plan: Plan) -> None:
+    def __init__(self, energy: NDArray[np.uint8], leaders: NDArray[np.int64], plan: Plan) -> None:
+        self._first = leaders == np.arange(len(leaders))
+        self._followers = np.flatnonzero(~self._first)
+        self._leaders = leaders[self._followers]
         self.values = np.zeros((len(energy) + 1, CHANNELS), np.int32)
         self._magnitudes = np.zeros((len(energy), CHANNELS), np.uint8)
         self._energy = energy
         self._plan = plan
         self._sums = np.zeros((len(energy) + 1, 3 * len(PAIRS)), np.int64)
-        self._busy = np.zeros((len(GROUPS), len(energy) + 1), np.bool_)
+        self._counts = np.zeros((len(GROUPS), len(energy) + 1), np.int64)
 
-    def active(self, number: int) -> NDArray[np.bool_]:
-        """(tiles,) where a group is coded."""
-        parents = GROUPS[number].parents
-        if not parents:
-            return np.ones(len(self._energy), np.bool_)
-        busy: NDArray[np.bool_] = np.logical_or.reduce(self._busy[list(parents)])
-        found: NDArray[np.bool_] = busy[:-1] | busy[self._plan.beside].any(1)
-        return found
+    def active(self, number: int, thorough: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(tiles,) where a group is coded; everywhere in blocks that are `thorough` (tiles,)."""
+        group = GROUPS[number]
+        counts = self._counts[list(group.parents)].sum(0)
+        found: NDArray[np.bool_] = 2 * counts[:-1] + counts[self._plan.beside].sum(1) >= group.evidence
+        found |= thorough
+        return found & self._first if group.leading else found
+
+    def share(self, number: int) -> None:
+        """Let further items have what the first of each block has decoded of a group."""
+        if GROUPS[number].leading and len(self._followers):
+            channels = slice(STARTS[number], STARTS[number] + GROUPS[number].count)
+            self.values[self._followers, channels] = self.values[self._leaders, channels]
+            self._note_sizes(number, self._followers)
+            self._sums[self._followers, :3] = self._sums[self._leaders, :3]  # of PAIRS[0], the shared two
 
     def note(self, number: int, tiles: NDArray[np.int64]) -> None:
         """Take note of what a pass has put into `values`."""
-        start, count = STARTS[number], GROUPS[number].count
-        _note(self.values, tiles, start, count, MAGNITUDE, self._magnitudes, self._busy[number])
+        self._note_sizes(number, tiles)
         if GROUPS[number].crossed:
+            start, count = STARTS[number], GROUPS[number].count
             _add_products(self.values, tiles, start, count, _COMPONENT, _RANK, _PARTNERS, self._sums)
+
+    def _note_sizes(self, number: int, tiles: NDArray[np.int64]) -> None:
+        start, count = STARTS[number], GROUPS[number].count
+        _note(self.values, tiles, start, count, MAGNITUDE, self._magnitudes, self._counts[number])
 
     def inputs(self, number: int, step: Pass) -> Inputs:
         """What the network of a pass looks at."""
@@ -112,8 +148,8 @@ class Known:
         width = (
             FIXED + sum(GROUPS[i].count for i in group.sizes) + 2 * sum(GROUPS[i].count for i in group.pairs)
         )
-        own = width + (2 * count if step.known is not None else 0)
-        features = np.empty((len(tiles), own + (count if group.crossed else 0)), np.uint8)
+        kinds = own_kinds(number, step.known is not None)
+        features = np.empty((len(tiles), width + kinds * count), np.uint8)
         totals = np.empty((len(tiles), 3 * len(PAIRS)), np.int64)
         _fixed(features, totals, tiles, self._energy, self._sums, self._plan.beside, self._plan.corners)
         column = FIXED
@@ -126,28 +162,40 @@ class Known:
             column += 2 * GROUPS[i].count
         if step.known is not None:
             _pairs(features, column, self.values, step.known, start, count, MAGNITUDE)
+            if group.before is not None:
+                _apart(features, column + 2 * count, self.values, step.known, start, count, MAGNITUDE)
         crossed = None
         if group.crossed:
             crossed = np.empty((len(tiles), count), np.float32)
+            column = width + (kinds - 1) * count
             _cross(
-                features, own, crossed, totals, tiles, self.values, start, _COMPONENT, _PARTNERS, MAGNITUDE
+                features, column, crossed, totals, tiles, self.values, start, _COMPONENT, _PARTNERS, MAGNITUDE
             )
-        return Inputs(features, self._neighbours(number, step), crossed)
+        whole, bends = self._neighbours(number, step)
+        return Inputs(features, whole, bends, crossed)
 
-    def _neighbours(self, number: int, step: Pass) -> NDArray[np.float32] | None:
-        """The group's own four neighbours, then for each group before the tile and its four neighbours."""
-        if not neighbour_count(number, step.known is not None):
-            return None
-        parts = []
-        start, count = STARTS[number], GROUPS[number].count
+    def _neighbours(
+        self, number: int, step: Pass
+    ) -> tuple[NDArray[np.float32], NDArray[np.int8]] | tuple[None, None]:
+        """What means are predicted from, and what they are bent by.
+
+        Whole values: of the group's own four neighbours; of channels before in the tile, and in each tile
+        around. Magnitudes with signs: of the mean of the own four, and of their differences from it; of the
+        channels before in the tile, and of the differences around from them.
+        """
+        group, later = GROUPS[number], step.known is not None
+        width = neighbour_count(number, later)
+        if group.before is None or not width:
+            return None, None
+        whole = np.empty((len(step.tiles), width), np.float32)
+        bends = np.empty((len(step.tiles), bend_count(number, later)), np.int8)
+        start, count = STARTS[number], group.count
         if step.known is not None:
-            parts += [self.values[step.known[:, side], start : start + count] for side in range(4)]
+            _own(whole, bends, self.values, step.known, start, count, MAGNITUDE)
+        columns = whole.shape[1] - 5 * group.before, bends.shape[1] - 5 * group.before
         around = self._plan.around[step.tiles]
-        for before in range(number):
-            chosen = self.values[:, STARTS[before] : STARTS[before] + GROUPS[before].count]
-            parts += [chosen[step.tiles], *(chosen[around[:, side]] for side in range(4))]
-        whole = (np.concatenate(parts, axis=1) + UNIT // 2) // UNIT
-        return np.clip(whole, -NEIGHBOUR_PEAK, NEIGHBOUR_PEAK).astype(np.float32)
+        _before(whole, bends, *columns, self.values, step.tiles, around, group.before, MAGNITUDE)
+        return whole, bends
 
 
 @compiled
@@ -170,16 +218,21 @@ def _limited(value: int, peak: int) -> int:
     return limited
 
 
+# Loops run over views that start at 0: indexes that can't be negative need no check, and compile to vectors.
+
+
 @compiled
 def _note(
-    values: Array, tiles: Array, start: int, count: int, magnitude: Array, magnitudes: Array, busy: Array
+    values: Array, tiles: Array, start: int, count: int, magnitude: Array, magnitudes: Array, counts: Array
 ) -> None:
     for tile in tiles:
-        for c in range(start, start + count):
-            size = abs(values[tile, c])
-            magnitudes[tile, c] = magnitude[min(size, LARGEST)]
-            if size >= UNIT // 2:
-                busy[tile] = True
+        source, target = values[tile, start : start + count], magnitudes[tile, start : start + count]
+        found = 0
+        for c in range(count):
+            size = abs(source[c])
+            target[c] = magnitude[min(size, LARGEST)]
+            found += size >= UNIT // 2
+        counts[tile] += found
 
 
 @compiled
@@ -237,33 +290,116 @@ def _cross(
     partner: Array,
     magnitude: Array,
 ) -> None:
+    count = crossed.shape[1]
+    pairs, partners = component[start : start + count] - 1, partner[start : start + count]
+    ratios = np.empty(totals.shape[1] // 3, np.int64)
     for i in range(len(tiles)):
-        for c in range(crossed.shape[1]):
-            pair = 3 * (component[start + c] - 1)
-            before = _limited(values[tiles[i], partner[start + c]], VALUE_PEAK)
+        for pair in range(len(ratios)):
+            top, bottom = totals[i, 3 * pair] << RATIO_BITS, totals[i, 3 * pair + 1] + RIDGE
+            ratios[pair] = _limited(top // bottom, RATIO_PEAK)
+        before, target = values[tiles[i]], features[i, column : column + count]
+        for c in range(count):
             found = 0
-            if before != 0 and totals[i, pair] != 0:
-                bottom = totals[i, pair + 1] + RIDGE
-                found = (2 * totals[i, pair] * before + bottom) // (2 * bottom)
+            value = _limited(before[partners[c]], VALUE_PEAK)
+            if value != 0:
+                found = (ratios[pairs[c]] * value + (1 << (RATIO_BITS - 1))) >> RATIO_BITS
                 found = _limited(found, CROSS_PEAK)
             crossed[i, c] = found
-            features[i, column + c] = magnitude[abs(found)]
+            target[c] = magnitude[abs(found)]
 
 
 @compiled
-def _sizes(target: Array, column: int, magnitudes: Array, tiles: Array, start: int, count: int) -> None:
+def _sizes(features: Array, column: int, magnitudes: Array, tiles: Array, start: int, count: int) -> None:
     for i in range(len(tiles)):
+        source, target = magnitudes[tiles[i], start : start + count], features[i, column : column + count]
         for c in range(count):
-            target[i, column + c] = magnitudes[tiles[i], start + c]
+            target[c] = source[c]
 
 
 @compiled
 def _pairs(
-    target: Array, column: int, values: Array, around: Array, start: int, count: int, magnitude: Array
+    features: Array, column: int, values: Array, around: Array, start: int, count: int, magnitude: Array
 ) -> None:
     for i in range(len(around)):
         for pair in range(2):
-            one, other = around[i, 2 * pair], around[i, 2 * pair + 1]
+            one = values[around[i, 2 * pair], start : start + count]
+            other = values[around[i, 2 * pair + 1], start : start + count]
+            target = features[i, column + pair * count : column + (pair + 1) * count]
             for c in range(count):
-                size = abs(values[one, start + c]) + abs(values[other, start + c])
-                target[i, column + pair * count + c] = magnitude[min(size, LARGEST)]
+                target[c] = magnitude[min(abs(one[c]) + abs(other[c]), LARGEST)]
+
+
+@compiled
+def _apart(
+    features: Array, column: int, values: Array, around: Array, start: int, count: int, magnitude: Array
+) -> None:
+    """A pair that is one tile, mirrored, says nothing: the other stands for it."""
+    for i in range(len(around)):
+        for pair in range(2):
+            chosen = 1 - pair if around[i, 2 * pair] == around[i, 2 * pair + 1] else pair
+            one = values[around[i, 2 * chosen], start : start + count]
+            other = values[around[i, 2 * chosen + 1], start : start + count]
+            target = features[i, column + pair * count : column + (pair + 1) * count]
+            for c in range(count):
+                target[c] = magnitude[min(abs(one[c] - other[c]), LARGEST)]
+
+
+@compiled
+def _own(
+    whole: Array, bends: Array, values: Array, around: Array, start: int, count: int, magnitude: Array
+) -> None:
+    mean = np.empty(count, np.int64)
+    for i in range(len(around)):
+        mean[:] = 2
+        for side in range(4):
+            source = values[around[i, side], start : start + count]
+            target = whole[i, side * count : (side + 1) * count]
+            for c in range(count):
+                value = _limited(source[c], UNIT * NEIGHBOUR_PEAK)
+                mean[c] += value
+                target[c] = (value + UNIT // 2) >> UNIT_BITS
+        for c in range(count):
+            mean[c] >>= 2
+            bends[i, c] = _signed(mean[c], magnitude)
+        for side in range(4):
+            source = values[around[i, side], start : start + count]
+            bend = bends[i, (side + 1) * count : (side + 2) * count]
+            for c in range(count):
+                bend[c] = _signed(_limited(source[c], UNIT * NEIGHBOUR_PEAK) - mean[c], magnitude)
+
+
+@compiled
+def _before(
+    whole: Array,
+    bends: Array,
+    column: int,
+    first: int,
+    values: Array,
+    tiles: Array,
+    around: Array,
+    count: int,
+    magnitude: Array,
+) -> None:
+    own = np.empty(count, np.int64)
+    for i in range(len(tiles)):
+        source, target = values[tiles[i]], whole[i, column : column + count]
+        bend = bends[i, first : first + count]
+        for c in range(count):
+            own[c] = _limited(source[c], UNIT * NEIGHBOUR_PEAK)
+            target[c] = (own[c] + UNIT // 2) >> UNIT_BITS
+            bend[c] = _signed(own[c], magnitude)
+        for side in range(4):
+            source = values[around[i, side]]
+            target = whole[i, column + (side + 1) * count : column + (side + 2) * count]
+            bend = bends[i, first + (side + 1) * count : first + (side + 2) * count]
+            for c in range(count):
+                value = _limited(source[c], UNIT * NEIGHBOUR_PEAK)
+                target[c] = (value + UNIT // 2) >> UNIT_BITS
+                bend[c] = _signed(value - own[c], magnitude)
+
+
+@compiled
+def _signed(value: int, magnitude: Array) -> int:
+    size: Any = np.int64(magnitude[min(abs(value), LARGEST)])
+    signed: int = size if value >= 0 else -size
+    return signed

@@ -1,9 +1,12 @@
 """In which order symbols are coded, and what is known of their neighbourhood by then.
 
 The coefficients of all tiles of a batch form one array (tiles, channels). A channel is one frequency of one
-component; frequencies have one order of rank, coarse to fine, for all components. Channels come in groups
-(see GROUPS): of the first component, then of the second, whose coefficients are predicted from the first's,
-and so on, coarse to fine. A group is coded in passes, each over some of the tiles:
+component; frequencies have one order of rank, coarse to fine, for all components. Four components make an
+item: the first two of the block, and two more. The first item of a block codes all four; those that follow
+know the first two from it and code the others alone.
+
+Channels come in groups (see GROUPS): of the first component, then of the second, whose coefficients are
+predicted from the first's, and so on, coarse to fine. A group is coded in passes, each over some tiles:
 
     five passes: every fourth tile both ways, then those half-way between, and so on
     three: the first three of these at once
@@ -11,7 +14,7 @@ and so on, coarse to fine. A group is coded in passes, each over some of the til
     one: all tiles
 
 A tile's neighbours are two opposite pairs, at the distance of the tiles known when its pass comes. Fine
-groups are coded only where a coarser one (their parents) has something in the tile or beside it.
+groups are coded only where coarser ones (their parents) have enough in the tile or beside it.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-COMPONENTS: Final = 4  # coded together; more come as further items of a batch
+COMPONENTS: Final = 4  # of an item
+LEADING: Final = 2  # of them that all items of a block share
 FREQUENCIES: Final = 256
 CHANNELS: Final = COMPONENTS * FREQUENCIES
 
@@ -41,7 +45,10 @@ class Group:
         sizes: Groups before whose magnitudes in the tile are looked at …
         again: … of which so many are looked at by the last layer, too.
         pairs: Groups before whose magnitudes in the tiles around are looked at.
-        parents: Groups of which one has to have something in the tile or beside it; none: always coded.
+        parents: Groups that have to have something in the tile or beside it; none: always coded.
+        evidence: How much: values of half a step or more count twice in the tile, once in the four beside it.
+        before: Means are predicted from the group's own values around, and from so many channels before it,
+            in the tile and around; None: they are not.
     """
 
     components: tuple[int, ...]
@@ -52,11 +59,18 @@ class Group:
     again: int = 0
     pairs: tuple[int, ...] = ()
     parents: tuple[int, ...] = ()
+    evidence: int = 0
+    before: int | None = None
 
     @property
     def count(self) -> int:
         """Number of channels."""
         return len(self.components) * (self.last - self.first)
+
+    @property
+    def leading(self) -> bool:
+        """Whether further items of a block take the group's values from the first."""
+        return self.components[0] < LEADING
 
     @property
     def crossed(self) -> bool:
@@ -65,19 +79,20 @@ class Group:
 
 
 GROUPS: Final = (
-    Group((0,), 0, 12, 5),
-    Group((1,), 0, 8, 3, (0,), 0, (0,)),
-    Group((0,), 12, 36, 2, (0, 1), 1, (0, 1)),
-    Group((1,), 8, 36, 2, (1, 0, 2), 1, (0, 1, 2)),
-    Group((0,), 36, 96, 2, (0, 2, 1, 3), 2, (0, 2), (2,)),
-    Group((1,), 36, 96, 2, (1, 3, 0, 2, 4), 2, (3, 4), (3, 4)),
-    Group((2, 3), 0, 32, 1, (0, 1, 2, 3, 4, 5), 0, (), (2, 3)),
-    Group((0,), 96, 256, 1, (0, 2, 4), 3, (4,), (4,)),
-    Group((1,), 96, 256, 1, (1, 3, 5, 7), 3, (5,), (5, 7)),
-    Group((2, 3), 32, 256, 1, (6, 1, 3, 5), 1, (6,), (6,)),
+    Group((0,), 0, 12, 5, before=0),
+    Group((1,), 0, 8, 3, (0,), 0, (0,), before=12),
+    Group((0,), 12, 36, 2, (0, 1), 1, (0, 1), before=20),
+    Group((1,), 8, 36, 2, (1, 0, 2), 1, (0, 1, 2), before=44),
+    Group((2, 3), 0, 12, 3, (0, 1, 2, 3), 2, (0, 1), (0, 1, 2, 3), 2, before=20),
+    Group((0,), 36, 96, 2, (0, 2, 1, 3), 2, (0, 2), (2,), 10),
+    Group((1,), 36, 96, 2, (1, 3, 0, 2, 5), 2, (3, 5), (3, 5), 14),
+    Group((2, 3), 12, 48, 2, (4, 1, 3, 0, 2, 5, 6), 2, (4,), (4,), 12),
+    Group((0,), 96, 256, 1, (0, 2, 5), 3, (5,), (5,), 12),
+    Group((1,), 96, 256, 1, (1, 3, 6, 8), 3, (6,), (6, 8), 16),
+    Group((2, 3), 48, 256, 1, (7, 4, 3, 6), 1, (7,), (7,), 16),
 )
 STARTS: Final = tuple(accumulate((group.count for group in GROUPS), initial=0))[:-1]
-LINEAR: Final = 4  # groups whose means are predicted from neighbouring tiles
+*FIRST_PASSES, PASSES = accumulate((group.passes for group in GROUPS), initial=0)  # numbered over all groups
 PREDECESSOR: Final = (0, 0, 1, 1)  # the component that each one's coefficients are predicted from
 PAIRS: Final = tuple((PREDECESSOR[after], after) for after in range(1, COMPONENTS))
 
@@ -87,6 +102,15 @@ _KINDS: Final = 5
 _KNOWN_AT: Final = {1: (_DIAGONAL, 2), 2: (_AXIAL, 2), 3: (_DIAGONAL, 1), 4: (_AXIAL, 1)}
 
 Index = NDArray[np.int64]
+
+
+def item_components(bands: int) -> Index:
+    """The components of each item of a block, (items, COMPONENTS); from `bands` on they are missing."""
+    items = max(1, -(-(bands - LEADING) // (COMPONENTS - LEADING)))
+    found = np.empty((items, COMPONENTS), np.int64)
+    found[:, :LEADING] = np.arange(LEADING)
+    found[:, LEADING:] = LEADING + np.arange(items * (COMPONENTS - LEADING)).reshape(items, -1)
+    return found
 
 
 def channel_places() -> tuple[Index, Index]:

@@ -5,6 +5,9 @@ until they are not, and as many low bits of the symbol are sent as they are. Wha
 for each scale (four an octave). Symbols beyond the table's reach follow as Exp-Golomb numbers. Where the
 scale is least the symbol is zero and takes no bits at all.
 
+The encoder may move all scales of a pass by a few places, where the model is too sure of a block or not sure
+enough.
+
 What a small symbol decodes to lies a little nearer zero than the symbol itself, or farther: frozen, too.
 """
 
@@ -29,6 +32,9 @@ REACH: Final = 20
 SYMBOLS: Final = 2 * REACH + 2  # −20…20, then one that announces an Exp-Golomb number
 LARGEST: Final = 1 << 23  # no symbol is larger
 DAMAGED: Final = -1
+
+OFFSETS: Final = 3  # scale indexes can be moved by −3…3
+OFFSET_TABLE: Final = np.cumsum([0, 1, 2, 4, 18, 4, 2, 1]) << (PRECISION - 5)
 
 _LOOKUP_SHIFT: Final = 8
 _BIT: Final = 1 << (PRECISION - 1)
@@ -84,6 +90,12 @@ def locate(index: int) -> tuple[int, int]:
 
 
 @compiled
+def moved(index: int, offset: int) -> int:
+    """A scale index above SKIPPED, moved; it stays above."""
+    return min(max(index + offset, SKIPPED + 1), SCALES - 1)
+
+
+@compiled
 def decoded(symbol: int, row: int, shift: int, points: Array) -> int:
     """What a symbol decodes to, in sixteenths from the mean."""
     if symbol == 0 or shift > 0:
@@ -130,7 +142,7 @@ def choose(wanted: float, index: int, worth: float, cost: Array, points: Array) 
 
 @compiled
 def record(symbol: int, index: int, cumulative: Array, starts: Array, frequencies: Array, count: int) -> int:
-    """Append the intervals that code a symbol; returns the new count (at most 64 more)."""
+    """Append the intervals that code a symbol; returns the new count (at most 50 more)."""
     row, shift = locate(index)
     distance = symbol >> shift
     far = abs(distance) > REACH

@@ -49,6 +49,8 @@ class Network:
     second: Layer
     last: Layer
     linear: Layer | None
+    bend: Layer | None
+    bent: Layer | None
     cross: Whole | None  # sixty-fourths
 
     def __call__(self, inputs: Inputs) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
@@ -61,6 +63,9 @@ class Network:
         if self.linear is not None:
             assert inputs.neighbours is not None
             mean = mean + self.linear(inputs.neighbours.astype(np.int64))
+        if self.bend is not None and self.bent is not None:
+            assert inputs.bends is not None
+            mean = mean + self.bent(np.clip(self.bend(inputs.bends.astype(np.int64)), 0, 127))
         if self.cross is not None:
             assert inputs.crossed is not None
             mean = mean + ((inputs.crossed.astype(np.int64) * self.cross + 32) >> 6)
@@ -84,24 +89,26 @@ def read(graph: bytes) -> Network:
                 diagonal.append(constants[makers[other].input[1]])
                 name = users[name].output[0]
             step = constants[users[users[name].output[0]].input[1]]
-            layers.append(_layer(constants[node.input[1]], diagonal, constants[other], step))
+            peak = 2047 if node.input[0] == "neighbours" else 127
+            layers.append(_layer(constants[node.input[1]], diagonal, constants[other], step, peak))
         elif node.op_type == "Mul" and node.input[0] == "crossed":
             cross = _whole(64 * constants[node.input[1]])
             assert (cross >= 0).all()
             assert (cross <= 96).all()
-    first, second, last, *linear = layers
-    return Network(first, second, last, linear[0] if linear else None, cross)
+    first, second, last, *others = layers
+    linear, bend, bent = others or (None, None, None)
+    return Network(first, second, last, linear, bend, bent, cross)
 
 
 def _layer(
-    weight: NDArray[Any], diagonal: list[NDArray[Any]], bias: NDArray[Any], step: NDArray[Any]
+    weight: NDArray[Any], diagonal: list[NDArray[Any]], bias: NDArray[Any], step: NDArray[Any], peak: int
 ) -> Layer:
     fraction, exponent = np.frexp(step.astype(np.float64))
     assert (fraction == 0.5).all(), "steps are powers of two"
     # Bound of every partial sum, so that float32 holds it exactly wherever a graph uses floats.
-    peak = 127 if weight.dtype == np.int8 else 2047
     size = np.abs(weight.astype(np.float64)).sum(0) + sum(np.abs(part) for part in diagonal)
-    assert (size * peak + np.abs(bias)).max() < 2**24
+    parts = 1 if np.array_equal(bias, np.rint(bias)) else 1 << _FRACTION
+    assert (size * peak + np.abs(bias)).max() * parts < 2**24
     return Layer(
         _whole(weight),
         [_whole(part) for part in diagonal],

@@ -20,7 +20,15 @@ pytest.importorskip("onnx", reason="the reference reads graphs with onnx")
 import onnxruntime
 
 from comeo.codecs.learned import LearnedCodec, Model, model, models
-from comeo.codecs.learned.features import CROSS_PEAK, NEIGHBOUR_PEAK, PEAK, Inputs, neighbour_count
+from comeo.codecs.learned.features import (
+    CROSS_PEAK,
+    NEIGHBOUR_PEAK,
+    PEAK,
+    Inputs,
+    bend_count,
+    neighbour_count,
+    own_kinds,
+)
 from comeo.codecs.learned.layout import GROUPS
 from tests.comeo.codecs.blocks import textured
 from tests.comeo.codecs.learned.reference import ReferenceModel
@@ -103,7 +111,11 @@ def test_networks_agree_at_the_bounds_of_their_inputs(monkeypatch: pytest.Monkey
             [np.full(width, PEAK), np.zeros(width), *(PEAK * (network.first.weight.T[:6] > 0))]
             + [rng.integers(0, PEAK + 1, width) for _ in range(60)]
         ).astype(np.uint8)
-        neighbours = crossed = None
+        neighbours = bends = crossed = None
+        if network.bend is not None:
+            signs = np.sign(network.bend.weight.T[:8])
+            drawn = rng.integers(-PEAK, PEAK + 1, (len(features) - len(signs), signs.shape[1]))
+            bends = np.concatenate([PEAK * signs, drawn]).astype(np.int8)
         if network.linear is not None:
             signs = np.sign(network.linear.weight.T[:8])
             drawn = rng.integers(
@@ -114,7 +126,7 @@ def test_networks_agree_at_the_bounds_of_their_inputs(monkeypatch: pytest.Monkey
             drawn = rng.integers(-CROSS_PEAK, CROSS_PEAK + 1, (len(features), count))
             crossed = np.where(rng.random(drawn.shape) < 0.2, CROSS_PEAK * np.sign(drawn), drawn)
             crossed = crossed.astype(np.float32)
-        inputs = Inputs(features, neighbours, crossed)
+        inputs = Inputs(features, neighbours, bends, crossed)
         found, wanted = (one.predict(group, number, inputs) for one in (shipped, reference))
         np.testing.assert_array_equal(found[1], wanted[1])
         np.testing.assert_array_equal(found[0], wanted[0])
@@ -128,6 +140,6 @@ def test_groups_see_what_they_are_said_to_see() -> None:
     ]
     for (number, step), network in reference.networks.items():
         assert (network.cross is not None) == GROUPS[number].crossed
-        assert len(network.last.diagonal) == 2 * (step > 0) + GROUPS[number].crossed
-        seen = 0 if network.linear is None else len(network.linear.weight)
-        assert seen == neighbour_count(number, step)
+        assert len(network.last.diagonal) == own_kinds(number, step)
+        seen = [0 if layer is None else len(layer.weight) for layer in (network.linear, network.bend)]
+        assert seen == [neighbour_count(number, step), bend_count(number, step)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from comeo.codecs.learned import layout
-from comeo.codecs.learned.features import Known, neighbour_count, quarter_octaves
+from comeo.codecs.learned.features import Known, bend_count, neighbour_count, quarter_octaves
 
 Shapes = tuple[tuple[int, int], ...]
 
@@ -162,6 +162,14 @@ def clipped(value: int, peak: int) -> int:
     return max(-peak, min(value, peak))
 
 
+def signed_magnitude(sixteenths: int) -> int:
+    return plain_magnitude(sixteenths) * (1 if sixteenths >= 0 else -1)
+
+
+def differences(values: list[int], others: list[int]) -> list[int]:
+    return [one - other for one, other in zip(values, others, strict=True)]
+
+
 class Plain:
     """What a pass looks at, the slow way, of whole Python numbers."""
 
@@ -176,13 +184,14 @@ class Plain:
     def channels(self, group: int) -> range:
         return range(layout.STARTS[group], layout.STARTS[group] + layout.GROUPS[group].count)
 
-    def busy(self, tile: int, group: int) -> bool:
-        return any(abs(self.values[tile][c]) >= 8 for c in self.channels(group))
+    def found(self, tile: int, groups: tuple[int, ...]) -> int:
+        return sum(abs(self.values[tile][c]) >= 8 for group in groups for c in self.channels(group))
 
     def active(self, group: int, tile: int) -> bool:
-        tiles = [tile, *near(self.shapes, tile, AXIAL, 1, mirrored=False)]
+        """Whether there is evidence enough; two of five tiles' worth where it is the tile's own."""
+        tiles = [tile, tile, *near(self.shapes, tile, AXIAL, 1, mirrored=False)]
         parents = layout.GROUPS[group].parents
-        return not parents or any(self.busy(one, parent) for one in tiles for parent in parents)
+        return sum(self.found(one, parents) for one in tiles) >= layout.GROUPS[group].evidence
 
     def sums(self, tile: int) -> list[int]:
         """Of products with the component before, squares of that, squares of its own; three pairs."""
@@ -202,7 +211,7 @@ class Plain:
 
     def features(
         self, group: int, step: int, tile: int
-    ) -> tuple[list[int], list[float] | None, list[float] | None]:
+    ) -> tuple[list[int], list[float] | None, list[int] | None, list[float] | None]:
         described = layout.GROUPS[group]
         channels = self.channels(group)
         around = near(self.shapes, tile, AXIAL, 1, mirrored=True)
@@ -215,21 +224,42 @@ class Plain:
             found += self._pairs(around, self.channels(other))
         if own:
             found += self._pairs(own, channels)
+        if own and described.before is not None:
+            found += self._apart(own, channels)
         crossed = None
         if described.crossed:
             crossed = []
             for c in channels:
                 top, bottom = sums[3 * self.component[c] - 3], sums[3 * self.component[c] - 2] + 8192
                 before = clipped(self.values[tile][self.partner[c]], 32_767)
-                crossed.append(clipped((2 * top * before + bottom) // (2 * bottom), 2047))
+                ratio = clipped(2**16 * top // bottom, 2**24)
+                crossed.append(clipped((ratio * before + 2**15) // 2**16, 2047))
             found += [plain_magnitude(value) for value in crossed]
-        neighbours = None
-        if group < layout.LINEAR and (own or group):
-            seen = [self.values[other][c] for other in own for c in channels]
-            for before in range(group):
-                seen += [self.values[other][c] for other in (tile, *around) for c in self.channels(before)]
-            neighbours = [float(clipped((value + 8) // 16, 2047)) for value in seen]
-        return found, neighbours, None if crossed is None else [float(value) for value in crossed]
+        neighbours = bends = None
+        if described.before is not None and (own or described.before):
+            seen = [self.near_values(other, channels) for other in own]
+            means = [(sum(four) + 2) // 4 for four in zip(*seen, strict=True)]
+            bent = [means, *(differences(one, means) for one in seen)] if own else []
+            here, *there = (self.near_values(other, range(described.before)) for other in (tile, *around))
+            seen += [here, *there]
+            bent += [here, *(differences(one, here) for one in there)]
+            neighbours = [float((value + 8) // 16) for one in seen for value in one]
+            bends = [signed_magnitude(value) for one in bent for value in one]
+        return found, neighbours, bends, None if crossed is None else [float(value) for value in crossed]
+
+    def near_values(self, tile: int, channels: range) -> list[int]:
+        return [clipped(self.values[tile][c], 16 * 2047) for c in channels]
+
+    def _apart(self, tiles: list[int], channels: range) -> list[int]:
+        pairs = [tiles[:2], tiles[2:]]
+        chosen = [
+            pairs[1 - number] if one == other else (one, other) for number, (one, other) in enumerate(pairs)
+        ]
+        return [
+            plain_magnitude(self.values[one][c] - self.values[other][c])
+            for one, other in chosen
+            for c in channels
+        ]
 
     def _pairs(self, tiles: list[int], channels: range) -> list[int]:
         size = [[abs(self.values[tile][c]) for c in channels] for tile in tiles]
@@ -255,26 +285,25 @@ def test_inputs_equal_those_of_a_plain_reference(shapes: Shapes, size: float, ga
     """Where tiles and their neighbours are empty, fine groups are left out."""
     rng = np.random.default_rng(4)
     count = tiles_of(shapes)
-    final = np.rint(rng.standard_cauchy((count, layout.CHANNELS)) * size).clip(-(2**24), 2**24)
+    final = np.rint(rng.standard_cauchy((count, layout.CHANNELS)) * size).clip(-(2**27), 2**27)
     final[: 4 if gated else 0] = 0
     final = final.astype(np.int32)
     energy = rng.integers(0, 128, (count, layout.COMPONENTS)).astype(np.uint8)
     plan = layout.plan_of(shapes)
-    known, plain = Known(energy, plan), Plain(shapes, energy)
+    known, plain = Known(energy, np.arange(count), plan), Plain(shapes, energy)
+    nowhere = np.zeros(count, bool)
     skipped = 0
     for group, steps in enumerate(plan.steps):
         here = slice(layout.STARTS[group], layout.STARTS[group] + layout.GROUPS[group].count)
-        active = known.active(group)
+        active = known.active(group, nowhere)
         assert active.tolist() == [plain.active(group, tile) for tile in range(count)]
         skipped += count - int(active.sum())
         for number, step in enumerate(each.where(active) for each in steps):
             inputs = known.inputs(group, step)
-            width = 0 if inputs.neighbours is None else inputs.neighbours.shape[1]
-            assert width == neighbour_count(group, number)
+            widths = [0 if each is None else each.shape[1] for each in (inputs.neighbours, inputs.bends)]
+            assert widths == [neighbour_count(group, number), bend_count(group, number)]
             for place, tile in enumerate(step.tiles.tolist()):
-                features, neighbours, crossed = plain.features(group, number, tile)
-                assert inputs.features[place].tolist() == features
-                for found, wanted in ((inputs.neighbours, neighbours), (inputs.crossed, crossed)):
+                for found, wanted in zip(inputs, plain.features(group, number, tile), strict=True):
                     assert (None if found is None else found[place].tolist()) == wanted
             known.values[step.tiles, here] = final[step.tiles, here]
             known.note(group, step.tiles)
@@ -291,9 +320,9 @@ def test_a_batch_is_its_blocks_side_by_side(shapes: Shapes) -> None:
     starts = np.cumsum([0, *(rows * columns for rows, columns in shapes)])
     final = np.rint(rng.standard_cauchy((starts[-1], layout.CHANNELS))).clip(-5000, 5000).astype(np.int32)
     energy = rng.integers(0, 128, (starts[-1], layout.COMPONENTS)).astype(np.uint8)
-    together = Known(energy, layout.plan_of(shapes))
+    together = Known(energy, np.arange(starts[-1]), layout.plan_of(shapes))
     apart = [
-        Known(energy[first:last], layout.plan_of((shape,)))
+        Known(energy[first:last], np.arange(last - first), layout.plan_of((shape,)))
         for first, last, shape in zip(starts, starts[1:], shapes, strict=False)
     ]
     for group, start in enumerate(layout.STARTS):
@@ -315,5 +344,60 @@ def test_a_batch_is_its_blocks_side_by_side(shapes: Shapes) -> None:
                 tiles = layout.plan_of((shape,)).steps[group][number].tiles
                 known.values[tiles, here] = final[tiles + first, here]
                 known.note(group, tiles)
-        expected = np.concatenate([known.active(group) for known in apart])
-        np.testing.assert_array_equal(together.active(group), expected)
+        nowhere = [np.zeros(last - first, bool) for first, last in pairwise(starts)]
+        expected = [known.active(group, none) for known, none in zip(apart, nowhere, strict=True)]
+        found = together.active(group, np.concatenate(nowhere))
+        np.testing.assert_array_equal(found, np.concatenate(expected))
+
+
+@pytest.mark.parametrize(
+    ("bands", "items"),
+    [
+        (1, [[0, 1, 2, 3]]),
+        (4, [[0, 1, 2, 3]]),
+        (5, [[0, 1, 2, 3], [0, 1, 4, 5]]),
+        (8, [[0, 1, 2, 3], [0, 1, 4, 5], [0, 1, 6, 7]]),
+    ],
+)
+def test_items_share_the_first_two_components(bands: int, items: list[list[int]]) -> None:
+    assert layout.item_components(bands).tolist() == items
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_further_items_know_what_the_first_has_decoded(quiet: bool) -> None:
+    """Their own groups see what they would see, had they coded all groups themselves."""
+    rng = np.random.default_rng(2)
+    rows, columns, items = 3, 2, 3
+    count = rows * columns
+    plan = layout.plan_of(((rows, columns),) * items)
+    drawn = rng.standard_cauchy((items, count, layout.CHANNELS)) * 20
+    final = np.rint(drawn).clip(-5000, 5000).astype(np.int32)
+    component = layout.channel_places()[0]
+    if (
+        quiet
+    ):  # groups of the second component are left out, and where tiles have nothing around them others, too
+        final[:, :, component == 1] = 0
+        final[:, :4] = 0
+    final[1:, :, component < 2] = final[0, :, component < 2].T
+    final = final.reshape(-1, layout.CHANNELS)
+    energy = rng.integers(0, 128, (items * count, layout.COMPONENTS)).astype(np.uint8)
+    shared = Known(energy, np.tile(np.arange(count), items), plan)
+    alone = Known(energy, np.arange(items * count), plan)
+    thorough = np.full(items * count, not quiet)
+    left_out = 0
+    for group, start in enumerate(layout.STARTS):
+        here = slice(start, start + layout.GROUPS[group].count)
+        active, everywhere = (known.active(group, thorough) for known in (shared, alone))
+        first = np.arange(items * count) < count
+        np.testing.assert_array_equal(active, everywhere & (first | (not layout.GROUPS[group].leading)))
+        left_out += int((~everywhere).sum())
+        for whole in plan.steps[group]:
+            step = whole.where(active)
+            for found, wanted in zip(shared.inputs(group, step), alone.inputs(group, step), strict=True):
+                np.testing.assert_array_equal(found, wanted)
+            for known, tiles in ((shared, step.tiles), (alone, whole.where(everywhere).tiles)):
+                known.values[tiles, here] = final[tiles, here]
+                known.note(group, tiles)
+        shared.share(group)
+    np.testing.assert_array_equal(shared.values, alone.values)
+    assert (left_out > 0) == quiet

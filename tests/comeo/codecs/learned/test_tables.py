@@ -13,7 +13,7 @@ from comeo.codecs.learned import rans
 from comeo.codecs.learned import tables as tb
 
 WHOLE = 1 << rans.PRECISION
-MOST = 56  # intervals that `coding` leaves room for
+MOST = 50  # intervals that `coding` leaves room for
 WORTH = 9.0
 
 
