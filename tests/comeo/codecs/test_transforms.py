@@ -107,7 +107,8 @@ def test_a_block_too_loud_for_one_transform_is_coded_with_the_other(monkeypatch:
     pytest.importorskip("onnxruntime", reason="the learned codec needs the extra `cpu` or `gpu`")
     module: Any = importlib.import_module("comeo.codecs.learned.codec")
     codec, block = module.LearnedCodec(), cloud_over_fields(64).astype(np.uint16)
-    code, refused = codec._code, []
+    code = codec._code
+    refused: list[CodecError] = []
 
     def too_loud_the_first_time(*arguments: Any) -> Any:
         if len(refused) < most:
