@@ -17,6 +17,7 @@ block is unlike any that the model knows: all its symbols are coded, also those 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -150,18 +151,25 @@ def _latents(scaled: Components, shape: tuple[int, int]) -> NDArray[np.float32]:
 def _synthesise(values: Values, places: NDArray[np.int64], header: Header, reduce: int) -> Components:
     """Values (items · tiles, CHANNELS) back to components, in the data's own numbers."""
     shape = tile_grid(header.height, header.width)
-    across, support = synthesis(shape[1], reduce)
+    across, support = _across(shape[1], reduce)
     planes = _planes(header.bands)
-    half = synthesise_rows(values, places, planes, shape, np.ascontiguousarray(across.T), support)
+    half = synthesise_rows(values, places, planes, shape, across, support)
     components: Components = synthesise(half, *synthesis(shape[0], reduce), transpose=False)
     components = components[:, : -(-header.height >> reduce), : -(-header.width >> reduce)]
     components *= np.float32(header.step / UNIT)
     return components
 
 
+@lru_cache(maxsize=256)
+def _across(columns: int, reduce: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The inverse transform of one axis, a basis function a row, and what each reaches."""
+    matrix, support = synthesis(columns, reduce)
+    return np.ascontiguousarray(matrix.T), support
+
+
 def _planes(bands: int) -> NDArray[np.int64]:
     """The component that each of each item is decoded to, (items, COMPONENTS); −1: to none."""
-    planes = item_components(bands)
+    planes = item_components(bands).copy()
     planes[1:, :LEADING] = -1
     planes[planes >= bands] = -1
     return planes

@@ -145,6 +145,7 @@ class Known:
         """What the network of a pass looks at."""
         group = GROUPS[number]
         start, count, tiles = STARTS[number], group.count, step.tiles
+        around = self._plan.around[tiles]
         width = (
             FIXED + sum(GROUPS[i].count for i in group.sizes) + 2 * sum(GROUPS[i].count for i in group.pairs)
         )
@@ -157,7 +158,6 @@ class Known:
             _sizes(features, column, self._magnitudes, tiles, STARTS[i], GROUPS[i].count)
             column += GROUPS[i].count
         for i in group.pairs:
-            around = self._plan.around[tiles]
             _pairs(features, column, self.values, around, STARTS[i], GROUPS[i].count, MAGNITUDE)
             column += 2 * GROUPS[i].count
         if step.known is not None:
@@ -171,11 +171,11 @@ class Known:
             _cross(
                 features, column, crossed, totals, tiles, self.values, start, _COMPONENT, _PARTNERS, MAGNITUDE
             )
-        whole, bends = self._neighbours(number, step)
+        whole, bends = self._neighbours(number, step, around)
         return Inputs(features, whole, bends, crossed)
 
     def _neighbours(
-        self, number: int, step: Pass
+        self, number: int, step: Pass, around: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], NDArray[np.int8]] | tuple[None, None]:
         """What means are predicted from, and what they are bent by.
 
@@ -193,7 +193,6 @@ class Known:
         if step.known is not None:
             _own(whole, bends, self.values, step.known, start, count, MAGNITUDE)
         columns = whole.shape[1] - 5 * group.before, bends.shape[1] - 5 * group.before
-        around = self._plan.around[step.tiles]
         _before(whole, bends, *columns, self.values, step.tiles, around, group.before, MAGNITUDE)
         return whole, bends
 

@@ -104,12 +104,14 @@ _KNOWN_AT: Final = {1: (_DIAGONAL, 2), 2: (_AXIAL, 2), 3: (_DIAGONAL, 1), 4: (_A
 Index = NDArray[np.int64]
 
 
+@lru_cache(maxsize=64)
 def item_components(bands: int) -> Index:
     """The components of each item of a block, (items, COMPONENTS); from `bands` on they are missing."""
     items = max(1, -(-(bands - LEADING) // (COMPONENTS - LEADING)))
     found = np.empty((items, COMPONENTS), np.int64)
     found[:, :LEADING] = np.arange(LEADING)
     found[:, LEADING:] = LEADING + np.arange(items * (COMPONENTS - LEADING)).reshape(items, -1)
+    found.flags.writeable = False
     return found
 
 
