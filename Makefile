@@ -55,12 +55,12 @@ fuzz: install
 
 train: install
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
-	$(BIN)/python -m comeo.training.pack --data $(SHARED)
+	$(BIN)/python -m training.pack --data $(SHARED)
 	# glibc gives large blocks back and takes them again at every step: a third of the time
 	MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=16000000000 OMP_WAIT_POLICY=PASSIVE \
-		$(BIN)/python -m comeo.training.train --threads 1 --rate 2e-3 --seconds $(SECONDS_TO_TRAIN)
-	$(BIN)/python -m comeo.training.evaluate .cache/training/run/weights.pt
-	$(BIN)/python -m comeo.training.export .cache/training/run/weights.pt .cache/training/model.zip
+		$(BIN)/python -m training.train --threads 1 --rate 2e-3 --seconds $(SECONDS_TO_TRAIN)
+	$(BIN)/python -m training.evaluate .cache/training/run/weights.pt
+	$(BIN)/python -m training.export .cache/training/run/weights.pt .cache/training/model.zip
 
 bench: install
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(RUNTIME),test,bench]'

@@ -23,7 +23,7 @@ from rio_cogeo.cogeo import cog_validate
 
 from benchmarks.catalogue.__main__ import server
 from comeo.archive import open_archive
-from comeo.cog import PIECE_SIDE, pieces_of
+from comeo.export.cog import PIECE_SIDE, pieces_of
 
 LOOK_SECONDS = 0.1
 # Of the group's bands, so that a request is near the bound on what is answered at once.

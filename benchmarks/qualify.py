@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.archive import Archive, open_archive
+from comeo.archive.certificate import GroupErrors
 from comeo.codecs import codec_names
-from comeo.quality.certificate import GroupErrors
 from comeo.scene import BandGroup, Window
 from comeo.sources import open_source
 

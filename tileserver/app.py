@@ -15,29 +15,20 @@ from flask_openapi3.openapi import OpenAPI
 from threadpoolctl import threadpool_limits
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from tileserver import metrics, problems
-from tileserver.catalog import Catalog
+from tileserver import metrics
+from tileserver.api import operations
+from tileserver.api.kml import routes as kml
+from tileserver.api.ogc import routes as ogc
+from tileserver.api.scenes import archive, certificates, collections, extracts, items, jobs, legends
+from tileserver.api.stac import routes as stac
+from tileserver.api.viewer import routes as viewer
+from tileserver.api.wmts import routes as wmts
+from tileserver.catalog.sqlite import Catalog
+from tileserver.http import compression, documents, problems
+from tileserver.http.context import EXTENSION, State
+from tileserver.jobs.queue import Jobs
 from tileserver.logs import configure
-from tileserver.routes import (
-    archive,
-    certificates,
-    collections,
-    compression,
-    documents,
-    extracts,
-    items,
-    jobs,
-    kml,
-    legends,
-    ogc,
-    operations,
-    stac,
-    viewer,
-    wmts,
-)
-from tileserver.routes.context import EXTENSION, State
-from tileserver.services.jobs import Jobs
-from tileserver.services.scenes import SOFTWARE_VERSION, Scenes
+from tileserver.render.scenes import SOFTWARE_VERSION, Scenes
 from tileserver.settings import Settings
 from tileserver.temporary import temporary_folder
 

@@ -1,64 +1,44 @@
-"""Why a request is refused, each with the HTTP status that says so best."""
+"""Errors of the server itself, and the HTTP status of every error."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
 
-from comeo.errors import ComeoError
-
-
-class RequestError(ComeoError):
-    """A request that can't be answered, by no fault of the server.
-
-    Attributes:
-        status: HTTP status code.
-    """
-
-    status: ClassVar[int] = 400
-
-
-class NotFoundError(RequestError):
-    """There is no such scene, collection, tile or band."""
-
-    status = 404
-
-
-class ParameterError(RequestError):
-    """A parameter is well formed, and still makes no sense here."""
-
-    status = 422
-
-
-class BoundError(RequestError):
-    """A request asks for more than the server is set to do.
-
-    Args:
-        message: One sentence that names the bound.
-        bound: The setting.
-    """
-
-    status = 413
-
-    def __init__(self, message: str, bound: str) -> None:
-        super().__init__(message)
-        self.bound = bound
+from comeo.errors import BoundError, ComeoError, NotFoundError, ParameterError, RequestError
 
 
 class BusyError(RequestError):
-    """The server has enough to do, or a scene is just being replaced; asking again later helps."""
+    """The server has enough to do, or a scene is being replaced; trying again later helps."""
 
-    status = 503
     retry_after = 2
 
 
 class ConflictError(RequestError):
-    """What is asked for does not go with how things stand."""
-
-    status = 409
+    """The request does not fit the present state of what it names."""
 
 
 class TooManyError(BusyError):
-    """As much as may be is under way already; asking again later helps."""
+    """As much as is allowed is under way already; trying again later helps."""
 
-    status = 429
     retry_after = 30
+
+
+class ClientGoneError(RequestError):
+    """The client has closed its connection."""
+
+
+_STATUS: Mapping[type[ComeoError], int] = {
+    RequestError: 400,
+    NotFoundError: 404,
+    ClientGoneError: 408,
+    ConflictError: 409,
+    BoundError: 413,
+    ParameterError: 422,
+    TooManyError: 429,
+    BusyError: 503,
+}
+
+
+def status_of(error: ComeoError) -> int:
+    """HTTP status of an error: that of its nearest class with one, else 500."""
+    return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -39,3 +40,21 @@ def exposition() -> bytes:
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
     return generate_latest(REGISTRY)
+
+
+def watch_cache(name: str) -> Callable[[int, int, int], None]:
+    """Make a watch of a cache that counts under a name."""
+    hits, misses, size = CACHE_HITS.labels(name), CACHE_MISSES.labels(name), CACHE_BYTES.labels(name)
+
+    def watch(found: int, missing: int, kept: int) -> None:
+        hits.inc(found)
+        misses.inc(missing)
+        size.set(kept)
+
+    return watch
+
+
+def count_decoded(codec: str, blocks: int, seconds: float) -> None:
+    """Count a batch of decoded blocks."""
+    DECODED_BLOCKS.labels(codec).inc(blocks)
+    DECODE_SECONDS.labels(codec).inc(seconds)

@@ -6,7 +6,7 @@ import math
 
 from benchmarks.rate_distortion.peers import Method
 from comeo.codecs.base import Block
-from comeo.quality.metrics import mse, psnr_of
+from comeo.metrics import mse, psnr_of
 
 _CLOSE_ENOUGH = 0.004  # of the bytes asked for; the rest is interpolated
 _ROUNDS = 14

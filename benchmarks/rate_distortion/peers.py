@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from comeo.codecs import codec_names, get_codec
 from comeo.codecs.base import Block
-from comeo.quality.metrics import PEAK
+from comeo.metrics import PEAK
 
 SCALE: Final = 16  # integers a digital number, for JPEG 2000
 

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.rate_distortion.peers import SCALE, ExactKlt, jpeg2000_decode, jpeg2000_encode
 from comeo.codecs import codec_names, get_codec
 from comeo.codecs.base import MAX_REDUCE, Block
-from comeo.quality.metrics import PEAK, mse, psnr_of
+from comeo.metrics import PEAK, mse, psnr_of
 from comeo.sources.openjpeg import load_glymur
 
 _ROUNDS = 7

@@ -1,4 +1,4 @@
-"""What can go wrong, each as one sentence that says what to do."""
+"""Errors for the user's eyes, each one sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -17,3 +17,28 @@ class CodecError(ComeoError):
 
 class ArchiveError(ComeoError):
     """An archive is truncated, corrupt, hostile, or of an unknown version."""
+
+
+class RequestError(ComeoError):
+    """A request for pixels or facts cannot be answered, for a reason that lies in the request."""
+
+
+class NotFoundError(RequestError):
+    """The scene, collection, tile, band or area does not exist."""
+
+
+class ParameterError(RequestError):
+    """A parameter is well formed but makes no sense here."""
+
+
+class BoundError(RequestError):
+    """A request asks for more than a bound allows.
+
+    Args:
+        message: One sentence that names the bound.
+        bound: Name of the setting.
+    """
+
+    def __init__(self, message: str, bound: str) -> None:
+        super().__init__(message)
+        self.bound = bound

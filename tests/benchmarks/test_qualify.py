@@ -10,7 +10,7 @@ import pytest
 from benchmarks.qualify import check, kept, page
 from comeo.compress import compress
 from comeo.sources import open_source
-from tests.tileserver.test_qualify import comeo, write
+from tests.tileserver.cli.test_qualify import comeo, write
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,7 @@ class Server:
     def __enter__(self) -> Server:
         port = free_port()
         self.address = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-c", "from tileserver.cli import main; main()"]
+        command = [sys.executable, "-c", "from tileserver.cli.main import main; main()"]
         command += ["serve", str(self.folder), "--port", str(port), "--workers", "1"]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)

@@ -18,7 +18,7 @@ from skimage.registration import phase_cross_correlation
 from comeo.compress import compress
 from comeo.scene import Scene, Window
 from tests.scenes import UTM32, array_group, array_scene, landscape
-from tileserver.grid import matrix_set
+from tileserver.render.matrixsets import matrix_set
 
 COLLECTION = "gis"
 SIDE = 600

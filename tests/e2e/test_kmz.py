@@ -17,7 +17,7 @@ from rasterio.windows import Window, from_bounds
 from tests.e2e import gis
 from tests.e2e.test_extracts import ITEM, WHOLE, gis_area
 from tileserver import Settings, create_app
-from tileserver.services import kmz
+from tileserver.files import kmz
 
 DEGREES = CRS.from_epsg(4326)
 

@@ -16,7 +16,7 @@ from rasterio.warp import transform
 
 from tests.e2e import gis
 from tests.scenes import UTM32
-from tileserver.grid import matrix_set, tile_grid
+from tileserver.render.matrixsets import matrix_set, tile_grid
 
 owslib = pytest.importorskip("owslib.wmts", reason="OWSLib is not installed")
 util = pytest.importorskip("owslib.util")

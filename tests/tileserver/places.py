@@ -6,7 +6,7 @@ from rasterio.crs import CRS
 from rasterio.warp import transform
 
 from tests.tileserver.conftest import FINE, SIZE
-from tileserver.grid import matrix_set
+from tileserver.render.matrixsets import matrix_set
 
 UTM32 = CRS.from_epsg(32632)
 ITEM = "/collections/optical/items/middle"

@@ -13,8 +13,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
+from comeo.archive.certificate import Layout
 from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE
-from comeo.quality.certificate import Layout
 from comeo.scene import Band
 
 FORMAT_VERSION = 1

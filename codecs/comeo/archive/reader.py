@@ -24,6 +24,7 @@ from pydantic_core import from_json
 
 from comeo.archive import shard as sharding
 from comeo.archive.blocks import assemble, blocks_of
+from comeo.archive.certificate import Certificate, GroupErrors, decode
 from comeo.archive.model import (
     ArchiveGroup,
     ArrayMetadata,
@@ -36,8 +37,7 @@ from comeo.archive.model import (
 from comeo.archive.store import Blob, Store, open_store
 from comeo.codecs import Codec, get_codec
 from comeo.errors import ArchiveError, CodecError
-from comeo.quality.certificate import Certificate, GroupErrors, decode
-from comeo.quality.metrics import psnr_of
+from comeo.metrics import psnr_of
 from comeo.scene import Window
 
 METADATA_KEY = "zarr.json"

@@ -6,7 +6,7 @@ from functools import cache
 
 from comeo.codecs.base import Codec
 from comeo.codecs.dct import DctCodec
-from comeo.codecs.jpeg2000 import Jpeg2000Codec
+from comeo.codecs.jpeg2000.codec import Jpeg2000Codec
 from comeo.codecs.learned import LearnedCodec
 from comeo.errors import CodecError
 

@@ -12,6 +12,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from comeo.archive import Archive, ArchiveWriter, Level
+from comeo.archive.certificate import DETAILS
 from comeo.archive.model import ID_PATTERN
 from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
 from comeo.codecs.payload import check_step
@@ -22,7 +23,6 @@ from comeo.compress.plan import plan
 from comeo.compress.rate import RateModel
 from comeo.errors import ArchiveError, CodecError, SourceError
 from comeo.progress import Progress, Silent
-from comeo.quality.certificate import DETAILS
 from comeo.scene import Scene
 
 RATIO_TOLERANCE = 0.015

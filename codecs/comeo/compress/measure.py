@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.archive import ArchiveGroup
+from comeo.archive import certificate as cert
+from comeo.archive.certificate import Certificate, GroupErrors, Layout
 from comeo.archive.model import MAX_CERTIFICATE_CHARACTERS
 from comeo.codecs.payload import Buffer
 from comeo.errors import ArchiveError
-from comeo.quality import certificate as cert
-from comeo.quality.certificate import Certificate, GroupErrors, Layout
 from comeo.scene import Pixels
 
 SHARE = 0.01  # of the archive, that a certificate may take

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from comeo.archive import Archive, valid_mask
 from comeo.errors import ArchiveError, SourceError
+from comeo.metrics import PEAK
 from comeo.progress import Progress, Silent
 from comeo.quality import cover
 from comeo.quality.cells import ErrorMap
@@ -24,7 +25,6 @@ from comeo.quality.indices import IndexErrors, index_errors
 from comeo.quality.labels import scene_classes
 from comeo.quality.lattice import Lattice
 from comeo.quality.lpips_weights import Weights
-from comeo.quality.metrics import PEAK
 from comeo.quality.perceptual import PerceptualDistance
 from comeo.quality.render import physical
 from comeo.quality.results import (

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from comeo.codecs import codec_names, get_codec
 from comeo.errors import CodecError
-from comeo.quality.metrics import psnr, rmse
+from comeo.metrics import psnr, rmse
 from tests.comeo.codecs.blocks import CODECS, textured
 
 pytestmark = pytest.mark.parametrize("name", CODECS)

@@ -23,7 +23,7 @@ from comeo.compress import compress
 from comeo.compress.plan import level_numbers, plan
 from comeo.compress.rate import RateModel
 from comeo.errors import ArchiveError, CodecError, ComeoError, SourceError
-from comeo.extract import extract_geotiff
+from comeo.export.extract import extract_geotiff
 from comeo.progress import Silent
 from comeo.scene import Pixels, Scene, Window
 from tests.scenes import array_group, array_scene, corner_cut, landscape

@@ -20,11 +20,11 @@ from sklearn.cluster import KMeans
 from comeo.archive import open_archive
 from comeo.compress import compress
 from comeo.errors import ArchiveError, SourceError
+from comeo.metrics import band_mse, psnr
 from comeo.quality import cover
 from comeo.quality.crops import _box, choose_crops
 from comeo.quality.labels import scene_classes
 from comeo.quality.lattice import Lattice
-from comeo.quality.metrics import band_mse, psnr
 from comeo.quality.qualify import archive_groups, qualify
 from comeo.quality.spots import choose_spots, class_names
 from comeo.quality.thematic import assign, classify, cluster

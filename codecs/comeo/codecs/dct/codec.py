@@ -12,7 +12,7 @@ Encoder, decoder and format in short (docs/archive-format.md has it in full):
 - The encoder picks levels and classes by rate and distortion together; the decoder needs to know nothing of
   it.
 
-Tables and reconstruction points were fitted to training scenes (comeo.training.huffman_tables) and never
+Tables and reconstruction points were fitted to training scenes (training.huffman_tables) and never
 change.
 """
 

@@ -1,0 +1,1 @@
+"""Pixels of an archive on any grid: reading, warping, band arithmetic."""

@@ -1,0 +1,70 @@
+"""Coordinates from one reference system into another, where some have no place in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError
+from rasterio.crs import CRS
+from rasterio.errors import RasterioError
+from rasterio.warp import transform, transform_bounds, transform_geom
+
+from comeo.grid import Bounds
+
+# What rasterio raises depends on which of GDAL's layers found that there is no such place.
+ProjectionErrors = (RasterioError, CPLE_BaseError)
+EDGE_POINTS = 21
+
+Coordinates = NDArray[np.float64]
+
+
+def move_points(
+    source: CRS, target: CRS, xs: Coordinates, ys: Coordinates
+) -> tuple[Coordinates, Coordinates]:
+    """Transform points; those without a place in the target become infinite."""
+    if source == target:
+        return xs, ys
+    try:
+        moved = transform(source, target, xs, ys)
+    except ProjectionErrors:
+        # GDAL gives up on all points when one fails.
+        moved = tuple(
+            zip(*(_move_point(source, target, x, y) for x, y in zip(xs, ys, strict=True)), strict=True)
+        )
+    return np.asarray(moved[0], float), np.asarray(moved[1], float)
+
+
+def move_bounds(source: CRS, target: CRS, bounds: Bounds) -> Bounds | None:
+    """Transform bounds (left, bottom, right, top); in degrees left > right across the antimeridian.
+
+    None where they have no place in the target.
+    """
+    if source == target:
+        return bounds
+    try:
+        left, bottom, right, top = transform_bounds(source, target, *bounds, densify_pts=EDGE_POINTS)
+    except ProjectionErrors:
+        return None
+    found = (left, bottom, right, top)
+    return found if all(map(math.isfinite, found)) and bottom <= top else None
+
+
+def move_shape(source: CRS, target: CRS, shape: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Transform a GeoJSON geometry, or None where a part of it has no place in the target."""
+    try:
+        moved: Mapping[str, Any] = transform_geom(source, target, shape)
+    except ProjectionErrors:
+        return None
+    return moved
+
+
+def _move_point(source: CRS, target: CRS, x: float, y: float) -> tuple[float, float]:
+    try:
+        xs, ys = transform(source, target, [x], [y])
+    except ProjectionErrors:
+        return math.inf, math.inf
+    return xs[0], ys[0]

@@ -1,0 +1,352 @@
+"""Pixels of an archive on any grid, as rio-tiler's `ImageData`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.coords import BoundingBox
+from rasterio.crs import CRS
+from rasterio.features import geometry_mask
+from rio_tiler.constants import WGS84_CRS
+from rio_tiler.models import ImageData, PointData
+
+from comeo.archive import Archive, ArchiveGroup, Level, blocks_of
+from comeo.cache import ByteCache, CacheWatch
+from comeo.errors import BoundError, NotFoundError
+from comeo.grid import Bounds, Grid
+from comeo.scene import Band, Window
+from comeo.view.projection import move_bounds, move_points, move_shape
+from comeo.view.warp import ResamplingName, find_source, warp
+
+BlockKey = tuple[str, str, int, int, int, int]
+BlockCache = ByteCache[BlockKey, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class BandPlace:
+    """Where a band is: its group and its index there."""
+
+    band: Band
+    group: ArchiveGroup
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveReader:
+    """Pixels of one archive on any grid: only the blocks that are needed are decoded.
+
+    Images hold stored numbers (`ImageData.scales` and `offsets` make them physical), masked where the scene
+    has no valid pixel.
+
+    Attributes:
+        archive: The open archive.
+        blocks: Cache of decoded blocks.
+        max_decoded_samples: Pixels × bands that one call may decode.
+        on_decoded: Called after every batch decoded: codec, blocks, seconds.
+    """
+
+    archive: Archive
+    blocks: BlockCache
+    max_decoded_samples: int = 1 << 27
+    on_decoded: Callable[[str, int, float], None] | None = None
+    _places: dict[str, BandPlace] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Note where each band is."""
+        places = {
+            band.name: BandPlace(band, group, index)
+            for group in self.archive.groups.values()
+            for index, band in enumerate(group.bands)
+        }
+        object.__setattr__(self, "_places", places)
+
+    @property
+    def band_names(self) -> list[str]:
+        """Names of all bands, finest first."""
+        return list(self._places)
+
+    def native_grid(self, bands: Sequence[str] | None = None) -> Grid:
+        """Grid of the finest group that has one of the bands; of the finest group of all by default."""
+        groups = list(self.archive.groups.values())
+        if bands is not None:
+            wanted = {place.group.name for place in self._find(bands)}
+            groups = [group for group in groups if group.name in wanted]
+        group = groups[0]
+        level = group.levels[0]
+        return Grid(group.crs, level.transform, level.height, level.width)
+
+    def read(
+        self, grid: Grid, bands: Sequence[str] | None = None, resampling: ResamplingName = "bilinear"
+    ) -> ImageData:
+        """Read bands onto a grid.
+
+        Args:
+            grid: Where the pixels go.
+            bands: Their names; all by default.
+            resampling: How. The mask is always the nearest pixel's.
+
+        Returns:
+            Of the bands' own type; float32 when they have different ones.
+
+        Raises:
+            NotFoundError: If there is no such band.
+            BoundError: If too much would have to be decoded.
+            ArchiveError: If a block is damaged.
+        """
+        places = self._find(self.band_names if bands is None else bands)
+        groups = {place.group.name: place.group for place in places}
+        if len(groups) == 1:
+            indexes = [place.index for place in places]
+            return _image(self._read_group(places[0].group, indexes, grid, resampling), places, grid)
+        values = np.empty((len(places), grid.height, grid.width), np.float32)
+        for group in groups.values():
+            rows = [row for row, place in enumerate(places) if place.group is group]
+            values[rows] = self._read_group(group, [places[row].index for row in rows], grid, resampling)
+        return _image(values, places, grid)
+
+    def part_grid(
+        self, bbox: Bounds, bounds_crs: CRS = WGS84_CRS, dst_crs: CRS | None = None, *,
+        height: int | None = None, width: int | None = None, bands: Sequence[str] | None = None,
+    ) -> Grid:  # fmt: skip
+        """Return the grid of a part of the scene.
+
+        Args:
+            bbox: (left, bottom, right, top).
+            bounds_crs: What `bbox` is in.
+            dst_crs: Of the grid. Without one it is the native pixels that `bbox` touches.
+            height: Rows; by default about as many as there are native ones.
+            width: Columns, likewise.
+            bands: The finest of these sets the native resolution.
+
+        Raises:
+            NotFoundError: If it lies outside the scene.
+        """
+        native = self.native_grid(bands)
+        box = _moved_bounds(bounds_crs, native.crs, bbox)
+        inside = native.within(box)
+        if inside is None:
+            raise NotFoundError("the area lies outside the scene")
+        crs = dst_crs or native.crs
+        if crs == native.crs and not (height or width):
+            return inside
+        cell = abs(native.transform.determinant) ** 0.5
+        rows, cols = _size((box[3] - box[1]) / cell, (box[2] - box[0]) / cell, height, width)
+        return Grid.over(_moved_bounds(bounds_crs, crs, bbox), crs, rows, cols)
+
+    def point(self, lon: float, lat: float, *, bands: Sequence[str] | None = None) -> PointData:
+        """Read the pixel that a position falls into, of every band at its native resolution.
+
+        Raises:
+            NotFoundError: If the position lies outside the scene.
+        """
+        places = self._find(self.band_names if bands is None else bands)
+        pixels = np.full(len(places), np.nan, np.float32)
+        inside = False
+        for group in {place.group.name: place.group for place in places}.values():
+            window = pixel_at(group, lon, lat)
+            if window is None:
+                continue
+            inside = True
+            rows = [row for row, place in enumerate(places) if place.group is group]
+            indexes = [places[row].index for row in rows]
+            pixels[rows] = self._window(group, group.levels[0], 0, window, indexes)[:, 0, 0]
+        if not inside:
+            raise NotFoundError(f"{lon}, {lat} lies outside the scene")
+        names = [place.band.name for place in places]
+        return PointData(
+            _masked(pixels, places), band_names=names, band_descriptions=names, coordinates=(lon, lat),
+            crs=WGS84_CRS, scales=[place.band.scale for place in places],
+            offsets=[place.band.offset for place in places],
+        )  # fmt: skip
+
+    def decoding(self, grid: Grid, bands: Sequence[str]) -> dict[tuple[str | int, ...], int]:
+        """What `read` would decode: blocks, each with the number of its samples.
+
+        Raises:
+            NotFoundError: If there is no such band.
+        """
+        groups = {place.group.name: place.group for place in self._find(bands)}
+        sources = [source for group in groups.values() if (source := find_source(group, grid))]
+        return {
+            (level.group, level.number, source.reduce, row, col): (level.block >> source.reduce) ** 2
+            * level.bands
+            for source in sources
+            for level in (source.level,)
+            for row, col in blocks_of(level, source.window, source.reduce)
+        }
+
+    def _find(self, bands: Sequence[str]) -> list[BandPlace]:
+        missing = [name for name in bands if name not in self._places]
+        if missing:
+            raise NotFoundError(
+                f"{self.archive.id} has no band {', '.join(missing)}; it has {', '.join(self._places)}"
+            )
+        return [self._places[name] for name in bands]
+
+    def _read_group(
+        self, group: ArchiveGroup, indexes: list[int], grid: Grid, resampling: ResamplingName
+    ) -> NDArray[np.float32]:
+        source = find_source(group, grid)
+        if source is None:
+            return np.full((len(indexes), grid.height, grid.width), np.nan, np.float32)
+        values = self._window(group, source.level, source.reduce, source.window, indexes)
+        return warp(values, source, group.crs, grid, resampling)
+
+    def _window(
+        self, group: ArchiveGroup, level: Level, reduce: int, window: Window, indexes: list[int]
+    ) -> NDArray[np.float32]:
+        """Read some bands of a window as (bands, y, x), NaN where invalid."""
+        wanted = blocks_of(level, window, reduce)
+        side = level.block >> reduce
+        check_decoding(len(wanted) * side * side * level.bands, self.max_decoded_samples)
+        values = np.full((len(indexes), window.height, window.width), np.nan, np.float32)
+        for (row, col), block in zip(wanted, self._decoded(level, wanted, reduce), strict=True):
+            _paste(block, indexes, values, row * side - window.row, col * side - window.col)
+        if group.has_nodata and group.dtype.kind == "u":
+            values[values == 0] = np.nan
+        return values
+
+    def _decoded(self, level: Level, blocks: Sequence[tuple[int, int]], reduce: int) -> list[NDArray[Any]]:
+        stem = (self.archive.etag, level.group, level.number, reduce)
+
+        def decode(keys: list[BlockKey]) -> list[NDArray[Any]]:
+            started = time.perf_counter()
+            decoded = self.archive.decode_blocks(level, [key[4:] for key in keys], reduce)
+            if self.on_decoded:
+                self.on_decoded(self.archive.codec, len(keys), time.perf_counter() - started)
+            return decoded
+
+        return self.blocks.get_many([(*stem, row, col) for row, col in blocks], decode)
+
+
+def check_decoding(samples: int, most: int) -> None:
+    """Refuse to decode too much.
+
+    Raises:
+        BoundError: Naming the bound.
+    """
+    if samples > most:
+        raise BoundError(
+            f"this would decode {samples} samples, more than the {most} that one request may; "
+            "ask for a smaller area or a coarser image", "max_decoded_samples",
+        )  # fmt: skip
+
+
+def block_cache(limit: int, watch: CacheWatch | None = None) -> BlockCache:
+    """Make a cache of decoded blocks that keeps at most `limit` bytes."""
+    return ByteCache(limit, lambda block: int(block.nbytes), watch)
+
+
+def cut(image: ImageData, shape: Mapping[str, Any]) -> ImageData:
+    """Mask what lies outside a GeoJSON geometry (WGS 84)."""
+    moved = move_shape(WGS84_CRS, image.crs, shape)
+    if moved is None:
+        raise NotFoundError("the area lies outside the scene")
+    outside = geometry_mask([moved], (image.height, image.width), image.transform, all_touched=False)
+    image.array.mask |= outside
+    return image
+
+
+def geometry_bounds(shape: Mapping[str, Any]) -> Bounds:
+    """(west, south, east, north) of a GeoJSON geometry."""
+    points = np.array([point[:2] for point in _positions(shape)], float)
+    west, south = points.min(axis=0)
+    east, north = points.max(axis=0)
+    return float(west), float(south), float(east), float(north)
+
+
+def _positions(shape: Mapping[str, Any]) -> list[Any]:
+    pending, found = [shape["coordinates"]], []
+    while pending:
+        part = pending.pop()
+        if isinstance(part[0], (int, float)):
+            found.append(part)
+        else:
+            pending.extend(part)
+    return found
+
+
+def _moved_bounds(source: CRS, target: CRS, bounds: Bounds) -> Bounds:
+    moved = move_bounds(source, target, bounds)
+    if moved is None:
+        raise NotFoundError("the area lies outside the scene")
+    return moved
+
+
+def _size(rows: float, cols: float, height: int | None, width: int | None) -> tuple[int, int]:
+    """Height and width as wanted; one that is not keeps the proportions."""
+    if height and width:
+        return height, width
+    scale = height / rows if height else width / cols if width else 1.0
+    return height or max(1, round(rows * scale)), width or max(1, round(cols * scale))
+
+
+def pixel_at(group: ArchiveGroup, lon: float, lat: float) -> Window | None:
+    """The native pixel of a group that a position falls into."""
+    level = group.levels[0]
+    xs, ys = move_points(WGS84_CRS, group.crs, np.array([lon]), np.array([lat]))
+    if not np.isfinite((xs[0], ys[0])).all():
+        return None
+    inverse: Affine = ~level.transform
+    col, row = inverse @ (float(xs[0]), float(ys[0]))
+    if not (0 <= row < level.height and 0 <= col < level.width):
+        return None
+    return Window(int(row), int(col), 1, 1)
+
+
+def _paste(block: NDArray[Any], indexes: list[int], values: NDArray[np.float32], top: int, left: int) -> None:
+    """Lay some bands of a block into a window, whose corner is (-top, -left) from the block's."""
+    first_row, first_col = max(0, -top), max(0, -left)
+    last_row = min(block.shape[1], values.shape[1] - top)
+    last_col = min(block.shape[2], values.shape[2] - left)
+    if first_row < last_row and first_col < last_col:
+        target = values[:, top + first_row : top + last_row, left + first_col : left + last_col]
+        for row, index in enumerate(indexes):
+            target[row] = block[index, first_row:last_row, first_col:last_col]
+
+
+def _dtype(places: Sequence[BandPlace]) -> np.dtype[Any]:
+    kinds = {place.group.dtype for place in places}
+    return kinds.pop() if len(kinds) == 1 else np.dtype(np.float32)
+
+
+def _masked(values: NDArray[np.float32], places: Sequence[BandPlace]) -> np.ma.MaskedArray[Any, Any]:
+    """Make a masked array of the bands' own type; valid numbers never take the value of nodata.
+
+    `values` are overwritten.
+    """
+    invalid = np.isnan(values)
+    dtype = _dtype(places)
+    if dtype.kind == "u":
+        lowest = 1 if any(place.group.has_nodata for place in places) else 0
+        np.rint(values, out=values)
+        np.clip(values, lowest, np.iinfo(dtype).max, out=values)
+        values[invalid] = 0
+    return np.ma.MaskedArray(values.astype(dtype, copy=False), mask=invalid)
+
+
+def _image(values: NDArray[np.float32], places: Sequence[BandPlace], grid: Grid) -> ImageData:
+    names = [place.band.name for place in places]
+    array = _masked(values, places)
+    has_nodata = all(place.group.has_nodata for place in places)
+    nodata = (0 if array.dtype.kind == "u" else np.nan) if has_nodata else None
+    return ImageData(
+        array, bounds=BoundingBox(*grid.bounds), crs=grid.crs, band_names=names,
+        band_descriptions=[place.band.common_name or place.band.name for place in places],
+        scales=[place.band.scale for place in places], offsets=[place.band.offset for place in places],
+        nodata=nodata,
+    )  # fmt: skip
+
+
+def _band_facts(place: BandPlace) -> dict[str, Any]:
+    band = place.band
+    return {
+        "group": place.group.name, "unit": band.unit, "common_name": band.common_name,
+        "center_wavelength": band.center_wavelength,
+    }  # fmt: skip

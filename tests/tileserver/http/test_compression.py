@@ -1,0 +1,92 @@
+"""Answers in the fewest bytes that the client takes."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from flask import Flask, Response, jsonify
+
+from tileserver.http.compression import compress, send_smallest
+
+SCRIPT = b"let a = 1;" * 100
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Flask:
+    (tmp_path / "app.js").write_bytes(SCRIPT)
+    (tmp_path / "app.js.gz").write_bytes(gzip.compress(SCRIPT, mtime=0))
+    (tmp_path / "app.js.br").write_bytes(b"as brotli")
+    (tmp_path / "plain.js").write_bytes(SCRIPT)
+    app = Flask(__name__)
+    app.after_request(compress)
+    app.add_url_rule("/<name>", "file", lambda name: send_smallest(tmp_path, name))
+
+    @app.get("/document")
+    def document() -> Response:
+        response = jsonify({"scenes": ["S2A"] * 200})
+        response.set_etag("abc")
+        return response
+
+    @app.get("/short")
+    def short() -> Response:
+        return jsonify({})
+
+    @app.get("/tile")
+    def tile() -> Response:
+        response = Response(bytes(2000), mimetype="image/webp")
+        response.set_etag("abc")
+        return response
+
+    return app
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding", "body"),
+    [
+        ("gzip, deflate, br", "br", b"as brotli"),
+        ("gzip", "gzip", gzip.compress(SCRIPT, mtime=0)),
+        ("br;q=0, gzip;q=0", None, SCRIPT),
+        ("", None, SCRIPT),
+    ],
+)
+def test_a_file_is_sent_as_its_build_compressed_it(
+    app: Flask, accepted: str, encoding: str | None, body: bytes
+) -> None:
+    with app.test_client().get("/app.js", headers={"Accept-Encoding": accepted}) as answer:
+        assert answer.content_encoding == encoding
+        assert answer.mimetype == "text/javascript"
+        assert "Accept-Encoding" in answer.vary
+        if encoding == "gzip":
+            assert gzip.decompress(answer.data) == SCRIPT
+        else:
+            assert answer.data == body
+
+
+def test_a_file_without_compressed_forms_is_sent_as_it_is(app: Flask) -> None:
+    with app.test_client().get("/plain.js", headers={"Accept-Encoding": "br, gzip"}) as answer:
+        assert answer.content_encoding is None
+        assert answer.data == SCRIPT
+    for name in ("none.js", "..%2Fsecret", "%2e%2e/secret"):
+        assert app.test_client().get(f"/{name}", headers={"Accept-Encoding": "br"}).status_code == 404
+
+
+def test_documents_are_compressed_under_a_weak_etag(app: Flask) -> None:
+    client = app.test_client()
+    plain = client.get("/document")
+    packed = client.get("/document", headers={"Accept-Encoding": "gzip"})
+    assert plain.content_encoding is None
+    assert plain.get_etag() == ("abc", False)
+    assert gzip.decompress(packed.data) == plain.data
+    assert packed.content_length == len(packed.data) < len(plain.data) / 4
+    assert packed.get_etag() == ("abc", True)
+    assert "Accept-Encoding" in plain.vary
+    assert "Accept-Encoding" in packed.vary
+
+
+def test_tiles_and_short_answers_are_left_alone(app: Flask) -> None:
+    for path in ("/tile", "/short"):
+        answer = app.test_client().get(path, headers={"Accept-Encoding": "gzip, br"})
+        assert answer.content_encoding is None
+    assert app.test_client().get("/tile").get_etag() == ("abc", False)

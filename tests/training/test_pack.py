@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from comeo.errors import ComeoError
+from training import pack
+
+
+def test_values_come_back_to_eight_numbers_and_bands_in_the_order_asked_for(
+    raw_data: Path, small_pack: Path
+) -> None:
+    image = next(image for image in pack.load(small_pack) if image.entry.name == "train/field.tif")
+    with rasterio.open(raw_data / "train/field.tif") as file:
+        original = file.read([3, 2, 1, 4])
+    valid = original > 0
+    assert np.array_equal(image.values > 0, valid)
+    difference = image.values.astype(int) - original
+    assert np.abs(difference[valid & (original > 8)]).max() <= 4
+
+
+def test_the_index_tells_sheets_shares_and_held_out_images(small_pack: Path) -> None:
+    entries = {image.entry.name: image.entry for image in pack.load(small_pack)}
+    assert entries["train/sheet_0.tif"].chip == 128
+    assert entries["train/sheet_0.tif"].first == 4
+    assert entries["train/sheet_0.tif"].weight == pytest.approx(0.25)
+    assert [name for name, entry in entries.items() if entry.held_out] == ["train/kept.tif"]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("scenes/scene.tif", "does not give scenes/scene.tif for training"), ("train/none.tif", "holds no")],
+)
+def test_what_is_not_for_training_is_refused(raw_data: Path, tmp_path: Path, path: str, reason: str) -> None:
+    sources = tmp_path / "sources.toml"
+    sources.write_text(f'[[source]]\npath = "{path}"\nbands = [0]\n')
+    with pytest.raises(ComeoError, match=reason):
+        pack.build(raw_data, tmp_path / "pack.npz", sources)
+
+
+def test_the_shipped_list_keeps_every_held_out_file_out_of_training() -> None:
+    sources = tomllib.loads(pack.SOURCES.read_text())["source"]
+    held_out = {source["path"] for source in sources if source.get("held_out")}
+    trained = {source["path"] for source in sources if not source.get("held_out")}
+    assert held_out
+    assert not held_out & trained
+    assert not any(source["path"].startswith("scenes") for source in sources)
+    assert sum(source.get("weight", 0.0) for source in sources) == pytest.approx(1.0)
+
+
+def test_the_shipped_list_fits_the_shared_data(shared_data: Path, tmp_path: Path) -> None:
+    output = tmp_path / "pack.npz"
+    pack.build(shared_data, output)
+    assert output.stat().st_size < 60e6

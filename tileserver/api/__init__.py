@@ -1,0 +1,1 @@
+"""A folder a protocol: routes check parameters and answer, documents are made beside them."""

@@ -1,0 +1,1 @@
+"""KML with regions, for Google Earth."""

@@ -1,0 +1,212 @@
+"""KML of scenes, collections and series, for Google Earth."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, cast
+from urllib.parse import urlencode
+
+from flask import Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from pydantic import AwareDatetime, BeforeValidator, Field, field_validator
+
+from comeo.errors import ParameterError
+from comeo.grid import Bounds
+from comeo.scene import Band
+from tileserver.api.kml import documents as overlay
+from tileserver.api.stac import documents as stac
+from tileserver.catalog.sqlite import Record, Search
+from tileserver.files import kmz
+from tileserver.files.extract import Wish
+from tileserver.files.kml import KML_MEDIA_TYPE, KMZ_MEDIA_TYPE
+from tileserver.files.pyramid import MATRIX_SET, Node
+from tileserver.http import parameters as p
+from tileserver.http.context import collection_address, item_address, scenes
+from tileserver.http.files import file_answer
+from tileserver.jobs import orders
+from tileserver.render import images, mosaic
+from tileserver.render.look import Appearance
+from tileserver.render.scenes import fingerprint
+from tileserver.render.styles import styles_for
+from tileserver.render.temporal import parse_interval, rfc3339
+
+api = APIBlueprint("kml", __name__, url_prefix="/collections/<collection>")
+TAG = Tag(name="Google Earth", description="KML that leads to the server's tiles, and KMZ of series.")
+SERIES_PICTURES = 64
+
+
+class OverlayQuery(p.AppearanceQuery):
+    """How a scene is to look."""
+
+    until: AwareDatetime | None = Field(None, description="When the time slider leaves it for the next one.")
+
+
+class SeriesQuery(p.CollectionQuery):
+    """Which dates, and how they are to look."""
+
+    bbox: Annotated[list[float], BeforeValidator(p.split_commas)] | None = Field(
+        None, description="west,south,east,north in degrees."
+    )
+
+    @field_validator("bbox")
+    @classmethod
+    def _is_area(cls, value: list[float] | None) -> list[float] | None:
+        if value is None:
+            return None
+        if len(value) != 4:
+            raise ValueError("bbox is west,south,east,north in degrees")
+        return list(orders.check_bbox((value[0], value[1], value[2], value[3])))
+
+
+class NodePath(p.Parameters):
+    """A tile of degrees."""
+
+    z: int = Field(ge=0, le=30, description="Zoom level.")
+    x: int = Field(ge=0, description="Column.")
+    y: int = Field(ge=0, description="Row.")
+
+
+class ItemNodePath(p.ItemPath, NodePath):
+    """A scene's tile."""
+
+
+class CollectionNodePath(p.CollectionPath, NodePath):
+    """A collection's tile."""
+
+
+class SeriesPath(p.CollectionPath):
+    """An area of a collection, in degrees."""
+
+    west: float = Field(ge=-180, le=180)
+    south: float = Field(ge=-90, le=90)
+    east: float = Field(ge=-180, le=180)
+    north: float = Field(ge=-90, le=90)
+
+
+@api.get("/items/<item>/overlay.kml", tags=[TAG])
+def scene(path: p.ItemPath, query: OverlayQuery) -> Response:
+    """A scene of any size, loaded tile by tile as one comes near."""
+    record = scenes().find(path.collection, path.item)
+    appearance = query.appearance()
+    images.check(scenes(), record, appearance, "png")
+    base = item_address(record)
+    title, legend = _style(appearance, record.bands, base)
+    return _document(
+        overlay.scene_root(
+            scenes(), record, title, legend, lambda part: _carrying(f"{base}/{part}"), query.until
+        )
+    )
+
+
+@api.get("/items/<item>/overlay/<z>/<x>/<y>.kml", tags=[TAG])
+def scene_node(path: ItemNodePath, query: OverlayQuery) -> Response:
+    """A tile of `overlay.kml`, and what leads on."""
+    record = scenes().find(path.collection, path.item)
+    base, wanted = item_address(record), Node(path.z, path.x, path.y)
+    return _document(
+        overlay.node(
+            overlay.scene_pyramid(scenes(), record), wanted, _picture(base, wanted),
+            lambda part: _carrying(f"{base}/{part}"), overlay.scene_span(record, query.until),
+        )
+    )  # fmt: skip
+
+
+@api.get("/overlay.kml", tags=[TAG])
+def collection(path: p.CollectionPath, query: p.CollectionQuery) -> Response:
+    """A collection, newest valid pixel first, loaded tile by tile as one comes near."""
+    search = _search(path, query.datetime)
+    appearance = query.appearance()
+    summary = stac.find_collection(scenes(), path.collection)
+    mosaic.check(scenes(), search, appearance, "png")
+    base = collection_address(path.collection)
+    title, legend = _style(appearance, summary.bands, base)
+    return _document(
+        overlay.collection_root(scenes(), search, title, legend, lambda part: _carrying(f"{base}/{part}"))
+    )
+
+
+@api.get("/overlay/<z>/<x>/<y>.kml", tags=[TAG])
+def collection_node(path: CollectionNodePath, query: p.CollectionQuery) -> Response:
+    """A tile of `overlay.kml`, and what leads on."""
+    base, wanted = collection_address(path.collection), Node(path.z, path.x, path.y)
+    pyramid = overlay.collection_pyramid(scenes(), _search(path, query.datetime))
+    picture = _picture(base, wanted)
+    return _document(overlay.node(pyramid, wanted, picture, lambda part: _carrying(f"{base}/{part}"), None))
+
+
+@api.get("/series.kml", tags=[TAG])
+def series(path: p.CollectionPath, query: SeriesQuery) -> Response:
+    """All dates of a collection, for the time slider; each is loaded tile by tile as one comes near."""
+    search = _search(path, query.datetime, _bounds(query))
+    appearance = query.appearance()
+    summary = stac.find_collection(scenes(), path.collection)
+    mosaic.check(scenes(), search, appearance, "png")
+    title, legend = _style(appearance, summary.bands, collection_address(path.collection))
+
+    def address(record: Record, until: datetime | None) -> str:
+        return _carrying(f"{item_address(record)}/overlay.kml", until)
+
+    most = scenes().settings.max_page_items
+    return _document(overlay.series(scenes(), search, most, title, legend, address))
+
+
+@api.get("/bbox/<west>,<south>,<east>,<north>.kmz", tags=[TAG])
+def series_file(path: SeriesPath, query: SeriesQuery) -> Response:
+    """All dates of a collection over an area in degrees, a picture each, for the time slider."""
+    bbox = (path.west, path.south, path.east, path.north)
+    try:
+        orders.check_bbox(bbox)
+    except ValueError as error:
+        raise ParameterError(str(error)) from error
+    search = _search(path, query.datetime, bbox)
+    stac.find_collection(scenes(), path.collection)
+    wish = Wish(query.appearance(), bbox)
+    direct = orders.kmz_limits(scenes(), job=False)
+    limits = kmz.KmzLimits(min(direct.tiles, SERIES_PICTURES), direct.image)
+    etags = [record.etag for record in scenes().catalog.search(search, limits.tiles + 1)]
+    return file_answer(
+        f"{path.collection}.kmz", KMZ_MEDIA_TYPE, fingerprint(etags, "series", wish),
+        lambda output, watch: kmz.write_series(scenes(), search, wish, limits, output, watch),
+    )  # fmt: skip
+
+
+def _search(path: p.CollectionPath, interval: str | None, bbox: Bounds | None = None) -> Search:
+    scenes().catalog.refresh()
+    start, end = parse_interval(interval)
+    return Search(collections=(path.collection,), bbox=bbox, start=start, end=end)
+
+
+def _bounds(query: SeriesQuery) -> Bounds | None:
+    return (query.bbox[0], query.bbox[1], query.bbox[2], query.bbox[3]) if query.bbox else None
+
+
+def _style(appearance: Appearance, bands: tuple[Band, ...], base: str) -> tuple[str, str | None]:
+    """Title and URL of the legend, of a style that has one."""
+    if appearance.bands or appearance.expression:
+        return appearance.expression or ", ".join(appearance.bands or ()), None
+    styles = styles_for(bands)
+    style = styles.get(appearance.style) if appearance.style else next(iter(styles.values()), None)
+    return (
+        (style.title, f"{base}/styles/{style.name}/legend.png") if style else (appearance.style or "", None)
+    )
+
+
+def _picture(base: str, node: Node) -> str:
+    return _carrying(f"{base}/tiles/{MATRIX_SET}/{node.z}/{node.x}/{node.y}.png", tiles=True)
+
+
+def _carrying(address: str, until: datetime | None = None, *, tiles: bool = False) -> str:
+    """A URL that carries on the parameters of the request."""
+    left = {"bbox", "until"} if tiles or until else {"bbox"}
+    carried = [(key, value) for key, value in request.args.items(multi=True) if key not in left]
+    if until:
+        carried = [(key, value) for key, value in carried if key != "datetime"]
+        carried.append(("until", rfc3339(until)))
+    return f"{address}?{urlencode(carried)}" if carried else address
+
+
+def _document(body: bytes) -> Response:
+    response = Response(body, content_type=KML_MEDIA_TYPE)
+    response.add_etag()
+    return cast("Response", response.make_conditional(request))

@@ -1,0 +1,1 @@
+"""Scenes and collections in TiTiler's manner: tiles, previews, values, extracts, archives, jobs."""

@@ -1,0 +1,86 @@
+"""What an archive's coding has lost, by its own certificate."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from pydantic import BaseModel, Field
+
+from tileserver.http import parameters as p
+from tileserver.http.context import document_answer, scenes
+from tileserver.render import fidelity
+
+api = APIBlueprint("certificates", __name__, url_prefix="/collections/<collection>/items/<item>")
+TAG = Tag(name="Quality", description="What compression has lost.")
+ByBlock = list[list[list[float | None]]]
+
+
+class CertificateQuery(p.Parameters):
+    """How much to tell."""
+
+    blocks: bool = Field(False, description="Whether to give the figures of every block, too.")
+
+
+class Summary(BaseModel):
+    """Fidelity in a word and a figure."""
+
+    expected_error: float = Field(description="Root mean square over bands of their RMSE, in `unit`.")
+    unit: str | None = Field(description="Of the physical values: reflectance, dB; null if not known.")
+    grade: str | None = Field(description="Very close, Close, Approximate or Coarse; null without a unit.")
+    meaning: str | None = Field(description="What that is good for.")
+
+
+class BandErrors(BaseModel):
+    """Errors of a band over the scene, in stored numbers; null for a band without a valid pixel."""
+
+    name: str
+    rmse: float | None
+    maximum: float | None = Field(description="Greatest absolute error.")
+    bias: float | None = Field(description="Mean error: positive where the archive is too bright.")
+    psnr: float | None = Field(description="dB; null without any error.")
+    unit: str | None
+    physical_rmse: float | None = Field(description="The RMSE in `unit`.")
+
+
+class BlockFigures(BaseModel):
+    """Figures of blocks, in stored numbers: (band, row, column), null where a block has no valid pixel."""
+
+    rmse: ByBlock | None
+    maximum: ByBlock | None
+    bias: ByBlock | None
+
+
+class GroupFigures(BaseModel):
+    """Errors of the bands of one resolution."""
+
+    psnr: float | None = Field(description="dB, from the mean of the bands' MSE; null without any error.")
+    bands: list[BandErrors]
+    correlation: list[list[float]] | None = Field(description="Of the bands' errors.")
+    block: int = Field(description="Side of a block, in pixels.")
+    grid: list[int] = Field(description="Rows and columns of blocks.")
+    blocks: BlockFigures | None = Field(description="With `blocks=true`.")
+
+
+class CertificateAnswer(BaseModel):
+    """What an archive says it lost."""
+
+    id: str
+    collection: str
+    codec: str
+    model: str | None
+    ratio: float
+    step: float
+    peak: float = Field(description="Peak of the PSNR, in stored numbers.")
+    by_block: bool = Field(
+        description="Whether errors are told block by block; else the scene's stand for them."
+    )
+    summary: Summary | None
+    groups: dict[str, GroupFigures]
+
+
+@api.get("/certificate", tags=[TAG], responses={200: CertificateAnswer})
+def certificate(path: p.ItemPath, query: CertificateQuery) -> Response:
+    """What compression has lost, as measured when the archive was made; 404 where it doesn't tell."""
+    record = scenes().find(path.collection, path.item)
+    return document_answer(fidelity.document(scenes(), record, blocks=query.blocks))

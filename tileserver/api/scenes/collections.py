@@ -1,0 +1,83 @@
+"""Images and numbers of whole collections, newest valid pixel first."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from tileserver.api.stac import documents as stac
+from tileserver.catalog.sqlite import Search
+from tileserver.http import parameters as p
+from tileserver.http.context import (
+    collection_address,
+    document_answer,
+    extension_of,
+    grid_of,
+    image_answer,
+    matrix_set_of,
+    scenes,
+    tile_template,
+)
+from tileserver.render import describe, mosaic, values
+from tileserver.render.temporal import parse_interval
+
+api = APIBlueprint("collections", __name__, url_prefix="/collections/<collection>")
+TAG = Tag(name="Collections", description="Images and numbers of a collection, newest valid pixel first.")
+
+
+@api.get("/tiles/<tms>/<z>/<x>/<y>.<format>", tags=[TAG])
+def tile(path: p.CollectionTilePath, query: p.CollectionQuery) -> Response:
+    """Map tile of a collection. Where no scene has a pixel it is transparent."""
+    return _tile(path, query, 1)
+
+
+@api.get("/tiles/<tms>/<z>/<x>/<y>@<scale>x.<format>", tags=[TAG])
+def scaled_tile(path: p.ScaledCollectionTilePath, query: p.CollectionQuery) -> Response:
+    """Map tile of a collection for dense screens."""
+    return _tile(path, query, path.scale)
+
+
+def _tile(path: p.CollectionTilePath, query: p.CollectionQuery, scale: int) -> Response:
+    search = _search(path, query.datetime)
+    grid = grid_of(path.tms, path.z, path.x, path.y, scale)
+    appearance, extension = query.appearance(), extension_of(path.format)
+    scenes().catalog.refresh()
+    etag = mosaic.tile_etag(scenes(), search, grid, appearance, extension)
+    return image_answer(
+        extension, etag, scenes().settings.mosaic_max_age,
+        lambda: mosaic.tile(scenes(), search, grid, appearance, extension, etag),
+    )  # fmt: skip
+
+
+@api.get("/tilejson.json", tags=[TAG])
+def tilejson(path: p.CollectionPath, query: p.CollectionTilesetQuery) -> Response:
+    """TileJSON of a collection."""
+    scenes().catalog.refresh()
+    summary = stac.find_collection(scenes(), path.collection)
+    tms = matrix_set_of(query.tms)
+    search = _search(path, query.datetime)
+    mosaic.check(scenes(), search, query.appearance(), extension_of(query.tile_format))
+    zooms = mosaic.zoom_range(scenes(), search, tms)
+    template = tile_template(collection_address(path.collection), query)
+    credit = describe.collection_attribution(scenes(), summary)
+    return document_answer(describe.tilejson(template, summary.id, summary.bbox, zooms, credit))
+
+
+@api.get("/point/<lon>,<lat>", tags=[TAG])
+def point(path: p.CollectionPointPath, query: p.CollectionQuery) -> Response:
+    """Values at a position of the newest scene that has a valid pixel there."""
+    search = _search(path, query.datetime)
+    return document_answer(values.collection_point(scenes(), search, path.lon, path.lat, query.appearance()))
+
+
+@api.get("/info", tags=[TAG])
+def info(path: p.CollectionPath) -> Response:
+    """What a collection holds, and the styles that it can be shown in."""
+    scenes().catalog.refresh()
+    return document_answer(describe.collection_info(stac.find_collection(scenes(), path.collection)))
+
+
+def _search(path: p.CollectionPath, datetime: str | None) -> Search:
+    start, end = parse_interval(datetime)
+    return Search(collections=(path.collection,), start=start, end=end)

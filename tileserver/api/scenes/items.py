@@ -1,0 +1,107 @@
+"""Images and numbers of one scene."""
+
+from __future__ import annotations
+
+import contextlib
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from tileserver.http import parameters as p
+from tileserver.http.context import (
+    document_answer,
+    extension_of,
+    grid_of,
+    image_answer,
+    item_address,
+    matrix_set_of,
+    scenes,
+    state,
+    tile_template,
+)
+from tileserver.render import describe, images, values
+
+api = APIBlueprint("items", __name__, url_prefix="/collections/<collection>/items/<item>")
+# Thumbnails are asked for by the dozen, and cost no more than a few tiles.
+LIGHT_PREVIEW = 1024
+TAG = Tag(name="Scenes", description="Images and numbers of one scene.")
+
+
+@api.get("/tiles/<tms>/<z>/<x>/<y>.<format>", tags=[TAG])
+def tile(path: p.TilePath, query: p.AppearanceQuery) -> Response:
+    """Map tile. Where the scene has no pixel the tile is transparent."""
+    return _tile(path, query, 1)
+
+
+@api.get("/tiles/<tms>/<z>/<x>/<y>@<scale>x.<format>", tags=[TAG])
+def scaled_tile(path: p.ScaledTilePath, query: p.AppearanceQuery) -> Response:
+    """Map tile for dense screens."""
+    return _tile(path, query, path.scale)
+
+
+def _tile(path: p.TilePath, query: p.AppearanceQuery, scale: int) -> Response:
+    record = scenes().find(path.collection, path.item)
+    grid = grid_of(path.tms, path.z, path.x, path.y, scale)
+    appearance, extension = query.appearance(), extension_of(path.format)
+    answer = image_answer(
+        extension,
+        images.tile_etag(record, grid, appearance, extension),
+        scenes().settings.tile_max_age,
+        lambda: images.tile(scenes(), record, grid, appearance, extension),
+    )
+    if answer.status_code != 304:  # who asks again knows them, and the archive need not be opened
+        answer.headers.update(images.coding(scenes(), record, appearance, extension))
+    return answer
+
+
+@api.get("/tilejson.json", tags=[TAG])
+def tilejson(path: p.ItemPath, query: p.TilesetQuery) -> Response:
+    """TileJSON of a scene."""
+    record = scenes().find(path.collection, path.item)
+    images.check(scenes(), record, query.appearance(), extension_of(query.tile_format))
+    template = tile_template(item_address(record), query)
+    zooms = describe.zoom_range(describe.scene_grid(scenes(), record), matrix_set_of(query.tms))
+    credit = describe.attribution(scenes().catalog.item(record), record.datetime.year)
+    return document_answer(describe.tilejson(template, record.id, record.bbox, zooms, credit))
+
+
+@api.get("/preview.<format>", tags=[TAG])
+def preview(path: p.PreviewPath, query: p.PreviewQuery) -> Response:
+    """The whole scene in its own projection."""
+    record = scenes().find(path.collection, path.item)
+    appearance, extension = query.appearance(), extension_of(path.format)
+    etag = images.preview_etag(record, query.max_size, appearance, extension)
+
+    def render() -> bytes:
+        light = query.max_size <= LIGHT_PREVIEW
+        with contextlib.nullcontext() if light else state().gate.enter():
+            return images.preview(scenes(), record, query.max_size, appearance, extension)
+
+    return image_answer(extension, etag, scenes().settings.tile_max_age, render)
+
+
+@api.get("/point/<lon>,<lat>", tags=[TAG])
+def point(path: p.PointPath, query: p.AppearanceQuery) -> Response:
+    """Values of all bands, or of those asked for, at a position: stored numbers and physical values."""
+    record = scenes().find(path.collection, path.item)
+    return document_answer(values.point(scenes(), record, path.lon, path.lat, query.appearance()))
+
+
+@api.get("/statistics", tags=[TAG])
+def statistics(path: p.ItemPath, query: p.StatisticsQuery) -> Response:
+    """Statistics by band or expression."""
+    record = scenes().find(path.collection, path.item)
+    with state().gate.enter():
+        found = values.statistics(
+            scenes(), record, query.appearance(), max_size=query.max_size, percentiles=query.p,
+            bins=query.histogram_bins,
+        )  # fmt: skip
+    return document_answer(found)
+
+
+@api.get("/info", tags=[TAG])
+def info(path: p.ItemPath) -> Response:
+    """What the archive is, and the styles that it can be shown in."""
+    record = scenes().find(path.collection, path.item)
+    return document_answer(describe.info(scenes(), record))

@@ -1,0 +1,97 @@
+"""Jobs: how they stand, what they made, and their end."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Response, jsonify, send_file
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from pydantic import Field
+
+from tileserver.errors import ConflictError
+from tileserver.files.kml import KMZ_MEDIA_TYPE
+from tileserver.http.context import base_url, state
+from tileserver.http.parameters import Parameters
+from tileserver.jobs.queue import Job
+from tileserver.render.encode import MEDIA_TYPES
+from tileserver.render.temporal import rfc3339
+
+api = APIBlueprint("jobs", __name__, url_prefix="/jobs/<job>")
+TAG = Tag(name="Jobs", description="Work that takes longer than a request should.")
+POLL_SECONDS = "1"
+
+
+class JobPath(Parameters):
+    """A job."""
+
+    job: str = Field(min_length=1, max_length=64, description="Its id, as the answer to its creation has it.")
+
+
+@api.get("", tags=[TAG])
+def status(path: JobPath) -> Response:
+    """How a job stands, in the words of OGC API - Processes."""
+    return job_answer(state().jobs.get(path.job), 200)
+
+
+@api.delete("", tags=[TAG])
+def dismiss(path: JobPath) -> Response:
+    """Stop a job and remove what it made."""
+    job = state().jobs.dismiss(path.job)
+    response = jsonify({**_document(job), "status": "dismissed", "links": []})
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@api.get("/result", tags=[TAG])
+def result(path: JobPath) -> Response:
+    """The file that a job made. Takes Range, so that a broken download can go on."""
+    job = state().jobs.get(path.job)
+    if job.result is None:
+        raise ConflictError(f"the job has no result: it is {job.status}, {job.stage}")
+    extension = job.result.suffix[1:]
+    response = send_file(
+        job.result, KMZ_MEDIA_TYPE if extension == "kmz" else MEDIA_TYPES[extension], as_attachment=True,
+        download_name=f"{job.order['item']}.{extension}", etag=job.id, conditional=True,
+    )  # fmt: skip
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def job_answer(job: Job, code: int) -> Response:
+    """Answer with how a job stands."""
+    response = jsonify(_document(job))
+    response.status_code = code
+    response.headers["Cache-Control"] = "no-store"
+    if code == 201:
+        response.headers["Location"] = _address(job)
+    if job.status in ("accepted", "running"):
+        response.headers["Retry-After"] = POLL_SECONDS
+    return response
+
+
+def _document(job: Job) -> dict[str, Any]:
+    links = [{"rel": "self", "type": "application/json", "href": _address(job)}]
+    document: dict[str, Any] = {
+        "jobID": job.id, "type": "process", "processID": "extract", "status": job.status,
+        "progress": job.progress, "message": job.stage, "created": _time(job.created),
+        "updated": _time(job.updated), "estimate": job.order.get("estimate"), "links": links,
+    }  # fmt: skip
+    if job.expires is not None:
+        document["expires"] = _time(job.expires)
+    if job.result is not None:
+        document["bytes"] = job.result.stat().st_size
+        links.append({
+            "rel": "http://www.opengis.net/def/rel/ogc/1.0/results", "title": "The file",
+            "href": f"{_address(job)}/result",
+        })  # fmt: skip
+    return document
+
+
+def _address(job: Job) -> str:
+    return f"{base_url()}/jobs/{job.id}"
+
+
+def _time(seconds: float) -> str:
+    return rfc3339(datetime.fromtimestamp(seconds, UTC))

@@ -1,0 +1,59 @@
+"""Legends of styles."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from pydantic import Field
+
+from comeo.errors import NotFoundError, ParameterError
+from comeo.scene import Band
+from tileserver.catalog.sqlite import Search
+from tileserver.http.context import image_answer, scenes
+from tileserver.http.parameters import CollectionPath, Identifier, ItemPath
+from tileserver.render.legend import legend
+from tileserver.render.scenes import fingerprint
+from tileserver.render.styles import Style, find_style
+
+api = APIBlueprint("legends", __name__, url_prefix="/collections/<collection>")
+TAG = Tag(name="Styles", description="Legends of styles.")
+
+
+class CollectionStylePath(CollectionPath):
+    """A style of a collection."""
+
+    style: Identifier = Field(description="A style that `info` lists.")
+
+
+class ItemStylePath(ItemPath, CollectionStylePath):
+    """A style of a scene."""
+
+
+@api.get("/styles/<style>/legend.png", tags=[TAG])
+def collection_legend(path: CollectionStylePath) -> Response:
+    """Legend of a collection's style."""
+    scenes().catalog.refresh()
+    covered = scenes().catalog.coverage(Search(collections=(path.collection,)))
+    if covered is None:
+        raise NotFoundError(f"there is no collection {path.collection}")
+    return _answer(_find(path.style, covered.bands))
+
+
+@api.get("/items/<item>/styles/<style>/legend.png", tags=[TAG])
+def item_legend(path: ItemStylePath) -> Response:
+    """Legend of a scene's style."""
+    return _answer(_find(path.style, scenes().find(path.collection, path.item).bands))
+
+
+def _find(name: str, bands: tuple[Band, ...]) -> Style:
+    try:
+        return find_style(name, bands)
+    except ParameterError as error:
+        raise NotFoundError(str(error)) from error
+
+
+def _answer(style: Style) -> Response:
+    return image_answer(
+        "png", fingerprint("legend", style), scenes().settings.tile_max_age, lambda: legend(style)
+    )

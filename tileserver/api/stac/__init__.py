@@ -1,0 +1,1 @@
+"""STAC API: landing page, collections, items and search."""

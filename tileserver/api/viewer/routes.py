@@ -1,0 +1,83 @@
+"""The viewer: a page and its assets."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Response, jsonify, render_template
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from comeo.errors import NotFoundError
+from tileserver.http.compression import send_smallest
+from tileserver.http.context import scenes
+from tileserver.http.parameters import FilePath
+
+api = APIBlueprint("viewer", __name__)
+TAG = Tag(name="Viewer", description="The page that shows the scenes.")
+FOREVER = "public, max-age=31536000, immutable"
+
+
+@api.get("/", tags=[TAG])
+def index() -> Response:
+    """The viewer."""
+    folder = scenes().settings.static_folder
+    if folder is None:
+        response = Response(render_template("not_built.html"), 503)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
+        return response
+    response = send_smallest(folder, "index.html")
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["Content-Security-Policy"] = _policy()
+    return response
+
+
+@api.get("/assets/<path:name>", doc_ui=False)
+def asset(path: FilePath) -> Response:
+    """A file of the viewer whose name changes with its content."""
+    return _file(f"assets/{path.name}", FOREVER)
+
+
+@api.get("/<name>", doc_ui=False)
+def file(path: FilePath) -> Response:
+    """Another file of the viewer: its icon."""
+    return _file(path.name, "public, max-age=3600")
+
+
+@api.get("/viewer-config.json", tags=[TAG])
+def config() -> Response:
+    """What the operator has set for the viewer."""
+    settings = scenes().settings
+    basemap = None
+    if settings.basemap:
+        basemap = {"tiles": [settings.basemap], "attribution": settings.basemap_attribution, "maxzoom": 19}
+    return jsonify({"basemap": basemap})
+
+
+def _file(name: str, cache_control: str) -> Response:
+    """A file of the viewer; 404 without one, or without a viewer."""
+    folder = scenes().settings.static_folder
+    if folder is None:
+        raise NotFoundError("the viewer has not been built")
+    response = send_smallest(folder, name)
+    response.headers["Cache-Control"] = cache_control
+    return response
+
+
+def _policy() -> str:
+    """Content security policy of the page: nothing but this server, and the basemap if there is one."""
+    parts = urlsplit(scenes().settings.basemap)
+    basemap = f" {parts.scheme}://{parts.netloc}" if parts.netloc else ""
+    return "; ".join(
+        (
+            "default-src 'self'",
+            f"connect-src 'self'{basemap}",
+            f"img-src 'self' data: blob:{basemap}",
+            "style-src 'self' 'unsafe-inline'",
+            "worker-src 'self' blob:",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "frame-ancestors 'self'",
+        )
+    )

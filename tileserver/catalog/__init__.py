@@ -1,0 +1,1 @@
+"""Scenes and where they are: folders are scanned, an index is searched."""

@@ -1,0 +1,1 @@
+"""The `comeo` command."""

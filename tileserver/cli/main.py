@@ -1,0 +1,245 @@
+"""The `comeo` command."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from comeo.errors import ComeoError
+from tileserver.cli.progress import terminal_progress
+from tileserver.cli.qualify import qualify
+
+_log = logging.getLogger("comeo")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
+@click.version_option(package_name="comeo")
+def cli(debug: bool) -> None:
+    """Compress Sentinel scenes a hundredfold and serve them as maps."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s" if debug else "%(message)s"
+    )
+    _log.setLevel(logging.DEBUG if debug else logging.INFO)
+
+
+@cli.command()
+@click.argument("sources", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder, or name of the archive."
+)
+@click.option("--codec", help="See `comeo codecs`.  [default: learned]")
+@click.option("--ratio", type=float, help="Raw bytes / archive bytes.  [default: 100]")
+@click.option("--step", type=float, help="Quantisation step in the data's numbers, instead of a ratio.")
+@click.option("--id", "scene_id", help="Id of the scene, instead of the source's own.")
+@click.option("--collection", help="STAC collection, instead of the source's own.")
+@click.option(
+    "--bands",
+    callback=lambda _c, _p, value: _names(value),
+    help="Names of a GeoTIFF's bands, if it has none.",
+)
+@click.option(
+    "--datetime",
+    "moment",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
+    help="Acquisition (UTC), if the source doesn't say.",
+)
+@click.option("--force", is_flag=True, help="Replace archives that exist.")
+def compress(
+    sources: tuple[str, ...],
+    output: Path,
+    codec: str | None,
+    ratio: float | None,
+    step: float | None,
+    scene_id: str | None,
+    collection: str | None,
+    bands: tuple[str, ...] | None,
+    moment: datetime | None,
+    force: bool,
+) -> None:
+    """Compress SOURCES, one archive each.
+
+    A source is a SAFE folder or zip, a folder of JP2 or GeoTIFF bands, a STAC Item (file or URL), or a
+    GeoTIFF whose band descriptions name the bands.
+    """
+    from comeo.archive import archive_suffix
+    from comeo.codecs import DEFAULT_CODEC
+    from comeo.compress import compress as compress_scene
+    from comeo.sources import open_source
+
+    if ratio is not None and step is not None:
+        raise click.UsageError("give --ratio or --step, not both")
+    is_file = archive_suffix(output) is not None
+    if is_file and len(sources) > 1:
+        raise click.UsageError("several sources need a folder as --output")
+    failures = 0
+    for source in sources:
+        try:
+            scene = open_source(
+                source, scene_id=scene_id, collection=collection, bands=bands, datetime=moment
+            )
+            try:
+                final = output if is_file else output / f"{scene.id}.zarr.zip"
+                with terminal_progress(scene.id) as progress:
+                    compress_scene(
+                        scene, final, codec=codec or DEFAULT_CODEC, step=step, force=force, progress=progress,
+                        ratio=100.0 if ratio is None and step is None else ratio,
+                    )  # fmt: skip
+            finally:
+                scene.close()
+            _report(final)
+        except (ComeoError, OSError) as error:
+            if len(sources) == 1:
+                raise
+            click.echo(f"comeo: {source}: {_sentence(error)}", err=True)
+            failures += 1
+    if failures:
+        raise ComeoError(f"{failures} of {len(sources)} sources were not compressed")
+
+
+@cli.command()
+@click.argument("archive")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def info(archive: str, as_json: bool) -> None:
+    """Say what an ARCHIVE (a name or a URL) holds."""
+    from comeo.archive import open_archive
+
+    with open_archive(archive) as opened:
+        facts = opened.info()
+    if as_json:
+        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    groups, certificate = facts.pop("groups"), facts.pop("certificate")
+    for key, value in facts.items():
+        text = ", ".join(filter(None, value.values())) if isinstance(value, dict) else value
+        click.echo(f"{key:14}{'' if text is None else text}")
+    for name, group in groups.items():
+        bands, height, width = group["shape"]
+        click.echo(f"{name:14}{bands} bands, {height}×{width}, {group['crs']}, levels {group['levels']}")
+        click.echo(f"{'':14}{' '.join(group['bands'])}")
+    for line in _certificate_lines(certificate):
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A GeoTIFF to write.")
+@click.option("--bbox", nargs=4, type=float, metavar="W S E N", help="Area in degrees.  [default: all]")
+@click.option(
+    "--bands", callback=lambda _c, _p, value: _names(value), help="As B04,B03,B02.  [default: finest group]"
+)
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+def extract(
+    archive: Path,
+    output: Path,
+    bbox: tuple[float, float, float, float] | None,
+    bands: tuple[str, ...] | None,
+    force: bool,
+) -> None:
+    """Write pixels of an ARCHIVE as a Cloud-Optimized GeoTIFF on the scene's own grid."""
+    from comeo.archive import open_archive
+    from comeo.export.extract import extract_geotiff
+
+    with open_archive(archive) as opened, terminal_progress(opened.id) as progress:
+        extract_geotiff(opened, output, bbox=bbox, bands=bands, force=force, progress=progress)
+    click.echo(f"{output}  {output.stat().st_size:,} bytes")
+
+
+@cli.command()
+def codecs() -> None:
+    """List the codecs, and the models of the learned one."""
+    from comeo.codecs import codec_names, get_codec
+    from comeo.codecs.learned import models
+
+    for name in codec_names():
+        click.echo(f"{name:12}{(type(get_codec(name)).__doc__ or '').splitlines()[0]}")
+    for model in models().values():
+        click.echo(f"  {model.name}  {model.facts['data']}\n    SHA-256 {model.digest}")
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: 8080]")
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: one a core]")
+def serve(paths: tuple[Path, ...], host: str | None, port: int | None, workers: int | None) -> None:
+    """Serve the archives in PATHS (folders or files) as a map, tiles and STAC."""
+    from tileserver.cli.gunicorn import run
+    from tileserver.settings import Settings
+
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise ComeoError(f"{missing[0]} does not exist")
+    run(Settings.from_environment(paths=paths), host=host, port=port, workers=workers)
+
+
+cli.add_command(qualify)
+
+
+def _certificate_lines(certificate: dict[str, Any] | None) -> list[str]:
+    """What coding has lost, as a table."""
+    if certificate is None:
+        return [f"{'errors':14}not known: this archive carries no quality certificate"]
+    scope = "block by block and over the scene" if certificate["by_block"] else "over the scene"
+    lines = [f"{'errors':14}certified {scope}, in stored numbers; PSNR in dB, peak 10 000"]
+    lines.append(f"{'':14}{'':8}{'RMSE':>10}{'maximum':>10}{'bias':>10}{'PSNR':>8}")
+
+    def line(name: str, psnr: float | None, *figures: float | None) -> str:
+        cells = "".join(f"{'–' if figure is None else f'{figure:.4g}':>10}" for figure in figures)
+        return f"{'':14}{name:8}{cells}{'∞' if psnr is None else f'{psnr:.1f}':>8}"
+
+    for name, group in certificate["groups"].items():
+        for band, errors in group["bands"].items():
+            lines.append(line(band, errors["psnr"], *(errors[key] for key in ("rmse", "maximum", "bias"))))
+        lines.append(line(name, group["psnr"], *[None] * 3))
+    return lines
+
+
+def _names(value: str | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = tuple(name.strip() for name in value.split(",") if name.strip())
+    if not names:
+        raise click.BadParameter("give names with commas between them, as B04,B03,B02")
+    return names
+
+
+def _report(path: Path) -> None:
+    from comeo.archive import open_archive
+
+    with open_archive(path) as archive:
+        click.echo(
+            f"{path}  {archive.archive_bytes:,} bytes, ×{archive.ratio:.1f}, "
+            f"step {archive.step:g}, {archive.codec}"
+        )
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+    return str(error)
+
+
+def main() -> None:
+    """Run the command; errors become one sentence on stderr and an exit code."""
+    try:
+        cli()
+    except (ComeoError, OSError) as error:
+        if "--debug" in sys.argv[1:]:
+            raise
+        click.echo(f"comeo: {_sentence(error)}", err=True)
+        sys.exit(1)
+    except Exception as error:  # a mistake of ours; still no traceback that nobody asked for
+        if "--debug" in sys.argv[1:]:
+            raise
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        click.echo(
+            f"comeo: this was not foreseen: {text}; `comeo --debug …` shows where it happened", err=True
+        )
+        sys.exit(1)

@@ -1,0 +1,79 @@
+"""The archive of a scene as the file that it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from comeo.archive.sink import ZIP_SUFFIX
+from comeo.errors import ArchiveError, NotFoundError
+from tileserver.catalog.scan import file_signature
+from tileserver.catalog.sqlite import Record
+from tileserver.errors import BusyError
+
+CHUNK_BYTES = 1 << 16
+
+
+class ArchiveFile(NamedTuple):
+    """An open archive: whoever has it closes it.
+
+    Attributes:
+        stream: At its first byte.
+        size: Bytes.
+        modified: Seconds since 1970.
+        name: To save it under.
+    """
+
+    stream: BinaryIO
+    size: int
+    modified: float
+    name: str
+
+
+def open_file(record: Record) -> ArchiveFile:
+    """Open the file of a scene's archive, the very one that the catalogue knows.
+
+    Raises:
+        NotFoundError: If the archive is a folder.
+        BusyError: If it has been replaced since the catalogue was last brought up to date.
+        ArchiveError: If it can't be read.
+    """
+    if not record.path.endswith(ZIP_SUFFIX):
+        raise NotFoundError(f"{record.id} is kept as a folder of objects, and can't be sent as one file")
+    try:
+        stream = Path(record.path).open("rb")  # noqa: SIM115 - the answer closes it
+    except FileNotFoundError as error:
+        raise BusyError(f"the archive of {record.id} is just being replaced; ask again") from error
+    except OSError as error:
+        raise ArchiveError(f"{Path(record.path).name} can't be read: {error.strerror}") from error
+    status = os.fstat(stream.fileno())
+    if file_signature(status) != record.signature:
+        stream.close()
+        raise BusyError(f"the archive of {record.id} is just being replaced; ask again")
+    return ArchiveFile(stream, status.st_size, status.st_mtime, f"{record.id}{ZIP_SUFFIX}")
+
+
+class Section:
+    """A stretch of a file, from where it stands: what a WSGI server's `file_wrapper` takes.
+
+    A server that knows `sendfile` uses `fileno` and the answer's Content-Length; others iterate.
+    """
+
+    def __init__(self, stream: BinaryIO, start: int, length: int) -> None:
+        stream.seek(start)
+        self._stream = stream
+        self._left = length
+        self.fileno = stream.fileno
+        self.close = stream.close
+
+    def read(self, size: int = -1) -> bytes:
+        """Return bytes, at most as many as are left of the stretch."""
+        data = self._stream.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data
+
+    def __iter__(self) -> Iterator[bytes]:
+        while data := self.read(CHUNK_BYTES):
+            yield data

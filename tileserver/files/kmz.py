@@ -1,0 +1,358 @@
+"""KMZ: a scene, or a series of them, as files for Google Earth that need no server any more."""
+
+from __future__ import annotations
+
+import itertools
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from comeo.errors import BoundError, NotFoundError, ParameterError, RequestError
+from comeo.grid import Bounds, Grid
+from comeo.progress import Progress
+from comeo.view.reader import ArchiveReader, cut, geometry_bounds
+from tileserver.catalog.sqlite import Record, Search
+from tileserver.files import kml
+from tileserver.files.extract import Limits, Wish, check
+from tileserver.files.kml import Span
+from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid, boxes_of, intersection
+from tileserver.render.describe import attribution, zoom_range
+from tileserver.render.encode import encode
+from tileserver.render.fidelity import pixels
+from tileserver.render.images import WGS84
+from tileserver.render.legend import legend
+from tileserver.render.look import Appearance, Look, resolve
+from tileserver.render.matrixsets import matrix_set
+from tileserver.render.picture import colour, mask_of, palette_of
+from tileserver.render.scenes import Scenes
+from tileserver.render.styles import Style, find_style, styles_for
+
+# Up to this many pixels a side an area is one picture.
+SINGLE_SIDE = 2048
+SERIES_SIDE = 1024
+DOCUMENT = "doc.kml"
+LEGEND = "legend.png"
+DAY_ENDS = time(23, 59, 59, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class KmzLimits:
+    """How large a KMZ may be.
+
+    Attributes:
+        tiles: How many pictures.
+        image: Of one picture.
+    """
+
+    tiles: int
+    image: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What of a scene is shown, and how."""
+
+    record: Record
+    reader: ArchiveReader
+    look: Look
+    boxes: list[Bounds]
+    shape: Mapping[str, Any] | None
+
+    def picture(self, grid: Grid) -> tuple[bytes, str] | None:
+        """Render a picture of a grid, as (bytes, extension); None where there is nothing to see."""
+        image = pixels(self.reader, grid, self.look)
+        if self.shape is not None:
+            image = cut(image, self.shape)
+        invalid = mask_of(image).any(axis=0)
+        if invalid.all():
+            return None
+        # What is whole and no map of colours has no need of PNG, which takes five times the bytes.
+        extension = "png" if invalid.any() or palette_of(self.look) is not None else "jpg"
+        return encode(colour(image, self.look), self.look, extension), extension
+
+
+def write(
+    scenes: Scenes, record: Record, wish: Wish, limits: KmzLimits, output: Path, progress: Progress
+) -> None:
+    """Write a scene or a part of it: one picture if it is small, else a pyramid of tiles.
+
+    Args:
+        scenes: Where to find what.
+        record: The scene.
+        wish: What part of it, and how it looks. With `max_size`, `height` or `width` it is one picture.
+        limits: How large the file may be.
+        output: The file.
+        progress: Told of every picture; what it raises ends the work.
+
+    Raises:
+        RequestError: If it can't be had, or is too large.
+        ArchiveError: If the archive is damaged.
+    """
+    with scenes.reader(record) as reader:
+        view = _view(scenes, record, reader, wish)
+        grid = _single_grid(view, wish)
+        style = style_of(wish.appearance, record, view.look)
+        credit = attribution(scenes.catalog.item(record), record.datetime.year)
+        title = f"{record.id}, {style.title}"
+
+        def document(features: list[etree._Element]) -> bytes:
+            features.append(kml.legend_overlay(LEGEND))
+            return kml.document(title, credit, features, span=day_of(record))
+
+        with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(LEGEND, legend(style), zipfile.ZIP_STORED)
+            if grid is not None:
+                check(grid, len(view.look.bands), limits.image)
+                progress.start("drawing", 1)
+                archive.writestr(DOCUMENT, document(_single(archive, view, grid)))
+                progress.advance()
+            else:
+                pyramid = _pyramid(view)
+                check_tiles(pyramid.count, limits.tiles)
+                links = [
+                    kml.network_link(_name(node), f"{_name(node)}.kml", node.bounds, None, kml.ROOT_PIXELS)
+                    for node in pyramid.roots()
+                ]
+                # Google Earth opens the first document that it finds.
+                archive.writestr(DOCUMENT, document(links))
+                _write_tiles(archive, view, pyramid, progress)
+
+
+def check_tiles(count: int, most: int) -> None:
+    """Refuse too many pictures, before any work.
+
+    Raises:
+        BoundError: Naming the bound.
+    """
+    if count > most:
+        raise BoundError(
+            f"this would be {count} pictures, more than {most}; ask for a smaller area, for one picture with "
+            "max_size, or POST it to …/extracts as a job", "max_kmz_tiles",
+        )  # fmt: skip
+
+
+def count_tiles(scenes: Scenes, record: Record, wish: Wish) -> int:
+    """How many pictures a KMZ would have.
+
+    Raises:
+        RequestError: If it can't be had.
+    """
+    with scenes.reader(record) as reader:
+        view = _view(scenes, record, reader, wish)
+        return 1 if _single_grid(view, wish) is not None else _pyramid(view).count
+
+
+def day_of(record: Record) -> Span | None:
+    """From a scene's acquisition to the end of that day; None where nobody knows it."""
+    if not record.dated:
+        return None
+    return Span(
+        record.datetime, max(record.datetime, datetime.combine(record.datetime.astimezone(UTC), DAY_ENDS))
+    )
+
+
+def style_of(appearance: Appearance, record: Record, look: Look) -> Style:
+    """The style that a picture has, or one made of what it was asked for instead."""
+    if not (appearance.bands or appearance.expression):
+        name = appearance.style or next(iter(styles_for(record.bands)))
+        return find_style(name, record.bands)
+    text = look.expression.text if look.expression else ";".join(look.bands)
+    return Style("", text, "", text, look.rescale or (), look.colormap)
+
+
+def _view(scenes: Scenes, record: Record, reader: ArchiveReader, wish: Wish) -> _View:
+    look = resolve(wish.appearance, record.bands, scenes.settings, picture=True)
+    boxes = boxes_of(record.bbox)
+    asked = geometry_bounds(wish.geometry) if wish.geometry else wish.bbox
+    if asked:
+        boxes = intersection(boxes, asked)
+    if not boxes:
+        raise NotFoundError("the area lies outside the scene")
+    shape = wish.geometry
+    if asked and not shape:
+        west, south, east, north = asked
+        ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+        shape = {"type": "Polygon", "coordinates": [ring]}
+    return _View(record, reader, look, boxes, shape)
+
+
+def _single_grid(view: _View, wish: Wish) -> Grid | None:
+    """Pixels of an area that is one picture, or None for one that is not."""
+    if len(view.boxes) > 1:
+        return None
+    try:
+        grid = view.reader.part_grid(
+            view.boxes[0], WGS84, WGS84, height=wish.height, width=wish.width, bands=view.look.bands
+        )
+    except NotFoundError:
+        if wish.bbox is None and wish.geometry is None:
+            return None
+        raise
+    if wish.max_size:
+        return grid.fitted(wish.max_size)
+    return grid if wish.height or wish.width or max(grid.height, grid.width) <= SINGLE_SIDE else None
+
+
+def _pyramid(view: _View) -> Pyramid:
+    native = view.reader.native_grid(view.look.bands)
+    return Pyramid.over(view.boxes, zoom_range(native, matrix_set(MATRIX_SET))[1])
+
+
+def _single(archive: zipfile.ZipFile, view: _View, grid: Grid) -> list[etree._Element]:
+    found = view.picture(grid)
+    if found is None:
+        raise _nothing()
+    name = f"overlay.{found[1]}"
+    archive.writestr(name, found[0], zipfile.ZIP_STORED)
+    return [kml.ground_overlay(view.record.id, name, grid.bounds, span=day_of(view.record))]
+
+
+def _write_tiles(archive: zipfile.ZipFile, view: _View, pyramid: Pyramid, progress: Progress) -> None:
+    progress.start("drawing", pyramid.count)
+    seen = False
+    for node in pyramid.roots():
+        if _write_node(archive, view, pyramid, node, progress):
+            seen = True
+        else:  # the document leads to it
+            archive.writestr(f"{_name(node)}.kml", node_document(pyramid, node, None, [], None))
+    if not seen:
+        raise _nothing()
+
+
+def _write_node(
+    archive: zipfile.ZipFile, view: _View, pyramid: Pyramid, node: Node, progress: Progress
+) -> bool:
+    """Write a tile and all below it; False where there is nothing to see."""
+    children = [
+        child for child in pyramid.children(node) if _write_node(archive, view, pyramid, child, progress)
+    ]
+    found = view.picture(node.grid())
+    progress.advance()
+    if found is None and not children:
+        return False
+    href = f"{node.y}.{found[1]}" if found else None
+    if found:
+        archive.writestr(f"{node.z}/{node.x}/{href}", found[0], zipfile.ZIP_STORED)
+    body = node_document(
+        pyramid, node, href, [(child, f"../../{_name(child)}.kml") for child in children], day_of(view.record)
+    )
+    archive.writestr(f"{_name(node)}.kml", body)
+    return True
+
+
+def node_document(
+    pyramid: Pyramid, node: Node, picture: str | None, children: Sequence[tuple[Node, str]], span: Span | None
+) -> bytes:
+    """Write the document of a tile, which shows the tile and leads to those below it."""
+    least = kml.ROOT_PIXELS if node.z == pyramid.lowest else kml.TILE_PIXELS
+    features = [kml.network_link(_name(child), href, child.bounds) for child, href in children]
+    if picture:
+        overlay = kml.ground_overlay(
+            _name(node), picture, node.bounds, draw_order=node.z, span=span, least_pixels=least
+        )
+        features.insert(0, overlay)
+    return kml.document(_name(node), "", features, place=node.bounds, least_pixels=least)
+
+
+def _name(node: Node) -> str:
+    return f"{node.z}/{node.x}/{node.y}"
+
+
+def write_series(
+    scenes: Scenes, search: Search, wish: Wish, limits: KmzLimits, output: Path, progress: Progress
+) -> None:
+    """Write all dates of a collection over an area, a picture each, for the time slider.
+
+    A date is shown until the next one.
+
+    Raises:
+        NotFoundError: If there is none.
+        BoundError: If there are too many.
+    """
+    records = dated_scenes(scenes, search, limits.tiles)
+    wish = wish if wish.max_size or wish.height or wish.width else _sized(wish)
+    progress.start("drawing", len(records))
+    folders: list[etree._Element] = []
+    style: Style | None = None
+    refused: RequestError | None = None
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
+        for record, span in spans_of(records):
+            try:
+                feature, shown = _series_member(scenes, record, wish, limits, archive, span)
+            except (ParameterError, NotFoundError) as error:
+                refused = refused or error
+            else:
+                folders.append(feature)
+                style = style or shown
+            progress.advance()
+        if style is None:
+            raise refused or _nothing()
+        archive.writestr(LEGEND, legend(style), zipfile.ZIP_STORED)
+        name = f"{', '.join(search.collections or ())}, {style.title}"
+        folders.append(kml.legend_overlay(LEGEND))
+        archive.writestr(DOCUMENT, kml.document(name, "", folders))
+
+
+def dated_scenes(scenes: Scenes, search: Search, most: int) -> list[Record]:
+    """Scenes whose date is known, oldest first.
+
+    Raises:
+        NotFoundError: If there is none.
+        BoundError: If there are too many.
+    """
+    found = scenes.catalog.search(search, most + 1)
+    if len(found) > most:
+        raise BoundError(f"there are more than {most} scenes; narrow datetime or bbox", "max_kmz_tiles")
+    dated = sorted((record for record in found if record.dated), key=lambda record: record.datetime)
+    if not dated:
+        raise NotFoundError("the collection has no scene there in that time")
+    return dated
+
+
+def spans_of(records: Sequence[Record]) -> list[tuple[Record, Span]]:
+    """Each scene with the time from its own day to the next: no two days are shown at once."""
+    days = sorted({record.datetime.astimezone(UTC).date() for record in records})
+    following = dict(itertools.pairwise(days))
+    out = []
+    for record in records:
+        day = record.datetime.astimezone(UTC).date()
+        after = following.get(day)
+        end = datetime.combine(after, time(tzinfo=UTC)) if after else datetime.combine(day, DAY_ENDS)
+        out.append((record, Span(datetime.combine(day, time(tzinfo=UTC)), end)))
+    return out
+
+
+def _sized(wish: Wish) -> Wish:
+    return Wish(wish.appearance, wish.bbox, wish.geometry, None, None, None, SERIES_SIDE)
+
+
+def _series_member(
+    scenes: Scenes, record: Record, wish: Wish, limits: KmzLimits, archive: zipfile.ZipFile, span: Span
+) -> tuple[etree._Element, Style]:
+    with scenes.reader(record) as reader:
+        view = _view(scenes, record, reader, wish)
+        overlays = []
+        for index, box in enumerate(view.boxes):
+            grid = reader.part_grid(box, WGS84, WGS84, bands=view.look.bands).fitted(
+                wish.max_size or SERIES_SIDE
+            )
+            check(grid, len(view.look.bands), limits.image)
+            found = view.picture(grid)
+            if found is None:
+                continue
+            name = f"{record.id}-{index}.{found[1]}"
+            archive.writestr(name, found[0], zipfile.ZIP_STORED)
+            overlays.append(kml.ground_overlay(record.id, name, grid.bounds, span=span))
+        if not overlays:
+            raise _nothing()
+        day = record.datetime.astimezone(UTC).date().isoformat()
+        return kml.folder(f"{day}, {record.id}", overlays, span), style_of(wish.appearance, record, view.look)
+
+
+def _nothing() -> NotFoundError:
+    return NotFoundError("there is no valid pixel in this area")

@@ -1,0 +1,1 @@
+"""Parts of the HTTP application that all protocols share; no protocol is known here."""

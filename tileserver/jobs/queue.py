@@ -1,0 +1,264 @@
+"""Work that takes longer than a request should: a folder and a process for each job.
+
+All state is on disk, so that every process of the server sees every job, and a crash of any of them leaves
+nothing wrong behind. A job's process holds a lock on a file in the job's folder for as long as it lives,
+however it ends; how a job stands follows from that lock and from what the process last wrote. Statuses are
+those of OGC API - Processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from comeo.errors import BoundError, NotFoundError
+from tileserver.errors import TooManyError
+from tileserver.settings import Settings
+
+Status = Literal["accepted", "running", "successful", "failed"]
+ORDER, STATE, LOCK, RESULT = "order.json", "state.json", "lock", "result"
+DIRECT = "direct-"
+"""Prefix of folders of files that are made at once."""
+WORKER = "tileserver.jobs.worker"
+SPARE_DISK_BYTES = 256 << 20
+_ID = re.compile(r"[0-9a-f]{32}")
+_INTERRUPTED = "the work stopped before it was done: the server was stopped, or it took longer than jobs may"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How a job stands.
+
+    Attributes:
+        id: Nobody can guess it.
+        status: As OGC API - Processes names it.
+        progress: Percent.
+        stage: What is being done, or why it failed.
+        created: Seconds since 1970.
+        updated: Likewise.
+        expires: When it goes, once it is over.
+        order: What was asked for.
+        result: The file, once there is one.
+    """
+
+    id: str
+    status: Status
+    progress: int
+    stage: str
+    created: float
+    updated: float
+    expires: float | None
+    order: Mapping[str, Any]
+    result: Path | None
+
+
+class Jobs:
+    """The jobs of a server.
+
+    Args:
+        folder: Of all of them.
+        settings: Of the server, for its bounds and for the jobs' processes.
+    """
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self.folder = folder
+        self._settings = settings
+        self._guard = threading.Lock()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._sweep()
+
+    def create(self, order: Mapping[str, Any], disk_bytes: int) -> Job:
+        """Start a job.
+
+        Args:
+            order: What to do, as JSON.
+            disk_bytes: What that will take on disk at most.
+
+        Raises:
+            BoundError: If one job may not take so much.
+            TooManyError: If there are too many.
+        """
+        job_id = uuid.uuid4().hex
+        with self._alone():
+            self._sweep()
+            self._check(disk_bytes)
+            folder = self.folder / job_id
+            folder.mkdir()
+            document = {**order, "disk_bytes": disk_bytes, "created": time.time()}
+            (folder / ORDER).write_text(json.dumps(document))
+            self._start(folder)
+        return self.get(job_id)
+
+    def get(self, job_id: str) -> Job:
+        """How a job stands.
+
+        Raises:
+            NotFoundError: If there is none.
+        """
+        folder = self._folder_of(job_id)
+        working = _is_locked(folder / LOCK)  # before the state is read: a job may be over any moment
+        try:
+            order = json.loads((folder / ORDER).read_text())
+        except (OSError, ValueError) as error:
+            raise _unknown(job_id) from error
+        state = _state_of(folder)
+        result = next(folder.glob(f"{RESULT}.*"), None)
+        status: Status = state.get("status", "accepted")
+        if not working and status in ("accepted", "running"):
+            status, state["stage"] = "failed", _INTERRUPTED
+        updated = float(state.get("updated", order["created"]))
+        over = status in ("successful", "failed")
+        return Job(
+            job_id, status, int(state.get("progress", 0)), str(state.get("stage", "waiting")),
+            float(order["created"]), updated, updated + self._settings.job_keep_seconds if over else None,
+            order, result if status == "successful" else None,
+        )  # fmt: skip
+
+    def dismiss(self, job_id: str) -> Job:
+        """Stop a job, if it still works, and remove all that it has made.
+
+        Raises:
+            NotFoundError: If there is none.
+        """
+        job = self.get(job_id)
+        self._remove(self._folder_of(job_id))
+        return replace(job, result=None)
+
+    def stop(self) -> None:
+        """End the processes of all jobs."""
+        for folder in self._folders():
+            _stop(folder)
+
+    def _folder_of(self, job_id: str) -> Path:
+        folder = self.folder / job_id
+        if not _ID.fullmatch(job_id) or not folder.is_dir():
+            raise _unknown(job_id)
+        return folder
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let one process of the server at a time count and start jobs."""
+        with self._guard, (self.folder / LOCK).open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _check(self, disk_bytes: int) -> None:
+        settings = self._settings
+        if disk_bytes > settings.job_disk_bytes:
+            raise BoundError(
+                f"this would take {disk_bytes} bytes on disk, more than {settings.job_disk_bytes}; "
+                "ask for a smaller area or fewer bands", "job_disk_bytes",
+            )  # fmt: skip
+        jobs = [self.get(folder.name) for folder in self._folders()]
+        working = [job for job in jobs if job.status in ("accepted", "running")]
+        if len(working) >= settings.max_jobs:
+            raise TooManyError(f"{len(working)} jobs are waiting or at work, as many as may; ask again later")
+        taken = sum(job.order["disk_bytes"] for job in working)
+        taken += sum(job.result.stat().st_size for job in jobs if job.result)
+        free = shutil.disk_usage(self.folder).free - SPARE_DISK_BYTES
+        if taken + disk_bytes > settings.job_disk_bytes or disk_bytes > free:
+            raise TooManyError(
+                "the disk for extracts is full; ask again later, or DELETE jobs that are done with"
+            )
+
+    def _start(self, folder: Path) -> None:
+        """Start the job's process. It inherits the lock, so that there is no moment without."""
+        (folder / "settings.json").write_text(self._settings.model_dump_json())
+        with (folder / LOCK).open("ab") as lock, (folder / "log").open("ab") as log:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            child = subprocess.Popen(  # noqa: S603 - this very program
+                [sys.executable, "-m", WORKER, str(folder)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock.fileno(),),
+                start_new_session=True,
+            )  # fmt: skip
+            (folder / "pid").write_text(str(child.pid))
+        # Whoever starts a process has to wait for it, or it stays a zombie.
+        threading.Thread(target=child.wait, name=f"job {folder.name}", daemon=True).start()
+
+    def _folders(self) -> list[Path]:
+        return [path for path in self.folder.iterdir() if _ID.fullmatch(path.name)]
+
+    def _sweep(self) -> None:
+        """Remove jobs that are over for long enough, and what a crash has left of files made at once."""
+        now = time.time()
+        for left in self.folder.glob(f"{DIRECT}*"):
+            with contextlib.suppress(FileNotFoundError):
+                if left.stat().st_mtime < now - self._settings.job_seconds:
+                    shutil.rmtree(left, ignore_errors=True)
+        for folder in self._folders():
+            try:
+                job = self.get(folder.name)
+            except NotFoundError:  # half made, half removed
+                self._remove(folder)
+                continue
+            if job.expires is not None and job.expires < now:
+                self._remove(folder)
+
+    def _remove(self, folder: Path) -> None:
+        _stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unknown(job_id: str) -> NotFoundError:
+    return NotFoundError(f"there is no job {job_id[:40]}; it may have been dismissed or have expired")
+
+
+def _state_of(folder: Path) -> dict[str, Any]:
+    """What the job's process last wrote; each time it replaces the file."""
+    try:
+        state = json.loads((folder / STATE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a living process holds a lock."""
+    try:
+        with path.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _stop(folder: Path) -> None:
+    """End the job's process, if it lives, and wait until it has let go of its files.
+
+    The lock tells that the process of that number is still the job's own.
+    """
+    try:
+        pid = os.pidfd_open(int((folder / "pid").read_text()))
+    except (OSError, ValueError):
+        return
+    try:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if not _is_locked(folder / LOCK):
+                return
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pid, number)
+            _wait_until_free(folder / LOCK, 2.0)
+    finally:
+        os.close(pid)
+
+
+def _wait_until_free(lock: Path, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while _is_locked(lock) and time.monotonic() < deadline:
+        time.sleep(0.01)

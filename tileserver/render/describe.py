@@ -1,0 +1,192 @@
+"""What a scene or a collection is and how it can be shown: info and TileJSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from affine import Affine
+from morecantile import TileMatrixSet
+from rasterio.crs import CRS
+from rasterio.warp import calculate_default_transform
+from rio_tiler.constants import WGS84_CRS
+
+from comeo.errors import ParameterError
+from comeo.grid import Grid
+from comeo.scene import Band
+from comeo.view.projection import ProjectionErrors, move_bounds
+from tileserver.catalog.sqlite import CollectionSummary, Record, Search
+from tileserver.render.fidelity import summary
+from tileserver.render.look import palette
+from tileserver.render.scenes import Scenes
+from tileserver.render.styles import Style, error_style, styles_for
+from tileserver.render.temporal import rfc3339
+
+LEGEND_COLOURS = 9
+BIGGEST_OVERVIEW = 256
+CORNERS = 4  # a corner is so many times smaller than the raster
+
+
+def info(scenes: Scenes, record: Record) -> dict[str, Any]:
+    """What `comeo info` says, and how the scene can be shown."""
+    with scenes.lease(record) as archive:
+        fidelity = summary(archive)
+    return {
+        **scenes.catalog.info(record),
+        "bbox": list(record.bbox),
+        "bands": [_band(band) for band in record.bands],
+        "styles": [*styles(record.bands), *_error_styles(record, fidelity)],
+        "fidelity": fidelity,
+    }
+
+
+def collection_info(summary: CollectionSummary) -> dict[str, Any]:
+    """What a collection's scenes have in common, and how they can be shown."""
+    return {
+        "id": summary.id,
+        "items": summary.count,
+        "bbox": list(summary.bbox),
+        "datetime": interval(summary),
+        "bands": [_band(band) for band in summary.bands],
+        "styles": styles(summary.bands),
+    }
+
+
+def interval(summary: CollectionSummary) -> list[str | None]:
+    """First and last acquisition of a collection; null where no time is known."""
+    return [None if moment is None else rfc3339(moment) for moment in (summary.start, summary.end)]
+
+
+def styles(bands: Sequence[Band]) -> list[dict[str, Any]]:
+    """Styles that bands can give."""
+    return [_style(style) for style in styles_for(bands).values()]
+
+
+def _error_styles(record: Record, fidelity: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The style of expected errors, if the scene has a certificate."""
+    style = error_style(record.bands) if fidelity else None
+    return [_style(style)] if style else []
+
+
+def _style(style: Style) -> dict[str, Any]:
+    return {
+        "id": style.name,
+        "title": style.title,
+        "description": style.description,
+        "expression": style.expression,
+        "rescale": [list(limits) for limits in style.rescale],
+        "colormap_name": style.colormap,
+        "legend": _legend(style),
+    }
+
+
+def tilejson(
+    template: str,
+    name: str,
+    bbox: tuple[float, float, float, float],
+    zooms: tuple[int, int],
+    attribution: str,
+) -> dict[str, Any]:
+    """TileJSON 3.0.0."""
+    west, south, east, north = bbox
+    if east < west:
+        west, east = -180.0, 180.0
+    return {
+        "tilejson": "3.0.0",
+        "name": name,
+        "attribution": attribution,
+        "scheme": "xyz",
+        "tiles": [template],
+        "minzoom": zooms[0],
+        "maxzoom": zooms[1],
+        "bounds": [west, south, east, north],
+        "center": [(west + east) / 2, (south + north) / 2, min(zooms[1], zooms[0] + 2)],
+    }
+
+
+def zoom_range(grid: Grid, tms: TileMatrixSet) -> tuple[int, int]:
+    """Zoom levels from where a raster fills about one tile to where its pixels are shown singly.
+
+    Raises:
+        ParameterError: If the matrix set's projection can't hold the raster.
+    """
+    try:
+        parts = _parts(grid)
+        resolution, side = min(_size_in(part, tms.rasterio_crs) for part in parts)
+    except ProjectionErrors as error:
+        raise ParameterError(f"{tms.id} does not reach this scene") from error
+    coarsest = resolution * max(1.0, side * (grid.width / parts[0].width) / BIGGEST_OVERVIEW)
+    lowest = tms.zoom_for_res(coarsest, zoom_level_strategy="lower")
+    return lowest, tms.zoom_for_res(resolution, zoom_level_strategy="upper")
+
+
+def _parts(grid: Grid) -> list[Grid]:
+    """The raster, or its corners if it lies across the antimeridian, which not all of them then do.
+
+    In a projection cut there, such a raster is as wide as the world.
+    """
+    bounds = move_bounds(grid.crs, WGS84_CRS, grid.bounds)
+    if bounds is None or bounds[0] <= bounds[2]:
+        return [grid]
+    height, width = -(-grid.height // CORNERS), -(-grid.width // CORNERS)
+    return [
+        Grid(grid.crs, grid.transform @ Affine.translation(col, row), height, width)
+        for col in (0, grid.width - width)
+        for row in (0, grid.height - height)
+    ]
+
+
+@lru_cache(maxsize=4096)  # GDAL takes 10 to 40 ms, nearly all of what a document of capabilities costs
+def _size_in(grid: Grid, crs: CRS) -> tuple[float, int]:
+    """Resolution and longest side of a raster in another projection."""
+    transform, width, height = calculate_default_transform(
+        grid.crs, crs, grid.width, grid.height, *grid.bounds
+    )
+    return max(abs(transform.a), abs(transform.e)), max(width or 1, height or 1)
+
+
+def scene_grid(scenes: Scenes, record: Record) -> Grid:
+    """Finest native grid of a scene."""
+    with scenes.reader(record) as reader:
+        return reader.native_grid()
+
+
+def attribution(item: Mapping[str, Any], year: int) -> str:
+    """Credit that the data ask for: what their STAC Item says, or Copernicus' own words for Sentinel data."""
+    properties = item.get("properties")
+    facts = properties if isinstance(properties, Mapping) else {}
+    if isinstance(facts.get("attribution"), str):
+        return str(facts["attribution"])
+    names = (facts.get("platform"), facts.get("constellation"), item.get("collection"), item.get("id"))
+    if any("sentinel" in str(name).lower() or str(name).upper().startswith(("S1", "S2")) for name in names):
+        return f"Contains modified Copernicus Sentinel data {year}"
+    return ""
+
+
+def collection_attribution(scenes: Scenes, summary: CollectionSummary) -> str:
+    """Credit that a collection's newest scene asks for."""
+    newest = scenes.catalog.search(Search(collections=(summary.id,)), 1)
+    return attribution(scenes.catalog.item(newest[0]), newest[0].datetime.year) if newest else ""
+
+
+def _band(band: Band) -> dict[str, Any]:
+    return {
+        "name": band.name, "common_name": band.common_name, "unit": band.unit,
+        "center_wavelength": band.center_wavelength, "scale": band.scale, "offset": band.offset,
+    }  # fmt: skip
+
+
+def _legend(style: Style) -> dict[str, Any] | None:
+    """Colours at equal distances over the range of a single result."""
+    if len(style.rescale) != 1:
+        return None
+    low, high = style.rescale[0]
+    steps = [round(255 * index / (LEGEND_COLOURS - 1)) for index in range(LEGEND_COLOURS)]
+    if style.colormap:
+        colours = palette(style.colormap)
+        rgb = [tuple(int(part) for part in colours[step][:3]) for step in steps]
+    else:
+        rgb = [(step, step, step) for step in steps]
+    colors = [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in rgb]
+    return {"minimum": low, "maximum": high, "unit": style.unit, "colors": colors}

@@ -1,0 +1,273 @@
+"""Images of a whole collection: the newest valid pixel first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from morecantile import TileMatrixSet
+from numpy.typing import NDArray
+from rasterio.features import geometry_mask
+from rio_tiler.models import ImageData
+
+from comeo.errors import ArchiveError, BoundError, NotFoundError, ParameterError, RequestError
+from comeo.grid import Grid
+from comeo.scene import Band
+from comeo.view.projection import move_bounds, move_points
+from comeo.view.reader import ArchiveReader
+from tileserver.catalog.sqlite import BBox, Record, Search, cursor_of
+from tileserver.errors import BusyError
+from tileserver.render import describe
+from tileserver.render.encode import PICTURES
+from tileserver.render.images import WGS84, finish
+from tileserver.render.look import Appearance, Look, resolve
+from tileserver.render.picture import mask_of, observe
+from tileserver.render.scenes import Scenes, fingerprint
+from tileserver.settings import Settings
+
+PAGE = 100
+# Scenes looked at, though not read, for one tile.
+MAX_CANDIDATES = 2000
+EDGE_POINTS = 17
+
+
+def tile_etag(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, extension: str) -> str:
+    """ETag of a collection's tile: of everything it could be made of."""
+    etags = [record.etag for record in candidates(scenes, search, grid)]
+    return fingerprint(etags, grid.crs.to_string(), tuple(grid.transform), grid.height, grid.width,
+                       appearance, extension)  # fmt: skip
+
+
+def tile(
+    scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, extension: str, etag: str
+) -> bytes:
+    """Render a collection's tile.
+
+    Raises:
+        NotFoundError: If no scene of the collection has the bands.
+        BoundError: If too many scenes would have to be read.
+        BusyError: If an archive has turned out to be damaged; it then is no longer in the catalogue.
+    """
+    return scenes.rendered.get(etag, lambda: _tile(scenes, search, grid, appearance, extension))
+
+
+def check(scenes: Scenes, search: Search, appearance: Appearance, extension: str) -> None:
+    """Refuse what every tile would refuse, before their URL is given out."""
+    refused: RequestError | None = None
+    for record in scenes.catalog.search(search, PAGE):
+        try:
+            look_of(appearance, record.bands, scenes.settings, picture=extension in PICTURES)
+        except (ParameterError, NotFoundError) as error:
+            refused = refused or error
+        else:
+            return
+    if refused:
+        raise refused
+
+
+def zoom_range(scenes: Scenes, search: Search, tms: TileMatrixSet) -> tuple[int, int]:
+    """Zoom levels that show a collection: those of its newest scene.
+
+    Raises:
+        NotFoundError: If there is none.
+    """
+    newest = scenes.catalog.search(search, 1)
+    if not newest:
+        raise NotFoundError("the collection has no scene in that time")
+    return describe.zoom_range(describe.scene_grid(scenes, newest[0]), tms)
+
+
+def look_of(
+    appearance: Appearance, bands: Sequence[Band], settings: Settings, *, picture: bool
+) -> Look:  # fmt: skip
+    """See `resolve`; errors are told by block, so no pixel says which scene's error a mosaic should show.
+
+    Raises:
+        ParameterError: If expected errors are asked for.
+    """
+    look = resolve(appearance, bands, settings, picture=picture)
+    if look.error:
+        raise ParameterError("expected errors are those of one scene; ask for style=error of an item")
+    return look
+
+
+def candidates(scenes: Scenes, search: Search, grid: Grid) -> Iterator[Record]:
+    """Scenes that a grid could meet, newest first."""
+    bbox = degrees(grid)
+    found = Search(search.collections, search.ids, bbox, search.start, search.end)
+    after = None
+    for _ in range(MAX_CANDIDATES // PAGE):
+        page = scenes.catalog.search(found, PAGE, after)
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = cursor_of(page[-1])
+
+
+def degrees(grid: Grid) -> BBox | None:
+    """(west, south, east, north) of a grid, or None where it goes beyond what degrees can say."""
+    return move_bounds(grid.crs, WGS84, grid.bounds)
+
+
+def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, extension: str) -> bytes:
+    picture = extension in PICTURES
+    mosaic: _Mosaic | None = None
+    refused: RequestError | None = None
+    read = 0
+    for record in candidates(scenes, search, grid):
+        try:
+            look = look_of(appearance, record.bands, scenes.settings, picture=picture)
+        except (ParameterError, NotFoundError) as error:
+            refused = refused or error
+            continue
+        if mosaic is None:
+            scenes.check_grid(grid, max(len(look.bands), look.results))
+            mosaic = _Mosaic(grid, look)
+        elif look.results != mosaic.look.results:
+            continue
+        if not mosaic.may_gain_from(record):
+            continue
+        with scenes.reader(record) as reader:
+            if not mosaic.gains_from(record, reader, look):
+                continue
+            if read == scenes.settings.max_mosaic_items:
+                raise BoundError(
+                    f"this tile is made of more than {read} scenes; zoom in, or narrow datetime",
+                    "max_mosaic_items",
+                )
+            read += 1
+            try:
+                image = reader.read(grid, look.bands, look.resampling)
+            except ArchiveError as error:
+                scenes.catalog.refuse(record, str(error))
+                # Not answered without it: the tile's ETag promises the pixels of this scene.
+                raise BusyError(
+                    f"{record.id} has turned out to be damaged and is left out; ask again"
+                ) from error
+            mosaic.add(observe(image, look))
+        if mosaic.full:
+            break
+    if mosaic is None:
+        if refused:
+            raise refused
+        look = _any_look(scenes, search, appearance, picture=picture)
+        mosaic = _Mosaic(grid, look)
+    return finish(mosaic.image(), mosaic.look, extension, {"collection": ", ".join(search.collections or ())})
+
+
+def _any_look(scenes: Scenes, search: Search, appearance: Appearance, *, picture: bool) -> Look:
+    """Look of a tile without scenes: what the collection's newest would have."""
+    newest = scenes.catalog.search(Search(search.collections), 1)
+    if not newest:
+        raise NotFoundError(f"there is no collection {', '.join(search.collections or ())}")
+    return look_of(appearance, newest[0].bands, scenes.settings, picture=picture)
+
+
+class _Mosaic:
+    """Values being filled, newest scene first."""
+
+    def __init__(self, grid: Grid, look: Look) -> None:
+        self.look = look
+        self._grid = grid
+        self._values: NDArray[Any] | None = None
+        self._missing = np.ones((grid.height, grid.width), bool)
+        self._nodata: float | None = None
+        self._first: ImageData | None = None
+        self._inside: dict[BBox, NDArray[np.bool_]] = {}
+
+    @property
+    def full(self) -> bool:
+        """Whether every pixel has its value."""
+        return not self._missing.any()
+
+    def may_gain_from(self, record: Record) -> bool:
+        """Whether a scene could add pixels, as far as can be told without opening it.
+
+        Scenes of one place lie on the same pixels, so each place is looked at but once.
+        """
+        inside = self._inside.get(record.bbox)
+        return inside is None or bool((inside & self._missing).any())
+
+    def gains_from(self, record: Record, reader: ArchiveReader, look: Look) -> bool:
+        """Whether a scene has pixels where some are missing, its outermost ones aside."""
+        if record.bbox not in self._inside:
+            inside = footprint_mask(reader.native_grid(look.bands), self._grid)
+            if inside is None:
+                return True
+            self._inside[record.bbox] = inside
+        return self.may_gain_from(record)
+
+    def add(self, image: ImageData) -> None:
+        """Fill what is missing."""
+        valid = ~mask_of(image).any(axis=0) & self._missing
+        if self._values is None or self._first is None:
+            self._first = image
+            self._values = image.data.copy()
+        else:
+            if self._values.dtype != image.data.dtype:
+                self._values = self._values.astype(np.float32)
+            self._values[:, valid] = _restated(image, self._first)[:, valid]
+        self._missing &= ~valid
+
+    def image(self) -> ImageData:
+        """What has been gathered."""
+        values = self._values
+        if values is None or self._first is None:
+            values = np.zeros((self.look.results, self._grid.height, self._grid.width), np.uint16)
+            values = values.astype(np.float32) if self.look.physical else values
+            return ImageData(
+                np.ma.MaskedArray(values, mask=True), bounds=self._grid.bounds, crs=self._grid.crs
+            )
+        first = self._first
+        mask = np.broadcast_to(self._missing, values.shape)
+        return ImageData(
+            np.ma.MaskedArray(values, mask=mask), bounds=first.bounds, crs=first.crs,
+            band_names=first.band_names, band_descriptions=first.band_descriptions,
+            scales=first.scales, offsets=first.offsets, nodata=first.nodata,
+        )  # fmt: skip
+
+
+def _restated(image: ImageData, other: ImageData) -> NDArray[Any]:
+    """Values of an image as numbers of another one's scale and offset, which processing baselines changed."""
+    pairs = [(image.scales, image.offsets), (other.scales, other.offsets)]
+    if pairs[0] == pairs[1]:
+        return image.data
+    columns = [np.array(column, np.float32)[:, None, None] for pair in pairs for column in pair]
+    scale, offset, other_scale, other_offset = columns
+    values = (image.data * scale + offset - other_offset) / other_scale
+    if image.data.dtype.kind == "u":
+        values = np.clip(np.rint(values), 1, np.iinfo(image.data.dtype).max)
+    return values.astype(image.data.dtype)
+
+
+def footprint_mask(native: Grid, grid: Grid) -> NDArray[np.bool_] | None:
+    """Where a scene's raster, without its outermost pixels, covers a grid; None where that can't be told."""
+    along = np.linspace(0, 1, EDGE_POINTS)[:-1]
+    cols = np.concatenate([along, np.ones_like(along), 1 - along, np.zeros_like(along)])
+    rows = np.concatenate([np.zeros_like(along), along, np.ones_like(along), 1 - along])
+    affine = native.transform
+    x = affine.a * cols * native.width + affine.b * rows * native.height + affine.c
+    y = affine.d * cols * native.width + affine.e * rows * native.height + affine.f
+    xs, ys = move_points(native.crs, grid.crs, x, y)
+    ring = np.column_stack([xs, ys])
+    if not np.isfinite(ring).all() or np.ptp(ring[:, 0]) > _turn(grid):
+        return None
+    shape = {"type": "Polygon", "coordinates": [[*ring.tolist(), ring[0].tolist()]]}
+    inside = geometry_mask([shape], (grid.height, grid.width), grid.transform, all_touched=True, invert=True)
+    return _eroded(inside)
+
+
+def _eroded(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Without pixels that touch the outside; the array's own border counts as inside."""
+    padded = np.pad(inside, 2, mode="edge")
+    out = inside.copy()
+    for row in range(5):
+        for col in range(5):
+            out &= padded[row : row + inside.shape[0], col : col + inside.shape[1]]
+    return out
+
+
+def _turn(grid: Grid) -> float:
+    """Half the globe in a grid's units: what is wider goes around the back."""
+    return 180.0 if grid.crs.is_geographic else 2e7

@@ -1,0 +1,198 @@
+"""Numbers of a scene: at a point, and over all of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rio_tiler.models import PointData
+
+from comeo.errors import NotFoundError
+from comeo.scene import Band
+from comeo.view.reader import ArchiveReader
+from tileserver.catalog.sqlite import Record, Search
+from tileserver.render.fidelity import (
+    Errors,
+    correlation,
+    error_layers,
+    pixels,
+    point_errors,
+    propagate,
+)
+from tileserver.render.look import Appearance, Look, resolve
+from tileserver.render.mosaic import PAGE
+from tileserver.render.picture import observe
+from tileserver.render.scenes import Scenes
+from tileserver.render.temporal import rfc3339
+
+NANOMETRES = 1000.0
+# Pixels of a side from which the error of an expression is told.
+SAMPLE_SIDE = 256
+
+
+def point(scenes: Scenes, record: Record, lon: float, lat: float, appearance: Appearance) -> dict[str, Any]:
+    """Values of the native pixel that a position falls into.
+
+    Raises:
+        NotFoundError: If the position lies outside the scene.
+    """
+    look = resolve(appearance, record.bands, scenes.settings, picture=False)
+    with scenes.reader(record) as reader:
+        pixel = reader.point(lon, lat, bands=look.bands)
+        errors = point_errors(reader.archive, lon, lat, look.bands)
+        correlated = correlation(reader.archive, look.bands)
+    by_name = {band.name: band for band in record.bands}
+    bands = [by_name[name] for name in look.bands]
+    answer: dict[str, Any] = {
+        "coordinates": [lon, lat],
+        "collection": record.collection,
+        "item": record.id,
+        "datetime": rfc3339(record.datetime),
+        "bands": [
+            _band_value(pixel, row, band, None if errors is None else float(errors[row]))
+            for row, band in enumerate(bands)
+        ],
+    }
+    if look.expression:
+        scalars = _scalars(pixel, bands, physical=look.physical)
+        results = look.expression.evaluate(scalars)[:, 0, 0]
+        uncertain: Any = [None] * len(results)
+        if errors is not None:
+            scaled = _scaled(errors[:, None, None], bands, physical=look.physical)
+            uncertain = propagate(look.expression, scalars, scaled, correlated)[:, 0, 0]
+        answer["results"] = [
+            {"expression": name, "value": _number(float(value)), "expected_error": _error(error)}
+            for name, value, error in zip(look.expression.names, results, uncertain, strict=True)
+        ]
+    return answer
+
+
+def collection_point(
+    scenes: Scenes, search: Search, lon: float, lat: float, appearance: Appearance
+) -> dict[str, Any]:
+    """The same of the newest scene that has a valid pixel there.
+
+    Raises:
+        NotFoundError: If none has.
+    """
+    scenes.catalog.refresh()
+    place = replace(search, bbox=(lon, lat, lon, lat))
+    for record in scenes.catalog.search(place, PAGE):
+        try:
+            answer = point(scenes, record, lon, lat, appearance)
+        except NotFoundError:
+            continue
+        if any(band["value"] is not None for band in answer["bands"]):
+            return answer
+    raise NotFoundError(f"no scene has a valid pixel at {lon}, {lat}")
+
+
+def statistics(
+    scenes: Scenes, record: Record, appearance: Appearance, *, max_size: int,
+    percentiles: list[int], bins: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Statistics by band or expression, over the scene read with no side longer than `max_size`.
+
+    `expected_error` is that of a single pixel: the root mean square over pixels, or, of an expression, the
+    median.
+    """
+    look = resolve(appearance, record.bands, scenes.settings, picture=False)
+    with scenes.reader(record) as reader:
+        grid = reader.native_grid(look.bands).fitted(max_size)
+        scenes.check_grid(grid, max(len(look.bands), look.results))
+        image = pixels(reader, grid, look)
+        uncertain = _uncertain(scenes, reader, look, record.bands)
+    found = image.statistics(percentiles=percentiles, hist_options={"bins": bins})
+    return {
+        name: {**_finite(values.model_dump()), "expected_error": _error(error)}
+        for (name, values), error in zip(found.items(), uncertain, strict=True)
+    }
+
+
+def _uncertain(
+    scenes: Scenes, reader: ArchiveReader, look: Look, known: Sequence[Band]
+) -> Sequence[float | None]:
+    """Expected error of a single pixel of each result, over a coarse sample of the scene's pixels."""
+    if reader.archive.certificate is None or look.error:
+        return [None] * look.results
+    grid = reader.native_grid(look.bands).fitted(SAMPLE_SIDE)
+    scenes.check_grid(grid, len(look.bands))
+    by_name = {band.name: band for band in known}
+    bands = [by_name[name] for name in look.bands]
+    errors = _scaled(error_layers(reader, grid, look.bands), bands, physical=look.physical)
+    if look.expression:
+        plain = replace(look, expression=None)
+        values = observe(reader.read(grid, look.bands, "nearest"), plain).array
+        filled = np.ma.filled(values.astype(np.float32), np.nan)
+        layers = dict(zip(look.bands, filled, strict=True))
+        errors = propagate(look.expression, layers, errors, correlation(reader.archive, look.bands))
+    known_errors = [layer[np.isfinite(layer)].astype(np.float64) for layer in errors]
+    # Where a denominator nears 0, the error of an index has no bound: a mean would tell of nothing else.
+    typical = np.median if look.expression else _root_mean_square
+    return [float(typical(layer)) if layer.size else None for layer in known_errors]
+
+
+def _root_mean_square(values: NDArray[np.float64]) -> float:
+    return math.sqrt(np.mean(values**2))
+
+
+def _scaled(errors: Errors, bands: Sequence[Band], *, physical: bool) -> Errors:
+    """Errors (bands, y, x) of stored numbers as those of physical values, signs kept for correlations."""
+    if not physical:
+        return errors
+    return errors * np.array([band.scale for band in bands], np.float32)[:, None, None]
+
+
+def _error(error: float | None) -> float | int | None:
+    return None if error is None else _number(abs(float(f"{error:.3g}")))
+
+
+def _band_value(pixel: PointData, row: int, band: Band, error: float | None) -> dict[str, Any]:
+    """Value of a band; `error` is expected of its stored number."""
+    valid = not bool(np.ma.getmaskarray(pixel.array)[row])
+    value = pixel.data[row].item()
+    physical = _number(value * band.scale + band.offset) if valid else None
+    wavelength = band.center_wavelength and round(band.center_wavelength * NANOMETRES, 1)
+    return {
+        "name": band.name,
+        "title": band.common_name,
+        "wavelength": wavelength,
+        "value": _number(value) if valid else None,
+        "unit": band.unit or None,
+        "physical": physical,
+        "reflectance": physical if band.unit == "reflectance" else None,
+        "expected_error": _error(error) if valid else None,
+        "physical_expected_error": _error(error * band.scale) if valid and error is not None else None,
+    }
+
+
+def _scalars(pixel: PointData, bands: list[Band], *, physical: bool) -> dict[str, Any]:
+    """Values as 1×1 arrays for an expression."""
+    out = {}
+    for row, band in enumerate(bands):
+        value = float(pixel.data[row])
+        value = value * band.scale + band.offset if physical else value
+        out[band.name] = np.full(
+            (1, 1), np.nan if np.ma.getmaskarray(pixel.array)[row] else value, np.float32
+        )
+    return out
+
+
+def _number(value: float) -> float | int | None:
+    """As JSON can say it, without float32's noise."""
+    if isinstance(value, int):
+        return value
+    return float(f"{value:.6g}") if np.isfinite(value) else None
+
+
+def _finite(value: Any) -> Any:
+    """NaN, which JSON doesn't have, as null."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,1 +1,0 @@
-"""What the server does, as functions that know nothing of HTTP."""
