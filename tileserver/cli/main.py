@@ -70,7 +70,7 @@ def compress(
     """
     from comeo.archive import archive_suffix
     from comeo.codecs import DEFAULT_CODEC
-    from comeo.compress import compress as compress_scene
+    from comeo.compression import compress as compress_scene
     from comeo.sources import open_source
 
     if ratio is not None and step is not None:

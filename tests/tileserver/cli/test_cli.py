@@ -14,7 +14,7 @@ import rasterio
 from affine import Affine
 from rasterio.warp import transform_bounds
 
-from comeo.compress import compress
+from comeo.compression import compress
 from tests.scenes import UTM32, array_group, array_scene, corner_cut, landscape
 from tileserver.cli import main as cli
 
