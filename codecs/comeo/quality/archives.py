@@ -46,7 +46,7 @@ def qualify(
     try:
         from comeo.quality import qualify as measure  # noqa: PLC0415 - only the extra brings what it needs
     except ModuleNotFoundError as error:
-        if error.name not in ("skimage", "sklearn"):
+        if (error.name or "").partition(".")[0] not in ("skimage", "sklearn"):
             raise
         raise ComeoError(
             "scikit-image and scikit-learn are not installed; run: pip install 'comeo[qualify]'"
