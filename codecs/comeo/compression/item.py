@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 import numpy as np
+import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.warp import transform_geom
-from scipy.spatial import ConvexHull
 
 from comeo.scene import Scene, pixel_size
 from comeo.sources.naming import iso
@@ -82,7 +82,7 @@ def footprint(spans: NDArray[np.int64], transform: Affine, spacing: float) -> li
     corners = np.concatenate(
         [np.stack([spans[rows, side], rows + below], axis=1) for side in (0, 1) for below in (0, 1)]
     )
-    hull = corners[ConvexHull(corners).vertices]
+    hull = shapely.get_coordinates(shapely.convex_hull(shapely.multipoints(corners)))[:-1]
     points = [transform @ (float(x), float(y)) for x, y in _densify(hull, spacing)]
     area = sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True))
     if area < 0:
