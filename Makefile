@@ -16,7 +16,7 @@ RUNTIME := $(if $(wildcard /proc/driver/nvidia/version),gpu,cpu)
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed -n 's/^v\([0-9]*\)\..*/\1/p')
 NODE_IS_RECENT := $(shell [ "0$(NODE_MAJOR)" -ge 20 ] && command -v npm >/dev/null && echo yes)
 NODE := $(if $(NODE_IS_RECENT),,.cache/node)
-PIP_INSTALL := tools/pip-install.sh $(BIN)/pip -c constraints.txt
+PIP_INSTALL := tools/pip-install.sh $(BIN)/pip -c constraints.txt --no-compile
 
 .PHONY: install run test test-qgis lint fuzz bench train samples release clean
 
