@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from comeo.compress import compress
+from comeo.compression import compress
 from tests.tileserver.conftest import STEP, optical_scene
 from tileserver import Settings
 from tileserver.catalog.pool import ArchivePool
