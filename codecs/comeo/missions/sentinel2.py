@@ -101,7 +101,7 @@ RECIPES: Final = (
 )  # fmt: skip
 
 # Classes of Sen2Cor's scene classification; cloud cover is medium and high probability cloud and thin cirrus.
-_CLASSES: Final = ClassLayer(
+CLASSES: Final = ClassLayer(
     "SCL",
     re.compile(r"(?:^|[/_])SCL(?:_(\d\d)m)?\.(jp2|tiff?)$", re.IGNORECASE),
     unusable=(0, 1),  # no data; saturated or defective
@@ -171,6 +171,6 @@ SENTINEL2: Final = Mission(
     mask_files=re.compile(r"(?:^|_)MSK_|CLDPRB|SNWPRB", re.IGNORECASE),
     # Band files as ESA names them; JPEG 2000 itself cannot mark pixels without data.
     zero_is_nodata=re.compile(r"T\d{2}[A-Z]{3}_\d{8}T\d{6}_B(\d\d|8A)(_\d\dm)?$"),
-    classes=_CLASSES,
+    classes=CLASSES,
     default_model="sentinel2-1",
 )  # fmt: skip

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
+from comeo.missions import sees_ground
 from comeo.quality.cells import CELL
 from comeo.quality.cover import KINDS
-from comeo.quality.lattice import LEFT_OUT, grid_places
+from comeo.quality.lattice import grid_places
 from comeo.quality.results import Qualification
 from comeo.scene import Band, BandGroup, Window
 
@@ -115,7 +116,7 @@ def read_window(
         place = np.ix_(y - y[0], x - x[0])
         pair = ours.read(there), theirs.read(there)
         for index, band in enumerate(ours.bands):
-            if band.name in LEFT_OUT:
+            if not sees_ground(band.name):
                 continue
             bands.append(band)
             for layer, pixels in zip(layers, pair, strict=True):

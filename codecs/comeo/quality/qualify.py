@@ -349,10 +349,11 @@ def _one_each(indices: Sequence[IndexErrors]) -> tuple[IndexFigures, ...]:
     """Figures of every index, of the finest group that gives it."""
     first: dict[str, IndexErrors] = {}
     for each in indices:
-        first.setdefault(each.index.name, each)
+        first.setdefault(each.index.recipe.abbreviation, each)
     return tuple(
         IndexFigures(
-            name, each.bands, each.everywhere.count, each.everywhere.mae, each.everywhere.rmse,
+            name, each.index.expression.bands, each.everywhere.count, each.everywhere.mae,
+            each.everywhere.rmse,
             each.everywhere.bias, each.everywhere.percentile(95), each.everywhere.largest, each.land.count,
             each.land.mae, each.land.rmse, each.land.bias, each.land.percentile(95), each.fields.rmse,
         )

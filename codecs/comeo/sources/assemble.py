@@ -219,8 +219,10 @@ def _with_physical_scale(
         if item.dtype == np.uint16 and not band.unit and (band.scale, band.offset) == (1.0, 0.0):
             band, assumed = replace(band, scale=mission.scale.scale, unit=mission.scale.unit), True
         unit = band.unit or (known.unit if band.scale != 1.0 else "")
-        names = {"common_name": known.common_name, "center_wavelength": known.center_wavelength}
-        described.append(item.named(replace(band, unit=unit, **names)))
+        band = replace(
+            band, unit=unit, common_name=known.common_name, center_wavelength=known.center_wavelength
+        )
+        described.append(item.named(band))
     if not assumed:
         return described, {}
     offset = mission.scale.offset_at(time)
