@@ -10,8 +10,9 @@ import numpy as np
 
 
 def significant(value: float, digits: int) -> float | None:
-    """A figure to so many significant digits; None where it is NaN or infinite."""
-    return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+    """A figure rounded to significant digits; None where it is NaN or infinite."""
+    short = float(f"{value:.{digits}g}")
+    return short if math.isfinite(short) else None
 
 
 def as_json(value: Any, digits: int) -> Any:

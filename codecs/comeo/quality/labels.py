@@ -26,13 +26,13 @@ def scene_classes(source: str | Path, lattice: Lattice, finest: BandGroup) -> ND
     """Classes at the points of a lattice.
 
     Args:
-        source: What the scene was opened from: a folder, a zip, or a STAC Item's file beside its assets.
+        source: Source of the scene: a folder, a zip, or a STAC Item's file beside its assets.
         lattice: The points.
         finest: The group whose grid the lattice's points are of.
 
     Returns:
-        (rows, cols) SCL classes, −1 where there is none; None where the source has no such layer that can
-        be read.
+        (rows, cols) SCL classes, −1 where a pixel has none; None where the source has no such layer that
+        can be read.
     """
     path = Path(source)
     if "://" in str(source) or not path.exists():

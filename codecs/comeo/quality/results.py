@@ -171,12 +171,12 @@ class LandFigures:
 
 @dataclass(frozen=True, slots=True)
 class Perceptual:
-    """LPIPS of the true-colour rendering, or why there is none.
+    """LPIPS of the true-colour rendering, or why it is missing.
 
     Attributes:
         lpips: Mean over tiles of 256 pixels; None when it could not be measured.
         tiles: How many tiles.
-        missing: Why there is none; empty when there is one.
+        missing: Why it is missing; empty when it was measured.
     """
 
     lpips: float | None

@@ -27,7 +27,7 @@ class Subject:
 
     Attributes:
         file: Name of its file.
-        facts: What `comeo info` says of it.
+        facts: Facts about it, as `comeo info` prints.
         found: Its figures.
         verdicts: The answers.
         crops: Windows to show.
