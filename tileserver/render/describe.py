@@ -14,6 +14,7 @@ from rio_tiler.constants import WGS84_CRS
 
 from comeo.errors import ParameterError
 from comeo.grid import Grid
+from comeo.missions import credit
 from comeo.scene import Band
 from comeo.view.projection import ProjectionErrors, move_bounds
 from tileserver.catalog.sqlite import CollectionSummary, Record, Search
@@ -152,16 +153,19 @@ def scene_grid(scenes: Scenes, record: Record) -> Grid:
         return reader.native_grid()
 
 
-def attribution(item: Mapping[str, Any], year: int) -> str:
-    """Credit that the data ask for: what their STAC Item says, or Copernicus' own words for Sentinel data."""
+def attribution(item: Mapping[str, Any], year: int | None) -> str:
+    """Credit line of a scene: its STAC Item's `attribution`, or that of its mission; may be empty.
+
+    Args:
+        item: The STAC Item.
+        year: Year of acquisition; None where it is unknown.
+    """
     properties = item.get("properties")
     facts = properties if isinstance(properties, Mapping) else {}
     if isinstance(facts.get("attribution"), str):
         return str(facts["attribution"])
     names = (facts.get("platform"), facts.get("constellation"), item.get("collection"), item.get("id"))
-    if any("sentinel" in str(name).lower() or str(name).upper().startswith(("S1", "S2")) for name in names):
-        return f"Contains modified Copernicus Sentinel data {year}"
-    return ""
+    return credit(names, year)
 
 
 def collection_attribution(scenes: Scenes, summary: CollectionSummary) -> str:
