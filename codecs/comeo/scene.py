@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from affine import Affine
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 
 METRES_PER_DEGREE = 111_320.0
+# Item property that marks the acquisition time as unknown; `datetime`, which STAC requires, is then 1970.
+DATETIME_UNKNOWN: Final = "comeo:datetime_unknown"
 
 
 class Window(NamedTuple):
