@@ -6,7 +6,6 @@ import os
 import pickle
 import zipfile
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
