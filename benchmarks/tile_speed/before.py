@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.tile_speed.__main__ import SCENE, tiles_of
 from benchmarks.tile_speed.servers import comeo_server, fetch
 from comeo.archive import open_archive
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.sources import open_source
 
 ROUNDS = 5
