@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from affine import Affine
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 
 METRES_PER_DEGREE = 111_320.0
+# Item property that marks the acquisition time as unknown; `datetime`, which STAC requires, is then 1970.
+DATETIME_UNKNOWN: Final = "comeo:datetime_unknown"
 
 
 class Window(NamedTuple):

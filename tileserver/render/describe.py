@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -14,9 +15,10 @@ from rio_tiler.constants import WGS84_CRS
 
 from comeo.errors import ParameterError
 from comeo.grid import Grid
+from comeo.missions import credit
 from comeo.scene import Band
 from comeo.view.projection import ProjectionErrors, move_bounds
-from tileserver.catalog.sqlite import CollectionSummary, Record, Search
+from tileserver.catalog import CollectionSummary, Record, Search
 from tileserver.render.fidelity import summary
 from tileserver.render.look import palette
 from tileserver.render.scenes import Scenes
@@ -152,22 +154,25 @@ def scene_grid(scenes: Scenes, record: Record) -> Grid:
         return reader.native_grid()
 
 
-def attribution(item: Mapping[str, Any], year: int) -> str:
-    """Credit that the data ask for: what their STAC Item says, or Copernicus' own words for Sentinel data."""
+def attribution(item: Mapping[str, Any], moment: datetime | None) -> str:
+    """Credit that a scene requires: that of its STAC Item, or Copernicus' own words for Sentinel data.
+
+    Args:
+        item: The STAC Item.
+        moment: Acquisition time; where it is unknown, the credit has no year.
+    """
     properties = item.get("properties")
     facts = properties if isinstance(properties, Mapping) else {}
     if isinstance(facts.get("attribution"), str):
         return str(facts["attribution"])
     names = (facts.get("platform"), facts.get("constellation"), item.get("collection"), item.get("id"))
-    if any("sentinel" in str(name).lower() or str(name).upper().startswith(("S1", "S2")) for name in names):
-        return f"Contains modified Copernicus Sentinel data {year}"
-    return ""
+    return credit(names, moment.astimezone(UTC).year if moment else None)
 
 
 def collection_attribution(scenes: Scenes, summary: CollectionSummary) -> str:
     """Credit that a collection's newest scene asks for."""
     newest = scenes.catalog.search(Search(collections=(summary.id,)), 1)
-    return attribution(scenes.catalog.item(newest[0]), newest[0].datetime.year) if newest else ""
+    return attribution(scenes.catalog.item(newest[0]), newest[0].datetime) if newest else ""
 
 
 def _band(band: Band) -> dict[str, Any]:
