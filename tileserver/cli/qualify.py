@@ -1,4 +1,4 @@
-"""`comeo qualify`: what archives lost against the product that they were made from."""
+"""`comeo qualify`: losses of archives against the product that they were made from."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def qualify(
             raise click.UsageError(f"{file} is not the name of a file in a folder that exists")
     from comeo.sources import open_source
 
-    logging.getLogger("numexpr").setLevel(logging.WARNING)  # it tells every user its number of threads
+    logging.getLogger("numexpr").setLevel(logging.WARNING)  # it logs its number of threads
     names = tuple(name.strip() for name in bands.split(",")) if bands else None
     scene = open_source(reference, bands=names)
     try:
@@ -76,7 +76,7 @@ def qualify(
 
 
 def _weights(wanted: bool) -> tuple[Weights | None, str]:
-    """The weights of LPIPS, or why there are none."""
+    """The weights of LPIPS, or why they are missing."""
     from comeo.quality.lpips_weights import (
         MEGABYTES,
         WeightsError,
@@ -142,7 +142,7 @@ def _qualified(
 
 
 def _document(subjects: Sequence[Subject], source: str, compare: bool) -> dict[str, Any]:
-    """What is written as JSON."""
+    """The figures as JSON."""
     keys = ("id", "collection", "datetime", "codec", "model", "ratio", "step", "raw_bytes", "archive_bytes")
     each = [
         {

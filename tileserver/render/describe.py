@@ -15,6 +15,7 @@ from rio_tiler.constants import WGS84_CRS
 
 from comeo.errors import ParameterError
 from comeo.grid import Grid
+from comeo.missions import credit
 from comeo.scene import Band
 from comeo.view.projection import ProjectionErrors, move_bounds
 from tileserver.catalog import CollectionSummary, Record, Search
@@ -154,7 +155,7 @@ def scene_grid(scenes: Scenes, record: Record) -> Grid:
 
 
 def attribution(item: Mapping[str, Any], moment: datetime | None) -> str:
-    """Credit that a scene requires: that of its STAC Item, or Copernicus' own words for Sentinel data.
+    """Credit line of a scene: its STAC Item's `attribution`, or that of its mission; may be empty.
 
     Args:
         item: The STAC Item.
@@ -165,10 +166,7 @@ def attribution(item: Mapping[str, Any], moment: datetime | None) -> str:
     if isinstance(facts.get("attribution"), str):
         return str(facts["attribution"])
     names = (facts.get("platform"), facts.get("constellation"), item.get("collection"), item.get("id"))
-    if any("sentinel" in str(name).lower() or str(name).upper().startswith(("S1", "S2")) for name in names):
-        year = f" {moment.astimezone(UTC).year}" if moment else ""
-        return f"Contains modified Copernicus Sentinel data{year}"
-    return ""
+    return credit(names, None if moment is None else moment.astimezone(UTC).year)
 
 
 def collection_attribution(scenes: Scenes, summary: CollectionSummary) -> str:

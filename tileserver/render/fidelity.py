@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,10 @@ from comeo.archive import Archive, ArchiveGroup
 from comeo.archive.certificate import Certificate, GroupErrors
 from comeo.errors import BoundError, NotFoundError
 from comeo.export.extract import expected_rmse
+from comeo.figures import significant
 from comeo.grid import Grid
 from comeo.metrics import PEAK
+from comeo.missions import QUANTITIES
 from comeo.scene import Band
 from comeo.view.expression import Expression
 from comeo.view.reader import ArchiveReader, pixel_at
@@ -31,30 +33,6 @@ from tileserver.render.scenes import Scenes
 Errors = NDArray[np.float32]
 # A derivative is a difference over so much of the expected error to either side: small, but beyond rounding.
 DIFFERENCE = np.float32(0.25)
-
-
-class _Grade(NamedTuple):
-    """Words for an expected error up to a limit."""
-
-    limit: float
-    word: str
-    meaning: str
-
-
-_GRADES: Mapping[str, tuple[_Grade, ...]] = {
-    "reflectance": (
-        _Grade(0.005, "Very close", "Single pixels and indices can be measured."),
-        _Grade(0.01, "Close", "Good for mapping fields and their indices; single pixels are less sure."),
-        _Grade(0.02, "Approximate", "Good for viewing and for mean values of areas, not for single pixels."),
-        _Grade(math.inf, "Coarse", "Good for an overview; don't measure in it."),
-    ),
-    "dB": (
-        _Grade(0.5, "Very close", "Single pixels can be measured."),
-        _Grade(1.0, "Close", "Good for mapping; single pixels are less sure."),
-        _Grade(2.0, "Approximate", "Good for viewing and for mean values of areas, not for single pixels."),
-        _Grade(math.inf, "Coarse", "Good for an overview; don't measure in it."),
-    ),
-}  # fmt: skip
 
 
 def pixels(reader: ArchiveReader, grid: Grid, look: Look) -> ImageData:
@@ -198,7 +176,7 @@ def certificate_of(archive: Archive) -> Certificate:
 
 
 def summary(archive: Archive) -> dict[str, Any] | None:
-    """Fidelity in a word and a figure, over the bands of the commonest known unit; None where not known."""
+    """Expected error and its grade, over the bands of the commonest known unit; None if uncertified."""
     if archive.certificate is None:
         return None
     known = [
@@ -212,9 +190,10 @@ def summary(archive: Archive) -> dict[str, Any] | None:
     units = [unit for unit, _ in known]
     unit = max(dict.fromkeys(units), key=units.count)
     error = math.sqrt(sum(value**2 for each, value in known if each == unit) / units.count(unit))
-    grade = next((grade for grade in _GRADES.get(unit, ()) if error <= grade.limit), None)
+    quantity = QUANTITIES.get(unit)
+    grade = quantity.grade(error) if quantity else None
     return {
-        "expected_error": float(f"{error:.3g}"),
+        "expected_error": significant(error, 3),
         "unit": unit or None,
         "grade": grade.word if grade else None,
         "meaning": grade.meaning if grade else None,

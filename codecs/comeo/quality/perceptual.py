@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from comeo.quality.lpips import SMALLEST, lpips
 from comeo.quality.lpips_weights import Weights
-from comeo.quality.render import TRUE_COLOUR, physical, places
+from comeo.quality.render import TRUE_COLOUR, physical, rendering_of
 from comeo.quality.results import Perceptual
 from comeo.quality.strips import Strip
 from comeo.scene import BandGroup
@@ -31,10 +31,12 @@ class PerceptualDistance:
 
     def __init__(self, group: BandGroup, weights: Weights | None, missing: str) -> None:
         self._group = group
-        self._places = places(TRUE_COLOUR, group.bands)
+        self._picture = rendering_of(TRUE_COLOUR, group.bands)
         self._missing = "" if weights else missing
-        if self._places is None:
-            self._missing = f"{group.name} lacks one of {', '.join(TRUE_COLOUR.bands)} in reflectance"
+        if self._picture is None:
+            self._missing = (
+                f"{group.name} lacks one of the bands of {TRUE_COLOUR.title} in {TRUE_COLOUR.unit}"
+            )
         elif min(group.height, group.width) < SMALLEST:
             self._missing = f"the scene is smaller than {SMALLEST} pixels"
         self._weights = None if self._missing else weights
@@ -50,17 +52,18 @@ class PerceptualDistance:
 
     def add(self, strip: Strip) -> None:
         """Measure the chosen tiles that begin in the core of a strip."""
-        if self._weights is None or self._places is None:
+        if self._weights is None or self._picture is None:
             return
+        places = list(self._picture.places)
+        bands = [self._group.bands[index] for index in places]
         for row, col in sorted(self._tiles):
             if not strip.row <= row < strip.row + strip.height:
                 continue
             top = row - strip.row + strip.margin
             window = (slice(top, min(top + TILE, strip.core.stop)), slice(col, col + TILE))
-            place = (self._places, *window)
-            bands = [self._group.bands[index] for index in self._places]
+            place = (places, *window)
             pictures = [
-                TRUE_COLOUR.apply(physical(values[place], bands))
+                self._picture.brightness(physical(values[place], bands))
                 for values in (strip.reference, strip.decoded)
             ]
             valid: NDArray[np.bool_] = np.all(strip.valid[place], axis=0)

@@ -40,7 +40,7 @@ from comeo.quality.results import (
 from comeo.quality.spectral import Angles
 from comeo.quality.strips import Strip, strip_count, strips
 from comeo.quality.structure import Structure
-from comeo.quality.thematic import Classification, Clustering, assign, classify, cluster
+from comeo.quality.thematic import Classification, Clustering, assign, check_installed, classify, cluster
 from comeo.scene import BandGroup, Pixels, Scene, Window
 
 CLASSES: Final = (8, 16)
@@ -62,19 +62,21 @@ def qualify(
     Args:
         original: The scene.
         decoded: Its groups once decoded, on the same grids: `archive_groups` of an archive.
-        source: What `original` was opened from; labels (SCL) are looked for there.
+        source: Path or URL that `original` was opened from; labels (SCL) are looked for there.
         weights: Of LPIPS; None leaves it out.
         no_weights: Why there are none, for the report.
         classifiers: Train classifiers and look at clear land alone, which takes most of a small scene's time.
-        progress: Told how far the work has come.
+        progress: Shows how far the work has come.
 
     Returns:
         Every figure, masked pixels not counted.
 
     Raises:
-        SourceError: If the original has no valid pixel, or can't be read.
-        ArchiveError: If the grids differ, or the decoded scene can't be read.
+        SourceError: If the original has no valid pixel, or cannot be read.
+        ArchiveError: If the grids differ, or the decoded scene cannot be read.
+        ComeoError: If scikit-learn is not installed.
     """
+    check_installed()
     watch = progress or Silent()
     check_grids(original.groups, decoded)
     lattice = Lattice(original.groups)
@@ -146,7 +148,7 @@ def check_grids(original: Sequence[BandGroup], decoded: Sequence[BandGroup]) -> 
 
 
 class _GroupPass:
-    """Everything that is gathered of one group."""
+    """Figures of one group, gathered strip by strip."""
 
     def __init__(self, group: BandGroup) -> None:
         self.group = group
@@ -224,7 +226,7 @@ class _GroupPass:
 
 
 class _Finest:
-    """What is gathered of the finest group alone."""
+    """Figures of the finest group alone, gathered strip by strip."""
 
     def __init__(self, group: BandGroup, perceptual: PerceptualDistance) -> None:
         self.group = group
@@ -296,7 +298,7 @@ def _classified(
 
 
 def _land(lattice: Lattice, edges: float, watch: Progress) -> LandFigures:
-    """What a map of fields loses: classes found on clear land alone."""
+    """Losses of a map of fields: classes found on clear land alone."""
     reference, decoded = lattice.spectra()
     land = lattice.land[lattice.valid]
     agreement = loss = math.nan
@@ -349,10 +351,11 @@ def _one_each(indices: Sequence[IndexErrors]) -> tuple[IndexFigures, ...]:
     """Figures of every index, of the finest group that gives it."""
     first: dict[str, IndexErrors] = {}
     for each in indices:
-        first.setdefault(each.index.name, each)
+        first.setdefault(each.index.recipe.abbreviation, each)
     return tuple(
         IndexFigures(
-            name, each.bands, each.everywhere.count, each.everywhere.mae, each.everywhere.rmse,
+            name, each.index.expression.bands, each.everywhere.count, each.everywhere.mae,
+            each.everywhere.rmse,
             each.everywhere.bias, each.everywhere.percentile(95), each.everywhere.largest, each.land.count,
             each.land.mae, each.land.rmse, each.land.bias, each.land.percentile(95), each.fields.rmse,
         )

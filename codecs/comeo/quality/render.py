@@ -1,4 +1,4 @@
-"""Pictures of reflectances, defined once: what the viewer shows is what LPIPS measures."""
+"""Pictures and indices of physical values, by the recipes that the server's styles are made of."""
 
 from __future__ import annotations
 
@@ -9,40 +9,54 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.missions import RECIPES, Recipe
 from comeo.scene import Band
+from comeo.view.expression import Expression
+from comeo.view.recipes import fit
+
+TRUE_COLOUR: Final = RECIPES["true-color"]
+COMPOSITES: Final = (TRUE_COLOUR, RECIPES["false-color"], RECIPES["radar"])
+"""Composites that reports show, as far as bands allow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """Three bands, each from one physical value (black) to another (full), linearly.
+    """A recipe for the bands of one group or crop.
 
     Attributes:
-        name: For reports.
-        bands: Red, green, blue.
-        ranges: (black, full) of each.
+        recipe: Which.
+        expression: The variant that the bands give.
+        places: Places of the expression's bands among them.
     """
 
-    name: str
-    bands: tuple[str, str, str]
-    ranges: tuple[tuple[float, float], ...]
+    recipe: Recipe
+    expression: Expression
+    places: tuple[int, ...]
 
-    def apply(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """(3, y, x) physical values as brightness, 0 to 1."""
-        low, high = np.array(self.ranges, np.float32).T[:, :, None, None]
-        return np.asarray(np.clip((values - low) / (high - low), 0, 1), np.float32)
+    def evaluate(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute the recipe's results.
+
+        Args:
+            values: (bands, y, x) physical values of the bands at `places`.
+
+        Returns:
+            (results, y, x); NaN where a band is, or the result is not finite.
+        """
+        return self.expression.evaluate(dict(zip(self.expression.bands, values, strict=True)))
+
+    def brightness(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The results of `evaluate` within the recipe's ranges: 0 (black) to 1 (full)."""
+        low, high = np.array(self.recipe.ranges, np.float32).T[:, :, None, None]
+        return np.asarray(np.clip((self.evaluate(values) - low) / (high - low), 0, 1), np.float32)
 
 
-TRUE_COLOUR: Final = Rendering("true colour", ("B04", "B03", "B02"), ((0.0, 0.3),) * 3)
-FALSE_COLOUR: Final = Rendering("false colour", ("B08", "B04", "B03"), ((0.0, 0.45), (0.0, 0.3), (0.0, 0.3)))
-RADAR: Final = Rendering(
-    "radar (VV, VH, VV)", ("VV", "VH", "VV"), ((-22.0, 0.0), (-28.0, -6.0), (-22.0, 0.0))
-)
-
-
-def places(rendering: Rendering, bands: Sequence[Band]) -> list[int] | None:
-    """Places of a rendering's bands in a group, or None if it lacks one, or they are not physical."""
-    names = [band.name if band.unit else "" for band in bands]
-    return [names.index(name) for name in rendering.bands] if set(rendering.bands) <= set(names) else None
+def rendering_of(recipe: Recipe, bands: Sequence[Band]) -> Rendering | None:
+    """A recipe for these bands; None if they lack one that it needs, or are in other units."""
+    expression = fit(recipe, bands)
+    if expression is None:
+        return None
+    names = [band.name for band in bands]
+    return Rendering(recipe, expression, tuple(names.index(name) for name in expression.bands))
 
 
 def physical(values: NDArray[Any], bands: Sequence[Band]) -> NDArray[np.float32]:

@@ -1,16 +1,18 @@
-"""What a qualification finds, as plain data that can be written as JSON."""
+"""Figures of a qualification, as plain data that can be written as JSON."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.figures import as_json
 from comeo.quality.distortion import Overall
 from comeo.quality.thematic import Classification, Clustering
+
+_DIGITS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class IndexFigures:
 
     Attributes:
         name: `NDVI`, `NDWI`, `NBR`.
-        bands: The two bands.
+        bands: Bands that it is computed from.
         pixels: How many were compared.
         mae: Mean absolute error.
         rmse: Root of the mean squared error.
@@ -116,7 +118,7 @@ class IndexFigures:
     """
 
     name: str
-    bands: tuple[str, str]
+    bands: tuple[str, ...]
     pixels: int
     mae: float
     rmse: float
@@ -137,7 +139,7 @@ class GroundFigures:
 
     Attributes:
         kind: Name.
-        rule: How its pixels were told.
+        rule: Rule by which its pixels were found.
         share: Of the valid pixels.
         rmse: There, over the bands of the finest group.
         error_share: Its share of all squared error.
@@ -152,7 +154,7 @@ class GroundFigures:
 
 @dataclass(frozen=True, slots=True)
 class LandFigures:
-    """Clear land alone: what a map of fields is made from.
+    """Clear land alone, which maps of fields are made from.
 
     Attributes:
         share: Of the sampled valid spectra.
@@ -169,12 +171,12 @@ class LandFigures:
 
 @dataclass(frozen=True, slots=True)
 class Perceptual:
-    """LPIPS of the true-colour rendering, or why there is none.
+    """LPIPS of the true-colour rendering, or why it is missing.
 
     Attributes:
         lpips: Mean over tiles of 256 pixels; None when it could not be measured.
         tiles: How many tiles.
-        missing: Why there is none; empty when there is one.
+        missing: Why it is missing; empty when it was measured.
     """
 
     lpips: float | None
@@ -184,12 +186,12 @@ class Perceptual:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a report draws; not part of the JSON.
+    """Arrays that a report draws; not part of the JSON.
 
     Attributes:
         error_map: (rows, cols) RMSE of squares of 32 pixels of the finest group; NaN where nothing is valid.
         ground_map: (rows, cols, kinds) pixels of each kind of ground in them.
-        filled: (rows, cols), how much of each square is valid, 0 to 1.
+        filled: (rows, cols), share of each square that is valid, 0 to 1.
         histograms: By band: (edges of bins, counts) of its errors in stored numbers.
     """
 
@@ -201,14 +203,14 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Qualification:
-    """All that is known of one archive against its source.
+    """Everything measured on one archive against its source.
 
     Attributes:
         scene: The scene as a whole.
         groups: By resolution, finest first.
         bands: All bands.
         indices: Those that the bands give.
-        ground: Kinds of ground that occur; empty where the bands do not tell.
+        ground: Kinds of ground that occur; empty where the bands needed for them are missing.
         land: Clear land alone.
         perceptual: LPIPS.
         clusterings: k-means++ with K = 8 and 16.
@@ -236,25 +238,10 @@ class Qualification:
         return next((each for each in self.clusterings if each.k == k), None)
 
     def figures(self) -> dict[str, Any]:
-        """All figures, for JSON: what is not defined, or infinite, is null."""
+        """All figures, for JSON; undefined and infinite ones are null."""
         parts = ("scene", "groups", "bands", "indices", "ground", "land", "perceptual", "clusterings")
-        out: dict[str, Any] = {name: _plain(getattr(self, name)) for name in parts}
+        out: dict[str, Any] = {name: as_json(getattr(self, name), _DIGITS) for name in parts}
         out["classifications"] = [
-            {**_plain(each), "loss": _plain(each.loss)} for each in self.classifications
+            {**as_json(each, _DIGITS), "loss": as_json(each.loss, _DIGITS)} for each in self.classifications
         ]
         return out
-
-
-def _plain(value: Any) -> Any:
-    """Data that JSON can hold."""
-    if isinstance(value, (tuple, list)):
-        return [_plain(each) for each in value]
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, float):
-        return float(f"{value:.6g}") if math.isfinite(value) else None
-    if hasattr(value, "__dataclass_fields__"):
-        return _plain(asdict(value))
-    return value

@@ -23,7 +23,7 @@ class Spot:
     """One pixel of a crop.
 
     Attributes:
-        name: What its class looks like.
+        name: Name of its class, by the ground that it looks like.
         row: In the crop.
         col: In the crop.
         reference: (bands,) physical values.

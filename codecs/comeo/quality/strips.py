@@ -54,7 +54,7 @@ def strips(reference: BandGroup, decoded: BandGroup) -> Iterator[Strip]:
 
     Args:
         reference: The original.
-        decoded: What has become of it.
+        decoded: The same of the other version.
 
     Yields:
         Strips from top to bottom; no pixel is read twice.

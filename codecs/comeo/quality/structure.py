@@ -15,8 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, minimum_filter1d
-from skimage.filters import sobel
+from scipy.ndimage import gaussian_filter, minimum_filter1d, sobel
 
 WEIGHTS: Final = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 RADIUS: Final = 5
@@ -170,8 +169,8 @@ def whole_windows(valid: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
 
 
 def _gradient(plane: _Plane) -> NDArray[np.float64]:
-    """Magnitude of the Sobel gradient."""
-    return np.asarray(sobel(plane), np.float64)  # type: ignore[no-untyped-call]
+    """Magnitude of the Sobel gradient, in units of the operator's unnormalised kernels."""
+    return np.hypot(sobel(plane, axis=0), sobel(plane, axis=1), dtype=np.float64)
 
 
 def _smooth(plane: _Plane, rows: slice) -> _Plane:

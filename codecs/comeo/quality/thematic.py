@@ -1,7 +1,8 @@
-"""What a map made from the decoded scene loses: classes found without labels, and learned with them."""
+"""Losses of maps made from the decoded scene: classes found without labels, and learned with them."""
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+
+from comeo.errors import ComeoError
 
 _SEED: Final = 0
 _FIT: Final = 20_000
@@ -81,12 +79,15 @@ def cluster(reference: Spectra, decoded: Spectra, k: int) -> Clustering | None:
 
     Returns:
         None where the original has fewer than k different spectra.
+
+    Raises:
+        ComeoError: If scikit-learn is not installed.
     """
     rng = np.random.default_rng(_SEED)
     sample = reference[rng.permutation(len(reference))[:_FIT]]
     if len(np.unique(sample, axis=0)) < k:
         return None
-    model = KMeans(k, init="k-means++", n_init=3, random_state=_SEED).fit(sample)
+    model = _sklearn("cluster").KMeans(k, init="k-means++", n_init=3, random_state=_SEED).fit(sample)
     before = model.predict(reference)
     order = np.argsort(-np.bincount(before, minlength=k), kind="stable")
     centroids = np.asarray(model.cluster_centers_[order], np.float32)
@@ -118,13 +119,16 @@ def classify(
     Args:
         reference: (n, bands).
         decoded: (n, bands).
-        labels: (n,) classes; negative where there is none.
+        labels: (n,) classes; negative where a pixel has none.
         apart: (n,), which spectra to train on; the others are scored.
         source: Where the labels come from.
         names: Which classifiers: a random forest, logistic regression.
 
     Returns:
         One for each; empty if fewer than two classes have 50 pixels on both sides.
+
+    Raises:
+        ComeoError: If scikit-learn is not installed.
     """
     common = [
         label
@@ -155,6 +159,34 @@ def classify(
 def _classifiers() -> dict[str, Callable[[], Any]]:
     return {
         # In one thread: scikit-learn's threads share Python's list of warning filters, and each empties it.
-        "random forest": lambda: RandomForestClassifier(_TREES, min_samples_leaf=2, random_state=_SEED),
-        "linear": lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, tol=1e-3)),
+        "random forest": lambda: _sklearn("ensemble").RandomForestClassifier(
+            _TREES, min_samples_leaf=2, random_state=_SEED
+        ),
+        "linear": lambda: _sklearn("pipeline").make_pipeline(
+            _sklearn("preprocessing").StandardScaler(),
+            _sklearn("linear_model").LogisticRegression(max_iter=1000, tol=1e-3),
+        ),
     }
+
+
+def check_installed() -> None:
+    """Check that classes can be found and learned, before work begins that needs them.
+
+    Raises:
+        ComeoError: If scikit-learn is not installed.
+    """
+    _sklearn("cluster")
+
+
+def _sklearn(module: str) -> Any:
+    """A module of scikit-learn, which is an optional dependency and takes a second to import.
+
+    Raises:
+        ComeoError: If it is not installed.
+    """
+    try:
+        return importlib.import_module(f"sklearn.{module}")
+    except ModuleNotFoundError as error:
+        raise ComeoError(
+            f"qualifying an archive needs {error.name}, which is missing; run `pip install 'comeo[qualify]'`"
+        ) from error

@@ -27,7 +27,7 @@ class Check:
     """One figure held against its limits.
 
     Attributes:
-        figure: What was measured, in words.
+        figure: Name of the figure, in words.
         value: NaN when it could not be.
         yes: Limit for a plain yes; none (infinite) when the figure decides only between care and no.
         care: Limit for a use with care.
@@ -42,7 +42,7 @@ class Check:
 
     @property
     def answer(self) -> Answer:
-        """What this figure alone allows."""
+        """The answer by this figure alone."""
         if not math.isfinite(self.value):
             return Answer.UNKNOWN
         sign = -1 if self.at_least else 1
@@ -60,7 +60,7 @@ class Verdict:
         answer: The worst of the checks'.
         sentence: The answer in plain words.
         measured: The figures that decide, in plain words; empty where they are not known.
-        checks: What it rests on.
+        checks: Figures that it rests on.
     """
 
     use: str

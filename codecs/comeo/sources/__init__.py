@@ -7,12 +7,13 @@ from datetime import datetime
 from pathlib import Path
 
 from comeo.errors import SourceError
+from comeo.missions import refuse_unreadable
 from comeo.scene import Scene
 from comeo.sources.assemble import Overrides, Product, build_scene
 from comeo.sources.folder import GEOTIFF_SUFFIXES, JP2_SUFFIXES, band_files, open_folder
 from comeo.sources.geotiff import open_geotiff
 from comeo.sources.naming import parse_time
-from comeo.sources.safe import is_safe, open_safe, refuse_sentinel1
+from comeo.sources.safe import is_safe, open_safe
 from comeo.sources.stac import is_item, is_url, open_stac
 
 
@@ -85,9 +86,9 @@ def _open_folder(path: Path, overrides: Overrides) -> Product:
     if band_files(path):
         return open_folder(path, overrides.bands)
     inside = [folder for folder in path.iterdir() if folder.is_dir()]
-    refuse_sentinel1(path.name, frozenset(f"{folder.name}/" for folder in inside))
+    refuse_unreadable(path.name, [f"{folder.name}/" for folder in inside])
     for folder in inside:
-        refuse_sentinel1(folder.name, frozenset())
+        refuse_unreadable(folder.name, [])
     if len(inside) == 1 and is_safe(inside[0]):
         return open_safe(inside[0], overrides.bands)
     raise SourceError(

@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -15,8 +15,8 @@ from typing import Any, Final
 import numpy as np
 
 from comeo.errors import SourceError
+from comeo.missions import MISSIONS, Mission, mission_of_bands
 from comeo.scene import DATETIME_UNKNOWN, Band, BandGroup, Pixels, Scene, Window, group_name
-from comeo.sources import sentinel2
 from comeo.sources.naming import NameFacts, check_id, iso, safe_id
 from comeo.sources.raster import RasterBand
 from comeo.sources.replica import to_native
@@ -24,13 +24,12 @@ from comeo.sources.replica import to_native
 logger = logging.getLogger(__name__)
 
 UNKNOWN_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_OFFSET_SINCE: Final = datetime(2022, 1, 25, tzinfo=UTC)
 _CHUNK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the caller knows better than the source.
+    """Facts given by the caller, over those of the source.
 
     Attributes:
         scene_id: STAC Item id.
@@ -49,17 +48,17 @@ class Overrides:
 
 @dataclass(slots=True)
 class Product:
-    """What a source has been found to hold, before it becomes a scene.
+    """Bands and metadata of a source, before they become a scene.
 
     Attributes:
         name: File or folder name of the source.
         bands: Its bands.
         default_id: Id of the scene unless the caller gives one.
-        facts: What its name says.
+        facts: Facts in its name.
         datetime: Acquisition as its metadata state it.
         default_collection: Collection unless the caller gives one; empty for one by mission and level.
         properties: STAC Item properties, over those of the name.
-        release: Frees what its bands share.
+        release: Frees resources that its bands share.
         checksum: SHA-256 (hex) over its band files; None to have it computed.
     """
 
@@ -74,7 +73,7 @@ class Product:
     checksum: str | None = None
 
     def close(self) -> None:
-        """Free what its bands and the product itself hold."""
+        """Close its bands and free the resources that they share."""
         for band in self.bands:
             band.close()
         self.release()
@@ -84,12 +83,13 @@ def build_scene(product: Product, overrides: Overrides) -> Scene:
     """Make the scene of a product.
 
     Raises:
-        SourceError: If its bands don't make one.
+        SourceError: If its bands do not make one.
     """
     time, time_properties = _time(product, overrides)
     properties = {**product.facts.properties, **time_properties, **product.properties}
-    bands, assumed = _with_physical_scale(product, time)
-    properties |= assumed | _instrument(product, bands)
+    mission = _mission_of(product)
+    bands, assumed = _with_physical_scale(product, mission, time)
+    properties |= assumed | _instrument(product, mission, bands)
     scene_id = (
         check_id(overrides.scene_id, "id")
         if overrides.scene_id is not None
@@ -98,10 +98,10 @@ def build_scene(product: Product, overrides: Overrides) -> Scene:
     collection = (
         check_id(overrides.collection, "collection")
         if overrides.collection is not None
-        else safe_id(product.default_collection or _collection(product, bands), "collection")
+        else safe_id(product.default_collection or _collection(product, mission), "collection")
     )
-    if overrides.native and is_sentinel2(product, bands):
-        bands = to_native(product.name, bands)
+    if overrides.native and mission:
+        bands = to_native(product.name, bands, mission)
     groups = group_bands(product.name, bands)
     checksum = _checksum([band.path for band in bands]) if product.checksum is None else product.checksum
     return Scene(
@@ -179,7 +179,7 @@ def _group(where: str, members: list[RasterBand]) -> BandGroup:
 
 
 def _time(product: Product, overrides: Overrides) -> tuple[datetime, dict[str, Any]]:
-    """Return the acquisition time and what the Item says of how far it is known."""
+    """Return the acquisition time, and STAC properties that say how exactly it is known."""
     facts = product.facts
     if overrides.datetime is not None:
         time = overrides.datetime
@@ -196,65 +196,60 @@ def _time(product: Product, overrides: Overrides) -> tuple[datetime, dict[str, A
     return UNKNOWN_TIME, {DATETIME_UNKNOWN: True}
 
 
-def is_sentinel2(product: Product, bands: Iterable[RasterBand]) -> bool:
-    """Whether the bands are Sentinel-2's: the name or metadata say so, or else the bands' names."""
-    mission = product.properties.get("constellation") or product.facts.mission
-    if mission:
-        return str(mission).lower() == sentinel2.MISSION
-    return sentinel2.has_own_names(band.band.name for band in bands)
+def _mission_of(product: Product) -> Mission | None:
+    """The mission that metadata or name state, or else that the bands' names can only be of."""
+    stated = product.properties.get("constellation") or product.facts.mission
+    if stated:
+        return MISSIONS.get(str(stated).lower())
+    return mission_of_bands(band.band.name for band in product.bands)
 
 
-def _with_physical_scale(product: Product, time: datetime) -> tuple[list[RasterBand], dict[str, Any]]:
-    """Add what is known of Sentinel-2's bands; where the source states no scale, assume it and say so."""
-    bands = product.bands
-    if not is_sentinel2(product, bands):
-        return bands, {}
+def _with_physical_scale(
+    product: Product, mission: Mission | None, time: datetime
+) -> tuple[list[RasterBand], dict[str, Any]]:
+    """Add what is known of a mission's bands; where the source states no scale, assume it and say so."""
+    if mission is None or mission.scale is None:
+        return product.bands, {}
     described, assumed = [], False
-    for item in bands:
-        band = item.band
-        known = sentinel2.BANDS.get(band.name)
-        scale, offset, unit = band.scale, band.offset, band.unit
-        if known and item.dtype == np.uint16 and not unit and (scale, offset) == (1.0, 0.0):
-            scale, unit, assumed = sentinel2.REFLECTANCE_SCALE, "reflectance", True
-        described.append(
-            item.named(
-                Band(
-                    band.name,
-                    scale,
-                    offset,
-                    unit or ("reflectance" if known and scale != 1.0 else ""),
-                    known.common_name if known else band.common_name,
-                    known.center_wavelength if known else band.center_wavelength,
-                )
-            )
+    for item in product.bands:
+        band, known = item.band, mission.bands.get(item.band.name)
+        if known is None:
+            described.append(item)
+            continue
+        if item.dtype == np.uint16 and not band.unit and (band.scale, band.offset) == (1.0, 0.0):
+            band, assumed = replace(band, scale=mission.scale.scale, unit=mission.scale.unit), True
+        unit = band.unit or (known.unit if band.scale != 1.0 else "")
+        band = replace(
+            band, unit=unit, common_name=known.common_name, center_wavelength=known.center_wavelength
         )
+        described.append(item.named(band))
     if not assumed:
         return described, {}
-    late = (
-        ", without the offset of −0.1 that products carry since January 2022" if time >= _OFFSET_SINCE else ""
-    )
-    logger.warning("%s states no scale: reflectance = number × 0.0001 is assumed%s", product.name, late)
+    offset = mission.scale.offset_at(time)
+    late = f", without the offset of {offset:g} that products carry by then" if offset else ""
+    logger.warning(
+        "%s states no scale: %s = number × %g is assumed%s; give one that states it if that is wrong",
+        product.name, mission.scale.unit, mission.scale.scale, late,
+    )  # fmt: skip
     return described, {"comeo:scale_assumed": True}
 
 
-def _instrument(product: Product, bands: list[RasterBand]) -> dict[str, Any]:
+def _instrument(product: Product, mission: Mission | None, bands: list[RasterBand]) -> dict[str, Any]:
     """STAC properties that follow from the mission."""
     finest = min(band.grid.pixel_size for band in bands) if bands else 0.0
     found: dict[str, Any] = {"gsd": round(finest, 3)}
-    if is_sentinel2(product, bands):
-        found |= {"constellation": sentinel2.MISSION, "instruments": ["msi"]}
-        if product.facts.level:
+    if mission:
+        found |= mission.properties
+        if product.facts.level in mission.collections:
             found["processing:level"] = product.facts.level
-    elif product.facts.mission == "sentinel-1":
-        found |= {"constellation": "sentinel-1", "instruments": ["c-sar"], "sar:frequency_band": "C"}
-        found["sar:polarizations"] = [b.band.name for b in bands if b.band.name in ("VV", "VH", "HH", "HV")]
+        if mission.bands_property:
+            found[mission.bands_property] = [b.band.name for b in bands if b.band.name in mission.bands]
     return {name: value for name, value in found.items() if name not in product.properties}
 
 
-def _collection(product: Product, bands: list[RasterBand]) -> str:
-    if is_sentinel2(product, bands):
-        return f"sentinel-2-{product.facts.level.lower()}" if product.facts.level else "sentinel-2"
-    return product.facts.mission or "scenes"
+def _collection(product: Product, mission: Mission | None) -> str:
+    """Collection by mission and level."""
+    return mission.collection_of(product.facts.level) if mission else product.facts.mission or "scenes"
 
 
 def _checksum(paths: Sequence[Path | None]) -> str:

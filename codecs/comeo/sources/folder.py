@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from comeo.errors import SourceError
+from comeo.missions import ancillary_file, band_name, band_order, native_gsd, nodata_in
 from comeo.scene import Band
-from comeo.sources import gdal, sentinel2
+from comeo.sources import gdal
 from comeo.sources.assemble import Product
 from comeo.sources.jp2 import CACHE_BYTES, Jp2File, jp2_band
 from comeo.sources.naming import NameFacts, facts_of
@@ -21,9 +22,6 @@ logger = logging.getLogger(__name__)
 
 GEOTIFF_SUFFIXES: Final = (".tif", ".tiff")
 JP2_SUFFIXES: Final = (".jp2", ".j2k")
-_POLARISATIONS: Final = ("VV", "VH", "HH", "HV")
-# Band files as ESA names them: their zeros are pixels without data, which JPEG 2000 can't say itself.
-_ESA_NAME: Final = re.compile(r"T\d{2}[A-Z]{3}_\d{8}T\d{6}_B(\d\d|8A)(_\d\dm)?$")
 
 
 def band_files(path: Path) -> list[Path]:
@@ -60,41 +58,29 @@ def _by_band(path: Path) -> dict[str, list[Path]]:
     """Files by the band they hold, in the instrument's order."""
     found: dict[str, list[Path]] = {}
     for file in band_files(path):
-        if layer := ancillary_in(file.stem):
+        if layer := ancillary_file(file.stem):
             logger.info("%s: %s is the layer %s, not a band, and is left out", path.name, file.name, layer)
             continue
         name = band_in(file.stem)
         if name is None:
             raise SourceError(
-                f"{path.name}: the name of {file.name} doesn't say which band it holds; "
-                "rename it, as B04.tif, or take it away"
+                f"{path.name}: the name of {file.name} does not say which band it holds; "
+                "rename it, as B04.tif, or remove it"
             )
         found.setdefault(name, []).append(file)
-    order = {name: index for index, name in enumerate(sentinel2.BANDS)}
-    return dict(sorted(found.items(), key=lambda item: order.get(item[0], len(order))))
+    return dict(sorted(found.items(), key=lambda item: band_order(item[0])))
 
 
 def band_in(stem: str) -> str | None:
-    """The band that a file's name says it holds; the last word that can be one counts."""
-    for word in reversed(re.split(r"[^A-Za-z0-9]+", stem)):
-        if name := sentinel2.band_name(word):
-            return name
-        if word.upper() in _POLARISATIONS:
-            return word.upper()
-    return None
-
-
-def ancillary_in(stem: str) -> str | None:
-    """The layer beside the bands that a file's name says it holds."""
-    if re.search(r"(?:^|_)MSK_|CLDPRB|SNWPRB", stem, re.IGNORECASE):
-        return "mask"
-    return sentinel2.ancillary_name(stem)
+    """The band that a file's name states; the last word that can be one counts."""
+    words = reversed(re.split(r"[^A-Za-z0-9]+", stem))
+    return next((name for word in words if (name := band_name(word))), None)
 
 
 def _choose(path: Path, found: dict[str, list[Path]], wanted: tuple[str, ...] | None) -> dict[str, Path]:
     """One file a band: where a band comes at several resolutions, the one at its own."""
     if wanted is not None:
-        names = tuple(sentinel2.band_name(name) or name for name in wanted)
+        names = tuple(band_name(name) or name for name in wanted)
         if missing := [name for name in names if name not in found]:
             raise SourceError(
                 f"{path.name} has no file of band {', '.join(missing)}: it has {', '.join(found)}"
@@ -102,7 +88,7 @@ def _choose(path: Path, found: dict[str, list[Path]], wanted: tuple[str, ...] | 
         found = {name: files for name, files in found.items() if name in names}
     chosen: dict[str, Path] = {}
     for name, files in found.items():
-        native = [file for file in files if file.stem.endswith(f"_{gsd_of(name)}m")]
+        native = [file for file in files if file.stem.endswith(f"_{native_gsd(name)}m")]
         candidates = native or files
         if len(candidates) > 1:
             raise SourceError(
@@ -112,14 +98,8 @@ def _choose(path: Path, found: dict[str, list[Path]], wanted: tuple[str, ...] | 
     return chosen
 
 
-def gsd_of(name: str) -> int:
-    """Native pixel size of a band in metres, or 0 when it isn't Sentinel-2's."""
-    spectral = sentinel2.BANDS.get(name)
-    return spectral.gsd if spectral else 0
-
-
 def _shared_facts(path: Path, files: dict[str, Path]) -> NameFacts:
-    """What the names of folder and files say together.
+    """Facts in the names of the folder and its files together.
 
     Raises:
         SourceError: If the files are of several scenes.
@@ -149,12 +129,12 @@ def open_band(file: Path, band: Band, cache: TileCache, nodata: float | None = N
 
     Args:
         file: GeoTIFF, read by GDAL, or JPEG 2000, read by glymur (and GDAL for its georeference).
-        band: What it is; scale, offset and unit that are the defaults are taken from the file.
+        band: Its description; scale, offset and unit that are the defaults are taken from the file.
         cache: Keeps decoded tiles of JPEG 2000.
         nodata: Number that marks invalid pixels where the file itself states none.
 
     Raises:
-        SourceError: If it can't be read, or has several bands.
+        SourceError: If it cannot be read, or has several bands.
     """
     is_jp2 = file.suffix.lower() in JP2_SUFFIXES
     raster = gdal.GdalFile(file, gdal.JPEG2000 if is_jp2 else gdal.GEOTIFF)
@@ -172,8 +152,7 @@ def open_band(file: Path, band: Band, cache: TileCache, nodata: float | None = N
             return gdal.band_of(raster, grid, 1, band, nodata)
         raster.close()
         marker = own_nodata if nodata is None else nodata
-        if marker is None and _ESA_NAME.search(file.stem):
-            marker = 0
+        marker = nodata_in(file.stem) if marker is None else marker
         return jp2_band(Jp2File(file, cache), grid, band, None if marker is None else int(marker))
     except BaseException:
         raster.close()

@@ -11,8 +11,9 @@ from typing import Any, Final
 import numpy as np
 
 from comeo.errors import SourceError
+from comeo.missions import ClassLayer, ancillary_name, class_layer, described_band, unit_in
 from comeo.scene import Band, Window
-from comeo.sources import gdal, sentinel2
+from comeo.sources import gdal
 from comeo.sources.assemble import Product
 from comeo.sources.naming import facts_of, parse_time
 from comeo.sources.raster import Grid, RasterBand
@@ -31,7 +32,7 @@ def open_geotiff(path: Path, names: tuple[str, ...] | None) -> Product:
         names: Names of its bands in order; by default their descriptions.
 
     Raises:
-        SourceError: If its bands are not named, or scenes can't be made of it.
+        SourceError: If its bands are not named, or no scene can be made of it.
     """
     file = gdal.GdalFile(path)
     try:
@@ -50,26 +51,24 @@ def _product(file: gdal.GdalFile, path: Path, names: tuple[str, ...] | None) -> 
         tags = dataset.tags()
         scales, offsets, units = dataset.scales, dataset.offsets, dataset.units
     facts = facts_of(path.stem)
-    own_names = facts.mission in ("", sentinel2.MISSION)
-    names = _band_names(path, descriptions, names, own_names)
+    names = _band_names(path, descriptions, names, facts.mission)
     bands: list[RasterBand] = []
     properties: dict[str, Any] = {}
     for index, name in zip(indexes, names, strict=True):
-        band = Band(
-            name, float(scales[index - 1]), float(offsets[index - 1]), _unit(units[index - 1], path, name)
-        )
+        unit = str(units[index - 1] or unit_in(path.stem, name))
+        band = Band(name, float(scales[index - 1]), float(offsets[index - 1]), unit)
         raster = gdal.band_of(file, grid, index, band)
-        if layer := sentinel2.ancillary_name(name):
+        if layer := ancillary_name(name):
             logger.warning("%s: layer %s is not a band and is left out", path.name, name)
-            if layer == "SCL":
-                properties |= class_shares(raster)
+            if classes := class_layer(layer):
+                properties |= class_shares(raster, classes)
             continue
         bands.append(raster)
     return Product(path.name, bands, path.stem, facts, _time(tags, path), properties=properties)
 
 
 def _band_names(
-    path: Path, descriptions: list[str], names: tuple[str, ...] | None, own_names: bool
+    path: Path, descriptions: list[str], names: tuple[str, ...] | None, mission: str
 ) -> tuple[str, ...]:
     """Return each band's name, as given or as described."""
     if names is not None:
@@ -80,24 +79,15 @@ def _band_names(
         found = tuple(text.strip() for text in descriptions)
         if unnamed := [str(i) for i, text in enumerate(found, 1) if not text]:
             raise SourceError(
-                f"{path.name} doesn't say what its band {', '.join(unnamed)} is; name all its bands "
+                f"{path.name} does not name its band {', '.join(unnamed)}; name all its bands "
                 "with `--bands`, or write descriptions into the file"
             )
-    if own_names:
-        found = tuple(sentinel2.band_name(text) or text for text in found)
+    found = tuple(described_band(text, mission) for text in found)
     if twice := [name for name, count in Counter(found).items() if count > 1]:
         raise SourceError(
             f"{path.name} has more than one band named {', '.join(twice)}; name them with `--bands`"
         )
     return found
-
-
-def _unit(stated: str | None, path: Path, name: str) -> str:
-    """What a band's numbers are, as the file or its name says."""
-    if stated:
-        return str(stated)
-    is_radar = name.upper() in ("VV", "VH", "HH", "HV")
-    return "dB" if is_radar and path.stem.lower().replace("-", "_").endswith("_db") else ""
 
 
 def _time(tags: dict[str, str], path: Path) -> datetime | None:
@@ -111,11 +101,8 @@ def _time(tags: dict[str, str], path: Path) -> datetime | None:
     return None
 
 
-def class_shares(scene_classes: RasterBand) -> dict[str, float]:
-    """Cloud cover and the like from a scene classification layer, in percent of its valid pixels.
-
-    Sen2Cor's definitions: cloud cover is medium and high probability cloud and thin cirrus.
-    """
+def class_shares(scene_classes: RasterBand, layer: ClassLayer) -> dict[str, float]:
+    """Cloud cover and the like from a layer of classes, in percent of its valid pixels."""
     counts = np.zeros(256, np.int64)
     grid: Grid = scene_classes.grid
     rows = max(1, _STRIP_PIXELS // grid.width)
@@ -127,5 +114,5 @@ def class_shares(scene_classes: RasterBand) -> dict[str, float]:
         return {}
     return {
         name: round(100.0 * int(counts[list(classes)].sum()) / total, 4)
-        for name, classes in sentinel2.SCENE_CLASSES.items()
+        for name, classes in layer.shares.items()
     }

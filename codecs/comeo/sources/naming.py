@@ -1,4 +1,4 @@
-"""What file and product names say: the date, the tile, the platform, the level; and which names are safe."""
+"""Facts in file and product names: date, mission, platform, level, tile; and names that are safe to use."""
 
 from __future__ import annotations
 
@@ -9,26 +9,22 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from comeo.errors import SourceError
+from comeo.missions import MISSIONS, mission_in, platform_in
 
 logger = logging.getLogger(__name__)
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
 _INSTANT: Final = re.compile(r"(?<!\d)(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(?!\d)")
 _DAY: Final = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
-_TILE: Final = re.compile(r"(?:^|[_\-.])T?(\d{2}[C-HJ-NP-X][A-HJ-NP-Z]{2})(?=[_\-.]|$)")
-_PLATFORM: Final = re.compile(r"(?:^|[_\-])S([12])([A-D])(?=[_\-]|$)", re.IGNORECASE)
-_MISSION: Final = re.compile(r"(?:^|[_\-])(?:S|sentinel-?)([12])(?=[A-D]?(?:[_\-]|$))", re.IGNORECASE)
-_LEVEL: Final = re.compile(r"(?:^|[_\-]|MSI)(L1C|L2A)(?=[_\-]|$)", re.IGNORECASE)
-_BASELINE: Final = re.compile(r"_N(\d\d)(\d\d)_")
 
 
 @dataclass(frozen=True, slots=True)
 class NameFacts:
-    """What a name says.
+    """Facts in a name.
 
     Attributes:
-        mission: `sentinel-1`, `sentinel-2` or empty.
-        level: `L1C`, `L2A` or empty.
+        mission: Id of the mission, `sentinel-2`, or empty.
+        level: Processing level, `L2A`, or empty.
         instant: Acquisition to the second, or None.
         day: Acquisition to the day (midnight UTC), or None.
         properties: STAC Item properties that follow.
@@ -42,21 +38,14 @@ class NameFacts:
 
 
 def facts_of(name: str) -> NameFacts:
-    """Read the facts off a file or product name; whatever it does not say stays empty."""
-    properties: dict[str, Any] = {}
-    mission = level = ""
-    if match := _MISSION.search(name):
-        mission = f"sentinel-{match.group(1)}"
-    if match := _PLATFORM.search(name):
-        properties["platform"] = f"sentinel-{match.group(1)}{match.group(2).lower()}"
-    if match := _LEVEL.search(name):
-        level = match.group(1).upper()
-    if match := _TILE.search(name):
-        properties["grid:code"] = f"MGRS-{match.group(1)}"
-        properties["s2:mgrs_tile"] = match.group(1)
-    if match := _BASELINE.search(name):
-        properties["s2:processing_baseline"] = f"{match.group(1)}.{match.group(2)}"
-    return NameFacts(mission, level, _instant(name), _day(name), properties)
+    """Read the facts off a file or product name; those that it lacks stay empty."""
+    mission, platform = mission_in(name), platform_in(name)
+    properties: dict[str, Any] = {"platform": platform} if platform else {}
+    for each in MISSIONS.values():
+        properties |= each.name_properties(name)
+    levels = (each.name_level.search(name) for each in MISSIONS.values() if each.name_level)
+    level = next((match.group(1).upper() for match in levels if match), "")
+    return NameFacts(mission.id if mission else "", level, _instant(name), _day(name), properties)
 
 
 def _instant(name: str) -> datetime | None:
@@ -81,7 +70,7 @@ def parse_time(text: object, where: str) -> datetime:
     """Parse an ISO 8601 instant; one without a zone is UTC.
 
     Raises:
-        SourceError: If it is none.
+        SourceError: If the text is not one.
     """
     try:
         instant = datetime.fromisoformat(str(text).strip())

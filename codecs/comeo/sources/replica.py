@@ -1,7 +1,7 @@
 """Bands that were replicated onto a finer grid, brought back to their own.
 
 Processors that put all of Sentinel-2's bands into one file repeat each 20 m pixel on the 10 m grid. Such
-a copy holds nothing that the 20 m pixels don't: where that is proved on every pixel, the band is read at
+a copy holds nothing that the 20 m pixels do not: where that is proved on every pixel, the band is read at
 its native size.
 """
 
@@ -18,8 +18,8 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from comeo.missions import Mission
 from comeo.scene import Window
-from comeo.sources import sentinel2
 from comeo.sources.raster import Grid, Plane, RasterBand, check_window
 
 logger = logging.getLogger(__name__)
@@ -58,41 +58,42 @@ class _Replicas:
     names: list[str] = field(default_factory=list)
 
 
-def to_native(where: str, bands: Sequence[RasterBand]) -> list[RasterBand]:
+def to_native(where: str, bands: Sequence[RasterBand], mission: Mission) -> list[RasterBand]:
     """Return the bands, those that are exact replicas of native pixels on their native grid.
 
-    Only Sentinel-2's bands in local files are looked at, on a grid that divides their native pixel size
+    Only the mission's bands in local files are looked at, on a grid that divides their native pixel size
     evenly. All bands of one native size must be replicas alike: the ones that differ from the first stay
-    as they are.
+    as they are, and so do bands without a native size.
     """
     found: dict[int, _Replicas] = {}
-    native = [_native(band, found) for band in bands]
+    native = [_native(band, mission, found) for band in bands]
     for factor, replicas in found.items():
         names = ", ".join(replicas.names)
         logger.info("%s: %s repeat native pixels %d×%d: brought back", where, names, factor, factor)
         if not (replicas.rows.regular and replicas.cols.regular):
             logger.warning(
                 "%s: %s had been stretched onto the finer grid; pixels that this had moved, by up to "
-                "half of their size, are back on Sentinel-2's own grid",
+                "half of their size, are back on %s's own grid",
                 where,
                 names,
+                mission.title,
             )
     return native
 
 
-def _native(band: RasterBand, found: dict[int, _Replicas]) -> RasterBand:
-    spectral = sentinel2.BANDS.get(band.band.name)
-    factor = _factor(band.grid, spectral.gsd) if spectral and band.path else 1
+def _native(band: RasterBand, mission: Mission, found: dict[int, _Replicas]) -> RasterBand:
+    known = mission.bands.get(band.band.name)
+    factor = _factor(band.grid, known.gsd) if known and band.path else 1
     axes = find_axes(band, factor) if factor > 1 else None
     if axes is None:
         return band
-    known = found.setdefault(factor, _Replicas(*axes))
-    alike = (np.array_equal(a.cells, b.cells) for a, b in zip((known.rows, known.cols), axes, strict=True))
+    first = found.setdefault(factor, _Replicas(*axes))
+    alike = (np.array_equal(a.cells, b.cells) for a, b in zip((first.rows, first.cols), axes, strict=True))
     if not all(alike):
         logger.warning("%s stays as it is: it repeats pixels unlike other bands of its size", band.band.name)
         return band
-    known.names.append(band.band.name)
-    return native_band(band, factor, known.rows, known.cols)
+    first.names.append(band.band.name)
+    return native_band(band, factor, first.rows, first.cols)
 
 
 def _factor(grid: Grid, gsd: int) -> int:
@@ -104,7 +105,7 @@ def _factor(grid: Grid, gsd: int) -> int:
 
 
 def find_axes(band: RasterBand, factor: int) -> tuple[Axis, Axis] | None:
-    """Find how a band repeats native pixels, rows first, or None if it doesn't.
+    """Find how a band repeats native pixels, rows first, or None if it does not.
 
     Reads the whole band once, in strips, unless the first strips rule it out.
     """

@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from comeo.errors import SourceError
+from comeo.missions import refuse_unreadable
+from comeo.missions.sentinel2 import BANDS, SENTINEL2, band_name
 from comeo.scene import Band
-from comeo.sources import sentinel2
 from comeo.sources.assemble import Product
 from comeo.sources.container import Container, open_container
 from comeo.sources.jp2 import CACHE_BYTES, Jp2File, jp2_band
@@ -87,7 +88,7 @@ def _product(container: Container, wanted: tuple[str, ...] | None) -> Product:
         default_id=title,
         facts=facts_of(title),
         datetime=tile.sensing_time,
-        default_collection=f"sentinel-2-{metadata.level.lower()}",
+        default_collection=SENTINEL2.collection_of(metadata.level),
         properties=metadata.properties | tile.properties,
         release=release,
         checksum=checksum,
@@ -103,19 +104,12 @@ def _find_metadata(container: Container) -> str:
     if found:
         return found[0]
     if any(_OLD_METADATA.search(name) for name in container.names):
-        raise SourceError(f"{where} is in the product format of before December 2016, which isn't handled")
-    refuse_sentinel1(where, container.names)
-    raise SourceError(f"{where} is no Sentinel-2 product: it has no MTD_MSIL1C.xml or MTD_MSIL2A.xml")
-
-
-def refuse_sentinel1(where: str, names: frozenset[str]) -> None:
-    """Raise SourceError if files or their folder are a Sentinel-1 product's."""
-    radar = re.compile(r"(?:^|/)(?:S1[A-D]_[^/]*/)?(?:measurement|annotation)/")
-    if re.match(r"S1[A-D]_", where) or any(radar.search(name) for name in names):
         raise SourceError(
-            f"{where} is a Sentinel-1 product in radar geometry; calibrate and terrain-correct it, "
-            "with SNAP or the like, then give the GeoTIFF, its bands described as VV and VH"
+            f"{where} is in the product format of before December 2016, which cannot be read; "
+            "download it again from the Copernicus Data Space, which has it in today's"
         )
+    refuse_unreadable(where, container.names)
+    raise SourceError(f"{where} is no Sentinel-2 product: it has no MTD_MSIL1C.xml or MTD_MSIL2A.xml")
 
 
 def _native_images(
@@ -125,12 +119,12 @@ def _native_images(
     listed: dict[str, list[str]] = defaultdict(list)
     for file in metadata.image_files:
         match = _IMAGE.search(file)
-        spectral = sentinel2.BANDS.get(match.group(1)) if match else None
+        spectral = BANDS.get(match.group(1)) if match else None
         if match and spectral and int(match.group(2) or spectral.gsd) == spectral.gsd:
             listed[match.group(1)].append(file)
-    expected = [name for name in sentinel2.BANDS if metadata.level == "L1C" or name != "B10"]
+    expected = [name for name in BANDS if metadata.level == "L1C" or name != "B10"]
     if wanted is not None:
-        wanted = tuple(sentinel2.band_name(name) or name for name in wanted)
+        wanted = tuple(band_name(name) or name for name in wanted)
         if unknown := [name for name in wanted if name not in expected]:
             names = ", ".join(expected)
             raise SourceError(f"{container.path.name} has no band {', '.join(unknown)}: it has {names}")
@@ -163,14 +157,14 @@ def _band(
     container: Container, image: _Image, metadata: ProductMetadata, grids: dict[int, Grid], cache: TileCache
 ) -> RasterBand:
     """One band, read from its file."""
-    spectral = sentinel2.BANDS[image.band]
+    spectral = BANDS[image.band]
     grid = grids.get(spectral.gsd)
     if grid is None:
-        raise SourceError(f"MTD_TL.xml of {container.path.name} says nothing of the {spectral.gsd} m grid")
+        raise SourceError(f"MTD_TL.xml of {container.path.name} does not describe the {spectral.gsd} m grid")
     offset = metadata.offsets.get(image.band, 0.0)
     if metadata.offsets and image.band not in metadata.offsets:
         raise SourceError(f"{container.path.name} states radiometric offsets, but none for {image.band}")
-    band = Band(image.band, metadata.scale, offset, "reflectance")
+    band = Band(image.band, metadata.scale, offset, spectral.unit)
     return jp2_band(Jp2File(container.local(image.name), cache), grid, band, metadata.nodata)
 
 
@@ -191,8 +185,8 @@ def _verified_checksum(container: Container, root: str, images: list[_Image]) ->
                     own.update(chunk)
         if own is not None and own.hexdigest() != expected.lower():
             raise SourceError(
-                f"{container.path.name} is damaged: {PurePosixPath(image.name).name} isn't what its "
-                "manifest.safe says; download the product again"
+                f"{container.path.name} is damaged: {PurePosixPath(image.name).name} does not match its "
+                "manifest.safe; download the product again"
             )
     return total.hexdigest()
 

@@ -1,4 +1,4 @@
-"""What the metadata of a Sentinel-2 product say: `MTD_MSIL1C.xml` or `MTD_MSIL2A.xml`, and `MTD_TL.xml`.
+"""Metadata files of a Sentinel-2 product: `MTD_MSIL1C.xml` or `MTD_MSIL2A.xml`, and `MTD_TL.xml`.
 
 Written after ESA's Sentinel-2 Products Specification Document, issue 14.9 and later.
 """
@@ -15,7 +15,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from comeo.errors import SourceError
-from comeo.sources import sentinel2
+from comeo.missions.sentinel2 import BANDS, SENTINEL2
 from comeo.sources.naming import parse_time
 from comeo.sources.raster import Grid, checked_grid, parse_finite
 from comeo.sources.xmltree import XmlTree, child_text
@@ -26,7 +26,7 @@ _QUANTIFICATION: Final = {
     "L1C": ("QUANTIFICATION_VALUE",),
     "L2A": ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE"),
 }
-_BAND_OF_ID: Final = dict(enumerate(sentinel2.BANDS))
+_BAND_OF_ID: Final = dict(enumerate(BANDS))
 
 # STAC properties by the elements they come from, as the `s2` extension maps them.
 _TEXTS: Final = {
@@ -54,7 +54,7 @@ _PERCENTAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ProductMetadata:
-    """What the product's metadata file says.
+    """Facts in the product's metadata file.
 
     Attributes:
         level: `L1C` or `L2A`.
@@ -79,17 +79,17 @@ def parse_product(content: bytes, where: str) -> ProductMetadata:
     """Parse `MTD_MSIL1C.xml` or `MTD_MSIL2A.xml`.
 
     Raises:
-        SourceError: If it isn't one, or lacks what a scene needs.
+        SourceError: If it is not one, or lacks an element that a scene needs.
     """
     xml = XmlTree(content, where)
     level = LEVELS.get(xml.kind)
     if level is None:
         raise SourceError(f"{where} is a {xml.kind}; only Sentinel-2 L1C and L2A products are handled")
     if len(list(xml.all("Granule"))) > 1:
-        raise SourceError(f"{where} lists several granules, which products since December 2016 don't have")
+        raise SourceError(f"{where} lists several granules, which products since December 2016 do not have")
     quantification = xml.number(*_QUANTIFICATION[level])
     if quantification <= 0:
-        raise SourceError(f"{where} has a quantification value that isn't positive")
+        raise SourceError(f"{where} has a quantification value that is not positive")
     special = _special_values(xml)
     return ProductMetadata(
         level,
@@ -120,15 +120,14 @@ def _offsets(xml: XmlTree, level: str, quantification: float) -> dict[str, float
         number = parse_finite(element.get("band_id") or "", f"band_id of {what}")
         name = _BAND_OF_ID.get(int(number))
         if name is None:
-            raise SourceError(f"{what} is of a band {number:g} that there is not")
+            raise SourceError(f"{what} is of band {number:g}, which Sentinel-2 does not have")
         offsets[name] = parse_finite(element.text or "", what) / quantification
     return offsets
 
 
 def _product_properties(xml: XmlTree, level: str) -> dict[str, Any]:
     properties: dict[str, Any] = {
-        "constellation": sentinel2.MISSION,
-        "instruments": ["msi"],
+        **SENTINEL2.properties,
         "processing:level": level,
         "platform": xml.text("SPACECRAFT_NAME").lower(),
     }
@@ -152,7 +151,7 @@ def _product_properties(xml: XmlTree, level: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class TileMetadata:
-    """What the granule's metadata file says.
+    """Facts in the granule's metadata file.
 
     Attributes:
         sensing_time: Acquisition of the tile.
@@ -169,7 +168,7 @@ def parse_tile(content: bytes, where: str) -> TileMetadata:
     """Parse `MTD_TL.xml`.
 
     Raises:
-        SourceError: If it isn't one, or lacks what a scene needs.
+        SourceError: If it is not one, or lacks an element that a scene needs.
     """
     xml = XmlTree(content, where)
     tile_id = xml.text("TILE_ID", "L1C_TILE_ID", "TILE_ID_2A")

@@ -16,11 +16,12 @@ from typing import Any, Final
 from urllib.parse import unquote, urljoin, urlsplit
 
 from comeo.errors import SourceError
+from comeo.missions import ancillary_name, band_facts, band_name, band_order, native_gsd
 from comeo.scene import Band
-from comeo.sources import gdal, sentinel2
+from comeo.sources import gdal
 from comeo.sources.assemble import Product
 from comeo.sources.download import fetch
-from comeo.sources.folder import JP2_SUFFIXES, gsd_of, open_band
+from comeo.sources.folder import JP2_SUFFIXES, open_band
 from comeo.sources.jp2 import CACHE_BYTES
 from comeo.sources.naming import facts_of, parse_time
 from comeo.sources.raster import RasterBand, parse_finite
@@ -71,7 +72,7 @@ def open_stac(source: str | Path, wanted: tuple[str, ...] | None) -> Product:
         wanted: Names of the bands to take; by default all.
 
     Raises:
-        SourceError: If it is no Item, or its assets are not understood or can't be read.
+        SourceError: If it is no Item, or its assets are not understood or cannot be read.
     """
     item = load_item(source)
     properties = item["properties"]
@@ -175,16 +176,14 @@ def _merged(asset: dict[str, Any]) -> dict[str, Any] | None:
 def band_of_asset(key: str, fields: Mapping[str, Any]) -> str | None:
     """The band that an asset offers, by its key, its band's name or its band's common name."""
     file = Path(unquote(urlsplit(str(fields.get("href"))).path)).stem
-    if sentinel2.ancillary_name(key) or sentinel2.ancillary_name(file):
+    if ancillary_name(key) or ancillary_name(file):
         return None
     stem = re.sub(r"[-_](?:\d+m|jp2|tif|cog)$", "", key, flags=re.IGNORECASE)
     stated = fields.get("name")
     common = fields.get("eo:common_name") or fields.get("common_name")
     for text in (stem, re.sub(r"_\d+m$", "", str(stated)) if stated else "", str(common or "")):
-        if name := sentinel2.band_name(text):
+        if name := band_name(text):
             return name
-    if stem.upper() in ("VV", "VH", "HH", "HV"):
-        return stem.upper()
     return str(stated)[:40] if stated and "data" in (fields.get("roles") or []) else None
 
 
@@ -201,7 +200,7 @@ def _gsd(key: str, fields: Mapping[str, Any]) -> float:
 
 
 def locate(asset: Mapping[str, Any], source: str | Path) -> Path | str | None:
-    """Where an asset is to be read: a file, or an http(s) URL; None when it is neither (as s3://).
+    """Location of an asset: a file, or an http(s) URL; None when it is neither (as s3://).
 
     A local Item's assets that lie beside it are read there, wherever their href says they came from.
 
@@ -230,7 +229,7 @@ def _inside(folder: Path, href: str) -> Path:
     if not path.is_relative_to(folder):
         raise SourceError(f"the href {href[:_MAX_TEXT]!r} leads out of its Item's folder; move the Item")
     if not path.is_file():
-        raise SourceError(f"there is no {path}, which the Item names as an asset")
+        raise SourceError(f"{path}, which the Item names as an asset, does not exist; download it there")
     return path
 
 
@@ -238,21 +237,20 @@ def choose(where: str, assets: list[Asset], wanted: tuple[str, ...] | None) -> l
     """One asset a band: at the band's own resolution, else the finest; a COG rather than JPEG 2000.
 
     Raises:
-        SourceError: If there is no asset, or nothing tells two of them apart.
+        SourceError: If there is no asset, or two of one band are alike.
     """
     found: dict[str, list[Asset]] = {}
     for asset in assets:
         found.setdefault(asset.name, []).append(asset)
     if wanted is not None:
-        names = [sentinel2.band_name(name) or name for name in wanted]
+        names = [band_name(name) or name for name in wanted]
         if missing := [name for name in names if name not in found]:
             raise SourceError(f"{where} has no asset of band {', '.join(missing)}: it has {', '.join(found)}")
         found = {name: found[name] for name in names}
     if not found:
         raise SourceError(f"{where} has no asset that is one band with a known name")
     chosen = []
-    order = {name: index for index, name in enumerate(sentinel2.BANDS)}
-    for name in sorted(found, key=lambda name: order.get(name, len(order))):
+    for name in sorted(found, key=band_order):
         ranked = sorted(found[name], key=_rank)
         if (
             len(ranked) > 1
@@ -271,7 +269,7 @@ def choose(where: str, assets: list[Asset], wanted: tuple[str, ...] | None) -> l
 
 
 def _rank(asset: Asset) -> tuple[bool, bool, float, bool]:
-    return asset.location is None, asset.gsd != gsd_of(asset.name), asset.gsd, asset.is_jp2
+    return asset.location is None, asset.gsd != native_gsd(asset.name), asset.gsd, asset.is_jp2
 
 
 def _open_asset(asset: Asset, offset_applied: bool, cache: TileCache) -> RasterBand:
@@ -298,7 +296,7 @@ def parse_nodata(value: object, key: str) -> float:
 
 
 def _described(asset: Asset, offset_applied: bool) -> Band:
-    """What the Item says of a band."""
+    """The description of a band in the Item."""
     fields, what = asset.fields, f"of asset {asset.key[:40]!r}"
     scale = parse_finite(fields.get("raster:scale", 1.0), f"scale {what}")
     offset = parse_finite(fields.get("raster:offset", 0.0), f"offset {what}")
@@ -308,11 +306,12 @@ def _described(asset: Asset, offset_applied: bool) -> Band:
         offset = 0.0
     common = fields.get("eo:common_name") or fields.get("common_name") or ""
     wavelength = fields.get("eo:center_wavelength", fields.get("center_wavelength"))
+    known = band_facts(asset.name)
     return Band(
         asset.name,
         scale,
         offset,
-        "reflectance" if gsd_of(asset.name) and scale != 1.0 else "",
+        known.unit if known and scale != 1.0 else "",
         str(common)[:40],
         None if wavelength is None else parse_finite(wavelength, f"wavelength {what}"),
     )

@@ -21,7 +21,7 @@ from hypothesis.extra import numpy as st_numpy
 from rasterio.crs import CRS
 
 from comeo.archive import Archive, open_archive
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.errors import ArchiveError
 from comeo.scene import Band, BandGroup, Scene
 from tests.comeo.archive.ranges import serving

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comeo.quality.distortion import Errors, overall
-from comeo.quality.indices import index_errors, normalised_difference
+from comeo.quality.indices import index_errors
 from comeo.quality.spectral import Angles, spectral_angle
 from comeo.scene import Band
 
@@ -136,7 +136,8 @@ def test_ndvi_errors_against_numpy() -> None:
     land = np.zeros((40, 48), bool)
     land[8:24] = True
     ndvi, ndwi = index_errors(BANDS)
-    assert (ndvi.index.name, ndvi.bands, ndwi.index.name) == ("NDVI", ("B08", "B04"), "NDWI")
+    assert (ndvi.index.recipe.abbreviation, ndwi.index.recipe.abbreviation) == ("NDVI", "NDWI")
+    assert ndvi.index.expression.bands == ("B08", "B04")
     ndvi.add(reference, decoded, valid, land)
     before, after = ((x[2] - x[1]) / (x[2] + x[1]) for x in (reference.astype(float), decoded.astype(float)))
     error = after - before
@@ -149,8 +150,9 @@ def test_ndvi_errors_against_numpy() -> None:
 
 
 def test_an_index_of_darkness_is_nought_and_dark_pixels_do_not_count() -> None:
-    assert normalised_difference(np.float32([0, -0.1, 0.2]), np.float32([0, 0, -0.1])).tolist() == [0, 0, 1]  # type: ignore[arg-type]
     (ndvi, _) = index_errors(BANDS)
+    pairs = np.array([[[0, -0.1, 0.2]], [[0, 0, -0.1]]], np.float32)
+    assert ndvi.index.evaluate(pairs).tolist() == [[[0, 0, 1]]]
     dark = np.full((3, 8, 8), 0.005, np.float32)
     ndvi.add(dark, dark * 3, np.ones(dark.shape, bool), None)
     assert ndvi.everywhere.count == 0

@@ -172,7 +172,7 @@ def test_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(WeightsError, match="other weights"):
         load_weights()
     path.write_bytes(b"PK\x03\x04 cut short")
-    with pytest.raises(WeightsError, match="can't be read"):
+    with pytest.raises(WeightsError, match="cannot be read"):
         load_weights()
 
 

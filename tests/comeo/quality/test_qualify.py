@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 from comeo.archive import open_archive
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.errors import ArchiveError, SourceError
 from comeo.metrics import band_mse, psnr
 from comeo.quality import cover
-from comeo.quality.crops import _box, choose_crops
+from comeo.quality.crops import choose_crops, window_means
 from comeo.quality.labels import scene_classes
 from comeo.quality.lattice import Lattice
 from comeo.quality.qualify import archive_groups, qualify
@@ -256,7 +256,7 @@ def test_places_are_found_beside_a_part_without_data() -> None:
     """Rounding in running means left squares below 0 there, whose root was asked for."""
     rows, cols = np.mgrid[:40, :60]
     plane = np.where(cols < 30 + rows % 7, 1e4 * (1 + np.sin(rows * cols) ** 2) / 3, 0.0)
-    means = _box(plane, (7, 7))
+    means = window_means(plane, (7, 7))
     assert means.shape == (34, 54)
     assert means.min() == 0
     assert means[3, 4] == pytest.approx(plane[3:10, 4:11].mean())

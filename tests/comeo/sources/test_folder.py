@@ -95,7 +95,7 @@ def test_a_band_at_several_resolutions_is_taken_at_its_own(tmp_path: Path) -> No
 def test_what_is_not_understood_is_refused_by_name(tmp_path: Path) -> None:
     write_tif(tmp_path / "B02.tif", numbers(60))
     write_tif(tmp_path / "mystery.tif", numbers(60))
-    with pytest.raises(SourceError, match=r"the name of mystery\.tif doesn't say which band"):
+    with pytest.raises(SourceError, match=r"the name of mystery\.tif does not say which band"):
         open_source(tmp_path)
     (tmp_path / "mystery.tif").rename(tmp_path / "other_b2.tif")
     with pytest.raises(SourceError, match="more than one file of band B02"):

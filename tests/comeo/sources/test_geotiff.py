@@ -264,7 +264,7 @@ def test_georeferences_that_can_t_be_kept_are_refused(
 
 def test_missing_names_are_asked_for_and_can_be_given(tmp_path: Path) -> None:
     path = write_tif(tmp_path / "x_20200101.tif", bands_of(2), ["B02", None])
-    with pytest.raises(SourceError, match="its band 2 is; name all its bands with `--bands`"):
+    with pytest.raises(SourceError, match="its band 2; name all its bands with `--bands`"):
         open_source(path)
     scene = open_source(path, bands=["B04", "B8A"])
     assert [band.name for band in scene.groups[0].bands] == ["B04", "B8A"]

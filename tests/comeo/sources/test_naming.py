@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comeo.errors import SourceError
+from comeo.missions import ancillary_name, band_name
 from comeo.sources.naming import check_id, facts_of, parse_time, safe_id
-from comeo.sources.sentinel2 import ancillary_name, band_name
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.errors import ParameterError
 from comeo.scene import DATETIME_UNKNOWN
 from tests.tileserver.conftest import STEP, plain_scene

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.errors import ComeoError
 from tests.tileserver.conftest import STEP, optical_scene
 from tileserver import Settings

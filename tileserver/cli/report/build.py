@@ -11,7 +11,7 @@ import jinja2
 import numpy as np
 
 from comeo.quality.crops import Crop
-from comeo.quality.render import FALSE_COLOUR, RADAR, TRUE_COLOUR, Rendering, places
+from comeo.quality.render import COMPOSITES, rendering_of
 from comeo.quality.results import Qualification
 from comeo.quality.spots import choose_spots, class_names
 from comeo.quality.thematic import assign
@@ -27,7 +27,7 @@ class Subject:
 
     Attributes:
         file: Name of its file.
-        facts: What `comeo info` says of it.
+        facts: Facts about it, as `comeo info` prints.
         found: Its figures.
         verdicts: The answers.
         crops: Windows to show.
@@ -98,19 +98,15 @@ def _words(subject: Subject) -> dict[str, float]:
     }
 
 
-def _renderings(crop: Crop) -> list[tuple[Rendering, list[int]]]:
-    found = [(each, places(each, crop.bands)) for each in (TRUE_COLOUR, FALSE_COLOUR, RADAR)]
-    return [(rendering, order) for rendering, order in found if order is not None]
-
-
 def _pictures(crop: Crop) -> dict[str, Any]:
     rows = []
-    for rendering, order in _renderings(crop):
-        ours, theirs = rendering.apply(crop.reference[order]), rendering.apply(crop.decoded[order])
+    for rendering in filter(None, (rendering_of(recipe, crop.bands) for recipe in COMPOSITES)):
+        order = list(rendering.places)
+        ours, theirs = (rendering.brightness(each[order]) for each in (crop.reference, crop.decoded))
         rows.append(
             {
-                "name": rendering.name,
-                "bands": ", ".join(rendering.bands),
+                "name": rendering.recipe.title.lower(),
+                "bands": ", ".join(rendering.expression.names),
                 "original": images.picture(ours, crop.valid),
                 "decoded": images.picture(theirs, crop.valid),
                 "difference": images.difference(ours, theirs, crop.valid),

@@ -6,7 +6,7 @@ import math
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """With that many decimals; a dash where there is none, ∞ where it is infinite."""
+    """With that many decimals; a dash where it is undefined, ∞ where it is infinite."""
     if value is None or math.isnan(value):
         return "–"
     if math.isinf(value):

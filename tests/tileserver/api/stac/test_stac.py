@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
 from comeo.codecs import codec_names
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.scene import Scene
 from tests.comeo.archive.test_hostile import put, rewritten
 from tests.tileserver.conftest import STEP, Server, optical_scene

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from comeo.compress import compress
+from comeo.compression import compress
 from tests.tileserver.api.wmts.conftest import Validate, found
 from tests.tileserver.conftest import STEP, Server, optical_scene
 from tests.tileserver.places import tile_path

@@ -1,4 +1,4 @@
-"""What an archive of a scene will hold: which levels, in what blocks."""
+"""Layout of a scene's archive: levels and blocks of each group."""
 
 from __future__ import annotations
 

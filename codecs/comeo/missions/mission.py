@@ -1,0 +1,181 @@
+"""The description of a mission: everything that readers, styles, reports and credits need of a sensor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from comeo.missions.quantity import Range
+from comeo.missions.recipe import Recipe
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class BandFacts:
+    """One band of an instrument.
+
+    Attributes:
+        name: The sensor's own name: `B04`, `VV`.
+        gsd: Native pixel size in metres; 0 where products come on grids of any size.
+        common_name: STAC `eo:common_name`, or empty.
+        center_wavelength: In micrometres, or None.
+        unit: Quantity of scaled numbers when their source states none; empty where there are several.
+        display: (black, white) to show it in, by unit.
+        sees_ground: False for a band that the atmosphere absorbs.
+    """
+
+    name: str
+    gsd: int = 0
+    common_name: str = ""
+    center_wavelength: float | None = None
+    unit: str = ""
+    display: Mapping[str, Range] = field(default_factory=dict)
+    sees_ground: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """A radiometric offset that products carry from a processing baseline on.
+
+    Attributes:
+        baseline: The first processing baseline that has it, as `04.00`.
+        since: When that baseline came into operation.
+        value: Added to number × scale, in the physical unit.
+    """
+
+    baseline: str
+    since: datetime
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The scale of a mission's 16-bit integers when a source states none.
+
+    Attributes:
+        scale: Physical value = number × scale + offset.
+        unit: Quantity of the physical value.
+        offsets: Offsets by processing baseline, the oldest first.
+    """
+
+    scale: float
+    unit: str
+    offsets: tuple[Offset, ...] = ()
+
+    def offset_at(self, time: datetime) -> float:
+        """The offset of products that were processed when they were acquired."""
+        return next((offset.value for offset in reversed(self.offsets) if time >= offset.since), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassLayer:
+    """A layer of classes that products carry beside their bands.
+
+    Attributes:
+        name: As in product names: `SCL`.
+        file: Pattern of its file's name; group 1 is the pixel size in metres, if stated.
+        unusable: Classes that say nothing about the ground.
+        shares: Classes by the STAC property that states their share of the valid pixels, in percent.
+    """
+
+    name: str
+    file: re.Pattern[str]
+    unusable: tuple[int, ...]
+    shares: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Products that are recognised only to be refused with advice.
+
+    Attributes:
+        name: Pattern at the start of the product's name.
+        content: Pattern of a name inside the product.
+        message: Follows the product's name.
+    """
+
+    name: re.Pattern[str]
+    content: re.Pattern[str]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mission:
+    """What is known of a mission and its instrument.
+
+    Attributes:
+        id: STAC `constellation`: `sentinel-2`.
+        title: `Sentinel-2`.
+        name_mark: Pattern of its mark in product and file names.
+        platform_mark: Pattern of a platform's mark there; group 1 is the platform's letter.
+        credit_marks: Beginnings, in capitals, of names of platforms, collections and Items to be credited.
+        credit: Credit line, before the year.
+        band_name: Reads a band's own name off a description, key or file name; None for any other text.
+        bands: By name, in the instrument's order.
+        recipes: Indices and composites, the one to show first at the front.
+        properties: STAC Item properties of all its scenes.
+        bands_property: STAC Item property that lists the names of a scene's bands, or empty.
+        collections: STAC Collection id by processing level; `id` for any other.
+        free_names: Whether files describe its bands in words of their own, to be replaced by band names.
+        own_bands: Pattern of band names that belong to no other mission, or None.
+        name_level: Pattern of the processing level in names, in group 1, or None.
+        name_properties: STAC Item properties that a product or file name gives.
+        name_units: Unit by the end of a file's name, `_` before it.
+        scale: Of 16-bit integers when the source states none, or None.
+        ancillary: Layers beside the bands, in capitals: never coded with loss as if they were bands.
+        mask_files: Pattern of names of files that hold masks, or None.
+        zero_is_nodata: Pattern of names of files whose zeros are pixels without data, or None.
+        classes: The layer of classes, or None.
+        unreadable: Products that cannot be read, or None.
+        default_model: Model of the `learned` codec that was trained on its scenes; empty if there is none.
+    """
+
+    id: str
+    title: str
+    name_mark: re.Pattern[str]
+    platform_mark: re.Pattern[str]
+    credit_marks: tuple[str, ...]
+    credit: str
+    band_name: Callable[[str], str | None]
+    bands: Mapping[str, BandFacts]
+    recipes: tuple[Recipe, ...]
+    properties: Mapping[str, Any]
+    bands_property: str = ""
+    collections: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    free_names: bool = False
+    own_bands: re.Pattern[str] | None = None
+    name_level: re.Pattern[str] | None = None
+    name_properties: Callable[[str], dict[str, Any]] = lambda _name: {}
+    name_units: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    scale: Scale | None = None
+    ancillary: frozenset[str] = frozenset()
+    mask_files: re.Pattern[str] | None = None
+    zero_is_nodata: re.Pattern[str] | None = None
+    classes: ClassLayer | None = None
+    unreadable: Unreadable | None = None
+    default_model: str = ""
+
+    def collection_of(self, level: str) -> str:
+        """STAC Collection id of products of a processing level, which may be empty."""
+        return self.collections.get(level, self.id)
+
+    def has_bands(self, names: Iterable[str]) -> bool:
+        """Whether names can only be of this mission's bands: all in the form of its own are of them."""
+        if self.own_bands is None:
+            return False
+        own = [name for name in names if self.own_bands.fullmatch(name)]
+        return bool(own) and all(name in self.bands for name in own)
+
+    def is_credited(self, name: str) -> bool:
+        """Whether a platform, collection or Item of that name is the mission's."""
+        return self.id in name.lower() or name.upper().startswith(self.credit_marks)
+
+
+def band_table(*bands: BandFacts) -> Mapping[str, BandFacts]:
+    """Bands by name, in the order given."""
+    return MappingProxyType({band.name: band for band in bands})

@@ -1,0 +1,86 @@
+"""Physical quantities that pixels are in: units, ranges to show, and words for expected errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+Range = tuple[float, float]
+
+REFLECTANCE: Final = "reflectance"
+DECIBEL: Final = "dB"
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """Words for an expected error up to a limit.
+
+    Attributes:
+        limit: Largest root mean squared error, in the quantity's unit; infinite for the last grade.
+        word: One or two words.
+        meaning: The uses that such an error allows, one sentence or two.
+    """
+
+    limit: float
+    word: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A physical quantity.
+
+    Attributes:
+        unit: As `Band.unit` has it.
+        display: (black, white) of a band that no mission describes.
+        error_range: (least, greatest) expected error of the error style.
+        grades: By rising limit; the last one has no limit.
+    """
+
+    unit: str
+    display: Range
+    error_range: Range
+    grades: tuple[Grade, ...]
+
+    def grade(self, error: float) -> Grade:
+        """The grade of an expected error in the quantity's unit."""
+        return next(grade for grade in self.grades if error <= grade.limit or grade is self.grades[-1])
+
+
+def _grades(limits: tuple[float, float, float], measuring: str, mapping: str) -> tuple[Grade, ...]:
+    close, mapped, viewed = limits
+    return (
+        Grade(close, "Very close", measuring),
+        Grade(mapped, "Close", mapping),
+        Grade(viewed, "Approximate", "Good for viewing and for mean values of areas, not for single pixels."),
+        Grade(math.inf, "Coarse", "Good for an overview; don't measure in it."),
+    )
+
+
+QUANTITIES: Final[Mapping[str, Quantity]] = MappingProxyType(
+    {
+        REFLECTANCE: Quantity(
+            REFLECTANCE,
+            (0.0, 0.3),
+            (0.0, 0.03),
+            _grades(
+                (0.005, 0.01, 0.02),
+                "Single pixels and indices can be measured.",
+                "Good for mapping fields and their indices; single pixels are less sure.",
+            ),
+        ),
+        DECIBEL: Quantity(
+            DECIBEL,
+            (-25.0, 0.0),
+            (0.0, 3.0),
+            _grades(
+                (0.5, 1.0, 2.0),
+                "Single pixels can be measured.",
+                "Good for mapping; single pixels are less sure.",
+            ),
+        ),
+    }
+)

@@ -1,0 +1,176 @@
+"""Sentinel-2: the MultiSpectral Instrument, top of atmosphere (L1C) and surface (L2A) reflectance.
+
+Wavelengths are Sentinel-2A's (ESA, Sentinel-2 Spectral Response Functions 3.0); common names are those of
+the STAC `eo` extension 2.0.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from comeo.missions import copernicus
+from comeo.missions.mission import BandFacts, ClassLayer, Mission, Offset, Scale, band_table
+from comeo.missions.quantity import REFLECTANCE, Range
+from comeo.missions.recipe import Recipe, normalised_difference
+
+_VISIBLE: Final[Range] = (0.0, 0.3)
+_INFRARED: Final[Range] = (0.0, 0.45)
+
+
+def _band(
+    name: str, gsd: int, common: str, wavelength: float, display: Range = _VISIBLE, *, ground: bool = True
+) -> BandFacts:
+    return BandFacts(name, gsd, common, wavelength, REFLECTANCE, {REFLECTANCE: display}, ground)
+
+
+BANDS: Final = band_table(
+    _band("B01", 60, "coastal", 0.443),
+    _band("B02", 10, "blue", 0.493),
+    _band("B03", 10, "green", 0.560),
+    _band("B04", 10, "red", 0.665),
+    _band("B05", 20, "rededge071", 0.704),
+    _band("B06", 20, "rededge075", 0.741, _INFRARED),
+    _band("B07", 20, "rededge078", 0.783, _INFRARED),
+    _band("B08", 10, "nir", 0.833, _INFRARED),
+    _band("B8A", 20, "nir08", 0.865, _INFRARED),
+    _band("B09", 60, "nir09", 0.945, _INFRARED),
+    # Water vapour absorbs all of B10's light below the cirrus.
+    _band("B10", 60, "cirrus", 1.374, ground=False),
+    _band("B11", 20, "swir16", 1.614),
+    _band("B12", 20, "swir22", 2.202),
+)
+
+# Asset keys and common names as catalogues publish them (Earth Search, CDSE, Planetary Computer).
+_ALIASES: Final = {
+    **{band.common_name: name for name, band in BANDS.items()},
+    "rededge1": "B05",
+    "rededge2": "B06",
+    "rededge3": "B07",
+}
+_NUMBERED: Final = re.compile(r"^B(?:AND)?[ _]?0?(\d{1,2}A?)(?:[,\s(_].*)?$", re.IGNORECASE)
+_TILE: Final = re.compile(r"(?:^|[_\-.])T?(\d{2}[C-HJ-NP-X][A-HJ-NP-Z]{2})(?=[_\-.]|$)")
+_BASELINE: Final = re.compile(r"_N(\d\d)(\d\d)_")
+
+RECIPES: Final = (
+    Recipe(
+        "true-color", "True colour", "What the eye would see: red, green and blue light.",
+        ("B04;B03;B02",), (_VISIBLE,) * 3, REFLECTANCE,
+    ),
+    Recipe(
+        "false-color", "False colour", "Near infrared, red and green: vegetation appears red, water dark.",
+        ("B08;B04;B03", "B8A;B04;B03"), (_INFRARED, _VISIBLE, _VISIBLE), REFLECTANCE,
+    ),
+    Recipe(
+        "short-wave-infrared", "Short-wave infrared",
+        "Short-wave and near infrared and red: burnt and bare ground, moisture, clouds against snow.",
+        ("B12;B8A;B04", "B12;B08;B04", "B11;B08;B04"), (_INFRARED, _INFRARED, _VISIBLE), REFLECTANCE,
+    ),
+    Recipe(
+        "ndvi", "Vegetation (NDVI)", "Near infrared against red: how green and dense vegetation is.",
+        (normalised_difference("B08", "B04"), normalised_difference("B8A", "B04")),
+        ((-0.2, 0.9),), REFLECTANCE, "rdylgn", "NDVI", "Rouse et al. 1974",
+    ),
+    Recipe(
+        "moisture", "Moisture (NDMI)", "Near against short-wave infrared: water in leaves, and dryness.",
+        (normalised_difference("B8A", "B11"), normalised_difference("B08", "B11")),
+        ((-0.6, 0.6),), REFLECTANCE, "rdylbu", "NDMI", "Gao 1996",
+    ),
+    Recipe(
+        "ndwi", "Open water (NDWI)", "Green against near infrared: open water stands out.",
+        (normalised_difference("B03", "B08"), normalised_difference("B03", "B8A")),
+        ((-0.6, 0.6),), REFLECTANCE, "brbg", "NDWI", "McFeeters 1996",
+    ),
+    Recipe(
+        "burn", "Burn ratio (NBR)", "Near against short-wave infrared: burnt ground is low.",
+        (normalised_difference("B8A", "B12"), normalised_difference("B08", "B12")),
+        ((-0.5, 0.8),), REFLECTANCE, "rdylgn", "NBR", "Key and Benson 2006",
+    ),
+    Recipe(
+        "evi", "Dense vegetation (EVI)",
+        "Near infrared against red and blue: how green vegetation is, also where NDVI saturates.",
+        tuple(
+            # Over cloud and snow the denominator can reach 0: the bounds keep that from making any number.
+            f"min(max(2.5*(max({nir},0)-max(B04,0))/(max({nir},0)+6*max(B04,0)-7.5*max(B02,0)+1),-1),1)"
+            for nir in ("B08", "B8A")
+        ),
+        ((-0.2, 0.9),), REFLECTANCE, "rdylgn", "EVI", "Huete et al. 2002",
+    ),
+)  # fmt: skip
+
+# Classes of Sen2Cor's scene classification; cloud cover is medium and high probability cloud and thin cirrus.
+CLASSES: Final = ClassLayer(
+    "SCL",
+    re.compile(r"(?:^|[/_])SCL(?:_(\d\d)m)?\.(jp2|tiff?)$", re.IGNORECASE),
+    unusable=(0, 1),  # no data; saturated or defective
+    shares=MappingProxyType(
+        {
+            "eo:cloud_cover": (8, 9, 10),
+            "eo:snow_cover": (11,),
+            "s2:saturated_defective_pixel_percentage": (1,),
+            "s2:cloud_shadow_percentage": (3,),
+            "s2:vegetation_percentage": (4,),
+            "s2:not_vegetated_percentage": (5,),
+            "s2:water_percentage": (6,),
+            "s2:unclassified_percentage": (7,),
+            "s2:medium_proba_clouds_percentage": (8,),
+            "s2:high_proba_clouds_percentage": (9,),
+            "s2:thin_cirrus_percentage": (10,),
+        }
+    ),
+)
+
+
+def band_name(text: str) -> str | None:
+    """Read a band's name off a description or key: `b2`, `Band 8A`, `B04 (665 nm)`, `blue`, `B02_10m`.
+
+    Returns:
+        The instrument's own name (`B02`), or None when the text names none of its bands.
+    """
+    text = text.strip()
+    if match := _NUMBERED.match(text):
+        number = match.group(1).upper()
+        name = "B8A" if number == "8A" else f"B{number:0>2}"
+        return name if name in BANDS else None
+    return _ALIASES.get(text.lower())
+
+
+def name_properties(name: str) -> dict[str, Any]:
+    """STAC Item properties that a product or file name gives: the tile and the processing baseline."""
+    found: dict[str, Any] = {}
+    if match := _TILE.search(name):
+        found |= {"grid:code": f"MGRS-{match.group(1)}", "s2:mgrs_tile": match.group(1)}
+    if match := _BASELINE.search(name):
+        found["s2:processing_baseline"] = f"{match.group(1)}.{match.group(2)}"
+    return found
+
+
+SENTINEL2: Final = Mission(
+    id="sentinel-2",
+    title="Sentinel-2",
+    name_mark=re.compile(r"(?:^|[_\-])(?:S|sentinel-?)2(?=[A-D]?(?:[_\-]|$))", re.IGNORECASE),
+    platform_mark=re.compile(r"(?:^|[_\-])S2([A-D])(?=[_\-]|$)", re.IGNORECASE),
+    credit_marks=("S2",),
+    credit=copernicus.CREDIT,
+    band_name=band_name,
+    bands=BANDS,
+    recipes=RECIPES,
+    properties={"constellation": "sentinel-2", "instruments": ["msi"]},
+    collections={"L1C": "sentinel-2-l1c", "L2A": "sentinel-2-l2a"},
+    free_names=True,
+    own_bands=re.compile(r"B(\d\d|8A)"),
+    name_level=re.compile(r"(?:^|[_\-]|MSI)(L1C|L2A)(?=[_\-]|$)", re.IGNORECASE),
+    name_properties=name_properties,
+    scale=Scale(1e-4, REFLECTANCE, (Offset("04.00", datetime(2022, 1, 25, tzinfo=UTC), -0.1),)),
+    # Classes, masks, previews and by-products of the atmospheric correction.
+    ancillary=frozenset(
+        {"SCL", "CLD", "SNW", "AOT", "WVP", "TCI", "PVI", "DDV", "QA60", "CLM", "CLP"}
+    ),
+    mask_files=re.compile(r"(?:^|_)MSK_|CLDPRB|SNWPRB", re.IGNORECASE),
+    # Band files as ESA names them; JPEG 2000 itself cannot mark pixels without data.
+    zero_is_nodata=re.compile(r"T\d{2}[A-Z]{3}_\d{8}T\d{6}_B(\d\d|8A)(_\d\dm)?$"),
+    classes=CLASSES,
+    default_model="sentinel2-1",
+)  # fmt: skip
