@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from comeo.archive.sink import ZIP_SUFFIX
+from comeo.archive.stores import ZIP_SUFFIX
 from comeo.errors import ArchiveError, NotFoundError
 from tileserver.catalog import Record, file_signature
 from tileserver.errors import BusyError

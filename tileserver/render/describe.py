@@ -155,7 +155,7 @@ def scene_grid(scenes: Scenes, record: Record) -> Grid:
 
 
 def attribution(item: Mapping[str, Any], moment: datetime | None) -> str:
-    """Credit that a scene requires: that of its STAC Item, or Copernicus' own words for Sentinel data.
+    """Credit line of a scene: its STAC Item's `attribution`, or that of its mission; may be empty.
 
     Args:
         item: The STAC Item.
@@ -166,7 +166,7 @@ def attribution(item: Mapping[str, Any], moment: datetime | None) -> str:
     if isinstance(facts.get("attribution"), str):
         return str(facts["attribution"])
     names = (facts.get("platform"), facts.get("constellation"), item.get("collection"), item.get("id"))
-    return credit(names, moment.astimezone(UTC).year if moment else None)
+    return credit(names, None if moment is None else moment.astimezone(UTC).year)
 
 
 def collection_attribution(scenes: Scenes, summary: CollectionSummary) -> str:

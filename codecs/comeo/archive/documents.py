@@ -7,13 +7,15 @@ import json
 import math
 import struct
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import zarr_cm
 from rasterio.crs import CRS
 
 from comeo.archive.model import ArchiveGroup, Level
 from comeo.scene import Band
+
+if TYPE_CHECKING:
+    from zarr_cm import ConventionName
 
 
 def dumps(document: dict[str, Any]) -> bytes:
@@ -121,8 +123,10 @@ def _grid_attributes(crs: CRS, level: Level) -> dict[str, Any]:
     }
 
 
-def _conventions(*names: zarr_cm.ConventionName) -> list[dict[str, Any]]:
+def _conventions(*names: ConventionName) -> list[dict[str, Any]]:
     """Declarations of the conventions in use, by what identifies them, without the prose."""
+    import zarr_cm  # noqa: PLC0415 - readers of archives need no list of conventions
+
     known = [zarr_cm.convention_metadata(name) for name in names]
     return [{"uuid": convention["uuid"], "name": convention["name"]} for convention in known]
 

@@ -9,7 +9,7 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.archive.store import Blob
+from comeo.archive.stores import Blob
 from comeo.errors import ArchiveError
 
 _ABSENT = 0xFFFFFFFFFFFFFFFF

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from comeo.archive import documents
+from comeo.archive.metadata import METADATA_KEY
 from comeo.archive.model import FORMAT_VERSION, ArchiveGroup, Level
-from comeo.archive.reader import METADATA_KEY, Archive, open_archive
+from comeo.archive.reader import Archive, open_archive
 from comeo.archive.shard import CRC_BYTES, build_shard
-from comeo.archive.sink import FOLDER_SUFFIX, ZIP_SUFFIX, open_sink
+from comeo.archive.stores import FOLDER_SUFFIX, ZIP_SUFFIX, open_sink
 from comeo.errors import ArchiveError
 
 

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from comeo.archive import Archive, ArchiveWriter, Level, archive_suffix
 from comeo.archive.certificate import DETAILS
 from comeo.archive.model import ID_PATTERN
-from comeo.archive.sink import ZIP_SUFFIX
+from comeo.archive.stores import ZIP_SUFFIX
 from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
 from comeo.codecs.payload import check_step
 from comeo.compression.encode import encode_scene

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from comeo.archive import open_archive, remote
+from comeo.archive import open_archive
+from comeo.archive.stores import remote
 from comeo.compression import compress
 from comeo.errors import ArchiveError
 from comeo.scene import Window
@@ -98,7 +99,7 @@ def given(
 @pytest.mark.parametrize(
     ("misdeed", "words"),
     [
-        (given(200), "gives no ranges"),
+        (given(200), "does not support range requests"),
         (given(404), "answers 404"),
         (given(416), "answers 416"),
         (given(503), "answers 503"),
@@ -110,12 +111,12 @@ def given(
         (given(Content_Range=f"bytes 0-{'9' * 5000}/9"), "does not say which bytes"),
         (given(Content_Encoding="gzip"), "does not say which bytes"),
         (given(body=lambda body: body[:-1]), "bytes of"),
-        (given(body=lambda body: body[:-1], Content_Length="65536"), "can't be reached"),
+        (given(body=lambda body: body[:-1], Content_Length="65536"), "cannot be reached"),
         (given(body=lambda body: body + b"x"), "more than"),
         (given(body=lambda body: bytes(len(body))), "ZIP directory is missing"),
-        (given(302, Location="ftp://127.0.0.1/"), "can't be"),
-        (given(302, Location="http://127.0.0.1:1/"), "can't be reached"),
-        (given(302, Location="/"), "can't be had"),
+        (given(302, Location="ftp://127.0.0.1/"), "cannot be"),
+        (given(302, Location="http://127.0.0.1:1/"), "cannot be reached"),
+        (given(302, Location="/"), "cannot be fetched"),
     ],
 )
 def test_a_server_that_misbehaves_gives_a_sentence(path: Path, misdeed: Misdeed, words: str) -> None:

@@ -208,7 +208,7 @@ def test_damage_is_one_sentence(path: Path, tmp_path: Path) -> None:
         pytest.raises(ArchiveError, match=r"broken.zarr.zip"),
     ):
         opened["data"].load()
-    with pytest.raises(ArchiveError, match=r"missing.zarr.zip can't be read"):
+    with pytest.raises(ArchiveError, match=r"missing.zarr.zip cannot be read"):
         xr.open_dataset(tmp_path / "missing.zarr.zip", engine="comeo")
     with path.open("rb") as stream, pytest.raises(ArchiveError, match="name or URL"):
         xr.open_dataset(stream, engine="comeo")

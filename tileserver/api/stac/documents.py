@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from affine import Affine
 from rasterio.crs import CRS
 
-from comeo.archive.sink import ZIP_SUFFIX
+from comeo.archive.stores import ZIP_SUFFIX
 from comeo.errors import NotFoundError
 from comeo.scene import Band, pixel_size
 from tileserver.api.stac.search import PageRequest, find_page, select_fields

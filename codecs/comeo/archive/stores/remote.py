@@ -1,4 +1,4 @@
-"""A file on an HTTP server, of which only what is looked at is fetched (RFC 9110, section 14: ranges)."""
+"""A file on an HTTP server, of which only the ranges that are read are fetched (RFC 9110, section 14)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from comeo.archive.files import ByteFile
+from comeo.archive.stores.file import ByteFile
 from comeo.errors import ArchiveError
 
 # An archive's ZIP directory and metadata lie at its end: 20 kB for a full Sentinel-2 scene.
 TAIL_BYTES: Final = 1 << 16
-# It costs less to fetch so many bytes in vain than to ask twice.
+# Fetching so many bytes that are not needed costs less than a second request.
 _GAP_BYTES: Final = 1 << 14
 _LARGEST_FILE: Final = 1 << 32  # a ZIP without ZIP64
 _CONNECTIONS: Final = 4
@@ -38,7 +38,7 @@ class RemoteFile(ByteFile):
         url: http(s); redirects are followed, proxies and credentials taken from the environment and `.netrc`.
 
     Raises:
-        ArchiveError: If it can't be had, or the server gives no ranges.
+        ArchiveError: If the file cannot be fetched, or the server does not support range requests.
     """
 
     nearby = False
@@ -52,12 +52,12 @@ class RemoteFile(ByteFile):
             self._client = httpx2.Client(
                 headers=headers, timeout=_TIMEOUT, follow_redirects=True, limits=limits, max_redirects=5
             )
-        except (httpx2.HTTPError, ValueError) as error:  # such as a proxy that can't be
-            raise ArchiveError(f"{self.name} can't be asked for: {error}") from error
+        except (httpx2.HTTPError, ValueError) as error:  # such as a malformed proxy
+            raise ArchiveError(f"{self.name} cannot be fetched: {error}") from error
         weakref.finalize(self, self._client.close)
         self._etag: str | None = None
         self.size = -1
-        self._tail, (self._tail_start, _) = self._ask(f"bytes=-{TAIL_BYTES}", TAIL_BYTES)
+        self._tail, (self._tail_start, _) = self._request(f"bytes=-{TAIL_BYTES}", TAIL_BYTES)
 
     def read(self, offset: int, length: int) -> bytes:
         """See `ByteFile.read`."""
@@ -85,13 +85,13 @@ class RemoteFile(ByteFile):
 
     def _fetch(self, span: Span) -> bytes:
         start, stop = span
-        data, found = self._ask(f"bytes={start}-{stop - 1}", stop - start)
+        data, found = self._request(f"bytes={start}-{stop - 1}", stop - start)
         if found != span:
-            raise ArchiveError(f"{self.name}: the server gives other bytes than those asked for")
+            raise ArchiveError(f"{self.name}: the server sends other bytes than those requested")
         return data
 
-    def _ask(self, wanted: str, most: int) -> tuple[bytes, Span]:
-        """Ask for a range, again if the server is only busy."""
+    def _request(self, wanted: str, most: int) -> tuple[bytes, Span]:
+        """Request a range, again if the server is only busy."""
         for attempt in range(_ATTEMPTS):
             if attempt:
                 time.sleep(_PAUSE_SECONDS * 2**attempt)
@@ -103,29 +103,31 @@ class RemoteFile(ByteFile):
                     return self._body(answer, span[1] - span[0]), span
             except httpx2.TransportError as error:
                 if attempt + 1 == _ATTEMPTS:
-                    raise ArchiveError(f"{self.name} can't be reached: {error}") from error
+                    raise ArchiveError(f"{self.name} cannot be reached: {error}") from error
             except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
-                raise ArchiveError(f"{self.name} can't be had: {error}") from error
+                raise ArchiveError(f"{self.name} cannot be fetched: {error}") from error
         raise AssertionError("the last attempt returns or raises")
 
     def _check(self, answer: httpx2.Response, most: int) -> Span:
         """Check that an answer is a range of the same file as before; return where it starts and stops."""
         if answer.status_code == 200:
-            raise ArchiveError(f"{self.name}: the server gives no ranges of bytes; download the file instead")
+            raise ArchiveError(
+                f"{self.name}: the server does not support range requests; download the file instead"
+            )
         if answer.status_code != 206:
-            raise ArchiveError(f"{self.name} can't be had: the server answers {answer.status_code}")
+            raise ArchiveError(f"{self.name} cannot be fetched: the server answers {answer.status_code}")
         match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if match is None or answer.headers.get("Content-Encoding", "identity") != "identity":
-            raise ArchiveError(f"{self.name}: the server does not say which bytes it gives")
+            raise ArchiveError(f"{self.name}: the server does not say which bytes it sends")
         first, last, size = map(int, match.groups())
         if self.size < 0:
             self.size, self._etag = size, answer.headers.get("ETag")
             if last + 1 != size:
-                raise ArchiveError(f"{self.name}: the server gives other bytes than those asked for")
+                raise ArchiveError(f"{self.name}: the server sends other bytes than those requested")
         if (size, answer.headers.get("ETag")) != (self.size, self._etag):
             raise ArchiveError(f"{self.name} has changed while it was in use")
         if not 0 <= last + 1 - first <= most or size > _LARGEST_FILE:
-            raise ArchiveError(f"{self.name}: the server gives other bytes than those asked for")
+            raise ArchiveError(f"{self.name}: the server sends other bytes than those requested")
         return first, last + 1
 
     def _body(self, answer: httpx2.Response, length: int) -> bytes:
@@ -142,11 +144,11 @@ class RemoteFile(ByteFile):
 
 
 def _name(url: str) -> str:
-    """An address without credentials and signatures, which are nobody's business."""
+    """An address without credentials and signatures, which do not belong into messages."""
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise ArchiveError(f"there is no address like that: {error}") from error
+        raise ArchiveError(f"the address cannot be read: {error}") from error
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 

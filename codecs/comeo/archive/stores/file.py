@@ -5,12 +5,13 @@ Those on disk are read by `pread`, not mapped: a mapped file that somebody trunc
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,7 +38,7 @@ class ByteFile(ABC):
         """Return bytes that lie inside the file.
 
         Raises:
-            ArchiveError: If they can't be had.
+            ArchiveError: If they cannot be read, or the file has become shorter.
         """
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
@@ -56,20 +57,20 @@ class LocalFile(ByteFile):
     """A regular file on disk, whatever takes its name later on.
 
     Raises:
-        ArchiveError: If it is no regular file.
-        OSError: If it can't be opened.
+        ArchiveError: If it is not a regular file.
+        OSError: If it cannot be opened.
     """
 
     nearby = True
 
     def __init__(self, path: Path) -> None:
         self.name = path.name
-        # A named pipe would else keep us waiting for somebody to write.
+        # Opening a named pipe would otherwise wait for a writer.
         self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         weakref.finalize(self, os.close, self._descriptor)
         status = os.fstat(self._descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise ArchiveError(f"{self.name} can't be read: it is no regular file")
+            raise ArchiveError(f"{self.name} cannot be read: it is not a regular file")
         self.size = status.st_size
 
     def read(self, offset: int, length: int) -> bytes:
@@ -77,14 +78,14 @@ class LocalFile(ByteFile):
         try:
             data = os.pread(self._descriptor, length, offset)
         except OSError as error:
-            raise ArchiveError(f"{self.name} can't be read: {error.strerror}") from error
+            raise ArchiveError(f"{self.name} cannot be read: {error.strerror}") from error
         if len(data) < length:
             raise ArchiveError(f"{self.name} has been cut short while it was in use")
         return data
 
 
 class _Stream(io.RawIOBase):
-    """What `zipfile` wants of a file."""
+    """The methods of a stream that `zipfile` uses."""
 
     def __init__(self, file: ByteFile) -> None:
         self._file = file
@@ -108,3 +109,21 @@ class _Stream(io.RawIOBase):
         buffer[:length] = self._file.read(self._position, length)
         self._position += length
         return length
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Name the folder in errors of a full disk or missing permission: the system's own message does not."""
+    try:
+        yield
+    except OSError as error:
+        raise ArchiveError(f"{folder} cannot be written: {error.strerror}") from error
+
+
+def sync_folder(path: Path) -> None:
+    """Make a folder's entries durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,81 @@
+"""The document that `comeo info --json` prints."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from comeo.archive.certificate import GroupErrors
+from comeo.archive.metadata import Metadata
+from comeo.archive.model import ArchiveGroup
+from comeo.metrics import psnr_of
+
+
+def info(archive: Metadata) -> dict[str, Any]:
+    """Describe an archive.
+
+    Raises:
+        ArchiveError: If its certificate is damaged.
+    """
+    return {
+        "id": archive.id,
+        "collection": archive.collection,
+        "datetime": archive.item["properties"]["datetime"],
+        "codec": archive.codec,
+        "model": archive.model,
+        "ratio": round(archive.ratio, 2),
+        "step": archive.step,
+        "raw_bytes": archive.raw_bytes,
+        "archive_bytes": archive.archive_bytes,
+        "source": archive.source,
+        "certificate": _certificate(archive),
+        "groups": {name: _group(group) for name, group in archive.groups.items()},
+    }
+
+
+def _certificate(archive: Metadata) -> dict[str, Any] | None:
+    """Figures of the certificate, without those of single blocks."""
+    if archive.certificate is None:
+        return None
+    return {
+        "by_block": archive.certificate.by_block,
+        "groups": {
+            name: {
+                "psnr": _figure(errors.psnr),
+                "bands": {
+                    band.name: _band(errors, row) for row, band in enumerate(archive.groups[name].bands)
+                },
+            }
+            for name, errors in archive.certificate.groups.items()
+        },
+    }
+
+
+def _band(errors: GroupErrors, row: int) -> dict[str, float | None]:
+    """Errors of a band in stored numbers; PSNR in dB, null where there is no error at all."""
+    rmse = float(errors.rmse[row])
+    return {
+        "rmse": _figure(rmse),
+        "maximum": _figure(float(errors.maximum[row])),
+        "bias": _figure(float(errors.bias[row])),
+        "psnr": None if math.isnan(rmse) else _figure(psnr_of(rmse**2)),
+    }
+
+
+def _figure(value: float) -> float | None:
+    """To the digits that a certificate has; null where JSON has no number for it."""
+    return float(f"{value:.4g}") if math.isfinite(value) else None
+
+
+def _group(group: ArchiveGroup) -> dict[str, Any]:
+    native = group.levels[0]
+    return {
+        "bands": [band.name for band in group.bands],
+        "shape": [native.bands, native.height, native.width],
+        "dtype": str(group.dtype),
+        "nodata": "nan" if group.has_nodata and group.dtype.kind == "f" else group.nodata,
+        "crs": group.crs.to_string(),
+        "transform": list(native.transform)[:6],
+        "levels": [level.number for level in group.levels],
+        "block": native.block,
+    }

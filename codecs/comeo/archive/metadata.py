@@ -1,0 +1,191 @@
+"""The metadata of an archive, read and checked without a codec."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final, TypeVar
+
+from affine import Affine
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from comeo.archive.certificate import Certificate, decode
+from comeo.archive.model import (
+    ArchiveGroup,
+    ArrayMetadata,
+    ComeoAttributes,
+    GroupAttributes,
+    ItemModel,
+    Level,
+    RootAttributes,
+)
+from comeo.archive.stores import Store
+from comeo.errors import ArchiveError
+
+METADATA_KEY: Final = "zarr.json"
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Metadata:
+    """All that an archive states about itself.
+
+    Args:
+        store: Of the archive.
+
+    Attributes:
+        name: Of its file or folder, for messages.
+        item: The STAC Item that it carries.
+        groups: By name, finest resolution first.
+
+    Raises:
+        ArchiveError: If the metadata are damaged or contradict each other, or are of an unknown version.
+    """
+
+    def __init__(self, store: Store) -> None:
+        documents = _Documents(store)
+        root = documents.attributes(METADATA_KEY, RootAttributes)
+        self.name = store.name
+        self.item = root.stac_discovery
+        self._size, self._fingerprint = store.size, store.fingerprint
+        self._comeo: ComeoAttributes = root.comeo
+        self._item = documents.validated(METADATA_KEY, ItemModel, self.item)
+        self.groups = {name: documents.group(name, root.comeo.codec) for name in root.comeo.groups}
+        names = [band.name for group in self.groups.values() for band in group.bands]
+        if len(set(names)) < len(names) or len(self.groups) < len(root.comeo.groups):
+            raise ArchiveError(f"{self.name} has two bands or groups of one name")
+
+    @property
+    def id(self) -> str:
+        """STAC Item id."""
+        return self._item.id
+
+    @property
+    def collection(self) -> str:
+        """STAC Collection id."""
+        return self._item.collection
+
+    @property
+    def datetime(self) -> datetime | None:
+        """Acquisition time, with a time zone, or None where it is unknown."""
+        properties = self._item.properties
+        return None if properties.datetime_unknown else properties.datetime
+
+    @property
+    def codec(self) -> str:
+        """Name of the codec of all blocks."""
+        return self._comeo.codec
+
+    @property
+    def model(self) -> str | None:
+        """SHA-256 (hex) of the learned model, if the codec has one."""
+        return self._comeo.model
+
+    @property
+    def step(self) -> float:
+        """Quantisation step of the native level, in stored numbers."""
+        return self._comeo.step
+
+    @property
+    def raw_bytes(self) -> int:
+        """Bytes of the scene's bands as 16-bit integers at native resolution."""
+        return sum(
+            2 * group.levels[0].bands * group.levels[0].height * group.levels[0].width
+            for group in self.groups.values()
+        )
+
+    @property
+    def archive_bytes(self) -> int:
+        """Bytes of the whole archive."""
+        return self._size
+
+    @property
+    def ratio(self) -> float:
+        """How many times smaller than the raw bands the archive is."""
+        return self.raw_bytes / self.archive_bytes
+
+    @property
+    def etag(self) -> str:
+        """Hex digest of the content: see `Store.fingerprint`."""
+        return self._fingerprint
+
+    @property
+    def source(self) -> dict[str, str]:
+        """Name and SHA-256 (hex) of the product that the archive was made from; empty where unknown."""
+        return self._comeo.source.model_dump()
+
+    @cached_property
+    def certificate(self) -> Certificate | None:
+        """Errors of coding, by band and block, or None where the archive does not state them.
+
+        Raises:
+            ArchiveError: If it is damaged.
+        """
+        text = self._comeo.certificate
+        if text is None:
+            return None
+        try:
+            return decode(text, [group.layout for group in self.groups.values()], self.step)
+        except ValueError as error:
+            raise ArchiveError(f"{self.name} has a damaged quality certificate: {error}") from error
+
+
+class _Documents:
+    """The zarr.json documents of a store, as checked objects."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def attributes(self, key: str, model: type[Model]) -> Model:
+        """Attributes of a node."""
+        return self.validated(key, model, self._node(key).get("attributes"))
+
+    def validated(self, key: str, model: type[Model], value: Any) -> Model:
+        """A part of a document, checked; errors name the first member that is wrong."""
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "its content"
+            raise ArchiveError(f"{self._store.name}: {key}: {where}: {first['msg']}") from error
+
+    def group(self, name: str, codec: str) -> ArchiveGroup:
+        """A group with all its levels, which have to fit each other."""
+        key = f"{name}/{METADATA_KEY}"
+        attributes = self.attributes(key, GroupAttributes)
+        try:
+            crs = attributes.crs()
+        except ValueError as error:
+            raise ArchiveError(f"{self._store.name}: {key}: {error}") from error
+        transform = Affine(*attributes.transform)
+        levels = tuple(self._level(name, number, transform, codec) for number in attributes.levels)
+        native = levels[0]
+        for level in levels:
+            size = (-(-native.height >> level.number), -(-native.width >> level.number))
+            facts = (level.bands, level.height, level.width, level.dtype)
+            if facts != (len(attributes.bands), *size, native.dtype):
+                raise ArchiveError(f"{self._store.name}: {level.key} does not fit {native.key}")
+        bands = tuple(band.band() for band in attributes.bands)
+        return ArchiveGroup(name, bands, crs, native.dtype, attributes.nodata, levels)
+
+    def _level(self, group: str, number: int, transform: Affine, codec: str) -> Level:
+        key = f"{group}/{number}/data/{METADATA_KEY}"
+        array = self.validated(key, ArrayMetadata, self._node(key))
+        try:
+            return array.level(group, number, transform @ Affine.scale(2**number), codec)
+        except ValueError as error:
+            raise ArchiveError(f"{self._store.name}: {key}: {error}") from error
+
+    def _node(self, key: str) -> dict[str, Any]:
+        try:
+            # Stricter than `json`: no NaN, no halves of characters, no bottomless nesting, since the metadata
+            # go on to databases and clients.
+            node = from_json(self._store.metadata(key), allow_inf_nan=False)
+            json.dumps(node, allow_nan=False)  # 1e999 has become infinite
+        except ValueError as error:
+            raise ArchiveError(f"{self._store.name}: {key} is not JSON: {error}") from error
+        if not isinstance(node, dict):
+            raise ArchiveError(f"{self._store.name}: {key} is not a JSON object")
+        return node

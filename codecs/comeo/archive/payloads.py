@@ -1,0 +1,99 @@
+"""Payloads of blocks, read straight from the shards of a store.
+
+zarr-python reads the same bytes (tests hold the two equal); this path reads each shard's index once, and then
+goes straight to a payload.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from comeo.archive import shard as sharding
+from comeo.archive.model import Level
+from comeo.archive.stores import Blob, Store
+from comeo.errors import ArchiveError
+
+_Key = tuple[str, int, int]
+_Shard = tuple[Blob, NDArray[np.uint64]]
+
+
+class Payloads:
+    """The payloads of a store's blocks. Threads may share it; each shard's index is read by one of them.
+
+    Args:
+        store: Of the archive.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._shards: dict[_Key, _Shard | None] = {}
+        self._loading: dict[_Key, threading.Lock] = {}
+        self._lock = threading.Lock()  # of `_loading`: nothing is read while it is held
+
+    def read(self, level: Level, blocks: Sequence[tuple[int, int]]) -> list[memoryview | None]:
+        """Return payloads, their checksums verified.
+
+        Args:
+            level: Of this archive.
+            blocks: (row, col) of each. Those of a shard are read at once.
+
+        Returns:
+            One a block; None for a block without a valid pixel.
+
+        Raises:
+            ArchiveError: If one is damaged, naming the file and the block.
+        """
+        shard_rows, shard_cols = level.shard
+        out: list[memoryview | None] = [None] * len(blocks)
+        by_shard: dict[tuple[int, int], list[int]] = {}
+        for place, (row, col) in enumerate(blocks):
+            by_shard.setdefault((row // shard_rows, col // shard_cols), []).append(place)
+        for (shard_row, shard_col), places in by_shard.items():
+            entry = self._shard(level, shard_row, shard_col)
+            if entry is None:
+                continue
+            shard, index = entry
+            slots = [
+                blocks[place][0] % shard_rows * shard_cols + blocks[place][1] % shard_cols for place in places
+            ]
+            present = [(place, slot) for place, slot in zip(places, slots, strict=True) if index[slot, 1]]
+            ranges = [(int(index[slot, 0]), int(index[slot, 1])) for _, slot in present]
+            for (place, _), data in zip(present, shard.read_many(ranges), strict=True):
+                out[place] = sharding.without_checksum(data)
+                if out[place] is None:
+                    name = self.block_name(level, *blocks[place])
+                    raise ArchiveError(f"{name} is damaged, its checksum does not match")
+        return out
+
+    def block_name(self, level: Level, row: int, col: int) -> str:
+        """Name of a block in messages."""
+        return f"{self._store.name}: block ({row}, {col}) of {level.group}/{level.number}"
+
+    def close(self) -> None:
+        """Forget all shards, and close the store."""
+        self._store.close()
+        self._shards.clear()
+
+    def _shard(self, level: Level, row: int, col: int) -> _Shard | None:
+        """A shard and its index; None if the archive has no such shard, as none of its blocks has a pixel."""
+        key = (level.key, row, col)
+        if key in self._shards:
+            return self._shards[key]
+        with self._lock:
+            loading = self._loading.setdefault(key, threading.Lock())
+        with loading:
+            if key not in self._shards:
+                self._shards[key] = self._load(level, row, col)
+            return self._shards[key]
+
+    def _load(self, level: Level, row: int, col: int) -> _Shard | None:
+        key = f"{level.key}/c/0/{row}/{col}"
+        shard = self._store.get(key)
+        if shard is None:
+            return None
+        slots = level.shard[0] * level.shard[1]
+        return shard, sharding.read_index(shard, slots, f"{self._store.name}: shard {key}")

@@ -1,0 +1,57 @@
+"""Stores that archives are read from, and sinks that they are written to: ZIP files and folders."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from comeo.archive.stores.base import Blob, Sink, Store
+from comeo.archive.stores.file import LocalFile, writing
+from comeo.archive.stores.folder import FOLDER_SUFFIX, FolderSink, FolderStore
+from comeo.archive.stores.zip import ZIP_SUFFIX, ZipSink, ZipStore
+from comeo.errors import ArchiveError
+
+__all__ = ["FOLDER_SUFFIX", "ZIP_SUFFIX", "Blob", "Sink", "Store", "open_sink", "open_store"]
+
+
+def open_store(place: str | Path) -> Store:
+    """Open an archive's store, whichever form it has.
+
+    Args:
+        place: File, folder, or http(s) URL of a file.
+
+    Raises:
+        ArchiveError: If it is missing or damaged.
+    """
+    if isinstance(place, str) and place.lower().startswith(("http://", "https://")):
+        from comeo.archive.stores.remote import RemoteFile  # noqa: PLC0415 - few need an HTTP client
+
+        return ZipStore(RemoteFile(place))
+    path = Path(place)
+    if path.is_dir():
+        return FolderStore(path)
+    try:
+        return ZipStore(LocalFile(path))
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        raise ArchiveError(f"{path.name} cannot be read: {error}") from error
+
+
+def open_sink(final: Path) -> Sink:
+    """Open a sink for an archive, under a temporary name beside its final one.
+
+    Args:
+        final: Final name, ending in `.zarr.zip` or `.zarr`.
+
+    Raises:
+        ArchiveError: If the name has another ending, or its folder cannot be written.
+    """
+    temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.partial")
+    with writing(final.parent):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        if final.name.endswith(ZIP_SUFFIX):
+            return ZipSink(temporary)
+        if final.name.endswith(FOLDER_SUFFIX):
+            return FolderSink(temporary)
+    raise ArchiveError(
+        f"{final.name} is not an archive's name: it must end in {ZIP_SUFFIX} or {FOLDER_SUFFIX}"
+    )

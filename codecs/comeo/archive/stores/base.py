@@ -1,0 +1,135 @@
+"""The contract of stores, where archives are read from, and of sinks, where they are written to.
+
+`tests/comeo/archive/contract.py` holds every implementation to it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from comeo.archive.stores.file import ByteFile
+from comeo.errors import ArchiveError
+
+MAX_ENTRIES: Final = 20_000
+MAX_METADATA_BYTES: Final = 4 << 20
+
+
+class Blob:
+    """A range of a file, read piece by piece. The file stays open as long as a blob refers to it.
+
+    Args:
+        file: The open file.
+        start: First byte.
+        stop: Byte behind the last.
+    """
+
+    __slots__ = ("_file", "_start", "size")
+
+    def __init__(self, file: ByteFile, start: int, stop: int) -> None:
+        self._file = file
+        self._start = start
+        self.size = stop - start
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return bytes.
+
+        Raises:
+            ArchiveError: If they lie outside the object, or can no longer be read.
+        """
+        return self.read_many([(offset, length)])[0]
+
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return several ranges, each an offset and a length: see `read`."""
+        for offset, length in ranges:
+            if not 0 <= offset <= offset + length <= self.size:
+                raise ArchiveError(
+                    f"{self._file.name} has no bytes {offset} to {offset + length} in an entry"
+                )
+        return self._file.read_many([(self._start + offset, length) for offset, length in ranges])
+
+
+class Store(ABC):
+    """Objects by key, read only, as they were when the store was opened. Threads may share it.
+
+    Attributes:
+        name: Of the archive's file or folder, for messages; without credentials.
+        size: Bytes of the whole archive.
+        fingerprint: Hex digest of the content, the same wherever and whenever the archive was copied. Two
+            archives with different content have different ones.
+    """
+
+    name: str
+    size: int
+    fingerprint: str
+
+    @abstractmethod
+    def keys(self) -> list[str]:
+        """Keys of all objects, sorted.
+
+        Raises:
+            ArchiveError: If the store is closed.
+        """
+
+    @abstractmethod
+    def get(self, key: str) -> Blob | None:
+        """Return an object, or None if there is none of that key.
+
+        Raises:
+            ArchiveError: If the object cannot be read, or the store is closed.
+        """
+
+    def metadata(self, key: str) -> bytes:
+        """Return a small object as a whole, its checksum verified where the store keeps one.
+
+        Raises:
+            ArchiveError: If it is missing, damaged or larger than `MAX_METADATA_BYTES`.
+        """
+        blob = self.get(key)
+        if blob is None:
+            raise ArchiveError(f"{self.name} has no {key}")
+        if blob.size > MAX_METADATA_BYTES:
+            raise ArchiveError(f"{self.name}: {key} is larger than {MAX_METADATA_BYTES} bytes")
+        return blob.read(0, blob.size)
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the archive. Blobs that have been given out can be read to their end."""
+
+
+class Sink(ABC):
+    """Takes an archive's objects under a temporary name, until it is published.
+
+    Attributes:
+        path: The temporary file or folder.
+        size: Bytes that the archive would have if it were finished now.
+    """
+
+    path: Path
+    size: int
+
+    @abstractmethod
+    def write(self, key: str, data: bytes) -> None:
+        """Add an object.
+
+        Raises:
+            ArchiveError: If it cannot be written, for instance because the disk is full.
+        """
+
+    @abstractmethod
+    def cost(self, key: str, length: int) -> int:
+        """Bytes that an object of this length adds to the archive."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Make everything durable; from now on `path` can be opened as a store."""
+
+    @abstractmethod
+    def publish(self, final: Path) -> None:
+        """Move the archive to its final name, where it replaces what was there."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Remove what was written. Errors are ignored: a full disk may be the reason for it."""

@@ -1,0 +1,195 @@
+"""An archive in one ZIP file with stored entries: on disk, or on a server."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from comeo.archive.stores.base import MAX_ENTRIES, Blob, Sink, Store
+from comeo.archive.stores.file import ByteFile, sync_folder, writing
+from comeo.errors import ArchiveError
+
+ZIP_SUFFIX: Final = ".zarr.zip"
+_MAX_DIRECTORY_BYTES: Final = 4 << 20
+_END_OF_DIRECTORY: Final = struct.Struct("<4s4H2LH")
+_LOCAL_HEADER: Final = struct.Struct("<4s5H3L2H")
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the same input gives the same bytes, whenever it is compressed
+_ENTRY_BYTES: Final = 30 + 46  # local header and directory record, without the name, which stands in both
+_END_BYTES: Final = 22
+
+
+class ZipStore(Store):
+    """A ZIP file whose entries are stored, not deflated, so that each is a range of the file.
+
+    The ZIP directory is trusted only where an entry's own header agrees. Of a file nearby all headers are
+    read at once, of another one each when its entry is first needed.
+
+    Args:
+        file: The open file.
+
+    Raises:
+        ArchiveError: If it is not such a ZIP file, or is cut short or damaged.
+    """
+
+    def __init__(self, file: ByteFile) -> None:
+        self.name = file.name
+        self._file: ByteFile | None = file
+        self.size = file.size
+        self.fingerprint = self._check_end(file)
+        self._listed = self._read_directory(file)
+        self._entries: dict[str, _Entry] = {}
+        if file.nearby:
+            for key in self._listed:
+                self._entry(file, key)
+
+    def keys(self) -> list[str]:
+        """See `Store.keys`."""
+        self._open()
+        return sorted(self._listed)
+
+    def get(self, key: str) -> Blob | None:
+        """See `Store.get`."""
+        file = self._open()
+        if key not in self._listed:
+            return None
+        entry = self._entry(file, key)
+        return Blob(file, entry.start, entry.stop)
+
+    def metadata(self, key: str) -> bytes:
+        """See `Store.metadata`."""
+        data = super().metadata(key)
+        if zlib.crc32(data) != self._listed[key].CRC:
+            raise ArchiveError(f"{self.name}: {key} is damaged, its checksum does not match")
+        return data
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        self._file = None
+
+    def _open(self) -> ByteFile:
+        if self._file is None:
+            raise ArchiveError(f"{self.name} is closed")
+        return self._file
+
+    def _check_end(self, file: ByteFile) -> str:
+        """Check the end record before zipfile trusts its sizes; return the directory's digest."""
+        end = _END_OF_DIRECTORY.size
+        if self.size < end:
+            raise ArchiveError(f"{self.name} is not an archive: it has only {self.size} bytes")
+        signature, *_, count, length, offset, comment = _END_OF_DIRECTORY.unpack(
+            file.read(self.size - end, end)
+        )
+        if signature != b"PK\5\6" or comment:
+            raise ArchiveError(f"{self.name} is cut short or not an archive: its ZIP directory is missing")
+        if count > MAX_ENTRIES or length > _MAX_DIRECTORY_BYTES:
+            raise ArchiveError(f"{self.name} claims {count} ZIP entries; at most {MAX_ENTRIES} are read")
+        if offset + length + end != self.size:
+            raise ArchiveError(f"{self.name} is cut short or damaged: its ZIP directory is misplaced")
+        file.keep_from(offset)
+        digest = hashlib.sha256(self.size.to_bytes(8, "little"))
+        digest.update(file.read(offset, length + end))
+        return digest.hexdigest()[:32]
+
+    def _read_directory(self, file: ByteFile) -> dict[str, zipfile.ZipInfo]:
+        try:
+            with file.stream() as stream, zipfile.ZipFile(stream) as archive:
+                infos = archive.infolist()
+        except (
+            zipfile.BadZipFile,
+            OSError,
+            ValueError,
+            NotImplementedError,
+            struct.error,
+            EOFError,
+        ) as error:
+            raise ArchiveError(f"{self.name} has a damaged ZIP directory: {error}") from error
+        listed: dict[str, zipfile.ZipInfo] = {}
+        for info in infos:
+            if info.filename in listed:
+                raise ArchiveError(f"{self.name} has two entries named {info.filename!r}")
+            listed[info.filename] = info
+        return listed
+
+    def _entry(self, file: ByteFile, key: str) -> _Entry:
+        if key not in self._entries:
+            self._entries[key] = self._locate(file, self._listed[key])
+        return self._entries[key]
+
+    def _locate(self, file: ByteFile, info: zipfile.ZipInfo) -> _Entry:
+        """Find an entry's bytes, trusting the directory only where the local header agrees."""
+        name = f"{self.name}: entry {info.filename!r}"
+        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 0x1:
+            raise ArchiveError(f"{name} is deflated or encrypted; an archive's entries are stored")
+        if info.file_size != info.compress_size:
+            raise ArchiveError(f"{name} has two different sizes")
+        header_end = info.header_offset + _LOCAL_HEADER.size
+        if not 0 <= info.header_offset <= header_end <= self.size:
+            raise ArchiveError(f"{name} starts outside the file")
+        expected = info.orig_filename.encode()
+        header = file.read(
+            info.header_offset, min(_LOCAL_HEADER.size + len(expected), self.size - info.header_offset)
+        )
+        signature, *_, name_length, extra_length = _LOCAL_HEADER.unpack_from(header)
+        if name_length != len(expected) or header[_LOCAL_HEADER.size :] != expected:
+            raise ArchiveError(f"{name} has another name where its data lie")
+        start = header_end + name_length + extra_length
+        stop = start + info.file_size
+        if signature != b"PK\3\4" or stop > self.size:
+            raise ArchiveError(f"{name} does not lie inside the file")
+        return _Entry(start, stop)
+
+
+class _Entry(NamedTuple):
+    """First byte of an entry's data, and the one behind its last."""
+
+    start: int
+    stop: int
+
+
+class ZipSink(Sink):
+    """A ZIP file with stored entries."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = _END_BYTES
+        self._file = path.open("xb")
+        self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED, allowZip64=False)
+
+    def write(self, key: str, data: bytes) -> None:
+        """See `Sink.write`."""
+        with writing(self.path.parent):
+            self._zip.writestr(zipfile.ZipInfo(key, _EPOCH), data)
+        self.size += self.cost(key, len(data))
+
+    def cost(self, key: str, length: int) -> int:
+        """See `Sink.cost`."""
+        return _ENTRY_BYTES + 2 * len(key.encode()) + length
+
+    def finish(self) -> None:
+        """See `Sink.finish`."""
+        with writing(self.path.parent):
+            self._zip.close()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+    def publish(self, final: Path) -> None:
+        """See `Sink.publish`."""
+        if final.is_dir():
+            shutil.rmtree(final)
+        self.path.replace(final)
+        sync_folder(final.parent)
+
+    def discard(self) -> None:
+        """See `Sink.discard`."""
+        with contextlib.suppress(OSError):  # such as the full disk that made us give up
+            self._zip.close()
+            self._file.close()
+        self.path.unlink(missing_ok=True)
