@@ -21,10 +21,9 @@ from comeo.sources import gdal, sentinel2
 from comeo.sources.assemble import Product
 from comeo.sources.download import fetch
 from comeo.sources.folder import JP2_SUFFIXES, gsd_of, open_band
-from comeo.sources.jp2 import CACHE_BYTES
+from comeo.sources.jp2 import TileCache, tile_cache
 from comeo.sources.naming import facts_of, parse_time
 from comeo.sources.raster import RasterBand, parse_finite
-from comeo.sources.tilecache import TileCache
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +76,7 @@ def open_stac(source: str | Path, wanted: tuple[str, ...] | None) -> Product:
     properties = item["properties"]
     assets = choose(str(source), list(_assets(item, source)), wanted)
     applied = properties.get("earthsearch:boa_offset_applied") is True
-    cache = TileCache(CACHE_BYTES)
+    cache = tile_cache()
     bands: list[RasterBand] = []
     try:
         bands.extend(_open_asset(asset, applied, cache) for asset in assets)
@@ -94,7 +93,6 @@ def open_stac(source: str | Path, wanted: tuple[str, ...] | None) -> Product:
         datetime=_time(properties),
         default_collection=str(item.get("collection") or ""),
         properties=kept,
-        release=cache.clear,
     )
 
 
