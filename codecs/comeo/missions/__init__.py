@@ -70,6 +70,12 @@ def band_facts(name: str) -> BandFacts | None:
     return next((each.bands[name] for each in MISSIONS.values() if name in each.bands), None)
 
 
+def band_title(band: Band) -> str:
+    """Words for a band: `near infrared`; its common name where no mission describes it; may be empty."""
+    facts = band_facts(band.name)
+    return facts.title if facts and facts.title else band.common_name
+
+
 def native_gsd(name: str) -> int:
     """Native pixel size of a band in metres; 0 if it is unknown or differs by product."""
     facts = band_facts(name)
@@ -165,7 +171,7 @@ def credit(names: Iterable[object], year: int | None) -> str:
 __all__ = [
     "DECIBEL", "MISSIONS", "QUANTITIES", "RECIPES", "REFLECTANCE", "BandFacts", "ClassLayer", "Grade",
     "Mission", "Offset", "Quantity", "Range", "Recipe", "Scale", "ancillary_file", "ancillary_name",
-    "band_facts", "band_name", "band_order", "class_layer", "credit", "described_band", "display_range",
-    "mission_in", "mission_of_bands", "native_gsd", "nodata_in", "platform_in", "refuse_unreadable",
-    "sees_ground", "unit_in",
+    "band_facts", "band_name", "band_order", "band_title", "class_layer", "credit", "described_band",
+    "display_range", "mission_in", "mission_of_bands", "native_gsd", "nodata_in", "platform_in",
+    "refuse_unreadable", "sees_ground", "unit_in",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ class BandFacts:
 
     Attributes:
         name: The sensor's own name: `B04`, `VV`.
+        title: For people: `near infrared`.
         gsd: Native pixel size in metres; 0 where products come on grids of any size.
         common_name: STAC `eo:common_name`, or empty.
         center_wavelength: In micrometres, or None.
@@ -30,6 +31,7 @@ class BandFacts:
     """
 
     name: str
+    title: str
     gsd: int = 0
     common_name: str = ""
     center_wavelength: float | None = None

@@ -188,5 +188,5 @@ def _sklearn(module: str) -> Any:
         return importlib.import_module(f"sklearn.{module}")
     except ModuleNotFoundError as error:
         raise ComeoError(
-            f"qualifying an archive needs {error.name}, which is missing; run `pip install 'comeo[qualify]'`"
+            "qualifying an archive needs scikit-learn, which is missing; run `pip install 'comeo[qualify]'`"
         ) from error
