@@ -1,6 +1,7 @@
-"""What is known of sensors, in one place: recognition, bands, quantities, ranges, indices, grades, credits.
+"""Knowledge of sensors, in one place: recognition, bands, quantities, ranges, indices, grades, credits.
 
-A mission is one module with one `Mission` in it, listed in `MISSIONS`.
+A mission is one module with one `Mission` in it, listed in `MISSIONS`. Readers, styles, `qualify` and the
+viewer (by the server's documents) take from here all that differs between sensors.
 """
 
 from __future__ import annotations

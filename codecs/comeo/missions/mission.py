@@ -1,4 +1,4 @@
-"""The description of a mission: everything that readers, styles, reports and credits need of a sensor."""
+"""The description of a mission, as readers, styles, reports and credits need it."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Mission:
-    """What is known of a mission and its instrument.
+    """A mission and its instrument.
 
     Attributes:
         id: STAC `constellation`: `sentinel-2`.
