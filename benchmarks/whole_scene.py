@@ -12,7 +12,7 @@ from pathlib import Path
 
 from comeo.archive import open_archive, valid_mask
 from comeo.codecs import codec_names
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.metrics import psnr
 from comeo.scene import Scene, Window
 from comeo.sources import open_source

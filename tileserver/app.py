@@ -23,7 +23,7 @@ from tileserver.api.scenes import archive, certificates, collections, extracts, 
 from tileserver.api.stac import routes as stac
 from tileserver.api.viewer import routes as viewer
 from tileserver.api.wmts import routes as wmts
-from tileserver.catalog.sqlite import Catalog
+from tileserver.catalog import SqliteCatalog
 from tileserver.http import compression, documents, problems
 from tileserver.http.context import EXTENSION, State
 from tileserver.jobs.queue import Jobs
@@ -71,7 +71,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.json.compact = True  # type: ignore[attr-defined]
     database = settings.catalog or temporary_folder("comeo-catalog-") / "catalog.sqlite"
     settings = settings.model_copy(update={"catalog": database})
-    catalog = Catalog(settings.paths, database, settings.scan_seconds)
+    catalog = SqliteCatalog(settings.paths, database, settings.scan_seconds, metrics.count_archives)
     catalog.refresh(force=True)
     catalog.close()
     app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog), _jobs(settings))

@@ -54,6 +54,12 @@ def watch_cache(name: str) -> Callable[[int, int, int], None]:
     return watch
 
 
+def count_archives(served: int, broken: int) -> None:
+    """Set the numbers of archives."""
+    ARCHIVES.set(served)
+    BROKEN_ARCHIVES.set(broken)
+
+
 def count_decoded(codec: str, blocks: int, seconds: float) -> None:
     """Count a batch of decoded blocks."""
     DECODED_BLOCKS.labels(codec).inc(blocks)

@@ -48,6 +48,8 @@ class Settings(BaseModel):
         max_expression_length: Characters.
         max_expression_nodes: Operators, names and numbers of an expression.
         max_mosaic_items: Scenes that one tile is made of.
+        max_point_items: Scenes that one point of a collection is looked up in.
+        max_candidates: Scenes that the catalogue may list for one tile or point of a collection.
         max_vertices: Of a GeoJSON geometry.
         max_body_bytes: Of a POST.
         max_page_items: Of a STAC page.
@@ -90,6 +92,8 @@ class Settings(BaseModel):
     max_expression_length: int = Field(default=1000, ge=1)
     max_expression_nodes: int = Field(default=200, ge=1)
     max_mosaic_items: int = Field(default=24, ge=1)
+    max_point_items: int = Field(default=200, ge=1)
+    max_candidates: int = Field(default=2000, ge=1)
     max_vertices: int = Field(default=10_000, ge=4)
     max_body_bytes: int = Field(default=MEBIBYTE, ge=1)
     max_page_items: int = Field(default=1000, ge=1)

@@ -12,7 +12,7 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from comeo.archive import Archive, ArchiveGroup, ArchiveWriter, open_archive
-from comeo.compress.item import build_item
+from comeo.compression.item import build_item
 from comeo.scene import BandGroup, Pixels, Scene, Window
 
 COLLECTIONS = ("sentinel-2-l2a", "sentinel-2-l1c", "fields", "lakes")

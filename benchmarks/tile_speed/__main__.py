@@ -18,7 +18,7 @@ from rasterio.warp import transform_bounds
 
 from benchmarks.tile_speed.servers import comeo_server, fetch, time_all, titiler_server
 from comeo.archive import open_archive
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.sources import open_source
 
 SCENE = "scenes/S2A_20190530_T32TMT_L2A_10bands.tif"

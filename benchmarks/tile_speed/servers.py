@@ -25,11 +25,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def comeo_server(folder: Path) -> Iterator[int]:
-    """`comeo serve` of a folder of archives; gives its port."""
+def comeo_server(folder: Path, bin_folder: Path | None = None) -> Iterator[int]:
+    """`comeo serve` of a folder of archives; gives its port.
+
+    Args:
+        folder: Of the archives.
+        bin_folder: Of the `comeo` command; that of this Python by default.
+    """
     port = free_port()
-    executable = str(Path(sys.executable).with_name("comeo"))
-    command = [executable, "serve", str(folder), "--port", str(port), "--workers", "1"]
+    executable = (bin_folder or Path(sys.executable).parent) / "comeo"
+    command = [str(executable), "serve", str(folder), "--port", str(port), "--workers", "1"]
     with _running(command, port, "/healthz"):
         yield port
 

@@ -1,4 +1,4 @@
-"""How far a long work has come."""
+"""Progress of long work."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told of each stage of the work, and of each unit done in it."""
+    """Receives each stage of the work and each unit completed in it."""
 
     def start(self, stage: str, total: int) -> None:
-        """A stage of `total` units begins."""
+        """Begin a stage of `total` units."""
 
     def advance(self) -> None:
-        """One more unit is done."""
+        """Count one more unit."""
 
     def note(self, message: str) -> None:
-        """Something worth a line in the log."""
+        """Keep a message that is worth a line in the log."""
 
 
 class Silent:
-    """Progress that nobody watches."""
+    """Progress that is not shown."""
 
     def start(self, stage: str, total: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def advance(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def note(self, message: str) -> None:
-        """Nothing."""
+        """Do nothing."""

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from affine import Affine
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 
 METRES_PER_DEGREE = 111_320.0
+# Item property that marks the acquisition time as unknown; `datetime`, which STAC requires, is then 1970.
+DATETIME_UNKNOWN: Final = "comeo:datetime_unknown"
 
 
 class Window(NamedTuple):
@@ -45,7 +48,7 @@ class Band:
         name: The sensor's own name: `B04`, `B8A`, `VV`.
         scale: Physical value = stored number × scale + offset.
         offset: See `scale`. From Sentinel-2 baseline 04.00 on it is −0.1.
-        unit: What the physical value is: `reflectance`, `dB`, or empty when unknown.
+        unit: Unit of the physical value: `reflectance`, `dB`, or empty when unknown.
         common_name: STAC `eo:common_name`, or empty.
         center_wavelength: In micrometres, or None.
     """
@@ -64,7 +67,7 @@ class BandGroup:
 
     Attributes:
         name: `r` + pixel size in metres + `m`, as `r10m`.
-        bands: In the order of the first axis of what `read` returns.
+        bands: In the order of the first axis of the arrays that `read` returns.
         height: Rows of the grid.
         width: Columns of the grid.
         dtype: `uint16` or `float32`.
@@ -72,7 +75,7 @@ class BandGroup:
         transform: Pixel corner (column, row) to CRS coordinates.
         has_nodata: Whether pixels can be invalid. Then 0 (integers) or NaN (floats) marks them once
             archived, and no valid pixel is ever stored as that value.
-        read: Gives the pixels of a window that lies inside the grid.
+        read: Returns the pixels of a window that lies inside the grid.
     """
 
     name: str
@@ -102,8 +105,8 @@ class Scene:
         groups: Finest resolution first.
         properties: Further STAC Item properties: platform, cloud cover, processing baseline.
         source_name: File or folder name of the source, without its path.
-        source_checksum: SHA-256 (hex) over the source's band files, or empty where it can't be had.
-        close: Frees what the source holds open.
+        source_checksum: SHA-256 (hex) over the source's band files, or empty if unknown.
+        close: Releases the files that the source holds open; leaving a `with` block calls it.
     """
 
     id: str
@@ -114,6 +117,14 @@ class Scene:
     source_name: str = ""
     source_checksum: str = ""
     close: Callable[[], None] = lambda: None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     @property
     def raw_bytes(self) -> int:

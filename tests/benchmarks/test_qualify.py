@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.qualify import check, kept, page
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.sources import open_source
 from tests.tileserver.cli.test_qualify import comeo, write
 

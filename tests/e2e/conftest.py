@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.scene import Scene
 from tests.e2e import gis
 from tests.scenes import array_group, array_scene

@@ -15,7 +15,7 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject, transform
 from skimage.registration import phase_cross_correlation
 
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.scene import Scene, Window
 from tests.scenes import UTM32, array_group, array_scene, landscape
 from tileserver.render.matrixsets import matrix_set

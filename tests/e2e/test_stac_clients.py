@@ -23,7 +23,7 @@ from pystac_client.exceptions import APIError
 from rasterio.warp import transform
 
 from comeo.archive import open_archive
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.scene import Window
 from tests.e2e.conftest import Server
 from tests.scenes import array_group, array_scene, landscape

@@ -12,7 +12,7 @@ import pytest
 from affine import Affine
 from flask.testing import FlaskClient
 
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.scene import Band, BandGroup, Scene
 from tests.scenes import array_group, array_scene, corner_cut, landscape
 from tileserver import Settings, create_app

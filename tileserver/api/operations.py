@@ -24,7 +24,6 @@ def healthz() -> Response:
 def readyz() -> Response:
     """Whether there is something to serve; which archives can't be read, and why."""
     catalog = scenes().catalog
-    catalog.refresh()
     broken = catalog.broken()
     served = catalog.count()
     ready = served > 0 or not broken

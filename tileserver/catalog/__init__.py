@@ -1,1 +1,35 @@
-"""Scenes and where they are: folders are scanned, an index is searched."""
+"""The catalogue of scenes: its contract, its SQLite implementation, and the archives that it lists, open."""
+
+from tileserver.catalog.base import (
+    NEWEST_FIRST,
+    BBox,
+    Catalog,
+    CollectionSummary,
+    Coverage,
+    Cursor,
+    Hit,
+    Order,
+    Record,
+    Search,
+    SortKey,
+)
+from tileserver.catalog.pool import ArchivePool
+from tileserver.catalog.scan import file_signature
+from tileserver.catalog.sqlite import SqliteCatalog
+
+__all__ = [
+    "NEWEST_FIRST",
+    "ArchivePool",
+    "BBox",
+    "Catalog",
+    "CollectionSummary",
+    "Coverage",
+    "Cursor",
+    "Hit",
+    "Order",
+    "Record",
+    "Search",
+    "SortKey",
+    "SqliteCatalog",
+    "file_signature",
+]

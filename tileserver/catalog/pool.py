@@ -1,4 +1,4 @@
-"""Open archives, as many as there are file handles to spare for."""
+"""Open archives, a bounded number of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from comeo.archive import Archive, open_archive
-from tileserver.catalog.sqlite import Record
+from tileserver.catalog.base import Record
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class ArchivePool:
         """Lend the open archive of a record.
 
         Raises:
-            ArchiveError: If it can't be opened any more.
+            ArchiveError: If it can no longer be opened.
         """
         lease = self._take((record.path, record.signature))
         try:

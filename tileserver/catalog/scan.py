@@ -1,11 +1,10 @@
-"""Which archives there are on disk, and what the catalogue keeps of each."""
+"""Archives on disk, and the facts that a catalogue keeps of each."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import logging
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
@@ -18,21 +17,21 @@ from comeo.archive import Archive, open_archive
 from comeo.errors import ArchiveError
 from comeo.scene import Band
 from comeo.view.projection import move_bounds
+from tileserver.catalog.base import BBox
 
 SUFFIXES = (".zarr.zip", ".zarr")
 MAX_DEPTH = 8
 WGS84 = CRS.from_epsg(4326)
-UNKNOWN_TIME = "comeo:datetime_unknown"
 log = logging.getLogger(__name__)
 
 
 class Entry(NamedTuple):
-    """What the catalogue keeps of an archive.
+    """Facts that a catalogue keeps of an archive.
 
     Attributes:
         collection: STAC Collection id.
         id: STAC Item id.
-        datetime: Acquisition time, or None where nobody knows it.
+        datetime: Acquisition time, or None where it is unknown.
         bbox: (west, south, east, north) in degrees; west > east across the antimeridian.
         etag: Of the archive's bytes.
         item: The STAC Item that it carries.
@@ -43,7 +42,7 @@ class Entry(NamedTuple):
     collection: str
     id: str
     datetime: datetime | None
-    bbox: tuple[float, float, float, float]
+    bbox: BBox
     etag: str
     item: dict[str, Any]
     info: dict[str, Any]
@@ -53,36 +52,51 @@ class Entry(NamedTuple):
 def find_archives(roots: Iterable[Path]) -> dict[str, str]:
     """List archives by path, each with a signature that changes when the archive does.
 
-    Hidden names are left out: archives are written under one before they get their own. So are names that
-    are no text, which the catalogue can't hold.
+    Symbolic links are followed, but a folder or file that can be reached by several paths is listed once.
+    Hidden names are left out: archives are written under one before they get their own. So are names that are
+    not UTF-8, which a catalogue cannot hold.
     """
-    return {
-        str(path): signature
-        for root in roots
-        for path in _walk(root.absolute(), MAX_DEPTH)
-        if (signature := _signature(path))
-    }
+    found: dict[str, str] = {}
+    seen: set[tuple[int, int]] = set()
+    for root in roots:
+        for path, status in _walk(root.absolute(), MAX_DEPTH, seen):
+            signature = _signature(path, status)
+            if signature:
+                found[str(path)] = signature
+    return found
 
 
-def _walk(path: Path, depth: int) -> Iterator[Path]:
-    if path.name.endswith(SUFFIXES):
-        yield path
-        return
-    if depth == 0:
-        return
+def _walk(path: Path, depth: int, seen: set[tuple[int, int]]) -> Iterator[tuple[Path, os.stat_result]]:
+    """Archives at and below a path, but for what has been seen; `seen` holds (device, inode)."""
     try:
-        with os.scandir(path) as entries:
-            names = sorted(
-                entry.name
+        status = path.stat()
+    except OSError:
+        return
+    place = (status.st_dev, status.st_ino)
+    if place in seen:
+        return
+    seen.add(place)
+    if path.name.endswith(SUFFIXES):
+        yield path, status
+    elif depth:
+        for name in _names(path):
+            yield from _walk(path / name, depth - 1, seen)
+
+
+def _names(folder: Path) -> list[str]:
+    """Names of archives and folders in a folder, sorted; links come last, as what they lead to has a name."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [
+                (entry.is_symlink(), entry.name)
                 for entry in entries
                 if not entry.name.startswith(".")
                 and (entry.name.endswith(SUFFIXES) or entry.is_dir())
                 and _is_text(entry.name)
-            )
+            ]
     except OSError:
-        return
-    for name in names:
-        yield from _walk(path / name, depth - 1)
+        return []
+    return [name for _, name in sorted(names)]
 
 
 @lru_cache(maxsize=1024)
@@ -96,16 +110,15 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _signature(path: Path) -> str:
+def _signature(path: Path, status: os.stat_result) -> str:
     """Return the state of an archive on disk, or an empty string when it has gone."""
+    if not stat.S_ISDIR(status.st_mode):
+        return file_signature(status)
     try:
-        stat = path.stat()
-        if path.is_dir():
-            root = (path / "zarr.json").stat()
-            return f"{stat.st_ino}-{stat.st_mtime_ns}-{root.st_mtime_ns}-{root.st_size}"
+        root = (path / "zarr.json").stat()
     except OSError:
         return ""
-    return file_signature(stat)
+    return f"{status.st_ino}-{status.st_mtime_ns}-{root.st_mtime_ns}-{root.st_size}"
 
 
 def file_signature(status: os.stat_result) -> str:
@@ -114,7 +127,7 @@ def file_signature(status: os.stat_result) -> str:
 
 
 def read_entry(path: str) -> Entry:
-    """Read what the catalogue keeps of an archive.
+    """Read the facts that a catalogue keeps of an archive.
 
     Raises:
         ArchiveError: If it is damaged.
@@ -123,14 +136,13 @@ def read_entry(path: str) -> Entry:
         bands = tuple(band for group in archive.groups.values() for band in group.bands)
         if len({band.name for band in bands}) != len(bands):
             raise ArchiveError(f"{archive.name} has two bands of one name")
-        moment = None if archive.item["properties"].get(UNKNOWN_TIME) is True else archive.datetime
         return Entry(
-            archive.collection, archive.id, moment, _bbox(archive), archive.etag, archive.item,
+            archive.collection, archive.id, archive.datetime, _bbox(archive), archive.etag, archive.item,
             archive.info(), bands,
         )  # fmt: skip
 
 
-def _bbox(archive: Archive) -> tuple[float, float, float, float]:
+def _bbox(archive: Archive) -> BBox:
     """Bounding box from the finest grid, which is what tiles are cut from."""
     group = next(iter(archive.groups.values()))
     level = group.levels[0]
@@ -140,14 +152,3 @@ def _bbox(archive: Archive) -> tuple[float, float, float, float]:
     if bounds is None:
         raise ArchiveError(f"{archive.name} lies outside its coordinate system")
     return bounds
-
-
-def bands_to_json(bands: Iterable[Band]) -> str:
-    """Write bands for the database."""
-    return json.dumps([dataclasses.asdict(band) for band in bands])
-
-
-@lru_cache(maxsize=1024)
-def bands_from_json(text: str) -> tuple[Band, ...]:
-    """Read bands from the database."""
-    return tuple(Band(**fields) for fields in json.loads(text))

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from comeo.errors import ComeoError
+from tileserver.cli.extras import advice
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
 
@@ -70,7 +71,7 @@ def compress(
     """
     from comeo.archive import archive_suffix
     from comeo.codecs import DEFAULT_CODEC
-    from comeo.compress import compress as compress_scene
+    from comeo.compression import compress as compress_scene
     from comeo.sources import open_source
 
     if ratio is not None and step is not None:
@@ -107,7 +108,7 @@ def compress(
 @click.argument("archive")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def info(archive: str, as_json: bool) -> None:
-    """Say what an ARCHIVE (a name or a URL) holds."""
+    """List the contents of an ARCHIVE (a name or a URL)."""
     from comeo.archive import open_archive
 
     with open_archive(archive) as opened:
@@ -183,9 +184,9 @@ cli.add_command(qualify)
 
 
 def _certificate_lines(certificate: dict[str, Any] | None) -> list[str]:
-    """What coding has lost, as a table."""
+    """The certified errors as a table."""
     if certificate is None:
-        return [f"{'errors':14}not known: this archive carries no quality certificate"]
+        return [f"{'errors':14}unknown: this archive carries no quality certificate"]
     scope = "block by block and over the scene" if certificate["by_block"] else "over the scene"
     lines = [f"{'errors':14}certified {scope}, in stored numbers; PSNR in dB, peak 10 000"]
     lines.append(f"{'':14}{'':8}{'RMSE':>10}{'maximum':>10}{'bias':>10}{'PSNR':>8}")
@@ -235,11 +236,12 @@ def main() -> None:
             raise
         click.echo(f"comeo: {_sentence(error)}", err=True)
         sys.exit(1)
-    except Exception as error:  # a mistake of ours; still no traceback that nobody asked for
+    except Exception as error:  # a missing extra, or a mistake of ours; no traceback without --debug
         if "--debug" in sys.argv[1:]:
             raise
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        click.echo(
-            f"comeo: this was not foreseen: {text}; `comeo --debug …` shows where it happened", err=True
-        )
+        text = advice(error) if isinstance(error, ModuleNotFoundError) else None
+        if text is None:
+            cause = " ".join(f"{type(error).__name__}: {error}".split())
+            text = f"unexpected error: {cause}; `comeo --debug …` shows where it happened"
+        click.echo(f"comeo: {text}", err=True)
         sys.exit(1)

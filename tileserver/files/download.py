@@ -9,8 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 from comeo.archive.sink import ZIP_SUFFIX
 from comeo.errors import ArchiveError, NotFoundError
-from tileserver.catalog.scan import file_signature
-from tileserver.catalog.sqlite import Record
+from tileserver.catalog import Record, file_signature
 from tileserver.errors import BusyError
 
 CHUNK_BYTES = 1 << 16

@@ -26,7 +26,7 @@ from comeo.progress import Progress
 from comeo.scene import Window
 from comeo.view.projection import move_shape
 from comeo.view.reader import ArchiveReader, check_decoding, geometry_bounds
-from tileserver.catalog.sqlite import Record
+from tileserver.catalog import Record
 from tileserver.render.describe import attribution
 from tileserver.render.encode import expanded
 from tileserver.render.fidelity import pixels
@@ -260,7 +260,7 @@ class _Source:
         self._wish = wish
         self._look = look
         self._grid = grid
-        self._credit = attribution(scenes.catalog.item(record), record.datetime.year)
+        self._credit = attribution(scenes.catalog.item(record), record.datetime)
         self._native = reader.native_grid(look.bands)
         self._polygon = moved_polygon(wish.geometry, grid.crs) if wish.geometry else None
 

@@ -16,7 +16,7 @@ from comeo.errors import BoundError, NotFoundError, ParameterError, RequestError
 from comeo.grid import Bounds, Grid
 from comeo.progress import Progress
 from comeo.view.reader import ArchiveReader, cut, geometry_bounds
-from tileserver.catalog.sqlite import Record, Search
+from tileserver.catalog import Record, Search
 from tileserver.files import kml
 from tileserver.files.extract import Limits, Wish, check
 from tileserver.files.kml import Span
@@ -97,7 +97,7 @@ def write(
         view = _view(scenes, record, reader, wish)
         grid = _single_grid(view, wish)
         style = style_of(wish.appearance, record, view.look)
-        credit = attribution(scenes.catalog.item(record), record.datetime.year)
+        credit = attribution(scenes.catalog.item(record), record.datetime)
         title = f"{record.id}, {style.title}"
 
         def document(features: list[etree._Element]) -> bytes:
@@ -148,12 +148,11 @@ def count_tiles(scenes: Scenes, record: Record, wish: Wish) -> int:
 
 
 def day_of(record: Record) -> Span | None:
-    """From a scene's acquisition to the end of that day; None where nobody knows it."""
-    if not record.dated:
+    """From a scene's acquisition to the end of that day; None where it is unknown."""
+    moment = record.datetime
+    if moment is None:
         return None
-    return Span(
-        record.datetime, max(record.datetime, datetime.combine(record.datetime.astimezone(UTC), DAY_ENDS))
-    )
+    return Span(moment, max(moment, datetime.combine(moment.astimezone(UTC), DAY_ENDS)))
 
 
 def style_of(appearance: Appearance, record: Record, look: Look) -> Style:
@@ -274,14 +273,14 @@ def write_series(
         NotFoundError: If there is none.
         BoundError: If there are too many.
     """
-    records = dated_scenes(scenes, search, limits.tiles)
+    dated = dated_scenes(scenes, search, limits.tiles)
     wish = wish if wish.max_size or wish.height or wish.width else _sized(wish)
-    progress.start("drawing", len(records))
+    progress.start("drawing", len(dated))
     folders: list[etree._Element] = []
     style: Style | None = None
     refused: RequestError | None = None
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
-        for record, span in spans_of(records):
+        for record, span in dated:
             try:
                 feature, shown = _series_member(scenes, record, wish, limits, archive, span)
             except (ParameterError, NotFoundError) as error:
@@ -298,8 +297,8 @@ def write_series(
         archive.writestr(DOCUMENT, kml.document(name, "", folders))
 
 
-def dated_scenes(scenes: Scenes, search: Search, most: int) -> list[Record]:
-    """Scenes whose date is known, oldest first.
+def dated_scenes(scenes: Scenes, search: Search, most: int) -> list[tuple[Record, Span]]:
+    """Scenes whose date is known, oldest first, each from its own day to the next: no two days overlap.
 
     Raises:
         NotFoundError: If there is none.
@@ -308,22 +307,16 @@ def dated_scenes(scenes: Scenes, search: Search, most: int) -> list[Record]:
     found = scenes.catalog.search(search, most + 1)
     if len(found) > most:
         raise BoundError(f"there are more than {most} scenes; narrow datetime or bbox", "max_kmz_tiles")
-    dated = sorted((record for record in found if record.dated), key=lambda record: record.datetime)
-    if not dated:
+    moments = [(record.datetime.astimezone(UTC), record) for record in found if record.datetime]
+    if not moments:
         raise NotFoundError("the collection has no scene there in that time")
-    return dated
-
-
-def spans_of(records: Sequence[Record]) -> list[tuple[Record, Span]]:
-    """Each scene with the time from its own day to the next: no two days are shown at once."""
-    days = sorted({record.datetime.astimezone(UTC).date() for record in records})
+    days = sorted({moment.date() for moment, _ in moments})
     following = dict(itertools.pairwise(days))
     out = []
-    for record in records:
-        day = record.datetime.astimezone(UTC).date()
-        after = following.get(day)
-        end = datetime.combine(after, time(tzinfo=UTC)) if after else datetime.combine(day, DAY_ENDS)
-        out.append((record, Span(datetime.combine(day, time(tzinfo=UTC)), end)))
+    for moment, record in sorted(moments, key=lambda pair: pair[0]):
+        after = following.get(moment.date())
+        end = datetime.combine(after or moment, time(tzinfo=UTC) if after else DAY_ENDS)
+        out.append((record, Span(datetime.combine(moment, time(tzinfo=UTC)), end)))
     return out
 
 
@@ -350,8 +343,8 @@ def _series_member(
             overlays.append(kml.ground_overlay(record.id, name, grid.bounds, span=span))
         if not overlays:
             raise _nothing()
-        day = record.datetime.astimezone(UTC).date().isoformat()
-        return kml.folder(f"{day}, {record.id}", overlays, span), style_of(wish.appearance, record, view.look)
+        name = f"{span.begin:%Y-%m-%d}, {record.id}"
+        return kml.folder(name, overlays, span), style_of(wish.appearance, record, view.look)
 
 
 def _nothing() -> NotFoundError:

@@ -15,7 +15,7 @@ from rasterio.errors import CRSError
 
 from comeo.errors import NotFoundError, ParameterError
 from comeo.grid import Grid
-from tileserver.catalog.sqlite import Record
+from tileserver.catalog import Record
 from tileserver.http.gate import Gate
 from tileserver.http.parameters import TilesetQuery
 from tileserver.jobs.queue import Jobs

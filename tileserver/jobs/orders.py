@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 
 from comeo.grid import Bounds
 from comeo.progress import Progress
-from tileserver.catalog.sqlite import Catalog, Record
+from tileserver.catalog import Record, SqliteCatalog
 from tileserver.files import extract, kmz
 from tileserver.files.extract import Limits, Wish
 from tileserver.files.kmz import KmzLimits
@@ -157,7 +157,7 @@ def make(settings: Settings, order: Mapping[str, Any], output: Path, progress: P
     )
     if settings.catalog is None:
         raise ValueError("the catalogue's file has to be given")
-    scenes = Scenes.open(small, Catalog(settings.paths, settings.catalog, settings.scan_seconds))
+    scenes = Scenes.open(small, SqliteCatalog(settings.paths, settings.catalog, settings.scan_seconds))
     body = OrderBody.model_validate(order["body"])
     record = scenes.find(order["collection"], order["item"])
     write(scenes, record, body.wish(settings.max_vertices), body.format, output, progress, job=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from comeo.grid import Grid
 from comeo.missions import credit
 from comeo.scene import Band
 from comeo.view.projection import ProjectionErrors, move_bounds
-from tileserver.catalog.sqlite import CollectionSummary, Record, Search
+from tileserver.catalog import CollectionSummary, Record, Search
 from tileserver.render.fidelity import summary
 from tileserver.render.look import palette
 from tileserver.render.scenes import Scenes
@@ -153,25 +154,25 @@ def scene_grid(scenes: Scenes, record: Record) -> Grid:
         return reader.native_grid()
 
 
-def attribution(item: Mapping[str, Any], year: int | None) -> str:
-    """Credit line of a scene: its STAC Item's `attribution`, or that of its mission; may be empty.
+def attribution(item: Mapping[str, Any], moment: datetime | None) -> str:
+    """Credit that a scene requires: that of its STAC Item, or Copernicus' own words for Sentinel data.
 
     Args:
         item: The STAC Item.
-        year: Year of acquisition; None where it is unknown.
+        moment: Acquisition time; where it is unknown, the credit has no year.
     """
     properties = item.get("properties")
     facts = properties if isinstance(properties, Mapping) else {}
     if isinstance(facts.get("attribution"), str):
         return str(facts["attribution"])
     names = (facts.get("platform"), facts.get("constellation"), item.get("collection"), item.get("id"))
-    return credit(names, year)
+    return credit(names, moment.astimezone(UTC).year if moment else None)
 
 
 def collection_attribution(scenes: Scenes, summary: CollectionSummary) -> str:
     """Credit that a collection's newest scene asks for."""
     newest = scenes.catalog.search(Search(collections=(summary.id,)), 1)
-    return attribution(scenes.catalog.item(newest[0]), newest[0].datetime.year) if newest else ""
+    return attribution(scenes.catalog.item(newest[0]), newest[0].datetime) if newest else ""
 
 
 def _band(band: Band) -> dict[str, Any]:

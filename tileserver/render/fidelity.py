@@ -25,7 +25,7 @@ from comeo.scene import Band
 from comeo.view.expression import Expression
 from comeo.view.reader import ArchiveReader, pixel_at
 from comeo.view.warp import find_source, warp
-from tileserver.catalog.sqlite import Record
+from tileserver.catalog import Record
 from tileserver.render.look import Look
 from tileserver.render.picture import observe
 from tileserver.render.scenes import Scenes

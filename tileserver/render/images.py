@@ -10,7 +10,7 @@ from rio_tiler.models import ImageData
 
 from comeo.grid import Bounds, Grid
 from comeo.view.reader import ArchiveReader, cut, geometry_bounds
-from tileserver.catalog.sqlite import Record
+from tileserver.catalog import Record
 from tileserver.render.encode import PICTURES, encode
 from tileserver.render.fidelity import certificate_of, headers, pixels, tags
 from tileserver.render.look import Appearance, Look, resolve
@@ -107,10 +107,8 @@ def finish(image: ImageData, look: Look, extension: str, facts: Mapping[str, str
 
 def facts_of(record: Record) -> dict[str, str]:
     """What a GeoTIFF says of where it comes from."""
-    return {
-        "id": record.id, "collection": record.collection, "datetime": record.datetime.isoformat(),
-        "archive_etag": record.etag,
-    }  # fmt: skip
+    moment = {"datetime": record.datetime.isoformat()} if record.datetime else {}
+    return {"id": record.id, "collection": record.collection, **moment, "archive_etag": record.etag}
 
 
 def _on_grid(scenes: Scenes, record: Record, grid: Grid, appearance: Appearance, extension: str) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from comeo.grid import Grid
 from comeo.scene import Band
 from comeo.view.projection import move_bounds, move_points
 from comeo.view.reader import ArchiveReader
-from tileserver.catalog.sqlite import BBox, Record, Search, cursor_of
+from tileserver.catalog import BBox, Record, Search
 from tileserver.errors import BusyError
 from tileserver.render import describe
 from tileserver.render.encode import PICTURES
@@ -26,15 +28,15 @@ from tileserver.render.picture import mask_of, observe
 from tileserver.render.scenes import Scenes, fingerprint
 from tileserver.settings import Settings
 
-PAGE = 100
-# Scenes looked at, though not read, for one tile.
-MAX_CANDIDATES = 2000
 EDGE_POINTS = 17
 
 
 def tile_etag(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, extension: str) -> str:
-    """ETag of a collection's tile: of everything it could be made of."""
-    etags = [record.etag for record in candidates(scenes, search, grid)]
+    """ETag of a collection's tile: of every scene that it could be made of."""
+    etags: list[str] = []
+    # A tile that is not full after so many scenes is refused: those beyond the bound cannot be part of it.
+    with contextlib.suppress(BoundError):
+        etags += (record.etag for record in candidates(scenes, search, degrees(grid)))
     return fingerprint(etags, grid.crs.to_string(), tuple(grid.transform), grid.height, grid.width,
                        appearance, extension)  # fmt: skip
 
@@ -46,18 +48,23 @@ def tile(
 
     Raises:
         NotFoundError: If no scene of the collection has the bands.
-        BoundError: If too many scenes would have to be read.
-        BusyError: If an archive has turned out to be damaged; it then is no longer in the catalogue.
+        BoundError: If too many scenes would meet it, or would have to be read.
+        BusyError: If an archive turns out to be damaged; it then is no longer in the catalogue.
     """
     return scenes.rendered.get(etag, lambda: _tile(scenes, search, grid, appearance, extension))
 
 
 def check(scenes: Scenes, search: Search, appearance: Appearance, extension: str) -> None:
-    """Refuse what every tile would refuse, before their URL is given out."""
+    """Refuse a request that every tile would refuse, before their URL is given out.
+
+    Raises:
+        ParameterError: If no scene can be shown in this way.
+        NotFoundError: If no scene has the bands.
+    """
     refused: RequestError | None = None
-    for record in scenes.catalog.search(search, PAGE):
+    for bands in scenes.catalog.band_sets(search):
         try:
-            look_of(appearance, record.bands, scenes.settings, picture=extension in PICTURES)
+            look_of(appearance, bands, scenes.settings, picture=extension in PICTURES)
         except (ParameterError, NotFoundError) as error:
             refused = refused or error
         else:
@@ -81,32 +88,41 @@ def zoom_range(scenes: Scenes, search: Search, tms: TileMatrixSet) -> tuple[int,
 def look_of(
     appearance: Appearance, bands: Sequence[Band], settings: Settings, *, picture: bool
 ) -> Look:  # fmt: skip
-    """See `resolve`; errors are told by block, so no pixel says which scene's error a mosaic should show.
+    """See `resolve`. Expected errors belong to the blocks of one scene, so a mosaic has none.
 
     Raises:
-        ParameterError: If expected errors are asked for.
+        ParameterError: If expected errors are requested.
     """
     look = resolve(appearance, bands, settings, picture=picture)
     if look.error:
-        raise ParameterError("expected errors are those of one scene; ask for style=error of an item")
+        raise ParameterError("expected errors are those of one scene; use style=error with an item")
     return look
 
 
-def candidates(scenes: Scenes, search: Search, grid: Grid) -> Iterator[Record]:
-    """Scenes that a grid could meet, newest first."""
-    bbox = degrees(grid)
-    found = Search(search.collections, search.ids, bbox, search.start, search.end)
-    after = None
-    for _ in range(MAX_CANDIDATES // PAGE):
-        page = scenes.catalog.search(found, PAGE, after)
-        yield from page
-        if len(page) < PAGE:
-            return
-        after = cursor_of(page[-1])
+def candidates(scenes: Scenes, search: Search, bbox: BBox | None) -> Iterator[Record]:
+    """Scenes of a search that meet a box, newest first.
+
+    Args:
+        scenes: Catalogue, open archives and caches.
+        search: Collections and times.
+        bbox: (west, south, east, north) in degrees; None: everywhere.
+
+    Raises:
+        BoundError: If there are more than `max_candidates`, once those have been given.
+    """
+    most = scenes.settings.max_candidates
+    for number, record in enumerate(scenes.catalog.records(replace(search, bbox=bbox))):
+        if number == most:
+            raise BoundError(
+                f"more than {most} scenes lie here and the newest of them are not enough; "
+                "narrow datetime, or zoom in",
+                "max_candidates",
+            )
+        yield record
 
 
 def degrees(grid: Grid) -> BBox | None:
-    """(west, south, east, north) of a grid, or None where it goes beyond what degrees can say."""
+    """(west, south, east, north) of a grid, or None where it cannot be expressed in degrees."""
     return move_bounds(grid.crs, WGS84, grid.bounds)
 
 
@@ -115,7 +131,7 @@ def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, ex
     mosaic: _Mosaic | None = None
     refused: RequestError | None = None
     read = 0
-    for record in candidates(scenes, search, grid):
+    for record in candidates(scenes, search, degrees(grid)):
         try:
             look = look_of(appearance, record.bands, scenes.settings, picture=picture)
         except (ParameterError, NotFoundError) as error:
@@ -143,7 +159,7 @@ def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, ex
                 scenes.catalog.refuse(record, str(error))
                 # Not answered without it: the tile's ETag promises the pixels of this scene.
                 raise BusyError(
-                    f"{record.id} has turned out to be damaged and is left out; ask again"
+                    f"the archive of {record.id} is damaged and is now left out; try again"
                 ) from error
             mosaic.add(observe(image, look))
         if mosaic.full:
@@ -160,7 +176,7 @@ def _any_look(scenes: Scenes, search: Search, appearance: Appearance, *, picture
     """Look of a tile without scenes: what the collection's newest would have."""
     newest = scenes.catalog.search(Search(search.collections), 1)
     if not newest:
-        raise NotFoundError(f"there is no collection {', '.join(search.collections or ())}")
+        raise NotFoundError(f"collection {', '.join(search.collections or ())} does not exist")
     return look_of(appearance, newest[0].bands, scenes.settings, picture=picture)
 
 
@@ -182,9 +198,9 @@ class _Mosaic:
         return not self._missing.any()
 
     def may_gain_from(self, record: Record) -> bool:
-        """Whether a scene could add pixels, as far as can be told without opening it.
+        """Whether a scene could add pixels, as far as is known without opening it.
 
-        Scenes of one place lie on the same pixels, so each place is looked at but once.
+        Scenes of one place lie on the same pixels, so the area of each place is computed once.
         """
         inside = self._inside.get(record.bbox)
         return inside is None or bool((inside & self._missing).any())
@@ -211,7 +227,7 @@ class _Mosaic:
         self._missing &= ~valid
 
     def image(self) -> ImageData:
-        """What has been gathered."""
+        """The image as far as it has been filled."""
         values = self._values
         if values is None or self._first is None:
             values = np.zeros((self.look.results, self._grid.height, self._grid.width), np.uint16)
@@ -242,7 +258,7 @@ def _restated(image: ImageData, other: ImageData) -> NDArray[Any]:
 
 
 def footprint_mask(native: Grid, grid: Grid) -> NDArray[np.bool_] | None:
-    """Where a scene's raster, without its outermost pixels, covers a grid; None where that can't be told."""
+    """Where a scene's raster, without its outermost pixels, covers a grid; None where that is unknown."""
     along = np.linspace(0, 1, EDGE_POINTS)[:-1]
     cols = np.concatenate([along, np.ones_like(along), 1 - along, np.zeros_like(along)])
     rows = np.concatenate([np.zeros_like(along), along, np.ones_like(along), 1 - along])
@@ -251,7 +267,7 @@ def footprint_mask(native: Grid, grid: Grid) -> NDArray[np.bool_] | None:
     y = affine.d * cols * native.width + affine.e * rows * native.height + affine.f
     xs, ys = move_points(native.crs, grid.crs, x, y)
     ring = np.column_stack([xs, ys])
-    if not np.isfinite(ring).all() or np.ptp(ring[:, 0]) > _turn(grid):
+    if not np.isfinite(ring).all() or np.ptp(ring[:, 0]) > _half_globe(grid):
         return None
     shape = {"type": "Polygon", "coordinates": [[*ring.tolist(), ring[0].tolist()]]}
     inside = geometry_mask([shape], (grid.height, grid.width), grid.transform, all_touched=True, invert=True)
@@ -268,6 +284,6 @@ def _eroded(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
-def _turn(grid: Grid) -> float:
-    """Half the globe in a grid's units: what is wider goes around the back."""
+def _half_globe(grid: Grid) -> float:
+    """Half the globe in a grid's units: a wider outline goes around the back."""
     return 180.0 if grid.crs.is_geographic else 2e7

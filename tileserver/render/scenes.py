@@ -15,8 +15,7 @@ from comeo.errors import BoundError, ComeoError, NotFoundError
 from comeo.grid import Grid
 from comeo.view.reader import ArchiveReader, BlockCache, block_cache
 from tileserver import metrics
-from tileserver.catalog.pool import ArchivePool
-from tileserver.catalog.sqlite import Catalog, Record, Search
+from tileserver.catalog import ArchivePool, Catalog, Record, Search
 from tileserver.errors import BusyError
 from tileserver.settings import Settings
 
@@ -59,7 +58,6 @@ class Scenes:
         Raises:
             NotFoundError: If there is none.
         """
-        self.catalog.refresh()
         record = self.catalog.get(collection, item)
         if record is None:
             raise NotFoundError(f"there is no item {item} in a collection {collection}")

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rio_tiler.models import PointData
 
-from comeo.errors import NotFoundError
+from comeo.errors import BoundError, NotFoundError
 from comeo.missions import band_title
 from comeo.scene import Band
 from comeo.view.reader import ArchiveReader
-from tileserver.catalog.sqlite import Record, Search
+from tileserver.catalog import Record, Search
 from tileserver.render.fidelity import (
     Errors,
     correlation,
@@ -25,7 +25,7 @@ from tileserver.render.fidelity import (
     propagate,
 )
 from tileserver.render.look import Appearance, Look, resolve
-from tileserver.render.mosaic import PAGE
+from tileserver.render.mosaic import candidates
 from tileserver.render.picture import observe
 from tileserver.render.scenes import Scenes
 from tileserver.render.temporal import rfc3339
@@ -52,7 +52,7 @@ def point(scenes: Scenes, record: Record, lon: float, lat: float, appearance: Ap
         "coordinates": [lon, lat],
         "collection": record.collection,
         "item": record.id,
-        "datetime": rfc3339(record.datetime),
+        "datetime": None if record.datetime is None else rfc3339(record.datetime),
         "bands": [
             _band_value(pixel, row, band, None if errors is None else float(errors[row]))
             for row, band in enumerate(bands)
@@ -75,18 +75,25 @@ def point(scenes: Scenes, record: Record, lon: float, lat: float, appearance: Ap
 def collection_point(
     scenes: Scenes, search: Search, lon: float, lat: float, appearance: Appearance
 ) -> dict[str, Any]:
-    """The same of the newest scene that has a valid pixel there.
+    """Values of the newest scene that has a valid pixel at a position: see `point`.
 
     Raises:
         NotFoundError: If none has.
+        BoundError: If too many scenes lie there, or would have to be read, without one that has.
     """
-    scenes.catalog.refresh()
-    place = replace(search, bbox=(lon, lat, lon, lat))
-    for record in scenes.catalog.search(place, PAGE):
+    most = scenes.settings.max_point_items
+    read = 0
+    for record in candidates(scenes, search, (lon, lat, lon, lat)):
+        if read == most:
+            raise BoundError(
+                f"the newest {most} scenes have no valid pixel at {lon}, {lat}; narrow datetime",
+                "max_point_items",
+            )
         try:
             answer = point(scenes, record, lon, lat, appearance)
         except NotFoundError:
             continue
+        read += 1
         if any(band["value"] is not None for band in answer["bands"]):
             return answer
     raise NotFoundError(f"no scene has a valid pixel at {lon}, {lat}")

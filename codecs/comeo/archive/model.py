@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from affine import Affine
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from comeo.archive.certificate import Layout
 from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE
-from comeo.scene import Band
+from comeo.scene import DATETIME_UNKNOWN, Band
 
 FORMAT_VERSION = 1
 BLOCK = 256
@@ -170,10 +170,17 @@ class GroupAttributes(_Strict):
 
 
 class ItemProperties(_Strict):
-    """The property that every item has."""
+    """The properties that say when a scene was acquired."""
 
     # Further out, the time in another zone would have no year that Python knows.
     datetime: AwareDatetime = Field(ge=datetime(1800, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC))
+    datetime_unknown: bool = Field(False, alias=DATETIME_UNKNOWN)
+
+    @field_validator("datetime_unknown", mode="before")
+    @classmethod
+    def _only_true(cls, value: Any) -> bool:
+        """Only JSON's `true` marks a time as unknown."""
+        return value is True
 
 
 class ItemModel(_Strict):

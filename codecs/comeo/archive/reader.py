@@ -79,9 +79,10 @@ class Archive:
         return self._item.collection
 
     @property
-    def datetime(self) -> datetime:
-        """Acquisition time, with a time zone."""
-        return self._item.properties.datetime
+    def datetime(self) -> datetime | None:
+        """Acquisition time, with a time zone, or None where it is unknown."""
+        properties = self._item.properties
+        return None if properties.datetime_unknown else properties.datetime
 
     @property
     def codec(self) -> str:

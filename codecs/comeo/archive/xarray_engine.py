@@ -30,7 +30,6 @@ GRID_MAPPING = "spatial_ref"
 VARIABLE = "data"
 _BATCH = 64  # blocks decoded, and fetched, at once
 _ENDING = ".zarr.zip"
-_UNKNOWN_TIME = "comeo:datetime_unknown"
 
 
 class ComeoBackend(BackendEntrypoint):
@@ -228,8 +227,8 @@ def _grid(crs: CRS, level: Level) -> dict[str, Any]:
 
 
 def _time(archive: Archive) -> dict[str, Any]:
-    """Acquisition time in UTC, unless nobody knows it."""
-    if archive.item["properties"].get(_UNKNOWN_TIME) is True:
+    """Acquisition time in UTC, unless it is unknown."""
+    if archive.datetime is None:
         return {}
     moment = archive.datetime.astimezone(UTC).replace(tzinfo=None)
     return {"time": ((), np.datetime64(moment, "ns"), {"standard_name": "time"})}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,10 @@ from comeo.codecs.fill import fill_invalid
 from comeo.codecs.payload import Buffer, Header, Parsed
 from comeo.codecs.spectral import SpectralTransform, fit
 from comeo.errors import CodecError
+
+if TYPE_CHECKING:
+    from comeo.codecs.learned import Model
+    from comeo.settings import CodecSettings
 
 Block = NDArray[Any]
 Components = NDArray[np.float32]
@@ -32,12 +36,23 @@ class Codec(ABC):
     """Base of all codecs: subclasses code components, this class codes blocks.
 
     Attributes:
-        name: What `--codec` and the archive call it.
-        number: What a payload's header calls it.
+        name: Name in the `--codec` option and in archives.
+        number: Number in the header of a payload.
     """
 
     name: ClassVar[str]
     number: ClassVar[int]
+
+    @classmethod
+    def customised(cls, model: Model | None, settings: CodecSettings | None) -> Self:  # noqa: ARG003
+        """Return a codec with a model and settings of its own, where they mean something to it.
+
+        Raises:
+            CodecError: If a model is given to a codec that has none.
+        """
+        if model is not None:
+            raise CodecError(f"codec {cls.name!r} uses no model; only 'learned' does")
+        return cls()
 
     @property
     def model_digest(self) -> str | None:

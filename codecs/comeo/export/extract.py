@@ -65,14 +65,14 @@ def extract_geotiff(
 
 def provenance(archive: Archive) -> dict[str, str]:
     """What a file of an archive's pixels says of where they come from and how they were coded."""
-    source = archive.source
+    source, moment = archive.source, archive.datetime
     tags = {
-        "TIFFTAG_DATETIME": archive.datetime.strftime("%Y:%m:%d %H:%M:%S"),
+        "TIFFTAG_DATETIME": moment.strftime("%Y:%m:%d %H:%M:%S") if moment else "",
         "TIFFTAG_IMAGEDESCRIPTION": f"{archive.id}, decoded from a COMEO archive",
         "TIFFTAG_SOFTWARE": f"COMEO {version('comeo')}",
         "COMEO_ID": archive.id,
         "COMEO_COLLECTION": archive.collection,
-        "COMEO_DATETIME": archive.datetime.isoformat(),
+        "COMEO_DATETIME": moment.isoformat() if moment else "",
         "COMEO_ARCHIVE": archive.etag,
         "COMEO_SOURCE": source["name"],
         "COMEO_SOURCE_SHA256": source["sha256"],

@@ -16,7 +16,7 @@ import numpy as np
 
 from comeo.errors import SourceError
 from comeo.missions import MISSIONS, Mission, mission_of_bands
-from comeo.scene import Band, BandGroup, Pixels, Scene, Window, group_name
+from comeo.scene import DATETIME_UNKNOWN, Band, BandGroup, Pixels, Scene, Window, group_name
 from comeo.sources.naming import NameFacts, check_id, iso, safe_id
 from comeo.sources.raster import RasterBand
 from comeo.sources.replica import to_native
@@ -193,7 +193,7 @@ def _time(product: Product, overrides: Overrides) -> tuple[datetime, dict[str, A
         "%s does not say when it was acquired: dated 1970-01-01, marked as unknown; give it with --datetime",
         product.name,
     )
-    return UNKNOWN_TIME, {"comeo:datetime_unknown": True}
+    return UNKNOWN_TIME, {DATETIME_UNKNOWN: True}
 
 
 def _mission_of(product: Product) -> Mission | None:

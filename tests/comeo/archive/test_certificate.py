@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from comeo.archive import Archive, open_archive
 from comeo.archive import certificate as cert
 from comeo.archive.certificate import DETAILS, GroupErrors, Layout
-from comeo.compress import compress
-from comeo.compress.measure import Tally, block_errors
-from comeo.compress.plan import plan
+from comeo.compression import compress
+from comeo.compression.measure import ErrorAccumulator, block_errors
+from comeo.compression.plan import plan
 from comeo.errors import ArchiveError
 from comeo.export.extract import extract_geotiff
 from comeo.scene import Pixels, Scene, Window
@@ -163,7 +163,7 @@ def test_it_takes_at_most_a_hundredth_and_says_what_it_leaves_out(tmp_path: Path
 
 def test_a_smaller_archive_is_told_less_of() -> None:
     scene = array_scene(array_group(landscape(4, 1500, 1500)))
-    tally = Tally(plan(scene, STEP), STEP)
+    tally = ErrorAccumulator(plan(scene, STEP), STEP)
     rng = np.random.default_rng(0)
     for row, col in np.ndindex(6, 6):
         original = Pixels(rng.integers(1, 9, (4, 16, 16), np.uint16), np.ones((4, 16, 16), bool))

@@ -18,7 +18,7 @@ import pytest
 from rasterio.crs import CRS
 
 from comeo.archive import open_archive
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.errors import ArchiveError
 from comeo.scene import Window
 from tests.scenes import array_group, array_scene, corner_cut, landscape

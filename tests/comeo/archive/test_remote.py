@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from comeo.archive import open_archive, remote
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.errors import ArchiveError
 from comeo.scene import Window
 from tests.comeo.archive.ranges import Answer, Misdeed, serving

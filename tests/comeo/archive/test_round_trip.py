@@ -21,7 +21,7 @@ from rasterio.crs import CRS
 
 from comeo.archive import Archive, Level, open_archive
 from comeo.archive.shard import MAX_BLOCKS_PER_SIDE, shard_sides
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.errors import ArchiveError
 from comeo.scene import Scene, Window
 from tests.scenes import array_group, array_scene, corner_cut, landscape

@@ -6,7 +6,6 @@ import os
 import pickle
 import zipfile
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from hypothesis.extra import numpy as st_numpy
 from rasterio.crs import CRS
 
 from comeo.archive import Archive, open_archive
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.errors import ArchiveError
 from comeo.scene import Band, BandGroup, Scene
 from tests.comeo.archive.ranges import serving
@@ -284,5 +283,6 @@ def test_a_relative_name_outlives_a_change_of_folder(path: Path, monkeypatch: py
 
 def test_the_time_is_that_of_the_item(path: Path, dataset: xr.Dataset) -> None:
     with open_archive(path) as archive:
-        moment: datetime = archive.datetime
+        moment = archive.datetime
+    assert moment is not None
     assert dataset["time"].values == np.datetime64(moment.replace(tzinfo=None))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 from comeo.archive import open_archive
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.errors import ArchiveError, SourceError
 from comeo.metrics import band_mse, psnr
 from comeo.quality import cover

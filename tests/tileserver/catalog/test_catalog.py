@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from comeo.compress import compress
+from comeo.compression import compress
+from comeo.errors import ComeoError
 from tests.tileserver.conftest import STEP, optical_scene
 from tileserver import Settings
-from tileserver.catalog.pool import ArchivePool
+from tileserver.catalog import ArchivePool, Record, Search, SqliteCatalog
 from tileserver.catalog.scan import Entry, read_entry
-from tileserver.catalog.sqlite import Catalog, Record, Search
+from tileserver.catalog.sqlite import versioned
 from tileserver.errors import BusyError
 from tileserver.render.scenes import Scenes
 from tileserver.settings import SettingsError
@@ -41,16 +42,103 @@ def test_what_has_not_changed_is_not_read_again(own_archives: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("content", [b"", b"not a database", b"SQLite format 3\0" + b"\xff" * 5000])
 def test_a_damaged_catalogue_is_made_anew(archives: Path, tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "catalog.sqlite").write_bytes(content)
+    versioned(tmp_path / "catalog.sqlite").write_bytes(content)
     assert _catalog(archives, tmp_path).count() == 5
 
 
-def test_a_catalogue_of_another_version_is_made_anew(archives: Path, tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "catalog.sqlite") as db:
-        db.execute("PRAGMA user_version = 999")
-        db.execute("CREATE TABLE items (x)")
+@pytest.mark.parametrize("name", ["catalog.sqlite", "catalog-2.sqlite", "catalog-4.sqlite"])
+def test_a_live_catalogue_of_another_version_is_left_alone(archives: Path, tmp_path: Path, name: str) -> None:
+    """Two versions of the program are given one name, as while one is being replaced by the other."""
+    path = tmp_path / name
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA journal_mode = WAL")
+    other.execute("PRAGMA user_version = 999")
+    other.execute("CREATE TABLE items (x)")
+    other.execute("INSERT INTO items VALUES (1)")
+    inode = path.stat().st_ino
+    assert _catalog(archives, tmp_path).count() == 5
+    other.execute("INSERT INTO items VALUES (2)")
+    with sqlite3.connect(path) as again:
+        assert again.execute("SELECT x FROM items").fetchall() == [(1,), (2,)]
+    again.close()
+    other.close()
+    assert path.stat().st_ino == inode
+
+
+def test_a_database_of_something_else_is_left_alone(archives: Path, tmp_path: Path) -> None:
+    path = versioned(tmp_path / "catalog.sqlite")
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE diary (entry TEXT)")
     db.close()
+    with pytest.raises(ComeoError, match="something else"):
+        _catalog(archives, tmp_path)
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT count(*) FROM diary").fetchone() == (0,)
+    db.close()
+
+
+@pytest.mark.parametrize("damage", ["overwritten", "deleted"])
+def test_a_running_server_follows_when_its_catalogue_is_replaced(
+    archives: Path, tmp_path: Path, damage: str
+) -> None:
+    """Another process finds the file damaged, or somebody has deleted it; nobody is left with the old one."""
+    first = _catalog(archives, tmp_path)
+    path = versioned(tmp_path / "catalog.sqlite")
+    answers: list[int] = []
+    inode = path.stat().st_ino
+
+    def ask() -> None:
+        answers.append(first.count())
+
+    thread = threading.Thread(target=ask)  # a second connection
+    thread.start()
+    thread.join()
+    if damage == "deleted":
+        path.unlink()
+    else:
+        with sqlite3.connect(path) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # else the journal has it all
+        db.close()
+        with path.open("r+b") as file:
+            file.write(b"x" * 4096)
+    second = _catalog(archives, tmp_path)
+    assert path.stat().st_ino != inode
+    assert second.count() == first.count() == 5
+    record = second.search(Search(), 1)[0]
+    second.refuse(record, "a test")
+    assert first.count() == 4
+    first.close()
+    assert second.count() == 4
+    assert _catalog(archives, tmp_path).count() == 4
+
+
+def test_a_locked_catalogue_is_not_taken_for_a_damaged_one(
+    archives: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tileserver.catalog.sqlite.database._BUSY_SECONDS", 0.01)
+    _catalog(archives, tmp_path).close()
+    path = versioned(tmp_path / "catalog.sqlite")
+    inode = path.stat().st_ino
+    with sqlite3.connect(path, isolation_level=None) as writer:
+        writer.execute("PRAGMA locking_mode = EXCLUSIVE")
+        writer.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(ComeoError, match="locked"):
+            _catalog(archives, tmp_path)
+    writer.close()
+    assert path.stat().st_ino == inode
     assert _catalog(archives, tmp_path).count() == 5
+
+
+def test_folders_that_contain_themselves_are_walked_once(own_archives: Path, tmp_path: Path) -> None:
+    (own_archives / "again").symlink_to(own_archives)
+    (own_archives / "sub").mkdir()
+    (own_archives / "sub" / "up").symlink_to(own_archives.parent)
+    (own_archives / "a_link.zarr.zip").symlink_to(own_archives / "old.zarr.zip")
+    catalog = _catalog(own_archives, tmp_path)
+    assert (catalog.count(), catalog.broken()) == (5, {})
+    both = SqliteCatalog([own_archives, own_archives / "again"], tmp_path / "both.sqlite", 0)
+    both.refresh(force=True)
+    assert (both.count(), both.broken()) == (5, {})
 
 
 def test_the_same_scene_twice_is_served_once_until_one_goes(own_archives: Path, tmp_path: Path) -> None:
@@ -70,7 +158,7 @@ def test_folders_within_folders_and_single_files(archives: Path, tmp_path: Path)
     hidden = tmp_path / "a" / ".hidden"
     shutil.copytree(archives, hidden)
     assert _catalog(tmp_path / "a", tmp_path).count() == 5
-    single = Catalog([archives / "old.zarr.zip"], tmp_path / "single.sqlite", 0)
+    single = SqliteCatalog([archives / "old.zarr.zip"], tmp_path / "single.sqlite", 0)
     single.refresh(force=True)
     assert [record.id for record in single.search(Search(), 10)] == ["old"]
 
@@ -110,7 +198,7 @@ def test_times_keep_their_microseconds(archives: Path, tmp_path: Path) -> None:
 
 def test_the_antimeridian_is_no_border(archives: Path, tmp_path: Path) -> None:
     catalog = _catalog(archives, tmp_path)
-    with sqlite3.connect(tmp_path / "catalog.sqlite") as db:
+    with sqlite3.connect(versioned(tmp_path / "catalog.sqlite")) as db:
         db.execute("UPDATE items SET west = 179.5, east = -179.5, south = -17, north = -16 WHERE id = 'old'")
     db.close()
     for bbox in ((179.6, -17.0, 179.9, -16.0), (-179.9, -17.0, -179.6, -16.0), (179.0, -18.0, -179.0, -15.0)):
@@ -185,8 +273,8 @@ def test_settings_come_from_the_environment(tmp_path: Path) -> None:
             Settings.from_environment({f"COMEO_{name}": value})
 
 
-def _catalog(folder: Path, tmp_path: Path) -> Catalog:
-    catalog = Catalog([folder], tmp_path / "catalog.sqlite", 0)
+def _catalog(folder: Path, tmp_path: Path) -> SqliteCatalog:
+    catalog = SqliteCatalog([folder], tmp_path / "catalog.sqlite", 0)
     catalog.refresh(force=True)
     return catalog
 
@@ -207,10 +295,10 @@ def test_an_unforeseen_error_does_not_stop_the_others(
             raise KeyError("a mistake")
         return read_entry(path)
 
-    monkeypatch.setattr("tileserver.catalog.sqlite.read_entry", read)
+    monkeypatch.setattr("tileserver.catalog.sqlite.indexer.read_entry", read)
     catalog = _catalog(own_archives, tmp_path)
     assert catalog.count() == 4
-    assert "not foreseen" in catalog.broken()["old.zarr.zip"]
+    assert "unexpected" in catalog.broken()["old.zarr.zip"]
 
 
 def test_pipes_and_devices_do_not_stop_the_others(own_archives: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import rasterio
 from affine import Affine
 from rasterio.warp import transform_bounds
 
-from comeo.compress import compress
+from comeo.compression import compress
 from tests.scenes import UTM32, array_group, array_scene, corner_cut, landscape
 from tileserver.cli import main as cli
 
@@ -210,3 +210,51 @@ def test_an_unforeseen_error_shows_no_traceback(
         cli.main()
     assert stop.value.code == 1
     assert "KeyError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "extra"),
+    [
+        ("flask", ["serve", "."], "server"),
+        ("gunicorn", ["serve", "."], "server"),
+        ("sklearn", ["qualify", "{archive}", "--reference", "{geotiff}", "--no-lpips"], "qualify"),
+        ("jinja2", ["qualify", "{archive}", "--reference", "{geotiff}", "--no-lpips"], "qualify"),
+    ],
+)
+def test_a_missing_extra_is_named(
+    archive: Path, geotiff: Path, module: str, arguments: list[str], extra: str
+) -> None:
+    """As in an environment where the extra was not installed."""
+    words = ["comeo", *(word.format(archive=archive, geotiff=geotiff) for word in arguments)]
+    code = (
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.partition('.')[0] == {module!r}:\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        f"sys.argv = {words!r}\n"
+        "from tileserver.cli.main import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 1
+    assert f"pip install 'comeo[{extra}]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nsys.argv = ['comeo', '--help']\n"
+        "from tileserver.cli.main import main\n"
+        "try: main()\n"
+        "finally: print('heavy:', sorted({'numpy', 'numba', 'rasterio', 'flask'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.endswith("heavy: []\n")
+    for command in ("compress", "info", "extract", "qualify", "serve", "codecs"):
+        assert command in done.stdout

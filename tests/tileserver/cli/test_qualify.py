@@ -13,7 +13,7 @@ import rasterio
 from affine import Affine
 from click.testing import CliRunner, Result
 
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.sources import open_source
 from tests.scenes import UTM32, corner_cut, landscape
 from tileserver.cli.main import cli

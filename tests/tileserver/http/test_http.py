@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from comeo.compress import compress
+from comeo.compression import compress
 from tests.tileserver.conftest import STEP, Server, optical_scene
 from tests.tileserver.places import CUT_ITEM, ITEM, position, tile_url
 

@@ -12,7 +12,7 @@ import pytest
 from rasterio.warp import transform
 
 from comeo.archive import open_archive
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.errors import ParameterError
 from comeo.missions import RECIPES
 from comeo.quality.render import physical, rendering_of

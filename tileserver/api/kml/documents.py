@@ -8,10 +8,10 @@ from datetime import datetime
 from comeo.errors import NotFoundError
 from comeo.grid import Bounds
 from tileserver.api.stac import documents as stac
-from tileserver.catalog.sqlite import Record, Search
+from tileserver.catalog import Record, Search
 from tileserver.files import kml
 from tileserver.files.kml import Span
-from tileserver.files.kmz import dated_scenes, day_of, node_document, spans_of
+from tileserver.files.kmz import dated_scenes, day_of, node_document
 from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid, boxes_of
 from tileserver.render import mosaic
 from tileserver.render.describe import attribution, collection_attribution, scene_grid, zoom_range
@@ -54,7 +54,7 @@ def scene_root(
         address: See `Address`.
         until: When the scene goes from the time slider; by default with its day.
     """
-    credit = attribution(scenes.catalog.item(record), record.datetime.year)
+    credit = attribution(scenes.catalog.item(record), record.datetime)
     pyramid = scene_pyramid(scenes, record)
     return _root(f"{record.id}, {title}", credit, pyramid, legend, address, scene_span(record, until))
 
@@ -96,7 +96,7 @@ def series(
         scene_address: URL of the document of a scene that is shown until then.
     """
     links = []
-    for record, span in spans_of(dated_scenes(scenes, search, most)):
+    for record, span in dated_scenes(scenes, search, most):
         place = record.bbox if record.bbox[0] <= record.bbox[2] else GLOBE
         name = f"{span.begin:%Y-%m-%d}, {record.id}"
         address = scene_address(record, span.end)

@@ -16,7 +16,7 @@ from comeo.grid import Bounds
 from comeo.scene import Band
 from tileserver.api.kml import documents as overlay
 from tileserver.api.stac import documents as stac
-from tileserver.catalog.sqlite import Record, Search
+from tileserver.catalog import Record, Search
 from tileserver.files import kmz
 from tileserver.files.extract import Wish
 from tileserver.files.kml import KML_MEDIA_TYPE, KMZ_MEDIA_TYPE
@@ -172,7 +172,6 @@ def series_file(path: SeriesPath, query: SeriesQuery) -> Response:
 
 
 def _search(path: p.CollectionPath, interval: str | None, bbox: Bounds | None = None) -> Search:
-    scenes().catalog.refresh()
     start, end = parse_interval(interval)
     return Search(collections=(path.collection,), bbox=bbox, start=start, end=end)
 

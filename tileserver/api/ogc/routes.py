@@ -16,7 +16,7 @@ from tileserver.api.wmts.layers import Layer, Scope
 from tileserver.api.wmts.matrices import Link, resolve_name
 from tileserver.api.wmts.routes import layers
 from tileserver.api.wmts.tiles import Target, tile_in
-from tileserver.catalog.sqlite import Search
+from tileserver.catalog import Search
 from tileserver.http.context import base_url, document_answer, image_answer, matrix_set_of, scenes
 from tileserver.http.openapi import Answers
 from tileserver.http.parameters import CollectionPath, Identifier, Parameters
@@ -94,7 +94,6 @@ def conformance() -> Response:
 @api.get("/collections", tags=[TAG], responses=DOCUMENT)
 def collections() -> Response:
     """All collections that can be shown."""
-    scenes().catalog.refresh()
     return document_answer(ogc.collections_document(layers().of(Scope()), base_url()))
 
 
@@ -159,7 +158,6 @@ def matrix_set(path: MatrixSetPath) -> Response:
 
 
 def _layer(path: CollectionPath) -> Layer:
-    scenes().catalog.refresh()
     return layers().layer(Scope(path.collection))
 
 

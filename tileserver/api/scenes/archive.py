@@ -10,7 +10,7 @@ from werkzeug.http import http_date
 from werkzeug.wsgi import wrap_file
 
 from tileserver.api.stac.documents import ARCHIVE
-from tileserver.catalog.sqlite import Record
+from tileserver.catalog import Record
 from tileserver.files.download import CHUNK_BYTES, ArchiveFile, Section, open_file
 from tileserver.http import parameters as p
 from tileserver.http.context import scenes

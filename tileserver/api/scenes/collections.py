@@ -7,7 +7,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from tileserver.api.stac import documents as stac
-from tileserver.catalog.sqlite import Search
+from tileserver.catalog import Search
 from tileserver.http import parameters as p
 from tileserver.http.context import (
     collection_address,
@@ -42,7 +42,6 @@ def _tile(path: p.CollectionTilePath, query: p.CollectionQuery, scale: int) -> R
     search = _search(path, query.datetime)
     grid = grid_of(path.tms, path.z, path.x, path.y, scale)
     appearance, extension = query.appearance(), extension_of(path.format)
-    scenes().catalog.refresh()
     etag = mosaic.tile_etag(scenes(), search, grid, appearance, extension)
     return image_answer(
         extension, etag, scenes().settings.mosaic_max_age,
@@ -53,7 +52,6 @@ def _tile(path: p.CollectionTilePath, query: p.CollectionQuery, scale: int) -> R
 @api.get("/tilejson.json", tags=[TAG])
 def tilejson(path: p.CollectionPath, query: p.CollectionTilesetQuery) -> Response:
     """TileJSON of a collection."""
-    scenes().catalog.refresh()
     summary = stac.find_collection(scenes(), path.collection)
     tms = matrix_set_of(query.tms)
     search = _search(path, query.datetime)
@@ -74,7 +72,6 @@ def point(path: p.CollectionPointPath, query: p.CollectionQuery) -> Response:
 @api.get("/info", tags=[TAG])
 def info(path: p.CollectionPath) -> Response:
     """What a collection holds, and the styles that it can be shown in."""
-    scenes().catalog.refresh()
     return document_answer(describe.collection_info(stac.find_collection(scenes(), path.collection)))
 
 

@@ -8,7 +8,7 @@ from flask_openapi3.models.tag import Tag
 
 from comeo.errors import ParameterError
 from tileserver.api.scenes.jobs import job_answer
-from tileserver.catalog.sqlite import Record
+from tileserver.catalog import Record
 from tileserver.files.extract import Wish
 from tileserver.files.kml import KMZ_MEDIA_TYPE
 from tileserver.http import parameters as p

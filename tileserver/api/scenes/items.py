@@ -62,7 +62,7 @@ def tilejson(path: p.ItemPath, query: p.TilesetQuery) -> Response:
     images.check(scenes(), record, query.appearance(), extension_of(query.tile_format))
     template = tile_template(item_address(record), query)
     zooms = describe.zoom_range(describe.scene_grid(scenes(), record), matrix_set_of(query.tms))
-    credit = describe.attribution(scenes().catalog.item(record), record.datetime.year)
+    credit = describe.attribution(scenes().catalog.item(record), record.datetime)
     return document_answer(describe.tilejson(template, record.id, record.bbox, zooms, credit))
 
 

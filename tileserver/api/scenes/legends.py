@@ -9,7 +9,7 @@ from pydantic import Field
 
 from comeo.errors import NotFoundError, ParameterError
 from comeo.scene import Band
-from tileserver.catalog.sqlite import Search
+from tileserver.catalog import Search
 from tileserver.http.context import image_answer, scenes
 from tileserver.http.parameters import CollectionPath, Identifier, ItemPath
 from tileserver.render.legend import legend
@@ -33,7 +33,6 @@ class ItemStylePath(ItemPath, CollectionStylePath):
 @api.get("/styles/<style>/legend.png", tags=[TAG])
 def collection_legend(path: CollectionStylePath) -> Response:
     """Legend of a collection's style."""
-    scenes().catalog.refresh()
     covered = scenes().catalog.coverage(Search(collections=(path.collection,)))
     if covered is None:
         raise NotFoundError(f"there is no collection {path.collection}")

@@ -15,7 +15,7 @@ from comeo.archive.sink import ZIP_SUFFIX
 from comeo.errors import NotFoundError
 from comeo.scene import Band, pixel_size
 from tileserver.api.stac.search import PageRequest, find_page, select_fields
-from tileserver.catalog.sqlite import CollectionSummary, Record
+from tileserver.catalog import CollectionSummary, Record
 from tileserver.render.describe import collection_attribution, interval
 from tileserver.render.naming import collection_title
 from tileserver.render.scenes import Scenes
@@ -141,7 +141,7 @@ def item_document(scenes: Scenes, record: Record, base: str) -> dict[str, Any]:
     collection, name = quote(record.collection, safe=""), quote(record.id, safe="")
     own = _collection_address(base, record.collection)
     path = f"collections/{collection}/items/{name}"
-    day = record.datetime.date().isoformat() if record.dated else None
+    day = record.datetime.date().isoformat() if record.datetime else None
     properties = {**item.get("properties", {}), **_facts(record, info)}
     bands = _bands(record, info)
     listed = item.get("stac_extensions")
@@ -221,8 +221,8 @@ def _facts(record: Record, info: Mapping[str, Any]) -> dict[str, Any]:
         "processing:lineage": f"Lossily compressed ×{info['ratio']:g} with COMEO's codec {info['codec']}, "
         f"quantisation step {info['step']:g}, from {info['source']['name'] or 'an unnamed source'}",
     }
-    if not record.dated:
-        facts["description"] = "Nobody knows when this scene was acquired; 1970 stands for that."
+    if record.datetime is None:
+        facts["description"] = "The time of acquisition is unknown; 1970 stands for that."
     return facts
 
 
@@ -267,7 +267,6 @@ def item_page(
     scenes: Scenes, request: PageRequest, base: str, fields: Fields | None
 ) -> tuple[dict[str, Any], str | None]:
     """Return a page of a search as a GeoJSON FeatureCollection without links, and the next page's token."""
-    scenes.catalog.refresh()
     page = find_page(scenes, request)
     features = [item_document(scenes, record, base) for record in page.records]
     if fields is not None:

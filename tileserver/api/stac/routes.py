@@ -14,7 +14,7 @@ from comeo.errors import ParameterError
 from tileserver.api.stac import documents as stac
 from tileserver.api.stac import parameters as q
 from tileserver.api.stac import search as stac_search
-from tileserver.catalog.sqlite import Search
+from tileserver.catalog import Search
 from tileserver.http import parameters as p
 from tileserver.http.context import base_url, document_answer, scenes
 from tileserver.http.openapi import Answers
@@ -31,7 +31,6 @@ TAG = Tag(name="STAC", description="SpatioTemporal Asset Catalog API.")
 @api.get("", tags=[TAG], responses=DOCUMENT)
 def landing_page() -> Response:
     """Landing page."""
-    scenes().catalog.refresh()
     return document_answer(stac.landing_page(scenes(), base_url()))
 
 
@@ -44,14 +43,12 @@ def conformance() -> Response:
 @api.get("/collections", tags=[TAG], responses=DOCUMENT)
 def collections() -> Response:
     """All collections."""
-    scenes().catalog.refresh()
     return document_answer(stac.collections_document(scenes(), base_url()))
 
 
 @api.get("/collections/<collection>", tags=[TAG], responses=DOCUMENT)
 def collection(path: p.CollectionPath) -> Response:
     """One collection."""
-    scenes().catalog.refresh()
     summary = stac.find_collection(scenes(), path.collection)
     return document_answer(stac.collection_document(scenes(), summary, base_url()))
 
@@ -59,7 +56,6 @@ def collection(path: p.CollectionPath) -> Response:
 @api.get("/collections/<collection>/items", tags=[TAG], responses=FEATURES)
 def items(path: p.CollectionPath, query: q.ItemsQuery) -> Response:
     """Items of a collection, newest first unless sorted otherwise."""
-    scenes().catalog.refresh()
     stac.find_collection(scenes(), path.collection)
     address = f"{base_url()}/stac/collections/{quote(path.collection, safe='')}/items"
     return _page(query, _search(query, (path.collection,), None), None, address)

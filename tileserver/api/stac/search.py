@@ -16,8 +16,7 @@ from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 
 from comeo.errors import ParameterError
-from tileserver.catalog.query import NEWEST_FIRST, Order, SortKey
-from tileserver.catalog.sqlite import Cursor, Hit, Record, Search
+from tileserver.catalog import NEWEST_FIRST, Cursor, Hit, Order, Record, Search, SortKey
 from tileserver.render import geojson
 from tileserver.render.scenes import Scenes
 
@@ -145,7 +144,7 @@ def order_of(keys: Iterable[tuple[str, bool]]) -> Order:
     order = Order(tuple(SortKey(_sortable(field), descending) for field, descending in keys))
     if len(order.keys) > MAX_SORT_KEYS:
         raise ParameterError(f"sortby takes at most {MAX_SORT_KEYS} fields")
-    order.columns()
+    order.check()
     return order if order.keys else NEWEST_FIRST
 
 

@@ -17,7 +17,7 @@ from rasterio.crs import CRS
 from comeo.errors import NotFoundError, ParameterError
 from comeo.grid import Bounds, Grid
 from tileserver.api.wmts.matrices import WORLD_SETS, Link, link
-from tileserver.catalog.sqlite import Record, Search
+from tileserver.catalog import Record, Search
 from tileserver.render import describe
 from tileserver.render.matrixsets import matrix_set, utm_set_name
 from tileserver.render.naming import collection_title
@@ -162,7 +162,7 @@ class Layers:
         if record is None:
             raise NotFoundError(f"there is no scene {scope.item} in a collection {scope.collection}")
         grid = self._grid(record)
-        day = (record.datetime.date().isoformat(),) if record.dated else ()
+        day = (record.datetime.date().isoformat(),) if record.datetime else ()
         zone = utm_set_name(grid.crs)
         return Layer(
             f"{record.collection}/{record.id}", scope, record.id,

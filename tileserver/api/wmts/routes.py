@@ -192,7 +192,6 @@ def _on(path: DayPath) -> Scope:
 
 
 def _capabilities(scope: Scope, wanted: CapabilitiesRequest) -> Response:
-    scenes().catalog.refresh()
     short = any(key.upper() == "CRS" and value.lower() == "epsg" for key, value in request.args.items())
     site = Site(base_url(), scope, short, scenes().catalog.revision(), scenes().settings.provider)
     if _has_it(wanted.update_sequence, site.revision):
@@ -219,7 +218,6 @@ def _has_it(sequence: str | None, revision: int) -> bool:
 
 
 def _tile(scope: Scope, wanted: TileRequest) -> Response:
-    scenes().catalog.refresh()
     found = tiles.target(layers(), scope, wanted)
     etag = found.etag(scenes())
     settings = scenes().settings
@@ -228,7 +226,6 @@ def _tile(scope: Scope, wanted: TileRequest) -> Response:
 
 
 def _feature_info(scope: Scope, values: dict[str, str]) -> Response:
-    scenes().catalog.refresh()
     wanted = kvp.feature_info_request(values)
     found = tiles.target(layers(), scope, wanted.tile)
     answer = tiles.feature_info(scenes(), found, wanted)

@@ -16,7 +16,7 @@ from tileserver.api.wmts.errors import OwsError, invalid
 from tileserver.api.wmts.layers import CURRENT, Layer, Layers, Scope, on_day
 from tileserver.api.wmts.matrices import WGS84, resolve_name, zoom_of
 from tileserver.api.wmts.requests import FeatureInfoRequest, TileRequest
-from tileserver.catalog.sqlite import Search
+from tileserver.catalog import Search
 from tileserver.render import images, mosaic, values
 from tileserver.render.look import Appearance
 from tileserver.render.matrixsets import tile_grid

@@ -1,5 +1,1 @@
-"""JPEG 2000: wavelets and EBCOT by OpenJPEG."""
-
-from comeo.codecs.jpeg2000.codec import Jpeg2000Codec
-
-__all__ = ["Jpeg2000Codec"]
+"""The `jpeg2000` codec, wavelets and EBCOT by OpenJPEG: see `codec`."""

@@ -13,13 +13,13 @@ loses 3 dB, since OpenJPEG takes integers and its finest step is one of them.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Sequence
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
-import imagecodecs
 import numpy as np
-from scipy.fft import dctn
 
 from comeo.codecs.base import Codec, Components, reduce_mean
 from comeo.codecs.jpeg2000.codestream import MAX_LEVELS, MIN_SIDE, PRECISION, unwrap, wrap
@@ -39,6 +39,7 @@ class Jpeg2000Codec(Codec):
     number = 2
 
     def _encode_components(self, components: Components, step: float) -> bytes:
+        encoder = _imagecodecs()
         components = _pad(components)
         largest = max(float(np.abs(components).max()), step)
         shift = min(_FINEST_SHIFT, math.floor(math.log2(_MAX_MAGNITUDE * step / largest)))
@@ -49,9 +50,9 @@ class Jpeg2000Codec(Codec):
         scale = 2.0**shift / step
         distortion = max(_quantiser_error(components, step) * scale**2, 1 / 12)
         integers = np.rint(components * scale).astype(np.int32)
-        stream = imagecodecs.jpeg2k_encode(
+        stream = encoder.jpeg2k_encode(
             integers if len(integers) > 1 else integers[0],
-            level=10 * math.log10(((1 << PRECISION) - 1) ** 2 / distortion),  # type: ignore[arg-type]
+            level=10 * math.log10(((1 << PRECISION) - 1) ** 2 / distortion),
             codecformat="j2k",
             resolutions=MAX_LEVELS + 1,
             reversible=False,
@@ -68,6 +69,17 @@ class Jpeg2000Codec(Codec):
         return [_decode_one(body, header, reduce) for body, header in zip(bodies, headers, strict=True)]
 
 
+@cache
+def _imagecodecs() -> Any:
+    try:
+        importlib.import_module("scipy.fft")
+        return importlib.import_module("imagecodecs")
+    except ModuleNotFoundError as error:
+        raise CodecError(
+            "the codec `jpeg2000` needs imagecodecs and SciPy; run: pip install 'comeo[jpeg2000]'"
+        ) from error
+
+
 def _decode_one(body: memoryview, header: Header, reduce: int) -> Components:
     """Decode at the finest reduction that keeps the pixel grid, then average.
 
@@ -81,7 +93,7 @@ def _decode_one(body: memoryview, header: Header, reduce: int) -> Components:
     height, width = (max(side, MIN_SIDE) for side in header.shape[1:])
     stream = wrap(bytes(body[1:]), header.bands, height, width, by_wavelet)
     try:
-        integers = imagecodecs.jpeg2k_decode(stream, planar=header.bands > 1, numthreads=1)
+        integers = _imagecodecs().jpeg2k_decode(stream, planar=header.bands > 1, numthreads=1)
     except RuntimeError as error:
         raise CodecError(f"the payload's codestream is damaged: {error}") from error
     shape = (header.bands, -(-height >> by_wavelet), -(-width >> by_wavelet))
@@ -101,6 +113,8 @@ def _pad(components: Components) -> Components:
 
 def _quantiser_error(components: Components, step: float) -> float:
     """Mean squared error that a dead-zone quantiser of this step makes in the domain of an 8×8 DCT."""
+    from scipy.fft import dctn  # noqa: PLC0415 - an extra: see `_imagecodecs`
+
     bands, height, width = components.shape
     padded = np.pad(components, ((0, 0), (0, -height % _PROXY_SIZE), (0, -width % _PROXY_SIZE)), "edge")
     blocks = padded.reshape(bands, padded.shape[1] // _PROXY_SIZE, _PROXY_SIZE, -1, _PROXY_SIZE)

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,7 @@ from comeo.codecs.learned.tables import LARGEST, SKIPPED
 from comeo.codecs.payload import Header
 from comeo.codecs.spectral import fit, fit_details
 from comeo.errors import CodecError
+from comeo.settings import CodecSettings, current
 
 WORTH = 9.0  # bits that a squared step is worth; 7 to 12 measure alike
 
@@ -67,19 +69,35 @@ class LearnedCodec(Codec):
     """Lapped block DCT with a learned entropy model.
 
     Args:
-        model: What to encode with; decoding takes the model that a payload names.
+        model: Model to encode with; decoding takes the model that a payload names.
+        settings: How networks are run; by default `comeo.settings.current()`, at each use.
     """
 
     name = "learned"
     number = 3
 
-    def __init__(self, model: Model | None = None) -> None:
+    def __init__(self, model: Model | None = None, settings: CodecSettings | None = None) -> None:
         self._model = model
+        self._settings = settings
+
+    @classmethod
+    def customised(cls, model: Model | None, settings: CodecSettings | None) -> Self:
+        """Return a codec with a model and settings of its own."""
+        return cls(model, settings)
 
     @property
     def model(self) -> Model:
-        """What payloads are encoded with."""
+        """Model that payloads are encoded with."""
         return self._model or models()[DEFAULT]
+
+    @property
+    def settings(self) -> CodecSettings:
+        """How networks are run.
+
+        Raises:
+            SettingsError: If the environment has a value that is not allowed.
+        """
+        return self._settings or current()
 
     @property
     def model_digest(self) -> str:
@@ -111,9 +129,9 @@ class LearnedCodec(Codec):
         if np.abs(latents).max() >= LARGEST / 2:
             raise CodecError(f"learned can't code values so large in steps of {step:.6g}; use a larger step")
         classes = _energy_classes(scaled)
-        coded, off = _encode(self.model, latents, classes, shape, thorough=False)
+        coded, off = _encode(self.model, self.settings, latents, classes, shape, thorough=False)
         if np.abs(off).max() > _STRANGE:
-            coded, off = _encode(self.model, latents, classes, shape, thorough=True)
+            coded, off = _encode(self.model, self.settings, latents, classes, shape, thorough=True)
             classes[0] |= _THOROUGH
         return self.model.tag + classes.tobytes() + coded, float(np.square(off).sum())
 
@@ -122,10 +140,12 @@ class LearnedCodec(Codec):
     ) -> list[Components]:
         found: list[Components | None] = [None] * len(bodies)
         tags = [bytes(body[:TAG_BYTES]) for body in bodies]
+        settings = self.settings
         for tag in dict.fromkeys(tags):
             model = by_tag(tag)
             for batch in _batches([place for place, own in enumerate(tags) if own == tag], headers):
-                values = _decode(model, [bodies[i][TAG_BYTES:] for i in batch], [headers[i] for i in batch])
+                own_bodies, own_headers = [bodies[i][TAG_BYTES:] for i in batch], [headers[i] for i in batch]
+                values = _decode(model, settings, own_bodies, own_headers)
                 for place, own in zip(batch, values, strict=True):
                     found[place] = _synthesise(own, model.places, headers[place], reduce)
         return [components for components in found if components is not None]
@@ -194,6 +214,7 @@ def _spread(
 
 def _encode(
     model: Model,
+    settings: CodecSettings,
     latents: NDArray[np.float32],
     classes: NDArray[np.uint8],
     shape: tuple[int, int],
@@ -203,9 +224,10 @@ def _encode(
     """Code latents (tiles, CHANNELS); returns the bytes, and how far off each decodes, in steps."""
     plan = plan_of((shape,) * len(item_components(len(classes))))
     known = Known(*_spread(classes, shape), plan)
+    everywhere = np.full(len(latents), thorough)
     passes = [
         choose_symbols(group, number, tiles, latents, WORTH, predicted, model.tables, known.values)
-        for group, number, tiles, predicted in _predicted(model, known, plan, np.full(len(latents), thorough))
+        for group, number, tiles, predicted in _predicted(model, settings, known, plan, everywhere)
     ]
     off = (latents - known.values[:-1] / UNIT).reshape(-1, shape[0] * shape[1], CHANNELS)
     off *= (_planes(len(classes)) >= 0)[:, None, channel_places()[0]]
@@ -213,13 +235,14 @@ def _encode(
 
 
 def _predicted(
-    model: Model, known: Known, plan: Plan, thorough: NDArray[np.bool_]
+    model: Model, settings: CodecSettings, known: Known, plan: Plan, thorough: NDArray[np.bool_]
 ) -> Iterator[tuple[int, int, NDArray[np.int64], Predicted]]:
     """Each pass's group, number in it, tiles and predictions; takes note of what the caller puts into them.
 
     Args:
-        model: What predicts.
-        known: What is known.
+        model: The model that predicts.
+        settings: How its networks are run.
+        known: The state of the decoder so far.
         plan: Its passes.
         thorough: (tiles,) where every symbol is coded.
     """
@@ -228,7 +251,7 @@ def _predicted(
         for number, whole in enumerate(plan.steps[group]):
             step = whole.where(active)
             if len(step.tiles):
-                mean, index = model.predict(group, number, known.inputs(group, step))
+                mean, index = model.predict(group, number, known.inputs(group, step), settings)
                 everything = thorough[step.tiles]
                 if everything.any():
                     index[everything] = np.maximum(index[everything], SKIPPED + 1)
@@ -237,7 +260,9 @@ def _predicted(
         known.share(group)
 
 
-def _decode(model: Model, bodies: list[memoryview], headers: list[Header]) -> Iterator[Values]:
+def _decode(
+    model: Model, settings: CodecSettings, bodies: list[memoryview], headers: list[Header]
+) -> Iterator[Values]:
     shapes, energies, leaders, everywhere = [], [], [], []
     total = 0
     for body, header in zip(bodies, headers, strict=True):
@@ -260,7 +285,8 @@ def _decode(model: Model, bodies: list[memoryview], headers: list[Header]) -> It
     plan = plan_of(tuple(shape for group in shapes for shape in group))
     known = Known(np.concatenate(energies), np.concatenate(leaders), plan)
     offsets = read_offsets(stream)
-    for group, number, tiles, predicted in _predicted(model, known, plan, np.concatenate(everywhere)):
+    predictions = _predicted(model, settings, known, plan, np.concatenate(everywhere))
+    for group, number, tiles, predicted in predictions:
         start, own = STARTS[group], offsets[FIRST_PASSES[group] + number]
         decode_pass(tiles, ends, start, own, predicted, model.tables, known.values, stream)
     stream.check()

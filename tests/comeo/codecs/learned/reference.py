@@ -16,6 +16,7 @@ from onnx import numpy_helper
 
 from comeo.codecs.learned import Model
 from comeo.codecs.learned.features import Inputs
+from comeo.settings import CodecSettings
 
 Whole = NDArray[np.int64]
 
@@ -129,5 +130,7 @@ class ReferenceModel(Model):
     def networks(self) -> dict[tuple[int, int], Network]:
         return {key: read(graph) for key, graph in self.graphs().items()}
 
-    def predict(self, group: int, number: int, inputs: Inputs) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    def predict(
+        self, group: int, number: int, inputs: Inputs, settings: CodecSettings | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         return self.networks[group, number](inputs)

@@ -30,6 +30,7 @@ from comeo.codecs.learned.features import (
     own_kinds,
 )
 from comeo.codecs.learned.layout import GROUPS
+from comeo.settings import CodecSettings
 from tests.comeo.codecs.blocks import textured
 from tests.comeo.codecs.learned.reference import ReferenceModel
 
@@ -41,7 +42,7 @@ WAYS = ["one thread", "two threads", "not optimised", "CUDA", "NumPy integers"]
 class Unoptimised(Model):
     """Runs graphs node by node, as they are written."""
 
-    def _session(self, group: int, number: int) -> Any:
+    def _session(self, group: int, number: int, settings: CodecSettings) -> Any:
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.intra_op_num_threads = 1
@@ -49,23 +50,16 @@ class Unoptimised(Model):
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def model_of(way: str, monkeypatch: pytest.MonkeyPatch) -> Model:
+def codec_of(way: str) -> LearnedCodec:
     content = models()[model.DEFAULT].content
     if way == "NumPy integers":
-        return ReferenceModel(way, content)
+        return LearnedCodec(ReferenceModel(way, content))
     if way == "not optimised":
-        return Unoptimised(way, content)
-    if way == "CUDA":
-        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-            pytest.skip("this onnxruntime has no CUDA")
-        monkeypatch.setenv("COMEO_MODEL_PROVIDER", "CUDA")
-    monkeypatch.setenv("COMEO_MODEL_THREADS", "2" if way == "two threads" else "1")
-    model._providers.cache_clear()
-    made = Model(way, content)
-    for group, number in made.graphs():
-        made._session(group, number)
-    model._providers.cache_clear()
-    return made
+        return LearnedCodec(Unoptimised(way, content))
+    if way == "CUDA" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime has no CUDA")
+    threads, provider = (2 if way == "two threads" else 1), ("CUDA" if way == "CUDA" else "CPU")
+    return LearnedCodec(Model(way, content), CodecSettings(threads, provider))
 
 
 @cache
@@ -89,9 +83,8 @@ def written() -> list[tuple[bytes, np.ndarray]]:
 @pytest.mark.parametrize("way", WAYS)
 def test_everyone_writes_and_reads_the_same(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = written()
-    chosen = model_of(way, monkeypatch)
-    codec = LearnedCodec(chosen)
-    monkeypatch.setattr(codec_module, "by_tag", lambda _: chosen)
+    codec = codec_of(way)
+    monkeypatch.setattr(codec_module, "by_tag", lambda _: codec.model)
     for payload, pixels in expected:
         np.testing.assert_array_equal(codec.decode(payload), pixels)
     # Coded pixels are coded again: equal bytes mean that all tables were the same on the way.
@@ -100,9 +93,9 @@ def test_everyone_writes_and_reads_the_same(way: str, monkeypatch: pytest.Monkey
         assert codec.encode(block, step=step) == LearnedCodec().encode(block, step=step)
 
 
-def test_networks_agree_at_the_bounds_of_their_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_networks_agree_at_the_bounds_of_their_inputs() -> None:
     """All features at their peak, all neighbours at theirs of either sign: where sums are largest."""
-    shipped, reference = models()[model.DEFAULT], model_of("NumPy integers", monkeypatch)
+    shipped, reference = models()[model.DEFAULT], codec_of("NumPy integers").model
     rng = np.random.default_rng(1)
     assert isinstance(reference, ReferenceModel)
     for (group, number), network in reference.networks.items():

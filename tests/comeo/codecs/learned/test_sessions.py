@@ -1,11 +1,10 @@
-"""Sessions of onnxruntime: settings, threads, forks, and what is said when one can't be had."""
+"""Sessions of onnxruntime: settings, threads, forks, and the message when one cannot be made."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,8 +13,9 @@ import pytest
 pytest.importorskip("onnxruntime", reason="the learned codec needs the extra `cpu` or `gpu`")
 
 from comeo.codecs import get_codec
-from comeo.codecs.learned import LearnedCodec, Model, model, models
+from comeo.codecs.learned import LearnedCodec, Model, model, models, sessions
 from comeo.errors import CodecError
+from comeo.settings import CodecSettings, SettingsError
 from tests.comeo.codecs.blocks import textured
 
 FORKING = """
@@ -42,12 +42,9 @@ sys.exit(status)
 """
 
 
-@pytest.fixture
-def fresh() -> Iterator[LearnedCodec]:
-    """A codec without sessions, for settings of its own."""
-    model._providers.cache_clear()
-    yield LearnedCodec(Model("fresh", models()[model.DEFAULT].content))
-    model._providers.cache_clear()
+def fresh(settings: CodecSettings | None = None) -> LearnedCodec:
+    """A codec that shares no sessions with others."""
+    return LearnedCodec(Model("fresh", models()[model.DEFAULT].content), settings)
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])
@@ -71,7 +68,7 @@ def test_onnxruntime_sends_nothing_to_its_makers() -> None:
 
 
 def test_threads_share_one_codec() -> None:
-    codec = LearnedCodec(Model("shared", models()[model.DEFAULT].content))
+    codec = fresh()
     blocks = [textured(1 + i % 5, 20 + 9 * i, 48, seed=i) for i in range(8)]
     expected = [get_codec("learned").encode(block, step=90) for block in blocks]
     with ThreadPoolExecutor(8) as pool:
@@ -82,54 +79,65 @@ def test_threads_share_one_codec() -> None:
         np.testing.assert_array_equal(pixels, get_codec("learned").decode(payload))
 
 
-@pytest.mark.parametrize("threads", ["0", "many", "-1", "257", "1.5", ""])
-def test_wrong_thread_counts_are_refused(
-    fresh: LearnedCodec, monkeypatch: pytest.MonkeyPatch, threads: str
-) -> None:
-    monkeypatch.setenv("COMEO_MODEL_THREADS", threads)
-    with pytest.raises(CodecError, match=r"COMEO_MODEL_THREADS is a number from 1 to 256, not"):
-        fresh.encode(textured(1, 16, 16), step=100)
+def test_a_wrong_variable_is_refused_at_the_next_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec, block = fresh(), textured(1, 16, 16)
+    expected = codec.encode(block, step=100)
+    monkeypatch.setenv("COMEO_MODEL_THREADS", "many")
+    with pytest.raises(SettingsError, match=r"COMEO_MODEL_THREADS must be a whole number from 1 to 256, not"):
+        codec.encode(block, step=100)
+    assert fresh(CodecSettings()).encode(block, step=100) == expected
 
 
-@pytest.mark.parametrize("provider", ["NoSuch", ""])
-def test_unknown_providers_are_refused(
-    fresh: LearnedCodec, monkeypatch: pytest.MonkeyPatch, provider: str
-) -> None:
-    monkeypatch.setenv("COMEO_MODEL_PROVIDER", provider)
-    with pytest.raises(CodecError, match=r"no provider .* here \(COMEO_MODEL_PROVIDER\)"):
-        fresh.encode(textured(1, 16, 16), step=100)
+def test_unknown_providers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMEO_MODEL_PROVIDER", "NoSuch")
+    for codec in (fresh(), fresh(CodecSettings(model_provider="nosuch"))):
+        with pytest.raises(CodecError, match=r"no provider 'NOSUCH' .*COMEO_MODEL_PROVIDER"):
+            codec.encode(textured(1, 16, 16), step=100)
 
 
-def test_without_onnxruntime_one_sentence_says_what_to_install(
-    fresh: LearnedCodec, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_settings_and_models_can_be_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted: list[int] = []
+    make = sessions._new_session
+
+    def noted(graph: bytes, settings: CodecSettings) -> object:
+        wanted.append(settings.model_threads)
+        return make(graph, settings)
+
+    monkeypatch.setattr(sessions, "_new_session", noted)
+    other = Model("other", models()[model.DEFAULT].content)
+    codec, block = get_codec("learned", model=other, settings=CodecSettings(2)), textured(1, 16, 16)
+    assert isinstance(codec, LearnedCodec)
+    assert codec.model is other
+    assert codec.encode(block, step=100) == get_codec("learned").encode(block, step=100)
+    assert set(wanted) == {2}
+    with pytest.raises(CodecError, match=r"codec 'dct' uses no model"):
+        get_codec("dct", model=other)
+
+
+def test_without_onnxruntime_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     payload = get_codec("learned").encode(textured(1, 16, 16), step=100)
-    for name in models():
-        monkeypatch.setattr(models()[name], "_sessions", {})
+    for one in models().values():
+        one._sessions.clear()
 
-    model._runtime.cache_clear()
+    sessions._runtime.cache_clear()
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     try:
         for attempt in (
-            lambda: fresh.encode(textured(1, 16, 16), step=100),
-            lambda: fresh.decode(payload),
+            lambda: fresh().encode(textured(1, 16, 16), step=100),
+            lambda: fresh().decode(payload),
         ):
             with pytest.raises(CodecError, match=r"needs onnxruntime: install comeo\[cpu\]") as caught:
                 attempt()
             assert "\n" not in str(caught.value)
     finally:
-        model._runtime.cache_clear()
+        sessions._runtime.cache_clear()
     assert get_codec("dct").decode(get_codec("dct").encode(textured(1, 16, 16), step=100)).any()
 
 
-def test_the_log_says_once_what_networks_run_on(
-    fresh: LearnedCodec, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_log_says_once_what_networks_run_on(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", "comeo"):
-        fresh.encode(textured(2, 33, 33), step=100)
-    assert [record.message.split(",")[0] for record in caplog.records] == [
-        "learned codec: networks run on CPU"
-    ]
+        fresh().encode(textured(2, 33, 33), step=100)
+    assert [record.message for record in caplog.records] == ["learned codec: networks run on CPU"]
 
 
 def test_payloads_of_an_unknown_model_are_refused() -> None:

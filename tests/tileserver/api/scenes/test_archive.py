@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from comeo.compress import compress
+from comeo.compression import compress
 from tests.tileserver.conftest import STEP, Server, optical_scene
 
 URL = "/collections/optical/items/old/archive"

@@ -14,7 +14,7 @@ from PIL import Image
 from rasterio.io import MemoryFile
 
 from comeo.archive import open_archive
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.scene import Window
 from tests.scenes import array_group, array_scene, landscape
 from tests.tileserver.conftest import FINE, SIZE, Server

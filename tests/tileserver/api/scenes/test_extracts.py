@@ -29,7 +29,7 @@ from rio_cogeo.cogeo import cog_validate
 
 from comeo.archive import open_archive
 from comeo.codecs import codec_names
-from comeo.compress import compress
+from comeo.compression import compress
 from comeo.scene import Window
 from tests.scenes import array_group, array_scene, landscape
 from tests.tileserver.conftest import SIZE, Server

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from comeo.compress import compress
+from comeo.compression import compress
 from tests.tileserver.api.wmts.conftest import Validate, found
 from tests.tileserver.conftest import STEP, Server, optical_scene
 from tests.tileserver.places import tile_path
 from tileserver import Settings, create_app
+from tileserver.catalog.sqlite import versioned
 
 DOCUMENT = "1.0.0/WMTSCapabilities.xml"
 
@@ -132,7 +133,7 @@ def test_names_are_escaped(server: Server, tmp_path: Path, valid_capabilities: V
     """No archive can have such a name today; XML, URLs and GDAL's lists of them are careful all the same."""
     compress(optical_scene("one", 1), tmp_path / "one.zarr.zip", step=STEP)
     client = server(tmp_path)
-    with sqlite3.connect(tmp_path / "catalog-1.sqlite") as db:
+    with sqlite3.connect(versioned(tmp_path / "catalog-1.sqlite")) as db:
         db.execute("UPDATE items SET collection = ?", ("o'field, \x01 & <north>",))
     db.close()
     root = valid_capabilities(client.get(f"/wmts/{DOCUMENT}").data)
@@ -191,8 +192,9 @@ def test_a_large_catalogue_has_a_small_document_soon(
     )
     client = create_app(settings).test_client()
     client.get(f"/wmts/{DOCUMENT}")  # what is loaded once a process
-    multiply(tmp_path / "catalog.sqlite", count, collections)
-    db = sqlite3.connect(tmp_path / "catalog.sqlite", isolation_level=None)
+    database = versioned(tmp_path / "catalog.sqlite")
+    multiply(database, count, collections)
+    db = sqlite3.connect(database, isolation_level=None)
     db.execute("UPDATE meta SET value = value + 1 WHERE key = 'changed_at'")
     db.close()
     started = time.thread_time()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator
+from concurrent.futures import Executor, Future, wait
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from comeo.archive import ArchiveGroup, ArchiveWriter, Level
 from comeo.codecs import Codec
-from comeo.compress.measure import BlockErrors, Tally, block_errors
-from comeo.compress.pyramid import Overview
+from comeo.compression.measure import BlockErrors, ErrorAccumulator, block_errors
+from comeo.compression.pool import in_order
+from comeo.compression.pyramid import Overview
 from comeo.progress import Progress
 from comeo.scene import BandGroup, Pixels, Scene, Window
 
@@ -43,10 +44,20 @@ def encode_scene(
     groups: list[ArchiveGroup],
     codec: Codec,
     writer: ArchiveWriter,
-    tally: Tally,
+    errors: ErrorAccumulator,
     progress: Progress,
+    executor: Executor,
 ) -> NDArray[np.int64]:
-    """Code every block of every level into the writer, and the errors of native blocks into the tally.
+    """Code every block of every level into the writer, and gather the errors of native blocks.
+
+    Args:
+        scene: The scene.
+        groups: Their layout in the archive, as the scene's own groups in order.
+        codec: Codes the blocks.
+        writer: Takes the payloads.
+        errors: Takes the errors of level 0.
+        progress: Receives one unit a block.
+        executor: Reads strips and codes blocks.
 
     Returns:
         (rows, 2): of each row of the finest grid the first valid column and the one after the last; equal
@@ -55,49 +66,53 @@ def encode_scene(
     spans = np.zeros((scene.groups[0].height, 2), np.int64)
     total = sum(np.prod(level.grid) for group in groups for level in group.levels)
     progress.start("coding", int(total))
-    with ThreadPoolExecutor(os.cpu_count()) as pool, ThreadPoolExecutor(1) as ahead:
-        for source, group in zip(scene.groups, groups, strict=True):
-            overviews = [Overview(level) for level in group.levels[1:]]
-            for top, pixels in _strips(source, ahead):
+    for source, group in zip(scene.groups, groups, strict=True):
+        overviews = [Overview(level) for level in group.levels[1:]]
+        with closing(_strips(source, executor)) as strips:
+            for top, pixels in strips:
                 if source is scene.groups[0]:
                     spans[top : top + pixels.valid.shape[1]] = _valid_spans(pixels.valid)
-                _encode_strip(pool, pixels, top, group, group.levels[0], codec, writer, tally, progress)
+                _encode_strip(executor, pixels, top, group, group.levels[0], codec, writer, errors, progress)
                 if overviews:
                     overviews[0].add(pixels, top, 0)
-            for finer, coarser in pairwise(overviews):
-                coarser.add(Pixels(finer.values, finer.valid), 0, finer.level.number)
-            for overview in overviews:
-                pixels = Pixels(overview.values, overview.valid)
-                _encode_strip(pool, pixels, 0, group, overview.level, codec, writer, tally, progress)
+        for finer, coarser in pairwise(overviews):
+            coarser.add(Pixels(finer.values, finer.valid), 0, finer.level.number)
+        for overview in overviews:
+            pixels = Pixels(overview.values, overview.valid)
+            _encode_strip(executor, pixels, 0, group, overview.level, codec, writer, errors, progress)
     return spans
 
 
-def _strips(group: BandGroup, ahead: ThreadPoolExecutor) -> Iterator[tuple[int, Pixels]]:
-    """Read a group's strips, each while the one before is being coded."""
+def _strips(group: BandGroup, executor: Executor) -> Generator[tuple[int, Pixels]]:
+    """Read a group's strips, each while the one before is being coded; closed, it leaves no read running."""
     height = STRIP_BLOCKS * 256
 
     def read(top: int) -> Future[Pixels]:
         window = Window(top, 0, min(height, group.height - top), group.width)
-        return ahead.submit(group.read, window)
+        return executor.submit(group.read, window)
 
     tops = range(0, group.height, height)
     coming = read(0)
-    for top in tops:
-        pixels = coming.result()
-        if top + height < group.height:
-            coming = read(top + height)
-        yield top, pixels
+    try:
+        for top in tops:
+            pixels = coming.result()
+            if top + height < group.height:
+                coming = read(top + height)
+            yield top, pixels
+    finally:
+        coming.cancel()
+        wait([coming])
 
 
 def _encode_strip(
-    pool: ThreadPoolExecutor,
+    executor: Executor,
     pixels: Pixels,
     top: int,
     group: ArchiveGroup,
     level: Level,
     codec: Codec,
     writer: ArchiveWriter,
-    tally: Tally,
+    errors: ErrorAccumulator,
     progress: Progress,
 ) -> None:
     """Code the blocks of a strip that starts at row `top` of a level."""
@@ -115,11 +130,11 @@ def _encode_strip(
         Pixels(*(array[:, row : row + level.block, col : col + level.block] for array in pixels))
         for row, col in places
     )
-    for (row, col), (payload, errors) in zip(places, pool.map(code, cut), strict=True):
+    for (row, col), (payload, lost) in zip(places, in_order(executor, code, cut), strict=True):
         place = (top + row) // level.block, col // level.block
         writer.add(level, *place, payload)
-        if errors is not None:
-            tally.add(group.name, *place, errors, payload)
+        if lost is not None:
+            errors.add(group.name, *place, lost, payload)
         progress.advance()
 
 

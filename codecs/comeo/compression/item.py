@@ -6,22 +6,23 @@ import math
 from typing import Any
 
 import numpy as np
-import pystac
+import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.warp import transform_geom
-from scipy.spatial import ConvexHull
 
 from comeo.scene import Scene, pixel_size
+from comeo.sources.naming import iso
 
+STAC_VERSION = "1.1.0"
 PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 EO = "https://stac-extensions.github.io/eo/v2.0.0/schema.json"
 _EDGE_METRES = 25_000  # a straight side of a grid is a curve on the globe: put a point on it this often
 
 
 def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
-    """Describe a scene as a STAC Item, without assets: where they lie is the server's business.
+    """Describe a scene as a STAC Item, without assets: their addresses depend on the server.
 
     Args:
         scene: The scene.
@@ -44,11 +45,19 @@ def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
         properties["proj:code"] = ":".join(code)
     if any(key.startswith("eo:") for key in properties):
         extensions.append(EO)
-    item = pystac.Item(
-        id=scene.id, geometry=geometry, bbox=_bbox(geometry), datetime=scene.datetime, properties=properties,
-        collection=scene.collection, stac_extensions=extensions,
-    )  # fmt: skip
-    return item.to_dict(include_self_link=False)
+    properties["datetime"] = iso(scene.datetime)
+    item: dict[str, Any] = {
+        "type": "Feature",
+        "stac_version": STAC_VERSION,
+        "stac_extensions": extensions,
+        "id": scene.id,
+        "geometry": geometry,
+        "bbox": _bbox(geometry),
+        "properties": properties,
+        "links": [],
+        "assets": {},
+    }
+    return {**item, "collection": scene.collection} if scene.collection else item
 
 
 def _bbox(geometry: dict[str, Any]) -> list[float]:
@@ -73,7 +82,7 @@ def footprint(spans: NDArray[np.int64], transform: Affine, spacing: float) -> li
     corners = np.concatenate(
         [np.stack([spans[rows, side], rows + below], axis=1) for side in (0, 1) for below in (0, 1)]
     )
-    hull = corners[ConvexHull(corners).vertices]
+    hull = shapely.get_coordinates(shapely.convex_hull(shapely.multipoints(corners)))[:-1]
     points = [transform @ (float(x), float(y)) for x, y in _densify(hull, spacing)]
     area = sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True))
     if area < 0:

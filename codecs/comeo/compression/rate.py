@@ -1,15 +1,14 @@
 """Rate control: the step that brings a whole archive to a ratio.
 
 A sample of blocks is coded at trial steps until the estimate meets the target; size against step is close to
-a power law, so a secant in logarithms gets there in a few trials. What the sample misses, the first full pass
-tells, and a second pass corrects.
+a power law, so a secant in logarithms gets there in a few trials. The first full pass
+shows what the sample missed, and a second pass corrects it.
 """
 
 from __future__ import annotations
 
 import math
-import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,8 @@ import numpy as np
 from comeo.archive import ArchiveGroup
 from comeo.archive.shard import CRC_BYTES
 from comeo.codecs import Codec
-from comeo.compress.encode import BlockEncoder
+from comeo.compression.encode import BlockEncoder
+from comeo.compression.pool import in_order
 from comeo.errors import CodecError
 from comeo.progress import Progress
 from comeo.scene import BandGroup, Pixels, Scene, Window
@@ -40,7 +40,7 @@ class _Sample:
     weight: float
 
 
-def _take_sample(source: BandGroup, group: ArchiveGroup, count: int) -> _Sample:
+def _take_sample(source: BandGroup, group: ArchiveGroup, count: int, executor: Executor) -> _Sample:
     """Read at most `count` native blocks, evenly spread in raster order."""
     level = group.levels[0]
     rows, cols = level.grid
@@ -50,24 +50,28 @@ def _take_sample(source: BandGroup, group: ArchiveGroup, count: int) -> _Sample:
         Window(row * level.block, col * level.block, *level.block_shape(row, col)[1:])
         for row, col in (divmod(int(index), cols) for index in chosen)
     ]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return _Sample(group.has_nodata, list(pool.map(source.read, windows)), rows * cols / count)
+    blocks = list(in_order(executor, source.read, windows))
+    return _Sample(group.has_nodata, blocks, rows * cols / count)
 
 
 class RateModel:
     """Predicts the bytes of all payloads of a scene at a step from a sample of native blocks.
 
-    Overviews are not sampled: a typical share is assumed until a full pass tells `correct` the true one.
+    Overviews are not sampled: a typical share is assumed until a full pass gives `correct` the true one.
     """
 
-    def __init__(self, scene: Scene, groups: list[ArchiveGroup], codec: Codec, progress: Progress) -> None:
+    def __init__(
+        self, scene: Scene, groups: list[ArchiveGroup], codec: Codec, progress: Progress, executor: Executor
+    ) -> None:
         total = sum(math.prod(group.levels[0].grid) for group in groups)
         self._codec = codec
+        self._executor = executor
         self._samples = []
         progress.start("sampling", len(groups))
         for source, group in zip(scene.groups, groups, strict=True):
             share = math.prod(group.levels[0].grid) / total
-            self._samples.append(_take_sample(source, group, max(16, round(SAMPLE_BLOCKS * share))))
+            count = max(16, round(SAMPLE_BLOCKS * share))
+            self._samples.append(_take_sample(source, group, count, executor))
             progress.advance()
         self._spread = float(np.sqrt(np.mean([_variance(sample.blocks) for sample in self._samples])))
         has_overviews = any(len(group.levels) > 1 for group in groups)
@@ -89,9 +93,8 @@ class RateModel:
 
     def _sample_bytes(self, sample: _Sample, step: float) -> int:
         encode = BlockEncoder(self._codec, step, sample.has_nodata)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            payloads = pool.map(encode, sample.blocks)
-            return sum(len(payload) + CRC_BYTES for payload in payloads if payload is not None)
+        payloads = in_order(self._executor, encode, sample.blocks)
+        return sum(len(payload) + CRC_BYTES for payload in payloads if payload is not None)
 
     def correct(self, step: float, actual: int) -> None:
         """Learn from a full pass."""
@@ -123,13 +126,13 @@ class RateModel:
             return best[1]
         reasons = {
             MAX_STEP: "the smallest payloads are still too large",
-            MIN_STEP: "payloads can't be that large",
+            MIN_STEP: "payloads cannot be that large",
         }
-        reason = reasons.get(step, "the sizes that come closest are off by more than can be allowed")
-        raise CodecError(f"no step reaches this ratio, {reason}; ask for another ratio, or fix the step")
+        reason = reasons.get(step, "the closest sizes are off by more than the tolerance")
+        raise CodecError(f"no step reaches this ratio, {reason}; choose another ratio, or give a step")
 
 
 def _variance(blocks: list[Pixels]) -> float:
-    """Mean variance of the valid pixels of blocks; 1 where there are none."""
+    """Mean variance of the valid pixels of blocks; 1 if there are none."""
     variances = [float(np.var(block.values[block.valid])) for block in blocks if block.valid.any()]
     return sum(variances) / len(variances) if variances else 1.0

@@ -43,7 +43,7 @@ class BlockErrors:
 
 
 def block_errors(original: Pixels, decoded: NDArray[Any] | None) -> BlockErrors:
-    """Compare a block with what its payload decodes to; None is a block without a valid pixel."""
+    """Compare a block with its decoded payload; None is a block without a valid pixel."""
     bands = len(original.values)
     if decoded is None:
         zeros = np.zeros(bands)
@@ -62,7 +62,7 @@ def _digest(payload: Buffer | None) -> bytes:
     return b"" if payload is None else hashlib.blake2b(payload, digest_size=16).digest()
 
 
-class _GroupTally:
+class _GroupAccumulator:
     def __init__(self, layout: Layout) -> None:
         shape = (layout.bands, layout.rows, layout.cols)
         self._count = np.zeros(shape, np.int64)
@@ -96,17 +96,17 @@ class _GroupTally:
             )
 
 
-class Tally:
+class ErrorAccumulator:
     """Errors of a scene, block by block."""
 
     def __init__(self, groups: Sequence[ArchiveGroup], step: float) -> None:
         self._layouts = [group.layout for group in groups]
         self._step = step
-        self._groups = {layout.name: _GroupTally(layout) for layout in self._layouts}
+        self._groups = {layout.name: _GroupAccumulator(layout) for layout in self._layouts}
         self._digests: dict[tuple[str, int, int], bytes] = {}
 
     def add(self, group: str, row: int, col: int, block: BlockErrors, payload: bytes | None) -> None:
-        """Take in a block of level 0, measured on what its payload decodes to."""
+        """Take in a block of level 0, measured on its decoded payload."""
         self._groups[group].add(row, col, block)
         self._digests[group, row, col] = _digest(payload)
 
@@ -115,7 +115,7 @@ class Tally:
         return self._digests[group, row, col] == _digest(payload)
 
     def errors(self) -> Mapping[str, GroupErrors]:
-        """What was measured."""
+        """Errors measured, by group."""
         return {name: group.errors() for name, group in self._groups.items()}
 
     def certificate(self, archive_bytes: int) -> tuple[str, int] | None:
@@ -147,12 +147,13 @@ class Tally:
         if certificate is None:
             return
         for group, measured in self.errors().items():
-            told = certificate.groups[group]
-            pairs = [(told.rmse, measured.rmse)]
-            if told.block_rmse is not None and measured.block_rmse is not None:
-                pairs.append((told.block_rmse.astype(np.float64), measured.block_rmse.astype(np.float64)))
+            certified = certificate.groups[group]
+            pairs = [(certified.rmse, measured.rmse)]
+            blocks = certified.block_rmse, measured.block_rmse
+            if blocks[0] is not None and blocks[1] is not None:
+                pairs.append((blocks[0].astype(np.float64), blocks[1].astype(np.float64)))
             for stated, true in pairs:
-                # Blocks a million times better than the band's worst are told as such.
+                # Blocks a million times better than the band's worst are certified as just that.
                 slack = 1e-5 * np.nanmax(np.nan_to_num(true), initial=0)
                 if not np.allclose(stated, true, rtol=TOLERANCE, atol=slack, equal_nan=True):
-                    raise ArchiveError(f"{name}: its certificate does not tell the errors of {group}")
+                    raise ArchiveError(f"{name}: its certificate does not state the errors of {group}")

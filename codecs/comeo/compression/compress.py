@@ -1,0 +1,223 @@
+"""From a scene to an archive of a given ratio or step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from comeo.archive import Archive, ArchiveWriter, Level, archive_suffix
+from comeo.archive.certificate import DETAILS
+from comeo.archive.model import ID_PATTERN
+from comeo.archive.sink import ZIP_SUFFIX
+from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
+from comeo.codecs.payload import check_step
+from comeo.compression.encode import encode_scene
+from comeo.compression.item import build_item
+from comeo.compression.measure import SHARE, ErrorAccumulator
+from comeo.compression.plan import plan
+from comeo.compression.pool import executor_of, in_order
+from comeo.compression.rate import RateModel
+from comeo.errors import ArchiveError, CodecError, SourceError
+from comeo.progress import Progress, Silent
+from comeo.scene import Scene
+from comeo.sources import open_source
+
+DEFAULT_RATIO = 100.0
+RATIO_TOLERANCE = 0.015
+_PASSES = 4
+_VERIFY_BATCH = 8
+_LEFT_OUT = {
+    7: "the bias of blocks is",
+    3: "bias and maximum of blocks are",
+    1: "blocks are",
+    0: "blocks and the correlation of bands are",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A compression: the same in each of its passes."""
+
+    scene: Scene
+    output: Path
+    codec: Codec
+    progress: Progress
+    executor: Executor
+
+
+def compress(
+    source: Scene | str | Path,
+    output: str | Path,
+    *,
+    codec: str = DEFAULT_CODEC,
+    ratio: float | None = None,
+    step: float | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+) -> Path:
+    """Compress a scene into one archive, which appears under its name once it is complete and verified.
+
+    Args:
+        source: A scene, or anything that `open_source` opens.
+        output: Name of the archive, ending in `.zarr.zip` or `.zarr`; or an existing folder, in which it
+            becomes `<id>.zarr.zip`.
+        codec: Name of the codec: see `codec_names`.
+        ratio: Raw bytes of the scene / bytes of the archive, met by choosing the step. 100 if neither a ratio
+            nor a step is given.
+        step: Quantisation step in stored numbers, instead of a ratio.
+        force: Replace an archive of that name.
+        progress: Receives the stages and units of the work.
+        executor: Runs the reading and coding of blocks. It must share this process's memory, as a
+            `ThreadPoolExecutor` does, and stays open. By default one thread a CPU.
+
+    Returns:
+        The name of the archive.
+
+    Raises:
+        ArchiveError: If the archive exists already, or verification finds a fault.
+        CodecError: If the codec is unknown, or the ratio or the step is not possible.
+        SourceError: If the source cannot be read or has no valid pixel.
+    """
+    if ratio is not None and step is not None:
+        raise CodecError("give a ratio or a step, not both")
+    if not isinstance(source, Scene):
+        with open_source(source) as scene:
+            return compress(
+                scene, output, codec=codec, ratio=ratio, step=step, force=force, progress=progress,
+                executor=executor,
+            )  # fmt: skip
+    if not re.fullmatch(ID_PATTERN, source.id):
+        raise SourceError(
+            f"{source.id!r} is not valid as an archive's id: use letters, digits, '.', '_' and '-' (--id)"
+        )
+    path = Path(output)
+    if archive_suffix(path) is None and path.is_dir():
+        path = path / f"{source.id}{ZIP_SUFFIX}"
+    if path.exists() and not force:
+        raise ArchiveError(f"{path} exists already; use --force to replace it")
+    # Blocks are coded in threads of our own; BLAS's threads on top of them make it ten times slower.
+    with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
+        work = _Work(source, path, get_codec(codec), progress or Silent(), threads)
+        if step is None:
+            return _compress_to_ratio(work, DEFAULT_RATIO if ratio is None else ratio)
+        check_step(step)
+        return _write(work, step).commit()
+
+
+def _compress_to_ratio(work: _Work, ratio: float) -> Path:
+    """Full passes until the whole file has the ratio, the first at the step that a sample suggests."""
+    if not 1 < ratio < 100_000:
+        raise CodecError(f"a ratio lies between 1 and 100 000, not {ratio:g}")
+    scene = work.scene
+    target = scene.raw_bytes / ratio
+    model = RateModel(scene, plan(scene, 1.0), work.codec, work.progress, work.executor)
+    step = model.first_guess(ratio)
+    overhead = min(0.05 * target, 20_000)
+    for _ in range(_PASSES):
+        if target <= overhead:
+            raise CodecError(
+                f"×{ratio:g} is not possible: the metadata of this scene alone take {overhead:.0f} of "
+                f"{target:.0f} bytes; choose a lower ratio, or give a step instead"
+            )
+        step = round(model.find_step(target - overhead, step), 3)
+        writer = _write(work, step)
+        try:
+            size = writer.size
+            work.progress.note(f"step {step:g} gives ×{scene.raw_bytes / size:.1f}")
+            if abs(size / target - 1) <= RATIO_TOLERANCE:
+                return writer.commit()
+        except BaseException:
+            writer.discard()
+            raise
+        overhead = size - writer.payload_bytes
+        model.correct(step, writer.payload_bytes)
+        writer.discard()
+    raise CodecError(
+        f"×{ratio:g} was not met: the last pass gave ×{scene.raw_bytes / size:.1f}; give a step instead"
+    )
+
+
+def _write(work: _Work, step: float) -> ArchiveWriter:
+    """Write and verify an archive at a step, short of giving it its name."""
+    scene = work.scene
+    groups = plan(scene, step)
+    writer = ArchiveWriter(work.output, groups, codec=work.codec.name)
+    errors = ErrorAccumulator(groups, step)
+    try:
+        spans = encode_scene(scene, groups, work.codec, writer, errors, work.progress, work.executor)
+        if not (spans[:, 0] < spans[:, 1]).any():
+            raise SourceError(f"{scene.id} has no valid pixel in {groups[0].name}")
+        writer.finish(
+            build_item(scene, spans),
+            _facts(scene, work.codec, step),
+            lambda archive: _verify(archive, errors, work),
+            lambda size: _certified(errors, size, work.progress),
+        )
+    except BaseException:
+        writer.discard()
+        raise
+    return writer
+
+
+def _facts(scene: Scene, codec: Codec, step: float) -> dict[str, Any]:
+    return {
+        **({"model": codec.model_digest} if codec.model_digest else {}),
+        "step": step,
+        "raw_bytes": scene.raw_bytes,
+        "source": {"name": scene.source_name, "sha256": scene.source_checksum},
+    }
+
+
+def _certified(errors: ErrorAccumulator, size: int, progress: Progress) -> dict[str, str]:
+    """The certificate as a fact of the archive; a note says what had to be left out of it."""
+    found = errors.certificate(size)
+    if found is None:
+        progress.note(f"no quality certificate: it would be more than {SHARE:.0%} of so small an archive")
+        return {}
+    text, detail = found
+    if detail != DETAILS[0]:
+        progress.note(
+            f"{_LEFT_OUT[detail]} left out of the certificate, which may be {SHARE:.0%} of the archive"
+        )
+    return {"certificate": text}
+
+
+def _verify(archive: Archive, errors: ErrorAccumulator, work: _Work) -> None:
+    """Read every block of an archive back.
+
+    Blocks of level 0 have been decoded to be measured, so they have to be those very bytes; others are
+    decoded. The certificate has to state what was measured.
+    """
+    errors.check(archive.name, archive.certificate)
+    batches: list[tuple[Level, Sequence[tuple[int, int]]]] = []
+    for group in archive.groups.values():
+        for level in group.levels:
+            rows, cols = level.grid
+            places = [divmod(index, cols) for index in range(rows * cols)]
+            batches += [
+                (level, places[start : start + _VERIFY_BATCH])
+                for start in range(0, len(places), _VERIFY_BATCH)
+            ]
+    work.progress.start("verifying", len(batches))
+    for _ in in_order(work.executor, lambda batch: _verify_batch(archive, errors, *batch), batches):
+        work.progress.advance()
+
+
+def _verify_batch(
+    archive: Archive, errors: ErrorAccumulator, level: Level, blocks: Sequence[tuple[int, int]]
+) -> None:
+    if level.number:
+        archive.decode_blocks(level, blocks)
+        return
+    for (row, col), payload in zip(blocks, archive.payloads(level, blocks), strict=True):
+        if not errors.measured_on(level.group, row, col, payload):
+            raise ArchiveError(
+                f"{archive.name}: block ({row}, {col}) of {level.group}/0 is not the one that was written"
+            )

@@ -1,0 +1,130 @@
+"""A catalogue in an SQLite file that all processes of a server share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from comeo.scene import Band
+from tileserver.catalog.base import (
+    NEWEST_FIRST,
+    Catalog,
+    CollectionSummary,
+    Coverage,
+    Cursor,
+    Hit,
+    Order,
+    Record,
+    Search,
+)
+from tileserver.catalog.sqlite import queries, summaries
+from tileserver.catalog.sqlite.database import Database, versioned
+from tileserver.catalog.sqlite.indexer import Indexer, Watch
+
+__all__ = ["SqliteCatalog", "versioned"]
+
+
+class SqliteCatalog(Catalog):
+    """Scenes in an SQLite file. Whichever process comes first looks at the folders, for all others.
+
+    Args:
+        roots: Archives, or folders of archives.
+        database: Name of the file; the version of its schema is put into it, see `versioned`.
+        scan_seconds: Shortest time between two looks at the folders.
+        watch: Called after each look with the numbers of archives that are served and that are broken.
+
+    Raises:
+        ComeoError: If the file cannot be opened.
+    """
+
+    def __init__(
+        self, roots: Iterable[Path], database: Path, scan_seconds: float, watch: Watch | None = None
+    ) -> None:
+        self._database = Database(database)
+        self._indexer = Indexer(self._database, tuple(roots), scan_seconds, watch)
+        self._summaries: tuple[int, dict[str, CollectionSummary | None]] = (-1, {})
+
+    def refresh(self, *, force: bool = False) -> None:
+        """See `Catalog.refresh`."""
+        self._indexer.refresh(force=force)
+
+    def rebuild(self) -> None:
+        """See `Catalog.rebuild`."""
+        self._indexer.rebuild()
+
+    def get(self, collection: str, item: str) -> Record | None:
+        """See `Catalog.get`."""
+        self.refresh()
+        return queries.get(self._database.connection, collection, item)
+
+    def hits(
+        self, search: Search, limit: int, after: Cursor | None = None, order: Order = NEWEST_FIRST
+    ) -> list[Hit]:
+        """See `Catalog.hits`."""
+        self.refresh()
+        return queries.hits(self._database.connection, search, limit, after, order)
+
+    def count(self, search: Search | None = None) -> int:
+        """See `Catalog.count`."""
+        self.refresh()
+        return queries.count(self._database.connection, search or Search())
+
+    def item(self, record: Record) -> dict[str, Any]:
+        """See `Catalog.item`."""
+        return queries.document(self._database.connection, "item", record)
+
+    def info(self, record: Record) -> dict[str, Any]:
+        """See `Catalog.info`."""
+        return queries.document(self._database.connection, "info", record)
+
+    def collection_names(self) -> list[str]:
+        """See `Catalog.collection_names`."""
+        self.refresh()
+        return summaries.collection_names(self._database.connection)
+
+    def collection(self, name: str) -> CollectionSummary | None:
+        """See `Catalog.collection`. Kept until scenes come, change or go."""
+        revision = self.revision()
+        if self._summaries[0] != revision:
+            self._summaries = (revision, {})
+        kept = self._summaries[1]
+        if name in kept:
+            return kept[name]
+        summary = summaries.collection(self._database.connection, name)
+        if summary is not None:  # names that do not exist are without number
+            kept[name] = summary
+        return summary
+
+    def coverage(self, search: Search) -> Coverage | None:
+        """See `Catalog.coverage`."""
+        self.refresh()
+        return summaries.coverage(self._database.connection, search)
+
+    def band_sets(self, search: Search) -> list[tuple[Band, ...]]:
+        """See `Catalog.band_sets`."""
+        self.refresh()
+        return summaries.band_sets(self._database.connection, search)
+
+    def days(self, collection: str) -> list[str]:
+        """See `Catalog.days`."""
+        self.refresh()
+        return summaries.days(self._database.connection, collection)
+
+    def revision(self) -> int:
+        """See `Catalog.revision`: milliseconds since 1970 of the last change, or a little more."""
+        self.refresh()
+        return queries.revision(self._database.connection)
+
+    def broken(self) -> dict[str, str]:
+        """See `Catalog.broken`."""
+        self.refresh()
+        return queries.broken(self._database.connection)
+
+    def refuse(self, record: Record, error: str) -> None:
+        """See `Catalog.refuse`."""
+        self._indexer.refuse(record, error)
+
+    def close(self) -> None:
+        """See `Catalog.close`."""
+        self._database.close()

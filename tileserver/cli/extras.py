@@ -1,0 +1,29 @@
+"""Optional parts of the package: the extra to install for a module that is missing."""
+
+from __future__ import annotations
+
+_EXTRA_OF = {
+    "flask": "server",
+    "flask_compress": "server",
+    "flask_openapi3": "server",
+    "geojson_pydantic": "server",
+    "gunicorn": "server",
+    "jinja2": "qualify",
+    "lxml": "server",
+    "mercantile": "server",
+    "onnxruntime": "cpu",
+    "platformdirs": "qualify",
+    "prometheus_client": "server",
+    "imagecodecs": "jpeg2000",
+    "scipy": "qualify",
+    "sklearn": "qualify",
+    "xarray": "xarray",
+    "zarr": "xarray",
+}
+
+
+def advice(error: ModuleNotFoundError) -> str | None:
+    """Return the sentence that says what to install, or None if the missing module belongs to no extra."""
+    module = (error.name or "").partition(".")[0]
+    extra = _EXTRA_OF.get(module)
+    return extra and f"{module} is not installed; run: pip install 'comeo[{extra}]'"
