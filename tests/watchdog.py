@@ -1,4 +1,4 @@
-"""A guard against tests that hang: it judges no speed, and ends the process with the stacks of all threads."""
+"""A guard against tests that hang: it judges no speed; it ends the process with the stacks of all threads."""
 
 from __future__ import annotations
 

@@ -73,10 +73,13 @@ export interface TileSet {
   bounds: BBox;
   minZoom: number;
   maxZoom: number;
+  /** Credit line of the data; empty when none is due. */
+  attribution: string;
 }
 
 export interface BandValue {
   name: string;
+  /** For people: `near infrared`. */
   title: string;
   /** Nanometres. */
   wavelength: number | null;
@@ -318,6 +321,7 @@ export async function fetchTileSet(layer: Layer, signal?: AbortSignal): Promise<
     bounds: bounds ?? [-180, -85, 180, 85],
     minZoom: Math.max(0, (number(body['minzoom']) ?? 0) - coarser),
     maxZoom: number(body['maxzoom']) ?? 18,
+    attribution: text(body['attribution']) ?? '',
   };
 }
 

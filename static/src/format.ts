@@ -45,19 +45,3 @@ export function formatPosition(lon: number, lat: number): string {
     `${Math.abs(value).toFixed(5)}° ${value < 0 ? negative : positive}`;
   return `${part(lat, 'N', 'S')}, ${part(lon, 'E', 'W')}`;
 }
-
-const COMMON_NAMES: Record<string, string> = {
-  coastal: 'coastal aerosol',
-  rededge: 'red edge',
-  rededge071: 'red edge, 0.71 µm',
-  rededge075: 'red edge, 0.75 µm',
-  rededge078: 'red edge, 0.78 µm',
-  nir: 'near infrared',
-  nir08: 'near infrared, narrow',
-  nir09: 'water vapour',
-  swir16: 'short-wave IR, 1.6 µm',
-  swir22: 'short-wave IR, 2.2 µm',
-};
-
-/** STAC's common name of a band in words. */
-export const bandTitle = (common: string): string => COMMON_NAMES[common] ?? common;

@@ -131,6 +131,7 @@ viewPanel(byId('view'), store, {
 });
 elsewherePanel(byId<HTMLDetailsElement>('elsewhere'), store, mapStarted);
 meterPanel(byId<HTMLDetailsElement>('meter'), store);
+store.watch(['credit'], ({ credit }) => (byId('credit').textContent = credit ? `${credit} · ` : ''));
 store.watch(['error'], ({ error }) => showNotice(error));
 showBusy();
 addEventListener('keydown', (event) => {

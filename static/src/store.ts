@@ -24,6 +24,8 @@ export interface State {
   /** All scenes of the same collection over the same place, oldest first. */
   series: Item[];
   info: SceneInfo | null;
+  /** Credit line of the data on the map; empty when none is due. */
+  credit: string;
   /** Every scene shown since the page was opened, by key. */
   viewed: ReadonlyMap<string, SceneInfo>;
   style: string | null;
@@ -78,6 +80,7 @@ export const initialState = (): State => ({
   item: null,
   series: [],
   info: null,
+  credit: '',
   viewed: new Map(),
   style: null,
   opacity: 1,

@@ -242,6 +242,7 @@ export class Viewer {
     const map = await this.#map;
     const { layer, style } = this.#state;
     const tiles = layer ? this.#tileSets.get(layerKey(layer)) : undefined;
+    this.#store.update({ credit: tiles?.attribution ?? '' });
     map?.showTiles(tiles ? { ...tiles, template: withStyle(tiles.template, style) } : null);
   }
 

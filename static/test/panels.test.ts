@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { parseFidelity, type Item } from '../src/api';
-import { bandTitle, formatBytes, formatError, formatPlatform, formatPosition, formatRatio } from '../src/format';
+import { formatBytes, formatError, formatPlatform, formatPosition, formatRatio } from '../src/format';
 import { comparison, weightOf } from '../src/panels/meter';
 import { daysOf, fraction, nearest } from '../src/panels/timeline';
 import { firstToShow } from '../src/viewer';
@@ -35,7 +35,6 @@ test('bytes and ratios have as many digits as mean something', () => {
   assert.equal(formatPosition(-8.5, 47.25), '47.25000° N, 8.50000° W');
   assert.equal(formatPlatform('sentinel-2a'), 'Sentinel-2A');
   assert.equal(formatPlatform('landsat-8'), 'landsat-8');
-  assert.equal(bandTitle('blue'), 'blue');
 });
 
 test('what was received is compared with every scene looked at', () => {

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rio_tiler.models import PointData
 
 from comeo.errors import BoundError, NotFoundError
+from comeo.missions import band_title
 from comeo.scene import Band
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record, Search
@@ -166,7 +167,7 @@ def _band_value(pixel: PointData, row: int, band: Band, error: float | None) -> 
     wavelength = band.center_wavelength and round(band.center_wavelength * NANOMETRES, 1)
     return {
         "name": band.name,
-        "title": band.common_name,
+        "title": band_title(band),
         "wavelength": wavelength,
         "value": _number(value) if valid else None,
         "unit": band.unit or None,

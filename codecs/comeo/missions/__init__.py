@@ -1,6 +1,7 @@
-"""What is known of sensors, in one place: recognition, bands, quantities, ranges, indices, grades, credits.
+"""Knowledge of sensors, in one place: recognition, bands, quantities, ranges, indices, grades, credits.
 
-A mission is one module with one `Mission` in it, listed in `MISSIONS`.
+A mission is one module with one `Mission` in it, listed in `MISSIONS`. Readers, styles, `qualify` and the
+viewer (by the server's documents) take from here all that differs between sensors.
 """
 
 from __future__ import annotations
@@ -68,6 +69,12 @@ def described_band(text: str, mission: str) -> str:
 def band_facts(name: str) -> BandFacts | None:
     """The band of that name, or None if no mission has it."""
     return next((each.bands[name] for each in MISSIONS.values() if name in each.bands), None)
+
+
+def band_title(band: Band) -> str:
+    """Words for a band: `near infrared`; its common name where no mission describes it; may be empty."""
+    facts = band_facts(band.name)
+    return facts.title if facts and facts.title else band.common_name
 
 
 def native_gsd(name: str) -> int:
@@ -165,7 +172,7 @@ def credit(names: Iterable[object], year: int | None) -> str:
 __all__ = [
     "DECIBEL", "MISSIONS", "QUANTITIES", "RECIPES", "REFLECTANCE", "BandFacts", "ClassLayer", "Grade",
     "Mission", "Offset", "Quantity", "Range", "Recipe", "Scale", "ancillary_file", "ancillary_name",
-    "band_facts", "band_name", "band_order", "class_layer", "credit", "described_band", "display_range",
-    "mission_in", "mission_of_bands", "native_gsd", "nodata_in", "platform_in", "refuse_unreadable",
-    "sees_ground", "unit_in",
+    "band_facts", "band_name", "band_order", "band_title", "class_layer", "credit", "described_band",
+    "display_range", "mission_in", "mission_of_bands", "native_gsd", "nodata_in", "platform_in",
+    "refuse_unreadable", "sees_ground", "unit_in",
 ]  # fmt: skip

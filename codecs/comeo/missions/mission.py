@@ -1,4 +1,4 @@
-"""The description of a mission: everything that readers, styles, reports and credits need of a sensor."""
+"""The description of a mission, as readers, styles, reports and credits need it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class BandFacts:
 
     Attributes:
         name: The sensor's own name: `B04`, `VV`.
+        title: For people: `near infrared`.
         gsd: Native pixel size in metres; 0 where products come on grids of any size.
         common_name: STAC `eo:common_name`, or empty.
         center_wavelength: In micrometres, or None.
@@ -30,6 +31,7 @@ class BandFacts:
     """
 
     name: str
+    title: str
     gsd: int = 0
     common_name: str = ""
     center_wavelength: float | None = None
@@ -106,7 +108,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Mission:
-    """What is known of a mission and its instrument.
+    """A mission and its instrument.
 
     Attributes:
         id: STAC `constellation`: `sentinel-2`.

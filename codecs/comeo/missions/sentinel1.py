@@ -15,10 +15,10 @@ _CROSS: Final[Range] = (-28.0, -6.0)
 _RATIO: Final[Range] = (2.0, 16.0)
 
 BANDS: Final = band_table(
-    BandFacts("VV", display={DECIBEL: _CO}),
-    BandFacts("VH", display={DECIBEL: _CROSS}),
-    BandFacts("HH", display={DECIBEL: _CO}),
-    BandFacts("HV", display={DECIBEL: _CROSS}),
+    BandFacts("VV", "co-polarised, vertical", display={DECIBEL: _CO}),
+    BandFacts("VH", "cross-polarised, vertical", display={DECIBEL: _CROSS}),
+    BandFacts("HH", "co-polarised, horizontal", display={DECIBEL: _CO}),
+    BandFacts("HV", "cross-polarised, horizontal", display={DECIBEL: _CROSS}),
 )
 
 RECIPES: Final = (

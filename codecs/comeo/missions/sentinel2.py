@@ -21,26 +21,34 @@ _INFRARED: Final[Range] = (0.0, 0.45)
 
 
 def _band(
-    name: str, gsd: int, common: str, wavelength: float, display: Range = _VISIBLE, *, ground: bool = True
+    name: str,
+    title: str,
+    gsd: int,
+    common_name: str,
+    wavelength: float,
+    display: Range = _VISIBLE,
+    *,
+    ground: bool = True,
 ) -> BandFacts:
-    return BandFacts(name, gsd, common, wavelength, REFLECTANCE, {REFLECTANCE: display}, ground)
+    ranges = {REFLECTANCE: display}
+    return BandFacts(name, title, gsd, common_name, wavelength, REFLECTANCE, ranges, ground)
 
 
 BANDS: Final = band_table(
-    _band("B01", 60, "coastal", 0.443),
-    _band("B02", 10, "blue", 0.493),
-    _band("B03", 10, "green", 0.560),
-    _band("B04", 10, "red", 0.665),
-    _band("B05", 20, "rededge071", 0.704),
-    _band("B06", 20, "rededge075", 0.741, _INFRARED),
-    _band("B07", 20, "rededge078", 0.783, _INFRARED),
-    _band("B08", 10, "nir", 0.833, _INFRARED),
-    _band("B8A", 20, "nir08", 0.865, _INFRARED),
-    _band("B09", 60, "nir09", 0.945, _INFRARED),
+    _band("B01", "coastal aerosol", 60, "coastal", 0.443),
+    _band("B02", "blue", 10, "blue", 0.493),
+    _band("B03", "green", 10, "green", 0.560),
+    _band("B04", "red", 10, "red", 0.665),
+    _band("B05", "red edge, 0.70 µm", 20, "rededge071", 0.704),
+    _band("B06", "red edge, 0.74 µm", 20, "rededge075", 0.741, _INFRARED),
+    _band("B07", "red edge, 0.78 µm", 20, "rededge078", 0.783, _INFRARED),
+    _band("B08", "near infrared", 10, "nir", 0.833, _INFRARED),
+    _band("B8A", "near infrared, narrow", 20, "nir08", 0.865, _INFRARED),
+    _band("B09", "water vapour", 60, "nir09", 0.945, _INFRARED),
     # Water vapour absorbs all of B10's light below the cirrus.
-    _band("B10", 60, "cirrus", 1.374, ground=False),
-    _band("B11", 20, "swir16", 1.614),
-    _band("B12", 20, "swir22", 2.202),
+    _band("B10", "cirrus", 60, "cirrus", 1.374, ground=False),
+    _band("B11", "short-wave IR, 1.6 µm", 20, "swir16", 1.614),
+    _band("B12", "short-wave IR, 2.2 µm", 20, "swir22", 2.202),
 )
 
 # Asset keys and common names as catalogues publish them (Earth Search, CDSE, Planetary Computer).

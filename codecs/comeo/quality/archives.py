@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from comeo.archive import Archive, open_archive
 from comeo.errors import ComeoError
 from comeo.progress import Progress
+from comeo.quality.thematic import check_installed
 from comeo.scene import Scene
 from comeo.sources import open_source
 
@@ -41,16 +42,15 @@ def qualify(
         ArchiveError: If the archive cannot be read or was not made from this source.
         SourceError: If the source cannot be read or has no valid pixel.
         WeightsError: If the weights of LPIPS are requested and cannot be fetched.
-        ComeoError: If SciPy or scikit-learn is not installed.
+        ComeoError: If a package of the extra `qualify` is not installed.
     """
     try:
         from comeo.quality import qualify as measure  # noqa: PLC0415 - only the extra brings what it needs
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("platformdirs", "scipy", "sklearn"):
+        if (error.name or "").partition(".")[0] not in ("platformdirs", "scipy"):
             raise
-        raise ComeoError(
-            "SciPy and scikit-learn are not installed; run: pip install 'comeo[qualify]'"
-        ) from error
+        raise ComeoError(f"{error.name} is not installed; run: pip install 'comeo[qualify]'") from error
+    check_installed()
     from comeo.quality.lpips_weights import cached_weights, fetch_weights, load_weights  # noqa: PLC0415
 
     if lpips and not cached_weights().exists():

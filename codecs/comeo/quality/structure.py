@@ -170,7 +170,7 @@ def whole_windows(valid: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
 
 def _gradient(plane: _Plane) -> NDArray[np.float64]:
     """Magnitude of the Sobel gradient, in units of the operator's unnormalised kernels."""
-    return np.hypot(sobel(plane, axis=0), sobel(plane, axis=1), dtype=np.float64)
+    return np.asarray(np.hypot(sobel(plane, axis=0), sobel(plane, axis=1)), np.float64)
 
 
 def _smooth(plane: _Plane, rows: slice) -> _Plane:

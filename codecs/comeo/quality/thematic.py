@@ -187,6 +187,4 @@ def _sklearn(module: str) -> Any:
     try:
         return importlib.import_module(f"sklearn.{module}")
     except ModuleNotFoundError as error:
-        raise ComeoError(
-            f"qualifying an archive needs {error.name}, which is missing; run `pip install 'comeo[qualify]'`"
-        ) from error
+        raise ComeoError("scikit-learn is not installed; run: pip install 'comeo[qualify]'") from error

@@ -1,4 +1,4 @@
-"""Which variant of a named index or composite a set of bands can give."""
+"""The variant of a named index or composite that a set of bands allows."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 /** Values of all bands where the user clicked, as a table and as a small spectrum. */
 import type { BandValue, PointValues } from '../api';
 import { h, icon, svg } from '../dom';
-import { bandTitle, formatError, formatPhysical, formatPosition } from '../format';
+import { formatError, formatPhysical, formatPosition } from '../format';
 
 const WIDTH = 280;
 const HEIGHT = 72;
@@ -41,7 +41,7 @@ function row(band: BandValue): HTMLTableRowElement {
     'tr',
     {},
     h('th', { scope: 'row' }, band.name),
-    h('td', { class: 'band-title' }, bandTitle(band.title)),
+    h('td', { class: 'band-title' }, band.title),
     h('td', {}, value, plusMinus(band.error, (error) => formatError(error))),
     h('td', {}, physical, plusMinus(band.physicalError, (error) => formatPhysical(error, band.unit))),
   );

@@ -25,6 +25,7 @@ from comeo.missions import (
     band_facts,
     band_name,
     band_order,
+    band_title,
     credit,
     described_band,
     display_range,
@@ -71,6 +72,7 @@ def test_a_mission_is_described_wholly(mission: Mission) -> None:
 def test_a_band_is_described_wholly(band: BandFacts) -> None:
     assert band_facts(band.name) is band
     assert band_name(band.name) == band.name
+    assert band_title(Band(band.name)) == band.title != ""
     assert band.display
     assert not band.unit or band.unit in band.display
     for unit, (black, white) in band.display.items():
@@ -82,6 +84,11 @@ def test_a_band_is_described_wholly(band: BandFacts) -> None:
         assert band.center_wavelength
         assert band_name(band.common_name) == band.name
     assert ancillary_file(band.name) is None
+
+
+def test_a_band_that_no_mission_has_is_titled_by_its_common_name() -> None:
+    assert band_title(Band("B17", common_name="lwir")) == "lwir"
+    assert band_title(Band("DN")) == ""
 
 
 def test_a_band_has_one_mission() -> None:
@@ -139,7 +146,8 @@ def test_a_normalised_difference_is_bounded_defined_everywhere_and_rises_with_it
     expression = parse_variant(normalised_difference("A", "B"))
 
     def value(first: float, second: float) -> float:
-        return float(expression.evaluate({"A": np.float32([[first]]), "B": np.float32([[second]])})[0, 0, 0])  # type: ignore[arg-type]
+        bands = {name: np.array([[number]], np.float32) for name, number in (("A", first), ("B", second))}
+        return float(expression.evaluate(bands)[0, 0, 0])
 
     assert -1 <= value(a, b) <= 1
     assert value(max(a, more), b) >= value(min(a, more), b) - 1e-6
@@ -276,4 +284,4 @@ def test_descriptions_cannot_be_changed(mission: Mission) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         mission.id = "other"  # type: ignore[misc]
     with pytest.raises(TypeError):
-        mission.bands["B99"] = BandFacts("B99")  # type: ignore[index]
+        mission.bands["B99"] = BandFacts("B99", "stranger")  # type: ignore[index]

@@ -42,7 +42,7 @@ def test_without_scikit_learn_the_user_is_given_the_command_that_installs_it() -
         lambda: qualify(scene, scene.groups, progress=Untouched()),
     ):
         with pytest.raises(
-            ComeoError, match=r"needs sklearn, which is missing; run `pip install 'comeo\[qualify\]'`"
+            ComeoError, match=r"scikit-learn is not installed; run: pip install 'comeo\[qualify\]'"
         ):
             work()
 

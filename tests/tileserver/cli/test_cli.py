@@ -218,6 +218,7 @@ def test_an_unforeseen_error_shows_no_traceback(
         ("flask", ["serve", "."], "server"),
         ("gunicorn", ["serve", "."], "server"),
         ("scipy", ["qualify", "{archive}", "--reference", "{geotiff}", "--no-lpips"], "qualify"),
+        ("sklearn", ["qualify", "{archive}", "--reference", "{geotiff}", "--no-lpips"], "qualify"),
         ("jinja2", ["qualify", "{archive}", "--reference", "{geotiff}", "--no-lpips"], "qualify"),
     ],
 )

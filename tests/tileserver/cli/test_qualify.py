@@ -199,6 +199,19 @@ def test_lpips_is_missing_where_weights_cannot_be_had(
     }
 
 
+def test_without_scikit_learn_the_command_says_how_to_install_it(
+    source: Path, archives: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sklearn"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    done = comeo("qualify", archives[0], "--reference", source, "--no-lpips")
+    assert done.exit_code != 0
+    assert "pip install 'comeo[qualify]'" in f"{done.output}{done.exception}"
+
+
 def test_help_comes_without_heavy_imports() -> None:
     import subprocess
     import sys
