@@ -12,8 +12,10 @@ from rasterio.features import geometry_mask
 from rio_tiler.models import ImageData
 
 from comeo.errors import ArchiveError, BoundError, NotFoundError, ParameterError, RequestError
+from comeo.export.provenance import collection_tags
 from comeo.grid import Grid
 from comeo.scene import Band
+from comeo.view.pixels import mask_of, observe
 from comeo.view.projection import move_bounds, move_points
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog.sqlite import BBox, Record, Search, cursor_of
@@ -21,8 +23,7 @@ from tileserver.errors import BusyError
 from tileserver.render import describe
 from tileserver.render.encode import PICTURES
 from tileserver.render.images import WGS84, finish
-from tileserver.render.look import Appearance, Look, resolve
-from tileserver.render.picture import mask_of, observe
+from tileserver.render.look import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes, fingerprint
 from tileserver.settings import Settings
 
@@ -32,7 +33,7 @@ MAX_CANDIDATES = 2000
 EDGE_POINTS = 17
 
 
-def tile_etag(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, extension: str) -> str:
+def tile_etag(scenes: Scenes, search: Search, grid: Grid, appearance: RenderRequest, extension: str) -> str:
     """ETag of a collection's tile: of everything it could be made of."""
     etags = [record.etag for record in candidates(scenes, search, grid)]
     return fingerprint(etags, grid.crs.to_string(), tuple(grid.transform), grid.height, grid.width,
@@ -40,7 +41,7 @@ def tile_etag(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance
 
 
 def tile(
-    scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, extension: str, etag: str
+    scenes: Scenes, search: Search, grid: Grid, appearance: RenderRequest, extension: str, etag: str
 ) -> bytes:
     """Render a collection's tile.
 
@@ -52,7 +53,7 @@ def tile(
     return scenes.rendered.get(etag, lambda: _tile(scenes, search, grid, appearance, extension))
 
 
-def check(scenes: Scenes, search: Search, appearance: Appearance, extension: str) -> None:
+def check(scenes: Scenes, search: Search, appearance: RenderRequest, extension: str) -> None:
     """Refuse what every tile would refuse, before their URL is given out."""
     refused: RequestError | None = None
     for record in scenes.catalog.search(search, PAGE):
@@ -79,8 +80,8 @@ def zoom_range(scenes: Scenes, search: Search, tms: TileMatrixSet) -> tuple[int,
 
 
 def look_of(
-    appearance: Appearance, bands: Sequence[Band], settings: Settings, *, picture: bool
-) -> Look:  # fmt: skip
+    appearance: RenderRequest, bands: Sequence[Band], settings: Settings, *, picture: bool
+) -> RenderPlan:  # fmt: skip
     """See `resolve`; errors are told by block, so no pixel says which scene's error a mosaic should show.
 
     Raises:
@@ -110,11 +111,12 @@ def degrees(grid: Grid) -> BBox | None:
     return move_bounds(grid.crs, WGS84, grid.bounds)
 
 
-def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, extension: str) -> bytes:
+def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: RenderRequest, extension: str) -> bytes:
     picture = extension in PICTURES
     mosaic: _Mosaic | None = None
     refused: RequestError | None = None
     read = 0
+    budget = scenes.budget()
     for record in candidates(scenes, search, grid):
         try:
             look = look_of(appearance, record.bands, scenes.settings, picture=picture)
@@ -128,7 +130,7 @@ def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, ex
             continue
         if not mosaic.may_gain_from(record):
             continue
-        with scenes.reader(record) as reader:
+        with scenes.reader(record, budget) as reader:
             if not mosaic.gains_from(record, reader, look):
                 continue
             if read == scenes.settings.max_mosaic_items:
@@ -153,10 +155,11 @@ def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, ex
             raise refused
         look = _any_look(scenes, search, appearance, picture=picture)
         mosaic = _Mosaic(grid, look)
-    return finish(mosaic.image(), mosaic.look, extension, {"collection": ", ".join(search.collections or ())})
+    tags = collection_tags(search.collections or (), mosaic.look)
+    return finish(mosaic.image(), mosaic.look, extension, tags)
 
 
-def _any_look(scenes: Scenes, search: Search, appearance: Appearance, *, picture: bool) -> Look:
+def _any_look(scenes: Scenes, search: Search, appearance: RenderRequest, *, picture: bool) -> RenderPlan:
     """Look of a tile without scenes: what the collection's newest would have."""
     newest = scenes.catalog.search(Search(search.collections), 1)
     if not newest:
@@ -167,7 +170,7 @@ def _any_look(scenes: Scenes, search: Search, appearance: Appearance, *, picture
 class _Mosaic:
     """Values being filled, newest scene first."""
 
-    def __init__(self, grid: Grid, look: Look) -> None:
+    def __init__(self, grid: Grid, look: RenderPlan) -> None:
         self.look = look
         self._grid = grid
         self._values: NDArray[Any] | None = None
@@ -189,7 +192,7 @@ class _Mosaic:
         inside = self._inside.get(record.bbox)
         return inside is None or bool((inside & self._missing).any())
 
-    def gains_from(self, record: Record, reader: ArchiveReader, look: Look) -> bool:
+    def gains_from(self, record: Record, reader: ArchiveReader, look: RenderPlan) -> bool:
         """Whether a scene has pixels where some are missing, its outermost ones aside."""
         if record.bbox not in self._inside:
             inside = footprint_mask(reader.native_grid(look.bands), self._grid)

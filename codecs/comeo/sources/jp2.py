@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.errors import SourceError
+from comeo.grid import Grid
 from comeo.scene import Band, Window
 from comeo.sources.codestream import decode_area, read_image_header
 from comeo.sources.gdal import valid_pixels
-from comeo.sources.raster import Grid, Plane, RasterBand, check_window, finish_plane, stored_dtype
+from comeo.sources.raster import Plane, RasterBand, check_window, finish_plane, stored_dtype
 from comeo.sources.tilecache import TileCache
 
 # A row of tiles of the four 10 m bands of Sentinel-2 is 92 MB: read in strips, each tile is decoded once.

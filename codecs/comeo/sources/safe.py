@@ -10,13 +10,14 @@ from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from comeo.errors import SourceError
+from comeo.grid import Grid
 from comeo.scene import Band
 from comeo.sources import sentinel2
 from comeo.sources.assemble import Product
 from comeo.sources.container import Container, open_container
 from comeo.sources.jp2 import CACHE_BYTES, Jp2File, jp2_band
 from comeo.sources.naming import facts_of
-from comeo.sources.raster import Grid, RasterBand
+from comeo.sources.raster import RasterBand
 from comeo.sources.safe_metadata import ProductMetadata, parse_product, parse_tile
 from comeo.sources.tilecache import TileCache
 from comeo.sources.xmltree import XmlTree

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from comeo.errors import RequestError
 from comeo.view.expression import Expression, parse
-from tileserver.render.fidelity import propagate
+from comeo.view.propagation import propagate
 
 BANDS = {
     "B04": np.array([[0.1, 0.2, np.nan]], np.float32),

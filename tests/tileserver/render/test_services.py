@@ -23,13 +23,15 @@ from rio_tiler.models import ImageData
 from comeo.errors import BoundError, NotFoundError, ParameterError
 from comeo.grid import Grid
 from comeo.scene import Band
+from comeo.view.pixels import observe
 from tileserver import Settings
 from tileserver.api.stac.search import area_of
 from tileserver.render.describe import zoom_range
 from tileserver.render.encode import PICTURES, encode
 from tileserver.render.geojson import polygon_of
-from tileserver.render.look import Appearance, palette, resolve
-from tileserver.render.picture import colour, observe
+from tileserver.render.images import finish
+from tileserver.render.look import RenderRequest, palette, resolve
+from tileserver.render.picture import colour
 from tileserver.render.styles import find_style, styles_for
 from tileserver.render.temporal import parse_interval, rfc3339
 
@@ -62,28 +64,28 @@ def test_moisture_takes_the_bands_that_there_are() -> None:
 
 
 def test_bands_without_a_range_get_the_one_of_their_unit() -> None:
-    look = resolve(Appearance(bands=("B04",)), FOUR, SETTINGS, picture=True)
+    look = resolve(RenderRequest(bands=("B04",)), FOUR, SETTINGS, picture=True)
     assert look.rescale is not None
     assert look.rescale[0] == pytest.approx((1000.0, 4000.0))
-    look = resolve(Appearance(bands=("B04",), unscale=True), FOUR, SETTINGS, picture=True)
+    look = resolve(RenderRequest(bands=("B04",), unscale=True), FOUR, SETTINGS, picture=True)
     assert look.rescale == ((0.0, 0.3),)
 
 
 def test_data_are_left_alone() -> None:
-    look = resolve(Appearance(), FOUR, SETTINGS, picture=False)
+    look = resolve(RenderRequest(), FOUR, SETTINGS, picture=False)
     assert (look.bands, look.rescale, look.resampling) == (("B02", "B03", "B04", "B08"), None, "nearest")
-    look = resolve(Appearance(style="ndvi"), FOUR, SETTINGS, picture=False)
+    look = resolve(RenderRequest(style="ndvi"), FOUR, SETTINGS, picture=False)
     assert (look.bands, look.rescale, look.physical) == (("B08", "B04"), None, True)
 
 
 def test_contradictions_are_refused() -> None:
-    wrong: list[tuple[Appearance, type[Exception]]] = [
-        (Appearance(bands=("B04",), expression="B04"), ParameterError),
-        (Appearance(bands=("B99",)), NotFoundError),
-        (Appearance(bands=("B04",) * 17), BoundError),
-        (Appearance(bands=("B04", "B03")), ParameterError),
-        (Appearance(expression="B04"), ParameterError),
-        (Appearance(style="ndvi", color_formula="gamma RGB 2"), ParameterError),
+    wrong: list[tuple[RenderRequest, type[Exception]]] = [
+        (RenderRequest(bands=("B04",), expression="B04"), ParameterError),
+        (RenderRequest(bands=("B99",)), NotFoundError),
+        (RenderRequest(bands=("B04",) * 17), BoundError),
+        (RenderRequest(bands=("B04", "B03")), ParameterError),
+        (RenderRequest(expression="B04"), ParameterError),
+        (RenderRequest(style="ndvi", color_formula="gamma RGB 2"), ParameterError),
     ]
     for appearance, error in wrong:
         with pytest.raises(error):
@@ -92,7 +94,7 @@ def test_contradictions_are_refused() -> None:
 
 def test_nothing_is_coloured_that_is_not_valid() -> None:
     image = _image(np.array([[[1000, 2000, 4000]]], np.uint16), [[[True, False, False]]])
-    look = resolve(Appearance(bands=("B04",)), FOUR, SETTINGS, picture=True)
+    look = resolve(RenderRequest(bands=("B04",)), FOUR, SETTINGS, picture=True)
     shown = colour(observe(image, look), look)
     np.testing.assert_array_equal(shown.data[0], [[0, 85, 255]])
     np.testing.assert_array_equal(np.ma.getmaskarray(shown.array)[0], [[True, False, False]])
@@ -101,7 +103,7 @@ def test_nothing_is_coloured_that_is_not_valid() -> None:
 def test_a_colour_map_spans_the_range() -> None:
     values = np.array([[[-0.2, 0.35, 0.9, 5.0]]], np.float32)
     image = ImageData(np.ma.MaskedArray(values, mask=False), band_names=["x"])
-    look = resolve(Appearance(style="ndvi"), FOUR, SETTINGS, picture=True)
+    look = resolve(RenderRequest(style="ndvi"), FOUR, SETTINGS, picture=True)
     picture = Image.open(io.BytesIO(encode(colour(image, look), look, "png"))).convert("RGB")
     colours = palette("rdylgn")
     found = [picture.getpixel((column, 0)) for column in range(4)]
@@ -118,7 +120,7 @@ def test_pictures_show_what_they_are_of(extension: str, bands: tuple[str, ...], 
     values = np.broadcast_to(ramp, (len(bands), 64, 64)).copy()
     mask = np.zeros(values.shape, bool)
     mask[:, :32, :32] = masked
-    look = resolve(Appearance(bands=bands), FOUR, SETTINGS, picture=True)
+    look = resolve(RenderRequest(bands=bands), FOUR, SETTINGS, picture=True)
     blob = encode(colour(observe(_image(values, mask), look), look), look, extension)
     shown = np.asarray(Image.open(io.BytesIO(blob)).convert("RGBA")).astype(int)
     expected = np.clip((ramp - 1000.0) / 3000 * 255, 0, 255)
@@ -135,15 +137,15 @@ def test_a_geotiff_says_what_is_in_it() -> None:
     values = np.arange(24, dtype=np.uint16).reshape(2, 3, 4)
     mask = np.zeros(values.shape, bool)
     mask[:, 0, 0] = True
-    look = resolve(Appearance(bands=("B04", "B08")), FOUR, SETTINGS, picture=False)
+    look = resolve(RenderRequest(bands=("B04", "B08")), FOUR, SETTINGS, picture=False)
     for nodata in (0, None):
         image = _image(values, mask)
         image.nodata, image.band_names = nodata, ["B04", "B08"]
-        blob = encode(image, look, "tif", {"id": "scene"})
+        blob = finish(image, look, "tif", {"COMEO_ID": "scene"})
         with rasterio.Env(), MemoryFile(blob).open() as dataset:
             assert dataset.nodata == nodata
             assert dataset.descriptions == ("B04", "B08")
-            assert dataset.tags()["id"] == "scene"
+            assert dataset.tags()["COMEO_ID"] == "scene"
             np.testing.assert_array_equal(dataset.read_masks(1) > 0, ~mask[0])
             np.testing.assert_array_equal(dataset.read()[~mask], values[~mask])
 
