@@ -14,6 +14,7 @@ HANGING_SECONDS = 900  # a hundred times what the slowest test that is guarded t
 @pytest.fixture
 def no_hanging() -> Iterator[None]:
     """End the process if the test never does; compiled loops can be interrupted in no gentler way."""
+    assert sys.__stderr__ is not None
     faulthandler.dump_traceback_later(HANGING_SECONDS, exit=True, file=sys.__stderr__)
     yield
     faulthandler.cancel_dump_traceback_later()

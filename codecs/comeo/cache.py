@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from cachetools import LRUCache
+from numpy.typing import NDArray
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -16,31 +19,30 @@ CacheWatch = Callable[[int, int, int], None]
 class ByteCache(Generic[Key, Value]):
     """Least recently used values, safe to share between threads.
 
-    A value being computed by one thread is waited for by the others that ask for it. Errors reach everybody
-    who waits and are not kept.
+    A value that one thread is computing is awaited by the others that need it. Errors are raised in every
+    waiting thread and are not cached. Arrays become read-only, since many threads share them.
 
     Args:
         limit: Bytes to keep. 0 keeps nothing, and identical concurrent work is still done once.
         size: Bytes of a value.
-        watch: Told after each access: values found (or being computed by others), values missing, bytes kept.
+        watch: Called after each access with the values found (or being computed by others), the values
+            missing, and the bytes kept.
     """
 
     def __init__(self, limit: int, size: Callable[[Value], int], watch: CacheWatch | None = None) -> None:
-        self._limit = limit
+        self._values: LRUCache[Key, Value] = LRUCache(limit, getsizeof=size)
         self._size = size
-        self._values: OrderedDict[Key, Value] = OrderedDict()
         self._pending: dict[Key, Future[Value]] = {}
-        self._bytes = 0
         self._lock = threading.Lock()
         self._watch = watch
 
     @property
     def bytes(self) -> int:
-        """Size of what is kept."""
-        return self._bytes
+        """Size of all values kept."""
+        return int(self._values.currsize)
 
     def get(self, key: Key, compute: Callable[[], Value]) -> Value:
-        """Return the value of a key, computing it if need be."""
+        """Return the value of a key, computing it if it is missing."""
         return self.get_many([key], lambda _: [compute()])[0]
 
     def get_many(self, keys: Sequence[Key], compute: Callable[[list[Key]], Sequence[Value]]) -> list[Value]:
@@ -48,10 +50,13 @@ class ByteCache(Generic[Key, Value]):
 
         Args:
             keys: All different.
-            compute: Called at most once, with the keys that nobody has or is computing.
+            compute: Called at most once, with the keys that are neither kept nor being computed.
 
         Returns:
             One value a key, in their order.
+
+        Raises:
+            Exception: Any error of `compute`, here or in the thread that computes the value.
         """
         found: dict[Key, Value] = {}
         waiting: dict[Key, Future[Value]] = {}
@@ -59,7 +64,6 @@ class ByteCache(Generic[Key, Value]):
         with self._lock:
             for key in keys:
                 if key in self._values:
-                    self._values.move_to_end(key)
                     found[key] = self._values[key]
                 elif key in self._pending:
                     waiting[key] = self._pending[key]
@@ -69,10 +73,15 @@ class ByteCache(Generic[Key, Value]):
         if mine:
             found.update(self._compute(mine, compute))
         if self._watch:
-            self._watch(hits, len(mine), self._bytes)
+            self._watch(hits, len(mine), self.bytes)
         # Own work comes first: two threads that wait for each other's keys have then both finished theirs.
-        found.update({key: future.result() for key, future in waiting.items()})
+        found.update({key: _result(future) for key, future in waiting.items()})
         return [found[key] for key in keys]
+
+    def clear(self) -> None:
+        """Drop all values."""
+        with self._lock:
+            self._values.clear()
 
     def _compute(
         self, mine: dict[Key, Future[Value]], compute: Callable[[list[Key]], Sequence[Value]]
@@ -86,20 +95,36 @@ class ByteCache(Generic[Key, Value]):
             for future in mine.values():
                 future.set_exception(error)
             raise
+        for value in values.values():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
         with self._lock:
             for key, value in values.items():
                 del self._pending[key]
-                self._keep(key, value)
+                if self._size(value) <= self._values.maxsize:
+                    self._values[key] = value
         for key, value in values.items():
             mine[key].set_result(value)
         return values
 
-    def _keep(self, key: Key, value: Value) -> None:
-        size = self._size(value)
-        if size > self._limit:
-            return
-        self._values[key] = value
-        self._bytes += size
-        while self._bytes > self._limit:
-            _, oldest = self._values.popitem(last=False)
-            self._bytes -= self._size(oldest)
+
+def array_cache(limit: int, watch: CacheWatch | None = None) -> ByteCache[Any, NDArray[Any]]:
+    """Make a cache of arrays, which are read-only once cached."""
+    return ByteCache(limit, _array_bytes, watch)
+
+
+def _array_bytes(array: NDArray[Any]) -> int:
+    return int(array.nbytes)
+
+
+def _result(future: Future[Value]) -> Value:
+    """Wait for a value of another thread; its error is raised as this thread's own.
+
+    An exception raised in several threads would collect the tracebacks of all of them.
+    """
+    error = future.exception()
+    if error is None:
+        return future.result()
+    own = type(error).__new__(type(error), *error.args)
+    own.__dict__.update(error.__dict__)
+    raise own from error

@@ -9,7 +9,11 @@ from affine import Affine
 from rasterio.crs import CRS
 from rasterio.transform import array_bounds, from_bounds
 
+from comeo.scene import Window, pixel_size
+
 Bounds = tuple[float, float, float, float]
+# Pixels of two grids are the same if they lie this close, in pixels.
+_SAME_PIXEL = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,29 @@ class Grid:
         left, bottom, right, top = array_bounds(self.height, self.width, self.transform)
         return left, bottom, right, top
 
+    @property
+    def pixel_size(self) -> float:
+        """Size of a pixel in metres (of a degree of latitude on geographic grids)."""
+        return pixel_size(self.transform, self.crs)
+
+    def offset_in(self, other: Grid) -> tuple[int, int] | None:
+        """Return the (row, column) of this grid in another that has the same pixels, otherwise None."""
+        if self.crs != other.crs:
+            return None
+        relative = ~other.transform @ self.transform
+        row, col = round(relative.f), round(relative.c)
+        linear = (relative.a - 1, relative.b, relative.d, relative.e - 1)
+        drift = max(map(abs, linear)) * max(self.height, self.width)
+        shift = max(abs(relative.f - row), abs(relative.c - col))
+        return (row, col) if drift < _SAME_PIXEL and shift < _SAME_PIXEL else None
+
+    def part(self, window: Window) -> Grid:
+        """Return the pixels of a window of this grid."""
+        transform = self.transform @ Affine.translation(window.col, window.row)
+        return Grid(self.crs, transform, window.height, window.width)
+
     def within(self, bounds: Bounds) -> Grid | None:
-        """Pixels of this grid that bounds (left, bottom, right, top in its CRS) touch, or None."""
+        """Return the pixels that bounds (left, bottom, right, top in the grid's CRS) touch, or None."""
         inverse = ~self.transform
         corners = [inverse @ (bounds[x], bounds[y]) for x in (0, 2) for y in (1, 3)]
         first_col = max(0, _floor(min(col for col, _ in corners)))
@@ -49,8 +74,7 @@ class Grid:
         last_row = min(self.height, _ceil(max(row for _, row in corners)))
         if first_col >= last_col or first_row >= last_row:
             return None
-        transform = self.transform @ Affine.translation(first_col, first_row)
-        return Grid(self.crs, transform, last_row - first_row, last_col - first_col)
+        return self.part(Window(first_row, first_col, last_row - first_row, last_col - first_col))
 
     def fitted(self, max_side: int) -> Grid:
         """Cover the same area with pixels coarse enough that no side has more than `max_side`."""
@@ -64,7 +88,7 @@ class Grid:
 
 
 def _floor(value: float) -> int:
-    """Round down, save for what floating point adds to whole numbers."""
+    """Round down, except for the rounding error of whole numbers."""
     return math.floor(value + 1e-6)
 
 

@@ -6,11 +6,13 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comeo.cache import ByteCache
+from comeo.cache import ByteCache, array_cache
+from comeo.errors import BoundError
 
 
 def test_what_is_kept_is_not_computed_again() -> None:
@@ -89,6 +91,39 @@ def test_two_that_need_each_others_keys_both_get_them() -> None:
             one = pool.submit(cache.get_many, [low, low + 1], compute)
             other = pool.submit(cache.get_many, [low + 2, low + 3], compute)
             assert one.result(10) + other.result(10) == [low, low + 1, low + 2, low + 3]
+
+
+def test_arrays_are_read_only_once_cached() -> None:
+    cache = array_cache(1000)
+    array = cache.get("a", lambda: np.zeros(3))
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 1
+    assert cache.bytes == array.nbytes
+
+
+def test_every_waiting_thread_gets_an_error_of_its_own() -> None:
+    """One exception raised in many threads collected the tracebacks of all."""
+    cache: ByteCache[str, bytes] = ByteCache(100, len)
+    started, release = threading.Event(), threading.Event()
+
+    def fail() -> bytes:
+        started.set()
+        release.wait(10)
+        raise BoundError("too much", "max_bands")
+
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(cache.get, "a", fail)
+        assert started.wait(10)
+        others = [pool.submit(cache.get, "a", lambda: pytest.fail("computed twice")) for _ in range(3)]
+        while not all(future.running() for future in others):
+            pass
+        threading.Timer(0.1, release.set).start()
+        errors = [future.exception(10) for future in (first, *others)]
+    assert len({id(error) for error in errors}) == 4
+    for error in errors:
+        assert isinstance(error, BoundError)
+        assert (str(error), error.bound) == ("too much", "max_bands")
+    assert all(error is not None and error.__cause__ is errors[0] for error in errors[1:])
 
 
 def test_errors_reach_everybody_and_are_not_kept() -> None:

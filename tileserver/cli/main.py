@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from comeo.errors import ComeoError
+from comeo.view.resampling import RESAMPLINGS, ResamplingName
 from tileserver.cli.extras import advice
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
@@ -133,22 +134,55 @@ def info(archive: str, as_json: bool) -> None:
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A GeoTIFF to write.")
 @click.option("--bbox", nargs=4, type=float, metavar="W S E N", help="Area in degrees.  [default: all]")
 @click.option(
-    "--bands", callback=lambda _c, _p, value: _names(value), help="As B04,B03,B02.  [default: finest group]"
+    "--polygon",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="GeoJSON file with a polygon in degrees, instead of --bbox; pixels outside it are masked.",
+)
+@click.option(
+    "--bands", callback=lambda _c, _p, value: _names(value), help="As B04,B03,B02.  [default: all bands]"
+)
+@click.option("--expression", help="Band arithmetic on physical values, as (B08-B04)/(B08+B04).")
+@click.option("--crs", help="Projection of the file, as EPSG:3857.  [default: the scene's own]")
+@click.option("--max-size", type=click.IntRange(min=1), help="Longest side in pixels.")
+@click.option(
+    "--resampling",
+    type=click.Choice(RESAMPLINGS),
+    default="nearest",
+    show_default=True,
+    help="For pixels that lie on another grid: of coarser bands, with --crs or with --max-size.",
 )
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 def extract(
     archive: Path,
     output: Path,
     bbox: tuple[float, float, float, float] | None,
+    polygon: Path | None,
     bands: tuple[str, ...] | None,
+    expression: str | None,
+    crs: str | None,
+    max_size: int | None,
+    resampling: ResamplingName,
     force: bool,
 ) -> None:
-    """Write pixels of an ARCHIVE as a Cloud-Optimized GeoTIFF on the scene's own grid."""
+    """Write pixels of an ARCHIVE as a Cloud-Optimized GeoTIFF.
+
+    They are the scene's own pixels unless --crs or --max-size is given. Bands of several resolutions come on
+    the grid of the finest. The same request to a server gives the same pixels.
+    """
     from comeo.archive import open_archive
     from comeo.export.extract import extract_geotiff
+    from comeo.view.projection import named_crs
 
+    if bbox and polygon:
+        raise click.UsageError("give --bbox or --polygon, not both")
+    if bands and expression:
+        raise click.UsageError("give --bands or --expression, not both")
     with open_archive(archive) as opened, terminal_progress(opened.id) as progress:
-        extract_geotiff(opened, output, bbox=bbox, bands=bands, force=force, progress=progress)
+        extract_geotiff(
+            opened, output, bbox=bbox, polygon=_polygon(polygon) if polygon else None, bands=bands,
+            expression=expression, crs=named_crs(crs) if crs else None, max_size=max_size,
+            resampling=resampling, force=force, progress=progress,
+        )  # fmt: skip
     click.echo(f"{output}  {output.stat().st_size:,} bytes")
 
 
@@ -209,6 +243,17 @@ def _names(value: str | None) -> tuple[str, ...] | None:
     if not names:
         raise click.BadParameter("give names with commas between them, as B04,B03,B02")
     return names
+
+
+def _polygon(path: Path) -> dict[str, Any]:
+    from tileserver.render.geojson import polygon_of
+    from tileserver.settings import Settings
+
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise click.BadParameter(f"{path} is not JSON: {error}", param_hint="--polygon") from error
+    return polygon_of(document, Settings().max_vertices)
 
 
 def _report(path: Path) -> None:

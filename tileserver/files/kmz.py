@@ -1,4 +1,4 @@
-"""KMZ: a scene, or a series of them, as files for Google Earth that need no server any more."""
+"""KMZ: a scene, or a series of scenes, as a file for Google Earth that needs no server."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from typing import Any
 from lxml import etree
 
 from comeo.errors import BoundError, NotFoundError, ParameterError, RequestError
+from comeo.export.request import ExtractRequest
 from comeo.grid import Bounds, Grid
 from comeo.progress import Progress
-from comeo.view.reader import ArchiveReader, cut, geometry_bounds
+from comeo.view.pixels import mask_of, read_pixels
+from comeo.view.polygon import cut, geometry_bounds
+from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record, Search
 from tileserver.files import kml
-from tileserver.files.extract import Limits, Wish, check
+from tileserver.files.extract import FileRequest, Limits, check
 from tileserver.files.kml import Span
 from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid, boxes_of, intersection
 from tileserver.render.describe import attribution, zoom_range
 from tileserver.render.encode import encode
-from tileserver.render.fidelity import pixels
 from tileserver.render.images import WGS84
 from tileserver.render.legend import legend
-from tileserver.render.look import Appearance, Look, resolve
+from tileserver.render.look import RenderPlan, RenderRequest, resolve
 from tileserver.render.matrixsets import matrix_set
-from tileserver.render.picture import colour, mask_of, palette_of
+from tileserver.render.picture import colour, palette_of
 from tileserver.render.scenes import Scenes
 from tileserver.render.styles import Style, find_style, styles_for
 
@@ -45,7 +47,7 @@ class KmzLimits:
     """How large a KMZ may be.
 
     Attributes:
-        tiles: How many pictures.
+        tiles: Number of pictures.
         image: Of one picture.
     """
 
@@ -55,48 +57,53 @@ class KmzLimits:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """What of a scene is shown, and how."""
+    """The part of a scene that is shown, and how."""
 
     record: Record
     reader: ArchiveReader
-    look: Look
+    plan: RenderPlan
     boxes: list[Bounds]
     shape: Mapping[str, Any] | None
 
     def picture(self, grid: Grid) -> tuple[bytes, str] | None:
-        """Render a picture of a grid, as (bytes, extension); None where there is nothing to see."""
-        image = pixels(self.reader, grid, self.look)
+        """Render a picture of a grid, as (bytes, extension); None without a valid pixel."""
+        image = read_pixels(self.reader.renewed(), grid, self.plan)
         if self.shape is not None:
             image = cut(image, self.shape)
         invalid = mask_of(image).any(axis=0)
         if invalid.all():
             return None
-        # What is whole and no map of colours has no need of PNG, which takes five times the bytes.
-        extension = "png" if invalid.any() or palette_of(self.look) is not None else "jpg"
-        return encode(colour(image, self.look), self.look, extension), extension
+        # JPEG takes a fifth of PNG's bytes; it has no transparent pixels and no colour map.
+        extension = "png" if invalid.any() or palette_of(self.plan) is not None else "jpg"
+        return encode(colour(image, self.plan), self.plan, extension), extension
 
 
 def write(
-    scenes: Scenes, record: Record, wish: Wish, limits: KmzLimits, output: Path, progress: Progress
+    scenes: Scenes,
+    record: Record,
+    request: FileRequest,
+    limits: KmzLimits,
+    output: Path,
+    progress: Progress,
 ) -> None:
     """Write a scene or a part of it: one picture if it is small, else a pyramid of tiles.
 
     Args:
-        scenes: Where to find what.
+        scenes: Catalogue, open archives and caches.
         record: The scene.
-        wish: What part of it, and how it looks. With `max_size`, `height` or `width` it is one picture.
+        request: Area and pixels. With `max_size`, `height` or `width` it is one picture.
         limits: How large the file may be.
         output: The file.
-        progress: Told of every picture; what it raises ends the work.
+        progress: Receives every picture; any error that it raises ends the work.
 
     Raises:
-        RequestError: If it can't be had, or is too large.
+        RequestError: If the request does not fit the scene, or exceeds a bound.
         ArchiveError: If the archive is damaged.
     """
     with scenes.reader(record) as reader:
-        view = _view(scenes, record, reader, wish)
-        grid = _single_grid(view, wish)
-        style = style_of(wish.appearance, record, view.look)
+        view = _view(scenes, record, reader, request)
+        grid = _single_grid(view, request)
+        style = style_of(request.pixels, record, view.plan)
         credit = attribution(scenes.catalog.item(record), record.datetime)
         title = f"{record.id}, {style.title}"
 
@@ -107,7 +114,7 @@ def write(
         with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(LEGEND, legend(style), zipfile.ZIP_STORED)
             if grid is not None:
-                check(grid, len(view.look.bands), limits.image)
+                check(grid, len(view.plan.bands), limits.image)
                 progress.start("drawing", 1)
                 archive.writestr(DOCUMENT, document(_single(archive, view, grid)))
                 progress.advance()
@@ -131,74 +138,74 @@ def check_tiles(count: int, most: int) -> None:
     """
     if count > most:
         raise BoundError(
-            f"this would be {count} pictures, more than {most}; ask for a smaller area, for one picture with "
-            "max_size, or POST it to …/extracts as a job", "max_kmz_tiles",
+            f"the file would have {count} pictures, more than {most}; request a smaller area, one picture "
+            "with max_size, or POST it to …/extracts as a job", "max_kmz_tiles",
         )  # fmt: skip
 
 
-def count_tiles(scenes: Scenes, record: Record, wish: Wish) -> int:
-    """How many pictures a KMZ would have.
+def count_tiles(scenes: Scenes, record: Record, request: FileRequest) -> int:
+    """Count the pictures that a KMZ would have.
 
     Raises:
-        RequestError: If it can't be had.
+        RequestError: If the request does not fit the scene.
     """
     with scenes.reader(record) as reader:
-        view = _view(scenes, record, reader, wish)
-        return 1 if _single_grid(view, wish) is not None else _pyramid(view).count
+        view = _view(scenes, record, reader, request)
+        return 1 if _single_grid(view, request) is not None else _pyramid(view).count
 
 
 def day_of(record: Record) -> Span | None:
-    """From a scene's acquisition to the end of that day; None where it is unknown."""
+    """From a scene's acquisition to the end of that day; None where the time is unknown."""
     moment = record.datetime
     if moment is None:
         return None
     return Span(moment, max(moment, datetime.combine(moment.astimezone(UTC), DAY_ENDS)))
 
 
-def style_of(appearance: Appearance, record: Record, look: Look) -> Style:
-    """The style that a picture has, or one made of what it was asked for instead."""
-    if not (appearance.bands or appearance.expression):
-        name = appearance.style or next(iter(styles_for(record.bands)))
+def style_of(wanted: RenderRequest, record: Record, plan: RenderPlan) -> Style:
+    """Return the style of a picture, or one made from its bands or expression."""
+    if not (wanted.bands or wanted.expression):
+        name = wanted.style or next(iter(styles_for(record.bands)))
         return find_style(name, record.bands)
-    text = look.expression.text if look.expression else ";".join(look.bands)
-    return Style("", text, "", text, look.rescale or (), look.colormap)
+    text = plan.expression.text if plan.expression else ";".join(plan.bands)
+    return Style("", text, "", text, plan.rescale or (), plan.colormap)
 
 
-def _view(scenes: Scenes, record: Record, reader: ArchiveReader, wish: Wish) -> _View:
-    look = resolve(wish.appearance, record.bands, scenes.settings, picture=True)
+def _view(scenes: Scenes, record: Record, reader: ArchiveReader, request: FileRequest) -> _View:
+    plan = resolve(request.pixels, record.bands, scenes.settings, picture=True)
     boxes = boxes_of(record.bbox)
-    asked = geometry_bounds(wish.geometry) if wish.geometry else wish.bbox
+    asked = geometry_bounds(request.geometry) if request.geometry else request.bbox
     if asked:
         boxes = intersection(boxes, asked)
     if not boxes:
         raise NotFoundError("the area lies outside the scene")
-    shape = wish.geometry
+    shape = request.geometry
     if asked and not shape:
         west, south, east, north = asked
         ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
         shape = {"type": "Polygon", "coordinates": [ring]}
-    return _View(record, reader, look, boxes, shape)
+    return _View(record, reader, plan, boxes, shape)
 
 
-def _single_grid(view: _View, wish: Wish) -> Grid | None:
-    """Pixels of an area that is one picture, or None for one that is not."""
+def _single_grid(view: _View, request: FileRequest) -> Grid | None:
+    """Grid of an area that is one picture, or None where it is a pyramid."""
     if len(view.boxes) > 1:
         return None
     try:
         grid = view.reader.part_grid(
-            view.boxes[0], WGS84, WGS84, height=wish.height, width=wish.width, bands=view.look.bands
+            view.boxes[0], WGS84, WGS84, height=request.height, width=request.width, bands=view.plan.bands
         )
     except NotFoundError:
-        if wish.bbox is None and wish.geometry is None:
+        if request.bbox is None and request.geometry is None:
             return None
         raise
-    if wish.max_size:
-        return grid.fitted(wish.max_size)
-    return grid if wish.height or wish.width or max(grid.height, grid.width) <= SINGLE_SIDE else None
+    if request.max_size:
+        return grid.fitted(request.max_size)
+    return grid if request.height or request.width or max(grid.height, grid.width) <= SINGLE_SIDE else None
 
 
 def _pyramid(view: _View) -> Pyramid:
-    native = view.reader.native_grid(view.look.bands)
+    native = view.reader.native_grid(view.plan.bands)
     return Pyramid.over(view.boxes, zoom_range(native, matrix_set(MATRIX_SET))[1])
 
 
@@ -217,7 +224,7 @@ def _write_tiles(archive: zipfile.ZipFile, view: _View, pyramid: Pyramid, progre
     for node in pyramid.roots():
         if _write_node(archive, view, pyramid, node, progress):
             seen = True
-        else:  # the document leads to it
+        else:  # the document links to it
             archive.writestr(f"{_name(node)}.kml", node_document(pyramid, node, None, [], None))
     if not seen:
         raise _nothing()
@@ -226,7 +233,7 @@ def _write_tiles(archive: zipfile.ZipFile, view: _View, pyramid: Pyramid, progre
 def _write_node(
     archive: zipfile.ZipFile, view: _View, pyramid: Pyramid, node: Node, progress: Progress
 ) -> bool:
-    """Write a tile and all below it; False where there is nothing to see."""
+    """Write a tile and all below it; False without a valid pixel."""
     children = [
         child for child in pyramid.children(node) if _write_node(archive, view, pyramid, child, progress)
     ]
@@ -247,7 +254,7 @@ def _write_node(
 def node_document(
     pyramid: Pyramid, node: Node, picture: str | None, children: Sequence[tuple[Node, str]], span: Span | None
 ) -> bytes:
-    """Write the document of a tile, which shows the tile and leads to those below it."""
+    """Write the document of a tile, which shows the tile and links to those below it."""
     least = kml.ROOT_PIXELS if node.z == pyramid.lowest else kml.TILE_PIXELS
     features = [kml.network_link(_name(child), href, child.bounds) for child, href in children]
     if picture:
@@ -263,18 +270,23 @@ def _name(node: Node) -> str:
 
 
 def write_series(
-    scenes: Scenes, search: Search, wish: Wish, limits: KmzLimits, output: Path, progress: Progress
+    scenes: Scenes,
+    search: Search,
+    request: FileRequest,
+    limits: KmzLimits,
+    output: Path,
+    progress: Progress,
 ) -> None:
     """Write all dates of a collection over an area, a picture each, for the time slider.
 
     A date is shown until the next one.
 
     Raises:
-        NotFoundError: If there is none.
+        NotFoundError: If no scene has a known date.
         BoundError: If there are too many.
     """
     dated = dated_scenes(scenes, search, limits.tiles)
-    wish = wish if wish.max_size or wish.height or wish.width else _sized(wish)
+    request = request if request.max_size or request.height or request.width else _sized(request)
     progress.start("drawing", len(dated))
     folders: list[etree._Element] = []
     style: Style | None = None
@@ -282,7 +294,7 @@ def write_series(
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
         for record, span in dated:
             try:
-                feature, shown = _series_member(scenes, record, wish, limits, archive, span)
+                feature, shown = _series_member(scenes, record, request, limits, archive, span)
             except (ParameterError, NotFoundError) as error:
                 refused = refused or error
             else:
@@ -301,7 +313,7 @@ def dated_scenes(scenes: Scenes, search: Search, most: int) -> list[tuple[Record
     """Scenes whose date is known, oldest first, each from its own day to the next: no two days overlap.
 
     Raises:
-        NotFoundError: If there is none.
+        NotFoundError: If no scene has a known date.
         BoundError: If there are too many.
     """
     found = scenes.catalog.search(search, most + 1)
@@ -320,21 +332,26 @@ def dated_scenes(scenes: Scenes, search: Search, most: int) -> list[tuple[Record
     return out
 
 
-def _sized(wish: Wish) -> Wish:
-    return Wish(wish.appearance, wish.bbox, wish.geometry, None, None, None, SERIES_SIDE)
+def _sized(request: FileRequest) -> FileRequest:
+    return ExtractRequest(request.pixels, request.bbox, request.geometry, None, None, None, SERIES_SIDE)
 
 
 def _series_member(
-    scenes: Scenes, record: Record, wish: Wish, limits: KmzLimits, archive: zipfile.ZipFile, span: Span
+    scenes: Scenes,
+    record: Record,
+    request: FileRequest,
+    limits: KmzLimits,
+    archive: zipfile.ZipFile,
+    span: Span,
 ) -> tuple[etree._Element, Style]:
     with scenes.reader(record) as reader:
-        view = _view(scenes, record, reader, wish)
+        view = _view(scenes, record, reader, request)
         overlays = []
         for index, box in enumerate(view.boxes):
-            grid = reader.part_grid(box, WGS84, WGS84, bands=view.look.bands).fitted(
-                wish.max_size or SERIES_SIDE
+            grid = reader.part_grid(box, WGS84, WGS84, bands=view.plan.bands).fitted(
+                request.max_size or SERIES_SIDE
             )
-            check(grid, len(view.look.bands), limits.image)
+            check(grid, len(view.plan.bands), limits.image)
             found = view.picture(grid)
             if found is None:
                 continue
@@ -344,7 +361,7 @@ def _series_member(
         if not overlays:
             raise _nothing()
         name = f"{span.begin:%Y-%m-%d}, {record.id}"
-        return kml.folder(name, overlays, span), style_of(wish.appearance, record, view.look)
+        return kml.folder(name, overlays, span), style_of(request.pixels, record, view.plan)
 
 
 def _nothing() -> NotFoundError:

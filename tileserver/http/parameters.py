@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from comeo.view.warp import ResamplingName
-from tileserver.render.look import Appearance
+from comeo.view.resampling import ResamplingName
+from tileserver.render.look import RenderRequest
 
 TileFormat = Literal["png", "webp", "jpg", "jpeg", "tif", "npy"]
 PartFormat = Literal["png", "webp", "tif", "kmz"]
@@ -180,12 +180,12 @@ class AppearanceQuery(Parameters):
                 raise ValueError(f"{low:g},{high:g} is no range: min has to be less than max")
         return value
 
-    def appearance(self) -> Appearance:
+    def appearance(self) -> RenderRequest:
         """As services know it."""
-        return Appearance(
-            tuple(self.bands) if self.bands else None, self.expression, self.style,
-            tuple(self.rescale) if self.rescale else None, self.colormap_name, self.color_formula,
-            self.unscale, self.resampling, self.return_mask,
+        return RenderRequest(
+            tuple(self.bands) if self.bands else None, self.expression, self.unscale, self.resampling,
+            self.style, tuple(self.rescale) if self.rescale else None, self.colormap_name,
+            self.color_formula, self.return_mask,
         )  # fmt: skip
 
 

@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from comeo.export.request import ExtractRequest
 from comeo.grid import Bounds
 from comeo.progress import Progress
 from tileserver.catalog import Record, SqliteCatalog
 from tileserver.files import extract, kmz
-from tileserver.files.extract import Limits, Wish
+from tileserver.files.extract import FileRequest, Limits
 from tileserver.files.kmz import KmzLimits
 from tileserver.http.context import crs_of
 from tileserver.http.parameters import AppearanceQuery
@@ -57,14 +58,14 @@ class OrderBody(AppearanceQuery):
     def _is_area(cls, value: Bounds | None) -> Bounds | None:
         return None if value is None else check_bbox(value)
 
-    def wish(self, max_vertices: int) -> Wish:
+    def wish(self, max_vertices: int) -> FileRequest:
         """As services know it.
 
         Raises:
             RequestError: If the geometry is none, or there is no such projection.
         """
         geometry = geojson.polygon_of(self.geometry, max_vertices) if self.geometry is not None else None
-        return Wish(
+        return ExtractRequest(
             self.appearance(), self.bbox, geometry, crs_of(self.dst_crs), self.height, self.width,
             self.max_size,
         )  # fmt: skip
@@ -120,7 +121,7 @@ def kmz_limits(scenes: Scenes, *, job: bool) -> KmzLimits:
 def write(
     scenes: Scenes,
     record: Record,
-    wish: Wish,
+    wish: FileRequest,
     file_format: str,
     output: Path,
     progress: Progress,

@@ -1,21 +1,20 @@
-"""Images as bytes."""
+"""Pictures and arrays as bytes."""
 
 from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from PIL import Image
-from rasterio.io import MemoryFile
 from rio_tiler.models import ImageData
 
-from tileserver.render.look import Look
-from tileserver.render.picture import mask_of, palette_of
+from comeo.view.pixels import mask_of
+from tileserver.render.look import RenderPlan
+from tileserver.render.picture import painted_rgb, palette_of
 
 MEDIA_TYPES = {
     "png": "image/png",
@@ -33,33 +32,28 @@ WEBP_QUALITY = 75
 # Higher methods take twice the time for 4 % of the bytes.
 WEBP_METHOD = 2
 JPEG_QUALITY = 80
-TILED_FROM = 512
 
 
-def encode(image: ImageData, look: Look, extension: str, facts: Mapping[str, str] | None = None) -> bytes:
-    """Encode an image.
+def encode(image: ImageData, plan: RenderPlan, extension: str) -> bytes:
+    """Encode an image as a picture or an array; GeoTIFFs are written by `comeo.export`.
 
     Args:
-        image: What `colour` returned for a picture, else what `observe` did.
-        look: What it was made by.
-        extension: A key of `MEDIA_TYPES`.
-        facts: Written as metadata items into a GeoTIFF.
+        image: 8-bit colours as `colour` returns them for a picture, otherwise values.
+        plan: By which it was made.
+        extension: A key of `MEDIA_TYPES` other than `tif`.
     """
-    if extension in ("tif", "npy"):
-        colours = palette_of(look) if look.is_picture else None
-        if colours is not None:
-            image = expanded(image, colours)
-        return _geotiff(image, facts or {}) if extension == "tif" else _npy(image, with_mask=look.return_mask)
-    return _PICTURE_ENCODERS[extension](_pillow_image(image, look, extension))
+    if extension == "npy":
+        return _npy(painted_rgb(image, plan), with_mask=plan.return_mask)
+    return _PICTURE_ENCODERS[extension](_pillow_image(image, plan, extension))
 
 
-def _pillow_image(image: ImageData, look: Look, extension: str) -> Image.Image:
-    """Smallest kind of image that can show it: a palette, grey or RGB, alpha only where it is needed."""
+def _pillow_image(image: ImageData, plan: RenderPlan, extension: str) -> Image.Image:
+    """Choose the smallest kind of image: a palette, grey or RGB, with alpha only where it is needed."""
     invalid = mask_of(image)[0]
-    transparent = look.return_mask and extension != "jpg" and bool(invalid.any())
+    transparent = plan.return_mask and extension != "jpg" and bool(invalid.any())
     if transparent and extension == "png" and invalid.all():
         return _nothing(image.width, image.height)
-    colours = palette_of(look)
+    colours = palette_of(plan)
     if colours is not None:
         index = image.data[0]
         if extension == "png":
@@ -78,18 +72,11 @@ def _pillow_image(image: ImageData, look: Look, extension: str) -> Image.Image:
 
 
 def _nothing(width: int, height: int) -> Image.Image:
-    """Transparent pixels in as few bytes as there can be."""
+    """Transparent pixels in as few bytes as possible."""
     picture = Image.new("P", (width, height))
     picture.putpalette([0, 0, 0])
     picture.info["transparency"] = 0
     return picture
-
-
-def expanded(image: ImageData, colours: NDArray[np.uint8]) -> ImageData:
-    """Red, green and blue of an index image."""
-    rgb = np.moveaxis(colours[image.data[0], :3], -1, 0)
-    mask = np.broadcast_to(mask_of(image)[0] | (colours[image.data[0], 3] == 0), rgb.shape)
-    return ImageData(np.ma.MaskedArray(rgb, mask=mask), bounds=image.bounds, crs=image.crs)
 
 
 def _palette_image(index: NDArray[np.uint8], colours: NDArray[np.uint8], *, transparent: bool) -> Image.Image:
@@ -132,26 +119,3 @@ def _npy(image: ImageData, *, with_mask: bool) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
     return buffer.getvalue()
-
-
-def _geotiff(image: ImageData, facts: Mapping[str, str]) -> bytes:
-    """GeoTIFF that says what its bands are, with nodata or, where no number is free for it, a mask."""
-    count, height, width = image.array.shape
-    masked = bool(mask_of(image).any())
-    profile: dict[str, Any] = {
-        "driver": "GTiff", "count": count, "height": height, "width": width, "dtype": image.array.dtype,
-        "crs": image.crs, "transform": image.transform, "nodata": image.nodata, "compress": "deflate",
-        "predictor": 3 if image.array.dtype.kind == "f" else 2, "interleave": "band",
-    }  # fmt: skip
-    if max(height, width) > TILED_FROM:
-        profile.update(tiled=True, blockxsize=256, blockysize=256)
-    fill = image.nodata if image.nodata is not None else 0
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), MemoryFile() as memory:
-        with memory.open(**profile) as dataset:
-            dataset.write(image.array.filled(fill))
-            dataset.descriptions = tuple(image.band_names)
-            dataset.scales, dataset.offsets = tuple(image.scales), tuple(image.offsets)
-            dataset.update_tags(**facts)
-            if image.nodata is None and masked:
-                dataset.write_mask(~mask_of(image).any(axis=0))
-        return bytes(memory.getbuffer())

@@ -1,128 +1,188 @@
-"""Images of one scene: tiles, previews, extracts."""
+"""Images of one scene: tiles, previews, parts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 from rasterio.crs import CRS
 from rio_tiler.models import ImageData
 
+from comeo.archive import Archive
+from comeo.export.cog import Raster, encode_geotiff
+from comeo.export.extract import filled
+from comeo.export.provenance import raster_bands, scene_tags
 from comeo.grid import Bounds, Grid
-from comeo.view.reader import ArchiveReader, cut, geometry_bounds
+from comeo.view.pixels import mask_of, read_pixels
+from comeo.view.polygon import cut, geometry_bounds
+from comeo.view.propagation import certificate_of
+from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
 from tileserver.render.encode import PICTURES, encode
-from tileserver.render.fidelity import certificate_of, headers, pixels, tags
-from tileserver.render.look import Appearance, Look, resolve
-from tileserver.render.picture import colour
+from tileserver.render.look import RenderPlan, RenderRequest, resolve
+from tileserver.render.picture import colour, painted
 from tileserver.render.scenes import Scenes, fingerprint
 
 WGS84 = CRS.from_epsg(4326)
 
 
-def tile_etag(record: Record, grid: Grid, appearance: Appearance, extension: str) -> str:
-    """ETag of a scene's tile, known before any work."""
-    return fingerprint(record.etag, grid.crs.to_string(), tuple(grid.transform), grid.height, grid.width,
-                       appearance, extension)  # fmt: skip
+@dataclass(frozen=True)
+class SceneTile:
+    """A tile of one scene; plan and ETag are computed once, when they are first needed.
 
-
-def tile(scenes: Scenes, record: Record, grid: Grid, appearance: Appearance, extension: str) -> bytes:
-    """Render a tile; identical tiles asked for at once are rendered once.
-
-    Raises:
-        RequestError: If it can't be had.
-        ArchiveError: If the archive is damaged.
+    Attributes:
+        scenes: Catalogue, open archives and caches.
+        record: The scene.
+        grid: Of the tile.
+        request: Pixels that are requested, and how to show them.
+        extension: Of the image.
     """
-    etag = tile_etag(record, grid, appearance, extension)
-    return scenes.rendered.get(etag, lambda: _on_grid(scenes, record, grid, appearance, extension))
+
+    scenes: Scenes
+    record: Record
+    grid: Grid
+    request: RenderRequest
+    extension: str
+
+    @cached_property
+    def etag(self) -> str:
+        """ETag, known before any pixel is read."""
+        grid = self.grid
+        return fingerprint(
+            self.record.etag, grid.crs.to_string(), tuple(grid.transform), grid.height, grid.width,
+            self.request, self.extension,
+        )  # fmt: skip
+
+    @cached_property
+    def plan(self) -> RenderPlan:
+        """How the tile is read and shown.
+
+        Raises:
+            RequestError: If the request does not fit the scene.
+        """
+        picture = self.extension in PICTURES
+        return resolve(self.request, self.record.bands, self.scenes.settings, picture=picture)
+
+    def render(self) -> bytes:
+        """Render the tile; identical tiles requested at the same time are rendered once.
+
+        Raises:
+            RequestError: If the request does not fit the scene, or exceeds a bound.
+            ArchiveError: If the archive is damaged.
+        """
+        return self.scenes.rendered.get(self.etag, self._render)
+
+    def coding(self) -> Mapping[str, str]:
+        """HTTP headers that say how the pixels were coded and how far off they are expected to be."""
+        return self.scenes.coding(self.record, self.plan.bands)
+
+    def _render(self) -> bytes:
+        with self.scenes.reader(self.record) as reader:
+            self.scenes.note_coding(reader.archive, self.plan.bands)
+            return _render(self.scenes, reader, self.grid, self.plan, self.extension)
 
 
-def preview(scenes: Scenes, record: Record, max_size: int, appearance: Appearance, extension: str) -> bytes:
+def preview(scenes: Scenes, record: Record, max_size: int, request: RenderRequest, extension: str) -> bytes:
     """Render the whole scene in its own projection, no side longer than `max_size`."""
+    plan = resolve(request, record.bands, scenes.settings, picture=extension in PICTURES)
     with scenes.reader(record) as reader:
-        look = resolve(appearance, record.bands, scenes.settings, picture=extension in PICTURES)
-        grid = reader.native_grid(look.bands).fitted(max_size)
-        return _render(scenes, reader, grid, look, extension, facts_of(record))
+        grid = reader.native_grid(plan.bands).fitted(max_size)
+        return _render(scenes, reader, grid, plan, extension)
 
 
-def preview_etag(record: Record, max_size: int, appearance: Appearance, extension: str) -> str:
-    """ETag of a preview, known before any work."""
-    return fingerprint(record.etag, "preview", max_size, appearance, extension)
+def preview_etag(record: Record, max_size: int, request: RenderRequest, extension: str) -> str:
+    """ETag of a preview, known before any pixel is read."""
+    return fingerprint(record.etag, "preview", max_size, request, extension)
 
 
-def check(scenes: Scenes, record: Record, appearance: Appearance, extension: str) -> None:
+def check(scenes: Scenes, record: Record, request: RenderRequest, extension: str) -> None:
     """Refuse what a tile would refuse, before its URL is given out."""
-    look = resolve(appearance, record.bands, scenes.settings, picture=extension in PICTURES)
-    if look.error:
+    plan = resolve(request, record.bands, scenes.settings, picture=extension in PICTURES)
+    if plan.error:
         with scenes.lease(record) as archive:
             certificate_of(archive)
 
 
-def coding(scenes: Scenes, record: Record, appearance: Appearance, extension: str) -> dict[str, str]:
-    """HTTP headers that say how an image's pixels were coded, and how far off they are expected to be."""
-    look = resolve(appearance, record.bands, scenes.settings, picture=extension in PICTURES)
-    return headers(scenes, record, look.bands)
-
-
 def part(
-    scenes: Scenes, record: Record, bbox: Bounds, appearance: Appearance, extension: str, *,
+    scenes: Scenes, record: Record, bbox: Bounds, request: RenderRequest, extension: str, *,
     dst_crs: CRS | None = None, size: tuple[int | None, int | None] = (None, None),
     max_size: int | None = None, shape: Mapping[str, Any] | None = None,
 ) -> bytes:  # fmt: skip
-    """Render a part of a scene.
+    """Render a picture of a part of a scene; GeoTIFFs are made by `tileserver.files.extract`.
 
     Args:
-        scenes: Where to find what.
+        scenes: Catalogue, open archives and caches.
         record: The scene.
-        bbox: (west, south, east, north) in degrees.
-        appearance: How.
-        extension: Data (tif, npy) come on the scene's own pixels, pictures exactly over `bbox` in degrees.
-        dst_crs: Another projection.
-        size: (height, width), where wanted.
-        max_size: Longest side, where wanted.
-        shape: GeoJSON geometry outside of which pixels are masked.
+        bbox: (left, bottom, right, top) in degrees, which the picture covers exactly.
+        request: Pixels that are requested, and how to show them.
+        extension: One of `PICTURES`.
+        dst_crs: Projection; degrees by default.
+        size: (height, width), if given.
+        max_size: Longest side in pixels, if given.
+        shape: GeoJSON polygon outside of which pixels are masked.
     """
-    picture = extension in PICTURES
+    plan = resolve(request, record.bands, scenes.settings, picture=True)
     with scenes.reader(record) as reader:
-        look = resolve(appearance, record.bands, scenes.settings, picture=picture)
-        crs = dst_crs or (WGS84 if picture else None)
-        grid = reader.part_grid(bbox, WGS84, crs, height=size[0], width=size[1], bands=look.bands)
+        grid = reader.part_grid(
+            bbox, WGS84, dst_crs or WGS84, height=size[0], width=size[1], bands=plan.bands
+        )
         grid = grid.fitted(max_size) if max_size else grid
-        return _render(scenes, reader, grid, look, extension, facts_of(record), shape)
+        return _render(scenes, reader, grid, plan, extension, shape)
 
 
 def feature(
-    scenes: Scenes, record: Record, shape: Mapping[str, Any], appearance: Appearance, extension: str, *,
+    scenes: Scenes, record: Record, shape: Mapping[str, Any], request: RenderRequest, extension: str, *,
     dst_crs: CRS | None = None, max_size: int | None = None,
 ) -> bytes:  # fmt: skip
-    """Render what a GeoJSON geometry (WGS 84) covers: see `part`."""
+    """Render a picture of the pixels inside a GeoJSON polygon (WGS 84): see `part`."""
     bbox = geometry_bounds(shape)
-    return part(scenes, record, bbox, appearance, extension, dst_crs=dst_crs, max_size=max_size, shape=shape)
+    return part(scenes, record, bbox, request, extension, dst_crs=dst_crs, max_size=max_size, shape=shape)
 
 
-def finish(image: ImageData, look: Look, extension: str, facts: Mapping[str, str] | None = None) -> bytes:
-    """Colour an image, if it is to be a picture, and encode it."""
-    return encode(colour(image, look), look, extension, facts)
+def finish(
+    image: ImageData, plan: RenderPlan, extension: str, tags: Mapping[str, str] | None = None
+) -> bytes:
+    """Colour an image, if it is a picture, and encode it.
+
+    Args:
+        image: Values, as `read_pixels` returns them.
+        plan: By which they were read.
+        extension: A key of `MEDIA_TYPES`.
+        tags: For a GeoTIFF.
+    """
+    if extension != "tif":
+        return encode(colour(image, plan), plan, extension)
+    shown = painted(image, plan)
+    grid = Grid(image.crs, image.transform, image.height, image.width)
+    raster = Raster(
+        grid.crs, grid.transform, grid.height, grid.width, shown.array.dtype,
+        None if shown.nodata is None else float(shown.nodata),
+        raster_bands(plan, shown.count if plan.is_picture else None),
+        {**(tags or {}), **colour_tags(plan)}, masked=bool(mask_of(shown).any()),
+    )  # fmt: skip
+    return encode_geotiff(raster, filled(shown), np.logical_not(mask_of(shown).any(axis=0)))
 
 
-def facts_of(record: Record) -> dict[str, str]:
-    """What a GeoTIFF says of where it comes from."""
-    moment = {"datetime": record.datetime.isoformat()} if record.datetime else {}
-    return {"id": record.id, "collection": record.collection, **moment, "archive_etag": record.etag}
-
-
-def _on_grid(scenes: Scenes, record: Record, grid: Grid, appearance: Appearance, extension: str) -> bytes:
-    look = resolve(appearance, record.bands, scenes.settings, picture=extension in PICTURES)
-    with scenes.reader(record) as reader:
-        return _render(scenes, reader, grid, look, extension, facts_of(record))
+def colour_tags(plan: RenderPlan) -> dict[str, str]:
+    """Tag of a GeoTIFF whose values were shown as colours."""
+    if plan.rescale is None:
+        return {}
+    return {"COMEO_RESCALE": ";".join(f"{low:g},{high:g}" for low, high in plan.rescale)}
 
 
 def _render(
-    scenes: Scenes, reader: ArchiveReader, grid: Grid, look: Look, extension: str, facts: Mapping[str, str],
+    scenes: Scenes, reader: ArchiveReader, grid: Grid, plan: RenderPlan, extension: str,
     shape: Mapping[str, Any] | None = None,
 ) -> bytes:  # fmt: skip
-    scenes.check_grid(grid, max(len(look.bands), look.results))
-    image = pixels(reader, grid, look)
+    scenes.check_grid(grid, max(len(plan.bands), plan.results))
+    image = read_pixels(reader, grid, plan)
     if shape is not None:
         image = cut(image, shape)
-    return finish(image, look, extension, {**facts, **tags(reader.archive, look.bands)})
+    return finish(image, plan, extension, _tags(reader.archive, plan, grid, extension))
+
+
+def _tags(archive: Archive, plan: RenderPlan, grid: Grid, extension: str) -> dict[str, str]:
+    return scene_tags(archive, plan, grid) if extension == "tif" else {}

@@ -1,4 +1,4 @@
-"""From what a user asks for to what will be read, computed and shown."""
+"""From the pixels that a user requests to the plan by which they are read, computed and shown."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from color_operations import parse_operations  # type: ignore[import-untyped]
 from rio_tiler.colormap import cmap
 from rio_tiler.errors import InvalidColorMapName
 
-from comeo.errors import BoundError, NotFoundError, ParameterError
+from comeo.errors import BoundError, ParameterError
 from comeo.scene import Band
-from comeo.view.expression import Expression, parse
-from comeo.view.warp import ResamplingName
+from comeo.view.plan import PixelPlan, PixelRequest, PlanLimits, find_bands, plan_pixels
 from tileserver.render.styles import (
     ERROR,
     ERROR_COLORMAP,
@@ -31,151 +30,115 @@ MAX_FORMULA_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Appearance:
-    """What a user asks for, by TiTiler's names.
+class RenderRequest(PixelRequest):
+    """Pixels that a user requests, and how to show them, by TiTiler's names.
 
     Attributes:
-        bands: To be shown or returned.
-        expression: Band arithmetic instead.
-        style: Ready-made, instead of both.
-        rescale: (min, max) of each band or result; one for all, if one.
+        style: Name of a ready-made style, instead of bands and expression.
+        rescale: (min, max) of each band or result; a single one holds for all.
         colormap_name: One of rio-tiler's, for a single band or result.
-        color_formula: Of color-operations, for three.
-        unscale: Physical values (True) or stored numbers (False). Bands are given as stored unless asked for
-            otherwise, expressions and styles are computed on physical values.
-        resampling: None takes what suits: bilinear for pictures, nearest for data.
+        color_formula: Of color-operations, for three bands or results.
         return_mask: Whether an image gets an alpha channel, an array its mask.
     """
 
-    bands: tuple[str, ...] | None = None
-    expression: str | None = None
     style: str | None = None
     rescale: tuple[Range, ...] | None = None
     colormap_name: str | None = None
     color_formula: str | None = None
-    unscale: bool | None = None
-    resampling: ResamplingName | None = None
     return_mask: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What will be done, for the bands of one scene.
+class RenderPlan(PixelPlan):
+    """Pixels that will be read and computed, and how they are shown, for the bands of one scene.
 
     Attributes:
-        bands: To be read.
-        expression: To be computed from them, or None to take them as they are.
-        physical: Whether scale and offset are applied first.
-        rescale: (min, max) of each result, or None to leave the values alone.
+        rescale: (min, max) of each result, or None to leave the values unchanged.
         colormap: For a single result.
         color_formula: For three.
-        resampling: How.
-        return_mask: Whether an image gets an alpha channel.
-        error: Whether to show the bands' expected error instead of their values.
+        return_mask: Whether an image gets an alpha channel, an array its mask.
     """
 
-    bands: tuple[str, ...]
-    expression: Expression | None
-    physical: bool
-    rescale: tuple[Range, ...] | None
-    colormap: str | None
-    color_formula: str | None
-    resampling: ResamplingName
-    return_mask: bool
-    error: bool = False
-
-    @property
-    def results(self) -> int:
-        """How many bands come out."""
-        if self.error:
-            return 1
-        return len(self.expression.parts) if self.expression else len(self.bands)
+    rescale: tuple[Range, ...] | None = None
+    colormap: str | None = None
+    color_formula: str | None = None
+    return_mask: bool = True
 
     @property
     def is_picture(self) -> bool:
-        """Whether values are made into colours."""
+        """Whether values are shown as colours."""
         return self.rescale is not None
 
 
-def resolve(wanted: Appearance, bands: Sequence[Band], settings: Settings, *, picture: bool) -> Look:
-    """Decide what to do for a scene with these bands.
+def resolve(
+    request: RenderRequest, bands: Sequence[Band], settings: Settings, *, picture: bool
+) -> RenderPlan:
+    """Decide what to read, compute and show for a scene with these bands.
 
     Args:
-        wanted: What the user asks for.
-        bands: Of the scene.
+        request: Pixels that the user requests.
+        bands: All bands of the scene.
         settings: For its bounds.
-        picture: Whether the format is for looking at (PNG, WebP, JPEG); else values are returned as they are
+        picture: Whether the format is a picture (PNG, WebP, JPEG); otherwise values are returned unchanged
             unless `rescale` is given.
 
     Raises:
         NotFoundError: If the scene lacks a band.
-        ParameterError: If parameters contradict each other or a style can't be had.
-        BoundError: If too much is asked for.
+        ParameterError: If parameters contradict each other, or the scene does not have the style.
+        BoundError: If a bound of the settings is exceeded.
     """
-    if wanted.style == ERROR:
-        return _error_look(wanted, bands, settings, picture=picture)
-    given = [name for name in ("bands", "expression", "style") if getattr(wanted, name)]
+    if request.style == ERROR:
+        return _error_plan(request, bands, settings, picture=picture)
+    given = [name for name in ("bands", "expression", "style") if getattr(request, name)]
     if len(given) > 1:
         raise ParameterError(f"give one of bands, expression and style, not {' and '.join(given)}")
-    by_name = {band.name: band for band in bands}
-    colormap = wanted.colormap_name
-    rescale = wanted.rescale
-    if wanted.bands or not (given or picture):
-        names, expression = wanted.bands or tuple(by_name), None
-        _check_count(names, settings.max_bands)
-        physical = bool(wanted.unscale)
-    else:
-        if wanted.expression:
-            text = wanted.expression
-        else:
-            style = find_style(wanted.style, bands) if wanted.style else _default_style(bands)
-            text = style.expression
-            if picture:
-                rescale, colormap = rescale or style.rescale, colormap or style.colormap
-        expression = parse(
-            text, settings.max_expression_length, settings.max_expression_nodes, settings.max_bands
-        )
-        names = expression.bands
-        _check_count(names, settings.max_bands)
-        physical = wanted.unscale is not False
-    missing = [name for name in names if name not in by_name]
-    if missing:
-        raise NotFoundError(f"there is no band {', '.join(missing)}; there are {', '.join(by_name)}")
-    results = len(expression.parts) if expression else len(names)
+    expression, rescale, colormap = request.expression, request.rescale, request.colormap_name
+    if request.style or (picture and not given):
+        style = find_style(request.style, bands) if request.style else _default_style(bands)
+        expression = style.expression
+        if picture:
+            rescale, colormap = rescale or style.rescale, colormap or style.colormap
+    resampling = request.resampling or ("bilinear" if picture else None)
+    limits = PlanLimits(settings.max_bands, settings.max_expression_length, settings.max_expression_nodes)
+    wanted = PixelRequest(request.bands, expression, request.unscale, resampling)
+    plan = plan_pixels(wanted, bands, limits)
     if picture and rescale is None:
-        if expression:
-            raise ParameterError("the range of an expression is not known; give rescale=min,max")
-        rescale = tuple(_stored_range(by_name[name], physical) for name in names)
-    rescale = _spread(rescale, results)
-    _check_colours(results, colormap, wanted.color_formula, picture=picture or rescale is not None)
-    resampling = wanted.resampling or ("bilinear" if picture else "nearest")
-    return Look(
-        names, expression, physical, rescale, colormap, wanted.color_formula, resampling, wanted.return_mask
-    )
+        if plan.expression:
+            raise ParameterError("the range of an expression is unknown; give rescale=min,max")
+        rescale = tuple(_stored_range(band, plan.physical) for band in plan.sources)
+    return _shown(plan, request, rescale, colormap, picture=picture)
 
 
-def _error_look(wanted: Appearance, bands: Sequence[Band], settings: Settings, *, picture: bool) -> Look:
-    """Expected errors of the bands that are named, else of all that share the first one's unit."""
-    if wanted.expression:
+def _error_plan(
+    request: RenderRequest, bands: Sequence[Band], settings: Settings, *, picture: bool
+) -> RenderPlan:
+    """Expected errors of the bands that are named, otherwise of all that share the first one's unit."""
+    if request.expression:
         raise ParameterError(f"style={ERROR} shows the error of bands, not of an expression; give bands")
-    by_name = {band.name: band for band in bands}
-    names = wanted.bands or tuple(band.name for band in bands if band.unit == bands[0].unit)
-    missing = [name for name in names if name not in by_name]
-    if missing:
-        raise NotFoundError(f"there is no band {', '.join(missing)}; there are {', '.join(by_name)}")
-    _check_count(names, settings.max_bands)
-    if len({by_name[name].unit for name in names}) > 1:
+    names = request.bands or tuple(band.name for band in bands if band.unit == bands[0].unit)
+    sources = find_bands(names, bands, settings.max_bands)
+    if len({band.unit for band in sources}) > 1:
         raise ParameterError(f"style={ERROR} needs bands of one unit")
-    rescale, colormap = _spread(wanted.rescale, 1), wanted.colormap_name
+    rescale, colormap = request.rescale, request.colormap_name
     if picture:
-        style = None if rescale else error_style([by_name[name] for name in names])
+        style = None if rescale else error_style(sources)
         rescale, colormap = rescale or (style.rescale if style else None), colormap or ERROR_COLORMAP
-    if picture and rescale is None:
-        raise ParameterError(f"the unit of {names[0]} is not known; give rescale=min,max")
-    _check_colours(1, colormap, wanted.color_formula, picture=rescale is not None)
-    return Look(
-        names, None, True, rescale, colormap, wanted.color_formula, "nearest", wanted.return_mask, error=True
-    )
+        if rescale is None:
+            raise ParameterError(f"the unit of {names[0]} is unknown; give rescale=min,max")
+    return _shown(PixelPlan(sources, physical=True, error=True), request, rescale, colormap, picture=picture)
+
+
+def _shown(
+    plan: PixelPlan, request: RenderRequest, rescale: tuple[Range, ...] | None, colormap: str | None, *,
+    picture: bool,
+) -> RenderPlan:  # fmt: skip
+    """Add colours to a plan, checked against its number of results."""
+    ranges = _spread(rescale, plan.results)
+    _check_colours(plan.results, colormap, request.color_formula, picture=picture or ranges is not None)
+    return RenderPlan(
+        plan.sources, plan.expression, plan.physical, plan.resampling, plan.error, ranges, colormap,
+        request.color_formula, request.return_mask,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=256)
@@ -183,12 +146,12 @@ def palette(name: str) -> Any:
     """(256, 4) uint8 colours of one of rio-tiler's colour maps.
 
     Raises:
-        ParameterError: If there is none of that name, or it is for classes rather than a range.
+        ParameterError: If the name is unknown, or the colour map is for classes rather than a range.
     """
     try:
         colors = cmap.get(name)
     except InvalidColorMapName as error:
-        raise ParameterError(f"there is no colour map {name}") from error
+        raise ParameterError(f"the colour map {name} is unknown") from error
     if not isinstance(colors, dict) or set(colors) != set(range(256)):
         raise ParameterError(f"the colour map {name} is for classes, not for a range of values")
     return np.array([colors[index] for index in range(256)], np.uint8)
@@ -199,7 +162,7 @@ def formula(text: str) -> tuple[Any, ...]:
     """Operations of a colour formula.
 
     Raises:
-        ParameterError: If it isn't one.
+        ParameterError: If it is not valid.
     """
     try:
         operations = tuple(parse_operations(text))
@@ -208,7 +171,7 @@ def formula(text: str) -> tuple[Any, ...]:
             sample = operation(sample)
     except (ValueError, IndexError, TypeError, KeyError, ZeroDivisionError, OverflowError) as error:
         raise ParameterError(
-            f"the colour formula {text!r} can't be used ({error}); "
+            f"the colour formula {text!r} is not valid ({error}); "
             "an example is 'gamma RGB 1.2 saturation 1.1'"
         ) from error
     return operations
@@ -217,7 +180,7 @@ def formula(text: str) -> tuple[Any, ...]:
 def _default_style(bands: Sequence[Band]) -> Any:
     styles = styles_for(bands)
     if not styles:
-        raise ParameterError("these bands have no known unit, so no style; give bands and rescale")
+        raise ParameterError("these bands have no known unit, so no style fits; give bands and rescale")
     return next(iter(styles.values()))
 
 
@@ -225,7 +188,7 @@ def _stored_range(band: Band, physical: bool) -> Range:
     """Range to show a band in, as physical values or stored numbers."""
     shown = display_range(band)
     if shown is None:
-        raise ParameterError(f"the unit of {band.name} is not known; give rescale=min,max")
+        raise ParameterError(f"the unit of {band.name} is unknown; give rescale=min,max")
     if physical:
         return shown
     return (shown[0] - band.offset) / band.scale, (shown[1] - band.offset) / band.scale
@@ -237,11 +200,6 @@ def _spread(rescale: tuple[Range, ...] | None, results: int) -> tuple[Range, ...
     if len(rescale) == 1:
         return rescale * results
     raise ParameterError(f"rescale has {len(rescale)} ranges for {results} bands; give one, or one for each")
-
-
-def _check_count(names: Sequence[str], most: int) -> None:
-    if len(names) > most:
-        raise BoundError(f"{len(names)} bands are asked for, more than {most}", "max_bands")
 
 
 def _check_colours(results: int, colormap: str | None, color_formula: str | None, *, picture: bool) -> None:
@@ -260,4 +218,6 @@ def _check_colours(results: int, colormap: str | None, color_formula: str | None
         if results != 3:
             raise ParameterError(f"a colour formula is for three bands, not {results}")
     if picture and results not in (1, 3):
-        raise ParameterError(f"a picture has one band or three, not {results}; as tif or npy any number goes")
+        raise ParameterError(
+            f"a picture has one band or three, not {results}; request tif or npy for any number"
+        )

@@ -14,8 +14,10 @@ from rasterio.features import geometry_mask
 from rio_tiler.models import ImageData
 
 from comeo.errors import ArchiveError, BoundError, NotFoundError, ParameterError, RequestError
+from comeo.export.provenance import collection_tags
 from comeo.grid import Grid
 from comeo.scene import Band
+from comeo.view.pixels import mask_of, observe
 from comeo.view.projection import move_bounds, move_points
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import BBox, Record, Search
@@ -23,15 +25,14 @@ from tileserver.errors import BusyError
 from tileserver.render import describe
 from tileserver.render.encode import PICTURES
 from tileserver.render.images import WGS84, finish
-from tileserver.render.look import Appearance, Look, resolve
-from tileserver.render.picture import mask_of, observe
+from tileserver.render.look import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes, fingerprint
 from tileserver.settings import Settings
 
 EDGE_POINTS = 17
 
 
-def tile_etag(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, extension: str) -> str:
+def tile_etag(scenes: Scenes, search: Search, grid: Grid, appearance: RenderRequest, extension: str) -> str:
     """ETag of a collection's tile: of every scene that it could be made of."""
     etags: list[str] = []
     # A tile that is not full after so many scenes is refused: those beyond the bound cannot be part of it.
@@ -42,7 +43,7 @@ def tile_etag(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance
 
 
 def tile(
-    scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, extension: str, etag: str
+    scenes: Scenes, search: Search, grid: Grid, appearance: RenderRequest, extension: str, etag: str
 ) -> bytes:
     """Render a collection's tile.
 
@@ -54,7 +55,7 @@ def tile(
     return scenes.rendered.get(etag, lambda: _tile(scenes, search, grid, appearance, extension))
 
 
-def check(scenes: Scenes, search: Search, appearance: Appearance, extension: str) -> None:
+def check(scenes: Scenes, search: Search, appearance: RenderRequest, extension: str) -> None:
     """Refuse a request that every tile would refuse, before their URL is given out.
 
     Raises:
@@ -86,8 +87,8 @@ def zoom_range(scenes: Scenes, search: Search, tms: TileMatrixSet) -> tuple[int,
 
 
 def look_of(
-    appearance: Appearance, bands: Sequence[Band], settings: Settings, *, picture: bool
-) -> Look:  # fmt: skip
+    appearance: RenderRequest, bands: Sequence[Band], settings: Settings, *, picture: bool
+) -> RenderPlan:  # fmt: skip
     """See `resolve`. Expected errors belong to the blocks of one scene, so a mosaic has none.
 
     Raises:
@@ -126,11 +127,12 @@ def degrees(grid: Grid) -> BBox | None:
     return move_bounds(grid.crs, WGS84, grid.bounds)
 
 
-def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, extension: str) -> bytes:
+def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: RenderRequest, extension: str) -> bytes:
     picture = extension in PICTURES
     mosaic: _Mosaic | None = None
     refused: RequestError | None = None
     read = 0
+    budget = scenes.budget()
     for record in candidates(scenes, search, degrees(grid)):
         try:
             look = look_of(appearance, record.bands, scenes.settings, picture=picture)
@@ -144,7 +146,7 @@ def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, ex
             continue
         if not mosaic.may_gain_from(record):
             continue
-        with scenes.reader(record) as reader:
+        with scenes.reader(record, budget) as reader:
             if not mosaic.gains_from(record, reader, look):
                 continue
             if read == scenes.settings.max_mosaic_items:
@@ -169,10 +171,11 @@ def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: Appearance, ex
             raise refused
         look = _any_look(scenes, search, appearance, picture=picture)
         mosaic = _Mosaic(grid, look)
-    return finish(mosaic.image(), mosaic.look, extension, {"collection": ", ".join(search.collections or ())})
+    tags = collection_tags(search.collections or (), mosaic.look)
+    return finish(mosaic.image(), mosaic.look, extension, tags)
 
 
-def _any_look(scenes: Scenes, search: Search, appearance: Appearance, *, picture: bool) -> Look:
+def _any_look(scenes: Scenes, search: Search, appearance: RenderRequest, *, picture: bool) -> RenderPlan:
     """Look of a tile without scenes: what the collection's newest would have."""
     newest = scenes.catalog.search(Search(search.collections), 1)
     if not newest:
@@ -183,7 +186,7 @@ def _any_look(scenes: Scenes, search: Search, appearance: Appearance, *, picture
 class _Mosaic:
     """Values being filled, newest scene first."""
 
-    def __init__(self, grid: Grid, look: Look) -> None:
+    def __init__(self, grid: Grid, look: RenderPlan) -> None:
         self.look = look
         self._grid = grid
         self._values: NDArray[Any] | None = None
@@ -205,7 +208,7 @@ class _Mosaic:
         inside = self._inside.get(record.bbox)
         return inside is None or bool((inside & self._missing).any())
 
-    def gains_from(self, record: Record, reader: ArchiveReader, look: Look) -> bool:
+    def gains_from(self, record: Record, reader: ArchiveReader, look: RenderPlan) -> bool:
         """Whether a scene has pixels where some are missing, its outermost ones aside."""
         if record.bbox not in self._inside:
             inside = footprint_mask(reader.native_grid(look.bands), self._grid)

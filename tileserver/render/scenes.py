@@ -1,10 +1,10 @@
-"""Scenes at hand: found in the catalogue, opened, read within bounds."""
+"""The scenes of a server: found in the catalogue, opened, read within bounds."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 from comeo.archive import Archive
 from comeo.cache import ByteCache
 from comeo.errors import BoundError, ComeoError, NotFoundError
+from comeo.export.provenance import coding
 from comeo.grid import Grid
+from comeo.view.budget import Budget
 from comeo.view.reader import ArchiveReader, BlockCache, block_cache
 from tileserver import metrics
 from tileserver.catalog import ArchivePool, Catalog, Record, Search
@@ -21,18 +23,20 @@ from tileserver.settings import Settings
 
 SOFTWARE_VERSION = version("comeo")
 WARM_UP_SCENES = 20
+CODING_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Scenes:
-    """What services work with.
+    """Catalogue, open archives and caches of one process of the server.
 
     Attributes:
         settings: Of the server.
-        catalog: Which scenes there are.
+        catalog: All scenes.
         pool: Their open archives.
         blocks: Decoded blocks.
         rendered: Encoded tiles by ETag.
+        codings: Headers about coding, by ETag of the archive and names of bands.
     """
 
     settings: Settings
@@ -40,6 +44,7 @@ class Scenes:
     pool: ArchivePool
     blocks: BlockCache
     rendered: ByteCache[str, bytes]
+    codings: ByteCache[tuple[str, tuple[str, ...]], Mapping[str, str]]
 
     @classmethod
     def open(cls, settings: Settings, catalog: Catalog) -> Scenes:
@@ -50,13 +55,14 @@ class Scenes:
             ArchivePool(settings.open_archives),
             block_cache(settings.block_cache_bytes // settings.workers, metrics.watch_cache("blocks")),
             ByteCache(settings.tile_cache_bytes // settings.workers, len, metrics.watch_cache("tiles")),
+            ByteCache(CODING_BYTES, _header_bytes),
         )
 
     def find(self, collection: str, item: str) -> Record:
         """Find a scene.
 
         Raises:
-            NotFoundError: If there is none.
+            NotFoundError: If it does not exist.
         """
         record = self.catalog.get(collection, item)
         if record is None:
@@ -73,17 +79,36 @@ class Scenes:
         """
         with self.pool.lease(record) as archive:
             if archive.etag != record.etag:
-                raise BusyError(f"the archive of {record.id} is just being replaced; ask again")
+                raise BusyError(f"the archive of {record.id} is being replaced; try again in a moment")
             yield archive
 
     @contextlib.contextmanager
-    def reader(self, record: Record) -> Iterator[ArchiveReader]:
-        """Lend a reader of a scene: see `lease`."""
+    def reader(self, record: Record, budget: Budget | None = None) -> Iterator[ArchiveReader]:
+        """Lend a reader of a scene: see `lease`.
+
+        Args:
+            record: The scene.
+            budget: Of the request, if it reads several scenes; by default one for this scene alone.
+        """
         with self.lease(record) as archive:
-            yield ArchiveReader(
-                archive, blocks=self.blocks, max_decoded_samples=self.settings.max_decoded_samples,
-                on_decoded=metrics.count_decoded,
-            )  # fmt: skip
+            yield ArchiveReader(archive, self.blocks, budget or self.budget(), metrics.count_decoded)
+
+    def budget(self) -> Budget:
+        """Make the budget of a request."""
+        return Budget(self.settings.max_decoded_samples)
+
+    def coding(self, record: Record, bands: tuple[str, ...]) -> Mapping[str, str]:
+        """HTTP headers that say how a scene's bands were coded; the archive is opened only the first time."""
+
+        def read() -> Mapping[str, str]:
+            with self.lease(record) as archive:
+                return _coding_headers(archive, bands)
+
+        return self.codings.get((record.etag, bands), read)
+
+    def note_coding(self, archive: Archive, bands: tuple[str, ...]) -> None:
+        """Keep the headers of `coding` while an archive is open."""
+        self.codings.get((archive.etag, bands), lambda: _coding_headers(archive, bands))
 
     def check_grid(self, grid: Grid, bands: int) -> None:
         """Refuse an image that is too large, before any work.
@@ -94,27 +119,38 @@ class Scenes:
         side = self.settings.max_image_side
         if max(grid.height, grid.width) > side:
             raise BoundError(
-                f"an image of {grid.width}×{grid.height} pixels is asked for, more than {side} a side; "
-                "ask for a smaller area, or for fewer pixels with max_size",
+                f"the image would have {grid.width}×{grid.height} pixels, more than {side} a side; "
+                "request a smaller area, or fewer pixels with max_size",
                 "max_image_side",
             )
         samples = grid.height * grid.width * bands
         if samples > self.settings.max_output_samples:
             raise BoundError(
-                f"{samples} samples (pixels × bands) are asked for, "
-                f"more than {self.settings.max_output_samples}",
+                f"the image would have {samples} samples (pixels × bands), more than "
+                f"{self.settings.max_output_samples}; request a smaller area, fewer bands or fewer pixels",
                 "max_output_samples",
             )
 
 
+def _coding_headers(archive: Archive, bands: tuple[str, ...]) -> Mapping[str, str]:
+    return {
+        name.title().replace("_", "-").replace("Rmse", "RMSE"): value
+        for name, value in coding(archive, bands).items()
+    }
+
+
+def _header_bytes(headers: Mapping[str, str]) -> int:
+    return sum(len(name) + len(value) for name, value in headers.items())
+
+
 def fingerprint(*parts: Any) -> str:
-    """Digest of what an answer depends on, this software's version included."""
+    """Digest of everything that an answer depends on, this software's version included."""
     text = "\n".join(map(repr, (SOFTWARE_VERSION, *parts)))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def warm_up(scenes: Scenes) -> None:
-    """Decode one block by each codec that the newest scenes use: what is compiled on first use then is."""
+    """Decode one block by each codec that the newest scenes use, so that first-use compilation is done."""
     codecs: set[str] = set()
     for record in scenes.catalog.search(Search(), WARM_UP_SCENES):
         with contextlib.suppress(ComeoError, OSError), scenes.lease(record) as archive:

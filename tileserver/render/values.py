@@ -14,40 +14,44 @@ from rio_tiler.models import PointData
 from comeo.errors import BoundError, NotFoundError
 from comeo.missions import band_title
 from comeo.scene import Band
+from comeo.view.budget import Budget
+from comeo.view.pixels import observe, read_pixels
+from comeo.view.propagation import Errors, correlation, error_layers, point_errors, propagate
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record, Search
-from tileserver.render.fidelity import (
-    Errors,
-    correlation,
-    error_layers,
-    pixels,
-    point_errors,
-    propagate,
-)
-from tileserver.render.look import Appearance, Look, resolve
+from tileserver.render.look import RenderPlan, RenderRequest, resolve
 from tileserver.render.mosaic import candidates
-from tileserver.render.picture import observe
 from tileserver.render.scenes import Scenes
 from tileserver.render.temporal import rfc3339
 
 NANOMETRES = 1000.0
-# Pixels of a side from which the error of an expression is told.
+# Side in pixels of the sample from which the error of an expression is estimated.
 SAMPLE_SIDE = 256
 
 
-def point(scenes: Scenes, record: Record, lon: float, lat: float, appearance: Appearance) -> dict[str, Any]:
+def point(
+    scenes: Scenes, record: Record, lon: float, lat: float, request: RenderRequest,
+    budget: Budget | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Values of the native pixel that a position falls into.
+
+    Args:
+        scenes: Catalogue, open archives and caches.
+        record: The scene.
+        lon: In degrees.
+        lat: In degrees.
+        request: Bands or expression.
+        budget: Of a request that reads several scenes.
 
     Raises:
         NotFoundError: If the position lies outside the scene.
     """
-    look = resolve(appearance, record.bands, scenes.settings, picture=False)
-    with scenes.reader(record) as reader:
-        pixel = reader.point(lon, lat, bands=look.bands)
-        errors = point_errors(reader.archive, lon, lat, look.bands)
-        correlated = correlation(reader.archive, look.bands)
-    by_name = {band.name: band for band in record.bands}
-    bands = [by_name[name] for name in look.bands]
+    plan = resolve(request, record.bands, scenes.settings, picture=False)
+    with scenes.reader(record, budget) as reader:
+        pixel = reader.point(lon, lat, bands=plan.bands)
+        errors = point_errors(reader.archive, lon, lat, plan.bands)
+        correlated = correlation(reader.archive, plan.bands)
+    bands = plan.sources
     answer: dict[str, Any] = {
         "coordinates": [lon, lat],
         "collection": record.collection,
@@ -58,22 +62,22 @@ def point(scenes: Scenes, record: Record, lon: float, lat: float, appearance: Ap
             for row, band in enumerate(bands)
         ],
     }
-    if look.expression:
-        scalars = _scalars(pixel, bands, physical=look.physical)
-        results = look.expression.evaluate(scalars)[:, 0, 0]
+    if plan.expression:
+        scalars = _scalars(pixel, bands, physical=plan.physical)
+        results = plan.expression.evaluate(scalars)[:, 0, 0]
         uncertain: Any = [None] * len(results)
         if errors is not None:
-            scaled = _scaled(errors[:, None, None], bands, physical=look.physical)
-            uncertain = propagate(look.expression, scalars, scaled, correlated)[:, 0, 0]
+            scaled = _scaled(errors[:, None, None], bands, physical=plan.physical)
+            uncertain = propagate(plan.expression, scalars, scaled, correlated)[:, 0, 0]
         answer["results"] = [
             {"expression": name, "value": _number(float(value)), "expected_error": _error(error)}
-            for name, value, error in zip(look.expression.names, results, uncertain, strict=True)
+            for name, value, error in zip(plan.expression.names, results, uncertain, strict=True)
         ]
     return answer
 
 
 def collection_point(
-    scenes: Scenes, search: Search, lon: float, lat: float, appearance: Appearance
+    scenes: Scenes, search: Search, lon: float, lat: float, request: RenderRequest
 ) -> dict[str, Any]:
     """Values of the newest scene that has a valid pixel at a position: see `point`.
 
@@ -82,6 +86,7 @@ def collection_point(
         BoundError: If too many scenes lie there, or would have to be read, without one that has.
     """
     most = scenes.settings.max_point_items
+    budget = scenes.budget()
     read = 0
     for record in candidates(scenes, search, (lon, lat, lon, lat)):
         if read == most:
@@ -90,7 +95,7 @@ def collection_point(
                 "max_point_items",
             )
         try:
-            answer = point(scenes, record, lon, lat, appearance)
+            answer = point(scenes, record, lon, lat, request, budget)
         except NotFoundError:
             continue
         read += 1
@@ -100,7 +105,7 @@ def collection_point(
 
 
 def statistics(
-    scenes: Scenes, record: Record, appearance: Appearance, *, max_size: int,
+    scenes: Scenes, record: Record, request: RenderRequest, *, max_size: int,
     percentiles: list[int], bins: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Statistics by band or expression, over the scene read with no side longer than `max_size`.
@@ -108,12 +113,12 @@ def statistics(
     `expected_error` is that of a single pixel: the root mean square over pixels, or, of an expression, the
     median.
     """
-    look = resolve(appearance, record.bands, scenes.settings, picture=False)
+    plan = resolve(request, record.bands, scenes.settings, picture=False)
     with scenes.reader(record) as reader:
-        grid = reader.native_grid(look.bands).fitted(max_size)
-        scenes.check_grid(grid, max(len(look.bands), look.results))
-        image = pixels(reader, grid, look)
-        uncertain = _uncertain(scenes, reader, look, record.bands)
+        grid = reader.native_grid(plan.bands).fitted(max_size)
+        scenes.check_grid(grid, max(len(plan.bands), plan.results))
+        image = read_pixels(reader, grid, plan)
+        uncertain = _uncertain(scenes, reader, plan)
     found = image.statistics(percentiles=percentiles, hist_options={"bins": bins})
     return {
         name: {**_finite(values.model_dump()), "expected_error": _error(error)}
@@ -121,26 +126,22 @@ def statistics(
     }
 
 
-def _uncertain(
-    scenes: Scenes, reader: ArchiveReader, look: Look, known: Sequence[Band]
-) -> Sequence[float | None]:
+def _uncertain(scenes: Scenes, reader: ArchiveReader, plan: RenderPlan) -> Sequence[float | None]:
     """Expected error of a single pixel of each result, over a coarse sample of the scene's pixels."""
-    if reader.archive.certificate is None or look.error:
-        return [None] * look.results
-    grid = reader.native_grid(look.bands).fitted(SAMPLE_SIDE)
-    scenes.check_grid(grid, len(look.bands))
-    by_name = {band.name: band for band in known}
-    bands = [by_name[name] for name in look.bands]
-    errors = _scaled(error_layers(reader, grid, look.bands), bands, physical=look.physical)
-    if look.expression:
-        plain = replace(look, expression=None)
-        values = observe(reader.read(grid, look.bands, "nearest"), plain).array
+    if reader.archive.certificate is None or plan.error:
+        return [None] * plan.results
+    grid = reader.native_grid(plan.bands).fitted(SAMPLE_SIDE)
+    scenes.check_grid(grid, len(plan.bands))
+    errors = _scaled(error_layers(reader, grid, plan.bands), plan.sources, physical=plan.physical)
+    if plan.expression:
+        plain = replace(plan, expression=None)
+        values = observe(reader.read(grid, plan.bands, "nearest"), plain).array
         filled = np.ma.filled(values.astype(np.float32), np.nan)
-        layers = dict(zip(look.bands, filled, strict=True))
-        errors = propagate(look.expression, layers, errors, correlation(reader.archive, look.bands))
+        layers = dict(zip(plan.bands, filled, strict=True))
+        errors = propagate(plan.expression, layers, errors, correlation(reader.archive, plan.bands))
     known_errors = [layer[np.isfinite(layer)].astype(np.float64) for layer in errors]
-    # Where a denominator nears 0, the error of an index has no bound: a mean would tell of nothing else.
-    typical = np.median if look.expression else _root_mean_square
+    # Where a denominator nears 0, the error of an index has no bound: a mean would show nothing else.
+    typical = np.median if plan.expression else _root_mean_square
     return [float(typical(layer)) if layer.size else None for layer in known_errors]
 
 
@@ -178,7 +179,7 @@ def _band_value(pixel: PointData, row: int, band: Band, error: float | None) -> 
     }
 
 
-def _scalars(pixel: PointData, bands: list[Band], *, physical: bool) -> dict[str, Any]:
+def _scalars(pixel: PointData, bands: Sequence[Band], *, physical: bool) -> dict[str, Any]:
     """Values as 1×1 arrays for an expression."""
     out = {}
     for row, band in enumerate(bands):

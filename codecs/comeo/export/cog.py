@@ -1,7 +1,8 @@
-"""Cloud-Optimized GeoTIFFs written piece by piece, so that no more than a piece is ever in memory.
+"""GeoTIFFs: Cloud-Optimized ones written piece by piece, and small ones encoded in memory.
 
-The pieces go into a plain tiled GeoTIFF beside the output, which GDAL's COG driver then packs: tiles,
-overviews, statistics, and the order of bytes that the OGC standard 21-026 asks for.
+No more than a piece of a file is ever in memory. The pieces go into a plain tiled GeoTIFF beside the output,
+which GDAL's COG driver then packs: tiles, overviews, statistics, and the order of bytes that the OGC
+standard 21-026 requires.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from comeo.progress import Progress, Silent
 from comeo.scene import Band, Window
 
 PIECE_SIDE = 1024
+# Small images are stored in strips: tiles would pad them.
+TILED_FROM = 512
 # GDAL would take a twentieth of the machine's memory for blocks of files that are written once.
 _CACHE_MEBIBYTES = 64
 _COMPRESSION = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "LEVEL": "6"}
@@ -37,7 +40,7 @@ _COLOURS = ("red", "green", "blue", "coastal", "rededge", "nir", "swir")
 
 @dataclass(frozen=True, slots=True)
 class RasterBand:
-    """What a file says of one of its bands.
+    """Description of one band of a file.
 
     Attributes:
         name: Its description.
@@ -45,7 +48,7 @@ class RasterBand:
         offset: See `scale`.
         unit: Of the physical value, or empty.
         colour: STAC's common name (`red`, `nir08`, …), or empty.
-        tags: Further metadata items.
+        tags: Further metadata items of the band.
     """
 
     name: str
@@ -57,7 +60,7 @@ class RasterBand:
 
     @classmethod
     def of(cls, band: Band) -> RasterBand:
-        """A band of a scene, as stored."""
+        """Describe a band of a scene, as stored."""
         return cls(band.name, band.scale, band.offset, band.unit, band.common_name)
 
 
@@ -71,7 +74,7 @@ class Raster:
         height: Rows.
         width: Columns.
         dtype: Of all bands.
-        nodata: The value of invalid pixels. None: there is none, and a mask says which they are if `masked`.
+        nodata: The value of invalid pixels. None: no value marks them; a mask does if `masked`.
         bands: In order.
         tags: Metadata items of the file.
         masked: Whether pieces carry a mask. Counts only without nodata.
@@ -104,16 +107,16 @@ class Piece(NamedTuple):
 def write_cog(
     output: Path, raster: Raster, pieces: Iterable[Piece], progress: Progress | None = None
 ) -> None:
-    """Write a Cloud-Optimized GeoTIFF. It appears under its name only when it is whole.
+    """Write a Cloud-Optimized GeoTIFF. It appears under its name once it is complete.
 
     Args:
         output: The file; one of that name is replaced.
-        raster: What it is.
-        pieces: Cover it in any order; they are taken one at a time. Whatever they raise ends the work.
-        progress: Told of the packing.
+        raster: Description of the file.
+        pieces: Cover it in any order; they are taken one at a time. Any error that they raise ends the work.
+        progress: Receives the stage of packing.
 
     Raises:
-        ArchiveError: If it can't be written.
+        ArchiveError: If the file cannot be written.
     """
     with _writing(output), _folder_beside(output) as folder, _gdal():
         plain = folder / "plain.tif"
@@ -135,11 +138,32 @@ def write_cog(
         watch.advance()
 
 
+def encode_geotiff(raster: Raster, values: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> bytes:
+    """Encode an image as a GeoTIFF in memory, without overviews.
+
+    Args:
+        raster: Description of the file.
+        values: (bands, y, x), with `raster.nodata` (if there is one) where invalid.
+        valid: (y, x); written as a mask if `raster` is masked and has no nodata. None: all pixels.
+    """
+    profile = _profile(raster) | {"compress": "deflate", "predictor": _predictor(raster)}
+    if max(raster.height, raster.width) <= TILED_FROM:
+        profile = {name: value for name, value in profile.items() if not name.startswith("block")}
+        profile["tiled"] = False
+    with _gdal(), rasterio.MemoryFile() as memory:
+        with memory.open(**profile) as dataset:
+            _describe(dataset, raster)
+            dataset.write(values)
+            if raster.masked and raster.nodata is None and valid is not None:
+                dataset.write_mask(valid)
+        return bytes(memory.getbuffer())
+
+
 def compressed_size(raster: Raster, values: NDArray[Any]) -> int:
     """Bytes that pixels of a raster, (bands, y, x), take when packed as `write_cog` packs them."""
     _, height, width = values.shape
     profile = _profile(raster) | {"height": height, "width": width} | _COMPRESSION
-    profile["PREDICTOR"] = "3" if raster.dtype.kind == "f" else "2"
+    profile["PREDICTOR"] = str(_predictor(raster))
     profile["ZLEVEL"] = profile.pop("LEVEL")
     with rasterio.MemoryFile() as memory:
         with memory.open(**{**profile, "interleave": "pixel"}) as dataset:
@@ -175,13 +199,13 @@ def _offsets(window: Window) -> tuple[int, int, int, int]:
 
 @contextlib.contextmanager
 def _writing(output: Path) -> Iterator[None]:
-    """Make the folder, and say what could not be written: neither GDAL's message nor the system's does."""
+    """Make the folder, and name the file in errors: neither GDAL's message nor the system's does."""
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         yield
     except (OSError, RasterioError) as error:
         reason = getattr(error, "strerror", None) or error.__cause__ or error
-        raise ArchiveError(f"{output} can't be written: {reason}") from error
+        raise ArchiveError(f"{output} cannot be written: {reason}") from error
 
 
 @contextlib.contextmanager
@@ -202,6 +226,10 @@ def _profile(raster: Raster) -> dict[str, Any]:
         "tiled": True, "blockxsize": 256, "blockysize": 256, "bigtiff": "if_safer", "interleave": "band",
         "photometric": "minisblack",
     }  # fmt: skip
+
+
+def _predictor(raster: Raster) -> int:
+    return 3 if raster.dtype.kind == "f" else 2
 
 
 def _describe(target: Any, raster: Raster) -> None:

@@ -1,191 +1,187 @@
-"""Pixels of an archive as a Cloud-Optimized GeoTIFF on the scene's own grid."""
+"""A part of a scene as a Cloud-Optimized GeoTIFF, decoded and written piece by piece."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
-from rasterio.warp import reproject, transform_bounds
+from rasterio.crs import CRS
+from rio_tiler.models import ImageData
 
-from comeo.archive import Archive, ArchiveGroup, Level
+from comeo.archive import Archive
 from comeo.errors import ArchiveError
-from comeo.export.cog import Piece, Raster, RasterBand, pieces_of, write_cog
+from comeo.export.cog import PIECE_SIDE, Piece, Raster, compressed_size, pieces_of, write_cog
+from comeo.export.provenance import is_resampled, raster_bands, scene_tags
+from comeo.export.request import ExtractRequest, grid_of
+from comeo.grid import Bounds, Grid
 from comeo.progress import Progress, Silent
 from comeo.scene import Window
+from comeo.view.budget import Budget
+from comeo.view.pixels import mask_of, read_pixels
+from comeo.view.plan import PixelPlan, PixelRequest, plan_pixels
+from comeo.view.polygon import moved_polygon, outside
+from comeo.view.reader import ArchiveReader, block_cache
+from comeo.view.resampling import ResamplingName
 
-_PIECE_BLOCKS = 4
+Paint = Callable[[ImageData], ImageData]
+# Overviews add a third to the pixels.
+WITH_OVERVIEWS = 4 / 3
+SAMPLES_ALONG = 3
+SAMPLE_SIDE = 128
+CACHE_BYTES = 128 << 20
+# Samples that a piece may decode: a long and narrow one may need all blocks of a scene.
+PIECE_SAMPLES = 1 << 27
+
+
+class Extraction:
+    """The pixels of a GeoTIFF to be written, by windows.
+
+    The budget of `reader` bounds each piece on its own; `decoding` is the sum over all pieces.
+
+    Args:
+        reader: Of the scene.
+        plan: What to read and compute.
+        grid: Of the file.
+        geometry: GeoJSON polygon (WGS 84) outside of which pixels are masked, if any.
+        paint: Turns values into 8-bit colours, if that is wanted.
+        tags: Added to the tags of provenance.
+    """
+
+    def __init__(
+        self, reader: ArchiveReader, plan: PixelPlan, grid: Grid, *,
+        geometry: Mapping[str, Any] | None = None, paint: Paint | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self._reader = reader
+        self._plan = plan
+        self._grid = grid
+        self._paint = paint
+        self._tags = tags or {}
+        self._place = grid.offset_in(reader.native_grid(plan.bands))
+        self._polygon = moved_polygon(geometry, grid.crs) if geometry else None
+
+    def write(self, output: Path, progress: Progress | None = None) -> None:
+        """Write the file. It appears under its name once it is complete.
+
+        Args:
+            output: The file; one of that name is replaced.
+            progress: Receives the stages and pieces of the work; any error that it raises ends the work.
+
+        Raises:
+            BoundError: If a piece needs more than the reader's budget.
+            ArchiveError: If the archive is damaged, or the file cannot be written.
+        """
+        watch = progress or Silent()
+        write_cog(output, self.raster(), self._pieces(watch), watch)
+
+    def raster(self) -> Raster:
+        """Describe the file."""
+        grid, first = self._grid, self._image(Window(0, 0, 1, 1), self._reader.renewed())
+        tags = {**scene_tags(self._reader.archive, self._plan, grid), **self._tags}
+        bands = raster_bands(self._plan, first.count if self._paint else None)
+        return Raster(
+            grid.crs, grid.transform, grid.height, grid.width, first.array.dtype, _nodata(first), bands, tags,
+            masked=first.nodata is None and not self._is_whole(),
+        )  # fmt: skip
+
+    def decoding(self) -> int:
+        """Count the samples that the file needs decoded, each block once."""
+        blocks: dict[tuple[str | int, ...], int] = {}
+        if not self._plan.error:
+            for window in self._windows():
+                blocks.update(self._reader.decoding(self._grid.part(window), self._plan.bands))
+        return sum(blocks.values())
+
+    def estimated_bytes(self) -> int:
+        """Estimate the size of the file from a few samples of its pixels."""
+        raster, samples = self.raster(), self._samples()
+        packed = compressed_size(raster, samples) / samples.nbytes
+        return math.ceil(raster.raw_bytes * packed * WITH_OVERVIEWS)
+
+    def _pieces(self, progress: Progress) -> Iterator[Piece]:
+        """All pixels, no block decoded twice where they are the scene's own."""
+        windows = self._windows()
+        progress.start("extracting", len(windows))
+        for window in windows:
+            image = self._image(window, self._reader.renewed())
+            yield Piece(window, filled(image), np.logical_not(mask_of(image).any(axis=0)))
+            progress.advance()
+
+    def _windows(self) -> list[Window]:
+        return pieces_of(self._grid.height, self._grid.width, PIECE_SIDE, self._place or (0, 0))
+
+    def _samples(self) -> NDArray[Any]:
+        """Pixels from all over, one sample below another: (bands, y, x)."""
+        height, width = (min(side, SAMPLE_SIDE) for side in (self._grid.height, self._grid.width))
+        rows, cols = _spread(self._grid.height - height), _spread(self._grid.width - width)
+        reader = self._reader.renewed()
+        images = [self._image(Window(row, col, height, width), reader) for row in rows for col in cols]
+        return np.concatenate([filled(image) for image in images], axis=1)
+
+    def _image(self, window: Window, reader: ArchiveReader) -> ImageData:
+        """Pixels of a window as they go into the file."""
+        grid = self._grid.part(window)
+        image = read_pixels(reader, grid, self._plan)
+        if self._polygon is not None:
+            image.array.mask |= outside(self._polygon, grid)
+        return self._paint(image) if self._paint else image
+
+    def _is_whole(self) -> bool:
+        """Whether no pixel can be invalid except those that have a number for it."""
+        own = not is_resampled(self._reader.archive, self._plan, self._grid)
+        return own and self._polygon is None and self._paint is None
 
 
 def extract_geotiff(
-    archive: Archive,
-    output: Path,
-    *,
-    bbox: tuple[float, float, float, float] | None = None,
-    bands: Sequence[str] | None = None,
-    force: bool = False,
+    archive: Archive, output: Path, *, bbox: Bounds | None = None, bands: Sequence[str] | None = None,
+    expression: str | None = None, polygon: Mapping[str, Any] | None = None, crs: CRS | None = None,
+    max_size: int | None = None, resampling: ResamplingName | None = None, force: bool = False,
     progress: Progress | None = None,
-) -> None:
-    """Write bands of an archive, at the finest resolution among them, coarser ones interpolated bilinearly.
+) -> None:  # fmt: skip
+    """Write pixels of an archive as a Cloud-Optimized GeoTIFF.
 
     Args:
         archive: An open archive.
-        output: The GeoTIFF. It appears only when it is whole.
-        bbox: West, south, east, north in degrees; the smallest window of whole pixels around it. None: all.
-        bands: Names of bands, in the order of the file. None: all of the finest group.
+        output: The GeoTIFF. It appears under its name once it is complete.
+        bbox: West, south, east, north in degrees; the whole pixels around it. None: the whole scene.
+        bands: Names of bands, in the order of the file. None: all, unless an expression is given. Coarser
+            ones come on the grid of the finest.
+        expression: Band arithmetic on physical values instead of bands.
+        polygon: GeoJSON polygon (WGS 84) instead of `bbox`; pixels outside it are masked.
+        crs: Projection of the file. None: the scene's own.
+        max_size: Longest side in pixels.
+        resampling: For pixels on a grid other than their own. None: nearest.
         force: Replace a file of that name.
-        progress: Told how far the work has come.
+        progress: Receives the stages and pieces of the work.
 
     Raises:
-        ArchiveError: If a band is unknown, the area lies outside the scene, the archive is damaged, or
-            the file can't be written.
+        RequestError: If a band is unknown, the area lies outside the scene, or a parameter is not valid.
+        ArchiveError: If the archive is damaged, or the file exists already or cannot be written.
     """
     if output.exists() and not force:
         raise ArchiveError(f"{output} exists already; use --force to replace it")
-    groups = list(archive.groups.values())
-    names = list(bands) if bands else [band.name for band in groups[0].bands]
-    homes = [_home(archive, name) for name in names]
-    finest = min((group for group, _ in homes), key=groups.index)
-    level = finest.levels[0]
-    window = Window(0, 0, level.height, level.width) if bbox is None else _window(archive, finest, bbox)
-    raster = Raster(
-        finest.crs, level.transform @ Affine.translation(window.col, window.row), window.height, window.width,
-        finest.dtype, finest.nodata, tuple(RasterBand.of(group.bands[index]) for group, index in homes),
-        provenance(archive),
-    )  # fmt: skip
-    watch = progress or Silent()
-    write_cog(output, raster, _pieces(archive, homes, level, window, watch), watch)
+    pixels = PixelRequest(tuple(bands) if bands else None, expression, None, resampling)
+    request = ExtractRequest(pixels, bbox, polygon, crs, max_size=max_size)
+    reader = ArchiveReader(archive, block_cache(CACHE_BYTES), Budget(PIECE_SAMPLES))
+    plan = plan_pixels(pixels, [band for group in archive.groups.values() for band in group.bands])
+    grid = grid_of(reader, request, plan.bands)
+    Extraction(reader, plan, grid, geometry=polygon).write(output, progress)
 
 
-def provenance(archive: Archive) -> dict[str, str]:
-    """What a file of an archive's pixels says of where they come from and how they were coded."""
-    source, moment = archive.source, archive.datetime
-    tags = {
-        "TIFFTAG_DATETIME": moment.strftime("%Y:%m:%d %H:%M:%S") if moment else "",
-        "TIFFTAG_IMAGEDESCRIPTION": f"{archive.id}, decoded from a COMEO archive",
-        "TIFFTAG_SOFTWARE": f"COMEO {version('comeo')}",
-        "COMEO_ID": archive.id,
-        "COMEO_COLLECTION": archive.collection,
-        "COMEO_DATETIME": moment.isoformat() if moment else "",
-        "COMEO_ARCHIVE": archive.etag,
-        "COMEO_SOURCE": source["name"],
-        "COMEO_SOURCE_SHA256": source["sha256"],
-        "COMEO_CODEC": archive.codec,
-        "COMEO_MODEL": archive.model or "",
-        "COMEO_RATIO": f"{archive.ratio:.2f}",
-        "COMEO_STEP": f"{archive.step:g}",
-        "COMEO_EXPECTED_RMSE": expected_rmse(archive),
-    }
-    return {name: value for name, value in tags.items() if value}
+def filled(image: ImageData) -> NDArray[Any]:
+    """Values with the number for invalid ones in their place, or 0 if there is no such number."""
+    values: NDArray[Any] = image.array.filled(image.nodata or 0)
+    return values
 
 
-def expected_rmse(archive: Archive, bands: Sequence[str] | None = None) -> str:
-    """Certified RMSE over the scene, in stored numbers, as `B02=41.2,B03=38.9`; empty where it is not known.
-
-    Args:
-        archive: An open archive.
-        bands: Names of bands. None: all.
-    """
-    if archive.certificate is None:
-        return ""
-    return ",".join(
-        f"{band.name}={rmse:.4g}"
-        for name, group in archive.groups.items()
-        for band, rmse in zip(group.bands, archive.certificate.groups[name].rmse, strict=True)
-        if (bands is None or band.name in bands) and math.isfinite(rmse)
-    )
+def _nodata(image: ImageData) -> float | None:
+    return None if image.nodata is None else float(image.nodata)
 
 
-def _pieces(
-    archive: Archive, homes: Sequence[tuple[ArchiveGroup, int]], level: Level, window: Window, watch: Progress
-) -> Iterator[Piece]:
-    """Decode a window piece by piece along its blocks, so that no block is decoded twice."""
-    places = pieces_of(window.height, window.width, _PIECE_BLOCKS * level.block, (window.row, window.col))
-    watch.start("extracting", len(places))
-    for place in places:
-        inside = Window(window.row + place.row, window.col + place.col, place.height, place.width)
-        yield Piece(place, _read(archive, homes, level, inside))
-        watch.advance()
-
-
-def _home(archive: Archive, name: str) -> tuple[ArchiveGroup, int]:
-    """The group that holds a band and the band's place in it."""
-    for group in archive.groups.values():
-        for index, band in enumerate(group.bands):
-            if band.name == name:
-                return group, index
-    known = ", ".join(band.name for group in archive.groups.values() for band in group.bands)
-    raise ArchiveError(f"{archive.id} has no band {name}; it has {known}")
-
-
-def _window(archive: Archive, group: ArchiveGroup, bbox: tuple[float, float, float, float]) -> Window:
-    west, south, east, north = bbox
-    if not (all(math.isfinite(x) for x in bbox) and west < east and south < north):
-        raise ArchiveError(
-            "the area is west, south, east, north in degrees, with west < east and south < north"
-        )
-    level = group.levels[0]
-    outside = ArchiveError(f"the area lies outside {archive.id}, which covers {archive.item['bbox']}")
-    box = transform_bounds("EPSG:4326", group.crs, *_near(archive, bbox))
-    if not all(math.isfinite(x) for x in box):  # too far away for the scene's projection
-        raise outside
-    corners = [~level.transform @ (x, y) for x in box[::2] for y in box[1::2]]
-    first_col = max(0, math.floor(min(x for x, _ in corners)))
-    first_row = max(0, math.floor(min(y for _, y in corners)))
-    last_col = min(level.width, math.ceil(max(x for x, _ in corners)))
-    last_row = min(level.height, math.ceil(max(y for _, y in corners)))
-    if first_col >= last_col or first_row >= last_row:
-        raise outside
-    return Window(first_row, first_col, last_row - first_row, last_col - first_col)
-
-
-def _near(archive: Archive, bbox: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """The part of an area near the scene, if there is one: far away its projection may have no numbers."""
-    west, south, east, north = archive.item["bbox"]
-    if west > east:  # across the antimeridian
-        west, east = bbox[0], bbox[2]
-    margin = 0.1
-    near = (
-        max(bbox[0], west - margin), max(bbox[1], south - margin),
-        min(bbox[2], east + margin), min(bbox[3], north + margin),
-    )  # fmt: skip
-    return near if near[0] < near[2] and near[1] < near[3] else bbox
-
-
-def _read(
-    archive: Archive, homes: Sequence[tuple[ArchiveGroup, int]], level: Level, place: Window
-) -> NDArray[Any]:
-    """Decode a place of each group once and lay the bands out in order."""
-    decoded = {
-        group.name: archive.read(group.levels[0], place)
-        if group.name == level.group
-        else _interpolate(archive, group, level, place)
-        for group, _ in homes
-    }
-    return np.stack([decoded[group.name][index] for group, index in homes])
-
-
-def _interpolate(archive: Archive, group: ArchiveGroup, level: Level, place: Window) -> NDArray[Any]:
-    """Decode what a place of a finer level covers in a coarser group, on the finer grid."""
-    coarse = group.levels[0]
-    to_coarse = ~coarse.transform @ level.transform
-    left, top = to_coarse @ (place.col, place.row)
-    right, bottom = to_coarse @ (place.col + place.width, place.row + place.height)
-    row, col = max(0, math.floor(top) - 2), max(0, math.floor(left) - 2)
-    height = min(coarse.height, math.ceil(bottom) + 2) - row
-    width = min(coarse.width, math.ceil(right) + 2) - col
-    source = archive.read(coarse, Window(row, col, height, width))
-    out = np.zeros((coarse.bands, place.height, place.width), coarse.dtype)
-    reproject(
-        source, out, src_crs=group.crs, dst_crs=group.crs, resampling=Resampling.bilinear,
-        src_transform=coarse.transform @ coarse.transform.translation(col, row),
-        dst_transform=level.transform @ level.transform.translation(place.col, place.row),
-        src_nodata=group.nodata, dst_nodata=group.nodata,
-    )  # fmt: skip
-    return out
+def _spread(room: int) -> list[int]:
+    """Where to begin a few samples that have this much room to move: in the middles of equal parts."""
+    return sorted({round(room * (2 * index + 1) / (2 * SAMPLES_ALONG)) for index in range(SAMPLES_ALONG)})

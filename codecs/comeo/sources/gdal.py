@@ -18,9 +18,9 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as GdalWindow
 
 from comeo.errors import SourceError
+from comeo.grid import Grid
 from comeo.scene import Band, Window
 from comeo.sources.raster import (
-    Grid,
     Plane,
     RasterBand,
     check_window,

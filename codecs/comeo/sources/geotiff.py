@@ -11,12 +11,13 @@ from typing import Any, Final
 import numpy as np
 
 from comeo.errors import SourceError
+from comeo.grid import Grid
 from comeo.missions import ClassLayer, ancillary_name, class_layer, described_band, unit_in
 from comeo.scene import Band, Window
 from comeo.sources import gdal
 from comeo.sources.assemble import Product
 from comeo.sources.naming import facts_of, parse_time
-from comeo.sources.raster import Grid, RasterBand
+from comeo.sources.raster import RasterBand
 
 logger = logging.getLogger(__name__)
 

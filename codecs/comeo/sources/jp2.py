@@ -12,10 +12,11 @@ from rasterio.windows import Window as GdalWindow
 
 from comeo.cache import ByteCache
 from comeo.errors import SourceError
+from comeo.grid import Grid
 from comeo.scene import Band, Window
 from comeo.sources.codestream import read_image_header
 from comeo.sources.gdal import JPEG2000, GdalFile, valid_pixels
-from comeo.sources.raster import Grid, Plane, RasterBand, check_window, finish_plane, stored_dtype
+from comeo.sources.raster import Plane, RasterBand, check_window, finish_plane, stored_dtype
 
 # A row of tiles of the four 10 m bands of Sentinel-2 is 92 MB: read in strips, each tile is decoded once.
 CACHE_BYTES: Final = 200 << 20

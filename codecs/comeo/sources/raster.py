@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 
 from comeo.errors import SourceError
-from comeo.scene import METRES_PER_DEGREE, Band, Window
+from comeo.grid import Grid
+from comeo.scene import Band, Window
 
 logger = logging.getLogger(__name__)
 
@@ -28,28 +29,6 @@ class Plane(NamedTuple):
 
     values: NDArray[Any]
     valid: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """Where the pixels of a band lie.
-
-    Attributes:
-        crs: Coordinate reference system.
-        transform: Pixel corner (column, row) to CRS coordinates; north up.
-        height: Rows.
-        width: Columns.
-    """
-
-    crs: CRS
-    transform: Affine
-    height: int
-    width: int
-
-    @property
-    def pixel_size(self) -> float:
-        """Width of a pixel in metres (of a degree of latitude on geographic grids)."""
-        return float(self.transform.a) * (METRES_PER_DEGREE if self.crs.is_geographic else 1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,10 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from comeo.grid import Grid
 from comeo.missions import Mission
 from comeo.scene import Window
-from comeo.sources.raster import Grid, Plane, RasterBand, check_window
+from comeo.sources.raster import Plane, RasterBand, check_window
 
 logger = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from comeo.errors import SourceError
+from comeo.grid import Grid
 from comeo.missions import refuse_unreadable
 from comeo.missions.sentinel2 import BANDS, SENTINEL2, band_name
 from comeo.scene import Band
@@ -17,7 +18,7 @@ from comeo.sources.assemble import Product
 from comeo.sources.container import Container, open_container
 from comeo.sources.jp2 import Jp2File, TileCache, jp2_band, tile_cache
 from comeo.sources.naming import facts_of
-from comeo.sources.raster import Grid, RasterBand
+from comeo.sources.raster import RasterBand
 from comeo.sources.safe_metadata import ProductMetadata, parse_product, parse_tile
 from comeo.sources.xmltree import XmlTree
 

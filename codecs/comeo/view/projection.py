@@ -1,8 +1,9 @@
-"""Coordinates from one reference system into another, where some have no place in it."""
+"""Coordinate reference systems by name, and coordinates moved between them where that is possible."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,16 +11,37 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
-from rasterio.errors import RasterioError
+from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform, transform_bounds, transform_geom
 
+from comeo.errors import ParameterError
 from comeo.grid import Bounds
 
-# What rasterio raises depends on which of GDAL's layers found that there is no such place.
+# Raised by rasterio where coordinates have no place in a projection, by whichever of GDAL's layers finds it.
 ProjectionErrors = (RasterioError, CPLE_BaseError)
 EDGE_POINTS = 21
 
+# Codes only: PROJ and GDAL would also take a URL or a path, and read it.
+_CODE = re.compile(r"EPSG:\d{4,6}", re.IGNORECASE)
+
 Coordinates = NDArray[np.float64]
+
+
+def named_crs(name: str) -> CRS:
+    """Return a coordinate reference system of maps by its EPSG code, `EPSG:3857`.
+
+    Raises:
+        ParameterError: If the code is unknown, or not one of a map.
+    """
+    if not _CODE.fullmatch(name):
+        raise ParameterError(f"{name[:40]!r} is not an EPSG code; write it as EPSG:3857")
+    try:
+        crs = CRS.from_string(name)
+    except CRSError as error:
+        raise ParameterError(f"the projection {name} is unknown") from error
+    if not (crs.is_projected or crs.is_geographic):
+        raise ParameterError(f"{name} is not the projection of a map")
+    return crs
 
 
 def move_points(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,17 +12,18 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.coords import BoundingBox
 from rasterio.crs import CRS
-from rasterio.features import geometry_mask
 from rio_tiler.constants import WGS84_CRS
 from rio_tiler.models import ImageData, PointData
 
 from comeo.archive import Archive, ArchiveGroup, Level, blocks_of
-from comeo.cache import ByteCache, CacheWatch
-from comeo.errors import BoundError, NotFoundError
+from comeo.cache import ByteCache, CacheWatch, array_cache
+from comeo.errors import NotFoundError
 from comeo.grid import Bounds, Grid
 from comeo.scene import Band, Window
-from comeo.view.projection import move_bounds, move_points, move_shape
-from comeo.view.warp import ResamplingName, find_source, warp
+from comeo.view.budget import Budget
+from comeo.view.projection import move_bounds, move_points
+from comeo.view.resampling import ResamplingName
+from comeo.view.warp import Source, find_source, warp
 
 BlockKey = tuple[str, str, int, int, int, int]
 BlockCache = ByteCache[BlockKey, NDArray[Any]]
@@ -30,7 +31,7 @@ BlockCache = ByteCache[BlockKey, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class BandPlace:
-    """Where a band is: its group and its index there."""
+    """A band, its group, and its index there."""
 
     band: Band
     group: ArchiveGroup
@@ -47,24 +48,28 @@ class ArchiveReader:
     Attributes:
         archive: The open archive.
         blocks: Cache of decoded blocks.
-        max_decoded_samples: Pixels × bands that one call may decode.
+        budget: Samples that all calls together may decode; without a limit by default.
         on_decoded: Called after every batch decoded: codec, blocks, seconds.
     """
 
     archive: Archive
     blocks: BlockCache
-    max_decoded_samples: int = 1 << 27
+    budget: Budget = field(default_factory=Budget)
     on_decoded: Callable[[str, int, float], None] | None = None
     _places: dict[str, BandPlace] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Note where each band is."""
+        """Index the bands by name."""
         places = {
             band.name: BandPlace(band, group, index)
             for group in self.archive.groups.values()
             for index, band in enumerate(group.bands)
         }
         object.__setattr__(self, "_places", places)
+
+    def renewed(self) -> ArchiveReader:
+        """Return the same reader with an untouched budget, for a piece of work that is bounded on its own."""
+        return replace(self, budget=self.budget.renewed())
 
     @property
     def band_names(self) -> list[str]:
@@ -77,9 +82,7 @@ class ArchiveReader:
         if bands is not None:
             wanted = {place.group.name for place in self._find(bands)}
             groups = [group for group in groups if group.name in wanted]
-        group = groups[0]
-        level = group.levels[0]
-        return Grid(group.crs, level.transform, level.height, level.width)
+        return group_grid(groups[0])
 
     def read(
         self, grid: Grid, bands: Sequence[str] | None = None, resampling: ResamplingName = "bilinear"
@@ -89,25 +92,29 @@ class ArchiveReader:
         Args:
             grid: Where the pixels go.
             bands: Their names; all by default.
-            resampling: How. The mask is always the nearest pixel's.
+            resampling: How values reach the grid. The mask is always the nearest pixel's.
 
         Returns:
             Of the bands' own type; float32 when they have different ones.
 
         Raises:
-            NotFoundError: If there is no such band.
-            BoundError: If too much would have to be decoded.
+            NotFoundError: If a band is unknown.
+            BoundError: If the budget does not suffice; nothing has been decoded then.
             ArchiveError: If a block is damaged.
         """
         places = self._find(self.band_names if bands is None else bands)
         groups = {place.group.name: place.group for place in places}
+        sources = {name: find_source(group, grid) for name, group in groups.items()}
+        self.budget.take(sum(_samples(source) for source in sources.values() if source))
         if len(groups) == 1:
+            (source,) = sources.values()
             indexes = [place.index for place in places]
-            return _image(self._read_group(places[0].group, indexes, grid, resampling), places, grid)
+            return _image(self._read_group(places[0].group, source, indexes, grid, resampling), places, grid)
         values = np.empty((len(places), grid.height, grid.width), np.float32)
-        for group in groups.values():
+        for name, group in groups.items():
             rows = [row for row, place in enumerate(places) if place.group is group]
-            values[rows] = self._read_group(group, [places[row].index for row in rows], grid, resampling)
+            indexes = [places[row].index for row in rows]
+            values[rows] = self._read_group(group, sources[name], indexes, grid, resampling)
         return _image(values, places, grid)
 
     def part_grid(
@@ -118,8 +125,8 @@ class ArchiveReader:
 
         Args:
             bbox: (left, bottom, right, top).
-            bounds_crs: What `bbox` is in.
-            dst_crs: Of the grid. Without one it is the native pixels that `bbox` touches.
+            bounds_crs: Coordinate reference system of `bbox`.
+            dst_crs: Of the grid. None: the native pixels that `bbox` touches.
             height: Rows; by default about as many as there are native ones.
             width: Columns, likewise.
             bands: The finest of these sets the native resolution.
@@ -147,17 +154,15 @@ class ArchiveReader:
         """
         places = self._find(self.band_names if bands is None else bands)
         pixels = np.full(len(places), np.nan, np.float32)
-        inside = False
-        for group in {place.group.name: place.group for place in places}.values():
-            window = pixel_at(group, lon, lat)
-            if window is None:
-                continue
-            inside = True
+        groups = {place.group.name: place.group for place in places}.values()
+        found = [(group, window) for group in groups if (window := pixel_at(group, lon, lat))]
+        if not found:
+            raise NotFoundError(f"{lon}, {lat} lies outside the scene")
+        self.budget.take(sum(group.levels[0].block ** 2 * group.levels[0].bands for group, _ in found))
+        for group, window in found:
             rows = [row for row, place in enumerate(places) if place.group is group]
             indexes = [places[row].index for row in rows]
             pixels[rows] = self._window(group, group.levels[0], 0, window, indexes)[:, 0, 0]
-        if not inside:
-            raise NotFoundError(f"{lon}, {lat} lies outside the scene")
         names = [place.band.name for place in places]
         return PointData(
             _masked(pixels, places), band_names=names, band_descriptions=names, coordinates=(lon, lat),
@@ -166,19 +171,17 @@ class ArchiveReader:
         )  # fmt: skip
 
     def decoding(self, grid: Grid, bands: Sequence[str]) -> dict[tuple[str | int, ...], int]:
-        """What `read` would decode: blocks, each with the number of its samples.
+        """List the blocks that `read` would decode, each with the number of its samples.
 
         Raises:
-            NotFoundError: If there is no such band.
+            NotFoundError: If a band is unknown.
         """
         groups = {place.group.name: place.group for place in self._find(bands)}
         sources = [source for group in groups.values() if (source := find_source(group, grid))]
         return {
-            (level.group, level.number, source.reduce, row, col): (level.block >> source.reduce) ** 2
-            * level.bands
+            (source.level.group, source.level.number, source.reduce, *block): _block_samples(source)
             for source in sources
-            for level in (source.level,)
-            for row, col in blocks_of(level, source.window, source.reduce)
+            for block in blocks_of(source.level, source.window, source.reduce)
         }
 
     def _find(self, bands: Sequence[str]) -> list[BandPlace]:
@@ -190,9 +193,9 @@ class ArchiveReader:
         return [self._places[name] for name in bands]
 
     def _read_group(
-        self, group: ArchiveGroup, indexes: list[int], grid: Grid, resampling: ResamplingName
-    ) -> NDArray[np.float32]:
-        source = find_source(group, grid)
+        self, group: ArchiveGroup, source: Source | None, indexes: list[int], grid: Grid,
+        resampling: ResamplingName,
+    ) -> NDArray[np.float32]:  # fmt: skip
         if source is None:
             return np.full((len(indexes), grid.height, grid.width), np.nan, np.float32)
         values = self._window(group, source.level, source.reduce, source.window, indexes)
@@ -204,7 +207,6 @@ class ArchiveReader:
         """Read some bands of a window as (bands, y, x), NaN where invalid."""
         wanted = blocks_of(level, window, reduce)
         side = level.block >> reduce
-        check_decoding(len(wanted) * side * side * level.bands, self.max_decoded_samples)
         values = np.full((len(indexes), window.height, window.width), np.nan, np.float32)
         for (row, col), block in zip(wanted, self._decoded(level, wanted, reduce), strict=True):
             _paste(block, indexes, values, row * side - window.row, col * side - window.col)
@@ -225,51 +227,25 @@ class ArchiveReader:
         return self.blocks.get_many([(*stem, row, col) for row, col in blocks], decode)
 
 
-def check_decoding(samples: int, most: int) -> None:
-    """Refuse to decode too much.
-
-    Raises:
-        BoundError: Naming the bound.
-    """
-    if samples > most:
-        raise BoundError(
-            f"this would decode {samples} samples, more than the {most} that one request may; "
-            "ask for a smaller area or a coarser image", "max_decoded_samples",
-        )  # fmt: skip
-
-
 def block_cache(limit: int, watch: CacheWatch | None = None) -> BlockCache:
     """Make a cache of decoded blocks that keeps at most `limit` bytes."""
-    return ByteCache(limit, lambda block: int(block.nbytes), watch)
+    return array_cache(limit, watch)
 
 
-def cut(image: ImageData, shape: Mapping[str, Any]) -> ImageData:
-    """Mask what lies outside a GeoJSON geometry (WGS 84)."""
-    moved = move_shape(WGS84_CRS, image.crs, shape)
-    if moved is None:
-        raise NotFoundError("the area lies outside the scene")
-    outside = geometry_mask([moved], (image.height, image.width), image.transform, all_touched=False)
-    image.array.mask |= outside
-    return image
+def group_grid(group: ArchiveGroup) -> Grid:
+    """Native grid of a group."""
+    level = group.levels[0]
+    return Grid(group.crs, level.transform, level.height, level.width)
 
 
-def geometry_bounds(shape: Mapping[str, Any]) -> Bounds:
-    """(west, south, east, north) of a GeoJSON geometry."""
-    points = np.array([point[:2] for point in _positions(shape)], float)
-    west, south = points.min(axis=0)
-    east, north = points.max(axis=0)
-    return float(west), float(south), float(east), float(north)
+def _block_samples(source: Source) -> int:
+    """Samples of one block of a source, as decoded."""
+    return (source.level.block >> source.reduce) ** 2 * source.level.bands
 
 
-def _positions(shape: Mapping[str, Any]) -> list[Any]:
-    pending, found = [shape["coordinates"]], []
-    while pending:
-        part = pending.pop()
-        if isinstance(part[0], (int, float)):
-            found.append(part)
-        else:
-            pending.extend(part)
-    return found
+def _samples(source: Source) -> int:
+    """Samples of all blocks of a source."""
+    return len(blocks_of(source.level, source.window, source.reduce)) * _block_samples(source)
 
 
 def _moved_bounds(source: CRS, target: CRS, bounds: Bounds) -> Bounds:
@@ -342,11 +318,3 @@ def _image(values: NDArray[np.float32], places: Sequence[BandPlace], grid: Grid)
         scales=[place.band.scale for place in places], offsets=[place.band.offset for place in places],
         nodata=nodata,
     )  # fmt: skip
-
-
-def _band_facts(place: BandPlace) -> dict[str, Any]:
-    band = place.band
-    return {
-        "group": place.group.name, "unit": band.unit, "common_name": band.common_name,
-        "center_wavelength": band.center_wavelength,
-    }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -19,8 +19,7 @@ from comeo.codecs.base import MAX_REDUCE
 from comeo.grid import Bounds, Grid
 from comeo.scene import Window
 from comeo.view.projection import ProjectionErrors, move_bounds, move_points
-
-ResamplingName = Literal["nearest", "bilinear", "cubic", "cubic_spline", "lanczos", "average", "mode"]
+from comeo.view.resampling import ResamplingName
 
 LATTICE = 17
 # Source pixels beyond the outermost ones that a kernel may look at.
@@ -105,8 +104,8 @@ def warp(
     """
     out = np.full((len(values), grid.height, grid.width), np.nan, np.float32)
     part = out[:, source.offset[0] :, source.offset[1] :][:, : source.target.height, : source.target.width]
-    shift = _whole_shift(source, crs)
-    if shift:
+    shift = source.target.offset_in(Grid(crs, source.transform, source.window.height, source.window.width))
+    if shift is not None:
         _copy(values, part, *shift)
         return out
     invalid = bool(np.isnan(values).any())
@@ -140,19 +139,6 @@ def _reproject(
     return warped
 
 
-def _whole_shift(source: Source, crs: CRS) -> tuple[int, int] | None:
-    """(row, column) of the target in the source when they share one pixel grid, else None."""
-    if crs != source.target.crs:
-        return None
-    relative = ~source.transform @ source.target.transform
-    linear = (relative.a, relative.b, relative.d, relative.e)
-    row, col = round(relative.f), round(relative.c)
-    far = max(source.target.height, source.target.width)
-    if not np.allclose(linear, (1, 0, 0, 1), atol=1e-3 / far, rtol=0):
-        return None
-    return (row, col) if abs(relative.f - row) < 1e-3 and abs(relative.c - col) < 1e-3 else None
-
-
 def _copy(values: NDArray[np.float32], part: NDArray[np.float32], row: int, col: int) -> None:
     """Copy what a target at (row, col) of the source shares with it."""
     height, width = values.shape[1:]
@@ -175,7 +161,7 @@ def _reachable(group: ArchiveGroup, grid: Grid) -> Grid | None:
 
 @lru_cache(maxsize=4096)
 def _footprint(crs: CRS, transform: Affine, height: int, width: int, target: CRS) -> Bounds | None:
-    """Bounds of a raster in another CRS, or None where they can't be had or go around the globe."""
+    """Bounds of a raster in another CRS, or None where they are unknown or go around the globe."""
     corners = [transform @ (x, y) for x in (0, width) for y in (0, height)]
     xs, ys = zip(*corners, strict=True)
     box = (min(xs), min(ys), max(xs), max(ys))

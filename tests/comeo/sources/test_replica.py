@@ -10,9 +10,10 @@ import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from comeo.grid import Grid
 from comeo.scene import Band, BandGroup, Scene, Window
 from comeo.sources import open_source
-from comeo.sources.raster import Grid, Plane, RasterBand
+from comeo.sources.raster import Plane, RasterBand
 from comeo.sources.replica import candidates, find_axes, native_band
 from tests.comeo.sources.conftest import north_up, write_tif
 

@@ -17,7 +17,7 @@ from comeo.archive import Archive, ArchiveGroup, Level
 from comeo.codecs.base import reduce_mean
 from comeo.scene import BandGroup, Scene, Window
 from comeo.view.reader import ArchiveReader, block_cache
-from comeo.view.warp import ResamplingName
+from comeo.view.resampling import ResamplingName
 from tileserver.render.matrixsets import matrix_set, tile_grid
 
 BLOCK = 256

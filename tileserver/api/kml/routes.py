@@ -12,13 +12,13 @@ from flask_openapi3.models.tag import Tag
 from pydantic import AwareDatetime, BeforeValidator, Field, field_validator
 
 from comeo.errors import ParameterError
+from comeo.export.request import ExtractRequest
 from comeo.grid import Bounds
 from comeo.scene import Band
 from tileserver.api.kml import documents as overlay
 from tileserver.api.stac import documents as stac
 from tileserver.catalog import Record, Search
 from tileserver.files import kmz
-from tileserver.files.extract import Wish
 from tileserver.files.kml import KML_MEDIA_TYPE, KMZ_MEDIA_TYPE
 from tileserver.files.pyramid import MATRIX_SET, Node
 from tileserver.http import parameters as p
@@ -26,7 +26,7 @@ from tileserver.http.context import collection_address, item_address, scenes
 from tileserver.http.files import file_answer
 from tileserver.jobs import orders
 from tileserver.render import images, mosaic
-from tileserver.render.look import Appearance
+from tileserver.render.look import RenderRequest
 from tileserver.render.scenes import fingerprint
 from tileserver.render.styles import styles_for
 from tileserver.render.temporal import parse_interval, rfc3339
@@ -161,7 +161,7 @@ def series_file(path: SeriesPath, query: SeriesQuery) -> Response:
         raise ParameterError(str(error)) from error
     search = _search(path, query.datetime, bbox)
     stac.find_collection(scenes(), path.collection)
-    wish = Wish(query.appearance(), bbox)
+    wish = ExtractRequest(query.appearance(), bbox)
     direct = orders.kmz_limits(scenes(), job=False)
     limits = kmz.KmzLimits(min(direct.tiles, SERIES_PICTURES), direct.image)
     etags = [record.etag for record in scenes().catalog.search(search, limits.tiles + 1)]
@@ -180,7 +180,7 @@ def _bounds(query: SeriesQuery) -> Bounds | None:
     return (query.bbox[0], query.bbox[1], query.bbox[2], query.bbox[3]) if query.bbox else None
 
 
-def _style(appearance: Appearance, bands: tuple[Band, ...], base: str) -> tuple[str, str | None]:
+def _style(appearance: RenderRequest, bands: tuple[Band, ...], base: str) -> tuple[str, str | None]:
     """Title and URL of the legend, of a style that has one."""
     if appearance.bands or appearance.expression:
         return appearance.expression or ", ".join(appearance.bands or ()), None

@@ -7,9 +7,10 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from comeo.errors import ParameterError
+from comeo.export.request import ExtractRequest
 from tileserver.api.scenes.jobs import job_answer
 from tileserver.catalog import Record
-from tileserver.files.extract import Wish
+from tileserver.files.extract import FileRequest
 from tileserver.files.kml import KMZ_MEDIA_TYPE
 from tileserver.http import parameters as p
 from tileserver.http.context import crs_of, document_answer, extract_answer, scenes, state
@@ -45,7 +46,7 @@ def part(path: p.PartPath, query: p.PartQuery) -> Response:
                 size=size, max_size=query.max_size,
             )  # fmt: skip
         return extract_answer(path.format, record.id, body)
-    wish = Wish(query.appearance(), bbox, None, crs_of(query.dst_crs), *size, query.max_size)
+    wish = ExtractRequest(query.appearance(), bbox, None, crs_of(query.dst_crs), *size, query.max_size)
     if request.method == "HEAD":
         given = {**orders.as_json(query), "bbox": bbox, "format": path.format}
         return _estimated(record, OrderBody.model_validate(given))
@@ -64,7 +65,7 @@ def feature(path: p.FeaturePath, query: p.FeatureQuery, body: p.GeoJSONBody) -> 
                 max_size=query.max_size,
             )  # fmt: skip
         return extract_answer(path.format, record.id, image)
-    wish = Wish(query.appearance(), None, shape, crs_of(query.dst_crs), max_size=query.max_size)
+    wish = ExtractRequest(query.appearance(), None, shape, crs_of(query.dst_crs), max_size=query.max_size)
     return _file(record, wish, path.format)
 
 
@@ -90,7 +91,7 @@ def create(path: p.ItemPath, body: OrderBody) -> Response:
     return job_answer(job, 201)
 
 
-def _file(record: Record, wish: Wish, extension: str) -> Response:
+def _file(record: Record, wish: FileRequest, extension: str) -> Response:
     etag = fingerprint(record.etag, extension, wish)
     return file_answer(
         f"{record.id}.{extension}", FILE_TYPES[extension], etag,

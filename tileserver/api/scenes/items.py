@@ -43,15 +43,10 @@ def scaled_tile(path: p.ScaledTilePath, query: p.AppearanceQuery) -> Response:
 def _tile(path: p.TilePath, query: p.AppearanceQuery, scale: int) -> Response:
     record = scenes().find(path.collection, path.item)
     grid = grid_of(path.tms, path.z, path.x, path.y, scale)
-    appearance, extension = query.appearance(), extension_of(path.format)
-    answer = image_answer(
-        extension,
-        images.tile_etag(record, grid, appearance, extension),
-        scenes().settings.tile_max_age,
-        lambda: images.tile(scenes(), record, grid, appearance, extension),
-    )
-    if answer.status_code != 304:  # who asks again knows them, and the archive need not be opened
-        answer.headers.update(images.coding(scenes(), record, appearance, extension))
+    wanted = images.SceneTile(scenes(), record, grid, query.appearance(), extension_of(path.format))
+    answer = image_answer(wanted.extension, wanted.etag, scenes().settings.tile_max_age, wanted.render)
+    if answer.status_code != 304:  # a client that has the tile has these headers, too
+        answer.headers.update(wanted.coding())
     return answer
 
 

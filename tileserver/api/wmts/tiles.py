@@ -18,7 +18,7 @@ from tileserver.api.wmts.matrices import WGS84, resolve_name, zoom_of
 from tileserver.api.wmts.requests import FeatureInfoRequest, TileRequest
 from tileserver.catalog import Search
 from tileserver.render import images, mosaic, values
-from tileserver.render.look import Appearance
+from tileserver.render.look import RenderRequest
 from tileserver.render.matrixsets import tile_grid
 from tileserver.render.scenes import Scenes
 from tileserver.render.temporal import parse_interval
@@ -47,22 +47,22 @@ class Target:
     extension: str
 
     @property
-    def appearance(self) -> Appearance:
+    def appearance(self) -> RenderRequest:
         """As the image services know it."""
-        return Appearance(style=self.style)
+        return RenderRequest(style=self.style)
 
     def etag(self, scenes: Scenes) -> str:
         """ETag, known before any work."""
         record = self.layer.record
         if record is not None:
-            return images.tile_etag(record, self.grid, self.appearance, self.extension)
+            return images.SceneTile(scenes, record, self.grid, self.appearance, self.extension).etag
         return mosaic.tile_etag(scenes, self.search, self.grid, self.appearance, self.extension)
 
     def render(self, scenes: Scenes, etag: str) -> bytes:
         """Render it: the same tile, from the same cache, as under its XYZ address."""
         record = self.layer.record
         if record is not None:
-            return images.tile(scenes, record, self.grid, self.appearance, self.extension)
+            return images.SceneTile(scenes, record, self.grid, self.appearance, self.extension).render()
         return mosaic.tile(scenes, self.search, self.grid, self.appearance, self.extension, etag)
 
 
@@ -100,7 +100,7 @@ def feature_info(scenes: Scenes, found: Target, request: FeatureInfoRequest) -> 
     lons, lats = move_points(grid.crs, WGS84, np.array([x]), np.array([y]))
     lon, lat = float(lons[0]), float(lats[0])
     try:
-        answer = _values(scenes, found, lon, lat, Appearance())
+        answer = _values(scenes, found, lon, lat, RenderRequest())
         style = found.layer.styles[found.style]
         computed = style.expression and len(style.rescale) == 1
         if computed and style.expression not in {band["name"] for band in answer["bands"]}:
@@ -110,7 +110,9 @@ def feature_info(scenes: Scenes, found: Target, request: FeatureInfoRequest) -> 
     return answer
 
 
-def _values(scenes: Scenes, found: Target, lon: float, lat: float, appearance: Appearance) -> dict[str, Any]:
+def _values(
+    scenes: Scenes, found: Target, lon: float, lat: float, appearance: RenderRequest
+) -> dict[str, Any]:
     if found.layer.record is not None:
         return values.point(scenes, found.layer.record, lon, lat, appearance)
     return values.collection_point(scenes, found.search, lon, lat, appearance)

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from rasterio.io import MemoryFile
 
 from comeo.archive import open_archive
-from comeo.export.extract import provenance
+from comeo.export.provenance import provenance
 from tests.tileserver.conftest import Server
 
 SAMPLE = Path(__file__).parents[4] / "samples" / "S2_UTM37N_lake.zarr.zip"
@@ -46,7 +46,7 @@ def _centre(client: FlaskClient) -> tuple[float, float]:
 def test_the_library_says_none() -> None:
     with open_archive(SAMPLE) as archive:
         assert archive.datetime is None
-        tags = provenance(archive)
+        tags = provenance(archive, ["B04"])
     assert "TIFFTAG_DATETIME" not in tags
     assert not any("1970" in value for value in tags.values())
 

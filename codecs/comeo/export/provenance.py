@@ -1,0 +1,116 @@
+"""Tags of every GeoTIFF that is made from archives, and the description of its bands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from comeo.archive import Archive
+from comeo.export.cog import RasterBand
+from comeo.grid import Grid
+from comeo.view.plan import PixelPlan
+from comeo.view.reader import group_grid
+
+Tags = dict[str, str]
+
+
+def scene_tags(archive: Archive, plan: PixelPlan, grid: Grid) -> Tags:
+    """Tags of a file of one scene's pixels.
+
+    Args:
+        archive: The scene.
+        plan: What was read and computed.
+        grid: Of the file.
+    """
+    return {**provenance(archive, plan.bands), **plan_tags(plan, resampled=is_resampled(archive, plan, grid))}
+
+
+def collection_tags(collections: Sequence[str], plan: PixelPlan) -> Tags:
+    """Tags of a file that several scenes contribute to."""
+    tags = {"TIFFTAG_SOFTWARE": _software(), "COMEO_COLLECTION": ", ".join(collections)}
+    return {**tags, **plan_tags(plan, resampled=True)}
+
+
+def provenance(archive: Archive, bands: Sequence[str]) -> Tags:
+    """Where pixels come from and how they were coded.
+
+    Args:
+        archive: The scene.
+        bands: Names of the bands that the pixels are made of.
+    """
+    source, moment = archive.source, archive.datetime
+    tags = {
+        "TIFFTAG_DATETIME": moment.strftime("%Y:%m:%d %H:%M:%S") if moment else "",
+        "TIFFTAG_IMAGEDESCRIPTION": f"{archive.id}, decoded from a COMEO archive",
+        "TIFFTAG_SOFTWARE": _software(),
+        "COMEO_ID": archive.id,
+        "COMEO_COLLECTION": archive.collection,
+        "COMEO_DATETIME": moment.isoformat() if moment else "",
+        "COMEO_ARCHIVE": archive.etag,
+        "COMEO_SOURCE": source["name"],
+        "COMEO_SOURCE_SHA256": source["sha256"],
+        "COMEO_STEP": f"{archive.step:g}",
+        **coding(archive, bands),
+    }
+    return {name: value for name, value in tags.items() if value}
+
+
+def coding(archive: Archive, bands: Sequence[str]) -> Tags:
+    """How bands were coded and how far off they are expected to be; a server says the same in headers."""
+    tags = {
+        "COMEO_CODEC": archive.codec,
+        "COMEO_MODEL": archive.model or "",
+        "COMEO_RATIO": f"{archive.ratio:.2f}",
+        "COMEO_EXPECTED_RMSE": expected_rmse(archive, bands),
+    }
+    return {name: value for name, value in tags.items() if value}
+
+
+def expected_rmse(archive: Archive, bands: Sequence[str]) -> str:
+    """Certified RMSE over the scene, in stored numbers, as `B02=41.2,B03=38.9`; empty where it is unknown.
+
+    Args:
+        archive: The scene.
+        bands: Names.
+    """
+    if archive.certificate is None:
+        return ""
+    return ",".join(
+        f"{band.name}={rmse:.4g}"
+        for name, group in archive.groups.items()
+        for band, rmse in zip(group.bands, archive.certificate.groups[name].rmse, strict=True)
+        if band.name in bands and math.isfinite(rmse)
+    )
+
+
+def plan_tags(plan: PixelPlan, *, resampled: bool) -> Tags:
+    """What was computed, and how pixels reached their grid if they were resampled."""
+    tags = {"COMEO_EXPRESSION": plan.expression.text} if plan.expression else {}
+    return {**tags, "COMEO_RESAMPLING": plan.resampling} if resampled else tags
+
+
+def is_resampled(archive: Archive, plan: PixelPlan, grid: Grid) -> bool:
+    """Whether any band's pixels were interpolated or repeated, a coarser group's on a finer grid included."""
+    groups = [group for group in archive.groups.values() if {*plan.bands} & {b.name for b in group.bands}]
+    return any(grid.offset_in(group_grid(group)) is None for group in groups)
+
+
+def raster_bands(plan: PixelPlan, colours: int | None = None) -> tuple[RasterBand, ...]:
+    """Describe the bands of a file.
+
+    Args:
+        plan: What was read and computed.
+        colours: Number of 8-bit bands if values were shown as colours; None for the values themselves.
+    """
+    if colours == 3:
+        return tuple(RasterBand(name, colour=name) for name in ("red", "green", "blue"))
+    if colours or plan.expression or plan.error:
+        return tuple(RasterBand(name) for name in plan.names)
+    if plan.physical:
+        return tuple(RasterBand(band.name, unit=band.unit, colour=band.common_name) for band in plan.sources)
+    return tuple(RasterBand.of(band) for band in plan.sources)
+
+
+def _software() -> str:
+    return f"COMEO {version('comeo')}"

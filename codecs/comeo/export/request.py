@@ -1,0 +1,108 @@
+"""Part of a scene that a user requests as a file, and its pixel grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from rasterio.crs import CRS
+from rio_tiler.constants import WGS84_CRS
+
+from comeo.errors import NotFoundError, ParameterError
+from comeo.grid import Bounds, Grid
+from comeo.view.plan import PixelRequest
+from comeo.view.polygon import geometry_bounds
+from comeo.view.projection import move_bounds
+from comeo.view.reader import ArchiveReader
+
+# Margin in degrees around a scene beyond which an area is cut off. On the scene's own pixels whatever lies
+# outside costs nothing; on other grids it would become empty pixels.
+OWN_MARGIN, MOVED_MARGIN = 0.1, 0.001
+
+Pixels_co = TypeVar("Pixels_co", bound=PixelRequest, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractRequest(Generic[Pixels_co]):
+    """What to extract from a scene.
+
+    Attributes:
+        pixels: Values to read and compute; a server's request for colours is one, too.
+        bbox: West, south, east, north in degrees. None: the whole scene.
+        geometry: GeoJSON polygon (WGS 84) instead of `bbox`; pixels outside it are masked.
+        dst_crs: Of the file. None: the scene's own, with the scene's own pixels.
+        height: Rows, if given.
+        width: Columns, if given.
+        max_size: Longest side in pixels, if given.
+    """
+
+    pixels: Pixels_co
+    bbox: Bounds | None = None
+    geometry: Mapping[str, Any] | None = None
+    dst_crs: CRS | None = None
+    height: int | None = None
+    width: int | None = None
+    max_size: int | None = None
+
+
+def grid_of(reader: ArchiveReader, request: ExtractRequest[PixelRequest], bands: tuple[str, ...]) -> Grid:
+    """Return the grid of a request: the scene's own pixels unless it says otherwise.
+
+    Args:
+        reader: Of the scene.
+        request: Area, projection and size.
+        bands: Names of the bands to read; the finest of them sets the resolution.
+
+    Raises:
+        NotFoundError: If the area lies outside the scene.
+        ParameterError: If the area is not valid, or is in two parts in the projection.
+    """
+    bbox = geometry_bounds(request.geometry) if request.geometry else request.bbox
+    sized = request.height or request.width
+    native = reader.native_grid(bands)
+    if bbox is None:
+        if request.dst_crs is None and not sized:
+            return native.fitted(request.max_size) if request.max_size else native
+        area, crs = native.bounds, native.crs
+    else:
+        _check(bbox)
+        margin = MOVED_MARGIN if request.dst_crs else OWN_MARGIN
+        area, crs = (bbox if sized else _near(reader, bbox, margin)), WGS84_CRS
+    grid = reader.part_grid(
+        area, crs, request.dst_crs, height=request.height, width=request.width, bands=bands
+    )
+    if request.dst_crs is not None and grid.transform.a <= 0:
+        raise ParameterError(
+            f"the area lies across the antimeridian, where {request.dst_crs.to_string()} is cut; "
+            "give a bbox on one side of it"
+        )
+    return grid.fitted(request.max_size) if request.max_size else grid
+
+
+def _check(bbox: Bounds) -> None:
+    west, south, east, north = bbox
+    if not (all(map(math.isfinite, bbox)) and west < east and south < north):
+        raise ParameterError(
+            "the area is not valid; give west, south, east, north in degrees, "
+            "with west < east and south < north"
+        )
+
+
+def _near(reader: ArchiveReader, bbox: Bounds, margin: float) -> Bounds:
+    """Cut an area to the surroundings of the scene: far away, its projection may have no numbers."""
+    finest = reader.native_grid()
+    scene = move_bounds(finest.crs, WGS84_CRS, finest.bounds)
+    if scene is None:
+        raise NotFoundError("the scene lies outside its coordinate reference system")
+    west, south, east, north = scene
+    if west > east:  # across the antimeridian
+        west, east = -180.0, 180.0
+    near = (
+        max(bbox[0], west - margin), max(bbox[1], south - margin),
+        min(bbox[2], east + margin), min(bbox[3], north + margin),
+    )  # fmt: skip
+    if near[0] >= near[2] or near[1] >= near[3]:
+        raise NotFoundError("the area lies outside the scene")
+    return near

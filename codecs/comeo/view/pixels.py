@@ -1,0 +1,67 @@
+"""The entrance to pixels: a plan and a grid in, values with a mask out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from rio_tiler.models import ImageData
+
+from comeo.grid import Grid
+from comeo.view.plan import PixelPlan
+from comeo.view.propagation import error_image
+from comeo.view.reader import ArchiveReader
+
+
+def read_pixels(reader: ArchiveReader, grid: Grid, plan: PixelPlan) -> ImageData:
+    """Read a grid: values, results of an expression, or expected errors.
+
+    Args:
+        reader: Of the scene that the plan was made for.
+        grid: Where the pixels go.
+        plan: What to read and compute.
+
+    Returns:
+        (results, y, x), masked where invalid: stored numbers in the bands' own type, otherwise float32.
+
+    Raises:
+        BoundError: If the reader's budget does not suffice.
+        NotFoundError: If expected errors are wanted of an archive without a certificate.
+        ArchiveError: If a block is damaged.
+    """
+    if plan.error:
+        return error_image(reader, grid, plan.sources)
+    return observe(reader.read(grid, plan.bands, plan.resampling), plan)
+
+
+def observe(image: ImageData, plan: PixelPlan) -> ImageData:
+    """Turn stored numbers into what a plan wants: physical values, or results of an expression.
+
+    Args:
+        image: The plan's bands as stored.
+        plan: What to compute.
+
+    Returns:
+        The image itself if nothing is to be computed, otherwise float32.
+    """
+    if not plan.physical and not plan.expression:
+        return image
+    values = image.data.astype(np.float32)
+    if plan.physical:
+        for row, (scale, offset) in enumerate(zip(image.scales, image.offsets, strict=True)):
+            if (scale, offset) != (1.0, 0.0):
+                values[row] *= np.float32(scale)
+                values[row] += np.float32(offset)
+    values[mask_of(image)] = np.nan
+    names, descriptions = image.band_names, image.band_descriptions
+    if plan.expression:
+        values = plan.expression.evaluate(dict(zip(names, values, strict=True)))
+        names = descriptions = plan.expression.names
+    return ImageData(
+        np.ma.MaskedArray(values, mask=np.isnan(values)), bounds=image.bounds, crs=image.crs,
+        band_names=names, band_descriptions=descriptions, nodata=np.nan,
+    )  # fmt: skip
+
+
+def mask_of(image: ImageData) -> NDArray[np.bool_]:
+    """(bands, y, x), true where invalid."""
+    return np.ma.getmaskarray(image.array)

@@ -1,0 +1,126 @@
+"""From the pixels that a user requests to the bands that are read and what is computed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from comeo.errors import BoundError, NotFoundError, ParameterError
+from comeo.scene import Band
+from comeo.view.expression import Expression, parse
+from comeo.view.resampling import ResamplingName
+
+DEFAULT_RESAMPLING: ResamplingName = "nearest"
+
+
+@dataclass(frozen=True, slots=True)
+class PixelRequest:
+    """Values that a user requests of a scene.
+
+    Attributes:
+        bands: Names, in the order of the result. None: all bands of the scene, unless an expression is given.
+        expression: Band arithmetic instead of bands.
+        unscale: Physical values (True) or stored numbers (False). None: bands as stored, expressions
+            computed from physical values.
+        resampling: None: the default, `nearest` for data.
+    """
+
+    bands: tuple[str, ...] | None = None
+    expression: str | None = None
+    unscale: bool | None = None
+    resampling: ResamplingName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLimits:
+    """Bounds of a plan.
+
+    Attributes:
+        bands: Bands read, and results of an expression.
+        expression_length: Characters of an expression.
+        expression_nodes: Operators, names and numbers of an expression.
+    """
+
+    bands: int = 64
+    expression_length: int = 1000
+    expression_nodes: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PixelPlan:
+    """Pixels that will be read and computed, for the bands of one scene.
+
+    Attributes:
+        sources: Bands to read.
+        expression: Computed from them; None takes them as they are.
+        physical: Whether scale and offset are applied first.
+        resampling: How pixels reach a grid other than their own.
+        error: Whether the bands' expected error is wanted instead of their values.
+    """
+
+    sources: tuple[Band, ...]
+    expression: Expression | None = None
+    physical: bool = False
+    resampling: ResamplingName = DEFAULT_RESAMPLING
+    error: bool = False
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of the bands to read."""
+        return tuple(band.name for band in self.sources)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each result."""
+        if self.error:
+            return (f"expected error of {', '.join(self.bands)}",)
+        return tuple(self.expression.names) if self.expression else self.bands
+
+    @property
+    def results(self) -> int:
+        """Number of results."""
+        return len(self.names)
+
+
+def plan_pixels(request: PixelRequest, bands: Sequence[Band], limits: PlanLimits | None = None) -> PixelPlan:
+    """Decide what to read and compute.
+
+    Args:
+        request: Values that the user requests.
+        bands: All bands of the scene.
+        limits: Bounds of the plan.
+
+    Raises:
+        NotFoundError: If the scene lacks a band.
+        ParameterError: If both bands and an expression are given, or the expression is not valid.
+        BoundError: If a limit is exceeded.
+    """
+    limits = limits or PlanLimits()
+    if request.bands and request.expression:
+        raise ParameterError("give bands or an expression, not both")
+    expression = None
+    names = request.bands or tuple(band.name for band in bands)
+    if request.expression:
+        expression = parse(
+            request.expression, limits.expression_length, limits.expression_nodes, limits.bands
+        )
+        names = expression.bands
+    sources = find_bands(names, bands, limits.bands)
+    physical = bool(request.unscale) if expression is None else request.unscale is not False
+    return PixelPlan(sources, expression, physical, request.resampling or DEFAULT_RESAMPLING)
+
+
+def find_bands(names: Sequence[str], bands: Sequence[Band], most: int) -> tuple[Band, ...]:
+    """Return the bands of these names, in their order.
+
+    Raises:
+        NotFoundError: If a name is unknown.
+        BoundError: If there are more than `most`.
+    """
+    if len(names) > most:
+        raise BoundError(f"{len(names)} bands are requested, more than {most}; request fewer", "max_bands")
+    known = {band.name: band for band in bands}
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise NotFoundError(f"the scene has no band {', '.join(missing)}; it has {', '.join(known)}")
+    return tuple(known[name] for name in names)

@@ -1,0 +1,165 @@
+"""Expected errors by an archive's certificate: of bands, and of what is computed from them.
+
+An expected error is a root mean squared one: about two of three pixels of noise-like errors lie within it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rio_tiler.models import ImageData
+
+from comeo.archive import Archive
+from comeo.archive.certificate import Certificate
+from comeo.errors import NotFoundError
+from comeo.grid import Grid
+from comeo.scene import Band
+from comeo.view.expression import Expression
+from comeo.view.reader import ArchiveReader, pixel_at
+from comeo.view.warp import find_source, warp
+
+Errors = NDArray[np.float32]
+# A derivative is a difference over this share of the expected error to either side: small, but well above
+# the rounding of float32.
+DIFFERENCE = np.float32(0.25)
+
+
+def error_image(reader: ArchiveReader, grid: Grid, bands: Sequence[Band]) -> ImageData:
+    """Root mean square over bands of their expected errors, in physical values.
+
+    Args:
+        reader: Of the scene.
+        grid: Where the pixels go.
+        bands: Of the scene, of one unit.
+
+    Returns:
+        One float32 band, masked where the error is not known.
+
+    Raises:
+        NotFoundError: If the archive carries no certificate.
+        BoundError: If the reader's budget does not suffice.
+    """
+    names = [band.name for band in bands]
+    scales = np.array([abs(band.scale) for band in bands], np.float32)
+    squares = (error_layers(reader, grid, names) * scales[:, None, None]) ** 2
+    known = ~np.isnan(squares)
+    count = known.sum(axis=0)
+    mean = np.where(known, squares, 0).sum(axis=0) / np.maximum(count, 1)
+    values = np.where(count > 0, np.sqrt(mean), np.nan).astype(np.float32)[None]
+    name = f"expected error of {', '.join(names)}"
+    return ImageData(
+        np.ma.MaskedArray(values, mask=np.isnan(values)), bounds=grid.bounds, crs=grid.crs,
+        band_names=[name], band_descriptions=[name], nodata=np.nan,
+    )  # fmt: skip
+
+
+def error_layers(reader: ArchiveReader, grid: Grid, bands: Sequence[str]) -> Errors:
+    """Expected error of each band, in stored numbers, of the block that a grid's pixel lies in.
+
+    Returns:
+        (bands, y, x), NaN outside the scene and where a block has no valid pixel.
+
+    Raises:
+        NotFoundError: If the archive carries no certificate.
+        BoundError: If the reader's budget does not suffice.
+    """
+    archive = reader.archive
+    certificate = certificate_of(archive)
+    out = np.full((len(bands), grid.height, grid.width), np.nan, np.float32)
+    for group in archive.groups.values():
+        indexes = {band.name: index for index, band in enumerate(group.bands)}
+        rows = [row for row, name in enumerate(bands) if name in indexes]
+        source = find_source(group, grid) if rows else None
+        if source is None:
+            continue
+        reader.budget.take(source.window.height * source.window.width * len(rows))
+        native = group.levels[0]
+        shift = source.level.number + source.reduce
+        y = (source.window.row + np.arange(source.window.height) << shift) // native.block
+        x = (source.window.col + np.arange(source.window.width) << shift) // native.block
+        errors = certificate.groups[group.name].expected(*native.grid)
+        chosen = errors[[indexes[bands[row]] for row in rows]]
+        out[rows] = warp(chosen[:, y][:, :, x], source, group.crs, grid, "nearest")
+    return out
+
+
+def point_errors(archive: Archive, lon: float, lat: float, bands: Sequence[str]) -> Errors | None:
+    """Expected error of each band at a position, (bands,) in stored numbers, or None where it is unknown."""
+    if archive.certificate is None:
+        return None
+    out = np.full(len(bands), np.nan, np.float32)
+    for group in archive.groups.values():
+        window = pixel_at(group, lon, lat)
+        if window is None:
+            continue
+        native = group.levels[0]
+        errors = archive.certificate.groups[group.name].expected(*native.grid)
+        for index, band in enumerate(group.bands):
+            if band.name in bands:
+                out[bands.index(band.name)] = errors[
+                    index, window.row // native.block, window.col // native.block
+                ]
+    return out
+
+
+def correlation(archive: Archive, bands: Sequence[str]) -> NDArray[np.float32]:
+    """Correlation of bands' errors: as certified within a group, otherwise taken as 0."""
+    out = np.eye(len(bands), dtype=np.float32)
+    for name, group in archive.groups.items():
+        certified = archive.certificate.groups[name].correlation if archive.certificate else None
+        if certified is None:
+            continue
+        indexes = {band.name: index for index, band in enumerate(group.bands)}
+        rows = [row for row, band in enumerate(bands) if band in indexes]
+        inside = [indexes[bands[row]] for row in rows]
+        out[np.ix_(rows, rows)] = certified[np.ix_(inside, inside)]
+    return out
+
+
+def propagate(
+    expression: Expression,
+    values: Mapping[str, NDArray[Any]],
+    errors: Errors,
+    correlated: NDArray[np.float32],
+) -> Errors:
+    """Expected errors of an expression's results, to first order (the delta method).
+
+    The variance of f(b₁, b₂, …) is Σᵢⱼ (∂f/∂bᵢ) σᵢ ρᵢⱼ σⱼ (∂f/∂bⱼ): JCGM 100:2008 (GUM), equation 16.
+
+    Args:
+        expression: The function f.
+        values: (y, x) of each of its bands.
+        errors: (bands, y, x) expected errors of `expression.bands`, in the same unit.
+        correlated: (bands, bands) correlation of the errors.
+
+    Returns:
+        (results, y, x); NaN where a result or an error is unknown.
+    """
+    shape = (len(expression.parts), *errors.shape)
+    with np.errstate(all="ignore"):  # a result that overflows is unknown
+        shares = np.empty(shape, np.float32)
+        for index, name in enumerate(expression.bands):
+            step = DIFFERENCE * errors[index]
+            above = expression.evaluate({**values, name: values[name] + step})
+            below = expression.evaluate({**values, name: values[name] - step})
+            shares[:, index] = (above - below) / (2 * DIFFERENCE)
+        variance = np.einsum("rixy,ij,rjxy->rxy", shares, correlated, shares, optimize=True)
+        errors_of_results: Errors = np.sqrt(np.maximum(variance, 0))
+    return errors_of_results
+
+
+def certificate_of(archive: Archive) -> Certificate:
+    """An archive's certificate.
+
+    Raises:
+        NotFoundError: If it has none.
+    """
+    if archive.certificate is None:
+        raise NotFoundError(
+            f"{archive.id} carries no quality certificate, so its errors are unknown; "
+            "archives compressed by this version carry one unless they are very small"
+        )
+    return archive.certificate
