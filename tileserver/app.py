@@ -28,7 +28,8 @@ from tileserver.http import compression, documents, problems
 from tileserver.http.context import EXTENSION, State
 from tileserver.jobs.queue import Jobs
 from tileserver.logs import configure
-from tileserver.render.scenes import SOFTWARE_VERSION, Scenes
+from tileserver.render.fingerprint import SOFTWARE_VERSION
+from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
 from tileserver.temporary import temporary_folder
 

@@ -16,6 +16,7 @@ from rasterio.errors import CRSError
 from comeo.errors import NotFoundError, ParameterError
 from comeo.grid import Grid
 from tileserver.catalog.sqlite import Record
+from tileserver.http.conditional import answer_by_content, answer_unless_known
 from tileserver.http.gate import Gate
 from tileserver.http.parameters import TilesetQuery
 from tileserver.jobs.queue import Jobs
@@ -133,11 +134,7 @@ def crs_of(name: str | None) -> CRS | None:
 
 def image_answer(extension: str, etag: str, max_age: int, render: Callable[[], bytes]) -> Response:
     """Answer with an image, or with 304 if the client has it."""
-    if request.if_none_match.contains(etag):
-        response = Response(status=304)
-    else:
-        response = Response(render(), mimetype=None, content_type=MEDIA_TYPES[extension])
-    response.set_etag(etag)
+    response = answer_unless_known(etag, lambda: Response(render(), content_type=MEDIA_TYPES[extension]))
     response.headers["Cache-Control"] = f"public, max-age={max_age}, stale-while-revalidate={max_age}"
     return response
 
@@ -151,7 +148,6 @@ def extract_answer(extension: str, name: str, body: bytes) -> Response:
 
 
 def document_answer(document: Mapping[str, Any], content_type: str = "application/json") -> Response:
-    """Answer with JSON that may change any time; clients ask whether it has."""
-    response = Response(to_json(document), content_type=content_type)  # a fifth of Flask's time on long pages
-    response.add_etag()
-    return cast("Response", response.make_conditional(request))
+    """Answer with JSON that may change at any time, and that clients revalidate."""
+    body = to_json(document)  # a fifth of the time of Flask's own, on long pages
+    return answer_by_content(Response(body, content_type=content_type))

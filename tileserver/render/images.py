@@ -13,9 +13,10 @@ from comeo.view.reader import ArchiveReader, cut, geometry_bounds
 from tileserver.catalog.sqlite import Record
 from tileserver.render.encode import PICTURES, encode
 from tileserver.render.fidelity import certificate_of, headers, pixels, tags
+from tileserver.render.fingerprint import fingerprint
 from tileserver.render.look import Appearance, Look, resolve
 from tileserver.render.picture import colour
-from tileserver.render.scenes import Scenes, fingerprint
+from tileserver.render.scenes import Scenes
 
 WGS84 = CRS.from_epsg(4326)
 

@@ -20,10 +20,11 @@ from tileserver.catalog.sqlite import BBox, Record, Search, cursor_of
 from tileserver.errors import BusyError
 from tileserver.render import describe
 from tileserver.render.encode import PICTURES
+from tileserver.render.fingerprint import fingerprint
 from tileserver.render.images import WGS84, finish
 from tileserver.render.look import Appearance, Look, resolve
 from tileserver.render.picture import mask_of, observe
-from tileserver.render.scenes import Scenes, fingerprint
+from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
 
 PAGE = 100

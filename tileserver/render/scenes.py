@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
-from typing import Any
 
 from comeo.archive import Archive
 from comeo.cache import ByteCache
@@ -20,7 +17,6 @@ from tileserver.catalog.sqlite import Catalog, Record, Search
 from tileserver.errors import BusyError
 from tileserver.settings import Settings
 
-SOFTWARE_VERSION = version("comeo")
 WARM_UP_SCENES = 20
 
 
@@ -107,12 +103,6 @@ class Scenes:
                 f"more than {self.settings.max_output_samples}",
                 "max_output_samples",
             )
-
-
-def fingerprint(*parts: Any) -> str:
-    """Digest of what an answer depends on, this software's version included."""
-    text = "\n".join(map(repr, (SOFTWARE_VERSION, *parts)))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def warm_up(scenes: Scenes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated
 from urllib.parse import urlencode
 
 from flask import Response, request
@@ -22,12 +22,13 @@ from tileserver.files.extract import Wish
 from tileserver.files.kml import KML_MEDIA_TYPE, KMZ_MEDIA_TYPE
 from tileserver.files.pyramid import MATRIX_SET, Node
 from tileserver.http import parameters as p
+from tileserver.http.conditional import answer_by_content
 from tileserver.http.context import collection_address, item_address, scenes
 from tileserver.http.files import file_answer
 from tileserver.jobs import orders
 from tileserver.render import images, mosaic
+from tileserver.render.fingerprint import fingerprint
 from tileserver.render.look import Appearance
-from tileserver.render.scenes import fingerprint
 from tileserver.render.styles import styles_for
 from tileserver.render.temporal import parse_interval, rfc3339
 
@@ -207,6 +208,4 @@ def _carrying(address: str, until: datetime | None = None, *, tiles: bool = Fals
 
 
 def _document(body: bytes) -> Response:
-    response = Response(body, content_type=KML_MEDIA_TYPE)
-    response.add_etag()
-    return cast("Response", response.make_conditional(request))
+    return answer_by_content(Response(body, content_type=KML_MEDIA_TYPE))

@@ -18,7 +18,7 @@ from tileserver.jobs import orders
 from tileserver.jobs.orders import OrderBody
 from tileserver.render import geojson, images
 from tileserver.render.encode import MEDIA_TYPES, PICTURES
-from tileserver.render.scenes import fingerprint
+from tileserver.render.fingerprint import fingerprint
 
 api = APIBlueprint("extracts", __name__, url_prefix="/collections/<collection>/items/<item>")
 TAG = Tag(name="Extracts", description="Parts of a scene as files.")

@@ -22,10 +22,11 @@ from tileserver.api.wmts.requests import VERSION, CapabilitiesRequest, TileReque
 from tileserver.api.wmts.xml import exception_report
 from tileserver.errors import BusyError, status_of
 from tileserver.http import openapi, problems
+from tileserver.http.conditional import answer_unless_known
 from tileserver.http.context import base_url, image_answer, scenes
 from tileserver.http.openapi import Answers
 from tileserver.http.parameters import CollectionPath, Identifier, ItemPath, Parameters
-from tileserver.render.scenes import fingerprint
+from tileserver.render.fingerprint import fingerprint
 
 FAULT = {"description": "An OWS exception.", "content": {"application/xml": {}, problems.MEDIA_TYPE: {}}}
 api = APIBlueprint("wmts", __name__, url_prefix="/wmts", abp_responses={"default": FAULT})
@@ -198,13 +199,12 @@ def _capabilities(scope: Scope, wanted: CapabilitiesRequest) -> Response:
     if _has_it(wanted.update_sequence, site.revision):
         return Response(unchanged(site), content_type=wanted.media_type)
     etag = fingerprint("wmts", site, sorted(wanted.sections), wanted.media_type)
-    if request.if_none_match.contains(etag):
-        response = Response(status=304)
-    else:
+
+    def make() -> Response:
         body = scenes().rendered.get(etag, lambda: capabilities(site, layers().of(scope), wanted.sections))
-        response = Response(body, content_type=wanted.media_type)
-    response.set_etag(etag)
-    return response
+        return Response(body, content_type=wanted.media_type)
+
+    return answer_unless_known(etag, make)
 
 
 def _has_it(sequence: str | None, revision: int) -> bool:
