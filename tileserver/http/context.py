@@ -10,10 +10,8 @@ from urllib.parse import quote, urlencode
 from flask import Response, current_app, request
 from morecantile import TileMatrixSet
 from pydantic_core import to_json
-from rasterio.crs import CRS
-from rasterio.errors import CRSError
 
-from comeo.errors import NotFoundError, ParameterError
+from comeo.errors import NotFoundError
 from comeo.grid import Grid
 from tileserver.catalog.sqlite import Record
 from tileserver.http.conditional import answer_by_content, answer_unless_known
@@ -113,23 +111,6 @@ def tile_template(address: str, query: TilesetQuery) -> str:
     dense = f"@{query.tile_scale}x" if query.tile_scale > 1 else ""
     parameters = f"?{urlencode(carried)}" if carried else ""
     return f"{address}/tiles/{query.tms}/{{z}}/{{x}}/{{y}}{dense}.{query.tile_format}{parameters}"
-
-
-def crs_of(name: str | None) -> CRS | None:
-    """Projection by its name.
-
-    Raises:
-        ParameterError: If there is none of that name.
-    """
-    if name is None:
-        return None
-    try:
-        crs = CRS.from_string(name)
-    except CRSError as error:
-        raise ParameterError(f"there is no projection {name}") from error
-    if not (crs.is_projected or crs.is_geographic):
-        raise ParameterError(f"{name} is no projection of a map")
-    return crs
 
 
 def image_answer(extension: str, etag: str, max_age: int, render: Callable[[], bytes]) -> Response:

@@ -36,8 +36,13 @@ def _sources(folder: Traversable, name: str) -> Iterable[tuple[str, Traversable]
             yield inside, entry
 
 
+def installed_code() -> str:
+    """Digest of both packages as they lie on disk now."""
+    return digest_of(map(resources.files, PACKAGES))
+
+
 # On import, and so before the processes of a server part: they agree even if files change while they start.
-CODE = digest_of(map(resources.files, PACKAGES))
+CODE = installed_code()
 
 
 def fingerprint(*parts: Any) -> str:

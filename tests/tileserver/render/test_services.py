@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
-import random
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,10 +21,8 @@ from comeo.errors import BoundError, NotFoundError, ParameterError
 from comeo.grid import Grid
 from comeo.scene import Band
 from tileserver import Settings
-from tileserver.api.stac.search import area_of
 from tileserver.render.describe import zoom_range
 from tileserver.render.encode import PICTURES, encode
-from tileserver.render.geojson import polygon_of
 from tileserver.render.look import Appearance, palette, resolve
 from tileserver.render.picture import colour, observe
 from tileserver.render.styles import find_style, styles_for
@@ -179,37 +174,6 @@ def test_times_that_cannot_be_read(text: str) -> None:
 
 def test_times_are_written_in_utc() -> None:
     assert rfc3339(datetime(2024, 5, 1, 10, tzinfo=UTC)) == "2024-05-01T10:00:00Z"
-
-
-def test_polygons_have_a_bound() -> None:
-    ring = [[8 + math.cos(index / 16), 47 + math.sin(index / 16)] for index in range(100)]
-    polygon: dict[str, Any] = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
-    assert polygon_of(polygon, 101) == polygon
-    with pytest.raises(BoundError, match="more than 100"):
-        polygon_of(polygon, 100)
-    multi = {"type": "MultiPolygon", "coordinates": [polygon["coordinates"]]}
-    assert polygon_of({"type": "Feature", "geometry": multi}, 200) == multi
-
-
-def test_polygons_that_cross_themselves_are_refused_at_once() -> None:
-    """A few hundred edges that all cross take minutes and gigabytes to be mended or moved."""
-    chance = random.Random(0)
-    ring = [[chance.uniform(8, 9), chance.uniform(47, 48)] for _ in range(5000)]
-    star: dict[str, Any] = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
-    flat: dict[str, Any] = {"type": "Polygon", "coordinates": [[[8, 47], [9, 48], [8, 47], [8, 47]]]}
-    started = time.thread_time()
-    for polygon in (star, flat):
-        with pytest.raises(ParameterError, match=r"not valid: [a-z -]+ at \d"):
-            polygon_of(polygon, 10_000)
-        with pytest.raises(ParameterError, match="not valid"):
-            area_of(polygon, 10_000)
-    assert time.thread_time() - started < 2
-
-
-def test_heights_of_positions_are_left_out() -> None:
-    ring = [[8, 47, 400], [9, 47], [9, 48, 400, 1], [8, 47, 400]]
-    flat = [[8, 47], [9, 47], [9, 48], [8, 47]]
-    assert polygon_of({"type": "Polygon", "coordinates": [ring]}, 10)["coordinates"] == [flat]
 
 
 def _image(values: Any, mask: Any) -> ImageData:

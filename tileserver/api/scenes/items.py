@@ -21,6 +21,7 @@ from tileserver.http.context import (
     tile_template,
 )
 from tileserver.render import describe, images, values
+from tileserver.render.parameters import RenderParameters
 
 api = APIBlueprint("items", __name__, url_prefix="/collections/<collection>/items/<item>")
 # Thumbnails are asked for by the dozen, and cost no more than a few tiles.
@@ -29,18 +30,18 @@ TAG = Tag(name="Scenes", description="Images and numbers of one scene.")
 
 
 @api.get("/tiles/<tms>/<z>/<x>/<y>.<format>", tags=[TAG])
-def tile(path: p.TilePath, query: p.AppearanceQuery) -> Response:
+def tile(path: p.TilePath, query: RenderParameters) -> Response:
     """Map tile. Where the scene has no pixel the tile is transparent."""
     return _tile(path, query, 1)
 
 
 @api.get("/tiles/<tms>/<z>/<x>/<y>@<scale>x.<format>", tags=[TAG])
-def scaled_tile(path: p.ScaledTilePath, query: p.AppearanceQuery) -> Response:
+def scaled_tile(path: p.ScaledTilePath, query: RenderParameters) -> Response:
     """Map tile for dense screens."""
     return _tile(path, query, path.scale)
 
 
-def _tile(path: p.TilePath, query: p.AppearanceQuery, scale: int) -> Response:
+def _tile(path: p.TilePath, query: RenderParameters, scale: int) -> Response:
     record = scenes().find(path.collection, path.item)
     grid = grid_of(path.tms, path.z, path.x, path.y, scale)
     appearance, extension = query.appearance(), extension_of(path.format)
@@ -82,7 +83,7 @@ def preview(path: p.PreviewPath, query: p.PreviewQuery) -> Response:
 
 
 @api.get("/point/<lon>,<lat>", tags=[TAG])
-def point(path: p.PointPath, query: p.AppearanceQuery) -> Response:
+def point(path: p.PointPath, query: RenderParameters) -> Response:
     """Values of all bands, or of those asked for, at a position: stored numbers and physical values."""
     record = scenes().find(path.collection, path.item)
     return document_answer(values.point(scenes(), record, path.lon, path.lat, query.appearance()))

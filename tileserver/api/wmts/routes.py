@@ -25,8 +25,9 @@ from tileserver.http import openapi, problems
 from tileserver.http.conditional import answer_unless_known
 from tileserver.http.context import base_url, image_answer, scenes
 from tileserver.http.openapi import Answers
-from tileserver.http.parameters import CollectionPath, Identifier, ItemPath, Parameters
+from tileserver.http.parameters import CollectionPath, Identifier, ItemPath
 from tileserver.render.fingerprint import fingerprint
+from tileserver.render.parameters import Parameters
 
 FAULT = {"description": "An OWS exception.", "content": {"application/xml": {}, problems.MEDIA_TYPE: {}}}
 api = APIBlueprint("wmts", __name__, url_prefix="/wmts", abp_responses={"default": FAULT})
