@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 from flask import Response, current_app, request
 from morecantile import TileMatrixSet
 from pydantic_core import to_json
 
+from comeo.cache import ByteCache
 from comeo.errors import NotFoundError
 from comeo.grid import Grid
+from tileserver import metrics
 from tileserver.catalog.sqlite import Record
 from tileserver.http.conditional import answer_by_content, answer_unless_known
 from tileserver.http.gate import Gate
@@ -23,29 +25,46 @@ from tileserver.render.matrixsets import matrix_set, matrix_sets, tile_grid
 from tileserver.render.scenes import Scenes
 
 EXTENSION = "comeo"
+Part = TypeVar("Part")
 TILESET_PARAMETERS = ("tms", "tile_format", "tile_scale")
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What an application keeps.
+    """All that an application keeps between requests.
 
     Attributes:
-        scenes: For services.
+        scenes: Catalogue, open archives and caches of pixels.
         gate: For heavy requests.
         jobs: Work that takes longer than a request should.
+        documents: Large documents by ETag, apart from tiles, which they would crowd out of their cache.
+        parts: See `part`.
     """
 
     scenes: Scenes
     gate: Gate
     jobs: Jobs
+    documents: ByteCache[str, bytes]
+    parts: dict[Any, Any] = field(default_factory=dict)
 
     @classmethod
     def open(cls, scenes: Scenes, jobs: Jobs) -> State:
-        """Set up: whatever waits leaves a thread for tiles."""
+        """Set up for one process of the server: whatever waits leaves a thread for tiles."""
         settings = scenes.settings
         waiting = max(0, settings.threads - settings.heavy_requests - 1)
-        return cls(scenes, Gate(settings.heavy_requests, waiting, settings.queue_seconds), jobs)
+        return cls(
+            scenes, Gate(settings.heavy_requests, waiting, settings.queue_seconds), jobs,
+            ByteCache(
+                settings.document_cache_bytes // settings.workers, len, metrics.watch_cache("documents")
+            ),
+        )  # fmt: skip
+
+    def part(self, kind: Callable[[Scenes], Part]) -> Part:
+        """The application's one object of a protocol's own class, made of the scenes on first use."""
+        if kind not in self.parts:
+            self.parts.setdefault(kind, kind(self.scenes))
+        made: Part = self.parts[kind]
+        return made
 
 
 def state() -> State:
@@ -54,7 +73,7 @@ def state() -> State:
 
 
 def scenes() -> Scenes:
-    """What services work with."""
+    """Scenes of the application that answers."""
     return state().scenes
 
 
@@ -85,7 +104,7 @@ def matrix_set_of(name: str) -> TileMatrixSet:
     """Tile matrix set by its name.
 
     Raises:
-        NotFoundError: If there is none.
+        NotFoundError: If the name is unknown.
     """
     try:
         return matrix_set(name)

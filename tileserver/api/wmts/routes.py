@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from datetime import date
-from typing import cast
 
-from flask import Response, current_app, jsonify, render_template, request
+from flask import Response, jsonify, render_template, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import Field
@@ -23,7 +22,7 @@ from tileserver.api.wmts.xml import exception_report
 from tileserver.errors import BusyError, status_of
 from tileserver.http import openapi, problems
 from tileserver.http.conditional import answer_unless_known
-from tileserver.http.context import base_url, image_answer, scenes
+from tileserver.http.context import base_url, image_answer, scenes, state
 from tileserver.http.openapi import Answers
 from tileserver.http.parameters import CollectionPath, Identifier, ItemPath
 from tileserver.render.fingerprint import fingerprint
@@ -36,7 +35,6 @@ DOCUMENT = f"/{VERSION}/WMTSCapabilities.xml"
 TILE = "<style>/<time>/<tms>/<matrix>/<row>/<col>"
 COLLECTION_TILE = f"/{VERSION}/collections/<collection>/{TILE}"
 ITEM_TILE = f"/{VERSION}/items/<collection>/<item>/{TILE}"
-EXTENSION = "comeo-wmts"
 _TEXT = {"schema": {"type": "string"}}
 _ERRORS: Answers = {
     "default": {
@@ -170,8 +168,7 @@ def item_pixel(path: ItemPixelPath) -> Response:
 
 def layers() -> Layers:
     """Layers of the application that answers."""
-    known = current_app.extensions.setdefault(EXTENSION, Layers(scenes()))
-    return cast("Layers", known)
+    return state().part(Layers)
 
 
 def _pairs(scope: Scope) -> Response:
@@ -202,7 +199,7 @@ def _capabilities(scope: Scope, wanted: CapabilitiesRequest) -> Response:
     etag = fingerprint("wmts", site, sorted(wanted.sections), wanted.media_type)
 
     def make() -> Response:
-        body = scenes().rendered.get(etag, lambda: capabilities(site, layers().of(scope), wanted.sections))
+        body = state().documents.get(etag, lambda: capabilities(site, layers().of(scope), wanted.sections))
         return Response(body, content_type=wanted.media_type)
 
     return answer_unless_known(etag, make)
