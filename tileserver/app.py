@@ -7,12 +7,12 @@ import logging
 import os
 import time
 from pathlib import Path
+from typing import cast
 
-from flask import Response, g, request
+from flask import Flask, Response, g, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.server import Server
 from flask_openapi3.openapi import OpenAPI
-from threadpoolctl import threadpool_limits
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tileserver import metrics
@@ -25,10 +25,10 @@ from tileserver.api.viewer import routes as viewer
 from tileserver.api.wmts import routes as wmts
 from tileserver.catalog import SqliteCatalog
 from tileserver.http import compression, documents, problems
-from tileserver.http.context import EXTENSION, State
+from tileserver.http.context import EXTENSION, State, scenes
 from tileserver.jobs.queue import Jobs
-from tileserver.logs import configure
-from tileserver.render.scenes import SOFTWARE_VERSION, Scenes
+from tileserver.render.fingerprint import SOFTWARE_VERSION
+from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
 from tileserver.temporary import temporary_folder
 
@@ -44,18 +44,16 @@ DESCRIPTION = (
 
 
 def create_app(settings: Settings | None = None) -> OpenAPI:
-    """Make the Flask application.
+    """Make the Flask application. Logging and threads of the process stay as they are: see `cli.gunicorn`.
 
     Args:
         settings: By default those of the environment.
 
     Raises:
-        SettingsError: If the environment has a setting that can't be.
-        ComeoError: If the catalogue can't be opened.
+        SettingsError: If a setting of the environment has a value that is not allowed.
+        ComeoError: If the catalogue cannot be opened.
     """
     settings = settings or Settings.from_environment()
-    configure()
-    threadpool_limits(1, user_api="blas")  # requests run in threads; BLAS's own would only get in their way
     app = OpenAPI(
         "tileserver",
         info=Info(title="COMEO tile server", version=SOFTWARE_VERSION, description=DESCRIPTION),
@@ -83,9 +81,9 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         app.register_api(module.api)
     documents.register(app)
     problems.register(app)
-    app.before_request(_start)
-    app.after_request(_finish)
-    app.after_request(compression.compress)  # the last one given runs first: bytes are counted as sent
+    app.before_request(_start_timer)
+    app.after_request(_add_headers_and_log)
+    app.after_request(compression.compress)  # the last one runs first: bytes are counted as sent
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
@@ -94,8 +92,13 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     return app
 
 
+def scenes_of(app: Flask) -> Scenes:
+    """Scenes that an application serves."""
+    return cast("State", app.extensions[EXTENSION]).scenes
+
+
 def _jobs(settings: Settings) -> Jobs:
-    """Jobs in the folder that is set, or in one that goes, with the jobs' processes, when the server does."""
+    """Jobs in the folder of the settings, or in a temporary one that ends, with its jobs, with the server."""
     jobs = Jobs(settings.jobs or temporary_folder("comeo-jobs-"), settings)
     owner = os.getpid()
     if settings.jobs is None:
@@ -110,12 +113,12 @@ def _templates() -> Path:
     return installed if installed.is_dir() else here.parent / "templates"
 
 
-def _start() -> None:
+def _start_timer() -> None:
     g.started = time.perf_counter()
 
 
-def _finish(response: Response) -> Response:
-    """Add headers that every answer has; count it and log it."""
+def _add_headers_and_log(response: Response) -> Response:
+    """Add headers that every answer has; count it, and log it if that is set."""
     headers = response.headers
     headers.setdefault("Cache-Control", "no-cache")
     headers["X-Content-Type-Options"] = "nosniff"
@@ -135,6 +138,8 @@ def _finish(response: Response) -> Response:
     metrics.REQUESTS.labels(route, request.method, str(response.status_code)).inc()
     metrics.LATENCY.labels(route).observe(seconds)
     metrics.RESPONSE_BYTES.labels(route).inc(size)
+    if not scenes().settings.access_log:
+        return response
     fields = {
         "method": request.method, "path": request.full_path.rstrip("?"), "status": response.status_code,
         "bytes": size, "milliseconds": round(1000 * seconds, 1), "client": request.remote_addr,

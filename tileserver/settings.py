@@ -1,22 +1,26 @@
-"""What an operator can set, each from a `COMEO_…` environment variable."""
+"""Settings of the server, each from a `COMEO_…` environment variable. Those of codecs are comeo's own."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from comeo.cpus import cpu_count
 from comeo.errors import ComeoError
 
 PREFIX = "COMEO_"
 MEBIBYTE = 1 << 20
+MAX_WORKERS = 8
+"""Processes by default, however many processors there are."""
+LogFormat = Literal["json", "text"]
 
 
 class SettingsError(ComeoError):
-    """A setting has a value that it can't have."""
+    """A setting has a value that is not allowed."""
 
 
 class Settings(BaseModel):
@@ -28,21 +32,24 @@ class Settings(BaseModel):
         static: Built viewer (`index.html` and `assets/`).
         host: Address to listen on.
         port: TCP port to listen on; 0 takes a free one.
-        workers: Processes.
-        threads: Threads of each.
+        workers: Processes; by default one a processor that may be used, at most 8.
+        threads: Threads of each process.
+        log_format: `json` or `text`; by default text on a terminal, else JSON.
+        access_log: Whether each request is logged.
         public_url: Where clients reach the server, when a proxy hides it: `https://tiles.example.org/comeo`.
         proxy_hops: How many proxies to trust for `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix`.
         basemap: XYZ template of a background map for the viewer, or empty for none.
-        basemap_attribution: Credit that the background map asks for.
-        provider: Who runs the server, as WMTS is to say; empty says nothing.
-        scan_seconds: How often at most the folders are looked at for new archives.
+        basemap_attribution: Credit of the background map.
+        provider: Who runs the server, for WMTS capabilities; left out when empty.
+        scan_seconds: Least time between two scans of the folders for new archives.
         open_archives: How many archives a process keeps open.
         block_cache_bytes: Decoded blocks kept, over all processes.
         tile_cache_bytes: Rendered tiles kept, over all processes.
+        document_cache_bytes: WMTS capabilities kept, over all processes.
         tile_max_age: Seconds that a proxy or browser may keep a scene's tile.
         mosaic_max_age: The same for a collection's tile, which a new scene changes.
         max_image_side: Pixels.
-        max_output_samples: Pixels × bands of an image that is asked for.
+        max_output_samples: Pixels × bands of one image.
         max_decoded_samples: Pixels × bands that a request may decode.
         max_bands: Bands of one image.
         max_expression_length: Characters.
@@ -50,19 +57,19 @@ class Settings(BaseModel):
         max_mosaic_items: Scenes that one tile is made of.
         max_point_items: Scenes that one point of a collection is looked up in.
         max_candidates: Scenes that the catalogue may list for one tile or point of a collection.
-        max_vertices: Of a GeoJSON geometry.
-        max_body_bytes: Of a POST.
-        max_page_items: Of a STAC page.
+        max_vertices: Positions of a GeoJSON geometry.
+        max_body_bytes: Bytes of the body of a POST.
+        max_page_items: Items of a STAC page.
         heavy_requests: Extracts, statistics and previews that a process works on at once.
-        queue_seconds: How long a request waits for its turn before 503.
+        queue_seconds: How long a heavy request waits for a slot before 503.
         jobs: Folder of extracts made as jobs; a temporary one when not given.
         max_extract_samples: Pixels × bands of an extract made as a job.
-        max_kmz_tiles: Tiles of a KMZ made as a job; of one that is answered at once a 64th.
+        max_kmz_tiles: Tiles of a KMZ made as a job; a 64th of that for one answered at once.
         job_processes: Jobs that work at once; the others wait.
         max_jobs: Jobs that work or wait, before 503.
         job_seconds: How long a job may work.
-        job_keep_seconds: How long what a job has made can be fetched.
-        job_disk_bytes: What all jobs may take on disk.
+        job_keep_seconds: How long the result of a job can be fetched.
+        job_disk_bytes: Bytes on disk for all jobs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,8 +79,10 @@ class Settings(BaseModel):
     static: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
-    workers: int = Field(default_factory=lambda: min(8, os.cpu_count() or 1), ge=1, le=256)
+    workers: int = Field(default_factory=lambda: min(MAX_WORKERS, cpu_count()), ge=1, le=256)
     threads: int = Field(default=4, ge=1, le=256)
+    log_format: LogFormat | None = None
+    access_log: bool = False
     public_url: str = Field(default="", pattern=r"^$|^https?://[^\s?#]+$")
     proxy_hops: int = Field(default=0, ge=0, le=10)
     basemap: str = Field(default="", pattern=r"^$|^https?://\S+$|^/\S+$")
@@ -83,6 +92,7 @@ class Settings(BaseModel):
     open_archives: int = Field(default=64, ge=1)
     block_cache_bytes: int = Field(default=512 * MEBIBYTE, ge=0)
     tile_cache_bytes: int = Field(default=64 * MEBIBYTE, ge=0)
+    document_cache_bytes: int = Field(default=16 * MEBIBYTE, ge=0)
     tile_max_age: int = Field(default=86_400, ge=0)
     mosaic_max_age: int = Field(default=300, ge=0)
     max_image_side: int = Field(default=4096, ge=256)

@@ -6,17 +6,25 @@ import logging
 import os
 import socket
 import struct
-from typing import Any
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+import click
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from comeo.errors import ComeoError
 from tileserver.logs import configure
 from tileserver.settings import Settings
 from tileserver.temporary import temporary_folder
 
+if TYPE_CHECKING:
+    from flask import Flask
+
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 PATIENCE_SECONDS = 15
+ANYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - compared with, not listened on
 log = logging.getLogger(__name__)
 
 
@@ -24,7 +32,7 @@ class ServerApplication(BaseApplication):  # type: ignore[misc]
     """The tile server under gunicorn. The archives are indexed once, before the processes part.
 
     Args:
-        settings: Of the server.
+        settings: Of the server; `log_format` is set.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -48,8 +56,8 @@ class ServerApplication(BaseApplication):  # type: ignore[misc]
             "limit_request_line": 8190,
             "loglevel": "warning",
             "errorlog": "-",
-            "when_ready": _announce,
-            "post_worker_init": _warm_up,
+            "when_ready": self._announce,
+            "post_worker_init": self._prepare_worker,
             "child_exit": _forget_process,
         }
         if os.path.isdir("/dev/shm"):  # noqa: S108, PTH112 - heartbeats belong in memory
@@ -58,34 +66,78 @@ class ServerApplication(BaseApplication):  # type: ignore[misc]
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
 
-    def load(self) -> Any:
+    def load(self) -> Flask:
         """Make the WSGI application."""
-        from tileserver.app import create_app  # noqa: PLC0415 - after Prometheus' folder is set
+        from tileserver.app import create_app, scenes_of  # noqa: PLC0415 - after Prometheus' folder is set
 
-        return create_app(self.settings)
+        app = create_app(self.settings)
+        self._scenes = scenes_of(app)
+        return app
+
+    def _announce(self, arbiter: Any) -> None:
+        """Say that the server listens: to a person with the address, to a program as an event."""
+        patience = struct.pack("@ll", PATIENCE_SECONDS, 0)
+        for listener in arbiter.LISTENERS:
+            # Connections inherit it. In the middle of a request gunicorn's threads would wait for ever.
+            listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+        catalog = self._scenes.catalog
+        count, broken = catalog.count(), catalog.broken()
+        catalog.close()  # before the processes part
+        address = str(arbiter.LISTENERS[0])
+        if self.settings.log_format == "text":
+            click.echo(greeting(self.settings.public_url or address, count, broken), err=True)
+            return
+        fields = {
+            "address": address, "workers": arbiter.num_workers, "scenes": count, "broken": len(broken)
+        }  # fmt: skip
+        log.info("listening", extra={"fields": fields})
+
+    def _prepare_worker(self, _worker: Any) -> None:
+        """Set up a process that answers requests.
+
+        Requests run in threads, which threads of BLAS would only hinder. A block is decoded by each codec in
+        use, so that no client waits for kernels to be compiled.
+        """
+        from tileserver.render.scenes import warm_up  # noqa: PLC0415 - see `load`
+
+        threadpool_limits(1, user_api="blas")
+        warm_up(self._scenes)
 
 
-def run(
-    settings: Settings, *, host: str | None = None, port: int | None = None, workers: int | None = None
-) -> None:
+def run(settings: Settings) -> None:
     """Serve until stopped.
 
-    Args:
-        settings: Of the server.
-        host: Instead of the settings' own.
-        port: Likewise.
-        workers: Likewise.
-
     Raises:
-        ComeoError: If the address can't be had.
+        ComeoError: If the server cannot listen on the address.
     """
-    given = {"host": host, "port": port, "workers": workers}
-    settings = settings.model_copy(update={key: value for key, value in given.items() if value is not None})
-    configure()
+    log_format = settings.log_format or ("text" if sys.stderr.isatty() else "json")
+    settings = settings.model_copy(update={"log_format": log_format})
+    configure(log_format)
     _check_address(settings.host, settings.port)
     if settings.workers > 1 and not os.environ.get(MULTIPROCESS_VARIABLE):
         os.environ[MULTIPROCESS_VARIABLE] = str(temporary_folder("comeo-metrics-"))
     ServerApplication(settings).run()
+
+
+def greeting(address: str, scenes: int, broken: Mapping[str, str]) -> str:
+    """Text for a person at a terminal: where the map is, what is on it, and how to stop.
+
+    Args:
+        address: Of the server.
+        scenes: How many are served.
+        broken: Reasons by names of archives that cannot be read.
+    """
+    for anywhere in ANYWHERE:
+        address = address.replace(f"//{anywhere}", "//localhost")
+    shown = f"{scenes} scene{'' if scenes == 1 else 's'}" if scenes else "no scenes yet"
+    lines = [f"The map is at {address.rstrip('/')}/ with {shown}."]
+    if broken:
+        lines.append(f"{len(broken)} archive{'' if len(broken) == 1 else 's'} cannot be read:")
+        lines += [f"  {name}: {reason}" for name, reason in broken.items()]
+    elif not scenes:
+        lines.append("Archives that `comeo compress` writes into the folder will appear by themselves.")
+    lines.append("Press Ctrl+C to stop.")
+    return "\n".join(lines)
 
 
 def _check_address(host: str, port: int) -> None:
@@ -97,24 +149,9 @@ def _check_address(host: str, port: int) -> None:
             probe.bind(address)
     except OSError as error:
         raise ComeoError(
-            f"can't listen on {host}:{port} ({error.strerror or error}); choose another with --host or --port"
+            f"cannot listen on {host}:{port} ({error.strerror or error}); "
+            "choose another address with --host or --port"
         ) from error
-
-
-def _announce(arbiter: Any) -> None:
-    patience = struct.pack("@ll", PATIENCE_SECONDS, 0)
-    for listener in arbiter.LISTENERS:
-        # Connections inherit it. gunicorn itself waits for ever in the middle of a request, holding a thread.
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
-        log.info("listening", extra={"fields": {"address": str(listener), "workers": arbiter.num_workers}})
-
-
-def _warm_up(worker: Any) -> None:
-    """Decode a block by each codec in use, so that compiling it is nobody's first tile."""
-    from tileserver.http.context import EXTENSION  # noqa: PLC0415 - see `load`
-    from tileserver.render.scenes import warm_up  # noqa: PLC0415
-
-    warm_up(worker.wsgi.extensions[EXTENSION].scenes)
 
 
 def _forget_process(_: Any, worker: Any) -> None:

@@ -202,8 +202,19 @@ def codecs() -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: 8080]")
-@click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: one a core]")
-def serve(paths: tuple[Path, ...], host: str | None, port: int | None, workers: int | None) -> None:
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: one a CPU, up to 8]")
+@click.option(
+    "--log-format", type=click.Choice(["json", "text"]), help="[default: text on a terminal, else json]"
+)
+@click.option("--access-log/--no-access-log", default=None, help="Log each request.  [default: off]")
+def serve(
+    paths: tuple[Path, ...],
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    log_format: str | None,
+    access_log: bool | None,
+) -> None:
     """Serve the archives in PATHS (folders or files) as a map, tiles and STAC."""
     from tileserver.cli.gunicorn import run
     from tileserver.settings import Settings
@@ -211,7 +222,11 @@ def serve(paths: tuple[Path, ...], host: str | None, port: int | None, workers: 
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise ComeoError(f"{missing[0]} does not exist")
-    run(Settings.from_environment(paths=paths), host=host, port=port, workers=workers)
+    run(
+        Settings.from_environment(
+            paths=paths, host=host, port=port, workers=workers, log_format=log_format, access_log=access_log
+        )
+    )
 
 
 cli.add_command(qualify)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from lxml.builder import ElementMaker
 
 from comeo.grid import Bounds
 from tileserver.render.temporal import rfc3339
+from tileserver.text import xml_text
 
 NAMESPACE = "http://www.opengis.net/kml/2.2"
 KML_MEDIA_TYPE = "application/vnd.google-earth.kml+xml"
@@ -21,7 +21,6 @@ KMZ_MEDIA_TYPE = "application/vnd.google-earth.kmz"
 TILE_PIXELS = 128
 ROOT_PIXELS = 16
 _KML = ElementMaker(namespace=NAMESPACE, nsmap={None: NAMESPACE})
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,5 +122,4 @@ def _numbers(**values: float) -> list[etree._Element]:
 
 
 def _text(name: str, value: str) -> etree._Element:
-    """Text without what XML has no way to write, such as control characters."""
-    return _KML(name, _NOT_XML.sub("\ufffd", value))
+    return _KML(name, xml_text(value))

@@ -1,16 +1,27 @@
-"""Answers in the fewest bytes: the viewer as its build compressed it, documents compressed when sent."""
+"""Answers in the fewest bytes: the viewer as its build compressed it, documents compressed when sent.
+
+flask-compress 1.25 is not used: it compresses for a client that refuses that (`br;q=0, gzip;q=0`), adds
+`Vary: Accept-Encoding` to images, so that a proxy keeps a tile once for each kind of client, and gives each
+encoding an ETag of its own, which is only compared after the document has been made and compressed again.
+"""
 
 from __future__ import annotations
 
 import gzip
 import mimetypes
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import brotli
 from flask import Response, request, send_from_directory
 from werkzeug.security import safe_join
 
 STORED = {"br": ".br", "gzip": ".gz"}
-LEVEL = 6
+ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {
+    "br": lambda data: brotli.compress(data, mode=brotli.MODE_TEXT, quality=5),
+    "gzip": lambda data: gzip.compress(data, 6, mtime=0),
+}
+"""The better one first."""
 SMALLEST = 500
 """Bytes; what is smaller fits into one packet either way."""
 
@@ -36,14 +47,15 @@ def send_smallest(folder: Path, name: str) -> Response:
 
 
 def compress(response: Response) -> Response:
-    """Compress text for clients that take gzip. Its ETag becomes a weak one: the bytes differ by encoding."""
+    """Compress text for clients that take that. Its ETag becomes a weak one: the bytes differ by encoding."""
     if response.direct_passthrough or response.content_encoding or not _is_text(response.mimetype):
         return response
     response.vary.add("Accept-Encoding")
-    if request.accept_encodings["gzip"] <= 0 or (response.content_length or 0) < SMALLEST:
+    encoding = request.accept_encodings.best_match([*ENCODERS, "identity"], "identity")
+    if encoding not in ENCODERS or (response.content_length or 0) < SMALLEST:
         return response
-    response.set_data(gzip.compress(response.get_data(), LEVEL, mtime=0))
-    response.content_encoding = "gzip"
+    response.set_data(ENCODERS[encoding](response.get_data()))
+    response.content_encoding = encoding
     tag, _ = response.get_etag()
     if tag:
         response.set_etag(tag, weak=True)

@@ -13,6 +13,7 @@ from flask import Response, request
 
 from comeo.progress import Progress
 from tileserver.errors import ClientGoneError
+from tileserver.http.conditional import answer_unless_known
 from tileserver.http.context import state
 from tileserver.jobs.queue import DIRECT
 
@@ -58,9 +59,7 @@ def file_answer(name: str, media_type: str, etag: str, make: Callable[[Path, Pro
         etag: Of everything that the file depends on.
         make: Writes it.
     """
-    known = request.if_none_match.contains(etag)
-    response = Response(status=304) if known else _made(name, media_type, make)
-    response.set_etag(etag)
+    response = answer_unless_known(etag, lambda: _made(name, media_type, make))
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 

@@ -2,66 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, Field, RootModel
 
-from comeo.view.resampling import ResamplingName
-from tileserver.render.look import RenderRequest
+from tileserver.render.geojson import PolygonDocument
+from tileserver.render.parameters import Parameters, RenderParameters, split_commas
 
 TileFormat = Literal["png", "webp", "jpg", "jpeg", "tif", "npy"]
 PartFormat = Literal["png", "webp", "tif", "kmz"]
-MAX_LIST = 64
-Range = tuple[float, float]
-
-
-def split_commas(value: Any) -> Any:
-    """Make a list of `a,b` and of `a&…=b` alike."""
-    if isinstance(value, str):
-        value = [value]
-    if isinstance(value, (list, tuple)):
-        if any(isinstance(entry, str) and not is_text(entry) for entry in value):
-            raise ValueError("half of a character is no text")
-        return [part.strip() for entry in value for part in str(entry).split(",") if part.strip()]
-    return value
-
-
-def is_text(value: str) -> bool:
-    """Whether a string can be written: JSON can carry halves of characters."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def split_ranges(value: Any) -> Any:
-    """Make ranges of `0,1&rescale=0,2`, as TiTiler does, and of `0,1,0,2`."""
-    numbers = split_commas(value)
-    if not isinstance(numbers, list):
-        return numbers
-    if not numbers or len(numbers) % 2:
-        raise ValueError("a range is min,max")
-    return list(zip(numbers[::2], numbers[1::2], strict=True))
-
-
-Names = Annotated[list[str], BeforeValidator(split_commas), Field(max_length=MAX_LIST)]
-Ranges = Annotated[list[Range], BeforeValidator(split_ranges), Field(max_length=MAX_LIST)]
 Identifier = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class Parameters(BaseModel):
-    """Base of all: what a model doesn't know is left alone, as web servers do."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    @classmethod
-    @functools.cache
-    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:  # type: ignore[override]
-        """The JSON schema, made once: flask-openapi3 asks for it on every request."""
-        return super().model_json_schema(*args, **options)
 
 
 class FilePath(Parameters):
@@ -145,50 +95,6 @@ class FeaturePath(ItemPath):
     format: PartFormat
 
 
-class AppearanceQuery(Parameters):
-    """What to read and how to show it, by TiTiler's names."""
-
-    bands: Names | None = Field(None, description="Names of bands, `B04,B03,B02`, given as stored numbers.")
-    expression: str | None = Field(
-        None, min_length=1,
-        description="Band arithmetic on physical values, `(B08-B04)/(B08+B04)`; several results between `;`.",
-    )  # fmt: skip
-    style: str | None = Field(None, min_length=1, max_length=64, description="A style that `info` lists.")
-    rescale: Ranges | None = Field(
-        None, description="Values to show as darkest and brightest: `min,max`, one for all or one for each.",
-        json_schema_extra={"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]},
-    )  # fmt: skip
-    colormap_name: str | None = Field(None, max_length=64, description="One of rio-tiler's colour maps.")
-    color_formula: str | None = Field(
-        None, max_length=1000, description="Of color-operations: `gamma RGB 1.2 saturation 1.1`."
-    )
-    unscale: bool | None = Field(
-        None, description="Physical values (true) or stored numbers (false); by default bands are stored "
-        "numbers, expressions and styles physical.",
-    )  # fmt: skip
-    resampling: ResamplingName | None = Field(
-        None, description="By default bilinear for pictures and nearest for tif and npy. The mask is always "
-        "the nearest pixel's.",
-    )  # fmt: skip
-    return_mask: bool = Field(True, description="Whether images get an alpha channel and arrays a mask.")
-
-    @field_validator("rescale")
-    @classmethod
-    def _ordered(cls, value: list[Range] | None) -> list[Range] | None:
-        for low, high in value or ():
-            if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise ValueError(f"{low:g},{high:g} is no range: min has to be less than max")
-        return value
-
-    def appearance(self) -> RenderRequest:
-        """As services know it."""
-        return RenderRequest(
-            tuple(self.bands) if self.bands else None, self.expression, self.unscale, self.resampling,
-            self.style, tuple(self.rescale) if self.rescale else None, self.colormap_name,
-            self.color_formula, self.return_mask,
-        )  # fmt: skip
-
-
 class _Datetime(Parameters):
     datetime: str | None = Field(
         None,
@@ -197,11 +103,11 @@ class _Datetime(Parameters):
     )
 
 
-class CollectionQuery(AppearanceQuery, _Datetime):
+class CollectionQuery(RenderParameters, _Datetime):
     """The same for a collection, newest valid pixel first."""
 
 
-class TilesetQuery(AppearanceQuery):
+class TilesetQuery(RenderParameters):
     """What a TileJSON is to point to."""
 
     tms: str = Field("WebMercatorQuad", max_length=64, description="Tile matrix set.")
@@ -217,13 +123,13 @@ class _Size(Parameters):
     max_size: int | None = Field(None, ge=1, description="Longest side in pixels.")
 
 
-class PreviewQuery(AppearanceQuery):
+class PreviewQuery(RenderParameters):
     """How to show a preview."""
 
     max_size: int = Field(1024, ge=1, description="Longest side in pixels.")
 
 
-class PartQuery(AppearanceQuery, _Size):
+class PartQuery(RenderParameters, _Size):
     """How to give an area."""
 
     dst_crs: str | None = Field(
@@ -234,7 +140,7 @@ class PartQuery(AppearanceQuery, _Size):
     height: int | None = Field(None, ge=1, description="In pixels.")
 
 
-class FeatureQuery(AppearanceQuery, _Size):
+class FeatureQuery(RenderParameters, _Size):
     """How to give what a geometry covers."""
 
     dst_crs: str | None = Field(
@@ -242,7 +148,7 @@ class FeatureQuery(AppearanceQuery, _Size):
     )
 
 
-class StatisticsQuery(AppearanceQuery):
+class StatisticsQuery(RenderParameters):
     """What statistics to make."""
 
     max_size: int = Field(1024, ge=1, description="Longest side in pixels of what is looked at.")
@@ -252,9 +158,5 @@ class StatisticsQuery(AppearanceQuery):
     histogram_bins: int = Field(10, ge=1, le=1000, description="Bins of the histogram.")
 
 
-class GeoJSONBody(BaseModel):
+class GeoJSONBody(RootModel[PolygonDocument]):
     """A GeoJSON Polygon or MultiPolygon in degrees, or a Feature with one."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str = Field(max_length=40)

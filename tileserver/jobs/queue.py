@@ -2,8 +2,8 @@
 
 All state is on disk, so that every process of the server sees every job, and a crash of any of them leaves
 nothing wrong behind. A job's process holds a lock on a file in the job's folder for as long as it lives,
-however it ends; how a job stands follows from that lock and from what the process last wrote. Statuses are
-those of OGC API - Processes.
+however it ends; a job's state follows from that lock and from the file that its process last wrote. Statuses
+are those of OGC API - Processes.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from comeo.errors import BoundError, NotFoundError
 from tileserver.errors import TooManyError
+from tileserver.jobs.orders import Order
 from tileserver.settings import Settings
 
 Status = Literal["accepted", "running", "successful", "failed"]
 ORDER, STATE, LOCK, RESULT = "order.json", "state.json", "lock", "result"
 DIRECT = "direct-"
-"""Prefix of folders of files that are made at once."""
+"""Prefix of folders of files that are made while their requests wait."""
 WORKER = "tileserver.jobs.worker"
 SPARE_DISK_BYTES = 256 << 20
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -41,28 +42,26 @@ _INTERRUPTED = "the work stopped before it was done: the server was stopped, or 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """How a job stands.
+    """State of a job.
 
     Attributes:
-        id: Nobody can guess it.
+        id: 32 random hexadecimal digits, which nobody can guess.
         status: As OGC API - Processes names it.
         progress: Percent.
-        stage: What is being done, or why it failed.
-        created: Seconds since 1970.
-        updated: Likewise.
-        expires: When it goes, once it is over.
-        order: What was asked for.
-        result: The file, once there is one.
+        stage: The work at hand, or the reason of a failure.
+        updated: Seconds since 1970.
+        expires: Likewise: when a job that is over will be removed.
+        order: What it does.
+        result: The file, once it is made.
     """
 
     id: str
     status: Status
     progress: int
     stage: str
-    created: float
     updated: float
     expires: float | None
-    order: Mapping[str, Any]
+    order: Order
     result: Path | None
 
 
@@ -81,38 +80,33 @@ class Jobs:
         folder.mkdir(parents=True, exist_ok=True)
         self._sweep()
 
-    def create(self, order: Mapping[str, Any], disk_bytes: int) -> Job:
+    def create(self, order: Order) -> Job:
         """Start a job.
 
-        Args:
-            order: What to do, as JSON.
-            disk_bytes: What that will take on disk at most.
-
         Raises:
-            BoundError: If one job may not take so much.
-            TooManyError: If there are too many.
+            BoundError: If it would take more disk than one job may.
+            TooManyError: If too many jobs are waiting or at work, or the disk is full.
         """
         job_id = uuid.uuid4().hex
-        with self._alone():
+        with self._exclusive_lock():
             self._sweep()
-            self._check(disk_bytes)
+            self._check(order.disk_bytes)
             folder = self.folder / job_id
             folder.mkdir()
-            document = {**order, "disk_bytes": disk_bytes, "created": time.time()}
-            (folder / ORDER).write_text(json.dumps(document))
+            (folder / ORDER).write_text(order.model_dump_json())
             self._start(folder)
         return self.get(job_id)
 
     def get(self, job_id: str) -> Job:
-        """How a job stands.
+        """State of a job.
 
         Raises:
-            NotFoundError: If there is none.
+            NotFoundError: If the job is unknown: dismissed, expired, or of another version's orders.
         """
         folder = self._folder_of(job_id)
         working = _is_locked(folder / LOCK)  # before the state is read: a job may be over any moment
         try:
-            order = json.loads((folder / ORDER).read_text())
+            order = Order.model_validate_json((folder / ORDER).read_bytes())
         except (OSError, ValueError) as error:
             raise _unknown(job_id) from error
         state = _state_of(folder)
@@ -120,19 +114,19 @@ class Jobs:
         status: Status = state.get("status", "accepted")
         if not working and status in ("accepted", "running"):
             status, state["stage"] = "failed", _INTERRUPTED
-        updated = float(state.get("updated", order["created"]))
+        updated = float(state.get("updated", order.created))
         over = status in ("successful", "failed")
         return Job(
             job_id, status, int(state.get("progress", 0)), str(state.get("stage", "waiting")),
-            float(order["created"]), updated, updated + self._settings.job_keep_seconds if over else None,
-            order, result if status == "successful" else None,
+            updated, updated + self._settings.job_keep_seconds if over else None, order,
+            result if status == "successful" else None,
         )  # fmt: skip
 
     def dismiss(self, job_id: str) -> Job:
         """Stop a job, if it still works, and remove all that it has made.
 
         Raises:
-            NotFoundError: If there is none.
+            NotFoundError: If the job is unknown.
         """
         job = self.get(job_id)
         self._remove(self._folder_of(job_id))
@@ -150,7 +144,7 @@ class Jobs:
         return folder
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _exclusive_lock(self) -> Iterator[None]:
         """Let one process of the server at a time count and start jobs."""
         with self._guard, (self.folder / LOCK).open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -161,18 +155,20 @@ class Jobs:
         if disk_bytes > settings.job_disk_bytes:
             raise BoundError(
                 f"this would take {disk_bytes} bytes on disk, more than {settings.job_disk_bytes}; "
-                "ask for a smaller area or fewer bands", "job_disk_bytes",
+                "choose a smaller area or fewer bands", "job_disk_bytes",
             )  # fmt: skip
         jobs = [self.get(folder.name) for folder in self._folders()]
         working = [job for job in jobs if job.status in ("accepted", "running")]
         if len(working) >= settings.max_jobs:
-            raise TooManyError(f"{len(working)} jobs are waiting or at work, as many as may; ask again later")
-        taken = sum(job.order["disk_bytes"] for job in working)
+            raise TooManyError(
+                f"{len(working)} jobs are waiting or at work, which is the most; try again later"
+            )
+        taken = sum(job.order.disk_bytes for job in working)
         taken += sum(job.result.stat().st_size for job in jobs if job.result)
         free = shutil.disk_usage(self.folder).free - SPARE_DISK_BYTES
         if taken + disk_bytes > settings.job_disk_bytes or disk_bytes > free:
             raise TooManyError(
-                "the disk for extracts is full; ask again later, or DELETE jobs that are done with"
+                "the disk for results of jobs is full; try again later, or DELETE jobs that are done with"
             )
 
     def _start(self, folder: Path) -> None:
@@ -218,7 +214,7 @@ def _unknown(job_id: str) -> NotFoundError:
 
 
 def _state_of(folder: Path) -> dict[str, Any]:
-    """What the job's process last wrote; each time it replaces the file."""
+    """State as the job's process last wrote it; each time it replaces the file."""
     try:
         state = json.loads((folder / STATE).read_text())
     except (OSError, ValueError):
@@ -241,7 +237,7 @@ def _is_locked(path: Path) -> bool:
 def _stop(folder: Path) -> None:
     """End the job's process, if it lives, and wait until it has let go of its files.
 
-    The lock tells that the process of that number is still the job's own.
+    The lock shows that the process of that number is still the job's own.
     """
     try:
         pid = os.pidfd_open(int((folder / "pid").read_text()))

@@ -1,7 +1,7 @@
 """The process of one job: `python -m tileserver.jobs.worker FOLDER`.
 
-It waits for its turn before it loads anything large, works at low priority so that tiles come first, and
-writes how far it has come.
+It waits for a slot before it loads anything large, works at low priority so that tiles come first, and writes
+its progress. It knows no kinds of work and no HTTP.
 """
 
 from __future__ import annotations
@@ -16,21 +16,27 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from comeo.errors import ComeoError
+from tileserver.jobs.orders import Order
 from tileserver.jobs.queue import ORDER, RESULT, STATE
-from tileserver.settings import Settings
+from tileserver.render.fingerprint import installed_code
+from tileserver.settings import MEBIBYTE, Settings
 
 LOOK_SECONDS = 0.2
 WRITE_SECONDS = 0.5
 NICENESS = 5
-UNFORESEEN = "the server failed in a way that it did not foresee; its log says how"
+UNFORESEEN = "the work failed by a mistake in the program; the job's log has the details"
+CACHE_BYTES = 128 * MEBIBYTE
+OTHER_CODE = (
+    "the job was ordered from another version of the program than the one that is installed by now; "
+    "restart the server, then order it again"
+)
 log = logging.getLogger(__name__)
 
 
 class DiskProgress:
-    """Writes how far a job has come where every process of the server can read it. See `comeo.progress`.
+    """Writes a job's progress to where every process of the server can read it. See `comeo.progress`.
 
     Args:
         folder: Of the job.
@@ -54,7 +60,7 @@ class DiskProgress:
             self.write("running", self._percent(), self._stage)
 
     def note(self, message: str) -> None:
-        """Nothing: the state says it."""
+        """Do nothing: the state has all that clients see."""
 
     def write(self, status: str, progress: int, stage: str) -> None:
         """Replace the state."""
@@ -65,21 +71,21 @@ class DiskProgress:
         new.replace(self._folder / STATE)
 
     def _percent(self) -> int:
-        """Packing, which can't tell how far it is, takes about the last third."""
+        """Percent done. Packing, whose progress is unknown, takes about the last third."""
         return 66 if self._stage == "packing" else 66 * self._done // max(1, self._total)
 
 
 def work(folder: Path) -> None:
     """Do the job of a folder."""
     settings = Settings.model_validate_json((folder / "settings.json").read_text())
-    order = json.loads((folder / ORDER).read_text())
+    order = Order.model_validate_json((folder / ORDER).read_bytes())
     os.nice(NICENESS)
     progress = DiskProgress(folder)
-    with _turn(folder.parent, settings.job_processes):
+    with _wait_for_slot(folder.parent, settings.job_processes):
         signal.alarm(settings.job_seconds)  # the system ends the process then, whatever it is doing
         try:
             progress.write("running", 0, "starting")
-            _make(settings, order, folder, progress)
+            _do(settings, order, folder, progress)
             progress.write("successful", 100, "done")
         except ComeoError as error:
             progress.write("failed", 0, str(error))
@@ -88,17 +94,33 @@ def work(folder: Path) -> None:
             progress.write("failed", 0, UNFORESEEN)
 
 
-def _make(settings: Settings, order: dict[str, Any], folder: Path, progress: DiskProgress) -> None:
-    # Imported here: what waits for its turn stays small.
-    from tileserver.jobs.orders import make  # noqa: PLC0415
+def _do(settings: Settings, order: Order, folder: Path, progress: DiskProgress) -> None:
+    """Do the work of an order, if the program that took it is still the one installed.
 
+    Raises:
+        ComeoError: If it is another, or the work cannot be done.
+    """
+    if order.code != installed_code():
+        raise ComeoError(OTHER_CODE)
+    # Imported here: a process that waits for its slot stays small.
+    from tileserver.catalog import SqliteCatalog  # noqa: PLC0415
+    from tileserver.jobs.kinds import kind_of  # noqa: PLC0415
+    from tileserver.render.scenes import Scenes  # noqa: PLC0415
+
+    if settings.catalog is None:
+        raise ComeoError("the settings of the job lack the file of the catalogue")
+    kind = kind_of(order.kind)
+    small = settings.model_copy(
+        update={"workers": 1, "block_cache_bytes": CACHE_BYTES, "tile_cache_bytes": 0}
+    )
+    scenes = Scenes.open(small, SqliteCatalog(settings.paths, settings.catalog, settings.scan_seconds))
     half = folder / "half"
-    extension = make(settings, order, half, progress)
+    extension = kind.do(scenes, order, half, progress)
     half.replace(folder / f"{RESULT}.{extension}")
 
 
 @contextlib.contextmanager
-def _turn(folder: Path, slots: int) -> Iterator[None]:
+def _wait_for_slot(folder: Path, slots: int) -> Iterator[None]:
     """Wait until fewer than `slots` jobs work. A slot is a file, locked while its holder lives."""
     while True:
         for slot in range(slots):

@@ -1,50 +1,210 @@
-"""GeoJSON from outside: checked before anything is made of it."""
+"""GeoJSON from clients: its size is bounded first, then it is validated, then it becomes a shape."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
+import numpy as np
 import shapely
-from rasterio.features import is_valid_geom
+from geojson_pydantic import (
+    Feature,
+    LineString,
+    MultiLineString,
+    MultiPoint,
+    MultiPolygon,
+    Point,
+    Polygon,
+)
+from geojson_pydantic.features import FeatureCollection
+from geojson_pydantic.geometries import Geometry
+from pydantic import Field, PlainValidator, TypeAdapter, ValidationError
+from shapely.geometry import GeometryCollection, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from comeo.errors import BoundError, ParameterError
 
-# Depth of nesting of `coordinates`.
-_DEPTHS = {"Polygon": 3, "MultiPolygon": 4}
+COLLECTION = "GeometryCollection"
+POLYGONS = ("Polygon", "MultiPolygon")
+MAX_DEPTH = 8
+"""Of lists and objects in each other: MultiPolygon has four lists, each GeometryCollection adds two."""
+_Single = Point | MultiPoint | LineString | MultiLineString | Polygon | MultiPolygon
+_SINGLE: TypeAdapter[_Single] = TypeAdapter(Annotated[_Single, Field(discriminator="type")])
+_TYPES = (*POLYGONS, "Point", "MultiPoint", "LineString", "MultiLineString")
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("this has to be a GeoJSON object")
+    return value
+
+
+# Described in /openapi.json as what they are, and validated only once their size has been checked.
+_Area = Polygon | MultiPolygon
+_Areas = _Area | Feature[_Area, dict[str, Any]] | FeatureCollection[Feature[_Area, dict[str, Any]]]
+PolygonDocument = Annotated[dict[str, Any], PlainValidator(_object, json_schema_input_type=_Areas)]
+GeometryDocument = Annotated[dict[str, Any], PlainValidator(_object, json_schema_input_type=Geometry)]
 
 
 def polygon_of(document: Any, max_vertices: int) -> dict[str, Any]:
     """Return the polygon of a GeoJSON geometry, Feature, or FeatureCollection of one.
 
+    Args:
+        document: As parsed from JSON.
+        max_vertices: Most positions that it may have.
+
+    Returns:
+        A Polygon or MultiPolygon in degrees, without heights.
+
     Raises:
-        ParameterError: If there is none, or it makes no sense on the globe.
+        ParameterError: If it holds no valid polygon on the globe.
         BoundError: If it has too many vertices.
     """
     geometry = _geometry(document)
     kind = geometry.get("type")
-    if kind not in _DEPTHS:
+    if kind not in POLYGONS:
         raise ParameterError(f"the geometry has to be a Polygon or MultiPolygon, not {str(kind)[:40]!r}")
-    coordinates = geometry.get("coordinates")
-    positions = _positions(coordinates, _DEPTHS[kind], max_vertices)
-    if not positions:
+    found = mapping(geometry_of(geometry, max_vertices))
+    return {"type": kind, "coordinates": _listed(found["coordinates"])}
+
+
+def geometry_of(document: Any, max_vertices: int) -> BaseGeometry:
+    """Return the shape of a GeoJSON geometry of any type, in degrees and without heights.
+
+    Args:
+        document: As parsed from JSON.
+        max_vertices: Most positions that it may have.
+
+    Raises:
+        ParameterError: If it is not a valid geometry on the globe, is empty, or crosses itself.
+        BoundError: If it has too many vertices.
+    """
+    check_size(document, max_vertices)
+    found = shape_of(document)
+    if found.is_empty:
         raise ParameterError("the geometry has no positions")
-    for lon, lat in positions:
-        if not (-180 <= lon <= 180 and -90 <= lat <= 90):
-            raise ParameterError(f"{lon}, {lat} is no position in degrees: longitude goes first")
-    shape = {"type": kind, "coordinates": _flat(coordinates, _DEPTHS[kind])}
-    if not is_valid_geom(shape):
+    positions = shapely.get_coordinates(found)
+    outside = ~(np.abs(positions) <= (180, 90)).all(axis=1)  # NaN is outside, too
+    if outside.any():
+        lon, lat = positions[outside][0]
         raise ParameterError(
-            "the geometry is not valid: each ring needs four positions, the last as the first"
+            f"{lon:g}, {lat:g} is not a valid position in degrees: longitude comes first, then latitude"
         )
-    check_sound(shapely.geometry.shape(shape))
-    return shape
+    _check_sound(found)
+    return found
 
 
-def check_sound(geometry: BaseGeometry) -> None:
-    """Refuse what crosses itself: where all edges cross, to mend it or move it takes minutes and gigabytes.
+def shape_of(document: Any) -> BaseGeometry:
+    """Return the shape of a GeoJSON geometry of any type, wherever it lies, whose size has been checked.
+
+    Raises:
+        ParameterError: If it is not valid GeoJSON.
+    """
+    if not isinstance(document, Mapping):
+        raise ParameterError("a GeoJSON geometry is an object")
+    kind = document.get("type")
+    if kind == COLLECTION:
+        members = document.get("geometries")
+        if not isinstance(members, list):
+            raise ParameterError("a GeometryCollection needs a list of geometries")
+        return GeometryCollection([shape_of(member) for member in members])
+    coordinates = _validated(document)
+    if kind == "MultiPolygon" and not all(coordinates):
+        raise ParameterError("the geometry is not valid: one of its polygons has no ring")
+    return shape({"type": kind, "coordinates": coordinates})
+
+
+def check_size(document: Any, max_vertices: int) -> None:
+    """Refuse a geometry of any type that is too large or too deep, before anything else is done with it.
+
+    Raises:
+        ParameterError: If it is nested more deeply than any geometry, or its positions are not of numbers.
+        BoundError: If it has too many vertices.
+    """
+    level: list[Any] = [document]
+    positions = 0
+    for _ in range(MAX_DEPTH):
+        nested: list[Any] = []
+        for entry in level:
+            members = _members(entry)
+            inner = [member for member in members if isinstance(member, (list, Mapping))]
+            nested += inner
+            if isinstance(entry, list) and len(inner) < len(members):
+                positions += 1
+                _check_numbers(entry)
+        if positions > max_vertices:
+            raise BoundError(f"the geometry has more than {max_vertices} vertices", "max_vertices")
+        level = nested
+    if level:
+        raise ParameterError("the geometry is nested too deeply")
+
+
+def _members(entry: Any) -> list[Any]:
+    if isinstance(entry, list):
+        return entry
+    return [entry.get("coordinates"), entry.get("geometries")] if isinstance(entry, Mapping) else []
+
+
+def _check_numbers(position: list[Any]) -> None:
+    """Refuse text and truth values, of which pydantic makes numbers."""
+    if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in position):
+        raise ParameterError(f"{str(position)[:60]} is not a valid position: it has to be of numbers alone")
+
+
+def _geometry(document: Any) -> Mapping[str, Any]:
+    """Geometry of a geometry, Feature, or FeatureCollection of one."""
+    if not isinstance(document, Mapping):
+        raise ParameterError("the body has to be a GeoJSON object")
+    kind = document.get("type")
+    if kind == "FeatureCollection":
+        features = document.get("features")
+        if not isinstance(features, list) or len(features) != 1:
+            raise ParameterError("the body has to be one GeoJSON Feature, not a collection of several")
+        return _geometry(features[0])
+    if kind != "Feature":
+        return document
+    geometry = document.get("geometry")
+    if not isinstance(geometry, Mapping):
+        raise ParameterError("the GeoJSON Feature has no geometry")
+    return geometry
+
+
+def _validated(document: Mapping[str, Any]) -> Any:
+    """Coordinates of a geometry of a single type, without heights, as lists."""
+    kind = document.get("type")
+    if kind not in _TYPES:
+        raise ParameterError(f"a geometry's type is one of {', '.join(_TYPES)}, {COLLECTION}")
+    try:
+        found = _SINGLE.validate_python({"type": kind, "coordinates": document.get("coordinates")})
+    except ValidationError as error:
+        raise ParameterError(f"the geometry is not valid: {_sentence(error)}") from error
+    return _flat(found.coordinates)
+
+
+def _listed(part: Any) -> Any:
+    """Lists for tuples, as JSON has them."""
+    return [_listed(entry) for entry in part] if isinstance(part, (list, tuple)) else part
+
+
+def _flat(part: Any) -> Any:
+    """Coordinates without heights: positions are named tuples, all above them lists."""
+    return list(part[:2]) if isinstance(part, tuple) else [_flat(entry) for entry in part]
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first thing that is wrong, and where."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    steps = [str(step) for step in first["loc"]]
+    inside = next((index for index, step in enumerate(steps) if step.startswith("Position")), None)
+    place = "coordinates" + "".join(f"[{step}]" for step in steps[:inside] if step.isdigit())
+    if inside is not None:
+        return f"{place} is not a position: longitude, latitude and, if wanted, a height"
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"{place}: {message[:1].lower()}{message[1:]}"
+
+
+def _check_sound(geometry: BaseGeometry) -> None:
+    """Refuse a geometry that crosses itself: if all edges cross, mending or moving it takes gigabytes.
 
     Raises:
         ParameterError: Saying where.
@@ -54,88 +214,3 @@ def check_sound(geometry: BaseGeometry) -> None:
         name, _, place = reason.partition("[")
         where = f" at {place.rstrip(']')}" if place else ""
         raise ParameterError(f"the geometry is not valid: {name.lower()}{where}")
-
-
-def check_size(geometry: Any, max_vertices: int) -> None:
-    """Refuse a geometry of any kind that is too large or too deep, before anything is made of it.
-
-    Raises:
-        ParameterError: If it is none, or nested more deeply than any geometry.
-        BoundError: If it has too many vertices.
-    """
-    if not isinstance(geometry, Mapping):
-        raise ParameterError("a GeoJSON geometry is an object")
-    level: list[Any] = [geometry]
-    numbers = 0
-    for _ in range(8):
-        level = [
-            item
-            for entry in level
-            for item in (entry.values() if isinstance(entry, Mapping) else entry)
-            if isinstance(item, (int, float, list, Mapping))
-        ]
-        numbers += sum(isinstance(item, (int, float)) for item in level)
-        level = [item for item in level if not isinstance(item, (int, float))]
-    if level:
-        raise ParameterError("the geometry is nested too deeply")
-    if numbers > 3 * max_vertices:
-        raise BoundError(f"the geometry has more than {max_vertices} vertices", "max_vertices")
-
-
-def _geometry(document: Any) -> Mapping[str, Any]:
-    if not isinstance(document, Mapping):
-        raise ParameterError("the body has to be a GeoJSON object")
-    kind = document.get("type")
-    if kind == "FeatureCollection":
-        features = document.get("features")
-        if not isinstance(features, list) or len(features) != 1:
-            raise ParameterError("the body has to be one GeoJSON Feature, not a collection of several")
-        return _geometry(features[0])
-    if kind == "Feature":
-        geometry = document.get("geometry")
-        if not isinstance(geometry, Mapping):
-            raise ParameterError("the GeoJSON Feature has no geometry")
-        return geometry
-    return document
-
-
-def _positions(part: Any, depth: int, most: int) -> list[tuple[float, float]]:
-    """Collect positions, `depth` lists down."""
-    level = [part]
-    for _ in range(depth):
-        if not all(isinstance(entry, list) for entry in level):
-            raise ParameterError("the geometry's coordinates are not nested as its type asks")
-        level = [item for entry in level for item in entry]
-        if len(level) > 4 * most:
-            raise BoundError(f"the geometry has more than {most} vertices", "max_vertices")
-    return _checked(_regrouped(part, depth), most)
-
-
-def _regrouped(part: Any, depth: int) -> list[Any]:
-    level = [part]
-    for _ in range(depth - 1):
-        level = [item for entry in level for item in entry]
-    return level
-
-
-def _flat(part: Any, depth: int) -> Any:
-    """Coordinates without heights."""
-    return part[:2] if depth == 1 else [_flat(entry, depth - 1) for entry in part]
-
-
-def _checked(positions: list[Any], most: int) -> list[tuple[float, float]]:
-    if len(positions) > most:
-        raise BoundError(f"the geometry has {len(positions)} vertices, more than {most}", "max_vertices")
-    out = []
-    for position in positions:
-        numbers = [
-            value for value in position if isinstance(value, (int, float)) and not isinstance(value, bool)
-        ]
-        if (
-            len(numbers) != len(position)
-            or not 2 <= len(numbers) <= 4
-            or not all(map(math.isfinite, numbers))
-        ):
-            raise ParameterError(f"{str(position)[:60]} is no position")
-        out.append((float(numbers[0]), float(numbers[1])))
-    return out

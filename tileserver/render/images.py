@@ -22,9 +22,10 @@ from comeo.view.propagation import certificate_of
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
 from tileserver.render.encode import PICTURES, encode
+from tileserver.render.fingerprint import fingerprint
 from tileserver.render.look import RenderPlan, RenderRequest, resolve
 from tileserver.render.picture import colour, painted
-from tileserver.render.scenes import Scenes, fingerprint
+from tileserver.render.scenes import Scenes
 
 WGS84 = CRS.from_epsg(4326)
 

@@ -24,9 +24,10 @@ from tileserver.catalog import BBox, Record, Search
 from tileserver.errors import BusyError
 from tileserver.render import describe
 from tileserver.render.encode import PICTURES
+from tileserver.render.fingerprint import fingerprint
 from tileserver.render.images import WGS84, finish
 from tileserver.render.look import RenderPlan, RenderRequest, resolve
-from tileserver.render.scenes import Scenes, fingerprint
+from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
 
 EDGE_POINTS = 17

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
-from typing import Any
 
 from comeo.archive import Archive
 from comeo.cache import ByteCache
@@ -21,7 +18,6 @@ from tileserver.catalog import ArchivePool, Catalog, Record, Search
 from tileserver.errors import BusyError
 from tileserver.settings import Settings
 
-SOFTWARE_VERSION = version("comeo")
 WARM_UP_SCENES = 20
 CODING_BYTES = 1 << 20
 
@@ -141,12 +137,6 @@ def _coding_headers(archive: Archive, bands: tuple[str, ...]) -> Mapping[str, st
 
 def _header_bytes(headers: Mapping[str, str]) -> int:
     return sum(len(name) + len(value) for name, value in headers.items())
-
-
-def fingerprint(*parts: Any) -> str:
-    """Digest of everything that an answer depends on, this software's version included."""
-    text = "\n".join(map(repr, (SOFTWARE_VERSION, *parts)))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def warm_up(scenes: Scenes) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
+import brotli
 import pytest
 from flask import Flask, Response, jsonify
 
@@ -72,13 +74,41 @@ def test_a_file_without_compressed_forms_is_sent_as_it_is(app: Flask) -> None:
         assert app.test_client().get(f"/{name}", headers={"Accept-Encoding": "br"}).status_code == 404
 
 
-def test_documents_are_compressed_under_a_weak_etag(app: Flask) -> None:
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip", "gzip"),
+        ("gzip, br; q=0", "gzip"),
+        ("br;q=0.5, gzip", "gzip"),
+        ("*", "br"),
+        ("br;q=0, gzip;q=0", None),
+        ("br;q=0, *;q=0", None),
+        ("identity, gzip;q=0.5", None),
+        ("deflate", None),
+        ("", None),
+    ],
+)
+def test_a_document_is_sent_in_the_encoding_that_the_client_likes_best(
+    app: Flask, accepted: str, encoding: str | None
+) -> None:
+    answer = app.test_client().get("/document", headers={"Accept-Encoding": accepted})
+    assert answer.content_encoding == encoding
+    assert "Accept-Encoding" in answer.vary
+
+
+@pytest.mark.parametrize(("encoding", "unpack"), [("gzip", gzip.decompress), ("br", brotli.decompress)])
+def test_documents_are_compressed_under_a_weak_etag(
+    app: Flask, encoding: str, unpack: Callable[[bytes], bytes]
+) -> None:
     client = app.test_client()
     plain = client.get("/document")
-    packed = client.get("/document", headers={"Accept-Encoding": "gzip"})
+    packed = client.get("/document", headers={"Accept-Encoding": encoding})
     assert plain.content_encoding is None
     assert plain.get_etag() == ("abc", False)
-    assert gzip.decompress(packed.data) == plain.data
+    assert unpack(packed.data) == plain.data
+    head = client.head("/document", headers={"Accept-Encoding": encoding})
+    assert head.headers["Content-Length"] == packed.headers["Content-Length"]
     assert packed.content_length == len(packed.data) < len(plain.data) / 4
     assert packed.get_etag() == ("abc", True)
     assert "Accept-Encoding" in plain.vary
@@ -89,4 +119,6 @@ def test_tiles_and_short_answers_are_left_alone(app: Flask) -> None:
     for path in ("/tile", "/short"):
         answer = app.test_client().get(path, headers={"Accept-Encoding": "gzip, br"})
         assert answer.content_encoding is None
-    assert app.test_client().get("/tile").get_etag() == ("abc", False)
+    tile = app.test_client().get("/tile", headers={"Accept-Encoding": "gzip, br"})
+    assert tile.get_etag() == ("abc", False)
+    assert "Vary" not in tile.headers

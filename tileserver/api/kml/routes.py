@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated
 from urllib.parse import urlencode
 
 from flask import Response, request
@@ -19,15 +19,17 @@ from tileserver.api.kml import documents as overlay
 from tileserver.api.stac import documents as stac
 from tileserver.catalog import Record, Search
 from tileserver.files import kmz
+from tileserver.files import scene as scene_files
 from tileserver.files.kml import KML_MEDIA_TYPE, KMZ_MEDIA_TYPE
 from tileserver.files.pyramid import MATRIX_SET, Node
 from tileserver.http import parameters as p
+from tileserver.http.conditional import answer_by_content
 from tileserver.http.context import collection_address, item_address, scenes
 from tileserver.http.files import file_answer
-from tileserver.jobs import orders
 from tileserver.render import images, mosaic
+from tileserver.render.fingerprint import fingerprint
 from tileserver.render.look import RenderRequest
-from tileserver.render.scenes import fingerprint
+from tileserver.render.parameters import Parameters, RenderParameters, check_area, split_commas
 from tileserver.render.styles import styles_for
 from tileserver.render.temporal import parse_interval, rfc3339
 
@@ -36,7 +38,7 @@ TAG = Tag(name="Google Earth", description="KML that leads to the server's tiles
 SERIES_PICTURES = 64
 
 
-class OverlayQuery(p.AppearanceQuery):
+class OverlayQuery(RenderParameters):
     """How a scene is to look."""
 
     until: AwareDatetime | None = Field(None, description="When the time slider leaves it for the next one.")
@@ -45,7 +47,7 @@ class OverlayQuery(p.AppearanceQuery):
 class SeriesQuery(p.CollectionQuery):
     """Which dates, and how they are to look."""
 
-    bbox: Annotated[list[float], BeforeValidator(p.split_commas)] | None = Field(
+    bbox: Annotated[list[float], BeforeValidator(split_commas)] | None = Field(
         None, description="west,south,east,north in degrees."
     )
 
@@ -56,10 +58,10 @@ class SeriesQuery(p.CollectionQuery):
             return None
         if len(value) != 4:
             raise ValueError("bbox is west,south,east,north in degrees")
-        return list(orders.check_bbox((value[0], value[1], value[2], value[3])))
+        return list(check_area((value[0], value[1], value[2], value[3])))
 
 
-class NodePath(p.Parameters):
+class NodePath(Parameters):
     """A tile of degrees."""
 
     z: int = Field(ge=0, le=30, description="Zoom level.")
@@ -86,9 +88,9 @@ class SeriesPath(p.CollectionPath):
 
 @api.get("/items/<item>/overlay.kml", tags=[TAG])
 def scene(path: p.ItemPath, query: OverlayQuery) -> Response:
-    """A scene of any size, loaded tile by tile as one comes near."""
+    """A scene of any size, loaded tile by tile as the user zooms in."""
     record = scenes().find(path.collection, path.item)
-    appearance = query.appearance()
+    appearance = query.render_request()
     images.check(scenes(), record, appearance, "png")
     base = item_address(record)
     title, legend = _style(appearance, record.bands, base)
@@ -114,9 +116,9 @@ def scene_node(path: ItemNodePath, query: OverlayQuery) -> Response:
 
 @api.get("/overlay.kml", tags=[TAG])
 def collection(path: p.CollectionPath, query: p.CollectionQuery) -> Response:
-    """A collection, newest valid pixel first, loaded tile by tile as one comes near."""
+    """A collection, newest valid pixel first, loaded tile by tile as the user zooms in."""
     search = _search(path, query.datetime)
-    appearance = query.appearance()
+    appearance = query.render_request()
     summary = stac.find_collection(scenes(), path.collection)
     mosaic.check(scenes(), search, appearance, "png")
     base = collection_address(path.collection)
@@ -137,9 +139,9 @@ def collection_node(path: CollectionNodePath, query: p.CollectionQuery) -> Respo
 
 @api.get("/series.kml", tags=[TAG])
 def series(path: p.CollectionPath, query: SeriesQuery) -> Response:
-    """All dates of a collection, for the time slider; each is loaded tile by tile as one comes near."""
+    """All dates of a collection, for the time slider; each is loaded tile by tile as the user zooms in."""
     search = _search(path, query.datetime, _bounds(query))
-    appearance = query.appearance()
+    appearance = query.render_request()
     summary = stac.find_collection(scenes(), path.collection)
     mosaic.check(scenes(), search, appearance, "png")
     title, legend = _style(appearance, summary.bands, collection_address(path.collection))
@@ -156,18 +158,18 @@ def series_file(path: SeriesPath, query: SeriesQuery) -> Response:
     """All dates of a collection over an area in degrees, a picture each, for the time slider."""
     bbox = (path.west, path.south, path.east, path.north)
     try:
-        orders.check_bbox(bbox)
+        check_area(bbox)
     except ValueError as error:
         raise ParameterError(str(error)) from error
     search = _search(path, query.datetime, bbox)
     stac.find_collection(scenes(), path.collection)
-    wish = ExtractRequest(query.appearance(), bbox)
-    direct = orders.kmz_limits(scenes(), job=False)
+    request = ExtractRequest(query.render_request(), bbox)
+    direct = scene_files.kmz_limits(scenes(), job=False)
     limits = kmz.KmzLimits(min(direct.tiles, SERIES_PICTURES), direct.image)
     etags = [record.etag for record in scenes().catalog.search(search, limits.tiles + 1)]
     return file_answer(
-        f"{path.collection}.kmz", KMZ_MEDIA_TYPE, fingerprint(etags, "series", wish),
-        lambda output, watch: kmz.write_series(scenes(), search, wish, limits, output, watch),
+        f"{path.collection}.kmz", KMZ_MEDIA_TYPE, fingerprint(etags, "series", request),
+        lambda output, watch: kmz.write_series(scenes(), search, request, limits, output, watch),
     )  # fmt: skip
 
 
@@ -206,6 +208,4 @@ def _carrying(address: str, until: datetime | None = None, *, tiles: bool = Fals
 
 
 def _document(body: bytes) -> Response:
-    response = Response(body, content_type=KML_MEDIA_TYPE)
-    response.add_etag()
-    return cast("Response", response.make_conditional(request))
+    return answer_by_content(Response(body, content_type=KML_MEDIA_TYPE))

@@ -19,8 +19,9 @@ from tileserver.api.wmts.tiles import Target, tile_in
 from tileserver.catalog import Search
 from tileserver.http.context import base_url, document_answer, image_answer, matrix_set_of, scenes
 from tileserver.http.openapi import Answers
-from tileserver.http.parameters import CollectionPath, Identifier, Parameters
+from tileserver.http.parameters import CollectionPath, Identifier
 from tileserver.render.encode import MEDIA_TYPES
+from tileserver.render.parameters import Parameters
 from tileserver.render.temporal import parse_interval
 
 api = APIBlueprint("ogc", __name__, url_prefix="/ogc")

@@ -13,6 +13,7 @@ from tileserver.api.stac.documents import ARCHIVE
 from tileserver.catalog import Record
 from tileserver.files.download import CHUNK_BYTES, ArchiveFile, Section, open_file
 from tileserver.http import parameters as p
+from tileserver.http.conditional import answer_unless_known
 from tileserver.http.context import scenes
 from tileserver.http.openapi import Answers
 from tileserver.http.problems import problem
@@ -43,12 +44,10 @@ def archive(path: p.ItemPath) -> Response:
 
 def _answer(record: Record, file: ArchiveFile) -> Response:
     if request.if_match and not request.if_match.contains(record.etag):
-        answer = problem(412, f"the archive of {record.id} is another by now")
-    elif request.if_none_match.contains(record.etag):
-        answer = Response(status=304)
+        answer = problem(412, f"the archive of {record.id} has changed")
+        answer.set_etag(record.etag)
     else:
-        answer = _content(record, file)
-    answer.set_etag(record.etag)
+        answer = answer_unless_known(record.etag, lambda: _content(record, file))
     answer.headers["Last-Modified"] = http_date(file.modified)
     answer.headers["Accept-Ranges"] = "bytes"
     # Whoever has a copy asks whether it is still the same.

@@ -10,13 +10,14 @@ from pydantic import BaseModel, Field
 from tileserver.http import parameters as p
 from tileserver.http.context import document_answer, scenes
 from tileserver.render import fidelity
+from tileserver.render.parameters import Parameters
 
 api = APIBlueprint("certificates", __name__, url_prefix="/collections/<collection>/items/<item>")
 TAG = Tag(name="Quality", description="What compression has lost.")
 ByBlock = list[list[list[float | None]]]
 
 
-class CertificateQuery(p.Parameters):
+class CertificateQuery(Parameters):
     """How much to tell."""
 
     blocks: bool = Field(False, description="Whether to give the figures of every block, too.")

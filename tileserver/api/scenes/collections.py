@@ -41,7 +41,7 @@ def scaled_tile(path: p.ScaledCollectionTilePath, query: p.CollectionQuery) -> R
 def _tile(path: p.CollectionTilePath, query: p.CollectionQuery, scale: int) -> Response:
     search = _search(path, query.datetime)
     grid = grid_of(path.tms, path.z, path.x, path.y, scale)
-    appearance, extension = query.appearance(), extension_of(path.format)
+    appearance, extension = query.render_request(), extension_of(path.format)
     etag = mosaic.tile_etag(scenes(), search, grid, appearance, extension)
     return image_answer(
         extension, etag, scenes().settings.mosaic_max_age,
@@ -55,7 +55,7 @@ def tilejson(path: p.CollectionPath, query: p.CollectionTilesetQuery) -> Respons
     summary = stac.find_collection(scenes(), path.collection)
     tms = matrix_set_of(query.tms)
     search = _search(path, query.datetime)
-    mosaic.check(scenes(), search, query.appearance(), extension_of(query.tile_format))
+    mosaic.check(scenes(), search, query.render_request(), extension_of(query.tile_format))
     zooms = mosaic.zoom_range(scenes(), search, tms)
     template = tile_template(collection_address(path.collection), query)
     credit = describe.collection_attribution(scenes(), summary)
@@ -66,7 +66,9 @@ def tilejson(path: p.CollectionPath, query: p.CollectionTilesetQuery) -> Respons
 def point(path: p.CollectionPointPath, query: p.CollectionQuery) -> Response:
     """Values at a position of the newest scene that has a valid pixel there."""
     search = _search(path, query.datetime)
-    return document_answer(values.collection_point(scenes(), search, path.lon, path.lat, query.appearance()))
+    return document_answer(
+        values.collection_point(scenes(), search, path.lon, path.lat, query.render_request())
+    )
 
 
 @api.get("/info", tags=[TAG])

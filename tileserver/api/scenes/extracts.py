@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
+from rasterio.crs import CRS
 
 from comeo.errors import ParameterError
 from comeo.export.request import ExtractRequest
+from comeo.view.projection import named_crs
 from tileserver.api.scenes.jobs import job_answer
 from tileserver.catalog import Record
+from tileserver.files import scene
 from tileserver.files.extract import FileRequest
 from tileserver.files.kml import KMZ_MEDIA_TYPE
+from tileserver.files.scene import ExtractBody
 from tileserver.http import parameters as p
-from tileserver.http.context import crs_of, document_answer, extract_answer, scenes, state
+from tileserver.http.context import document_answer, extract_answer, scenes, state
 from tileserver.http.files import file_answer
-from tileserver.jobs import orders
-from tileserver.jobs.orders import OrderBody
+from tileserver.jobs.kinds import EXTRACT, ExtractOrder
 from tileserver.render import geojson, images
 from tileserver.render.encode import MEDIA_TYPES, PICTURES
-from tileserver.render.scenes import fingerprint
+from tileserver.render.fingerprint import fingerprint
+from tileserver.render.parameters import check_area
 
 api = APIBlueprint("extracts", __name__, url_prefix="/collections/<collection>/items/<item>")
 TAG = Tag(name="Extracts", description="Parts of a scene as files.")
@@ -34,7 +38,7 @@ def part(path: p.PartPath, query: p.PartQuery) -> Response:
     """
     bbox = (path.west, path.south, path.east, path.north)
     try:
-        orders.check_bbox(bbox)
+        check_area(bbox)
     except ValueError as error:
         raise ParameterError(str(error)) from error
     record = scenes().find(path.collection, path.item)
@@ -42,66 +46,68 @@ def part(path: p.PartPath, query: p.PartQuery) -> Response:
     if path.format in PICTURES:
         with state().gate.enter():
             body = images.part(
-                scenes(), record, bbox, query.appearance(), path.format, dst_crs=crs_of(query.dst_crs),
+                scenes(), record, bbox, query.render_request(), path.format, dst_crs=_crs(query.dst_crs),
                 size=size, max_size=query.max_size,
             )  # fmt: skip
         return extract_answer(path.format, record.id, body)
-    wish = ExtractRequest(query.appearance(), bbox, None, crs_of(query.dst_crs), *size, query.max_size)
+    wanted = ExtractRequest(query.render_request(), bbox, None, _crs(query.dst_crs), *size, query.max_size)
     if request.method == "HEAD":
-        given = {**orders.as_json(query), "bbox": bbox, "format": path.format}
-        return _estimated(record, OrderBody.model_validate(given))
-    return _file(record, wish, path.format)
+        return _estimated(record, wanted, path.format)
+    return _file(record, wanted, path.format)
 
 
 @api.post("/feature.<format>", tags=[TAG])
 def feature(path: p.FeaturePath, query: p.FeatureQuery, body: p.GeoJSONBody) -> Response:
-    """What a GeoJSON polygon in degrees covers: tif has the scene's own pixels, png and webp are pictures."""
+    """The area of a GeoJSON polygon in degrees: tif has the scene's own pixels, png and webp are pictures."""
     record = scenes().find(path.collection, path.item)
-    shape = geojson.polygon_of(body.model_dump(), scenes().settings.max_vertices)
+    shape = geojson.polygon_of(body.root, scenes().settings.max_vertices)
     if path.format in PICTURES:
         with state().gate.enter():
             image = images.feature(
-                scenes(), record, shape, query.appearance(), path.format, dst_crs=crs_of(query.dst_crs),
+                scenes(), record, shape, query.render_request(), path.format, dst_crs=_crs(query.dst_crs),
                 max_size=query.max_size,
             )  # fmt: skip
         return extract_answer(path.format, record.id, image)
-    wish = ExtractRequest(query.appearance(), None, shape, crs_of(query.dst_crs), max_size=query.max_size)
-    return _file(record, wish, path.format)
+    wanted = ExtractRequest(query.render_request(), None, shape, _crs(query.dst_crs), max_size=query.max_size)
+    return _file(record, wanted, path.format)
 
 
 @api.post("/extracts/estimate", tags=[TAG])
-def estimate(path: p.ItemPath, body: OrderBody) -> Response:
+def estimate(path: p.ItemPath, body: ExtractBody) -> Response:
     """How large a file would be, and whether it is worth a job (`job`): nothing is made."""
-    record = scenes().find(path.collection, path.item)
     with state().gate.enter():
-        return document_answer(orders.estimate(scenes(), record, body))
+        return document_answer(EXTRACT.estimate(scenes(), _order(path, body)).facts)
 
 
 @api.post("/extracts", tags=[TAG])
-def create(path: p.ItemPath, body: OrderBody) -> Response:
-    """Start a job that makes a file of any size; the answer's Location says where to ask how it stands."""
-    record = scenes().find(path.collection, path.item)
+def create(path: p.ItemPath, body: ExtractBody) -> Response:
+    """Start a job that makes a file of any size; the answer's Location is the address of its state."""
     with state().gate.enter():
-        estimated = orders.estimate(scenes(), record, body)
-    order = {
-        "collection": record.collection, "item": record.id, "estimate": estimated,
-        "body": orders.as_json(body),
-    }  # fmt: skip
-    job = state().jobs.create(order, orders.disk_bytes(estimated))
-    return job_answer(job, 201)
+        order = EXTRACT.order(scenes(), _order(path, body), path.item)
+    return job_answer(state().jobs.create(order), 201)
 
 
-def _file(record: Record, wish: FileRequest, extension: str) -> Response:
-    etag = fingerprint(record.etag, extension, wish)
+def _order(path: p.ItemPath, body: ExtractBody) -> ExtractOrder:
+    return ExtractOrder.model_validate(
+        {**body.model_dump(), "collection": path.collection, "item": path.item}
+    )
+
+
+def _crs(name: str | None) -> CRS | None:
+    return named_crs(name) if name else None
+
+
+def _file(record: Record, wanted: FileRequest, extension: str) -> Response:
+    etag = fingerprint(record.etag, extension, wanted)
     return file_answer(
         f"{record.id}.{extension}", FILE_TYPES[extension], etag,
-        lambda output, watch: orders.write(scenes(), record, wish, extension, output, watch, job=False),
+        lambda output, watch: scene.write(scenes(), record, wanted, extension, output, watch, job=False),
     )  # fmt: skip
 
 
-def _estimated(record: Record, order: OrderBody) -> Response:
-    found = orders.estimate(scenes(), record, order)
-    response = Response(content_type=FILE_TYPES[order.format])
-    response.automatically_set_content_length = False  # nobody knows it
+def _estimated(record: Record, wanted: FileRequest, extension: str) -> Response:
+    found = scene.estimate(scenes(), record, wanted, extension)
+    response = Response(content_type=FILE_TYPES[extension])
+    response.automatically_set_content_length = False  # it is only estimated
     response.headers["Comeo-Estimated-Bytes"] = str(found["bytes"])
     return response

@@ -21,6 +21,7 @@ from tileserver.http.context import (
     tile_template,
 )
 from tileserver.render import describe, images, values
+from tileserver.render.parameters import RenderParameters
 
 api = APIBlueprint("items", __name__, url_prefix="/collections/<collection>/items/<item>")
 # Thumbnails are asked for by the dozen, and cost no more than a few tiles.
@@ -29,21 +30,21 @@ TAG = Tag(name="Scenes", description="Images and numbers of one scene.")
 
 
 @api.get("/tiles/<tms>/<z>/<x>/<y>.<format>", tags=[TAG])
-def tile(path: p.TilePath, query: p.AppearanceQuery) -> Response:
+def tile(path: p.TilePath, query: RenderParameters) -> Response:
     """Map tile. Where the scene has no pixel the tile is transparent."""
     return _tile(path, query, 1)
 
 
 @api.get("/tiles/<tms>/<z>/<x>/<y>@<scale>x.<format>", tags=[TAG])
-def scaled_tile(path: p.ScaledTilePath, query: p.AppearanceQuery) -> Response:
+def scaled_tile(path: p.ScaledTilePath, query: RenderParameters) -> Response:
     """Map tile for dense screens."""
     return _tile(path, query, path.scale)
 
 
-def _tile(path: p.TilePath, query: p.AppearanceQuery, scale: int) -> Response:
+def _tile(path: p.TilePath, query: RenderParameters, scale: int) -> Response:
     record = scenes().find(path.collection, path.item)
     grid = grid_of(path.tms, path.z, path.x, path.y, scale)
-    wanted = images.SceneTile(scenes(), record, grid, query.appearance(), extension_of(path.format))
+    wanted = images.SceneTile(scenes(), record, grid, query.render_request(), extension_of(path.format))
     answer = image_answer(wanted.extension, wanted.etag, scenes().settings.tile_max_age, wanted.render)
     if answer.status_code != 304:  # a client that has the tile has these headers, too
         answer.headers.update(wanted.coding())
@@ -54,7 +55,7 @@ def _tile(path: p.TilePath, query: p.AppearanceQuery, scale: int) -> Response:
 def tilejson(path: p.ItemPath, query: p.TilesetQuery) -> Response:
     """TileJSON of a scene."""
     record = scenes().find(path.collection, path.item)
-    images.check(scenes(), record, query.appearance(), extension_of(query.tile_format))
+    images.check(scenes(), record, query.render_request(), extension_of(query.tile_format))
     template = tile_template(item_address(record), query)
     zooms = describe.zoom_range(describe.scene_grid(scenes(), record), matrix_set_of(query.tms))
     credit = describe.attribution(scenes().catalog.item(record), record.datetime)
@@ -65,7 +66,7 @@ def tilejson(path: p.ItemPath, query: p.TilesetQuery) -> Response:
 def preview(path: p.PreviewPath, query: p.PreviewQuery) -> Response:
     """The whole scene in its own projection."""
     record = scenes().find(path.collection, path.item)
-    appearance, extension = query.appearance(), extension_of(path.format)
+    appearance, extension = query.render_request(), extension_of(path.format)
     etag = images.preview_etag(record, query.max_size, appearance, extension)
 
     def render() -> bytes:
@@ -77,10 +78,10 @@ def preview(path: p.PreviewPath, query: p.PreviewQuery) -> Response:
 
 
 @api.get("/point/<lon>,<lat>", tags=[TAG])
-def point(path: p.PointPath, query: p.AppearanceQuery) -> Response:
+def point(path: p.PointPath, query: RenderParameters) -> Response:
     """Values of all bands, or of those asked for, at a position: stored numbers and physical values."""
     record = scenes().find(path.collection, path.item)
-    return document_answer(values.point(scenes(), record, path.lon, path.lat, query.appearance()))
+    return document_answer(values.point(scenes(), record, path.lon, path.lat, query.render_request()))
 
 
 @api.get("/statistics", tags=[TAG])
@@ -89,7 +90,7 @@ def statistics(path: p.ItemPath, query: p.StatisticsQuery) -> Response:
     record = scenes().find(path.collection, path.item)
     with state().gate.enter():
         found = values.statistics(
-            scenes(), record, query.appearance(), max_size=query.max_size, percentiles=query.p,
+            scenes(), record, query.render_request(), max_size=query.max_size, percentiles=query.p,
             bins=query.histogram_bins,
         )  # fmt: skip
     return document_answer(found)

@@ -1,4 +1,4 @@
-"""Jobs: how they stand, what they made, and their end."""
+"""Job status, result and cancellation."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pydantic import Field
 from tileserver.errors import ConflictError
 from tileserver.files.kml import KMZ_MEDIA_TYPE
 from tileserver.http.context import base_url, state
-from tileserver.http.parameters import Parameters
 from tileserver.jobs.queue import Job
 from tileserver.render.encode import MEDIA_TYPES
+from tileserver.render.parameters import Parameters
 from tileserver.render.temporal import rfc3339
 
 api = APIBlueprint("jobs", __name__, url_prefix="/jobs/<job>")
@@ -31,7 +31,7 @@ class JobPath(Parameters):
 
 @api.get("", tags=[TAG])
 def status(path: JobPath) -> Response:
-    """How a job stands, in the words of OGC API - Processes."""
+    """Job status, in the words of OGC API - Processes."""
     return job_answer(state().jobs.get(path.job), 200)
 
 
@@ -53,14 +53,14 @@ def result(path: JobPath) -> Response:
     extension = job.result.suffix[1:]
     response = send_file(
         job.result, KMZ_MEDIA_TYPE if extension == "kmz" else MEDIA_TYPES[extension], as_attachment=True,
-        download_name=f"{job.order['item']}.{extension}", etag=job.id, conditional=True,
+        download_name=f"{job.order.name}.{extension}", etag=job.id, conditional=True,
     )  # fmt: skip
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 
 
 def job_answer(job: Job, code: int) -> Response:
-    """Answer with how a job stands."""
+    """Answer with the status of a job."""
     response = jsonify(_document(job))
     response.status_code = code
     response.headers["Cache-Control"] = "no-store"
@@ -74,9 +74,9 @@ def job_answer(job: Job, code: int) -> Response:
 def _document(job: Job) -> dict[str, Any]:
     links = [{"rel": "self", "type": "application/json", "href": _address(job)}]
     document: dict[str, Any] = {
-        "jobID": job.id, "type": "process", "processID": "extract", "status": job.status,
-        "progress": job.progress, "message": job.stage, "created": _time(job.created),
-        "updated": _time(job.updated), "estimate": job.order.get("estimate"), "links": links,
+        "jobID": job.id, "type": "process", "processID": job.order.kind, "status": job.status,
+        "progress": job.progress, "message": job.stage, "created": _time(job.order.created),
+        "updated": _time(job.updated), "estimate": job.order.estimate, "links": links,
     }  # fmt: skip
     if job.expires is not None:
         document["expires"] = _time(job.expires)

@@ -12,8 +12,8 @@ from comeo.scene import Band
 from tileserver.catalog import Search
 from tileserver.http.context import image_answer, scenes
 from tileserver.http.parameters import CollectionPath, Identifier, ItemPath
+from tileserver.render.fingerprint import fingerprint
 from tileserver.render.legend import legend
-from tileserver.render.scenes import fingerprint
 from tileserver.render.styles import Style, find_style
 
 api = APIBlueprint("legends", __name__, url_prefix="/collections/<collection>")

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator
 
-from tileserver.http.parameters import Parameters, is_text, split_commas
+from tileserver.render.geojson import GeometryDocument
+from tileserver.render.parameters import Parameters, split_commas
+from tileserver.text import is_text
 
 MAX_NAMES = 1000
 MAX_FIELDS = 100
@@ -15,7 +17,7 @@ MAX_FIELDS = 100
 
 def _whole(value: str) -> str:
     if not is_text(value):
-        raise ValueError("half of a character is no text")
+        raise ValueError("this is not text: it has half of a character")
     return value
 
 
@@ -122,7 +124,7 @@ class SearchBody(_Page):
     bbox: BBox | None = Field(None, description=_AREA)
     collections: Names | None = Field(None, description="Collection ids.")
     ids: Names | None = Field(None, description="Item ids.")
-    intersects: dict[str, Any] | None = Field(None, description="GeoJSON geometry.")
+    intersects: GeometryDocument | None = Field(None, description="GeoJSON geometry.")
     sortby: list[SortBy] | None = Field(None, max_length=MAX_FIELDS, description="Fields to sort by.")
     fields: FieldSelection | None = Field(None, description="Fields to give, and to leave out.")
 

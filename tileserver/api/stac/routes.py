@@ -18,6 +18,7 @@ from tileserver.catalog import Search
 from tileserver.http import parameters as p
 from tileserver.http.context import base_url, document_answer, scenes
 from tileserver.http.openapi import Answers
+from tileserver.render import geojson
 from tileserver.render.temporal import parse_interval
 
 api = APIBlueprint("stac", __name__, url_prefix="/stac")
@@ -98,7 +99,7 @@ def _search(
 def _page(query: q.ItemsQuery | q.SearchBody, search: Search, intersects: Any, address: str) -> Response:
     """Answer with a page of a search, and links to itself and the next one."""
     settings = scenes().settings
-    area = None if intersects is None else stac_search.area_of(intersects, settings.max_vertices)
+    area = None if intersects is None else geojson.geometry_of(intersects, settings.max_vertices)
     limit = min(query.limit, settings.max_page_items)
     order = stac_search.order_of(query.sort_keys())
     wanted = stac_search.PageRequest(search, limit, area, order, query.token)
@@ -124,4 +125,4 @@ def _read_json(text: str | None) -> Any:
     try:
         return None if text is None else json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ParameterError("intersects is no JSON") from error
+        raise ParameterError("intersects is not JSON") from error

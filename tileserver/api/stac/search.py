@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-import numpy as np
 import shapely
-from shapely.geometry import box, shape
+from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from comeo.errors import ParameterError
+from comeo.errors import ParameterError, RequestError
 from tileserver.catalog import NEWEST_FIRST, Cursor, Hit, Order, Record, Search, SortKey
 from tileserver.render import geojson
 from tileserver.render.scenes import Scenes
+from tileserver.text import is_text
 
 MAX_SORT_KEYS = 5
 # Items whose footprints are compared with a geometry for one page; a page that ends early leads to the next.
@@ -35,8 +35,6 @@ _DEFAULT_FIELDS = (
     *((name,) for name in ("type", "stac_version", "geometry", "bbox", "links", "assets")),
     ("properties", "datetime"),
 )
-_NO_GEOMETRY = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError,
-                shapely.errors.ShapelyError)  # fmt: skip
 Path = tuple[str, ...]
 
 
@@ -109,29 +107,6 @@ def _page(
     return Page([hit.record for hit in hits], token, matched)
 
 
-def area_of(document: Any, max_vertices: int) -> BaseGeometry:
-    """Geometry of a search.
-
-    Raises:
-        ParameterError: If it is no GeoJSON geometry in degrees.
-        BoundError: If it has too many vertices.
-    """
-    geojson.check_size(document, max_vertices)
-    try:
-        found = shape(document)
-        positions = np.abs(shapely.get_coordinates(found))
-        if not (positions <= (180, 90)).all():  # nor is NaN
-            raise ParameterError(
-                "intersects lies outside the globe: positions are longitude, latitude in degrees"
-            )
-    except _NO_GEOMETRY as error:
-        raise ParameterError("intersects is no GeoJSON geometry") from error
-    if found.is_empty:
-        raise ParameterError("intersects is an empty geometry")
-    geojson.check_sound(found)
-    return found
-
-
 def order_of(keys: Iterable[tuple[str, bool]]) -> Order:
     """Order of results.
 
@@ -201,10 +176,12 @@ def _near(search: Search, area: BaseGeometry) -> Search:
 
 
 def _footprint(scenes: Scenes, record: Record) -> BaseGeometry:
-    """The item's geometry, or its box where the archive's is none, or crosses itself."""
+    """The item's geometry, or its box where the archive's is not valid GeoJSON, or crosses itself."""
     try:
-        found = shape(scenes.catalog.item(record)["geometry"])
-    except _NO_GEOMETRY:
+        document = scenes.catalog.item(record).get("geometry")
+        geojson.check_size(document, scenes.settings.max_vertices)
+        found = geojson.shape_of(document)
+    except RequestError:
         return box(*record.bbox)
     return found if found.is_valid else box(*record.bbox)
 
@@ -237,15 +214,7 @@ def _read_token(token: str, order: Order) -> Cursor:
 def _is_value(value: Any) -> bool:
     """Whether SQLite could have given a value."""
     if isinstance(value, str):
-        return _is_text(value)
+        return is_text(value)
     if isinstance(value, int):
         return abs(value) < _LARGEST_INTEGER
     return value is None or (isinstance(value, float) and math.isfinite(value))
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -25,11 +25,11 @@ from tileserver.api.wmts.xml import (
     WMTS,
     WMTS_NAMESPACE,
     document,
-    text,
 )
 from tileserver.render.legend import LEGEND_MEDIA_TYPE, legend_size
 from tileserver.render.matrixsets import matrix_set
 from tileserver.render.styles import Style
+from tileserver.text import xml_text
 
 TITLE = "COMEO"
 ABSTRACT = "Sentinel-1 and Sentinel-2 scenes, compressed a hundredfold and decoded on the fly."
@@ -89,7 +89,7 @@ def capabilities(site: Site, layers: Iterable[Layer], sections: Collection[str])
     if "ServiceIdentification" in sections:
         root.append(_identification())
     if "ServiceProvider" in sections and site.provider:
-        root.append(OWS.ServiceProvider(OWS.ProviderName(text(site.provider)), OWS.ServiceContact()))
+        root.append(OWS.ServiceProvider(OWS.ProviderName(xml_text(site.provider)), OWS.ServiceContact()))
     if "OperationsMetadata" in sections:
         root.append(_operations(site))
     if "Contents" in sections:
@@ -164,10 +164,10 @@ def _layer(site: Site, layer: Layer, finest: dict[str, int]) -> Element:
     if east < west:
         west, east = WORLD[0], WORLD[2]
     element = WMTS.Layer(
-        OWS.Title(text(layer.title)),
-        OWS.Abstract(text(layer.abstract)),
+        OWS.Title(xml_text(layer.title)),
+        OWS.Abstract(xml_text(layer.abstract)),
         OWS.WGS84BoundingBox(OWS.LowerCorner(f"{west!r} {south!r}"), OWS.UpperCorner(f"{east!r} {north!r}")),
-        OWS.Identifier(text(layer.identifier)),
+        OWS.Identifier(xml_text(layer.identifier)),
     )
     for number, style in enumerate(layer.styles.values()):
         element.append(_style(site, layer, style, default=number == 0))
@@ -189,8 +189,8 @@ def _style(site: Site, layer: Layer, style: Style, *, default: bool) -> Element:
     legend = _link(WMTS.LegendURL, legend_url(site.base, layer.scope, style.name))
     legend.attrib.update({"format": LEGEND_MEDIA_TYPE, "width": str(width), "height": str(height)})
     return WMTS.Style(
-        OWS.Title(text(style.title)), OWS.Abstract(text(style.description)),
-        OWS.Identifier(text(style.name)), legend, isDefault="true" if default else "false",
+        OWS.Title(xml_text(style.title)), OWS.Abstract(xml_text(style.description)),
+        OWS.Identifier(xml_text(style.name)), legend, isDefault="true" if default else "false",
     )  # fmt: skip
 
 

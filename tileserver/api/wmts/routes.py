@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from datetime import date
-from typing import cast
 
-from flask import Response, current_app, jsonify, render_template, request
+from flask import Response, jsonify, render_template, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import Field
@@ -22,10 +21,12 @@ from tileserver.api.wmts.requests import VERSION, CapabilitiesRequest, TileReque
 from tileserver.api.wmts.xml import exception_report
 from tileserver.errors import BusyError, status_of
 from tileserver.http import openapi, problems
-from tileserver.http.context import base_url, image_answer, scenes
+from tileserver.http.conditional import answer_unless_known
+from tileserver.http.context import base_url, image_answer, scenes, state
 from tileserver.http.openapi import Answers
-from tileserver.http.parameters import CollectionPath, Identifier, ItemPath, Parameters
-from tileserver.render.scenes import fingerprint
+from tileserver.http.parameters import CollectionPath, Identifier, ItemPath
+from tileserver.render.fingerprint import fingerprint
+from tileserver.render.parameters import Parameters
 
 FAULT = {"description": "An OWS exception.", "content": {"application/xml": {}, problems.MEDIA_TYPE: {}}}
 api = APIBlueprint("wmts", __name__, url_prefix="/wmts", abp_responses={"default": FAULT})
@@ -34,7 +35,6 @@ DOCUMENT = f"/{VERSION}/WMTSCapabilities.xml"
 TILE = "<style>/<time>/<tms>/<matrix>/<row>/<col>"
 COLLECTION_TILE = f"/{VERSION}/collections/<collection>/{TILE}"
 ITEM_TILE = f"/{VERSION}/items/<collection>/<item>/{TILE}"
-EXTENSION = "comeo-wmts"
 _TEXT = {"schema": {"type": "string"}}
 _ERRORS: Answers = {
     "default": {
@@ -168,8 +168,7 @@ def item_pixel(path: ItemPixelPath) -> Response:
 
 def layers() -> Layers:
     """Layers of the application that answers."""
-    known = current_app.extensions.setdefault(EXTENSION, Layers(scenes()))
-    return cast("Layers", known)
+    return state().part(Layers)
 
 
 def _pairs(scope: Scope) -> Response:
@@ -197,13 +196,12 @@ def _capabilities(scope: Scope, wanted: CapabilitiesRequest) -> Response:
     if _has_it(wanted.update_sequence, site.revision):
         return Response(unchanged(site), content_type=wanted.media_type)
     etag = fingerprint("wmts", site, sorted(wanted.sections), wanted.media_type)
-    if request.if_none_match.contains(etag):
-        response = Response(status=304)
-    else:
-        body = scenes().rendered.get(etag, lambda: capabilities(site, layers().of(scope), wanted.sections))
-        response = Response(body, content_type=wanted.media_type)
-    response.set_etag(etag)
-    return response
+
+    def make() -> Response:
+        body = state().documents.get(etag, lambda: capabilities(site, layers().of(scope), wanted.sections))
+        return Response(body, content_type=wanted.media_type)
+
+    return answer_unless_known(etag, make)
 
 
 def _has_it(sequence: str | None, revision: int) -> bool:

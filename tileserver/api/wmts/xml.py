@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from lxml import etree
 from lxml.builder import ElementMaker
+
+from tileserver.text import xml_text
 
 WMTS_NAMESPACE = "http://www.opengis.net/wmts/1.0"
 OWS_NAMESPACE = "http://www.opengis.net/ows/1.1"
@@ -19,12 +19,6 @@ OWS = ElementMaker(namespace=OWS_NAMESPACE, nsmap=_NAMESPACES)
 REPORT = ElementMaker(namespace=OWS_NAMESPACE, nsmap={None: OWS_NAMESPACE, "xsi": XSI_NAMESPACE})
 HREF = f"{{{XLINK_NAMESPACE}}}href"
 SCHEMA_LOCATION = f"{{{XSI_NAMESPACE}}}schemaLocation"
-_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def text(value: str) -> str:
-    """Text without what XML has no way to write, such as control characters."""
-    return _NOT_XML.sub("\ufffd", value)
 
 
 def document(root: etree._Element) -> bytes:
@@ -34,9 +28,9 @@ def document(root: etree._Element) -> bytes:
 
 def exception_report(code: str, locator: str | None, message: str) -> bytes:
     """Write an OWS exception report."""
-    exception = REPORT.Exception(REPORT.ExceptionText(text(message)), exceptionCode=code)
+    exception = REPORT.Exception(REPORT.ExceptionText(xml_text(message)), exceptionCode=code)
     if locator is not None:
-        exception.set("locator", text(locator))
+        exception.set("locator", xml_text(locator))
     root = REPORT.ExceptionReport(exception, version="1.1.0")
     root.set("{http://www.w3.org/XML/1998/namespace}lang", "en")
     root.set(SCHEMA_LOCATION, f"{OWS_NAMESPACE} http://schemas.opengis.net/ows/1.1.0/owsExceptionReport.xsd")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,10 @@ from tests.tileserver.api.wmts.conftest import Validate, found
 from tests.tileserver.conftest import STEP, Server, optical_scene
 from tests.tileserver.places import tile_path
 from tileserver import Settings, create_app
+from tileserver.api.wmts import routes
+from tileserver.catalog import ArchivePool
 from tileserver.catalog.sqlite import versioned
+from tileserver.render import describe
 
 DOCUMENT = "1.0.0/WMTSCapabilities.xml"
 
@@ -182,9 +184,13 @@ def multiply(database: Path, count: int, collections: int) -> None:
     db.close()
 
 
-@pytest.mark.parametrize(("count", "collections"), [(1000, 1), (1000, 10), (2000, 10)])
-def test_a_large_catalogue_has_a_small_document_soon(
-    tmp_path: Path, valid_capabilities: Validate, count: int, collections: int
+@pytest.mark.parametrize(("count", "collections"), [(1000, 1), (2000, 10)])
+def test_a_large_catalogue_has_a_small_document_for_little_work(
+    tmp_path: Path,
+    valid_capabilities: Validate,
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    collections: int,
 ) -> None:
     compress(optical_scene("one", 1), tmp_path / "one.zarr.zip", step=STEP)
     settings = Settings(
@@ -197,22 +203,40 @@ def test_a_large_catalogue_has_a_small_document_soon(
     db = sqlite3.connect(database, isolation_level=None)
     db.execute("UPDATE meta SET value = value + 1 WHERE key = 'changed_at'")
     db.close()
-    started = time.thread_time()
-    answer = client.get(f"/wmts/{DOCUMENT}")
-    first = time.thread_time() - started
-    started = time.thread_time()
-    client.get(f"/wmts/{DOCUMENT}")
-    again = time.thread_time() - started
-    print(
-        f"{count} scenes in {collections} collections: {len(answer.data)} bytes, "
-        f"{1000 * first:.0f} ms, again {1000 * again:.1f} ms"
-    )
-    root = valid_capabilities(answer.data)
+    measured = _counted(monkeypatch, describe, "calculate_default_transform")
+    written = _counted(monkeypatch, routes, "capabilities")
+    opened = _counted(monkeypatch, ArchivePool, "lease")
+    answers = [client.get(f"/wmts/{DOCUMENT}") for _ in range(3)]
+    root = valid_capabilities(answers[0].data)
     assert len(layers(root)) == collections + 1
     assert len(found(root, "//w:Dimension/w:Value")) == count + 1
-    assert len(answer.data) < 1_000_000
-    assert again < 0.2
-    assert first < 2.0  # what is asked for is 0.2 s, on a machine to itself
+    assert len(answers[0].data) < 1_000_000
+    # GDAL takes 10 to 40 ms to measure a raster in another projection: once a layer and matrix set.
+    assert len(measured) <= 6 * (collections + 1)
+    assert opened == []
+    assert len(written) == 1
+    assert len({answer.data for answer in answers}) == 1
+
+
+def test_documents_leave_the_cache_of_tiles_alone(client: FlaskClient) -> None:
+    state = client.application.extensions["comeo"]
+    before = state.scenes.rendered.bytes
+    size = len(client.get(f"/wmts/{DOCUMENT}?cache=own").data)
+    assert state.scenes.rendered.bytes == before
+    assert state.documents.bytes >= size
+
+
+def _counted(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[Any]:
+    """Count calls of a function."""
+    calls: list[Any] = []
+    function = getattr(owner, name)
+
+    def counting(*arguments: Any, **named: Any) -> Any:
+        calls.append(arguments)
+        return function(*arguments, **named)
+
+    monkeypatch.setattr(owner, name, counting)
+    return calls
 
 
 def test_values_come_with_the_error_that_the_archive_expects(client: FlaskClient) -> None:

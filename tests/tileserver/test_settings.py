@@ -1,0 +1,28 @@
+"""Settings: from the environment, checked, and sane where nothing is set."""
+
+from __future__ import annotations
+
+import pytest
+
+from tileserver import settings as module
+from tileserver.settings import Settings, SettingsError
+
+
+@pytest.mark.parametrize(("processors", "workers"), [(1, 1), (2, 2), (64, 8)])
+def test_as_many_processes_as_processors_that_may_be_used(
+    monkeypatch: pytest.MonkeyPatch, processors: int, workers: int
+) -> None:
+    monkeypatch.setattr(module, "cpu_count", lambda: processors)
+    assert Settings().workers == workers
+
+
+def test_what_is_given_wins_over_the_environment() -> None:
+    environ = {"COMEO_PORT": "9000", "COMEO_ACCESS_LOG": "1", "COMEO_LOG_FORMAT": "text", "COMEO_HOST": ""}
+    found = Settings.from_environment(environ, port=9001, workers=None)
+    assert (found.port, found.access_log, found.log_format, found.host) == (9001, True, "text", "127.0.0.1")
+
+
+@pytest.mark.parametrize(("name", "value"), [("COMEO_PORT", "x"), ("COMEO_LOG_FORMAT", "xml")])
+def test_a_setting_that_is_not_allowed_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_environment({name: value})

@@ -1,0 +1,51 @@
+"""ETags: digests of everything that an answer depends on, the code that makes it included."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from importlib import resources
+from importlib.metadata import version
+from importlib.resources.abc import Traversable
+from typing import Any
+
+PACKAGES = ("comeo", "tileserver")
+# Models are left out, since an archive's own ETag has the digest of its model; so are the built viewer and
+# compiled files, which differ between machines of one release.
+SUFFIXES = (".py", ".npz")
+SOFTWARE_VERSION = version("comeo")
+
+
+def digest_of(packages: Iterable[Traversable]) -> str:
+    """Digest of the sources of packages: the same wherever these are the same, whatever their dates."""
+    digest = hashlib.sha256()
+    for package in packages:
+        for name, file in sorted(_sources(package, package.name)):
+            content = file.read_bytes()
+            digest.update(f"{name}\n{len(content)}\n".encode())
+            digest.update(content)
+    return digest.hexdigest()
+
+
+def _sources(folder: Traversable, name: str) -> Iterable[tuple[str, Traversable]]:
+    for entry in folder.iterdir():
+        inside = f"{name}/{entry.name}"
+        if entry.is_dir():
+            yield from _sources(entry, inside)
+        elif entry.name.endswith(SUFFIXES):
+            yield inside, entry
+
+
+def installed_code() -> str:
+    """Digest of both packages as they lie on disk now."""
+    return digest_of(map(resources.files, PACKAGES))
+
+
+# On import, and so before the processes of a server part: they agree even if files change while they start.
+CODE = installed_code()
+
+
+def fingerprint(*parts: Any) -> str:
+    """Digest of what an answer depends on, this program's code included: 32 hexadecimal digits."""
+    text = "\n".join(map(repr, (CODE, *parts)))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

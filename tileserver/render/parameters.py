@@ -1,0 +1,113 @@
+"""Parameters that say what to read and how to show it, as JSON and queries carry them."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from comeo.grid import Bounds
+from comeo.view.resampling import ResamplingName
+from tileserver.render.look import RenderRequest
+from tileserver.text import is_text
+
+MAX_LIST = 64
+Range = tuple[float, float]
+
+
+def split_commas(value: Any) -> Any:
+    """Make a list of `a,b` and of `a&…=b` alike."""
+    if isinstance(value, str):
+        value = [value]
+    if isinstance(value, (list, tuple)):
+        if any(isinstance(entry, str) and not is_text(entry) for entry in value):
+            raise ValueError("this is not text: it has half of a character")
+        return [part.strip() for entry in value for part in str(entry).split(",") if part.strip()]
+    return value
+
+
+def split_ranges(value: Any) -> Any:
+    """Make ranges of `0,1&rescale=0,2`, as TiTiler does, of `0,1,0,2`, and of pairs in JSON."""
+    if isinstance(value, (list, tuple)) and any(isinstance(entry, (list, tuple)) for entry in value):
+        return value
+    numbers = split_commas(value)
+    if not isinstance(numbers, list):
+        return numbers
+    if not numbers or len(numbers) % 2:
+        raise ValueError("a range is min,max")
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+Names = Annotated[list[str], BeforeValidator(split_commas), Field(max_length=MAX_LIST)]
+Ranges = Annotated[list[Range], BeforeValidator(split_ranges), Field(max_length=MAX_LIST)]
+
+
+def check_area(value: Bounds) -> Bounds:
+    """Check an area in degrees.
+
+    Raises:
+        ValueError: Saying how an area is written.
+    """
+    west, south, east, north = value
+    if not (all(map(math.isfinite, value)) and -180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise ValueError("an area is west,south,east,north in degrees: west of east, south of north")
+    return value
+
+
+class Parameters(BaseModel):
+    """Base of all parameters. Unknown ones are ignored, as on web servers in general."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    @classmethod
+    @functools.cache
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:  # type: ignore[override]
+        """The JSON schema, made once: flask-openapi3 uses it on every request."""
+        return super().model_json_schema(*args, **options)
+
+
+class RenderParameters(Parameters):
+    """What to read and how to show it, by TiTiler's names."""
+
+    bands: Names | None = Field(None, description="Names of bands, `B04,B03,B02`, given as stored numbers.")
+    expression: str | None = Field(
+        None, min_length=1,
+        description="Band arithmetic on physical values, `(B08-B04)/(B08+B04)`; several results between `;`.",
+    )  # fmt: skip
+    style: str | None = Field(None, min_length=1, max_length=64, description="A style that `info` lists.")
+    rescale: Ranges | None = Field(
+        None, description="Values to show as darkest and brightest: `min,max`, one for all or one for each.",
+        json_schema_extra={"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]},
+    )  # fmt: skip
+    colormap_name: str | None = Field(None, max_length=64, description="One of rio-tiler's colour maps.")
+    color_formula: str | None = Field(
+        None, max_length=1000, description="Of color-operations: `gamma RGB 1.2 saturation 1.1`."
+    )
+    unscale: bool | None = Field(
+        None, description="Physical values (true) or stored numbers (false); by default bands are stored "
+        "numbers, expressions and styles physical.",
+    )  # fmt: skip
+    resampling: ResamplingName | None = Field(
+        None, description="By default bilinear for pictures and nearest for tif and npy. The mask is always "
+        "the nearest pixel's.",
+    )  # fmt: skip
+    return_mask: bool = Field(True, description="Whether images get an alpha channel and arrays a mask.")
+
+    @field_validator("rescale")
+    @classmethod
+    def _ordered(cls, value: list[Range] | None) -> list[Range] | None:
+        for low, high in value or ():
+            if not (math.isfinite(low) and math.isfinite(high) and low < high):
+                raise ValueError(f"{low:g},{high:g} is not a range: min has to be less than max")
+        return value
+
+    def render_request(self) -> RenderRequest:
+        """The same for `tileserver.render`."""
+        return RenderRequest(
+            bands=tuple(self.bands) if self.bands else None, expression=self.expression, unscale=self.unscale,
+            resampling=self.resampling, style=self.style,
+            rescale=tuple(self.rescale) if self.rescale else None, colormap_name=self.colormap_name,
+            color_formula=self.color_formula, return_mask=self.return_mask,
+        )  # fmt: skip
