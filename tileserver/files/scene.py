@@ -66,10 +66,10 @@ class ExtractBody(RenderParameters):
             RequestError: If the geometry is not valid or too large, or the projection is unknown.
         """
         geometry = polygon_of(self.geometry, max_vertices) if self.geometry is not None else None
+        crs = named_crs(self.dst_crs) if self.dst_crs else None
         return ExtractRequest(
-            self.render_request(), self.bbox, geometry, named_crs(self.dst_crs) if self.dst_crs else None, self.height, self.width,
-            self.max_size,
-        )  # fmt: skip
+            self.render_request(), self.bbox, geometry, crs, self.height, self.width, self.max_size
+        )
 
 
 def estimate(scenes: Scenes, record: Record, request: FileRequest, file_format: str) -> dict[str, Any]:
