@@ -13,6 +13,7 @@ from tileserver.catalog import Record, file_signature
 from tileserver.errors import BusyError
 
 CHUNK_BYTES = 1 << 16
+MEDIA_TYPE = "application/vnd.zarr+zip; version=3"
 
 
 class ArchiveFile(NamedTuple):

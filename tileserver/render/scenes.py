@@ -14,7 +14,7 @@ from comeo.grid import Grid
 from comeo.view.budget import Budget
 from comeo.view.reader import ArchiveReader, BlockCache, block_cache
 from tileserver import metrics
-from tileserver.catalog import ArchivePool, Catalog, Record, Search
+from tileserver.catalog import ArchivePool, Catalog, CollectionSummary, Record, Search
 from tileserver.errors import BusyError
 from tileserver.settings import Settings
 
@@ -64,6 +64,17 @@ class Scenes:
         if record is None:
             raise NotFoundError(f"there is no item {item} in a collection {collection}")
         return record
+
+    def find_collection(self, name: str) -> CollectionSummary:
+        """Sum up a collection.
+
+        Raises:
+            NotFoundError: If no scene is in a collection of that name.
+        """
+        summary = self.catalog.collection(name)
+        if summary is None:
+            raise NotFoundError(f"there is no collection {name}")
+        return summary
 
     @contextlib.contextmanager
     def lease(self, record: Record) -> Iterator[Archive]:

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from comeo.errors import NotFoundError
 from comeo.grid import Bounds
-from tileserver.api.stac import documents as stac
 from tileserver.catalog import Record, Search
 from tileserver.files import kml
 from tileserver.files.kml import Span
@@ -36,7 +35,7 @@ def collection_pyramid(scenes: Scenes, search: Search) -> Pyramid:
         NotFoundError: If there is no such collection, or nothing in that time.
     """
     (collection,) = search.collections or ("",)
-    summary = stac.find_collection(scenes, collection)
+    summary = scenes.find_collection(collection)
     _, highest = mosaic.zoom_range(scenes, search, matrix_set(MATRIX_SET))
     return Pyramid.over(boxes_of(summary.bbox), highest)
 
@@ -65,7 +64,7 @@ def collection_root(
     """Document of a collection, newest valid pixel first."""
     pyramid = collection_pyramid(scenes, search)
     (collection,) = search.collections or ("",)
-    credit = collection_attribution(scenes, stac.find_collection(scenes, collection))
+    credit = collection_attribution(scenes, scenes.find_collection(collection))
     return _root(f"{collection}, {title}", credit, pyramid, legend, address, None)
 
 

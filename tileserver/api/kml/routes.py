@@ -16,7 +16,6 @@ from comeo.export.request import ExtractRequest
 from comeo.grid import Bounds
 from comeo.scene import Band
 from tileserver.api.kml import documents as overlay
-from tileserver.api.stac import documents as stac
 from tileserver.catalog import Record, Search
 from tileserver.files import kmz
 from tileserver.files import scene as scene_files
@@ -119,7 +118,7 @@ def collection(path: p.CollectionPath, query: p.CollectionQuery) -> Response:
     """A collection, newest valid pixel first, loaded tile by tile as the user zooms in."""
     search = _search(path, query.datetime)
     appearance = query.render_request()
-    summary = stac.find_collection(scenes(), path.collection)
+    summary = scenes().find_collection(path.collection)
     mosaic.check(scenes(), search, appearance, "png")
     base = collection_address(path.collection)
     title, legend = _style(appearance, summary.bands, base)
@@ -142,7 +141,7 @@ def series(path: p.CollectionPath, query: SeriesQuery) -> Response:
     """All dates of a collection, for the time slider; each is loaded tile by tile as the user zooms in."""
     search = _search(path, query.datetime, _bounds(query))
     appearance = query.render_request()
-    summary = stac.find_collection(scenes(), path.collection)
+    summary = scenes().find_collection(path.collection)
     mosaic.check(scenes(), search, appearance, "png")
     title, legend = _style(appearance, summary.bands, collection_address(path.collection))
 
@@ -162,7 +161,7 @@ def series_file(path: SeriesPath, query: SeriesQuery) -> Response:
     except ValueError as error:
         raise ParameterError(str(error)) from error
     search = _search(path, query.datetime, bbox)
-    stac.find_collection(scenes(), path.collection)
+    scenes().find_collection(path.collection)
     request = ExtractRequest(query.render_request(), bbox)
     direct = scene_files.kmz_limits(scenes(), job=False)
     limits = kmz.KmzLimits(min(direct.tiles, SERIES_PICTURES), direct.image)

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from morecantile import TileMatrixSet
 
-from tileserver.api.wmts.layers import Layer
-from tileserver.api.wmts.matrices import WORLD, Link
 from tileserver.render.encode import MEDIA_TYPES
+from tileserver.render.layers import Layer
+from tileserver.render.links import WORLD, Link
 from tileserver.render.matrixsets import matrix_set, matrix_sets
 
 JSON = "application/json"

@@ -11,16 +11,14 @@ from pydantic import Field
 
 from comeo.errors import NotFoundError
 from tileserver.api.ogc import documents as ogc
-from tileserver.api.wmts.errors import OwsError
-from tileserver.api.wmts.layers import Layer, Scope
-from tileserver.api.wmts.matrices import Link, resolve_name
-from tileserver.api.wmts.routes import layers
-from tileserver.api.wmts.tiles import Target, tile_in
 from tileserver.catalog import Search
-from tileserver.http.context import base_url, document_answer, image_answer, matrix_set_of, scenes
+from tileserver.http.context import base_url, document_answer, image_answer, matrix_set_of, scenes, state
 from tileserver.http.openapi import Answers
 from tileserver.http.parameters import CollectionPath, Identifier
 from tileserver.render.encode import MEDIA_TYPES
+from tileserver.render.layers import Layer, Layers, Scope
+from tileserver.render.layertiles import LayerTile, tile_in
+from tileserver.render.links import Link, resolve_name
 from tileserver.render.parameters import Parameters
 from tileserver.render.temporal import parse_interval
 
@@ -95,7 +93,7 @@ def conformance() -> Response:
 @api.get("/collections", tags=[TAG], responses=DOCUMENT)
 def collections() -> Response:
     """All collections that can be shown."""
-    return document_answer(ogc.collections_document(layers().of(Scope()), base_url()))
+    return document_answer(ogc.collections_document(state().part(Layers).of(Scope()), base_url()))
 
 
 @api.get("/collections/<collection>", tags=[TAG], responses=DOCUMENT)
@@ -159,7 +157,7 @@ def matrix_set(path: MatrixSetPath) -> Response:
 
 
 def _layer(path: CollectionPath) -> Layer:
-    return layers().layer(Scope(path.collection))
+    return state().part(Layers).layer(Scope(path.collection))
 
 
 def _style(layer: Layer, name: str) -> str:
@@ -177,12 +175,9 @@ def _link(layer: Layer, name: str) -> Link:
 
 def _tile(layer: Layer, style: str, path: TilePath | StyledTilePath, query: TileQuery) -> Response:
     start, end = parse_interval(query.datetime)
-    try:
-        grid = tile_in(layer, path.tms, path.matrix, path.row, path.col)
-    except OwsError as error:
-        raise NotFoundError(str(error)) from error
+    grid = tile_in(layer, path.tms, path.matrix, path.row, path.col)
     search = Search(collections=(layer.identifier,), start=start, end=end)
-    found = Target(layer, search, grid, style, _format(query.f))
+    found = LayerTile(layer, search, grid, style, _format(query.f))
     etag = found.etag(scenes())
     max_age = scenes().settings.mosaic_max_age
     answer = image_answer(found.extension, etag, max_age, lambda: found.render(scenes(), etag))

@@ -9,9 +9,8 @@ from werkzeug.datastructures import ContentRange
 from werkzeug.http import http_date
 from werkzeug.wsgi import wrap_file
 
-from tileserver.api.stac.documents import ARCHIVE
 from tileserver.catalog import Record
-from tileserver.files.download import CHUNK_BYTES, ArchiveFile, Section, open_file
+from tileserver.files.download import CHUNK_BYTES, MEDIA_TYPE, ArchiveFile, Section, open_file
 from tileserver.http import parameters as p
 from tileserver.http.conditional import answer_unless_known
 from tileserver.http.context import scenes
@@ -21,8 +20,8 @@ from tileserver.http.problems import problem
 api = APIBlueprint("archive", __name__, url_prefix="/collections/<collection>/items/<item>")
 FILE = {"schema": {"type": "string", "format": "binary"}}
 ANSWERS: Answers = {
-    "200": {"description": "The whole file.", "content": {ARCHIVE: FILE}},
-    "206": {"description": "The range asked for.", "content": {ARCHIVE: FILE}},
+    "200": {"description": "The whole file.", "content": {MEDIA_TYPE: FILE}},
+    "206": {"description": "The range asked for.", "content": {MEDIA_TYPE: FILE}},
 }
 TAG = Tag(name="Archives", description="Compressed scenes as they are.")
 
@@ -81,7 +80,7 @@ def _range_holds(record: Record) -> bool:
 
 def _section(file: ArchiveFile, start: int, length: int, status: int) -> Response:
     body = wrap_file(request.environ, Section(file.stream, start, length), CHUNK_BYTES)  # type: ignore[arg-type]
-    answer = Response(body, status, content_type=ARCHIVE, direct_passthrough=True)
+    answer = Response(body, status, content_type=MEDIA_TYPE, direct_passthrough=True)
     answer.content_length = length
     answer.headers.set("Content-Disposition", "attachment", filename=file.name)
     return answer

@@ -6,7 +6,6 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
-from tileserver.api.stac import documents as stac
 from tileserver.catalog import Search
 from tileserver.http import parameters as p
 from tileserver.http.context import (
@@ -52,7 +51,7 @@ def _tile(path: p.CollectionTilePath, query: p.CollectionQuery, scale: int) -> R
 @api.get("/tilejson.json", tags=[TAG])
 def tilejson(path: p.CollectionPath, query: p.CollectionTilesetQuery) -> Response:
     """TileJSON of a collection."""
-    summary = stac.find_collection(scenes(), path.collection)
+    summary = scenes().find_collection(path.collection)
     tms = matrix_set_of(query.tms)
     search = _search(path, query.datetime)
     mosaic.check(scenes(), search, query.render_request(), extension_of(query.tile_format))
@@ -74,7 +73,7 @@ def point(path: p.CollectionPointPath, query: p.CollectionQuery) -> Response:
 @api.get("/info", tags=[TAG])
 def info(path: p.CollectionPath) -> Response:
     """What a collection holds, and the styles that it can be shown in."""
-    return document_answer(describe.collection_info(stac.find_collection(scenes(), path.collection)))
+    return document_answer(describe.collection_info(scenes().find_collection(path.collection)))
 
 
 def _search(path: p.CollectionPath, datetime: str | None) -> Search:

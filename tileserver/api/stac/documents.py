@@ -12,10 +12,10 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from comeo.archive.stores import ZIP_SUFFIX
-from comeo.errors import NotFoundError
 from comeo.scene import Band, pixel_size
 from tileserver.api.stac.search import PageRequest, find_page, select_fields
 from tileserver.catalog import CollectionSummary, Record
+from tileserver.files import download
 from tileserver.render.describe import collection_attribution, interval
 from tileserver.render.naming import collection_title
 from tileserver.render.scenes import Scenes
@@ -25,7 +25,6 @@ STAC_VERSION = "1.1.0"
 GEOJSON = "application/geo+json"
 JSON = "application/json"
 # The file: a ZIP, and in it a Zarr hierarchy. Neither name is registered.
-ARCHIVE = "application/vnd.zarr+zip; version=3"
 EXTENSIONS = "https://stac-extensions.github.io"
 EO = f"{EXTENSIONS}/eo/v2.0.0/schema.json"
 FILE = f"{EXTENSIONS}/file/v2.1.0/schema.json"
@@ -92,18 +91,6 @@ def collections_document(scenes: Scenes, base: str) -> dict[str, Any]:
         "numberMatched": len(found),
         "numberReturned": len(found),
     }
-
-
-def find_collection(scenes: Scenes, name: str) -> CollectionSummary:
-    """Sum up a collection.
-
-    Raises:
-        NotFoundError: If there is none.
-    """
-    summary = scenes.catalog.collection(name)
-    if summary is None:
-        raise NotFoundError(f"there is no collection {name}")
-    return summary
 
 
 def collection_document(scenes: Scenes, summary: CollectionSummary, base: str) -> dict[str, Any]:
@@ -173,8 +160,8 @@ def _data(
     assets: dict[str, Any] = {}
     if record.path.endswith(ZIP_SUFFIX):
         assets["archive"] = {
-            "href": f"{images}/archive", "type": ARCHIVE, "title": "Compressed scene (Zarr in a ZIP)",
-            "roles": ["data"], "file:size": info["archive_bytes"], "bands": bands,
+            "href": f"{images}/archive", "type": download.MEDIA_TYPE,
+            "title": "Compressed scene (Zarr in a ZIP)", "roles": ["data"], "file:size": info["archive_bytes"], "bands": bands,
         }  # fmt: skip
     if info.get("certificate"):
         assets["certificate"] = {

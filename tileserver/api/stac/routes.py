@@ -50,14 +50,14 @@ def collections() -> Response:
 @api.get("/collections/<collection>", tags=[TAG], responses=DOCUMENT)
 def collection(path: p.CollectionPath) -> Response:
     """One collection."""
-    summary = stac.find_collection(scenes(), path.collection)
+    summary = scenes().find_collection(path.collection)
     return document_answer(stac.collection_document(scenes(), summary, base_url()))
 
 
 @api.get("/collections/<collection>/items", tags=[TAG], responses=FEATURES)
 def items(path: p.CollectionPath, query: q.ItemsQuery) -> Response:
     """Items of a collection, newest first unless sorted otherwise."""
-    stac.find_collection(scenes(), path.collection)
+    scenes().find_collection(path.collection)
     address = f"{base_url()}/stac/collections/{quote(path.collection, safe='')}/items"
     return _page(query, _search(query, (path.collection,), None), None, address)
 

@@ -8,15 +8,7 @@ from urllib.parse import quote
 
 from lxml import etree
 
-from tileserver.api.wmts.layers import Layer, Scope
-from tileserver.api.wmts.matrices import (
-    WELL_KNOWN_SCALE_SETS,
-    WORLD,
-    WORLD_SETS,
-    Link,
-    corner,
-    supported_crs,
-)
+from tileserver.api.wmts.matrices import WELL_KNOWN_SCALE_SETS, corner, supported_crs
 from tileserver.api.wmts.requests import INFO_TYPES, TILE_TYPES, VERSION
 from tileserver.api.wmts.xml import (
     HREF,
@@ -26,7 +18,9 @@ from tileserver.api.wmts.xml import (
     WMTS_NAMESPACE,
     document,
 )
+from tileserver.render.layers import Layer, Scope
 from tileserver.render.legend import LEGEND_MEDIA_TYPE, legend_size
+from tileserver.render.links import WORLD, WORLD_SETS, Link
 from tileserver.render.matrixsets import matrix_set
 from tileserver.render.styles import Style
 from tileserver.text import xml_text

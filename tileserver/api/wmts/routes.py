@@ -16,7 +16,6 @@ from tileserver.api.wmts import feature_info, tiles
 from tileserver.api.wmts import requests as kvp
 from tileserver.api.wmts.capabilities import Site, capabilities, unchanged
 from tileserver.api.wmts.errors import OwsError, invalid
-from tileserver.api.wmts.layers import Layers, Scope
 from tileserver.api.wmts.requests import VERSION, CapabilitiesRequest, TileRequest
 from tileserver.api.wmts.xml import exception_report
 from tileserver.errors import BusyError, status_of
@@ -26,6 +25,7 @@ from tileserver.http.context import base_url, image_answer, scenes, state
 from tileserver.http.openapi import Answers
 from tileserver.http.parameters import CollectionPath, Identifier, ItemPath
 from tileserver.render.fingerprint import fingerprint
+from tileserver.render.layers import Layers, Scope
 from tileserver.render.parameters import Parameters
 
 FAULT = {"description": "An OWS exception.", "content": {"application/xml": {}, problems.MEDIA_TYPE: {}}}

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import numpy as np
 
 from comeo.errors import NotFoundError, ParameterError
-from comeo.grid import Grid
 from comeo.view.projection import move_points
-from tileserver.api.wmts.errors import OwsError, invalid
-from tileserver.api.wmts.layers import CURRENT, Layer, Layers, Scope, on_day
-from tileserver.api.wmts.matrices import WGS84, resolve_name, zoom_of
+from tileserver.api.wmts.errors import Code, OwsError, invalid
 from tileserver.api.wmts.requests import FeatureInfoRequest, TileRequest
 from tileserver.catalog import Search
-from tileserver.render import images, mosaic, values
+from tileserver.render import values
+from tileserver.render.layers import CURRENT, Layer, Layers, Scope, on_day
+from tileserver.render.layertiles import LayerTile, LayerTileError, tile_in
+from tileserver.render.links import WGS84
 from tileserver.render.look import RenderRequest
-from tileserver.render.matrixsets import tile_grid
 from tileserver.render.scenes import Scenes
 from tileserver.render.temporal import parse_interval
 
@@ -28,45 +26,7 @@ DEFAULT = "default"
 NO_TIME = (None, "", DEFAULT, "{Time}")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A tile that can be had.
-
-    Attributes:
-        layer: Of which.
-        search: Its scenes at the time that is asked for.
-        grid: Of the tile.
-        style: Name.
-        extension: Of the image.
-    """
-
-    layer: Layer
-    search: Search
-    grid: Grid
-    style: str
-    extension: str
-
-    @property
-    def appearance(self) -> RenderRequest:
-        """As the image services know it."""
-        return RenderRequest(style=self.style)
-
-    def etag(self, scenes: Scenes) -> str:
-        """ETag, known before any work."""
-        record = self.layer.record
-        if record is not None:
-            return images.SceneTile(scenes, record, self.grid, self.appearance, self.extension).etag
-        return mosaic.tile_etag(scenes, self.search, self.grid, self.appearance, self.extension)
-
-    def render(self, scenes: Scenes, etag: str) -> bytes:
-        """Render it: the same tile, from the same cache, as under its XYZ address."""
-        record = self.layer.record
-        if record is not None:
-            return images.SceneTile(scenes, record, self.grid, self.appearance, self.extension).render()
-        return mosaic.tile(scenes, self.search, self.grid, self.appearance, self.extension, etag)
-
-
-def target(layers: Layers, scope: Scope, request: TileRequest) -> Target:
+def target(layers: Layers, scope: Scope, request: TileRequest) -> LayerTile:
     """Find the tile of a request.
 
     Raises:
@@ -79,11 +39,15 @@ def target(layers: Layers, scope: Scope, request: TileRequest) -> Target:
     if style not in layer.styles:
         raise invalid("STYLE", f"a style of this layer is one of {', '.join(layer.styles) or 'none'}")
     search = _at(layer, request.time)
-    grid = tile_in(layer, request.matrix_set, request.matrix, request.row, request.col)
-    return Target(layer, search, grid, style, request.extension)
+    try:
+        grid = tile_in(layer, request.matrix_set, request.matrix, request.row, request.col)
+    except LayerTileError as error:
+        code: Code = "TileOutOfRange" if error.out_of_range else "InvalidParameterValue"
+        raise OwsError(code, error.parameter, str(error)) from error
+    return LayerTile(layer, search, grid, style, request.extension)
 
 
-def feature_info(scenes: Scenes, found: Target, request: FeatureInfoRequest) -> dict[str, Any]:
+def feature_info(scenes: Scenes, found: LayerTile, request: FeatureInfoRequest) -> dict[str, Any]:
     """What is at a pixel of a tile: all bands of the scene that is seen there, and the style's result.
 
     Returns:
@@ -111,7 +75,7 @@ def feature_info(scenes: Scenes, found: Target, request: FeatureInfoRequest) -> 
 
 
 def _values(
-    scenes: Scenes, found: Target, lon: float, lat: float, appearance: RenderRequest
+    scenes: Scenes, found: LayerTile, lon: float, lat: float, appearance: RenderRequest
 ) -> dict[str, Any]:
     if found.layer.record is not None:
         return values.point(scenes, found.layer.record, lon, lat, appearance)
@@ -150,28 +114,3 @@ def _near(layer: Layer, day: date) -> str:
     place = bisect_left(layer.days, day.isoformat())
     nearest = layer.days[max(0, place - 1) : place + 1]
     return f"the nearest days are {' and '.join(nearest)}" if len(nearest) > 1 else f"there is {nearest[0]}"
-
-
-def tile_in(layer: Layer, set_name: str, matrix: str, row: int, col: int) -> Grid:
-    """Grid of one of a layer's tiles.
-
-    Raises:
-        OwsError: If the layer has no such set, the set no such matrix, or the tile lies outside the layer.
-    """
-    link = layer.links.get(resolve_name(set_name))
-    if link is None:
-        raise invalid("TILEMATRIXSET", f"a tile matrix set of this layer is one of {', '.join(layer.links)}")
-    zoom = zoom_of(link.tms, matrix)
-    if zoom is None:
-        raise invalid("TILEMATRIX", f"{link.name} has the matrices {link.tms.minzoom} to {link.tms.maxzoom}")
-    limits = link.limits(zoom)
-    for name, value, low, high in (
-        ("TILEROW", row, limits.min_row, limits.max_row),
-        ("TILECOL", col, limits.min_col, limits.max_col),
-    ):
-        if not low <= value <= high:
-            raise OwsError("TileOutOfRange", name, f"{name} goes from {low} to {high} here")
-    grid = tile_grid(link.tms, col, row, zoom)
-    if grid is None:
-        raise OwsError("TileOutOfRange", "TILEROW", "there is no such tile")
-    return grid

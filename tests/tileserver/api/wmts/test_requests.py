@@ -13,8 +13,8 @@ from lxml import etree
 from morecantile import Tile
 
 from tests.tileserver.api.wmts.test_conformance import CAPABILITIES, INFO, TILE
-from tileserver.api.wmts.matrices import Link, link
 from tileserver.api.wmts.requests import parameters
+from tileserver.render.links import Link, link
 from tileserver.render.matrixsets import matrix_set
 
 KEYS = sorted({*TILE, *INFO, "TIME", "ACCEPTVERSIONS", "SECTIONS", "UPDATESEQUENCE", "ACCEPTFORMATS", "CRS"})

@@ -16,9 +16,9 @@ from rasterio.crs import CRS
 
 from comeo.errors import NotFoundError, ParameterError
 from comeo.grid import Bounds, Grid
-from tileserver.api.wmts.matrices import WORLD_SETS, Link, link
 from tileserver.catalog import Record, Search
 from tileserver.render import describe
+from tileserver.render.links import WORLD_SETS, Link, link
 from tileserver.render.matrixsets import matrix_set, utm_set_name
 from tileserver.render.naming import collection_title
 from tileserver.render.scenes import Scenes
