@@ -98,7 +98,7 @@ def find_collection(scenes: Scenes, name: str) -> CollectionSummary:
     """Sum up a collection.
 
     Raises:
-        NotFoundError: If there is none.
+        NotFoundError: If it is unknown.
     """
     summary = scenes.catalog.collection(name)
     if summary is None:
@@ -222,7 +222,7 @@ def _facts(record: Record, info: Mapping[str, Any]) -> dict[str, Any]:
         f"quantisation step {info['step']:g}, from {info['source']['name'] or 'an unnamed source'}",
     }
     if not record.dated:
-        facts["description"] = "Nobody knows when this scene was acquired; 1970 stands for that."
+        facts["description"] = "The time of acquisition of this scene is unknown; 1970 stands for that."
     return facts
 
 

@@ -36,7 +36,7 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A tile matrix set that a layer can be had in.
+    """A tile matrix set in which a layer has tiles.
 
     Attributes:
         name: Of the set.

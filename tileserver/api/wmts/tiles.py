@@ -1,4 +1,4 @@
-"""Which tile a request means, and what is at one of its pixels."""
+"""Tile of a request, and values at one of its pixels."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ NO_TIME = (None, "", DEFAULT, "{Time}")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A tile that can be had.
+    """A tile that a layer has.
 
     Attributes:
         layer: Of which.
-        search: Its scenes at the time that is asked for.
+        search: Its scenes at the requested time.
         grid: Of the tile.
         style: Name.
         extension: Of the image.
@@ -84,7 +84,7 @@ def target(layers: Layers, scope: Scope, request: TileRequest) -> Target:
 
 
 def feature_info(scenes: Scenes, found: Target, request: FeatureInfoRequest) -> dict[str, Any]:
-    """What is at a pixel of a tile: all bands of the scene that is seen there, and the style's result.
+    """Values at a pixel of a tile: all bands of the scene that is seen there, and the style's result.
 
     Returns:
         What the services for points return; without `item` where nothing is seen.
