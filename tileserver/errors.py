@@ -8,7 +8,7 @@ from comeo.errors import BoundError, ComeoError, NotFoundError, ParameterError, 
 
 
 class BusyError(RequestError):
-    """The server has enough to do, or a scene is being replaced; trying again later helps."""
+    """The server is busy, or a scene is being replaced; trying again later helps."""
 
     retry_after = 2
 
@@ -18,7 +18,7 @@ class ConflictError(RequestError):
 
 
 class TooManyError(BusyError):
-    """As much as is allowed is under way already; trying again later helps."""
+    """The most jobs that are allowed are under way already; trying again later helps."""
 
     retry_after = 30
 

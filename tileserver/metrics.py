@@ -1,4 +1,4 @@
-"""What Prometheus is told."""
+"""Metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DECODED_BLOCKS = Counter("comeo_decoded_blocks_total", "Blocks decoded.", ["code
 DECODE_SECONDS = Counter("comeo_decode_seconds_total", "Time spent in decoding blocks.", ["codec"])
 ARCHIVES = Gauge("comeo_archives", "Archives in the catalogue.", multiprocess_mode="mostrecent")
 BROKEN_ARCHIVES = Gauge(
-    "comeo_broken_archives", "Archives that can't be read.", multiprocess_mode="mostrecent"
+    "comeo_broken_archives", "Archives that cannot be read.", multiprocess_mode="mostrecent"
 )
 REFUSED = Counter("comeo_refused_total", "Requests refused before any work.", ["bound"])
 

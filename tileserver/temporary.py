@@ -1,4 +1,4 @@
-"""Folders that go when the process that made them does, and not when a process that it forked does."""
+"""Folders removed at the end of the process that made them, not at that of a process forked from it."""
 
 from __future__ import annotations
 

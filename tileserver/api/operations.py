@@ -22,7 +22,7 @@ def healthz() -> Response:
 
 @api.get("/readyz", tags=[TAG])
 def readyz() -> Response:
-    """Whether there is something to serve; which archives can't be read, and why."""
+    """Whether there is something to serve; which archives cannot be read, and why."""
     catalog = scenes().catalog
     broken = catalog.broken()
     served = catalog.count()

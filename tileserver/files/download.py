@@ -1,4 +1,4 @@
-"""The archive of a scene as the file that it is."""
+"""Download of a scene's archive file."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def open_file(record: Record) -> ArchiveFile:
     Raises:
         NotFoundError: If the archive is a folder.
         BusyError: If it has been replaced since the catalogue was last brought up to date.
-        ArchiveError: If it can't be read.
+        ArchiveError: If it cannot be read.
     """
     if not record.path.endswith(ZIP_SUFFIX):
-        raise NotFoundError(f"{record.id} is kept as a folder of objects, and can't be sent as one file")
+        raise NotFoundError(f"{record.id} is kept as a folder of objects and cannot be sent as one file")
     try:
         stream = Path(record.path).open("rb")  # noqa: SIM115 - the answer closes it
     except FileNotFoundError as error:
-        raise BusyError(f"the archive of {record.id} is just being replaced; ask again") from error
+        raise BusyError(f"the archive of {record.id} is being replaced; try again in a moment") from error
     except OSError as error:
-        raise ArchiveError(f"{Path(record.path).name} can't be read: {error.strerror}") from error
+        raise ArchiveError(f"{Path(record.path).name} cannot be read: {error.strerror}") from error
     status = os.fstat(stream.fileno())
     if file_signature(status) != record.signature:
         stream.close()
-        raise BusyError(f"the archive of {record.id} is just being replaced; ask again")
+        raise BusyError(f"the archive of {record.id} is being replaced; try again in a moment")
     return ArchiveFile(stream, status.st_size, status.st_mtime, f"{record.id}{ZIP_SUFFIX}")
 
 

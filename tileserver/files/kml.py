@@ -1,4 +1,4 @@
-"""KML 2.2 (OGC 07-147r2): overlays, regions that load as one comes near, time spans, legends."""
+"""KML 2.2 (OGC 07-147r2): overlays, regions that load as the user zooms in, time spans, legends."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def ground_overlay(
 def network_link(
     name: str, href: str, bounds: Bounds, span: Span | None = None, least_pixels: int = TILE_PIXELS
 ) -> etree._Element:
-    """Another document, loaded once one comes near its bounds (west, south, east, north in degrees)."""
+    """Another document, loaded as the user zooms in to its bounds (west, south, east, north in degrees)."""
     link = _KML.Link(_text("href", href), _text("viewRefreshMode", "onRegion"))
     return _KML.NetworkLink(_text("name", name), *_time(span), _region(bounds, least_pixels), link)
 

@@ -1,4 +1,4 @@
-"""What routes share: the state of the application, and how images and documents are answered."""
+"""State of the application, addresses, and answers with images and documents: shared by all routes."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def image_answer(extension: str, etag: str, max_age: int, render: Callable[[], b
 
 
 def extract_answer(extension: str, name: str, body: bytes) -> Response:
-    """Answer with an image that is made to be saved."""
+    """Answer with an image that is to be saved as a file."""
     response = Response(body, content_type=MEDIA_TYPES[extension])
     response.headers.set("Content-Disposition", "inline", filename=f"{name}.{extension}")
     response.headers["Cache-Control"] = "private, no-cache"

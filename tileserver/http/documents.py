@@ -21,7 +21,7 @@ class Problem(BaseModel):
     """An error: application/problem+json (RFC 9457)."""
 
     type: str = Field("about:blank")
-    title: str = Field(description="What the status means.")
+    title: str = Field(description="Meaning of the status.")
     status: int = Field(description="HTTP status.")
     detail: str = Field(description="One sentence that helps.")
     instance: str = Field(description="Path of the request.")

@@ -1,4 +1,4 @@
-"""Files made for one request: written to disk, sent, gone; and no longer made once the client has gone."""
+"""Files made for one request: written to disk, sent, removed; abandoned when the client disconnects."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ CHUNK_BYTES = 1 << 16
 
 
 class ClientWatch:
-    """Progress that ends the work when the client has gone. See `comeo.progress`.
+    """Progress that ends the work when the client has disconnected. See `comeo.progress`.
 
-    WSGI knows no such thing, but gunicorn and Werkzeug hand on the connection, whose end can be seen. Behind
-    a proxy that is the proxy's connection, which nginx and others close when their client does.
+    WSGI has no means for this, but gunicorn and Werkzeug hand on the connection, whose end can be seen.
+    Behind a proxy it is the proxy's connection, which nginx and others close when their client disconnects.
 
     Args:
         environ: Of the request.
@@ -41,13 +41,13 @@ class ClientWatch:
         """See `comeo.progress.Progress`.
 
         Raises:
-            ClientGoneError: If the client has gone.
+            ClientGoneError: If the client has disconnected.
         """
         if self._socket is not None and _has_ended(self._socket):
-            raise ClientGoneError("the client has gone")
+            raise ClientGoneError("the client has disconnected")
 
     def note(self, _message: str) -> None:
-        """Nothing."""
+        """Do nothing: nobody reads notes of a request."""
 
 
 def file_answer(name: str, media_type: str, etag: str, make: Callable[[Path, Progress], None]) -> Response:
@@ -67,7 +67,7 @@ def file_answer(name: str, media_type: str, etag: str, make: Callable[[Path, Pro
 def _made(name: str, media_type: str, make: Callable[[Path, Progress], None]) -> Response:
     watch = ClientWatch(request.environ)
     with state().gate.enter():
-        watch.advance()  # it may have gone while waiting for its turn
+        watch.advance()  # it may have disconnected while waiting for its slot
         folder = Path(tempfile.mkdtemp(prefix=DIRECT, dir=state().jobs.folder))
         try:
             path = folder / "file"
@@ -96,7 +96,7 @@ def _has_ended(connection: socket.socket) -> bool:
         return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
     except (BlockingIOError, InterruptedError):
         return False
-    except ValueError:  # TLS, which can't be looked into
+    except ValueError:  # TLS sockets cannot be peeked into
         return False
     except OSError:
         return True

@@ -1,4 +1,4 @@
-"""How much heavy work is done at once."""
+"""Bound on heavy work at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Gate:
     Args:
         slots: How many work.
         waiting: How many wait.
-        patience: Seconds that they do.
+        patience: Seconds that these wait at most.
     """
 
     def __init__(self, slots: int, waiting: int, patience: float) -> None:
@@ -26,10 +26,10 @@ class Gate:
 
     @contextlib.contextmanager
     def enter(self) -> Iterator[None]:
-        """Wait for a turn.
+        """Wait for a slot.
 
         Raises:
-            BusyError: If there is none to be had.
+            BusyError: If too many wait already, or no slot became free in time.
         """
         if not self._seats.acquire(blocking=False):
             raise _busy()
@@ -46,4 +46,4 @@ class Gate:
 
 def _busy() -> BusyError:
     metrics.REFUSED.labels("heavy_requests").inc()
-    return BusyError("the server is busy with other extracts, previews or statistics; ask again in a moment")
+    return BusyError("the server is busy with other extracts, previews or statistics; try again in a moment")

@@ -1,4 +1,4 @@
-"""The OpenAPI document, made true: what flask-openapi3 leaves open or gets wrong is set right."""
+"""Corrections of the OpenAPI document: flask-openapi3 leaves some things out and gets some wrong."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tileserver.http.problems import MEDIA_TYPE
 from tileserver.render.encode import MEDIA_TYPES
 
 DOCUMENT_TYPE = "application/vnd.oai.openapi+json;version=3.1"
-# What flask-openapi3 takes as an operation's `responses`.
+# Type of flask-openapi3's `responses` of an operation.
 Answers = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
-_ERROR = {"description": "What is wrong, in a sentence.", "content": {MEDIA_TYPE: {"schema": PROBLEM}}}
+_ERROR = {"description": "The error, in a sentence.", "content": {MEDIA_TYPE: {"schema": PROBLEM}}}
 
 
 def finished(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an OpenAPI document with answers of all operations, and without nulls that may not be there."""
+    """Return an OpenAPI document with answers of all operations, without nulls in addresses."""
     out: dict[str, Any] = copy.deepcopy(dict(document))
     out["components"] = {name: part for name, part in out["components"].items() if part is not None}
     for operations in out["paths"].values():
@@ -32,11 +32,11 @@ def finished(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _answers(operation: Mapping[str, Any]) -> dict[str, Any]:
-    """What an operation declares, what its formats are, and a problem for all else."""
+    """Answers of an operation: those that it declares, its formats, and a problem for all else."""
     answers = {status: answer for status, answer in operation["responses"].items() if status != "422"}
     if not any(status.startswith("2") for status in answers):
         answers["2XX"] = {"description": "Success.", **_content(operation)}
-    # whoever sends If-None-Match has it already
+    # for clients that send If-None-Match
     answers.setdefault("304", {"description": "Not Modified"})
     return {"default": _ERROR, **answers}
 
@@ -57,7 +57,7 @@ def _content(operation: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _given(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Schema of a parameter that is given: in an address there is no null."""
+    """Schema of a parameter that is given: an address cannot carry null."""
     out = {key: value for key, value in schema.items() if not (key == "default" and value is None)}
     choices = [choice for choice in out.pop("anyOf", ()) if choice != {"type": "null"}]
     if len(choices) == 1:

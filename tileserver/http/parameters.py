@@ -90,7 +90,7 @@ class PartPath(ItemPath):
 
 
 class FeaturePath(ItemPath):
-    """What a GeoJSON geometry covers of a scene."""
+    """The part of a scene inside a GeoJSON geometry."""
 
     format: PartFormat
 
@@ -108,7 +108,7 @@ class CollectionQuery(RenderParameters, _Datetime):
 
 
 class TilesetQuery(RenderParameters):
-    """What a TileJSON is to point to."""
+    """Tiles that a TileJSON points to."""
 
     tms: str = Field("WebMercatorQuad", max_length=64, description="Tile matrix set.")
     tile_format: TileFormat = Field("webp", description="Of the tiles.")
@@ -130,7 +130,7 @@ class PreviewQuery(RenderParameters):
 
 
 class PartQuery(RenderParameters, _Size):
-    """How to give an area."""
+    """Size and projection of an area."""
 
     dst_crs: str | None = Field(
         None, max_length=20, pattern=r"^(?i:EPSG:)\d{4,6}$",
@@ -141,7 +141,7 @@ class PartQuery(RenderParameters, _Size):
 
 
 class FeatureQuery(RenderParameters, _Size):
-    """How to give what a geometry covers."""
+    """Size and projection of the area of a geometry."""
 
     dst_crs: str | None = Field(
         None, max_length=20, pattern=r"^(?i:EPSG:)\d{4,6}$", description="Projection, `EPSG:3857`."
@@ -149,9 +149,11 @@ class FeatureQuery(RenderParameters, _Size):
 
 
 class StatisticsQuery(RenderParameters):
-    """What statistics to make."""
+    """Extent of the statistics."""
 
-    max_size: int = Field(1024, ge=1, description="Longest side in pixels of what is looked at.")
+    max_size: int = Field(
+        1024, ge=1, description="Longest side in pixels of the image that they are made of."
+    )
     p: Annotated[list[Annotated[int, Field(ge=0, le=100)]], BeforeValidator(split_commas)] = Field(
         default=[2, 98], max_length=20, description="Percentiles."
     )

@@ -35,14 +35,14 @@ def problem(status: int, detail: str, **members: Any) -> Response:
 
 
 def invalid_parameters(error: ValidationError) -> Response:
-    """Answer a request whose parameters are not what they have to be."""
+    """Answer a request with invalid parameters."""
     problems = [
         {"name": ".".join(map(str, entry["loc"])), "detail": _message(entry)}
         for entry in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     first = problems[0]
     detail = f"{first['name']}: {first['detail']}" if first["name"] else first["detail"]
-    return problem(_known_to_stac(422), detail, errors=problems)
+    return problem(_status_for_stac(422), detail, errors=problems)
 
 
 def register(app: Flask) -> None:
@@ -51,11 +51,11 @@ def register(app: Flask) -> None:
     app.register_error_handler(ComeoError, _failed)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(RecursionError, _too_deep)
-    app.register_error_handler(Exception, _unforeseen)
+    app.register_error_handler(Exception, _unexpected)
 
 
 def _refused(error: RequestError) -> Response:
-    response = problem(_known_to_stac(status_of(error)), str(error), **_bound(error))
+    response = problem(_status_for_stac(status_of(error)), str(error), **_bound(error))
     if isinstance(error, BusyError):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, BoundError):
@@ -63,7 +63,7 @@ def _refused(error: RequestError) -> Response:
     return response
 
 
-def _known_to_stac(status: int) -> int:
+def _status_for_stac(status: int) -> int:
     """STAC API has 400 for parameters that make no sense."""
     return 400 if status == 422 and request.path.startswith("/stac") else status
 
@@ -74,7 +74,7 @@ def _bound(error: RequestError) -> dict[str, str]:
 
 def _failed(error: ComeoError) -> Response:
     log.error("request failed", extra={"fields": {"path": request.path, "error": str(error)}})
-    kind = "the archive can't be read" if isinstance(error, ArchiveError) else "this can't be done"
+    kind = "the archive cannot be read" if isinstance(error, ArchiveError) else "the request failed"
     return problem(500, f"{kind}: {error}")
 
 
@@ -85,7 +85,7 @@ def _http_error(error: HTTPException) -> Response:
         return error.get_response()  # type: ignore[return-value]
     detail = error.description or HTTPStatus(error.code).phrase
     if error.code == 404:
-        detail = f"there is nothing at {request.path}; see /docs for what there is"
+        detail = f"there is nothing at {request.path}; see /docs for all addresses"
     if error.code == 413:
         detail = f"the body has more than {request.max_content_length} bytes"
     response = problem(error.code, detail)
@@ -98,9 +98,9 @@ def _too_deep(_: RecursionError) -> Response:
     return problem(422, "the body is nested too deeply")
 
 
-def _unforeseen(error: Exception) -> Response:
-    log.error("unforeseen error", exc_info=error, extra={"fields": {"path": request.path}})
-    return problem(500, "the server failed in a way that it did not foresee; its log says how")
+def _unexpected(error: Exception) -> Response:
+    log.error("unexpected error", exc_info=error, extra={"fields": {"path": request.path}})
+    return problem(500, "the server failed because of a mistake in the program; its log has the details")
 
 
 def _message(entry: Any) -> str:

@@ -33,7 +33,7 @@ CURRENT = "current"
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a document is about; without a collection it is about all of them.
+    """Subject of a document; without a collection it is all of them.
 
     Attributes:
         collection: The only one.
@@ -63,7 +63,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What can be shown, and how.
+    """A collection or a scene that can be shown, and how.
 
     Attributes:
         identifier: `collection` or `collection/item`.
@@ -96,7 +96,7 @@ class Layers:
     """Layers as the catalogue makes them, remembered until it changes.
 
     Args:
-        scenes: Where to find what.
+        scenes: Catalogue, open archives and caches.
     """
 
     def __init__(self, scenes: Scenes) -> None:
@@ -194,7 +194,7 @@ class Layers:
         )  # fmt: skip
 
     def _styles(self, record: Record) -> dict[str, Style]:
-        """Styles of a scene: those of its bands, and its expected errors where its archive tells them."""
+        """Styles of a scene: those of its bands, and its expected errors where its archive has them."""
         styles = dict(styles_for(record.bands))
         errors = error_style(record.bands)
         with self._scenes.lease(record) as archive:
@@ -208,7 +208,7 @@ class Layers:
 
 
 def finest_grid(info: Mapping[str, Any]) -> Grid:
-    """Finest native grid, of what `comeo info` says."""
+    """Finest native grid, from the document of `comeo info`."""
     group = next(iter(info["groups"].values()))
     _, height, width = group["shape"]
     return Grid(CRS.from_string(group["crs"]), Affine(*group["transform"]), height, width)

@@ -328,6 +328,30 @@ def test_the_interface_describes_itself(client: FlaskClient) -> None:
         assert script.status_code == 200
 
 
+def test_bodies_of_geojson_are_described(client: FlaskClient) -> None:
+    document: Any = client.get("/openapi.json").json
+    schemas = document["components"]["schemas"]
+
+    def kinds(schema: Any) -> set[str]:
+        """Values of `type` that a schema allows, behind all references."""
+        if "$ref" in schema:
+            return kinds(schemas[schema["$ref"].rpartition("/")[2]])
+        choices = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+        if choices:
+            return set().union(*map(kinds, choices))
+        return {schema["properties"]["type"]["const"]} if "properties" in schema else set()
+
+    polygons = {"Polygon", "MultiPolygon"}
+    areas = {*polygons, "Feature", "FeatureCollection"}
+    assert kinds(schemas["GeoJSONBody"]) == areas
+    assert kinds(schemas["ExtractBody"]["properties"]["geometry"]) == areas
+    assert kinds(schemas["SearchBody"]["properties"]["intersects"]) > {
+        *polygons,
+        "Point",
+        "GeometryCollection",
+    }
+
+
 def test_metrics_count_what_is_served(client: FlaskClient) -> None:
     client.get(tile_url())
     text = client.get("/metrics").get_data(as_text=True)

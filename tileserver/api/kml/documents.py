@@ -1,4 +1,4 @@
-"""KML that leads to the server's own tiles: small documents, loaded one by one as somebody comes near."""
+"""KML that leads to the server's own tiles: small documents, loaded one by one as the user zooms in."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def scene_root(
     """Document of a scene.
 
     Args:
-        scenes: Where to find what.
+        scenes: Catalogue, open archives and caches.
         record: The scene.
         title: Of the style.
         legend: URL of its legend, if there is one.
@@ -87,7 +87,7 @@ def series(
     """Document of all dates, for the time slider: each is shown until the next.
 
     Args:
-        scenes: Where to find what.
+        scenes: Catalogue, open archives and caches.
         search: Which scenes.
         most: How many there may be.
         title: Of the style.

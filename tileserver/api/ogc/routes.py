@@ -186,10 +186,10 @@ def _tile(layer: Layer, style: str, path: TilePath | StyledTilePath, query: Tile
     return answer
 
 
-def _format(asked: str | None) -> str:
-    """Extension of a tile: what is asked for, else what the client likes best."""
-    if asked is not None:
-        return "jpg" if asked == "jpeg" else asked
+def _format(requested: str | None) -> str:
+    """Extension of a tile: the requested one, else the one that the client prefers."""
+    if requested is not None:
+        return "jpg" if requested == "jpeg" else requested
     types = {MEDIA_TYPES[name]: name for name in ogc.TILE_FORMATS}
     best = request.accept_mimetypes.best_match(list(types), default=MEDIA_TYPES["png"])
     return types[best]

@@ -1,4 +1,4 @@
-"""The archive of a scene, whole or by ranges of bytes: what readers over HTTP take blocks from."""
+"""The archive of a scene, whole or by ranges of bytes: for readers over HTTP, which take single blocks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ api = APIBlueprint("archive", __name__, url_prefix="/collections/<collection>/it
 FILE = {"schema": {"type": "string", "format": "binary"}}
 ANSWERS: Answers = {
     "200": {"description": "The whole file.", "content": {MEDIA_TYPE: FILE}},
-    "206": {"description": "The range asked for.", "content": {MEDIA_TYPE: FILE}},
+    "206": {"description": "The requested range.", "content": {MEDIA_TYPE: FILE}},
 }
 TAG = Tag(name="Archives", description="Compressed scenes as they are.")
 
@@ -49,13 +49,13 @@ def _answer(record: Record, file: ArchiveFile) -> Response:
         answer = answer_unless_known(record.etag, lambda: _content(record, file))
     answer.headers["Last-Modified"] = http_date(file.modified)
     answer.headers["Accept-Ranges"] = "bytes"
-    # Whoever has a copy asks whether it is still the same.
+    # A client with a copy revalidates it.
     answer.headers.setdefault("Cache-Control", "public, no-cache")
     return answer
 
 
 def _content(record: Record, file: ArchiveFile) -> Response:
-    """The file, or the one range of it that is asked for; of several ranges the file, as HTTP allows."""
+    """The file, or the one requested range of it; of several ranges the file, as HTTP allows."""
     wanted = request.range if _range_holds(record) else None
     if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
         return _section(file, 0, file.size, 200)

@@ -1,4 +1,4 @@
-"""What an archive's coding has lost, by its own certificate."""
+"""Quality certificates: the errors that compression has caused."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tileserver.render import fidelity
 from tileserver.render.parameters import Parameters
 
 api = APIBlueprint("certificates", __name__, url_prefix="/collections/<collection>/items/<item>")
-TAG = Tag(name="Quality", description="What compression has lost.")
+TAG = Tag(name="Quality", description="Errors that compression has caused.")
 ByBlock = list[list[list[float | None]]]
 
 
 class CertificateQuery(Parameters):
-    """How much to tell."""
+    """How much detail."""
 
     blocks: bool = Field(False, description="Whether to give the figures of every block, too.")
 
@@ -29,7 +29,7 @@ class Summary(BaseModel):
     expected_error: float = Field(description="Root mean square over bands of their RMSE, in `unit`.")
     unit: str | None = Field(description="Of the physical values: reflectance, dB; null if not known.")
     grade: str | None = Field(description="Very close, Close, Approximate or Coarse; null without a unit.")
-    meaning: str | None = Field(description="What that is good for.")
+    meaning: str | None = Field(description="Uses that this is good enough for.")
 
 
 class BandErrors(BaseModel):
@@ -64,7 +64,7 @@ class GroupFigures(BaseModel):
 
 
 class CertificateAnswer(BaseModel):
-    """What an archive says it lost."""
+    """Errors of an archive."""
 
     id: str
     collection: str
@@ -74,7 +74,7 @@ class CertificateAnswer(BaseModel):
     step: float
     peak: float = Field(description="Peak of the PSNR, in stored numbers.")
     by_block: bool = Field(
-        description="Whether errors are told block by block; else the scene's stand for them."
+        description="Whether errors are known block by block; else those of the scene stand for them."
     )
     summary: Summary | None
     groups: dict[str, GroupFigures]
@@ -82,6 +82,6 @@ class CertificateAnswer(BaseModel):
 
 @api.get("/certificate", tags=[TAG], responses={200: CertificateAnswer})
 def certificate(path: p.ItemPath, query: CertificateQuery) -> Response:
-    """What compression has lost, as measured when the archive was made; 404 where it doesn't tell."""
+    """Errors that compression has caused, measured when the archive was made; 404 without a certificate."""
     record = scenes().find(path.collection, path.item)
     return document_answer(fidelity.document(scenes(), record, blocks=query.blocks))

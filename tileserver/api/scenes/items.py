@@ -24,7 +24,7 @@ from tileserver.render import describe, images, values
 from tileserver.render.parameters import RenderParameters
 
 api = APIBlueprint("items", __name__, url_prefix="/collections/<collection>/items/<item>")
-# Thumbnails are asked for by the dozen, and cost no more than a few tiles.
+# Thumbnails are requested by the dozen, and cost no more than a few tiles.
 LIGHT_PREVIEW = 1024
 TAG = Tag(name="Scenes", description="Images and numbers of one scene.")
 
@@ -79,7 +79,7 @@ def preview(path: p.PreviewPath, query: p.PreviewQuery) -> Response:
 
 @api.get("/point/<lon>,<lat>", tags=[TAG])
 def point(path: p.PointPath, query: RenderParameters) -> Response:
-    """Values of all bands, or of those asked for, at a position: stored numbers and physical values."""
+    """Values of all bands, or of the requested ones, at a position: stored numbers and physical values."""
     record = scenes().find(path.collection, path.item)
     return document_answer(values.point(scenes(), record, path.lon, path.lat, query.render_request()))
 

@@ -161,7 +161,8 @@ def _data(
     if record.path.endswith(ZIP_SUFFIX):
         assets["archive"] = {
             "href": f"{images}/archive", "type": download.MEDIA_TYPE,
-            "title": "Compressed scene (Zarr in a ZIP)", "roles": ["data"], "file:size": info["archive_bytes"], "bands": bands,
+            "title": "Compressed scene (Zarr in a ZIP)", "roles": ["data"],
+            "file:size": info["archive_bytes"], "bands": bands,
         }  # fmt: skip
     if info.get("certificate"):
         assets["certificate"] = {
@@ -209,7 +210,7 @@ def _facts(record: Record, info: Mapping[str, Any]) -> dict[str, Any]:
         f"quantisation step {info['step']:g}, from {info['source']['name'] or 'an unnamed source'}",
     }
     if record.datetime is None:
-        facts["description"] = "The time of acquisition is unknown; 1970 stands for that."
+        facts["description"] = "The time of acquisition of this scene is unknown; 1970 stands for that."
     return facts
 
 

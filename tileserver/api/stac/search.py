@@ -114,7 +114,7 @@ def order_of(keys: Iterable[tuple[str, bool]]) -> Order:
         keys: Field and whether it goes down: `datetime`, `properties.datetime` or `eo:cloud_cover`.
 
     Raises:
-        ParameterError: If there are too many, or one can't be sorted by.
+        ParameterError: If there are too many, or one cannot be sorted by.
     """
     order = Order(tuple(SortKey(_sortable(field), descending) for field, descending in keys))
     if len(order.keys) > MAX_SORT_KEYS:
@@ -125,7 +125,7 @@ def order_of(keys: Iterable[tuple[str, bool]]) -> Order:
 
 def _sortable(field: str) -> str:
     if field in _ITEM_MEMBERS - {"id", "collection"}:
-        raise ParameterError(f"items can't be sorted by {field}; id, collection and properties they can")
+        raise ParameterError(f"items cannot be sorted by {field}, only by id, collection and properties")
     return field.removeprefix("properties.")
 
 
@@ -195,7 +195,7 @@ def _read_token(token: str, order: Order) -> Cursor:
     """Place where a page goes on.
 
     Raises:
-        ParameterError: If the token can't be read, or is of another order.
+        ParameterError: If the token cannot be read, or is of another order.
     """
     try:
         keys, *cursor = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))

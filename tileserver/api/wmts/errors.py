@@ -30,10 +30,10 @@ class OwsError(RequestError):
 
 
 def missing(name: str) -> OwsError:
-    """A parameter without which a request means nothing."""
+    """A mandatory parameter that is missing."""
     return OwsError("MissingParameterValue", name, f"the parameter {name} is missing")
 
 
 def invalid(name: str, message: str) -> OwsError:
-    """A parameter that can't have this value."""
+    """A parameter whose value is not allowed."""
     return OwsError("InvalidParameterValue", name, message)

@@ -1,4 +1,4 @@
-"""What is at a pixel, written for programs and for people."""
+"""Values at a pixel, written for programs and for people."""
 
 from __future__ import annotations
 

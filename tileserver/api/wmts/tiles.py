@@ -1,4 +1,4 @@
-"""Which tile a request means, and what is at one of its pixels."""
+"""Tile of a request, and values at one of its pixels."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def target(layers: Layers, scope: Scope, request: TileRequest) -> LayerTile:
 
 
 def feature_info(scenes: Scenes, found: LayerTile, request: FeatureInfoRequest) -> dict[str, Any]:
-    """What is at a pixel of a tile: all bands of the scene that is seen there, and the style's result.
+    """Values at a pixel of a tile: all bands of the scene that is seen there, and the style's result.
 
     Returns:
         What the services for points return; without `item` where nothing is seen.

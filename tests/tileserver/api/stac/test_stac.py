@@ -400,7 +400,7 @@ def test_a_scene_whose_time_nobody_knows_is_found_by_no_time(tmp_path: Path, ser
     extent = _get(client, "/stac/collections/optical")["extent"]["temporal"]["interval"]
     assert extent == [["2020-05-05T10:30:00Z", "2020-05-05T10:30:00Z"]]
     item = _get(client, "/stac/collections/optical/items/unknown")
-    assert "unknown" in item["properties"]["description"]
+    assert "is unknown" in item["properties"]["description"]
     (tmp_path / "archives" / "known.zarr.zip").unlink()
     only = _get(client, "/stac/collections/optical")
     assert only["extent"]["temporal"]["interval"] == [[None, None]]
