@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comeo.grid import Bounds
-from tileserver.api.wmts.matrices import Limits, link
+from tileserver.render.links import Limits, link
 from tileserver.render.matrixsets import matrix_set, tile_grid
 
 # Hundredths of a degree, and a bit: never on the border of a tile, where floating point would decide.
