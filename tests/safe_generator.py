@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from comeo.scene import Window
 from comeo.sources import open_source
-from comeo.sources.openjpeg import load_glymur
 from tests import safe_templates
+from tests.openjpeg import load_glymur
 
 Pixels = NDArray[np.uint16]
 

@@ -46,3 +46,25 @@ def test_links_lead_to_files(document: Path) -> None:
     targets = [target for target in LINK.findall(document.read_text("utf-8")) if "://" not in target]
     missing = [target for target in targets if not (document.parent / target).exists()]
     assert not missing
+
+
+NAMED = [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md"]
+MODULE = re.compile(r"`((?:comeo|tileserver)(?:\.[a-z_0-9]+)+)`")
+PATH = re.compile(r"`((?:comeo|tileserver|docs|tests|benchmarks|codecs|tools)/[\w./]*)`")
+
+
+@pytest.mark.parametrize("document", NAMED, ids=lambda path: path.name)
+def test_the_rooms_that_are_named_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    sources = [ROOT / "codecs", ROOT]
+    for name in MODULE.findall(text):
+        *folders, last = name.split(".")
+        homes = [source.joinpath(*folders) for source in sources]
+        found = [home for home in homes if (home / last).is_dir() or (home / f"{last}.py").is_file()]
+        members = [
+            home.with_suffix(".py") if home.with_suffix(".py").is_file() else home / "__init__.py"
+            for home in homes
+        ]
+        assert found or any(last in file.read_text("utf-8") for file in members if file.is_file()), name
+    for name in PATH.findall(text):
+        assert any((source / name).exists() for source in sources), name

@@ -21,4 +21,4 @@ PYTHONUNBUFFERED=1 "$pip" install --disable-pip-version-check --no-color --progr
     done
 show ""
 if [ -t 1 ]; then printf '\r'; fi
-echo "  done in $((SECONDS - began)) s, $fetched files fetched"
+echo "  done in $((SECONDS - began)) s"

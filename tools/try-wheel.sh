@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Try a wheel in a fresh environment, first alone, then with the server: tools/try-wheel.sh PYTHON WHEEL
+# Try a wheel in a fresh environment, first without the server, then with it: tools/try-wheel.sh PYTHON WHEEL
 set -euo pipefail
 python=$1
 wheel=$(realpath "$2")
@@ -18,8 +18,8 @@ if "$python" -m zipfile -l "$wheel" | grep -E '^(training|tests|benchmarks)/'; t
     fail "it carries what is not for users"
 fi
 "$python" -m venv env
-echo "Installing $(basename "$wheel") alone"
-"$root/tools/pip-install.sh" env/bin/pip -c "$root/constraints.txt" "$wheel"
+echo "Installing $(basename "$wheel") without the server"
+"$root/tools/pip-install.sh" env/bin/pip -c "$root/constraints.txt" "$wheel[cpu]"
 comeo=env/bin/comeo
 sample=$root/samples/S2_UTM37N_lake.zarr.zip
 "$comeo" --help >help.txt
@@ -33,13 +33,13 @@ if "$comeo" serve . 2>message.txt; then fail "comeo serve ran without Flask"; fi
 grep -qF "comeo[server]" message.txt || fail "comeo serve does not say what to install: $(cat message.txt)"
 
 echo "Installing the server beside it"
-"$root/tools/pip-install.sh" env/bin/pip -c "$root/constraints.txt" "$wheel[server,cpu]"
+"$root/tools/pip-install.sh" env/bin/pip -c "$root/constraints.txt" "$wheel[cpu,server]"
 "$comeo" info "$sample" >info.txt
 port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 "$comeo" serve "$root/samples" made.zarr.zip --port "$port" --workers 1 2>server.txt &
 server=$!
 "$python" - "$port" <<'END' || fail "the server does not answer: $(cat server.txt)"
-import sys, time, urllib.request
+import sys, time, urllib.error, urllib.request
 
 for _ in range(120):
     try:
@@ -48,7 +48,9 @@ for _ in range(120):
             with urllib.request.urlopen(base + path, timeout=30) as answer:
                 print(path, answer.status, len(answer.read()), "bytes")
         break
-    except ConnectionRefusedError:
+    except urllib.error.URLError as error:
+        if not isinstance(error.reason, ConnectionRefusedError):
+            raise
         time.sleep(0.5)
 else:
     sys.exit(1)

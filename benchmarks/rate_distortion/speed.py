@@ -17,7 +17,7 @@ from benchmarks.rate_distortion.peers import SCALE, ExactKlt, jpeg2000_decode, j
 from comeo.codecs import codec_names, get_codec
 from comeo.codecs.base import MAX_REDUCE, Block
 from comeo.metrics import PEAK, mse, psnr_of
-from comeo.sources.openjpeg import load_glymur
+from tests.openjpeg import load_glymur
 
 _ROUNDS = 7
 _STEP = 1200.0

@@ -9,7 +9,7 @@ IMPORTING = """
 import importlib, logging, os, pkgutil, signal, sys, threading, warnings
 from unittest import mock
 
-# Changes by other libraries are theirs: scikit-learn sets variables of OpenMP, urllib3 filters its own warnings.
+# Changes by other libraries are theirs: scikit-learn sets OpenMP's variables, urllib3 filters its own warnings.
 import imagecodecs, numba, numpy, pyproj, rasterio, scipy.fft, skimage, sklearn, xarray, zarr
 
 def state():

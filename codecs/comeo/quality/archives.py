@@ -41,15 +41,15 @@ def qualify(
         ArchiveError: If the archive cannot be read or was not made from this source.
         SourceError: If the source cannot be read or has no valid pixel.
         WeightsError: If the weights of LPIPS are requested and cannot be fetched.
-        ComeoError: If scikit-image and scikit-learn are not installed.
+        ComeoError: If SciPy or scikit-learn is not installed.
     """
     try:
         from comeo.quality import qualify as measure  # noqa: PLC0415 - only the extra brings what it needs
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("skimage", "sklearn"):
+        if (error.name or "").partition(".")[0] not in ("platformdirs", "scipy", "sklearn"):
             raise
         raise ComeoError(
-            "scikit-image and scikit-learn are not installed; run: pip install 'comeo[qualify]'"
+            "SciPy and scikit-learn are not installed; run: pip install 'comeo[qualify]'"
         ) from error
     from comeo.quality.lpips_weights import cached_weights, fetch_weights, load_weights  # noqa: PLC0415
 

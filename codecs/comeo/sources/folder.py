@@ -13,10 +13,9 @@ from comeo.missions import ancillary_file, band_name, band_order, native_gsd, no
 from comeo.scene import Band
 from comeo.sources import gdal
 from comeo.sources.assemble import Product
-from comeo.sources.jp2 import CACHE_BYTES, Jp2File, jp2_band
+from comeo.sources.jp2 import Jp2File, TileCache, jp2_band, tile_cache
 from comeo.sources.naming import NameFacts, facts_of
 from comeo.sources.raster import RasterBand
-from comeo.sources.tilecache import TileCache
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ def open_folder(path: Path, wanted: tuple[str, ...] | None) -> Product:
     """
     files = _choose(path, _by_band(path), wanted)
     facts = _shared_facts(path, files)
-    cache = TileCache(CACHE_BYTES)
+    cache = tile_cache()
     bands: list[RasterBand] = []
     try:
         bands.extend(open_band(file, Band(name), cache) for name, file in files.items())
@@ -51,7 +50,7 @@ def open_folder(path: Path, wanted: tuple[str, ...] | None) -> Product:
         for band in bands:
             band.close()
         raise
-    return Product(path.name, bands, path.name, facts, release=cache.clear)
+    return Product(path.name, bands, path.name, facts)
 
 
 def _by_band(path: Path) -> dict[str, list[Path]]:
@@ -128,7 +127,7 @@ def open_band(file: Path, band: Band, cache: TileCache, nodata: float | None = N
     """Open a file that holds one band.
 
     Args:
-        file: GeoTIFF, read by GDAL, or JPEG 2000, read by glymur (and GDAL for its georeference).
+        file: GeoTIFF or JPEG 2000.
         band: Its description; scale, offset and unit that are the defaults are taken from the file.
         cache: Keeps decoded tiles of JPEG 2000.
         nodata: Number that marks invalid pixels where the file itself states none.

@@ -1,4 +1,4 @@
-"""JPEG 2000 bands, read through glymur tile by tile."""
+"""JPEG 2000 bands in local files: checked before anything is allocated, read by GDAL tile by tile."""
 
 from __future__ import annotations
 
@@ -8,17 +8,29 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.windows import Window as GdalWindow
 
+from comeo.cache import ByteCache
 from comeo.errors import SourceError
 from comeo.scene import Band, Window
-from comeo.sources.codestream import decode_area, read_image_header
-from comeo.sources.gdal import valid_pixels
+from comeo.sources.codestream import read_image_header
+from comeo.sources.gdal import JPEG2000, GdalFile, valid_pixels
 from comeo.sources.raster import Grid, Plane, RasterBand, check_window, finish_plane, stored_dtype
-from comeo.sources.tilecache import TileCache
 
 # A row of tiles of the four 10 m bands of Sentinel-2 is 92 MB: read in strips, each tile is decoded once.
 CACHE_BYTES: Final = 200 << 20
 _CELL: Final = 1024
+
+TileCache = ByteCache[tuple[Path, int, int], NDArray[Any]]
+
+
+def tile_cache(limit: int = CACHE_BYTES) -> TileCache:
+    """Return a cache of decoded tiles, which the bands of a product share.
+
+    GDAL's own cache belongs to a handle, and each reading thread has one: without this, four threads that
+    read 256 rows each would decode a tile up to four times.
+    """
+    return ByteCache(limit, lambda tile: tile.nbytes)
 
 
 class Jp2File:
@@ -34,16 +46,22 @@ class Jp2File:
         dtype: Type of its numbers: 8 or 16 bits, signed or not.
 
     Raises:
-        SourceError: If it can't be read, or asks for more than a band can need.
+        SourceError: If it cannot be read, or its header states more than a band can need.
     """
 
     def __init__(self, path: Path, cache: TileCache) -> None:
         self.path = path
         self._cache = cache
-        self._header = read_image_header(path)
-        self.height, self.width, self.dtype = self._header.height, self._header.width, self._header.dtype
-        rows, cols = self._header.tile
-        self._cell = _cell_side(rows), _cell_side(cols)
+        header = read_image_header(path)
+        self.height, self.width = header.height, header.width
+        self._cell = _cell_side(header.tile[0]), _cell_side(header.tile[1])
+        self._file = GdalFile(path, JPEG2000)
+        with self._file.handle() as dataset:
+            shape, dtypes = dataset.shape, dataset.dtypes
+        if shape != (self.height, self.width) or len(dtypes) != 1:
+            self.close()
+            raise SourceError(f"{path.name} is damaged: its boxes and its codestream state different images")
+        self.dtype = np.dtype(dtypes[0])
 
     def read(self, window: Window) -> NDArray[Any]:
         """Return a window's numbers (y, x); safe to call from several threads.
@@ -64,14 +82,20 @@ class Jp2File:
                 ]
         return values
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
     def _decode(self, row: int, col: int) -> NDArray[Any]:
-        rows = slice(row, min(row + self._cell[0], self.height))
-        cols = slice(col, min(col + self._cell[1], self.width))
-        return decode_area(self.path, self._header, rows, cols)
+        height, width = min(self._cell[0], self.height - row), min(self._cell[1], self.width - col)
+        with self._file.handle() as dataset:
+            cell: NDArray[Any] = dataset.read(1, window=GdalWindow(col, row, width, height))
+        cell.flags.writeable = False
+        return cell
 
 
 def _cell_side(tile: int) -> int:
-    """Side of what is decoded at once: whole tiles where they are not too large."""
+    """Side of a piece that is decoded at once: whole tiles where they are not too large."""
     if tile <= _CELL:
         return max(1, _CELL // tile) * tile
     return tile if tile <= 2 * _CELL else _CELL
@@ -83,11 +107,11 @@ def jp2_band(file: Jp2File, grid: Grid, band: Band, nodata: int | None) -> Raste
     Args:
         file: The file.
         grid: Where its pixels lie.
-        band: What it is.
+        band: Name of the band and meaning of its numbers.
         nodata: Number that marks invalid pixels, or None.
 
     Raises:
-        SourceError: If the file has another size than the grid.
+        SourceError: If the file has another size than the grid, or numbers of a type that is not handled.
     """
     if (file.height, file.width) != (grid.height, grid.width):
         raise SourceError(
@@ -101,4 +125,4 @@ def jp2_band(file: Jp2File, grid: Grid, band: Band, nodata: int | None) -> Raste
         values = file.read(window)
         return finish_plane(values, valid_pixels(values, nodata), dtype)
 
-    return RasterBand(band, grid, dtype, nodata is not None, read, file.path)
+    return RasterBand(band, grid, dtype, nodata is not None, read, file.path, file.close)

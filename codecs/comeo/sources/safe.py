@@ -15,11 +15,10 @@ from comeo.missions.sentinel2 import BANDS, SENTINEL2, band_name
 from comeo.scene import Band
 from comeo.sources.assemble import Product
 from comeo.sources.container import Container, open_container
-from comeo.sources.jp2 import CACHE_BYTES, Jp2File, jp2_band
+from comeo.sources.jp2 import Jp2File, TileCache, jp2_band, tile_cache
 from comeo.sources.naming import facts_of
 from comeo.sources.raster import Grid, RasterBand
 from comeo.sources.safe_metadata import ProductMetadata, parse_product, parse_tile
-from comeo.sources.tilecache import TileCache
 from comeo.sources.xmltree import XmlTree
 
 logger = logging.getLogger(__name__)
@@ -71,16 +70,12 @@ def _product(container: Container, wanted: tuple[str, ...] | None) -> Product:
     metadata = parse_product(container.read(metadata_name), PurePosixPath(metadata_name).name)
     images = _native_images(container, root, metadata, wanted)
     tile = parse_tile(container.read(_tile_metadata(container, images[0].name)), "MTD_TL.xml")
-    cache = TileCache(CACHE_BYTES)
+    cache = tile_cache()
     bands = [_band(container, image, metadata, tile.grids, cache) for image in images]
     name = PurePosixPath(root).name or container.path.stem
     title = re.sub(r"\.SAFE$", "", str(metadata.properties.get("s2:product_uri") or name))
     checksum = _verified_checksum(container, root, images)
     logger.info("%s: %s product with bands %s", name, metadata.level, ", ".join(i.band for i in images))
-
-    def release() -> None:
-        cache.clear()
-        container.close()
 
     return Product(
         name=container.path.name,
@@ -90,7 +85,7 @@ def _product(container: Container, wanted: tuple[str, ...] | None) -> Product:
         datetime=tile.sensing_time,
         default_collection=SENTINEL2.collection_of(metadata.level),
         properties=metadata.properties | tile.properties,
-        release=release,
+        release=container.close,
         checksum=checksum,
     )
 

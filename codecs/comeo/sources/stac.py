@@ -22,10 +22,9 @@ from comeo.sources import gdal
 from comeo.sources.assemble import Product
 from comeo.sources.download import fetch
 from comeo.sources.folder import JP2_SUFFIXES, open_band
-from comeo.sources.jp2 import CACHE_BYTES
+from comeo.sources.jp2 import TileCache, tile_cache
 from comeo.sources.naming import facts_of, parse_time
 from comeo.sources.raster import RasterBand, parse_finite
-from comeo.sources.tilecache import TileCache
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ def open_stac(source: str | Path, wanted: tuple[str, ...] | None) -> Product:
     properties = item["properties"]
     assets = choose(str(source), list(_assets(item, source)), wanted)
     applied = properties.get("earthsearch:boa_offset_applied") is True
-    cache = TileCache(CACHE_BYTES)
+    cache = tile_cache()
     bands: list[RasterBand] = []
     try:
         bands.extend(_open_asset(asset, applied, cache) for asset in assets)
@@ -95,7 +94,6 @@ def open_stac(source: str | Path, wanted: tuple[str, ...] | None) -> Product:
         datetime=_time(properties),
         default_collection=str(item.get("collection") or ""),
         properties=kept,
-        release=cache.clear,
     )
 
 

@@ -1,4 +1,4 @@
-"""Damaged and hostile archives: a clear error or the very same pixels, quickly and in little memory."""
+"""Damaged and hostile archives: a clear error or the very same pixels, in little memory, and never a hang."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import os
 import resource
 import socket
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +21,10 @@ from comeo.compression import compress
 from comeo.errors import ArchiveError
 from comeo.scene import Window
 from tests.scenes import array_group, array_scene, corner_cut, landscape
+from tests.watchdog import no_hanging  # noqa: F401 - a fixture
 
-SECONDS = 1.0  # of the processor
+pytestmark = pytest.mark.usefixtures("no_hanging")
+
 EXTRA_KILOBYTES = 200_000
 FLIPS = 10_000
 
@@ -53,14 +54,12 @@ def read_all(path: Path) -> list[Any]:
 def outcome(path: Path, data: bytes) -> list[Any] | ArchiveError:
     """Read damaged bytes; anything but an ArchiveError is a failure of the test."""
     path.write_bytes(data)
-    began = time.process_time()
     try:
         result: list[Any] | ArchiveError = read_all(path)
     except ArchiveError as error:
         assert path.name in str(error)
         assert "\n" not in str(error)
         result = error
-    assert time.process_time() - began < SECONDS
     return result
 
 

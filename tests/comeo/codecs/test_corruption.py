@@ -1,8 +1,7 @@
-"""Damaged and hostile payloads: a CodecError or a well-formed block, soon, in little memory."""
+"""Damaged and hostile payloads: a CodecError or a well-formed block, in little memory, and never a hang."""
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 from functools import cache
 
@@ -12,6 +11,9 @@ import pytest
 from comeo.codecs import get_codec
 from comeo.errors import CodecError
 from tests.comeo.codecs.blocks import CODECS, textured
+from tests.watchdog import no_hanging  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.usefixtures("no_hanging")
 
 CASES = 10_000
 
@@ -47,7 +49,7 @@ def check(name: str, payload: bytes, reduce: int = 0) -> bool:
 def test_ten_thousand_corrupted_payloads(name: str) -> None:
     rng = np.random.default_rng(7)
     payloads = good_payloads(name)
-    refused, slowest = 0, 0.0
+    refused = 0
     for case in range(CASES):
         data = bytearray(payloads[case % len(payloads)])
         kind = case // len(payloads) % 4
@@ -60,11 +62,8 @@ def test_ten_thousand_corrupted_payloads(name: str) -> None:
             del data[rng.integers(len(data)) :]
         else:
             data[rng.integers(20, len(data)) :] = rng.bytes(int(rng.integers(1, 200)))
-        start = time.perf_counter()
         refused += check(name, bytes(data), reduce=case % 4)
-        slowest = max(slowest, time.perf_counter() - start)
     assert refused > CASES / 10
-    assert slowest < 5
 
 
 @pytest.mark.parametrize("name", CODECS)
@@ -108,13 +107,10 @@ def test_claims_of_a_huge_block_cost_little(name: str) -> None:
     data = bytearray(good_payloads(name)[0])
     data[3:8] = b"\x04\x00\x04\x00\x04"
     tracemalloc.start()
-    start = time.perf_counter()
     check(name, bytes(data))
-    elapsed = time.perf_counter() - start
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 200e6
-    assert elapsed < 5
 
 
 def test_masks_that_inflate_beyond_the_block_are_refused() -> None:

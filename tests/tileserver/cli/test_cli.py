@@ -217,7 +217,7 @@ def test_an_unforeseen_error_shows_no_traceback(
     [
         ("flask", ["serve", "."], "server"),
         ("gunicorn", ["serve", "."], "server"),
-        ("skimage", ["qualify", "{archive}", "--reference", "{geotiff}", "--no-lpips"], "qualify"),
+        ("scipy", ["qualify", "{archive}", "--reference", "{geotiff}", "--no-lpips"], "qualify"),
         ("jinja2", ["qualify", "{archive}", "--reference", "{geotiff}", "--no-lpips"], "qualify"),
     ],
 )

@@ -2,7 +2,7 @@
 
 imagecodecs works in memory, releases the GIL and has no global state; glymur reads and writes files, of at
 most 16 bits. On a codestream of a 256×256 block of four bands at ×100 the one takes 2 ms and the other 3
-ms (benchmarks/rate_distortion), so glymur is left to what are files: the bands of SAFE products.
+ms (benchmarks/rate_distortion).
 
 The step becomes a rate through OpenJPEG's own rate-distortion optimisation (PCRD), which truncates all
 components of a block at one slope. It takes no slope as its target but a distortion; the one given is that of
@@ -45,7 +45,7 @@ class Jpeg2000Codec(Codec):
         shift = min(_FINEST_SHIFT, math.floor(math.log2(_MAX_MAGNITUDE * step / largest)))
         if shift < 0:
             raise CodecError(
-                f"jpeg2000 can't code values up to {largest:.6g} in steps of {step:.6g}; use a larger step"
+                f"jpeg2000 cannot code values up to {largest:.6g} in steps of {step:.6g}; use a larger step"
             )
         scale = 2.0**shift / step
         distortion = max(_quantiser_error(components, step) * scale**2, 1 / 12)

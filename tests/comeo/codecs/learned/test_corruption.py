@@ -1,8 +1,7 @@
-"""Damaged payloads of the learned codec: a CodecError or a block, soon, in little memory."""
+"""Damaged payloads of the learned codec: a CodecError or a block, in little memory, and never a hang."""
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 from functools import cache
 
@@ -12,6 +11,9 @@ import pytest
 from comeo.codecs import get_codec, payload
 from comeo.errors import CodecError
 from tests.comeo.codecs.blocks import textured
+from tests.watchdog import no_hanging  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.usefixtures("no_hanging")
 
 CASES = 3_000  # ten thousand more of other kinds are in the tests of all codecs
 KINDS = ("bit", "bytes", "cut", "longer", "random", "spliced")
@@ -53,13 +55,12 @@ def damaged(kind: str, original: bytes, other: bytes, rng: np.random.Generator) 
 def test_thousands_of_damaged_payloads() -> None:
     """What gets through unnoticed is well-formed; an archive's checksum tells the rest."""
     rng, codec, payloads = np.random.default_rng(9), get_codec("learned"), sound()
-    refused, cases, slowest = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0), 0.0
+    refused, cases = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
     for case in range(CASES):
         kind = KINDS[case % len(KINDS)]
         number = case // len(KINDS) % len(payloads)
         data = damaged(kind, payloads[number], payloads[(number + 1) % len(payloads)], rng)
         cases[kind] += 1
-        began = time.perf_counter()
         try:
             block = codec.decode(data, reduce=case % 4)
         except CodecError as error:
@@ -71,11 +72,9 @@ def test_thousands_of_damaged_payloads() -> None:
             size = [-(-side >> case % 4) for side in header.shape[1:]]
             assert block.shape == (header.bands, *size)
             assert block.dtype == header.dtype
-        slowest = max(slowest, time.perf_counter() - began)
     shares = {kind: refused[kind] / cases[kind] for kind in KINDS}
     print({kind: round(share, 4) for kind, share in shares.items()}, round(sum(refused.values()) / CASES, 4))
     assert all(shares[kind] >= LEAST_REFUSED[kind] for kind in KINDS), shares
-    assert slowest < 5
 
 
 def test_every_cut_is_refused() -> None:
@@ -94,7 +93,7 @@ def test_a_damaged_payload_spoils_no_batch_silently() -> None:
 
 @pytest.mark.parametrize("shape", [(4, 1024, 1024), (64, 256, 256), (64, 64, 1024), (1, 1024, 1024)])
 def test_claims_of_a_huge_block_cost_little(shape: tuple[int, int, int]) -> None:
-    """A kilobyte that says it is 4 million samples is refused soon, in the memory of such a block."""
+    """A kilobyte that says it is 4 million samples is refused in the memory of such a block."""
     bands = shape[0]
     body = get_codec("learned").encode(textured(1, 16, 16), step=10)
     tag = payload.parse(body, 3).body[2:4]
@@ -104,11 +103,8 @@ def test_claims_of_a_huge_block_cost_little(shape: tuple[int, int, int]) -> None
         state = b"\x01\x00\x00\x00\x00"
         data = payload.pack(header, None, None, transform + tag + bytes([60] * bands) + state + filler * 800)
         tracemalloc.start()
-        began = time.perf_counter()
         with pytest.raises(CodecError):
             get_codec("learned").decode(data)
-        elapsed = time.perf_counter() - began
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 300e6
-        assert elapsed < 5
