@@ -63,5 +63,5 @@ def psnr(
     valid: NDArray[np.bool_] | None = None,
     peak: float = PEAK,
 ) -> float:
-    """PSNR in dB from the mean of the bands' MSE, peak at 10 000 digital numbers unless told otherwise."""
+    """PSNR in dB from the mean of the bands' MSE, peak at 10 000 digital numbers by default."""
     return psnr_of(mse(reference, decoded, valid), peak)

@@ -1,4 +1,4 @@
-"""What a scene or a collection is and how it can be shown: info and TileJSON."""
+"""Descriptions of scenes and collections: info and TileJSON."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CORNERS = 4  # a corner is so many times smaller than the raster
 
 
 def info(scenes: Scenes, record: Record) -> dict[str, Any]:
-    """What `comeo info` says, and how the scene can be shown."""
+    """The document of `comeo info`, with the styles of the scene and its expected errors."""
     with scenes.lease(record) as archive:
         fidelity = summary(archive)
     return {
@@ -44,7 +44,7 @@ def info(scenes: Scenes, record: Record) -> dict[str, Any]:
 
 
 def collection_info(summary: CollectionSummary) -> dict[str, Any]:
-    """What a collection's scenes have in common, and how they can be shown."""
+    """Extent, bands and styles of a collection."""
     return {
         "id": summary.id,
         "items": summary.count,
@@ -111,7 +111,7 @@ def zoom_range(grid: Grid, tms: TileMatrixSet) -> tuple[int, int]:
     """Zoom levels from where a raster fills about one tile to where its pixels are shown singly.
 
     Raises:
-        ParameterError: If the matrix set's projection can't hold the raster.
+        ParameterError: If the matrix set's projection does not reach the raster.
     """
     try:
         parts = _parts(grid)
@@ -170,7 +170,7 @@ def attribution(item: Mapping[str, Any], moment: datetime | None) -> str:
 
 
 def collection_attribution(scenes: Scenes, summary: CollectionSummary) -> str:
-    """Credit that a collection's newest scene asks for."""
+    """Credit line of a collection's newest scene."""
     newest = scenes.catalog.search(Search(collections=(summary.id,)), 1)
     return attribution(scenes.catalog.item(newest[0]), newest[0].datetime) if newest else ""
 

@@ -1,4 +1,4 @@
-"""What an archive says of itself, checked: groups and levels, and the Zarr metadata that they stand for."""
+"""Groups and levels of an archive, and the models that its metadata are checked with."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class ArchiveGroup:
 
     @property
     def layout(self) -> Layout:
-        """What a certificate needs to know of the group."""
+        """Layout of the group, as a certificate needs it."""
         return Layout(self.name, self.levels[0].bands, *self.levels[0].grid)
 
 
@@ -150,20 +150,20 @@ class GroupAttributes(_Strict):
             raise ValueError(f"levels are 0 and coarser ones in order, not {self.levels}")
         a, b, _, d, e, _ = self.transform
         if not math.isfinite(a * e - b * d) or abs(a * e - b * d) < 1e-18:
-            raise ValueError("the transform can't be inverted")
+            raise ValueError("the transform cannot be inverted")
         return self
 
     def crs(self) -> CRS:
         """The coordinate reference system.
 
         Raises:
-            ValueError: If there is none, PROJ does not know it, or it is not one of a map.
+            ValueError: If it is missing, unknown to PROJ, or not one of a map.
         """
         try:
             crs = CRS.from_user_input(self.crs_code or self.crs_wkt2)
         except CRSError as error:
             reason = " ".join(str(error).split())
-            raise ValueError(f"its coordinate reference system is not known: {reason}") from error
+            raise ValueError(f"its coordinate reference system is unknown: {reason}") from error
         if not (crs.is_projected or crs.is_geographic):
             raise ValueError("its coordinate reference system is neither projected nor geographic")
         return crs
@@ -184,7 +184,7 @@ class ItemProperties(_Strict):
 
 
 class ItemModel(_Strict):
-    """What a catalogue needs of the STAC Item."""
+    """Members of the STAC Item that are read back."""
 
     id: str = Field(pattern=ID_PATTERN)
     collection: str = Field(pattern=ID_PATTERN)

@@ -38,7 +38,7 @@ def with_checksum(data: bytes) -> bytes:
 
 
 def without_checksum(data: bytes) -> memoryview | None:
-    """Return what `with_checksum` was given, or None if the checksum does not match."""
+    """Remove and verify the checksum; None if it does not match."""
     content = memoryview(data)[:-CRC_BYTES]
     return (
         content
@@ -69,7 +69,7 @@ def read_index(shard: Blob, slots: int, name: str) -> NDArray[np.uint64]:
     """Read and check a shard's index.
 
     Returns:
-        (slots, 2): offset and length of each payload with its checksum; length 0 where there is none.
+        (slots, 2): offset and length of each payload with its checksum; length 0 for a missing one.
 
     Raises:
         ArchiveError: If the index is damaged or points outside the shard.

@@ -105,7 +105,7 @@ class ComeoBackend(BackendEntrypoint):
         return xr.DataTree.from_dict(groups)
 
 
-def _open(place: str | Path, mode: str) -> Archive:  # noqa: ARG001 - without one, managers can't be pickled
+def _open(place: str | Path, mode: str) -> Archive:  # noqa: ARG001 - without one, managers cannot be pickled
     return open_archive(place)
 
 
@@ -133,7 +133,7 @@ class LazyLevel(BackendArray):
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
-        """Decode what is asked for; each key is an integer, a slice or an array of integers."""
+        """Decode a part; each key is an integer, a slice or an array of integers."""
         rows, cols = (np.arange(size)[part] for size, part in zip(self.shape[1:], key[1:], strict=True))
         with self._manager.acquire_context(needs_lock=False) as archive:
             values = _gather(archive, self._level, np.atleast_1d(rows), np.atleast_1d(cols))
@@ -202,7 +202,7 @@ def _dataset(
 
 def _bands(group: ArchiveGroup) -> dict[str, Any]:
     """Names of the bands, and what else is known of them all."""
-    # as objects: numpy's own strings can't be written to Zarr v3 without a warning
+    # as objects: numpy's own strings cannot be written to Zarr v3 without a warning
     names = np.array([(band.name, band.common_name) for band in group.bands], object).T
     coordinates: dict[str, Any] = {"band": ("band", names[0])}
     if all(names[1]):

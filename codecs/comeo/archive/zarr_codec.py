@@ -61,7 +61,7 @@ class BlockZarrCodec(ArrayBytesCodec):
         return {"name": f"comeo.{self.codec_name}", "configuration": self.configuration()}
 
     def configuration(self) -> dict[str, JSON]:
-        """What `from_dict` needs to build this codec again."""
+        """Arguments of `from_dict` that build this codec again."""
         return {"step": float(self.step)}
 
     def codec(self) -> Codec:

@@ -90,7 +90,7 @@ def test_web_pages_of_others_may_read_what_headers_tell(client: FlaskClient) -> 
         ("/nothing/here", 404, "nothing at"),
         ("/collections/optical/items/none/info", 404, "no item none"),
         ("/collections/none/tilejson.json", 404, "no collection none"),
-        ("/collections/none/tiles/WebMercatorQuad/0/0/0.png", 404, "no collection none"),
+        ("/collections/none/tiles/WebMercatorQuad/0/0/0.png", 404, "collection none does not exist"),
         (f"{ITEM}/tiles/WebMercatorQuad/3/8/0.png", 404, "no tile 3/8/0"),
         (f"{ITEM}/tiles/WebMercatorQuad/3/-1/0.png", 404, "no tile 3/-1/0"),
         (f"{ITEM}/tiles/WebMercatorQuad/99/0/0.png", 404, "no tile 99/0/0"),
