@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,4 +42,4 @@ def test_other_pixels_have_no_offset() -> None:
 def test_pixel_sizes_are_in_metres() -> None:
     assert GRID.pixel_size == 10
     degrees = Grid(CRS.from_epsg(4326), Affine(0.001, 0, 8, 0, -0.001, 48), 10, 10)
-    assert degrees.pixel_size == 111.32
+    assert degrees.pixel_size == pytest.approx(111.32)

@@ -12,8 +12,7 @@ from comeo.grid import Grid
 from comeo.progress import Progress
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
-from tileserver.render.describe import attribution
-from tileserver.render.images import colour_tags
+from tileserver.render.images import colour_tags, credit_tags
 from tileserver.render.look import RenderRequest, resolve
 from tileserver.render.picture import painted
 from tileserver.render.scenes import Scenes
@@ -147,10 +146,5 @@ def _prepared(
     grid = grid_of(reader, request, plan.bands)
     check(grid, max(len(plan.bands), plan.results), limits)
     paint = (lambda image: painted(image, plan)) if plan.is_picture else None
-    tags = {**_credit(scenes, record), **colour_tags(plan)}
+    tags = {**credit_tags(scenes, record), **colour_tags(plan)}
     return Extraction(reader, plan, grid, geometry=request.geometry, paint=paint, tags=tags), grid
-
-
-def _credit(scenes: Scenes, record: Record) -> dict[str, str]:
-    credit = attribution(scenes.catalog.item(record), record.datetime)
-    return {"TIFFTAG_COPYRIGHT": credit} if credit else {}

@@ -11,7 +11,6 @@ import numpy as np
 from rasterio.crs import CRS
 from rio_tiler.models import ImageData
 
-from comeo.archive import Archive
 from comeo.export.cog import Raster, encode_geotiff
 from comeo.export.extract import filled
 from comeo.export.provenance import raster_bands, scene_tags
@@ -21,6 +20,7 @@ from comeo.view.polygon import cut, geometry_bounds
 from comeo.view.propagation import certificate_of
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
+from tileserver.render.describe import attribution
 from tileserver.render.encode import PICTURES, encode
 from tileserver.render.fingerprint import fingerprint
 from tileserver.render.look import RenderPlan, RenderRequest, resolve
@@ -83,7 +83,7 @@ class SceneTile:
     def _render(self) -> bytes:
         with self.scenes.reader(self.record) as reader:
             self.scenes.note_coding(reader.archive, self.plan.bands)
-            return _render(self.scenes, reader, self.grid, self.plan, self.extension)
+            return _render(self.scenes, self.record, reader, self.grid, self.plan, self.extension)
 
 
 def preview(scenes: Scenes, record: Record, max_size: int, request: RenderRequest, extension: str) -> bytes:
@@ -91,7 +91,7 @@ def preview(scenes: Scenes, record: Record, max_size: int, request: RenderReques
     plan = resolve(request, record.bands, scenes.settings, picture=extension in PICTURES)
     with scenes.reader(record) as reader:
         grid = reader.native_grid(plan.bands).fitted(max_size)
-        return _render(scenes, reader, grid, plan, extension)
+        return _render(scenes, record, reader, grid, plan, extension)
 
 
 def preview_etag(record: Record, max_size: int, request: RenderRequest, extension: str) -> str:
@@ -131,7 +131,7 @@ def part(
             bbox, WGS84, dst_crs or WGS84, height=size[0], width=size[1], bands=plan.bands
         )
         grid = grid.fitted(max_size) if max_size else grid
-        return _render(scenes, reader, grid, plan, extension, shape)
+        return _render(scenes, record, reader, grid, plan, extension, shape)
 
 
 def feature(
@@ -167,6 +167,12 @@ def finish(
     return encode_geotiff(raster, filled(shown), np.logical_not(mask_of(shown).any(axis=0)))
 
 
+def credit_tags(scenes: Scenes, record: Record) -> dict[str, str]:
+    """Tag of a GeoTIFF with the credit that the data require, if any."""
+    credit = attribution(scenes.catalog.item(record), record.datetime)
+    return {"TIFFTAG_COPYRIGHT": credit} if credit else {}
+
+
 def colour_tags(plan: RenderPlan) -> dict[str, str]:
     """Tag of a GeoTIFF whose values were shown as colours."""
     if plan.rescale is None:
@@ -175,15 +181,14 @@ def colour_tags(plan: RenderPlan) -> dict[str, str]:
 
 
 def _render(
-    scenes: Scenes, reader: ArchiveReader, grid: Grid, plan: RenderPlan, extension: str,
+    scenes: Scenes, record: Record, reader: ArchiveReader, grid: Grid, plan: RenderPlan, extension: str,
     shape: Mapping[str, Any] | None = None,
 ) -> bytes:  # fmt: skip
     scenes.check_grid(grid, max(len(plan.bands), plan.results))
     image = read_pixels(reader, grid, plan)
     if shape is not None:
         image = cut(image, shape)
-    return finish(image, plan, extension, _tags(reader.archive, plan, grid, extension))
-
-
-def _tags(archive: Archive, plan: RenderPlan, grid: Grid, extension: str) -> dict[str, str]:
-    return scene_tags(archive, plan, grid) if extension == "tif" else {}
+    tags = None
+    if extension == "tif":
+        tags = {**scene_tags(reader.archive, plan, grid), **credit_tags(scenes, record)}
+    return finish(image, plan, extension, tags)

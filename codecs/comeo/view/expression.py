@@ -76,7 +76,7 @@ class Expression:
 
     @property
     def names(self) -> list[str]:
-        """What each result is called: its own text."""
+        """Name of each result: its own text."""
         return self.text.split(";")
 
     def evaluate(self, bands: Mapping[str, Values]) -> Values:
@@ -105,7 +105,7 @@ def parse(text: str, max_length: int, max_nodes: int, max_results: int) -> Expre
 
     Raises:
         BoundError: If it is too long or too costly.
-        ParameterError: If it isn't one.
+        ParameterError: If it is not valid.
     """
     if len(text) > max_length:
         raise BoundError(
@@ -132,11 +132,11 @@ def _parse_part(text: str) -> ast.expr:
     try:
         return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ParameterError(f"the expression {_short(text)} can't be read: {error}") from error
+        raise ParameterError(f"the expression {_short(text)} cannot be read: {error}") from error
 
 
 def _check(tree: ast.expr, source: str) -> None:
-    """Refuse what `_evaluate` does not know."""
+    """Refuse everything that `_evaluate` does not handle."""
     for node in ast.walk(tree):
         if isinstance(node, ast.expr):
             _check_node(node, _short(ast.get_source_segment(source, node) or source))
@@ -164,12 +164,12 @@ def _check_node(node: ast.expr, source: str) -> None:
             raise ParameterError(f"{name} takes {count} argument{'s' * (count > 1)}, not {len(args)}")
         case ast.Call():
             raise ParameterError(
-                f"{source} calls no function of expressions; there are {', '.join(_FUNCTIONS)}"
+                f"{source} calls an unknown function; functions of expressions are {', '.join(_FUNCTIONS)}"
             )
         case _:
             pass
     raise ParameterError(
-        f"{source} has no place in an expression: use band names, numbers, + - * / % **, "
+        f"{source} is not allowed in an expression; use band names, numbers, + - * / % **, "
         "comparisons, & | ~ and functions"
     )
 
