@@ -1,4 +1,4 @@
-"""Settings of the server, each from a `COMEO_…` environment variable. Those of codecs are comeo's own."""
+"""Settings of the server, each from a `COMEO_…` environment variable, those of codecs included."""
 
 from __future__ import annotations
 
@@ -10,17 +10,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from comeo.cpus import cpu_count
-from comeo.errors import ComeoError
+from comeo.settings import MAX_MODEL_THREADS, CodecSettings, SettingsError
 
 PREFIX = "COMEO_"
 MEBIBYTE = 1 << 20
 MAX_WORKERS = 8
 """Processes by default, however many processors there are."""
 LogFormat = Literal["json", "text"]
-
-
-class SettingsError(ComeoError):
-    """A setting has a value that is not allowed."""
 
 
 class Settings(BaseModel):
@@ -34,6 +30,8 @@ class Settings(BaseModel):
         port: TCP port to listen on; 0 takes a free one.
         workers: Processes; by default one a processor that may be used, at most 8.
         threads: Threads of each process.
+        model_threads: Threads of each network of the `learned` codec.
+        model_provider: Execution provider of onnxruntime: `CPU`, `CUDA`.
         log_format: `json` or `text`; by default text on a terminal, else JSON.
         access_log: Whether each request is logged.
         public_url: Where clients reach the server, when a proxy hides it: `https://tiles.example.org/comeo`.
@@ -81,6 +79,8 @@ class Settings(BaseModel):
     port: int = Field(default=8080, ge=0, le=65535)
     workers: int = Field(default_factory=lambda: min(MAX_WORKERS, cpu_count()), ge=1, le=256)
     threads: int = Field(default=4, ge=1, le=256)
+    model_threads: int = Field(default=1, ge=1, le=MAX_MODEL_THREADS)
+    model_provider: str = Field(default="CPU", pattern=r"^[A-Za-z0-9]+$")
     log_format: LogFormat | None = None
     access_log: bool = False
     public_url: str = Field(default="", pattern=r"^$|^https?://[^\s?#]+$")
@@ -147,6 +147,11 @@ class Settings(BaseModel):
             first = error.errors()[0]
             name = str(first["loc"][0]) if first["loc"] else "settings"
             raise SettingsError(f"{PREFIX}{name.upper()}: {first['msg']}") from error
+
+    @property
+    def codecs(self) -> CodecSettings:
+        """Settings of codecs, for `comeo.settings.configure`."""
+        return CodecSettings(self.model_threads, self.model_provider)
 
     @property
     def static_folder(self) -> Path | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from comeo.settings import CodecSettings, SettingsError
 from tileserver import settings as module
-from tileserver.settings import Settings, SettingsError
+from tileserver.settings import Settings
 
 
 @pytest.mark.parametrize(("processors", "workers"), [(1, 1), (2, 2), (64, 8)])
@@ -26,3 +27,9 @@ def test_what_is_given_wins_over_the_environment() -> None:
 def test_a_setting_that_is_not_allowed_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         Settings.from_environment({name: value})
+
+
+def test_settings_of_codecs_are_read_with_all_others() -> None:
+    settings = Settings.from_environment({"COMEO_MODEL_THREADS": "3", "COMEO_MODEL_PROVIDER": "cuda"})
+    assert settings.codecs == CodecSettings(3, "CUDA")
+    assert Settings.from_environment({}).codecs == CodecSettings.from_environment({})

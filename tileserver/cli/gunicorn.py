@@ -15,6 +15,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from threadpoolctl import threadpool_limits
 
 from comeo.errors import ComeoError
+from comeo.settings import configure as configure_codecs
 from tileserver.logs import configure
 from tileserver.settings import Settings
 from tileserver.temporary import temporary_folder
@@ -113,6 +114,7 @@ def run(settings: Settings) -> None:
     log_format = settings.log_format or ("text" if sys.stderr.isatty() else "json")
     settings = settings.model_copy(update={"log_format": log_format})
     configure(log_format)
+    configure_codecs(settings.codecs)
     _check_address(settings.host, settings.port)
     if settings.workers > 1 and not os.environ.get(MULTIPROCESS_VARIABLE):
         os.environ[MULTIPROCESS_VARIABLE] = str(temporary_folder("comeo-metrics-"))

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from comeo.errors import ComeoError
+from comeo.settings import configure
 from tileserver.jobs.orders import Order
 from tileserver.jobs.queue import ORDER, RESULT, STATE
 from tileserver.render.fingerprint import installed_code
@@ -80,6 +81,7 @@ def work(folder: Path) -> None:
     settings = Settings.model_validate_json((folder / "settings.json").read_text())
     order = Order.model_validate_json((folder / ORDER).read_bytes())
     os.nice(NICENESS)
+    configure(settings.codecs)
     progress = DiskProgress(folder)
     with _wait_for_slot(folder.parent, settings.job_processes):
         signal.alarm(settings.job_seconds)  # the system ends the process then, whatever it is doing
