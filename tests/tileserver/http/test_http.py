@@ -100,7 +100,7 @@ def test_web_pages_of_others_may_read_what_headers_tell(client: FlaskClient) -> 
         (f"{ITEM}/tiles/WebMercatorQuad/1/0/0@9x.png", 422, "scale"),
         (tile_url(suffix=".png?bands=B04,B99"), 404, "B99"),
         (tile_url(suffix=".png?bands=B04&style=ndvi"), 422, "one of"),
-        (tile_url(suffix=".png?style=sepia"), 422, "there are true-color"),
+        (tile_url(suffix=".png?style=sepia"), 422, "is unknown; choose one of true-color"),
         (tile_url(suffix=".png?style=burn"), 422, "B12"),
         (tile_url(suffix=".png?expression=B04/B03"), 422, "rescale"),
         (tile_url(suffix=".png?expression=__import__('os')"), 422, "expression"),
