@@ -48,7 +48,7 @@ $(VENV)/.installed-test: $(VENV)/.installed-run
 
 static/dist/index.html: static/package-lock.json $(shell find static/src -type f 2>/dev/null) | $(NODE)
 	@echo "Building the viewer (140 MB into static/node_modules, about ten seconds)"
-	@cd static && PATH="$(if $(NODE),$(CURDIR)/$(NODE)/bin:)$$PATH" npm ci --no-audit --no-fund --loglevel=error
+	@cd static && PATH="$(if $(NODE),$(CURDIR)/$(NODE)/bin:)$$PATH" npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
 	@cd static && PATH="$(if $(NODE),$(CURDIR)/$(NODE)/bin:)$$PATH" npm run --silent build
 
 run: install

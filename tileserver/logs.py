@@ -56,6 +56,8 @@ def configure(log_format: LogFormat, level: int = logging.INFO) -> None:
         logger.handlers = [handler]
         logger.propagate = False
         logger.setLevel(level)
+    # It reports its threads on import, which would be the only line that is not in the format.
+    logging.getLogger("numexpr").setLevel(logging.WARNING)
 
 
 def _fields(record: logging.LogRecord) -> Mapping[str, Any]:
