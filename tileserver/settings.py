@@ -10,17 +10,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from comeo.cpus import cpu_count
-from comeo.errors import ComeoError
+from comeo.settings import SettingsError
 
 PREFIX = "COMEO_"
 MEBIBYTE = 1 << 20
 MAX_WORKERS = 8
 """Processes by default, however many processors there are."""
 LogFormat = Literal["json", "text"]
-
-
-class SettingsError(ComeoError):
-    """A setting has a value that is not allowed."""
 
 
 class Settings(BaseModel):

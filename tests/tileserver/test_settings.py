@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from comeo.settings import SettingsError
 from tileserver import settings as module
-from tileserver.settings import Settings, SettingsError
+from tileserver.settings import Settings
 
 
 @pytest.mark.parametrize(("processors", "workers"), [(1, 1), (2, 2), (64, 8)])

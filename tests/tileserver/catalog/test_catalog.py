@@ -13,6 +13,7 @@ import pytest
 
 from comeo.compression import compress
 from comeo.errors import ComeoError
+from comeo.settings import SettingsError
 from tests.tileserver.conftest import STEP, optical_scene
 from tileserver import Settings
 from tileserver.catalog import ArchivePool, Record, Search, SqliteCatalog
@@ -20,7 +21,6 @@ from tileserver.catalog.scan import Entry, read_entry
 from tileserver.catalog.sqlite import versioned
 from tileserver.errors import BusyError
 from tileserver.render.scenes import Scenes
-from tileserver.settings import SettingsError
 
 
 def test_it_can_be_rebuilt_at_will(archives: Path, tmp_path: Path) -> None:
