@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from comeo.archive import Archive, valid_mask
+from comeo.cpus import cpu_count
 from comeo.errors import ArchiveError, SourceError
 from comeo.metrics import PEAK
 from comeo.progress import Progress, Silent
@@ -83,7 +83,7 @@ def qualify(
     finest = _Finest(original.groups[0], PerceptualDistance(original.groups[0], weights, no_weights))
     passes = [_GroupPass(group) for group in original.groups]
     watch.start("comparing", sum(strip_count(group) for group in original.groups))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cpu_count()) as pool:
         for each, other in zip(passes, decoded, strict=True):
             for strip in strips(each.group, other):
                 land = finest.add(strip) if each is passes[0] else None
