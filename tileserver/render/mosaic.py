@@ -15,7 +15,7 @@ from rio_tiler.models import ImageData
 
 from comeo.errors import ArchiveError, BoundError, NotFoundError, ParameterError, RequestError
 from comeo.export.provenance import collection_tags
-from comeo.grid import Grid
+from comeo.grid import WGS84, Grid
 from comeo.scene import Band
 from comeo.view.pixels import mask_of, observe
 from comeo.view.projection import move_bounds, move_points
@@ -25,7 +25,7 @@ from tileserver.errors import BusyError
 from tileserver.render import describe
 from tileserver.render.encode import PICTURES
 from tileserver.render.fingerprint import fingerprint
-from tileserver.render.images import WGS84, finish
+from tileserver.render.images import finish
 from tileserver.render.look import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from comeo.errors import NotFoundError, ParameterError
+from comeo.grid import WGS84
 from comeo.view.projection import move_points
 from tileserver.api.wmts.errors import Code, OwsError, invalid
 from tileserver.api.wmts.requests import FeatureInfoRequest, TileRequest
@@ -16,7 +17,6 @@ from tileserver.catalog import Search
 from tileserver.render import values
 from tileserver.render.layers import CURRENT, Layer, Layers, Scope, on_day
 from tileserver.render.layertiles import LayerTile, LayerTileError, tile_in
-from tileserver.render.links import WGS84
 from tileserver.render.look import RenderRequest
 from tileserver.render.scenes import Scenes
 from tileserver.render.temporal import parse_interval
