@@ -40,11 +40,11 @@ def scaled_tile(path: p.ScaledCollectionTilePath, query: p.CollectionQuery) -> R
 def _tile(path: p.CollectionTilePath, query: p.CollectionQuery, scale: int) -> Response:
     search = _search(path, query.datetime)
     grid = grid_of(path.tms, path.z, path.x, path.y, scale)
-    appearance, extension = query.render_request(), extension_of(path.format)
-    etag = mosaic.tile_etag(scenes(), search, grid, appearance, extension)
+    request, extension = query.render_request(), extension_of(path.format)
+    etag = mosaic.tile_etag(scenes(), search, grid, request, extension)
     return image_answer(
         extension, etag, scenes().settings.mosaic_max_age,
-        lambda: mosaic.tile(scenes(), search, grid, appearance, extension, etag),
+        lambda: mosaic.tile(scenes(), search, grid, request, extension, etag),
     )  # fmt: skip
 
 
