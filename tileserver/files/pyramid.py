@@ -63,7 +63,7 @@ class Pyramid:
     def over(cls, boxes: Sequence[Bounds], highest: int) -> Pyramid:
         """Make the pyramid of an area, from the smallest tile that has all of it: GDAL reads but one.
 
-        Across the meridian of Greenwich there is none, and it begins with two.
+        Across the meridian of Greenwich no single tile does, and it begins with two.
         """
         fitting = (zoom for zoom in range(highest, 0, -1) if _count(boxes, zoom) == 1)
         return cls(tuple(boxes), next(fitting, 0), highest)
@@ -121,7 +121,7 @@ def boxes_of(bounds: Bounds) -> list[Bounds]:
 
 
 def intersection(boxes: Sequence[Bounds], other: Bounds) -> list[Bounds]:
-    """What boxes share with another that doesn't cross the antimeridian."""
+    """Parts that boxes share with another that doesn't cross the antimeridian."""
     shared = [
         (max(box[0], other[0]), max(box[1], other[1]), min(box[2], other[2]), min(box[3], other[3]))
         for box in boxes

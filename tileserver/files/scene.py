@@ -1,4 +1,4 @@
-"""A file of a scene or a part of it, GeoTIFF or KMZ: asked for as JSON, estimated, written."""
+"""A file of a scene or a part of it, GeoTIFF or KMZ: its model as JSON, its estimate, its making."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tileserver.settings import MEBIBYTE
 
 # A KMZ that is answered at once may have this part of the pictures of one that a job makes: a few seconds.
 DIRECT_PART = 64
-# Beyond so many samples a GeoTIFF takes more than a few seconds.
+# Beyond this number of samples a GeoTIFF takes more than a few seconds.
 QUICK_SAMPLES = 8 * MEBIBYTE
 QUICK_TILES = 48
 # Of a map tile with its document; they are small next to what the bound is for.

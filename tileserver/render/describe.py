@@ -1,4 +1,4 @@
-"""What a scene or a collection is and how it can be shown: info and TileJSON."""
+"""Descriptions of scenes and collections: info and TileJSON."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from tileserver.render.temporal import rfc3339
 
 LEGEND_COLOURS = 9
 BIGGEST_OVERVIEW = 256
-CORNERS = 4  # a corner is so many times smaller than the raster
+CORNERS = 4  # sides of a corner are this many times shorter than the raster's
 
 
 def info(scenes: Scenes, record: Record) -> dict[str, Any]:
-    """What `comeo info` says, and how the scene can be shown."""
+    """Facts of `comeo info`, and the styles that the scene can be shown in."""
     with scenes.lease(record) as archive:
         fidelity = summary(archive)
     return {
@@ -43,7 +43,7 @@ def info(scenes: Scenes, record: Record) -> dict[str, Any]:
 
 
 def collection_info(summary: CollectionSummary) -> dict[str, Any]:
-    """What a collection's scenes have in common, and how they can be shown."""
+    """Bands, extent and styles of a collection."""
     return {
         "id": summary.id,
         "items": summary.count,
@@ -169,7 +169,7 @@ def attribution(item: Mapping[str, Any], moment: datetime | None) -> str:
 
 
 def collection_attribution(scenes: Scenes, summary: CollectionSummary) -> str:
-    """Credit that a collection's newest scene asks for."""
+    """Credit line of a collection's newest scene."""
     newest = scenes.catalog.search(Search(collections=(summary.id,)), 1)
     return attribution(scenes.catalog.item(newest[0]), newest[0].datetime) if newest else ""
 

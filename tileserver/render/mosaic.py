@@ -79,7 +79,7 @@ def zoom_range(scenes: Scenes, search: Search, tms: TileMatrixSet) -> tuple[int,
     """Zoom levels that show a collection: those of its newest scene.
 
     Raises:
-        NotFoundError: If there is none.
+        NotFoundError: If it has no scene in that time.
     """
     newest = scenes.catalog.search(search, 1)
     if not newest:

@@ -22,7 +22,7 @@ from comeo.metrics import psnr_of
 
 VERSION = 1
 CORRELATION, BLOCK_RMSE, BLOCK_MAXIMUM, BLOCK_BIAS = 1, 2, 4, 8
-# From the most that can be told to the least, each leaving out what is missed least.
+# From the most detail to the least, each leaving out what is missed least.
 DETAILS = (15, 7, 3, 1, 0)
 MAX_CELLS = 1 << 22  # bands × blocks, over all groups
 
@@ -40,7 +40,7 @@ Blocks = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a certificate needs to know of a group: name, number of bands, and grid of blocks of level 0."""
+    """Layout of a group for its certificate: name, number of bands, and grid of blocks of level 0."""
 
     name: str
     bands: int
@@ -61,8 +61,8 @@ class GroupErrors:
         rmse: (bands,) root mean squared error over the scene; NaN for a band without a valid pixel.
         maximum: (bands,) greatest absolute error.
         bias: (bands,) mean error.
-        correlation: (bands, bands) of the errors of pixels valid in all bands, or None if not told.
-        block_rmse: (bands, rows, cols) by block of level 0, NaN without a valid pixel; None if not told.
+        correlation: (bands, bands) of the errors of pixels valid in all bands, or None if not certified.
+        block_rmse: (bands, rows, cols) by block of level 0, NaN without a valid pixel; None if not certified.
         block_maximum: Likewise: no error in the block is greater.
         block_bias: Likewise.
     """
@@ -82,7 +82,7 @@ class GroupErrors:
         return psnr_of(float(np.mean(known**2))) if known.size else math.nan
 
     def expected(self, rows: int, cols: int) -> Blocks:
-        """Expected (RMS) error by block: (bands, rows, cols); the scene's where blocks are not told."""
+        """Expected (RMS) error by block: (bands, rows, cols); the scene's where blocks are not certified."""
         if self.block_rmse is not None:
             return self.block_rmse
         return np.broadcast_to(self.rmse.astype(np.float32)[:, None, None], (len(self.rmse), rows, cols))
@@ -90,7 +90,7 @@ class GroupErrors:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What an archive says it lost.
+    """Certified errors of an archive.
 
     Attributes:
         groups: By name.
@@ -102,7 +102,7 @@ class Certificate:
 
     @property
     def by_block(self) -> bool:
-        """Whether errors are told block by block, in groups of more than one."""
+        """Whether errors are certified block by block, in groups of more than one."""
         return bool(self.detail & BLOCK_RMSE)
 
 
@@ -110,7 +110,7 @@ def encode(errors: Mapping[str, GroupErrors], layouts: Sequence[Layout], step: f
     """Write a certificate.
 
     Args:
-        errors: By group, with everything that `detail` asks for.
+        errors: By group, with everything that `detail` requires.
         layouts: Of the groups, in the archive's order.
         step: Quantisation step of the archive.
         detail: One of `DETAILS`.
@@ -138,7 +138,7 @@ def decode(text: str, layouts: Sequence[Layout], step: float) -> Certificate:
     """Read a certificate.
 
     Args:
-        text: What `encode` returned.
+        text: As `encode` returns it.
         layouts: Of the groups, in the archive's order.
         step: Quantisation step of the archive.
 
@@ -195,7 +195,7 @@ def _read_heads(
 
 
 def _inflated(data: memoryview, length: int, told: Sequence[Layout]) -> memoryview:
-    """Inflate what has to be exactly so long."""
+    """Inflate data of a known length."""
     if sum(layout.cells for layout in told) > MAX_CELLS:
         raise ValueError(f"it would tell of more than {MAX_CELLS} bands × blocks")
     if not told:

@@ -1,4 +1,4 @@
-"""What an archive says of itself, checked: groups and levels, and the Zarr metadata that they stand for."""
+"""Metadata of an archive, checked: groups and levels, and the Zarr metadata that they stand for."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class ArchiveGroup:
 
     @property
     def layout(self) -> Layout:
-        """What a certificate needs to know of the group."""
+        """Layout of the group for the certificate."""
         return Layout(self.name, self.levels[0].bands, *self.levels[0].grid)
 
 
@@ -157,7 +157,7 @@ class GroupAttributes(_Strict):
         """The coordinate reference system.
 
         Raises:
-            ValueError: If there is none, PROJ does not know it, or it is not one of a map.
+            ValueError: If it is missing, PROJ does not know it, or it is not one of a map.
         """
         try:
             crs = CRS.from_user_input(self.crs_code or self.crs_wkt2)
@@ -184,7 +184,7 @@ class ItemProperties(_Strict):
 
 
 class ItemModel(_Strict):
-    """What a catalogue needs of the STAC Item."""
+    """Members of the STAC Item that a catalogue needs."""
 
     id: str = Field(pattern=ID_PATTERN)
     collection: str = Field(pattern=ID_PATTERN)

@@ -35,7 +35,7 @@ class ArchiveWriter:
 
     Args:
         path: Final name, ending in `.zarr.zip` or `.zarr`.
-        groups: What will be written, finest resolution first.
+        groups: Groups to write, finest resolution first.
         codec: Name of the codec of all blocks.
         configuration: The codec's own parameters, as its Zarr metadata carries them beside the step.
 

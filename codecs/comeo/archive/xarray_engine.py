@@ -133,7 +133,7 @@ class LazyLevel(BackendArray):
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> NDArray[Any]:
-        """Decode what is asked for; each key is an integer, a slice or an array of integers."""
+        """Decode the requested pixels; each key is an integer, a slice or an array of integers."""
         rows, cols = (np.arange(size)[part] for size, part in zip(self.shape[1:], key[1:], strict=True))
         with self._manager.acquire_context(needs_lock=False) as archive:
             values = _gather(archive, self._level, np.atleast_1d(rows), np.atleast_1d(cols))

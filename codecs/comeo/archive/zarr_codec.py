@@ -61,7 +61,7 @@ class BlockZarrCodec(ArrayBytesCodec):
         return {"name": f"comeo.{self.codec_name}", "configuration": self.configuration()}
 
     def configuration(self) -> dict[str, JSON]:
-        """What `from_dict` needs to build this codec again."""
+        """Configuration from which `from_dict` builds this codec again."""
         return {"step": float(self.step)}
 
     def codec(self) -> Codec:

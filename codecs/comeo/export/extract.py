@@ -44,7 +44,7 @@ class Extraction:
 
     Args:
         reader: Of the scene.
-        plan: What to read and compute.
+        plan: Bands to read, and the computation.
         grid: Of the file.
         geometry: GeoJSON polygon (WGS 84) outside of which pixels are masked, if any.
         paint: Turns values into 8-bit colours, if that is wanted.

@@ -25,7 +25,7 @@ Pixels_co = TypeVar("Pixels_co", bound=PixelRequest, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class ExtractRequest(Generic[Pixels_co]):
-    """What to extract from a scene.
+    """Pixels, area and grid of a file to be extracted from a scene.
 
     Attributes:
         pixels: Values to read and compute; a server's request for colours is one, too.

@@ -17,7 +17,7 @@ def fetch(url: str, max_bytes: int) -> bytes:
     """Fetch a document.
 
     Raises:
-        SourceError: If it can't be had, or is larger than it may be.
+        SourceError: If it cannot be fetched, or is larger than allowed.
     """
     _check_scheme(url)
     headers = {"Accept": "application/geo+json, application/json", "User-Agent": "comeo"}

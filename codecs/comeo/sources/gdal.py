@@ -151,7 +151,7 @@ def band_of(file: GdalFile, grid: Grid, index: int, band: Band, nodata: float | 
         file: Where it lies.
         grid: The file's grid.
         index: Which band, from 1.
-        band: What it is.
+        band: Description of the band.
         nodata: Number that marks invalid pixels where the file itself states none.
 
     Raises:

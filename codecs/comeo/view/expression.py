@@ -76,7 +76,7 @@ class Expression:
 
     @property
     def names(self) -> list[str]:
-        """What each result is called: its own text."""
+        """Name of each result: its own text."""
         return self.text.split(";")
 
     def evaluate(self, bands: Mapping[str, Values]) -> Values:

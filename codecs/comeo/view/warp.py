@@ -24,7 +24,7 @@ from comeo.view.resampling import ResamplingName
 LATTICE = 17
 # Source pixels beyond the outermost ones that a kernel may look at.
 MARGIN = 4
-# A level may be this much coarser than the grid: nobody sees it, and it saves 3/4 of the work.
+# A level may be this much coarser than the grid: the difference is invisible, and it saves 3/4 of the work.
 TOLERANCE = 1.1
 # Up to so many source pixels a grid pixel GDAL's kernels are used as they are; beyond, it widens them.
 WIDEST_PLAIN_KERNEL = 2.0

@@ -72,7 +72,7 @@ def point(path: p.CollectionPointPath, query: p.CollectionQuery) -> Response:
 
 @api.get("/info", tags=[TAG])
 def info(path: p.CollectionPath) -> Response:
-    """What a collection holds, and the styles that it can be shown in."""
+    """Bands, extent and times of a collection, and the styles that it can be shown in."""
     return document_answer(describe.collection_info(scenes().find_collection(path.collection)))
 
 

@@ -98,6 +98,6 @@ def statistics(path: p.ItemPath, query: p.StatisticsQuery) -> Response:
 
 @api.get("/info", tags=[TAG])
 def info(path: p.ItemPath) -> Response:
-    """What the archive is, and the styles that it can be shown in."""
+    """Facts about the archive, and the styles that it can be shown in."""
     record = scenes().find(path.collection, path.item)
     return document_answer(describe.info(scenes(), record))

@@ -95,7 +95,7 @@ def parameters(pairs: Pairs) -> dict[str, str]:
 
 
 def operation(values: Mapping[str, str]) -> Operation:
-    """What a request is.
+    """Operation that a request names.
 
     Raises:
         OwsError: If it is not for this service, or no operation of it.

@@ -155,13 +155,13 @@ def item_tile(path: ItemTilePath) -> Response:
 
 @api.get(f"{COLLECTION_TILE}/<j>/<i>.<format>", tags=[TAG], responses=VALUES)
 def collection_pixel(path: CollectionPixelPath) -> Response:
-    """What is at a pixel of a collection's tile, as html, json or txt."""
+    """Values at a pixel of a collection's tile, as html, json or txt."""
     return _feature_info(Scope(path.collection), _pixel_values(path, path, path.collection))
 
 
 @api.get(f"{ITEM_TILE}/<j>/<i>.<format>", tags=[TAG], responses=VALUES)
 def item_pixel(path: ItemPixelPath) -> Response:
-    """What is at a pixel of a scene's tile, as html, json or txt."""
+    """Values at a pixel of a scene's tile, as html, json or txt."""
     scope = Scope(path.collection, None, path.item)
     return _feature_info(scope, _pixel_values(path, path, f"{path.collection}/{path.item}"))
 
