@@ -153,12 +153,12 @@ def decode(text: str, layouts: Sequence[Layout], step: float) -> Certificate:
     if detail not in DETAILS or data[0] >> 4 != VERSION:
         raise ValueError("its first byte names no version that this program reads")
     heads, rest = _read_heads(_Reader(data[1:]), layouts, step, detail)
-    told = [layout for layout in layouts if detail & BLOCK_RMSE and layout.rows * layout.cols > 1]
-    body = _Reader(_inflated(rest, sum(_blocks_length(layout, detail) for layout in told), told))
+    certified = [layout for layout in layouts if detail & BLOCK_RMSE and layout.rows * layout.cols > 1]
+    body = _Reader(_inflated(rest, sum(_blocks_length(layout, detail) for layout in certified), certified))
     groups = {}
     for layout, head in zip(layouts, heads, strict=True):
         groups[layout.name] = _with_blocks(
-            head, layout, _read_blocks(body, layout, step, detail) if layout in told else None
+            head, layout, _read_blocks(body, layout, step, detail) if layout in certified else None
         )
     return Certificate(groups, detail)
 
@@ -172,7 +172,7 @@ class _Reader:
     def take(self, dtype: str, *shape: int) -> NDArray[Any]:
         length = math.prod(shape) * np.dtype(dtype).itemsize
         if length > len(self.rest):
-            raise ValueError("it is shorter than the archive's bands and blocks ask for")
+            raise ValueError("it is shorter than the archive's bands and blocks require")
         part, self.rest = self.rest[:length], self.rest[length:]
         return np.frombuffer(part, dtype).reshape(shape)
 
@@ -194,13 +194,13 @@ def _read_heads(
     return heads, reader.rest
 
 
-def _inflated(data: memoryview, length: int, told: Sequence[Layout]) -> memoryview:
+def _inflated(data: memoryview, length: int, certified: Sequence[Layout]) -> memoryview:
     """Inflate data of a known length."""
-    if sum(layout.cells for layout in told) > MAX_CELLS:
-        raise ValueError(f"it would tell of more than {MAX_CELLS} bands × blocks")
-    if not told:
+    if sum(layout.cells for layout in certified) > MAX_CELLS:
+        raise ValueError(f"it covers more than {MAX_CELLS} bands × blocks")
+    if not certified:
         if len(data):
-            raise ValueError("it is longer than the archive's bands ask for")
+            raise ValueError("it is longer than the archive's bands require")
         return memoryview(b"")
     unpacker = zlib.decompressobj(-15)
     try:
@@ -313,5 +313,5 @@ def _shares(bias: Figures, rmse: Figures) -> NDArray[np.int16]:
 
 def _needed(figures: NDArray[Any] | None) -> NDArray[Any]:
     if figures is None:
-        raise ValueError("what a certificate is to tell has not been measured")
+        raise ValueError("figures that this detail level requires are missing")
     return figures
