@@ -18,7 +18,7 @@ from tileserver.files import extract, kmz
 from tileserver.files.extract import FileRequest, Limits
 from tileserver.files.kmz import KmzLimits
 from tileserver.render.geojson import PolygonDocument, polygon_of
-from tileserver.render.parameters import RenderParameters, check_area
+from tileserver.render.parameters import EpsgCode, RenderParameters, check_area
 from tileserver.render.scenes import Scenes
 from tileserver.settings import MEBIBYTE
 
@@ -43,10 +43,9 @@ class ExtractBody(RenderParameters):
     geometry: PolygonDocument | None = Field(
         None, description="GeoJSON polygon in degrees outside of which pixels are masked, instead of bbox."
     )
-    dst_crs: str | None = Field(
-        None, max_length=20, pattern=r"^(?i:EPSG:)\d{4,6}$",
-        description="Projection of a GeoTIFF, `EPSG:3857`; by default the scene's own pixels.",
-    )  # fmt: skip
+    dst_crs: EpsgCode | None = Field(
+        None, description="Projection of a GeoTIFF, `EPSG:3857`; by default the scene's own pixels."
+    )
     max_size: int | None = Field(None, ge=1, description="Longest side in pixels.")
     width: int | None = Field(None, ge=1, description="In pixels.")
     height: int | None = Field(None, ge=1, description="In pixels.")
