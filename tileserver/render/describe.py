@@ -110,7 +110,7 @@ def zoom_range(grid: Grid, tms: TileMatrixSet) -> tuple[int, int]:
     """Zoom levels from where a raster fills about one tile to where its pixels are shown singly.
 
     Raises:
-        ParameterError: If the matrix set's projection can't hold the raster.
+        ParameterError: If the matrix set's projection cannot hold the raster.
     """
     try:
         parts = _parts(grid)

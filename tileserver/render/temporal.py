@@ -20,7 +20,7 @@ def parse_interval(text: str | None) -> Interval:
         (not before, not after); None where it is open.
 
     Raises:
-        ParameterError: If it can't be read or ends before it starts.
+        ParameterError: If it cannot be read or ends before it starts.
     """
     if text is None:
         return None, None
@@ -50,9 +50,9 @@ def _moment(text: str, *, last: bool) -> datetime:
         if _INSTANT.fullmatch(text):
             return datetime.fromisoformat(_six_digits(text.upper())).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise ParameterError(f"datetime {text[:40]!r} can't be read: {error}") from error
+        raise ParameterError(f"datetime {text[:40]!r} cannot be read: {error}") from error
     raise ParameterError(
-        f"datetime {text[:40]!r} can't be read; examples are 2024-05-01, 2024-05-01T10:20:30Z and "
+        f"datetime {text[:40]!r} cannot be read; examples are 2024-05-01, 2024-05-01T10:20:30Z and "
         "2024-05-01/2024-06-01"
     )
 

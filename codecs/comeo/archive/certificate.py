@@ -206,7 +206,7 @@ def _inflated(data: memoryview, length: int, certified: Sequence[Layout]) -> mem
     try:
         body = unpacker.decompress(data, length + 1)
     except zlib.error as error:
-        raise ValueError(f"its blocks can't be inflated: {error}") from error
+        raise ValueError(f"its blocks cannot be inflated: {error}") from error
     if len(body) != length or not unpacker.eof or unpacker.unused_data:
         raise ValueError("it does not hold as many blocks as the archive")
     return memoryview(body)

@@ -150,7 +150,7 @@ class GroupAttributes(_Strict):
             raise ValueError(f"levels are 0 and coarser ones in order, not {self.levels}")
         a, b, _, d, e, _ = self.transform
         if not math.isfinite(a * e - b * d) or abs(a * e - b * d) < 1e-18:
-            raise ValueError("the transform can't be inverted")
+            raise ValueError("the transform cannot be inverted")
         return self
 
     def crs(self) -> CRS:

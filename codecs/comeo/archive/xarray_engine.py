@@ -105,7 +105,7 @@ class ComeoBackend(BackendEntrypoint):
         return xr.DataTree.from_dict(groups)
 
 
-def _open(place: str | Path, mode: str) -> Archive:  # noqa: ARG001 - without one, managers can't be pickled
+def _open(place: str | Path, mode: str) -> Archive:  # noqa: ARG001 - without one, managers cannot be pickled
     return open_archive(place)
 
 
@@ -202,7 +202,7 @@ def _dataset(
 
 def _bands(group: ArchiveGroup) -> dict[str, Any]:
     """Names of the bands, and what else is known of them all."""
-    # as objects: numpy's own strings can't be written to Zarr v3 without a warning
+    # as objects: numpy's own strings cannot be written to Zarr v3 without a warning
     names = np.array([(band.name, band.common_name) for band in group.bands], object).T
     coordinates: dict[str, Any] = {"band": ("band", names[0])}
     if all(names[1]):

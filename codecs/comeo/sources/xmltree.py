@@ -28,7 +28,7 @@ class XmlTree:
         try:
             self.root: Element = ElementTree.fromstring(content, forbid_dtd=True)
         except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-            raise SourceError(f"{where} is no readable XML: {str(error)[:200]}") from error
+            raise SourceError(f"{where} is not readable XML: {str(error)[:200]}") from error
 
     @property
     def kind(self) -> str:

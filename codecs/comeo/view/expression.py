@@ -132,7 +132,7 @@ def _parse_part(text: str) -> ast.expr:
     try:
         return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ParameterError(f"the expression {_short(text)} can't be read: {error}") from error
+        raise ParameterError(f"the expression {_short(text)} cannot be read: {error}") from error
 
 
 def _check(tree: ast.expr, source: str) -> None:

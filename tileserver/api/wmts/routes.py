@@ -106,7 +106,7 @@ def collection_service(path: CollectionPath) -> Response:
 
 @api.get("/collections/<collection>/dates/<day>", tags=[TAG], responses=PAIRS)
 def day_service(path: DayPath) -> Response:
-    """KVP requests over one collection on one day, for clients that can't choose TIME."""
+    """KVP requests over one collection on one day, for clients that cannot choose TIME."""
     return _pairs(_on(path))
 
 
@@ -130,7 +130,7 @@ def collection_document(path: CollectionPath) -> Response:
 
 @api.get(f"/collections/<collection>/dates/<day>{DOCUMENT}", tags=[TAG], responses=CAPABILITIES)
 def day_document(path: DayPath) -> Response:
-    """Capabilities of one collection on one day, for clients that can't choose TIME."""
+    """Capabilities of one collection on one day, for clients that cannot choose TIME."""
     return _capabilities(_on(path), CapabilitiesRequest())
 
 

@@ -122,7 +122,7 @@ class FolderSink(Sink):
         sync_folder(self.path)
 
     def publish(self, final: Path) -> None:
-        """See `Sink.publish`. An older archive steps aside first: a folder can't be replaced at once."""
+        """See `Sink.publish`. An older archive steps aside first: a folder cannot be replaced at once."""
         aside = None
         if final.exists():
             aside = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.old")

@@ -127,7 +127,7 @@ class LearnedCodec(Codec):
         shape = tile_grid(*components.shape[1:])
         latents = _latents(scaled, shape)[:, self.model.places]
         if np.abs(latents).max() >= LARGEST / 2:
-            raise CodecError(f"learned can't code values so large in steps of {step:.6g}; use a larger step")
+            raise CodecError(f"learned cannot code values so large in steps of {step:.6g}; use a larger step")
         classes = _energy_classes(scaled)
         coded, off = _encode(self.model, self.settings, latents, classes, shape, thorough=False)
         if np.abs(off).max() > _STRANGE:

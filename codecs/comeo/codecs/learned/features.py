@@ -217,7 +217,7 @@ def _limited(value: int, peak: int) -> int:
     return limited
 
 
-# Loops run over views that start at 0: indexes that can't be negative need no check, and compile to vectors.
+# Loops run over views that start at 0: indexes that cannot be negative need no check, and compile to vectors.
 
 
 @compiled
