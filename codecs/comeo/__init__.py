@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from comeo.archive import open_archive
     from comeo.codecs import codec_names, get_codec
     from comeo.compression import compress
-    from comeo.export.archives import extract
+    from comeo.export.extract import extract
     from comeo.quality.archives import qualify
     from comeo.sources import open_source
 
@@ -33,7 +33,7 @@ __all__ = [
 _MODULES = {
     "codec_names": "comeo.codecs",
     "compress": "comeo.compression",
-    "extract": "comeo.export.archives",
+    "extract": "comeo.export.extract",
     "get_codec": "comeo.codecs",
     "open_archive": "comeo.archive",
     "open_source": "comeo.sources",

@@ -12,6 +12,8 @@ from rasterio.transform import array_bounds, from_bounds
 from comeo.scene import Window, pixel_size
 
 Bounds = tuple[float, float, float, float]
+WGS84 = CRS.from_epsg(4326)
+"""Degrees, longitude first."""
 # Pixels of two grids are the same if they lie this close, in pixels.
 _SAME_PIXEL = 1e-3
 

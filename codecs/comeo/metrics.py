@@ -39,7 +39,7 @@ def band_mse(
 
 
 def mse(reference: NDArray[Any], decoded: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> float:
-    """Mean over bands of `band_mse`, leaving out bands without a valid pixel; NaN if there is none."""
+    """Mean over bands of `band_mse`, leaving out bands without a valid pixel; NaN if no pixel is valid."""
     bands = band_mse(reference, decoded, valid)
     known = bands[~np.isnan(bands)]
     return float(known.mean()) if known.size else math.nan

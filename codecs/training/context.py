@@ -62,7 +62,7 @@ def energy_class(components: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """What the entropy model makes of a batch, each (tiles, channels) unless said otherwise.
+    """Results of the entropy model for a batch, each (tiles, channels) unless said otherwise.
 
     Attributes:
         values: Decoded values, sixteenths of a step, whole.
@@ -80,12 +80,12 @@ class Coded:
 
 
 class Inputs(NamedTuple):
-    """What a pass's network looks at; features are multiples of 1/16, 0…127/16.
+    """Inputs of a pass's network; features are multiples of 1/16, 0…127/16.
 
     Attributes:
         direct: (tiles, n) what the last layer sees again.
         others: (tiles, n) what only the first layer sees.
-        own: (tiles, kinds · channels) what tells of each channel: neighbours' sums and differences, crossed
+        own: (tiles, kinds · channels) features of each channel: neighbours' sums and differences, crossed
             prediction.
         neighbours: (tiles, n) whole values that means are predicted from, or None.
         bends: (tiles, n) magnitudes with signs that these predictions are bent by, or None.
@@ -221,7 +221,7 @@ class Known:
         return (2 * found[:-1] + found[self.beside].sum(1) >= group.evidence).cpu()
 
     def inputs(self, number: int, step: Pass) -> Inputs:
-        """What the network of a pass looks at."""
+        """Inputs of the network of a pass."""
         group = GROUPS[number]
         tiles = self._index(step.tiles)
         known = None if step.known is None else self._index(step.known)

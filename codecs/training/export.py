@@ -163,10 +163,10 @@ def export(model: Model, fitted: Fitted, output: Path, facts: dict[str, Any]) ->
     """Write a model file.
 
     Args:
-        model: What to export.
+        model: The trained model.
         fitted: The entropy coder's tables.
         output: The file.
-        facts: What else `model.json` shall tell: name, data, licence, training.
+        facts: Further members of `model.json`: name, data, licence, training.
 
     Returns:
         The file's SHA-256, in hex.

@@ -23,7 +23,7 @@ _COMPONENT, _RANK = (torch.from_numpy(place) for place in channel_places())
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What coding a batch gave.
+    """Result of coding a batch.
 
     Attributes:
         bits: (batch,) the cost of each block, by the entropy model.

@@ -29,7 +29,7 @@ _SIDES = ((128, 12), (256, 3))
 
 
 class Fitted(NamedTuple):
-    """What `comeo.codecs.learned.tables` needs.
+    """Data of `comeo.codecs.learned.tables`.
 
     Attributes:
         frequencies: (ROWS, SYMBOLS).

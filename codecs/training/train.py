@@ -40,7 +40,7 @@ LARGEST_GRADIENT = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run is told.
+    """Parameters of a run.
 
     Attributes:
         pack: The training data.

@@ -102,7 +102,7 @@ def test_decoding_needs_no_part_of_the_server() -> None:
     )
     run(
         f"import sys\nfor name in {absent}: sys.modules[name] = None\n"
-        "import comeo, comeo.compression, comeo.export.archives, comeo.sources\n"
+        "import comeo, comeo.compression, comeo.export.extract, comeo.sources\n"
         f"with comeo.open_archive({str(SAMPLES / 'S2_UTM37N_lake.zarr.zip')!r}) as archive:\n"
         "    level = next(iter(archive.groups.values())).levels[0]\n"
         "    assert archive.read(level, comeo.scene.Window(0, 0, 9, 9)).any()\n"

@@ -11,17 +11,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rasterio.crs import CRS
-
 from comeo.archive import Archive, open_archive
 from comeo.errors import ArchiveError
+from comeo.grid import WGS84
 from comeo.scene import Band
 from comeo.view.projection import move_bounds
 from tileserver.catalog.base import BBox
 
 SUFFIXES = (".zarr.zip", ".zarr")
 MAX_DEPTH = 8
-WGS84 = CRS.from_epsg(4326)
 log = logging.getLogger(__name__)
 
 

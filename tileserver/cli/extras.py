@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 _EXTRA_OF = {
+    "brotli": "server",
     "flask": "server",
-    "flask_compress": "server",
     "flask_openapi3": "server",
     "geojson_pydantic": "server",
     "gunicorn": "server",

@@ -170,17 +170,16 @@ def extract(
     the grid of the finest. The same request to a server gives the same pixels.
     """
     from comeo.archive import open_archive
-    from comeo.export.extract import extract_geotiff
-    from comeo.view.projection import named_crs
+    from comeo.export.extract import extract as write_extract
 
     if bbox and polygon:
         raise click.UsageError("give --bbox or --polygon, not both")
     if bands and expression:
         raise click.UsageError("give --bands or --expression, not both")
     with open_archive(archive) as opened, terminal_progress(opened.id) as progress:
-        extract_geotiff(
+        write_extract(
             opened, output, bbox=bbox, polygon=_polygon(polygon) if polygon else None, bands=bands,
-            expression=expression, crs=named_crs(crs) if crs else None, max_size=max_size,
+            expression=expression, crs=crs or None, max_size=max_size,
             resampling=resampling, force=force, progress=progress,
         )  # fmt: skip
     click.echo(f"{output}  {output.stat().st_size:,} bytes")

@@ -28,7 +28,7 @@ class Limits:
         samples: Pixels × bands.
         side: Pixels of a side.
         name: Of the setting for `samples`.
-        advice: What the user can do about it.
+        advice: A way for the user to stay within the limit.
         is_decoding_bounded: Whether the budget of decoded samples holds for the whole file, not for each
             piece.
     """

@@ -40,7 +40,7 @@ def document(
     Args:
         name: For people.
         description: Likewise.
-        features: What it holds.
+        features: Its content.
         span: When it is shown.
         place: (west, south, east, north) in degrees that it is only shown near.
         least_pixels: How long `place` has to be on the screen for that.

@@ -14,7 +14,7 @@ from lxml import etree
 
 from comeo.errors import BoundError, NotFoundError, ParameterError, RequestError
 from comeo.export.request import ExtractRequest
-from comeo.grid import Bounds, Grid
+from comeo.grid import WGS84, Bounds, Grid
 from comeo.progress import Progress
 from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.polygon import cut, geometry_bounds
@@ -26,7 +26,6 @@ from tileserver.files.kml import Span
 from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid, boxes_of, intersection
 from tileserver.render.describe import attribution, zoom_range
 from tileserver.render.encode import encode
-from tileserver.render.images import WGS84
 from tileserver.render.legend import legend
 from tileserver.render.look import RenderPlan, RenderRequest, resolve
 from tileserver.render.matrixsets import matrix_set

@@ -1,4 +1,4 @@
-"""A file of a scene or a part of it, GeoTIFF or KMZ: asked for as JSON, estimated, written."""
+"""A file of a scene or a part of it, GeoTIFF or KMZ: its model as JSON, its estimate, its making."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tileserver.files import extract, kmz
 from tileserver.files.extract import FileRequest, Limits
 from tileserver.files.kmz import KmzLimits
 from tileserver.render.geojson import PolygonDocument, polygon_of
-from tileserver.render.parameters import RenderParameters, check_area
+from tileserver.render.parameters import EpsgCode, RenderParameters, check_area
 from tileserver.render.scenes import Scenes
 from tileserver.settings import MEBIBYTE
 
 # A KMZ that is answered at once may have this part of the pictures of one that a job makes: a few seconds.
 DIRECT_PART = 64
-# Beyond so many samples a GeoTIFF takes more than a few seconds.
+# Beyond this number of samples a GeoTIFF takes more than a few seconds.
 QUICK_SAMPLES = 8 * MEBIBYTE
 QUICK_TILES = 48
 # Of a map tile with its document; they are small next to what the bound is for.
@@ -43,10 +43,9 @@ class ExtractBody(RenderParameters):
     geometry: PolygonDocument | None = Field(
         None, description="GeoJSON polygon in degrees outside of which pixels are masked, instead of bbox."
     )
-    dst_crs: str | None = Field(
-        None, max_length=20, pattern=r"^(?i:EPSG:)\d{4,6}$",
-        description="Projection of a GeoTIFF, `EPSG:3857`; by default the scene's own pixels.",
-    )  # fmt: skip
+    dst_crs: EpsgCode | None = Field(
+        None, description="Projection of a GeoTIFF, `EPSG:3857`; by default the scene's own pixels."
+    )
     max_size: int | None = Field(None, ge=1, description="Longest side in pixels.")
     width: int | None = Field(None, ge=1, description="In pixels.")
     height: int | None = Field(None, ge=1, description="In pixels.")

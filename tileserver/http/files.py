@@ -47,7 +47,7 @@ class ClientWatch:
             raise ClientGoneError("the client has disconnected")
 
     def note(self, _message: str) -> None:
-        """Do nothing: nobody reads notes of a request."""
+        """Do nothing: a response has no place for notes."""
 
 
 def file_answer(name: str, media_type: str, etag: str, make: Callable[[Path, Progress], None]) -> Response:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, RootModel
 
 from tileserver.render.geojson import PolygonDocument
-from tileserver.render.parameters import Parameters, RenderParameters, split_commas
+from tileserver.render.parameters import EpsgCode, Parameters, RenderParameters, split_commas
 
 TileFormat = Literal["png", "webp", "jpg", "jpeg", "tif", "npy"]
 PartFormat = Literal["png", "webp", "tif", "kmz"]
@@ -132,10 +132,10 @@ class PreviewQuery(RenderParameters):
 class PartQuery(RenderParameters, _Size):
     """Size and projection of an area."""
 
-    dst_crs: str | None = Field(
-        None, max_length=20, pattern=r"^(?i:EPSG:)\d{4,6}$",
+    dst_crs: EpsgCode | None = Field(
+        None,
         description="Projection, `EPSG:3857`; by default the scene's own for tif, EPSG:4326 for pictures.",
-    )  # fmt: skip
+    )
     width: int | None = Field(None, ge=1, description="In pixels.")
     height: int | None = Field(None, ge=1, description="In pixels.")
 
@@ -143,9 +143,7 @@ class PartQuery(RenderParameters, _Size):
 class FeatureQuery(RenderParameters, _Size):
     """Size and projection of the area of a geometry."""
 
-    dst_crs: str | None = Field(
-        None, max_length=20, pattern=r"^(?i:EPSG:)\d{4,6}$", description="Projection, `EPSG:3857`."
-    )
+    dst_crs: EpsgCode | None = Field(None, description="Projection, `EPSG:3857`.")
 
 
 class StatisticsQuery(RenderParameters):

@@ -15,9 +15,9 @@ class Order(BaseModel):
 
     Attributes:
         kind: Name of the kind of work: see `tileserver.jobs.kinds`.
-        body: What exactly, as the kind's own model reads it.
+        body: The work, as the kind's own model reads it.
         name: Of the file to be made, without its extension.
-        estimate: What the work will result in, as shown to the client.
+        estimate: Expected result, as shown to the client.
         disk_bytes: Most bytes on disk while it works.
         code: Digest of the code of the server that took the order. A job's process runs the code that is
             installed when it works, which may be another by then.

@@ -45,13 +45,13 @@ class Job:
     """State of a job.
 
     Attributes:
-        id: 32 random hexadecimal digits, which nobody can guess.
+        id: 32 random hexadecimal digits, which cannot be guessed.
         status: As OGC API - Processes names it.
         progress: Percent.
         stage: The work at hand, or the reason of a failure.
         updated: Seconds since 1970.
         expires: Likewise: when a job that is over will be removed.
-        order: What it does.
+        order: The work.
         result: The file, once it is made.
     """
 

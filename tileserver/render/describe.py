@@ -11,10 +11,9 @@ from affine import Affine
 from morecantile import TileMatrixSet
 from rasterio.crs import CRS
 from rasterio.warp import calculate_default_transform
-from rio_tiler.constants import WGS84_CRS
 
 from comeo.errors import ParameterError
-from comeo.grid import Grid
+from comeo.grid import WGS84, Grid
 from comeo.missions import credit
 from comeo.scene import Band
 from comeo.view.projection import ProjectionErrors, move_bounds
@@ -27,7 +26,7 @@ from tileserver.render.temporal import rfc3339
 
 LEGEND_COLOURS = 9
 BIGGEST_OVERVIEW = 256
-CORNERS = 4  # a corner is so many times smaller than the raster
+CORNERS = 4  # sides of a corner are this many times shorter than the raster's
 
 
 def info(scenes: Scenes, record: Record) -> dict[str, Any]:
@@ -128,7 +127,7 @@ def _parts(grid: Grid) -> list[Grid]:
 
     In a projection cut there, such a raster is as wide as the world.
     """
-    bounds = move_bounds(grid.crs, WGS84_CRS, grid.bounds)
+    bounds = move_bounds(grid.crs, WGS84, grid.bounds)
     if bounds is None or bounds[0] <= bounds[2]:
         return [grid]
     height, width = -(-grid.height // CORNERS), -(-grid.width // CORNERS)

@@ -9,12 +9,14 @@ import numpy as np
 
 from comeo.archive import Archive, ArchiveGroup
 from comeo.archive.certificate import GroupErrors
-from comeo.figures import significant
+from comeo.figures import as_json, significant
 from comeo.metrics import PEAK
 from comeo.missions import QUANTITIES
-from comeo.view.propagation import Errors, certificate_of
+from comeo.view.propagation import certificate_of
 from tileserver.catalog import Record
 from tileserver.render.scenes import Scenes
+
+DIGITS = 4  # as a certificate has
 
 
 def summary(archive: Archive) -> dict[str, Any] | None:
@@ -75,7 +77,7 @@ def _group(group: ArchiveGroup, figures: dict[str, Any], errors: GroupErrors, bl
             "name": name,
             **known,
             "unit": units[name].unit or None,
-            "physical_rmse": known["rmse"] and _short(known["rmse"] * abs(units[name].scale)),
+            "physical_rmse": known["rmse"] and significant(known["rmse"] * abs(units[name].scale), DIGITS),
         }
         for name, known in figures["bands"].items()
     ]  # fmt: skip
@@ -88,16 +90,5 @@ def _group(group: ArchiveGroup, figures: dict[str, Any], errors: GroupErrors, bl
         "correlation": None if errors.correlation is None else np.round(errors.correlation, 2).tolist(),
         "block": native.block,
         "grid": list(native.grid),
-        "blocks": {name: _listed(array) for name, array in figures_of_blocks.items()} if blocks else None,
+        "blocks": as_json(figures_of_blocks, DIGITS) if blocks else None,
     }
-
-
-def _listed(array: Errors | None) -> Any:
-    """Nested lists (band, row, column) with null where a block has no valid pixel."""
-    if array is None:
-        return None
-    return [[[_short(float(value)) for value in row] for row in band] for band in array]
-
-
-def _short(value: float) -> float | None:
-    return float(f"{value:.4g}") if math.isfinite(value) else None

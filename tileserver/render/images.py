@@ -14,7 +14,7 @@ from rio_tiler.models import ImageData
 from comeo.export.cog import Raster, encode_geotiff
 from comeo.export.extract import filled
 from comeo.export.provenance import raster_bands, scene_tags
-from comeo.grid import Bounds, Grid
+from comeo.grid import WGS84, Bounds, Grid
 from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.polygon import cut, geometry_bounds
 from comeo.view.propagation import certificate_of
@@ -26,8 +26,6 @@ from tileserver.render.fingerprint import fingerprint
 from tileserver.render.look import RenderPlan, RenderRequest, resolve
 from tileserver.render.picture import colour, painted
 from tileserver.render.scenes import Scenes
-
-WGS84 = CRS.from_epsg(4326)
 
 
 @dataclass(frozen=True)

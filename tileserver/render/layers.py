@@ -75,7 +75,7 @@ class Layer:
         days: On which there are scenes, oldest first; empty if no time is known.
         default: Value of TIME that stands for none: `current` or a day.
         links: Tile matrix sets by name.
-        search: What the layer shows at the default time.
+        search: Scenes of the layer at the default time.
         record: The scene, of a layer that is one.
     """
 
@@ -123,7 +123,7 @@ class Layers:
         """Layer by its identifier.
 
         Raises:
-            NotFoundError: If there is none, or it has no scene on that day.
+            NotFoundError: If it does not exist, or has no scene on that day.
         """
         try:
             return self.layer(Scope(identifier, day))

@@ -49,23 +49,23 @@ class LayerTile:
     extension: str
 
     @property
-    def appearance(self) -> RenderRequest:
-        """The same for images and mosaics."""
+    def request(self) -> RenderRequest:
+        """The style, as images and mosaics take it."""
         return RenderRequest(style=self.style)
 
     def etag(self, scenes: Scenes) -> str:
         """ETag, known before any work."""
         record = self.layer.record
         if record is not None:
-            return images.SceneTile(scenes, record, self.grid, self.appearance, self.extension).etag
-        return mosaic.tile_etag(scenes, self.search, self.grid, self.appearance, self.extension)
+            return images.SceneTile(scenes, record, self.grid, self.request, self.extension).etag
+        return mosaic.tile_etag(scenes, self.search, self.grid, self.request, self.extension)
 
     def render(self, scenes: Scenes, etag: str) -> bytes:
         """Render it: the same tile, from the same cache, as under its XYZ address."""
         record = self.layer.record
         if record is not None:
-            return images.SceneTile(scenes, record, self.grid, self.appearance, self.extension).render()
-        return mosaic.tile(scenes, self.search, self.grid, self.appearance, self.extension, etag)
+            return images.SceneTile(scenes, record, self.grid, self.request, self.extension).render()
+        return mosaic.tile(scenes, self.search, self.grid, self.request, self.extension, etag)
 
 
 def tile_in(layer: Layer, set_name: str, matrix: str, row: int, col: int) -> Grid:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from morecantile import TileMatrixSet
-from rasterio.crs import CRS
 
-from comeo.grid import Bounds
+from comeo.grid import WGS84, Bounds
 from comeo.view.projection import move_bounds
 from tileserver.render.matrixsets import matrix_set
 
-WGS84 = CRS.from_epsg(4326)
 ALIASES = {"GoogleMapsCompatible": "WebMercatorQuad", "WholeWorld_WebMercator": "WebMercatorQuad"}
 WORLD_SETS = ("WebMercatorQuad", "WorldCRS84Quad")
 WORLD: Bounds = (-180.0, -90.0, 180.0, 90.0)

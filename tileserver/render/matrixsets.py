@@ -26,7 +26,7 @@ def matrix_set(identifier: str) -> TileMatrixSet:
     """Return one of morecantile's tile matrix sets, or that of a UTM zone: see `utm_set_name`.
 
     Raises:
-        KeyError: If there is none of that name.
+        KeyError: If the name is unknown.
     """
     if identifier in morecantile.tms.list():
         return morecantile.tms.get(identifier)

@@ -15,7 +15,7 @@ from rio_tiler.models import ImageData
 
 from comeo.errors import ArchiveError, BoundError, NotFoundError, ParameterError, RequestError
 from comeo.export.provenance import collection_tags
-from comeo.grid import Grid
+from comeo.grid import WGS84, Grid
 from comeo.scene import Band
 from comeo.view.pixels import mask_of, observe
 from comeo.view.projection import move_bounds, move_points
@@ -25,7 +25,7 @@ from tileserver.errors import BusyError
 from tileserver.render import describe
 from tileserver.render.encode import PICTURES
 from tileserver.render.fingerprint import fingerprint
-from tileserver.render.images import WGS84, finish
+from tileserver.render.images import finish
 from tileserver.render.look import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
@@ -33,18 +33,18 @@ from tileserver.settings import Settings
 EDGE_POINTS = 17
 
 
-def tile_etag(scenes: Scenes, search: Search, grid: Grid, appearance: RenderRequest, extension: str) -> str:
+def tile_etag(scenes: Scenes, search: Search, grid: Grid, request: RenderRequest, extension: str) -> str:
     """ETag of a collection's tile: of every scene that it could be made of."""
     etags: list[str] = []
     # A tile that is not full after so many scenes is refused: those beyond the bound cannot be part of it.
     with contextlib.suppress(BoundError):
         etags += (record.etag for record in candidates(scenes, search, degrees(grid)))
     return fingerprint(etags, grid.crs.to_string(), tuple(grid.transform), grid.height, grid.width,
-                       appearance, extension)  # fmt: skip
+                       request, extension)  # fmt: skip
 
 
 def tile(
-    scenes: Scenes, search: Search, grid: Grid, appearance: RenderRequest, extension: str, etag: str
+    scenes: Scenes, search: Search, grid: Grid, request: RenderRequest, extension: str, etag: str
 ) -> bytes:
     """Render a collection's tile.
 
@@ -53,10 +53,10 @@ def tile(
         BoundError: If too many scenes would meet it, or would have to be read.
         BusyError: If an archive turns out to be damaged; it then is no longer in the catalogue.
     """
-    return scenes.rendered.get(etag, lambda: _tile(scenes, search, grid, appearance, extension))
+    return scenes.rendered.get(etag, lambda: _tile(scenes, search, grid, request, extension))
 
 
-def check(scenes: Scenes, search: Search, appearance: RenderRequest, extension: str) -> None:
+def check(scenes: Scenes, search: Search, request: RenderRequest, extension: str) -> None:
     """Refuse a request that every tile would refuse, before their URL is given out.
 
     Raises:
@@ -66,7 +66,7 @@ def check(scenes: Scenes, search: Search, appearance: RenderRequest, extension: 
     refused: RequestError | None = None
     for bands in scenes.catalog.band_sets(search):
         try:
-            look_of(appearance, bands, scenes.settings, picture=extension in PICTURES)
+            plan_of(request, bands, scenes.settings, picture=extension in PICTURES)
         except (ParameterError, NotFoundError) as error:
             refused = refused or error
         else:
@@ -87,18 +87,18 @@ def zoom_range(scenes: Scenes, search: Search, tms: TileMatrixSet) -> tuple[int,
     return describe.zoom_range(describe.scene_grid(scenes, newest[0]), tms)
 
 
-def look_of(
-    appearance: RenderRequest, bands: Sequence[Band], settings: Settings, *, picture: bool
+def plan_of(
+    request: RenderRequest, bands: Sequence[Band], settings: Settings, *, picture: bool
 ) -> RenderPlan:  # fmt: skip
     """See `resolve`. Expected errors belong to the blocks of one scene, so a mosaic has none.
 
     Raises:
         ParameterError: If expected errors are requested.
     """
-    look = resolve(appearance, bands, settings, picture=picture)
-    if look.error:
+    plan = resolve(request, bands, settings, picture=picture)
+    if plan.error:
         raise ParameterError("expected errors are those of one scene; use style=error with an item")
-    return look
+    return plan
 
 
 def candidates(scenes: Scenes, search: Search, bbox: BBox | None) -> Iterator[Record]:
@@ -128,7 +128,7 @@ def degrees(grid: Grid) -> BBox | None:
     return move_bounds(grid.crs, WGS84, grid.bounds)
 
 
-def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: RenderRequest, extension: str) -> bytes:
+def _tile(scenes: Scenes, search: Search, grid: Grid, request: RenderRequest, extension: str) -> bytes:
     picture = extension in PICTURES
     mosaic: _Mosaic | None = None
     refused: RequestError | None = None
@@ -136,19 +136,19 @@ def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: RenderRequest,
     budget = scenes.budget()
     for record in candidates(scenes, search, degrees(grid)):
         try:
-            look = look_of(appearance, record.bands, scenes.settings, picture=picture)
+            plan = plan_of(request, record.bands, scenes.settings, picture=picture)
         except (ParameterError, NotFoundError) as error:
             refused = refused or error
             continue
         if mosaic is None:
-            scenes.check_grid(grid, max(len(look.bands), look.results))
-            mosaic = _Mosaic(grid, look)
-        elif look.results != mosaic.look.results:
+            scenes.check_grid(grid, max(len(plan.bands), plan.results))
+            mosaic = _Mosaic(grid, plan)
+        elif plan.results != mosaic.plan.results:
             continue
         if not mosaic.may_gain_from(record):
             continue
         with scenes.reader(record, budget) as reader:
-            if not mosaic.gains_from(record, reader, look):
+            if not mosaic.gains_from(record, reader, plan):
                 continue
             if read == scenes.settings.max_mosaic_items:
                 raise BoundError(
@@ -157,38 +157,38 @@ def _tile(scenes: Scenes, search: Search, grid: Grid, appearance: RenderRequest,
                 )
             read += 1
             try:
-                image = reader.read(grid, look.bands, look.resampling)
+                image = reader.read(grid, plan.bands, plan.resampling)
             except ArchiveError as error:
                 scenes.catalog.refuse(record, str(error))
                 # Not answered without it: the tile's ETag promises the pixels of this scene.
                 raise BusyError(
                     f"the archive of {record.id} is damaged and is now left out; try again"
                 ) from error
-            mosaic.add(observe(image, look))
+            mosaic.add(observe(image, plan))
         if mosaic.full:
             break
     if mosaic is None:
         if refused:
             raise refused
-        look = _any_look(scenes, search, appearance, picture=picture)
-        mosaic = _Mosaic(grid, look)
-    tags = collection_tags(search.collections or (), mosaic.look)
-    return finish(mosaic.image(), mosaic.look, extension, tags)
+        plan = _any_plan(scenes, search, request, picture=picture)
+        mosaic = _Mosaic(grid, plan)
+    tags = collection_tags(search.collections or (), mosaic.plan)
+    return finish(mosaic.image(), mosaic.plan, extension, tags)
 
 
-def _any_look(scenes: Scenes, search: Search, appearance: RenderRequest, *, picture: bool) -> RenderPlan:
-    """Look of a tile without scenes: what the collection's newest would have."""
+def _any_plan(scenes: Scenes, search: Search, request: RenderRequest, *, picture: bool) -> RenderPlan:
+    """Plan of a tile without scenes: what the collection's newest would have."""
     newest = scenes.catalog.search(Search(search.collections), 1)
     if not newest:
         raise NotFoundError(f"collection {', '.join(search.collections or ())} does not exist")
-    return look_of(appearance, newest[0].bands, scenes.settings, picture=picture)
+    return plan_of(request, newest[0].bands, scenes.settings, picture=picture)
 
 
 class _Mosaic:
     """Values being filled, newest scene first."""
 
-    def __init__(self, grid: Grid, look: RenderPlan) -> None:
-        self.look = look
+    def __init__(self, grid: Grid, plan: RenderPlan) -> None:
+        self.plan = plan
         self._grid = grid
         self._values: NDArray[Any] | None = None
         self._missing = np.ones((grid.height, grid.width), bool)
@@ -209,10 +209,10 @@ class _Mosaic:
         inside = self._inside.get(record.bbox)
         return inside is None or bool((inside & self._missing).any())
 
-    def gains_from(self, record: Record, reader: ArchiveReader, look: RenderPlan) -> bool:
+    def gains_from(self, record: Record, reader: ArchiveReader, plan: RenderPlan) -> bool:
         """Whether a scene has pixels where some are missing, its outermost ones aside."""
         if record.bbox not in self._inside:
-            inside = footprint_mask(reader.native_grid(look.bands), self._grid)
+            inside = footprint_mask(reader.native_grid(plan.bands), self._grid)
             if inside is None:
                 return True
             self._inside[record.bbox] = inside
@@ -234,8 +234,8 @@ class _Mosaic:
         """The image as far as it has been filled."""
         values = self._values
         if values is None or self._first is None:
-            values = np.zeros((self.look.results, self._grid.height, self._grid.width), np.uint16)
-            values = values.astype(np.float32) if self.look.physical else values
+            values = np.zeros((self.plan.results, self._grid.height, self._grid.width), np.uint16)
+            values = values.astype(np.float32) if self.plan.physical else values
             return ImageData(
                 np.ma.MaskedArray(values, mask=True), bounds=self._grid.bounds, crs=self._grid.crs
             )

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from comeo.grid import Bounds
+from comeo.missions import Range
 from comeo.view.resampling import ResamplingName
 from tileserver.render.look import RenderRequest
 from tileserver.text import is_text
 
 MAX_LIST = 64
-Range = tuple[float, float]
 
 
 def split_commas(value: Any) -> Any:
@@ -41,6 +41,7 @@ def split_ranges(value: Any) -> Any:
 
 
 Names = Annotated[list[str], BeforeValidator(split_commas), Field(max_length=MAX_LIST)]
+EpsgCode = Annotated[str, Field(max_length=20, pattern=r"^(?i:EPSG:)\d{4,6}$")]
 Ranges = Annotated[list[Range], BeforeValidator(split_ranges), Field(max_length=MAX_LIST)]
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rio_tiler.models import PointData
 
 from comeo.errors import BoundError, NotFoundError
+from comeo.figures import significant
 from comeo.missions import band_title
 from comeo.scene import Band
 from comeo.view.budget import Budget
@@ -193,9 +194,7 @@ def _scalars(pixel: PointData, bands: Sequence[Band], *, physical: bool) -> dict
 
 def _number(value: float) -> float | int | None:
     """As JSON can say it, without float32's noise."""
-    if isinstance(value, int):
-        return value
-    return float(f"{value:.6g}") if np.isfinite(value) else None
+    return value if isinstance(value, int) else significant(value, 6)
 
 
 def _finite(value: Any) -> Any:

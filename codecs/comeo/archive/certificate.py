@@ -172,7 +172,7 @@ class _Reader:
     def take(self, dtype: str, *shape: int) -> NDArray[Any]:
         length = math.prod(shape) * np.dtype(dtype).itemsize
         if length > len(self.rest):
-            raise ValueError("it is shorter than the archive's bands and blocks ask for")
+            raise ValueError("it is shorter than the archive's bands and blocks require")
         part, self.rest = self.rest[:length], self.rest[length:]
         return np.frombuffer(part, dtype).reshape(shape)
 
@@ -200,7 +200,7 @@ def _inflated(data: memoryview, length: int, certified: Sequence[Layout]) -> mem
         raise ValueError(f"it would tell of more than {MAX_CELLS} bands × blocks")
     if not certified:
         if len(data):
-            raise ValueError("it is longer than the archive's bands ask for")
+            raise ValueError("it is longer than the archive's bands require")
         return memoryview(b"")
     unpacker = zlib.decompressobj(-15)
     try:

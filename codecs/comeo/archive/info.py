@@ -8,6 +8,7 @@ from typing import Any
 from comeo.archive.certificate import GroupErrors
 from comeo.archive.metadata import Metadata
 from comeo.archive.model import ArchiveGroup
+from comeo.figures import significant
 from comeo.metrics import psnr_of
 
 
@@ -63,8 +64,8 @@ def _band(errors: GroupErrors, row: int) -> dict[str, float | None]:
 
 
 def _figure(value: float) -> float | None:
-    """To the digits that a certificate has; null where JSON has no number for it."""
-    return float(f"{value:.4g}") if math.isfinite(value) else None
+    """To the digits that a certificate has."""
+    return significant(value, 4)
 
 
 def _group(group: ArchiveGroup) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class Codec(ABC):
         """Decode a batch.
 
         Args:
-            payloads: What `encode` returned, of any shapes.
+            payloads: Of `encode`, of blocks of any shapes.
             reduce: Decode at 1/2^reduce of the size, each pixel standing for the mean of the 2^reduce ×
                 2^reduce pixels that it covers. 0 to 3.
 
@@ -149,7 +149,7 @@ class Codec(ABC):
 
 
 def _check(block: Block, mask: NDArray[np.bool_] | None) -> tuple[Block, NDArray[np.bool_] | None, int]:
-    """Return the block, its valid pixels as (1 or bands, y, x), and the header flags they ask for."""
+    """Return the block, its valid pixels as (1 or bands, y, x), and their header flags."""
     if block.ndim != 3:
         raise CodecError(f"a block is (bands, y, x), not of shape {block.shape}")
     pl.check_block_shape(*block.shape)

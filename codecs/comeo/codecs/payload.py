@@ -1,4 +1,4 @@
-"""What every payload has in common: a header, lossless masks, and the codec's own body.
+"""Parts of every payload: a header, lossless masks, and the codec's own body.
 
 Layout, little-endian (see docs/archive-format.md):
 
@@ -72,7 +72,7 @@ class Parsed:
         header: Its header.
         valid: (1 or bands, y, x), or None when every pixel is valid.
         saturated: (bands, y, x), or None when no pixel is.
-        body: What the codec wrote.
+        body: The codec's own bytes.
     """
 
     header: Header

@@ -72,7 +72,7 @@ class SpectralTransform:
             raise CodecError("the payload is cut short inside its spectral transform")
         mean = np.frombuffer(view[: 2 * bands], "<f2").astype(np.float16)
         if not np.isfinite(mean).all():
-            raise CodecError("the payload's spectral transform has a mean that is no number")
+            raise CodecError("the payload's spectral transform has a mean that is not a number")
         angles = np.frombuffer(view[2 * bands : end], np.uint8)
         return cls(mean, angles), view[end:]
 

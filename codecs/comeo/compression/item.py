@@ -9,9 +9,9 @@ import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 from rasterio.warp import transform_geom
 
+from comeo.grid import WGS84
 from comeo.scene import Scene, pixel_size
 from comeo.sources.naming import iso
 
@@ -35,9 +35,7 @@ def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
     native = scene.groups[0]
     gsd = pixel_size(native.transform, native.crs)
     ring = footprint(spans, native.transform, _EDGE_METRES / gsd)
-    geometry = transform_geom(
-        native.crs, CRS.from_epsg(4326), {"type": "Polygon", "coordinates": [ring]}, precision=6
-    )
+    geometry = transform_geom(native.crs, WGS84, {"type": "Polygon", "coordinates": [ring]}, precision=6)
     code = native.crs.to_authority()
     properties = {**scene.properties, "gsd": round(gsd, 3)}
     extensions = [PROJECTION]

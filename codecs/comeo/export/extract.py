@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rio_tiler.models import ImageData
 
-from comeo.archive import Archive
+from comeo.archive import Archive, open_archive
 from comeo.errors import ArchiveError
 from comeo.export.cog import PIECE_SIDE, Piece, Raster, compressed_size, pieces_of, write_cog
 from comeo.export.provenance import is_resampled, raster_bands, scene_tags
@@ -24,6 +25,7 @@ from comeo.view.budget import Budget
 from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.plan import PixelPlan, PixelRequest, plan_pixels
 from comeo.view.polygon import moved_polygon, outside
+from comeo.view.projection import named_crs
 from comeo.view.reader import ArchiveReader, block_cache
 from comeo.view.resampling import ResamplingName
 
@@ -44,7 +46,7 @@ class Extraction:
 
     Args:
         reader: Of the scene.
-        plan: What to read and compute.
+        plan: Bands to read, and the computation.
         grid: Of the file.
         geometry: GeoJSON polygon (WGS 84) outside of which pixels are masked, if any.
         paint: Turns values into 8-bit colours, if that is wanted.
@@ -136,40 +138,47 @@ class Extraction:
         return own and self._polygon is None and self._paint is None
 
 
-def extract_geotiff(
-    archive: Archive, output: Path, *, bbox: Bounds | None = None, bands: Sequence[str] | None = None,
-    expression: str | None = None, polygon: Mapping[str, Any] | None = None, crs: CRS | None = None,
-    max_size: int | None = None, resampling: ResamplingName | None = None, force: bool = False,
-    progress: Progress | None = None,
-) -> None:  # fmt: skip
+def extract(
+    archive: Archive | str | Path, output: str | Path, *, bbox: Bounds | None = None,
+    bands: Sequence[str] | None = None, expression: str | None = None,
+    polygon: Mapping[str, Any] | None = None, crs: CRS | str | None = None, max_size: int | None = None,
+    resampling: ResamplingName | None = None, force: bool = False, progress: Progress | None = None,
+) -> Path:  # fmt: skip
     """Write pixels of an archive as a Cloud-Optimized GeoTIFF.
 
     Args:
-        archive: An open archive.
-        output: The GeoTIFF. It appears under its name once it is complete.
+        archive: An open archive, or the name or URL of one.
+        output: The GeoTIFF; it appears under its name once it is complete.
         bbox: West, south, east, north in degrees; the whole pixels around it. None: the whole scene.
         bands: Names of bands, in the order of the file. None: all, unless an expression is given. Coarser
             ones come on the grid of the finest.
-        expression: Band arithmetic on physical values instead of bands.
+        expression: Band arithmetic on physical values instead of bands, as `(B08-B04)/(B08+B04)`.
         polygon: GeoJSON polygon (WGS 84) instead of `bbox`; pixels outside it are masked.
-        crs: Projection of the file. None: the scene's own.
+        crs: Projection of the file, as `EPSG:3857`. None: the scene's own, with the scene's own pixels.
         max_size: Longest side in pixels.
         resampling: For pixels on a grid other than their own. None: nearest.
         force: Replace a file of that name.
-        progress: Receives the stages and pieces of the work.
+        progress: Receives the stages and units of the work.
+
+    Returns:
+        The name of the GeoTIFF.
 
     Raises:
         RequestError: If a band is unknown, the area lies outside the scene, or a parameter is not valid.
-        ArchiveError: If the archive is damaged, or the file exists already or cannot be written.
+        ArchiveError: If the archive is missing or damaged, or the file exists already or cannot be written.
     """
-    if output.exists() and not force:
-        raise ArchiveError(f"{output} exists already; use --force to replace it")
-    pixels = PixelRequest(tuple(bands) if bands else None, expression, None, resampling)
-    request = ExtractRequest(pixels, bbox, polygon, crs, max_size=max_size)
-    reader = ArchiveReader(archive, block_cache(CACHE_BYTES), Budget(PIECE_SAMPLES))
-    plan = plan_pixels(pixels, [band for group in archive.groups.values() for band in group.bands])
-    grid = grid_of(reader, request, plan.bands)
-    Extraction(reader, plan, grid, geometry=polygon).write(output, progress)
+    path = Path(output)
+    target = named_crs(crs) if isinstance(crs, str) else crs
+    with nullcontext(archive) if isinstance(archive, Archive) else open_archive(archive) as opened:
+        if path.exists() and not force:
+            raise ArchiveError(f"{path} exists already; use --force to replace it")
+        pixels = PixelRequest(tuple(bands) if bands else None, expression, None, resampling)
+        request = ExtractRequest(pixels, bbox, polygon, target, max_size=max_size)
+        reader = ArchiveReader(opened, block_cache(CACHE_BYTES), Budget(PIECE_SAMPLES))
+        plan = plan_pixels(pixels, [band for group in opened.groups.values() for band in group.bands])
+        grid = grid_of(reader, request, plan.bands)
+        Extraction(reader, plan, grid, geometry=polygon).write(path, progress)
+    return path
 
 
 def filled(image: ImageData) -> NDArray[Any]:

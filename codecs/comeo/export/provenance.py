@@ -20,7 +20,7 @@ def scene_tags(archive: Archive, plan: PixelPlan, grid: Grid) -> Tags:
 
     Args:
         archive: The scene.
-        plan: What was read and computed.
+        plan: Bands that were read, and the computation.
         grid: Of the file.
     """
     return {**provenance(archive, plan.bands), **plan_tags(plan, resampled=is_resampled(archive, plan, grid))}
@@ -85,7 +85,7 @@ def expected_rmse(archive: Archive, bands: Sequence[str]) -> str:
 
 
 def plan_tags(plan: PixelPlan, *, resampled: bool) -> Tags:
-    """What was computed, and how pixels reached their grid if they were resampled."""
+    """Tags of the computation, and of the resampling if there was one."""
     tags = {"COMEO_EXPRESSION": plan.expression.text} if plan.expression else {}
     return {**tags, "COMEO_RESAMPLING": plan.resampling} if resampled else tags
 
@@ -100,7 +100,7 @@ def raster_bands(plan: PixelPlan, colours: int | None = None) -> tuple[RasterBan
     """Describe the bands of a file.
 
     Args:
-        plan: What was read and computed.
+        plan: Bands that were read, and the computation.
         colours: Number of 8-bit bands if values were shown as colours; None for the values themselves.
     """
     if colours == 3:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from rasterio.crs import CRS
-from rio_tiler.constants import WGS84_CRS
 
 from comeo.errors import NotFoundError, ParameterError
-from comeo.grid import Bounds, Grid
+from comeo.grid import WGS84, Bounds, Grid
 from comeo.view.plan import PixelRequest
 from comeo.view.polygon import geometry_bounds
 from comeo.view.projection import move_bounds
@@ -26,7 +25,7 @@ Pixels_co = TypeVar("Pixels_co", bound=PixelRequest, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class ExtractRequest(Generic[Pixels_co]):
-    """What to extract from a scene.
+    """Pixels, area and grid of a file to be extracted from a scene.
 
     Attributes:
         pixels: Values to read and compute; a server's request for colours is one, too.
@@ -69,7 +68,7 @@ def grid_of(reader: ArchiveReader, request: ExtractRequest[PixelRequest], bands:
     else:
         _check(bbox)
         margin = MOVED_MARGIN if request.dst_crs else OWN_MARGIN
-        area, crs = (bbox if sized else _near(reader, bbox, margin)), WGS84_CRS
+        area, crs = (bbox if sized else _near(reader, bbox, margin)), WGS84
     grid = reader.part_grid(
         area, crs, request.dst_crs, height=request.height, width=request.width, bands=bands
     )
@@ -93,7 +92,7 @@ def _check(bbox: Bounds) -> None:
 def _near(reader: ArchiveReader, bbox: Bounds, margin: float) -> Bounds:
     """Cut an area to the surroundings of the scene: far away, its projection may have no numbers."""
     finest = reader.native_grid()
-    scene = move_bounds(finest.crs, WGS84_CRS, finest.bounds)
+    scene = move_bounds(finest.crs, WGS84, finest.bounds)
     if scene is None:
         raise NotFoundError("the scene lies outside its coordinate reference system")
     west, south, east, north = scene

@@ -35,7 +35,7 @@ def mission_in(name: str) -> Mission | None:
 
 
 def platform_in(name: str) -> str:
-    """STAC `platform` that comes first in a product or file name: `sentinel-2a`; empty if there is none."""
+    """STAC `platform` that comes first in a product or file name: `sentinel-2a`, or empty."""
     found = [
         (match.start(), f"{each.id}{match.group(1).lower()}")
         for each in MISSIONS.values()

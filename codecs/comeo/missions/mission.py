@@ -134,7 +134,7 @@ class Mission:
         zero_is_nodata: Pattern of names of files whose zeros are pixels without data, or None.
         classes: The layer of classes, or None.
         unreadable: Products that cannot be read, or None.
-        default_model: Model of the `learned` codec that was trained on its scenes; empty if there is none.
+        default_model: Model of the `learned` codec that was trained on its scenes, or empty.
     """
 
     id: str

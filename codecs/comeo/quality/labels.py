@@ -63,7 +63,7 @@ def _at_points(path: Path, lattice: Lattice, finest: BandGroup) -> NDArray[np.in
         with file.handle() as dataset:
             fits = dataset.count == 1 and dataset.dtypes[0] == "uint8" and grid.crs == finest.crs
             if not fits or grid.height * grid.width > _MAX_PIXELS:
-                raise SourceError(f"{path.name} is no layer of classes on the scene's own projection")
+                raise SourceError(f"{path.name} is not a layer of classes on the scene's own projection")
             classes = dataset.read(1)
     finally:
         file.close()

@@ -235,7 +235,7 @@ class _Finest:
         self._places = cover.places(group.bands)
 
     def add(self, strip: Strip) -> NDArray[np.bool_] | None:
-        """Count a strip; returns where its core is clear land, (y, x), if the bands tell."""
+        """Count a strip; returns where its core is clear land, (y, x), or None if unknown."""
         kinds = None
         if self._places is not None:
             around = slice(max(strip.margin - 16, 0), strip.core.stop + 16)

@@ -65,7 +65,7 @@ def _open_product(source: str | Path, overrides: Overrides) -> Product:
     if is_url(source):
         return open_stac(source, overrides.bands)
     if "://" in str(source):
-        raise SourceError(f"{source} can't be opened: of URLs, only http(s) ones of STAC Items can")
+        raise SourceError(f"{source} cannot be opened: of URLs, only http(s) ones of STAC Items can")
     path = Path(source).absolute()
     try:
         if not path.exists():
@@ -74,7 +74,7 @@ def _open_product(source: str | Path, overrides: Overrides) -> Product:
             path = path.parent
         return _open_folder(path, overrides) if path.is_dir() else _open_file(path, overrides)
     except OSError as error:
-        raise SourceError(f"{path.name} can't be read: {error.strerror or error}") from error
+        raise SourceError(f"{path.name} cannot be read: {error.strerror or error}") from error
 
 
 def _open_folder(path: Path, overrides: Overrides) -> Product:

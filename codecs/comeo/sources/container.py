@@ -114,7 +114,7 @@ class FolderContainer(Container):
             with self.local(name).open("rb") as stream:
                 yield stream
         except OSError as error:
-            raise SourceError(f"{self.path.name}: {name} can't be read: {error.strerror}") from error
+            raise SourceError(f"{self.path.name}: {name} cannot be read: {error.strerror}") from error
 
     def local(self, name: str) -> Path:
         """The file's own path."""
@@ -138,13 +138,15 @@ class ZipContainer(Container):
         try:
             self._zip = zipfile.ZipFile(path)
         except _ZIP_ERRORS as error:
-            raise SourceError(f"{path.name} is no readable zip: {error}") from error
+            raise SourceError(f"{path.name} is not a readable zip: {error}") from error
         infos = [info for info in self._zip.infolist() if not info.is_dir()]
         self._infos = {info.filename: info for info in infos}
         self.names = frozenset(self._infos)
         if len(infos) > MAX_FILES or len(self._infos) < len(infos):
             self._zip.close()
-            raise SourceError(f"{path.name} has too many files, or one name twice: it is no product's zip")
+            raise SourceError(
+                f"{path.name} has too many files, or one name twice: it is not the zip of a product"
+            )
 
     def size(self, name: str) -> int:
         """Bytes of a file, as the zip states them; no more are ever read."""
@@ -157,7 +159,7 @@ class ZipContainer(Container):
             with self._zip.open(self._infos[name]) as stream:
                 yield stream
         except _ZIP_ERRORS as error:
-            raise SourceError(f"{self.path.name}: {name[:200]} can't be unpacked: {error}") from error
+            raise SourceError(f"{self.path.name}: {name[:200]} cannot be unpacked: {error}") from error
 
     def local(self, name: str) -> Path:
         """Extract a file, once."""
@@ -204,4 +206,4 @@ def open_container(path: Path) -> Container:
         return FolderContainer(path)
     if zipfile.is_zipfile(path):
         return ZipContainer(path)
-    raise SourceError(f"{path.name} is no zip: it is damaged, or its download was cut short")
+    raise SourceError(f"{path.name} is not a zip: it is damaged, or its download was cut short")

@@ -17,7 +17,7 @@ def fetch(url: str, max_bytes: int) -> bytes:
     """Fetch a document.
 
     Raises:
-        SourceError: If it can't be had, or is larger than it may be.
+        SourceError: If it cannot be fetched, or is larger than allowed.
     """
     _check_scheme(url)
     headers = {"Accept": "application/geo+json, application/json", "User-Agent": "comeo"}
@@ -31,7 +31,7 @@ def fetch(url: str, max_bytes: int) -> bytes:
         raise SourceError(f"{url} answers {error.code} {error.reason}") from error
     except (URLError, HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise SourceError(f"{url} can't be reached: {reason}") from error
+        raise SourceError(f"{url} cannot be reached: {reason}") from error
     if len(content) > max_bytes:
         raise SourceError(f"{url} has more than {max_bytes} bytes")
     return content

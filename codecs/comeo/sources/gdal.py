@@ -54,7 +54,7 @@ class GdalFile:
             out of the file.
 
     Raises:
-        SourceError: If it can't be opened.
+        SourceError: If it cannot be opened.
     """
 
     def __init__(self, path: str | Path, driver: str = GEOTIFF) -> None:
@@ -72,7 +72,7 @@ class GdalFile:
         """Lend a dataset handle.
 
         Raises:
-            SourceError: If the file can't be opened or read while it is lent.
+            SourceError: If the file cannot be opened or read while it is lent.
         """
         with self._lock:
             if self._closed:
@@ -83,7 +83,7 @@ class GdalFile:
                 dataset = dataset or self._open()
                 yield dataset
         except RasterioError as error:
-            raise SourceError(f"{self.name} can't be read: {_cause(error)}") from error
+            raise SourceError(f"{self.name} cannot be read: {_cause(error)}") from error
         finally:
             if dataset is not None:
                 with self._lock:
@@ -107,7 +107,7 @@ class GdalFile:
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 return rasterio.open(self.path, driver=self._driver)
         except RasterioError as error:
-            raise SourceError(f"{self.name} can't be opened: {_cause(error)}") from error
+            raise SourceError(f"{self.name} cannot be opened: {_cause(error)}") from error
 
 
 def _cause(error: RasterioError) -> str:
@@ -122,7 +122,7 @@ def grid_of(file: GdalFile) -> Grid:
     """Return the grid of a file.
 
     Raises:
-        SourceError: If scenes can't be made of it.
+        SourceError: If scenes cannot be made of it.
     """
     with file.handle() as dataset:
         if not dataset.crs and dataset.gcps[0]:
@@ -151,11 +151,11 @@ def band_of(file: GdalFile, grid: Grid, index: int, band: Band, nodata: float | 
         file: Where it lies.
         grid: The file's grid.
         index: Which band, from 1.
-        band: What it is.
+        band: Description of the band.
         nodata: Number that marks invalid pixels where the file itself states none.
 
     Raises:
-        SourceError: If its numbers can't be kept.
+        SourceError: If its numbers cannot be kept.
     """
     with file.handle() as dataset:
         source_dtype = dataset.dtypes[index - 1]

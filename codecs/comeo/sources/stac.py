@@ -114,7 +114,7 @@ def load_item(source: str | Path) -> dict[str, Any]:
     try:
         item = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise SourceError(f"{where} is no readable JSON: {str(error)[:_MAX_TEXT]}") from error
+        raise SourceError(f"{where} is not readable JSON: {str(error)[:_MAX_TEXT]}") from error
     if not isinstance(item, dict) or item.get("type") != "Feature" or "stac_version" not in item:
         kind = item.get("type") if isinstance(item, dict) else type(item).__name__
         raise SourceError(f"{where} is no STAC Item but {str(kind)[:40]!r}; give the Item of one scene")

@@ -17,7 +17,7 @@ class XmlTree:
 
     Args:
         content: The document.
-        where: What errors call it.
+        where: Its name in error messages.
 
     Raises:
         SourceError: If it isn't well-formed, or defines entities.
@@ -28,7 +28,7 @@ class XmlTree:
         try:
             self.root: Element = ElementTree.fromstring(content, forbid_dtd=True)
         except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-            raise SourceError(f"{where} is no readable XML: {str(error)[:200]}") from error
+            raise SourceError(f"{where} is not readable XML: {str(error)[:200]}") from error
 
     @property
     def kind(self) -> str:
@@ -51,7 +51,7 @@ class XmlTree:
         """Text of the first element that has one of these local names.
 
         Raises:
-            SourceError: If there is none.
+            SourceError: If it is missing.
         """
         found = self.find(*names)
         if found is None:
@@ -62,7 +62,7 @@ class XmlTree:
         """The same as a number.
 
         Raises:
-            SourceError: If there is none.
+            SourceError: If it is missing.
         """
         return parse_finite(self.text(*names), f"{names[0]} in {self.where}")
 
@@ -71,7 +71,7 @@ def child_text(element: Element, name: str, where: str) -> str:
     """Text of a child by local name.
 
     Raises:
-        SourceError: If there is none.
+        SourceError: If it is missing.
     """
     for child in element:
         if _local(child.tag) == name and child.text:

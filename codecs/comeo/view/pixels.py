@@ -18,7 +18,7 @@ def read_pixels(reader: ArchiveReader, grid: Grid, plan: PixelPlan) -> ImageData
     Args:
         reader: Of the scene that the plan was made for.
         grid: Where the pixels go.
-        plan: What to read and compute.
+        plan: Bands to read, and the computation.
 
     Returns:
         (results, y, x), masked where invalid: stored numbers in the bands' own type, otherwise float32.
@@ -38,7 +38,7 @@ def observe(image: ImageData, plan: PixelPlan) -> ImageData:
 
     Args:
         image: The plan's bands as stored.
-        plan: What to compute.
+        plan: The computation.
 
     Returns:
         The image itself if nothing is to be computed, otherwise float32.

@@ -10,12 +10,11 @@ import shapely
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.features import geometry_mask
-from rio_tiler.constants import WGS84_CRS
 from rio_tiler.models import ImageData
 from shapely.geometry import mapping, shape
 
 from comeo.errors import NotFoundError
-from comeo.grid import Bounds, Grid
+from comeo.grid import WGS84, Bounds, Grid
 from comeo.view.projection import move_shape
 
 Geometry = Mapping[str, Any]
@@ -42,7 +41,7 @@ def moved_polygon(geometry: Geometry, crs: CRS) -> Geometry:
     """
     polygon = shape(dict(geometry))
     length = max(SEGMENT_DEGREES, polygon.length / MOST_SEGMENTS)
-    moved = move_shape(WGS84_CRS, crs, mapping(shapely.segmentize(polygon, length)))
+    moved = move_shape(WGS84, crs, mapping(shapely.segmentize(polygon, length)))
     if moved is None:
         raise NotFoundError("the area lies outside the scene")
     return moved

@@ -12,13 +12,12 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.coords import BoundingBox
 from rasterio.crs import CRS
-from rio_tiler.constants import WGS84_CRS
 from rio_tiler.models import ImageData, PointData
 
 from comeo.archive import Archive, ArchiveGroup, Level, blocks_of
 from comeo.cache import ByteCache, CacheWatch, array_cache
 from comeo.errors import NotFoundError
-from comeo.grid import Bounds, Grid
+from comeo.grid import WGS84, Bounds, Grid
 from comeo.scene import Band, Window
 from comeo.view.budget import Budget
 from comeo.view.projection import move_bounds, move_points
@@ -118,7 +117,7 @@ class ArchiveReader:
         return _image(values, places, grid)
 
     def part_grid(
-        self, bbox: Bounds, bounds_crs: CRS = WGS84_CRS, dst_crs: CRS | None = None, *,
+        self, bbox: Bounds, bounds_crs: CRS = WGS84, dst_crs: CRS | None = None, *,
         height: int | None = None, width: int | None = None, bands: Sequence[str] | None = None,
     ) -> Grid:  # fmt: skip
         """Return the grid of a part of the scene.
@@ -166,7 +165,7 @@ class ArchiveReader:
         names = [place.band.name for place in places]
         return PointData(
             _masked(pixels, places), band_names=names, band_descriptions=names, coordinates=(lon, lat),
-            crs=WGS84_CRS, scales=[place.band.scale for place in places],
+            crs=WGS84, scales=[place.band.scale for place in places],
             offsets=[place.band.offset for place in places],
         )  # fmt: skip
 
@@ -266,7 +265,7 @@ def _size(rows: float, cols: float, height: int | None, width: int | None) -> tu
 def pixel_at(group: ArchiveGroup, lon: float, lat: float) -> Window | None:
     """The native pixel of a group that a position falls into."""
     level = group.levels[0]
-    xs, ys = move_points(WGS84_CRS, group.crs, np.array([lon]), np.array([lat]))
+    xs, ys = move_points(WGS84, group.crs, np.array([lon]), np.array([lat]))
     if not np.isfinite((xs[0], ys[0])).all():
         return None
     inverse: Affine = ~level.transform

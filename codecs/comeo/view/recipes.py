@@ -26,7 +26,7 @@ def parse_variant(text: str) -> Expression:
 
 
 def fit(recipe: Recipe, bands: Sequence[Band]) -> Expression | None:
-    """The first variant whose bands are all there, in the recipe's unit; None if there is none."""
+    """The first variant whose bands are all there, in the recipe's unit, or None."""
     units = {band.name: band.unit for band in bands}
     for text in recipe.variants:
         expression = parse_variant(text)

@@ -24,7 +24,7 @@ from comeo.compression import compress
 from comeo.compression.measure import ErrorAccumulator, block_errors
 from comeo.compression.plan import plan
 from comeo.errors import ArchiveError
-from comeo.export.extract import extract_geotiff
+from comeo.export.extract import extract
 from comeo.scene import Pixels, Scene, Window
 from comeo.sources import open_source
 from tests.scenes import array_group, array_scene, corner_cut, landscape
@@ -268,7 +268,7 @@ def test_a_hostile_certificate_is_an_archive_error(
 
 def test_extracts_tell_it_in_a_tag(path: Path, tmp_path: Path) -> None:
     with open_archive(path) as archive:
-        extract_geotiff(archive, tmp_path / "a.tif", bands=["B01"])
+        extract(archive, tmp_path / "a.tif", bands=["B01"])
         assert archive.certificate is not None
         rmse = archive.certificate.groups["r10m"].rmse
     with rasterio.open(tmp_path / "a.tif") as dataset:

@@ -24,7 +24,7 @@ from comeo.compression import compress
 from comeo.compression.plan import level_numbers, plan
 from comeo.compression.rate import RateModel
 from comeo.errors import ArchiveError, CodecError, ComeoError, SourceError
-from comeo.export.extract import extract_geotiff
+from comeo.export.extract import extract
 from comeo.progress import Silent
 from comeo.scene import Pixels, Scene, Window
 from tests.scenes import array_group, array_scene, corner_cut, landscape
@@ -124,7 +124,7 @@ def test_a_scene_across_the_antimeridian_has_a_bbox_across_it(tmp_path: Path) ->
 
 
 def _extracted(archive: Archive, path: Path, bbox: tuple[float, float, float, float], columns: range) -> None:
-    extract_geotiff(archive, path, bbox=bbox)
+    extract(archive, path, bbox=bbox)
     with rasterio.open(path) as got:
         assert got.height >= 118
         assert got.width in columns

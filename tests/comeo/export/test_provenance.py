@@ -13,7 +13,7 @@ from rasterio.io import MemoryFile
 from comeo.archive import open_archive
 from comeo.compression import compress
 from comeo.export.cog import Raster, RasterBand, encode_geotiff
-from comeo.export.extract import extract_geotiff
+from comeo.export.extract import extract
 from comeo.export.provenance import provenance
 from comeo.scene import Scene
 from tests.scenes import UTM32, array_group, array_scene, landscape
@@ -35,7 +35,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_an_extract_takes_all_bands_the_coarser_ones_repeated(path: Path, tmp_path: Path) -> None:
     with open_archive(path) as archive:
-        extract_geotiff(archive, tmp_path / "a.tif")
+        extract(archive, tmp_path / "a.tif")
         coarse = archive.groups["r20m"].levels[0]
         (block,) = archive.decode_blocks(coarse, [(0, 0)])
     with rasterio.open(tmp_path / "a.tif") as dataset:
@@ -46,8 +46,8 @@ def test_an_extract_takes_all_bands_the_coarser_ones_repeated(path: Path, tmp_pa
 
 def test_only_bands_of_the_file_are_certified_in_it(path: Path, tmp_path: Path) -> None:
     with open_archive(path) as archive:
-        extract_geotiff(archive, tmp_path / "a.tif", bands=["B11"])
-        extract_geotiff(archive, tmp_path / "b.tif", expression="B04/2")
+        extract(archive, tmp_path / "a.tif", bands=["B11"])
+        extract(archive, tmp_path / "b.tif", expression="B04/2")
     with rasterio.open(tmp_path / "a.tif") as coarse, rasterio.open(tmp_path / "b.tif") as fine:
         assert coarse.tags()["COMEO_EXPECTED_RMSE"].startswith("B11=")
         assert fine.tags()["COMEO_EXPECTED_RMSE"].startswith("B04=")

@@ -59,7 +59,7 @@ def test_a_size_that_lies_is_found(tmp_path: Path) -> None:
     content = packed.read_bytes()
     packed.write_bytes(content.replace((1 << 20).to_bytes(4, "little"), (100).to_bytes(4, "little")))
     container = open_container(packed)
-    with pytest.raises(SourceError, match="can't be unpacked"):
+    with pytest.raises(SourceError, match="cannot be unpacked"):
         container.local("big.jp2")
     container.close()
 
@@ -90,7 +90,7 @@ def test_one_name_twice_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_zip_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.zip"
     path.write_bytes(content)
-    with pytest.raises(SourceError, match=r"is no zip|no readable zip"):
+    with pytest.raises(SourceError, match=r"is not a (readable )?zip"):
         open_source(path)
 
 

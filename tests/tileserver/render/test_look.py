@@ -37,6 +37,6 @@ def test_contradictions_are_refused() -> None:
         (RenderRequest(expression="B04"), ParameterError),
         (RenderRequest(style="ndvi", color_formula="gamma RGB 2"), ParameterError),
     ]
-    for appearance, error in wrong:
+    for request, error in wrong:
         with pytest.raises(error):
-            resolve(appearance, FOUR, SETTINGS, picture=True)
+            resolve(request, FOUR, SETTINGS, picture=True)

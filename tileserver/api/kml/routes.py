@@ -89,10 +89,10 @@ class SeriesPath(p.CollectionPath):
 def scene(path: p.ItemPath, query: OverlayQuery) -> Response:
     """A scene of any size, loaded tile by tile as the user zooms in."""
     record = scenes().find(path.collection, path.item)
-    appearance = query.render_request()
-    images.check(scenes(), record, appearance, "png")
+    wanted = query.render_request()
+    images.check(scenes(), record, wanted, "png")
     base = item_address(record)
-    title, legend = _style(appearance, record.bands, base)
+    title, legend = _style(wanted, record.bands, base)
     return _document(
         overlay.scene_root(
             scenes(), record, title, legend, lambda part: _carrying(f"{base}/{part}"), query.until
@@ -117,11 +117,11 @@ def scene_node(path: ItemNodePath, query: OverlayQuery) -> Response:
 def collection(path: p.CollectionPath, query: p.CollectionQuery) -> Response:
     """A collection, newest valid pixel first, loaded tile by tile as the user zooms in."""
     search = _search(path, query.datetime)
-    appearance = query.render_request()
+    wanted = query.render_request()
     summary = scenes().find_collection(path.collection)
-    mosaic.check(scenes(), search, appearance, "png")
+    mosaic.check(scenes(), search, wanted, "png")
     base = collection_address(path.collection)
-    title, legend = _style(appearance, summary.bands, base)
+    title, legend = _style(wanted, summary.bands, base)
     return _document(
         overlay.collection_root(scenes(), search, title, legend, lambda part: _carrying(f"{base}/{part}"))
     )
@@ -140,10 +140,10 @@ def collection_node(path: CollectionNodePath, query: p.CollectionQuery) -> Respo
 def series(path: p.CollectionPath, query: SeriesQuery) -> Response:
     """All dates of a collection, for the time slider; each is loaded tile by tile as the user zooms in."""
     search = _search(path, query.datetime, _bounds(query))
-    appearance = query.render_request()
+    wanted = query.render_request()
     summary = scenes().find_collection(path.collection)
-    mosaic.check(scenes(), search, appearance, "png")
-    title, legend = _style(appearance, summary.bands, collection_address(path.collection))
+    mosaic.check(scenes(), search, wanted, "png")
+    title, legend = _style(wanted, summary.bands, collection_address(path.collection))
 
     def address(record: Record, until: datetime | None) -> str:
         return _carrying(f"{item_address(record)}/overlay.kml", until)
@@ -181,15 +181,13 @@ def _bounds(query: SeriesQuery) -> Bounds | None:
     return (query.bbox[0], query.bbox[1], query.bbox[2], query.bbox[3]) if query.bbox else None
 
 
-def _style(appearance: RenderRequest, bands: tuple[Band, ...], base: str) -> tuple[str, str | None]:
+def _style(wanted: RenderRequest, bands: tuple[Band, ...], base: str) -> tuple[str, str | None]:
     """Title and URL of the legend, of a style that has one."""
-    if appearance.bands or appearance.expression:
-        return appearance.expression or ", ".join(appearance.bands or ()), None
+    if wanted.bands or wanted.expression:
+        return wanted.expression or ", ".join(wanted.bands or ()), None
     styles = styles_for(bands)
-    style = styles.get(appearance.style) if appearance.style else next(iter(styles.values()), None)
-    return (
-        (style.title, f"{base}/styles/{style.name}/legend.png") if style else (appearance.style or "", None)
-    )
+    style = styles.get(wanted.style) if wanted.style else next(iter(styles.values()), None)
+    return (style.title, f"{base}/styles/{style.name}/legend.png") if style else (wanted.style or "", None)
 
 
 def _picture(base: str, node: Node) -> str:

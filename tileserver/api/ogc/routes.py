@@ -86,7 +86,7 @@ def landing_page() -> Response:
 
 @api.get("/conformance", tags=[TAG], responses=DOCUMENT)
 def conformance() -> Response:
-    """What the API conforms to."""
+    """Conformance classes of the API."""
     return document_answer({"conformsTo": list(ogc.CONFORMANCE)})
 
 

@@ -40,11 +40,11 @@ def scaled_tile(path: p.ScaledCollectionTilePath, query: p.CollectionQuery) -> R
 def _tile(path: p.CollectionTilePath, query: p.CollectionQuery, scale: int) -> Response:
     search = _search(path, query.datetime)
     grid = grid_of(path.tms, path.z, path.x, path.y, scale)
-    appearance, extension = query.render_request(), extension_of(path.format)
-    etag = mosaic.tile_etag(scenes(), search, grid, appearance, extension)
+    request, extension = query.render_request(), extension_of(path.format)
+    etag = mosaic.tile_etag(scenes(), search, grid, request, extension)
     return image_answer(
         extension, etag, scenes().settings.mosaic_max_age,
-        lambda: mosaic.tile(scenes(), search, grid, appearance, extension, etag),
+        lambda: mosaic.tile(scenes(), search, grid, request, extension, etag),
     )  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def point(path: p.CollectionPointPath, query: p.CollectionQuery) -> Response:
 
 @api.get("/info", tags=[TAG])
 def info(path: p.CollectionPath) -> Response:
-    """What a collection holds, and the styles that it can be shown in."""
+    """Bands, extent and times of a collection, and the styles that it can be shown in."""
     return document_answer(describe.collection_info(scenes().find_collection(path.collection)))
 
 

@@ -66,13 +66,13 @@ def tilejson(path: p.ItemPath, query: p.TilesetQuery) -> Response:
 def preview(path: p.PreviewPath, query: p.PreviewQuery) -> Response:
     """The whole scene in its own projection."""
     record = scenes().find(path.collection, path.item)
-    appearance, extension = query.render_request(), extension_of(path.format)
-    etag = images.preview_etag(record, query.max_size, appearance, extension)
+    request, extension = query.render_request(), extension_of(path.format)
+    etag = images.preview_etag(record, query.max_size, request, extension)
 
     def render() -> bytes:
         light = query.max_size <= LIGHT_PREVIEW
         with contextlib.nullcontext() if light else state().gate.enter():
-            return images.preview(scenes(), record, query.max_size, appearance, extension)
+            return images.preview(scenes(), record, query.max_size, request, extension)
 
     return image_answer(extension, etag, scenes().settings.tile_max_age, render)
 
@@ -98,6 +98,6 @@ def statistics(path: p.ItemPath, query: p.StatisticsQuery) -> Response:
 
 @api.get("/info", tags=[TAG])
 def info(path: p.ItemPath) -> Response:
-    """What the archive is, and the styles that it can be shown in."""
+    """Facts about the archive, and the styles that it can be shown in."""
     record = scenes().find(path.collection, path.item)
     return document_answer(describe.info(scenes(), record))

@@ -43,10 +43,10 @@ class PageRequest:
     """A page of a search.
 
     Attributes:
-        search: What to look for.
+        search: Criteria.
         limit: Items on the page.
         area: Geometry that items have to meet, or None.
-        order: What comes first.
+        order: Sorting.
         token: Of the page before, or None.
     """
 

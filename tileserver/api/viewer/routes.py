@@ -47,7 +47,7 @@ def file(path: FilePath) -> Response:
 
 @api.get("/viewer-config.json", tags=[TAG])
 def config() -> Response:
-    """What the operator has set for the viewer."""
+    """Settings of the operator for the viewer."""
     settings = scenes().settings
     basemap = None
     if settings.basemap:

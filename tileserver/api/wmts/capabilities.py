@@ -40,7 +40,7 @@ class Site:
 
     Attributes:
         base: URL of the server, without a slash at the end.
-        scope: What the document is about.
+        scope: Subject of the document.
         short_crs: Whether coordinate systems are called `EPSG:n` rather than by URN.
         revision: Of the catalogue.
         provider: Who runs the server, or empty.
@@ -59,7 +59,7 @@ class Site:
 
     @property
     def query(self) -> str:
-        """What every URL of this variant of the document carries."""
+        """Query that every URL of this variant of the document carries."""
         return "crs=epsg" if self.short_crs else ""
 
     @property

@@ -95,7 +95,7 @@ def parameters(pairs: Pairs) -> dict[str, str]:
 
 
 def operation(values: Mapping[str, str]) -> Operation:
-    """What a request is.
+    """Operation that a request names.
 
     Raises:
         OwsError: If it is not for this service, or no operation of it.
@@ -139,7 +139,7 @@ def tile_request(values: Mapping[str, str]) -> TileRequest:
     """Read GetTile.
 
     Raises:
-        OwsError: If a parameter is missing or can't have its value.
+        OwsError: If a parameter is missing or cannot have its value.
     """
     return _tile(values, _choice(values, "FORMAT", TILE_TYPES))
 
@@ -148,7 +148,7 @@ def feature_info_request(values: Mapping[str, str]) -> FeatureInfoRequest:
     """Read GetFeatureInfo. FORMAT, the tile's, changes nothing, and QGIS leaves it out.
 
     Raises:
-        OwsError: If a parameter is missing or can't have its value.
+        OwsError: If a parameter is missing or cannot have its value.
     """
     tile = _tile(values, _choice({"FORMAT": next(iter(TILE_TYPES)), **values}, "FORMAT", TILE_TYPES))
     extension = _choice(values, "INFOFORMAT", INFO_TYPES)

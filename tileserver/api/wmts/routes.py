@@ -106,7 +106,7 @@ def collection_service(path: CollectionPath) -> Response:
 
 @api.get("/collections/<collection>/dates/<day>", tags=[TAG], responses=PAIRS)
 def day_service(path: DayPath) -> Response:
-    """KVP requests over one collection on one day, for clients that can't choose TIME."""
+    """KVP requests over one collection on one day, for clients that cannot choose TIME."""
     return _pairs(_on(path))
 
 
@@ -130,7 +130,7 @@ def collection_document(path: CollectionPath) -> Response:
 
 @api.get(f"/collections/<collection>/dates/<day>{DOCUMENT}", tags=[TAG], responses=CAPABILITIES)
 def day_document(path: DayPath) -> Response:
-    """Capabilities of one collection on one day, for clients that can't choose TIME."""
+    """Capabilities of one collection on one day, for clients that cannot choose TIME."""
     return _capabilities(_on(path), CapabilitiesRequest())
 
 
@@ -155,13 +155,13 @@ def item_tile(path: ItemTilePath) -> Response:
 
 @api.get(f"{COLLECTION_TILE}/<j>/<i>.<format>", tags=[TAG], responses=VALUES)
 def collection_pixel(path: CollectionPixelPath) -> Response:
-    """What is at a pixel of a collection's tile, as html, json or txt."""
+    """Values at a pixel of a collection's tile, as html, json or txt."""
     return _feature_info(Scope(path.collection), _pixel_values(path, path, path.collection))
 
 
 @api.get(f"{ITEM_TILE}/<j>/<i>.<format>", tags=[TAG], responses=VALUES)
 def item_pixel(path: ItemPixelPath) -> Response:
-    """What is at a pixel of a scene's tile, as html, json or txt."""
+    """Values at a pixel of a scene's tile, as html, json or txt."""
     scope = Scope(path.collection, None, path.item)
     return _feature_info(scope, _pixel_values(path, path, f"{path.collection}/{path.item}"))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from comeo.errors import NotFoundError, ParameterError
+from comeo.grid import WGS84
 from comeo.view.projection import move_points
 from tileserver.api.wmts.errors import Code, OwsError, invalid
 from tileserver.api.wmts.requests import FeatureInfoRequest, TileRequest
@@ -16,7 +17,6 @@ from tileserver.catalog import Search
 from tileserver.render import values
 from tileserver.render.layers import CURRENT, Layer, Layers, Scope, on_day
 from tileserver.render.layertiles import LayerTile, LayerTileError, tile_in
-from tileserver.render.links import WGS84
 from tileserver.render.look import RenderRequest
 from tileserver.render.scenes import Scenes
 from tileserver.render.temporal import parse_interval
@@ -68,18 +68,18 @@ def feature_info(scenes: Scenes, found: LayerTile, request: FeatureInfoRequest) 
         style = found.layer.styles[found.style]
         computed = style.expression and len(style.rescale) == 1
         if computed and style.expression not in {band["name"] for band in answer["bands"]}:
-            answer["results"] = _values(scenes, found, lon, lat, found.appearance)["results"]
+            answer["results"] = _values(scenes, found, lon, lat, found.request)["results"]
     except NotFoundError:
         return {"coordinates": [lon, lat], "bands": []}
     return answer
 
 
 def _values(
-    scenes: Scenes, found: LayerTile, lon: float, lat: float, appearance: RenderRequest
+    scenes: Scenes, found: LayerTile, lon: float, lat: float, request: RenderRequest
 ) -> dict[str, Any]:
     if found.layer.record is not None:
-        return values.point(scenes, found.layer.record, lon, lat, appearance)
-    return values.collection_point(scenes, found.search, lon, lat, appearance)
+        return values.point(scenes, found.layer.record, lon, lat, request)
+    return values.collection_point(scenes, found.search, lon, lat, request)
 
 
 def _layer(layers: Layers, scope: Scope, identifier: str) -> Layer:

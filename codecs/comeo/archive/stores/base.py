@@ -75,7 +75,7 @@ class Store(ABC):
 
     @abstractmethod
     def get(self, key: str) -> Blob | None:
-        """Return an object, or None if there is none of that key.
+        """Return an object, or None if the key is missing.
 
         Raises:
             ArchiveError: If the object cannot be read, or the store is closed.

@@ -49,7 +49,7 @@ class DctCodec(Codec):
     def _encode_components(self, components: Components, step: float) -> bytes:
         tiles, dc = transform(components, step)
         if max(np.abs(tiles).max(), np.abs(dc).max()) >= MAX_LEVEL:
-            raise CodecError(f"dct can't code values so large in steps of {step:.6g}; use a larger step")
+            raise CodecError(f"dct cannot code values so large in steps of {step:.6g}; use a larger step")
         tables = frozen_tables()
         zone, dc_zone = zones(tiles.shape[-1]), dc_zones(dc.shape[1])
         planned = plan(tiles, dc, tables.cost, tables.skip_cost, tables.offsets, zone, dc_zone, LAMBDA)

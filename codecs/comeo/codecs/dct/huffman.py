@@ -19,7 +19,7 @@ SKIP_UNIT: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What encoder and decoder of the `dct` codec know beforehand.
+    """Tables fixed in encoder and decoder of the `dct` codec.
 
     Attributes:
         lengths: (tables, symbols) uint8 bits of each code, 0 where a symbol does not occur.

@@ -1,4 +1,4 @@
-"""What reading and writing of the `dct` codec's bit stream have in common: tables, symbols, contexts.
+"""Shared parts of reading and writing the `dct` codec's bit stream: tables, symbols, contexts.
 
 The functions here are compiled, as are those of `plan`, `write` and `read`: loops over plain arrays. Compiled
 code is cached by its own file's date: who changes a constant here removes the `*.nbi` files beside it.

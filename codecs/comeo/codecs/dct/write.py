@@ -110,7 +110,7 @@ def _put_class(
 
 @compiled
 def _empty_run(classes: Array, c: int, y: int, x: int) -> int:
-    """Count the empty tiles amid empty ones from (y, x) on, up to a non-empty one; -1: there is none."""
+    """Count the empty tiles amid empty ones from (y, x) on, up to a non-empty one; -1 if all are empty."""
     rows, columns = classes.shape[1:]
     count = 0
     for tile in range(y * columns + x, rows * columns):

@@ -68,7 +68,7 @@ def wrap(packets: bytes, components: int, height: int, width: int, reduce: int =
     """Make a codestream of packets.
 
     Args:
-        packets: What `unwrap` returned.
+        packets: As `unwrap` returns them.
         components: Number of components.
         height: Rows of the full image.
         width: Columns of the full image.

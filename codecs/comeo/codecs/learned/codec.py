@@ -10,7 +10,7 @@ Encoder, decoder and format in short (docs/archive-format.md has it in full):
 - The encoder chooses each symbol by rate and distortion; the decoder needs to know nothing of it.
 
 A body is the model's tag (2 bytes), the energy class of each component (a byte each) and, entropy coded, an
-offset of scales for each pass and the symbols. The highest bit of the first energy class tells that the
+offset of scales for each pass and the symbols. The highest bit of the first energy class says that the
 block is unlike any that the model knows: all its symbols are coded, also those that it would leave out.
 """
 
@@ -127,7 +127,7 @@ class LearnedCodec(Codec):
         shape = tile_grid(*components.shape[1:])
         latents = _latents(scaled, shape)[:, self.model.places]
         if np.abs(latents).max() >= LARGEST / 2:
-            raise CodecError(f"learned can't code values so large in steps of {step:.6g}; use a larger step")
+            raise CodecError(f"learned cannot code values so large in steps of {step:.6g}; use a larger step")
         classes = _energy_classes(scaled)
         coded, off = _encode(self.model, self.settings, latents, classes, shape, thorough=False)
         if np.abs(off).max() > _STRANGE:

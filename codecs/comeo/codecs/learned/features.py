@@ -1,4 +1,4 @@
-"""What the entropy model's networks look at: values known by then, as small integers.
+"""Inputs of the entropy model's networks: values decoded so far, as small integers.
 
 Values are in sixteenths of a step. Everything here is integer arithmetic, so that encoder and decoder, and
 any two machines, see the same.
@@ -46,7 +46,7 @@ _PARTNERS: Final = partners()
 
 
 class Inputs(NamedTuple):
-    """What the network of a pass looks at.
+    """Inputs of the network of a pass.
 
     Attributes:
         features: (tiles, features) uint8: energy classes, sums of products, magnitudes in the tile, those of
@@ -81,7 +81,7 @@ def bend_count(number: int, later: bool | int) -> int:
 
 
 def own_kinds(number: int, later: bool | int) -> int:
-    """How many features tell of each of a group's channels.
+    """Number of features of each of a group's channels.
 
     Args:
         number: The group.
@@ -142,7 +142,7 @@ class Known:
         _note(self.values, tiles, start, count, MAGNITUDE, self._magnitudes, self._counts[number])
 
     def inputs(self, number: int, step: Pass) -> Inputs:
-        """What the network of a pass looks at."""
+        """Inputs of the network of a pass."""
         group = GROUPS[number]
         start, count, tiles = STARTS[number], group.count, step.tiles
         around = self._plan.around[tiles]
@@ -177,7 +177,7 @@ class Known:
     def _neighbours(
         self, number: int, step: Pass, around: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], NDArray[np.int8]] | tuple[None, None]:
-        """What means are predicted from, and what they are bent by.
+        """Values that means are predicted from, and those that bend them.
 
         Whole values: of the group's own four neighbours; of channels before in the tile, and in each tile
         around. Magnitudes with signs: of the mean of the own four, and of their differences from it; of the
@@ -217,7 +217,7 @@ def _limited(value: int, peak: int) -> int:
     return limited
 
 
-# Loops run over views that start at 0: indexes that can't be negative need no check, and compile to vectors.
+# Loops run over views that start at 0: indexes that cannot be negative need no check, and compile to vectors.
 
 
 @compiled

@@ -2,7 +2,7 @@
 
 `constriction` decodes fast where many symbols share a table; here a pass has some dozens of tables and a few
 thousand symbols, and its calls cost more than the symbols do. The state starts at a fixed value and comes
-back to it, which tells most damage.
+back to it, which reveals most damage.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def moved(index: int, offset: int) -> int:
 
 @compiled
 def decoded(symbol: int, row: int, shift: int, points: Array) -> int:
-    """What a symbol decodes to, in sixteenths from the mean."""
+    """Decoded value of a symbol, in sixteenths from the mean."""
     if symbol == 0 or shift > 0:
         return UNIT * symbol
     point = int(points[row, min(abs(symbol), POINTS) - 1])
@@ -106,7 +106,7 @@ def decoded(symbol: int, row: int, shift: int, points: Array) -> int:
 
 @compiled
 def bits_of(symbol: int, row: int, shift: int, cost: Array) -> float:
-    """What a symbol costs, in bits."""
+    """Cost of a symbol in bits."""
     distance = symbol >> shift
     if abs(distance) <= REACH:
         return float(shift + cost[row, distance + REACH])

@@ -38,7 +38,7 @@ def schema() -> etree.XMLSchema:
 
 
 def valid(body: bytes) -> etree._Element:
-    """Parse a document and hold it to the schema, and to what the schema can't say."""
+    """Parse a document and hold it to the schema, and to what the schema cannot say."""
     root = etree.fromstring(body)
     schema().assertValid(root.getroottree())
     for region in root.iter(f"{KML}Region"):
