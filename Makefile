@@ -16,6 +16,8 @@ RUNTIME := $(if $(wildcard /proc/driver/nvidia/version),gpu,cpu)
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed -n 's/^v\([0-9]*\)\..*/\1/p')
 NODE_IS_RECENT := $(shell [ "0$(NODE_MAJOR)" -ge 20 ] && command -v npm >/dev/null && echo yes)
 NODE := $(if $(NODE_IS_RECENT),,.cache/node)
+# Named one by one: an extra that names others of its own package keeps pip before 23.1 trying for minutes
+ALL := $(RUNTIME),server,xarray,qualify,jpeg2000,test
 PIP_INSTALL := tools/pip-install.sh $(BIN)/pip -c constraints.txt --no-compile
 
 .PHONY: install run test test-qgis lint fuzz bench train samples release clean
@@ -38,7 +40,7 @@ $(VENV)/.installed-run: pyproject.toml constraints.txt | $(BIN)/pip
 
 $(VENV)/.installed-test: $(VENV)/.installed-run
 	@echo "Installing what the tests need (230 MB to fetch, 730 MB more on disk; a minute besides the download)"
-	@$(PIP_INSTALL) -e '.[$(RUNTIME),test]'
+	@$(PIP_INSTALL) -e '.[$(ALL)]'
 	@touch $@
 
 .cache/node: | $(BIN)/pip
