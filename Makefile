@@ -16,7 +16,6 @@ RUNTIME := $(if $(wildcard /proc/driver/nvidia/version),gpu,cpu)
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed -n 's/^v\([0-9]*\)\..*/\1/p')
 NODE_IS_RECENT := $(shell [ "0$(NODE_MAJOR)" -ge 20 ] && command -v npm >/dev/null && echo yes)
 NODE := $(if $(NODE_IS_RECENT),,.cache/node)
-# Named one by one: an extra that names others of its own package keeps pip before 23.1 trying for minutes
 ALL := $(RUNTIME),server,xarray,qualify,jpeg2000,test
 PIP_INSTALL := tools/pip-install.sh $(BIN)/pip -c constraints.txt --no-compile
 
@@ -29,6 +28,8 @@ $(BIN)/pip:
 		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 		{ echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
+	@# pip before 23.1, which Debian 12 has, tries combinations of versions for many minutes
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=24'
 
 $(VENV)/.installed-run: pyproject.toml constraints.txt | $(BIN)/pip
 	@mkdir -p static/dist
