@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from affine import Affine
 from rasterio.crs import CRS
-from rasterio.transform import array_bounds, from_bounds
+from rasterio.transform import from_bounds
 
 from comeo.scene import Window, pixel_size
 
@@ -41,9 +41,11 @@ class Grid:
 
     @property
     def bounds(self) -> Bounds:
-        """(left, bottom, right, top)."""
-        left, bottom, right, top = array_bounds(self.height, self.width, self.transform)
-        return left, bottom, right, top
+        """(left, bottom, right, top) of the box around all corners, whichever way the rows run."""
+        xs, ys = zip(
+            *(self.transform @ (x, y) for x in (0, self.width) for y in (0, self.height)), strict=True
+        )
+        return min(xs), min(ys), max(xs), max(ys)
 
     @property
     def pixel_size(self) -> float:

@@ -43,3 +43,10 @@ def test_pixel_sizes_are_in_metres() -> None:
     assert GRID.pixel_size == 10
     degrees = Grid(CRS.from_epsg(4326), Affine(0.001, 0, 8, 0, -0.001, 48), 10, 10)
     assert degrees.pixel_size == pytest.approx(111.32)
+
+
+def test_bounds_hold_all_corners_whichever_way_the_rows_run() -> None:
+    crs = CRS.from_epsg(32632)
+    north_up = Grid(crs, Affine(10, 0, 500, 0, -10, 900), 20, 30)
+    south_up = Grid(crs, Affine(10, 0, 500, 0, 10, 700), 20, 30)
+    assert north_up.bounds == south_up.bounds == (500, 700, 800, 900)

@@ -16,6 +16,7 @@ from comeo.errors import ArchiveError
 from comeo.grid import WGS84
 from comeo.scene import Band
 from comeo.view.projection import move_bounds
+from comeo.view.reader import group_grid
 from tileserver.catalog.base import BBox
 
 SUFFIXES = (".zarr.zip", ".zarr")
@@ -142,11 +143,8 @@ def read_entry(path: str) -> Entry:
 
 def _bbox(archive: Archive) -> BBox:
     """Bounding box from the finest grid, which is what tiles are cut from."""
-    group = next(iter(archive.groups.values()))
-    level = group.levels[0]
-    corners = [level.transform @ (x, y) for x in (0, level.width) for y in (0, level.height)]
-    xs, ys = zip(*corners, strict=True)
-    bounds = move_bounds(group.crs, WGS84, (min(xs), min(ys), max(xs), max(ys)))
+    grid = group_grid(next(iter(archive.groups.values())))
+    bounds = move_bounds(grid.crs, WGS84, grid.bounds)
     if bounds is None:
         raise ArchiveError(f"{archive.name} lies outside its coordinate system")
     return bounds

@@ -13,8 +13,8 @@ from comeo.progress import Progress
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
 from tileserver.render.images import colour_tags, credit_tags
-from tileserver.render.look import RenderRequest, resolve
 from tileserver.render.picture import painted
+from tileserver.render.plan import RenderRequest, resolve
 from tileserver.render.scenes import Scenes
 
 FileRequest = ExtractRequest[RenderRequest]

@@ -27,9 +27,9 @@ from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid, boxes_of, inters
 from tileserver.render.describe import attribution, zoom_range
 from tileserver.render.encode import encode
 from tileserver.render.legend import legend
-from tileserver.render.look import RenderPlan, RenderRequest, resolve
 from tileserver.render.matrixsets import matrix_set
 from tileserver.render.picture import colour, palette_of
+from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
 from tileserver.render.styles import Style, find_style, styles_for
 

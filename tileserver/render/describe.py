@@ -19,7 +19,7 @@ from comeo.scene import Band
 from comeo.view.projection import ProjectionErrors, move_bounds
 from tileserver.catalog import CollectionSummary, Record, Search
 from tileserver.render.fidelity import summary
-from tileserver.render.look import palette
+from tileserver.render.plan import palette
 from tileserver.render.scenes import Scenes
 from tileserver.render.styles import Style, error_style, styles_for
 from tileserver.render.temporal import rfc3339

@@ -13,8 +13,8 @@ from PIL import Image
 from rio_tiler.models import ImageData
 
 from comeo.view.pixels import mask_of
-from tileserver.render.look import RenderPlan
 from tileserver.render.picture import painted_rgb, palette_of
+from tileserver.render.plan import RenderPlan
 
 MEDIA_TYPES = {
     "png": "image/png",

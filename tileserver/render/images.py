@@ -23,8 +23,8 @@ from tileserver.catalog import Record
 from tileserver.render.describe import attribution
 from tileserver.render.encode import PICTURES, encode
 from tileserver.render.fingerprint import fingerprint
-from tileserver.render.look import RenderPlan, RenderRequest, resolve
 from tileserver.render.picture import colour, painted
+from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
 
 

@@ -10,8 +10,8 @@ from tileserver.catalog import Search
 from tileserver.render import images, mosaic
 from tileserver.render.layers import Layer
 from tileserver.render.links import resolve_name, zoom_of
-from tileserver.render.look import RenderRequest
 from tileserver.render.matrixsets import tile_grid
+from tileserver.render.plan import RenderRequest
 from tileserver.render.scenes import Scenes
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tileserver.render.look import palette
+from tileserver.render.plan import palette
 from tileserver.render.styles import Style
 
 LEGEND_MEDIA_TYPE = "image/png"

@@ -26,7 +26,7 @@ from tileserver.render import describe
 from tileserver.render.encode import PICTURES
 from tileserver.render.fingerprint import fingerprint
 from tileserver.render.images import finish
-from tileserver.render.look import RenderPlan, RenderRequest, resolve
+from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from comeo.grid import Bounds
 from comeo.missions import Range
 from comeo.view.resampling import ResamplingName
-from tileserver.render.look import RenderRequest
+from tileserver.render.plan import RenderRequest
 from tileserver.text import is_text
 
 MAX_LIST = 64

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rio_tiler.models import ImageData
 
 from comeo.view.pixels import mask_of
-from tileserver.render.look import RenderPlan, formula, palette
+from tileserver.render.plan import RenderPlan, formula, palette
 
 # Index 0 of a palette image is its transparent pixels.
 FIRST_COLOUR = 1

@@ -20,8 +20,8 @@ from comeo.view.pixels import observe, read_pixels
 from comeo.view.propagation import Errors, correlation, error_layers, point_errors, propagate
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record, Search
-from tileserver.render.look import RenderPlan, RenderRequest, resolve
 from tileserver.render.mosaic import candidates
+from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
 from tileserver.render.temporal import rfc3339
 

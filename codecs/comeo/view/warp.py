@@ -162,10 +162,7 @@ def _reachable(group: ArchiveGroup, grid: Grid) -> Grid | None:
 @lru_cache(maxsize=4096)
 def _footprint(crs: CRS, transform: Affine, height: int, width: int, target: CRS) -> Bounds | None:
     """Bounds of a raster in another CRS, or None where they are unknown or go around the globe."""
-    corners = [transform @ (x, y) for x in (0, width) for y in (0, height)]
-    xs, ys = zip(*corners, strict=True)
-    box = (min(xs), min(ys), max(xs), max(ys))
-    bounds = move_bounds(crs, target, box)
+    bounds = move_bounds(crs, target, Grid(crs, transform, height, width).bounds)
     return bounds if bounds and bounds[0] <= bounds[2] else None
 
 

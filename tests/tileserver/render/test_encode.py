@@ -11,8 +11,8 @@ from PIL import Image
 from comeo.view.pixels import observe
 from tests.tileserver.render.pictures import FOUR, SETTINGS, stored_image
 from tileserver.render.encode import PICTURES, encode
-from tileserver.render.look import RenderRequest, resolve
 from tileserver.render.picture import colour
+from tileserver.render.plan import RenderRequest, resolve
 
 
 @pytest.mark.parametrize("extension", sorted(PICTURES))

@@ -8,7 +8,7 @@ from rasterio.io import MemoryFile
 
 from tests.tileserver.render.pictures import FOUR, SETTINGS, stored_image
 from tileserver.render.images import finish
-from tileserver.render.look import RenderRequest, resolve
+from tileserver.render.plan import RenderRequest, resolve
 
 
 def test_a_geotiff_says_what_is_in_it() -> None:

@@ -11,8 +11,8 @@ from rio_tiler.models import ImageData
 from comeo.view.pixels import observe
 from tests.tileserver.render.pictures import FOUR, SETTINGS, stored_image
 from tileserver.render.encode import encode
-from tileserver.render.look import RenderRequest, palette, resolve
 from tileserver.render.picture import colour
+from tileserver.render.plan import RenderRequest, palette, resolve
 
 
 def test_nothing_is_coloured_that_is_not_valid() -> None:

@@ -27,8 +27,8 @@ from tileserver.http.context import collection_address, item_address, scenes
 from tileserver.http.files import file_answer
 from tileserver.render import images, mosaic
 from tileserver.render.fingerprint import fingerprint
-from tileserver.render.look import RenderRequest
 from tileserver.render.parameters import Parameters, RenderParameters, check_area, split_commas
+from tileserver.render.plan import RenderRequest
 from tileserver.render.styles import styles_for
 from tileserver.render.temporal import parse_interval, rfc3339
 

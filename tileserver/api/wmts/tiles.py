@@ -17,7 +17,7 @@ from tileserver.catalog import Search
 from tileserver.render import values
 from tileserver.render.layers import CURRENT, Layer, Layers, Scope, on_day
 from tileserver.render.layertiles import LayerTile, LayerTileError, tile_in
-from tileserver.render.look import RenderRequest
+from tileserver.render.plan import RenderRequest
 from tileserver.render.scenes import Scenes
 from tileserver.render.temporal import parse_interval
 

@@ -7,7 +7,7 @@ import pytest
 from comeo.errors import BoundError, NotFoundError, ParameterError
 from comeo.scene import Band
 from tileserver import Settings
-from tileserver.render.look import RenderRequest, resolve
+from tileserver.render.plan import RenderRequest, resolve
 
 FOUR = tuple(Band(name, 1e-4, -0.1, "reflectance") for name in ("B02", "B03", "B04", "B08"))
 SETTINGS = Settings()
