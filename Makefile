@@ -28,8 +28,6 @@ $(BIN)/pip:
 		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 		{ echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
-	@# pip before 23.1, which Debian 12 has, tries combinations of versions for many minutes
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=24'
 
 $(VENV)/.installed-run: pyproject.toml constraints.txt | $(BIN)/pip
 	@mkdir -p static/dist
