@@ -1,30 +1,33 @@
 """glymur, which the tests write JPEG 2000 with and read it a second time, and the library that it needs.
 
 glymur looks for OpenJPEG among the system's libraries, which a bare machine does not have. Wheels that are
-installed anyway carry it.
+installed anyway carry it. glymur takes its structures from the library that it finds on import, so another
+has to be named before that, in its configuration file: tests may change the environment for so long.
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
+import os
+import tempfile
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Final
+from unittest import mock
 
-_OLDEST: Final = "2.4.0"
 _CARRIERS: Final = {"rasterio": "rasterio.libs", "PIL": "pillow.libs", "imagecodecs": "imagecodecs.libs"}
 
 
 @cache
 def load_glymur() -> ModuleType:
-    """Import glymur, handing it a library if it found none."""
-    import glymur
+    """Import glymur with the library of an installed wheel."""
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, XDG_CONFIG_HOME=folder):
+        configuration = Path(folder) / "glymur" / "glymurrc"
+        configuration.parent.mkdir()
+        configuration.write_text(f"[library]\nopenjp2: {bundled_library()}\n", "utf-8")
+        import glymur
 
-    if glymur.version.openjpeg_version < _OLDEST:
-        glymur.lib.openjp2.OPENJP2 = ctypes.CDLL(str(bundled_library()))
-        glymur.version.openjpeg_version = glymur.lib.openjp2.version()
     return glymur  # type: ignore[no-any-return]
 
 
