@@ -214,3 +214,17 @@ def test_type_checkers_see_the_names(tmp_path: Path) -> None:
     revealed = [line for line in out.splitlines() if "Revealed type" in line]
     assert len(revealed) == len(expected)
     assert all(kind in line.replace("builtins.", "") for kind, line in zip(expected, revealed, strict=True))
+
+
+def test_the_old_name_of_compress_works_beside_the_new_one() -> None:
+    code = """
+import comeo
+from comeo.compress import compress
+assert compress is comeo.compress.compress
+try:
+    comeo.compress("missing.tif", "a.zarr.zip", step=9.0)
+except comeo.errors.SourceError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "missing.tif" in done.stdout
