@@ -199,7 +199,7 @@ def test_bands_can_be_chosen(make_safe: Make) -> None:
 def test_a_missing_band_is_named(copy_of: Callable[..., Path]) -> None:
     product = copy_of()
     image(product, "B11_20m").unlink()
-    with pytest.raises(SourceError, match="has no file of band B11; download the product again"):
+    with pytest.raises(SourceError, match="has no file of band B11, which its metadata list: add it, or"):
         open_source(product)
     scene = open_source(product, bands=["B02", "B03"])
     assert len(scene.groups) == 1
