@@ -48,8 +48,6 @@ SENTINEL1: Final = Mission(
     properties={"constellation": "sentinel-1", "instruments": ["c-sar"], "sar:frequency_band": "C"},
     bands_property="sar:polarizations",
     name_units={"db": DECIBEL},
-    # Beside the bands of ASF's HyP3: heights, layover and shadow, angles, scattering area, a picture.
-    mask_files=re.compile(r"_(?:dem|ls_map|inc_map|area|rgb)$", re.IGNORECASE),
     unreadable=Unreadable(
         re.compile(r"S1[A-D]_(?:IW|EW|WV|S[1-6])_(?:GRD|SLC|RAW|OCN)"),
         re.compile(r"(?:^|/)(?:S1[A-D]_[^/]*/)?(?:measurement|annotation)/"),

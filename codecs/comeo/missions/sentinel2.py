@@ -179,9 +179,11 @@ SENTINEL2: Final = Mission(
             *("FMASK", "SZA", "SAA", "VZA", "VAA"),  # of HLS
         }
     ),
-    # Of ESA, and of MAJA, which names them by resolution (R1, R2).
+    # Of ESA; of MAJA, which names them by resolution (R1, R2); and of ASF's HyP3: heights, layover and
+    # shadow, angles, scattering area, a picture.
     mask_files=re.compile(
-        r"(?:^|_)MSK_|CLDPRB|SNWPRB|_(?:ATB|CLM|DFP|EDG|IAO|MG2|QLT|SAT)_(?:R\d|XS)$", re.IGNORECASE
+        r"(?:^|_)MSK_|CLDPRB|SNWPRB|_(?:ATB|CLM|DFP|EDG|IAO|MG2|QLT|SAT)_(?:R\d|XS)$"
+        r"|_(?:dem|ls_map|inc_map|area|rgb)$", re.IGNORECASE
     ),
     # Band files as ESA names them; JPEG 2000 itself cannot mark pixels without data.
     zero_is_nodata=re.compile(r"T\d{2}[A-Z]{3}_\d{8}T\d{6}_B(\d\d|8A)(_\d\dm)?$"),

@@ -36,8 +36,8 @@ _QUANTIFICATION: Final = {
 }
 _BAND_OF_ID: Final = dict(enumerate(BANDS))
 _FILES: Final = ("IMAGE_FILE", "IMAGE_FILE_2A", "IMAGE_ID", "IMAGE_ID_2A")
-# What sen2cor writes where nobody has given its product a baseline.
-_NO_BASELINE: Final = "99.99"
+# From here on baselines are of private processing and commissioning, and say nothing of the numbers.
+_NO_BASELINE: Final = "90.00"
 
 # STAC properties by the elements they come from, as the `s2` extension maps them.
 _TEXTS: Final = {
@@ -149,7 +149,7 @@ def _offsets(xml: XmlTree, level: str, quantification: float) -> dict[str, float
 def _offsets_of_baseline(xml: XmlTree) -> dict[str, float]:
     """Offset of each band by the processing baseline, for metadata that have lost their list of offsets."""
     baseline = xml.find("PROCESSING_BASELINE") or ""
-    if SENTINEL2.scale is None or baseline == _NO_BASELINE:
+    if SENTINEL2.scale is None or baseline >= _NO_BASELINE:
         return {}
     known = [each.value for each in SENTINEL2.scale.offsets if baseline >= each.baseline]
     if not known:
