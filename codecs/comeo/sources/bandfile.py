@@ -102,7 +102,7 @@ def _own_grid(raster: gdal.GdalFile, stated: Grid | None) -> Grid:
 def _is_part(own: Grid, whole: Grid) -> bool:
     """Whether a grid's pixels are some of another grid's."""
     inner, outer = own.transform, whole.transform
-    col, row = ~outer * (inner.c, inner.f)
+    col, row = ~outer @ (inner.c, inner.f)
     steps = (inner.a / outer.a - 1, inner.e / outer.e - 1, col - round(col), row - round(row))
     if max(map(abs, steps)) > _ALIGNED or min(col, row) < -_ALIGNED:
         return False

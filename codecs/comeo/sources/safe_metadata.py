@@ -47,10 +47,12 @@ _TEXTS: Final = {
     "s2:processing_baseline": "PROCESSING_BASELINE",
 }
 _PERCENTAGES: Final = {
+    "eo:cloud_cover": "CLOUDY_PIXEL_PERCENTAGE",
     "s2:degraded_msi_data_percentage": "DEGRADED_MSI_DATA_PERCENTAGE",
     "s2:nodata_pixel_percentage": "NODATA_PIXEL_PERCENTAGE",
     "s2:saturated_defective_pixel_percentage": "SATURATED_DEFECTIVE_PIXEL_PERCENTAGE",
     "s2:dark_features_percentage": "DARK_FEATURES_PERCENTAGE",
+    "s2:cast_shadow_percentage": "CAST_SHADOW_PERCENTAGE",
     "s2:cloud_shadow_percentage": "CLOUD_SHADOW_PERCENTAGE",
     "s2:vegetation_percentage": "VEGETATION_PERCENTAGE",
     "s2:not_vegetated_percentage": "NOT_VEGETATED_PERCENTAGE",
