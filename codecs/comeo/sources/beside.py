@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -75,13 +75,13 @@ class Beside:
         )
 
 
-def facts_beside(container: Container, folder: str, stems: list[str]) -> Beside:
+def facts_beside(container: Container, folder: str, files: Iterable[str]) -> Beside:
     """What is stated beside band files.
 
     Args:
         container: Where they lie.
         folder: Their folder there.
-        stems: Names of the band files, without extensions.
+        files: Names of the band files there.
     """
     found = Beside()
     for name in sorted(container.names):
@@ -95,9 +95,12 @@ def facts_beside(container: Container, folder: str, stems: list[str]) -> Beside:
                 found = found.filled(_of_bucket(_read_json(container, name), path.name))
         except SourceError as error:
             logger.warning("%s: %s; what it could say is left out", container.path.name, error)
-    if any(_MAJA_FILE.search(stem) for stem in stems):
+    paths = [PurePosixPath(file) for file in files]
+    if any(_MAJA_FILE.search(path.stem) for path in paths):
         found = found.filled(_MAJA)
-    return found.filled(_of_path(f"{container.path.as_posix()}/{folder}", found.level))
+    # The buckets have L2A in folders by resolution, and L1C in one.
+    level = "L2A" if any(re.fullmatch(r"R\d\dm", path.parent.name) for path in paths) else "L1C"
+    return found.filled(_of_path(f"{container.path.as_posix()}/{folder}", found.level or level))
 
 
 _MAJA: Final = Beside(
@@ -176,6 +179,4 @@ def _of_path(path: str, level: str) -> Beside:
     zone, band, square, *date, number = match.groups()
     day = "".join(part.zfill(2) for part in date)
     title = "_".join(part for part in (f"T{zone:0>2}{band}{square}", day, number, level) if part)
-    return replace(
-        Beside(), title=title, mission=SENTINEL2.id, nodata=0.0, properties=facts_of(title).properties
-    )
+    return Beside(title, SENTINEL2.id, level, nodata=0.0, properties=facts_of(title).properties)

@@ -70,7 +70,7 @@ def open_folder(container: Container, folder: str, wanted: tuple[str, ...] | Non
     """
     where = PurePosixPath(folder).name or container.path.name
     files = _choose(where, _by_band(container, folder, wanted), wanted)
-    beside = facts_beside(container, folder, [PurePosixPath(file).stem for file in files.values()])
+    beside = facts_beside(container, folder, files.values())
     title = beside.title or where.removesuffix(".zip")
     cache = tile_cache()
     bands: list[RasterBand] = []
