@@ -28,6 +28,7 @@ MAX_TEXT_BYTES: Final = 8 << 20
 MAX_BAND_BYTES: Final = 1 << 30
 _CHUNK: Final = 1 << 20
 _MAX_LOCAL_NAME: Final = 120
+_DRIVE: Final = re.compile("[A-Za-z]:")
 _LITTER: Final = re.compile(
     r"\.[^.].*|__MACOSX|Thumbs\.db|desktop\.ini|@eaDir|\$RECYCLE\.BIN|System Volume Information|lost\+found",
     re.IGNORECASE,
@@ -45,9 +46,10 @@ _ZIP_ERRORS: Final = (
 
 def plain_name(name: str) -> str:
     """A file's name relative to its product, with slashes; what cannot be printed is replaced."""
-    name = re.sub(r"^[A-Za-z]:(?=[/\\])", "", name).replace("\\", "/")
-    name = "/".join(part for part in name.split("/") if part not in ("", "."))
-    return "".join(character if character.isprintable() else "_" for character in name)
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+    while parts and _DRIVE.fullmatch(parts[0]):
+        del parts[0]
+    return "".join(character if character.isprintable() else "_" for character in "/".join(parts))
 
 
 def is_litter(name: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
@@ -96,14 +96,12 @@ def open_folder(container: Container, folder: str, wanted: tuple[str, ...] | Non
 def _by_band(container: Container, folder: str, wanted: tuple[str, ...] | None) -> dict[str, list[str]]:
     """Files by the band they hold, in the instrument's order."""
     found: dict[str, list[str]] = {}
-    left_out: Counter[str] = Counter()
     for file in raster_files(container):
         path = PurePosixPath(file)
         if _scene_folder(file) != folder:
             continue
         if layer := ancillary_file(path.stem):
             logger.info("%s: %s is the layer %s, not a band, and is left out", folder, path.name, layer)
-            left_out[layer] += 1
         elif (name := band_in(path.stem)) is not None:
             found.setdefault(name, []).append(file)
         elif wanted is None:
@@ -111,9 +109,6 @@ def _by_band(container: Container, folder: str, wanted: tuple[str, ...] | None) 
                 f"{container.path.name}: the name of {path.name} does not say which band it holds; "
                 "rename it, as B04.tif, remove it, or say which bands to take with `--bands`"
             )
-    if not found and left_out:
-        layers = ", ".join(sorted(left_out))
-        raise SourceError(f"{container.path.name} has no band in it, only layers beside bands: {layers}")
     return dict(sorted(found.items(), key=lambda item: band_order(item[0])))
 
 

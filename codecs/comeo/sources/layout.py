@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from comeo.errors import SourceError
-from comeo.missions import refuse_unreadable
+from comeo.missions import ancillary_file, refuse_unreadable
 from comeo.sources.assemble import Product
 from comeo.sources.container import Container, open_container
 from comeo.sources.folder import band_folders, open_folder, raster_files
@@ -133,8 +133,11 @@ def _refusal(container: Container) -> str:
         f"{where} is a {kind} with neither a SAFE product, a STAC Item nor band files (JP2 or GeoTIFF) in it"
     )
     if rasters := raster_files(container):
+        unknown = [name for name in rasters if not ancillary_file(PurePosixPath(name).stem)]
+        if not unknown:
+            return f"{where} has no band in it, only layers beside bands: {_named(rasters)}; add the bands"
         return (
-            f"{text}: no name says which band the file holds, as B04.tif would; rename {_named(rasters)}, "
+            f"{text}: no name says which band the file holds, as B04.tif would; rename {_named(unknown)}, "
             "or give a GeoTIFF that has all bands itself"
         )
     suffixes = Counter(PurePosixPath(name).suffix.lower() or "no suffix" for name in container.names)
