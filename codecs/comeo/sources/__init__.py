@@ -13,6 +13,7 @@ from comeo.sources.assemble import Overrides, Product, build_scene
 from comeo.sources.folder import GEOTIFF_SUFFIXES, JP2_SUFFIXES, band_files, open_folder
 from comeo.sources.geotiff import open_geotiff
 from comeo.sources.naming import parse_time
+from comeo.sources.paths import inside
 from comeo.sources.safe import is_safe, open_safe
 from comeo.sources.stac import is_item, is_url, open_stac
 
@@ -82,15 +83,15 @@ def _open_folder(path: Path, overrides: Overrides) -> Product:
         return open_safe(path, overrides.bands)
     items = [file for file in path.glob("*.json") if is_item(file)]
     if len(items) == 1:
-        return open_stac(items[0], overrides.bands)
+        return open_stac(inside(path, items[0]), overrides.bands)
     if band_files(path):
         return open_folder(path, overrides.bands)
-    inside = [folder for folder in path.iterdir() if folder.is_dir()]
-    refuse_unreadable(path.name, [f"{folder.name}/" for folder in inside])
-    for folder in inside:
+    folders = [folder for folder in path.iterdir() if folder.is_dir()]
+    refuse_unreadable(path.name, [f"{folder.name}/" for folder in folders])
+    for folder in folders:
         refuse_unreadable(folder.name, [])
-    if len(inside) == 1 and is_safe(inside[0]):
-        return open_safe(inside[0], overrides.bands)
+    if len(folders) == 1 and is_safe(folders[0]):
+        return open_safe(inside(path, folders[0]), overrides.bands)
     raise SourceError(
         f"{path.name} is a folder with neither a SAFE product, a STAC Item nor band files in it"
     )

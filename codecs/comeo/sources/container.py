@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from comeo.errors import SourceError
+from comeo.sources.paths import inside
 
 MAX_FILES: Final = 20_000
 MAX_TEXT_BYTES: Final = 8 << 20
@@ -64,7 +65,7 @@ class Container(ABC):
         """A path that the file can be read from by name, until the container is closed.
 
         Raises:
-            SourceError: If it is damaged or absurdly large.
+            SourceError: If it is damaged or absurdly large, or leads out of the product.
         """
 
     @abstractmethod
@@ -118,7 +119,7 @@ class FolderContainer(Container):
 
     def local(self, name: str) -> Path:
         """The file's own path."""
-        return self.path / name
+        return inside(self.path, self.path / name)
 
     def close(self) -> None:
         """Nothing is held."""

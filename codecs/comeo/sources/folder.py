@@ -15,6 +15,7 @@ from comeo.sources import gdal
 from comeo.sources.assemble import Product
 from comeo.sources.jp2 import Jp2File, TileCache, jp2_band, tile_cache
 from comeo.sources.naming import NameFacts, facts_of
+from comeo.sources.paths import inside
 from comeo.sources.raster import RasterBand
 
 logger = logging.getLogger(__name__)
@@ -24,10 +25,16 @@ JP2_SUFFIXES: Final = (".jp2", ".j2k")
 
 
 def band_files(path: Path) -> list[Path]:
-    """The raster files of a folder, or of its folders by resolution (R10m, R20m, R60m)."""
+    """The raster files of a folder, or of its folders by resolution (R10m, R20m, R60m).
+
+    Raises:
+        SourceError: If one is a link that leads out of the folder.
+    """
     suffixes = GEOTIFF_SUFFIXES + JP2_SUFFIXES
     files = [file for folder in (path, *path.glob("R[126]0m")) for file in folder.iterdir()]
-    return sorted(file for file in files if file.suffix.lower() in suffixes and file.is_file())
+    return sorted(
+        inside(path, file) for file in files if file.suffix.lower() in suffixes and file.is_file()
+    )
 
 
 def open_folder(path: Path, wanted: tuple[str, ...] | None) -> Product:
@@ -137,6 +144,7 @@ def open_band(file: Path, band: Band, cache: TileCache, nodata: float | None = N
     """
     is_jp2 = file.suffix.lower() in JP2_SUFFIXES
     raster = gdal.GdalFile(file, gdal.JPEG2000 if is_jp2 else gdal.GEOTIFF)
+    gdal.warn_of_side_files(file)
     try:
         grid = gdal.grid_of(raster)
         with raster.handle() as dataset:
