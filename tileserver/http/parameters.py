@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, RootModel
 
 from tileserver.render.geojson import PolygonDocument
-from tileserver.render.parameters import EpsgCode, Parameters, RenderParameters, split_commas
+from tileserver.render.parameters import EpsgCode, Parameters, RenderParameters, Side, split_commas
 
 TileFormat = Literal["png", "webp", "jpg", "jpeg", "tif", "npy"]
 PartFormat = Literal["png", "webp", "tif", "kmz"]
@@ -120,13 +120,13 @@ class CollectionTilesetQuery(TilesetQuery, _Datetime):
 
 
 class _Size(Parameters):
-    max_size: int | None = Field(None, ge=1, description="Longest side in pixels.")
+    max_size: Side | None = Field(None, description="Longest side in pixels.")
 
 
 class PreviewQuery(RenderParameters):
     """How to show a preview."""
 
-    max_size: int = Field(1024, ge=1, description="Longest side in pixels.")
+    max_size: Side = Field(1024, description="Longest side in pixels.")
 
 
 class PartQuery(RenderParameters, _Size):
@@ -136,8 +136,8 @@ class PartQuery(RenderParameters, _Size):
         None,
         description="Projection, `EPSG:3857`; by default the scene's own for tif, EPSG:4326 for pictures.",
     )
-    width: int | None = Field(None, ge=1, description="In pixels.")
-    height: int | None = Field(None, ge=1, description="In pixels.")
+    width: Side | None = Field(None, description="In pixels.")
+    height: Side | None = Field(None, description="In pixels.")
 
 
 class FeatureQuery(RenderParameters, _Size):
@@ -149,9 +149,7 @@ class FeatureQuery(RenderParameters, _Size):
 class StatisticsQuery(RenderParameters):
     """Extent of the statistics."""
 
-    max_size: int = Field(
-        1024, ge=1, description="Longest side in pixels of the image that they are made of."
-    )
+    max_size: Side = Field(1024, description="Longest side in pixels of the image that they are made of.")
     p: Annotated[list[Annotated[int, Field(ge=0, le=100)]], BeforeValidator(split_commas)] = Field(
         default=[2, 98], max_length=20, description="Percentiles."
     )

@@ -80,7 +80,8 @@ class ExtractOrder(ExtractBody):
 
 def _estimate_extract(scenes: Scenes, body: ExtractOrder) -> Estimate:
     record = scenes.find(body.collection, body.item)
-    facts = scene.estimate(scenes, record, body.file_request(scenes.settings.max_vertices), body.format)
+    request = body.file_request(scenes.settings.max_vertices)
+    facts = scene.estimate(scenes, record, request, body.format, scenes.budget())
     return Estimate(facts, scene.disk_bytes(facts))
 
 

@@ -17,6 +17,7 @@ from comeo.grid import WGS84, Grid
 from comeo.missions import credit
 from comeo.scene import Band
 from comeo.view.projection import ProjectionErrors, move_bounds
+from comeo.view.reader import group_grid
 from tileserver.catalog import CollectionSummary, Record, Search
 from tileserver.render.fidelity import summary
 from tileserver.render.plan import palette
@@ -149,8 +150,8 @@ def _size_in(grid: Grid, crs: CRS) -> tuple[float, int]:
 
 def scene_grid(scenes: Scenes, record: Record) -> Grid:
     """Finest native grid of a scene."""
-    with scenes.reader(record) as reader:
-        return reader.native_grid()
+    with scenes.lease(record) as archive:
+        return group_grid(next(iter(archive.groups.values())))
 
 
 def attribution(item: Mapping[str, Any], moment: datetime | None) -> str:

@@ -15,8 +15,9 @@ from comeo.export.cog import Raster, encode_geotiff
 from comeo.export.extract import filled
 from comeo.export.provenance import raster_bands, scene_tags
 from comeo.grid import WGS84, Bounds, Grid
+from comeo.view.budget import Budget
 from comeo.view.pixels import mask_of, read_pixels
-from comeo.view.polygon import cut, geometry_bounds
+from comeo.view.polygon import Cutter, geometry_bounds
 from comeo.view.propagation import certificate_of
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
@@ -65,29 +66,30 @@ class SceneTile:
         picture = self.extension in PICTURES
         return resolve(self.request, self.record.bands, self.scenes.settings, picture=picture)
 
-    def render(self) -> bytes:
-        """Render the tile; identical tiles requested at the same time are rendered once.
+    def render(self, budget: Budget) -> bytes:
+        """Render the tile within a budget; identical tiles requested at the same time are rendered once.
 
         Raises:
-            RequestError: If the request does not fit the scene, or exceeds a bound.
-            ArchiveError: If the archive is damaged.
+            RequestError: If the request does not fit the scene, exceeds a bound, or the scene has gone.
         """
-        return self.scenes.rendered.get(self.etag, self._render)
+        return self.scenes.rendered.get(self.etag, lambda: self._render(budget))
 
     def coding(self) -> Mapping[str, str]:
         """HTTP headers that say how the pixels were coded and how far off they are expected to be."""
         return self.scenes.coding(self.record, self.plan.bands)
 
-    def _render(self) -> bytes:
-        with self.scenes.reader(self.record) as reader:
+    def _render(self, budget: Budget) -> bytes:
+        with self.scenes.reader(self.record, budget) as reader:
             self.scenes.note_coding(reader.archive, self.plan.bands)
             return _render(self.scenes, self.record, reader, self.grid, self.plan, self.extension)
 
 
-def preview(scenes: Scenes, record: Record, max_size: int, request: RenderRequest, extension: str) -> bytes:
+def preview(
+    scenes: Scenes, record: Record, max_size: int, request: RenderRequest, extension: str, budget: Budget
+) -> bytes:
     """Render the whole scene in its own projection, no side longer than `max_size`."""
     plan = resolve(request, record.bands, scenes.settings, picture=extension in PICTURES)
-    with scenes.reader(record) as reader:
+    with scenes.reader(record, budget) as reader:
         grid = reader.native_grid(plan.bands).fitted(max_size)
         return _render(scenes, record, reader, grid, plan, extension)
 
@@ -106,7 +108,7 @@ def check(scenes: Scenes, record: Record, request: RenderRequest, extension: str
 
 
 def part(
-    scenes: Scenes, record: Record, bbox: Bounds, request: RenderRequest, extension: str, *,
+    scenes: Scenes, record: Record, bbox: Bounds, request: RenderRequest, extension: str, budget: Budget, *,
     dst_crs: CRS | None = None, size: tuple[int | None, int | None] = (None, None),
     max_size: int | None = None, shape: Mapping[str, Any] | None = None,
 ) -> bytes:  # fmt: skip
@@ -118,13 +120,14 @@ def part(
         bbox: (left, bottom, right, top) in degrees, which the picture covers exactly.
         request: Pixels that are requested, and how to show them.
         extension: One of `PICTURES`.
+        budget: Of the request.
         dst_crs: Projection; degrees by default.
         size: (height, width), if given.
         max_size: Longest side in pixels, if given.
         shape: GeoJSON polygon outside of which pixels are masked.
     """
     plan = resolve(request, record.bands, scenes.settings, picture=True)
-    with scenes.reader(record) as reader:
+    with scenes.reader(record, budget) as reader:
         grid = reader.part_grid(
             bbox, WGS84, dst_crs or WGS84, height=size[0], width=size[1], bands=plan.bands
         )
@@ -133,12 +136,14 @@ def part(
 
 
 def feature(
-    scenes: Scenes, record: Record, shape: Mapping[str, Any], request: RenderRequest, extension: str, *,
-    dst_crs: CRS | None = None, max_size: int | None = None,
+    scenes: Scenes, record: Record, shape: Mapping[str, Any], request: RenderRequest, extension: str,
+    budget: Budget, *, dst_crs: CRS | None = None, max_size: int | None = None,
 ) -> bytes:  # fmt: skip
     """Render a picture of the pixels inside a GeoJSON polygon (WGS 84): see `part`."""
     bbox = geometry_bounds(shape)
-    return part(scenes, record, bbox, request, extension, dst_crs=dst_crs, max_size=max_size, shape=shape)
+    return part(
+        scenes, record, bbox, request, extension, budget, dst_crs=dst_crs, max_size=max_size, shape=shape
+    )
 
 
 def finish(
@@ -182,10 +187,10 @@ def _render(
     scenes: Scenes, record: Record, reader: ArchiveReader, grid: Grid, plan: RenderPlan, extension: str,
     shape: Mapping[str, Any] | None = None,
 ) -> bytes:  # fmt: skip
-    scenes.check_grid(grid, max(len(plan.bands), plan.results))
+    scenes.check_grid(grid, max(len(plan.bands), plan.results), reader.budget)
     image = read_pixels(reader, grid, plan)
     if shape is not None:
-        image = cut(image, shape)
+        image = Cutter(shape, grid.crs).cut(image)
     tags = None
     if extension == "tif":
         tags = {**scene_tags(reader.archive, plan, grid), **credit_tags(scenes, record)}

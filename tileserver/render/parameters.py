@@ -15,6 +15,7 @@ from tileserver.render.plan import RenderRequest
 from tileserver.text import is_text
 
 MAX_LIST = 64
+GREATEST = 1e30  # of numbers that are computed in single precision
 
 
 def split_commas(value: Any) -> Any:
@@ -40,6 +41,8 @@ def split_ranges(value: Any) -> Any:
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
+Side = Annotated[int, Field(ge=1, le=1 << 30)]
+"""Pixels of a side; how many may be made is bounded by the settings."""
 Names = Annotated[list[str], BeforeValidator(split_commas), Field(max_length=MAX_LIST)]
 EpsgCode = Annotated[str, Field(max_length=20, pattern=r"^(?i:EPSG:)\d{4,6}$")]
 Ranges = Annotated[list[Range], BeforeValidator(split_ranges), Field(max_length=MAX_LIST)]
@@ -102,6 +105,10 @@ class RenderParameters(Parameters):
         for low, high in value or ():
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
                 raise ValueError(f"{low:g},{high:g} is not a range: min has to be less than max")
+            if max(abs(low), abs(high)) > GREATEST or high - low < 1 / GREATEST:
+                raise ValueError(
+                    f"{low:g},{high:g} is not a range of values: single precision cannot show it"
+                )
         return value
 
     def render_request(self) -> RenderRequest:

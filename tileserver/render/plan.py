@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +28,10 @@ from tileserver.render.styles import (
 from tileserver.settings import Settings
 
 MAX_FORMULA_LENGTH = 200
+MAX_OPERATIONS = 8  # each takes as long as all the rest of a tile
+_LEAST, _MOST = 1e-3, 1e3
+# Every corner of the colour cube, its middle, and some colours in between: (3, colours, 1).
+_COLOURS = np.stack(np.meshgrid(*[np.linspace(0, 1, 5)] * 3)).reshape(3, -1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +171,8 @@ def formula(text: str) -> tuple[Any, ...]:
     """
     try:
         operations = tuple(parse_operations(text))
-        sample = np.full((3, 1, 1), 0.5)
+        _check_numbers(text)
+        sample = _COLOURS
         for operation in operations:
             sample = operation(sample)
     except (ValueError, IndexError, TypeError, KeyError, ZeroDivisionError, OverflowError) as error:
@@ -174,7 +180,30 @@ def formula(text: str) -> tuple[Any, ...]:
             f"the colour formula {text!r} is not valid ({error}); "
             "an example is 'gamma RGB 1.2 saturation 1.1'"
         ) from error
+    if len(operations) > MAX_OPERATIONS:
+        raise BoundError(
+            f"the colour formula has {len(operations)} operations, more than {MAX_OPERATIONS}",
+            "color_formula",
+        )
+    if not np.isfinite(sample).all():
+        raise ParameterError(f"the colour formula {text!r} makes colours that are not numbers")
     return operations
+
+
+def _check_numbers(text: str) -> None:
+    """Refuse numbers for which color-operations leaves the real numbers, or none of its colours is left.
+
+    Raises:
+        ValueError: Saying which numbers there may be.
+    """
+    for token in text.replace(",", "").split():
+        with contextlib.suppress(ValueError):
+            size = abs(float(token))
+            if size != 0 and not _LEAST <= size <= _MOST:  # NaN is out of bounds, too
+                break
+    else:
+        return
+    raise ValueError(f"its numbers are 0 or lie between {_LEAST:g} and {_MOST:g}")
 
 
 def _default_style(bands: Sequence[Band]) -> Any:

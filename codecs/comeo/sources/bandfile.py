@@ -40,6 +40,7 @@ def open_band(
         SourceError: If it cannot be read, has several bands, or is not on the grid.
     """
     is_jp2 = _is_jp2(file)
+    gdal.warn_of_side_files(file)
     if is_jp2 and grid is not None and nodata is not None:
         image = Jp2File(file, cache)
         if (image.height, image.width) == (grid.height, grid.width):

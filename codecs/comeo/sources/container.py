@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from comeo.errors import SourceError
+from comeo.sources.paths import inside
 
 MAX_FILES: Final = 20_000
 MAX_TEXT_BYTES: Final = 8 << 20
@@ -89,7 +90,7 @@ class Container(ABC):
         """A path that the file can be read from by name, until the container is closed.
 
         Raises:
-            SourceError: If it is damaged or absurdly large.
+            SourceError: If it is damaged or absurdly large, or leads out of the product.
         """
 
     @abstractmethod
@@ -124,19 +125,16 @@ class FolderContainer(Container):
         self.path = path
         self._files: dict[str, Path] = {}
         folders: set[str] = set()
-        home = path.resolve()
         for parent, children, files in os.walk(path):
             where = Path(parent).relative_to(path).as_posix()
             children[:] = [child for child in children if not is_litter(child)]
-            folders.update(plain_name(f"{where}/{child}") for child in children)
+            for child in children:
+                inside(path, Path(parent, child))
+                folders.add(plain_name(f"{where}/{child}"))
             for file in map(Path(parent).joinpath, files):
                 name = plain_name(f"{where}/{file.name}")
                 if is_litter(name) or not file.is_file():
                     continue
-                if file.is_symlink() and not file.resolve().is_relative_to(home):
-                    raise SourceError(
-                        f"{path.name}: {name} is a link to a file outside; put that file there, or remove it"
-                    )
                 self._files[name] = file
             if len(self._files) > MAX_FILES:
                 raise SourceError(
@@ -160,7 +158,7 @@ class FolderContainer(Container):
 
     def local(self, name: str) -> Path:
         """The file's own path."""
-        return self._files[name]
+        return inside(self.path, self._files[name])
 
     def close(self) -> None:
         """Nothing is held."""

@@ -34,15 +34,22 @@ logger = logging.getLogger(__name__)
 GEOTIFF: Final = "GTiff"
 JPEG2000: Final = "JP2OpenJPEG"
 MAX_BLOCK_BYTES: Final = 1 << 29
-_LOCAL: Final[dict[str, Any]] = {"GDAL_CACHEMAX": 128 << 20}
-_REMOTE: Final[dict[str, Any]] = {
-    **_LOCAL,
+# A file is what its own bytes say. What lies beside it (masks, overviews, .aux.xml, world files) GDAL would open
+# with any driver, VRT among them, which reads whatever it names: files elsewhere, addresses on a network.
+_ALONE: Final[dict[str, Any]] = {
+    "GDAL_CACHEMAX": 128 << 20,
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_PAM_ENABLED": "NO",
+}
+_LOCAL: Final[dict[str, Any]] = {**_ALONE, "CPL_VSIL_CURL_ALLOWED_FILENAME": "/none"}
+_REMOTE: Final[dict[str, Any]] = {
+    **_ALONE,
     "GDAL_HTTP_CONNECTTIMEOUT": "20",
     "GDAL_HTTP_TIMEOUT": "120",
     "GDAL_HTTP_MAX_RETRY": "3",
     "GDAL_HTTP_RETRY_DELAY": "1",
 }
+_SIDE_FILES: Final = {".msk": "mask", ".aux.xml": "metadata"}
 
 
 class GdalFile:
@@ -54,14 +61,18 @@ class GdalFile:
             out of the file.
 
     Raises:
-        SourceError: If it cannot be opened.
+        SourceError: If it cannot be opened, or names another file.
     """
 
     def __init__(self, path: str | Path, driver: str = GEOTIFF) -> None:
-        self.path = str(path)
+        is_url = "://" in str(path)
+        # Without its folder, a name may begin with a word that GDAL takes for more than a name.
+        self.path = str(path) if is_url else str(Path(path).absolute())
         self.name = Path(self.path).name
         self._driver = driver
-        self._options = _REMOTE if "://" in self.path else _LOCAL
+        self._options = _REMOTE if is_url else _LOCAL
+        if "\0" in self.path or not (is_url or Path(self.path).is_file()):
+            raise SourceError(f"{self.name!r} cannot be opened: it is not a regular file")
         self._idle: list[rasterio.DatasetReader] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -105,9 +116,29 @@ class GdalFile:
         try:
             with rasterio.Env(**self._options), warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                return rasterio.open(self.path, driver=self._driver)
+                dataset = rasterio.open(self.path, driver=self._driver)
+                if dataset.tags(ns="OVERVIEWS"):  # where GDAL looks for the name of a file of overviews
+                    dataset.close()
+                    raise SourceError(
+                        f"{self.name} cannot be opened: it says that its overviews are in another file, "
+                        "and it is to be read alone; copy it with `gdal_translate`"
+                    )
+                return dataset
         except RasterioError as error:
             raise SourceError(f"{self.name} cannot be opened: {_cause(error)}") from error
+
+
+def warn_of_side_files(path: Path) -> None:
+    """Tell of files beside a file that GDAL's tools would heed."""
+    for suffix, content in _SIDE_FILES.items():
+        beside = path.with_name(f"{path.name}{suffix}")
+        if beside.exists():
+            logger.warning(
+                "%s: the %s in %s is not read; put it into the file with `gdal_translate`",
+                path.name,
+                content,
+                beside.name,
+            )
 
 
 def _cause(error: RasterioError) -> str:

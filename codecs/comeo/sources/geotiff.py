@@ -36,6 +36,7 @@ def open_geotiff(path: Path, names: tuple[str, ...] | None) -> Product:
         SourceError: If its bands are not named, or no scene can be made of it.
     """
     file = gdal.GdalFile(path)
+    gdal.warn_of_side_files(path)
     try:
         return _product(file, path, names)
     except BaseException:

@@ -24,6 +24,7 @@ from comeo.sources.bandfile import JP2_SUFFIXES, open_band
 from comeo.sources.download import fetch
 from comeo.sources.jp2 import TileCache, tile_cache
 from comeo.sources.naming import facts_of, parse_time
+from comeo.sources.paths import inside
 from comeo.sources.raster import RasterBand, parse_finite
 
 logger = logging.getLogger(__name__)
@@ -108,6 +109,8 @@ def load_item(source: str | Path) -> dict[str, Any]:
         content = fetch(where, MAX_ITEM_BYTES)
     else:
         path = Path(source)
+        if not path.is_file():
+            raise SourceError(f"{path.name} cannot be read: it is not a regular file")
         if path.stat().st_size > MAX_ITEM_BYTES:
             raise SourceError(f"{path.name} has more than {MAX_ITEM_BYTES} bytes: it is no STAC Item")
         content = path.read_bytes()
@@ -216,16 +219,14 @@ def locate(asset: Mapping[str, Any], source: str | Path) -> Path | str | None:
         for href in hrefs:
             beside = folder / Path(unquote(urlsplit(href).path)).name
             if beside.is_file():
-                return beside
+                return inside(folder, beside)
             if not urlsplit(href).scheme:
-                return _inside(folder, href)
+                return _named(folder, href)
     return next((href for href in hrefs if is_url(href)), None)
 
 
-def _inside(folder: Path, href: str) -> Path:
-    path = (folder / unquote(href)).resolve()
-    if not path.is_relative_to(folder):
-        raise SourceError(f"the href {href[:_MAX_TEXT]!r} leads out of its Item's folder; move the Item")
+def _named(folder: Path, href: str) -> Path:
+    path = inside(folder, folder / unquote(href))
     if not path.is_file():
         raise SourceError(f"{path}, which the Item names as an asset, does not exist; download it there")
     return path

@@ -220,13 +220,15 @@ def _tile(scope: Scope, wanted: TileRequest) -> Response:
     etag = found.etag(scenes())
     settings = scenes().settings
     max_age = settings.mosaic_max_age if found.layer.record is None else settings.tile_max_age
-    return image_answer(found.extension, etag, max_age, lambda: found.render(scenes(), etag))
+    return image_answer(
+        found.extension, etag, max_age, lambda: found.render(scenes(), etag, scenes().budget())
+    )
 
 
 def _feature_info(scope: Scope, values: dict[str, str]) -> Response:
     wanted = kvp.feature_info_request(values)
     found = tiles.target(layers(), scope, wanted.tile)
-    answer = tiles.feature_info(scenes(), found, wanted)
+    answer = tiles.feature_info(scenes(), found, wanted, scenes().budget())
     if wanted.extension == "json":
         return jsonify(feature_info.as_feature(answer, found.layer.identifier))
     if wanted.extension == "txt":

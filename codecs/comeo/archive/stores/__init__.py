@@ -32,7 +32,9 @@ def open_store(place: str | Path) -> Store:
         return FolderStore(path)
     try:
         return ZipStore(LocalFile(path))
-    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+    except OSError as error:  # its own text has the whole path, which is not for everybody
+        raise ArchiveError(f"{path.name} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # a name with a NUL
         raise ArchiveError(f"{path.name} cannot be read: {error}") from error
 
 

@@ -1,0 +1,25 @@
+"""What is fuzzed: payloads of each codec, and whole archives."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from tests.fuzz.archives import ArchiveTarget
+from tests.fuzz.payloads import PayloadTarget
+
+NAMES: Final = ("dct", "jpeg2000", "learned", "archives")
+
+
+class Target(Protocol):
+    """Turns numbers into inputs, and checks what the program makes of an input."""
+
+    def case(self, number: int) -> bytes:
+        """The input of a number: always the same while the corpus is."""
+
+    def check(self, data: bytes) -> str:
+        """Return the outcome, in words; raise anything if the program did something wrong."""
+
+
+def target_of(name: str) -> Target:
+    """Return a target, warmed up: what it needs is imported and compiled."""
+    return ArchiveTarget() if name == "archives" else PayloadTarget(name)
