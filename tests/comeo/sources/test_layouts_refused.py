@@ -144,11 +144,12 @@ def test_links_that_lead_out_are_refused(tmp_path: Path) -> None:
     write(tmp_path, {"secret/B02.tif": TIF, "product/B03.tif": TIF})
     link = tmp_path / "product" / "B02.tif"
     link.symlink_to(tmp_path / "secret" / "B02.tif")
-    with pytest.raises(SourceError, match=r"B02\.tif is a link to a file outside; put that file there"):
+    with pytest.raises(
+        SourceError, match=r"B02\.tif leads out of the folder product; copy what it links to there"
+    ):
         open_source(tmp_path / "product")
     link.unlink()
     link.symlink_to("B03.tif")
-    (tmp_path / "product" / "more").symlink_to(tmp_path / "secret")
     scene = open_source(tmp_path / "product")
     assert [band.name for band in scene.groups[0].bands] == ["B02", "B03"]
     scene.close()

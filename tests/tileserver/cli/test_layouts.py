@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
+from comeo import open_archive
 from tests.comeo.sources.test_layouts_folders import HYP3, LAYOUTS, MAJA
 from tests.safe_generator import Recipe, synthetic_pixels, write_product
 from tests.tileserver.cli.test_cli import comeo
@@ -38,7 +38,8 @@ def test_other_layouts_are_compressed_and_described(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     bands = {}
     for archive in (tmp_path / "archives").glob("*.zarr.zip"):
-        info = json.loads(comeo("info", archive, "--json").stdout)
+        with open_archive(archive) as opened:
+            info = opened.info()
         bands[info["id"]] = {name: group["bands"] for name, group in info["groups"].items()}
     assert bands.pop(Recipe(60, "L1C").name.removesuffix(".SAFE"))["r60m"] == ["B01", "B09", "B10"]
     assert bands == {
