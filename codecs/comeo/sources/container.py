@@ -203,6 +203,11 @@ class ZipContainer(Container):
         try:
             with self._zip.open(self._info(name)) as stream:
                 yield stream
+        except NotImplementedError as error:  # a method, such as Windows' Deflate64, that Python lacks
+            raise SourceError(
+                f"{self.path.name}: {name[:200]} is packed in a way that is not read here; "
+                "unzip it and give its folder"
+            ) from error
         except _ZIP_ERRORS as error:
             raise SourceError(f"{self.path.name}: {name[:200]} cannot be unpacked: {error}") from error
 

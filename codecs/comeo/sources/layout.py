@@ -16,7 +16,7 @@ from comeo.sources.assemble import Product
 from comeo.sources.container import Container, open_container
 from comeo.sources.folder import band_folders, open_folder, raster_files
 from comeo.sources.safe import open_safe
-from comeo.sources.safe_files import product_metadata
+from comeo.sources.safe_files import Part, product_metadata
 from comeo.sources.stac import is_item, open_stac
 
 ARCHIVE_SUFFIXES: Final = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
@@ -31,37 +31,39 @@ def open_layout(path: Path, wanted: tuple[str, ...] | None) -> Product:
     """Open the product in a folder or a zip.
 
     Args:
-        path: The folder or zip; a folder in a SAFE product's GRANULE folder stands for that granule.
+        path: The folder or zip; a granule's folder in a SAFE product stands for that granule, and one of its
+            folders by resolution (R20m) for the bands in it.
         wanted: Names of the bands to take; by default all.
 
     Raises:
         SourceError: If there is none, there are several, or it is not understood.
     """
-    home, granule = _product_and_granule(path)
+    home, part = _product_and_part(path)
     container = open_container(home)
     try:
-        return _open(container, wanted, granule)
+        return _open(container, wanted, part)
     except BaseException:
         container.close()
         raise
 
 
-def _product_and_granule(path: Path) -> tuple[Path, str]:
-    """The folder of the product that a granule's folder is of, and the granule's name."""
-    for folder in (path, path.parent):
-        product = folder.parent.parent
-        if folder.parent.name == "GRANULE" and any(product.glob("*MTD*.xml")):
-            return product, folder.name
-    return path, ""
+def _product_and_part(path: Path) -> tuple[Path, Part]:
+    """The folder of the product that a folder is in, and which part of it that is; else the folder itself."""
+    for granule in (path, *path.parents[:2]):
+        product = granule.parent.parent
+        if granule.parent.name.upper() == "GRANULE" and any(product.glob("*MTD*.xml")):
+            within = path.relative_to(product).as_posix()
+            return product, Part(granule.name, within if path.parent.name == "IMG_DATA" else "")
+    return path, Part()
 
 
-def _open(container: Container, wanted: tuple[str, ...] | None, granule: str) -> Product:
+def _open(container: Container, wanted: tuple[str, ...] | None, part: Part) -> Product:
     where = container.path.name
     products = product_metadata(container)
     if len(products) > 1:
         raise SourceError(f"{where} holds more than one product: {_named(products)}; give one of them")
     if products:
-        return open_safe(container, products[0], wanted, granule)
+        return open_safe(container, products[0], wanted, part)
     tops = {name.partition("/")[0] for name in container.names | container.folders}
     refuse_unreadable(where, container.names)
     for top in sorted(tops):

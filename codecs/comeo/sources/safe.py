@@ -17,7 +17,7 @@ from comeo.sources.container import Container
 from comeo.sources.jp2 import TileCache, tile_cache
 from comeo.sources.naming import facts_of
 from comeo.sources.raster import RasterBand
-from comeo.sources.safe_files import Image, band_images, choose_images, granule_of, tile_metadata
+from comeo.sources.safe_files import Image, Part, band_images, choose_images, granule_of, tile_metadata
 from comeo.sources.safe_metadata import ProductMetadata, TileMetadata, parse_product, parse_tile
 from comeo.sources.xmltree import XmlTree
 
@@ -28,7 +28,7 @@ _CHUNK: Final = 1 << 20
 
 
 def open_safe(
-    container: Container, metadata_name: str, wanted: tuple[str, ...] | None, granule: str = ""
+    container: Container, metadata_name: str, wanted: tuple[str, ...] | None, part: Part
 ) -> Product:
     """Open a SAFE product.
 
@@ -36,7 +36,7 @@ def open_safe(
         container: Its files; closed with the product, and by the caller where this raises.
         metadata_name: Name of the product's metadata file.
         wanted: Names of the bands to take; by default all that the product has.
-        granule: Name of the granule's folder, of a product that has several.
+        part: What to take of the product.
 
     Raises:
         SourceError: If it is no Sentinel-2 L1C or L2A product, or is damaged or incomplete.
@@ -44,13 +44,16 @@ def open_safe(
     path = PurePosixPath(metadata_name)
     root = "" if len(path.parts) == 1 else str(path.parent)
     metadata = parse_product(container.read(metadata_name), path.name)
-    images = choose_images(container.path.name, band_images(container, root, granule), metadata, wanted)
+    present = band_images(container, root, part)
+    if part.folder and wanted is None:
+        wanted = tuple({image.band for image in present})
+    images = choose_images(container.path.name, present, metadata, wanted)
     if not images:
         raise SourceError(f"{container.path.name} has metadata of a product, but no image file of any band")
     tile = _tile(container, root, images)
     bands = _bands(container, images, metadata, tile)
     name = PurePosixPath(root).name or container.path.stem
-    title = _title(metadata, granule) or re.sub(r"\.(SAFE|zip)$", "", name)
+    title = _title(metadata, part.granule) or re.sub(r"\.(SAFE|zip)$", "", name)
     logger.info("%s: %s product with bands %s", name, metadata.level, ", ".join(i.band for i in images))
     return Product(
         name=container.path.name,

@@ -23,11 +23,11 @@ from comeo.sources.safe_metadata import ProductMetadata
 logger = logging.getLogger(__name__)
 
 _PRODUCT: Final = re.compile(
-    r"(?:^|/)(?:[^/]*MTD_MSIL(?:1C|2A)|S2._(?:OPER|USER)_MTD_SAFL(?:1C|2A)[^/]*)\.xml$"
+    r"(?:^|/)(?:[^/]*MTD_MSIL(?:1C|2A)|S2._(?:OPER|USER)_MTD_SAFL(?:1C|2A)[^/]*)\.xml$", re.IGNORECASE
 )
-_TILE: Final = re.compile(r"(?:^|/)(?:MTD_TL|S2._(?:OPER|USER)_MTD_L(?:1C|2A)_TL_[^/]*)\.xml$")
-_IMAGE: Final = re.compile(r"(?:^|_)(B\d\d|B8A)(?:_(\d\d)m)?$")
-_FOLDER: Final = re.compile(r"R(\d\d)m")
+_TILE: Final = re.compile(r"(?:^|/)(?:MTD_TL|S2._(?:OPER|USER)_MTD_L(?:1C|2A)_TL_[^/]*)\.xml$", re.IGNORECASE)
+_IMAGE: Final = re.compile(r"(?:^|_)(B\d\d|B8A)(?:_(\d\d)m)?$", re.IGNORECASE)
+_FOLDER: Final = re.compile(r"R(\d\d)m", re.IGNORECASE)
 _MAX_NAMED: Final = 8
 
 
@@ -43,6 +43,18 @@ class Image(NamedTuple):
     band: str
     gsd: int
     name: str
+
+
+class Part(NamedTuple):
+    """A part of a product.
+
+    Attributes:
+        granule: Name of a granule's folder, without the folders above it; empty for the only one.
+        folder: Folder in it, by its name in the product, whose files alone are taken; empty for all.
+    """
+
+    granule: str = ""
+    folder: str = ""
 
 
 def product_metadata(container: Container) -> list[str]:
@@ -67,18 +79,18 @@ def granule_of(name: str) -> str:
     """The folder of the granule that a file of a product lies in, or empty."""
     parts = PurePosixPath(name).parts
     for index, part in enumerate(parts[:-1]):
-        if part == "GRANULE" and index + 2 < len(parts):
+        if part.upper() == "GRANULE" and index + 2 < len(parts):
             return "/".join(parts[: index + 2])
     return ""
 
 
-def band_images(container: Container, root: str, granule: str) -> list[Image]:
+def band_images(container: Container, root: str, part: Part) -> list[Image]:
     """All image files of bands, of one granule.
 
     Args:
         container: The product's files.
         root: The product's folder.
-        granule: Name of the granule's folder to take, without the folders above it; empty for the only one.
+        part: What to take of the product.
 
     Raises:
         SourceError: If there are several granules, and none is chosen.
@@ -88,10 +100,13 @@ def band_images(container: Container, root: str, granule: str) -> list[Image]:
         if container.inside(root, name) and (image := _image(name)):
             by_granule[granule_of(name)].append(image)
     names = {PurePosixPath(folder).name: folder for folder in by_granule}
-    if granule:
-        if granule not in names:
-            raise SourceError(f"{container.path.name}: granule {granule[:100]} has no image files of bands")
-        return by_granule[names[granule]]
+    if part.granule:
+        if part.granule not in names:
+            raise SourceError(
+                f"{container.path.name}: granule {part.granule[:100]} has no image files of bands"
+            )
+        images = by_granule[names[part.granule]]
+        return [image for image in images if container.inside(part.folder, image.name)]
     if len(names) > 1:
         shown = ", ".join(sorted(names)[:_MAX_NAMED]) + (", …" if len(names) > _MAX_NAMED else "")
         how = "give the folder of one, in its GRANULE folder"
@@ -106,17 +121,14 @@ def _image(name: str) -> Image | None:
     """The band that a file holds, by its name, or None."""
     path = PurePosixPath(name)
     match = _IMAGE.search(path.stem)
-    if (
-        path.suffix.lower() not in GEOTIFF_SUFFIXES + JP2_SUFFIXES
-        or match is None
-        or match.group(1) not in BANDS
-    ):
+    band = match.group(1).upper() if match else ""
+    if path.suffix.lower() not in GEOTIFF_SUFFIXES + JP2_SUFFIXES or match is None or band not in BANDS:
         return None
     if ancillary_file(path.stem) or "QI_DATA" in path.parts:
         return None
     folder = _FOLDER.fullmatch(path.parent.name)
-    gsd = match.group(2) or (folder.group(1) if folder else BANDS[match.group(1)].gsd)
-    return Image(match.group(1), int(gsd), name)
+    gsd = match.group(2) or (folder.group(1) if folder else BANDS[band].gsd)
+    return Image(band, int(gsd), name)
 
 
 def choose_images(
@@ -128,7 +140,8 @@ def choose_images(
         where: The product's name.
         images: The image files that are there.
         metadata: The product's metadata, which list those that should be.
-        wanted: Names of the bands to take; by default all that the product has.
+        wanted: Names of the bands to take, at whatever resolution they are there; by default all that the
+            product has.
 
     Raises:
         SourceError: If a file that is listed is missing, or a band's file cannot be told from another.
@@ -147,7 +160,8 @@ def choose_images(
     chosen, absent = [], []
     for band in expected:
         sizes, own = present.get(band, {}), BANDS[band].gsd
-        if own not in sizes and (own in listed[band] or (listed[band] and not sizes)):
+        is_missing = not sizes or wanted is None
+        if own not in sizes and is_missing and (own in listed[band] or (listed[band] and not sizes)):
             raise SourceError(_missing(where, band, present))
         if not sizes:
             absent.append(band)

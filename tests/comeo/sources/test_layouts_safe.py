@@ -165,6 +165,14 @@ def georeferenced(product: Path) -> Path:
     return product
 
 
+def as_geotiffs(product: Path) -> Path:
+    """As Planetary Computer keeps products: their layout, and Cloud-Optimized GeoTIFFs."""
+    georeferenced(product)
+    for file in product.rglob("*_B*_*0m.jp2"):
+        file.rename(file.with_suffix(".tif"))
+    return product
+
+
 def old_format(*granules: str, level: str = "L1C") -> Change:
     """A product as it was laid out before December 2016."""
 
@@ -245,6 +253,13 @@ READ: dict[str, tuple[str, Change, dict[str, str]]] = {
     "image folder": ("L2A", part("GRANULE/*/IMG_DATA"), FULL["L2A"]),
     "tile metadata": ("L2A", part("GRANULE/*/MTD_TL.xml"), FULL["L2A"]),
     "manifest": ("L2A", part("manifest.safe"), FULL["L2A"]),
+    "one resolution's folder": (
+        "L2A",
+        part("GRANULE/*/IMG_DATA/R20m"),
+        {"r20m": "B02 B03 B04 B05 B06 B07 B8A B11 B12"},
+    ),
+    "GeoTIFFs in a SAFE": ("L2A", as_geotiffs, FULL["L2A"]),
+    "capitals": ("L2A", zipped(str.upper), FULL["L2A"]),
     "old format": ("L1C", old_format(GRANULES[0]), FULL["L1C"]),
     "old format of sen2cor": ("L2A", old_format(GRANULES[0], level="L2A"), FULL["L2A"]),
     "old granule": ("L1C", part("GRANULE/*T32TMS*", old_format(*GRANULES)), FULL["L1C"]),
@@ -262,6 +277,9 @@ def copy_of(tmp_path: Path, make_safe: Make) -> Callable[[str], Path]:
     return copy
 
 
+WITHOUT_TILE = ("no tile metadata", "GeoTIFFs in a SAFE")
+
+
 @pytest.mark.parametrize("what", READ)
 def test_layouts_that_are_read(copy_of: Callable[[str], Path], make_safe: Make, what: str) -> None:
     level, change, expected = READ[what]
@@ -273,10 +291,10 @@ def test_layouts_that_are_read(copy_of: Callable[[str], Path], make_safe: Make, 
         (1e-4, "reflectance")
     }
     assert scene.collection == f"sentinel-2-{level.lower()}"
-    if what not in ("old granule", "no tile metadata"):
+    if what not in ("old granule", *WITHOUT_TILE):
         assert scene.id == Recipe(SIZE, level).name.removesuffix(".SAFE")
         assert scene.datetime == datetime(2019, 5, 30, 10, 34, 27, 461000, UTC)
-    if "sen2cor at" not in what and what != "no tile metadata":
+    if not what.startswith(("sen2cor at", "one resolution")) and what not in WITHOUT_TILE:
         original, _ = make_safe(level, size=SIZE)
         plain = open_source(original)
         for group, other in zip(scene.groups, plain.groups, strict=True):
@@ -326,6 +344,17 @@ def test_layouts_that_are_refused(copy_of: Callable[[str], Path], what: str) -> 
         open_source(change(copy_of(level)))
     assert "download" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_coarser_copy_is_taken_if_it_is_asked_for(copy_of: Callable[[str], Path]) -> None:
+    product = without("GRANULE/*/IMG_DATA/R10m")(copy_of("L2A"))
+    with pytest.raises(SourceError, match="no file of band B02, which its metadata list"):
+        open_source(product)
+    scene = open_source(product, bands=["B02", "B05"])
+    assert bands_of(scene) == {"r20m": "B02 B05"}
+    scene.close()
+    with pytest.raises(SourceError, match="no file of band B08"):
+        open_source(product, bands=["B02", "B08"])
 
 
 def test_two_products_are_named(copy_of: Callable[[str], Path]) -> None:
