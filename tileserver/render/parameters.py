@@ -41,7 +41,7 @@ def split_ranges(value: Any) -> Any:
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-Side = Annotated[int, Field(ge=1, le=1 << 30)]
+Side = Annotated[int, Field(ge=1, le=1 << 53)]
 """Pixels of a side; how many may be made is bounded by the settings."""
 Names = Annotated[list[str], BeforeValidator(split_commas), Field(max_length=MAX_LIST)]
 EpsgCode = Annotated[str, Field(max_length=20, pattern=r"^(?i:EPSG:)\d{4,6}$")]
