@@ -43,7 +43,7 @@ def split_ranges(value: Any) -> Any:
 
 Side = Annotated[int, Field(ge=1, le=1 << 53)]
 """Pixels of a side; how many may be made is bounded by the settings."""
-Names = Annotated[list[str], BeforeValidator(split_commas), Field(max_length=MAX_LIST)]
+Names = Annotated[list[str], BeforeValidator(split_commas), Field(min_length=1, max_length=MAX_LIST)]
 EpsgCode = Annotated[str, Field(max_length=20, pattern=r"^(?i:EPSG:)\d{4,6}$")]
 Ranges = Annotated[list[Range], BeforeValidator(split_ranges), Field(max_length=MAX_LIST)]
 
@@ -113,9 +113,10 @@ class RenderParameters(Parameters):
 
     def render_request(self) -> RenderRequest:
         """The same for `tileserver.render`."""
+        bands, rescale = self.bands, self.rescale
         return RenderRequest(
-            bands=tuple(self.bands) if self.bands else None, expression=self.expression, unscale=self.unscale,
+            bands=None if bands is None else tuple(bands), expression=self.expression, unscale=self.unscale,
             resampling=self.resampling, style=self.style,
-            rescale=tuple(self.rescale) if self.rescale else None, colormap_name=self.colormap_name,
+            rescale=None if rescale is None else tuple(rescale), colormap_name=self.colormap_name,
             color_formula=self.color_formula, return_mask=self.return_mask,
         )  # fmt: skip
