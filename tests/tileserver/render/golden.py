@@ -1,7 +1,7 @@
 """Pictures whose pixels are kept, so that no change of them goes unseen.
 
-`python -m tests.tileserver.render.golden` keeps them anew, once the revision has been raised. Kept are pixels,
-not bytes, which libraries may pack differently; of each picture every fifth row and column.
+`python -m tests.tileserver.render.golden` keeps them anew, once the revision has been raised.
+Kept are pixels, not bytes, which libraries may pack differently: of each picture every fifth row and column.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ GROUPS = {
 STEP = 5
 LOSSY = ("webp", "jpg")
 SAMPLE_PATHS = (
-    "/collections/sentinel-2-l2a/items/S2A_T32TMT_20190530_L2A/tiles/WebMercatorQuad/14/8588/5741.png",
-    "/collections/sentinel-2-l2a/items/S2A_T32TMT_20190530_L2A/tiles/WebMercatorQuad/12/2147/1435.png?style=ndvi",
-    "/collections/sentinel-2-l2a/items/S2A_T32TMT_20190530_L2A/tiles/WebMercatorQuad/12/2147/1435.png?style=error",
+    "/collections/sentinel-2-l2a/items/S2A_T32TMT_20190530_L2A/tiles/WebMercatorQuad/14/8588/5734.png",
+    "/collections/sentinel-2-l2a/items/S2A_T32TMT_20190530_L2A/tiles/WebMercatorQuad/12/2147/1433.png?style=ndvi",
+    "/collections/sentinel-2-l2a/items/S2A_T32TMT_20190530_L2A/tiles/WebMercatorQuad/12/2147/1433.png?style=error",
     "/collections/sentinel-2-l2a/items/S2A_T32TMT_20190530_L2A/preview.png?max_size=300",
     "/collections/romania-forest/tiles/WebMercatorQuad/15/18400/11761.png",
     "/collections/romania-forest/tiles/WebMercatorQuad/15/18400/11761.npy?bands=B04",
