@@ -105,10 +105,8 @@ class RenderParameters(Parameters):
         for low, high in value or ():
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
                 raise ValueError(f"{low:g},{high:g} is not a range: min has to be less than max")
-            if max(abs(low), abs(high)) > GREATEST or high - low < 1 / GREATEST:
-                raise ValueError(
-                    f"{low:g},{high:g} is not a range of values: single precision cannot show it"
-                )
+            if max(abs(low), abs(high)) > GREATEST:
+                raise ValueError(f"{low:g},{high:g} is not a range of values: it goes beyond {GREATEST:g}")
         return value
 
     def render_request(self) -> RenderRequest:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
 from affine import Affine
@@ -14,6 +17,7 @@ from comeo.errors import NotFoundError
 from comeo.grid import Grid
 from comeo.view import polygon
 from comeo.view.polygon import Cutter, geometry_bounds
+from comeo.view.projection import move_shape
 
 SQUARE = {"type": "Polygon", "coordinates": [[[8, 47], [9, 47], [9, 48], [8, 48], [8, 47]]]}
 FAR = {"type": "Polygon", "coordinates": [[[12, 40], [13, 40], [13, 41], [12, 40]]]}
@@ -46,7 +50,7 @@ def _perforated(holes: int) -> dict[str, object]:
         [[8 + x, 47.4], [8 + x, 47.6], [8 + x + side, 47.6], [8 + x + side, 47.4], [8 + x, 47.4]]
         for x in (2 * side * (index + 0.25) for index in range(holes))
     ]
-    return {"type": "Polygon", "coordinates": [*SQUARE["coordinates"], *rings]}  # type: ignore[misc]
+    return {"type": "Polygon", "coordinates": [*SQUARE["coordinates"], *rings]}
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 12))
@@ -66,9 +70,13 @@ def test_a_part_of_an_image_is_cut_as_the_whole_is(row: int, col: int, size: int
 
 def test_a_polygon_is_moved_once_however_many_images_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each picture of a KMZ moved it again: with 2 000 holes, a minute of work for one request."""
-    moved = []
-    original = polygon.move_shape
-    monkeypatch.setattr(polygon, "move_shape", lambda *given: moved.append(1) or original(*given))
+    moved: list[CRS] = []
+
+    def move(source: CRS, target: CRS, shape: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        moved.append(target)
+        return move_shape(source, target, shape)
+
+    monkeypatch.setattr(polygon, "move_shape", move)
     cutter = Cutter(_perforated(200), WGS84)
     for index in range(8):
         cutter.outside(Grid(WGS84, Affine(0.1, 0, 8 + index, 0, -0.1, 48), 4, 4))

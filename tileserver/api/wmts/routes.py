@@ -285,7 +285,7 @@ def _refused(error: RequestError) -> Response:
 
 def _failed(error: ComeoError) -> Response:
     log.error("request failed", extra={"fields": {"path": request.path, "error": str(error)}})
-    return _report("NoApplicableCode", None, str(error), 500)
+    return _report("NoApplicableCode", None, problems.FAILED, 500)
 
 
 api.register_error_handler(OwsError, _ows_error)
