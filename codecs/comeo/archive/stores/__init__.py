@@ -11,7 +11,12 @@ from comeo.archive.stores.folder import FOLDER_SUFFIX, FolderSink, FolderStore
 from comeo.archive.stores.zip import ZIP_SUFFIX, ZipSink, ZipStore
 from comeo.errors import ArchiveError
 
-__all__ = ["FOLDER_SUFFIX", "ZIP_SUFFIX", "Blob", "Sink", "Store", "open_sink", "open_store"]
+__all__ = ["FOLDER_SUFFIX", "ZIP_SUFFIX", "Blob", "Sink", "Store", "is_url", "open_sink", "open_store"]
+
+
+def is_url(place: str | Path) -> bool:
+    """Whether an archive lies on a server."""
+    return isinstance(place, str) and place.lower().startswith(("http://", "https://"))
 
 
 def open_store(place: str | Path) -> Store:
@@ -23,10 +28,12 @@ def open_store(place: str | Path) -> Store:
     Raises:
         ArchiveError: If it is missing or damaged.
     """
-    if isinstance(place, str) and place.lower().startswith(("http://", "https://")):
+    if is_url(place):
         from comeo.archive.stores.remote import RemoteFile  # noqa: PLC0415 - few need an HTTP client
 
-        return ZipStore(RemoteFile(place))
+        return ZipStore(RemoteFile(str(place)))
+    if not str(place):
+        raise ArchiveError("no archive is named: give a .zarr.zip file, a .zarr folder or a URL")
     path = Path(place)
     if path.is_dir():
         return FolderStore(path)
