@@ -12,7 +12,7 @@ import numpy as np
 from comeo.archive import Archive, open_archive
 from comeo.cache import array_cache
 from comeo.compression import compress
-from comeo.errors import ArchiveError, NotFoundError
+from comeo.errors import ArchiveError
 from comeo.grid import Grid
 from comeo.scene import Window
 from comeo.view.budget import Budget
@@ -62,7 +62,7 @@ class ArchiveTarget:
         return "the same" if reading in self._readings else "well-formed"
 
     def _read(self, data: bytes) -> list[Any]:
-        """What an archive says, and some of its pixels; nothing takes more than a metadata document's worth."""
+        """What an archive says, and some of its pixels."""
         self._path.write_bytes(data)
         read_entry(str(self._path))
         with open_archive(self._path) as archive:
@@ -74,7 +74,10 @@ class ArchiveTarget:
         values = landscape(2, 40, 300, seed=seed, dtype=np.float32 if seed == 1 else np.uint16)
         scene = array_scene(array_group(values, corner_cut(values.shape)))
         return compress(
-            scene, Path(self._folder.name) / f"{codec}.zarr.zip", codec=codec, step=2.0 if seed == 1 else 400.0
+            scene,
+            Path(self._folder.name) / f"{codec}.zarr.zip",
+            codec=codec,
+            step=2.0 if seed == 1 else 400.0,
         ).read_bytes()
 
 

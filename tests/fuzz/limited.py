@@ -1,4 +1,4 @@
-"""A range of cases in a process of its own, with bounds: a crash, a hang or a memory overrun is one case's fault."""
+"""A range of cases in a process of its own: a crash, a hang or a memory overrun is one case's fault."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ class Tally:
     failures: list[Failure] = field(default_factory=list)
 
 
-def run(
-    name: str, first: int, count: int, on_progress: Callable[[Tally], None] = lambda _: None
-) -> Tally:
+def run(name: str, first: int, count: int, on_progress: Callable[[Tally], None] = lambda _: None) -> Tally:
     """Run cases `first` to `first + count - 1` of a target.
 
     Args:
@@ -67,9 +65,7 @@ def run(
     return tally
 
 
-def _run_child(
-    name: str, first: int, count: int, tally: Tally, on_progress: Callable[[Tally], None]
-) -> None:
+def _run_child(name: str, first: int, count: int, tally: Tally, on_progress: Callable[[Tally], None]) -> None:
     """Run cases until all are done or one of them ends the process."""
     context = multiprocessing.get_context("spawn")
     current = context.RawValue(ctypes.c_longlong, first - 1)  # read by us when the process is dead

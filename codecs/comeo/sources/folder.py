@@ -32,9 +32,7 @@ def band_files(path: Path) -> list[Path]:
     """
     suffixes = GEOTIFF_SUFFIXES + JP2_SUFFIXES
     files = [file for folder in (path, *path.glob("R[126]0m")) for file in folder.iterdir()]
-    return sorted(
-        inside(path, file) for file in files if file.suffix.lower() in suffixes and file.is_file()
-    )
+    return sorted(inside(path, file) for file in files if file.suffix.lower() in suffixes and file.is_file())
 
 
 def open_folder(path: Path, wanted: tuple[str, ...] | None) -> Product:
