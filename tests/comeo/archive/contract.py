@@ -38,6 +38,14 @@ def write(final: Path, objects: dict[str, bytes] | None = None) -> Path:
     return final
 
 
+def content(path: Path) -> dict[str, bytes]:
+    """All objects of an archive."""
+    store = open_store(path)
+    out = {key: store.metadata(key) for key in store.keys()}  # noqa: SIM118 - a store is no mapping
+    store.close()
+    return out
+
+
 class StoreTests:
     """Tests that every store has to pass."""
 

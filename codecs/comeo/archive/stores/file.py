@@ -59,6 +59,7 @@ class LocalFile(ByteFile):
 
     Args:
         path: The file.
+        name: For people; by default the file's own.
         follow: Whether it may be a link.
 
     Raises:
@@ -68,8 +69,8 @@ class LocalFile(ByteFile):
 
     nearby = True
 
-    def __init__(self, path: Path, *, follow: bool = True) -> None:
-        self.name = path.name
+    def __init__(self, path: Path, name: str = "", *, follow: bool = True) -> None:
+        self.name = name or path.name
         # Opening a named pipe would otherwise wait for a writer.
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
         self._descriptor = os.open(path, flags)

@@ -75,7 +75,7 @@ class FolderStore(Store):
 
     def _file(self, key: str) -> LocalFile:
         try:
-            return LocalFile(self._path / key, follow=False)
+            return LocalFile(self._path / key, f"{self.name}: {key}", follow=False)
         except OSError as error:
             raise ArchiveError(f"{self.name}: {key} cannot be read: {error.strerror}") from error
 

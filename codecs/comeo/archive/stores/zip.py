@@ -196,7 +196,8 @@ class ZipSink(Sink):
             leftovers.remove(self.path)
         else:
             self.path.replace(self._final)
-        self._file.close()
+        with contextlib.suppress(OSError):  # all has been on the disk since `finish`
+            self._file.close()
 
     def discard(self) -> None:
         """See `Sink.discard`."""
