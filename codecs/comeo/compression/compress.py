@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from comeo.archive import Archive, ArchiveWriter, Level, archive_suffix
 from comeo.archive.certificate import DETAILS
 from comeo.archive.model import ID_PATTERN
-from comeo.archive.stores import ZIP_SUFFIX
+from comeo.archive.stores import ZIP_SUFFIX, sweep
 from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
 from comeo.codecs.payload import check_step
 from comeo.compression.encode import encode_scene
@@ -50,6 +50,7 @@ class _Work:
     codec: Codec
     progress: Progress
     executor: Executor
+    replace: bool
 
 
 def compress(
@@ -100,14 +101,15 @@ def compress(
     path = Path(output)
     if archive_suffix(path) is None and path.is_dir():
         path = path / f"{source.id}{ZIP_SUFFIX}"
+    sweep(path.parent)
     if path.exists() and not force:
         raise ArchiveError(f"{path} exists already; use --force to replace it")
     # Blocks are coded in threads of our own; BLAS's threads on top of them make it ten times slower.
     with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
-        work = _Work(source, path, get_codec(codec), progress or Silent(), threads)
+        work = _Work(source, path, get_codec(codec), progress or Silent(), threads, force)
         if step is None:
             return _compress_to_ratio(work, DEFAULT_RATIO if ratio is None else ratio)
-        return _write(work, step).commit()
+        return _write(work, step).commit(replace=force)
 
 
 def check_wanted(ratio: float | None, step: float | None) -> None:
@@ -146,7 +148,7 @@ def _compress_to_ratio(work: _Work, ratio: float) -> Path:
             size = writer.size
             work.progress.note(f"step {step:g} gives ×{scene.raw_bytes / size:.1f}")
             if abs(size / target - 1) <= RATIO_TOLERANCE:
-                return writer.commit()
+                return writer.commit(replace=work.replace)
         except BaseException:
             writer.discard()
             raise
