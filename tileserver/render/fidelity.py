@@ -59,7 +59,8 @@ def document(scenes: Scenes, record: Record, *, blocks: bool) -> dict[str, Any]:
         facts = archive.info()
         return {
             "id": record.id, "collection": record.collection, "codec": archive.codec, "model": archive.model,
-            "ratio": facts["ratio"], "step": archive.step, "peak": _peak(archive), "by_block": certificate.by_block,
+            "ratio": facts["ratio"], "step": archive.step, "peak": _peak(archive),
+            "by_block": certificate.by_block,
             "summary": summary(archive),
             "groups": {
                 name: _group(group, facts["certificate"]["groups"][name], certificate.groups[name], blocks)

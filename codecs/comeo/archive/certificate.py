@@ -85,7 +85,9 @@ class GroupErrors:
             NaN if no band has both a peak and a valid pixel.
         """
         relative = [
-            float(rmse) / peak for rmse, peak in zip(self.rmse, peaks, strict=True) if peak and rmse == rmse
+            float(rmse) / peak
+            for rmse, peak in zip(self.rmse, peaks, strict=True)
+            if peak and not math.isnan(rmse)
         ]
         return psnr_of(float(np.mean(np.square(relative))), 1.0) if relative else math.nan
 

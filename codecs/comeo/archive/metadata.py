@@ -155,7 +155,7 @@ class _Documents:
             raise ArchiveError(f"{self._store.name}: {key}: {where}: {first['msg']}") from error
 
     def group(self, name: str, codec: str, mission: str) -> ArchiveGroup:
-        """A group with all its levels, which have to fit each other; its bands are of a mission, if it is known."""
+        """A group of a mission's bands with all its levels, which have to fit each other."""
         key = f"{name}/{METADATA_KEY}"
         attributes = self.attributes(key, GroupAttributes)
         try:

@@ -8,75 +8,22 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# Words of names of layers, in capitals: of ESA and Earth Engine, HLS and DEA, MAJA, and of anybody.
 _WORDS: Final = frozenset(
     [
-        "SCL",
-        "CLD",
-        "AOT",
-        "WVP",
-        "TCI",
-        "PVI",
-        "DDV",
-        "CLM",
-        "CLP",
-        "DATAMASK",
-        "CLDPRB",
-        "SNWPRB",
-        "QA10",
-        "QA20",
-        "QA60",
-        "FMASK",
-        "SAA",
-        "SZA",
-        "VAA",
-        "VZA",
-        "CONTIGUITY",
-        "AZIMUTH",
-        "AZIMUTHAL",
-        "ZENITH",
-        "EXITING",
-        "INCIDENT",
-        "TIMEDELTA",
-        "CLM2",
-        "MG2",
-        "ATB",
-        "IAB",
-        "DTF",
-        "WVC",
-        "MASK",
-        "MASKS",
-        "CLASSI",
-        "CLASSIFICATION",
-        "PROB",
-        "PROBA",
-        "PROBABILITY",
-        "CONFIDENCE",
-        "FLAG",
-        "FLAGS",
-        "QA",
-        "PIXELQA",
-        "CLOUDMASK",
+        *("SCL", "CLD", "AOT", "WVP", "TCI", "PVI", "DDV", "CLDPRB", "SNWPRB"),  # ESA
+        *("QA10", "QA20", "QA60", "CLM", "CLP", "DATAMASK"),  # Earth Engine, Sentinel Hub
+        *("FMASK", "SAA", "SZA", "VAA", "VZA"),  # HLS
+        *("CONTIGUITY", "AZIMUTH", "AZIMUTHAL", "ZENITH", "EXITING", "INCIDENT", "TIMEDELTA"),  # DEA
+        *("MG2", "ATB", "IAB", "DTF", "WVC"),  # MAJA
+        *("MASK", "MASKS", "CLASSI", "CLASSIFICATION", "PROB", "PROBA", "PROBABILITY", "CONFIDENCE"),
+        *("FLAG", "FLAGS", "QA", "PIXELQA", "CLOUDMASK"),
     ]
 )
 # Words that name a layer where they stand alone or last: they also occur in names of whole scenes.
 _LAST_WORDS: Final = frozenset(
     [
-        "SNW",
-        "SNOW",
-        "CLOUD",
-        "CLOUDS",
-        "CLASS",
-        "CLASSES",
-        "QUALITY",
-        "SAT",
-        "EDG",
-        "CS",
-        "CDF",
-        "VISUAL",
-        "PREVIEW",
-        "OVERVIEW",
-        "THUMBNAIL",
+        *("SNW", "SNOW", "CLOUD", "CLOUDS", "CLASS", "CLASSES", "QUALITY", "SAT", "EDG", "CS", "CDF"),
+        *("VISUAL", "PREVIEW", "OVERVIEW", "THUMBNAIL"),
     ]
 )
 _PARTS: Final = re.compile(

@@ -153,8 +153,8 @@ class Mission:
         id: STAC `constellation`: `sentinel-2`.
         title: `Sentinel-2`.
         name_mark: Pattern of its mark in product and file names.
-        spelling: Pattern of it where a product states its platform or constellation; group 1 is the platform's
-            letter, if that is stated.
+        spelling: Pattern of it where a product states its platform or constellation; group 1 is the letter
+            of the platform, if that is stated.
         prefixes: Of STAC properties that only its products have.
         platform_mark: Pattern of a platform's mark there; group 1 is the platform's letter.
         credit_marks: Beginnings, in capitals, of names of platforms, collections and Items to be credited.

@@ -19,6 +19,7 @@ from comeo.missions.sentinel2 import SENTINEL2
 MISSIONS: Final[Mapping[str, Mission]] = MappingProxyType(
     {mission.id: mission for mission in (SENTINEL2, SENTINEL1)}
 )
+_READABLE: Final = " and ".join(sorted(each.title for each in MISSIONS.values()))
 # STAC properties that say what a product is from, the clearest first.
 _STATED: Final = ("constellation", "platform")
 _HINTS: Final = ("mission", "instruments", "odc:product", "collection")
@@ -60,7 +61,7 @@ def stated_mission(text: str) -> Mission | Other | None:
 
 
 def platform_of(text: str) -> str:
-    """STAC `platform` in its usual spelling, from any: `sentinel-2b` for `Sentinel-2B` or `S2B`; else empty."""
+    """STAC `platform` in its usual spelling: `sentinel-2b` for `Sentinel-2B` or `S2B`; empty for others."""
     for each in MISSIONS.values():
         if (match := each.spelling.search(text)) and match.group(1):
             return f"{each.id}{match.group(1).lower()}"
@@ -79,9 +80,8 @@ def mission_stated_by(properties: Mapping[str, Any]) -> Mission | Other | None:
             if isinstance(text, str) and (hint := stated_mission(text[:80])):
                 return hint
     prefixes = {name.partition(":")[0] for name in properties if ":" in name}
-    return next(
-        (each for each in (*MISSIONS.values(), *OTHERS) if prefixes.intersection(each.prefixes)), None
-    )
+    everything: tuple[Mission | Other, ...] = (*MISSIONS.values(), *OTHERS)
+    return next((each for each in everything if prefixes.intersection(each.prefixes)), None)
 
 
 def mission_of(where: str, properties: Mapping[str, Any], names: Iterable[str]) -> Mission | None:
@@ -99,9 +99,8 @@ def mission_of(where: str, properties: Mapping[str, Any], names: Iterable[str]) 
     for name in names:
         found = found or mission_in(name) or other_mission_in(name)
     if isinstance(found, Other):
-        known = " and ".join(each.title for each in reversed(MISSIONS.values()))
         raise SourceError(
-            f"{where} is of {found.title}, and only scenes of {known} can be compressed; "
+            f"{where} is of {found.title}, and only scenes of {_READABLE} can be compressed; "
             "if that is wrong, correct what it states of its platform, or its name"
         )
     return found

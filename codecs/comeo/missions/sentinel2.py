@@ -206,7 +206,8 @@ SENTINEL2: Final = Mission(
     title="Sentinel-2",
     name_mark=_NAME_MARK,
     spelling=re.compile(
-        r"(?<![A-Z0-9])S(?:ENTINEL)?[ _-]?2[ _-]?([A-D])?(?![A-Z0-9])|HLS2?[._-]?S30|GA_S2[ABC]?M", re.IGNORECASE
+        r"(?<![A-Z0-9])S(?:ENTINEL)?[ _-]?2[ _-]?([A-D])?(?![A-Z0-9])|HLS2?[._-]?S30|GA_S2[ABC]?M",
+        re.IGNORECASE,
     ),
     platform_mark=re.compile(
         r"(?:^|[_\-.])(?:GA_)?S(?:ENTINEL[-_]?)?2([A-D])M?(?=[_\-.]|$)", re.IGNORECASE

@@ -142,8 +142,8 @@ def grid_of(file: GdalFile) -> Grid:
 def alpha_indexes(dataset: rasterio.DatasetReader) -> set[int]:
     """Indexes (from 1) of bands that are no band but the opacity of the others.
 
-    GDAL writes the fourth of any four bands of 8 bits as alpha unless told otherwise: one that is described is
-    a band.
+    GDAL writes the fourth of any four bands of 8 bits as alpha unless told otherwise: one that is described
+    is a band.
     """
     roles = zip(dataset.colorinterp, dataset.descriptions, strict=True)
     return {i for i, (role, text) in enumerate(roles, 1) if role == ColorInterp.alpha and not text}

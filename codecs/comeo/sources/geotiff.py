@@ -40,7 +40,8 @@ from comeo.sources.raster import RasterBand
 logger = logging.getLogger(__name__)
 
 _TIME_TAGS: Final = (
-    "datetime", "acquisition_datetime", "sensing_time", "acquisition_date", "datatake_1_datatake_sensing_start",
+    "datetime", "acquisition_datetime", "sensing_time", "acquisition_date",
+    "datatake_1_datatake_sensing_start",
 )  # fmt: skip
 # Tags by which processors, GDAL's reader of SAFE among them, say what a file is from.
 _ORIGIN_TAGS: Final = (
@@ -82,8 +83,8 @@ def open_geotiff(path: Path, overrides: Overrides) -> Product:
         overrides: Facts that the caller gives; their bands are the names of all of its bands, in order.
 
     Raises:
-        SourceError: If its bands are not named, it is of a mission that cannot be read, or no scene can be made
-            of it.
+        SourceError: If its bands are not named, it is of a mission that cannot be read, or no scene can be
+            made of it.
     """
     file = gdal.GdalFile(path)
     try:

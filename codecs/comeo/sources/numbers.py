@@ -1,8 +1,8 @@
 """What a source's numbers mean: scale, offset, unit and nodata of each band, and by which rule.
 
 What the caller gives counts first, then what the source states, then what the mission's products carry by
-their processing baseline. Where nobody states a scale, the values themselves say whether they are reflectances
-already, integers that stand for them, or neither; what is neither keeps an unknown unit, and that is said.
+their processing baseline. Where nobody states a scale, the values themselves say whether they are
+reflectances already, integers that stand for them, or neither; then the unit stays unknown, and that is said.
 """
 
 from __future__ import annotations
@@ -140,25 +140,24 @@ class _Guess:
 
     def warnings(self, bands: Sequence[RasterBand], given: Given) -> Iterable[str]:
         """What the caller should know, and do."""
+        scale = self._origin.mission.scale if self._origin.mission else None
         if unknown := [item.band.name for item in bands if not item.band.unit]:
             yield (
-                f"the unit of {', '.join(unknown)} is unknown, so {'it is' if len(unknown) == 1 else 'they are'} "
-                "shown in a range of their own and not in indices; give --unit, and --scale and --offset, if you know them"
+                f"the unit of {', '.join(unknown)} is unknown: shown in a range of its own, not in indices; "
+                "give --unit, and --scale and --offset, if you know them"
             )
         if power := [item.band.name for item in bands if item.band.unit == POWER]:
-            yield f"{', '.join(power)} is linear power, whose dark parts coding spoils; give decibels (10·log10)"
-        scale = self._origin.mission.scale if self._origin.mission else None
+            yield f"{', '.join(power)} is linear power, whose dark parts suffer; give decibels (10·log10)"
         if self.assumed and scale:
-            yield f"no scale is stated: {scale.unit} = number × {scale.scale:g} is assumed; give --scale if that is wrong"
-        if (
-            self.offset_unknown
-            and scale
-            and given.offset is None
-            and (late := scale.offset_at(self._origin.time))
-        ):
             yield (
-                f"neither an offset nor a processing baseline is stated: 0 is assumed, without the offset of {late:g} "
-                f"that products carry by then; give --offset {late:g} or --offset 0"
+                f"no scale is stated: {scale.unit} = number × {scale.scale:g} is assumed; "
+                "give --scale if that is wrong"
+            )
+        late = scale.offset_at(self._origin.time) if scale else 0.0
+        if self.offset_unknown and given.offset is None and late:
+            yield (
+                "neither an offset nor a processing baseline is stated: 0 is assumed, without the offset of "
+                f"{late:g} that products carry by then; give --offset {late:g} or --offset 0"
             )
 
 

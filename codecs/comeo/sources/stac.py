@@ -91,8 +91,8 @@ def open_stac(source: str | Path, overrides: Overrides) -> Product:
         overrides: Facts that the caller gives; their bands are those to take.
 
     Raises:
-        SourceError: If it is no Item, is of a mission that cannot be read, or its assets are not understood or
-            cannot be read.
+        SourceError: If it is no Item, is of a mission that cannot be read, or its assets are not understood
+            or cannot be read.
     """
     item = load_item(source)
     properties, names = item["properties"], _names(item)
@@ -217,7 +217,7 @@ def _is_document(asset: Mapping[str, Any]) -> bool:
 
 
 def _layer(key: str, fields: Mapping[str, Any]) -> str | None:
-    """The layer beside the bands that an asset is, by its roles, classes, key, file or name; None for a band."""
+    """The layer beside the bands that an asset is, by roles, classes, key, file or name; None for a band."""
     roles = [str(role) for role in fields.get("roles") or []]
     if found := next((role for role in roles if role in _NOT_DATA), None):
         return found

@@ -1,4 +1,4 @@
-"""Ranges to show bands in whose unit does not say one: from the archive's own values, the same in each tile."""
+"""Ranges for bands whose unit does not say one: from the archive's own values, the same in each tile."""
 
 from __future__ import annotations
 
