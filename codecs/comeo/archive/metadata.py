@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, TypeVar
@@ -24,7 +23,7 @@ from comeo.archive.model import (
 )
 from comeo.archive.stores import Store
 from comeo.errors import ArchiveError
-from comeo.missions import mission_id
+from comeo.missions import mission_id, of_mission
 
 METADATA_KEY: Final = "zarr.json"
 
@@ -170,7 +169,7 @@ class _Documents:
             facts = (level.bands, level.height, level.width, level.dtype)
             if facts != (len(attributes.bands), *size, native.dtype):
                 raise ArchiveError(f"{self._store.name}: {level.key} does not fit {native.key}")
-        bands = tuple(replace(band.band(), mission=mission) for band in attributes.bands)
+        bands = tuple(of_mission(band.band(), mission) for band in attributes.bands)
         return ArchiveGroup(name, bands, crs, native.dtype, attributes.nodata, levels)
 
     def _level(self, group: str, number: int, transform: Affine, codec: str) -> Level:

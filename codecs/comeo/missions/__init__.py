@@ -7,6 +7,7 @@ viewer (by the server's documents) take from here all that differs between senso
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -115,6 +116,17 @@ def mission_id(properties: Mapping[str, object]) -> str:
     return found.id if isinstance(found, Mission) else found.title if found else ""
 
 
+def of_mission(band: Band, mission: str) -> Band:
+    """A band of an Item that states a mission: its facts are that mission's, or nobody's.
+
+    Args:
+        band: As described.
+        mission: As `mission_id` returned it.
+    """
+    known = MISSIONS.get(mission)
+    return band if known and band.name not in known.bands else replace(band, mission=mission)
+
+
 def suits(recipe: Recipe, band: Band) -> bool:
     """Whether a recipe may use a band: it is in its unit, and not of another mission."""
     return band.unit == recipe.unit and band.mission in ("", _OWNERS.get(recipe.name, band.mission))
@@ -193,10 +205,49 @@ def credit(names: Iterable[object], year: int | None) -> str:
 
 
 __all__ = [
-    "DECIBEL", "MISSIONS", "POWER", "QUANTITIES", "RECIPES", "REFLECTANCE", "BandFacts", "ClassLayer",
-    "Grade", "Line", "Mission", "Offset", "Other", "Quantity", "Range", "Recipe", "Scale", "ancillary_file",
-    "ancillary_name", "band_facts", "band_name", "band_order", "band_title", "calibrated", "class_layer",
-    "credit", "described_band", "display_range", "mission_id", "mission_in", "mission_of",
-    "mission_of_bands", "mission_stated_by", "native_gsd", "nodata_in", "other_mission_in", "peak",
-    "platform_in", "platform_of", "refuse_unreadable", "sees_ground", "suits", "unit_in", "unit_in_words",
+    "DECIBEL",
+    "MISSIONS",
+    "POWER",
+    "QUANTITIES",
+    "RECIPES",
+    "REFLECTANCE",
+    "BandFacts",
+    "ClassLayer",
+    "Grade",
+    "Line",
+    "Mission",
+    "Offset",
+    "Other",
+    "Quantity",
+    "Range",
+    "Recipe",
+    "Scale",
+    "ancillary_file",
+    "ancillary_name",
+    "band_facts",
+    "band_name",
+    "band_order",
+    "band_title",
+    "calibrated",
+    "class_layer",
+    "credit",
+    "described_band",
+    "display_range",
+    "mission_id",
+    "mission_in",
+    "mission_of",
+    "mission_of_bands",
+    "mission_stated_by",
+    "native_gsd",
+    "nodata_in",
+    "of_mission",
+    "other_mission_in",
+    "peak",
+    "platform_in",
+    "platform_of",
+    "refuse_unreadable",
+    "sees_ground",
+    "suits",
+    "unit_in",
+    "unit_in_words",
 ]  # fmt: skip
