@@ -27,7 +27,7 @@ _LAST_WORDS: Final = frozenset(
     ]
 )
 _PARTS: Final = re.compile(
-    r"(?:^|_)MSK_|CLDPRB|SNWPRB|S2CLOUDLESS|^QUALITY_|OPAQUE_CLOUDS|CIRRUS_CLOUDS|^TCI_[RGB]$|^(?:VIEW|SUN)_",
+    r"(?:^|_)MSK_|^OA_|CLDPRB|SNWPRB|S2CLOUDLESS|^QUALITY_|OPAQUE_CLOUDS|CIRRUS_CLOUDS|^TCI_[RGB]$|^(?:VIEW|SUN)_",
     re.IGNORECASE,
 )
 _DETAIL: Final = re.compile(r"(?:R[12]|\d\dM|JP2|TIF|COG)")
