@@ -162,6 +162,11 @@ class _Guess:
             )
 
 
+def _is_whole(item: RasterBand) -> bool:
+    """Whether a source keeps a band in whole numbers."""
+    return np.issubdtype(np.dtype(item.source_dtype or item.dtype), np.integer)
+
+
 def is_stated(item: RasterBand) -> bool:
     """Whether a source says what a band's numbers are; whole numbers are no reflectances without a scale."""
     band = item.band

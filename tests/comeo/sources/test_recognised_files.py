@@ -43,13 +43,14 @@ class Case:
     profile: dict[str, Any] = field(default_factory=dict)
 
 
-HLS_TAGS = {"SENSING_TIME": "2020-05-29T10:30:31.024Z; 2020-05-29T10:30:40Z", 
-            "SPACECRAFT_NAME": "Sentinel-2A", "scale_factor": "0.0001", "add_offset": "0", "PROCESSING_BASELINE": "05.00"}  # fmt: skip
+HLS_TAGS = {"SENSING_TIME": "2020-05-29T10:30:31.024Z; 2020-05-29T10:30:40Z",
+            "SPACECRAFT_NAME": "Sentinel-2A", "scale_factor": "0.0001", "add_offset": "0",
+            "PROCESSING_BASELINE": "05.00"}  # fmt: skip
 GDAL_TAGS = {"DATATAKE_1_SPACECRAFT_NAME": "Sentinel-2A", "PROCESSING_BASELINE": "05.11",
              "DATATAKE_1_DATATAKE_SENSING_START": "2025-03-01T10:30:31.025Z"}  # fmt: skip
 GEE = "20200101T103031_20200101T103552_T32TMT"
 UNKNOWN = ("", 1.0, 0.0)
-FLOAT = {"dtype": "float32", "values": (0.01, 0.6), "meaning": (REFLECTANCE, 1.0, 0.0)}
+FLOAT: dict[str, Any] = {"dtype": "float32", "values": (0.01, 0.6), "meaning": (REFLECTANCE, 1.0, 0.0)}
 
 CASES = [
     # HLS
@@ -80,7 +81,8 @@ CASES = [
          constellation="sentinel-1", dtype="float32", values=(-25.0, -5.0)),
     Case("subset_0_of_S1A_20200101", "Beta0_HH", "HH", ("power", 1.0, 0.0),
          constellation="sentinel-1", dtype="float32", values=(0.001, 0.4)),
-    Case("S1A_20200101_uncalibrated", "Amplitude_VV,Intensity_VH", "VV VH", UNKNOWN, constellation="sentinel-1"),
+    Case("S1A_20200101_uncalibrated", "Amplitude_VV,Intensity_VH", "VV VH", UNKNOWN,
+         constellation="sentinel-1"),
     Case("S1A_20200101_stretched_dB", "VV", "VV", UNKNOWN, constellation="sentinel-1", dtype="uint8",
          values=(1, 255)),
     Case("S2A_MSIL2A_20190530T103031_N0212_R108_T32TMT_resampled",

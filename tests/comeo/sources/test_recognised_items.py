@@ -228,7 +228,7 @@ def written(folder: Path, case: Case) -> Path:
             "roles": ["data"],
             **own,
         }
-    item = {
+    item: dict[str, Any] = {
         "type": "Feature", "stac_version": "1.0.0", "id": case.name, "geometry": None, "links": [],
         "properties": {"datetime": LATE, **case.properties}, "assets": assets,
         **({"collection": case.collection} if case.collection else {}),
