@@ -19,6 +19,10 @@ class ArchiveError(ComeoError):
     """An archive is truncated, corrupt, hostile, or of an unknown version."""
 
 
+class CrsError(ComeoError, ValueError):
+    """A coordinate reference system is unknown, not one of a map, or not accepted from others."""
+
+
 class RequestError(ComeoError):
     """A request for pixels or facts cannot be answered, for a reason that lies in the request."""
 
