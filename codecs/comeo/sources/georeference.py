@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from comeo.archive.stores.file import ByteFile, LocalFile
-from comeo.archive.stores.remote import RemoteFile
+from comeo.archive.stores.file import LocalFile
 from comeo.crs import check_wkt
 from comeo.errors import ArchiveError, CrsError, SourceError
+from comeo.sources.download import fetch_part
 
 _GEO_ASCII: Final = 34737
 _MAX_TEXT: Final = 1 << 16
@@ -33,6 +34,7 @@ _REFERENCE: Final = re.compile(
     rb"(?:urn:ogc:def:crs:|https?://www\.opengis\.net/(?:def/crs/|gml/srs/)|EPSG:|#|gmljp2://xml/)[\w:/.#-]*"
 )
 _Read = Callable[[int, int], bytes]
+"""Offset and length → bytes, fewer where the file ends."""
 
 
 def check_georeference(path: str) -> None:
@@ -46,22 +48,26 @@ def check_georeference(path: str) -> None:
     """
     name = Path(path).name
     try:
-        file = RemoteFile(path) if "://" in path else LocalFile(Path(path))
-        start = file.read(0, min(16, file.size))
+        read = partial(fetch_part, path) if "://" in path else _reader(LocalFile(Path(path)))
+        start = read(0, 16)
         if start.startswith(_JP2_SIGNATURE):
-            for content in _boxes(file):
+            for content in _boxes(read):
                 _check_box(content)
         elif start[:2] in (b"II", b"MM"):
-            _check_tiff(file.read, file.size)
+            _check_tiff(read)
     except CrsError as error:
         raise SourceError(f"{name}: {error}") from error
     except (ArchiveError, OSError, ValueError, struct.error) as error:
         raise SourceError(f"{name} cannot be opened: {error}") from error
 
 
-def _check_tiff(read: _Read, size: int) -> None:
+def _reader(file: LocalFile) -> _Read:
+    return lambda offset, length: file.read(offset, max(0, min(length, file.size - offset)))
+
+
+def _check_tiff(read: _Read) -> None:
     """Check the citations of a GeoTIFF, classic or BigTIFF."""
-    start = read(0, min(16, size))
+    start = read(0, 16)
     order = "<" if start[:2] == b"II" else ">"
     (version,) = struct.unpack_from(f"{order}H", start, 2)
     if version not in (42, 43):
@@ -69,20 +75,19 @@ def _check_tiff(read: _Read, size: int) -> None:
     big = version == 43
     offset_format, count_format, entry = ("Q", "Q", "HHQQ") if big else ("I", "H", "HHII")
     (directory,) = struct.unpack_from(order + offset_format, start, 8 if big else 4)
-    width = struct.calcsize(order + count_format)
-    if directory + width > size:
+    width, length = struct.calcsize(order + count_format), struct.calcsize(order + entry)
+    counted = read(directory, width)
+    if len(counted) < width:
         return  # GDAL has words for that
-    (count,) = struct.unpack(order + count_format, read(directory, width))
-    length = struct.calcsize(order + entry)
+    (count,) = struct.unpack(order + count_format, counted)
     if count > _MAX_ENTRIES:
         raise ValueError(f"its directory claims {count} entries")
-    table = read(directory + width, max(0, min(count * length, size - directory - width)))
+    table = read(directory + width, count * length) if count else b""
     for tag, _, letters, place in struct.iter_unpack(order + entry, table[: len(table) // length * length]):
-        if tag == _GEO_ASCII and letters > struct.calcsize(offset_format) and place < size:
-            text = read(place, min(letters, _MAX_TEXT + 1, size - place))
-            if len(text) > _MAX_TEXT:
+        if tag == _GEO_ASCII and letters > struct.calcsize(offset_format):
+            if letters > _MAX_TEXT:
                 raise ValueError(f"the texts of its georeference take more than {_MAX_TEXT} bytes")
-            for citation in text.decode("utf-8", "replace").split("|"):
+            for citation in read(place, letters).decode("utf-8", "replace").split("|"):
                 _check_citation(citation.rstrip("\0"))
 
 
@@ -94,25 +99,28 @@ def _check_citation(text: str) -> None:
         check_wkt(text[found.start() :].strip())
 
 
-def _boxes(file: ByteFile) -> Iterator[bytes]:
+def _boxes(read: _Read) -> Iterator[bytes]:
     """Content of all boxes of a JPEG 2000 file but the codestream."""
     position = 0
     for _ in range(_MAX_BOXES):
-        if position + 8 > file.size:
+        header = read(position, 16)
+        if len(header) < 8:
             return
-        length, kind = struct.unpack(">I4s", file.read(position, 8))
+        length, kind = struct.unpack_from(">I4s", header)
         start = position + 8
-        if length == 1 and start + 8 <= file.size:
-            (length,) = struct.unpack(">Q", file.read(start, 8))
+        if length == 1:
+            (length,) = struct.unpack_from(">Q", header, 8)
             start += 8
-        end = min(position + length, file.size) if length else file.size
-        if end < start:
+        if length and position + length < start:
             raise ValueError("its boxes overlap")
         if kind != b"jp2c":
-            if end - start > _MAX_BOX:
+            content = read(start, min(position + length - start, _MAX_BOX + 1) if length else _MAX_BOX + 1)
+            if len(content) > _MAX_BOX:
                 raise ValueError(f"its metadata take more than {_MAX_BOX} bytes")
-            yield file.read(start, end - start)
-        position = end
+            yield content
+        if not length:
+            return
+        position += length
     raise ValueError(f"it has more than {_MAX_BOXES} boxes")
 
 
@@ -121,8 +129,10 @@ def _check_box(content: bytes) -> None:
     for match in _SRS_NAME.finditer(content):
         name = next(group for group in match.groups() if group is not None)
         if not _REFERENCE.fullmatch(name):
-            raise CrsError(f"its georeference {name[:60]!r} is no code; set a plain one with `gdal_edit.py -a_srs`")
+            raise CrsError(
+                f"its georeference {name[:60]!r} is no code; set a plain one with `gdal_edit.py -a_srs`"
+            )
     place = content.find(_GEOTIFF_BOX)
     if place >= 0:
         inner = content[place + len(_GEOTIFF_BOX) :]
-        _check_tiff(lambda offset, length: inner[offset : offset + length], len(inner))
+        _check_tiff(lambda offset, length: inner[offset : offset + length])
