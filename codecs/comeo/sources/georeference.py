@@ -57,7 +57,7 @@ def check_georeference(path: str) -> None:
             _check_tiff(read)
     except CrsError as error:
         raise SourceError(f"{name}: {error}") from error
-    except (ArchiveError, OSError, ValueError, struct.error) as error:
+    except (ArchiveError, SourceError, OSError, ValueError, struct.error) as error:
         raise SourceError(f"{name} cannot be opened: {error}") from error
 
 
