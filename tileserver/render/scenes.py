@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from comeo.archive import Archive
 from comeo.cache import ByteCache
-from comeo.errors import BoundError, ComeoError, NotFoundError
+from comeo.errors import BoundError, ComeoError, NotFoundError, ReplacedError
 from comeo.export.provenance import coding
 from comeo.grid import Grid
 from comeo.view.budget import Budget
@@ -84,9 +84,13 @@ class Scenes:
             BusyError: If it has been replaced since the catalogue was last brought up to date.
             ArchiveError: If it is damaged.
         """
-        with self.pool.lease(record) as archive:
-            if archive.etag != record.etag:
-                raise BusyError(f"the archive of {record.id} is being replaced; try again in a moment")
+        with contextlib.ExitStack() as stack:
+            try:
+                archive = stack.enter_context(self.pool.lease(record))
+            except ReplacedError as error:
+                raise BusyError(
+                    f"the archive of {record.id} is being replaced; try again in a moment"
+                ) from error
             yield archive
 
     @contextlib.contextmanager
