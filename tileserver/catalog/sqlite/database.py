@@ -154,7 +154,6 @@ class Database:
         if verdict == Verdict.DOUBTFUL and self._on_disk() == inode and self.verify():
             raise error
         now = time.monotonic()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._locked(fcntl.LOCK_EX):
             if self._on_disk() in (inode, -1):
                 if now - self._mended < _MEND_SECONDS:
@@ -173,7 +172,6 @@ class Database:
 
     def _prepare(self) -> None:
         """Make the file, or make it anew if it is damaged."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self.verify():
             with self._locked(fcntl.LOCK_EX):
                 if not self._is_sound():  # nor has another process just replaced it
@@ -243,6 +241,7 @@ class Database:
     @contextlib.contextmanager
     def _locked(self, kind: int) -> Iterator[None]:
         """Hold the lock under which the file is opened (shared) and replaced (exclusively)."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)  # it may have gone, too
         descriptor = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, kind)
