@@ -55,7 +55,8 @@ def main() -> None:
     """Answer until there is no more input, or none for a while."""
     for number in (signal.SIGALRM, signal.SIGIO, signal.SIGXCPU):
         signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # these are for the server, and it tells
+        signal.signal(number, signal.SIG_IGN)
     _end_with(int(sys.argv[1]))
     _limit_memory()
     for line in _lines():

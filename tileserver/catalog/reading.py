@@ -29,6 +29,10 @@ _AHEAD: Final = 8
 """Paths sent at once: as many as a pipe takes without anybody reading."""
 # One thread: nothing that is read here is large, and each thread of OpenBLAS takes address space.
 _ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PROJ_NETWORK": "OFF"}
+_OWN_DOING: Final = frozenset(
+    -number
+    for number in (signal.SIGALRM, signal.SIGXCPU, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE)
+)
 _REASONS: Final = {
     -signal.SIGALRM: f"takes longer than {SECONDS} s to read",
     -signal.SIGXCPU: f"takes more than {CPU_SECONDS} s of processor time to read",
@@ -119,6 +123,7 @@ class ArchiveReaderProcess:
                     self.close()
 
     def _answers(self, task: str, left: deque[str]) -> Iterator[dict[str, Any]]:
+        again: set[str] = set()
         while left:
             process = self._running()
             fresh, process.fresh = process.fresh, False
@@ -129,10 +134,11 @@ class ArchiveReaderProcess:
             if left:
                 self.close()
                 code = process.popen.returncode
-                if code == 0 and not fresh:
-                    continue  # it ended for want of work just as this came
+                if (code == 0 and not fresh) or (code == -signal.SIGKILL and left[0] not in again):
+                    again.add(left[0])  # it ended for want of work just as this came, or somebody killed it
+                    continue
                 reason = _REASONS.get(code, f"ended the process that read it (status {code})")
-                yield {"error": f"{Path(left.popleft()).name} {reason}", "lasting": code < 0}
+                yield {"error": f"{Path(left.popleft()).name} {reason}", "lasting": code in _OWN_DOING}
 
     def _running(self) -> _Process:
         process = self._process
