@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from comeo.errors import ComeoError
+from tileserver.catalog.sqlite import filters
 
 VERSION = 3
 _SCHEMA = """
@@ -158,6 +159,7 @@ class Database:
         try:
             db.execute("PRAGMA journal_mode = WAL").fetchone()
             db.execute("PRAGMA synchronous = OFF")  # what a crash loses is read again from the archives
+            filters.register(db)
         except BaseException:
             db.close()
             raise
