@@ -80,7 +80,7 @@ def _joined(operator: str, parts: Sequence[Sql]) -> Sql:
     )
 
 
-def _operand(operand: Operand) -> Sql:
+def _operand(operand: Operand) -> Sql:  # noqa: PLR0911 - one for each kind
     match operand:
         case Entry():
             return "value", []
