@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from comeo.export.request import ExtractRequest
 from comeo.grid import Bounds
@@ -34,7 +34,9 @@ FileFormat = Literal["tif", "kmz"]
 
 
 class ExtractBody(RenderParameters):
-    """A GeoTIFF or KMZ of a scene or a part of it."""
+    """A GeoTIFF or KMZ of a scene or a part of it. Unknown keys are refused: `polygon` would ask for all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: FileFormat = Field("tif", description="A Cloud-Optimized GeoTIFF, or a KMZ for Google Earth.")
     bbox: tuple[float, float, float, float] | None = Field(

@@ -95,7 +95,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _too_deep(_: RecursionError) -> Response:
-    return problem(422, "the body is nested too deeply")
+    return problem(_status_for_stac(422), "the body is nested too deeply")
 
 
 def _unexpected(error: Exception) -> Response:

@@ -260,7 +260,7 @@ def test_repeated_parameters_are_carried_to_the_next_page(client: FlaskClient) -
         "limit=0",
         "fields=" + "," * 100,
         "sortby=id" + "&sortby=" * 100,
-        "datetime=2020-05-01T00:00:00",
+        "datetime=2020-05-01T00:00",
         "datetime=../..",
         "query=x",
     ],
