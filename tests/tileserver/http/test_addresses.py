@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urljoin
 
 import pytest
 from flask.testing import FlaskClient
@@ -17,8 +17,8 @@ CAPABILITIES = "service=WMTS&request=GetCapabilities"
 
 @pytest.mark.parametrize(
     "url",
-    ["/stac", "/stac/collections", "/stac/search?limit=2", f"/wmts?{CAPABILITIES}", f"{ITEM}/info", "/ogc/collections",
-     tile_url(suffix=".png?style=ndvi"), "/healthz", "/openapi.json", f"{ITEM}/tilejson.json?style=ndvi"],
+    ["/stac", "/stac/collections", "/stac/search?limit=2", f"/wmts?{CAPABILITIES}", f"{ITEM}/info",
+     "/ogc/collections", tile_url(suffix=".png?style=ndvi"), "/healthz", "/openapi.json", f"{ITEM}/tilejson.json?style=ndvi"],
 )  # fmt: skip
 def test_a_slash_at_the_end_changes_nothing(client: FlaskClient, url: str) -> None:
     path, _, query = url.partition("?")
@@ -46,15 +46,17 @@ def test_a_slash_at_the_end_changes_nothing_for_other_methods(client: FlaskClien
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/", "/docs/swagger", "/docs/swagger/"])
 def test_pages_with_relative_links_have_one_address(client: FlaskClient, path: str) -> None:
-    answer = client.get(path, follow_redirects=True)
-    assert answer.status_code == 200
-    assert answer.request.path == "/docs/swagger"
+    answer = client.get(path)
+    target = urljoin(path, answer.headers["Location"]) if answer.status_code == 302 else path
+    assert target == "/docs/swagger"
+    assert client.get(target).status_code == 200
 
 
 @pytest.mark.parametrize(
     "query",
-    [f"?{CAPABILITIES}", f"&{CAPABILITIES}", f"{CAPABILITIES}&", "service=WMTS&&request=GetCapabilities", f"{CAPABILITIES}?",
-     f"map=x?{CAPABILITIES}", f"map=x??{CAPABILITIES}", "service=WMTS&amp;request=GetCapabilities", f"&?&{CAPABILITIES}&&"],
+    [f"?{CAPABILITIES}", f"&{CAPABILITIES}", f"{CAPABILITIES}&", f"{CAPABILITIES}?", f"map=x?{CAPABILITIES}",
+     f"map=x??{CAPABILITIES}", f"&?&{CAPABILITIES}&&", "service=WMTS&&request=GetCapabilities",
+     "service=WMTS&amp;request=GetCapabilities"],
 )  # fmt: skip
 def test_separators_too_many_are_left_out(client: FlaskClient, query: str) -> None:
     plain = client.get(f"/wmts?{CAPABILITIES}")
@@ -64,9 +66,9 @@ def test_separators_too_many_are_left_out(client: FlaskClient, query: str) -> No
 
 
 def test_parameters_that_a_client_appends_count(client: FlaskClient) -> None:
-    twice = client.get(tile_url(suffix=".png?style=ndvi?return_mask=false"))
+    twice = client.get(tile_url(suffix=".png?style=ndvi?resampling=nearest"))
     assert twice.status_code == 200
-    assert twice.data == client.get(tile_url(suffix=".png?style=ndvi&return_mask=false")).data
+    assert twice.data == client.get(tile_url(suffix=".png?style=ndvi&resampling=nearest")).data
     assert twice.data != client.get(tile_url(suffix=".png?style=ndvi")).data
 
 
@@ -84,7 +86,7 @@ def test_what_is_encoded_stays_as_it_is(pairs: list[tuple[str, str]]) -> None:
     ("url", "words"),
     [
         (tile_url(suffix=".png?style=ndvi&style=true-color"), "style is given more than once"),
-        (tile_url(suffix=".png?bands=B04&rescale=0,1&return_mask=true&return_mask=false"), "return_mask is given"),
+        (tile_url(suffix=".png?bands=B04&rescale=0,1&return_mask=true&return_mask=false"), "return_mask is"),
         ("/stac/search?limit=1&limit=2", "limit is given more than once"),
         ("/stac/search?filter=id='a'&filter=id='b'", "filter is given more than once"),
         ("/collections/optical/tilejson.json?datetime=2020-05-01&datetime=2020-05-10", "datetime is given"),

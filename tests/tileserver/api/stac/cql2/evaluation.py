@@ -23,7 +23,7 @@ _NUMBERS = ("eo:cloud_cover", "gsd", "view:off_nadir")
 _MIRROR = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "t_after": "t_before", "t_before": "t_after"}
 
 
-def holds(node: Json, item: Json) -> bool | None:
+def holds(node: Json, item: Json) -> bool | None:  # noqa: PLR0911 - one for each kind
     """Whether an item meets a condition."""
     if isinstance(node, bool):
         return node
@@ -134,7 +134,7 @@ def _name(node: Json) -> str:
     return _name(node["args"][0]) if "op" in node else str(node["property"]).removeprefix("properties.")
 
 
-def _value(node: Json, item: Json) -> Any:
+def _value(node: Json, item: Json) -> Any:  # noqa: PLR0911 - one for each kind
     """Value of an operand; None if the item has none of the right kind."""
     if isinstance(node, list):
         return [_value(one, item) for one in node]

@@ -25,7 +25,8 @@ PATTERNS = ("sentinel%", "%2_", "SENT%", "%", "", "50\\%", "x\\_y", "_%_", "str%
 NUMBERS = (0.0, 5.0, 10.0, 12.5, 99.0, -1.0, 1e300)
 TIMES = (
     {"timestamp": "2020-05-10T10:30:00Z"}, {"timestamp": "2020-05-10T12:30:00.000001+02:00"},
-    {"date": "2020-05-10"}, {"date": "2020-05-11"}, {"date": "1969-12-31"}, "2020-05-12T10:30:00Z", "2020-05-13",
+    {"date": "2020-05-10"}, {"date": "2020-05-11"}, {"date": "1969-12-31"}, "2020-05-12T10:30:00Z",
+    "2020-05-13",
 )  # fmt: skip
 INTERVALS = (
     {"interval": ["2020-05-10", "2020-05-12"]}, {"interval": ["..", "2020-05-11T10:30:00Z"]},
@@ -159,7 +160,7 @@ def _rest(chance: Random) -> Json:
     return chance.choice((True, False, _op("isNull", {"property": name}), _op("s_intersects", *place)))
 
 
-def _written(name: str, args: list[str], chance: Random) -> str:
+def _written(name: str, args: list[str], chance: Random) -> str:  # noqa: PLR0911 - one for each form
     space = chance.choice((" ", "  ", "\n"))
     word = _case(name, chance)
     if name in ("and", "or"):

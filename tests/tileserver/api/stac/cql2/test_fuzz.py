@@ -58,7 +58,7 @@ def test_no_filter_is_a_mistake_of_the_server(filtered: FlaskClient) -> None:
         assert answer.status_code == 200 or len(answer.get_json()["detail"]) > 20
         asked[answer.status_code] += 1
     print(f"{asked.total()} broken filters: {dict(sorted(asked.items()))}")
-    assert asked[200] and asked[400]
+    assert set(asked) >= {200, 400}
 
 
 def _spoilt(node: Any, chance: Random) -> Any:
@@ -70,6 +70,7 @@ def _spoilt(node: Any, chance: Random) -> Any:
         place = chance.randrange(len(node))
         return [*node[:place], _spoilt(node[place], chance), *node[place + 1 :]]
     return chance.choice(
-        (None, [], {}, -1, 10**400, 1e999, "\ud800", "\0", True, [[]], node, {"property": "gsd"}, {"op": "and"},
-         {"op": "not", "args": [node]}, {"timestamp": "x"}, {"bbox": [0, 0, 1, 1]}, {"property": {}}, "x" * 2000)
+        (None, [], {}, -1, 10**400, 1e999, "\ud800", "\0", True, [[]], node, {"property": "gsd"},
+         {"op": "and"}, {"op": "not", "args": [node]}, {"timestamp": "x"}, {"bbox": [0, 0, 1, 1]},
+         {"property": {}}, "x" * 2000)
     )  # fmt: skip
