@@ -70,6 +70,7 @@ test-qgis: install $(VENV)/.installed-test
 
 fuzz: install $(VENV)/.installed-test
 	COMEO_FUZZ_CASES=5000 $(BIN)/pytest tests/e2e/test_schemathesis.py -s
+	COMEO_FUZZ_FILTERS=100000 $(BIN)/pytest tests/tileserver/api/stac/cql2/test_fuzz.py -s
 
 train: install $(VENV)/.installed-test
 	@$(PIP_INSTALL) -e '.[train]'

@@ -18,7 +18,8 @@ CAPABILITIES = "service=WMTS&request=GetCapabilities"
 @pytest.mark.parametrize(
     "url",
     ["/stac", "/stac/collections", "/stac/search?limit=2", f"/wmts?{CAPABILITIES}", f"{ITEM}/info",
-     "/ogc/collections", tile_url(suffix=".png?style=ndvi"), "/healthz", "/openapi.json", f"{ITEM}/tilejson.json?style=ndvi"],
+     "/ogc/collections", tile_url(suffix=".png?style=ndvi"), "/healthz", "/openapi.json",
+     f"{ITEM}/tilejson.json?style=ndvi"],
 )  # fmt: skip
 def test_a_slash_at_the_end_changes_nothing(client: FlaskClient, url: str) -> None:
     path, _, query = url.partition("?")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
 from tileserver.api.stac.cql2.filters import MAX_FILTER
 from tileserver.render.geojson import GeometryDocument
@@ -39,6 +39,10 @@ Text = Annotated[str, AfterValidator(_whole)]
 Names = Annotated[list[Text], Field(max_length=MAX_NAMES)]
 FieldName = Annotated[Text, Field(min_length=1, max_length=110)]
 FieldNames = Annotated[list[Annotated[Text, Field(max_length=110)]], Field(max_length=MAX_FIELDS)]
+# Read as a whole, with its bounds and sentences, by `cql2.filters`.
+FilterDocument = Annotated[
+    Any, WithJsonSchema({"anyOf": [{"type": name} for name in ("object", "string", "boolean", "null")]})
+]
 _TIME = "A time, a day, or an interval: `2024-05-01/2024-06-01`, `../2024-05-01`."
 _AREA = "west,south,east,north in degrees."
 
@@ -145,7 +149,7 @@ class SearchBody(_Filtered):
     intersects: GeometryDocument | None = Field(None, description="GeoJSON geometry.")
     sortby: list[SortBy] | None = Field(None, max_length=MAX_FIELDS, description="Fields to sort by.")
     fields: FieldSelection | None = Field(None, description="Fields to give, and to leave out.")
-    filter: dict[str, Any] | Text | bool | None = Field(
+    filter: FilterDocument = Field(
         None, description="CQL2 JSON, or CQL2 text; `/stac/queryables` has the names."
     )
     query: dict[str, dict[str, Any]] | None = Field(
