@@ -56,8 +56,8 @@ def test_geometries_as_clients_write_them(client: FlaskClient, path: str, geomet
      "[[8.6,47.4,NaN],[8.7,47.4,1],[8.7,47.5,1],[8.6,47.4,NaN]]",
      f"[[8.6,{LONG}],[8.7,47.4],[8.7,47.5],[8.6,{LONG}]]",
      f"[[8.6,47.4,{LONG}],[8.7,47.4],[8.7,47.5],[8.6,47.4,{LONG}]]",
-     "[[8.6,47.4],[1e999,47.4],[8.7,47.5],[8.6,47.4]]",
-     "[" * 900 + "]" * 900, "[" * 100_000, '{"a":' * 900 + "1" + "}" * 900, "9" * 5000, "[[8.6,null],1,2,{}]"],
+     "[[8.6,47.4],[1e999,47.4],[8.7,47.5],[8.6,47.4]]", "[[8.6,null],1,2,{}]",
+     "[" * 900 + "]" * 900, "[" * 100_000, '{"a":' * 900 + "1" + "}" * 900, "9" * 5000],
 )  # fmt: skip
 def test_no_geometry_is_a_mistake_of_the_server(client: FlaskClient, path: str, ring: str) -> None:
     answer = post(client, path, f'{{"type": "Polygon", "coordinates": [{ring}]}}')

@@ -60,11 +60,11 @@ def _scalar(name: str, subject: Any, values: list[Any]) -> bool | None:
     if any(value is None for value in values):
         return None
     if name == "in":
-        return subject in values[0]
+        return bool(subject in values[0])
     if name == "like":
         return _like(subject, values[0])
     if name == "between":
-        return values[0] <= subject <= values[1]
+        return bool(values[0] <= subject <= values[1])
     return bool(_COMPARE[name](subject, values[0]))
 
 
