@@ -29,7 +29,9 @@ def problem(status: int, detail: str, **members: Any) -> Response:
         "instance": request.path,
         **members,
     }
-    response = Response(json.dumps(body, ensure_ascii=False), status, mimetype=MEDIA_TYPE)
+    # A sentence may repeat what the client wrote, and JSON can carry halves of characters.
+    content = json.dumps(body, ensure_ascii=False).encode(errors="replace")
+    response = Response(content, status, mimetype=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
     return response
 

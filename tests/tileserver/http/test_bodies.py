@@ -65,6 +65,18 @@ def test_no_geometry_is_a_mistake_of_the_server(client: FlaskClient, path: str, 
     assert answer.content_type.startswith("application/problem+json")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [r'{"\ud800": 1}', r'{"filter": {"op": "\ud800", "args": []}}', r'{"filter": {"property": "\ud800"}}',
+     r'{"query": {"\ud800": {"eq": 1}}}', r'{"query": {"gsd": {"\ud800": 1}}}', r'{"datetime": "\ud800"}',
+     r'{"sortby": [{"field": "\ud800"}]}', r'{"intersects": {"type": "\ud800"}}', r'{"ids": ["\ud800"]}'],
+)  # fmt: skip
+def test_a_sentence_may_repeat_half_of_a_character(client: FlaskClient, body: str) -> None:
+    answer = client.post("/stac/search", data=body, content_type="application/json")
+    assert answer.status_code == 400
+    assert len(answer.get_json()["detail"]) > 10
+
+
 @pytest.mark.parametrize("key", ["polygon", "Geometry", "bands_", "item", "collection", "datetime"])
 def test_a_key_that_a_job_does_not_know_is_refused(client: FlaskClient, key: str) -> None:
     """Left out in silence, `polygon` instead of `geometry` would export the whole scene."""
