@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from comeo.errors import ComeoError
-from tileserver.catalog.sqlite import leftovers
+from tileserver.catalog.sqlite import filters, leftovers
 from tileserver.catalog.sqlite.damage import Verdict, verdict_of
 from tileserver.errors import BusyError
 
@@ -226,6 +226,7 @@ class Database:
             db.execute("PRAGMA synchronous = OFF")  # what a crash loses is read again from the archives
             db.execute("PRAGMA mmap_size = 0")
             db.execute("PRAGMA cell_size_check = ON")
+            filters.register(db)
         except BaseException:
             db.close()
             raise
