@@ -20,11 +20,11 @@ from rasterio.windows import Window as GdalWindow
 from comeo.errors import SourceError
 from comeo.grid import Grid
 from comeo.scene import Band, Window
+from comeo.sources.georeference import checked_grid
 from comeo.sources.raster import (
     Plane,
     RasterBand,
     check_window,
-    checked_grid,
     finish_plane,
     stored_dtype,
 )

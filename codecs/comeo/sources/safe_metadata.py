@@ -18,7 +18,8 @@ from comeo.errors import SourceError
 from comeo.grid import Grid
 from comeo.missions.sentinel2 import BANDS, SENTINEL2
 from comeo.sources.naming import parse_time
-from comeo.sources.raster import checked_grid, parse_finite
+from comeo.sources.georeference import checked_grid
+from comeo.sources.raster import parse_finite
 from comeo.sources.xmltree import XmlTree, child_text
 
 LEVELS: Final = {"Level-1C_User_Product": "L1C", "Level-2A_User_Product": "L2A"}
