@@ -6,14 +6,19 @@ unrolled one has east >= west, and one of them may lie beyond 180.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.affinity import translate
 from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
 
+from comeo.errors import ParameterError
 from comeo.grid import Bounds
 
 WORLD: Bounds = (-180.0, -90.0, 180.0, 90.0)
@@ -21,6 +26,27 @@ TURN = 360.0
 _TURNS = (-TURN, 0.0, TURN)
 _POLE = 90 - 1e-9  # a position this close to a pole has no longitude of its own
 Longitudes = tuple[float, float]
+
+
+def checked(box: Bounds) -> Bounds:
+    """Check a box that somebody gives as an area.
+
+    Raises:
+        ParameterError: Saying how an area is written.
+    """
+    west, south, east, north = box
+    inside = all(map(math.isfinite, box)) and max(abs(west), abs(east)) <= 180
+    if not (inside and west != east and -90 <= south < north <= 90):
+        raise ParameterError(
+            "an area is west,south,east,north in degrees: west of east, south of north; across the "
+            "antimeridian west is the greater number, as in 179,-17,-179,-16"
+        )
+    if west > east and east + TURN - west > 180:
+        raise ParameterError(
+            f"west {west:g} is greater than east {east:g}, an area across the antimeridian that is "
+            f"{east + TURN - west:g} degrees wide; swap them if that is not meant, or give it in parts"
+        )
+    return box
 
 
 def unrolled(box: Bounds) -> Bounds:
@@ -82,14 +108,16 @@ def union(spans: Iterable[Longitudes]) -> Longitudes:
     Among gaps of one size the one at the antimeridian is left out, so that no box crosses it without need.
     """
     frames = sorted(unrolled(rolled((west, 0, east, 0)))[::2] for west, east in spans)
-    reach = max(east for _, east in frames) - TURN
-    widest, found = 0.0, (-180.0, 180.0)
-    for west, east in frames:
-        if west - reach > widest:
-            widest, found = west - reach, (west, reach + TURN)
+    furthest = max(east for _, east in frames)
+    gaps = [(frames[0][0] + TURN - furthest, frames[0][0], furthest)]
+    reach = furthest - TURN
+    for (_, east), (later, _) in pairwise(frames):
         reach = max(reach, east)
-    west, _, east, _ = rolled((found[0], 0, found[1], 0))
-    return west, east
+        gaps.append((later - reach, later, reach))
+    gap, west, east = max(gaps, key=lambda found: found[0])
+    if gap <= 0:
+        return -180.0, 180.0
+    return west, east - TURN if east > 180 else east
 
 
 def union_of_boxes(boxes: Iterable[Bounds]) -> Bounds:
@@ -114,12 +142,17 @@ def outline(lons: NDArray[np.float64], lats: NDArray[np.float64]) -> tuple[dict[
     if around:
         pole = 90.0 if lats.mean() > 0 else -90.0
         points = np.vstack([points, [(closed[-1], pole), (closed[0], pole)]])
-    area = shapely.polygons(points)
+    area = shapely.Polygon(points)
     west, south, east, north = (float(value) for value in area.bounds)
+    found: dict[str, Any] = mapping(shapely.orient_polygons(shapely.set_precision(cut(area), 1e-6)))
+    return found, rolled((west, south, east, north))
+
+
+def cut(area: BaseGeometry) -> BaseGeometry:
+    """A polygon in any frame of longitudes, brought to -180 to 180 and cut there."""
+    west, _, east, _ = area.bounds
     parts = list(_frames(area, west, east))
-    whole = parts[0] if len(parts) == 1 else shapely.multipolygons(parts)
-    found: dict[str, Any] = mapping(shapely.orient_polygons(shapely.set_precision(whole, 1e-6)))
-    return found, rolled((west, max(south, -90.0), east, min(north, 90.0)))
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 
 
 def _beside_poles(
@@ -127,15 +160,14 @@ def _beside_poles(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """A ring with two points for each at a pole: there on the meridian of the one before and of the next."""
     found: list[tuple[float, float]] = []
-    for index, (lon, lat) in enumerate(zip(lons, lats, strict=True)):
-        if abs(lat) < _POLE:
-            found.append((float(lon), float(lat)))
-        else:
-            found += [(float(lons[index - 1]), float(lat)), (float(lons[(index + 1) % len(lons)]), float(lat))]
-    return np.array([lon for lon, _ in found]), np.array([lat for _, lat in found])
+    for index, lat in enumerate(lats):
+        beside = (lons[index - 1], lons[(index + 1) % len(lons)])
+        found += [(lon, lat) for lon in (beside if abs(lat) >= _POLE else lons[index : index + 1])]
+    points = np.array(found, float)
+    return points[:, 0], points[:, 1]
 
 
-def _frames(area: shapely.Polygon, west: float, east: float) -> Iterable[shapely.Polygon]:
+def _frames(area: BaseGeometry, west: float, east: float) -> Iterable[shapely.Polygon]:
     """Parts of an area in each turn of the globe that it lies in, brought to -180 to 180."""
     first, last = int(np.floor((west + 180) / TURN)), int(np.ceil((east + 180) / TURN))
     for turn in range(first, max(last, first + 1)):
@@ -143,4 +175,4 @@ def _frames(area: shapely.Polygon, west: float, east: float) -> Iterable[shapely
         part = shapely.intersection(area, shapely.box(shift - 180, -90, shift + 180, 90))
         for polygon in shapely.get_parts(part):
             if isinstance(polygon, shapely.Polygon) and polygon.area > 0:
-                yield shapely.transform(polygon, lambda points, shift=shift: points - (shift, 0))
+                yield translate(polygon, -shift)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from comeo.archive import Archive, open_archive
 from comeo.errors import ArchiveError
+from comeo.globe import TURN
 from comeo.grid import WGS84
 from comeo.scene import Band
 from comeo.view.projection import move_bounds
@@ -147,4 +148,11 @@ def _bbox(archive: Archive) -> BBox:
     bounds = move_bounds(grid.crs, WGS84, grid.bounds)
     if bounds is None:
         raise ArchiveError(f"{archive.name} lies outside its coordinate system")
-    return bounds
+    pixel = abs(grid.transform.a) + abs(grid.transform.b)
+    west, south, east, north = bounds
+    # Whole globes on lines rather than cells reach half a pixel beyond.
+    if max(-180 - west, east - 180, north - 90, -90 - south) > pixel:
+        raise ArchiveError(f"{archive.name} has longitudes beyond 180 or latitudes beyond a pole")
+    whole = east - west >= TURN
+    west, east = (-180.0, 180.0) if whole else (max(west, -180.0), min(east, 180.0))
+    return west, max(south, -90.0), east, min(north, 90.0)

@@ -13,6 +13,7 @@ from rasterio.crs import CRS
 from rasterio.warp import calculate_default_transform
 
 from comeo.errors import ParameterError
+from comeo.globe import WORLD, centre, unrolled
 from comeo.grid import WGS84, Grid
 from comeo.missions import credit
 from comeo.scene import Band
@@ -91,8 +92,9 @@ def tilejson(
 ) -> dict[str, Any]:
     """TileJSON 3.0.0."""
     west, south, east, north = bbox
-    if east < west:
-        west, east = -180.0, 180.0
+    if east < west:  # the specification: bounds must not wrap around the antimeridian
+        west, east = WORLD[0], WORLD[2]
+    lon, lat = centre(bbox)
     return {
         "tilejson": "3.0.0",
         "name": name,
@@ -102,7 +104,7 @@ def tilejson(
         "minzoom": zooms[0],
         "maxzoom": zooms[1],
         "bounds": [west, south, east, north],
-        "center": [(west + east) / 2, (south + north) / 2, min(zooms[1], zooms[0] + 2)],
+        "center": [lon, lat, min(zooms[1], zooms[0] + 2)],
     }
 
 
@@ -123,12 +125,15 @@ def zoom_range(grid: Grid, tms: TileMatrixSet) -> tuple[int, int]:
 
 
 def _parts(grid: Grid) -> list[Grid]:
-    """The raster, or its corners if it lies across the antimeridian, which not all of them then do.
+    """The raster, or its corners if it lies across the antimeridian or a pole, which not all of them then do.
 
     In a projection cut there, such a raster is as wide as the world.
     """
     bounds = move_bounds(grid.crs, WGS84, grid.bounds)
-    if bounds is None or bounds[0] <= bounds[2]:
+    if grid.crs.is_geographic or bounds is None:
+        return [grid]
+    west, _, east, _ = unrolled(bounds)
+    if bounds[0] <= bounds[2] and east - west < 180:
         return [grid]
     height, width = -(-grid.height // CORNERS), -(-grid.width // CORNERS)
     return [

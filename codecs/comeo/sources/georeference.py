@@ -15,7 +15,7 @@ from comeo.globe import TURN
 from comeo.grid import Grid
 from comeo.sources.raster import MAX_PIXELS
 
-# A shear that moves no pixel of a raster by more than this part of a pixel is the rounding of whoever wrote it.
+# A shear that moves no pixel of a raster by more than this part of a pixel is somebody's rounding.
 _SHEAR_PIXELS: Final = 1e-3
 # Names of groups have room for no larger pixels, and numbers in degrees no precision for smaller ones.
 _PIXEL_METRES: Final = (1e-3, 1e6)
@@ -27,7 +27,7 @@ def checked_grid(where: str, crs: CRS | None, transform: Affine, height: int, wi
     """Return a grid that scenes can be made of.
 
     Of a compound CRS the horizontal part is kept. A geographic grid that runs from 0 to 360, or across 180,
-    is expressed in longitudes within ±180, if need be from the antimeridian as prime meridian: no pixel moves.
+    is expressed in longitudes within ±180, if need be from the antimeridian on: no pixel moves.
 
     Raises:
         SourceError: If it has no CRS of a map, is rotated, sheared or flipped, is absurdly large, has pixels
@@ -99,7 +99,10 @@ def _on_the_globe(where: str, grid: Grid) -> Grid:
             "`gdal_edit.py -a_ullr`, or its coordinate reference system with -a_srs"
         )
     if right - left > TURN + across:
-        raise SourceError(f"{where} has longitudes from {left:g} to {right:g}, more than once round the globe")
+        raise SourceError(
+            f"{where} has longitudes from {left:g} to {right:g}, more than once round the globe; correct its "
+            "georeference with `gdal_edit.py -a_ullr`, or its coordinate reference system with -a_srs"
+        )
     if _fits(left, right, across):
         return grid
     turns = TURN * math.floor((left + 180) / TURN)
@@ -109,8 +112,8 @@ def _on_the_globe(where: str, grid: Grid) -> Grid:
     from_180 = re.sub(r'PRIMEM\["[^"]*",0(,AUTHORITY\["[^"]*","[^"]*"\])?\]', _FROM_180, grid.crs.to_wkt())
     if _FROM_180 not in from_180 or not _fits(left - turns - 180, right - turns - 180, across):
         raise SourceError(
-            f"{where} has longitudes from {left:g} to {right:g}; bring it to -180 to 180 or to a projection of "
-            "the place with `gdalwarp -t_srs`"
+            f"{where} has longitudes from {left:g} to {right:g}; bring it to -180 to 180, or to a projection "
+            "of the place, with `gdalwarp -t_srs`"
         )
     crs = CRS.from_wkt(re.sub(r',AUTHORITY\["[^"]*","[^"]*"\]\]$', "]", from_180))
     return _shifted(grid, crs, -(turns + 180) / degree)

@@ -17,8 +17,8 @@ from rasterio.errors import CRSError
 from comeo.errors import SourceError
 from comeo.grid import Grid
 from comeo.missions.sentinel2 import BANDS, SENTINEL2
-from comeo.sources.naming import parse_time
 from comeo.sources.georeference import checked_grid
+from comeo.sources.naming import parse_time
 from comeo.sources.raster import parse_finite
 from comeo.sources.xmltree import XmlTree, child_text
 

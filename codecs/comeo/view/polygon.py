@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.features import geometry_mask
 from rio_tiler.models import ImageData
+from shapely.affinity import translate
 from shapely.geometry import mapping, shape
 
 from comeo.errors import NotFoundError
+from comeo.globe import TURN, union_of_boxes
 from comeo.grid import WGS84, Bounds, Grid
 from comeo.view.projection import move_shape
 
@@ -25,12 +27,11 @@ MOST_SEGMENTS = 20_000
 
 
 def geometry_bounds(geometry: Geometry) -> Bounds:
-    """Return (west, south, east, north) of a GeoJSON geometry.
+    """Return (west, south, east, north) of a GeoJSON geometry; west > east across the antimeridian.
 
     `rasterio.features.bounds` would trust a `bbox` that the geometry carries.
     """
-    west, south, east, north = shape(dict(geometry)).bounds
-    return west, south, east, north
+    return union_of_boxes(part.bounds for part in shapely.get_parts(shape(dict(geometry))))
 
 
 def moved_polygon(geometry: Geometry, crs: CRS) -> Geometry:
@@ -49,8 +50,13 @@ def moved_polygon(geometry: Geometry, crs: CRS) -> Geometry:
 
 def outside(moved: Geometry, grid: Grid) -> NDArray[np.bool_]:
     """(y, x), true where a pixel's centre lies outside a polygon in the grid's own projection."""
+    shapes = [moved]
+    left, _, right, _ = grid.bounds
+    if grid.crs.is_geographic and (left < -180 or right > 180):
+        polygon = shape(dict(moved))
+        shapes += [mapping(translate(polygon, turn)) for turn in (-TURN, TURN)]
     mask: NDArray[np.bool_] = geometry_mask(
-        [moved], (grid.height, grid.width), grid.transform, all_touched=False
+        shapes, (grid.height, grid.width), grid.transform, all_touched=False
     )
     return mask
 

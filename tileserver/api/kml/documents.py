@@ -6,12 +6,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from comeo.errors import NotFoundError
-from comeo.grid import Bounds
+from comeo.globe import WORLD, pieces
 from tileserver.catalog import Record, Search
 from tileserver.files import kml
 from tileserver.files.kml import Span
 from tileserver.files.kmz import dated_scenes, day_of, node_document
-from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid, boxes_of
+from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid
 from tileserver.render import mosaic
 from tileserver.render.describe import attribution, collection_attribution, scene_grid, zoom_range
 from tileserver.render.matrixsets import matrix_set
@@ -19,13 +19,12 @@ from tileserver.render.scenes import Scenes
 
 Address = Callable[[str], str]
 """Makes a URL of a path below the scene or collection, such as `overlay/3/8/2.kml`."""
-GLOBE: Bounds = (-180.0, -90.0, 180.0, 90.0)
 
 
 def scene_pyramid(scenes: Scenes, record: Record) -> Pyramid:
     """Tiles of a scene."""
     _, highest = zoom_range(scene_grid(scenes, record), matrix_set(MATRIX_SET))
-    return Pyramid.over(boxes_of(record.bbox), highest)
+    return Pyramid.over(pieces(record.bbox), highest)
 
 
 def collection_pyramid(scenes: Scenes, search: Search) -> Pyramid:
@@ -37,7 +36,7 @@ def collection_pyramid(scenes: Scenes, search: Search) -> Pyramid:
     (collection,) = search.collections or ("",)
     summary = scenes.find_collection(collection)
     _, highest = mosaic.zoom_range(scenes, search, matrix_set(MATRIX_SET))
-    return Pyramid.over(boxes_of(summary.bbox), highest)
+    return Pyramid.over(pieces(summary.bbox), highest)
 
 
 def scene_root(
@@ -96,7 +95,9 @@ def series(
     """
     links = []
     for record, span in dated_scenes(scenes, search, most):
-        place = record.bbox if record.bbox[0] <= record.bbox[2] else GLOBE
+        west, south, east, north = record.bbox
+        # A region may not cross the antimeridian.
+        place = record.bbox if west <= east else (WORLD[0], south, WORLD[2], north)
         name = f"{span.begin:%Y-%m-%d}, {record.id}"
         address = scene_address(record, span.end)
         links.append(kml.network_link(name, address, place, span, kml.ROOT_PIXELS))

@@ -11,8 +11,8 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import AwareDatetime, BeforeValidator, Field, field_validator
 
-from comeo.errors import ParameterError
 from comeo.export.request import ExtractRequest
+from comeo.globe import checked
 from comeo.grid import Bounds
 from comeo.scene import Band
 from tileserver.api.kml import documents as overlay
@@ -156,10 +156,7 @@ def series(path: p.CollectionPath, query: SeriesQuery) -> Response:
 def series_file(path: SeriesPath, query: SeriesQuery) -> Response:
     """All dates of a collection over an area in degrees, a picture each, for the time slider."""
     bbox = (path.west, path.south, path.east, path.north)
-    try:
-        check_area(bbox)
-    except ValueError as error:
-        raise ParameterError(str(error)) from error
+    checked(bbox)
     search = _search(path, query.datetime, bbox)
     scenes().find_collection(path.collection)
     request = ExtractRequest(query.render_request(), bbox)
