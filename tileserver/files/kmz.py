@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from tileserver.render.describe import attribution, zoom_range
 from tileserver.render.encode import encode
 from tileserver.render.legend import legend
 from tileserver.render.matrixsets import matrix_set
+from tileserver.render.offers import Answers, answers
 from tileserver.render.picture import colour, palette_of
 from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
@@ -304,7 +305,9 @@ def write_series(
         NotFoundError: If no scene has a known date.
         BoundError: If there are too many.
     """
-    dated = dated_scenes(scenes, search, limits.tiles)
+    chosen = answers(scenes, search, request.pixels, picture=True)
+    dated = dated_scenes(scenes, search, chosen, limits.tiles)
+    request = replace(request, pixels=chosen.request)
     request = request if request.max_size or request.height or request.width else _sized(request)
     progress.start("drawing", len(dated))
     folders: list[etree._Element] = []
@@ -328,8 +331,12 @@ def write_series(
         archive.writestr(DOCUMENT, kml.document(name, "", folders))
 
 
-def dated_scenes(scenes: Scenes, search: Search, most: int) -> list[tuple[Record, Span]]:
-    """Scenes whose date is known, oldest first, each from its own day to the next: no two days overlap.
+def dated_scenes(
+    scenes: Scenes, search: Search, chosen: Answers, most: int
+) -> list[tuple[Record, Span]]:
+    """Scenes that can be shown and whose date is known, oldest first, each from its own day to the next.
+
+    No two days overlap.
 
     Raises:
         NotFoundError: If no scene has a known date.
@@ -338,7 +345,8 @@ def dated_scenes(scenes: Scenes, search: Search, most: int) -> list[tuple[Record
     found = scenes.catalog.search(search, most + 1)
     if len(found) > most:
         raise BoundError(f"there are more than {most} scenes; narrow datetime or bbox", "max_kmz_tiles")
-    moments = [(record.datetime.astimezone(UTC), record) for record in found if record.datetime]
+    able = [record for record in found if chosen.plan_for(record.bands) is not None]
+    moments = [(record.datetime.astimezone(UTC), record) for record in able if record.datetime]
     if not moments:
         raise NotFoundError("the collection has no scene there in that time")
     days = sorted({moment.date() for moment, _ in moments})

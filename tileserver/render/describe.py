@@ -18,8 +18,9 @@ from comeo.grid import WGS84, Grid
 from comeo.missions import credit
 from comeo.scene import Band
 from comeo.view.projection import ProjectionErrors, move_bounds
-from tileserver.catalog import CollectionSummary, Record, Search
+from tileserver.catalog import CollectionSummary, Record
 from tileserver.render.fidelity import summary
+from tileserver.render.offers import collection_styles
 from tileserver.render.plan import palette
 from tileserver.render.scenes import Scenes
 from tileserver.render.styles import Style, error_style, styles_for
@@ -27,6 +28,7 @@ from tileserver.render.temporal import rfc3339
 
 LEGEND_COLOURS = 9
 BIGGEST_OVERVIEW = 256
+CREDITED = 4  # kinds of scenes of a collection
 CORNERS = 4  # sides of a corner are this many times shorter than the raster's
 
 
@@ -44,14 +46,15 @@ def info(scenes: Scenes, record: Record) -> dict[str, Any]:
 
 
 def collection_info(summary: CollectionSummary) -> dict[str, Any]:
-    """Extent, bands and styles of a collection."""
+    """Extent of a collection, bands and styles that most of its scenes have, and the scenes that differ."""
     return {
         "id": summary.id,
         "items": summary.count,
         "bbox": list(summary.bbox),
         "datetime": interval(summary),
         "bands": [_band(band) for band in summary.bands],
-        "styles": styles(summary.bands),
+        "styles": [_style(style) for style in collection_styles(summary.band_sets).values()],
+        "odd": {"items": summary.odd_count, "named": [one._asdict() for one in summary.odd]},
     }
 
 
@@ -174,9 +177,10 @@ def attribution(item: Mapping[str, Any], moment: datetime | None) -> str:
 
 
 def collection_attribution(scenes: Scenes, summary: CollectionSummary) -> str:
-    """Credit line of a collection's newest scene."""
-    newest = scenes.catalog.search(Search(collections=(summary.id,)), 1)
-    return attribution(scenes.catalog.item(newest[0]), newest[0].datetime) if newest else ""
+    """Credit line of a collection: of the newest scene of each kind, the most common ones first."""
+    newest = [scenes.catalog.get(*kind.newest) for kind in summary.band_sets[:CREDITED]]
+    lines = [attribution(scenes.catalog.item(one), one.datetime) for one in newest if one]
+    return " ".join(filter(None, dict.fromkeys(lines)))
 
 
 def _band(band: Band) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid
 from tileserver.render import mosaic
 from tileserver.render.describe import attribution, collection_attribution, scene_grid, zoom_range
 from tileserver.render.matrixsets import matrix_set
+from tileserver.render.offers import Answers
 from tileserver.render.scenes import Scenes
 
 Address = Callable[[str], str]
@@ -80,7 +81,7 @@ def node(pyramid: Pyramid, wanted: Node, picture: str, address: Address, span: S
 
 
 def series(
-    scenes: Scenes, search: Search, most: int, title: str, legend: str | None,
+    scenes: Scenes, search: Search, chosen: Answers, most: int, title: str, legend: str | None,
     scene_address: Callable[[Record, datetime | None], str],
 ) -> bytes:  # fmt: skip
     """Document of all dates, for the time slider: each is shown until the next.
@@ -88,13 +89,14 @@ def series(
     Args:
         scenes: Catalogue, open archives and caches.
         search: Which scenes.
+        chosen: Which of them can be shown.
         most: How many there may be.
         title: Of the style.
         legend: URL of its legend, if there is one.
         scene_address: URL of the document of a scene that is shown until then.
     """
     links = []
-    for record, span in dated_scenes(scenes, search, most):
+    for record, span in dated_scenes(scenes, search, chosen, most):
         west, south, east, north = record.bbox
         # A region may not cross the antimeridian.
         place = record.bbox if west <= east else (WORLD[0], south, WORLD[2], north)

@@ -13,7 +13,7 @@ from comeo.grid import WGS84
 from comeo.view.projection import move_points
 from tileserver.api.wmts.errors import Code, OwsError, invalid
 from tileserver.api.wmts.requests import FeatureInfoRequest, TileRequest
-from tileserver.catalog import Search
+from tileserver.catalog import Record, Search
 from tileserver.render import values
 from tileserver.render.layers import CURRENT, Layer, Layers, Scope, on_day
 from tileserver.render.layertiles import LayerTile, LayerTileError, tile_in
@@ -64,22 +64,23 @@ def feature_info(scenes: Scenes, found: LayerTile, request: FeatureInfoRequest) 
     lons, lats = move_points(grid.crs, WGS84, np.array([x]), np.array([y]))
     lon, lat = float(lons[0]), float(lats[0])
     try:
-        answer = _values(scenes, found, lon, lat, RenderRequest())
+        shown = _seen(scenes, found, lon, lat)
+        answer = values.point(scenes, shown, lon, lat, RenderRequest())
         style = found.layer.styles[found.style]
         computed = style.expression and len(style.rescale) == 1
         if computed and style.expression not in {band["name"] for band in answer["bands"]}:
-            answer["results"] = _values(scenes, found, lon, lat, found.request)["results"]
+            answer["results"] = values.point(scenes, shown, lon, lat, found.request)["results"]
     except NotFoundError:
         return {"coordinates": [lon, lat], "bands": []}
     return answer
 
 
-def _values(
-    scenes: Scenes, found: LayerTile, lon: float, lat: float, request: RenderRequest
-) -> dict[str, Any]:
+def _seen(scenes: Scenes, found: LayerTile, lon: float, lat: float) -> Record:
+    """The scene that is seen at a position, in the tile's style."""
     if found.layer.record is not None:
-        return values.point(scenes, found.layer.record, lon, lat, request)
-    return values.collection_point(scenes, found.search, lon, lat, request)
+        return found.layer.record
+    answer = values.collection_point(scenes, found.search, lon, lat, found.request)
+    return scenes.find(answer["collection"], answer["item"])
 
 
 def _layer(layers: Layers, scope: Scope, identifier: str) -> Layer:

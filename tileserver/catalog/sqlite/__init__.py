@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from comeo.scene import Band
 from tileserver.catalog.base import (
     NEWEST_FIRST,
     Catalog,
@@ -18,11 +18,16 @@ from tileserver.catalog.base import (
     Record,
     Search,
 )
+from tileserver.catalog.kinds import BandSet
 from tileserver.catalog.sqlite import queries, summaries
 from tileserver.catalog.sqlite.database import Database, versioned
-from tileserver.catalog.sqlite.indexer import Indexer, Watch
+from tileserver.catalog.sqlite.indexer import Indexer
 
 __all__ = ["SqliteCatalog", "versioned"]
+
+KEPT_SEARCHES = 512
+Watch = Callable[[int, int, int], None]
+log = logging.getLogger(__name__)
 
 
 class SqliteCatalog(Catalog):
@@ -32,7 +37,8 @@ class SqliteCatalog(Catalog):
         roots: Archives, or folders of archives.
         database: Name of the file; the version of its schema is put into it, see `versioned`.
         scan_seconds: Shortest time between two looks at the folders.
-        watch: Called after each look with the numbers of archives that are served and that are broken.
+        watch: Called after each look with the numbers of archives that are served and that are broken, and
+            of scenes that differ from most of their collection.
 
     Raises:
         ComeoError: If the file cannot be opened.
@@ -42,7 +48,10 @@ class SqliteCatalog(Catalog):
         self, roots: Iterable[Path], database: Path, scan_seconds: float, watch: Watch | None = None
     ) -> None:
         self._database = Database(database)
-        self._indexer = Indexer(self._database, tuple(roots), scan_seconds, watch)
+        self._watch = watch
+        self._indexer = Indexer(self._database, tuple(roots), scan_seconds, self._looked)
+        self._said: dict[str, str] = {}
+        self._band_sets: tuple[int, dict[Search, tuple[BandSet, ...]]] = (-1, {})
         self._summaries: tuple[int, dict[str, CollectionSummary | None]] = (-1, {})
 
     def refresh(self, *, force: bool = False) -> None:
@@ -101,10 +110,15 @@ class SqliteCatalog(Catalog):
         self.refresh()
         return summaries.coverage(self._database.connection, search)
 
-    def band_sets(self, search: Search) -> list[tuple[Band, ...]]:
-        """See `Catalog.band_sets`."""
-        self.refresh()
-        return summaries.band_sets(self._database.connection, search)
+    def band_sets(self, search: Search) -> tuple[BandSet, ...]:
+        """See `Catalog.band_sets`. Kept, for the latest searches, until scenes come, change or go."""
+        revision = self.revision()
+        if self._band_sets[0] != revision or len(self._band_sets[1]) >= KEPT_SEARCHES:
+            self._band_sets = (revision, {})
+        kept = self._band_sets[1]
+        if search not in kept:
+            kept[search] = summaries.band_sets(self._database.connection, search)
+        return kept[search]
 
     def days(self, collection: str) -> list[str]:
         """See `Catalog.days`."""
@@ -128,3 +142,16 @@ class SqliteCatalog(Catalog):
     def close(self) -> None:
         """See `Catalog.close`."""
         self._database.close()
+
+    def _looked(self, served: int, broken: int) -> None:
+        """After a look at the folders: name the scenes that differ from most of their collection, once."""
+        said, odd = {}, 0
+        for summary in self.collections():
+            odd += summary.odd_count
+            if sentence := summary.oddity:
+                said[summary.id] = sentence
+                if self._said.get(summary.id) != sentence:
+                    log.warning("scenes differ", extra={"fields": {"differing": sentence}})
+        self._said = said
+        if self._watch:
+            self._watch(served, broken, odd)
