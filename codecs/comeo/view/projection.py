@@ -15,7 +15,7 @@ from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform, transform_bounds, transform_geom
 
 from comeo.errors import ParameterError
-from comeo.globe import pieces, rolled, unrolled
+from comeo.globe import TURN, WORLD, pieces, rolled, unrolled
 from comeo.grid import WGS84, Bounds
 
 # Raised by rasterio where coordinates have no place in a projection, by whichever of GDAL's layers finds it.
@@ -69,6 +69,8 @@ def move_bounds(source: CRS, target: CRS, bounds: Bounds) -> Bounds | None:
     """
     if source == target:
         return bounds
+    if source.is_geographic and target.is_geographic and bounds[2] - bounds[0] >= TURN:
+        return WORLD[0], bounds[1], WORLD[2], bounds[3]  # PROJ would see both ends at one place
     try:
         left, bottom, right, top = transform_bounds(source, target, *bounds, densify_pts=EDGE_POINTS)
     except ProjectionErrors:
