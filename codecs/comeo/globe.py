@@ -151,8 +151,7 @@ def outline(lons: NDArray[np.float64], lats: NDArray[np.float64]) -> tuple[dict[
 def cut(area: BaseGeometry) -> BaseGeometry:
     """A polygon in any frame of longitudes, brought to -180 to 180 and cut there."""
     west, _, east, _ = area.bounds
-    parts = list(_frames(area, west, east))
-    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+    return shapely.union_all(list(_frames(area, west, east)))
 
 
 def _beside_poles(

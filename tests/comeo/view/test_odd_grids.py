@@ -1,4 +1,4 @@
-"""Tiles of odd grids show the value that PROJ says lies at each pixel's place, whatever the grid is written in."""
+"""Tiles of odd grids show what PROJ says lies at each pixel's place, whatever the grid is written in."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_both_sides_of_the_antimeridian_are_shown(tmp_path: Path, name: str) -> 
 
 
 def test_pixels_that_are_points_lie_half_a_pixel_away(tmp_path: Path) -> None:
-    """GDAL moves the corner of a PixelIsPoint file when it writes and reads it; a tile sees the same ground."""
+    """GDAL moves the corner of a PixelIsPoint file when it writes and when it reads it: no ground moves."""
     crs, transform, cols, rows, _ = GRIDS["oblong"]
     path = write(tmp_path / "x.tif", crs, transform, cols, rows, AREA_OR_POINT="Point")
     with rasterio.open(path) as file:
