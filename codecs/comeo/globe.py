@@ -24,6 +24,7 @@ from comeo.grid import Bounds
 WORLD: Bounds = (-180.0, -90.0, 180.0, 90.0)
 TURN = 360.0
 _TURNS = (-TURN, 0.0, TURN)
+_ROUNDING = 1e-9
 _POLE = 90 - 1e-9  # a position this close to a pole has no longitude of its own
 Longitudes = tuple[float, float]
 
@@ -58,7 +59,7 @@ def unrolled(box: Bounds) -> Bounds:
 def rolled(box: Bounds) -> Bounds:
     """The inverse of `unrolled`, of a box in any frame; a box that goes round the globe is -180 to 180."""
     west, south, east, north = box
-    if east - west >= TURN:
+    if east - west >= TURN - _ROUNDING:
         return -180.0, south, 180.0, north
     turns = TURN * np.floor((west + 180) / TURN)
     west, east = float(west - turns), float(east - turns)

@@ -13,7 +13,7 @@ from tileserver.catalog.base import (
     Search,
     SortKey,
 )
-from tileserver.catalog.kinds import BandSet, OddScene, offered
+from tileserver.catalog.kinds import BandSet, OddScene, kinds_of, offered
 from tileserver.catalog.pool import ArchivePool
 from tileserver.catalog.scan import file_signature
 from tileserver.catalog.sqlite import SqliteCatalog
@@ -35,5 +35,6 @@ __all__ = [
     "SortKey",
     "SqliteCatalog",
     "file_signature",
+    "kinds_of",
     "offered",
 ]

@@ -43,6 +43,23 @@ class OddScene(NamedTuple):
     reason: str
 
 
+def kinds_of(sets: Iterable[BandSet]) -> list[tuple[tuple[Band, ...], int]]:
+    """Kinds of scenes: bands of the first set of each, and the number of its scenes.
+
+    Scenes are of one kind if their bands have the same names and units in the same order.
+
+    Args:
+        sets: The largest first.
+    """
+    bands: dict[tuple[tuple[str, str], ...], tuple[Band, ...]] = {}
+    counts: Counter[tuple[tuple[str, str], ...]] = Counter()
+    for found in sets:
+        kind = tuple((band.name, band.unit) for band in found.bands)
+        bands.setdefault(kind, found.bands)
+        counts[kind] += found.scenes
+    return [(bands[kind], count) for kind, count in counts.items()]
+
+
 def offered(counts: Mapping[Key, int], scenes: int) -> list[Key]:
     """What at least half of all scenes have; where nothing is had by so many, what most of them have.
 
@@ -71,8 +88,7 @@ def common_bands(sets: Sequence[BandSet]) -> tuple[Band, ...]:
 def differences(sets: Sequence[BandSet]) -> list[tuple[BandSet, str]]:
     """Band sets that lack a band of the most common kind of scene, or have it in another unit, and how.
 
-    Scenes are of one kind if their bands have the same names and units. What a scene has beyond that
-    kind is no difference.
+    What a scene has beyond that kind is no difference.
 
     Args:
         sets: Of all scenes, the largest first.

@@ -261,4 +261,4 @@ def _eroded(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _half_globe(grid: Grid) -> float:
     """Half the globe in a grid's units: a wider outline goes around the back."""
-    return 180.0 if grid.crs.is_geographic else 2e7
+    return 180.0 if grid.crs.is_geographic else 2e7 / float(grid.crs.units_factor[1])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from comeo.errors import NotFoundError, ParameterError, RequestError
 from comeo.scene import Band
-from tileserver.catalog import BandSet, Search, offered
+from tileserver.catalog import BandSet, Search, kinds_of, offered
 from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
 from tileserver.render.styles import Style, styles_for
@@ -16,7 +16,7 @@ from tileserver.settings import Settings
 
 
 def collection_styles(sets: Sequence[BandSet]) -> Mapping[str, Style]:
-    """Styles that at least half of a collection's scenes can be shown in, the one to show first at the front.
+    """Styles that at least half of a collection's scenes can be shown in, in the order of the largest set.
 
     Where no style is had by so many, those that most scenes have. Of variants of one name (another unit or
     range) the one that most scenes have stands.
@@ -25,14 +25,12 @@ def collection_styles(sets: Sequence[BandSet]) -> Mapping[str, Style]:
         sets: Of all scenes, the largest first.
     """
     variants: dict[str, Counter[Style]] = {}
-    for found in sets:
-        for style in styles_for(found.bands).values():
-            variants.setdefault(style.name, Counter())[style] += found.scenes
+    for bands, count in kinds_of(sets):
+        for style in styles_for(bands).values():
+            variants.setdefault(style.name, Counter())[style] += count
     total = sum(found.scenes for found in sets)
     names = set(offered({name: styles.total() for name, styles in variants.items()}, total))
-    chosen = {name: styles.most_common(1)[0][0] for name, styles in variants.items() if name in names}
-    # Those of most scenes lead: what comes first is shown where no style is requested.
-    return dict(sorted(chosen.items(), key=lambda pair: -variants[pair[0]].total()))
+    return {name: styles.most_common(1)[0][0] for name, styles in variants.items() if name in names}
 
 
 @dataclass(slots=True)
@@ -89,14 +87,15 @@ def answers(scenes: Scenes, search: Search, request: RenderRequest, *, picture: 
     refused: RequestError | None = None
     counts: Counter[Hashable] = Counter()
     largest: dict[Hashable, RenderPlan] = {}
-    for found in sets:
+    # Sets that differ in scales alone, which may be as many as scenes, answer alike.
+    for bands, count in kinds_of(sets):
         try:
-            plan = _plan(request, found.bands, scenes.settings, picture=picture)
+            plan = _plan(request, bands, scenes.settings, picture=picture)
         except (ParameterError, NotFoundError) as error:
             refused = refused or error
             continue
         quantity = _quantity(request, plan)
-        counts[quantity] += found.scenes
+        counts[quantity] += count
         largest.setdefault(quantity, plan)
     if not counts:
         raise refused or NotFoundError("no scene can answer this")

@@ -69,7 +69,7 @@ def move_bounds(source: CRS, target: CRS, bounds: Bounds) -> Bounds | None:
     """
     if source == target:
         return bounds
-    if source.is_geographic and target.is_geographic and bounds[2] - bounds[0] >= TURN:
+    if source.is_geographic and target.is_geographic and bounds[2] - bounds[0] >= TURN - 1e-9:
         return WORLD[0], bounds[1], WORLD[2], bounds[3]  # PROJ would see both ends at one place
     try:
         left, bottom, right, top = transform_bounds(source, target, *bounds, densify_pts=EDGE_POINTS)

@@ -50,6 +50,7 @@ class SqliteCatalog(Catalog):
         self._database = Database(database)
         self._watch = watch
         self._indexer = Indexer(self._database, tuple(roots), scan_seconds, self._looked)
+        self._looked_at, self._odd = -1, 0
         self._said: dict[str, str] = {}
         self._band_sets: tuple[int, dict[Search, tuple[BandSet, ...]]] = (-1, {})
         self._summaries: tuple[int, dict[str, CollectionSummary | None]] = (-1, {})
@@ -145,13 +146,14 @@ class SqliteCatalog(Catalog):
 
     def _looked(self, served: int, broken: int) -> None:
         """After a look at the folders: name the scenes that differ from most of their collection, once."""
-        said, odd = {}, 0
-        for summary in self.collections():
-            odd += summary.odd_count
-            if sentence := summary.oddity:
-                said[summary.id] = sentence
-                if self._said.get(summary.id) != sentence:
+        revision = self.revision()
+        if revision != self._looked_at:
+            summaries = self.collections()
+            said = {summary.id: summary.oddity for summary in summaries if summary.odd}
+            for name, sentence in said.items():
+                if self._said.get(name) != sentence:
                     log.warning("scenes differ", extra={"fields": {"differing": sentence}})
-        self._said = said
+            self._looked_at, self._said = revision, said
+            self._odd = sum(summary.odd_count for summary in summaries)
         if self._watch:
-            self._watch(served, broken, odd)
+            self._watch(served, broken, self._odd)
