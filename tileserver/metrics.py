@@ -30,6 +30,9 @@ ARCHIVES = Gauge("comeo_archives", "Archives in the catalogue.", multiprocess_mo
 BROKEN_ARCHIVES = Gauge(
     "comeo_broken_archives", "Archives that cannot be read.", multiprocess_mode="mostrecent"
 )
+ODD_SCENES = Gauge(
+    "comeo_odd_scenes", "Scenes that differ from most of their collection.", multiprocess_mode="mostrecent"
+)
 REFUSED = Counter("comeo_refused_total", "Requests refused before any work.", ["bound"])
 
 
@@ -54,10 +57,11 @@ def watch_cache(name: str) -> Callable[[int, int, int], None]:
     return watch
 
 
-def count_archives(served: int, broken: int) -> None:
+def count_archives(served: int, broken: int, odd: int) -> None:
     """Set the numbers of archives."""
     ARCHIVES.set(served)
     BROKEN_ARCHIVES.set(broken)
+    ODD_SCENES.set(odd)
 
 
 def count_decoded(codec: str, blocks: int, seconds: float) -> None:

@@ -7,7 +7,7 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -83,10 +83,11 @@ class ServerApplication(BaseApplication):  # type: ignore[misc]
             listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
         catalog = self._scenes.catalog
         count, broken = catalog.count(), catalog.broken()
+        odd = [one.oddity for one in catalog.collections() if one.oddity]
         catalog.close()  # before the processes part
         address = str(arbiter.LISTENERS[0])
         if self.settings.log_format == "text":
-            click.echo(greeting(self.settings.public_url or address, count, broken), err=True)
+            click.echo(greeting(self.settings.public_url or address, count, broken, odd), err=True)
             return
         fields = {
             "address": address, "workers": arbiter.num_workers, "scenes": count, "broken": len(broken)
@@ -121,13 +122,14 @@ def run(settings: Settings) -> None:
     ServerApplication(settings).run()
 
 
-def greeting(address: str, scenes: int, broken: Mapping[str, str]) -> str:
+def greeting(address: str, scenes: int, broken: Mapping[str, str], odd: Sequence[str] = ()) -> str:
     """Text for a person at a terminal: where the map is, what is on it, and how to stop.
 
     Args:
         address: Of the server.
         scenes: How many are served.
         broken: Reasons by names of archives that cannot be read.
+        odd: Sentences that name scenes which differ from most of their collection.
     """
     for anywhere in ANYWHERE:
         address = address.replace(f"//{anywhere}", "//localhost")
@@ -138,6 +140,7 @@ def greeting(address: str, scenes: int, broken: Mapping[str, str]) -> str:
         lines += [f"  {name}: {reason}" for name, reason in broken.items()]
     elif not scenes:
         lines.append("Archives that `comeo compress` writes into the folder will appear by themselves.")
+    lines += [f"{sentence}." for sentence in odd]
     lines.append("Press Ctrl+C to stop.")
     return "\n".join(lines)
 

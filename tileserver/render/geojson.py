@@ -29,6 +29,7 @@ from shapely.geometry import GeometryCollection, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from comeo.errors import BoundError, ParameterError
+from comeo.globe import TURN, cut
 
 COLLECTION = "GeometryCollection"
 POLYGONS = ("Polygon", "MultiPolygon")
@@ -62,7 +63,7 @@ def polygon_of(document: Any, max_vertices: int) -> dict[str, Any]:
         max_vertices: Most positions that it may have.
 
     Returns:
-        A Polygon or MultiPolygon in degrees, without heights.
+        A Polygon or MultiPolygon in degrees, without heights; one that passes 180 is cut there.
 
     Raises:
         ParameterError: If it holds no valid polygon on the globe.
@@ -72,8 +73,13 @@ def polygon_of(document: Any, max_vertices: int) -> dict[str, Any]:
     kind = _kind(geometry)
     if kind not in POLYGONS:
         raise ParameterError(f"the geometry has to be a Polygon or MultiPolygon, not {str(kind)[:40]!r}")
-    found = mapping(geometry_of(geometry, max_vertices))
-    return {"type": kind, "coordinates": _listed(found["coordinates"])}
+    check_size(geometry, max_vertices)
+    found = shape_of(geometry)
+    _check(found, TURN)
+    _check_edges(found)
+    west, _, east, _ = found.bounds
+    whole = mapping(cut(found) if west < -180 or east > 180 else found)
+    return {"type": whole["type"], "coordinates": _listed(whole["coordinates"])}
 
 
 def geometry_of(document: Any, max_vertices: int) -> BaseGeometry:
@@ -90,17 +96,39 @@ def geometry_of(document: Any, max_vertices: int) -> BaseGeometry:
     geometry = _geometry(document)
     check_size(geometry, max_vertices)
     found = shape_of(geometry)
+    _check(found, 180)
+    return found
+
+
+def _check(found: BaseGeometry, east: float) -> None:
+    """Refuse a geometry that is empty, has positions beyond a longitude or a pole, or crosses itself."""
     if found.is_empty:
         raise ParameterError("the geometry has no positions")
     positions = shapely.get_coordinates(found)
-    outside = ~(np.abs(positions) <= (180, 90)).all(axis=1)  # NaN is outside, too
+    outside = ~(np.abs(positions) <= (east, 90)).all(axis=1)  # NaN is outside, too
     if outside.any():
         lon, lat = positions[outside][0]
         raise ParameterError(
             f"{lon:g}, {lat:g} is not a valid position in degrees: longitude comes first, then latitude"
         )
     _check_sound(found)
-    return found
+
+
+def _check_edges(polygon: BaseGeometry) -> None:
+    """Refuse edges of more than half the globe: whether they are meant to pass 180 nobody can tell.
+
+    Raises:
+        ParameterError: Saying how an area across the antimeridian is written.
+    """
+    for ring in shapely.get_rings(shapely.get_parts(polygon)):
+        lons = shapely.get_coordinates(ring)[:, 0]
+        jump = next((index for index in np.flatnonzero(np.abs(np.diff(lons)) > TURN / 2)), None)
+        if jump is not None and np.ptp(lons) < TURN:
+            raise ParameterError(
+                f"an edge of the polygon goes from longitude {lons[jump]:g} to {lons[jump + 1]:g}, round "
+                "half the globe; write an area across the antimeridian as a MultiPolygon cut at 180, or with "
+                "longitudes that go on beyond 180"
+            )
 
 
 def shape_of(document: Any) -> BaseGeometry:

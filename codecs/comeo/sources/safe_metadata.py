@@ -21,8 +21,9 @@ from comeo.errors import CrsError, SourceError
 from comeo.grid import Grid
 from comeo.missions.sentinel2 import BANDS, SENTINEL2
 from comeo.sources.container import plain_name
+from comeo.sources.grids import checked_grid
 from comeo.sources.naming import parse_time
-from comeo.sources.raster import checked_grid, parse_finite
+from comeo.sources.raster import parse_finite
 from comeo.sources.xmltree import XmlTree, child_text, finite
 
 logger = logging.getLogger(__name__)

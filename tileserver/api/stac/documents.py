@@ -19,6 +19,7 @@ from tileserver.catalog import CollectionSummary, Record
 from tileserver.files import download
 from tileserver.render.describe import collection_attribution, interval
 from tileserver.render.naming import collection_title
+from tileserver.render.offers import collection_styles
 from tileserver.render.scenes import Scenes
 from tileserver.render.styles import styles_for
 
@@ -139,7 +140,10 @@ def collection_document(scenes: Scenes, summary: CollectionSummary, base: str) -
             _link("items", f"{own}/items", GEOJSON),
             _link(queryables.RELATION, f"{own}/queryables", queryables.SCHEMA_TYPE, title="Queryables"),
             *_map_links(
-                base, f"collections/{quote(summary.id, safe='')}", summary.id, styles_for(summary.bands)
+                base,
+                f"collections/{quote(summary.id, safe='')}",
+                summary.id,
+                collection_styles(summary.band_sets),
             ),
         ],
     }
