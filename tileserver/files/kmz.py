@@ -331,9 +331,7 @@ def write_series(
         archive.writestr(DOCUMENT, kml.document(name, "", folders))
 
 
-def dated_scenes(
-    scenes: Scenes, search: Search, chosen: Answers, most: int
-) -> list[tuple[Record, Span]]:
+def dated_scenes(scenes: Scenes, search: Search, chosen: Answers, most: int) -> list[tuple[Record, Span]]:
     """Scenes that can be shown and whose date is known, oldest first, each from its own day to the next.
 
     No two days overlap.

@@ -102,9 +102,7 @@ def answers(scenes: Scenes, search: Search, request: RenderRequest, *, picture: 
     return Answers(largest[counts.most_common(1)[0][0]], request, scenes.settings, picture)
 
 
-def _plan(
-    request: RenderRequest, bands: Sequence[Band], settings: Settings, *, picture: bool
-) -> RenderPlan:
+def _plan(request: RenderRequest, bands: Sequence[Band], settings: Settings, *, picture: bool) -> RenderPlan:
     """See `resolve`. Expected errors belong to the blocks of one scene, so a mosaic has none.
 
     Raises:

@@ -117,7 +117,9 @@ def collection_document(scenes: Scenes, summary: CollectionSummary, base: str) -
             _link("parent", f"{base}/stac", JSON),
             _link("items", f"{own}/items", GEOJSON),
             *_map_links(
-                base, f"collections/{quote(summary.id, safe='')}", summary.id,
+                base,
+                f"collections/{quote(summary.id, safe='')}",
+                summary.id,
                 collection_styles(summary.band_sets),
             ),
         ],

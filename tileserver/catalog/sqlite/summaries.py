@@ -87,9 +87,7 @@ def _box(db: sqlite3.Connection, where: Sequence[str], values: Sequence[Any]) ->
     return union_of_boxes(db.execute(query, values))
 
 
-def _odd(
-    db: sqlite3.Connection, name: str, sets: Sequence[BandSet]
-) -> tuple[tuple[OddScene, ...], int]:
+def _odd(db: sqlite3.Connection, name: str, sets: Sequence[BandSet]) -> tuple[tuple[OddScene, ...], int]:
     """Scenes that differ from most of a collection, the first ones by name, and their number."""
     differing = differences(sets)
     reasons = {bands_to_json(found.bands): reason for found, reason in differing}
