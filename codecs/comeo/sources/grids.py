@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Final
 
 import pyproj
@@ -14,6 +13,7 @@ from comeo.crs import check_crs
 from comeo.errors import CrsError, SourceError
 from comeo.globe import TURN
 from comeo.grid import Grid
+from comeo.meridian import OPPOSITE, from_180
 from comeo.sources.raster import MAX_PIXELS
 
 # A shear that moves no pixel of a raster by more than this part of a pixel is somebody's rounding.
@@ -21,7 +21,6 @@ _SHEAR_PIXELS: Final = 1e-3
 # Names of groups have room for no larger pixels, and numbers in degrees no precision for smaller ones.
 _PIXEL_METRES: Final = (1e-3, 1e6)
 _DEGREE: Final = math.radians(1)
-_FROM_180: Final = 'PRIMEM["Antimeridian",180]'
 
 
 def checked_grid(where: str, crs: CRS | None, transform: Affine, height: int, width: int) -> Grid:
@@ -81,8 +80,9 @@ def _horizontal(crs: CRS) -> CRS:
         parts = [parts[0].to_2d()]
     elif not whole.is_compound:
         return crs
-    code = parts[0].to_authority(min_confidence=100)
-    return CRS.from_string(":".join(code)) if code else CRS.from_wkt(parts[0].to_wkt())
+    flat = CRS.from_wkt(parts[0].to_wkt())
+    code = flat.to_authority()
+    return CRS.from_string(":".join(code)) if code else flat
 
 
 def _on_the_globe(where: str, grid: Grid) -> Grid:
@@ -110,14 +110,13 @@ def _on_the_globe(where: str, grid: Grid) -> Grid:
     if _fits(left - turns, right - turns, across):
         return _shifted(grid, grid.crs, -turns / degree)
     turns = TURN * math.floor(left / TURN)
-    from_180 = re.sub(r'PRIMEM\["[^"]*",0(,AUTHORITY\["[^"]*","[^"]*"\])?\]', _FROM_180, grid.crs.to_wkt())
-    if _FROM_180 not in from_180 or not _fits(left - turns - 180, right - turns - 180, across):
+    crs = from_180(grid.crs)
+    if crs is None or not _fits(left - turns - OPPOSITE, right - turns - OPPOSITE, across):
         raise SourceError(
             f"{where} has longitudes from {left:g} to {right:g}; bring it to -180 to 180, or to a projection "
             "of the place, with `gdalwarp -t_srs`"
         )
-    crs = CRS.from_wkt(re.sub(r',AUTHORITY\["[^"]*","[^"]*"\]\]$', "]", from_180))
-    return _shifted(grid, crs, -(turns + 180) / degree)
+    return _shifted(grid, crs, -(turns + OPPOSITE))
 
 
 def _fits(left: float, right: float, pixel: float) -> bool:
