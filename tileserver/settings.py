@@ -13,6 +13,8 @@ from comeo.cpus import cpu_count
 from comeo.settings import MAX_MODEL_THREADS, CodecSettings, SettingsError
 
 PREFIX = "COMEO_"
+RENAMED = {"max_mosaic_items": "max_opened_scenes", "max_point_items": "max_opened_scenes"}
+"""Settings of former versions, which would otherwise be ignored in silence."""
 MEBIBYTE = 1 << 20
 MAX_WORKERS = 8
 """Processes by default, however many processors there are."""
@@ -48,12 +50,14 @@ class Settings(BaseModel):
         mosaic_max_age: The same for a collection's tile, which a new scene changes.
         max_image_side: Pixels.
         max_output_samples: Pixels × bands of one image.
-        max_decoded_samples: Pixels × bands that a request may decode.
+        max_decoded_samples: Pixels × bands that a request may decode, each block once.
+        max_warped_samples: Pixels × bands that a request may bring onto grids.
+        max_made_bytes: Bytes of all images that a request makes, before they are packed.
+        max_opened_scenes: Scenes that a request may look into: of a tile or a point of a collection, of a
+            series.
         max_bands: Bands of one image.
         max_expression_length: Characters.
         max_expression_nodes: Operators, names and numbers of an expression.
-        max_mosaic_items: Scenes that one tile is made of.
-        max_point_items: Scenes that one point of a collection is looked up in.
         max_candidates: Scenes that the catalogue may list for one tile or point of a collection.
         max_vertices: Positions of a GeoJSON geometry.
         max_body_bytes: Bytes of the body of a POST.
@@ -98,11 +102,12 @@ class Settings(BaseModel):
     max_image_side: int = Field(default=4096, ge=256)
     max_output_samples: int = Field(default=64 * MEBIBYTE, ge=1)
     max_decoded_samples: int = Field(default=128 * MEBIBYTE, ge=1)
+    max_warped_samples: int = Field(default=256 * MEBIBYTE, ge=1)
+    max_made_bytes: int = Field(default=512 * MEBIBYTE, ge=1)
+    max_opened_scenes: int = Field(default=200, ge=1)
     max_bands: int = Field(default=16, ge=1, le=64)
     max_expression_length: int = Field(default=1000, ge=1)
     max_expression_nodes: int = Field(default=200, ge=1)
-    max_mosaic_items: int = Field(default=24, ge=1)
-    max_point_items: int = Field(default=200, ge=1)
     max_candidates: int = Field(default=2000, ge=1)
     max_vertices: int = Field(default=10_000, ge=4)
     max_body_bytes: int = Field(default=MEBIBYTE, ge=1)
@@ -135,6 +140,11 @@ class Settings(BaseModel):
             SettingsError: Naming the variable and what is wrong with it.
         """
         environ = os.environ if environ is None else environ
+        for old, new in RENAMED.items():
+            if environ.get(PREFIX + old.upper()):
+                raise SettingsError(
+                    f"{PREFIX}{old.upper()} is no longer known; set {PREFIX}{new.upper()} instead"
+                )
         values: dict[str, Any] = {
             name: environ[PREFIX + name.upper()]
             for name in cls.model_fields

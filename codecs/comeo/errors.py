@@ -19,6 +19,19 @@ class ArchiveError(ComeoError):
     """An archive is truncated, corrupt, hostile, or of an unknown version."""
 
 
+class OutputError(ArchiveError):
+    """A file cannot be written.
+
+    Args:
+        name: Of the file.
+        reason: As the system has it.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} cannot be written: {reason}")
+        self.reason = reason
+
+
 class RequestError(ComeoError):
     """A request for pixels or facts cannot be answered, for a reason that lies in the request."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from comeo.archive.stores import ZIP_SUFFIX
-from comeo.errors import ArchiveError, NotFoundError
+from comeo.errors import NotFoundError
 from tileserver.catalog import Record, file_signature
 from tileserver.errors import BusyError
 
@@ -37,17 +37,14 @@ def open_file(record: Record) -> ArchiveFile:
 
     Raises:
         NotFoundError: If the archive is a folder.
-        BusyError: If it has been replaced since the catalogue was last brought up to date.
-        ArchiveError: If it cannot be read.
+        BusyError: If it has gone or been replaced since the catalogue was last brought up to date.
     """
     if not record.path.endswith(ZIP_SUFFIX):
         raise NotFoundError(f"{record.id} is kept as a folder of objects and cannot be sent as one file")
     try:
         stream = Path(record.path).open("rb")  # noqa: SIM115 - the answer closes it
-    except FileNotFoundError as error:
-        raise BusyError(f"the archive of {record.id} is being replaced; try again in a moment") from error
     except OSError as error:
-        raise ArchiveError(f"{Path(record.path).name} cannot be read: {error.strerror}") from error
+        raise BusyError(f"the archive of {record.id} has gone or is being replaced; try again") from error
     status = os.fstat(stream.fileno())
     if file_signature(status) != record.signature:
         stream.close()

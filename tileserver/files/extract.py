@@ -10,9 +10,10 @@ from comeo.export.extract import Extraction
 from comeo.export.request import ExtractRequest, grid_of
 from comeo.grid import Grid
 from comeo.progress import Progress
+from comeo.view.budget import Budget
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
-from tileserver.render.images import colour_tags, credit_tags
+from tileserver.render.images import colour_tags
 from tileserver.render.picture import painted
 from tileserver.render.plan import RenderRequest, resolve
 from tileserver.render.scenes import Scenes
@@ -29,15 +30,12 @@ class Limits:
         side: Pixels of a side.
         name: Of the setting for `samples`.
         advice: A way for the user to stay within the limit.
-        is_decoding_bounded: Whether the budget of decoded samples holds for the whole file, not for each
-            piece.
     """
 
     samples: int
     side: int
     name: str
     advice: str
-    is_decoding_bounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +65,7 @@ def direct_limits(scenes: Scenes) -> Limits:
     """Limits of a file that is made while the client waits."""
     settings = scenes.settings
     advice = "request a smaller area or fewer pixels with max_size, or POST it to …/extracts as a job"
-    return Limits(
-        settings.max_output_samples, settings.max_image_side, "max_output_samples", advice,
-        is_decoding_bounded=True,
-    )  # fmt: skip
+    return Limits(settings.max_output_samples, settings.max_image_side, "max_output_samples", advice)
 
 
 def job_limits(scenes: Scenes) -> Limits:
@@ -80,7 +75,7 @@ def job_limits(scenes: Scenes) -> Limits:
 
 
 def write(
-    scenes: Scenes, record: Record, request: FileRequest, limits: Limits, output: Path,
+    scenes: Scenes, record: Record, request: FileRequest, limits: Limits, budget: Budget, output: Path,
     progress: Progress,
 ) -> None:  # fmt: skip
     """Write a part of a scene as a Cloud-Optimized GeoTIFF.
@@ -90,27 +85,28 @@ def write(
         record: The scene.
         request: Area and pixels; with `rescale` the file is a picture of 8 bits.
         limits: How large the file may be.
+        budget: Of all the work for it.
         output: The file.
         progress: Receives every piece; any error that it raises ends the work.
 
     Raises:
-        RequestError: If the request does not fit the scene, or exceeds a bound.
-        ArchiveError: If the archive is damaged, or the file cannot be written.
+        RequestError: If the request does not fit the scene, exceeds a bound, or the scene has gone.
+        OutputError: If the file cannot be written.
     """
-    with scenes.reader(record) as reader:
+    with scenes.reader(record, budget) as reader:
         extraction, _ = _prepared(scenes, record, reader, request, limits)
-        if limits.is_decoding_bounded:
-            reader.budget.take(extraction.decoding())
         extraction.write(output, progress)
 
 
-def estimate(scenes: Scenes, record: Record, request: FileRequest, limits: Limits) -> Estimate:
+def estimate(
+    scenes: Scenes, record: Record, request: FileRequest, limits: Limits, budget: Budget
+) -> Estimate:
     """Estimate the file of a request from a few samples of its pixels.
 
     Raises:
         RequestError: If the request does not fit the scene, or exceeds a bound.
     """
-    with scenes.reader(record) as reader:
+    with scenes.reader(record, budget) as reader:
         extraction, grid = _prepared(scenes, record, reader, request, limits)
         raster = extraction.raster()
         return Estimate(
@@ -146,5 +142,6 @@ def _prepared(
     grid = grid_of(reader, request, plan.bands)
     check(grid, max(len(plan.bands), plan.results), limits)
     paint = (lambda image: painted(image, plan)) if plan.is_picture else None
-    tags = {**credit_tags(scenes, record), **colour_tags(plan)}
-    return Extraction(reader, plan, grid, geometry=request.geometry, paint=paint, tags=tags), grid
+    return Extraction(
+        reader, plan, grid, geometry=request.geometry, paint=paint, tags=colour_tags(plan)
+    ), grid

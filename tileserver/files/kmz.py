@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import itertools
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
-from typing import Any
 
 from lxml import etree
 
 from comeo.errors import BoundError, NotFoundError, ParameterError, RequestError
+from comeo.export.provenance import attribution
 from comeo.export.request import ExtractRequest
 from comeo.grid import WGS84, Bounds, Grid
 from comeo.progress import Progress
+from comeo.view.budget import Budget
 from comeo.view.pixels import mask_of, read_pixels
-from comeo.view.polygon import cut, geometry_bounds
+from comeo.view.polygon import Cutter, geometry_bounds
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record, Search
 from tileserver.files import kml
 from tileserver.files.extract import FileRequest, Limits, check
 from tileserver.files.kml import Span
 from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid, boxes_of, intersection
-from tileserver.render.describe import attribution, zoom_range
+from tileserver.render.describe import zoom_range
 from tileserver.render.encode import encode
 from tileserver.render.legend import legend
 from tileserver.render.matrixsets import matrix_set
 from tileserver.render.picture import colour, palette_of
 from tileserver.render.plan import RenderPlan, RenderRequest, resolve
-from tileserver.render.scenes import Scenes
+from tileserver.render.scenes import SAMPLE_BYTES, Scenes
 from tileserver.render.styles import Style, find_style, styles_for
 
 # Up to this many pixels a side an area is one picture.
@@ -62,13 +63,14 @@ class _View:
     reader: ArchiveReader
     plan: RenderPlan
     boxes: list[Bounds]
-    shape: Mapping[str, Any] | None
+    cutter: Cutter | None
 
     def picture(self, grid: Grid) -> tuple[bytes, str] | None:
         """Render a picture of a grid, as (bytes, extension); None without a valid pixel."""
-        image = read_pixels(self.reader.renewed(), grid, self.plan)
-        if self.shape is not None:
-            image = cut(image, self.shape)
+        self.reader.budget.make(grid.height * grid.width * len(self.plan.bands) * SAMPLE_BYTES)
+        image = read_pixels(self.reader, grid, self.plan)
+        if self.cutter is not None:
+            image = self.cutter.cut(image)
         invalid = mask_of(image).any(axis=0)
         if invalid.all():
             return None
@@ -82,6 +84,7 @@ def write(
     record: Record,
     request: FileRequest,
     limits: KmzLimits,
+    budget: Budget,
     output: Path,
     progress: Progress,
 ) -> None:
@@ -92,14 +95,14 @@ def write(
         record: The scene.
         request: Area and pixels. With `max_size`, `height` or `width` it is one picture.
         limits: How large the file may be.
+        budget: Of all the work for it.
         output: The file.
         progress: Receives every picture; any error that it raises ends the work.
 
     Raises:
-        RequestError: If the request does not fit the scene, or exceeds a bound.
-        ArchiveError: If the archive is damaged.
+        RequestError: If the request does not fit the scene, exceeds a bound, or the scene has gone.
     """
-    with scenes.reader(record) as reader:
+    with scenes.reader(record, budget) as reader:
         view = _view(scenes, record, reader, request)
         grid = _single_grid(view, request)
         style = style_of(request.pixels, record, view.plan)
@@ -120,6 +123,7 @@ def write(
             else:
                 pyramid = _pyramid(view)
                 check_tiles(pyramid.count, limits.tiles)
+                _announce(view, pyramid)
                 links = [
                     kml.network_link(_name(node), f"{_name(node)}.kml", node.bounds, None, kml.ROOT_PIXELS)
                     for node in pyramid.roots()
@@ -142,13 +146,13 @@ def check_tiles(count: int, most: int) -> None:
         )  # fmt: skip
 
 
-def count_tiles(scenes: Scenes, record: Record, request: FileRequest) -> int:
+def count_tiles(scenes: Scenes, record: Record, request: FileRequest, budget: Budget) -> int:
     """Count the pictures that a KMZ would have.
 
     Raises:
         RequestError: If the request does not fit the scene.
     """
-    with scenes.reader(record) as reader:
+    with scenes.reader(record, budget) as reader:
         view = _view(scenes, record, reader, request)
         return 1 if _single_grid(view, request) is not None else _pyramid(view).count
 
@@ -183,7 +187,7 @@ def _view(scenes: Scenes, record: Record, reader: ArchiveReader, request: FileRe
         west, south, east, north = asked
         ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
         shape = {"type": "Polygon", "coordinates": [ring]}
-    return _View(record, reader, plan, boxes, shape)
+    return _View(record, reader, plan, boxes, Cutter(shape, WGS84) if shape else None)
 
 
 def _single_grid(view: _View, request: FileRequest) -> Grid | None:
@@ -206,6 +210,17 @@ def _single_grid(view: _View, request: FileRequest) -> Grid | None:
 def _pyramid(view: _View) -> Pyramid:
     native = view.reader.native_grid(view.plan.bands)
     return Pyramid.over(view.boxes, zoom_range(native, matrix_set(MATRIX_SET))[1])
+
+
+def _announce(view: _View, pyramid: Pyramid) -> None:
+    """Count all blocks that a pyramid needs before the first one is decoded."""
+    if view.plan.error:
+        return
+    nodes = pyramid.roots()
+    while nodes:
+        node = nodes.pop()
+        view.reader.budget.announce(view.reader.decoding(node.grid(), view.plan.bands))
+        nodes += pyramid.children(node)
 
 
 def _single(archive: zipfile.ZipFile, view: _View, grid: Grid) -> list[etree._Element]:
@@ -273,6 +288,7 @@ def write_series(
     search: Search,
     request: FileRequest,
     limits: KmzLimits,
+    budget: Budget,
     output: Path,
     progress: Progress,
 ) -> None:
@@ -293,7 +309,7 @@ def write_series(
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
         for record, span in dated:
             try:
-                feature, shown = _series_member(scenes, record, request, limits, archive, span)
+                feature, shown = _series_member(scenes, record, request, limits, budget, archive, span)
             except (ParameterError, NotFoundError) as error:
                 refused = refused or error
             else:
@@ -340,10 +356,11 @@ def _series_member(
     record: Record,
     request: FileRequest,
     limits: KmzLimits,
+    budget: Budget,
     archive: zipfile.ZipFile,
     span: Span,
 ) -> tuple[etree._Element, Style]:
-    with scenes.reader(record) as reader:
+    with scenes.reader(record, budget) as reader:
         view = _view(scenes, record, reader, request)
         overlays = []
         for index, box in enumerate(view.boxes):

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from comeo.errors import OutputError
 from comeo.export.request import ExtractRequest
 from comeo.grid import Bounds
 from comeo.progress import Progress
+from comeo.view.budget import Budget
 from comeo.view.projection import named_crs
-from tileserver.catalog import Record
+from tileserver.catalog import Record, Search
+from tileserver.errors import BusyError
 from tileserver.files import extract, kmz
 from tileserver.files.extract import FileRequest, Limits
 from tileserver.files.kmz import KmzLimits
 from tileserver.render.geojson import PolygonDocument, polygon_of
-from tileserver.render.parameters import EpsgCode, RenderParameters, check_area
+from tileserver.render.parameters import EpsgCode, RenderParameters, Side, check_area
 from tileserver.render.scenes import Scenes
 from tileserver.settings import MEBIBYTE
 
@@ -27,10 +32,12 @@ DIRECT_PART = 64
 # Beyond this number of samples a GeoTIFF takes more than a few seconds.
 QUICK_SAMPLES = 8 * MEBIBYTE
 QUICK_TILES = 48
+SERIES_PICTURES = 64
 # Of a map tile with its document; they are small next to what the bound is for.
 TILE_BYTES = 40_000
 
 FileFormat = Literal["tif", "kmz"]
+log = logging.getLogger(__name__)
 
 
 class ExtractBody(RenderParameters):
@@ -47,8 +54,8 @@ class ExtractBody(RenderParameters):
         None, description="Projection of a GeoTIFF, `EPSG:3857`; by default the scene's own pixels."
     )
     max_size: int | None = Field(None, ge=1, description="Longest side in pixels.")
-    width: int | None = Field(None, ge=1, description="In pixels.")
-    height: int | None = Field(None, ge=1, description="In pixels.")
+    width: Side | None = Field(None, description="In pixels.")
+    height: Side | None = Field(None, description="In pixels.")
 
     @field_validator("bbox")
     @classmethod
@@ -71,17 +78,19 @@ class ExtractBody(RenderParameters):
         )
 
 
-def estimate(scenes: Scenes, record: Record, request: FileRequest, file_format: str) -> dict[str, Any]:
+def estimate(
+    scenes: Scenes, record: Record, request: FileRequest, file_format: str, budget: Budget
+) -> dict[str, Any]:
     """Estimate a file's size, and whether making it takes so long that a job should (`job`).
 
     Raises:
         RequestError: If it cannot be made, or is too large even for a job.
     """
     if file_format == "kmz":
-        tiles = kmz.count_tiles(scenes, record, request)
+        tiles = kmz.count_tiles(scenes, record, request, budget)
         kmz.check_tiles(tiles, scenes.settings.max_kmz_tiles)
         return {"format": "kmz", "pictures": tiles, "bytes": tiles * TILE_BYTES, "job": tiles > QUICK_TILES}
-    found = extract.estimate(scenes, record, request, extract.job_limits(scenes))
+    found = extract.estimate(scenes, record, request, extract.job_limits(scenes), budget)
     samples = found.width * found.height * found.bands
     return {"format": "tif", **asdict(found), "job": samples > QUICK_SAMPLES}
 
@@ -120,10 +129,42 @@ def write(
 
     Raises:
         RequestError: If it cannot be made, or is too large.
-        ArchiveError: If the archive is damaged, or the file cannot be written.
+        BusyError: If the scene has gone or turns out to be damaged, or the server's disk is full.
     """
-    if file_format == "kmz":
-        kmz.write(scenes, record, request, kmz_limits(scenes, job=job), output, progress)
-        return
-    limits: Limits = extract.job_limits(scenes) if job else extract.direct_limits(scenes)
-    extract.write(scenes, record, request, limits, output, progress)
+    budget = scenes.job_budget() if job else scenes.budget()
+    with writing():
+        if file_format == "kmz":
+            kmz.write(scenes, record, request, kmz_limits(scenes, job=job), budget, output, progress)
+            return
+        limits: Limits = extract.job_limits(scenes) if job else extract.direct_limits(scenes)
+        extract.write(scenes, record, request, limits, budget, output, progress)
+
+
+def write_series(
+    scenes: Scenes, search: Search, request: FileRequest, output: Path, progress: Progress
+) -> None:
+    """Write a KMZ of all dates of a collection over an area, while the client waits.
+
+    Raises:
+        RequestError: If it cannot be made, or is too large.
+        BusyError: See `write`.
+    """
+    with writing():
+        kmz.write_series(scenes, search, request, series_limits(scenes), scenes.budget(), output, progress)
+
+
+def series_limits(scenes: Scenes) -> KmzLimits:
+    """How large a KMZ of a series may be."""
+    direct = kmz_limits(scenes, job=False)
+    return KmzLimits(min(direct.tiles, SERIES_PICTURES), direct.image)
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Say in the server's own words that it cannot write a file: names of its folders are not for clients."""
+    try:
+        yield
+    except (OutputError, OSError) as error:
+        reason = error.reason if isinstance(error, OutputError) else error.strerror
+        log.error("file not written", extra={"fields": {"error": str(error)}})
+        raise BusyError(f"the server cannot write the file ({reason}); try again later") from error

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, RootModel
 
 from tileserver.render.geojson import PolygonDocument
-from tileserver.render.parameters import EpsgCode, Parameters, RenderParameters, split_commas
+from tileserver.render.parameters import EpsgCode, Parameters, RenderParameters, Side, split_commas
 
 TileFormat = Literal["png", "webp", "jpg", "jpeg", "tif", "npy"]
 PartFormat = Literal["png", "webp", "tif", "kmz"]
@@ -136,8 +136,8 @@ class PartQuery(RenderParameters, _Size):
         None,
         description="Projection, `EPSG:3857`; by default the scene's own for tif, EPSG:4326 for pictures.",
     )
-    width: int | None = Field(None, ge=1, description="In pixels.")
-    height: int | None = Field(None, ge=1, description="In pixels.")
+    width: Side | None = Field(None, description="In pixels.")
+    height: Side | None = Field(None, description="In pixels.")
 
 
 class FeatureQuery(RenderParameters, _Size):

@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from comeo.errors import ComeoError
 from comeo.progress import Progress
+from tileserver.errors import ConflictError
 from tileserver.files import scene
 from tileserver.files.scene import ExtractBody
 from tileserver.jobs.orders import Order
@@ -80,7 +80,8 @@ class ExtractOrder(ExtractBody):
 
 def _estimate_extract(scenes: Scenes, body: ExtractOrder) -> Estimate:
     record = scenes.find(body.collection, body.item)
-    facts = scene.estimate(scenes, record, body.file_request(scenes.settings.max_vertices), body.format)
+    request = body.file_request(scenes.settings.max_vertices)
+    facts = scene.estimate(scenes, record, request, body.format, scenes.budget())
     return Estimate(facts, scene.disk_bytes(facts))
 
 
@@ -99,9 +100,11 @@ def kind_of(name: str) -> Kind[Any]:
     """Kind of work by its name.
 
     Raises:
-        ComeoError: If this program does not know it.
+        ConflictError: If this program does not know it.
     """
     try:
         return KINDS[name]
     except KeyError as error:
-        raise ComeoError(f"this program has no work of the kind {name}; it has {', '.join(KINDS)}") from error
+        raise ConflictError(
+            f"this program has no work of the kind {name}; it has {', '.join(KINDS)}"
+        ) from error

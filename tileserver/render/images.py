@@ -15,12 +15,12 @@ from comeo.export.cog import Raster, encode_geotiff
 from comeo.export.extract import filled
 from comeo.export.provenance import raster_bands, scene_tags
 from comeo.grid import WGS84, Bounds, Grid
+from comeo.view.budget import Budget
 from comeo.view.pixels import mask_of, read_pixels
-from comeo.view.polygon import cut, geometry_bounds
+from comeo.view.polygon import Cutter, geometry_bounds
 from comeo.view.propagation import certificate_of
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
-from tileserver.render.describe import attribution
 from tileserver.render.encode import PICTURES, encode
 from tileserver.render.fingerprint import fingerprint
 from tileserver.render.picture import colour, painted
@@ -65,31 +65,32 @@ class SceneTile:
         picture = self.extension in PICTURES
         return resolve(self.request, self.record.bands, self.scenes.settings, picture=picture)
 
-    def render(self) -> bytes:
-        """Render the tile; identical tiles requested at the same time are rendered once.
+    def render(self, budget: Budget) -> bytes:
+        """Render the tile within a budget; identical tiles requested at the same time are rendered once.
 
         Raises:
-            RequestError: If the request does not fit the scene, or exceeds a bound.
-            ArchiveError: If the archive is damaged.
+            RequestError: If the request does not fit the scene, exceeds a bound, or the scene has gone.
         """
-        return self.scenes.rendered.get(self.etag, self._render)
+        return self.scenes.rendered.get(self.etag, lambda: self._render(budget))
 
     def coding(self) -> Mapping[str, str]:
         """HTTP headers that say how the pixels were coded and how far off they are expected to be."""
         return self.scenes.coding(self.record, self.plan.bands)
 
-    def _render(self) -> bytes:
-        with self.scenes.reader(self.record) as reader:
+    def _render(self, budget: Budget) -> bytes:
+        with self.scenes.reader(self.record, budget) as reader:
             self.scenes.note_coding(reader.archive, self.plan.bands)
-            return _render(self.scenes, self.record, reader, self.grid, self.plan, self.extension)
+            return _render(self.scenes, reader, self.grid, self.plan, self.extension)
 
 
-def preview(scenes: Scenes, record: Record, max_size: int, request: RenderRequest, extension: str) -> bytes:
+def preview(
+    scenes: Scenes, record: Record, max_size: int, request: RenderRequest, extension: str, budget: Budget
+) -> bytes:
     """Render the whole scene in its own projection, no side longer than `max_size`."""
     plan = resolve(request, record.bands, scenes.settings, picture=extension in PICTURES)
-    with scenes.reader(record) as reader:
+    with scenes.reader(record, budget) as reader:
         grid = reader.native_grid(plan.bands).fitted(max_size)
-        return _render(scenes, record, reader, grid, plan, extension)
+        return _render(scenes, reader, grid, plan, extension)
 
 
 def preview_etag(record: Record, max_size: int, request: RenderRequest, extension: str) -> str:
@@ -106,7 +107,7 @@ def check(scenes: Scenes, record: Record, request: RenderRequest, extension: str
 
 
 def part(
-    scenes: Scenes, record: Record, bbox: Bounds, request: RenderRequest, extension: str, *,
+    scenes: Scenes, record: Record, bbox: Bounds, request: RenderRequest, extension: str, budget: Budget, *,
     dst_crs: CRS | None = None, size: tuple[int | None, int | None] = (None, None),
     max_size: int | None = None, shape: Mapping[str, Any] | None = None,
 ) -> bytes:  # fmt: skip
@@ -118,27 +119,30 @@ def part(
         bbox: (left, bottom, right, top) in degrees, which the picture covers exactly.
         request: Pixels that are requested, and how to show them.
         extension: One of `PICTURES`.
+        budget: Of the request.
         dst_crs: Projection; degrees by default.
         size: (height, width), if given.
         max_size: Longest side in pixels, if given.
         shape: GeoJSON polygon outside of which pixels are masked.
     """
     plan = resolve(request, record.bands, scenes.settings, picture=True)
-    with scenes.reader(record) as reader:
+    with scenes.reader(record, budget) as reader:
         grid = reader.part_grid(
             bbox, WGS84, dst_crs or WGS84, height=size[0], width=size[1], bands=plan.bands
         )
         grid = grid.fitted(max_size) if max_size else grid
-        return _render(scenes, record, reader, grid, plan, extension, shape)
+        return _render(scenes, reader, grid, plan, extension, shape)
 
 
 def feature(
-    scenes: Scenes, record: Record, shape: Mapping[str, Any], request: RenderRequest, extension: str, *,
-    dst_crs: CRS | None = None, max_size: int | None = None,
+    scenes: Scenes, record: Record, shape: Mapping[str, Any], request: RenderRequest, extension: str,
+    budget: Budget, *, dst_crs: CRS | None = None, max_size: int | None = None,
 ) -> bytes:  # fmt: skip
     """Render a picture of the pixels inside a GeoJSON polygon (WGS 84): see `part`."""
     bbox = geometry_bounds(shape)
-    return part(scenes, record, bbox, request, extension, dst_crs=dst_crs, max_size=max_size, shape=shape)
+    return part(
+        scenes, record, bbox, request, extension, budget, dst_crs=dst_crs, max_size=max_size, shape=shape
+    )
 
 
 def finish(
@@ -165,12 +169,6 @@ def finish(
     return encode_geotiff(raster, filled(shown), np.logical_not(mask_of(shown).any(axis=0)))
 
 
-def credit_tags(scenes: Scenes, record: Record) -> dict[str, str]:
-    """Tag of a GeoTIFF with the credit that the data require, if any."""
-    credit = attribution(scenes.catalog.item(record), record.datetime)
-    return {"TIFFTAG_COPYRIGHT": credit} if credit else {}
-
-
 def colour_tags(plan: RenderPlan) -> dict[str, str]:
     """Tag of a GeoTIFF whose values were shown as colours."""
     if plan.rescale is None:
@@ -179,14 +177,14 @@ def colour_tags(plan: RenderPlan) -> dict[str, str]:
 
 
 def _render(
-    scenes: Scenes, record: Record, reader: ArchiveReader, grid: Grid, plan: RenderPlan, extension: str,
+    scenes: Scenes, reader: ArchiveReader, grid: Grid, plan: RenderPlan, extension: str,
     shape: Mapping[str, Any] | None = None,
 ) -> bytes:  # fmt: skip
-    scenes.check_grid(grid, max(len(plan.bands), plan.results))
+    scenes.check_grid(grid, max(len(plan.bands), plan.results), reader.budget)
     image = read_pixels(reader, grid, plan)
     if shape is not None:
-        image = cut(image, shape)
+        image = Cutter(shape, grid.crs).cut(image)
     tags = None
     if extension == "tif":
-        tags = {**scene_tags(reader.archive, plan, grid), **credit_tags(scenes, record)}
+        tags = scene_tags(reader.archive, plan, grid)
     return finish(image, plan, extension, tags)

@@ -204,7 +204,10 @@ class Layers:
 
     def _grid(self, record: Record) -> Grid:
         """Finest grid of a scene, as the catalogue knows it: no archive is opened."""
-        return finest_grid(self._scenes.catalog.info(record))
+        info = self._scenes.catalog.info(record)
+        if not info:
+            raise NotFoundError(f"the scene {record.id} has gone")
+        return finest_grid(info)
 
 
 def finest_grid(info: Mapping[str, Any]) -> Grid:

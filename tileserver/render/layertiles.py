@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from comeo.errors import NotFoundError
 from comeo.grid import Grid
+from comeo.view.budget import Budget
 from tileserver.catalog import Search
 from tileserver.render import images, mosaic
 from tileserver.render.layers import Layer
@@ -60,12 +61,12 @@ class LayerTile:
             return images.SceneTile(scenes, record, self.grid, self.request, self.extension).etag
         return mosaic.tile_etag(scenes, self.search, self.grid, self.request, self.extension)
 
-    def render(self, scenes: Scenes, etag: str) -> bytes:
-        """Render it: the same tile, from the same cache, as under its XYZ address."""
+    def render(self, scenes: Scenes, etag: str, budget: Budget) -> bytes:
+        """Render it within a budget: the same tile, from the same cache, as under its XYZ address."""
         record = self.layer.record
         if record is not None:
-            return images.SceneTile(scenes, record, self.grid, self.request, self.extension).render()
-        return mosaic.tile(scenes, self.search, self.grid, self.request, self.extension, etag)
+            return images.SceneTile(scenes, record, self.grid, self.request, self.extension).render(budget)
+        return mosaic.tile(scenes, self.search, self.grid, self.request, self.extension, etag, budget)
 
 
 def tile_in(layer: Layer, set_name: str, matrix: str, row: int, col: int) -> Grid:

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 from rio_tiler.models import ImageData
 
-from comeo.errors import ArchiveError, BoundError, NotFoundError, ParameterError, RequestError
+from comeo.errors import BoundError, NotFoundError, ParameterError, RequestError
 from comeo.export.provenance import collection_tags
 from comeo.grid import WGS84, Grid
 from comeo.scene import Band
+from comeo.view.budget import Budget
 from comeo.view.pixels import mask_of, observe
 from comeo.view.projection import move_bounds, move_points
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import BBox, Record, Search
-from tileserver.errors import BusyError
 from tileserver.render import describe
 from tileserver.render.encode import PICTURES
 from tileserver.render.fingerprint import fingerprint
@@ -44,16 +44,17 @@ def tile_etag(scenes: Scenes, search: Search, grid: Grid, request: RenderRequest
 
 
 def tile(
-    scenes: Scenes, search: Search, grid: Grid, request: RenderRequest, extension: str, etag: str
-) -> bytes:
-    """Render a collection's tile.
+    scenes: Scenes, search: Search, grid: Grid, request: RenderRequest, extension: str, etag: str,
+    budget: Budget,
+) -> bytes:  # fmt: skip
+    """Render a collection's tile within a budget.
 
     Raises:
         NotFoundError: If no scene of the collection has the bands.
-        BoundError: If too many scenes would meet it, or would have to be read.
-        BusyError: If an archive turns out to be damaged; it then is no longer in the catalogue.
+        BoundError: If too many scenes would meet it, or the budget does not suffice.
+        BusyError: If an archive turns out to be damaged or to have gone: the ETag promises its pixels.
     """
-    return scenes.rendered.get(etag, lambda: _tile(scenes, search, grid, request, extension))
+    return scenes.rendered.get(etag, lambda: _tile(scenes, search, grid, request, extension, budget))
 
 
 def check(scenes: Scenes, search: Search, request: RenderRequest, extension: str) -> None:
@@ -128,12 +129,12 @@ def degrees(grid: Grid) -> BBox | None:
     return move_bounds(grid.crs, WGS84, grid.bounds)
 
 
-def _tile(scenes: Scenes, search: Search, grid: Grid, request: RenderRequest, extension: str) -> bytes:
+def _tile(
+    scenes: Scenes, search: Search, grid: Grid, request: RenderRequest, extension: str, budget: Budget
+) -> bytes:
     picture = extension in PICTURES
     mosaic: _Mosaic | None = None
     refused: RequestError | None = None
-    read = 0
-    budget = scenes.budget()
     for record in candidates(scenes, search, degrees(grid)):
         try:
             plan = plan_of(request, record.bands, scenes.settings, picture=picture)
@@ -141,7 +142,7 @@ def _tile(scenes: Scenes, search: Search, grid: Grid, request: RenderRequest, ex
             refused = refused or error
             continue
         if mosaic is None:
-            scenes.check_grid(grid, max(len(plan.bands), plan.results))
+            scenes.check_grid(grid, max(len(plan.bands), plan.results), budget)
             mosaic = _Mosaic(grid, plan)
         elif plan.results != mosaic.plan.results:
             continue
@@ -150,21 +151,7 @@ def _tile(scenes: Scenes, search: Search, grid: Grid, request: RenderRequest, ex
         with scenes.reader(record, budget) as reader:
             if not mosaic.gains_from(record, reader, plan):
                 continue
-            if read == scenes.settings.max_mosaic_items:
-                raise BoundError(
-                    f"this tile is made of more than {read} scenes; zoom in, or narrow datetime",
-                    "max_mosaic_items",
-                )
-            read += 1
-            try:
-                image = reader.read(grid, plan.bands, plan.resampling)
-            except ArchiveError as error:
-                scenes.catalog.refuse(record, str(error))
-                # Not answered without it: the tile's ETag promises the pixels of this scene.
-                raise BusyError(
-                    f"the archive of {record.id} is damaged and is now left out; try again"
-                ) from error
-            mosaic.add(observe(image, plan))
+            mosaic.add(observe(reader.read(grid, plan.bands, plan.resampling), plan))
         if mosaic.full:
             break
     if mosaic is None:

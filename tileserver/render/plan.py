@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +28,10 @@ from tileserver.render.styles import (
 from tileserver.settings import Settings
 
 MAX_FORMULA_LENGTH = 200
+MAX_OPERATIONS = 8  # each takes as long as all the rest of a tile
+_LEAST, _MOST = 1e-3, 1e3
+# Every corner of the colour cube, its middle, and some colours in between: (3, colours, 1).
+_COLOURS = np.stack(np.meshgrid(*[np.linspace(0, 1, 5)] * 3)).reshape(3, -1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ def resolve(
     """
     if request.style == ERROR:
         return _error_plan(request, bands, settings, picture=picture)
-    given = [name for name in ("bands", "expression", "style") if getattr(request, name)]
+    given = [name for name in ("bands", "expression", "style") if getattr(request, name) is not None]
     if len(given) > 1:
         raise ParameterError(f"give one of bands, expression and style, not {' and '.join(given)}")
     expression, rescale, colormap = request.expression, request.rescale, request.colormap_name
@@ -102,6 +107,8 @@ def resolve(
     limits = PlanLimits(settings.max_bands, settings.max_expression_length, settings.max_expression_nodes)
     wanted = PixelRequest(request.bands, expression, request.unscale, resampling)
     plan = plan_pixels(wanted, bands, limits)
+    if request.style and plan.results == 1:
+        plan = replace(plan, label=request.style)
     if picture and rescale is None:
         if plan.expression:
             raise ParameterError("the range of an expression is unknown; give rescale=min,max")
@@ -136,8 +143,8 @@ def _shown(
     ranges = _spread(rescale, plan.results)
     _check_colours(plan.results, colormap, request.color_formula, picture=picture or ranges is not None)
     return RenderPlan(
-        plan.sources, plan.expression, plan.physical, plan.resampling, plan.error, ranges, colormap,
-        request.color_formula, request.return_mask,
+        plan.sources, plan.expression, plan.physical, plan.resampling, plan.error, plan.label, ranges,
+        colormap, request.color_formula, request.return_mask,
     )  # fmt: skip
 
 
@@ -166,7 +173,8 @@ def formula(text: str) -> tuple[Any, ...]:
     """
     try:
         operations = tuple(parse_operations(text))
-        sample = np.full((3, 1, 1), 0.5)
+        _check_numbers(text)
+        sample = _COLOURS
         for operation in operations:
             sample = operation(sample)
     except (ValueError, IndexError, TypeError, KeyError, ZeroDivisionError, OverflowError) as error:
@@ -174,7 +182,30 @@ def formula(text: str) -> tuple[Any, ...]:
             f"the colour formula {text!r} is not valid ({error}); "
             "an example is 'gamma RGB 1.2 saturation 1.1'"
         ) from error
+    if len(operations) > MAX_OPERATIONS:
+        raise BoundError(
+            f"the colour formula has {len(operations)} operations, more than {MAX_OPERATIONS}",
+            "color_formula",
+        )
+    if not np.isfinite(sample).all():
+        raise ParameterError(f"the colour formula {text!r} makes colours that are not numbers")
     return operations
+
+
+def _check_numbers(text: str) -> None:
+    """Refuse numbers for which color-operations leaves the real numbers, or none of its colours is left.
+
+    Raises:
+        ValueError: Saying which numbers there may be.
+    """
+    for token in text.replace(",", "").split():
+        with contextlib.suppress(ValueError):
+            size = abs(float(token))
+            if size != 0 and not _LEAST <= size <= _MOST:  # NaN is out of bounds, too
+                break
+    else:
+        return
+    raise ValueError(f"its numbers are 0 or lie between {_LEAST:g} and {_MOST:g}")
 
 
 def _default_style(bands: Sequence[Band]) -> Any:

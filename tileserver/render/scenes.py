@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from comeo.archive import Archive
 from comeo.cache import ByteCache
-from comeo.errors import BoundError, ComeoError, NotFoundError
+from comeo.errors import ArchiveError, BoundError, ComeoError, NotFoundError, OutputError
 from comeo.export.provenance import coding
 from comeo.grid import Grid
-from comeo.view.budget import Budget
+from comeo.view.budget import Budget, Limit, Limits
 from comeo.view.reader import ArchiveReader, BlockCache, block_cache
 from tileserver import metrics
 from tileserver.catalog import ArchivePool, Catalog, CollectionSummary, Record, Search
@@ -20,6 +21,8 @@ from tileserver.settings import Settings
 
 WARM_UP_SCENES = 20
 CODING_BYTES = 1 << 20
+SAMPLE_BYTES = 4  # while an image is made, whatever it becomes
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +84,65 @@ class Scenes:
         """Lend a scene's open archive.
 
         Raises:
-            BusyError: If it has been replaced since the catalogue was last brought up to date.
-            ArchiveError: If it is damaged.
+            BusyError: If it has gone or been replaced since the catalogue was last brought up to date, or
+                turns out to be damaged, while it is opened or read; a damaged one is then left out.
         """
-        with self.pool.lease(record) as archive:
-            if archive.etag != record.etag:
-                raise BusyError(f"the archive of {record.id} is being replaced; try again in a moment")
-            yield archive
+        try:
+            with self.pool.lease(record) as archive:
+                if archive.etag != record.etag:
+                    raise BusyError(f"the archive of {record.id} is being replaced; try again in a moment")
+                yield archive
+        except OutputError:  # of what is made of it
+            raise
+        except ArchiveError as error:
+            raise self._lost(record, error) from error
+
+    def _lost(self, record: Record, error: ArchiveError) -> BusyError:
+        """Find out why an archive cannot be read; the next request then meets a catalogue that knows it."""
+        if isinstance(error.__cause__, OSError):  # of the disk or the system, not of the archive's bytes
+            log.warning("archive not readable", extra={"fields": {"id": record.id, "error": str(error)}})
+            return BusyError(f"the archive of {record.id} has gone or is being replaced; try again")
+        self.catalog.refuse(record, str(error))
+        return BusyError(f"the archive of {record.id} is damaged and is now left out; try again")
 
     @contextlib.contextmanager
-    def reader(self, record: Record, budget: Budget | None = None) -> Iterator[ArchiveReader]:
-        """Lend a reader of a scene: see `lease`.
+    def reader(self, record: Record, budget: Budget) -> Iterator[ArchiveReader]:
+        """Lend a reader of a scene, within the budget of a request: see `lease`.
 
-        Args:
-            record: The scene.
-            budget: Of the request, if it reads several scenes; by default one for this scene alone.
+        Raises:
+            BoundError: If the request has opened too many scenes.
         """
+        budget.open()
         with self.lease(record) as archive:
-            yield ArchiveReader(archive, self.blocks, budget or self.budget(), metrics.count_decoded)
+            yield ArchiveReader(archive, self.blocks, budget, metrics.count_decoded)
 
     def budget(self) -> Budget:
-        """Make the budget of a request."""
-        return Budget(self.settings.max_decoded_samples)
+        """Make the budget of a request that the client waits for."""
+        settings = self.settings
+        decoded = Limit(settings.max_decoded_samples, "max_decoded_samples")
+        return Budget(
+            Limits(
+                decoded=decoded,
+                at_once=decoded,
+                warped=Limit(settings.max_warped_samples, "max_warped_samples"),
+                made=Limit(settings.max_made_bytes, "max_made_bytes"),
+                opened=Limit(settings.max_opened_scenes, "max_opened_scenes"),
+            )
+        )
+
+    def job_budget(self) -> Budget:
+        """Make the budget of a job: of an image it may decode as much at once as a request."""
+        settings = self.settings
+        samples = Limit(settings.max_extract_samples, "max_extract_samples")
+        return Budget(
+            Limits(
+                decoded=samples,
+                at_once=Limit(settings.max_decoded_samples, "max_decoded_samples"),
+                warped=samples,
+                made=Limit(settings.job_disk_bytes, "job_disk_bytes"),
+                opened=Limit(settings.max_opened_scenes, "max_opened_scenes"),
+            )
+        )
 
     def coding(self, record: Record, bands: tuple[str, ...]) -> Mapping[str, str]:
         """HTTP headers that say how a scene's bands were coded; the archive is opened only the first time."""
@@ -117,8 +157,8 @@ class Scenes:
         """Keep the headers of `coding` while an archive is open."""
         self.codings.get((archive.etag, bands), lambda: _coding_headers(archive, bands))
 
-    def check_grid(self, grid: Grid, bands: int) -> None:
-        """Refuse an image that is too large, before any work.
+    def check_grid(self, grid: Grid, bands: int, budget: Budget) -> None:
+        """Refuse an image that is too large, on its own or for the request, before any work.
 
         Raises:
             BoundError: Naming the bound.
@@ -137,6 +177,7 @@ class Scenes:
                 f"{self.settings.max_output_samples}; request a smaller area, fewer bands or fewer pixels",
                 "max_output_samples",
             )
+        budget.make(samples * SAMPLE_BYTES)
 
 
 def _coding_headers(archive: Archive, bands: tuple[str, ...]) -> Mapping[str, str]:

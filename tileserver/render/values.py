@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rio_tiler.models import PointData
 
-from comeo.errors import BoundError, NotFoundError
+from comeo.errors import NotFoundError
 from comeo.figures import significant
 from comeo.missions import band_title
 from comeo.scene import Band
@@ -31,9 +31,8 @@ SAMPLE_SIDE = 256
 
 
 def point(
-    scenes: Scenes, record: Record, lon: float, lat: float, request: RenderRequest,
-    budget: Budget | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    scenes: Scenes, record: Record, lon: float, lat: float, request: RenderRequest, budget: Budget
+) -> dict[str, Any]:
     """Values of the native pixel that a position falls into.
 
     Args:
@@ -42,7 +41,7 @@ def point(
         lon: In degrees.
         lat: In degrees.
         request: Bands or expression.
-        budget: Of a request that reads several scenes.
+        budget: Of the request.
 
     Raises:
         NotFoundError: If the position lies outside the scene.
@@ -78,35 +77,26 @@ def point(
 
 
 def collection_point(
-    scenes: Scenes, search: Search, lon: float, lat: float, request: RenderRequest
+    scenes: Scenes, search: Search, lon: float, lat: float, request: RenderRequest, budget: Budget
 ) -> dict[str, Any]:
     """Values of the newest scene that has a valid pixel at a position: see `point`.
 
     Raises:
         NotFoundError: If none has.
-        BoundError: If too many scenes lie there, or would have to be read, without one that has.
+        BoundError: If too many scenes lie there, or would have to be opened, without one that has.
     """
-    most = scenes.settings.max_point_items
-    budget = scenes.budget()
-    read = 0
     for record in candidates(scenes, search, (lon, lat, lon, lat)):
-        if read == most:
-            raise BoundError(
-                f"the newest {most} scenes have no valid pixel at {lon}, {lat}; narrow datetime",
-                "max_point_items",
-            )
         try:
             answer = point(scenes, record, lon, lat, request, budget)
         except NotFoundError:
             continue
-        read += 1
         if any(band["value"] is not None for band in answer["bands"]):
             return answer
     raise NotFoundError(f"no scene has a valid pixel at {lon}, {lat}")
 
 
 def statistics(
-    scenes: Scenes, record: Record, request: RenderRequest, *, max_size: int,
+    scenes: Scenes, record: Record, request: RenderRequest, budget: Budget, *, max_size: int,
     percentiles: list[int], bins: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Statistics by band or expression, over the scene read with no side longer than `max_size`.
@@ -115,9 +105,9 @@ def statistics(
     median.
     """
     plan = resolve(request, record.bands, scenes.settings, picture=False)
-    with scenes.reader(record) as reader:
+    with scenes.reader(record, budget) as reader:
         grid = reader.native_grid(plan.bands).fitted(max_size)
-        scenes.check_grid(grid, max(len(plan.bands), plan.results))
+        scenes.check_grid(grid, max(len(plan.bands), plan.results), budget)
         image = read_pixels(reader, grid, plan)
         uncertain = _uncertain(scenes, reader, plan)
     found = image.statistics(percentiles=percentiles, hist_options={"bins": bins})
@@ -132,7 +122,7 @@ def _uncertain(scenes: Scenes, reader: ArchiveReader, plan: RenderPlan) -> Seque
     if reader.archive.certificate is None or plan.error:
         return [None] * plan.results
     grid = reader.native_grid(plan.bands).fitted(SAMPLE_SIDE)
-    scenes.check_grid(grid, len(plan.bands))
+    scenes.check_grid(grid, len(plan.bands), reader.budget)
     errors = _scaled(error_layers(reader, grid, plan.bands), plan.sources, physical=plan.physical)
     if plan.expression:
         plain = replace(plan, expression=None)

@@ -25,7 +25,7 @@ from rasterio.errors import RasterioError
 from rasterio.shutil import copy as copy_dataset
 from rasterio.windows import Window as RasterWindow
 
-from comeo.errors import ArchiveError
+from comeo.errors import OutputError
 from comeo.progress import Progress, Silent
 from comeo.scene import Band, Window
 
@@ -116,7 +116,7 @@ def write_cog(
         progress: Receives the stage of packing.
 
     Raises:
-        ArchiveError: If the file cannot be written.
+        OutputError: If the file cannot be written.
     """
     with _writing(output), _folder_beside(output) as folder, _gdal():
         plain = folder / "plain.tif"
@@ -205,7 +205,7 @@ def _writing(output: Path) -> Iterator[None]:
         yield
     except (OSError, RasterioError) as error:
         reason = getattr(error, "strerror", None) or error.__cause__ or error
-        raise ArchiveError(f"{output} cannot be written: {reason}") from error
+        raise OutputError(str(output), str(reason)) from error
 
 
 @contextlib.contextmanager

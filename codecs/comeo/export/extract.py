@@ -14,18 +14,17 @@ from rasterio.crs import CRS
 from rio_tiler.models import ImageData
 
 from comeo.archive import Archive, open_archive
-from comeo.errors import ArchiveError
+from comeo.export.arguments import check_output, request_of
 from comeo.export.cog import PIECE_SIDE, Piece, Raster, compressed_size, pieces_of, write_cog
 from comeo.export.provenance import is_resampled, raster_bands, scene_tags
-from comeo.export.request import ExtractRequest, grid_of
+from comeo.export.request import grid_of
 from comeo.grid import Bounds, Grid
 from comeo.progress import Progress, Silent
 from comeo.scene import Window
-from comeo.view.budget import Budget
+from comeo.view.budget import Budget, Limit, Limits
 from comeo.view.pixels import mask_of, read_pixels
-from comeo.view.plan import PixelPlan, PixelRequest, plan_pixels
-from comeo.view.polygon import moved_polygon, outside
-from comeo.view.projection import named_crs
+from comeo.view.plan import PixelPlan, plan_pixels
+from comeo.view.polygon import Cutter
 from comeo.view.reader import ArchiveReader, block_cache
 from comeo.view.resampling import ResamplingName
 
@@ -36,16 +35,14 @@ SAMPLES_ALONG = 3
 SAMPLE_SIDE = 128
 CACHE_BYTES = 128 << 20
 # Samples that a piece may decode: a long and narrow one may need all blocks of a scene.
-PIECE_SAMPLES = 1 << 27
+PIECE_LIMITS = Limits(at_once=Limit(1 << 27, "max_decoded_samples"))
 
 
 class Extraction:
     """The pixels of a GeoTIFF to be written, by windows.
 
-    The budget of `reader` bounds each piece on its own; `decoding` is the sum over all pieces.
-
     Args:
-        reader: Of the scene.
+        reader: Of the scene, with the budget of the whole file.
         plan: Bands to read, and the computation.
         grid: Of the file.
         geometry: GeoJSON polygon (WGS 84) outside of which pixels are masked, if any.
@@ -64,7 +61,7 @@ class Extraction:
         self._paint = paint
         self._tags = tags or {}
         self._place = grid.offset_in(reader.native_grid(plan.bands))
-        self._polygon = moved_polygon(geometry, grid.crs) if geometry else None
+        self._cutter = Cutter(geometry, grid.crs) if geometry else None
 
     def write(self, output: Path, progress: Progress | None = None) -> None:
         """Write the file. It appears under its name once it is complete.
@@ -74,15 +71,18 @@ class Extraction:
             progress: Receives the stages and pieces of the work; any error that it raises ends the work.
 
         Raises:
-            BoundError: If a piece needs more than the reader's budget.
-            ArchiveError: If the archive is damaged, or the file cannot be written.
+            BoundError: If the reader's budget does not suffice; nothing has been decoded then, unless it is a
+                piece that needs too much at once.
+            ArchiveError: If the archive is damaged.
+            OutputError: If the file cannot be written.
         """
         watch = progress or Silent()
+        self._announce()
         write_cog(output, self.raster(), self._pieces(watch), watch)
 
     def raster(self) -> Raster:
         """Describe the file."""
-        grid, first = self._grid, self._image(Window(0, 0, 1, 1), self._reader.renewed())
+        grid, first = self._grid, self._image(Window(0, 0, 1, 1))
         tags = {**scene_tags(self._reader.archive, self._plan, grid), **self._tags}
         bands = raster_bands(self._plan, first.count if self._paint else None)
         return Raster(
@@ -90,13 +90,12 @@ class Extraction:
             masked=first.nodata is None and not self._is_whole(),
         )  # fmt: skip
 
-    def decoding(self) -> int:
-        """Count the samples that the file needs decoded, each block once."""
-        blocks: dict[tuple[str | int, ...], int] = {}
+    def _announce(self) -> None:
+        """Count all blocks that the file needs before the first one is decoded."""
         if not self._plan.error:
             for window in self._windows():
-                blocks.update(self._reader.decoding(self._grid.part(window), self._plan.bands))
-        return sum(blocks.values())
+                blocks = self._reader.decoding(self._grid.part(window), self._plan.bands)
+                self._reader.budget.announce(blocks)
 
     def estimated_bytes(self) -> int:
         """Estimate the size of the file from a few samples of its pixels."""
@@ -109,7 +108,7 @@ class Extraction:
         windows = self._windows()
         progress.start("extracting", len(windows))
         for window in windows:
-            image = self._image(window, self._reader.renewed())
+            image = self._image(window)
             yield Piece(window, filled(image), np.logical_not(mask_of(image).any(axis=0)))
             progress.advance()
 
@@ -120,22 +119,20 @@ class Extraction:
         """Pixels from all over, one sample below another: (bands, y, x)."""
         height, width = (min(side, SAMPLE_SIDE) for side in (self._grid.height, self._grid.width))
         rows, cols = _spread(self._grid.height - height), _spread(self._grid.width - width)
-        reader = self._reader.renewed()
-        images = [self._image(Window(row, col, height, width), reader) for row in rows for col in cols]
+        images = [self._image(Window(row, col, height, width)) for row in rows for col in cols]
         return np.concatenate([filled(image) for image in images], axis=1)
 
-    def _image(self, window: Window, reader: ArchiveReader) -> ImageData:
+    def _image(self, window: Window) -> ImageData:
         """Pixels of a window as they go into the file."""
-        grid = self._grid.part(window)
-        image = read_pixels(reader, grid, self._plan)
-        if self._polygon is not None:
-            image.array.mask |= outside(self._polygon, grid)
+        image = read_pixels(self._reader, self._grid.part(window), self._plan)
+        if self._cutter is not None:
+            image = self._cutter.cut(image)
         return self._paint(image) if self._paint else image
 
     def _is_whole(self) -> bool:
         """Whether no pixel can be invalid except those that have a number for it."""
         own = not is_resampled(self._reader.archive, self._plan, self._grid)
-        return own and self._polygon is None and self._paint is None
+        return own and self._cutter is None and self._paint is None
 
 
 def extract(
@@ -164,18 +161,20 @@ def extract(
         The name of the GeoTIFF.
 
     Raises:
-        RequestError: If a band is unknown, the area lies outside the scene, or a parameter is not valid.
-        ArchiveError: If the archive is missing or damaged, or the file exists already or cannot be written.
+        ParameterError: If an argument is not valid, or the output is the archive itself.
+        NotFoundError: If a band is unknown, or the area lies outside the scene.
+        ArchiveError: If the archive is missing or damaged, or the file exists already.
+        OutputError: If the file cannot be written.
     """
     path = Path(output)
-    target = named_crs(crs) if isinstance(crs, str) else crs
+    request = request_of(
+        bbox=bbox, bands=bands, expression=expression, polygon=polygon, crs=crs, max_size=max_size,
+        resampling=resampling,
+    )  # fmt: skip
     with nullcontext(archive) if isinstance(archive, Archive) else open_archive(archive) as opened:
-        if path.exists() and not force:
-            raise ArchiveError(f"{path} exists already; use --force to replace it")
-        pixels = PixelRequest(tuple(bands) if bands else None, expression, None, resampling)
-        request = ExtractRequest(pixels, bbox, polygon, target, max_size=max_size)
-        reader = ArchiveReader(opened, block_cache(CACHE_BYTES), Budget(PIECE_SAMPLES))
-        plan = plan_pixels(pixels, [band for group in opened.groups.values() for band in group.bands])
+        check_output(path, opened, force=force)
+        reader = ArchiveReader(opened, block_cache(CACHE_BYTES), Budget(PIECE_LIMITS))
+        plan = plan_pixels(request.pixels, [band for group in opened.groups.values() for band in group.bands])
         grid = grid_of(reader, request, plan.bands)
         Extraction(reader, plan, grid, geometry=polygon).write(path, progress)
     return path

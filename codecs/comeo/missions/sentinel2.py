@@ -174,9 +174,17 @@ SENTINEL2: Final = Mission(
     scale=Scale(1e-4, REFLECTANCE, (Offset("04.00", datetime(2022, 1, 25, tzinfo=UTC), -0.1),)),
     # Classes, masks, previews and by-products of the atmospheric correction.
     ancillary=frozenset(
-        {"SCL", "CLD", "SNW", "AOT", "WVP", "TCI", "PVI", "DDV", "QA60", "CLM", "CLP"}
+        {
+            *("SCL", "CLD", "SNW", "AOT", "WVP", "TCI", "PVI", "DDV", "QA60", "CLM", "CLP"),
+            *("FMASK", "SZA", "SAA", "VZA", "VAA"),  # of HLS
+        }
     ),
-    mask_files=re.compile(r"(?:^|_)MSK_|CLDPRB|SNWPRB", re.IGNORECASE),
+    # Of ESA; of MAJA, which names them by resolution (R1, R2); and of ASF's HyP3: heights, layover and
+    # shadow, angles, scattering area, a picture.
+    mask_files=re.compile(
+        r"(?:^|_)MSK_|CLDPRB|SNWPRB|_(?:ATB|CLM|DFP|EDG|IAO|MG2|QLT|SAT)_(?:R\d|XS)$"
+        r"|_(?:dem|ls_map|inc_map|area|rgb)$", re.IGNORECASE
+    ),
     # Band files as ESA names them; JPEG 2000 itself cannot mark pixels without data.
     zero_is_nodata=re.compile(r"T\d{2}[A-Z]{3}_\d{8}T\d{6}_B(\d\d|8A)(_\d\dm)?$"),
     classes=CLASSES,

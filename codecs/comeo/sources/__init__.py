@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from comeo.errors import SourceError
-from comeo.missions import refuse_unreadable
 from comeo.scene import Scene
+from comeo.sources.arguments import check_arguments
 from comeo.sources.assemble import Overrides, Product, build_scene
-from comeo.sources.folder import GEOTIFF_SUFFIXES, JP2_SUFFIXES, band_files, open_folder
+from comeo.sources.bandfile import GEOTIFF_SUFFIXES, JP2_SUFFIXES
 from comeo.sources.geotiff import open_geotiff
+from comeo.sources.layout import open_layout, refuse_file
 from comeo.sources.naming import parse_time
-from comeo.sources.paths import inside
-from comeo.sources.safe import is_safe, open_safe
-from comeo.sources.stac import is_item, is_url, open_stac
+from comeo.sources.stac import is_url, open_stac
+
+_METADATA = re.compile(
+    r"MTD_(MSIL1C|MSIL2A|TL)\.xml|S2._(OPER|USER)_MTD_.*\.xml|.*_MTD_ALL\.xml|metadata\.xml|manifest\.safe|"
+    r"(tile|product)Info\.json"
+)
 
 
 def open_source(
@@ -30,8 +35,9 @@ def open_source(
     """Open a product as a scene.
 
     Args:
-        source: A SAFE product (folder or zip), a folder of band files (JP2 or GeoTIFF), a STAC Item (JSON
-            file or http(s) URL), or a GeoTIFF whose band descriptions name the bands.
+        source: A SAFE product or band files (JP2 or GeoTIFF), in a folder or a zip; a metadata file in such
+            a folder; a STAC Item (JSON file or http(s) URL); or a GeoTIFF whose band descriptions name the
+            bands.
         scene_id: STAC Item id; by default the product's own id, or the file's name without its extension.
         collection: STAC Collection id; by default by mission and level (`sentinel-2-l2a`), else `scenes`.
         datetime: Acquisition; by default as the metadata state it, else the instant (`20190530T103031`) or
@@ -49,8 +55,7 @@ def open_source(
     Raises:
         SourceError: If the source is missing, damaged, or not understood.
     """
-    if bands is not None and not bands:
-        raise SourceError("no band is named to be taken")
+    check_arguments(source, {"scene_id": scene_id, "collection": collection}, datetime, bands)
     time = parse_time(datetime, "the time given") if isinstance(datetime, str) else datetime
     overrides = Overrides(scene_id, collection, time, tuple(bands) if bands is not None else None, native)
     product = _open_product(source, overrides)
@@ -71,30 +76,11 @@ def _open_product(source: str | Path, overrides: Overrides) -> Product:
     try:
         if not path.exists():
             raise SourceError(f"there is no {source}")
-        if path.name in ("MTD_MSIL1C.xml", "MTD_MSIL2A.xml"):
+        if _METADATA.fullmatch(path.name):
             path = path.parent
-        return _open_folder(path, overrides) if path.is_dir() else _open_file(path, overrides)
+        return open_layout(path, overrides.bands) if path.is_dir() else _open_file(path, overrides)
     except OSError as error:
         raise SourceError(f"{path.name} cannot be read: {error.strerror or error}") from error
-
-
-def _open_folder(path: Path, overrides: Overrides) -> Product:
-    if is_safe(path):
-        return open_safe(path, overrides.bands)
-    items = [file for file in path.glob("*.json") if is_item(file)]
-    if len(items) == 1:
-        return open_stac(inside(path, items[0]), overrides.bands)
-    if band_files(path):
-        return open_folder(path, overrides.bands)
-    folders = [folder for folder in path.iterdir() if folder.is_dir()]
-    refuse_unreadable(path.name, [f"{folder.name}/" for folder in folders])
-    for folder in folders:
-        refuse_unreadable(folder.name, [])
-    if len(folders) == 1 and is_safe(folders[0]):
-        return open_safe(inside(path, folders[0]), overrides.bands)
-    raise SourceError(
-        f"{path.name} is a folder with neither a SAFE product, a STAC Item nor band files in it"
-    )
 
 
 def _open_file(path: Path, overrides: Overrides) -> Product:
@@ -102,13 +88,14 @@ def _open_file(path: Path, overrides: Overrides) -> Product:
     if suffix in GEOTIFF_SUFFIXES:
         return open_geotiff(path, overrides.bands)
     if suffix == ".zip":
-        return open_safe(path, overrides.bands)
+        return open_layout(path, overrides.bands)
     if suffix in (".json", ".geojson"):
         return open_stac(path, overrides.bands)
     if suffix in JP2_SUFFIXES:
         raise SourceError(f"{path.name} is one band; give the folder that has all bands of the scene")
+    refuse_file(path)
     raise SourceError(
-        f"{path.name} is none of what can be opened: a SAFE product (folder or zip), a folder of band files, "
+        f"{path.name} is none of what can be opened: a SAFE product or band files (folder or zip), "
         "a STAC Item (.json or URL), a GeoTIFF"
     )
 

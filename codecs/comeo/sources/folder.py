@@ -1,77 +1,114 @@
-"""A folder of band files, one each, whose names say which: `T33UUU_20170216T102101_B04.jp2`, `B04.tif`."""
+"""A folder of band files, one each, whose names say which: `T33UUU_20170216T102101_B04.jp2`, `R10m/B04.jp2`.
+
+The folder may lie in others, or in a zip. What lies beside the bands (classes, masks, angles, previews) is
+left out by name; a file that nothing is known of is refused, since it could be a band.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
+from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Final
 
 from comeo.errors import SourceError
-from comeo.missions import ancillary_file, band_name, band_order, native_gsd, nodata_in
+from comeo.missions import ancillary_file, band_name, band_order, native_gsd
 from comeo.scene import Band
-from comeo.sources import gdal
 from comeo.sources.assemble import Product
-from comeo.sources.jp2 import Jp2File, TileCache, jp2_band, tile_cache
+from comeo.sources.bandfile import GEOTIFF_SUFFIXES, JP2_SUFFIXES, open_band
+from comeo.sources.beside import Beside, facts_beside
+from comeo.sources.container import Container
+from comeo.sources.jp2 import tile_cache
 from comeo.sources.naming import NameFacts, facts_of
-from comeo.sources.paths import inside
 from comeo.sources.raster import RasterBand
 
 logger = logging.getLogger(__name__)
 
-GEOTIFF_SUFFIXES: Final = (".tif", ".tiff")
-JP2_SUFFIXES: Final = (".jp2", ".j2k")
+_RESOLUTION: Final = re.compile(r"R(\d\d)m")
+_SUFFIX: Final = re.compile(r"_(\d\d)m$")
+# MAJA writes each band twice: corrected for slopes, and not.
+_SLOPES: Final = re.compile(r"_(FRE|SRE)_B\w+$")
 
 
-def band_files(path: Path) -> list[Path]:
-    """The raster files of a folder, or of its folders by resolution (R10m, R20m, R60m).
-
-    Raises:
-        SourceError: If one is a link that leads out of the folder.
-    """
+def raster_files(container: Container) -> list[str]:
+    """Names of all raster files in a container that could be bands."""
     suffixes = GEOTIFF_SUFFIXES + JP2_SUFFIXES
-    files = [file for folder in (path, *path.glob("R[126]0m")) for file in folder.iterdir()]
-    return sorted(inside(path, file) for file in files if file.suffix.lower() in suffixes and file.is_file())
+    return sorted(name for name in container.names if PurePosixPath(name).suffix.lower() in suffixes)
 
 
-def open_folder(path: Path, wanted: tuple[str, ...] | None) -> Product:
+def band_folders(container: Container) -> list[str]:
+    """The folders of a container that hold the band files of a scene: those that lie least deep."""
+    by_depth: dict[int, set[str]] = defaultdict(set)
+    for name in raster_files(container):
+        stem = PurePosixPath(name).stem
+        if band_in(stem) and not ancillary_file(stem):
+            folder = _scene_folder(name)
+            by_depth[folder.count("/") + bool(folder)].add(folder)
+    return sorted(by_depth[min(by_depth)]) if by_depth else []
+
+
+def _scene_folder(name: str) -> str:
+    """The folder of the scene that a band file is of: above those by resolution (R10m, R20m, R60m)."""
+    parts = PurePosixPath(name).parts[:-1]
+    while parts and (_RESOLUTION.fullmatch(parts[-1]) or parts[-1] == "IMG_DATA"):
+        parts = parts[:-1]
+    return "/".join(parts)
+
+
+def open_folder(container: Container, folder: str, wanted: tuple[str, ...] | None) -> Product:
     """Open a folder of band files.
 
     Args:
-        path: The folder.
+        container: Where it lies; closed with the product, and by the caller where this raises.
+        folder: Its name there; empty for the container itself.
         wanted: Names of the bands to take; by default all.
 
     Raises:
         SourceError: If its files are not understood, or are not of one scene.
     """
-    files = _choose(path, _by_band(path), wanted)
-    facts = _shared_facts(path, files)
+    where = PurePosixPath(folder).name or container.path.name
+    files = _choose(where, _by_band(container, folder, wanted), wanted)
+    beside = facts_beside(container, folder, files.values())
+    title = beside.title or where.removesuffix(".zip")
     cache = tile_cache()
     bands: list[RasterBand] = []
     try:
-        bands.extend(open_band(file, Band(name), cache) for name, file in files.items())
+        for name, file in files.items():
+            band = Band(name, beside.scale, 0.0, beside.unit)
+            bands.append(open_band(container.local(file), band, cache, beside.nodata))
     except BaseException:
-        for band in bands:
-            band.close()
+        for opened in bands:
+            opened.close()
         raise
-    return Product(path.name, bands, path.name, facts)
+    return Product(
+        name=container.path.name,
+        bands=bands,
+        default_id=title,
+        facts=_shared_facts(where, title, beside, files),
+        datetime=beside.datetime,
+        properties=beside.properties,
+        release=container.close,
+    )
 
 
-def _by_band(path: Path) -> dict[str, list[Path]]:
+def _by_band(container: Container, folder: str, wanted: tuple[str, ...] | None) -> dict[str, list[str]]:
     """Files by the band they hold, in the instrument's order."""
-    found: dict[str, list[Path]] = {}
-    for file in band_files(path):
-        if layer := ancillary_file(file.stem):
-            logger.info("%s: %s is the layer %s, not a band, and is left out", path.name, file.name, layer)
+    found: dict[str, list[str]] = {}
+    for file in raster_files(container):
+        path = PurePosixPath(file)
+        if _scene_folder(file) != folder:
             continue
-        name = band_in(file.stem)
-        if name is None:
+        if layer := ancillary_file(path.stem):
+            logger.info("%s: %s is the layer %s, not a band, and is left out", folder, path.name, layer)
+        elif (name := band_in(path.stem)) is not None:
+            found.setdefault(name, []).append(file)
+        elif wanted is None:
             raise SourceError(
-                f"{path.name}: the name of {file.name} does not say which band it holds; "
-                "rename it, as B04.tif, or remove it"
+                f"{container.path.name}: the name of {path.name} does not say which band it holds; "
+                "rename it, as B04.tif, remove it, or say which bands to take with `--bands`"
             )
-        found.setdefault(name, []).append(file)
     return dict(sorted(found.items(), key=lambda item: band_order(item[0])))
 
 
@@ -81,84 +118,67 @@ def band_in(stem: str) -> str | None:
     return next((name for word in words if (name := band_name(word))), None)
 
 
-def _choose(path: Path, found: dict[str, list[Path]], wanted: tuple[str, ...] | None) -> dict[str, Path]:
-    """One file a band: where a band comes at several resolutions, the one at its own."""
+def _choose(where: str, found: dict[str, list[str]], wanted: tuple[str, ...] | None) -> dict[str, str]:
+    """One file a band: where a band comes at several resolutions, at its own, else the finest."""
     if wanted is not None:
         names = tuple(band_name(name) or name for name in wanted)
         if missing := [name for name in names if name not in found]:
-            raise SourceError(
-                f"{path.name} has no file of band {', '.join(missing)}: it has {', '.join(found)}"
-            )
+            raise SourceError(f"{where} has no file of band {', '.join(missing)}: it has {', '.join(found)}")
         found = {name: files for name, files in found.items() if name in names}
-    chosen: dict[str, Path] = {}
+    found = {name: _flattened(where, files) for name, files in found.items()}
+    chosen: dict[str, str] = {}
     for name, files in found.items():
-        native = [file for file in files if file.stem.endswith(f"_{native_gsd(name)}m")]
-        candidates = native or files
-        if len(candidates) > 1:
-            raise SourceError(
-                f"{path.name} has more than one file of band {name}: {', '.join(f.name for f in files)}"
-            )
+        own = native_gsd(name)
+        by_size: dict[int, list[str]] = defaultdict(list)
+        for file in files:
+            by_size[_gsd(file)].append(file)
+        candidates = by_size.get(own) or by_size[min(by_size)]
+        if len(candidates) > 1 or (0 in by_size and len(files) > 1 and own not in by_size):
+            shown = ", ".join(PurePosixPath(file).name for file in files)
+            raise SourceError(f"{where} has more than one file of band {name}: {shown}; remove all but one")
         chosen[name] = candidates[0]
+        if own and 0 not in by_size and own not in by_size:
+            logger.warning("%s has band %s at %d m, not at its own %d m", where, name, min(by_size), own)
     return chosen
 
 
-def _shared_facts(path: Path, files: dict[str, Path]) -> NameFacts:
-    """Facts in the names of the folder and its files together.
+def _gsd(file: str) -> int:
+    """Pixel size in metres that a file's name or folder states, or 0."""
+    path = PurePosixPath(file)
+    match = _SUFFIX.search(path.stem) or _RESOLUTION.fullmatch(path.parent.name)
+    return int(match.group(1)) if match else 0
+
+
+def _flattened(where: str, files: list[str]) -> list[str]:
+    """Of files corrected for slopes (FRE) and not (SRE), the corrected ones."""
+    kinds = {file: match.group(1) for file in files if (match := _SLOPES.search(PurePosixPath(file).stem))}
+    if len(kinds) < len(files) or len(set(kinds.values())) < 2:
+        return files
+    logger.info("%s: FRE is taken, corrected for slopes, and SRE left out; remove FRE to take SRE", where)
+    return [file for file, kind in kinds.items() if kind == "FRE"]
+
+
+def _shared_facts(where: str, title: str, beside: Beside, files: dict[str, str]) -> NameFacts:
+    """Facts in the names of the product and its files together.
 
     Raises:
         SourceError: If the files are of several scenes.
     """
-    own = facts_of(path.name)
-    each = [facts_of(file.stem) for file in files.values()]
+    own = facts_of(title)
+    each = [facts_of(PurePosixPath(file).stem) for file in files.values()]
     for what, values in (
         ("times", {facts.instant for facts in each if facts.instant}),
         ("dates", {facts.day for facts in each if facts.day and not facts.instant}),
         ("tiles", {facts.properties["s2:mgrs_tile"] for facts in each if "s2:mgrs_tile" in facts.properties}),
     ):
         if len(values) > 1:
-            raise SourceError(f"{path.name} holds files of several scenes: their names have different {what}")
+            raise SourceError(f"{where} holds files of several scenes: their names have different {what}")
     first = each[0] if each else NameFacts()
     return replace(
         own,
-        mission=own.mission or first.mission,
-        level=own.level or first.level,
+        mission=beside.mission or own.mission or first.mission,
+        level=beside.level or own.level or first.level,
         instant=first.instant or own.instant,
         day=first.day or own.day,
         properties=own.properties | first.properties,
     )
-
-
-def open_band(file: Path, band: Band, cache: TileCache, nodata: float | None = None) -> RasterBand:
-    """Open a file that holds one band.
-
-    Args:
-        file: GeoTIFF or JPEG 2000.
-        band: Its description; scale, offset and unit that are the defaults are taken from the file.
-        cache: Keeps decoded tiles of JPEG 2000.
-        nodata: Number that marks invalid pixels where the file itself states none.
-
-    Raises:
-        SourceError: If it cannot be read, or has several bands.
-    """
-    is_jp2 = file.suffix.lower() in JP2_SUFFIXES
-    raster = gdal.GdalFile(file, gdal.JPEG2000 if is_jp2 else gdal.GEOTIFF)
-    gdal.warn_of_side_files(file)
-    try:
-        grid = gdal.grid_of(raster)
-        with raster.handle() as dataset:
-            count = len(dataset.indexes) - len(gdal.alpha_indexes(dataset))
-            if count != 1:
-                raise SourceError(f"{file.name} has {count} bands; a file in a folder of bands has one")
-            stated = (float(dataset.scales[0]), float(dataset.offsets[0]))
-            unit, own_nodata = dataset.units[0] or "", dataset.nodatavals[0]
-        if (band.scale, band.offset) == (1.0, 0.0):
-            band = replace(band, scale=stated[0], offset=stated[1], unit=band.unit or unit)
-        if not is_jp2:
-            return gdal.band_of(raster, grid, 1, band, nodata)
-        raster.close()
-        marker = own_nodata if nodata is None else nodata
-        marker = nodata_in(file.stem) if marker is None else marker
-        return jp2_band(Jp2File(file, cache), grid, band, None if marker is None else int(marker))
-    except BaseException:
-        raster.close()
-        raise

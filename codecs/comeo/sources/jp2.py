@@ -22,7 +22,14 @@ from comeo.sources.raster import Plane, RasterBand, check_window, finish_plane, 
 CACHE_BYTES: Final = 200 << 20
 _CELL: Final = 1024
 
+_BEGINNINGS: Final = (bytes.fromhex("0000000c6a5020200d0a870a"), bytes.fromhex("ff4fff51"))
+
 TileCache = ByteCache[tuple[Path, int, int], NDArray[Any]]
+
+
+def is_jpeg2000(head: bytes) -> bool:
+    """Whether a file whose first 12 bytes these are is a JP2 or a bare JPEG 2000 codestream."""
+    return head.startswith(_BEGINNINGS)
 
 
 def tile_cache(limit: int = CACHE_BYTES) -> TileCache:

@@ -5,166 +5,115 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections import defaultdict
-from pathlib import Path, PurePosixPath
-from typing import Final, NamedTuple
+from pathlib import PurePosixPath
+from typing import Final
 
 from comeo.errors import SourceError
-from comeo.grid import Grid
-from comeo.missions import refuse_unreadable
-from comeo.missions.sentinel2 import BANDS, SENTINEL2, band_name
+from comeo.missions.sentinel2 import BANDS, SENTINEL2
 from comeo.scene import Band
 from comeo.sources.assemble import Product
-from comeo.sources.container import Container, open_container
-from comeo.sources.jp2 import Jp2File, TileCache, jp2_band, tile_cache
+from comeo.sources.bandfile import open_band
+from comeo.sources.container import Container
+from comeo.sources.jp2 import TileCache, tile_cache
 from comeo.sources.naming import facts_of
 from comeo.sources.raster import RasterBand
-from comeo.sources.safe_metadata import ProductMetadata, parse_product, parse_tile
+from comeo.sources.safe_files import Image, Part, band_images, choose_images, granule_of, tile_metadata
+from comeo.sources.safe_metadata import ProductMetadata, TileMetadata, parse_product, parse_tile
 from comeo.sources.xmltree import XmlTree
 
 logger = logging.getLogger(__name__)
 
-_METADATA: Final = re.compile(r"(?:^|/)MTD_MSIL(?:1C|2A)\.xml$")
-_OLD_METADATA: Final = re.compile(r"(?:^|/)S2._(?:OPER|USER)_MTD_SAF[^/]*\.xml$")
-_IMAGE: Final = re.compile(r"_(B\d\d|B8A)(?:_(\d\d)m)?$")
 _HASHES: Final = {"MD5": "md5", "SHA3-256": "sha3_256", "SHA-256": "sha256", "SHA256": "sha256"}
 _CHUNK: Final = 1 << 20
 
 
-class _Image(NamedTuple):
-    """One image file of a product."""
-
-    band: str
-    name: str
-
-
-def is_safe(path: Path) -> bool:
-    """Whether a path looks like a SAFE product: a folder with its metadata, or any zip."""
-    if path.is_dir():
-        is_named = path.suffix.upper() == ".SAFE"
-        return is_named or (path / "manifest.safe").exists() or any(path.glob("MTD_MSIL*.xml"))
-    return path.suffix.lower() == ".zip"
-
-
-def open_safe(path: Path, wanted: tuple[str, ...] | None) -> Product:
+def open_safe(
+    container: Container, metadata_name: str, wanted: tuple[str, ...] | None, part: Part
+) -> Product:
     """Open a SAFE product.
 
     Args:
-        path: Folder or zip.
-        wanted: Names of the bands to take; by default all of the level's, each of which must be there.
+        container: Its files; closed with the product, and by the caller where this raises.
+        metadata_name: Name of the product's metadata file.
+        wanted: Names of the bands to take; by default all that the product has.
+        part: What to take of the product.
 
     Raises:
         SourceError: If it is no Sentinel-2 L1C or L2A product, or is damaged or incomplete.
     """
-    container = open_container(path)
-    try:
-        return _product(container, wanted)
-    except BaseException:
-        container.close()
-        raise
-
-
-def _product(container: Container, wanted: tuple[str, ...] | None) -> Product:
-    metadata_name = _find_metadata(container)
-    root = str(PurePosixPath(metadata_name).parent)
-    root = "" if root == "." else root
-    metadata = parse_product(container.read(metadata_name), PurePosixPath(metadata_name).name)
-    images = _native_images(container, root, metadata, wanted)
-    tile = parse_tile(container.read(_tile_metadata(container, images[0].name)), "MTD_TL.xml")
-    cache = tile_cache()
-    bands = [_band(container, image, metadata, tile.grids, cache) for image in images]
+    path = PurePosixPath(metadata_name)
+    root = "" if len(path.parts) == 1 else str(path.parent)
+    metadata = parse_product(container.read(metadata_name), path.name)
+    present = band_images(container, root, part)
+    if part.folder and wanted is None:
+        wanted = tuple({image.band for image in present})
+    images = choose_images(container.path.name, present, metadata, wanted)
+    if not images:
+        raise SourceError(f"{container.path.name} has metadata of a product, but no image file of any band")
+    tile = _tile(container, root, images)
+    bands = _bands(container, images, metadata, tile)
     name = PurePosixPath(root).name or container.path.stem
-    title = re.sub(r"\.SAFE$", "", str(metadata.properties.get("s2:product_uri") or name))
-    checksum = _verified_checksum(container, root, images)
+    title = _title(metadata, part.granule) or re.sub(r"\.(SAFE|zip)$", "", name)
     logger.info("%s: %s product with bands %s", name, metadata.level, ", ".join(i.band for i in images))
-
     return Product(
         name=container.path.name,
         bands=bands,
         default_id=title,
         facts=facts_of(title),
-        datetime=tile.sensing_time,
+        datetime=tile.sensing_time if tile and tile.sensing_time else metadata.sensing_time,
         default_collection=SENTINEL2.collection_of(metadata.level),
-        properties=metadata.properties | tile.properties,
+        properties=(tile.properties if tile else {}) | metadata.properties,
         release=container.close,
-        checksum=checksum,
+        checksum=_verified_checksum(container, root, images),
     )
 
 
-def _find_metadata(container: Container) -> str:
-    """Name of the product's metadata file."""
-    found = [name for name in container.names if _METADATA.search(name)]
-    where = container.path.name
-    if len(found) > 1:
-        raise SourceError(f"{where} holds more than one product; give one of them")
-    if found:
-        return found[0]
-    if any(_OLD_METADATA.search(name) for name in container.names):
-        raise SourceError(
-            f"{where} is in the product format of before December 2016, which cannot be read; "
-            "download it again from the Copernicus Data Space, which has it in today's"
-        )
-    refuse_unreadable(where, container.names)
-    raise SourceError(f"{where} is no Sentinel-2 product: it has no MTD_MSIL1C.xml or MTD_MSIL2A.xml")
+def _title(metadata: ProductMetadata, granule: str) -> str:
+    """Id of the scene: the product's, or one granule's where the product has several."""
+    if granule and "s2:granule_id" not in metadata.properties:
+        return granule
+    return re.sub(r"\.SAFE$", "", str(metadata.properties.get("s2:product_uri") or ""))
 
 
-def _native_images(
-    container: Container, root: str, metadata: ProductMetadata, wanted: tuple[str, ...] | None
-) -> list[_Image]:
-    """The image file of each band at its native resolution, in the instrument's order."""
-    listed: dict[str, list[str]] = defaultdict(list)
-    for file in metadata.image_files:
-        match = _IMAGE.search(file)
-        spectral = BANDS.get(match.group(1)) if match else None
-        if match and spectral and int(match.group(2) or spectral.gsd) == spectral.gsd:
-            listed[match.group(1)].append(file)
-    expected = [name for name in BANDS if metadata.level == "L1C" or name != "B10"]
-    if wanted is not None:
-        wanted = tuple(band_name(name) or name for name in wanted)
-        if unknown := [name for name in wanted if name not in expected]:
-            names = ", ".join(expected)
-            raise SourceError(f"{container.path.name} has no band {', '.join(unknown)}: it has {names}")
-        expected = [name for name in expected if name in wanted]
-    images = []
-    for band in expected:
-        files = dict.fromkeys(container.below(root, f"{file}.jp2") for file in listed.get(band, []))
-        present = [name for name in files if name is not None]
-        if len(present) != 1:
-            fault = "has no" if not present else "has more than one"
-            raise SourceError(
-                f"{container.path.name} {fault} file of band {band}; download the product again, "
-                "or choose among its bands with `--bands`"
-            )
-        images.append(_Image(band, present[0]))
-    return images
+def _tile(container: Container, root: str, images: list[Image]) -> TileMetadata | None:
+    """The metadata of the granule, if it has any."""
+    name = tile_metadata(container, root, granule_of(images[0].name))
+    if name is None:
+        logger.warning("%s has no MTD_TL.xml: grids are taken from the image files", container.path.name)
+        return None
+    return parse_tile(container.read(name), PurePosixPath(name).name)
 
 
-def _tile_metadata(container: Container, image: str) -> str:
-    """Name of the granule's metadata file: in the folder that has IMG_DATA in it."""
-    parts = PurePosixPath(image).parts
-    if "IMG_DATA" in parts:
-        name = container.below(str(PurePosixPath(*parts[: parts.index("IMG_DATA")])), "MTD_TL.xml")
-        if name is not None:
-            return name
-    raise SourceError(f"{container.path.name} has no MTD_TL.xml beside its IMG_DATA")
+def _bands(
+    container: Container, images: list[Image], metadata: ProductMetadata, tile: TileMetadata | None
+) -> list[RasterBand]:
+    """The bands, each read from its file."""
+    cache = tile_cache()
+    bands: list[RasterBand] = []
+    try:
+        bands.extend(_band(container, image, metadata, tile, cache) for image in images)
+    except BaseException:
+        for band in bands:
+            band.close()
+        raise
+    return bands
 
 
 def _band(
-    container: Container, image: _Image, metadata: ProductMetadata, grids: dict[int, Grid], cache: TileCache
+    container: Container, image: Image, metadata: ProductMetadata, tile: TileMetadata | None, cache: TileCache
 ) -> RasterBand:
     """One band, read from its file."""
-    spectral = BANDS[image.band]
-    grid = grids.get(spectral.gsd)
-    if grid is None:
-        raise SourceError(f"MTD_TL.xml of {container.path.name} does not describe the {spectral.gsd} m grid")
+    if tile is not None and image.gsd not in tile.grids:
+        raise SourceError(f"MTD_TL.xml of {container.path.name} does not describe the {image.gsd} m grid")
+    grid = tile.grids[image.gsd] if tile is not None else None
     offset = metadata.offsets.get(image.band, 0.0)
     if metadata.offsets and image.band not in metadata.offsets:
         raise SourceError(f"{container.path.name} states radiometric offsets, but none for {image.band}")
-    band = Band(image.band, metadata.scale, offset, spectral.unit)
-    return jp2_band(Jp2File(container.local(image.name), cache), grid, band, metadata.nodata)
+    band = Band(image.band, metadata.scale, offset, BANDS[image.band].unit)
+    return open_band(container.local(image.name), band, cache, metadata.nodata, grid)
 
 
-def _verified_checksum(container: Container, root: str, images: list[_Image]) -> str:
+def _verified_checksum(container: Container, root: str, images: list[Image]) -> str:
     """SHA-256 over the image files, each of which is checked against the product's manifest meanwhile.
 
     JPEG 2000 has no checksum of its own: a damaged file can decode to wrong pixels.
@@ -172,7 +121,7 @@ def _verified_checksum(container: Container, root: str, images: list[_Image]) ->
     stated = _manifest(container, root)
     total = hashlib.sha256()
     for image in images:
-        algorithm, expected = stated.get(image.name, ("", ""))
+        algorithm, expected = stated.get(PurePosixPath(image.name).name, ("", ""))
         own = hashlib.new(algorithm, usedforsecurity=False) if algorithm else None
         with container.local(image.name).open("rb") as stream:
             while chunk := stream.read(_CHUNK):
@@ -182,17 +131,21 @@ def _verified_checksum(container: Container, root: str, images: list[_Image]) ->
         if own is not None and own.hexdigest() != expected.lower():
             raise SourceError(
                 f"{container.path.name} is damaged: {PurePosixPath(image.name).name} does not match its "
-                "manifest.safe; download the product again"
+                "manifest.safe; download the product again, or remove manifest.safe if you changed the file"
             )
     return total.hexdigest()
 
 
 def _manifest(container: Container, root: str) -> dict[str, tuple[str, str]]:
-    """Algorithm and checksum by file, as far as the product has a manifest that states them."""
+    """Algorithm and checksum by a file's name without folders, as far as a readable manifest states them."""
     name = container.below(root, "manifest.safe")
     if name is None:
         return {}
-    xml = XmlTree(container.read(name), "manifest.safe")
+    try:
+        xml = XmlTree(container.read(name), "manifest.safe")
+    except SourceError as error:
+        logger.warning("%s; the image files are not checked against it", error)
+        return {}
     stated: dict[str, tuple[str, str]] = {}
     for stream in xml.all("byteStream"):
         children = {str(child.tag).rpartition("}")[2]: child for child in stream}
@@ -200,7 +153,8 @@ def _manifest(container: Container, root: str) -> dict[str, tuple[str, str]]:
         if location is None or checksum is None or not checksum.text:
             continue
         algorithm = _HASHES.get((checksum.get("checksumName") or "").upper())
-        file = container.below(root, location.get("href") or "")
-        if algorithm and file:
-            stated[file] = (algorithm, checksum.text.strip())
+        if algorithm:
+            file = PurePosixPath((location.get("href") or "").replace("\\", "/")).name
+            own = (algorithm, checksum.text.strip())
+            stated[file] = own if stated.get(file, own) == own else ("", "")
     return stated

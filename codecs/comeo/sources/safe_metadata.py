@@ -1,14 +1,18 @@
 """Metadata files of a Sentinel-2 product: `MTD_MSIL1C.xml` or `MTD_MSIL2A.xml`, and `MTD_TL.xml`.
 
-Written after ESA's Sentinel-2 Products Specification Document, issue 14.9 and later.
+Written after ESA's Sentinel-2 Products Specification Document, issue 14.9 and later; issues 12 and 13, of the
+products of before December 2016, differ in names of elements only. What pixels can do without (angles,
+percentages, orbits, times) is left out where it is missing or broken, and never refuses them.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from xml.etree.ElementTree import Element
 
 from affine import Affine
 from rasterio.crs import CRS
@@ -17,9 +21,12 @@ from rasterio.errors import CRSError
 from comeo.errors import SourceError
 from comeo.grid import Grid
 from comeo.missions.sentinel2 import BANDS, SENTINEL2
+from comeo.sources.container import plain_name
 from comeo.sources.naming import parse_time
 from comeo.sources.raster import checked_grid, parse_finite
-from comeo.sources.xmltree import XmlTree, child_text
+from comeo.sources.xmltree import XmlTree, child_text, finite
+
+logger = logging.getLogger(__name__)
 
 LEVELS: Final = {"Level-1C_User_Product": "L1C", "Level-2A_User_Product": "L2A"}
 _OFFSETS: Final = {"L1C": "RADIO_ADD_OFFSET", "L2A": "BOA_ADD_OFFSET"}
@@ -28,6 +35,9 @@ _QUANTIFICATION: Final = {
     "L2A": ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE"),
 }
 _BAND_OF_ID: Final = dict(enumerate(BANDS))
+_FILES: Final = ("IMAGE_FILE", "IMAGE_FILE_2A", "IMAGE_ID", "IMAGE_ID_2A")
+# From here on baselines are of private processing and commissioning, and say nothing of the numbers.
+_NO_BASELINE: Final = "90.00"
 
 # STAC properties by the elements they come from, as the `s2` extension maps them.
 _TEXTS: Final = {
@@ -37,10 +47,12 @@ _TEXTS: Final = {
     "s2:processing_baseline": "PROCESSING_BASELINE",
 }
 _PERCENTAGES: Final = {
+    "eo:cloud_cover": "CLOUDY_PIXEL_PERCENTAGE",
     "s2:degraded_msi_data_percentage": "DEGRADED_MSI_DATA_PERCENTAGE",
     "s2:nodata_pixel_percentage": "NODATA_PIXEL_PERCENTAGE",
     "s2:saturated_defective_pixel_percentage": "SATURATED_DEFECTIVE_PIXEL_PERCENTAGE",
     "s2:dark_features_percentage": "DARK_FEATURES_PERCENTAGE",
+    "s2:cast_shadow_percentage": "CAST_SHADOW_PERCENTAGE",
     "s2:cloud_shadow_percentage": "CLOUD_SHADOW_PERCENTAGE",
     "s2:vegetation_percentage": "VEGETATION_PERCENTAGE",
     "s2:not_vegetated_percentage": "NOT_VEGETATED_PERCENTAGE",
@@ -59,11 +71,11 @@ class ProductMetadata:
 
     Attributes:
         level: `L1C` or `L2A`.
-        image_files: Names of the image files as the product lists them, without `.jp2`.
+        image_files: Names of the image files as the product lists them, without folders and `.jp2`.
         scale: Reflectance = number × scale + offset.
         offsets: Offset by band, in reflectance; empty before processing baseline 04.00.
         nodata: Number that marks invalid pixels.
-        saturated: Number that marks saturated pixels.
+        sensing_time: Start of the datatake or product, or None.
         properties: STAC Item properties.
     """
 
@@ -72,7 +84,7 @@ class ProductMetadata:
     scale: float
     offsets: dict[str, float]
     nodata: int
-    saturated: int
+    sensing_time: datetime | None
     properties: dict[str, Any]
 
 
@@ -86,31 +98,41 @@ def parse_product(content: bytes, where: str) -> ProductMetadata:
     level = LEVELS.get(xml.kind)
     if level is None:
         raise SourceError(f"{where} is a {xml.kind}; only Sentinel-2 L1C and L2A products are handled")
-    if len(list(xml.all("Granule"))) > 1:
-        raise SourceError(f"{where} lists several granules, which products since December 2016 do not have")
     quantification = xml.number(*_QUANTIFICATION[level])
     if quantification <= 0:
         raise SourceError(f"{where} has a quantification value that is not positive")
-    special = _special_values(xml)
+    listed = (element.text.strip() for element in xml.all(*_FILES) if element.text)
+    times = ("DATATAKE_SENSING_START", "PRODUCT_START_TIME")
     return ProductMetadata(
         level,
-        tuple(element.text.strip() for element in xml.all("IMAGE_FILE", "IMAGE_FILE_2A") if element.text),
+        tuple(plain_name(file).rpartition("/")[2].removesuffix(".jp2") for file in listed),
         1 / quantification,
-        _offsets(xml, level, quantification),
-        special.get("NODATA", 0),
-        special.get("SATURATED", 65535),
+        _offsets(xml, level, quantification) or _offsets_of_baseline(xml),
+        _nodata(xml),
+        next((time for name in times if (time := _time(xml, name))), None),
         _product_properties(xml, level),
     )
 
 
-def _special_values(xml: XmlTree) -> dict[str, int]:
-    """Numbers that mean no measurement, by name."""
-    values: dict[str, int] = {}
+def _time(xml: XmlTree, name: str) -> datetime | None:
+    """A time, if it is stated and is one."""
+    text = xml.find(name)
+    if text is None:
+        return None
+    try:
+        return parse_time(text, xml.where)
+    except SourceError as error:
+        logger.warning("%s; its %s is not used", error, name)
+        return None
+
+
+def _nodata(xml: XmlTree) -> int:
+    """The number that means no measurement: 0 where the metadata state none."""
     for element in xml.all("Special_Values"):
-        name = child_text(element, "SPECIAL_VALUE_TEXT", xml.where)
-        index = child_text(element, "SPECIAL_VALUE_INDEX", xml.where)
-        values[name.upper()] = int(parse_finite(index, f"special value {name[:20]} in {xml.where}"))
-    return values
+        if child_text(element, "SPECIAL_VALUE_TEXT", xml.where).upper() == "NODATA":
+            index = child_text(element, "SPECIAL_VALUE_INDEX", xml.where)
+            return int(parse_finite(index, f"special value NODATA in {xml.where}"))
+    return 0
 
 
 def _offsets(xml: XmlTree, level: str, quantification: float) -> dict[str, float]:
@@ -126,27 +148,44 @@ def _offsets(xml: XmlTree, level: str, quantification: float) -> dict[str, float
     return offsets
 
 
+def _offsets_of_baseline(xml: XmlTree) -> dict[str, float]:
+    """Offset of each band by the processing baseline, for metadata that have lost their list of offsets."""
+    baseline = xml.find("PROCESSING_BASELINE") or ""
+    if SENTINEL2.scale is None or baseline >= _NO_BASELINE:
+        return {}
+    known = [each.value for each in SENTINEL2.scale.offsets if baseline >= each.baseline]
+    if not known:
+        return {}
+    logger.warning(
+        "%s states no radiometric offset; that of processing baseline %s, %g, is taken",
+        xml.where, baseline[:5], known[-1],
+    )  # fmt: skip
+    return dict.fromkeys(BANDS, known[-1])
+
+
 def _product_properties(xml: XmlTree, level: str) -> dict[str, Any]:
+    platform = xml.find("SPACECRAFT_NAME")
     properties: dict[str, Any] = {
         **SENTINEL2.properties,
         "processing:level": level,
-        "platform": xml.text("SPACECRAFT_NAME").lower(),
+        "platform": platform.lower() if platform else None,
     }
-    properties["s2:product_uri"] = xml.find("PRODUCT_URI", "PRODUCT_URI_2A")
+    properties["s2:product_uri"] = xml.find("PRODUCT_URI", "PRODUCT_URI_2A", "PRODUCT_URI_1C")
     properties |= {name: xml.find(element) for name, element in _TEXTS.items()}
     for datatake in xml.all("Datatake"):
         properties["s2:datatake_id"] = datatake.get("datatakeIdentifier")
-    for granule in xml.all("Granule"):
-        properties["s2:granule_id"] = granule.get("granuleIdentifier")
-        properties["s2:datastrip_id"] = granule.get("datastripIdentifier")
-    if (orbit := xml.find("SENSING_ORBIT_NUMBER")) is not None:
-        properties["sat:relative_orbit"] = int(parse_finite(orbit, f"SENSING_ORBIT_NUMBER in {xml.where}"))
-    if (direction := xml.find("SENSING_ORBIT_DIRECTION")) is not None:
-        properties["sat:orbit_state"] = direction.lower()
-    if xml.find("U") is not None:
-        properties["s2:reflectance_conversion_factor"] = xml.number("U")
-    if xml.find("Cloud_Coverage_Assessment") is not None:
-        properties["eo:cloud_cover"] = xml.number("Cloud_Coverage_Assessment")
+    granules = list(xml.all("Granule", "Granules"))
+    if len(granules) == 1:
+        properties["s2:granule_id"] = granules[0].get("granuleIdentifier")
+        properties["s2:datastrip_id"] = granules[0].get("datastripIdentifier")
+    orbit = xml.finite("SENSING_ORBIT_NUMBER")
+    direction = xml.find("SENSING_ORBIT_DIRECTION")
+    properties |= {
+        "sat:relative_orbit": None if orbit is None else int(orbit),
+        "sat:orbit_state": direction.lower() if direction else None,
+        "s2:reflectance_conversion_factor": xml.finite("U"),
+        "eo:cloud_cover": xml.finite("Cloud_Coverage_Assessment"),
+    }
     return {name: value for name, value in properties.items() if value is not None}
 
 
@@ -155,12 +194,14 @@ class TileMetadata:
     """Facts in the granule's metadata file.
 
     Attributes:
-        sensing_time: Acquisition of the tile.
+        level: `L1C` or `L2A`, or empty.
+        sensing_time: Acquisition of the tile, or None.
         grids: Grid by pixel size in metres.
         properties: STAC Item properties.
     """
 
-    sensing_time: datetime
+    level: str
+    sensing_time: datetime | None
     grids: dict[int, Grid]
     properties: dict[str, Any]
 
@@ -172,19 +213,42 @@ def parse_tile(content: bytes, where: str) -> TileMetadata:
         SourceError: If it is not one, or lacks an element that a scene needs.
     """
     xml = XmlTree(content, where)
-    tile_id = xml.text("TILE_ID", "L1C_TILE_ID", "TILE_ID_2A")
-    tile = next((part[1:] for part in tile_id.split("_") if len(part) == 6 and part[0] == "T"), None)
-    properties: dict[str, Any] = {"s2:tile_id": tile_id}
-    if tile is not None:
-        properties |= {"grid:code": f"MGRS-{tile}", "s2:mgrs_tile": tile}
-    for sun in xml.all("Mean_Sun_Angle"):
-        zenith = parse_finite(child_text(sun, "ZENITH_ANGLE", where), f"ZENITH_ANGLE in {where}")
-        azimuth = parse_finite(child_text(sun, "AZIMUTH_ANGLE", where), f"AZIMUTH_ANGLE in {where}")
-        properties |= {"view:sun_elevation": round(90 - zenith, 6), "view:sun_azimuth": round(azimuth, 6)}
-    for name, element in _PERCENTAGES.items():
-        if xml.find(element) is not None:
-            properties[name] = xml.number(element)
-    return TileMetadata(parse_time(xml.text("SENSING_TIME"), where), _grids(xml), properties)
+    if not xml.kind.endswith("_Tile_ID"):
+        raise SourceError(f"{where} is a {xml.kind}, not the metadata of a Sentinel-2 tile")
+    properties: dict[str, Any] = {}
+    if (tile_id := xml.find("TILE_ID", "TILE_ID_2A", "L1C_TILE_ID")) is not None:
+        properties |= {"s2:tile_id": tile_id, **_named_in(tile_id)}
+    sun = next(xml.all("Mean_Sun_Angle"), None)
+    if sun is not None:
+        properties |= _sun(sun)
+    properties |= {name: xml.finite(element) for name, element in _PERCENTAGES.items()}
+    level = re.match(r"Level-(1C|2A)_", xml.kind)
+    return TileMetadata(
+        f"L{level.group(1)}" if level else "",
+        _time(xml, "SENSING_TIME"),
+        _grids(xml),
+        {name: value for name, value in properties.items() if value is not None},
+    )
+
+
+def _named_in(tile_id: str) -> dict[str, Any]:
+    """STAC properties that a tile's identifier states."""
+    found: dict[str, Any] = {}
+    if tile := re.search(r"_T(\d\d[A-Z]{3})(?:_|$)", tile_id):
+        found |= {"grid:code": f"MGRS-{tile.group(1)}", "s2:mgrs_tile": tile.group(1)}
+    if baseline := re.search(r"_N(\d\d\.\d\d)$", tile_id):
+        found["s2:processing_baseline"] = baseline.group(1)
+    return found
+
+
+def _sun(element: Element) -> dict[str, Any]:
+    """STAC properties of the mean sun angle; NaN, as some tiles have it, says nothing."""
+    angles = {str(child.tag).rpartition("}")[2]: finite(child.text or "") for child in element}
+    zenith, azimuth = angles.get("ZENITH_ANGLE"), angles.get("AZIMUTH_ANGLE")
+    return {
+        "view:sun_elevation": None if zenith is None else round(90 - zenith, 6),
+        "view:sun_azimuth": None if azimuth is None else round(azimuth, 6),
+    }
 
 
 def _grids(xml: XmlTree) -> dict[int, Grid]:
@@ -214,5 +278,5 @@ def _grids(xml: XmlTree) -> dict[int, Grid]:
     return grids
 
 
-def _number_in(element: Any, name: str, where: str) -> float:
+def _number_in(element: Element, name: str, where: str) -> float:
     return parse_finite(child_text(element, name, where), f"{name} in {where}")

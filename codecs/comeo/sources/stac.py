@@ -20,8 +20,8 @@ from comeo.missions import ancillary_name, band_facts, band_name, band_order, na
 from comeo.scene import Band
 from comeo.sources import gdal
 from comeo.sources.assemble import Product
+from comeo.sources.bandfile import JP2_SUFFIXES, open_band
 from comeo.sources.download import fetch
-from comeo.sources.folder import JP2_SUFFIXES, open_band
 from comeo.sources.jp2 import TileCache, tile_cache
 from comeo.sources.naming import facts_of, parse_time
 from comeo.sources.paths import inside

@@ -66,6 +66,22 @@ class XmlTree:
         """
         return parse_finite(self.text(*names), f"{names[0]} in {self.where}")
 
+    def finite(self, *names: str) -> float | None:
+        """The number of the first element that has one of these local names; None if there is none.
+
+        For facts that pixels can do without: products have `NaN` in some of them.
+        """
+        text = self.find(*names)
+        return None if text is None else finite(text)
+
+
+def finite(text: str) -> float | None:
+    """The finite number that a text states, or None."""
+    try:
+        return parse_finite(text, "")
+    except SourceError:
+        return None
+
 
 def child_text(element: Element, name: str, where: str) -> str:
     """Text of a child by local name.

@@ -75,7 +75,9 @@ def error_layers(reader: ArchiveReader, grid: Grid, bands: Sequence[str]) -> Err
         source = find_source(group, grid) if rows else None
         if source is None:
             continue
-        reader.budget.take(source.window.height * source.window.width * len(rows))
+        reader.budget.warp(
+            (source.window.height * source.window.width + grid.height * grid.width) * len(rows)
+        )
         native = group.levels[0]
         shift = source.level.number + source.reduce
         y = (source.window.row + np.arange(source.window.height) << shift) // native.block

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,11 @@ from comeo.cache import ByteCache, CacheWatch, array_cache
 from comeo.errors import NotFoundError
 from comeo.grid import WGS84, Bounds, Grid
 from comeo.scene import Band, Window
-from comeo.view.budget import Budget
+from comeo.view.budget import BlockKey, Budget
 from comeo.view.projection import move_bounds, move_points
 from comeo.view.resampling import ResamplingName
 from comeo.view.warp import Source, find_source, warp
 
-BlockKey = tuple[str, str, int, int, int, int]
 BlockCache = ByteCache[BlockKey, NDArray[Any]]
 
 
@@ -47,7 +46,7 @@ class ArchiveReader:
     Attributes:
         archive: The open archive.
         blocks: Cache of decoded blocks.
-        budget: Samples that all calls together may decode; without a limit by default.
+        budget: Of all calls together; without a limit by default.
         on_decoded: Called after every batch decoded: codec, blocks, seconds.
     """
 
@@ -65,10 +64,6 @@ class ArchiveReader:
             for index, band in enumerate(group.bands)
         }
         object.__setattr__(self, "_places", places)
-
-    def renewed(self) -> ArchiveReader:
-        """Return the same reader with an untouched budget, for a piece of work that is bounded on its own."""
-        return replace(self, budget=self.budget.renewed())
 
     @property
     def band_names(self) -> list[str]:
@@ -104,7 +99,8 @@ class ArchiveReader:
         places = self._find(self.band_names if bands is None else bands)
         groups = {place.group.name: place.group for place in places}
         sources = {name: find_source(group, grid) for name, group in groups.items()}
-        self.budget.take(sum(_samples(source) for source in sources.values() if source))
+        self.budget.decode(self._blocks_of(sources.values()))
+        self.budget.warp(len(places) * grid.height * grid.width)
         if len(groups) == 1:
             (source,) = sources.values()
             indexes = [place.index for place in places]
@@ -157,7 +153,7 @@ class ArchiveReader:
         found = [(group, window) for group in groups if (window := pixel_at(group, lon, lat))]
         if not found:
             raise NotFoundError(f"{lon}, {lat} lies outside the scene")
-        self.budget.take(sum(group.levels[0].block ** 2 * group.levels[0].bands for group, _ in found))
+        self.budget.decode(self._point_blocks(found))
         for group, window in found:
             rows = [row for row, place in enumerate(places) if place.group is group]
             indexes = [places[row].index for row in rows]
@@ -169,19 +165,35 @@ class ArchiveReader:
             offsets=[place.band.offset for place in places],
         )  # fmt: skip
 
-    def decoding(self, grid: Grid, bands: Sequence[str]) -> dict[tuple[str | int, ...], int]:
+    def decoding(self, grid: Grid, bands: Sequence[str]) -> dict[BlockKey, int]:
         """List the blocks that `read` would decode, each with the number of its samples.
 
         Raises:
             NotFoundError: If a band is unknown.
         """
         groups = {place.group.name: place.group for place in self._find(bands)}
-        sources = [source for group in groups.values() if (source := find_source(group, grid))]
+        return self._blocks_of(find_source(group, grid) for group in groups.values())
+
+    def _blocks_of(self, sources: Iterable[Source | None]) -> dict[BlockKey, int]:
+        """Blocks of sources, each with the number of its samples as decoded."""
         return {
-            (source.level.group, source.level.number, source.reduce, *block): _block_samples(source)
+            (*self._stem(source.level, source.reduce), *block): _block_samples(source.level, source.reduce)
             for source in sources
+            if source
             for block in blocks_of(source.level, source.window, source.reduce)
         }
+
+    def _point_blocks(self, found: Iterable[tuple[ArchiveGroup, Window]]) -> dict[BlockKey, int]:
+        """The native blocks that single pixels of groups lie in."""
+        return {
+            (*self._stem(group.levels[0], 0), *block): _block_samples(group.levels[0], 0)
+            for group, pixel in found
+            for block in blocks_of(group.levels[0], pixel, 0)
+        }
+
+    def _stem(self, level: Level, reduce: int) -> tuple[str, str, int, int]:
+        """What the keys of a level's blocks begin with."""
+        return self.archive.etag, level.group, level.number, reduce
 
     def _find(self, bands: Sequence[str]) -> list[BandPlace]:
         missing = [name for name in bands if name not in self._places]
@@ -214,7 +226,7 @@ class ArchiveReader:
         return values
 
     def _decoded(self, level: Level, blocks: Sequence[tuple[int, int]], reduce: int) -> list[NDArray[Any]]:
-        stem = (self.archive.etag, level.group, level.number, reduce)
+        stem = self._stem(level, reduce)
 
         def decode(keys: list[BlockKey]) -> list[NDArray[Any]]:
             started = time.perf_counter()
@@ -237,14 +249,9 @@ def group_grid(group: ArchiveGroup) -> Grid:
     return Grid(group.crs, level.transform, level.height, level.width)
 
 
-def _block_samples(source: Source) -> int:
-    """Samples of one block of a source, as decoded."""
-    return (source.level.block >> source.reduce) ** 2 * source.level.bands
-
-
-def _samples(source: Source) -> int:
-    """Samples of all blocks of a source."""
-    return len(blocks_of(source.level, source.window, source.reduce)) * _block_samples(source)
+def _block_samples(level: Level, reduce: int) -> int:
+    """Samples of one block, as decoded."""
+    return (level.block >> reduce) ** 2 * level.bands
 
 
 def _moved_bounds(source: CRS, target: CRS, bounds: Bounds) -> Bounds:

@@ -17,7 +17,6 @@ from comeo.grid import Bounds
 from comeo.scene import Band
 from tileserver.api.kml import documents as overlay
 from tileserver.catalog import Record, Search
-from tileserver.files import kmz
 from tileserver.files import scene as scene_files
 from tileserver.files.kml import KML_MEDIA_TYPE, KMZ_MEDIA_TYPE
 from tileserver.files.pyramid import MATRIX_SET, Node
@@ -26,7 +25,7 @@ from tileserver.http.conditional import answer_by_content
 from tileserver.http.context import collection_address, item_address, scenes
 from tileserver.http.files import file_answer
 from tileserver.render import images, mosaic
-from tileserver.render.fingerprint import fingerprint
+from tileserver.render.fingerprint import code_fingerprint
 from tileserver.render.parameters import Parameters, RenderParameters, check_area, split_commas
 from tileserver.render.plan import RenderRequest
 from tileserver.render.styles import styles_for
@@ -34,7 +33,6 @@ from tileserver.render.temporal import parse_interval, rfc3339
 
 api = APIBlueprint("kml", __name__, url_prefix="/collections/<collection>")
 TAG = Tag(name="Google Earth", description="KML that leads to the server's tiles, and KMZ of series.")
-SERIES_PICTURES = 64
 
 
 class OverlayQuery(RenderParameters):
@@ -163,12 +161,11 @@ def series_file(path: SeriesPath, query: SeriesQuery) -> Response:
     search = _search(path, query.datetime, bbox)
     scenes().find_collection(path.collection)
     request = ExtractRequest(query.render_request(), bbox)
-    direct = scene_files.kmz_limits(scenes(), job=False)
-    limits = kmz.KmzLimits(min(direct.tiles, SERIES_PICTURES), direct.image)
+    limits = scene_files.series_limits(scenes())
     etags = [record.etag for record in scenes().catalog.search(search, limits.tiles + 1)]
     return file_answer(
-        f"{path.collection}.kmz", KMZ_MEDIA_TYPE, fingerprint(etags, "series", request),
-        lambda output, watch: kmz.write_series(scenes(), search, request, limits, output, watch),
+        f"{path.collection}.kmz", KMZ_MEDIA_TYPE, code_fingerprint(etags, "series", request),
+        lambda output, watch: scene_files.write_series(scenes(), search, request, output, watch),
     )  # fmt: skip
 
 

@@ -180,7 +180,9 @@ def _tile(layer: Layer, style: str, path: TilePath | StyledTilePath, query: Tile
     found = LayerTile(layer, search, grid, style, _format(query.f))
     etag = found.etag(scenes())
     max_age = scenes().settings.mosaic_max_age
-    answer = image_answer(found.extension, etag, max_age, lambda: found.render(scenes(), etag))
+    answer = image_answer(
+        found.extension, etag, max_age, lambda: found.render(scenes(), etag, scenes().budget())
+    )
     if query.f is None:
         answer.vary.add("Accept")
     return answer

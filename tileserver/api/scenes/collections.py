@@ -44,7 +44,7 @@ def _tile(path: p.CollectionTilePath, query: p.CollectionQuery, scale: int) -> R
     etag = mosaic.tile_etag(scenes(), search, grid, request, extension)
     return image_answer(
         extension, etag, scenes().settings.mosaic_max_age,
-        lambda: mosaic.tile(scenes(), search, grid, request, extension, etag),
+        lambda: mosaic.tile(scenes(), search, grid, request, extension, etag, scenes().budget()),
     )  # fmt: skip
 
 
@@ -66,7 +66,9 @@ def point(path: p.CollectionPointPath, query: p.CollectionQuery) -> Response:
     """Values at a position of the newest scene that has a valid pixel there."""
     search = _search(path, query.datetime)
     return document_answer(
-        values.collection_point(scenes(), search, path.lon, path.lat, query.render_request())
+        values.collection_point(
+            scenes(), search, path.lon, path.lat, query.render_request(), scenes().budget()
+        )
     )
 
 

@@ -22,7 +22,7 @@ from tileserver.http.files import file_answer
 from tileserver.jobs.kinds import EXTRACT, ExtractOrder
 from tileserver.render import geojson, images
 from tileserver.render.encode import MEDIA_TYPES, PICTURES
-from tileserver.render.fingerprint import fingerprint
+from tileserver.render.fingerprint import code_fingerprint
 from tileserver.render.parameters import check_area
 
 api = APIBlueprint("extracts", __name__, url_prefix="/collections/<collection>/items/<item>")
@@ -46,8 +46,8 @@ def part(path: p.PartPath, query: p.PartQuery) -> Response:
     if path.format in PICTURES:
         with state().gate.enter():
             body = images.part(
-                scenes(), record, bbox, query.render_request(), path.format, dst_crs=_crs(query.dst_crs),
-                size=size, max_size=query.max_size,
+                scenes(), record, bbox, query.render_request(), path.format, scenes().budget(),
+                dst_crs=_crs(query.dst_crs), size=size, max_size=query.max_size,
             )  # fmt: skip
         return extract_answer(path.format, record.id, body)
     wanted = ExtractRequest(query.render_request(), bbox, None, _crs(query.dst_crs), *size, query.max_size)
@@ -64,8 +64,8 @@ def feature(path: p.FeaturePath, query: p.FeatureQuery, body: p.GeoJSONBody) -> 
     if path.format in PICTURES:
         with state().gate.enter():
             image = images.feature(
-                scenes(), record, shape, query.render_request(), path.format, dst_crs=_crs(query.dst_crs),
-                max_size=query.max_size,
+                scenes(), record, shape, query.render_request(), path.format, scenes().budget(),
+                dst_crs=_crs(query.dst_crs), max_size=query.max_size,
             )  # fmt: skip
         return extract_answer(path.format, record.id, image)
     wanted = ExtractRequest(query.render_request(), None, shape, _crs(query.dst_crs), max_size=query.max_size)
@@ -98,7 +98,7 @@ def _crs(name: str | None) -> CRS | None:
 
 
 def _file(record: Record, wanted: FileRequest, extension: str) -> Response:
-    etag = fingerprint(record.etag, extension, wanted)
+    etag = code_fingerprint(record.etag, extension, wanted)
     return file_answer(
         f"{record.id}.{extension}", FILE_TYPES[extension], etag,
         lambda output, watch: scene.write(scenes(), record, wanted, extension, output, watch, job=False),
@@ -106,7 +106,7 @@ def _file(record: Record, wanted: FileRequest, extension: str) -> Response:
 
 
 def _estimated(record: Record, wanted: FileRequest, extension: str) -> Response:
-    found = scene.estimate(scenes(), record, wanted, extension)
+    found = scene.estimate(scenes(), record, wanted, extension, scenes().budget())
     response = Response(content_type=FILE_TYPES[extension])
     response.automatically_set_content_length = False  # it is only estimated
     response.headers["Comeo-Estimated-Bytes"] = str(found["bytes"])

@@ -8,6 +8,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
+from comeo.export.provenance import attribution
 from tileserver.http import parameters as p
 from tileserver.http.context import (
     document_answer,
@@ -45,7 +46,11 @@ def _tile(path: p.TilePath, query: RenderParameters, scale: int) -> Response:
     record = scenes().find(path.collection, path.item)
     grid = grid_of(path.tms, path.z, path.x, path.y, scale)
     wanted = images.SceneTile(scenes(), record, grid, query.render_request(), extension_of(path.format))
-    answer = image_answer(wanted.extension, wanted.etag, scenes().settings.tile_max_age, wanted.render)
+
+    def render() -> bytes:
+        return wanted.render(scenes().budget())
+
+    answer = image_answer(wanted.extension, wanted.etag, scenes().settings.tile_max_age, render)
     if answer.status_code != 304:  # a client that has the tile has these headers, too
         answer.headers.update(wanted.coding())
     return answer
@@ -58,7 +63,7 @@ def tilejson(path: p.ItemPath, query: p.TilesetQuery) -> Response:
     images.check(scenes(), record, query.render_request(), extension_of(query.tile_format))
     template = tile_template(item_address(record), query)
     zooms = describe.zoom_range(describe.scene_grid(scenes(), record), matrix_set_of(query.tms))
-    credit = describe.attribution(scenes().catalog.item(record), record.datetime)
+    credit = attribution(scenes().catalog.item(record), record.datetime)
     return document_answer(describe.tilejson(template, record.id, record.bbox, zooms, credit))
 
 
@@ -72,7 +77,7 @@ def preview(path: p.PreviewPath, query: p.PreviewQuery) -> Response:
     def render() -> bytes:
         light = query.max_size <= LIGHT_PREVIEW
         with contextlib.nullcontext() if light else state().gate.enter():
-            return images.preview(scenes(), record, query.max_size, request, extension)
+            return images.preview(scenes(), record, query.max_size, request, extension, scenes().budget())
 
     return image_answer(extension, etag, scenes().settings.tile_max_age, render)
 
@@ -81,7 +86,9 @@ def preview(path: p.PreviewPath, query: p.PreviewQuery) -> Response:
 def point(path: p.PointPath, query: RenderParameters) -> Response:
     """Values of all bands, or of the requested ones, at a position: stored numbers and physical values."""
     record = scenes().find(path.collection, path.item)
-    return document_answer(values.point(scenes(), record, path.lon, path.lat, query.render_request()))
+    return document_answer(
+        values.point(scenes(), record, path.lon, path.lat, query.render_request(), scenes().budget())
+    )
 
 
 @api.get("/statistics", tags=[TAG])
@@ -90,8 +97,8 @@ def statistics(path: p.ItemPath, query: p.StatisticsQuery) -> Response:
     record = scenes().find(path.collection, path.item)
     with state().gate.enter():
         found = values.statistics(
-            scenes(), record, query.render_request(), max_size=query.max_size, percentiles=query.p,
-            bins=query.histogram_bins,
+            scenes(), record, query.render_request(), scenes().budget(), max_size=query.max_size,
+            percentiles=query.p, bins=query.histogram_bins,
         )  # fmt: skip
     return document_answer(found)
 

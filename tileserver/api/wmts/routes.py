@@ -24,7 +24,7 @@ from tileserver.http.conditional import answer_unless_known
 from tileserver.http.context import base_url, image_answer, scenes, state
 from tileserver.http.openapi import Answers
 from tileserver.http.parameters import CollectionPath, Identifier, ItemPath
-from tileserver.render.fingerprint import fingerprint
+from tileserver.render.fingerprint import code_fingerprint
 from tileserver.render.layers import Layers, Scope
 from tileserver.render.parameters import Parameters
 
@@ -195,7 +195,7 @@ def _capabilities(scope: Scope, wanted: CapabilitiesRequest) -> Response:
     site = Site(base_url(), scope, short, scenes().catalog.revision(), scenes().settings.provider)
     if _has_it(wanted.update_sequence, site.revision):
         return Response(unchanged(site), content_type=wanted.media_type)
-    etag = fingerprint("wmts", site, sorted(wanted.sections), wanted.media_type)
+    etag = code_fingerprint("wmts", site, sorted(wanted.sections), wanted.media_type)
 
     def make() -> Response:
         body = state().documents.get(etag, lambda: capabilities(site, layers().of(scope), wanted.sections))
@@ -220,13 +220,15 @@ def _tile(scope: Scope, wanted: TileRequest) -> Response:
     etag = found.etag(scenes())
     settings = scenes().settings
     max_age = settings.mosaic_max_age if found.layer.record is None else settings.tile_max_age
-    return image_answer(found.extension, etag, max_age, lambda: found.render(scenes(), etag))
+    return image_answer(
+        found.extension, etag, max_age, lambda: found.render(scenes(), etag, scenes().budget())
+    )
 
 
 def _feature_info(scope: Scope, values: dict[str, str]) -> Response:
     wanted = kvp.feature_info_request(values)
     found = tiles.target(layers(), scope, wanted.tile)
-    answer = tiles.feature_info(scenes(), found, wanted)
+    answer = tiles.feature_info(scenes(), found, wanted, scenes().budget())
     if wanted.extension == "json":
         return jsonify(feature_info.as_feature(answer, found.layer.identifier))
     if wanted.extension == "txt":
@@ -283,7 +285,7 @@ def _refused(error: RequestError) -> Response:
 
 def _failed(error: ComeoError) -> Response:
     log.error("request failed", extra={"fields": {"path": request.path, "error": str(error)}})
-    return _report("NoApplicableCode", None, str(error), 500)
+    return _report("NoApplicableCode", None, problems.FAILED, 500)
 
 
 api.register_error_handler(OwsError, _ows_error)

@@ -10,6 +10,7 @@ import numpy as np
 
 from comeo.errors import NotFoundError, ParameterError
 from comeo.grid import WGS84
+from comeo.view.budget import Budget
 from comeo.view.projection import move_points
 from tileserver.api.wmts.errors import Code, OwsError, invalid
 from tileserver.api.wmts.requests import FeatureInfoRequest, TileRequest
@@ -47,7 +48,9 @@ def target(layers: Layers, scope: Scope, request: TileRequest) -> LayerTile:
     return LayerTile(layer, search, grid, style, request.extension)
 
 
-def feature_info(scenes: Scenes, found: LayerTile, request: FeatureInfoRequest) -> dict[str, Any]:
+def feature_info(
+    scenes: Scenes, found: LayerTile, request: FeatureInfoRequest, budget: Budget
+) -> dict[str, Any]:
     """Values at a pixel of a tile: all bands of the scene that is seen there, and the style's result.
 
     Returns:
@@ -64,22 +67,22 @@ def feature_info(scenes: Scenes, found: LayerTile, request: FeatureInfoRequest) 
     lons, lats = move_points(grid.crs, WGS84, np.array([x]), np.array([y]))
     lon, lat = float(lons[0]), float(lats[0])
     try:
-        answer = _values(scenes, found, lon, lat, RenderRequest())
+        answer = _values(scenes, found, lon, lat, RenderRequest(), budget)
         style = found.layer.styles[found.style]
         computed = style.expression and len(style.rescale) == 1
         if computed and style.expression not in {band["name"] for band in answer["bands"]}:
-            answer["results"] = _values(scenes, found, lon, lat, found.request)["results"]
+            answer["results"] = _values(scenes, found, lon, lat, found.request, budget)["results"]
     except NotFoundError:
         return {"coordinates": [lon, lat], "bands": []}
     return answer
 
 
 def _values(
-    scenes: Scenes, found: LayerTile, lon: float, lat: float, request: RenderRequest
+    scenes: Scenes, found: LayerTile, lon: float, lat: float, request: RenderRequest, budget: Budget
 ) -> dict[str, Any]:
     if found.layer.record is not None:
-        return values.point(scenes, found.layer.record, lon, lat, request)
-    return values.collection_point(scenes, found.search, lon, lat, request)
+        return values.point(scenes, found.layer.record, lon, lat, request, budget)
+    return values.collection_point(scenes, found.search, lon, lat, request, budget)
 
 
 def _layer(layers: Layers, scope: Scope, identifier: str) -> Layer:

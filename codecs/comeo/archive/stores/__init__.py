@@ -14,10 +14,25 @@ from comeo.archive.stores.folder import FOLDER_SUFFIX, FolderSink, FolderStore
 from comeo.archive.stores.zip import ZIP_SUFFIX, ZipSink, ZipStore
 from comeo.errors import ArchiveError
 
-__all__ = ["FOLDER_SUFFIX", "ZIP_SUFFIX", "Blob", "Sink", "Store", "open_sink", "open_store", "sweep"]
+__all__ = [
+    "FOLDER_SUFFIX",
+    "ZIP_SUFFIX",
+    "Blob",
+    "Sink",
+    "Store",
+    "is_url",
+    "open_sink",
+    "open_store",
+    "sweep",
+]
 
 # `.partial` is an archive that is being written, `.old` one that is being replaced (folders only).
 _TEMPORARY: Final = re.compile(r"\.(.+\.zarr(?:\.zip)?)\.[0-9a-f]{8}\.(?:partial|old)")
+
+
+def is_url(place: str | Path) -> bool:
+    """Whether an archive lies on a server."""
+    return isinstance(place, str) and place.lower().startswith(("http://", "https://"))
 
 
 def open_store(place: str | Path) -> Store:
@@ -29,16 +44,20 @@ def open_store(place: str | Path) -> Store:
     Raises:
         ArchiveError: If it is missing or damaged.
     """
-    if isinstance(place, str) and place.lower().startswith(("http://", "https://")):
+    if is_url(place):
         from comeo.archive.stores.remote import RemoteFile  # noqa: PLC0415 - few need an HTTP client
 
-        return ZipStore(RemoteFile(place))
+        return ZipStore(RemoteFile(str(place)))
+    if not str(place):
+        raise ArchiveError("no archive is named: give a .zarr.zip file, a .zarr folder or a URL")
     path = Path(place)
     if path.is_dir():
         return FolderStore(path)
     try:
         return ZipStore(LocalFile(path))
-    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+    except OSError as error:  # its own text has the whole path, which is not for everybody
+        raise ArchiveError(f"{path.name} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # a name with a NUL
         raise ArchiveError(f"{path.name} cannot be read: {error}") from error
 
 
