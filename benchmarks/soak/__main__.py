@@ -103,7 +103,7 @@ def _wait(
         now = sum(samples[-1][1] for samples in memory.samples.values())
         counts = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
         say(
-            f"{time.monotonic() - began:6.0f} s  {said} requests ({counts}), {answers.wrong} wrong; lately p50 "
+            f"{time.monotonic() - began:6.0f} s  {said} requests ({counts}), {answers.wrong} wrong; p50 "
             f"{1000 * recent[len(recent) // 2]:.0f} ms, p99 {1000 * recent[int(len(recent) * 0.99)]:.0f} ms; "
             f"{now:.0f} MB"
         )

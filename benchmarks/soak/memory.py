@@ -34,7 +34,7 @@ class Memory:
                 self.samples.setdefault(pid, []).append((moment, megabytes))
 
     def slopes(self, since: float) -> dict[int, float]:
-        """Megabytes a minute, by regression over the samples after a moment, of processes that lived all along."""
+        """Megabytes a minute of processes older than a moment, by regression over later samples."""
         out = {}
         for pid, samples in self.samples.items():
             later = np.array([sample for sample in samples if sample[0] >= since])

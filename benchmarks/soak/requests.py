@@ -79,7 +79,8 @@ def draw(known: Sequence[Place], chance: random.Random) -> tuple[str, str]:
     return kind, paths[kind]
 
 
+# Of a hundred requests
 _KINDS: Final = {
-    "tile": 70, "collection tile": 12, "point": 4, "preview": 2, "info": 2, "tilejson": 2, "search": 4, "item": 2,
-    "capabilities": 1, "health": 1,
+    "tile": 70, "collection tile": 12, "point": 4, "preview": 2, "info": 2, "tilejson": 2, "search": 4,
+    "item": 2, "capabilities": 1, "health": 1,
 }  # fmt: skip

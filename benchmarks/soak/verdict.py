@@ -60,7 +60,8 @@ def judge(answers: Answers, memory: Memory, changes: Counter[str], seconds: floa
         *_memory_figures(memory, slopes),
     ]
     document = {
-        "seconds": seconds, "requests": len(taken), "statuses": dict(statuses), "kinds": dict(answers.by_kind),
+        "seconds": seconds, "requests": len(taken),
+        "statuses": dict(statuses), "kinds": dict(answers.by_kind),
         "p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "changes": dict(changes),
         "slopes_mb_per_minute": slopes, "rss_mb": memory.samples, "bad": answers.bad,
         "figures": [asdict(figure) for figure in figures],
