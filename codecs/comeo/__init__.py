@@ -30,7 +30,7 @@ __all__ = [
     "qualify",
 ]
 
-# `import comeo.compress` finds a module there; beside this file it would hide the function from type checkers.
+# Here `import comeo.compress` finds a module; beside this file it would hide the function from type checkers.
 __path__.append(f"{__path__[0]}/legacy")
 
 _MODULES = {

@@ -171,6 +171,14 @@ class Catalog(ABC):
         """Forget everything and index all archives again."""
 
     @abstractmethod
+    def check(self) -> None:
+        """Make sure that what the catalogue keeps is sound and complete; what is damaged is made anew.
+
+        Raises:
+            BusyError: While it is not.
+        """
+
+    @abstractmethod
     def get(self, collection: str, item: str) -> Record | None:
         """Find one scene; None if it is missing."""
 

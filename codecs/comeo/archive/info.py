@@ -8,8 +8,10 @@ from typing import Any
 from comeo.archive.certificate import GroupErrors
 from comeo.archive.metadata import Metadata
 from comeo.archive.model import ArchiveGroup
+from comeo.crs import crs_text
 from comeo.figures import significant
 from comeo.metrics import psnr_of
+from comeo.missions import peak
 
 
 def info(archive: Metadata) -> dict[str, Any]:
@@ -42,9 +44,10 @@ def _certificate(archive: Metadata) -> dict[str, Any] | None:
         "by_block": archive.certificate.by_block,
         "groups": {
             name: {
-                "psnr": _figure(errors.psnr),
+                "psnr": _figure(errors.psnr([peak(band) for band in archive.groups[name].bands])),
                 "bands": {
-                    band.name: _band(errors, row) for row, band in enumerate(archive.groups[name].bands)
+                    band.name: _band(errors, row, peak(band))
+                    for row, band in enumerate(archive.groups[name].bands)
                 },
             }
             for name, errors in archive.certificate.groups.items()
@@ -52,14 +55,14 @@ def _certificate(archive: Metadata) -> dict[str, Any] | None:
     }
 
 
-def _band(errors: GroupErrors, row: int) -> dict[str, float | None]:
-    """Errors of a band in stored numbers; PSNR in dB, null where there is no error at all."""
+def _band(errors: GroupErrors, row: int, top: float | None) -> dict[str, float | None]:
+    """Errors of a band in stored numbers; PSNR in dB, null without any error or without a peak."""
     rmse = float(errors.rmse[row])
     return {
         "rmse": _figure(rmse),
         "maximum": _figure(float(errors.maximum[row])),
         "bias": _figure(float(errors.bias[row])),
-        "psnr": None if math.isnan(rmse) else _figure(psnr_of(rmse**2)),
+        "psnr": None if math.isnan(rmse) or top is None else _figure(psnr_of(rmse**2, top)),
     }
 
 
@@ -75,7 +78,7 @@ def _group(group: ArchiveGroup) -> dict[str, Any]:
         "shape": [native.bands, native.height, native.width],
         "dtype": str(group.dtype),
         "nodata": "nan" if group.has_nodata and group.dtype.kind == "f" else group.nodata,
-        "crs": group.crs.to_string(),
+        "crs": crs_text(group.crs),
         "transform": list(native.transform)[:6],
         "levels": [level.number for level in group.levels],
         "block": native.block,

@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from affine import Affine
-from rasterio.crs import CRS
 
 from comeo.archive.stores import ZIP_SUFFIX
+from comeo.crs import parse_crs
 from comeo.scene import Band, pixel_size
 from tileserver.api.stac.search import PageRequest, find_page, select_fields
 from tileserver.catalog import CollectionSummary, Record
@@ -219,7 +219,7 @@ def _reference(crs: str) -> dict[str, str | None]:
     """Projection in STAC's words: by its code, or written out where it has none."""
     if re.fullmatch(r"[A-Za-z0-9_]+:[A-Za-z0-9_.]+", crs):
         return {"proj:code": crs}
-    return {"proj:code": None, "proj:wkt2": CRS.from_string(crs).to_wkt(version="WKT2_2019")}
+    return {"proj:code": None, "proj:wkt2": crs}
 
 
 def _bands(record: Record, info: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -248,7 +248,7 @@ def _band(band: Band, group: Mapping[str, Any]) -> dict[str, Any]:
 @lru_cache(maxsize=256)
 def _pixel_size(a: float, b: float, c: float, d: float, e: float, f: float, crs: str) -> float:
     """In metres."""
-    return pixel_size(Affine(a, b, c, d, e, f), CRS.from_string(crs))
+    return pixel_size(Affine(a, b, c, d, e, f), parse_crs(crs))
 
 
 def item_page(

@@ -11,7 +11,7 @@ from typing import Any
 
 from comeo.scene import Band
 from tileserver.catalog.base import Record
-from tileserver.catalog.scan import Entry
+from tileserver.catalog.entry import Entry
 
 RECORD_COLUMNS = (
     "path", "signature", "collection", "id", "datetime", "west", "south", "east", "north", "etag", "bands",
@@ -55,4 +55,7 @@ def bands_to_json(bands: Iterable[Band]) -> str:
 @lru_cache(maxsize=1024)
 def bands_from_json(text: str) -> tuple[Band, ...]:
     """Read bands from the database."""
-    return tuple(Band(**fields) for fields in json.loads(text))
+    return tuple(
+        Band(**{**fields, "display": tuple(fields["display"]) if fields.get("display") else None})
+        for fields in json.loads(text)
+    )

@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 from typing import Final
 
-from comeo import leftovers
 from comeo.archive.stores.base import Blob, Sink, Store
 from comeo.archive.stores.file import LocalFile, temporary_name, writing
 from comeo.archive.stores.folder import FOLDER_SUFFIX, FolderSink, FolderStore
 from comeo.archive.stores.zip import ZIP_SUFFIX, ZipSink, ZipStore
 from comeo.errors import ArchiveError
+from comeo.leftovers import sweep as sweep_folder
 
 __all__ = [
     "FOLDER_SUFFIX",
@@ -90,7 +90,7 @@ def open_sink(final: Path) -> Sink:
 
 def sweep(folder: Path) -> None:
     """Remove what killed processes have left of archives, and bring back those that they were replacing."""
-    leftovers.sweep(folder, lambda name: bool(_TEMPORARY.fullmatch(name)), _restore)
+    sweep_folder(folder, lambda name: bool(_TEMPORARY.fullmatch(name)), _restore)
 
 
 def _restore(path: Path) -> None:

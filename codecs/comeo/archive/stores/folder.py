@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from comeo import leftovers
 from comeo.archive.stores.base import MAX_ENTRIES, MAX_METADATA_BYTES, Blob, Sink, Store
 from comeo.archive.stores.file import LocalFile, sync_folder, temporary_name, writing
 from comeo.errors import ArchiveError
+from comeo.leftovers import hold, remove
 
 FOLDER_SUFFIX: Final = ".zarr"
 _METADATA_NAME: Final = "zarr.json"
@@ -108,7 +108,7 @@ class FolderSink(Sink):
     def hold(self) -> bool:
         """See `Sink.hold`."""
         self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        return leftovers.hold(self._descriptor, self.path)
+        return hold(self._descriptor, self.path)
 
     def write(self, key: str, data: bytes) -> None:
         """See `Sink.write`."""
@@ -138,7 +138,7 @@ class FolderSink(Sink):
 
     def discard(self) -> None:
         """See `Sink.discard`."""
-        leftovers.remove(self.path)
+        remove(self.path)
         self._release()
 
     def _release(self) -> None:
@@ -181,7 +181,7 @@ def stepping_aside(final: Path) -> Iterator[None]:
         except BaseException:
             _bring_back(aside, final)
             raise
-        leftovers.remove(aside)
+        remove(aside)
     finally:
         os.close(held)
 
@@ -194,7 +194,7 @@ def _held(path: Path) -> int | None:
         except FileNotFoundError:
             return None
         try:
-            if leftovers.hold(descriptor, path.resolve()):
+            if hold(descriptor, path.resolve()):
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -207,6 +207,6 @@ def _bring_back(aside: Path, final: Path) -> None:
     try:
         rename_to_free(aside, final)
     except FileExistsError:  # somebody else has replaced it meanwhile
-        leftovers.remove(aside)
+        remove(aside)
     except OSError:
         pass

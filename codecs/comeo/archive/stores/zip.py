@@ -12,11 +12,11 @@ import zlib
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from comeo import leftovers
 from comeo.archive.stores.base import MAX_ENTRIES, Blob, Sink, Store
 from comeo.archive.stores.file import ByteFile, writing
 from comeo.archive.stores.folder import stepping_aside
 from comeo.errors import ArchiveError
+from comeo.leftovers import hold, remove
 
 ZIP_SUFFIX: Final = ".zarr.zip"
 _MAX_DIRECTORY_BYTES: Final = 4 << 20
@@ -167,7 +167,7 @@ class ZipSink(Sink):
 
     def hold(self) -> bool:
         """See `Sink.hold`."""
-        return leftovers.hold(self._file.fileno(), self.path)
+        return hold(self._file.fileno(), self.path)
 
     def write(self, key: str, data: bytes) -> None:
         """See `Sink.write`."""
@@ -189,11 +189,11 @@ class ZipSink(Sink):
     def _move(self, *, replace: bool) -> None:
         if not replace:
             _link(self.path, self._final)
-            leftovers.remove(self.path)
+            remove(self.path)
         elif self._final.is_dir():
             with stepping_aside(self._final):
                 _link(self.path, self._final)
-            leftovers.remove(self.path)
+            remove(self.path)
         else:
             self.path.replace(self._final)
         with contextlib.suppress(OSError):  # all has been on the disk since `finish`
@@ -201,7 +201,7 @@ class ZipSink(Sink):
 
     def discard(self) -> None:
         """See `Sink.discard`."""
-        leftovers.remove(self.path)
+        remove(self.path)
         for file in (self._zip, self._file):
             with contextlib.suppress(OSError, ValueError):  # such as the full disk that made us give up
                 file.close()
