@@ -18,7 +18,7 @@ from comeo.compression import compress
 from comeo.errors import ArchiveError
 from comeo.grid import Grid
 from comeo.scene import Window
-from comeo.view.budget import Budget
+from comeo.view.budget import Budget, Limit, Limits
 from comeo.view.reader import ArchiveReader
 from tests.fuzz import corpus
 from tests.fuzz.mutations import mutated
@@ -104,7 +104,7 @@ def _corners(archive: Archive) -> list[bytes]:
 
 def _pictures(archive: Archive) -> list[Any]:
     """The whole scene in a few pixels, as a map would show it."""
-    reader = ArchiveReader(archive, array_cache(1 << 22), Budget(_SAMPLES))
+    reader = ArchiveReader(archive, array_cache(1 << 22), Budget(Limits(decoded=Limit(_SAMPLES, "fuzz"))))
     native = reader.native_grid()
     coarser = native.transform @ Affine.scale(native.width / 16, native.height / 16)
     image = reader.read(Grid(native.crs, coarser, 16, 16))

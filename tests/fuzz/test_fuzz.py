@@ -1,4 +1,4 @@
-"""A short run of every target, all inputs that were kept, and proof that the guards notice what they are for."""
+"""A short run of every target, all kept inputs, and proof that the guards notice what they are for."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Faulty:
         return "fine"
 
 
-def test_the_guards_notice_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_guards_notice_everything() -> None:
     tally = run(FaultyFast, 0, 7)
     assert tally.done == 7
     reasons = {failure.number: failure.reason for failure in tally.failures}

@@ -105,6 +105,8 @@ class _Strict(BaseModel):
 _Side = Annotated[int, Field(ge=1, le=MAX_LEVEL_SIDE)]
 _Longitude = Annotated[float, Field(ge=-180, le=180)]
 _Latitude = Annotated[float, Field(ge=-90, le=90)]
+# Of a transform to CRS coordinates: the Earth in millimetres still fits.
+_Coefficient = Annotated[float, Field(ge=-1e11, le=1e11)]
 _Bands = Annotated[int, Field(ge=1, le=MAX_BANDS)]
 
 
@@ -131,9 +133,7 @@ class GroupAttributes(_Strict):
     nodata: bool
     crs_code: str | None = Field(None, alias="proj:code")
     crs_wkt2: str | None = Field(None, alias="proj:wkt2")
-    transform: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(
-        alias="spatial:transform", min_length=6, max_length=6
-    )
+    transform: list[_Coefficient] = Field(alias="spatial:transform", min_length=6, max_length=6)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

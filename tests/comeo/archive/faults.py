@@ -67,7 +67,7 @@ class FaultyDisk:
         here = len(self.calls) == self.at or (self._for_good and self.reached)
         if here and isinstance(self.fault, int):
             raise OSError(self.fault, os.strerror(self.fault))
-        return here and self.fault.__class__ is str and str(self.fault).endswith(name)
+        return here and self.fault == f"short {name}"
 
     def _has_path(self, place: Any) -> bool:
         if isinstance(place, int):
@@ -76,7 +76,7 @@ class FaultyDisk:
 
     def _has_descriptor(self, descriptor: int) -> bool:
         try:
-            return os.readlink(f"/proc/self/fd/{descriptor}").startswith(self._folder)
+            return str(Path(f"/proc/self/fd/{descriptor}").readlink()).startswith(self._folder)
         except OSError:
             return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -172,7 +172,7 @@ def _sends_others(answer: Answer) -> Answer:
 
 @pytest.mark.parametrize("misdeed", [_refuses, _is_busy, _stops_early, _sends_less, _sends_others])
 def test_reading_from_a_server_that_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, misdeed: object
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, misdeed: Callable[[Answer], Answer]
 ) -> None:
     monkeypatch.setattr("comeo.archive.stores.remote.TAIL_BYTES", 100)
     monkeypatch.setattr("comeo.archive.stores.remote._PAUSE_SECONDS", 0)
@@ -186,7 +186,7 @@ def test_reading_from_a_server_that_fails(
         at += 1
 
         def once(answer: Answer, number: int, at: int = at) -> Answer:
-            return misdeed(answer) if number == at else answer  # type: ignore[operator, no-any-return]
+            return misdeed(answer) if number == at else answer
 
         with serving(path.read_bytes(), once) as server:
             try:

@@ -128,6 +128,11 @@ SHARDING = ("codecs", 0, "configuration")
         ("r10m/zarr.json", put("attributes", "proj:code", value="EPSG:3855")),
         ("r10m/zarr.json", put("attributes", "spatial:transform", value=[1, 2])),
         ("r10m/zarr.json", put("attributes", "spatial:transform", value=[0, 0, 0, 0, 0, 0])),
+        (
+            "r10m/zarr.json",
+            put("attributes", "spatial:transform", value=[10, 0, 472480, 1e308, -10, 5257490]),
+        ),
+        ("r10m/zarr.json", put("attributes", "spatial:transform", value=[1e300, 0, 472480, 0, -10, 5257490])),
         ("r10m/zarr.json", put("attributes", "levels", value=[])),
         ("r10m/zarr.json", put("attributes", "levels", value=[3])),
         ("r10m/zarr.json", put("attributes", "levels", value=[0, 0])),

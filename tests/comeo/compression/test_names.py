@@ -80,8 +80,8 @@ def test_of_two_commands_one_succeeds(tmp_path: Path) -> None:
     source = write_tif(tmp_path / "S2A_20200501_T32TMT.tif", landscape(1, 40, 40), ["B04"])
     final = tmp_path / "out" / "a.zarr.zip"
     command = [
-        sys.executable, "-m", "tileserver.cli", "compress", str(source), "--output", str(final), "--step", "50",
-        "--codec", "dct",
+        sys.executable, "-m", "tileserver.cli", "compress", str(source), "--output", str(final),
+        "--step", "50", "--codec", "dct",
     ]  # fmt: skip
     running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     messages = [process.communicate(timeout=120)[1] for process in running]
@@ -190,8 +190,8 @@ def test_signals_interrupt_nothing(tmp_path: Path, suffix: str) -> None:
 def test_a_command_that_may_write_no_more_says_so(tmp_path: Path) -> None:
     source = write_tif(tmp_path / "S2A_20200501_T32TMT.tif", landscape(4, 300, 300), list("ABCD"))
     command = [
-        sys.executable, "-m", "tileserver.cli", "compress", str(source), "--output", str(tmp_path / "out"), "--step",
-        "2", "--codec", "jpeg2000",
+        sys.executable, "-m", "tileserver.cli", "compress", str(source), "--output", str(tmp_path / "out"),
+        "--step", "2", "--codec", "jpeg2000",
     ]  # fmt: skip
 
     def limit() -> None:

@@ -37,7 +37,8 @@ SIDE_FILES = {
     "{name}.msk": VRT, "{name}.ovr": VRT, "{stem}.ovr": VRT, "{stem}.rrd": VRT, "{stem}.aux": VRT,
     "{name}.aux.xml": METADATA, "{stem}.aux.xml": METADATA, "{name}.xml": METADATA,
     "{stem}.tfw": WORLD, "{stem}.tifw": WORLD, "{stem}.j2w": WORLD, "{stem}.jp2w": WORLD, "{stem}.wld": WORLD,
-    "{stem}.IMD": "x{}", "{stem}_mtl.txt": "x{}", "{stem}.tab": "{}", "{stem}.RPB": "{}", "{stem}_rpc.txt": "{}",
+    "{stem}.IMD": "x{}", "{stem}_mtl.txt": "x{}", "{stem}.tab": "{}", "{stem}.RPB": "{}",
+    "{stem}_rpc.txt": "{}",
 }  # fmt: skip
 
 
