@@ -8,7 +8,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-PEAK: Final = 10_000.0  # digital numbers of reflectance 1.0
+PEAK: Final = (
+    10_000.0  # reflectance 1.0 in the numbers of Sentinel-2's products; see missions.peak for others
+)
 
 
 def band_mse(
@@ -63,5 +65,5 @@ def psnr(
     valid: NDArray[np.bool_] | None = None,
     peak: float = PEAK,
 ) -> float:
-    """PSNR in dB from the mean of the bands' MSE, peak at 10 000 digital numbers by default."""
+    """PSNR in dB from the mean of the bands' MSE, peak at reflectance 1.0 of products by default."""
     return psnr_of(mse(reference, decoded, valid), peak)

@@ -51,6 +51,8 @@ class Band:
         unit: Unit of the physical value: `reflectance`, `dB`, or empty when unknown.
         common_name: STAC `eo:common_name`, or empty.
         center_wavelength: In micrometres, or None.
+        mission: Id of the mission whose band it is: `sentinel-2`; empty where it is unknown.
+        display: (black, white) physical values to show it in where its unit doesn't say; None if unknown.
     """
 
     name: str
@@ -59,6 +61,8 @@ class Band:
     unit: str = ""
     common_name: str = ""
     center_wavelength: float | None = None
+    mission: str = ""
+    display: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from comeo.archive import Archive, open_archive
 from comeo.errors import ArchiveError
 from comeo.grid import WGS84
 from comeo.scene import Band
+from comeo.view.display import bands_to_show
 from comeo.view.projection import move_bounds
 from comeo.view.reader import group_grid
 from tileserver.catalog.base import BBox
@@ -35,7 +36,7 @@ class Entry(NamedTuple):
         etag: Of the archive's bytes.
         item: The STAC Item that it carries.
         info: `Archive.info()`.
-        bands: Of all groups, finest first.
+        bands: Of all groups, finest first; those of unknown unit with a range to show them in.
     """
 
     collection: str
@@ -132,7 +133,7 @@ def read_entry(path: str) -> Entry:
         ArchiveError: If it is damaged.
     """
     with open_archive(path) as archive:
-        bands = tuple(band for group in archive.groups.values() for band in group.bands)
+        bands = bands_to_show(archive)
         if len({band.name for band in bands}) != len(bands):
             raise ArchiveError(f"{archive.name} has two bands of one name")
         return Entry(

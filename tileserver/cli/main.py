@@ -52,6 +52,14 @@ def cli(debug: bool) -> None:
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
     help="Acquisition (UTC), if the source doesn't say.",
 )
+@click.option(
+    "--scale", type=float, help="Physical value = number × scale + offset, if the source doesn't say."
+)
+@click.option("--offset", type=float, help="See --scale; -0.1 or 0 for Sentinel-2 whose baseline is unknown.")
+@click.option("--unit", help="Unit of the physical values: reflectance, dB or another.")
+@click.option(
+    "--nodata", type=float, help="Number that marks pixels without data, if the source doesn't say."
+)
 @click.option("--force", is_flag=True, help="Replace archives that exist.")
 def compress(
     sources: tuple[str, ...],
@@ -63,6 +71,10 @@ def compress(
     collection: str | None,
     bands: tuple[str, ...] | None,
     moment: datetime | None,
+    scale: float | None,
+    offset: float | None,
+    unit: str | None,
+    nodata: float | None,
     force: bool,
 ) -> None:
     """Compress SOURCES, one archive each.
@@ -84,8 +96,9 @@ def compress(
     for source in sources:
         try:
             scene = open_source(
-                source, scene_id=scene_id, collection=collection, bands=bands, datetime=moment
-            )
+                source, scene_id=scene_id, collection=collection, bands=bands, datetime=moment, scale=scale,
+                offset=offset, unit=unit, nodata=nodata,
+            )  # fmt: skip
             try:
                 final = output if is_file else output / f"{scene.id}.zarr.zip"
                 with terminal_progress(scene.id) as progress:
@@ -236,17 +249,22 @@ def _certificate_lines(certificate: dict[str, Any] | None) -> list[str]:
     if certificate is None:
         return [f"{'errors':14}unknown: this archive carries no quality certificate"]
     scope = "block by block and over the scene" if certificate["by_block"] else "over the scene"
-    lines = [f"{'errors':14}certified {scope}, in stored numbers; PSNR in dB, peak 10 000"]
+    lines = [f"{'errors':14}certified {scope}, in stored numbers; PSNR in dB, peak reflectance 1.0"]
     lines.append(f"{'':14}{'':8}{'RMSE':>10}{'maximum':>10}{'bias':>10}{'PSNR':>8}")
 
-    def line(name: str, psnr: float | None, *figures: float | None) -> str:
+    def line(name: str, psnr: float | None, *figures: float | None, exact: bool = False) -> str:
         cells = "".join(f"{'–' if figure is None else f'{figure:.4g}':>10}" for figure in figures)
-        return f"{'':14}{name:8}{cells}{'∞' if psnr is None else f'{psnr:.1f}':>8}"
+        return f"{'':14}{name:8}{cells}{shown(psnr, exact):>8}"
+
+    def shown(psnr: float | None, exact: bool) -> str:
+        return f"{psnr:.1f}" if psnr is not None else "∞" if exact else "–"
 
     for name, group in certificate["groups"].items():
         for band, errors in group["bands"].items():
-            lines.append(line(band, errors["psnr"], *(errors[key] for key in ("rmse", "maximum", "bias"))))
-        lines.append(line(name, group["psnr"], *[None] * 3))
+            figures = (errors[key] for key in ("rmse", "maximum", "bias"))
+            lines.append(line(band, errors["psnr"], *figures, exact=errors["rmse"] == 0))
+        exact = all(errors["rmse"] == 0 for errors in group["bands"].values())
+        lines.append(line(name, group["psnr"], *[None] * 3, exact=exact))
     return lines
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from comeo.archive import Archive, ArchiveGroup
 from comeo.archive.certificate import GroupErrors
 from comeo.figures import as_json, significant
-from comeo.metrics import PEAK
-from comeo.missions import QUANTITIES
+from comeo.missions import QUANTITIES, peak
 from comeo.view.propagation import certificate_of
 from tileserver.catalog import Record
 from tileserver.render.scenes import Scenes
@@ -60,13 +59,20 @@ def document(scenes: Scenes, record: Record, *, blocks: bool) -> dict[str, Any]:
         facts = archive.info()
         return {
             "id": record.id, "collection": record.collection, "codec": archive.codec, "model": archive.model,
-            "ratio": facts["ratio"], "step": archive.step, "peak": PEAK, "by_block": certificate.by_block,
+            "ratio": facts["ratio"], "step": archive.step, "peak": _peak(archive),
+            "by_block": certificate.by_block,
             "summary": summary(archive),
             "groups": {
                 name: _group(group, facts["certificate"]["groups"][name], certificate.groups[name], blocks)
                 for name, group in archive.groups.items()
             },
         }  # fmt: skip
+
+
+def _peak(archive: Archive) -> float | None:
+    """Peak of PSNR in stored numbers; None where bands have none, or not the same."""
+    peaks = {peak(band) for group in archive.groups.values() for band in group.bands}
+    return peaks.pop() if len(peaks) == 1 else None
 
 
 def _group(group: ArchiveGroup, figures: dict[str, Any], errors: GroupErrors, blocks: bool) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def find_style(name: str, bands: Sequence[Band]) -> Style:
 
 def _single_band(band: Band, shown: Range) -> Style:
     title = f"Band {band.name}" + (f" ({band.common_name})" if band.common_name else "")
-    description = f"{band.unit} from {shown[0]:g} (black) to {shown[1]:g} (white)."
+    description = f"{band.unit or 'Values'} from {shown[0]:g} (black) to {shown[1]:g} (white)."
     return Style(band.name.lower(), title, description, band.name, (shown,), None, band.unit)
 
 

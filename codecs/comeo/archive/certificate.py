@@ -75,11 +75,21 @@ class GroupErrors:
     block_maximum: Blocks | None = None
     block_bias: Blocks | None = None
 
-    @property
-    def psnr(self) -> float:
-        """PSNR in dB from the mean of the bands' MSE, peak at 10 000; infinite without error."""
-        known = self.rmse[~np.isnan(self.rmse)]
-        return psnr_of(float(np.mean(known**2))) if known.size else math.nan
+    def psnr(self, peaks: Sequence[float | None]) -> float:
+        """PSNR in dB from the mean of the bands' MSE; infinite without error.
+
+        Args:
+            peaks: One a band, in stored numbers; None leaves a band out.
+
+        Returns:
+            NaN if no band has both a peak and a valid pixel.
+        """
+        relative = [
+            float(rmse) / peak
+            for rmse, peak in zip(self.rmse, peaks, strict=True)
+            if peak and not math.isnan(rmse)
+        ]
+        return psnr_of(float(np.mean(np.square(relative))), 1.0) if relative else math.nan
 
     def expected(self, rows: int, cols: int) -> Blocks:
         """Expected (RMS) error by block: (bands, rows, cols); the scene's where blocks have none."""

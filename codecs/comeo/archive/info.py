@@ -10,6 +10,7 @@ from comeo.archive.metadata import Metadata
 from comeo.archive.model import ArchiveGroup
 from comeo.figures import significant
 from comeo.metrics import psnr_of
+from comeo.missions import peak
 
 
 def info(archive: Metadata) -> dict[str, Any]:
@@ -42,9 +43,10 @@ def _certificate(archive: Metadata) -> dict[str, Any] | None:
         "by_block": archive.certificate.by_block,
         "groups": {
             name: {
-                "psnr": _figure(errors.psnr),
+                "psnr": _figure(errors.psnr([peak(band) for band in archive.groups[name].bands])),
                 "bands": {
-                    band.name: _band(errors, row) for row, band in enumerate(archive.groups[name].bands)
+                    band.name: _band(errors, row, peak(band))
+                    for row, band in enumerate(archive.groups[name].bands)
                 },
             }
             for name, errors in archive.certificate.groups.items()
@@ -52,14 +54,14 @@ def _certificate(archive: Metadata) -> dict[str, Any] | None:
     }
 
 
-def _band(errors: GroupErrors, row: int) -> dict[str, float | None]:
-    """Errors of a band in stored numbers; PSNR in dB, null where there is no error at all."""
+def _band(errors: GroupErrors, row: int, top: float | None) -> dict[str, float | None]:
+    """Errors of a band in stored numbers; PSNR in dB, null without any error or without a peak."""
     rmse = float(errors.rmse[row])
     return {
         "rmse": _figure(rmse),
         "maximum": _figure(float(errors.maximum[row])),
         "bias": _figure(float(errors.bias[row])),
-        "psnr": None if math.isnan(rmse) else _figure(psnr_of(rmse**2)),
+        "psnr": None if math.isnan(rmse) or top is None else _figure(psnr_of(rmse**2, top)),
     }
 
 

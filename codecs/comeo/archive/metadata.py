@@ -23,6 +23,7 @@ from comeo.archive.model import (
 )
 from comeo.archive.stores import Store
 from comeo.errors import ArchiveError
+from comeo.missions import mission_id, of_mission
 
 METADATA_KEY: Final = "zarr.json"
 
@@ -52,7 +53,8 @@ class Metadata:
         self._size, self._fingerprint = store.size, store.fingerprint
         self._comeo: ComeoAttributes = root.comeo
         self._item = documents.validated(METADATA_KEY, ItemModel, self.item)
-        self.groups = {name: documents.group(name, root.comeo.codec) for name in root.comeo.groups}
+        mission = mission_id(self.item.get("properties") or {})
+        self.groups = {name: documents.group(name, root.comeo.codec, mission) for name in root.comeo.groups}
         names = [band.name for group in self.groups.values() for band in group.bands]
         if len(set(names)) < len(names) or len(self.groups) < len(root.comeo.groups):
             raise ArchiveError(f"{self.name} has two bands or groups of one name")
@@ -151,8 +153,8 @@ class _Documents:
             where = ".".join(str(part) for part in first["loc"]) or "its content"
             raise ArchiveError(f"{self._store.name}: {key}: {where}: {first['msg']}") from error
 
-    def group(self, name: str, codec: str) -> ArchiveGroup:
-        """A group with all its levels, which have to fit each other."""
+    def group(self, name: str, codec: str, mission: str) -> ArchiveGroup:
+        """A group of a mission's bands with all its levels, which have to fit each other."""
         key = f"{name}/{METADATA_KEY}"
         attributes = self.attributes(key, GroupAttributes)
         try:
@@ -167,7 +169,7 @@ class _Documents:
             facts = (level.bands, level.height, level.width, level.dtype)
             if facts != (len(attributes.bands), *size, native.dtype):
                 raise ArchiveError(f"{self._store.name}: {level.key} does not fit {native.key}")
-        bands = tuple(band.band() for band in attributes.bands)
+        bands = tuple(of_mission(band.band(), mission) for band in attributes.bands)
         return ArchiveGroup(name, bands, crs, native.dtype, attributes.nodata, levels)
 
     def _level(self, group: str, number: int, transform: Affine, codec: str) -> Level:

@@ -6,42 +6,45 @@ viewer (by the server's documents) take from here all that differs between senso
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
 from comeo.errors import SourceError
 from comeo.missions import copernicus
-from comeo.missions.mission import BandFacts, ClassLayer, Mission, Offset, Scale
-from comeo.missions.quantity import DECIBEL, QUANTITIES, REFLECTANCE, Grade, Quantity, Range
+from comeo.missions.layers import ancillary_file, ancillary_name
+from comeo.missions.mission import BandFacts, ClassLayer, Line, Mission, Offset, Scale
+from comeo.missions.other import Other
+from comeo.missions.quantity import (
+    DECIBEL,
+    POWER,
+    QUANTITIES,
+    REFLECTANCE,
+    Grade,
+    Quantity,
+    Range,
+    unit_in_words,
+)
 from comeo.missions.recipe import Recipe
-from comeo.missions.sentinel1 import SENTINEL1
-from comeo.missions.sentinel2 import SENTINEL2
+from comeo.missions.recognise import (
+    MISSIONS,
+    mission_in,
+    mission_of,
+    mission_stated_by,
+    other_mission_in,
+    platform_in,
+    platform_of,
+)
+from comeo.missions.sentinel1 import calibrated_name
 from comeo.scene import Band
 
-MISSIONS: Final[Mapping[str, Mission]] = MappingProxyType(
-    {mission.id: mission for mission in (SENTINEL2, SENTINEL1)}
-)
 RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
     {recipe.name: recipe for mission in MISSIONS.values() for recipe in mission.recipes}
 )
-
-
-def mission_in(name: str) -> Mission | None:
-    """The mission whose mark comes first in a product or file name."""
-    found = [(match.start(), each) for each in MISSIONS.values() if (match := each.name_mark.search(name))]
-    return min(found, key=lambda item: item[0])[1] if found else None
-
-
-def platform_in(name: str) -> str:
-    """STAC `platform` that comes first in a product or file name: `sentinel-2a`, or empty."""
-    found = [
-        (match.start(), f"{each.id}{match.group(1).lower()}")
-        for each in MISSIONS.values()
-        if (match := each.platform_mark.search(name))
-    ]
-    return min(found)[1] if found else ""
+_OWNERS: Final = MappingProxyType(
+    {recipe.name: mission.id for mission in MISSIONS.values() for recipe in mission.recipes}
+)
 
 
 def mission_of_bands(names: Iterable[str]) -> Mission | None:
@@ -56,24 +59,36 @@ def band_name(text: str) -> str | None:
 
 
 def described_band(text: str, mission: str) -> str:
-    """The own name of a band that a file describes in words of its own, or else the description itself.
+    """The own name of a band that a source describes in words of its own, or else the description itself.
+
+    Words that any sensor's bands have, as `red`, are only read for a mission that is known.
 
     Args:
         text: The description.
-        mission: Id of the mission that the file's name states; empty where it states none.
+        mission: Id of the mission; empty where it is unknown.
     """
-    candidates = [each for each in MISSIONS.values() if each.free_names and mission in ("", each.id)]
-    return next((name for each in candidates if (name := each.band_name(text))), text)
+    known = MISSIONS.get(mission)
+    if known:
+        return known.band_name(text) or text
+    return next((name for each in MISSIONS.values() if (name := each.own_name(text))), text)
 
 
-def band_facts(name: str) -> BandFacts | None:
-    """The band of that name, or None if no mission has it."""
+def band_facts(name: str, mission: str = "") -> BandFacts | None:
+    """Facts of the band of that name, or None if the mission has no such band.
+
+    Args:
+        name: The sensor's own name.
+        mission: Id of the mission; where it is empty, any mission's band of that name is meant.
+    """
+    if mission:
+        known = MISSIONS.get(mission)
+        return known.bands.get(name) if known else None
     return next((each.bands[name] for each in MISSIONS.values() if name in each.bands), None)
 
 
 def band_title(band: Band) -> str:
     """Words for a band: `near infrared`; its common name where no mission describes it; may be empty."""
-    facts = band_facts(band.name)
+    facts = band_facts(band.name, band.mission)
     return facts.title if facts and facts.title else band.common_name
 
 
@@ -83,9 +98,9 @@ def native_gsd(name: str) -> int:
     return facts.gsd if facts else 0
 
 
-def sees_ground(name: str) -> bool:
+def sees_ground(band: Band) -> bool:
     """Whether a band sees the ground; one that no mission has is taken to."""
-    facts = band_facts(name)
+    facts = band_facts(band.name, band.mission)
     return facts.sees_ground if facts else True
 
 
@@ -95,17 +110,26 @@ def band_order(name: str) -> float:
     return facts.center_wavelength if facts and facts.center_wavelength else float("inf")
 
 
-def ancillary_name(text: str) -> str | None:
-    """Name of the layer beside the bands that a text names: `SCL`, `L2A_PVI`, `TCI_10m`; None for a band."""
-    words = re.split(r"[^A-Za-z0-9]+", text.upper())
-    return next((word for word in words if any(word in each.ancillary for each in MISSIONS.values())), None)
+def mission_id(properties: Mapping[str, object]) -> str:
+    """Id of the mission that a STAC Item's properties state, another one's title, or empty."""
+    found = mission_stated_by(properties)
+    return found.id if isinstance(found, Mission) else found.title if found else ""
 
 
-def ancillary_file(stem: str) -> str | None:
-    """Name of the layer or mask that a file of this name, without its extension, holds; None for a band."""
-    if any(each.mask_files and each.mask_files.search(stem) for each in MISSIONS.values()):
-        return "mask"
-    return ancillary_name(stem)
+def of_mission(band: Band, mission: str) -> Band:
+    """A band of an Item that states a mission: its facts are that mission's, or nobody's.
+
+    Args:
+        band: As described.
+        mission: As `mission_id` returned it.
+    """
+    known = MISSIONS.get(mission)
+    return band if known and band.name not in known.bands else replace(band, mission=mission)
+
+
+def suits(recipe: Recipe, band: Band) -> bool:
+    """Whether a recipe may use a band: it is in its unit, and not of another mission."""
+    return band.unit == recipe.unit and band.mission in ("", _OWNERS.get(recipe.name, band.mission))
 
 
 def class_layer(name: str) -> ClassLayer | None:
@@ -120,13 +144,18 @@ def nodata_in(stem: str) -> int | None:
     return 0 if known else None
 
 
-def unit_in(stem: str, band: str) -> str:
-    """Unit of a band that the end of its file's name states; empty if it states none."""
-    ending = stem.lower().replace("-", "_").rpartition("_")
+def unit_in(name: str, band: str) -> str:
+    """Unit of a band that the end of its own or its file's name states; empty if it states none."""
+    ending = name.lower().replace("-", "_").rpartition("_")
     for each in MISSIONS.values():
         if ending[1] and band.upper() in each.bands and ending[2] in each.name_units:
             return each.name_units[ending[2]]
     return ""
+
+
+def calibrated(text: str) -> bool:
+    """Whether a band's description says that it is calibrated radar backscatter."""
+    return calibrated_name(text) is not None
 
 
 def refuse_unreadable(where: str, names: Iterable[str]) -> None:
@@ -146,12 +175,18 @@ def refuse_unreadable(where: str, names: Iterable[str]) -> None:
 
 
 def display_range(band: Band) -> Range | None:
-    """Physical values to show as black and white; None where the band's unit is unknown."""
+    """Physical values to show as black and white; None where neither its unit nor its values are known."""
     quantity = QUANTITIES.get(band.unit)
     if quantity is None:
-        return None
-    facts = band_facts(band.name)
+        return band.display
+    facts = band_facts(band.name, band.mission)
     return facts.display.get(band.unit, quantity.display) if facts else quantity.display
+
+
+def peak(band: Band) -> float | None:
+    """Number that PSNR takes as its peak: reflectance 1.0 as stored; None where the unit has no peak."""
+    quantity = QUANTITIES.get(band.unit)
+    return quantity.peak / abs(band.scale) if quantity and quantity.peak and band.scale else None
 
 
 def credit(names: Iterable[object], year: int | None) -> str:
@@ -170,9 +205,49 @@ def credit(names: Iterable[object], year: int | None) -> str:
 
 
 __all__ = [
-    "DECIBEL", "MISSIONS", "QUANTITIES", "RECIPES", "REFLECTANCE", "BandFacts", "ClassLayer", "Grade",
-    "Mission", "Offset", "Quantity", "Range", "Recipe", "Scale", "ancillary_file", "ancillary_name",
-    "band_facts", "band_name", "band_order", "band_title", "class_layer", "credit", "described_band",
-    "display_range", "mission_in", "mission_of_bands", "native_gsd", "nodata_in", "platform_in",
-    "refuse_unreadable", "sees_ground", "unit_in",
+    "DECIBEL",
+    "MISSIONS",
+    "POWER",
+    "QUANTITIES",
+    "RECIPES",
+    "REFLECTANCE",
+    "BandFacts",
+    "ClassLayer",
+    "Grade",
+    "Line",
+    "Mission",
+    "Offset",
+    "Other",
+    "Quantity",
+    "Range",
+    "Recipe",
+    "Scale",
+    "ancillary_file",
+    "ancillary_name",
+    "band_facts",
+    "band_name",
+    "band_order",
+    "band_title",
+    "calibrated",
+    "class_layer",
+    "credit",
+    "described_band",
+    "display_range",
+    "mission_id",
+    "mission_in",
+    "mission_of",
+    "mission_of_bands",
+    "mission_stated_by",
+    "native_gsd",
+    "nodata_in",
+    "of_mission",
+    "other_mission_in",
+    "peak",
+    "platform_in",
+    "platform_of",
+    "refuse_unreadable",
+    "sees_ground",
+    "suits",
+    "unit_in",
+    "unit_in_words",
 ]  # fmt: skip

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from comeo.missions.quantity import Range
 from comeo.missions.recipe import Recipe
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+_BASELINE: Final = re.compile(r"\d{2}\.\d{2}")
+LAST_BASELINE: Final = 90.0
+"""Baselines above it, as 99.99, are those of private processing: they say nothing of the numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +59,58 @@ class Offset:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """Products of a processor other than the mission's own.
+
+    Attributes:
+        title: Of the processor or its products.
+        mark: Pattern in names of products, collections and files.
+        nodata: Number that marks pixels without data, or None.
+    """
+
+    title: str
+    mark: re.Pattern[str]
+    nodata: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scale:
-    """The scale of a mission's 16-bit integers when a source states none.
+    """The scale of a mission's integers when a source states none.
 
     Attributes:
         scale: Physical value = number × scale + offset.
         unit: Quantity of the physical value.
         offsets: Offsets by processing baseline, the oldest first.
+        lines: Processors whose numbers carry no offset, whatever baseline they were made from.
+        nodata: Number that marks pixels without data in the mission's own products.
+        unscaled: (least, greatest) number that scaled values can be: `unscaled` numbers are physical already.
+        integers: (least, greatest) number that can stand for a physical value by `scale`.
     """
 
     scale: float
     unit: str
     offsets: tuple[Offset, ...] = ()
+    lines: tuple[Line, ...] = ()
+    nodata: int = 0
+    unscaled: Range = (0.0, 0.0)
+    integers: Range = (0.0, 0.0)
 
     def offset_at(self, time: datetime) -> float:
         """The offset of products that were processed when they were acquired."""
         return next((offset.value for offset in reversed(self.offsets) if time >= offset.since), 0.0)
+
+    def offset_of(self, baseline: str) -> float | None:
+        """The offset of products of a processing baseline, as `05.11`; None where the text is none."""
+        if not _BASELINE.fullmatch(baseline) or float(baseline) > LAST_BASELINE:
+            return None
+        return next(
+            (each.value for each in reversed(self.offsets) if float(baseline) >= float(each.baseline)), 0.0
+        )
+
+    def line_of(self, names: Iterable[str]) -> Line | None:
+        """The other processor whose mark one of the names of a product has."""
+        names = list(names)
+        return next((line for line in self.lines if any(line.mark.search(name) for name in names)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +153,9 @@ class Mission:
         id: STAC `constellation`: `sentinel-2`.
         title: `Sentinel-2`.
         name_mark: Pattern of its mark in product and file names.
+        spelling: Pattern of it where a product states its platform or constellation; group 1 is the letter
+            of the platform, if that is stated.
+        prefixes: Of STAC properties that only its products have.
         platform_mark: Pattern of a platform's mark there; group 1 is the platform's letter.
         credit_marks: Beginnings, in capitals, of names of platforms, collections and Items to be credited.
         credit: Credit line, before the year.
@@ -123,14 +165,13 @@ class Mission:
         properties: STAC Item properties of all its scenes.
         bands_property: STAC Item property that lists the names of a scene's bands, or empty.
         collections: STAC Collection id by processing level; `id` for any other.
-        free_names: Whether files describe its bands in words of their own, to be replaced by band names.
+        own_name: Reads a band's own name off texts that mean this mission alone, whatever else is known.
         own_bands: Pattern of band names that belong to no other mission, or None.
         name_level: Pattern of the processing level in names, in group 1, or None.
         name_properties: STAC Item properties that a product or file name gives.
-        name_units: Unit by the end of a file's name, `_` before it.
-        scale: Of 16-bit integers when the source states none, or None.
-        ancillary: Layers beside the bands, in capitals: never coded with loss as if they were bands.
-        mask_files: Pattern of names of files that hold masks, or None.
+        name_units: Unit by the end of a file's or a band's name, `_` before it.
+        scale: Of integers when the source states none, or None.
+        unit_of_values: Unit that the least, median and greatest number of physical values can only be in.
         zero_is_nodata: Pattern of names of files whose zeros are pixels without data, or None.
         classes: The layer of classes, or None.
         unreadable: Products that cannot be read, or None.
@@ -140,6 +181,7 @@ class Mission:
     id: str
     title: str
     name_mark: re.Pattern[str]
+    spelling: re.Pattern[str]
     platform_mark: re.Pattern[str]
     credit_marks: tuple[str, ...]
     credit: str
@@ -149,14 +191,14 @@ class Mission:
     properties: Mapping[str, Any]
     bands_property: str = ""
     collections: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
-    free_names: bool = False
+    own_name: Callable[[str], str | None] = lambda _text: None
     own_bands: re.Pattern[str] | None = None
     name_level: re.Pattern[str] | None = None
     name_properties: Callable[[str], dict[str, Any]] = lambda _name: {}
     name_units: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     scale: Scale | None = None
-    ancillary: frozenset[str] = frozenset()
-    mask_files: re.Pattern[str] | None = None
+    unit_of_values: Callable[[float, float, float], str] = lambda _least, _median, _greatest: ""
+    prefixes: tuple[str, ...] = ()
     zero_is_nodata: re.Pattern[str] | None = None
     classes: ClassLayer | None = None
     unreadable: Unreadable | None = None

@@ -12,6 +12,19 @@ Range = tuple[float, float]
 
 REFLECTANCE: Final = "reflectance"
 DECIBEL: Final = "dB"
+POWER: Final = "power"
+"""Linear radar backscatter."""
+
+_SPELLINGS: Final = MappingProxyType(
+    {"db": DECIBEL, "decibel": DECIBEL, "decibels": DECIBEL, "reflectances": REFLECTANCE}
+)
+
+
+def unit_in_words(text: str) -> str:
+    """A unit as it is written here, from any spelling of it: `dB` for `decibels`."""
+    plain = text.strip()
+    known = _SPELLINGS.get(plain.lower())
+    return known or next((unit for unit in QUANTITIES if unit.lower() == plain.lower()), plain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +51,14 @@ class Quantity:
         display: (black, white) of a band that no mission describes.
         error_range: (least, greatest) expected error of the error style.
         grades: By rising limit; the last one has no limit.
+        peak: Value that PSNR takes as its peak, or None where there is none.
     """
 
     unit: str
     display: Range
     error_range: Range
     grades: tuple[Grade, ...]
+    peak: float | None = None
 
     def grade(self, error: float) -> Grade:
         """The grade of an expected error in the quantity's unit."""
@@ -71,6 +86,7 @@ QUANTITIES: Final[Mapping[str, Quantity]] = MappingProxyType(
                 "Single pixels and indices can be measured.",
                 "Good for mapping fields and their indices; single pixels are less sure.",
             ),
+            peak=1.0,
         ),
         DECIBEL: Quantity(
             DECIBEL,

@@ -29,17 +29,39 @@ RECIPES: Final = (
 )  # fmt: skip
 
 
+# SNAP: Sigma0_VV_db, Gamma0_VH, Beta0_VV; the terrain-flattened and the speckle-filtered add words behind.
+_CALIBRATED: Final = re.compile(
+    r"(?:sigma|gamma|beta)(?:0|_?nought)[ _-]?(?:RTC[ _-]?)?(VV|VH|HH|HV)(?=[ _-]|$)", re.IGNORECASE
+)
+_UNCALIBRATED: Final = re.compile(r"(?:amplitude|intensity)[ _-](VV|VH|HH|HV)(?=[ _-]|$)", re.IGNORECASE)
+_LAYERS: Final = re.compile(r"(?:^|[ _-])(?:angle|phase|coh|coherence|i|q)(?:[ _-]|$)", re.IGNORECASE)
+
+
 def band_name(text: str) -> str | None:
-    """The polarisation that a text is, in any case, or None."""
-    name = text.upper()
-    return name if name in BANDS else None
+    """The polarisation that a text is or is the backscatter of, or None."""
+    name = text.strip().upper()
+    if name in BANDS:
+        return name
+    match = _CALIBRATED.match(text.strip()) or _UNCALIBRATED.match(text.strip())
+    return match.group(1).upper() if match and not _LAYERS.search(text) else None
+
+
+def calibrated_name(text: str) -> str | None:
+    """The polarisation of a band whose name says that it is calibrated backscatter, or None."""
+    return band_name(text) if _CALIBRATED.match(text.strip()) else None
+
+
+def unit_of_values(least: float, median: float, _greatest: float) -> str:
+    """Decibels are negative over most ground, which power and amplitude never are."""
+    return DECIBEL if least < 0 and -35 <= median <= 5 else ""
 
 
 SENTINEL1: Final = Mission(
     id="sentinel-1",
     title="Sentinel-1",
-    name_mark=re.compile(r"(?:^|[_\-])(?:S|sentinel-?)1(?=[A-D]?(?:[_\-]|$))", re.IGNORECASE),
-    platform_mark=re.compile(r"(?:^|[_\-])S1([A-D])(?=[_\-]|$)", re.IGNORECASE),
+    name_mark=re.compile(r"(?:^|[_\-. ])(?:S|sentinel[-_ ]?)1(?=[A-D]?(?:[_\-. ]|$))", re.IGNORECASE),
+    spelling=re.compile(r"(?<![A-Z0-9])S(?:ENTINEL)?[ _-]?1[ _-]?([A-D])?(?![A-Z0-9])", re.IGNORECASE),
+    platform_mark=re.compile(r"(?:^|[_\-.])S(?:ENTINEL[-_]?)?1([A-D])(?=[_\-.]|$)", re.IGNORECASE),
     credit_marks=("S1",),
     credit=copernicus.CREDIT,
     band_name=band_name,
@@ -48,6 +70,9 @@ SENTINEL1: Final = Mission(
     properties={"constellation": "sentinel-1", "instruments": ["c-sar"], "sar:frequency_band": "C"},
     bands_property="sar:polarizations",
     name_units={"db": DECIBEL},
+    own_name=calibrated_name,
+    unit_of_values=unit_of_values,
+    prefixes=("s1",),
     unreadable=Unreadable(
         re.compile(r"S1[A-D]_(?:IW|EW|WV|S[1-6])_(?:GRD|SLC|RAW|OCN)"),
         re.compile(r"(?:^|/)(?:S1[A-D]_[^/]*/)?(?:measurement|annotation)/"),

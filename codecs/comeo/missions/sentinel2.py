@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from comeo.missions import copernicus
-from comeo.missions.mission import BandFacts, ClassLayer, Mission, Offset, Scale, band_table
+from comeo.missions.mission import BandFacts, ClassLayer, Line, Mission, Offset, Scale, band_table
 from comeo.missions.quantity import REFLECTANCE, Range
 from comeo.missions.recipe import Recipe, normalised_difference
 
@@ -51,14 +51,22 @@ BANDS: Final = band_table(
     _band("B12", "short-wave IR, 2.2 µm", 20, "swir22", 2.202),
 )
 
-# Asset keys and common names as catalogues publish them (Earth Search, CDSE, Planetary Computer).
+# Words for bands, without spaces and the like: of catalogues (Earth Search, CDSE, Planetary Computer) and
+# of Digital Earth Australia, whose second and third short waves are the only ones of Sentinel-2.
 _ALIASES: Final = {
     **{band.common_name: name for name, band in BANDS.items()},
-    "rededge1": "B05",
-    "rededge2": "B06",
-    "rededge3": "B07",
-}
+    "coastalaerosol": "B01", "aerosol": "B01", "aerosols": "B01",
+    "rededge1": "B05", "rededge2": "B06", "rededge3": "B07", "rededge4": "B8A",
+    "nir1": "B08", "nir2": "B8A", "nirnarrow": "B8A", "narrownir": "B8A",
+    "watervapour": "B09", "watervapor": "B09",
+    "swir1": "B11", "swir2": "B12",
+}  # fmt: skip
+_DEA: Final = re.compile(r"nbart?_", re.IGNORECASE)
+_DEA_ALIASES: Final = {"swir2": "B11", "swir3": "B12"}
 _NUMBERED: Final = re.compile(r"^B(?:AND)?[ _]?0?(\d{1,2}A?)(?:[,\s(_].*)?$", re.IGNORECASE)
+# ACOLITE and others name reflectances by their wavelength in nm, which differs by platform.
+_BY_WAVELENGTH: Final = re.compile(r"^rho[a-z]*_(\d{3,4})$", re.IGNORECASE)
+_NEAR: Final = 0.017  # µm; Sentinel-2C's B12 is the farthest from Sentinel-2A's
 _TILE: Final = re.compile(r"(?:^|[_\-.])T?(\d{2}[C-HJ-NP-X][A-HJ-NP-Z]{2})(?=[_\-.]|$)")
 _BASELINE: Final = re.compile(r"_N(\d\d)(\d\d)_")
 
@@ -142,7 +150,23 @@ def band_name(text: str) -> str | None:
         number = match.group(1).upper()
         name = "B8A" if number == "8A" else f"B{number:0>2}"
         return name if name in BANDS else None
-    return _ALIASES.get(text.lower())
+    if match := _BY_WAVELENGTH.match(text):
+        return _nearest(int(match.group(1)) / 1000)
+    words = re.sub(r"[ _\-]+", "", _DEA.sub("", text.lower()))
+    return (_DEA_ALIASES.get(words) if _DEA.match(text) else None) or _ALIASES.get(words)
+
+
+def own_name(text: str) -> str | None:
+    """Read a band's name off a text in the instrument's own form: `B04`, `Band 8A`, not `red`."""
+    return band_name(text) if _NUMBERED.match(text.strip()) else None
+
+
+def _nearest(wavelength: float) -> str | None:
+    """The band whose centre is nearest to a wavelength in µm, if that is near enough."""
+    distance, name = min(
+        (abs((band.center_wavelength or 0) - wavelength), band.name) for band in BANDS.values()
+    )
+    return name if distance <= _NEAR else None
 
 
 def name_properties(name: str) -> dict[str, Any]:
@@ -155,11 +179,39 @@ def name_properties(name: str) -> dict[str, Any]:
     return found
 
 
+SCALE: Final = Scale(
+    1e-4,
+    REFLECTANCE,
+    (Offset("04.00", datetime(2022, 1, 25, tzinfo=UTC), -0.1),),
+    lines=(
+        Line("HLS", re.compile(r"HLS2?[._\-]?S30", re.IGNORECASE), -9999),
+        Line("MAJA", re.compile(r"SENTINEL2[A-D]_\d{8}-\d{6}-\d{3}_L[23]A", re.IGNORECASE), -10000),
+        Line("Digital Earth Australia", re.compile(r"(?:^|/)ga_s2[a-c]?m?_", re.IGNORECASE), -999),
+        Line("Earth Engine's harmonized", re.compile(r"HARMONIZED", re.IGNORECASE)),
+    ),
+    unscaled=(-0.5, 2.5),
+    integers=(20.0, 20_000.0),
+)
+
+# Products and files of Sentinel-2 that do not name it: ESA's and Earth Engine's names of granules.
+_NAME_MARK: Final = re.compile(
+    r"(?:^|[_\-. ])(?:S|sentinel[-_ ]?)2(?=[A-D]?(?:[_\-. ]|$))|(?:^|[_.\-])HLS2?[._-]?S30(?=[._-]|$)"
+    r"|(?:^|_)GA_S2[A-C]?M?(?=_)|(?:^|_)T\d{2}[C-X][A-Z]{2}_\d{8}T\d{6}(?=[_.]|$)"
+    r"|\d{8}T\d{6}_\d{8}T\d{6}_T\d{2}[C-X][A-Z]{2}",
+    re.IGNORECASE,
+)
+
 SENTINEL2: Final = Mission(
     id="sentinel-2",
     title="Sentinel-2",
-    name_mark=re.compile(r"(?:^|[_\-])(?:S|sentinel-?)2(?=[A-D]?(?:[_\-]|$))", re.IGNORECASE),
-    platform_mark=re.compile(r"(?:^|[_\-])S2([A-D])(?=[_\-]|$)", re.IGNORECASE),
+    name_mark=_NAME_MARK,
+    spelling=re.compile(
+        r"(?<![A-Z0-9])S(?:ENTINEL)?[ _-]?2[ _-]?([A-D])?(?![A-Z0-9])|HLS2?[._-]?S30|GA_S2[ABC]?M",
+        re.IGNORECASE,
+    ),
+    platform_mark=re.compile(
+        r"(?:^|[_\-.])(?:GA_)?S(?:ENTINEL[-_]?)?2([A-D])M?(?=[_\-.]|$)", re.IGNORECASE
+    ),
     credit_marks=("S2",),
     credit=copernicus.CREDIT,
     band_name=band_name,
@@ -167,24 +219,12 @@ SENTINEL2: Final = Mission(
     recipes=RECIPES,
     properties={"constellation": "sentinel-2", "instruments": ["msi"]},
     collections={"L1C": "sentinel-2-l1c", "L2A": "sentinel-2-l2a"},
-    free_names=True,
+    own_name=own_name,
     own_bands=re.compile(r"B(\d\d|8A)"),
     name_level=re.compile(r"(?:^|[_\-]|MSI)(L1C|L2A)(?=[_\-]|$)", re.IGNORECASE),
     name_properties=name_properties,
-    scale=Scale(1e-4, REFLECTANCE, (Offset("04.00", datetime(2022, 1, 25, tzinfo=UTC), -0.1),)),
-    # Classes, masks, previews and by-products of the atmospheric correction.
-    ancillary=frozenset(
-        {
-            *("SCL", "CLD", "SNW", "AOT", "WVP", "TCI", "PVI", "DDV", "QA60", "CLM", "CLP"),
-            *("FMASK", "SZA", "SAA", "VZA", "VAA"),  # of HLS
-        }
-    ),
-    # Of ESA; of MAJA, which names them by resolution (R1, R2); and of ASF's HyP3: heights, layover and
-    # shadow, angles, scattering area, a picture.
-    mask_files=re.compile(
-        r"(?:^|_)MSK_|CLDPRB|SNWPRB|_(?:ATB|CLM|DFP|EDG|IAO|MG2|QLT|SAT)_(?:R\d|XS)$"
-        r"|_(?:dem|ls_map|inc_map|area|rgb)$", re.IGNORECASE
-    ),
+    scale=SCALE,
+    prefixes=("s2", "sentinel"),
     # Band files as ESA names them; JPEG 2000 itself cannot mark pixels without data.
     zero_is_nodata=re.compile(r"T\d{2}[A-Z]{3}_\d{8}T\d{6}_B(\d\d|8A)(_\d\dm)?$"),
     classes=CLASSES,

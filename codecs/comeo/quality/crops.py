@@ -118,7 +118,7 @@ def read_window(
         place = np.ix_(y - y[0], x - x[0])
         pair = ours.read(there), theirs.read(there)
         for index, band in enumerate(ours.bands):
-            if not sees_ground(band.name):
+            if not sees_ground(band):
                 continue
             bands.append(band)
             for layer, pixels in zip(layers, pair, strict=True):

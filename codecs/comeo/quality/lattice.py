@@ -40,7 +40,7 @@ class Lattice:
         self._groups = [group for group in groups if group.crs == finest.crs]
         self._finest = finest
         self.bands: tuple[Band, ...] = tuple(
-            band for group in self._groups for band in group.bands if sees_ground(band.name)
+            band for group in self._groups for band in group.bands if sees_ground(band)
         )
         shape = (len(self.bands), self.rows.size, self.cols.size)
         self.reference, self.decoded = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
@@ -59,7 +59,7 @@ class Lattice:
             self.valid[:, (cols < 0) | (cols >= group.width)] = False
         place = np.ix_(rows[here] - strip.row + strip.margin, np.clip(cols, 0, group.width - 1))
         for index, band in enumerate(group.bands):
-            if not sees_ground(band.name):
+            if not sees_ground(band):
                 continue
             target = self.bands.index(band)
             self.reference[target, here] = strip.reference[index][place] * band.scale + band.offset

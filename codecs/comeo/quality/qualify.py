@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from comeo.archive import Archive, valid_mask
 from comeo.cpus import cpu_count
 from comeo.errors import ArchiveError, SourceError
-from comeo.metrics import PEAK
+from comeo.missions import peak
 from comeo.progress import Progress, Silent
 from comeo.quality import cover
 from comeo.quality.cells import ErrorMap
@@ -79,6 +79,11 @@ def qualify(
     check_installed()
     watch = progress or Silent()
     check_grids(original.groups, decoded)
+    # What the numbers mean may have been given by hand when the archive was made: the archive knows.
+    groups = (
+        replace(ours, bands=theirs.bands) for ours, theirs in zip(original.groups, decoded, strict=True)
+    )
+    original = replace(original, groups=tuple(groups))
     lattice = Lattice(original.groups)
     finest = _Finest(original.groups[0], PerceptualDistance(original.groups[0], weights, no_weights))
     passes = [_GroupPass(group) for group in original.groups]
@@ -152,7 +157,8 @@ class _GroupPass:
 
     def __init__(self, group: BandGroup) -> None:
         self.group = group
-        self.data_range = PEAK if group.dtype.kind in "ui" else _span(group)
+        peaks = {peak(band) for band in group.bands}
+        self.data_range = (peaks.pop() if len(peaks) == 1 else None) or _span(group)
         resolution = 1.0 if group.dtype.kind in "ui" else self.data_range / _FINENESS
         self.errors = [Errors(resolution) for _ in group.bands]
         self.structures = [Structure(self.data_range) for _ in group.bands]

@@ -87,8 +87,8 @@ class GroupFigures(SceneFigures):
     Attributes:
         group: Name.
         bands: Names.
-        data_range: The peak of PSNR and SSIM's L: 10 000 for whole numbers, the span of the original's
-            middle 99.8 % for others.
+        data_range: The peak of PSNR and SSIM's L: reflectance 1.0 as stored, the span of the original's
+            middle 99.8 % for other quantities.
     """
 
     group: str

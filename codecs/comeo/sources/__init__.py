@@ -14,6 +14,7 @@ from comeo.sources.bandfile import GEOTIFF_SUFFIXES, JP2_SUFFIXES
 from comeo.sources.geotiff import open_geotiff
 from comeo.sources.layout import open_layout, refuse_file
 from comeo.sources.naming import parse_time
+from comeo.sources.numbers import Given
 from comeo.sources.stac import is_url, open_stac
 
 _METADATA = re.compile(
@@ -30,6 +31,10 @@ def open_source(
     datetime: datetime | str | None = None,
     bands: Sequence[str] | None = None,
     native: bool = True,
+    scale: float | None = None,
+    offset: float | None = None,
+    unit: str | None = None,
+    nodata: float | None = None,
 ) -> Scene:
     """Open a product as a scene.
 
@@ -47,6 +52,11 @@ def open_source(
             which bands to take.
         native: Bring Sentinel-2 bands that were replicated onto a finer grid back to their own, if that
             loses nothing.
+        scale: Physical value = number × scale + offset, for all bands; by default as the source states it,
+            else as the mission's products have it.
+        offset: See `scale`; by default as stated, else by the processing baseline.
+        unit: Unit of the physical values: `reflectance`, `dB` or any other text.
+        nodata: Number that marks pixels without data, besides those that the source states.
 
     Returns:
         The scene. Close it with its `close()`.
@@ -57,7 +67,9 @@ def open_source(
     if bands is not None and not bands:
         raise SourceError("no band is named to be taken")
     time = parse_time(datetime, "the time given") if isinstance(datetime, str) else datetime
-    overrides = Overrides(scene_id, collection, time, tuple(bands) if bands is not None else None, native)
+    names = tuple(bands) if bands is not None else None
+    numbers = Given(scale, offset, unit, nodata)
+    overrides = Overrides(scene_id, collection, time, names, native, numbers)
     product = _open_product(source, overrides)
     try:
         return build_scene(product, overrides)
@@ -69,7 +81,7 @@ def open_source(
 def _open_product(source: str | Path, overrides: Overrides) -> Product:
     """Open whatever the source is."""
     if is_url(source):
-        return open_stac(source, overrides.bands)
+        return open_stac(source, overrides)
     if "://" in str(source):
         raise SourceError(f"{source} cannot be opened: of URLs, only http(s) ones of STAC Items can")
     path = Path(source).absolute()
@@ -78,7 +90,7 @@ def _open_product(source: str | Path, overrides: Overrides) -> Product:
             raise SourceError(f"there is no {source}")
         if _METADATA.fullmatch(path.name):
             path = path.parent
-        return open_layout(path, overrides.bands) if path.is_dir() else _open_file(path, overrides)
+        return open_layout(path, overrides) if path.is_dir() else _open_file(path, overrides)
     except OSError as error:
         raise SourceError(f"{path.name} cannot be read: {error.strerror or error}") from error
 
@@ -86,11 +98,11 @@ def _open_product(source: str | Path, overrides: Overrides) -> Product:
 def _open_file(path: Path, overrides: Overrides) -> Product:
     suffix = path.suffix.lower()
     if suffix in GEOTIFF_SUFFIXES:
-        return open_geotiff(path, overrides.bands)
+        return open_geotiff(path, overrides)
     if suffix == ".zip":
-        return open_layout(path, overrides.bands)
+        return open_layout(path, overrides)
     if suffix in (".json", ".geojson"):
-        return open_stac(path, overrides.bands)
+        return open_stac(path, overrides)
     if suffix in JP2_SUFFIXES:
         raise SourceError(f"{path.name} is one band; give the folder that has all bands of the scene")
     refuse_file(path)

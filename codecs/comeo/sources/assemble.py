@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -15,9 +15,10 @@ from typing import Any, Final
 import numpy as np
 
 from comeo.errors import SourceError
-from comeo.missions import MISSIONS, Mission, mission_of_bands
+from comeo.missions import Mission, mission_of, mission_of_bands, platform_of
 from comeo.scene import DATETIME_UNKNOWN, Band, BandGroup, Pixels, Scene, Window, group_name
 from comeo.sources.naming import NameFacts, check_id, iso, safe_id
+from comeo.sources.numbers import Given, Origin, resolve
 from comeo.sources.raster import RasterBand
 from comeo.sources.replica import to_native
 
@@ -37,6 +38,7 @@ class Overrides:
         datetime: Acquisition.
         bands: Names of the bands, in the order of the file.
         native: Whether bands that were replicated onto a finer grid are brought back to their own.
+        numbers: Meaning of the numbers.
     """
 
     scene_id: str | None = None
@@ -44,6 +46,7 @@ class Overrides:
     datetime: datetime | None = None
     bands: tuple[str, ...] | None = None
     native: bool = True
+    numbers: Given = field(default_factory=Given)
 
 
 @dataclass(slots=True)
@@ -60,6 +63,8 @@ class Product:
         properties: STAC Item properties, over those of the name.
         release: Frees resources that its bands share.
         checksum: SHA-256 (hex) over its band files; None to have it computed.
+        marks: Further names by which its mission and processor can be known: of its collection, for example.
+        offset_applied: Property by which it says that its numbers have their offset already, or empty.
     """
 
     name: str
@@ -71,6 +76,8 @@ class Product:
     properties: dict[str, Any] = field(default_factory=dict)
     release: Callable[[], None] = lambda: None
     checksum: str | None = None
+    marks: tuple[str, ...] = ()
+    offset_applied: str = ""
 
     def close(self) -> None:
         """Close its bands and free the resources that they share."""
@@ -88,8 +95,12 @@ def build_scene(product: Product, overrides: Overrides) -> Scene:
     time, time_properties = _time(product, overrides)
     properties = {**product.facts.properties, **time_properties, **product.properties}
     mission = _mission_of(product)
-    bands, assumed = _with_physical_scale(product, mission, time)
-    properties |= assumed | _instrument(product, mission, bands)
+    origin = Origin(
+        product.name, mission, time, _names_of(product), str(properties.get("s2:processing_baseline") or ""),
+        product.offset_applied,
+    )  # fmt: skip
+    bands, recorded = resolve(product.bands, origin, overrides.numbers)
+    properties |= recorded | _instrument(product, mission, bands)
     scene_id = (
         check_id(overrides.scene_id, "id")
         if overrides.scene_id is not None
@@ -196,55 +207,33 @@ def _time(product: Product, overrides: Overrides) -> tuple[datetime, dict[str, A
     return UNKNOWN_TIME, {DATETIME_UNKNOWN: True}
 
 
+def _names_of(product: Product) -> tuple[str, ...]:
+    """Names by which a product's mission and processor can be known, the clearest first."""
+    return (product.default_id, *product.marks, product.name)
+
+
 def _mission_of(product: Product) -> Mission | None:
-    """The mission that metadata or name state, or else that the bands' names can only be of."""
-    stated = product.properties.get("constellation") or product.facts.mission
-    if stated:
-        return MISSIONS.get(str(stated).lower())
-    return mission_of_bands(band.band.name for band in product.bands)
-
-
-def _with_physical_scale(
-    product: Product, mission: Mission | None, time: datetime
-) -> tuple[list[RasterBand], dict[str, Any]]:
-    """Add what is known of a mission's bands; where the source states no scale, assume it and say so."""
-    if mission is None or mission.scale is None:
-        return product.bands, {}
-    described, assumed = [], False
-    for item in product.bands:
-        band, known = item.band, mission.bands.get(item.band.name)
-        if known is None:
-            described.append(item)
-            continue
-        if item.dtype == np.uint16 and not band.unit and (band.scale, band.offset) == (1.0, 0.0):
-            band, assumed = replace(band, scale=mission.scale.scale, unit=mission.scale.unit), True
-        unit = band.unit or (known.unit if band.scale != 1.0 else "")
-        band = replace(
-            band, unit=unit, common_name=known.common_name, center_wavelength=known.center_wavelength
-        )
-        described.append(item.named(band))
-    if not assumed:
-        return described, {}
-    offset = mission.scale.offset_at(time)
-    late = f", without the offset of {offset:g} that products carry by then" if offset else ""
-    logger.warning(
-        "%s states no scale: %s = number × %g is assumed%s; give one that states it if that is wrong",
-        product.name, mission.scale.unit, mission.scale.scale, late,
-    )  # fmt: skip
-    return described, {"comeo:scale_assumed": True}
+    """The mission that metadata or names state, or else that the bands' names can only be of."""
+    names = _names_of(product)
+    bands = (item.band.name for item in product.bands)
+    return mission_of(product.name, product.properties, names) or mission_of_bands(bands)
 
 
 def _instrument(product: Product, mission: Mission | None, bands: list[RasterBand]) -> dict[str, Any]:
-    """STAC properties that follow from the mission."""
+    """STAC properties that follow from the mission, in the usual spelling of its and its platform's name."""
     finest = min(band.grid.pixel_size for band in bands) if bands else 0.0
     found: dict[str, Any] = {"gsd": round(finest, 3)}
+    spelled: dict[str, Any] = {}
     if mission:
         found |= mission.properties
+        spelled["constellation"] = mission.id
+        if platform := platform_of(str(product.properties.get("platform", ""))):
+            spelled["platform"] = platform
         if product.facts.level in mission.collections:
             found["processing:level"] = product.facts.level
         if mission.bands_property:
             found[mission.bands_property] = [b.band.name for b in bands if b.band.name in mission.bands]
-    return {name: value for name, value in found.items() if name not in product.properties}
+    return {name: value for name, value in found.items() if name not in product.properties} | spelled
 
 
 def _collection(product: Product, mission: Mission | None) -> str:

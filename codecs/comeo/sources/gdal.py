@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -171,11 +171,28 @@ def grid_of(file: GdalFile) -> Grid:
 
 
 def alpha_indexes(dataset: rasterio.DatasetReader) -> set[int]:
-    """Indexes (from 1) of bands that are no band but the opacity of the others."""
-    return {i for i, role in enumerate(dataset.colorinterp, 1) if role == ColorInterp.alpha}
+    """Indexes (from 1) of bands that are no band but the opacity of the others.
+
+    GDAL writes the fourth of any four bands of 8 bits as alpha unless told otherwise: one that is described
+    is a band.
+    """
+    roles = zip(dataset.colorinterp, dataset.descriptions, strict=True)
+    return {i for i, (role, text) in enumerate(roles, 1) if role == ColorInterp.alpha and not text}
 
 
-def band_of(file: GdalFile, grid: Grid, index: int, band: Band, nodata: float | None = None) -> RasterBand:
+def has_palette(dataset: rasterio.DatasetReader, index: int) -> bool:
+    """Whether a band (from 1) is of classes, with a colour each."""
+    return bool(dataset.colorinterp[index - 1] == ColorInterp.palette)
+
+
+def band_of(
+    file: GdalFile,
+    grid: Grid,
+    index: int,
+    band: Band,
+    nodata: float | None = None,
+    alphas: Collection[int] | None = None,
+) -> RasterBand:
     """Return one band of a file.
 
     Args:
@@ -184,6 +201,7 @@ def band_of(file: GdalFile, grid: Grid, index: int, band: Band, nodata: float | 
         index: Which band, from 1.
         band: Description of the band.
         nodata: Number that marks invalid pixels where the file itself states none.
+        alphas: Indexes of the opacity of all bands; by default those that the file declares.
 
     Raises:
         SourceError: If its numbers cannot be kept.
@@ -192,10 +210,11 @@ def band_of(file: GdalFile, grid: Grid, index: int, band: Band, nodata: float | 
         source_dtype = dataset.dtypes[index - 1]
         flags = dataset.mask_flag_enums[index - 1]
         own_nodata = dataset.nodatavals[index - 1]
-        alphas = sorted(alpha_indexes(dataset) - {index})
+        opacity = sorted(set(alpha_indexes(dataset) if alphas is None else alphas) - {index})
+        offset_stated = (dataset.scales[index - 1], dataset.offsets[index - 1]) != (1.0, 0.0)
     dtype = stored_dtype(f"{file.name} band {band.name}", source_dtype)
     marker = nodata if own_nodata is None else own_nodata
-    masked = MaskFlags.per_dataset in flags or MaskFlags.alpha in flags
+    masked = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
 
     def read(window: Window) -> Plane:
         check_window(window, grid)
@@ -205,13 +224,15 @@ def band_of(file: GdalFile, grid: Grid, index: int, band: Band, nodata: float | 
             valid = valid_pixels(values, marker)
             if masked:
                 valid &= dataset.read_masks(index, window=area) > 0
-            for alpha in alphas:  # GDAL's own masks heed it in files of two or four bands only
+            for alpha in opacity:
                 valid &= dataset.read(alpha, window=area) > 0
         return finish_plane(values, valid, dtype)
 
-    has_nodata = masked or bool(alphas) or marker is not None or dtype == np.float32
+    has_nodata = masked or bool(opacity) or marker is not None or dtype == np.float32
     local = Path(file.path) if "://" not in file.path else None
-    return RasterBand(band, grid, dtype, has_nodata, read, local, file.close)
+    return RasterBand(
+        band, grid, dtype, has_nodata, read, local, file.close, str(source_dtype), offset_stated
+    )
 
 
 def valid_pixels(values: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:

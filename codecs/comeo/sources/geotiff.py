@@ -1,10 +1,13 @@
-"""A multi-band GeoTIFF whose band descriptions name the bands."""
+"""A GeoTIFF whose band descriptions, or whose name, say which bands it has."""
 
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,95 +15,246 @@ import numpy as np
 
 from comeo.errors import SourceError
 from comeo.grid import Grid
-from comeo.missions import ClassLayer, ancillary_name, class_layer, described_band, unit_in
+from comeo.missions import (
+    POWER,
+    ClassLayer,
+    Mission,
+    ancillary_file,
+    ancillary_name,
+    band_facts,
+    calibrated,
+    class_layer,
+    described_band,
+    mission_of,
+    mission_of_bands,
+    platform_of,
+    unit_in,
+)
 from comeo.scene import Band, Window
 from comeo.sources import gdal
-from comeo.sources.assemble import Product
-from comeo.sources.naming import facts_of, parse_time
+from comeo.sources.assemble import Overrides, Product
+from comeo.sources.naming import facts_of, lenient_time
+from comeo.sources.numbers import MAX_UNIT, Given, is_classes, is_stated
 from comeo.sources.raster import RasterBand
 
 logger = logging.getLogger(__name__)
 
-_TIME_TAGS: Final = ("datetime", "acquisition_datetime", "sensing_time", "SENSING_TIME", "acquisition_date")
+_TIME_TAGS: Final = (
+    "datetime", "acquisition_datetime", "sensing_time", "acquisition_date",
+    "datatake_1_datatake_sensing_start",
+)  # fmt: skip
+# Tags by which processors, GDAL's reader of SAFE among them, say what a file is from.
+_ORIGIN_TAGS: Final = (
+    "constellation", "platform", "spacecraft_name", "datatake_1_spacecraft_name", "satellite", "spacecraft",
+    "mission", "sensor", "instrument", "product_uri",
+)  # fmt: skip
+_BASELINE: Final = "processing_baseline"
 _STRIP_PIXELS: Final = 1 << 22
 
 
-def open_geotiff(path: Path, names: tuple[str, ...] | None) -> Product:
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a file says of itself, with band attributes by the index of the band.
+
+    Attributes:
+        indexes: Of all bands but opacity, from 1.
+        alphas: Of opacity.
+        descriptions: One a band; empty where there is none.
+        tags: Of the file and of each band, names in lower case.
+        palettes: Bands with a colour table: classes.
+        dtypes: Of all bands' numbers.
+        numbers: (scale, offset, unit) a band.
+    """
+
+    indexes: tuple[int, ...]
+    alphas: tuple[int, ...]
+    descriptions: Mapping[int, str]
+    tags: Mapping[str, str]
+    palettes: frozenset[int]
+    dtypes: frozenset[str]
+    numbers: Mapping[int, tuple[float, float, str]]
+
+
+def open_geotiff(path: Path, overrides: Overrides) -> Product:
     """Open a GeoTIFF.
 
     Args:
         path: The file.
-        names: Names of its bands in order; by default their descriptions.
+        overrides: Facts that the caller gives; their bands are the names of all of its bands, in order.
 
     Raises:
-        SourceError: If its bands are not named, or no scene can be made of it.
+        SourceError: If its bands are not named, it is of a mission that cannot be read, or no scene can be
+            made of it.
     """
     file = gdal.GdalFile(path)
     gdal.warn_of_side_files(path)
     try:
-        return _product(file, path, names)
+        return _product(file, path, overrides)
     except BaseException:
         file.close()
         raise
 
 
-def _product(file: gdal.GdalFile, path: Path, names: tuple[str, ...] | None) -> Product:
+def _product(file: gdal.GdalFile, path: Path, overrides: Overrides) -> Product:
     grid = gdal.grid_of(file)
-    with file.handle() as dataset:
-        alpha = gdal.alpha_indexes(dataset)
-        indexes = [index for index in dataset.indexes if index not in alpha]
-        descriptions = [dataset.descriptions[index - 1] or "" for index in indexes]
-        tags = dataset.tags()
-        scales, offsets, units = dataset.scales, dataset.offsets, dataset.units
-    facts = facts_of(path.stem)
-    names = _band_names(path, descriptions, names, facts.mission)
+    facts = _facts(file, overrides.bands)
+    mission = mission_of(path.name, {"instruments": _origin(facts.tags)}, [path.stem])
+    names = _band_names(path, facts, overrides.bands, mission)
+    mission = mission or mission_of_bands(names.values())
     bands: list[RasterBand] = []
-    properties: dict[str, Any] = {}
-    for index, name in zip(indexes, names, strict=True):
-        unit = str(units[index - 1] or unit_in(path.stem, name))
-        band = Band(name, float(scales[index - 1]), float(offsets[index - 1]), unit)
-        raster = gdal.band_of(file, grid, index, band)
-        if layer := ancillary_name(name):
-            logger.warning("%s: layer %s is not a band and is left out", path.name, name)
-            if classes := class_layer(layer):
-                properties |= class_shares(raster, classes)
+    properties = _properties(facts.tags)
+    for index, name in names.items():
+        raster = _opened(file, grid, path, facts, index, name)
+        layer = _layer(facts, index, name) or _classes_by_value(raster, mission, overrides.numbers)
+        if layer is None:
+            bands.append(raster)
             continue
-        bands.append(raster)
-    return Product(path.name, bands, path.stem, facts, _time(tags, path), properties=properties)
+        logger.warning("%s: layer %s (%s) is not a band and is left out", path.name, name, layer)
+        if classes := class_layer(layer):
+            properties |= class_shares(raster, classes)
+    if not bands:
+        layers = ", ".join(names.values())
+        raise SourceError(
+            f"{path.name} has no band of measurements, only {layers}, which coding with loss would spoil; "
+            "give the bands of the scene"
+        )
+    return Product(
+        path.name, bands, path.stem, facts_of(path.stem),
+        None if overrides.datetime else _time(facts.tags, path), properties=properties,
+        marks=tuple(_origin(facts.tags)),
+    )  # fmt: skip
+
+
+def _facts(file: gdal.GdalFile, given: tuple[str, ...] | None) -> _Facts:
+    with file.handle() as dataset:
+        # With a name given for each band, none is opacity: GDAL calls any fourth band of 8 bits so.
+        alphas = () if given and len(given) == dataset.count else tuple(sorted(gdal.alpha_indexes(dataset)))
+        tags = {str(name).lower(): str(value) for name, value in dataset.tags().items()}
+        numbers = {}
+        for index in dataset.indexes:
+            stated = float(dataset.scales[index - 1]), float(dataset.offsets[index - 1])
+            own = tags | {str(name).lower(): str(value) for name, value in dataset.tags(index).items()}
+            if stated == (1.0, 0.0):  # HLS and some writers of xarray state them in tags alone
+                stated = _number(own, "scale_factor", 1.0), _number(own, "add_offset", 0.0)
+            numbers[index] = (*stated, str(dataset.units[index - 1] or own.get("units") or "")[:MAX_UNIT])
+        return _Facts(
+            tuple(index for index in dataset.indexes if index not in alphas), alphas,
+            {index: (dataset.descriptions[index - 1] or "").strip() for index in dataset.indexes}, tags,
+            frozenset(index for index in dataset.indexes if gdal.has_palette(dataset, index)),
+            frozenset(dataset.dtypes), numbers,
+        )  # fmt: skip
+
+
+def _number(tags: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        found = float(tags[name])
+    except (KeyError, ValueError):
+        return default
+    return found if np.isfinite(found) and (found or name != "scale_factor") else default
+
+
+def _origin(tags: Mapping[str, str]) -> list[str]:
+    """Texts by which tags say what a file is from."""
+    return [text for tag in _ORIGIN_TAGS if (text := tags.get(tag, "").strip()[:80])]
+
+
+def _properties(tags: Mapping[str, str]) -> dict[str, Any]:
+    """STAC properties that tags give: platform and processing baseline."""
+    platform = next((found for text in _origin(tags) if (found := platform_of(text))), "")
+    stated = {"platform": platform, "s2:processing_baseline": tags.get(_BASELINE, "").strip()[:5]}
+    return {name: text for name, text in stated.items() if text}
 
 
 def _band_names(
-    path: Path, descriptions: list[str], names: tuple[str, ...] | None, mission: str
-) -> tuple[str, ...]:
-    """Return each band's name, as given or as described."""
-    if names is not None:
-        if len(names) != len(descriptions):
-            raise SourceError(f"{path.name} has {len(descriptions)} bands, but {len(names)} names were given")
-        found = names
-    else:
-        found = tuple(text.strip() for text in descriptions)
-        if unnamed := [str(i) for i, text in enumerate(found, 1) if not text]:
-            raise SourceError(
-                f"{path.name} does not name its band {', '.join(unnamed)}; name all its bands "
-                "with `--bands`, or write descriptions into the file"
-            )
-    found = tuple(described_band(text, mission) for text in found)
+    path: Path, facts: _Facts, given: tuple[str, ...] | None, mission: Mission | None
+) -> dict[int, str]:
+    """Return each band's name by its index: as given, as described, or as the file's name says."""
+    texts = [facts.descriptions[index] for index in facts.indexes]
+    if given is not None:
+        if len(given) != len(texts):
+            raise SourceError(f"{path.name} has {len(texts)} bands, but {len(given)} names were given")
+        texts = list(given)
+    elif len(texts) == 1 and not texts[0]:
+        texts = [_name_in_stem(path.stem, mission)]
+    elif _only_counted(texts):
+        raise SourceError(
+            f"{path.name} only numbers its bands (Band 1, Band 2 …), which does not say which they are; "
+            "name all its bands with `--bands`, as B02,B03,B04,B08"
+        )
+    unnamed = [str(index) for index, text in zip(facts.indexes, texts, strict=True) if not text]
+    if unnamed:
+        raise SourceError(
+            f"{path.name} does not name its band {', '.join(unnamed)}; name all its bands "
+            "with `--bands`, or write descriptions into the file"
+        )
+    picture = _is_picture(facts, texts)
+    found = [
+        text if picture or ancillary_name(text) else described_band(text, mission.id if mission else "")
+        for text in texts
+    ]
     if twice := [name for name, count in Counter(found).items() if count > 1]:
         raise SourceError(
             f"{path.name} has more than one band named {', '.join(twice)}; name them with `--bands`"
         )
-    return found
+    return dict(zip(facts.indexes, found, strict=True))
 
 
-def _time(tags: dict[str, str], path: Path) -> datetime | None:
-    """Acquisition as a metadata item of the file states it.
+def _name_in_stem(stem: str, mission: Mission | None) -> str:
+    """What the name of a file of one band says of it: a layer, or a band; empty where it says nothing."""
+    if layer := ancillary_file(stem):
+        return layer
+    words = [word for word in re.split(r"[^A-Za-z0-9]+", stem) if word]
+    names = (described_band(word, "") for word in reversed(words))
+    return next((name for name in names if band_facts(name, mission.id if mission else "")), "")
+
+
+def _only_counted(texts: Sequence[str]) -> bool:
+    """Whether descriptions number bands, as some writers do, and don't name them."""
+    all_of_one_sensor = 12
+    counted = all(re.fullmatch(rf"band[ _]?0?{i}", text, re.IGNORECASE) for i, text in enumerate(texts, 1))
+    return 1 < len(texts) < all_of_one_sensor and counted
+
+
+def _is_picture(facts: _Facts, texts: Sequence[str]) -> bool:
+    """Whether a file is a picture in true colour: its red is no reflectance."""
+    return facts.dtypes == {"uint8"} and {text.lower() for text in texts} <= {"red", "green", "blue"}
+
+
+def _opened(file: gdal.GdalFile, grid: Grid, path: Path, facts: _Facts, index: int, name: str) -> RasterBand:
+    """A band of the file, with what is stated of its numbers."""
+    scale, offset, unit = facts.numbers[index]
+    unit = unit or unit_in(facts.descriptions[index], name) or unit_in(path.stem, name)
+    if not unit and calibrated(facts.descriptions[index]):
+        unit = POWER
+    band = Band(re.sub(r"[^A-Za-z0-9_.\-]+", "_", name)[:64], scale, offset, unit)
+    raster = gdal.band_of(file, grid, index, band, alphas=facts.alphas)
+    return replace(raster, offset_stated=raster.offset_stated or (scale, offset) != (1.0, 0.0))
+
+
+def _layer(facts: _Facts, index: int, name: str) -> str | None:
+    """The layer beside the bands that a band is, by its name, description or colours; None for a band."""
+    if index in facts.palettes:
+        return "classes with a colour each"
+    return ancillary_name(name) or ancillary_name(facts.descriptions[index])
+
+
+def _classes_by_value(raster: RasterBand, mission: Mission | None, given: Given) -> str | None:
+    """What a band is that nobody describes, if it holds few small whole numbers; None for a band."""
+    if (mission and raster.band.name in mission.bands) or is_stated(raster):
+        return None
+    if given.unit is not None or given.scale is not None or not is_classes(raster):
+        return None
+    return "few whole numbers, so classes; a quantity is said by --unit"
+
+
+def _time(tags: Mapping[str, str], path: Path) -> datetime | None:
+    """Acquisition as a metadata item of the file states it; one that cannot be read is left out.
 
     The TIFF tag DateTime is not used: it says when the file was written.
     """
-    for name in _TIME_TAGS:
-        if text := tags.get(name):
-            return parse_time(text, path.name).astimezone(UTC)
-    return None
+    stated = (tags.get(name) for name in _TIME_TAGS)
+    texts = (re.split(r"[;,+]\s", text)[0] for text in stated if text)
+    return next((time for text in texts if (time := lenient_time(text, path.name))), None)
 
 
 def class_shares(scene_classes: RasterBand, layer: ClassLayer) -> dict[str, float]:

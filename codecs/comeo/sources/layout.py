@@ -12,7 +12,7 @@ from typing import Final
 
 from comeo.errors import SourceError
 from comeo.missions import ancillary_file, refuse_unreadable
-from comeo.sources.assemble import Product
+from comeo.sources.assemble import Overrides, Product
 from comeo.sources.container import Container, open_container
 from comeo.sources.folder import band_folders, open_folder, raster_files
 from comeo.sources.safe import open_safe
@@ -27,13 +27,13 @@ _DIMAP_ADVICE: Final = (
 )
 
 
-def open_layout(path: Path, wanted: tuple[str, ...] | None) -> Product:
+def open_layout(path: Path, overrides: Overrides) -> Product:
     """Open the product in a folder or a zip.
 
     Args:
         path: The folder or zip; a granule's folder in a SAFE product stands for that granule, and one of its
             folders by resolution (R20m) for the bands in it.
-        wanted: Names of the bands to take; by default all.
+        overrides: Facts given by the caller.
 
     Raises:
         SourceError: If there is none, there are several, or it is not understood.
@@ -41,7 +41,7 @@ def open_layout(path: Path, wanted: tuple[str, ...] | None) -> Product:
     home, part = _product_and_part(path)
     container = open_container(home)
     try:
-        return _open(container, wanted, part)
+        return _open(container, overrides, part)
     except BaseException:
         container.close()
         raise
@@ -57,13 +57,13 @@ def _product_and_part(path: Path) -> tuple[Path, Part]:
     return path, Part()
 
 
-def _open(container: Container, wanted: tuple[str, ...] | None, part: Part) -> Product:
+def _open(container: Container, overrides: Overrides, part: Part) -> Product:
     where = container.path.name
     products = product_metadata(container)
     if len(products) > 1:
         raise SourceError(f"{where} holds more than one product: {_named(products)}; give one of them")
     if products:
-        return open_safe(container, products[0], wanted, part)
+        return open_safe(container, products[0], overrides.bands, part)
     tops = {name.partition("/")[0] for name in container.names | container.folders}
     refuse_unreadable(where, container.names)
     for top in sorted(tops):
@@ -71,13 +71,13 @@ def _open(container: Container, wanted: tuple[str, ...] | None, part: Part) -> P
     _refuse_dimap(container)
     folders = band_folders(container)
     if item := _only_item(container, folders[0] if len(folders) == 1 else ""):
-        return open_stac(item, wanted)
+        return open_stac(item, overrides)
     if len(folders) > 1:
         raise SourceError(
             f"{where} has band files in several folders: {_named(folders)}; give the folder of one scene"
         )
     if folders:
-        return open_folder(container, folders[0], wanted)
+        return open_folder(container, folders[0], overrides.bands)
     raise SourceError(_refusal(container))
 
 

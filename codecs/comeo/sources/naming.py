@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from comeo.errors import SourceError
@@ -15,6 +15,11 @@ logger = logging.getLogger(__name__)
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
 _INSTANT: Final = re.compile(r"(?<!\d)(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(?!\d)")
+# HLS: year and day of the year. MAJA: with milliseconds. ACOLITE: all parts apart.
+_DAY_OF_YEAR: Final = re.compile(r"(?<!\d)(\d{4})(\d{3})T(\d\d)(\d\d)(\d\d)(?!\d)")
+_MAJA: Final = re.compile(r"(?<!\d)(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-(\d{3})(?!\d)")
+_APART: Final = re.compile(r"(?<!\d)(\d{4})_(\d\d)_(\d\d)_(\d\d)_(\d\d)_(\d\d)(?!\d)")
+_EXIF: Final = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d:\d\d:\d\d)")
 _DAY: Final = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_.]?)(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?!\d)")
 
 
@@ -49,12 +54,26 @@ def facts_of(name: str) -> NameFacts:
 
 
 def _instant(name: str) -> datetime | None:
-    for match in _INSTANT.finditer(name):
-        try:
-            return datetime(*(int(part) for part in match.groups()), tzinfo=UTC)  # type: ignore[misc, arg-type]
-        except ValueError:
-            continue
+    for pattern in (_INSTANT, _MAJA, _APART, _DAY_OF_YEAR):
+        for match in pattern.finditer(name):
+            if (instant := _moment(pattern, [int(part) for part in match.groups()])) is not None:
+                return instant
     return None
+
+
+def _moment(pattern: re.Pattern[str], parts: list[int]) -> datetime | None:
+    """The instant that the numbers of a name are, or None if they are none."""
+    try:
+        if pattern is _DAY_OF_YEAR:
+            year, day, hour, minute, second = parts
+            start = datetime(year, 1, 1, hour, minute, second, tzinfo=UTC)
+            moment = start + timedelta(days=day - 1)
+            return moment if day and moment.year == year else None
+        date, milliseconds = parts[:6], (parts[6:] or [0])[0]
+        year, month, day, hour, minute, second = date
+        return datetime(year, month, day, hour, minute, second, milliseconds * 1000, tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _day(name: str) -> datetime | None:
@@ -67,16 +86,26 @@ def _day(name: str) -> datetime | None:
 
 
 def parse_time(text: object, where: str) -> datetime:
-    """Parse an ISO 8601 instant; one without a zone is UTC.
+    """Parse an ISO 8601 instant, or one as EXIF writes it; one without a zone is UTC.
 
     Raises:
         SourceError: If the text is not one.
     """
+    plain = _EXIF.sub(r"\1-\2-\3 \4", str(text).strip())
     try:
-        instant = datetime.fromisoformat(str(text).strip())
+        instant = datetime.fromisoformat(plain)
         return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except (ValueError, OverflowError):
         raise SourceError(f"{where}: {str(text)[:40]!r} is not a time such as 2019-05-30T10:30:31Z") from None
+
+
+def lenient_time(text: object, where: str) -> datetime | None:
+    """Parse an instant of metadata; one that cannot be read is said and left to the source's names."""
+    try:
+        return parse_time(text, where)
+    except SourceError as error:
+        logger.warning("%s; it is left out, and can be given with --datetime", error)
+        return None
 
 
 def iso(time: datetime) -> str:

@@ -43,6 +43,8 @@ class RasterBand:
         read: Gives the pixels of a window inside the grid; may be called from several threads at once.
         path: The file it is read from; None when that is not local.
         close: Frees what it holds open.
+        source_dtype: Type of the source's own numbers, as `int16`; empty where it is `dtype`.
+        offset_stated: Whether the source states the band's offset, be it 0.
     """
 
     band: Band
@@ -52,6 +54,8 @@ class RasterBand:
     read: Callable[[Window], Plane]
     path: Path | None = None
     close: Callable[[], None] = lambda: None
+    source_dtype: str = ""
+    offset_stated: bool = False
 
     def named(self, band: Band) -> RasterBand:
         """The same pixels under another description."""

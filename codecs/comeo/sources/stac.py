@@ -1,4 +1,4 @@
-"""A STAC Item whose assets are bands: COG or JPEG 2000, as Earth Search and CDSE publish them.
+"""A STAC Item whose assets are bands: COG or JPEG 2000, as Earth Search, CDSE and others publish them.
 
 Versions 1.0 (`eo:bands`, `raster:bands`) and 1.1 (`bands`) of STAC are understood.
 """
@@ -7,23 +7,34 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urljoin, urlsplit
 
 from comeo.errors import SourceError
-from comeo.missions import ancillary_name, band_facts, band_name, band_order, native_gsd
+from comeo.missions import (
+    Mission,
+    ancillary_file,
+    ancillary_name,
+    band_name,
+    band_order,
+    described_band,
+    mission_of,
+    native_gsd,
+)
 from comeo.scene import Band
 from comeo.sources import gdal
-from comeo.sources.assemble import Product
+from comeo.sources.assemble import Overrides, Product
 from comeo.sources.bandfile import JP2_SUFFIXES, open_band
 from comeo.sources.download import fetch
 from comeo.sources.jp2 import TileCache, tile_cache
-from comeo.sources.naming import facts_of, parse_time
+from comeo.sources.naming import facts_of, lenient_time
+from comeo.sources.numbers import MAX_UNIT, Given
 from comeo.sources.paths import inside
 from comeo.sources.raster import RasterBand, parse_finite
 
@@ -31,10 +42,19 @@ logger = logging.getLogger(__name__)
 
 MAX_ITEM_BYTES: Final = 8 << 20
 _KEPT: Final = re.compile(
-    r"platform|constellation|instruments|gsd|earthsearch:boa_offset_applied|"
+    r"platform|constellation|instruments|gsd|(?:\w+:)?boa_(?:add_)?offset_applied|"
     r"(?:eo|s2|sat|sar|s1|view|grid|mgrs|processing):\w+"
 )
-_NOT_DATA: Final = {"thumbnail", "overview", "visual", "metadata", "saturation", "cloud", "snow-ice"}
+_APPLIED: Final = re.compile(r"(?:\w+:)?boa_(?:add_)?offset_applied")
+_TRUE: Final = ("true", "1", "1.0")
+_BASELINE: Final = re.compile(r"\d{2}\.\d{2}")
+_BASELINES: Final = ("s2:processing_baseline", "sentinel:processing_baseline", "processing:version")
+_PRODUCT_NAMES: Final = ("s2:product_uri", "sentinel:product_id", "s2:granule_id")
+_NOT_DATA: Final = {
+    "thumbnail", "overview", "visual", "metadata", "saturation", "cloud", "cloud-shadow", "snow-ice",
+    "data-mask", "land-water", "water-mask", "classification", "probability", "incidence-angle", "azimuth",
+    "sun-azimuth", "sun-elevation",
+}  # fmt: skip
 _MAX_TEXT: Final = 300
 
 
@@ -64,38 +84,70 @@ class Asset:
         )
 
 
-def open_stac(source: str | Path, wanted: tuple[str, ...] | None) -> Product:
+def open_stac(source: str | Path, overrides: Overrides) -> Product:
     """Open a STAC Item.
 
     Args:
         source: JSON file, or http(s) URL of one.
-        wanted: Names of the bands to take; by default all.
+        overrides: Facts that the caller gives; their bands are those to take.
 
     Raises:
-        SourceError: If it is no Item, or its assets are not understood or cannot be read.
+        SourceError: If it is no Item, is of a mission that cannot be read, or its assets are not understood
+            or cannot be read.
     """
     item = load_item(source)
-    properties = item["properties"]
-    assets = choose(str(source), list(_assets(item, source)), wanted)
-    applied = properties.get("earthsearch:boa_offset_applied") is True
+    properties, names = item["properties"], _names(item)
+    mission = mission_of(str(source), properties, names)
+    assets = choose(str(source), list(_assets(item, source, mission)), overrides.bands)
     cache = tile_cache()
     bands: list[RasterBand] = []
     try:
-        bands.extend(_open_asset(asset, applied, cache) for asset in assets)
+        bands.extend(_open_asset(asset, overrides.numbers, cache) for asset in assets)
     except BaseException:
         for band in bands:
             band.close()
         raise
     kept = {name: value for name, value in properties.items() if _is_kept(name, value)}
     return Product(
-        name=Path(urlsplit(str(source)).path).name or str(item["id"])[:_MAX_TEXT],
+        name=Path(urlsplit(str(source)).path).name or names[0],
         bands=bands,
         default_id=str(item["id"]),
-        facts=facts_of(str(properties.get("s2:product_uri") or item["id"])[:_MAX_TEXT]),
-        datetime=_time(properties),
+        facts=facts_of(names[0]),
+        datetime=None if overrides.datetime else _time(properties),
         default_collection=str(item.get("collection") or ""),
-        properties=kept,
+        properties=kept | _baseline(properties),
+        marks=(*names, *(file for file in _files(assets))),
+        offset_applied=_applied(properties),
     )
+
+
+def _names(item: Mapping[str, Any]) -> list[str]:
+    """Names of the product, its collection and its processor, the clearest first."""
+    properties = item["properties"]
+    stated = [*(properties.get(name) for name in _PRODUCT_NAMES), item["id"], item.get("collection"),
+              properties.get("odc:product")]  # fmt: skip
+    return [text[:_MAX_TEXT] for text in stated if isinstance(text, str) and text]
+
+
+def _files(assets: Iterable[Asset]) -> Iterator[str]:
+    for asset in assets:
+        yield Path(urlsplit(str(asset.location or "")).path).stem[:_MAX_TEXT]
+
+
+def _baseline(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The processing baseline under its usual name, from any that it goes by."""
+    stated = (str(properties.get(name, "")) for name in _BASELINES)
+    found = next((text for text in stated if _BASELINE.fullmatch(text)), None)
+    return {} if found is None else {"s2:processing_baseline": found}
+
+
+def _applied(properties: Mapping[str, Any]) -> str:
+    """The property by which an Item says that its numbers have their offset already, or empty.
+
+    Earth Search has taken the offset off the numbers themselves, and states it all the same.
+    """
+    flags = (name for name in properties if _APPLIED.fullmatch(name))
+    return next((name for name in flags if str(properties[name]).lower() in _TRUE), "")
 
 
 def load_item(source: str | Path) -> dict[str, Any]:
@@ -143,20 +195,39 @@ def is_item(path: Path) -> bool:
     return True
 
 
-def _assets(item: dict[str, Any], source: str | Path) -> Iterator[Asset]:
-    """The assets that are one band each."""
+def _assets(item: dict[str, Any], source: str | Path, mission: Mission | None) -> Iterator[Asset]:
+    """The assets that are one band each; layers beside the bands are left out, and named."""
     for key, asset in item["assets"].items():
         if not isinstance(asset, dict) or not isinstance(asset.get("href"), str):
             raise SourceError(f"asset {key[:40]!r} of {source} has no href")
-        roles = asset.get("roles") or []
-        if _NOT_DATA.intersection(str(role) for role in roles):
-            continue
         fields = _merged(asset)
-        name = None if fields is None else band_of_asset(key, fields)
-        if fields is None or name is None:
+        if fields is None or _is_document(asset):
             continue
-        location = locate(asset, source)
-        yield Asset(key, name, location, _gsd(key, fields), fields)
+        if layer := _layer(key, fields):
+            logger.info("%s: asset %s is the layer %s, not a band, and is left out", source, key[:40], layer)
+            continue
+        name = band_of_asset(key, fields, mission)
+        if name is not None:
+            yield Asset(key, name, locate(asset, source), _gsd(key, fields), fields)
+
+
+def _is_document(asset: Mapping[str, Any]) -> bool:
+    """Whether an asset is metadata or a picture to look at, and no raster of measurements."""
+    kind = str(asset.get("type", ""))
+    return kind.startswith(("application/", "text/", "image/jpeg", "image/png")) or bool(
+        {"metadata", "thumbnail", "overview"}.intersection(str(role) for role in asset.get("roles") or [])
+    )
+
+
+def _layer(key: str, fields: Mapping[str, Any]) -> str | None:
+    """The layer beside the bands that an asset is, by roles, classes, key, file or name; None for a band."""
+    roles = [str(role) for role in fields.get("roles") or []]
+    if found := next((role for role in roles if role in _NOT_DATA), None):
+        return found
+    if any(name.removeprefix("raster:").startswith("classification:") for name in fields):
+        return "classification"
+    file = Path(unquote(urlsplit(str(fields.get("href"))).path)).stem
+    return ancillary_name(key) or ancillary_file(file) or ancillary_name(str(fields.get("name", ""))[:80])
 
 
 def _merged(asset: dict[str, Any]) -> dict[str, Any] | None:
@@ -174,18 +245,17 @@ def _merged(asset: dict[str, Any]) -> dict[str, Any] | None:
     return fields
 
 
-def band_of_asset(key: str, fields: Mapping[str, Any]) -> str | None:
+def band_of_asset(key: str, fields: Mapping[str, Any], mission: Mission | None) -> str | None:
     """The band that an asset offers, by its key, its band's name or its band's common name."""
-    file = Path(unquote(urlsplit(str(fields.get("href"))).path)).stem
-    if ancillary_name(key) or ancillary_name(file):
-        return None
     stem = re.sub(r"[-_](?:\d+m|jp2|tif|cog)$", "", key, flags=re.IGNORECASE)
-    stated = fields.get("name")
+    stated = str(fields.get("name") or "")
     common = fields.get("eo:common_name") or fields.get("common_name")
-    for text in (stem, re.sub(r"_\d+m$", "", str(stated)) if stated else "", str(common or "")):
-        if name := band_name(text):
-            return name
-    return str(stated)[:40] if stated and "data" in (fields.get("roles") or []) else None
+    for text in (stem, re.sub(r"_\d+m$", "", stated), str(common or "")):
+        known = described_band(text, mission.id if mission else "")
+        if text and band_name(known) == known:
+            return known
+    own = re.sub(r"[^A-Za-z0-9_.\-]+", "_", stated or ("" if mission else stem))[:40]
+    return own if own and "data" in (fields.get("roles") or []) else None
 
 
 def _gsd(key: str, fields: Mapping[str, Any]) -> float:
@@ -271,17 +341,22 @@ def _rank(asset: Asset) -> tuple[bool, bool, float, bool]:
     return asset.location is None, asset.gsd != native_gsd(asset.name), asset.gsd, asset.is_jp2
 
 
-def _open_asset(asset: Asset, offset_applied: bool, cache: TileCache) -> RasterBand:
+def _open_asset(asset: Asset, given: Given, cache: TileCache) -> RasterBand:
     """Open an asset as its band."""
-    band = _described(asset, offset_applied)
-    nodata = asset.fields.get("raster:nodata", asset.fields.get("nodata"))
-    marker = None if nodata is None else parse_nodata(nodata, asset.key)
+    band = _described(asset, given)
+    stated = asset.fields.get("raster:nodata", asset.fields.get("nodata"))
+    marker = parse_nodata(stated, asset.key) if stated is not None and given.nodata is None else None
+    opened = _opened(asset, band, cache, marker)
+    return replace(opened, offset_stated=opened.offset_stated or "raster:offset" in asset.fields)
+
+
+def _opened(asset: Asset, band: Band, cache: TileCache, nodata: float | None) -> RasterBand:
     if isinstance(asset.location, Path):
-        return open_band(asset.location, band, cache, marker)
+        return open_band(asset.location, band, cache, nodata)
     logger.info("%s: reading %s", asset.name, asset.location)
     file = gdal.GdalFile(str(asset.location), gdal.JPEG2000 if asset.is_jp2 else gdal.GEOTIFF)
     try:
-        return gdal.band_of(file, gdal.grid_of(file), 1, band, marker)
+        return gdal.band_of(file, gdal.grid_of(file), 1, band, nodata)
     except BaseException:
         file.close()
         raise
@@ -294,32 +369,24 @@ def parse_nodata(value: object, key: str) -> float:
     return parse_finite(value, f"nodata of asset {key[:40]!r}")
 
 
-def _described(asset: Asset, offset_applied: bool) -> Band:
-    """The description of a band in the Item."""
+def _described(asset: Asset, given: Given) -> Band:
+    """The description of a band in the Item; what the caller gives is not looked at there."""
     fields, what = asset.fields, f"of asset {asset.key[:40]!r}"
-    scale = parse_finite(fields.get("raster:scale", 1.0), f"scale {what}")
-    offset = parse_finite(fields.get("raster:offset", 0.0), f"offset {what}")
-    if offset_applied and offset:
-        # Earth Search has taken the offset off the numbers themselves, and states it all the same.
-        logger.info("%s: the offset %g is already in the numbers, as the Item says", asset.name, offset)
-        offset = 0.0
+    scale = parse_finite(fields.get("raster:scale", 1.0), f"scale {what}") if given.scale is None else 1.0
+    offset = parse_finite(fields.get("raster:offset", 0.0), f"offset {what}") if given.offset is None else 0.0
+    unit = str(fields.get("raster:unit", fields.get("unit")) or "")
     common = fields.get("eo:common_name") or fields.get("common_name") or ""
     wavelength = fields.get("eo:center_wavelength", fields.get("center_wavelength"))
-    known = band_facts(asset.name)
+    is_number = isinstance(wavelength, int | float) and math.isfinite(wavelength)
     return Band(
-        asset.name,
-        scale,
-        offset,
-        known.unit if known and scale != 1.0 else "",
-        str(common)[:40],
-        None if wavelength is None else parse_finite(wavelength, f"wavelength {what}"),
+        asset.name, scale, offset, unit[:MAX_UNIT], str(common)[:40], wavelength if is_number else None
     )
 
 
 def _time(properties: Mapping[str, Any]) -> datetime | None:
     """Acquisition: `datetime`, or the start of the range."""
     text = properties.get("datetime") or properties.get("start_datetime")
-    return None if text is None else parse_time(text, "the Item's datetime")
+    return None if text is None else lenient_time(text, "the Item's datetime")
 
 
 def _is_kept(name: str, value: object) -> bool:

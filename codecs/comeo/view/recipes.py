@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from comeo.missions import Recipe
+from comeo.missions import Recipe, suits
 from comeo.scene import Band
 from comeo.view.expression import Expression, parse
 
@@ -26,10 +26,10 @@ def parse_variant(text: str) -> Expression:
 
 
 def fit(recipe: Recipe, bands: Sequence[Band]) -> Expression | None:
-    """The first variant whose bands are all there, in the recipe's unit, or None."""
-    units = {band.name: band.unit for band in bands}
+    """The first variant whose bands are all there, in the recipe's unit and of its mission, or None."""
+    usable = {band.name for band in bands if suits(recipe, band)}
     for text in recipe.variants:
         expression = parse_variant(text)
-        if all(units.get(name) == recipe.unit for name in expression.bands):
+        if usable.issuperset(expression.bands):
             return expression
     return None

@@ -225,7 +225,9 @@ def test_bands_stand_in_the_order_of_their_wavelengths() -> None:
 
 
 def test_descriptions_in_words_are_only_read_for_missions_that_have_them() -> None:
-    assert described_band("red", "") == described_band("red", "sentinel-2") == "B04"
+    assert described_band("red", "sentinel-2") == "B04"
+    assert described_band("red", "") == "red"
+    assert described_band("b4", "") == "B04"
     assert described_band("red", "sentinel-1") == "red"
     assert described_band("vv", "") == "vv"
 
@@ -238,8 +240,9 @@ def test_units_and_nodata_in_names() -> None:
 
 
 def test_a_band_below_the_atmosphere_alone_sees_the_ground() -> None:
-    assert [name for name in SENTINEL2.bands if not sees_ground(name)] == ["B10"]
-    assert sees_ground("anything")
+    assert [name for name in SENTINEL2.bands if not sees_ground(Band(name))] == ["B10"]
+    assert sees_ground(Band("anything"))
+    assert sees_ground(Band("B10", mission="Landsat"))
 
 
 def test_the_offset_of_sentinel2_comes_with_baseline_04_00() -> None:

@@ -46,7 +46,7 @@ def test_a_damaged_catalogue_is_made_anew(archives: Path, tmp_path: Path, conten
     assert _catalog(archives, tmp_path).count() == 5
 
 
-@pytest.mark.parametrize("name", ["catalog.sqlite", "catalog-2.sqlite", "catalog-4.sqlite"])
+@pytest.mark.parametrize("name", ["catalog.sqlite", "catalog-3.sqlite", "catalog-5.sqlite"])
 def test_a_live_catalogue_of_another_version_is_left_alone(archives: Path, tmp_path: Path, name: str) -> None:
     """Two versions of the program are given one name, as while one is being replaced by the other."""
     path = tmp_path / name

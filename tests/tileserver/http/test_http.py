@@ -116,7 +116,6 @@ def test_web_pages_of_others_may_read_what_headers_tell(client: FlaskClient) -> 
         (tile_url(suffix=".npy?bands=B04&colormap_name=viridis"), 422, "rescale"),
         (tile_url(suffix=".png?resampling=magic"), 422, "'bilinear'"),
         (tile_url("/collections/optical", suffix=".png?datetime=yesterday"), 422, "examples"),
-        (tile_url("/collections/plain/items/plain"), 422, "unit"),
         (f"{ITEM}/point/200,0", 422, "lon"),
         (f"{ITEM}/point/a,0", 422, "lon"),
         (f"{ITEM}/point/0,0", 404, "outside the scene"),

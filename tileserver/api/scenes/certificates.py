@@ -39,7 +39,7 @@ class BandErrors(BaseModel):
     rmse: float | None
     maximum: float | None = Field(description="Greatest absolute error.")
     bias: float | None = Field(description="Mean error: positive where the archive is too bright.")
-    psnr: float | None = Field(description="dB; null without any error.")
+    psnr: float | None = Field(description="dB; null without any error, and where the unit has no peak.")
     unit: str | None
     physical_rmse: float | None = Field(description="The RMSE in `unit`.")
 
@@ -55,7 +55,7 @@ class BlockFigures(BaseModel):
 class GroupFigures(BaseModel):
     """Errors of the bands of one resolution."""
 
-    psnr: float | None = Field(description="dB, from the mean of the bands' MSE; null without any error.")
+    psnr: float | None = Field(description="dB, from the mean of the bands' MSE; null as that of a band.")
     bands: list[BandErrors]
     correlation: list[list[float]] | None = Field(description="Of the bands' errors.")
     block: int = Field(description="Side of a block, in pixels.")
@@ -72,7 +72,9 @@ class CertificateAnswer(BaseModel):
     model: str | None
     ratio: float
     step: float
-    peak: float = Field(description="Peak of the PSNR, in stored numbers.")
+    peak: float | None = Field(
+        description="Peak of the PSNR, in stored numbers: reflectance 1.0; null if bands have none or several."
+    )
     by_block: bool = Field(
         description="Whether errors are known block by block; else those of the scene stand for them."
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from comeo.errors import ComeoError
 
-VERSION = 3
+VERSION = 4
 _SCHEMA = """
 CREATE TABLE files (path TEXT PRIMARY KEY, signature TEXT NOT NULL, error TEXT);
 CREATE TABLE items (

@@ -55,4 +55,7 @@ def bands_to_json(bands: Iterable[Band]) -> str:
 @lru_cache(maxsize=1024)
 def bands_from_json(text: str) -> tuple[Band, ...]:
     """Read bands from the database."""
-    return tuple(Band(**fields) for fields in json.loads(text))
+    return tuple(
+        Band(**{**fields, "display": tuple(fields["display"]) if fields.get("display") else None})
+        for fields in json.loads(text)
+    )

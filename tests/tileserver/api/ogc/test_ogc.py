@@ -92,7 +92,7 @@ def test_datetime_chooses_scenes(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "collections/none", "collections/plain/map/tiles", "collections/optical/styles/sepia/map/tiles",
+        "collections/none", "collections/optical/styles/sepia/map/tiles",
         "collections/optical/map/tiles/NZTM2000Quad", "tileMatrixSets/Nowhere",
         "tileMatrixSets/UTM61WGS84Quad",
         f"collections/optical/map/tiles/WebMercatorQuad/{ZOOM}/0/0",

@@ -96,7 +96,15 @@ def test_info_lists_styles_that_work(client: FlaskClient) -> None:
             assert all(len(colour) == 7 for colour in legend["colors"])
     assert names[-1] == "error"  # told by certificates, which are of single scenes
     assert [style["id"] for style in _get(client, "/collections/optical/info")["styles"]] == names[:-1]
-    assert _get(client, "/collections/plain/items/plain/info")["styles"] == []
+
+
+def test_a_band_of_unknown_unit_is_shown_in_a_range_of_its_own(client: FlaskClient) -> None:
+    (style,) = _get(client, "/collections/plain/items/plain/info")["styles"]
+    ((black, white),) = style["rescale"]
+    assert style["id"] == "dn"
+    assert 0 < black < white
+    for path in ("items/plain/tilejson.json", "items/plain/preview.png?max_size=32", "tilejson.json"):
+        assert client.get(f"/collections/plain/{path}").status_code == 200
 
 
 def test_tilejson_points_to_tiles_that_are_there(client: FlaskClient) -> None:

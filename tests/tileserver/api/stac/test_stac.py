@@ -419,8 +419,6 @@ def test_links_lead_to_wmts_as_the_extension_has_them(client: FlaskClient) -> No
         assert answer.status_code == 200
         assert f"<ows:Identifier>{layer}</ows:Identifier>" in answer.text
     assert link["wmts:dimensions"] == {"TIME": "2020-05-01"}
-    plain = _get(client, "/stac/collections/plain/items/plain")
-    assert "wmts" not in {link["rel"] for link in plain["links"]}  # it has no style to be shown in
 
 
 def test_archives_with_a_certificate_have_it_as_an_asset(client: FlaskClient) -> None:

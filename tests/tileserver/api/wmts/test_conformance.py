@@ -82,7 +82,7 @@ def test_operations_have_an_encoding(root: Any) -> None:
 
 def test_identifiers_are_unique(root: Any) -> None:
     layers = found(root, "//w:Layer/ows:Identifier/text()")
-    assert layers == ["optical", "radar"]
+    assert layers == ["optical", "plain", "radar"]
     sets = found(root, "//w:Contents/w:TileMatrixSet/ows:Identifier/text()")
     assert len(sets) == len(set(sets))
     for layer in found(root, "//w:Layer"):

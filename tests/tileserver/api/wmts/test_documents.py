@@ -38,7 +38,7 @@ def document(client: FlaskClient, valid_capabilities: Validate) -> Any:
 
 
 def test_every_collection_that_can_be_shown_is_a_layer(document: Any) -> None:
-    assert layers(document()) == ["optical", "radar"]  # the bands of "plain" have no known unit
+    assert layers(document()) == ["optical", "plain", "radar"]
 
 
 def test_one_collection(document: Any) -> None:
@@ -83,9 +83,9 @@ def test_one_scene(document: Any, client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "scope",
     [
-        "collections/none", "collections/plain", "collections/optical/dates/2020-05-11",
+        "collections/none", "collections/optical/dates/2020-05-11",
         "collections/optical/dates/20200510", "collections/optical/dates/today",
-        "collections/optical/items/none", "collections/plain/items/plain",
+        "collections/optical/items/none",
     ],
 )  # fmt: skip
 def test_what_there_is_not(client: FlaskClient, valid_report: Validate, scope: str) -> None:

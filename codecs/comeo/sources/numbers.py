@@ -1,0 +1,322 @@
+"""What a source's numbers mean: scale, offset, unit and nodata of each band, and by which rule.
+
+What the caller gives counts first, then what the source states, then what the mission's products carry by
+their processing baseline. Where nobody states a scale, the values themselves say whether they are
+reflectances already, integers that stand for them, or neither; then the unit stays unknown, and that is said.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from comeo.errors import SourceError
+from comeo.missions import POWER, REFLECTANCE, BandFacts, Mission, Scale, unit_in_words
+from comeo.scene import Band, Window
+from comeo.sources.raster import Plane, RasterBand
+
+logger = logging.getLogger(__name__)
+
+MAX_UNIT: Final = 32
+_SAMPLE_SIDE: Final = 96
+_SAMPLE_PLACES: Final = 4  # by side
+_ENOUGH: Final = 4096  # valid pixels
+_BYTE: Final = "uint8"
+_MOST_CLASSES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Meaning of numbers as the caller gives it, for all bands; None leaves a part to the source.
+
+    Attributes:
+        scale: Physical value = number × scale + offset.
+        offset: See `scale`.
+        unit: Of the physical value.
+        nodata: Number that marks pixels without data, besides those that the source states.
+    """
+
+    scale: float | None = None
+    offset: float | None = None
+    unit: str | None = None
+    nodata: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no band can have."""
+        for name in ("scale", "offset"):
+            value = getattr(self, name)
+            if value is not None and not np.isfinite(value):
+                raise SourceError(f"the {name} given is {value}, not a finite number")
+        if self.scale == 0:
+            raise SourceError("the scale given is 0, which makes all pixels alike")
+        if self.unit is not None and not 0 < len(self.unit.strip()) <= MAX_UNIT:
+            raise SourceError(f"the unit given has to be a text of at most {MAX_UNIT} characters")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is known of a product when the meaning of its numbers is looked for.
+
+    Attributes:
+        name: For messages.
+        mission: The mission, or None.
+        time: Acquisition.
+        names: Of the product, its collection and files.
+        baseline: Processing baseline, or empty.
+        offset_applied: Name of the property that says that the offset is in the numbers already, or empty.
+    """
+
+    name: str
+    mission: Mission | None
+    time: datetime
+    names: tuple[str, ...]
+    baseline: str = ""
+    offset_applied: str = ""
+
+
+class Sample(NamedTuple):
+    """Percentiles 0, 2, 50, 98 and 100 of some valid numbers of a band or several."""
+
+    least: float
+    low: float
+    median: float
+    high: float
+    greatest: float
+
+
+def resolve(
+    bands: Sequence[RasterBand], origin: Origin, given: Given
+) -> tuple[list[RasterBand], dict[str, Any]]:
+    """Say what the numbers of all bands mean.
+
+    Returns:
+        The bands, described; and STAC properties that record the rule.
+    """
+    rules: dict[str, list[str]] = {}
+    resolved = []
+    guess = _Guess(bands, origin)
+    for item in bands:
+        band, rule, nodata = _meaning(item, origin, given, guess)
+        rules.setdefault(f"{_formula(band)} ({rule})", []).append(band.name)
+        resolved.append(with_nodata(item, nodata).named(band))
+    text = "; ".join(f"{', '.join(names)}: {rule}" for rule, names in rules.items())
+    if text:
+        logger.info("%s: %s", origin.name, text)
+    for warning in guess.warnings(resolved, given):
+        logger.warning("%s: %s", origin.name, warning)
+    known = [item for item in resolved if item.band.mission]
+    properties: dict[str, Any] = {"comeo:numbers": text[:1000]} if known else {}
+    return resolved, properties | ({"comeo:scale_assumed": True} if guess.assumed else {})
+
+
+def _formula(band: Band) -> str:
+    offset = f" {'+' if band.offset > 0 else '−'} {abs(band.offset):g}" if band.offset else ""
+    scale = f" × {band.scale:g}" if band.scale != 1 else ""
+    return f"{band.unit or 'a value of unknown unit'} = number{scale}{offset}"
+
+
+class _Guess:
+    """What values tell, looked at once for all bands of a source, and only where it is needed."""
+
+    def __init__(self, bands: Sequence[RasterBand], origin: Origin) -> None:
+        self._bands, self._origin = bands, origin
+        self._samples: dict[bool, Sample | None] = {}
+        self.assumed = False
+        self.offset_unknown = False
+
+    def sample(self, *, unstated: bool) -> Sample | None:
+        """Numbers of the mission's bands: of those without a stated scale, or of all."""
+        if unstated not in self._samples:
+            known = self._origin.mission.bands if self._origin.mission else {}
+            chosen = [b for b in self._bands if b.band.name in known and not (unstated and is_stated(b))]
+            self._samples[unstated] = sample_of(chosen)
+        return self._samples[unstated]
+
+    def warnings(self, bands: Sequence[RasterBand], given: Given) -> Iterable[str]:
+        """What the caller should know, and do."""
+        scale = self._origin.mission.scale if self._origin.mission else None
+        if unknown := [item.band.name for item in bands if not item.band.unit]:
+            yield (
+                f"the unit of {', '.join(unknown)} is unknown: shown in a range of its own, not in indices; "
+                "give --unit, and --scale and --offset, if you know them"
+            )
+        if power := [item.band.name for item in bands if item.band.unit == POWER]:
+            yield f"{', '.join(power)} is linear power, whose dark parts suffer; give decibels (10·log10)"
+        if self.assumed and scale:
+            yield (
+                f"no scale is stated: {scale.unit} = number × {scale.scale:g} is assumed; "
+                "give --scale if that is wrong"
+            )
+        late = scale.offset_at(self._origin.time) if scale else 0.0
+        if self.offset_unknown and given.offset is None and late:
+            yield (
+                "neither an offset nor a processing baseline is stated: 0 is assumed, without the offset of "
+                f"{late:g} that products carry by then; give --offset {late:g} or --offset 0"
+            )
+
+
+def is_stated(item: RasterBand) -> bool:
+    """Whether a source says what a band's numbers are; whole numbers are no reflectances without a scale."""
+    band = item.band
+    whole = np.issubdtype(np.dtype(item.source_dtype or item.dtype), np.integer)
+    only_unit = whole and unit_in_words(band.unit) == REFLECTANCE
+    return (band.scale, band.offset) != (1.0, 0.0) or bool(band.unit and not only_unit)
+
+
+def _meaning(item: RasterBand, origin: Origin, given: Given, guess: _Guess) -> tuple[Band, str, float | None]:
+    """A band's description, the rule for its numbers, and its nodata number beside the source's own."""
+    band = replace(item.band, unit=unit_in_words(item.band.unit))
+    known = origin.mission.bands.get(band.name) if origin.mission else None
+    if origin.mission and known:
+        band = replace(
+            band, common_name=known.common_name or band.common_name, mission=origin.mission.id,
+            center_wavelength=known.center_wavelength or band.center_wavelength,
+        )  # fmt: skip
+    nodata = given.nodata
+    scale = origin.mission.scale if origin.mission else None
+    if scale and known:
+        line = scale.line_of(origin.names)
+        if nodata is None and line is None and scale.offset_of(origin.baseline) is not None:
+            nodata = scale.nodata if item.dtype == np.uint16 else None
+        elif nodata is None and line is not None:
+            nodata = line.nodata
+        band, rule = _scaled(item, band, known, scale, origin, given, guess)
+    else:
+        band, rule = _plain(item, band, known, origin, given, guess)
+    return _overridden(band, given), rule, nodata
+
+
+def _overridden(band: Band, given: Given) -> Band:
+    """A band with what the caller gives over what was found."""
+    return replace(
+        band,
+        scale=band.scale if given.scale is None else given.scale,
+        offset=band.offset if given.offset is None else given.offset,
+        unit=band.unit if given.unit is None else unit_in_words(given.unit),
+    )
+
+
+def _scaled(
+    item: RasterBand, band: Band, known: BandFacts, scale: Scale, origin: Origin, given: Given, guess: _Guess
+) -> tuple[Band, str]:
+    """A band of a mission whose products have a scale."""
+    if given.scale is not None:
+        rule, band = "scale as given", replace(band, scale=given.scale, unit=band.unit or known.unit)
+    elif is_stated(item):
+        rule = "scale as stated"
+        band = replace(band, unit=band.unit or (known.unit if band.scale != 1.0 else ""))
+    else:
+        band, rule = _by_values(item, band, scale, guess)
+    if band.unit != scale.unit or (given.scale is None and band.scale == 1.0 and not band.offset):
+        return band, f"{rule}{', offset as given' if given.offset is not None else ''}"
+    offset, why = _offset(item, band, scale, origin, given, guess)
+    return replace(band, offset=offset), f"{rule}, offset {why}"
+
+
+def _by_values(item: RasterBand, band: Band, scale: Scale, guess: _Guess) -> tuple[Band, str]:
+    """A band whose numbers nobody describes, by what they are."""
+    if item.source_dtype == _BYTE:
+        return replace(band, unit=""), "8 bits for a picture, not measurements"
+    sample = guess.sample(unstated=True)
+    if sample is None:
+        if item.dtype == np.uint16:
+            guess.assumed = True
+            return replace(band, scale=scale.scale, unit=scale.unit), "scale assumed"
+        return replace(band, unit=""), "no valid pixel tells what the numbers are"
+    if item.dtype != np.uint16 and scale.unscaled[0] <= sample.low <= sample.high <= scale.unscaled[1]:
+        return replace(band, unit=scale.unit), f"values from {sample.low:.3g} to {sample.high:.3g}"
+    whole = item.dtype == np.uint16 and sample.median <= scale.integers[1]
+    if whole or scale.integers[0] <= sample.median <= scale.integers[1]:
+        guess.assumed = True
+        return replace(band, scale=scale.scale, unit=scale.unit), "scale assumed"
+    return replace(band, unit=""), f"values from {sample.low:.3g} to {sample.high:.3g} fit no known scale"
+
+
+def _offset(
+    item: RasterBand, band: Band, scale: Scale, origin: Origin, given: Given, guess: _Guess
+) -> tuple[float, str]:
+    """The offset of a scaled band, and the rule that it comes from."""
+    if given.offset is not None:
+        return given.offset, "as given"
+    if origin.offset_applied:
+        return 0.0, f"in the numbers already, by {origin.offset_applied}"
+    if band.offset or item.offset_stated:
+        return band.offset, "as stated"
+    if line := scale.line_of(origin.names):
+        return 0.0, f"none in numbers of {line.title}"
+    offset = scale.offset_of(origin.baseline)
+    if offset is not None:
+        return offset, f"by processing baseline {origin.baseline}"
+    guess.offset_unknown = True
+    return 0.0, "not stated"
+
+
+def _plain(
+    item: RasterBand, band: Band, known: BandFacts | None, origin: Origin, given: Given, guess: _Guess
+) -> tuple[Band, str]:
+    """A band that comes in its physical unit, or whose mission is unknown."""
+    if band.unit or given.unit is not None:
+        return band, "as given" if given.unit is not None else "unit as stated"
+    if origin.mission and known and item.source_dtype != _BYTE and (sample := guess.sample(unstated=False)):
+        physical = [
+            number * band.scale + band.offset for number in (sample.least, sample.median, sample.greatest)
+        ]
+        if unit := origin.mission.unit_of_values(*physical):
+            return replace(band, unit=unit), "unit by the values"
+    return band, "unit not stated"
+
+
+def sample_of(bands: Sequence[RasterBand]) -> Sample | None:
+    """Numbers of bands at places spread over their grids; None without a valid one."""
+    found = [values for band in bands for values in [sample_values(band)] if values.size]
+    if not found:
+        return None
+    return Sample(*(float(each) for each in np.percentile(np.concatenate(found), (0, 2, 50, 98, 100))))
+
+
+def sample_values(band: RasterBand) -> NDArray[np.float64]:
+    """Valid numbers of a band at places spread over its grid, the middle first, until there are enough."""
+    grid = band.grid
+    height, width = min(_SAMPLE_SIDE, grid.height), min(_SAMPLE_SIDE, grid.width)
+    rows = np.unique(np.linspace(0, grid.height - height, _SAMPLE_PLACES, dtype=int))
+    cols = np.unique(np.linspace(0, grid.width - width, _SAMPLE_PLACES, dtype=int))
+    middle = np.array([(grid.height - height) / 2, (grid.width - width) / 2])
+    places = sorted(((r, c) for r in rows for c in cols), key=lambda at: float(np.abs(at - middle).sum()))
+    found: list[NDArray[Any]] = []
+    for row, col in places:
+        values, valid = band.read(Window(int(row), int(col), height, width))
+        found.append(values[valid].astype(np.float64))
+        if sum(each.size for each in found) >= _ENOUGH:
+            break
+    return np.concatenate(found)
+
+
+def is_classes(band: RasterBand) -> bool:
+    """Whether a band's values are few small whole numbers, as those of a layer of classes are."""
+    if not np.issubdtype(np.dtype(band.source_dtype or band.dtype), np.integer):
+        return False
+    values = np.unique(sample_values(band))
+    return 1 < values.size <= _MOST_CLASSES and values[0] >= 0 and values[-1] <= np.iinfo(np.uint8).max
+
+
+def with_nodata(band: RasterBand, nodata: float | None) -> RasterBand:
+    """A band in which a number marks pixels without data, besides those that it has already."""
+    if nodata is None or np.isnan(nodata):
+        return band
+    read = band.read
+
+    def masked(window: Window) -> Plane:
+        values, valid = read(window)
+        return Plane(values, valid & (values != values.dtype.type(nodata)))
+
+    fits = band.dtype != np.uint16 or (nodata == int(nodata) and 0 <= nodata <= np.iinfo(np.uint16).max)
+    return replace(band, read=masked, has_nodata=True) if fits else band
+
+
+__all__ = ["Given", "Origin", "is_classes", "resolve", "with_nodata"]
