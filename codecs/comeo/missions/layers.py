@@ -22,12 +22,15 @@ _WORDS: Final = frozenset(
 # Words that name a layer where they stand alone or last: they also occur in names of whole scenes.
 _LAST_WORDS: Final = frozenset(
     [
-        *("SNW", "SNOW", "CLOUD", "CLOUDS", "CLASS", "CLASSES", "QUALITY", "SAT", "EDG", "CS", "CDF"),
+        *("SNW", "SNOW", "CLOUD", "CLOUDS", "CLASS", "CLASSES", "QUALITY", "CS", "CDF"),
+        *("SAT", "EDG", "IAO", "DFP", "QLT"),  # MAJA
         *("VISUAL", "PREVIEW", "OVERVIEW", "THUMBNAIL"),
     ]
 )
 _PARTS: Final = re.compile(
-    r"(?:^|_)MSK_|CLDPRB|SNWPRB|S2CLOUDLESS|^QUALITY_|OPAQUE_CLOUDS|CIRRUS_CLOUDS|^TCI_[RGB]$|^(?:VIEW|SUN)_",
+    r"(?:^|_)MSK_|CLDPRB|SNWPRB|S2CLOUDLESS|^QUALITY_|OPAQUE_CLOUDS|CIRRUS_CLOUDS|^TCI_[RGB]$|^(?:VIEW|SUN)_"
+    # Beside the bands of ASF's HyP3: heights, layover and shadow, angles, scattering area, a picture.
+    r"|_(?:DEM|LS_MAP|INC_MAP|AREA|RGB)$",
     re.IGNORECASE,
 )
 _DETAIL: Final = re.compile(r"(?:R[12]|\d\dM|JP2|TIF|COG)")

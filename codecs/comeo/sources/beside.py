@@ -17,7 +17,8 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from comeo.errors import SourceError
-from comeo.missions.quantity import REFLECTANCE
+from comeo.missions.quantity import DECIBEL, POWER, REFLECTANCE
+from comeo.missions.sentinel1 import SENTINEL1
 from comeo.missions.sentinel2 import SENTINEL2
 from comeo.sources.container import Container
 from comeo.sources.naming import facts_of, parse_time
@@ -34,6 +35,9 @@ _XML: Final = re.compile(r"(?:^|_)(?:MTD_TL|metadata|MTD_ALL|MTD_L(?:1C|2A)_TL.*
 _MAJA_FILE: Final = re.compile(r"_(?:FRE|SRE)_B\w+$")
 _MAJA_NODATA: Final = -10000.0
 _MAJA_SCALE: Final = 1e-4
+# HyP3: gamma or sigma nought, then power, decibels or amplitude.
+_HYP3: Final = re.compile(r"_RTC\d\d_G_[gs]([pda])[uw][nf][ec][dm](?:_|$)")
+_HYP3_UNITS: Final = {"p": POWER, "d": DECIBEL}
 _MAX_TITLE: Final = 200
 
 
@@ -98,6 +102,9 @@ def facts_beside(container: Container, folder: str, files: Iterable[str]) -> Bes
     paths = [PurePosixPath(file) for file in files]
     if any(_MAJA_FILE.search(path.stem) for path in paths):
         found = found.filled(_MAJA)
+    radar = next((match for path in paths if (match := _HYP3.search(path.stem))), None)
+    if radar is not None:
+        found = found.filled(Beside(mission=SENTINEL1.id, unit=_HYP3_UNITS.get(radar.group(1), "")))
     # The buckets have L2A in folders by resolution, and L1C in one.
     level = "L2A" if any(re.fullmatch(r"R\d\dm", path.parent.name) for path in paths) else "L1C"
     return found.filled(_of_path(f"{container.path.as_posix()}/{folder}", found.level or level))

@@ -90,6 +90,7 @@ def open_folder(container: Container, folder: str, wanted: tuple[str, ...] | Non
         datetime=beside.datetime,
         properties=beside.properties,
         release=container.close,
+        marks=tuple(PurePosixPath(file).stem for file in files.values()),
     )
 
 

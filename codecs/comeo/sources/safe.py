@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -110,7 +111,8 @@ def _band(
     if metadata.offsets and image.band not in metadata.offsets:
         raise SourceError(f"{container.path.name} states radiometric offsets, but none for {image.band}")
     band = Band(image.band, metadata.scale, offset, BANDS[image.band].unit)
-    return open_band(container.local(image.name), band, cache, metadata.nodata, grid)
+    opened = open_band(container.local(image.name), band, cache, metadata.nodata, grid)
+    return replace(opened, offset_stated=bool(metadata.offsets))
 
 
 def _verified_checksum(container: Container, root: str, images: list[Image]) -> str:

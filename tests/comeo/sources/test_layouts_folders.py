@@ -12,6 +12,7 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
+from comeo.errors import SourceError
 from comeo.scene import Scene, Window
 from comeo.sources import open_source
 from tests.comeo.sources.conftest import north_up, write_tif
@@ -310,6 +311,30 @@ def test_maja_numbers_are_reflectance(tmp_path: Path) -> None:
     flat = open_source(LAYOUTS["MAJA"].write(tmp_path / "again"))
     assert flat.groups[0].read(Window(1, 1, 1, 1)).values.ravel().tolist() == [1000, 1001, 1002]  # of FRE
     flat.close()
+
+
+@pytest.mark.parametrize(("letter", "unit"), [("p", "power"), ("d", "dB")])
+def test_the_unit_of_hyp3_is_in_its_name(tmp_path: Path, letter: str, unit: str) -> None:
+    name = HYP3.replace("gpuned", f"g{letter}uned")
+    layout = Layout({30: named(f"{name}_", "VV", "VH", "dem")}, {"r30m": "VH VV"}, dtype="float32")
+    scene = open_source(layout.write(tmp_path / "rtc"))
+    check(scene, layout)
+    assert {band.unit for band in scene.groups[0].bands} == {unit}
+    assert (scene.collection, scene.properties["platform"]) == ("sentinel-1", "sentinel-1a")
+    scene.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "mission"),
+    [
+        ("LC08_L2SP_195027_20200101_20200823_02_T1_SR_B", "Landsat"),
+        ("HLS.L30.T32TMT.2020001T102000.v2.0.B0", "Landsat"),
+    ],
+)
+def test_bands_of_other_missions_are_refused(tmp_path: Path, name: str, mission: str) -> None:
+    layout = Layout({30: named(name, "2", "3", "4")}, {})
+    with pytest.raises(SourceError, match=mission):
+        open_source(layout.write(tmp_path / "scene"))
 
 
 def test_the_log_says_what_was_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -399,6 +399,15 @@ def test_metadata_that_are_not_needed_never_refuse_pixels(copy_of: Callable[[str
     chosen.close()
 
 
+def test_an_offset_that_is_listed_as_0_is_0(make_safe: Make, tmp_path: Path) -> None:
+    original, _ = make_safe("L2A", "04.00", SIZE)
+    product = Path(shutil.copytree(original, tmp_path / original.name))
+    edited("MTD_MSIL2A.xml", r"(<BOA_ADD_OFFSET[^>]*>)-1000<", r"\g<1>0<")(product)
+    scene = open_source(product)
+    assert {band.offset for group in scene.groups for band in group.bands} == {0.0}
+    scene.close()
+
+
 @pytest.mark.parametrize("level", ["L1C", "L2A"])
 def test_an_offset_that_is_not_listed_follows_the_baseline(
     make_safe: Make, tmp_path: Path, level: str
