@@ -21,7 +21,7 @@ from comeo.missions.quantity import DECIBEL, POWER, REFLECTANCE
 from comeo.missions.sentinel1 import SENTINEL1
 from comeo.missions.sentinel2 import SENTINEL2
 from comeo.sources.container import Container
-from comeo.sources.naming import facts_of, parse_time
+from comeo.sources.naming import facts_of, lenient_time
 from comeo.sources.safe_metadata import parse_tile
 from comeo.sources.xmltree import XmlTree, finite
 
@@ -106,7 +106,8 @@ def facts_beside(container: Container, folder: str, files: Iterable[str]) -> Bes
     if radar is not None:
         found = found.filled(Beside(mission=SENTINEL1.id, unit=_HYP3_UNITS.get(radar.group(1), "")))
     # The buckets have L2A in folders by resolution, and L1C in one.
-    level = "L2A" if any(re.fullmatch(r"R\d\dm", path.parent.name) for path in paths) else "L1C"
+    parents = {path.parent.name or container.path.name for path in paths}
+    level = "L2A" if any(re.fullmatch(r"R\d\dm", name) for name in parents) else "L1C"
     return found.filled(_of_path(f"{container.path.as_posix()}/{folder}", found.level or level))
 
 
@@ -136,7 +137,7 @@ def _of_maja(xml: XmlTree) -> Beside:
     nodata = next((finite(element.text or "") for element in special), None)
     stated = Beside(
         title[:_MAX_TITLE],
-        datetime=parse_time(time, xml.where) if time else None,
+        datetime=lenient_time(time, xml.where) if time else None,
         nodata=nodata,
         scale=1 / scale if scale and scale > 0 else 1.0,
         properties=facts_of(title).properties,
@@ -166,7 +167,7 @@ def _of_bucket(content: Mapping[str, Any], where: str) -> Beside:
     baseline = re.search(r"_N(\d\d\.\d\d)$", strip)
     properties = {"s2:processing_baseline": baseline.group(1)} if baseline else {}
     # The time of a product is that of its datatake, seconds from the tile's own.
-    own_time = parse_time(time, where) if isinstance(time, str) and where == "tileInfo.json" else None
+    own_time = lenient_time(time, where) if isinstance(time, str) and where == "tileInfo.json" else None
     of_path = _of_path(str(content.get("path", "")), "")
     return Beside(
         title,

@@ -13,7 +13,7 @@ from typing import Final
 from comeo.errors import SourceError
 from comeo.missions import ancillary_file, refuse_unreadable
 from comeo.sources.assemble import Overrides, Product
-from comeo.sources.container import Container, open_container
+from comeo.sources.container import MAX_TEXT_BYTES, Container, open_container
 from comeo.sources.folder import band_folders, open_folder, raster_files
 from comeo.sources.safe import open_safe
 from comeo.sources.safe_files import Part, product_metadata
@@ -90,7 +90,9 @@ def _only_item(container: Container, folder: str) -> Path | None:
     found = [
         name
         for name in sorted(container.names)
-        if name.endswith(".json") and str(PurePosixPath(name).parent) == (folder or ".")
+        if name.endswith(".json")
+        and str(PurePosixPath(name).parent) == (folder or ".")
+        and container.size(name) <= MAX_TEXT_BYTES
     ]
     items = [path for path in map(container.local, found) if is_item(path)]
     if len(items) != 1:

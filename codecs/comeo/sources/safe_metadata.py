@@ -7,7 +7,6 @@ percentages, orbits, times) is left out where it is missing or broken, and never
 
 from __future__ import annotations
 
-import logging
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,11 +21,9 @@ from comeo.errors import SourceError
 from comeo.grid import Grid
 from comeo.missions.sentinel2 import BANDS, SENTINEL2
 from comeo.sources.container import plain_name
-from comeo.sources.naming import parse_time
+from comeo.sources.naming import lenient_time
 from comeo.sources.raster import checked_grid, parse_finite
 from comeo.sources.xmltree import XmlTree, child_text, finite
-
-logger = logging.getLogger(__name__)
 
 LEVELS: Final = {"Level-1C_User_Product": "L1C", "Level-2A_User_Product": "L2A"}
 _OFFSETS: Final = {"L1C": "RADIO_ADD_OFFSET", "L2A": "BOA_ADD_OFFSET"}
@@ -115,13 +112,7 @@ def parse_product(content: bytes, where: str) -> ProductMetadata:
 def _time(xml: XmlTree, name: str) -> datetime | None:
     """A time, if it is stated and is one."""
     text = xml.find(name)
-    if text is None:
-        return None
-    try:
-        return parse_time(text, xml.where)
-    except SourceError as error:
-        logger.warning("%s; its %s is not used", error, name)
-        return None
+    return None if text is None else lenient_time(text, f"{name} in {xml.where}")
 
 
 def _nodata(xml: XmlTree) -> int:

@@ -166,6 +166,13 @@ LAYOUTS: dict[str, Layout] = {
         {"r10m": "B02 B03 B04 B08", "r20m": "B05 B8A", "r60m": "B01 B09"},
         suffix=".jp2",
     ),
+    "bucket, one resolution's folder": Layout(
+        {10: below(f"{BUCKET}/R10m", "B02", "B03", "TCI"), 20: below(f"{BUCKET}/R20m", "B02", "SCL")},
+        {"r10m": "B02 B03"},
+        give=f"{BUCKET}/R10m",
+        nodata=0,
+        facts={"id": "T32TMT_20200101_0_L2A", "collection": "sentinel-2-l2a"},
+    ),
     "20 m of it": Layout(
         {20: below("R20m", "B02", "B03", "B05", "SCL")}, {"r20m": "B02 B03 B05"}, suffix=".jp2"
     ),
