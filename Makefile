@@ -10,6 +10,8 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 SHARED ?= ../shared/data
 SECONDS_TO_TRAIN ?= 9000
+SECONDS ?= 3600
+FUZZ ?=
 # onnxruntime and onnxruntime-gpu are one module and exclude each other: an NVIDIA driver decides
 RUNTIME := $(if $(wildcard /proc/driver/nvidia/version),gpu,cpu)
 # Node.js of the machine where there is a recent one, else the one that PyPI carries, apart from .venv
@@ -19,7 +21,7 @@ NODE := $(if $(NODE_IS_RECENT),,.cache/node)
 ALL := $(RUNTIME),server,xarray,qualify,jpeg2000,test
 PIP_INSTALL := tools/pip-install.sh $(BIN)/pip -c constraints.txt --no-compile
 
-.PHONY: install run test test-qgis lint fuzz bench train samples release clean
+.PHONY: install run test test-qgis lint fuzz soak bench train samples release clean
 
 install: $(VENV)/.installed-run static/dist/index.html
 
@@ -68,8 +70,14 @@ test: install lint
 test-qgis: install $(VENV)/.installed-test
 	$(BIN)/pytest -m qgis tests/e2e
 
+# Two hours: 10⁶ damaged payloads a codec, 10⁵ damaged archives, 5000 odd requests. FUZZ="dct --first 500000" does a part.
 fuzz: install $(VENV)/.installed-test
+	PYTHONPATH=codecs $(BIN)/python -m tests.fuzz $(FUZZ)
 	COMEO_FUZZ_CASES=5000 $(BIN)/pytest tests/e2e/test_schemathesis.py -s
+
+# An hour of 12 clients against a server whose archives come and go.
+soak: install $(VENV)/.installed-test
+	PYTHONPATH=codecs $(BIN)/python -m benchmarks.soak --seconds $(SECONDS) --json benchmarks/results/soak.json
 
 train: install $(VENV)/.installed-test
 	@$(PIP_INSTALL) -e '.[train]'

@@ -56,7 +56,7 @@ def write_copy(archive: Archive, folder: Path, name: str, chance: random.Random)
                     writer.add(level, row, col, None if payload is None else bytes(payload))
     facts = {"raw_bytes": archive.raw_bytes, "step": archive.step, "source": archive.source}
     writer.finish(item, facts, lambda _: None)
-    writer.commit()
+    writer.commit(replace=True)
 
 
 def moved(archive: Archive, chance: random.Random) -> list[ArchiveGroup]:

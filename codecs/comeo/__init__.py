@@ -30,6 +30,9 @@ __all__ = [
     "qualify",
 ]
 
+# Here `import comeo.compress` finds a module; beside this file it would hide the function from type checkers.
+__path__.append(f"{__path__[0]}/legacy")
+
 _MODULES = {
     "codec_names": "comeo.codecs",
     "compress": "comeo.compression",

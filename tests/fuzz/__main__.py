@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +45,7 @@ def _fuzz(name: str, first: int, count: int, *, keep: bool) -> int:
             said = time.monotonic()
             _say(f"{name}: {tally.done} of {count} cases from {first}, {len(tally.failures)} failures")
 
-    tally = run(name, first, count, on_progress)
+    tally = run(partial(target_of, name), first, count, on_progress)
     target = target_of(name)
     for failure in tally.failures:
         _FOUND.mkdir(parents=True, exist_ok=True)

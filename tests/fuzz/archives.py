@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
+from affine import Affine
 
 from comeo.archive import Archive, open_archive
 from comeo.cache import array_cache
 from comeo.compression import compress
-from comeo.errors import ArchiveError, NotFoundError
+from comeo.errors import ArchiveError
 from comeo.grid import Grid
 from comeo.scene import Window
 from comeo.view.budget import Budget
@@ -32,8 +35,9 @@ class ArchiveTarget:
     """Damaged archives, read as the server reads them."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="comeo-fuzz-")
-        self._path = Path(self._folder.name) / "fuzzed.zarr.zip"
+        self._folder = Path(tempfile.mkdtemp(prefix="comeo-fuzz-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._path = self._folder / "fuzzed.zarr.zip"
         self._sound = [self._compressed(codec, number) for number, codec in enumerate(_CODECS)]
         self._inputs = [*self._sound, *(data for _, data in sorted(corpus.load("archives").items()))]
         self._readings = [self._read(data) for data in self._sound]
@@ -62,7 +66,7 @@ class ArchiveTarget:
         return "the same" if reading in self._readings else "well-formed"
 
     def _read(self, data: bytes) -> list[Any]:
-        """What an archive says, and some of its pixels; nothing takes more than a metadata document's worth."""
+        """What an archive says, and some of its pixels."""
         self._path.write_bytes(data)
         read_entry(str(self._path))
         with open_archive(self._path) as archive:
@@ -74,7 +78,10 @@ class ArchiveTarget:
         values = landscape(2, 40, 300, seed=seed, dtype=np.float32 if seed == 1 else np.uint16)
         scene = array_scene(array_group(values, corner_cut(values.shape)))
         return compress(
-            scene, Path(self._folder.name) / f"{codec}.zarr.zip", codec=codec, step=2.0 if seed == 1 else 400.0
+            scene,
+            self._folder / f"{codec}.zarr.zip",
+            codec=codec,
+            step=2.0 if seed == 1 else 400.0,
         ).read_bytes()
 
 
@@ -99,5 +106,6 @@ def _pictures(archive: Archive) -> list[Any]:
     """The whole scene in a few pixels, as a map would show it."""
     reader = ArchiveReader(archive, array_cache(1 << 22), Budget(_SAMPLES))
     native = reader.native_grid()
-    image = reader.read(Grid.over(native.bounds, native.crs, 16, 16))
+    coarser = native.transform @ Affine.scale(native.width / 16, native.height / 16)
+    image = reader.read(Grid(native.crs, coarser, 16, 16))
     return [image.array.shape, image.array.filled(0).tobytes()]

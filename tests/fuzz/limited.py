@@ -1,4 +1,4 @@
-"""A range of cases in a process of its own, with bounds: a crash, a hang or a memory overrun is one case's fault."""
+"""A range of cases in a process of its own: a crash, a hang or a memory overrun is one case's fault."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fuzz.corpus import kind_of
-from tests.fuzz.targets import target_of
+from tests.fuzz.targets import Target
 
 EXTRA_BYTES = 1 << 30  # beyond what the process has when its target is warm
 CPU_SECONDS = 20.0  # for one case
@@ -51,30 +51,37 @@ class Tally:
 
 
 def run(
-    name: str, first: int, count: int, on_progress: Callable[[Tally], None] = lambda _: None
+    make_target: Callable[[], Target],
+    first: int,
+    count: int,
+    on_progress: Callable[[Tally], None] = lambda _: None,
 ) -> Tally:
     """Run cases `first` to `first + count - 1` of a target.
 
     Args:
-        name: Of the target.
+        make_target: Makes the target, in the process; can be pickled.
         first: Number of the first case.
         count: How many.
         on_progress: Called now and then.
     """
     tally = Tally()
     while tally.done < count:
-        _run_child(name, first + tally.done, count - tally.done, tally, on_progress)
+        _run_child(make_target, first + tally.done, count - tally.done, tally, on_progress)
     return tally
 
 
 def _run_child(
-    name: str, first: int, count: int, tally: Tally, on_progress: Callable[[Tally], None]
+    make_target: Callable[[], Target],
+    first: int,
+    count: int,
+    tally: Tally,
+    on_progress: Callable[[Tally], None],
 ) -> None:
     """Run cases until all are done or one of them ends the process."""
     context = multiprocessing.get_context("spawn")
     current = context.RawValue(ctypes.c_longlong, first - 1)  # read by us when the process is dead
     ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_work, args=(name, first, count, current, theirs), daemon=True)
+    child = context.Process(target=_work, args=(make_target, first, count, current, theirs), daemon=True)
     child.start()
     theirs.close()
     before, last, since = tally.done, current.value, time.monotonic()
@@ -94,7 +101,7 @@ def _run_child(
     if child.exitcode == 0:
         return
     if current.value < first:
-        raise RuntimeError(f"{name} could not be started: exit code {child.exitcode}")
+        raise RuntimeError(f"the target could not be started: exit code {child.exitcode}")
     tally.failures.append(Failure(current.value, _ending(child.exitcode)))
     tally.done = before + current.value - first + 1
 
@@ -116,10 +123,12 @@ def _ending(code: int | None) -> str:
     return f"a crash: {signal.Signals(number).name}" if number > 0 else f"the process ended with code {code}"
 
 
-def _work(name: str, first: int, count: int, current: Any, results: Connection) -> None:
+def _work(
+    make_target: Callable[[], Target], first: int, count: int, current: Any, results: Connection
+) -> None:
     """The process: counts outcomes, and sends them now and then."""
     warnings.simplefilter("error", RuntimeWarning)  # such as NumPy's, of numbers that overflow
-    target = target_of(name)
+    target = make_target()
     _limit_memory()
     kinds: dict[str, tuple[int, int]] = {}
     failures: list[tuple[int, str]] = []
@@ -134,6 +143,8 @@ def _work(name: str, first: int, count: int, current: Any, results: Connection) 
             kinds[kind] = earliest, times + 1
         except Exception:  # noqa: BLE001 - that is what is looked for
             failures.append((number, traceback.format_exc(limit=-6)))
+            results.send((number - first + 1, {}, failures))  # the next case may end the process
+            failures = []
         signal.setitimer(signal.ITIMER_PROF, 0)
         if (number - first + 1) % REPORT_EVERY == 0 or number + 1 == first + count:
             results.send((number - first + 1, kinds, failures))

@@ -29,7 +29,7 @@ class PayloadTarget:
             self.check(data)
 
     def case(self, number: int) -> bytes:
-        """Damage an input. Nine times of ten its header is left alone, so that the damage reaches the codec."""
+        """Damage an input. Mostly its header is left alone, so that the damage reaches the codec."""
         random = Random(number)
         original, other = random.choice(self._inputs), random.choice(self._inputs)
         kept = random.choice((0, *[_HEADER_BYTES] * 9))

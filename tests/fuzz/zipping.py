@@ -8,7 +8,7 @@ import json
 import struct
 import zipfile
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -17,13 +17,15 @@ from tests.fuzz.mutations import EDGES, mutated
 
 _LOCAL = (b"PK\3\4", ((4, 2), (6, 2), (8, 2), (14, 4), (18, 4), (22, 4), (26, 2), (28, 2)))
 _CENTRAL = (
-    b"PK\1\2", ((6, 2), (8, 2), (10, 2), (16, 4), (20, 4), (24, 4), (28, 2), (30, 2), (32, 2), (34, 2), (42, 4)),
+    b"PK\1\2",
+    ((6, 2), (8, 2), (10, 2), (16, 4), (20, 4), (24, 4), (28, 2), (30, 2), (32, 2), (34, 2), (42, 4)),
 )  # fmt: skip
 _END = (b"PK\5\6", ((4, 2), (6, 2), (8, 2), (10, 2), (12, 4), (16, 4), (20, 2)))
 _FORMS = {2: "<H", 4: "<I"}
-_VALUES = (
-    None, True, False, -1, 0, 1, 3, 255, 65_536, 2**31, 2**53, 10**30, -0.0, 1e-300, 1e308, -1e308, "", "a", "x" * 5000,
-    "\x00", "../../etc/passwd", "EPSG:4326", "EPSG:3413", "2020-02-30T00:00:00Z", "9999-12-31T23:59:60Z", "\u202e",
+_VALUES: Final[tuple[Any, ...]] = (
+    None, True, False, -1, 0, 1, 3, 255, 65_536, 2**31, 2**53, 10**30, -0.0, 1e-300, 1e308, -1e308,
+    "", "a", "x" * 5000, "\x00", "\u202e", "../../etc/passwd", "EPSG:4326", "EPSG:3413",
+    "2020-02-30T00:00:00Z", "9999-12-31T23:59:60Z",
     [], {}, [0], [[]], [None] * 7, {"name": "B01"}, [0, 0, 0, 0, 0, 0], [1e308] * 6,
 )  # fmt: skip
 

@@ -29,6 +29,8 @@ def cli(debug: bool) -> None:
         stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s" if debug else "%(message)s"
     )
     _log.setLevel(logging.DEBUG if debug else logging.INFO)
+    # A library of rio-tiler's tells at its import how many threads it would use.
+    logging.getLogger("numexpr").setLevel(logging.WARNING)
 
 
 @cli.command()
@@ -187,12 +189,12 @@ def extract(
 
     if bbox and polygon:
         raise click.UsageError("give --bbox or --polygon, not both")
-    if bands and expression:
+    if bands is not None and expression is not None:
         raise click.UsageError("give --bands or --expression, not both")
     with open_archive(archive) as opened, terminal_progress(opened.id) as progress:
         write_extract(
             opened, output, bbox=bbox, polygon=_polygon(polygon) if polygon else None, bands=bands,
-            expression=expression, crs=crs or None, max_size=max_size,
+            expression=expression, crs=crs, max_size=max_size,
             resampling=resampling, force=force, progress=progress,
         )  # fmt: skip
     click.echo(f"{output}  {output.stat().st_size:,} bytes")
@@ -285,6 +287,8 @@ def _polygon(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise click.BadParameter(f"{path} is not JSON: {error}", param_hint="--polygon") from error
+    except RecursionError as error:
+        raise click.BadParameter(f"{path} is nested too deeply", param_hint="--polygon") from error
     return polygon_of(document, Settings().max_vertices)
 
 

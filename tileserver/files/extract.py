@@ -13,7 +13,7 @@ from comeo.progress import Progress
 from comeo.view.budget import Budget
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
-from tileserver.render.images import colour_tags, credit_tags
+from tileserver.render.images import colour_tags
 from tileserver.render.picture import painted
 from tileserver.render.plan import RenderRequest, resolve
 from tileserver.render.scenes import Scenes
@@ -142,5 +142,6 @@ def _prepared(
     grid = grid_of(reader, request, plan.bands)
     check(grid, max(len(plan.bands), plan.results), limits)
     paint = (lambda image: painted(image, plan)) if plan.is_picture else None
-    tags = {**credit_tags(scenes, record), **colour_tags(plan)}
-    return Extraction(reader, plan, grid, geometry=request.geometry, paint=paint, tags=tags), grid
+    return Extraction(
+        reader, plan, grid, geometry=request.geometry, paint=paint, tags=colour_tags(plan)
+    ), grid

@@ -12,6 +12,7 @@ from pathlib import Path
 from lxml import etree
 
 from comeo.errors import BoundError, NotFoundError, ParameterError, RequestError
+from comeo.export.provenance import attribution
 from comeo.export.request import ExtractRequest
 from comeo.grid import WGS84, Bounds, Grid
 from comeo.progress import Progress
@@ -24,7 +25,7 @@ from tileserver.files import kml
 from tileserver.files.extract import FileRequest, Limits, check
 from tileserver.files.kml import Span
 from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid, boxes_of, intersection
-from tileserver.render.describe import attribution, zoom_range
+from tileserver.render.describe import zoom_range
 from tileserver.render.encode import encode
 from tileserver.render.legend import legend
 from tileserver.render.matrixsets import matrix_set

@@ -53,7 +53,7 @@ class ExtractBody(RenderParameters):
     dst_crs: EpsgCode | None = Field(
         None, description="Projection of a GeoTIFF, `EPSG:3857`; by default the scene's own pixels."
     )
-    max_size: Side | None = Field(None, description="Longest side in pixels.")
+    max_size: int | None = Field(None, ge=1, description="Longest side in pixels.")
     width: Side | None = Field(None, description="In pixels.")
     height: Side | None = Field(None, description="In pixels.")
 

@@ -120,13 +120,13 @@ class CollectionTilesetQuery(TilesetQuery, _Datetime):
 
 
 class _Size(Parameters):
-    max_size: Side | None = Field(None, description="Longest side in pixels.")
+    max_size: int | None = Field(None, ge=1, description="Longest side in pixels.")
 
 
 class PreviewQuery(RenderParameters):
     """How to show a preview."""
 
-    max_size: Side = Field(1024, description="Longest side in pixels.")
+    max_size: int = Field(1024, ge=1, description="Longest side in pixels.")
 
 
 class PartQuery(RenderParameters, _Size):
@@ -149,7 +149,9 @@ class FeatureQuery(RenderParameters, _Size):
 class StatisticsQuery(RenderParameters):
     """Extent of the statistics."""
 
-    max_size: Side = Field(1024, description="Longest side in pixels of the image that they are made of.")
+    max_size: int = Field(
+        1024, ge=1, description="Longest side in pixels of the image that they are made of."
+    )
     p: Annotated[list[Annotated[int, Field(ge=0, le=100)]], BeforeValidator(split_commas)] = Field(
         default=[2, 98], max_length=20, description="Percentiles."
     )

@@ -11,11 +11,13 @@ from flask import Flask, Response, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from comeo.errors import ArchiveError, BoundError, ComeoError, RequestError
+from comeo.errors import BoundError, ComeoError, RequestError
 from tileserver import metrics
 from tileserver.errors import BusyError, status_of
 
 MEDIA_TYPE = "application/problem+json"
+FAILED = "the server could not answer; its log says why"
+"""Instead of the server's own errors, which may name its folders."""
 log = logging.getLogger(__name__)
 
 
@@ -74,8 +76,7 @@ def _bound(error: RequestError) -> dict[str, str]:
 
 def _failed(error: ComeoError) -> Response:
     log.error("request failed", extra={"fields": {"path": request.path, "error": str(error)}})
-    kind = "the archive cannot be read" if isinstance(error, ArchiveError) else "the request failed"
-    return problem(500, f"{kind}: {error}")
+    return problem(500, FAILED)
 
 
 def _http_error(error: HTTPException) -> Response:

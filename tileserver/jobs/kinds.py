@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from comeo.errors import ComeoError
 from comeo.progress import Progress
+from tileserver.errors import ConflictError
 from tileserver.files import scene
 from tileserver.files.scene import ExtractBody
 from tileserver.jobs.orders import Order
@@ -100,9 +100,11 @@ def kind_of(name: str) -> Kind[Any]:
     """Kind of work by its name.
 
     Raises:
-        ComeoError: If this program does not know it.
+        ConflictError: If this program does not know it.
     """
     try:
         return KINDS[name]
     except KeyError as error:
-        raise ComeoError(f"this program has no work of the kind {name}; it has {', '.join(KINDS)}") from error
+        raise ConflictError(
+            f"this program has no work of the kind {name}; it has {', '.join(KINDS)}"
+        ) from error

@@ -17,8 +17,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from comeo.errors import ComeoError
+from comeo.errors import ComeoError, RequestError
 from comeo.settings import configure
+from tileserver.errors import ConflictError
 from tileserver.jobs.orders import Order
 from tileserver.jobs.queue import ORDER, RESULT, STATE
 from tileserver.render.fingerprint import installed_code
@@ -27,6 +28,7 @@ from tileserver.settings import MEBIBYTE, Settings
 LOOK_SECONDS = 0.2
 WRITE_SECONDS = 0.5
 NICENESS = 5
+TROUBLE = "the server could not do the work; the job's log says why"
 UNFORESEEN = "the work failed by a mistake in the program; the job's log has the details"
 CACHE_BYTES = 128 * MEBIBYTE
 OTHER_CODE = (
@@ -89,8 +91,11 @@ def work(folder: Path) -> None:
             progress.write("running", 0, "starting")
             _do(settings, order, folder, progress)
             progress.write("successful", 100, "done")
-        except ComeoError as error:
+        except RequestError as error:
             progress.write("failed", 0, str(error))
+        except ComeoError:  # of the server itself: its words may name folders, which are not for clients
+            log.exception("job failed")
+            progress.write("failed", 0, TROUBLE)
         except Exception:
             log.exception("job failed")
             progress.write("failed", 0, UNFORESEEN)
@@ -100,10 +105,11 @@ def _do(settings: Settings, order: Order, folder: Path, progress: DiskProgress) 
     """Do the work of an order, if the program that took it is still the one installed.
 
     Raises:
-        ComeoError: If it is another, or the work cannot be done.
+        RequestError: If it is another, or the work cannot be done.
+        ComeoError: If the server is at fault.
     """
     if order.code != installed_code():
-        raise ComeoError(OTHER_CODE)
+        raise ConflictError(OTHER_CODE)
     # Imported here: a process that waits for its slot stays small.
     from tileserver.catalog import SqliteCatalog  # noqa: PLC0415
     from tileserver.jobs.kinds import kind_of  # noqa: PLC0415

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -13,8 +12,8 @@ from rasterio.crs import CRS
 from rasterio.warp import calculate_default_transform
 
 from comeo.errors import ParameterError
+from comeo.export.provenance import attribution
 from comeo.grid import WGS84, Grid
-from comeo.missions import credit
 from comeo.scene import Band
 from comeo.view.projection import ProjectionErrors, move_bounds
 from comeo.view.reader import group_grid
@@ -152,21 +151,6 @@ def scene_grid(scenes: Scenes, record: Record) -> Grid:
     """Finest native grid of a scene."""
     with scenes.lease(record) as archive:
         return group_grid(next(iter(archive.groups.values())))
-
-
-def attribution(item: Mapping[str, Any], moment: datetime | None) -> str:
-    """Credit line of a scene: its STAC Item's `attribution`, or that of its mission; may be empty.
-
-    Args:
-        item: The STAC Item.
-        moment: Acquisition time; where it is unknown, the credit has no year.
-    """
-    properties = item.get("properties")
-    facts = properties if isinstance(properties, Mapping) else {}
-    if isinstance(facts.get("attribution"), str):
-        return str(facts["attribution"])
-    names = (facts.get("platform"), facts.get("constellation"), item.get("collection"), item.get("id"))
-    return credit(names, None if moment is None else moment.astimezone(UTC).year)
 
 
 def collection_attribution(scenes: Scenes, summary: CollectionSummary) -> str:

@@ -21,7 +21,6 @@ from comeo.view.polygon import Cutter, geometry_bounds
 from comeo.view.propagation import certificate_of
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
-from tileserver.render.describe import attribution
 from tileserver.render.encode import PICTURES, encode
 from tileserver.render.fingerprint import fingerprint
 from tileserver.render.picture import colour, painted
@@ -81,7 +80,7 @@ class SceneTile:
     def _render(self, budget: Budget) -> bytes:
         with self.scenes.reader(self.record, budget) as reader:
             self.scenes.note_coding(reader.archive, self.plan.bands)
-            return _render(self.scenes, self.record, reader, self.grid, self.plan, self.extension)
+            return _render(self.scenes, reader, self.grid, self.plan, self.extension)
 
 
 def preview(
@@ -91,7 +90,7 @@ def preview(
     plan = resolve(request, record.bands, scenes.settings, picture=extension in PICTURES)
     with scenes.reader(record, budget) as reader:
         grid = reader.native_grid(plan.bands).fitted(max_size)
-        return _render(scenes, record, reader, grid, plan, extension)
+        return _render(scenes, reader, grid, plan, extension)
 
 
 def preview_etag(record: Record, max_size: int, request: RenderRequest, extension: str) -> str:
@@ -132,7 +131,7 @@ def part(
             bbox, WGS84, dst_crs or WGS84, height=size[0], width=size[1], bands=plan.bands
         )
         grid = grid.fitted(max_size) if max_size else grid
-        return _render(scenes, record, reader, grid, plan, extension, shape)
+        return _render(scenes, reader, grid, plan, extension, shape)
 
 
 def feature(
@@ -170,12 +169,6 @@ def finish(
     return encode_geotiff(raster, filled(shown), np.logical_not(mask_of(shown).any(axis=0)))
 
 
-def credit_tags(scenes: Scenes, record: Record) -> dict[str, str]:
-    """Tag of a GeoTIFF with the credit that the data require, if any."""
-    credit = attribution(scenes.catalog.item(record), record.datetime)
-    return {"TIFFTAG_COPYRIGHT": credit} if credit else {}
-
-
 def colour_tags(plan: RenderPlan) -> dict[str, str]:
     """Tag of a GeoTIFF whose values were shown as colours."""
     if plan.rescale is None:
@@ -184,7 +177,7 @@ def colour_tags(plan: RenderPlan) -> dict[str, str]:
 
 
 def _render(
-    scenes: Scenes, record: Record, reader: ArchiveReader, grid: Grid, plan: RenderPlan, extension: str,
+    scenes: Scenes, reader: ArchiveReader, grid: Grid, plan: RenderPlan, extension: str,
     shape: Mapping[str, Any] | None = None,
 ) -> bytes:  # fmt: skip
     scenes.check_grid(grid, max(len(plan.bands), plan.results), reader.budget)
@@ -193,5 +186,5 @@ def _render(
         image = Cutter(shape, grid.crs).cut(image)
     tags = None
     if extension == "tif":
-        tags = {**scene_tags(reader.archive, plan, grid), **credit_tags(scenes, record)}
+        tags = scene_tags(reader.archive, plan, grid)
     return finish(image, plan, extension, tags)

@@ -41,9 +41,9 @@ def split_ranges(value: Any) -> Any:
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-Side = Annotated[int, Field(ge=1, le=1 << 30)]
+Side = Annotated[int, Field(ge=1, le=1 << 53)]
 """Pixels of a side; how many may be made is bounded by the settings."""
-Names = Annotated[list[str], BeforeValidator(split_commas), Field(max_length=MAX_LIST)]
+Names = Annotated[list[str], BeforeValidator(split_commas), Field(min_length=1, max_length=MAX_LIST)]
 EpsgCode = Annotated[str, Field(max_length=20, pattern=r"^(?i:EPSG:)\d{4,6}$")]
 Ranges = Annotated[list[Range], BeforeValidator(split_ranges), Field(max_length=MAX_LIST)]
 
@@ -105,17 +105,16 @@ class RenderParameters(Parameters):
         for low, high in value or ():
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
                 raise ValueError(f"{low:g},{high:g} is not a range: min has to be less than max")
-            if max(abs(low), abs(high)) > GREATEST or high - low < 1 / GREATEST:
-                raise ValueError(
-                    f"{low:g},{high:g} is not a range of values: single precision cannot show it"
-                )
+            if max(abs(low), abs(high)) > GREATEST:
+                raise ValueError(f"{low:g},{high:g} is not a range of values: it goes beyond {GREATEST:g}")
         return value
 
     def render_request(self) -> RenderRequest:
         """The same for `tileserver.render`."""
+        bands, rescale = self.bands, self.rescale
         return RenderRequest(
-            bands=tuple(self.bands) if self.bands else None, expression=self.expression, unscale=self.unscale,
+            bands=None if bands is None else tuple(bands), expression=self.expression, unscale=self.unscale,
             resampling=self.resampling, style=self.style,
-            rescale=tuple(self.rescale) if self.rescale else None, colormap_name=self.colormap_name,
+            rescale=None if rescale is None else tuple(rescale), colormap_name=self.colormap_name,
             color_formula=self.color_formula, return_mask=self.return_mask,
         )  # fmt: skip

@@ -68,11 +68,11 @@ def painted_rgb(image: ImageData, plan: RenderPlan) -> ImageData:
 
 
 def _stretched(values: NDArray[Any], low: float, high: float, lowest: int) -> NDArray[np.float32]:
-    scale = np.float32((255 - lowest) / (high - low))
     out = values.astype(np.float32)
-    out -= np.float32(low)
-    out *= scale
-    out += np.float32(lowest + 0.5)
+    with np.errstate(over="ignore", invalid="ignore"):  # a range that is next to nothing
+        out -= np.float32(low)
+        out *= np.float32((255 - lowest) / (high - low))
+        out += np.float32(lowest + 0.5)
     np.fmax(out, np.float32(lowest), out=out)
     np.minimum(out, np.float32(255), out=out)
     return out

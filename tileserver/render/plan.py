@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -94,7 +94,7 @@ def resolve(
     """
     if request.style == ERROR:
         return _error_plan(request, bands, settings, picture=picture)
-    given = [name for name in ("bands", "expression", "style") if getattr(request, name)]
+    given = [name for name in ("bands", "expression", "style") if getattr(request, name) is not None]
     if len(given) > 1:
         raise ParameterError(f"give one of bands, expression and style, not {' and '.join(given)}")
     expression, rescale, colormap = request.expression, request.rescale, request.colormap_name
@@ -107,6 +107,8 @@ def resolve(
     limits = PlanLimits(settings.max_bands, settings.max_expression_length, settings.max_expression_nodes)
     wanted = PixelRequest(request.bands, expression, request.unscale, resampling)
     plan = plan_pixels(wanted, bands, limits)
+    if request.style and plan.results == 1:
+        plan = replace(plan, label=request.style)
     if picture and rescale is None:
         if plan.expression:
             raise ParameterError("the range of an expression is unknown; give rescale=min,max")
@@ -141,8 +143,8 @@ def _shown(
     ranges = _spread(rescale, plan.results)
     _check_colours(plan.results, colormap, request.color_formula, picture=picture or ranges is not None)
     return RenderPlan(
-        plan.sources, plan.expression, plan.physical, plan.resampling, plan.error, ranges, colormap,
-        request.color_formula, request.return_mask,
+        plan.sources, plan.expression, plan.physical, plan.resampling, plan.error, plan.label, ranges,
+        colormap, request.color_formula, request.return_mask,
     )  # fmt: skip
 
 

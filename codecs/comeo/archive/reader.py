@@ -15,7 +15,7 @@ from comeo.archive.info import info
 from comeo.archive.metadata import Metadata
 from comeo.archive.model import Level
 from comeo.archive.payloads import Payloads
-from comeo.archive.stores import Store, open_store
+from comeo.archive.stores import Store, is_url, open_store
 from comeo.codecs import get_codec
 from comeo.errors import ArchiveError, CodecError
 from comeo.scene import Window
@@ -31,13 +31,15 @@ class Archive(Metadata):
 
     Args:
         store: Of the archive; closed with it.
+        path: Where it lies on disk, if it does.
 
     Raises:
         ArchiveError: See `Metadata`.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, path: Path | None = None) -> None:
         super().__init__(store)
+        self.path = path
         self._payloads = Payloads(store)
 
     def payload(self, level: Level, row: int, col: int) -> memoryview | None:
@@ -142,7 +144,7 @@ def open_archive(place: str | Path) -> Archive:
     """
     store = open_store(place)
     try:
-        return Archive(store)
+        return Archive(store, None if is_url(place) else Path(place).absolute())
     except BaseException:
         store.close()
         raise

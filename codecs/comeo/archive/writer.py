@@ -118,10 +118,17 @@ class ArchiveWriter:
         with open_archive(self._sink.path) as archive:
             verify(archive)
 
-    def commit(self) -> Path:
-        """Move the finished archive to its final name; where that fails, nothing is left behind."""
+    def commit(self, *, replace: bool = False) -> Path:
+        """Move the finished archive to its final name; where that fails, nothing is left behind.
+
+        Args:
+            replace: Whether an older archive of that name gives way.
+
+        Raises:
+            ArchiveError: If the name is taken, or the disk does not allow it.
+        """
         try:
-            self._sink.publish(self._final)
+            self._sink.publish(replace=replace)
         except BaseException:
             self.discard()
             raise

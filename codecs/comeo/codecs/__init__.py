@@ -32,7 +32,7 @@ def codec_class(name: str) -> type[Codec]:
     Raises:
         CodecError: If the name is unknown.
     """
-    if name not in _CLASSES:
+    if not isinstance(name, str) or name not in _CLASSES:
         raise CodecError(f"codec {name!r} is unknown; choose one of {', '.join(_CLASSES)}")
     module, _, kind = _CLASSES[name].partition(":")
     found: type[Codec] = getattr(importlib.import_module(module), kind)
@@ -53,7 +53,7 @@ def get_codec(name: str, *, model: Model | None = None, settings: CodecSettings 
     Raises:
         CodecError: If the name is unknown, or the codec has no models.
     """
-    if model is None and settings is None:
+    if model is None and settings is None and isinstance(name, str):
         return _shared_codec(name)
     return codec_class(name).customised(model, settings)
 

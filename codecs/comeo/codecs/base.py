@@ -108,9 +108,10 @@ class Codec(ABC):
         Raises:
             CodecError: If a payload is damaged.
         """
-        if not 0 <= reduce <= MAX_REDUCE:
-            raise CodecError(f"blocks decode at reductions 0 to {MAX_REDUCE}, not {reduce}")
-        parsed = [pl.parse(payload, self.number) for payload in payloads]
+        if reduce not in range(MAX_REDUCE + 1):
+            raise CodecError(f"blocks decode at reductions 0 to {MAX_REDUCE}, not {reduce!r}")
+        reduce = int(reduce)
+        parsed = [pl.parse(_buffer(payload), self.number) for payload in payloads]
         coded = [item for item in parsed if len(item.body)]
         split = [SpectralTransform.from_bytes(item.body, item.header.bands) for item in coded]
         components = iter(
@@ -148,8 +149,23 @@ class Codec(ABC):
         """
 
 
+def _buffer(payload: Buffer) -> memoryview:
+    """A payload's bytes.
+
+    Raises:
+        CodecError: If it has none.
+    """
+    try:
+        return memoryview(payload)
+    except TypeError as error:
+        raise CodecError(f"a payload is bytes, not {type(payload).__name__}") from error
+
+
 def _check(block: Block, mask: NDArray[np.bool_] | None) -> tuple[Block, NDArray[np.bool_] | None, int]:
     """Return the block, its valid pixels as (1 or bands, y, x), and their header flags."""
+    for name, given in (("block", block), ("mask", mask)):
+        if not isinstance(given, np.ndarray) and (name == "block" or given is not None):
+            raise CodecError(f"the {name} is a NumPy array, not {type(given).__name__}")
     if block.ndim != 3:
         raise CodecError(f"a block is (bands, y, x), not of shape {block.shape}")
     pl.check_block_shape(*block.shape)

@@ -13,7 +13,7 @@ Layout, little-endian (see docs/archive-format.md):
 
 from __future__ import annotations
 
-import math
+import numbers
 import struct
 import zlib
 from dataclasses import dataclass
@@ -101,8 +101,10 @@ def check_step(step: float) -> None:
     Raises:
         CodecError: If the step is not a positive, finite, reasonable number.
     """
-    if not (math.isfinite(step) and 1e-6 <= step <= 1e6):
-        raise CodecError(f"the step must be between 1e-6 and 1e6, not {step}")
+    given: Any = step
+    number = isinstance(given, numbers.Real) and not isinstance(given, bool)
+    if not (number and 1e-6 <= given <= 1e6):  # NaN is not
+        raise CodecError(f"the step must be a number between 1e-6 and 1e6, not {step!r}")
 
 
 def pack(

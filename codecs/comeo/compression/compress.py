@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import re
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -14,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from comeo.archive import Archive, ArchiveWriter, Level, archive_suffix
 from comeo.archive.certificate import DETAILS
 from comeo.archive.model import ID_PATTERN
-from comeo.archive.stores import ZIP_SUFFIX
+from comeo.archive.stores import ZIP_SUFFIX, sweep
 from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
 from comeo.codecs.payload import check_step
 from comeo.compression.encode import encode_scene
@@ -49,6 +50,7 @@ class _Work:
     codec: Codec
     progress: Progress
     executor: Executor
+    replace: bool
 
 
 def compress(
@@ -85,8 +87,7 @@ def compress(
         CodecError: If the codec is unknown, or the ratio or the step is not possible.
         SourceError: If the source cannot be read or has no valid pixel.
     """
-    if ratio is not None and step is not None:
-        raise CodecError("give a ratio or a step, not both")
+    check_wanted(ratio, step)
     if not isinstance(source, Scene):
         with open_source(source) as scene:
             return compress(
@@ -100,21 +101,36 @@ def compress(
     path = Path(output)
     if archive_suffix(path) is None and path.is_dir():
         path = path / f"{source.id}{ZIP_SUFFIX}"
+    sweep(path.parent)
     if path.exists() and not force:
         raise ArchiveError(f"{path} exists already; use --force to replace it")
     # Blocks are coded in threads of our own; BLAS's threads on top of them make it ten times slower.
     with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
-        work = _Work(source, path, get_codec(codec), progress or Silent(), threads)
+        work = _Work(source, path, get_codec(codec), progress or Silent(), threads, force)
         if step is None:
             return _compress_to_ratio(work, DEFAULT_RATIO if ratio is None else ratio)
+        return _write(work, step).commit(replace=force)
+
+
+def check_wanted(ratio: float | None, step: float | None) -> None:
+    """Refuse a ratio or step that is none, before a source is opened.
+
+    Raises:
+        CodecError: Saying what there may be.
+    """
+    if ratio is not None and step is not None:
+        raise CodecError("give a ratio or a step, not both")
+    given: Any = ratio
+    if given is not None:
+        number = isinstance(given, numbers.Real) and not isinstance(given, bool)
+        if not (number and 1 < given < 100_000):
+            raise CodecError(f"a ratio is a number between 1 and 100 000, not {given!r}")
+    if step is not None:
         check_step(step)
-        return _write(work, step).commit()
 
 
 def _compress_to_ratio(work: _Work, ratio: float) -> Path:
     """Full passes until the whole file has the ratio, the first at the step that a sample suggests."""
-    if not 1 < ratio < 100_000:
-        raise CodecError(f"a ratio lies between 1 and 100 000, not {ratio:g}")
     scene = work.scene
     target = scene.raw_bytes / ratio
     model = RateModel(scene, plan(scene, 1.0), work.codec, work.progress, work.executor)
@@ -132,7 +148,7 @@ def _compress_to_ratio(work: _Work, ratio: float) -> Path:
             size = writer.size
             work.progress.note(f"step {step:g} gives ×{scene.raw_bytes / size:.1f}")
             if abs(size / target - 1) <= RATIO_TOLERANCE:
-                return writer.commit()
+                return writer.commit(replace=work.replace)
         except BaseException:
             writer.discard()
             raise

@@ -14,18 +14,17 @@ from rasterio.crs import CRS
 from rio_tiler.models import ImageData
 
 from comeo.archive import Archive, open_archive
-from comeo.errors import ArchiveError
+from comeo.export.arguments import check_output, request_of
 from comeo.export.cog import PIECE_SIDE, Piece, Raster, compressed_size, pieces_of, write_cog
 from comeo.export.provenance import is_resampled, raster_bands, scene_tags
-from comeo.export.request import ExtractRequest, grid_of
+from comeo.export.request import grid_of
 from comeo.grid import Bounds, Grid
 from comeo.progress import Progress, Silent
 from comeo.scene import Window
 from comeo.view.budget import Budget, Limit, Limits
 from comeo.view.pixels import mask_of, read_pixels
-from comeo.view.plan import PixelPlan, PixelRequest, plan_pixels
+from comeo.view.plan import PixelPlan, plan_pixels
 from comeo.view.polygon import Cutter
-from comeo.view.projection import named_crs
 from comeo.view.reader import ArchiveReader, block_cache
 from comeo.view.resampling import ResamplingName
 
@@ -162,18 +161,20 @@ def extract(
         The name of the GeoTIFF.
 
     Raises:
-        RequestError: If a band is unknown, the area lies outside the scene, or a parameter is not valid.
-        ArchiveError: If the archive is missing or damaged, or the file exists already or cannot be written.
+        ParameterError: If an argument is not valid, or the output is the archive itself.
+        NotFoundError: If a band is unknown, or the area lies outside the scene.
+        ArchiveError: If the archive is missing or damaged, or the file exists already.
+        OutputError: If the file cannot be written.
     """
     path = Path(output)
-    target = named_crs(crs) if isinstance(crs, str) else crs
+    request = request_of(
+        bbox=bbox, bands=bands, expression=expression, polygon=polygon, crs=crs, max_size=max_size,
+        resampling=resampling,
+    )  # fmt: skip
     with nullcontext(archive) if isinstance(archive, Archive) else open_archive(archive) as opened:
-        if path.exists() and not force:
-            raise ArchiveError(f"{path} exists already; use --force to replace it")
-        pixels = PixelRequest(tuple(bands) if bands else None, expression, None, resampling)
-        request = ExtractRequest(pixels, bbox, polygon, target, max_size=max_size)
+        check_output(path, opened, force=force)
         reader = ArchiveReader(opened, block_cache(CACHE_BYTES), Budget(PIECE_LIMITS))
-        plan = plan_pixels(pixels, [band for group in opened.groups.values() for band in group.bands])
+        plan = plan_pixels(request.pixels, [band for group in opened.groups.values() for band in group.bands])
         grid = grid_of(reader, request, plan.bands)
         Extraction(reader, plan, grid, geometry=polygon).write(path, progress)
     return path

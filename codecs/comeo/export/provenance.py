@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Any
 
 from comeo.archive import Archive
 from comeo.export.cog import RasterBand
 from comeo.grid import Grid
+from comeo.missions import credit
 from comeo.view.plan import PixelPlan
 from comeo.view.reader import group_grid
 
@@ -51,9 +54,25 @@ def provenance(archive: Archive, bands: Sequence[str]) -> Tags:
         "COMEO_SOURCE": source["name"],
         "COMEO_SOURCE_SHA256": source["sha256"],
         "COMEO_STEP": f"{archive.step:g}",
+        "TIFFTAG_COPYRIGHT": attribution(archive.item, moment),
         **coding(archive, bands),
     }
     return {name: value for name, value in tags.items() if value}
+
+
+def attribution(item: Mapping[str, Any], moment: datetime | None) -> str:
+    """Credit line of a scene: its STAC Item's `attribution`, or that of its mission; may be empty.
+
+    Args:
+        item: The STAC Item.
+        moment: Acquisition time; where it is unknown, the credit has no year.
+    """
+    properties = item.get("properties")
+    facts = properties if isinstance(properties, Mapping) else {}
+    if isinstance(facts.get("attribution"), str):
+        return str(facts["attribution"])
+    names = (facts.get("platform"), facts.get("constellation"), item.get("collection"), item.get("id"))
+    return credit(names, None if moment is None else moment.astimezone(UTC).year)
 
 
 def coding(archive: Archive, bands: Sequence[str]) -> Tags:

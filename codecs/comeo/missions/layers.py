@@ -22,15 +22,14 @@ _WORDS: Final = frozenset(
 # Words that name a layer where they stand alone or last: they also occur in names of whole scenes.
 _LAST_WORDS: Final = frozenset(
     [
-        *("SNW", "SNOW", "CLOUD", "CLOUDS", "CLASS", "CLASSES", "QUALITY", "CS", "CDF"),
-        *("SAT", "EDG", "IAO", "DFP", "QLT"),  # MAJA
+        *("SNW", "SNOW", "CLOUD", "CLOUDS", "CLASS", "CLASSES", "QUALITY", "SAT", "EDG", "CS", "CDF"),
         *("VISUAL", "PREVIEW", "OVERVIEW", "THUMBNAIL"),
     ]
 )
 _PARTS: Final = re.compile(
-    r"(?:^|_)MSK_|CLDPRB|SNWPRB|S2CLOUDLESS|^QUALITY_|OPAQUE_CLOUDS|CIRRUS_CLOUDS|^TCI_[RGB]$|^(?:VIEW|SUN)_"
-    # Beside the bands of ASF's HyP3: heights, layover and shadow, angles, scattering area, a picture.
-    r"|_(?:DEM|LS_MAP|INC_MAP|AREA|RGB)$",
+    r"(?:^|_)MSK_|^OA_|CLDPRB|SNWPRB|S2CLOUDLESS|^QUALITY_|OPAQUE_CLOUDS|CIRRUS_CLOUDS|^TCI_[RGB]$|^(?:VIEW|SUN)_"
+    r"|_(?:ATB|CLM|DFP|EDG|IAO|MG2|QLT|SAT)_(?:R\d|XS)$"  # MAJA, by resolution
+    r"|_(?:dem|ls_map|inc_map|area|rgb)$",  # HyP3: heights, layover and shadow, angles, area, a picture
     re.IGNORECASE,
 )
 _DETAIL: Final = re.compile(r"(?:R[12]|\d\dM|JP2|TIF|COG)")

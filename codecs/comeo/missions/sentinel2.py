@@ -190,7 +190,7 @@ SCALE: Final = Scale(
         Line("Earth Engine's harmonized", re.compile(r"HARMONIZED", re.IGNORECASE)),
     ),
     unscaled=(-0.5, 2.5),
-    integers=(20.0, 20_000.0),
+    integers=(105.0, 20_000.0),
 )
 
 # Products and files of Sentinel-2 that do not name it: ESA's and Earth Engine's names of granules.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from comeo.errors import SourceError
 from comeo.scene import Scene
+from comeo.sources.arguments import check_arguments
 from comeo.sources.assemble import Overrides, Product, build_scene
 from comeo.sources.bandfile import GEOTIFF_SUFFIXES, JP2_SUFFIXES
 from comeo.sources.geotiff import open_geotiff
@@ -64,8 +65,7 @@ def open_source(
     Raises:
         SourceError: If the source is missing, damaged, or not understood.
     """
-    if bands is not None and not bands:
-        raise SourceError("no band is named to be taken")
+    check_arguments(source, {"scene_id": scene_id, "collection": collection}, datetime, bands)
     time = parse_time(datetime, "the time given") if isinstance(datetime, str) else datetime
     names = tuple(bands) if bands is not None else None
     numbers = Given(scale, offset, unit, nodata)

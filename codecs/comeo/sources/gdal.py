@@ -34,8 +34,8 @@ logger = logging.getLogger(__name__)
 GEOTIFF: Final = "GTiff"
 JPEG2000: Final = "JP2OpenJPEG"
 MAX_BLOCK_BYTES: Final = 1 << 29
-# A file is what its own bytes say. What lies beside it (masks, overviews, .aux.xml, world files) GDAL would open
-# with any driver, VRT among them, which reads whatever it names: files elsewhere, addresses on a network.
+# A file is what its own bytes say. What lies beside it (masks, overviews, .aux.xml, world files) GDAL would
+# open with any driver, VRT among them, which reads whatever it names: files elsewhere, addresses.
 _ALONE: Final[dict[str, Any]] = {
     "GDAL_CACHEMAX": 128 << 20,
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",

@@ -223,9 +223,9 @@ def _is_picture(facts: _Facts, texts: Sequence[str]) -> bool:
 def _opened(file: gdal.GdalFile, grid: Grid, path: Path, facts: _Facts, index: int, name: str) -> RasterBand:
     """A band of the file, with what is stated of its numbers."""
     scale, offset, unit = facts.numbers[index]
-    unit = unit or unit_in(facts.descriptions[index], name) or unit_in(path.stem, name)
-    if not unit and calibrated(facts.descriptions[index]):
-        unit = POWER
+    if facts.dtypes != {"uint8"}:  # a byte is no measurement, whatever its name says
+        unit = unit or unit_in(facts.descriptions[index], name) or unit_in(path.stem, name)
+        unit = unit or (POWER if calibrated(facts.descriptions[index]) else "")
     band = Band(re.sub(r"[^A-Za-z0-9_.\-]+", "_", name)[:64], scale, offset, unit)
     raster = gdal.band_of(file, grid, index, band, alphas=facts.alphas)
     return replace(raster, offset_stated=raster.offset_stated or (scale, offset) != (1.0, 0.0))

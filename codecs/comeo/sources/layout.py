@@ -33,7 +33,7 @@ def open_layout(path: Path, overrides: Overrides) -> Product:
     Args:
         path: The folder or zip; a granule's folder in a SAFE product stands for that granule, and one of its
             folders by resolution (R20m) for the bands in it.
-        overrides: Facts given by the caller.
+        overrides: Facts that the caller gives; their bands are those to take.
 
     Raises:
         SourceError: If there is none, there are several, or it is not understood.

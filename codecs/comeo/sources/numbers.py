@@ -24,6 +24,7 @@ from comeo.sources.raster import Plane, RasterBand
 logger = logging.getLogger(__name__)
 
 MAX_UNIT: Final = 32
+MAX_OFFSET: Final = 1.0  # of a scaled quantity: products have 0.1 at most
 _SAMPLE_SIDE: Final = 96
 _SAMPLE_PLACES: Final = 4  # by side
 _ENOUGH: Final = 4096  # valid pixels
@@ -161,11 +162,15 @@ class _Guess:
             )
 
 
+def _is_whole(item: RasterBand) -> bool:
+    """Whether a source keeps a band in whole numbers."""
+    return np.issubdtype(np.dtype(item.source_dtype or item.dtype), np.integer)
+
+
 def is_stated(item: RasterBand) -> bool:
     """Whether a source says what a band's numbers are; whole numbers are no reflectances without a scale."""
     band = item.band
-    whole = np.issubdtype(np.dtype(item.source_dtype or item.dtype), np.integer)
-    only_unit = whole and unit_in_words(band.unit) == REFLECTANCE
+    only_unit = _is_whole(item) and unit_in_words(band.unit) == REFLECTANCE
     return (band.scale, band.offset) != (1.0, 0.0) or bool(band.unit and not only_unit)
 
 
@@ -212,17 +217,20 @@ def _scaled(
         rule = "scale as stated"
         band = replace(band, unit=band.unit or (known.unit if band.scale != 1.0 else ""))
     else:
-        band, rule = _by_values(item, band, scale, guess)
+        band, rule = _by_values(item, band, scale, origin, guess)
     if band.unit != scale.unit or (given.scale is None and band.scale == 1.0 and not band.offset):
         return band, f"{rule}{', offset as given' if given.offset is not None else ''}"
     offset, why = _offset(item, band, scale, origin, given, guess)
     return replace(band, offset=offset), f"{rule}, offset {why}"
 
 
-def _by_values(item: RasterBand, band: Band, scale: Scale, guess: _Guess) -> tuple[Band, str]:
+def _by_values(item: RasterBand, band: Band, scale: Scale, origin: Origin, guess: _Guess) -> tuple[Band, str]:
     """A band whose numbers nobody describes, by what they are."""
     if item.source_dtype == _BYTE:
         return replace(band, unit=""), "8 bits for a picture, not measurements"
+    line = scale.line_of(origin.names)
+    if line and _is_whole(item):
+        return replace(band, scale=scale.scale, unit=scale.unit), f"scale of {line.title}"
     sample = guess.sample(unstated=True)
     if sample is None:
         if item.dtype == np.uint16:
@@ -232,10 +240,10 @@ def _by_values(item: RasterBand, band: Band, scale: Scale, guess: _Guess) -> tup
     if item.dtype != np.uint16 and scale.unscaled[0] <= sample.low <= sample.high <= scale.unscaled[1]:
         return replace(band, unit=scale.unit), f"values from {sample.low:.3g} to {sample.high:.3g}"
     whole = item.dtype == np.uint16 and sample.median <= scale.integers[1]
-    if whole or scale.integers[0] <= sample.median <= scale.integers[1]:
-        guess.assumed = True
-        return replace(band, scale=scale.scale, unit=scale.unit), "scale assumed"
-    return replace(band, unit=""), f"values from {sample.low:.3g} to {sample.high:.3g} fit no known scale"
+    if not whole and not scale.integers[0] <= sample.median <= scale.integers[1]:
+        return replace(band, unit=""), f"values from {sample.low:.3g} to {sample.high:.3g} fit no known scale"
+    guess.assumed = True
+    return replace(band, scale=scale.scale, unit=scale.unit), "scale assumed"
 
 
 def _offset(
@@ -246,6 +254,11 @@ def _offset(
         return given.offset, "as given"
     if origin.offset_applied:
         return 0.0, f"in the numbers already, by {origin.offset_applied}"
+    if abs(band.offset) > MAX_OFFSET:
+        raise SourceError(
+            f"{origin.name} states an offset of {band.offset:g} for {band.name}, which no {scale.unit} has; "
+            f"give it with --offset, as {band.offset * band.scale:g}"
+        )
     if band.offset or item.offset_stated:
         return band.offset, "as stated"
     if line := scale.line_of(origin.names):
@@ -299,7 +312,7 @@ def sample_values(band: RasterBand) -> NDArray[np.float64]:
 
 def is_classes(band: RasterBand) -> bool:
     """Whether a band's values are few small whole numbers, as those of a layer of classes are."""
-    if not np.issubdtype(np.dtype(band.source_dtype or band.dtype), np.integer):
+    if not _is_whole(band):
         return False
     values = np.unique(sample_values(band))
     return 1 < values.size <= _MOST_CLASSES and values[0] >= 0 and values[-1] <= np.iinfo(np.uint8).max

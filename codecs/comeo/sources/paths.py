@@ -8,7 +8,7 @@ from comeo.errors import SourceError
 
 
 def inside(folder: Path, path: Path) -> Path:
-    """Return the path of a product's file: links in it may lead anywhere in the product's folder, not out of it.
+    """Return the path of a product's file: links may lead anywhere in the product's folder, not out of it.
 
     Args:
         folder: Of the product.

@@ -55,7 +55,7 @@ def observe(image: ImageData, plan: PixelPlan) -> ImageData:
     names, descriptions = image.band_names, image.band_descriptions
     if plan.expression:
         values = plan.expression.evaluate(dict(zip(names, values, strict=True)))
-        names = descriptions = plan.expression.names
+        names = descriptions = list(plan.names)
     return ImageData(
         np.ma.MaskedArray(values, mask=np.isnan(values)), bounds=image.bounds, crs=image.crs,
         band_names=names, band_descriptions=descriptions, nodata=np.nan,

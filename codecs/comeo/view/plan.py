@@ -56,6 +56,7 @@ class PixelPlan:
         physical: Whether scale and offset are applied first.
         resampling: How pixels reach a grid other than their own.
         error: Whether the bands' expected error is wanted instead of their values.
+        label: Name of the expression's single result, if it has one of its own.
     """
 
     sources: tuple[Band, ...]
@@ -63,6 +64,7 @@ class PixelPlan:
     physical: bool = False
     resampling: ResamplingName = DEFAULT_RESAMPLING
     error: bool = False
+    label: str | None = None
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -74,7 +76,9 @@ class PixelPlan:
         """Name of each result."""
         if self.error:
             return (f"expected error of {', '.join(self.bands)}",)
-        return tuple(self.expression.names) if self.expression else self.bands
+        if self.expression is None:
+            return self.bands
+        return (self.label,) if self.label else tuple(self.expression.names)
 
     @property
     def results(self) -> int:
@@ -96,11 +100,11 @@ def plan_pixels(request: PixelRequest, bands: Sequence[Band], limits: PlanLimits
         BoundError: If a limit is exceeded.
     """
     limits = limits or PlanLimits()
-    if request.bands and request.expression:
+    if request.bands is not None and request.expression is not None:
         raise ParameterError("give bands or an expression, not both")
     expression = None
-    names = request.bands or tuple(band.name for band in bands)
-    if request.expression:
+    names = tuple(band.name for band in bands) if request.bands is None else request.bands
+    if request.expression is not None:
         expression = parse(
             request.expression, limits.expression_length, limits.expression_nodes, limits.bands
         )
@@ -115,8 +119,11 @@ def find_bands(names: Sequence[str], bands: Sequence[Band], most: int) -> tuple[
 
     Raises:
         NotFoundError: If a name is unknown.
+        ParameterError: If there is none.
         BoundError: If there are more than `most`.
     """
+    if not names:
+        raise ParameterError("no band is named; give at least one")
     if len(names) > most:
         raise BoundError(f"{len(names)} bands are requested, more than {most}; request fewer", "max_bands")
     known = {band.name: band for band in bands}

@@ -29,14 +29,15 @@ VRT = """<VRTDataset rasterXSize="64" rasterYSize="64"><GeoTransform>1,1,0,1,0,-
 </VRTDataset>"""
 METADATA = """<PAMDataset><SRS>EPSG:32601</SRS><GeoTransform>0,10,0,0,0,-10</GeoTransform>
 <Metadata domain="OVERVIEWS"><MDI key="OVERVIEW_FILE">{}</MDI></Metadata>
-<PAMRasterBand band="1"><Description>B12</Description><NoDataValue>1000</NoDataValue><Scale>7</Scale></PAMRasterBand>
+<PAMRasterBand band="1"><Description>B12</Description><NoDataValue>1000</NoDataValue><Scale>7</Scale>
+</PAMRasterBand>
 </PAMDataset>"""
 WORLD = "10\n0\n0\n-10\n999995\n999995\n{}"
 SIDE_FILES = {
-    "{name}.msk": VRT, "{name}.ovr": VRT, "{stem}.ovr": VRT, "{name}.aux.xml": METADATA, "{stem}.aux.xml": METADATA,
-    "{stem}.rrd": VRT, "{stem}.aux": VRT, "{stem}.tfw": WORLD, "{stem}.tifw": WORLD, "{stem}.j2w": WORLD,
-    "{stem}.jp2w": WORLD, "{stem}.wld": WORLD, "{name}.xml": METADATA, "{stem}.IMD": "x{}", "{stem}_mtl.txt": "x{}",
-    "{stem}.tab": "{}", "{stem}.RPB": "{}", "{stem}_rpc.txt": "{}",
+    "{name}.msk": VRT, "{name}.ovr": VRT, "{stem}.ovr": VRT, "{stem}.rrd": VRT, "{stem}.aux": VRT,
+    "{name}.aux.xml": METADATA, "{stem}.aux.xml": METADATA, "{name}.xml": METADATA,
+    "{stem}.tfw": WORLD, "{stem}.tifw": WORLD, "{stem}.j2w": WORLD, "{stem}.jp2w": WORLD, "{stem}.wld": WORLD,
+    "{stem}.IMD": "x{}", "{stem}_mtl.txt": "x{}", "{stem}.tab": "{}", "{stem}.RPB": "{}", "{stem}_rpc.txt": "{}",
 }  # fmt: skip
 
 
@@ -77,9 +78,8 @@ def reading(source: Path) -> tuple[Any, ...]:
     with open_source(source) as scene:
         (group,) = scene.groups
         pixels = group.read(WHOLE)
-        return (
-            group.bands, group.transform, group.crs, group.has_nodata, pixels.values.tobytes(), pixels.valid.tobytes(),
-        )  # fmt: skip
+        facts = group.bands, group.transform, group.crs, group.has_nodata
+        return *facts, pixels.values.tobytes(), pixels.valid.tobytes()
 
 
 @pytest.mark.parametrize("driver", ["GTiff", "JP2OpenJPEG"])
@@ -126,7 +126,9 @@ def test_a_file_that_names_another_inside_itself_is_refused(
 ) -> None:
     address, was_asked = stranger
     file = copied(
-        tmp_path / ("B04.tif" if driver == "GTiff" else "B04.jp2"), driver, {"OVERVIEW_FILE": form.format(address)}
+        tmp_path / ("B04.tif" if driver == "GTiff" else "B04.jp2"),
+        driver,
+        {"OVERVIEW_FILE": form.format(address)},
     )
     (tmp_path / "beside.ovr").write_text(VRT.format(address))
     with pytest.raises(SourceError, match=r"another file.*gdal_translate"):
@@ -148,7 +150,7 @@ def test_a_vrt_under_another_name_is_refused(
 def item_of(folder: Path, href: str) -> Path:
     """A STAC Item with one asset."""
     path = folder / "item.json"
-    item = {
+    item: dict[str, Any] = {
         "type": "Feature", "stac_version": "1.0.0", "id": "x", "geometry": None, "links": [],
         "properties": {"datetime": "2020-01-01T00:00:00Z"},
         "assets": {"red": {"href": href, "eo:bands": [{"name": "B04"}]}},
@@ -186,7 +188,9 @@ def test_links_inside_a_product_are_followed(tmp_path: Path) -> None:
     assert reading(product) == reading(tmp_path / "link")
 
 
-def test_a_link_out_of_a_safe_folder_is_refused(make_safe: Callable[..., tuple[Path, Any]], tmp_path: Path) -> None:
+def test_a_link_out_of_a_safe_folder_is_refused(
+    make_safe: Callable[..., tuple[Path, Any]], tmp_path: Path
+) -> None:
     original, _ = make_safe()
     product = tmp_path / original.name
     shutil.copytree(original, product)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tileserver.render import fingerprint as module
-from tileserver.render.fingerprint import CODE, digest_of, fingerprint
+from tileserver.render.fingerprint import CODE, code_fingerprint, digest_of, fingerprint
 
 
 @pytest.fixture
@@ -54,9 +54,18 @@ def test_all_processes_have_the_same() -> None:
     assert other.stdout.strip() == CODE
 
 
-def test_an_etag_knows_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = fingerprint("tile", 3)
-    assert fingerprint("tile", 3) == before
-    assert fingerprint("tile", 4) != before
-    monkeypatch.setattr(module, "CODE", "0" * 64)
-    assert fingerprint("tile", 3) != before
+@pytest.mark.parametrize(
+    ("make", "known", "unknown"),
+    [(fingerprint, "REVISION", "CODE"), (code_fingerprint, "CODE", "REVISION")],
+    ids=["picture", "document"],
+)
+def test_an_etag_knows_what_made_it(
+    make: Callable[..., str], known: str, unknown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = make("tile", 3)
+    assert make("tile", 3) == before
+    assert make("tile", 4) != before
+    monkeypatch.setattr(module, unknown, "another")
+    assert make("tile", 3) == before
+    monkeypatch.setattr(module, known, "another")
+    assert make("tile", 3) != before

@@ -26,7 +26,7 @@ def crowd(server: Server, own_archives: Path, tmp_path: Path) -> Any:
     def make(**settings: object) -> FlaskClient:
         for name in ("radar", "plain"):
             (own_archives / f"{name}.zarr.zip").unlink()
-        client = server(own_archives, scan_seconds=3600, max_mosaic_items=2 * COPIES, **settings)
+        client = server(own_archives, scan_seconds=3600, **{"max_opened_scenes": 2 * COPIES, **settings})
         _multiply(versioned(tmp_path / "catalog-1.sqlite"), tmp_path)
         return client
 
@@ -61,7 +61,7 @@ def test_a_point_is_looked_up_beyond_the_first_page(crowd: Any) -> None:
     assert answer.json["item"] == "middle"
 
 
-@pytest.mark.parametrize("bound", ["max_point_items", "max_candidates"])
+@pytest.mark.parametrize("bound", ["max_opened_scenes", "max_candidates"])
 def test_a_point_that_takes_too_many_scenes_names_the_bound(crowd: Any, bound: str) -> None:
     answer = _point(crowd(**{bound: COPIES}))
     assert answer.status_code == 413

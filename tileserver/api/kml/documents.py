@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from comeo.errors import NotFoundError
+from comeo.export.provenance import attribution
 from comeo.grid import Bounds
 from tileserver.catalog import Record, Search
 from tileserver.files import kml
@@ -13,7 +14,7 @@ from tileserver.files.kml import Span
 from tileserver.files.kmz import dated_scenes, day_of, node_document
 from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid, boxes_of
 from tileserver.render import mosaic
-from tileserver.render.describe import attribution, collection_attribution, scene_grid, zoom_range
+from tileserver.render.describe import collection_attribution, scene_grid, zoom_range
 from tileserver.render.matrixsets import matrix_set
 from tileserver.render.scenes import Scenes
 

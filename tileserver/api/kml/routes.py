@@ -25,7 +25,7 @@ from tileserver.http.conditional import answer_by_content
 from tileserver.http.context import collection_address, item_address, scenes
 from tileserver.http.files import file_answer
 from tileserver.render import images, mosaic
-from tileserver.render.fingerprint import fingerprint
+from tileserver.render.fingerprint import code_fingerprint
 from tileserver.render.parameters import Parameters, RenderParameters, check_area, split_commas
 from tileserver.render.plan import RenderRequest
 from tileserver.render.styles import styles_for
@@ -164,7 +164,7 @@ def series_file(path: SeriesPath, query: SeriesQuery) -> Response:
     limits = scene_files.series_limits(scenes())
     etags = [record.etag for record in scenes().catalog.search(search, limits.tiles + 1)]
     return file_answer(
-        f"{path.collection}.kmz", KMZ_MEDIA_TYPE, fingerprint(etags, "series", request),
+        f"{path.collection}.kmz", KMZ_MEDIA_TYPE, code_fingerprint(etags, "series", request),
         lambda output, watch: scene_files.write_series(scenes(), search, request, output, watch),
     )  # fmt: skip
 

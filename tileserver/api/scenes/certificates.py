@@ -73,7 +73,7 @@ class CertificateAnswer(BaseModel):
     ratio: float
     step: float
     peak: float | None = Field(
-        description="Peak of the PSNR, in stored numbers: reflectance 1.0; null if bands have none or several."
+        description="Peak of the PSNR, in stored numbers: reflectance 1.0; null if there are none or several."
     )
     by_block: bool = Field(
         description="Whether errors are known block by block; else those of the scene stand for them."

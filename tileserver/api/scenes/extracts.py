@@ -22,7 +22,7 @@ from tileserver.http.files import file_answer
 from tileserver.jobs.kinds import EXTRACT, ExtractOrder
 from tileserver.render import geojson, images
 from tileserver.render.encode import MEDIA_TYPES, PICTURES
-from tileserver.render.fingerprint import fingerprint
+from tileserver.render.fingerprint import code_fingerprint
 from tileserver.render.parameters import check_area
 
 api = APIBlueprint("extracts", __name__, url_prefix="/collections/<collection>/items/<item>")
@@ -98,7 +98,7 @@ def _crs(name: str | None) -> CRS | None:
 
 
 def _file(record: Record, wanted: FileRequest, extension: str) -> Response:
-    etag = fingerprint(record.etag, extension, wanted)
+    etag = code_fingerprint(record.etag, extension, wanted)
     return file_answer(
         f"{record.id}.{extension}", FILE_TYPES[extension], etag,
         lambda output, watch: scene.write(scenes(), record, wanted, extension, output, watch, job=False),

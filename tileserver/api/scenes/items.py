@@ -8,6 +8,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
+from comeo.export.provenance import attribution
 from tileserver.http import parameters as p
 from tileserver.http.context import (
     document_answer,
@@ -62,7 +63,7 @@ def tilejson(path: p.ItemPath, query: p.TilesetQuery) -> Response:
     images.check(scenes(), record, query.render_request(), extension_of(query.tile_format))
     template = tile_template(item_address(record), query)
     zooms = describe.zoom_range(describe.scene_grid(scenes(), record), matrix_set_of(query.tms))
-    credit = describe.attribution(scenes().catalog.item(record), record.datetime)
+    credit = attribution(scenes().catalog.item(record), record.datetime)
     return document_answer(describe.tilejson(template, record.id, record.bbox, zooms, credit))
 
 

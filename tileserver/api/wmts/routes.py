@@ -24,7 +24,7 @@ from tileserver.http.conditional import answer_unless_known
 from tileserver.http.context import base_url, image_answer, scenes, state
 from tileserver.http.openapi import Answers
 from tileserver.http.parameters import CollectionPath, Identifier, ItemPath
-from tileserver.render.fingerprint import fingerprint
+from tileserver.render.fingerprint import code_fingerprint
 from tileserver.render.layers import Layers, Scope
 from tileserver.render.parameters import Parameters
 
@@ -195,7 +195,7 @@ def _capabilities(scope: Scope, wanted: CapabilitiesRequest) -> Response:
     site = Site(base_url(), scope, short, scenes().catalog.revision(), scenes().settings.provider)
     if _has_it(wanted.update_sequence, site.revision):
         return Response(unchanged(site), content_type=wanted.media_type)
-    etag = fingerprint("wmts", site, sorted(wanted.sections), wanted.media_type)
+    etag = code_fingerprint("wmts", site, sorted(wanted.sections), wanted.media_type)
 
     def make() -> Response:
         body = state().documents.get(etag, lambda: capabilities(site, layers().of(scope), wanted.sections))
@@ -285,7 +285,7 @@ def _refused(error: RequestError) -> Response:
 
 def _failed(error: ComeoError) -> Response:
     log.error("request failed", extra={"fields": {"path": request.path, "error": str(error)}})
-    return _report("NoApplicableCode", None, str(error), 500)
+    return _report("NoApplicableCode", None, problems.FAILED, 500)
 
 
 api.register_error_handler(OwsError, _ows_error)

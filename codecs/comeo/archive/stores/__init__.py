@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-import uuid
+import contextlib
+import re
 from pathlib import Path
+from typing import Final
 
 from comeo.archive.stores.base import Blob, Sink, Store
-from comeo.archive.stores.file import LocalFile, writing
+from comeo.archive.stores.file import LocalFile, temporary_name, writing
 from comeo.archive.stores.folder import FOLDER_SUFFIX, FolderSink, FolderStore
 from comeo.archive.stores.zip import ZIP_SUFFIX, ZipSink, ZipStore
 from comeo.errors import ArchiveError
+from comeo.leftovers import sweep as sweep_folder
 
-__all__ = ["FOLDER_SUFFIX", "ZIP_SUFFIX", "Blob", "Sink", "Store", "open_sink", "open_store"]
+__all__ = [
+    "FOLDER_SUFFIX",
+    "ZIP_SUFFIX",
+    "Blob",
+    "Sink",
+    "Store",
+    "is_url",
+    "open_sink",
+    "open_store",
+    "sweep",
+]
+
+# `.partial` is an archive that is being written, `.old` one that is being replaced (folders only).
+_TEMPORARY: Final = re.compile(r"\.(.+\.zarr(?:\.zip)?)\.[0-9a-f]{8}\.(?:partial|old)")
+
+
+def is_url(place: str | Path) -> bool:
+    """Whether an archive lies on a server."""
+    return isinstance(place, str) and place.lower().startswith(("http://", "https://"))
 
 
 def open_store(place: str | Path) -> Store:
@@ -23,10 +44,12 @@ def open_store(place: str | Path) -> Store:
     Raises:
         ArchiveError: If it is missing or damaged.
     """
-    if isinstance(place, str) and place.lower().startswith(("http://", "https://")):
+    if is_url(place):
         from comeo.archive.stores.remote import RemoteFile  # noqa: PLC0415 - few need an HTTP client
 
-        return ZipStore(RemoteFile(place))
+        return ZipStore(RemoteFile(str(place)))
+    if not str(place):
+        raise ArchiveError("no archive is named: give a .zarr.zip file, a .zarr folder or a URL")
     path = Path(place)
     if path.is_dir():
         return FolderStore(path)
@@ -47,13 +70,32 @@ def open_sink(final: Path) -> Sink:
     Raises:
         ArchiveError: If the name has another ending, or its folder cannot be written.
     """
-    temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.partial")
-    with writing(final.parent):
+    if not final.name.endswith((ZIP_SUFFIX, FOLDER_SUFFIX)):
+        raise ArchiveError(
+            f"{final.name} is not an archive's name: it must end in {ZIP_SUFFIX} or {FOLDER_SUFFIX}"
+        )
+    kind = ZipSink if final.name.endswith(ZIP_SUFFIX) else FolderSink
+    with writing(final):
         final.parent.mkdir(parents=True, exist_ok=True)
-        if final.name.endswith(ZIP_SUFFIX):
-            return ZipSink(temporary)
-        if final.name.endswith(FOLDER_SUFFIX):
-            return FolderSink(temporary)
-    raise ArchiveError(
-        f"{final.name} is not an archive's name: it must end in {ZIP_SUFFIX} or {FOLDER_SUFFIX}"
-    )
+        while True:
+            sink = kind(temporary_name(final, "partial"), final)
+            try:
+                if sink.hold():
+                    return sink
+            except BaseException:
+                sink.discard()
+                raise
+            sink.discard()
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes have left of archives, and bring back those that they were replacing."""
+    sweep_folder(folder, lambda name: bool(_TEMPORARY.fullmatch(name)), _restore)
+
+
+def _restore(path: Path) -> None:
+    """Give an archive that was being replaced its name back, if nothing has it."""
+    match = _TEMPORARY.fullmatch(path.name)
+    if match and path.name.endswith(".old"):
+        with contextlib.suppress(OSError):  # the name is taken: the replacement was complete
+            path.rename(path.with_name(match.group(1)))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from comeo.archive.stores.file import ByteFile
+from comeo.archive.stores.file import ByteFile, sync_folder, writing
 from comeo.errors import ArchiveError
 
 MAX_ENTRIES: Final = 20_000
@@ -102,13 +102,28 @@ class Store(ABC):
 class Sink(ABC):
     """Takes an archive's objects under a temporary name, until it is published.
 
+    Args:
+        path: The temporary file or folder, to be made.
+        final: Name of the archive, for messages, and for `publish`.
+
     Attributes:
         path: The temporary file or folder.
         size: Bytes that the archive would have if it were finished now.
+
+    Raises:
+        OSError: If it cannot be made.
     """
 
     path: Path
     size: int
+
+    def __init__(self, path: Path, final: Path) -> None:
+        self.path = path
+        self._final = final
+
+    @abstractmethod
+    def hold(self) -> bool:
+        """Keep the temporary name from being swept up; false if it has been already: see `leftovers.hold`."""
 
     @abstractmethod
     def write(self, key: str, data: bytes) -> None:
@@ -124,11 +139,44 @@ class Sink(ABC):
 
     @abstractmethod
     def finish(self) -> None:
-        """Make everything durable; from now on `path` can be opened as a store."""
+        """Make everything durable; from now on `path` can be opened as a store.
+
+        Raises:
+            ArchiveError: If it cannot be written.
+        """
+
+    def publish(self, *, replace: bool) -> None:
+        """Move the archive to its final name. Of several that want a name at once, one gets it.
+
+        Args:
+            replace: Whether an older archive of that name gives way. Until the new one has the name, the
+                older one does, or has it again if this fails.
+
+        Raises:
+            ArchiveError: If the name is taken, or the archive cannot be moved.
+        """
+        with writing(self._final):
+            try:
+                self._move(replace=replace)
+            except FileExistsError as error:
+                raise ArchiveError(
+                    f"{self._final} exists already: it was written meanwhile; use --force to replace it"
+                ) from error
+        try:
+            sync_folder(self._final.parent)
+        except OSError as error:
+            raise ArchiveError(
+                f"{self._final} is complete, but the disk does not confirm its name: {error.strerror}"
+            ) from error
 
     @abstractmethod
-    def publish(self, final: Path) -> None:
-        """Move the archive to its final name, where it replaces what was there."""
+    def _move(self, *, replace: bool) -> None:
+        """Give the archive its final name, and let go of the temporary one.
+
+        Raises:
+            FileExistsError: If the name is taken.
+            OSError: If that is not possible.
+        """
 
     @abstractmethod
     def discard(self) -> None:

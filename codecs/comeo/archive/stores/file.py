@@ -9,6 +9,7 @@ import contextlib
 import io
 import os
 import stat
+import uuid
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -56,6 +57,11 @@ class ByteFile(ABC):
 class LocalFile(ByteFile):
     """A regular file on disk, whatever takes its name later on.
 
+    Args:
+        path: The file.
+        name: For people; by default the file's own.
+        follow: Whether it may be a link.
+
     Raises:
         ArchiveError: If it is not a regular file.
         OSError: If it cannot be opened.
@@ -63,10 +69,11 @@ class LocalFile(ByteFile):
 
     nearby = True
 
-    def __init__(self, path: Path) -> None:
-        self.name = path.name
+    def __init__(self, path: Path, name: str = "", *, follow: bool = True) -> None:
+        self.name = name or path.name
         # Opening a named pipe would otherwise wait for a writer.
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+        self._descriptor = os.open(path, flags)
         weakref.finalize(self, os.close, self._descriptor)
         status = os.fstat(self._descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -75,13 +82,19 @@ class LocalFile(ByteFile):
 
     def read(self, offset: int, length: int) -> bytes:
         """See `ByteFile.read`."""
+        data = self._read(offset, length)
+        while len(data) < length:  # a file system may give less than is there
+            more = self._read(offset + len(data), length - len(data))
+            if not more:
+                raise ArchiveError(f"{self.name} has been cut short while it was in use")
+            data += more
+        return data
+
+    def _read(self, offset: int, length: int) -> bytes:
         try:
-            data = os.pread(self._descriptor, length, offset)
+            return os.pread(self._descriptor, length, offset)
         except OSError as error:
             raise ArchiveError(f"{self.name} cannot be read: {error.strerror}") from error
-        if len(data) < length:
-            raise ArchiveError(f"{self.name} has been cut short while it was in use")
-        return data
 
 
 class _Stream(io.RawIOBase):
@@ -112,12 +125,19 @@ class _Stream(io.RawIOBase):
 
 
 @contextlib.contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Name the folder in errors of a full disk or missing permission: the system's own message does not."""
+def writing(path: Path) -> Iterator[None]:
+    """Name the archive in errors of a full disk or missing permission: the system's own message does not."""
     try:
         yield
     except OSError as error:
-        raise ArchiveError(f"{folder} cannot be written: {error.strerror}") from error
+        raise ArchiveError(f"{path} cannot be written: {error.strerror or error}") from error
+    except ValueError as error:  # a name with a NUL
+        raise ArchiveError(f"{path!r} cannot be written: {error}") from error
+
+
+def temporary_name(final: Path, kind: str) -> Path:
+    """A name beside an archive's, hidden from catalogues, that nothing else has."""
+    return final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.{kind}")
 
 
 def sync_folder(path: Path) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
-import shutil
-import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from comeo.archive.stores.base import MAX_ENTRIES, MAX_METADATA_BYTES, Blob, Sink, Store
-from comeo.archive.stores.file import LocalFile, sync_folder, writing
+from comeo.archive.stores.file import LocalFile, sync_folder, temporary_name, writing
 from comeo.errors import ArchiveError
+from comeo.leftovers import hold, remove
 
 FOLDER_SUFFIX: Final = ".zarr"
 _METADATA_NAME: Final = "zarr.json"
@@ -73,7 +75,7 @@ class FolderStore(Store):
 
     def _file(self, key: str) -> LocalFile:
         try:
-            return LocalFile(self._path / key)
+            return LocalFile(self._path / key, f"{self.name}: {key}", follow=False)
         except OSError as error:
             raise ArchiveError(f"{self.name}: {key} cannot be read: {error.strerror}") from error
 
@@ -97,15 +99,21 @@ class FolderStore(Store):
 class FolderSink(Sink):
     """A folder."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, final: Path) -> None:
+        super().__init__(path, final)
         self.size = 0
         path.mkdir()
+        self._descriptor = -1
+
+    def hold(self) -> bool:
+        """See `Sink.hold`."""
+        self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return hold(self._descriptor, self.path)
 
     def write(self, key: str, data: bytes) -> None:
         """See `Sink.write`."""
         file = self.path / key
-        with writing(self.path.parent):
+        with writing(self._final):
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("xb") as out:
                 out.write(data)
@@ -119,19 +127,86 @@ class FolderSink(Sink):
 
     def finish(self) -> None:
         """See `Sink.finish`."""
-        sync_folder(self.path)
+        with writing(self._final):
+            for folder in (self.path, *(path for path in self.path.rglob("*") if path.is_dir())):
+                sync_folder(folder)
 
-    def publish(self, final: Path) -> None:
-        """See `Sink.publish`. An older archive steps aside first: a folder cannot be replaced in one step."""
-        aside = None
-        if final.exists():
-            aside = final.with_name(f".{final.name}.{uuid.uuid4().hex[:8]}.old")
-            final.rename(aside)
-        self.path.rename(final)
-        sync_folder(final.parent)
-        if aside is not None:
-            shutil.rmtree(aside)
+    def _move(self, *, replace: bool) -> None:
+        with stepping_aside(self._final) if replace else contextlib.nullcontext():
+            rename_to_free(self.path, self._final)
+        self._release()
 
     def discard(self) -> None:
         """See `Sink.discard`."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        remove(self.path)
+        self._release()
+
+    def _release(self) -> None:
+        """Let go of the lock."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def rename_to_free(path: Path, final: Path) -> None:
+    """Rename to a name that nothing has: the system gives a folder no name of one that holds files.
+
+    Raises:
+        FileExistsError: If the name is taken.
+        OSError: If that is not possible.
+    """
+    try:
+        path.rename(final)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise FileExistsError(error.errno, error.strerror) from error
+        raise
+
+
+@contextlib.contextmanager
+def stepping_aside(final: Path) -> Iterator[None]:
+    """Move what has a name out of the way: for good if the block succeeds, else it gets its name back.
+
+    A folder cannot be replaced in one step. If the process is killed in between, `sweep` brings it back.
+    """
+    held = _held(final)
+    if held is None:
+        yield
+        return
+    aside = temporary_name(final, "old")
+    try:
+        final.rename(aside)
+        try:
+            yield
+        except BaseException:
+            _bring_back(aside, final)
+            raise
+        remove(aside)
+    finally:
+        os.close(held)
+
+
+def _held(path: Path) -> int | None:
+    """Open and lock what has a name now; None if nothing has."""
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            if hold(descriptor, path.resolve()):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _bring_back(aside: Path, final: Path) -> None:
+    """Give an archive its name back. Where the disk does not let us, `sweep` does it later."""
+    try:
+        rename_to_free(aside, final)
+    except FileExistsError:  # somebody else has replaced it meanwhile
+        remove(aside)
+    except OSError:
+        pass

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
-import shutil
 import struct
 import zipfile
 import zlib
@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from comeo.archive.stores.base import MAX_ENTRIES, Blob, Sink, Store
-from comeo.archive.stores.file import ByteFile, sync_folder, writing
+from comeo.archive.stores.file import ByteFile, writing
+from comeo.archive.stores.folder import stepping_aside
 from comeo.errors import ArchiveError
+from comeo.leftovers import hold, remove
 
 ZIP_SUFFIX: Final = ".zarr.zip"
 _MAX_DIRECTORY_BYTES: Final = 4 << 20
@@ -23,6 +25,7 @@ _LOCAL_HEADER: Final = struct.Struct("<4s5H3L2H")
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the same input gives the same bytes, whenever it is compressed
 _ENTRY_BYTES: Final = 30 + 46  # local header and directory record, without the name, which stands in both
 _END_BYTES: Final = 22
+_NO_LINKS_HERE: Final = frozenset((errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK))
 
 
 class ZipStore(Store):
@@ -156,15 +159,19 @@ class _Entry(NamedTuple):
 class ZipSink(Sink):
     """A ZIP file with stored entries."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, final: Path) -> None:
+        super().__init__(path, final)
         self.size = _END_BYTES
         self._file = path.open("xb")
         self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED, allowZip64=False)
 
+    def hold(self) -> bool:
+        """See `Sink.hold`."""
+        return hold(self._file.fileno(), self.path)
+
     def write(self, key: str, data: bytes) -> None:
         """See `Sink.write`."""
-        with writing(self.path.parent):
+        with writing(self._final):
             self._zip.writestr(zipfile.ZipInfo(key, _EPOCH), data)
         self.size += self.cost(key, len(data))
 
@@ -174,22 +181,48 @@ class ZipSink(Sink):
 
     def finish(self) -> None:
         """See `Sink.finish`."""
-        with writing(self.path.parent):
+        with writing(self._final):
             self._zip.close()
             self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
+            os.fsync(self._file.fileno())  # and stays open, and so locked
 
-    def publish(self, final: Path) -> None:
-        """See `Sink.publish`."""
-        if final.is_dir():
-            shutil.rmtree(final)
-        self.path.replace(final)
-        sync_folder(final.parent)
+    def _move(self, *, replace: bool) -> None:
+        if not replace:
+            _link(self.path, self._final)
+            remove(self.path)
+        elif self._final.is_dir():
+            with stepping_aside(self._final):
+                _link(self.path, self._final)
+            remove(self.path)
+        else:
+            self.path.replace(self._final)
+        with contextlib.suppress(OSError):  # all has been on the disk since `finish`
+            self._file.close()
 
     def discard(self) -> None:
         """See `Sink.discard`."""
-        with contextlib.suppress(OSError):  # such as the full disk that made us give up
-            self._zip.close()
-            self._file.close()
-        self.path.unlink(missing_ok=True)
+        remove(self.path)
+        for file in (self._zip, self._file):
+            with contextlib.suppress(OSError, ValueError):  # such as the full disk that made us give up
+                file.close()
+
+
+def _link(path: Path, final: Path) -> None:
+    """Give a file a name that nothing has, in one step.
+
+    Raises:
+        FileExistsError: If the name is taken.
+        OSError: If that is not possible.
+    """
+    try:
+        final.hardlink_to(path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS_HERE:
+            raise
+        # The file system has no links. Whoever makes the empty file may replace it.
+        final.touch(exist_ok=False)
+        try:
+            path.replace(final)
+        except BaseException:
+            final.unlink(missing_ok=True)
+            raise

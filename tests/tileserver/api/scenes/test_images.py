@@ -179,7 +179,7 @@ def test_a_collection_shows_the_newest_valid_pixel(client: FlaskClient) -> None:
 
 
 def test_a_mosaic_reads_no_scene_that_adds_nothing(server: Server, archives: Any) -> None:
-    client = server(archives, max_mosaic_items=1)
+    client = server(archives, max_opened_scenes=1)
     inside = tile_url("/collections/optical", zoom=16, suffix=".png?datetime=2020-05-10/2020-05-12")
     assert client.get(inside).status_code == 200
     # Older scenes lie on the same pixels as `middle`, which has all, though the tile is larger.
@@ -192,7 +192,7 @@ def test_a_mosaic_reads_no_scene_that_adds_nothing(server: Server, archives: Any
     refused = client.get(tile_url("/collections/optical", zoom=12))
     assert refused.status_code == 413
     assert refused.json is not None
-    assert refused.json["bound"] == "max_mosaic_items"
+    assert refused.json["bound"] == "max_opened_scenes"
 
 
 def test_the_bound_on_decoding_holds_for_all_scenes_of_a_tile(server: Server, archives: Any) -> None:
