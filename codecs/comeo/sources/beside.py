@@ -32,7 +32,8 @@ _BUCKET: Final = re.compile(
     r"(?:^|/)(\d{1,2})/([C-HJ-NP-X])/([A-Z]{2})/(\d{4})/(\d{1,2})/(\d{1,2})/(\d+)(?:/|$)"
 )
 _XML: Final = re.compile(r"(?:^|_)(?:MTD_TL|metadata|MTD_ALL|MTD_L(?:1C|2A)_TL.*)\.xml$")
-_MAJA_FILE: Final = re.compile(r"_(?:FRE|SRE)_B\w+$")
+_MAJA_FILE: Final = re.compile(r"SENTINEL2[A-DX]_.*_(?:FRE|SRE|FRC)_B\w+$")
+_MAJA_PLATFORM: Final = re.compile(r"SENTINEL2[A-DX]?")  # MAJA also makes products of VENµS and Landsat
 _MAJA_NODATA: Final = -10000.0
 _MAJA_SCALE: Final = 1e-4
 # HyP3: gamma or sigma nought, then power, decibels or amplitude.
@@ -142,7 +143,8 @@ def _of_maja(xml: XmlTree) -> Beside:
         scale=1 / scale if scale and scale > 0 else 1.0,
         properties=facts_of(title).properties,
     )
-    return stated.filled(_MAJA)
+    is_sentinel2 = _MAJA_PLATFORM.match(xml.find("PLATFORM") or title)
+    return stated.filled(_MAJA if is_sentinel2 else Beside(nodata=_MAJA_NODATA, unit=REFLECTANCE))
 
 
 def _read_json(container: Container, name: str) -> Mapping[str, Any]:
@@ -187,4 +189,4 @@ def _of_path(path: str, level: str) -> Beside:
     zone, band, square, *date, number = match.groups()
     day = "".join(part.zfill(2) for part in date)
     title = "_".join(part for part in (f"T{zone:0>2}{band}{square}", day, number, level) if part)
-    return Beside(title, SENTINEL2.id, level, nodata=0.0, properties=facts_of(title).properties)
+    return Beside(title, level=level, nodata=0.0, properties=facts_of(title).properties)

@@ -27,13 +27,14 @@ _DIMAP_ADVICE: Final = (
 )
 
 
-def open_layout(path: Path, overrides: Overrides) -> Product:
+def open_layout(path: Path, overrides: Overrides, metadata: str = "") -> Product:
     """Open the product in a folder or a zip.
 
     Args:
         path: The folder or zip; a granule's folder in a SAFE product stands for that granule, and one of its
             folders by resolution (R20m) for the bands in it.
         overrides: Facts that the caller gives; their bands are those to take.
+        metadata: Name of the metadata file in the folder that the caller gave, if that is what he gave.
 
     Raises:
         SourceError: If there is none, there are several, or it is not understood.
@@ -41,7 +42,7 @@ def open_layout(path: Path, overrides: Overrides) -> Product:
     home, part = _product_and_part(path)
     container = open_container(home)
     try:
-        return _open(container, overrides, part)
+        return _open(container, overrides, part, metadata)
     except BaseException:
         container.close()
         raise
@@ -49,6 +50,8 @@ def open_layout(path: Path, overrides: Overrides) -> Product:
 
 def _product_and_part(path: Path) -> tuple[Path, Part]:
     """The folder of the product that a folder is in, and which part of it that is; else the folder itself."""
+    if path.name.upper() == "GRANULE" and any(path.parent.glob("*MTD*.xml")):
+        return path.parent, Part()
     for granule in (path, *path.parents[:2]):
         product = granule.parent.parent
         if granule.parent.name.upper() == "GRANULE" and any(product.glob("*MTD*.xml")):
@@ -57,9 +60,10 @@ def _product_and_part(path: Path) -> tuple[Path, Part]:
     return path, Part()
 
 
-def _open(container: Container, overrides: Overrides, part: Part) -> Product:
+def _open(container: Container, overrides: Overrides, part: Part, metadata: str) -> Product:
     where = container.path.name
     products = product_metadata(container)
+    products = [metadata] if metadata in products else products
     if len(products) > 1:
         raise SourceError(f"{where} holds more than one product: {_named(products)}; give one of them")
     if products:

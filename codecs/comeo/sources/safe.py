@@ -45,7 +45,7 @@ def open_safe(
     path = PurePosixPath(metadata_name)
     root = "" if len(path.parts) == 1 else str(path.parent)
     metadata = parse_product(container.read(metadata_name), path.name)
-    present = band_images(container, root, part)
+    present = band_images(container, root, part, metadata)
     if part.folder and wanted is None:
         wanted = tuple({image.band for image in present})
     images = choose_images(container.path.name, present, metadata, wanted)

@@ -240,6 +240,16 @@ LAYOUTS: dict[str, Layout] = {
         nodata=-10000,
         facts={"collection": "sentinel-2-l2a"},
     ),
+    "MAJA's syntheses (WASP)": Layout(
+        {
+            10: named(
+                "SENTINEL2X_20200115-000000-000_L3A_T32TMT_C_V1-0_", "FRC_B2", "FRC_B3", "FLG_R1", "WGT_R1"
+            )
+        },
+        {"r10m": "B02 B03"},
+        dtype="int16",
+        nodata=-10000,
+    ),
     "HLS": Layout(
         {30: named(f"{HLS}.", "B02", "B8A", "B10", "B11", "Fmask", "SZA", "SAA", "VZA", "VAA")},
         {"r30m": "B02 B8A B10 B11"},
@@ -335,6 +345,7 @@ def test_the_unit_of_hyp3_is_in_its_name(tmp_path: Path, letter: str, unit: str)
     ("name", "mission"),
     [
         ("LC08_L2SP_195027_20200101_20200823_02_T1_SR_B", "Landsat"),
+        ("VENUS-XS_20200101-103421-000_L2A_X_C_V2-2_FRE_B", "VENµS"),
         ("HLS.L30.T32TMT.2020001T102000.v2.0.B0", "Landsat"),
     ],
 )

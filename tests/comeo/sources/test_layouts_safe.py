@@ -249,6 +249,7 @@ READ: dict[str, tuple[str, Change, dict[str, str]]] = {
     ),
     "broken manifest": ("L2A", edited("manifest.safe", "^.*$", "<xfdu"), FULL["L2A"]),
     "no tile metadata": ("L2A", georeferenced, FULL["L2A"]),
+    "folder of granules": ("L2A", part("GRANULE"), FULL["L2A"]),
     "granule": ("L2A", part("GRANULE/*"), FULL["L2A"]),
     "image folder": ("L2A", part("GRANULE/*/IMG_DATA"), FULL["L2A"]),
     "tile metadata": ("L2A", part("GRANULE/*/MTD_TL.xml"), FULL["L2A"]),
@@ -355,6 +356,17 @@ def test_a_coarser_copy_is_taken_if_it_is_asked_for(copy_of: Callable[[str], Pat
     scene.close()
     with pytest.raises(SourceError, match="no file of band B08"):
         open_source(product, bands=["B02", "B08"])
+
+
+def test_of_two_products_in_a_folder_the_one_that_is_given_is_read(copy_of: Callable[[str], Path]) -> None:
+    both = copy_of("L1C")
+    shutil.copytree(copy_of("L2A"), both, dirs_exist_ok=True)
+    with pytest.raises(SourceError, match="more than one product"):
+        open_source(both)
+    for level in ("L1C", "L2A"):
+        scene = open_source(both / f"MTD_MSI{level}.xml")
+        assert bands_of(scene) == FULL[level]
+        scene.close()
 
 
 def test_two_products_are_named(copy_of: Callable[[str], Path]) -> None:
