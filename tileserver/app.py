@@ -24,7 +24,7 @@ from tileserver.api.stac import routes as stac
 from tileserver.api.viewer import routes as viewer
 from tileserver.api.wmts import routes as wmts
 from tileserver.catalog import SqliteCatalog
-from tileserver.http import compression, documents, problems
+from tileserver.http import addresses, compression, documents, problems
 from tileserver.http.context import EXTENSION, State, scenes
 from tileserver.jobs.queue import Jobs
 from tileserver.render.fingerprint import SOFTWARE_VERSION
@@ -37,6 +37,8 @@ EXPOSED = (
     "ETag, Location, Content-Range, Accept-Ranges, Content-Disposition, Server-Timing, Retry-After, "
     "Comeo-Codec, Comeo-Model, Comeo-Ratio, Comeo-Expected-RMSE, Comeo-Estimated-Bytes"
 )
+# The star is for all but Authorization, which clients send to a proxy before this server.
+ALLOWED = "Content-Type, If-None-Match, If-Match, If-Range, Range, Authorization, *"
 DESCRIPTION = (
     "Sentinel-1 and Sentinel-2 scenes, compressed a hundredfold and decoded on the fly. "
     "Parameters carry TiTiler's names; errors are application/problem+json."
@@ -82,8 +84,10 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     documents.register(app)
     problems.register(app)
     app.before_request(_start_timer)
+    app.before_request(addresses.checker(lambda: app.api_doc))
     app.after_request(_add_headers_and_log)
     app.after_request(compression.compress)  # the last one runs first: bytes are counted as sent
+    app.wsgi_app = addresses.TidyAddresses(app.wsgi_app, documents.PREFIX)  # type: ignore[method-assign]
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
@@ -129,7 +133,7 @@ def _add_headers_and_log(response: Response) -> Response:
     headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if request.method == "OPTIONS":
         headers["Access-Control-Allow-Methods"] = headers.get("Allow", "GET, HEAD, OPTIONS")
-        headers["Access-Control-Allow-Headers"] = "Content-Type, If-None-Match, If-Match, If-Range, Range"
+        headers["Access-Control-Allow-Headers"] = ALLOWED
         headers["Access-Control-Max-Age"] = "86400"
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
     headers["Server-Timing"] = f"total;dur={1000 * seconds:.1f}"

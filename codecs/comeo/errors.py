@@ -32,6 +32,14 @@ class OutputError(ArchiveError):
         self.reason = reason
 
 
+class CrsError(ComeoError, ValueError):
+    """A coordinate reference system is unknown, not one of a map, or not accepted from others."""
+
+
+class ReplacedError(ArchiveError):
+    """An archive is not the one that was expected in its place."""
+
+
 class RequestError(ComeoError):
     """A request for pixels or facts cannot be answered, for a reason that lies in the request."""
 

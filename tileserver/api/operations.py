@@ -24,6 +24,7 @@ def healthz() -> Response:
 def readyz() -> Response:
     """Whether there is something to serve; which archives cannot be read, and why."""
     catalog = scenes().catalog
+    catalog.check()
     broken = catalog.broken()
     served = catalog.count()
     ready = served > 0 or not broken

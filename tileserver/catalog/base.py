@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from typing import Any, NamedTuple
 
 from comeo.errors import ParameterError
 from comeo.scene import Band
+from tileserver.catalog.filters import PROPERTY_NAME, Condition
 
-_PROPERTY = re.compile(r"[A-Za-z0-9_:.\-]{1,100}")
 PAGE = 100  # records that `records` fetches at once
 BBox = tuple[float, float, float, float]
 # Place in sorted results: values of the sort keys, collection and id. JSON can hold it; else it is opaque.
@@ -65,6 +64,7 @@ class Search:
             touch it.
         start: Earliest acquisition, inclusive. Scenes of unknown time do not meet it.
         end: Latest acquisition, inclusive. Likewise.
+        filter: On properties; see `tileserver.catalog.filters`.
     """
 
     collections: tuple[str, ...] | None = None
@@ -72,6 +72,7 @@ class Search:
     bbox: BBox | None = None
     start: datetime | None = None
     end: datetime | None = None
+    filter: Condition | None = None
 
 
 class SortKey(NamedTuple):
@@ -91,7 +92,7 @@ class SortKey(NamedTuple):
         Raises:
             ParameterError: Naming the field.
         """
-        if not _PROPERTY.fullmatch(self.field):
+        if not PROPERTY_NAME.fullmatch(self.field):
             raise ParameterError(f"sortby: {self.field[:40]!r} is not the name of a property")
 
 
@@ -169,6 +170,14 @@ class Catalog(ABC):
     @abstractmethod
     def rebuild(self) -> None:
         """Forget everything and index all archives again."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Make sure that what the catalogue keeps is sound and complete; what is damaged is made anew.
+
+        Raises:
+            BusyError: While it is not.
+        """
 
     @abstractmethod
     def get(self, collection: str, item: str) -> Record | None:

@@ -39,9 +39,11 @@ class ArchivePool:
         """Lend the open archive of a record.
 
         Raises:
+            ReplacedError: If another archive lies in its place by now: nothing in that is read, since it has
+                not been read within limits.
             ArchiveError: If it can no longer be opened.
         """
-        lease = self._take((record.path, record.signature))
+        lease = self._take((record.path, record.signature), record.etag)
         try:
             yield lease.archive
         finally:
@@ -50,14 +52,14 @@ class ArchivePool:
                 if lease.evicted and not lease.users:
                     lease.archive.close()
 
-    def _take(self, key: tuple[str, str]) -> _Lease:
+    def _take(self, key: tuple[str, str], etag: str) -> _Lease:
         with self._lock:
             lease = self._open.get(key)
             if lease:
                 self._open.move_to_end(key)
                 lease.users += 1
                 return lease
-        opened = _Lease(open_archive(key[0]), users=1)
+        opened = _Lease(open_archive(key[0], etag), users=1)
         with self._lock:
             lease = self._open.get(key)
             if lease:  # Another thread was faster.

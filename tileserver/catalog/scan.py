@@ -1,4 +1,4 @@
-"""Archives on disk, and the facts that a catalogue keeps of each."""
+"""Archives on disk."""
 
 from __future__ import annotations
 
@@ -6,47 +6,12 @@ import logging
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from comeo.archive import Archive, open_archive
-from comeo.errors import ArchiveError
-from comeo.grid import WGS84
-from comeo.scene import Band
-from comeo.view.display import bands_to_show
-from comeo.view.projection import move_bounds
-from comeo.view.reader import group_grid
-from tileserver.catalog.base import BBox
 
 SUFFIXES = (".zarr.zip", ".zarr")
 MAX_DEPTH = 8
 log = logging.getLogger(__name__)
-
-
-class Entry(NamedTuple):
-    """Facts that a catalogue keeps of an archive.
-
-    Attributes:
-        collection: STAC Collection id.
-        id: STAC Item id.
-        datetime: Acquisition time, or None where it is unknown.
-        bbox: (west, south, east, north) in degrees; west > east across the antimeridian.
-        etag: Of the archive's bytes.
-        item: The STAC Item that it carries.
-        info: `Archive.info()`.
-        bands: Of all groups, finest first; those of unknown unit with a range to show them in.
-    """
-
-    collection: str
-    id: str
-    datetime: datetime | None
-    bbox: BBox
-    etag: str
-    item: dict[str, Any]
-    info: dict[str, Any]
-    bands: tuple[Band, ...]
 
 
 def find_archives(roots: Iterable[Path]) -> dict[str, str]:
@@ -124,28 +89,3 @@ def _signature(path: Path, status: os.stat_result) -> str:
 def file_signature(status: os.stat_result) -> str:
     """The state of an archive's file."""
     return f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
-
-
-def read_entry(path: str) -> Entry:
-    """Read the facts that a catalogue keeps of an archive.
-
-    Raises:
-        ArchiveError: If it is damaged.
-    """
-    with open_archive(path) as archive:
-        bands = bands_to_show(archive)
-        if len({band.name for band in bands}) != len(bands):
-            raise ArchiveError(f"{archive.name} has two bands of one name")
-        return Entry(
-            archive.collection, archive.id, archive.datetime, _bbox(archive), archive.etag, archive.item,
-            archive.info(), bands,
-        )  # fmt: skip
-
-
-def _bbox(archive: Archive) -> BBox:
-    """Bounding box from the finest grid, which is what tiles are cut from."""
-    grid = group_grid(next(iter(archive.groups.values())))
-    bounds = move_bounds(grid.crs, WGS84, grid.bounds)
-    if bounds is None:
-        raise ArchiveError(f"{archive.name} lies outside its coordinate system")
-    return bounds

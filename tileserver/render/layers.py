@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from affine import Affine
-from rasterio.crs import CRS
 
+from comeo.crs import parse_crs
 from comeo.errors import NotFoundError, ParameterError
 from comeo.grid import Bounds, Grid
 from tileserver.catalog import Record, Search
@@ -185,7 +185,7 @@ class Layers:
         if not newest or coverage is None:
             raise NotFoundError(f"there is no collection {name}")
         title = collection_title(name) + (f", {days[0]}" if scope.day else "")
-        zones = {utm_set_name(CRS.from_string(crs)): bbox for crs, bbox in coverage.by_crs.items()}
+        zones = {utm_set_name(parse_crs(crs)): bbox for crs, bbox in coverage.by_crs.items()}
         return Layer(
             name, Scope(name), title, f"{coverage.count} compressed scenes, the newest valid pixel first.",
             coverage.bbox, styles_for(coverage.bands), tuple(days), days[0] if scope.day else CURRENT,
@@ -214,7 +214,7 @@ def finest_grid(info: Mapping[str, Any]) -> Grid:
     """Finest native grid, from the document of `comeo info`."""
     group = next(iter(info["groups"].values()))
     _, height, width = group["shape"]
-    return Grid(CRS.from_string(group["crs"]), Affine(*group["transform"]), height, width)
+    return Grid(parse_crs(group["crs"]), Affine(*group["transform"]), height, width)
 
 
 def on_day(search: Search, day: date) -> Search:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from comeo.archive import Archive
 from comeo.cache import ByteCache
-from comeo.errors import ArchiveError, BoundError, ComeoError, NotFoundError, OutputError
+from comeo.errors import ArchiveError, BoundError, ComeoError, NotFoundError, OutputError, ReplacedError
 from comeo.export.provenance import coding
 from comeo.grid import Grid
 from comeo.view.budget import Budget, Limit, Limits
@@ -89,11 +89,11 @@ class Scenes:
         """
         try:
             with self.pool.lease(record) as archive:
-                if archive.etag != record.etag:
-                    raise BusyError(f"the archive of {record.id} is being replaced; try again in a moment")
                 yield archive
         except OutputError:  # of what is made of it
             raise
+        except ReplacedError as error:
+            raise BusyError(f"the archive of {record.id} is being replaced; try again in a moment") from error
         except ArchiveError as error:
             raise self._lost(record, error) from error
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rasterio.crs import CRS
 
 from comeo.archive.model import ArchiveGroup, Level
+from comeo.crs import crs_text
 from comeo.scene import Band
 
 if TYPE_CHECKING:
@@ -112,10 +113,9 @@ def _cf_attributes(group: ArchiveGroup) -> dict[str, Any]:
 
 
 def _grid_attributes(crs: CRS, level: Level) -> dict[str, Any]:
-    code = crs.to_authority()
-    reference = {"proj:code": ":".join(code)} if code else {"proj:wkt2": crs.to_wkt(version="WKT2_2019")}
+    text = crs_text(crs)
     return {
-        **reference,
+        ("proj:wkt2" if "[" in text else "proj:code"): text,
         "spatial:dimensions": ["y", "x"],
         "spatial:shape": [level.height, level.width],
         "spatial:transform": list(level.transform)[:6],

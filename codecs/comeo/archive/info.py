@@ -8,6 +8,7 @@ from typing import Any
 from comeo.archive.certificate import GroupErrors
 from comeo.archive.metadata import Metadata
 from comeo.archive.model import ArchiveGroup
+from comeo.crs import crs_text
 from comeo.figures import significant
 from comeo.metrics import psnr_of
 from comeo.missions import peak
@@ -77,7 +78,7 @@ def _group(group: ArchiveGroup) -> dict[str, Any]:
         "shape": [native.bands, native.height, native.width],
         "dtype": str(group.dtype),
         "nodata": "nan" if group.has_nodata and group.dtype.kind == "f" else group.nodata,
-        "crs": group.crs.to_string(),
+        "crs": crs_text(group.crs),
         "transform": list(native.transform)[:6],
         "levels": [level.number for level in group.levels],
         "block": native.block,

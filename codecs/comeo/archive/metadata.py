@@ -22,10 +22,13 @@ from comeo.archive.model import (
     RootAttributes,
 )
 from comeo.archive.stores import Store
+from comeo.archive.text import plain
 from comeo.errors import ArchiveError
 from comeo.missions import mission_id, of_mission
 
 METADATA_KEY: Final = "zarr.json"
+UNCHECKED: Final = frozenset(("certificate", "proj:wkt2"))
+"""Texts that are decoded or parsed, by stricter rules, and never shown as they stand."""
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -39,6 +42,7 @@ class Metadata:
     Attributes:
         name: Of its file or folder, for messages.
         item: The STAC Item that it carries.
+        left_out: Names of members whose text is markup or script, and which are therefore not read.
         groups: By name, finest resolution first.
 
     Raises:
@@ -55,6 +59,7 @@ class Metadata:
         self._item = documents.validated(METADATA_KEY, ItemModel, self.item)
         mission = mission_id(self.item.get("properties") or {})
         self.groups = {name: documents.group(name, root.comeo.codec, mission) for name in root.comeo.groups}
+        self.left_out = tuple(documents.left_out)
         names = [band.name for group in self.groups.values() for band in group.bands]
         if len(set(names)) < len(names) or len(self.groups) < len(root.comeo.groups):
             raise ArchiveError(f"{self.name} has two bands or groups of one name")
@@ -139,10 +144,13 @@ class _Documents:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.left_out: list[str] = []
 
     def attributes(self, key: str, model: type[Model]) -> Model:
         """Attributes of a node."""
-        return self.validated(key, model, self._node(key).get("attributes"))
+        attributes, left_out = plain(self._node(key).get("attributes"), UNCHECKED)
+        self.left_out += left_out
+        return self.validated(key, model, attributes)
 
     def validated(self, key: str, model: type[Model], value: Any) -> Model:
         """A part of a document, checked; errors name the first member that is wrong."""

@@ -11,10 +11,10 @@ import numpy as np
 from affine import Affine
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 from rasterio.crs import CRS
-from rasterio.errors import CRSError
 
 from comeo.archive.certificate import Layout
 from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE
+from comeo.crs import parse_crs
 from comeo.scene import DATETIME_UNKNOWN, Band
 
 FORMAT_VERSION = 1
@@ -103,14 +103,6 @@ class _Strict(BaseModel):
 
 
 _Side = Annotated[int, Field(ge=1, le=MAX_LEVEL_SIDE)]
-# Names of authorities and codes only: PROJ and GDAL would also take a URL or a path, and read it.
-_CrsCode = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,15}:[A-Za-z0-9_.]{1,32}$")]
-_CrsWkt = Annotated[
-    str,
-    Field(
-        pattern=r"^(PROJCRS|GEOGCRS|GEODCRS|BOUNDCRS|COMPOUNDCRS|PROJCS|GEOGCS|COMPD_CS)\[", max_length=16_384
-    ),
-]
 _Longitude = Annotated[float, Field(ge=-180, le=180)]
 _Latitude = Annotated[float, Field(ge=-90, le=90)]
 _Bands = Annotated[int, Field(ge=1, le=MAX_BANDS)]
@@ -137,8 +129,8 @@ class GroupAttributes(_Strict):
     bands: list[BandModel] = Field(min_length=1, max_length=MAX_BANDS)
     levels: list[Annotated[int, Field(ge=0, le=16)]] = Field(min_length=1, max_length=16)
     nodata: bool
-    crs_code: _CrsCode | None = Field(None, alias="proj:code")
-    crs_wkt2: _CrsWkt | None = Field(None, alias="proj:wkt2")
+    crs_code: str | None = Field(None, alias="proj:code")
+    crs_wkt2: str | None = Field(None, alias="proj:wkt2")
     transform: list[Annotated[float, Field(allow_inf_nan=False)]] = Field(
         alias="spatial:transform", min_length=6, max_length=6
     )
@@ -157,16 +149,9 @@ class GroupAttributes(_Strict):
         """The coordinate reference system.
 
         Raises:
-            ValueError: If it is missing, unknown to PROJ, or not one of a map.
+            CrsError: If it is missing, or not accepted: see `parse_crs`.
         """
-        try:
-            crs = CRS.from_user_input(self.crs_code or self.crs_wkt2)
-        except CRSError as error:
-            reason = " ".join(str(error).split())
-            raise ValueError(f"its coordinate reference system is unknown: {reason}") from error
-        if not (crs.is_projected or crs.is_geographic):
-            raise ValueError("its coordinate reference system is neither projected nor geographic")
-        return crs
+        return parse_crs(self.crs_code or self.crs_wkt2 or "")
 
 
 class ItemProperties(_Strict):
@@ -186,6 +171,7 @@ class ItemProperties(_Strict):
 class ItemModel(_Strict):
     """Members of the STAC Item that are read back."""
 
+    type: Literal["Feature"] = "Feature"
     id: str = Field(pattern=ID_PATTERN)
     collection: str = Field(pattern=ID_PATTERN)
     bbox: tuple[_Longitude, _Latitude, _Longitude, _Latitude]
@@ -204,8 +190,8 @@ class ComeoAttributes(_Strict):
     """The root attribute `comeo`."""
 
     format_version: Literal[1]
-    codec: str = Field(max_length=64)
-    model: str | None = Field(None, max_length=64)
+    codec: str = Field(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")
+    model: str | None = Field(None, pattern=r"^[A-Za-z0-9_.:\-]{0,64}$")
     ratio: float = Field(gt=0, allow_inf_nan=False)
     step: float = Field(gt=0, allow_inf_nan=False)
     raw_bytes: int = Field(gt=0)

@@ -17,7 +17,7 @@ from comeo.archive.model import Level
 from comeo.archive.payloads import Payloads
 from comeo.archive.stores import Store, is_url, open_store
 from comeo.codecs import get_codec
-from comeo.errors import ArchiveError, CodecError
+from comeo.errors import ArchiveError, CodecError, ReplacedError
 from comeo.scene import Window
 
 if TYPE_CHECKING:
@@ -134,16 +134,23 @@ class Archive(Metadata):
         return out
 
 
-def open_archive(place: str | Path) -> Archive:
+def open_archive(place: str | Path, fingerprint: str | None = None) -> Archive:
     """Open an archive: a `.zarr.zip` file, a `.zarr` folder, or the http(s) URL of a file.
 
     Of a file on a server only the ranges that are read are fetched.
 
+    Args:
+        place: The archive.
+        fingerprint: That it must have (`Archive.etag`), which is compared before anything in it is read.
+
     Raises:
+        ReplacedError: If it has another one.
         ArchiveError: If it is missing, damaged, or of a version that this program does not read.
     """
     store = open_store(place)
     try:
+        if fingerprint not in (None, store.fingerprint):
+            raise ReplacedError(f"{store.name} has been replaced by another archive")
         return Archive(store, None if is_url(place) else Path(place).absolute())
     except BaseException:
         store.close()

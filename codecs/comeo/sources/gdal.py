@@ -20,6 +20,7 @@ from rasterio.windows import Window as GdalWindow
 from comeo.errors import SourceError
 from comeo.grid import Grid
 from comeo.scene import Band, Window
+from comeo.sources.georeference import check_georeference
 from comeo.sources.raster import (
     Plane,
     RasterBand,
@@ -76,6 +77,7 @@ class GdalFile:
         self._idle: list[rasterio.DatasetReader] = []
         self._lock = threading.Lock()
         self._closed = False
+        check_georeference(self.path)
         self._idle.append(self._open())
 
     @contextmanager

@@ -14,7 +14,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
-from comeo.errors import SourceError
+from comeo.crs import check_crs
+from comeo.errors import CrsError, SourceError
 from comeo.grid import Grid
 from comeo.scene import Band, Window
 
@@ -72,10 +73,10 @@ def checked_grid(where: str, crs: CRS | None, transform: Affine, height: int, wi
         raise SourceError(
             f"{where} has no coordinate reference system; give it one with `gdal_edit.py -a_srs`"
         )
-    if not (crs.is_projected or crs.is_geographic):
-        raise SourceError(
-            f"{where} has a coordinate reference system that is neither projected nor geographic"
-        )
+    try:
+        check_crs(crs)
+    except CrsError as error:
+        raise SourceError(f"{where}: {error}") from error
     if not all(math.isfinite(value) for value in transform[:6]):
         raise SourceError(f"{where} has a georeference that is not finite")
     if transform.b or transform.d:

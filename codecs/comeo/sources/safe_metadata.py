@@ -14,10 +14,9 @@ from typing import Any, Final
 from xml.etree.ElementTree import Element
 
 from affine import Affine
-from rasterio.crs import CRS
-from rasterio.errors import CRSError
 
-from comeo.errors import SourceError
+from comeo.crs import parse_crs
+from comeo.errors import CrsError, SourceError
 from comeo.grid import Grid
 from comeo.missions.sentinel2 import BANDS, SENTINEL2
 from comeo.sources.container import plain_name
@@ -232,8 +231,8 @@ def _grids(xml: XmlTree) -> dict[int, Grid]:
     if not re.fullmatch(r"EPSG:\d{4,6}", code):  # GDAL would also take a URL or a path, and read it
         raise unknown
     try:
-        crs = CRS.from_string(code)
-    except CRSError:
+        crs = parse_crs(code)
+    except CrsError:
         raise unknown from None
     sizes = {element.get("resolution"): element for element in xml.all("Size")}
     grids: dict[int, Grid] = {}

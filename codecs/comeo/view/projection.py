@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
-from rasterio.errors import CRSError, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.warp import transform, transform_bounds, transform_geom
 
-from comeo.errors import ParameterError
+from comeo.crs import parse_crs
+from comeo.errors import CrsError, ParameterError
 from comeo.grid import Bounds
 
 # Raised by rasterio where coordinates have no place in a projection, by whichever of GDAL's layers finds it.
 ProjectionErrors = (RasterioError, CPLE_BaseError)
 EDGE_POINTS = 21
 
-# Codes only: PROJ and GDAL would also take a URL or a path, and read it.
 _CODE = re.compile(r"EPSG:\d{4,6}", re.IGNORECASE)
 
 Coordinates = NDArray[np.float64]
@@ -36,12 +36,9 @@ def named_crs(name: str) -> CRS:
     if not _CODE.fullmatch(name):
         raise ParameterError(f"{name[:40]!r} is not an EPSG code; write it as EPSG:3857")
     try:
-        crs = CRS.from_string(name)
-    except CRSError as error:
-        raise ParameterError(f"the projection {name} is unknown") from error
-    if not (crs.is_projected or crs.is_geographic):
-        raise ParameterError(f"{name} is not the projection of a map")
-    return crs
+        return parse_crs(name)
+    except CrsError as error:
+        raise ParameterError(f"the projection {name} is unknown, or not that of a map") from error
 
 
 def move_points(

@@ -20,6 +20,7 @@ from comeo.archive import open_archive
 from comeo.compression import compress
 from comeo.errors import ArchiveError
 from comeo.scene import Window
+from tests.comeo.archive.rewriting import put, rewritten
 from tests.scenes import array_group, array_scene, corner_cut, landscape
 from tests.watchdog import no_hanging  # noqa: F401 - a fixture
 
@@ -87,30 +88,6 @@ def test_flipped_bytes_never_change_a_pixel(sound: bytes, tmp_path: Path) -> Non
             assert result == expected, f"byte {position} changed what the archive says"
     assert noticed > FLIPS // 2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < EXTRA_KILOBYTES
-
-
-def rewritten(data: bytes, key: str, change: Callable[[Any], Any]) -> bytes:
-    """The archive with one metadata document changed, its ZIP sound."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(buffer, "w") as target:
-        for info in source.infolist():
-            content = source.read(info)
-            if info.filename == key:
-                changed = change(json.loads(content))
-                content = changed if isinstance(changed, bytes) else json.dumps(changed).encode()
-            target.writestr(info.filename, content)
-    return buffer.getvalue()
-
-
-def put(*path: str | int, value: Any) -> Callable[[Any], Any]:
-    def change(document: Any) -> Any:
-        node = document
-        for part in path[:-1]:
-            node = node[part]
-        node[path[-1]] = value
-        return document
-
-    return change
 
 
 def nested(depth: int) -> list[Any]:

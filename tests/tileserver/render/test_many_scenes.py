@@ -27,7 +27,7 @@ def crowd(server: Server, own_archives: Path, tmp_path: Path) -> Any:
         for name in ("radar", "plain"):
             (own_archives / f"{name}.zarr.zip").unlink()
         client = server(own_archives, scan_seconds=3600, **{"max_opened_scenes": 2 * COPIES, **settings})
-        _multiply(versioned(tmp_path / "catalog-1.sqlite"), tmp_path)
+        _multiply(versioned(tmp_path / "catalog-1.sqlite", [own_archives]), tmp_path)
         return client
 
     return make

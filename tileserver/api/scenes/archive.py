@@ -12,7 +12,7 @@ from werkzeug.wsgi import wrap_file
 from tileserver.catalog import Record
 from tileserver.files.download import CHUNK_BYTES, MEDIA_TYPE, ArchiveFile, Section, open_file
 from tileserver.http import parameters as p
-from tileserver.http.conditional import answer_unless_known
+from tileserver.http.conditional import answer_unless_known, may_continue
 from tileserver.http.context import scenes
 from tileserver.http.openapi import Answers
 from tileserver.http.problems import problem
@@ -56,7 +56,7 @@ def _answer(record: Record, file: ArchiveFile) -> Response:
 
 def _content(record: Record, file: ArchiveFile) -> Response:
     """The file, or the one requested range of it; of several ranges the file, as HTTP allows."""
-    wanted = request.range if _range_holds(record) else None
+    wanted = request.range if may_continue(record.etag) else None
     if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
         return _section(file, 0, file.size, 200)
     first, _ = wanted.ranges[0]
@@ -70,12 +70,6 @@ def _content(record: Record, file: ArchiveFile) -> Response:
     answer = _section(file, start, stop - start, 206)
     answer.content_range = ContentRange("bytes", start, stop, file.size)
     return answer
-
-
-def _range_holds(record: Record) -> bool:
-    """Whether a range still means the file that the client has part of. Dates are too coarse to tell."""
-    condition = request.if_range
-    return condition.date is None and condition.etag in (None, record.etag)
 
 
 def _section(file: ArchiveFile, start: int, length: int, status: int) -> Response:

@@ -9,10 +9,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from affine import Affine
-from rasterio.crs import CRS
 
 from comeo.archive.stores import ZIP_SUFFIX
+from comeo.crs import parse_crs
 from comeo.scene import Band, pixel_size
+from tileserver.api.stac.cql2 import queryables
 from tileserver.api.stac.search import PageRequest, find_page, select_fields
 from tileserver.catalog import CollectionSummary, Record
 from tileserver.files import download
@@ -41,6 +42,26 @@ CONFORMANCE = (
     "https://api.stacspec.org/v1.0.0/item-search#fields",
     "https://api.stacspec.org/v1.0.0/ogcapi-features#sort",
     "https://api.stacspec.org/v1.0.0/ogcapi-features#fields",
+    "https://api.stacspec.org/v1.0.0/item-search#query",
+    "https://api.stacspec.org/v1.0.0/ogcapi-features#query",
+    "https://api.stacspec.org/v1.0.0/item-search#filter",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
+    *(
+        f"http://www.opengis.net/spec/cql2/1.0/conf/{name}"
+        for name in (
+            "cql2-text",
+            "cql2-json",
+            "basic-cql2",
+            "advanced-comparison-operators",
+            "case-insensitive-comparison",
+            "basic-spatial-functions",
+            "basic-spatial-functions-plus",
+            "array-functions",
+            "property-property",
+        )
+    ),
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
 )
@@ -69,6 +90,7 @@ def landing_page(scenes: Scenes, base: str) -> dict[str, Any]:
             _link("data", f"{base}/stac/collections", JSON),
             {**_link("search", f"{base}/stac/search", GEOJSON), "method": "GET"},
             {**_link("search", f"{base}/stac/search", GEOJSON), "method": "POST"},
+            _link(queryables.RELATION, f"{base}/stac/queryables", queryables.SCHEMA_TYPE, title="Queryables"),
             _link("service-desc", f"{base}/openapi.json", "application/vnd.oai.openapi+json;version=3.1"),
             _link("service-doc", f"{base}/docs", "text/html"),
             *(
@@ -115,6 +137,7 @@ def collection_document(scenes: Scenes, summary: CollectionSummary, base: str) -
             _link("root", f"{base}/stac", JSON),
             _link("parent", f"{base}/stac", JSON),
             _link("items", f"{own}/items", GEOJSON),
+            _link(queryables.RELATION, f"{own}/queryables", queryables.SCHEMA_TYPE, title="Queryables"),
             *_map_links(
                 base, f"collections/{quote(summary.id, safe='')}", summary.id, styles_for(summary.bands)
             ),
@@ -219,7 +242,7 @@ def _reference(crs: str) -> dict[str, str | None]:
     """Projection in STAC's words: by its code, or written out where it has none."""
     if re.fullmatch(r"[A-Za-z0-9_]+:[A-Za-z0-9_.]+", crs):
         return {"proj:code": crs}
-    return {"proj:code": None, "proj:wkt2": CRS.from_string(crs).to_wkt(version="WKT2_2019")}
+    return {"proj:code": None, "proj:wkt2": crs}
 
 
 def _bands(record: Record, info: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -248,7 +271,7 @@ def _band(band: Band, group: Mapping[str, Any]) -> dict[str, Any]:
 @lru_cache(maxsize=256)
 def _pixel_size(a: float, b: float, c: float, d: float, e: float, f: float, crs: str) -> float:
     """In metres."""
-    return pixel_size(Affine(a, b, c, d, e, f), CRS.from_string(crs))
+    return pixel_size(Affine(a, b, c, d, e, f), parse_crs(crs))
 
 
 def item_page(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from comeo.errors import ComeoError
 from comeo.scene import Band
 from tileserver.catalog.base import (
     NEWEST_FIRST,
@@ -21,16 +24,26 @@ from tileserver.catalog.base import (
 from tileserver.catalog.sqlite import queries, summaries
 from tileserver.catalog.sqlite.database import Database, versioned
 from tileserver.catalog.sqlite.indexer import Indexer, Watch
+from tileserver.errors import BusyError
 
 __all__ = ["SqliteCatalog", "versioned"]
+
+ATTEMPTS = 3
+_CHECK_SHARE = 20  # a check of the whole file may take one part in so many of the time
+_MISREAD = (sqlite3.Error, ValueError, TypeError, KeyError, IndexError, AttributeError)
+"""What damage looks like: to SQLite, and in a row that it takes for sound."""
+T = TypeVar("T")
 
 
 class SqliteCatalog(Catalog):
     """Scenes in an SQLite file. Whichever process comes first looks at the folders, for all others.
 
+    A file that turns out damaged is made anew, and the question asked again.
+
     Args:
         roots: Archives, or folders of archives.
-        database: Name of the file; the version of its schema is put into it, see `versioned`.
+        database: Name of the file; the version of its schema and a digest of the roots are put into it, see
+            `versioned`.
         scan_seconds: Shortest time between two looks at the folders.
         watch: Called after each look with the numbers of archives that are served and that are broken.
 
@@ -41,47 +54,55 @@ class SqliteCatalog(Catalog):
     def __init__(
         self, roots: Iterable[Path], database: Path, scan_seconds: float, watch: Watch | None = None
     ) -> None:
-        self._database = Database(database)
-        self._indexer = Indexer(self._database, tuple(roots), scan_seconds, watch)
+        roots = tuple(roots)
+        self._database = Database(database, roots)
+        self._indexer = Indexer(self._database, roots, scan_seconds, watch)
         self._summaries: tuple[int, dict[str, CollectionSummary | None]] = (-1, {})
+        self._next_check = -float("inf")
 
     def refresh(self, *, force: bool = False) -> None:
         """See `Catalog.refresh`."""
-        self._indexer.refresh(force=force)
+        self._mending(lambda: self._indexer.refresh(force=force))
 
     def rebuild(self) -> None:
         """See `Catalog.rebuild`."""
-        self._indexer.rebuild()
+        self._mending(self._indexer.rebuild)
+
+    def check(self) -> None:
+        """See `Catalog.check`."""
+        started = time.monotonic()
+        if started >= self._next_check:
+            self._next_check = -float("inf")  # until it has been found sound
+            self._mending(self._verify)
+            ended = time.monotonic()
+            self._next_check = ended + max(1.0, _CHECK_SHARE * (ended - started))
+        self._ask(lambda db: queries.count(db, Search()))
 
     def get(self, collection: str, item: str) -> Record | None:
         """See `Catalog.get`."""
-        self.refresh()
-        return queries.get(self._database.connection, collection, item)
+        return self._ask(lambda db: queries.get(db, collection, item))
 
     def hits(
         self, search: Search, limit: int, after: Cursor | None = None, order: Order = NEWEST_FIRST
     ) -> list[Hit]:
         """See `Catalog.hits`."""
-        self.refresh()
-        return queries.hits(self._database.connection, search, limit, after, order)
+        return self._ask(lambda db: queries.hits(db, search, limit, after, order))
 
     def count(self, search: Search | None = None) -> int:
         """See `Catalog.count`."""
-        self.refresh()
-        return queries.count(self._database.connection, search or Search())
+        return self._ask(lambda db: queries.count(db, search or Search()))
 
     def item(self, record: Record) -> dict[str, Any]:
         """See `Catalog.item`."""
-        return queries.document(self._database.connection, "item", record)
+        return self._ask(lambda db: queries.document(db, "item", record), fresh=False)
 
     def info(self, record: Record) -> dict[str, Any]:
         """See `Catalog.info`."""
-        return queries.document(self._database.connection, "info", record)
+        return self._ask(lambda db: queries.document(db, "info", record), fresh=False)
 
     def collection_names(self) -> list[str]:
         """See `Catalog.collection_names`."""
-        self.refresh()
-        return summaries.collection_names(self._database.connection)
+        return self._ask(summaries.collection_names)
 
     def collection(self, name: str) -> CollectionSummary | None:
         """See `Catalog.collection`. Kept until scenes come, change or go."""
@@ -91,40 +112,72 @@ class SqliteCatalog(Catalog):
         kept = self._summaries[1]
         if name in kept:
             return kept[name]
-        summary = summaries.collection(self._database.connection, name)
+        summary = self._ask(lambda db: summaries.collection(db, name))
         if summary is not None:  # names that do not exist are without number
             kept[name] = summary
         return summary
 
     def coverage(self, search: Search) -> Coverage | None:
         """See `Catalog.coverage`."""
-        self.refresh()
-        return summaries.coverage(self._database.connection, search)
+        return self._ask(lambda db: summaries.coverage(db, search))
 
     def band_sets(self, search: Search) -> list[tuple[Band, ...]]:
         """See `Catalog.band_sets`."""
-        self.refresh()
-        return summaries.band_sets(self._database.connection, search)
+        return self._ask(lambda db: summaries.band_sets(db, search))
 
     def days(self, collection: str) -> list[str]:
         """See `Catalog.days`."""
-        self.refresh()
-        return summaries.days(self._database.connection, collection)
+        return self._ask(lambda db: summaries.days(db, collection))
 
     def revision(self) -> int:
         """See `Catalog.revision`: milliseconds since 1970 of the last change, or a little more."""
-        self.refresh()
-        return queries.revision(self._database.connection)
+        return self._ask(queries.revision)
 
     def broken(self) -> dict[str, str]:
         """See `Catalog.broken`."""
-        self.refresh()
-        return queries.broken(self._database.connection)
+        return self._ask(queries.broken)
 
     def refuse(self, record: Record, error: str) -> None:
         """See `Catalog.refuse`."""
-        self._indexer.refuse(record, error)
+        self._mending(lambda: self._indexer.refuse(record, error))
 
     def close(self) -> None:
         """See `Catalog.close`."""
         self._database.close()
+
+    def _ask(self, question: Callable[[sqlite3.Connection], T], *, fresh: bool = True) -> T:
+        """Ask the database, brought up to date if the answer is to be fresh.
+
+        Raises:
+            BusyError: While it is being made anew.
+        """
+
+        def ask() -> T:
+            if fresh or not self._database.complete:
+                self._indexer.refresh()
+            if not self._database.complete:
+                raise BusyError("the archives are being indexed; try again in a moment")
+            return question(self._database.connection)
+
+        return self._mending(ask)
+
+    def _mending(self, work: Callable[[], T]) -> T:
+        """Do something with the database; if it is damaged, make it anew and do it again.
+
+        Raises:
+            BusyError: If that does not help, or another process is at it.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                return work()
+            except ComeoError:
+                raise
+            except OSError as error:
+                raise BusyError(f"the catalogue cannot be used: {error.strerror or error}") from error
+            except _MISREAD as error:
+                self._database.mend(error)
+        raise BusyError("the catalogue is damaged again and again; try again later")
+
+    def _verify(self) -> None:
+        if not self._database.verify():
+            raise sqlite3.DatabaseError("the catalogue is damaged")

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from comeo.errors import ComeoError
 from tileserver.catalog.base import Record, Search
-from tileserver.catalog.scan import Entry, find_archives, read_entry
-from tileserver.catalog.sqlite import queries
+from tileserver.catalog.reading import READER, Reading
+from tileserver.catalog.scan import find_archives
+from tileserver.catalog.sqlite import changes, queries
+from tileserver.catalog.sqlite.changes import Found, size_in
+from tileserver.catalog.sqlite.claim import Claim
 from tileserver.catalog.sqlite.database import Database
-from tileserver.catalog.sqlite.rows import row_of
 
 Watch = Callable[[int, int], None]
+BATCH = 64
+"""Archives that are read before they are written, and served."""
+SLICE_SECONDS = 2.0
+"""How long a request reads archives for all others; what is left then is for the next one."""
+PATIENCE_SECONDS = 4.0
+"""How much longer it waits for archives that are being read slowly."""
 log = logging.getLogger(__name__)
 
 
@@ -43,107 +50,99 @@ class Indexer:
     def refresh(self, *, force: bool = False) -> None:
         """See `Catalog.refresh`."""
         now = time.monotonic()
-        if not force and now - self._checked < self._scan_seconds:
+        if not force and now - self._checked < self._scan_seconds and self._database.complete:
             return
         if not self._scanning.acquire(blocking=force):
             return
         try:
             self._checked = now
             self._database.check()
-            if self._claim_scan() or force:
-                self._scan()
+            with Claim(self._database.path, wait=force) as claim:
+                if claim.held and (force or not self._database.complete or claim.age() >= self._scan_seconds):
+                    claim.mark(done=self._scan(None if force else now + SLICE_SECONDS))
         finally:
             self._scanning.release()
 
     def rebuild(self) -> None:
         """See `Catalog.rebuild`."""
         with self._database.transaction() as db:
-            db.execute("DELETE FROM files")
-            db.execute("DELETE FROM items")
+            changes.forget(db)
         self.refresh(force=True)
 
     def refuse(self, record: Record, error: str) -> None:
         """See `Catalog.refuse`."""
         _warn(record.path, error)
         with self._database.transaction() as db:
-            known = (record.path, record.signature)
-            db.execute("DELETE FROM items WHERE path = ? AND signature = ?", known)
-            db.execute("UPDATE files SET error = ? WHERE path = ? AND signature = ?", (error, *known))
-            _raise_revision(db)
+            changes.refuse(db, record, error)
 
-    def _claim_scan(self) -> bool:
-        """Whether no process has looked at the folders for long enough; if so, this one is to do it."""
-        now = time.time()
-        claimed = self._database.connection.execute(
-            "UPDATE meta SET value = ? WHERE key = 'scanned_at' AND (value <= ? OR value > ?)",
-            (now, now - self._scan_seconds, now),
-        )
-        return claimed.rowcount == 1
-
-    def _scan(self) -> None:
+    def _scan(self, deadline: float | None) -> bool:
+        """Take in what has changed, until a time; return whether that was all."""
         db = self._database.connection
         found = find_archives(self._roots)
-        known = {
-            path: (signature, error)
-            for path, signature, error in db.execute("SELECT path, signature, error FROM files")
-        }
-        gone = [path for path in known if path not in found]
-        changed = {path for path, signature in found.items() if known.get(path, ("",))[0] != signature}
-        if gone:  # An archive refused because another had its id gets its chance.
-            changed |= {path for path in found if path in known and known[path][1]}
-        if gone or changed:
-            entries = [(path, signature, _read(path)) for path, signature in found.items() if path in changed]
+        difference = changes.compare(db, found)
+        if difference.gone:
             with self._database.transaction():
-                _write(db, gone, entries)
-            log.info("catalogue changed", extra={"fields": {"read": len(changed), "removed": len(gone)}})
+                changes.remove(db, difference.gone)
+        left = difference.changed
+        while left and (deadline is None or left is difference.changed or time.monotonic() < deadline):
+            entries = self._read({path: found[path] for path in left[:BATCH]}, deadline)
+            with self._database.transaction():
+                for path, error in changes.write(db, entries):
+                    _warn(path, error)
+            left = left[len(entries) :]
+        done = not left
+        if difference.gone or difference.changed:
+            read = len(difference.changed) - len(left)
+            log.info("catalogue changed", extra={"fields": {"read": read, "removed": len(difference.gone)}})
+        if done and not self._database.complete:
+            with self._database.transaction():
+                changes.complete(db)
         if self._watch:
             self._watch(queries.count(db, Search()), len(queries.broken(db)))
+        return done
+
+    def _read(self, signatures: dict[str, str], deadline: float | None) -> list[Found]:
+        """Read archives, by their paths, but for those whose bytes have been refused before.
+
+        Returns:
+            One an archive, in their order; only the first of them if they take far longer than they may.
+        """
+        out: list[Found] = []
+        known = {path: reading for path, signature in signatures.items()
+                 if (reading := self._refused_before(path, size_in(signature)))}  # fmt: skip
+        unknown = READER.read([path for path in signatures if path not in known])
+        with contextlib.closing(unknown):
+            for path, signature in signatures.items():
+                if out and deadline is not None and time.monotonic() > deadline + PATIENCE_SECONDS:
+                    break
+                reading = known.get(path)
+                if reading is None:
+                    reading = next(unknown)
+                    _tell(path, reading)
+                out.append(Found(path, signature, reading))
+        return [one._replace(digest=READER.digest(one.path)) if one.reading.lasting else one for one in out]
+
+    def _refused_before(self, path: str, size: int) -> Reading | None:
+        """The refusal of an archive whose bytes have been refused, under whatever name."""
+        db = self._database.connection
+        digest = READER.digest(path) if changes.may_be_refused(db, size) else None
+        error = changes.refused(db, size, digest) if digest else None
+        if error is None:
+            return None
+        name = Path(path).name
+        return Reading(None, error=error if name in error else f"{name} has been refused before: {error}")
 
 
-def _read(path: str) -> Entry | str:
-    """The catalogue's entry of an archive, or the reason why it has none."""
-    try:
-        return read_entry(path)
-    except (ComeoError, OSError) as error:
-        _warn(path, str(error))
-        return str(error)
-    except Exception:  # a mistake of ours, which must not keep the other archives from being served
-        log.exception("archive refused", extra={"fields": {"archive": Path(path).name}})
-        return f"{Path(path).name} cannot be indexed because of an unexpected error; see the server's log"
-
-
-def _write(db: sqlite3.Connection, gone: list[str], entries: list[tuple[str, str, Entry | str]]) -> None:
-    """Remove and add archives, and count that as a change."""
-    for path in (*gone, *(path for path, _, _ in entries)):
-        db.execute("DELETE FROM items WHERE path = ?", (path,))
-    db.executemany("DELETE FROM files WHERE path = ?", [(path,) for path in gone])
-    for path, signature, entry in entries:
-        error = _insert(db, path, signature, entry)
-        db.execute("REPLACE INTO files VALUES (?, ?, ?)", (path, signature, error))
-    _raise_revision(db)
-
-
-def _insert(db: sqlite3.Connection, path: str, signature: str, entry: Entry | str) -> str | None:
-    """Add a scene; return the reason if it cannot be added."""
-    if isinstance(entry, str):
-        return entry
-    same = queries.get(db, entry.collection, entry.id)
-    if same:
-        error = f"{Path(path).name} has the collection and id of {Path(same.path).name}, which is served"
-        _warn(path, error)
-        return error
-    row = row_of(path, signature, entry)
-    db.execute(f"INSERT INTO items VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
-    return None
-
-
-def _raise_revision(db: sqlite3.Connection) -> None:
-    """Make the revision greater than it has ever been, even if the clock was set back."""
-    db.execute(
-        "INSERT INTO meta VALUES ('changed_at', ?) ON CONFLICT (key) "
-        "DO UPDATE SET value = max(value + 1, excluded.value)",
-        (int(1000 * time.time()),),
-    )
+def _tell(path: str, reading: Reading) -> None:
+    """Log what an operator should know of an archive that has been read."""
+    if reading.trace:
+        fields = {"archive": Path(path).name, "trace": reading.trace}
+        log.error("archive refused", extra={"fields": fields})
+    elif reading.error:
+        _warn(path, reading.error)
+    elif reading.left_out:
+        fields = {"archive": Path(path).name, "members": ", ".join(reading.left_out[:10])}
+        log.warning("markup or script in an archive's text left out", extra={"fields": fields})
 
 
 def _warn(path: str, error: str) -> None:

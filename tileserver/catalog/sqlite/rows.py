@@ -11,7 +11,7 @@ from typing import Any
 
 from comeo.scene import Band
 from tileserver.catalog.base import Record
-from tileserver.catalog.scan import Entry
+from tileserver.catalog.entry import Entry
 
 RECORD_COLUMNS = (
     "path", "signature", "collection", "id", "datetime", "west", "south", "east", "north", "etag", "bands",

@@ -135,7 +135,7 @@ def test_names_are_escaped(server: Server, tmp_path: Path, valid_capabilities: V
     """No archive can have such a name today; XML, URLs and GDAL's lists of them are careful all the same."""
     compress(optical_scene("one", 1), tmp_path / "one.zarr.zip", step=STEP)
     client = server(tmp_path)
-    with sqlite3.connect(versioned(tmp_path / "catalog-1.sqlite")) as db:
+    with sqlite3.connect(versioned(tmp_path / "catalog-1.sqlite", [tmp_path])) as db:
         db.execute("UPDATE items SET collection = ?", ("o'field, \x01 & <north>",))
     db.close()
     root = valid_capabilities(client.get(f"/wmts/{DOCUMENT}").data)
@@ -198,7 +198,7 @@ def test_a_large_catalogue_has_a_small_document_for_little_work(
     )
     client = create_app(settings).test_client()
     client.get(f"/wmts/{DOCUMENT}")  # what is loaded once a process
-    database = versioned(tmp_path / "catalog.sqlite")
+    database = versioned(tmp_path / "catalog.sqlite", [tmp_path])
     multiply(database, count, collections)
     db = sqlite3.connect(database, isolation_level=None)
     db.execute("UPDATE meta SET value = value + 1 WHERE key = 'changed_at'")

@@ -1,0 +1,113 @@
+"""The process that reads archives for a catalogue: `python -m tileserver.catalog.child FD`.
+
+It answers each line of its input, a JSON list of a task and a path, with a line of JSON. Whatever an archive
+does to it, the kernel ends it: for too much memory or processor time, for taking too long (SIGALRM), and when
+the process that started it ends (SIGIO from the pipe FD, which that process holds open). These signals are left
+to their default action, which needs no interpreter: PROJ, for one, holds it while it waits for a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from comeo.errors import ComeoError
+from tileserver.catalog.entry import digest_of, read_entry
+from tileserver.catalog.limits import CPU_SECONDS, MEMORY_BYTES, SECONDS
+from tileserver.catalog.sqlite.rows import row_of
+
+IDLE_SECONDS: Final = 60
+
+
+def answer(task: str, path: str) -> dict[str, Any]:
+    """Do a task.
+
+    Returns:
+        `row` (without signature) and `left_out` of an entry, `digest`, or `error`; with it whether it is
+        `lasting`, of the archive's bytes alone, and the `trace` of a mistake of ours.
+    """
+    try:
+        if task == "digest":
+            return {"digest": digest_of(path)}
+        entry = read_entry(path)
+        return {"row": row_of(path, "", entry), "left_out": entry.left_out}
+    except (ComeoError, OSError) as error:
+        lasting = isinstance(error, ComeoError) and not isinstance(error.__cause__, OSError)
+        return {"error": str(error), "lasting": lasting}
+    except (MemoryError, RecursionError):
+        return {"error": f"{Path(path).name} takes more memory than its metadata may", "lasting": True}
+    except Exception:  # noqa: BLE001 - a mistake of ours must not keep the other archives from being served
+        text = f"{Path(path).name} cannot be indexed because of an unexpected error; see the server's log"
+        return {"error": text, "lasting": False, "trace": traceback.format_exc()}
+
+
+def main() -> None:
+    """Answer until there is no more input, or none for a while."""
+    for number in (signal.SIGALRM, signal.SIGIO, signal.SIGXCPU):
+        signal.signal(number, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # these are for the server, and it tells
+        signal.signal(number, signal.SIG_IGN)
+    _end_with(int(sys.argv[1]))
+    _limit_memory()
+    for line in _lines():
+        _allow(CPU_SECONDS, SECONDS)
+        out = answer(*json.loads(line))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.stdout.buffer.write(json.dumps(out).encode() + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def _lines() -> Iterator[bytes]:
+    """Lines of the input, until it ends or nothing comes for a while."""
+    waiting = b""
+    while select.select([0], [], [], IDLE_SECONDS)[0]:
+        piece = os.read(0, 1 << 16)
+        if not piece:
+            return
+        *lines, waiting = (waiting + piece).split(b"\n")
+        yield from lines
+
+
+def _end_with(lifeline: int) -> None:
+    """Let the kernel end this process when nobody holds the other end of a pipe any more."""
+    with contextlib.suppress(OSError):  # where pipes send no signal, the end of the input and SIGALRM must do
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([lifeline], [], [], 0)[0]:
+        sys.exit()
+
+
+def _limit_memory() -> None:
+    """Allow so much more than what is loaded by now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
+    limit = pages * resource.getpagesize() + MEMORY_BYTES
+    with contextlib.suppress(ValueError, OSError):  # a stricter limit stands already
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _allow(cpu_seconds: int, seconds: int) -> None:
+    """Start the clocks of a task."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    spent = int(used.ru_utime + used.ru_stime) + 1
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    most = spent + cpu_seconds
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+    )
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+if __name__ == "__main__":
+    main()

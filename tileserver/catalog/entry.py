@@ -1,0 +1,95 @@
+"""The facts that a catalogue keeps of an archive.
+
+Archives are anybody's, so that this runs in a process with limits: see `reading`. It imports little, since such
+a process is started whenever there is something to read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from comeo.archive import Archive, open_archive
+from comeo.archive.stores.file import LocalFile
+from comeo.archive.stores.folder import FolderStore
+from comeo.errors import ArchiveError
+from comeo.grid import WGS84, Grid
+from comeo.scene import Band
+from comeo.view.display import bands_to_show
+from comeo.view.projection import move_bounds
+from tileserver.catalog.base import BBox
+
+_PIECE = 1 << 20
+
+
+class Entry(NamedTuple):
+    """Facts that a catalogue keeps of an archive.
+
+    Attributes:
+        collection: STAC Collection id.
+        id: STAC Item id.
+        datetime: Acquisition time, or None where it is unknown.
+        bbox: (west, south, east, north) in degrees; west > east across the antimeridian.
+        etag: Of the archive's bytes.
+        item: The STAC Item that it carries.
+        info: `Archive.info()`.
+        bands: Of all groups, finest first; those of unknown unit with a range to show them in.
+        left_out: Members of its metadata that are not read, since their text is markup or script.
+    """
+
+    collection: str
+    id: str
+    datetime: datetime | None
+    bbox: BBox
+    etag: str
+    item: dict[str, Any]
+    info: dict[str, Any]
+    bands: tuple[Band, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def read_entry(path: str) -> Entry:
+    """Read the facts that a catalogue keeps of an archive.
+
+    Raises:
+        ArchiveError: If it is damaged.
+    """
+    with open_archive(path) as archive:
+        bands = bands_to_show(archive)
+        if len({band.name for band in bands}) != len(bands):
+            raise ArchiveError(f"{archive.name} has two bands of one name")
+        return Entry(
+            archive.collection, archive.id, archive.datetime, _bbox(archive), archive.etag, archive.item,
+            archive.info(), bands, archive.left_out,
+        )  # fmt: skip
+
+
+def digest_of(path: str) -> str:
+    """Digest of an archive's bytes, readable as an archive or not.
+
+    Of a folder it is that of names, sizes and metadata: see `FolderStore`.
+
+    Raises:
+        ArchiveError: If it cannot be read.
+        OSError: Likewise.
+    """
+    if Path(path).is_dir():
+        return FolderStore(Path(path)).fingerprint
+    file = LocalFile(Path(path))
+    digest = hashlib.sha256()
+    for offset in range(0, file.size, _PIECE):
+        digest.update(file.read(offset, min(_PIECE, file.size - offset)))
+    return digest.hexdigest()
+
+
+def _bbox(archive: Archive) -> BBox:
+    """Bounding box from the finest grid, which is what tiles are cut from."""
+    group = next(iter(archive.groups.values()))
+    native = group.levels[0]
+    grid = Grid(group.crs, native.transform, native.height, native.width)
+    bounds = move_bounds(grid.crs, WGS84, grid.bounds)
+    if bounds is None:
+        raise ArchiveError(f"{archive.name} lies outside its coordinate system")
+    return bounds

@@ -1,0 +1,205 @@
+"""Reading archives in a process that can be ended: see `child`."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from tileserver.catalog.limits import CPU_SECONDS, SECONDS
+
+CHILD: Final = "tileserver.catalog.child"
+_GRACE_SECONDS: Final = 2.0
+"""So much longer than the kernel's clock is waited here: for a process that is stopped, or not yet started."""
+_START_SECONDS: Final = 60.0
+_MOST_BYTES: Final = 64 << 20
+_AHEAD: Final = 8
+"""Paths sent at once: as many as a pipe takes without anybody reading."""
+# One thread: nothing that is read here is large, and each thread of OpenBLAS takes address space.
+_ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PROJ_NETWORK": "OFF"}
+_OWN_DOING: Final = frozenset(
+    -number
+    for number in (
+        signal.SIGALRM,
+        signal.SIGXCPU,
+        signal.SIGSEGV,
+        signal.SIGBUS,
+        signal.SIGABRT,
+        signal.SIGFPE,
+    )
+)
+_REASONS: Final = {
+    -signal.SIGALRM: f"takes longer than {SECONDS} s to read",
+    -signal.SIGXCPU: f"takes more than {CPU_SECONDS} s of processor time to read",
+    -signal.SIGKILL: "takes more memory or time to read than there is",
+}
+
+
+class Reading(NamedTuple):
+    """Result of reading an archive.
+
+    Attributes:
+        row: Columns of the table of items, without signature; None if the archive is refused.
+        left_out: Members of its metadata that are not read.
+        error: The reason of a refusal.
+        lasting: Whether the refusal is for its bytes alone, so that it need not be read again.
+        trace: Of a mistake of the program.
+    """
+
+    row: tuple[Any, ...] | None
+    left_out: tuple[str, ...] = ()
+    error: str = ""
+    lasting: bool = False
+    trace: str = ""
+
+
+@dataclass(slots=True)
+class _Process:
+    """A running child, and the pipe that it lives as long as."""
+
+    popen: subprocess.Popen[bytes]
+    lifeline: int
+    fresh: bool = True
+
+
+class ArchiveReaderProcess:
+    """Reads archives in a process of its own, started when it is needed, and again when it died.
+
+    Threads take turns. A process forked from this one starts its own.
+    """
+
+    def __init__(self) -> None:
+        self._process: _Process | None = None
+        self._turn = threading.Lock()
+        os.register_at_fork(after_in_child=self._forget)
+        atexit.register(self.close)
+
+    def read(self, paths: Sequence[str]) -> Iterator[Reading]:
+        """Read archives, in their order."""
+        for start in range(0, len(paths), _AHEAD):
+            for out in self._ask("read", paths[start : start + _AHEAD]):
+                if "row" in out:
+                    yield Reading(tuple(out["row"]), tuple(out["left_out"]))
+                else:
+                    yield Reading(None, (), out["error"], out["lasting"], out.get("trace", ""))
+
+    def digest(self, path: str) -> str | None:
+        """Digest of an archive's bytes, or None if they cannot be read."""
+        (out,) = self._ask("digest", [path])
+        digest: str | None = out.get("digest")
+        return digest
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.popen.kill()
+            process.popen.communicate()
+            os.close(process.lifeline)
+
+    def _forget(self) -> None:
+        """In a forked process: let go of the other's pipes, so that its child ends with it."""
+        process, self._process, self._turn = self._process, None, threading.Lock()
+        if process is not None:
+            process.popen.returncode = 0
+            for stream in (process.popen.stdin, process.popen.stdout):
+                with contextlib.suppress(OSError):
+                    stream.close()  # type: ignore[union-attr]
+            os.close(process.lifeline)
+
+    def _ask(self, task: str, paths: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Answers to a task on a few paths; a path that ends the process has an error for its answer."""
+        left = deque(paths)
+        with self._turn:
+            try:
+                yield from self._answers(task, left)
+            finally:
+                if (
+                    left
+                ):  # nobody wants the other answers, which would be taken for those of the next question
+                    self.close()
+
+    def _answers(self, task: str, left: deque[str]) -> Iterator[dict[str, Any]]:
+        again: set[str] = set()
+        while left:
+            process = self._running()
+            fresh, process.fresh = process.fresh, False
+            for line in _exchange(process.popen, task, list(left), fresh):
+                fresh = True
+                left.popleft()
+                yield json.loads(line)
+            if left:
+                self.close()
+                code = process.popen.returncode
+                if (code == 0 and not fresh) or (code == -signal.SIGKILL and left[0] not in again):
+                    again.add(left[0])  # it ended for want of work just as this came, or somebody killed it
+                    continue
+                reason = _REASONS.get(code, f"ended the process that read it (status {code})")
+                yield {"error": f"{Path(left.popleft()).name} {reason}", "lasting": code in _OWN_DOING}
+
+    def _running(self) -> _Process:
+        process = self._process
+        if process is not None and process.popen.poll() is not None:
+            self.close()
+            process = None
+        if process is None:
+            process = self._process = _start()
+        return process
+
+
+def _exchange(popen: subprocess.Popen[bytes], task: str, paths: list[str], fresh: bool) -> Iterator[bytes]:
+    """Send lines and wait for as many; there are fewer if the process ended or had to be ended."""
+    assert popen.stdin is not None  # noqa: S101 - for the type checker
+    assert popen.stdout is not None  # noqa: S101
+    questions = [json.dumps([task, path], ensure_ascii=False) + "\n" for path in paths]
+    with contextlib.suppress(BrokenPipeError):
+        popen.stdin.write("".join(questions).encode())
+        popen.stdin.flush()
+    patience = SECONDS + (_START_SECONDS if fresh else _GRACE_SECONDS)
+    waiting = b""
+    for _ in paths:
+        deadline = time.monotonic() + patience
+        while b"\n" not in waiting:
+            wait = max(0.0, deadline - time.monotonic())
+            ready = select.select([popen.stdout], [], [], wait)[0]
+            piece = os.read(popen.stdout.fileno(), 1 << 16) if ready else b""
+            waiting += piece
+            if not piece or len(waiting) > _MOST_BYTES:
+                if not ready or piece:
+                    popen.kill()
+                popen.wait()
+                return
+        line, _, waiting = waiting.partition(b"\n")
+        patience = SECONDS + _GRACE_SECONDS
+        yield line
+
+
+def _start() -> _Process:
+    theirs, ours = os.pipe()
+    try:
+        popen = subprocess.Popen(  # noqa: S603 - this very program
+            [sys.executable, "-m", CHILD, str(theirs)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(theirs,), env={**os.environ, **_ENVIRONMENT},
+        )  # fmt: skip
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(theirs)
+    return _Process(popen, ours)
+
+
+READER: Final = ArchiveReaderProcess()
+"""The one of this process, for all its catalogues."""
