@@ -69,7 +69,8 @@ def test_no_geometry_is_a_mistake_of_the_server(client: FlaskClient, path: str, 
     "body",
     [r'{"\ud800": 1}', r'{"filter": {"op": "\ud800", "args": []}}', r'{"filter": {"property": "\ud800"}}',
      r'{"query": {"\ud800": {"eq": 1}}}', r'{"query": {"gsd": {"\ud800": 1}}}', r'{"datetime": "\ud800"}',
-     r'{"sortby": [{"field": "\ud800"}]}', r'{"intersects": {"type": "\ud800"}}', r'{"ids": ["\ud800"]}'],
+     r'{"sortby": [{"field": "\ud800"}]}', r'{"intersects": {"type": "\ud800"}}', r'{"ids": ["\ud800"]}',
+     r'{"filter": {"op": "not", "args": ["\ud800"]}}'],
 )  # fmt: skip
 def test_a_sentence_may_repeat_half_of_a_character(client: FlaskClient, body: str) -> None:
     answer = client.post("/stac/search", data=body, content_type="application/json")
