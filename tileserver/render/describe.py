@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -96,7 +97,7 @@ def tilejson(
     return {
         "tilejson": "3.0.0",
         "name": name,
-        "attribution": attribution,
+        "attribution": html.escape(attribution, quote=False),  # which TileJSON has as HTML
         "scheme": "xyz",
         "tiles": [template],
         "minzoom": zooms[0],

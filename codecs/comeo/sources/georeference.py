@@ -62,7 +62,10 @@ def check_georeference(path: str) -> None:
 
 
 def _reader(file: LocalFile) -> _Read:
-    return lambda offset, length: file.read(offset, max(0, min(length, file.size - offset)))
+    def read(offset: int, length: int) -> bytes:
+        return file.read(offset, min(length, file.size - offset)) if offset < file.size else b""
+
+    return read
 
 
 def _check_tiff(read: _Read) -> None:
