@@ -22,7 +22,7 @@ from tileserver.catalog.limits import CPU_SECONDS, SECONDS
 
 CHILD: Final = "tileserver.catalog.child"
 _GRACE_SECONDS: Final = 2.0
-"""So much longer than the kernel's clock is waited here: for a process that is stopped, or not yet started."""
+"""So much longer than the kernel's clock is waited here: for a process that is stopped."""
 _START_SECONDS: Final = 60.0
 _MOST_BYTES: Final = 64 << 20
 _AHEAD: Final = 8
@@ -30,9 +30,9 @@ _AHEAD: Final = 8
 # One thread: nothing that is read here is large, and each thread of OpenBLAS takes address space.
 _ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PROJ_NETWORK": "OFF"}
 _OWN_DOING: Final = frozenset(
-    -number
-    for number in (signal.SIGALRM, signal.SIGXCPU, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE)
+    -number for number in (signal.SIGALRM, signal.SIGXCPU, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
 )
+"""Ends that an archive has brought about, and would again."""
 _REASONS: Final = {
     -signal.SIGALRM: f"takes longer than {SECONDS} s to read",
     -signal.SIGXCPU: f"takes more than {CPU_SECONDS} s of processor time to read",
@@ -119,7 +119,7 @@ class ArchiveReaderProcess:
             try:
                 yield from self._answers(task, left)
             finally:
-                if left:  # nobody wants the other answers, which would be taken for those of the next question
+                if left:  # the other answers would be taken for those of the next question
                     self.close()
 
     def _answers(self, task: str, left: deque[str]) -> Iterator[dict[str, Any]]:
@@ -182,7 +182,8 @@ def _start() -> _Process:
     try:
         popen = subprocess.Popen(  # noqa: S603 - this very program
             [sys.executable, "-m", CHILD, str(theirs)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(theirs,), env={**os.environ, **_ENVIRONMENT},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(theirs,),
+            env={**os.environ, **_ENVIRONMENT},
         )  # fmt: skip
     except BaseException:
         os.close(ours)

@@ -151,9 +151,7 @@ def test_mistakes_of_a_request_do_not_make_it_anew(archives: Path, tmp_path: Pat
     assert path.stat().st_ino == inode
 
 
-def test_servers_of_different_folders_have_files_of_their_own(
-    archives: Path, tmp_path: Path
-) -> None:
+def test_servers_of_different_folders_have_files_of_their_own(archives: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     first = SqliteCatalog([archives], tmp_path / "catalog.sqlite", 0)
     second = SqliteCatalog([tmp_path / "empty"], tmp_path / "catalog.sqlite", 0)

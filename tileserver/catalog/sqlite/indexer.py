@@ -120,9 +120,7 @@ class Indexer:
                     reading = next(unknown)
                     _tell(path, reading)
                 out.append(Found(path, signature, reading))
-        return [
-            one._replace(digest=READER.digest(one.path)) if one.reading.lasting else one for one in out
-        ]
+        return [one._replace(digest=READER.digest(one.path)) if one.reading.lasting else one for one in out]
 
     def _refused_before(self, path: str, size: int) -> Reading | None:
         """The refusal of an archive whose bytes have been refused, under whatever name."""
