@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -79,7 +79,7 @@ class ArchiveReaderProcess:
         os.register_at_fork(after_in_child=self._forget)
         atexit.register(self.close)
 
-    def read(self, paths: Sequence[str]) -> Iterator[Reading]:
+    def read(self, paths: Sequence[str]) -> Generator[Reading, None, None]:
         """Read archives, in their order."""
         for start in range(0, len(paths), _AHEAD):
             for out in self._ask("read", paths[start : start + _AHEAD]):

@@ -1,4 +1,4 @@
-"""Files whose georeference names other files are refused before GDAL, which would wait for them, sees them."""
+"""Files whose georeference names other files are refused before GDAL, which would wait for them."""
 
 from __future__ import annotations
 

@@ -158,7 +158,8 @@ def test_credits_are_escaped_for_clients_that_take_them_for_html(server: Server,
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Sentinel-2A", "a < b", "5 > 4 & 3", "m²", "W/m²/sr/µm", "C1: 5 %", "2020-05-01T10:30:00Z", "data: none",
+    ["", "Sentinel-2A", "a < b", "5 > 4 & 3", "m²", "W/m²/sr/µm", "C1: 5 %", "2020-05-01T10:30:00Z",
+     "data: none",
      "EPSG:32632", "line\nanother", "AT&T; x", "Copernicus (ESA) <5 %"],
 )  # fmt: skip
 def test_ordinary_text_stays(text: str) -> None:

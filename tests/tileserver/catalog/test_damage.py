@@ -1,4 +1,4 @@
-"""A catalogue may be damaged at any time, by anything: the server makes it anew, and says what is true meanwhile."""
+"""A catalogue may be damaged at any time: the server makes it anew, and meanwhile says what is true."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_leftovers_are_swept(archives: Path, tmp_path: Path) -> None:
     assert foreign.exists()
     assert recent.exists()
     assert not left.exists()
-    assert APPLICATION == int.from_bytes(b"COME", "big")
+    assert int.from_bytes(b"COME", "big") == APPLICATION
 
 
 def _assert_well(client: FlaskClient) -> None:
