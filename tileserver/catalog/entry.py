@@ -1,7 +1,7 @@
 """The facts that a catalogue keeps of an archive.
 
-Archives are anybody's, so that this runs in a process with limits: see `reading`. It imports little, since such
-a process is started whenever there is something to read.
+Archives are anybody's, so that this runs in a process with limits: see `reading`. It imports little, since
+such a process is started whenever there is something to read.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -101,7 +102,7 @@ def tilejson(
     return {
         "tilejson": "3.0.0",
         "name": name,
-        "attribution": attribution,
+        "attribution": html.escape(attribution, quote=False),  # which TileJSON has as HTML
         "scheme": "xyz",
         "tiles": [template],
         "minzoom": zooms[0],

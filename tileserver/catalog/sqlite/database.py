@@ -211,9 +211,8 @@ class Database:
         leftovers.sweep_unfinished(self.path)
         fresh = leftovers.unfinished(self.path)
         with contextlib.closing(sqlite3.connect(fresh, isolation_level=None)) as db:
-            db.executescript(
-                f"PRAGMA application_id = {APPLICATION}; BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
-            )
+            db.execute(f"PRAGMA application_id = {APPLICATION}")
+            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
         # The journal of the old file would be played back into the new one. A connection that still uses it
         # finds that its file has been moved, and writes no more.
         Path(f"{self.path}-journal").unlink(missing_ok=True)
