@@ -16,7 +16,7 @@ from comeo.export.provenance import attribution
 from comeo.export.request import ExtractRequest
 from comeo.grid import WGS84, Bounds, Grid
 from comeo.progress import Progress
-from comeo.view.budget import Budget
+from comeo.view.budget import Budget, Limit
 from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.polygon import Cutter, geometry_bounds
 from comeo.view.reader import ArchiveReader
@@ -300,7 +300,7 @@ def write_series(
         NotFoundError: If no scene has a known date.
         BoundError: If there are too many.
     """
-    dated = dated_scenes(scenes, search, limits.tiles)
+    dated = dated_scenes(scenes, search, Limit(limits.tiles, "max_kmz_tiles"))
     request = request if request.max_size or request.height or request.width else _sized(request)
     progress.start("drawing", len(dated))
     folders: list[etree._Element] = []
@@ -324,16 +324,16 @@ def write_series(
         archive.writestr(DOCUMENT, kml.document(name, "", folders))
 
 
-def dated_scenes(scenes: Scenes, search: Search, most: int) -> list[tuple[Record, Span]]:
+def dated_scenes(scenes: Scenes, search: Search, most: Limit) -> list[tuple[Record, Span]]:
     """Scenes whose date is known, oldest first, each from its own day to the next: no two days overlap.
 
     Raises:
         NotFoundError: If no scene has a known date.
         BoundError: If there are too many.
     """
-    found = scenes.catalog.search(search, most + 1)
-    if len(found) > most:
-        raise BoundError(f"there are more than {most} scenes; narrow datetime or bbox", "max_kmz_tiles")
+    found = scenes.catalog.search(search, most.amount + 1)
+    if len(found) > most.amount:
+        raise BoundError(f"there are more than {most.amount} scenes; narrow datetime or bbox", most.setting)
     moments = [(record.datetime.astimezone(UTC), record) for record in found if record.datetime]
     if not moments:
         raise NotFoundError("the collection has no scene there in that time")

@@ -112,7 +112,7 @@ class Scenes:
         Raises:
             BoundError: If the request has opened too many scenes.
         """
-        budget.open()
+        budget.open(record.path)
         with self.lease(record) as archive:
             yield ArchiveReader(archive, self.blocks, budget, metrics.count_decoded)
 

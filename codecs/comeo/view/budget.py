@@ -54,13 +54,19 @@ class Budget:
         limits: By default none.
 
     Attributes:
-        decoded: Samples counted so far, likewise `warped`, `made` (bytes) and `opened` (scenes).
+        decoded: Samples counted so far, likewise `warped`, and `made` in bytes.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._blocks: set[BlockKey] = set()
-        self.decoded = self.warped = self.made = self.opened = 0
+        self._scenes: set[str] = set()
+        self.decoded = self.warped = self.made = 0
+
+    @property
+    def opened(self) -> int:
+        """Different scenes counted so far."""
+        return len(self._scenes)
 
     def decode(self, blocks: Mapping[BlockKey, int]) -> None:
         """Count blocks that are about to be decoded for one image.
@@ -105,13 +111,13 @@ class Budget:
         self.made += size
         _check(self._limits.made, self.made, "this request makes {} bytes of pixels", _ADVICE)
 
-    def open(self) -> None:
-        """Count a scene that is about to be opened.
+    def open(self, scene: str) -> None:
+        """Count a scene that is about to be opened, by a name that no other scene has; the same one once.
 
         Raises:
             BoundError: If it is one too many for the request.
         """
-        self.opened += 1
+        self._scenes.add(scene)
         _check(
             self._limits.opened, self.opened, "this request has to look into {} scenes",
             "narrow datetime, or zoom in",
