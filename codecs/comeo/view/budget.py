@@ -32,6 +32,7 @@ class Limits:
         decoded: Samples (pixels × bands) of the blocks that it decodes, each block once.
         at_once: Of these, those that are in memory for one image.
         warped: Samples of all images that are brought onto grids.
+        computed: Pixels × terms of all expressions that are evaluated.
         made: Bytes of all images that it makes, before they are packed.
         opened: Scenes.
     """
@@ -39,6 +40,7 @@ class Limits:
     decoded: Limit | None = None
     at_once: Limit | None = None
     warped: Limit | None = None
+    computed: Limit | None = None
     made: Limit | None = None
     opened: Limit | None = None
 
@@ -54,14 +56,14 @@ class Budget:
         limits: By default none.
 
     Attributes:
-        decoded: Samples counted so far, likewise `warped`, and `made` in bytes.
+        decoded: Samples counted so far, likewise `warped` and `computed`, and `made` in bytes.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._blocks: set[BlockKey] = set()
         self._scenes: set[str] = set()
-        self.decoded = self.warped = self.made = 0
+        self.decoded = self.warped = self.computed = self.made = 0
 
     @property
     def opened(self) -> int:
@@ -100,6 +102,18 @@ class Budget:
         _check(
             self._limits.warped, self.warped, "this request needs {} resampled samples (pixels × bands)",
             _ADVICE,
+        )  # fmt: skip
+
+    def compute(self, terms: int) -> None:
+        """Count pixels × terms of an expression that is about to be evaluated.
+
+        Raises:
+            BoundError: If they are too many for the request.
+        """
+        self.computed += terms
+        _check(
+            self._limits.computed, self.computed, "this request computes {} terms (pixels × terms)",
+            "choose a smaller area, a coarser image or a simpler expression",
         )  # fmt: skip
 
     def make(self, size: int) -> None:

@@ -53,6 +53,7 @@ def _open_three(budget: Budget) -> None:
 
 SPENT: dict[str, Callable[[Budget], None]] = {
     "warped": lambda budget: budget.warp(3),
+    "computed": lambda budget: budget.compute(3),
     "made": lambda budget: budget.make(3),
     "opened": _open_three,
 }
