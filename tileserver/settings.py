@@ -52,6 +52,7 @@ class Settings(BaseModel):
         max_output_samples: Pixels × bands of one image.
         max_decoded_samples: Pixels × bands that a request may decode, each block once.
         max_warped_samples: Pixels × bands that a request may bring onto grids.
+        max_computed_samples: Pixels × operators, names and numbers of expressions that a request computes.
         max_made_bytes: Bytes of all images that a request makes, before they are packed.
         max_opened_scenes: Scenes that a request may look into: of a tile or a point of a collection, of a
             series.
@@ -103,6 +104,7 @@ class Settings(BaseModel):
     max_output_samples: int = Field(default=64 * MEBIBYTE, ge=1)
     max_decoded_samples: int = Field(default=128 * MEBIBYTE, ge=1)
     max_warped_samples: int = Field(default=256 * MEBIBYTE, ge=1)
+    max_computed_samples: int = Field(default=1 << 30, ge=1)
     max_made_bytes: int = Field(default=512 * MEBIBYTE, ge=1)
     max_opened_scenes: int = Field(default=200, ge=1)
     max_bands: int = Field(default=16, ge=1, le=64)

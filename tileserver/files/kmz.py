@@ -19,7 +19,7 @@ from comeo.export.request import ExtractRequest
 from comeo.globe import intersections, pieces, rolled
 from comeo.grid import WGS84, Bounds, Grid
 from comeo.progress import Progress
-from comeo.view.budget import Budget
+from comeo.view.budget import Budget, Limit
 from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.polygon import Cutter, geometry_bounds
 from comeo.view.reader import ArchiveReader
@@ -323,7 +323,7 @@ def write_series(
         BoundError: If there are too many.
     """
     chosen = answers(scenes, search, request.pixels, picture=True)
-    dated = dated_scenes(scenes, search, chosen, limits.tiles)
+    dated = dated_scenes(scenes, search, chosen, Limit(limits.tiles, "max_kmz_tiles"))
     request = replace(request, pixels=chosen.request)
     request = request if request.max_size or request.height or request.width else _sized(request)
     progress.start("drawing", len(dated))
@@ -348,7 +348,7 @@ def write_series(
         archive.writestr(DOCUMENT, kml.document(name, "", folders))
 
 
-def dated_scenes(scenes: Scenes, search: Search, chosen: Answers, most: int) -> list[tuple[Record, Span]]:
+def dated_scenes(scenes: Scenes, search: Search, chosen: Answers, most: Limit) -> list[tuple[Record, Span]]:
     """Scenes that can be shown and whose date is known, oldest first, each from its own day to the next.
 
     No two days overlap.
@@ -357,9 +357,9 @@ def dated_scenes(scenes: Scenes, search: Search, chosen: Answers, most: int) -> 
         NotFoundError: If no scene has a known date.
         BoundError: If there are too many.
     """
-    found = scenes.catalog.search(search, most + 1)
-    if len(found) > most:
-        raise BoundError(f"there are more than {most} scenes; narrow datetime or bbox", "max_kmz_tiles")
+    found = scenes.catalog.search(search, most.amount + 1)
+    if len(found) > most.amount:
+        raise BoundError(f"there are more than {most.amount} scenes; narrow datetime or bbox", most.setting)
     able = [record for record in found if chosen.plan_for(record.bands) is not None]
     moments = [(record.datetime.astimezone(UTC), record) for record in able if record.datetime]
     if not moments:

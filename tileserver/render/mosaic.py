@@ -17,7 +17,7 @@ from comeo.errors import BoundError, NotFoundError
 from comeo.export.provenance import collection_tags
 from comeo.grid import WGS84, Grid
 from comeo.view.budget import Budget
-from comeo.view.pixels import mask_of, observe
+from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.projection import move_bounds, move_points
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import BBox, Record, Search
@@ -126,7 +126,7 @@ def _tile(
         with scenes.reader(record, budget) as reader:
             if not mosaic.gains_from(record, reader, plan):
                 continue
-            mosaic.add(observe(reader.read(grid, plan.bands, plan.resampling), plan))
+            mosaic.add(read_pixels(reader, grid, plan))
         if mosaic.full:
             break
     mosaic = mosaic or _Mosaic(grid, chosen.plan)

@@ -130,6 +130,8 @@ def _uncertain(scenes: Scenes, reader: ArchiveReader, plan: RenderPlan) -> Seque
     scenes.check_grid(grid, len(plan.bands), reader.budget)
     errors = _scaled(error_layers(reader, grid, plan.bands), plan.sources, physical=plan.physical)
     if plan.expression:
+        differences = 2 * len(plan.bands)
+        reader.budget.compute(grid.height * grid.width * plan.expression.terms * differences)
         plain = replace(plan, expression=None)
         values = observe(reader.read(grid, plan.bands, "nearest"), plain).array
         filled = np.ma.filled(values.astype(np.float32), np.nan)

@@ -125,7 +125,7 @@ def check_wanted(ratio: float | None, step: float | None) -> None:
     if given is not None:
         number = isinstance(given, numbers.Real) and not isinstance(given, bool)
         if not (number and 1 < given < 100_000):
-            raise CodecError(f"a ratio is a number between 1 and 100 000, not {given!r}")
+            raise CodecError(f"a ratio lies between 1 and 100 000, not {given!r}")
     if step is not None:
         check_step(step)
 

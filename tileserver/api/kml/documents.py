@@ -8,6 +8,7 @@ from datetime import datetime
 from comeo.errors import NotFoundError
 from comeo.export.provenance import attribution
 from comeo.globe import WORLD, pieces
+from comeo.view.budget import Limit
 from tileserver.catalog import Record, Search
 from tileserver.files import kml
 from tileserver.files.kml import Span
@@ -82,7 +83,7 @@ def node(pyramid: Pyramid, wanted: Node, picture: str, address: Address, span: S
 
 
 def series(
-    scenes: Scenes, search: Search, chosen: Answers, most: int, title: str, legend: str | None,
+    scenes: Scenes, search: Search, chosen: Answers, most: Limit, title: str, legend: str | None,
     scene_address: Callable[[Record, datetime | None], str],
 ) -> bytes:  # fmt: skip
     """Document of all dates, for the time slider: each is shown until the next.

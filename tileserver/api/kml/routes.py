@@ -15,6 +15,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, field_validator
 from comeo.export.request import ExtractRequest
 from comeo.globe import checked
 from comeo.grid import Bounds
+from comeo.view.budget import Limit
 from tileserver.api.kml import documents as overlay
 from tileserver.catalog import Record, Search
 from tileserver.files import scene as scene_files
@@ -148,7 +149,7 @@ def series(path: p.CollectionPath, query: SeriesQuery) -> Response:
     def address(record: Record, until: datetime | None) -> str:
         return _carrying(f"{item_address(record)}/overlay.kml", until, style=chosen.request.style)
 
-    most = scenes().settings.max_page_items
+    most = Limit(scenes().settings.max_page_items, "max_page_items")
     return _document(overlay.series(scenes(), search, chosen, most, title, legend, address))
 
 
