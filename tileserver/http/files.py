@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from flask import Response, request
+from werkzeug.wsgi import wrap_file
 
 from comeo.progress import Progress
 from tileserver.errors import ClientGoneError
@@ -78,17 +79,11 @@ def _made(name: str, media_type: str, make: Callable[[Path, Progress], None]) ->
             shutil.rmtree(folder, ignore_errors=True)
     size = stream.seek(0, 2)
     stream.seek(0)
-    response = Response(_chunks(stream), content_type=media_type, direct_passthrough=True)
-    response.call_on_close(stream.close)
+    body = wrap_file(request.environ, stream, CHUNK_BYTES)
+    response = Response(body, content_type=media_type, direct_passthrough=True)
     response.content_length = size
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response
-
-
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    with stream:
-        while data := stream.read(CHUNK_BYTES):
-            yield data
 
 
 def _has_ended(connection: socket.socket) -> bool:
