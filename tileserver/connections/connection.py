@@ -12,7 +12,7 @@ from typing import Any, Final
 from gunicorn.http import get_parser  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
 
-from tileserver.connections.incoming import Incoming, Stage
+from tileserver.connections.incoming import Incoming
 from tileserver.connections.outbox import Outbox
 
 HEAD_SECONDS = 15.0
@@ -44,7 +44,6 @@ class Connection(TConn):  # type: ignore[misc]
         incoming: The request that is arriving.
         phase: What it is doing.
         deadline: By the monotonic clock, when it has to have come on.
-        cut: Whether the request being answered has a body that was not waited for.
         keep: Whether another request may follow the answer being sent.
     """
 
@@ -58,7 +57,7 @@ class Connection(TConn):  # type: ignore[misc]
         self.incoming = Incoming(body_limit)
         self.phase = Phase.IDLE
         self.deadline = math.inf
-        self.cut = self.keep = False
+        self.keep = False
         self.discarded = 0
         self._mark = 0
         self._patience = math.inf
@@ -86,7 +85,6 @@ class Connection(TConn):  # type: ignore[misc]
 
     def hand_over(self) -> None:
         """Give the request that has arrived to the parser, and begin with the next."""
-        self.cut = self.incoming.stage is Stage.CUT
         self.parser.unreader.unread(bytes(self.incoming.buffer))
         self.incoming = Incoming(self._body_limit)
         self.enter(Phase.WORKING)

@@ -15,22 +15,23 @@ LINE_BYTES: Final = 8190
 """Of a chunk's size with its extensions, and of a trailer section: gunicorn's own bound of a line."""
 _HEAD_END: Final = re.compile(rb"\r\n\r\n|(?<!\r)\n")
 _FIELD: Final = re.compile(rb"\r\n(content-length|transfer-encoding|expect):[ \t]*([^\r\n]*)", re.IGNORECASE)
-_SIZE: Final = re.compile(rb"[0-9a-fA-F]{1,8}")
+_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[\t -~\x80-\xff]*)?\r\n")
 
 
 class Stage(enum.Enum):
     """How far a request has come.
 
-    WHOLE means that a thread can answer it without waiting for its client; CUT that the body is larger than
-    may be and was not waited for; OVERLONG that the head has no end within `HEAD_BYTES`.
+    WHOLE means that a thread can answer it without waiting for its client; OVERLONG that the head has no end
+    within `HEAD_BYTES`; OVERSIZED that the body is larger than may be; TORN that its chunks make no sense.
     """
 
     EMPTY = enum.auto()
     HEAD = enum.auto()
     BODY = enum.auto()
     WHOLE = enum.auto()
-    CUT = enum.auto()
     OVERLONG = enum.auto()
+    OVERSIZED = enum.auto()
+    TORN = enum.auto()
 
 
 class Incoming:
@@ -83,7 +84,7 @@ class Incoming:
             # More than nineteen digits are more than any limit, and Python refuses to read thousands.
             size = int(length) if len(length) < 20 else self._limit + 1
             if size > self._limit:
-                self.stage = Stage.CUT
+                self.stage = Stage.OVERSIZED
             self._end += size
 
     def _look_for_body(self) -> None:
@@ -99,18 +100,23 @@ class Incoming:
             size = _SIZE.match(self.buffer, self._end)
             if line_end < 0:
                 if len(self.buffer) - self._end >= LINE_BYTES:
-                    self.stage = Stage.WHOLE  # the parser refuses it
+                    self.stage = Stage.TORN
                 return
             if size is None:
-                self.stage = Stage.WHOLE  # likewise
+                self.stage = Stage.TORN
                 return
-            length = int(size.group(), 16)
+            length = int(size.group(1), 16)
             if length == 0:
-                trailers_end = self.buffer.find(b"\r\n\r\n", line_end, line_end + LINE_BYTES)
-                if trailers_end >= 0 or len(self.buffer) - line_end >= LINE_BYTES:
+                if self.buffer.find(b"\r\n\r\n", line_end, line_end + LINE_BYTES) >= 0:
                     self.stage = Stage.WHOLE
+                elif len(self.buffer) - line_end >= LINE_BYTES:
+                    self.stage = Stage.TORN
                 return
-            self._end = line_end + 2 + length + 2
-            if self._end > self._limit + HEAD_BYTES or len(self.buffer) > self._limit + HEAD_BYTES:
-                self.stage = Stage.CUT
+            following = line_end + 2 + length
+            if self.buffer[following : following + 2] not in (b"", b"\r", b"\r\n"):
+                self.stage = Stage.TORN
+                return
+            self._end = following + 2
+            if self._end > self._limit + HEAD_BYTES:
+                self.stage = Stage.OVERSIZED
                 return

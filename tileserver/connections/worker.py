@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import math
 import resource
 import selectors
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
 from gunicorn.errors import ConfigError  # type: ignore[import-untyped]
@@ -38,6 +40,14 @@ OTHER_FILES: Final = 256
 """Descriptors of a process that are no connections': archives, the catalogue, libraries."""
 FEWEST_CONNECTIONS: Final = 16
 SWEEP_SECONDS: Final = 0.5
+REFUSALS: Final = {
+    Stage.OVERLONG: (
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "the request's head is too long; shorten it",
+    ),
+    Stage.OVERSIZED: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request's body is too large; send less"),
+    Stage.TORN: (HTTPStatus.BAD_REQUEST, "the chunks of the request's body cannot be read; send them anew"),
+}
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _PASSING: Final = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EINTR)
 _STARVED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -105,10 +115,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return False
         return keep
 
-    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
-        """Whether another request may follow: not behind a body that was not waited for."""
-        return not conn.cut and bool(super()._keepalive_after(conn, keepalive))
-
     def finish_request(self, conn: Connection, future: Future[bool]) -> None:
         """Go on with a connection whose request has been answered."""
         try:
@@ -129,7 +135,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             if conn not in self._open or conn.comes_on(now):
                 continue
             if conn.phase in (Phase.HEAD, Phase.BODY):
-                self._refuse(conn, "408 Request Timeout")
+                self._refuse(
+                    conn, HTTPStatus.REQUEST_TIMEOUT, "the request did not arrive in time; send it again"
+                )
             else:
                 self._drop(conn)
 
@@ -157,12 +165,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._idle.pop(conn, None)
         incoming = conn.incoming
         incoming.feed(data)
-        if incoming.stage in (Stage.WHOLE, Stage.CUT):
+        if incoming.stage is Stage.WHOLE:
             self._watch(conn, 0)
             conn.hand_over()
             self.enqueue_req(conn)
-        elif incoming.stage is Stage.OVERLONG:
-            self._refuse(conn, "431 Request Header Fields Too Large")
+        elif incoming.stage in REFUSALS:
+            self._refuse(conn, *REFUSALS[incoming.stage])
         else:
             if incoming.stage is Stage.HEAD:
                 conn.enter(Phase.HEAD, pace.HEAD_SECONDS)
@@ -198,9 +206,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         conn.enter(Phase.IDLE, self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
         self._idle[conn] = None
 
-    def _refuse(self, conn: Connection, status: str) -> None:
+    def _refuse(self, conn: Connection, status: HTTPStatus, detail: str) -> None:
         """Answer without a thread, and close."""
-        conn.sock.sendall(f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode())
+        problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+        body = json.dumps(problem)
+        conn.sock.sendall(
+            f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\nCache-Control: no-store\r\n"
+            f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        )
         conn.keep = False
         self._send(conn)
 
