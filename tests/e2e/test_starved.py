@@ -77,26 +77,25 @@ def test_nothing_is_trusted_that_is_not_configured(poor: Served, name: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "start"),
+    ("names", "start", "client"),
     [
-        ("For", "{address}/collections/"),
-        ("Proto", "https://{place}/collections/"),
-        ("Host", "http://spoofed.example/collections/"),
-        ("Prefix", "{address}/spoofed/collections/"),
+        (("For", "Proto"), "https://{place}/collections/", "192.0.2.1"),
+        (("Host", "Prefix"), "http://spoofed.example/spoofed/collections/", "127.0.0.1"),
     ],
 )
-def test_what_is_configured_is_trusted_and_nothing_beside_it(archives: Path, name: str, start: str) -> None:
-    access = {"COMEO_ACCESS_LOG": "1"} if name == "For" else {}
-    with serving(archives, **{f"COMEO_PROXY_{name.upper()}": "1"}, **access) as served:
+def test_what_is_configured_is_trusted_and_nothing_beside_it(
+    archives: Path, names: tuple[str, ...], start: str, client: str
+) -> None:
+    trusted = {f"COMEO_PROXY_{name.upper()}": "1" for name in names}
+    with serving(archives, COMEO_ACCESS_LOG="1", **trusted) as served:
         # Of two values the last is the proxy's, the first the client's.
         headers = {f"X-Forwarded-{each}": f"client, {value}" for each, value in BEHIND.items()}
         found = _first_tile(served, headers)
         place = served.address.removeprefix("http://")
         assert found.startswith(start.format(address=served.address, place=place))
-        if name == "For":
-            assert served.process.stderr is not None
-            line = next(line for line in served.process.stderr if '"request"' in line)
-            assert json.loads(line)["client"] == "192.0.2.1"
+        assert served.process.stderr is not None
+        line = next(line for line in served.process.stderr if '"request"' in line)
+        assert json.loads(line)["client"] == client
 
 
 def test_a_killed_server_leaves_nothing(archives: Path, tmp_path: Path) -> None:
