@@ -110,7 +110,7 @@ def test_a_killed_server_leaves_nothing(archives: Path, tmp_path: Path) -> None:
         job = int(next(tmp_path.glob(f"{PREFIX}jobs-*/*/pid")).read_text())
         processes = [*_children(served.process.pid), job]
         assert len(processes) >= 3
-        # On a full disk the system kills who writes to a mapped file. SQLite writes its own before it maps it.
+        # On a full disk the system kills who writes to a mapped file. (SQLite fills its own before.)
         mapped = [line for each in processes for line in Path(f"/proc/{each}/maps").read_text().splitlines()]
         shared = [line for line in mapped if " rw-s " in line and str(tmp_path) in line]
         assert all(line.endswith("-shm") for line in shared), shared

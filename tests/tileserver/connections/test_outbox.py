@@ -6,7 +6,6 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
