@@ -13,7 +13,6 @@ from flask import Flask, Response, g, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.server import Server
 from flask_openapi3.openapi import OpenAPI
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tileserver import metrics
 from tileserver.api import operations
@@ -26,11 +25,12 @@ from tileserver.api.wmts import routes as wmts
 from tileserver.catalog import SqliteCatalog
 from tileserver.http import addresses, compression, documents, problems
 from tileserver.http.context import EXTENSION, State, scenes
+from tileserver.http.forwarded import trust
 from tileserver.jobs.queue import Jobs
 from tileserver.render.fingerprint import SOFTWARE_VERSION
 from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
-from tileserver.temporary import temporary_folder
+from tileserver.temporary import Lifeline, temporary_folder
 
 log = logging.getLogger(__name__)
 EXPOSED = (
@@ -69,7 +69,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]
-    database = settings.catalog or temporary_folder("comeo-catalog-") / "catalog.sqlite"
+    database = settings.catalog or temporary_folder("catalog") / "catalog.sqlite"
     settings = settings.model_copy(update={"catalog": database})
     catalog = SqliteCatalog(settings.paths, database, settings.scan_seconds, metrics.count_archives)
     catalog.refresh(force=True)
@@ -88,11 +88,11 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.after_request(_add_headers_and_log)
     app.after_request(compression.compress)  # the last one runs first: bytes are counted as sent
     app.wsgi_app = addresses.TidyAddresses(app.wsgi_app, documents.PREFIX)  # type: ignore[method-assign]
-    if settings.proxy_hops:
-        hops = settings.proxy_hops
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
-        )
+    routes = (rule.rule for rule in app.url_map.iter_rules())
+    metrics.prepare(
+        routes, Settings.model_fields, 2 * settings.workers
+    )  # twice: while processes are replaced
+    app.wsgi_app = trust(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     return app
 
 
@@ -103,10 +103,11 @@ def scenes_of(app: Flask) -> Scenes:
 
 def _jobs(settings: Settings) -> Jobs:
     """Jobs in the folder of the settings, or in a temporary one that ends, with its jobs, with the server."""
-    jobs = Jobs(settings.jobs or temporary_folder("comeo-jobs-"), settings)
+    if settings.jobs is not None:
+        return Jobs(settings.jobs, settings)
+    jobs = Jobs(temporary_folder("jobs"), settings, Lifeline())
     owner = os.getpid()
-    if settings.jobs is None:
-        atexit.register(lambda: jobs.stop() if os.getpid() == owner else None)
+    atexit.register(lambda: jobs.stop() if os.getpid() == owner else None)
     return jobs
 
 
@@ -139,9 +140,7 @@ def _add_headers_and_log(response: Response) -> Response:
     headers["Server-Timing"] = f"total;dur={1000 * seconds:.1f}"
     route = request.url_rule.rule if request.url_rule else "unmatched"
     size = response.content_length or 0
-    metrics.REQUESTS.labels(route, request.method, str(response.status_code)).inc()
-    metrics.LATENCY.labels(route).observe(seconds)
-    metrics.RESPONSE_BYTES.labels(route).inc(size)
+    metrics.count_request(route, request.method, response.status_code, seconds, size)
     if not scenes().settings.access_log:
         return response
     fields = {

@@ -389,7 +389,7 @@ def test_addresses_are_the_publics(server: Server, archives: Path) -> None:
     assert tiles["tiles"] == [
         f"https://tiles.example.org/comeo{ITEM}/tiles/WebMercatorQuad/{{z}}/{{x}}/{{y}}@2x.png?style=ndvi"
     ]
-    client = server(archives, proxy_hops=1)
+    client = server(archives, proxy_proto=1, proxy_host=1, proxy_prefix=1)
     forwarded = {
         "X-Forwarded-Proto": "https",
         "X-Forwarded-Host": "p.example.org",
