@@ -33,10 +33,9 @@ def misbehave(path: str) -> Entry:
 
 
 if __name__ == "__main__":
-    child.read_entry = misbehave
-    child.SECONDS = float(os.environ.get("COMEO_TEST_SECONDS", "1"))  # type: ignore[assignment,misc]
-    child.CPU_SECONDS = 1  # type: ignore[misc]
+    seconds = float(os.environ.get("COMEO_TEST_SECONDS", "1"))
+    vars(child).update(read_entry=misbehave, SECONDS=seconds, CPU_SECONDS=1)
     if os.environ.get("COMEO_TEST_IDLE"):
-        child.IDLE_SECONDS = 0  # type: ignore[misc]
+        vars(child).update(IDLE_SECONDS=0)
     sys.argv[0] = child.__file__
     child.main()

@@ -14,7 +14,7 @@ from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from comeo.codecs import codec_names
 from comeo.compression import compress
 from comeo.scene import Scene
-from tests.comeo.archive.test_hostile import put, rewritten
+from tests.comeo.archive.rewriting import put, rewritten
 from tests.tileserver.conftest import STEP, Server, optical_scene
 from tests.tileserver.places import position
 
