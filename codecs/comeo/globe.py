@@ -158,11 +158,13 @@ def cut(area: BaseGeometry) -> BaseGeometry:
 def _beside_poles(
     lons: NDArray[np.float64], lats: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A ring with two points for each at a pole: there on the meridian of the one before and of the next."""
+    """A ring with two points for a single one at a pole, on the meridians of its neighbours."""
     found: list[tuple[float, float]] = []
+    polar = np.abs(lats) >= _POLE
     for index, lat in enumerate(lats):
-        beside = (lons[index - 1], lons[(index + 1) % len(lons)])
-        found += [(lon, lat) for lon in (beside if abs(lat) >= _POLE else lons[index : index + 1])]
+        after = (index + 1) % len(lons)
+        alone = polar[index] and not (polar[index - 1] or polar[after])
+        found += [(lon, lat) for lon in ((lons[index - 1], lons[after]) if alone else (lons[index],))]
     points = np.array(found, float)
     return points[:, 0], points[:, 1]
 

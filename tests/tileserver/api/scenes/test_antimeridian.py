@@ -141,6 +141,11 @@ def test_the_scene_s_own_box_can_be_extracted(client: FlaskClient, name: str) ->
     with rasterio.open(io.BytesIO(answer.data)) as file:
         assert (file.height, file.width) == (SIDE, SIDE)
         assert (file.dataset_mask() > 0).mean() > 0.99
+        _, _, lon, lat = PLACES[name]
+        back = pyproj.Transformer.from_crs(file.crs.to_wkt(), 4326, always_xy=True)
+        middle = back.transform(*(file.transform @ (SIDE / 2, SIDE / 2)))
+        assert middle[1] == pytest.approx(lat, abs=1e-4)
+        assert (middle[0] - lon + 180) % 360 - 180 == pytest.approx(0, abs=1e-4) or abs(lat) == 90
     estimate = client.post(
         f"{item(name)}/extracts/estimate", json={"bbox": [float(part) for part in box.split(",")]}
     )
