@@ -9,11 +9,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.features import geometry_mask
 from rio_tiler.models import ImageData
-from shapely.affinity import translate
 from shapely.geometry import mapping, shape
-from shapely.geometry.base import BaseGeometry
 
 from comeo.errors import NotFoundError
 from comeo.globe import TURN, union_of_boxes
@@ -25,6 +22,7 @@ Geometry = Mapping[str, Any]
 # too, to within centimetres. No polygon is cut into more pieces than `MOST_SEGMENTS`.
 SEGMENT_DEGREES = 0.01
 MOST_SEGMENTS = 20_000
+CROSSINGS = 1 << 20  # of edges and rows, looked at together
 
 
 def geometry_bounds(geometry: Geometry) -> Bounds:
@@ -49,37 +47,48 @@ class Cutter:
     """
 
     def __init__(self, geometry: Geometry, crs: CRS) -> None:
-        moved = shape(dict(_moved(geometry, crs)))
-        self._parts = list(getattr(moved, "geoms", [moved]))
+        rings = shapely.get_rings(shapely.get_parts(shape(dict(_moved(geometry, crs)))))
+        corners, ring = shapely.get_coordinates(rings, return_index=True)
+        joined = ring[1:] == ring[:-1]
+        self._edges = np.stack([corners[:-1][joined], corners[1:][joined]])
+        if not np.isfinite(self._edges).all():
+            raise NotFoundError("the area lies outside the scene")
         if crs.is_geographic:  # grids may go on beyond 180
-            self._parts += [translate(part, turn) for part in self._parts for turn in (-TURN, TURN)]
-        self._tree = shapely.STRtree(self._parts)
+            self._edges = np.concatenate([self._edges + [turn, 0.0] for turn in (-TURN, 0.0, TURN)], axis=1)
 
     def outside(self, grid: Grid) -> NDArray[np.bool_]:
-        """(y, x), true where a pixel's centre lies outside. Only what is near the grid is looked at."""
-        left, bottom, right, top = grid.bounds
-        margin = max(right - left, top - bottom) / max(grid.height, grid.width)
-        near = shapely.box(left - margin, bottom - margin, right + margin, top + margin)
-        shapes = [_clipped(self._parts[index], near) for index in self._tree.query(near)]
-        shapes = [part for part in shapes if not part.is_empty]
-        if not shapes:
-            return np.ones((grid.height, grid.width), bool)
-        mask: NDArray[np.bool_] = geometry_mask(
-            shapes, (grid.height, grid.width), grid.transform, all_touched=False
-        )
-        return mask
+        """(y, x), true where a pixel's centre lies outside.
+
+        As GDAL has it, but GDAL goes through all edges for each row: with thousands of holes that takes
+        seconds. Here each edge costs as many steps as it meets rows.
+        """
+        affine = ~grid.transform
+        x, y = self._edges[..., 0], self._edges[..., 1]
+        cols = affine.a * x + affine.b * y + affine.c
+        rows = affine.d * x + affine.e * y + affine.f
+        first = np.clip(np.ceil(rows.min(axis=0) - 0.5), 0, grid.height).astype(np.int64)
+        last = np.clip(np.ceil(rows.max(axis=0) - 0.5), 0, grid.height).astype(np.int64)
+        near = (last > first) & (cols.min(axis=0) < grid.width)
+        cols, rows, first, counts = cols[:, near], rows[:, near], first[near], (last - first)[near]
+        crossings = np.zeros(grid.height * (grid.width + 1), np.int64)
+        ends = np.cumsum(counts)
+        parts = np.searchsorted(ends, np.arange(CROSSINGS, ends[-1] if len(ends) else 0, CROSSINGS))
+        for part in np.split(np.arange(len(counts)), parts):
+            edge = np.repeat(part, counts[part])
+            row = first[edge] + np.arange(len(edge)) - (ends - counts)[edge]
+            row += (ends - counts)[part[0]] if len(part) else 0
+            slope = (cols[1] - cols[0])[edge] / (rows[1] - rows[0])[edge]
+            col = np.floor(cols[0][edge] + (row + 0.5 - rows[0][edge]) * slope + 0.5)
+            place = row * (grid.width + 1) + np.clip(col, 0, grid.width).astype(np.int64)
+            crossings += np.bincount(place, minlength=len(crossings))
+        crossed = np.cumsum(crossings.reshape(grid.height, -1), axis=1)[:, :-1]
+        outside: NDArray[np.bool_] = crossed % 2 == 0
+        return outside
 
     def cut(self, image: ImageData) -> ImageData:
         """Mask the pixels of an image outside the polygon, in place."""
         image.array.mask |= self.outside(Grid(image.crs, image.transform, image.height, image.width))
         return image
-
-
-def _clipped(part: BaseGeometry, near: BaseGeometry) -> BaseGeometry:
-    """What lies inside a box; a polygon that lies there as a whole is not gone through."""
-    if shapely.box(*part.bounds).within(near):
-        return part
-    return shapely.clip_by_rect(part, *near.bounds)
 
 
 def _moved(geometry: Geometry, crs: CRS) -> Geometry:

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shapely
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.features import geometry_mask
+from shapely.geometry import mapping
 
 from comeo.errors import NotFoundError
 from comeo.grid import Grid
@@ -83,7 +85,19 @@ def test_a_polygon_is_moved_once_however_many_images_are_cut(monkeypatch: pytest
     assert len(moved) == 1
 
 
-def test_far_from_a_polygon_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    cutter = Cutter(_perforated(200), WGS84)
-    monkeypatch.setattr(polygon, "geometry_mask", lambda *_, **__: pytest.fail("drawn"))
-    assert cutter.outside(Grid(WGS84, Affine(0.1, 0, 20, 0, -0.1, 48), 4, 4)).all()
+@pytest.mark.parametrize("together", [1, 7, 1 << 20])
+def test_edges_are_drawn_as_gdal_draws_them(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polygon, "CROSSINGS", together)
+    random = np.random.default_rng(4)
+    transform = Affine(0.01, 0.003, 7.9, 0.002, -0.01, 48.1)
+    for _ in range(20):
+        points = random.uniform((8, 47), (9, 48), (12, 2))
+        hull = shapely.MultiPoint(points).convex_hull
+        shape = mapping(shapely.difference(hull, hull.centroid.buffer(0.05)))
+        expected = geometry_mask([shape], (120, 110), transform)
+        found = Cutter(shape, WGS84).outside(Grid(WGS84, transform, 120, 110))
+        assert (found != expected).mean() < 2e-4
+
+
+def test_far_from_a_polygon_all_is_outside() -> None:
+    assert Cutter(_perforated(200), WGS84).outside(Grid(WGS84, Affine(0.1, 0, 20, 0, -0.1, 48), 4, 4)).all()
