@@ -24,7 +24,7 @@ from tests.fuzz import corpus
 from tests.fuzz.mutations import mutated
 from tests.fuzz.zipping import directory_damaged, rezipped
 from tests.scenes import array_group, array_scene, corner_cut, landscape
-from tileserver.catalog.scan import read_entry
+from tileserver.catalog.entry import read_entry
 
 _CODECS = ("dct", "jpeg2000", "learned")
 _CORNER = 40  # pixels: less than two blocks' sides of the smallest block
