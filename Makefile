@@ -74,6 +74,7 @@ test-qgis: install $(VENV)/.installed-test
 fuzz: install $(VENV)/.installed-test
 	PYTHONPATH=codecs $(BIN)/python -m tests.fuzz $(FUZZ)
 	COMEO_FUZZ_CASES=5000 $(BIN)/pytest tests/e2e/test_schemathesis.py -s
+	COMEO_FUZZ_FILTERS=100000 $(BIN)/pytest tests/tileserver/api/stac/cql2/test_fuzz.py -s
 
 # An hour of 12 clients against a server whose archives come and go.
 soak: install $(VENV)/.installed-test

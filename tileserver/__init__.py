@@ -14,7 +14,6 @@ __all__ = ["Settings", "create_app"]
 
 def create_app(settings: Settings | None = None) -> OpenAPI:
     """Make the Flask application: see `tileserver.app`."""
-    # Imported here, since Prometheus decides on import whether there are several processes.
-    from tileserver.app import create_app as create  # noqa: PLC0415
+    from tileserver.app import create_app as create  # noqa: PLC0415 - the settings alone load quickly
 
     return create(settings)

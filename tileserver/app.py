@@ -13,7 +13,6 @@ from flask import Flask, Response, g, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.models.server import Server
 from flask_openapi3.openapi import OpenAPI
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tileserver import metrics
 from tileserver.api import operations
@@ -24,19 +23,22 @@ from tileserver.api.stac import routes as stac
 from tileserver.api.viewer import routes as viewer
 from tileserver.api.wmts import routes as wmts
 from tileserver.catalog import SqliteCatalog
-from tileserver.http import compression, documents, problems
+from tileserver.http import addresses, compression, documents, problems
 from tileserver.http.context import EXTENSION, State, scenes
+from tileserver.http.forwarded import trust
 from tileserver.jobs.queue import Jobs
 from tileserver.render.fingerprint import SOFTWARE_VERSION
 from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
-from tileserver.temporary import temporary_folder
+from tileserver.temporary import Lifeline, temporary_folder
 
 log = logging.getLogger(__name__)
 EXPOSED = (
     "ETag, Location, Content-Range, Accept-Ranges, Content-Disposition, Server-Timing, Retry-After, "
     "Comeo-Codec, Comeo-Model, Comeo-Ratio, Comeo-Expected-RMSE, Comeo-Estimated-Bytes"
 )
+# The star is for all but Authorization, which clients send to a proxy before this server.
+ALLOWED = "Content-Type, If-None-Match, If-Match, If-Range, Range, Authorization, *"
 DESCRIPTION = (
     "Sentinel-1 and Sentinel-2 scenes, compressed a hundredfold and decoded on the fly. "
     "Parameters carry TiTiler's names; errors are application/problem+json."
@@ -67,7 +69,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]
-    database = settings.catalog or temporary_folder("comeo-catalog-") / "catalog.sqlite"
+    database = settings.catalog or temporary_folder("catalog") / "catalog.sqlite"
     settings = settings.model_copy(update={"catalog": database})
     catalog = SqliteCatalog(settings.paths, database, settings.scan_seconds, metrics.count_archives)
     catalog.refresh(force=True)
@@ -82,13 +84,15 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     documents.register(app)
     problems.register(app)
     app.before_request(_start_timer)
+    app.before_request(addresses.checker(lambda: app.api_doc))
     app.after_request(_add_headers_and_log)
     app.after_request(compression.compress)  # the last one runs first: bytes are counted as sent
-    if settings.proxy_hops:
-        hops = settings.proxy_hops
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
-        )
+    app.wsgi_app = addresses.TidyAddresses(app.wsgi_app, documents.PREFIX)  # type: ignore[method-assign]
+    routes = (rule.rule for rule in app.url_map.iter_rules())
+    metrics.prepare(
+        routes, Settings.model_fields, 2 * settings.workers
+    )  # twice: while processes are replaced
+    app.wsgi_app = trust(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     return app
 
 
@@ -99,10 +103,11 @@ def scenes_of(app: Flask) -> Scenes:
 
 def _jobs(settings: Settings) -> Jobs:
     """Jobs in the folder of the settings, or in a temporary one that ends, with its jobs, with the server."""
-    jobs = Jobs(settings.jobs or temporary_folder("comeo-jobs-"), settings)
+    if settings.jobs is not None:
+        return Jobs(settings.jobs, settings)
+    jobs = Jobs(temporary_folder("jobs"), settings, Lifeline())
     owner = os.getpid()
-    if settings.jobs is None:
-        atexit.register(lambda: jobs.stop() if os.getpid() == owner else None)
+    atexit.register(lambda: jobs.stop() if os.getpid() == owner else None)
     return jobs
 
 
@@ -129,15 +134,13 @@ def _add_headers_and_log(response: Response) -> Response:
     headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if request.method == "OPTIONS":
         headers["Access-Control-Allow-Methods"] = headers.get("Allow", "GET, HEAD, OPTIONS")
-        headers["Access-Control-Allow-Headers"] = "Content-Type, If-None-Match, If-Match, If-Range, Range"
+        headers["Access-Control-Allow-Headers"] = ALLOWED
         headers["Access-Control-Max-Age"] = "86400"
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
     headers["Server-Timing"] = f"total;dur={1000 * seconds:.1f}"
     route = request.url_rule.rule if request.url_rule else "unmatched"
     size = response.content_length or 0
-    metrics.REQUESTS.labels(route, request.method, str(response.status_code)).inc()
-    metrics.LATENCY.labels(route).observe(seconds)
-    metrics.RESPONSE_BYTES.labels(route).inc(size)
+    metrics.count_request(route, request.method, response.status_code, seconds, size)
     if not scenes().settings.access_log:
         return response
     fields = {

@@ -13,12 +13,18 @@ from comeo.cpus import cpu_count
 from comeo.settings import MAX_MODEL_THREADS, CodecSettings, SettingsError
 
 PREFIX = "COMEO_"
-RENAMED = {"max_mosaic_items": "max_opened_scenes", "max_point_items": "max_opened_scenes"}
-"""Settings of former versions, which would otherwise be ignored in silence."""
 MEBIBYTE = 1 << 20
 MAX_WORKERS = 8
 """Processes by default, however many processors there are."""
 LogFormat = Literal["json", "text"]
+Hops = Annotated[int, Field(ge=0, le=10)]
+GONE = {
+    "PROXY_HOPS": "is gone, since it trusted headers that a proxy may pass on from clients; set those of "
+    "COMEO_PROXY_FOR, COMEO_PROXY_PROTO, COMEO_PROXY_HOST and COMEO_PROXY_PREFIX that your proxies set",
+    "MAX_MOSAIC_ITEMS": "is gone; set COMEO_MAX_OPENED_SCENES instead",
+    "MAX_POINT_ITEMS": "is gone; set COMEO_MAX_OPENED_SCENES instead",
+}
+"""Settings of former versions, and what to do instead."""
 
 
 class Settings(BaseModel):
@@ -37,7 +43,10 @@ class Settings(BaseModel):
         log_format: `json` or `text`; by default text on a terminal, else JSON.
         access_log: Whether each request is logged.
         public_url: Where clients reach the server, when a proxy hides it: `https://tiles.example.org/comeo`.
-        proxy_hops: How many proxies to trust for `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix`.
+        proxy_for: How many proxies in front each add to `X-Forwarded-For`, and so are believed.
+        proxy_proto: The same for `X-Forwarded-Proto`.
+        proxy_host: The same for `X-Forwarded-Host`.
+        proxy_prefix: The same for `X-Forwarded-Prefix`.
         basemap: XYZ template of a background map for the viewer, or empty for none.
         basemap_attribution: Credit of the background map.
         provider: Who runs the server, for WMTS capabilities; left out when empty.
@@ -52,6 +61,7 @@ class Settings(BaseModel):
         max_output_samples: Pixels × bands of one image.
         max_decoded_samples: Pixels × bands that a request may decode, each block once.
         max_warped_samples: Pixels × bands that a request may bring onto grids.
+        max_computed_samples: Pixels × operators, names and numbers of expressions that a request computes.
         max_made_bytes: Bytes of all images that a request makes, before they are packed.
         max_opened_scenes: Scenes that a request may look into: of a tile or a point of a collection, of a
             series.
@@ -88,7 +98,10 @@ class Settings(BaseModel):
     log_format: LogFormat | None = None
     access_log: bool = False
     public_url: str = Field(default="", pattern=r"^$|^https?://[^\s?#]+$")
-    proxy_hops: int = Field(default=0, ge=0, le=10)
+    proxy_for: Hops = 0
+    proxy_proto: Hops = 0
+    proxy_host: Hops = 0
+    proxy_prefix: Hops = 0
     basemap: str = Field(default="", pattern=r"^$|^https?://\S+$|^/\S+$")
     basemap_attribution: str = ""
     provider: str = Field(default="", max_length=200)
@@ -103,6 +116,7 @@ class Settings(BaseModel):
     max_output_samples: int = Field(default=64 * MEBIBYTE, ge=1)
     max_decoded_samples: int = Field(default=128 * MEBIBYTE, ge=1)
     max_warped_samples: int = Field(default=256 * MEBIBYTE, ge=1)
+    max_computed_samples: int = Field(default=1 << 30, ge=1)
     max_made_bytes: int = Field(default=512 * MEBIBYTE, ge=1)
     max_opened_scenes: int = Field(default=200, ge=1)
     max_bands: int = Field(default=16, ge=1, le=64)
@@ -140,11 +154,9 @@ class Settings(BaseModel):
             SettingsError: Naming the variable and what is wrong with it.
         """
         environ = os.environ if environ is None else environ
-        for old, new in RENAMED.items():
-            if environ.get(PREFIX + old.upper()):
-                raise SettingsError(
-                    f"{PREFIX}{old.upper()} is no longer known; set {PREFIX}{new.upper()} instead"
-                )
+        for name, advice in GONE.items():
+            if environ.get(PREFIX + name):
+                raise SettingsError(f"{PREFIX}{name} {advice}")
         values: dict[str, Any] = {
             name: environ[PREFIX + name.upper()]
             for name in cls.model_fields

@@ -1,8 +1,9 @@
 """Coordinate reference systems out of untrusted hands, accepted by a strict rule.
 
-A definition may name files: grids of shifts, geoid models, whole pipelines. PROJ opens them, whatever they are,
-while it holds the interpreter: one that names a pipe or a terminal stops the process for good. So a definition
-is checked before PROJ sees it, against lists of what is allowed, and what PROJ makes of it is checked again.
+A definition may name files: grids of shifts, geoid models, whole pipelines. PROJ opens them, whatever they
+are, while it holds the interpreter: one that names a pipe or a terminal stops the process for good. So a
+definition is checked before PROJ sees it, against lists of what is allowed, and what PROJ makes of it is
+checked again.
 
 Allowed are codes of known authorities, and WKT or PROJJSON of geographic, projected and compound systems with
 plain numbers. PROJ strings, bound and derived systems, transformations and models in files are not.
@@ -21,6 +22,11 @@ from rasterio.errors import CRSError
 
 from comeo.errors import CrsError
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 MAX_TEXT: Final = 16_384
 MAX_DEPTH: Final = 16
 WKT: Final = "WKT2_2019"
@@ -32,154 +38,32 @@ _NAMES: Final = re.compile(
     r"([A-Za-z0-9_.]{1,32})",
     re.IGNORECASE,
 )
-_ROOTS: Final = frozenset(
-    [
-        "PROJCRS",
-        "PROJECTEDCRS",
-        "GEOGCRS",
-        "GEOGRAPHICCRS",
-        "GEODCRS",
-        "GEODETICCRS",
-        "COMPOUNDCRS",
-        "PROJCS",
-        "GEOGCS",
-        "COMPD_CS",
-    ]
+_ROOTS: Final = _words(
+    "PROJCRS PROJECTEDCRS GEOGCRS GEOGRAPHICCRS GEODCRS GEODETICCRS COMPOUNDCRS PROJCS GEOGCS COMPD_CS"
 )
 # Of WKT 2 (ISO 19162:2019) and both kinds of WKT 1; what is not here is refused.
-_KEYWORDS: Final = _ROOTS | frozenset(
-    [
-        "BASEGEOGCRS",
-        "BASEGEODCRS",
-        "VERTCRS",
-        "VERTICALCRS",
-        "VERT_CS",
-        "VERTCS",
-        "DATUM",
-        "GEODETICDATUM",
-        "TRF",
-        "VDATUM",
-        "VERTICALDATUM",
-        "VRF",
-        "VERT_DATUM",
-        "ENSEMBLE",
-        "MEMBER",
-        "ENSEMBLEACCURACY",
-        "DYNAMIC",
-        "FRAMEEPOCH",
-        "ELLIPSOID",
-        "SPHEROID",
-        "PRIMEM",
-        "PRIMEMERIDIAN",
-        "CONVERSION",
-        "METHOD",
-        "PROJECTION",
-        "PARAMETER",
-        "CS",
-        "AXIS",
-        "ORDER",
-        "MERIDIAN",
-        "UNIT",
-        "ANGLEUNIT",
-        "LENGTHUNIT",
-        "SCALEUNIT",
-        "TIMEUNIT",
-        "SCOPE",
-        "AREA",
-        "BBOX",
-        "VERTICALEXTENT",
-        "USAGE",
-        "ID",
-        "AUTHORITY",
-        "CITATION",
-        "URI",
-        "REMARK",
-        "ANCHOR",
-        "ANCHOREPOCH",
-        "EXTENSION",
-    ]
+_KEYWORDS: Final = _ROOTS | _words(
+    "BASEGEOGCRS BASEGEODCRS VERTCRS VERTICALCRS VERT_CS VERTCS DATUM GEODETICDATUM TRF VDATUM VERTICALDATUM "
+    "VRF VERT_DATUM ENSEMBLE MEMBER ENSEMBLEACCURACY DYNAMIC FRAMEEPOCH ELLIPSOID SPHEROID PRIMEM "
+    "PRIMEMERIDIAN CONVERSION METHOD PROJECTION PARAMETER CS AXIS ORDER MERIDIAN UNIT ANGLEUNIT "
+    "LENGTHUNIT SCALEUNIT TIMEUNIT SCOPE AREA BBOX VERTICALEXTENT USAGE ID AUTHORITY CITATION URI REMARK "
+    "ANCHOR ANCHOREPOCH EXTENSION"
 )
-_MEMBERS: Final = frozenset(
-    [
-        "$schema",
-        "type",
-        "name",
-        "base_crs",
-        "conversion",
-        "method",
-        "parameters",
-        "value",
-        "unit",
-        "id",
-        "ids",
-        "authority",
-        "code",
-        "version",
-        "authority_citation",
-        "uri",
-        "datum",
-        "datum_ensemble",
-        "members",
-        "accuracy",
-        "ellipsoid",
-        "semi_major_axis",
-        "semi_minor_axis",
-        "inverse_flattening",
-        "radius",
-        "prime_meridian",
-        "longitude",
-        "coordinate_system",
-        "subtype",
-        "axis",
-        "abbreviation",
-        "direction",
-        "meridian",
-        "minimum_value",
-        "maximum_value",
-        "range_meaning",
-        "conversion_factor",
-        "scope",
-        "area",
-        "bbox",
-        "south_latitude",
-        "west_longitude",
-        "north_latitude",
-        "east_longitude",
-        "vertical_extent",
-        "minimum",
-        "maximum",
-        "usages",
-        "remarks",
-        "components",
-        "anchor",
-        "anchor_epoch",
-        "frame_reference_epoch",
-    ]
+_MEMBERS: Final = _words(
+    "$schema type name base_crs conversion method parameters value unit id ids authority code version "
+    "authority_citation uri datum datum_ensemble members accuracy ellipsoid semi_major_axis semi_minor_axis "
+    "inverse_flattening radius prime_meridian longitude coordinate_system subtype axis abbreviation "
+    "direction meridian minimum_value maximum_value range_meaning conversion_factor scope "
+    "area bbox south_latitude "
+    "west_longitude north_latitude east_longitude vertical_extent minimum maximum usages remarks components "
+    "anchor anchor_epoch frame_reference_epoch"
 )
 _ROOT_TYPES: Final = frozenset(("ProjectedCRS", "GeographicCRS", "GeodeticCRS", "CompoundCRS"))
-_TYPES: Final = _ROOT_TYPES | frozenset(
-    [
-        "VerticalCRS",
-        "GeodeticReferenceFrame",
-        "DynamicGeodeticReferenceFrame",
-        "VerticalReferenceFrame",
-        "DynamicVerticalReferenceFrame",
-        "DatumEnsemble",
-        "Ellipsoid",
-        "PrimeMeridian",
-        "Conversion",
-        "OperationMethod",
-        "ParameterValue",
-        "CoordinateSystem",
-        "Axis",
-        "Meridian",
-        "Unit",
-        "LinearUnit",
-        "AngularUnit",
-        "ScaleUnit",
-        "TimeUnit",
-        "TemporalUnit",
-    ]
+_TYPES: Final = _ROOT_TYPES | _words(
+    "VerticalCRS GeodeticReferenceFrame DynamicGeodeticReferenceFrame VerticalReferenceFrame "
+    "DynamicVerticalReferenceFrame DatumEnsemble Ellipsoid PrimeMeridian Conversion OperationMethod "
+    "ParameterValue CoordinateSystem Axis Meridian Unit LinearUnit AngularUnit ScaleUnit TimeUnit "
+    "TemporalUnit"
 )
 # PROJ takes a method named "PROJ …" for an operation of its own, with what follows as its parameters.
 _METHOD: Final = re.compile(r"(?!proj\b|custom_proj)[\w][\w ()/,.&'°-]*", re.IGNORECASE)
@@ -310,7 +194,8 @@ def _tokens(text: str) -> Iterator[_Token]:
         match = _TOKEN.match(text, position)
         if match is None or match.lastgroup is None:
             raise CrsError(
-                f"the coordinate reference system {text[:40]!r} is neither a code nor well-formed WKT; {_REMEDY}"
+                f"the coordinate reference system {text[:40]!r} is neither a code nor well-formed WKT; "
+                + _REMEDY
             )
         yield _Token(match.lastgroup, match[match.lastgroup])
         position = match.end()
@@ -347,7 +232,8 @@ def _check_text(keyword: str, position: int, value: str) -> None:
         allowed = True
     if not allowed:
         raise CrsError(
-            f"the coordinate reference system is refused: {value[:60]!r} in {keyword} could name a file; {_REMEDY}"
+            f"the coordinate reference system is refused: {value[:60]!r} in {keyword} could name a file; "
+            + _REMEDY
         )
 
 
@@ -377,8 +263,8 @@ def _check_member(name: str, value: Any, depth: int) -> None:
         kind = str(value.get("type", "Axis"))
         if unknown or kind not in _TYPES:
             raise CrsError(
-                f"the coordinate reference system is refused: {(unknown or [kind])[0][:40]!r} is no part of a "
-                f"plain definition, and could name a file; {_REMEDY}"
+                f"the coordinate reference system is refused: {(unknown or [kind])[0][:40]!r} is no part of "
+                f"a plain definition, and could name a file; {_REMEDY}"
             )
         if name == "method" and not _METHOD.fullmatch(str(value.get("name", ""))):
             raise CrsError(f"the coordinate reference system has an unknown method; {_REMEDY}")

@@ -137,9 +137,13 @@ class Scene:
 
 
 def pixel_size(transform: Affine, crs: CRS) -> float:
-    """Size of a pixel in metres; geographic grids are measured by the length of a degree of latitude."""
+    """Size of a pixel along a row in metres, whatever the unit of the grid.
+
+    Geographic grids are measured by the length of a degree of latitude.
+    """
     size = math.hypot(transform.a, transform.d)
-    return size * METRES_PER_DEGREE if crs.is_geographic else size
+    unit = float(crs.units_factor[1])  # metres, or radians
+    return size * (math.degrees(unit) * METRES_PER_DEGREE if crs.is_geographic else unit)
 
 
 def group_name(transform: Affine, crs: CRS) -> str:

@@ -321,9 +321,12 @@ export async function fetchTileSet(layer: Layer, signal?: AbortSignal): Promise<
     bounds: bounds ?? [-180, -85, 180, 85],
     minZoom: Math.max(0, (number(body['minzoom']) ?? 0) - coarser),
     maxZoom: number(body['maxzoom']) ?? 18,
-    attribution: text(body['attribution']) ?? '',
+    attribution: plainText(text(body['attribution']) ?? ''),
   };
 }
+
+/** What a piece of HTML says; nothing in it is loaded or run. */
+const plainText = (html: string): string => new DOMParser().parseFromString(html, 'text/html').body.textContent ?? '';
 
 /** As sameServer, for a template, whose braces a URL parser would escape. */
 export function sameTemplate(template: string): string {

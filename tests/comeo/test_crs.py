@@ -90,7 +90,8 @@ def naming(file: str) -> dict[str, Any]:
         "parameter that is a text": dict(
             projjson, conversion=dict(projjson["conversion"], parameters=[{"name": "x", "value": file}])
         ),
-        "derived": f'GEOGCRS["x",BASE{GEOGRAPHIC},DERIVINGCONVERSION["c",METHOD["NTv2"],PARAMETERFILE["f","{file}"]]]',
+        "derived": f'GEOGCRS["x",BASE{GEOGRAPHIC},DERIVINGCONVERSION["c",METHOD["NTv2"],'
+        f'PARAMETERFILE["f","{file}"]]]',
         "shifts in numbers": OLD.format(datum=",TOWGS84[598.1,73.7,418.2,0.202,0.045,-2.455,6.7]", end=""),
         "XML": f"<gml:ProjectedCRS><gml:file>{file}</gml:file></gml:ProjectedCRS>",
     }
@@ -112,7 +113,7 @@ def test_no_definition_names_a_file(kind: str, tmp_path: Path) -> None:
 def test_systems_of_maps_are_known_by_code_text_and_json(code: int) -> None:
     expected = CRS.from_epsg(code)
     texts = [expected.to_wkt(version=version) for version in ("WKT2_2019", "WKT2_2015")]
-    if code not in (8857,):  # a projection that the older text has no name for
+    if code != 8857:  # a projection that the older text has no name for
         texts.append(expected.to_wkt(version="WKT1_GDAL"))
     forms: list[Any] = [
         code, f"EPSG:{code}", f"epsg:{code}", f"urn:ogc:def:crs:EPSG::{code}",
@@ -145,14 +146,13 @@ def test_other_authorities() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["", " ", "EPSG:", "EPSG:0", "EPSG:999999", "EPSG:99999999999999999999", "EPSG:3855", "EPSG:4978", "file:passwd",
-     "EPSG:32632 ", "[]", "{}", '{"type":["x"]}', "null", 'LOCAL_CS["here",UNIT["metre",1]]', -1, True, None, 3.5,
-     {"type": "ProjectedCRS", "value": float("nan")}, "PROJCRS[", GEOGRAPHIC[:-1], GEOGRAPHIC + "]", "é" * 50],
+    ["", " ", "EPSG:", "EPSG:0", "EPSG:999999", "EPSG:99999999999999999999", "EPSG:3855", "EPSG:4978",
+     "file:passwd",
+     "[]", "{}", '{"type":["x"]}', "null", 'LOCAL_CS["here",UNIT["metre",1]]', -1, True, None, 3.5,
+     {"type": "ProjectedCRS", "value": float("nan")}, "PROJCRS[", GEOGRAPHIC[:-1], GEOGRAPHIC + "]",
+     "é" * 50],
 )  # fmt: skip
 def test_others_are_refused_with_a_sentence(wrong: Any) -> None:
-    if wrong == "EPSG:32632 ":
-        assert parse_crs(wrong) == CRS.from_epsg(32632)
-        return
     with pytest.raises(CrsError, match="coordinate reference system"):
         parse_crs(wrong)
 
@@ -180,7 +180,8 @@ def test_what_others_have_made_is_checked_too() -> None:
 
 
 PIECES = st.sampled_from(
-    ["BOUNDCRS[", "PROJCS[", "GEOGCRS[", "PARAMETERFILE[", 'EXTENSION["PROJ4","+proj=merc +nadgrids=/dev/ptmx"]',
+    ["BOUNDCRS[", "PROJCS[", "GEOGCRS[", "PARAMETERFILE[",
+     'EXTENSION["PROJ4","+proj=merc +nadgrids=/dev/ptmx"]',
      '"', '""', "“", "”", "[", "]", "(", ")", ",", "1", "-1e5", "north", "/dev/ptmx", "\n", "x", "\x00", "é"]
 )  # fmt: skip
 

@@ -13,6 +13,7 @@ from tileserver.catalog.base import (
     Search,
     SortKey,
 )
+from tileserver.catalog.kinds import BandSet, OddScene, kinds_of, offered
 from tileserver.catalog.pool import ArchivePool
 from tileserver.catalog.scan import file_signature
 from tileserver.catalog.sqlite import SqliteCatalog
@@ -21,15 +22,19 @@ __all__ = [
     "NEWEST_FIRST",
     "ArchivePool",
     "BBox",
+    "BandSet",
     "Catalog",
     "CollectionSummary",
     "Coverage",
     "Cursor",
     "Hit",
+    "OddScene",
     "Order",
     "Record",
     "Search",
     "SortKey",
     "SqliteCatalog",
     "file_signature",
+    "kinds_of",
+    "offered",
 ]

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +13,11 @@ from typing import Any, NamedTuple
 
 from comeo.errors import ParameterError
 from comeo.scene import Band
+from tileserver.catalog.filters import PROPERTY_NAME, Condition
+from tileserver.catalog.kinds import BandSet, OddScene, common_bands
 
-_PROPERTY = re.compile(r"[A-Za-z0-9_:.\-]{1,100}")
+NAMED_ODD = 100  # scenes that a summary names as differing from the others
+_SAID = 3
 PAGE = 100  # records that `records` fetches at once
 BBox = tuple[float, float, float, float]
 # Place in sorted results: values of the sort keys, collection and id. JSON can hold it; else it is opaque.
@@ -65,6 +67,7 @@ class Search:
             touch it.
         start: Earliest acquisition, inclusive. Scenes of unknown time do not meet it.
         end: Latest acquisition, inclusive. Likewise.
+        filter: On properties; see `tileserver.catalog.filters`.
     """
 
     collections: tuple[str, ...] | None = None
@@ -72,6 +75,7 @@ class Search:
     bbox: BBox | None = None
     start: datetime | None = None
     end: datetime | None = None
+    filter: Condition | None = None
 
 
 class SortKey(NamedTuple):
@@ -91,7 +95,7 @@ class SortKey(NamedTuple):
         Raises:
             ParameterError: Naming the field.
         """
-        if not _PROPERTY.fullmatch(self.field):
+        if not PROPERTY_NAME.fullmatch(self.field):
             raise ParameterError(f"sortby: {self.field[:40]!r} is not the name of a property")
 
 
@@ -119,8 +123,10 @@ class CollectionSummary:
         bbox: Of all scenes, in degrees; west > east across the antimeridian.
         start: Of the oldest scene whose time is known; None if no time is.
         end: Of the newest one.
-        bands: Of all scenes, each name once.
+        band_sets: See `Catalog.band_sets`.
         properties: Values that the items have in platform, constellation, instruments and processing:level.
+        odd: Scenes that differ from most of the others, at most `NAMED_ODD` of them.
+        odd_count: Of all such scenes.
     """
 
     id: str
@@ -128,24 +134,39 @@ class CollectionSummary:
     bbox: BBox
     start: datetime | None
     end: datetime | None
-    bands: tuple[Band, ...]
+    band_sets: tuple[BandSet, ...]
     properties: dict[str, list[Any]]
+    odd: tuple[OddScene, ...] = ()
+    odd_count: int = 0
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """Bands that most scenes have, each name once."""
+        return common_bands(self.band_sets)
+
+    @property
+    def oddity(self) -> str:
+        """One sentence for the operator that names scenes that differ from most of the others, or empty."""
+        if not self.odd:
+            return ""
+        named = "; ".join(f"{one.id}: {one.reason}" for one in self.odd[:_SAID])
+        more = f"; and {self.odd_count - _SAID} more" if self.odd_count > _SAID else ""
+        verb = "differs" if self.odd_count == 1 else "differ"
+        return f"{self.odd_count} of {self.count} scenes of {self.id} {verb} from the others ({named}{more})"
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Area and bands that the scenes of a search cover together.
+    """Area that the scenes of a search cover together.
 
     Attributes:
         count: Of scenes, at least 1.
         bbox: (west, south, east, north) in degrees; west > east across the antimeridian.
-        bands: Of all of them, each name once.
-        by_crs: Box in degrees of the scenes of each projection; its east may lie beyond 180.
+        by_crs: Likewise, of the scenes of each projection.
     """
 
     count: int
     bbox: BBox
-    bands: tuple[Band, ...]
     by_crs: dict[str, BBox]
 
 
@@ -223,8 +244,11 @@ class Catalog(ABC):
         """Sum up the scenes of a search, or None if there are none."""
 
     @abstractmethod
-    def band_sets(self, search: Search) -> list[tuple[Band, ...]]:
-        """Each combination of bands that scenes of a search have, once, that of the newest scenes first."""
+    def band_sets(self, search: Search) -> tuple[BandSet, ...]:
+        """Each combination of bands that scenes of a search have, once, that of the most scenes first.
+
+        Among equals that of the newest scenes comes first.
+        """
 
     @abstractmethod
     def days(self, collection: str) -> list[str]:

@@ -2,8 +2,8 @@
 
 It answers each line of its input, a JSON list of a task and a path, with a line of JSON. Whatever an archive
 does to it, the kernel ends it: for too much memory or processor time, for taking too long (SIGALRM), and when
-the process that started it ends (SIGIO from the pipe FD, which that process holds open). These signals are left
-to their default action, which needs no interpreter: PROJ, for one, holds it while it waits for a file.
+the process that started it ends (SIGIO from the pipe FD, which that process holds open). These signals are
+left to their default action, which needs no interpreter: PROJ, for one, holds it while it waits for a file.
 """
 
 from __future__ import annotations
@@ -103,9 +103,8 @@ def _allow(cpu_seconds: int, seconds: int) -> None:
     spent = int(used.ru_utime + used.ru_stime) + 1
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     most = spent + cpu_seconds
-    resource.setrlimit(
-        resource.RLIMIT_CPU, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
-    )
+    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 

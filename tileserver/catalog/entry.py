@@ -1,7 +1,7 @@
 """The facts that a catalogue keeps of an archive.
 
-Archives are anybody's, so that this runs in a process with limits: see `reading`. It imports little, since such
-a process is started whenever there is something to read.
+Archives are anybody's, so that this runs in a process with limits: see `reading`. It imports little, since
+such a process is started whenever there is something to read.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from comeo.archive import Archive, open_archive
 from comeo.archive.stores.file import LocalFile
 from comeo.archive.stores.folder import FolderStore
 from comeo.errors import ArchiveError
-from comeo.grid import WGS84, Grid
+from comeo.globe import TURN
+from comeo.grid import WGS84
 from comeo.scene import Band
 from comeo.view.display import bands_to_show
 from comeo.view.projection import move_bounds
+from comeo.view.reader import group_grid
 from tileserver.catalog.base import BBox
 
 _PIECE = 1 << 20
@@ -86,10 +88,15 @@ def digest_of(path: str) -> str:
 
 def _bbox(archive: Archive) -> BBox:
     """Bounding box from the finest grid, which is what tiles are cut from."""
-    group = next(iter(archive.groups.values()))
-    native = group.levels[0]
-    grid = Grid(group.crs, native.transform, native.height, native.width)
+    grid = group_grid(next(iter(archive.groups.values())))
     bounds = move_bounds(grid.crs, WGS84, grid.bounds)
     if bounds is None:
         raise ArchiveError(f"{archive.name} lies outside its coordinate system")
-    return bounds
+    pixel = abs(grid.transform.a) + abs(grid.transform.b)
+    west, south, east, north = bounds
+    # Whole globes on lines rather than cells reach half a pixel beyond.
+    if max(-180 - west, east - 180, north - 90, -90 - south) > pixel:
+        raise ArchiveError(f"{archive.name} has longitudes beyond 180 or latitudes beyond a pole")
+    whole = east - west >= TURN
+    west, east = (-180.0, 180.0) if whole else (max(west, -180.0), min(east, 180.0))
+    return west, max(south, -90.0), east, min(north, 90.0)

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -22,7 +22,7 @@ from tileserver.catalog.limits import CPU_SECONDS, SECONDS
 
 CHILD: Final = "tileserver.catalog.child"
 _GRACE_SECONDS: Final = 2.0
-"""So much longer than the kernel's clock is waited here: for a process that is stopped, or not yet started."""
+"""So much longer than the kernel's clock is waited here: for a process that is stopped."""
 _START_SECONDS: Final = 60.0
 _MOST_BYTES: Final = 64 << 20
 _AHEAD: Final = 8
@@ -30,16 +30,9 @@ _AHEAD: Final = 8
 # One thread: nothing that is read here is large, and each thread of OpenBLAS takes address space.
 _ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PROJ_NETWORK": "OFF"}
 _OWN_DOING: Final = frozenset(
-    -number
-    for number in (
-        signal.SIGALRM,
-        signal.SIGXCPU,
-        signal.SIGSEGV,
-        signal.SIGBUS,
-        signal.SIGABRT,
-        signal.SIGFPE,
-    )
+    -number for number in (signal.SIGALRM, signal.SIGXCPU, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
 )
+"""Ends that an archive has brought about, and would again."""
 _REASONS: Final = {
     -signal.SIGALRM: f"takes longer than {SECONDS} s to read",
     -signal.SIGXCPU: f"takes more than {CPU_SECONDS} s of processor time to read",
@@ -86,7 +79,7 @@ class ArchiveReaderProcess:
         os.register_at_fork(after_in_child=self._forget)
         atexit.register(self.close)
 
-    def read(self, paths: Sequence[str]) -> Iterator[Reading]:
+    def read(self, paths: Sequence[str]) -> Generator[Reading, None, None]:
         """Read archives, in their order."""
         for start in range(0, len(paths), _AHEAD):
             for out in self._ask("read", paths[start : start + _AHEAD]):
@@ -126,9 +119,7 @@ class ArchiveReaderProcess:
             try:
                 yield from self._answers(task, left)
             finally:
-                if (
-                    left
-                ):  # nobody wants the other answers, which would be taken for those of the next question
+                if left:  # the other answers would be taken for those of the next question
                     self.close()
 
     def _answers(self, task: str, left: deque[str]) -> Iterator[dict[str, Any]]:
@@ -191,7 +182,8 @@ def _start() -> _Process:
     try:
         popen = subprocess.Popen(  # noqa: S603 - this very program
             [sys.executable, "-m", CHILD, str(theirs)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(theirs,), env={**os.environ, **_ENVIRONMENT},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(theirs,),
+            env={**os.environ, **_ENVIRONMENT},
         )  # fmt: skip
     except BaseException:
         os.close(ours)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,15 +16,16 @@ from threadpoolctl import threadpool_limits
 
 from comeo.errors import ComeoError
 from comeo.settings import configure as configure_codecs
+from tileserver import metrics
 from tileserver.logs import configure
 from tileserver.settings import Settings
-from tileserver.temporary import temporary_folder
+from tileserver.temporary import end_with_parent
 
 if TYPE_CHECKING:
     from flask import Flask
 
-MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-PATIENCE_SECONDS = 15
+    from tileserver.render.scenes import Scenes
+
 ANYWHERE = ("0.0.0.0", "[::]")  # noqa: S104 - compared with, not listened on
 log = logging.getLogger(__name__)
 
@@ -44,65 +45,102 @@ class ServerApplication(BaseApplication):  # type: ignore[misc]
         """Set gunicorn up."""
         settings = self.settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        options: dict[str, Any] = {
-            "bind": f"{host}:{settings.port}",
-            "workers": settings.workers,
-            "threads": settings.threads,
-            "worker_class": "gthread",
-            "preload_app": True,
-            "timeout": 120,
-            "graceful_timeout": 15,
-            "keepalive": 75,
-            "control_socket_disable": True,
-            "limit_request_line": 8190,
-            "loglevel": "warning",
-            "errorlog": "-",
-            "when_ready": self._announce,
-            "post_worker_init": self._prepare_worker,
-            "child_exit": _forget_process,
-        }
-        if os.path.isdir("/dev/shm"):  # noqa: S108, PTH112 - heartbeats belong in memory
-            options["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
-        for name, value in options.items():
+        own = {"bind": f"{host}:{settings.port}", "when_ready": partial(_announce, settings)}
+        for name, value in {**options(settings), **own}.items():
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
 
     def load(self) -> Flask:
         """Make the WSGI application."""
-        from tileserver.app import create_app, scenes_of  # noqa: PLC0415 - after Prometheus' folder is set
+        from tileserver.app import create_app  # noqa: PLC0415 - a quick start for the command's other uses
 
-        app = create_app(self.settings)
-        self._scenes = scenes_of(app)
-        return app
+        return create_app(self.settings)
 
-    def _announce(self, arbiter: Any) -> None:
-        """Say that the server listens: to a person with the address, to a program as an event."""
-        patience = struct.pack("@ll", PATIENCE_SECONDS, 0)
-        for listener in arbiter.LISTENERS:
-            # Connections inherit it. In the middle of a request gunicorn's threads would wait for ever.
-            listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
-        catalog = self._scenes.catalog
-        count, broken = catalog.count(), catalog.broken()
-        catalog.close()  # before the processes part
-        address = str(arbiter.LISTENERS[0])
-        if self.settings.log_format == "text":
-            click.echo(greeting(self.settings.public_url or address, count, broken), err=True)
-            return
-        fields = {
-            "address": address, "workers": arbiter.num_workers, "scenes": count, "broken": len(broken)
-        }  # fmt: skip
-        log.info("listening", extra={"fields": fields})
 
-    def _prepare_worker(self, _worker: Any) -> None:
-        """Set up a process that answers requests.
+def options(settings: Settings) -> dict[str, Any]:
+    """Options of gunicorn, by their names there, for all but where to listen.
 
-        Requests run in threads, which threads of BLAS would only hinder. A block is decoded by each codec in
-        use, so that no client waits for kernels to be compiled.
-        """
-        from tileserver.render.scenes import warm_up  # noqa: PLC0415 - see `load`
+    Args:
+        settings: Of the server.
+    """
+    chosen: dict[str, Any] = {
+        "workers": settings.workers,
+        "threads": settings.threads,
+        "worker_class": "tileserver.connections.worker.Worker",
+        "preload_app": True,
+        "timeout": 120,
+        "graceful_timeout": 15,
+        "keepalive": 75,
+        "control_socket_disable": True,
+        "limit_request_line": 8190,
+        "loglevel": "warning",
+        "errorlog": "-",
+        # gunicorn would take scheme and path from headers of any client on this machine, and so of those
+        # whose headers a proxy passes on. What is trusted the application's settings say.
+        "forwarded_allow_ips": "",
+        "secure_scheme_headers": {},
+        "forwarder_headers": "",
+        "when_ready": _close_catalogue,
+        "pre_fork": _assign_row,
+        "post_fork": _begin_worker,
+        "post_worker_init": _prepare_worker,
+        "child_exit": _forget_worker,
+    }
+    if os.path.isdir("/dev/shm"):  # noqa: S108, PTH112 - heartbeats belong in memory
+        chosen["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
+    return chosen
 
-        threadpool_limits(1, user_api="blas")
-        warm_up(self._scenes)
+
+def _close_catalogue(arbiter: Any) -> None:
+    """Close the catalogue before the processes part."""
+    _scenes(arbiter.app).catalog.close()
+
+
+def _announce(settings: Settings, arbiter: Any) -> None:
+    """Say that the server listens: to a person with the address, to a program as an event."""
+    catalog = _scenes(arbiter.app).catalog
+    count, broken = catalog.count(), catalog.broken()
+    odd = [one.oddity for one in catalog.collections() if one.oddity]
+    _close_catalogue(arbiter)
+    address = str(arbiter.LISTENERS[0])
+    if settings.log_format == "text":
+        click.echo(greeting(settings.public_url or address, count, broken, odd), err=True)
+        return
+    fields = {"address": address, "workers": arbiter.num_workers, "scenes": count, "broken": len(broken)}
+    log.info("listening", extra={"fields": fields})
+
+
+def _assign_row(_arbiter: Any, worker: Any) -> None:
+    """Choose, before the process begins, where it counts."""
+    worker.metrics_row = metrics.TABLE.assign_row()
+
+
+def _begin_worker(_arbiter: Any, worker: Any) -> None:
+    """Begin a process: it ends with the server, however that ends."""
+    end_with_parent(worker.ppid)
+    metrics.TABLE.use_row(worker.metrics_row)
+
+
+def _prepare_worker(worker: Any) -> None:
+    """Set up a process that answers requests.
+
+    Requests run in threads, which threads of BLAS would only hinder. A block is decoded by each codec in
+    use, so that no client waits for kernels to be compiled.
+    """
+    from tileserver.render.scenes import warm_up  # noqa: PLC0415 - see `load`
+
+    threadpool_limits(1, user_api="blas")
+    warm_up(_scenes(worker.app))
+
+
+def _forget_worker(_arbiter: Any, worker: Any) -> None:
+    metrics.TABLE.release_row(worker.metrics_row)
+
+
+def _scenes(application: BaseApplication) -> Scenes:
+    from tileserver.app import scenes_of  # noqa: PLC0415 - see `load`
+
+    return scenes_of(application.wsgi())
 
 
 def run(settings: Settings) -> None:
@@ -116,18 +154,17 @@ def run(settings: Settings) -> None:
     configure(log_format)
     configure_codecs(settings.codecs)
     _check_address(settings.host, settings.port)
-    if settings.workers > 1 and not os.environ.get(MULTIPROCESS_VARIABLE):
-        os.environ[MULTIPROCESS_VARIABLE] = str(temporary_folder("comeo-metrics-"))
     ServerApplication(settings).run()
 
 
-def greeting(address: str, scenes: int, broken: Mapping[str, str]) -> str:
+def greeting(address: str, scenes: int, broken: Mapping[str, str], odd: Sequence[str] = ()) -> str:
     """Text for a person at a terminal: where the map is, what is on it, and how to stop.
 
     Args:
         address: Of the server.
         scenes: How many are served.
         broken: Reasons by names of archives that cannot be read.
+        odd: Sentences that name scenes which differ from most of their collection.
     """
     for anywhere in ANYWHERE:
         address = address.replace(f"//{anywhere}", "//localhost")
@@ -138,6 +175,7 @@ def greeting(address: str, scenes: int, broken: Mapping[str, str]) -> str:
         lines += [f"  {name}: {reason}" for name, reason in broken.items()]
     elif not scenes:
         lines.append("Archives that `comeo compress` writes into the folder will appear by themselves.")
+    lines += [f"{sentence}." for sentence in odd]
     lines.append("Press Ctrl+C to stop.")
     return "\n".join(lines)
 
@@ -154,10 +192,3 @@ def _check_address(host: str, port: int) -> None:
             f"cannot listen on {host}:{port} ({error.strerror or error}); "
             "choose another address with --host or --port"
         ) from error
-
-
-def _forget_process(_: Any, worker: Any) -> None:
-    if os.environ.get(MULTIPROCESS_VARIABLE):
-        from prometheus_client import multiprocess  # noqa: PLC0415 - see `load`
-
-        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Download of a scene's archive file."""
+"""Files as they are sent: whole, or a stretch of one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CHUNK_BYTES = 1 << 16
 MEDIA_TYPE = "application/vnd.zarr+zip; version=3"
 
 
-class ArchiveFile(NamedTuple):
-    """An open archive: whoever has it closes it.
+class OpenFile(NamedTuple):
+    """An open file: whoever has it closes it.
 
     Attributes:
         stream: At its first byte.
@@ -32,7 +32,7 @@ class ArchiveFile(NamedTuple):
     name: str
 
 
-def open_file(record: Record) -> ArchiveFile:
+def open_file(record: Record) -> OpenFile:
     """Open the file of a scene's archive, the very one that the catalogue knows.
 
     Raises:
@@ -49,7 +49,7 @@ def open_file(record: Record) -> ArchiveFile:
     if file_signature(status) != record.signature:
         stream.close()
         raise BusyError(f"the archive of {record.id} is being replaced; try again in a moment")
-    return ArchiveFile(stream, status.st_size, status.st_mtime, f"{record.id}{ZIP_SUFFIX}")
+    return OpenFile(stream, status.st_size, status.st_mtime, f"{record.id}{ZIP_SUFFIX}")
 
 
 class Section:

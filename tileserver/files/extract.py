@@ -9,6 +9,7 @@ from comeo.errors import BoundError
 from comeo.export.extract import Extraction
 from comeo.export.request import ExtractRequest, grid_of
 from comeo.grid import Grid
+from comeo.meridian import from_greenwich
 from comeo.progress import Progress
 from comeo.view.budget import Budget
 from comeo.view.reader import ArchiveReader
@@ -108,9 +109,9 @@ def estimate(
     """
     with scenes.reader(record, budget) as reader:
         extraction, grid = _prepared(scenes, record, reader, request, limits)
-        raster = extraction.raster()
+        raster, written = extraction.raster(), from_greenwich(grid)
         return Estimate(
-            grid.width, grid.height, len(raster.bands), raster.dtype.name, grid.crs.to_string(),
+            grid.width, grid.height, len(raster.bands), raster.dtype.name, written.crs.to_string(),
             raster.raw_bytes, extraction.estimated_bytes(),
         )  # fmt: skip
 

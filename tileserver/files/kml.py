@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,7 +48,7 @@ def document(
     """
     root = _KML.Document(_text("name", name))
     if description:
-        root.append(_text("description", description))
+        root.append(_text("description", html.escape(description, quote=False)))  # clients show it as HTML
     root.extend(_time(span))
     if place:
         root.append(_region(place, least_pixels))

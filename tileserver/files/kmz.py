@@ -5,18 +5,21 @@ from __future__ import annotations
 import itertools
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 
+import shapely
 from lxml import etree
+from shapely.geometry import mapping
 
 from comeo.errors import BoundError, NotFoundError, ParameterError, RequestError
 from comeo.export.provenance import attribution
 from comeo.export.request import ExtractRequest
+from comeo.globe import intersections, pieces, rolled
 from comeo.grid import WGS84, Bounds, Grid
 from comeo.progress import Progress
-from comeo.view.budget import Budget
+from comeo.view.budget import Budget, Limit
 from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.polygon import Cutter, geometry_bounds
 from comeo.view.reader import ArchiveReader
@@ -24,11 +27,12 @@ from tileserver.catalog import Record, Search
 from tileserver.files import kml
 from tileserver.files.extract import FileRequest, Limits, check
 from tileserver.files.kml import Span
-from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid, boxes_of, intersection
+from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid
 from tileserver.render.describe import zoom_range
 from tileserver.render.encode import encode
 from tileserver.render.legend import legend
 from tileserver.render.matrixsets import matrix_set
+from tileserver.render.offers import Answers, answers
 from tileserver.render.picture import colour, palette_of
 from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import SAMPLE_BYTES, Scenes
@@ -104,7 +108,7 @@ def write(
     """
     with scenes.reader(record, budget) as reader:
         view = _view(scenes, record, reader, request)
-        grid = _single_grid(view, request)
+        grids = _single_grids(view, request)
         style = style_of(request.pixels, record, view.plan)
         credit = attribution(scenes.catalog.item(record), record.datetime)
         title = f"{record.id}, {style.title}"
@@ -115,11 +119,10 @@ def write(
 
         with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(LEGEND, legend(style), zipfile.ZIP_STORED)
-            if grid is not None:
-                check(grid, len(view.plan.bands), limits.image)
-                progress.start("drawing", 1)
-                archive.writestr(DOCUMENT, document(_single(archive, view, grid)))
-                progress.advance()
+            if grids:
+                for grid in grids:
+                    check(grid, len(view.plan.bands), limits.image)
+                archive.writestr(DOCUMENT, document(_single(archive, view, grids, progress)))
             else:
                 pyramid = _pyramid(view)
                 check_tiles(pyramid.count, limits.tiles)
@@ -154,7 +157,7 @@ def count_tiles(scenes: Scenes, record: Record, request: FileRequest, budget: Bu
     """
     with scenes.reader(record, budget) as reader:
         view = _view(scenes, record, reader, request)
-        return 1 if _single_grid(view, request) is not None else _pyramid(view).count
+        return len(_single_grids(view, request)) or _pyramid(view).count
 
 
 def day_of(record: Record) -> Span | None:
@@ -176,35 +179,43 @@ def style_of(wanted: RenderRequest, record: Record, plan: RenderPlan) -> Style:
 
 def _view(scenes: Scenes, record: Record, reader: ArchiveReader, request: FileRequest) -> _View:
     plan = resolve(request.pixels, record.bands, scenes.settings, picture=True)
-    boxes = boxes_of(record.bbox)
     asked = geometry_bounds(request.geometry) if request.geometry else request.bbox
-    if asked:
-        boxes = intersection(boxes, asked)
-    if not boxes:
+    shared = [record.bbox] if asked is None else intersections(record.bbox, asked)
+    if not shared:
         raise NotFoundError("the area lies outside the scene")
     shape = request.geometry
     if asked and not shape:
-        west, south, east, north = asked
-        ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-        shape = {"type": "Polygon", "coordinates": [ring]}
-    return _View(record, reader, plan, boxes, Cutter(shape, WGS84) if shape else None)
+        shape = mapping(shapely.multipolygons([shapely.box(*part) for part in pieces(asked)]))
+    parts = [part for box in shared for part in pieces(box)]
+    return _View(record, reader, plan, parts, Cutter(shape, WGS84) if shape else None)
 
 
-def _single_grid(view: _View, request: FileRequest) -> Grid | None:
-    """Grid of an area that is one picture, or None where it is a pyramid."""
-    if len(view.boxes) > 1:
-        return None
-    try:
-        grid = view.reader.part_grid(
-            view.boxes[0], WGS84, WGS84, height=request.height, width=request.width, bands=view.plan.bands
+def _single_grids(view: _View, request: FileRequest) -> list[Grid]:
+    """Grid of an area that is one picture, two across the antimeridian; none where it is a pyramid.
+
+    Raises:
+        ParameterError: If one picture's rows and columns are given for two.
+    """
+    given = request.height or request.width
+    if len(view.boxes) > 1 and given:
+        raise ParameterError(
+            "the area lies across the antimeridian and becomes two pictures; give max_size, not a width"
         )
+    try:
+        grids = [
+            view.reader.part_grid(
+                box, WGS84, WGS84, height=request.height, width=request.width, bands=view.plan.bands
+            )
+            for box in view.boxes
+        ]
     except NotFoundError:
         if request.bbox is None and request.geometry is None:
-            return None
+            return []
         raise
     if request.max_size:
-        return grid.fitted(request.max_size)
-    return grid if request.height or request.width or max(grid.height, grid.width) <= SINGLE_SIDE else None
+        return [grid.fitted(request.max_size) for grid in grids]
+    small = max(max(grid.height, grid.width) for grid in grids) <= SINGLE_SIDE
+    return grids if given or small else []
 
 
 def _pyramid(view: _View) -> Pyramid:
@@ -223,13 +234,24 @@ def _announce(view: _View, pyramid: Pyramid) -> None:
         nodes += pyramid.children(node)
 
 
-def _single(archive: zipfile.ZipFile, view: _View, grid: Grid) -> list[etree._Element]:
-    found = view.picture(grid)
-    if found is None:
+def _single(
+    archive: zipfile.ZipFile, view: _View, grids: Sequence[Grid], progress: Progress
+) -> list[etree._Element]:
+    """Write the picture of each grid that has valid pixels, and place it."""
+    overlays = []
+    progress.start("drawing", len(grids))
+    for index, grid in enumerate(grids):
+        found = view.picture(grid)
+        progress.advance()
+        if found is None:
+            continue
+        name = f"overlay{index or ''}.{found[1]}"
+        archive.writestr(name, found[0], zipfile.ZIP_STORED)
+        place = rolled(grid.bounds)
+        overlays.append(kml.ground_overlay(view.record.id, name, place, span=day_of(view.record)))
+    if not overlays:
         raise _nothing()
-    name = f"overlay.{found[1]}"
-    archive.writestr(name, found[0], zipfile.ZIP_STORED)
-    return [kml.ground_overlay(view.record.id, name, grid.bounds, span=day_of(view.record))]
+    return overlays
 
 
 def _write_tiles(archive: zipfile.ZipFile, view: _View, pyramid: Pyramid, progress: Progress) -> None:
@@ -300,7 +322,9 @@ def write_series(
         NotFoundError: If no scene has a known date.
         BoundError: If there are too many.
     """
-    dated = dated_scenes(scenes, search, limits.tiles)
+    chosen = answers(scenes, search, request.pixels, picture=True)
+    dated = dated_scenes(scenes, search, chosen, Limit(limits.tiles, "max_kmz_tiles"))
+    request = replace(request, pixels=chosen.request)
     request = request if request.max_size or request.height or request.width else _sized(request)
     progress.start("drawing", len(dated))
     folders: list[etree._Element] = []
@@ -324,17 +348,20 @@ def write_series(
         archive.writestr(DOCUMENT, kml.document(name, "", folders))
 
 
-def dated_scenes(scenes: Scenes, search: Search, most: int) -> list[tuple[Record, Span]]:
-    """Scenes whose date is known, oldest first, each from its own day to the next: no two days overlap.
+def dated_scenes(scenes: Scenes, search: Search, chosen: Answers, most: Limit) -> list[tuple[Record, Span]]:
+    """Scenes that can be shown and whose date is known, oldest first, each from its own day to the next.
+
+    No two days overlap.
 
     Raises:
         NotFoundError: If no scene has a known date.
         BoundError: If there are too many.
     """
-    found = scenes.catalog.search(search, most + 1)
-    if len(found) > most:
-        raise BoundError(f"there are more than {most} scenes; narrow datetime or bbox", "max_kmz_tiles")
-    moments = [(record.datetime.astimezone(UTC), record) for record in found if record.datetime]
+    found = scenes.catalog.search(search, most.amount + 1)
+    if len(found) > most.amount:
+        raise BoundError(f"there are more than {most.amount} scenes; narrow datetime or bbox", most.setting)
+    able = [record for record in found if chosen.plan_for(record.bands) is not None]
+    moments = [(record.datetime.astimezone(UTC), record) for record in able if record.datetime]
     if not moments:
         raise NotFoundError("the collection has no scene there in that time")
     days = sorted({moment.date() for moment, _ in moments})
@@ -373,7 +400,7 @@ def _series_member(
                 continue
             name = f"{record.id}-{index}.{found[1]}"
             archive.writestr(name, found[0], zipfile.ZIP_STORED)
-            overlays.append(kml.ground_overlay(record.id, name, grid.bounds, span=span))
+            overlays.append(kml.ground_overlay(record.id, name, rolled(grid.bounds), span=span))
         if not overlays:
             raise _nothing()
         name = f"{span.begin:%Y-%m-%d}, {record.id}"

@@ -110,20 +110,3 @@ def _nodes(box: Bounds, zoom: int) -> Iterator[Node]:
     for row in rows:
         for column in columns:
             yield Node(zoom, column, row)
-
-
-def boxes_of(bounds: Bounds) -> list[Bounds]:
-    """Cut a box at the antimeridian."""
-    west, south, east, north = bounds
-    if west <= east:
-        return [bounds]
-    return [(west, south, 180.0, north), (-180.0, south, east, north)]
-
-
-def intersection(boxes: Sequence[Bounds], other: Bounds) -> list[Bounds]:
-    """Intersect boxes with another that does not cross the antimeridian."""
-    shared = [
-        (max(box[0], other[0]), max(box[1], other[1]), min(box[2], other[2]), min(box[3], other[3]))
-        for box in boxes
-    ]
-    return [box for box in shared if box[0] < box[2] and box[1] < box[3]]

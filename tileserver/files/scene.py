@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from comeo.errors import OutputError
 from comeo.export.request import ExtractRequest
@@ -41,7 +41,9 @@ log = logging.getLogger(__name__)
 
 
 class ExtractBody(RenderParameters):
-    """A GeoTIFF or KMZ of a scene or a part of it."""
+    """A GeoTIFF or KMZ of a scene or a part of it. Unknown keys are refused: `polygon` would ask for all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: FileFormat = Field("tif", description="A Cloud-Optimized GeoTIFF, or a KMZ for Google Earth.")
     bbox: tuple[float, float, float, float] | None = Field(

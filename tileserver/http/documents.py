@@ -6,7 +6,6 @@ from flask import Response, jsonify, redirect
 from flask_openapi3.openapi import OpenAPI
 from flask_openapi3_swagger.plugins import RegisterPlugin  # type: ignore[import-untyped]
 from pydantic import BaseModel, Field
-from werkzeug.wrappers import Response as BaseResponse
 
 from tileserver.http import openapi
 
@@ -34,7 +33,10 @@ def register(app: OpenAPI) -> None:
     blueprint.after_request(_allow_inline)
     app.register_blueprint(blueprint, url_prefix=PREFIX)
     app.add_url_rule("/openapi.json", "openapi", lambda: _openapi(app))
-    app.add_url_rule(PREFIX, "docs", _docs)
+    app.add_url_rule(PREFIX, "docs", lambda: redirect(f"{PREFIX.lstrip('/')}/swagger"))
+    # A page with relative links has one address. So are these redirects: a proxy may have cut a prefix.
+    app.add_url_rule(f"{PREFIX}/", "docs_slash", lambda: redirect("swagger"))
+    app.add_url_rule(f"{PREFIX}/swagger/", "swagger_slash", lambda: redirect("../swagger"))
 
 
 def _allow_inline(response: Response) -> Response:
@@ -46,7 +48,3 @@ def _openapi(app: OpenAPI) -> Response:
     answer = jsonify(openapi.finished(app.api_doc))
     answer.content_type = openapi.DOCUMENT_TYPE
     return answer
-
-
-def _docs() -> BaseResponse:
-    return redirect(f"{PREFIX.lstrip('/')}/swagger")

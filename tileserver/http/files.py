@@ -1,23 +1,29 @@
-"""Files made for one request: written to disk, sent, removed; abandoned when the client disconnects."""
+"""Files as answers, whole or a range of bytes, and those made for one request.
+
+The latter are written to disk, sent and removed, and abandoned when the client disconnects.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from flask import Response, request
+from werkzeug.datastructures import ContentRange
+from werkzeug.wsgi import wrap_file
 
 from comeo.progress import Progress
 from tileserver.errors import ClientGoneError
-from tileserver.http.conditional import answer_unless_known
+from tileserver.files.download import CHUNK_BYTES, OpenFile, Section
+from tileserver.http.conditional import answer_unless_known, may_continue
 from tileserver.http.context import state
+from tileserver.http.problems import problem
 from tileserver.jobs.queue import DIRECT
-
-CHUNK_BYTES = 1 << 16
 
 
 class ClientWatch:
@@ -76,19 +82,54 @@ def _made(name: str, media_type: str, make: Callable[[Path, Progress], None]) ->
         finally:
             # The open file lives on without a name: whatever happens, nothing stays on disk.
             shutil.rmtree(folder, ignore_errors=True)
-    size = stream.seek(0, 2)
-    stream.seek(0)
-    response = Response(_chunks(stream), content_type=media_type, direct_passthrough=True)
-    response.call_on_close(stream.close)
-    response.content_length = size
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
+    status = os.fstat(stream.fileno())
+    return _section(
+        OpenFile(stream, status.st_size, status.st_mtime, name), 0, status.st_size, 200, media_type
+    )
 
 
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    with stream:
-        while data := stream.read(CHUNK_BYTES):
-            yield data
+def sending(stream: BinaryIO, make: Callable[[], Response]) -> Response:
+    """Make an answer that sends an open file, and close the file if it turns out not to."""
+    try:
+        answer = make()
+    except BaseException:
+        stream.close()
+        raise
+    if not answer.direct_passthrough:
+        stream.close()
+    return answer
+
+
+def file_or_range(file: OpenFile, etag: str, media_type: str) -> Response:
+    """Answer with a file, or the one requested range of it; of several ranges the file, as HTTP allows.
+
+    Args:
+        file: That a server with `sendfile` sends without threads that wait.
+        etag: Of the file.
+        media_type: Likewise.
+    """
+    wanted = request.range if may_continue(etag) else None
+    if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
+        return _section(file, 0, file.size, 200, media_type)
+    first, _ = wanted.ranges[0]
+    # A suffix longer than the file is the file (RFC 9110, 14.1.2), which Werkzeug does not know.
+    found = (0, file.size) if first < -file.size else wanted.range_for_length(file.size)
+    if found is None:
+        answer = problem(416, f"the file has {file.size} bytes")
+        answer.headers["Content-Range"] = f"bytes */{file.size}"
+        return answer
+    start, stop = found
+    answer = _section(file, start, stop - start, 206, media_type)
+    answer.content_range = ContentRange("bytes", start, stop, file.size)
+    return answer
+
+
+def _section(file: OpenFile, start: int, length: int, status: int, media_type: str) -> Response:
+    body = wrap_file(request.environ, Section(file.stream, start, length), CHUNK_BYTES)  # type: ignore[arg-type]
+    answer = Response(body, status, content_type=media_type, direct_passthrough=True)
+    answer.content_length = length
+    answer.headers.set("Content-Disposition", "attachment", filename=file.name)
+    return answer
 
 
 def _has_ended(connection: socket.socket) -> bool:

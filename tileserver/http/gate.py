@@ -45,5 +45,5 @@ class Gate:
 
 
 def _busy() -> BusyError:
-    metrics.REFUSED.labels("heavy_requests").inc()
+    metrics.count_refused("heavy_requests")
     return BusyError("the server is busy with other extracts, previews or statistics; try again in a moment")

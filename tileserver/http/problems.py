@@ -31,7 +31,9 @@ def problem(status: int, detail: str, **members: Any) -> Response:
         "instance": request.path,
         **members,
     }
-    response = Response(json.dumps(body, ensure_ascii=False), status, mimetype=MEDIA_TYPE)
+    # A sentence may repeat what the client wrote, and JSON can carry halves of characters.
+    content = json.dumps(body, ensure_ascii=False).encode(errors="replace")
+    response = Response(content, status, mimetype=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -61,7 +63,7 @@ def _refused(error: RequestError) -> Response:
     if isinstance(error, BusyError):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, BoundError):
-        metrics.REFUSED.labels(error.bound).inc()
+        metrics.count_refused(error.bound)
     return response
 
 
@@ -96,7 +98,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _too_deep(_: RecursionError) -> Response:
-    return problem(422, "the body is nested too deeply")
+    return problem(_status_for_stac(422), "the body is nested too deeply")
 
 
 def _unexpected(error: Exception) -> Response:

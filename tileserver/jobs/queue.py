@@ -29,6 +29,7 @@ from comeo.errors import BoundError, NotFoundError
 from tileserver.errors import TooManyError
 from tileserver.jobs.orders import Order
 from tileserver.settings import Settings
+from tileserver.temporary import Lifeline
 
 Status = Literal["accepted", "running", "successful", "failed"]
 ORDER, STATE, LOCK, RESULT = "order.json", "state.json", "lock", "result"
@@ -71,10 +72,12 @@ class Jobs:
     Args:
         folder: Of all of them.
         settings: Of the server, for its bounds and for the jobs' processes.
+        lifeline: By which jobs end with the server; None if they go on without it.
     """
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path, settings: Settings, lifeline: Lifeline | None = None) -> None:
         self.folder = folder
+        self._lifeline = lifeline
         self._settings = settings
         self._guard = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
@@ -176,9 +179,10 @@ class Jobs:
         (folder / "settings.json").write_text(self._settings.model_dump_json())
         with (folder / LOCK).open("ab") as lock, (folder / "log").open("ab") as log:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            line = [self._lifeline.reading] if self._lifeline else []
             child = subprocess.Popen(  # noqa: S603 - this very program
-                [sys.executable, "-m", WORKER, str(folder)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock.fileno(),),
+                [sys.executable, "-m", WORKER, str(folder), *map(str, line)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock.fileno(), *line),
                 start_new_session=True,
             )  # fmt: skip
             (folder / "pid").write_text(str(child.pid))

@@ -1,4 +1,4 @@
-"""The process of one job: `python -m tileserver.jobs.worker FOLDER`.
+"""The process of one job: `python -m tileserver.jobs.worker FOLDER [LIFELINE]`.
 
 It waits for a slot before it loads anything large, works at low priority so that tiles come first, and writes
 its progress. It knows no kinds of work and no HTTP.
@@ -24,6 +24,7 @@ from tileserver.jobs.orders import Order
 from tileserver.jobs.queue import ORDER, RESULT, STATE
 from tileserver.render.fingerprint import installed_code
 from tileserver.settings import MEBIBYTE, Settings
+from tileserver.temporary import Lifeline
 
 LOOK_SECONDS = 0.2
 WRITE_SECONDS = 0.5
@@ -144,4 +145,6 @@ def _wait_for_slot(folder: Path, slots: int) -> Iterator[None]:
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(levelname)s %(message)s")
+    for descriptor in sys.argv[2:]:
+        Lifeline.hold_on_to(int(descriptor))
     work(Path(sys.argv[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -13,12 +14,14 @@ from rasterio.warp import calculate_default_transform
 
 from comeo.errors import ParameterError
 from comeo.export.provenance import attribution
+from comeo.globe import WORLD, centre, unrolled
 from comeo.grid import WGS84, Grid
 from comeo.scene import Band
 from comeo.view.projection import ProjectionErrors, move_bounds
 from comeo.view.reader import group_grid
-from tileserver.catalog import CollectionSummary, Record, Search
+from tileserver.catalog import CollectionSummary, Record
 from tileserver.render.fidelity import summary
+from tileserver.render.offers import collection_styles
 from tileserver.render.plan import palette
 from tileserver.render.scenes import Scenes
 from tileserver.render.styles import Style, error_style, styles_for
@@ -26,6 +29,7 @@ from tileserver.render.temporal import rfc3339
 
 LEGEND_COLOURS = 9
 BIGGEST_OVERVIEW = 256
+CREDITED = 4  # kinds of scenes of a collection
 CORNERS = 4  # sides of a corner are this many times shorter than the raster's
 
 
@@ -43,14 +47,15 @@ def info(scenes: Scenes, record: Record) -> dict[str, Any]:
 
 
 def collection_info(summary: CollectionSummary) -> dict[str, Any]:
-    """Extent, bands and styles of a collection."""
+    """Extent of a collection, bands and styles that most of its scenes have, and the scenes that differ."""
     return {
         "id": summary.id,
         "items": summary.count,
         "bbox": list(summary.bbox),
         "datetime": interval(summary),
         "bands": [_band(band) for band in summary.bands],
-        "styles": styles(summary.bands),
+        "styles": [_style(style) for style in collection_styles(summary.band_sets).values()],
+        "odd": {"items": summary.odd_count, "named": [one._asdict() for one in summary.odd]},
     }
 
 
@@ -91,18 +96,19 @@ def tilejson(
 ) -> dict[str, Any]:
     """TileJSON 3.0.0."""
     west, south, east, north = bbox
-    if east < west:
-        west, east = -180.0, 180.0
+    if east < west:  # the specification: bounds must not wrap around the antimeridian
+        west, east = WORLD[0], WORLD[2]
+    lon, lat = centre(bbox)
     return {
         "tilejson": "3.0.0",
         "name": name,
-        "attribution": attribution,
+        "attribution": html.escape(attribution, quote=False),  # which TileJSON has as HTML
         "scheme": "xyz",
         "tiles": [template],
         "minzoom": zooms[0],
         "maxzoom": zooms[1],
         "bounds": [west, south, east, north],
-        "center": [(west + east) / 2, (south + north) / 2, min(zooms[1], zooms[0] + 2)],
+        "center": [lon, lat, min(zooms[1], zooms[0] + 2)],
     }
 
 
@@ -123,12 +129,15 @@ def zoom_range(grid: Grid, tms: TileMatrixSet) -> tuple[int, int]:
 
 
 def _parts(grid: Grid) -> list[Grid]:
-    """The raster, or its corners if it lies across the antimeridian, which not all of them then do.
+    """The raster, or its corners if it lies across the antimeridian or a pole, which not all of them then do.
 
     In a projection cut there, such a raster is as wide as the world.
     """
     bounds = move_bounds(grid.crs, WGS84, grid.bounds)
-    if bounds is None or bounds[0] <= bounds[2]:
+    if grid.crs.is_geographic or bounds is None:
+        return [grid]
+    west, _, east, _ = unrolled(bounds)
+    if bounds[0] <= bounds[2] and east - west < 180:
         return [grid]
     height, width = -(-grid.height // CORNERS), -(-grid.width // CORNERS)
     return [
@@ -154,9 +163,10 @@ def scene_grid(scenes: Scenes, record: Record) -> Grid:
 
 
 def collection_attribution(scenes: Scenes, summary: CollectionSummary) -> str:
-    """Credit line of a collection's newest scene."""
-    newest = scenes.catalog.search(Search(collections=(summary.id,)), 1)
-    return attribution(scenes.catalog.item(newest[0]), newest[0].datetime) if newest else ""
+    """Credit line of a collection: of the newest scene of each kind, the most common ones first."""
+    newest = [scenes.catalog.get(*kind.newest) for kind in summary.band_sets[:CREDITED]]
+    lines = [attribution(scenes.catalog.item(one), one.datetime) for one in newest if one]
+    return " ".join(filter(None, dict.fromkeys(lines)))
 
 
 def _band(band: Band) -> dict[str, Any]:

@@ -1,7 +1,12 @@
-"""GeoJSON from clients: its size is bounded first, then it is validated, then it becomes a shape."""
+"""GeoJSON from clients: its size is bounded first, then it is validated, then it becomes a shape.
+
+What clients commonly write is taken as it is meant: a Feature for its geometry, types in any case, rings that
+end before their first position.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -19,10 +24,12 @@ from geojson_pydantic import (
 from geojson_pydantic.features import FeatureCollection
 from geojson_pydantic.geometries import Geometry
 from pydantic import Field, PlainValidator, TypeAdapter, ValidationError
+from shapely.errors import ShapelyError
 from shapely.geometry import GeometryCollection, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from comeo.errors import BoundError, ParameterError
+from comeo.globe import TURN, cut
 
 COLLECTION = "GeometryCollection"
 POLYGONS = ("Polygon", "MultiPolygon")
@@ -31,6 +38,7 @@ MAX_DEPTH = 8
 _Single = Point | MultiPoint | LineString | MultiLineString | Polygon | MultiPolygon
 _SINGLE: TypeAdapter[_Single] = TypeAdapter(Annotated[_Single, Field(discriminator="type")])
 _TYPES = (*POLYGONS, "Point", "MultiPoint", "LineString", "MultiLineString")
+_NAMES = {name.lower(): name for name in (*_TYPES, COLLECTION, "Feature", "FeatureCollection")}
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -43,7 +51,8 @@ def _object(value: Any) -> dict[str, Any]:
 _Area = Polygon | MultiPolygon
 _Areas = _Area | Feature[_Area, dict[str, Any]] | FeatureCollection[Feature[_Area, dict[str, Any]]]
 PolygonDocument = Annotated[dict[str, Any], PlainValidator(_object, json_schema_input_type=_Areas)]
-GeometryDocument = Annotated[dict[str, Any], PlainValidator(_object, json_schema_input_type=Geometry)]
+_Shapes = Geometry | Feature[Geometry, dict[str, Any]]
+GeometryDocument = Annotated[dict[str, Any], PlainValidator(_object, json_schema_input_type=_Shapes)]
 
 
 def polygon_of(document: Any, max_vertices: int) -> dict[str, Any]:
@@ -54,22 +63,27 @@ def polygon_of(document: Any, max_vertices: int) -> dict[str, Any]:
         max_vertices: Most positions that it may have.
 
     Returns:
-        A Polygon or MultiPolygon in degrees, without heights.
+        A Polygon or MultiPolygon in degrees, without heights; one that passes 180 is cut there.
 
     Raises:
         ParameterError: If it holds no valid polygon on the globe.
         BoundError: If it has too many vertices.
     """
     geometry = _geometry(document)
-    kind = geometry.get("type")
+    kind = _kind(geometry)
     if kind not in POLYGONS:
         raise ParameterError(f"the geometry has to be a Polygon or MultiPolygon, not {str(kind)[:40]!r}")
-    found = mapping(geometry_of(geometry, max_vertices))
-    return {"type": kind, "coordinates": _listed(found["coordinates"])}
+    check_size(geometry, max_vertices)
+    found = shape_of(geometry)
+    _check(found, TURN)
+    _check_edges(found)
+    west, _, east, _ = found.bounds
+    whole = mapping(cut(found) if west < -180 or east > 180 else found)
+    return {"type": whole["type"], "coordinates": _listed(whole["coordinates"])}
 
 
 def geometry_of(document: Any, max_vertices: int) -> BaseGeometry:
-    """Return the shape of a GeoJSON geometry of any type, in degrees and without heights.
+    """Return the shape of a GeoJSON geometry of any type, or a Feature's, in degrees and without heights.
 
     Args:
         document: As parsed from JSON.
@@ -79,19 +93,42 @@ def geometry_of(document: Any, max_vertices: int) -> BaseGeometry:
         ParameterError: If it is not a valid geometry on the globe, is empty, or crosses itself.
         BoundError: If it has too many vertices.
     """
-    check_size(document, max_vertices)
-    found = shape_of(document)
+    geometry = _geometry(document)
+    check_size(geometry, max_vertices)
+    found = shape_of(geometry)
+    _check(found, 180)
+    return found
+
+
+def _check(found: BaseGeometry, east: float) -> None:
+    """Refuse a geometry that is empty, has positions beyond a longitude or a pole, or crosses itself."""
     if found.is_empty:
         raise ParameterError("the geometry has no positions")
     positions = shapely.get_coordinates(found)
-    outside = ~(np.abs(positions) <= (180, 90)).all(axis=1)  # NaN is outside, too
+    outside = ~(np.abs(positions) <= (east, 90)).all(axis=1)  # NaN is outside, too
     if outside.any():
         lon, lat = positions[outside][0]
         raise ParameterError(
             f"{lon:g}, {lat:g} is not a valid position in degrees: longitude comes first, then latitude"
         )
     _check_sound(found)
-    return found
+
+
+def _check_edges(polygon: BaseGeometry) -> None:
+    """Refuse edges of more than half the globe: whether they are meant to pass 180 nobody can tell.
+
+    Raises:
+        ParameterError: Saying how an area across the antimeridian is written.
+    """
+    for ring in shapely.get_rings(shapely.get_parts(polygon)):
+        lons = shapely.get_coordinates(ring)[:, 0]
+        jump = next((index for index in np.flatnonzero(np.abs(np.diff(lons)) > TURN / 2)), None)
+        if jump is not None and np.ptp(lons) < TURN:
+            raise ParameterError(
+                f"an edge of the polygon goes from longitude {lons[jump]:g} to {lons[jump + 1]:g}, round "
+                "half the globe; write an area across the antimeridian as a MultiPolygon cut at 180, or with "
+                "longitudes that go on beyond 180"
+            )
 
 
 def shape_of(document: Any) -> BaseGeometry:
@@ -102,7 +139,7 @@ def shape_of(document: Any) -> BaseGeometry:
     """
     if not isinstance(document, Mapping):
         raise ParameterError("a GeoJSON geometry is an object")
-    kind = document.get("type")
+    kind = _kind(document)
     if kind == COLLECTION:
         members = document.get("geometries")
         if not isinstance(members, list):
@@ -111,7 +148,10 @@ def shape_of(document: Any) -> BaseGeometry:
     coordinates = _validated(document)
     if kind == "MultiPolygon" and not all(coordinates):
         raise ParameterError("the geometry is not valid: one of its polygons has no ring")
-    return shape({"type": kind, "coordinates": coordinates})
+    try:
+        return shape({"type": kind, "coordinates": coordinates})
+    except ShapelyError as error:
+        raise ParameterError(f"the geometry is not valid: {error}") from error
 
 
 def check_size(document: Any, max_vertices: int) -> None:
@@ -146,20 +186,35 @@ def _members(entry: Any) -> list[Any]:
 
 
 def _check_numbers(position: list[Any]) -> None:
-    """Refuse text and truth values, of which pydantic makes numbers."""
-    if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in position):
-        raise ParameterError(f"{str(position)[:60]} is not a valid position: it has to be of numbers alone")
+    """Refuse text and truth values, of which pydantic makes numbers, and what is not finite, heights too."""
+    if not all(map(_is_finite, position)):
+        raise ParameterError(
+            "a position has to be of finite numbers alone: longitude, latitude and, if wanted, a height"
+        )
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an integer beyond all floats
+        return False
+
+
+def _kind(document: Mapping[str, Any]) -> Any:
+    """Type of an object, as GeoJSON spells it."""
+    kind = document.get("type")
+    return _NAMES.get(kind.lower(), kind) if isinstance(kind, str) else kind
 
 
 def _geometry(document: Any) -> Mapping[str, Any]:
     """Geometry of a geometry, Feature, or FeatureCollection of one."""
     if not isinstance(document, Mapping):
-        raise ParameterError("the body has to be a GeoJSON object")
-    kind = document.get("type")
+        raise ParameterError("this has to be a GeoJSON object")
+    kind = _kind(document)
     if kind == "FeatureCollection":
         features = document.get("features")
         if not isinstance(features, list) or len(features) != 1:
-            raise ParameterError("the body has to be one GeoJSON Feature, not a collection of several")
+            raise ParameterError("this has to be one GeoJSON Feature, not a collection of several")
         return _geometry(features[0])
     if kind != "Feature":
         return document
@@ -171,14 +226,29 @@ def _geometry(document: Any) -> Mapping[str, Any]:
 
 def _validated(document: Mapping[str, Any]) -> Any:
     """Coordinates of a geometry of a single type, without heights, as lists."""
-    kind = document.get("type")
+    kind = _kind(document)
     if kind not in _TYPES:
         raise ParameterError(f"a geometry's type is one of {', '.join(_TYPES)}, {COLLECTION}")
+    coordinates = document.get("coordinates")
+    if kind == "Polygon":
+        coordinates = _closed(coordinates)
+    elif kind == "MultiPolygon" and isinstance(coordinates, list):
+        coordinates = [_closed(rings) for rings in coordinates]
     try:
-        found = _SINGLE.validate_python({"type": kind, "coordinates": document.get("coordinates")})
+        found = _SINGLE.validate_python({"type": kind, "coordinates": coordinates})
     except ValidationError as error:
         raise ParameterError(f"the geometry is not valid: {_sentence(error)}") from error
     return _flat(found.coordinates)
+
+
+def _closed(rings: Any) -> Any:
+    """Rings that end where they begin; whatever is none is left to be refused."""
+    if not isinstance(rings, list):
+        return rings
+    return [
+        [*ring, ring[0]] if isinstance(ring, list) and len(ring) > 2 and ring[0] != ring[-1] else ring
+        for ring in rings
+    ]
 
 
 def _listed(part: Any) -> Any:

@@ -21,6 +21,7 @@ from tileserver.render import describe
 from tileserver.render.links import WORLD_SETS, Link, link
 from tileserver.render.matrixsets import matrix_set, utm_set_name
 from tileserver.render.naming import collection_title
+from tileserver.render.offers import collection_styles
 from tileserver.render.scenes import Scenes
 from tileserver.render.styles import Style, error_style, styles_for
 from tileserver.render.temporal import parse_interval
@@ -180,16 +181,17 @@ class Layers:
                 raise NotFoundError(f"there is no scene of {scope.day} in a collection {name}")
             days = [scope.day.isoformat()]
             search = on_day(search, scope.day)
-        newest = self._scenes.catalog.search(search, 1)
+        sets = self._scenes.catalog.band_sets(search)
         coverage = self._scenes.catalog.coverage(search)
-        if not newest or coverage is None:
+        if not sets or coverage is None:
             raise NotFoundError(f"there is no collection {name}")
+        newest = self._scenes.find(*sets[0].newest)
         title = collection_title(name) + (f", {days[0]}" if scope.day else "")
         zones = {utm_set_name(parse_crs(crs)): bbox for crs, bbox in coverage.by_crs.items()}
         return Layer(
             name, Scope(name), title, f"{coverage.count} compressed scenes, the newest valid pixel first.",
-            coverage.bbox, styles_for(coverage.bands), tuple(days), days[0] if scope.day else CURRENT,
-            _links(self._grid(newest[0]), coverage.bbox, {key: box for key, box in zones.items() if key}),
+            coverage.bbox, collection_styles(sets), tuple(days), days[0] if scope.day else CURRENT,
+            _links(self._grid(newest), coverage.bbox, {key: box for key, box in zones.items() if key}),
             search, None,
         )  # fmt: skip
 

@@ -14,7 +14,6 @@ from tileserver.render.matrixsets import matrix_set
 
 ALIASES = {"GoogleMapsCompatible": "WebMercatorQuad", "WholeWorld_WebMercator": "WebMercatorQuad"}
 WORLD_SETS = ("WebMercatorQuad", "WorldCRS84Quad")
-WORLD: Bounds = (-180.0, -90.0, 180.0, 90.0)
 # Of a tile: the rounding error of bounds that lie on a tile's border.
 TOLERANCE = 1e-6
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 from rio_tiler.models import ImageData
 
-from comeo.errors import BoundError, NotFoundError, ParameterError, RequestError
+from comeo.errors import BoundError, NotFoundError
 from comeo.export.provenance import collection_tags
 from comeo.grid import WGS84, Grid
-from comeo.scene import Band
 from comeo.view.budget import Budget
-from comeo.view.pixels import mask_of, observe
+from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.projection import move_bounds, move_points
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import BBox, Record, Search
@@ -26,20 +25,22 @@ from tileserver.render import describe
 from tileserver.render.encode import PICTURES
 from tileserver.render.fingerprint import fingerprint
 from tileserver.render.images import finish
-from tileserver.render.plan import RenderPlan, RenderRequest, resolve
+from tileserver.render.offers import answers
+from tileserver.render.plan import RenderPlan, RenderRequest
 from tileserver.render.scenes import Scenes
-from tileserver.settings import Settings
 
 EDGE_POINTS = 17
 
 
 def tile_etag(scenes: Scenes, search: Search, grid: Grid, request: RenderRequest, extension: str) -> str:
     """ETag of a collection's tile: of every scene that it could be made of."""
+    plan = answers(scenes, search, request, picture=extension in PICTURES).plan
+    shown = (plan.sources, plan.names, plan.rescale, plan.colormap)
     etags: list[str] = []
     # A tile that is not full after so many scenes is refused: those beyond the bound cannot be part of it.
     with contextlib.suppress(BoundError):
         etags += (record.etag for record in candidates(scenes, search, degrees(grid)))
-    return fingerprint(etags, grid.crs.to_string(), tuple(grid.transform), grid.height, grid.width,
+    return fingerprint(etags, shown, grid.crs.to_string(), tuple(grid.transform), grid.height, grid.width,
                        request, extension)  # fmt: skip
 
 
@@ -51,6 +52,7 @@ def tile(
 
     Raises:
         NotFoundError: If no scene of the collection has the bands.
+        ParameterError: If none can be shown in this way.
         BoundError: If too many scenes would meet it, or the budget does not suffice.
         BusyError: If an archive turns out to be damaged or to have gone: the ETag promises its pixels.
     """
@@ -64,42 +66,19 @@ def check(scenes: Scenes, search: Search, request: RenderRequest, extension: str
         ParameterError: If no scene can be shown in this way.
         NotFoundError: If no scene has the bands.
     """
-    refused: RequestError | None = None
-    for bands in scenes.catalog.band_sets(search):
-        try:
-            plan_of(request, bands, scenes.settings, picture=extension in PICTURES)
-        except (ParameterError, NotFoundError) as error:
-            refused = refused or error
-        else:
-            return
-    if refused:
-        raise refused
+    answers(scenes, search, request, picture=extension in PICTURES)
 
 
 def zoom_range(scenes: Scenes, search: Search, tms: TileMatrixSet) -> tuple[int, int]:
-    """Zoom levels that show a collection: those of its newest scene.
+    """Zoom levels that show a collection: those of the newest scene of the most common bands.
 
     Raises:
         NotFoundError: If it is empty.
     """
-    newest = scenes.catalog.search(search, 1)
-    if not newest:
+    sets = scenes.catalog.band_sets(search)
+    if not sets:
         raise NotFoundError("the collection has no scene in that time")
-    return describe.zoom_range(describe.scene_grid(scenes, newest[0]), tms)
-
-
-def plan_of(
-    request: RenderRequest, bands: Sequence[Band], settings: Settings, *, picture: bool
-) -> RenderPlan:  # fmt: skip
-    """See `resolve`. Expected errors belong to the blocks of one scene, so a mosaic has none.
-
-    Raises:
-        ParameterError: If expected errors are requested.
-    """
-    plan = resolve(request, bands, settings, picture=picture)
-    if plan.error:
-        raise ParameterError("expected errors are those of one scene; use style=error with an item")
-    return plan
+    return describe.zoom_range(describe.scene_grid(scenes, scenes.find(*sets[0].newest)), tms)
 
 
 def candidates(scenes: Scenes, search: Search, bbox: BBox | None) -> Iterator[Record]:
@@ -134,41 +113,25 @@ def _tile(
 ) -> bytes:
     picture = extension in PICTURES
     mosaic: _Mosaic | None = None
-    refused: RequestError | None = None
+    chosen = answers(scenes, search, request, picture=picture)
     for record in candidates(scenes, search, degrees(grid)):
-        try:
-            plan = plan_of(request, record.bands, scenes.settings, picture=picture)
-        except (ParameterError, NotFoundError) as error:
-            refused = refused or error
+        plan = chosen.plan_for(record.bands)
+        if plan is None:
             continue
         if mosaic is None:
             scenes.check_grid(grid, max(len(plan.bands), plan.results), budget)
-            mosaic = _Mosaic(grid, plan)
-        elif plan.results != mosaic.plan.results:
-            continue
+            mosaic = _Mosaic(grid, chosen.plan)
         if not mosaic.may_gain_from(record):
             continue
         with scenes.reader(record, budget) as reader:
             if not mosaic.gains_from(record, reader, plan):
                 continue
-            mosaic.add(observe(reader.read(grid, plan.bands, plan.resampling), plan))
+            mosaic.add(read_pixels(reader, grid, plan))
         if mosaic.full:
             break
-    if mosaic is None:
-        if refused:
-            raise refused
-        plan = _any_plan(scenes, search, request, picture=picture)
-        mosaic = _Mosaic(grid, plan)
+    mosaic = mosaic or _Mosaic(grid, chosen.plan)
     tags = collection_tags(search.collections or (), mosaic.plan)
     return finish(mosaic.image(), mosaic.plan, extension, tags)
-
-
-def _any_plan(scenes: Scenes, search: Search, request: RenderRequest, *, picture: bool) -> RenderPlan:
-    """Plan of a tile without scenes: what the collection's newest would have."""
-    newest = scenes.catalog.search(Search(search.collections), 1)
-    if not newest:
-        raise NotFoundError(f"collection {', '.join(search.collections or ())} does not exist")
-    return plan_of(request, newest[0].bands, scenes.settings, picture=picture)
 
 
 class _Mosaic:
@@ -179,8 +142,7 @@ class _Mosaic:
         self._grid = grid
         self._values: NDArray[Any] | None = None
         self._missing = np.ones((grid.height, grid.width), bool)
-        self._nodata: float | None = None
-        self._first: ImageData | None = None
+        self._nodata: float | None = 0
         self._inside: dict[BBox, NDArray[np.bool_]] = {}
 
     @property
@@ -208,44 +170,53 @@ class _Mosaic:
     def add(self, image: ImageData) -> None:
         """Fill what is missing."""
         valid = ~mask_of(image).any(axis=0) & self._missing
-        if self._values is None or self._first is None:
-            self._first = image
-            self._values = image.data.copy()
+        found = self._restated(image)
+        if self._values is None:
+            self._values = found.copy()
         else:
-            if self._values.dtype != image.data.dtype:
+            if self._values.dtype != found.dtype:
                 self._values = self._values.astype(np.float32)
-            self._values[:, valid] = _restated(image, self._first)[:, valid]
+            self._values[:, valid] = found[:, valid]
+        self._nodata = None if image.nodata is None else self._nodata
         self._missing &= ~valid
 
     def image(self) -> ImageData:
         """The image as far as it has been filled."""
-        values = self._values
-        if values is None or self._first is None:
+        values, nodata = self._values, self._nodata
+        if values is None:
             values = np.zeros((self.plan.results, self._grid.height, self._grid.width), np.uint16)
-            values = values.astype(np.float32) if self.plan.physical else values
-            return ImageData(
-                np.ma.MaskedArray(values, mask=True), bounds=self._grid.bounds, crs=self._grid.crs
-            )
-        first = self._first
+            values, nodata = (values.astype(np.float32) if self._is_computed else values), None
+        if nodata is not None:
+            nodata = float("nan") if values.dtype.kind == "f" else 0
         mask = np.broadcast_to(self._missing, values.shape)
+        stored: dict[str, Any] = {}
+        if not self._is_computed:
+            sources = self.plan.sources
+            stored = {"scales": [one.scale for one in sources], "offsets": [one.offset for one in sources]}
         return ImageData(
-            np.ma.MaskedArray(values, mask=mask), bounds=first.bounds, crs=first.crs,
-            band_names=first.band_names, band_descriptions=first.band_descriptions,
-            scales=first.scales, offsets=first.offsets, nodata=first.nodata,
+            np.ma.MaskedArray(values, mask=mask), bounds=self._grid.bounds, crs=self._grid.crs,
+            band_names=list(self.plan.names), band_descriptions=list(self.plan.names), nodata=nodata,
+            **stored,
         )  # fmt: skip
 
+    @property
+    def _is_computed(self) -> bool:
+        """Whether values are physical or results, not stored numbers."""
+        return self.plan.physical or self.plan.expression is not None
 
-def _restated(image: ImageData, other: ImageData) -> NDArray[Any]:
-    """Values of an image as numbers of another one's scale and offset, which processing baselines changed."""
-    pairs = [(image.scales, image.offsets), (other.scales, other.offsets)]
-    if pairs[0] == pairs[1]:
-        return image.data
-    columns = [np.array(column, np.float32)[:, None, None] for pair in pairs for column in pair]
-    scale, offset, other_scale, other_offset = columns
-    values = (image.data * scale + offset - other_offset) / other_scale
-    if image.data.dtype.kind == "u":
-        values = np.clip(np.rint(values), 1, np.iinfo(image.data.dtype).max)
-    return values.astype(image.data.dtype)
+    def _restated(self, image: ImageData) -> NDArray[Any]:
+        """Values of an image as numbers of the plan's scale and offset: scenes may have their own."""
+        sources = self.plan.sources
+        own = list(zip(image.scales, image.offsets, strict=True))
+        if self._is_computed or own == [(band.scale, band.offset) for band in sources]:
+            return image.data
+        scale, offset = (np.array(column, np.float32)[:, None, None] for column in zip(*own, strict=True))
+        other_scale = np.array([band.scale for band in sources], np.float32)[:, None, None]
+        other_offset = np.array([band.offset for band in sources], np.float32)[:, None, None]
+        values: NDArray[Any] = (image.data * scale + offset - other_offset) / other_scale
+        if image.data.dtype.kind == "u" and (np.abs(other_scale) <= 1.001 * np.abs(scale)).all():
+            values = np.clip(np.rint(values), 1, np.iinfo(image.data.dtype).max).astype(image.data.dtype)
+        return values
 
 
 def footprint_mask(native: Grid, grid: Grid) -> NDArray[np.bool_] | None:
@@ -277,4 +248,4 @@ def _eroded(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _half_globe(grid: Grid) -> float:
     """Half the globe in a grid's units: a wider outline goes around the back."""
-    return 180.0 if grid.crs.is_geographic else 2e7
+    return 180.0 if grid.crs.is_geographic else 2e7 / float(grid.crs.units_factor[1])

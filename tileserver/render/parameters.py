@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from comeo.errors import ParameterError
+from comeo.globe import checked
 from comeo.grid import Bounds
 from comeo.missions import Range
 from comeo.view.resampling import ResamplingName
@@ -49,15 +51,15 @@ Ranges = Annotated[list[Range], BeforeValidator(split_ranges), Field(max_length=
 
 
 def check_area(value: Bounds) -> Bounds:
-    """Check an area in degrees.
+    """`comeo.globe.checked` for pydantic.
 
     Raises:
         ValueError: Saying how an area is written.
     """
-    west, south, east, north = value
-    if not (all(map(math.isfinite, value)) and -180 <= west < east <= 180 and -90 <= south < north <= 90):
-        raise ValueError("an area is west,south,east,north in degrees: west of east, south of north")
-    return value
+    try:
+        return checked(value)
+    except ParameterError as error:
+        raise ValueError(str(error)) from error  # as pydantic wants it
 
 
 class Parameters(BaseModel):

@@ -112,7 +112,7 @@ class Scenes:
         Raises:
             BoundError: If the request has opened too many scenes.
         """
-        budget.open()
+        budget.open(record.path)
         with self.lease(record) as archive:
             yield ArchiveReader(archive, self.blocks, budget, metrics.count_decoded)
 
@@ -125,6 +125,7 @@ class Scenes:
                 decoded=decoded,
                 at_once=decoded,
                 warped=Limit(settings.max_warped_samples, "max_warped_samples"),
+                computed=Limit(settings.max_computed_samples, "max_computed_samples"),
                 made=Limit(settings.max_made_bytes, "max_made_bytes"),
                 opened=Limit(settings.max_opened_scenes, "max_opened_scenes"),
             )

@@ -8,13 +8,18 @@ from datetime import UTC, datetime, timedelta
 from comeo.errors import ParameterError
 
 Interval = tuple[datetime | None, datetime | None]
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INSTANT = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(\.\d+)?([Zz]|[+ -]\d{2}:\d{2})?", re.ASCII
+)
 _OPEN = ("", "..")
 
 
 def parse_interval(text: str | None) -> Interval:
     """Read RFC 3339 instants, days, and intervals `start/end` with `..` for an open end.
+
+    Also what clients send that is none: a time without a zone, which is UTC (QGIS), and a zone whose `+` an
+    address has turned into a space. A leap second is the last microsecond before it.
 
     Returns:
         (not before, not after); None where it is open.
@@ -47,8 +52,8 @@ def _moment(text: str, *, last: bool) -> datetime:
         if _DAY.fullmatch(text):
             day = datetime.fromisoformat(text).replace(tzinfo=UTC)
             return day + timedelta(days=1, microseconds=-1) if last else day
-        if _INSTANT.fullmatch(text):
-            return datetime.fromisoformat(_six_digits(text.upper())).astimezone(UTC)
+        if found := _INSTANT.fullmatch(text):
+            return _instant(*found.groups(""))
     except (ValueError, OverflowError) as error:
         raise ParameterError(f"datetime {text[:40]!r} cannot be read: {error}") from error
     raise ParameterError(
@@ -57,6 +62,16 @@ def _moment(text: str, *, last: bool) -> datetime:
     )
 
 
-def _six_digits(text: str) -> str:
-    """Cut fractions of seconds to what Python keeps."""
-    return re.sub(r"(\.\d{6})\d+", r"\1", text)
+def _instant(day: str, clock: str, fraction: str, zone: str) -> datetime:
+    """An instant of its parts.
+
+    Raises:
+        ValueError: If there is no such time.
+    """
+    leaps = clock.endswith(":60")
+    clock, fraction = (f"{clock[:-2]}59", ".999999") if leaps else (clock, fraction[:7])  # Python's digits
+    offset = zone.upper().replace(" ", "+") or "Z"
+    moment = datetime.fromisoformat(f"{day}T{clock}{fraction}{offset}").astimezone(UTC)
+    if leaps and (moment.hour, moment.minute) != (23, 59):
+        raise ValueError("a leap second is at 23:59:60 UTC")
+    return moment

@@ -21,6 +21,7 @@ from comeo.view.propagation import Errors, correlation, error_layers, point_erro
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record, Search
 from tileserver.render.mosaic import candidates
+from tileserver.render.offers import answers
 from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
 from tileserver.render.temporal import rfc3339
@@ -79,13 +80,17 @@ def point(
 def collection_point(
     scenes: Scenes, search: Search, lon: float, lat: float, request: RenderRequest, budget: Budget
 ) -> dict[str, Any]:
-    """Values of the newest scene that has a valid pixel at a position: see `point`.
+    """Values of the newest scene that can answer and has a valid pixel at a position: see `point`.
 
     Raises:
         NotFoundError: If none has.
         BoundError: If too many scenes lie there, or would have to be opened, without one that has.
     """
+    named = request.bands or request.expression or request.style
+    chosen = answers(scenes, search, request, picture=False) if named else None
     for record in candidates(scenes, search, (lon, lat, lon, lat)):
+        if chosen is not None and chosen.plan_for(record.bands) is None:
+            continue
         try:
             answer = point(scenes, record, lon, lat, request, budget)
         except NotFoundError:
@@ -125,6 +130,8 @@ def _uncertain(scenes: Scenes, reader: ArchiveReader, plan: RenderPlan) -> Seque
     scenes.check_grid(grid, len(plan.bands), reader.budget)
     errors = _scaled(error_layers(reader, grid, plan.bands), plan.sources, physical=plan.physical)
     if plan.expression:
+        differences = 2 * len(plan.bands)
+        reader.budget.compute(grid.height * grid.width * plan.expression.terms * differences)
         plain = replace(plan, expression=None)
         values = observe(reader.read(grid, plan.bands, "nearest"), plain).array
         filled = np.ma.filled(values.astype(np.float32), np.nan)

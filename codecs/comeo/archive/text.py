@@ -1,7 +1,7 @@
 """Text in archives, of which nothing may act as markup or script in the documents that it comes to.
 
-Such text is left out as an archive is read, in this one place, whatever is made of it later: HTML, KML, STAC's
-descriptions (which are CommonMark, and may hold HTML), links.
+Such text is left out as an archive is read, in this one place, whatever is made of it later: HTML, KML,
+STAC's descriptions (which are CommonMark, and may hold HTML), links.
 """
 
 from __future__ import annotations

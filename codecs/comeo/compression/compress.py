@@ -19,7 +19,7 @@ from comeo.archive.stores import ZIP_SUFFIX, sweep
 from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
 from comeo.codecs.payload import check_step
 from comeo.compression.encode import encode_scene
-from comeo.compression.item import build_item
+from comeo.compression.item import build_item, check_place
 from comeo.compression.measure import SHARE, ErrorAccumulator
 from comeo.compression.plan import plan
 from comeo.compression.pool import executor_of, in_order
@@ -104,6 +104,7 @@ def compress(
     sweep(path.parent)
     if path.exists() and not force:
         raise ArchiveError(f"{path} exists already; use --force to replace it")
+    check_place(source)
     # Blocks are coded in threads of our own; BLAS's threads on top of them make it ten times slower.
     with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
         work = _Work(source, path, get_codec(codec), progress or Silent(), threads, force)
@@ -124,7 +125,7 @@ def check_wanted(ratio: float | None, step: float | None) -> None:
     if given is not None:
         number = isinstance(given, numbers.Real) and not isinstance(given, bool)
         if not (number and 1 < given < 100_000):
-            raise CodecError(f"a ratio is a number between 1 and 100 000, not {given!r}")
+            raise CodecError(f"a ratio lies between 1 and 100 000, not {given!r}")
     if step is not None:
         check_step(step)
 

@@ -9,11 +9,13 @@ import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.warp import transform_geom
 
-from comeo.grid import WGS84
+from comeo.errors import SourceError
+from comeo.globe import outline
+from comeo.grid import WGS84, Bounds
 from comeo.scene import Scene, pixel_size
 from comeo.sources.naming import iso
+from comeo.view.projection import move_points
 
 STAC_VERSION = "1.1.0"
 PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
@@ -34,8 +36,7 @@ def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
     """
     native = scene.groups[0]
     gsd = pixel_size(native.transform, native.crs)
-    ring = footprint(spans, native.transform, _EDGE_METRES / gsd)
-    geometry = transform_geom(native.crs, WGS84, {"type": "Polygon", "coordinates": [ring]}, precision=6)
+    geometry, bbox = _on_the_globe(scene, spans)
     code = native.crs.to_authority()
     properties = {**scene.properties, "gsd": round(gsd, 3)}
     extensions = [PROJECTION]
@@ -50,7 +51,7 @@ def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
         "stac_extensions": extensions,
         "id": scene.id,
         "geometry": geometry,
-        "bbox": _bbox(geometry),
+        "bbox": [round(value, 6) for value in bbox],
         "properties": properties,
         "links": [],
         "assets": {},
@@ -58,14 +59,30 @@ def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
     return {**item, "collection": scene.collection} if scene.collection else item
 
 
-def _bbox(geometry: dict[str, Any]) -> list[float]:
-    """West, south, east, north; west > east across the antimeridian, where GDAL has cut the geometry."""
-    cut = geometry["type"] == "MultiPolygon"
-    rings = [polygon[0] for polygon in geometry["coordinates"]] if cut else geometry["coordinates"][:1]
-    lon, lat = np.concatenate(rings).T
-    west = lon[lon > 0].min() if cut else lon.min()
-    east = lon[lon < 0].max() if cut else lon.max()
-    return [float(west), float(lat.min()), float(east), float(lat.max())]
+def check_place(scene: Scene) -> None:
+    """Refuse a scene whose raster has no place on the globe, before any work.
+
+    Raises:
+        SourceError: If a corner or an edge lies outside its coordinate reference system.
+    """
+    native = scene.groups[0]
+    _on_the_globe(scene, np.tile(np.array([0, native.width], np.int64), (native.height, 1)))
+
+
+def _on_the_globe(scene: Scene, spans: NDArray[np.int64]) -> tuple[dict[str, Any], Bounds]:
+    """GeoJSON and box, in degrees, of the area around all valid pixels: see `build_item`."""
+    native = scene.groups[0]
+    spacing = _EDGE_METRES / pixel_size(native.transform, native.crs)
+    ring = np.array(footprint(spans, native.transform, max(spacing, 1.0))[:-1])
+    lons, lats = move_points(native.crs, WGS84, ring[:, 0], ring[:, 1])
+    if native.crs.is_geographic:
+        lats = np.clip(lats, -90, 90)  # grids on lines rather than cells reach half a pixel beyond
+    if not (np.isfinite(lons).all() and (np.abs(lats) <= 90).all()):
+        raise SourceError(
+            f"{scene.id} lies partly outside its coordinate reference system {native.crs.to_string()[:60]}; "
+            "cut it, or bring it to another one with `gdalwarp -t_srs`"
+        )
+    return outline(lons, lats)
 
 
 def footprint(spans: NDArray[np.int64], transform: Affine, spacing: float) -> list[tuple[float, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
@@ -21,6 +22,8 @@ from comeo.view.plan import PixelRequest
 from comeo.view.projection import named_crs
 from comeo.view.resampling import RESAMPLINGS, ResamplingName
 
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
 POLYGONS = ("Polygon", "MultiPolygon")
 # What shapely raises for coordinates that are none, or are nested without end.
 UNREADABLE = (
@@ -125,18 +128,8 @@ def _polygon(polygon: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         raise ParameterError(f"polygon is a GeoJSON Polygon or MultiPolygon, not {_short(kind or polygon)}")
     try:
         found = shape(dict(given))
-    except (
-        ShapelyError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        AttributeError,
-        RecursionError,
-    ) as error:
-        raise ParameterError(
-            f"the polygon cannot be read: {_short(str(error) or 'no coordinates')}"
-        ) from error
+    except UNREADABLE as error:
+        raise ParameterError(f"the polygon cannot be read: {str(error)[:100] or 'it is nested'}") from error
     if found.is_empty or not found.is_valid:
         reason = "it is empty" if found.is_empty else shapely.is_valid_reason(found).lower()
         raise ParameterError(f"the polygon is not valid: {reason}")
@@ -144,6 +137,8 @@ def _polygon(polygon: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 
 
 def _short(value: object) -> str:
-    """A value as it was given, in few letters."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    """A value as it was given, in few letters, however deep or long it is."""
+    try:
+        return _SHORT.repr(value)
+    except ValueError:  # Python does not write a whole number of thousands of digits
+        return f"such a {type(value).__name__}"

@@ -25,7 +25,9 @@ from rasterio.shutil import copy as copy_dataset
 from rasterio.windows import Window as RasterWindow
 
 from comeo.errors import OutputError
+from comeo.grid import Grid
 from comeo.leftovers import held_folder
+from comeo.meridian import from_greenwich
 from comeo.progress import Progress, Silent
 from comeo.scene import Band, Window
 
@@ -220,9 +222,10 @@ def _gdal() -> rasterio.Env:
 
 
 def _profile(raster: Raster) -> dict[str, Any]:
+    written = from_greenwich(Grid(raster.crs, raster.transform, raster.height, raster.width))
     return {
         "driver": "GTiff", "dtype": raster.dtype.name, "count": len(raster.bands), "height": raster.height,
-        "width": raster.width, "crs": raster.crs, "transform": raster.transform, "nodata": raster.nodata,
+        "width": raster.width, "crs": written.crs, "transform": written.transform, "nodata": raster.nodata,
         "tiled": True, "blockxsize": 256, "blockysize": 256, "bigtiff": "if_safer", "interleave": "band",
         "photometric": "minisblack",
     }  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -10,11 +9,12 @@ from typing import Any, Generic, TypeVar
 from rasterio.crs import CRS
 
 from comeo.errors import NotFoundError, ParameterError
+from comeo.globe import checked, intersections, rolled, unrolled
 from comeo.grid import WGS84, Bounds, Grid
 from comeo.view.plan import PixelRequest
 from comeo.view.polygon import geometry_bounds
 from comeo.view.projection import move_bounds
-from comeo.view.reader import ArchiveReader
+from comeo.view.reader import TWO_PARTS, ArchiveReader
 
 # Margin in degrees around a scene beyond which an area is cut off. On the scene's own pixels whatever lies
 # outside costs nothing; on other grids it would become empty pixels.
@@ -66,27 +66,13 @@ def grid_of(reader: ArchiveReader, request: ExtractRequest[PixelRequest], bands:
             return native.fitted(request.max_size) if request.max_size else native
         area, crs = native.bounds, native.crs
     else:
-        _check(bbox)
+        checked(bbox)
         margin = MOVED_MARGIN if request.dst_crs else OWN_MARGIN
         area, crs = (bbox if sized else _near(reader, bbox, margin)), WGS84
     grid = reader.part_grid(
         area, crs, request.dst_crs, height=request.height, width=request.width, bands=bands
     )
-    if request.dst_crs is not None and grid.transform.a <= 0:
-        raise ParameterError(
-            f"the area lies across the antimeridian, where {request.dst_crs.to_string()} is cut; "
-            "give a bbox on one side of it"
-        )
     return grid.fitted(request.max_size) if request.max_size else grid
-
-
-def _check(bbox: Bounds) -> None:
-    west, south, east, north = bbox
-    if not (all(map(math.isfinite, bbox)) and west < east and south < north):
-        raise ParameterError(
-            "the area is not valid; give west, south, east, north in degrees, "
-            "with west < east and south < north"
-        )
 
 
 def _near(reader: ArchiveReader, bbox: Bounds, margin: float) -> Bounds:
@@ -95,13 +81,11 @@ def _near(reader: ArchiveReader, bbox: Bounds, margin: float) -> Bounds:
     scene = move_bounds(finest.crs, WGS84, finest.bounds)
     if scene is None:
         raise NotFoundError("the scene lies outside its coordinate reference system")
-    west, south, east, north = scene
-    if west > east:  # across the antimeridian
-        west, east = -180.0, 180.0
-    near = (
-        max(bbox[0], west - margin), max(bbox[1], south - margin),
-        min(bbox[2], east + margin), min(bbox[3], north + margin),
-    )  # fmt: skip
-    if near[0] >= near[2] or near[1] >= near[3]:
+    west, south, east, north = unrolled(scene)
+    around = rolled((west - margin, max(south - margin, -90.0), east + margin, min(north + margin, 90.0)))
+    found = intersections(around, bbox)
+    if not found:
         raise NotFoundError("the area lies outside the scene")
-    return near
+    if len(found) > 1:
+        raise ParameterError(TWO_PARTS)
+    return found[0]

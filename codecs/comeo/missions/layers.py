@@ -28,7 +28,7 @@ _LAST_WORDS: Final = frozenset(
 )
 _PARTS: Final = re.compile(
     r"(?:^|_)MSK_|^OA_|CLDPRB|SNWPRB|S2CLOUDLESS|^QUALITY_|OPAQUE_CLOUDS|CIRRUS_CLOUDS|^TCI_[RGB]$|^(?:VIEW|SUN)_"
-    r"|_(?:ATB|CLM|DFP|EDG|IAO|MG2|QLT|SAT)_(?:R\d|XS)$"  # MAJA, by resolution
+    r"|_(?:ATB|CLM|DFP|DTS|EDG|FLG|IAO|MG2|QLT|SAT|WGT)_(?:R\d|XS)$"  # MAJA, by resolution
     r"|_(?:dem|ls_map|inc_map|area|rgb)$",  # HyP3: heights, layover and shadow, angles, area, a picture
     re.IGNORECASE,
 )

@@ -88,9 +88,11 @@ def _open_product(source: str | Path, overrides: Overrides) -> Product:
     try:
         if not path.exists():
             raise SourceError(f"there is no {source}")
+        if path.is_dir():
+            return open_layout(path, overrides)
         if _METADATA.fullmatch(path.name):
-            path = path.parent
-        return open_layout(path, overrides) if path.is_dir() else _open_file(path, overrides)
+            return open_layout(path.parent, overrides, path.name)
+        return _open_file(path, overrides)
     except OSError as error:
         raise SourceError(f"{path.name} cannot be read: {error.strerror or error}") from error
 

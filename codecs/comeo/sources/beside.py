@@ -17,10 +17,11 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from comeo.errors import SourceError
-from comeo.missions.quantity import REFLECTANCE
+from comeo.missions.quantity import DECIBEL, POWER, REFLECTANCE
+from comeo.missions.sentinel1 import SENTINEL1
 from comeo.missions.sentinel2 import SENTINEL2
 from comeo.sources.container import Container
-from comeo.sources.naming import facts_of, parse_time
+from comeo.sources.naming import facts_of, lenient_time
 from comeo.sources.safe_metadata import parse_tile
 from comeo.sources.xmltree import XmlTree, finite
 
@@ -31,9 +32,13 @@ _BUCKET: Final = re.compile(
     r"(?:^|/)(\d{1,2})/([C-HJ-NP-X])/([A-Z]{2})/(\d{4})/(\d{1,2})/(\d{1,2})/(\d+)(?:/|$)"
 )
 _XML: Final = re.compile(r"(?:^|_)(?:MTD_TL|metadata|MTD_ALL|MTD_L(?:1C|2A)_TL.*)\.xml$")
-_MAJA_FILE: Final = re.compile(r"_(?:FRE|SRE)_B\w+$")
+_MAJA_FILE: Final = re.compile(r"SENTINEL2[A-DX]_.*_(?:FRE|SRE|FRC)_B\w+$")
+_MAJA_PLATFORM: Final = re.compile(r"SENTINEL2[A-DX]?")  # MAJA also makes products of VENµS and Landsat
 _MAJA_NODATA: Final = -10000.0
 _MAJA_SCALE: Final = 1e-4
+# HyP3: gamma or sigma nought, then power, decibels or amplitude.
+_HYP3: Final = re.compile(r"_RTC\d\d_G_[gs]([pda])[uw][nf][ec][dm](?:_|$)")
+_HYP3_UNITS: Final = {"p": POWER, "d": DECIBEL}
 _MAX_TITLE: Final = 200
 
 
@@ -98,8 +103,12 @@ def facts_beside(container: Container, folder: str, files: Iterable[str]) -> Bes
     paths = [PurePosixPath(file) for file in files]
     if any(_MAJA_FILE.search(path.stem) for path in paths):
         found = found.filled(_MAJA)
+    radar = next((match for path in paths if (match := _HYP3.search(path.stem))), None)
+    if radar is not None:
+        found = found.filled(Beside(mission=SENTINEL1.id, unit=_HYP3_UNITS.get(radar.group(1), "")))
     # The buckets have L2A in folders by resolution, and L1C in one.
-    level = "L2A" if any(re.fullmatch(r"R\d\dm", path.parent.name) for path in paths) else "L1C"
+    parents = {path.parent.name or container.path.name for path in paths}
+    level = "L2A" if any(re.fullmatch(r"R\d\dm", name) for name in parents) else "L1C"
     return found.filled(_of_path(f"{container.path.as_posix()}/{folder}", found.level or level))
 
 
@@ -129,12 +138,13 @@ def _of_maja(xml: XmlTree) -> Beside:
     nodata = next((finite(element.text or "") for element in special), None)
     stated = Beside(
         title[:_MAX_TITLE],
-        datetime=parse_time(time, xml.where) if time else None,
+        datetime=lenient_time(time, xml.where) if time else None,
         nodata=nodata,
         scale=1 / scale if scale and scale > 0 else 1.0,
         properties=facts_of(title).properties,
     )
-    return stated.filled(_MAJA)
+    is_sentinel2 = _MAJA_PLATFORM.match(xml.find("PLATFORM") or title)
+    return stated.filled(_MAJA if is_sentinel2 else Beside(nodata=_MAJA_NODATA, unit=REFLECTANCE))
 
 
 def _read_json(container: Container, name: str) -> Mapping[str, Any]:
@@ -159,7 +169,7 @@ def _of_bucket(content: Mapping[str, Any], where: str) -> Beside:
     baseline = re.search(r"_N(\d\d\.\d\d)$", strip)
     properties = {"s2:processing_baseline": baseline.group(1)} if baseline else {}
     # The time of a product is that of its datatake, seconds from the tile's own.
-    own_time = parse_time(time, where) if isinstance(time, str) and where == "tileInfo.json" else None
+    own_time = lenient_time(time, where) if isinstance(time, str) and where == "tileInfo.json" else None
     of_path = _of_path(str(content.get("path", "")), "")
     return Beside(
         title,
@@ -179,4 +189,4 @@ def _of_path(path: str, level: str) -> Beside:
     zone, band, square, *date, number = match.groups()
     day = "".join(part.zfill(2) for part in date)
     title = "_".join(part for part in (f"T{zone:0>2}{band}{square}", day, number, level) if part)
-    return Beside(title, SENTINEL2.id, level, nodata=0.0, properties=facts_of(title).properties)
+    return Beside(title, level=level, nodata=0.0, properties=facts_of(title).properties)

@@ -88,8 +88,9 @@ def open_folder(container: Container, folder: str, wanted: tuple[str, ...] | Non
         default_id=title,
         facts=_shared_facts(where, title, beside, files),
         datetime=beside.datetime,
-        properties=beside.properties,
+        properties=beside.properties | ({"constellation": beside.mission} if beside.mission else {}),
         release=container.close,
+        marks=tuple(PurePosixPath(file).stem for file in files.values()),
     )
 
 

@@ -21,11 +21,11 @@ from comeo.errors import SourceError
 from comeo.grid import Grid
 from comeo.scene import Band, Window
 from comeo.sources.georeference import check_georeference
+from comeo.sources.grids import checked_grid
 from comeo.sources.raster import (
     Plane,
     RasterBand,
     check_window,
-    checked_grid,
     finish_plane,
     stored_dtype,
 )

@@ -1,8 +1,8 @@
 """The georeference of TIFF and JPEG 2000 files, checked before GDAL sees it.
 
 GDAL hands texts in them to PROJ as it opens a file, and PROJ opens the files that they name: see `comeo.crs`.
-Such texts are the citations of GeoTIFF keys, where Esri's software puts WKT, and in JPEG 2000 the `srsName` of
-GML and a small GeoTIFF in a box.
+Such texts are the citations of GeoTIFF keys, where Esri's software puts WKT, and in JPEG 2000 the `srsName`
+of GML and a small GeoTIFF in a box.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ def check_georeference(path: str) -> None:
 
 
 def _reader(file: LocalFile) -> _Read:
-    return lambda offset, length: file.read(offset, max(0, min(length, file.size - offset)))
+    def read(offset: int, length: int) -> bytes:
+        return file.read(offset, min(length, file.size - offset)) if offset < file.size else b""
+
+    return read
 
 
 def _check_tiff(read: _Read) -> None:

@@ -133,4 +133,4 @@ def jp2_band(file: Jp2File, grid: Grid, band: Band, nodata: int | None) -> Raste
         values = file.read(window)
         return finish_plane(values, valid_pixels(values, nodata), dtype)
 
-    return RasterBand(band, grid, dtype, nodata is not None, read, file.path, file.close)
+    return RasterBand(band, grid, dtype, nodata is not None, read, file.path, file.close, file.dtype.name)

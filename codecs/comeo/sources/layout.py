@@ -13,7 +13,7 @@ from typing import Final
 from comeo.errors import SourceError
 from comeo.missions import ancillary_file, refuse_unreadable
 from comeo.sources.assemble import Overrides, Product
-from comeo.sources.container import Container, open_container
+from comeo.sources.container import MAX_TEXT_BYTES, Container, open_container
 from comeo.sources.folder import band_folders, open_folder, raster_files
 from comeo.sources.safe import open_safe
 from comeo.sources.safe_files import Part, product_metadata
@@ -27,13 +27,14 @@ _DIMAP_ADVICE: Final = (
 )
 
 
-def open_layout(path: Path, overrides: Overrides) -> Product:
+def open_layout(path: Path, overrides: Overrides, metadata: str = "") -> Product:
     """Open the product in a folder or a zip.
 
     Args:
         path: The folder or zip; a granule's folder in a SAFE product stands for that granule, and one of its
             folders by resolution (R20m) for the bands in it.
         overrides: Facts that the caller gives; their bands are those to take.
+        metadata: Name of the metadata file in the folder that the caller gave, if that is what he gave.
 
     Raises:
         SourceError: If there is none, there are several, or it is not understood.
@@ -41,7 +42,7 @@ def open_layout(path: Path, overrides: Overrides) -> Product:
     home, part = _product_and_part(path)
     container = open_container(home)
     try:
-        return _open(container, overrides, part)
+        return _open(container, overrides, part, metadata)
     except BaseException:
         container.close()
         raise
@@ -49,6 +50,8 @@ def open_layout(path: Path, overrides: Overrides) -> Product:
 
 def _product_and_part(path: Path) -> tuple[Path, Part]:
     """The folder of the product that a folder is in, and which part of it that is; else the folder itself."""
+    if path.name.upper() == "GRANULE" and any(path.parent.glob("*MTD*.xml")):
+        return path.parent, Part()
     for granule in (path, *path.parents[:2]):
         product = granule.parent.parent
         if granule.parent.name.upper() == "GRANULE" and any(product.glob("*MTD*.xml")):
@@ -57,9 +60,10 @@ def _product_and_part(path: Path) -> tuple[Path, Part]:
     return path, Part()
 
 
-def _open(container: Container, overrides: Overrides, part: Part) -> Product:
+def _open(container: Container, overrides: Overrides, part: Part, metadata: str) -> Product:
     where = container.path.name
     products = product_metadata(container)
+    products = [metadata] if metadata in products else products
     if len(products) > 1:
         raise SourceError(f"{where} holds more than one product: {_named(products)}; give one of them")
     if products:
@@ -90,7 +94,9 @@ def _only_item(container: Container, folder: str) -> Path | None:
     found = [
         name
         for name in sorted(container.names)
-        if name.endswith(".json") and str(PurePosixPath(name).parent) == (folder or ".")
+        if name.endswith(".json")
+        and str(PurePosixPath(name).parent) == (folder or ".")
+        and container.size(name) <= MAX_TEXT_BYTES
     ]
     items = [path for path in map(container.local, found) if is_item(path)]
     if len(items) != 1:

@@ -232,18 +232,26 @@ def _by_values(item: RasterBand, band: Band, scale: Scale, origin: Origin, guess
     if line and _is_whole(item):
         return replace(band, scale=scale.scale, unit=scale.unit), f"scale of {line.title}"
     sample = guess.sample(unstated=True)
+    is_scaled, why = _fits(sample, scale, whole=item.dtype == np.uint16)
+    if is_scaled is None:
+        return replace(band, unit=""), why
+    if is_scaled:
+        guess.assumed = True
+        return replace(band, scale=scale.scale, unit=scale.unit), why
+    return replace(band, unit=scale.unit), why
+
+
+def _fits(sample: Sample | None, scale: Scale, *, whole: bool) -> tuple[bool | None, str]:
+    """Whether numbers stand for the quantity by its scale; False: they are it already; None: neither."""
     if sample is None:
-        if item.dtype == np.uint16:
-            guess.assumed = True
-            return replace(band, scale=scale.scale, unit=scale.unit), "scale assumed"
-        return replace(band, unit=""), "no valid pixel tells what the numbers are"
-    if item.dtype != np.uint16 and scale.unscaled[0] <= sample.low <= sample.high <= scale.unscaled[1]:
-        return replace(band, unit=scale.unit), f"values from {sample.low:.3g} to {sample.high:.3g}"
-    whole = item.dtype == np.uint16 and sample.median <= scale.integers[1]
-    if not whole and not scale.integers[0] <= sample.median <= scale.integers[1]:
-        return replace(band, unit=""), f"values from {sample.low:.3g} to {sample.high:.3g} fit no known scale"
-    guess.assumed = True
-    return replace(band, scale=scale.scale, unit=scale.unit), "scale assumed"
+        return (True, "scale assumed") if whole else (None, "no valid pixel tells what the numbers are")
+    seen = f"values from {sample.low:.3g} to {sample.high:.3g}"
+    if not whole and scale.unscaled[0] <= sample.low <= sample.high <= scale.unscaled[1]:
+        return False, seen
+    least = 0.0 if whole else scale.integers[0]
+    if least <= sample.median <= scale.integers[1]:
+        return True, "scale assumed"
+    return None, f"{seen} fit no known scale"
 
 
 def _offset(

@@ -10,12 +10,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 
-from comeo.crs import check_crs
-from comeo.errors import CrsError, SourceError
+from comeo.errors import SourceError
 from comeo.grid import Grid
 from comeo.scene import Band, Window
 
@@ -61,35 +58,6 @@ class RasterBand:
     def named(self, band: Band) -> RasterBand:
         """The same pixels under another description."""
         return replace(self, band=band)
-
-
-def checked_grid(where: str, crs: CRS | None, transform: Affine, height: int, width: int) -> Grid:
-    """Return a grid that scenes can be made of.
-
-    Raises:
-        SourceError: If it has no CRS of a map, is rotated, sheared or flipped, or is absurdly large.
-    """
-    if not crs:
-        raise SourceError(
-            f"{where} has no coordinate reference system; give it one with `gdal_edit.py -a_srs`"
-        )
-    try:
-        check_crs(crs)
-    except CrsError as error:
-        raise SourceError(f"{where}: {error}") from error
-    if not all(math.isfinite(value) for value in transform[:6]):
-        raise SourceError(f"{where} has a georeference that is not finite")
-    if transform.b or transform.d:
-        raise SourceError(f"{where} has a rotated or sheared georeference; bring it north up with `gdalwarp`")
-    if transform == Affine.identity() or not transform.a or not transform.e:
-        raise SourceError(f"{where} has no georeference; give it one with `gdal_edit.py -a_ullr`")
-    if transform.a < 0 or transform.e > 0:
-        raise SourceError(
-            f"{where} has rows or columns that run backwards; bring it north up with `gdalwarp`"
-        )
-    if height < 1 or width < 1 or height * width > MAX_PIXELS:
-        raise SourceError(f"{where} has {width}×{height} pixels; at most {MAX_PIXELS} a band are handled")
-    return Grid(crs, transform, height, width)
 
 
 def stored_dtype(where: str, dtype: str) -> np.dtype[Any]:

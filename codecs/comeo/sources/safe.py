@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -44,7 +45,7 @@ def open_safe(
     path = PurePosixPath(metadata_name)
     root = "" if len(path.parts) == 1 else str(path.parent)
     metadata = parse_product(container.read(metadata_name), path.name)
-    present = band_images(container, root, part)
+    present = band_images(container, root, part, metadata)
     if part.folder and wanted is None:
         wanted = tuple({image.band for image in present})
     images = choose_images(container.path.name, present, metadata, wanted)
@@ -110,7 +111,8 @@ def _band(
     if metadata.offsets and image.band not in metadata.offsets:
         raise SourceError(f"{container.path.name} states radiometric offsets, but none for {image.band}")
     band = Band(image.band, metadata.scale, offset, BANDS[image.band].unit)
-    return open_band(container.local(image.name), band, cache, metadata.nodata, grid)
+    opened = open_band(container.local(image.name), band, cache, metadata.nodata, grid)
+    return replace(opened, offset_stated=bool(metadata.offsets))
 
 
 def _verified_checksum(container: Container, root: str, images: list[Image]) -> str:

@@ -84,13 +84,14 @@ def granule_of(name: str) -> str:
     return ""
 
 
-def band_images(container: Container, root: str, part: Part) -> list[Image]:
+def band_images(container: Container, root: str, part: Part, metadata: ProductMetadata) -> list[Image]:
     """All image files of bands, of one granule.
 
     Args:
         container: The product's files.
         root: The product's folder.
         part: What to take of the product.
+        metadata: The product's metadata, which list the files of its granules.
 
     Raises:
         SourceError: If there are several granules, and none is chosen.
@@ -107,6 +108,9 @@ def band_images(container: Container, root: str, part: Part) -> list[Image]:
             )
         images = by_granule[names[part.granule]]
         return [image for image in images if container.inside(part.folder, image.name)]
+    own = [granule for granule in names.values() if _is_listed(by_granule[granule], metadata)]
+    if len(names) > 1 and len(own) == 1:  # beside those of another product
+        return by_granule[own[0]]
     if len(names) > 1:
         shown = ", ".join(sorted(names)[:_MAX_NAMED]) + (", …" if len(names) > _MAX_NAMED else "")
         how = "give the folder of one, in its GRANULE folder"
@@ -115,6 +119,11 @@ def band_images(container: Container, root: str, part: Part) -> list[Image]:
             + (how if container.path.is_dir() else f"unzip it and {how}")
         )
     return next(iter(by_granule.values()), [])
+
+
+def _is_listed(images: list[Image], metadata: ProductMetadata) -> bool:
+    """Whether a product's metadata list one of the files."""
+    return any(PurePosixPath(image.name).stem in metadata.image_files for image in images)
 
 
 def _image(name: str) -> Image | None:

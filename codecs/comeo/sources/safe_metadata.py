@@ -7,7 +7,6 @@ percentages, orbits, times) is left out where it is missing or broken, and never
 
 from __future__ import annotations
 
-import logging
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,11 +20,10 @@ from comeo.errors import CrsError, SourceError
 from comeo.grid import Grid
 from comeo.missions.sentinel2 import BANDS, SENTINEL2
 from comeo.sources.container import plain_name
-from comeo.sources.naming import parse_time
-from comeo.sources.raster import checked_grid, parse_finite
+from comeo.sources.grids import checked_grid
+from comeo.sources.naming import lenient_time
+from comeo.sources.raster import parse_finite
 from comeo.sources.xmltree import XmlTree, child_text, finite
-
-logger = logging.getLogger(__name__)
 
 LEVELS: Final = {"Level-1C_User_Product": "L1C", "Level-2A_User_Product": "L2A"}
 _OFFSETS: Final = {"L1C": "RADIO_ADD_OFFSET", "L2A": "BOA_ADD_OFFSET"}
@@ -35,8 +33,6 @@ _QUANTIFICATION: Final = {
 }
 _BAND_OF_ID: Final = dict(enumerate(BANDS))
 _FILES: Final = ("IMAGE_FILE", "IMAGE_FILE_2A", "IMAGE_ID", "IMAGE_ID_2A")
-# From here on baselines are of private processing and commissioning, and say nothing of the numbers.
-_NO_BASELINE: Final = "90.00"
 
 # STAC properties by the elements they come from, as the `s2` extension maps them.
 _TEXTS: Final = {
@@ -72,7 +68,7 @@ class ProductMetadata:
         level: `L1C` or `L2A`.
         image_files: Names of the image files as the product lists them, without folders and `.jp2`.
         scale: Reflectance = number × scale + offset.
-        offsets: Offset by band, in reflectance; empty before processing baseline 04.00.
+        offsets: Offset by band, in reflectance; empty where none is stated, as before baseline 04.00.
         nodata: Number that marks invalid pixels.
         sensing_time: Start of the datatake or product, or None.
         properties: STAC Item properties.
@@ -106,7 +102,7 @@ def parse_product(content: bytes, where: str) -> ProductMetadata:
         level,
         tuple(plain_name(file).rpartition("/")[2].removesuffix(".jp2") for file in listed),
         1 / quantification,
-        _offsets(xml, level, quantification) or _offsets_of_baseline(xml),
+        _offsets(xml, level, quantification),
         _nodata(xml),
         next((time for name in times if (time := _time(xml, name))), None),
         _product_properties(xml, level),
@@ -116,13 +112,7 @@ def parse_product(content: bytes, where: str) -> ProductMetadata:
 def _time(xml: XmlTree, name: str) -> datetime | None:
     """A time, if it is stated and is one."""
     text = xml.find(name)
-    if text is None:
-        return None
-    try:
-        return parse_time(text, xml.where)
-    except SourceError as error:
-        logger.warning("%s; its %s is not used", error, name)
-        return None
+    return None if text is None else lenient_time(text, f"{name} in {xml.where}")
 
 
 def _nodata(xml: XmlTree) -> int:
@@ -145,21 +135,6 @@ def _offsets(xml: XmlTree, level: str, quantification: float) -> dict[str, float
             raise SourceError(f"{what} is of band {number:g}, which Sentinel-2 does not have")
         offsets[name] = parse_finite(element.text or "", what) / quantification
     return offsets
-
-
-def _offsets_of_baseline(xml: XmlTree) -> dict[str, float]:
-    """Offset of each band by the processing baseline, for metadata that have lost their list of offsets."""
-    baseline = xml.find("PROCESSING_BASELINE") or ""
-    if SENTINEL2.scale is None or baseline >= _NO_BASELINE:
-        return {}
-    known = [each.value for each in SENTINEL2.scale.offsets if baseline >= each.baseline]
-    if not known:
-        return {}
-    logger.warning(
-        "%s states no radiometric offset; that of processing baseline %s, %g, is taken",
-        xml.where, baseline[:5], known[-1],
-    )  # fmt: skip
-    return dict.fromkeys(BANDS, known[-1])
 
 
 def _product_properties(xml: XmlTree, level: str) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Limits:
         decoded: Samples (pixels × bands) of the blocks that it decodes, each block once.
         at_once: Of these, those that are in memory for one image.
         warped: Samples of all images that are brought onto grids.
+        computed: Pixels × terms of all expressions that are evaluated.
         made: Bytes of all images that it makes, before they are packed.
         opened: Scenes.
     """
@@ -39,6 +40,7 @@ class Limits:
     decoded: Limit | None = None
     at_once: Limit | None = None
     warped: Limit | None = None
+    computed: Limit | None = None
     made: Limit | None = None
     opened: Limit | None = None
 
@@ -54,13 +56,19 @@ class Budget:
         limits: By default none.
 
     Attributes:
-        decoded: Samples counted so far, likewise `warped`, `made` (bytes) and `opened` (scenes).
+        decoded: Samples counted so far, likewise `warped` and `computed`, and `made` in bytes.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._blocks: set[BlockKey] = set()
-        self.decoded = self.warped = self.made = self.opened = 0
+        self._scenes: set[str] = set()
+        self.decoded = self.warped = self.computed = self.made = 0
+
+    @property
+    def opened(self) -> int:
+        """Different scenes counted so far."""
+        return len(self._scenes)
 
     def decode(self, blocks: Mapping[BlockKey, int]) -> None:
         """Count blocks that are about to be decoded for one image.
@@ -96,6 +104,18 @@ class Budget:
             _ADVICE,
         )  # fmt: skip
 
+    def compute(self, terms: int) -> None:
+        """Count pixels × terms of an expression that is about to be evaluated.
+
+        Raises:
+            BoundError: If they are too many for the request.
+        """
+        self.computed += terms
+        _check(
+            self._limits.computed, self.computed, "this request computes {} terms (pixels × terms)",
+            "choose a smaller area, a coarser image or a simpler expression",
+        )  # fmt: skip
+
     def make(self, size: int) -> None:
         """Count bytes of an image that is about to be made.
 
@@ -105,13 +125,13 @@ class Budget:
         self.made += size
         _check(self._limits.made, self.made, "this request makes {} bytes of pixels", _ADVICE)
 
-    def open(self) -> None:
-        """Count a scene that is about to be opened.
+    def open(self, scene: str) -> None:
+        """Count a scene that is about to be opened, by a name that no other scene has; the same one once.
 
         Raises:
             BoundError: If it is one too many for the request.
         """
-        self.opened += 1
+        self._scenes.add(scene)
         _check(
             self._limits.opened, self.opened, "this request has to look into {} scenes",
             "narrow datetime, or zoom in",

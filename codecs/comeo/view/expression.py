@@ -68,11 +68,13 @@ class Expression:
         text: As written, without spaces around its parts.
         parts: One tree a result.
         bands: Names that it uses, in order of appearance.
+        terms: Operators, names and numbers: each takes a pass over all pixels.
     """
 
     text: str
     parts: tuple[ast.expr, ...]
     bands: tuple[str, ...]
+    terms: int
 
     @property
     def names(self) -> list[str]:
@@ -125,7 +127,7 @@ def parse(text: str, max_length: int, max_nodes: int, max_results: int) -> Expre
     bands = tuple(dict.fromkeys(name for part in parts for name in _names(part)))
     if not bands:
         raise ParameterError(f"the expression {_short(text)} names no band")
-    return Expression(";".join(texts), parts, bands)
+    return Expression(";".join(texts), parts, bands, nodes)
 
 
 def _parse_part(text: str) -> ast.expr:

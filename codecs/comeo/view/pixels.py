@@ -30,6 +30,8 @@ def read_pixels(reader: ArchiveReader, grid: Grid, plan: PixelPlan) -> ImageData
     """
     if plan.error:
         return error_image(reader, grid, plan.sources)
+    if plan.expression:
+        reader.budget.compute(grid.height * grid.width * plan.expression.terms)
     return observe(reader.read(grid, plan.bands, plan.resampling), plan)
 
 

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.features import geometry_mask
 from rio_tiler.models import ImageData
+from shapely.affinity import translate
 from shapely.geometry import mapping, shape
 from shapely.geometry.base import BaseGeometry
 
 from comeo.errors import NotFoundError
+from comeo.globe import TURN, union_of_boxes
 from comeo.grid import WGS84, Bounds, Grid
 from comeo.view.projection import move_shape
 
@@ -26,12 +28,11 @@ MOST_SEGMENTS = 20_000
 
 
 def geometry_bounds(geometry: Geometry) -> Bounds:
-    """Return (west, south, east, north) of a GeoJSON geometry.
+    """Return (west, south, east, north) of a GeoJSON geometry; west > east across the antimeridian.
 
     `rasterio.features.bounds` would trust a `bbox` that the geometry carries.
     """
-    west, south, east, north = shape(dict(geometry)).bounds
-    return west, south, east, north
+    return union_of_boxes(part.bounds for part in shapely.get_parts(shape(dict(geometry))))
 
 
 class Cutter:
@@ -50,6 +51,8 @@ class Cutter:
     def __init__(self, geometry: Geometry, crs: CRS) -> None:
         moved = shape(dict(_moved(geometry, crs)))
         self._parts = list(getattr(moved, "geoms", [moved]))
+        if crs.is_geographic:  # grids may go on beyond 180
+            self._parts += [translate(part, turn) for part in self._parts for turn in (-TURN, TURN)]
         self._tree = shapely.STRtree(self._parts)
 
     def outside(self, grid: Grid) -> NDArray[np.bool_]:

@@ -16,14 +16,16 @@ from rio_tiler.models import ImageData, PointData
 
 from comeo.archive import Archive, ArchiveGroup, Level, blocks_of
 from comeo.cache import ByteCache, CacheWatch, array_cache
-from comeo.errors import NotFoundError
+from comeo.errors import NotFoundError, ParameterError
+from comeo.globe import TURN, centre, near
 from comeo.grid import WGS84, Bounds, Grid
 from comeo.scene import Band, Window
 from comeo.view.budget import BlockKey, Budget
-from comeo.view.projection import move_bounds, move_points
+from comeo.view.projection import move_area, move_bounds, move_points
 from comeo.view.resampling import ResamplingName
 from comeo.view.warp import Source, find_source, warp
 
+TWO_PARTS = "the area meets the scene in two parts, at its west and at its east; give one of them"
 BlockCache = ByteCache[BlockKey, NDArray[Any]]
 
 
@@ -128,18 +130,20 @@ class ArchiveReader:
 
         Raises:
             NotFoundError: If it lies outside the scene.
+            ParameterError: If it is in two parts on the scene's grid or in `dst_crs`.
         """
         native = self.native_grid(bands)
-        box = _moved_bounds(bounds_crs, native.crs, bbox)
+        box = _area_near(native, bounds_crs, native.crs, bbox)
         inside = native.within(box)
         if inside is None:
             raise NotFoundError("the area lies outside the scene")
+        _check_one_part(native, box)
         crs = dst_crs or native.crs
         if crs == native.crs and not (height or width):
             return inside
         cell = abs(native.transform.determinant) ** 0.5
         rows, cols = _size((box[3] - box[1]) / cell, (box[2] - box[0]) / cell, height, width)
-        return Grid.over(_moved_bounds(bounds_crs, crs, bbox), crs, rows, cols)
+        return Grid.over(_area_near(native, bounds_crs, crs, bbox), crs, rows, cols)
 
     def point(self, lon: float, lat: float, *, bands: Sequence[str] | None = None) -> PointData:
         """Read the pixel that a position falls into, of every band at its native resolution.
@@ -254,11 +258,27 @@ def _block_samples(level: Level, reduce: int) -> int:
     return (level.block >> reduce) ** 2 * level.bands
 
 
-def _moved_bounds(source: CRS, target: CRS, bounds: Bounds) -> Bounds:
-    moved = move_bounds(source, target, bounds)
+def _area_near(native: Grid, source: CRS, target: CRS, bounds: Bounds) -> Bounds:
+    """Bounds in another projection; in degrees in the frame of longitudes in which the scene is near."""
+    moved = move_area(source, target, bounds)
     if moved is None:
         raise NotFoundError("the area lies outside the scene")
-    return moved
+    if not target.is_geographic:
+        return moved
+    scene = move_bounds(native.crs, target, native.bounds)
+    return moved if scene is None else near(moved, centre(scene)[0])
+
+
+def _check_one_part(native: Grid, box: Bounds) -> None:
+    """Refuse an area that meets both ends of a grid in degrees.
+
+    Raises:
+        ParameterError: Saying what to do.
+    """
+    left, _, right, _ = native.bounds
+    others = (box[0] + TURN < right, box[2] - TURN > left)
+    if native.crs.is_geographic and any(others):
+        raise ParameterError(TWO_PARTS)
 
 
 def _size(rows: float, cols: float, height: int | None, width: int | None) -> tuple[int, int]:

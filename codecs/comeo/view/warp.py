@@ -16,6 +16,7 @@ from rasterio.warp import reproject
 
 from comeo.archive import ArchiveGroup, Level, reduced_size
 from comeo.codecs.base import MAX_REDUCE
+from comeo.globe import TURN, near
 from comeo.grid import Bounds, Grid
 from comeo.scene import Window
 from comeo.view.projection import ProjectionErrors, move_bounds, move_points
@@ -154,6 +155,11 @@ def _reachable(group: ArchiveGroup, grid: Grid) -> Grid | None:
     bounds = _footprint(group.crs, native.transform, native.height, native.width, grid.crs)
     if bounds is None:
         return grid
+    if grid.crs.is_geographic:
+        shown = grid.bounds
+        if bounds[2] - bounds[0] > TURN / 2:
+            return grid
+        bounds = near(bounds, (shown[0] + shown[2]) / 2)
     left, bottom, right, top = bounds
     across, up = (right - left) * 0.01, (top - bottom) * 0.01
     return grid.within((left - across, bottom - up, right + across, top + up))

@@ -1,4 +1,4 @@
-"""Missions by what products state and by their names: another mission is named, and never taken for a Sentinel."""
+"""Missions by what products state and by their names: another one is named, never taken for a Sentinel."""
 
 from __future__ import annotations
 

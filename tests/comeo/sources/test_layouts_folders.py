@@ -12,6 +12,7 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
+from comeo.errors import SourceError
 from comeo.scene import Scene, Window
 from comeo.sources import open_source
 from tests.comeo.sources.conftest import north_up, write_tif
@@ -165,6 +166,13 @@ LAYOUTS: dict[str, Layout] = {
         {"r10m": "B02 B03 B04 B08", "r20m": "B05 B8A", "r60m": "B01 B09"},
         suffix=".jp2",
     ),
+    "bucket, one resolution's folder": Layout(
+        {10: below(f"{BUCKET}/R10m", "B02", "B03", "TCI"), 20: below(f"{BUCKET}/R20m", "B02", "SCL")},
+        {"r10m": "B02 B03"},
+        give=f"{BUCKET}/R10m",
+        nodata=0,
+        facts={"id": "T32TMT_20200101_0_L2A", "collection": "sentinel-2-l2a"},
+    ),
     "20 m of it": Layout(
         {20: below("R20m", "B02", "B03", "B05", "SCL")}, {"r20m": "B02 B03 B05"}, suffix=".jp2"
     ),
@@ -231,6 +239,16 @@ LAYOUTS: dict[str, Layout] = {
         dtype="int16",
         nodata=-10000,
         facts={"collection": "sentinel-2-l2a"},
+    ),
+    "MAJA's syntheses (WASP)": Layout(
+        {
+            10: named(
+                "SENTINEL2X_20200115-000000-000_L3A_T32TMT_C_V1-0_", "FRC_B2", "FRC_B3", "FLG_R1", "WGT_R1"
+            )
+        },
+        {"r10m": "B02 B03"},
+        dtype="int16",
+        nodata=-10000,
     ),
     "HLS": Layout(
         {30: named(f"{HLS}.", "B02", "B8A", "B10", "B11", "Fmask", "SZA", "SAA", "VZA", "VAA")},
@@ -310,6 +328,31 @@ def test_maja_numbers_are_reflectance(tmp_path: Path) -> None:
     flat = open_source(LAYOUTS["MAJA"].write(tmp_path / "again"))
     assert flat.groups[0].read(Window(1, 1, 1, 1)).values.ravel().tolist() == [1000, 1001, 1002]  # of FRE
     flat.close()
+
+
+@pytest.mark.parametrize(("letter", "unit"), [("p", "power"), ("d", "dB")])
+def test_the_unit_of_hyp3_is_in_its_name(tmp_path: Path, letter: str, unit: str) -> None:
+    name = HYP3.replace("gpuned", f"g{letter}uned")
+    layout = Layout({30: named(f"{name}_", "VV", "VH", "dem")}, {"r30m": "VH VV"}, dtype="float32")
+    scene = open_source(layout.write(tmp_path / "rtc"))
+    check(scene, layout)
+    assert {band.unit for band in scene.groups[0].bands} == {unit}
+    assert (scene.collection, scene.properties["platform"]) == ("sentinel-1", "sentinel-1a")
+    scene.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "mission"),
+    [
+        ("LC08_L2SP_195027_20200101_20200823_02_T1_SR_B", "Landsat"),
+        ("VENUS-XS_20200101-103421-000_L2A_X_C_V2-2_FRE_B", "VENµS"),
+        ("HLS.L30.T32TMT.2020001T102000.v2.0.B0", "Landsat"),
+    ],
+)
+def test_bands_of_other_missions_are_refused(tmp_path: Path, name: str, mission: str) -> None:
+    layout = Layout({30: named(name, "2", "3", "4")}, {})
+    with pytest.raises(SourceError, match=mission):
+        open_source(layout.write(tmp_path / "scene"))
 
 
 def test_the_log_says_what_was_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -249,6 +249,7 @@ READ: dict[str, tuple[str, Change, dict[str, str]]] = {
     ),
     "broken manifest": ("L2A", edited("manifest.safe", "^.*$", "<xfdu"), FULL["L2A"]),
     "no tile metadata": ("L2A", georeferenced, FULL["L2A"]),
+    "folder of granules": ("L2A", part("GRANULE"), FULL["L2A"]),
     "granule": ("L2A", part("GRANULE/*"), FULL["L2A"]),
     "image folder": ("L2A", part("GRANULE/*/IMG_DATA"), FULL["L2A"]),
     "tile metadata": ("L2A", part("GRANULE/*/MTD_TL.xml"), FULL["L2A"]),
@@ -357,6 +358,17 @@ def test_a_coarser_copy_is_taken_if_it_is_asked_for(copy_of: Callable[[str], Pat
         open_source(product, bands=["B02", "B08"])
 
 
+def test_of_two_products_in_a_folder_the_one_that_is_given_is_read(copy_of: Callable[[str], Path]) -> None:
+    both = copy_of("L1C")
+    shutil.copytree(copy_of("L2A"), both, dirs_exist_ok=True)
+    with pytest.raises(SourceError, match="more than one product"):
+        open_source(both)
+    for level in ("L1C", "L2A"):
+        scene = open_source(both / f"MTD_MSI{level}.xml")
+        assert bands_of(scene) == FULL[level]
+        scene.close()
+
+
 def test_two_products_are_named(copy_of: Callable[[str], Path]) -> None:
     folder = copy_of("L1C").parent
     copy_of("L2A")
@@ -397,6 +409,15 @@ def test_metadata_that_are_not_needed_never_refuse_pixels(copy_of: Callable[[str
     chosen = open_source(product, datetime="2001-02-03T04:05:06Z", scene_id="mine")
     assert (chosen.id, chosen.datetime) == ("mine", datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC))
     chosen.close()
+
+
+def test_an_offset_that_is_listed_as_0_is_0(make_safe: Make, tmp_path: Path) -> None:
+    original, _ = make_safe("L2A", "04.00", SIZE)
+    product = Path(shutil.copytree(original, tmp_path / original.name))
+    edited("MTD_MSIL2A.xml", r"(<BOA_ADD_OFFSET[^>]*>)-1000<", r"\g<1>0<")(product)
+    scene = open_source(product)
+    assert {band.offset for group in scene.groups for band in group.bands} == {0.0}
+    scene.close()
 
 
 @pytest.mark.parametrize("level", ["L1C", "L2A"])

@@ -298,6 +298,7 @@ def test_the_real_bucket_metadata(products: Path, tmp_path: Path) -> None:
     assert scene.properties["view:sun_elevation"] == pytest.approx(32.646172)
     assert [group.name for group in scene.groups] == ["r10m", "r20m", "r60m"]
     assert all(group.has_nodata for group in scene.groups)
+    assert {band.offset for group in scene.groups for band in group.bands} == {-0.1}  # of baseline 05.00
     tile = parse_tile((folder / "metadata.xml").read_bytes(), "metadata.xml")
     facts = {**scene.properties, "s2:product_type": "S2MSI2A"}  # which no file of the bucket states
     assert check_item(other_item(folder / "expected_output.json"), facts, tile) > 100

@@ -46,12 +46,14 @@ def test_the_sum_of_different_blocks_is_bounded(blocks: list[tuple[int, int]], l
 
 
 def _open_three(budget: Budget) -> None:
-    for _ in range(3):
-        budget.open()
+    for name in "abc":
+        budget.open(f"{name}{budget.opened}")
+        budget.open(f"{name}{budget.opened - 1}")
 
 
 SPENT: dict[str, Callable[[Budget], None]] = {
     "warped": lambda budget: budget.warp(3),
+    "computed": lambda budget: budget.compute(3),
     "made": lambda budget: budget.make(3),
     "opened": _open_three,
 }
@@ -87,7 +89,7 @@ def test_without_a_limit_nothing_is_refused() -> None:
     budget.decode({key(0): 1 << 60})
     budget.warp(1 << 60)
     budget.make(1 << 60)
-    budget.open()
+    budget.open("a")
     assert (budget.decoded, budget.opened) == (1 << 60, 1)
 
 

@@ -12,15 +12,58 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from shapely.geometry import box
 
 from comeo.compression import compress
 from comeo.errors import ParameterError
 from comeo.scene import DATETIME_UNKNOWN
 from tests.tileserver.conftest import STEP, plain_scene
 from tileserver.catalog import Catalog, Cursor, Order, Record, Search, SortKey
+from tileserver.catalog.filters import (
+    Always,
+    And,
+    Comparison,
+    Condition,
+    Entry,
+    Folded,
+    In,
+    Like,
+    Meets,
+    Missing,
+    Not,
+    Or,
+    Property,
+    Some,
+)
 
+ID, PLATFORM, TIME = Property("id", "text"), Property("platform", "text"), Property("datetime", "instant")
 WHOLE_WORLD = (-180.0, -90.0, 180.0, 90.0)
 DAY = timedelta(days=1)
+CONDITIONS: list[tuple[Condition, set[str]]] = [
+    (Always(True), {"old", "middle", "new", "undated", "radar", "plain"}),
+    (Always(False), set()),
+    (Comparison(ID, "=", "old"), {"old"}),
+    (Comparison("old", "<", ID), {"radar", "plain", "undated"}),
+    (Comparison(PLATFORM, "=", "sentinel-2a"), {"old", "middle", "new", "radar"}),
+    (Not(Comparison(PLATFORM, "=", "sentinel-2b")), {"old", "middle", "new", "radar"}),  # not unknown
+    (Missing(PLATFORM), {"plain", "undated"}),
+    (Not(Missing(PLATFORM)), {"old", "middle", "new", "radar"}),
+    (Or((Missing(PLATFORM), Comparison(ID, "=", "old"))), {"plain", "undated", "old"}),
+    (And((Like(ID, "%d%"), Like(ID, "_ld"))), {"old"}),
+    (Like(PLATFORM, "SENTINEL%"), set()),
+    (Like(Folded(PLATFORM), "sentinel\\-2_"), {"old", "middle", "new", "radar"}),
+    (In(ID, ("old", "new", "gone")), {"old", "new"}),
+    (Comparison(TIME, ">", datetime(2020, 5, 10, 10, 30, tzinfo=UTC)), {"new", "plain"}),
+    (Not(Comparison(TIME, ">", datetime(2020, 5, 10, 10, 30, tzinfo=UTC))), {"old", "middle", "radar"}),
+    (Comparison(Property("platform", "number"), "<", 5.0), set()),  # of another kind
+    (Comparison(Property("gsd", "number"), ">", 9.5), {"old", "middle", "new", "undated", "radar", "plain"}),
+    (Some(Property("platform", "list"), Comparison(Entry(), "=", "sentinel-2a")),
+     {"old", "middle", "new", "radar"}),
+    (Not(Some(Property("instruments", "list"), Always(True))), set()),  # no list at all
+    (Meets(box(8.5, 47, 9, 48)), {"old", "middle", "new", "undated", "radar", "plain"}),
+    (Not(Meets(box(8.5, 47, 9, 48))), set()),
+    (Meets(box(0, 0, 1, 1)), set()),
+]  # fmt: skip
 
 
 class CatalogTests(ABC):
@@ -127,6 +170,14 @@ class CatalogTests(ABC):
         ):
             assert "old" not in ids(catalog.search(Search(bbox=bbox), 10))
 
+    def test_conditions(self, catalog: Catalog) -> None:
+        for condition, found in CONDITIONS:
+            search = Search(filter=condition)
+            assert set(ids(catalog.search(search, 10))) == found, condition
+            assert catalog.count(search) == len(found)
+            near = replace(search, collections=("optical",), bbox=WHOLE_WORLD)
+            assert set(ids(catalog.search(near, 10))) == found - {"radar", "plain"}
+
     def test_counts_agree_with_pages(self, catalog: Catalog) -> None:
         assert catalog.count() == 6
         for search in (Search(), Search(("optical",)), Search(ids=("old", "radar")), Search(("none",))):
@@ -150,7 +201,10 @@ class CatalogTests(ABC):
             datetime(2020, 5, 1, 10, 30, tzinfo=UTC),
             datetime(2020, 5, 20, 10, 30, tzinfo=UTC),
         )
-        assert {band.name for band in optical.bands} == {"B02", "B03", "B04", "B08", "B8A", "B11", "DN"}
+        assert {band.name for band in optical.bands} == {"B02", "B03", "B04", "B08", "B8A", "B11"}
+        assert [(one.id, one.reason) for one in optical.odd] == [
+            ("undated", "it has no B02, B03, B04, B08, B11, B8A")
+        ]
         assert catalog.collection("none") is None
 
     def test_a_collection_that_has_gone_is_forgotten(self, catalog: Catalog, root: Path) -> None:
@@ -163,14 +217,15 @@ class CatalogTests(ABC):
     def test_coverage_days_and_bands(self, catalog: Catalog) -> None:
         coverage = catalog.coverage(Search(("radar",)))
         assert coverage is not None
-        assert (coverage.count, [band.name for band in coverage.bands]) == (1, ["VV", "VH"])
+        assert coverage.count == 1
         assert list(coverage.by_crs) == ["EPSG:32632"]
         assert catalog.coverage(Search(("none",))) is None
         assert catalog.days("optical") == ["2020-05-01", "2020-05-10", "2020-05-20"]
         assert catalog.days("none") == []
         sets = catalog.band_sets(Search(("optical",)))
-        assert [bands[0].name for bands in sets] == ["B02", "DN"]
-        assert catalog.band_sets(Search(("none",))) == []
+        assert [(one.bands[0].name, one.scenes) for one in sets] == [("B02", 3), ("DN", 1)]
+        assert [one.newest for one in sets] == [("optical", "new"), ("optical", "undated")]
+        assert catalog.band_sets(Search(("none",))) == ()
 
     def test_the_revision_grows_with_every_change(self, catalog: Catalog, root: Path) -> None:
         seen = [catalog.revision()]

@@ -1,4 +1,4 @@
-"""A catalogue may be damaged at any time, by anything: the server makes it anew, and says what is true meanwhile."""
+"""A catalogue may be damaged at any time: the server makes it anew, and meanwhile says what is true."""
 
 from __future__ import annotations
 

@@ -112,7 +112,8 @@ def test_it_ends_with_the_process_that_started_it(
     """Killed, a server can tell nobody; and PROJ, waiting for a file, listens to nobody."""
     path = tmp_path / "hang.zarr.zip" if name == "hang" else archives / "old.zarr.zip"
     program = (
-        "import time; from tileserver.catalog import reading; reading.CHILD = 'tests.tileserver.catalog.misbehaving';"
+        "import time; from tileserver.catalog import reading;"
+        "reading.CHILD = 'tests.tileserver.catalog.misbehaving';"
         f"reading.SECONDS = 3600; list(reading.READER.read([{str(path)!r}])); time.sleep(3600)"
     )
     told = tmp_path / "pid"

@@ -23,14 +23,14 @@ class TestSqlite(CatalogTests):
 
 
 def test_the_numbers_of_archives_are_told_after_each_look(own_archives: Path, tmp_path: Path) -> None:
-    counts: list[tuple[int, int]] = []
+    counts: list[tuple[int, int, int]] = []
     catalog = SqliteCatalog(
         [own_archives],
         tmp_path / "catalog.sqlite",
         3600,
-        lambda served, broken: counts.append((served, broken)),
+        lambda served, broken, odd: counts.append((served, broken, odd)),
     )
     catalog.refresh(force=True)
     (own_archives / "old.zarr.zip").write_bytes(b"damaged")
     catalog.refresh(force=True)
-    assert counts == [(5, 0), (4, 1)]
+    assert counts == [(5, 0, 0), (4, 1, 0)]

@@ -18,6 +18,8 @@ from comeo.compression import compress
 from tests.scenes import UTM32, array_group, array_scene, corner_cut, landscape
 from tileserver.cli import main as cli
 
+SAMPLE = Path(__file__).parents[3] / "samples" / "S2_romania_2016-08-15.zarr.zip"
+
 
 def comeo(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", "-m", "tileserver.cli", *map(str, arguments)]
@@ -89,6 +91,35 @@ def test_extract_keeps_the_grid_and_the_nodata(archive: Path, geotiff: Path, tmp
         np.testing.assert_array_equal(got.read() == 0, source.read() == 0)
 
 
+def test_extract_credits_the_data_and_says_nothing_else(archive: Path, tmp_path: Path) -> None:
+    """Only files of a server had the credit; a library told how many threads it would use."""
+    done = comeo("extract", archive, "--output", tmp_path / "out.tif")
+    assert "NumExpr" not in done.stderr
+    with rasterio.open(tmp_path / "out.tif") as dataset:
+        credit = dataset.tags()["TIFFTAG_COPYRIGHT"]
+    assert credit == "contains modified Copernicus Sentinel data 2020"
+
+
+def test_extract_never_overwrites_its_archive(archive: Path) -> None:
+    before = archive.read_bytes()
+    done = comeo("extract", archive, "--output", archive, "--force")
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("is the archive that is read; give the GeoTIFF another name")
+    assert archive.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("[" * 100_000, "nested too deeply"), ('{"type": ', "is not JSON"), ("9" * 5000, "is not JSON")],
+)
+def test_a_polygon_file_that_is_none_is_refused(text: str, said: str, archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "area.json").write_text(text)
+    done = comeo("extract", archive, "-o", tmp_path / "out.tif", "--polygon", tmp_path / "area.json")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_extract_of_an_area_lies_where_the_area_is(archive: Path, geotiff: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.tif"
     wanted = (472_900.0, 5_255_500.0, 474_000.0, 5_256_700.0)
@@ -127,6 +158,8 @@ def test_extract_interpolates_coarser_bands(tmp_path: Path) -> None:
         (["compress", "a.tif", "--output", "x", "--ratio", "9", "--step", "9"], 2, "not both"),
         (["compress", "a.tif", "b.tif", "--output", "x.zarr.zip"], 2, "folder"),
         (["extract", "a.zarr.zip", "--output", "x.tif", "--bands", ","], 2, "give names"),
+        (["extract", str(SAMPLE), "--output", "x.tif", "--expression", ""], 1, "band arithmetic"),
+        (["extract", str(SAMPLE), "--output", "x.tif", "--crs", ""], 1, "EPSG:3857"),
     ],
 )
 def test_errors_are_one_sentence(arguments: list[str], code: int, message: str) -> None:

@@ -72,32 +72,6 @@ def test_two_processes_serve_one_catalogue(own_archives: Path, tmp_path: Path) -
     assert list(temporary.glob("comeo-*")) == []
 
 
-@pytest.mark.slow
-def test_slow_clients_keep_nobody_waiting_for_long(own_archives: Path) -> None:
-    serve = SERVE.replace("run(", "from tileserver.cli import gunicorn\ngunicorn.PATIENCE_SECONDS = 1\nrun(")
-    process = subprocess.Popen(
-        [sys.executable, "-c", serve, str(own_archives)], stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    slow = []
-    try:
-        address = next(json.loads(line)["address"] for line in process.stderr if '"listening"' in line)
-        host, port = address.removeprefix("http://").split(":")
-        for _ in range(12):  # thrice the threads that there are
-            slow.append(socket.create_connection((host, int(port))))
-            slow[-1].sendall(b"GET /healthz HTTP/1.1\r\nHost: slow\r\nX-Half: ")
-        # All threads wait for these clients, which never send the rest: only the server can end that.
-        assert _get(f"{address}/healthz")
-        assert all(map(_is_closed, slow[:4]))
-    finally:
-        for connection in slow:
-            connection.close()
-        process.send_signal(signal.SIGTERM)
-        process.stderr.read()
-        process.wait(30)
-        process.stderr.close()
-
-
 def test_an_address_in_use_is_a_sentence(archives: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -148,14 +122,6 @@ def test_the_greeting(address: str, scenes: int, broken: dict[str, str], words: 
     assert words in text
     assert all(f"  {name}: {reason}" in text for name, reason in broken.items())
     assert text.endswith("Press Ctrl+C to stop.")
-
-
-def _is_closed(connection: socket.socket) -> bool:
-    connection.settimeout(30)
-    try:
-        return connection.recv(1000) == b""
-    except ConnectionResetError:
-        return True
 
 
 def _get(url: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ GETS = (
     "/wmts/collections/optical/items/middle?service=WMTS&request=GetCapabilities",
     f"/ogc/collections/optical/map/tiles/WebMercatorQuad/{Z}/{Y}/{X}?{DAY}",
 )  # fmt: skip
-POSTS: tuple[tuple[str, dict[str, object]], ...] = (
+POSTS: tuple[tuple[str, Mapping[str, object]], ...] = (
     (f"{ITEM}/feature.tif", POLYGON),
     (f"{ITEM}/feature.png", POLYGON),
     (f"{ITEM}/feature.kmz", POLYGON),

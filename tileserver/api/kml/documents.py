@@ -7,26 +7,27 @@ from datetime import datetime
 
 from comeo.errors import NotFoundError
 from comeo.export.provenance import attribution
-from comeo.grid import Bounds
+from comeo.globe import WORLD, pieces
+from comeo.view.budget import Limit
 from tileserver.catalog import Record, Search
 from tileserver.files import kml
 from tileserver.files.kml import Span
 from tileserver.files.kmz import dated_scenes, day_of, node_document
-from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid, boxes_of
+from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid
 from tileserver.render import mosaic
 from tileserver.render.describe import collection_attribution, scene_grid, zoom_range
 from tileserver.render.matrixsets import matrix_set
+from tileserver.render.offers import Answers
 from tileserver.render.scenes import Scenes
 
 Address = Callable[[str], str]
 """Makes a URL of a path below the scene or collection, such as `overlay/3/8/2.kml`."""
-GLOBE: Bounds = (-180.0, -90.0, 180.0, 90.0)
 
 
 def scene_pyramid(scenes: Scenes, record: Record) -> Pyramid:
     """Tiles of a scene."""
     _, highest = zoom_range(scene_grid(scenes, record), matrix_set(MATRIX_SET))
-    return Pyramid.over(boxes_of(record.bbox), highest)
+    return Pyramid.over(pieces(record.bbox), highest)
 
 
 def collection_pyramid(scenes: Scenes, search: Search) -> Pyramid:
@@ -38,7 +39,7 @@ def collection_pyramid(scenes: Scenes, search: Search) -> Pyramid:
     (collection,) = search.collections or ("",)
     summary = scenes.find_collection(collection)
     _, highest = mosaic.zoom_range(scenes, search, matrix_set(MATRIX_SET))
-    return Pyramid.over(boxes_of(summary.bbox), highest)
+    return Pyramid.over(pieces(summary.bbox), highest)
 
 
 def scene_root(
@@ -82,7 +83,7 @@ def node(pyramid: Pyramid, wanted: Node, picture: str, address: Address, span: S
 
 
 def series(
-    scenes: Scenes, search: Search, most: int, title: str, legend: str | None,
+    scenes: Scenes, search: Search, chosen: Answers, most: Limit, title: str, legend: str | None,
     scene_address: Callable[[Record, datetime | None], str],
 ) -> bytes:  # fmt: skip
     """Document of all dates, for the time slider: each is shown until the next.
@@ -90,14 +91,17 @@ def series(
     Args:
         scenes: Catalogue, open archives and caches.
         search: Which scenes.
+        chosen: Which of them can be shown.
         most: How many there may be.
         title: Of the style.
         legend: URL of its legend, if there is one.
         scene_address: URL of the document of a scene that is shown until then.
     """
     links = []
-    for record, span in dated_scenes(scenes, search, most):
-        place = record.bbox if record.bbox[0] <= record.bbox[2] else GLOBE
+    for record, span in dated_scenes(scenes, search, chosen, most):
+        west, south, east, north = record.bbox
+        # A region may not cross the antimeridian.
+        place = record.bbox if west <= east else (WORLD[0], south, WORLD[2], north)
         name = f"{span.begin:%Y-%m-%d}, {record.id}"
         address = scene_address(record, span.end)
         links.append(kml.network_link(name, address, place, span, kml.ROOT_PIXELS))

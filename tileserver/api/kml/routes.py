@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlencode
@@ -11,10 +12,10 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import AwareDatetime, BeforeValidator, Field, field_validator
 
-from comeo.errors import ParameterError
 from comeo.export.request import ExtractRequest
+from comeo.globe import checked
 from comeo.grid import Bounds
-from comeo.scene import Band
+from comeo.view.budget import Limit
 from tileserver.api.kml import documents as overlay
 from tileserver.catalog import Record, Search
 from tileserver.files import scene as scene_files
@@ -26,9 +27,10 @@ from tileserver.http.context import collection_address, item_address, scenes
 from tileserver.http.files import file_answer
 from tileserver.render import images, mosaic
 from tileserver.render.fingerprint import code_fingerprint
+from tileserver.render.offers import answers, collection_styles
 from tileserver.render.parameters import Parameters, RenderParameters, check_area, split_commas
 from tileserver.render.plan import RenderRequest
-from tileserver.render.styles import styles_for
+from tileserver.render.styles import Style, styles_for
 from tileserver.render.temporal import parse_interval, rfc3339
 
 api = APIBlueprint("kml", __name__, url_prefix="/collections/<collection>")
@@ -90,7 +92,7 @@ def scene(path: p.ItemPath, query: OverlayQuery) -> Response:
     wanted = query.render_request()
     images.check(scenes(), record, wanted, "png")
     base = item_address(record)
-    title, legend = _style(wanted, record.bands, base)
+    title, legend = _style(wanted, styles_for(record.bands), base)
     return _document(
         overlay.scene_root(
             scenes(), record, title, legend, lambda part: _carrying(f"{base}/{part}"), query.until
@@ -119,7 +121,7 @@ def collection(path: p.CollectionPath, query: p.CollectionQuery) -> Response:
     summary = scenes().find_collection(path.collection)
     mosaic.check(scenes(), search, wanted, "png")
     base = collection_address(path.collection)
-    title, legend = _style(wanted, summary.bands, base)
+    title, legend = _style(wanted, collection_styles(summary.band_sets), base)
     return _document(
         overlay.collection_root(scenes(), search, title, legend, lambda part: _carrying(f"{base}/{part}"))
     )
@@ -140,24 +142,22 @@ def series(path: p.CollectionPath, query: SeriesQuery) -> Response:
     search = _search(path, query.datetime, _bounds(query))
     wanted = query.render_request()
     summary = scenes().find_collection(path.collection)
-    mosaic.check(scenes(), search, wanted, "png")
-    title, legend = _style(wanted, summary.bands, collection_address(path.collection))
+    chosen = answers(scenes(), search, wanted, picture=True)
+    styles = collection_styles(summary.band_sets)
+    title, legend = _style(chosen.request, styles, collection_address(path.collection))
 
     def address(record: Record, until: datetime | None) -> str:
-        return _carrying(f"{item_address(record)}/overlay.kml", until)
+        return _carrying(f"{item_address(record)}/overlay.kml", until, style=chosen.request.style)
 
-    most = scenes().settings.max_page_items
-    return _document(overlay.series(scenes(), search, most, title, legend, address))
+    most = Limit(scenes().settings.max_page_items, "max_page_items")
+    return _document(overlay.series(scenes(), search, chosen, most, title, legend, address))
 
 
 @api.get("/bbox/<west>,<south>,<east>,<north>.kmz", tags=[TAG])
 def series_file(path: SeriesPath, query: SeriesQuery) -> Response:
     """All dates of a collection over an area in degrees, a picture each, for the time slider."""
     bbox = (path.west, path.south, path.east, path.north)
-    try:
-        check_area(bbox)
-    except ValueError as error:
-        raise ParameterError(str(error)) from error
+    checked(bbox)
     search = _search(path, query.datetime, bbox)
     scenes().find_collection(path.collection)
     request = ExtractRequest(query.render_request(), bbox)
@@ -178,11 +178,10 @@ def _bounds(query: SeriesQuery) -> Bounds | None:
     return (query.bbox[0], query.bbox[1], query.bbox[2], query.bbox[3]) if query.bbox else None
 
 
-def _style(wanted: RenderRequest, bands: tuple[Band, ...], base: str) -> tuple[str, str | None]:
+def _style(wanted: RenderRequest, styles: Mapping[str, Style], base: str) -> tuple[str, str | None]:
     """Title and URL of the legend, of a style that has one."""
     if wanted.bands or wanted.expression:
         return wanted.expression or ", ".join(wanted.bands or ()), None
-    styles = styles_for(bands)
     style = styles.get(wanted.style) if wanted.style else next(iter(styles.values()), None)
     return (style.title, f"{base}/styles/{style.name}/legend.png") if style else (wanted.style or "", None)
 
@@ -191,10 +190,14 @@ def _picture(base: str, node: Node) -> str:
     return _carrying(f"{base}/tiles/{MATRIX_SET}/{node.z}/{node.x}/{node.y}.png", tiles=True)
 
 
-def _carrying(address: str, until: datetime | None = None, *, tiles: bool = False) -> str:
-    """A URL that carries on the parameters of the request."""
+def _carrying(
+    address: str, until: datetime | None = None, *, style: str | None = None, tiles: bool = False
+) -> str:
+    """A URL that carries on the parameters of the request, and a style that it leaves open."""
     left = {"bbox", "until"} if tiles or until else {"bbox"}
     carried = [(key, value) for key, value in request.args.items(multi=True) if key not in left]
+    if style and "style" not in request.args:
+        carried.append(("style", style))
     if until:
         carried = [(key, value) for key, value in carried if key != "datetime"]
         carried.append(("until", rfc3339(until)))

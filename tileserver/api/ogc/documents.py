@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 from morecantile import TileMatrixSet
 
+from comeo.globe import WORLD
 from tileserver.render.encode import MEDIA_TYPES
 from tileserver.render.layers import Layer
-from tileserver.render.links import WORLD, Link
+from tileserver.render.links import Link
 from tileserver.render.matrixsets import matrix_set, matrix_sets
 
 JSON = "application/json"

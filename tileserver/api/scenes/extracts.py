@@ -7,8 +7,8 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from rasterio.crs import CRS
 
-from comeo.errors import ParameterError
 from comeo.export.request import ExtractRequest
+from comeo.globe import checked
 from comeo.view.projection import named_crs
 from tileserver.api.scenes.jobs import job_answer
 from tileserver.catalog import Record
@@ -23,7 +23,6 @@ from tileserver.jobs.kinds import EXTRACT, ExtractOrder
 from tileserver.render import geojson, images
 from tileserver.render.encode import MEDIA_TYPES, PICTURES
 from tileserver.render.fingerprint import code_fingerprint
-from tileserver.render.parameters import check_area
 
 api = APIBlueprint("extracts", __name__, url_prefix="/collections/<collection>/items/<item>")
 TAG = Tag(name="Extracts", description="Parts of a scene as files.")
@@ -37,10 +36,7 @@ def part(path: p.PartPath, query: p.PartQuery) -> Response:
     HEAD says in `Comeo-Estimated-Bytes` how large a tif or kmz would be, and makes nothing.
     """
     bbox = (path.west, path.south, path.east, path.north)
-    try:
-        check_area(bbox)
-    except ValueError as error:
-        raise ParameterError(str(error)) from error
+    checked(bbox)
     record = scenes().find(path.collection, path.item)
     size = (query.height, query.width)
     if path.format in PICTURES:

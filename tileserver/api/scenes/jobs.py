@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Response, jsonify, send_file
+from flask import Response, jsonify
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import Field
 
 from tileserver.errors import ConflictError
+from tileserver.files.download import OpenFile
 from tileserver.files.kml import KMZ_MEDIA_TYPE
+from tileserver.http.conditional import answer_unless_known
 from tileserver.http.context import base_url, state
+from tileserver.http.files import file_or_range, sending
 from tileserver.jobs.queue import Job
 from tileserver.render.encode import MEDIA_TYPES
 from tileserver.render.parameters import Parameters
@@ -51,10 +55,14 @@ def result(path: JobPath) -> Response:
     if job.result is None:
         raise ConflictError(f"the job has no result: it is {job.status}, {job.stage}")
     extension = job.result.suffix[1:]
-    response = send_file(
-        job.result, KMZ_MEDIA_TYPE if extension == "kmz" else MEDIA_TYPES[extension], as_attachment=True,
-        download_name=f"{job.order.name}.{extension}", etag=job.id, conditional=True,
-    )  # fmt: skip
+    media_type = KMZ_MEDIA_TYPE if extension == "kmz" else MEDIA_TYPES[extension]
+    stream = job.result.open("rb")
+    status = os.fstat(stream.fileno())
+    file = OpenFile(stream, status.st_size, status.st_mtime, f"{job.order.name}.{extension}")
+    response = sending(
+        stream, lambda: answer_unless_known(job.id, lambda: file_or_range(file, job.id, media_type))
+    )
+    response.headers["Accept-Ranges"] = "bytes"
     response.headers["Cache-Control"] = "private, no-cache"
     return response
 

@@ -9,12 +9,12 @@ from pydantic import Field
 
 from comeo.errors import NotFoundError, ParameterError
 from comeo.scene import Band
-from tileserver.catalog import Search
 from tileserver.http.context import image_answer, scenes
 from tileserver.http.parameters import CollectionPath, Identifier, ItemPath
 from tileserver.render.fingerprint import fingerprint
 from tileserver.render.legend import legend
-from tileserver.render.styles import Style, find_style
+from tileserver.render.offers import collection_styles
+from tileserver.render.styles import Style, find_style, styles_for
 
 api = APIBlueprint("legends", __name__, url_prefix="/collections/<collection>")
 TAG = Tag(name="Styles", description="Legends of styles.")
@@ -33,10 +33,12 @@ class ItemStylePath(ItemPath, CollectionStylePath):
 @api.get("/styles/<style>/legend.png", tags=[TAG])
 def collection_legend(path: CollectionStylePath) -> Response:
     """Legend of a collection's style."""
-    covered = scenes().catalog.coverage(Search(collections=(path.collection,)))
-    if covered is None:
-        raise NotFoundError(f"there is no collection {path.collection}")
-    return _answer(_find(path.style, covered.bands))
+    sets = scenes().find_collection(path.collection).band_sets
+    offered = collection_styles(sets).get(path.style)
+    if offered is not None:
+        return _answer(offered)
+    able = next((found.bands for found in sets if path.style in styles_for(found.bands)), sets[0].bands)
+    return _answer(_find(path.style, able))
 
 
 @api.get("/items/<item>/styles/<style>/legend.png", tags=[TAG])

@@ -13,11 +13,13 @@ from affine import Affine
 from comeo.archive.stores import ZIP_SUFFIX
 from comeo.crs import parse_crs
 from comeo.scene import Band, pixel_size
+from tileserver.api.stac.cql2 import queryables
 from tileserver.api.stac.search import PageRequest, find_page, select_fields
 from tileserver.catalog import CollectionSummary, Record
 from tileserver.files import download
 from tileserver.render.describe import collection_attribution, interval
 from tileserver.render.naming import collection_title
+from tileserver.render.offers import collection_styles
 from tileserver.render.scenes import Scenes
 from tileserver.render.styles import styles_for
 
@@ -41,6 +43,26 @@ CONFORMANCE = (
     "https://api.stacspec.org/v1.0.0/item-search#fields",
     "https://api.stacspec.org/v1.0.0/ogcapi-features#sort",
     "https://api.stacspec.org/v1.0.0/ogcapi-features#fields",
+    "https://api.stacspec.org/v1.0.0/item-search#query",
+    "https://api.stacspec.org/v1.0.0/ogcapi-features#query",
+    "https://api.stacspec.org/v1.0.0/item-search#filter",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",
+    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
+    *(
+        f"http://www.opengis.net/spec/cql2/1.0/conf/{name}"
+        for name in (
+            "cql2-text",
+            "cql2-json",
+            "basic-cql2",
+            "advanced-comparison-operators",
+            "case-insensitive-comparison",
+            "basic-spatial-functions",
+            "basic-spatial-functions-plus",
+            "array-functions",
+            "property-property",
+        )
+    ),
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
 )
@@ -69,6 +91,7 @@ def landing_page(scenes: Scenes, base: str) -> dict[str, Any]:
             _link("data", f"{base}/stac/collections", JSON),
             {**_link("search", f"{base}/stac/search", GEOJSON), "method": "GET"},
             {**_link("search", f"{base}/stac/search", GEOJSON), "method": "POST"},
+            _link(queryables.RELATION, f"{base}/stac/queryables", queryables.SCHEMA_TYPE, title="Queryables"),
             _link("service-desc", f"{base}/openapi.json", "application/vnd.oai.openapi+json;version=3.1"),
             _link("service-doc", f"{base}/docs", "text/html"),
             *(
@@ -115,8 +138,12 @@ def collection_document(scenes: Scenes, summary: CollectionSummary, base: str) -
             _link("root", f"{base}/stac", JSON),
             _link("parent", f"{base}/stac", JSON),
             _link("items", f"{own}/items", GEOJSON),
+            _link(queryables.RELATION, f"{own}/queryables", queryables.SCHEMA_TYPE, title="Queryables"),
             *_map_links(
-                base, f"collections/{quote(summary.id, safe='')}", summary.id, styles_for(summary.bands)
+                base,
+                f"collections/{quote(summary.id, safe='')}",
+                summary.id,
+                collection_styles(summary.band_sets),
             ),
         ],
     }

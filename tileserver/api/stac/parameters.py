@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
+from tileserver.api.stac.cql2.filters import MAX_FILTER
 from tileserver.render.geojson import GeometryDocument
 from tileserver.render.parameters import Parameters, split_commas
 from tileserver.text import is_text
@@ -38,6 +39,10 @@ Text = Annotated[str, AfterValidator(_whole)]
 Names = Annotated[list[Text], Field(max_length=MAX_NAMES)]
 FieldName = Annotated[Text, Field(min_length=1, max_length=110)]
 FieldNames = Annotated[list[Annotated[Text, Field(max_length=110)]], Field(max_length=MAX_FIELDS)]
+# Read as a whole, with its bounds and sentences, by `cql2.filters`.
+FilterDocument = Annotated[
+    Any, WithJsonSchema({"anyOf": [{"type": name} for name in ("object", "string", "boolean", "null")]})
+]
 _TIME = "A time, a day, or an interval: `2024-05-01/2024-06-01`, `../2024-05-01`."
 _AREA = "west,south,east,north in degrees."
 
@@ -67,7 +72,17 @@ class _Page(_Exact):
         return value
 
 
-class ItemsQuery(_Page):
+class _Filtered(_Page):
+    filter_lang: str | None = Field(
+        None, alias="filter-lang", max_length=100,
+        description="`cql2-text` or `cql2-json`; by default what the filter looks like.",
+    )  # fmt: skip
+    filter_crs: str | None = Field(
+        None, alias="filter-crs", max_length=200, description="CRS84, in which geometries are anyway."
+    )
+
+
+class ItemsQuery(_Filtered):
     """Items of a STAC collection."""
 
     bbox: Annotated[BBox | None, BeforeValidator(split_commas)] = Field(None, description=_AREA)
@@ -78,6 +93,13 @@ class ItemsQuery(_Page):
     fields: Annotated[FieldNames | None, _split_at_most(MAX_FIELDS)] = Field(
         None,
         description="Fields to give beside the usual ones, `-` before one to leave out.",
+    )
+    filter: Text | None = Field(
+        None, max_length=MAX_FILTER,
+        description="CQL2: `eo:cloud_cover < 10 AND id LIKE 'S2A%'`; `/stac/queryables` has the names.",
+    )  # fmt: skip
+    query: Text | None = Field(
+        None, max_length=MAX_FILTER, description='Conditions as JSON: `{"eo:cloud_cover": {"lt": 10}}`.'
     )
 
     def sort_keys(self) -> list[tuple[str, bool]]:
@@ -116,7 +138,7 @@ class FieldSelection(_Exact):
     exclude: list[FieldName] | None = Field(None, max_length=MAX_FIELDS)
 
 
-class SearchBody(_Page):
+class SearchBody(_Filtered):
     """STAC search by POST."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -127,6 +149,12 @@ class SearchBody(_Page):
     intersects: GeometryDocument | None = Field(None, description="GeoJSON geometry.")
     sortby: list[SortBy] | None = Field(None, max_length=MAX_FIELDS, description="Fields to sort by.")
     fields: FieldSelection | None = Field(None, description="Fields to give, and to leave out.")
+    filter: FilterDocument = Field(
+        None, description="CQL2 JSON, or CQL2 text; `/stac/queryables` has the names."
+    )
+    query: dict[str, dict[str, Any]] | None = Field(
+        None, description='Conditions: `{"eo:cloud_cover": {"lt": 10}}`.'
+    )
 
     def sort_keys(self) -> list[tuple[str, bool]]:
         """Fields to sort by, and whether descending."""

@@ -14,6 +14,7 @@ from comeo.errors import ParameterError
 from tileserver.api.stac import documents as stac
 from tileserver.api.stac import parameters as q
 from tileserver.api.stac import search as stac_search
+from tileserver.api.stac.cql2 import filters, queryables
 from tileserver.catalog import Search
 from tileserver.http import parameters as p
 from tileserver.http.context import base_url, document_answer, scenes
@@ -26,6 +27,11 @@ FEATURES: Answers = {
     "200": {"description": "GeoJSON.", "content": {stac.GEOJSON: {"schema": {"type": "object"}}}}
 }
 DOCUMENT: Answers = {"200": {"description": "JSON.", "content": {stac.JSON: {"schema": {"type": "object"}}}}}
+SCHEMA: Answers = {
+    "200": {
+        "description": "JSON Schema.", "content": {queryables.SCHEMA_TYPE: {"schema": {"type": "object"}}},
+    }
+}  # fmt: skip
 TAG = Tag(name="STAC", description="SpatioTemporal Asset Catalog API.")
 
 
@@ -52,6 +58,23 @@ def collection(path: p.CollectionPath) -> Response:
     """One collection."""
     summary = scenes().find_collection(path.collection)
     return document_answer(stac.collection_document(scenes(), summary, base_url()))
+
+
+@api.get("/queryables", tags=[TAG], responses=SCHEMA)
+def all_queryables() -> Response:
+    """Properties that a search can be filtered by."""
+    address = f"{base_url()}/stac/queryables"
+    return document_answer(queryables.document(address, "Queryables"), queryables.SCHEMA_TYPE)
+
+
+@api.get("/collections/<collection>/queryables", tags=[TAG], responses=SCHEMA)
+def collection_queryables(path: p.CollectionPath) -> Response:
+    """Properties that the items of a collection can be filtered by."""
+    scenes().find_collection(path.collection)
+    address = f"{base_url()}/stac/collections/{quote(path.collection, safe='')}/queryables"
+    return document_answer(
+        queryables.document(address, f"Queryables of {path.collection}"), queryables.SCHEMA_TYPE
+    )
 
 
 @api.get("/collections/<collection>/items", tags=[TAG], responses=FEATURES)
@@ -93,7 +116,10 @@ def _search(
 ) -> Search:
     start, end = parse_interval(query.datetime)
     bbox = query.bbox and (query.bbox[0], query.bbox[1], query.bbox[2], query.bbox[3])
-    return Search(collections or None, ids or None, bbox or None, start, end)
+    condition = filters.read(
+        query.filter, query.filter_lang, query.filter_crs, query.query, scenes().settings.max_vertices
+    )
+    return Search(collections or None, ids or None, bbox or None, start, end, condition)
 
 
 def _page(query: q.ItemsQuery | q.SearchBody, search: Search, intersects: Any, address: str) -> Response:

@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import shapely
-from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from comeo.errors import ParameterError, RequestError
+from comeo.errors import ParameterError
 from tileserver.catalog import NEWEST_FIRST, Cursor, Hit, Order, Record, Search, SortKey
-from tileserver.render import geojson
+from tileserver.catalog.footprints import footprint
 from tileserver.render.scenes import Scenes
 from tileserver.text import is_text
 
@@ -176,14 +175,8 @@ def _near(search: Search, area: BaseGeometry) -> Search:
 
 
 def _footprint(scenes: Scenes, record: Record) -> BaseGeometry:
-    """The item's geometry, or its box where the archive's is not valid GeoJSON, or crosses itself."""
-    try:
-        document = scenes.catalog.item(record).get("geometry")
-        geojson.check_size(document, scenes.settings.max_vertices)
-        found = geojson.shape_of(document)
-    except RequestError:
-        return box(*record.bbox)
-    return found if found.is_valid else box(*record.bbox)
+    document = scenes.catalog.item(record).get("geometry")
+    return footprint(json.dumps(document), record.bbox)
 
 
 def _write_token(cursor: Cursor, order: Order) -> str:

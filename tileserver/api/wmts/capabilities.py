@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from lxml import etree
 
+from comeo.globe import WORLD
 from tileserver.api.wmts.matrices import WELL_KNOWN_SCALE_SETS, corner, supported_crs
 from tileserver.api.wmts.requests import INFO_TYPES, TILE_TYPES, VERSION
 from tileserver.api.wmts.xml import (
@@ -20,7 +21,7 @@ from tileserver.api.wmts.xml import (
 )
 from tileserver.render.layers import Layer, Scope
 from tileserver.render.legend import LEGEND_MEDIA_TYPE, legend_size
-from tileserver.render.links import WORLD, WORLD_SETS, Link
+from tileserver.render.links import WORLD_SETS, Link
 from tileserver.render.matrixsets import matrix_set
 from tileserver.render.styles import Style
 from tileserver.text import xml_text

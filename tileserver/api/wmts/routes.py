@@ -279,7 +279,7 @@ def _refused(error: RequestError) -> Response:
     if isinstance(error, BusyError):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, BoundError):
-        metrics.REFUSED.labels(error.bound).inc()
+        metrics.count_refused(error.bound)
     return response
 
 

@@ -14,7 +14,7 @@ from comeo.view.budget import Budget
 from comeo.view.projection import move_points
 from tileserver.api.wmts.errors import Code, OwsError, invalid
 from tileserver.api.wmts.requests import FeatureInfoRequest, TileRequest
-from tileserver.catalog import Search
+from tileserver.catalog import Record, Search
 from tileserver.render import values
 from tileserver.render.layers import CURRENT, Layer, Layers, Scope, on_day
 from tileserver.render.layertiles import LayerTile, LayerTileError, tile_in
@@ -67,22 +67,23 @@ def feature_info(
     lons, lats = move_points(grid.crs, WGS84, np.array([x]), np.array([y]))
     lon, lat = float(lons[0]), float(lats[0])
     try:
-        answer = _values(scenes, found, lon, lat, RenderRequest(), budget)
+        shown = _seen(scenes, found, lon, lat, budget)
+        answer = values.point(scenes, shown, lon, lat, RenderRequest(), budget)
         style = found.layer.styles[found.style]
         computed = style.expression and len(style.rescale) == 1
         if computed and style.expression not in {band["name"] for band in answer["bands"]}:
-            answer["results"] = _values(scenes, found, lon, lat, found.request, budget)["results"]
+            answer["results"] = values.point(scenes, shown, lon, lat, found.request, budget)["results"]
     except NotFoundError:
         return {"coordinates": [lon, lat], "bands": []}
     return answer
 
 
-def _values(
-    scenes: Scenes, found: LayerTile, lon: float, lat: float, request: RenderRequest, budget: Budget
-) -> dict[str, Any]:
+def _seen(scenes: Scenes, found: LayerTile, lon: float, lat: float, budget: Budget) -> Record:
+    """The scene that is seen at a position, in the tile's style."""
     if found.layer.record is not None:
-        return values.point(scenes, found.layer.record, lon, lat, request, budget)
-    return values.collection_point(scenes, found.search, lon, lat, request, budget)
+        return found.layer.record
+    answer = values.collection_point(scenes, found.search, lon, lat, found.request, budget)
+    return scenes.find(answer["collection"], answer["item"])
 
 
 def _layer(layers: Layers, scope: Scope, identifier: str) -> Layer:

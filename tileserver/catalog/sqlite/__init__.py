@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from comeo.errors import ComeoError
-from comeo.scene import Band
 from tileserver.catalog.base import (
     NEWEST_FIRST,
     Catalog,
@@ -21,18 +21,22 @@ from tileserver.catalog.base import (
     Record,
     Search,
 )
+from tileserver.catalog.kinds import BandSet
 from tileserver.catalog.sqlite import queries, summaries
 from tileserver.catalog.sqlite.database import Database, versioned
-from tileserver.catalog.sqlite.indexer import Indexer, Watch
+from tileserver.catalog.sqlite.indexer import Indexer
 from tileserver.errors import BusyError
 
 __all__ = ["SqliteCatalog", "versioned"]
 
 ATTEMPTS = 3
+KEPT_SEARCHES = 512
 _CHECK_SHARE = 20  # a check of the whole file may take one part in so many of the time
 _MISREAD = (sqlite3.Error, ValueError, TypeError, KeyError, IndexError, AttributeError)
 """What damage looks like: to SQLite, and in a row that it takes for sound."""
 T = TypeVar("T")
+Watch = Callable[[int, int, int], None]
+log = logging.getLogger(__name__)
 
 
 class SqliteCatalog(Catalog):
@@ -45,7 +49,8 @@ class SqliteCatalog(Catalog):
         database: Name of the file; the version of its schema and a digest of the roots are put into it, see
             `versioned`.
         scan_seconds: Shortest time between two looks at the folders.
-        watch: Called after each look with the numbers of archives that are served and that are broken.
+        watch: Called after each look with the numbers of archives that are served and that are broken, and
+            of scenes that differ from most of their collection.
 
     Raises:
         ComeoError: If the file cannot be opened.
@@ -56,7 +61,11 @@ class SqliteCatalog(Catalog):
     ) -> None:
         roots = tuple(roots)
         self._database = Database(database, roots)
-        self._indexer = Indexer(self._database, roots, scan_seconds, watch)
+        self._watch = watch
+        self._indexer = Indexer(self._database, roots, scan_seconds, self._looked)
+        self._looked_at, self._odd = -1, 0
+        self._said: dict[str, str] = {}
+        self._band_sets: tuple[int, dict[Search, tuple[BandSet, ...]]] = (-1, {})
         self._summaries: tuple[int, dict[str, CollectionSummary | None]] = (-1, {})
         self._next_check = -float("inf")
 
@@ -121,9 +130,15 @@ class SqliteCatalog(Catalog):
         """See `Catalog.coverage`."""
         return self._ask(lambda db: summaries.coverage(db, search))
 
-    def band_sets(self, search: Search) -> list[tuple[Band, ...]]:
-        """See `Catalog.band_sets`."""
-        return self._ask(lambda db: summaries.band_sets(db, search))
+    def band_sets(self, search: Search) -> tuple[BandSet, ...]:
+        """See `Catalog.band_sets`. Kept, for the latest searches, until scenes come, change or go."""
+        revision = self.revision()
+        if self._band_sets[0] != revision or len(self._band_sets[1]) >= KEPT_SEARCHES:
+            self._band_sets = (revision, {})
+        kept = self._band_sets[1]
+        if search not in kept:
+            kept[search] = self._ask(lambda db: summaries.band_sets(db, search))
+        return kept[search]
 
     def days(self, collection: str) -> list[str]:
         """See `Catalog.days`."""
@@ -181,3 +196,17 @@ class SqliteCatalog(Catalog):
     def _verify(self) -> None:
         if not self._database.verify():
             raise sqlite3.DatabaseError("the catalogue is damaged")
+
+    def _looked(self, served: int, broken: int) -> None:
+        """After a look at the folders: name the scenes that differ from most of their collection, once."""
+        revision = self.revision()
+        if revision != self._looked_at:
+            summaries = self.collections()
+            said = {summary.id: summary.oddity for summary in summaries if summary.odd}
+            for name, sentence in said.items():
+                if self._said.get(name) != sentence:
+                    log.warning("scenes differ", extra={"fields": {"differing": sentence}})
+            self._looked_at, self._said = revision, said
+            self._odd = sum(summary.odd_count for summary in summaries)
+        if self._watch:
+            self._watch(served, broken, self._odd)

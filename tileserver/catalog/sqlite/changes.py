@@ -51,10 +51,8 @@ def size_in(signature: str) -> int:
 
 def compare(db: sqlite3.Connection, found: Mapping[str, str]) -> Difference:
     """Compare archives on disk, by path with their signatures, with those that are known."""
-    known = {
-        path: (signature, twin)
-        for path, signature, twin in db.execute("SELECT path, signature, twin FROM files")
-    }
+    rows = db.execute("SELECT path, signature, twin FROM files")
+    known = {path: (signature, twin) for path, signature, twin in rows}
     gone = [path for path in known if path not in found]
     changed = {path for path, signature in found.items() if known.get(path, ("", 0))[0] != signature}
     if gone or changed:  # an archive refused because another has its id gets its chance
@@ -79,10 +77,8 @@ def write(db: sqlite3.Connection, entries: Sequence[Found]) -> Iterator[tuple[st
     for entry in entries:
         error: str | None = entry.reading.error or None
         if entry.digest and error:
-            db.execute(
-                "INSERT OR IGNORE INTO refused VALUES (?, ?, ?)",
-                (size_in(entry.signature), entry.digest, error),
-            )
+            refusal = (size_in(entry.signature), entry.digest, error)
+            db.execute("INSERT OR IGNORE INTO refused VALUES (?, ?, ?)", refusal)
         twin = _insert(db, entry)
         if twin:
             yield entry.path, twin

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from comeo.errors import ComeoError
-from tileserver.catalog.sqlite import leftovers
+from tileserver.catalog.sqlite import filters, leftovers
 from tileserver.catalog.sqlite.damage import Verdict, verdict_of
 from tileserver.errors import BusyError
 
@@ -211,9 +211,8 @@ class Database:
         leftovers.sweep_unfinished(self.path)
         fresh = leftovers.unfinished(self.path)
         with contextlib.closing(sqlite3.connect(fresh, isolation_level=None)) as db:
-            db.executescript(
-                f"PRAGMA application_id = {APPLICATION}; BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
-            )
+            db.execute(f"PRAGMA application_id = {APPLICATION}")
+            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
         # The journal of the old file would be played back into the new one. A connection that still uses it
         # finds that its file has been moved, and writes no more.
         Path(f"{self.path}-journal").unlink(missing_ok=True)
@@ -226,6 +225,7 @@ class Database:
             db.execute("PRAGMA synchronous = OFF")  # what a crash loses is read again from the archives
             db.execute("PRAGMA mmap_size = 0")
             db.execute("PRAGMA cell_size_check = ON")
+            filters.register(db)
         except BaseException:
             db.close()
             raise

@@ -10,6 +10,7 @@ from typing import Any
 
 from comeo.errors import ParameterError
 from tileserver.catalog.base import BBox, Cursor, Hit, Order, Record, Search, SortKey
+from tileserver.catalog.sqlite.filters import sql_of
 from tileserver.catalog.sqlite.rows import RECORD_COLUMNS, microseconds, record_of
 
 _COLUMNS = {"id": "id", "collection": "collection", "datetime": "datetime"}
@@ -84,6 +85,10 @@ def conditions(search: Search) -> tuple[list[str], list[Any]]:
         condition, corners = _meets(search.bbox)
         where.append(condition)
         values += corners
+    if search.filter is not None:
+        condition, given = sql_of(search.filter)
+        where.append(condition)
+        values += given
     return where, values
 
 

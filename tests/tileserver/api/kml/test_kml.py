@@ -18,10 +18,11 @@ from lxml import etree
 from numpy.typing import NDArray
 from PIL import Image
 
+from comeo.globe import pieces
 from tests.tileserver.conftest import Server
 from tests.tileserver.places import CUT_ITEM, ITEM, position
 from tileserver.files import kmz
-from tileserver.files.pyramid import Node, Pyramid, boxes_of
+from tileserver.files.pyramid import Node, Pyramid
 
 NAMES = {"k": "http://www.opengis.net/kml/2.2"}
 KML = f"{{{NAMES['k']}}}"
@@ -232,7 +233,7 @@ def test_pyramids_begin_with_one_tile_and_cross_the_antimeridian() -> None:
     pyramid = Pyramid.over([(8.6, 47.4, 8.75, 47.5)], 13)
     assert len(pyramid.roots()) == 1
     assert pyramid.count == sum(1 for _ in descend(pyramid))
-    boxes = boxes_of((179.9, -17.0, -179.9, -16.0))
+    boxes = pieces((179.9, -17.0, -179.9, -16.0))
     assert boxes == [(179.9, -17.0, 180.0, -16.0), (-180.0, -17.0, -179.9, -16.0)]
     across = Pyramid.over(boxes, 10)
     assert across.lowest == 0

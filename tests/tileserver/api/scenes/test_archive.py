@@ -100,6 +100,10 @@ def test_conditions_hold_by_etag(client: FlaskClient, content: bytes) -> None:
     assert status(If_Match=tag, Range="bytes=0-9") == 206
     assert status(If_Range=tag, Range="bytes=0-9") == 206
     assert status(If_Range='"other"', Range="bytes=0-9") == 200
+    assert status(If_Range=f"W/{tag}", Range="bytes=0-9") == 200  # compared strongly (RFC 9110, 13.1.5)
+    assert status(If_Range=tag.strip('"'), Range="bytes=0-9") == 200
+    assert status(If_Match=f"W/{tag}") == 412
+    assert status(If_None_Match=f"W/{tag}") == 304
     assert status(If_Range="Mon, 23 Nov 2026 10:00:00 GMT", Range="bytes=0-9") == 200
 
 

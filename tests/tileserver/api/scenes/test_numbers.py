@@ -60,6 +60,13 @@ def test_radar_points_have_decibels_and_no_reflectance(client: FlaskClient) -> N
     assert all(-60 < band["value"] < 20 for band in bands)
 
 
+def test_statistics_of_a_style_have_its_name(client: FlaskClient) -> None:
+    """They had the expression that the style happens to be computed by."""
+    assert list(_get(client, f"{ITEM}/statistics?style=ndvi")) == ["ndvi"]
+    assert list(_get(client, f"{ITEM}/statistics?style=true-color")) == ["B04", "B03", "B02"]
+    assert list(_get(client, f"{ITEM}/statistics?expression=B08-B04")) == ["B08-B04"]
+
+
 def test_statistics_are_those_of_the_pixels(client: FlaskClient, archives: Path) -> None:
     found = _get(client, f"{ITEM}/statistics?bands=B04,B11&p=10,50&histogram_bins=5")
     with open_archive(archives / "middle.zarr.zip") as archive:

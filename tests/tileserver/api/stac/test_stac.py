@@ -152,7 +152,7 @@ def test_searches_that_make_no_sense_are_refused(client: FlaskClient, body: Any)
 
 
 @pytest.mark.parametrize(
-    "url", ["/stac/collections/radar/items?collections=optical", "/stac/search?filter=id%3D%27old%27"]
+    "url", ["/stac/collections/radar/items?collections=optical", "/stac/search?cloudiness=10"]
 )
 def test_a_filter_that_is_not_known_is_refused_rather_than_left_out(client: FlaskClient, url: str) -> None:
     assert client.get(url).status_code == 400
@@ -260,7 +260,7 @@ def test_repeated_parameters_are_carried_to_the_next_page(client: FlaskClient) -
         "limit=0",
         "fields=" + "," * 100,
         "sortby=id" + "&sortby=" * 100,
-        "datetime=2020-05-01T00:00:00",
+        "datetime=2020-05-01T00:00",
         "datetime=../..",
         "query=x",
     ],
