@@ -20,7 +20,7 @@ from typing import Final
 from benchmarks.soak.churn import churn, put, stock
 from benchmarks.soak.clients import Answers, run_client
 from benchmarks.soak.memory import Memory
-from benchmarks.soak.requests import places
+from benchmarks.soak.requests import NO_DOCUMENT, Known
 from benchmarks.soak.verdict import Verdict, judge
 from benchmarks.tile_speed.servers import START_SECONDS, fetch, free_port
 
@@ -61,10 +61,10 @@ def soak(arguments: argparse.Namespace, folder: Path) -> Verdict:
         put(of_one[0], served)
     answers, changes, stop = Answers(), Counter[str](), threading.Event()
     with server(served, folder, arguments.workers) as (port, process):
-        known = places(port)
+        known = Known(port)
         memory = Memory(process.pid)
         work = [
-            threading.Thread(target=run_client, args=(port, known, seed, answers, stop), daemon=True)
+            threading.Thread(target=run_client, args=(known, seed, answers, stop), daemon=True)
             for seed in range(arguments.clients)
         ]
         work.append(
@@ -73,6 +73,7 @@ def soak(arguments: argparse.Namespace, folder: Path) -> Verdict:
             )
         )
         work.append(threading.Thread(target=memory.watch, args=(stop,), daemon=True))
+        work.append(threading.Thread(target=known.renew, args=(stop,), daemon=True))
         began = time.monotonic()
         for thread in work:
             thread.start()
@@ -100,12 +101,11 @@ def _wait(
         taken, statuses = answers.snapshot()
         recent = sorted(taken[said:]) or [0.0]
         said = len(taken)
-        now = sum(samples[-1][1] for samples in memory.samples.values())
         counts = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
         say(
             f"{time.monotonic() - began:6.0f} s  {said} requests ({counts}), {answers.wrong} wrong; p50 "
             f"{1000 * recent[len(recent) // 2]:.0f} ms, p99 {1000 * recent[int(len(recent) * 0.99)]:.0f} ms; "
-            f"{now:.0f} MB"
+            f"{memory.now:.0f} MB"
         )
     if process.poll() is not None:
         say(f"the server has ended with code {process.returncode}")
@@ -140,7 +140,7 @@ def server(served: Path, folder: Path, workers: int | None) -> Iterator[tuple[in
 def _is_ready(port: int) -> bool:
     try:
         return bool(json.loads(fetch(port, "/readyz"))["archives"])
-    except (OSError, ValueError, KeyError):
+    except NO_DOCUMENT:
         return False
 
 

@@ -7,11 +7,10 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks.soak.requests import Place, draw
+from benchmarks.soak.requests import Known, draw
 
 _TIMEOUT: Final = 120.0
 NO_ANSWER: Final = 0
@@ -54,13 +53,13 @@ class Answers:
             return list(self.seconds), Counter(self.statuses)
 
 
-def run_client(port: int, known: Sequence[Place], seed: int, answers: Answers, stop: threading.Event) -> None:
+def run_client(known: Known, seed: int, answers: Answers, stop: threading.Event) -> None:
     """Ask until told to stop, over one connection as long as the server keeps it."""
     chance = random.Random(seed)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
+    connection = http.client.HTTPConnection("127.0.0.1", known.port, timeout=_TIMEOUT)
     etags: dict[str, str] = {}
     while not stop.is_set():
-        kind, path = draw(known, chance)
+        kind, path = draw(known.places, chance)
         headers = {"If-None-Match": etags[path]} if path in etags and chance.random() < 0.5 else {}
         began = time.perf_counter()
         try:

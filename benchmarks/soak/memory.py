@@ -33,6 +33,12 @@ class Memory:
             if (megabytes := resident(pid)) is not None:
                 self.samples.setdefault(pid, []).append((moment, megabytes))
 
+    @property
+    def now(self) -> float:
+        """Megabytes of all processes that there were at the last sampling."""
+        last = max((samples[-1][0] for samples in self.samples.values()), default=0.0)
+        return sum(samples[-1][1] for samples in self.samples.values() if samples[-1][0] == last)
+
     def slopes(self, since: float) -> dict[int, float]:
         """Megabytes a minute of processes older than a moment, by regression over later samples."""
         out = {}

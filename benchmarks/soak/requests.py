@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -13,6 +16,9 @@ import mercantile
 
 from benchmarks.tile_speed.servers import fetch
 
+NO_DOCUMENT: Final = (OSError, HTTPException, RuntimeError, ValueError)
+"""What `fetch` and reading JSON raise where a server does not answer as it should."""
+_RENEWED_SECONDS: Final = 5.0
 _ZOOMS: Final = range(8, 15)
 _STYLES: Final = ("", "?style=true-color", "?style=false-color", "?style=ndvi", "?bands=B04&rescale=0,0.3")
 _WMTS: Final = "/wmts?service=WMTS&request=GetCapabilities"
@@ -45,10 +51,27 @@ class Place:
         return f"{chance.uniform(west, east):.5f},{chance.uniform(south, north):.5f}"
 
 
-def places(port: int) -> list[Place]:
-    """All scenes that a server has now."""
-    found = json.loads(fetch(port, "/stac/search?limit=1000"))["features"]
-    return [_place(item) for item in found if item["bbox"][0] < item["bbox"][2]]
+class Known:
+    """The scenes that clients know of: what the server listed some seconds ago, as a map's page does.
+
+    Attributes:
+        port: Of the server.
+        places: The scenes; replaced as a whole.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.places = self._listed()
+
+    def renew(self, stop: threading.Event) -> None:
+        """List them again and again until told to stop."""
+        while not stop.wait(_RENEWED_SECONDS):
+            with contextlib.suppress(*NO_DOCUMENT):  # clients note what the server does not answer
+                self.places = self._listed()
+
+    def _listed(self) -> list[Place]:
+        found = json.loads(fetch(self.port, "/stac/search?limit=1000"))["features"]
+        return [_place(item) for item in found if item["bbox"][0] < item["bbox"][2]]
 
 
 def _place(item: dict[str, Any]) -> Place:

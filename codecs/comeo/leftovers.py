@@ -11,8 +11,9 @@ import errno
 import fcntl
 import os
 import shutil
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,30 @@ def hold(descriptor: int, path: Path) -> bool:
         if error.errno not in _NO_LOCKS_HERE:
             raise
     return _is(descriptor, path)
+
+
+@contextlib.contextmanager
+def held_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A temporary folder, removed at the end of the block; those of killed processes beside it are swept.
+
+    Args:
+        parent: Where to make it.
+        prefix: Of its name, and of the names that are swept: nothing else may begin like this.
+
+    Raises:
+        OSError: If it cannot be made.
+    """
+    sweep(parent, lambda name: name.startswith(prefix))
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if hold(descriptor, path):
+                yield path
+                return
+        finally:
+            remove(path)
+            os.close(descriptor)
 
 
 def sweep(

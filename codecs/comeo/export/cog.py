@@ -8,7 +8,6 @@ standard 21-026 requires.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from rasterio.windows import Window as RasterWindow
 
 from comeo.errors import OutputError
 from comeo.grid import Grid
+from comeo.leftovers import held_folder
 from comeo.meridian import from_greenwich
 from comeo.progress import Progress, Silent
 from comeo.scene import Band, Window
@@ -213,8 +213,8 @@ def _writing(output: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _folder_beside(output: Path) -> Iterator[Path]:
     """A folder for halves of files, on the output's own disk."""
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
-        yield Path(folder)
+    with held_folder(output.parent, f".{output.name}.unfinished-") as folder:
+        yield folder
 
 
 def _gdal() -> rasterio.Env:

@@ -17,11 +17,12 @@ import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from comeo.errors import SourceError
+from comeo.leftovers import held_folder
 from comeo.sources.paths import inside
 
 MAX_FILES: Final = 20_000
@@ -173,7 +174,8 @@ class ZipContainer(Container):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
+        self._open_folder = ExitStack()
         self._extracted: dict[str, Path] = {}
         try:
             self._zip = zipfile.ZipFile(path)
@@ -223,17 +225,18 @@ class ZipContainer(Container):
         if self.size(name) > MAX_BAND_BYTES:
             raise SourceError(f"{self.path.name}: {name[:200]} has more than {MAX_BAND_BYTES} bytes")
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="comeo-")
-        free = shutil.disk_usage(self._folder.name).free
+            temporary = Path(tempfile.gettempdir())
+            self._folder = self._open_folder.enter_context(held_folder(temporary, "comeo-unzipped-"))
+        free = shutil.disk_usage(self._folder).free
         if self.size(name) > free:
             raise SourceError(
-                f"there is no room to unpack {PurePosixPath(name).name} in {self._folder.name}; "
+                f"there is no room to unpack {PurePosixPath(name).name} in {self._folder}; "
                 "set TMPDIR to a larger disk, or unzip the product and give its folder"
             )
         # The name in the zip isn't to be trusted as a path: only its last part is kept, under a number.
         last = PurePosixPath(name).name[-_MAX_LOCAL_NAME:]
         last = "file" if last in ("", "..") else last
-        target = Path(self._folder.name) / str(len(self._extracted)) / last
+        target = self._folder / str(len(self._extracted)) / last
         target.parent.mkdir(exist_ok=True)
         with self.open(name) as packed, target.open("wb") as unpacked:
             shutil.copyfileobj(packed, unpacked, _CHUNK)
@@ -247,9 +250,8 @@ class ZipContainer(Container):
         with self._lock:
             self._zip.close()
             self._extracted.clear()
-            if self._folder is not None:
-                self._folder.cleanup()
-                self._folder = None
+            self._open_folder.close()
+            self._folder = None
 
 
 def open_container(path: Path) -> Container:
