@@ -145,7 +145,6 @@ def test_a_slow_reader_that_comes_on_gets_all(hasty: Served) -> None:
         ((b"GET /healthz HTTP/1.1\r\nA: " + b"a" * 70_000,), [431]),
         ((HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\n", b"{", b"}"), [200]),
         ((CHUNKED + b"Connection: close\r\n\r\n2\r", b"\n{}\r\n0\r\n\r", b"\n"), [200]),
-        ((EXPECTING + b"Connection: close\r\n\r\n", b"2\r\n{}\r\n0\r\n\r\n"), [100, 200]),
         ((HEAD + b"Content-Length: 9999999\r\n\r\n",), [413]),
         ((HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n",), [413]),
         ((HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",), [400]),
@@ -159,6 +158,14 @@ def test_a_slow_reader_that_comes_on_gets_all(hasty: Served) -> None:
 def test_requests_however_they_arrive(patient: Served, pieces: tuple[bytes, ...], answers: list[int]) -> None:
     found = patient.talk(*pieces)
     assert [int(code) for code in re.findall(rb"HTTP/1\.[01] (\d{3}) ", found)] == answers, found
+
+
+def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(patient: Served) -> None:
+    with patient.connect() as connection:
+        connection.sendall(EXPECTING + b"Connection: close\r\n\r\n")
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"2\r\n{}\r\n0\r\n\r\n")
+        assert until_end(connection).startswith(b"HTTP/1.1 200 ")
 
 
 def _size(path: Path) -> int:

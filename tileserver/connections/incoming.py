@@ -113,7 +113,7 @@ class Incoming:
                     self.stage = Stage.TORN
                 return
             following = line_end + 2 + length
-            if self.buffer[following : following + 2] not in (b"", b"\r", b"\r\n"):
+            if not b"\r\n".startswith(self.buffer[following : following + 2]):
                 self.stage = Stage.TORN
                 return
             self._end = following + 2

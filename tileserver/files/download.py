@@ -66,9 +66,13 @@ class Section:
         self.close = stream.close
 
     def read(self, size: int = -1) -> bytes:
-        """Return bytes, at most as many as are left of the stretch."""
+        """Return bytes, at most as many as are left of the stretch; behind the last the file is closed."""
+        if self._stream.closed:
+            return b""
         data = self._stream.read(self._left if size < 0 else min(size, self._left))
         self._left -= len(data)
+        if not data or not self._left:
+            self._stream.close()
         return data
 
     def __iter__(self) -> Iterator[bytes]:
