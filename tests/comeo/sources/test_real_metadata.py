@@ -61,6 +61,12 @@ class Reading:
         ]
         return list(self.root.xpath("//" + "/".join(steps)))
 
+    def needed(self, path: str) -> str:
+        """The text of an element that every product has."""
+        found = self.text(path)
+        assert found is not None, path
+        return found
+
     def text(self, path: str) -> str | None:
         found = [each if isinstance(each, str) else (each.text or "") for each in self.every(path)]
         return found[0].strip() if found else None
@@ -88,8 +94,10 @@ def time_of(text: str | None) -> datetime | None:
 def check_product(path: Path) -> tuple[ProductMetadata, int]:
     """Compare a product's metadata with XPath's reading; return them, and how many fields were compared."""
     read, mine = Reading(path), parse_product(path.read_bytes(), path.name)
-    level = "L2A" if "2A" in read.root.tag else "L1C"
-    quantification = read.number("BOA_QUANTIFICATION_VALUE" if level == "L2A" else "QUANTIFICATION_VALUE")
+    level = "L2A" if "2A" in str(read.root.tag) else "L1C"
+    quantification = float(
+        read.needed("BOA_QUANTIFICATION_VALUE" if level == "L2A" else "QUANTIFICATION_VALUE")
+    )
     offsets = {
         BANDS[int(element.get("band_id"))]: float(element.text) / quantification
         for element in read.every("BOA_ADD_OFFSET" if level == "L2A" else "RADIO_ADD_OFFSET")
@@ -97,8 +105,8 @@ def check_product(path: Path) -> tuple[ProductMetadata, int]:
     expected = {
         **{name: read.text(where) for name, where in PRODUCT_TEXTS.items()},
         **{name: read.number(where) for name, where in PRODUCT_NUMBERS.items()},
-        "platform": read.text("SPACECRAFT_NAME").lower(),
-        "sat:orbit_state": read.text("SENSING_ORBIT_DIRECTION").lower(),
+        "platform": read.needed("SPACECRAFT_NAME").lower(),
+        "sat:orbit_state": read.needed("SENSING_ORBIT_DIRECTION").lower(),
         "processing:level": level,
         "constellation": "sentinel-2",
         "instruments": ["msi"],
@@ -121,7 +129,7 @@ def check_product(path: Path) -> tuple[ProductMetadata, int]:
 def check_tile(path: Path) -> tuple[TileMetadata, int]:
     """The same for a tile's metadata."""
     read, mine = Reading(path), parse_tile(path.read_bytes(), path.name)
-    identifier = read.text("TILE_ID")
+    identifier = read.needed("TILE_ID")
     zenith, azimuth = (read.number(f"Mean_Sun_Angle/{name}_ANGLE") for name in ("ZENITH", "AZIMUTH"))
     shares = {
         f"s2:{element.tag.lower()}": float(element.text)
@@ -238,7 +246,7 @@ def check_scene(scene: Scene, product: Path) -> None:
     (path,) = product.glob("MTD_MSI*.xml")
     (tile_path,) = product.rglob("MTD_TL.xml")
     metadata, tile = parse_product(path.read_bytes(), ""), parse_tile(tile_path.read_bytes(), "")
-    assert scene.id == Reading(path).text("PRODUCT_URI").removesuffix(".SAFE")
+    assert scene.id == Reading(path).needed("PRODUCT_URI").removesuffix(".SAFE")
     assert scene.collection == f"sentinel-2-{metadata.level.lower()}"
     assert scene.datetime == time_of(Reading(tile_path).text("SENSING_TIME"))
     assert (tile.properties | metadata.properties).items() <= scene.properties.items()
