@@ -97,7 +97,7 @@ def test_extract_credits_the_data_and_says_nothing_else(archive: Path, tmp_path:
     assert "NumExpr" not in done.stderr
     with rasterio.open(tmp_path / "out.tif") as dataset:
         credit = dataset.tags()["TIFFTAG_COPYRIGHT"]
-    assert credit == "contains modified Copernicus Sentinel data 2020"
+    assert credit == "Contains modified Copernicus Sentinel data 2020"
 
 
 def test_extract_never_overwrites_its_archive(archive: Path) -> None:
