@@ -176,10 +176,14 @@ def alpha_indexes(dataset: rasterio.DatasetReader) -> set[int]:
     """Indexes (from 1) of bands that are no band but the opacity of the others.
 
     GDAL writes the fourth of any four bands of 8 bits as alpha unless told otherwise: one that is described
-    is a band.
+    is a band, unless its description says opacity, too.
     """
     roles = zip(dataset.colorinterp, dataset.descriptions, strict=True)
-    return {i for i, (role, text) in enumerate(roles, 1) if role == ColorInterp.alpha and not text}
+    return {i for i, (role, text) in enumerate(roles, 1) if role == ColorInterp.alpha and _is_opacity(text)}
+
+
+def _is_opacity(text: str | None) -> bool:
+    return (text or "").strip().lower() in ("", "alpha", "opacity")
 
 
 def has_palette(dataset: rasterio.DatasetReader, index: int) -> bool:
