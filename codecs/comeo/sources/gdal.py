@@ -169,7 +169,19 @@ def grid_of(file: GdalFile) -> Grid:
                     f"{file.name} is stored in pieces of {width}×{height} pixels, too large for reading "
                     "in windows; tile it with `gdal_translate -co TILED=YES`"
                 )
+        if dataset.transform.is_identity and (beside := _world_file(file)):
+            raise SourceError(
+                f"{file.name} has no georeference of its own, and the world file {beside} is not read; "
+                "put it into the file with `gdal_translate`"
+            )
         return checked_grid(file.name, dataset.crs, dataset.transform, dataset.height, dataset.width)
+
+
+def _world_file(file: GdalFile) -> str:
+    """Name of the world file beside a local file, or empty."""
+    path = Path(file.path)
+    names = [path.with_suffix(suffix) for suffix in (".tfw", ".tifw", ".wld", ".j2w")]
+    return "" if "://" in file.path else next((name.name for name in names if name.exists()), "")
 
 
 def alpha_indexes(dataset: rasterio.DatasetReader) -> set[int]:

@@ -29,6 +29,7 @@ _SAMPLE_SIDE: Final = 96
 _SAMPLE_PLACES: Final = 4  # by side
 _ENOUGH: Final = 4096  # valid pixels
 _BYTE: Final = "uint8"
+_LENGTHS: Final = frozenset(["m", "metre", "meter", "metres", "meters", "foot", "ft", "us survey foot"])
 _MOST_CLASSES: Final = 16
 
 
@@ -101,7 +102,7 @@ def resolve(
     """
     rules: dict[str, list[str]] = {}
     resolved = []
-    readable = [with_nodata(item, given.nodata) for item in bands]
+    readable = [with_nodata(_without_height(item, origin), given.nodata) for item in bands]
     guess = _Guess(readable, origin)
     for item in readable:
         band, rule, nodata = _meaning(item, origin, given, guess)
@@ -124,6 +125,13 @@ def _formula(band: Band) -> str:
     offset = f" {'+' if band.offset > 0 else '−'} {abs(band.offset):g}" if band.offset else ""
     scale = f" × {band.scale:g}" if band.scale != 1 else ""
     return f"{band.unit or 'a value of unknown unit'} = number{scale}{offset}"
+
+
+def _without_height(item: RasterBand, origin: Origin) -> RasterBand:
+    """A band of a mission without a unit of length: GDAL gives all bands that of a compound CRS's heights."""
+    length = stated_unit(item.band.unit).lower() in _LENGTHS
+    known = origin.mission is not None and item.band.name in origin.mission.bands
+    return item.named(replace(item.band, unit="")) if length and known else item
 
 
 def _least(item: RasterBand, band: Band, origin: Origin) -> float | None:

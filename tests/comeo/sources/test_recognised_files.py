@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning
 
 from comeo.errors import SourceError
 from comeo.scene import Window
@@ -292,6 +294,27 @@ def test_a_mission_by_names_of_bands_alone_is_said(tmp_path: Path, caplog: pytes
     assert "only the names of its bands say that it is of Sentinel-2" in caplog.text
     open_source(write_tif(tmp_path / "clip2.tif", values, ["B2", "B3"])).close()
     assert "bands named B2, B3 are Sentinel-2's or Landsat's" in caplog.text
+
+
+def test_the_unit_of_heights_is_not_that_of_bands(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(300, 4000, (1, 8, 8)).astype(np.uint16)
+    path = write_tif(tmp_path / "S2A_20190530.tif", values, ["B04"], crs="EPSG:32632+5773")
+    with open_source(path) as scene:
+        (band,) = scene.groups[0].bands
+        assert (band.unit, band.scale) == (REFLECTANCE, 1e-4)
+
+
+def test_a_world_file_is_named(tmp_path: Path) -> None:
+    with pytest.warns(NotGeoreferencedWarning):
+        path = write_tif(
+            tmp_path / "S2A_20190530.tif",
+            np.full((1, 8, 8), 500, np.uint16),
+            ["B04"],
+            transform=Affine.identity(),
+        )
+    path.with_suffix(".tfw").write_text("10\n0\n0\n-10\n399965\n5300035\n")
+    with pytest.raises(SourceError, match=r"the world file S2A_20190530\.tfw is not read"):
+        open_source(path)
 
 
 def test_opacity_that_is_called_so_is_opacity(tmp_path: Path) -> None:
