@@ -32,7 +32,7 @@ def cli(debug: bool) -> None:
     )
     _log.setLevel(logging.DEBUG if debug else logging.INFO)
     if not debug:  # what GDAL and PROJ signal is raised, and said, in a sentence of ours
-        logging.getLogger("rasterio._err").setLevel(logging.CRITICAL)
+        logging.getLogger("rasterio").setLevel(logging.CRITICAL)
     # A library of rio-tiler's tells at its import how many threads it would use.
     logging.getLogger("numexpr").setLevel(logging.WARNING)
 

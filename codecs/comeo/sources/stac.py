@@ -384,10 +384,13 @@ def _opened(asset: Asset, band: Band, cache: TileCache, nodata: float | None) ->
 
 
 def parse_nodata(value: object, key: str) -> float:
-    """Parse a nodata number of an Item, in which "nan" is a text."""
-    if isinstance(value, str) and value.lower() == "nan":
+    """Parse a nodata number of an Item, in which "nan", "inf" and "-inf" are texts: none is ever valid."""
+    if str(value).strip().lower() in ("nan", "inf", "-inf"):
         return float("nan")
-    return parse_finite(value, f"nodata of asset {key[:40]!r}")
+    try:
+        return parse_finite(value, f"nodata of asset {key[:40]!r}")
+    except SourceError as error:
+        raise SourceError(f"{error}; give it with --nodata") from error
 
 
 def _described(asset: Asset, given: Given) -> Band:

@@ -215,6 +215,13 @@ CASES = [
          {"B04": {}}, "B04", zeros_are_nodata=False),
     Case("a constellation that says otherwise", {"constellation": "Landsat", "platform": "Sentinel-2B"},
          {"B04": {}}, refused="is of Landsat"),
+    *[
+        Case(f"nodata {text!r}", {**S2B, "datetime": LATE, "s2:processing_baseline": "05.09"},
+             {"B04": raster(1e-4, None, text, unit="1")}, "B04", MINUS)
+        for text in ("nan", "inf", "-inf", "0", 0.0)
+    ],
+    Case("a nodata that is none", {**S2B, "datetime": LATE}, {"B04": raster(1e-4, None, "none")},
+         refused="'none', not a number; give it with --nodata"),
     Case("eopf", S2B,
          {"SR_10m": {"type": "application/vnd+zarr", "bands": [{"name": "b02"}, {"name": "b03"}]}},
          refused=r"Zarr \(EOPF\) is not read"),
