@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 MAX_UNIT: Final = 32
 MAX_OFFSET: Final = 1.0  # of a scaled quantity: products have 0.1 at most
+_SAME_OFFSET: Final = 1e-6
 _SAMPLE_SIDE: Final = 96
 _SAMPLE_PLACES: Final = 4  # by side
 _ENOUGH: Final = 4096  # valid pixels
@@ -154,7 +155,7 @@ class _Guess:
         self._samples: dict[bool, Sample | None] = {}
         self.assumed = False
         self.offset_unknown = False
-        self.without_offset: list[str] = []
+        self.unlikely: dict[float, list[str]] = {}  # bands by an offset that the baseline contradicts
         self.zeros_marked = False
 
     def sample(self, *, unstated: bool) -> Sample | None:
@@ -189,11 +190,11 @@ class _Guess:
                 "many numbers are 0 and count as measurements; "
                 "give --nodata 0 if they mark pixels without data"
             )
-        if self.without_offset and scale:
+        for stated, names in self.unlikely.items():
+            carried = scale.offset_of(self._origin.baseline) if scale else None
             yield (
-                f"{', '.join(self.without_offset)}: an offset of 0 is stated, but products of processing "
-                f"baseline {self._origin.baseline} carry one of {scale.offset_of(self._origin.baseline):g}; "
-                "if the numbers have it still, give it with --offset"
+                f"{', '.join(names)}: an offset of {stated:g} is stated, but products of processing baseline "
+                f"{self._origin.baseline} carry one of {carried or 0:g}; give --offset if that is right"
             )
         late = scale.offset_at(self._origin.time) if scale else 0.0
         if self.offset_unknown and given.offset is None and late:
@@ -323,8 +324,8 @@ def _offset(
         )
     line, offset = scale.line_of(origin.names), scale.offset_of(origin.baseline)
     if band.offset or item.offset_stated:
-        if offset and not band.offset and line is None:
-            guess.without_offset.append(band.name)
+        if offset is not None and abs(band.offset - offset) > _SAME_OFFSET and line is None:
+            guess.unlikely.setdefault(band.offset, []).append(band.name)
         return band.offset, "as stated"
     return _unstated_offset(item, line, offset, origin, guess)
 

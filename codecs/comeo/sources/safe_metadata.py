@@ -7,6 +7,8 @@ percentages, orbits, times) is left out where it is missing or broken, and never
 
 from __future__ import annotations
 
+import logging
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +26,8 @@ from comeo.sources.grids import checked_grid
 from comeo.sources.naming import lenient_time
 from comeo.sources.raster import parse_finite
 from comeo.sources.xmltree import XmlTree, child_text, finite
+
+logger = logging.getLogger(__name__)
 
 LEVELS: Final = {"Level-1C_User_Product": "L1C", "Level-2A_User_Product": "L2A"}
 _OFFSETS: Final = {"L1C": "RADIO_ADD_OFFSET", "L2A": "BOA_ADD_OFFSET"}
@@ -93,9 +97,7 @@ def parse_product(content: bytes, where: str) -> ProductMetadata:
     level = LEVELS.get(xml.kind)
     if level is None:
         raise SourceError(f"{where} is a {xml.kind}; only Sentinel-2 L1C and L2A products are handled")
-    quantification = xml.number(*_QUANTIFICATION[level])
-    if quantification <= 0:
-        raise SourceError(f"{where} has a quantification value that is not positive")
+    quantification = _quantification(xml, level)
     listed = (element.text.strip() for element in xml.all(*_FILES) if element.text)
     times = ("DATATAKE_SENSING_START", "PRODUCT_START_TIME")
     return ProductMetadata(
@@ -107,6 +109,18 @@ def parse_product(content: bytes, where: str) -> ProductMetadata:
         next((time for name in times if (time := _time(xml, name))), None),
         _product_properties(xml, level),
     )
+
+
+def _quantification(xml: XmlTree, level: str) -> float:
+    """How many numbers make a reflectance of 1; NaN where that is not stated, and has to be given."""
+    try:
+        number = xml.number(*_QUANTIFICATION[level])
+    except SourceError as error:
+        logger.warning("%s", error)
+        return math.nan
+    if number <= 0:
+        logger.warning("%s has a quantification value that is not positive", xml.where)
+    return number if number > 0 else math.nan
 
 
 def _time(xml: XmlTree, name: str) -> datetime | None:
@@ -133,7 +147,10 @@ def _offsets(xml: XmlTree, level: str, quantification: float) -> dict[str, float
         name = _BAND_OF_ID.get(int(number))
         if name is None:
             raise SourceError(f"{what} is of band {number:g}, which Sentinel-2 does not have")
-        offsets[name] = parse_finite(element.text or "", what) / quantification
+        value = finite(element.text or "")
+        if value is None:
+            logger.warning("%s of %s is %r, not a number", what, name, (element.text or "")[:40])
+        offsets[name] = (math.nan if value is None else value) / quantification
     return offsets
 
 

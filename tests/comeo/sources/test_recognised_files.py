@@ -283,7 +283,13 @@ def test_a_scale_without_an_offset_is_taken_and_said(
         dataset.scales = (1e-4,)
     with open_source(path) as scene:
         assert scene.groups[0].bands[0].offset == 0
-    assert "products of processing baseline 05.11 carry one of -0.1" in caplog.text
+    said = "an offset of 0 is stated, but products of processing baseline 05.11 carry one of -0.1"
+    assert said in caplog.text
+    caplog.clear()
+    with rasterio.open(path, "r+") as dataset:
+        dataset.offsets = (-0.1,)
+    open_source(path).close()
+    assert "an offset of" not in caplog.text
 
 
 def test_a_mission_by_names_of_bands_alone_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -242,11 +242,11 @@ def test_an_image_of_another_size_is_refused(copy_of: Callable[..., Path]) -> No
             "MTD_MSIL2A.xml",
             "<BOA_QUANTIFICATION_VALUE.*?</BOA_QUANTIFICATION_VALUE>",
             "",
-            "has no BOA_QUANTI",
+            "give it with --scale",
         ),
-        ("MTD_MSIL2A.xml", ">10000<", ">0<", "is not positive"),
-        ("MTD_MSIL2A.xml", ">10000<", ">many<", "'many', not a number"),
-        ("MTD_MSIL2A.xml", ">10000<", ">1e999<", "not a number"),
+        ("MTD_MSIL2A.xml", ">10000<", ">0<", "give it with --scale"),
+        ("MTD_MSIL2A.xml", ">10000<", ">many<", "give it with --scale"),
+        ("MTD_MSIL2A.xml", ">10000<", ">1e999<", "give it with --scale"),
         ("MTD_MSIL2A.xml", "Level-2A_User_Product", "Level-3_User_Product", "only Sentinel-2 L1C and L2A"),
         ("MTD_MSIL2A.xml", "</n1:Level-2A_User_Product>", "", "is not readable XML"),
         ("MTD_TL.xml", "EPSG:32632", "EPSG:nowhere", "unknown coordinate reference system"),
@@ -267,6 +267,39 @@ def test_metadata_that_can_t_be_understood_are_refused(
     replace_in(found, pattern, text)
     with pytest.raises(SourceError, match=message):
         open_source(product)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "given", "said"),
+    [
+        (
+            "(<BOA_QUANTIFICATION_VALUE[^>]*>)10000",
+            r"\g<1>0",
+            {"scale": 1e-4, "offset": -0.1},
+            "not positive",
+        ),
+        (
+            "<BOA_QUANTIFICATION_VALUE.*?</BOA_QUANTIFICATION_VALUE>",
+            "",
+            {"scale": 1e-4, "offset": -0.1},
+            "no BOA_Q",
+        ),
+        ("(<BOA_ADD_OFFSET[^>]*>)-1000", r"\g<1>x", {"offset": -0.1}, "is 'x', not a number"),
+    ],
+)
+def test_numbers_that_metadata_lack_are_asked_for_and_can_be_given(
+    make_safe: Make, tmp_path: Path, pattern: str, text: str, given: dict[str, float], said: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    path, _ = make_safe("L2A", "05.11")
+    product = Path(shutil.copytree(path, tmp_path / path.name))
+    forget_checksums(product)
+    replace_in(product / "MTD_MSIL2A.xml", pattern, text)
+    with pytest.raises(SourceError, match=f"give it with --{next(iter(given))}"):
+        open_source(product)
+    assert said in caplog.text
+    with open_source(product, **given) as scene:  # type: ignore[arg-type]
+        assert {(band.scale, band.offset) for group in scene.groups for band in group.bands} == {(1e-4, -0.1)}
 
 
 @pytest.mark.parametrize("listed", ["../../../etc/passwd_B02_10m", "/etc/passwd_B02_10m"])
