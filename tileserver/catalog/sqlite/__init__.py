@@ -195,7 +195,8 @@ class SqliteCatalog(Catalog):
 
     def _verify(self) -> None:
         if not self._database.verify():
-            raise sqlite3.DatabaseError("the catalogue is damaged")
+            # Of the kind that needs no second look: it may be whole again by then, of which to ask again is enough.
+            raise sqlite3.OperationalError("the catalogue is damaged")
 
     def _looked(self, served: int, broken: int) -> None:
         """After a look at the folders: name the scenes that differ from most of their collection, once."""
