@@ -50,17 +50,43 @@ def held_folder(parent: Path, prefix: str) -> Iterator[Path]:
     Raises:
         OSError: If it cannot be made.
     """
+    path, descriptor = make_held_folder(parent, prefix)
+    try:
+        yield path
+    finally:
+        remove(path)
+        os.close(descriptor)
+
+
+def make_held_folder(parent: Path, prefix: str, purpose: str = "") -> tuple[Path, int]:
+    """Sweep and make a folder as `held_folder` does, for as long as a descriptor of it is open.
+
+    Args:
+        parent: Where to make it.
+        prefix: Of its name, and of the names that are swept.
+        purpose: What follows the prefix in its name.
+
+    Returns:
+        The folder, and the descriptor that keeps it locked.
+
+    Raises:
+        OSError: If it cannot be made.
+    """
     sweep(parent, lambda name: name.startswith(prefix))
     while True:
-        path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        path = Path(tempfile.mkdtemp(prefix=f"{prefix}{purpose}-" if purpose else prefix, dir=parent))
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:  # another process has swept it up before it could be locked
+            continue
         try:
             if hold(descriptor, path):
-                yield path
-                return
-        finally:
+                return path, descriptor
+        except BaseException:
             remove(path)
             os.close(descriptor)
+            raise
+        os.close(descriptor)
 
 
 def sweep(
