@@ -8,9 +8,11 @@ reflectances already, integers that stand for them, or neither; then the unit st
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from numbers import Real
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -50,14 +52,25 @@ class Given:
 
     def __post_init__(self) -> None:
         """Refuse what no band can have."""
-        for name in ("scale", "offset"):
+        for name in ("scale", "offset", "nodata"):
             value = getattr(self, name)
-            if value is not None and not np.isfinite(value):
-                raise SourceError(f"the {name} given is {value}, not a finite number")
+            if value is not None and not _is_number(value, nan=name == "nodata"):
+                raise SourceError(f"the {name} given is not a finite number; give one, as 0.0001")
         if self.scale == 0:
-            raise SourceError("the scale given is 0, which makes all pixels alike")
-        if self.unit is not None and not 0 < len(self.unit.strip()) <= MAX_UNIT:
+            raise SourceError("the scale given is 0, which makes all pixels alike; give the factor itself")
+        unit: Any = self.unit
+        if unit is not None and not (isinstance(unit, str) and 0 < len(unit.strip()) <= MAX_UNIT):
             raise SourceError(f"the unit given has to be a text of at most {MAX_UNIT} characters")
+
+
+def _is_number(value: Any, *, nan: bool) -> bool:
+    """Whether an argument is a finite number, or NaN where that is allowed."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value) or (nan and math.isnan(value))
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 @dataclass(frozen=True, slots=True)
