@@ -1,7 +1,7 @@
-"""Unfinished files and folders: locked as long as somebody works on them, removed by the next who comes by.
+"""Unfinished files and folders: locked while a process works on them, else removed by the next process.
 
-A process that is killed removes nothing, but the system lets go of its locks. So what has the name of
-something unfinished and can be locked belongs to nobody.
+A process that is killed removes nothing, but the system releases its locks. So what has the name of
+something unfinished and can be locked has been abandoned.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def hold(descriptor: int, path: Path) -> bool:
         path: Its name.
 
     Returns:
-        False if somebody has swept it up before it was locked: begin again under another name.
+        False if another process has swept it up before it was locked: begin again under another name.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -92,7 +92,7 @@ def make_held_folder(parent: Path, prefix: str, purpose: str = "") -> tuple[Path
 def sweep(
     folder: Path, is_unfinished: Callable[[str], bool], restore: Callable[[Path], None] | None = None
 ) -> None:
-    """Remove what nobody works on any more. What cannot be removed stays.
+    """Remove what no process works on any more. What cannot be removed stays.
 
     Args:
         folder: Where to look; not below it.
@@ -117,7 +117,7 @@ def _sweep(path: Path, restore: Callable[[Path], None] | None) -> None:
 
 
 def _is_abandoned(descriptor: int) -> bool:
-    """Whether nobody holds it; it is ours then, until the descriptor is closed."""
+    """Whether no process holds it; this one does then, until the descriptor is closed."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -25,7 +25,7 @@ from comeo.view.resampling import RESAMPLINGS, ResamplingName
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 POLYGONS = ("Polygon", "MultiPolygon")
-# What shapely raises for coordinates that are none, or are nested without end.
+# What shapely raises for coordinates that are not numbers, or are nested too deeply.
 _UNREADABLE = (
     ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """What a source's numbers mean: scale, offset, unit and nodata of each band, and by which rule.
 
 What the caller gives counts first, then what the source states, then what the mission's products carry by
-their processing baseline. Where nobody states a scale, the values themselves say whether they are
+their processing baseline. Where no scale is stated, the values themselves say whether they are
 reflectances already, integers that stand for them, or neither; then the unit stays unknown, and that is said.
 """
 
@@ -238,7 +238,7 @@ def _scaled(
 
 
 def _by_values(item: RasterBand, band: Band, scale: Scale, origin: Origin, guess: _Guess) -> tuple[Band, str]:
-    """A band whose numbers nobody describes, by what they are."""
+    """A band without a stated scale, by its values."""
     if item.source_dtype == _BYTE:
         return replace(band, unit=""), "8 bits for a picture, not measurements"
     line = scale.line_of(origin.names)
