@@ -1,4 +1,4 @@
-"""A connection's end: at once where the client asked for it, else with patience for the answer's last bytes."""
+"""The end of a connection: at once where the client asked for it, else with patience for the last bytes."""
 
 from __future__ import annotations
 
