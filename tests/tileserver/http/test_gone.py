@@ -155,4 +155,4 @@ def test_a_full_disk_of_the_server_does_not_cost_the_archive(
     assert "No space left on device" in answer.json["detail"]
     assert "/" not in answer.json["detail"]
     monkeypatch.undo()
-    assert client.get(f"{ITEM}/bbox/{AREA}.tif").status_code == 200
+    assert client.get(f"{ITEM}/bbox/{AREA}.tif", buffered=True).status_code == 200
