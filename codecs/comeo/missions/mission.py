@@ -13,7 +13,7 @@ from comeo.missions.quantity import Range
 from comeo.missions.recipe import Recipe
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_BASELINE: Final = re.compile(r"\d{2}\.\d{2}")
+BASELINE: Final = re.compile(r"\d{2}\.\d{2}")
 LAST_BASELINE: Final = 90.0
 """Baselines above it, as 99.99, are those of private processing: they say nothing of the numbers."""
 
@@ -101,7 +101,7 @@ class Scale:
 
     def offset_of(self, baseline: str) -> float | None:
         """The offset of products of a processing baseline, as `05.11`; None where the text is none."""
-        if not _BASELINE.fullmatch(baseline) or float(baseline) > LAST_BASELINE:
+        if not BASELINE.fullmatch(baseline) or float(baseline) > LAST_BASELINE:
             return None
         return next(
             (each.value for each in reversed(self.offsets) if float(baseline) >= float(each.baseline)), 0.0

@@ -27,6 +27,7 @@ from comeo.missions import (
     mission_of,
     native_gsd,
 )
+from comeo.missions.mission import BASELINE
 from comeo.scene import Band
 from comeo.sources import gdal
 from comeo.sources.assemble import Overrides, Product
@@ -47,7 +48,6 @@ _KEPT: Final = re.compile(
 )
 _APPLIED: Final = re.compile(r"(?:\w+:)?boa_(?:add_)?offset_applied")
 _TRUE: Final = ("true", "1", "1.0")
-_BASELINE: Final = re.compile(r"\d{2}\.\d{2}")
 _BASELINES: Final = ("s2:processing_baseline", "sentinel:processing_baseline", "processing:version")
 _PRODUCT_NAMES: Final = ("s2:product_uri", "sentinel:product_id", "s2:granule_id")
 _NOT_DATA: Final = {
@@ -137,7 +137,7 @@ def _files(assets: Iterable[Asset]) -> Iterator[str]:
 def _baseline(properties: Mapping[str, Any]) -> dict[str, Any]:
     """The processing baseline under its usual name, from any that it goes by."""
     stated = (str(properties.get(name, "")) for name in _BASELINES)
-    found = next((text for text in stated if _BASELINE.fullmatch(text)), None)
+    found = next((text for text in stated if BASELINE.fullmatch(text)), None)
     return {} if found is None else {"s2:processing_baseline": found}
 
 
