@@ -13,14 +13,13 @@ from comeo.crs import check_crs
 from comeo.errors import CrsError, SourceError
 from comeo.globe import TURN
 from comeo.grid import Grid
-from comeo.meridian import OPPOSITE, from_180
+from comeo.meridian import DEGREE, OPPOSITE, from_180
 from comeo.sources.raster import MAX_PIXELS
 
 # A shear that moves no pixel of a raster by more than this part of a pixel is a rounding error.
 _SHEAR_PIXELS: Final = 1e-3
 # Names of groups have room for no larger pixels, and numbers in degrees no precision for smaller ones.
 _PIXEL_METRES: Final = (1e-3, 1e6)
-_DEGREE: Final = math.radians(1)
 
 
 def checked_grid(where: str, crs: CRS | None, transform: Affine, height: int, width: int) -> Grid:
@@ -93,7 +92,7 @@ def _on_the_globe(where: str, grid: Grid) -> Grid:
     Raises:
         SourceError: If it is wider than the globe, or passes a pole, by more than a pixel.
     """
-    degree = float(grid.crs.units_factor[1]) / _DEGREE
+    degree = float(grid.crs.units_factor[1]) / DEGREE
     left, bottom, right, top = (value * degree for value in grid.bounds)
     across, down = grid.transform.a * degree, -grid.transform.e * degree
     if top > 90 + down or bottom < -90 - down:
