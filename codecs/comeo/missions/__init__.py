@@ -147,7 +147,7 @@ def mission_id(properties: Mapping[str, object]) -> str:
 
 
 def of_mission(band: Band, mission: str) -> Band:
-    """A band of an Item that states a mission: its facts are that mission's, or nobody's.
+    """A band of an Item that states a mission: its facts are that mission's, or unknown.
 
     Args:
         band: As described.

@@ -62,7 +62,7 @@ class _Facts:
     Attributes:
         indexes: Of all bands but opacity, from 1.
         alphas: Of opacity.
-        descriptions: One a band; empty where there is none.
+        descriptions: One a band; empty where it is missing.
         tags: Of the file and of each band, names in lower case.
         palettes: Bands with a colour table: classes.
         dtypes: Of all bands' numbers.
@@ -247,7 +247,7 @@ def _layer(facts: _Facts, index: int, name: str) -> str | None:
 
 
 def _classes_by_value(raster: RasterBand, mission: Mission | None, given: Given) -> str | None:
-    """What a band is that nobody describes, if it holds few small whole numbers; None for a band."""
+    """What an undescribed layer of few small whole numbers is; None for a band."""
     if (mission and raster.band.name in mission.bands) or is_stated(raster):
         return None
     if given.unit is not None or given.scale is not None or not is_classes(raster):

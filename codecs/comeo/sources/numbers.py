@@ -1,16 +1,18 @@
 """What a source's numbers mean: scale, offset, unit and nodata of each band, and by which rule.
 
 What the caller gives counts first, then what the source states, then what the mission's products carry by
-their processing baseline. Where nobody states a scale, the values themselves say whether they are
+their processing baseline. Where no scale is stated, the values themselves say whether they are
 reflectances already, integers that stand for them, or neither; then the unit stays unknown, and that is said.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from numbers import Real
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -52,14 +54,25 @@ class Given:
 
     def __post_init__(self) -> None:
         """Refuse what no band can have."""
-        for name in ("scale", "offset"):
+        for name in ("scale", "offset", "nodata"):
             value = getattr(self, name)
-            if value is not None and not np.isfinite(value):
-                raise SourceError(f"the {name} given is {value}, not a finite number")
+            if value is not None and not _is_number(value, nan=name == "nodata"):
+                raise SourceError(f"the {name} given is not a finite number; give one, as 0.0001")
         if self.scale == 0:
-            raise SourceError("the scale given is 0, which makes all pixels alike")
-        if self.unit is not None and not 0 < len(self.unit.strip()) <= MAX_UNIT:
+            raise SourceError("the scale given is 0, which makes all pixels alike; give the factor itself")
+        unit: Any = self.unit
+        if unit is not None and not (isinstance(unit, str) and 0 < len(unit.strip()) <= MAX_UNIT):
             raise SourceError(f"the unit given has to be a text of at most {MAX_UNIT} characters")
+
+
+def _is_number(value: Any, *, nan: bool) -> bool:
+    """Whether an argument is a finite number, or NaN where that is allowed."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value) or (nan and math.isnan(value))
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +292,7 @@ def _scaled(
 
 
 def _by_values(item: RasterBand, band: Band, scale: Scale, origin: Origin, guess: _Guess) -> tuple[Band, str]:
-    """A band whose numbers nobody describes, by what they are."""
+    """A band without a stated scale, by its values."""
     if item.source_dtype == _BYTE:
         return replace(band, unit=""), "8 bits for a picture, not measurements"
     line = scale.line_of(origin.names)

@@ -141,6 +141,17 @@ def test_damage_again_and_again_does_not_keep_the_server_busy(
         catalog.count()
 
 
+def test_damage_that_a_second_look_does_not_find_is_no_mistake(
+    archives: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where another process writes the damaged page anew in between."""
+    catalog = SqliteCatalog([archives], tmp_path / "catalog.sqlite", 3600)
+    looks = iter([False])
+    monkeypatch.setattr(catalog._database, "verify", lambda: next(looks, True))
+    catalog.check()
+    assert catalog.count() == 5
+
+
 def test_mistakes_of_a_request_do_not_make_it_anew(archives: Path, tmp_path: Path) -> None:
     catalog = SqliteCatalog([archives], tmp_path / "catalog.sqlite", 3600)
     catalog.count()

@@ -219,7 +219,7 @@ def test_a_failing_source_does_not_stop_the_others(geotiff: Path, tmp_path: Path
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
-@pytest.mark.parametrize("bbox", [(-180, -90, 180, 90), (-400, -91, 400, 91)])
+@pytest.mark.parametrize("bbox", [(-180, -90, 180, 90), (-400, -90, 400, 90)])
 def test_extract_of_the_whole_world_is_the_whole_scene(
     archive: Path, tmp_path: Path, bbox: tuple[float, ...]
 ) -> None:

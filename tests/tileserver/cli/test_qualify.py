@@ -181,7 +181,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(
     done = comeo("qualify", archives[0], "--reference", other, "--no-lpips")
     assert "not made from this source: the size of r10m is 280×300 pixels" in str(done.exception)
     done = comeo("qualify", archives[0], "--reference", tmp_path / "missing.tif")
-    assert "there is no" in str(done.exception)
+    assert "does not exist" in str(done.exception)
     for wrong, words in (
         ((*archives, "--reference", source), "--compare"),
         ((archives[0],), "--reference"),

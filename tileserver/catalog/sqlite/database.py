@@ -99,6 +99,7 @@ class Database:
             with self._locked(fcntl.LOCK_SH):
                 self._local.db = self._connect()
             self._local.state = state
+            self._complete = -1  # a file that nobody had open may have left its inode to this one
         connection: sqlite3.Connection = self._local.db
         return connection
 
