@@ -36,7 +36,7 @@ from comeo.missions import (
 from comeo.scene import Band, Window
 from comeo.sources import gdal
 from comeo.sources.assemble import Overrides, Product
-from comeo.sources.naming import facts_of, lenient_time
+from comeo.sources.naming import facts_of, lenient_time, safe_band
 from comeo.sources.numbers import MAX_UNIT, Given, is_classes, is_stated
 from comeo.sources.raster import RasterBand
 
@@ -234,7 +234,7 @@ def _opened(file: gdal.GdalFile, grid: Grid, path: Path, facts: _Facts, index: i
     if facts.dtypes != {"uint8"}:  # a byte is no measurement, whatever its name says
         unit = unit or unit_in(facts.descriptions[index], name) or unit_in(path.stem, name)
         unit = unit or (POWER if calibrated(facts.descriptions[index]) else "")
-    band = Band(re.sub(r"[^A-Za-z0-9_.\-]+", "_", name)[:64], scale, offset, unit)
+    band = Band(safe_band(name), scale, offset, unit)
     raster = gdal.band_of(file, grid, index, band, alphas=facts.alphas)
     return replace(raster, offset_stated=raster.offset_stated or (scale, offset) != (1.0, 0.0))
 

@@ -15,6 +15,7 @@ from comeo.missions import MISSIONS, mission_in, platform_in
 
 logger = logging.getLogger(__name__)
 
+MAX_BAND_NAME: Final = 64
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
 _INSTANT: Final = re.compile(r"(?<!\d)(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(?!\d)")
 # HLS: year and day of the year. MAJA: with milliseconds. ACOLITE: all parts apart.
@@ -137,6 +138,12 @@ def lenient_time(text: object, where: str) -> datetime | None:
 def iso(time: datetime) -> str:
     """An instant as STAC writes it: UTC with a Z."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def safe_band(text: str) -> str:
+    """A band's name that expressions can have: letters, digits and `_`, no digit first; empty for none."""
+    plain = re.sub(r"[^A-Za-z0-9_]+", "_", text)[:MAX_BAND_NAME]
+    return f"b{plain}"[:MAX_BAND_NAME] if plain[:1].isdigit() else plain
 
 
 def check_id(text: str, what: str) -> str:

@@ -35,7 +35,7 @@ from comeo.sources.assemble import Overrides, Product
 from comeo.sources.bandfile import JP2_SUFFIXES, open_band
 from comeo.sources.download import fetch
 from comeo.sources.jp2 import TileCache, tile_cache
-from comeo.sources.naming import facts_of, lenient_time
+from comeo.sources.naming import facts_of, lenient_time, safe_band
 from comeo.sources.numbers import MAX_UNIT, Given
 from comeo.sources.paths import inside
 from comeo.sources.raster import RasterBand, parse_finite
@@ -273,7 +273,7 @@ def band_of_asset(key: str, fields: Mapping[str, Any], mission: Mission | None) 
         known = described_band(text, mission.id if mission else "")
         if text and band_name(known) == known:
             return known
-    own = re.sub(r"[^A-Za-z0-9_.\-]+", "_", stated or ("" if mission else stem))[:40]
+    own = safe_band(stated or ("" if mission else stem))
     return own if own and "data" in (fields.get("roles") or []) else None
 
 
