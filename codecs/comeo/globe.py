@@ -152,7 +152,10 @@ def outline(lons: NDArray[np.float64], lats: NDArray[np.float64]) -> tuple[dict[
         points = np.vstack([points, [(closed[-1], pole), (closed[0], pole)]])
     area = shapely.Polygon(points)
     west, south, east, north = (float(value) for value in area.bounds)
-    found: dict[str, Any] = mapping(shapely.orient_polygons(shapely.set_precision(cut(area), 1e-6)))
+    shape = cut(area)
+    rounded = shapely.set_precision(shape, 1e-6)
+    # A scene of centimetres is smaller than the digits that others are written with.
+    found: dict[str, Any] = mapping(shapely.orient_polygons(shape if rounded.is_empty else rounded))
     return found, rolled((west, south, east, north))
 
 
