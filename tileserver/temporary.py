@@ -7,27 +7,21 @@ made them; what a killed server has left, the next one that starts on the machin
 from __future__ import annotations
 
 import atexit
-import contextlib
 import ctypes
-import fcntl
 import os
-import shutil
 import signal
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import Final
 
+from comeo.leftovers import make_held_folder, remove
+
 PREFIX: Final = "comeo-run-"
 """Of folders that are locked. Others are left alone: whoever made them might not lock."""
-YOUNG_SECONDS: Final = 60
-"""In which a folder may have been made and not yet locked."""
 _PR_SET_PDEATHSIG: Final = 1
 _locks: list[int] = []
-
-_NEW_SECONDS = 60.0  # a folder is made before it is locked
 
 
 def temporary_folder(purpose: str) -> Path:
@@ -35,28 +29,14 @@ def temporary_folder(purpose: str) -> Path:
 
     Args:
         purpose: A part of its name.
+
+    Raises:
+        OSError: If it cannot be made.
     """
-    sweep()
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{purpose}-"))
-    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    folder, lock = make_held_folder(Path(tempfile.gettempdir()), PREFIX, purpose)
     _locks.append(lock)  # open, and so locked, in this process and those forked from it
     atexit.register(_remove, folder, os.getpid())
     return folder
-
-
-def sweep() -> None:
-    """Remove folders of this user's servers that have ended without removing them."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                status = os.fstat(lock)
-                if status.st_uid == os.getuid() and status.st_mtime < time.time() - YOUNG_SECONDS:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                os.close(lock)
 
 
 def end_with_parent(parent: int) -> None:
@@ -94,4 +74,4 @@ def _end_behind(descriptor: int) -> None:
 
 def _remove(folder: Path, owner: int) -> None:
     if os.getpid() == owner:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from rasterio import Env
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
@@ -115,11 +116,13 @@ def check_crs(crs: CRS) -> CRS:
         CrsError: See `parse_crs`.
     """
     if not (crs.is_projected or crs.is_geographic):
-        raise CrsError("the coordinate reference system is neither projected nor geographic")
+        raise CrsError(f"the coordinate reference system is neither projected nor geographic; {_REMEDY}")
     try:
         text = crs.to_wkt(version=WKT)
     except CRSError as error:
-        raise CrsError(f"the coordinate reference system cannot be described: {_reason(error)}") from error
+        raise CrsError(
+            f"the coordinate reference system cannot be described: {_reason(error)}; {_REMEDY}"
+        ) from error
     check_wkt(text)
     return crs
 
@@ -160,7 +163,11 @@ def check_wkt(text: str) -> None:
 
 @lru_cache(maxsize=256)
 def _parse(text: str) -> CRS:
-    text = text.strip()
+    with Env():  # outside of one, PROJ prints its errors beside ours
+        return _parsed(text.strip())
+
+
+def _parsed(text: str) -> CRS:
     if code := _CODE.fullmatch(text) or _NAMES.fullmatch(text):
         return _by_code(*code.groups())
     if text.startswith("{"):
@@ -172,7 +179,7 @@ def _parse(text: str) -> CRS:
         check_crs(crs)
         epsg = crs.to_epsg(confidence_threshold=100)
     except CRSError as error:
-        raise CrsError(f"the coordinate reference system is unknown: {_reason(error)}") from error
+        raise CrsError(f"the coordinate reference system is unknown: {_reason(error)}; {_REMEDY}") from error
     return CRS.from_epsg(epsg) if epsg else crs
 
 
@@ -182,9 +189,11 @@ def _by_code(authority: str, code: str) -> CRS:
     try:
         crs = CRS.from_authority(authority.upper(), code)
     except (CRSError, ValueError, OverflowError) as error:
-        raise CrsError(f"the coordinate reference system {name} is unknown") from error
+        raise CrsError(f"the coordinate reference system {name} is unknown; {_REMEDY}") from error
     if not (crs.is_projected or crs.is_geographic):
-        raise CrsError(f"the coordinate reference system {name} is neither projected nor geographic")
+        raise CrsError(
+            f"the coordinate reference system {name} is neither projected nor geographic; {_REMEDY}"
+        )
     return crs
 
 
@@ -244,7 +253,9 @@ def _checked_json(text: str) -> str:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CrsError(f"the coordinate reference system is not PROJJSON: {str(error)[:80]}") from error
+        raise CrsError(
+            f"the coordinate reference system is not PROJJSON: {str(error)[:80]}; {_REMEDY}"
+        ) from error
     kind = str(document.get("type"))
     if kind not in _ROOT_TYPES:
         raise CrsError(f"the coordinate reference system is refused: its type is {kind[:40]!r}; {_REMEDY}")

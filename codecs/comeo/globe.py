@@ -32,11 +32,18 @@ Longitudes = tuple[float, float]
 def checked(box: Bounds) -> Bounds:
     """Check a box that somebody gives as an area.
 
+    Returns:
+        The box; longitudes that go on beyond 180, as in 179,-17,181,-16, are brought within.
+
     Raises:
         ParameterError: Saying how an area is written.
     """
     west, south, east, north = box
-    inside = all(map(math.isfinite, box)) and max(abs(west), abs(east)) <= 180
+    finite = all(map(math.isfinite, box))
+    beyond = finite and 180 < max(-west, east) <= 2 * TURN
+    if beyond and west < east and -90 <= south < north <= 90:
+        return rolled(box)
+    inside = finite and max(abs(west), abs(east)) <= 180
     if not (inside and west != east and -90 <= south < north <= 90):
         raise ParameterError(
             "an area is west,south,east,north in degrees: west of east, south of north; across the "

@@ -1,7 +1,7 @@
-"""Unfinished files and folders: locked as long as somebody works on them, removed by the next who comes by.
+"""Unfinished files and folders: locked while a process works on them, else removed by the next process.
 
-A process that is killed removes nothing, but the system lets go of its locks. So what has the name of
-something unfinished and can be locked belongs to nobody.
+A process that is killed removes nothing, but the system releases its locks. So what has the name of
+something unfinished and can be locked has been abandoned.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def hold(descriptor: int, path: Path) -> bool:
         path: Its name.
 
     Returns:
-        False if somebody has swept it up before it was locked: begin again under another name.
+        False if another process has swept it up before it was locked: begin again under another name.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -50,23 +50,49 @@ def held_folder(parent: Path, prefix: str) -> Iterator[Path]:
     Raises:
         OSError: If it cannot be made.
     """
+    path, descriptor = make_held_folder(parent, prefix)
+    try:
+        yield path
+    finally:
+        remove(path)
+        os.close(descriptor)
+
+
+def make_held_folder(parent: Path, prefix: str, purpose: str = "") -> tuple[Path, int]:
+    """Sweep and make a folder as `held_folder` does, for as long as a descriptor of it is open.
+
+    Args:
+        parent: Where to make it.
+        prefix: Of its name, and of the names that are swept.
+        purpose: What follows the prefix in its name.
+
+    Returns:
+        The folder, and the descriptor that keeps it locked.
+
+    Raises:
+        OSError: If it cannot be made.
+    """
     sweep(parent, lambda name: name.startswith(prefix))
     while True:
-        path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        path = Path(tempfile.mkdtemp(prefix=f"{prefix}{purpose}-" if purpose else prefix, dir=parent))
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:  # another process has swept it up before it could be locked
+            continue
         try:
             if hold(descriptor, path):
-                yield path
-                return
-        finally:
+                return path, descriptor
+        except BaseException:
             remove(path)
             os.close(descriptor)
+            raise
+        os.close(descriptor)
 
 
 def sweep(
     folder: Path, is_unfinished: Callable[[str], bool], restore: Callable[[Path], None] | None = None
 ) -> None:
-    """Remove what nobody works on any more. What cannot be removed stays.
+    """Remove what no process works on any more. What cannot be removed stays.
 
     Args:
         folder: Where to look; not below it.
@@ -91,7 +117,7 @@ def _sweep(path: Path, restore: Callable[[Path], None] | None) -> None:
 
 
 def _is_abandoned(descriptor: int) -> bool:
-    """Whether nobody holds it; it is ours then, until the descriptor is closed."""
+    """Whether no process holds it; this one does then, until the descriptor is closed."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -5,6 +5,7 @@ On that meridian all longitudes of such a grid lie within ±180, as PROJ and GDA
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
@@ -18,14 +19,15 @@ _SUFFIX: Final = " from 180"
 _MERIDIAN: Final = 'PRIMEM["Antimeridian",180]'
 _GREENWICH: Final = 'PRIMEM["Greenwich",0]'
 _CODES_AND_AXES: Final = re.compile(r',(AUTHORITY\["[^"]*","[^"]*"\]|AXIS\["[^"]*",[A-Z]*\])')
-_DEGREE: Final = 0.017453292519943295
+DEGREE: Final = math.radians(1)
+"""Of a geographic CRS, in radians as PROJ has it."""
 
 
 def from_180(crs: CRS) -> CRS | None:
     """A geographic CRS with longitudes counted from 180, or None if its own are not degrees of Greenwich."""
     text = _CODES_AND_AXES.sub("", crs.to_wkt())
     text, found = re.subn(r'PRIMEM\["[^"]*",0\]', _MERIDIAN, text)
-    if not found or abs(float(crs.units_factor[1]) - _DEGREE) > 1e-12:
+    if not found or abs(float(crs.units_factor[1]) - DEGREE) > 1e-12:
         return None
     return CRS.from_wkt(re.sub(r'^GEOGCS\["([^"]*)"', rf'GEOGCS["\1{_SUFFIX}"', text))
 

@@ -158,6 +158,8 @@ def test_what_is_no_name_at_all_is_a_type_error(value: Any, archive: Path, tmp_p
     [
         {"bands": []}, {"bands": "B04"}, {"bands": 5}, {"bands": [4]}, {"datetime": 5},
         {"datetime": "nonsense"}, {"scene_id": 5}, {"collection": 5},
+        {"scale": "2"}, {"scale": True}, {"scale": 0}, {"scale": math.nan}, {"offset": [1]},
+        {"offset": math.inf}, {"nodata": "0"}, {"nodata": math.inf}, {"unit": 5}, {"unit": " "},
     ],
     ids=str,
 )  # fmt: skip
@@ -166,6 +168,14 @@ def test_open_source_refuses(arguments: dict[str, Any], archive: Path, tmp_path:
     with pytest.raises(SourceError) as refused:
         comeo.open_source(source, **arguments)
     assert str(refused.value)
+
+
+def test_open_source_refuses_a_number_beyond_all_floats(archive: Path, tmp_path: Path) -> None:
+    source = comeo.extract(archive, tmp_path / "S2A_20200501_T32TMT.tif")
+    for name in ("scale", "offset", "nodata"):
+        arguments: dict[str, Any] = {name: 10**400}
+        with pytest.raises(SourceError, match=name):
+            comeo.open_source(source, **arguments)
 
 
 @pytest.mark.parametrize("value", ["5", 0, -1, math.nan, math.inf, True, [1], 1e9, None])

@@ -137,12 +137,23 @@ def test_a_ring_through_a_pole_has_no_longitude_there() -> None:
     "box",
     [
         (8, 47, 8, 48), (8, 48, 9, 47), (9, 47, 8, 48), (float("nan"), 0, 1, 1), (0, 0, float("inf"), 1),
-        (-181, 0, 1, 1), (0, -91, 1, 1), (0, 0, 1, 91),
+        (-721, 0, 1, 1), (0, -91, 1, 1), (0, -91, 361, 91), (0, 0, 1, 91),
     ],
 )  # fmt: skip
 def test_areas_that_are_none_are_refused(box: Bounds) -> None:
     with pytest.raises(ParameterError):
         globe.checked(box)
+
+
+@pytest.mark.parametrize(
+    ("box", "within"),
+    [
+        ((179, -17, 181, -16), (179, -17, -179, -16)), ((-181, 0, 1, 1), (179, 0, 1, 1)),
+        ((190, 0, 200, 1), (-170, 0, -160, 1)), ((-400, -90, 400, 90), (-180, -90, 180, 90)),
+    ],
+)  # fmt: skip
+def test_longitudes_beyond_180_are_brought_within(box: Bounds, within: Bounds) -> None:
+    assert globe.checked(box) == within
 
 
 @pytest.mark.parametrize("box", [(179, -17, -179, -16), (-180, -90, 180, 90), (100, 0, -100, 1)])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +56,24 @@ def test_a_link_is_never_followed(tmp_path: Path) -> None:
     (tmp_path / "held-link").symlink_to(tmp_path / "kept")
     sweep(tmp_path, lambda name: name.startswith("held-"))
     assert (tmp_path / "kept" / "file").exists()
+
+
+def test_a_folder_swept_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+    make = tempfile.mkdtemp
+
+    def swept_at_once(**options: Any) -> str:
+        made.append(Path(make(**options)))
+        if len(made) == 1:
+            made[0].rmdir()
+        return str(made[-1])
+
+    monkeypatch.setattr(tempfile, "mkdtemp", swept_at_once)
+    with held_folder(tmp_path, "held-") as mine:
+        assert mine == made[1]
+        assert mine.is_dir()
 
 
 def test_a_folder_that_is_not_there_is_no_error(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from schemathesis.core.failures import FailureGroup
 from tileserver import Settings, create_app
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
-CASES = int(os.environ.get("COMEO_FUZZ_CASES", "400"))
+CASES = int(os.environ.get("COMEO_FUZZ_CASES", "250"))
 # A request of the right form may still ask for what there isn't, or for too much.
 REFUSALS = ["2xx", "304", "400", "404", "412", "413", "416", "422", "429"]
 KNOWN = {

@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -117,8 +118,10 @@ def test_an_answer_that_nobody_reads_is_given_up(
     hasty: Served, kind: Callable[[Served], socket.socket]
 ) -> None:
     with kind(hasty) as connection:
-        descriptors = Path(f"/proc/{hasty.workers()[0]}/fd")
-        while any(_size(path) == FILE_BYTES for path in descriptors.iterdir()):
+        worker = hasty.workers()[0]
+        while not _sends_file(worker):
+            time.sleep(0.01)
+        while _sends_file(worker):
             assert hasty.get("/healthz")
         assert len(until_end(connection)) < FILE_BYTES
 
@@ -171,6 +174,11 @@ def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(patient: Served) 
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"2\r\n{}\r\n0\r\n\r\n")
         assert until_end(connection).startswith(b"HTTP/1.1 200 ")
+
+
+def _sends_file(worker: int) -> bool:
+    """Whether a process has the large file open."""
+    return any(_size(path) == FILE_BYTES for path in Path(f"/proc/{worker}/fd").iterdir())
 
 
 def _size(path: Path) -> int:

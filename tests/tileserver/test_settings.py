@@ -37,5 +37,5 @@ def test_settings_of_codecs_are_read_with_all_others() -> None:
 
 @pytest.mark.parametrize("name", ["COMEO_MAX_MOSAIC_ITEMS", "COMEO_MAX_POINT_ITEMS"])
 def test_a_setting_that_has_been_replaced_is_not_ignored(name: str) -> None:
-    with pytest.raises(SettingsError, match=f"{name} is no longer known; set COMEO_MAX_OPENED_SCENES"):
+    with pytest.raises(SettingsError, match=f"{name} is gone; set COMEO_MAX_OPENED_SCENES"):
         Settings.from_environment({name: "24"})

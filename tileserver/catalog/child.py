@@ -79,7 +79,7 @@ def _lines() -> Iterator[bytes]:
 
 
 def _end_with(lifeline: int) -> None:
-    """Let the kernel end this process when nobody holds the other end of a pipe any more."""
+    """Let the kernel end this process when no other holds the other end of a pipe any more."""
     with contextlib.suppress(OSError):  # where pipes send no signal, the end of the input and SIGALRM must do
         fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)

@@ -26,7 +26,7 @@ _GRACE_SECONDS: Final = 2.0
 _START_SECONDS: Final = 60.0
 _MOST_BYTES: Final = 64 << 20
 _AHEAD: Final = 8
-"""Paths sent at once: as many as a pipe takes without anybody reading."""
+"""Paths sent at once: as many as a pipe takes before they are read."""
 # One thread: nothing that is read here is large, and each thread of OpenBLAS takes address space.
 _ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PROJ_NETWORK": "OFF"}
 _OWN_DOING: Final = frozenset(
@@ -135,7 +135,7 @@ class ArchiveReaderProcess:
                 self.close()
                 code = process.popen.returncode
                 if (code == 0 and not fresh) or (code == -signal.SIGKILL and left[0] not in again):
-                    again.add(left[0])  # it ended for want of work just as this came, or somebody killed it
+                    again.add(left[0])  # it was idle and ended just as this came, or was killed from outside
                     continue
                 reason = _REASONS.get(code, f"ended the process that read it (status {code})")
                 yield {"error": f"{Path(left.popleft()).name} {reason}", "lasting": code in _OWN_DOING}

@@ -22,7 +22,7 @@ class Stage(enum.Enum):
     """How far a request has come.
 
     WHOLE means that a thread can answer it without waiting for its client; OVERLONG that the head has no end
-    within `HEAD_BYTES`; OVERSIZED that the body is larger than may be; TORN that its chunks make no sense.
+    within `HEAD_BYTES`; OVERSIZED that the body is larger than may be; TORN that its chunks are malformed.
     """
 
     EMPTY = enum.auto()

@@ -149,7 +149,7 @@ class Outbox:
         return self._socket.fileno()
 
     def gettimeout(self) -> float:
-        """None at all."""
+        """No limit: nothing waits in here."""
         return 0.0
 
     def settimeout(self, _seconds: float | None) -> None:

@@ -13,6 +13,8 @@ from importlib.metadata import version
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from comeo.grid import Grid
+
 REVISION = 1
 """Of the rendering. Raise it whenever any picture's pixels change: `tests/tileserver/render/test_golden.py`
 fails until that is done, be the reason in this program or in a library that it uses."""
@@ -58,6 +60,19 @@ def fingerprint(*parts: Any) -> str:
     GeoTIFFs carry the program's version as a tag.
     """
     return _digest(REVISION, SOFTWARE_VERSION, *parts)
+
+
+def tile_fingerprint(content: Any, grid: Grid, request: Any, extension: str) -> str:
+    """Digest of what a tile depends on.
+
+    Args:
+        content: What the scenes that it is made of are known by.
+        grid: Of the tile.
+        request: Pixels that are requested, and how to show them.
+        extension: Of the image.
+    """
+    place = grid.crs.to_string(), tuple(grid.transform), grid.height, grid.width
+    return fingerprint(content, *place, request, extension)
 
 
 def code_fingerprint(*parts: Any) -> str:

@@ -115,7 +115,7 @@ def _check(found: BaseGeometry, east: float) -> None:
 
 
 def _check_edges(polygon: BaseGeometry) -> None:
-    """Refuse edges of more than half the globe: whether they are meant to pass 180 nobody can tell.
+    """Refuse edges of more than half the globe: it is unknown whether they are meant to pass 180.
 
     Raises:
         ParameterError: Saying how an area across the antimeridian is written.
@@ -242,7 +242,7 @@ def _validated(document: Mapping[str, Any]) -> Any:
 
 
 def _closed(rings: Any) -> Any:
-    """Rings that end where they begin; whatever is none is left to be refused."""
+    """Rings that end where they begin; anything else is left as it is, for validation to refuse."""
     if not isinstance(rings, list):
         return rings
     return [

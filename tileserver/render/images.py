@@ -22,7 +22,7 @@ from comeo.view.propagation import certificate_of
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
 from tileserver.render.encode import PICTURES, encode
-from tileserver.render.fingerprint import fingerprint
+from tileserver.render.fingerprint import fingerprint, tile_fingerprint
 from tileserver.render.picture import colour, painted
 from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
@@ -49,11 +49,7 @@ class SceneTile:
     @cached_property
     def etag(self) -> str:
         """ETag, known before any pixel is read."""
-        grid = self.grid
-        return fingerprint(
-            self.record.etag, grid.crs.to_string(), tuple(grid.transform), grid.height, grid.width,
-            self.request, self.extension,
-        )  # fmt: skip
+        return tile_fingerprint(self.record.etag, self.grid, self.request, self.extension)
 
     @cached_property
     def plan(self) -> RenderPlan:

@@ -23,7 +23,7 @@ from comeo.view.reader import ArchiveReader
 from tileserver.catalog import BBox, Record, Search
 from tileserver.render import describe
 from tileserver.render.encode import PICTURES
-from tileserver.render.fingerprint import fingerprint
+from tileserver.render.fingerprint import tile_fingerprint
 from tileserver.render.images import finish
 from tileserver.render.offers import answers
 from tileserver.render.plan import RenderPlan, RenderRequest
@@ -40,8 +40,7 @@ def tile_etag(scenes: Scenes, search: Search, grid: Grid, request: RenderRequest
     # A tile that is not full after so many scenes is refused: those beyond the bound cannot be part of it.
     with contextlib.suppress(BoundError):
         etags += (record.etag for record in candidates(scenes, search, degrees(grid)))
-    return fingerprint(etags, shown, grid.crs.to_string(), tuple(grid.transform), grid.height, grid.width,
-                       request, extension)  # fmt: skip
+    return tile_fingerprint((etags, shown), grid, request, extension)
 
 
 def tile(

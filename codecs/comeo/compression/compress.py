@@ -114,7 +114,7 @@ def compress(
 
 
 def check_wanted(ratio: float | None, step: float | None) -> None:
-    """Refuse a ratio or step that is none, before a source is opened.
+    """Refuse a ratio or step that is not possible, before a source is opened.
 
     Raises:
         CodecError: Saying what there may be.

@@ -25,8 +25,8 @@ from comeo.view.resampling import RESAMPLINGS, ResamplingName
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 POLYGONS = ("Polygon", "MultiPolygon")
-# What shapely raises for coordinates that are none, or are nested without end.
-UNREADABLE = (
+# What shapely raises for coordinates that are not numbers, or are nested too deeply.
+_UNREADABLE = (
     ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
 )  # fmt: skip
 
@@ -128,7 +128,7 @@ def _polygon(polygon: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         raise ParameterError(f"polygon is a GeoJSON Polygon or MultiPolygon, not {_short(kind or polygon)}")
     try:
         found = shape(dict(given))
-    except UNREADABLE as error:
+    except _UNREADABLE as error:
         raise ParameterError(f"the polygon cannot be read: {str(error)[:100] or 'it is nested'}") from error
     if found.is_empty or not found.is_valid:
         reason = "it is empty" if found.is_empty else shapely.is_valid_reason(found).lower()

@@ -66,7 +66,7 @@ def grid_of(reader: ArchiveReader, request: ExtractRequest[PixelRequest], bands:
             return native.fitted(request.max_size) if request.max_size else native
         area, crs = native.bounds, native.crs
     else:
-        checked(bbox)
+        bbox = checked(bbox)
         margin = MOVED_MARGIN if request.dst_crs else OWN_MARGIN
         area, crs = (bbox if sized else _near(reader, bbox, margin)), WGS84
     grid = reader.part_grid(

@@ -87,7 +87,7 @@ def _open_product(source: str | Path, overrides: Overrides) -> Product:
     path = Path(source).absolute()
     try:
         if not path.exists():
-            raise SourceError(f"there is no {source}")
+            raise SourceError(f"{source} does not exist; check its name")
         if path.is_dir():
             return open_layout(path, overrides)
         if _METADATA.fullmatch(path.name):

@@ -17,6 +17,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from comeo.errors import SourceError
+from comeo.missions import platform_in
 from comeo.missions.quantity import DECIBEL, POWER, REFLECTANCE
 from comeo.missions.sentinel1 import SENTINEL1
 from comeo.missions.sentinel2 import SENTINEL2
@@ -123,8 +124,8 @@ def _of_xml(content: bytes, where: str) -> Beside:
     if xml.kind == "Muscate_Metadata_Document":
         return _of_maja(xml)
     tile = parse_tile(content, where)
-    platform = re.match(r"S2([A-D])_", str(tile.properties.get("s2:tile_id")))
-    properties = {"platform": f"sentinel-2{platform.group(1).lower()}"} if platform else {}
+    platform = platform_in(str(tile.properties.get("s2:tile_id", "")))
+    properties = {"platform": platform} if platform else {}
     return Beside(
         "", SENTINEL2.id, tile.level, tile.sensing_time, 0.0, properties=properties | tile.properties
     )

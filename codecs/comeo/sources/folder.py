@@ -21,7 +21,7 @@ from comeo.sources.bandfile import GEOTIFF_SUFFIXES, JP2_SUFFIXES, open_band
 from comeo.sources.beside import Beside, facts_beside
 from comeo.sources.container import Container
 from comeo.sources.jp2 import tile_cache
-from comeo.sources.naming import NameFacts, facts_of
+from comeo.sources.naming import NameFacts, facts_of, facts_of_one_scene
 from comeo.sources.raster import RasterBand
 
 logger = logging.getLogger(__name__)
@@ -166,14 +166,7 @@ def _shared_facts(where: str, title: str, beside: Beside, files: dict[str, str])
         SourceError: If the files are of several scenes.
     """
     own = facts_of(title)
-    each = [facts_of(PurePosixPath(file).stem) for file in files.values()]
-    for what, values in (
-        ("times", {facts.instant for facts in each if facts.instant}),
-        ("dates", {facts.day for facts in each if facts.day and not facts.instant}),
-        ("tiles", {facts.properties["s2:mgrs_tile"] for facts in each if "s2:mgrs_tile" in facts.properties}),
-    ):
-        if len(values) > 1:
-            raise SourceError(f"{where} holds files of several scenes: their names have different {what}")
+    each = facts_of_one_scene(where, files.values())
     first = each[0] if each else NameFacts()
     return replace(
         own,

@@ -13,14 +13,13 @@ from comeo.crs import check_crs
 from comeo.errors import CrsError, SourceError
 from comeo.globe import TURN
 from comeo.grid import Grid
-from comeo.meridian import OPPOSITE, from_180
+from comeo.meridian import DEGREE, OPPOSITE, from_180
 from comeo.sources.raster import MAX_PIXELS
 
-# A shear that moves no pixel of a raster by more than this part of a pixel is somebody's rounding.
+# A shear that moves no pixel of a raster by more than this part of a pixel is a rounding error.
 _SHEAR_PIXELS: Final = 1e-3
 # Names of groups have room for no larger pixels, and numbers in degrees no precision for smaller ones.
 _PIXEL_METRES: Final = (1e-3, 1e6)
-_DEGREE: Final = math.radians(1)
 
 
 def checked_grid(where: str, crs: CRS | None, transform: Affine, height: int, width: int) -> Grid:
@@ -42,7 +41,9 @@ def checked_grid(where: str, crs: CRS | None, transform: Affine, height: int, wi
     except CrsError as error:
         raise SourceError(f"{where}: {error}") from error
     if not all(math.isfinite(value) for value in transform[:6]):
-        raise SourceError(f"{where} has a georeference that is not finite")
+        raise SourceError(
+            f"{where} has a georeference that is not finite; give it one with `gdal_edit.py -a_ullr`"
+        )
     if height < 1 or width < 1 or height * width > MAX_PIXELS:
         raise SourceError(f"{where} has {width}×{height} pixels; at most {MAX_PIXELS} a band are handled")
     transform = _north_up(where, transform, height, width)
@@ -91,7 +92,7 @@ def _on_the_globe(where: str, grid: Grid) -> Grid:
     Raises:
         SourceError: If it is wider than the globe, or passes a pole, by more than a pixel.
     """
-    degree = float(grid.crs.units_factor[1]) / _DEGREE
+    degree = float(grid.crs.units_factor[1]) / DEGREE
     left, bottom, right, top = (value * degree for value in grid.bounds)
     across, down = grid.transform.a * degree, -grid.transform.e * degree
     if top > 90 + down or bottom < -90 - down:
@@ -127,5 +128,5 @@ def _fits(left: float, right: float, pixel: float) -> bool:
 
 def _shifted(grid: Grid, crs: CRS, shift: float) -> Grid:
     a, _, c, _, e, f = grid.transform[:6]
-    # Sums like 179.9 + 360 − 360 end in digits that nobody wrote.
+    # Sums like 179.9 + 360 − 360 are off in their last digits.
     return Grid(crs, Affine(a, 0.0, round(c + shift, 12), 0.0, e, f), grid.height, grid.width)

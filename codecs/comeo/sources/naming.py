@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from comeo.errors import SourceError
@@ -51,6 +53,30 @@ def facts_of(name: str) -> NameFacts:
     levels = (each.name_level.search(name) for each in MISSIONS.values() if each.name_level)
     level = next((match.group(1).upper() for match in levels if match), "")
     return NameFacts(mission.id if mission else "", level, _instant(name), _day(name), properties)
+
+
+def facts_of_one_scene(where: str, files: Iterable[str]) -> list[NameFacts]:
+    """Read the facts off the names of band files.
+
+    Args:
+        where: Name of the product, for the message.
+        files: Their paths.
+
+    Raises:
+        SourceError: If their times, days or tiles are those of several scenes.
+    """
+    each = [facts_of(PurePosixPath(file).stem) for file in files]
+    for what, values in (
+        ("times", {facts.instant for facts in each if facts.instant}),
+        ("dates", {facts.day for facts in each if facts.day and not facts.instant}),
+        ("tiles", {facts.properties["grid:code"] for facts in each if "grid:code" in facts.properties}),
+    ):
+        if len(values) > 1:
+            raise SourceError(
+                f"{where} holds files of several scenes: their names have different {what}; "
+                "put each scene into a folder of its own"
+            )
+    return each
 
 
 def _instant(name: str) -> datetime | None:

@@ -50,7 +50,9 @@ def open_safe(
         wanted = tuple({image.band for image in present})
     images = choose_images(container.path.name, present, metadata, wanted)
     if not images:
-        raise SourceError(f"{container.path.name} has metadata of a product, but no image file of any band")
+        raise SourceError(
+            f"{container.path.name} has metadata of a product, but no image file of any band; add its images"
+        )
     tile = _tile(container, root, images)
     bands = _bands(container, images, metadata, tile)
     name = PurePosixPath(root).name or container.path.stem
@@ -105,7 +107,9 @@ def _band(
 ) -> RasterBand:
     """One band, read from its file."""
     if tile is not None and image.gsd not in tile.grids:
-        raise SourceError(f"MTD_TL.xml of {container.path.name} does not describe the {image.gsd} m grid")
+        raise SourceError(
+            f"MTD_TL.xml of {container.path.name} does not describe the {image.gsd} m grid; take the tile's"
+        )
     grid = tile.grids[image.gsd] if tile is not None else None
     offset = metadata.offsets.get(image.band, 0.0)
     if metadata.offsets and image.band not in metadata.offsets:

@@ -17,7 +17,7 @@ from comeo.missions import ancillary_file
 from comeo.missions.sentinel2 import BANDS, band_name
 from comeo.sources.bandfile import GEOTIFF_SUFFIXES, JP2_SUFFIXES
 from comeo.sources.container import Container
-from comeo.sources.naming import facts_of
+from comeo.sources.naming import facts_of_one_scene
 from comeo.sources.safe_metadata import ProductMetadata
 
 logger = logging.getLogger(__name__)
@@ -182,7 +182,7 @@ def choose_images(
     if coarser := [image for image in chosen if image.gsd != BANDS[image.band].gsd]:
         names_of = ", ".join(f"{image.band} at {image.gsd} m" for image in coarser)
         logger.warning("%s has bands at coarser resolutions than their own only: %s", where, names_of)
-    _check_one_scene(where, chosen)
+    facts_of_one_scene(where, [image.name for image in chosen])
     return chosen
 
 
@@ -216,14 +216,3 @@ def _only(where: str, band: str, names: list[str], metadata: ProductMetadata) ->
             f"{where} has more than one file of band {band}: {', '.join(names[:3])}; remove all but one"
         )
     return names[0]
-
-
-def _check_one_scene(where: str, images: list[Image]) -> None:
-    """Refuse image files whose names are of different tiles or times."""
-    facts = [facts_of(PurePosixPath(image.name).stem) for image in images]
-    for what, values in (
-        ("times", {each.instant for each in facts if each.instant}),
-        ("tiles", {each.properties["s2:mgrs_tile"] for each in facts if "s2:mgrs_tile" in each.properties}),
-    ):
-        if len(values) > 1:
-            raise SourceError(f"{where} holds files of several scenes: their names have different {what}")

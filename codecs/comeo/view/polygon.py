@@ -54,7 +54,9 @@ class Cutter:
         if not np.isfinite(self._edges).all():
             raise NotFoundError("the area lies outside the scene")
         if crs.is_geographic:  # grids may go on beyond 180
-            self._edges = np.concatenate([self._edges + np.array([turn, 0.0]) for turn in (-TURN, 0.0, TURN)], axis=1)
+            self._edges = np.concatenate(
+                [self._edges + np.array([turn, 0.0]) for turn in (-TURN, 0.0, TURN)], axis=1
+            )
 
     def outside(self, grid: Grid) -> NDArray[np.bool_]:
         """(y, x), true where a pixel's centre lies outside.

@@ -65,7 +65,7 @@ def test_a_failed_compression_leaves_nothing_running(tmp_path: Path) -> None:
             reading.set()
             time.sleep(0.2)
         elif window.row:
-            reading.wait(10)
+            reading.wait(1)
             raise SourceError("the disk is gone")
         return group.read(window)
 

@@ -307,7 +307,7 @@ def test_files_that_are_something_else_are_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(SourceError, match="is none of what can be opened"):
         open_source(tmp_path / "notes.txt")
-    with pytest.raises(SourceError, match="there is no"):
+    with pytest.raises(SourceError, match="does not exist; check its name"):
         open_source(tmp_path / "missing.tif")
 
 

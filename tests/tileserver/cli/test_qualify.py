@@ -70,6 +70,21 @@ def report(source: Path, archives: list[Path], tmp_path_factory: pytest.TempPath
     return page, json.loads(figures.read_text())
 
 
+def test_a_reference_of_other_bytes_is_said(
+    source: Path, archives: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = tmp_path / "S2A_20200501_other.tif"
+    with rasterio.open(source) as dataset:
+        values, profile = dataset.read() + 1, dataset.profile
+    with rasterio.open(other, "w", **profile) as target:
+        target.write(values)
+        target.descriptions = NAMES
+    for reference, said in ((source, False), (other, True)):
+        caplog.clear()
+        assert comeo("qualify", archives[0], "--reference", reference, "--no-lpips").exit_code == 0
+        assert ("of other bytes than this reference" in caplog.text) is said
+
+
 def test_json_has_every_figure(report: tuple[Path, Any], source: Path) -> None:
     figures = report[1]
     assert figures["source"] == source.name
@@ -166,7 +181,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(
     done = comeo("qualify", archives[0], "--reference", other, "--no-lpips")
     assert "not made from this source: the size of r10m is 280×300 pixels" in str(done.exception)
     done = comeo("qualify", archives[0], "--reference", tmp_path / "missing.tif")
-    assert "there is no" in str(done.exception)
+    assert "does not exist" in str(done.exception)
     for wrong, words in (
         ((*archives, "--reference", source), "--compare"),
         ((archives[0],), "--reference"),

@@ -47,8 +47,8 @@ POINTS = {
 
 def _ask(client: FlaskClient, url: str) -> TestResponse:
     if "/feature." in url:
-        return client.post(url, json=POLYGON)
-    return client.post(url, json={}) if url.endswith("/estimate") else client.get(url)
+        return client.post(url, json=POLYGON, buffered=True)
+    return client.post(url, json={}) if url.endswith("/estimate") else client.get(url, buffered=True)
 
 
 @pytest.mark.parametrize("route", [*ROUTES, *POINTS])

@@ -156,8 +156,7 @@ def series(path: p.CollectionPath, query: SeriesQuery) -> Response:
 @api.get("/bbox/<west>,<south>,<east>,<north>.kmz", tags=[TAG])
 def series_file(path: SeriesPath, query: SeriesQuery) -> Response:
     """All dates of a collection over an area in degrees, a picture each, for the time slider."""
-    bbox = (path.west, path.south, path.east, path.north)
-    checked(bbox)
+    bbox = checked((path.west, path.south, path.east, path.north))
     search = _search(path, query.datetime, bbox)
     scenes().find_collection(path.collection)
     request = ExtractRequest(query.render_request(), bbox)

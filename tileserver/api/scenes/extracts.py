@@ -35,8 +35,7 @@ def part(path: p.PartPath, query: p.PartQuery) -> Response:
 
     HEAD says in `Comeo-Estimated-Bytes` how large a tif or kmz would be, and makes nothing.
     """
-    bbox = (path.west, path.south, path.east, path.north)
-    checked(bbox)
+    bbox = checked((path.west, path.south, path.east, path.north))
     record = scenes().find(path.collection, path.item)
     size = (query.height, query.width)
     if path.format in PICTURES:

@@ -200,14 +200,16 @@ class SqliteCatalog(Catalog):
 
     def _looked(self, served: int, broken: int) -> None:
         """After a look at the folders: name the scenes that differ from most of their collection, once."""
-        revision = self.revision()
-        if revision != self._looked_at:
-            summaries = self.collections()
-            said = {summary.id: summary.oddity for summary in summaries if summary.odd}
+        db = self._database.connection  # not asked by `_ask`, which would look at the folders again
+        revision = queries.revision(db)
+        if self._database.complete and revision != self._looked_at:
+            names = summaries.collection_names(db)
+            found = [one for name in names if (one := summaries.collection(db, name)) is not None]
+            said = {one.id: one.oddity for one in found if one.odd}
             for name, sentence in said.items():
                 if self._said.get(name) != sentence:
                     log.warning("scenes differ", extra={"fields": {"differing": sentence}})
             self._looked_at, self._said = revision, said
-            self._odd = sum(summary.odd_count for summary in summaries)
+            self._odd = sum(one.odd_count for one in found)
         if self._watch:
             self._watch(served, broken, self._odd)

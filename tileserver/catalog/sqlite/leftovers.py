@@ -1,4 +1,4 @@
-"""Files of catalogues that nobody uses any more."""
+"""Files of catalogues that are no longer used."""
 
 from __future__ import annotations
 

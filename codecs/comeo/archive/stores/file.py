@@ -86,7 +86,7 @@ class LocalFile(ByteFile):
         while len(data) < length:  # a file system may give less than is there
             more = self._read(offset + len(data), length - len(data))
             if not more:
-                raise ArchiveError(f"{self.name} has been cut short while it was in use")
+                raise ArchiveError(f"{self.name} has been cut short while it was in use; copy it again")
             data += more
         return data
 

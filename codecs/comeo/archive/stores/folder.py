@@ -206,7 +206,7 @@ def _bring_back(aside: Path, final: Path) -> None:
     """Give an archive its name back. Where the disk does not let us, `sweep` does it later."""
     try:
         rename_to_free(aside, final)
-    except FileExistsError:  # somebody else has replaced it meanwhile
+    except FileExistsError:  # another process has replaced it meanwhile
         remove(aside)
     except OSError:
         pass

@@ -176,6 +176,7 @@ def multiply(database: Path, count: int, collections: int) -> None:
                 "west": west, "east": west + 0.2, "south": number % 50, "north": number % 50 + 0.2,
             }
         )  # fmt: skip
+    db.execute("BEGIN")  # else each row is a transaction of its own
     with db:
         db.executemany(
             f"INSERT INTO items ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",

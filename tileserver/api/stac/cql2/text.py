@@ -1,8 +1,7 @@
 """CQL2 text as CQL2 JSON.
 
 The grammar is ours and the parser lark's, LALR(1): time grows with the length alone, and nothing recurses.
-The package cql2 0.6 backtracks: 18 open parentheses take it a second, and two more three times as long.
-pygeofilter 0.4 parses a draft: temporal functions as operators, AND and OR without precedence.
+Why no package does it: docs/decisions/0011-cql2-by-lark.md.
 """
 
 from __future__ import annotations
