@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from rasterio import Env
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
@@ -162,7 +163,11 @@ def check_wkt(text: str) -> None:
 
 @lru_cache(maxsize=256)
 def _parse(text: str) -> CRS:
-    text = text.strip()
+    with Env():  # outside of one, PROJ prints its errors beside ours
+        return _parsed(text.strip())
+
+
+def _parsed(text: str) -> CRS:
     if code := _CODE.fullmatch(text) or _NAMES.fullmatch(text):
         return _by_code(*code.groups())
     if text.startswith("{"):

@@ -18,6 +18,8 @@ from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
 
 _log = logging.getLogger("comeo")
+_PICTURES = frozenset([".jp2", ".png", ".jpg", ".jpeg", ".webp", ".kmz"])
+_OTHERS = _PICTURES | {".zip", ".tif", ".tiff", ".json"}  # neither archives nor folders
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,6 +31,8 @@ def cli(debug: bool) -> None:
         stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s" if debug else "%(message)s"
     )
     _log.setLevel(logging.DEBUG if debug else logging.INFO)
+    if not debug:  # what GDAL and PROJ signal is raised, and said, in a sentence of ours
+        logging.getLogger("rasterio._err").setLevel(logging.CRITICAL)
     # A library of rio-tiler's tells at its import how many threads it would use.
     logging.getLogger("numexpr").setLevel(logging.WARNING)
 
@@ -51,8 +55,8 @@ def cli(debug: bool) -> None:
 @click.option(
     "--datetime",
     "moment",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
-    help="Acquisition (UTC), if the source doesn't say.",
+    callback=lambda _c, _p, value: _moment(value),
+    help="Acquisition, as 2019-05-30 or 2019-05-30T10:30:31Z, if the source doesn't say.",
 )
 @click.option(
     "--scale", type=float, help="Physical value = number × scale + offset, if the source doesn't say."
@@ -92,6 +96,8 @@ def compress(
     if ratio is not None and step is not None:
         raise click.UsageError("give --ratio or --step, not both")
     is_file = archive_suffix(output) is not None
+    if output.suffix.lower() in _OTHERS and not is_file and not output.is_dir():
+        raise click.UsageError(f"{output.name} is no name of an archive: those end in .zarr.zip or .zarr")
     if is_file and len(sources) > 1:
         raise click.UsageError("several sources need a folder as --output")
     failures = 0
@@ -187,6 +193,8 @@ def extract(
     from comeo.archive import open_archive
     from comeo.export.extract import extract as write_extract
 
+    if output.suffix.lower() in _PICTURES:
+        raise click.UsageError(f"{output.name} would be a GeoTIFF: let its name end in .tif")
     if bbox and polygon:
         raise click.UsageError("give --bbox or --polygon, not both")
     if bands is not None and expression is not None:
@@ -268,6 +276,16 @@ def _certificate_lines(certificate: dict[str, Any] | None) -> list[str]:
         exact = all(errors["rmse"] == 0 for errors in group["bands"].values())
         lines.append(line(name, group["psnr"], *[None] * 3, exact=exact))
     return lines
+
+
+def _moment(value: str | None) -> datetime | None:
+    from comeo.errors import SourceError
+    from comeo.sources.naming import parse_time
+
+    try:
+        return None if value is None else parse_time(value, "the time given")
+    except SourceError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _names(value: str | None) -> tuple[str, ...] | None:

@@ -16,6 +16,8 @@ from comeo.errors import ComeoError
 from comeo.progress import Progress
 from tileserver.cli.progress import terminal_progress
 
+_log = logging.getLogger("comeo")
+
 if TYPE_CHECKING:
     from comeo.archive import Archive
     from comeo.quality.lpips_weights import Weights
@@ -110,6 +112,7 @@ def _subjects(
         opened = [stack.enter_context(open_archive(path)) for path in paths]
         for archive in opened:
             check_grids(scene.groups, archive_groups(archive))
+            _check_source(archive, scene)
         subjects: list[Subject] = []
         for archive in opened:
             progress = stack.enter_context(terminal_progress(archive.name))
@@ -122,6 +125,17 @@ def _subjects(
             progress.finish()
             subjects.append(Subject(archive.name, archive.info(), found, verdicts, crops))
         return subjects
+
+
+def _check_source(archive: Archive, scene: Scene) -> None:
+    """Say it if the archive's record tells that it was made from other files."""
+    recorded = archive.source or {}
+    checksum = recorded.get("sha256")
+    if checksum and scene.source_checksum and checksum != scene.source_checksum:
+        _log.warning(
+            "%s was made from %s, of other bytes than this reference: the figures count that, too",
+            archive.name, recorded.get("name") or "another source",
+        )  # fmt: skip
 
 
 def _qualified(

@@ -67,6 +67,24 @@ class Connection(TConn):  # type: ignore[misc]
         """Bytes in memory for this client."""
         return len(self.incoming.buffer) + self.sock.held
 
+    @property
+    def expects_end(self) -> bool:
+        """Whether the client has asked for the end behind this answer, and so sends no more.
+
+        Only bytes that come after a close make the system cut off what the client has not read yet.
+        """
+        request = self.parser.mesg
+        if request is None or request.must_close or not request.should_close():
+            return False
+        if self.parser.unreader.buf.getbuffer().nbytes:
+            return False
+        try:
+            return not self.raw.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return True
+        except OSError:
+            return False
+
     def enter(self, phase: Phase, seconds: float = math.inf) -> None:
         """Begin a phase that may take so long without coming on."""
         if phase is not self.phase or phase is Phase.IDLE:

@@ -198,6 +198,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._watch(conn, _READ, self._receive)
             if ahead := conn.parser.unreader.take_buffered():
                 self._feed(conn, ahead)
+        elif conn.expects_end:
+            self._drop(conn)
         else:
             self._linger(conn)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,7 +22,6 @@ from tileserver.files.download import CHUNK_BYTES, OpenFile, Section
 from tileserver.http.conditional import answer_unless_known, may_continue
 from tileserver.http.context import state
 from tileserver.http.problems import problem
-from tileserver.jobs.queue import DIRECT
 
 
 class ClientWatch:
@@ -74,7 +72,7 @@ def _made(name: str, media_type: str, make: Callable[[Path, Progress], None]) ->
     watch = ClientWatch(request.environ)
     with state().gate.enter():
         watch.advance()  # it may have disconnected while waiting for its slot
-        folder = Path(tempfile.mkdtemp(prefix=DIRECT, dir=state().jobs.folder))
+        folder = state().jobs.direct_folder()
         try:
             path = folder / "file"
             make(path, watch)

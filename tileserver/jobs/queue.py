@@ -11,12 +11,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -26,7 +28,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from comeo.errors import BoundError, NotFoundError
-from tileserver.errors import TooManyError
+from tileserver.errors import BusyError, TooManyError
 from tileserver.jobs.orders import Order
 from tileserver.settings import Settings
 from tileserver.temporary import Lifeline
@@ -38,6 +40,7 @@ DIRECT = "direct-"
 WORKER = "tileserver.jobs.worker"
 SPARE_DISK_BYTES = 256 << 20
 _ID = re.compile(r"[0-9a-f]{32}")
+log = logging.getLogger(__name__)
 _INTERRUPTED = "the work stopped before it was done: the server was stopped, or it took longer than jobs may"
 
 
@@ -54,6 +57,7 @@ class Job:
         expires: Likewise: when a job that is over will be removed.
         order: The work.
         result: The file, once it is made.
+        bytes: Of the file.
     """
 
     id: str
@@ -64,6 +68,7 @@ class Job:
     expires: float | None
     order: Order
     result: Path | None
+    bytes: int
 
 
 class Jobs:
@@ -89,9 +94,10 @@ class Jobs:
         Raises:
             BoundError: If it would take more disk than one job may.
             TooManyError: If too many jobs are waiting or at work, or the disk is full.
+            BusyError: If the system lets no job be started.
         """
         job_id = uuid.uuid4().hex
-        with self._exclusive_lock():
+        with self._on_disk(), self._exclusive_lock():
             self._sweep()
             self._check(order.disk_bytes)
             folder = self.folder / job_id
@@ -99,6 +105,15 @@ class Jobs:
             (folder / ORDER).write_text(order.model_dump_json())
             self._start(folder)
         return self.get(job_id)
+
+    def direct_folder(self) -> Path:
+        """Make a folder for a file that is made while its request waits.
+
+        Raises:
+            BusyError: If the system does not let it.
+        """
+        with self._on_disk():
+            return Path(tempfile.mkdtemp(prefix=DIRECT, dir=self.folder))
 
     def get(self, job_id: str) -> Job:
         """State of a job.
@@ -114,6 +129,10 @@ class Jobs:
             raise _unknown(job_id) from error
         state = _state_of(folder)
         result = next(folder.glob(f"{RESULT}.*"), None)
+        try:
+            size = result.stat().st_size if result else 0
+        except OSError as error:  # it is being dismissed at this moment
+            raise _unknown(job_id) from error
         status: Status = state.get("status", "accepted")
         if not working and status in ("accepted", "running"):
             status, state["stage"] = "failed", _INTERRUPTED
@@ -122,7 +141,7 @@ class Jobs:
         return Job(
             job_id, status, int(state.get("progress", 0)), str(state.get("stage", "waiting")),
             updated, updated + self._settings.job_keep_seconds if over else None, order,
-            result if status == "successful" else None,
+            result if status == "successful" else None, size,
         )  # fmt: skip
 
     def dismiss(self, job_id: str) -> Job:
@@ -160,14 +179,14 @@ class Jobs:
                 f"this would take {disk_bytes} bytes on disk, more than {settings.job_disk_bytes}; "
                 "choose a smaller area or fewer bands", "job_disk_bytes",
             )  # fmt: skip
-        jobs = [self.get(folder.name) for folder in self._folders()]
+        jobs = list(self._all())
         working = [job for job in jobs if job.status in ("accepted", "running")]
         if len(working) >= settings.max_jobs:
             raise TooManyError(
                 f"{len(working)} jobs are waiting or at work, which is the most; try again later"
             )
         taken = sum(job.order.disk_bytes for job in working)
-        taken += sum(job.result.stat().st_size for job in jobs if job.result)
+        taken += sum(job.bytes for job in jobs if job.result)
         free = shutil.disk_usage(self.folder).free - SPARE_DISK_BYTES
         if taken + disk_bytes > settings.job_disk_bytes or disk_bytes > free:
             raise TooManyError(
@@ -189,7 +208,30 @@ class Jobs:
         # Whoever starts a process has to wait for it, or it stays a zombie.
         threading.Thread(target=child.wait, name=f"job {folder.name}", daemon=True).start()
 
+    def _all(self) -> Iterator[Job]:
+        """States of all jobs, but for those that are dismissed meanwhile."""
+        for folder in self._folders():
+            with contextlib.suppress(NotFoundError):
+                yield self.get(folder.name)
+
+    @contextlib.contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        """Have the folder there, which somebody may have tidied away, and say so where the system refuses.
+
+        Raises:
+            BusyError: In words that name no folder of the server.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            yield
+        except OSError as error:
+            log.exception("job or file not begun")
+            reason = error.strerror or "the system refuses"
+            raise BusyError(f"the server cannot begin the file ({reason}); try again later") from error
+
     def _folders(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
         return [path for path in self.folder.iterdir() if _ID.fullmatch(path.name)]
 
     def _sweep(self) -> None:

@@ -108,14 +108,18 @@ _Latitude = Annotated[float, Field(ge=-90, le=90)]
 # Of a transform to CRS coordinates: the Earth in millimetres still fits.
 _Coefficient = Annotated[float, Field(ge=-1e11, le=1e11)]
 _Bands = Annotated[int, Field(ge=1, le=MAX_BANDS)]
+# Of a linear conversion: physical values stay within what float32 can hold.
+_Factor = Annotated[float, Field(ge=-1e30, le=1e30)]
+_Position = tuple[_Longitude, _Latitude] | tuple[_Longitude, _Latitude, float]
+_Rings = Annotated[list[Annotated[list[_Position], Field(min_length=4)]], Field(min_length=1)]
 
 
 class BandModel(_Strict):
     """A band in STAC 1.1's words."""
 
     name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+$")
-    scale: float = Field(1.0, alias="raster:scale", allow_inf_nan=False)
-    offset: float = Field(0.0, alias="raster:offset", allow_inf_nan=False)
+    scale: _Factor = Field(1.0, alias="raster:scale")
+    offset: _Factor = Field(0.0, alias="raster:offset")
     unit: str = Field("", max_length=32)
     common_name: str = Field("", alias="eo:common_name", max_length=64)
     center_wavelength: float | None = Field(None, alias="eo:center_wavelength", allow_inf_nan=False)
@@ -168,15 +172,32 @@ class ItemProperties(_Strict):
         return value is True
 
 
+class _Polygon(_Strict):
+    type: Literal["Polygon"]
+    coordinates: _Rings
+
+
+class _MultiPolygon(_Strict):
+    type: Literal["MultiPolygon"]
+    coordinates: list[_Rings] = Field(min_length=1)
+
+
 class ItemModel(_Strict):
-    """Members of the STAC Item that are read back."""
+    """Members of the STAC Item that are read back, and those that clients of a catalogue rely on."""
 
     type: Literal["Feature"] = "Feature"
     id: str = Field(pattern=ID_PATTERN)
     collection: str = Field(pattern=ID_PATTERN)
     bbox: tuple[_Longitude, _Latitude, _Longitude, _Latitude]
-    geometry: dict[str, Any]
+    geometry: _Polygon | _MultiPolygon = Field(discriminator="type")
     properties: ItemProperties
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """West may lie east of east, across the antimeridian; south is never north of north."""
+        if self.bbox[1] > self.bbox[3]:
+            raise ValueError("bbox is west, south, east, north, the south not above the north")
+        return self
 
 
 class SourceModel(_Strict):

@@ -6,7 +6,7 @@ viewer (by the server's documents) take from here all that differs between senso
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
@@ -14,7 +14,15 @@ from typing import Final
 from comeo.errors import SourceError
 from comeo.missions import copernicus
 from comeo.missions.layers import ancillary_file, ancillary_name
-from comeo.missions.mission import BandFacts, ClassLayer, Line, Mission, Offset, Scale
+from comeo.missions.mission import (
+    BandFacts,
+    ClassLayer,
+    Line,
+    Mission,
+    Offset,
+    Scale,
+    baseline_in_words,
+)
 from comeo.missions.other import Other
 from comeo.missions.quantity import (
     DECIBEL,
@@ -24,6 +32,7 @@ from comeo.missions.quantity import (
     Grade,
     Quantity,
     Range,
+    stated_unit,
     unit_in_words,
 )
 from comeo.missions.recipe import Recipe
@@ -71,6 +80,27 @@ def described_band(text: str, mission: str) -> str:
     if known:
         return known.band_name(text) or text
     return next((name for each in MISSIONS.values() if (name := each.own_name(text))), text)
+
+
+def shared_names(texts: Iterable[str]) -> bool:
+    """Whether descriptions name bands of a mission by names that bands of others have as well."""
+    beside = {text.strip().lower() for text in texts}
+    return any(each.shares_names(beside) for each in MISSIONS.values())
+
+
+def described_bands(texts: Sequence[str], mission: str) -> list[str]:
+    """The own names of all bands that a file describes; a description means more beside the others.
+
+    Args:
+        texts: The descriptions.
+        mission: Id of the mission; empty where it is unknown.
+    """
+    beside = frozenset(text.strip().lower() for text in texts)
+    known = MISSIONS.get(mission)
+    if known is None and shared_names(texts):
+        return list(texts)
+    told = [known.name_beside(text, beside) if known else None for text in texts]
+    return [name or described_band(text, mission) for name, text in zip(told, texts, strict=True)]
 
 
 def band_facts(name: str, mission: str = "") -> BandFacts | None:
@@ -228,10 +258,12 @@ __all__ = [
     "band_name",
     "band_order",
     "band_title",
+    "baseline_in_words",
     "calibrated",
     "class_layer",
     "credit",
     "described_band",
+    "described_bands",
     "display_range",
     "mission_id",
     "mission_in",
@@ -247,6 +279,8 @@ __all__ = [
     "platform_of",
     "refuse_unreadable",
     "sees_ground",
+    "shared_names",
+    "stated_unit",
     "suits",
     "unit_in",
     "unit_in_words",

@@ -23,12 +23,13 @@ _WORDS: Final = frozenset(
 _LAST_WORDS: Final = frozenset(
     [
         *("SNW", "SNOW", "CLOUD", "CLOUDS", "CLASS", "CLASSES", "QUALITY", "SAT", "EDG", "CS", "CDF"),
-        *("VISUAL", "PREVIEW", "OVERVIEW", "THUMBNAIL"),
+        *("VISUAL", "PREVIEW", "OVERVIEW", "THUMBNAIL", "COLOR", "COLOUR"),
     ]
 )
 _PARTS: Final = re.compile(
     r"(?:^|_)MSK_|^OA_|CLDPRB|SNWPRB|S2CLOUDLESS|^QUALITY_|OPAQUE_CLOUDS|CIRRUS_CLOUDS|^TCI_[RGB]$|^(?:VIEW|SUN)_"
     r"|_(?:ATB|CLM|DFP|DTS|EDG|FLG|IAO|MG2|QLT|SAT|WGT)_(?:R\d|XS)$"  # MAJA, by resolution
+    r"|^OPERA_L3_"  # water and disturbance: classes in layers called B01, B02 …
     r"|_(?:dem|ls_map|inc_map|area|rgb)$",  # HyP3: heights, layover and shadow, angles, area, a picture
     re.IGNORECASE,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -13,9 +13,22 @@ from comeo.missions.quantity import Range
 from comeo.missions.recipe import Recipe
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-BASELINE: Final = re.compile(r"\d{2}\.\d{2}")
+_BASELINE: Final = re.compile(r"N?(\d{1,2})\.(\d{1,2})|N?(\d{2})(\d{2})", re.IGNORECASE)
 LAST_BASELINE: Final = 90.0
 """Baselines above it, as 99.99, are those of private processing: they say nothing of the numbers."""
+
+
+def baseline_in_words(text: object) -> str:
+    """A processing baseline as it is written here, `05.11`; empty for what is none.
+
+    Args:
+        text: In any spelling: `05.11`, `5.11`, `N0511`, `0511`. The number 5.1 is the baseline 05.10.
+    """
+    match = _BASELINE.fullmatch(str(text).strip())
+    if match is None:
+        return ""
+    major, minor = (match.group(1), match.group(2).ljust(2, "0")) if match.group(1) else match.group(3, 4)
+    return f"{major:0>2}.{minor}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +114,10 @@ class Scale:
 
     def offset_of(self, baseline: str) -> float | None:
         """The offset of products of a processing baseline, as `05.11`; None where the text is none."""
-        if not BASELINE.fullmatch(baseline) or float(baseline) > LAST_BASELINE:
+        plain = baseline_in_words(baseline)
+        if not plain or float(plain) > LAST_BASELINE:
             return None
-        return next(
-            (each.value for each in reversed(self.offsets) if float(baseline) >= float(each.baseline)), 0.0
-        )
+        return next((each.value for each in reversed(self.offsets) if plain >= each.baseline), 0.0)
 
     def line_of(self, names: Iterable[str]) -> Line | None:
         """The other processor whose mark one of the names of a product has."""
@@ -166,6 +178,8 @@ class Mission:
         bands_property: STAC Item property that lists the names of a scene's bands, or empty.
         collections: STAC Collection id by processing level; `id` for any other.
         own_name: Reads a band's own name off texts that mean this mission alone, whatever else is known.
+        name_beside: Reads a band's name off a description that means it beside all others (in lower case).
+        shares_names: Whether descriptions (in lower case) name bands of other missions as well.
         own_bands: Pattern of band names that belong to no other mission, or None.
         name_level: Pattern of the processing level in names, in group 1, or None.
         name_properties: STAC Item properties that a product or file name gives.
@@ -192,6 +206,8 @@ class Mission:
     bands_property: str = ""
     collections: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     own_name: Callable[[str], str | None] = lambda _text: None
+    name_beside: Callable[[str, Set[str]], str | None] = lambda _text, _beside: None
+    shares_names: Callable[[Set[str]], bool] = lambda _texts: False
     own_bands: re.Pattern[str] | None = None
     name_level: re.Pattern[str] | None = None
     name_properties: Callable[[str], dict[str, Any]] = lambda _name: {}
@@ -210,7 +226,8 @@ class Mission:
 
     def has_bands(self, names: Iterable[str]) -> bool:
         """Whether names can only be of this mission's bands: all in the form of its own are of them."""
-        if self.own_bands is None:
+        names = list(names)
+        if self.own_bands is None or self.shares_names({name.lower() for name in names}):
             return False
         own = [name for name in names if self.own_bands.fullmatch(name)]
         return bool(own) and all(name in self.bands for name in own)

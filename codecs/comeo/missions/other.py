@@ -36,7 +36,8 @@ def _other(title: str, marks: str, stated: str = "", prefixes: str = "") -> Othe
 # Beginnings of product names, platforms and instruments, as their providers document them. Words that also
 # mean something else (terra, planet) count where a product states its platform, not in the name of a file.
 OTHERS: Final = (
-    _other("Landsat", r"L[COTEM]0?[1-9](?=[_-]|\d{6})|L[45789]_(?:TM|ETM|OLI)|LANDSAT|HLS2?[._-]?L30|GA_LS\d",
+    _other("Landsat", r"L[COTEM]0?[1-9](?=[_-]|\d{6})|L[45789]_(?:TM|ETM|OLI)|LANDSAT|HLS2?[._-]?L30|GA_LS\d"
+           r"|LS[4-9](?=_)|LND0[4-9](?=_)",
            r"OLI|ETM\+?|TIRS", "landsat"),
     _other("MODIS", r"(?:MOD|MYD|MCD)\d\d[A-Z]*\d?(?=[._]A\d{7})|MODIS", "TERRA|AQUA", "modis"),
     _other("VIIRS", r"V(?:NP|J1|J2)\d\d\w*(?=\.A\d{7})|VIIRS", r"SUOMI.?NPP|NOAA.?\d+"),

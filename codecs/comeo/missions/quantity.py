@@ -16,8 +16,26 @@ POWER: Final = "power"
 """Linear radar backscatter."""
 
 _SPELLINGS: Final = MappingProxyType(
-    {"db": DECIBEL, "decibel": DECIBEL, "decibels": DECIBEL, "reflectances": REFLECTANCE}
+    {
+        **dict.fromkeys(("db", "decibel", "decibels"), DECIBEL),
+        **dict.fromkeys(("power", "linear", "linear power"), POWER),
+        **dict.fromkeys(
+            (
+                "reflectances",
+                "reflectance factor",
+                "surface reflectance",
+                "boa reflectance",
+                "toa reflectance",
+            ),
+            REFLECTANCE,
+        ),
+    }
 )
+# What is written where a unit is expected and there is none, or only the numbers themselves are meant.
+_NO_UNITS: Final = frozenset(
+    ["1", "-", "none", "null", "n/a", "unitless", "no unit", "dimensionless", "dn", "digital number",
+     "digital numbers", "counts"]
+)  # fmt: skip
 
 
 def unit_in_words(text: str) -> str:
@@ -25,6 +43,11 @@ def unit_in_words(text: str) -> str:
     plain = text.strip()
     known = _SPELLINGS.get(plain.lower())
     return known or next((unit for unit in QUANTITIES if unit.lower() == plain.lower()), plain)
+
+
+def stated_unit(text: str) -> str:
+    """The unit that a source states; empty where its words say that there is none."""
+    return "" if text.strip().lower() in _NO_UNITS else unit_in_words(text)
 
 
 @dataclass(frozen=True, slots=True)

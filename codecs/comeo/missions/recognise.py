@@ -70,9 +70,12 @@ def platform_of(text: str) -> str:
 
 def mission_stated_by(properties: Mapping[str, Any]) -> Mission | Other | None:
     """The mission that the properties of a STAC Item state, one that is not described here included."""
-    texts = [str(properties[name])[:80] for name in _STATED if isinstance(properties.get(name), str)]
-    found = [stated_mission(text) or Other(text) for text in texts if text.strip()]
-    if found:
+    texts = {name: str(properties[name])[:80] for name in _STATED if isinstance(properties.get(name), str)}
+    known = {name: stated_mission(text) or Other(text) for name, text in texts.items() if text.strip()}
+    if isinstance(platform := known.get("platform"), Mission) and (text := texts.get("constellation")):
+        # `Sentinel` or `Copernicus` says less than the platform, and nothing against it.
+        known["constellation"] = stated_mission(text) or platform
+    if found := list(known.values()):
         return next((each for each in found if isinstance(each, Other)), found[0])
     for name in _HINTS:
         value = properties.get(name)

@@ -59,7 +59,7 @@ def unit_of_values(least: float, median: float, _greatest: float) -> str:
 SENTINEL1: Final = Mission(
     id="sentinel-1",
     title="Sentinel-1",
-    name_mark=re.compile(r"(?:^|[_\-. ])(?:S|sentinel[-_ ]?)1(?=[A-D]?(?:[_\-. ]|$))", re.IGNORECASE),
+    name_mark=re.compile(r"(?:^|[_\-. ])(?:S|sentinel[-_ ]?)1(?=[A-D]?(?:[_\-. ]|$)|GRD|RTC)", re.IGNORECASE),
     spelling=re.compile(r"(?<![A-Z0-9])S(?:ENTINEL)?[ _-]?1[ _-]?([A-D])?(?![A-Z0-9])", re.IGNORECASE),
     platform_mark=re.compile(r"(?:^|[_\-.])S(?:ENTINEL[-_]?)?1([A-D])(?=[_\-.]|$)", re.IGNORECASE),
     credit_marks=("S1",),

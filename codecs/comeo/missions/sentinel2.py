@@ -7,6 +7,7 @@ the STAC `eo` extension 2.0.
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -57,13 +58,22 @@ _ALIASES: Final = {
     **{band.common_name: name for name, band in BANDS.items()},
     "coastalaerosol": "B01", "aerosol": "B01", "aerosols": "B01",
     "rededge1": "B05", "rededge2": "B06", "rededge3": "B07", "rededge4": "B8A",
-    "nir1": "B08", "nir2": "B8A", "nirnarrow": "B8A", "narrownir": "B8A",
+    "re1": "B05", "re2": "B06", "re3": "B07", "re4": "B8A",
+    "nir1": "B08", "nir2": "B8A", "nirnarrow": "B8A", "narrownir": "B8A", "nirn": "B8A", "broadnir": "B08",
     "watervapour": "B09", "watervapor": "B09",
     "swir1": "B11", "swir2": "B12",
 }  # fmt: skip
 _DEA: Final = re.compile(r"nbart?_", re.IGNORECASE)
 _DEA_ALIASES: Final = {"swir2": "B11", "swir3": "B12"}
-_NUMBERED: Final = re.compile(r"^B(?:AND)?[ _]?0?(\d{1,2}A?)(?:[,\s(_].*)?$", re.IGNORECASE)
+_NUMBERED: Final = re.compile(r"^B(?:AND)?[ _]?0?(\d{1,2}A?)(?:[,\s(_:\-](.*))?$", re.IGNORECASE)
+# Behind a band's number: another one's, or words for how it varies, mean what is made of the band.
+_ANOTHER: Final = re.compile(r"(?<![A-Z])B(?:AND)?[ _]?0?(\d{1,2}A?)(?![A-Z0-9])", re.IGNORECASE)
+_STATISTIC: Final = re.compile(
+    r"(?<![A-Z])(?:std[a-z]*|variance|count|slope|error|uncertainty|diff|difference|ratio)(?![A-Z])",
+    re.IGNORECASE,
+)
+_PLAIN: Final = re.compile(r"^b(?:and)?[ _]?([1-9]|1[01])(?![0-9a-z])")
+_LETTERS: Final = {"r": "B04", "g": "B03", "b": "B02"}
 # ACOLITE and others name reflectances by their wavelength in nm, which differs by platform.
 _BY_WAVELENGTH: Final = re.compile(r"^rho[a-z]*_(\d{3,4})$", re.IGNORECASE)
 _NEAR: Final = 0.017  # µm; Sentinel-2C's B12 is the farthest from Sentinel-2A's
@@ -147,7 +157,9 @@ def band_name(text: str) -> str | None:
     """
     text = text.strip()
     if match := _NUMBERED.match(text):
-        number = match.group(1).upper()
+        number, rest = match.group(1).upper(), match.group(2) or ""
+        if _STATISTIC.search(rest) or any(each.upper() != number for each in _ANOTHER.findall(rest)):
+            return None
         name = "B8A" if number == "8A" else f"B{number:0>2}"
         return name if name in BANDS else None
     if match := _BY_WAVELENGTH.match(text):
@@ -159,6 +171,28 @@ def band_name(text: str) -> str | None:
 def own_name(text: str) -> str | None:
     """Read a band's name off a text in the instrument's own form: `B04`, `Band 8A`, not `red`."""
     return band_name(text) if _NUMBERED.match(text.strip()) else None
+
+
+def name_beside(text: str, beside: Set[str]) -> str | None:
+    """Read a band's name off a description that means it only beside the others.
+
+    Beside a broad near infrared (FORCE), `NIR` is the narrow one; `B` is blue beside `R` and `G`.
+    """
+    word = text.strip().lower()
+    if word == "nir" and beside & {"broadnir", "nirbroad", "broad nir", "nir broad"}:
+        return "B8A"
+    return _LETTERS.get(word) if beside >= _LETTERS.keys() else None
+
+
+def shares_names(texts: Set[str]) -> bool:
+    """Whether names of bands are Landsat's as well: `b1` to `b11`, not `b01`, without `b8a` and `b12`.
+
+    Landsat's fifth is its near infrared: a file of a few bands with `b8`, but without `b5`, is Sentinel-2's.
+    """
+    numbers = {match.group(1) for text in texts if (match := _NUMBERED.match(text))}
+    spelled = {match.group(1) for text in texts if (match := _PLAIN.match(text))}
+    few = "8" in numbers and "5" not in numbers
+    return any(len(number) == 1 for number in numbers) and numbers == spelled and not few
 
 
 def _nearest(wavelength: float) -> str | None:
@@ -185,9 +219,10 @@ SCALE: Final = Scale(
     (Offset("04.00", datetime(2022, 1, 25, tzinfo=UTC), -0.1),),
     lines=(
         Line("HLS", re.compile(r"HLS2?[._\-]?S30", re.IGNORECASE), -9999),
-        Line("MAJA", re.compile(r"SENTINEL2[A-D]_\d{8}-\d{6}-\d{3}_L[23]A", re.IGNORECASE), -10000),
+        Line("MAJA", re.compile(r"SENTINEL2[A-DX]_\d{8}-\d{6}-\d{3}_L[23]A", re.IGNORECASE), -10000),
         Line("Digital Earth Australia", re.compile(r"(?:^|/)ga_s2[a-c]?m?_", re.IGNORECASE), -999),
-        Line("Earth Engine's harmonized", re.compile(r"HARMONIZED", re.IGNORECASE)),
+        Line("Earth Engine's harmonized", re.compile(r"HARMONI[SZ]ED", re.IGNORECASE)),
+        Line("FORCE", re.compile(r"LEVEL2_SEN2[A-DL]_", re.IGNORECASE), -9999),
     ),
     unscaled=(-0.5, 2.5),
     integers=(105.0, 20_000.0),
@@ -195,8 +230,9 @@ SCALE: Final = Scale(
 
 # Products and files of Sentinel-2 that do not name it: ESA's and Earth Engine's names of granules.
 _NAME_MARK: Final = re.compile(
-    r"(?:^|[_\-. ])(?:S|sentinel[-_ ]?)2(?=[A-D]?(?:[_\-. ]|$))|(?:^|[_.\-])HLS2?[._-]?S30(?=[._-]|$)"
-    r"|(?:^|_)GA_S2[A-C]?M?(?=_)|(?:^|_)T\d{2}[C-X][A-Z]{2}_\d{8}T\d{6}(?=[_.]|$)"
+    r"(?:^|[_\-. ])(?:S|sentinel[-_ ]?)2(?=[A-D]?(?:[_\-. ]|$)|L1C|L2A)"
+    r"|(?:^|_)LEVEL2_SEN2[A-DL](?=_)|(?:^|[_.\-])HLS2?[._-]?S30(?=[._-]|$)"
+    r"|(?:^|_)GA_S2[A-C]?M?(?=_)|(?:^|_)T\d{2}[C-X][A-Z]{2}_\d{8}T\d{6}(?=[_.]|$)(?!_LS\d)"
     r"|\d{8}T\d{6}_\d{8}T\d{6}_T\d{2}[C-X][A-Z]{2}",
     re.IGNORECASE,
 )
@@ -220,8 +256,10 @@ SENTINEL2: Final = Mission(
     properties={"constellation": "sentinel-2", "instruments": ["msi"]},
     collections={"L1C": "sentinel-2-l1c", "L2A": "sentinel-2-l2a"},
     own_name=own_name,
+    name_beside=name_beside,
+    shares_names=shares_names,
     own_bands=re.compile(r"B(\d\d|8A)"),
-    name_level=re.compile(r"(?:^|[_\-]|MSI)(L1C|L2A)(?=[_\-]|$)", re.IGNORECASE),
+    name_level=re.compile(r"(?:^|[_\-]|MSI|S2)(L1C|L2A)(?=[_\-]|$)", re.IGNORECASE),
     name_properties=name_properties,
     scale=SCALE,
     prefixes=("s2", "sentinel"),

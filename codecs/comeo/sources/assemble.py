@@ -216,7 +216,11 @@ def _mission_of(product: Product) -> Mission | None:
     """The mission that metadata or names state, or else that the bands' names can only be of."""
     names = _names_of(product)
     bands = (item.band.name for item in product.bands)
-    return mission_of(product.name, product.properties, names) or mission_of_bands(bands)
+    if stated := mission_of(product.name, product.properties, names):
+        return stated
+    if guessed := mission_of_bands(bands):
+        logger.warning("%s: only the names of its bands say that it is of %s", product.name, guessed.title)
+    return guessed
 
 
 def _instrument(product: Product, mission: Mission | None, bands: list[RasterBand]) -> dict[str, Any]:

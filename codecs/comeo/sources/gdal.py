@@ -169,17 +169,33 @@ def grid_of(file: GdalFile) -> Grid:
                     f"{file.name} is stored in pieces of {width}×{height} pixels, too large for reading "
                     "in windows; tile it with `gdal_translate -co TILED=YES`"
                 )
+        if dataset.transform.is_identity and (beside := _world_file(file)):
+            raise SourceError(
+                f"{file.name} has no georeference of its own, and the world file {beside} is not read; "
+                "put it into the file with `gdal_translate`"
+            )
         return checked_grid(file.name, dataset.crs, dataset.transform, dataset.height, dataset.width)
+
+
+def _world_file(file: GdalFile) -> str:
+    """Name of the world file beside a local file, or empty."""
+    path = Path(file.path)
+    names = [path.with_suffix(suffix) for suffix in (".tfw", ".tifw", ".wld", ".j2w")]
+    return "" if "://" in file.path else next((name.name for name in names if name.exists()), "")
 
 
 def alpha_indexes(dataset: rasterio.DatasetReader) -> set[int]:
     """Indexes (from 1) of bands that are no band but the opacity of the others.
 
     GDAL writes the fourth of any four bands of 8 bits as alpha unless told otherwise: one that is described
-    is a band.
+    is a band, unless its description says opacity, too.
     """
     roles = zip(dataset.colorinterp, dataset.descriptions, strict=True)
-    return {i for i, (role, text) in enumerate(roles, 1) if role == ColorInterp.alpha and not text}
+    return {i for i, (role, text) in enumerate(roles, 1) if role == ColorInterp.alpha and _is_opacity(text)}
+
+
+def _is_opacity(text: str | None) -> bool:
+    return (text or "").strip().lower() in ("", "alpha", "opacity")
 
 
 def has_palette(dataset: rasterio.DatasetReader, index: int) -> bool:

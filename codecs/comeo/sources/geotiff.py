@@ -22,12 +22,15 @@ from comeo.missions import (
     ancillary_file,
     ancillary_name,
     band_facts,
+    baseline_in_words,
     calibrated,
     class_layer,
     described_band,
+    described_bands,
     mission_of,
     mission_of_bands,
     platform_of,
+    shared_names,
     unit_in,
 )
 from comeo.scene import Band, Window
@@ -161,7 +164,7 @@ def _origin(tags: Mapping[str, str]) -> list[str]:
 def _properties(tags: Mapping[str, str]) -> dict[str, Any]:
     """STAC properties that tags give: platform and processing baseline."""
     platform = next((found for text in _origin(tags) if (found := platform_of(text))), "")
-    stated = {"platform": platform, "s2:processing_baseline": tags.get(_BASELINE, "").strip()[:5]}
+    stated = {"platform": platform, "s2:processing_baseline": baseline_in_words(tags.get(_BASELINE, ""))}
     return {name: text for name, text in stated.items() if text}
 
 
@@ -188,9 +191,15 @@ def _band_names(
             "with `--bands`, or write descriptions into the file"
         )
     picture = _is_picture(facts, texts)
+    known = mission.id if mission else ""
+    if not given and not known and shared_names(texts):
+        logger.warning(
+            "%s: bands named %s are Sentinel-2's or Landsat's, and nothing says whose: taken for nobody's; "
+            "if they are Sentinel-2's, name them with --bands, as B01,B02,B03", path.name, ", ".join(texts),
+        )  # fmt: skip
+    described = [described_band(text, known) for text in texts] if given else described_bands(texts, known)
     found = [
-        text if picture or ancillary_name(text) else described_band(text, mission.id if mission else "")
-        for text in texts
+        text if picture or ancillary_name(text) else name for text, name in zip(texts, described, strict=True)
     ]
     if twice := [name for name, count in Counter(found).items() if count > 1]:
         raise SourceError(
@@ -210,9 +219,8 @@ def _name_in_stem(stem: str, mission: Mission | None) -> str:
 
 def _only_counted(texts: Sequence[str]) -> bool:
     """Whether descriptions number bands, as some writers do, and don't name them."""
-    all_of_one_sensor = 12
     counted = all(re.fullmatch(rf"band[ _]?0?{i}", text, re.IGNORECASE) for i, text in enumerate(texts, 1))
-    return 1 < len(texts) < all_of_one_sensor and counted
+    return len(texts) > 1 and counted
 
 
 def _is_picture(facts: _Facts, texts: Sequence[str]) -> bool:

@@ -82,6 +82,7 @@ def _open(container: Container, overrides: Overrides, part: Part, metadata: str)
         )
     if folders:
         return open_folder(container, folders[0], overrides.bands)
+    _refuse_zarr(container)
     raise SourceError(_refusal(container))
 
 
@@ -113,6 +114,16 @@ def _refuse_dimap(container: Container) -> None:
         container.path.suffix.lower() == ".data" and any(name.suffix.lower() == ".img" for name in names)
     ):
         raise SourceError(f"{container.path.name} {_DIMAP_ADVICE}")
+
+
+def _refuse_zarr(container: Container) -> None:
+    """Refuse Zarr: products of ESA's EOPF, and archives, which are compressed already."""
+    files = {PurePosixPath(name).name for name in container.names}
+    if files & {"zarr.json", ".zgroup", ".zmetadata"}:
+        raise SourceError(
+            f"{container.path.name} is Zarr, which is not compressed from; give the product's SAFE "
+            "(for one of EOPF), or its bands as GeoTIFFs; an archive of this program is compressed already"
+        )
 
 
 def refuse_file(path: Path) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.errors import SourceError
-from comeo.missions import POWER, REFLECTANCE, BandFacts, Mission, Scale, unit_in_words
+from comeo.missions import POWER, REFLECTANCE, BandFacts, Line, Mission, Scale, stated_unit, unit_in_words
 from comeo.scene import Band, Window
 from comeo.sources.raster import Plane, RasterBand
 
@@ -31,6 +31,7 @@ _SAMPLE_SIDE: Final = 96
 _SAMPLE_PLACES: Final = 4  # by side
 _ENOUGH: Final = 4096  # valid pixels
 _BYTE: Final = "uint8"
+_LENGTHS: Final = frozenset(["m", "metre", "meter", "metres", "meters", "foot", "ft", "us survey foot"])
 _MOST_CLASSES: Final = 16
 
 
@@ -114,11 +115,15 @@ def resolve(
     """
     rules: dict[str, list[str]] = {}
     resolved = []
-    guess = _Guess(bands, origin)
-    for item in bands:
+    readable = [with_nodata(_without_height(item, origin), given.nodata) for item in bands]
+    guess = _Guess(readable, origin)
+    for item in readable:
         band, rule, nodata = _meaning(item, origin, given, guess)
+        marked, least = with_nodata(item, nodata), _least(item, band, origin)
+        if least is not None:
+            marked, rule = _from(marked, least), f"{rule}; below {least:g} no data"
         rules.setdefault(f"{_formula(band)} ({rule})", []).append(band.name)
-        resolved.append(with_nodata(item, nodata).named(band))
+        resolved.append(marked.named(band))
     text = "; ".join(f"{', '.join(names)}: {rule}" for rule, names in rules.items())
     if text:
         logger.info("%s: %s", origin.name, text)
@@ -135,6 +140,25 @@ def _formula(band: Band) -> str:
     return f"{band.unit or 'a value of unknown unit'} = number{scale}{offset}"
 
 
+def _without_height(item: RasterBand, origin: Origin) -> RasterBand:
+    """A band of a mission without a unit of length: GDAL gives all bands that of a compound CRS's heights."""
+    length = stated_unit(item.band.unit).lower() in _LENGTHS
+    known = origin.mission is not None and item.band.name in origin.mission.bands
+    return item.named(replace(item.band, unit="")) if length and known else item
+
+
+def _least(item: RasterBand, band: Band, origin: Origin) -> float | None:
+    """The least number that can be measured; None where a number cannot be less, or nothing is known.
+
+    Processors mark pixels without data by numbers that no measurement gives (−9999, −32768), and not all of
+    them state which.
+    """
+    scale = origin.mission.scale if origin.mission else None
+    if scale is None or band.unit != scale.unit or item.dtype == np.uint16 or band.scale <= 0:
+        return None
+    return (scale.unscaled[0] - band.offset) / band.scale
+
+
 class _Guess:
     """What values tell, looked at once for all bands of a source, and only where it is needed."""
 
@@ -143,13 +167,19 @@ class _Guess:
         self._samples: dict[bool, Sample | None] = {}
         self.assumed = False
         self.offset_unknown = False
+        self.without_offset: list[str] = []
+        self.zeros_marked = False
 
     def sample(self, *, unstated: bool) -> Sample | None:
         """Numbers of the mission's bands: of those without a stated scale, or of all."""
         if unstated not in self._samples:
             known = self._origin.mission.bands if self._origin.mission else {}
             chosen = [b for b in self._bands if b.band.name in known and not (unstated and is_stated(b))]
-            self._samples[unstated] = sample_of(chosen)
+            scale = self._origin.mission.scale if self._origin.mission else None
+            least = (
+                scale.unscaled[0] / scale.scale if scale else -np.inf
+            )  # less is neither, but marks no data
+            self._samples[unstated] = sample_of(chosen, least)
         return self._samples[unstated]
 
     def warnings(self, bands: Sequence[RasterBand], given: Given) -> Iterable[str]:
@@ -167,6 +197,17 @@ class _Guess:
                 f"no scale is stated: {scale.unit} = number × {scale.scale:g} is assumed; "
                 "give --scale if that is wrong"
             )
+        if not self.zeros_marked and any(sample and sample.low == 0 for sample in self._samples.values()):
+            yield (
+                "many numbers are 0 and count as measurements; "
+                "give --nodata 0 if they mark pixels without data"
+            )
+        if self.without_offset and scale:
+            yield (
+                f"{', '.join(self.without_offset)}: an offset of 0 is stated, but products of processing "
+                f"baseline {self._origin.baseline} carry one of {scale.offset_of(self._origin.baseline):g}; "
+                "if the numbers have it still, give it with --offset"
+            )
         late = scale.offset_at(self._origin.time) if scale else 0.0
         if self.offset_unknown and given.offset is None and late:
             yield (
@@ -183,27 +224,33 @@ def _is_whole(item: RasterBand) -> bool:
 def is_stated(item: RasterBand) -> bool:
     """Whether a source says what a band's numbers are; whole numbers are no reflectances without a scale."""
     band = item.band
-    only_unit = _is_whole(item) and unit_in_words(band.unit) == REFLECTANCE
-    return (band.scale, band.offset) != (1.0, 0.0) or bool(band.unit and not only_unit)
+    unit = stated_unit(band.unit)
+    only_unit = _is_whole(item) and unit == REFLECTANCE
+    return (band.scale, band.offset) != (1.0, 0.0) or bool(unit and not only_unit)
 
 
 def _meaning(item: RasterBand, origin: Origin, given: Given, guess: _Guess) -> tuple[Band, str, float | None]:
     """A band's description, the rule for its numbers, and its nodata number beside the source's own."""
-    band = replace(item.band, unit=unit_in_words(item.band.unit))
+    band = replace(item.band, unit=stated_unit(item.band.unit))
+    if given.scale is None and not (np.isfinite(band.scale) and band.scale):
+        raise SourceError(
+            f"{origin.name} states a scale of {band.scale:g} for {band.name}; give it with --scale"
+        )
     known = origin.mission.bands.get(band.name) if origin.mission else None
     if origin.mission and known:
         band = replace(
             band, common_name=known.common_name or band.common_name, mission=origin.mission.id,
             center_wavelength=known.center_wavelength or band.center_wavelength,
         )  # fmt: skip
-    nodata = given.nodata
+    nodata = None
     scale = origin.mission.scale if origin.mission else None
     if scale and known:
         line = scale.line_of(origin.names)
-        if nodata is None and line is None and scale.offset_of(origin.baseline) is not None:
+        if given.nodata is None and line is None and scale.offset_of(origin.baseline) is not None:
             nodata = scale.nodata if item.dtype == np.uint16 else None
-        elif nodata is None and line is not None:
+        elif given.nodata is None and line is not None:
             nodata = line.nodata
+        guess.zeros_marked = guess.zeros_marked or nodata == 0
         band, rule = _scaled(item, band, known, scale, origin, given, guess)
     else:
         band, rule = _plain(item, band, known, origin, given, guess)
@@ -229,6 +276,12 @@ def _scaled(
     elif is_stated(item):
         rule = "scale as stated"
         band = replace(band, unit=band.unit or (known.unit if band.scale != 1.0 else ""))
+        if band.unit == scale.unit and not 0 < band.scale <= 1:
+            upright = f", as {1 / band.scale:g}" if band.scale > 1 else ""
+            raise SourceError(
+                f"{origin.name} states a scale of {band.scale:g} for {band.name}, which no {scale.unit} has; "
+                f"give it with --scale{upright}"
+            )
     else:
         band, rule = _by_values(item, band, scale, origin, guess)
     if band.unit != scale.unit or (given.scale is None and band.scale == 1.0 and not band.offset):
@@ -275,16 +328,28 @@ def _offset(
         return given.offset, "as given"
     if origin.offset_applied:
         return 0.0, f"in the numbers already, by {origin.offset_applied}"
-    if abs(band.offset) > MAX_OFFSET:
+    scaled = band.offset * band.scale
+    if not abs(band.offset) <= MAX_OFFSET:
         raise SourceError(
             f"{origin.name} states an offset of {band.offset:g} for {band.name}, which no {scale.unit} has; "
-            f"give it with --offset, as {band.offset * band.scale:g}"
+            f"give it with --offset{f', as {scaled:g}' if abs(scaled) <= MAX_OFFSET else ''}"
         )
+    line, offset = scale.line_of(origin.names), scale.offset_of(origin.baseline)
     if band.offset or item.offset_stated:
+        if offset and not band.offset and line is None:
+            guess.without_offset.append(band.name)
         return band.offset, "as stated"
-    if line := scale.line_of(origin.names):
+    return _unstated_offset(item, line, offset, origin, guess)
+
+
+def _unstated_offset(
+    item: RasterBand, line: Line | None, offset: float | None, origin: Origin, guess: _Guess
+) -> tuple[float, str]:
+    """The offset where none is stated: none in numbers that have it off, else that of the baseline."""
+    if line:
         return 0.0, f"none in numbers of {line.title}"
-    offset = scale.offset_of(origin.baseline)
+    if item.dtype != np.uint16 and (sample := guess.sample(unstated=False)) and sample.least < 0:
+        return 0.0, "none, as negative numbers show"
     if offset is not None:
         return offset, f"by processing baseline {origin.baseline}"
     guess.offset_unknown = True
@@ -306,9 +371,10 @@ def _plain(
     return band, "unit not stated"
 
 
-def sample_of(bands: Sequence[RasterBand]) -> Sample | None:
-    """Numbers of bands at places spread over their grids; None without a valid one."""
-    found = [values for band in bands for values in [sample_values(band)] if values.size]
+def sample_of(bands: Sequence[RasterBand], least: float = -np.inf) -> Sample | None:
+    """Numbers of bands, none below the least, at places spread over their grids; None without a valid one."""
+    read = (sample_values(band) for band in bands)
+    found = [values for every in read if (values := every[every >= least]).size]
     if not found:
         return None
     return Sample(*(float(each) for each in np.percentile(np.concatenate(found), (0, 2, 50, 98, 100))))
@@ -337,6 +403,17 @@ def is_classes(band: RasterBand) -> bool:
         return False
     values = np.unique(sample_values(band))
     return 1 < values.size <= _MOST_CLASSES and values[0] >= 0 and values[-1] <= np.iinfo(np.uint8).max
+
+
+def _from(band: RasterBand, least: float) -> RasterBand:
+    """A band in which numbers below the least mark pixels without data."""
+    read = band.read
+
+    def measured(window: Window) -> Plane:
+        values, valid = read(window)
+        return Plane(values, valid & (values >= least))
+
+    return replace(band, read=measured, has_nodata=True)
 
 
 def with_nodata(band: RasterBand, nodata: float | None) -> RasterBand:

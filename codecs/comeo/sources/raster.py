@@ -74,7 +74,8 @@ def stored_dtype(where: str, dtype: str) -> np.dtype[Any]:
         logger.warning("%s: float64 is kept as float32, seven significant digits", where)
         return np.dtype(np.float32)
     raise SourceError(
-        f"{where} holds {dtype} numbers; only uint8, uint16, int8, int16, float32 and float64 are handled"
+        f"{where} holds {dtype} numbers; only uint8, uint16, int8, int16, float32 and float64 are handled: "
+        "convert it with `gdal_translate -ot`"
     )
 
 

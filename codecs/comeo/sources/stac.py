@@ -23,11 +23,11 @@ from comeo.missions import (
     ancillary_name,
     band_name,
     band_order,
+    baseline_in_words,
     described_band,
     mission_of,
     native_gsd,
 )
-from comeo.missions.mission import BASELINE
 from comeo.scene import Band
 from comeo.sources import gdal
 from comeo.sources.assemble import Overrides, Product
@@ -47,8 +47,9 @@ _KEPT: Final = re.compile(
     r"(?:eo|s2|sat|sar|s1|view|grid|mgrs|processing):\w+"
 )
 _APPLIED: Final = re.compile(r"(?:\w+:)?boa_(?:add_)?offset_applied")
-_TRUE: Final = ("true", "1", "1.0")
-_BASELINES: Final = ("s2:processing_baseline", "sentinel:processing_baseline", "processing:version")
+_TRUE: Final = ("true", "1", "1.0", "yes")
+_BASELINES: Final = ("s2:processing_baseline", "sentinel:processing_baseline")
+_VERSION: Final = re.compile(r"\d\d\.\d\d")  # in the form of a baseline, and not any program's
 _PRODUCT_NAMES: Final = ("s2:product_uri", "sentinel:product_id", "s2:granule_id")
 _NOT_DATA: Final = {
     "thumbnail", "overview", "visual", "metadata", "saturation", "cloud", "cloud-shadow", "snow-ice",
@@ -117,7 +118,7 @@ def open_stac(source: str | Path, overrides: Overrides) -> Product:
         default_collection=str(item.get("collection") or ""),
         properties=kept | _baseline(properties),
         marks=(*names, *(file for file in _files(assets))),
-        offset_applied=_applied(properties),
+        offset_applied=_applied(properties) or _applied_to_all(str(source), assets),
     )
 
 
@@ -136,9 +137,11 @@ def _files(assets: Iterable[Asset]) -> Iterator[str]:
 
 def _baseline(properties: Mapping[str, Any]) -> dict[str, Any]:
     """The processing baseline under its usual name, from any that it goes by."""
-    stated = (str(properties.get(name, "")) for name in _BASELINES)
-    found = next((text for text in stated if BASELINE.fullmatch(text)), None)
-    return {} if found is None else {"s2:processing_baseline": found}
+    version = str(properties.get("processing:version", ""))
+    stated = [properties.get(name, "") for name in _BASELINES]
+    stated.append(version if _VERSION.fullmatch(version) else "")
+    found = next(filter(None, map(baseline_in_words, stated)), "")
+    return {"s2:processing_baseline": found} if found else {}
 
 
 def _applied(properties: Mapping[str, Any]) -> str:
@@ -147,7 +150,22 @@ def _applied(properties: Mapping[str, Any]) -> str:
     Earth Search has taken the offset off the numbers themselves, and states it all the same.
     """
     flags = (name for name in properties if _APPLIED.fullmatch(name))
-    return next((name for name in flags if str(properties[name]).lower() in _TRUE), "")
+    return next((name for name in flags if str(properties[name]).strip().lower() in _TRUE), "")
+
+
+def _applied_to_all(where: str, assets: Iterable[Asset]) -> str:
+    """The same of assets, which say it all or not at all.
+
+    Raises:
+        SourceError: If some say it, and others don't.
+    """
+    flags = [_applied(asset.fields) for asset in assets]
+    if any(flags) and not all(flags):
+        raise SourceError(
+            f"{where} says of some of its assets only that their offset is in the numbers already; "
+            "take them apart with --bands"
+        )
+    return next(iter(flags), "")
 
 
 def load_item(source: str | Path) -> dict[str, Any]:
@@ -242,7 +260,7 @@ def _merged(asset: dict[str, Any]) -> dict[str, Any] | None:
         if isinstance(bands[0], dict):
             prefix = "raster:" if part == "raster:bands" else ""
             fields |= {f"{prefix}{name}": value for name, value in bands[0].items()}
-    return fields
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def band_of_asset(key: str, fields: Mapping[str, Any], mission: Mission | None) -> str | None:
@@ -317,7 +335,10 @@ def choose(where: str, assets: list[Asset], wanted: tuple[str, ...] | None) -> l
             raise SourceError(f"{where} has no asset of band {', '.join(missing)}: it has {', '.join(found)}")
         found = {name: found[name] for name in names}
     if not found:
-        raise SourceError(f"{where} has no asset that is one band with a known name")
+        raise SourceError(
+            f"{where} has no asset that is one band with a known name; of assets with several bands, "
+            "give the GeoTIFF itself; Zarr (EOPF) is not read: give the SAFE, or the Item of COGs"
+        )
     chosen = []
     for name in sorted(found, key=band_order):
         ranked = sorted(found[name], key=_rank)

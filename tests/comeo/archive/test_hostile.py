@@ -145,6 +145,18 @@ SHARDING = ("codecs", 0, "configuration")
         ("zarr.json", put("attributes", "stac_discovery", value={})),
         ("zarr.json", put("attributes", "stac_discovery", "id", value="../../etc/passwd")),
         ("zarr.json", put("attributes", "stac_discovery", "bbox", value=[1e308, "a", None, 0])),
+        ("zarr.json", put("attributes", "stac_discovery", "bbox", value=[10, 10, 20, 0])),
+        *(
+            ("zarr.json", put("attributes", "stac_discovery", "geometry", value=geometry))
+            for geometry in (
+                {"type": "Polygon", "coordinates": []},
+                {"type": "Polygon", "coordinates": [[[1e308, 1e308]] * 4]},
+                {"type": "MultiPolygon", "coordinates": [[[[8, 47], [9, 47], [8, 47]]]]},
+                {"type": "Point", "coordinates": [8, 47]},
+            )
+        ),
+        ("r10m/zarr.json", put("attributes", "bands", value=[{"name": "B01", "raster:scale": 1e308}])),
+        ("r10m/zarr.json", put("attributes", "bands", value=[{"name": "B01", "raster:offset": -1e308}])),
         ("zarr.json", put("attributes", "stac_discovery", "properties", "datetime", value="yesterday")),
         ("zarr.json", put(*PROPERTIES, "datetime", value="0001-01-01T00:00:00+14:00")),
         ("zarr.json", put(*PROPERTIES, "datetime", value="9999-12-31T23:59:59-14:00")),

@@ -135,7 +135,7 @@ def test_the_peak_of_psnr_is_reflectance_one(band: Band, value: float | None) ->
         ("05.11", -0.1),
         ("99.99", None),
         ("", None),
-        ("5.11", None),
+        ("5.11", -0.1),
     ],
 )
 def test_the_offset_of_a_baseline(baseline: str, offset: float | None) -> None:

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning
 
 from comeo.errors import SourceError
 from comeo.scene import Window
@@ -134,6 +136,52 @@ CASES = [
     Case("S2_2020-05-30_percent", "B04", "B04", (REFLECTANCE, 0.01, 0.0), dtype="float32", values=(3.0, 60.0),
          options={"scale": 0.01, "unit": "Reflectance"}),
     Case("heights", "height", "height", ("m", 1.0, 0.0), constellation=None, options={"unit": "m"}),
+    # FORCE: beside a broad near infrared, NIR is the narrow one
+    Case("20200101_LEVEL2_SEN2A_BOA", "BLUE,RED,REDEDGE1,BROADNIR,NIR,SWIR1", "B02 B04 B05 B08 B8A B11",
+         dtype="int16", time="2020-01-01"),
+    Case("20220601_LEVEL2_SEN2B_BOA", "BLUE,NIR,BROADNIR", "B02 B8A B08", dtype="int16"),
+    Case("20200101_LEVEL2_LND08_BOA", "BLUE,NIR", refused="is of Landsat", dtype="int16"),
+    Case("L2F_T32TMT_20200101T103031_LS8_R108_B04_10m", "", refused="is of Landsat"),
+    # Names that bands of several missions have, and no word of whose they are
+    Case("clip_1", "B1,B2,B3,B4,B5,B6,B7", "B1 B2 B3 B4 B5 B6 B7", UNKNOWN, constellation=None),
+    Case("clip_2", ",".join(f"B{i}" for i in range(1, 12)), " ".join(f"B{i}" for i in range(1, 12)), UNKNOWN,
+         constellation=None),
+    Case("clip_3", "Band 4 (red),Band 3", "Band_4_red_ Band_3", UNKNOWN, constellation=None),
+    Case("clip_4", "B2,B3,B4,B8", "B02 B03 B04 B08"),
+    Case("clip_5", "B2,B8A,B12", "B02 B8A B12"),
+    Case("clip_6", "B02,B03,B04", "B02 B03 B04"),
+    Case("clip_7", "B1,B2", "B01 B02", options={"bands": ["B01", "B02"]}),
+    Case("S2A_20190530_13", ",".join(f"Band {i}" for i in range(1, 14)), refused="only numbers its bands"),
+    Case("S2A_20190530_12", ",".join(f"band_{i}" for i in range(1, 13)), refused="only numbers its bands"),
+    # Words of people
+    Case("S2A_20190530_letters", "R,G,B,NIR", "B04 B03 B02 B08"),
+    Case("S2A_20190530_letter", "B,x", "B x", UNKNOWN),
+    Case("S2A_20190530_edges", "RE1,RE2,RE3,NIRn,SWIR1", "B05 B06 B07 B8A B11"),
+    Case("S2A_20190530_colons", "Band 4: Red,B3 - Green,B02 (B2)", "B04 B03 B02"),
+    Case("S2A_20190530_made_of_bands", "B8 - B4,B8_B4_ratio,B04_stdDev,B3 variance,B4_median",
+         "B8_-_B4 B8_B4_ratio B04_stdDev B3_variance B04", UNKNOWN),
+    Case("Ghana_S1GRD_2019-05-30", "VV,VH", "VV VH", ("dB", 1.0, 0.0), constellation="sentinel-1",
+         dtype="float32", values=(-25.0, -5.0)),
+    Case("Ghana_S2L1C_2019-05-30", "red,nir", "B04 B08"),
+    # Numbers
+    Case("S2A_20220530_N0400_signed", "B04,B08", "B04 B08", dtype="int16", values=(-300, 4000)),
+    Case("S2A_MSIL2A_20220530T103031_N0400_R108_T32TMT_masked", "B04", "B04", (REFLECTANCE, 1e-4, -0.1),
+         dtype="float32"),
+    Case("S2A_20220530_S2_SR_harmonised", "B04", "B04"),
+    Case("S2A_20190530_units", "B04", "B04", tags={"units": "DN"}),
+    Case("S2A_20190530_unitless", "B04", "B04", tags={"units": "1", "scale_factor": "0.0001"}),
+    Case("S2A_20190530_worded", "B04", "B04", **FLOAT, tags={"units": "Surface reflectance"}),
+    Case("S1A_20190530_worded", "VV", "VV", ("power", 1.0, 0.0), constellation="sentinel-1", dtype="float32",
+         values=(0.01, 0.3), tags={"units": "linear"}),
+    Case("S2A_20190530_reversed", "B04", refused="give it with --scale, as 0.0001",
+         tags={"scale_factor": "10000"}),
+    Case("S2A_20190530_negative", "B04", refused="states a scale of -0.0001",
+         tags={"scale_factor": "-0.0001"}),
+    Case("S2A_20190530_reversed_and_given", "B04", "B04", tags={"scale_factor": "10000"},
+         options={"scale": 1e-4}),
+    Case("S2A_20190530_wide", "B04", refused="convert it with", dtype="int32"),
+    Case("OPERA_L3_DSWx-HLS_T32TMT_20230101T000000Z_S2A_30_v1.0_B01_WTR", "",
+         refused="no band of measurements", dtype="uint8", values=(0, 4)),
 ]  # fmt: skip
 
 
@@ -183,6 +231,100 @@ def test_nodata_that_is_given(tmp_path: Path) -> None:
     values[0, 1] = 65535
     with open_source(write_tif(tmp_path / "S2_2020-01-01.tif", values, ["B04"]), nodata=65535) as scene:
         assert np.array_equal(scene.groups[0].read(Window(0, 0, 16, 16)).valid, values != 65535)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "factor", "options"),
+    [("int16", 1.0, {}), ("float32", 1e-4, {}), ("float64", 1.0, {}), ("float32", 1e-4, {"nodata": -999})],
+)
+def test_numbers_that_no_reflectance_is_mark_no_data(
+    tmp_path: Path, dtype: str, factor: float, options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="comeo")
+    values = (np.random.default_rng(0).integers(300, 4000, (1, 32, 32)) * factor).astype(dtype)
+    values[0, :8] = options.get("nodata", -9999)
+    path = write_tif(tmp_path / "S2A_20190530.tif", values, ["B04"])
+    with open_source(path, **options) as scene:
+        (band,) = scene.groups[0].bands
+        assert (band.unit, band.scale) == (REFLECTANCE, 1.0 if factor < 1 else 1e-4)
+        valid = scene.groups[0].read(Window(0, 0, 32, 32)).valid[0]
+        assert not valid[:8].any()
+        assert valid[8:].all()
+    assert "no data)" in caplog.text
+
+
+def test_zeros_that_count_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    values = np.random.default_rng(0).uniform(0.03, 0.4, (1, 32, 32)).astype(np.float32)
+    values[0, :8] = 0
+    path = write_tif(tmp_path / "S2A_20190530.tif", values, ["B04"])
+    open_source(path, nodata=0).close()
+    assert "--nodata 0" not in caplog.text
+    open_source(path).close()
+    assert "give --nodata 0" in caplog.text
+
+
+@pytest.mark.parametrize("scale", [0.0, float("nan")])
+def test_a_scale_that_is_none_is_refused(tmp_path: Path, scale: float) -> None:
+    path = write_tif(tmp_path / "S2A_20190530.tif", np.full((1, 8, 8), 500, np.uint16), ["B04"])
+    with rasterio.open(path, "r+") as dataset:
+        dataset.scales = (scale,)
+    with pytest.raises(SourceError, match="give it with --scale"):
+        open_source(path)
+    with open_source(path, scale=1e-4) as scene:
+        assert scene.groups[0].bands[0].scale == 1e-4
+
+
+def test_a_scale_without_an_offset_is_taken_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = "S2C_MSIL2A_20250301T103031_N0511_R108_T32TMT_20250301T150000.tif"
+    path = write_tif(tmp_path / name, np.full((1, 8, 8), 1500, np.uint16), ["B04"])
+    with rasterio.open(path, "r+") as dataset:
+        dataset.scales = (1e-4,)
+    with open_source(path) as scene:
+        assert scene.groups[0].bands[0].offset == 0
+    assert "products of processing baseline 05.11 carry one of -0.1" in caplog.text
+
+
+def test_a_mission_by_names_of_bands_alone_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    values = np.random.default_rng(0).integers(300, 4000, (2, 8, 8)).astype(np.uint16)
+    open_source(write_tif(tmp_path / "S2_clip.tif", values, ["B02", "B03"])).close()
+    assert "only the names" not in caplog.text
+    open_source(write_tif(tmp_path / "clip.tif", values, ["B02", "B03"])).close()
+    assert "only the names of its bands say that it is of Sentinel-2" in caplog.text
+    open_source(write_tif(tmp_path / "clip2.tif", values, ["B2", "B3"])).close()
+    assert "bands named B2, B3 are Sentinel-2's or Landsat's" in caplog.text
+
+
+def test_the_unit_of_heights_is_not_that_of_bands(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(300, 4000, (1, 8, 8)).astype(np.uint16)
+    path = write_tif(tmp_path / "S2A_20190530.tif", values, ["B04"], crs="EPSG:32632+5773")
+    with open_source(path) as scene:
+        (band,) = scene.groups[0].bands
+        assert (band.unit, band.scale) == (REFLECTANCE, 1e-4)
+
+
+def test_a_world_file_is_named(tmp_path: Path) -> None:
+    with pytest.warns(NotGeoreferencedWarning):
+        path = write_tif(
+            tmp_path / "S2A_20190530.tif",
+            np.full((1, 8, 8), 500, np.uint16),
+            ["B04"],
+            transform=Affine.identity(),
+        )
+    path.with_suffix(".tfw").write_text("10\n0\n0\n-10\n399965\n5300035\n")
+    with pytest.raises(SourceError, match=r"the world file S2A_20190530\.tfw is not read"):
+        open_source(path)
+
+
+def test_opacity_that_is_called_so_is_opacity(tmp_path: Path) -> None:
+    values = np.full((4, 32, 32), 100, np.uint8)
+    values[3, :8] = 0
+    path = write_tif(tmp_path / "S2A_20200101.tif", values, ["B04", "B03", "B02", "Alpha"], alpha="YES")
+    with open_source(path, unit="x") as scene:
+        assert [band.name for band in scene.groups[0].bands] == ["B04", "B03", "B02"]
+        valid = scene.groups[0].read(Window(0, 0, 32, 32)).valid[0]
+        assert np.array_equal(valid, values[3] > 0)
 
 
 def test_a_fourth_band_of_bytes_is_a_band_where_anything_says_so(tmp_path: Path) -> None:

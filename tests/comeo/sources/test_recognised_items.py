@@ -176,6 +176,48 @@ CASES = [
          collection="hls2-s30", dtype="int16", zeros_are_nodata=False),
     Case("reflectances already", {**S2B, "datetime": LATE}, {"B04": {"_scale": 1e-4}}, "B04",
          (REFLECTANCE, 1.0, 0.0), dtype="float32", zeros_are_nodata=False),
+    *[
+        Case(f"baseline spelled {text!r}", {**PC, "datetime": LATE, "s2:processing_baseline": text},
+             PC_ASSETS, "B02 B04 B8A", MINUS)
+        for text in ("5.11", "N0511", "n05.11", "0511", " 05.11 ", 5.11, 4.0, 5.1)
+    ],
+    Case("an old baseline without its 0", {**PC, "datetime": LATE, "s2:processing_baseline": "2.14"},
+         PC_ASSETS, "B02 B04 B8A"),
+    Case("a program's version is no baseline", {**PC, "datetime": LATE, "processing:version": "5.1"},
+         PC_ASSETS, "B02 B04 B8A", zeros_are_nodata=False),
+    *[
+        Case(f"flag {flag!r}", {**S2B, "datetime": LATE, "s2:processing_baseline": "05.09",
+                                "earthsearch:boa_offset_applied": flag},
+             eo(V1_KEYS, **raster(1e-4, -0.1)), "B02 B04 B05 B8A B12", meaning)
+        for flag, meaning in ((" True", (REFLECTANCE, 1e-4, 0.0)), ("yes", (REFLECTANCE, 1e-4, 0.0)),
+                              (1, (REFLECTANCE, 1e-4, 0.0)), ("false", MINUS), (0, MINUS), (None, MINUS))
+    ],
+    Case("the flag of each asset", {**S2B, "datetime": LATE, "s2:processing_baseline": "05.09"},
+         {"B04": {"earthsearch:boa_offset_applied": True, **raster(1e-4, -0.1)}}, "B04"),
+    Case("the flag of one asset only", {**S2B, "datetime": LATE, "s2:processing_baseline": "05.09"},
+         {"B04": {"earthsearch:boa_offset_applied": True, **raster(1e-4, -0.1)},
+          "B02": raster(1e-4, -0.1)}, refused="some of its assets only"),
+    Case("numbers that are null", {**S2B, "datetime": LATE, "s2:processing_baseline": "05.09"},
+         {"B04": {"raster:bands": [{"scale": None, "offset": None, "nodata": None, "unit": None}]}}, "B04",
+         MINUS),
+    *[
+        Case(f"unit {unit!r} says nothing", {**S2B, "datetime": LATE, "s2:processing_baseline": "05.09"},
+             {"B04": raster(1e-4, None, unit=unit)}, "B04", MINUS)
+        for unit in ("1", "none", "unitless", "Dimensionless", "DN", "TOA reflectance")
+    ],
+    Case("dn without a scale", {**S2B, "datetime": LATE, "s2:processing_baseline": "05.09"},
+         {"B04": raster(None, None, unit="DN")}, "B04", MINUS),
+    Case("scale of 10000", {**S2B, "datetime": LATE}, {"B04": raster(10000, 0)},
+         refused="give it with --scale, as 0.0001"),
+    Case("scale of 0", {**S2B, "datetime": LATE}, {"B04": raster(0, 0)}, refused="states a scale of 0"),
+    Case("scale below 0", {**S2B, "datetime": LATE}, {"B04": raster(-1e-4, 0)}, refused="a scale of -0.0001"),
+    Case("a constellation that says less", {"constellation": "Copernicus", "platform": "Sentinel-2B"},
+         {"B04": {}}, "B04", zeros_are_nodata=False),
+    Case("a constellation that says otherwise", {"constellation": "Landsat", "platform": "Sentinel-2B"},
+         {"B04": {}}, refused="is of Landsat"),
+    Case("eopf", S2B,
+         {"SR_10m": {"type": "application/vnd+zarr", "bands": [{"name": "b02"}, {"name": "b03"}]}},
+         refused=r"Zarr \(EOPF\) is not read"),
     Case("radar", {"platform": "SENTINEL-1A", "constellation": "Sentinel-1", "datetime": LATE},
          {"vv": raster(None, None, -32768), "vh": raster(None, None, -32768)}, "VV VH", ("", 1.0, 0.0),
          constellation="sentinel-1", dtype="float32", zeros_are_nodata=False),

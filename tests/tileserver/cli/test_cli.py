@@ -51,6 +51,48 @@ def archive(geotiff: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("compress", "{source}", "--output", "{folder}/x.zip"), "x.zip is no name of an archive"),
+        (("compress", "{source}", "--output", "{folder}/x.tif"), "x.tif is no name of an archive"),
+        (("extract", "{archive}", "--output", "{folder}/x.png"), "x.png would be a GeoTIFF"),
+        (
+            ("compress", "{source}", "--output", "{folder}", "--datetime", "2020-13-01"),
+            "is not a time such as",
+        ),
+    ],
+)
+def test_names_and_times_that_cannot_be_meant(
+    geotiff: Path, archive: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    done = comeo(*(text.format(source=geotiff, archive=archive, folder=tmp_path) for text in arguments))
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("2020-05-01", "2020-05-01T00:00:00Z"),
+        ("2020-05-01T10:30:31.5Z", "2020-05-01T10:30:31.500000Z"),
+        ("2020-05-01T12:30:31+02:00", "2020-05-01T10:30:31Z"),
+    ],
+)
+def test_times_are_taken_as_metadata_have_them(geotiff: Path, tmp_path: Path, text: str, stated: str) -> None:
+    path = tmp_path / "a.zarr.zip"
+    done = comeo("compress", geotiff, "--output", path, "--step", 200, "--codec", "dct", "--datetime", text)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(comeo("info", "--json", path).stdout)["datetime"] == stated
+
+
+def test_an_unknown_projection_is_one_sentence(archive: Path, tmp_path: Path) -> None:
+    done = comeo("extract", archive, "--output", tmp_path / "x.tif", "--crs", "EPSG:99999")
+    assert done.returncode == 1
+    assert done.stderr == "comeo: the projection EPSG:99999 is unknown, or not that of a map\n"
+
+
 def test_info_for_programs(archive: Path) -> None:
     facts = json.loads(comeo("info", "--json", archive).stdout)
     expected = {

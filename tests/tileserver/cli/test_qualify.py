@@ -70,6 +70,21 @@ def report(source: Path, archives: list[Path], tmp_path_factory: pytest.TempPath
     return page, json.loads(figures.read_text())
 
 
+def test_a_reference_of_other_bytes_is_said(
+    source: Path, archives: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = tmp_path / "S2A_20200501_other.tif"
+    with rasterio.open(source) as dataset:
+        values, profile = dataset.read() + 1, dataset.profile
+    with rasterio.open(other, "w", **profile) as target:
+        target.write(values)
+        target.descriptions = NAMES
+    for reference, said in ((source, False), (other, True)):
+        caplog.clear()
+        assert comeo("qualify", archives[0], "--reference", reference, "--no-lpips").exit_code == 0
+        assert ("of other bytes than this reference" in caplog.text) is said
+
+
 def test_json_has_every_figure(report: tuple[Path, Any], source: Path) -> None:
     figures = report[1]
     assert figures["source"] == source.name

@@ -155,4 +155,22 @@ def test_a_full_disk_of_the_server_does_not_cost_the_archive(
     assert "No space left on device" in answer.json["detail"]
     assert "/" not in answer.json["detail"]
     monkeypatch.undo()
-    assert client.get(f"{ITEM}/bbox/{AREA}.tif", buffered=True).status_code == 200
+    with client.get(f"{ITEM}/bbox/{AREA}.tif") as answer:
+        assert answer.status_code == 200
+
+
+def test_the_folder_of_jobs_may_go(server: Server, archives: Path, tmp_path: Path) -> None:
+    """As where something tidies up the folder of temporary files; what cannot be made anew is said."""
+    client = server(archives, jobs=tmp_path / "jobs")
+    for address, body, good in ((f"{ITEM}/bbox/{AREA}.tif", None, 200), (f"{ITEM}/extracts", {}, 201)):
+        shutil.rmtree(tmp_path / "jobs")
+        with client.open(address, method="GET" if body is None else "POST", json=body) as answer:
+            assert answer.status_code == good
+        client.application.extensions["comeo"].jobs.stop()
+        shutil.rmtree(tmp_path / "jobs")
+        (tmp_path / "jobs").write_text("a file")
+        answer = client.open(address, method="GET" if body is None else "POST", json=body)
+        assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "2")
+        assert str(tmp_path) not in answer.text
+        (tmp_path / "jobs").unlink()
+        (tmp_path / "jobs").mkdir()

@@ -160,3 +160,18 @@ def _eventually(look: Callable[[], Job], status: str, seconds: float = 30) -> Jo
         assert time.monotonic() < deadline, job
         time.sleep(0.02)
     return job
+
+
+def test_a_job_that_goes_while_it_is_looked_at_is_unknown(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = make()
+    job = jobs.create(order())
+    result = jobs.folder / job.id / "result.tif"
+    result.write_bytes(b"1234")
+    assert jobs.get(job.id).bytes == 4
+    found = [result]
+    result.unlink()
+    monkeypatch.setattr(Path, "glob", lambda *_: iter(found))
+    with pytest.raises(NotFoundError, match="dismissed"):
+        jobs.get(job.id)

@@ -11,6 +11,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import Field
 
+from comeo.errors import NotFoundError
 from tileserver.errors import ConflictError
 from tileserver.files.download import OpenFile
 from tileserver.files.kml import KMZ_MEDIA_TYPE
@@ -56,7 +57,10 @@ def result(path: JobPath) -> Response:
         raise ConflictError(f"the job has no result: it is {job.status}, {job.stage}")
     extension = job.result.suffix[1:]
     media_type = KMZ_MEDIA_TYPE if extension == "kmz" else MEDIA_TYPES[extension]
-    stream = job.result.open("rb")
+    try:
+        stream = job.result.open("rb")
+    except FileNotFoundError as error:
+        raise NotFoundError("the job has been dismissed or has expired at this moment") from error
     status = os.fstat(stream.fileno())
     file = OpenFile(stream, status.st_size, status.st_mtime, f"{job.order.name}.{extension}")
     response = sending(
@@ -89,7 +93,7 @@ def _document(job: Job) -> dict[str, Any]:
     if job.expires is not None:
         document["expires"] = _time(job.expires)
     if job.result is not None:
-        document["bytes"] = job.result.stat().st_size
+        document["bytes"] = job.bytes
         links.append({
             "rel": "http://www.opengis.net/def/rel/ogc/1.0/results", "title": "The file",
             "href": f"{_address(job)}/result",

@@ -195,7 +195,7 @@ class SqliteCatalog(Catalog):
 
     def _verify(self) -> None:
         if not self._database.verify():
-            # Of the kind that needs no second look: if it is whole again by then, to ask again is enough.
+            # Of the kind that needs no second look: if it is whole again by then, asking again is enough.
             raise sqlite3.OperationalError("the catalogue is damaged")
 
     def _looked(self, served: int, broken: int) -> None:
