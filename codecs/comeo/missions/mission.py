@@ -14,6 +14,7 @@ from comeo.missions.recipe import Recipe
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _BASELINE: Final = re.compile(r"N?(\d{1,2})\.(\d{1,2})|N?(\d{2})(\d{2})", re.IGNORECASE)
+BASELINE: Final = re.compile(r"\d{2}\.\d{2}")
 LAST_BASELINE: Final = 90.0
 """Baselines above it, as 99.99, are those of private processing: they say nothing of the numbers."""
 

@@ -28,6 +28,7 @@ from comeo.missions import (
     mission_of,
     native_gsd,
 )
+from comeo.missions.mission import BASELINE
 from comeo.scene import Band
 from comeo.sources import gdal
 from comeo.sources.assemble import Overrides, Product
@@ -49,7 +50,6 @@ _KEPT: Final = re.compile(
 _APPLIED: Final = re.compile(r"(?:\w+:)?boa_(?:add_)?offset_applied")
 _TRUE: Final = ("true", "1", "1.0", "yes")
 _BASELINES: Final = ("s2:processing_baseline", "sentinel:processing_baseline")
-_VERSION: Final = re.compile(r"\d\d\.\d\d")  # in the form of a baseline, and not any program's
 _PRODUCT_NAMES: Final = ("s2:product_uri", "sentinel:product_id", "s2:granule_id")
 _NOT_DATA: Final = {
     "thumbnail", "overview", "visual", "metadata", "saturation", "cloud", "cloud-shadow", "snow-ice",
@@ -137,9 +137,10 @@ def _files(assets: Iterable[Asset]) -> Iterator[str]:
 
 def _baseline(properties: Mapping[str, Any]) -> dict[str, Any]:
     """The processing baseline under its usual name, from any that it goes by."""
+    # In the very form of a baseline, and not any program's.
     version = str(properties.get("processing:version", ""))
     stated = [properties.get(name, "") for name in _BASELINES]
-    stated.append(version if _VERSION.fullmatch(version) else "")
+    stated.append(version if BASELINE.fullmatch(version) else "")
     found = next(filter(None, map(baseline_in_words, stated)), "")
     return {"s2:processing_baseline": found} if found else {}
 
