@@ -35,9 +35,10 @@ from comeo.missions import (
 )
 from comeo.scene import Band, Window
 from comeo.sources import gdal
+from comeo.sources.arguments import MAX_UNIT, Given
 from comeo.sources.assemble import Overrides, Product
 from comeo.sources.naming import facts_of, lenient_time
-from comeo.sources.numbers import MAX_UNIT, Given, is_classes, is_stated
+from comeo.sources.numbers import is_classes, is_stated
 from comeo.sources.raster import RasterBand
 
 logger = logging.getLogger(__name__)
