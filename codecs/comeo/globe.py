@@ -30,7 +30,7 @@ Longitudes = tuple[float, float]
 
 
 def checked(box: Bounds) -> Bounds:
-    """Check a box that somebody gives as an area.
+    """Check a box that is given as an area.
 
     Returns:
         The box; longitudes that go on beyond 180, as in 179,-17,181,-16, are brought within.

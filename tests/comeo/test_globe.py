@@ -159,3 +159,11 @@ def test_longitudes_beyond_180_are_brought_within(box: Bounds, within: Bounds) -
 @pytest.mark.parametrize("box", [(179, -17, -179, -16), (-180, -90, 180, 90), (100, 0, -100, 1)])
 def test_areas_across_the_antimeridian_are_areas(box: Bounds) -> None:
     assert globe.checked(box) == box
+
+
+@pytest.mark.parametrize("side", [1e-3, 5e-7, 1e-9])
+def test_a_small_outline_is_not_rounded_away(side: float) -> None:
+    ring = np.array([[8, 47], [8 + side, 47], [8 + side, 47 + side], [8, 47 + side]])
+    found, box = globe.outline(ring[:, 0], ring[:, 1])
+    assert shape(found).area == pytest.approx(side**2, rel=0.01, abs=0)
+    assert box == (8, 47, 8 + side, 47 + side)

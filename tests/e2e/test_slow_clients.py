@@ -156,11 +156,16 @@ def test_a_slow_reader_that_comes_on_gets_all(hasty: Served) -> None:
         ((CHUNKED + b"\r\nnonsense\r\n",), [400]),
         ((CHUNKED + b"\r\n2;" + b"a" * 100_000,), [400]),
         ((CHUNKED + b"\r\n2\r\n{}nonsense",), [400]),
+        ((b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",), [414]),
+        ((b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 9000 + b"\r\n\r\n",), [431]),
+        ((HEAD + b"Expect: more\r\nContent-Length: 2\r\n\r\n{}",), [417]),
+        ((HEAD + b"Transfer-Encoding: novel\r\n\r\n0\r\n\r\n",), [501]),
     ],
 )  # fmt: skip
 def test_requests_however_they_arrive(patient: Served, pieces: tuple[bytes, ...], answers: list[int]) -> None:
     found = patient.talk(*pieces)
     assert [int(code) for code in re.findall(rb"HTTP/1\.[01] (\d{3}) ", found)] == answers, found
+    assert found.count(b"Content-Type: application/problem+json") == sum(code >= 400 for code in answers)
 
 
 def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(patient: Served) -> None:

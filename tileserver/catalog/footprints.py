@@ -17,7 +17,7 @@ def footprint(geojson: str | None, bbox: BBox) -> BaseGeometry:
     """The shape of a scene, in degrees.
 
     Args:
-        geojson: Geometry of its STAC Item, which nobody has checked.
+        geojson: Geometry of its STAC Item, which has not been checked.
         bbox: (west, south, east, north); west > east across the antimeridian. It stands for a geometry that
             is missing, no valid GeoJSON, or crosses itself.
     """

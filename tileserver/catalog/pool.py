@@ -20,7 +20,7 @@ class _Lease:
 
 
 class ArchivePool:
-    """Least recently used archives, kept open. An archive is never closed while somebody reads it.
+    """Least recently used archives, kept open. An archive is never closed while it is read.
 
     Args:
         limit: How many to keep open; more only while more are being read at once.

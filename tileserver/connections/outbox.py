@@ -156,10 +156,10 @@ class Outbox:
         """Nothing waits in here."""
 
     def setblocking(self, _blocking: bool) -> None:
-        """Likewise."""
+        """Nothing waits in here."""
 
     def shutdown(self, _how: int) -> None:
         """Whoever holds the connection closes it when all has gone."""
 
     def close(self) -> None:
-        """Likewise."""
+        """See `shutdown`."""

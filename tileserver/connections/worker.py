@@ -30,6 +30,7 @@ from gunicorn.workers.gthread import (  # type: ignore[import-untyped]
 from tileserver.connections import connection as pace
 from tileserver.connections.connection import Connection, Phase
 from tileserver.connections.incoming import Stage
+from tileserver.connections.outbox import Outbox
 
 RECEIVE_BYTES: Final = 64 << 10
 BODY_BYTES: Final = 1 << 20
@@ -48,6 +49,14 @@ REFUSALS: Final = {
     Stage.OVERSIZED: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request's body is too large; send less"),
     Stage.TORN: (HTTPStatus.BAD_REQUEST, "the chunks of the request's body cannot be read; send them anew"),
 }
+PARSER: Final = {
+    HTTPStatus.REQUEST_URI_TOO_LONG: "the address is too long; shorten it, or send a search as a POST",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "headers are too many or too long; send fewer",
+    HTTPStatus.EXPECTATION_FAILED: "the only expectation that is met is 100-continue; leave others out",
+    HTTPStatus.NOT_IMPLEMENTED: "the only transfer coding that is read is chunked; use no other",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "the server could not answer; its log says why",
+}
+"""What to say of errors that gunicorn finds; of others what it says."""
 _READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _PASSING: Final = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EINTR)
 _STARVED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -114,6 +123,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except OSError:
             return False
         return keep
+
+    def handle_error(self, req: Any, client: Outbox, addr: Any, exc: Exception) -> None:
+        """Answer what gunicorn's parser refuses as all other errors are answered."""
+        said = _Said()
+        super().handle_error(req, said, addr, exc)
+        if said.status is not None:
+            reason = PARSER.get(said.status, f"the request is not valid HTTP ({str(exc)[:200]})")
+            client.sendall(refusal(said.status, reason))
 
     def finish_request(self, conn: Connection, future: Future[bool]) -> None:
         """Go on with a connection whose request has been answered."""
@@ -210,12 +227,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _refuse(self, conn: Connection, status: HTTPStatus, detail: str) -> None:
         """Answer without a thread, and close."""
-        problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
-        body = json.dumps(problem)
-        conn.sock.sendall(
-            f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\nCache-Control: no-store\r\n"
-            f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
-        )
+        conn.sock.sendall(refusal(status, detail))
         conn.keep = False
         self._send(conn)
 
@@ -280,6 +292,34 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _call(self, conn: Connection, then: Callable[[Connection], None], _socket: Any) -> None:
         if conn in self._open:  # another event of the same moment may have closed it
             then(conn)
+
+
+class _Said:
+    """In a socket's place: it keeps the status of an answer, and drops the rest."""
+
+    def __init__(self) -> None:
+        self.status: HTTPStatus | None = None
+
+    def sendall(self, data: bytes) -> None:
+        """Read the status line."""
+        self.status = self.status or HTTPStatus(int(data.split(None, 2)[1]))
+
+    def gettimeout(self) -> float:
+        """None at all."""
+        return 0.0
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def refusal(status: HTTPStatus, detail: str) -> bytes:
+    """An answer that refuses a request, and is the last of its connection."""
+    problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+    body = json.dumps(problem)
+    return (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\nCache-Control: no-store\r\n"
+        f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
 
 
 def raise_file_limit() -> float:

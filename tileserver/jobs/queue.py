@@ -216,7 +216,7 @@ class Jobs:
 
     @contextlib.contextmanager
     def _on_disk(self) -> Iterator[None]:
-        """Have the folder there, which somebody may have tidied away, and say so where the system refuses.
+        """Have the folder there, which may have been tidied away, and say so where the system refuses.
 
         Raises:
             BusyError: In words that name no folder of the server.

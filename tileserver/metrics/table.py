@@ -81,7 +81,7 @@ class Table:
             return rows[:, start : start + count].copy()
 
     def assign_row(self) -> int | None:
-        """Take a row for a process that is about to be forked; None if there is none left.
+        """Take a row for a process that is about to be forked; None if all are taken.
 
         A row that was another's goes on from where that ended: counters never fall.
         """

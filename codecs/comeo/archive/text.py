@@ -25,7 +25,7 @@ def plain(document: Any, unchecked: frozenset[str] = frozenset()) -> tuple[Any, 
 
     Args:
         document: Of JSON's types.
-        unchecked: Members whose text is shown to nobody.
+        unchecked: Members whose text is never shown.
 
     Returns:
         The document, and the names of the members that were left out (`properties.title`).

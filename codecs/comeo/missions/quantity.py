@@ -31,7 +31,7 @@ _SPELLINGS: Final = MappingProxyType(
         ),
     }
 )
-# What is written where a unit is expected and there is none, or only the numbers themselves are meant.
+# What is written in the place of a unit where the numbers have none, or are themselves meant.
 _NO_UNITS: Final = frozenset(
     ["1", "-", "none", "null", "n/a", "unitless", "no unit", "dimensionless", "dn", "digital number",
      "digital numbers", "counts"]
@@ -46,7 +46,7 @@ def unit_in_words(text: str) -> str:
 
 
 def stated_unit(text: str) -> str:
-    """The unit that a source states; empty where its words say that there is none."""
+    """The unit that a source states; empty where its words say that the numbers have none."""
     return "" if text.strip().lower() in _NO_UNITS else unit_in_words(text)
 
 
@@ -74,7 +74,7 @@ class Quantity:
         display: (black, white) of a band that no mission describes.
         error_range: (least, greatest) expected error of the error style.
         grades: By rising limit; the last one has no limit.
-        peak: Value that PSNR takes as its peak, or None where there is none.
+        peak: Value that PSNR takes as its peak, or None for a unit without one.
     """
 
     unit: str

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from comeo.errors import SourceError
 from comeo.scene import Scene
-from comeo.sources.arguments import check_arguments
+from comeo.sources.arguments import Given, check_arguments
 from comeo.sources.assemble import Overrides, Product, build_scene
 from comeo.sources.bandfile import GEOTIFF_SUFFIXES, JP2_SUFFIXES
 from comeo.sources.geotiff import open_geotiff
 from comeo.sources.layout import open_layout, refuse_file
 from comeo.sources.naming import parse_time
-from comeo.sources.numbers import Given
 from comeo.sources.stac import is_url, open_stac
 
 _METADATA = re.compile(

@@ -2,12 +2,46 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from comeo.errors import SourceError
+
+MAX_UNIT: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Meaning of numbers as the caller gives it, for all bands; None leaves a part to the source.
+
+    Attributes:
+        scale: Physical value = number × scale + offset.
+        offset: See `scale`.
+        unit: Of the physical value.
+        nodata: Number that marks pixels without data, besides those that the source states.
+    """
+
+    scale: float | None = None
+    offset: float | None = None
+    unit: str | None = None
+    nodata: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no band can have."""
+        for name in ("scale", "offset", "nodata"):
+            value = getattr(self, name)
+            if value is not None and not _is_number(value, nan=name == "nodata"):
+                raise SourceError(f"the {name} given is not a finite number; give one, as 0.0001")
+        if self.scale == 0:
+            raise SourceError("the scale given is 0, which makes all pixels alike; give the factor itself")
+        unit: Any = self.unit
+        if unit is not None and not (isinstance(unit, str) and 0 < len(unit.strip()) <= MAX_UNIT):
+            raise SourceError(f"the unit given has to be a text of at most {MAX_UNIT} characters")
 
 
 def check_arguments(
@@ -41,3 +75,13 @@ def check_arguments(
         raise SourceError(f"bands is a list of names, as ['B04', 'B03'], not {names!r}")
     if not names or not all(isinstance(name, str) and name for name in names):
         raise SourceError("bands is a list of names, and no band is named to be taken")
+
+
+def _is_number(value: Any, *, nan: bool) -> bool:
+    """Whether an argument is a finite number, or NaN where that is allowed."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value) or (nan and math.isnan(value))
+    except OverflowError:  # a whole number beyond all floats
+        return False

@@ -17,8 +17,9 @@ import numpy as np
 from comeo.errors import SourceError
 from comeo.missions import Mission, mission_of, mission_of_bands, platform_of
 from comeo.scene import DATETIME_UNKNOWN, Band, BandGroup, Pixels, Scene, Window, group_name
+from comeo.sources.arguments import Given
 from comeo.sources.naming import NameFacts, check_id, iso, safe_id
-from comeo.sources.numbers import Given, Origin, resolve
+from comeo.sources.numbers import Origin, resolve
 from comeo.sources.raster import RasterBand
 from comeo.sources.replica import to_native
 

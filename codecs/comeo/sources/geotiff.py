@@ -35,9 +35,10 @@ from comeo.missions import (
 )
 from comeo.scene import Band, Window
 from comeo.sources import gdal
+from comeo.sources.arguments import MAX_UNIT, Given
 from comeo.sources.assemble import Overrides, Product
 from comeo.sources.naming import facts_of, lenient_time, safe_band
-from comeo.sources.numbers import MAX_UNIT, Given, is_classes, is_stated
+from comeo.sources.numbers import is_classes, is_stated
 from comeo.sources.raster import RasterBand
 
 logger = logging.getLogger(__name__)
@@ -194,7 +195,7 @@ def _band_names(
     known = mission.id if mission else ""
     if not given and not known and shared_names(texts):
         logger.warning(
-            "%s: bands named %s are Sentinel-2's or Landsat's, and nothing says whose: taken for nobody's; "
+            "%s: bands named %s are Sentinel-2's or Landsat's, and no mission is stated: none is assumed; "
             "if they are Sentinel-2's, name them with --bands, as B01,B02,B03", path.name, ", ".join(texts),
         )  # fmt: skip
     described = [described_band(text, known) for text in texts] if given else described_bands(texts, known)

@@ -37,7 +37,7 @@ def open_layout(path: Path, overrides: Overrides, metadata: str = "") -> Product
         metadata: Name of the metadata file in the folder that the caller gave, if that is what he gave.
 
     Raises:
-        SourceError: If there is none, there are several, or it is not understood.
+        SourceError: If no product is found, or several are, or it is not understood.
     """
     home, part = _product_and_part(path)
     container = open_container(home)

@@ -8,11 +8,9 @@ reflectances already, integers that stand for them, or neither; then the unit st
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from numbers import Real
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -21,11 +19,11 @@ from numpy.typing import NDArray
 from comeo.errors import SourceError
 from comeo.missions import POWER, REFLECTANCE, BandFacts, Line, Mission, Scale, stated_unit, unit_in_words
 from comeo.scene import Band, Window
+from comeo.sources.arguments import Given
 from comeo.sources.raster import Plane, RasterBand
 
 logger = logging.getLogger(__name__)
 
-MAX_UNIT: Final = 32
 MAX_OFFSET: Final = 1.0  # of a scaled quantity: products have 0.1 at most
 _SAME_OFFSET: Final = 1e-6
 _SAMPLE_SIDE: Final = 96
@@ -34,45 +32,6 @@ _ENOUGH: Final = 4096  # valid pixels
 _BYTE: Final = "uint8"
 _LENGTHS: Final = frozenset(["m", "metre", "meter", "metres", "meters", "foot", "ft", "us survey foot"])
 _MOST_CLASSES: Final = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """Meaning of numbers as the caller gives it, for all bands; None leaves a part to the source.
-
-    Attributes:
-        scale: Physical value = number × scale + offset.
-        offset: See `scale`.
-        unit: Of the physical value.
-        nodata: Number that marks pixels without data, besides those that the source states.
-    """
-
-    scale: float | None = None
-    offset: float | None = None
-    unit: str | None = None
-    nodata: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what no band can have."""
-        for name in ("scale", "offset", "nodata"):
-            value = getattr(self, name)
-            if value is not None and not _is_number(value, nan=name == "nodata"):
-                raise SourceError(f"the {name} given is not a finite number; give one, as 0.0001")
-        if self.scale == 0:
-            raise SourceError("the scale given is 0, which makes all pixels alike; give the factor itself")
-        unit: Any = self.unit
-        if unit is not None and not (isinstance(unit, str) and 0 < len(unit.strip()) <= MAX_UNIT):
-            raise SourceError(f"the unit given has to be a text of at most {MAX_UNIT} characters")
-
-
-def _is_number(value: Any, *, nan: bool) -> bool:
-    """Whether an argument is a finite number, or NaN where that is allowed."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return False
-    try:
-        return math.isfinite(value) or (nan and math.isnan(value))
-    except OverflowError:  # a whole number beyond all floats
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,4 +390,4 @@ def with_nodata(band: RasterBand, nodata: float | None) -> RasterBand:
     return replace(band, read=masked, has_nodata=True) if fits else band
 
 
-__all__ = ["Given", "Origin", "is_classes", "resolve", "with_nodata"]
+__all__ = ["Origin", "is_classes", "resolve", "with_nodata"]

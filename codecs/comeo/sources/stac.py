@@ -31,12 +31,12 @@ from comeo.missions import (
 from comeo.missions.mission import BASELINE
 from comeo.scene import Band
 from comeo.sources import gdal
+from comeo.sources.arguments import MAX_UNIT, Given
 from comeo.sources.assemble import Overrides, Product
 from comeo.sources.bandfile import JP2_SUFFIXES, open_band
 from comeo.sources.download import fetch
 from comeo.sources.jp2 import TileCache, tile_cache
 from comeo.sources.naming import facts_of, lenient_time, safe_band
-from comeo.sources.numbers import MAX_UNIT, Given
 from comeo.sources.paths import inside
 from comeo.sources.raster import RasterBand, parse_finite
 

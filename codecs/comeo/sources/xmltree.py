@@ -67,7 +67,7 @@ class XmlTree:
         return parse_finite(self.text(*names), f"{names[0]} in {self.where}")
 
     def finite(self, *names: str) -> float | None:
-        """The number of the first element that has one of these local names; None if there is none.
+        """The number of the first element that has one of these local names; None without such an element.
 
         For facts that pixels can do without: products have `NaN` in some of them.
         """

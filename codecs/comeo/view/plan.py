@@ -119,7 +119,7 @@ def find_bands(names: Sequence[str], bands: Sequence[Band], most: int) -> tuple[
 
     Raises:
         NotFoundError: If a name is unknown.
-        ParameterError: If there is none.
+        ParameterError: If no name is given.
         BoundError: If there are more than `most`.
     """
     if not names:

@@ -87,7 +87,7 @@ def test_expressions_are_bounded_by_pixels_and_terms(route: str, server: Server,
     assert answer.status_code == 413
     assert answer.json is not None
     assert answer.json["bound"] == "max_computed_samples"
-    assert client.get(f"{ROUTES[route]}?rescale=0,1&expression=B04").status_code == 200
+    assert client.get(f"{ROUTES[route]}?rescale=0,1&expression=B04", buffered=True).status_code == 200
 
 
 @pytest.mark.parametrize("route", ["tile of a collection", "series"])

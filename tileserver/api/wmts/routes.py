@@ -172,6 +172,8 @@ def layers() -> Layers:
 
 
 def _pairs(scope: Scope) -> Response:
+    if not request.args:  # an address as it is copied: GDAL, for one, asks for just that
+        return _capabilities(scope, CapabilitiesRequest())
     values = kvp.parameters(request.args.items(multi=True))
     operation = kvp.operation(values)
     if operation == "GetCapabilities":

@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 
 
 def versioned(path: Path, roots: Sequence[Path]) -> Path:
-    """Name of the file for this version of the schema, and these folders: `catalog-4-1f0c2d3e.sqlite`.
+    """Name of the file for this version of the schema, and these folders: `catalog-5-1f0c2d3e.sqlite`.
 
     Servers of two versions, or of different folders, may be given one name: each then has a file of its own.
     """
@@ -62,7 +62,7 @@ class Database:
 
     A file that is missing or damaged is replaced by an empty one, in one step, while no process is opening
     it. Processes that have the former file open go on with it until their next `check`. There is no
-    write-ahead log, since its index is a mapped file: somebody who truncates that kills the process.
+    write-ahead log, since its index is a mapped file: truncating that kills the process.
 
     Args:
         path: Name that is set; see `versioned` for the one that is used.
@@ -99,7 +99,7 @@ class Database:
             with self._locked(fcntl.LOCK_SH):
                 self._local.db = self._connect()
             self._local.state = state
-            self._complete = -1  # a file that nobody had open may have left its inode to this one
+            self._complete = -1  # a removed file that no process had open may have left its inode to this one
         connection: sqlite3.Connection = self._local.db
         return connection
 
@@ -127,7 +127,7 @@ class Database:
         return True
 
     def check(self) -> None:
-        """Notice that another process has replaced the file, or somebody has deleted it."""
+        """Notice that another process has replaced the file, or that it has been deleted."""
         inode = self._on_disk()
         if inode == -1:
             self._prepare()

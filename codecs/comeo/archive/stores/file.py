@@ -1,6 +1,6 @@
 """Files that are read piece by piece: on disk, or (see `remote`) on a server.
 
-Those on disk are read by `pread`, not mapped: a mapped file that somebody truncates kills the process.
+Those on disk are read by `pread`, not mapped: a mapped file that is truncated kills the process.
 """
 
 from __future__ import annotations

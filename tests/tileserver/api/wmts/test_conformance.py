@@ -158,6 +158,13 @@ def test_service_metadata_url_leads_to_the_document(client: FlaskClient, root: A
 # OWS Common, clause 7: GetCapabilities
 
 
+def test_an_address_without_a_request_is_answered_with_what_there_is(client: FlaskClient) -> None:
+    """GDAL's `WMTS:http://…/wmts` asks for just that."""
+    for path in ("/wmts", "/wmts/collections/optical"):
+        assert client.get(path).data == client.get(f"{path}?service=WMTS&request=GetCapabilities").data
+        assert client.get(path).status_code == 200
+
+
 @pytest.mark.parametrize("versions", ["1.0.0", "2.0.0,1.0.0", "9.9.9, 1.0.0"])
 def test_version_is_negotiated(client: FlaskClient, versions: str) -> None:
     assert ask(client, CAPABILITIES, ACCEPTVERSIONS=versions).status_code == 200
