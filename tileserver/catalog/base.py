@@ -225,11 +225,19 @@ class Catalog(ABC):
 
     @abstractmethod
     def item(self, record: Record) -> dict[str, Any]:
-        """STAC Item that a scene's archive carries; empty if the scene has gone."""
+        """STAC Item that a scene's archive carries.
+
+        Raises:
+            BusyError: If the scene has gone or been replaced since it was found.
+        """
 
     @abstractmethod
     def info(self, record: Record) -> dict[str, Any]:
-        """`Archive.info()` of a scene's archive; empty if the scene has gone."""
+        """`Archive.info()` of a scene's archive.
+
+        Raises:
+            BusyError: If the scene has gone or been replaced since it was found.
+        """
 
     @abstractmethod
     def collection_names(self) -> list[str]:

@@ -35,6 +35,7 @@ from tileserver.catalog.filters import (
     Property,
     Some,
 )
+from tileserver.errors import BusyError
 
 ID, PLATFORM, TIME = Property("id", "text"), Property("platform", "text"), Property("datetime", "instant")
 WHOLE_WORLD = (-180.0, -90.0, 180.0, 90.0)
@@ -188,8 +189,10 @@ class CatalogTests(ABC):
         assert record is not None
         assert catalog.item(record)["id"] == "radar"
         assert catalog.info(record)["groups"]["r10m"]["bands"] == ["VV", "VH"]
-        assert catalog.item(replace(record, id="missing")) == {}
-        assert catalog.info(replace(record, id="missing")) == {}
+        for gone in (replace(record, id="missing"), replace(record, signature="of another archive")):
+            for document in (catalog.item, catalog.info):
+                with pytest.raises(BusyError, match="gone or is being replaced"):
+                    document(gone)
 
     def test_collections_are_summed_up(self, catalog: Catalog) -> None:
         assert catalog.collection_names() == ["optical", "plain", "radar"]

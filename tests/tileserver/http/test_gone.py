@@ -6,6 +6,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from tests.tileserver.conftest import Server
 from tests.tileserver.places import position, tile_path
+from tileserver.catalog import Hit
 
 NAME = "middle.zarr.zip"
 ITEM, COLLECTION = "/collections/optical/items/middle", "/collections/optical"
@@ -173,3 +175,20 @@ def test_the_folder_of_jobs_may_go(server: Server, archives: Path, tmp_path: Pat
         assert str(tmp_path) not in answer.text
         (tmp_path / "jobs").unlink()
         (tmp_path / "jobs").mkdir()
+
+
+def test_a_scene_that_goes_while_a_page_is_written_is_a_503(
+    server: Server, archives: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between finding scenes and describing them, other processes may take in what has changed on disk."""
+    client = server(archives)
+    catalog = client.application.extensions["comeo"].scenes.catalog
+    find = catalog.hits
+
+    def found_before(*arguments: Any, **options: Any) -> list[Hit]:
+        hits = find(*arguments, **options)
+        return [hit._replace(record=replace(hit.record, signature="of before")) for hit in hits]
+
+    monkeypatch.setattr(catalog, "hits", found_before)
+    for answer in (client.get("/stac/search"), client.post("/stac/search", json={})):
+        assert (answer.status_code, answer.headers.get("Retry-After")) == (503, "2")

@@ -12,6 +12,7 @@ from comeo.errors import ParameterError
 from tileserver.catalog.base import BBox, Cursor, Hit, Order, Record, Search, SortKey
 from tileserver.catalog.sqlite.filters import sql_of
 from tileserver.catalog.sqlite.rows import RECORD_COLUMNS, microseconds, record_of
+from tileserver.errors import BusyError
 
 _COLUMNS = {"id": "id", "collection": "collection", "datetime": "datetime"}
 _EAST = "iif(east < west, east + 360, east)"
@@ -50,10 +51,16 @@ def count(db: sqlite3.Connection, search: Search) -> int:
 
 
 def document(db: sqlite3.Connection, column: str, record: Record) -> dict[str, Any]:
-    """A JSON document of a scene, `item` or `info`; empty if the scene has gone."""
-    query = f"SELECT {column} FROM items WHERE collection = ? AND id = ?"  # noqa: S608
-    row = db.execute(query, (record.collection, record.id)).fetchone()
-    found: dict[str, Any] = json.loads(row[0]) if row else {}
+    """A JSON document of a scene, `item` or `info`.
+
+    Raises:
+        BusyError: If the scene has gone or been replaced since it was found.
+    """
+    query = f"SELECT {column} FROM items WHERE collection = ? AND id = ? AND signature = ?"  # noqa: S608
+    row = db.execute(query, (record.collection, record.id, record.signature)).fetchone()
+    if row is None:
+        raise BusyError(f"the archive of {record.id} has gone or is being replaced; try again")
+    found: dict[str, Any] = json.loads(row[0])
     return found
 
 
