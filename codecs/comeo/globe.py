@@ -26,6 +26,8 @@ TURN = 360.0
 _TURNS = (-TURN, 0.0, TURN)
 _ROUNDING = 1e-9
 _POLE = 90 - 1e-9  # a position this close to a pole has no longitude of its own
+_ROUNDED = 1e-4  # degrees: what is smaller would be lost in the digits that outlines are written with
+
 Longitudes = tuple[float, float]
 
 
@@ -153,9 +155,9 @@ def outline(lons: NDArray[np.float64], lats: NDArray[np.float64]) -> tuple[dict[
     area = shapely.Polygon(points)
     west, south, east, north = (float(value) for value in area.bounds)
     shape = cut(area)
-    rounded = shapely.set_precision(shape, 1e-6)
-    # A scene of centimetres is smaller than the digits that others are written with.
-    found: dict[str, Any] = mapping(shapely.orient_polygons(shape if rounded.is_empty else rounded))
+    if min(east - west, north - south) > _ROUNDED:
+        shape = shapely.set_precision(shape, 1e-6)
+    found: dict[str, Any] = mapping(shapely.orient_polygons(shape))
     return found, rolled((west, south, east, north))
 
 
