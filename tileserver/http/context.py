@@ -17,6 +17,7 @@ from comeo.grid import Grid
 from tileserver import metrics
 from tileserver.catalog import Record
 from tileserver.http.conditional import answer_by_content, answer_unless_known
+from tileserver.http.forwarded import root_address
 from tileserver.http.gate import Gate
 from tileserver.http.parameters import TilesetQuery
 from tileserver.jobs.queue import Jobs
@@ -78,9 +79,13 @@ def scenes() -> Scenes:
 
 
 def base_url() -> str:
-    """Where clients reach the server, without a slash at the end."""
+    """Where clients reach the server, without a slash at the end.
+
+    Raises:
+        BadRequest: See `root_address`.
+    """
     public = scenes().settings.public_url
-    return (public or request.root_url).rstrip("/")
+    return public.rstrip("/") or root_address(request.environ)
 
 
 def extension_of(name: str) -> str:
