@@ -399,6 +399,35 @@ def test_addresses_are_the_publics(server: Server, archives: Path) -> None:
     assert tiles["tiles"][0].startswith(f"https://p.example.org/c{ITEM}/")
 
 
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("tile_server:8080", "http://tile_server:8080"),
+        ("xn--mnchen-3ya.de", "http://xn--mnchen-3ya.de"),
+        ("[::1]:8080", "http://[::1]:8080"),
+        ("maps.example.org:80", "http://maps.example.org"),
+    ],
+)
+def test_links_go_where_the_client_has_found_the_server(client: FlaskClient, host: str, shown: str) -> None:
+    root: Any = client.get("/stac", headers={"Host": host}).json
+    assert {link["href"] for link in root["links"] if link["rel"] == "self"} == {f"{shown}/stac"}
+
+
+@pytest.mark.parametrize("host", ["a:b", "a/b?c", "[::1", "a b", '"><script>', "a@b", "a:999999", "%", "ü"])
+def test_links_are_not_made_of_a_host_that_is_none(client: FlaskClient, host: str) -> None:
+    for address in ("/stac", f"{ITEM}/tilejson.json"):
+        _check_problem(client.get(address, headers={"Host": host}), 400)
+    assert client.get("/healthz", headers={"Host": host}).status_code == 200
+
+
+def test_links_are_not_made_of_a_prefix_that_is_none(server: Server, archives: Path) -> None:
+    client = server(archives, proxy_prefix=1)
+    for prefix in ("javascript:x", "//evil.example.org", "x"):
+        _check_problem(client.get("/stac", headers={"X-Forwarded-Prefix": prefix}), 400)
+    root: Any = client.get("/stac", headers={"X-Forwarded-Prefix": "/k b/c/"}).json
+    assert root["links"][0]["href"].startswith("http://localhost/k%20b/c/stac")
+
+
 def _check_problem(answer: TestResponse, status: int) -> None:
     assert answer.status_code == status, answer.data[:300]
     assert answer.content_type.startswith("application/problem+json")
