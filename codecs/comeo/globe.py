@@ -25,6 +25,7 @@ WORLD: Bounds = (-180.0, -90.0, 180.0, 90.0)
 TURN = 360.0
 _TURNS = (-TURN, 0.0, TURN)
 _ROUNDING = 1e-9
+_PRECISION = 1e-6  # degrees of an outline; of a small one a thousandth of its sides, or nothing would be left
 _POLE = 90 - 1e-9  # a position this close to a pole has no longitude of its own
 Longitudes = tuple[float, float]
 
@@ -152,7 +153,8 @@ def outline(lons: NDArray[np.float64], lats: NDArray[np.float64]) -> tuple[dict[
         points = np.vstack([points, [(closed[-1], pole), (closed[0], pole)]])
     area = shapely.Polygon(points)
     west, south, east, north = (float(value) for value in area.bounds)
-    found: dict[str, Any] = mapping(shapely.orient_polygons(shapely.set_precision(cut(area), 1e-6)))
+    precision = min(_PRECISION, (east - west) / 1000, (north - south) / 1000)
+    found: dict[str, Any] = mapping(shapely.orient_polygons(shapely.set_precision(cut(area), precision)))
     return found, rolled((west, south, east, north))
 
 
