@@ -185,5 +185,5 @@ def _frames(area: BaseGeometry, west: float, east: float) -> Iterable[shapely.Po
         shift = TURN * turn
         part = shapely.intersection(area, shapely.box(shift - 180, -90, shift + 180, 90))
         for polygon in shapely.get_parts(part):
-            if isinstance(polygon, shapely.Polygon) and polygon.area > 0:
+            if isinstance(polygon, shapely.Polygon) and not polygon.is_empty:
                 yield translate(polygon, -shift)
