@@ -25,7 +25,6 @@ WORLD: Bounds = (-180.0, -90.0, 180.0, 90.0)
 TURN = 360.0
 _TURNS = (-TURN, 0.0, TURN)
 _ROUNDING = 1e-9
-_PRECISION = 1e-6  # degrees of an outline; of a small one a thousandth of its sides, or nothing would be left
 _POLE = 90 - 1e-9  # a position this close to a pole has no longitude of its own
 _ROUNDED = 1e-4  # degrees: what is smaller would be lost in the digits that outlines are written with
 
