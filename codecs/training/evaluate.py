@@ -16,6 +16,7 @@ import rasterio
 import torch
 from numpy.typing import NDArray
 
+from comeo.codecs.learned.layout import COMPONENTS
 from comeo.codecs.spectral import fit
 from training.model import Model
 from training.pack import Image, load
@@ -51,7 +52,7 @@ class Curve:
 
 
 def held_out_blocks(images: Sequence[Image]) -> list[NDArray[np.float32]]:
-    """Spectral components (4, 256, 256) of the held-out images' whole blocks, in digital numbers."""
+    """Spectral components (bands, 256, 256) of the held-out images' whole blocks, in digital numbers."""
     return [block for image in images if image.entry.held_out for block in component_blocks(image.values)]
 
 
@@ -59,13 +60,18 @@ def component_blocks(values: NDArray[np.uint16]) -> list[NDArray[np.float32]]:
     """Spectral components of an image's whole and wholly valid blocks.
 
     Args:
-        values: (4, y, x), 0 where invalid.
+        values: (bands, y, x), 0 where invalid.
     """
     _, height, width = values.shape
     corners = itertools.product(range(0, height - BLOCK + 1, BLOCK), range(0, width - BLOCK + 1, BLOCK))
     cut = [values[:, top : top + BLOCK, left : left + BLOCK] for top, left in corners]
     whole = [block.astype(np.float32) for block in cut if block.all()]
     return [fit(block).forward(block) for block in whole]
+
+
+def filled(block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Components up to the number that the model takes, those that a block lacks 0."""
+    return np.pad(block, ((0, COMPONENTS - len(block)), (0, 0), (0, 0)))
 
 
 def raw_bytes(blocks: Sequence[NDArray[np.float32]]) -> int:
@@ -86,10 +92,11 @@ def model_curve(
     for step in sorted(steps or STEPS, reverse=True):
         size = error = 0.0
         for block in blocks:
-            scaled = torch.from_numpy(block / np.float32(step))[None].to(device)
+            scaled = torch.from_numpy(filled(block) / np.float32(step))[None].to(device)
             result = model(scaled)
             size += result.bits.item() / 8 + OVERHEAD_BYTES
-            error += (model.decoded(result, scaled.shape) - scaled).square().sum().item() * step**2
+            difference = (model.decoded(result, scaled.shape) - scaled)[:, : len(block)]
+            error += difference.square().sum().item() * step**2
         sizes.append(size)
         errors.append(error / sum(block.size for block in blocks))
     return Curve(np.array(sizes), np.array(errors))
@@ -103,7 +110,7 @@ def seam_ratio(model: Model, blocks: Sequence[NDArray[np.float32]], step: float)
     edge[BORDER:-BORDER, BORDER:-BORDER] = False
     outside = inside = 0.0
     for block in blocks:
-        scaled = torch.from_numpy(block / np.float32(step))[None]
+        scaled = torch.from_numpy(filled(block) / np.float32(step))[None]
         error = (model.decoded(model(scaled), scaled.shape) - scaled).square().sum((0, 1)).numpy()
         outside += float(error[edge].mean())
         inside += float(error[~edge].mean())

@@ -24,6 +24,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from comeo.errors import ComeoError
 
 SHIFT = 3
+DECIBELS_BELOW = 100  # added to decibels: amplitudes that are not calibrated are far above 0 dB, noise far below
 SOURCES = Path(__file__).with_name("sentinel2.toml")
 
 
@@ -75,7 +76,7 @@ def build(data: Path, output: Path, sources: Path = SOURCES) -> None:
         for path in paths:
             if not splits.get(path, "").startswith("train"):
                 raise ComeoError(f"the manifest does not give {path} for training")
-            values = _read(data / path, source["bands"], source.get("subsample", 1))
+            values = _read(data / path, source)
             for band, plane in enumerate(values):
                 streams[f"{len(entries)}/{band}"] = np.frombuffer(imagecodecs.jpegls_encode(plane), np.uint8)
             entries.append(_entry(path, source, len(paths)))
@@ -108,24 +109,43 @@ def _entry(path: str, source: dict[str, Any], files: int) -> Entry:
     )
 
 
-def _read(path: Path, bands: list[int], subsample: int) -> NDArray[np.uint16]:
+def _read(path: Path, source: dict[str, Any]) -> NDArray[np.uint16]:
     """Read bands, to multiples of 2^SHIFT, without letting a valid value become 0."""
+    subsample = source.get("subsample", 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path) as file:
-            values = file.read([band + 1 for band in bands])[:, ::subsample, ::subsample]
+            values = file.read([band + 1 for band in source["bands"]])[:, ::subsample, ::subsample]
+    if "backscatter" in source:
+        values = _numbers(values, source["backscatter"])
     rounded = (values.astype(np.uint32) + (1 << SHIFT >> 1)) >> SHIFT
     return np.where(values > 0, np.clip(rounded, 1, 65535 >> SHIFT), 0).astype(np.uint16)
+
+
+def _numbers(values: NDArray[Any], kind: str) -> NDArray[np.float32]:
+    """Backscatter as positive numbers, a hundred a decibel; 0 where invalid.
+
+    Args:
+        values: (bands, y, x), in `kind`.
+        kind: `dB`, `power` or `amplitude`.
+    """
+    decibels = values.astype(np.float32)
+    if kind != "dB":
+        factor = {"power": 10, "amplitude": 20}[kind]
+        decibels = factor * np.log10(np.where(decibels > 0, decibels, np.nan))
+    return np.nan_to_num(np.clip((decibels + DECIBELS_BELOW) * 100, 1, 65535), nan=0.0)
 
 
 def main() -> None:
     """Run as a command."""
     parser = argparse.ArgumentParser(description="Pack the training data.")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--output", type=Path, default=Path(".cache/training/sentinel2.npz"))
+    parser.add_argument("--sources", type=Path, default=SOURCES)
+    parser.add_argument("--output", type=Path, help="default: .cache/training/<name of the sources>.npz")
     arguments = parser.parse_args()
-    build(arguments.data, arguments.output)
-    print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB")
+    output = arguments.output or Path(".cache/training") / f"{arguments.sources.stem}.npz"
+    build(arguments.data, output, arguments.sources)
+    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
