@@ -24,7 +24,9 @@ from rasterio.errors import NotGeoreferencedWarning
 from comeo.errors import ComeoError
 
 SHIFT = 3
-DECIBELS_BELOW = 100  # added to decibels: amplitudes that are not calibrated are far above 0 dB, noise far below
+DECIBELS_BELOW = (
+    100  # added to decibels: amplitudes that are not calibrated are far above 0 dB, noise far below
+)
 SOURCES = Path(__file__).with_name("sentinel2.toml")
 
 

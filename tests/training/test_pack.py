@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+from rasterio.transform import from_origin
 
 from comeo.errors import ComeoError
 from training import pack
@@ -42,8 +44,28 @@ def test_what_is_not_for_training_is_refused(raw_data: Path, tmp_path: Path, pat
         pack.build(raw_data, tmp_path / "pack.npz", sources)
 
 
-def test_the_shipped_list_keeps_every_held_out_file_out_of_training() -> None:
-    sources = tomllib.loads(pack.SOURCES.read_text())["source"]
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [("dB", [-20.0, 3.0, np.nan]), ("power", [0.01, 10**0.3, 0.0]), ("amplitude", [0.1, 10**0.15, -1.0])],
+)
+def test_backscatter_is_kept_in_hundredths_of_a_decibel(
+    tmp_path: Path, kind: str, values: list[float]
+) -> None:
+    path = tmp_path / "radar.tif"
+    shape = {"driver": "GTiff", "count": 1, "height": 1, "width": 3, "dtype": "float32"}
+    with rasterio.open(path, "w", **shape, transform=from_origin(0, 10, 10, 10)) as file:
+        file.write(np.array([[values]], "float32"))
+    (tmp_path / "manifest.json").write_text(json.dumps([{"path": "radar.tif", "split": "train"}]))
+    sources = tmp_path / "sources.toml"
+    sources.write_text(f'[[source]]\npath = "radar.tif"\nbands = [0]\nbackscatter = "{kind}"\n')
+    pack.build(tmp_path, tmp_path / "pack.npz", sources)
+    (image,) = pack.load(tmp_path / "pack.npz")
+    assert image.values[0, 0].tolist() == [pytest.approx(8000, abs=4), pytest.approx(10300, abs=4), 0]
+
+
+@pytest.mark.parametrize("name", ["sentinel1.toml", "sentinel2.toml"])
+def test_the_shipped_list_keeps_every_held_out_file_out_of_training(name: str) -> None:
+    sources = tomllib.loads(pack.SOURCES.with_name(name).read_text())["source"]
     held_out = {source["path"] for source in sources if source.get("held_out")}
     trained = {source["path"] for source in sources if not source.get("held_out")}
     assert held_out

@@ -90,7 +90,7 @@ class Store(ABC):
         blob = self.get(key)
         if blob is None:
             raise ArchiveError(
-                f"{self.name} has no {key}, so it is no whole archive; give a .zarr.zip file or a .zarr folder"
+                f"{self.name} has no {key}, so it is no archive; give a .zarr.zip file or a .zarr folder"
             )
         if blob.size > MAX_METADATA_BYTES:
             raise ArchiveError(f"{self.name}: {key} is larger than {MAX_METADATA_BYTES} bytes")
