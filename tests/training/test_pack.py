@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from rasterio.transform import from_origin
+from affine import Affine
 
 from comeo.errors import ComeoError
 from training import pack
@@ -53,7 +53,7 @@ def test_backscatter_is_kept_in_hundredths_of_a_decibel(
 ) -> None:
     path = tmp_path / "radar.tif"
     shape = {"driver": "GTiff", "count": 1, "height": 1, "width": 3, "dtype": "float32"}
-    with rasterio.open(path, "w", **shape, transform=from_origin(0, 10, 10, 10)) as file:
+    with rasterio.open(path, "w", **shape, transform=Affine(10, 0, 0, 0, -10, 10)) as file:
         file.write(np.array([[values]], "float32"))
     (tmp_path / "manifest.json").write_text(json.dumps([{"path": "radar.tif", "split": "train"}]))
     sources = tmp_path / "sources.toml"
