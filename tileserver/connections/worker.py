@@ -216,6 +216,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             if ahead := conn.parser.unreader.take_buffered():
                 self._feed(conn, ahead)
         elif conn.expects_end:
+            # No longer sending: what the system still keeps for the client is to reach it.
+            conn.enter(Phase.LINGERING, pace.LINGER_SECONDS)
             self._drop(conn)
         else:
             self._linger(conn)

@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from importlib import resources
 from importlib.metadata import version
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from comeo.grid import Grid
+if TYPE_CHECKING:  # which brings rasterio: a job that waits for its slot needs none of it
+    from comeo.grid import Grid
 
 REVISION = 1
 """Of the rendering. Raise it whenever any picture's pixels change: `tests/tileserver/render/test_golden.py`
