@@ -153,6 +153,7 @@ def test_refused_bytes_are_not_read_again(
     put_bound_crs(bad, "/dev/ptmx")
     monkeypatch.setattr(READER, "read", note)
     catalog = SqliteCatalog([own_archives], tmp_path / "catalog.sqlite", 0)
+    catalog.refresh(force=True)  # however slow the machine
     assert catalog.count() == 5
     assert read.count("bad.zarr.zip") == 1
     read.clear()
