@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from affine import Affine
 from rasterio.crs import CRS
-from rasterio.transform import from_bounds
 
 from comeo.scene import Window, pixel_size
 
@@ -37,7 +36,9 @@ class Grid:
     @classmethod
     def over(cls, bounds: Bounds, crs: CRS, height: int, width: int) -> Grid:
         """Spread height × width pixels over bounds (left, bottom, right, top)."""
-        return cls(crs, from_bounds(*bounds, width, height), height, width)
+        left, bottom, right, top = bounds
+        transform = Affine((right - left) / width, 0, left, 0, (bottom - top) / height, top)
+        return cls(crs, transform, height, width)
 
     @property
     def bounds(self) -> Bounds:
