@@ -66,6 +66,11 @@ def cli(debug: bool) -> None:
 @click.option(
     "--nodata", type=float, help="Number that marks pixels without data, if the source doesn't say."
 )
+@click.option(
+    "--independent-groups",
+    is_flag=True,
+    help="Predict no group from a finer one: larger, but plain Zarr readers can read all of it.",
+)
 @click.option("--force", is_flag=True, help="Replace archives that exist.")
 def compress(
     sources: tuple[str, ...],
@@ -81,6 +86,7 @@ def compress(
     offset: float | None,
     unit: str | None,
     nodata: float | None,
+    independent_groups: bool,
     force: bool,
 ) -> None:
     """Compress SOURCES, one archive each.
@@ -113,6 +119,7 @@ def compress(
                     compress_scene(
                         scene, final, codec=codec or DEFAULT_CODEC, step=step, force=force, progress=progress,
                         ratio=100.0 if ratio is None and step is None else ratio,
+                        independent_groups=independent_groups,
                     )  # fmt: skip
             finally:
                 scene.close()

@@ -12,7 +12,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from comeo.archive import Archive, ArchiveWriter, Level, archive_suffix
+from comeo.archive import Archive, ArchiveGroup, ArchiveWriter, Level, archive_suffix
 from comeo.archive.certificate import DETAILS
 from comeo.archive.model import ID_PATTERN
 from comeo.archive.stores import ZIP_SUFFIX, sweep
@@ -51,6 +51,11 @@ class _Work:
     progress: Progress
     executor: Executor
     replace: bool
+    independent_groups: bool
+
+    def plan(self, step: float) -> list[ArchiveGroup]:
+        """The scene's groups, as they are archived at a step."""
+        return plan(self.scene, step, independent_groups=self.independent_groups)
 
 
 def compress(
@@ -61,6 +66,7 @@ def compress(
     ratio: float | None = None,
     step: float | None = None,
     force: bool = False,
+    independent_groups: bool = False,
     progress: Progress | None = None,
     executor: Executor | None = None,
 ) -> Path:
@@ -75,6 +81,8 @@ def compress(
             nor a step is given.
         step: Quantisation step in stored numbers, instead of a ratio.
         force: Replace an archive of that name.
+        independent_groups: Predict no group from a finer one: plain Zarr readers can read all of the archive
+            then, and it is about a fifth larger.
         progress: Receives the stages and units of the work.
         executor: Runs the reading and coding of blocks. It must share this process's memory, as a
             `ThreadPoolExecutor` does, and stays open. By default one thread a CPU.
@@ -91,8 +99,8 @@ def compress(
     if not isinstance(source, Scene):
         with open_source(source) as scene:
             return compress(
-                scene, output, codec=codec, ratio=ratio, step=step, force=force, progress=progress,
-                executor=executor,
+                scene, output, codec=codec, ratio=ratio, step=step, force=force,
+                independent_groups=independent_groups, progress=progress, executor=executor,
             )  # fmt: skip
     if not re.fullmatch(ID_PATTERN, source.id):
         raise SourceError(
@@ -107,7 +115,7 @@ def compress(
     check_place(source)
     # Blocks are coded in threads of our own; BLAS's threads on top of them make it ten times slower.
     with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
-        work = _Work(source, path, get_codec(codec), progress or Silent(), threads, force)
+        work = _Work(source, path, get_codec(codec), progress or Silent(), threads, force, independent_groups)
         if step is None:
             return _compress_to_ratio(work, DEFAULT_RATIO if ratio is None else ratio)
         return _write(work, step).commit(replace=force)
@@ -134,7 +142,7 @@ def _compress_to_ratio(work: _Work, ratio: float) -> Path:
     """Full passes until the whole file has the ratio, the first at the step that a sample suggests."""
     scene = work.scene
     target = scene.raw_bytes / ratio
-    model = RateModel(scene, plan(scene, 1.0), work.codec, work.progress, work.executor)
+    model = RateModel(scene, work.plan(1.0), work.codec, work.progress, work.executor)
     step = model.first_guess(ratio)
     overhead = min(0.05 * target, 20_000)
     for _ in range(_PASSES):
@@ -164,7 +172,7 @@ def _compress_to_ratio(work: _Work, ratio: float) -> Path:
 def _write(work: _Work, step: float) -> ArchiveWriter:
     """Write and verify an archive at a step, short of giving it its name."""
     scene = work.scene
-    groups = plan(scene, step)
+    groups = work.plan(step)
     writer = ArchiveWriter(work.output, groups, codec=work.codec.name)
     errors = ErrorAccumulator(groups, step)
     try:
