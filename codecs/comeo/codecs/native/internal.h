@@ -96,6 +96,7 @@ struct comeo_model {
     int dependent;          /* 1: two quantisers and eight states */
     int grid;               /* of the dependent quantiser, sixteenths of the step */
     int predecessor[MAX_COMPONENTS];
+    int reduced[REDUCTIONS]; /* how many groups are read at each reduction */
     struct group groups[MAX_GROUPS];
     struct network networks[MAX_GROUPS][MAX_PASSES];
     struct tables tables[2];

@@ -243,6 +243,7 @@ static void take_model(struct reader *reader, comeo_model *model, size_t length)
     for (int i = 0; i < model->components; i++) model->predecessor[i] = take_word(reader, 0, i ? i - 1 : 0);
     model->group_count = take_word(reader, 1, MAX_GROUPS);
     for (int i = 0; i < model->group_count && !reader->failed; i++) take_group(reader, model, i);
+    for (int i = 0; i < REDUCTIONS; i++) model->reduced[i] = take_word(reader, 1, model->group_count);
     take_into(reader, model->order, FREQUENCIES);
     for (int i = 0; i <= model->dependent; i++) take_tables(reader, &model->tables[i]);
     take_into(reader, model->rotations, sizeof model->rotations);
@@ -294,5 +295,9 @@ void comeo_model_free(comeo_model *model) {
 }
 
 int comeo_model_groups(const comeo_model *model) { return model->group_count; }
+
+int comeo_model_reduced(const comeo_model *model, int reduce) {
+    return reduce >= 0 && reduce < REDUCTIONS ? model->reduced[reduce] : 0;
+}
 
 int comeo_model_channels(const comeo_model *model) { return model->channels; }
