@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.codecs.dct.lapped import SIZE, analysis, synthesis
-from comeo.codecs.learned.layout import COMPONENTS, item_components
+from comeo.codecs.learned.layout import FIRST_LAYOUT, Layout
 from comeo.codecs.spectral import fit, fit_details
 from training.pack import Image
 
@@ -33,6 +33,7 @@ class CropOptions:
         shrunk: Share of crops of twice the side, averaged over 2 × 2 pixels: overviews, coarser sensors.
         residual: Share of crops that hold what is left of some bands after their prediction from others, as
             coarser groups of a product are coded.
+        layout: Of the model.
     """
 
     side: int
@@ -44,6 +45,7 @@ class CropOptions:
     gamma: float = 0.2
     shrunk: float = 0.15
     residual: float = 0.15
+    layout: Layout = FIRST_LAYOUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class CropSampler:
         self.mixed = _Images.of(mixed, 2 * options.side) if mixed else None
 
     def batch(self) -> NDArray[np.float32]:
-        """Draw (count, 4, side, side) components in steps."""
+        """Draw (count, components, side, side) in steps."""
         return np.stack([self._crop() for _ in range(self.options.count)])
 
     def _crop(self) -> NDArray[np.float32]:
@@ -94,11 +96,11 @@ class CropSampler:
         scaled = self._scaled(step)
         transform = fit(scaled) if self.random.random() < 0.5 else fit_details(scaled, 1.0)
         components = transform.forward(scaled)
-        items = item_components(len(components))
+        items = options.layout.items(len(components))
         item = 0 if self.random.random() < options.natural else self.random.integers(len(items))
         chosen = components[items[item][items[item] < len(components)]]
         signs = self.random.choice([-1.0, 1.0], (len(chosen), 1, 1))
-        filled = np.zeros((COMPONENTS, *chosen.shape[1:]), np.float32)
+        filled = np.zeros((options.layout.components, *chosen.shape[1:]), np.float32)
         filled[: len(chosen)] = chosen * signs
         return self._turn(filled)
 
