@@ -1,8 +1,8 @@
 """Compile the C sources of the codecs: python -m tools.native [--output FILE] [--target ZIG_TARGET].
 
-`sources.toml` beside the sources says what is compiled and with which flags. The compiler is $CC, else cc, gcc or
-clang, else `zig cc` from PyPI's ziglang, whichever first compiles a small program: a compiler without the headers
-of the C library is none. With a target the library is cross-compiled, by zig, for that machine and C library.
+`build.py` beside the sources lists them, instruction sets and flags. The compiler is $CC, else cc, gcc or clang, else
+`zig cc` from PyPI's ziglang, whichever first compiles a small program: a compiler without the headers of the C
+library is none. With a target the library is cross-compiled, by zig, for that machine and C library.
 """
 
 from __future__ import annotations
@@ -18,11 +18,9 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import tomllib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +28,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 SOURCES: Final = ROOT / "codecs/comeo/codecs/native"
 LIBRARY: Final = SOURCES / "_native.so"  # of this name on every system: ctypes loads it by its path
 GLIBC: Final = "2.17"  # the oldest C library that zig's libraries run with: that of manylinux2014
+
+REACTOR: Final = ("-mexec-model=reactor",)  # a WebAssembly module without a main program
 
 _ZIG_ARCHITECTURES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
 _TRIAL: Final = """
@@ -82,25 +82,14 @@ class Compiler:
         raise CompilerError(f"wheels are made for ARCHITECTURE-linux-gnu.{GLIBC} or -linux-musl, not {self.target}")
 
 
-@dataclass(frozen=True)
-class Unit:
-    """A source and the flags that it is compiled with."""
-
-    source: Path
-    flags: tuple[str, ...]
-
-
-def units(architecture: str, sources: Path = SOURCES) -> list[Unit]:
-    """What `sources.toml` lists for an architecture.
-
-    A unit there has a `source`, and may have `flags` beside the common ones and a list of `architectures`.
-    """
-    listed: dict[str, Any] = tomllib.loads((sources / "sources.toml").read_text())
-    return [
-        Unit(sources / unit["source"], (*listed["flags"], *unit.get("flags", ())))
-        for unit in listed["units"]
-        if architecture in unit.get("architectures", [architecture])
-    ]
+def _commands(sources: Path) -> Any:
+    """`commands` of the `build.py` beside the sources, loaded by its path: a build has no comeo to import."""
+    specification = importlib.util.spec_from_file_location("native_build", sources / "build.py")
+    if specification is None or specification.loader is None:
+        raise CompilerError(f"{sources / 'build.py'} cannot be read")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module.commands
 
 
 def find_compiler(target: str | None = None) -> Compiler:
@@ -128,45 +117,50 @@ def host_target() -> str:
     return f"{architecture}-linux-" + (f"gnu.{GLIBC}" if platform.libc_ver()[0] == "glibc" else "musl")
 
 
-def compile_library(output: Path, compiler: Compiler, sources: Path = SOURCES) -> None:
+def compile_library(
+    output: Path, compiler: Compiler, extra: Sequence[str] = (), sources: Path = SOURCES
+) -> None:
     """Compile the shared library; an older one is replaced in one step, so that who has it loaded keeps it.
+
+    Args:
+        output: File to write.
+        compiler: Does it.
+        extra: More flags, for compiling and linking, such as sanitizers.
+        sources: Folder of `build.py`.
 
     Raises:
         CompilerError: If a source cannot be compiled, with what the compiler says.
     """
-    linking = ["-shared", *(["-s"] if sys.platform == "linux" else [])]
-    link(units(compiler.architecture, sources), output, compiler, linking, ["-fPIC"])
+    stripped = () if extra or sys.platform == "darwin" else ("-s",)
+    link(output, compiler, ["-shared", *stripped], extra, sources)
 
 
 def link(
-    parts: Sequence[Unit], output: Path, compiler: Compiler, linking: Sequence[str], each: Sequence[str]
+    output: Path, compiler: Compiler, linking: Sequence[str], extra: Sequence[str] = (), sources: Path = SOURCES
 ) -> None:
-    """Compile units side by side and link them.
+    """Compile the sources side by side and link them: see `compile_library`.
 
     Args:
-        parts: The units.
         output: File to write.
         compiler: Does both.
-        linking: Flags for the linker.
-        each: Flags for every unit.
+        linking: Flags for linking alone.
+        extra: Flags for both.
+        sources: Folder of `build.py`.
 
     Raises:
         CompilerError: With what the compiler says.
     """
+    output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".compiling-") as name:
         folder = Path(name)
-        objects = [folder / f"{number}.o" for number in range(len(parts))]
+        steps = _commands(sources)(compiler.architecture, folder, extra)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            compiling = pool.map(partial(_compile_unit, compiler, each), parts, objects)
-            list(compiling)
+            for _ in pool.map(_run, ([*compiler.command, *arguments] for _, arguments in steps)):
+                pass
         linked = folder / output.name
-        _run([*compiler.command, *linking, *map(str, objects), "-o", str(linked), "-lm"])
+        objects = [str(made) for made, _ in steps]
+        _run([*compiler.command, *linking, *extra, *objects, "-o", str(linked)])
         linked.replace(output)
-
-
-def _compile_unit(compiler: Compiler, flags: Sequence[str], unit: Unit, output: Path) -> None:
-    visible = "-fvisibility=hidden"  # but for what a source exports
-    _run([*compiler.command, *flags, visible, *unit.flags, "-c", str(unit.source), "-o", str(output)])
 
 
 def _own(command: Sequence[str]) -> Compiler | None:
@@ -192,7 +186,7 @@ def _tried(candidates: Sequence[Compiler | None], advice: str) -> Compiler:
 
 
 def _works(compiler: Compiler) -> bool:
-    linking = ["-O2", "-shared", "-fPIC"] if not compiler.architecture.startswith("wasm") else []
+    linking = ["-O2", *(REACTOR if compiler.architecture == "wasm32" else ("-shared", "-fPIC"))]
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "trial.c")
         source.write_text(_TRIAL)
