@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.learned.layout import COMPONENTS, item_components
+from comeo.codecs.learned.layout import FIRST_LAYOUT, Layout
 from comeo.codecs.spectral import fit, fit_details
 from training.pack import Image
 
@@ -26,6 +26,7 @@ class CropOptions:
         highest_step: Largest; steps are log-uniform in between.
         natural: Share of crops that take the bands of a natural group; the rest take any.
         jitter: Standard deviation of the natural logarithm of a random gain for each band.
+        layout: Of the model.
     """
 
     side: int
@@ -34,6 +35,7 @@ class CropOptions:
     highest_step: float = 3000.0
     natural: float = 0.7
     jitter: float = 0.35
+    layout: Layout = FIRST_LAYOUT
 
 
 class CropSampler:
@@ -58,7 +60,7 @@ class CropSampler:
         self.shares = weights / weights.sum()
 
     def batch(self) -> NDArray[np.float32]:
-        """Draw (count, 4, side, side) components in steps."""
+        """Draw (count, components, side, side) in steps."""
         return np.stack([self._crop() for _ in range(self.options.count)])
 
     def _crop(self) -> NDArray[np.float32]:
@@ -70,11 +72,11 @@ class CropSampler:
         scaled = values * (gains / step).astype(np.float32)
         transform = fit(scaled) if self.random.random() < 0.5 else fit_details(scaled, 1.0)
         components = transform.forward(scaled)
-        items = item_components(len(components))
+        items = options.layout.items(len(components))
         item = 0 if self.random.random() < options.natural else self.random.integers(len(items))
         chosen = components[items[item][items[item] < len(components)]]
         signs = self.random.choice([-1.0, 1.0], (len(chosen), 1, 1))
-        filled = np.zeros((COMPONENTS, *chosen.shape[1:]), np.float32)
+        filled = np.zeros((options.layout.components, *chosen.shape[1:]), np.float32)
         filled[: len(chosen)] = chosen * signs
         return self._turn(filled)
 

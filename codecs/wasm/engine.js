@@ -5,6 +5,7 @@ import { PayloadError } from './payload.js';
 const TAG_BYTES = 2;
 const MAGIC = 'COMEOBIN';
 const DIGEST_AT = 16;
+const FACTS_AT = 48;
 const TILE = 16;
 const PLANS = 8; // kept, of shapes met last
 const PICTURE_BYTES = 44;
@@ -19,8 +20,9 @@ const FAILURES = {
 };
 
 /**
+ * @typedef {{ place: number, components: number, leading: number }} Model
  * @typedef {(...values: number[]) => number} Call
- * @typedef {Record<'malloc' | 'free' | 'comeo_model_new' | 'comeo_model_items' | 'comeo_model_reduced' | 'comeo_plan_new'
+ * @typedef {Record<'malloc' | 'free' | 'comeo_model_new' | 'comeo_model_reduced' | 'comeo_plan_new'
  *   | 'comeo_plan_free' | 'comeo_context_new' | 'comeo_decode' | 'comeo_inverse', Call> & {
  *   memory: WebAssembly.Memory, _initialize: () => void }} Functions
  */
@@ -29,7 +31,7 @@ export class Engine {
   #module;
   #blobs;
   /** @type {Functions} */ #functions;
-  /** @type {Map<number, number>} Tag to model. */ #models = new Map();
+  /** @type {Map<number, Model>} By the tag that payloads have. */ #models = new Map();
   /** @type {Map<string, number>} Shape to plan, the one used last at the end. */ #plans = new Map();
   #context = 0;
 
@@ -78,7 +80,8 @@ export class Engine {
     const model = this.#functions.comeo_model_new(place, blob.length);
     this.#functions.free(place);
     if (!model) throw new Error('the model is damaged, or of a version that this decoder does not know');
-    return model;
+    const facts = new DataView(blob.buffer, blob.byteOffset + FACTS_AT);
+    return { place: model, components: facts.getInt32(0, true), leading: facts.getInt32(4, true) };
   }
 
   /**
@@ -98,14 +101,14 @@ export class Engine {
       throw new PayloadError(`the payload was made with a model whose SHA-256 starts with ${name}, which was not given`);
     }
     const functions = this.#functions;
-    const groups = functions.comeo_model_reduced(model, reduce);
-    const plan = this.#plan(payload, functions.comeo_model_items(model, bands));
+    const groups = functions.comeo_model_reduced(model.place, reduce);
+    const plan = this.#plan(payload, itemsOf(model, bands));
     /** @type {number[]} */
     const places = [];
     const put = (/** @type {Uint8Array} */ bytes) => places[places.push(this.#put(bytes)) - 1];
     try {
       const symbols = body.subarray(start + TAG_BYTES);
-      this.#check(functions.comeo_decode(this.#context, model, plan, put(symbols), symbols.length, bands, groups));
+      this.#check(functions.comeo_decode(this.#context, model.place, plan, put(symbols), symbols.length, bands, groups));
       const size = bands * Math.ceil(payload.height / 2 ** reduce) * Math.ceil(payload.width / 2 ** reduce);
       const pixels = this.#allocate(size * (payload.floats ? 4 : 2));
       places.push(pixels);
@@ -172,10 +175,20 @@ export class Engine {
  * @param {Uint8Array} blob
  */
 function tagOf(blob) {
-  if (String.fromCharCode(...blob.subarray(0, MAGIC.length)) !== MAGIC || blob.length < DIGEST_AT + TAG_BYTES) {
+  if (String.fromCharCode(...blob.subarray(0, MAGIC.length)) !== MAGIC || blob.length < FACTS_AT + 8) {
     throw new Error('what was given as a model is none: a model is a file like sentinel2-1.bin');
   }
   return blob[DIGEST_AT] * 256 + blob[DIGEST_AT + 1];
+}
+
+/**
+ * Items that so many components are coded as: each has the leading ones and its own.
+ *
+ * @param {Model} model
+ * @param {number} bands
+ */
+function itemsOf({ components, leading }, bands) {
+  return Math.max(1, Math.ceil((bands - leading) / (components - leading || 1)));
 }
 
 /**

@@ -1,4 +1,4 @@
-// The compiled decoder in WebAssembly, for whole payloads. index.d.ts says what is for users.
+// The compiled decoder in WebAssembly, for whole payloads. types.d.ts says what is for users.
 
 import { Engine } from './engine.js';
 import { applyMasks } from './masks.js';
@@ -7,11 +7,11 @@ import { PayloadError, parsePayload } from './payload.js';
 export { PayloadError };
 
 /**
- * @param {import('./index.js').DecoderOptions} options
- * @returns {Promise<import('./index.js').Decoder>}
+ * @param {import('./types').DecoderOptions} options
+ * @returns {Promise<import('./types').Decoder>}
  */
 export async function loadDecoder({ models, wasm = new URL('./decoder.wasm', import.meta.url) }) {
-  const sources = /** @type {import('./index.js').Source[]} */ (Array.isArray(models) ? models : [models]);
+  const sources = /** @type {import('./types').Source[]} */ (Array.isArray(models) ? models : [models]);
   const [module, ...blobs] = await Promise.all([wasm, ...sources].map(bytesOf));
   return new Decoder(new Engine(await WebAssembly.compile(/** @type {BufferSource} */ (module)), blobs));
 }
@@ -26,8 +26,8 @@ class Decoder {
 
   /**
    * @param {Uint8Array | ArrayBuffer} payload
-   * @param {import('./index.js').DecodeOptions} [options]
-   * @returns {Promise<import('./index.js').Block>}
+   * @param {import('./types').DecodeOptions} [options]
+   * @returns {Promise<import('./types').Block>}
    */
   async decode(payload, { reduce = 0 } = {}) {
     if (![0, 1, 2, 3].includes(reduce)) throw new RangeError(`blocks decode at reductions 0 to 3, not ${reduce}`);
@@ -57,14 +57,15 @@ function asBytes(bytes) {
 }
 
 /**
- * @param {import('./index.js').Source} source
+ * @param {import('./types').Source} source
  * @returns {Promise<Uint8Array>}
  */
 async function bytesOf(source) {
   if (typeof source !== 'string' && !(source instanceof URL)) return asBytes(source);
   const address = String(source);
   if (address.startsWith('file:')) {
-    const { readFile } = await import('node:fs/promises'); // Node.js fetches no files
+    const files = 'node:fs/promises'; // Node.js fetches no files; bundlers for browsers need not know of it
+    const { readFile } = await import(files);
     return readFile(new URL(address));
   }
   const answer = await fetch(address);

@@ -3,7 +3,7 @@
 const SATURATED = 65535;
 
 /**
- * @param {import('./index.js').Block} block Decoded at 1/2^reduce of the size; changed in place.
+ * @param {import('./types').Block} block Decoded at 1/2^reduce of the size; changed in place.
  * @param {import('./payload.js').Payload} payload
  * @param {number} reduce
  */
