@@ -1,7 +1,7 @@
 """Archives of version 1 are read for ever: the same facts, masks and pixels.
 
-The files in `golden` were written by the last program that wrote version 1; they are never made anew. A reader
-that fails here cannot read the archives that exist.
+The files in `golden` were written by the last program that wrote version 1; they are never made anew. A
+reader that fails here cannot read the archives that exist.
 """
 
 from __future__ import annotations
