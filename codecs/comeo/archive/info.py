@@ -24,6 +24,7 @@ def info(archive: Metadata) -> dict[str, Any]:
         "id": archive.id,
         "collection": archive.collection,
         "datetime": archive.item["properties"]["datetime"],
+        "format_version": archive.format_version,
         "codec": archive.codec,
         "model": archive.model,
         "ratio": round(archive.ratio, 2),

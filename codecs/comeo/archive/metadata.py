@@ -81,6 +81,11 @@ class Metadata:
         return None if properties.datetime_unknown else properties.datetime
 
     @property
+    def format_version(self) -> int:
+        """Version of the archive format, 1 or 2."""
+        return self._comeo.format_version
+
+    @property
     def codec(self) -> str:
         """Name of the codec of all blocks."""
         return self._comeo.codec
@@ -159,7 +164,8 @@ class _Documents:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "its content"
-            raise ArchiveError(f"{self._store.name}: {key}: {where}: {first['msg']}") from error
+            message = first["msg"].removeprefix("Value error, ")
+            raise ArchiveError(f"{self._store.name}: {key}: {where}: {message}") from error
 
     def group(self, name: str, codec: str, mission: str) -> ArchiveGroup:
         """A group of a mission's bands with all its levels, which have to fit each other."""

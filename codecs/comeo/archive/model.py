@@ -17,7 +17,7 @@ from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE
 from comeo.crs import parse_crs
 from comeo.scene import DATETIME_UNKNOWN, Band
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 BLOCK = 256
 # Ids become file names and URLs, so they are held to what both take.
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
@@ -210,7 +210,7 @@ class SourceModel(_Strict):
 class ComeoAttributes(_Strict):
     """The root attribute `comeo`."""
 
-    format_version: Literal[1]
+    format_version: int = Field(ge=1, le=FORMAT_VERSION, strict=True)
     codec: str = Field(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")
     model: str | None = Field(None, pattern=r"^[A-Za-z0-9_.:\-]{0,64}$")
     ratio: float = Field(gt=0, allow_inf_nan=False)
@@ -226,6 +226,19 @@ class RootAttributes(_Strict):
 
     stac_discovery: dict[str, Any]
     comeo: ComeoAttributes
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_version(cls, attributes: Any) -> Any:
+        """A version to come is said first: whatever else is unlike it, is so for that reason."""
+        comeo = attributes.get("comeo") if isinstance(attributes, dict) else None
+        version = comeo.get("format_version") if isinstance(comeo, dict) else None
+        if type(version) is int and version > FORMAT_VERSION:
+            raise ValueError(
+                f"this archive has version {version} of the format, and this program reads up to version "
+                f"{FORMAT_VERSION}: install a newer comeo"
+            )
+        return attributes
 
 
 class _ChunkShape(_Strict):
