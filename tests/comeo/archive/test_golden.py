@@ -35,6 +35,13 @@ def cell_means(pixels: NDArray[Any]) -> NDArray[np.float64]:
     ).transpose(2, 0, 1)
 
 
+def as_before(found: Any, expected: Any) -> Any:
+    """What is found, without the members that descriptions have got since."""
+    if isinstance(expected, dict):
+        return {key: as_before(found[key], value) for key, value in expected.items()}
+    return found
+
+
 def read_level(archive: Archive, level: Level) -> dict[str, Any]:
     """What a level decodes to."""
     pixels = archive.read(level, Window(0, 0, level.height, level.width))
@@ -50,8 +57,7 @@ def read_level(archive: Archive, level: Level) -> dict[str, Any]:
 def test_archives_of_version_1_are_read_as_ever(name: str) -> None:
     expected = EXPECTED[name]
     with open_archive(GOLDEN / name) as archive:
-        info = archive.info()
-        assert {key: info[key] for key in expected["info"]} == expected["info"]
+        assert as_before(archive.info(), expected["info"]) == expected["info"]
         for group in archive.groups.values():
             for level in group.levels:
                 wanted, found = expected["levels"][f"{group.name}/{level.number}"], read_level(archive, level)
