@@ -14,6 +14,8 @@ from typing import Final
 
 CELL: Final = 64
 """Side in pixels of the means that κ is measured on."""
+NEAR_PIXELS: Final = 3
+"""How near a masked pixel changes the errors of its neighbours, in pixels."""
 UNKNOWN: Final = 0
 _CODES_PER_OCTAVE: Final = 32
 _HIGHEST: Final = 255
