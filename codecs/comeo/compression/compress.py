@@ -192,18 +192,24 @@ def _facts(scene: Scene, codec: Codec, step: float) -> dict[str, Any]:
     }
 
 
-def _certified(errors: ErrorAccumulator, size: int, progress: Progress) -> dict[str, str]:
-    """The certificate as a fact of the archive; a note says what had to be left out of it."""
+def _certified(errors: ErrorAccumulator, size: int, progress: Progress) -> dict[str, Any]:
+    """What was measured, as facts of the archive; a note says what had to be left out."""
+    facts: dict[str, Any] = {"certainty": errors.certainty()}
+    histograms = errors.histograms(size)
+    if histograms is None:
+        progress.note(f"no histograms: they would be more than {SHARE:.0%} of so small an archive")
+    else:
+        facts["histograms"] = histograms
     found = errors.certificate(size)
     if found is None:
         progress.note(f"no quality certificate: it would be more than {SHARE:.0%} of so small an archive")
-        return {}
+        return facts
     text, detail = found
     if detail != DETAILS[0]:
         progress.note(
             f"{_LEFT_OUT[detail]} left out of the certificate, which may be {SHARE:.0%} of the archive"
         )
-    return {"certificate": text}
+    return {**facts, "certificate": text}
 
 
 def _verify(archive: Archive, errors: ErrorAccumulator, work: _Work) -> None:
