@@ -206,14 +206,14 @@ class ClearGroup:
             **self.facts.model_dump(exclude_none=True),
             "shape": [self.grid.height, self.grid.width],
             "transform": list(self.grid.transform)[:6],
-            "bytes": self.bytes,
+            "bytes": self.size,
             "shares": shares,
             "clear": None if shares is None else clear_percentage(shares),
         }
 
     @property
-    def bytes(self) -> int:
-        """Of the classes in the archive."""
+    def size(self) -> int:
+        """Bytes of the classes in the archive."""
         return 0 if self._shard is None else self._shard.size
 
     @property
@@ -237,7 +237,7 @@ class ClearGroup:
         frame = without_checksum(data)
         block: Classes | None = None
         if frame is not None:
-            longest = {zstd.DecompressionParameter.window_log_max: max(10, size.bit_length())}
+            longest = {int(zstd.DecompressionParameter.window_log_max): max(10, size.bit_length())}
             decompressor = zstd.ZstdDecompressor(options=longest)
             try:
                 content = decompressor.decompress(bytes(frame), size + 1)

@@ -28,8 +28,8 @@ class ClearFacts(_Strict):
     """
 
     source: str = Field(pattern=r"^[A-Za-z0-9_.\-]{1,32}$")
-    version: str | None = Field(None, pattern=r"^[A-Za-z0-9_.\-+]{1,32}$")
-    threshold: float | None = Field(None, ge=0, le=1)
+    version: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.\-+]{1,32}$")
+    threshold: float | None = Field(default=None, ge=0, le=1)
     classes: tuple[Annotated[str, Field(pattern=r"^[a-z]{1,16}$")], ...] = Field(min_length=1, max_length=16)
 
 

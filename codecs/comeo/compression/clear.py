@@ -12,29 +12,28 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-from affine import Affine
 
 from comeo.archive import Archive
 from comeo.archive.clear import ClearLayer
 from comeo.archive.clear_model import ClearFacts
+from comeo.compression.cloudless import from_bands
+from comeo.compression.coarse import coarse_grid, worst
 from comeo.errors import ArchiveError, SourceError
 from comeo.grid import Grid
 from comeo.missions.clear import (
     CLASSES,
-    NODATA,
     Classes,
     clear_percentage,
     cloud_percentage,
     counts_of,
     shares_of,
 )
-from comeo.scene import ClassRaster, Scene, Window, pixel_size
+from comeo.scene import ClassRaster, Scene, Window
 
 SCL: Final = "scl"
 S2CLOUDLESS: Final = "s2cloudless"
 NONE: Final = "none"
 METHODS: Final = (SCL, S2CLOUDLESS, NONE)
-METRES: Final = 60.0
 _STRIP_PIXELS: Final = 1 << 23
 _CLOUD_COVER: Final = "eo:cloud_cover"
 CLEAR_PROPERTY: Final = "comeo:clear_percentage"
@@ -70,8 +69,6 @@ def clear_layer(scene: Scene, method: str | None = None) -> ClearLayer | None:
     if method == SCL:
         return _from_product(scene)
     if method == S2CLOUDLESS:
-        from comeo.compression.s2cloudless import from_bands  # noqa: PLC0415 - of an extra
-
         return from_bands(scene)
     return None
 
@@ -99,25 +96,12 @@ def check_written(archive: Archive, layer: ClearLayer | None) -> None:
         ArchiveError: If they differ.
     """
     found = archive.clear
-    same = found is None if layer is None else found is not None and np.array_equal(found.read(), layer.classes)
+    if found is None or layer is None:
+        same = found is None and layer is None
+    else:
+        same = found.grid == layer.grid and np.array_equal(found.read(), layer.classes)
     if not same:
         raise ArchiveError(f"{archive.name}: its classes are not those that were written")
-
-
-def coarse_grid(grid: Grid) -> tuple[Grid, int]:
-    """The grid of about 60 m over another one, and how many of its pixels a side a pixel covers."""
-    factor = max(1, round(METRES / pixel_size(grid.transform, grid.crs)))
-    rows, cols = -(-grid.height // factor), -(-grid.width // factor)
-    return Grid(grid.crs, grid.transform @ Affine.scale(factor), rows, cols), factor
-
-
-def worst(classes: Classes, factor: int) -> Classes:
-    """The worst class of each factor × factor pixels (y, x); beyond the far edges there is none."""
-    rows, cols = (-(-length // factor) for length in classes.shape)
-    padded = np.full((rows * factor, cols * factor), NODATA, np.uint8)
-    padded[: classes.shape[0], : classes.shape[1]] = classes
-    found: Classes = padded.reshape(rows, factor, cols, factor).max(axis=(1, 3))
-    return found
 
 
 def _from_product(scene: Scene) -> ClearLayer:

@@ -50,7 +50,7 @@ CLASSES: Final = (
 BY_NAME: Final[Mapping[str, ClearClass]] = MappingProxyType({each.name: each for each in CLASSES})
 LAND, WATER, SNOW, SHADOW, THIN, CLOUD = (each.number for each in CLASSES)
 CLOUDY: Final = (THIN, CLOUD)
-_CLEAR_CLASSES: Final = (LAND, WATER, SNOW)
+CLEAR_CLASSES: Final = (LAND, WATER, SNOW)
 WORDS: Final = (CLEAR, *BY_NAME)
 """Vocabulary of masks: `clear` is land, water and snow; the others are the classes."""
 
@@ -82,7 +82,7 @@ class ClearMask:
             raise ParameterError(f"the mask names no class; give one of {', '.join(WORDS)}")
         kept: set[int] = set()
         for word in words:
-            kept.update(_CLEAR_CLASSES if word == CLEAR else (BY_NAME[word].number,))
+            kept.update(CLEAR_CLASSES if word == CLEAR else (BY_NAME[word].number,))
         return cls(tuple(sorted(kept)))
 
     @property
@@ -117,7 +117,7 @@ def shares_of(counts: NDArray[np.int64]) -> dict[str, float] | None:
 
 def clear_percentage(shares: Mapping[str, float]) -> float:
     """Share of clear pixels in percent: land, water and snow together."""
-    return round(sum(shares[each.name] for each in CLASSES if each.number in _CLEAR_CLASSES), 4)
+    return round(sum(shares[each.name] for each in CLASSES if each.number in CLEAR_CLASSES), 4)
 
 
 def cloud_percentage(shares: Mapping[str, float]) -> float:

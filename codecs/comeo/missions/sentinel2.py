@@ -150,13 +150,13 @@ CLASSES: Final = ClassLayer(
     ),
     clear=(
         NODATA,  # 0, no data
-        THIN,  # 1, saturated or defective: nothing is known of the ground, and nearly all of it is bright cloud
+        THIN,  # 1, saturated or defective: nothing is known of the ground
         SHADOW,  # 2, dark areas, or shadows of hills from baseline 04.00 on
         SHADOW,  # 3, shadows of clouds
         LAND,  # 4, vegetation
         LAND,  # 5, not vegetated
         WATER,  # 6
-        THIN,  # 7, unclassified: cloud of low probability, in sen2cor's own words
+        THIN,  # 7, unclassified, which early versions called cloud of low probability
         CLOUD,  # 8, cloud of medium probability
         CLOUD,  # 9, cloud of high probability
         THIN,  # 10, thin cirrus

@@ -1,4 +1,4 @@
-"""The layer of classes beside a product's bands (Sentinel-2's SCL): found, opened, brought to clear classes."""
+"""The classes beside a product's bands, Sentinel-2's SCL: found, opened, brought to those of archives."""
 
 from __future__ import annotations
 
