@@ -144,8 +144,8 @@ def _place(scene: Scene, grid: Grid, group: BandGroup, index: int) -> _Place:
     drift = max(abs(relative.a - factor), abs(relative.e - factor)) * max(grid.height, grid.width)
     if factor < 1 or max(drift, abs(relative.c), abs(relative.f)) > _ALIGNED:
         raise SourceError(
-            f"s2cloudless needs bands whose pixels fit into each other's at 60 m, and those of {group.name} of "
-            f"{scene.id} do not; give --clear none"
+            f"s2cloudless needs bands whose pixels fit into each other's at 60 m, and those of {group.name} "
+            f"of {scene.id} do not; give --clear none"
         )
     return _Place(group, index, factor)
 

@@ -97,7 +97,9 @@ def _mask(mask: Sequence[str] | str | None) -> ClearMask | None:
         return None
     given: Any = [word.strip() for word in mask.split(",")] if isinstance(mask, str) else mask
     if not isinstance(given, Sequence) or not all(isinstance(word, str) for word in given):
-        raise ParameterError(f"mask is what pixels have to show, as clear or ['land', 'water'], not {_short(mask)}")
+        raise ParameterError(
+            f"mask is what pixels have to show, as clear or ['land', 'water'], not {_short(mask)}"
+        )
     return ClearMask.of(given)
 
 
