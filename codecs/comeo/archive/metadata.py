@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from affine import Affine
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
 from comeo.archive import histogram
 from comeo.archive.certainty import UNKNOWN, decode_kappa
 from comeo.archive.certificate import Certificate, decode
+from comeo.archive.documents import loads
 from comeo.archive.histogram import Histogram
 from comeo.archive.model import (
     ArchiveGroup,
@@ -228,12 +227,6 @@ class _Documents:
 
     def _node(self, key: str) -> dict[str, Any]:
         try:
-            # Stricter than `json`: no NaN, no halves of characters, no bottomless nesting, since the metadata
-            # go on to databases and clients.
-            node = from_json(self._store.metadata(key), allow_inf_nan=False)
-            json.dumps(node, allow_nan=False)  # 1e999 has become infinite
+            return loads(self._store.metadata(key))
         except ValueError as error:
             raise ArchiveError(f"{self._store.name}: {key} is not JSON: {error}") from error
-        if not isinstance(node, dict):
-            raise ArchiveError(f"{self._store.name}: {key} is not a JSON object")
-        return node

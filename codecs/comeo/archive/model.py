@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 from rasterio.crs import CRS
 
 from comeo.archive.certificate import Layout
+from comeo.archive.clear_model import ClearFacts
 from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE
 from comeo.crs import parse_crs
 from comeo.scene import DATETIME_UNKNOWN, Band
@@ -222,6 +223,7 @@ class ComeoAttributes(_Strict):
     histograms: str | None = Field(None, max_length=MAX_HISTOGRAM_CHARACTERS)
     groups: list[Annotated[str, Field(pattern=r"^r[0-9]{1,7}m$")]] = Field(min_length=1, max_length=16)
     source: SourceModel = SourceModel()
+    clear: ClearFacts | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from comeo.archive import documents
+from comeo.archive.clear import ClearLayer
 from comeo.archive.metadata import METADATA_KEY
 from comeo.archive.model import FORMAT_VERSION, ArchiveGroup, Level
 from comeo.archive.reader import Archive, open_archive
@@ -41,6 +42,7 @@ class ArchiveWriter:
         groups: To be written, finest resolution first.
         codec: Name of the codec of all blocks.
         configuration: The codec's own parameters, as its Zarr metadata carries them beside the step.
+        clear: Which pixels are clear, if that is known.
 
     Attributes:
         payload_bytes: Of the payloads added so far, with their checksums.
@@ -53,11 +55,13 @@ class ArchiveWriter:
         *,
         codec: str,
         configuration: Mapping[str, Any] | None = None,
+        clear: ClearLayer | None = None,
     ) -> None:
         self._final = path
         self._groups = groups
         self._codec = codec
         self._configuration = dict(configuration or {})
+        self._clear = clear
         self._sink = open_sink(path)
         self._open: dict[tuple[str, int, int], _Shard] = {}
         self._held: list[tuple[int, str, bytes]] = []  # overviews: level, key and bytes of a shard
@@ -119,6 +123,8 @@ class ArchiveWriter:
         for _, key, data in sorted(self._held, key=lambda shard: shard[0]):
             self._sink.write(key, data)
         self._held.clear()
+        for key, data in (self._clear.objects if self._clear else {}).items():
+            self._sink.write(key, data)
         nodes = self._nodes()
         files = {f"{key}/{METADATA_KEY}": documents.dumps(node) for key, node in nodes.items()}
         size = self._sink.size + sum(self._sink.cost(key, len(data)) for key, data in files.items())
@@ -161,7 +167,7 @@ class ArchiveWriter:
                 attributes = documents.level_attributes(group, level)
                 nodes[f"{group.name}/{level.number}"] = documents.group_node(attributes)
                 nodes[level.key] = documents.array_node(group, level, self._codec, self._configuration)
-        return nodes
+        return {**nodes, **(self._clear.nodes() if self._clear else {})}
 
     def _root(
         self, item: Mapping[str, Any], facts: Mapping[str, Any], nodes: Mapping[str, Any], size: int
@@ -172,5 +178,6 @@ class ArchiveWriter:
             **facts,
             "ratio": float(f"{facts['raw_bytes'] / size:.5g}"),
             "groups": [group.name for group in self._groups],
+            **({"clear": self._clear.facts.model_dump(exclude_none=True)} if self._clear else {}),
         }
         return documents.dumps(documents.root_node({"stac_discovery": dict(item), "comeo": comeo}, nodes))
