@@ -100,7 +100,7 @@ class Peer:
             quality += _SPACING
         for near in (-2, -1, 1):  # two points on each side
             self._at(min(max(quality + near * _SPACING, x265.COARSEST), x265.FINEST))
-        curve = PchipInterpolator(*zip(*sorted(set(tried.values())), strict=True), extrapolate=False)
+        curve = PchipInterpolator(*zip(*sorted(set(self._tried.values())), strict=True), extrapolate=False)
         return math.exp(float(curve(psnr)))
 
     def _at(self, quality: int) -> tuple[float, float]:
