@@ -203,11 +203,8 @@ def _write(output: Path, entries: dict[str, bytes]) -> None:
 def read_state(path: Path) -> tuple[Model, dict[str, Any]]:
     """A trained model, and what else its file holds (`step`, `seconds`)."""
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    model = Model.blank()
-    weights = state.pop("model")
-    model.load_state_dict(
-        {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
-    )
+    model = Model.of_state(state)
+    del state["model"]
     return model.eval().requires_grad_(False), state
 
 

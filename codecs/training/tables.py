@@ -45,7 +45,8 @@ def fit(model: Model, images: list[Image], seed: int = 7, batches: int = BATCHES
     """Count symbols on training crops."""
     model.eval()
     counts, excess = np.zeros((ROWS, SYMBOLS)), np.zeros((ROWS, POINTS, 2))
-    samplers = [CropSampler(images, CropOptions(side, count), seed) for side, count in _SIDES]
+    options = [CropOptions(side, number, layout=model.layout) for side, number in _SIDES]
+    samplers = [CropSampler(images, each, seed) for each in options]
     for number in range(batches):
         crops = torch.from_numpy(samplers[number % len(samplers)].batch())
         coded = model(crops).coded

@@ -15,7 +15,7 @@ import torch
 
 from comeo.codecs.learned import LearnedCodec, codec
 from comeo.codecs.learned import Model as ModelFile
-from comeo.codecs.learned.layout import GROUPS
+from comeo.codecs.learned.layout import FIRST_LAYOUT
 from comeo.codecs.learned.tables import POINTS, ROWS, SYMBOLS
 from comeo.errors import ComeoError
 from tests.comeo.codecs.blocks import textured
@@ -85,7 +85,7 @@ def test_a_model_file_has_all_that_its_description_promises(
 ) -> None:
     read = ModelFile("test", file.read_bytes())
     assert read.facts["name"] == "test"
-    assert len(read.graphs()) == sum(group.passes for group in GROUPS)
+    assert len(read.graphs()) == sum(group.passes for group in FIRST_LAYOUT.groups)
     np.testing.assert_array_equal(np.diff(read.tables.cumulative, axis=1), fitted.frequencies)
     np.testing.assert_array_equal(read.tables.points, fitted.points)
     assert json.loads(json.dumps(read.facts)) == read.facts

@@ -14,10 +14,12 @@ from threadpoolctl import threadpool_limits
 
 from comeo.archive import Archive, ArchiveGroup, ArchiveWriter, Level, archive_suffix
 from comeo.archive.certificate import DETAILS
+from comeo.archive.clear import ClearLayer
 from comeo.archive.model import ID_PATTERN
 from comeo.archive.stores import ZIP_SUFFIX, sweep
 from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
 from comeo.codecs.payload import check_step
+from comeo.compression.clear import check_method, check_written, clear_layer, with_shares
 from comeo.compression.encode import encode_scene
 from comeo.compression.item import build_item, check_place
 from comeo.compression.measure import SHARE, ErrorAccumulator
@@ -51,6 +53,7 @@ class _Work:
     progress: Progress
     executor: Executor
     replace: bool
+    clear: ClearLayer | None
     independent_groups: bool
 
     def plan(self, step: float) -> list[ArchiveGroup]:
@@ -65,6 +68,7 @@ def compress(
     codec: str = DEFAULT_CODEC,
     ratio: float | None = None,
     step: float | None = None,
+    clear: str | None = None,
     force: bool = False,
     independent_groups: bool = False,
     progress: Progress | None = None,
@@ -80,6 +84,7 @@ def compress(
         ratio: Raw bytes of the scene / bytes of the archive, met by choosing the step. 100 if neither a ratio
             nor a step is given.
         step: Quantisation step in stored numbers, instead of a ratio.
+        clear: How to know which pixels are clear: `scl`, `s2cloudless` or `none`: see `clear_layer`.
         force: Replace an archive of that name.
         independent_groups: Predict no group from a finer one: plain Zarr readers can read all of the archive
             then, and it is about a fifth larger.
@@ -96,10 +101,11 @@ def compress(
         SourceError: If the source cannot be read or has no valid pixel.
     """
     check_wanted(ratio, step)
+    check_method(clear)
     if not isinstance(source, Scene):
         with open_source(source) as scene:
             return compress(
-                scene, output, codec=codec, ratio=ratio, step=step, force=force,
+                scene, output, codec=codec, ratio=ratio, step=step, clear=clear, force=force,
                 independent_groups=independent_groups, progress=progress, executor=executor,
             )  # fmt: skip
     if not re.fullmatch(ID_PATTERN, source.id):
@@ -115,7 +121,11 @@ def compress(
     check_place(source)
     # Blocks are coded in threads of our own; BLAS's threads on top of them make it ten times slower.
     with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
-        work = _Work(source, path, get_codec(codec), progress or Silent(), threads, force, independent_groups)
+        layer = clear_layer(source, clear)
+        scene = with_shares(source, layer)
+        work = _Work(
+            scene, path, get_codec(codec), progress or Silent(), threads, force, layer, independent_groups
+        )
         if step is None:
             return _compress_to_ratio(work, DEFAULT_RATIO if ratio is None else ratio)
         return _write(work, step).commit(replace=force)
@@ -144,7 +154,7 @@ def _compress_to_ratio(work: _Work, ratio: float) -> Path:
     target = scene.raw_bytes / ratio
     model = RateModel(scene, work.plan(1.0), work.codec, work.progress, work.executor)
     step = model.first_guess(ratio)
-    overhead = min(0.05 * target, 20_000)
+    overhead = min(0.05 * target, 20_000) + (work.clear.size if work.clear else 0)
     for _ in range(_PASSES):
         if target <= overhead:
             raise CodecError(
@@ -173,7 +183,7 @@ def _write(work: _Work, step: float) -> ArchiveWriter:
     """Write and verify an archive at a step, short of giving it its name."""
     scene = work.scene
     groups = work.plan(step)
-    writer = ArchiveWriter(work.output, groups, codec=work.codec.name)
+    writer = ArchiveWriter(work.output, groups, codec=work.codec.name, clear=work.clear)
     errors = ErrorAccumulator(groups, step)
     try:
         spans = encode_scene(scene, groups, work.codec, writer, errors, work.progress, work.executor)
@@ -200,18 +210,24 @@ def _facts(scene: Scene, codec: Codec, step: float) -> dict[str, Any]:
     }
 
 
-def _certified(errors: ErrorAccumulator, size: int, progress: Progress) -> dict[str, str]:
-    """The certificate as a fact of the archive; a note says what had to be left out of it."""
+def _certified(errors: ErrorAccumulator, size: int, progress: Progress) -> dict[str, Any]:
+    """What was measured, as facts of the archive; a note says what had to be left out."""
+    facts: dict[str, Any] = {"certainty": errors.certainty()}
+    histograms = errors.histograms(size)
+    if histograms is None:
+        progress.note(f"no histograms: they would be more than {SHARE:.0%} of so small an archive")
+    else:
+        facts["histograms"] = histograms
     found = errors.certificate(size)
     if found is None:
         progress.note(f"no quality certificate: it would be more than {SHARE:.0%} of so small an archive")
-        return {}
+        return facts
     text, detail = found
     if detail != DETAILS[0]:
         progress.note(
             f"{_LEFT_OUT[detail]} left out of the certificate, which may be {SHARE:.0%} of the archive"
         )
-    return {"certificate": text}
+    return {**facts, "certificate": text}
 
 
 def _verify(archive: Archive, errors: ErrorAccumulator, work: _Work) -> None:
@@ -221,6 +237,7 @@ def _verify(archive: Archive, errors: ErrorAccumulator, work: _Work) -> None:
     decoded. The certificate has to state what was measured.
     """
     errors.check(archive.name, archive.certificate)
+    check_written(archive, work.clear)
     batches: list[tuple[Level, Sequence[tuple[int, int]]]] = []
     for group in archive.groups.values():
         for level in group.levels:

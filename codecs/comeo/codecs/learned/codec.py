@@ -1,9 +1,10 @@
 """Lapped transform, symbols chosen by rate and distortion, and a learned model of their probabilities.
 
-Encoder, decoder and format in short (docs/archive-format.md has it in full):
+Encoder, decoder and format in short (docs/format/learned.md has it in full):
 
-- Components are transformed as in the `dct` codec: 16×16 tiles with lapped borders. Four components make an
-  item of 1024 channels a tile; missing ones are zero. Further items share the first two (see `layout`).
+- Components are transformed as in the `dct` codec: 16×16 tiles with lapped borders. Some components make an
+  item, four as a rule, with 256 channels each a tile; missing ones are zero. Further items share the leading
+  ones (see `layout`, which the model carries).
 - The channels are coded in passes (see `layout`). Before each, networks predict a mean and a scale for every
   channel from the values decoded so far, in exact integer arithmetic. A symbol is the distance from the mean;
   the scale selects the table (see `tables`) that it is coded with.
@@ -36,17 +37,7 @@ from comeo.codecs.learned.coding import (
     synthesise_rows,
 )
 from comeo.codecs.learned.features import PEAK, UNIT, Known
-from comeo.codecs.learned.layout import (
-    CHANNELS,
-    FIRST_PASSES,
-    GROUPS,
-    LEADING,
-    STARTS,
-    Plan,
-    channel_places,
-    item_components,
-    plan_of,
-)
+from comeo.codecs.learned.layout import Layout, Plan
 from comeo.codecs.learned.model import DEFAULT, TAG_BYTES, Model, by_tag, models
 from comeo.codecs.learned.rans import write
 from comeo.codecs.learned.tables import LARGEST, SKIPPED
@@ -125,7 +116,7 @@ class LearnedCodec(Codec):
         """Code components; returns the bytes and the squared error, in squared steps."""
         scaled = components / np.float32(step)
         shape = tile_grid(*components.shape[1:])
-        latents = _latents(scaled, shape)[:, self.model.places]
+        latents = _latents(scaled, shape, self.model.layout)[:, self.model.places]
         if np.abs(latents).max() >= LARGEST / 2:
             raise CodecError(f"learned cannot code values so large in steps of {step:.6g}; use a larger step")
         classes = _energy_classes(scaled)
@@ -143,11 +134,11 @@ class LearnedCodec(Codec):
         settings = self.settings
         for tag in dict.fromkeys(tags):
             model = by_tag(tag)
-            for batch in _batches([place for place, own in enumerate(tags) if own == tag], headers):
+            for batch in _batches(model.layout, [i for i, own in enumerate(tags) if own == tag], headers):
                 own_bodies, own_headers = [bodies[i][TAG_BYTES:] for i in batch], [headers[i] for i in batch]
                 values = _decode(model, settings, own_bodies, own_headers)
                 for place, own in zip(batch, values, strict=True):
-                    found[place] = _synthesise(own, model.places, headers[place], reduce)
+                    found[place] = _synthesise(own, model, headers[place], reduce)
         return [components for components in found if components is not None]
 
 
@@ -156,24 +147,24 @@ def tile_grid(height: int, width: int) -> tuple[int, int]:
     return -(-height // SIZE), -(-width // SIZE)
 
 
-def _latents(scaled: Components, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Transform components: (items · tiles, CHANNELS), in steps."""
+def _latents(scaled: Components, shape: tuple[int, int], layout: Layout) -> NDArray[np.float32]:
+    """Transform components: (items · tiles, channels), in steps."""
     rows, columns = shape
     count, height, width = scaled.shape
     missing = ((0, 0), (0, rows * SIZE - height), (0, columns * SIZE - width))
     coefficients = analysis(rows) @ np.pad(scaled, missing, "edge") @ analysis(columns).T
-    items = item_components(count)
+    items = layout.items(count)
     found = np.zeros((items.max() + 1, rows, columns, SIZE, SIZE), np.float32)
     found[:count] = coefficients.reshape(count, rows, SIZE, columns, SIZE).swapaxes(2, 3)
-    return np.ascontiguousarray(found[items].transpose(0, 2, 3, 1, 4, 5)).reshape(-1, CHANNELS)
+    return np.ascontiguousarray(found[items].transpose(0, 2, 3, 1, 4, 5)).reshape(-1, layout.channels)
 
 
-def _synthesise(values: Values, places: NDArray[np.int64], header: Header, reduce: int) -> Components:
-    """Values (items · tiles, CHANNELS) back to components, in the data's own numbers."""
+def _synthesise(values: Values, model: Model, header: Header, reduce: int) -> Components:
+    """Values (items · tiles, channels) back to components, in the data's own numbers."""
     shape = tile_grid(header.height, header.width)
     across, support = _across(shape[1], reduce)
-    planes = _planes(header.bands)
-    half = synthesise_rows(values, places, planes, shape, across, support)
+    planes = _planes(model.layout, header.bands)
+    half = synthesise_rows(values, model.places, planes, shape, across, support)
     components: Components = synthesise(half, *synthesis(shape[0], reduce), transpose=False)
     components = components[:, : -(-header.height >> reduce), : -(-header.width >> reduce)]
     components *= np.float32(header.step / UNIT)
@@ -187,10 +178,10 @@ def _across(columns: int, reduce: int) -> tuple[NDArray[np.float32], NDArray[np.
     return np.ascontiguousarray(matrix.T), support
 
 
-def _planes(bands: int) -> NDArray[np.int64]:
-    """The component that each of each item is decoded to, (items, COMPONENTS); −1: to none."""
-    planes = item_components(bands).copy()
-    planes[1:, :LEADING] = -1
+def _planes(layout: Layout, bands: int) -> NDArray[np.int64]:
+    """The component that each of each item is decoded to, (items, components); −1: to none."""
+    planes = layout.items(bands).copy()
+    planes[1:, : layout.leading] = -1
     planes[planes >= bands] = -1
     return planes
 
@@ -203,10 +194,10 @@ def _energy_classes(scaled: Components) -> NDArray[np.uint8]:
 
 
 def _spread(
-    classes: NDArray[np.uint8], shape: tuple[int, int]
+    layout: Layout, classes: NDArray[np.uint8], shape: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Energy classes (components,) for each tile, (items · tiles, COMPONENTS), and the tiles' leaders."""
-    items, tiles = item_components(len(classes)), shape[0] * shape[1]
+    """Energy classes of a block for each tile, (items · tiles, components), and the tiles' leaders."""
+    items, tiles = layout.items(len(classes)), shape[0] * shape[1]
     filled = np.zeros(items.max() + 1, np.uint8)
     filled[: len(classes)] = classes
     return filled[items].repeat(tiles, axis=0), np.tile(np.arange(tiles), len(items))
@@ -221,17 +212,18 @@ def _encode(
     *,
     thorough: bool,
 ) -> tuple[bytes, NDArray[np.float64]]:
-    """Code latents (tiles, CHANNELS); returns the bytes, and how far off each decodes, in steps."""
-    plan = plan_of((shape,) * len(item_components(len(classes))))
-    known = Known(*_spread(classes, shape), plan)
+    """Code latents (tiles, channels); returns the bytes, and how far off each decodes, in steps."""
+    layout = model.layout
+    plan = layout.plan((shape,) * len(layout.items(len(classes))))
+    known = Known(layout, *_spread(layout, classes, shape), plan)
     everywhere = np.full(len(latents), thorough)
     passes = [
-        choose_symbols(group, number, tiles, latents, WORTH, predicted, model.tables, known.values)
+        choose_symbols(layout, group, number, tiles, latents, WORTH, predicted, model.tables, known.values)
         for group, number, tiles, predicted in _predicted(model, settings, known, plan, everywhere)
     ]
-    off = (latents - known.values[:-1] / UNIT).reshape(-1, shape[0] * shape[1], CHANNELS)
-    off *= (_planes(len(classes)) >= 0)[:, None, channel_places()[0]]
-    return bytes(write(*intervals(passes, model.tables))), off
+    off = (latents - known.values[:-1] / UNIT).reshape(-1, shape[0] * shape[1], layout.channels)
+    off *= (_planes(layout, len(classes)) >= 0)[:, None, layout.places[0]]
+    return bytes(write(*intervals(layout.passes, passes, model.tables))), off
 
 
 def _predicted(
@@ -246,7 +238,7 @@ def _predicted(
         plan: Its passes.
         thorough: (tiles,) where every symbol is coded.
     """
-    for group in range(len(GROUPS)):
+    for group in range(len(model.layout.groups)):
         active = known.active(group, thorough)
         for number, whole in enumerate(plan.steps[group]):
             step = whole.where(active)
@@ -263,8 +255,8 @@ def _predicted(
 def _decode(
     model: Model, settings: CodecSettings, bodies: list[memoryview], headers: list[Header]
 ) -> Iterator[Values]:
+    layout, total = model.layout, 0
     shapes, energies, leaders, everywhere = [], [], [], []
-    total = 0
     for body, header in zip(bodies, headers, strict=True):
         shape = tile_grid(header.height, header.width)
         classes = np.frombuffer(body[: header.bands], np.uint8).copy()
@@ -274,32 +266,32 @@ def _decode(
         classes[0] &= _THOROUGH - 1
         if (classes > PEAK).any():
             raise CodecError("the payload's energy classes are damaged")
-        energy, leader = _spread(classes, shape)
-        shapes.append((shape,) * len(item_components(header.bands)))
+        energy, leader = _spread(layout, classes, shape)
+        shapes.append((shape,) * len(layout.items(header.bands)))
         energies.append(energy)
         leaders.append(leader + total)
         everywhere.append(np.full(len(energy), thorough))
         total += len(energy)
     ends = np.cumsum([len(part) for part in energies])
     stream = open_streams([body[header.bands :] for body, header in zip(bodies, headers, strict=True)])
-    plan = plan_of(tuple(shape for group in shapes for shape in group))
-    known = Known(np.concatenate(energies), np.concatenate(leaders), plan)
-    offsets = read_offsets(stream)
+    plan = layout.plan(tuple(shape for group in shapes for shape in group))
+    known = Known(layout, np.concatenate(energies), np.concatenate(leaders), plan)
+    offsets = read_offsets(layout.passes, stream)
     predictions = _predicted(model, settings, known, plan, np.concatenate(everywhere))
     for group, number, tiles, predicted in predictions:
-        start, own = STARTS[group], offsets[FIRST_PASSES[group] + number]
+        start, own = layout.starts[group], offsets[layout.first_passes[group] + number]
         decode_pass(tiles, ends, start, own, predicted, model.tables, known.values, stream)
     stream.check()
     return (known.values[first:last] for first, last in pairwise([0, *ends.tolist()]))
 
 
-def _batches(places: list[int], headers: Sequence[Header]) -> Iterator[list[int]]:
+def _batches(layout: Layout, places: list[int], headers: Sequence[Header]) -> Iterator[list[int]]:
     batch: list[int] = []
     tiles = 0
     for place in places:
         header = headers[place]
         rows, columns = tile_grid(header.height, header.width)
-        own = rows * columns * len(item_components(header.bands))
+        own = rows * columns * len(layout.items(header.bands))
         if batch and tiles + own > _BATCH_TILES:
             yield batch
             batch, tiles = [], 0

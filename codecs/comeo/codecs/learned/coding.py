@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from comeo.codecs.dct.lapped import SIZE
 from comeo.codecs.dct.layout import Array, compiled
 from comeo.codecs.learned.features import UNIT
-from comeo.codecs.learned.layout import FIRST_PASSES, PASSES, STARTS
+from comeo.codecs.learned.layout import Layout
 from comeo.codecs.learned.rans import LOWEST, MASK, PRECISION, STATE_BYTES, advance, begin
 from comeo.codecs.learned.tables import (
     DAMAGED,
@@ -77,6 +77,7 @@ class Stream:
 
 
 def choose_symbols(
+    layout: Layout,
     group: int,
     number: int,
     tiles: NDArray[np.int64],
@@ -89,6 +90,7 @@ def choose_symbols(
     """Choose the symbols of a pass.
 
     Args:
+        layout: Of the model.
         group: The group of channels.
         number: The pass within it.
         tiles: (n,) those of the pass.
@@ -100,13 +102,20 @@ def choose_symbols(
     """
     mean, index = predicted
     symbols = np.zeros(index.shape, np.int32)
-    _choose(tiles, STARTS[group], latents, worth, mean, index, tables.cost, tables.points, symbols, values)
-    return Chosen(FIRST_PASSES[group] + number, index, symbols)
+    start = layout.starts[group]
+    _choose(tiles, start, latents, worth, mean, index, tables.cost, tables.points, symbols, values)
+    return Chosen(layout.first_passes[group] + number, index, symbols)
 
 
-def intervals(passes: Sequence[Chosen], tables: Tables) -> tuple[Array, Array, int]:
-    """Choose each pass's offset of scales, and record offsets and symbols as `rans.write` takes them."""
-    bits = np.zeros((PASSES, 2 * OFFSETS + 1))
+def intervals(count: int, passes: Sequence[Chosen], tables: Tables) -> tuple[Array, Array, int]:
+    """Choose each pass's offset of scales, and record offsets and symbols as `rans.write` takes them.
+
+    Args:
+        count: Number of passes that the model has.
+        passes: Those that code anything.
+        tables: The model's.
+    """
+    bits = np.zeros((count, 2 * OFFSETS + 1))
     bits += PRECISION - np.log2(np.diff(OFFSET_TABLE))
     for chosen in passes:
         _add_bits(chosen.index, chosen.symbols, tables.cost, bits[chosen.number])
@@ -117,9 +126,9 @@ def intervals(passes: Sequence[Chosen], tables: Tables) -> tuple[Array, Array, i
         most = 2 * chosen.symbols.size + _MOST * large
         start, frequency = np.empty(most, np.int64), np.empty(most, np.int64)
         offset = offsets[chosen.number]
-        count = _record(chosen.index, offset, tables.cumulative, chosen.symbols, start, frequency)
-        starts.append(start[:count])
-        frequencies.append(frequency[:count])
+        used = _record(chosen.index, offset, tables.cumulative, chosen.symbols, start, frequency)
+        starts.append(start[:used])
+        frequencies.append(frequency[:used])
     all_starts = np.concatenate(starts)
     return all_starts, np.concatenate(frequencies), len(all_starts)
 
@@ -140,9 +149,9 @@ def open_streams(bodies: Sequence[memoryview]) -> Stream:
     return Stream(data, ends, places, states)
 
 
-def read_offsets(stream: Stream) -> NDArray[np.int64]:
-    """Read each payload's offsets of scales: (PASSES, payloads)."""
-    found = np.empty((PASSES, len(stream.ends)), np.int64)
+def read_offsets(passes: int, stream: Stream) -> NDArray[np.int64]:
+    """Read each payload's offsets of scales: (passes, payloads)."""
+    found = np.empty((passes, len(stream.ends)), np.int64)
     _read_offsets(found, OFFSET_TABLE, stream.data, stream.ends, stream.places, stream.states)
     return found
 

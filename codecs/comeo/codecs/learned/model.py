@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from comeo.codecs.learned import tables
 from comeo.codecs.learned.features import Inputs
-from comeo.codecs.learned.layout import FREQUENCIES, GROUPS, channel_places
+from comeo.codecs.learned.layout import FIRST_LAYOUT, FREQUENCIES, Layout
 from comeo.codecs.learned.sessions import Sessions
 from comeo.errors import CodecError
 from comeo.settings import CodecSettings, current
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 DEFAULT: Final = "sentinel2-1"
 TAG_BYTES: Final = 2
+FIRST_REDUCED: Final = (11, 11, 11, 11)  # of all models of format 1: see `Model.reduced`
 
 
 @dataclass(eq=False)
@@ -70,13 +71,28 @@ class Model:
         return facts
 
     @cached_property
-    def places(self) -> NDArray[np.int64]:
-        """Which coefficient each channel is: component · 256 + row · 16 + column."""
+    def layout(self) -> Layout:
+        """Its groups of channels, in their order."""
+        return FIRST_LAYOUT
+
+    @cached_property
+    def reduced(self) -> tuple[int, ...]:
+        """How many groups are read at each reduction: those that matter in means of so many pixels."""
+        return FIRST_REDUCED
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """(FREQUENCIES,) the frequency of each rank: row · 16 + column."""
         order = self._array("order.npy").astype(np.int64)
         if not np.array_equal(np.sort(order), np.arange(FREQUENCIES)):
             raise CodecError(f"model {self.name} is damaged")
-        component, rank = channel_places()
-        places: NDArray[np.int64] = component * FREQUENCIES + order[rank]
+        return order
+
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """Which coefficient each channel is: component · 256 + row · 16 + column."""
+        component, rank = self.layout.places
+        places: NDArray[np.int64] = component * FREQUENCIES + self.order[rank]
         return places
 
     @cached_property
@@ -116,7 +132,7 @@ class Model:
         """The ONNX graph of each (group, pass)."""
         return {
             (group, number): self._entry(f"pass_{group}_{number}.onnx")
-            for group, channels in enumerate(GROUPS)
+            for group, channels in enumerate(self.layout.groups)
             for number in range(channels.passes)
         }
 

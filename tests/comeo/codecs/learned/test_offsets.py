@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from comeo.codecs.learned import tables as tb
 from comeo.codecs.learned.coding import Chosen, decode_pass, intervals, open_streams, read_offsets
-from comeo.codecs.learned.layout import CHANNELS, FIRST_PASSES, GROUPS, PASSES, STARTS
+from comeo.codecs.learned.layout import FIRST_LAYOUT as LAYOUT
 from comeo.codecs.learned.rans import PRECISION, write
 from tests.comeo.codecs.learned.test_tables import made_up
 
@@ -18,25 +18,27 @@ TILES = 6
 
 def drawn(group: int, index: int, scale: float, seed: int = 1) -> Chosen:
     """Symbols of a standard deviation, said to be of an index."""
-    shape = TILES, GROUPS[group].count
+    shape = TILES, LAYOUT.groups[group].count
     symbols = np.random.default_rng(seed).laplace(scale=scale / np.sqrt(2), size=shape)
-    return Chosen(FIRST_PASSES[group], np.full(shape, index, np.uint8), np.rint(symbols).astype(np.int32))
+    return Chosen(
+        LAYOUT.first_passes[group], np.full(shape, index, np.uint8), np.rint(symbols).astype(np.int32)
+    )
 
 
 def read(payloads: list[bytes], passes: list[list[Chosen]], tables: tb.Tables) -> np.ndarray:
     """Decode what was written, hold the values against the symbols, and return the offsets."""
     stream = open_streams([memoryview(payload) for payload in payloads])
-    offsets = read_offsets(stream)
-    values = np.zeros((TILES * len(payloads) + 1, CHANNELS), np.int32)
+    offsets = read_offsets(LAYOUT.passes, stream)
+    values = np.zeros((TILES * len(payloads) + 1, LAYOUT.channels), np.int32)
     ends = TILES * np.arange(1, len(payloads) + 1)
     for together in zip(*passes, strict=True):
         number = together[0].number
-        group = FIRST_PASSES.index(number)
+        group = LAYOUT.first_passes.index(number)
         index = np.concatenate([chosen.index for chosen in together])
         mean = np.zeros(index.shape, np.int32)
         tiles = np.arange(ends[-1])
         predicted = mean, index
-        decode_pass(tiles, ends, STARTS[group], offsets[number], predicted, tables, values, stream)
+        decode_pass(tiles, ends, LAYOUT.starts[group], offsets[number], predicted, tables, values, stream)
         for tile, (symbols, indexes) in enumerate(
             zip(np.concatenate([chosen.symbols for chosen in together]), index, strict=True)
         ):
@@ -44,7 +46,7 @@ def read(payloads: list[bytes], passes: list[list[Chosen]], tables: tb.Tables) -
                 tb.decoded(symbol, *tb.locate(scale), tables.points) if scale > tb.SKIPPED else 0
                 for symbol, scale in zip(symbols.tolist(), indexes.tolist(), strict=True)
             ]
-            assert values[tile, STARTS[group] : STARTS[group] + len(wanted)].tolist() == wanted
+            assert values[tile, LAYOUT.starts[group] : LAYOUT.starts[group] + len(wanted)].tolist() == wanted
     stream.check()
     return offsets
 
@@ -62,7 +64,7 @@ def test_whatever_the_offsets_symbols_come_back(kinds: list[tuple[int, float]], 
     for own in passes:
         for chosen in own:
             chosen.symbols[chosen.index <= tb.SKIPPED] = 0
-    read([bytes(write(*intervals(own, tables))) for own in passes], passes, tables)
+    read([bytes(write(*intervals(LAYOUT.passes, own, tables))) for own in passes], passes, tables)
 
 
 @pytest.mark.parametrize(
@@ -73,11 +75,11 @@ def test_an_offset_tells_how_much_louder_a_block_is(louder: float, offset: int) 
     tables = tb.check(LAPLACE, np.zeros((tb.ROWS, tb.POINTS), np.int8))
     index = 20  # a standard deviation of two
     passes = [[drawn(8, index, 2 * 2**louder), drawn(10, index, 2.0)]]
-    payload = bytes(write(*intervals(passes[0], tables)))
+    payload = bytes(write(*intervals(LAYOUT.passes, passes[0], tables)))
     found = read([payload], passes, tables)[:, 0]
-    assert len(found) == PASSES
-    assert found[FIRST_PASSES[8]] == offset
-    assert not np.delete(found, FIRST_PASSES[8]).any(), "passes as expected, or without symbols"
+    assert len(found) == LAYOUT.passes
+    assert found[LAYOUT.first_passes[8]] == offset
+    assert not np.delete(found, LAYOUT.first_passes[8]).any(), "passes as expected, or without symbols"
 
 
 def test_passes_that_are_as_expected_pay_less_than_a_bit() -> None:
