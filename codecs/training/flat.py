@@ -10,6 +10,7 @@ up to whole words of four bytes:
     words     number of groups; of each: first, last, passes, evidence, before (−1: None), then components, sizes, pairs and
               parents, each as its length and its members
     words     how many groups a read takes at each reduction (4)
+    words     number of the filter's thresholds; where there is a filter, its limits (2) and thresholds, then its taps, int8
     uint8     order of frequencies (256)
     int32     of each quantiser: cumulative frequencies (25, 43), points (25, 3)
     float64   cosine and sine of each angle of the spectral transform (256, 2)
@@ -42,6 +43,7 @@ from onnx import numpy_helper
 
 from comeo.codecs.base import MAX_REDUCE
 from comeo.codecs.dct.lapped import SIZE, synthesis
+from comeo.codecs.learned.filter import Filter
 from comeo.codecs.learned.layout import Group, Layout
 from comeo.codecs.learned.model import Model, models
 
@@ -175,6 +177,7 @@ def flatten(model: Model) -> bytes:
     _words(out, layout.components, layout.leading, int(dependent), grid, *layout.predecessors)
     _write_groups(out, layout)
     _words(out, *model.reduced)
+    _write_filter(out, model.filter)
     out.write(model.order.astype(np.uint8).tobytes())
     cumulative, points = (np.atleast_3d(array) for array in (model.tables.cumulative, model.tables.points))
     for number in range(1 + dependent):
@@ -203,6 +206,14 @@ def _write_group(out: io.BytesIO, group: Group) -> None:
     _words(out, group.first, group.last, group.passes, group.evidence, before)
     for members in (group.components, group.sizes, group.pairs, group.parents):
         _words(out, len(members), *members)
+
+
+def _write_filter(out: io.BytesIO, chosen: Filter | None) -> None:
+    if chosen is None:
+        _words(out, 0)
+        return
+    _words(out, len(chosen.thresholds), *chosen.limits, *chosen.thresholds)
+    _array(out, chosen.taps, np.int8)
 
 
 def _write_network(out: io.BytesIO, network: Network) -> None:

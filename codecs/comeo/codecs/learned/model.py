@@ -6,6 +6,7 @@ A model file is a ZIP of stored entries, named by its SHA-256, never changed onc
     order.npy        (256,) uint8: the frequency (row · 16 + column) of each rank
     tables.npy       (25, 42) uint32: see `tables`
     points.npy       (25, 3) int8: see `tables`
+    filter.npy       (classes, 2, 12) int8, where `model.json` has a filter: see `filter`
     pass_G_P.onnx    pass P of group G: inputs (see `features`) to scale indexes and means; exact integers
 """
 
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 from comeo.codecs.learned import tables
 from comeo.codecs.learned.features import Inputs
+from comeo.codecs.learned.filter import Filter
 from comeo.codecs.learned.layout import FIRST_LAYOUT, FREQUENCIES, Layout
 from comeo.codecs.learned.sessions import Sessions
 from comeo.errors import CodecError
@@ -94,6 +96,12 @@ class Model:
         component, rank = self.layout.places
         places: NDArray[np.int64] = component * FREQUENCIES + self.order[rank]
         return places
+
+    @cached_property
+    def filter(self) -> Filter | None:
+        """What decoded components are filtered with at full size; None: nothing."""
+        facts = self.facts.get("filter")
+        return None if facts is None else Filter.from_facts(facts, self._array("filter.npy"))
 
     @cached_property
     def tables(self) -> tables.Tables:
