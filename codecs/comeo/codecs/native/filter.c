@@ -57,6 +57,8 @@ INLINE vw vw_min(vw a, vw b) { return (vw)(((a < b) & a) | (~(a < b) & b)); }
 INLINE vw vw_max(vw a, vw b) { return (vw)(((a < b) & b) | (~(a < b) & a)); }
 #endif
 
+INLINE vw vw_abs(vw v) { return vw_max(v, -v); }
+
 /* Add a · (low half of weight) + b · (high half) of each sample. `parts` holds the samples in the order in which halves of
  * vectors are interleaved; `ordered` puts them right. */
 #if COMEO_ISA == ISA_AVX2 || COMEO_ISA == ISA_AVX512
@@ -104,10 +106,9 @@ static void fill(const struct samples *samples, const float *plane, size_t strid
     for (int y = 0; y < samples->height; y++) {
         const float *from = plane + (size_t)y * stride;
         int16_t *to = samples->first + (ptrdiff_t)y * (ptrdiff_t)samples->stride;
-        for (int x = 0; x < samples->width; x++) {
-            float value = from[x] < -TOP ? -TOP : from[x];
-            value = value > TOP ? TOP : value;
-            to[x] = (int16_t)((value + whole) - whole);
+        for (int x = 0; x < samples->width; x += LANES) {
+            vf value = vf_min(vf_max(vf_load(from + x), vf_all(-TOP)), vf_all(TOP));
+            vi_words(to + x, vi_of((value + whole) - whole));
         }
         for (int x = 1; x <= AROUND; x++) to[-x] = to[0];
         for (size_t x = (size_t)samples->width; x < samples->stride - BEFORE; x++) to[x] = to[samples->width - 1];
@@ -118,10 +119,6 @@ static void fill(const struct samples *samples, const float *plane, size_t strid
         memcpy(start - y * row, start, row * sizeof *start);
         memcpy(start + (samples->height - 1 + y) * row, start + (samples->height - 1) * row, row * sizeof *start);
     }
-}
-
-static void add_differences(int32_t *restrict sums, const int16_t *one, const int16_t *other, int width) {
-    for (int x = 0; x < width; x++) sums[x] += abs(one[x] - other[x]);
 }
 
 static int class_of(const comeo_filter *filter, const struct samples *samples, int left, int right, int rows) {
@@ -137,19 +134,28 @@ static int class_of(const comeo_filter *filter, const struct samples *samples, i
     return FILTER_DIRECTIONS * activity + direction;
 }
 
+/* Of each column, sums over rows of the absolute differences between opposite neighbours. */
+static void sum_columns(const struct samples *samples, int top, int bottom) {
+    ptrdiff_t stride = (ptrdiff_t)samples->stride, away[FILTER_DIRECTIONS] = {1, stride, stride + 1, stride - 1};
+    vi once = vi_all(0x10001);
+    for (int x = 0; x < samples->width; x += AT_ONCE) {
+        vi sums[FILTER_DIRECTIONS][2] = {0};
+        const int16_t *own = samples->first + top * stride + x;
+        for (int y = top; y < bottom; y += 2, own += 2 * stride)
+            for (int i = 0; i < FILTER_DIRECTIONS; i++) {
+                vw here = vw_abs(vw_load(own + away[i]) - vw_load(own - away[i])), below = {0};
+                if (y + 1 < bottom) below = vw_abs(vw_load(own + stride + away[i]) - vw_load(own + stride - away[i]));
+                add_products(sums[i], here, below, once);
+            }
+        for (int i = 0; i < 2 * FILTER_DIRECTIONS; i++)
+            vi_store(samples->sums + i / 2 * stride + x + i % 2 * LANES, ordered(sums[i / 2], i % 2));
+    }
+}
+
 static void classify(const comeo_filter *filter, const struct samples *samples, int row) {
     int top = most(row * CELL - WINDOW_MARGIN, 0), bottom = least((row + 1) * CELL + WINDOW_MARGIN, samples->height);
     int width = samples->width;
-    size_t stride = samples->stride;
-    int32_t *sums = samples->sums;
-    memset(sums, 0, FILTER_DIRECTIONS * stride * sizeof *sums);
-    for (int y = top; y < bottom; y++) {
-        const int16_t *own = samples->first + (size_t)y * stride, *above = own - stride, *below = own + stride;
-        add_differences(sums, own + 1, own - 1, width);
-        add_differences(sums + stride, below, above, width);
-        add_differences(sums + 2 * stride, below + 1, above - 1, width);
-        add_differences(sums + 3 * stride, below - 1, above + 1, width);
-    }
+    sum_columns(samples, top, bottom);
     for (int cell = 0; cell * CELL < width; cell++) {
         int left = most(cell * CELL - WINDOW_MARGIN, 0), right = least((cell + 1) * CELL + WINDOW_MARGIN, width);
         samples->classes[cell] = (uint8_t)class_of(filter, samples, left, right, bottom - top);
@@ -157,9 +163,10 @@ static void classify(const comeo_filter *filter, const struct samples *samples, 
 }
 
 /* Weights of the cells that a vector of samples lies in; the last: of twice the sample itself. */
-static void take_weights(const comeo_filter *filter, const uint8_t *classes, vi *weights) {
+INLINE void take_weights(const comeo_filter *filter, const uint8_t *classes, vi *weights) {
     for (int pair = 0; pair <= FILTER_PAIRS; pair++)
-        for (int lane = 0; lane < LANES; lane++) weights[pair][lane] = filter->taps[classes[lane / 4]][pair];
+        for (int cell = 0; cell < LANES / 4; cell++)
+            memcpy((char *)&weights[pair] + cell * 16, filter->taps[classes[cell]][pair], 16);
 }
 
 INLINE void correct(const comeo_filter *filter, const int16_t *own, size_t stride, const vi *weights, float unit, float *to) {

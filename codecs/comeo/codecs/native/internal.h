@@ -100,9 +100,9 @@ typedef struct comeo_filter {
     int threshold_count;    /* 0: there is no filter */
     int32_t thresholds[MAX_THRESHOLDS];
     int32_t limits[2];
-    /* Of each class and pair: taps under the first limit in the low half, under the second in the high one; the last undoes
-     * that sums of pairs hold twice the sample itself. */
-    int32_t taps[FILTER_DIRECTIONS * (MAX_THRESHOLDS + 1)][FILTER_PAIRS + 1];
+    /* Of each class and pair, four times over: taps under the first limit in the low half, under the second in the high one;
+     * the last undoes that sums of pairs hold twice the sample itself. */
+    int32_t taps[FILTER_DIRECTIONS * (MAX_THRESHOLDS + 1)][FILTER_PAIRS + 1][4];
 } comeo_filter;
 
 struct comeo_model {

@@ -229,6 +229,10 @@ static void take_tables(struct reader *reader, struct tables *tables) {
     }
 }
 
+static void repeat(int32_t *words, int low, int high) {
+    for (int i = 0; i < 4; i++) words[i] = (int32_t)((uint32_t)high << 16 | (uint16_t)low);
+}
+
 /* Pack the taps of the classified filter: its sums fit into 32 bits, as taps are 8 bits wide. */
 static void take_filter(struct reader *reader, comeo_filter *filter) {
     int8_t taps[FILTER_DIRECTIONS * (MAX_THRESHOLDS + 1)][2][FILTER_PAIRS];
@@ -242,9 +246,9 @@ static void take_filter(struct reader *reader, comeo_filter *filter) {
         int sums[2] = {0, 0};
         for (int pair = 0; pair < FILTER_PAIRS; pair++) {
             for (int kind = 0; kind < 2; kind++) sums[kind] -= taps[own][kind][pair];
-            filter->taps[own][pair] = (int32_t)((uint32_t)taps[own][1][pair] << 16 | (uint16_t)taps[own][0][pair]);
+            repeat(filter->taps[own][pair], taps[own][0][pair], taps[own][1][pair]);
         }
-        filter->taps[own][FILTER_PAIRS] = (int32_t)((uint32_t)sums[1] << 16 | (uint16_t)sums[0]);
+        repeat(filter->taps[own][FILTER_PAIRS], sums[0], sums[1]);
     }
 }
 
