@@ -4,9 +4,12 @@ A model file is a ZIP of stored entries, named by its SHA-256, never changed onc
 
     model.json       name, format and facts
     order.npy        (256,) uint8: the frequency (row · 16 + column) of each rank
-    tables.npy       (25, 42) uint32: see `tables`
-    points.npy       (25, 3) int8: see `tables`
+    tables.npy       (sets, 25, 42) uint32: see `tables`
+    points.npy       (sets, 25, 3) int8: see `tables`
     pass_G_P.onnx    pass P of group G: inputs (see `features`) to scale indexes and means; exact integers
+
+Format 2 has the layout and the quantiser in `model.json`. Format 1 knows neither: its layout is
+`FIRST_LAYOUT`, its quantiser is the scalar one, and its tables and points have no first axis.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from numpy.typing import NDArray
 from comeo.codecs.learned import tables
 from comeo.codecs.learned.features import Inputs
 from comeo.codecs.learned.layout import FIRST_LAYOUT, FREQUENCIES, Layout
+from comeo.codecs.learned.quantiser import SCALAR, Quantiser, quantiser_of
 from comeo.codecs.learned.sessions import Sessions
 from comeo.errors import CodecError
 from comeo.settings import CodecSettings, current
@@ -33,7 +37,8 @@ from comeo.settings import CodecSettings, current
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+_FORMATS: Final = (1, FORMAT)
 DEFAULT: Final = "sentinel2-1"
 TAG_BYTES: Final = 2
 
@@ -65,14 +70,24 @@ class Model:
     def facts(self) -> dict[str, Any]:
         """Content of `model.json`."""
         facts: dict[str, Any] = json.loads(self._entry("model.json"))
-        if facts["format"] != FORMAT:
-            raise CodecError(f"model {self.name} is of format {facts['format']}; this program reads {FORMAT}")
+        if facts["format"] not in _FORMATS:
+            known = " and ".join(map(str, _FORMATS))
+            raise CodecError(f"model {self.name} is of format {facts['format']}; this program reads {known}")
         return facts
 
     @cached_property
     def layout(self) -> Layout:
         """Its groups of channels, in their order."""
-        return FIRST_LAYOUT
+        return FIRST_LAYOUT if self._first else Layout.from_facts(self.facts["layout"])
+
+    @cached_property
+    def quantiser(self) -> Quantiser:
+        """What its symbols stand for."""
+        return SCALAR if self._first else quantiser_of(self.facts["quantiser"])
+
+    @property
+    def _first(self) -> bool:
+        return bool(self.facts["format"] == 1)
 
     @cached_property
     def places(self) -> NDArray[np.int64]:
@@ -87,7 +102,10 @@ class Model:
     @cached_property
     def tables(self) -> tables.Tables:
         """The entropy coder's tables."""
-        return tables.check(self._array("tables.npy"), self._array("points.npy"))
+        frequencies, points = self._array("tables.npy"), self._array("points.npy")
+        if self._first:
+            frequencies, points = frequencies[None], points[None]
+        return tables.check(frequencies, points, self.quantiser)
 
     def predict(
         self, group: int, number: int, inputs: Inputs, settings: CodecSettings | None = None
