@@ -41,6 +41,7 @@ FORMAT: Final = 2
 _FORMATS: Final = (1, FORMAT)
 DEFAULT: Final = "sentinel2-1"
 TAG_BYTES: Final = 2
+FIRST_REDUCED: Final = (11, 11, 11, 11)  # of all models of format 1: see `Model.reduced`
 
 
 @dataclass(eq=False)
@@ -90,13 +91,23 @@ class Model:
         return bool(self.facts["format"] == 1)
 
     @cached_property
-    def places(self) -> NDArray[np.int64]:
-        """Which coefficient each channel is: component · 256 + row · 16 + column."""
+    def reduced(self) -> tuple[int, ...]:
+        """How many groups are read at each reduction: those that matter in means of so many pixels."""
+        return FIRST_REDUCED
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """(FREQUENCIES,) the frequency of each rank: row · 16 + column."""
         order = self._array("order.npy").astype(np.int64)
         if not np.array_equal(np.sort(order), np.arange(FREQUENCIES)):
             raise CodecError(f"model {self.name} is damaged")
+        return order
+
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """Which coefficient each channel is: component · 256 + row · 16 + column."""
         component, rank = self.layout.places
-        places: NDArray[np.int64] = component * FREQUENCIES + order[rank]
+        places: NDArray[np.int64] = component * FREQUENCIES + self.order[rank]
         return places
 
     @cached_property
