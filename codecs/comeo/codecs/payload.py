@@ -1,6 +1,6 @@
 """Parts of every payload: a header, lossless masks, and the codec's own body.
 
-Layout, little-endian (see docs/archive-format.md):
+Layout, little-endian (see docs/format/payload.md):
 
     u8  version (1)          u16 height
     u8  codec number         u16 width

@@ -1,6 +1,6 @@
 """Lapped transform, symbols chosen by rate and distortion, and a learned model of their probabilities.
 
-Encoder, decoder and format in short (docs/archive-format.md has it in full):
+Encoder, decoder and format in short (docs/format/learned.md has it in full):
 
 - Components are transformed as in the `dct` codec: 16×16 tiles with lapped borders. Some components make an
   item, four as a rule, with 256 channels each a tile; missing ones are zero. Further items share the leading
