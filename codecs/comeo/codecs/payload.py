@@ -59,6 +59,11 @@ class Header:
         return np.dtype(np.float32 if self.flags & FLOAT32 else np.uint16)
 
     @property
+    def lowest(self) -> int:
+        """The least value that a valid uint16 pixel has."""
+        return 1 if self.flags & NODATA_DOMAIN else 0
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Shape (bands, y, x) of the decoded block."""
         return self.bands, self.height, self.width

@@ -25,15 +25,16 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.base import Codec, Components
+from comeo.codecs.base import Block, Codec, Components
 from comeo.codecs.dct.lapped import synthesis, synthesise
+from comeo.codecs.learned import engine
 from comeo.codecs.learned.coding import decode_pass, open_streams, read_offsets, synthesise_rows
 from comeo.codecs.learned.encoder import THOROUGH, WORTH, encode, tile_grid
 from comeo.codecs.learned.features import PEAK, UNIT, Known
 from comeo.codecs.learned.layout import Layout
 from comeo.codecs.learned.model import DEFAULT, TAG_BYTES, Model, by_tag, models
 from comeo.codecs.learned.prediction import planes_of, predicted_passes, spread
-from comeo.codecs.payload import Header
+from comeo.codecs.payload import Header, Parsed
 from comeo.codecs.spectral import fit, fit_details
 from comeo.errors import CodecError
 from comeo.settings import CodecSettings, current
@@ -99,17 +100,26 @@ class LearnedCodec(Codec):
             raise refused[0]
         return min(tried)[1]
 
+    def _decode_values(self, coded: Sequence[Parsed], reduce: int) -> list[Block]:
+        """As of `Codec`, in compiled code where settings and machine allow it."""
+        found: list[Block | None] = [engine.decode(item, reduce, self.settings) for item in coded]
+        left = [item for item, own in zip(coded, found, strict=True) if own is None]
+        rest = iter(super()._decode_values(left, reduce))
+        return [next(rest) if own is None else own for own in found]
+
     def _decode_components(
         self, bodies: Sequence[memoryview], headers: Sequence[Header], reduce: int
     ) -> list[Components]:
         found: list[Components | None] = [None] * len(bodies)
-        tags = [bytes(body[:TAG_BYTES]) for body in bodies]
         settings = self.settings
-        for tag in dict.fromkeys(tags):
-            model = by_tag(tag)
-            for batch in _batches(model.layout, [i for i, own in enumerate(tags) if own == tag], headers):
+        alike: dict[tuple[Model, int], list[int]] = {}
+        for place, (body, header) in enumerate(zip(bodies, headers, strict=True)):
+            model = by_tag(bytes(body[:TAG_BYTES]))
+            alike.setdefault((model, model.groups_read(reduce, header, body[TAG_BYTES:])), []).append(place)
+        for (model, groups), places in alike.items():
+            for batch in _batches(model.layout, places, headers):
                 own_bodies, own_headers = [bodies[i][TAG_BYTES:] for i in batch], [headers[i] for i in batch]
-                values = _decode(model, settings, own_bodies, own_headers)
+                values = _decode(model, settings, own_bodies, own_headers, groups)
                 for place, own in zip(batch, values, strict=True):
                     found[place] = _synthesise(own, model, headers[place], reduce)
         return [components for components in found if components is not None]
@@ -135,8 +145,9 @@ def _across(columns: int, reduce: int) -> tuple[NDArray[np.float32], NDArray[np.
 
 
 def _decode(
-    model: Model, settings: CodecSettings, bodies: list[memoryview], headers: list[Header]
+    model: Model, settings: CodecSettings, bodies: list[memoryview], headers: list[Header], groups: int
 ) -> Iterator[Values]:
+    """Values of a batch of payloads, from the first groups of each; others are zero, and are not read."""
     layout, total = model.layout, 0
     shapes, energies, leaders, everywhere = [], [], [], []
     for body, header in zip(bodies, headers, strict=True):
@@ -159,11 +170,12 @@ def _decode(
     plan = layout.plan(tuple(shape for group in shapes for shape in group))
     known = Known(layout, np.concatenate(energies), np.concatenate(leaders), plan)
     offsets = read_offsets(layout.passes, stream)
-    predictions = predicted_passes(model, settings, known, plan, np.concatenate(everywhere))
+    predictions = predicted_passes(model, settings, known, plan, np.concatenate(everywhere), groups)
     for group, number, tiles, predicted in predictions:
         start, own = layout.starts[group], offsets[layout.first_passes[group] + number]
         decode_pass(tiles, ends, start, own, predicted, model.quantiser, model.tables, known.values, stream)
-    stream.check()
+    if groups == len(layout.groups):
+        stream.check()
     return (known.values[first:last] for first, last in pairwise([0, *ends.tolist()]))
 
 

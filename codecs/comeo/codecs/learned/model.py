@@ -26,11 +26,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.codecs.dct.lapped import SIZE
 from comeo.codecs.learned import tables
-from comeo.codecs.learned.features import Inputs
+from comeo.codecs.learned.features import PEAK, Inputs
 from comeo.codecs.learned.layout import FIRST_LAYOUT, FREQUENCIES, Layout
 from comeo.codecs.learned.quantiser import SCALAR, Quantiser, quantiser_of
 from comeo.codecs.learned.sessions import Sessions
+from comeo.codecs.payload import Buffer, Header
 from comeo.errors import CodecError
 from comeo.settings import CodecSettings, current
 
@@ -41,7 +43,7 @@ FORMAT: Final = 2
 _FORMATS: Final = (1, FORMAT)
 DEFAULT: Final = "sentinel2-1"
 TAG_BYTES: Final = 2
-FIRST_REDUCED: Final = (11, 11, 11, 11)  # of all models of format 1: see `Model.reduced`
+FIRST_REDUCED: Final = ((110, (11, 9, 8, 5)), (420, (11, 9, 8, 8)))  # of format 1: see `Model.reduced`
 
 
 @dataclass(eq=False)
@@ -51,10 +53,12 @@ class Model:
     Attributes:
         name: Its name in the package.
         content: Its bytes.
+        flat: The same as one blob for the compiled decoder (`training.flat` makes it), if there is one.
     """
 
     name: str
     content: bytes
+    flat: bytes | None = field(default=None, repr=False)
     _sessions: Sessions = field(default_factory=Sessions, init=False, repr=False)
 
     @cached_property
@@ -91,9 +95,29 @@ class Model:
         return bool(self.facts["format"] == 1)
 
     @cached_property
-    def reduced(self) -> tuple[int, ...]:
-        """How many groups are read at each reduction: those that matter in means of so many pixels."""
-        return FIRST_REDUCED
+    def reduced(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
+        """Rules of how many groups a read takes: (limit, groups at each reduction), see `groups_read`."""
+        if self._first:
+            return FIRST_REDUCED
+        return tuple((limit, tuple(groups)) for limit, groups in self.facts.get("reduced", ()))
+
+    def groups_read(self, reduce: int, header: Header, body: Buffer) -> int:
+        """How many groups a read at 1/2^reduce of the size takes, so that its error is nearly that of all.
+
+        Of a mean of many pixels fine groups tell little, the less the fewer bytes a tile has. The first rule
+        counts that has bytes² ≤ limit · bands · tiles²; a block that is coded thoroughly, or that no rule is
+        for, is read whole.
+
+        Args:
+            reduce: 0 to 3.
+            header: Of the payload.
+            body: From its energy classes on.
+        """
+        tiles = -(-header.height // SIZE) * -(-header.width // SIZE)
+        for limit, groups in self.reduced:
+            if len(body) and body[0] <= PEAK and len(body) ** 2 <= limit * header.bands * tiles**2:
+                return groups[reduce]
+        return len(self.layout.groups)
 
     @cached_property
     def order(self) -> NDArray[np.int64]:
@@ -170,7 +194,12 @@ def models() -> dict[str, Model]:
     files = sorted(
         (file for file in folder.iterdir() if file.name.endswith(".zip")), key=lambda file: file.name
     )
-    return {file.name[:-4]: Model(file.name[:-4], file.read_bytes()) for file in files}
+    found = {}
+    for file in files:
+        flat = folder / f"{file.name[:-4]}.bin"
+        blob = flat.read_bytes() if flat.is_file() else None
+        found[file.name[:-4]] = Model(file.name[:-4], file.read_bytes(), blob)
+    return found
 
 
 def find_model(digest: str) -> Model | None:

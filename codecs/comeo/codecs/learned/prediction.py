@@ -34,7 +34,12 @@ def spread(
 
 
 def predicted_passes(
-    model: Model, settings: CodecSettings, known: Known, plan: Plan, thorough: NDArray[np.bool_]
+    model: Model,
+    settings: CodecSettings,
+    known: Known,
+    plan: Plan,
+    thorough: NDArray[np.bool_],
+    groups: int | None = None,
 ) -> Iterator[tuple[int, int, NDArray[np.int64], Predicted]]:
     """Each pass's group, number in it, tiles and predictions; takes note of what the caller puts into them.
 
@@ -44,8 +49,9 @@ def predicted_passes(
         known: The state of the decoder so far.
         plan: Its passes.
         thorough: (tiles,) where every symbol is coded.
+        groups: How many groups; None: all.
     """
-    for group in range(len(model.layout.groups)):
+    for group in range(len(model.layout.groups) if groups is None else groups):
         active = known.active(group, thorough)
         for number, whole in enumerate(plan.steps[group]):
             step = whole.where(active)
