@@ -78,9 +78,10 @@ def decode(parsed: Parsed, reduce: int, settings: CodecSettings) -> NDArray[np.u
     if engine is None:
         return None
     library, flat = engine
-    plan = library.plan(-(-header.height // SIZE), -(-header.width // SIZE), len(model.layout.items(header.bands)))
-    context, groups = library.context(), model.reduced[reduce]
+    rows, columns = -(-header.height // SIZE), -(-header.width // SIZE)
+    plan, context = library.plan(rows, columns, len(model.layout.items(header.bands))), library.context()
     body = np.frombuffer(rest[TAG_BYTES:], np.uint8) if len(rest) > TAG_BYTES else np.empty(0, np.uint8)
+    groups = flat.groups_read(reduce, header.bands, rows * columns, body)
     _check(context.decode(flat, plan, body, header.bands, groups))
     size = (header.bands, -(-header.height >> reduce), -(-header.width >> reduce))
     pixels = np.empty(size, header.dtype)

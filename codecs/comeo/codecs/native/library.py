@@ -58,7 +58,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {
     "comeo_model_free": (None, c_void_p),
     "comeo_model_groups": (c_int, c_void_p),
     "comeo_model_channels": (c_int, c_void_p),
-    "comeo_model_reduced": (c_int, c_void_p, c_int),
+    "comeo_model_read": (c_int, c_void_p, c_int, c_int, c_int, c_void_p, c_size_t),
     "comeo_plan_new": (c_void_p, c_int, c_int, c_int),
     "comeo_plan_free": (None, c_void_p),
     "comeo_context_new": (c_void_p, c_int),
@@ -172,7 +172,12 @@ class Flat(_Owner):
         super().__init__(made, library.calls.comeo_model_free)
         self.groups: int = library.calls.comeo_model_groups(self.pointer)
         self.channels: int = library.calls.comeo_model_channels(self.pointer)
-        self.reduced = tuple(library.calls.comeo_model_reduced(self.pointer, reduce) for reduce in range(4))
+        self._read = library.calls.comeo_model_read
+
+    def groups_read(self, reduce: int, bands: int, tiles: int, body: NDArray[np.uint8]) -> int:
+        """As `Model.groups_read`; tiles of one band."""
+        count: int = self._read(self.pointer, reduce, bands, tiles, body.ctypes.data, len(body))
+        return count
 
 
 class Context(_Owner):
