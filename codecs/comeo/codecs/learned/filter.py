@@ -142,7 +142,9 @@ def _classify(samples: Array, thresholds: Array, found: Array) -> None:
 
 
 @compiled
-def _correct(padded: Array, classes: Array, limits: Array, taps: Array, offsets: Array, component: Array) -> None:
+def _correct(
+    padded: Array, classes: Array, limits: Array, taps: Array, offsets: Array, component: Array
+) -> None:
     """Add the correction of each sample to a component (y, x)."""
     height, width = component.shape
     wide, narrow = limits[0], limits[1]
