@@ -1,7 +1,7 @@
 """Taps of the classified filter, fitted to training crops as they decode: `python -m training.filters`.
 
-For each class, least squares: which weighted sum of limited differences comes closest to what decoding lost. All
-components share their taps; taps of their own for each fit the crops better, and other places worse.
+For each class, least squares: which weighted sum of limited differences comes closest to what decoding lost.
+All components share their taps; taps of their own for each fit the crops better, and other places worse.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from training.crops import CropOptions, CropSampler
 from training.pack import Image, load
 
 BATCHES = 50
+LOWEST_STEP = 150.0  # of the crops: with the finer ones of training, coarser payloads gain less
 CHOSEN_LIMITS = (32, 4)  # two steps keep outliers out, a quarter of a step is where ringing lies
 CHOSEN_THRESHOLDS = (369, 922, 1843, 3686, 6912)
 _SIDES = ((256, 3), (128, 12))
@@ -48,7 +49,8 @@ def fit(model: Model, images: list[Image], *, seed: int = 11, batches: int = BAT
     size = LIMITS * len(OFFSETS)
     products, right = np.zeros((len(plain.taps), size, size)), np.zeros((len(plain.taps), size))
     samplers = [
-        CropSampler(images, CropOptions(side, count, layout=model.layout), seed) for side, count in _SIDES
+        CropSampler(images, CropOptions(side, count, lowest_step=LOWEST_STEP, layout=model.layout), seed)
+        for side, count in _SIDES
     ]
     limits = np.array(plain.limits, np.int64)
     for number in range(batches):
@@ -146,9 +148,8 @@ def main() -> None:
     unfinished = arguments.model.with_suffix(".partial")
     unfinished.write_bytes(content)
     unfinished.replace(arguments.model)
-    print(
-        f"{arguments.model}: taps up to {np.abs(chosen.taps).max()} of {_PEAK}, SHA-256 {hashlib.sha256(content).hexdigest()}"
-    )
+    digest = hashlib.sha256(content).hexdigest()
+    print(f"{arguments.model}: taps up to {np.abs(chosen.taps).max()} of {_PEAK}, SHA-256 {digest}")
 
 
 if __name__ == "__main__":

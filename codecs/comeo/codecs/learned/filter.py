@@ -1,13 +1,13 @@
 """The classified filter: takes ringing and noise of quantisation out of decoded components, at full size.
 
-As the adaptive loop filter of VVC (ITU-T H.266, 8.8.5; Karczewicz et al., IEEE Trans. Circuits Syst. Video
-Technol. 31(10), 2021), but with frozen taps of the model and behind the decoder, so that nothing is sent for it.
-Each 8×8 cell of a component has a class: how much happens there, and in which direction. What is added to a
-sample is a weighted sum of its differences to 24 neighbours, by symmetric pairs, each difference limited twice:
-large ones tell of an edge, not of noise.
+As the adaptive loop filter of VVC (ITU-T H.266, 8.8.5; Karczewicz et al., IEEE Trans. Circuits Syst.
+Video Technol. 31(10), 2021), but with frozen taps of the model and behind the decoder, so that nothing is
+sent for it. Each 8×8 cell of a component has a class: how much happens there, and in which direction. What is
+added to a sample is a weighted sum of its differences to 24 neighbours, by symmetric pairs, each difference
+limited twice: large ones tell of an edge, not of noise.
 
-Everything from the rounded samples to the correction is whole numbers, so that the order of sums doesn't matter
-and every machine finds the same; the correction is added in one float32 addition.
+Everything from the rounded samples to the correction is whole numbers, so that the order of sums doesn't
+matter and every machine finds the same; the correction is added in one float32 addition.
 """
 
 from __future__ import annotations
