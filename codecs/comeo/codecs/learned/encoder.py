@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from comeo.codecs.base import Components
 from comeo.codecs.dct.lapped import SIZE, analysis
+from comeo.codecs.learned import engine
 from comeo.codecs.learned.coding import Chosen, intervals
 from comeo.codecs.learned.features import PEAK, UNIT, Known
 from comeo.codecs.learned.layout import Layout
@@ -111,16 +112,22 @@ def choose_passes(
     """
     layout = model.layout
     plan = layout.plan((shape,) * len(layout.items(len(classes))))
-    known = Known(layout, *spread(layout, classes, shape), plan)
+    energy, leaders = spread(layout, classes, shape)
+    compiled = engine.predicted_passes(
+        model, settings, energy[:: shape[0] * shape[1]], shape, thorough=thorough
+    )
+    if compiled is None:
+        known, everywhere = Known(layout, energy, leaders, plan), np.full(len(latents), thorough)
+        compiled = known.values, predicted_passes(model, settings, known, plan, everywhere)
+    values, passes = compiled
     chooser = Chooser(
-        layout, model.quantiser, model.tables, worth, latents.copy(), known.values,
+        layout, model.quantiser, model.tables, worth, latents.copy(), values,
         Spreading.over(plan, layout.components), shape[1],
     )  # fmt: skip
     chosen = []
-    everywhere = np.full(len(latents), thorough)
-    for group, number, tiles, (mean, index) in predicted_passes(model, settings, known, plan, everywhere):
+    for group, number, tiles, (mean, index) in passes:
         symbols, sets = chooser.choose(group, tiles, mean, index)
         chosen.append(Chosen(layout.first_passes[group] + number, tiles, index, symbols, sets))
-    off = (latents - known.values[:-1] / UNIT).reshape(-1, shape[0] * shape[1], layout.channels)
+    off = (latents - values[:-1] / UNIT).reshape(-1, shape[0] * shape[1], layout.channels)
     off *= (planes_of(layout, len(classes)) >= 0)[:, None, layout.places[0]]
     return Passes(chosen, off)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs import native, payload
+from comeo.codecs import native
 from comeo.codecs.dct.lapped import SIZE
 from comeo.codecs.learned.features import LARGEST, MAGNITUDE
+from comeo.codecs.learned.layout import Layout
 from comeo.codecs.learned.model import TAG_BYTES, Model, by_tag
-from comeo.codecs.native import Flat, Library, Picture
+from comeo.codecs.learned.prediction import PredictedPass
+from comeo.codecs.native import Context, Flat, Library, Picture
 from comeo.codecs.native.library import (
     BAD_CLASSES,
     BAD_START,
@@ -62,7 +65,9 @@ def engine_of(model: Model, settings: CodecSettings) -> tuple[Library, Flat] | N
     return library, flat
 
 
-def decode(parsed: Parsed, reduce: int, settings: CodecSettings) -> NDArray[np.uint16] | NDArray[np.float32] | None:
+def decode(
+    parsed: Parsed, reduce: int, settings: CodecSettings
+) -> NDArray[np.uint16] | NDArray[np.float32] | None:
     """Decode a payload's body at 1/2^reduce of the size.
 
     Returns:
@@ -96,6 +101,48 @@ def decode(parsed: Parsed, reduce: int, settings: CodecSettings) -> NDArray[np.u
         )
     )  # fmt: skip
     return pixels
+
+
+def predicted_passes(
+    model: Model,
+    settings: CodecSettings,
+    energy: NDArray[np.uint8],
+    shape: tuple[int, int],
+    *,
+    thorough: bool,
+) -> tuple[NDArray[np.int32], Iterator[PredictedPass]] | None:
+    """As `prediction.predicted_passes` of one block, for an encoder.
+
+    Args:
+        model: The model that predicts.
+        settings: How its networks are run.
+        energy: (items, components), the energy classes of each item.
+        shape: Rows and columns of tiles.
+        thorough: Whether every symbol is coded.
+
+    Returns:
+        Values (tiles + 1, channels), which the caller fills in, and the passes. Both are this thread's until it
+        encodes or decodes again. None where there is no compiled code.
+    """
+    engine = engine_of(model, settings)
+    if engine is None:
+        return None
+    library, flat = engine
+    plan, context = library.plan(*shape, len(energy)), library.context()
+    _check(context.begin(flat, plan, energy, thorough=thorough))
+    return context.values(flat, plan), _passes(context, model.layout, plan.count)
+
+
+def _passes(context: Context, layout: Layout, count: int) -> Iterator[PredictedPass]:
+    tiles = np.empty(count, np.int32)
+    for group, described in enumerate(layout.groups):
+        for number in range(described.passes):
+            mean, index = (np.empty((count, described.count), kind) for kind in (np.int32, np.uint8))
+            found = context.predict(group, number, tiles, mean, index)
+            if found:
+                yield group, number, tiles[:found].astype(np.int64), (mean[:found], index[:found])
+            context.note(group, number)
+        context.share(group)
 
 
 def _check(status: int) -> None:
