@@ -1,8 +1,8 @@
 """Build hook of hatchling: the compiled library for wheels, and in the working tree for editable installs.
 
-COMEO_BUILD_NATIVE=1 in the environment makes a build fail that cannot compile, 0 leaves the library out. By
-default a build without it says why, and the package works with onnxruntime and Numba. COMEO_BUILD_TARGET names
-another machine to build for, as `aarch64-linux-gnu.2.17`.
+COMEO_BUILD_NATIVE=1 in the environment makes a build fail that cannot compile, 0 leaves the library out.
+By default a build without it says why, and the package works with onnxruntime and Numba. COMEO_BUILD_TARGET
+names another machine to build for, as `aarch64-linux-gnu.2.17`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Compile the C sources of the codecs: python -m tools.native [--output FILE] [--target ZIG_TARGET].
 
-`build.py` beside the sources lists them, instruction sets and flags. The compiler is $CC, else cc, gcc or clang,
-else `zig cc` from PyPI's ziglang, whichever first compiles a small program: a compiler without the headers of the
-C library is none. With a target the library is cross-compiled, by zig, for that machine and C library.
+`build.py` beside the sources lists them, instruction sets and flags. The compiler is $CC, else cc, gcc or
+clang, else `zig cc` from PyPI's ziglang, whichever first compiles a small program: a compiler without the
+headers of the C library is none. With a target the library is cross-compiled, by zig, for that machine and C
+library.
 """
 
 from __future__ import annotations

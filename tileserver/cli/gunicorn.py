@@ -168,7 +168,7 @@ def greeting(address: str, scenes: int, broken: Mapping[str, str], notes: Sequen
         address: Of the server.
         scenes: How many are served.
         broken: Reasons by names of archives that cannot be read.
-        notes: Sentences, without full stops: scenes which differ from most of their collection, a slow decoder.
+        notes: Sentences, no full stops: scenes that differ from most of their collection, a slow decoder.
     """
     for anywhere in ANYWHERE:
         address = address.replace(f"//{anywhere}", "//localhost")
