@@ -13,7 +13,8 @@ from typing import Any
 import imagecodecs
 import numpy as np
 
-from benchmarks.rate_distortion.peers import SCALE, ExactKlt, jpeg2000_decode, jpeg2000_encode
+from benchmarks.rate_distortion.klt import ExactKlt
+from benchmarks.rate_distortion.peers import SCALE, jpeg2000_decode, jpeg2000_encode
 from comeo.codecs import codec_names, get_codec
 from comeo.codecs.base import MAX_REDUCE, Block
 from comeo.metrics import PEAK, mse, psnr_of

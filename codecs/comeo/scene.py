@@ -99,6 +99,43 @@ class BandGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassRaster:
+    """A raster of classes that lies beside a scene's bands, on a grid of its own.
+
+    Attributes:
+        height: Rows of the grid.
+        width: Columns of the grid.
+        crs: Coordinate reference system of the grid.
+        transform: Pixel corner (column, row) to CRS coordinates.
+        read: Returns the classes of a window that lies inside the grid, by their numbers in
+            `comeo.missions.clear`: (y, x) uint8.
+        properties: STAC Item properties that its classes give: shares of clouds and the like, in percent.
+        close: Releases its file.
+    """
+
+    height: int
+    width: int
+    crs: CRS
+    transform: Affine
+    read: Callable[[Window], NDArray[np.uint8]]
+    properties: Callable[[], Mapping[str, float]] = dict
+    close: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSource:
+    """Classes that a product carries: which of a scene's pixels are clear.
+
+    Attributes:
+        name: Of the layer in the product: `SCL`.
+        open: Opens it; raises `SourceError` where it cannot be read.
+    """
+
+    name: str
+    open: Callable[[], ClassRaster]
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """One product as acquired, whatever form it came in.
 
@@ -110,6 +147,7 @@ class Scene:
         properties: Further STAC Item properties: platform, cloud cover, processing baseline.
         source_name: File or folder name of the source, without its path.
         source_checksum: SHA-256 (hex) over the source's band files, or empty if unknown.
+        classes: What its pixels show, where the product says so.
         close: Releases the files that the source holds open; leaving a `with` block calls it.
     """
 
@@ -120,6 +158,7 @@ class Scene:
     properties: Mapping[str, Any] = field(default_factory=dict)
     source_name: str = ""
     source_checksum: str = ""
+    classes: ClassSource | None = None
     close: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:

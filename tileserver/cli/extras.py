@@ -15,6 +15,7 @@ _EXTRA_OF = {
     "platformdirs": "qualify",
     "prometheus_client": "server",
     "imagecodecs": "jpeg2000",
+    "s2cloudless": "clouds",
     "scipy": "qualify",
     "sklearn": "qualify",
     "xarray": "xarray",

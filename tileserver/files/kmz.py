@@ -225,7 +225,7 @@ def _pyramid(view: _View) -> Pyramid:
 
 def _announce(view: _View, pyramid: Pyramid) -> None:
     """Count all blocks that a pyramid needs before the first one is decoded."""
-    if view.plan.error:
+    if view.plan.error or view.plan.classes:
         return
     nodes = pyramid.roots()
     while nodes:

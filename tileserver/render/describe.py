@@ -16,6 +16,7 @@ from comeo.errors import ParameterError
 from comeo.export.provenance import attribution
 from comeo.globe import WORLD, centre, unrolled
 from comeo.grid import WGS84, Grid
+from comeo.missions.clear import ClearClass
 from comeo.scene import Band
 from comeo.view.projection import ProjectionErrors, move_bounds
 from comeo.view.reader import group_grid
@@ -24,7 +25,7 @@ from tileserver.render.fidelity import summary
 from tileserver.render.offers import collection_styles
 from tileserver.render.plan import palette
 from tileserver.render.scenes import Scenes
-from tileserver.render.styles import Style, error_style, styles_for
+from tileserver.render.styles import CLEAR_STYLE, Style, error_style, styles_for
 from tileserver.render.temporal import rfc3339
 
 LEGEND_COLOURS = 9
@@ -37,11 +38,12 @@ def info(scenes: Scenes, record: Record) -> dict[str, Any]:
     """The document of `comeo info`, with the styles of the scene and its expected errors."""
     with scenes.lease(record) as archive:
         fidelity = summary(archive)
+        clear = [_style(CLEAR_STYLE)] if archive.clear is not None else []
     return {
         **scenes.catalog.info(record),
         "bbox": list(record.bbox),
         "bands": [_band(band) for band in record.bands],
-        "styles": [*styles(record.bands), *_error_styles(record, fidelity)],
+        "styles": [*styles(record.bands), *_error_styles(record, fidelity), *clear],
         "fidelity": fidelity,
     }
 
@@ -84,7 +86,15 @@ def _style(style: Style) -> dict[str, Any]:
         "rescale": [list(limits) for limits in style.rescale],
         "colormap_name": style.colormap,
         "legend": _legend(style),
+        **({"classes": [_class(each) for each in style.classes]} if style.classes else {}),
     }
+
+
+def _class(each: ClearClass) -> dict[str, Any]:
+    """A class with the colour that it is shown in."""
+    red, green, blue = each.colour
+    colour = f"#{red:02x}{green:02x}{blue:02x}"
+    return {"number": each.number, "name": each.name, "title": each.title, "color": colour}
 
 
 def tilejson(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from comeo.export.extract import filled
 from comeo.export.provenance import raster_bands, scene_tags
 from comeo.grid import WGS84, Bounds, Grid
 from comeo.view.budget import Budget
+from comeo.view.clear import check_mask, clear_of
 from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.polygon import Cutter, geometry_bounds
 from comeo.view.propagation import certificate_of
@@ -97,9 +99,15 @@ def preview_etag(record: Record, max_size: int, request: RenderRequest, extensio
 def check(scenes: Scenes, record: Record, request: RenderRequest, extension: str) -> None:
     """Refuse what a tile would refuse, before its URL is given out."""
     plan = resolve(request, record.bands, scenes.settings, picture=extension in PICTURES)
-    if plan.error:
-        with scenes.lease(record) as archive:
-            certificate_of(archive)
+    with contextlib.ExitStack() as stack:
+        if plan.error or plan.classes or plan.mask is not None:
+            archive = stack.enter_context(scenes.lease(record))
+            if plan.error:
+                certificate_of(archive)
+            if plan.classes:
+                clear_of(archive)
+            if plan.mask is not None:
+                check_mask(archive, plan.mask)
 
 
 def part(
@@ -167,7 +175,7 @@ def finish(
 
 def colour_tags(plan: RenderPlan) -> dict[str, str]:
     """Tag of a GeoTIFF whose values were shown as colours."""
-    if plan.rescale is None:
+    if not plan.rescale:
         return {}
     return {"COMEO_RESCALE": ";".join(f"{low:g},{high:g}" for low, high in plan.rescale)}
 

@@ -23,7 +23,7 @@ from tileserver.render.matrixsets import matrix_set, utm_set_name
 from tileserver.render.naming import collection_title
 from tileserver.render.offers import collection_styles
 from tileserver.render.scenes import Scenes
-from tileserver.render.styles import Style, error_style, styles_for
+from tileserver.render.styles import CLEAR_STYLE, Style, error_style, styles_for
 from tileserver.render.temporal import parse_interval
 
 # A collection over more UTM zones is offered in the sets of the world alone: a set a zone would drown them.
@@ -196,12 +196,14 @@ class Layers:
         )  # fmt: skip
 
     def _styles(self, record: Record) -> dict[str, Style]:
-        """Styles of a scene: those of its bands, and its expected errors where its archive has them."""
+        """Styles of a scene: those of its bands, its expected errors and its classes where its archive has them."""
         styles = dict(styles_for(record.bands))
         errors = error_style(record.bands)
         with self._scenes.lease(record) as archive:
             if errors is not None and archive.certificate is not None:
                 styles[errors.name] = errors
+            if archive.clear is not None:
+                styles[CLEAR_STYLE.name] = CLEAR_STYLE
         return styles
 
     def _grid(self, record: Record) -> Grid:

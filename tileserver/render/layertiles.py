@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from comeo.errors import NotFoundError
 from comeo.grid import Grid
+from comeo.missions.clear import ClearMask
 from comeo.view.budget import Budget
 from tileserver.catalog import Search
 from tileserver.render import images, mosaic
@@ -41,6 +42,7 @@ class LayerTile:
         grid: Of the tile.
         style: Name.
         extension: Of the image.
+        mask: Classes whose pixels alone are shown. None: all.
     """
 
     layer: Layer
@@ -48,11 +50,12 @@ class LayerTile:
     grid: Grid
     style: str
     extension: str
+    mask: ClearMask | None = None
 
     @property
     def request(self) -> RenderRequest:
-        """The style, as images and mosaics take it."""
-        return RenderRequest(style=self.style)
+        """Style and mask, as images and mosaics take them."""
+        return RenderRequest(style=self.style, mask=self.mask)
 
     def etag(self, scenes: Scenes) -> str:
         """ETag, known before any work."""

@@ -26,14 +26,14 @@ CHANNELS = {"Red": (208, 32, 32), "Green": (32, 144, 48), "Blue": (40, 72, 208)}
 
 def legend_size(style: Style) -> tuple[int, int]:
     """(width, height) of a style's legend in pixels, known without drawing it."""
-    rows = len(style.rescale)
-    body = BAR_HEIGHT + LINE if rows == 1 else rows * LINE
+    rows = len(style.classes) or len(style.rescale)
+    body = BAR_HEIGHT + LINE if len(style.rescale) == 1 else rows * LINE
     return WIDTH, LINE + body + 3 * MARGIN
 
 
 @lru_cache(maxsize=64)
 def legend(style: Style) -> bytes:
-    """Draw a style's legend: a bar of colours with its range, or which band is which colour.
+    """Draw a style's legend: a bar of colours with its range, or which band or class is which colour.
 
     Returns:
         A PNG of `legend_size(style)`.
@@ -50,16 +50,25 @@ def legend(style: Style) -> bytes:
         pen.text((MARGIN, below), f"{low:g}", INK, font)
         pen.text((WIDTH // 2, below), _line(style.unit), INK, font, anchor="ma")
         pen.text((WIDTH - MARGIN, below), f"{high:g}", INK, font, anchor="ra")
-    else:
-        parts = zip(CHANNELS.items(), style.expression.split(";"), style.rescale, strict=False)
-        for row, ((name, colour), part, (low, high)) in enumerate(parts):
-            y = top + row * LINE
-            pen.rectangle((MARGIN, y + 2, MARGIN + 11, y + 13), colour)
-            text = _line(f"{name}: {part}, {low:g} to {high:g} {style.unit}")
-            pen.text((MARGIN + 18, y), text, INK, font)
+    for row, (colour, text) in enumerate(_rows(style)):
+        y = top + row * LINE
+        pen.rectangle((MARGIN, y + 2, MARGIN + 11, y + 13), colour, INK if style.classes else None)
+        pen.text((MARGIN + 18, y), _line(text), INK, font)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
+
+
+def _rows(style: Style) -> list[tuple[tuple[int, int, int], str]]:
+    """Colours with what they stand for, of a style that is no range of one result."""
+    if len(style.rescale) == 1:
+        return []
+    parts = zip(CHANNELS.items(), style.expression.split(";"), style.rescale, strict=False)
+    bands = [
+        (colour, f"{name}: {part}, {low:g} to {high:g} {style.unit}")
+        for (name, colour), part, (low, high) in parts
+    ]
+    return [(each.colour, each.title) for each in style.classes] or bands
 
 
 def _line(text: str) -> str:

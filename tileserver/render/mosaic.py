@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 from rio_tiler.models import ImageData
 
+from comeo.archive import Archive
 from comeo.errors import BoundError, NotFoundError
 from comeo.export.provenance import collection_tags
 from comeo.grid import WGS84, Grid
 from comeo.view.budget import Budget
+from comeo.view.clear import check_mask, clear_of
 from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.projection import move_bounds, move_points
 from comeo.view.reader import ArchiveReader
@@ -112,6 +114,7 @@ def _tile(
 ) -> bytes:
     picture = extension in PICTURES
     mosaic: _Mosaic | None = None
+    told = Told()
     chosen = answers(scenes, search, request, picture=picture)
     for record in candidates(scenes, search, degrees(grid)):
         plan = chosen.plan_for(record.bands)
@@ -125,12 +128,49 @@ def _tile(
         with scenes.reader(record, budget) as reader:
             if not mosaic.gains_from(record, reader, plan):
                 continue
+            if not told.by(reader.archive, plan):
+                continue
             mosaic.add(read_pixels(reader, grid, plan))
         if mosaic.full:
             break
+    told.check()
     mosaic = mosaic or _Mosaic(grid, chosen.plan)
     tags = collection_tags(search.collections or (), mosaic.plan)
     return finish(mosaic.image(), mosaic.plan, extension, tags)
+
+
+class Told:
+    """Which scenes of a collection can say what a request has to know of their pixels.
+
+    A scene that does not say which of its pixels are clear is left out where a mask is wanted: a cloud of it
+    would hide the clear pixels of the next one. Where none of the scenes says it, that is an error.
+    """
+
+    def __init__(self) -> None:
+        self._refused: NotFoundError | None = None
+        self._some = False
+
+    def by(self, archive: Archive, plan: RenderPlan) -> bool:
+        """Whether an archive has the classes that a plan needs."""
+        try:
+            if plan.classes:
+                clear_of(archive)
+            if plan.mask is not None:
+                check_mask(archive, plan.mask)
+        except NotFoundError as error:
+            self._refused = self._refused or error
+            return False
+        self._some = True
+        return True
+
+    def check(self) -> None:
+        """Refuse an answer of which every scene was left out.
+
+        Raises:
+            NotFoundError: As the first one said it.
+        """
+        if self._refused is not None and not self._some:
+            raise self._refused
 
 
 class _Mosaic:

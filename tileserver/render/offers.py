@@ -119,6 +119,8 @@ def _quantity(request: RenderRequest, plan: RenderPlan) -> Hashable:
 
     The variants of a style give one quantity of different bands.
     """
+    if plan.classes:
+        return "classes"
     if request.style and not (request.bands or request.expression):
         return frozenset(band.unit for band in plan.sources), plan.rescale
     return tuple((band.name, band.unit) for band in plan.sources)

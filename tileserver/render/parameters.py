@@ -12,6 +12,7 @@ from comeo.errors import ParameterError
 from comeo.globe import checked
 from comeo.grid import Bounds
 from comeo.missions import Range
+from comeo.missions.clear import WORDS, ClearMask
 from comeo.view.resampling import ResamplingName
 from tileserver.render.plan import RenderRequest
 from tileserver.text import is_text
@@ -74,6 +75,15 @@ class Parameters(BaseModel):
         return super().model_json_schema(*args, **options)
 
 
+def mask_of_words(words: list[str] | None) -> ClearMask | None:
+    """The mask that a parameter names; None for all pixels.
+
+    Raises:
+        ParameterError: If a word is unknown.
+    """
+    return None if words is None else ClearMask.of(words)
+
+
 class RenderParameters(Parameters):
     """What to read and how to show it, by TiTiler's names."""
 
@@ -99,6 +109,10 @@ class RenderParameters(Parameters):
         None, description="By default bilinear for pictures and nearest for tif and npy. The mask is always "
         "the nearest pixel's.",
     )  # fmt: skip
+    mask: Names | None = Field(
+        None, description="What pixels have to show to count, by the archive's own classes: `clear` (land, water "
+        f"and snow), or of {', '.join(WORDS[1:])}, several with commas. All others are as without data.",
+    )  # fmt: skip
     return_mask: bool = Field(True, description="Whether images get an alpha channel and arrays a mask.")
 
     @field_validator("rescale")
@@ -118,5 +132,5 @@ class RenderParameters(Parameters):
             bands=None if bands is None else tuple(bands), expression=self.expression, unscale=self.unscale,
             resampling=self.resampling, style=self.style,
             rescale=None if rescale is None else tuple(rescale), colormap_name=self.colormap_name,
-            color_formula=self.color_formula, return_mask=self.return_mask,
+            color_formula=self.color_formula, return_mask=self.return_mask, mask=mask_of_words(self.mask),
         )  # fmt: skip

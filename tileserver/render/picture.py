@@ -8,11 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from rio_tiler.models import ImageData
 
+from comeo.missions.clear import CLASSES
 from comeo.view.pixels import mask_of
 from tileserver.render.plan import RenderPlan, formula, palette
 
 # Index 0 of a palette image is its transparent pixels.
 FIRST_COLOUR = 1
+_CLASS_COLOURS = np.zeros((256, 4), np.uint8)
+for _each in CLASSES:  # their numbers begin with 1, too
+    _CLASS_COLOURS[_each.number] = (*_each.colour, 255)
 
 
 def colour(image: ImageData, plan: RenderPlan) -> ImageData:
@@ -28,6 +32,9 @@ def colour(image: ImageData, plan: RenderPlan) -> ImageData:
     """
     if plan.rescale is None:
         return image
+    if plan.classes:
+        classes = image.array.filled(0)
+        return ImageData(np.ma.MaskedArray(classes, mask_of(image)), bounds=image.bounds, crs=image.crs)
     lowest = FIRST_COLOUR if plan.colormap else 0
     values = np.empty(image.array.shape, np.uint8)
     for row, (low, high) in enumerate(plan.rescale):
@@ -42,7 +49,9 @@ def colour(image: ImageData, plan: RenderPlan) -> ImageData:
 
 
 def palette_of(plan: RenderPlan) -> NDArray[np.uint8] | None:
-    """(256, 4) colours by index, of which 0 is transparent, or None without a colour map."""
+    """(256, 4) colours by index, of which 0 is transparent, or None without a colour map or classes."""
+    if plan.classes:
+        return _CLASS_COLOURS
     if not plan.colormap:
         return None
     steps = np.rint(np.linspace(0, 255, 256 - FIRST_COLOUR)).astype(int)

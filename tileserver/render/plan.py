@@ -17,6 +17,7 @@ from comeo.errors import BoundError, ParameterError
 from comeo.scene import Band
 from comeo.view.plan import PixelPlan, PixelRequest, PlanLimits, find_bands, plan_pixels
 from tileserver.render.styles import (
+    CLEAR,
     ERROR,
     ERROR_COLORMAP,
     Range,
@@ -58,7 +59,8 @@ class RenderPlan(PixelPlan):
     """Pixels that will be read and computed, and how they are shown, for the bands of one scene.
 
     Attributes:
-        rescale: (min, max) of each result, or None to leave the values unchanged.
+        rescale: (min, max) of each result, or None to leave the values unchanged; empty for a picture of
+            classes, which have a colour each.
         colormap: For a single result.
         color_formula: For three.
         return_mask: Whether an image gets an alpha channel, an array its mask.
@@ -94,6 +96,8 @@ def resolve(
     """
     if request.style == ERROR:
         return _error_plan(request, bands, settings, picture=picture)
+    if request.style == CLEAR:
+        return _class_plan(request, bands, picture=picture)
     given = [name for name in ("bands", "expression", "style") if getattr(request, name) is not None]
     if len(given) > 1:
         raise ParameterError(f"give one of bands, expression and style, not {' and '.join(given)}")
@@ -105,7 +109,7 @@ def resolve(
             rescale, colormap = rescale or style.rescale, colormap or style.colormap
     resampling = request.resampling or ("bilinear" if picture else None)
     limits = PlanLimits(settings.max_bands, settings.max_expression_length, settings.max_expression_nodes)
-    wanted = PixelRequest(request.bands, expression, request.unscale, resampling)
+    wanted = PixelRequest(request.bands, expression, request.unscale, resampling, request.mask)
     plan = plan_pixels(wanted, bands, limits)
     if request.style and plan.results == 1:
         plan = replace(plan, label=request.style)
@@ -132,7 +136,19 @@ def _error_plan(
         rescale, colormap = rescale or (style.rescale if style else None), colormap or ERROR_COLORMAP
         if rescale is None:
             raise ParameterError(f"the unit of {names[0]} is unknown; give rescale=min,max")
-    return _shown(PixelPlan(sources, physical=True, error=True), request, rescale, colormap, picture=picture)
+    plan = PixelPlan(sources, physical=True, error=True, mask=request.mask)
+    return _shown(plan, request, rescale, colormap, picture=picture)
+
+
+def _class_plan(request: RenderRequest, bands: Sequence[Band], *, picture: bool) -> RenderPlan:
+    """Classes of the scene's pixels, on the grid of its finest bands."""
+    others = ("bands", "expression", "rescale", "colormap_name", "color_formula")
+    if given := next((name for name in others if getattr(request, name) is not None), None):
+        raise ParameterError(f"style={CLEAR} shows classes in colours of their own; leave out {given}")
+    return RenderPlan(
+        tuple(bands[:1]), mask=request.mask, classes=True, rescale=() if picture else None,
+        return_mask=request.return_mask,
+    )  # fmt: skip
 
 
 def _shown(
@@ -143,8 +159,8 @@ def _shown(
     ranges = _spread(rescale, plan.results)
     _check_colours(plan.results, colormap, request.color_formula, picture=picture or ranges is not None)
     return RenderPlan(
-        plan.sources, plan.expression, plan.physical, plan.resampling, plan.error, plan.label, ranges,
-        colormap, request.color_formula, request.return_mask,
+        plan.sources, plan.expression, plan.physical, plan.resampling, plan.error, plan.label, plan.mask,
+        plan.classes, ranges, colormap, request.color_formula, request.return_mask,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from comeo.errors import ParameterError
 from comeo.missions import QUANTITIES, RECIPES, Range, display_range
+from comeo.missions.clear import CLASSES, ClearClass
 from comeo.scene import Band
 from comeo.view.recipes import fit, parse_variant
 
@@ -21,10 +22,12 @@ class Style:
         name: Value of the parameter `style`.
         title: For people.
         description: One sentence.
-        expression: On physical values (reflectance, dB); a plain list of bands is one, too.
-        rescale: (min, max) of each result.
+        expression: On physical values (reflectance, dB); a plain list of bands is one, too. Empty where
+            the style shows something else than bands.
+        rescale: (min, max) of each result; empty for classes.
         colormap: Of a single result; None is grey.
         unit: Of a single result.
+        classes: Shown in a colour each, instead of a range of values.
     """
 
     name: str
@@ -34,10 +37,16 @@ class Style:
     rescale: tuple[Range, ...]
     colormap: str | None = None
     unit: str = ""
+    classes: tuple[ClearClass, ...] = ()
 
 
 ERROR = "error"
 ERROR_COLORMAP = "ylorrd"
+CLEAR_STYLE = Style(
+    "clear", "Clear pixels", "What each pixel shows: clear land, water, snow, shadow or cloud, at 60 m.", "",
+    (), classes=CLASSES,
+)  # fmt: skip
+CLEAR = CLEAR_STYLE.name
 
 
 def styles_for(bands: Sequence[Band]) -> Mapping[str, Style]:
@@ -82,6 +91,8 @@ def find_style(name: str, bands: Sequence[Band]) -> Style:
     styles = styles_for(bands)
     if name in styles:
         return styles[name]
+    if name == CLEAR:
+        return CLEAR_STYLE
     errors = error_style(bands) if name == ERROR else None
     if errors:
         return errors
@@ -103,6 +114,8 @@ def _single_band(band: Band, shown: Range) -> Style:
 
 
 __all__ = [
+    "CLEAR",
+    "CLEAR_STYLE",
     "ERROR",
     "ERROR_COLORMAP",
     "Range",

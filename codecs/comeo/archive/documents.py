@@ -9,10 +9,12 @@ import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import from_json
 from rasterio.crs import CRS
 
 from comeo.archive.model import ArchiveGroup, Level
 from comeo.crs import crs_text
+from comeo.grid import Grid
 from comeo.scene import Band
 
 if TYPE_CHECKING:
@@ -22,6 +24,21 @@ if TYPE_CHECKING:
 def dumps(document: dict[str, Any]) -> bytes:
     """Compact JSON: in a small archive each byte of metadata is paid for in quality."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def loads(content: bytes) -> dict[str, Any]:
+    """A document, read more strictly than `json` does, since metadata go on to databases and clients.
+
+    There is no NaN in it, no half of a character, and no bottomless nesting.
+
+    Raises:
+        ValueError: If it is no JSON object.
+    """
+    node = from_json(content, allow_inf_nan=False)
+    json.dumps(node, allow_nan=False)  # 1e999 has become infinite
+    if not isinstance(node, dict):
+        raise ValueError("it is not an object")
+    return node
 
 
 def group_node(attributes: dict[str, Any]) -> dict[str, Any]:
@@ -63,6 +80,11 @@ def group_attributes(group: ArchiveGroup) -> dict[str, Any]:
 def level_attributes(group: ArchiveGroup, level: Level) -> dict[str, Any]:
     """Attributes of a level's group: enough to georeference it when it is opened alone."""
     return {"zarr_conventions": _conventions("proj", "spatial"), **_grid_attributes(group.crs, level)}
+
+
+def grid_attributes(grid: Grid) -> dict[str, Any]:
+    """Attributes of a group on one grid."""
+    return {"zarr_conventions": _conventions("proj", "spatial"), **_grid_attributes(grid.crs, grid)}
 
 
 def array_node(
@@ -112,7 +134,7 @@ def _cf_attributes(group: ArchiveGroup) -> dict[str, Any]:
     return attributes
 
 
-def _grid_attributes(crs: CRS, level: Level) -> dict[str, Any]:
+def _grid_attributes(crs: CRS, level: Level | Grid) -> dict[str, Any]:
     text = crs_text(crs)
     return {
         ("proj:wkt2" if "[" in text else "proj:code"): text,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from affine import Affine
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
+from comeo.archive import histogram
+from comeo.archive.certainty import UNKNOWN, decode_kappa
 from comeo.archive.certificate import Certificate, decode
+from comeo.archive.documents import loads
+from comeo.archive.histogram import Histogram
 from comeo.archive.model import (
     ArchiveGroup,
     ArrayMetadata,
@@ -23,11 +25,11 @@ from comeo.archive.model import (
 )
 from comeo.archive.stores import Store
 from comeo.archive.text import plain
-from comeo.errors import ArchiveError
+from comeo.errors import ArchiveError, NotFoundError
 from comeo.missions import mission_id, of_mission
 
 METADATA_KEY: Final = "zarr.json"
-UNCHECKED: Final = frozenset(("certificate", "proj:wkt2"))
+UNCHECKED: Final = frozenset(("certificate", "histograms", "proj:wkt2"))
 """Texts that are decoded or parsed, by stricter rules, and never shown as they stand."""
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -79,6 +81,11 @@ class Metadata:
         """Acquisition time, with a time zone, or None where it is unknown."""
         properties = self._item.properties
         return None if properties.datetime_unknown else properties.datetime
+
+    @property
+    def format_version(self) -> int:
+        """Version of the archive format, 1 or 2."""
+        return self._comeo.format_version
 
     @property
     def codec(self) -> str:
@@ -138,6 +145,35 @@ class Metadata:
         except ValueError as error:
             raise ArchiveError(f"{self.name} has a damaged quality certificate: {error}") from error
 
+    @property
+    def certainty(self) -> dict[str, float]:
+        """κ of each group, by name: see `comeo.archive.certainty`."""
+        codes = self._comeo.certainty or [UNKNOWN] * len(self.groups)
+        return {name: decode_kappa(code, self.codec) for name, code in zip(self.groups, codes, strict=True)}
+
+    def histogram(self, band: str) -> Histogram | None:
+        """Where the original pixels of a band lie, or None where the archive does not state it.
+
+        Raises:
+            ArchiveError: If the histograms are damaged.
+            NotFoundError: If there is no such band.
+        """
+        if band not in self._histograms:
+            raise NotFoundError(f"{self.id} has no band {band}; it has {', '.join(self._histograms)}")
+        return self._histograms[band]
+
+    @cached_property
+    def _histograms(self) -> dict[str, Histogram | None]:
+        bands = [(band.name, group.dtype) for group in self.groups.values() for band in group.bands]
+        names, types = [name for name, _ in bands], [dtype for _, dtype in bands]
+        text = self._comeo.histograms
+        if text is None:
+            return dict.fromkeys(names)
+        try:
+            return dict(zip(names, histogram.decode(text, types), strict=True))
+        except ValueError as error:
+            raise ArchiveError(f"{self.name} has damaged histograms: {error}") from error
+
 
 class _Documents:
     """The zarr.json documents of a store, as checked objects."""
@@ -159,7 +195,8 @@ class _Documents:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "its content"
-            raise ArchiveError(f"{self._store.name}: {key}: {where}: {first['msg']}") from error
+            message = first["msg"].removeprefix("Value error, ")
+            raise ArchiveError(f"{self._store.name}: {key}: {where}: {message}") from error
 
     def group(self, name: str, codec: str, mission: str) -> ArchiveGroup:
         """A group of a mission's bands with all its levels, which have to fit each other."""
@@ -190,12 +227,6 @@ class _Documents:
 
     def _node(self, key: str) -> dict[str, Any]:
         try:
-            # Stricter than `json`: no NaN, no halves of characters, no bottomless nesting, since the metadata
-            # go on to databases and clients.
-            node = from_json(self._store.metadata(key), allow_inf_nan=False)
-            json.dumps(node, allow_nan=False)  # 1e999 has become infinite
+            return loads(self._store.metadata(key))
         except ValueError as error:
             raise ArchiveError(f"{self._store.name}: {key} is not JSON: {error}") from error
-        if not isinstance(node, dict):
-            raise ArchiveError(f"{self._store.name}: {key} is not a JSON object")
-        return node

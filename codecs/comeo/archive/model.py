@@ -13,17 +13,19 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 from rasterio.crs import CRS
 
 from comeo.archive.certificate import Layout
+from comeo.archive.clear_model import ClearFacts
 from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE
 from comeo.crs import parse_crs
 from comeo.scene import DATETIME_UNKNOWN, Band
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 BLOCK = 256
 # Ids become file names and URLs, so they are held to what both take.
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 MAX_LEVEL_SIDE = 1 << 20
 MAX_LEVEL_BLOCKS = 1 << 20
 MAX_CERTIFICATE_CHARACTERS = 1 << 21
+MAX_HISTOGRAM_CHARACTERS = 1 << 16
 DATA = "data"
 
 
@@ -210,15 +212,25 @@ class SourceModel(_Strict):
 class ComeoAttributes(_Strict):
     """The root attribute `comeo`."""
 
-    format_version: Literal[1]
+    format_version: int = Field(ge=1, le=FORMAT_VERSION, strict=True)
     codec: str = Field(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")
     model: str | None = Field(None, pattern=r"^[A-Za-z0-9_.:\-]{0,64}$")
     ratio: float = Field(gt=0, allow_inf_nan=False)
     step: float = Field(gt=0, allow_inf_nan=False)
     raw_bytes: int = Field(gt=0)
     certificate: str | None = Field(None, max_length=MAX_CERTIFICATE_CHARACTERS)
+    certainty: list[Annotated[int, Field(ge=0, le=255, strict=True)]] | None = Field(None, max_length=16)
+    histograms: str | None = Field(None, max_length=MAX_HISTOGRAM_CHARACTERS)
     groups: list[Annotated[str, Field(pattern=r"^r[0-9]{1,7}m$")]] = Field(min_length=1, max_length=16)
     source: SourceModel = SourceModel()
+    clear: ClearFacts | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """Each group has a certainty, or none has."""
+        if self.certainty is not None and len(self.certainty) != len(self.groups):
+            raise ValueError(f"certainty tells of {len(self.certainty)} groups, groups of {len(self.groups)}")
+        return self
 
 
 class RootAttributes(_Strict):
@@ -226,6 +238,19 @@ class RootAttributes(_Strict):
 
     stac_discovery: dict[str, Any]
     comeo: ComeoAttributes
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_version(cls, attributes: Any) -> Any:
+        """A version to come is said first: whatever else is unlike it, is so for that reason."""
+        comeo = attributes.get("comeo") if isinstance(attributes, dict) else None
+        version = comeo.get("format_version") if isinstance(comeo, dict) else None
+        if type(version) is int and version > FORMAT_VERSION:
+            raise ValueError(
+                f"this archive has version {version} of the format, and this program reads up to version "
+                f"{FORMAT_VERSION}: install a newer comeo"
+            )
+        return attributes
 
 
 class _ChunkShape(_Strict):

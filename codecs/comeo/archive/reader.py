@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.archive.blocks import assemble, blocks_of
+from comeo.archive.clear import ClearGroup
 from comeo.archive.info import info
 from comeo.archive.metadata import Metadata
 from comeo.archive.model import Level
@@ -40,7 +42,18 @@ class Archive(Metadata):
     def __init__(self, store: Store, path: Path | None = None) -> None:
         super().__init__(store)
         self.path = path
+        self._store = store
         self._payloads = Payloads(store)
+
+    @cached_property
+    def clear(self) -> ClearGroup | None:
+        """Which pixels are clear, or None where the archive does not say.
+
+        Raises:
+            ArchiveError: If the group is damaged.
+        """
+        facts = self._comeo.clear
+        return None if facts is None else ClearGroup(self._store, facts)
 
     def payload(self, level: Level, row: int, col: int) -> memoryview | None:
         """Return the payload of a block, its checksum verified, or None for a block without a valid pixel.
@@ -100,7 +113,7 @@ class Archive(Metadata):
 
     def info(self) -> dict[str, Any]:
         """The document that `comeo info --json` prints."""
-        return info(self)
+        return {**info(self), "clear": None if self.clear is None else self.clear.document()}
 
     def close(self) -> None:
         """Release the file. Blocks that are being read are read to their end."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from comeo.archive import documents
+from comeo.archive.clear import ClearLayer
 from comeo.archive.metadata import METADATA_KEY
 from comeo.archive.model import FORMAT_VERSION, ArchiveGroup, Level
 from comeo.archive.reader import Archive, open_archive
@@ -33,11 +34,15 @@ class _Shard:
 class ArchiveWriter:
     """Writes one archive beside its final name; nothing appears there before `commit`.
 
+    Native levels come first in the file. What a reader looks at first stands together at its end: overviews,
+    the coarsest last, then metadata, so that one read of the end opens an archive and shows all of it.
+
     Args:
         path: Final name, ending in `.zarr.zip` or `.zarr`.
         groups: To be written, finest resolution first.
         codec: Name of the codec of all blocks.
         configuration: The codec's own parameters, as its Zarr metadata carries them beside the step.
+        clear: Which pixels are clear, if that is known.
 
     Attributes:
         payload_bytes: Of the payloads added so far, with their checksums.
@@ -50,13 +55,16 @@ class ArchiveWriter:
         *,
         codec: str,
         configuration: Mapping[str, Any] | None = None,
+        clear: ClearLayer | None = None,
     ) -> None:
         self._final = path
         self._groups = groups
         self._codec = codec
         self._configuration = dict(configuration or {})
+        self._clear = clear
         self._sink = open_sink(path)
         self._open: dict[tuple[str, int, int], _Shard] = {}
+        self._held: list[tuple[int, str, bytes]] = []  # overviews: level, key and bytes of a shard
         self.payload_bytes = 0
 
     @property
@@ -83,7 +91,14 @@ class ArchiveWriter:
             del self._open[key]
             if shard.payloads:
                 data = build_shard(shard.payloads, shard_rows * shard_cols)
-                self._sink.write(f"{level.key}/c/0/{shard_row}/{shard_col}", data)
+                self._put(level.number, f"{level.key}/c/0/{shard_row}/{shard_col}", data)
+
+    def _put(self, number: int, key: str, data: bytes) -> None:
+        """Write a shard of a native level; hold those of overviews, 1/64 of the bytes, until `finish`."""
+        if number:
+            self._held.append((number, key, data))
+        else:
+            self._sink.write(key, data)
 
     def finish(
         self,
@@ -105,6 +120,11 @@ class ArchiveWriter:
         """
         if self._open:
             raise ArchiveError(f"{self._final.name}: blocks of {next(iter(self._open))[0]} were never added")
+        for _, key, data in sorted(self._held, key=lambda shard: shard[0]):
+            self._sink.write(key, data)
+        self._held.clear()
+        for key, data in (self._clear.objects if self._clear else {}).items():
+            self._sink.write(key, data)
         nodes = self._nodes()
         files = {f"{key}/{METADATA_KEY}": documents.dumps(node) for key, node in nodes.items()}
         size = self._sink.size + sum(self._sink.cost(key, len(data)) for key, data in files.items())
@@ -147,7 +167,7 @@ class ArchiveWriter:
                 attributes = documents.level_attributes(group, level)
                 nodes[f"{group.name}/{level.number}"] = documents.group_node(attributes)
                 nodes[level.key] = documents.array_node(group, level, self._codec, self._configuration)
-        return nodes
+        return {**nodes, **(self._clear.nodes() if self._clear else {})}
 
     def _root(
         self, item: Mapping[str, Any], facts: Mapping[str, Any], nodes: Mapping[str, Any], size: int
@@ -158,5 +178,6 @@ class ArchiveWriter:
             **facts,
             "ratio": float(f"{facts['raw_bytes'] / size:.5g}"),
             "groups": [group.name for group in self._groups],
+            **({"clear": self._clear.facts.model_dump(exclude_none=True)} if self._clear else {}),
         }
         return documents.dumps(documents.root_node({"stac_discovery": dict(item), "comeo": comeo}, nodes))

@@ -113,14 +113,23 @@ class Codec(ABC):
         reduce = int(reduce)
         parsed = [pl.parse(_buffer(payload), self.number) for payload in payloads]
         coded = [item for item in parsed if len(item.body)]
+        values = iter(self._decode_values(coded, reduce))
+        return [_finish(item, next(values) if len(item.body) else None, reduce) for item in parsed]
+
+    def _decode_values(self, coded: Sequence[Parsed], reduce: int) -> list[Block]:
+        """Decode a batch of bodies to bands, at 1/2^reduce of the size.
+
+        Returns:
+            (bands, y, x) each: float32, or uint16 where they are already rounded and within bounds.
+
+        Raises:
+            CodecError: If a body is damaged.
+        """
         split = [SpectralTransform.from_bytes(item.body, item.header.bands) for item in coded]
-        components = iter(
-            self._decode_components([rest for _, rest in split], [item.header for item in coded], reduce)
-        )
-        transforms = iter(transform for transform, _ in split)
+        bodies, headers = [rest for _, rest in split], [item.header for item in coded]
+        components = self._decode_components(bodies, headers, reduce)
         return [
-            _finish(item, next(transforms).inverse(next(components)) if len(item.body) else None, reduce)
-            for item in parsed
+            transform.inverse(own) for (transform, _), own in zip(split, components, strict=True)
         ]
 
     def _encode_values(self, values: Components, usable: NDArray[np.bool_] | None, step: float) -> bytes:
@@ -203,15 +212,16 @@ def _saturated(block: Block, valid: NDArray[np.bool_] | None) -> NDArray[np.bool
     return saturated if saturated.any() else None
 
 
-def _finish(parsed: Parsed, values: Components | None, reduce: int) -> Block:
+def _finish(parsed: Parsed, values: Block | None, reduce: int) -> Block:
     """Bring decoded values to the block's type and put the lossless masks back."""
     header = parsed.header
     if values is None:
         size = (-(-header.height >> reduce), -(-header.width >> reduce))
         values = np.zeros((header.bands, *size), np.float32)
     if header.dtype == np.uint16:
-        lowest = 1 if header.flags & pl.NODATA_DOMAIN else 0
-        block: Block = np.clip(np.rint(values), lowest, pl.SATURATED - 1).astype(np.uint16)
+        block = values
+        if values.dtype != np.uint16:
+            block = np.clip(np.rint(values), header.lowest, pl.SATURATED - 1).astype(np.uint16)
         if parsed.saturated is not None:
             block[reduce_mask(parsed.saturated, reduce)] = pl.SATURATED
     else:

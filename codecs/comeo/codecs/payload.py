@@ -1,6 +1,6 @@
 """Parts of every payload: a header, lossless masks, and the codec's own body.
 
-Layout, little-endian (see docs/archive-format.md):
+Layout, little-endian (see docs/format/payload.md):
 
     u8  version (1)          u16 height
     u8  codec number         u16 width
@@ -57,6 +57,11 @@ class Header:
     def dtype(self) -> np.dtype[Any]:
         """Type of the decoded values."""
         return np.dtype(np.float32 if self.flags & FLOAT32 else np.uint16)
+
+    @property
+    def lowest(self) -> int:
+        """The least value that a valid uint16 pixel has."""
+        return 1 if self.flags & NODATA_DOMAIN else 0
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -14,10 +14,12 @@ from threadpoolctl import threadpool_limits
 
 from comeo.archive import Archive, ArchiveWriter, Level, archive_suffix
 from comeo.archive.certificate import DETAILS
+from comeo.archive.clear import ClearLayer
 from comeo.archive.model import ID_PATTERN
 from comeo.archive.stores import ZIP_SUFFIX, sweep
 from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
 from comeo.codecs.payload import check_step
+from comeo.compression.clear import check_method, check_written, clear_layer, with_shares
 from comeo.compression.encode import encode_scene
 from comeo.compression.item import build_item, check_place
 from comeo.compression.measure import SHARE, ErrorAccumulator
@@ -51,6 +53,7 @@ class _Work:
     progress: Progress
     executor: Executor
     replace: bool
+    clear: ClearLayer | None
 
 
 def compress(
@@ -60,6 +63,7 @@ def compress(
     codec: str = DEFAULT_CODEC,
     ratio: float | None = None,
     step: float | None = None,
+    clear: str | None = None,
     force: bool = False,
     progress: Progress | None = None,
     executor: Executor | None = None,
@@ -74,6 +78,7 @@ def compress(
         ratio: Raw bytes of the scene / bytes of the archive, met by choosing the step. 100 if neither a ratio
             nor a step is given.
         step: Quantisation step in stored numbers, instead of a ratio.
+        clear: How to know which pixels are clear: `scl`, `s2cloudless` or `none`: see `clear_layer`.
         force: Replace an archive of that name.
         progress: Receives the stages and units of the work.
         executor: Runs the reading and coding of blocks. It must share this process's memory, as a
@@ -88,11 +93,12 @@ def compress(
         SourceError: If the source cannot be read or has no valid pixel.
     """
     check_wanted(ratio, step)
+    check_method(clear)
     if not isinstance(source, Scene):
         with open_source(source) as scene:
             return compress(
-                scene, output, codec=codec, ratio=ratio, step=step, force=force, progress=progress,
-                executor=executor,
+                scene, output, codec=codec, ratio=ratio, step=step, clear=clear, force=force,
+                progress=progress, executor=executor,
             )  # fmt: skip
     if not re.fullmatch(ID_PATTERN, source.id):
         raise SourceError(
@@ -107,7 +113,9 @@ def compress(
     check_place(source)
     # Blocks are coded in threads of our own; BLAS's threads on top of them make it ten times slower.
     with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
-        work = _Work(source, path, get_codec(codec), progress or Silent(), threads, force)
+        layer = clear_layer(source, clear)
+        scene = with_shares(source, layer)
+        work = _Work(scene, path, get_codec(codec), progress or Silent(), threads, force, layer)
         if step is None:
             return _compress_to_ratio(work, DEFAULT_RATIO if ratio is None else ratio)
         return _write(work, step).commit(replace=force)
@@ -136,7 +144,7 @@ def _compress_to_ratio(work: _Work, ratio: float) -> Path:
     target = scene.raw_bytes / ratio
     model = RateModel(scene, plan(scene, 1.0), work.codec, work.progress, work.executor)
     step = model.first_guess(ratio)
-    overhead = min(0.05 * target, 20_000)
+    overhead = min(0.05 * target, 20_000) + (work.clear.size if work.clear else 0)
     for _ in range(_PASSES):
         if target <= overhead:
             raise CodecError(
@@ -165,7 +173,7 @@ def _write(work: _Work, step: float) -> ArchiveWriter:
     """Write and verify an archive at a step, short of giving it its name."""
     scene = work.scene
     groups = plan(scene, step)
-    writer = ArchiveWriter(work.output, groups, codec=work.codec.name)
+    writer = ArchiveWriter(work.output, groups, codec=work.codec.name, clear=work.clear)
     errors = ErrorAccumulator(groups, step)
     try:
         spans = encode_scene(scene, groups, work.codec, writer, errors, work.progress, work.executor)
@@ -192,18 +200,24 @@ def _facts(scene: Scene, codec: Codec, step: float) -> dict[str, Any]:
     }
 
 
-def _certified(errors: ErrorAccumulator, size: int, progress: Progress) -> dict[str, str]:
-    """The certificate as a fact of the archive; a note says what had to be left out of it."""
+def _certified(errors: ErrorAccumulator, size: int, progress: Progress) -> dict[str, Any]:
+    """What was measured, as facts of the archive; a note says what had to be left out."""
+    facts: dict[str, Any] = {"certainty": errors.certainty()}
+    histograms = errors.histograms(size)
+    if histograms is None:
+        progress.note(f"no histograms: they would be more than {SHARE:.0%} of so small an archive")
+    else:
+        facts["histograms"] = histograms
     found = errors.certificate(size)
     if found is None:
         progress.note(f"no quality certificate: it would be more than {SHARE:.0%} of so small an archive")
-        return {}
+        return facts
     text, detail = found
     if detail != DETAILS[0]:
         progress.note(
             f"{_LEFT_OUT[detail]} left out of the certificate, which may be {SHARE:.0%} of the archive"
         )
-    return {"certificate": text}
+    return {**facts, "certificate": text}
 
 
 def _verify(archive: Archive, errors: ErrorAccumulator, work: _Work) -> None:
@@ -213,6 +227,7 @@ def _verify(archive: Archive, errors: ErrorAccumulator, work: _Work) -> None:
     decoded. The certificate has to state what was measured.
     """
     errors.check(archive.name, archive.certificate)
+    check_written(archive, work.clear)
     batches: list[tuple[Level, Sequence[tuple[int, int]]]] = []
     for group in archive.groups.values():
         for level in group.levels:

@@ -18,6 +18,7 @@ from comeo.archive import Archive
 from comeo.errors import ArchiveError, ParameterError
 from comeo.export.request import ExtractRequest
 from comeo.grid import Bounds
+from comeo.missions.clear import ClearMask
 from comeo.view.plan import PixelRequest
 from comeo.view.projection import named_crs
 from comeo.view.resampling import RESAMPLINGS, ResamplingName
@@ -34,7 +35,7 @@ _UNREADABLE = (
 def request_of(
     *, bbox: Bounds | None, bands: Sequence[str] | None, expression: str | None,
     polygon: Mapping[str, Any] | None, crs: CRS | str | None, max_size: int | None,
-    resampling: ResamplingName | None,
+    resampling: ResamplingName | None, mask: Sequence[str] | str | None = None,
 ) -> ExtractRequest[PixelRequest]:  # fmt: skip
     """Make a request of arguments: see `comeo.extract`. None leaves one open, and nothing else does.
 
@@ -45,7 +46,7 @@ def request_of(
         raise ParameterError("give bbox or polygon, not both")
     if bands is not None and expression is not None:
         raise ParameterError("give bands or an expression, not both")
-    pixels = PixelRequest(_bands(bands), _expression(expression), None, _resampling(resampling))
+    pixels = PixelRequest(_bands(bands), _expression(expression), None, _resampling(resampling), _mask(mask))
     return ExtractRequest(pixels, _bbox(bbox), _polygon(polygon), _crs(crs), max_size=_max_size(max_size))
 
 
@@ -89,6 +90,17 @@ def _resampling(resampling: ResamplingName | None) -> ResamplingName | None:
     if resampling is not None and resampling not in RESAMPLINGS:
         raise ParameterError(f"resampling is one of {', '.join(RESAMPLINGS)}, not {_short(resampling)}")
     return resampling
+
+
+def _mask(mask: Sequence[str] | str | None) -> ClearMask | None:
+    if mask is None:
+        return None
+    given: Any = [word.strip() for word in mask.split(",")] if isinstance(mask, str) else mask
+    if not isinstance(given, Sequence) or not all(isinstance(word, str) for word in given):
+        raise ParameterError(
+            f"mask is what pixels have to show, as clear or ['land', 'water'], not {_short(mask)}"
+        )
+    return ClearMask.of(given)
 
 
 def _max_size(max_size: int | None) -> int | None:

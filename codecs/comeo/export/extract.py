@@ -92,7 +92,7 @@ class Extraction:
 
     def _announce(self) -> None:
         """Count all blocks that the file needs before the first one is decoded."""
-        if not self._plan.error:
+        if not (self._plan.error or self._plan.classes):
             for window in self._windows():
                 blocks = self._reader.decoding(self._grid.part(window), self._plan.bands)
                 self._reader.budget.announce(blocks)
@@ -132,14 +132,15 @@ class Extraction:
     def _is_whole(self) -> bool:
         """Whether no pixel can be invalid except those that have a number for it."""
         own = not is_resampled(self._reader.archive, self._plan, self._grid)
-        return own and self._cutter is None and self._paint is None
+        return own and self._cutter is None and self._paint is None and self._plan.mask is None
 
 
 def extract(
     archive: Archive | str | Path, output: str | Path, *, bbox: Bounds | None = None,
     bands: Sequence[str] | None = None, expression: str | None = None,
     polygon: Mapping[str, Any] | None = None, crs: CRS | str | None = None, max_size: int | None = None,
-    resampling: ResamplingName | None = None, force: bool = False, progress: Progress | None = None,
+    resampling: ResamplingName | None = None, mask: Sequence[str] | str | None = None, force: bool = False,
+    progress: Progress | None = None,
 ) -> Path:  # fmt: skip
     """Write pixels of an archive as a Cloud-Optimized GeoTIFF.
 
@@ -154,6 +155,7 @@ def extract(
         crs: Projection of the file, as `EPSG:3857`. None: the scene's own, with the scene's own pixels.
         max_size: Longest side in pixels.
         resampling: For pixels on a grid other than their own. None: nearest.
+        mask: What pixels have to show to count, as `clear` or `["land", "water"]`; others are masked.
         force: Replace a file of that name.
         progress: Receives the stages and units of the work.
 
@@ -162,14 +164,15 @@ def extract(
 
     Raises:
         ParameterError: If an argument is not valid, or the output is the archive itself.
-        NotFoundError: If a band is unknown, or the area lies outside the scene.
+        NotFoundError: If a band is unknown, the area lies outside the scene, or the archive does not say
+            which pixels are clear.
         ArchiveError: If the archive is missing or damaged, or the file exists already.
         OutputError: If the file cannot be written.
     """
     path = Path(output)
     request = request_of(
         bbox=bbox, bands=bands, expression=expression, polygon=polygon, crs=crs, max_size=max_size,
-        resampling=resampling,
+        resampling=resampling, mask=mask,
     )  # fmt: skip
     with nullcontext(archive) if isinstance(archive, Archive) else open_archive(archive) as opened:
         check_output(path, opened, force=force)

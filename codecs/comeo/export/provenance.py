@@ -106,6 +106,7 @@ def expected_rmse(archive: Archive, bands: Sequence[str]) -> str:
 def plan_tags(plan: PixelPlan, *, resampled: bool) -> Tags:
     """Tags of the computation, and of the resampling if there was one."""
     tags = {"COMEO_EXPRESSION": plan.expression.text} if plan.expression else {}
+    tags |= {"COMEO_MASK": ",".join(plan.mask.names)} if plan.mask else {}
     return {**tags, "COMEO_RESAMPLING": plan.resampling} if resampled else tags
 
 
@@ -124,7 +125,7 @@ def raster_bands(plan: PixelPlan, colours: int | None = None) -> tuple[RasterBan
     """
     if colours == 3:
         return tuple(RasterBand(name, colour=name) for name in ("red", "green", "blue"))
-    if colours or plan.expression or plan.error:
+    if colours or plan.expression or plan.error or plan.classes:
         return tuple(RasterBand(name) for name in plan.names)
     if plan.physical:
         return tuple(RasterBand(band.name, unit=band.unit, colour=band.common_name) for band in plan.sources)

@@ -135,12 +135,14 @@ class ClassLayer:
         file: Pattern of its file's name; group 1 is the pixel size in metres, if stated.
         unusable: Classes that say nothing about the ground.
         shares: Classes by the STAC property that states their share of the valid pixels, in percent.
+        clear: Of each of its classes, by number, the one of `comeo.missions.clear` that it is.
     """
 
     name: str
     file: re.Pattern[str]
     unusable: tuple[int, ...]
     shares: Mapping[str, tuple[int, ...]]
+    clear: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

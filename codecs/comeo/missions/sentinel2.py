@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from comeo.missions import copernicus
+from comeo.missions.clear import CLOUD, LAND, NODATA, SHADOW, SNOW, THIN, WATER
 from comeo.missions.mission import BandFacts, ClassLayer, Line, Mission, Offset, Scale, band_table
 from comeo.missions.quantity import REFLECTANCE, Range
 from comeo.missions.recipe import Recipe, normalised_difference
@@ -129,7 +130,8 @@ RECIPES: Final = (
 # Classes of Sen2Cor's scene classification; cloud cover is medium and high probability cloud and thin cirrus.
 CLASSES: Final = ClassLayer(
     "SCL",
-    re.compile(r"(?:^|[/_])SCL(?:_(\d\d)m)?\.(jp2|tiff?)$", re.IGNORECASE),
+    # `T32TMT_20190530T103031_SCL_20m.jp2`, `R20m/SCL.tif`, and as sen2cor wrote it before 2017.
+    re.compile(r"(?:^|[/_])SCL(?:_L2A_TL_[^/]*?)?(?:_(\d\d)m)?\.(jp2|tiff?)$", re.IGNORECASE),
     unusable=(0, 1),  # no data; saturated or defective
     shares=MappingProxyType(
         {
@@ -145,6 +147,20 @@ CLASSES: Final = ClassLayer(
             "s2:high_proba_clouds_percentage": (9,),
             "s2:thin_cirrus_percentage": (10,),
         }
+    ),
+    clear=(
+        NODATA,  # 0, no data
+        THIN,  # 1, saturated or defective: nothing is known of the ground
+        SHADOW,  # 2, dark areas, or shadows of hills from baseline 04.00 on
+        SHADOW,  # 3, shadows of clouds
+        LAND,  # 4, vegetation
+        LAND,  # 5, not vegetated
+        WATER,  # 6
+        THIN,  # 7, unclassified, which early versions called cloud of low probability
+        CLOUD,  # 8, cloud of medium probability
+        CLOUD,  # 9, cloud of high probability
+        THIN,  # 10, thin cirrus
+        SNOW,  # 11, snow or ice
     ),
 )
 

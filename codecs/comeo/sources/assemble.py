@@ -16,7 +16,7 @@ import numpy as np
 
 from comeo.errors import SourceError
 from comeo.missions import Mission, mission_of, mission_of_bands, platform_of
-from comeo.scene import DATETIME_UNKNOWN, Band, BandGroup, Pixels, Scene, Window, group_name
+from comeo.scene import DATETIME_UNKNOWN, Band, BandGroup, ClassSource, Pixels, Scene, Window, group_name
 from comeo.sources.arguments import Given
 from comeo.sources.naming import NameFacts, check_id, iso, safe_id
 from comeo.sources.numbers import Origin, resolve
@@ -66,6 +66,7 @@ class Product:
         checksum: SHA-256 (hex) over its band files; None to have it computed.
         marks: Further names by which its mission and processor can be known: of its collection, for example.
         offset_applied: Property by which it says that its numbers have their offset already, or empty.
+        classes: What its pixels show, where it says so.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Product:
     checksum: str | None = None
     marks: tuple[str, ...] = ()
     offset_applied: str = ""
+    classes: ClassSource | None = None
 
     def close(self) -> None:
         """Close its bands and free the resources that they share."""
@@ -124,6 +126,7 @@ def build_scene(product: Product, overrides: Overrides) -> Scene:
         properties=properties,
         source_name=product.name,
         source_checksum=checksum,
+        classes=product.classes,
         close=product.close,
     )
 

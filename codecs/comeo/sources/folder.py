@@ -19,6 +19,7 @@ from comeo.scene import Band
 from comeo.sources.assemble import Product
 from comeo.sources.bandfile import GEOTIFF_SUFFIXES, JP2_SUFFIXES, open_band
 from comeo.sources.beside import Beside, facts_beside
+from comeo.sources.classes import file_source
 from comeo.sources.container import Container
 from comeo.sources.jp2 import tile_cache
 from comeo.sources.naming import NameFacts, facts_of, facts_of_one_scene
@@ -91,6 +92,7 @@ def open_folder(container: Container, folder: str, wanted: tuple[str, ...] | Non
         properties=beside.properties | ({"constellation": beside.mission} if beside.mission else {}),
         release=container.close,
         marks=tuple(PurePosixPath(file).stem for file in files.values()),
+        classes=file_source(container, (name for name in container.names if _scene_folder(name) == folder)),
     )
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,6 @@ from comeo.errors import SourceError
 from comeo.grid import Grid
 from comeo.missions import (
     POWER,
-    ClassLayer,
     Mission,
     ancillary_file,
     ancillary_name,
@@ -33,10 +33,11 @@ from comeo.missions import (
     shared_names,
     unit_in,
 )
-from comeo.scene import Band, Window
+from comeo.scene import Band, ClassSource
 from comeo.sources import gdal
 from comeo.sources.arguments import MAX_UNIT, Given
 from comeo.sources.assemble import Overrides, Product
+from comeo.sources.classes import class_shares, class_source
 from comeo.sources.naming import facts_of, lenient_time, safe_band
 from comeo.sources.numbers import is_classes, is_stated
 from comeo.sources.raster import RasterBand
@@ -53,7 +54,6 @@ _ORIGIN_TAGS: Final = (
     "mission", "sensor", "instrument", "product_uri",
 )  # fmt: skip
 _BASELINE: Final = "processing_baseline"
-_STRIP_PIXELS: Final = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,7 @@ def _product(file: gdal.GdalFile, path: Path, overrides: Overrides) -> Product:
     mission = mission or mission_of_bands(names.values())
     bands: list[RasterBand] = []
     properties = _properties(facts.tags)
+    classes: ClassSource | None = None
     for index, name in names.items():
         raster = _opened(file, grid, path, facts, index, name)
         layer = _layer(facts, index, name) or _classes_by_value(raster, mission, overrides.numbers)
@@ -114,8 +115,9 @@ def _product(file: gdal.GdalFile, path: Path, overrides: Overrides) -> Product:
             bands.append(raster)
             continue
         logger.warning("%s: layer %s (%s) is not a band and is left out", path.name, name, layer)
-        if classes := class_layer(layer):
-            properties |= class_shares(raster, classes)
+        if known := class_layer(layer):
+            properties |= class_shares(raster, known)
+            classes = class_source(path.name, known, partial(replace, raster, close=_nothing))
     if not bands:
         layers = ", ".join(names.values())
         raise SourceError(
@@ -125,8 +127,12 @@ def _product(file: gdal.GdalFile, path: Path, overrides: Overrides) -> Product:
     return Product(
         path.name, bands, path.stem, facts_of(path.stem),
         None if overrides.datetime else _time(facts.tags, path), properties=properties,
-        marks=tuple(_origin(facts.tags)),
+        marks=tuple(_origin(facts.tags)), classes=classes,
     )  # fmt: skip
+
+
+def _nothing() -> None:
+    """Close nothing: the file is open for the bands beside the layer."""
 
 
 def _facts(file: gdal.GdalFile, given: tuple[str, ...] | None) -> _Facts:
@@ -264,20 +270,3 @@ def _time(tags: Mapping[str, str], path: Path) -> datetime | None:
     stated = (tags.get(name) for name in _TIME_TAGS)
     texts = (re.split(r"[;,+]\s", text)[0] for text in stated if text)
     return next((time for text in texts if (time := lenient_time(text, path.name))), None)
-
-
-def class_shares(scene_classes: RasterBand, layer: ClassLayer) -> dict[str, float]:
-    """Cloud cover and the like from a layer of classes, in percent of its valid pixels."""
-    counts = np.zeros(256, np.int64)
-    grid: Grid = scene_classes.grid
-    rows = max(1, _STRIP_PIXELS // grid.width)
-    for row in range(0, grid.height, rows):
-        values, valid = scene_classes.read(Window(row, 0, min(rows, grid.height - row), grid.width))
-        counts += np.bincount(np.clip(values[valid], 0, 255).astype(np.int64), minlength=256)
-    total = int(counts[1:].sum())
-    if not total:
-        return {}
-    return {
-        name: round(100.0 * int(counts[list(classes)].sum()) / total, 4)
-        for name, classes in layer.shares.items()
-    }

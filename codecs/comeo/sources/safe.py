@@ -14,6 +14,7 @@ from comeo.missions.sentinel2 import BANDS, SENTINEL2
 from comeo.scene import Band
 from comeo.sources.assemble import Product
 from comeo.sources.bandfile import open_band
+from comeo.sources.classes import file_source
 from comeo.sources.container import Container
 from comeo.sources.jp2 import TileCache, tile_cache
 from comeo.sources.naming import facts_of
@@ -68,7 +69,14 @@ def open_safe(
         properties=(tile.properties if tile else {}) | metadata.properties,
         release=container.close,
         checksum=_verified_checksum(container, root, images),
+        classes=file_source(container, _beside(container, root, images)),
     )
+
+
+def _beside(container: Container, root: str, images: list[Image]) -> list[str]:
+    """Names of all files of the granule that the images are of."""
+    granule = granule_of(images[0].name) or root
+    return [name for name in container.names if container.inside(granule, name)]
 
 
 def _title(metadata: ProductMetadata, granule: str) -> str:

@@ -29,11 +29,13 @@ from comeo.missions import (
     native_gsd,
 )
 from comeo.missions.mission import BASELINE
-from comeo.scene import Band
+from comeo.missions.sentinel2 import CLASSES
+from comeo.scene import Band, ClassSource
 from comeo.sources import gdal
 from comeo.sources.arguments import MAX_UNIT, Given
 from comeo.sources.assemble import Overrides, Product
 from comeo.sources.bandfile import JP2_SUFFIXES, open_band
+from comeo.sources.classes import NATIVE_GSD, class_source
 from comeo.sources.download import fetch
 from comeo.sources.jp2 import TileCache, tile_cache
 from comeo.sources.naming import facts_of, lenient_time, safe_band
@@ -119,6 +121,7 @@ def open_stac(source: str | Path, overrides: Overrides) -> Product:
         properties=kept | _baseline(properties),
         marks=(*names, *(file for file in _files(assets))),
         offset_applied=_applied(properties) or _applied_to_all(str(source), assets),
+        classes=_classes(item, source, cache),
     )
 
 
@@ -228,6 +231,26 @@ def _assets(item: dict[str, Any], source: str | Path, mission: Mission | None) -
         name = band_of_asset(key, fields, mission)
         if name is not None:
             yield Asset(key, name, locate(asset, source), _gsd(key, fields), fields)
+
+
+def _classes(item: dict[str, Any], source: str | Path, cache: TileCache) -> ClassSource | None:
+    """The scene classification among an Item's assets; where its file is not there, that is said."""
+    found: list[Asset] = []
+    for key, asset in item["assets"].items():
+        file = Path(unquote(urlsplit(asset["href"]).path)).name
+        if _is_document(asset) or not (ancillary_name(key) == CLASSES.name or CLASSES.file.search(file)):
+            continue
+        try:
+            location = locate(asset, source)
+        except SourceError as error:
+            logger.warning("%s", error)
+            continue
+        if location is not None:
+            found.append(Asset(key, CLASSES.name, location, _gsd(key, asset), asset))
+    if not found:
+        return None
+    best = min(found, key=lambda asset: (abs((asset.gsd or NATIVE_GSD) - NATIVE_GSD), asset.is_jp2))
+    return class_source(str(source), CLASSES, lambda: _opened(best, Band(CLASSES.name), cache, 0.0))
 
 
 def _is_document(asset: Mapping[str, Any]) -> bool:

@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 from rio_tiler.models import ImageData
 
 from comeo.grid import Grid
+from comeo.view.clear import check_mask, class_image, mask_image
 from comeo.view.plan import PixelPlan
 from comeo.view.propagation import error_image
 from comeo.view.reader import ArchiveReader
 
 
 def read_pixels(reader: ArchiveReader, grid: Grid, plan: PixelPlan) -> ImageData:
-    """Read a grid: values, results of an expression, or expected errors.
+    """Read a grid: values, results of an expression, expected errors, or classes.
 
     Args:
         reader: Of the scene that the plan was made for.
@@ -25,9 +26,18 @@ def read_pixels(reader: ArchiveReader, grid: Grid, plan: PixelPlan) -> ImageData
 
     Raises:
         BoundError: If the reader's budget does not suffice.
-        NotFoundError: If expected errors are wanted of an archive without a certificate.
+        NotFoundError: If expected errors are wanted of an archive without a certificate, or classes or a mask
+            of one that does not say which pixels are clear.
         ArchiveError: If a block is damaged.
     """
+    if plan.mask is not None:
+        check_mask(reader.archive, plan.mask)  # before any block is decoded
+    return mask_image(_unmasked(reader, grid, plan), reader, grid, plan.mask)
+
+
+def _unmasked(reader: ArchiveReader, grid: Grid, plan: PixelPlan) -> ImageData:
+    if plan.classes:
+        return class_image(reader, grid)
     if plan.error:
         return error_image(reader, grid, plan.sources)
     if plan.expression:

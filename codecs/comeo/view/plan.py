@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from comeo.errors import BoundError, NotFoundError, ParameterError
+from comeo.missions.clear import ClearMask
 from comeo.scene import Band
 from comeo.view.expression import Expression, parse
 from comeo.view.resampling import ResamplingName
@@ -23,12 +24,14 @@ class PixelRequest:
         unscale: Physical values (True) or stored numbers (False). None: bands as stored, expressions
             computed from physical values.
         resampling: None: the default, `nearest` for data.
+        mask: Classes whose pixels alone count. None: all pixels.
     """
 
     bands: tuple[str, ...] | None = None
     expression: str | None = None
     unscale: bool | None = None
     resampling: ResamplingName | None = None
+    mask: ClearMask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class PixelPlan:
         resampling: How pixels reach a grid other than their own.
         error: Whether the bands' expected error is wanted instead of their values.
         label: Name of the expression's single result, if it has one of its own.
+        mask: Classes whose pixels alone count; others are as without data. None: all pixels.
+        classes: Whether the classes of the scene's pixels are wanted instead of the bands' values.
     """
 
     sources: tuple[Band, ...]
@@ -65,6 +70,8 @@ class PixelPlan:
     resampling: ResamplingName = DEFAULT_RESAMPLING
     error: bool = False
     label: str | None = None
+    mask: ClearMask | None = None
+    classes: bool = False
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -74,6 +81,8 @@ class PixelPlan:
     @property
     def names(self) -> tuple[str, ...]:
         """Name of each result."""
+        if self.classes:
+            return ("class",)
         if self.error:
             return (f"expected error of {', '.join(self.bands)}",)
         if self.expression is None:
@@ -111,7 +120,9 @@ def plan_pixels(request: PixelRequest, bands: Sequence[Band], limits: PlanLimits
         names = expression.bands
     sources = find_bands(names, bands, limits.bands)
     physical = bool(request.unscale) if expression is None else request.unscale is not False
-    return PixelPlan(sources, expression, physical, request.resampling or DEFAULT_RESAMPLING)
+    return PixelPlan(
+        sources, expression, physical, request.resampling or DEFAULT_RESAMPLING, mask=request.mask
+    )
 
 
 def find_bands(names: Sequence[str], bands: Sequence[Band], most: int) -> tuple[Band, ...]:

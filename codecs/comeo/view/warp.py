@@ -63,7 +63,7 @@ def find_source(group: ArchiveGroup, grid: Grid) -> Source | None:
     target = _reachable(group, grid)
     if target is None:
         return None
-    cols, rows = _source_lattice(target, group.crs, native.transform)
+    cols, rows = source_lattice(target, group.crs, native.transform)
     finite = np.isfinite(cols) & np.isfinite(rows)
     if not finite.any():
         return None
@@ -172,7 +172,7 @@ def _footprint(crs: CRS, transform: Affine, height: int, width: int, target: CRS
     return bounds if bounds and bounds[0] <= bounds[2] else None
 
 
-def _source_lattice(
+def source_lattice(
     target: Grid, crs: CRS, native: Affine
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Native (columns, rows) of a lattice of points over the target, edges included."""

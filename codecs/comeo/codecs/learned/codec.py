@@ -1,6 +1,6 @@
 """Lapped transform, symbols chosen by rate and distortion, and a learned model of their probabilities.
 
-Encoder, decoder and format in short (docs/archive-format.md has it in full):
+Encoder, decoder and format in short (docs/format/learned.md has it in full):
 
 - Components are transformed as in the `dct` codec: 16×16 tiles with lapped borders. Some components make an
   item, four as a rule, with 256 channels each a tile; missing ones are zero. Further items share the leading
@@ -25,8 +25,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.base import Codec, Components
+from comeo.codecs.base import Block, Codec, Components
 from comeo.codecs.dct.lapped import SIZE, analysis, synthesis, synthesise
+from comeo.codecs.learned import engine
 from comeo.codecs.learned.coding import (
     Predicted,
     choose_symbols,
@@ -41,7 +42,7 @@ from comeo.codecs.learned.layout import Layout, Plan
 from comeo.codecs.learned.model import DEFAULT, TAG_BYTES, Model, by_tag, models
 from comeo.codecs.learned.rans import write
 from comeo.codecs.learned.tables import LARGEST, SKIPPED
-from comeo.codecs.payload import Header
+from comeo.codecs.payload import Header, Parsed
 from comeo.codecs.spectral import fit, fit_details
 from comeo.errors import CodecError
 from comeo.settings import CodecSettings, current
@@ -125,6 +126,12 @@ class LearnedCodec(Codec):
             coded, off = _encode(self.model, self.settings, latents, classes, shape, thorough=True)
             classes[0] |= _THOROUGH
         return self.model.tag + classes.tobytes() + coded, float(np.square(off).sum())
+
+    def _decode_values(self, coded: Sequence[Parsed], reduce: int) -> list[Block]:
+        """As of `Codec`, in compiled code where settings and machine allow it."""
+        found: list[Block | None] = [engine.decode(item, reduce, self.settings) for item in coded]
+        rest = iter(super()._decode_values([item for item, own in zip(coded, found, strict=True) if own is None], reduce))
+        return [next(rest) if own is None else own for own in found]
 
     def _decode_components(
         self, bodies: Sequence[memoryview], headers: Sequence[Header], reduce: int

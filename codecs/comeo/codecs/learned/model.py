@@ -46,10 +46,12 @@ class Model:
     Attributes:
         name: Its name in the package.
         content: Its bytes.
+        flat: The same as one blob for the compiled decoder (`training.flat` makes it), if there is one.
     """
 
     name: str
     content: bytes
+    flat: bytes | None = field(default=None, repr=False)
     _sessions: Sessions = field(default_factory=Sessions, init=False, repr=False)
 
     @cached_property
@@ -152,7 +154,12 @@ def models() -> dict[str, Model]:
     files = sorted(
         (file for file in folder.iterdir() if file.name.endswith(".zip")), key=lambda file: file.name
     )
-    return {file.name[:-4]: Model(file.name[:-4], file.read_bytes()) for file in files}
+    found = {}
+    for file in files:
+        flat = folder / f"{file.name[:-4]}.bin"
+        blob = flat.read_bytes() if flat.is_file() else None
+        found[file.name[:-4]] = Model(file.name[:-4], file.read_bytes(), blob)
+    return found
 
 
 def find_model(digest: str) -> Model | None:

@@ -1,0 +1,117 @@
+"""The classes beside a product's bands, Sentinel-2's SCL: found, opened, brought to those of archives."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import PurePosixPath
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from comeo.errors import SourceError
+from comeo.missions import ClassLayer
+from comeo.missions.sentinel2 import CLASSES
+from comeo.scene import Band, ClassRaster, ClassSource, Window
+from comeo.sources.bandfile import open_band
+from comeo.sources.container import Container
+from comeo.sources.jp2 import tile_cache
+from comeo.sources.raster import Plane, RasterBand
+
+logger = logging.getLogger(__name__)
+
+NATIVE_GSD: Final = 20
+"""Metres: what the classification is made at; products carry resampled copies of it as well."""
+_STRIP_PIXELS: Final = 1 << 22
+_BAND: Final = Band(CLASSES.name)
+
+
+def class_source(where: str, layer: ClassLayer, open_layer: Callable[[], RasterBand]) -> ClassSource:
+    """A product's classes, opened when they are needed.
+
+    Args:
+        where: The product's name.
+        layer: What its numbers mean.
+        open_layer: Opens it as a band of numbers.
+    """
+
+    def open_() -> ClassRaster:
+        try:
+            band = open_layer()
+        except (SourceError, OSError) as error:
+            raise SourceError(_advice(where, layer, str(error))) from error
+        grid = band.grid
+        return ClassRaster(
+            grid.height, grid.width, grid.crs, grid.transform,
+            lambda window: _clear_classes(where, layer, band, window),
+            lambda: class_shares(band, layer), band.close,
+        )  # fmt: skip
+
+    return ClassSource(layer.name, open_)
+
+
+def file_source(container: Container, names: Iterable[str]) -> ClassSource | None:
+    """Classes in one of the files of a product, or None where it has none.
+
+    Args:
+        container: The product's files.
+        names: Those of the scene.
+
+    Raises:
+        SourceError: When they are opened, if the file cannot be read.
+    """
+    found = {name: match for name in names if (match := CLASSES.file.search(name))}
+    if not found:
+        return None
+    chosen = min(found, key=lambda name: (_rank(found[name].group(1), name), name))
+    return class_source(
+        container.path.name, CLASSES, lambda: open_band(container.local(chosen), _BAND, tile_cache(), 0.0)
+    )
+
+def _rank(gsd: str | None, name: str) -> int:
+    """Order of copies of the classification: its own resolution first."""
+    folder = PurePosixPath(name).parent.name.upper()
+    stated = int(gsd) if gsd else int(folder[1:3]) if folder in ("R10M", "R20M", "R60M") else NATIVE_GSD
+    return abs(stated - NATIVE_GSD)
+
+
+def _advice(where: str, layer: ClassLayer, reason: str) -> str:
+    return f"the {layer.name} of {where} cannot be read: {reason}; repair it, or go without by --clear none"
+
+
+def _clear_classes(where: str, layer: ClassLayer, band: RasterBand, window: Window) -> NDArray[np.uint8]:
+    """Classes of a window, by their numbers in `comeo.missions.clear`.
+
+    Raises:
+        SourceError: If a number is none of the layer's classes.
+    """
+    numbers = _numbers(where, layer, band.read(window))
+    return np.array(layer.clear, np.uint8)[numbers]
+
+
+def _numbers(where: str, layer: ClassLayer, plane: Plane) -> NDArray[np.intp]:
+    values = np.where(plane.valid, plane.values, 0)
+    numbers = values.astype(np.intp)
+    if (numbers != values).any() or numbers.min() < 0 or numbers.max() >= len(layer.clear):
+        odd = values[(numbers != values) | (numbers < 0) | (numbers >= len(layer.clear))].flat[0]
+        reason = f"it has the number {odd:g}, and its classes are 0 to {len(layer.clear) - 1}"
+        raise SourceError(_advice(where, layer, reason))
+    return numbers
+
+
+def class_shares(classes: RasterBand, layer: ClassLayer) -> dict[str, float]:
+    """Cloud cover and the like from a layer of classes, in percent of its valid pixels."""
+    counts = np.zeros(256, np.int64)
+    grid = classes.grid
+    rows = max(1, _STRIP_PIXELS // grid.width)
+    for row in range(0, grid.height, rows):
+        values, valid = classes.read(Window(row, 0, min(rows, grid.height - row), grid.width))
+        counts += np.bincount(np.clip(values[valid], 0, 255).astype(np.int64), minlength=256)
+    total = int(counts[1:].sum())
+    if not total:
+        return {}
+    return {
+        name: round(100.0 * int(counts[list(numbers)].sum()) / total, 4)
+        for name, numbers in layer.shares.items()
+    }

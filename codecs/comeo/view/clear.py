@@ -1,0 +1,195 @@
+"""Which pixels of a grid are clear: classes by the nearest pixel of an archive's layer, and masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.coords import BoundingBox
+from rio_tiler.models import ImageData
+
+from comeo.archive import Archive, ArchiveGroup, Level
+from comeo.archive.clear import ClearGroup
+from comeo.archive.clear_model import GROUP
+from comeo.errors import NotFoundError
+from comeo.grid import WGS84, Grid
+from comeo.missions.clear import BY_NAME, CLEAR_CLASSES, NODATA, Classes, ClearMask
+from comeo.scene import Band
+from comeo.view.budget import BlockKey
+from comeo.view.projection import move_points
+from comeo.view.warp import LATTICE, find_source, source_lattice
+
+if TYPE_CHECKING:
+    from comeo.view.reader import ArchiveReader
+
+TITLE: Final = "class"
+
+
+def clear_of(archive: Archive) -> ClearGroup:
+    """The layer of an archive.
+
+    Raises:
+        NotFoundError: If it has none.
+        ArchiveError: If it is damaged.
+    """
+    if archive.clear is None:
+        raise NotFoundError(
+            f"{archive.id} does not say which of its pixels are clear; compress its product again, "
+            "with its scene classification (SCL) or with --clear s2cloudless"
+        )
+    return archive.clear
+
+
+def check_mask(archive: Archive, mask: ClearMask) -> None:
+    """Refuse a mask that an archive's layer cannot give.
+
+    Raises:
+        NotFoundError: If there is no layer, or its source does not tell a class of the mask from others.
+    """
+    facts = clear_of(archive).facts
+    if set(CLEAR_CLASSES) <= set(mask.numbers):
+        wanted = [name for name in mask.names if BY_NAME[name].number not in CLEAR_CLASSES]
+    else:
+        wanted = list(mask.names)
+    if untold := [name for name in wanted if name not in facts.classes]:
+        raise NotFoundError(
+            f"the classes of {archive.id}, from {facts.source}, do not tell {untold[0]} apart; "
+            f"choose of {', '.join(facts.classes)}"
+        )
+
+
+def classes_on(reader: ArchiveReader, grid: Grid) -> Classes:
+    """Classes of the pixels of a grid: of each that of the layer's pixel in which its centre lies.
+
+    Args:
+        reader: Of the scene.
+        grid: Where the pixels go.
+
+    Returns:
+        (y, x) uint8, 0 beyond the layer.
+
+    Raises:
+        NotFoundError: If the archive has no layer.
+        BoundError: If the reader's budget does not suffice.
+        ArchiveError: If a block is damaged.
+    """
+    layer = clear_of(reader.archive)
+    out = np.full((grid.height, grid.width), NODATA, np.uint8)
+    source = find_source(_as_group(layer), grid)
+    if source is None:
+        return out
+    rows, cols = _places(layer, source.target)
+    inside = (rows >= 0) & (rows < layer.grid.height) & (cols >= 0) & (cols < layer.grid.width)
+    top, left = source.offset
+    part = out[top : top + source.target.height, left : left + source.target.width]
+    part[inside] = _gathered(reader, layer, rows[inside], cols[inside])
+    return out
+
+
+def mask_image(image: ImageData, reader: ArchiveReader, grid: Grid, mask: ClearMask | None) -> ImageData:
+    """The image, with pixels whose class the mask does not keep masked as well.
+
+    Args:
+        image: On the grid.
+        reader: Of the scene.
+        grid: Of the image.
+        mask: None leaves the image as it is.
+
+    Raises:
+        NotFoundError: If the archive cannot give the mask.
+    """
+    if mask is None:
+        return image
+    check_mask(reader.archive, mask)
+    hidden = ~mask.keeps(classes_on(reader, grid))
+    values = image.array
+    if image.nodata is not None:
+        values = np.ma.MaskedArray(values.data.copy(), np.ma.getmaskarray(values))
+        values.data[:, hidden] = image.nodata
+    values = np.ma.MaskedArray(values.data, np.ma.getmaskarray(values) | hidden)
+    return ImageData(
+        values, bounds=image.bounds, crs=image.crs, band_names=image.band_names,
+        band_descriptions=image.band_descriptions, scales=image.scales, offsets=image.offsets,
+        nodata=image.nodata,
+    )  # fmt: skip
+
+
+def class_image(reader: ArchiveReader, grid: Grid) -> ImageData:
+    """Classes as an image of one uint8 band, masked where there is none."""
+    classes = classes_on(reader, grid)[None]
+    return ImageData(
+        np.ma.MaskedArray(classes, classes == NODATA), bounds=BoundingBox(*grid.bounds), crs=grid.crs,
+        band_names=[TITLE], band_descriptions=[TITLE], nodata=NODATA,
+    )  # fmt: skip
+
+
+def class_at(reader: ArchiveReader, lon: float, lat: float) -> int:
+    """Class at a position, 0 where there is none: see `classes_on`."""
+    layer = clear_of(reader.archive)
+    xs, ys = move_points(WGS84, layer.grid.crs, np.array([lon]), np.array([lat]))
+    if not np.isfinite((xs[0], ys[0])).all():
+        return NODATA
+    col, row = ~layer.grid.transform @ (float(xs[0]), float(ys[0]))
+    if not (0 <= row < layer.grid.height and 0 <= col < layer.grid.width):
+        return NODATA
+    return int(_gathered(reader, layer, np.array([int(row)]), np.array([int(col)]))[0])
+
+
+def _as_group(layer: ClearGroup) -> ArchiveGroup:
+    """The layer as a group with one level, as far as finding out what a grid needs goes."""
+    grid = layer.grid
+    level = Level(
+        GROUP, 0, grid.height, grid.width, grid.transform, layer.block, layer.shape, 1,
+        np.dtype(np.uint8), 1.0,
+    )  # fmt: skip
+    return ArchiveGroup(GROUP, (Band(TITLE),), grid.crs, level.dtype, True, (level,))
+
+
+def _places(layer: ClearGroup, target: Grid) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Row and column of the layer in which each pixel's centre lies, −1 where it has no place there.
+
+    The way from one grid to the other is smooth, so that it is followed at a lattice of points and straight
+    in between: over a scene that is off by metres, where the layer's pixels have 60.
+    """
+    cols, rows = source_lattice(target, layer.grid.crs, layer.grid.transform)
+    found = [_spread(axis, target.height, target.width) for axis in (rows, cols)]
+    finite = np.isfinite(found[0]) & np.isfinite(found[1])
+    row, col = (np.where(finite, np.floor(axis), -1).clip(-1, 1 << 24).astype(np.intp) for axis in found)
+    return row, col
+
+
+def _spread(lattice: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+    """Values at pixel centres between those of a lattice over a grid, edges included: (height, width)."""
+
+    def along(count: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        places = (np.arange(count) + 0.5) * (LATTICE - 1) / count
+        first = np.minimum(places.astype(np.intp), LATTICE - 2)
+        return first, places - first
+
+    (row, down), (col, right) = along(height), along(width)
+    with np.errstate(invalid="ignore"):  # infinite where a point has no place
+        lines = lattice[row] + (lattice[row + 1] - lattice[row]) * down[:, None]
+        found: NDArray[np.float64] = lines[:, col] + (lines[:, col + 1] - lines[:, col]) * right
+    return found
+
+
+def _gathered(
+    reader: ArchiveReader, layer: ClearGroup, rows: NDArray[np.intp], cols: NDArray[np.intp]
+) -> Classes:
+    """Classes of single pixels of the layer, by the blocks that they lie in."""
+    side = layer.block
+    number = rows // side * layer.shape[1] + cols // side
+    wanted = [divmod(int(one), layer.shape[1]) for one in np.unique(number)]
+    keys = [(reader.archive.etag, GROUP, 0, 0, *place) for place in wanted]
+    reader.budget.decode(dict.fromkeys(keys, side * side))
+    out = np.empty(rows.shape, np.uint8)
+
+    def read(missing: Sequence[BlockKey]) -> list[Classes]:
+        return layer.blocks([key[4:] for key in missing])
+
+    for (row, col), block in zip(wanted, reader.blocks.get_many(keys, read), strict=True):
+        here = number == row * layer.shape[1] + col
+        out[here] = block[rows[here] - row * side, cols[here] - col * side]
+    return out
