@@ -9,9 +9,9 @@ up to whole words of four bytes:
     words     components, leading, 1 if the quantiser is dependent, its grid, predecessors (components)
     words     number of groups; of each: first, last, passes, evidence, before (−1: None), then components, sizes, pairs and
               parents, each as its length and its members
-    words     how many groups a read takes at each reduction (4)
+    words     number of rules of reduced reads; of each: limit, groups at each reduction (4)
     uint8     order of frequencies (256)
-    int32     of each quantiser: cumulative frequencies (25, 43), points (25, 3)
+    int32     of each set of points: cumulative frequencies (25, 43), points (25, 3)
     float64   cosine and sine of each angle of the spectral transform (256, 2)
     float32   bases of the lapped transform: of each reduction, (4 kinds of tiles, 16, 32 >> reduction); see `bases`
     networks  of each group and pass
@@ -171,15 +171,14 @@ def flatten(model: Model) -> bytes:
     """
     out = io.BytesIO()
     layout = model.layout
-    dependent, grid = False, 16
-    _words(out, layout.components, layout.leading, int(dependent), grid, *layout.predecessors)
+    quantiser = model.quantiser
+    _words(out, layout.components, layout.leading, int(quantiser.dependent), quantiser.grid, *layout.predecessors)
     _write_groups(out, layout)
-    _words(out, *model.reduced)
+    _words(out, len(model.reduced), *(word for limit, groups in model.reduced for word in (limit, *groups)))
     out.write(model.order.astype(np.uint8).tobytes())
-    cumulative, points = (np.atleast_3d(array) for array in (model.tables.cumulative, model.tables.points))
-    for number in range(1 + dependent):
-        _array(out, cumulative.reshape(-1, 25, 43)[number], np.int32)
-        _array(out, points.reshape(-1, 25, 3)[number], np.int32)
+    for cumulative, points in zip(model.tables.cumulative, model.tables.points, strict=True):
+        _array(out, cumulative, np.int32)
+        _array(out, points, np.int32)
     turns = [angle * math.pi / _ANGLES for angle in map(float, range(_ANGLES))]
     _array(out, np.array([(math.cos(turn), math.sin(turn)) for turn in turns]), np.float64)
     for reduce in range(MAX_REDUCE + 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from comeo.codecs import native, payload
 from comeo.codecs.dct.lapped import SIZE
 from comeo.codecs.learned.features import LARGEST, MAGNITUDE
 from comeo.codecs.learned.model import TAG_BYTES, Model, by_tag
-from comeo.codecs.native import Flat, Library, Picture
+from comeo.codecs.native import Context, Flat, Library, Picture, Plan
 from comeo.codecs.native.library import (
     BAD_CLASSES,
     BAD_START,
@@ -27,6 +28,8 @@ from comeo.codecs.payload import Parsed
 from comeo.codecs.spectral import SpectralTransform
 from comeo.errors import CodecError
 from comeo.settings import CodecSettings
+
+Passes = Iterator[tuple[int, int, NDArray[np.int64], tuple[NDArray[np.int32], NDArray[np.uint8]]]]
 
 _REFUSALS: Final = {
     CUT_SHORT: "the payload is cut short",
@@ -78,9 +81,10 @@ def decode(parsed: Parsed, reduce: int, settings: CodecSettings) -> NDArray[np.u
     if engine is None:
         return None
     library, flat = engine
-    plan = library.plan(-(-header.height // SIZE), -(-header.width // SIZE), len(model.layout.items(header.bands)))
-    context, groups = library.context(), model.reduced[reduce]
+    rows, columns = -(-header.height // SIZE), -(-header.width // SIZE)
+    plan, context = library.plan(rows, columns, len(model.layout.items(header.bands))), library.context()
     body = np.frombuffer(rest[TAG_BYTES:], np.uint8) if len(rest) > TAG_BYTES else np.empty(0, np.uint8)
+    groups = flat.groups_read(reduce, header.bands, rows * columns, body)
     _check(context.decode(flat, plan, body, header.bands, groups))
     size = (header.bands, -(-header.height >> reduce), -(-header.width >> reduce))
     pixels = np.empty(size, header.dtype)
@@ -95,6 +99,44 @@ def decode(parsed: Parsed, reduce: int, settings: CodecSettings) -> NDArray[np.u
         )
     )  # fmt: skip
     return pixels
+
+
+def begin_passes(
+    model: Model, settings: CodecSettings, energy: NDArray[np.uint8], shape: tuple[int, int], *, thorough: bool
+) -> tuple[NDArray[np.int32], Passes] | None:
+    """Predict a block's passes for an encoder, in compiled code: see `prediction.begin_passes`.
+
+    Args:
+        model: The model.
+        settings: How its networks are run.
+        energy: (items, components) energy classes.
+        shape: Rows and columns of tiles.
+        thorough: Whether every symbol is coded.
+
+    Returns:
+        The values (tiles + 1, channels), and the passes; None where there is no compiled code.
+    """
+    engine = engine_of(model, settings)
+    if engine is None:
+        return None
+    library, flat = engine
+    plan, context = library.plan(*shape, len(energy)), library.new_context()
+    _check(context.begin(flat, plan, energy, thorough=thorough))
+    return context.values(flat, plan), _passes(model, context, plan)
+
+
+def _passes(model: Model, context: Context, plan: Plan) -> Passes:
+    """Each pass as of `prediction.predicted_passes`."""
+    tiles = np.empty(plan.count, np.int32)
+    for group, channels in enumerate(model.layout.groups):
+        mean = np.empty((plan.count, channels.count), np.int32)
+        index = np.empty((plan.count, channels.count), np.uint8)
+        for number in range(channels.passes):
+            count = context.predict(group, number, tiles, mean, index)
+            if count:
+                yield group, number, tiles[:count].astype(np.int64), (mean[:count].copy(), index[:count].copy())
+            context.note(group, number)
+        context.share(group)
 
 
 def _check(status: int) -> None:

@@ -31,6 +31,7 @@ enum {
     SCALES = 61,
     MAX_GROUPS = 32,
     MAX_PASSES = 5,
+    MAX_RULES = 8,
     MAX_COMPONENTS = 4,
     MAX_BANDS = 64,
     MAX_ITEMS = MAX_BANDS,
@@ -91,12 +92,18 @@ struct tables {
     uint8_t lookup[ROWS][256];
 };
 
+/* How many groups a read takes at each reduction, where bytes² ≤ limit · bands · tiles². */
+struct rule {
+    int limit, groups[REDUCTIONS];
+};
+
 struct comeo_model {
     int components, leading, group_count, channels, passes;
-    int dependent;          /* 1: two quantisers and eight states */
-    int grid;               /* of the dependent quantiser, sixteenths of the step */
+    int dependent;          /* 1: two sets of points and eight states */
+    int grid;               /* sixteenths of the step between points of both sets */
     int predecessor[MAX_COMPONENTS];
-    int reduced[REDUCTIONS]; /* how many groups are read at each reduction */
+    int rule_count;
+    struct rule rules[MAX_RULES];
     struct group groups[MAX_GROUPS];
     struct network networks[MAX_GROUPS][MAX_PASSES];
     struct tables tables[2];

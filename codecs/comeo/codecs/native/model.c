@@ -243,7 +243,11 @@ static void take_model(struct reader *reader, comeo_model *model, size_t length)
     for (int i = 0; i < model->components; i++) model->predecessor[i] = take_word(reader, 0, i ? i - 1 : 0);
     model->group_count = take_word(reader, 1, MAX_GROUPS);
     for (int i = 0; i < model->group_count && !reader->failed; i++) take_group(reader, model, i);
-    for (int i = 0; i < REDUCTIONS; i++) model->reduced[i] = take_word(reader, 1, model->group_count);
+    model->rule_count = take_word(reader, 0, MAX_RULES);
+    for (int i = 0; i < model->rule_count; i++) {
+        model->rules[i].limit = take_word(reader, 0, INT32_MAX);
+        for (int j = 0; j < REDUCTIONS; j++) model->rules[i].groups[j] = take_word(reader, 1, model->group_count);
+    }
     take_into(reader, model->order, FREQUENCIES);
     for (int i = 0; i <= model->dependent; i++) take_tables(reader, &model->tables[i]);
     take_into(reader, model->rotations, sizeof model->rotations);
@@ -296,8 +300,13 @@ void comeo_model_free(comeo_model *model) {
 
 int comeo_model_groups(const comeo_model *model) { return model->group_count; }
 
-int comeo_model_reduced(const comeo_model *model, int reduce) {
-    return reduce >= 0 && reduce < REDUCTIONS ? model->reduced[reduce] : 0;
+/* As Model.groups_read of comeo.codecs.learned.model has it, and why. */
+int comeo_model_read(const comeo_model *model, int reduce, int bands, int tiles, const uint8_t *body, size_t length) {
+    if (reduce < 0 || reduce >= REDUCTIONS || bands < 1 || tiles < 1 || length > INT32_MAX) return model->group_count;
+    int64_t bytes = (int64_t)length, area = (int64_t)tiles * tiles * bands;
+    for (int i = 0; i < model->rule_count && bytes && body[0] <= PEAK; i++)
+        if (bytes * bytes <= model->rules[i].limit * area) return model->rules[i].groups[reduce];
+    return model->group_count;
 }
 
 int comeo_model_channels(const comeo_model *model) { return model->channels; }
