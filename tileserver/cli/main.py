@@ -212,10 +212,13 @@ def extract(
 def codecs() -> None:
     """List the codecs, and the models of the learned one."""
     from comeo.codecs import codec_names, get_codec
+    from comeo.codecs.decoder import decoder_in_use
     from comeo.codecs.learned import models
 
     for name in codec_names():
         click.echo(f"{name:12}{(type(get_codec(name)).__doc__ or '').splitlines()[0]}")
+    decoder = decoder_in_use()
+    click.echo(f"  decoded by {decoder.words}" + (f"\n  {decoder.slow}." if decoder.slow else ""))
     for model in models().values():
         click.echo(f"  {model.name}  {model.facts['data']}\n    SHA-256 {model.digest}")
 

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from comeo.codecs.base import Components
 from comeo.codecs.dct.lapped import SIZE, analysis
-from comeo.codecs.learned import engine
 from comeo.codecs.learned.coding import Chosen, intervals
-from comeo.codecs.learned.features import PEAK, UNIT, Known
+from comeo.codecs.learned.features import PEAK, UNIT
 from comeo.codecs.learned.layout import Layout
 from comeo.codecs.learned.model import Model
-from comeo.codecs.learned.prediction import planes_of, predicted_passes, spread
+from comeo.codecs.learned.prediction import begin_passes, planes_of
 from comeo.codecs.learned.rans import write
 from comeo.codecs.learned.tables import LARGEST
 from comeo.codecs.learned.trellis import Chooser, Spreading
@@ -112,20 +111,13 @@ def choose_passes(
     """
     layout = model.layout
     plan = layout.plan((shape,) * len(layout.items(len(classes))))
-    energy, leaders = spread(layout, classes, shape)
-    compiled = engine.predicted_passes(
-        model, settings, energy[:: shape[0] * shape[1]], shape, thorough=thorough
-    )
-    if compiled is None:
-        known, everywhere = Known(layout, energy, leaders, plan), np.full(len(latents), thorough)
-        compiled = known.values, predicted_passes(model, settings, known, plan, everywhere)
-    values, passes = compiled
+    values, predictions = begin_passes(model, settings, classes, shape, thorough=thorough)
     chooser = Chooser(
         layout, model.quantiser, model.tables, worth, latents.copy(), values,
         Spreading.over(plan, layout.components), shape[1],
     )  # fmt: skip
     chosen = []
-    for group, number, tiles, (mean, index) in passes:
+    for group, number, tiles, (mean, index) in predictions:
         symbols, sets = chooser.choose(group, tiles, mean, index)
         chosen.append(Chosen(layout.first_passes[group] + number, tiles, index, symbols, sets))
     off = (latents - values[:-1] / UNIT).reshape(-1, shape[0] * shape[1], layout.channels)

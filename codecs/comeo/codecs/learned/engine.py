@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from comeo.codecs import native
 from comeo.codecs.dct.lapped import SIZE
 from comeo.codecs.learned.features import LARGEST, MAGNITUDE
-from comeo.codecs.learned.layout import Layout
 from comeo.codecs.learned.model import TAG_BYTES, Model, by_tag
-from comeo.codecs.learned.prediction import PredictedPass
-from comeo.codecs.native import Context, Flat, Library, Picture
+from comeo.codecs.native import Context, Flat, Library, Picture, Plan
 from comeo.codecs.native.library import (
     BAD_CLASSES,
     BAD_START,
@@ -30,6 +28,8 @@ from comeo.codecs.payload import Parsed
 from comeo.codecs.spectral import SpectralTransform
 from comeo.errors import CodecError
 from comeo.settings import CodecSettings
+
+Passes = Iterator[tuple[int, int, NDArray[np.int64], tuple[NDArray[np.int32], NDArray[np.uint8]]]]
 
 _REFUSALS: Final = {
     CUT_SHORT: "the payload is cut short",
@@ -103,44 +103,40 @@ def decode(
     return pixels
 
 
-def predicted_passes(
-    model: Model,
-    settings: CodecSettings,
-    energy: NDArray[np.uint8],
-    shape: tuple[int, int],
-    *,
-    thorough: bool,
-) -> tuple[NDArray[np.int32], Iterator[PredictedPass]] | None:
-    """As `prediction.predicted_passes` of one block, for an encoder.
+def begin_passes(
+    model: Model, settings: CodecSettings, energy: NDArray[np.uint8], shape: tuple[int, int], *, thorough: bool
+) -> tuple[NDArray[np.int32], Passes] | None:
+    """Predict a block's passes for an encoder, in compiled code: see `prediction.begin_passes`.
 
     Args:
-        model: The model that predicts.
+        model: The model.
         settings: How its networks are run.
-        energy: (items, components), the energy classes of each item.
+        energy: (items, components) energy classes.
         shape: Rows and columns of tiles.
         thorough: Whether every symbol is coded.
 
     Returns:
-        Values (tiles + 1, channels), which the caller fills in, and the passes. Both are this thread's until it
-        encodes or decodes again. None where there is no compiled code.
+        The values (tiles + 1, channels), and the passes; None where there is no compiled code.
     """
     engine = engine_of(model, settings)
     if engine is None:
         return None
     library, flat = engine
-    plan, context = library.plan(*shape, len(energy)), library.context()
+    plan, context = library.plan(*shape, len(energy)), library.new_context()
     _check(context.begin(flat, plan, energy, thorough=thorough))
-    return context.values(flat, plan), _passes(context, model.layout, plan.count)
+    return context.values(flat, plan), _passes(model, context, plan)
 
 
-def _passes(context: Context, layout: Layout, count: int) -> Iterator[PredictedPass]:
-    tiles = np.empty(count, np.int32)
-    for group, described in enumerate(layout.groups):
-        for number in range(described.passes):
-            mean, index = (np.empty((count, described.count), kind) for kind in (np.int32, np.uint8))
-            found = context.predict(group, number, tiles, mean, index)
-            if found:
-                yield group, number, tiles[:found].astype(np.int64), (mean[:found], index[:found])
+def _passes(model: Model, context: Context, plan: Plan) -> Passes:
+    """Each pass as of `prediction.predicted_passes`."""
+    tiles = np.empty(plan.count, np.int32)
+    for group, channels in enumerate(model.layout.groups):
+        mean = np.empty((plan.count, channels.count), np.int32)
+        index = np.empty((plan.count, channels.count), np.uint8)
+        for number in range(channels.passes):
+            count = context.predict(group, number, tiles, mean, index)
+            if count:
+                yield group, number, tiles[:count].astype(np.int64), (mean[:count].copy(), index[:count].copy())
             context.note(group, number)
         context.share(group)
 

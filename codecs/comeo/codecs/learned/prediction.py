@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.codecs.learned import engine
 from comeo.codecs.learned.coding import Predicted
 from comeo.codecs.learned.features import Known
 from comeo.codecs.learned.layout import Layout, Plan
@@ -33,6 +34,40 @@ def spread(
     filled = np.zeros(items.max() + 1, np.uint8)
     filled[: len(classes)] = classes
     return filled[items].repeat(tiles, axis=0), np.tile(np.arange(tiles), len(items))
+
+
+def begin_passes(
+    model: Model,
+    settings: CodecSettings,
+    classes: NDArray[np.uint8],
+    shape: tuple[int, int],
+    *,
+    thorough: bool,
+) -> tuple[NDArray[np.int32], engine.Passes]:
+    """Begin to predict a block's passes, in compiled code where there is some.
+
+    Args:
+        model: The model that predicts.
+        settings: How its networks are run.
+        classes: (components,) energy classes.
+        shape: Rows and columns of tiles.
+        thorough: Whether every symbol is coded.
+
+    Returns:
+        The values (tiles + 1, channels), for the caller to put each pass's into, and the passes: see
+        `predicted_passes`.
+    """
+    layout = model.layout
+    energy, leaders = spread(layout, classes, shape)
+    found = engine.begin_passes(
+        model, settings, energy[:: shape[0] * shape[1]], shape, thorough=thorough
+    )
+    if found is not None:
+        return found
+    plan = layout.plan((shape,) * len(layout.items(len(classes))))
+    known = Known(layout, energy, leaders, plan)
+    everywhere = np.full(len(energy), thorough)
+    return known.values, predicted_passes(model, settings, known, plan, everywhere)
 
 
 def predicted_passes(
