@@ -49,7 +49,7 @@ export class Archive {
 
   // κ of each group.
   certainty() {
-    const unknown = this.facts.codec === 'learned' ? 3 : 1;
+    const unknown = { dct: 1, jpeg2000: 1.5, learned: 3 }[this.facts.codec];
     return this.facts.groups.map((_, index) => {
       const code = this.facts.certainty?.[index] ?? 0;
       return code ? 2 ** ((code - 1) / 32) : unknown;
