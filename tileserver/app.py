@@ -76,8 +76,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     catalog.close()
     app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog), _jobs(settings))
     modules = (
-        viewer, stac, archive, collections, items, certificates, clear, extracts, kml, jobs, legends, wmts, ogc,
-        operations,
+        viewer, stac, archive, collections, items, certificates, clear, extracts, kml, jobs, legends, wmts,
+        ogc, operations,
     )  # fmt: skip
     for module in modules:
         app.register_api(module.api)
