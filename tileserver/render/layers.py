@@ -21,7 +21,7 @@ from tileserver.render import describe
 from tileserver.render.links import WORLD_SETS, Link, link
 from tileserver.render.matrixsets import matrix_set, utm_set_name
 from tileserver.render.naming import collection_title
-from tileserver.render.offers import collection_styles
+from tileserver.render.offers import clear_style, collection_styles
 from tileserver.render.scenes import Scenes
 from tileserver.render.styles import CLEAR_STYLE, Style, error_style, styles_for
 from tileserver.render.temporal import parse_interval
@@ -190,13 +190,14 @@ class Layers:
         zones = {utm_set_name(parse_crs(crs)): bbox for crs, bbox in coverage.by_crs.items()}
         return Layer(
             name, Scope(name), title, f"{coverage.count} compressed scenes, the newest valid pixel first.",
-            coverage.bbox, collection_styles(sets), tuple(days), days[0] if scope.day else CURRENT,
+            coverage.bbox, {**collection_styles(sets), **clear_style(self._scenes, sets)}, tuple(days),
+            days[0] if scope.day else CURRENT,
             _links(self._grid(newest), coverage.bbox, {key: box for key, box in zones.items() if key}),
             search, None,
         )  # fmt: skip
 
     def _styles(self, record: Record) -> dict[str, Style]:
-        """Styles of a scene: those of its bands, its expected errors and its classes where its archive has them."""
+        """Styles of a scene: those of its bands; of its errors and classes where its archive has them."""
         styles = dict(styles_for(record.bands))
         errors = error_style(record.bands)
         with self._scenes.lease(record) as archive:

@@ -104,7 +104,12 @@ def decode(
 
 
 def begin_passes(
-    model: Model, settings: CodecSettings, energy: NDArray[np.uint8], shape: tuple[int, int], *, thorough: bool
+    model: Model,
+    settings: CodecSettings,
+    energy: NDArray[np.uint8],
+    shape: tuple[int, int],
+    *,
+    thorough: bool,
 ) -> tuple[NDArray[np.int32], Passes] | None:
     """Predict a block's passes for an encoder, in compiled code: see `prediction.begin_passes`.
 
@@ -136,7 +141,12 @@ def _passes(model: Model, context: Context, plan: Plan) -> Passes:
         for number in range(channels.passes):
             count = context.predict(group, number, tiles, mean, index)
             if count:
-                yield group, number, tiles[:count].astype(np.int64), (mean[:count].copy(), index[:count].copy())
+                yield (
+                    group,
+                    number,
+                    tiles[:count].astype(np.int64),
+                    (mean[:count].copy(), index[:count].copy()),
+                )
             context.note(group, number)
         context.share(group)
 
