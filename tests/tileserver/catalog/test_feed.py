@@ -6,7 +6,6 @@ import contextlib
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -216,7 +215,11 @@ def test_answers_are_kept_until_their_collection_changes(versions: Path, tmp_pat
     cache: FollowingCache[str, int] = FollowingCache(catalog, 2, lambda key: None if key == "all" else (key,))
 
     def ask(key: str) -> None:
-        cache.get(key, lambda: made.append(key) or len(made))
+        def make() -> int:
+            made.append(key)
+            return len(made)
+
+        cache.get(key, make)
 
     for key in ("even", "odd", "even", "odd"):
         ask(key)
@@ -253,8 +256,8 @@ def test_archives_that_are_replaced_or_gone_are_closed(versions: Path, tmp_path:
         shutil.copy(versions / f"{name}0.zarr.zip", root / f"{name}.zarr.zip")
     catalog = SqliteCatalog([root], tmp_path / "catalog.sqlite", 0)
     pool = ArchivePool(8, catalog)
-    for record in catalog.search(Search(), 3):
-        with pool.lease(record):
+    for each in catalog.search(Search(), 3):
+        with pool.lease(each):
             pass
     assert len(pool) == 3
     shutil.copy(versions / "a1.zarr.zip", root / ".a")
