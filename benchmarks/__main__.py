@@ -6,7 +6,7 @@ import runpy
 
 NAMES = (
     "rate_distortion", "rate_distortion.products", "codec_speed", "whole_scene", "qualify", "tile_speed",
-    "catalogue",
+    "catalogue", "full_product",
 )  # fmt: skip
 for name in NAMES:
     runpy.run_module(f"benchmarks.{name}", run_name="__main__")
