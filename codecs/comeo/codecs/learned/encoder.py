@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from comeo.codecs.base import Components
 from comeo.codecs.dct.lapped import SIZE, analysis
 from comeo.codecs.learned.coding import Chosen, intervals
-from comeo.codecs.learned.features import PEAK, UNIT, Known
+from comeo.codecs.learned.features import PEAK, UNIT
 from comeo.codecs.learned.layout import Layout
 from comeo.codecs.learned.model import Model
-from comeo.codecs.learned.prediction import planes_of, predicted_passes, spread
+from comeo.codecs.learned.prediction import begin_passes, planes_of
 from comeo.codecs.learned.rans import write
 from comeo.codecs.learned.tables import LARGEST
 from comeo.codecs.learned.trellis import Chooser, Spreading
@@ -111,16 +111,15 @@ def choose_passes(
     """
     layout = model.layout
     plan = layout.plan((shape,) * len(layout.items(len(classes))))
-    known = Known(layout, *spread(layout, classes, shape), plan)
+    values, predictions = begin_passes(model, settings, classes, shape, thorough=thorough)
     chooser = Chooser(
-        layout, model.quantiser, model.tables, worth, latents.copy(), known.values,
+        layout, model.quantiser, model.tables, worth, latents.copy(), values,
         Spreading.over(plan, layout.components), shape[1],
     )  # fmt: skip
     chosen = []
-    everywhere = np.full(len(latents), thorough)
-    for group, number, tiles, (mean, index) in predicted_passes(model, settings, known, plan, everywhere):
+    for group, number, tiles, (mean, index) in predictions:
         symbols, sets = chooser.choose(group, tiles, mean, index)
         chosen.append(Chosen(layout.first_passes[group] + number, tiles, index, symbols, sets))
-    off = (latents - known.values[:-1] / UNIT).reshape(-1, shape[0] * shape[1], layout.channels)
+    off = (latents - values[:-1] / UNIT).reshape(-1, shape[0] * shape[1], layout.channels)
     off *= (planes_of(layout, len(classes)) >= 0)[:, None, layout.places[0]]
     return Passes(chosen, off)

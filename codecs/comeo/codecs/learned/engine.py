@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs import native, payload
+from comeo.codecs import native
+from comeo.codecs.base import Coded
 from comeo.codecs.dct.lapped import SIZE
 from comeo.codecs.learned.features import LARGEST, MAGNITUDE
 from comeo.codecs.learned.model import TAG_BYTES, Model, by_tag
-from comeo.codecs.native import Flat, Library, Picture
+from comeo.codecs.native import Context, Flat, Library, Picture, Plan
 from comeo.codecs.native.library import (
     BAD_CLASSES,
     BAD_START,
@@ -23,10 +25,10 @@ from comeo.codecs.native.library import (
     NativeError,
     digest_of,
 )
-from comeo.codecs.payload import Parsed
-from comeo.codecs.spectral import SpectralTransform
 from comeo.errors import CodecError
 from comeo.settings import CodecSettings
+
+Passes = Iterator[tuple[int, int, NDArray[np.int64], tuple[NDArray[np.int32], NDArray[np.uint8]]]]
 
 _REFUSALS: Final = {
     CUT_SHORT: "the payload is cut short",
@@ -62,17 +64,19 @@ def engine_of(model: Model, settings: CodecSettings) -> tuple[Library, Flat] | N
     return library, flat
 
 
-def decode(parsed: Parsed, reduce: int, settings: CodecSettings) -> NDArray[np.uint16] | NDArray[np.float32] | None:
+def decode(
+    coded: Coded, reduce: int, settings: CodecSettings
+) -> NDArray[np.uint16] | NDArray[np.float32] | None:
     """Decode a payload's body at 1/2^reduce of the size.
 
     Returns:
-        (bands, y, x) of the block's type, masks not yet put back; None where there is no compiled code.
+        (bands, y, x), masks not yet put back: uint16 where the block is and nothing is predicted, else float32.
+        None where there is no compiled code.
 
     Raises:
         CodecError: If it is damaged.
     """
-    header = parsed.header
-    transform, rest = SpectralTransform.from_bytes(parsed.body, header.bands)
+    header, transform, rest = coded.header, coded.transform, coded.body
     model = by_tag(bytes(rest[:TAG_BYTES]))
     engine = engine_of(model, settings)
     if engine is None:
@@ -84,18 +88,67 @@ def decode(parsed: Parsed, reduce: int, settings: CodecSettings) -> NDArray[np.u
     groups = flat.groups_read(reduce, header.bands, rows * columns, body)
     _check(context.decode(flat, plan, body, header.bands, groups))
     size = (header.bands, -(-header.height >> reduce), -(-header.width >> reduce))
-    pixels = np.empty(size, header.dtype)
+    whole = header.dtype == np.uint16 and coded.predictor is None
+    pixels = np.empty(size, np.uint16 if whole else np.float32)
     mean, angles = transform.mean.astype(np.float32), np.ascontiguousarray(transform.angles)
     _check(
         context.inverse(
             Picture(
                 header.bands, header.height, header.width, reduce, header.lowest,
-                header.dtype == np.uint16, header.step, groups,
+                whole, header.step, groups,
                 mean.ctypes.data, angles.ctypes.data, pixels.ctypes.data,
             )
         )
     )  # fmt: skip
     return pixels
+
+
+def begin_passes(
+    model: Model,
+    settings: CodecSettings,
+    energy: NDArray[np.uint8],
+    shape: tuple[int, int],
+    *,
+    thorough: bool,
+) -> tuple[NDArray[np.int32], Passes] | None:
+    """Predict a block's passes for an encoder, in compiled code: see `prediction.begin_passes`.
+
+    Args:
+        model: The model.
+        settings: How its networks are run.
+        energy: (items, components) energy classes.
+        shape: Rows and columns of tiles.
+        thorough: Whether every symbol is coded.
+
+    Returns:
+        The values (tiles + 1, channels), and the passes; None where there is no compiled code.
+    """
+    engine = engine_of(model, settings)
+    if engine is None:
+        return None
+    library, flat = engine
+    plan, context = library.plan(*shape, len(energy)), library.new_context()
+    _check(context.begin(flat, plan, energy, thorough=thorough))
+    return context.values(flat, plan), _passes(model, context, plan)
+
+
+def _passes(model: Model, context: Context, plan: Plan) -> Passes:
+    """Each pass as of `prediction.predicted_passes`."""
+    tiles = np.empty(plan.count, np.int32)
+    for group, channels in enumerate(model.layout.groups):
+        mean = np.empty((plan.count, channels.count), np.int32)
+        index = np.empty((plan.count, channels.count), np.uint8)
+        for number in range(channels.passes):
+            count = context.predict(group, number, tiles, mean, index)
+            if count:
+                yield (
+                    group,
+                    number,
+                    tiles[:count].astype(np.int64),
+                    (mean[:count].copy(), index[:count].copy()),
+                )
+            context.note(group, number)
+        context.share(group)
 
 
 def _check(status: int) -> None:

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.codecs.learned import engine
 from comeo.codecs.learned.coding import Predicted
 from comeo.codecs.learned.features import Known
 from comeo.codecs.learned.layout import Layout, Plan
 from comeo.codecs.learned.model import Model
 from comeo.codecs.learned.tables import SKIPPED
 from comeo.settings import CodecSettings
+
+PredictedPass = tuple[int, int, NDArray[np.int64], Predicted]  # group, number in it, tiles, means and indexes
 
 
 def planes_of(layout: Layout, bands: int) -> NDArray[np.int64]:
@@ -33,6 +36,40 @@ def spread(
     return filled[items].repeat(tiles, axis=0), np.tile(np.arange(tiles), len(items))
 
 
+def begin_passes(
+    model: Model,
+    settings: CodecSettings,
+    classes: NDArray[np.uint8],
+    shape: tuple[int, int],
+    *,
+    thorough: bool,
+) -> tuple[NDArray[np.int32], engine.Passes]:
+    """Begin to predict a block's passes, in compiled code where there is some.
+
+    Args:
+        model: The model that predicts.
+        settings: How its networks are run.
+        classes: (components,) energy classes.
+        shape: Rows and columns of tiles.
+        thorough: Whether every symbol is coded.
+
+    Returns:
+        The values (tiles + 1, channels), for the caller to put each pass's into, and the passes: see
+        `predicted_passes`.
+    """
+    layout = model.layout
+    energy, leaders = spread(layout, classes, shape)
+    found = engine.begin_passes(
+        model, settings, energy[:: shape[0] * shape[1]], shape, thorough=thorough
+    )
+    if found is not None:
+        return found
+    plan = layout.plan((shape,) * len(layout.items(len(classes))))
+    known = Known(layout, energy, leaders, plan)
+    everywhere = np.full(len(energy), thorough)
+    return known.values, predicted_passes(model, settings, known, plan, everywhere)
+
+
 def predicted_passes(
     model: Model,
     settings: CodecSettings,
@@ -40,7 +77,7 @@ def predicted_passes(
     plan: Plan,
     thorough: NDArray[np.bool_],
     groups: int | None = None,
-) -> Iterator[tuple[int, int, NDArray[np.int64], Predicted]]:
+) -> Iterator[PredictedPass]:
     """Each pass's group, number in it, tiles and predictions; takes note of what the caller puts into them.
 
     Args:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from comeo.codecs.native.library import PATH, Context, Flat, Library, NativeError, Picture
+from comeo.codecs.native.library import PATH, Context, Flat, Library, NativeError, Picture, Plan
 
-__all__ = ["Context", "Flat", "Library", "NativeError", "Picture", "load"]
+__all__ = ["Context", "Flat", "Library", "NativeError", "Picture", "Plan", "load"]
 
 
 def load() -> Library | None:

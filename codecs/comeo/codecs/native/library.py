@@ -65,7 +65,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {
     "comeo_context_free": (None, c_void_p),
     "comeo_decode": (c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_size_t, c_int, c_int),
     "comeo_inverse": (c_int, c_void_p, POINTER(Picture)),
-    "comeo_values": (POINTER(c_int32), c_void_p),
+    "comeo_values": (c_void_p, c_void_p),
     "comeo_begin": (c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_int),
     "comeo_predict": (c_int, c_void_p, c_int, c_int, c_void_p, c_void_p, c_void_p),
     "comeo_note": (c_int, c_void_p, c_int, c_int),
@@ -117,8 +117,12 @@ class Library:
         """The calling thread's context."""
         found: Context | None = getattr(self._local, "context", None)
         if found is None:
-            found = self._local.context = Context(self, self._number)
+            found = self._local.context = self.new_context()
         return found
+
+    def new_context(self) -> Context:
+        """A context of its own, for what goes on while others decode in the same thread."""
+        return Context(self, self._number)
 
     @lru_cache(maxsize=64)  # noqa: B019 - a library lives as long as the process
     def plan(self, rows: int, columns: int, items: int) -> Plan:
@@ -205,11 +209,11 @@ class Context(_Owner):
         return status
 
     def values(self, model: Flat, plan: Plan) -> NDArray[np.int32]:
-        """(tiles + 1, channels): the values themselves, no copy; until the next decoding."""
-        found: NDArray[np.int32] = np.ctypeslib.as_array(
-            self._calls.comeo_values(self.pointer), (plan.count + 1, model.channels)
-        )
-        return found
+        """(tiles + 1, channels): the values themselves, no copy; until the next decoding. It keeps the context."""
+        shape = plan.count + 1, model.channels
+        memory = (c_int32 * (shape[0] * shape[1])).from_address(self._calls.comeo_values(self.pointer))
+        memory.owner = self
+        return np.frombuffer(memory, np.int32).reshape(shape)
 
     def begin(self, model: Flat, plan: Plan, energy: NDArray[np.uint8], *, thorough: bool) -> int:
         """Begin to decode pass by pass; energy is (items, components). Returns the status."""
