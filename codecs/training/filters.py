@@ -103,7 +103,7 @@ def _planes(
     return tiles.transpose(2, 0, 3, 1, 4).reshape(layout.components, rows * SIZE, columns * SIZE)
 
 
-def _taps(solved: NDArray[np.float64]) -> NDArray[np.int8]:
+def _taps(solved: NDArray[np.floating]) -> NDArray[np.int8]:
     """Taps as integers: (classes, LIMITS, pairs); one class stands for all."""
     classes = DIRECTIONS * (len(CHOSEN_THRESHOLDS) + 1)
     whole = np.clip(np.rint(ONE * solved), -_PEAK, _PEAK).astype(np.int8)

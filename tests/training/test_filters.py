@@ -28,14 +28,14 @@ def images(small_pack: Path) -> list[Image]:
 @pytest.fixture(scope="module")
 def fitted(images: list[Image]) -> Filter:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(filters, "_SIDES", ((128, 6),))
+        patch.setattr(filters, "_SIDES", ((64, 24),))
         return filters.fit(models()[DEFAULT], images, batches=3)
 
 
 @pytest.fixture(scope="module")
 def decoded(images: list[Image]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Other crops, and what decoding loses of them, in steps."""
-    options = CropOptions(128, 6, lowest_step=STEP, highest_step=STEP)
+    options = CropOptions(64, 24, lowest_step=STEP, highest_step=STEP)
     return [
         (crop, filters._lost(models()[DEFAULT], crop))
         for crop in CropSampler(images, options, seed=99).batch()
@@ -45,7 +45,8 @@ def decoded(images: list[Image]) -> list[tuple[np.ndarray, np.ndarray]]:
 def filtered(chosen: Filter, crop: np.ndarray, lost: np.ndarray) -> np.ndarray:
     components = (UNIT * (crop - lost)).astype(np.float32)
     chosen.apply(components)
-    return components / UNIT
+    components /= UNIT
+    return components
 
 
 def test_a_fitted_filter_takes_error_off_other_crops(
@@ -63,7 +64,7 @@ def test_means_stay_within_a_quarter_of_their_error(
 ) -> None:
     """A reduced read isn't filtered: it may differ from the means of a full one by no more than that."""
     moved = np.concatenate([filtered(fitted, crop, lost) - (crop - lost) for crop, lost in decoded])
-    means = moved.reshape(len(moved), 128 // side, side, 128 // side, side).mean((2, 4))
+    means = moved.reshape(len(moved), 64 // side, side, 64 // side, side).mean((2, 4))
     stated = 1 / (np.sqrt(12) * side)  # of a step
     assert np.sqrt(np.square(means).mean()) < stated / 4
 
@@ -84,7 +85,7 @@ def test_the_command_replaces_a_model_file(
 ) -> None:
     path = tmp_path / "model.zip"
     path.write_bytes(models()[DEFAULT].content)
-    monkeypatch.setattr(filters, "_SIDES", ((128, 1),))
+    monkeypatch.setattr(filters, "_SIDES", ((64, 1),))
     monkeypatch.setattr("sys.argv", ["filters", str(path), "--pack", str(small_pack), "--batches", "1"])
     filters.main()
     model = Model("filtered", path.read_bytes())

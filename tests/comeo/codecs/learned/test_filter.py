@@ -27,7 +27,10 @@ def made_up(
 def plain_class(samples: NDArray[np.int64], row: int, column: int, thresholds: tuple[int, ...]) -> int:
     """Class of a cell, by the text of the format."""
     height, width = samples.shape
-    at = lambda y, x: int(samples[min(max(y, 0), height - 1), min(max(x, 0), width - 1)])  # noqa: E731
+
+    def at(y: int, x: int) -> int:
+        return int(samples[min(max(y, 0), height - 1), min(max(x, 0), width - 1)])
+
     sums, count = [0, 0, 0, 0], 0
     for y in range(8 * row - 2, 8 * row + 10):
         for x in range(8 * column - 2, 8 * column + 10):
