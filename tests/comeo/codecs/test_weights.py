@@ -16,7 +16,7 @@ _WEIGHTS_PLACE = 12  # behind the header, where there is no bitmap
 
 
 def band_rmse(decoded: np.ndarray, block: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.square(decoded.astype(float) - block).mean((1, 2)))
+    return np.asarray(np.sqrt(np.square(decoded.astype(float) - block).mean((1, 2))))
 
 
 @pytest.mark.parametrize("codec", CODECS)

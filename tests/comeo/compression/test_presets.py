@@ -75,7 +75,7 @@ def test_ndvi_of_real_ground_is_nearer_the_truth(shared_data: Path, codec: str) 
 
     def ndvi(values: np.ndarray) -> np.ndarray:
         red, infrared = values[2].astype(float), values[3].astype(float)
-        return (infrared - red) / np.maximum(infrared + red, 1)
+        return np.asarray((infrared - red) / np.maximum(infrared + red, 1))
 
     def error_at(size: int, weights: tuple[int, ...] | None) -> float:
         low, high = 100.0, 6000.0
