@@ -1,0 +1,32 @@
+"""The compiled decoder: that of the installation, or one made for these tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from comeo.codecs import native
+from comeo.codecs.native import build
+
+
+@pytest.fixture(scope="session")
+def library_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A compiled library; skips where there is neither one nor a compiler."""
+    if native.PATH.exists():
+        return native.PATH
+    try:
+        return build.compile_library(tmp_path_factory.mktemp("native") / build.library_name())
+    except build.NoCompilerError as error:
+        pytest.skip(str(error).partition("\n")[0])
+
+
+@pytest.fixture
+def compiled(library_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The codec decodes in C; returns the instruction sets that this processor has."""
+    monkeypatch.setattr(native, "PATH", library_path)
+    monkeypatch.delenv("COMEO_NATIVE", raising=False)
+    monkeypatch.delenv("COMEO_NATIVE_LEVEL", raising=False)
+    library = native.load()
+    assert library is not None
+    return library.levels
