@@ -1,4 +1,4 @@
-"""The compiled decoder of the `learned` codec, through ctypes: C in this folder, compiled by `native.build`."""
+"""The compiled decoder of the `learned` codec, through ctypes; its C is compiled by tools/native.py."""
 
 from __future__ import annotations
 
