@@ -8,7 +8,7 @@ from pathlib import Path
 
 from comeo.codecs.native.library import PATH, Context, Flat, Library, NativeError, Picture, Plan
 
-__all__ = ["Context", "Flat", "Library", "NativeError", "Picture", "Plan", "load"]
+__all__ = ["PATH", "Context", "Flat", "Library", "NativeError", "Picture", "Plan", "load"]
 
 
 def load() -> Library | None:

@@ -31,7 +31,7 @@ def running(where: str) -> Iterator[None]:
 
 @cache
 def blocks() -> list[tuple[np.ndarray[Any, Any], float, np.ndarray[Any, Any] | None]]:
-    """Blocks, steps and masks: rates, shapes, numbers of bands, floats, masks, one that is coded thoroughly."""
+    """Blocks, steps and masks: rates, shapes, bands, floats, one that is coded thoroughly."""
     rng = np.random.default_rng(2)
     checks = np.full((4, 64, 64), 3000, np.uint16)
     checks[:, ::2, ::2] = 5000

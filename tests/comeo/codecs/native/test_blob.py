@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from comeo.codecs.dct.lapped import synthesis
 from comeo.codecs.learned import engine, models
 from comeo.codecs.native import Flat, Library, NativeError
 from comeo.codecs.native.library import digest_of
@@ -31,7 +33,7 @@ def test_four_kinds_of_tiles_make_every_transform(reduce: int) -> None:
     """A tile's basis depends on whether there are tiles before and after it alone, to the last bit."""
     kinds, side, half = flat.bases(reduce), 16 >> reduce, 8 >> reduce
     for tiles in (1, 2, 3, 4, 7, 16, 64):
-        matrix = np.pad(flat.synthesis(tiles, reduce)[0], ((half, half), (0, 0)))
+        matrix = np.pad(synthesis(tiles, reduce)[0], ((half, half), (0, 0)))
         for tile in range(tiles):
             own = matrix[tile * side : (tile + 2) * side, tile * 16 : tile * 16 + 16].T
             assert np.array_equal(own, kinds[(tile > 0) + 2 * (tile < tiles - 1)])
@@ -41,7 +43,8 @@ def test_four_kinds_of_tiles_make_every_transform(reduce: int) -> None:
 
 
 def test_layers_that_are_not_exact_are_refused() -> None:
-    sound = flat.Layer(np.full((9, 2), 100), np.zeros(2, np.float32), np.ones(2, np.float32) / 4, np.zeros((0, 2)))
+    ones: NDArray[np.float32] = np.ones(2, np.float32)
+    sound = flat.Layer(np.full((9, 2), 100), ones, ones, np.zeros((0, 2)))
     flat.check_exact(sound, 127)
     many = flat.Layer(np.full((2000, 2), 100), sound.biases, sound.scales, sound.own)
     with pytest.raises(ValueError, match="beyond what float32 holds"):

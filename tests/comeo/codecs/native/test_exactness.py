@@ -112,8 +112,7 @@ def test_threads_share_a_library(compiled: list[str]) -> None:
 
     def decode() -> None:
         try:
-            for _ in range(3):
-                found.append(get_codec("learned").decode_many(payloads()))
+            found.extend(get_codec("learned").decode_many(payloads()) for _ in range(3))
         except BaseException as error:  # noqa: BLE001 - told below
             failed.append(error)
 

@@ -20,13 +20,14 @@ from comeo.codecs.spectral import SpectralTransform
 @cache
 def blocks(data: Path, bands: tuple[int, ...]) -> list[np.ndarray[Any, Any]]:
     with rasterio.open(data / "scenes" / "S2A_20190530_T32TMT_L2A_10bands.tif") as file:
-        scene = file.read(bands)
-    return [scene[:, y : y + 256, x : x + 256] for y, x in ((256, 256), (512, 0), (0, 512))]
+        scene: np.ndarray[Any, Any] = file.read(bands)
+    return [scene[:, y : y + 256, x : x + 256] for y, x in ((256, 256), (0, 512))]
 
 
 def means(values: np.ndarray[Any, Any], size: int) -> np.ndarray[Any, Any]:
     bands, height, width = values.shape
-    return values.reshape(bands, height // size, size, width // size, size).astype(np.float64).mean((2, 4))
+    cells = values.reshape(bands, height // size, size, width // size, size)
+    return np.asarray(cells.mean((2, 4), np.float64))
 
 
 @pytest.mark.parametrize("bands", [(1, 2, 3, 7), tuple(range(1, 11))])
