@@ -73,7 +73,9 @@ def test_a_page_decodes_the_same_bits(browser: Browser, site: tuple[Path, str]) 
     payloads = {
         "plain": codec.encode(textured(4, 64, 80), step=300),
         "masked": codec.encode(spotted, step=200, mask=rng.random((70, 53)) < 0.8),
-        "floats": codec.encode(textured(2, 33, 47, dtype="float32"), step=0.5, mask=rng.random((2, 33, 47)) < 0.6),
+        "floats": codec.encode(
+            textured(2, 33, 47, dtype="float32"), step=0.5, mask=rng.random((2, 33, 47)) < 0.6
+        ),
     }
     for name, payload in payloads.items():
         (folder / name).write_bytes(payload)

@@ -31,7 +31,7 @@ def facts(payload: bytes, reduce: int) -> dict[str, Any]:
 
 @cache
 def payloads() -> list[bytes]:
-    """Of 1 to 10 bands, sides that are no whole tiles, both types, masks of both kinds, saturation, thorough."""
+    """Of 1 to 10 bands, sides that are no whole tiles, both types, masks, saturation, thorough, empty."""
     rng = np.random.default_rng(3)
     made = []
     for bands in range(1, 11):
@@ -60,7 +60,7 @@ def test_the_same_bits_at_every_size(run_in_node: Runner) -> None:
 
 
 def damaged(count: int) -> list[bytes]:
-    """Payloads with flipped bits, other bytes, an end too early, bytes too many, and noise behind a header."""
+    """Payloads with flipped bits, other bytes, cut short, too long, and of noise behind a header."""
     rng = np.random.default_rng(5)
     good = [payload for payload in payloads() if len(payload) < 4000]
     made = []
@@ -108,7 +108,10 @@ def test_damaged_payloads_are_refused_with_a_sentence_as_the_library_does(run_in
         (b"\x01\x01" + bytes(20), "codec number 1"),
         (b"\x01\x03\x00\x00" + bytes(20), "1 to 64 bands"),
         (b"\x01\x03\xc0\x01" + bytes(20), "unknown flags"),
-        (b"\x01\x03\x00\x01\x01\x00\x01\x00\x00\x00\x80\x3f" + bytes(9), "model whose SHA-256 starts with 0000"),
+        (
+            b"\x01\x03\x00\x01\x01\x00\x01\x00\x00\x00\x80\x3f" + bytes(9),
+            "model whose SHA-256 starts with 0000",
+        ),
     ],
 )
 def test_refusals_say_why(run_in_node: Runner, payload: bytes, sentence: str) -> None:
