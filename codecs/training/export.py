@@ -14,6 +14,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from comeo.codecs.learned.model import FORMAT
 from comeo.codecs.learned.quantiser import SCALAR, Quantiser, dependent
 from comeo.codecs.learned.tables import SCALES
 from training.context import PassContext, cross_weights
+from training.flat import flatten
 from training.integers import PEAK, UNIT, WholeLinear, whole_weights
 from training.logistic import SCALE_LOWEST, SCALE_UNIT
 from training.model import Model
@@ -204,8 +206,12 @@ def export(
         The file's SHA-256, in hex.
     """
     packed = pack(model, quantiser, facts)
-    fitted = fit(lambda tables: ModelFile("draft", packed(tables)), model.layout, quantiser, images)
-    content = packed(fitted)
+
+    def draft(fitted: Fitted) -> ModelFile:
+        plain = ModelFile("draft", packed(fitted))
+        return replace(plain, flat=flatten(plain))
+
+    content = packed(fit(draft, model.layout, quantiser, images))
     output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = output.with_suffix(".partial")
     unfinished.write_bytes(content)

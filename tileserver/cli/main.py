@@ -66,6 +66,16 @@ def cli(debug: bool) -> None:
 @click.option(
     "--nodata", type=float, help="Number that marks pixels without data, if the source doesn't say."
 )
+@click.option(
+    "--clear",
+    type=click.Choice(["scl", "s2cloudless", "none"]),
+    help="How to know which pixels are clear.  [default: scl where the source has it, else none]",
+)
+@click.option(
+    "--independent-groups",
+    is_flag=True,
+    help="Predict no group from a finer one: larger, but plain Zarr readers can read all of it.",
+)
 @click.option("--force", is_flag=True, help="Replace archives that exist.")
 def compress(
     sources: tuple[str, ...],
@@ -81,6 +91,8 @@ def compress(
     offset: float | None,
     unit: str | None,
     nodata: float | None,
+    clear: str | None,
+    independent_groups: bool,
     force: bool,
 ) -> None:
     """Compress SOURCES, one archive each.
@@ -111,8 +123,9 @@ def compress(
                 final = output if is_file else output / f"{scene.id}.zarr.zip"
                 with terminal_progress(scene.id) as progress:
                     compress_scene(
-                        scene, final, codec=codec or DEFAULT_CODEC, step=step, force=force, progress=progress,
-                        ratio=100.0 if ratio is None and step is None else ratio,
+                        scene, final, codec=codec or DEFAULT_CODEC, step=step, clear=clear, force=force,
+                        progress=progress, ratio=100.0 if ratio is None and step is None else ratio,
+                        independent_groups=independent_groups,
                     )  # fmt: skip
             finally:
                 scene.close()
@@ -138,7 +151,7 @@ def info(archive: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return
-    groups, certificate = facts.pop("groups"), facts.pop("certificate")
+    groups, certificate, clear = (facts.pop(key) for key in ("groups", "certificate", "clear"))
     for key, value in facts.items():
         text = ", ".join(filter(None, value.values())) if isinstance(value, dict) else value
         click.echo(f"{key:14}{'' if text is None else text}")
@@ -146,6 +159,7 @@ def info(archive: str, as_json: bool) -> None:
         bands, height, width = group["shape"]
         click.echo(f"{name:14}{bands} bands, {height}×{width}, {group['crs']}, levels {group['levels']}")
         click.echo(f"{'':14}{' '.join(group['bands'])}")
+    click.echo(_clear_line(clear))
     for line in _certificate_lines(certificate):
         click.echo(line)
 
@@ -172,6 +186,9 @@ def info(archive: str, as_json: bool) -> None:
     show_default=True,
     help="For pixels that lie on another grid: of coarser bands, with --crs or with --max-size.",
 )
+@click.option(
+    "--mask", help="What pixels have to show, as clear or land,water; others are masked.  [default: all]"
+)
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 def extract(
     archive: Path,
@@ -183,6 +200,7 @@ def extract(
     crs: str | None,
     max_size: int | None,
     resampling: ResamplingName,
+    mask: str | None,
     force: bool,
 ) -> None:
     """Write pixels of an ARCHIVE as a Cloud-Optimized GeoTIFF.
@@ -203,7 +221,7 @@ def extract(
         write_extract(
             opened, output, bbox=bbox, polygon=_polygon(polygon) if polygon else None, bands=bands,
             expression=expression, crs=crs, max_size=max_size,
-            resampling=resampling, force=force, progress=progress,
+            resampling=resampling, mask=mask, force=force, progress=progress,
         )  # fmt: skip
     click.echo(f"{output}  {output.stat().st_size:,} bytes")
 
@@ -255,6 +273,15 @@ def serve(
 
 
 cli.add_command(qualify)
+
+
+def _clear_line(clear: dict[str, Any] | None) -> str:
+    """Which pixels are clear, in a line."""
+    if clear is None:
+        return f"{'clear':14}unknown: this archive does not say which pixels are clear"
+    shares = clear["shares"]
+    text = ", ".join(f"{name} {share:.1f} %" for name, share in shares.items()) if shares else "no pixel"
+    return f"{'clear':14}{text}; by {clear['source']}, {clear['size']:,} bytes"
 
 
 def _certificate_lines(certificate: dict[str, Any] | None) -> list[str]:

@@ -206,7 +206,7 @@ class ClearGroup:
             **self.facts.model_dump(exclude_none=True),
             "shape": [self.grid.height, self.grid.width],
             "transform": list(self.grid.transform)[:6],
-            "bytes": self.size,
+            "size": self.size,
             "shares": shares,
             "clear": None if shares is None else clear_percentage(shares),
         }

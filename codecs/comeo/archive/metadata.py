@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, TypeVar
@@ -60,7 +61,10 @@ class Metadata:
         self._comeo: ComeoAttributes = root.comeo
         self._item = documents.validated(METADATA_KEY, ItemModel, self.item)
         mission = mission_id(self.item.get("properties") or {})
-        self.groups = {name: documents.group(name, root.comeo.codec, mission) for name in root.comeo.groups}
+        self.groups: dict[str, ArchiveGroup] = {}
+        for name in root.comeo.groups:
+            finer = {level.key: level for group in self.groups.values() for level in group.levels}
+            self.groups[name] = documents.group(name, root.comeo.codec, mission, finer)
         self.left_out = tuple(documents.left_out)
         names = [band.name for group in self.groups.values() for band in group.bands]
         if len(set(names)) < len(names) or len(self.groups) < len(root.comeo.groups):
@@ -198,8 +202,8 @@ class _Documents:
             message = first["msg"].removeprefix("Value error, ")
             raise ArchiveError(f"{self._store.name}: {key}: {where}: {message}") from error
 
-    def group(self, name: str, codec: str, mission: str) -> ArchiveGroup:
-        """A group of a mission's bands with all its levels, which have to fit each other."""
+    def group(self, name: str, codec: str, mission: str, finer: Mapping[str, Level]) -> ArchiveGroup:
+        """A group of a mission's bands with all its levels, which have to fit each other and finer ones."""
         key = f"{name}/{METADATA_KEY}"
         attributes = self.attributes(key, GroupAttributes)
         try:
@@ -207,7 +211,7 @@ class _Documents:
         except ValueError as error:
             raise ArchiveError(f"{self._store.name}: {key}: {error}") from error
         transform = Affine(*attributes.transform)
-        levels = tuple(self._level(name, number, transform, codec) for number in attributes.levels)
+        levels = tuple(self._level(name, number, transform, codec, finer) for number in attributes.levels)
         native = levels[0]
         for level in levels:
             size = (-(-native.height >> level.number), -(-native.width >> level.number))
@@ -217,11 +221,13 @@ class _Documents:
         bands = tuple(of_mission(band.band(), mission) for band in attributes.bands)
         return ArchiveGroup(name, bands, crs, native.dtype, attributes.nodata, levels)
 
-    def _level(self, group: str, number: int, transform: Affine, codec: str) -> Level:
+    def _level(
+        self, group: str, number: int, transform: Affine, codec: str, finer: Mapping[str, Level]
+    ) -> Level:
         key = f"{group}/{number}/data/{METADATA_KEY}"
         array = self.validated(key, ArrayMetadata, self._node(key))
         try:
-            return array.level(group, number, transform @ Affine.scale(2**number), codec)
+            return array.level(group, number, transform @ Affine.scale(2**number), codec, finer)
         except ValueError as error:
             raise ArchiveError(f"{self._store.name}: {key}: {error}") from error
 

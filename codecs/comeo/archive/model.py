@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -44,6 +45,7 @@ class Level:
         bands: How many.
         dtype: uint16 or float32.
         step: Quantisation step.
+        reference: The level of a finer group that blocks may be predicted from, or None.
     """
 
     group: str
@@ -56,6 +58,7 @@ class Level:
     bands: int
     dtype: np.dtype[Any]
     step: float
+    reference: Level | None = None
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -66,6 +69,21 @@ class Level:
     def key(self) -> str:
         """Key of the level's array."""
         return f"{self.group}/{self.number}/{DATA}"
+
+    def covers(self, coarser: Level) -> bool:
+        """Whether another level, of pixels twice as large, can be predicted from this one.
+
+        The top left corners coincide, and the far edges are not more than a pixel of this one apart.
+        """
+        here, there = self.transform @ Affine.scale(2), coarser.transform
+        slack = 1e-3 * max(abs(there.a), abs(there.b), abs(there.d), abs(there.e))
+        missing = (2 * coarser.height - self.height, 2 * coarser.width - self.width)
+        return (
+            self.number == coarser.number
+            and self.reference is None
+            and here.almost_equals(there, slack)
+            and all(-1 <= pixels <= 1 for pixels in missing)
+        )
 
     def block_shape(self, row: int, col: int) -> tuple[int, int, int]:
         """Shape of a block: smaller than the others at the far edges."""
@@ -287,8 +305,17 @@ class ArrayMetadata(_Strict):
     chunk_grid: _ChunkGrid
     codecs: tuple[_ShardingCodec]
 
-    def level(self, group: str, number: int, transform: Affine, codec: str) -> Level:
+    def level(
+        self, group: str, number: int, transform: Affine, codec: str, finer: Mapping[str, Level]
+    ) -> Level:
         """Check what the metadata claims and turn it into a `Level`.
+
+        Args:
+            group: Name of its group.
+            number: Its number.
+            transform: Pixel corner (column, row) to CRS coordinates.
+            codec: Of the archive.
+            finer: Levels of finer groups, by key, that it may be predicted from.
 
         Raises:
             ValueError: Saying what does not fit.
@@ -313,7 +340,14 @@ class ArrayMetadata(_Strict):
         step = inner.configuration.get("step")
         if not isinstance(step, (int, float)) or not 0 < step < 1e6:
             raise ValueError("its step is missing")
-        return Level(
+        level = Level(
             group=group, number=number, height=height, width=width, transform=transform, block=block,
             shard=shard, bands=bands, dtype=np.dtype(self.data_type), step=float(step),
         )  # fmt: skip
+        key = inner.configuration.get("reference")
+        if key is None:
+            return level
+        reference = finer.get(key) if isinstance(key, str) else None
+        if reference is None or not reference.covers(level):
+            raise ValueError(f"it is predicted from {key!r}, which is no finer level of the same ground")
+        return replace(level, reference=reference)

@@ -69,6 +69,7 @@ def file_source(container: Container, names: Iterable[str]) -> ClassSource | Non
         container.path.name, CLASSES, lambda: open_band(container.local(chosen), _BAND, tile_cache(), 0.0)
     )
 
+
 def _rank(gsd: str | None, name: str) -> int:
     """Order of copies of the classification: its own resolution first."""
     folder = PurePosixPath(name).parent.name.upper()

@@ -25,7 +25,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.base import Block, Codec, Components
+from comeo.codecs.base import Block, Codec, Coded, Components
 from comeo.codecs.dct.lapped import synthesis, synthesise
 from comeo.codecs.learned import engine
 from comeo.codecs.learned.coding import decode_pass, open_streams, read_offsets, synthesise_rows
@@ -34,7 +34,7 @@ from comeo.codecs.learned.features import PEAK, UNIT, Known
 from comeo.codecs.learned.layout import Layout
 from comeo.codecs.learned.model import DEFAULT, TAG_BYTES, Model, by_tag, models
 from comeo.codecs.learned.prediction import planes_of, predicted_passes, spread
-from comeo.codecs.payload import Header, Parsed
+from comeo.codecs.payload import Header
 from comeo.codecs.spectral import fit, fit_details
 from comeo.errors import CodecError
 from comeo.settings import CodecSettings, current
@@ -100,7 +100,7 @@ class LearnedCodec(Codec):
             raise refused[0]
         return min(tried)[1]
 
-    def _decode_values(self, coded: Sequence[Parsed], reduce: int) -> list[Block]:
+    def _decode_values(self, coded: Sequence[Coded], reduce: int) -> list[Block]:
         """As of `Codec`, in compiled code where settings and machine allow it."""
         found: list[Block | None] = [engine.decode(item, reduce, self.settings) for item in coded]
         left = [item for item, own in zip(coded, found, strict=True) if own is None]

@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs import native, payload
+from comeo.codecs import native
+from comeo.codecs.base import Coded
 from comeo.codecs.dct.lapped import SIZE
 from comeo.codecs.learned.features import LARGEST, MAGNITUDE
 from comeo.codecs.learned.model import TAG_BYTES, Model, by_tag
@@ -24,8 +25,6 @@ from comeo.codecs.native.library import (
     NativeError,
     digest_of,
 )
-from comeo.codecs.payload import Parsed
-from comeo.codecs.spectral import SpectralTransform
 from comeo.errors import CodecError
 from comeo.settings import CodecSettings
 
@@ -65,17 +64,19 @@ def engine_of(model: Model, settings: CodecSettings) -> tuple[Library, Flat] | N
     return library, flat
 
 
-def decode(parsed: Parsed, reduce: int, settings: CodecSettings) -> NDArray[np.uint16] | NDArray[np.float32] | None:
+def decode(
+    coded: Coded, reduce: int, settings: CodecSettings
+) -> NDArray[np.uint16] | NDArray[np.float32] | None:
     """Decode a payload's body at 1/2^reduce of the size.
 
     Returns:
-        (bands, y, x) of the block's type, masks not yet put back; None where there is no compiled code.
+        (bands, y, x), masks not yet put back: uint16 where the block is and nothing is predicted, else float32.
+        None where there is no compiled code.
 
     Raises:
         CodecError: If it is damaged.
     """
-    header = parsed.header
-    transform, rest = SpectralTransform.from_bytes(parsed.body, header.bands)
+    header, transform, rest = coded.header, coded.transform, coded.body
     model = by_tag(bytes(rest[:TAG_BYTES]))
     engine = engine_of(model, settings)
     if engine is None:
@@ -87,13 +88,14 @@ def decode(parsed: Parsed, reduce: int, settings: CodecSettings) -> NDArray[np.u
     groups = flat.groups_read(reduce, header.bands, rows * columns, body)
     _check(context.decode(flat, plan, body, header.bands, groups))
     size = (header.bands, -(-header.height >> reduce), -(-header.width >> reduce))
-    pixels = np.empty(size, header.dtype)
+    whole = header.dtype == np.uint16 and coded.predictor is None
+    pixels = np.empty(size, np.uint16 if whole else np.float32)
     mean, angles = transform.mean.astype(np.float32), np.ascontiguousarray(transform.angles)
     _check(
         context.inverse(
             Picture(
                 header.bands, header.height, header.width, reduce, header.lowest,
-                header.dtype == np.uint16, header.step, groups,
+                whole, header.step, groups,
                 mean.ctypes.data, angles.ctypes.data, pixels.ctypes.data,
             )
         )
@@ -102,7 +104,12 @@ def decode(parsed: Parsed, reduce: int, settings: CodecSettings) -> NDArray[np.u
 
 
 def begin_passes(
-    model: Model, settings: CodecSettings, energy: NDArray[np.uint8], shape: tuple[int, int], *, thorough: bool
+    model: Model,
+    settings: CodecSettings,
+    energy: NDArray[np.uint8],
+    shape: tuple[int, int],
+    *,
+    thorough: bool,
 ) -> tuple[NDArray[np.int32], Passes] | None:
     """Predict a block's passes for an encoder, in compiled code: see `prediction.begin_passes`.
 
@@ -134,7 +141,12 @@ def _passes(model: Model, context: Context, plan: Plan) -> Passes:
         for number in range(channels.passes):
             count = context.predict(group, number, tiles, mean, index)
             if count:
-                yield group, number, tiles[:count].astype(np.int64), (mean[:count].copy(), index[:count].copy())
+                yield (
+                    group,
+                    number,
+                    tiles[:count].astype(np.int64),
+                    (mean[:count].copy(), index[:count].copy()),
+                )
             context.note(group, number)
         context.share(group)
 

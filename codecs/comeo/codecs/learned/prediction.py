@@ -15,6 +15,8 @@ from comeo.codecs.learned.model import Model
 from comeo.codecs.learned.tables import SKIPPED
 from comeo.settings import CodecSettings
 
+PredictedPass = tuple[int, int, NDArray[np.int64], Predicted]  # group, number in it, tiles, means and indexes
+
 
 def planes_of(layout: Layout, bands: int) -> NDArray[np.int64]:
     """The component that each of each item is decoded to, (items, components); −1: to none."""
@@ -75,7 +77,7 @@ def predicted_passes(
     plan: Plan,
     thorough: NDArray[np.bool_],
     groups: int | None = None,
-) -> Iterator[tuple[int, int, NDArray[np.int64], Predicted]]:
+) -> Iterator[PredictedPass]:
     """Each pass's group, number in it, tiles and predictions; takes note of what the caller puts into them.
 
     Args:
