@@ -69,7 +69,7 @@ def open_safe(
         properties=(tile.properties if tile else {}) | metadata.properties,
         release=container.close,
         checksum=_verified_checksum(container, root, images),
-        classes=file_source(container, _beside(container, root, images)),
+        classes=file_source(container, _beside(container, root, images), tile.grids if tile else None),
     )
 
 

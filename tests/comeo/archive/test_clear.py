@@ -95,7 +95,9 @@ def test_info_counts_the_classes(archive: Path) -> None:
         classes = opened.clear.read()
     assert found["source"] == "SCL"
     assert found["shape"] == [50, 59]
-    assert found["shares"]["cloud"] == pytest.approx(100 * (classes == 6).sum() / (classes > 0).sum(), abs=1e-3)
+    assert found["shares"]["cloud"] == pytest.approx(
+        100 * (classes == 6).sum() / (classes > 0).sum(), abs=1e-3
+    )
 
 
 def test_an_archive_without_the_group_says_so(tmp_path: Path) -> None:
@@ -143,7 +145,9 @@ def test_metadata_that_do_not_fit_are_refused(tmp_path: Path, change: Any) -> No
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_a_damaged_block_is_an_error_that_names_it(tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
+def test_a_damaged_block_is_an_error_that_names_it(
+    tmp_path_factory: pytest.TempPathFactory, data: Any
+) -> None:
     """Whatever bytes a frame has: with its checksum made to fit, so that zstd itself has to notice."""
     classes = patchy(40, 50, 1)
     layer = layer_of(classes)

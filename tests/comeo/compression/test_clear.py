@@ -26,7 +26,9 @@ from tests.scenes import UTM32, array_classes, array_group, array_scene, landsca
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 7), st.integers(0, 2**32 - 1))
-def test_the_worst_of_the_pixels_that_one_covers_wins(height: int, width: int, factor: int, seed: int) -> None:
+def test_the_worst_of_the_pixels_that_one_covers_wins(
+    height: int, width: int, factor: int, seed: int
+) -> None:
     classes = np.random.default_rng(seed).integers(0, 7, (height, width), np.uint8)
     found = worst(classes, factor)
     for row in range(found.shape[0]):
