@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from comeo.archive import open_archive
+from comeo.archive.clear import ClearLayer
 from comeo.compression import compress
 from comeo.compression.clear import clear_layer
 from comeo.compression.coarse import coarse_grid, worst
@@ -90,14 +91,14 @@ def test_the_ratio_counts_the_classes(tmp_path: Path) -> None:
     ],
 )
 def test_classes_that_lie_elsewhere_are_refused(tmp_path: Path, options: dict[str, Any], said: str) -> None:
-    with pytest.raises(SourceError, match=f"{said}.*--clear none"):
+    with pytest.raises(SourceError, match=rf"{said}.*--clear none"):
         compress(scene_of(patchy(60, 60), **options), tmp_path / "scene.zarr.zip", step=40)
     assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_had_is_refused_with_what_to_do(tmp_path: Path) -> None:
     plain = replace(scene_of(patchy(30, 30)), classes=None)
-    with pytest.raises(SourceError, match="carries no scene classification.*--clear none"):
+    with pytest.raises(SourceError, match=r"carries no scene classification.*--clear none"):
         clear_layer(plain, "scl")
     with pytest.raises(SourceError, match="scl, s2cloudless, none"):
         compress(plain, tmp_path / "a.zarr.zip", clear="fmask")
@@ -129,6 +130,7 @@ def test_real_classes_of_noisy_forest_take_few_bits(shared_data: Path) -> None:
             layer = clear_layer(scene)
             assert layer is not None
             chips.append(layer.classes[:16, :16])
+            grid, facts = layer.grid, layer.facts
     rows = [np.hstack(chips[first : first + 12]) for first in range(0, len(chips), 12)]
-    whole = replace(layer, classes=np.vstack(rows), grid=Grid(UTM32, layer.grid.transform, 176, 192))
+    whole = ClearLayer(np.vstack(rows), Grid(UTM32, grid.transform, 176, 192), facts)
     assert whole.size * 8 / whole.classes.size < 0.70

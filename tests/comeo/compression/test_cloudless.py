@@ -77,8 +77,8 @@ def scene_with(patches: dict[tuple[int, int], dict[str, float]], leave_out: str 
 @pytest.mark.usefixtures("detector")
 def test_clouds_their_edges_water_and_snow_are_told_apart() -> None:
     cloud = {"B02": 0.7}
-    water = {"B03": 0.08, "B08": 0.03, "B11": 0.01}
-    snow = {"B03": 0.8, "B08": 0.7, "B11": 0.1}
+    water = {"B03": 0.18, "B04": 0.16, "B08": 0.13, "B11": 0.01, "B12": 0.01}  # of a flood
+    snow = {"B03": 0.8, "B04": 0.8, "B08": 0.7, "B11": 0.1}
     layer = clear_layer(scene_with({(3, 4): cloud, (5, 5): water, (6, 6): snow}), "s2cloudless")
     assert layer is not None
     expected = np.full((10, 12), LAND, np.uint8)

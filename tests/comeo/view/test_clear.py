@@ -136,7 +136,7 @@ def test_a_class_that_the_source_does_not_tell_cannot_be_asked_for(archive: Arch
 
 def test_reading_classes_is_within_the_budget(archive: Archive) -> None:
     reader = reader_of(archive, Budget(Limits(decoded=Limit(1000, "max_decoded_samples"))))
-    with pytest.raises(BoundError, match="max_decoded_samples|more than 1000"):
+    with pytest.raises(BoundError, match="more than 1000"):
         classes_on(reader, reader.native_grid())
 
 

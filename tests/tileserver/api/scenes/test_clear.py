@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from tileserver import Settings, create_app
 
 ITEM = "/collections/optical/items/half"
 COLLECTION = "/collections/optical"
+SILENT = "/collections/optical/items/silent"
 
 
 def scene_with(scene_id: str, day: int, classes: NDArray[np.uint8] | None, seed: int) -> Any:
@@ -37,7 +37,7 @@ def scene_with(scene_id: str, day: int, classes: NDArray[np.uint8] | None, seed:
 
 @pytest.fixture(scope="module")
 def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The newest scene under cloud in its western half, an older one clear land, one between without classes."""
+    """The newest under cloud in its western half, an older one clear land, one between without classes."""
     folder = tmp_path_factory.mktemp("archives")
     half = np.ones((SIZE // 2, SIZE // 2), np.uint8)
     half[:, : SIZE // 4] = 6
@@ -54,17 +54,13 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(archives: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+def client(archives: Path, tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
     folder = tmp_path_factory.mktemp("server")
-    yield create_app(
-        Settings(
-            paths=(archives,),
-            catalog=folder / "catalog.sqlite",
-            workers=1,
-            scan_seconds=3600,
-            static=folder / "no-viewer",
-        )  # fmt: skip
-    ).test_client()
+    settings = Settings(
+        paths=(archives,), catalog=folder / "catalog.sqlite", workers=1, scan_seconds=3600,
+        static=folder / "no-viewer",
+    )  # fmt: skip
+    return create_app(settings).test_client()
 
 
 def picture(client: FlaskClient, url: str) -> NDArray[np.uint8]:
@@ -149,11 +145,11 @@ def test_an_unknown_mask_is_refused_with_the_vocabulary(client: FlaskClient, pat
 @pytest.mark.parametrize(
     "path",
     [
-        tile(f"{COLLECTION}/items/silent", query="mask=clear"), tile(f"{COLLECTION}/items/silent", query="style=clear"),
-        tile("/collections/radar/items/radar", query="mask=clear"), tile("/collections/radar", query="style=clear"),
-        f"{COLLECTION}/items/silent/statistics?mask=land", f"{COLLECTION}/items/silent/clear",
-        f"{COLLECTION}/items/silent/bbox/8,47,9,48.tif?mask=land",
-        f"{COLLECTION}/items/silent/tilejson.json?mask=land", f"{COLLECTION}/items/silent/tilejson.json?style=clear",
+        tile(SILENT, query="mask=clear"), tile(SILENT, query="style=clear"), f"{SILENT}/clear",
+        tile("/collections/radar/items/radar", query="mask=clear"),
+        tile("/collections/radar", query="style=clear"), f"{SILENT}/statistics?mask=land",
+        f"{SILENT}/bbox/8,47,9,48.tif?mask=land", f"{SILENT}/tilejson.json?mask=land",
+        f"{SILENT}/tilejson.json?style=clear",
     ],
 )  # fmt: skip
 def test_a_scene_that_does_not_say_what_is_clear_is_refused(client: FlaskClient, path: str) -> None:
