@@ -51,14 +51,16 @@ def class_source(where: str, layer: ClassLayer, open_layer: Callable[[], RasterB
 
 
 def file_source(
-    container: Container, names: Iterable[str], grids: Mapping[int, Grid] | None = None
-) -> ClassSource | None:
+    container: Container, names: Iterable[str], grids: Mapping[int, Grid] | None = None,
+    check: Callable[[str], None] = lambda _: None,
+) -> ClassSource | None:  # fmt: skip
     """Classes in one of the files of a product, or None where it has none.
 
     Args:
         container: The product's files.
         names: Those of the scene.
         grids: By pixel size in metres, where the product's metadata state them; None for the files' own.
+        check: Called with the file's name before it is opened; raises `SourceError` if it is damaged.
 
     Raises:
         SourceError: When they are opened, if the file cannot be read.
@@ -67,11 +69,12 @@ def file_source(
     if not found:
         return None
     chosen, gsd = min(found.items(), key=lambda item: (abs(item[1] - NATIVE_GSD), item[0]))
-    grid = (grids or {}).get(gsd)
-    return class_source(
-        container.path.name, CLASSES,
-        lambda: open_band(container.local(chosen), _BAND, tile_cache(), 0.0, grid),
-    )  # fmt: skip
+
+    def open_layer() -> RasterBand:
+        check(chosen)
+        return open_band(container.local(chosen), _BAND, tile_cache(), 0.0, (grids or {}).get(gsd))
+
+    return class_source(container.path.name, CLASSES, open_layer)
 
 
 def _gsd(stated: str | None, name: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -49,6 +50,25 @@ def test_a_safe_product_brings_its_classes(make_safe: Callable[..., tuple[Path, 
         assert set(np.unique(found)) <= {0, 1, 6}
         assert (found == 6).any()
         assert 2 * found.shape[0] == scene.groups[0].height
+
+
+def test_a_safe_product_whose_classes_do_not_match_its_manifest_is_refused(
+    make_safe: Callable[..., tuple[Path, Recipe]], tmp_path: Path
+) -> None:
+    path, _ = make_safe(level="L2A")
+    copy = Path(shutil.copytree(path, tmp_path / path.name))
+    (layer,) = copy.rglob("*_SCL_20m.jp2")
+    checksum = hashlib.sha3_256(layer.read_bytes()).hexdigest()
+    (copy / "manifest.safe").write_text(
+        "<XFDU><dataObjectSection><dataObject><byteStream>"
+        f'<fileLocation href="./{layer.relative_to(copy)}"/><checksum checksumName="SHA3-256">{checksum}'
+        "</checksum></byteStream></dataObject></dataObjectSection></XFDU>"
+    )
+    with open_source(copy) as scene:
+        assert classes_in(scene).any()
+    layer.write_bytes(layer.read_bytes()[:-2] + b"\0\0")
+    with open_source(copy) as scene, pytest.raises(SourceError, match=r"SCL.*does not match its manifest"):
+        classes_in(scene)
 
 
 def test_a_safe_product_without_any_opens_without(make_safe: Callable[..., tuple[Path, Recipe]]) -> None:
