@@ -114,7 +114,7 @@ class Settings(BaseModel):
     mosaic_max_age: int = Field(default=300, ge=0)
     max_image_side: int = Field(default=4096, ge=256)
     max_output_samples: int = Field(default=64 * MEBIBYTE, ge=1)
-    max_decoded_samples: int = Field(default=128 * MEBIBYTE, ge=1)
+    max_decoded_samples: int = Field(default=192 * MEBIBYTE, ge=1)
     max_warped_samples: int = Field(default=256 * MEBIBYTE, ge=1)
     max_computed_samples: int = Field(default=1 << 30, ge=1)
     max_made_bytes: int = Field(default=512 * MEBIBYTE, ge=1)

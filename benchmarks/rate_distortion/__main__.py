@@ -34,8 +34,6 @@ from benchmarks.rate_distortion.scenes import (
     write_points,
 )
 from benchmarks.rate_distortion.seams import seams_table
-from benchmarks.rate_distortion.speed import speed_table
-from benchmarks.rate_distortion.stages import stages_table
 from comeo.codecs.base import Block
 
 BLOCK = 256
@@ -199,7 +197,7 @@ def main() -> None:
         csv.writer(file_).writerows([COLUMNS, *((*row[:4], f"{row.psnr:.3f}") for row in rows)])
     tables = [set_table(each.name, [row for row in rows if row.set == each.name]) for each in SETS]
     blocks = read_blocks(arguments.data / T32TMT, FOUR)
-    tables += [speed_table(blocks[:4]), stages_table(blocks[:4]), seams_table(blocks)]
+    tables.append(seams_table(blocks))
     page = (
         "# Rate-distortion of single blocks\n\n"
         "Peak 10 000 digital numbers; ratio = bytes of the block as 16-bit integers / payload bytes.\n\n"

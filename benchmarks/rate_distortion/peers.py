@@ -1,21 +1,21 @@
 """The codecs under test, ours and peers', each as a function of one quality knob.
 
 A peer's bytes are its plain codestreams; what a decoder would also need (a band's offset, the exact float
-KLT) is not counted. Ours are whole payloads.
+KLT, the parameter sets of H.265) is not counted. Ours are whole payloads.
 """
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import imagecodecs
-import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.rate_distortion import x265
+from benchmarks.rate_distortion.klt import ExactKlt
 from comeo.codecs import codec_names, get_codec
 from comeo.codecs.base import Block
 from comeo.metrics import PEAK
@@ -24,8 +24,6 @@ SCALE: Final = 16  # integers a digital number, for JPEG 2000
 
 Coded = tuple[int, NDArray[np.float64]]
 _J2K_PRECISION = 24
-_X265_MIDDLE = 2048
-_X265_COARSEST = 51
 
 
 @dataclass(frozen=True)
@@ -45,36 +43,6 @@ class Method:
     low: float
     high: float
     integer: bool = False
-
-
-@dataclass(frozen=True)
-class ExactKlt:
-    """The Karhunen-Loève transform of one block in double precision.
-
-    Attributes:
-        components: (bands, y, x), of mean zero, largest variance first.
-        matrix: (components, bands).
-        mean: (bands, 1).
-    """
-
-    components: NDArray[np.float64]
-    matrix: NDArray[np.float64]
-    mean: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, block: Block) -> ExactKlt:
-        """Fit to a block (bands, y, x) and apply."""
-        samples = block.reshape(len(block), -1).astype(np.float64)
-        mean = samples.mean(axis=1, keepdims=True)
-        centred = samples - mean
-        _, vectors = np.linalg.eigh(centred @ centred.T)
-        matrix = vectors.T[::-1]
-        return cls((matrix @ centred).reshape(block.shape), matrix, mean)
-
-    def inverse(self, components: NDArray[Any]) -> NDArray[np.float64]:
-        """Components back to bands, as whole digital numbers."""
-        bands = self.matrix.T @ components.reshape(len(components), -1) + self.mean
-        return np.asarray(np.clip(np.rint(bands), 0, 65535), np.float64).reshape(components.shape)
 
 
 def ours(name: str) -> Method:
@@ -137,42 +105,10 @@ def _jpeg_xl_apart(block: Block, quality: float) -> Coded:
     return sum(map(len, streams)), decoded.astype(np.float64)
 
 
-def _x265_klt(block: Block, quality: float) -> Coded:
-    """Components as the frames of one 12-bit grey intra sequence, all at one QP.
-
-    Where they have to be scaled to fit 12 bits, QP follows: one quality is one step in digital numbers.
-    """
-    klt = ExactKlt.of(block)
-    factor = min(1.0, (_X265_MIDDLE - 1) / float(np.abs(klt.components).max()))
-    qp = min(_X265_COARSEST, max(0, round(6 * np.log2(factor) - quality)))
-    frames = np.rint(klt.components * factor + _X265_MIDDLE).astype("<u2")
-    height, width = block.shape[1:]
-    raw = ["-f", "rawvideo", "-pix_fmt", "gray12le", "-s", f"{width}x{height}", "-r", "1"]
-    parameters = f"qp={qp}:keyint=1:info=0:repeat-headers=0:psy-rd=0:rdoq-level=2:pools=1:log-level=0"
-    encoder = ["-c:v", "libx265", "-preset", "slow", "-tune", "psnr", "-x265-params", parameters]
-    stream = _ffmpeg([*raw, "-i", "-", *encoder, "-f", "hevc", "-"], frames.tobytes())
-    pixels = _ffmpeg(["-f", "hevc", "-i", "-", "-f", "rawvideo", "-pix_fmt", "gray12le", "-"], stream)
-    decoded = np.frombuffer(pixels, "<u2").reshape(block.shape)
-    return len(stream), klt.inverse((decoded.astype(np.float64) - _X265_MIDDLE) / factor)
-
-
-def _ffmpeg(arguments: list[str], data: bytes) -> bytes:
-    command = [
-        imageio_ffmpeg.get_ffmpeg_exe(),
-        "-hide_banner",
-        "-loglevel",
-        "error",
-        "-threads",
-        "1",
-        *arguments,
-    ]
-    return subprocess.run(command, input=data, capture_output=True, check=True).stdout
-
-
 METHODS: tuple[Method, ...] = (
     *map(ours, codec_names()),
     Method("KLT + JPEG 2000", _jpeg2000_klt, 20, 80),
-    Method("KLT + x265 (12-bit intra)", _x265_klt, -75, -2, integer=True),
+    Method("KLT + x265 (12-bit intra)", x265.code, x265.COARSEST, x265.FINEST, integer=True),
     Method("JPEG 2000, bands apart", _jpeg2000_apart, 20, 80),
     Method("JPEG XL, bands apart", _jpeg_xl_apart, -25, -0.05),
 )

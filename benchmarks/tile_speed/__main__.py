@@ -1,141 +1,170 @@
-"""Run with: python -m benchmarks.tile_speed [--data FOLDER] [--output FOLDER]."""
+"""Tiles against TiTiler: python -m benchmarks.tile_speed [--data FOLDER] [--output FOLDER] [--zoom Z …].
+
+One worker a server, all servers started anew for each round, every tile asked of each of them in turn: what
+the machine does meanwhile hits all alike, and figures are medians of ratios.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-import random
 import statistics
+import sys
 import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, Final
 
 import mercantile
-import rasterio
-from rasterio.shutil import copy as copy_dataset
-from rasterio.warp import transform_bounds
 
+from benchmarks.tile_speed import scenes
+from benchmarks.tile_speed.scenes import Served
 from benchmarks.tile_speed.servers import comeo_server, fetch, time_all, titiler_server
-from comeo.archive import open_archive
-from comeo.compression import compress
-from comeo.sources import open_source
+from comeo.codecs import codec_names
 
-SCENE = "scenes/S2A_20190530_T32TMT_L2A_10bands.tif"
-CODECS = ("dct", "jpeg2000")
-ZOOMS = (11, 12, 13, 14)
-MAX_TILES_PER_ZOOM = 40
-FORMATS = ("png", "webp")
-ROUNDS = 3
-
-
-def tiles_of(path: Path) -> list[mercantile.Tile]:
-    """Tiles that lie on the scene, in an order that no cache likes, the same in every run."""
-    with rasterio.open(path) as dataset:
-        west, south, east, north = transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds)
-    # A little inside the box, in which the scene lies askew: a tile that only touches the box is an error
-    # to TiTiler.
-    x, y = 0.05 * (east - west), 0.05 * (north - south)
-    bounds = (west + x, south + y, east - x, north - y)
-    shuffle = random.Random(0)
-    chosen: list[mercantile.Tile] = []
-    for zoom in ZOOMS:
-        tiles = list(mercantile.tiles(*bounds, zooms=[zoom]))
-        shuffle.shuffle(tiles)
-        chosen += tiles[:MAX_TILES_PER_ZOOM]
-    shuffle.shuffle(chosen)
-    return chosen
+PEER: Final = "TiTiler"
+ZOOMS: Final = (14, 13, 12, 11, 10, 9)
+CROWD_ZOOMS: Final = (14, 13)
+CLIENTS: Final = 8
+CROWD_ROUNDS: Final = 3
+KINDS: Final = ("cold", "blocks known", "again")
+Scenes = Mapping[str, tuple[Served, Served]]
+Seconds = dict[str, list[float]]
 
 
-def measure(port: int, paths: list[str]) -> dict[str, Any]:
-    """Cold with one client, then warm with one and with eight, then the same addresses again.
-
-    Each warm round asks for a stretch of its own, so that no tile was rendered before.
-    """
-    cold, sizes, _ = time_all(port, [f"{path}&rescale=0,3000" for path in paths], 1)
-    warm: list[float] = []
-    crowd: list[float] = []
-    again: list[float] = []
-    throughput: list[float] = []
-    for round_ in range(1, ROUNDS + 1):
-        seconds, _, _ = time_all(port, [f"{path}&rescale=0,{3000 + round_}" for path in paths], 1)
-        warm += seconds
-        seconds, _, whole = time_all(port, [f"{path}&rescale=0,{4000 + round_}" for path in paths], 8)
-        crowd += seconds
-        throughput.append(len(paths) / whole)
-        seconds, _, _ = time_all(port, [f"{path}&rescale=0,{3000 + round_}" for path in paths], 1)
-        again += seconds
-    return {
-        "cold_ms": 1000 * statistics.median(cold),
-        "warm_ms": 1000 * statistics.median(warm),
-        "warm_8_clients_ms": 1000 * statistics.median(crowd),
-        "again_ms": 1000 * statistics.median(again),
-        "tiles_per_second_8_clients": statistics.median(throughput),
-        "kilobytes": statistics.median(sizes) / 1000,
-    }
+def prepare(data: Path, side: int, codecs: Sequence[str], folder: Path) -> Scenes:
+    """For each server the scene to measure, and a small one to warm up with."""
+    large, small = scenes.cog(data, side), scenes.cog(data, scenes.WARM_UP_SIDE)
+    found = {PEER: (scenes.of_cog(large), scenes.of_cog(small))}
+    for codec in codecs:
+        archives = [scenes.archive(source, name, codec, folder / codec)
+                    for source, name in ((large, "mosaic"), (small, "small"))]  # fmt: skip
+        found[codec] = (scenes.of_archive(archives[0]), scenes.of_archive(archives[1]))
+        sys.stderr.write(f"{codec}: {archives[0].stat().st_size / 1e6:.2f} MB\n")
+    return found
 
 
-def run(data: Path) -> list[dict[str, Any]]:
-    """Measure both servers on every format, each codec of ours against the same peer."""
-    source = data / SCENE
-    rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        cog = Path(folder) / "scene.tif"
-        copy_dataset(source, cog, driver="COG", compress="DEFLATE", predictor="YES", blocksize=256)
-        tiles = tiles_of(cog)
-        archives = {}
-        for codec in CODECS:
-            place = Path(folder) / codec
-            scene = open_source(source)
-            archives[codec] = compress(scene, place / f"{scene.id}.zarr.zip", codec=codec, ratio=100.0)
-            scene.close()
-        for extension in FORMATS:
-            peer = [
-                f"/tiles/WebMercatorQuad/{t.z}/{t.x}/{t.y}.{extension}?url={quote(str(cog))}"
-                "&bidx=3&bidx=2&bidx=1"
-                for t in tiles
-            ]
-            with titiler_server() as port:
-                fetch(port, f"{peer[0]}&rescale=0,1000")
-                rows.append(
-                    {"server": "TiTiler, COG", "format": extension, "stored_bytes": cog.stat().st_size}
-                )
-                rows[-1] |= measure(port, peer)
-            for codec, path in archives.items():
-                with open_archive(path) as archive:
-                    item = f"/collections/{archive.collection}/items/{archive.id}"
-                own = [
-                    f"{item}/tiles/WebMercatorQuad/{t.z}/{t.x}/{t.y}.{extension}?bands=B04,B03,B02"
-                    for t in tiles
-                ]
-                with comeo_server(path.parent) as port:
-                    # the first tile pays for what a process loads once, at either server
-                    fetch(port, f"{own[0].replace('B04,B03,B02', 'B11')}&rescale=0,1000")
-                    rows.append({"server": f"COMEO, {codec} ×100", "format": extension})
-                    rows[-1] |= {"stored_bytes": path.stat().st_size} | measure(port, own)
-    return rows
+@contextmanager
+def servers(served: Scenes, extension: str) -> Iterator[dict[str, int]]:
+    """A server a scene, each with what a process loads once loaded; their ports."""
+    with ExitStack() as stack:
+        ports = {}
+        for name, (large, _) in served.items():
+            starting = titiler_server() if name == PEER else comeo_server(large.file.parent)
+            ports[name] = stack.enter_context(starting)
+        warm_up = next(scenes.rounds_of(served[PEER][1].file, 13))[:2]
+        for name, (_, small) in served.items():
+            for url in urls(small, warm_up, extension, 3000):
+                fetch(ports[name], url)
+        yield ports
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """The rows as Markdown, with ratios to the peer (above 1: faster or smaller than the peer)."""
-    columns = ("cold_ms", "warm_ms", "warm_8_clients_ms", "again_ms", "kilobytes")
-    lines = [
-        "| server | stored | format | cold | warm | warm, 8 clients | 8 clients | again | tile |",
-        "|---|---|---|---|---|---|---|---|---|",
+def urls(scene: Served, tiles: Sequence[mercantile.Tile], extension: str, white: int) -> list[str]:
+    """Addresses of tiles of a scene, stretched from 0 to a number."""
+    return [
+        scene.tiles.format(z=tile.z, x=tile.x, y=tile.y, format=extension, rescale=f"0,{white}")
+        for tile in tiles
     ]
-    for row in rows:
-        peer = next(r for r in rows if r["format"] == row["format"] and r["server"].startswith("TiTiler"))
+
+
+def in_turn(ports: Mapping[str, int], paths: Mapping[str, Sequence[str]]) -> Seconds:
+    """Ask every server for its path of the same tile, a different one first each time."""
+    names = list(ports)
+    seconds: Seconds = {name: [] for name in names}
+    for number in range(len(paths[PEER])):
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
+            began = time.perf_counter()
+            fetch(ports[name], paths[name][number])
+            seconds[name].append(time.perf_counter() - began)
+    return seconds
+
+
+def by_zoom(served: Scenes, zoom: int, extension: str) -> dict[str, Seconds]:
+    """Seconds of each server for the tiles of a zoom: see `KINDS`."""
+    found: dict[str, Seconds] = {kind: {name: [] for name in served} for kind in KINDS}
+    for tiles in scenes.rounds_of(served[PEER][0].file, zoom):
+        with servers(served, extension) as ports:
+            for kind, white in zip(KINDS, (3000, 3500, 3500), strict=True):
+                paths = {name: urls(large, tiles, extension, white) for name, (large, _) in served.items()}
+                for name, seconds in in_turn(ports, paths).items():
+                    found[kind][name] += seconds
+    return found
+
+
+def crowd(served: Scenes, extension: str) -> dict[str, Seconds]:
+    """Tiles a second that each server gives to many clients: of tiles that are cold, and of blocks known."""
+    tiles = [tile for zoom in CROWD_ZOOMS for tile in next(scenes.rounds_of(served[PEER][0].file, zoom))]
+    kinds = KINDS[:2]
+    found: dict[str, Seconds] = {kind: {name: [] for name in served} for kind in kinds}
+    with servers(served, extension) as ports:
+        for kind, white in zip(kinds, (3000, 3500), strict=True):
+            for round_ in range(CROWD_ROUNDS):
+                part = tiles[round_::CROWD_ROUNDS]
+                for name, (large, _) in served.items():
+                    *_, seconds = time_all(ports[name], urls(large, part, extension, white), CLIENTS)
+                    found[kind][name].append(len(part) / seconds)
+    return found
+
+
+def against(values: Seconds, name: str) -> float:
+    """Median of the ratios of a server's figures to the peer's."""
+    return statistics.median(own / peer for own, peer in zip(values[name], values[PEER], strict=True))
+
+
+def zoom_table(found: Mapping[str, Mapping[str, Seconds]], kind: str) -> str:
+    """Times by zoom as Markdown: below 1 is faster than the peer."""
+    lines = ["| zoom | " + " | ".join(found) + " |", "|---" * (len(found) + 1) + "|"]
+    tiles = " | ".join(str(len(kinds[kind][PEER])) for kinds in found.values())
+    lines.append(f"| tiles | {tiles} |")
+    names = next(iter(found.values()))[kind]
+    for name in names:
         cells = []
-        for column, unit in zip(columns, ("ms", "ms", "ms", "ms", "kB"), strict=True):
-            ratio = "" if row is peer else f" (×{peer[column] / row[column]:.2f})"
-            cells.append(f"{row[column]:.1f} {unit}{ratio}")
-        rate = f"{row['tiles_per_second_8_clients']:.0f} tiles/s"
-        if row is not peer:
-            rate += f" (×{row['tiles_per_second_8_clients'] / peer['tiles_per_second_8_clients']:.2f})"
-        stored = f"{row['stored_bytes'] / 1e6:.2f} MB"
-        line = [row["server"], stored, row["format"], *cells[:3], rate, *cells[3:]]
-        lines.append(f"| {' | '.join(line)} |")
+        for kinds in found.values():
+            ratio = "" if name == PEER else f"**{against(kinds[kind], name):.2f}** "
+            cells.append(f"{ratio}({1e3 * statistics.median(kinds[kind][name]):.0f} ms)")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def crowd_table(found: Mapping[str, Seconds]) -> str:
+    """Tiles a second as Markdown: above 1 is more than the peer."""
+    lines = ["| server | " + " | ".join(found) + " |", "|---" * (len(found) + 1) + "|"]
+    for name in found[KINDS[0]]:
+        cells = []
+        for values in found.values():
+            ratio = "" if name == PEER else f"**{against(values, name):.2f}** "
+            cells.append(f"{ratio}({statistics.median(values[name]):.0f} tiles/s)")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """All tables."""
+    stored = ", ".join(f"{name} {size / 1e6:.2f} MB" for name, size in results["stored_bytes"].items())
+    parts = [
+        "# Tile speed",
+        f"256-pixel true-colour tiles ({results['format']}) of {results['side']}² pixels in four bands: "
+        f"T32TMT, mirrored at its edges until it fills that square. Stored: {stored}. One worker a server, "
+        f"each tile asked of all servers in turn; median of the ratios of times to {PEER} on the deflate COG "
+        "of the same scene (below 1 is faster), and median time.",
+        "### Cold",
+        "Each tile asked once of servers that have decoded none of its blocks.",
+        zoom_table(results["zooms"], "cold"),
+        "### Blocks known",
+        "The same tiles in another stretch: their blocks are decoded, the tile isn't rendered.",
+        zoom_table(results["zooms"], "blocks known"),
+        "### Again",
+        f"The same address a second time, which COMEO keeps and {PEER} leaves to a proxy.",
+        zoom_table(results["zooms"], "again"),
+        f"### {CLIENTS} clients",
+        f"Tiles a second (zooms {' and '.join(map(str, CROWD_ZOOMS))}) and their ratio to {PEER}'s, above 1 "
+        f"being more; median of {CROWD_ROUNDS} turns.",
+        crowd_table(results["crowd"]),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def main() -> None:
@@ -144,20 +173,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
     parser.add_argument("--output", type=Path, default=root / "benchmarks" / "results")
+    parser.add_argument("--codec", nargs="+", default=codec_names())
+    parser.add_argument("--zoom", type=int, nargs="+", default=ZOOMS)
+    parser.add_argument("--side", type=int, default=scenes.SIDE, help="pixels of the scene's side")
+    parser.add_argument("--format", default="webp", help="of the tiles: webp, as the viewer has it, or png")
     arguments = parser.parse_args()
-    rows = run(arguments.data)
-    text = (
-        "# Tile speed\n\n"
-        f"256-pixel true-colour tiles of {Path(SCENE).name}, zooms {ZOOMS[0]} to {ZOOMS[-1]}, one worker a "
-        "server, medians; in brackets the ratio to TiTiler in the same run, above 1 being faster (smaller).\n"
-        "Cold: each tile for the first time after the server's start. Warm: the blocks were decoded before, "
-        "but the tile was not rendered. Again: the same address a second time, which COMEO keeps and TiTiler "
-        "leaves to a proxy.\n\n" + table(rows) + "\n"
-    )
-    print(text)
+    with tempfile.TemporaryDirectory() as folder:
+        served = prepare(arguments.data, arguments.side, arguments.codec, Path(folder))
+        results: dict[str, Any] = {
+            "side": arguments.side, "format": arguments.format,
+            "stored_bytes": {name: large.file.stat().st_size for name, (large, _) in served.items()},
+            "zooms": {},
+        }  # fmt: skip
+        for zoom in arguments.zoom:
+            results["zooms"][zoom] = by_zoom(served, zoom, arguments.format)
+            cold = results["zooms"][zoom]["cold"]
+            ratios = ", ".join(f"{name} {against(cold, name):.2f}" for name in arguments.codec)
+            sys.stderr.write(f"zoom {zoom}, cold, time over {PEER}'s: {ratios}\n")
+        results["crowd"] = crowd(served, arguments.format)
+    text = page(results)
+    sys.stdout.write(text)
     arguments.output.mkdir(parents=True, exist_ok=True)
     (arguments.output / "tile_speed.md").write_text(text)
-    (arguments.output / "tile_speed.json").write_text(json.dumps(rows, indent=1) + "\n")
+    (arguments.output / "tile_speed.json").write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

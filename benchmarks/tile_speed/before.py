@@ -8,6 +8,7 @@ turn first: what the machine does meanwhile hits both alike.
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import sys
 import tempfile
@@ -15,12 +16,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.tile_speed.__main__ import SCENE, tiles_of
+from benchmarks.tile_speed import scenes
 from benchmarks.tile_speed.servers import comeo_server, fetch
-from comeo.archive import open_archive
-from comeo.compression import compress
-from comeo.sources import open_source
 
+ZOOMS = (13, 11)
 ROUNDS = 5
 WARM_ROUNDS = 3
 
@@ -44,7 +43,7 @@ def measure(archive: Path, bins: tuple[Path, Path], paths: Sequence[str]) -> dic
     for round_ in range(ROUNDS):
         with comeo_server(archive.parent, bins[0]) as own, comeo_server(archive.parent, bins[1]) as other:
             for port in (own, other):
-                fetch(port, f"{paths[0]}&bands=B11&rescale=0,1000")
+                fetch(port, f"{paths[0]}&bands=B08&rescale=0,1000")
             tiles = [f"{path}&bands=B04,B03,B02" for path in paths]
             found["cold"] += ratios((own, other), [f"{path}&rescale=0,3000" for path in tiles])
             for warm in range(WARM_ROUNDS):
@@ -64,15 +63,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
     arguments = parser.parse_args()
     bins = (Path(sys.executable).parent, arguments.checkout.resolve() / ".venv" / "bin")
+    cog = scenes.cog(arguments.data, scenes.SIDE)
+    rounds = [next(scenes.rounds_of(cog, zoom)) for zoom in ZOOMS]
     with tempfile.TemporaryDirectory() as folder:
-        scene = open_source(arguments.data / SCENE)
-        archive = compress(scene, Path(folder) / f"{scene.id}.zarr.zip", codec=arguments.codec, ratio=100.0)
-        scene.close()
-        with open_archive(archive) as opened:
-            item = f"/collections/{opened.collection}/items/{opened.id}"
+        archive = scenes.archive(cog, "mosaic", arguments.codec, Path(folder))
+        address = scenes.of_archive(archive).tiles.partition("?")[0]
         paths = [
-            f"{item}/tiles/WebMercatorQuad/{tile.z}/{tile.x}/{tile.y}.webp?return_mask=true"
-            for tile in tiles_of(arguments.data / SCENE)
+            address.format(z=tile.z, x=tile.x, y=tile.y, format="webp") + "?return_mask=true"
+            for tile in itertools.chain(*rounds)
         ]
         found = measure(archive, bins, paths)
     print(f"{arguments.codec}, {len(paths)} tiles, this version's time over the other's: median [quartiles]")

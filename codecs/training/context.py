@@ -19,32 +19,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from comeo.codecs.learned import features as exact
-from comeo.codecs.learned.layout import (
-    CHANNELS,
-    COMPONENTS,
-    GROUPS,
-    PAIRS,
-    STARTS,
-    Pass,
-    Plan,
-    channel_places,
-    partners,
-    plan_of,
-)
+from comeo.codecs.learned.layout import Layout, Pass, Plan
 from comeo.codecs.learned.tables import SCALES, SKIPPED
+from training.design import FIRST_DESIGN, Design
 from training.integers import PEAK, UNIT, WholeLinear, activate, round_through, whole_weights
 from training.logistic import SCALE_LOWEST, SCALE_UNIT, bits, decide
 
-FIRST = (96, 96, 160, 160, 96, 128, 128, 96, 96, 64, 64)  # hidden features of each group's networks
-SECOND = (64, 64, 96, 96, 64, 96, 96, 64, 64, 64, 48)
-BENT = (64, 64, 96, 96, 64)  # hidden features of those that bend means
 CROSS_UNIT = 64
 CROSS_START = 0.85
 
 ENERGY_UNIT = 8
 ENERGY_OFFSET = 4.0
-
-_COMPONENT, _RANK = channel_places()
 
 
 def energy_class(components: Tensor) -> Tensor:
@@ -104,36 +89,38 @@ class PassContext(nn.Module):
     """Predicts what one pass decodes.
 
     Args:
+        design: Of the model.
         number: The group of channels.
         step: The pass within it.
         deviations: (channels,) standard deviation of each channel over that of its component.
     """
 
-    def __init__(self, number: int, step: int, deviations: Tensor) -> None:
+    def __init__(self, design: Design, number: int, step: int, deviations: Tensor) -> None:
         super().__init__()
-        group = GROUPS[number]
+        layout, second = design.layout, design.second[number]
+        groups, group = layout.groups, layout.groups[number]
         count = group.count
-        sizes = [GROUPS[i].count for i in group.sizes]
-        self.direct = exact.FIXED + sum(sizes[: group.again])
-        others = sum(sizes[group.again :]) + 2 * sum(GROUPS[i].count for i in group.pairs)
-        self.kinds = exact.own_kinds(number, step)
-        self.first = WholeLinear(self.direct + others + self.kinds * count, FIRST[number])
-        self.second = WholeLinear(FIRST[number], SECOND[number])
-        self.last = nn.Parameter(torch.zeros(count, SECOND[number] + self.direct))
+        sizes = [groups[i].count for i in group.sizes]
+        self.direct = exact.fixed_count(layout) + sum(sizes[: group.again])
+        others = sum(sizes[group.again :]) + 2 * sum(groups[i].count for i in group.pairs)
+        self.kinds = exact.own_kinds(layout, number, step)
+        self.first = WholeLinear(self.direct + others + self.kinds * count, design.first[number])
+        self.second = WholeLinear(design.first[number], second)
+        self.last = nn.Parameter(torch.zeros(count, second + self.direct))
         self.diagonal = nn.Parameter(torch.zeros(count, self.kinds))
         self.bias = nn.Parameter(torch.log2(deviations) - ENERGY_OFFSET)
         with torch.no_grad():
             # An energy class of `c` sixteenths is twice a log2, plus an offset: see `energy_class`.
-            component = torch.from_numpy(_COMPONENT[STARTS[number] : STARTS[number] + count])
+            component = torch.from_numpy(layout.places[0][channels_of(layout, number)])
             for copy in range(exact.COPIES):
-                place = SECOND[number] + copy * COMPONENTS + component
+                place = second + copy * layout.components + component
                 self.last[torch.arange(count), place] = UNIT / ENERGY_UNIT / exact.COPIES
-        neighbours = exact.neighbour_count(number, step)
+        neighbours = exact.neighbour_count(layout, number, step)
         self.linear, self.bend, self.bent = None, None, None
         if neighbours:
             self.linear = WholeLinear(neighbours, count, zero=True, peak=exact.NEIGHBOUR_PEAK, unit=1)
-            self.bend = WholeLinear(exact.bend_count(number, step), BENT[number])
-            self.bent = WholeLinear(BENT[number], count, zero=True)
+            self.bend = WholeLinear(exact.bend_count(layout, number, step), design.bent[number])
+            self.bent = WholeLinear(design.bent[number], count, zero=True)
         self.cross = nn.Parameter(torch.full((count,), CROSS_START)) if group.crossed else None
 
     def frozen(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -177,24 +164,26 @@ class Known:
     """Values decoded so far, and what features are made of them.
 
     Args:
+        layout: Of the model.
         energy: (tiles, components), the classes of each tile's block.
         plan: Where tiles lie.
     """
 
-    def __init__(self, energy: Tensor, plan: Plan) -> None:
+    def __init__(self, layout: Layout, energy: Tensor, plan: Plan) -> None:
         tiles = len(energy)
-        self.values = energy.new_zeros(tiles + 1, CHANNELS)
+        self.layout = layout
+        self.values = energy.new_zeros(tiles + 1, layout.channels)
         self.energy = energy.repeat(1, exact.COPIES) / UNIT
-        self.sums = torch.zeros(tiles + 1, 3 * len(PAIRS), dtype=torch.float64, device=energy.device)
+        self.sums = torch.zeros(tiles + 1, 3 * len(layout.pairs), dtype=torch.float64, device=energy.device)
         self.around, self.beside, self.corners = (
             self._index(places) for places in (plan.around, plan.beside, plan.corners)
         )
         self._sizes: dict[int, Tensor] = {}
-        self._partners = self._index(partners())
+        self._partners = self._index(layout.partners)
 
     def paired(self, number: int, around: Tensor) -> Tensor:
         """Magnitudes of the sums over two pairs of tiles: (tiles, 2 · channels of the group)."""
-        size = self.values[:, _channels(number)].abs()
+        size = self.values[:, channels_of(self.layout, number)].abs()
         sides = [size[around[:, side]] for side in range(4)]
         return magnitude(torch.cat([sides[0] + sides[1], sides[2] + sides[3]], 1))
 
@@ -208,21 +197,21 @@ class Known:
             other = around[:, 2:] if pair.start == 0 else around[:, :2]
             mirrored = (around[:, pair.start] == around[:, pair.start + 1])[:, None]
             ends = torch.where(mirrored, other, around[:, pair])
-            own = self.values[:, _channels(number)]
+            own = self.values[:, channels_of(self.layout, number)]
             found.append(own[ends[:, 0]] - own[ends[:, 1]])
         return magnitude(torch.cat(found, 1))
 
     def active(self, number: int) -> Tensor:
         """(tiles,) where a group is coded."""
-        group = GROUPS[number]
+        group = self.layout.groups[number]
         found = torch.zeros(len(self.values), dtype=torch.int64, device=self.values.device)
         for parent in group.parents:
-            found += (self.values[:, _channels(parent)].abs() >= UNIT / 2).sum(1)
+            found += (self.values[:, channels_of(self.layout, parent)].abs() >= UNIT / 2).sum(1)
         return (2 * found[:-1] + found[self.beside].sum(1) >= group.evidence).cpu()
 
     def inputs(self, number: int, step: Pass) -> Inputs:
         """Inputs of the network of a pass."""
-        group = GROUPS[number]
+        group = self.layout.groups[number]
         tiles = self._index(step.tiles)
         known = None if step.known is None else self._index(step.known)
         total = (
@@ -249,16 +238,14 @@ class Known:
 
     def add(self, number: int, tiles: Tensor, values: Tensor) -> None:
         """Take note of what a pass decoded: (tiles, channels of the group), sixteenths."""
-        self.values[tiles, _channels(number)] = values
-        if not GROUPS[number].crossed:
+        channels = channels_of(self.layout, number)
+        self.values[tiles, channels] = values
+        if not self.layout.groups[number].crossed:
             return
-        start = STARTS[number]
-        before = self.values[tiles][:, self._partners[_channels(number)]]
-        for pair, (_, component) in enumerate(PAIRS):
-            chosen = torch.from_numpy(
-                (_COMPONENT[start : start + values.shape[1]] == component)
-                & (_RANK[start : start + values.shape[1]] > 0)
-            )
+        components, ranks = (place[channels] for place in self.layout.places)
+        before = self.values[tiles][:, self._partners[channels]]
+        for pair, (_, component) in enumerate(self.layout.pairs):
+            chosen = torch.from_numpy((components == component) & (ranks > 0))
             one = before[:, chosen].clamp(-exact.VALUE_PEAK, exact.VALUE_PEAK).double()
             other = values[:, chosen].clamp(-exact.VALUE_PEAK, exact.VALUE_PEAK).double()
             for place, product in enumerate((one * other, one * one, other * other)):
@@ -269,27 +256,28 @@ class Known:
 
     def _size(self, number: int) -> Tensor:
         if number not in self._sizes:
-            self._sizes[number] = magnitude(self.values[:-1, _channels(number)])
+            self._sizes[number] = magnitude(self.values[:-1, channels_of(self.layout, number)])
         return self._sizes[number]
 
     def _crossed(self, number: int, tiles: Tensor, total: Tensor) -> Tensor:
         """Prediction from the component before, by what the two had to do with each other nearby."""
-        before = self.values[tiles][:, self._partners[_channels(number)]]
+        channels = channels_of(self.layout, number)
+        before = self.values[tiles][:, self._partners[channels]]
         before = before.clamp(-exact.VALUE_PEAK, exact.VALUE_PEAK).long()
-        pair = self._index(_COMPONENT[STARTS[number] : STARTS[number] + before.shape[1]] - 1)
+        pair = self._index(self.layout.places[0][channels] - 1)
         top, bottom = total[:, ::3].long() << exact.RATIO_BITS, total[:, 1::3].long() + exact.RIDGE
         ratio = torch.div(top, bottom, rounding_mode="floor").clamp(-exact.RATIO_PEAK, exact.RATIO_PEAK)
         found = (ratio[:, pair] * before + (1 << (exact.RATIO_BITS - 1))) >> exact.RATIO_BITS
         return found.clamp(-exact.CROSS_PEAK, exact.CROSS_PEAK).float()
 
     def _neighbours(self, number: int, step: Pass) -> tuple[Tensor, Tensor] | tuple[None, None]:
-        before = GROUPS[number].before
-        if before is None or not exact.neighbour_count(number, step.known is not None):
+        before = self.layout.groups[number].before
+        if before is None or not exact.neighbour_count(self.layout, number, step.known is not None):
             return None, None
         peak = UNIT * exact.NEIGHBOUR_PEAK
         values, bends = [], []
         if step.known is not None:
-            own = self.values[:, _channels(number)].clamp(-peak, peak)
+            own = self.values[:, channels_of(self.layout, number)].clamp(-peak, peak)
             sides = torch.stack([own[self._index(step.known[:, side])] for side in range(4)], 1)
             mean = torch.floor((sides.sum(1, keepdim=True) + 2) / 4)
             values.append(sides)
@@ -309,14 +297,16 @@ class ContextModel(nn.Module):
 
     Args:
         deviations: (channels,) standard deviation of each channel over that of its component, at the start.
+        design: Groups of channels, and the networks' widths.
     """
 
-    def __init__(self, deviations: Tensor) -> None:
+    def __init__(self, deviations: Tensor, design: Design = FIRST_DESIGN) -> None:
         super().__init__()
-        parts = deviations.split([group.count for group in GROUPS])
+        self.layout = design.layout
+        parts = deviations.split([group.count for group in self.layout.groups])
         self.groups = nn.ModuleList(
-            nn.ModuleList(PassContext(number, step, part) for step in range(group.passes))
-            for number, (group, part) in enumerate(zip(GROUPS, parts, strict=True))
+            nn.ModuleList(PassContext(design, number, step, part) for step in range(group.passes))
+            for number, (group, part) in enumerate(zip(self.layout.groups, parts, strict=True))
         )
 
     def forward(self, latents: Tensor, energy: Tensor, shapes: tuple[tuple[int, int], ...]) -> Coded:
@@ -327,13 +317,13 @@ class ContextModel(nn.Module):
             energy: (tiles, components), the classes of each tile's block.
             shapes: Rows and columns of tiles of each block.
         """
-        plan = plan_of(shapes)
-        known = Known(energy, plan)
+        plan = self.layout.plan(shapes)
+        known = Known(self.layout, energy, plan)
         error = latents.square().sum(1)
         cost = torch.zeros_like(error)
         symbols, indexes = torch.zeros_like(latents), torch.full_like(latents, -1)
         for number, networks in enumerate(self.groups):
-            channels = _channels(number)
+            channels = channels_of(self.layout, number)
             active = known.active(number).numpy()
             for network, whole in zip(networks, plan.steps[number], strict=True):
                 step = whole.where(active)
@@ -370,8 +360,9 @@ class ContextModel(nn.Module):
         )
 
 
-def _channels(number: int) -> slice:
-    return slice(STARTS[number], STARTS[number] + GROUPS[number].count)
+def channels_of(layout: Layout, number: int) -> slice:
+    """The channels of a group."""
+    return slice(layout.starts[number], layout.starts[number] + layout.groups[number].count)
 
 
 def _quarter_octaves(sums: Tensor) -> Tensor:

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.learned.layout import COMPONENTS, item_components
+from comeo.codecs.dct.lapped import SIZE, analysis, synthesis
+from comeo.codecs.learned.layout import FIRST_LAYOUT, Layout
 from comeo.codecs.spectral import fit, fit_details
 from training.pack import Image
+
+DEAD_ZONE = 0.35  # of a step, that a coefficient must pass a whole number by to be rounded up
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,11 @@ class CropOptions:
         highest_step: Largest; steps are log-uniform in between.
         natural: Share of crops that take the bands of a natural group; the rest take any.
         jitter: Standard deviation of the natural logarithm of a random gain for each band.
+        gamma: Standard deviation of the natural logarithm of an exponent that contrast is changed by.
+        shrunk: Share of crops of twice the side, averaged over 2 × 2 pixels: overviews, coarser sensors.
+        residual: Share of crops that hold what is left of some bands after their prediction from others, as
+            coarser groups of a product are coded.
+        layout: Of the model.
     """
 
     side: int
@@ -33,7 +41,28 @@ class CropOptions:
     lowest_step: float = 70.0
     highest_step: float = 3000.0
     natural: float = 0.7
-    jitter: float = 0.35
+    jitter: float = 0.4
+    gamma: float = 0.2
+    shrunk: float = 0.15
+    residual: float = 0.15
+    layout: Layout = FIRST_LAYOUT
+
+
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """Images that hold crops of a side, and the share of crops of each."""
+
+    side: int
+    images: list[Image]
+    shares: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, images: list[Image], side: int) -> _Images:
+        chosen = [image for image in images if _fits(image, side)]
+        if not chosen:
+            raise ValueError(f"no image of the pack holds a crop of {side} pixels")
+        weights = np.array([image.entry.weight for image in chosen])
+        return cls(side, chosen, weights / weights.sum())
 
 
 class CropSampler:
@@ -51,49 +80,66 @@ class CropSampler:
     def __init__(self, images: list[Image], options: CropOptions, seed: int) -> None:
         self.options = options
         self.random = np.random.default_rng(seed)
-        self.images = [image for image in images if _fits(image, options.side)]
-        if not self.images:
-            raise ValueError(f"no image of the pack holds a crop of {options.side} pixels")
-        weights = np.array([image.entry.weight for image in self.images])
-        self.shares = weights / weights.sum()
+        self.fine = _Images.of(images, options.side)
+        self.coarse = _Images.of(images, 2 * options.side)
+        mixed = [image for image in images if len(image.values) > image.entry.first]
+        self.mixed = _Images.of(mixed, 2 * options.side) if mixed else None
 
     def batch(self) -> NDArray[np.float32]:
-        """Draw (count, 4, side, side) components in steps."""
+        """Draw (count, components, side, side) in steps."""
         return np.stack([self._crop() for _ in range(self.options.count)])
 
     def _crop(self) -> NDArray[np.float32]:
         options = self.options
-        values = self._pixels()
-        gains = np.exp(self.random.normal(0, options.jitter, (len(values), 1, 1)))
         low, high = np.log(options.lowest_step), np.log(options.highest_step)
         step = np.exp(self.random.uniform(low, high))
-        scaled = values * (gains / step).astype(np.float32)
+        scaled = self._scaled(step)
         transform = fit(scaled) if self.random.random() < 0.5 else fit_details(scaled, 1.0)
         components = transform.forward(scaled)
-        items = item_components(len(components))
+        items = options.layout.items(len(components))
         item = 0 if self.random.random() < options.natural else self.random.integers(len(items))
         chosen = components[items[item][items[item] < len(components)]]
         signs = self.random.choice([-1.0, 1.0], (len(chosen), 1, 1))
-        filled = np.zeros((COMPONENTS, *chosen.shape[1:]), np.float32)
+        filled = np.zeros((options.layout.components, *chosen.shape[1:]), np.float32)
         filled[: len(chosen)] = chosen * signs
         return self._turn(filled)
 
-    def _pixels(self) -> NDArray[np.uint16]:
-        """A valid crop of some bands of some image; one with invalid pixels after many misses."""
-        side = self.options.side
+    def _scaled(self, step: float) -> NDArray[np.float32]:
+        """Bands of a crop in steps, changed at random."""
+        kind = self.random.random()
+        if self.mixed is not None and kind < self.options.residual:
+            image, values = self._pixels(self.mixed)
+            changed = self._changed(values, step)
+            return residual(changed[: image.entry.first], changed[image.entry.first :])
+        shrunk = kind > 1 - self.options.shrunk
+        image, values = self._pixels(self.coarse if shrunk else self.fine)
+        changed = self._changed(values[self._bands(image)], step)
+        return halved(changed) if shrunk else changed
+
+    def _changed(self, values: NDArray[np.uint16], step: float) -> NDArray[np.float32]:
+        """Values in steps, with another contrast and other gains."""
+        exponent = np.exp(self.random.normal(0, self.options.gamma))
+        gains = np.exp(self.random.normal(0, self.options.jitter, (len(values), 1, 1)))
+        mean = values.mean(axis=(1, 2), keepdims=True) + 1
+        curved = mean * (values / mean) ** exponent
+        return np.asarray(curved * (gains / step), np.float32)
+
+    def _pixels(self, images: _Images) -> tuple[Image, NDArray[np.uint16]]:
+        """A valid crop of an image, all bands; one with invalid pixels after many misses."""
+        side = images.side
         for _ in range(20):
-            image = self.images[self.random.choice(len(self.images), p=self.shares)]
+            image = images.images[self.random.choice(len(images.images), p=images.shares)]
             height, width = image.values.shape[1:]
             if image.entry.chip:
                 top = int(self.random.integers(height // side)) * side
                 left = int(self.random.integers(width // side)) * side
-            else:
-                top = int(self.random.integers(height - side + 1))
-                left = int(self.random.integers(width - side + 1))
+            else:  # even corners, so that bands that were replicated from half the resolution shrink to it
+                top = 2 * int(self.random.integers((height - side) // 2 + 1))
+                left = 2 * int(self.random.integers((width - side) // 2 + 1))
             crop = image.values[:, top : top + side, left : left + side]
             if crop.all():
                 break
-        return crop[self._bands(image)]
+        return image, crop
 
     def _bands(self, image: Image) -> NDArray[np.int64]:
         if self.random.random() < self.options.natural:
@@ -104,6 +150,33 @@ class CropSampler:
     def _turn(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         values = np.rot90(values, int(self.random.integers(4)), axes=(1, 2))
         return values[:, :, ::-1] if self.random.random() < 0.5 else values
+
+
+def halved(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean over 2 × 2 pixels of (bands, y, x)."""
+    return (values[:, ::2, ::2] + values[:, 1::2, ::2] + values[:, ::2, 1::2] + values[:, 1::2, 1::2]) / 4
+
+
+def residual(fine: NDArray[np.float32], coarse: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What is left of coarse bands after their prediction from fine ones as these decode.
+
+    Args:
+        fine: (bands, y, x), in steps.
+        coarse: (bands, y, x) on the same grid.
+
+    Returns:
+        (bands of `coarse`, y/2, x/2): the coarse bands at half the size, less a linear prediction.
+    """
+    transform = fit(fine)
+    axis = analysis(fine.shape[1] // SIZE)
+    coefficients = axis @ transform.forward(fine) @ axis.T
+    coded = np.sign(coefficients) * np.floor(np.abs(coefficients) + DEAD_ZONE)
+    inverse, _ = synthesis(fine.shape[1] // SIZE, 1)
+    decoded = transform.inverse(inverse @ coded @ inverse.T).reshape(len(fine), -1)
+    target = halved(coarse)
+    features = np.concatenate([decoded, np.ones((1, decoded.shape[1]), np.float32)])
+    weights = np.linalg.lstsq(features.T, target.reshape(len(target), -1).T, rcond=None)[0]
+    return np.asarray(target - (weights.T @ features).reshape(target.shape), np.float32)
 
 
 def stream(samplers: list[CropSampler], ahead: int = 4) -> Iterator[NDArray[np.float32]]:

@@ -16,7 +16,6 @@ import rasterio
 import torch
 from numpy.typing import NDArray
 
-from comeo.codecs.learned.layout import COMPONENTS
 from comeo.codecs.spectral import fit
 from training.model import Model
 from training.pack import Image, load
@@ -69,9 +68,9 @@ def component_blocks(values: NDArray[np.uint16]) -> list[NDArray[np.float32]]:
     return [fit(block).forward(block) for block in whole]
 
 
-def filled(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Components up to the number that the model takes, those that a block lacks 0."""
-    return np.pad(block, ((0, COMPONENTS - len(block)), (0, 0), (0, 0)))
+def filled(block: NDArray[np.float32], components: int) -> NDArray[np.float32]:
+    """Components up to the number that a model takes, those that a block lacks 0."""
+    return np.pad(block, ((0, components - len(block)), (0, 0), (0, 0)))
 
 
 def raw_bytes(blocks: Sequence[NDArray[np.float32]]) -> int:
@@ -92,7 +91,8 @@ def model_curve(
     for step in sorted(steps or STEPS, reverse=True):
         size = error = 0.0
         for block in blocks:
-            scaled = torch.from_numpy(filled(block) / np.float32(step))[None].to(device)
+            values = filled(block, model.layout.components) / np.float32(step)
+            scaled = torch.from_numpy(values)[None].to(device)
             result = model(scaled)
             size += result.bits.item() / 8 + OVERHEAD_BYTES
             difference = (model.decoded(result, scaled.shape) - scaled)[:, : len(block)]
@@ -110,7 +110,7 @@ def seam_ratio(model: Model, blocks: Sequence[NDArray[np.float32]], step: float)
     edge[BORDER:-BORDER, BORDER:-BORDER] = False
     outside = inside = 0.0
     for block in blocks:
-        scaled = torch.from_numpy(filled(block) / np.float32(step))[None]
+        scaled = torch.from_numpy(filled(block, model.layout.components) / np.float32(step))[None]
         error = (model.decoded(model(scaled), scaled.shape) - scaled).square().sum((0, 1)).numpy()
         outside += float(error[edge].mean())
         inside += float(error[~edge].mean())
@@ -164,9 +164,8 @@ def main() -> None:
     parser.add_argument("--image", type=Path, help="measure on this GeoTIFF instead")
     parser.add_argument("--bands", type=int, nargs=4, default=(1, 2, 3, 4), help="its bands, from 1")
     arguments = parser.parse_args()
-    model = Model.blank()
     state = torch.load(arguments.state, map_location="cpu", weights_only=True)
-    model.load_state_dict({name: value.float() for name, value in state["model"].items()})
+    model = Model.of_state(state)
     if arguments.image:
         with rasterio.open(arguments.image) as file:
             blocks = component_blocks(file.read(list(arguments.bands)))

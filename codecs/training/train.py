@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.crops import CropOptions, CropSampler, stream
+from training.design import FIRST_DESIGN, Design
 from training.evaluate import compare, held_out_blocks, jpeg2000_curve, model_curve, raw_bytes
 from training.logistic import LAMBDA
 from training.model import Model, measured_order
@@ -56,6 +57,7 @@ class Options:
         evaluate_every: Seconds between evaluations.
         pause_file: While this file exists, the run sleeps.
         start: Weights to start from if the folder has no checkpoint.
+        design: JSON of `Design.facts`, of a model that starts from nothing; by default that of format 1.
     """
 
     pack: Path
@@ -71,6 +73,7 @@ class Options:
     evaluate_every: float = 600.0
     pause_file: Path | None = None
     start: Path | None = None
+    design: Path | None = None
 
 
 def objective(model: nn.Module, components: Tensor) -> tuple[Tensor, dict[str, float]]:
@@ -101,9 +104,8 @@ class Trainer:
         self.trained_seconds = 0.0
         options.output.mkdir(parents=True, exist_ok=True)
         state = self._stored_state()
-        self.model = self._fresh_model() if state is None else Model.blank()
+        self.model = self._fresh_model() if state is None else Model.of_state(state)
         if state is not None:
-            self.model.load_state_dict({name: value.float() for name, value in state["model"].items()})
             self.step, self.trained_seconds = state["step"], state["seconds"]
         self.model.to(self.device)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
@@ -145,7 +147,11 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint (all that resuming needs) and the averaged weights (half precision)."""
-        common = {"step": self.step, "seconds": self.trained_seconds}
+        common = {
+            "step": self.step,
+            "seconds": self.trained_seconds,
+            "design": self.model.design.facts(),
+        }
         full = {"model": self.model.state_dict(), "average": self.average.state_dict()}
         _write(self.checkpoint, full | common | {"optimiser": self.optimiser.state_dict()})
         half = {name: value.half().cpu() for name, value in self.average.state_dict().items()}
@@ -177,15 +183,19 @@ class Trainer:
     def _batches(self) -> Iterator[NDArray[np.float32]]:
         options = self.options
         seed = options.seed * 1_000_003 + self.step
-        small = CropSampler(self.images, CropOptions(128, options.small), seed)
-        large = CropSampler(self.images, CropOptions(256, options.large), seed + 1)
+        layout = self.model.layout
+        small = CropSampler(self.images, CropOptions(128, options.small, layout=layout), seed)
+        large = CropSampler(self.images, CropOptions(256, options.large, layout=layout), seed + 1)
         return stream([small, large])
 
     def _fresh_model(self) -> Model:
         torch.manual_seed(self.options.seed)
-        sampler = CropSampler(self.images, CropOptions(128, 16), self.options.seed)
+        path = self.options.design
+        design = FIRST_DESIGN if path is None else Design.from_facts(json.loads(path.read_text()))
+        layout = design.layout
+        sampler = CropSampler(self.images, CropOptions(128, 16, layout=layout), self.options.seed)
         crops = np.concatenate([sampler.batch() for _ in range(INITIAL_BATCHES)])
-        return Model(*measured_order(crops))
+        return Model(*measured_order(crops, layout), design)
 
     def _stored_state(self) -> dict[str, Any] | None:
         for path in (self.checkpoint, self.options.start):
@@ -239,6 +249,7 @@ def main() -> None:
     parser.add_argument("--pack", type=Path, default=Path(".cache/training/sentinel2.npz"))
     parser.add_argument("--output", type=Path, default=Path(".cache/training/run"))
     parser.add_argument("--start", type=Path, help="weights to start from")
+    parser.add_argument("--design", type=Path, help="JSON of a model that starts from nothing")
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--small", type=int, default=24)

@@ -8,7 +8,7 @@ pytest.importorskip("torch", reason="training needs the extra `train`")
 import torch
 
 from comeo.codecs.learned import features as exact
-from comeo.codecs.learned.layout import CHANNELS, COMPONENTS, GROUPS, STARTS, plan_of
+from comeo.codecs.learned.layout import FIRST_LAYOUT as LAYOUT
 from comeo.codecs.learned.tables import SCALES
 from training import context
 from training.context import ContextModel, Known, cross_weights, energy_class
@@ -21,7 +21,7 @@ TILES = 26
 def _model() -> ContextModel:
     """A model whose every weight matters, as after training."""
     torch.manual_seed(3)
-    model = ContextModel(torch.rand(CHANNELS) + 0.1)
+    model = ContextModel(torch.rand(LAYOUT.channels) + 0.1)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.02)
@@ -31,24 +31,24 @@ def _model() -> ContextModel:
 
 def _latents(loud: float = 60.0) -> torch.Tensor:
     torch.manual_seed(4)
-    rank = torch.from_numpy(context._RANK)
-    return torch.randn(TILES, CHANNELS) * loud / (1 + rank) + torch.randn(TILES, CHANNELS) * 0.3
+    rank = torch.from_numpy(LAYOUT.places[1])
+    return torch.randn(TILES, LAYOUT.channels) * loud / (1 + rank) + torch.randn(TILES, LAYOUT.channels) * 0.3
 
 
 def _energy() -> torch.Tensor:
     torch.manual_seed(5)
-    return torch.randint(20, 90, (TILES, COMPONENTS)).float()
+    return torch.randint(20, 90, (TILES, LAYOUT.components)).float()
 
 
 def _channels(number: int) -> slice:
-    return slice(STARTS[number], STARTS[number] + GROUPS[number].count)
+    return slice(LAYOUT.starts[number], LAYOUT.starts[number] + LAYOUT.groups[number].count)
 
 
 def _pass_numbers() -> torch.Tensor:
     """When each value is decoded, over all groups: (tiles, channels)."""
-    when = torch.empty(TILES, CHANNELS, dtype=torch.long)
+    when = torch.empty(TILES, LAYOUT.channels, dtype=torch.long)
     begun = 0
-    for number, steps in enumerate(plan_of(SHAPES).steps):
+    for number, steps in enumerate(LAYOUT.plan(SHAPES).steps):
         for step in steps:
             when[torch.from_numpy(step.tiles), _channels(number)] = begun
             begun += 1
@@ -96,8 +96,8 @@ def test_groups_of_quiet_tiles_are_not_coded() -> None:
     for networks in model.groups:
         for network in networks:
             network.linear = network.bend = None  # a mean would be something that fine groups may follow
-    index = model(torch.zeros(TILES, CHANNELS), _energy(), SHAPES).index
-    for number, group in enumerate(GROUPS):
+    index = model(torch.zeros(TILES, LAYOUT.channels), _energy(), SHAPES).index
+    for number, group in enumerate(LAYOUT.groups):
         assert (index[:, _channels(number)] < 0).all() == bool(group.parents)
 
 
@@ -105,12 +105,16 @@ def test_groups_of_quiet_tiles_are_not_coded() -> None:
 def test_training_sees_what_the_codec_sees(size: float) -> None:
     """Both kinds of `Known` make the same of the same values, up to damaged payloads' sizes."""
     random = np.random.default_rng(6)
-    final = np.rint(random.standard_cauchy((TILES, CHANNELS)) * size).clip(-(2**22), 2**22).astype(np.int32)
+    final = (
+        np.rint(random.standard_cauchy((TILES, LAYOUT.channels)) * size)
+        .clip(-(2**22), 2**22)
+        .astype(np.int32)
+    )
     final[:7] = 0
-    energy = random.integers(0, PEAK + 1, (TILES, COMPONENTS)).astype(np.uint8)
-    plan = plan_of(SHAPES)
-    codecs = exact.Known(energy, np.arange(TILES), plan)
-    trained = Known(torch.from_numpy(energy.astype(np.float32)), plan)
+    energy = random.integers(0, PEAK + 1, (TILES, LAYOUT.components)).astype(np.uint8)
+    plan = LAYOUT.plan(SHAPES)
+    codecs = exact.Known(LAYOUT, energy, np.arange(TILES), plan)
+    trained = Known(LAYOUT, torch.from_numpy(energy.astype(np.float32)), plan)
     for number, steps in enumerate(plan.steps):
         active = codecs.active(number, np.zeros(TILES, bool))
         np.testing.assert_array_equal(trained.active(number).numpy(), active)

@@ -71,6 +71,11 @@ def cli(debug: bool) -> None:
     type=click.Choice(["scl", "s2cloudless", "none"]),
     help="How to know which pixels are clear.  [default: scl where the source has it, else none]",
 )
+@click.option(
+    "--independent-groups",
+    is_flag=True,
+    help="Predict no group from a finer one: larger, but plain Zarr readers can read all of it.",
+)
 @click.option("--force", is_flag=True, help="Replace archives that exist.")
 def compress(
     sources: tuple[str, ...],
@@ -87,6 +92,7 @@ def compress(
     unit: str | None,
     nodata: float | None,
     clear: str | None,
+    independent_groups: bool,
     force: bool,
 ) -> None:
     """Compress SOURCES, one archive each.
@@ -119,6 +125,7 @@ def compress(
                     compress_scene(
                         scene, final, codec=codec or DEFAULT_CODEC, step=step, clear=clear, force=force,
                         progress=progress, ratio=100.0 if ratio is None and step is None else ratio,
+                        independent_groups=independent_groups,
                     )  # fmt: skip
             finally:
                 scene.close()
@@ -223,10 +230,13 @@ def extract(
 def codecs() -> None:
     """List the codecs, and the models of the learned one."""
     from comeo.codecs import codec_names, get_codec
+    from comeo.codecs.decoder import decoder_in_use
     from comeo.codecs.learned import models
 
     for name in codec_names():
         click.echo(f"{name:12}{(type(get_codec(name)).__doc__ or '').splitlines()[0]}")
+    decoder = decoder_in_use()
+    click.echo(f"  decoded by {decoder.words}" + (f"\n  {decoder.slow}." if decoder.slow else ""))
     for model in models().values():
         click.echo(f"  {model.name}  {model.facts['data']}\n    SHA-256 {model.digest}")
 

@@ -1,6 +1,6 @@
 """The certificate of an archive: what coding lost, by block, band and group, in a few hundred bytes.
 
-`docs/archive-format.md` has the bytes. In short: figures of a band are 16-bit logarithms, those of a block
+`docs/format/README.md` has the bytes. In short: figures of a band are 16-bit logarithms, those of a block
 8-bit ones relative to the band's worst block, deflated. An error is a decoded value minus the original one,
 in the numbers that the arrays hold, over valid pixels alone.
 """

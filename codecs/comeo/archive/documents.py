@@ -93,8 +93,9 @@ def array_node(
     """The Zarr array of a level, sharded, one inner chunk a block."""
     block = [level.bands, level.block, level.block]
     shard = [level.bands, level.shard[0] * level.block, level.shard[1] * level.block]
+    reference = {} if level.reference is None else {"reference": level.reference.key}
     inner = [
-        {"name": f"comeo.{codec}", "configuration": {"step": level.step, **configuration}},
+        {"name": f"comeo.{codec}", "configuration": {"step": level.step, **reference, **configuration}},
         {"name": "crc32c"},
     ]
     sharding = {

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from comeo.archive.certificate import GroupErrors
+from comeo.archive.histogram import PERCENTAGES
 from comeo.archive.metadata import Metadata
 from comeo.archive.model import ArchiveGroup
 from comeo.crs import crs_text
@@ -18,12 +19,13 @@ def info(archive: Metadata) -> dict[str, Any]:
     """Describe an archive.
 
     Raises:
-        ArchiveError: If its certificate is damaged.
+        ArchiveError: If its certificate or its histograms are damaged.
     """
     return {
         "id": archive.id,
         "collection": archive.collection,
         "datetime": archive.item["properties"]["datetime"],
+        "format_version": archive.format_version,
         "codec": archive.codec,
         "model": archive.model,
         "ratio": round(archive.ratio, 2),
@@ -32,7 +34,7 @@ def info(archive: Metadata) -> dict[str, Any]:
         "archive_bytes": archive.archive_bytes,
         "source": archive.source,
         "certificate": _certificate(archive),
-        "groups": {name: _group(group) for name, group in archive.groups.items()},
+        "groups": {name: _group(archive, group) for name, group in archive.groups.items()},
     }
 
 
@@ -71,7 +73,13 @@ def _figure(value: float) -> float | None:
     return significant(value, 4)
 
 
-def _group(group: ArchiveGroup) -> dict[str, Any]:
+def _percentiles(archive: Metadata, band: str) -> dict[str, float] | None:
+    """Numbers that percentages of a band's original pixels do not exceed."""
+    found = archive.histogram(band)
+    return None if found is None else dict(zip(map(str, PERCENTAGES), found.values.tolist(), strict=True))
+
+
+def _group(archive: Metadata, group: ArchiveGroup) -> dict[str, Any]:
     native = group.levels[0]
     return {
         "bands": [band.name for band in group.bands],
@@ -82,4 +90,6 @@ def _group(group: ArchiveGroup) -> dict[str, Any]:
         "transform": list(native.transform)[:6],
         "levels": [level.number for level in group.levels],
         "block": native.block,
+        "certainty": _figure(archive.certainty[group.name]),
+        "percentiles": {band.name: _percentiles(archive, band.name) for band in group.bands},
     }

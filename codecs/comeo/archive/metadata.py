@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, TypeVar
@@ -9,8 +10,11 @@ from typing import Any, Final, TypeVar
 from affine import Affine
 from pydantic import BaseModel, ValidationError
 
+from comeo.archive import histogram
+from comeo.archive.certainty import UNKNOWN, decode_kappa
 from comeo.archive.certificate import Certificate, decode
 from comeo.archive.documents import loads
+from comeo.archive.histogram import Histogram
 from comeo.archive.model import (
     ArchiveGroup,
     ArrayMetadata,
@@ -22,11 +26,11 @@ from comeo.archive.model import (
 )
 from comeo.archive.stores import Store
 from comeo.archive.text import plain
-from comeo.errors import ArchiveError
+from comeo.errors import ArchiveError, NotFoundError
 from comeo.missions import mission_id, of_mission
 
 METADATA_KEY: Final = "zarr.json"
-UNCHECKED: Final = frozenset(("certificate", "proj:wkt2"))
+UNCHECKED: Final = frozenset(("certificate", "histograms", "proj:wkt2"))
 """Texts that are decoded or parsed, by stricter rules, and never shown as they stand."""
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -57,7 +61,10 @@ class Metadata:
         self._comeo: ComeoAttributes = root.comeo
         self._item = documents.validated(METADATA_KEY, ItemModel, self.item)
         mission = mission_id(self.item.get("properties") or {})
-        self.groups = {name: documents.group(name, root.comeo.codec, mission) for name in root.comeo.groups}
+        self.groups: dict[str, ArchiveGroup] = {}
+        for name in root.comeo.groups:
+            finer = {level.key: level for group in self.groups.values() for level in group.levels}
+            self.groups[name] = documents.group(name, root.comeo.codec, mission, finer)
         self.left_out = tuple(documents.left_out)
         names = [band.name for group in self.groups.values() for band in group.bands]
         if len(set(names)) < len(names) or len(self.groups) < len(root.comeo.groups):
@@ -78,6 +85,11 @@ class Metadata:
         """Acquisition time, with a time zone, or None where it is unknown."""
         properties = self._item.properties
         return None if properties.datetime_unknown else properties.datetime
+
+    @property
+    def format_version(self) -> int:
+        """Version of the archive format, 1 or 2."""
+        return self._comeo.format_version
 
     @property
     def codec(self) -> str:
@@ -137,6 +149,35 @@ class Metadata:
         except ValueError as error:
             raise ArchiveError(f"{self.name} has a damaged quality certificate: {error}") from error
 
+    @property
+    def certainty(self) -> dict[str, float]:
+        """κ of each group, by name: see `comeo.archive.certainty`."""
+        codes = self._comeo.certainty or [UNKNOWN] * len(self.groups)
+        return {name: decode_kappa(code, self.codec) for name, code in zip(self.groups, codes, strict=True)}
+
+    def histogram(self, band: str) -> Histogram | None:
+        """Where the original pixels of a band lie, or None where the archive does not state it.
+
+        Raises:
+            ArchiveError: If the histograms are damaged.
+            NotFoundError: If there is no such band.
+        """
+        if band not in self._histograms:
+            raise NotFoundError(f"{self.id} has no band {band}; it has {', '.join(self._histograms)}")
+        return self._histograms[band]
+
+    @cached_property
+    def _histograms(self) -> dict[str, Histogram | None]:
+        bands = [(band.name, group.dtype) for group in self.groups.values() for band in group.bands]
+        names, types = [name for name, _ in bands], [dtype for _, dtype in bands]
+        text = self._comeo.histograms
+        if text is None:
+            return dict.fromkeys(names)
+        try:
+            return dict(zip(names, histogram.decode(text, types), strict=True))
+        except ValueError as error:
+            raise ArchiveError(f"{self.name} has damaged histograms: {error}") from error
+
 
 class _Documents:
     """The zarr.json documents of a store, as checked objects."""
@@ -158,10 +199,11 @@ class _Documents:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "its content"
-            raise ArchiveError(f"{self._store.name}: {key}: {where}: {first['msg']}") from error
+            message = first["msg"].removeprefix("Value error, ")
+            raise ArchiveError(f"{self._store.name}: {key}: {where}: {message}") from error
 
-    def group(self, name: str, codec: str, mission: str) -> ArchiveGroup:
-        """A group of a mission's bands with all its levels, which have to fit each other."""
+    def group(self, name: str, codec: str, mission: str, finer: Mapping[str, Level]) -> ArchiveGroup:
+        """A group of a mission's bands with all its levels, which have to fit each other and finer ones."""
         key = f"{name}/{METADATA_KEY}"
         attributes = self.attributes(key, GroupAttributes)
         try:
@@ -169,7 +211,7 @@ class _Documents:
         except ValueError as error:
             raise ArchiveError(f"{self._store.name}: {key}: {error}") from error
         transform = Affine(*attributes.transform)
-        levels = tuple(self._level(name, number, transform, codec) for number in attributes.levels)
+        levels = tuple(self._level(name, number, transform, codec, finer) for number in attributes.levels)
         native = levels[0]
         for level in levels:
             size = (-(-native.height >> level.number), -(-native.width >> level.number))
@@ -179,11 +221,13 @@ class _Documents:
         bands = tuple(of_mission(band.band(), mission) for band in attributes.bands)
         return ArchiveGroup(name, bands, crs, native.dtype, attributes.nodata, levels)
 
-    def _level(self, group: str, number: int, transform: Affine, codec: str) -> Level:
+    def _level(
+        self, group: str, number: int, transform: Affine, codec: str, finer: Mapping[str, Level]
+    ) -> Level:
         key = f"{group}/{number}/data/{METADATA_KEY}"
         array = self.validated(key, ArrayMetadata, self._node(key))
         try:
-            return array.level(group, number, transform @ Affine.scale(2**number), codec)
+            return array.level(group, number, transform @ Affine.scale(2**number), codec, finer)
         except ValueError as error:
             raise ArchiveError(f"{self._store.name}: {key}: {error}") from error
 

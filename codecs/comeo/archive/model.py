@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -18,13 +19,14 @@ from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE
 from comeo.crs import parse_crs
 from comeo.scene import DATETIME_UNKNOWN, Band
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 BLOCK = 256
 # Ids become file names and URLs, so they are held to what both take.
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 MAX_LEVEL_SIDE = 1 << 20
 MAX_LEVEL_BLOCKS = 1 << 20
 MAX_CERTIFICATE_CHARACTERS = 1 << 21
+MAX_HISTOGRAM_CHARACTERS = 1 << 16
 DATA = "data"
 
 
@@ -43,6 +45,7 @@ class Level:
         bands: How many.
         dtype: uint16 or float32.
         step: Quantisation step.
+        reference: The level of a finer group that blocks may be predicted from, or None.
     """
 
     group: str
@@ -55,6 +58,7 @@ class Level:
     bands: int
     dtype: np.dtype[Any]
     step: float
+    reference: Level | None = None
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -65,6 +69,21 @@ class Level:
     def key(self) -> str:
         """Key of the level's array."""
         return f"{self.group}/{self.number}/{DATA}"
+
+    def covers(self, coarser: Level) -> bool:
+        """Whether another level, of pixels twice as large, can be predicted from this one.
+
+        The top left corners coincide, and the far edges are not more than a pixel of this one apart.
+        """
+        here, there = self.transform @ Affine.scale(2), coarser.transform
+        slack = 1e-3 * max(abs(there.a), abs(there.b), abs(there.d), abs(there.e))
+        missing = (2 * coarser.height - self.height, 2 * coarser.width - self.width)
+        return (
+            self.number == coarser.number
+            and self.reference is None
+            and here.almost_equals(there, slack)
+            and all(-1 <= pixels <= 1 for pixels in missing)
+        )
 
     def block_shape(self, row: int, col: int) -> tuple[int, int, int]:
         """Shape of a block: smaller than the others at the far edges."""
@@ -211,16 +230,25 @@ class SourceModel(_Strict):
 class ComeoAttributes(_Strict):
     """The root attribute `comeo`."""
 
-    format_version: Literal[1]
+    format_version: int = Field(ge=1, le=FORMAT_VERSION, strict=True)
     codec: str = Field(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")
     model: str | None = Field(None, pattern=r"^[A-Za-z0-9_.:\-]{0,64}$")
     ratio: float = Field(gt=0, allow_inf_nan=False)
     step: float = Field(gt=0, allow_inf_nan=False)
     raw_bytes: int = Field(gt=0)
     certificate: str | None = Field(None, max_length=MAX_CERTIFICATE_CHARACTERS)
+    certainty: list[Annotated[int, Field(ge=0, le=255, strict=True)]] | None = Field(None, max_length=16)
+    histograms: str | None = Field(None, max_length=MAX_HISTOGRAM_CHARACTERS)
     groups: list[Annotated[str, Field(pattern=r"^r[0-9]{1,7}m$")]] = Field(min_length=1, max_length=16)
     source: SourceModel = SourceModel()
     clear: ClearFacts | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """Each group has a certainty, or none has."""
+        if self.certainty is not None and len(self.certainty) != len(self.groups):
+            raise ValueError(f"certainty tells of {len(self.certainty)} groups, groups of {len(self.groups)}")
+        return self
 
 
 class RootAttributes(_Strict):
@@ -228,6 +256,19 @@ class RootAttributes(_Strict):
 
     stac_discovery: dict[str, Any]
     comeo: ComeoAttributes
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_version(cls, attributes: Any) -> Any:
+        """A version to come is said first: whatever else is unlike it, is so for that reason."""
+        comeo = attributes.get("comeo") if isinstance(attributes, dict) else None
+        version = comeo.get("format_version") if isinstance(comeo, dict) else None
+        if type(version) is int and version > FORMAT_VERSION:
+            raise ValueError(
+                f"this archive has version {version} of the format, and this program reads up to version "
+                f"{FORMAT_VERSION}: install a newer comeo"
+            )
+        return attributes
 
 
 class _ChunkShape(_Strict):
@@ -264,8 +305,17 @@ class ArrayMetadata(_Strict):
     chunk_grid: _ChunkGrid
     codecs: tuple[_ShardingCodec]
 
-    def level(self, group: str, number: int, transform: Affine, codec: str) -> Level:
+    def level(
+        self, group: str, number: int, transform: Affine, codec: str, finer: Mapping[str, Level]
+    ) -> Level:
         """Check what the metadata claims and turn it into a `Level`.
+
+        Args:
+            group: Name of its group.
+            number: Its number.
+            transform: Pixel corner (column, row) to CRS coordinates.
+            codec: Of the archive.
+            finer: Levels of finer groups, by key, that it may be predicted from.
 
         Raises:
             ValueError: Saying what does not fit.
@@ -290,7 +340,14 @@ class ArrayMetadata(_Strict):
         step = inner.configuration.get("step")
         if not isinstance(step, (int, float)) or not 0 < step < 1e6:
             raise ValueError("its step is missing")
-        return Level(
+        level = Level(
             group=group, number=number, height=height, width=width, transform=transform, block=block,
             shard=shard, bands=bands, dtype=np.dtype(self.data_type), step=float(step),
         )  # fmt: skip
+        key = inner.configuration.get("reference")
+        if key is None:
+            return level
+        reference = finer.get(key) if isinstance(key, str) else None
+        if reference is None or not reference.covers(level):
+            raise ValueError(f"it is predicted from {key!r}, which is no finer level of the same ground")
+        return replace(level, reference=reference)

@@ -17,13 +17,16 @@ from comeo.archive.info import info
 from comeo.archive.metadata import Metadata
 from comeo.archive.model import Level
 from comeo.archive.payloads import Payloads
+from comeo.archive.references import Decode, Place, references
 from comeo.archive.stores import Store, is_url, open_store
 from comeo.codecs import get_codec
+from comeo.codecs.payload import is_predicted
 from comeo.errors import ArchiveError, CodecError, ReplacedError
 from comeo.scene import Window
 
 if TYPE_CHECKING:
     from comeo.codecs.base import Codec
+    from comeo.codecs.prediction import Reference
 
 
 class Archive(Metadata):
@@ -68,7 +71,7 @@ class Archive(Metadata):
         return self._payloads.read(level, blocks)
 
     def decode_blocks(
-        self, level: Level, blocks: Sequence[tuple[int, int]], reduce: int = 0
+        self, level: Level, blocks: Sequence[Place], reduce: int = 0, finer: Decode | None = None
     ) -> list[NDArray[Any]]:
         """Decode blocks in one batch.
 
@@ -76,6 +79,7 @@ class Archive(Metadata):
             level: Of this archive.
             blocks: (row, col) of each.
             reduce: Decode at 1/2^reduce of the size.
+            finer: Decodes the blocks of a finer group that these are predicted from; by default this method.
 
         Returns:
             One (bands, y, x) array a block, cropped to the level's size.
@@ -84,12 +88,17 @@ class Archive(Metadata):
             ArchiveError: If one is damaged, naming the file and the block.
         """
         payloads = self.payloads(level, blocks)
-        present = [payload for payload in payloads if payload is not None]
+        present = [
+            (block, payload) for block, payload in zip(blocks, payloads, strict=True) if payload is not None
+        ]
+        known = self._references(level, present, finer or self.decode_blocks)
         codec = get_codec(self.codec)
         try:
-            decoded = iter(codec.decode_many(present, reduce=reduce))
+            decoded = iter(
+                codec.decode_many([payload for _, payload in present], reduce=reduce, references=known)
+            )
         except CodecError:
-            decoded = iter(self._decode_singly(codec, level, blocks, payloads, reduce))
+            decoded = iter(self._decode_singly(codec, level, present, known, reduce))
         out = []
         for (row, col), payload in zip(blocks, payloads, strict=True):
             bands, height, width = level.block_shape(row, col)
@@ -131,20 +140,30 @@ class Archive(Metadata):
         self,
         codec: Codec,
         level: Level,
-        blocks: Sequence[tuple[int, int]],
-        payloads: Sequence[memoryview | None],
+        present: Sequence[tuple[Place, memoryview]],
+        known: Sequence[Reference | None],
         reduce: int,
     ) -> list[NDArray[Any]]:
         """Decode one by one after a batch has failed, to name the damaged block."""
         out = []
-        for (row, col), payload in zip(blocks, payloads, strict=True):
-            if payload is not None:
-                try:
-                    out.append(codec.decode(payload, reduce=reduce))
-                except CodecError as error:
-                    name = self._payloads.block_name(level, row, col)
-                    raise ArchiveError(f"{name}: {error}") from error
+        for (block, payload), reference in zip(present, known, strict=True):
+            try:
+                out.append(codec.decode(payload, reduce=reduce, reference=reference))
+            except CodecError as error:
+                name = self._payloads.block_name(level, *block)
+                raise ArchiveError(f"{name}: {error}") from error
         return out
+
+    def _references(
+        self, level: Level, present: Sequence[tuple[Place, memoryview]], decode: Decode
+    ) -> list[Reference | None]:
+        """The reference of each block that is predicted, None for others."""
+        predicted = [block for block, payload in present if level.reference and is_predicted(payload)]
+        if level.reference is None or not predicted:
+            return [None] * len(present)
+        found = references(level.reference, level, predicted, decode)
+        by_block = dict(zip(predicted, found, strict=True))
+        return [by_block.get(block) for block, _ in present]
 
 
 def open_archive(place: str | Path, fingerprint: str | None = None) -> Archive:

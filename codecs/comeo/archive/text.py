@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 _MARKUP: Final = re.compile(r"<[A-Za-z/!?]")
@@ -15,6 +16,9 @@ _MARKUP: Final = re.compile(r"<[A-Za-z/!?]")
 _SKIPPED: Final = re.compile(r"[\s\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202e\ufeff]+")
 _SCRIPT: Final = re.compile(r"(?:java|vb|live)script:|data:[a-z]+/", re.IGNORECASE)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# What no text without any of these characters can be: markup, escapes, a scheme, control characters.
+_DOUBTFUL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f<&:]")
+_LONGEST_NAME: Final = 64  # that is remembered
 _URL_MEMBER: Final = re.compile(r"(?:.*[_:.-])?(?:href|url|uri|\$schema|stac_extensions)", re.IGNORECASE)
 _URL: Final = re.compile(r"https?://[A-Za-z0-9\[][^\s\"'<>\\^`{|}]*", re.IGNORECASE)
 _RELATIVE: Final = re.compile(r"(?!//)[^\s:\"'<>\\^`{|}]*")
@@ -36,11 +40,19 @@ def plain(document: Any, unchecked: frozenset[str] = frozenset()) -> tuple[Any, 
 
 def is_plain(text: str) -> bool:
     """Whether a text is free of markup, control characters and scripts' schemes, escaped or not."""
-    if not _CONTROL.search(text) and not any(mark in text for mark in "<&:"):
+    if not _DOUBTFUL.search(text):
         return True
     meant = html.unescape(text)
     hidden = _CONTROL.search(meant) or _MARKUP.search(meant) or _SCRIPT.search(_SKIPPED.sub("", meant))
     return hidden is None
+
+
+_remembered = lru_cache(1024)(is_plain)
+
+
+def _is_plain_name(name: str) -> bool:
+    """`is_plain` of a member's name: the same few names stand in every archive."""
+    return _remembered(name) if len(name) <= _LONGEST_NAME else is_plain(name)
 
 
 def _plain(value: Any, name: str, path: str, unchecked: frozenset[str], left_out: list[str]) -> Any:
@@ -48,7 +60,7 @@ def _plain(value: Any, name: str, path: str, unchecked: frozenset[str], left_out
         kept = {}
         for key, member in value.items():
             where = f"{path}.{key}" if path else key
-            if not is_plain(key) or not _is_kept(member, key, unchecked):
+            if not _is_plain_name(key) or not _is_kept(member, key, unchecked):
                 left_out.append(where)
             else:
                 kept[key] = _plain(member, key, where, unchecked, left_out)

@@ -34,6 +34,9 @@ class _Shard:
 class ArchiveWriter:
     """Writes one archive beside its final name; nothing appears there before `commit`.
 
+    Native levels come first in the file. What a reader looks at first stands together at its end: overviews,
+    the coarsest last, then metadata, so that one read of the end opens an archive and shows all of it.
+
     Args:
         path: Final name, ending in `.zarr.zip` or `.zarr`.
         groups: To be written, finest resolution first.
@@ -61,6 +64,7 @@ class ArchiveWriter:
         self._clear = clear
         self._sink = open_sink(path)
         self._open: dict[tuple[str, int, int], _Shard] = {}
+        self._held: list[tuple[int, str, bytes]] = []  # overviews: level, key and bytes of a shard
         self.payload_bytes = 0
 
     @property
@@ -87,7 +91,14 @@ class ArchiveWriter:
             del self._open[key]
             if shard.payloads:
                 data = build_shard(shard.payloads, shard_rows * shard_cols)
-                self._sink.write(f"{level.key}/c/0/{shard_row}/{shard_col}", data)
+                self._put(level.number, f"{level.key}/c/0/{shard_row}/{shard_col}", data)
+
+    def _put(self, number: int, key: str, data: bytes) -> None:
+        """Write a shard of a native level; hold those of overviews, 1/64 of the bytes, until `finish`."""
+        if number:
+            self._held.append((number, key, data))
+        else:
+            self._sink.write(key, data)
 
     def finish(
         self,
@@ -109,6 +120,9 @@ class ArchiveWriter:
         """
         if self._open:
             raise ArchiveError(f"{self._final.name}: blocks of {next(iter(self._open))[0]} were never added")
+        for _, key, data in sorted(self._held, key=lambda shard: shard[0]):
+            self._sink.write(key, data)
+        self._held.clear()
         for key, data in (self._clear.objects if self._clear else {}).items():
             self._sink.write(key, data)
         nodes = self._nodes()

@@ -19,7 +19,7 @@ from zarr.core.common import JSON, parse_named_configuration
 
 from comeo.codecs import get_codec
 from comeo.codecs.base import Block, Codec
-from comeo.codecs.payload import check_block_shape, check_step
+from comeo.codecs.payload import check_block_shape, check_step, is_predicted
 from comeo.errors import CodecError
 
 if TYPE_CHECKING:
@@ -33,17 +33,22 @@ class BlockZarrCodec(ArrayBytesCodec):
 
     Attributes:
         step: Quantisation step for writing; reading takes each payload's own.
+        reference: Key of the array that chunks are predicted from, or None. zarr-python shows a codec one
+            chunk of one array and nothing else, so it cannot read such chunks.
     """
 
     is_fixed_size = False
     codec_name: ClassVar[str]
 
     step: float
+    reference: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.step, bool) or not isinstance(self.step, int | float):
             raise CodecError(f"the step must be a number, not {self.step!r}")
         check_step(self.step)
+        if not isinstance(self.reference, str | None):
+            raise CodecError(f"the reference must be the key of an array, not {self.reference!r}")
 
     @classmethod
     def from_dict(cls, data: dict[str, JSON]) -> Self:
@@ -62,7 +67,8 @@ class BlockZarrCodec(ArrayBytesCodec):
 
     def configuration(self) -> dict[str, JSON]:
         """Arguments of `from_dict` that build this codec again."""
-        return {"step": float(self.step)}
+        reference: dict[str, JSON] = {} if self.reference is None else {"reference": self.reference}
+        return {"step": float(self.step), **reference}
 
     def codec(self) -> Codec:
         """The codec that does the work."""
@@ -84,6 +90,12 @@ class BlockZarrCodec(ArrayBytesCodec):
         return chunk_spec.prototype.nd_buffer.from_numpy_array(block)
 
     def _decode_block(self, payload: bytes, spec: ArraySpec) -> Block:
+        if is_predicted(payload):
+            raise CodecError(
+                f"this chunk is predicted from {self.reference or 'another array'}, which Zarr does not show "
+                'to a codec; open the archive with engine="comeo" of xarray, or compress the scene with '
+                "--independent-groups"
+            )
         block = self.codec().decode(payload)
         native = spec.dtype.to_native_dtype()
         if block.dtype != native:

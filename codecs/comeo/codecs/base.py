@@ -1,8 +1,9 @@
 """The codec interface, and the front end that all codecs share.
 
 A codec turns a block of pixels into a payload and back. What every codec does alike is done here once:
-lossless masks, smooth filling, the adaptive spectral transform, rounding and clipping. A codec itself sees
-only decorrelated float32 components, which need no better than the same step for all.
+lossless masks, smooth filling, the prediction from a finer group, the adaptive spectral transform, rounding
+and clipping. A codec itself sees only decorrelated float32 components, which need no better than the same
+step for all.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -18,6 +20,8 @@ from numpy.typing import NDArray
 from comeo.codecs import payload as pl
 from comeo.codecs.fill import fill_invalid
 from comeo.codecs.payload import Buffer, Header, Parsed
+from comeo.codecs.prediction import Predictor, Reference, check_reference
+from comeo.codecs.prediction import fit as fit_predictor
 from comeo.codecs.spectral import SpectralTransform, fit
 from comeo.errors import CodecError
 
@@ -30,6 +34,49 @@ Components = NDArray[np.float32]
 
 MAX_REDUCE = 3
 _MAX_MAGNITUDE = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A payload with pixels, but for its entropy-coded components.
+
+    Attributes:
+        header: Its header.
+        transform: Its spectral transform.
+        body: Of the codec.
+        predictor: Of the block, or None.
+        reference: That it takes, or None.
+    """
+
+    header: Header
+    transform: SpectralTransform
+    body: memoryview
+    predictor: Predictor | None
+    reference: Reference | None
+
+    @classmethod
+    def of(cls, parsed: Parsed, reference: Reference | None) -> Self:
+        """Read what precedes the components, and check the reference if it is used.
+
+        Raises:
+            CodecError: If anything of it is damaged or missing.
+        """
+        header, body, predictor = parsed.header, parsed.body, None
+        if header.flags & pl.PREDICTED:
+            if reference is None:
+                raise CodecError("the payload is predicted from a finer group, which has to be decoded first")
+            check_reference(reference, header.height, header.width)
+            predictor, body = Predictor.from_bytes(body, header.bands)
+            predictor.check(len(reference))
+        transform, body = SpectralTransform.from_bytes(body, header.bands)
+        return cls(header, transform, body, predictor, reference)
+
+    def predicted(self, values: Block, reduce: int) -> Block:
+        """Add what is predicted, if anything is, to decoded bands (bands, y, x), in place."""
+        if self.predictor is not None and self.reference is not None:
+            predicted = self.predictor.predict(self.reference)
+            values += reduce_mean(predicted, reduce) if reduce else predicted
+        return values
 
 
 class Codec(ABC):
@@ -59,7 +106,14 @@ class Codec(ABC):
         """SHA-256 of the model that this codec encodes with, in hex; None if it needs none."""
         return None
 
-    def encode(self, block: Block, *, step: float, mask: NDArray[np.bool_] | None = None) -> bytes:
+    def encode(
+        self,
+        block: Block,
+        *,
+        step: float,
+        mask: NDArray[np.bool_] | None = None,
+        reference: Reference | None = None,
+    ) -> bytes:
         """Code one block.
 
         Args:
@@ -67,12 +121,15 @@ class Codec(ABC):
             step: Quantisation step in the block's own numbers.
             mask: True where pixels are valid, (y, x) or (bands, y, x). With a mask, decoding gives 0 (NaN for
                 floats) exactly where it is False. None: every pixel is valid, zeros included.
+            reference: The same ground in the bands of a finer group, as decoded, brought to the block's size:
+                (any bands, y, x) float32, NaN where a pixel is invalid. The block is predicted from it where
+                that saves bytes; then decoding takes the very same reference.
 
         Returns:
             The payload.
 
         Raises:
-            CodecError: If the block's type, shape or step is out of bounds.
+            CodecError: If the type, shape or step of the block or of the reference is out of bounds.
         """
         block, valid, flags = _check(block, mask)
         pl.check_step(step)
@@ -81,47 +138,62 @@ class Codec(ABC):
             flags |= pl.HAS_SATURATED
             usable = ~saturated if valid is None else valid & ~saturated
         bands, height, width = block.shape
-        header = Header(self.number, flags, bands, height, width, float(np.float32(step)))
+        if reference is not None:
+            check_reference(reference, height, width)
+        step = float(np.float32(step))
         body = b""
         if usable is None or usable.any():
             values = block.astype(np.float32)
+            predictor = None if reference is None else fit_predictor(values, usable, reference, step)
+            if reference is not None and predictor is not None:
+                flags |= pl.PREDICTED
+                body = predictor.to_bytes()
+                values -= predictor.predict(reference)
             if usable is not None:
                 values = fill_invalid(values, np.broadcast_to(usable, values.shape))
-            body = self._encode_values(values, usable, header.step)
+            body += self._encode_values(values, usable, step)
+        header = Header(self.number, flags, bands, height, width, step)
         return pl.pack(header, valid if flags & pl.HAS_INVALID else None, saturated, body)
 
-    def decode(self, payload: Buffer, *, reduce: int = 0) -> Block:
+    def decode(self, payload: Buffer, *, reduce: int = 0, reference: Reference | None = None) -> Block:
         """Decode one payload: see `decode_many`."""
-        return self.decode_many([payload], reduce=reduce)[0]
+        return self.decode_many([payload], reduce=reduce, references=[reference])[0]
 
-    def decode_many(self, payloads: Sequence[Buffer], *, reduce: int = 0) -> list[Block]:
+    def decode_many(
+        self,
+        payloads: Sequence[Buffer],
+        *,
+        reduce: int = 0,
+        references: Sequence[Reference | None] | None = None,
+    ) -> list[Block]:
         """Decode a batch.
 
         Args:
             payloads: Of `encode`, of blocks of any shapes.
             reduce: Decode at 1/2^reduce of the size, each pixel standing for the mean of the 2^reduce ×
                 2^reduce pixels that it covers. 0 to 3.
+            references: For each payload the reference that it was encoded with, whatever the reduction; None
+                for payloads that are not predicted (`payload.is_predicted`).
 
         Returns:
             One block a payload: (bands, ⌈y/2^reduce⌉, ⌈x/2^reduce⌉), of the type that was encoded.
 
         Raises:
-            CodecError: If a payload is damaged.
+            CodecError: If a payload is damaged, or predicted and its reference is missing or another one.
         """
         if reduce not in range(MAX_REDUCE + 1):
             raise CodecError(f"blocks decode at reductions 0 to {MAX_REDUCE}, not {reduce!r}")
         reduce = int(reduce)
+        given = [None] * len(payloads) if references is None else list(references)
+        if len(given) != len(payloads):
+            raise CodecError(f"{len(payloads)} payloads come with {len(given)} references")
         parsed = [pl.parse(_buffer(payload), self.number) for payload in payloads]
-        coded = [item for item in parsed if len(item.body)]
-        split = [SpectralTransform.from_bytes(item.body, item.header.bands) for item in coded]
-        components = iter(
-            self._decode_components([rest for _, rest in split], [item.header for item in coded], reduce)
-        )
-        transforms = iter(transform for transform, _ in split)
-        return [
-            _finish(item, next(transforms).inverse(next(components)) if len(item.body) else None, reduce)
-            for item in parsed
+        coded = [
+            Coded.of(item, reference) for item, reference in zip(parsed, given, strict=True) if len(item.body)
         ]
+        values = zip(coded, self._decode_values(coded, reduce), strict=True)
+        whole = (each.predicted(own, reduce) for each, own in values)
+        return [_finish(item, next(whole) if len(item.body) else None, reduce) for item in parsed]
 
     def _encode_values(self, values: Components, usable: NDArray[np.bool_] | None, step: float) -> bytes:
         """Code bands (bands, y, x): the spectral transform, then the components.
@@ -133,6 +205,20 @@ class Codec(ABC):
         """
         transform = fit(values, usable)
         return transform.to_bytes() + self._encode_components(transform.forward(values), step)
+
+    def _decode_values(self, coded: Sequence[Coded], reduce: int) -> list[Block]:
+        """Decode a batch of what `_encode_values` returned, at 1/2^reduce of the size.
+
+        Returns:
+            Bands (bands, y, x) each: float32, or, where nothing is predicted, uint16 that are already rounded
+            and within bounds.
+
+        Raises:
+            CodecError: If a body is damaged.
+        """
+        bodies, headers = [each.body for each in coded], [each.header for each in coded]
+        components = self._decode_components(bodies, headers, reduce)
+        return [each.transform.inverse(own) for each, own in zip(coded, components, strict=True)]
 
     def _encode_components(self, components: Components, step: float) -> bytes:
         """Code components (components, y, x) that have a mean of about zero: if `_encode_values` doesn't."""
@@ -203,15 +289,16 @@ def _saturated(block: Block, valid: NDArray[np.bool_] | None) -> NDArray[np.bool
     return saturated if saturated.any() else None
 
 
-def _finish(parsed: Parsed, values: Components | None, reduce: int) -> Block:
+def _finish(parsed: Parsed, values: Block | None, reduce: int) -> Block:
     """Bring decoded values to the block's type and put the lossless masks back."""
     header = parsed.header
     if values is None:
         size = (-(-header.height >> reduce), -(-header.width >> reduce))
         values = np.zeros((header.bands, *size), np.float32)
     if header.dtype == np.uint16:
-        lowest = 1 if header.flags & pl.NODATA_DOMAIN else 0
-        block: Block = np.clip(np.rint(values), lowest, pl.SATURATED - 1).astype(np.uint16)
+        block = values
+        if values.dtype != np.uint16:
+            block = np.clip(np.rint(values), header.lowest, pl.SATURATED - 1).astype(np.uint16)
         if parsed.saturated is not None:
             block[reduce_mask(parsed.saturated, reduce)] = pl.SATURATED
     else:

@@ -1,6 +1,6 @@
 """Parts of every payload: a header, lossless masks, and the codec's own body.
 
-Layout, little-endian (see docs/archive-format.md):
+Layout, little-endian (see docs/format/payload.md):
 
     u8  version (1)          u16 height
     u8  codec number         u16 width
@@ -8,6 +8,7 @@ Layout, little-endian (see docs/archive-format.md):
     u8  bands
     [varint length, deflated bitmap of valid pixels]       if HAS_INVALID
     [varint length, deflated bitmap of saturated pixels]   if HAS_SATURATED
+    [prediction from a finer group: see `prediction`]      if PREDICTED
     body
 """
 
@@ -37,9 +38,11 @@ NODATA_DOMAIN: Final = 2  # 0 (NaN) marks invalid pixels, so no valid pixel may 
 HAS_INVALID: Final = 4
 HAS_SATURATED: Final = 8
 PER_BAND_MASK: Final = 16  # the bitmap of valid pixels has one plane a band, else one for all
-_KNOWN_FLAGS: Final = 31
+PREDICTED: Final = 32  # the body codes what is left after a prediction from a finer group
+_KNOWN_FLAGS: Final = 63
 
 _HEADER: Final = struct.Struct("<BBBBHHf")
+_FLAGS_PLACE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,11 @@ class Header:
         return np.dtype(np.float32 if self.flags & FLOAT32 else np.uint16)
 
     @property
+    def lowest(self) -> int:
+        """The least value that a valid uint16 pixel has."""
+        return 1 if self.flags & NODATA_DOMAIN else 0
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Shape (bands, y, x) of the decoded block."""
         return self.bands, self.height, self.width
@@ -72,7 +80,7 @@ class Parsed:
         header: Its header.
         valid: (1 or bands, y, x), or None when every pixel is valid.
         saturated: (bands, y, x), or None when no pixel is.
-        body: The codec's own bytes.
+        body: The codec's own bytes, after the prediction if there is one.
     """
 
     header: Header
@@ -149,9 +157,14 @@ def parse(payload: Buffer, codec: int) -> Parsed:
         valid, rest = _parse_bitmap(rest, (planes, height, width))
     if flags & HAS_SATURATED:
         saturated, rest = _parse_bitmap(rest, (bands, height, width))
-    if not rest and _any_usable(valid, saturated):
+    if not rest and (flags & PREDICTED or _any_usable(valid, saturated)):
         raise CodecError("the payload is cut short before its pixels")
     return Parsed(header, valid, saturated, rest)
+
+
+def is_predicted(payload: Buffer) -> bool:
+    """Whether decoding a payload takes the block of a finer group; of a damaged one False or True."""
+    return len(payload) > _FLAGS_PLACE and bool(payload[_FLAGS_PLACE] & PREDICTED)
 
 
 def _any_usable(valid: NDArray[np.bool_] | None, saturated: NDArray[np.bool_] | None) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from comeo.archive import Archive, ArchiveWriter, Level, archive_suffix
+from comeo.archive import Archive, ArchiveGroup, ArchiveWriter, Level, archive_suffix
 from comeo.archive.certificate import DETAILS
 from comeo.archive.clear import ClearLayer
 from comeo.archive.model import ID_PATTERN
@@ -54,6 +54,11 @@ class _Work:
     executor: Executor
     replace: bool
     clear: ClearLayer | None
+    independent_groups: bool
+
+    def plan(self, step: float) -> list[ArchiveGroup]:
+        """The scene's groups, as they are archived at a step."""
+        return plan(self.scene, step, independent_groups=self.independent_groups)
 
 
 def compress(
@@ -65,6 +70,7 @@ def compress(
     step: float | None = None,
     clear: str | None = None,
     force: bool = False,
+    independent_groups: bool = False,
     progress: Progress | None = None,
     executor: Executor | None = None,
 ) -> Path:
@@ -80,6 +86,8 @@ def compress(
         step: Quantisation step in stored numbers, instead of a ratio.
         clear: How to know which pixels are clear: `scl`, `s2cloudless` or `none`: see `clear_layer`.
         force: Replace an archive of that name.
+        independent_groups: Predict no group from a finer one: plain Zarr readers can read all of the archive
+            then, and it is about a fifth larger.
         progress: Receives the stages and units of the work.
         executor: Runs the reading and coding of blocks. It must share this process's memory, as a
             `ThreadPoolExecutor` does, and stays open. By default one thread a CPU.
@@ -98,7 +106,7 @@ def compress(
         with open_source(source) as scene:
             return compress(
                 scene, output, codec=codec, ratio=ratio, step=step, clear=clear, force=force,
-                progress=progress, executor=executor,
+                independent_groups=independent_groups, progress=progress, executor=executor,
             )  # fmt: skip
     if not re.fullmatch(ID_PATTERN, source.id):
         raise SourceError(
@@ -115,7 +123,9 @@ def compress(
     with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
         layer = clear_layer(source, clear)
         scene = with_shares(source, layer)
-        work = _Work(scene, path, get_codec(codec), progress or Silent(), threads, force, layer)
+        work = _Work(
+            scene, path, get_codec(codec), progress or Silent(), threads, force, layer, independent_groups
+        )
         if step is None:
             return _compress_to_ratio(work, DEFAULT_RATIO if ratio is None else ratio)
         return _write(work, step).commit(replace=force)
@@ -142,7 +152,7 @@ def _compress_to_ratio(work: _Work, ratio: float) -> Path:
     """Full passes until the whole file has the ratio, the first at the step that a sample suggests."""
     scene = work.scene
     target = scene.raw_bytes / ratio
-    model = RateModel(scene, plan(scene, 1.0), work.codec, work.progress, work.executor)
+    model = RateModel(scene, work.plan(1.0), work.codec, work.progress, work.executor)
     step = model.first_guess(ratio)
     overhead = min(0.05 * target, 20_000) + (work.clear.size if work.clear else 0)
     for _ in range(_PASSES):
@@ -172,7 +182,7 @@ def _compress_to_ratio(work: _Work, ratio: float) -> Path:
 def _write(work: _Work, step: float) -> ArchiveWriter:
     """Write and verify an archive at a step, short of giving it its name."""
     scene = work.scene
-    groups = plan(scene, step)
+    groups = work.plan(step)
     writer = ArchiveWriter(work.output, groups, codec=work.codec.name, clear=work.clear)
     errors = ErrorAccumulator(groups, step)
     try:
@@ -200,18 +210,24 @@ def _facts(scene: Scene, codec: Codec, step: float) -> dict[str, Any]:
     }
 
 
-def _certified(errors: ErrorAccumulator, size: int, progress: Progress) -> dict[str, str]:
-    """The certificate as a fact of the archive; a note says what had to be left out of it."""
+def _certified(errors: ErrorAccumulator, size: int, progress: Progress) -> dict[str, Any]:
+    """What was measured, as facts of the archive; a note says what had to be left out."""
+    facts: dict[str, Any] = {"certainty": errors.certainty()}
+    histograms = errors.histograms(size)
+    if histograms is None:
+        progress.note(f"no histograms: they would be more than {SHARE:.0%} of so small an archive")
+    else:
+        facts["histograms"] = histograms
     found = errors.certificate(size)
     if found is None:
         progress.note(f"no quality certificate: it would be more than {SHARE:.0%} of so small an archive")
-        return {}
+        return facts
     text, detail = found
     if detail != DETAILS[0]:
         progress.note(
             f"{_LEFT_OUT[detail]} left out of the certificate, which may be {SHARE:.0%} of the archive"
         )
-    return {"certificate": text}
+    return {**facts, "certificate": text}
 
 
 def _verify(archive: Archive, errors: ErrorAccumulator, work: _Work) -> None:

@@ -1,25 +1,33 @@
-"""One pass over a scene: read strips, code blocks, build overviews."""
+"""One pass over a scene: read strips, code blocks, build overviews.
+
+Groups that are predicted from a finer one follow it strip by strip: of the finer blocks, as decoded, only
+those that are still needed are kept.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from concurrent.futures import Executor, Future, wait
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from comeo.archive import ArchiveGroup, ArchiveWriter, Level
+from comeo.archive.model import BLOCK
+from comeo.archive.references import REFERENCE_REDUCE, Place, finer_blocks, reference_of
 from comeo.codecs import Codec
+from comeo.codecs.prediction import Reference
 from comeo.compression.measure import BlockErrors, ErrorAccumulator, block_errors
 from comeo.compression.pool import in_order
 from comeo.compression.pyramid import Overview
 from comeo.progress import Progress
 from comeo.scene import BandGroup, Pixels, Scene, Window
 
-STRIP_BLOCKS = 4  # rows of blocks read at a time: 1024 pixels, a tile in ESA's JPEG 2000 files
+_STRIP_ROWS = 4 * BLOCK  # read at a time: a tile in ESA's JPEG 2000 files
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +38,34 @@ class BlockEncoder:
     step: float
     has_nodata: bool
 
-    def __call__(self, pixels: Pixels) -> bytes | None:
-        """Payload of a block, or None if it has no valid pixel."""
+    def __call__(self, pixels: Pixels, reference: Reference | None = None) -> bytes | None:
+        """Payload of a block, predicted from its reference if it has one; None if it has no valid pixel."""
         if not self.has_nodata:
-            return self.codec.encode(pixels.values, step=self.step)
+            return self.codec.encode(pixels.values, step=self.step, reference=reference)
         if not pixels.valid.any():
             return None
-        return self.codec.encode(pixels.values, step=self.step, mask=pixels.valid)
+        return self.codec.encode(pixels.values, step=self.step, mask=pixels.valid, reference=reference)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """What a pass needs everywhere.
+
+    Attributes:
+        codec: Codes the blocks.
+        writer: Takes the payloads.
+        errors: Takes the errors of level 0.
+        progress: Receives one unit a block.
+        executor: Reads strips and codes blocks.
+        halves: Of levels that others are predicted from, by key: blocks as decoded at half size.
+    """
+
+    codec: Codec
+    writer: ArchiveWriter
+    errors: ErrorAccumulator
+    progress: Progress
+    executor: Executor
+    halves: dict[str, dict[Place, NDArray[Any]]] = field(default_factory=dict)
 
 
 def encode_scene(
@@ -66,26 +95,82 @@ def encode_scene(
     spans = np.zeros((scene.groups[0].height, 2), np.int64)
     total = sum(np.prod(level.grid) for group in groups for level in group.levels)
     progress.start("coding", int(total))
-    for source, group in zip(scene.groups, groups, strict=True):
-        overviews = [Overview(level) for level in group.levels[1:]]
-        with closing(_strips(source, executor)) as strips:
+    finer = [level.reference for group in groups for level in group.levels if level.reference]
+    work = _Pass(codec, writer, errors, progress, executor, {level.key: {} for level in finer})
+    pairs = list(zip(scene.groups, groups, strict=True))
+    for source, group in pairs:
+        if group.levels[0].reference is not None:
+            continue
+        with ExitStack() as stack:
+            strips = stack.enter_context(closing(_strips(source, executor)))
+            leader = _GroupCoder(work, group)
+            followers = [
+                _Follower(_GroupCoder(work, other), stack.enter_context(closing(_strips(own, executor))))
+                for own, other in pairs
+                if other.levels[0].reference is group.levels[0]
+            ]
             for top, pixels in strips:
                 if source is scene.groups[0]:
                     spans[top : top + pixels.valid.shape[1]] = _valid_spans(pixels.valid)
-                _encode_strip(executor, pixels, top, group, group.levels[0], codec, writer, errors, progress)
-                if overviews:
-                    overviews[0].add(pixels, top, 0)
-        for finer, coarser in pairwise(overviews):
-            coarser.add(Pixels(finer.values, finer.valid), 0, finer.level.number)
-        for overview in overviews:
-            pixels = Pixels(overview.values, overview.valid)
-            _encode_strip(executor, pixels, 0, group, overview.level, codec, writer, errors, progress)
+                leader.strip(top, pixels)
+                for follower in followers:
+                    follower.follow(top + pixels.values.shape[1])
+            for each in (leader, *(follower.coder for follower in followers)):
+                each.finish()
     return spans
+
+
+class _GroupCoder:
+    """Codes a group: strips of level 0 as they come, and then its overviews."""
+
+    def __init__(self, work: _Pass, group: ArchiveGroup) -> None:
+        self._work = work
+        self.group = group
+        self._overviews = [Overview(level) for level in group.levels[1:]]
+
+    def strip(self, top: int, pixels: Pixels) -> None:
+        """Code the strip that starts at row `top`."""
+        _encode_strip(self._work, pixels, top, self.group, self.group.levels[0])
+        if self._overviews:
+            self._overviews[0].add(pixels, top, 0)
+
+    def finish(self) -> None:
+        """Code the overviews."""
+        for finer, coarser in pairwise(self._overviews):
+            coarser.add(Pixels(finer.values, finer.valid), 0, finer.level.number)
+        for overview in self._overviews:
+            pixels = Pixels(overview.values, overview.valid)
+            _encode_strip(self._work, pixels, 0, self.group, overview.level)
+
+
+class _Follower:
+    """A group that is coded as far as the one that it is predicted from is known.
+
+    Args:
+        coder: Of the group.
+        strips: Its strips, as `_strips` gives them.
+    """
+
+    def __init__(self, coder: _GroupCoder, strips: Generator[tuple[int, Pixels]]) -> None:
+        self.coder = coder
+        self._strips = strips
+        self._level = coder.group.levels[0]
+        self._top = 0
+
+    def follow(self, known: int) -> None:
+        """Code all strips whose ground lies in the first `known` rows of the finer group."""
+        finer = self._level.reference
+        while finer is not None and self._top < self._level.height:
+            bottom = min(self._top + _STRIP_ROWS, self._level.height)
+            if known < min(2 * bottom, finer.height):
+                return
+            self.coder.strip(*next(self._strips))
+            self._top = bottom
 
 
 def _strips(group: BandGroup, executor: Executor) -> Generator[tuple[int, Pixels]]:
     """Read a group's strips, each while the one before is being coded; closed, it leaves no read running."""
-    height = STRIP_BLOCKS * 256
+    height = _STRIP_ROWS
 
     def read(top: int) -> Future[Pixels]:
         window = Window(top, 0, min(height, group.height - top), group.width)
@@ -104,38 +189,48 @@ def _strips(group: BandGroup, executor: Executor) -> Generator[tuple[int, Pixels
         wait([coming])
 
 
-def _encode_strip(
-    executor: Executor,
-    pixels: Pixels,
-    top: int,
-    group: ArchiveGroup,
-    level: Level,
-    codec: Codec,
-    writer: ArchiveWriter,
-    errors: ErrorAccumulator,
-    progress: Progress,
-) -> None:
+def _encode_strip(work: _Pass, pixels: Pixels, top: int, group: ArchiveGroup, level: Level) -> None:
     """Code the blocks of a strip that starts at row `top` of a level."""
-    encode = BlockEncoder(codec, level.step, group.has_nodata)
+    encode = BlockEncoder(work.codec, level.step, group.has_nodata)
+    halves = work.halves.get(level.key)
 
-    def code(block: Pixels) -> tuple[bytes | None, BlockErrors | None]:
-        payload = encode(block)
+    def code(item: tuple[Place, Pixels, Reference | None]) -> tuple[bytes | None, BlockErrors | None]:
+        place, block, reference = item
+        payload = encode(block, reference)
+        if payload is not None and halves is not None:
+            halves[place] = work.codec.decode(payload, reduce=REFERENCE_REDUCE, reference=reference)
         if level.number:
             return payload, None
-        return payload, block_errors(block, None if payload is None else codec.decode(payload))
+        decoded = None if payload is None else work.codec.decode(payload, reference=reference)
+        return payload, block_errors(block, decoded)
 
-    height, width = pixels.values.shape[1:]
-    places = [(row, col) for row in range(0, height, level.block) for col in range(0, width, level.block)]
-    cut = (
-        Pixels(*(array[:, row : row + level.block, col : col + level.block] for array in pixels))
-        for row, col in places
-    )
-    for (row, col), (payload, lost) in zip(places, in_order(executor, code, cut), strict=True):
-        place = (top + row) // level.block, col // level.block
-        writer.add(level, *place, payload)
+    places = [
+        (row, col)
+        for row in range(top // level.block, -(-(top + pixels.values.shape[1]) // level.block))
+        for col in range(level.grid[1])
+    ]
+    items = ((place, _cut(pixels, top, level, place), _reference(work, level, place)) for place in places)
+    for place, (payload, lost) in zip(places, in_order(work.executor, code, items), strict=True):
+        work.writer.add(level, *place, payload)
         if lost is not None:
-            errors.add(group.name, *place, lost, payload)
-        progress.advance()
+            work.errors.add(group.name, *place, lost, payload)
+        work.progress.advance()
+
+
+def _cut(strip: Pixels, top: int, level: Level, place: Place) -> Pixels:
+    """A block of a strip that starts at row `top`."""
+    row, col = place[0] * level.block - top, place[1] * level.block
+    return Pixels(*(array[:, row : row + level.block, col : col + level.block] for array in strip))
+
+
+def _reference(work: _Pass, level: Level, place: Place) -> Reference | None:
+    """What a block is predicted from, taken out of what is kept: no other block needs the same."""
+    finer = level.reference
+    if finer is None:
+        return None
+    halves = work.halves[finer.key]
+    under = {block: halves.pop(block) for block in finer_blocks(finer, level, *place) if block in halves}
+    return reference_of(finer, level, place, under) if under else None
 
 
 def _valid_spans(valid: NDArray[np.bool_]) -> NDArray[np.int64]:

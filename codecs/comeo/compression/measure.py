@@ -1,8 +1,9 @@
-"""Errors of the blocks of level 0, gathered while they are coded, for the certificate."""
+"""What the blocks of level 0 hold and lose, gathered while they are coded, for the archive to state."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,15 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.archive import ArchiveGroup
+from comeo.archive import ArchiveGroup, histogram
 from comeo.archive import certificate as cert
+from comeo.archive.certainty import CELL, encode_kappa, kappa_of
 from comeo.archive.certificate import Certificate, GroupErrors, Layout
 from comeo.archive.model import MAX_CERTIFICATE_CHARACTERS
 from comeo.codecs.payload import Buffer
 from comeo.errors import ArchiveError
 from comeo.scene import Pixels
 
-SHARE = 0.01  # of the archive, that a certificate may take
+SHARE = 0.01  # of the archive, that a certificate may take, and histograms
 _KEY_BYTES = len(',"certificate":""')
 TOLERANCE = 0.05  # of a block's RMSE
 
@@ -33,6 +35,9 @@ class BlockErrors:
         squares: (bands,) of their squares.
         maximum: (bands,) greatest absolute error.
         products: (bands, bands) of each two bands' errors, over pixels valid in all bands.
+        cells: (bands,) cells of 64×64 pixels, all of them valid.
+        cell_squares: (bands,) sum of the squares of these cells' mean errors.
+        counts: Of each band, original pixels by value: see `histogram.count`.
     """
 
     count: NDArray[np.int64]
@@ -40,22 +45,40 @@ class BlockErrors:
     squares: NDArray[np.float64]
     maximum: NDArray[np.float64]
     products: NDArray[np.float64]
+    cells: NDArray[np.int64]
+    cell_squares: NDArray[np.float64]
+    counts: Sequence[histogram.Counts]
 
 
 def block_errors(original: Pixels, decoded: NDArray[Any] | None) -> BlockErrors:
     """Compare a block with its decoded payload; None is a block without a valid pixel."""
     bands = len(original.values)
     if decoded is None:
-        zeros = np.zeros(bands)
-        return BlockErrors(np.zeros(bands, np.int64), zeros, zeros, zeros, np.zeros((bands, bands)))
+        zeros, none = np.zeros(bands), np.zeros(bands, np.int64)
+        nothing = [np.zeros(0, np.int64)] * bands
+        return BlockErrors(none, zeros, zeros, zeros, np.zeros((bands, bands)), none, zeros, nothing)
     valid = original.valid.reshape(bands, -1)
     error = np.subtract(decoded, original.values, dtype=np.float64).reshape(bands, -1)
     error[~valid] = 0
     shared = error if valid.all() else error[:, valid.all(axis=0)]
     return BlockErrors(
         valid.sum(axis=1), error.sum(axis=1), np.einsum("ij,ij->i", error, error),
-        np.abs(error).max(axis=1), shared @ shared.T,
+        np.abs(error).max(axis=1), shared @ shared.T, *_cells(error.reshape(decoded.shape), original.valid),
+        [histogram.count(*band) for band in zip(original.values, original.valid, strict=True)],
     )  # fmt: skip
+
+
+def _cells(
+    error: NDArray[np.float64], valid: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Number of whole, valid cells of a block, and the sum of the squares of their mean errors, by band."""
+    bands, height, width = error.shape
+    rows, cols = height // CELL, width // CELL
+    shape = bands, rows, CELL, cols, CELL
+    inside = slice(None), slice(rows * CELL), slice(cols * CELL)
+    whole = valid[inside].reshape(shape).all(axis=(2, 4))
+    means = error[inside].reshape(shape).mean(axis=(2, 4))
+    return whole.sum(axis=(1, 2)), np.square(means, where=whole, out=np.zeros_like(means)).sum(axis=(1, 2))
 
 
 def _digest(payload: Buffer | None) -> bytes:
@@ -68,6 +91,8 @@ class _GroupAccumulator:
         self._count = np.zeros(shape, np.int64)
         self._total, self._squares, self._maximum = (np.zeros(shape) for _ in range(3))
         self._products = np.zeros((layout.bands, layout.bands))
+        self._cells, self._cell_squares = np.zeros(layout.bands, np.int64), np.zeros(layout.bands)
+        self.counts = np.zeros((layout.bands, 1 << 16), np.int64)
 
     def add(self, row: int, col: int, block: BlockErrors) -> None:
         self._count[:, row, col] = block.count
@@ -75,6 +100,16 @@ class _GroupAccumulator:
         self._squares[:, row, col] = block.squares
         self._maximum[:, row, col] = block.maximum
         self._products += block.products
+        self._cells += block.cells
+        self._cell_squares += block.cell_squares
+        for total, counts in zip(self.counts, block.counts, strict=True):
+            histogram.add(total, counts)
+
+    def kappa(self, step: float) -> float:
+        """κ of the worst band, NaN where no cell is whole."""
+        bands = zip(self._cell_squares, self._cells, strict=True)
+        known = [kappa_of(float(squares), int(cells), step) for squares, cells in bands if cells]
+        return max(known, default=math.nan)
 
     def errors(self) -> GroupErrors:
         everywhere = (1, 2)
@@ -101,6 +136,7 @@ class ErrorAccumulator:
 
     def __init__(self, groups: Sequence[ArchiveGroup], step: float) -> None:
         self._layouts = [group.layout for group in groups]
+        self._types = {group.name: group.dtype for group in groups}
         self._step = step
         self._groups = {layout.name: _GroupAccumulator(layout) for layout in self._layouts}
         self._digests: dict[tuple[str, int, int], bytes] = {}
@@ -137,6 +173,16 @@ class ErrorAccumulator:
             if len(text) <= most:
                 return text, detail
         return None
+
+    def certainty(self) -> list[int]:
+        """κ of each group as a byte: see `comeo.archive.certainty`."""
+        return [encode_kappa(group.kappa(self._step)) for group in self._groups.values()]
+
+    def histograms(self, archive_bytes: int) -> str | None:
+        """Histograms of all bands, or None if they would be more than a hundredth of such an archive."""
+        counts = [(row, self._types[name]) for name, group in self._groups.items() for row in group.counts]
+        text = histogram.encode(counts)
+        return text if len(text) + _KEY_BYTES <= SHARE * archive_bytes else None
 
     def check(self, name: str, certificate: Certificate | None) -> None:
         """Compare a certificate that has been read back with what was measured.

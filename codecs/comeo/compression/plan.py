@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from affine import Affine
 
 from comeo.archive.model import BLOCK, ArchiveGroup, Level
@@ -23,28 +26,38 @@ def level_numbers(height: int, width: int) -> list[int]:
     return numbers
 
 
-def plan_group(group: BandGroup, step: float) -> ArchiveGroup:
-    """Lay out a group's levels."""
+def plan_group(group: BandGroup, step: float, finer: Sequence[ArchiveGroup] = ()) -> ArchiveGroup:
+    """Lay out a group's levels, and find which of finer groups' they can be predicted from."""
+    same = [level for other in finer if other.crs == group.crs for level in other.levels]
     levels = []
     for number in level_numbers(group.height, group.width):
         height, width = -(-group.height >> number), -(-group.width >> number)
-        levels.append(
-            Level(
-                group=group.name,
-                number=number,
-                height=height,
-                width=width,
-                transform=group.transform @ Affine.scale(2**number),
-                block=BLOCK,
-                shard=shard_sides(-(-height // BLOCK), -(-width // BLOCK)),
-                bands=len(group.bands),
-                dtype=group.dtype,
-                step=step,
-            )
+        level = Level(
+            group=group.name,
+            number=number,
+            height=height,
+            width=width,
+            transform=group.transform @ Affine.scale(2**number),
+            block=BLOCK,
+            shard=shard_sides(-(-height // BLOCK), -(-width // BLOCK)),
+            bands=len(group.bands),
+            dtype=group.dtype,
+            step=step,
         )
+        reference = next((other for other in same if other.covers(level)), None)
+        levels.append(replace(level, reference=reference))
     return ArchiveGroup(group.name, group.bands, group.crs, group.dtype, group.has_nodata, tuple(levels))
 
 
-def plan(scene: Scene, step: float) -> list[ArchiveGroup]:
-    """Lay out a scene's groups."""
-    return [plan_group(group, step) for group in scene.groups]
+def plan(scene: Scene, step: float, *, independent_groups: bool = False) -> list[ArchiveGroup]:
+    """Lay out a scene's groups, each predicted from a finer one where there is one of half its pixel size.
+
+    Args:
+        scene: The scene.
+        step: Quantisation step of all levels.
+        independent_groups: Whether every group is to be decoded without another.
+    """
+    groups: list[ArchiveGroup] = []
+    for group in scene.groups:
+        groups.append(plan_group(group, step, () if independent_groups else groups))
+    return groups

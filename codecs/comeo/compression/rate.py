@@ -10,10 +10,14 @@ from __future__ import annotations
 import math
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from comeo.archive import ArchiveGroup
+from comeo.archive import ArchiveGroup, Level
+from comeo.archive.references import REFERENCE_REDUCE, Place, finer_blocks, reference_of
 from comeo.archive.shard import CRC_BYTES
 from comeo.codecs import Codec
 from comeo.compression.encode import BlockEncoder
@@ -35,23 +39,44 @@ _TRIALS = 10
 class _Sample:
     """Some native blocks of a group, each standing for `weight` of them."""
 
+    level: Level
     has_nodata: bool
-    blocks: list[Pixels]
+    blocks: dict[Place, Pixels]
     weight: float
 
 
-def _take_sample(source: BandGroup, group: ArchiveGroup, count: int, executor: Executor) -> _Sample:
-    """Read at most `count` native blocks, evenly spread in raster order."""
-    level = group.levels[0]
+def _spread(level: Level, count: int) -> list[Place]:
+    """At most `count` blocks of a level, evenly spread in raster order."""
     rows, cols = level.grid
-    count = min(rows * cols, count)
-    chosen = np.linspace(0, rows * cols - 1, count).round().astype(int)
+    chosen = np.linspace(0, rows * cols - 1, min(rows * cols, count)).round().astype(int)
+    return [divmod(int(index), cols) for index in chosen]
+
+
+def _take_sample(source: BandGroup, group: ArchiveGroup, places: list[Place], executor: Executor) -> _Sample:
+    """Read native blocks."""
+    level = group.levels[0]
     windows = [
-        Window(row * level.block, col * level.block, *level.block_shape(row, col)[1:])
-        for row, col in (divmod(int(index), cols) for index in chosen)
+        Window(row * level.block, col * level.block, *level.block_shape(row, col)[1:]) for row, col in places
     ]
-    blocks = list(in_order(executor, source.read, windows))
-    return _Sample(group.has_nodata, blocks, rows * cols / count)
+    blocks = dict(zip(places, in_order(executor, source.read, windows), strict=True))
+    return _Sample(level, group.has_nodata, blocks, math.prod(level.grid) / len(places))
+
+
+def _places(groups: list[ArchiveGroup]) -> list[list[Place]]:
+    """The native blocks of each group that are sampled.
+
+    Of a group that others are predicted from they are all those that lie under the others' blocks.
+    """
+    levels = [group.levels[0] for group in groups]
+    total = sum(math.prod(level.grid) for level in levels)
+    found = [
+        _spread(level, max(16, round(SAMPLE_BLOCKS * math.prod(level.grid) / total))) for level in levels
+    ]
+    for level, places in zip(levels, found, strict=True):
+        if level.reference is not None:
+            under = [finer_blocks(level.reference, level, *place) for place in places]
+            found[levels.index(level.reference)] = list(dict.fromkeys(chain.from_iterable(under)))
+    return found
 
 
 class RateModel:
@@ -63,17 +88,16 @@ class RateModel:
     def __init__(
         self, scene: Scene, groups: list[ArchiveGroup], codec: Codec, progress: Progress, executor: Executor
     ) -> None:
-        total = sum(math.prod(group.levels[0].grid) for group in groups)
         self._codec = codec
         self._executor = executor
         self._samples = []
         progress.start("sampling", len(groups))
-        for source, group in zip(scene.groups, groups, strict=True):
-            share = math.prod(group.levels[0].grid) / total
-            count = max(16, round(SAMPLE_BLOCKS * share))
-            self._samples.append(_take_sample(source, group, count, executor))
+        for source, group, places in zip(scene.groups, groups, _places(groups), strict=True):
+            self._samples.append(_take_sample(source, group, places, executor))
             progress.advance()
-        self._spread = float(np.sqrt(np.mean([_variance(sample.blocks) for sample in self._samples])))
+        self._finer = {sample.level.reference.key for sample in self._samples if sample.level.reference}
+        variances = [_variance(list(sample.blocks.values())) for sample in self._samples]
+        self._spread = float(np.sqrt(np.mean(variances)))
         has_overviews = any(len(group.levels) > 1 for group in groups)
         self._bias = 1 + (_OVERVIEW_SHARE if has_overviews else 0.0)
         self._known: dict[float, float] = {}
@@ -86,15 +110,33 @@ class RateModel:
     def payload_bytes(self, step: float) -> float:
         """Predicted bytes of all payloads with their checksums."""
         if step not in self._known:
+            decoded: dict[str, dict[Place, NDArray[Any]]] = {}
             self._known[step] = sum(
-                sample.weight * self._sample_bytes(sample, step) for sample in self._samples
+                sample.weight * self._sample_bytes(sample, step, decoded) for sample in self._samples
             )
         return max(1.0, self._known[step] * self._bias)
 
-    def _sample_bytes(self, sample: _Sample, step: float) -> int:
+    def _sample_bytes(
+        self, sample: _Sample, step: float, decoded: dict[str, dict[Place, NDArray[Any]]]
+    ) -> int:
+        """Bytes of a sample; blocks that others are predicted from are added to `decoded`, by level."""
         encode = BlockEncoder(self._codec, step, sample.has_nodata)
-        payloads = in_order(self._executor, encode, sample.blocks)
-        return sum(len(payload) + CRC_BYTES for payload in payloads if payload is not None)
+        level = sample.level
+        halves: dict[Place, NDArray[Any]] = decoded.setdefault(level.key, {})
+
+        def code(item: tuple[Place, Pixels]) -> int:
+            place, block = item
+            reference = None
+            if level.reference is not None:
+                reference = reference_of(level.reference, level, place, decoded[level.reference.key])
+            payload = encode(block, reference)
+            if payload is None:
+                return 0
+            if level.key in self._finer:
+                halves[place] = self._codec.decode(payload, reduce=REFERENCE_REDUCE)
+            return len(payload) + CRC_BYTES
+
+        return sum(in_order(self._executor, code, sample.blocks.items()))
 
     def correct(self, step: float, actual: int) -> None:
         """Learn from a full pass."""

@@ -5,18 +5,21 @@ An expected error is a root mean squared one: about two of three pixels of noise
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rio_tiler.models import ImageData
+from scipy.ndimage import maximum_filter
 
 from comeo.archive import Archive
+from comeo.archive.certainty import NEAR_PIXELS, mean_error
 from comeo.archive.certificate import Certificate
 from comeo.errors import NotFoundError
 from comeo.grid import Grid
-from comeo.scene import Band
+from comeo.scene import Band, pixel_size
 from comeo.view.expression import Expression
 from comeo.view.reader import ArchiveReader, pixel_at
 from comeo.view.warp import find_source, warp
@@ -105,6 +108,54 @@ def point_errors(archive: Archive, lon: float, lat: float, bands: Sequence[str])
                     index, window.row // native.block, window.col // native.block
                 ]
     return out
+
+
+def mean_errors(archive: Archive, bands: Sequence[str], valid: NDArray[np.bool_], grid: Grid) -> Errors:
+    """Standard uncertainty that coding adds to the mean of each band over an area: see `mean_error`.
+
+    Args:
+        archive: Of the scene.
+        bands: Its bands. Errors of different ones are to be taken as uncorrelated.
+        valid: (y, x) pixels of the grid that the mean is of; the others count as masked.
+        grid: That the bands have been read on. Where its pixels are larger than native ones, what lies within
+            3 native pixels of a masked one is rounded up to whole pixels.
+
+    Returns:
+        (bands,) in stored numbers, NaN without a valid pixel and outside the scene.
+    """
+    out = np.full(len(bands), np.nan, np.float32)
+    for name, group in archive.groups.items():
+        rows = [
+            (row, band) for band in range(len(group.bands)) for row in _rows(bands, group.bands[band].name)
+        ]
+        source = find_source(group, grid) if rows else None
+        if source is None:
+            continue
+        native = group.levels[0]
+        # of a coarse grid only what was read counts, of one finer than the scene's each pixel once
+        side = min(
+            2.0 ** (source.level.number + source.reduce),
+            grid.pixel_size / pixel_size(native.transform, group.crs),
+        )
+        near = near_masked(valid, max(1, math.ceil(NEAR_PIXELS / side)))
+        pixels = np.count_nonzero(valid) * side**2
+        for row, band in rows:
+            rmse = archive.certificate.groups[name].rmse[band] if archive.certificate else math.inf
+            out[row] = mean_error(pixels, native.step, archive.certainty[name], near, float(rmse))
+    return out
+
+
+def _rows(bands: Sequence[str], name: str) -> list[int]:
+    return [row for row, band in enumerate(bands) if band == name]
+
+
+def near_masked(valid: NDArray[np.bool_], distance: int) -> float:
+    """Share of valid pixels within a distance, in rows and columns, of one that is not."""
+    count = int(np.count_nonzero(valid))
+    if count in (0, valid.size):
+        return 0.0
+    masked = maximum_filter((~valid).astype(np.uint8), 2 * distance + 1, mode="nearest")
+    return float(np.count_nonzero(masked[valid])) / count
 
 
 def correlation(archive: Archive, bands: Sequence[str]) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from rasterio.crs import CRS
 from rio_tiler.models import ImageData, PointData
 
 from comeo.archive import Archive, ArchiveGroup, Level, blocks_of
+from comeo.archive.references import REFERENCE_REDUCE, finer_blocks
 from comeo.cache import ByteCache, CacheWatch, array_cache
 from comeo.errors import NotFoundError, ParameterError
 from comeo.globe import TURN, centre, near
@@ -188,19 +189,29 @@ class ArchiveReader:
     def _blocks_of(self, sources: Iterable[Source | None]) -> dict[BlockKey, int]:
         """Blocks of sources, each with the number of its samples as decoded."""
         return {
-            (*self._stem(source.level, source.reduce), *block): _block_samples(source.level, source.reduce)
+            key: samples
             for source in sources
             if source
             for block in blocks_of(source.level, source.window, source.reduce)
+            for key, samples in self._cost(source.level, source.reduce, block)
         }
 
     def _point_blocks(self, found: Iterable[tuple[ArchiveGroup, Window]]) -> dict[BlockKey, int]:
         """The native blocks that single pixels of groups lie in."""
         return {
-            (*self._stem(group.levels[0], 0), *block): _block_samples(group.levels[0], 0)
+            key: samples
             for group, pixel in found
             for block in blocks_of(group.levels[0], pixel, 0)
+            for key, samples in self._cost(group.levels[0], 0, block)
         }
+
+    def _cost(self, level: Level, reduce: int, block: tuple[int, int]) -> Iterator[tuple[BlockKey, int]]:
+        """A block and those that it is predicted from, each with the number of its samples as decoded."""
+        yield (*self._stem(level, reduce), *block), _block_samples(level, reduce)
+        finer = level.reference
+        if finer is not None:
+            for place in finer_blocks(finer, level, *block):
+                yield (*self._stem(finer, REFERENCE_REDUCE), *place), _block_samples(finer, REFERENCE_REDUCE)
 
     def _stem(self, level: Level, reduce: int) -> tuple[str, str, int, int]:
         """What the keys of a level's blocks begin with."""
@@ -237,13 +248,24 @@ class ArchiveReader:
         return values
 
     def _decoded(self, level: Level, blocks: Sequence[tuple[int, int]], reduce: int) -> list[NDArray[Any]]:
+        """Decode blocks, or take them from the cache; likewise those that they are predicted from."""
         stem = self._stem(level, reduce)
 
         def decode(keys: list[BlockKey]) -> list[NDArray[Any]]:
+            elsewhere = 0.0  # seconds, which are reported with the finer blocks
+
+            def finer(level: Level, blocks: Sequence[tuple[int, int]], reduce: int) -> list[NDArray[Any]]:
+                nonlocal elsewhere
+                started = time.perf_counter()
+                found = self._decoded(level, blocks, reduce)
+                elsewhere += time.perf_counter() - started
+                return found
+
             started = time.perf_counter()
-            decoded = self.archive.decode_blocks(level, [key[4:] for key in keys], reduce)
+            decoded = self.archive.decode_blocks(level, [key[4:] for key in keys], reduce, finer)
             if self.on_decoded:
-                self.on_decoded(self.archive.codec, len(keys), time.perf_counter() - started)
+                seconds = time.perf_counter() - started - elsewhere
+                self.on_decoded(self.archive.codec, len(keys), seconds)
             return decoded
 
         return self.blocks.get_many([(*stem, row, col) for row, col in blocks], decode)

@@ -70,9 +70,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     blocks: list[tuple[int, int]] = []
     true = Archive.decode_blocks
 
-    def spy(self: Archive, level: Any, wanted: Any, reduce: int = 0) -> Any:
+    def spy(self: Archive, level: Any, wanted: Any, reduce: int = 0, finer: Any = None) -> Any:
         blocks.extend(wanted)
-        return true(self, level, wanted, reduce)
+        return true(self, level, wanted, reduce, finer)
 
     monkeypatch.setattr(Archive, "decode_blocks", spy)
     return blocks

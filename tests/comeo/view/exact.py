@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rio_tiler.models import ImageData
 
 from comeo.archive import Archive, ArchiveGroup, Level
+from comeo.archive.references import Decode
 from comeo.codecs.base import reduce_mean
 from comeo.scene import BandGroup, Scene, Window
 from comeo.view.reader import ArchiveReader, block_cache
@@ -37,7 +38,7 @@ class ExactArchive:
     _shrunk: dict[tuple[str, int], NDArray[Any]] = field(default_factory=dict)
 
     def decode_blocks(
-        self, level: Level, blocks: Sequence[tuple[int, int]], reduce: int = 0
+        self, level: Level, blocks: Sequence[tuple[int, int]], reduce: int = 0, _finer: Decode | None = None
     ) -> list[NDArray[Any]]:
         key = (level.group, level.number + reduce)
         if key not in self._shrunk:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from comeo.view.expression import parse
-from comeo.view.propagation import propagate
+from comeo.view.propagation import near_masked, propagate
 
 
 def test_errors_propagate_as_by_hand() -> None:
@@ -34,3 +34,12 @@ def test_an_error_that_is_not_known_makes_only_its_results_unknown() -> None:
     found = propagate(parse("A+B;B*2", 1000, 200, 16), values, sigma, np.eye(2, dtype=np.float32))[:, 0, 0]
     assert np.isnan(found[0])
     assert found[1] == pytest.approx(0.02, rel=1e-3)
+
+
+def test_what_lies_near_a_masked_pixel() -> None:
+    valid = np.ones((20, 30), bool)
+    assert near_masked(valid, 3) == 0
+    valid[:, 0] = False
+    assert near_masked(valid, 3) == pytest.approx(3 / 29)
+    assert near_masked(~valid, 3) == 1
+    assert near_masked(np.zeros((4, 4), bool), 3) == 0

@@ -14,11 +14,13 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from comeo.errors import ArchiveError
 
 _BUFFER_BYTES = 1 << 16
+# An archive's ZIP directory and metadata lie at its end: 20 kB for a full Sentinel-2 scene.
+TAIL_BYTES: Final = 1 << 16
 
 
 class ByteFile(ABC):
@@ -33,21 +35,32 @@ class ByteFile(ABC):
     name: str
     size: int
     nearby: bool
+    _tail: bytes = b""
 
     @abstractmethod
+    def _fetch(self, offset: int, length: int) -> bytes:
+        """Read bytes that lie inside the file, one at least: see `read`."""
+
     def read(self, offset: int, length: int) -> bytes:
         """Return bytes that lie inside the file.
 
         Raises:
             ArchiveError: If they cannot be read, or the file has become shorter.
         """
+        start = offset - self.size + len(self._tail)
+        if start >= 0:
+            return self._tail[start : start + length]
+        return self._fetch(offset, length) if length else b""
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return several ranges, each an offset and a length: see `read`."""
         return [self.read(offset, length) for offset, length in ranges]
 
-    def keep_from(self, offset: int) -> None:  # noqa: B027 - a file nearby needs no keeping
-        """Keep at hand what follows an offset."""
+    def keep_from(self, offset: int) -> None:
+        """Keep at hand what follows an offset: an archive is opened from its end."""
+        start = self.size - len(self._tail)
+        if offset < start:
+            self._tail = self._fetch(offset, start - offset) + self._tail
 
     def stream(self) -> BinaryIO:
         """The same file as a stream."""
@@ -80,8 +93,8 @@ class LocalFile(ByteFile):
             raise ArchiveError(f"{self.name} cannot be read: it is not a regular file")
         self.size = status.st_size
 
-    def read(self, offset: int, length: int) -> bytes:
-        """See `ByteFile.read`."""
+    def _fetch(self, offset: int, length: int) -> bytes:
+        """See `ByteFile._fetch`."""
         data = self._read(offset, length)
         while len(data) < length:  # a file system may give less than is there
             more = self._read(offset + len(data), length - len(data))

@@ -12,11 +12,9 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from comeo.archive.stores.file import ByteFile
+from comeo.archive.stores.file import TAIL_BYTES, ByteFile
 from comeo.errors import ArchiveError
 
-# An archive's ZIP directory and metadata lie at its end: 20 kB for a full Sentinel-2 scene.
-TAIL_BYTES: Final = 1 << 16
 # Fetching so many bytes that are not needed costs less than a second request.
 _GAP_BYTES: Final = 1 << 14
 _LARGEST_FILE: Final = 1 << 32  # a ZIP without ZIP64
@@ -57,14 +55,7 @@ class RemoteFile(ByteFile):
         weakref.finalize(self, self._client.close)
         self._etag: str | None = None
         self.size = -1
-        self._tail, (self._tail_start, _) = self._request(f"bytes=-{TAIL_BYTES}", TAIL_BYTES)
-
-    def read(self, offset: int, length: int) -> bytes:
-        """See `ByteFile.read`."""
-        if offset >= self._tail_start:
-            start = offset - self._tail_start
-            return self._tail[start : start + length]
-        return self._fetch((offset, offset + length)) if length else b""
+        self._tail, _ = self._request(f"bytes=-{TAIL_BYTES}", TAIL_BYTES)
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """See `ByteFile.read_many`: ranges that lie close together are fetched as one, the others at once."""
@@ -77,15 +68,10 @@ class RemoteFile(ByteFile):
         fetched = list(zip(spans, parts, strict=True))
         return [_part(fetched, offset, length) for offset, length in ranges]
 
-    def keep_from(self, offset: int) -> None:
-        """See `ByteFile.keep_from`."""
-        if offset < self._tail_start:
-            self._tail = self._fetch((offset, self._tail_start)) + self._tail
-            self._tail_start = offset
-
-    def _fetch(self, span: Span) -> bytes:
-        start, stop = span
-        data, found = self._request(f"bytes={start}-{stop - 1}", stop - start)
+    def _fetch(self, offset: int, length: int) -> bytes:
+        """See `ByteFile._fetch`."""
+        span = offset, offset + length
+        data, found = self._request(f"bytes={offset}-{span[1] - 1}", length)
         if found != span:
             raise ArchiveError(f"{self.name}: the server sends other bytes than those requested")
         return data

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from comeo.archive.stores.base import MAX_ENTRIES, Blob, Sink, Store
-from comeo.archive.stores.file import ByteFile, writing
+from comeo.archive.stores.file import TAIL_BYTES, ByteFile, writing
 from comeo.archive.stores.folder import stepping_aside
 from comeo.errors import ArchiveError
 from comeo.leftovers import hold, remove
@@ -86,6 +86,8 @@ class ZipStore(Store):
         end = _END_OF_DIRECTORY.size
         if self.size < end:
             raise ArchiveError(f"{self.name} is not an archive: it has only {self.size} bytes")
+        if file.nearby:  # of others the end has come with the opening
+            file.keep_from(max(0, self.size - TAIL_BYTES))
         signature, *_, count, length, offset, comment = _END_OF_DIRECTORY.unpack(
             file.read(self.size - end, end)
         )

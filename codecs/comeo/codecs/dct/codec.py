@@ -1,6 +1,6 @@
 """Block DCT of the components, dead-zone quantisation, zig-zag, zero run-length and canonical Huffman codes.
 
-Encoder, decoder and format in short (docs/archive-format.md has it in full):
+Encoder, decoder and format in short (docs/format/dct.md has it in full):
 
 - A component is transformed in tiles of 16×16 with lapped borders (see `lapped`). The tiles' DC coefficients
   form a plane of their own, which is transformed once more by a DCT of its whole size.

@@ -1,9 +1,10 @@
 """Lapped transform, symbols chosen by rate and distortion, and a learned model of their probabilities.
 
-Encoder, decoder and format in short (docs/archive-format.md has it in full):
+Encoder, decoder and format in short (docs/format/learned.md has it in full):
 
-- Components are transformed as in the `dct` codec: 16×16 tiles with lapped borders. Four components make an
-  item of 1024 channels a tile; missing ones are zero. Further items share the first two (see `layout`).
+- Components are transformed as in the `dct` codec: 16×16 tiles with lapped borders. Some components make an
+  item, four as a rule, with 256 channels each a tile; missing ones are zero. Further items share the leading
+  ones (see `layout`, which the model carries).
 - The channels are coded in passes (see `layout`). Before each, networks predict a mean and a scale for every
   channel from the values decoded so far, in exact integer arithmetic. A symbol is the distance from the mean;
   the scale selects the table (see `tables`) that it is coded with.
@@ -24,43 +25,21 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.base import Codec, Components
-from comeo.codecs.dct.lapped import SIZE, analysis, synthesis, synthesise
-from comeo.codecs.learned.coding import (
-    Predicted,
-    choose_symbols,
-    decode_pass,
-    intervals,
-    open_streams,
-    read_offsets,
-    synthesise_rows,
-)
+from comeo.codecs.base import Block, Codec, Coded, Components
+from comeo.codecs.dct.lapped import synthesis, synthesise
+from comeo.codecs.learned import engine
+from comeo.codecs.learned.coding import decode_pass, open_streams, read_offsets, synthesise_rows
+from comeo.codecs.learned.encoder import THOROUGH, WORTH, encode, tile_grid
 from comeo.codecs.learned.features import PEAK, UNIT, Known
-from comeo.codecs.learned.layout import (
-    CHANNELS,
-    FIRST_PASSES,
-    GROUPS,
-    LEADING,
-    STARTS,
-    Plan,
-    channel_places,
-    item_components,
-    plan_of,
-)
+from comeo.codecs.learned.layout import Layout
 from comeo.codecs.learned.model import DEFAULT, TAG_BYTES, Model, by_tag, models
-from comeo.codecs.learned.rans import write
-from comeo.codecs.learned.tables import LARGEST, SKIPPED
+from comeo.codecs.learned.prediction import planes_of, predicted_passes, spread
 from comeo.codecs.payload import Header
 from comeo.codecs.spectral import fit, fit_details
 from comeo.errors import CodecError
 from comeo.settings import CodecSettings, current
 
-WORTH = 9.0  # bits that a squared step is worth; 7 to 12 measure alike
-
 _BATCH_TILES = 1 << 10  # decoded together, 4 blocks of 256² and four bands: more would only leave the caches
-_ENERGY_UNIT, _ENERGY_OFFSET = 8, 4.0
-_THOROUGH = 128
-_STRANGE = 4.0  # steps that a coefficient may be off before the block is coded thoroughly
 
 Values = NDArray[np.int32]
 
@@ -112,7 +91,7 @@ class LearnedCodec(Codec):
         tried, refused = [], []
         for head, transform in transforms.items():
             try:
-                coded, error = self._code(transform.forward(values), step)
+                coded, error = encode(self.model, self.settings, transform.forward(values), step)
             except CodecError as too_large:
                 refused.append(too_large)
             else:
@@ -121,59 +100,37 @@ class LearnedCodec(Codec):
             raise refused[0]
         return min(tried)[1]
 
-    def _code(self, components: Components, step: float) -> tuple[bytes, float]:
-        """Code components; returns the bytes and the squared error, in squared steps."""
-        scaled = components / np.float32(step)
-        shape = tile_grid(*components.shape[1:])
-        latents = _latents(scaled, shape)[:, self.model.places]
-        if np.abs(latents).max() >= LARGEST / 2:
-            raise CodecError(f"learned cannot code values so large in steps of {step:.6g}; use a larger step")
-        classes = _energy_classes(scaled)
-        coded, off = _encode(self.model, self.settings, latents, classes, shape, thorough=False)
-        if np.abs(off).max() > _STRANGE:
-            coded, off = _encode(self.model, self.settings, latents, classes, shape, thorough=True)
-            classes[0] |= _THOROUGH
-        return self.model.tag + classes.tobytes() + coded, float(np.square(off).sum())
+    def _decode_values(self, coded: Sequence[Coded], reduce: int) -> list[Block]:
+        """As of `Codec`, in compiled code where settings and machine allow it."""
+        found: list[Block | None] = [engine.decode(item, reduce, self.settings) for item in coded]
+        left = [item for item, own in zip(coded, found, strict=True) if own is None]
+        rest = iter(super()._decode_values(left, reduce))
+        return [next(rest) if own is None else own for own in found]
 
     def _decode_components(
         self, bodies: Sequence[memoryview], headers: Sequence[Header], reduce: int
     ) -> list[Components]:
         found: list[Components | None] = [None] * len(bodies)
-        tags = [bytes(body[:TAG_BYTES]) for body in bodies]
         settings = self.settings
-        for tag in dict.fromkeys(tags):
-            model = by_tag(tag)
-            for batch in _batches([place for place, own in enumerate(tags) if own == tag], headers):
+        alike: dict[tuple[Model, int], list[int]] = {}
+        for place, (body, header) in enumerate(zip(bodies, headers, strict=True)):
+            model = by_tag(bytes(body[:TAG_BYTES]))
+            alike.setdefault((model, model.groups_read(reduce, header, body[TAG_BYTES:])), []).append(place)
+        for (model, groups), places in alike.items():
+            for batch in _batches(model.layout, places, headers):
                 own_bodies, own_headers = [bodies[i][TAG_BYTES:] for i in batch], [headers[i] for i in batch]
-                values = _decode(model, settings, own_bodies, own_headers)
+                values = _decode(model, settings, own_bodies, own_headers, groups)
                 for place, own in zip(batch, values, strict=True):
-                    found[place] = _synthesise(own, model.places, headers[place], reduce)
+                    found[place] = _synthesise(own, model, headers[place], reduce)
         return [components for components in found if components is not None]
 
 
-def tile_grid(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of tiles that cover a component."""
-    return -(-height // SIZE), -(-width // SIZE)
-
-
-def _latents(scaled: Components, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Transform components: (items · tiles, CHANNELS), in steps."""
-    rows, columns = shape
-    count, height, width = scaled.shape
-    missing = ((0, 0), (0, rows * SIZE - height), (0, columns * SIZE - width))
-    coefficients = analysis(rows) @ np.pad(scaled, missing, "edge") @ analysis(columns).T
-    items = item_components(count)
-    found = np.zeros((items.max() + 1, rows, columns, SIZE, SIZE), np.float32)
-    found[:count] = coefficients.reshape(count, rows, SIZE, columns, SIZE).swapaxes(2, 3)
-    return np.ascontiguousarray(found[items].transpose(0, 2, 3, 1, 4, 5)).reshape(-1, CHANNELS)
-
-
-def _synthesise(values: Values, places: NDArray[np.int64], header: Header, reduce: int) -> Components:
-    """Values (items · tiles, CHANNELS) back to components, in the data's own numbers."""
+def _synthesise(values: Values, model: Model, header: Header, reduce: int) -> Components:
+    """Values (items · tiles, channels) back to components, in the data's own numbers."""
     shape = tile_grid(header.height, header.width)
     across, support = _across(shape[1], reduce)
-    planes = _planes(header.bands)
-    half = synthesise_rows(values, places, planes, shape, across, support)
+    planes = planes_of(model.layout, header.bands)
+    half = synthesise_rows(values, model.places, planes, shape, across, support)
     components: Components = synthesise(half, *synthesis(shape[0], reduce), transpose=False)
     components = components[:, : -(-header.height >> reduce), : -(-header.width >> reduce)]
     components *= np.float32(header.step / UNIT)
@@ -187,119 +144,48 @@ def _across(columns: int, reduce: int) -> tuple[NDArray[np.float32], NDArray[np.
     return np.ascontiguousarray(matrix.T), support
 
 
-def _planes(bands: int) -> NDArray[np.int64]:
-    """The component that each of each item is decoded to, (items, COMPONENTS); −1: to none."""
-    planes = item_components(bands).copy()
-    planes[1:, :LEADING] = -1
-    planes[planes >= bands] = -1
-    return planes
-
-
-def _energy_classes(scaled: Components) -> NDArray[np.uint8]:
-    """log2 of each component's RMS, in eighths, as 0…127."""
-    power = np.maximum(np.square(scaled, dtype=np.float64).mean((1, 2)), 1e-9)
-    classes = np.rint(_ENERGY_UNIT * (0.5 * np.log2(power) + _ENERGY_OFFSET))
-    return np.asarray(np.clip(classes, 0, PEAK), np.uint8)
-
-
-def _spread(
-    classes: NDArray[np.uint8], shape: tuple[int, int]
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Energy classes (components,) for each tile, (items · tiles, COMPONENTS), and the tiles' leaders."""
-    items, tiles = item_components(len(classes)), shape[0] * shape[1]
-    filled = np.zeros(items.max() + 1, np.uint8)
-    filled[: len(classes)] = classes
-    return filled[items].repeat(tiles, axis=0), np.tile(np.arange(tiles), len(items))
-
-
-def _encode(
-    model: Model,
-    settings: CodecSettings,
-    latents: NDArray[np.float32],
-    classes: NDArray[np.uint8],
-    shape: tuple[int, int],
-    *,
-    thorough: bool,
-) -> tuple[bytes, NDArray[np.float64]]:
-    """Code latents (tiles, CHANNELS); returns the bytes, and how far off each decodes, in steps."""
-    plan = plan_of((shape,) * len(item_components(len(classes))))
-    known = Known(*_spread(classes, shape), plan)
-    everywhere = np.full(len(latents), thorough)
-    passes = [
-        choose_symbols(group, number, tiles, latents, WORTH, predicted, model.tables, known.values)
-        for group, number, tiles, predicted in _predicted(model, settings, known, plan, everywhere)
-    ]
-    off = (latents - known.values[:-1] / UNIT).reshape(-1, shape[0] * shape[1], CHANNELS)
-    off *= (_planes(len(classes)) >= 0)[:, None, channel_places()[0]]
-    return bytes(write(*intervals(passes, model.tables))), off
-
-
-def _predicted(
-    model: Model, settings: CodecSettings, known: Known, plan: Plan, thorough: NDArray[np.bool_]
-) -> Iterator[tuple[int, int, NDArray[np.int64], Predicted]]:
-    """Each pass's group, number in it, tiles and predictions; takes note of what the caller puts into them.
-
-    Args:
-        model: The model that predicts.
-        settings: How its networks are run.
-        known: The state of the decoder so far.
-        plan: Its passes.
-        thorough: (tiles,) where every symbol is coded.
-    """
-    for group in range(len(GROUPS)):
-        active = known.active(group, thorough)
-        for number, whole in enumerate(plan.steps[group]):
-            step = whole.where(active)
-            if len(step.tiles):
-                mean, index = model.predict(group, number, known.inputs(group, step), settings)
-                everything = thorough[step.tiles]
-                if everything.any():
-                    index[everything] = np.maximum(index[everything], SKIPPED + 1)
-                yield group, number, step.tiles, (mean, index)
-                known.note(group, step.tiles)
-        known.share(group)
-
-
 def _decode(
-    model: Model, settings: CodecSettings, bodies: list[memoryview], headers: list[Header]
+    model: Model, settings: CodecSettings, bodies: list[memoryview], headers: list[Header], groups: int
 ) -> Iterator[Values]:
+    """Values of a batch of payloads, from the first groups of each; others are zero, and are not read."""
+    layout, total = model.layout, 0
     shapes, energies, leaders, everywhere = [], [], [], []
-    total = 0
     for body, header in zip(bodies, headers, strict=True):
         shape = tile_grid(header.height, header.width)
         classes = np.frombuffer(body[: header.bands], np.uint8).copy()
         if len(classes) < header.bands:
             raise CodecError("the payload is cut short")
-        thorough = classes[0] >= _THOROUGH
-        classes[0] &= _THOROUGH - 1
+        thorough = classes[0] >= THOROUGH
+        classes[0] &= THOROUGH - 1
         if (classes > PEAK).any():
             raise CodecError("the payload's energy classes are damaged")
-        energy, leader = _spread(classes, shape)
-        shapes.append((shape,) * len(item_components(header.bands)))
+        energy, leader = spread(layout, classes, shape)
+        shapes.append((shape,) * len(layout.items(header.bands)))
         energies.append(energy)
         leaders.append(leader + total)
         everywhere.append(np.full(len(energy), thorough))
         total += len(energy)
     ends = np.cumsum([len(part) for part in energies])
     stream = open_streams([body[header.bands :] for body, header in zip(bodies, headers, strict=True)])
-    plan = plan_of(tuple(shape for group in shapes for shape in group))
-    known = Known(np.concatenate(energies), np.concatenate(leaders), plan)
-    offsets = read_offsets(stream)
-    predictions = _predicted(model, settings, known, plan, np.concatenate(everywhere))
+    plan = layout.plan(tuple(shape for group in shapes for shape in group))
+    known = Known(layout, np.concatenate(energies), np.concatenate(leaders), plan)
+    offsets = read_offsets(layout.passes, stream)
+    predictions = predicted_passes(model, settings, known, plan, np.concatenate(everywhere), groups)
     for group, number, tiles, predicted in predictions:
-        start, own = STARTS[group], offsets[FIRST_PASSES[group] + number]
-        decode_pass(tiles, ends, start, own, predicted, model.tables, known.values, stream)
-    stream.check()
+        start, own = layout.starts[group], offsets[layout.first_passes[group] + number]
+        decode_pass(tiles, ends, start, own, predicted, model.quantiser, model.tables, known.values, stream)
+    if groups == len(layout.groups):
+        stream.check()
     return (known.values[first:last] for first, last in pairwise([0, *ends.tolist()]))
 
 
-def _batches(places: list[int], headers: Sequence[Header]) -> Iterator[list[int]]:
+def _batches(layout: Layout, places: list[int], headers: Sequence[Header]) -> Iterator[list[int]]:
     batch: list[int] = []
     tiles = 0
     for place in places:
         header = headers[place]
         rows, columns = tile_grid(header.height, header.width)
-        own = rows * columns * len(item_components(header.bands))
+        own = rows * columns * len(layout.items(header.bands))
         if batch and tiles + own > _BATCH_TILES:
             yield batch
             batch, tiles = [], 0

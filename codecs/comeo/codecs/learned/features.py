@@ -12,17 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.codecs.dct.layout import Array, compiled
-from comeo.codecs.learned.layout import (
-    CHANNELS,
-    COMPONENTS,
-    GROUPS,
-    PAIRS,
-    STARTS,
-    Pass,
-    Plan,
-    channel_places,
-    partners,
-)
+from comeo.codecs.learned.layout import Layout, Pass, Plan
 
 UNIT_BITS: Final = 4
 UNIT: Final = 1 << UNIT_BITS  # values are sixteenths of a step, features sixteenths of an octave
@@ -37,12 +27,7 @@ RIDGE: Final = 32 * UNIT * UNIT  # added to the sum of squares that a crossed pr
 RATIO_BITS: Final = 16  # of the quotient after the point
 RATIO_PEAK: Final = 1 << 24  # of the quotient
 SUM_SHIFT: Final = 6  # low bits of those sums that the networks don't see
-FIXED: Final = COPIES * COMPONENTS + 3 * len(PAIRS)  # features that every network has
-
 MAGNITUDE: Final = np.floor(UNIT * np.log2(1 + np.arange(LARGEST + 1) / UNIT) + 0.5).astype(np.uint8)
-
-_COMPONENT, _RANK = channel_places()
-_PARTNERS: Final = partners()
 
 
 class Inputs(NamedTuple):
@@ -63,103 +48,112 @@ class Inputs(NamedTuple):
     crossed: NDArray[np.float32] | None
 
 
-def neighbour_count(number: int, later: bool | int) -> int:
+def fixed_count(layout: Layout) -> int:
+    """Number of features that every network has: energy classes and sums of products."""
+    return COPIES * layout.components + 3 * len(layout.pairs)
+
+
+def neighbour_count(layout: Layout, number: int, later: bool | int) -> int:
     """How many values means are predicted from.
 
     Args:
+        layout: Of the groups.
         number: The group.
         later: Whether a pass has decoded some of the group's tiles before.
     """
-    group = GROUPS[number]
+    group = layout.groups[number]
     return 0 if group.before is None else 5 * group.before + (4 * group.count if later else 0)
 
 
-def bend_count(number: int, later: bool | int) -> int:
+def bend_count(layout: Layout, number: int, later: bool | int) -> int:
     """How many values means are bent by; as `neighbour_count`."""
-    group = GROUPS[number]
+    group = layout.groups[number]
     return 0 if group.before is None else 5 * (group.before + (group.count if later else 0))
 
 
-def own_kinds(number: int, later: bool | int) -> int:
-    """Number of features of each of a group's channels.
-
-    Args:
-        number: The group.
-        later: Whether a pass has decoded some of the group's tiles before.
-    """
-    pairs = 0 if not later else 2 if GROUPS[number].before is None else 4
-    return pairs + (1 if GROUPS[number].crossed else 0)
+def own_kinds(layout: Layout, number: int, later: bool | int) -> int:
+    """Number of features of each of a group's channels; as `neighbour_count`."""
+    group = layout.groups[number]
+    pairs = 0 if not later else 2 if group.before is None else 4
+    return pairs + (1 if group.crossed else 0)
 
 
 class Known:
     """Values of a batch's tiles decoded so far.
 
     Args:
-        energy: (tiles, COMPONENTS), the classes of each tile's item.
+        layout: Of the model.
+        energy: (tiles, components), the classes of each tile's item.
         leaders: (tiles,) the same place's tile in the block's first item.
         plan: Where tiles lie.
 
     Attributes:
-        values: (tiles + 1, CHANNELS) int32, the last row zero.
+        values: (tiles + 1, channels) int32, the last row zero.
     """
 
-    def __init__(self, energy: NDArray[np.uint8], leaders: NDArray[np.int64], plan: Plan) -> None:
+    def __init__(
+        self, layout: Layout, energy: NDArray[np.uint8], leaders: NDArray[np.int64], plan: Plan
+    ) -> None:
+        self._layout = layout
         self._first = leaders == np.arange(len(leaders))
         self._followers = np.flatnonzero(~self._first)
         self._leaders = leaders[self._followers]
-        self.values = np.zeros((len(energy) + 1, CHANNELS), np.int32)
-        self._magnitudes = np.zeros((len(energy), CHANNELS), np.uint8)
+        self.values = np.zeros((len(energy) + 1, layout.channels), np.int32)
+        self._magnitudes = np.zeros((len(energy), layout.channels), np.uint8)
         self._energy = energy
         self._plan = plan
-        self._sums = np.zeros((len(energy) + 1, 3 * len(PAIRS)), np.int64)
-        self._counts = np.zeros((len(GROUPS), len(energy) + 1), np.int64)
+        self._sums = np.zeros((len(energy) + 1, 3 * len(layout.pairs)), np.int64)
+        self._counts = np.zeros((len(layout.groups), len(energy) + 1), np.int64)
 
     def active(self, number: int, thorough: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """(tiles,) where a group is coded; everywhere in blocks that are `thorough` (tiles,)."""
-        group = GROUPS[number]
+        group = self._layout.groups[number]
         counts = self._counts[list(group.parents)].sum(0)
         found: NDArray[np.bool_] = 2 * counts[:-1] + counts[self._plan.beside].sum(1) >= group.evidence
         found |= thorough
-        return found & self._first if group.leading else found
+        return found & self._first if self._layout.shared(number) else found
 
     def share(self, number: int) -> None:
         """Let further items have what the first of each block has decoded of a group."""
-        if GROUPS[number].leading and len(self._followers):
-            channels = slice(STARTS[number], STARTS[number] + GROUPS[number].count)
+        layout = self._layout
+        if layout.shared(number) and len(self._followers):
+            start = layout.starts[number]
+            channels = slice(start, start + layout.groups[number].count)
             self.values[self._followers, channels] = self.values[self._leaders, channels]
             self._note_sizes(number, self._followers)
-            self._sums[self._followers, :3] = self._sums[self._leaders, :3]  # of PAIRS[0], the shared two
+            shared = 3 * (layout.leading - 1)  # sums of the first pairs are those of shared components
+            self._sums[self._followers, :shared] = self._sums[self._leaders, :shared]
 
     def note(self, number: int, tiles: NDArray[np.int64]) -> None:
         """Take note of what a pass has put into `values`."""
         self._note_sizes(number, tiles)
-        if GROUPS[number].crossed:
-            start, count = STARTS[number], GROUPS[number].count
-            _add_products(self.values, tiles, start, count, _COMPONENT, _RANK, _PARTNERS, self._sums)
+        layout = self._layout
+        if layout.groups[number].crossed:
+            start, count = layout.starts[number], layout.groups[number].count
+            _add_products(self.values, tiles, start, count, *layout.places, layout.partners, self._sums)
 
     def _note_sizes(self, number: int, tiles: NDArray[np.int64]) -> None:
-        start, count = STARTS[number], GROUPS[number].count
+        start, count = self._layout.starts[number], self._layout.groups[number].count
         _note(self.values, tiles, start, count, MAGNITUDE, self._magnitudes, self._counts[number])
 
     def inputs(self, number: int, step: Pass) -> Inputs:
         """Inputs of the network of a pass."""
-        group = GROUPS[number]
-        start, count, tiles = STARTS[number], group.count, step.tiles
+        layout, group = self._layout, self._layout.groups[number]
+        starts, groups = layout.starts, layout.groups
+        start, count, tiles = starts[number], group.count, step.tiles
         around = self._plan.around[tiles]
-        width = (
-            FIXED + sum(GROUPS[i].count for i in group.sizes) + 2 * sum(GROUPS[i].count for i in group.pairs)
-        )
-        kinds = own_kinds(number, step.known is not None)
+        column = fixed_count(layout)
+        width = column + sum(groups[i].count for i in group.sizes + 2 * group.pairs)
+        kinds = own_kinds(layout, number, step.known is not None)
         features = np.empty((len(tiles), width + kinds * count), np.uint8)
-        totals = np.empty((len(tiles), 3 * len(PAIRS)), np.int64)
+        totals = np.empty((len(tiles), self._sums.shape[1]), np.int64)
         _fixed(features, totals, tiles, self._energy, self._sums, self._plan.beside, self._plan.corners)
-        column = FIXED
         for i in group.sizes:
-            _sizes(features, column, self._magnitudes, tiles, STARTS[i], GROUPS[i].count)
-            column += GROUPS[i].count
+            _sizes(features, column, self._magnitudes, tiles, starts[i], groups[i].count)
+            column += groups[i].count
         for i in group.pairs:
-            _pairs(features, column, self.values, around, STARTS[i], GROUPS[i].count, MAGNITUDE)
-            column += 2 * GROUPS[i].count
+            _pairs(features, column, self.values, around, starts[i], groups[i].count, MAGNITUDE)
+            column += 2 * groups[i].count
         if step.known is not None:
             _pairs(features, column, self.values, step.known, start, count, MAGNITUDE)
             if group.before is not None:
@@ -168,8 +162,9 @@ class Known:
         if group.crossed:
             crossed = np.empty((len(tiles), count), np.float32)
             column = width + (kinds - 1) * count
+            component, partners = layout.places[0], layout.partners
             _cross(
-                features, column, crossed, totals, tiles, self.values, start, _COMPONENT, _PARTNERS, MAGNITUDE
+                features, column, crossed, totals, tiles, self.values, start, component, partners, MAGNITUDE
             )
         whole, bends = self._neighbours(number, step, around)
         return Inputs(features, whole, bends, crossed)
@@ -183,13 +178,13 @@ class Known:
         around. Magnitudes with signs: of the mean of the own four, and of their differences from it; of the
         channels before in the tile, and of the differences around from them.
         """
-        group, later = GROUPS[number], step.known is not None
-        width = neighbour_count(number, later)
+        layout, later = self._layout, step.known is not None
+        group, width = layout.groups[number], neighbour_count(layout, number, later)
         if group.before is None or not width:
             return None, None
         whole = np.empty((len(step.tiles), width), np.float32)
-        bends = np.empty((len(step.tiles), bend_count(number, later)), np.int8)
-        start, count = STARTS[number], group.count
+        bends = np.empty((len(step.tiles), bend_count(layout, number, later)), np.int8)
+        start, count = layout.starts[number], group.count
         if step.known is not None:
             _own(whole, bends, self.values, step.known, start, count, MAGNITUDE)
         columns = whole.shape[1] - 5 * group.before, bends.shape[1] - 5 * group.before
@@ -262,12 +257,13 @@ def _add_products(
 def _fixed(
     features: Array, totals: Array, tiles: Array, energy: Array, sums: Array, beside: Array, corners: Array
 ) -> None:
-    first = COPIES * COMPONENTS
+    components = energy.shape[1]
+    first = COPIES * components
     for i in range(len(tiles)):
         tile = tiles[i]
         for copy in range(COPIES):
-            for c in range(COMPONENTS):
-                features[i, copy * COMPONENTS + c] = energy[tile, c]
+            for c in range(components):
+                features[i, copy * components + c] = energy[tile, c]
         for j in range(sums.shape[1]):
             total = 4 * sums[tile, j]
             for side in range(4):

@@ -1,12 +1,13 @@
 """In which order symbols are coded, and what is known of their neighbourhood by then.
 
 The coefficients of all tiles of a batch form one array (tiles, channels). A channel is one frequency of one
-component; frequencies have one order of rank, coarse to fine, for all components. Four components make an
-item: the first two of the block, and two more. The first item of a block codes all four; those that follow
-know the first two from it and code the others alone.
+component; frequencies have one order of rank, coarse to fine, for all components. A few components make an
+item (four for optical data). The leading ones are the block's first, and all its items share them: the first
+item codes them, those that follow know them from it and code others beside them.
 
-Channels come in groups (see GROUPS): of the first component, then of the second, whose coefficients are
-predicted from the first's, and so on, coarse to fine. A group is coded in passes, each over some tiles:
+Channels come in groups: of the first component, then of the second, whose coefficients are predicted from the
+first's, and so on, coarse to fine. Which ones is the model's own affair: each carries a `Layout`. A group is
+coded in passes, each over some tiles:
 
     five passes: every fourth tile both ways, then those half-way between, and so on
     three: the first three of these at once
@@ -19,18 +20,18 @@ groups are coded only where coarser ones (their parents) have enough in the tile
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
 from itertools import accumulate
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-COMPONENTS: Final = 4  # of an item
-LEADING: Final = 2  # of them that all items of a block share
 FREQUENCIES: Final = 256
-CHANNELS: Final = COMPONENTS * FREQUENCIES
+
+Index = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,66 +69,190 @@ class Group:
         return len(self.components) * (self.last - self.first)
 
     @property
-    def leading(self) -> bool:
-        """Whether further items of a block take the group's values from the first."""
-        return self.components[0] < LEADING
-
-    @property
     def crossed(self) -> bool:
         """Whether there is a component before to predict from."""
         return self.components[0] > 0
 
 
-GROUPS: Final = (
-    Group((0,), 0, 12, 5, before=0),
-    Group((1,), 0, 8, 3, (0,), 0, (0,), before=12),
-    Group((0,), 12, 36, 2, (0, 1), 1, (0, 1), before=20),
-    Group((1,), 8, 36, 2, (1, 0, 2), 1, (0, 1, 2), before=44),
-    Group((2, 3), 0, 12, 3, (0, 1, 2, 3), 2, (0, 1), (0, 1, 2, 3), 2, before=20),
-    Group((0,), 36, 96, 2, (0, 2, 1, 3), 2, (0, 2), (2,), 10),
-    Group((1,), 36, 96, 2, (1, 3, 0, 2, 5), 2, (3, 5), (3, 5), 14),
-    Group((2, 3), 12, 48, 2, (4, 1, 3, 0, 2, 5, 6), 2, (4,), (4,), 12),
-    Group((0,), 96, 256, 1, (0, 2, 5), 3, (5,), (5,), 12),
-    Group((1,), 96, 256, 1, (1, 3, 6, 8), 3, (6,), (6, 8), 16),
-    Group((2, 3), 48, 256, 1, (7, 4, 3, 6), 1, (7,), (7,), 16),
-)
-STARTS: Final = tuple(accumulate((group.count for group in GROUPS), initial=0))[:-1]
-*FIRST_PASSES, PASSES = accumulate((group.passes for group in GROUPS), initial=0)  # numbered over all groups
-PREDECESSOR: Final = (0, 0, 1, 1)  # the component that each one's coefficients are predicted from
-PAIRS: Final = tuple((PREDECESSOR[after], after) for after in range(1, COMPONENTS))
+@dataclass(frozen=True)
+class Layout:
+    """Which channels an item has, and in which groups they are coded.
+
+    Attributes:
+        predecessors: The component that each one's coefficients are predicted from, one before it; the first
+            has none and names itself.
+        leading: How many components all items of a block share, the first ones.
+        groups: In the order of coding.
+
+    Raises:
+        ValueError: If the groups are not all channels once each, or one needs what comes after it.
+    """
+
+    predecessors: tuple[int, ...]
+    leading: int
+    groups: tuple[Group, ...]
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Layout:
+        """Make a layout of what `facts` returned.
+
+        Raises:
+            ValueError: If it is none.
+        """
+        try:
+            return cls(tuple(facts["predecessors"]), facts["leading"], tuple(map(_group_of, facts["groups"])))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"the layout is damaged: {error}") from error
+
+    def facts(self) -> dict[str, Any]:
+        """It in what JSON knows: of `model.json`."""
+        return asdict(self)
+
+    @property
+    def components(self) -> int:
+        """Number of components of an item."""
+        return len(self.predecessors)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of an item."""
+        return self.components * FREQUENCIES
+
+    @cached_property
+    def starts(self) -> tuple[int, ...]:
+        """The first channel of each group."""
+        return tuple(accumulate((group.count for group in self.groups), initial=0))[:-1]
+
+    @cached_property
+    def first_passes(self) -> tuple[int, ...]:
+        """The first pass of each group, numbered over all groups."""
+        return tuple(accumulate((group.passes for group in self.groups), initial=0))[:-1]
+
+    @cached_property
+    def passes(self) -> int:
+        """Number of passes of all groups."""
+        return sum(group.passes for group in self.groups)
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """Each component that is predicted from another: (that other, itself)."""
+        return tuple((before, after) for after, before in enumerate(self.predecessors) if after)
+
+    @cached_property
+    def places(self) -> tuple[Index, Index]:
+        """The component and the rank of each channel: two arrays (channels,)."""
+        component = [np.repeat(group.components, group.last - group.first) for group in self.groups]
+        rank = [np.tile(np.arange(group.first, group.last), len(group.components)) for group in self.groups]
+        return np.concatenate(component), np.concatenate(rank)
+
+    @cached_property
+    def partners(self) -> Index:
+        """The channel that each one is predicted from, the same rank of another component; itself if none."""
+        component, rank = self.places
+        place = np.empty((self.components, FREQUENCIES), np.int64)
+        place[component, rank] = np.arange(self.channels)
+        return np.asarray(place[np.array(self.predecessors)[component], rank])
+
+    def shared(self, number: int) -> bool:
+        """Whether further items of a block take a group's values from the first."""
+        return self.groups[number].components[0] < self.leading
+
+    def items(self, bands: int) -> Index:
+        """The components of each item of a block, (items, components); from `bands` on they are missing."""
+        return _items(bands, self.components, self.leading)
+
+    def plan(self, shapes: tuple[tuple[int, int], ...]) -> Plan:
+        """The plan for a batch of grids of (rows, columns) tiles, one after the other."""
+        return _plan(tuple(group.passes for group in self.groups), shapes)
+
+
+def _group_of(facts: Mapping[str, Any]) -> Group:
+    lists = {name: tuple(facts[name]) for name in ("components", "sizes", "pairs", "parents")}
+    return Group(**{**facts, **lists})
+
+
+@lru_cache(maxsize=64)
+def _items(bands: int, components: int, leading: int) -> Index:
+    own = components - leading
+    items = max(1, -(-(bands - leading) // own))
+    found = np.empty((items, components), np.int64)
+    found[:, :leading] = np.arange(leading)
+    found[:, leading:] = leading + np.arange(items * own).reshape(items, -1)
+    found.flags.writeable = False
+    return found
+
+
+def check(layout: Layout) -> None:
+    """Refuse a layout that cannot be coded in its order.
+
+    Raises:
+        ValueError: If it is one.
+    """
+    count = layout.components
+    if not count or any(not 0 <= before < max(after, 1) for after, before in enumerate(layout.predecessors)):
+        raise ValueError("the layout predicts a component from one that comes after it")
+    if not 0 <= layout.leading < count:
+        raise ValueError(f"of {count} components, 0 to {count - 1} lead, not {layout.leading}")
+    coded = np.zeros((count, FREQUENCIES), bool)
+    for number, group in enumerate(layout.groups):
+        whole = bool(group.components) and 0 <= group.first < group.last <= FREQUENCIES
+        if not whole or not all(0 <= component < count for component in group.components):
+            raise ValueError(f"group {number} of the layout is no range of channels")
+        if group.passes not in _PASSES:
+            raise ValueError(f"group {number} of the layout is coded in {group.passes} passes")
+        if any(not 0 <= other < number for other in group.sizes + group.pairs + group.parents):
+            raise ValueError(f"group {number} of the layout looks at groups that come after it")
+        if not 0 <= group.again <= len(group.sizes) or group.evidence < 0:
+            raise ValueError(f"group {number} of the layout has a number out of range")
+        if group.before is not None and not 0 <= group.before <= coded.sum():
+            raise ValueError(f"group {number} of the layout is predicted from channels that come after it")
+        _check_components(layout, number, coded)
+        ranks = slice(group.first, group.last)
+        for component in group.components:
+            if coded[component, ranks].any():
+                raise ValueError(f"group {number} of the layout codes channels again")
+            coded[component, ranks] = True
+    if not coded.all():
+        raise ValueError("the layout leaves out channels")
+
+
+def _check_components(layout: Layout, number: int, coded: NDArray[np.bool_]) -> None:
+    """Refuse a group of components that are not alike, or whose predecessors are not coded before."""
+    group = layout.groups[number]
+    alike = {(component < layout.leading, component > 0) for component in group.components}
+    if len(alike) > 1:
+        raise ValueError(f"group {number} of the layout mixes components of different kinds")
+    before = [layout.predecessors[component] for component in group.components]
+    if group.crossed and not coded[before, group.first : group.last].all():
+        raise ValueError(f"group {number} of the layout is predicted from components that come after it")
+
+
+_PASSES: Final = (1, 2, 3, 5)
+FIRST_LAYOUT: Final = Layout(
+    (0, 0, 1, 1),
+    2,
+    (
+        Group((0,), 0, 12, 5, before=0),
+        Group((1,), 0, 8, 3, (0,), 0, (0,), before=12),
+        Group((0,), 12, 36, 2, (0, 1), 1, (0, 1), before=20),
+        Group((1,), 8, 36, 2, (1, 0, 2), 1, (0, 1, 2), before=44),
+        Group((2, 3), 0, 12, 3, (0, 1, 2, 3), 2, (0, 1), (0, 1, 2, 3), 2, before=20),
+        Group((0,), 36, 96, 2, (0, 2, 1, 3), 2, (0, 2), (2,), 10),
+        Group((1,), 36, 96, 2, (1, 3, 0, 2, 5), 2, (3, 5), (3, 5), 14),
+        Group((2, 3), 12, 48, 2, (4, 1, 3, 0, 2, 5, 6), 2, (4,), (4,), 12),
+        Group((0,), 96, 256, 1, (0, 2, 5), 3, (5,), (5,), 12),
+        Group((1,), 96, 256, 1, (1, 3, 6, 8), 3, (6,), (6, 8), 16),
+        Group((2, 3), 48, 256, 1, (7, 4, 3, 6), 1, (7,), (7,), 16),
+    ),
+)  # of all models of format 1
 
 _AXIAL: Final = ((0, -1), (0, 1), (-1, 0), (1, 0))
 _DIAGONAL: Final = ((-1, -1), (1, 1), (-1, 1), (1, -1))
 _KINDS: Final = 5
 _KNOWN_AT: Final = {1: (_DIAGONAL, 2), 2: (_AXIAL, 2), 3: (_DIAGONAL, 1), 4: (_AXIAL, 1)}
-
-Index = NDArray[np.int64]
-
-
-@lru_cache(maxsize=64)
-def item_components(bands: int) -> Index:
-    """The components of each item of a block, (items, COMPONENTS); from `bands` on they are missing."""
-    items = max(1, -(-(bands - LEADING) // (COMPONENTS - LEADING)))
-    found = np.empty((items, COMPONENTS), np.int64)
-    found[:, :LEADING] = np.arange(LEADING)
-    found[:, LEADING:] = LEADING + np.arange(items * (COMPONENTS - LEADING)).reshape(items, -1)
-    found.flags.writeable = False
-    return found
-
-
-def channel_places() -> tuple[Index, Index]:
-    """The component and the rank of each channel: two arrays (CHANNELS,)."""
-    component = [np.repeat(group.components, group.last - group.first) for group in GROUPS]
-    rank = [np.tile(np.arange(group.first, group.last), len(group.components)) for group in GROUPS]
-    return np.concatenate(component), np.concatenate(rank)
-
-
-def partners() -> Index:
-    """The channel that each one is predicted from, the same rank of the component before; itself if none."""
-    component, rank = channel_places()
-    place = np.empty((COMPONENTS, FREQUENCIES), np.int64)
-    place[component, rank] = np.arange(CHANNELS)
-    return np.asarray(place[np.array(PREDECESSOR)[component], rank])
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +293,7 @@ class Plan:
 
 
 @lru_cache(maxsize=64)
-def plan_of(shapes: tuple[tuple[int, int], ...]) -> Plan:
-    """The plan for a batch of grids of (rows, columns) tiles, one after the other."""
+def _plan(passes: tuple[int, ...], shapes: tuple[tuple[int, int], ...]) -> Plan:
     count = sum(rows * columns for rows, columns in shapes)
     kind = np.concatenate([_kinds(*shape) for shape in shapes])
     fine = []
@@ -184,7 +308,7 @@ def plan_of(shapes: tuple[tuple[int, int], ...]) -> Plan:
     }  # fmt: skip
     axial, diagonal = _neighbours(shapes, _AXIAL, 1), _neighbours(shapes, _DIAGONAL, 1)
     return Plan(
-        tuple(steps[group.passes] for group in GROUPS), _mirrored(axial, count),
+        tuple(steps[each] for each in passes), _mirrored(axial, count),
         np.where(diagonal < 0, count, diagonal), np.where(axial < 0, count, axial),
     )  # fmt: skip
 

@@ -29,7 +29,7 @@ from comeo.codecs.learned.features import (
     neighbour_count,
     own_kinds,
 )
-from comeo.codecs.learned.layout import GROUPS
+from comeo.codecs.learned.layout import FIRST_LAYOUT as LAYOUT
 from comeo.settings import CodecSettings
 from tests.comeo.codecs.blocks import textured
 from tests.comeo.codecs.learned.reference import ReferenceModel
@@ -129,10 +129,10 @@ def test_groups_see_what_they_are_said_to_see() -> None:
     """Graphs and layout agree: who is predicted from neighbouring tiles, who from the component before."""
     reference = ReferenceModel("reference", models()[model.DEFAULT].content)
     assert list(reference.networks) == [
-        (number, step) for number, group in enumerate(GROUPS) for step in range(group.passes)
+        (number, step) for number, group in enumerate(LAYOUT.groups) for step in range(group.passes)
     ]
     for (number, step), network in reference.networks.items():
-        assert (network.cross is not None) == GROUPS[number].crossed
-        assert len(network.last.diagonal) == own_kinds(number, step)
+        assert (network.cross is not None) == LAYOUT.groups[number].crossed
+        assert len(network.last.diagonal) == own_kinds(LAYOUT, number, step)
         seen = [0 if layer is None else len(layer.weight) for layer in (network.linear, network.bend)]
-        assert seen == [neighbour_count(number, step), bend_count(number, step)]
+        assert seen == [neighbour_count(LAYOUT, number, step), bend_count(LAYOUT, number, step)]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from comeo.codecs.learned import layout
 from comeo.codecs.learned.features import Known, bend_count, neighbour_count, quarter_octaves
+from comeo.codecs.learned.layout import FIRST_LAYOUT as LAYOUT
+from comeo.codecs.learned.layout import FREQUENCIES, Group, Layout
 
 Shapes = tuple[tuple[int, int], ...]
 
@@ -27,6 +30,21 @@ KNOWN = {
     (3, 1): (DIAGONAL, 1), (3, 2): (AXIAL, 1),
     (2, 1): (AXIAL, 1),
 }  # fmt: skip
+
+
+# Another kind of item: two components, the low ranks of both first.
+RADAR = Layout(
+    (0, 0),
+    1,
+    (
+        Group((0,), 0, 4, 5, before=0),
+        Group((1,), 0, 4, 3, (0,), 1, (0,), before=4),
+        Group((0,), 4, 64, 2, (0, 1), 1, (0,), before=8),
+        Group((1,), 4, 64, 2, (1, 2), 1, (1,), (1, 2), 3),
+        Group((0,), 64, 256, 1, (2,), 1, (2,), (2,), 12),
+        Group((1,), 64, 256, 1, (3, 4), 1, (3,), (3,), 12),
+    ),
+)
 
 
 def tiles_of(shapes: Shapes) -> int:
@@ -59,8 +77,8 @@ def near(
 @example(((1, 12), (12, 1)))
 @example(((2, 2), (1, 1), (5, 3)))
 def test_every_tile_is_decoded_once_a_group(shapes: Shapes) -> None:
-    steps = layout.plan_of(shapes).steps
-    assert [len(plan) for plan in steps] == [group.passes for group in layout.GROUPS]
+    steps = LAYOUT.plan(shapes).steps
+    assert [len(plan) for plan in steps] == [group.passes for group in LAYOUT.groups]
     for plan in steps:
         tiles = np.concatenate([step.tiles for step in plan])
         np.testing.assert_array_equal(np.sort(tiles), range(tiles_of(shapes)))
@@ -71,7 +89,7 @@ def test_every_tile_is_decoded_once_a_group(shapes: Shapes) -> None:
 @settings(max_examples=60, deadline=None)
 @given(grids)
 def test_only_what_has_been_decoded_is_known(shapes: Shapes) -> None:
-    for plan in layout.plan_of(shapes).steps:
+    for plan in LAYOUT.plan(shapes).steps:
         done = np.zeros(tiles_of(shapes) + 1, bool)
         done[-1] = True  # the row of zeros
         assert plan[0].known is None
@@ -81,13 +99,13 @@ def test_only_what_has_been_decoded_is_known(shapes: Shapes) -> None:
 
 
 def test_groups_look_at_groups_before_them_alone() -> None:
-    places, partners = layout.channel_places()[0], layout.partners()
-    for number, group in enumerate(layout.GROUPS):
+    places, partners = LAYOUT.places[0], LAYOUT.partners
+    for number, group in enumerate(LAYOUT.groups):
         assert all(other < number for other in (*group.sizes, *group.pairs, *group.parents))
         assert group.again <= len(group.sizes)
-        own = np.arange(layout.STARTS[number], layout.STARTS[number] + group.count)
+        own = np.arange(LAYOUT.starts[number], LAYOUT.starts[number] + group.count)
         if group.crossed:
-            assert (partners[own] < layout.STARTS[number]).all()
+            assert (partners[own] < LAYOUT.starts[number]).all()
         else:
             assert (partners[own] == own).all()
         assert set(places[own]) == set(group.components)
@@ -96,7 +114,7 @@ def test_groups_look_at_groups_before_them_alone() -> None:
 @settings(max_examples=40, deadline=None)
 @given(grids)
 def test_neighbours_are_those_found_the_slow_way(shapes: Shapes) -> None:
-    plan = layout.plan_of(shapes)
+    plan = LAYOUT.plan(shapes)
     for tile in range(tiles_of(shapes)):
         assert plan.around[tile].tolist() == near(shapes, tile, AXIAL, 1, mirrored=True)
         assert plan.beside[tile].tolist() == near(shapes, tile, AXIAL, 1, mirrored=False)
@@ -112,7 +130,7 @@ def test_neighbours_are_those_found_the_slow_way(shapes: Shapes) -> None:
 @given(sides, sides, st.integers(0, 2**32 - 1))
 def test_a_pass_over_active_tiles_is_a_part_of_the_whole(rows: int, columns: int, seed: int) -> None:
     active = np.random.default_rng(seed).random(rows * columns) < 0.5
-    for steps in layout.plan_of(((rows, columns),)).steps:
+    for steps in LAYOUT.plan(((rows, columns),)).steps:
         for step in steps:
             part = step.where(active)
             assert part.tiles.tolist() == [tile for tile in step.tiles.tolist() if active[tile]]
@@ -124,18 +142,57 @@ def test_a_pass_over_active_tiles_is_a_part_of_the_whole(rows: int, columns: int
                 assert part.known.tolist() == [rows_of[tile] for tile in part.tiles.tolist()]
 
 
+@pytest.mark.parametrize("layout", [LAYOUT, RADAR])
+def test_a_layout_is_what_it_says_of_itself(layout: Layout) -> None:
+    again = Layout.from_facts(json.loads(json.dumps(layout.facts())))
+    assert again == layout
+    assert again.items(1).shape == (1, layout.components)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"leading": 2}, "0 to 1 lead"),
+        ({"predecessors": [0, 1]}, "predicts a component"),
+        ({"predecessors": []}, "predicts a component"),
+        ({"groups": [0]}, "damaged"),
+        ({"groups": {}}, "leaves out channels"),
+        ({0: {"components": [0, 1]}}, "different kinds"),
+        ({0: {"components": []}}, "no range"),
+        ({0: {"last": 300}}, "no range"),
+        ({0: {"passes": 4}}, "4 passes"),
+        ({0: {"before": 1}}, "channels that come after"),
+        ({0: {"sizes": [0]}}, "looks at groups"),
+        ({1: {"again": 2}}, "out of range"),
+        ({2: {"first": 3}}, "again"),
+        ({4: {"last": 255}}, "components that come after"),
+        ({5: {"last": 255}}, "leaves out"),
+        ({1: {"unheard": 1}}, "damaged"),
+    ],
+)
+def test_a_layout_that_cannot_be_coded_is_refused(change: dict[str | int, Any], reason: str) -> None:
+    facts = json.loads(json.dumps(RADAR.facts()))
+    for name, value in change.items():
+        if isinstance(name, int):
+            facts["groups"][name] |= value
+        else:
+            facts[name] = value
+    with pytest.raises(ValueError, match=reason):
+        Layout.from_facts(facts)
+
+
 def test_groups_tell_of_all_channels() -> None:
-    component, rank = layout.channel_places()
+    component, rank = LAYOUT.places
     assert sorted(zip(component.tolist(), rank.tolist(), strict=True)) == [
-        (c, r) for c in range(layout.COMPONENTS) for r in range(layout.FREQUENCIES)
+        (c, r) for c in range(LAYOUT.components) for r in range(FREQUENCIES)
     ]
-    counts = [group.count for group in layout.GROUPS]
-    assert [0, *accumulate(counts)] == [*layout.STARTS, layout.CHANNELS]
+    counts = [group.count for group in LAYOUT.groups]
+    assert [0, *accumulate(counts)] == [*LAYOUT.starts, LAYOUT.channels]
 
 
 def test_a_channel_is_predicted_from_the_same_frequency() -> None:
-    component, rank = layout.channel_places()
-    for channel, other in enumerate(layout.partners().tolist()):
+    component, rank = LAYOUT.places
+    for channel, other in enumerate(LAYOUT.partners.tolist()):
         assert rank[other] == rank[channel]
         assert component[other] == {0: 0, 1: 0, 2: 1, 3: 1}[int(component[channel])]
 
@@ -173,16 +230,17 @@ def differences(values: list[int], others: list[int]) -> list[int]:
 class Plain:
     """What a pass looks at, the slow way, of whole Python numbers."""
 
-    def __init__(self, shapes: Shapes, energy: np.ndarray) -> None:
+    def __init__(self, shapes: Shapes, energy: np.ndarray, layout: Layout) -> None:
+        self.layout = layout
         self.shapes = shapes
         self.energy = energy.tolist()
-        self.values = [[0] * layout.CHANNELS for _ in range(len(energy) + 1)]
-        self.component, self.rank = (place.tolist() for place in layout.channel_places())
-        self.partner = layout.partners().tolist()
+        self.values = [[0] * self.layout.channels for _ in range(len(energy) + 1)]
+        self.component, self.rank = (place.tolist() for place in self.layout.places)
+        self.partner = self.layout.partners.tolist()
         self.coded: set[tuple[int, int]] = set()  # (tile, channel)
 
     def channels(self, group: int) -> range:
-        return range(layout.STARTS[group], layout.STARTS[group] + layout.GROUPS[group].count)
+        return range(self.layout.starts[group], self.layout.starts[group] + self.layout.groups[group].count)
 
     def found(self, tile: int, groups: tuple[int, ...]) -> int:
         return sum(abs(self.values[tile][c]) >= 8 for group in groups for c in self.channels(group))
@@ -190,17 +248,17 @@ class Plain:
     def active(self, group: int, tile: int) -> bool:
         """Whether there is evidence enough; two of five tiles' worth where it is the tile's own."""
         tiles = [tile, tile, *near(self.shapes, tile, AXIAL, 1, mirrored=False)]
-        parents = layout.GROUPS[group].parents
-        return sum(self.found(one, parents) for one in tiles) >= layout.GROUPS[group].evidence
+        parents = self.layout.groups[group].parents
+        return sum(self.found(one, parents) for one in tiles) >= self.layout.groups[group].evidence
 
     def sums(self, tile: int) -> list[int]:
-        """Of products with the component before, squares of that, squares of its own; three pairs."""
-        found = [0] * 9
+        """Of products with the component before, squares of that, squares of its own, for each pair."""
+        found = [0] * (3 * (self.layout.components - 1))
         weights = {tile: 4}
         for offsets in (AXIAL, DIAGONAL):
             weights |= dict.fromkeys(near(self.shapes, tile, offsets, 1, mirrored=False), 1)
         for one, weight in weights.items():
-            for c in range(layout.CHANNELS):
+            for c in range(self.layout.channels):
                 if self.component[c] == 0 or self.rank[c] == 0 or (one, c) not in self.coded:
                     continue
                 before = clipped(self.values[one][self.partner[c]], 32_767)
@@ -212,7 +270,7 @@ class Plain:
     def features(
         self, group: int, step: int, tile: int
     ) -> tuple[list[int], list[float] | None, list[int] | None, list[float] | None]:
-        described = layout.GROUPS[group]
+        described = self.layout.groups[group]
         channels = self.channels(group)
         around = near(self.shapes, tile, AXIAL, 1, mirrored=True)
         own = near(self.shapes, tile, *KNOWN[described.passes, step], mirrored=True) if step else []
@@ -273,35 +331,38 @@ class Plain:
 
 
 @pytest.mark.parametrize(
-    ("shapes", "size", "gated"),
+    ("layout", "shapes", "size", "gated"),
     [
-        (((1, 1),), 60.0, False),
-        (((3, 4), (1, 2)), 0.05, True),
-        (((1, 6), (4, 3)), 3.0, True),
-        (((2, 3),), 1e5, False),
+        (LAYOUT, ((1, 1),), 60.0, False),
+        (LAYOUT, ((3, 4), (1, 2)), 0.05, True),
+        (LAYOUT, ((1, 6), (4, 3)), 3.0, True),
+        (LAYOUT, ((2, 3),), 1e5, False),
+        (RADAR, ((1, 6), (4, 3)), 3.0, True),
     ],
 )
-def test_inputs_equal_those_of_a_plain_reference(shapes: Shapes, size: float, gated: bool) -> None:
+def test_inputs_equal_those_of_a_plain_reference(
+    layout: Layout, shapes: Shapes, size: float, gated: bool
+) -> None:
     """Where tiles and their neighbours are empty, fine groups are left out."""
     rng = np.random.default_rng(4)
     count = tiles_of(shapes)
-    final = np.rint(rng.standard_cauchy((count, layout.CHANNELS)) * size).clip(-(2**27), 2**27)
+    final = np.rint(rng.standard_cauchy((count, layout.channels)) * size).clip(-(2**27), 2**27)
     final[: 4 if gated else 0] = 0
     final = final.astype(np.int32)
-    energy = rng.integers(0, 128, (count, layout.COMPONENTS)).astype(np.uint8)
-    plan = layout.plan_of(shapes)
-    known, plain = Known(energy, np.arange(count), plan), Plain(shapes, energy)
+    energy = rng.integers(0, 128, (count, layout.components)).astype(np.uint8)
+    plan = layout.plan(shapes)
+    known, plain = Known(layout, energy, np.arange(count), plan), Plain(shapes, energy, layout)
     nowhere = np.zeros(count, bool)
     skipped = 0
     for group, steps in enumerate(plan.steps):
-        here = slice(layout.STARTS[group], layout.STARTS[group] + layout.GROUPS[group].count)
+        here = slice(layout.starts[group], layout.starts[group] + layout.groups[group].count)
         active = known.active(group, nowhere)
         assert active.tolist() == [plain.active(group, tile) for tile in range(count)]
         skipped += count - int(active.sum())
         for number, step in enumerate(each.where(active) for each in steps):
             inputs = known.inputs(group, step)
             widths = [0 if each is None else each.shape[1] for each in (inputs.neighbours, inputs.bends)]
-            assert widths == [neighbour_count(group, number), bend_count(group, number)]
+            assert widths == [neighbour_count(layout, group, number), bend_count(layout, group, number)]
             for place, tile in enumerate(step.tiles.tolist()):
                 for found, wanted in zip(inputs, plain.features(group, number, tile), strict=True):
                     assert (None if found is None else found[place].tolist()) == wanted
@@ -318,19 +379,19 @@ def test_a_batch_is_its_blocks_side_by_side(shapes: Shapes) -> None:
     """No tile sees another block, and each block's tiles see what they see alone."""
     rng = np.random.default_rng(1)
     starts = np.cumsum([0, *(rows * columns for rows, columns in shapes)])
-    final = np.rint(rng.standard_cauchy((starts[-1], layout.CHANNELS))).clip(-5000, 5000).astype(np.int32)
-    energy = rng.integers(0, 128, (starts[-1], layout.COMPONENTS)).astype(np.uint8)
-    together = Known(energy, np.arange(starts[-1]), layout.plan_of(shapes))
+    final = np.rint(rng.standard_cauchy((starts[-1], LAYOUT.channels))).clip(-5000, 5000).astype(np.int32)
+    energy = rng.integers(0, 128, (starts[-1], LAYOUT.components)).astype(np.uint8)
+    together = Known(LAYOUT, energy, np.arange(starts[-1]), LAYOUT.plan(shapes))
     apart = [
-        Known(energy[first:last], np.arange(last - first), layout.plan_of((shape,)))
+        Known(LAYOUT, energy[first:last], np.arange(last - first), LAYOUT.plan((shape,)))
         for first, last, shape in zip(starts, starts[1:], shapes, strict=False)
     ]
-    for group, start in enumerate(layout.STARTS):
-        here = slice(start, start + layout.GROUPS[group].count)
-        for number, step in enumerate(layout.plan_of(shapes).steps[group]):
+    for group, start in enumerate(LAYOUT.starts):
+        here = slice(start, start + LAYOUT.groups[group].count)
+        for number, step in enumerate(LAYOUT.plan(shapes).steps[group]):
             inputs = together.inputs(group, step)
             parts = [
-                known.inputs(group, layout.plan_of((shape,)).steps[group][number])
+                known.inputs(group, LAYOUT.plan((shape,)).steps[group][number])
                 for known, shape in zip(apart, shapes, strict=True)
             ]
             for found, *own in zip(inputs, *parts, strict=True):
@@ -341,7 +402,7 @@ def test_a_batch_is_its_blocks_side_by_side(shapes: Shapes) -> None:
             together.values[step.tiles, here] = final[step.tiles, here]
             together.note(group, step.tiles)
             for known, shape, first in zip(apart, shapes, starts, strict=False):
-                tiles = layout.plan_of((shape,)).steps[group][number].tiles
+                tiles = LAYOUT.plan((shape,)).steps[group][number].tiles
                 known.values[tiles, here] = final[tiles + first, here]
                 known.note(group, tiles)
         nowhere = [np.zeros(last - first, bool) for first, last in pairwise(starts)]
@@ -360,7 +421,7 @@ def test_a_batch_is_its_blocks_side_by_side(shapes: Shapes) -> None:
     ],
 )
 def test_items_share_the_first_two_components(bands: int, items: list[list[int]]) -> None:
-    assert layout.item_components(bands).tolist() == items
+    assert LAYOUT.items(bands).tolist() == items
 
 
 @pytest.mark.parametrize("quiet", [False, True])
@@ -369,27 +430,25 @@ def test_further_items_know_what_the_first_has_decoded(quiet: bool) -> None:
     rng = np.random.default_rng(2)
     rows, columns, items = 3, 2, 3
     count = rows * columns
-    plan = layout.plan_of(((rows, columns),) * items)
-    drawn = rng.standard_cauchy((items, count, layout.CHANNELS)) * 20
+    plan = LAYOUT.plan(((rows, columns),) * items)
+    drawn = rng.standard_cauchy((items, count, LAYOUT.channels)) * 20
     final = np.rint(drawn).clip(-5000, 5000).astype(np.int32)
-    component = layout.channel_places()[0]
-    if (
-        quiet
-    ):  # groups of the second component are left out, and where tiles have nothing around them others, too
+    component = LAYOUT.places[0]
+    if quiet:  # groups of the second component are left out, where tiles have nothing around others, too
         final[:, :, component == 1] = 0
         final[:, :4] = 0
     final[1:, :, component < 2] = final[0, :, component < 2].T
-    final = final.reshape(-1, layout.CHANNELS)
-    energy = rng.integers(0, 128, (items * count, layout.COMPONENTS)).astype(np.uint8)
-    shared = Known(energy, np.tile(np.arange(count), items), plan)
-    alone = Known(energy, np.arange(items * count), plan)
+    final = final.reshape(-1, LAYOUT.channels)
+    energy = rng.integers(0, 128, (items * count, LAYOUT.components)).astype(np.uint8)
+    shared = Known(LAYOUT, energy, np.tile(np.arange(count), items), plan)
+    alone = Known(LAYOUT, energy, np.arange(items * count), plan)
     thorough = np.full(items * count, not quiet)
     left_out = 0
-    for group, start in enumerate(layout.STARTS):
-        here = slice(start, start + layout.GROUPS[group].count)
+    for group, start in enumerate(LAYOUT.starts):
+        here = slice(start, start + LAYOUT.groups[group].count)
         active, everywhere = (known.active(group, thorough) for known in (shared, alone))
         first = np.arange(items * count) < count
-        np.testing.assert_array_equal(active, everywhere & (first | (not layout.GROUPS[group].leading)))
+        np.testing.assert_array_equal(active, everywhere & (first | (not LAYOUT.shared(group))))
         left_out += int((~everywhere).sum())
         for whole in plan.steps[group]:
             step = whole.where(active)

@@ -121,6 +121,26 @@ def test_statistics_tell_the_error_of_a_pixel(rough: FlaskClient, scene_errors: 
     assert 0 < next(iter(index.values()))["expected_error"] < 1
 
 
+def test_statistics_tell_the_uncertainty_of_means(rough: FlaskClient, scene_errors: Any) -> None:
+    """By the law, with κ as the archive states it, and NDVI's derivatives by hand."""
+    with open_archive(scene_errors[0] / "rough.zarr.zip") as archive:
+        factor = archive.certainty["r10m"] ** 2  # an area of 512 pixels to a side is beyond 256
+        decoded = archive.read(archive.groups["r10m"].levels[0], Window(0, 0, 512, 512))
+    expected = factor * 400 / (np.sqrt(12) * 512)
+    found = _get(rough, f"{ROUGH}/statistics?bands=B04&max_size=512")["B04"]
+    assert found["mean_uncertainty"] == pytest.approx(expected, rel=0.01)
+    true = decoded[2].mean() - scene_errors[1][2].mean()
+    assert abs(found["mean"] - true) < 3 * found["mean_uncertainty"]
+    reduced = _get(rough, f"{ROUGH}/statistics?bands=B04&max_size=256")["B04"]
+    assert reduced["mean_uncertainty"] == pytest.approx(expected, rel=0.01)
+
+    red, near = (decoded[band].mean() * SCALE - 0.1 for band in (2, 3))
+    slopes = np.array([2 * red, -2 * near]) / (near + red) ** 2
+    index = _get(rough, f"{ROUGH}/statistics?expression=(B08-B04)/(B08%2BB04)&max_size=512")
+    uncertainty = next(iter(index.values()))["mean_uncertainty"]
+    assert uncertainty == pytest.approx(np.hypot(*slopes) * expected * SCALE, rel=0.05)
+
+
 def _ndvi(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     index: np.ndarray[Any, Any] = (values[3] - values[2]) / (values[3] + values[2])
     return index
@@ -203,6 +223,7 @@ def test_without_a_certificate_errors_are_null_and_the_layer_a_sentence(
     assert {band["expected_error"] for band in answer["bands"]} == {None}
     assert answer["results"][0]["expected_error"] is None
     assert _get(client, f"{item}/statistics?bands=B04")["B04"]["expected_error"] is None
+    assert _get(client, f"{item}/statistics?bands=B04")["B04"]["mean_uncertainty"] > 0  # by the step alone
     for url in ("certificate", "preview.png?style=error", "tilejson.json?style=error"):
         refused = client.get(f"{item}/{url}")
         assert refused.status_code == 404

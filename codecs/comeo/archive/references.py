@@ -1,0 +1,76 @@
+"""What blocks of a group are predicted from: decoded blocks of a finer group that show the same ground.
+
+A level may be predicted from the level of the same number of one finer group, whose pixels are half as large.
+The reference of a block is made of that level's blocks, decoded at half size: the very pixels that a look at
+the finer group shows when it is zoomed out by two. It is the same at whatever size the block itself is
+decoded: from finer blocks at a sixteenth of their size, means over 8×8 pixels came out up to three times as
+far off as coding makes them, since what is smoothed reaches over the borders of cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from comeo.archive.blocks import assemble, blocks_of
+from comeo.archive.model import Level
+from comeo.codecs.payload import SATURATED
+from comeo.codecs.prediction import Reference
+from comeo.scene import Window
+
+Place = tuple[int, int]
+Decode = Callable[[Level, Sequence[Place], int], Sequence[NDArray[Any]]]
+"""As `Archive.decode_blocks`: level, blocks, reduction."""
+
+REFERENCE_REDUCE: Final = 1
+"""The reduction at which finer blocks are decoded."""
+
+
+def finer_blocks(finer: Level, level: Level, row: int, col: int) -> list[Place]:
+    """The blocks of a finer level, of pixels half as large, that lie under a block."""
+    _, height, width = level.block_shape(row, col)
+    return blocks_of(finer, Window(2 * row * level.block, 2 * col * level.block, 2 * height, 2 * width))
+
+
+def references(finer: Level, level: Level, blocks: Sequence[Place], decode: Decode) -> list[Reference]:
+    """Make the references of blocks, each finer block being decoded once, and all in one batch.
+
+    Args:
+        finer: The level that `level` is predicted from.
+        level: Of the blocks.
+        blocks: (row, col) of each.
+        decode: Gives blocks of the finer level.
+    """
+    under = (finer_blocks(finer, level, *block) for block in blocks)
+    wanted = list(dict.fromkeys(chain.from_iterable(under)))
+    decoded = dict(zip(wanted, decode(finer, wanted, REFERENCE_REDUCE), strict=True))
+    return [reference_of(finer, level, block, decoded) for block in blocks]
+
+
+def reference_of(
+    finer: Level, level: Level, block: Place, decoded: Mapping[Place, NDArray[Any]]
+) -> Reference:
+    """Make the reference of a block.
+
+    Args:
+        finer: The level that `level` is predicted from.
+        level: Of the block.
+        block: Its row and column.
+        decoded: Finer blocks at half size; those under it that are missing have no valid pixel.
+
+    Returns:
+        (bands of the finer level, y, x) of the block's size, NaN where pixels are invalid, and where they are
+        saturated, since nothing is known of these.
+    """
+    row, col = block
+    window = Window(row * level.block, col * level.block, *level.block_shape(row, col)[1:])
+    under = {place: decoded[place] for place in finer_blocks(finer, level, row, col) if place in decoded}
+    pixels = assemble(under, finer, window, REFERENCE_REDUCE)
+    values = pixels.astype(np.float32)
+    if pixels.dtype.kind == "u":
+        values[(pixels == 0) | (pixels == SATURATED)] = np.nan
+    return values

@@ -1,0 +1,28 @@
+"""The compiled decoder of the `learned` codec, through ctypes: C in this folder, compiled by `native.build`."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from comeo.codecs.native.library import PATH, Context, Flat, Library, NativeError, Picture, Plan
+
+__all__ = ["Context", "Flat", "Library", "NativeError", "Picture", "Plan", "load"]
+
+
+def load() -> Library | None:
+    """The library of this installation; None where it was not compiled, or `COMEO_NATIVE=0` switches it off.
+
+    `COMEO_NATIVE_LEVEL` names the instruction set to use instead of the best that the processor has.
+
+    Raises:
+        NativeError: If the library cannot be used, or the named instruction set cannot.
+    """
+    if os.environ.get("COMEO_NATIVE") == "0":
+        return None
+    return _load(os.environ.get("COMEO_NATIVE_LEVEL") or None)
+
+
+@cache
+def _load(level: str | None) -> Library | None:
+    return Library(PATH, level) if PATH.exists() else None

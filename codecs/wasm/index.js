@@ -1,0 +1,74 @@
+// The compiled decoder in WebAssembly, for whole payloads. types.d.ts says what is for users.
+
+import { Engine } from './engine.js';
+import { applyMasks } from './masks.js';
+import { PayloadError, parsePayload } from './payload.js';
+
+export { PayloadError };
+
+/**
+ * @param {import('./types').DecoderOptions} options
+ * @returns {Promise<import('./types').Decoder>}
+ */
+export async function loadDecoder({ models, wasm = new URL('./decoder.wasm', import.meta.url) }) {
+  const sources = /** @type {import('./types').Source[]} */ (Array.isArray(models) ? models : [models]);
+  const [module, ...blobs] = await Promise.all([wasm, ...sources].map(bytesOf));
+  return new Decoder(new Engine(await WebAssembly.compile(/** @type {BufferSource} */ (module)), blobs));
+}
+
+class Decoder {
+  #engine;
+
+  /** @param {Engine} engine */
+  constructor(engine) {
+    this.#engine = engine;
+  }
+
+  /**
+   * @param {Uint8Array | ArrayBuffer} payload
+   * @param {import('./types').DecodeOptions} [options]
+   * @returns {Promise<import('./types').Block>}
+   */
+  async decode(payload, { reduce = 0 } = {}) {
+    if (![0, 1, 2, 3].includes(reduce)) throw new RangeError(`blocks decode at reductions 0 to 3, not ${reduce}`);
+    const parsed = await parsePayload(asBytes(payload));
+    const { bands, floats } = parsed;
+    const height = Math.ceil(parsed.height / 2 ** reduce);
+    const width = Math.ceil(parsed.width / 2 ** reduce);
+    /** @type {Uint16Array | Float32Array} */
+    let data;
+    if (parsed.body.length) {
+      data = this.#engine.decode(parsed, reduce);
+    } else {
+      data = floats ? new Float32Array(bands * height * width) : new Uint16Array(bands * height * width);
+      if (!floats && parsed.nodata) data.fill(1);
+    }
+    const block = { data, bands, height, width };
+    applyMasks(block, parsed, reduce);
+    return block;
+  }
+}
+
+/** @param {Uint8Array | ArrayBuffer} bytes */
+function asBytes(bytes) {
+  if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
+  if (bytes instanceof Uint8Array) return bytes;
+  throw new TypeError('a payload is a Uint8Array or an ArrayBuffer');
+}
+
+/**
+ * @param {import('./types').Source} source
+ * @returns {Promise<Uint8Array>}
+ */
+async function bytesOf(source) {
+  if (typeof source !== 'string' && !(source instanceof URL)) return asBytes(source);
+  const address = String(source);
+  if (address.startsWith('file:')) {
+    const files = 'node:fs/promises'; // Node.js fetches no files; bundlers for browsers need not know of it
+    const { readFile } = await import(files);
+    return readFile(new URL(address));
+  }
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`${address} cannot be fetched: ${answer.status} ${answer.statusText}`.trim());
+  return new Uint8Array(await answer.arrayBuffer());
+}
