@@ -67,9 +67,9 @@ def from_bands(scene: Scene) -> ClearLayer:
         SourceError: If it lacks bands, they are no reflectances, or lie on grids that do not fit each other.
         ModuleNotFoundError: Without the extra `clouds`.
     """
+    grid, places = _places(scene)
     from s2cloudless import S2PixelCloudDetector  # noqa: PLC0415 - of an extra, and slow to import
 
-    grid, places = _places(scene)
     averaged = S2PixelCloudDetector(THRESHOLD, average_over=_AVERAGE, dilation_size=None)
     widened = S2PixelCloudDetector(THRESHOLD, average_over=_AVERAGE, dilation_size=_WIDEN)
     told = tuple(each.name for each in CLASSES if each.number != SHADOW)
