@@ -30,6 +30,7 @@ from comeo.codecs.learned.model import FORMAT
 from comeo.codecs.learned.quantiser import SCALAR, Quantiser, dependent
 from comeo.codecs.learned.tables import SCALES
 from training.context import PassContext, cross_weights
+from training.design import REDUCED
 from training.flat import flatten
 from training.integers import PEAK, UNIT, WholeLinear, whole_weights
 from training.logistic import SCALE_LOWEST, SCALE_UNIT
@@ -257,6 +258,7 @@ def main() -> None:
         "data": "Sentinel-2, see docs/learned-codec.md; contains modified Copernicus Sentinel data",
         "licence": "as the project's",
         "steps": state["step"],
+        "reduced": REDUCED.get(model.layout, ()),
     }
     quantiser = dependent(arguments.grid) if arguments.grid else SCALAR
     digest = export(model, quantiser, load(arguments.pack), arguments.output, facts)
