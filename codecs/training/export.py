@@ -26,12 +26,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from comeo.codecs.learned import Model as ModelFile
 from comeo.codecs.learned.features import MEAN_PEAK
-from comeo.codecs.learned.layout import FIRST_LAYOUT
-from comeo.codecs.learned.model import FIRST_REDUCED, FORMAT
+from comeo.codecs.learned.model import FORMAT
 from comeo.codecs.learned.quantiser import SCALAR, Quantiser, dependent
 from comeo.codecs.learned.tables import SCALES
 from training import filters
 from training.context import PassContext, cross_weights
+from training.design import REDUCED
 from training.filters import with_filter
 from training.flat import flatten
 from training.integers import PEAK, UNIT, WholeLinear, whole_weights
@@ -262,9 +262,8 @@ def main() -> None:
         "data": "Sentinel-2, see docs/learned-codec.md; contains modified Copernicus Sentinel data",
         "licence": "as the project's",
         "steps": state["step"],
+        "reduced": REDUCED.get(model.layout, ()),
     }
-    if model.layout == FIRST_LAYOUT:
-        facts["reduced"] = FIRST_REDUCED  # measured for these groups; other ones are read whole
     quantiser = dependent(arguments.grid) if arguments.grid else SCALAR
     digest = export(model, quantiser, load(arguments.pack), arguments.output, facts)
     print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.2f} MB, SHA-256 {digest}")
