@@ -1,6 +1,6 @@
 """Run in a process of its own, whose library has sanitizers: sound, damaged and random bodies at every level.
 
-`python sanitized.py LIBRARY BLOB CASES COUNT` with cases as JSON lines; imports nothing that is compiled at run time.
+`python sanitized.py LIBRARY BLOB CASES COUNT` with cases as JSON lines; needs neither onnxruntime nor Numba.
 """
 
 from __future__ import annotations
