@@ -174,8 +174,7 @@ def _decode(
     for group, number, tiles, predicted in predictions:
         start, own = layout.starts[group], offsets[layout.first_passes[group] + number]
         decode_pass(tiles, ends, start, own, predicted, model.quantiser, model.tables, known.values, stream)
-    if groups == len(layout.groups):
-        stream.check()
+    stream.check(whole=groups == len(layout.groups))
     return (known.values[first:last] for first, last in pairwise([0, *ends.tolist()]))
 
 
