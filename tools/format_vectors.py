@@ -12,6 +12,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,24 +99,18 @@ def write_archive(place: Path, codec: str, scene: Scene, step: float) -> None:
 def write_missing(folder: Path) -> list[Path]:
     """Write the vectors that are not there yet; returns them."""
     folder.mkdir(parents=True, exist_ok=True)
-    work: list[tuple[Path, Callable[[Path], None]]] = []
+    work: dict[Path, Callable[[Path], None]] = {}
     for codec in codec_names():
         for name, block in blocks():
-            work.append(
-                (folder / f"{codec}_{name}.payload", lambda p, c=codec, b=block: write_payload(p, c, b))
-            )  # type: ignore[misc]
+            work[folder / f"{codec}_{name}.payload"] = partial(write_payload, codec=codec, block=block)
         for name, scene, step in scenes():
-            work.append(
-                (
-                    folder / f"{codec}_{name}.zarr.zip",
-                    lambda p, c=codec, s=scene, q=step: write_archive(p, c, s, q),
-                )  # type: ignore[misc]
+            work[folder / f"{codec}_{name}.zarr.zip"] = partial(
+                write_archive, codec=codec, scene=scene, step=step
             )
-    made = [place for place, _ in work if not place.exists()]
-    for place, write in work:
-        if place in made:
-            write(place)
-    return made
+    missing = [place for place in work if not place.exists()]
+    for place in missing:
+        work[place](place)
+    return missing
 
 
 def main() -> None:

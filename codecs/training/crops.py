@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.codecs.base import reduce_mean
 from comeo.codecs.dct.lapped import SIZE, analysis, synthesis
 from comeo.codecs.learned.layout import FIRST_LAYOUT, Layout
 from comeo.codecs.spectral import fit, fit_details
@@ -114,7 +115,7 @@ class CropSampler:
         shrunk = kind > 1 - self.options.shrunk
         image, values = self._pixels(self.coarse if shrunk else self.fine)
         changed = self._changed(values[self._bands(image)], step)
-        return halved(changed) if shrunk else changed
+        return reduce_mean(changed, 1) if shrunk else changed
 
     def _changed(self, values: NDArray[np.uint16], step: float) -> NDArray[np.float32]:
         """Values in steps, with another contrast and other gains."""
@@ -152,11 +153,6 @@ class CropSampler:
         return values[:, :, ::-1] if self.random.random() < 0.5 else values
 
 
-def halved(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean over 2 × 2 pixels of (bands, y, x)."""
-    return (values[:, ::2, ::2] + values[:, 1::2, ::2] + values[:, ::2, 1::2] + values[:, 1::2, 1::2]) / 4
-
-
 def residual(fine: NDArray[np.float32], coarse: NDArray[np.float32]) -> NDArray[np.float32]:
     """What is left of coarse bands after their prediction from fine ones as these decode.
 
@@ -173,7 +169,7 @@ def residual(fine: NDArray[np.float32], coarse: NDArray[np.float32]) -> NDArray[
     coded = np.sign(coefficients) * np.floor(np.abs(coefficients) + DEAD_ZONE)
     inverse, _ = synthesis(fine.shape[1] // SIZE, 1)
     decoded = transform.inverse(inverse @ coded @ inverse.T).reshape(len(fine), -1)
-    target = halved(coarse)
+    target = reduce_mean(coarse, 1)
     features = np.concatenate([decoded, np.ones((1, decoded.shape[1]), np.float32)])
     weights = np.linalg.lstsq(features.T, target.reshape(len(target), -1).T, rcond=None)[0]
     return np.asarray(target - (weights.T @ features).reshape(target.shape), np.float32)

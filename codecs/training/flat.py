@@ -10,6 +10,7 @@ each array filled up to whole words of four bytes:
     words     number of groups; of each: first, last, passes, evidence, before (−1: None), then components,
               sizes, pairs and parents, each as its length and its members
     words     number of rules of reduced reads; of each: limit, groups at each reduction (4)
+    words     number of the filter's thresholds; where there is a filter, its limits (2) and thresholds, then its taps, int8
     uint8     order of frequencies (256)
     int32     of each set of points: cumulative frequencies (25, 43), points (25, 3)
     float64   cosine and sine of each angle of the spectral transform (256, 2)
@@ -42,6 +43,7 @@ from onnx import numpy_helper
 
 from comeo.codecs.base import MAX_REDUCE
 from comeo.codecs.dct.lapped import SIZE, synthesis
+from comeo.codecs.learned.filter import Filter
 from comeo.codecs.learned.layout import Group, Layout
 from comeo.codecs.learned.model import Model, models
 
@@ -177,6 +179,7 @@ def flatten(model: Model) -> bytes:
     )
     _write_groups(out, layout)
     _words(out, len(model.reduced), *(word for limit, groups in model.reduced for word in (limit, *groups)))
+    _write_filter(out, model.filter)
     out.write(model.order.astype(np.uint8).tobytes())
     for cumulative, points in zip(model.tables.cumulative, model.tables.points, strict=True):
         _array(out, cumulative, np.int32)
@@ -204,6 +207,14 @@ def _write_group(out: io.BytesIO, group: Group) -> None:
     _words(out, group.first, group.last, group.passes, group.evidence, before)
     for members in (group.components, group.sizes, group.pairs, group.parents):
         _words(out, len(members), *members)
+
+
+def _write_filter(out: io.BytesIO, chosen: Filter | None) -> None:
+    if chosen is None:
+        _words(out, 0)
+        return
+    _words(out, len(chosen.thresholds), *chosen.limits, *chosen.thresholds)
+    _array(out, chosen.taps, np.int8)
 
 
 def _write_network(out: io.BytesIO, network: Network) -> None:

@@ -155,22 +155,32 @@ def statistics(
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """A coarse sample of a scene's pixels: where, and for an expression (y, x) of each of its bands."""
+    """A coarse sample of a scene's pixels.
+
+    Attributes:
+        grid: Where they lie.
+        kept: (y, x) those that the mask keeps, or all.
+        layers: For an expression (y, x) of each of its bands, NaN where there is no pixel that is kept.
+    """
 
     grid: Grid
+    kept: NDArray[np.bool_]
     layers: dict[str, NDArray[Any]]
 
 
 def _sample(scenes: Scenes, reader: ArchiveReader, plan: RenderPlan) -> _Sample:
     grid = reader.native_grid(plan.bands).fitted(SAMPLE_SIDE)
     scenes.check_grid(grid, len(plan.bands), reader.budget)
+    kept = np.ones((grid.height, grid.width), bool)
+    if plan.mask is not None:
+        kept = plan.mask.keeps(classes_on(reader, grid))
     if plan.expression is None:
-        return _Sample(grid, {})
+        return _Sample(grid, kept, {})
     reader.budget.compute(grid.height * grid.width * plan.expression.terms * 2 * len(plan.bands))
     plain = replace(plan, expression=None)
-    values = observe(reader.read(grid, plan.bands, "nearest"), plain).array
+    values = observe(reader.read(grid, plan.bands, "nearest", plan.mask), plain).array
     filled = np.ma.filled(values.astype(np.float32), np.nan)
-    return _Sample(grid, dict(zip(plan.bands, filled, strict=True)))
+    return _Sample(grid, kept, dict(zip(plan.bands, filled, strict=True)))
 
 
 def _uncertain(reader: ArchiveReader, plan: RenderPlan, sample: _Sample) -> Sequence[float | None]:
@@ -181,9 +191,7 @@ def _uncertain(reader: ArchiveReader, plan: RenderPlan, sample: _Sample) -> Sequ
     errors = _scaled(layers, plan.sources, physical=plan.physical)
     if plan.expression:
         errors = propagate(plan.expression, sample.layers, errors, correlation(reader.archive, plan.bands))
-    if plan.mask is not None:
-        errors = np.where(plan.mask.keeps(classes_on(reader, sample.grid)), errors, np.float32(np.nan))
-    known_errors = [layer[np.isfinite(layer)].astype(np.float64) for layer in errors]
+    known_errors = [layer[np.isfinite(layer) & sample.kept].astype(np.float64) for layer in errors]
     # Where a denominator nears 0, the error of an index has no bound: a mean would show nothing else.
     typical = np.median if plan.expression else _root_mean_square
     return [float(typical(layer)) if layer.size else None for layer in known_errors]

@@ -13,6 +13,7 @@ import pytest
 
 from comeo.archive import open_archive
 from comeo.archive.stores import remote
+from comeo.archive.stores.file import TAIL_BYTES
 from comeo.compression import compress
 from comeo.errors import ArchiveError
 from comeo.scene import Window
@@ -50,12 +51,12 @@ def test_only_what_is_looked_at_is_fetched(path: Path) -> None:
     assert len(content) > 1_000_000
     with serving(content) as server, open_archive(server.url) as archive:
         assert len(server.ranges) == 1
-        assert server.sent == remote.TAIL_BYTES
+        assert server.sent == TAIL_BYTES
         level = archive.groups["r10m"].levels[0]
         archive.read(level, Window(10, 10, 100, 100))
         opened = server.sent
         assert len(server.ranges) <= 4
-        assert opened < remote.TAIL_BYTES + len(content) / 20
+        assert opened < TAIL_BYTES + len(content) / 20
         archive.read(level, Window(20, 20, 1, 1))  # the block again, but not the index
         assert len(server.ranges) <= 5
 
@@ -145,7 +146,7 @@ def test_a_file_that_changes_is_noticed(path: Path, misdeed: Misdeed, words: str
 
 def test_a_trickle_is_cut_off(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One byte every so often keeps each single read from timing out."""
-    monkeypatch.setattr(remote, "_PATIENCE_SECONDS", 0.3 - remote.TAIL_BYTES / remote._SLOWEST)
+    monkeypatch.setattr(remote, "_PATIENCE_SECONDS", 0.3 - TAIL_BYTES / remote._SLOWEST)
     began = time.monotonic()
     slow = given(pause=0.05)
     with serving(path.read_bytes(), slow) as server, pytest.raises(ArchiveError, match="too slowly"):

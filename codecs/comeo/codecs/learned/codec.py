@@ -133,6 +133,8 @@ def _synthesise(values: Values, model: Model, header: Header, reduce: int) -> Co
     half = synthesise_rows(values, model.places, planes, shape, across, support)
     components: Components = synthesise(half, *synthesis(shape[0], reduce), transpose=False)
     components = components[:, : -(-header.height >> reduce), : -(-header.width >> reduce)]
+    if reduce == 0 and model.filter is not None:
+        model.filter.apply(components)
     components *= np.float32(header.step / UNIT)
     return components
 
