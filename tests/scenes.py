@@ -80,7 +80,8 @@ def patchy(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
     rng = np.random.default_rng(seed)
     smooth = gaussian_filter(rng.normal(size=(height, width)), 8, mode="nearest")
     edges = np.quantile(smooth, [0.03, 0.5, 0.6, 0.65, 0.75, 0.85])
-    return np.searchsorted(edges, smooth).astype(np.uint8)
+    found: NDArray[np.uint8] = np.searchsorted(edges, smooth).astype(np.uint8)
+    return found
 
 
 def corner_cut(shape: tuple[int, int, int]) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ const FAILURES = {
 /**
  * @typedef {{ place: number, components: number, leading: number }} Model
  * @typedef {(...values: number[]) => number} Call
- * @typedef {Record<'malloc' | 'free' | 'comeo_model_new' | 'comeo_model_reduced' | 'comeo_plan_new'
+ * @typedef {Record<'malloc' | 'free' | 'comeo_model_new' | 'comeo_model_read' | 'comeo_plan_new'
  *   | 'comeo_plan_free' | 'comeo_context_new' | 'comeo_decode' | 'comeo_inverse', Call> & {
  *   memory: WebAssembly.Memory, _initialize: () => void }} Functions
  */
@@ -101,14 +101,16 @@ export class Engine {
       throw new PayloadError(`the payload was made with a model whose SHA-256 starts with ${name}, which was not given`);
     }
     const functions = this.#functions;
-    const groups = functions.comeo_model_reduced(model.place, reduce);
-    const plan = this.#plan(payload, itemsOf(model, bands));
+    const [rows, columns] = [payload.height, payload.width].map((side) => Math.ceil(side / TILE));
+    const plan = this.#plan(rows, columns, itemsOf(model, bands));
     /** @type {number[]} */
     const places = [];
     const put = (/** @type {Uint8Array} */ bytes) => places[places.push(this.#put(bytes)) - 1];
     try {
-      const symbols = body.subarray(start + TAG_BYTES);
-      this.#check(functions.comeo_decode(this.#context, model.place, plan, put(symbols), symbols.length, bands, groups));
+      const coded = body.subarray(start + TAG_BYTES);
+      const at = put(coded);
+      const groups = functions.comeo_model_read(model.place, reduce, bands, rows * columns, at, coded.length);
+      this.#check(functions.comeo_decode(this.#context, model.place, plan, at, coded.length, bands, groups));
       const size = bands * Math.ceil(payload.height / 2 ** reduce) * Math.ceil(payload.width / 2 ** reduce);
       const pixels = this.#allocate(size * (payload.floats ? 4 : 2));
       places.push(pixels);
@@ -130,11 +132,9 @@ export class Engine {
   /**
    * The plan of a shape, of which the last few are kept.
    *
-   * @param {import('./payload.js').Payload} payload
-   * @param {number} items
+   * @param {number[]} shape Rows and columns of tiles, items.
    */
-  #plan({ height, width }, items) {
-    const shape = [Math.ceil(height / TILE), Math.ceil(width / TILE), items];
+  #plan(...shape) {
     const key = shape.join();
     const plan = this.#plans.get(key) ?? this.#functions.comeo_plan_new(...shape);
     if (!plan) throw new PayloadError(FAILURES[-5]);

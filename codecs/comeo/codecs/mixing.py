@@ -1,4 +1,4 @@
-"""The sums of the inverse spectral transform, in one order (compiled): every machine decodes the same pixels."""
+"""The sums of the inverse spectral transform, in one order: every machine decodes the same pixels."""
 
 from __future__ import annotations
 

@@ -77,8 +77,8 @@ def scene_with(patches: dict[tuple[int, int], dict[str, float]], leave_out: str 
 @pytest.mark.usefixtures("detector")
 def test_clouds_their_edges_water_and_snow_are_told_apart() -> None:
     cloud = {"B02": 0.7}
-    water = {"B03": 0.08, "B08": 0.03, "B11": 0.01}
-    snow = {"B03": 0.8, "B08": 0.7, "B11": 0.1}
+    water = {"B03": 0.18, "B04": 0.16, "B08": 0.13, "B11": 0.01, "B12": 0.01}  # of a flood
+    snow = {"B03": 0.8, "B04": 0.8, "B08": 0.7, "B11": 0.1}
     layer = clear_layer(scene_with({(3, 4): cloud, (5, 5): water, (6, 6): snow}), "s2cloudless")
     assert layer is not None
     expected = np.full((10, 12), LAND, np.uint8)
@@ -99,11 +99,15 @@ def test_a_scene_without_its_bands_is_refused_by_their_names() -> None:
 def test_the_real_detector_agrees_with_itself_on_the_whole_scene() -> None:
     """Strips change nothing: probabilities are of single pixels, averages of all of them."""
     s2cloudless = pytest.importorskip("s2cloudless")
-    scene = scene_with({(row, col): {"B02": 0.6, "B01": 0.6, "B04": 0.6} for row in range(4) for col in range(5)})
+    scene = scene_with(
+        {(row, col): {"B02": 0.6, "B01": 0.6, "B04": 0.6} for row in range(4) for col in range(5)}
+    )
     layer = clear_layer(scene, "s2cloudless")
     assert layer is not None
     grid, places = cloudless._places(scene)
     layers = {name: cloudless._coarse(place, slice(0, 10), grid) for name, place in places.items()}
     stack = np.nan_to_num(np.stack([layers[name] for name in cloudless.DETECTOR_BANDS], axis=-1))
-    found = s2cloudless.S2PixelCloudDetector(0.4, average_over=4, dilation_size=None).get_cloud_masks(stack[None])
+    found = s2cloudless.S2PixelCloudDetector(0.4, average_over=4, dilation_size=None).get_cloud_masks(
+        stack[None]
+    )
     np.testing.assert_array_equal(layer.classes == CLOUD, (found[0] > 0) & (layer.classes != NODATA))

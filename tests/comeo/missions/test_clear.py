@@ -27,7 +27,8 @@ def test_classes_are_numbered_in_their_order_and_palettes_have_a_colour_each() -
 def test_a_mask_keeps_the_classes_that_its_words_name() -> None:
     everything = np.arange(7, dtype=np.uint8)
     for words, kept in (
-        (["clear"], [1, 2, 3]), (["land"], [1]), (["land", "water"], [1, 2]), (["clear", "thin"], [1, 2, 3, 5]),
+        (["clear"], [1, 2, 3]), (["land"], [1]), (["land", "water"], [1, 2]),
+        (["clear", "thin"], [1, 2, 3, 5]),
     ):  # fmt: skip
         mask = ClearMask.of(words)
         assert everything[mask.keeps(everything)].tolist() == kept
@@ -56,5 +57,6 @@ def test_the_scene_classification_becomes_the_six_classes() -> None:
     """Numbers as in ESA's Level-2A product definition: no cloud, shadow or defect is called clear."""
     names = {each.number: each.name for each in CLASSES} | {0: "nodata"}
     assert [names[number] for number in SCL.clear] == [
-        "nodata", "thin", "shadow", "shadow", "land", "land", "water", "thin", "cloud", "cloud", "thin", "snow",
+        "nodata", "thin", "shadow", "shadow", "land", "land", "water", "thin", "cloud", "cloud", "thin",
+        "snow",
     ]  # fmt: skip

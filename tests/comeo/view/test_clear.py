@@ -87,7 +87,10 @@ def test_a_mask_hides_pixels_of_all_other_classes(archive: Archive) -> None:
     reader = reader_of(archive)
     grid = reader.native_grid()
     mask = ClearMask.of(["land", "snow"])
-    plain, masked = reader.read(grid, resampling="nearest"), reader.read(grid, resampling="nearest", mask=mask)
+    plain, masked = (
+        reader.read(grid, resampling="nearest"),
+        reader.read(grid, resampling="nearest", mask=mask),
+    )
     kept = np.isin(classes_on(reader, grid), (1, 3))
     np.testing.assert_array_equal(mask_of(masked), mask_of(plain) | ~kept)
     np.testing.assert_array_equal(masked.data[:, kept], plain.data[:, kept])
@@ -133,7 +136,7 @@ def test_a_class_that_the_source_does_not_tell_cannot_be_asked_for(archive: Arch
 
 def test_reading_classes_is_within_the_budget(archive: Archive) -> None:
     reader = reader_of(archive, Budget(Limits(decoded=Limit(1000, "max_decoded_samples"))))
-    with pytest.raises(BoundError, match="max_decoded_samples|more than 1000"):
+    with pytest.raises(BoundError, match="more than 1000"):
         classes_on(reader, reader.native_grid())
 
 
@@ -162,7 +165,7 @@ def test_extracts_are_masked_and_say_so(archive: Archive, tmp_path: Path) -> Non
 
 def test_a_scene_beside_the_antimeridian_has_its_classes_from_either_side(tmp_path: Path) -> None:
     crs = CRS.from_epsg(32601)
-    place = Affine(10, 0, 169_000, 0, -10, 1_000_000)
+    place = Affine(10, 0, 173_000, 0, -10, 1_000_000)
     group = array_group(landscape(1, 200, 200), transform=place, crs=crs)
     classes = array_classes(patchy(100, 100), transform=place @ Affine.scale(2), crs=crs)
     scene = array_scene(group, classes=classes)

@@ -133,6 +133,8 @@ def _synthesise(values: Values, model: Model, header: Header, reduce: int) -> Co
     half = synthesise_rows(values, model.places, planes, shape, across, support)
     components: Components = synthesise(half, *synthesis(shape[0], reduce), transpose=False)
     components = components[:, : -(-header.height >> reduce), : -(-header.width >> reduce)]
+    if reduce == 0 and model.filter is not None:
+        model.filter.apply(components)
     components *= np.float32(header.step / UNIT)
     return components
 
@@ -174,8 +176,7 @@ def _decode(
     for group, number, tiles, predicted in predictions:
         start, own = layout.starts[group], offsets[layout.first_passes[group] + number]
         decode_pass(tiles, ends, start, own, predicted, model.quantiser, model.tables, known.values, stream)
-    if groups == len(layout.groups):
-        stream.check()
+    stream.check(whole=groups == len(layout.groups))
     return (known.values[first:last] for first, last in pairwise([0, *ends.tolist()]))
 
 

@@ -69,13 +69,17 @@ class Stream:
     states: Array
     turns: Array
 
-    def check(self) -> None:
+    def check(self, *, whole: bool) -> None:
         """Refuse payloads whose decoders didn't end where they should.
+
+        Args:
+            whole: Whether all symbols were read; else no more than what there is must have been.
 
         Raises:
             CodecError: If there is one.
         """
-        if (self.states != LOWEST).any() or (self.places != self.ends).any():
+        ended = (self.states == LOWEST) & (self.places == self.ends) if whole else self.places <= self.ends
+        if not ended.all():
             raise CodecError("the payload's symbols are damaged")
 
 

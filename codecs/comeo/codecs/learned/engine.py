@@ -70,8 +70,8 @@ def decode(
     """Decode a payload's body at 1/2^reduce of the size.
 
     Returns:
-        (bands, y, x), masks not yet put back: uint16 where the block is and nothing is predicted, else float32.
-        None where there is no compiled code.
+        (bands, y, x), masks not yet put back: uint16 where the block is and nothing is predicted, else
+        float32. None where there is no compiled code.
 
     Raises:
         CodecError: If it is damaged.

@@ -6,6 +6,7 @@ A model file is a ZIP of stored entries, named by its SHA-256, never changed onc
     order.npy        (256,) uint8: the frequency (row · 16 + column) of each rank
     tables.npy       (sets, 25, 42) uint32: see `tables`
     points.npy       (sets, 25, 3) int8: see `tables`
+    filter.npy       (classes, 2, 12) int8, where `model.json` has a filter: see `filter`
     pass_G_P.onnx    pass P of group G: inputs (see `features`) to scale indexes and means; exact integers
 
 Format 2 has the layout and the quantiser in `model.json`. Format 1 knows neither: its layout is
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 from comeo.codecs.dct.lapped import SIZE
 from comeo.codecs.learned import tables
 from comeo.codecs.learned.features import PEAK, Inputs
+from comeo.codecs.learned.filter import Filter
 from comeo.codecs.learned.layout import FIRST_LAYOUT, FREQUENCIES, Layout
 from comeo.codecs.learned.quantiser import SCALAR, Quantiser, quantiser_of
 from comeo.codecs.learned.sessions import Sessions
@@ -133,6 +135,12 @@ class Model:
         component, rank = self.layout.places
         places: NDArray[np.int64] = component * FREQUENCIES + self.order[rank]
         return places
+
+    @cached_property
+    def filter(self) -> Filter | None:
+        """What decoded components are filtered with at full size; None: nothing."""
+        facts = self.facts.get("filter")
+        return None if facts is None else Filter.from_facts(facts, self._array("filter.npy"))
 
     @cached_property
     def tables(self) -> tables.Tables:

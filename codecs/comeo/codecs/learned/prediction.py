@@ -59,9 +59,7 @@ def begin_passes(
     """
     layout = model.layout
     energy, leaders = spread(layout, classes, shape)
-    found = engine.begin_passes(
-        model, settings, energy[:: shape[0] * shape[1]], shape, thorough=thorough
-    )
+    found = engine.begin_passes(model, settings, energy[:: shape[0] * shape[1]], shape, thorough=thorough)
     if found is not None:
         return found
     plan = layout.plan((shape,) * len(layout.items(len(classes))))

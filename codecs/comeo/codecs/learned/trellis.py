@@ -149,7 +149,7 @@ def _choose(
         for i in range(first, last):
             for c in range(channels):
                 wanted[i - first, c] = targets[tiles[i], start + c] - mean[i, c] / UNIT
-        turn = _search(
+        turn = search(
             wanted, index[first:last], grid, transitions, cost, points, worth, turn, symbols[first:last],
             sets[first:last],
         )  # fmt: skip
@@ -184,7 +184,7 @@ def _pass_on(error: float, near: Array, kind: int, channel: int, targets: Array,
 
 
 @compiled
-def _search(
+def search(
     wanted: Array,
     index: Array,
     grid: int,

@@ -165,7 +165,8 @@ int comeo_decode(
         }
         share(context, number);
     }
-    if (groups == model->group_count && !comeo_finished(&stream)) return COMEO_BAD_SYMBOLS;
+    bool ended = groups == model->group_count ? comeo_finished(&stream) : stream.place <= stream.end;
+    if (!ended) return COMEO_BAD_SYMBOLS;
     context->complete = true;
     return COMEO_OK;
 }

@@ -1,4 +1,4 @@
-"""The compiled library's functions as Python objects. Calls let go of the interpreter's lock while they run."""
+"""The compiled library's functions as Python objects. Calls don't hold the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -148,9 +148,7 @@ class Plan(_Owner):
     """`comeo_plan`. Arguments as of `Library.plan`."""
 
     def __init__(self, library: Library, rows: int, columns: int, items: int) -> None:
-        super().__init__(
-            library.calls.comeo_plan_new(rows, columns, items), library.calls.comeo_plan_free
-        )
+        super().__init__(library.calls.comeo_plan_new(rows, columns, items), library.calls.comeo_plan_free)
         self.count = rows * columns * items
 
 
@@ -209,11 +207,12 @@ class Context(_Owner):
         return status
 
     def values(self, model: Flat, plan: Plan) -> NDArray[np.int32]:
-        """(tiles + 1, channels): the values themselves, no copy; until the next decoding. It keeps the context."""
+        """(tiles + 1, channels): the values themselves, until the next decoding; they keep the context."""
         shape = plan.count + 1, model.channels
-        memory = (c_int32 * (shape[0] * shape[1])).from_address(self._calls.comeo_values(self.pointer))
+        memory: Any = (c_int32 * (shape[0] * shape[1])).from_address(self._calls.comeo_values(self.pointer))
         memory.owner = self
-        return np.frombuffer(memory, np.int32).reshape(shape)
+        found: NDArray[np.int32] = np.frombuffer(memory, np.int32).reshape(shape)
+        return found
 
     def begin(self, model: Flat, plan: Plan, energy: NDArray[np.uint8], *, thorough: bool) -> int:
         """Begin to decode pass by pass; energy is (items, components). Returns the status."""

@@ -229,6 +229,29 @@ static void take_tables(struct reader *reader, struct tables *tables) {
     }
 }
 
+static void repeat(int32_t *words, int low, int high) {
+    for (int i = 0; i < 4; i++) words[i] = (int32_t)((uint32_t)high << 16 | (uint16_t)low);
+}
+
+/* Pack the taps of the classified filter: its sums fit into 32 bits, as taps are 8 bits wide. */
+static void take_filter(struct reader *reader, comeo_filter *filter) {
+    int8_t taps[FILTER_DIRECTIONS * (MAX_THRESHOLDS + 1)][2][FILTER_PAIRS];
+    filter->threshold_count = take_word(reader, 0, MAX_THRESHOLDS);
+    if (!filter->threshold_count) return;
+    for (int i = 0; i < 2; i++) filter->limits[i] = take_word(reader, 1, 8191);
+    for (int i = 0; i < filter->threshold_count; i++) filter->thresholds[i] = take_word(reader, 1, 1 << 23);
+    int classes = FILTER_DIRECTIONS * (filter->threshold_count + 1);
+    take_into(reader, taps, (size_t)classes * sizeof *taps);
+    for (int own = 0; own < classes && !reader->failed; own++) {
+        int sums[2] = {0, 0};
+        for (int pair = 0; pair < FILTER_PAIRS; pair++) {
+            for (int kind = 0; kind < 2; kind++) sums[kind] -= taps[own][kind][pair];
+            repeat(filter->taps[own][pair], taps[own][0][pair], taps[own][1][pair]);
+        }
+        repeat(filter->taps[own][FILTER_PAIRS], sums[0], sums[1]);
+    }
+}
+
 static void take_model(struct reader *reader, comeo_model *model, size_t length) {
     const uint8_t *magic = take(reader, 8);
     if (!magic || memcmp(magic, "COMEOBIN", 8) != 0) reader->failed = true;
@@ -248,6 +271,7 @@ static void take_model(struct reader *reader, comeo_model *model, size_t length)
         model->rules[i].limit = take_word(reader, 0, INT32_MAX);
         for (int j = 0; j < REDUCTIONS; j++) model->rules[i].groups[j] = take_word(reader, 1, model->group_count);
     }
+    take_filter(reader, &model->filter);
     take_into(reader, model->order, FREQUENCIES);
     for (int i = 0; i <= model->dependent; i++) take_tables(reader, &model->tables[i]);
     take_into(reader, model->rotations, sizeof model->rotations);

@@ -73,7 +73,7 @@ def read(
                 symbol = int(symbols[tile, channel])
                 wanted = decoded(symbol, own, *tb.locate(scale), quantiser.grid, tables.points)
             assert values[tile, start + channel] == wanted
-    stream.check()
+    stream.check(whole=True)
     return offsets
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from comeo.codecs.learned import tables as tb
 from comeo.codecs.learned.layout import FIRST_LAYOUT as LAYOUT
 from comeo.codecs.learned.quantiser import SCALAR, Quantiser, decoded, dependent
-from comeo.codecs.learned.trellis import Chooser, Spreading, _search
+from comeo.codecs.learned.trellis import Chooser, Spreading, search
 from tests.comeo.codecs.learned.made_up import made_up
 
 WORTH = 9.0
@@ -25,7 +25,7 @@ def chosen(
 ) -> tuple[list[int], list[int], int]:
     tables = made_up(quantiser)
     symbols, sets = np.zeros((1, len(wanted)), np.int32), np.zeros((1, len(wanted)), np.uint8)
-    end = _search(
+    end = search(
         np.array([wanted]), np.array([index], np.uint8), quantiser.grid, quantiser.transitions, tables.cost,
         tables.points, WORTH, turn, symbols, sets,
     )  # fmt: skip
