@@ -69,6 +69,7 @@ class Metadata:
         names = [band.name for group in self.groups.values() for band in group.bands]
         if len(set(names)) < len(names) or len(self.groups) < len(root.comeo.groups):
             raise ArchiveError(f"{self.name} has two bands or groups of one name")
+        store.opened()
 
     @property
     def id(self) -> str:
