@@ -76,6 +76,11 @@ def cli(debug: bool) -> None:
     is_flag=True,
     help="Predict no group from a finer one: larger, but plain Zarr readers can read all of it.",
 )
+@click.option(
+    "--preset",
+    type=click.Choice(["vegetation"]),
+    help="Code red and near infrared more finely, for indices of vegetation.",
+)
 @click.option("--force", is_flag=True, help="Replace archives that exist.")
 def compress(
     sources: tuple[str, ...],
@@ -93,6 +98,7 @@ def compress(
     nodata: float | None,
     clear: str | None,
     independent_groups: bool,
+    preset: str | None,
     force: bool,
 ) -> None:
     """Compress SOURCES, one archive each.
@@ -125,7 +131,7 @@ def compress(
                     compress_scene(
                         scene, final, codec=codec or DEFAULT_CODEC, step=step, clear=clear, force=force,
                         progress=progress, ratio=100.0 if ratio is None and step is None else ratio,
-                        independent_groups=independent_groups,
+                        independent_groups=independent_groups, preset=preset,
                     )  # fmt: skip
             finally:
                 scene.close()

@@ -98,6 +98,11 @@ class Metadata:
         return self._comeo.codec
 
     @property
+    def preset(self) -> str | None:
+        """What the encoder coded more finely than the rest: `vegetation`; None: nothing."""
+        return self._comeo.preset
+
+    @property
     def model(self) -> str | None:
         """SHA-256 (hex) of the learned model, if the codec has one."""
         return self._comeo.model
