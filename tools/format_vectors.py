@@ -11,10 +11,10 @@ import argparse
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from affine import Affine
@@ -29,22 +29,31 @@ from tests.scenes import array_group, array_scene, corner_cut, landscape
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "format" / "vectors"
 COARSE: Final = Affine(20, 0, 472_480, 0, -20, 5_257_490)
-Block = tuple[NDArray[Any], NDArray[np.bool_] | None, float]
+
+
+class Block(NamedTuple):
+    """What a payload is made of."""
+
+    values: NDArray[Any]
+    mask: NDArray[np.bool_] | None
+    step: float
+    weights: Sequence[int] | None = None
 
 
 def blocks() -> Iterator[tuple[str, Block]]:
     """Blocks that between them have every flag, and sides that are no multiples of anything."""
     whole = landscape(3, 40, 53, seed=1)
-    yield "whole", (whole, None, 120.0)
+    yield "whole", Block(whole, None, 120.0)
     masked = landscape(4, 37, 48, seed=2)
     masked[1, 5:9, 30:41] = SATURATED
-    yield "masked", (masked, corner_cut(masked.shape), 150.0)
+    yield "masked", Block(masked, corner_cut(masked.shape), 150.0)
     shared = landscape(2, 33, 20, seed=3)
-    yield "one_mask", (shared, np.broadcast_to(corner_cut((1, 33, 20)), shared.shape), 60.0)
+    yield "one_mask", Block(shared, np.broadcast_to(corner_cut((1, 33, 20)), shared.shape), 60.0)
     decibels = landscape(2, 35, 46, seed=4, dtype=np.float32)
-    yield "decibels", (decibels, corner_cut(decibels.shape), 0.7)
-    yield "empty", (np.zeros((2, 9, 9), np.uint16), np.zeros((2, 9, 9), bool), 100.0)
-    yield "narrow", (landscape(1, 3, 200, seed=5), None, 80.0)
+    yield "decibels", Block(decibels, corner_cut(decibels.shape), 0.7)
+    yield "empty", Block(np.zeros((2, 9, 9), np.uint16), np.zeros((2, 9, 9), bool), 100.0)
+    yield "narrow", Block(landscape(1, 3, 200, seed=5), None, 80.0)
+    yield "weighted", Block(landscape(3, 32, 40, seed=9), None, 160.0, (16, 32, 21))
 
 
 def scenes() -> Iterator[tuple[str, Scene, float]]:
@@ -75,8 +84,7 @@ def digest(array: NDArray[Any]) -> str:
 
 def write_payload(place: Path, codec: str, block: Block) -> None:
     """A payload, and beside it the pixels that it decodes to, deflated."""
-    values, mask, step = block
-    payload = get_codec(codec).encode(values, step=step, mask=mask)
+    payload = get_codec(codec).encode(block.values, step=block.step, mask=block.mask, weights=block.weights)
     pixels = get_codec(codec).decode(payload)
     place.with_suffix(".pixels").write_bytes(zlib.compress(pixels.tobytes(), 9)[2:-4])
     place.write_bytes(payload)

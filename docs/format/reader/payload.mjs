@@ -6,7 +6,8 @@ import { FormatError, check } from './bytes.mjs';
 import { decodeDct } from './dct.mjs';
 
 const CODECS = { 1: 'dct', 2: 'jpeg2000', 3: 'learned' };
-const FLOATS = 1, SPECIAL = 2, MASKED = 4, SATURATED = 8, PER_BAND = 16;
+const FLOATS = 1, SPECIAL = 2, MASKED = 4, SATURATED = 8, PER_BAND = 16, WEIGHTED = 64;
+const KNOWN = FLOATS | SPECIAL | MASKED | SATURATED | PER_BAND | WEIGHTED;
 const MAX_SAMPLES = 2 ** 22;
 
 function half(bits) {
@@ -50,7 +51,7 @@ export function parsePayload(payload) {
   check(payload.length >= 12 && payload[0] === 1, 'the payload is of an unknown version');
   const [codec, flags, bands] = [CODECS[payload[1]], payload[2], payload[3]];
   const [height, width, step] = [payload.readUInt16LE(4), payload.readUInt16LE(6), payload.readFloatLE(8)];
-  check(codec && !(flags & ~31), 'the payload has an unknown codec or flag');
+  check(codec && !(flags & ~KNOWN), 'the payload has an unknown codec or flag');
   check(bands && height && width && bands * height * width <= MAX_SAMPLES, 'the block has an impossible size');
   check(step > 0 && step < Infinity, 'the step is no number above 0');
   const pixels = height * width;
@@ -67,7 +68,13 @@ export function parsePayload(payload) {
   if (flags & SATURATED) [saturated, at] = bitmap(payload, at, bands, height, width);
   const usable = valid.some((bit, index) => bit && !saturated[index]);
   check(usable || at === payload.length, 'a block without pixels goes on behind its masks');
-  return { ...header, valid, saturated, usable, rest: payload.subarray(at) };
+  const weights = new Array(bands).fill(1);
+  if (flags & WEIGHTED && usable) {
+    check(at + bands <= payload.length, 'the weights are cut short');
+    for (let band = 0; band < bands; band++) weights[band] = payload[at++] / 16;
+    check(weights.every((weight) => weight > 0), 'a weight is 0');
+  }
+  return { ...header, valid, saturated, usable, weights, rest: payload.subarray(at) };
 }
 
 function spectralMatrix(bands, angles) {
@@ -113,6 +120,7 @@ export function decodePayload(payload) {
       for (let pixel = 0; pixel < pixels; pixel++) {
         let value = means[band];
         for (let row = 0; row < bands; row++) value += matrix[row][band] * components[row][pixel];
+        value /= block.weights[band];
         out[band * pixels + pixel] = float ? value : Math.min(65534, Math.max(lowest, rounded(value)));
       }
   }

@@ -61,6 +61,22 @@ def test_only_what_is_looked_at_is_fetched(path: Path) -> None:
         assert len(server.ranges) <= 5
 
 
+def test_a_shards_header_and_index_are_fetched_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once; the payload of a block is the next request, and the last."""
+    monkeypatch.setattr(remote, "TAIL_BYTES", 100)
+    with zipfile.ZipFile(path) as archive_zip:
+        shard = archive_zip.getinfo("r10m/0/data/c/0/0/0")
+    start = shard.header_offset + 30 + len(shard.filename)
+    with serving(path.read_bytes()) as server, open_archive(server.url) as archive:
+        before = len(server.ranges)
+        assert archive.payload(archive.groups["r10m"].levels[0], 0, 0)
+        *both, payload = server.ranges[before:]
+        header, index = sorted(both)
+        assert header == (shard.header_offset, start)
+        assert index[1] == start + shard.file_size
+        assert payload[1] < index[0]
+
+
 def test_blocks_beside_each_other_are_fetched_at_once(path: Path) -> None:
     with serving(path.read_bytes()) as server, open_archive(server.url) as archive:
         level = archive.groups["r10m"].levels[0]
