@@ -44,7 +44,7 @@ $(VENV)/.installed-run: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/pip
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed-run
-	@echo "Installing what the tests need (230 MB to fetch, 730 MB more on disk; a minute besides the download)"
+	@echo "Installing what the tests need (330 MB to fetch, 1.2 GB more on disk; a minute besides the download)"
 	@$(PIP_INSTALL) -e '.[$(ALL)]'
 	@touch $@
 

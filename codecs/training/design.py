@@ -90,8 +90,8 @@ SECOND_DESIGN: Final = Design(
 
 DESIGNS: Final = {"first": FIRST_DESIGN, "second": SECOND_DESIGN}
 
-# Which groups reduced reads take (see `comeo.codecs.learned.model.Model.reduced`), measured on decoded blocks so
-# that a reduced read differs from the mean of a full one by less than a quarter of the error of such means.
+# Which groups reduced reads take (see `comeo.codecs.learned.model.Model.reduced`): measured, so that one
+# differs from the mean of the full read by less than a quarter of the error that such means have.
 REDUCED: Final = {
     FIRST_LAYOUT: FIRST_REDUCED,
     SECOND_DESIGN.layout: ((110, (13, 10, 9, 6)), (420, (13, 10, 9, 9))),

@@ -46,15 +46,17 @@ export class Engine {
   }
 
   /**
-   * Decode a body.
+   * Decode a body from its spectral transform on.
    *
    * @param {import('./payload.js').Payload} payload
+   * @param {Uint8Array} body
    * @param {number} reduce
+   * @param {boolean} floats Whether the result is float32, else rounded.
    * @returns {Uint16Array | Float32Array} Bands, rows, columns.
    */
-  decode(payload, reduce) {
+  decode(payload, body, reduce, floats) {
     try {
-      return this.#decode(payload, reduce);
+      return this.#decode(payload, body, reduce, floats);
     } catch (error) {
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
       this.#functions = this.#start(); // what a trap leaves behind is not to be trusted
@@ -86,10 +88,12 @@ export class Engine {
 
   /**
    * @param {import('./payload.js').Payload} payload
+   * @param {Uint8Array} body
    * @param {number} reduce
+   * @param {boolean} floats
    */
-  #decode(payload, reduce) {
-    const { bands, body } = payload;
+  #decode(payload, body, reduce, floats) {
+    const { bands } = payload;
     const angles = 2 * bands;
     const start = angles + (bands * (bands - 1)) / 2;
     if (body.length < start + TAG_BYTES) throw new PayloadError('the payload is cut short inside its spectral transform');
@@ -112,17 +116,17 @@ export class Engine {
       const groups = functions.comeo_model_read(model.place, reduce, bands, rows * columns, at, coded.length);
       this.#check(functions.comeo_decode(this.#context, model.place, plan, at, coded.length, bands, groups));
       const size = bands * Math.ceil(payload.height / 2 ** reduce) * Math.ceil(payload.width / 2 ** reduce);
-      const pixels = this.#allocate(size * (payload.floats ? 4 : 2));
+      const pixels = this.#allocate(size * (floats ? 4 : 2));
       places.push(pixels);
       const picture = new DataView(new ArrayBuffer(PICTURE_BYTES));
-      const whole = payload.floats ? 0 : 1;
+      const whole = floats ? 0 : 1;
       const lowest = payload.nodata && whole ? 1 : 0;
       [bands, payload.height, payload.width, reduce, lowest, whole].forEach((word, i) => picture.setInt32(4 * i, word, true));
       picture.setFloat32(24, payload.step, true);
       const pointers = [put(means), put(body.subarray(angles, start)), pixels];
       [groups, ...pointers].forEach((word, i) => picture.setUint32(28 + 4 * i, word, true));
       this.#check(functions.comeo_inverse(this.#context, put(new Uint8Array(picture.buffer))));
-      const Pixels = payload.floats ? Float32Array : Uint16Array;
+      const Pixels = floats ? Float32Array : Uint16Array;
       return new Pixels(functions.memory.buffer, pixels, size).slice();
     } finally {
       places.forEach((place) => functions.free(place));

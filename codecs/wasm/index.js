@@ -3,6 +3,7 @@
 import { Engine } from './engine.js';
 import { applyMasks } from './masks.js';
 import { PayloadError, parsePayload } from './payload.js';
+import { addPrediction, takePrediction } from './prediction.js';
 
 export { PayloadError };
 
@@ -29,7 +30,7 @@ class Decoder {
    * @param {import('./types').DecodeOptions} [options]
    * @returns {Promise<import('./types').Block>}
    */
-  async decode(payload, { reduce = 0 } = {}) {
+  async decode(payload, { reduce = 0, reference } = {}) {
     if (![0, 1, 2, 3].includes(reduce)) throw new RangeError(`blocks decode at reductions 0 to 3, not ${reduce}`);
     const parsed = await parsePayload(asBytes(payload));
     const { bands, floats } = parsed;
@@ -37,8 +38,16 @@ class Decoder {
     const width = Math.ceil(parsed.width / 2 ** reduce);
     /** @type {Uint16Array | Float32Array} */
     let data;
-    if (parsed.body.length) {
-      data = this.#engine.decode(parsed, reduce);
+    if (parsed.predicted) {
+      if (!reference) {
+        throw new PayloadError('the payload is predicted from a finer group, which has to be decoded first');
+      }
+      const { weights, body } = takePrediction(parsed, reference);
+      const values = /** @type {Float32Array} */ (this.#engine.decode(parsed, body, reduce, true));
+      addPrediction(values, weights, reference, bands, reduce);
+      data = floats ? values : rounded(values, parsed.nodata ? 1 : 0);
+    } else if (parsed.body.length) {
+      data = this.#engine.decode(parsed, parsed.body, reduce, floats);
     } else {
       data = floats ? new Float32Array(bands * height * width) : new Uint16Array(bands * height * width);
       if (!floats && parsed.nodata) data.fill(1);
@@ -47,6 +56,23 @@ class Decoder {
     applyMasks(block, parsed, reduce);
     return block;
   }
+}
+
+/**
+ * Whole numbers within bounds, halves to the even one.
+ *
+ * @param {Float32Array} values
+ * @param {number} lowest
+ */
+function rounded(values, lowest) {
+  const whole = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const below = Math.floor(values[i]);
+    const over = values[i] - below;
+    const nearest = over > 0.5 || (over === 0.5 && below % 2 !== 0) ? below + 1 : below;
+    whole[i] = Math.min(Math.max(nearest, lowest), 65534);
+  }
+  return whole;
 }
 
 /** @param {Uint8Array | ArrayBuffer} bytes */

@@ -20,7 +20,8 @@ const NODATA_DOMAIN = 2;
 const HAS_INVALID = 4;
 const HAS_SATURATED = 8;
 const PER_BAND_MASK = 16;
-const KNOWN_FLAGS = 31;
+const PREDICTED = 32;
+const KNOWN_FLAGS = 63;
 
 /**
  * @typedef {object} Mask
@@ -34,6 +35,7 @@ const KNOWN_FLAGS = 31;
  * @property {number} step
  * @property {boolean} floats Whether values are float32, else uint16.
  * @property {boolean} nodata Whether 0 is kept for invalid pixels.
+ * @property {boolean} predicted Whether the body starts with a prediction.
  * @property {Mask | null} valid Null: all pixels are.
  * @property {Mask | null} saturated Null: none is.
  * @property {Uint8Array} body Empty where the masks say all.
@@ -63,9 +65,12 @@ export async function parsePayload(bytes) {
   let saturated = null;
   if (flags & HAS_INVALID) [valid, rest] = await takeMask(rest, flags & PER_BAND_MASK ? bands : 1, height, width);
   if (flags & HAS_SATURATED) [saturated, rest] = await takeMask(rest, bands, height, width);
-  if (!rest.length && anyUsable(valid, saturated)) throw new PayloadError('the payload is cut short before its pixels');
+  const predicted = Boolean(flags & PREDICTED);
+  if (!rest.length && (predicted || anyUsable(valid, saturated))) {
+    throw new PayloadError('the payload is cut short before its pixels');
+  }
   return {
-    bands, height, width, step, valid, saturated,
+    bands, height, width, step, predicted, valid, saturated,
     floats: Boolean(flags & FLOAT32), nodata: Boolean(flags & NODATA_DOMAIN), body: rest,
   };
 }

@@ -13,6 +13,17 @@ export interface DecoderOptions {
 export interface DecodeOptions {
   /** Decode at 1/2^reduce of the size: each pixel stands for the mean of 2^reduce × 2^reduce. 0 by default. */
   reduce?: 0 | 1 | 2 | 3;
+  /** What a predicted block is predicted from; other blocks take no notice of it. */
+  reference?: Reference;
+}
+
+/** The same ground in the bands of a finer group, as decoded, brought to the block's full size. */
+export interface Reference {
+  /** NaN where a pixel is invalid. */
+  data: Float32Array;
+  bands: number;
+  height: number;
+  width: number;
 }
 
 export interface Block {
@@ -33,7 +44,7 @@ export interface Decoder {
   /**
    * Decode the payload of one block, without the checksum that follows it in an archive.
    *
-   * @throws PayloadError if it is damaged, of another codec or of a model that was not given.
+   * @throws PayloadError if it is damaged, of another codec, of a model that was not given, or predicted and has no reference.
    */
   decode(payload: Uint8Array | ArrayBuffer, options?: DecodeOptions): Promise<Block>;
 }

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from comeo.codecs import learned
 from comeo.codecs.learned.model import DEFAULT
@@ -20,7 +22,8 @@ PACKAGE = ROOT / "codecs/wasm"
 SCRIPT = Path(__file__).with_name("decode.mjs")
 MODEL = Path(learned.__file__).parent / "models" / f"{DEFAULT}.bin"
 
-Runner = Callable[[Sequence[tuple[bytes, int]]], list[dict[str, Any]]]
+Case = tuple[bytes, int] | tuple[bytes, int, NDArray[np.float32]]  # payload, reduction, reference
+Runner = Callable[[Sequence[Case]], list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="session")
@@ -52,12 +55,16 @@ def node() -> str:
 def run_in_node(module: Path, node: str, tmp_path: Path) -> Runner:
     """Decode payloads, each at a reduction, in one Node.js: facts of blocks, or errors."""
 
-    def run(cases: Sequence[tuple[bytes, int]]) -> list[dict[str, Any]]:
+    def run(cases: Sequence[Case]) -> list[dict[str, Any]]:
         shutil.copy(module, tmp_path / "decoder.wasm")
         listed = []
-        for number, (payload, reduce) in enumerate(cases):
+        for number, (payload, reduce, *references) in enumerate(cases):
             (tmp_path / f"{number}.payload").write_bytes(payload)
-            listed.append({"file": f"{number}.payload", "reduce": reduce})
+            case: dict[str, Any] = {"file": f"{number}.payload", "reduce": reduce}
+            for reference in references:
+                (tmp_path / f"{number}.reference").write_bytes(reference.tobytes())
+                case["reference"] = {"file": f"{number}.reference", "shape": reference.shape}
+            listed.append(case)
         (tmp_path / "cases.json").write_text(json.dumps(listed))
         command = [node, str(SCRIPT), str(tmp_path), str(PACKAGE), str(MODEL)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from comeo.codecs import get_codec
+from comeo.codecs.payload import is_predicted
 from comeo.errors import CodecError
 from tests.comeo.codecs.blocks import textured
 from tests.wasm.conftest import PACKAGE, Runner
@@ -19,10 +21,10 @@ from tools.native import ROOT
 CODEC = get_codec("learned")
 
 
-def facts(payload: bytes, reduce: int) -> dict[str, Any]:
+def facts(payload: bytes, reduce: int, reference: NDArray[np.float32] | None = None) -> dict[str, Any]:
     """What the library says of a payload, as decode.mjs says it."""
     try:
-        block = CODEC.decode(payload, reduce=reduce)
+        block = CODEC.decode(payload, reduce=reduce, reference=reference)
     except CodecError:
         return {"refused": True}
     digest = hashlib.sha256(np.ascontiguousarray(block).tobytes()).hexdigest()
@@ -57,6 +59,52 @@ def test_the_same_bits_at_every_size(run_in_node: Runner) -> None:
     found = run_in_node(cases)
     for (payload, reduce), own in zip(cases, found, strict=True):
         assert own == facts(payload, reduce), (payload[:12].hex(), reduce)
+
+
+@cache
+def predicted() -> list[tuple[bytes, NDArray[np.float32]]]:
+    """Payloads that are predicted, and their references, holes and all."""
+    rng = np.random.default_rng(11)
+    made = []
+    for number, (height, width) in enumerate([(64, 64), (47, 61), (96, 33)]):
+        both = textured(5, height, width, seed=40 + number)
+        reference = both[:3].astype(np.float32)
+        block = both[3:] if number != 1 else both[3:].astype(np.float32)
+        if number == 2:
+            reference[:, 10:31, 5:22] = np.nan
+            reference[1, rng.random((height, width)) < 0.1] = np.nan
+        mask = rng.random((height, width)) < 0.9
+        payload = CODEC.encode(block, step=60, mask=mask if number else None, reference=reference)
+        assert is_predicted(payload)
+        made.append((payload, reference))
+    return made
+
+
+def test_predicted_blocks_have_the_same_bits(run_in_node: Runner) -> None:
+    cases = [(payload, reduce, reference) for payload, reference in predicted() for reduce in range(4)]
+    for case, own in zip(cases, run_in_node(cases), strict=True):
+        assert own == facts(*case), case[1]
+
+
+def test_predicted_blocks_are_refused_without_what_they_are_predicted_from(run_in_node: Runner) -> None:
+    payload, reference = predicted()[0]
+    found = run_in_node(
+        [
+            (payload, 0),
+            (payload, 0, reference[:2].copy()),
+            (payload, 0, reference[:, :32].copy()),
+            (payload[:16], 0, reference),
+        ]
+    )
+    sentences = [
+        "has to be decoded first",
+        "from 3 bands, not 2",
+        "bands×64×64, not 3×32×64",
+        "its prediction",
+    ]
+    for own, sentence in zip(found, sentences, strict=True):
+        assert own["refused"]
+        assert sentence in own["error"]
 
 
 def damaged(count: int) -> list[bytes]:

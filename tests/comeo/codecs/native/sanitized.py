@@ -1,6 +1,6 @@
 """Run in a process of its own, whose library has sanitizers: sound, damaged and random bodies at every level.
 
-`python sanitized.py LIBRARY BLOB CASES COUNT` with cases as JSON lines; imports nothing that is compiled at run time.
+`python sanitized.py LIBRARY BLOB CASES COUNT` with cases as JSON lines; needs neither onnxruntime nor Numba.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def run_passes(library: Library, flat: Flat, plan: Plan, case: dict[str, Any]) -
         for number in range(5):
             count = context.predict(group, number, tiles, mean, index)
             if count >= 0:
-                values[tiles[:count]] += rng.integers(-(1 << 27), 1 << 27, (count, flat.channels)).astype(np.int32)
+                values[tiles[:count]] += rng.integers(-(1 << 27), 1 << 27, (count, flat.channels)).astype(
+                    np.int32
+                )
                 np.clip(values, -(1 << 27), 1 << 27, out=values)
                 context.note(group, number)
         context.share(group)
@@ -57,7 +59,12 @@ def run_passes(library: Library, flat: Flat, plan: Plan, case: dict[str, Any]) -
 
 def main() -> None:
     """Run as a command; prints how many bodies were refused."""
-    path, blob, cases, count = Path(sys.argv[1]), Path(sys.argv[2]).read_bytes(), sys.argv[3], int(sys.argv[4])
+    path, blob, cases, count = (
+        Path(sys.argv[1]),
+        Path(sys.argv[2]).read_bytes(),
+        sys.argv[3],
+        int(sys.argv[4]),
+    )
     found = [json.loads(line) for line in Path(cases).read_text().splitlines()]
     bodies, random, refused = [base64.b64decode(case["body"]) for case in found], Random(count), 0
     for level in Library(path).levels:

@@ -20,7 +20,15 @@ from tools.native import CompilerError, compile_library, find_compiler
 
 pytest.importorskip("onnxruntime", reason="payloads are coded with it")
 
-FLAGS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1", "-g", "-Wall", "-Wextra", "-Werror")
+FLAGS = (
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+    "-O1",
+    "-g",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+)
 COUNT = int(os.environ.get("COMEO_FUZZ_NATIVE", "12"))  # damaged bodies of each case and level
 
 
