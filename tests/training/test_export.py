@@ -14,7 +14,7 @@ pytest.importorskip("onnxruntime", reason="the check of an export needs onnxrunt
 
 import torch
 
-from comeo.codecs.learned import LearnedCodec, codec
+from comeo.codecs.learned import LearnedCodec, codec, engine
 from comeo.codecs.learned import Model as ModelFile
 from comeo.codecs.learned.layout import FIRST_LAYOUT
 from comeo.codecs.learned.quantiser import POINTS, dependent
@@ -103,7 +103,8 @@ def test_a_model_file_has_all_that_its_description_promises(
 
 def test_an_exported_model_codes_blocks(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = ModelFile("test", file.read_bytes())
-    monkeypatch.setattr(codec, "by_tag", lambda _: chosen)
+    for module in (codec, engine):
+        monkeypatch.setattr(module, "by_tag", lambda _: chosen)
     block = textured(4, 70, 50)
     decoded = LearnedCodec(chosen).decode(LearnedCodec(chosen).encode(block, step=20))
     assert np.abs(decoded.astype(float) - block).max() < 6 * 20
