@@ -10,7 +10,8 @@ each array filled up to whole words of four bytes:
     words     number of groups; of each: first, last, passes, evidence, before (−1: None), then components,
               sizes, pairs and parents, each as its length and its members
     words     number of rules of reduced reads; of each: limit, groups at each reduction (4)
-    words     number of the filter's thresholds; where there is a filter, its limits (2) and thresholds, then its taps, int8
+    words     number of the filter's thresholds; where there is a filter, its limits (2) and thresholds, then its
+              taps, int8
     uint8     order of frequencies (256)
     int32     of each set of points: cumulative frequencies (25, 43), points (25, 3)
     float64   cosine and sine of each angle of the spectral transform (256, 2)

@@ -12,7 +12,7 @@ from typing import Final
 
 FOLDER: Final = Path(__file__).parent
 COMMON: Final = ("memory.c", "model.c", "plan.c", "entropy.c", "decode.c", "dispatch.c")
-LEVELLED: Final = ("features.c", "notes.c", "networks.c", "inverse.c", "filter.c")  # compiled once for each level
+LEVELLED: Final = ("features.c", "notes.c", "networks.c", "inverse.c", "filter.c")  # once for each level
 FLAGS: Final = (
     "-std=c11", "-O3", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-fno-strict-aliasing",
     "-ffp-contract=off",  # pixels are defined by their roundings
