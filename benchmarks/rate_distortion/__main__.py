@@ -181,6 +181,7 @@ def main() -> None:
     parser.add_argument("--scene", help="of whole scenes this one only, and the others from the last run")
     parser.add_argument("--quick", action="store_true", help="one block a set, one small scene")
     parser.add_argument("--scenes-only", action="store_true", help="leave the blocks out")
+    parser.add_argument("--blocks-only", action="store_true", help="leave whole scenes out")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     if arguments.scenes_only:
@@ -204,7 +205,8 @@ def main() -> None:
     ) + "\n\n".join(tables)
     (arguments.output / "rate_distortion.md").write_text(page + "\n", encoding="utf-8")
     sys.stdout.write(page + "\n")
-    whole_scenes(arguments)
+    if not arguments.blocks_only:
+        whole_scenes(arguments)
 
 
 if __name__ == "__main__":

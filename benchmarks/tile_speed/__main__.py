@@ -120,9 +120,9 @@ def against(values: Seconds, name: str) -> float:
     return statistics.median(own / peer for own, peer in zip(values[name], values[PEER], strict=True))
 
 
-def zoom_table(found: Mapping[str, Mapping[str, Seconds]], kind: str) -> str:
+def zoom_table(found: Mapping[int, Mapping[str, Seconds]], kind: str) -> str:
     """Times by zoom as Markdown: below 1 is faster than the peer."""
-    lines = ["| zoom | " + " | ".join(found) + " |", "|---" * (len(found) + 1) + "|"]
+    lines = ["| zoom | " + " | ".join(map(str, found)) + " |", "|---" * (len(found) + 1) + "|"]
     tiles = " | ".join(str(len(kinds[kind][PEER])) for kinds in found.values())
     lines.append(f"| {'rounds' if kind == CPU else 'tiles'} | {tiles} |")
     names = next(iter(found.values()))[kind]
@@ -168,11 +168,14 @@ def page(results: Mapping[str, Any]) -> str:
         "### Again",
         f"The same address a second time, which COMEO keeps and {PEER} leaves to a proxy.",
         zoom_table(results["zooms"], "again"),
-        f"### {CLIENTS} clients",
-        f"Tiles a second (zooms {' and '.join(map(str, CROWD_ZOOMS))}) and their ratio to {PEER}'s, above 1 "
-        f"being more; median of {CROWD_ROUNDS} turns.",
-        crowd_table(results["crowd"]),
     ]
+    if "crowd" in results:
+        parts += [
+            f"### {CLIENTS} clients",
+            f"Tiles a second (zooms {' and '.join(map(str, CROWD_ZOOMS))}) and their ratio to {PEER}'s, "
+            f"above 1 being more; median of {CROWD_ROUNDS} turns.",
+            crowd_table(results["crowd"]),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -199,12 +202,18 @@ def main() -> None:
             cold = results["zooms"][zoom]["cold"]
             ratios = ", ".join(f"{name} {against(cold, name):.2f}" for name in arguments.codec)
             sys.stderr.write(f"zoom {zoom}, cold, time over {PEER}'s: {ratios}\n")
+            write(arguments.output, results)  # each zoom takes minutes
         results["crowd"] = crowd(served, arguments.format)
+    sys.stdout.write(write(arguments.output, results))
+
+
+def write(folder: Path, results: Mapping[str, Any]) -> str:
+    """Write figures and tables; give the tables."""
     text = page(results)
-    sys.stdout.write(text)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    (arguments.output / "tile_speed.md").write_text(text)
-    (arguments.output / "tile_speed.json").write_text(json.dumps(results, indent=1) + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tile_speed.md").write_text(text)
+    (folder / "tile_speed.json").write_text(json.dumps(results, indent=1) + "\n")
+    return text
 
 
 if __name__ == "__main__":

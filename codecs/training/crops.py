@@ -58,10 +58,11 @@ class _Images:
     shares: NDArray[np.float64]
 
     @classmethod
-    def of(cls, images: list[Image], side: int) -> _Images:
+    def of(cls, images: list[Image], side: int) -> _Images | None:
+        """Those of a list that hold such crops; None if none does."""
         chosen = [image for image in images if _fits(image, side)]
         if not chosen:
-            raise ValueError(f"no image of the pack holds a crop of {side} pixels")
+            return None
         weights = np.array([image.entry.weight for image in chosen])
         return cls(side, chosen, weights / weights.sum())
 
@@ -81,10 +82,13 @@ class CropSampler:
     def __init__(self, images: list[Image], options: CropOptions, seed: int) -> None:
         self.options = options
         self.random = np.random.default_rng(seed)
-        self.fine = _Images.of(images, options.side)
+        fine = _Images.of(images, options.side)
+        if fine is None:
+            raise ValueError(f"no image of the pack holds a crop of {options.side} pixels")
+        self.fine = fine
         self.coarse = _Images.of(images, 2 * options.side)
         mixed = [image for image in images if len(image.values) > image.entry.first]
-        self.mixed = _Images.of(mixed, 2 * options.side) if mixed else None
+        self.mixed = _Images.of(mixed, 2 * options.side)
 
     def batch(self) -> NDArray[np.float32]:
         """Draw (count, components, side, side) in steps."""
@@ -112,10 +116,11 @@ class CropSampler:
             image, values = self._pixels(self.mixed)
             changed = self._changed(values, step)
             return residual(changed[: image.entry.first], changed[image.entry.first :])
-        shrunk = kind > 1 - self.options.shrunk
-        image, values = self._pixels(self.coarse if shrunk else self.fine)
-        changed = self._changed(values[self._bands(image)], step)
-        return reduce_mean(changed, 1) if shrunk else changed
+        if self.coarse is not None and kind > 1 - self.options.shrunk:
+            image, values = self._pixels(self.coarse)
+            return reduce_mean(self._changed(values[self._bands(image)], step), 1)
+        image, values = self._pixels(self.fine)
+        return self._changed(values[self._bands(image)], step)
 
     def _changed(self, values: NDArray[np.uint16], step: float) -> NDArray[np.float32]:
         """Values in steps, with another contrast and other gains."""

@@ -1,6 +1,7 @@
 """Export a trained state to a model file: see `comeo.codecs.learned.model`.
 
-One command does all of it: graphs, tables fitted to training crops, the file, and its check.
+One command does all of it: graphs, tables and filter fitted to training crops, the file and its check, and
+the blob that compiled code reads.
 
 The graph of a pass is built by hand: whole weights as int8, products summed in int32, powers of two in
 between. Nothing in it can differ between machines.
@@ -14,7 +15,6 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,10 @@ from comeo.codecs.learned.features import MEAN_PEAK
 from comeo.codecs.learned.model import FORMAT
 from comeo.codecs.learned.quantiser import SCALAR, Quantiser, dependent
 from comeo.codecs.learned.tables import SCALES
+from training import filters
 from training.context import PassContext, cross_weights
+from training.design import REDUCED
+from training.filters import with_filter
 from training.flat import flatten
 from training.integers import PEAK, UNIT, WholeLinear, whole_weights
 from training.logistic import SCALE_LOWEST, SCALE_UNIT
@@ -193,31 +196,33 @@ def pack(model: Model, quantiser: Quantiser, facts: dict[str, Any]) -> Callable[
 def export(
     model: Model, quantiser: Quantiser, images: list[Image], output: Path, facts: dict[str, Any]
 ) -> str:
-    """Fit tables, write a model file, and check it against the trained model.
+    """Fit tables and filter, write a model file and its blob, and check it against the trained model.
 
     Args:
         model: The trained model.
         quantiser: What its symbols shall stand for.
-        images: The training pack, which tables are fitted to.
-        output: The file.
+        images: The training pack, which tables and filter are fitted to.
+        output: The file; its blob is put beside it.
         facts: As of `pack`.
 
     Returns:
         The file's SHA-256, in hex.
     """
     packed = pack(model, quantiser, facts)
-
-    def draft(fitted: Fitted) -> ModelFile:
-        plain = ModelFile("draft", packed(fitted))
-        return replace(plain, flat=flatten(plain))
-
-    content = packed(fit(draft, model.layout, quantiser, images))
+    unfiltered = packed(fit(lambda fitted: _readable(packed(fitted)), model.layout, quantiser, images))
+    content = with_filter(unfiltered, filters.fit(_readable(unfiltered), images))
     output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = output.with_suffix(".partial")
-    unfinished.write_bytes(content)
-    unfinished.replace(output)
+    for path, data in ((output, content), (output.with_suffix(".bin"), flatten(ModelFile("draft", content)))):
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
     verify(model, output)
     return hashlib.sha256(content).hexdigest()
+
+
+def _readable(content: bytes) -> ModelFile:
+    """A model file that compiled code runs, too."""
+    return ModelFile("draft", content, flatten(ModelFile("draft", content)))
 
 
 def _npy(array: NDArray[Any]) -> bytes:
@@ -257,6 +262,7 @@ def main() -> None:
         "data": "Sentinel-2, see docs/learned-codec.md; contains modified Copernicus Sentinel data",
         "licence": "as the project's",
         "steps": state["step"],
+        "reduced": REDUCED.get(model.layout, ()),
     }
     quantiser = dependent(arguments.grid) if arguments.grid else SCALAR
     digest = export(model, quantiser, load(arguments.pack), arguments.output, facts)

@@ -22,7 +22,8 @@ from comeo.codecs.learned.tables import ROWS
 from comeo.errors import ComeoError
 from tests.comeo.codecs.blocks import textured
 from tests.comeo.codecs.learned.reference import ReferenceModel
-from training import export, tables, verify
+from training import export, filters, tables, verify
+from training.flat import flatten
 from training.model import Model
 from training.pack import load
 
@@ -118,11 +119,15 @@ def test_an_export_is_fitted_and_checked(
     model: Model, small_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "fit", partial(tables.fit, batches=1, rounds=1))
-    monkeypatch.setattr(tables, "_SIDES", ((128, 1),))
+    monkeypatch.setattr(filters, "fit", partial(filters.fit, batches=1))
+    for module in (tables, filters):
+        monkeypatch.setattr(module, "_SIDES", ((128, 1),))
     path = tmp_path / "test.zip"
     digest = export.export(model, QUANTISER, load(small_pack), path, {"name": "test"})
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert [each.name for each in tmp_path.iterdir()] == ["test.zip"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["test.bin", "test.zip"]
+    assert (tmp_path / "test.bin").read_bytes() == flatten(ModelFile("test", path.read_bytes()))
+    assert ModelFile("test", path.read_bytes()).filter is not None
     frequencies = np.diff(ModelFile("test", path.read_bytes()).tables.cumulative)
     assert not np.array_equal(frequencies, tables.unfitted(QUANTISER).frequencies)
 

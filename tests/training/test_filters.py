@@ -43,10 +43,9 @@ def decoded(images: list[Image]) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def filtered(chosen: Filter, crop: np.ndarray, lost: np.ndarray) -> np.ndarray:
-    components = (UNIT * (crop - lost)).astype(np.float32)
+    components = np.asarray(UNIT * (crop - lost), np.float32)
     chosen.apply(components)
-    components /= UNIT
-    return components
+    return np.asarray(components / UNIT)
 
 
 def test_a_fitted_filter_takes_error_off_other_crops(

@@ -76,6 +76,11 @@ def cli(debug: bool) -> None:
     is_flag=True,
     help="Predict no group from a finer one: larger, but plain Zarr readers can read all of it.",
 )
+@click.option(
+    "--preset",
+    type=click.Choice(["vegetation"]),
+    help="Code red and near infrared more finely, for indices of vegetation.",
+)
 @click.option("--force", is_flag=True, help="Replace archives that exist.")
 def compress(
     sources: tuple[str, ...],
@@ -93,6 +98,7 @@ def compress(
     nodata: float | None,
     clear: str | None,
     independent_groups: bool,
+    preset: str | None,
     force: bool,
 ) -> None:
     """Compress SOURCES, one archive each.
@@ -125,7 +131,7 @@ def compress(
                     compress_scene(
                         scene, final, codec=codec or DEFAULT_CODEC, step=step, clear=clear, force=force,
                         progress=progress, ratio=100.0 if ratio is None and step is None else ratio,
-                        independent_groups=independent_groups,
+                        independent_groups=independent_groups, preset=preset,
                     )  # fmt: skip
             finally:
                 scene.close()
@@ -152,6 +158,7 @@ def info(archive: str, as_json: bool) -> None:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return
     groups, certificate, clear = (facts.pop(key) for key in ("groups", "certificate", "clear"))
+    click.echo(f"{'format':14}version {facts.pop('format_version')}")
     for key, value in facts.items():
         text = ", ".join(filter(None, value.values())) if isinstance(value, dict) else value
         click.echo(f"{key:14}{'' if text is None else text}")
@@ -159,8 +166,9 @@ def info(archive: str, as_json: bool) -> None:
         bands, height, width = group["shape"]
         click.echo(f"{name:14}{bands} bands, {height}×{width}, {group['crs']}, levels {group['levels']}")
         click.echo(f"{'':14}{' '.join(group['bands'])}")
+        click.echo(f"{'':14}errors of means: κ {group['certainty']:g}")
     click.echo(_clear_line(clear))
-    for line in _certificate_lines(certificate):
+    for line in (*_histogram_lines(groups), *_certificate_lines(certificate)):
         click.echo(line)
 
 
@@ -282,6 +290,22 @@ def _clear_line(clear: dict[str, Any] | None) -> str:
     shares = clear["shares"]
     text = ", ".join(f"{name} {share:.1f} %" for name, share in shares.items()) if shares else "no pixel"
     return f"{'clear':14}{text}; by {clear['source']}, {clear['size']:,} bytes"
+
+
+def _histogram_lines(groups: dict[str, Any]) -> list[str]:
+    """Where the original pixels lie, as a table."""
+    known = {
+        band: percentiles for group in groups.values() for band, percentiles in group["percentiles"].items()
+        if percentiles
+    }  # fmt: skip
+    if not known:
+        return [f"{'pixels':14}unknown: this archive carries no histograms"]
+    shown = ("2", "50", "98")
+    lines = [f"{'pixels':14}of the original, in stored numbers: so many are not above"]
+    lines.append(f"{'':14}{'':8}" + "".join(f"{one + ' %':>10}" for one in shown))
+    for band, percentiles in known.items():
+        lines.append(f"{'':14}{band:8}" + "".join(f"{percentiles[one]:>10.4g}" for one in shown))
+    return lines
 
 
 def _certificate_lines(certificate: dict[str, Any] | None) -> list[str]:

@@ -69,6 +69,7 @@ class Metadata:
         names = [band.name for group in self.groups.values() for band in group.bands]
         if len(set(names)) < len(names) or len(self.groups) < len(root.comeo.groups):
             raise ArchiveError(f"{self.name} has two bands or groups of one name")
+        store.opened()
 
     @property
     def id(self) -> str:
@@ -95,6 +96,11 @@ class Metadata:
     def codec(self) -> str:
         """Name of the codec of all blocks."""
         return self._comeo.codec
+
+    @property
+    def preset(self) -> str | None:
+        """What the encoder coded more finely than the rest: `vegetation`; None: nothing."""
+        return self._comeo.preset
 
     @property
     def model(self) -> str | None:

@@ -8,6 +8,7 @@ Layout, little-endian (see docs/format/payload.md):
     u8  bands
     [varint length, deflated bitmap of valid pixels]       if HAS_INVALID
     [varint length, deflated bitmap of saturated pixels]   if HAS_SATURATED
+    [u8 weight of each band, sixteenths]                   if WEIGHTED
     [prediction from a finer group: see `prediction`]      if PREDICTED
     body
 """
@@ -39,7 +40,9 @@ HAS_INVALID: Final = 4
 HAS_SATURATED: Final = 8
 PER_BAND_MASK: Final = 16  # the bitmap of valid pixels has one plane a band, else one for all
 PREDICTED: Final = 32  # the body codes what is left after a prediction from a finer group
-_KNOWN_FLAGS: Final = 63
+WEIGHTED: Final = 64  # bands were multiplied by weights before anything else
+WEIGHT_UNIT: Final = 16
+_KNOWN_FLAGS: Final = 127
 
 _HEADER: Final = struct.Struct("<BBBBHHf")
 _FLAGS_PLACE: Final = 2

@@ -62,6 +62,10 @@ class ByteFile(ABC):
         if offset < start:
             self._tail = self._fetch(offset, start - offset) + self._tail
 
+    def let_go(self) -> None:
+        """Keep nothing at hand any more."""
+        self._tail = b""
+
     def stream(self) -> BinaryIO:
         """The same file as a stream."""
         return io.BufferedReader(_Stream(self), _BUFFER_BYTES)  # type: ignore[type-var]

@@ -72,6 +72,12 @@ class ZipStore(Store):
             raise ArchiveError(f"{self.name}: {key} is damaged, its checksum does not match")
         return data
 
+    def opened(self) -> None:
+        """See `Store.opened`. What has come from afar stays: an overview may be in it."""
+        file = self._open()
+        if file.nearby:
+            file.let_go()
+
     def close(self) -> None:
         """See `Store.close`."""
         self._file = None

@@ -29,7 +29,7 @@ from comeo.codecs.base import Block, Codec, Coded, Components
 from comeo.codecs.dct.lapped import synthesis, synthesise
 from comeo.codecs.learned import engine
 from comeo.codecs.learned.coding import decode_pass, open_streams, read_offsets, synthesise_rows
-from comeo.codecs.learned.encoder import THOROUGH, WORTH, encode, tile_grid
+from comeo.codecs.learned.encoder import THOROUGH, WORTH, encode, prepare, tile_grid
 from comeo.codecs.learned.features import PEAK, UNIT, Known
 from comeo.codecs.learned.layout import Layout
 from comeo.codecs.learned.model import DEFAULT, TAG_BYTES, Model, by_tag, models
@@ -40,6 +40,7 @@ from comeo.errors import CodecError
 from comeo.settings import CodecSettings, current
 
 _BATCH_TILES = 1 << 10  # decoded together, 4 blocks of 256² and four bands: more would only leave the caches
+_ALIKE = 1.002  # efforts that differ by less say nothing
 
 Values = NDArray[np.int32]
 
@@ -84,20 +85,27 @@ class LearnedCodec(Codec):
         return self.model.digest
 
     def _encode_values(self, values: Components, usable: NDArray[np.bool_] | None, step: float) -> bytes:
-        """Try both spectral transforms, and keep what costs less: bytes, and the worth of the error."""
+        """Code with the spectral transform that promises to cost less: bytes, and the worth of the error.
+
+        Where two promise the same, try both, and keep what did.
+        """
         transforms = {
             each.to_bytes(): each for each in (fit(values, usable), fit_details(values, step, usable))
         }
-        tried, refused = [], []
+        prepared, refused = {}, []
         for head, transform in transforms.items():
             try:
-                coded, error = encode(self.model, self.settings, transform.forward(values), step)
+                prepared[head] = prepare(self.model, transform.forward(values), step)
             except CodecError as too_large:
                 refused.append(too_large)
-            else:
-                tried.append((8 * len(coded) + WORTH * error, head + coded))
-        if not tried:
+        if not prepared:
             raise refused[0]
+        most = _ALIKE * min(each.effort for each in prepared.values())
+        tried = []
+        for head, each in prepared.items():
+            if each.effort <= most:
+                coded, error = encode(self.model, self.settings, each)
+                tried.append((8 * len(coded) + WORTH * error, head + coded))
         return min(tried)[1]
 
     def _decode_values(self, coded: Sequence[Coded], reduce: int) -> list[Block]:

@@ -70,7 +70,7 @@ def decode(
     """Decode a payload's body at 1/2^reduce of the size.
 
     Returns:
-        (bands, y, x), masks not yet put back: uint16 where the block is and nothing is predicted, else
+        (bands, y, x), masks not yet put back: uint16 where the block is and the payload is plain, else
         float32. None where there is no compiled code.
 
     Raises:
@@ -88,7 +88,7 @@ def decode(
     groups = flat.groups_read(reduce, header.bands, rows * columns, body)
     _check(context.decode(flat, plan, body, header.bands, groups))
     size = (header.bands, -(-header.height >> reduce), -(-header.width >> reduce))
-    whole = header.dtype == np.uint16 and coded.predictor is None
+    whole = header.dtype == np.uint16 and coded.plain
     pixels = np.empty(size, np.uint16 if whole else np.float32)
     mean, angles = transform.mean.astype(np.float32), np.ascontiguousarray(transform.angles)
     _check(
