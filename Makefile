@@ -22,7 +22,8 @@ NODE := $(if $(NODE_IS_RECENT),,.cache/node)
 WITH_NODE := PATH="$(if $(NODE),$(CURDIR)/$(NODE)/bin:)$$PATH"
 # what is compiled, by the build's hook: with the machine's C compiler where there is one, else with PyPI's ziglang
 NATIVE := $(wildcard codecs/comeo/codecs/native/*.[ch]) codecs/comeo/codecs/native/build.py tools/native.py tools/hatch_hook.py
-ALL := $(RUNTIME),server,xarray,qualify,jpeg2000,test
+SERVER := $(RUNTIME),server
+ALL := $(SERVER),xarray,qualify,jpeg2000,test
 PIP_INSTALL := tools/pip-install.sh $(BIN)/pip -c constraints.txt --no-compile
 
 .PHONY: install run test test-qgis lint wasm fuzz soak bench train samples release clean
@@ -35,15 +36,18 @@ $(BIN)/pip:
 	@$(PYTHON) -m venv $(VENV) || \
 		{ echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
 
+FIRST := Installing the server into .venv (170 MB to fetch, 580 MB on disk; half a minute besides the download)
+
+# Where nothing but C has changed, nothing but the package itself is installed again: its build compiles.
 $(VENV)/.installed-run: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/pip
 	@mkdir -p static/dist
-	@echo "Installing the server into .venv (170 MB to fetch, 580 MB on disk; half a minute besides the download)"
-	@$(PIP_INSTALL) -e '.[$(RUNTIME),server]'
-	@echo "Compiling the decoders for this machine (once, about ten seconds)"
+	@echo "$(if $(filter-out $(NATIVE),$?),$(FIRST),Compiling the decoder again)"
+	@$(PIP_INSTALL) $(if $(filter-out $(NATIVE),$?),-e '.[$(SERVER)]',--no-deps -e .)
+	@echo "Compiling the loops of Python for this machine (once, about ten seconds)"
 	@$(BIN)/python -m comeo.codecs
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed-run
+$(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/.installed-run
 	@echo "Installing what the tests need (330 MB to fetch, 1.2 GB more on disk; a minute besides the download)"
 	@$(PIP_INSTALL) -e '.[$(ALL)]'
 	@touch $@
