@@ -159,8 +159,8 @@ def page(results: Mapping[str, Any]) -> str:
         "### Cold",
         "Each tile asked once of servers that have decoded none of its blocks.",
         zoom_table(results["zooms"], "cold"),
-        "Processor time of the servers for these tiles, the mean of a round: what other work on the machine "
-        "doesn't change.",
+        "Processor time of the servers for these tiles, the mean of a round, which other work on the machine "
+        "changes less.",
         zoom_table(results["zooms"], CPU),
         "### Blocks known",
         "The same tiles in another stretch: their blocks are decoded, the tile isn't rendered.",
