@@ -59,8 +59,8 @@ def test_the_stream_takes_turns(small_pack: Path) -> None:
 
 
 def test_a_residual_is_what_other_bands_do_not_tell(small_pack: Path) -> None:
-    values = pack.load(small_pack)[0].values[:, :256, :256].astype(np.float32) / 200
-    left = residual(values, values[:1] * 2 + 5)  # foreseeable, but for what coding loses
+    values = pack.load(small_pack)[0].values[:, :256, :256].astype(np.float32) / np.float32(200)
+    left = residual(values, values[:1] * np.float32(2) + np.float32(5))  # but for what coding loses
     assert left.shape == (1, 128, 128)
     assert abs(left.mean()) < 1e-2
     assert left.std() < 0.2 * (2 * values[0]).std()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -11,7 +13,7 @@ from training.model import Model  # noqa: E402
 from training.transplant import Names, transplant  # noqa: E402
 
 
-def _trained() -> Model:
+def _trained() -> Any:
     torch.manual_seed(3)
     model = Model.blank(FIRST_DESIGN)
     with torch.no_grad():
@@ -20,7 +22,7 @@ def _trained() -> Model:
     return model.eval()
 
 
-def _crops() -> torch.Tensor:
+def _crops() -> Any:
     random = torch.Generator().manual_seed(1)
     ground = torch.nn.functional.interpolate(
         torch.randn(2, 4, 16, 16, generator=random) * 6, size=(128, 128), mode="bilinear"
