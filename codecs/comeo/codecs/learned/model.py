@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 2
 _FORMATS: Final = (1, FORMAT)
-DEFAULT: Final = "sentinel2-1"
+DEFAULT: Final = "sentinel2-2"
 TAG_BYTES: Final = 2
 FIRST_REDUCED: Final = ((110, (11, 9, 8, 5)), (420, (11, 9, 8, 8)))  # of format 1: see `Model.reduced`
 
