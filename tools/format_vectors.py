@@ -83,7 +83,7 @@ def scenes(codec: str) -> Iterator[tuple[str, Scene, float]]:
 
 
 def predicted() -> Scene:
-    """A group that is predicted from a finer one, over holes, saturated pixels and odd sides; with classes."""
+    """A group that is predicted from a finer one, over holes, saturated pixels, odd sides; with classes."""
     both = landscape(6, 539, 542, seed=10)
     fine, coarse = both[:4].copy(), both[4:, ::2, ::2].copy()
     valid = corner_cut(fine.shape)
