@@ -122,4 +122,4 @@ release: install $(VENV)/.installed-test
 
 clean:
 	rm -rf $(VENV) .cache/node .cache/zig static/dist static/node_modules
-	rm -f codecs/comeo/codecs/native/_native.so codecs/wasm/decoder.wasm
+	rm -f codecs/comeo/codecs/native/_native.lib codecs/wasm/decoder.wasm

@@ -27,7 +27,7 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SOURCES: Final = ROOT / "codecs/comeo/codecs/native"
-LIBRARY: Final = SOURCES / "_native.so"  # of this name on every system: ctypes loads it by its path
+LIBRARY: Final = SOURCES / "_native.lib"  # ctypes loads it by its path; ".so" would make it a Python module
 GLIBC: Final = "2.17"  # the oldest C library that zig's libraries run with: that of manylinux2014
 
 REACTOR: Final = ("-mexec-model=reactor",)  # a WebAssembly module without a main program

@@ -97,7 +97,7 @@ def test_a_wheel_carries_the_library_and_no_sources(tmp_path: Path) -> None:
     assert "-py3-none-linux_" in wheel.name or sys.platform != "linux"
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-        assert archive.read("comeo/codecs/native/_native.so") == b"compiled\n"
+        assert archive.read("comeo/codecs/native/_native.lib") == b"compiled\n"
     assert not [name for name in names if name.endswith((".c", ".h", "native/build.py", "hatch_hook.py"))]
     assert "comeo/codecs/native/library.py" in names
 
@@ -110,7 +110,7 @@ def test_a_wheel_without_the_library_is_for_every_machine_and_says_why(tmp_path:
     assert "no C compiler works with CC=" in done.stdout + done.stderr
     assert "without its compiled decoder" in done.stdout + done.stderr
     with zipfile.ZipFile(wheel) as archive:
-        assert "comeo/codecs/native/_native.so" not in archive.namelist()
+        assert "comeo/codecs/native/_native.lib" not in archive.namelist()
 
 
 def test_a_build_that_must_compile_fails_where_nothing_does(tmp_path: Path) -> None:

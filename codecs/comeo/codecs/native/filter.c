@@ -185,6 +185,17 @@ INLINE void correct(const comeo_filter *filter, const int16_t *own, size_t strid
         vf_store(to + half * LANES, (vf_load(to + half * LANES) + vf_of(ordered(parts, half)) * (1.0f / 256)) * unit);
 }
 
+/* Whether nothing is added in the cells that a vector of samples lies in: about half of them, at small rates. */
+INLINE int is_idle(const comeo_filter *filter, const uint8_t *classes) {
+    int idle = 1;
+    for (int cell = 0; cell < LANES / 4; cell++) idle &= filter->idle[classes[cell]];
+    return idle;
+}
+
+INLINE void scale(float unit, float *to) {
+    for (int half = 0; half < 2; half++) vf_store(to + half * LANES, vf_load(to + half * LANES) * unit);
+}
+
 /* Filter a component in place, (height, stride) of which `width` columns count, in sixteenths; then times unit.
  *
  * Rows have whole vectors of AT_ONCE samples. `memory` has what comeo_filter_memory says. */
@@ -197,10 +208,15 @@ void LEVELLED(filter)(const comeo_filter *filter, float *plane, int height, int 
     for (int row = 0; row * CELL < height; row++) {
         classify(filter, &samples, row);
         samples.classes[(width + CELL - 1) / CELL] = 0; /* of a vector's second cell, where there is none */
+        int bottom = least((row + 1) * CELL, height);
         for (int x = 0; x < width; x += AT_ONCE) {
             vi weights[FILTER_PAIRS + 1];
+            if (is_idle(filter, samples.classes + x / CELL)) {
+                for (int y = row * CELL; y < bottom; y++) scale(unit, plane + (size_t)y * stride + x);
+                continue;
+            }
             take_weights(filter, samples.classes + x / CELL, weights);
-            for (int y = row * CELL; y < least((row + 1) * CELL, height); y++)
+            for (int y = row * CELL; y < bottom; y++)
                 correct(filter, samples.first + (size_t)y * samples.stride + x, samples.stride, weights, unit,
                         plane + (size_t)y * stride + x);
         }

@@ -104,6 +104,7 @@ typedef struct comeo_filter {
     /* Of each class and pair, four times over: taps under the first limit in the low half, under the second in the high one;
      * the last undoes that sums of pairs hold twice the sample itself. */
     int32_t taps[FILTER_DIRECTIONS * (MAX_THRESHOLDS + 1)][FILTER_PAIRS + 1][4];
+    uint8_t idle[FILTER_DIRECTIONS * (MAX_THRESHOLDS + 1)]; /* classes whose taps are all zero */
 } comeo_filter;
 
 /* How many groups a read takes at each reduction, where bytes² ≤ limit · bands · tiles². */

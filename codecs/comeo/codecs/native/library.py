@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from comeo.errors import ComeoError
 
-PATH: Final = Path(__file__).with_name("_native.so")
+PATH: Final = Path(__file__).with_name("_native.lib")
 
 OK: Final = 0
 CUT_SHORT: Final = -1

@@ -244,8 +244,12 @@ static void take_filter(struct reader *reader, comeo_filter *filter) {
     take_into(reader, taps, (size_t)classes * sizeof *taps);
     for (int own = 0; own < classes && !reader->failed; own++) {
         int sums[2] = {0, 0};
+        filter->idle[own] = 1;
         for (int pair = 0; pair < FILTER_PAIRS; pair++) {
-            for (int kind = 0; kind < 2; kind++) sums[kind] -= taps[own][kind][pair];
+            for (int kind = 0; kind < 2; kind++) {
+                sums[kind] -= taps[own][kind][pair];
+                if (taps[own][kind][pair]) filter->idle[own] = 0;
+            }
             repeat(filter->taps[own][pair], taps[own][0][pair], taps[own][1][pair]);
         }
         repeat(filter->taps[own][FILTER_PAIRS], sums[0], sums[1]);

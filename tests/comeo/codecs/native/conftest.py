@@ -15,7 +15,7 @@ def library_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A compiled library; skips where there is neither one nor a compiler."""
     if native.PATH.exists():
         return native.PATH
-    path = tmp_path_factory.mktemp("native") / "_native.so"
+    path = tmp_path_factory.mktemp("native") / "_native.lib"
     try:
         compile_library(path, find_compiler())
     except CompilerError as error:

@@ -49,7 +49,7 @@ def write_cases(path: Path) -> None:
 def test_sanitizers_find_nothing(tmp_path: Path) -> None:
     try:
         compiler = find_compiler()
-        compile_library(tmp_path / "_native.so", compiler, FLAGS)
+        compile_library(tmp_path / "_native.lib", compiler, FLAGS)
         runtime = subprocess.run(
             [*compiler.command, "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
         ).stdout.strip()
@@ -63,7 +63,7 @@ def test_sanitizers_find_nothing(tmp_path: Path) -> None:
     (tmp_path / "blob").write_bytes(blob)
     script = Path(__file__).with_name("sanitized.py")
     done = subprocess.run(
-        [sys.executable, script, tmp_path / "_native.so", tmp_path / "blob", tmp_path / "cases", str(COUNT)],
+        [sys.executable, script, tmp_path / "_native.lib", tmp_path / "blob", tmp_path / "cases", str(COUNT)],
         env={**os.environ, "LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
