@@ -120,6 +120,32 @@ def test_weights_of_bands(run_in_node: Runner) -> None:
         assert "weights of bands are damaged" in own["error"]
 
 
+def test_damage_to_predictions_and_weights_is_met_as_the_library_does(run_in_node: Runner) -> None:
+    rng = np.random.default_rng(8)
+    block = textured(5, 40, 45, seed=12)
+    reference = block[:3].astype(np.float32)
+    reference[1, 3:9, 4:20] = np.nan
+    good = CODEC.encode(block[3:], step=50, weights=(20, 9), reference=reference)
+    assert is_predicted(good)
+    cases: list[Case] = []
+    for case in range(300):
+        data = bytearray(good)
+        if case % 3 == 2:
+            del data[rng.integers(12, 90) :]
+        for place in rng.integers(12, min(len(data), 90), 1 + case % 3):
+            data[place] ^= 1 << int(rng.integers(8))
+        cases.append((bytes(data), case % 4, reference))
+    refused = 0
+    for (payload, reduce, *_), own in zip(cases, run_in_node(cases), strict=True):
+        expected = facts(payload, reduce, reference)
+        if "refused" in expected:
+            refused += 1
+            assert own.get("refused"), (payload[:90].hex(), reduce, own)
+        else:
+            assert own == expected, (payload[:90].hex(), reduce)
+    assert 50 < refused < 290
+
+
 def test_every_model_with_and_without_a_filter(run_in_node: Runner) -> None:
     block = textured(4, 70, 90, seed=3)
     payloads = [get_codec("learned", model=each).encode(block, step=300) for each in models().values()]

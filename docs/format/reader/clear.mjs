@@ -2,10 +2,18 @@
 
 import * as zlib from 'node:zlib';
 
-import { check } from './bytes.mjs';
+import { FormatError, check } from './bytes.mjs';
 
 const HIGHEST = 6, MAX_PIXELS = 2 ** 28;
 const KEY = 'clear/data';
+
+function decompressed(frame, size) {
+  try {
+    return zlib.zstdDecompressSync(frame, { maxOutputLength: size });
+  } catch (error) {
+    throw new FormatError(`a block of clear/ cannot be unpacked: ${error.message}`);
+  }
+}
 
 // The classes of an archive: { height, width, classes }; or { sentence } where this Node.js has no zstd.
 export function readClear(archive) {
@@ -26,7 +34,7 @@ export function readClear(archive) {
     for (let col = 0; col < cols; col++) {
       const frame = archive.payload(level, row, col);
       if (!frame) continue;
-      const block = zlib.zstdDecompressSync(frame, { maxOutputLength: side * side });
+      const block = decompressed(frame, side * side);
       check(block.length === side * side && block.every((one) => one <= HIGHEST), `block (${row}, ${col}) of clear/ is damaged`);
       for (let line = 0; line < Math.min(side, height - row * side); line++) {
         const stop = line * side + Math.min(side, width - col * side);

@@ -32,7 +32,8 @@ const { weights, rest } = readPrediction(readFileSync(`${folder}/payload`), band
 if (rest.length) throw new Error('bytes are left');
 const all = new Float32Array(Uint8Array.from(readFileSync(`${folder}/reference`)).buffer);
 const size = height * width;
-const planes = Array.from({ length: all.length / size }, (_, band) => all.subarray(band * size, (band + 1) * size));
+const places = Array.from({ length: all.length / size }, (_, band) => band * size);
+const planes = places.map((start) => all.subarray(start, start + size));
 const parts = predict(weights, planes, height, width).map((plane) => Buffer.from(plane.buffer));
 writeFileSync(`${folder}/predicted`, Buffer.concat(parts));
 """
