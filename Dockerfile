@@ -28,12 +28,14 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY pyproject.toml constraints.txt README.md ./
+COPY tools tools
 COPY codecs codecs
 COPY tileserver tileserver
 COPY templates templates
 COPY --from=viewer /source/static/dist static/dist
+# There is no C compiler here: the build takes zig from PyPI for as long as it needs it.
 RUN python3 -m venv /opt/comeo \
-    && /opt/comeo/bin/pip install --no-cache-dir --disable-pip-version-check \
+    && COMEO_BUILD_NATIVE=1 /opt/comeo/bin/pip install --no-cache-dir --disable-pip-version-check \
         --constraint constraints.txt ".[${VARIANT},server,jpeg2000,qualify]" \
     && NUMBA_CACHE_DIR=/opt/numba /opt/comeo/bin/python -m comeo.codecs
 

@@ -12,16 +12,21 @@ SHARED ?= ../shared/data
 SECONDS_TO_TRAIN ?= 9000
 SECONDS ?= 3600
 FUZZ ?=
+TARGETS ?= x86_64-linux-gnu.2.17 aarch64-linux-gnu.2.17
 # onnxruntime and onnxruntime-gpu are one module and exclude each other: an NVIDIA driver decides
 RUNTIME := $(if $(wildcard /proc/driver/nvidia/version),gpu,cpu)
 # Node.js of the machine where there is a recent one, else the one that PyPI carries, apart from .venv
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed -n 's/^v\([0-9]*\)\..*/\1/p')
 NODE_IS_RECENT := $(shell [ "0$(NODE_MAJOR)" -ge 20 ] && command -v npm >/dev/null && echo yes)
 NODE := $(if $(NODE_IS_RECENT),,.cache/node)
-ALL := $(RUNTIME),server,xarray,qualify,jpeg2000,test
+WITH_NODE := PATH="$(if $(NODE),$(CURDIR)/$(NODE)/bin:)$$PATH"
+# what is compiled, by the build's hook: with the machine's C compiler where there is one, else with PyPI's ziglang
+NATIVE := $(wildcard codecs/comeo/codecs/native/*.[ch]) codecs/comeo/codecs/native/build.py tools/native.py tools/hatch_hook.py
+SERVER := $(RUNTIME),server
+ALL := $(SERVER),xarray,qualify,jpeg2000,test
 PIP_INSTALL := tools/pip-install.sh $(BIN)/pip -c constraints.txt --no-compile
 
-.PHONY: install run test test-qgis lint fuzz soak bench train samples release clean
+.PHONY: install run test test-qgis lint wasm fuzz soak bench train samples release clean
 
 install: $(VENV)/.installed-run static/dist/index.html
 
@@ -31,16 +36,19 @@ $(BIN)/pip:
 	@$(PYTHON) -m venv $(VENV) || \
 		{ echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
 
-$(VENV)/.installed-run: pyproject.toml constraints.txt | $(BIN)/pip
+FIRST := Installing the server into .venv (170 MB to fetch, 580 MB on disk; half a minute besides the download)
+
+# Where nothing but C has changed, nothing but the package itself is installed again: its build compiles.
+$(VENV)/.installed-run: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/pip
 	@mkdir -p static/dist
-	@echo "Installing the server into .venv (170 MB to fetch, 580 MB on disk; half a minute besides the download)"
-	@$(PIP_INSTALL) -e '.[$(RUNTIME),server]'
-	@echo "Compiling the decoders for this machine (once, about ten seconds)"
+	@echo "$(if $(filter-out $(NATIVE),$?),$(FIRST),Compiling the decoder again)"
+	@$(PIP_INSTALL) $(if $(filter-out $(NATIVE),$?),-e '.[$(SERVER)]',--no-deps -e .)
+	@echo "Compiling the loops of Python for this machine (once, about ten seconds)"
 	@$(BIN)/python -m comeo.codecs
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed-run
-	@echo "Installing what the tests need (230 MB to fetch, 730 MB more on disk; a minute besides the download)"
+$(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/.installed-run
+	@echo "Installing what the tests need (330 MB to fetch, 1.2 GB more on disk; a minute besides the download)"
 	@$(PIP_INSTALL) -e '.[$(ALL)]'
 	@touch $@
 
@@ -51,8 +59,8 @@ $(VENV)/.installed-test: $(VENV)/.installed-run
 
 static/dist/index.html: static/package-lock.json $(shell find static/src -type f 2>/dev/null) | $(NODE)
 	@echo "Building the viewer (140 MB into static/node_modules, about ten seconds)"
-	@cd static && PATH="$(if $(NODE),$(CURDIR)/$(NODE)/bin:)$$PATH" npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
-	@cd static && PATH="$(if $(NODE),$(CURDIR)/$(NODE)/bin:)$$PATH" npm run --silent build
+	@cd static && $(WITH_NODE) npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
+	@cd static && $(WITH_NODE) npm run --silent build
 
 run: install
 	@$(BIN)/comeo serve samples --host $(HOST) --port $(PORT)
@@ -63,8 +71,15 @@ lint: $(VENV)/.installed-test
 	PYTHONPATH=codecs $(BIN)/lint-imports
 	$(BIN)/mypy
 
-test: install lint
-	$(BIN)/pytest -n 2
+# The decoder for browsers: the package codecs/wasm, its module compiled by zig.
+wasm: codecs/wasm/decoder.wasm
+
+codecs/wasm/decoder.wasm: $(NATIVE) tools/wasm.py | $(VENV)/.installed-test
+	@echo "Compiling the decoder to WebAssembly (half a minute the first time)"
+	@$(BIN)/python -m tools.wasm
+
+test: install lint wasm | $(NODE)
+	$(WITH_NODE) $(BIN)/pytest -n 2
 
 # QGIS is too large to be a dependency: on Debian, apt install python3-qgis qgis-providers
 test-qgis: install $(VENV)/.installed-test
@@ -96,12 +111,15 @@ bench: install $(VENV)/.installed-test
 samples: install
 	sh samples/make.sh $(SHARED)
 
-# Wheel and sdist in dist/; the wheel is tried in environments of its own, without and with the server.
+# sdist and wheels in dist/, compiled by zig for glibc 2.17 and newer; this machine's wheel is tried in environments of
+# its own, without and with the server.
 release: install $(VENV)/.installed-test
 	@$(PIP_INSTALL) build
 	rm -rf dist
-	$(BIN)/python -m build
-	tools/try-wheel.sh $(PYTHON) dist/*.whl
+	$(BIN)/python -m build --sdist
+	for target in $(TARGETS); do COMEO_BUILD_NATIVE=1 COMEO_BUILD_TARGET=$$target $(BIN)/python -m build --wheel; done
+	tools/try-wheel.sh $(PYTHON) dist/*_$$(uname -m).whl
 
 clean:
-	rm -rf $(VENV) .cache/node static/dist static/node_modules
+	rm -rf $(VENV) .cache/node .cache/zig static/dist static/node_modules
+	rm -f codecs/comeo/codecs/native/_native.lib codecs/wasm/decoder.wasm

@@ -4,5 +4,9 @@ from __future__ import annotations
 
 import runpy
 
-for name in ("rate_distortion", "whole_scene", "qualify", "tile_speed", "catalogue"):
+NAMES = (
+    "rate_distortion", "rate_distortion.products", "codec_speed", "whole_scene", "site_means", "qualify",
+    "tile_speed", "catalogue", "full_product",
+)  # fmt: skip
+for name in NAMES:
     runpy.run_module(f"benchmarks.{name}", run_name="__main__")

@@ -68,11 +68,11 @@ def megabytes(pid: int) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process and all below it that live have used."""
+    """What a process and all below it have used, with those that have ended and were waited for."""
     ticks = 0
     for one in tree(pid):
         fields = _read(Path(f"/proc/{one}/stat")).rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12]) if fields else 0
+        ticks += sum(map(int, fields[11:15]))
     return ticks / 100
 
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
-import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.commands import comeo
 from comeo.archive import Archive, open_archive
 from comeo.archive.certificate import GroupErrors
 from comeo.codecs import codec_names
@@ -38,25 +37,16 @@ Row = dict[str, Any]
 _Deviations = list[NDArray[np.float64]]
 
 
-def comeo(*arguments: object) -> tuple[float, float]:
-    """Run the command; seconds, and its peak memory in GB."""
-    began = time.monotonic()
-    command = [str(Path(sys.executable).with_name("comeo")), *map(str, arguments)]
-    _, status, usage = os.wait4(os.posix_spawn(command[0], command, os.environ), 0)
-    if status:
-        raise RuntimeError(f"{' '.join(command)} failed")
-    return time.monotonic() - began, usage.ru_maxrss * 1024 / 1e9
-
-
 def measure(source: Path, codec: str, ratio: int, folder: Path) -> Row:
     """Compress, qualify, and check the certificate."""
     archive, figures, page = (folder / f"{codec}-x{ratio}{end}" for end in (".zarr.zip", ".json", ".html"))
-    compressing, _ = comeo(
+    compressing = comeo(
         "compress", source, "--output", archive, "--codec", codec, "--ratio", ratio, "--force"
     )
-    seconds, memory = comeo("qualify", archive, "--reference", source, "--json", figures, "--html", page)
+    judging = comeo("qualify", archive, "--reference", source, "--json", figures, "--html", page)
     return {
-        "codec": codec, "asked": ratio, "compress_s": compressing, "qualify_s": seconds, "memory_gb": memory,
+        "codec": codec, "asked": ratio, "compress_s": compressing.seconds, "qualify_s": judging.seconds,
+        "memory_gb": judging.memory_gb,
         **kept(json.loads(figures.read_text(encoding="utf-8"))), "certificate": check(archive, source),
     }  # fmt: skip
 

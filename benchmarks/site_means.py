@@ -1,8 +1,8 @@
 """How certain means of areas are: their errors, and how often twice the stated uncertainty holds them.
 
 Scenes that no codec was fitted on are compressed at given ratios; means of n×n pixels, decoded against
-original, are compared with what `comeo.archive.certainty` states of them. NDVI is that of the means of its two
-bands.
+original, are compared with what `comeo.archive.certainty` states of them. NDVI is that of the means of its
+two bands.
 
 Run with: python -m benchmarks.site_means [--data FOLDER] [--output FOLDER] [--codecs …] [--ratios …].
 """
@@ -189,10 +189,10 @@ def main() -> None:
         [
             "# Means of areas: coverage of ±2u, and errors",
             "",
-            "Share of the means of n×n pixels whose true value lies within twice the stated uncertainty, from 90",
-            "to 99 % if it is right (`!`: it is not). In brackets the RMSE of the means: of bands times n/step",
-            "(1/√12 = 0.289 is the law without κ), of the NDVI of means as it is. Scenes that no codec was fitted",
-            "on.",
+            "Share of the means of n×n pixels whose true value lies within twice the stated uncertainty,",
+            "from 90 to 99 % if it is right (`!`: it is not). In brackets the RMSE of the means: of bands",
+            "times n/step (1/√12 = 0.289 is the law without κ), of the NDVI of means as it is. Scenes that",
+            "no codec was fitted on.",
             "",
             f"| codec | ratio | of | {' | '.join(f'{side}×{side}' for side in SIDES)} |",
             "|" + "---|" * (3 + len(SIDES)),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from scipy.ndimage import gaussian_filter
 
-from comeo.scene import Band, BandGroup, Pixels, Scene, Window, group_name
+from comeo.scene import Band, BandGroup, ClassRaster, ClassSource, Pixels, Scene, Window, group_name
 
 UTM32 = CRS.from_epsg(32632)
 
@@ -55,11 +55,33 @@ def array_group(
 
 
 def array_scene(
-    *groups: BandGroup, scene_id: str = "test-scene", collection: str = "test", day: int = 1
-) -> Scene:
+    *groups: BandGroup, scene_id: str = "test-scene", collection: str = "test", day: int = 1,
+    classes: ClassSource | None = None,
+) -> Scene:  # fmt: skip
     """A scene of groups over arrays."""
     moment = datetime(2020, 5, day, 10, 30, tzinfo=UTC)
-    return Scene(scene_id, collection, moment, groups, {"platform": "sentinel-2a"}, "made-up")
+    return Scene(
+        scene_id, collection, moment, groups, {"platform": "sentinel-2a"}, "made-up", classes=classes
+    )
+
+
+def array_classes(
+    classes: NDArray[np.uint8], *, transform: Affine | None = None, crs: CRS = UTM32
+) -> ClassSource:
+    """Classes over an array (y, x), by default on pixels of 20 m over those of `array_group`."""
+    transform = transform or Affine(20, 0, 472_480, 0, -20, 5_257_490)
+    height, width = classes.shape
+    raster = ClassRaster(height, width, crs, transform, lambda window: classes[window.slices])
+    return ClassSource("SCL", lambda: raster)
+
+
+def patchy(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Classes in patches as those of a real scene, all six of them and some pixels without."""
+    rng = np.random.default_rng(seed)
+    smooth = gaussian_filter(rng.normal(size=(height, width)), 8, mode="nearest")
+    edges = np.quantile(smooth, [0.03, 0.5, 0.6, 0.65, 0.75, 0.85])
+    found: NDArray[np.uint8] = np.searchsorted(edges, smooth).astype(np.uint8)
+    return found
 
 
 def corner_cut(shape: tuple[int, int, int]) -> NDArray[np.bool_]:

@@ -17,6 +17,10 @@ class ConflictError(RequestError):
     """The request does not fit the present state of what it names."""
 
 
+class GoneError(RequestError):
+    """What the request goes on from is no longer there; beginning anew helps."""
+
+
 class TooManyError(BusyError):
     """The most jobs that are allowed are under way already; trying again later helps."""
 
@@ -32,6 +36,7 @@ _STATUS: Mapping[type[ComeoError], int] = {
     NotFoundError: 404,
     ClientGoneError: 408,
     ConflictError: 409,
+    GoneError: 410,
     BoundError: 413,
     ParameterError: 422,
     TooManyError: 429,

@@ -1,8 +1,8 @@
-"""Build hook of hatchling: puts the compiled library into wheels, and into the working tree for editable installs.
+"""Build hook of hatchling: the compiled library for wheels, and in the working tree for editable installs.
 
-COMEO_BUILD_NATIVE=1 in the environment makes a build fail that cannot compile, 0 leaves the library out. By default
-a build without it says why, and the package works with onnxruntime and Numba. COMEO_BUILD_TARGET names another
-machine to build for, as `aarch64-linux-gnu.2.17`.
+COMEO_BUILD_NATIVE=1 in the environment makes a build fail that cannot compile, 0 leaves the library out.
+By default a build without it says why, and the package works with onnxruntime and Numba. COMEO_BUILD_TARGET
+names another machine to build for, as `aarch64-linux-gnu.2.17`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from tools.native import LIBRARY, SOURCES, CompilerError, compile_library, find_
 _EXPLANATION = "comeo is installed without its compiled decoder, and decodes several times more slowly"
 
 
-class NativeLibraryHook(BuildHookInterface):  # type: ignore[type-arg]
+class NativeLibraryHook(BuildHookInterface[Any]):
     """Compiles before a wheel is made."""
 
     def dependencies(self) -> list[str]:
         """Ask for zig where nothing else compiles."""
-        if self.target_name != "wheel" or _wanted() == "0" or "CC" in os.environ or _finds():
+        target = os.environ.get("COMEO_BUILD_TARGET")
+        chosen = os.environ.get("CC") and target is None
+        if self.target_name != "wheel" or _wanted() == "0" or chosen or _finds(target):
             return []
         return [self.config["zig"]]
 
@@ -67,9 +69,9 @@ def _wanted() -> str:
     return os.environ.get("COMEO_BUILD_NATIVE", "")
 
 
-def _finds() -> bool:
+def _finds(target: str | None) -> bool:
     try:
-        find_compiler(os.environ.get("COMEO_BUILD_TARGET"))
+        find_compiler(target)
     except CompilerError:
         return False
     return True

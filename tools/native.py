@@ -1,8 +1,9 @@
 """Compile the C sources of the codecs: python -m tools.native [--output FILE] [--target ZIG_TARGET].
 
-`build.py` beside the sources lists them, instruction sets and flags. The compiler is $CC, else cc, gcc or clang, else
-`zig cc` from PyPI's ziglang, whichever first compiles a small program: a compiler without the headers of the C
-library is none. With a target the library is cross-compiled, by zig, for that machine and C library.
+`build.py` beside the sources lists them, instruction sets and flags. The compiler is $CC, else cc, gcc or
+clang, else `zig cc` from PyPI's ziglang, whichever first compiles a small program: a compiler without the
+headers of the C library is none. With a target the library is cross-compiled, by zig, for that machine and C
+library.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SOURCES: Final = ROOT / "codecs/comeo/codecs/native"
-LIBRARY: Final = SOURCES / "_native.so"  # of this name on every system: ctypes loads it by its path
+LIBRARY: Final = SOURCES / "_native.lib"  # ctypes loads it by its path; ".so" would make it a Python module
 GLIBC: Final = "2.17"  # the oldest C library that zig's libraries run with: that of manylinux2014
 
 REACTOR: Final = ("-mexec-model=reactor",)  # a WebAssembly module without a main program
@@ -79,7 +80,9 @@ class Compiler:
             return f"manylinux_{GLIBC.replace('.', '_')}_{self.architecture}"
         if library == "linux-musl":
             return f"musllinux_1_2_{self.architecture}"
-        raise CompilerError(f"wheels are made for ARCHITECTURE-linux-gnu.{GLIBC} or -linux-musl, not {self.target}")
+        raise CompilerError(
+            f"wheels are made for ARCHITECTURE-linux-gnu.{GLIBC} or -linux-musl, not {self.target}"
+        )
 
 
 def _commands(sources: Path) -> Any:
@@ -136,7 +139,11 @@ def compile_library(
 
 
 def link(
-    output: Path, compiler: Compiler, linking: Sequence[str], extra: Sequence[str] = (), sources: Path = SOURCES
+    output: Path,
+    compiler: Compiler,
+    linking: Sequence[str],
+    extra: Sequence[str] = (),
+    sources: Path = SOURCES,
 ) -> None:
     """Compile the sources side by side and link them: see `compile_library`.
 
@@ -211,9 +218,15 @@ def _run(command: Sequence[str]) -> None:
 
 def main() -> None:
     """Compile the library into the working tree, or where told."""
-    parser = argparse.ArgumentParser(prog="python -m tools.native", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--output", type=Path, default=LIBRARY, help="by default where the working tree looks for it")
-    parser.add_argument("--target", help="as zig names it, such as aarch64-linux-gnu.2.17; by default this machine")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.native", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument(
+        "--output", type=Path, default=LIBRARY, help="by default where the working tree looks for it"
+    )
+    parser.add_argument(
+        "--target", help="as zig names it, such as aarch64-linux-gnu.2.17; by default this machine"
+    )
     options = parser.parse_args()
     try:
         compiler = find_compiler(options.target)

@@ -14,7 +14,7 @@ fail() {
     exit 1
 }
 
-if "$python" -m zipfile -l "$wheel" | grep -E '^(training|tests|benchmarks)/'; then
+if "$python" -m zipfile -l "$wheel" | grep -E '^(training|tests|benchmarks|tools|wasm)/|[.][ch]$'; then
     fail "it carries what is not for users"
 fi
 "$python" -m venv env
@@ -25,6 +25,8 @@ sample=$root/samples/S2_UTM37N_lake.zarr.zip
 "$comeo" --help >help.txt
 grep -q compress help.txt || fail "comeo --help names no commands"
 env/bin/python -c 'import comeo; print("comeo", comeo.__version__, *comeo.codec_names())'
+"$comeo" codecs >codecs.txt
+grep -q "decoded by compiled code" codecs.txt || fail "it has no compiled decoder that works here: $(cat codecs.txt)"
 "$comeo" info "$root/samples/S2_romania_2016-08-15.zarr.zip" >info.txt
 "$comeo" extract "$root/samples/S2_romania_2016-08-15.zarr.zip" -o scene.tif
 "$comeo" compress scene.tif -o made.zarr.zip --codec dct --step 50

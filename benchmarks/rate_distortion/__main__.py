@@ -34,8 +34,6 @@ from benchmarks.rate_distortion.scenes import (
     write_points,
 )
 from benchmarks.rate_distortion.seams import seams_table
-from benchmarks.rate_distortion.speed import speed_table
-from benchmarks.rate_distortion.stages import stages_table
 from comeo.codecs.base import Block
 
 BLOCK = 256
@@ -183,6 +181,7 @@ def main() -> None:
     parser.add_argument("--scene", help="of whole scenes this one only, and the others from the last run")
     parser.add_argument("--quick", action="store_true", help="one block a set, one small scene")
     parser.add_argument("--scenes-only", action="store_true", help="leave the blocks out")
+    parser.add_argument("--blocks-only", action="store_true", help="leave whole scenes out")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     if arguments.scenes_only:
@@ -199,14 +198,15 @@ def main() -> None:
         csv.writer(file_).writerows([COLUMNS, *((*row[:4], f"{row.psnr:.3f}") for row in rows)])
     tables = [set_table(each.name, [row for row in rows if row.set == each.name]) for each in SETS]
     blocks = read_blocks(arguments.data / T32TMT, FOUR)
-    tables += [speed_table(blocks[:4]), stages_table(blocks[:4]), seams_table(blocks)]
+    tables.append(seams_table(blocks))
     page = (
         "# Rate-distortion of single blocks\n\n"
         "Peak 10 000 digital numbers; ratio = bytes of the block as 16-bit integers / payload bytes.\n\n"
     ) + "\n\n".join(tables)
     (arguments.output / "rate_distortion.md").write_text(page + "\n", encoding="utf-8")
     sys.stdout.write(page + "\n")
-    whole_scenes(arguments)
+    if not arguments.blocks_only:
+        whole_scenes(arguments)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ RATIOS: Final = (50, 100, 250)
 _CLOSE: Final = 0.02
 _TRIES: Final = 8
 _FIRST_STEP: Final = 12.0  # times the ratio: near enough to begin with
+_STEEPEST: Final = -3.0  # log of the step over log of the bytes
+_FLATTEST: Final = -0.3
 _SPACING: Final = 2  # of x265's qualities: a third of an octave of its step
 _FIRST_QUALITY: Final = -44
 
@@ -60,7 +62,9 @@ class AtRatio:
 
 
 def next_step(sizes: Mapping[float, float], target: float) -> float | None:
-    """A step whose bytes should be those wanted, by a line through the nearest two known, both in logarithms.
+    """A step whose bytes should be those wanted, by a line through two known ones, in logarithms.
+
+    They are the nearest ones: one on each side of the target where there are such.
 
     Args:
         sizes: Log of the bytes by step.
@@ -71,10 +75,12 @@ def next_step(sizes: Mapping[float, float], target: float) -> float | None:
     """
     if len(sizes) < 2:
         return None
-    (one, first), (other, second) = sorted(sizes.items(), key=lambda known: abs(known[1] - target))[:2]
-    if first == second:
-        return None
-    slope = (math.log(other) - math.log(one)) / (second - first)
+    near = sorted(sizes.items(), key=lambda known: abs(known[1] - target))
+    one, first = near[0]
+    across = [known for known in near if (known[1] - target) * (first - target) < 0]
+    other, second = (across or near[1:])[0]
+    slope = (math.log(other) - math.log(one)) / (second - first) if first != second else -math.inf
+    slope = min(_FLATTEST, max(_STEEPEST, slope))  # bytes of a few blocks don't always fall with the step
     return math.exp(math.log(one) + slope * (target - first))
 
 

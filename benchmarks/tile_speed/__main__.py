@@ -19,9 +19,10 @@ from typing import Any, Final
 
 import mercantile
 
+from benchmarks.extracts import cpu_seconds
 from benchmarks.tile_speed import scenes
 from benchmarks.tile_speed.scenes import Served
-from benchmarks.tile_speed.servers import comeo_server, fetch, time_all, titiler_server
+from benchmarks.tile_speed.servers import Running, comeo_server, fetch, time_all, titiler_server
 from comeo.codecs import codec_names
 
 PEER: Final = "TiTiler"
@@ -30,6 +31,7 @@ CROWD_ZOOMS: Final = (14, 13)
 CLIENTS: Final = 8
 CROWD_ROUNDS: Final = 3
 KINDS: Final = ("cold", "blocks known", "again")
+CPU: Final = "cold, processor"
 Scenes = Mapping[str, tuple[Served, Served]]
 Seconds = dict[str, list[float]]
 
@@ -47,18 +49,18 @@ def prepare(data: Path, side: int, codecs: Sequence[str], folder: Path) -> Scene
 
 
 @contextmanager
-def servers(served: Scenes, extension: str) -> Iterator[dict[str, int]]:
-    """A server a scene, each with what a process loads once loaded; their ports."""
+def servers(served: Scenes, extension: str) -> Iterator[dict[str, Running]]:
+    """A server a scene, each with what a process loads once loaded."""
     with ExitStack() as stack:
-        ports = {}
+        running = {}
         for name, (large, _) in served.items():
             starting = titiler_server() if name == PEER else comeo_server(large.file.parent)
-            ports[name] = stack.enter_context(starting)
+            running[name] = stack.enter_context(starting)
         warm_up = next(scenes.rounds_of(served[PEER][1].file, 13))[:2]
         for name, (_, small) in served.items():
             for url in urls(small, warm_up, extension, 3000):
-                fetch(ports[name], url)
-        yield ports
+                fetch(running[name].port, url)
+        yield running
 
 
 def urls(scene: Served, tiles: Sequence[mercantile.Tile], extension: str, white: int) -> list[str]:
@@ -69,28 +71,32 @@ def urls(scene: Served, tiles: Sequence[mercantile.Tile], extension: str, white:
     ]
 
 
-def in_turn(ports: Mapping[str, int], paths: Mapping[str, Sequence[str]]) -> Seconds:
+def in_turn(running: Mapping[str, Running], paths: Mapping[str, Sequence[str]]) -> Seconds:
     """Ask every server for its path of the same tile, a different one first each time."""
-    names = list(ports)
+    names = list(running)
     seconds: Seconds = {name: [] for name in names}
     for number in range(len(paths[PEER])):
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
             began = time.perf_counter()
-            fetch(ports[name], paths[name][number])
+            fetch(running[name].port, paths[name][number])
             seconds[name].append(time.perf_counter() - began)
     return seconds
 
 
 def by_zoom(served: Scenes, zoom: int, extension: str) -> dict[str, Seconds]:
-    """Seconds of each server for the tiles of a zoom: see `KINDS`."""
-    found: dict[str, Seconds] = {kind: {name: [] for name in served} for kind in KINDS}
+    """Seconds of each server for the tiles of a zoom: see `KINDS`; and of its processors, a mean a round."""
+    found: dict[str, Seconds] = {kind: {name: [] for name in served} for kind in (*KINDS, CPU)}
     for tiles in scenes.rounds_of(served[PEER][0].file, zoom):
-        with servers(served, extension) as ports:
+        with servers(served, extension) as running:
             for kind, white in zip(KINDS, (3000, 3500, 3500), strict=True):
                 paths = {name: urls(large, tiles, extension, white) for name, (large, _) in served.items()}
-                for name, seconds in in_turn(ports, paths).items():
+                before = {name: cpu_seconds(one.pid) for name, one in running.items()}
+                for name, seconds in in_turn(running, paths).items():
                     found[kind][name] += seconds
+                if kind == KINDS[0]:
+                    for name, one in running.items():
+                        found[CPU][name].append((cpu_seconds(one.pid) - before[name]) / len(tiles))
     return found
 
 
@@ -99,12 +105,12 @@ def crowd(served: Scenes, extension: str) -> dict[str, Seconds]:
     tiles = [tile for zoom in CROWD_ZOOMS for tile in next(scenes.rounds_of(served[PEER][0].file, zoom))]
     kinds = KINDS[:2]
     found: dict[str, Seconds] = {kind: {name: [] for name in served} for kind in kinds}
-    with servers(served, extension) as ports:
+    with servers(served, extension) as running:
         for kind, white in zip(kinds, (3000, 3500), strict=True):
             for round_ in range(CROWD_ROUNDS):
                 part = tiles[round_::CROWD_ROUNDS]
                 for name, (large, _) in served.items():
-                    *_, seconds = time_all(ports[name], urls(large, part, extension, white), CLIENTS)
+                    *_, seconds = time_all(running[name].port, urls(large, part, extension, white), CLIENTS)
                     found[kind][name].append(len(part) / seconds)
     return found
 
@@ -114,11 +120,11 @@ def against(values: Seconds, name: str) -> float:
     return statistics.median(own / peer for own, peer in zip(values[name], values[PEER], strict=True))
 
 
-def zoom_table(found: Mapping[str, Mapping[str, Seconds]], kind: str) -> str:
+def zoom_table(found: Mapping[int, Mapping[str, Seconds]], kind: str) -> str:
     """Times by zoom as Markdown: below 1 is faster than the peer."""
-    lines = ["| zoom | " + " | ".join(found) + " |", "|---" * (len(found) + 1) + "|"]
+    lines = ["| zoom | " + " | ".join(map(str, found)) + " |", "|---" * (len(found) + 1) + "|"]
     tiles = " | ".join(str(len(kinds[kind][PEER])) for kinds in found.values())
-    lines.append(f"| tiles | {tiles} |")
+    lines.append(f"| {'rounds' if kind == CPU else 'tiles'} | {tiles} |")
     names = next(iter(found.values()))[kind]
     for name in names:
         cells = []
@@ -153,17 +159,23 @@ def page(results: Mapping[str, Any]) -> str:
         "### Cold",
         "Each tile asked once of servers that have decoded none of its blocks.",
         zoom_table(results["zooms"], "cold"),
+        "Processor time of the servers for these tiles, the mean of a round, which other work on the machine "
+        "changes less.",
+        zoom_table(results["zooms"], CPU),
         "### Blocks known",
         "The same tiles in another stretch: their blocks are decoded, the tile isn't rendered.",
         zoom_table(results["zooms"], "blocks known"),
         "### Again",
         f"The same address a second time, which COMEO keeps and {PEER} leaves to a proxy.",
         zoom_table(results["zooms"], "again"),
-        f"### {CLIENTS} clients",
-        f"Tiles a second (zooms {' and '.join(map(str, CROWD_ZOOMS))}) and their ratio to {PEER}'s, above 1 "
-        f"being more; median of {CROWD_ROUNDS} turns.",
-        crowd_table(results["crowd"]),
     ]
+    if "crowd" in results:
+        parts += [
+            f"### {CLIENTS} clients",
+            f"Tiles a second (zooms {' and '.join(map(str, CROWD_ZOOMS))}) and their ratio to {PEER}'s, "
+            f"above 1 being more; median of {CROWD_ROUNDS} turns.",
+            crowd_table(results["crowd"]),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -190,12 +202,18 @@ def main() -> None:
             cold = results["zooms"][zoom]["cold"]
             ratios = ", ".join(f"{name} {against(cold, name):.2f}" for name in arguments.codec)
             sys.stderr.write(f"zoom {zoom}, cold, time over {PEER}'s: {ratios}\n")
+            write(arguments.output, results)  # each zoom takes minutes
         results["crowd"] = crowd(served, arguments.format)
+    sys.stdout.write(write(arguments.output, results))
+
+
+def write(folder: Path, results: Mapping[str, Any]) -> str:
+    """Write figures and tables; give the tables."""
     text = page(results)
-    sys.stdout.write(text)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    (arguments.output / "tile_speed.md").write_text(text)
-    (arguments.output / "tile_speed.json").write_text(json.dumps(results, indent=1) + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tile_speed.md").write_text(text)
+    (folder / "tile_speed.json").write_text(json.dumps(results, indent=1) + "\n")
+    return text
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ def measure(archive: Path, bins: tuple[Path, Path], paths: Sequence[str]) -> dic
     """Ratios of cold tiles, of tiles whose blocks are known, and of tiles asked for again."""
     found: dict[str, list[float]] = {"cold": [], "blocks known": [], "again": []}
     for round_ in range(ROUNDS):
-        with comeo_server(archive.parent, bins[0]) as own, comeo_server(archive.parent, bins[1]) as other:
+        with comeo_server(archive.parent, bins[0]) as one, comeo_server(archive.parent, bins[1]) as two:
+            own, other = one.port, two.port
             for port in (own, other):
                 fetch(port, f"{paths[0]}&bands=B08&rescale=0,1000")
             tiles = [f"{path}&bands=B04,B03,B02" for path in paths]

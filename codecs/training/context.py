@@ -9,6 +9,7 @@ integer arithmetic: encoder and decoder agree to the bit on the table that each 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -20,10 +21,11 @@ from torch import Tensor, nn
 
 from comeo.codecs.learned import features as exact
 from comeo.codecs.learned.layout import Layout, Pass, Plan
-from comeo.codecs.learned.tables import SCALES, SKIPPED
+from comeo.codecs.learned.tables import SCALES
 from training.design import FIRST_DESIGN, Design
 from training.integers import PEAK, UNIT, WholeLinear, activate, round_through, whole_weights
-from training.logistic import SCALE_LOWEST, SCALE_UNIT, bits, decide
+from training.logistic import SCALE_LOWEST, SCALE_UNIT
+from training.quantising import Quantising, Scalar
 
 CROSS_UNIT = 64
 CROSS_START = 0.85
@@ -303,6 +305,7 @@ class ContextModel(nn.Module):
     def __init__(self, deviations: Tensor, design: Design = FIRST_DESIGN) -> None:
         super().__init__()
         self.layout = design.layout
+        self.quantising: Callable[[list[int]], Quantising] | None = None  # None: by whole steps
         parts = deviations.split([group.count for group in self.layout.groups])
         self.groups = nn.ModuleList(
             nn.ModuleList(PassContext(design, number, step, part) for step in range(group.passes))
@@ -319,6 +322,8 @@ class ContextModel(nn.Module):
         """
         plan = self.layout.plan(shapes)
         known = Known(self.layout, energy, plan)
+        tiles_each = [rows * columns for rows, columns in shapes]
+        quantising = self.quantising(tiles_each) if self.quantising else Scalar()
         error = latents.square().sum(1)
         cost = torch.zeros_like(error)
         symbols, indexes = torch.zeros_like(latents), torch.full_like(latents, -1)
@@ -334,15 +339,15 @@ class ContextModel(nn.Module):
                 mean, index = network(known.inputs(number, step))
                 index = clamp_through(index, 0, SCALES - 1)
                 with torch.no_grad():
-                    chosen = decide(wanted - mean, index)
+                    choice = quantising.choose(step.tiles, wanted - mean, index)
                     if not self.training:
-                        chosen = chosen * (index > SKIPPED)
-                cost = cost.index_add(0, tiles, bits(chosen, index).sum(1))
-                left = (wanted - mean - chosen).square() - wanted.square()
+                        choice = choice.coded(index)
+                cost = cost.index_add(0, tiles, quantising.bits(choice, index).sum(1))
+                left = (wanted - mean - choice.values).square() - wanted.square()
                 error = error.index_add(0, tiles, left.sum(1))
                 with torch.no_grad():
-                    known.add(number, tiles, UNIT * (chosen + mean))
-                    symbols[tiles, channels], indexes[tiles, channels] = chosen, index
+                    known.add(number, tiles, UNIT * (choice.values + mean))
+                    symbols[tiles, channels], indexes[tiles, channels] = choice.symbols, index
         return Coded(known.values[:-1], symbols, indexes, cost, error)
 
     def macs(self) -> float:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.codecs.base import reduce_mean
 from comeo.codecs.dct.lapped import SIZE, analysis, synthesis
 from comeo.codecs.learned.layout import FIRST_LAYOUT, Layout
 from comeo.codecs.spectral import fit, fit_details
@@ -57,10 +58,11 @@ class _Images:
     shares: NDArray[np.float64]
 
     @classmethod
-    def of(cls, images: list[Image], side: int) -> _Images:
+    def of(cls, images: list[Image], side: int) -> _Images | None:
+        """Those of a list that hold such crops; None if none does."""
         chosen = [image for image in images if _fits(image, side)]
         if not chosen:
-            raise ValueError(f"no image of the pack holds a crop of {side} pixels")
+            return None
         weights = np.array([image.entry.weight for image in chosen])
         return cls(side, chosen, weights / weights.sum())
 
@@ -80,10 +82,13 @@ class CropSampler:
     def __init__(self, images: list[Image], options: CropOptions, seed: int) -> None:
         self.options = options
         self.random = np.random.default_rng(seed)
-        self.fine = _Images.of(images, options.side)
+        fine = _Images.of(images, options.side)
+        if fine is None:
+            raise ValueError(f"no image of the pack holds a crop of {options.side} pixels")
+        self.fine = fine
         self.coarse = _Images.of(images, 2 * options.side)
         mixed = [image for image in images if len(image.values) > image.entry.first]
-        self.mixed = _Images.of(mixed, 2 * options.side) if mixed else None
+        self.mixed = _Images.of(mixed, 2 * options.side)
 
     def batch(self) -> NDArray[np.float32]:
         """Draw (count, components, side, side) in steps."""
@@ -111,10 +116,11 @@ class CropSampler:
             image, values = self._pixels(self.mixed)
             changed = self._changed(values, step)
             return residual(changed[: image.entry.first], changed[image.entry.first :])
-        shrunk = kind > 1 - self.options.shrunk
-        image, values = self._pixels(self.coarse if shrunk else self.fine)
-        changed = self._changed(values[self._bands(image)], step)
-        return halved(changed) if shrunk else changed
+        if self.coarse is not None and kind > 1 - self.options.shrunk:
+            image, values = self._pixels(self.coarse)
+            return reduce_mean(self._changed(values[self._bands(image)], step), 1)
+        image, values = self._pixels(self.fine)
+        return self._changed(values[self._bands(image)], step)
 
     def _changed(self, values: NDArray[np.uint16], step: float) -> NDArray[np.float32]:
         """Values in steps, with another contrast and other gains."""
@@ -152,11 +158,6 @@ class CropSampler:
         return values[:, :, ::-1] if self.random.random() < 0.5 else values
 
 
-def halved(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean over 2 × 2 pixels of (bands, y, x)."""
-    return (values[:, ::2, ::2] + values[:, 1::2, ::2] + values[:, ::2, 1::2] + values[:, 1::2, 1::2]) / 4
-
-
 def residual(fine: NDArray[np.float32], coarse: NDArray[np.float32]) -> NDArray[np.float32]:
     """What is left of coarse bands after their prediction from fine ones as these decode.
 
@@ -173,7 +174,7 @@ def residual(fine: NDArray[np.float32], coarse: NDArray[np.float32]) -> NDArray[
     coded = np.sign(coefficients) * np.floor(np.abs(coefficients) + DEAD_ZONE)
     inverse, _ = synthesis(fine.shape[1] // SIZE, 1)
     decoded = transform.inverse(inverse @ coded @ inverse.T).reshape(len(fine), -1)
-    target = halved(coarse)
+    target = reduce_mean(coarse, 1)
     features = np.concatenate([decoded, np.ones((1, decoded.shape[1]), np.float32)])
     weights = np.linalg.lstsq(features.T, target.reshape(len(target), -1).T, rcond=None)[0]
     return np.asarray(target - (weights.T @ features).reshape(target.shape), np.float32)

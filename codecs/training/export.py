@@ -1,5 +1,8 @@
 """Export a trained state to a model file: see `comeo.codecs.learned.model`.
 
+One command does all of it: graphs, tables and filter fitted to training crops, the file and its check, and
+the blob that compiled code reads.
+
 The graph of a pass is built by hand: whole weights as int8, products summed in int32, powers of two in
 between. Nothing in it can differ between machines.
 """
@@ -11,6 +14,7 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +24,20 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from comeo.codecs.learned import Model as ModelFile
 from comeo.codecs.learned.features import MEAN_PEAK
 from comeo.codecs.learned.model import FORMAT
+from comeo.codecs.learned.quantiser import SCALAR, Quantiser, dependent
 from comeo.codecs.learned.tables import SCALES
+from training import filters
 from training.context import PassContext, cross_weights
+from training.design import REDUCED
+from training.filters import with_filter
+from training.flat import flatten
 from training.integers import PEAK, UNIT, WholeLinear, whole_weights
 from training.logistic import SCALE_LOWEST, SCALE_UNIT
 from training.model import Model
-from training.pack import load
+from training.pack import Image, load
 from training.tables import Fitted, fit
 from training.verify import verify
 
@@ -159,29 +169,60 @@ def _mean(build: GraphBuilder, network: PassContext) -> None:
     build.add("Cast", build.add("Clip", mean, low, high), output="mean", to=TensorProto.INT32)
 
 
-def export(model: Model, fitted: Fitted, output: Path, facts: dict[str, Any]) -> str:
-    """Write a model file.
+def pack(model: Model, quantiser: Quantiser, facts: dict[str, Any]) -> Callable[[Fitted], bytes]:
+    """Return what makes the bytes of a model file of tables.
 
     Args:
         model: The trained model.
-        fitted: The entropy coder's tables.
-        output: The file.
+        quantiser: What its symbols shall stand for.
         facts: Further members of `model.json`: name, data, licence, training.
-
-    Returns:
-        The file's SHA-256, in hex.
     """
+    described = {"format": FORMAT, "layout": model.layout.facts(), "quantiser": quantiser.facts()}
     entries = {
         f"pass_{group}_{number}.onnx": graph(network)
         for group, networks in enumerate(model.context.groups)
         for number, network in enumerate(networks)
     }
-    entries["model.json"] = json.dumps({"format": FORMAT} | facts, indent=1, sort_keys=True).encode()
+    entries["model.json"] = json.dumps(described | facts, indent=1, sort_keys=True).encode()
     entries["order.npy"] = _npy(model.order.numpy().astype(np.uint8))
-    entries["tables.npy"] = _npy(fitted.frequencies)
-    entries["points.npy"] = _npy(fitted.points)
-    _write(output, entries)
-    return hashlib.sha256(output.read_bytes()).hexdigest()
+
+    def packed(fitted: Fitted) -> bytes:
+        tables = {"tables.npy": _npy(fitted.frequencies), "points.npy": _npy(fitted.points)}
+        return _zipped(entries | tables)
+
+    return packed
+
+
+def export(
+    model: Model, quantiser: Quantiser, images: list[Image], output: Path, facts: dict[str, Any]
+) -> str:
+    """Fit tables and filter, write a model file and its blob, and check it against the trained model.
+
+    Args:
+        model: The trained model.
+        quantiser: What its symbols shall stand for.
+        images: The training pack, which tables and filter are fitted to.
+        output: The file; its blob is put beside it.
+        facts: As of `pack`.
+
+    Returns:
+        The file's SHA-256, in hex.
+    """
+    packed = pack(model, quantiser, facts)
+    unfiltered = packed(fit(lambda fitted: _readable(packed(fitted)), model.layout, quantiser, images))
+    content = with_filter(unfiltered, filters.fit(_readable(unfiltered), images))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = output.with_suffix(".partial")
+    for path, data in ((output, content), (output.with_suffix(".bin"), flatten(ModelFile("draft", content)))):
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    verify(model, output)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _readable(content: bytes) -> ModelFile:
+    """A model file that compiled code runs, too."""
+    return ModelFile("draft", content, flatten(ModelFile("draft", content)))
 
 
 def _npy(array: NDArray[Any]) -> bytes:
@@ -190,14 +231,13 @@ def _npy(array: NDArray[Any]) -> bytes:
     return content.getvalue()
 
 
-def _write(output: Path, entries: dict[str, bytes]) -> None:
-    """Write a ZIP whose bytes depend on its contents alone."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = output.with_suffix(".partial")
-    with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as file:
+def _zipped(entries: dict[str, bytes]) -> bytes:
+    """A ZIP whose bytes depend on its contents alone."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as file:
         for name in sorted(entries):
             file.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), entries[name])
-    unfinished.replace(output)
+    return content.getvalue()
 
 
 def read_state(path: Path) -> tuple[Model, dict[str, Any]]:
@@ -213,6 +253,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Export a trained state to a model file.")
     parser.add_argument("state", type=Path)
     parser.add_argument("output", type=Path)
+    parser.add_argument("--grid", type=int, default=10, help="of the quantiser, sixteenths; 0: scalar")
     parser.add_argument("--pack", type=Path, default=Path(".cache/training/sentinel2.npz"))
     arguments = parser.parse_args()
     model, state = read_state(arguments.state)
@@ -221,9 +262,10 @@ def main() -> None:
         "data": "Sentinel-2, see docs/learned-codec.md; contains modified Copernicus Sentinel data",
         "licence": "as the project's",
         "steps": state["step"],
+        "reduced": REDUCED.get(model.layout, ()),
     }
-    digest = export(model, fit(model, load(arguments.pack)), arguments.output, facts)
-    verify(model, arguments.output)
+    quantiser = dependent(arguments.grid) if arguments.grid else SCALAR
+    digest = export(model, quantiser, load(arguments.pack), arguments.output, facts)
     print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.2f} MB, SHA-256 {digest}")
 
 

@@ -1,29 +1,31 @@
 """A model file as one flat blob of integers, which the compiled decoder reads: `python -m training.flat`.
 
-The blob is made from the ONNX graphs of a model file and holds the same numbers. In order, little-endian, each array filled
-up to whole words of four bytes:
+The blob is made from the ONNX graphs of a model file and holds the same numbers. In order, little-endian,
+each array filled up to whole words of four bytes:
 
     8 bytes   "COMEOBIN"
     words     1 (version), bytes of the blob
     32 bytes  SHA-256 of the model file
     words     components, leading, 1 if the quantiser is dependent, its grid, predecessors (components)
-    words     number of groups; of each: first, last, passes, evidence, before (−1: None), then components, sizes, pairs and
-              parents, each as its length and its members
-    words     how many groups a read takes at each reduction (4)
+    words     number of groups; of each: first, last, passes, evidence, before (−1: None), then components,
+              sizes, pairs and parents, each as its length and its members
+    words     number of rules of reduced reads; of each: limit, groups at each reduction (4)
+    words     number of the filter's thresholds; where there is a filter, its limits (2) and thresholds
+    int8      its taps, where there is a filter
     uint8     order of frequencies (256)
-    int32     of each quantiser: cumulative frequencies (25, 43), points (25, 3)
+    int32     of each set of points: cumulative frequencies (25, 43), points (25, 3)
     float64   cosine and sine of each angle of the spectral transform (256, 2)
-    float32   bases of the lapped transform: of each reduction, (4 kinds of tiles, 16, 32 >> reduction); see `bases`
+    float32   bases of the lapped transform, see `bases`: of each reduction, (4, 16, 32 >> reduction)
     networks  of each group and pass
 
-A network is the words features, first, second, direct, kinds, neighbours, bends, bent, crossed; then, weights being (inputs,
-outputs) and each layer's biases and scales float32:
+A network is the words features, first, second, direct, kinds, neighbours, bends, bent, crossed; then, weights
+being (inputs, outputs) and each layer's biases and scales float32:
 
-    first, second, last (second + direct inputs)   int8 weights, biases, scales
-    own                                            int16 (kinds, channels)
-    linear, bend                                   int16 weights, biases, scales     where there are neighbours
-    bent                                           int8 weights, biases, scales      where there are neighbours
-    cross                                          int32 (channels), sixty-fourths   where there is a crossed prediction
+    first, second, last   int8 weights, biases, scales; inputs of the last: second's outputs, features again
+    own                   int16 (kinds, channels)
+    linear, bend          int16 weights, biases, scales    where there are neighbours
+    bent                  int8 weights, biases, scales     where there are neighbours
+    cross                 int32 (channels), sixty-fourths  where there is a crossed prediction
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ from onnx import numpy_helper
 
 from comeo.codecs.base import MAX_REDUCE
 from comeo.codecs.dct.lapped import SIZE, synthesis
+from comeo.codecs.learned.filter import Filter
 from comeo.codecs.learned.layout import Group, Layout
 from comeo.codecs.learned.model import Model, models
 
@@ -171,15 +174,17 @@ def flatten(model: Model) -> bytes:
     """
     out = io.BytesIO()
     layout = model.layout
-    dependent, grid = False, 16
-    _words(out, layout.components, layout.leading, int(dependent), grid, *layout.predecessors)
+    quantiser = model.quantiser
+    _words(
+        out, layout.components, layout.leading, int(quantiser.dependent), quantiser.grid, *layout.predecessors
+    )
     _write_groups(out, layout)
-    _words(out, *model.reduced)
+    _words(out, len(model.reduced), *(word for limit, groups in model.reduced for word in (limit, *groups)))
+    _write_filter(out, model.filter)
     out.write(model.order.astype(np.uint8).tobytes())
-    cumulative, points = (np.atleast_3d(array) for array in (model.tables.cumulative, model.tables.points))
-    for number in range(1 + dependent):
-        _array(out, cumulative.reshape(-1, 25, 43)[number], np.int32)
-        _array(out, points.reshape(-1, 25, 3)[number], np.int32)
+    for cumulative, points in zip(model.tables.cumulative, model.tables.points, strict=True):
+        _array(out, cumulative, np.int32)
+        _array(out, points, np.int32)
     turns = [angle * math.pi / _ANGLES for angle in map(float, range(_ANGLES))]
     _array(out, np.array([(math.cos(turn), math.sin(turn)) for turn in turns]), np.float64)
     for reduce in range(MAX_REDUCE + 1):
@@ -203,6 +208,14 @@ def _write_group(out: io.BytesIO, group: Group) -> None:
     _words(out, group.first, group.last, group.passes, group.evidence, before)
     for members in (group.components, group.sizes, group.pairs, group.parents):
         _words(out, len(members), *members)
+
+
+def _write_filter(out: io.BytesIO, chosen: Filter | None) -> None:
+    if chosen is None:
+        _words(out, 0)
+        return
+    _words(out, len(chosen.thresholds), *chosen.limits, *chosen.thresholds)
+    _array(out, chosen.taps, np.int8)
 
 
 def _write_network(out: io.BytesIO, network: Network) -> None:

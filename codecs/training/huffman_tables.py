@@ -19,7 +19,7 @@ import rasterio
 from numpy.typing import NDArray
 
 from comeo.codecs.dct import layout
-from comeo.codecs.dct.codec import LAMBDA, transform
+from comeo.codecs.dct.codec import DC_LAMBDA, LAMBDA, transform
 from comeo.codecs.dct.huffman import OFFSET_UNIT, SKIP_UNIT, TABLE_FILE, code_lengths
 from comeo.codecs.dct.plan import plan
 from comeo.codecs.dct.write import write
@@ -75,7 +75,7 @@ class Fit:
         """Code one block with the present tables, count its symbols, and return its bits."""
         tiles, dc = sample
         zone, dc_zone = layout.zones(tiles.shape[-1]), layout.dc_zones(dc.shape[1])
-        planned = plan(tiles, dc, self.cost, self.skip_cost, self.offsets, zone, dc_zone, LAMBDA)
+        planned = plan(tiles, dc, self.cost, self.skip_cost, self.offsets, zone, dc_zone, LAMBDA, DC_LAMBDA)
         before = self.histogram.copy()
         write(*planned, zone, dc_zone, np.zeros(self.cost.shape, np.uint16), self.lengths, self.histogram)
         classes, levels, dc_classes, dc_levels = planned

@@ -13,8 +13,9 @@ import copy
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from comeo.codecs.learned.quantiser import dependent
+from comeo.codecs.learned.tables import check
 from training.crops import CropOptions, CropSampler, stream
 from training.design import FIRST_DESIGN, Design
 from training.evaluate import compare, held_out_blocks, jpeg2000_curve, model_curve, raw_bytes
 from training.logistic import LAMBDA
 from training.model import Model, measured_order
 from training.pack import Image, load
+from training.quantising import Quantising
+from training.tables import unfitted
 
 log = logging.getLogger("training")
 
@@ -58,6 +63,7 @@ class Options:
         pause_file: While this file exists, the run sleeps.
         start: Weights to start from if the folder has no checkpoint.
         design: JSON of `Design.facts`, of a model that starts from nothing; by default that of format 1.
+        grid: Of the dependent quantiser, in sixteenths of a step; 0 quantises to whole steps.
     """
 
     pack: Path
@@ -74,6 +80,7 @@ class Options:
     pause_file: Path | None = None
     start: Path | None = None
     design: Path | None = None
+    grid: int = 10
 
 
 def objective(model: nn.Module, components: Tensor) -> tuple[Tensor, dict[str, float]]:
@@ -107,6 +114,7 @@ class Trainer:
         self.model = self._fresh_model() if state is None else Model.of_state(state)
         if state is not None:
             self.step, self.trained_seconds = state["step"], state["seconds"]
+        self.model.context.quantising = quantising(options.grid)
         self.model.to(self.device)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.optimiser = torch.optim.Adam(
@@ -213,6 +221,14 @@ class Trainer:
         log.info("%s", entry)
 
 
+def quantising(grid: int) -> Callable[[list[int]], Quantising] | None:
+    """What quantises a batch with the dependent quantiser of a grid; None for grid 0."""
+    if not grid:
+        return None
+    quantiser = dependent(grid)
+    return partial(Quantising, quantiser, check(*unfitted(quantiser), quantiser))
+
+
 class Evaluation:
     """Measures on the held-out blocks, beside KLT + JPEG 2000."""
 
@@ -249,6 +265,7 @@ def main() -> None:
     parser.add_argument("--pack", type=Path, default=Path(".cache/training/sentinel2.npz"))
     parser.add_argument("--output", type=Path, default=Path(".cache/training/run"))
     parser.add_argument("--start", type=Path, help="weights to start from")
+    parser.add_argument("--grid", type=int, default=10, help="of the quantiser, sixteenths; 0: whole steps")
     parser.add_argument("--design", type=Path, help="JSON of a model that starts from nothing")
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--rate", type=float, default=5e-4)

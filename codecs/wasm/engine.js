@@ -22,7 +22,7 @@ const FAILURES = {
 /**
  * @typedef {{ place: number, components: number, leading: number }} Model
  * @typedef {(...values: number[]) => number} Call
- * @typedef {Record<'malloc' | 'free' | 'comeo_model_new' | 'comeo_model_reduced' | 'comeo_plan_new'
+ * @typedef {Record<'malloc' | 'free' | 'comeo_model_new' | 'comeo_model_read' | 'comeo_plan_new'
  *   | 'comeo_plan_free' | 'comeo_context_new' | 'comeo_decode' | 'comeo_inverse', Call> & {
  *   memory: WebAssembly.Memory, _initialize: () => void }} Functions
  */
@@ -46,15 +46,17 @@ export class Engine {
   }
 
   /**
-   * Decode a body.
+   * Decode a body from its spectral transform on.
    *
    * @param {import('./payload.js').Payload} payload
+   * @param {Uint8Array} body
    * @param {number} reduce
+   * @param {boolean} floats Whether the result is float32, else rounded.
    * @returns {Uint16Array | Float32Array} Bands, rows, columns.
    */
-  decode(payload, reduce) {
+  decode(payload, body, reduce, floats) {
     try {
-      return this.#decode(payload, reduce);
+      return this.#decode(payload, body, reduce, floats);
     } catch (error) {
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
       this.#functions = this.#start(); // what a trap leaves behind is not to be trusted
@@ -86,10 +88,12 @@ export class Engine {
 
   /**
    * @param {import('./payload.js').Payload} payload
+   * @param {Uint8Array} body
    * @param {number} reduce
+   * @param {boolean} floats
    */
-  #decode(payload, reduce) {
-    const { bands, body } = payload;
+  #decode(payload, body, reduce, floats) {
+    const { bands } = payload;
     const angles = 2 * bands;
     const start = angles + (bands * (bands - 1)) / 2;
     if (body.length < start + TAG_BYTES) throw new PayloadError('the payload is cut short inside its spectral transform');
@@ -101,26 +105,28 @@ export class Engine {
       throw new PayloadError(`the payload was made with a model whose SHA-256 starts with ${name}, which was not given`);
     }
     const functions = this.#functions;
-    const groups = functions.comeo_model_reduced(model.place, reduce);
-    const plan = this.#plan(payload, itemsOf(model, bands));
+    const [rows, columns] = [payload.height, payload.width].map((side) => Math.ceil(side / TILE));
+    const plan = this.#plan(rows, columns, itemsOf(model, bands));
     /** @type {number[]} */
     const places = [];
     const put = (/** @type {Uint8Array} */ bytes) => places[places.push(this.#put(bytes)) - 1];
     try {
-      const symbols = body.subarray(start + TAG_BYTES);
-      this.#check(functions.comeo_decode(this.#context, model.place, plan, put(symbols), symbols.length, bands, groups));
+      const coded = body.subarray(start + TAG_BYTES);
+      const at = put(coded);
+      const groups = functions.comeo_model_read(model.place, reduce, bands, rows * columns, at, coded.length);
+      this.#check(functions.comeo_decode(this.#context, model.place, plan, at, coded.length, bands, groups));
       const size = bands * Math.ceil(payload.height / 2 ** reduce) * Math.ceil(payload.width / 2 ** reduce);
-      const pixels = this.#allocate(size * (payload.floats ? 4 : 2));
+      const pixels = this.#allocate(size * (floats ? 4 : 2));
       places.push(pixels);
       const picture = new DataView(new ArrayBuffer(PICTURE_BYTES));
-      const whole = payload.floats ? 0 : 1;
+      const whole = floats ? 0 : 1;
       const lowest = payload.nodata && whole ? 1 : 0;
       [bands, payload.height, payload.width, reduce, lowest, whole].forEach((word, i) => picture.setInt32(4 * i, word, true));
       picture.setFloat32(24, payload.step, true);
       const pointers = [put(means), put(body.subarray(angles, start)), pixels];
       [groups, ...pointers].forEach((word, i) => picture.setUint32(28 + 4 * i, word, true));
       this.#check(functions.comeo_inverse(this.#context, put(new Uint8Array(picture.buffer))));
-      const Pixels = payload.floats ? Float32Array : Uint16Array;
+      const Pixels = floats ? Float32Array : Uint16Array;
       return new Pixels(functions.memory.buffer, pixels, size).slice();
     } finally {
       places.forEach((place) => functions.free(place));
@@ -130,11 +136,9 @@ export class Engine {
   /**
    * The plan of a shape, of which the last few are kept.
    *
-   * @param {import('./payload.js').Payload} payload
-   * @param {number} items
+   * @param {number[]} shape Rows and columns of tiles, items.
    */
-  #plan({ height, width }, items) {
-    const shape = [Math.ceil(height / TILE), Math.ceil(width / TILE), items];
+  #plan(...shape) {
     const key = shape.join();
     const plan = this.#plans.get(key) ?? this.#functions.comeo_plan_new(...shape);
     if (!plan) throw new PayloadError(FAILURES[-5]);

@@ -1,13 +1,14 @@
-"""What is fuzzed: payloads of each codec, and whole archives."""
+"""What is fuzzed: payloads of each codec, the compiled decoder against the other, and whole archives."""
 
 from __future__ import annotations
 
 from typing import Final, Protocol
 
 from tests.fuzz.archives import ArchiveTarget
+from tests.fuzz.compiled import CompiledTarget
 from tests.fuzz.payloads import PayloadTarget
 
-NAMES: Final = ("dct", "jpeg2000", "learned", "archives")
+NAMES: Final = ("dct", "jpeg2000", "learned", "compiled", "archives")
 
 
 class Target(Protocol):
@@ -22,4 +23,6 @@ class Target(Protocol):
 
 def target_of(name: str) -> Target:
     """Return a target, warmed up: what it needs is imported and compiled."""
-    return ArchiveTarget() if name == "archives" else PayloadTarget(name)
+    if name == "archives":
+        return ArchiveTarget()
+    return CompiledTarget() if name == "compiled" else PayloadTarget(name)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training import pack
-from training.crops import CropOptions, CropSampler, stream
+from training.crops import CropOptions, CropSampler, residual, stream
 
 
 def test_a_seed_fixes_the_crops(small_pack: Path) -> None:
@@ -19,7 +19,7 @@ def test_a_seed_fixes_the_crops(small_pack: Path) -> None:
 
 
 def test_components_are_decorrelated_centred_and_sorted(small_pack: Path) -> None:
-    sampler = CropSampler(pack.load(small_pack), CropOptions(128, 8, natural=1.0), 3)
+    sampler = CropSampler(pack.load(small_pack), CropOptions(128, 8, natural=1.0, residual=0.0), 3)
     for crop in sampler.batch():
         flat = crop.reshape(4, -1).astype(float)
         covariance = flat @ flat.T / flat.shape[1]
@@ -31,7 +31,7 @@ def test_components_are_decorrelated_centred_and_sorted(small_pack: Path) -> Non
 
 def test_held_out_images_are_never_drawn(small_pack: Path) -> None:
     images = pack.load(small_pack)
-    assert all(not image.entry.held_out for image in CropSampler(images, CropOptions(128, 1), 1).images)
+    assert all(not image.entry.held_out for image in CropSampler(images, CropOptions(128, 1), 1).fine.images)
     with pytest.raises(ValueError, match="no image of the pack"):
         CropSampler([image for image in images if image.entry.held_out], CropOptions(128, 1), 1)
 
@@ -43,7 +43,8 @@ def test_chips_of_a_sheet_are_not_mixed(small_pack: Path) -> None:
     sampler = CropSampler(sheets, CropOptions(128, 1), 1)
     chips = [np.sort(crop, axis=None) for image in sheets for crop in np.split(image.values[:4], 2, axis=2)]
     for _ in range(5):
-        drawn = np.sort(sampler._pixels()[:4], axis=None)
+        _, crop = sampler._pixels(sampler.fine)
+        drawn = np.sort(crop[:4], axis=None)
         assert drawn.size % (128 * 128) == 0
         if drawn.size == chips[0].size:
             candidates = [image.values for image in sheets]
@@ -55,3 +56,25 @@ def test_the_stream_takes_turns(small_pack: Path) -> None:
     samplers = [CropSampler(images, CropOptions(side, 2), 1) for side in (128, 256)]
     batches = stream(samplers)
     assert [next(batches).shape[-1] for _ in range(4)] == [128, 256, 128, 256]
+
+
+def test_a_residual_is_what_other_bands_do_not_tell(small_pack: Path) -> None:
+    values = pack.load(small_pack)[0].values[:, :256, :256].astype(np.float32) / np.float32(200)
+    left = residual(values, values[:1] * np.float32(2) + np.float32(5))  # but for what coding loses
+    assert left.shape == (1, 128, 128)
+    assert abs(left.mean()) < 1e-2
+    assert left.std() < 0.2 * (2 * values[0]).std()
+    unforeseen = np.random.default_rng(1).normal(0, 50, (1, 256, 256)).astype(np.float32)
+    assert residual(values, unforeseen).std() > 0.98 * 50 / 2
+
+
+def test_crops_of_twice_the_side_are_averaged() -> None:
+    chess = np.where(np.indices((128, 128)).sum(0) % 2, 1000, 3000).astype(np.uint16)
+    board = pack.Image(pack.Entry("board", first=1, chip=0, weight=1.0, held_out=False), chess[None])
+    plain, halved = (
+        CropSampler([board], CropOptions(64, 2, shrunk=share, residual=0.0), 5).batch()
+        for share in (0.0, 1.0)
+    )
+    assert halved.shape == plain.shape
+    assert np.abs(plain).max() > 0.1
+    assert np.abs(halved).max() < 0.01 * np.abs(plain).max()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,20 @@ pytest.importorskip("onnxruntime", reason="the check of an export needs onnxrunt
 
 import torch
 
-from comeo.codecs.learned import LearnedCodec, codec
+from comeo.codecs.learned import LearnedCodec, codec, engine
 from comeo.codecs.learned import Model as ModelFile
 from comeo.codecs.learned.layout import FIRST_LAYOUT
-from comeo.codecs.learned.tables import POINTS, ROWS, SYMBOLS
+from comeo.codecs.learned.quantiser import POINTS, dependent
+from comeo.codecs.learned.tables import ROWS
 from comeo.errors import ComeoError
 from tests.comeo.codecs.blocks import textured
 from tests.comeo.codecs.learned.reference import ReferenceModel
-from training import export, tables, verify
+from training import export, filters, tables, verify
+from training.flat import flatten
 from training.model import Model
+from training.pack import load
+
+QUANTISER = dependent(10)
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +45,14 @@ def model() -> Model:
 
 @pytest.fixture(scope="module")
 def fitted() -> tables.Fitted:
-    points = np.random.default_rng(1).integers(-7, 8, (ROWS, POINTS)).astype(np.int8)
-    return tables.Fitted(tables.frequencies(np.zeros((ROWS, SYMBOLS))), points)
+    points = np.random.default_rng(1).integers(-9, 10, (2, ROWS, POINTS)).astype(np.int8)
+    return tables.unfitted(QUANTISER)._replace(points=points)
 
 
 @pytest.fixture(scope="module")
 def file(model: Model, fitted: tables.Fitted, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "model.zip"
-    digest = export.export(model, fitted, path, {"name": "test"})
-    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_bytes(export.pack(model, QUANTISER, {"name": "test"})(fitted))
     return path
 
 
@@ -85,8 +90,10 @@ def test_a_model_file_has_all_that_its_description_promises(
 ) -> None:
     read = ModelFile("test", file.read_bytes())
     assert read.facts["name"] == "test"
+    assert read.layout == FIRST_LAYOUT
+    assert read.quantiser.facts() == QUANTISER.facts()
     assert len(read.graphs()) == sum(group.passes for group in FIRST_LAYOUT.groups)
-    np.testing.assert_array_equal(np.diff(read.tables.cumulative, axis=1), fitted.frequencies)
+    np.testing.assert_array_equal(np.diff(read.tables.cumulative), fitted.frequencies)
     np.testing.assert_array_equal(read.tables.points, fitted.points)
     assert json.loads(json.dumps(read.facts)) == read.facts
     order = model.order.numpy()
@@ -96,17 +103,34 @@ def test_a_model_file_has_all_that_its_description_promises(
 
 def test_an_exported_model_codes_blocks(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = ModelFile("test", file.read_bytes())
-    monkeypatch.setattr(codec, "by_tag", lambda _: chosen)
+    for module in (codec, engine):
+        monkeypatch.setattr(module, "by_tag", lambda _: chosen)
     block = textured(4, 70, 50)
     decoded = LearnedCodec(chosen).decode(LearnedCodec(chosen).encode(block, step=20))
     assert np.abs(decoded.astype(float) - block).max() < 6 * 20
 
 
 def test_a_model_file_is_the_same_whenever_it_is_written(
-    model: Model, fitted: tables.Fitted, file: Path, tmp_path: Path
+    model: Model, fitted: tables.Fitted, file: Path
 ) -> None:
-    export.export(model, fitted, tmp_path / "again.zip", {"name": "test"})
-    assert (tmp_path / "again.zip").read_bytes() == file.read_bytes()
+    assert export.pack(model, QUANTISER, {"name": "test"})(fitted) == file.read_bytes()
+
+
+def test_an_export_is_fitted_and_checked(
+    model: Model, small_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "fit", partial(tables.fit, batches=1, rounds=1))
+    monkeypatch.setattr(filters, "fit", partial(filters.fit, batches=1))
+    for module in (tables, filters):
+        monkeypatch.setattr(module, "_SIDES", ((128, 1),))
+    path = tmp_path / "test.zip"
+    digest = export.export(model, QUANTISER, load(small_pack), path, {"name": "test"})
+    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["test.bin", "test.zip"]
+    assert (tmp_path / "test.bin").read_bytes() == flatten(ModelFile("test", path.read_bytes()))
+    assert ModelFile("test", path.read_bytes()).filter is not None
+    frequencies = np.diff(ModelFile("test", path.read_bytes()).tables.cumulative)
+    assert not np.array_equal(frequencies, tables.unfitted(QUANTISER).frequencies)
 
 
 def test_a_state_is_read_as_it_was_saved(model: Model, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tileserver.catalog.base import (
     Search,
     SortKey,
 )
+from tileserver.catalog.feed import Change, Changes, FollowingCache, Position
 from tileserver.catalog.kinds import BandSet, OddScene, kinds_of, offered
 from tileserver.catalog.pool import ArchivePool
 from tileserver.catalog.scan import file_signature
@@ -24,12 +25,16 @@ __all__ = [
     "BBox",
     "BandSet",
     "Catalog",
+    "Change",
+    "Changes",
     "CollectionSummary",
     "Coverage",
     "Cursor",
+    "FollowingCache",
     "Hit",
     "OddScene",
     "Order",
+    "Position",
     "Record",
     "Search",
     "SortKey",

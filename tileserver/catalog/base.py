@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from comeo.errors import ParameterError
 from comeo.scene import Band
+from tileserver.catalog.feed import Changes, Position
 from tileserver.catalog.filters import PROPERTY_NAME, Condition
 from tileserver.catalog.kinds import BandSet, OddScene, common_bands
 
@@ -265,6 +266,25 @@ class Catalog(ABC):
     @abstractmethod
     def revision(self) -> int:
         """A number that grows whenever scenes come, change or go."""
+
+    @abstractmethod
+    def position(self) -> Position:
+        """The end of the feed of changes: it differs whenever scenes have come, changed or gone."""
+
+    @abstractmethod
+    def changes(self, after: Position | None, limit: int) -> Changes:
+        """A page of the feed of changes: see `tileserver.catalog.feed`.
+
+        Whoever takes each change that is told, from the beginning, has the scenes that searches show.
+
+        Args:
+            after: Where the page before ended; None to begin.
+            limit: Length of the page.
+
+        Raises:
+            GoneError: If the feed can't be read from there: the journal was lost or rebuilt, the place was
+                never reached, or scenes have gone that are no longer told of.
+        """
 
     @abstractmethod
     def broken(self) -> dict[str, str]:

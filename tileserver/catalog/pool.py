@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from comeo.archive import Archive, open_archive
-from tileserver.catalog.base import Record
+from tileserver.catalog.base import Catalog, Record
+from tileserver.catalog.feed import Follower
 
 
 @dataclass(slots=True)
 class _Lease:
     archive: Archive
+    scene: tuple[str, str]
     users: int = 0
     evicted: bool = False
 
@@ -24,10 +26,14 @@ class ArchivePool:
 
     Args:
         limit: How many to keep open; more only while more are being read at once.
+        catalog: Of the scenes; archives that have gone or been replaced are closed when it tells of that, so
+            that they no longer take up the disk.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, catalog: Catalog | None = None) -> None:
         self._limit = limit
+        self._catalog = catalog
+        self._follower = Follower(catalog) if catalog else None
         self._open: OrderedDict[tuple[str, str], _Lease] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -43,7 +49,8 @@ class ArchivePool:
                 not been read within limits.
             ArchiveError: If it can no longer be opened.
         """
-        lease = self._take((record.path, record.signature), record.etag)
+        self._close_replaced()
+        lease = self._take(record)
         try:
             yield lease.archive
         finally:
@@ -52,14 +59,15 @@ class ArchivePool:
                 if lease.evicted and not lease.users:
                     lease.archive.close()
 
-    def _take(self, key: tuple[str, str], etag: str) -> _Lease:
+    def _take(self, record: Record) -> _Lease:
+        key = (record.path, record.signature)
         with self._lock:
             lease = self._open.get(key)
             if lease:
                 self._open.move_to_end(key)
                 lease.users += 1
                 return lease
-        opened = _Lease(open_archive(key[0], etag), users=1)
+        opened = _Lease(open_archive(record.path, record.etag), (record.collection, record.id), users=1)
         with self._lock:
             lease = self._open.get(key)
             if lease:  # Another thread was faster.
@@ -70,9 +78,27 @@ class ArchivePool:
             self._evict()
         return opened
 
+    def _close_replaced(self) -> None:
+        """Close the archives of scenes that have changed since they were opened."""
+        if self._catalog is None or self._follower is None:
+            return
+        now = self._catalog.position()
+        with self._lock:
+            news = self._follower.news(now)
+            if news is not None and not news:
+                return
+            etags = {(change.collection, change.id): change.etag for change in news or ()}
+            for key, lease in list(self._open.items()):
+                if news is None or etags.get(lease.scene, lease.archive.etag) != lease.archive.etag:
+                    self._let_go(self._open.pop(key))
+
     def _evict(self) -> None:
         while len(self._open) > self._limit:
-            _, lease = self._open.popitem(last=False)
-            lease.evicted = True
-            if not lease.users:
-                lease.archive.close()
+            self._let_go(self._open.popitem(last=False)[1])
+
+    @staticmethod
+    def _let_go(lease: _Lease) -> None:
+        """Close an archive that has left the pool, as soon as nobody reads it."""
+        lease.evicted = True
+        if not lease.users:
+            lease.archive.close()

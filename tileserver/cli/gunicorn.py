@@ -14,6 +14,7 @@ import click
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from threadpoolctl import threadpool_limits
 
+from comeo.codecs.decoder import decoder_in_use
 from comeo.errors import ComeoError
 from comeo.settings import configure as configure_codecs
 from tileserver import metrics
@@ -103,10 +104,13 @@ def _announce(settings: Settings, arbiter: Any) -> None:
     odd = [one.oddity for one in catalog.collections() if one.oddity]
     _close_catalogue(arbiter)
     address = str(arbiter.LISTENERS[0])
+    decoder = decoder_in_use()
     if settings.log_format == "text":
-        click.echo(greeting(settings.public_url or address, count, broken, odd), err=True)
+        notes = [*odd, *([decoder.slow] if decoder.slow else [])]
+        click.echo(greeting(settings.public_url or address, count, broken, notes), err=True)
         return
-    fields = {"address": address, "workers": arbiter.num_workers, "scenes": count, "broken": len(broken)}
+    fields: dict[str, Any] = {"address": address, "workers": arbiter.num_workers, "scenes": count}
+    fields |= {"broken": len(broken), "decoder": decoder.words}
     log.info("listening", extra={"fields": fields})
 
 
@@ -157,14 +161,14 @@ def run(settings: Settings) -> None:
     ServerApplication(settings).run()
 
 
-def greeting(address: str, scenes: int, broken: Mapping[str, str], odd: Sequence[str] = ()) -> str:
+def greeting(address: str, scenes: int, broken: Mapping[str, str], notes: Sequence[str] = ()) -> str:
     """Text for a person at a terminal: where the map is, what is on it, and how to stop.
 
     Args:
         address: Of the server.
         scenes: How many are served.
         broken: Reasons by names of archives that cannot be read.
-        odd: Sentences that name scenes which differ from most of their collection.
+        notes: Sentences, no full stops: scenes that differ from most of their collection, a slow decoder.
     """
     for anywhere in ANYWHERE:
         address = address.replace(f"//{anywhere}", "//localhost")
@@ -175,7 +179,7 @@ def greeting(address: str, scenes: int, broken: Mapping[str, str], odd: Sequence
         lines += [f"  {name}: {reason}" for name, reason in broken.items()]
     elif not scenes:
         lines.append("Archives that `comeo compress` writes into the folder will appear by themselves.")
-    lines += [f"{sentence}." for sentence in odd]
+    lines += [f"{sentence}." for sentence in notes]
     lines.append("Press Ctrl+C to stop.")
     return "\n".join(lines)
 

@@ -67,9 +67,19 @@ def cli(debug: bool) -> None:
     "--nodata", type=float, help="Number that marks pixels without data, if the source doesn't say."
 )
 @click.option(
+    "--clear",
+    type=click.Choice(["scl", "s2cloudless", "none"]),
+    help="How to know which pixels are clear.  [default: scl where the source has it, else none]",
+)
+@click.option(
     "--independent-groups",
     is_flag=True,
     help="Predict no group from a finer one: larger, but plain Zarr readers can read all of it.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["vegetation"]),
+    help="Code red and near infrared more finely, for indices of vegetation.",
 )
 @click.option("--force", is_flag=True, help="Replace archives that exist.")
 def compress(
@@ -86,7 +96,9 @@ def compress(
     offset: float | None,
     unit: str | None,
     nodata: float | None,
+    clear: str | None,
     independent_groups: bool,
+    preset: str | None,
     force: bool,
 ) -> None:
     """Compress SOURCES, one archive each.
@@ -117,9 +129,9 @@ def compress(
                 final = output if is_file else output / f"{scene.id}.zarr.zip"
                 with terminal_progress(scene.id) as progress:
                     compress_scene(
-                        scene, final, codec=codec or DEFAULT_CODEC, step=step, force=force, progress=progress,
-                        ratio=100.0 if ratio is None and step is None else ratio,
-                        independent_groups=independent_groups,
+                        scene, final, codec=codec or DEFAULT_CODEC, step=step, clear=clear, force=force,
+                        progress=progress, ratio=100.0 if ratio is None and step is None else ratio,
+                        independent_groups=independent_groups, preset=preset,
                     )  # fmt: skip
             finally:
                 scene.close()
@@ -145,7 +157,8 @@ def info(archive: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return
-    groups, certificate = facts.pop("groups"), facts.pop("certificate")
+    groups, certificate, clear = (facts.pop(key) for key in ("groups", "certificate", "clear"))
+    click.echo(f"{'format':14}version {facts.pop('format_version')}")
     for key, value in facts.items():
         text = ", ".join(filter(None, value.values())) if isinstance(value, dict) else value
         click.echo(f"{key:14}{'' if text is None else text}")
@@ -153,7 +166,9 @@ def info(archive: str, as_json: bool) -> None:
         bands, height, width = group["shape"]
         click.echo(f"{name:14}{bands} bands, {height}×{width}, {group['crs']}, levels {group['levels']}")
         click.echo(f"{'':14}{' '.join(group['bands'])}")
-    for line in _certificate_lines(certificate):
+        click.echo(f"{'':14}errors of means: κ {group['certainty']:g}")
+    click.echo(_clear_line(clear))
+    for line in (*_histogram_lines(groups), *_certificate_lines(certificate)):
         click.echo(line)
 
 
@@ -179,6 +194,9 @@ def info(archive: str, as_json: bool) -> None:
     show_default=True,
     help="For pixels that lie on another grid: of coarser bands, with --crs or with --max-size.",
 )
+@click.option(
+    "--mask", help="What pixels have to show, as clear or land,water; others are masked.  [default: all]"
+)
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 def extract(
     archive: Path,
@@ -190,6 +208,7 @@ def extract(
     crs: str | None,
     max_size: int | None,
     resampling: ResamplingName,
+    mask: str | None,
     force: bool,
 ) -> None:
     """Write pixels of an ARCHIVE as a Cloud-Optimized GeoTIFF.
@@ -210,7 +229,7 @@ def extract(
         write_extract(
             opened, output, bbox=bbox, polygon=_polygon(polygon) if polygon else None, bands=bands,
             expression=expression, crs=crs, max_size=max_size,
-            resampling=resampling, force=force, progress=progress,
+            resampling=resampling, mask=mask, force=force, progress=progress,
         )  # fmt: skip
     click.echo(f"{output}  {output.stat().st_size:,} bytes")
 
@@ -219,10 +238,13 @@ def extract(
 def codecs() -> None:
     """List the codecs, and the models of the learned one."""
     from comeo.codecs import codec_names, get_codec
+    from comeo.codecs.decoder import decoder_in_use
     from comeo.codecs.learned import models
 
     for name in codec_names():
         click.echo(f"{name:12}{(type(get_codec(name)).__doc__ or '').splitlines()[0]}")
+    decoder = decoder_in_use()
+    click.echo(f"  decoded by {decoder.words}" + (f"\n  {decoder.slow}." if decoder.slow else ""))
     for model in models().values():
         click.echo(f"  {model.name}  {model.facts['data']}\n    SHA-256 {model.digest}")
 
@@ -259,6 +281,31 @@ def serve(
 
 
 cli.add_command(qualify)
+
+
+def _clear_line(clear: dict[str, Any] | None) -> str:
+    """Which pixels are clear, in a line."""
+    if clear is None:
+        return f"{'clear':14}unknown: this archive does not say which pixels are clear"
+    shares = clear["shares"]
+    text = ", ".join(f"{name} {share:.1f} %" for name, share in shares.items()) if shares else "no pixel"
+    return f"{'clear':14}{text}; by {clear['source']}, {clear['size']:,} bytes"
+
+
+def _histogram_lines(groups: dict[str, Any]) -> list[str]:
+    """Where the original pixels lie, as a table."""
+    known = {
+        band: percentiles for group in groups.values() for band, percentiles in group["percentiles"].items()
+        if percentiles
+    }  # fmt: skip
+    if not known:
+        return [f"{'pixels':14}unknown: this archive carries no histograms"]
+    shown = ("2", "50", "98")
+    lines = [f"{'pixels':14}of the original, in stored numbers: so many are not above"]
+    lines.append(f"{'':14}{'':8}" + "".join(f"{one + ' %':>10}" for one in shown))
+    for band, percentiles in known.items():
+        lines.append(f"{'':14}{band:8}" + "".join(f"{percentiles[one]:>10.4g}" for one in shown))
+    return lines
 
 
 def _certificate_lines(certificate: dict[str, Any] | None) -> list[str]:

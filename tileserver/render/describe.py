@@ -22,7 +22,7 @@ from comeo.view.projection import ProjectionErrors, move_bounds
 from comeo.view.reader import group_grid
 from tileserver.catalog import CollectionSummary, Record
 from tileserver.render.fidelity import summary
-from tileserver.render.offers import collection_styles
+from tileserver.render.offers import clear_style, collection_styles
 from tileserver.render.plan import palette
 from tileserver.render.scenes import Scenes
 from tileserver.render.styles import CLEAR_STYLE, Style, error_style, styles_for
@@ -48,15 +48,16 @@ def info(scenes: Scenes, record: Record) -> dict[str, Any]:
     }
 
 
-def collection_info(summary: CollectionSummary) -> dict[str, Any]:
+def collection_info(scenes: Scenes, summary: CollectionSummary) -> dict[str, Any]:
     """Extent of a collection, bands and styles that most of its scenes have, and the scenes that differ."""
+    offered = {**collection_styles(summary.band_sets), **clear_style(scenes, summary.band_sets)}
     return {
         "id": summary.id,
         "items": summary.count,
         "bbox": list(summary.bbox),
         "datetime": interval(summary),
         "bands": [_band(band) for band in summary.bands],
-        "styles": [_style(style) for style in collection_styles(summary.band_sets).values()],
+        "styles": [_style(style) for style in offered.values()],
         "odd": {"items": summary.odd_count, "named": [one._asdict() for one in summary.odd]},
     }
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,12 +14,12 @@ from affine import Affine
 from comeo.crs import parse_crs
 from comeo.errors import NotFoundError, ParameterError
 from comeo.grid import Bounds, Grid
-from tileserver.catalog import Record, Search
+from tileserver.catalog import FollowingCache, Record, Search
 from tileserver.render import describe
 from tileserver.render.links import WORLD_SETS, Link, link
 from tileserver.render.matrixsets import matrix_set, utm_set_name
 from tileserver.render.naming import collection_title
-from tileserver.render.offers import collection_styles
+from tileserver.render.offers import clear_style, collection_styles
 from tileserver.render.scenes import Scenes
 from tileserver.render.styles import CLEAR_STYLE, Style, error_style, styles_for
 from tileserver.render.temporal import parse_interval
@@ -102,9 +100,9 @@ class Layers:
 
     def __init__(self, scenes: Scenes) -> None:
         self._scenes = scenes
-        self._kept: OrderedDict[Scope, Layer] = OrderedDict()
-        self._revision = -1
-        self._lock = threading.Lock()
+        self._kept: FollowingCache[Scope, Layer] = FollowingCache(
+            scenes.catalog, KEPT_LAYERS, lambda scope: (scope.collection or "",)
+        )
 
     def of(self, scope: Scope) -> list[Layer]:
         """Layers of a document; of all collections those that can be shown.
@@ -140,22 +138,12 @@ class Layers:
         Raises:
             NotFoundError: If there is no such thing, or no way to show it.
         """
-        revision = self._scenes.catalog.revision()
-        with self._lock:
-            if revision != self._revision:
-                self._kept.clear()
-                self._revision = revision
-            if scope in self._kept:
-                self._kept.move_to_end(scope)
-                return self._kept[scope]
+        return self._kept.get(scope, lambda: self._made(scope))
+
+    def _made(self, scope: Scope) -> Layer:
         made = self._scene(scope) if scope.item is not None else self._collection(scope)
         if not made.styles or not made.links:
             raise NotFoundError(f"{made.identifier} has no style or tile matrix set to be shown in")
-        with self._lock:
-            if revision == self._revision:
-                self._kept[scope] = made
-                while len(self._kept) > KEPT_LAYERS:
-                    self._kept.popitem(last=False)
         return made
 
     def _scene(self, scope: Scope) -> Layer:
@@ -190,13 +178,14 @@ class Layers:
         zones = {utm_set_name(parse_crs(crs)): bbox for crs, bbox in coverage.by_crs.items()}
         return Layer(
             name, Scope(name), title, f"{coverage.count} compressed scenes, the newest valid pixel first.",
-            coverage.bbox, collection_styles(sets), tuple(days), days[0] if scope.day else CURRENT,
+            coverage.bbox, {**collection_styles(sets), **clear_style(self._scenes, sets)}, tuple(days),
+            days[0] if scope.day else CURRENT,
             _links(self._grid(newest), coverage.bbox, {key: box for key, box in zones.items() if key}),
             search, None,
         )  # fmt: skip
 
     def _styles(self, record: Record) -> dict[str, Style]:
-        """Styles of a scene: those of its bands, its expected errors and its classes where its archive has them."""
+        """Styles of a scene: those of its bands; of its errors and classes where its archive has them."""
         styles = dict(styles_for(record.bands))
         errors = error_style(record.bands)
         with self._scenes.lease(record) as archive:

@@ -11,7 +11,7 @@ from comeo.scene import Band
 from tileserver.catalog import BandSet, Search, kinds_of, offered
 from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
-from tileserver.render.styles import Style, styles_for
+from tileserver.render.styles import CLEAR_STYLE, Style, styles_for
 from tileserver.settings import Settings
 
 
@@ -31,6 +31,18 @@ def collection_styles(sets: Sequence[BandSet]) -> Mapping[str, Style]:
     total = sum(found.scenes for found in sets)
     names = set(offered({name: styles.total() for name, styles in variants.items()}, total))
     return {name: styles.most_common(1)[0][0] for name, styles in variants.items() if name in names}
+
+
+def clear_style(scenes: Scenes, sets: Sequence[BandSet]) -> Mapping[str, Style]:
+    """The style of classes by its name, if the newest scene of the largest set says what its pixels show.
+
+    Args:
+        scenes: Catalogue, open archives and caches.
+        sets: Of all scenes of a collection, the largest first.
+    """
+    newest = scenes.catalog.get(*sets[0].newest) if sets else None
+    told = newest is not None and scenes.catalog.info(newest).get("clear")
+    return {CLEAR_STYLE.name: CLEAR_STYLE} if told else {}
 
 
 @dataclass(slots=True)

@@ -110,8 +110,8 @@ class RenderParameters(Parameters):
         "the nearest pixel's.",
     )  # fmt: skip
     mask: Names | None = Field(
-        None, description="What pixels have to show to count, by the archive's own classes: `clear` (land, water "
-        f"and snow), or of {', '.join(WORDS[1:])}, several with commas. All others are as without data.",
+        None, description="What pixels have to show to count, by the archive's own classes: `clear` (land, "
+        f"water and snow), or of {', '.join(WORDS[1:])}, several with commas. Others are as without data.",
     )  # fmt: skip
     return_mask: bool = Field(True, description="Whether images get an alpha channel and arrays a mask.")
 

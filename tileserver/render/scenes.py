@@ -51,7 +51,7 @@ class Scenes:
         return cls(
             settings,
             catalog,
-            ArchivePool(settings.open_archives),
+            ArchivePool(settings.open_archives, catalog),
             block_cache(settings.block_cache_bytes // settings.workers, metrics.watch_cache("blocks")),
             ByteCache(settings.tile_cache_bytes // settings.workers, len, metrics.watch_cache("tiles")),
             ByteCache(CODING_BYTES, _header_bytes),

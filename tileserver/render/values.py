@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from rio_tiler.models import PointData
 
-from comeo.errors import NotFoundError
+from comeo.errors import NotFoundError, ParameterError
 from comeo.figures import significant
 from comeo.grid import Grid
 from comeo.missions import band_title
+from comeo.missions.clear import CLASSES, NODATA
 from comeo.scene import Band
 from comeo.view.budget import Budget
+from comeo.view.clear import check_mask, class_at, classes_on
 from comeo.view.pixels import observe, read_pixels
 from comeo.view.propagation import (
     Errors,
@@ -57,7 +59,7 @@ def point(
     """
     plan = resolve(request, record.bands, scenes.settings, picture=False)
     with scenes.reader(record, budget) as reader:
-        pixel = reader.point(lon, lat, bands=plan.bands)
+        pixel, shown = _seen(reader, lon, lat, plan)
         errors = point_errors(reader.archive, lon, lat, plan.bands)
         correlated = correlation(reader.archive, plan.bands)
     bands = plan.sources
@@ -66,6 +68,7 @@ def point(
         "collection": record.collection,
         "item": record.id,
         "datetime": None if record.datetime is None else rfc3339(record.datetime),
+        "class": shown,
         "bands": [
             _band_value(pixel, row, band, None if errors is None else float(errors[row]))
             for row, band in enumerate(bands)
@@ -83,6 +86,17 @@ def point(
             for name, value, error in zip(plan.expression.names, results, uncertain, strict=True)
         ]
     return answer
+
+
+def _seen(reader: ArchiveReader, lon: float, lat: float, plan: RenderPlan) -> tuple[PointData, str | None]:
+    """Values of a pixel, invalid where a mask does not keep it, and its class's name, if that is known."""
+    if plan.mask is not None:
+        check_mask(reader.archive, plan.mask)
+    pixel = reader.point(lon, lat, bands=plan.bands)
+    number = class_at(reader, lon, lat) if reader.archive.clear is not None else NODATA
+    if plan.mask is not None and number not in plan.mask.numbers:
+        pixel.array = np.ma.MaskedArray(pixel.data, np.ones(pixel.data.shape, bool))
+    return pixel, next((each.name for each in CLASSES if each.number == number), None)
 
 
 def collection_point(
@@ -105,7 +119,8 @@ def collection_point(
             continue
         if any(band["value"] is not None for band in answer["bands"]):
             return answer
-    raise NotFoundError(f"no scene has a valid pixel at {lon}, {lat}")
+    kept = " that the mask keeps" if request.mask is not None else ""
+    raise NotFoundError(f"no scene has a valid pixel{kept} at {lon}, {lat}")
 
 
 def statistics(
@@ -118,6 +133,8 @@ def statistics(
     median. `mean_uncertainty` is that of the mean: the true one lies within twice as much in 95 of 100 cases.
     """
     plan = resolve(request, record.bands, scenes.settings, picture=False)
+    if plan.classes:
+        raise ParameterError("numbers of classes have no statistics; request …/clear for their shares")
     with scenes.reader(record, budget) as reader:
         grid = reader.native_grid(plan.bands).fitted(max_size)
         scenes.check_grid(grid, max(len(plan.bands), plan.results), budget)
@@ -138,22 +155,32 @@ def statistics(
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """A coarse sample of a scene's pixels: where, and for an expression (y, x) of each of its bands."""
+    """A coarse sample of a scene's pixels.
+
+    Attributes:
+        grid: Where they lie.
+        kept: (y, x) those that the mask keeps, or all.
+        layers: For an expression (y, x) of each of its bands, NaN where there is no pixel that is kept.
+    """
 
     grid: Grid
+    kept: NDArray[np.bool_]
     layers: dict[str, NDArray[Any]]
 
 
 def _sample(scenes: Scenes, reader: ArchiveReader, plan: RenderPlan) -> _Sample:
     grid = reader.native_grid(plan.bands).fitted(SAMPLE_SIDE)
     scenes.check_grid(grid, len(plan.bands), reader.budget)
+    kept = np.ones((grid.height, grid.width), bool)
+    if plan.mask is not None:
+        kept = plan.mask.keeps(classes_on(reader, grid))
     if plan.expression is None:
-        return _Sample(grid, {})
+        return _Sample(grid, kept, {})
     reader.budget.compute(grid.height * grid.width * plan.expression.terms * 2 * len(plan.bands))
     plain = replace(plan, expression=None)
-    values = observe(reader.read(grid, plan.bands, "nearest"), plain).array
+    values = observe(reader.read(grid, plan.bands, "nearest", plan.mask), plain).array
     filled = np.ma.filled(values.astype(np.float32), np.nan)
-    return _Sample(grid, dict(zip(plan.bands, filled, strict=True)))
+    return _Sample(grid, kept, dict(zip(plan.bands, filled, strict=True)))
 
 
 def _uncertain(reader: ArchiveReader, plan: RenderPlan, sample: _Sample) -> Sequence[float | None]:
@@ -164,7 +191,7 @@ def _uncertain(reader: ArchiveReader, plan: RenderPlan, sample: _Sample) -> Sequ
     errors = _scaled(layers, plan.sources, physical=plan.physical)
     if plan.expression:
         errors = propagate(plan.expression, sample.layers, errors, correlation(reader.archive, plan.bands))
-    known_errors = [layer[np.isfinite(layer)].astype(np.float64) for layer in errors]
+    known_errors = [layer[np.isfinite(layer) & sample.kept].astype(np.float64) for layer in errors]
     # Where a denominator nears 0, the error of an index has no bound: a mean would show nothing else.
     typical = np.median if plan.expression else _root_mean_square
     return [float(typical(layer)) if layer.size else None for layer in known_errors]

@@ -191,12 +191,11 @@ class ClearGroup:
         Raises:
             ArchiveError: If a block is damaged.
         """
-        rows, cols = self.shape
         total = np.zeros(CLOUD + 1, np.int64)
-        for row in range(rows):
-            for col in range(cols):
-                total += counts_of(self.blocks([(row, col)])[0])
-        total[NODATA] -= rows * cols * self.block**2 - self.grid.height * self.grid.width
+        present = () if self._index is None else np.flatnonzero(self._index[:, 1])
+        for slot in present:
+            total += counts_of(self.blocks([divmod(int(slot), self.shape[1])])[0])
+        total[NODATA] = max(0, self.grid.height * self.grid.width - int(total[NODATA + 1 :].sum()))
         return total
 
     def document(self) -> dict[str, Any]:
@@ -206,7 +205,7 @@ class ClearGroup:
             **self.facts.model_dump(exclude_none=True),
             "shape": [self.grid.height, self.grid.width],
             "transform": list(self.grid.transform)[:6],
-            "bytes": self.size,
+            "size": self.size,
             "shares": shares,
             "clear": None if shares is None else clear_percentage(shares),
         }

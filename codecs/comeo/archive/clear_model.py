@@ -10,7 +10,7 @@ GROUP = "clear"
 KEY = f"{GROUP}/data"
 MAX_SIDE = 1 << 20
 MAX_PIXELS = 1 << 28
-MIN_BLOCK, MAX_BLOCK = 16, 2048
+MIN_BLOCK, MAX_BLOCK = 64, 2048
 
 
 class _Strict(BaseModel):

@@ -28,6 +28,7 @@ def info(archive: Metadata) -> dict[str, Any]:
         "format_version": archive.format_version,
         "codec": archive.codec,
         "model": archive.model,
+        "preset": archive.preset,
         "ratio": round(archive.ratio, 2),
         "step": archive.step,
         "raw_bytes": archive.raw_bytes,

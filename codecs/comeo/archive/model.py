@@ -242,6 +242,7 @@ class ComeoAttributes(_Strict):
     groups: list[Annotated[str, Field(pattern=r"^r[0-9]{1,7}m$")]] = Field(min_length=1, max_length=16)
     source: SourceModel = SourceModel()
     clear: ClearFacts | None = None
+    preset: str | None = Field(None, pattern=r"^[a-z0-9\-]{1,32}$")
 
     @model_validator(mode="after")
     def _check(self) -> Self:

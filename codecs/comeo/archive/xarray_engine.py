@@ -16,12 +16,14 @@ import numpy as np
 import pyproj
 import xarray as xr
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 from xarray.backends import BackendArray, BackendEntrypoint, CachingFileManager
 from xarray.core import indexing
 
 from comeo.archive import Archive, ArchiveGroup, Level, open_archive
+from comeo.archive.clear_model import GROUP
 from comeo.errors import ArchiveError
+from comeo.grid import Grid
+from comeo.missions.clear import CLASSES
 
 Indexes = NDArray[np.intp]
 Scales = NDArray[np.float32]
@@ -69,12 +71,14 @@ class ComeoBackend(BackendEntrypoint):
             drop_variables: Names of variables to leave out.
             mask_and_scale: Give physical values, NaN where there are none; else the numbers as stored.
             decode_coords: False leaves the grid mapping among the variables.
-            group: `r10m`, or `r10m/3` for one of its overviews; by default the finest one.
+            group: `r10m`, or `r10m/3` for one of its overviews; `clear` for the classes of its pixels; by
+                default the finest one.
 
         Returns:
             A dataset with one variable, `data` (band, y, x), of which blocks are decoded on demand, and the
             coordinates `band` (names), `y` and `x` (of pixel centres), `spatial_ref` (CF's grid mapping) and
-            `time` where it is known.
+            `time` where it is known. Of `clear` its `data` are (y, x), read at once, with CF's `flag_values`
+            and `flag_meanings`.
 
         Raises:
             ArchiveError: If the archive is missing or damaged, or has no such group.
@@ -82,8 +86,10 @@ class ComeoBackend(BackendEntrypoint):
         place = _place(filename_or_obj)
         manager = CachingFileManager(_open, place, mode="r")
         with manager.acquire_context() as archive:
-            found, level = _find(archive, group)
-            raw = _dataset(manager, archive, found, level, physical=mask_and_scale)
+            if (group or "").strip("/") == GROUP:
+                raw = _class_dataset(archive)
+            else:
+                raw = _dataset(manager, archive, *_find(archive, group), physical=mask_and_scale)
         dataset = xr.decode_cf(
             raw, mask_and_scale=mask_and_scale, decode_coords="all" if decode_coords else False,
             drop_variables=drop_variables, decode_times=False,
@@ -93,9 +99,9 @@ class ComeoBackend(BackendEntrypoint):
         return dataset
 
     def open_groups_as_dict(self, filename_or_obj: Any, **options: Any) -> dict[str, xr.Dataset]:
-        """Open all groups at native resolution, by path: `/r10m`."""
+        """Open all groups at native resolution, by path: `/r10m`; `/clear` where there is one."""
         with open_archive(_place(filename_or_obj)) as archive:
-            names = list(archive.groups)
+            names = [*archive.groups, *([GROUP] if archive.clear is not None else [])]
         groups = {f"/{name}": self.open_dataset(filename_or_obj, group=name, **options) for name in names}
         return {"/": xr.Dataset(), **groups}
 
@@ -192,12 +198,28 @@ def _dataset(
     data = xr.Variable(
         DIMENSIONS, indexing.LazilyIndexedArray(array), attributes, {"preferred_chunks": chunks}
     )
-    coordinates = {**_bands(group), **_grid(group.crs, level), **_time(archive)}
+    coordinates = {**_bands(group), **_grid(Grid(group.crs, level.transform, level.height, level.width))}
+    coordinates |= _time(archive)
     facts = {
         "id": archive.id, "collection": archive.collection, "codec": archive.codec, "ratio": archive.ratio,
         "step": level.step,
     }  # fmt: skip
     return xr.Dataset({VARIABLE: data}, coordinates, facts)
+
+
+def _class_dataset(archive: Archive) -> xr.Dataset:
+    """Which pixels are clear, as CF has classes."""
+    layer = archive.clear
+    if layer is None:
+        raise ArchiveError(f"{archive.name} does not say which of its pixels are clear")
+    attributes = {
+        "grid_mapping": GRID_MAPPING, "long_name": "class",
+        "flag_values": np.arange(len(CLASSES) + 1, dtype=np.uint8),
+        "flag_meanings": " ".join(["nodata", *(each.name for each in CLASSES)]),
+    }  # fmt: skip
+    facts = {"id": archive.id, "collection": archive.collection, "source": layer.facts.source}
+    data = xr.Variable(DIMENSIONS[1:], layer.read(), attributes)
+    return xr.Dataset({VARIABLE: data}, {**_grid(layer.grid), **_time(archive)}, facts)
 
 
 def _bands(group: ArchiveGroup) -> dict[str, Any]:
@@ -213,16 +235,16 @@ def _bands(group: ArchiveGroup) -> dict[str, Any]:
     return coordinates
 
 
-def _grid(crs: CRS, level: Level) -> dict[str, Any]:
+def _grid(grid: Grid) -> dict[str, Any]:
     """CF's grid mapping, with GDAL's transform, and coordinates of pixel centres unless the grid is askew."""
-    reference = pyproj.CRS.from_wkt(crs.to_wkt(version="WKT2_2019"))
-    a, b, c, d, e, f = tuple(level.transform)[:6]
+    reference = pyproj.CRS.from_wkt(grid.crs.to_wkt(version="WKT2_2019"))
+    a, b, c, d, e, f = tuple(grid.transform)[:6]
     mapping = {**reference.to_cf(), "GeoTransform": " ".join(repr(float(x)) for x in (c, a, b, f, d, e))}
     coordinates: dict[str, Any] = {GRID_MAPPING: ((), np.int32(0), mapping)}
     if b == d == 0:
         axes = {axis["axis"]: axis for axis in reference.cs_to_cf()}
-        coordinates["x"] = ("x", c + a * (np.arange(level.width) + 0.5), axes.get("X", {}))
-        coordinates["y"] = ("y", f + e * (np.arange(level.height) + 0.5), axes.get("Y", {}))
+        coordinates["x"] = ("x", c + a * (np.arange(grid.width) + 0.5), axes.get("X", {}))
+        coordinates["y"] = ("y", f + e * (np.arange(grid.height) + 0.5), axes.get("Y", {}))
     return coordinates
 
 

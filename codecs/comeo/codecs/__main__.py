@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from comeo.codecs import codec_names, get_codec
+from comeo.codecs.decoder import decoder_in_use
 from comeo.errors import CodecError
 
 for name in codec_names():
@@ -20,3 +21,5 @@ for name in codec_names():
                 codec.decode(payload, reduce=reduce)
     except CodecError as error:  # a codec whose extra is not installed
         print(f"{name} is left out: {error}")
+if slow := decoder_in_use().slow:
+    print(f"{slow}.")

@@ -46,6 +46,7 @@ class Coded:
         body: Of the codec.
         predictor: Of the block, or None.
         reference: That it takes, or None.
+        weights: (bands,) that bands were multiplied by, or None.
     """
 
     header: Header
@@ -53,6 +54,12 @@ class Coded:
     body: memoryview
     predictor: Predictor | None
     reference: Reference | None
+    weights: NDArray[np.float32] | None
+
+    @property
+    def plain(self) -> bool:
+        """Whether pixels need nothing but what the codec decodes."""
+        return self.predictor is None and self.weights is None
 
     @classmethod
     def of(cls, parsed: Parsed, reference: Reference | None) -> Self:
@@ -61,7 +68,9 @@ class Coded:
         Raises:
             CodecError: If anything of it is damaged or missing.
         """
-        header, body, predictor = parsed.header, parsed.body, None
+        header, body, predictor, weights = parsed.header, parsed.body, None, None
+        if header.flags & pl.WEIGHTED:
+            weights, body = _read_weights(body, header.bands)
         if header.flags & pl.PREDICTED:
             if reference is None:
                 raise CodecError("the payload is predicted from a finer group, which has to be decoded first")
@@ -69,13 +78,15 @@ class Coded:
             predictor, body = Predictor.from_bytes(body, header.bands)
             predictor.check(len(reference))
         transform, body = SpectralTransform.from_bytes(body, header.bands)
-        return cls(header, transform, body, predictor, reference)
+        return cls(header, transform, body, predictor, reference, weights)
 
-    def predicted(self, values: Components, reduce: int) -> Components:
-        """Add what is predicted, if anything is, to decoded bands (bands, y, x), in place."""
+    def restored(self, values: Block, reduce: int) -> Block:
+        """Add what is predicted to decoded bands (bands, y, x) and divide by their weights, in place."""
         if self.predictor is not None and self.reference is not None:
             predicted = self.predictor.predict(self.reference)
             values += reduce_mean(predicted, reduce) if reduce else predicted
+        if self.weights is not None:
+            values /= self.weights[:, None, None]
         return values
 
 
@@ -113,6 +124,7 @@ class Codec(ABC):
         step: float,
         mask: NDArray[np.bool_] | None = None,
         reference: Reference | None = None,
+        weights: Sequence[int] | None = None,
     ) -> bytes:
         """Code one block.
 
@@ -124,12 +136,15 @@ class Codec(ABC):
             reference: The same ground in the bands of a finer group, as decoded, brought to the block's size:
                 (any bands, y, x) float32, NaN where a pixel is invalid. The block is predicted from it where
                 that saves bytes; then decoding takes the very same reference.
+            weights: How finely each band is coded, in sixteenths from 1 to 255: its own step is step · 16 /
+                weight. None: all alike.
 
         Returns:
             The payload.
 
         Raises:
-            CodecError: If the type, shape or step of the block or of the reference is out of bounds.
+            CodecError: If the type, shape or step of the block or of the reference, or a weight, is out of
+                bounds.
         """
         block, valid, flags = _check(block, mask)
         pl.check_step(step)
@@ -144,10 +159,14 @@ class Codec(ABC):
         body = b""
         if usable is None or usable.any():
             values = block.astype(np.float32)
+            if weights is not None:
+                flags |= pl.WEIGHTED
+                body, factors = _weights(weights, bands)
+                values *= factors[:, None, None]
             predictor = None if reference is None else fit_predictor(values, usable, reference, step)
             if reference is not None and predictor is not None:
                 flags |= pl.PREDICTED
-                body = predictor.to_bytes()
+                body += predictor.to_bytes()
                 values -= predictor.predict(reference)
             if usable is not None:
                 values = fill_invalid(values, np.broadcast_to(usable, values.shape))
@@ -192,7 +211,7 @@ class Codec(ABC):
             Coded.of(item, reference) for item, reference in zip(parsed, given, strict=True) if len(item.body)
         ]
         values = zip(coded, self._decode_values(coded, reduce), strict=True)
-        whole = (each.predicted(own, reduce) for each, own in values)
+        whole = (each.restored(own, reduce) for each, own in values)
         return [_finish(item, next(whole) if len(item.body) else None, reduce) for item in parsed]
 
     def _encode_values(self, values: Components, usable: NDArray[np.bool_] | None, step: float) -> bytes:
@@ -206,8 +225,12 @@ class Codec(ABC):
         transform = fit(values, usable)
         return transform.to_bytes() + self._encode_components(transform.forward(values), step)
 
-    def _decode_values(self, coded: Sequence[Coded], reduce: int) -> list[Components]:
-        """Decode a batch of what `_encode_values` returned: bands (bands, y, x) at 1/2^reduce of the size.
+    def _decode_values(self, coded: Sequence[Coded], reduce: int) -> list[Block]:
+        """Decode a batch of what `_encode_values` returned, at 1/2^reduce of the size.
+
+        Returns:
+            Bands (bands, y, x) each: float32, or, where the payload is plain, uint16 that are already rounded
+            and within bounds.
 
         Raises:
             CodecError: If a body is damaged.
@@ -241,6 +264,29 @@ def _buffer(payload: Buffer) -> memoryview:
         return memoryview(payload)
     except TypeError as error:
         raise CodecError(f"a payload is bytes, not {type(payload).__name__}") from error
+
+
+def _weights(weights: Sequence[int], bands: int) -> tuple[bytes, NDArray[np.float32]]:
+    """Weights as a payload has them, and as factors.
+
+    Raises:
+        CodecError: If there are too many or too few, or one is out of bounds.
+    """
+    if len(weights) != bands or not all(isinstance(each, int) and 1 <= each <= 255 for each in weights):
+        raise CodecError(f"weights are {bands} whole numbers from 1 to 255, not {tuple(weights)}")
+    return bytes(weights), _read_weights(memoryview(bytes(weights)), bands)[0]
+
+
+def _read_weights(body: memoryview, bands: int) -> tuple[NDArray[np.float32], memoryview]:
+    """The factors that bands were multiplied by, and what follows them.
+
+    Raises:
+        CodecError: If they are cut short, or one is 0.
+    """
+    whole = np.frombuffer(body[:bands], np.uint8)
+    if len(whole) < bands or not whole.all():
+        raise CodecError("the payload's weights of bands are damaged")
+    return whole.astype(np.float32) / np.float32(pl.WEIGHT_UNIT), body[bands:]
 
 
 def _check(block: Block, mask: NDArray[np.bool_] | None) -> tuple[Block, NDArray[np.bool_] | None, int]:
@@ -285,15 +331,16 @@ def _saturated(block: Block, valid: NDArray[np.bool_] | None) -> NDArray[np.bool
     return saturated if saturated.any() else None
 
 
-def _finish(parsed: Parsed, values: Components | None, reduce: int) -> Block:
+def _finish(parsed: Parsed, values: Block | None, reduce: int) -> Block:
     """Bring decoded values to the block's type and put the lossless masks back."""
     header = parsed.header
     if values is None:
         size = (-(-header.height >> reduce), -(-header.width >> reduce))
         values = np.zeros((header.bands, *size), np.float32)
     if header.dtype == np.uint16:
-        lowest = 1 if header.flags & pl.NODATA_DOMAIN else 0
-        block: Block = np.clip(np.rint(values), lowest, pl.SATURATED - 1).astype(np.uint16)
+        block = values
+        if values.dtype != np.uint16:
+            block = np.clip(np.rint(values), header.lowest, pl.SATURATED - 1).astype(np.uint16)
         if parsed.saturated is not None:
             block[reduce_mask(parsed.saturated, reduce)] = pl.SATURATED
     else:

@@ -8,6 +8,7 @@ Layout, little-endian (see docs/format/payload.md):
     u8  bands
     [varint length, deflated bitmap of valid pixels]       if HAS_INVALID
     [varint length, deflated bitmap of saturated pixels]   if HAS_SATURATED
+    [u8 weight of each band, sixteenths]                   if WEIGHTED
     [prediction from a finer group: see `prediction`]      if PREDICTED
     body
 """
@@ -39,7 +40,9 @@ HAS_INVALID: Final = 4
 HAS_SATURATED: Final = 8
 PER_BAND_MASK: Final = 16  # the bitmap of valid pixels has one plane a band, else one for all
 PREDICTED: Final = 32  # the body codes what is left after a prediction from a finer group
-_KNOWN_FLAGS: Final = 63
+WEIGHTED: Final = 64  # bands were multiplied by weights before anything else
+WEIGHT_UNIT: Final = 16
+_KNOWN_FLAGS: Final = 127
 
 _HEADER: Final = struct.Struct("<BBBBHHf")
 _FLAGS_PLACE: Final = 2
@@ -60,6 +63,11 @@ class Header:
     def dtype(self) -> np.dtype[Any]:
         """Type of the decoded values."""
         return np.dtype(np.float32 if self.flags & FLOAT32 else np.uint16)
+
+    @property
+    def lowest(self) -> int:
+        """The least value that a valid uint16 pixel has."""
+        return 1 if self.flags & NODATA_DOMAIN else 0
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -190,7 +198,7 @@ def _parse_bitmap(view: memoryview, shape: tuple[int, int, int]) -> tuple[NDArra
         data = inflater.decompress(view[:length], expected + 1)
     except zlib.error as error:
         raise CodecError(f"the payload's mask is damaged: {error}") from error
-    if len(data) != expected or not inflater.eof:
+    if len(data) != expected or not inflater.eof or inflater.unused_data:
         raise CodecError("the payload's mask has the wrong size")
     packed = np.frombuffer(data, np.uint8).reshape(planes, height, row_bytes)
     packed = np.bitwise_xor.accumulate(packed, axis=1)

@@ -49,10 +49,12 @@ class SpectralTransform:
         return (self.matrix @ centred).reshape(bands, height, width)
 
     def inverse(self, components: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Components (bands, y, x) to bands (bands, y, x)."""
+        """Components (components, y, x) to bands (bands, y, x): the same bits on every machine."""
+        from comeo.codecs.mixing import mix  # noqa: PLC0415 - compiled by numba, which takes a second to load
+
         bands, height, width = components.shape
-        values = self.matrix.T @ components.reshape(bands, -1)
-        values += self.mean.astype(np.float32)[:, None]
+        flat = np.ascontiguousarray(components, np.float32).reshape(bands, -1)
+        values: NDArray[np.float32] = mix(flat, self.matrix, self.mean.astype(np.float32))
         return values.reshape(bands, height, width)
 
     def to_bytes(self) -> bytes:

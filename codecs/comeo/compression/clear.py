@@ -143,5 +143,3 @@ def _check_cover(scene: Scene, own: Grid) -> None:
     across, up = (math.hypot(own.transform.a, own.transform.d), math.hypot(own.transform.b, own.transform.e))
     if left > west + across or right < east - across or bottom > south + up or top < north - up:
         raise SourceError(f"the scene classification of {scene.id} does not cover its bands; {advice}")
-
-

@@ -3,10 +3,11 @@
 Clouds: the detector of Sentinel Hub (Skakun et al., "Cloud Mask Intercomparison eXercise (CMIX)", Remote
 Sensing of Environment 274, 2022, compares it), at 60 m with the settings that its authors give for 60 m: the
 probability is averaged over a disk of 4 pixels, and what it calls cloud is widened by a disk of 2. The pixels
-that only widening adds are doubtful. Snow: normalised difference of green and short-wave infrared above 0.4
-and near infrared above 0.11, without which it is water (Hall, Riggs and Salomonson, "Development of methods
-for mapping global snow cover using MODIS", Remote Sensing of Environment 54, 1995; Xu, "Modification of
-normalised difference water index", International Journal of Remote Sensing 27, 2006).
+that only widening adds are doubtful. Snow: the normalised difference of green and short-wave infrared above
+0.4, red above 0.2 (Gascoin et al., "Theia Snow collection", Earth System Science Data 11, 2019); by near
+infrared instead of red, turbid floods become snow. Water: the automated water extraction index above 0, red
+not above 0.2 (Feyisa et al., Remote Sensing of Environment 140, 2014); at the top of the atmosphere the
+normalised difference alone, above 0, calls half as much again water.
 
 Shadows are not told: that is said in the archive.
 """
@@ -32,7 +33,7 @@ DETECTOR_BANDS: Final = ("B01", "B02", "B04", "B05", "B08", "B8A", "B09", "B10",
 BANDS: Final = (*DETECTOR_BANDS, "B03")
 THRESHOLD: Final = 0.4
 _AVERAGE, _WIDEN = 4, 2
-_SNOW_INDEX, _SNOW_INFRARED = 0.4, 0.11
+_SNOW_INDEX, _BRIGHT = 0.4, 0.2
 _STRIP_ROWS: Final = 128  # of the coarse grid: 1.5 million samples of a Sentinel-2 tile
 _ALIGNED: Final = 0.1  # of a band's pixel
 
@@ -66,9 +67,9 @@ def from_bands(scene: Scene) -> ClearLayer:
         SourceError: If it lacks bands, they are no reflectances, or lie on grids that do not fit each other.
         ModuleNotFoundError: Without the extra `clouds`.
     """
+    grid, places = _places(scene)
     from s2cloudless import S2PixelCloudDetector  # noqa: PLC0415 - of an extra, and slow to import
 
-    grid, places = _places(scene)
     averaged = S2PixelCloudDetector(THRESHOLD, average_over=_AVERAGE, dilation_size=None)
     widened = S2PixelCloudDetector(THRESHOLD, average_over=_AVERAGE, dilation_size=_WIDEN)
     told = tuple(each.name for each in CLASSES if each.number != SHADOW)
@@ -108,13 +109,14 @@ def classify(
 
 
 def ground_classes(layers: Layers) -> Classes:
-    """Land, water or snow by reflectances (y, x) of B03, B08 and B11, whatever may lie above."""
-    green, infrared, short = (layers[name] for name in ("B03", "B08", "B11"))
+    """Land, water or snow by reflectances (y, x), whatever may lie above."""
+    green, red, near, short, longer = (layers[name] for name in ("B03", "B04", "B08", "B11", "B12"))
     with np.errstate(divide="ignore", invalid="ignore"):
         index = (green - short) / (green + short)
+    extraction = 4 * (green - short) - (0.25 * near + 2.75 * longer)
     found = np.full(green.shape, LAND, np.uint8)
-    found[(index > 0) & (infrared <= _SNOW_INFRARED)] = WATER
-    found[(index > _SNOW_INDEX) & (infrared > _SNOW_INFRARED)] = SNOW
+    found[(extraction > 0) & (red <= _BRIGHT)] = WATER
+    found[(index > _SNOW_INDEX) & (red > _BRIGHT)] = SNOW
     return found
 
 

@@ -25,6 +25,7 @@ from comeo.compression.item import build_item, check_place
 from comeo.compression.measure import SHARE, ErrorAccumulator
 from comeo.compression.plan import plan
 from comeo.compression.pool import executor_of, in_order
+from comeo.compression.presets import check_bands, check_preset
 from comeo.compression.rate import RateModel
 from comeo.errors import ArchiveError, CodecError, SourceError
 from comeo.progress import Progress, Silent
@@ -55,6 +56,7 @@ class _Work:
     replace: bool
     clear: ClearLayer | None
     independent_groups: bool
+    preset: str | None
 
     def plan(self, step: float) -> list[ArchiveGroup]:
         """The scene's groups, as they are archived at a step."""
@@ -71,6 +73,7 @@ def compress(
     clear: str | None = None,
     force: bool = False,
     independent_groups: bool = False,
+    preset: str | None = None,
     progress: Progress | None = None,
     executor: Executor | None = None,
 ) -> Path:
@@ -88,6 +91,7 @@ def compress(
         force: Replace an archive of that name.
         independent_groups: Predict no group from a finer one: plain Zarr readers can read all of the archive
             then, and it is about a fifth larger.
+        preset: `vegetation` codes red and near infrared more finely, the other bands more coarsely.
         progress: Receives the stages and units of the work.
         executor: Runs the reading and coding of blocks. It must share this process's memory, as a
             `ThreadPoolExecutor` does, and stays open. By default one thread a CPU.
@@ -102,11 +106,12 @@ def compress(
     """
     check_wanted(ratio, step)
     check_method(clear)
+    check_preset(preset)
     if not isinstance(source, Scene):
         with open_source(source) as scene:
             return compress(
                 scene, output, codec=codec, ratio=ratio, step=step, clear=clear, force=force,
-                independent_groups=independent_groups, progress=progress, executor=executor,
+                independent_groups=independent_groups, preset=preset, progress=progress, executor=executor,
             )  # fmt: skip
     if not re.fullmatch(ID_PATTERN, source.id):
         raise SourceError(
@@ -119,13 +124,15 @@ def compress(
     if path.exists() and not force:
         raise ArchiveError(f"{path} exists already; use --force to replace it")
     check_place(source)
+    check_bands(source, preset)
     # Blocks are coded in threads of our own; BLAS's threads on top of them make it ten times slower.
     with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
         layer = clear_layer(source, clear)
         scene = with_shares(source, layer)
         work = _Work(
-            scene, path, get_codec(codec), progress or Silent(), threads, force, layer, independent_groups
-        )
+            scene, path, get_codec(codec), progress or Silent(), threads, force, layer, independent_groups,
+            preset,
+        )  # fmt: skip
         if step is None:
             return _compress_to_ratio(work, DEFAULT_RATIO if ratio is None else ratio)
         return _write(work, step).commit(replace=force)
@@ -152,7 +159,7 @@ def _compress_to_ratio(work: _Work, ratio: float) -> Path:
     """Full passes until the whole file has the ratio, the first at the step that a sample suggests."""
     scene = work.scene
     target = scene.raw_bytes / ratio
-    model = RateModel(scene, work.plan(1.0), work.codec, work.progress, work.executor)
+    model = RateModel(scene, work.plan(1.0), work.codec, work.progress, work.executor, work.preset)
     step = model.first_guess(ratio)
     overhead = min(0.05 * target, 20_000) + (work.clear.size if work.clear else 0)
     for _ in range(_PASSES):
@@ -186,12 +193,14 @@ def _write(work: _Work, step: float) -> ArchiveWriter:
     writer = ArchiveWriter(work.output, groups, codec=work.codec.name, clear=work.clear)
     errors = ErrorAccumulator(groups, step)
     try:
-        spans = encode_scene(scene, groups, work.codec, writer, errors, work.progress, work.executor)
+        spans = encode_scene(
+            scene, groups, work.codec, writer, errors, work.progress, work.executor, work.preset
+        )
         if not (spans[:, 0] < spans[:, 1]).any():
             raise SourceError(f"{scene.id} has no valid pixel in {groups[0].name}")
         writer.finish(
             build_item(scene, spans),
-            _facts(scene, work.codec, step),
+            _facts(work, step),
             lambda archive: _verify(archive, errors, work),
             lambda size: _certified(errors, size, work.progress),
         )
@@ -201,9 +210,11 @@ def _write(work: _Work, step: float) -> ArchiveWriter:
     return writer
 
 
-def _facts(scene: Scene, codec: Codec, step: float) -> dict[str, Any]:
+def _facts(work: _Work, step: float) -> dict[str, Any]:
+    scene, model = work.scene, work.codec.model_digest
     return {
-        **({"model": codec.model_digest} if codec.model_digest else {}),
+        **({"model": model} if model else {}),
+        **({"preset": work.preset} if work.preset else {}),
         "step": step,
         "raw_bytes": scene.raw_bytes,
         "source": {"name": scene.source_name, "sha256": scene.source_checksum},

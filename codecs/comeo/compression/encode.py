@@ -23,6 +23,7 @@ from comeo.codecs import Codec
 from comeo.codecs.prediction import Reference
 from comeo.compression.measure import BlockErrors, ErrorAccumulator, block_errors
 from comeo.compression.pool import in_order
+from comeo.compression.presets import Weights, weights_of
 from comeo.compression.pyramid import Overview
 from comeo.progress import Progress
 from comeo.scene import BandGroup, Pixels, Scene, Window
@@ -37,14 +38,16 @@ class BlockEncoder:
     codec: Codec
     step: float
     has_nodata: bool
+    weights: Weights | None = None
 
     def __call__(self, pixels: Pixels, reference: Reference | None = None) -> bytes | None:
         """Payload of a block, predicted from its reference if it has one; None if it has no valid pixel."""
-        if not self.has_nodata:
-            return self.codec.encode(pixels.values, step=self.step, reference=reference)
-        if not pixels.valid.any():
+        mask = pixels.valid if self.has_nodata else None
+        if mask is not None and not mask.any():
             return None
-        return self.codec.encode(pixels.values, step=self.step, mask=pixels.valid, reference=reference)
+        return self.codec.encode(
+            pixels.values, step=self.step, mask=mask, reference=reference, weights=self.weights
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class _Pass:
         errors: Takes the errors of level 0.
         progress: Receives one unit a block.
         executor: Reads strips and codes blocks.
+        preset: Which bands are coded more finely.
         halves: Of levels that others are predicted from, by key: blocks as decoded at half size.
     """
 
@@ -65,6 +69,7 @@ class _Pass:
     errors: ErrorAccumulator
     progress: Progress
     executor: Executor
+    preset: str | None
     halves: dict[str, dict[Place, NDArray[Any]]] = field(default_factory=dict)
 
 
@@ -76,6 +81,7 @@ def encode_scene(
     errors: ErrorAccumulator,
     progress: Progress,
     executor: Executor,
+    preset: str | None = None,
 ) -> NDArray[np.int64]:
     """Code every block of every level into the writer, and gather the errors of native blocks.
 
@@ -87,6 +93,7 @@ def encode_scene(
         errors: Takes the errors of level 0.
         progress: Receives one unit a block.
         executor: Reads strips and codes blocks.
+        preset: Which bands are coded more finely: see `presets`.
 
     Returns:
         (rows, 2): of each row of the finest grid the first valid column and the one after the last; equal
@@ -96,7 +103,7 @@ def encode_scene(
     total = sum(np.prod(level.grid) for group in groups for level in group.levels)
     progress.start("coding", int(total))
     finer = [level.reference for group in groups for level in group.levels if level.reference]
-    work = _Pass(codec, writer, errors, progress, executor, {level.key: {} for level in finer})
+    work = _Pass(codec, writer, errors, progress, executor, preset, {level.key: {} for level in finer})
     pairs = list(zip(scene.groups, groups, strict=True))
     for source, group in pairs:
         if group.levels[0].reference is not None:
@@ -191,7 +198,7 @@ def _strips(group: BandGroup, executor: Executor) -> Generator[tuple[int, Pixels
 
 def _encode_strip(work: _Pass, pixels: Pixels, top: int, group: ArchiveGroup, level: Level) -> None:
     """Code the blocks of a strip that starts at row `top` of a level."""
-    encode = BlockEncoder(work.codec, level.step, group.has_nodata)
+    encode = BlockEncoder(work.codec, level.step, group.has_nodata, weights_of(group.bands, work.preset))
     halves = work.halves.get(level.key)
 
     def code(item: tuple[Place, Pixels, Reference | None]) -> tuple[bytes | None, BlockErrors | None]:

@@ -22,6 +22,7 @@ from comeo.archive.shard import CRC_BYTES
 from comeo.codecs import Codec
 from comeo.compression.encode import BlockEncoder
 from comeo.compression.pool import in_order
+from comeo.compression.presets import Weights, weights_of
 from comeo.errors import CodecError
 from comeo.progress import Progress
 from comeo.scene import BandGroup, Pixels, Scene, Window
@@ -37,12 +38,13 @@ _TRIALS = 10
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """Some native blocks of a group, each standing for `weight` of them."""
+    """Some native blocks of a group, each standing for `weight` of them; `finely`: weights of bands."""
 
     level: Level
     has_nodata: bool
     blocks: dict[Place, Pixels]
     weight: float
+    finely: Weights | None
 
 
 def _spread(level: Level, count: int) -> list[Place]:
@@ -52,14 +54,17 @@ def _spread(level: Level, count: int) -> list[Place]:
     return [divmod(int(index), cols) for index in chosen]
 
 
-def _take_sample(source: BandGroup, group: ArchiveGroup, places: list[Place], executor: Executor) -> _Sample:
+def _take_sample(
+    source: BandGroup, group: ArchiveGroup, places: list[Place], executor: Executor, preset: str | None
+) -> _Sample:
     """Read native blocks."""
     level = group.levels[0]
     windows = [
         Window(row * level.block, col * level.block, *level.block_shape(row, col)[1:]) for row, col in places
     ]
     blocks = dict(zip(places, in_order(executor, source.read, windows), strict=True))
-    return _Sample(level, group.has_nodata, blocks, math.prod(level.grid) / len(places))
+    weight = math.prod(level.grid) / len(places)
+    return _Sample(level, group.has_nodata, blocks, weight, weights_of(group.bands, preset))
 
 
 def _places(groups: list[ArchiveGroup]) -> list[list[Place]]:
@@ -86,14 +91,20 @@ class RateModel:
     """
 
     def __init__(
-        self, scene: Scene, groups: list[ArchiveGroup], codec: Codec, progress: Progress, executor: Executor
+        self,
+        scene: Scene,
+        groups: list[ArchiveGroup],
+        codec: Codec,
+        progress: Progress,
+        executor: Executor,
+        preset: str | None = None,
     ) -> None:
         self._codec = codec
         self._executor = executor
         self._samples = []
         progress.start("sampling", len(groups))
         for source, group, places in zip(scene.groups, groups, _places(groups), strict=True):
-            self._samples.append(_take_sample(source, group, places, executor))
+            self._samples.append(_take_sample(source, group, places, executor, preset))
             progress.advance()
         self._finer = {sample.level.reference.key for sample in self._samples if sample.level.reference}
         variances = [_variance(list(sample.blocks.values())) for sample in self._samples]
@@ -120,7 +131,7 @@ class RateModel:
         self, sample: _Sample, step: float, decoded: dict[str, dict[Place, NDArray[Any]]]
     ) -> int:
         """Bytes of a sample; blocks that others are predicted from are added to `decoded`, by level."""
-        encode = BlockEncoder(self._codec, step, sample.has_nodata)
+        encode = BlockEncoder(self._codec, step, sample.has_nodata, sample.finely)
         level = sample.level
         halves: dict[Place, NDArray[Any]] = decoded.setdefault(level.key, {})
 

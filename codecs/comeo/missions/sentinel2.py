@@ -282,5 +282,5 @@ SENTINEL2: Final = Mission(
     # Band files as ESA names them; JPEG 2000 itself cannot mark pixels without data.
     zero_is_nodata=re.compile(r"T\d{2}[A-Z]{3}_\d{8}T\d{6}_B(\d\d|8A)(_\d\dm)?$"),
     classes=CLASSES,
-    default_model="sentinel2-1",
+    default_model="sentinel2-2",
 )  # fmt: skip

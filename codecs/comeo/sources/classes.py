@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.errors import SourceError
+from comeo.grid import Grid
 from comeo.missions import ClassLayer
 from comeo.missions.sentinel2 import CLASSES
 from comeo.scene import Band, ClassRaster, ClassSource, Window
@@ -18,8 +19,6 @@ from comeo.sources.bandfile import open_band
 from comeo.sources.container import Container
 from comeo.sources.jp2 import tile_cache
 from comeo.sources.raster import Plane, RasterBand
-
-logger = logging.getLogger(__name__)
 
 NATIVE_GSD: Final = 20
 """Metres: what the classification is made at; products carry resampled copies of it as well."""
@@ -51,29 +50,37 @@ def class_source(where: str, layer: ClassLayer, open_layer: Callable[[], RasterB
     return ClassSource(layer.name, open_)
 
 
-def file_source(container: Container, names: Iterable[str]) -> ClassSource | None:
+def file_source(
+    container: Container, names: Iterable[str], grids: Mapping[int, Grid] | None = None,
+    check: Callable[[str], None] = lambda _: None,
+) -> ClassSource | None:  # fmt: skip
     """Classes in one of the files of a product, or None where it has none.
 
     Args:
         container: The product's files.
         names: Those of the scene.
+        grids: By pixel size in metres, where the product's metadata state them; None for the files' own.
+        check: Called with the file's name before it is opened; raises `SourceError` if it is damaged.
 
     Raises:
         SourceError: When they are opened, if the file cannot be read.
     """
-    found = {name: match for name in names if (match := CLASSES.file.search(name))}
+    found = {name: _gsd(match.group(1), name) for name in names if (match := CLASSES.file.search(name))}
     if not found:
         return None
-    chosen = min(found, key=lambda name: (_rank(found[name].group(1), name), name))
-    return class_source(
-        container.path.name, CLASSES, lambda: open_band(container.local(chosen), _BAND, tile_cache(), 0.0)
-    )
+    chosen, gsd = min(found.items(), key=lambda item: (abs(item[1] - NATIVE_GSD), item[0]))
 
-def _rank(gsd: str | None, name: str) -> int:
-    """Order of copies of the classification: its own resolution first."""
-    folder = PurePosixPath(name).parent.name.upper()
-    stated = int(gsd) if gsd else int(folder[1:3]) if folder in ("R10M", "R20M", "R60M") else NATIVE_GSD
-    return abs(stated - NATIVE_GSD)
+    def open_layer() -> RasterBand:
+        check(chosen)
+        return open_band(container.local(chosen), _BAND, tile_cache(), 0.0, (grids or {}).get(gsd))
+
+    return class_source(container.path.name, CLASSES, open_layer)
+
+
+def _gsd(stated: str | None, name: str) -> int:
+    """Pixel size in metres of a file of classes, by its name or its folder's."""
+    folder = re.fullmatch(r"R(\d\d)m", PurePosixPath(name).parent.name, re.IGNORECASE)
+    return int(stated or (folder.group(1) if folder else NATIVE_GSD))
 
 
 def _advice(where: str, layer: ClassLayer, reason: str) -> str:

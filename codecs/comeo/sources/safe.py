@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
@@ -69,7 +70,12 @@ def open_safe(
         properties=(tile.properties if tile else {}) | metadata.properties,
         release=container.close,
         checksum=_verified_checksum(container, root, images),
-        classes=file_source(container, _beside(container, root, images)),
+        classes=file_source(
+            container,
+            _beside(container, root, images),
+            tile.grids if tile else None,
+            lambda name: _verify(container, name, _manifest(container, root)),
+        ),
     )
 
 
@@ -135,19 +141,31 @@ def _verified_checksum(container: Container, root: str, images: list[Image]) -> 
     stated = _manifest(container, root)
     total = hashlib.sha256()
     for image in images:
-        algorithm, expected = stated.get(PurePosixPath(image.name).name, ("", ""))
-        own = hashlib.new(algorithm, usedforsecurity=False) if algorithm else None
-        with container.local(image.name).open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                total.update(chunk)
-                if own is not None:
-                    own.update(chunk)
-        if own is not None and own.hexdigest() != expected.lower():
-            raise SourceError(
-                f"{container.path.name} is damaged: {PurePosixPath(image.name).name} does not match its "
-                "manifest.safe; download the product again, or remove manifest.safe if you changed the file"
-            )
+        _verify(container, image.name, stated, total.update)
     return total.hexdigest()
+
+
+def _verify(
+    container: Container, name: str, stated: Mapping[str, tuple[str, str]],
+    also: Callable[[bytes], None] = lambda _: None,
+) -> None:  # fmt: skip
+    """Check a file against the manifest, as far as that states it; its content is handed on meanwhile.
+
+    Raises:
+        SourceError: If it does not match.
+    """
+    algorithm, expected = stated.get(PurePosixPath(name).name, ("", ""))
+    own = hashlib.new(algorithm, usedforsecurity=False) if algorithm else None
+    with container.local(name).open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            also(chunk)
+            if own is not None:
+                own.update(chunk)
+    if own is not None and own.hexdigest() != expected.lower():
+        raise SourceError(
+            f"{container.path.name} is damaged: {PurePosixPath(name).name} does not match its "
+            "manifest.safe; download the product again, or remove manifest.safe if you changed the file"
+        )
 
 
 def _manifest(container: Container, root: str) -> dict[str, tuple[str, str]]:

@@ -155,8 +155,11 @@ def _places(layer: ClearGroup, target: Grid) -> tuple[NDArray[np.intp], NDArray[
     """
     cols, rows = source_lattice(target, layer.grid.crs, layer.grid.transform)
     found = [_spread(axis, target.height, target.width) for axis in (rows, cols)]
-    finite = np.isfinite(found[0]) & np.isfinite(found[1])
-    row, col = (np.where(finite, np.floor(axis), -1).clip(-1, 1 << 24).astype(np.intp) for axis in found)
+    if not np.isfinite(found).all():
+        lost = ~np.isfinite(found).all(axis=0)
+        for axis in found:
+            axis[lost] = -1.0
+    row, col = (np.floor(axis.clip(-1, 1 << 24)).astype(np.intp) for axis in found)
     return row, col
 
 
@@ -179,17 +182,24 @@ def _gathered(
     reader: ArchiveReader, layer: ClearGroup, rows: NDArray[np.intp], cols: NDArray[np.intp]
 ) -> Classes:
     """Classes of single pixels of the layer, by the blocks that they lie in."""
+    if not rows.size:
+        return np.empty(0, np.uint8)
     side = layer.block
-    number = rows // side * layer.shape[1] + cols // side
-    wanted = [divmod(int(one), layer.shape[1]) for one in np.unique(number)]
+    high, wide = (range(int(axis.min()) // side, int(axis.max()) // side + 1) for axis in (rows, cols))
+    wanted = [(row, col) for row in high for col in wide]
     keys = [(reader.archive.etag, GROUP, 0, 0, *place) for place in wanted]
     reader.budget.decode(dict.fromkeys(keys, side * side))
-    out = np.empty(rows.shape, np.uint8)
 
     def read(missing: Sequence[BlockKey]) -> list[Classes]:
         return layer.blocks([key[4:] for key in missing])
 
-    for (row, col), block in zip(wanted, reader.blocks.get_many(keys, read), strict=True):
-        here = number == row * layer.shape[1] + col
+    blocks = reader.blocks.get_many(keys, read)
+    if len(wanted) == 1:
+        found: Classes = blocks[0][rows - high[0] * side, cols - wide[0] * side]
+        return found
+    out = np.empty(rows.shape, np.uint8)
+    number = (rows // side) * (high[-1] + wide[-1] + 1) + cols // side
+    for (row, col), block in zip(wanted, blocks, strict=True):
+        here = number == row * (high[-1] + wide[-1] + 1) + col
         out[here] = block[rows[here] - row * side, cols[here] - col * side]
     return out

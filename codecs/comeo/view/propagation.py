@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from rio_tiler.models import ImageData
-from scipy.ndimage import maximum_filter
 
 from comeo.archive import Archive
 from comeo.archive.certainty import NEAR_PIXELS, mean_error
@@ -154,8 +154,13 @@ def near_masked(valid: NDArray[np.bool_], distance: int) -> float:
     count = int(np.count_nonzero(valid))
     if count in (0, valid.size):
         return 0.0
-    masked = maximum_filter((~valid).astype(np.uint8), 2 * distance + 1, mode="nearest")
-    return float(np.count_nonzero(masked[valid])) / count
+    near = ~valid
+    for axis in range(2):
+        sides = [(0, 0), (0, 0)]
+        sides[axis] = (distance, distance)
+        shifted = sliding_window_view(np.pad(near, sides), 2 * distance + 1, axis)
+        near = shifted.any(axis=-1)
+    return float(np.count_nonzero(near & valid)) / count
 
 
 def correlation(archive: Archive, bands: Sequence[str]) -> NDArray[np.float32]:

@@ -172,9 +172,7 @@ def _footprint(crs: CRS, transform: Affine, height: int, width: int, target: CRS
     return bounds if bounds and bounds[0] <= bounds[2] else None
 
 
-def source_lattice(
-    target: Grid, crs: CRS, native: Affine
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def source_lattice(target: Grid, crs: CRS, native: Affine) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Native (columns, rows) of a lattice of points over the target, edges included."""
     cols, rows = np.meshgrid(np.linspace(0, target.width, LATTICE), np.linspace(0, target.height, LATTICE))
     xs, ys = _apply(target.transform, cols.ravel(), rows.ravel())

@@ -199,6 +199,13 @@ class ByteFileTests(ABC):
         assert file.read(999, 3) == self.content[999:1002]
         assert file.read(1000, 5) == self.content[1000:1005]
 
+    def test_what_is_read_ahead_is_the_same(self, file: ByteFile) -> None:
+        whole = file.read(0, file.size)
+        for first, second in (((0, 10), (500, 40)), ((3, 7), (10, 0)), ((file.size - 2, 2), (5, 5))):
+            assert file.read_ahead(first, second) == whole[first[0] : sum(first)]
+            assert file.read(*second) == whole[second[0] : sum(second)]
+            assert file.read(second[0] + 1, 9) == whole[second[0] + 1 : second[0] + 10]
+
     def test_a_stream(self, file: ByteFile) -> None:
         with file.stream() as stream:
             assert stream.read() == self.content

@@ -76,7 +76,7 @@ def test_there_are_golden_archives_of_every_kind() -> None:
 
 @pytest.mark.parametrize("name", ["dct_uint16_masked.zarr.zip", "learned_float32_masked.zarr.zip"])
 def test_damage_to_a_golden_archive_is_named(name: str, tmp_path: Path) -> None:
-    path = shutil.copy(GOLDEN / name, tmp_path / name)
+    path = Path(shutil.copy(GOLDEN / name, tmp_path / name))
     content = bytearray(path.read_bytes())
     content[200] ^= 1  # in the payload of the first block
     path.write_bytes(content)

@@ -32,7 +32,7 @@ def coded(values: NDArray[Any], valid: NDArray[np.bool_]) -> str:
 
 
 def expected(values: NDArray[Any]) -> NDArray[np.float64]:
-    return np.percentile(values, PERCENTAGES, method="inverted_cdf").astype(np.float64)
+    return np.asarray(np.percentile(values, PERCENTAGES, method="inverted_cdf"), np.float64)
 
 
 @settings(deadline=None)

@@ -13,6 +13,7 @@ import pytest
 
 from comeo.archive import open_archive
 from comeo.archive.stores import remote
+from comeo.archive.stores.file import TAIL_BYTES
 from comeo.compression import compress
 from comeo.errors import ArchiveError
 from comeo.scene import Window
@@ -50,14 +51,30 @@ def test_only_what_is_looked_at_is_fetched(path: Path) -> None:
     assert len(content) > 1_000_000
     with serving(content) as server, open_archive(server.url) as archive:
         assert len(server.ranges) == 1
-        assert server.sent == remote.TAIL_BYTES
+        assert server.sent == TAIL_BYTES
         level = archive.groups["r10m"].levels[0]
         archive.read(level, Window(10, 10, 100, 100))
         opened = server.sent
         assert len(server.ranges) <= 4
-        assert opened < remote.TAIL_BYTES + len(content) / 20
+        assert opened < TAIL_BYTES + len(content) / 20
         archive.read(level, Window(20, 20, 1, 1))  # the block again, but not the index
         assert len(server.ranges) <= 5
+
+
+def test_a_shards_header_and_index_are_fetched_together(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once; the payload of a block is the next request, and the last."""
+    monkeypatch.setattr(remote, "TAIL_BYTES", 100)
+    with zipfile.ZipFile(path) as archive_zip:
+        shard = archive_zip.getinfo("r10m/0/data/c/0/0/0")
+    start = shard.header_offset + 30 + len(shard.filename)
+    with serving(path.read_bytes()) as server, open_archive(server.url) as archive:
+        before = len(server.ranges)
+        assert archive.payload(archive.groups["r10m"].levels[0], 0, 0)
+        *both, payload = server.ranges[before:]
+        header, index = sorted(both)
+        assert header == (shard.header_offset, start)
+        assert index[1] == start + shard.file_size
+        assert payload[1] < index[0]
 
 
 def test_blocks_beside_each_other_are_fetched_at_once(path: Path) -> None:
@@ -145,7 +162,7 @@ def test_a_file_that_changes_is_noticed(path: Path, misdeed: Misdeed, words: str
 
 def test_a_trickle_is_cut_off(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One byte every so often keeps each single read from timing out."""
-    monkeypatch.setattr(remote, "_PATIENCE_SECONDS", 0.3 - remote.TAIL_BYTES / remote._SLOWEST)
+    monkeypatch.setattr(remote, "_PATIENCE_SECONDS", 0.3 - TAIL_BYTES / remote._SLOWEST)
     began = time.monotonic()
     slow = given(pause=0.05)
     with serving(path.read_bytes(), slow) as server, pytest.raises(ArchiveError, match="too slowly"):

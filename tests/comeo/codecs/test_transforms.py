@@ -107,7 +107,7 @@ def test_a_block_too_loud_for_one_transform_is_coded_with_the_other(monkeypatch:
     pytest.importorskip("onnxruntime", reason="the learned codec needs the extra `cpu` or `gpu`")
     module: Any = importlib.import_module("comeo.codecs.learned.codec")
     codec, block = module.LearnedCodec(), cloud_over_fields(64).astype(np.uint16)
-    code = codec._code
+    code = module.prepare
     refused: list[CodecError] = []
 
     def too_loud_the_first_time(*arguments: Any) -> Any:
@@ -116,7 +116,7 @@ def test_a_block_too_loud_for_one_transform_is_coded_with_the_other(monkeypatch:
             raise refused[-1]
         return code(*arguments)
 
-    monkeypatch.setattr(codec, "_code", too_loud_the_first_time)
+    monkeypatch.setattr(module, "prepare", too_loud_the_first_time)
     most = 1
     decoded = codec.decode(codec.encode(block, step=100.0))
     assert np.abs(decoded.astype(float) - block).max() < 600

@@ -35,7 +35,7 @@ from tileserver.catalog.filters import (
     Property,
     Some,
 )
-from tileserver.errors import BusyError
+from tileserver.errors import BusyError, GoneError
 
 ID, PLATFORM, TIME = Property("id", "text"), Property("platform", "text"), Property("datetime", "instant")
 WHOLE_WORLD = (-180.0, -90.0, 180.0, 90.0)
@@ -245,6 +245,42 @@ class CatalogTests(ABC):
         assert all(before < after for before, after in pairwise(seen))
         catalog.refresh(force=True)
         assert catalog.revision() == seen[-1]
+
+    def test_the_feed_tells_of_each_scene_that_is_there(self, catalog: Catalog) -> None:
+        page = catalog.changes(None, 100)
+        assert not page.more
+        assert page.next == catalog.position()
+        records = {(one.collection, one.id): one for one in catalog.records(Search())}
+        assert {(one.collection, one.id) for one in page.changes} == set(records)
+        for change in page.changes:
+            record = records[change.collection, change.id]
+            assert (change.etag, change.datetime) == (record.etag, record.datetime)
+            assert change.bytes == Path(record.path).stat().st_size
+        assert catalog.changes(page.next, 100) == ([], page.next, False)
+
+    def test_the_feed_goes_on_where_a_page_ended(self, catalog: Catalog, root: Path) -> None:
+        told = catalog.position()
+        (root / "old.zarr.zip").unlink()
+        shutil.copy(root / "new.zarr.zip", root / "middle.zarr.zip")  # another scene, which is there already
+        catalog.refresh(force=True)
+        page = catalog.changes(told, 100)
+        assert [(one.id, one.gone) for one in page.changes] == [("old", True), ("middle", True)]
+        assert [one.seq for one in page.changes] == sorted(one.seq for one in page.changes)
+        first = catalog.changes(told, 1)
+        assert first.more
+        rest = catalog.changes(first.next, 1)
+        assert [*first.changes, *rest.changes] == page.changes
+        assert (rest.next, rest.more) == (page.next, False)
+
+    def test_a_feed_of_another_epoch_is_begun_anew(self, catalog: Catalog) -> None:
+        before = catalog.position()
+        with pytest.raises(GoneError, match="not been reached"):
+            catalog.changes(before._replace(seq=before.seq + 1), 1)
+        catalog.rebuild()
+        assert catalog.position().epoch != before.epoch
+        with pytest.raises(GoneError, match="without `after`"):
+            catalog.changes(before, 1)
+        assert len(catalog.changes(None, 100).changes) == 6
 
     def test_it_keeps_itself_up_to_date(self, catalog: Catalog, root: Path) -> None:
         """Nobody calls `refresh`; the catalogue is opened with the shortest time between two looks."""

@@ -120,6 +120,17 @@ def test_info_for_people(archive: Path) -> None:
     assert done.returncode == 0
     assert "B02 B03 B04 B08" in done.stdout
     assert "EPSG:32632" in done.stdout
+    assert "format        version 2\n" in done.stdout
+    assert "errors of means: κ 1" in done.stdout
+
+
+def test_info_shows_where_the_pixels_lie() -> None:
+    vectors = Path(__file__).parents[3] / "docs" / "format" / "vectors"
+    lines = comeo("info", vectors / "dct_two_groups.zarr.zip").stdout.splitlines()
+    stated = json.loads((vectors / "dct_two_groups.zarr.json").read_text())["info"]["groups"]["r20m"]
+    expected = [f"{stated['percentiles']['B11'][one]:g}" for one in ("2", "50", "98")]
+    assert ["B11", *expected] in [line.split() for line in lines]
+    assert "carries no histograms" in comeo("info", vectors / "dct_decibels.zarr.zip").stdout
 
 
 def test_extract_keeps_the_grid_and_the_nodata(archive: Path, geotiff: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tileserver.render.encode import MEDIA_TYPES
 from tileserver.render.layers import Layer, Layers, Scope
 from tileserver.render.layertiles import LayerTile, tile_in
 from tileserver.render.links import Link, resolve_name
-from tileserver.render.parameters import Parameters
+from tileserver.render.parameters import Names, Parameters, mask_of_words
 from tileserver.render.temporal import parse_interval
 
 api = APIBlueprint("ogc", __name__, url_prefix="/ogc")
@@ -73,6 +73,7 @@ class TileQuery(Parameters):
     datetime: str | None = Field(
         None, max_length=100, description="A time, a day, or an interval: `2024-05-01/..`."
     )
+    mask: Names | None = Field(None, description="What pixels have to show to be drawn: `clear`, `land`, …")
     f: Literal["png", "webp", "jpg", "jpeg"] | None = Field(
         None, description="Format; else what Accept likes best, else PNG."
     )
@@ -177,7 +178,7 @@ def _tile(layer: Layer, style: str, path: TilePath | StyledTilePath, query: Tile
     start, end = parse_interval(query.datetime)
     grid = tile_in(layer, path.tms, path.matrix, path.row, path.col)
     search = Search(collections=(layer.identifier,), start=start, end=end)
-    found = LayerTile(layer, search, grid, style, _format(query.f))
+    found = LayerTile(layer, search, grid, style, _format(query.f), mask_of_words(query.mask))
     etag = found.etag(scenes())
     max_age = scenes().settings.mosaic_max_age
     answer = image_answer(

@@ -75,7 +75,7 @@ def point(path: p.CollectionPointPath, query: p.CollectionQuery) -> Response:
 @api.get("/info", tags=[TAG])
 def info(path: p.CollectionPath) -> Response:
     """Bands, extent and times of a collection, and the styles that it can be shown in."""
-    return document_answer(describe.collection_info(scenes().find_collection(path.collection)))
+    return document_answer(describe.collection_info(scenes(), scenes().find_collection(path.collection)))
 
 
 def _search(path: p.CollectionPath, datetime: str | None) -> Search:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from comeo.errors import ParameterError
+from comeo.missions.clear import ClearMask
 from tileserver.api.wmts.errors import OwsError, invalid, missing
 
 VERSION = "1.0.0"
@@ -49,6 +51,7 @@ class TileRequest:
         row: From the top.
         col: From the left.
         extension: Of the image.
+        mask: Of the parameter MASK, this service's own: what pixels have to show. None for all.
     """
 
     layer: str
@@ -59,6 +62,7 @@ class TileRequest:
     row: int
     col: int
     extension: str
+    mask: ClearMask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,15 @@ def _tile(values: Mapping[str, str], extension: str) -> TileRequest:
         row=_number(values, "TILEROW"),
         col=_number(values, "TILECOL"),
         extension=extension,
+        mask=_mask(values.get("MASK")),
     )
+
+
+def _mask(value: str | None) -> ClearMask | None:
+    try:
+        return ClearMask.of(_list(value)) if value else None
+    except ParameterError as error:
+        raise invalid("MASK", str(error)) from error
 
 
 def _required(values: Mapping[str, str], name: str) -> str:

@@ -45,7 +45,7 @@ def target(layers: Layers, scope: Scope, request: TileRequest) -> LayerTile:
     except LayerTileError as error:
         code: Code = "TileOutOfRange" if error.out_of_range else "InvalidParameterValue"
         raise OwsError(code, error.parameter, str(error)) from error
-    return LayerTile(layer, search, grid, style, request.extension)
+    return LayerTile(layer, search, grid, style, request.extension, request.mask)
 
 
 def feature_info(
@@ -68,7 +68,7 @@ def feature_info(
     lon, lat = float(lons[0]), float(lats[0])
     try:
         shown = _seen(scenes, found, lon, lat, budget)
-        answer = values.point(scenes, shown, lon, lat, RenderRequest(), budget)
+        answer = values.point(scenes, shown, lon, lat, RenderRequest(mask=found.mask), budget)
         style = found.layer.styles[found.style]
         computed = style.expression and len(style.rescale) == 1
         if computed and style.expression not in {band["name"] for band in answer["bands"]}:

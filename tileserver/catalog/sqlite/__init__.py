@@ -21,8 +21,9 @@ from tileserver.catalog.base import (
     Record,
     Search,
 )
+from tileserver.catalog.feed import Changes, FollowingCache, Position
 from tileserver.catalog.kinds import BandSet
-from tileserver.catalog.sqlite import queries, summaries
+from tileserver.catalog.sqlite import journal, queries, summaries
 from tileserver.catalog.sqlite.database import Database, versioned
 from tileserver.catalog.sqlite.indexer import Indexer
 from tileserver.errors import BusyError
@@ -31,6 +32,7 @@ __all__ = ["SqliteCatalog", "versioned"]
 
 ATTEMPTS = 3
 KEPT_SEARCHES = 512
+KEPT_SUMMARIES = 512
 _CHECK_SHARE = 20  # a check of the whole file may take one part in so many of the time
 _MISREAD = (sqlite3.Error, ValueError, TypeError, KeyError, IndexError, AttributeError)
 """What damage looks like: to SQLite, and in a row that it takes for sound."""
@@ -65,8 +67,12 @@ class SqliteCatalog(Catalog):
         self._indexer = Indexer(self._database, roots, scan_seconds, self._looked)
         self._looked_at, self._odd = -1, 0
         self._said: dict[str, str] = {}
-        self._band_sets: tuple[int, dict[Search, tuple[BandSet, ...]]] = (-1, {})
-        self._summaries: tuple[int, dict[str, CollectionSummary | None]] = (-1, {})
+        self._band_sets: FollowingCache[Search, tuple[BandSet, ...]] = FollowingCache(
+            self, KEPT_SEARCHES, lambda search: search.collections
+        )
+        self._summaries: FollowingCache[str, CollectionSummary | None] = FollowingCache(
+            self, KEPT_SUMMARIES, lambda name: (name,)
+        )
         self._next_check = -float("inf")
 
     def refresh(self, *, force: bool = False) -> None:
@@ -114,17 +120,8 @@ class SqliteCatalog(Catalog):
         return self._ask(summaries.collection_names)
 
     def collection(self, name: str) -> CollectionSummary | None:
-        """See `Catalog.collection`. Kept until scenes come, change or go."""
-        revision = self.revision()
-        if self._summaries[0] != revision:
-            self._summaries = (revision, {})
-        kept = self._summaries[1]
-        if name in kept:
-            return kept[name]
-        summary = self._ask(lambda db: summaries.collection(db, name))
-        if summary is not None:  # names that do not exist are without number
-            kept[name] = summary
-        return summary
+        """See `Catalog.collection`. Kept until scenes of it come, change or go."""
+        return self._summaries.get(name, lambda: self._ask(lambda db: summaries.collection(db, name)))
 
     def coverage(self, search: Search) -> Coverage | None:
         """See `Catalog.coverage`."""
@@ -132,13 +129,7 @@ class SqliteCatalog(Catalog):
 
     def band_sets(self, search: Search) -> tuple[BandSet, ...]:
         """See `Catalog.band_sets`. Kept, for the latest searches, until scenes come, change or go."""
-        revision = self.revision()
-        if self._band_sets[0] != revision or len(self._band_sets[1]) >= KEPT_SEARCHES:
-            self._band_sets = (revision, {})
-        kept = self._band_sets[1]
-        if search not in kept:
-            kept[search] = self._ask(lambda db: summaries.band_sets(db, search))
-        return kept[search]
+        return self._band_sets.get(search, lambda: self._ask(lambda db: summaries.band_sets(db, search)))
 
     def days(self, collection: str) -> list[str]:
         """See `Catalog.days`."""
@@ -147,6 +138,14 @@ class SqliteCatalog(Catalog):
     def revision(self) -> int:
         """See `Catalog.revision`: milliseconds since 1970 of the last change, or a little more."""
         return self._ask(queries.revision)
+
+    def position(self) -> Position:
+        """See `Catalog.position`."""
+        return self._ask(journal.position)
+
+    def changes(self, after: Position | None, limit: int) -> Changes:
+        """See `Catalog.changes`."""
+        return self._ask(lambda db: journal.changes(db, after, limit))
 
     def broken(self) -> dict[str, str]:
         """See `Catalog.broken`."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tileserver.catalog.base import Record
 from tileserver.catalog.reading import Reading
-from tileserver.catalog.sqlite import queries
+from tileserver.catalog.sqlite import journal, queries
 
 _MOST_REFUSED = 10_000
 _SIGNATURE = 1  # its place among the columns of an item
@@ -64,6 +64,7 @@ def remove(db: sqlite3.Connection, gone: Sequence[str]) -> None:
     """Remove archives."""
     db.executemany("DELETE FROM items WHERE path = ?", [(path,) for path in gone])
     db.executemany("DELETE FROM files WHERE path = ?", [(path,) for path in gone])
+    journal.shorten(db)
     _raise_revision(db)
 
 
@@ -118,6 +119,7 @@ def forget(db: sqlite3.Connection) -> None:
     """Remove everything."""
     for table in ("files", "items", "refused"):
         db.execute(f"DELETE FROM {table}")  # noqa: S608
+    journal.forget(db)
 
 
 def _insert(db: sqlite3.Connection, entry: Found) -> str | None:

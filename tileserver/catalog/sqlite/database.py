@@ -15,11 +15,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from comeo.errors import ComeoError
-from tileserver.catalog.sqlite import filters, leftovers
+from tileserver.catalog.sqlite import filters, journal, leftovers
 from tileserver.catalog.sqlite.damage import Verdict, verdict_of
 from tileserver.errors import BusyError
 
-VERSION = 5
+VERSION = 6
 APPLICATION = 0x434F4D45
 """`COME`, by which a file is known to be a catalogue."""
 _SCHEMA = """
@@ -39,7 +39,7 @@ CREATE TABLE items (
 CREATE INDEX items_by_time ON items (datetime DESC, collection, id);
 CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL);
 INSERT INTO meta VALUES ('complete', 0);
-"""
+"""  # and the journal's
 _BUSY_SECONDS = 30.0
 _MEND_SECONDS = 1.0
 """Shortest time between two files that one process makes anew: the disk may damage whatever is written."""
@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 
 
 def versioned(path: Path, roots: Sequence[Path]) -> Path:
-    """Name of the file for this version of the schema, and these folders: `catalog-5-1f0c2d3e.sqlite`.
+    """Name of the file for this version of the schema, and these folders: `catalog-6-1f0c2d3e.sqlite`.
 
     Servers of two versions, or of different folders, may be given one name: each then has a file of its own.
     """
@@ -178,6 +178,7 @@ class Database:
                 if not self._is_sound():  # nor has another process just replaced it
                     self._replace()
         self._inode = self._on_disk()
+        journal.begin(self.connection)
 
     def _is_sound(self) -> bool:
         """Whether the file exists, is whole, and has the tables.
@@ -213,7 +214,8 @@ class Database:
         fresh = leftovers.unfinished(self.path)
         with contextlib.closing(sqlite3.connect(fresh, isolation_level=None)) as db:
             db.execute(f"PRAGMA application_id = {APPLICATION}")
-            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+            db.executescript(f"BEGIN; {_SCHEMA} {journal.SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+            journal.begin(db)
         # The journal of the old file would be played back into the new one. A connection that still uses it
         # finds that its file has been moved, and writes no more.
         Path(f"{self.path}-journal").unlink(missing_ok=True)

@@ -96,6 +96,9 @@ class Store(ABC):
             raise ArchiveError(f"{self.name}: {key} is larger than {MAX_METADATA_BYTES} bytes")
         return blob.read(0, blob.size)
 
+    def opened(self) -> None:  # noqa: B027 - most keep nothing
+        """Forget what was kept at hand to read metadata from: they have been read."""
+
     @abstractmethod
     def close(self) -> None:
         """Release the archive. Blobs that have been given out can be read to their end."""

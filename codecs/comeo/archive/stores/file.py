@@ -62,6 +62,17 @@ class ByteFile(ABC):
         if offset < start:
             self._tail = self._fetch(offset, start - offset) + self._tail
 
+    def read_ahead(self, wanted: tuple[int, int], ahead: tuple[int, int]) -> bytes:  # noqa: ARG002
+        """Return the first of two ranges, each an offset and a length; the other will be asked for next.
+
+        A file nearby reads that when it is.
+        """
+        return self.read(*wanted)
+
+    def let_go(self) -> None:
+        """Keep nothing at hand any more."""
+        self._tail = b""
+
     def stream(self) -> BinaryIO:
         """The same file as a stream."""
         return io.BufferedReader(_Stream(self), _BUFFER_BYTES)  # type: ignore[type-var]

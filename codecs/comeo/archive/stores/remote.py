@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import weakref
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -54,8 +55,22 @@ class RemoteFile(ByteFile):
             raise ArchiveError(f"{self.name} cannot be fetched: {error}") from error
         weakref.finalize(self, self._client.close)
         self._etag: str | None = None
+        self._ahead: deque[tuple[Span, bytes]] = deque(maxlen=_CONNECTIONS)  # offset and length, and bytes
         self.size = -1
         self._tail, _ = self._request(f"bytes=-{TAIL_BYTES}", TAIL_BYTES)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See `ByteFile.read`."""
+        for (start, size), data in list(self._ahead):
+            if start <= offset and offset + length <= start + size:
+                return data[offset - start : offset - start + length]
+        return super().read(offset, length)
+
+    def read_ahead(self, wanted: Span, ahead: Span) -> bytes:
+        """See `ByteFile.read_ahead`: both are fetched at once, and the other one kept for a while."""
+        data, coming = self.read_many([wanted, ahead])
+        self._ahead.append((ahead, coming))
+        return data
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """See `ByteFile.read_many`: ranges that lie close together are fetched as one, the others at once."""

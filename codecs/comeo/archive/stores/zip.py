@@ -25,6 +25,7 @@ _LOCAL_HEADER: Final = struct.Struct("<4s5H3L2H")
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the same input gives the same bytes, whenever it is compressed
 _ENTRY_BYTES: Final = 30 + 46  # local header and directory record, without the name, which stands in both
 _END_BYTES: Final = 22
+_INDEX_BYTES: Final = 16 * 16 * 16 + 4  # of a shard of 16×16 blocks
 _NO_LINKS_HERE: Final = frozenset((errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK))
 
 
@@ -71,6 +72,12 @@ class ZipStore(Store):
         if zlib.crc32(data) != self._listed[key].CRC:
             raise ArchiveError(f"{self.name}: {key} is damaged, its checksum does not match")
         return data
+
+    def opened(self) -> None:
+        """See `Store.opened`. What has come from afar stays: an overview may be in it."""
+        file = self._open()
+        if file.nearby:
+            file.let_go()
 
     def close(self) -> None:
         """See `Store.close`."""
@@ -138,9 +145,11 @@ class ZipStore(Store):
         if not 0 <= info.header_offset <= header_end <= self.size:
             raise ArchiveError(f"{name} starts outside the file")
         expected = info.orig_filename.encode()
-        header = file.read(
-            info.header_offset, min(_LOCAL_HEADER.size + len(expected), self.size - info.header_offset)
-        )
+        length = min(_LOCAL_HEADER.size + len(expected), self.size - info.header_offset)
+        # what follows a shard's header is the index at its end
+        last = min(info.header_offset + length + info.file_size, self.size)
+        first = max(info.header_offset + length, last - _INDEX_BYTES)
+        header = file.read_ahead((info.header_offset, length), (first, last - first))
         signature, *_, name_length, extra_length = _LOCAL_HEADER.unpack_from(header)
         if name_length != len(expected) or header[_LOCAL_HEADER.size :] != expected:
             raise ArchiveError(f"{name} has another name where its data lie")

@@ -36,6 +36,7 @@ from comeo.codecs.payload import Header
 from comeo.errors import CodecError
 
 LAMBDA: Final = 0.12  # squared steps a bit is worth; 0.09 to 0.15 measure alike
+DC_LAMBDA: Final = 0.06  # of the tiles' means: those over many tiles gain 5 % of RMSE, for 0.005 dB
 
 Plane = NDArray[np.float32]
 
@@ -52,7 +53,9 @@ class DctCodec(Codec):
             raise CodecError(f"dct cannot code values so large in steps of {step:.6g}; use a larger step")
         tables = frozen_tables()
         zone, dc_zone = zones(tiles.shape[-1]), dc_zones(dc.shape[1])
-        planned = plan(tiles, dc, tables.cost, tables.skip_cost, tables.offsets, zone, dc_zone, LAMBDA)
+        planned = plan(
+            tiles, dc, tables.cost, tables.skip_cost, tables.offsets, zone, dc_zone, LAMBDA, DC_LAMBDA
+        )
         histogram = np.zeros(tables.lengths.shape, np.int64)
         return bytes(write(*planned, zone, dc_zone, tables.codes, tables.lengths, histogram))
 

@@ -41,6 +41,7 @@ def plan(
     zone: Array,
     dc_zone: Array,
     lam: float,
+    dc_lam: float,
 ) -> tuple[Array, Array, Array, Array]:
     """Choose classes and levels.
 
@@ -53,6 +54,7 @@ def plan(
         zone: (n + 1,) int64.
         dc_zone: (m + 1,) int64.
         lam: Worth of a bit in squared steps.
+        dc_lam: That of a bit of the DC planes.
 
     Returns:
         Classes of tiles (components, rows, columns), their levels (as `tiles`), classes of the DC
@@ -72,7 +74,7 @@ def plan(
             bits[k] = cost[DC_CLASS_TABLES + min(c, RANKS - 1), k]
         tables = cost[DC_TABLES:CLASS_TABLES].reshape(DC_CLASSES, ZONES, -1)
         dc_classes[c] = _choose_class(
-            dc[c], bits, tables, offsets[AC_CLASSES:], dc_zone, lam, dc_levels[c], scratch, score
+            dc[c], bits, tables, offsets[AC_CLASSES:], dc_zone, dc_lam, dc_levels[c], scratch, score
         )
         tables = cost[:DC_TABLES].reshape(AC_CLASSES, ZONES, -1)
         for y in range(rows):

@@ -1,4 +1,4 @@
-"""Symbols of one pass: chosen, turned into intervals of the entropy coder, and back (loops compiled)."""
+"""Symbols of a pass turned into intervals of the entropy coder, and back (loops compiled)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from comeo.codecs.dct.lapped import SIZE
 from comeo.codecs.dct.layout import Array, compiled
-from comeo.codecs.learned.features import UNIT
-from comeo.codecs.learned.layout import Layout
+from comeo.codecs.learned.quantiser import Quantiser, decoded
 from comeo.codecs.learned.rans import LOWEST, MASK, PRECISION, STATE_BYTES, advance, begin
 from comeo.codecs.learned.tables import (
     DAMAGED,
@@ -20,8 +19,6 @@ from comeo.codecs.learned.tables import (
     SKIPPED,
     Tables,
     bits_of,
-    choose,
-    decoded,
     locate,
     moved,
     record,
@@ -41,13 +38,17 @@ class Chosen:
 
     Attributes:
         number: The pass, of all.
+        tiles: (n,) those of the pass.
         index: Scale indexes, (n, channels of the group).
         symbols: Of the same shape.
+        sets: The set of the quantiser's points that each counts in; of the same shape.
     """
 
     number: int
+    tiles: NDArray[np.int64]
     index: NDArray[np.uint8]
     symbols: NDArray[np.int32]
+    sets: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -59,52 +60,27 @@ class Stream:
         ends: (payloads,) where each one's end.
         places: (payloads,) what is read next.
         states: (payloads,) states of the decoders.
+        turns: (payloads,) states of the quantisers.
     """
 
     data: Array
     ends: Array
     places: Array
     states: Array
+    turns: Array
 
-    def check(self) -> None:
+    def check(self, *, whole: bool) -> None:
         """Refuse payloads whose decoders didn't end where they should.
+
+        Args:
+            whole: Whether all symbols were read; else no more than what there is must have been.
 
         Raises:
             CodecError: If there is one.
         """
-        if (self.states != LOWEST).any() or (self.places != self.ends).any():
+        ended = (self.states == LOWEST) & (self.places == self.ends) if whole else self.places <= self.ends
+        if not ended.all():
             raise CodecError("the payload's symbols are damaged")
-
-
-def choose_symbols(
-    layout: Layout,
-    group: int,
-    number: int,
-    tiles: NDArray[np.int64],
-    latents: NDArray[np.float32],
-    worth: float,
-    predicted: Predicted,
-    tables: Tables,
-    values: NDArray[np.int32],
-) -> Chosen:
-    """Choose the symbols of a pass.
-
-    Args:
-        layout: Of the model.
-        group: The group of channels.
-        number: The pass within it.
-        tiles: (n,) those of the pass.
-        latents: (tiles, channels), in steps.
-        worth: Bits that a squared step is worth.
-        predicted: Means and scale indexes, (n, channels of the group).
-        tables: The model's.
-        values: (tiles + 1, channels), filled in.
-    """
-    mean, index = predicted
-    symbols = np.zeros(index.shape, np.int32)
-    start = layout.starts[group]
-    _choose(tiles, start, latents, worth, mean, index, tables.cost, tables.points, symbols, values)
-    return Chosen(layout.first_passes[group] + number, index, symbols)
 
 
 def intervals(count: int, passes: Sequence[Chosen], tables: Tables) -> tuple[Array, Array, int]:
@@ -118,7 +94,7 @@ def intervals(count: int, passes: Sequence[Chosen], tables: Tables) -> tuple[Arr
     bits = np.zeros((count, 2 * OFFSETS + 1))
     bits += PRECISION - np.log2(np.diff(OFFSET_TABLE))
     for chosen in passes:
-        _add_bits(chosen.index, chosen.symbols, tables.cost, bits[chosen.number])
+        _add_bits(chosen.index, chosen.symbols, chosen.sets, tables.cost, bits[chosen.number])
     offsets = bits.argmin(axis=1) - OFFSETS
     starts, frequencies = [OFFSET_TABLE[offsets + OFFSETS]], [np.diff(OFFSET_TABLE)[offsets + OFFSETS]]
     for chosen in passes:
@@ -126,7 +102,7 @@ def intervals(count: int, passes: Sequence[Chosen], tables: Tables) -> tuple[Arr
         most = 2 * chosen.symbols.size + _MOST * large
         start, frequency = np.empty(most, np.int64), np.empty(most, np.int64)
         offset = offsets[chosen.number]
-        used = _record(chosen.index, offset, tables.cumulative, chosen.symbols, start, frequency)
+        used = _record(chosen.index, offset, tables.cumulative, chosen.symbols, chosen.sets, start, frequency)
         starts.append(start[:used])
         frequencies.append(frequency[:used])
     all_starts = np.concatenate(starts)
@@ -146,7 +122,7 @@ def open_streams(bodies: Sequence[memoryview]) -> Stream:
         states[number], places[number] = begin(data, places[number], end)
     if (states < LOWEST).any() or (states >= LOWEST << 8).any():
         raise CodecError(f"the payload's symbols are damaged: they begin with {STATE_BYTES} bytes")
-    return Stream(data, ends, places, states)
+    return Stream(data, ends, places, states, np.zeros(len(bodies), np.int64))
 
 
 def read_offsets(passes: int, stream: Stream) -> NDArray[np.int64]:
@@ -162,6 +138,7 @@ def decode_pass(
     start: int,
     offsets: NDArray[np.int64],
     predicted: Predicted,
+    quantiser: Quantiser,
     tables: Tables,
     values: NDArray[np.int32],
     stream: Stream,
@@ -174,6 +151,7 @@ def decode_pass(
         start: First channel of the group.
         offsets: (payloads,) of the pass's scales.
         predicted: Means and scale indexes, (n, channels of the group).
+        quantiser: The model's.
         tables: The model's.
         values: (tiles + 1, channels), filled in.
         stream: The payloads' bytes.
@@ -182,8 +160,9 @@ def decode_pass(
         CodecError: If a payload is damaged.
     """
     fine = _decode(
-        tiles, ends, start, offsets, *predicted, tables.cumulative, tables.lookup, tables.points, values,
-        stream.data, stream.ends, stream.places, stream.states,
+        tiles, ends, start, offsets, *predicted, quantiser.grid, quantiser.transitions, tables.cumulative,
+        tables.lookup, tables.points, values, stream.data, stream.ends, stream.places, stream.states,
+        stream.turns,
     )  # fmt: skip
     if not fine:
         raise CodecError("the payload's symbols are damaged")
@@ -225,53 +204,33 @@ def synthesise_rows(
 
 
 @compiled
-def _choose(
-    tiles: Array,
-    start: int,
-    latents: Array,
-    worth: float,
-    mean: Array,
-    index: Array,
-    cost: Array,
-    points: Array,
-    symbols: Array,
-    values: Array,
-) -> None:
-    """Fill in symbols and values."""
-    for i in range(len(tiles)):
-        tile = tiles[i]
-        for c in range(index.shape[1]):
-            value = mean[i, c]
-            if index[i, c] > SKIPPED:
-                wanted = latents[tile, start + c] - value / UNIT
-                symbol = choose(wanted, index[i, c], worth, cost, points)
-                row, shift = locate(index[i, c])
-                value += decoded(symbol, row, shift, points)
-                symbols[i, c] = symbol
-            values[tile, start + c] = value
-
-
-@compiled
-def _add_bits(index: Array, symbols: Array, cost: Array, bits: Array) -> None:
+def _add_bits(index: Array, symbols: Array, sets: Array, cost: Array, bits: Array) -> None:
     """Add what symbols cost at each offset."""
     for i in range(index.shape[0]):
         for c in range(index.shape[1]):
             if index[i, c] > SKIPPED:
                 for place in range(2 * OFFSETS + 1):
                     row, shift = locate(moved(index[i, c], place - OFFSETS))
-                    bits[place] += bits_of(symbols[i, c], row, shift, cost)
+                    bits[place] += bits_of(symbols[i, c], row, shift, cost[sets[i, c]])
 
 
 @compiled
 def _record(
-    index: Array, offset: int, cumulative: Array, symbols: Array, starts: Array, frequencies: Array
+    index: Array,
+    offset: int,
+    cumulative: Array,
+    symbols: Array,
+    sets: Array,
+    starts: Array,
+    frequencies: Array,
 ) -> int:
     count = 0
     for i in range(index.shape[0]):
         for c in range(index.shape[1]):
             if index[i, c] > SKIPPED:
                 scale = moved(index[i, c], offset)
-                count = record(symbols[i, c], scale, cumulative, starts, frequencies, count)
+                own = cumulative[sets[i, c]]
+                count = record(symbols[i, c], scale, own, starts, frequencies, count)
     return count
 
 
@@ -299,6 +258,8 @@ def _decode(
     offsets: Array,
     mean: Array,
     index: Array,
+    grid: int,
+    transitions: Array,
     cumulative: Array,
     lookup: Array,
     points: Array,
@@ -307,24 +268,27 @@ def _decode(
     data_ends: Array,
     places: Array,
     states: Array,
+    turns: Array,
 ) -> bool:
     payload = 0
-    state, place, end = states[0], places[0], data_ends[0]
+    state, place, end, turn = states[0], places[0], data_ends[0], turns[0]
     for i in range(len(tiles)):
         tile = tiles[i]
         while tile >= ends[payload]:
-            states[payload], places[payload] = state, place
+            states[payload], places[payload], turns[payload] = state, place, turn
             payload += 1
-            state, place, end = states[payload], places[payload], data_ends[payload]
+            state, place, end, turn = states[payload], places[payload], data_ends[payload], turns[payload]
         for c in range(index.shape[1]):
             value = mean[i, c]
             if index[i, c] > SKIPPED:
                 scale = moved(index[i, c], offsets[payload])
-                symbol, state, place = take(scale, cumulative, lookup, state, data, place, end)
+                own = turn & 1
+                symbol, state, place = take(scale, cumulative[own], lookup[own], state, data, place, end)
                 if state == DAMAGED:
                     return False
                 row, shift = locate(index[i, c])
-                value += decoded(symbol, row, shift, points)
+                value += decoded(symbol, own, row, shift, grid, points)
+                turn = transitions[turn, symbol & 1]
             values[tile, start + c] = value
-    states[payload], places[payload] = state, place
+    states[payload], places[payload], turns[payload] = state, place, turn
     return True

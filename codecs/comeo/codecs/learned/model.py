@@ -4,9 +4,13 @@ A model file is a ZIP of stored entries, named by its SHA-256, never changed onc
 
     model.json       name, format and facts
     order.npy        (256,) uint8: the frequency (row · 16 + column) of each rank
-    tables.npy       (25, 42) uint32: see `tables`
-    points.npy       (25, 3) int8: see `tables`
+    tables.npy       (sets, 25, 42) uint32: see `tables`
+    points.npy       (sets, 25, 3) int8: see `tables`
+    filter.npy       (classes, 2, 12) int8, where `model.json` has a filter: see `filter`
     pass_G_P.onnx    pass P of group G: inputs (see `features`) to scale indexes and means; exact integers
+
+Format 2 has the layout and the quantiser in `model.json`. Format 1 knows neither: its layout is
+`FIRST_LAYOUT`, its quantiser is the scalar one, and its tables and points have no first axis.
 """
 
 from __future__ import annotations
@@ -23,20 +27,25 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.codecs.dct.lapped import SIZE
 from comeo.codecs.learned import tables
-from comeo.codecs.learned.features import Inputs
+from comeo.codecs.learned.features import PEAK, Inputs
+from comeo.codecs.learned.filter import Filter
 from comeo.codecs.learned.layout import FIRST_LAYOUT, FREQUENCIES, Layout
+from comeo.codecs.learned.quantiser import SCALAR, Quantiser, quantiser_of
 from comeo.codecs.learned.sessions import Sessions
+from comeo.codecs.payload import Buffer, Header
 from comeo.errors import CodecError
 from comeo.settings import CodecSettings, current
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-FORMAT: Final = 1
-DEFAULT: Final = "sentinel2-1"
+FORMAT: Final = 2
+_FORMATS: Final = (1, FORMAT)
+DEFAULT: Final = "sentinel2-2"
 TAG_BYTES: Final = 2
-FIRST_REDUCED: Final = (11, 11, 11, 11)  # of all models of format 1: see `Model.reduced`
+FIRST_REDUCED: Final = ((110, (11, 9, 8, 5)), (420, (11, 9, 8, 8)))  # of format 1: see `Model.reduced`
 
 
 @dataclass(eq=False)
@@ -46,10 +55,12 @@ class Model:
     Attributes:
         name: Its name in the package.
         content: Its bytes.
+        flat: The same as one blob for the compiled decoder (`training.flat` makes it), if there is one.
     """
 
     name: str
     content: bytes
+    flat: bytes | None = field(default=None, repr=False)
     _sessions: Sessions = field(default_factory=Sessions, init=False, repr=False)
 
     @cached_property
@@ -66,19 +77,49 @@ class Model:
     def facts(self) -> dict[str, Any]:
         """Content of `model.json`."""
         facts: dict[str, Any] = json.loads(self._entry("model.json"))
-        if facts["format"] != FORMAT:
-            raise CodecError(f"model {self.name} is of format {facts['format']}; this program reads {FORMAT}")
+        if facts["format"] not in _FORMATS:
+            known = " and ".join(map(str, _FORMATS))
+            raise CodecError(f"model {self.name} is of format {facts['format']}; this program reads {known}")
         return facts
 
     @cached_property
     def layout(self) -> Layout:
         """Its groups of channels, in their order."""
-        return FIRST_LAYOUT
+        return FIRST_LAYOUT if self._first else Layout.from_facts(self.facts["layout"])
 
     @cached_property
-    def reduced(self) -> tuple[int, ...]:
-        """How many groups are read at each reduction: those that matter in means of so many pixels."""
-        return FIRST_REDUCED
+    def quantiser(self) -> Quantiser:
+        """What its symbols stand for."""
+        return SCALAR if self._first else quantiser_of(self.facts["quantiser"])
+
+    @property
+    def _first(self) -> bool:
+        return bool(self.facts["format"] == 1)
+
+    @cached_property
+    def reduced(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
+        """Rules of how many groups a read takes: (limit, groups at each reduction), see `groups_read`."""
+        if self._first:
+            return FIRST_REDUCED
+        return tuple((limit, tuple(groups)) for limit, groups in self.facts.get("reduced", ()))
+
+    def groups_read(self, reduce: int, header: Header, body: Buffer) -> int:
+        """How many groups a read at 1/2^reduce of the size takes, so that its error is nearly that of all.
+
+        Of a mean of many pixels fine groups tell little, the less the fewer bytes a tile has. The first rule
+        counts that has bytes² ≤ limit · bands · tiles²; a block that is coded thoroughly, or that no rule is
+        for, is read whole.
+
+        Args:
+            reduce: 0 to 3.
+            header: Of the payload.
+            body: From its energy classes on.
+        """
+        tiles = -(-header.height // SIZE) * -(-header.width // SIZE)
+        for limit, groups in self.reduced:
+            if len(body) and body[0] <= PEAK and len(body) ** 2 <= limit * header.bands * tiles**2:
+                return groups[reduce]
+        return len(self.layout.groups)
 
     @cached_property
     def order(self) -> NDArray[np.int64]:
@@ -96,9 +137,18 @@ class Model:
         return places
 
     @cached_property
+    def filter(self) -> Filter | None:
+        """What decoded components are filtered with at full size; None: nothing."""
+        facts = self.facts.get("filter")
+        return None if facts is None else Filter.from_facts(facts, self._array("filter.npy"))
+
+    @cached_property
     def tables(self) -> tables.Tables:
         """The entropy coder's tables."""
-        return tables.check(self._array("tables.npy"), self._array("points.npy"))
+        frequencies, points = self._array("tables.npy"), self._array("points.npy")
+        if self._first:
+            frequencies, points = frequencies[None], points[None]
+        return tables.check(frequencies, points, self.quantiser)
 
     def predict(
         self, group: int, number: int, inputs: Inputs, settings: CodecSettings | None = None
@@ -152,7 +202,12 @@ def models() -> dict[str, Model]:
     files = sorted(
         (file for file in folder.iterdir() if file.name.endswith(".zip")), key=lambda file: file.name
     )
-    return {file.name[:-4]: Model(file.name[:-4], file.read_bytes()) for file in files}
+    found = {}
+    for file in files:
+        flat = folder / f"{file.name[:-4]}.bin"
+        blob = flat.read_bytes() if flat.is_file() else None
+        found[file.name[:-4]] = Model(file.name[:-4], file.read_bytes(), blob)
+    return found
 
 
 def find_model(digest: str) -> Model | None:

@@ -1,14 +1,15 @@
-"""How a symbol is coded, given the scale that was predicted for it, and what it decodes to.
+"""How a symbol is coded, given the scale that was predicted for it.
 
-A symbol is a distance from the predicted mean, in whole steps. Standard deviations above four are halved
-until they are not, and as many low bits of the symbol are sent as they are. What is left has one frozen table
-for each scale (four an octave). Symbols beyond the table's reach follow as Exp-Golomb numbers. Where the
-scale is least the symbol is zero and takes no bits at all.
+A symbol counts points of a quantiser from the predicted mean (see `quantiser`). Standard deviations above
+four steps are halved until they are not, and as many low bits of the symbol are sent as they are. What is
+left has one frozen table for each scale (four an octave) and each of the quantiser's sets of points. Symbols
+beyond the table's reach follow as Exp-Golomb numbers. Where the scale is least the symbol is zero and takes
+no bits at all.
 
 The encoder may move all scales of a pass by a few places, where the model is too sure of a block or not sure
 enough.
 
-What a small symbol decodes to lies a little nearer zero than the symbol itself, or farther: frozen, too.
+What a small symbol decodes to lies a little nearer zero than its point, or farther: frozen, too.
 """
 
 from __future__ import annotations
@@ -21,13 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.codecs.dct.layout import Array, compiled
-from comeo.codecs.learned.features import UNIT
+from comeo.codecs.learned.quantiser import POINTS, Quantiser
 from comeo.codecs.learned.rans import MASK, PRECISION, advance
 
 SCALES: Final = 61  # predicted indexes: standard deviation 2^(index/4 − 4), 1/16 to 2048
 SKIPPED: Final = 4  # indexes up to this are not coded
 ROWS: Final = 25  # scales that have tables, up to 4
-POINTS: Final = 3  # magnitudes of symbols that have a reconstruction point: 1, 2, and more
 REACH: Final = 20
 SYMBOLS: Final = 2 * REACH + 2  # −20…20, then one that announces an Exp-Golomb number
 LARGEST: Final = 1 << 23  # no symbol is larger
@@ -46,8 +46,8 @@ class Tables:
     """Frozen tables.
 
     Attributes:
-        cumulative: (ROWS, SYMBOLS + 1) int64, each row from 0 to 2^16, rising.
-        points: (ROWS, POINTS) int64: how much nearer zero symbols decode, in sixteenths.
+        cumulative: (sets, ROWS, SYMBOLS + 1) int64, each row from 0 to 2^16, rising.
+        points: (sets, ROWS, POINTS) int64: how much nearer zero symbols decode, in sixteenths.
     """
 
     cumulative: NDArray[np.int64]
@@ -55,31 +55,30 @@ class Tables:
 
     @cached_property
     def cost(self) -> NDArray[np.float32]:
-        """Bits of each symbol, (rows, SYMBOLS)."""
-        return (PRECISION - np.log2(np.diff(self.cumulative, axis=1))).astype(np.float32)
+        """Bits of each symbol, (sets, rows, SYMBOLS)."""
+        return (PRECISION - np.log2(np.diff(self.cumulative))).astype(np.float32)
 
     @cached_property
     def lookup(self) -> NDArray[np.uint8]:
-        """The symbol that a part of 2^8 starts in, (rows, 256)."""
+        """The symbol that a part of 2^8 starts in, (sets, rows, 256)."""
         parts = np.arange(0, 1 << PRECISION, 1 << _LOOKUP_SHIFT)
-        return np.stack([np.searchsorted(row, parts, "right") - 1 for row in self.cumulative]).astype(
-            np.uint8
-        )
+        rows = [np.searchsorted(row, parts, "right") - 1 for own in self.cumulative for row in own]
+        return np.reshape(rows, (*self.cumulative.shape[:2], -1)).astype(np.uint8)
 
 
-def check(frequencies: NDArray[np.uint32], points: NDArray[np.int8]) -> Tables:
-    """Tables of the frequencies (ROWS, SYMBOLS) and points (ROWS, POINTS) of a model file.
+def check(frequencies: NDArray[np.uint32], points: NDArray[np.int8], quantiser: Quantiser) -> Tables:
+    """Tables of the frequencies (sets, ROWS, SYMBOLS) and points (sets, ROWS, POINTS) of a model file.
 
     Raises:
-        ValueError: If a frequency is zero or a row doesn't sum to 2^16.
+        ValueError: If a frequency is zero, a row doesn't sum to 2^16, or a point lies beyond zero.
     """
-    shape = ROWS, SYMBOLS
-    if frequencies.shape != shape or not frequencies.all() or (frequencies.sum(1) != 1 << PRECISION).any():
+    shape = quantiser.sets, ROWS, SYMBOLS
+    if frequencies.shape != shape or not frequencies.all() or (frequencies.sum(2) != 1 << PRECISION).any():
         raise ValueError("the frequency tables are damaged")
-    if points.shape != (ROWS, POINTS) or (np.abs(points.astype(np.int64)) >= UNIT // 2).any():
+    if points.shape != (*shape[:2], POINTS) or (np.abs(points.astype(np.int64)) >= quantiser.grid).any():
         raise ValueError("the reconstruction points are damaged")
-    cumulative = np.concatenate([np.zeros((ROWS, 1)), frequencies.cumsum(1)], axis=1)
-    return Tables(cumulative.astype(np.int64), points.astype(np.int64))
+    cumulative = np.pad(frequencies.astype(np.int64).cumsum(2), ((0, 0), (0, 0), (1, 0)))
+    return Tables(cumulative, points.astype(np.int64))
 
 
 @compiled
@@ -96,17 +95,8 @@ def moved(index: int, offset: int) -> int:
 
 
 @compiled
-def decoded(symbol: int, row: int, shift: int, points: Array) -> int:
-    """Decoded value of a symbol, in sixteenths from the mean."""
-    if symbol == 0 or shift > 0:
-        return UNIT * symbol
-    point = int(points[row, min(abs(symbol), POINTS) - 1])
-    return UNIT * symbol - point if symbol > 0 else UNIT * symbol + point
-
-
-@compiled
 def bits_of(symbol: int, row: int, shift: int, cost: Array) -> float:
-    """Cost of a symbol in bits."""
+    """Bits of a symbol; `cost` is that of its set of points, (rows, SYMBOLS)."""
     distance = symbol >> shift
     if abs(distance) <= REACH:
         return float(shift + cost[row, distance + REACH])
@@ -117,32 +107,17 @@ def bits_of(symbol: int, row: int, shift: int, cost: Array) -> float:
 
 
 @compiled
-def choose(wanted: float, index: int, worth: float, cost: Array, points: Array) -> int:
-    """Choose a symbol by rate and distortion: the nearest whole number, one nearer zero, or zero.
+def record(symbol: int, index: int, cumulative: Array, starts: Array, frequencies: Array, count: int) -> int:
+    """Append the intervals that code a symbol; returns the new count (at most 50 more).
 
     Args:
-        wanted: Distance from the mean, in steps.
+        symbol: The symbol.
         index: Scale index above SKIPPED.
-        worth: Bits that a squared step is worth.
-        cost: Of `Tables`.
-        points: Of `Tables`.
+        cumulative: Of the symbol's set of points, (rows, SYMBOLS + 1).
+        starts: Where intervals start, filled in.
+        frequencies: How long they are, filled in.
+        count: How many there are.
     """
-    nearest = int(np.floor(wanted + 0.5))
-    if nearest == 0:
-        return 0
-    row, shift = locate(index)
-    best, least = nearest, np.inf
-    for choice in (nearest, nearest - (1 if nearest > 0 else -1), 0):
-        error = wanted - decoded(choice, row, shift, points) / UNIT
-        value = worth * error * error + bits_of(choice, row, shift, cost)
-        if value < least:
-            best, least = choice, value
-    return best
-
-
-@compiled
-def record(symbol: int, index: int, cumulative: Array, starts: Array, frequencies: Array, count: int) -> int:
-    """Append the intervals that code a symbol; returns the new count (at most 50 more)."""
     row, shift = locate(index)
     distance = symbol >> shift
     far = abs(distance) > REACH
@@ -170,7 +145,17 @@ def record(symbol: int, index: int, cumulative: Array, starts: Array, frequencie
 def take(
     index: int, cumulative: Array, lookup: Array, state: int, data: Array, place: int, end: int
 ) -> tuple[int, int, int]:
-    """Decode a symbol: returns it, the state (DAMAGED if there can be no such symbol) and the place."""
+    """Decode a symbol: returns it, the state (DAMAGED if there can be no such symbol) and the place.
+
+    Args:
+        index: Scale index above SKIPPED.
+        cumulative: Of the symbol's set of points, (rows, SYMBOLS + 1).
+        lookup: Of the same, (rows, 256).
+        state: Of the entropy decoder.
+        data: All bytes.
+        place: What is read next.
+        end: Where the payload's end.
+    """
     row, shift = locate(index)
     slot = state & MASK
     column = int(lookup[row, slot >> _LOOKUP_SHIFT])

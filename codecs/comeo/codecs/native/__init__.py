@@ -1,13 +1,14 @@
-"""The compiled decoder of the `learned` codec, through ctypes: C in this folder, compiled by `native.build`."""
+"""The compiled decoder of the `learned` codec, through ctypes; its C is compiled by tools/native.py."""
 
 from __future__ import annotations
 
 import os
 from functools import cache
+from pathlib import Path
 
-from comeo.codecs.native.library import PATH, Context, Flat, Library, NativeError, Picture
+from comeo.codecs.native.library import PATH, Context, Flat, Library, NativeError, Picture, Plan
 
-__all__ = ["Context", "Flat", "Library", "NativeError", "Picture", "load"]
+__all__ = ["PATH", "Context", "Flat", "Library", "NativeError", "Picture", "Plan", "load"]
 
 
 def load() -> Library | None:
@@ -20,9 +21,9 @@ def load() -> Library | None:
     """
     if os.environ.get("COMEO_NATIVE") == "0":
         return None
-    return _load(os.environ.get("COMEO_NATIVE_LEVEL") or None)
+    return _load(PATH, os.environ.get("COMEO_NATIVE_LEVEL") or None)
 
 
 @cache
-def _load(level: str | None) -> Library | None:
-    return Library(PATH, level) if PATH.exists() else None
+def _load(path: Path, level: str | None) -> Library | None:
+    return Library(path, level) if path.exists() else None

@@ -55,8 +55,9 @@ COMEO_API int comeo_magnitudes(int level, uint8_t *found, int count);
 COMEO_API comeo_model *comeo_model_new(const uint8_t *blob, size_t length);
 COMEO_API void comeo_model_free(comeo_model *model);
 COMEO_API int comeo_model_groups(const comeo_model *model);
-/* How many groups a read at 1/2^reduce of the size takes. */
-COMEO_API int comeo_model_reduced(const comeo_model *model, int reduce);
+/* How many groups a read at 1/2^reduce of the size takes, of a block of so many tiles a band and such a body. */
+COMEO_API int comeo_model_read(
+    const comeo_model *model, int reduce, int bands, int tiles, const uint8_t *body, size_t length);
 COMEO_API int comeo_model_channels(const comeo_model *model);
 
 COMEO_API comeo_plan *comeo_plan_new(int rows, int columns, int items);

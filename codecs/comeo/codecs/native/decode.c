@@ -34,7 +34,7 @@ static size_t lay_out_scratch(comeo_context *context, uint8_t *start) {
     context->mean = part(&place, sums * sizeof(int32_t));
     context->hidden = part(&place, sums);
     context->index = part(&place, sums);
-    context->places = part(&place, tiles * (size_t)model->most_words * sizeof(uint16_t));
+    context->places = part(&place, tiles * (size_t)model->most_words * sizeof(uint16_t)); /* and SPARE behind them */
     context->place_counts = part(&place, tiles * sizeof(int));
     context->bias_first = part(&place, MAX_ITEMS * (size_t)model->most_sums * sizeof(float));
     context->bias_last = part(&place, MAX_ITEMS * (size_t)model->most_sums * sizeof(float));
@@ -165,7 +165,8 @@ int comeo_decode(
         }
         share(context, number);
     }
-    if (groups == model->group_count && !comeo_finished(&stream)) return COMEO_BAD_SYMBOLS;
+    bool ended = groups == model->group_count ? comeo_finished(&stream) : stream.place <= stream.end;
+    if (!ended) return COMEO_BAD_SYMBOLS;
     context->complete = true;
     return COMEO_OK;
 }

@@ -7,10 +7,12 @@
     void comeo_##level##_note(comeo_context *, int, const int32_t *, int);                                    \
     void comeo_##level##_pairs(comeo_context *, int);                                                         \
     int comeo_##level##_inverse(comeo_context *, const comeo_picture *);                                      \
+    void comeo_##level##_filter(const comeo_filter *, float *, int, int, size_t, float, void *);              \
     void comeo_##level##_magnitudes(uint8_t *, int);                                                          \
     static const struct kernels level##_kernels = {                                                           \
         #level,              comeo_##level##_features, comeo_##level##_networks,  comeo_##level##_note,       \
-        comeo_##level##_pairs, comeo_##level##_inverse,  comeo_##level##_magnitudes,                          \
+        comeo_##level##_pairs, comeo_##level##_inverse,  comeo_##level##_filter,                              \
+        comeo_##level##_magnitudes,                                                                           \
     };
 
 #if defined(COMEO_ONLY_LEVEL) /* where there is one instruction set and nothing to ask */

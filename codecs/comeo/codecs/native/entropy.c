@@ -83,27 +83,26 @@ static inline int read_symbol(struct stream *stream, const struct tables *tables
     return COMEO_OK;
 }
 
-/* What a symbol other than zero stands for, in sixteenths from the mean. Its point is of the scale as predicted, and is nought
- * where low bits were sent. */
-static inline int32_t value_of(const struct tables *tables, int index, int32_t symbol, int32_t whole) {
-    int32_t size = symbol < 0 ? -symbol : symbol;
-    if (index < ROWS) whole -= tables->points[index][(size < POINTS ? size : POINTS) - 1];
-    return symbol < 0 ? -whole : whole;
-}
-
-/* Dependent quantisation (as in VVC): two quantisers, eight states. The low bit of the state says which quantiser a symbol is
- * of; the symbol's parity where the state goes. */
+/* Where the state goes after an even and an odd symbol; its lowest bit says which set of points a symbol counts in.
+ * With one set there is one state. */
 static const uint8_t next_state[8][2] = {{0, 2}, {5, 7}, {1, 3}, {6, 4}, {2, 0}, {4, 6}, {3, 1}, {7, 5}};
+
+/* What a symbol other than zero stands for, in sixteenths from the mean (see quantiser.py). Its point is of the scale as
+ * predicted, and is nought where low bits were sent. */
+static inline int32_t value_of(const struct tables *tables, int index, int32_t symbol, int set, int grid) {
+    int32_t size = symbol < 0 ? -symbol : symbol, value = (2 * size - set) * grid;
+    if (index < ROWS) value -= tables->points[index][(size < POINTS ? size : POINTS) - 1];
+    return symbol < 0 ? -value : value;
+}
 
 static inline int read_value(
     const comeo_model *model, struct stream *stream, int index, int scale, bool dependent, int32_t *value) {
-    int quantiser = dependent ? stream->quantiser_state & 1 : 0;
-    const struct tables *tables = &model->tables[quantiser];
+    int set = dependent ? stream->quantiser_state & 1 : 0;
+    const struct tables *tables = &model->tables[set];
     int32_t symbol;
     if (read_symbol(stream, tables, scale, &symbol) != COMEO_OK) return COMEO_BAD_SYMBOLS;
-    int32_t size = symbol < 0 ? -symbol : symbol;
-    if (dependent) stream->quantiser_state = next_state[stream->quantiser_state][size & 1];
-    if (symbol) *value += value_of(tables, index, symbol, dependent ? (2 * size - quantiser) * model->grid : size * UNIT);
+    if (dependent) stream->quantiser_state = next_state[stream->quantiser_state][symbol & 1];
+    if (symbol) *value += value_of(tables, index, symbol, set, model->grid);
     return COMEO_OK;
 }
 

@@ -31,6 +31,7 @@ enum {
     SCALES = 61,
     MAX_GROUPS = 32,
     MAX_PASSES = 5,
+    MAX_RULES = 8,
     MAX_COMPONENTS = 4,
     MAX_BANDS = 64,
     MAX_ITEMS = MAX_BANDS,
@@ -38,6 +39,10 @@ enum {
     REDUCTIONS = 4,
     VARIANTS = 4,           /* of a tile's basis: with or without a neighbour before and after it */
     REACH = 2 * TILE,       /* samples that a tile's basis reaches */
+    FILTER_CELL = 8,        /* side of what has one class */
+    FILTER_DIRECTIONS = 4,
+    FILTER_PAIRS = 12,      /* of opposite neighbours */
+    MAX_THRESHOLDS = 15,
     /* Of this implementation. */
     PADDING = 16,           /* outputs of layers are padded to a multiple of this */
     TILES_AT_ONCE = 64,     /* so that what they need stays in the second cache */
@@ -91,18 +96,36 @@ struct tables {
     uint8_t lookup[ROWS][256];
 };
 
+/* The classified filter of components at full size, where a model has one. */
+typedef struct comeo_filter {
+    int threshold_count;    /* 0: there is no filter */
+    int32_t thresholds[MAX_THRESHOLDS];
+    int32_t limits[2];
+    /* Of each class and pair, four times over: taps under the first limit in the low half, under the second in the high one;
+     * the last undoes that sums of pairs hold twice the sample itself. */
+    int32_t taps[FILTER_DIRECTIONS * (MAX_THRESHOLDS + 1)][FILTER_PAIRS + 1][4];
+    uint8_t idle[FILTER_DIRECTIONS * (MAX_THRESHOLDS + 1)]; /* classes whose taps are all zero */
+} comeo_filter;
+
+/* How many groups a read takes at each reduction, where bytes² ≤ limit · bands · tiles². */
+struct rule {
+    int limit, groups[REDUCTIONS];
+};
+
 struct comeo_model {
     int components, leading, group_count, channels, passes;
-    int dependent;          /* 1: two quantisers and eight states */
-    int grid;               /* of the dependent quantiser, sixteenths of the step */
+    int dependent;          /* 1: two sets of points and eight states */
+    int grid;               /* sixteenths of the step between points of both sets */
     int predecessor[MAX_COMPONENTS];
-    int reduced[REDUCTIONS]; /* how many groups are read at each reduction */
+    int rule_count;
+    struct rule rules[MAX_RULES];
     struct group groups[MAX_GROUPS];
     struct network networks[MAX_GROUPS][MAX_PASSES];
     struct tables tables[2];
     uint8_t order[FREQUENCIES];       /* row · 16 + column of each rank */
     uint8_t component_of[MAX_COMPONENTS * FREQUENCIES];
     uint8_t place_of[MAX_COMPONENTS * FREQUENCIES]; /* row · 16 + column of each channel */
+    comeo_filter filter;
     double rotations[256][2];         /* cosine and sine of each angle */
     float basis[REDUCTIONS][VARIANTS][TILE][REACH];
     /* Most that any network needs for a tile. */
@@ -170,11 +193,21 @@ struct kernels {
     void (*note)(comeo_context *, int group, const int32_t *tiles, int count);
     void (*pairs)(comeo_context *, int group);
     int (*inverse)(comeo_context *, const comeo_picture *);
+    void (*filter)(
+        const comeo_filter *, float *plane, int height, int width, size_t stride, float unit, void *memory);
     void (*magnitudes)(uint8_t *found, int count);
 };
 
 static inline size_t padded_to(size_t size, size_t multiple) {
     return (size + multiple - 1) / multiple * multiple;
+}
+
+/* Samples from row to row, and bytes of memory, that the filter needs for a component. */
+static inline size_t comeo_filter_stride(int width) { return padded_to((size_t)width + 4 * FILTER_CELL, 4 * FILTER_CELL); }
+
+static inline size_t comeo_filter_memory(int height, int width) {
+    size_t stride = comeo_filter_stride(width);
+    return stride * (FILTER_DIRECTIONS * sizeof(int32_t) + ((size_t)height + 5) * sizeof(int16_t)) + SPARE;
 }
 
 const struct kernels *comeo_kernels(int level);

@@ -1,6 +1,6 @@
 /* Values to pixels: the lapped transform's inverse, that of the spectral transform, rounding.
  *
- * The order of operations defines the result, in float32 without fused multiply-adds (docs/archive-format.md): first along x,
+ * The order of operations defines the result, in float32 without fused multiply-adds (docs/format/learned.md): first along x,
  * value times basis function added to a row, tiles from left to right and channels in order; then along y, rows in order of
  * frequency, those of the tile above first; then times step/16; then components times the spectral transform's matrix,
  * the first component first, and the mean last. Vectors lie along x, so every level adds in the same order. */
@@ -17,8 +17,11 @@ struct canvas {
     size_t stride;          /* of a row of samples: MARGIN before them, and whole vectors */
     float *rows;            /* (bands, 2 rows of tiles by turns, TILE, stride): along y coefficients, along x samples */
     uint16_t *filled;       /* (bands, 2): which of the TILE rows are not zero */
-    float *samples;         /* (bands, ROWS_AT_ONCE, stride): of components */
+    const comeo_filter *filter; /* what components are filtered with, or NULL */
+    size_t held;            /* rows of samples that are kept: ROWS_AT_ONCE, or all for the filter */
+    float *samples;         /* (bands, held, stride): of components */
     float *matrix;          /* (bands, bands): a component's row */
+    void *filtering;        /* memory for the filter */
 };
 
 static const float *basis_of(const struct canvas *canvas, int tile, int tiles, int frequency) {
@@ -130,10 +133,11 @@ INLINE void sum_terms(const struct terms *terms, float unit, size_t x, size_t st
 }
 
 static void sum_rows(const struct canvas *canvas, int row, int y, int rows) {
-    float unit = canvas->picture->step / UNIT;
+    float unit = canvas->filter ? 1 : canvas->picture->step / UNIT;
+    size_t first = canvas->filter ? (size_t)y : 0;
     struct terms terms;
     for (int plane = 0; plane < canvas->picture->bands; plane++) {
-        float *to = canvas->samples + (size_t)plane * ROWS_AT_ONCE * canvas->stride;
+        float *to = canvas->samples + (plane * canvas->held + first) * canvas->stride;
         list_terms(canvas, plane, row, y, &terms);
         for (size_t x = MARGIN; x < canvas->stride - MARGIN; x += VECTORS * LANES)
             if (rows == 2) sum_terms(&terms, unit, x, canvas->stride, 2, to);
@@ -144,7 +148,7 @@ static void sum_rows(const struct canvas *canvas, int row, int y, int rows) {
 /* Rounded half to even, of numbers from 0 to 65 534: a float of 2²³ has no bits behind the point. */
 INLINE vi rounded(vf value) { return vi_of((value + 8388608.0f) - 8388608.0f); }
 
-static void paint_row(const struct canvas *canvas, int y, int within) {
+static void paint_row(const struct canvas *canvas, int y, size_t within) {
     const comeo_picture *picture = canvas->picture;
     int bands = picture->bands, reduce = picture->reduce;
     size_t width = (size_t)((picture->width + (1 << reduce) - 1) >> reduce);
@@ -152,10 +156,10 @@ static void paint_row(const struct canvas *canvas, int y, int within) {
     for (int band = 0; band < bands; band++) {
         size_t first = ((size_t)band * height + (size_t)y) * width;
         for (size_t x = 0; x < width; x += LANES) {
-            const float *from = canvas->samples + (size_t)within * canvas->stride + MARGIN + x;
+            const float *from = canvas->samples + within * canvas->stride + MARGIN + x;
             vf sum = vf_load(from) * canvas->matrix[band];
             for (int plane = 1; plane < bands; plane++) {
-                from += ROWS_AT_ONCE * canvas->stride;
+                from += canvas->held * canvas->stride;
                 sum += vf_load(from) * canvas->matrix[plane * bands + band];
             }
             sum += picture->mean[band];
@@ -169,6 +173,15 @@ static void paint_row(const struct canvas *canvas, int y, int within) {
             }
         }
     }
+}
+
+static void paint_filtered(const struct canvas *canvas) {
+    const comeo_picture *picture = canvas->picture;
+    for (int plane = 0; plane < picture->bands; plane++)
+        canvas->context->kernels->filter(
+            canvas->filter, canvas->samples + plane * canvas->held * canvas->stride + MARGIN, picture->height, picture->width,
+            canvas->stride, picture->step / UNIT, canvas->filtering);
+    for (int y = 0; y < picture->height; y++) paint_row(canvas, y, (size_t)y);
 }
 
 static int check(const comeo_context *context, const comeo_picture *picture) {
@@ -188,15 +201,19 @@ static int prepare(comeo_context *context, const comeo_picture *picture, struct 
     canvas->side = TILE >> picture->reduce;
     canvas->half = canvas->side / 2;
     canvas->stride = padded_to((size_t)canvas->side * context->plan->columns, VECTORS * LANES) + 2 * MARGIN;
-    size_t rows = bands * 2 * TILE * canvas->stride, samples = bands * ROWS_AT_ONCE * canvas->stride;
+    canvas->filter = picture->reduce == 0 && context->model->filter.threshold_count ? &context->model->filter : NULL;
+    canvas->held = canvas->filter ? (size_t)picture->height : ROWS_AT_ONCE;
+    size_t rows = bands * 2 * TILE * canvas->stride, samples = bands * canvas->held * canvas->stride;
+    size_t filtering = canvas->filter ? comeo_filter_memory(picture->height, picture->width) : 0;
     float *memory = comeo_grow(&context->floats, sizeof(double) * bands * bands + sizeof(uint16_t) * 2 * bands +
-                                                     sizeof(float) * (rows + samples + bands * bands) + SPARE);
+                                                     sizeof(float) * (rows + samples + bands * bands) + filtering + 2 * SPARE);
     if (!memory) return COMEO_NO_MEMORY;
     double *turned = (double *)(void *)memory;
     canvas->rows = (float *)(void *)(turned + bands * bands);
     canvas->samples = canvas->rows + rows;
     canvas->matrix = canvas->samples + samples;
     canvas->filled = (uint16_t *)(void *)(canvas->matrix + bands * bands);
+    canvas->filtering = canvas->filled + padded_to(2 * bands, SPARE / sizeof(uint16_t));
     rotate(context->model, picture, turned, canvas->matrix);
     return COMEO_OK;
 }
@@ -217,8 +234,9 @@ int LEVELLED(inverse)(comeo_context *context, const comeo_picture *picture) {
         for (int y = first; y < last; y += ROWS_AT_ONCE) {
             int some = last - y < ROWS_AT_ONCE ? 1 : 2;
             sum_rows(&canvas, row, y, some);
-            for (int i = 0; i < some; i++) paint_row(&canvas, y + i, i);
+            for (int i = 0; i < some && !canvas.filter; i++) paint_row(&canvas, y + i, (size_t)i);
         }
     }
+    if (canvas.filter) paint_filtered(&canvas);
     return COMEO_OK;
 }

@@ -1,4 +1,4 @@
-"""The compiled library's functions as Python objects. Calls let go of the interpreter's lock while they run."""
+"""The compiled library's functions as Python objects. Calls don't hold the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from comeo.errors import ComeoError
 
-PATH: Final = Path(__file__).with_name("_native.so")
+PATH: Final = Path(__file__).with_name("_native.lib")
 
 OK: Final = 0
 CUT_SHORT: Final = -1
@@ -58,14 +58,14 @@ _FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {
     "comeo_model_free": (None, c_void_p),
     "comeo_model_groups": (c_int, c_void_p),
     "comeo_model_channels": (c_int, c_void_p),
-    "comeo_model_reduced": (c_int, c_void_p, c_int),
+    "comeo_model_read": (c_int, c_void_p, c_int, c_int, c_int, c_void_p, c_size_t),
     "comeo_plan_new": (c_void_p, c_int, c_int, c_int),
     "comeo_plan_free": (None, c_void_p),
     "comeo_context_new": (c_void_p, c_int),
     "comeo_context_free": (None, c_void_p),
     "comeo_decode": (c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_size_t, c_int, c_int),
     "comeo_inverse": (c_int, c_void_p, POINTER(Picture)),
-    "comeo_values": (POINTER(c_int32), c_void_p),
+    "comeo_values": (c_void_p, c_void_p),
     "comeo_begin": (c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_int),
     "comeo_predict": (c_int, c_void_p, c_int, c_int, c_void_p, c_void_p, c_void_p),
     "comeo_note": (c_int, c_void_p, c_int, c_int),
@@ -117,8 +117,12 @@ class Library:
         """The calling thread's context."""
         found: Context | None = getattr(self._local, "context", None)
         if found is None:
-            found = self._local.context = Context(self, self._number)
+            found = self._local.context = self.new_context()
         return found
+
+    def new_context(self) -> Context:
+        """A context of its own, for what goes on while others decode in the same thread."""
+        return Context(self, self._number)
 
     @lru_cache(maxsize=64)  # noqa: B019 - a library lives as long as the process
     def plan(self, rows: int, columns: int, items: int) -> Plan:
@@ -144,9 +148,7 @@ class Plan(_Owner):
     """`comeo_plan`. Arguments as of `Library.plan`."""
 
     def __init__(self, library: Library, rows: int, columns: int, items: int) -> None:
-        super().__init__(
-            library.calls.comeo_plan_new(rows, columns, items), library.calls.comeo_plan_free
-        )
+        super().__init__(library.calls.comeo_plan_new(rows, columns, items), library.calls.comeo_plan_free)
         self.count = rows * columns * items
 
 
@@ -172,7 +174,12 @@ class Flat(_Owner):
         super().__init__(made, library.calls.comeo_model_free)
         self.groups: int = library.calls.comeo_model_groups(self.pointer)
         self.channels: int = library.calls.comeo_model_channels(self.pointer)
-        self.reduced = tuple(library.calls.comeo_model_reduced(self.pointer, reduce) for reduce in range(4))
+        self._read = library.calls.comeo_model_read
+
+    def groups_read(self, reduce: int, bands: int, tiles: int, body: NDArray[np.uint8]) -> int:
+        """As `Model.groups_read`; tiles of one band."""
+        count: int = self._read(self.pointer, reduce, bands, tiles, body.ctypes.data, len(body))
+        return count
 
 
 class Context(_Owner):
@@ -185,10 +192,12 @@ class Context(_Owner):
 
     def __init__(self, library: Library, level: int) -> None:
         self._calls = library.calls
+        self._in_use: tuple[Flat, Plan] | None = None  # the library keeps pointers into them
         super().__init__(self._calls.comeo_context_new(level), self._calls.comeo_context_free)
 
     def decode(self, model: Flat, plan: Plan, body: NDArray[np.uint8], bands: int, groups: int) -> int:
         """Decode the first groups of a body (uint8): energy classes, symbols; returns the status."""
+        self._in_use = model, plan
         status: int = self._calls.comeo_decode(
             self.pointer, model.pointer, plan.pointer, body.ctypes.data, len(body), bands, groups
         )
@@ -200,14 +209,16 @@ class Context(_Owner):
         return status
 
     def values(self, model: Flat, plan: Plan) -> NDArray[np.int32]:
-        """(tiles + 1, channels): the values themselves, no copy; until the next decoding."""
-        found: NDArray[np.int32] = np.ctypeslib.as_array(
-            self._calls.comeo_values(self.pointer), (plan.count + 1, model.channels)
-        )
+        """(tiles + 1, channels): the values themselves, until the next decoding; they keep the context."""
+        shape = plan.count + 1, model.channels
+        memory: Any = (c_int32 * (shape[0] * shape[1])).from_address(self._calls.comeo_values(self.pointer))
+        memory.owner = self
+        found: NDArray[np.int32] = np.frombuffer(memory, np.int32).reshape(shape)
         return found
 
     def begin(self, model: Flat, plan: Plan, energy: NDArray[np.uint8], *, thorough: bool) -> int:
         """Begin to decode pass by pass; energy is (items, components). Returns the status."""
+        self._in_use = model, plan
         status: int = self._calls.comeo_begin(
             self.pointer, model.pointer, plan.pointer, np.ascontiguousarray(energy).ctypes.data, thorough
         )

@@ -229,6 +229,33 @@ static void take_tables(struct reader *reader, struct tables *tables) {
     }
 }
 
+static void repeat(int32_t *words, int low, int high) {
+    for (int i = 0; i < 4; i++) words[i] = (int32_t)((uint32_t)high << 16 | (uint16_t)low);
+}
+
+/* Pack the taps of the classified filter: its sums fit into 32 bits, as taps are 8 bits wide. */
+static void take_filter(struct reader *reader, comeo_filter *filter) {
+    int8_t taps[FILTER_DIRECTIONS * (MAX_THRESHOLDS + 1)][2][FILTER_PAIRS];
+    filter->threshold_count = take_word(reader, 0, MAX_THRESHOLDS);
+    if (!filter->threshold_count) return;
+    for (int i = 0; i < 2; i++) filter->limits[i] = take_word(reader, 1, 8191);
+    for (int i = 0; i < filter->threshold_count; i++) filter->thresholds[i] = take_word(reader, 1, 1 << 23);
+    int classes = FILTER_DIRECTIONS * (filter->threshold_count + 1);
+    take_into(reader, taps, (size_t)classes * sizeof *taps);
+    for (int own = 0; own < classes && !reader->failed; own++) {
+        int sums[2] = {0, 0};
+        filter->idle[own] = 1;
+        for (int pair = 0; pair < FILTER_PAIRS; pair++) {
+            for (int kind = 0; kind < 2; kind++) {
+                sums[kind] -= taps[own][kind][pair];
+                if (taps[own][kind][pair]) filter->idle[own] = 0;
+            }
+            repeat(filter->taps[own][pair], taps[own][0][pair], taps[own][1][pair]);
+        }
+        repeat(filter->taps[own][FILTER_PAIRS], sums[0], sums[1]);
+    }
+}
+
 static void take_model(struct reader *reader, comeo_model *model, size_t length) {
     const uint8_t *magic = take(reader, 8);
     if (!magic || memcmp(magic, "COMEOBIN", 8) != 0) reader->failed = true;
@@ -243,7 +270,12 @@ static void take_model(struct reader *reader, comeo_model *model, size_t length)
     for (int i = 0; i < model->components; i++) model->predecessor[i] = take_word(reader, 0, i ? i - 1 : 0);
     model->group_count = take_word(reader, 1, MAX_GROUPS);
     for (int i = 0; i < model->group_count && !reader->failed; i++) take_group(reader, model, i);
-    for (int i = 0; i < REDUCTIONS; i++) model->reduced[i] = take_word(reader, 1, model->group_count);
+    model->rule_count = take_word(reader, 0, MAX_RULES);
+    for (int i = 0; i < model->rule_count; i++) {
+        model->rules[i].limit = take_word(reader, 0, INT32_MAX);
+        for (int j = 0; j < REDUCTIONS; j++) model->rules[i].groups[j] = take_word(reader, 1, model->group_count);
+    }
+    take_filter(reader, &model->filter);
     take_into(reader, model->order, FREQUENCIES);
     for (int i = 0; i <= model->dependent; i++) take_tables(reader, &model->tables[i]);
     take_into(reader, model->rotations, sizeof model->rotations);
@@ -296,8 +328,13 @@ void comeo_model_free(comeo_model *model) {
 
 int comeo_model_groups(const comeo_model *model) { return model->group_count; }
 
-int comeo_model_reduced(const comeo_model *model, int reduce) {
-    return reduce >= 0 && reduce < REDUCTIONS ? model->reduced[reduce] : 0;
+/* As Model.groups_read of comeo.codecs.learned.model has it, and why. */
+int comeo_model_read(const comeo_model *model, int reduce, int bands, int tiles, const uint8_t *body, size_t length) {
+    if (reduce < 0 || reduce >= REDUCTIONS || bands < 1 || tiles < 1 || length > INT32_MAX) return model->group_count;
+    int64_t bytes = (int64_t)length, area = (int64_t)tiles * tiles * bands;
+    for (int i = 0; i < model->rule_count && bytes && body[0] <= PEAK; i++)
+        if (bytes * bytes <= model->rules[i].limit * area) return model->rules[i].groups[reduce];
+    return model->group_count;
 }
 
 int comeo_model_channels(const comeo_model *model) { return model->channels; }

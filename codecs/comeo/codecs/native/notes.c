@@ -2,26 +2,23 @@
 #include "internal.h"
 #include "simd.h"
 
+/* Whole vectors: channels beyond the group's end belong to it or are zero, or are the next tile's, whose sizes these are as well. */
 static int note_sizes(const int32_t *values, int count, uint8_t *sizes) {
-    int large = 0;
-    for (int c = 0; c < count; c += 4) { /* groups begin and end at multiples of four channels, or vectors end at a row's */
-        int last = count - c < 4 ? count - c : 4;
-        int32_t any = 0;
-        for (int i = c; i < c + last; i++) any |= values[i];
-        if (!any) {
-            memset(sizes + c, 0, (size_t)last);
+    vi large = vi_all(0);
+    for (int c = 0; c < count; c += LANES) {
+        vi value = vi_load(values + c);
+        if (!vi_any(value)) {
+            memset(sizes + c, 0, LANES);
             continue;
         }
-        int32_t four[LANES] = {0};
-        uint8_t bytes[LANES];
-        for (int i = 0; i < last; i++) four[i] = values[c + i];
-        vi size = vi_abs(vi_load(four));
-        vi_bytes(bytes, magnitude(size));
-        memcpy(sizes + c, bytes, (size_t)last);
-        vi_store(four, size >= UNIT / 2);
-        for (int i = 0; i < last; i++) large -= four[i];
+        vi size = vi_abs(value), found = size >= UNIT / 2;
+        vi_bytes(sizes + c, magnitude(size));
+        if (count - c < LANES) found &= vi_first(count - c);
+        large -= found;
     }
-    return large;
+    int sum = 0;
+    for (int i = 0; i < LANES; i++) sum += large[i];
+    return sum;
 }
 
 static int32_t limited(int32_t value) {
@@ -30,12 +27,15 @@ static int32_t limited(int32_t value) {
 
 static void add_products(const int32_t *values, const struct run *run, int64_t *sums) {
     const int32_t *partners = values + run->from, *own = values + run->to;
-    for (int c = run->first_rank; c < run->count; c++) {
-        if (!(partners[c] | own[c])) continue;
-        int64_t one = limited(partners[c]), other = limited(own[c]);
-        sums[0] += one * other;
-        sums[1] += one * one;
-        sums[2] += other * other;
+    for (int start = 0; start < run->count; start += LANES) {
+        if (!vi_any(vi_load(partners + start) | vi_load(own + start))) continue; /* most are zero */
+        int end = start + LANES < run->count ? start + LANES : run->count;
+        for (int c = start ? start : run->first_rank; c < end; c++) {
+            int64_t one = limited(partners[c]), other = limited(own[c]);
+            sums[0] += one * other;
+            sums[1] += one * one;
+            sums[2] += other * other;
+        }
     }
 }
 

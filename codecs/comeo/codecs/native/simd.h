@@ -139,6 +139,13 @@ INLINE void vi_unsigned_words(uint16_t *to, vi v) {
 
 INLINE vi vi_limited(vi v, int32_t peak) { return vi_min(vi_max(v, vi_all(-peak)), vi_all(peak)); }
 
+/* All bits of the first lanes. */
+INLINE vi vi_first(int lanes) {
+    vi mask;
+    for (int i = 0; i < LANES; i++) mask[i] = i < lanes ? -1 : 0;
+    return mask;
+}
+
 /* v with the sign of `like`; `like` of 0 counts as positive. */
 INLINE vi vi_signed(vi v, vi like) {
     vi negative = like >> 31;

@@ -16,7 +16,7 @@ from scipy.fft import dct
 
 from comeo.codecs import get_codec
 from comeo.codecs.dct import layout
-from comeo.codecs.dct.codec import LAMBDA, transform
+from comeo.codecs.dct.codec import DC_LAMBDA, LAMBDA, transform
 from comeo.codecs.dct.huffman import canonical_codes, code_lengths, frozen_tables
 from comeo.codecs.dct.lapped import SIZE, analysis, dct_matrix, scan_order, synthesis
 from comeo.codecs.dct.plan import plan
@@ -150,7 +150,7 @@ def test_choices_minimise_rate_and_distortion_together() -> None:
         distortion = float(np.square(np.where(levels == 0, 0, decoded) - tiles).sum())
         return distortion + LAMBDA * bits
 
-    planned = plan(tiles, dc, tables.cost, tables.skip_cost, tables.offsets, zone, dc_zone, LAMBDA)
+    planned = plan(tiles, dc, tables.cost, tables.skip_cost, tables.offsets, zone, dc_zone, LAMBDA, DC_LAMBDA)
     assert planned[0].item() > 0
     best = cost(planned[1], planned)
     for place in rng.choice(255, 120, replace=False):

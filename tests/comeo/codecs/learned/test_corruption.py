@@ -59,21 +59,22 @@ def test_thousands_of_damaged_payloads() -> None:
     for case in range(CASES):
         kind = KINDS[case % len(KINDS)]
         number = case // len(KINDS) % len(payloads)
+        reduce = case // (len(KINDS) * len(payloads)) % 4
         data = damaged(kind, payloads[number], payloads[(number + 1) % len(payloads)], rng)
-        cases[kind] += 1
+        cases[kind] += reduce == 0  # a reduced read looks at the first groups alone
         try:
-            block = codec.decode(data, reduce=case % 4)
+            block = codec.decode(data, reduce=reduce)
         except CodecError as error:
             assert str(error)
             assert "\n" not in str(error)
-            refused[kind] += 1
+            refused[kind] += reduce == 0
         else:
             header = payload.parse(data, codec.number).header
-            size = [-(-side >> case % 4) for side in header.shape[1:]]
+            size = [-(-side >> reduce) for side in header.shape[1:]]
             assert block.shape == (header.bands, *size)
             assert block.dtype == header.dtype
     shares = {kind: refused[kind] / cases[kind] for kind in KINDS}
-    print({kind: round(share, 4) for kind, share in shares.items()}, round(sum(refused.values()) / CASES, 4))
+    print({kind: round(share, 4) for kind, share in shares.items()})
     assert all(shares[kind] >= LEAST_REFUSED[kind] for kind in KINDS), shares
 
 

@@ -120,6 +120,7 @@ def test_without_onnxruntime_one_sentence_says_what_to_install(monkeypatch: pyte
         one._sessions.clear()
 
     sessions._runtime.cache_clear()
+    monkeypatch.setenv("COMEO_NATIVE", "0")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     try:
         for attempt in (

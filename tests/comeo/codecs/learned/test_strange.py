@@ -16,7 +16,7 @@ from comeo.codecs.learned.model import TAG_BYTES
 from comeo.errors import CodecError
 from tests.comeo.codecs.blocks import textured
 
-codec_module: Any = importlib.import_module("comeo.codecs.learned.codec")
+encoder: Any = importlib.import_module("comeo.codecs.learned.encoder")
 
 THOROUGH = 128
 
@@ -41,12 +41,12 @@ def is_thorough(data: bytes) -> bool:
 
 @pytest.fixture
 def _never_thorough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec_module, "_STRANGE", np.inf)
+    monkeypatch.setattr(encoder, "_STRANGE", np.inf)
 
 
 @pytest.fixture
 def _always_thorough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec_module, "_STRANGE", -1.0)
+    monkeypatch.setattr(encoder, "_STRANGE", -1.0)
 
 
 def worst(block: np.ndarray, step: float) -> tuple[bool, float]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from affine import Affine
 from flask.testing import FlaskClient
 from PIL import Image
 from rasterio.io import MemoryFile
@@ -16,7 +17,7 @@ from rasterio.io import MemoryFile
 from comeo.archive import open_archive
 from comeo.compression import compress
 from comeo.scene import Window
-from tests.scenes import array_group, array_scene, landscape
+from tests.scenes import array_classes, array_group, array_scene, landscape
 from tests.tileserver.conftest import FINE, SIZE, Server
 from tests.tileserver.places import ITEM, position
 
@@ -139,6 +140,34 @@ def test_statistics_tell_the_uncertainty_of_means(rough: FlaskClient, scene_erro
     index = _get(rough, f"{ROUGH}/statistics?expression=(B08-B04)/(B08%2BB04)&max_size=512")
     uncertainty = next(iter(index.values()))["mean_uncertainty"]
     assert uncertainty == pytest.approx(np.hypot(*slopes) * expected * SCALE, rel=0.05)
+
+
+def test_the_uncertainty_of_means_is_that_of_the_pixels_that_a_mask_keeps(tmp_path: Path) -> None:
+    """Land on the left, cloud on the right; brighter, so that NDVI has another slope there."""
+    from tileserver import Settings, create_app
+
+    values = landscape(4, 480, 480, 5)
+    values[:, :, 240:] = np.minimum(values[:, :, 240:], 3000) * 3
+    classes = np.ones((240, 240), np.uint8)
+    classes[:, 120:] = 6
+    group = array_group(values, names=["B02", "B03", "B04", "B08"], transform=FINE)
+    scene = array_scene(
+        group, scene_id="half", classes=array_classes(classes, transform=FINE @ Affine.scale(2))
+    )
+    path = compress(scene, tmp_path / "half.zarr.zip", codec="dct", step=400.0)
+    with open_archive(path) as archive:
+        factor = archive.certainty["r10m"] ** 2
+        decoded = archive.read(archive.groups["r10m"].levels[0], Window(0, 0, 480, 240))
+    settings = Settings(paths=(path,), catalog=tmp_path / "c.sqlite", workers=1, static=tmp_path / "none")
+    client = create_app(settings).test_client()
+    url = "/collections/test/items/half/statistics?mask=land&max_size=480"
+    expected = np.hypot(factor * 400 / np.sqrt(12 * 480 * 240), 0.05 * 400 * 3 / 240)
+    found = _get(client, f"{url}&bands=B04")["B04"]
+    assert found["mean_uncertainty"] == pytest.approx(expected, rel=0.01)
+    red, near = (decoded[band].mean() * SCALE - 0.1 for band in (2, 3))
+    slopes = np.array([2 * red, -2 * near]) / (near + red) ** 2
+    index = next(iter(_get(client, f"{url}&expression=(B08-B04)/(B08%2BB04)").values()))
+    assert index["mean_uncertainty"] == pytest.approx(np.hypot(*slopes) * expected * SCALE, rel=0.05)
 
 
 def _ndvi(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -1,0 +1,153 @@
+"""The encoder: components to the body of a payload."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from comeo.codecs.base import Components
+from comeo.codecs.dct.lapped import SIZE, analysis
+from comeo.codecs.learned.coding import Chosen, intervals
+from comeo.codecs.learned.features import PEAK, UNIT
+from comeo.codecs.learned.layout import Layout
+from comeo.codecs.learned.model import Model
+from comeo.codecs.learned.prediction import begin_passes, planes_of
+from comeo.codecs.learned.rans import write
+from comeo.codecs.learned.tables import LARGEST
+from comeo.codecs.learned.trellis import Chooser, Spreading
+from comeo.errors import CodecError
+from comeo.settings import CodecSettings
+
+WORTH = 9.0  # bits that a squared step is worth; 7 takes 0.7 % more bytes, 11.5 makes means 3 % worse
+THOROUGH = 128  # in the first energy class: all symbols are coded
+ENERGY_UNIT, ENERGY_OFFSET = 8, 4.0
+
+_STRANGE = 4.0  # steps that a coefficient may be off before the block is coded thoroughly
+
+
+class Passes(NamedTuple):
+    """What an encoder chose.
+
+    Attributes:
+        chosen: Symbols of each pass that codes any.
+        off: (items, tiles, channels) how far off each coefficient decodes, in steps.
+    """
+
+    chosen: list[Chosen]
+    off: NDArray[np.float64]
+
+    @property
+    def error(self) -> float:
+        """Squared error, in squared steps."""
+        return float(np.square(self.off).sum())
+
+
+class Prepared(NamedTuple):
+    """Components ready to be coded.
+
+    Attributes:
+        latents: (items · tiles, channels), in steps.
+        classes: (components,) energy classes.
+        shape: Rows and columns of tiles.
+        effort: What coding will cost, so far as that can be told without: comparable between transforms of
+            the same block alone.
+    """
+
+    latents: NDArray[np.float32]
+    classes: NDArray[np.uint8]
+    shape: tuple[int, int]
+    effort: float
+
+
+def prepare(model: Model, components: Components, step: float) -> Prepared:
+    """Transform components.
+
+    The effort is the sum of the coefficients' magnitudes, each at most a step. Of six sums that were tried it
+    tells best which of two spectral transforms costs less: picking by it alone loses 0.04 % of bits and the
+    worth of errors against coding with both, 93 % of the choices are the same.
+
+    Raises:
+        CodecError: If they are too large in steps.
+    """
+    scaled = components / np.float32(step)
+    shape = tile_grid(*components.shape[1:])
+    latents = latents_of(scaled, shape, model.layout)[:, model.places]
+    sizes = np.abs(latents)
+    if sizes.max() >= LARGEST / 2:
+        raise CodecError(f"learned cannot code values so large in steps of {step:.6g}; use a larger step")
+    effort = float(np.minimum(sizes, 1, out=sizes).sum(dtype=np.float64))
+    return Prepared(latents, energy_classes(scaled), shape, effort)
+
+
+def encode(model: Model, settings: CodecSettings, prepared: Prepared) -> tuple[bytes, float]:
+    """Code components; returns the body and the squared error, in squared steps."""
+    latents, shape, classes = prepared.latents, prepared.shape, prepared.classes.copy()
+    passes = choose_passes(model, settings, latents, classes, shape, thorough=False)
+    if np.abs(passes.off).max() > _STRANGE:
+        passes = choose_passes(model, settings, latents, classes, shape, thorough=True)
+        classes[0] |= THOROUGH
+    coded = bytes(write(*intervals(model.layout.passes, passes.chosen, model.tables)))
+    return model.tag + classes.tobytes() + coded, passes.error
+
+
+def tile_grid(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of tiles that cover a component."""
+    return -(-height // SIZE), -(-width // SIZE)
+
+
+def latents_of(scaled: Components, shape: tuple[int, int], layout: Layout) -> NDArray[np.float32]:
+    """Transform components: (items · tiles, components · 256), in steps."""
+    rows, columns = shape
+    count, height, width = scaled.shape
+    missing = ((0, 0), (0, rows * SIZE - height), (0, columns * SIZE - width))
+    coefficients = analysis(rows) @ np.pad(scaled, missing, "edge") @ analysis(columns).T
+    items = layout.items(count)
+    found = np.zeros((items.max() + 1, rows, columns, SIZE, SIZE), np.float32)
+    found[:count] = coefficients.reshape(count, rows, SIZE, columns, SIZE).swapaxes(2, 3)
+    return np.ascontiguousarray(found[items].transpose(0, 2, 3, 1, 4, 5)).reshape(-1, layout.channels)
+
+
+def energy_classes(scaled: Components) -> NDArray[np.uint8]:
+    """log2 of each component's RMS, in eighths, as 0…127."""
+    power = np.maximum(np.square(scaled, dtype=np.float64).mean((1, 2)), 1e-9)
+    classes = np.rint(ENERGY_UNIT * (0.5 * np.log2(power) + ENERGY_OFFSET))
+    return np.asarray(np.clip(classes, 0, PEAK), np.uint8)
+
+
+def choose_passes(
+    model: Model,
+    settings: CodecSettings,
+    latents: NDArray[np.float32],
+    classes: NDArray[np.uint8],
+    shape: tuple[int, int],
+    *,
+    thorough: bool,
+    worth: float = WORTH,
+) -> Passes:
+    """Choose the symbols of all passes.
+
+    Args:
+        model: The model.
+        settings: How its networks are run.
+        latents: (items · tiles, channels), in steps.
+        classes: (components,) energy classes.
+        shape: Rows and columns of tiles.
+        thorough: Whether every symbol is coded.
+        worth: Bits that a squared step is worth.
+    """
+    layout = model.layout
+    plan = layout.plan((shape,) * len(layout.items(len(classes))))
+    values, predictions = begin_passes(model, settings, classes, shape, thorough=thorough)
+    chooser = Chooser(
+        layout, model.quantiser, model.tables, worth, latents.copy(), values,
+        Spreading.over(plan, layout.components), shape[1],
+    )  # fmt: skip
+    chosen = []
+    for group, number, tiles, (mean, index) in predictions:
+        symbols, sets = chooser.choose(group, tiles, mean, index)
+        chosen.append(Chosen(layout.first_passes[group] + number, tiles, index, symbols, sets))
+    off = (latents - values[:-1] / UNIT).reshape(-1, shape[0] * shape[1], layout.channels)
+    off *= (planes_of(layout, len(classes)) >= 0)[:, None, layout.places[0]]
+    return Passes(chosen, off)

@@ -1,0 +1,194 @@
+// An archive: its file, its metadata, its shards, and what it states about itself.
+
+import { readFileSync } from 'node:fs';
+
+import { FormatError, check, crc32c, zipContent, zipEntries } from './bytes.mjs';
+import { decodeCertificate } from './certificate.mjs';
+import { readClear } from './clear.mjs';
+import { decodePayload, parsePayload } from './payload.mjs';
+
+const NEWEST = 2;
+const ABSENT = 0xffffffffffffffffn;
+const PERCENTAGES = [0, 1, 2, 5, 10, 25, 50, 75, 90, 95, 98, 99, 100];
+
+export class Archive {
+  constructor(path) {
+    this.file = readFileSync(path);
+    this.entries = zipEntries(this.file);
+    for (const [name, entry] of Object.entries(this.entries))
+      check(entry.method === 0, `${name} is deflated; an archive's entries are stored`);
+    const root = this.document('zarr.json');
+    this.item = root.attributes.stac_discovery;
+    this.facts = root.attributes.comeo;
+    check(this.facts.format_version >= 1 && this.facts.format_version <= NEWEST,
+      `version ${this.facts.format_version} of the format is unknown`);
+    this.groups = {};
+    for (const name of this.facts.groups) this.groups[name] = this.group(name);
+  }
+
+  document(key) {
+    check(this.entries[key], `${key} is missing`);
+    return JSON.parse(zipContent(this.file, this.entries[key]).toString('utf8'));
+  }
+
+  group(name) {
+    const { bands, levels, nodata, ...grid } = this.document(`${name}/zarr.json`).attributes;
+    return { bands, nodata, grid, levels: levels.map((number) => this.level(name, number, grid)) };
+  }
+
+  level(group, number, grid) {
+    const key = `${group}/${number}/data`;
+    const array = this.document(`${key}/zarr.json`);
+    const sharding = array.codecs[0].configuration;
+    const [codec, checksum] = sharding.codecs;
+    check(array.codecs[0].name === 'sharding_indexed' && sharding.index_location === 'end', `${key} is not sharded`);
+    check(codec.name === `comeo.${this.facts.codec}` && checksum.name === 'crc32c', `${key} has another codec`);
+    const [bands, height, width] = array.shape;
+    const block = sharding.chunk_shape[1];
+    const shard = array.chunk_grid.configuration.chunk_shape.slice(1).map((side) => side / block);
+    const shards = `${key}/c/0`; // all bands are in one
+    const level = { key, shards, number, bands, height, width, block, shard, dtype: array.data_type, fill: array.fill_value };
+    const { reference = null } = codec.configuration;
+    if (reference !== null) this.finer(level, reference, grid);
+    return { ...level, reference };
+  }
+
+  // The level of an earlier group that one is predicted from.
+  finer(level, key, grid) {
+    for (const group of Object.values(this.groups))
+      for (const other of group.levels) {
+        if (other.key !== key) continue;
+        const [here, there] = [group.grid, grid].map((own) => own['spatial:transform']);
+        const near = here.every((value, index) =>
+          Math.abs(value * (index % 3 < 2 ? 2 : 1) - there[index]) <= 1e-3 * Math.max(...[0, 1, 3, 4].map((place) => Math.abs(there[place]))));
+        const missing = [2 * level.height - other.height, 2 * level.width - other.width];
+        check(other.number === level.number && !other.reference && near && missing.every((pixels) => Math.abs(pixels) <= 1)
+          && ['proj:code', 'proj:wkt2'].every((name) => group.grid[name] === grid[name]), `${level.key} is predicted from other ground`);
+        return other;
+      }
+    throw new FormatError(`${level.key} is predicted from ${key}, which is no finer level`);
+  }
+
+  // κ of each group.
+  certainty() {
+    const unknown = { dct: 1, jpeg2000: 1.5, learned: 3 }[this.facts.codec];
+    return this.facts.groups.map((_, index) => {
+      const code = this.facts.certainty?.[index] ?? 0;
+      return code ? 2 ** ((code - 1) / 32) : unknown;
+    });
+  }
+
+  // Errors by group, or null.
+  certificate() {
+    if (!this.facts.certificate) return null;
+    const layouts = Object.values(this.groups).map(({ levels: [{ bands, height, width, block }] }) => ({
+      bands, rows: Math.ceil(height / block), cols: Math.ceil(width / block),
+    }));
+    return decodeCertificate(this.facts.certificate, layouts, this.facts.step);
+  }
+
+  // Of each band { percentage: number }, or null.
+  histograms() {
+    const out = {};
+    if (!this.facts.histograms) return out;
+    const bytes = Buffer.from(this.facts.histograms, 'base64');
+    let at = 0;
+    for (const group of Object.values(this.groups))
+      for (const band of group.bands) {
+        const codes = PERCENTAGES.map((_, index) => bytes.readUInt16LE(at + 2 * index));
+        at += 2 * PERCENTAGES.length;
+        const number = (code) => (group.levels[0].dtype === 'float32' ? new Float32Array(Uint32Array.of(code * 65536).buffer)[0] : code);
+        out[band.name] = codes.every((code) => code === 65535)
+          ? null
+          : Object.fromEntries(codes.map((code, index) => [PERCENTAGES[index], number(code)]));
+      }
+    check(at === bytes.length, 'the histograms have another length');
+    return out;
+  }
+
+  // Which pixels are clear: { height, width, classes }, or null where the archive does not say.
+  clear() {
+    check(Boolean(this.facts.clear) === Boolean(this.entries['clear/zarr.json']), 'clear/ and comeo.clear are not both there');
+    return this.facts.clear ? readClear(this) : null;
+  }
+
+  // The index of a shard: of each slot [offset, length], or null.
+  shardIndex(level, row, col) {
+    const entry = this.entries[`${level.shards}/${row}/${col}`];
+    if (!entry) return null;
+    const shard = this.file.subarray(entry.start, entry.stop);
+    const slots = level.shard[0] * level.shard[1];
+    const start = shard.length - 16 * slots - 4;
+    check(start >= 0 && crc32c(shard.subarray(start, -4)) === shard.readUInt32LE(shard.length - 4), 'an index is damaged');
+    const index = Array.from({ length: slots }, (_, slot) => {
+      const [offset, length] = [0, 8].map((part) => shard.readBigUInt64LE(start + 16 * slot + part));
+      if (offset === ABSENT && length === ABSENT) return null;
+      check(length > 4n && offset + length <= BigInt(start), 'an index points outside its shard');
+      return [Number(offset), Number(length)];
+    });
+    return { shard, index };
+  }
+
+  // The payload of a block, its checksum verified; null for a block without a valid pixel.
+  payload(level, row, col) {
+    const [rows, cols] = level.shard;
+    const found = this.shardIndex(level, Math.floor(row / rows), Math.floor(col / cols));
+    const slot = found?.index[(row % rows) * cols + (col % cols)];
+    if (!slot) return null;
+    const bytes = found.shard.subarray(slot[0], slot[0] + slot[1]);
+    check(crc32c(bytes.subarray(0, -4)) === bytes.readUInt32LE(bytes.length - 4), `block (${row}, ${col}) is damaged`);
+    return bytes.subarray(0, -4);
+  }
+
+  // A block as it is decoded, null where there is none.
+  block(level, row, col, options = {}) {
+    const payload = this.payload(level, row, col);
+    if (!payload) return null;
+    const predicted = level.reference && parsePayload(payload).prediction;
+    const found = decodePayload(payload, { ...options, reference: predicted ? this.reference(level, row, col) : null });
+    const sides = [level.height - row * level.block, level.width - col * level.block].map((side) => Math.min(level.block, side));
+    const [tall, wide] = options.half ? sides.map((side) => Math.ceil(side / 2)) : sides;
+    check(found.bands === level.bands && found.height === tall && found.width === wide, 'a block has another size');
+    return found;
+  }
+
+  // What a block is predicted from: of each band of the finer level a plane, NaN where nothing is known.
+  reference(level, row, col) {
+    const finer = Object.values(this.groups).flatMap((group) => group.levels).find((other) => other.key === level.reference);
+    const [top, left] = [row * level.block, col * level.block];
+    const [height, width] = [Math.min(level.block, level.height - top), Math.min(level.block, level.width - left)];
+    const planes = Array.from({ length: finer.bands }, () => new Float32Array(height * width).fill(NaN));
+    const side = finer.block / 2;
+    for (let r = Math.floor(top / side); r * side < top + height && r * finer.block < finer.height; r++)
+      for (let c = Math.floor(left / side); c * side < left + width && c * finer.block < finer.width; c++) {
+        const found = this.block(finer, r, c, { half: true });
+        found?.data.forEach((value, index) => {
+          const line = Math.floor(index / found.width);
+          const y = r * side + (line % found.height) - top;
+          const x = c * side + (index % found.width) - left;
+          const unknown = !found.float && (value === 0 || value === 65535);
+          if (y >= 0 && y < height && x >= 0 && x < width && !unknown)
+            planes[Math.floor(line / found.height)][y * width + x] = value;
+        });
+      }
+    return planes;
+  }
+
+  // The pixels of a level: (bands, height, width) as one typed array.
+  pixels(level) {
+    const { bands, height, width, block } = level;
+    const out = level.dtype === 'float32' ? new Float32Array(bands * height * width) : new Uint16Array(bands * height * width);
+    if (level.fill === 'NaN') out.fill(NaN);
+    for (let row = 0; row * block < height; row++)
+      for (let col = 0; col * block < width; col++) {
+        const found = this.block(level, row, col);
+        if (!found) continue;
+        const { height: tall, width: wide } = found;
+        for (let band = 0; band < bands; band++)
+          for (let line = 0; line < tall; line++)
+            out.set(found.data.subarray((band * tall + line) * wide, (band * tall + line + 1) * wide),
+              (band * height + row * block + line) * width + col * block);
+      }
+    return out;
+  }
+}

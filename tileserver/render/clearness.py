@@ -1,0 +1,76 @@
+"""How much of a scene, or of a view of it, is clear."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+
+from comeo.globe import unrolled
+from comeo.grid import WGS84, Bounds, Grid
+from comeo.missions.clear import (
+    CLASSES,
+    NODATA,
+    clear_percentage,
+    cloud_percentage,
+    counts_of,
+    shares_of,
+)
+from comeo.scene import METRES_PER_DEGREE
+from comeo.view.budget import Budget
+from comeo.view.clear import classes_on, clear_of
+from tileserver.catalog import Record
+from tileserver.render.scenes import Scenes
+
+LONGEST_SIDE: Final = 1024
+"""Of the grid that a view is counted on: its shares are then off by a thousandth at most."""
+
+
+def shares(scenes: Scenes, record: Record, bbox: Bounds | None, budget: Budget) -> dict[str, Any]:
+    """Shares of the classes of a scene's pixels.
+
+    Args:
+        scenes: Catalogue, open archives and caches.
+        record: The scene.
+        bbox: West, south, east, north in degrees; west > east across the antimeridian. None: all of it.
+        budget: Of the request.
+
+    Returns:
+        Percentages of the pixels that have data; null where none has.
+
+    Raises:
+        NotFoundError: If the archive does not say which of its pixels are clear.
+    """
+    with scenes.reader(record, budget) as reader:
+        layer = clear_of(reader.archive)
+        if bbox is None:
+            counts, size = layer.counts, (layer.grid.height, layer.grid.width)
+        else:
+            grid = view_grid(bbox, layer.grid)
+            scenes.check_grid(grid, 1, budget)
+            counts, size = counts_of(classes_on(reader, grid)), (grid.height, grid.width)
+    found = shares_of(counts)
+    return {
+        "collection": record.collection,
+        "item": record.id,
+        "bbox": list(record.bbox if bbox is None else bbox),
+        "source": layer.facts.model_dump(exclude_none=True),
+        "covered": round(100.0 * (1.0 - int(counts[NODATA]) / math.prod(size)), 4),
+        "clear": None if found is None else clear_percentage(found),
+        "cloud": None if found is None else cloud_percentage(found),
+        "classes": [
+            {"name": each.name, "title": each.title, "share": None if found is None else found[each.name]}
+            for each in CLASSES
+        ],
+    }
+
+
+def view_grid(bbox: Bounds, native: Grid) -> Grid:
+    """Grid in degrees over a view, with pixels as large as the layer's or as its longest side allows."""
+    west, south, east, north = unrolled(bbox)
+    degree = native.pixel_size / METRES_PER_DEGREE
+    middle = math.cos(math.radians((south + north) / 2))
+    sides = np.array([(north - south) / degree, (east - west) / degree * max(middle, 1e-3)])
+    height, width = (int(min(LONGEST_SIDE, max(1, math.ceil(side)))) for side in sides)
+    return Grid.over((west, south, east, north), WGS84, height, width)
