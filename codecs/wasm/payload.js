@@ -177,7 +177,7 @@ async function inflate(bytes, expected) {
   return found;
 }
 
-/** Whether this platform takes no notice of bytes behind the end of a stream, as Node.js 20 does. */
+/** Whether this platform takes no notice of bytes behind the end of a stream, as Node.js 20 and 22. */
 const lenient = works(inflated(Uint8Array.of(3, 0, 0), 0));
 
 /** @param {Promise<unknown>} work */

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from comeo.codecs import get_codec, native
 from comeo.codecs.learned import engine, features, models
 from comeo.codecs.learned.model import DEFAULT
-from comeo.codecs.native import Flat, Plan
 from comeo.codecs.spectral import SpectralTransform
 from comeo.errors import CodecError
 from comeo.settings import CodecSettings
@@ -168,20 +167,3 @@ def test_damage_is_refused_in_the_same_words(compiled: list[str]) -> None:
         assert outcomes[0] == outcomes[1], case
         same += isinstance(outcomes[0], str)
     assert same > 150
-
-
-def test_what_a_context_points_to_lives_as_long(compiled: list[str]) -> None:
-    library = native.load()
-    model = models()[DEFAULT]
-    assert library is not None
-    assert model.flat is not None
-    context = library.new_context()
-    flat, plan = Flat(library, model.flat), Plan(library, 3, 5, 1)
-    seen = weakref.ref(flat), weakref.ref(plan)
-    context.begin(flat, plan, np.full((1, model.layout.components), 60, np.uint8), thorough=False)
-    del flat, plan
-    gc.collect()
-    assert all(one() is not None for one in seen)
-    del context
-    gc.collect()
-    assert all(one() is None for one in seen)
