@@ -6,6 +6,7 @@ import numbers
 import re
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,35 +108,35 @@ def compress(
     check_wanted(ratio, step)
     check_method(clear)
     check_preset(preset)
-    if not isinstance(source, Scene):
-        with open_source(source) as scene:
-            return compress(
-                scene, output, codec=codec, ratio=ratio, step=step, clear=clear, force=force,
-                independent_groups=independent_groups, preset=preset, progress=progress, executor=executor,
+    with nullcontext(source) if isinstance(source, Scene) else open_source(source) as scene:
+        path = _place_of(scene, Path(output), force=force)
+        check_place(scene)
+        check_bands(scene, preset)
+        # Blocks are coded in threads of our own; BLAS's threads on top of them make it ten times slower.
+        with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
+            layer = clear_layer(scene, clear)
+            work = _Work(
+                with_shares(scene, layer), path, get_codec(codec), progress or Silent(), threads, force,
+                layer, independent_groups, preset,
             )  # fmt: skip
-    if not re.fullmatch(ID_PATTERN, source.id):
+            if step is None:
+                return _compress_to_ratio(work, DEFAULT_RATIO if ratio is None else ratio)
+            return _write(work, step).commit(replace=force)
+
+
+def _place_of(scene: Scene, output: Path, *, force: bool) -> Path:
+    """Name of a scene's archive, free or to be replaced; what broken-off work left beside it is removed."""
+    if not re.fullmatch(ID_PATTERN, scene.id):
         raise SourceError(
-            f"{source.id!r} is not valid as an archive's id: use letters, digits, '.', '_' and '-' (--id)"
+            f"{scene.id!r} is not valid as an archive's id: use letters, digits, '.', '_' and '-' (--id)"
         )
-    path = Path(output)
+    path = output
     if archive_suffix(path) is None and path.is_dir():
-        path = path / f"{source.id}{ZIP_SUFFIX}"
+        path = path / f"{scene.id}{ZIP_SUFFIX}"
     sweep(path.parent)
     if path.exists() and not force:
         raise ArchiveError(f"{path} exists already; use --force to replace it")
-    check_place(source)
-    check_bands(source, preset)
-    # Blocks are coded in threads of our own; BLAS's threads on top of them make it ten times slower.
-    with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
-        layer = clear_layer(source, clear)
-        scene = with_shares(source, layer)
-        work = _Work(
-            scene, path, get_codec(codec), progress or Silent(), threads, force, layer, independent_groups,
-            preset,
-        )  # fmt: skip
-        if step is None:
-            return _compress_to_ratio(work, DEFAULT_RATIO if ratio is None else ratio)
-        return _write(work, step).commit(replace=force)
+    return path
 
 
 def check_wanted(ratio: float | None, step: float | None) -> None:
