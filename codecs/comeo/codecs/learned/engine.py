@@ -60,7 +60,7 @@ def engine_of(model: Model, settings: CodecSettings) -> tuple[Library, Flat] | N
     if flat is None:
         if digest_of(model.flat) != model.digest:
             raise NativeError(f"the blob of model {model.name} was made from another file: make it again")
-        flat = models[model.digest] = Flat(library, model.flat)
+        flat = models.setdefault(model.digest, Flat(library, model.flat))
     return library, flat
 
 
