@@ -25,7 +25,7 @@ from comeo.codecs import codec_names, get_codec
 from comeo.codecs.payload import SATURATED
 from comeo.compression import compress
 from comeo.scene import Scene, Window
-from tests.scenes import array_group, array_scene, corner_cut, landscape
+from tests.scenes import array_classes, array_group, array_scene, corner_cut, landscape, patchy
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "format" / "vectors"
 COARSE: Final = Affine(20, 0, 472_480, 0, -20, 5_257_490)
@@ -56,8 +56,11 @@ def blocks() -> Iterator[tuple[str, Block]]:
     yield "weighted", Block(landscape(3, 32, 40, seed=9), None, 160.0, (16, 32, 21))
 
 
-def scenes() -> Iterator[tuple[str, Scene, float]]:
-    """Two resolutions with masks, floats, and a scene that is tall enough for an overview."""
+def scenes(codec: str) -> Iterator[tuple[str, Scene, float]]:
+    """Two resolutions with masks, floats, and a scene that is tall enough for an overview.
+
+    Prediction and classes are alike for all codecs, so `dct` alone has them.
+    """
     fine, coarse = landscape(4, 300, 270, seed=6), landscape(2, 150, 135, seed=7)
     fine[0, 10:20, 10:30] = SATURATED
     yield "two_groups", array_scene(
@@ -75,6 +78,23 @@ def scenes() -> Iterator[tuple[str, Scene, float]]:
     yield "overview", array_scene(
         array_group(ramp, valid, names=["B08"]), scene_id="overview"
     ), 100.0  # fmt: skip
+    if codec == "dct":
+        yield "predicted", predicted(), 500.0
+
+
+def predicted() -> Scene:
+    """A group that is predicted from a finer one, over holes, saturated pixels, odd sides; with classes."""
+    both = landscape(6, 539, 542, seed=10)
+    fine, coarse = both[:4].copy(), both[4:, ::2, ::2].copy()
+    valid = corner_cut(fine.shape)
+    valid[1, 200:231, 300:351] = False
+    fine[2, 400:420, 100:133] = SATURATED
+    return array_scene(
+        array_group(fine, valid, names=["B02", "B03", "B04", "B08"]),
+        array_group(coarse, valid[:2, ::2, ::2], names=["B05", "B11"], transform=COARSE),
+        scene_id="predicted",
+        classes=array_classes(patchy(270, 271)),
+    )
 
 
 def digest(array: NDArray[Any]) -> str:
@@ -111,7 +131,7 @@ def write_missing(folder: Path) -> list[Path]:
     for codec in codec_names():
         for name, block in blocks():
             work[folder / f"{codec}_{name}.payload"] = partial(write_payload, codec=codec, block=block)
-        for name, scene, step in scenes():
+        for name, scene, step in scenes(codec):
             work[folder / f"{codec}_{name}.zarr.zip"] = partial(
                 write_archive, codec=codec, scene=scene, step=step
             )

@@ -2,8 +2,9 @@
 
 import { Engine } from './engine.js';
 import { applyMasks } from './masks.js';
-import { PayloadError, parsePayload } from './payload.js';
+import { PayloadError, isPredicted, parsePayload } from './payload.js';
 import { addPrediction, takePrediction } from './prediction.js';
+import { REFERENCE_REDUCE, assemble, finerBlocks } from './reference.js';
 
 export { PayloadError };
 
@@ -33,28 +34,62 @@ class Decoder {
   async decode(payload, { reduce = 0, reference } = {}) {
     if (![0, 1, 2, 3].includes(reduce)) throw new RangeError(`blocks decode at reductions 0 to 3, not ${reduce}`);
     const parsed = await parsePayload(asBytes(payload));
-    const { bands, floats } = parsed;
+    const { bands, floats, body } = parsed;
     const height = Math.ceil(parsed.height / 2 ** reduce);
     const width = Math.ceil(parsed.width / 2 ** reduce);
     /** @type {Uint16Array | Float32Array} */
     let data;
-    if (parsed.predicted) {
-      if (!reference) {
-        throw new PayloadError('the payload is predicted from a finer group, which has to be decoded first');
-      }
-      const { weights, body } = takePrediction(parsed, reference);
-      const values = /** @type {Float32Array} */ (this.#engine.decode(parsed, body, reduce, true));
-      addPrediction(values, weights, reference, bands, reduce);
-      data = floats ? values : rounded(values, parsed.nodata ? 1 : 0);
-    } else if (parsed.body.length) {
-      data = this.#engine.decode(parsed, parsed.body, reduce, floats);
-    } else {
+    if (!body.length) {
       data = floats ? new Float32Array(bands * height * width) : new Uint16Array(bands * height * width);
       if (!floats && parsed.nodata) data.fill(1);
+    } else if (parsed.predicted || parsed.weights) {
+      const values = this.#restored(parsed, reduce, reference);
+      data = floats ? values : rounded(values, parsed.nodata ? 1 : 0);
+    } else {
+      data = this.#engine.decode(parsed, body, reduce, floats);
     }
     const block = { data, bands, height, width };
     applyMasks(block, parsed, reduce);
     return block;
+  }
+
+  /** @param {Uint8Array | ArrayBuffer} payload */
+  isPredicted(payload) {
+    return isPredicted(asBytes(payload));
+  }
+
+  /**
+   * @param {import('./types').ReferenceOptions} options
+   * @returns {Promise<import('./types').Reference>}
+   */
+  async reference({ level, finer, row, col, payload }) {
+    const under = finerBlocks(level, finer, row, col).map(async ([r, c]) => {
+      const bytes = await payload(r, c);
+      if (!bytes) return [];
+      return [{ row: r, col: c, block: await this.decode(bytes, { reduce: REFERENCE_REDUCE }) }];
+    });
+    return assemble(level, finer, row, col, (await Promise.all(under)).flat());
+  }
+
+  /**
+   * Bands before they are rounded: what is coded and what is predicted, without weights.
+   *
+   * @param {import('./payload.js').Payload} parsed
+   * @param {number} reduce
+   * @param {import('./types').Reference} [reference]
+   */
+  #restored(parsed, reduce, reference) {
+    const { bands, predicted, weights } = parsed;
+    if (predicted && !reference) {
+      throw new PayloadError('the payload is predicted from a finer group, which has to be decoded first');
+    }
+    const prediction = predicted && reference ? takePrediction(parsed, reference) : null;
+    const body = prediction?.body ?? parsed.body;
+    const values = /** @type {Float32Array} */ (this.#engine.decode(parsed, body, reduce, true));
+    if (prediction && reference) addPrediction(values, prediction.weights, reference, bands, reduce);
+    const plane = values.length / bands;
+    if (weights) for (let i = 0; i < values.length; i++) values[i] /= weights[Math.floor(i / plane)];
+    return values;
   }
 }
 

@@ -21,7 +21,9 @@ const HAS_INVALID = 4;
 const HAS_SATURATED = 8;
 const PER_BAND_MASK = 16;
 const PREDICTED = 32;
-const KNOWN_FLAGS = 63;
+const WEIGHTED = 64;
+const WEIGHT_UNIT = 16;
+const KNOWN_FLAGS = 127;
 
 /**
  * @typedef {object} Mask
@@ -38,6 +40,7 @@ const KNOWN_FLAGS = 63;
  * @property {boolean} predicted Whether the body starts with a prediction.
  * @property {Mask | null} valid Null: all pixels are.
  * @property {Mask | null} saturated Null: none is.
+ * @property {Float32Array | null} weights That bands were multiplied by.
  * @property {Uint8Array} body Empty where the masks say all.
  */
 
@@ -69,10 +72,35 @@ export async function parsePayload(bytes) {
   if (!rest.length && (predicted || anyUsable(valid, saturated))) {
     throw new PayloadError('the payload is cut short before its pixels');
   }
+  /** @type {Float32Array | null} */
+  let weights = null;
+  if (flags & WEIGHTED && rest.length) [weights, rest] = takeWeights(rest, bands);
   return {
-    bands, height, width, step, predicted, valid, saturated,
+    bands, height, width, step, predicted, valid, saturated, weights,
     floats: Boolean(flags & FLOAT32), nodata: Boolean(flags & NODATA_DOMAIN), body: rest,
   };
+}
+
+/**
+ * Whether a payload is predicted from a finer group; of a damaged one true or false.
+ *
+ * @param {Uint8Array} bytes
+ */
+export function isPredicted(bytes) {
+  return Boolean(bytes[2] & PREDICTED);
+}
+
+/**
+ * The weights of bands, and what follows them, which is never nothing.
+ *
+ * @param {Uint8Array} bytes
+ * @param {number} bands
+ * @returns {[Float32Array, Uint8Array]}
+ */
+function takeWeights(bytes, bands) {
+  const whole = bytes.subarray(0, bands);
+  if (bytes.length <= bands || whole.includes(0)) throw new PayloadError("the payload's weights of bands are damaged");
+  return [Float32Array.from(whole, (weight) => weight / WEIGHT_UNIT), bytes.subarray(bands)];
 }
 
 /** @param {number} bands @param {number} height @param {number} width */
@@ -135,12 +163,35 @@ function takeLength(bytes) {
 }
 
 /**
- * Inflate a raw DEFLATE stream that must give `expected` bytes; one that gives more is left where it does.
+ * Inflate a raw DEFLATE stream that must give `expected` bytes and end with the last of its own.
  *
  * @param {Uint8Array} bytes
  * @param {number} expected
  */
 async function inflate(bytes, expected) {
+  const found = await inflated(bytes, expected);
+  // one that ends before its last byte is whole without it
+  if ((await lenient) && (await works(inflated(bytes.subarray(0, -1), expected)))) {
+    throw new PayloadError("the payload's mask has the wrong size");
+  }
+  return found;
+}
+
+/** Whether this platform takes no notice of bytes behind the end of a stream, as Node.js 20 and 22. */
+const lenient = works(inflated(Uint8Array.of(3, 0, 0), 0));
+
+/** @param {Promise<unknown>} work */
+function works(work) {
+  return work.then(() => true, () => false);
+}
+
+/**
+ * Inflate, leaving off where more than `expected` bytes come out.
+ *
+ * @param {Uint8Array} bytes
+ * @param {number} expected
+ */
+async function inflated(bytes, expected) {
   const stream = new DecompressionStream('deflate-raw');
   const writer = stream.writable.getWriter();
   // a damaged stream fails on both sides; the reader's failure is the one that is told

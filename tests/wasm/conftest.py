@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,29 @@ from tools.wasm import MODULE, compile_module
 
 PACKAGE = ROOT / "codecs/wasm"
 SCRIPT = Path(__file__).with_name("decode.mjs")
-MODEL = Path(learned.__file__).parent / "models" / f"{DEFAULT}.bin"
+MODELS = Path(learned.__file__).parent / "models"
+MODEL = MODELS / f"{DEFAULT}.bin"
 
-Case = tuple[bytes, int] | tuple[bytes, int, NDArray[np.float32]]  # payload, reduction, reference
+
+@dataclass(frozen=True)
+class Under:
+    """Where a predicted block lies, and the payloads of the finer level under it.
+
+    Attributes:
+        level: Of the block: bands, height, width, block.
+        finer: That it is predicted from.
+        place: Row and column of the block.
+        payloads: Of the finer level, by row and column.
+    """
+
+    level: dict[str, int]
+    finer: dict[str, int]
+    place: tuple[int, int]
+    payloads: dict[tuple[int, int], bytes]
+
+
+Given = NDArray[np.float32] | Under
+Case = tuple[bytes, int] | tuple[bytes, int, Given]  # payload, reduction, reference
 Runner = Callable[[Sequence[Case]], list[dict[str, Any]]]
 
 
@@ -62,14 +83,27 @@ def run_in_node(module: Path, node: str, tmp_path: Path) -> Runner:
             (tmp_path / f"{number}.payload").write_bytes(payload)
             case: dict[str, Any] = {"file": f"{number}.payload", "reduce": reduce}
             for reference in references:
-                (tmp_path / f"{number}.reference").write_bytes(reference.tobytes())
-                case["reference"] = {"file": f"{number}.reference", "shape": reference.shape}
+                case["reference"] = write_reference(tmp_path, number, reference)
             listed.append(case)
         (tmp_path / "cases.json").write_text(json.dumps(listed))
-        command = [node, str(SCRIPT), str(tmp_path), str(PACKAGE), str(MODEL)]
+        command = [node, str(SCRIPT), str(tmp_path), str(PACKAGE), *map(str, sorted(MODELS.glob("*.bin")))]
         done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stderr
         found: list[dict[str, Any]] = json.loads((tmp_path / "results.json").read_text())
         return found
 
     return run
+
+
+def write_reference(folder: Path, number: int, reference: Given) -> dict[str, Any]:
+    """Write the reference of a case, and say where it is."""
+    if not isinstance(reference, Under):
+        (folder / f"{number}.reference").write_bytes(reference.tobytes())
+        return {"file": f"{number}.reference", "shape": reference.shape}
+    files = {f"{row},{col}": f"{number}.{row}.{col}.payload" for row, col in reference.payloads}
+    for name, payload in zip(files.values(), reference.payloads.values(), strict=True):
+        (folder / name).write_bytes(payload)
+    row, col = reference.place
+    return {
+        "under": {"level": reference.level, "finer": reference.finer, "row": row, "col": col, "files": files}
+    }

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from comeo.codecs import get_codec
+from comeo.codecs.payload import read_varint, write_varint
 from tests.comeo.codecs.blocks import textured
 from tests.wasm.conftest import MODEL, PACKAGE
 
@@ -80,10 +81,13 @@ def test_a_page_decodes_the_same_bits(browser: Browser, site: tuple[Path, str]) 
     for name, payload in payloads.items():
         (folder / name).write_bytes(payload)
     (folder / "cut").write_bytes(payloads["masked"][:40])
+    length, rest = read_varint(memoryview(payloads["floats"])[12:])
+    longer = write_varint(length + 1) + bytes(rest[:length]) + b"\0" + bytes(rest[length:])
+    (folder / "longer").write_bytes(payloads["floats"][:12] + longer)
     page = browser.new_page()
     try:
         page.goto(address)
-        found = page.evaluate(PROGRAM, {"names": [*payloads, "cut"]})
+        found = page.evaluate(PROGRAM, {"names": [*payloads, "cut", "longer"]})
     finally:
         page.close()
     expected = []
@@ -92,4 +96,5 @@ def test_a_page_decodes_the_same_bits(browser: Browser, site: tuple[Path, str]) 
             block = codec.decode(payload, reduce=reduce)
             expected.append([*block.shape, hashlib.sha256(block.tobytes()).hexdigest()])
     assert found[:12] == expected
+    assert len(found) == 20
     assert all(str(one).startswith("PayloadError: ") for one in found[12:]), found[12:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, TypeVar
@@ -63,7 +63,7 @@ class Metadata:
         mission = mission_id(self.item.get("properties") or {})
         self.groups: dict[str, ArchiveGroup] = {}
         for name in root.comeo.groups:
-            finer = {level.key: level for group in self.groups.values() for level in group.levels}
+            finer = tuple(self.groups.values())
             self.groups[name] = documents.group(name, root.comeo.codec, mission, finer)
         self.left_out = tuple(documents.left_out)
         names = [band.name for group in self.groups.values() for band in group.bands]
@@ -208,7 +208,7 @@ class _Documents:
             message = first["msg"].removeprefix("Value error, ")
             raise ArchiveError(f"{self._store.name}: {key}: {where}: {message}") from error
 
-    def group(self, name: str, codec: str, mission: str, finer: Mapping[str, Level]) -> ArchiveGroup:
+    def group(self, name: str, codec: str, mission: str, finer: Sequence[ArchiveGroup]) -> ArchiveGroup:
         """A group of a mission's bands with all its levels, which have to fit each other and finer ones."""
         key = f"{name}/{METADATA_KEY}"
         attributes = self.attributes(key, GroupAttributes)
@@ -217,7 +217,8 @@ class _Documents:
         except ValueError as error:
             raise ArchiveError(f"{self._store.name}: {key}: {error}") from error
         transform = Affine(*attributes.transform)
-        levels = tuple(self._level(name, number, transform, codec, finer) for number in attributes.levels)
+        known = {level.key: level for other in finer if other.crs == crs for level in other.levels}
+        levels = tuple(self._level(name, number, transform, codec, known) for number in attributes.levels)
         native = levels[0]
         for level in levels:
             size = (-(-native.height >> level.number), -(-native.width >> level.number))

@@ -198,7 +198,7 @@ def _parse_bitmap(view: memoryview, shape: tuple[int, int, int]) -> tuple[NDArra
         data = inflater.decompress(view[:length], expected + 1)
     except zlib.error as error:
         raise CodecError(f"the payload's mask is damaged: {error}") from error
-    if len(data) != expected or not inflater.eof:
+    if len(data) != expected or not inflater.eof or inflater.unused_data:
         raise CodecError("the payload's mask has the wrong size")
     packed = np.frombuffer(data, np.uint8).reshape(planes, height, row_bytes)
     packed = np.bitwise_xor.accumulate(packed, axis=1)

@@ -7,7 +7,7 @@ and a twice smoothed one, since finer bands are sharper, and the root of the smo
 along curves. Without the smoothed ones 10 to 30 % more bytes are left, without the root 1 to 2 %.
 
 Only the weights are sent. The encoder may find them in any way; what the decoder computes from them is
-defined to the last bit (docs/archive-format.md): float32, one operation after the other.
+defined to the last bit (docs/format/prediction.md): float32, one operation after the other.
 """
 
 from __future__ import annotations

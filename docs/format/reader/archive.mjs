@@ -2,9 +2,10 @@
 
 import { readFileSync } from 'node:fs';
 
-import { check, crc32c, zipContent, zipEntries } from './bytes.mjs';
+import { FormatError, check, crc32c, zipContent, zipEntries } from './bytes.mjs';
 import { decodeCertificate } from './certificate.mjs';
-import { decodePayload } from './payload.mjs';
+import { readClear } from './clear.mjs';
+import { decodePayload, parsePayload } from './payload.mjs';
 
 const NEWEST = 2;
 const ABSENT = 0xffffffffffffffffn;
@@ -21,7 +22,8 @@ export class Archive {
     this.facts = root.attributes.comeo;
     check(this.facts.format_version >= 1 && this.facts.format_version <= NEWEST,
       `version ${this.facts.format_version} of the format is unknown`);
-    this.groups = Object.fromEntries(this.facts.groups.map((name) => [name, this.group(name)]));
+    this.groups = {};
+    for (const name of this.facts.groups) this.groups[name] = this.group(name);
   }
 
   document(key) {
@@ -31,10 +33,10 @@ export class Archive {
 
   group(name) {
     const { bands, levels, nodata, ...grid } = this.document(`${name}/zarr.json`).attributes;
-    return { bands, nodata, grid, levels: levels.map((number) => this.level(name, number)) };
+    return { bands, nodata, grid, levels: levels.map((number) => this.level(name, number, grid)) };
   }
 
-  level(group, number) {
+  level(group, number, grid) {
     const key = `${group}/${number}/data`;
     const array = this.document(`${key}/zarr.json`);
     const sharding = array.codecs[0].configuration;
@@ -44,7 +46,27 @@ export class Archive {
     const [bands, height, width] = array.shape;
     const block = sharding.chunk_shape[1];
     const shard = array.chunk_grid.configuration.chunk_shape.slice(1).map((side) => side / block);
-    return { key, number, bands, height, width, block, shard, dtype: array.data_type, fill: array.fill_value };
+    const shards = `${key}/c/0`; // all bands are in one
+    const level = { key, shards, number, bands, height, width, block, shard, dtype: array.data_type, fill: array.fill_value };
+    const { reference = null } = codec.configuration;
+    if (reference !== null) this.finer(level, reference, grid);
+    return { ...level, reference };
+  }
+
+  // The level of an earlier group that one is predicted from.
+  finer(level, key, grid) {
+    for (const group of Object.values(this.groups))
+      for (const other of group.levels) {
+        if (other.key !== key) continue;
+        const [here, there] = [group.grid, grid].map((own) => own['spatial:transform']);
+        const near = here.every((value, index) =>
+          Math.abs(value * (index % 3 < 2 ? 2 : 1) - there[index]) <= 1e-3 * Math.max(...[0, 1, 3, 4].map((place) => Math.abs(there[place]))));
+        const missing = [2 * level.height - other.height, 2 * level.width - other.width];
+        check(other.number === level.number && !other.reference && near && missing.every((pixels) => Math.abs(pixels) <= 1)
+          && ['proj:code', 'proj:wkt2'].every((name) => group.grid[name] === grid[name]), `${level.key} is predicted from other ground`);
+        return other;
+      }
+    throw new FormatError(`${level.key} is predicted from ${key}, which is no finer level`);
   }
 
   // κ of each group.
@@ -84,9 +106,15 @@ export class Archive {
     return out;
   }
 
+  // Which pixels are clear: { height, width, classes }, or null where the archive does not say.
+  clear() {
+    check(Boolean(this.facts.clear) === Boolean(this.entries['clear/zarr.json']), 'clear/ and comeo.clear are not both there');
+    return this.facts.clear ? readClear(this) : null;
+  }
+
   // The index of a shard: of each slot [offset, length], or null.
   shardIndex(level, row, col) {
-    const entry = this.entries[`${level.key}/c/0/${row}/${col}`];
+    const entry = this.entries[`${level.shards}/${row}/${col}`];
     if (!entry) return null;
     const shard = this.file.subarray(entry.start, entry.stop);
     const slots = level.shard[0] * level.shard[1];
@@ -112,6 +140,40 @@ export class Archive {
     return bytes.subarray(0, -4);
   }
 
+  // A block as it is decoded, null where there is none.
+  block(level, row, col, options = {}) {
+    const payload = this.payload(level, row, col);
+    if (!payload) return null;
+    const predicted = level.reference && parsePayload(payload).prediction;
+    const found = decodePayload(payload, { ...options, reference: predicted ? this.reference(level, row, col) : null });
+    const sides = [level.height - row * level.block, level.width - col * level.block].map((side) => Math.min(level.block, side));
+    const [tall, wide] = options.half ? sides.map((side) => Math.ceil(side / 2)) : sides;
+    check(found.bands === level.bands && found.height === tall && found.width === wide, 'a block has another size');
+    return found;
+  }
+
+  // What a block is predicted from: of each band of the finer level a plane, NaN where nothing is known.
+  reference(level, row, col) {
+    const finer = Object.values(this.groups).flatMap((group) => group.levels).find((other) => other.key === level.reference);
+    const [top, left] = [row * level.block, col * level.block];
+    const [height, width] = [Math.min(level.block, level.height - top), Math.min(level.block, level.width - left)];
+    const planes = Array.from({ length: finer.bands }, () => new Float32Array(height * width).fill(NaN));
+    const side = finer.block / 2;
+    for (let r = Math.floor(top / side); r * side < top + height && r * finer.block < finer.height; r++)
+      for (let c = Math.floor(left / side); c * side < left + width && c * finer.block < finer.width; c++) {
+        const found = this.block(finer, r, c, { half: true });
+        found?.data.forEach((value, index) => {
+          const line = Math.floor(index / found.width);
+          const y = r * side + (line % found.height) - top;
+          const x = c * side + (index % found.width) - left;
+          const unknown = !found.float && (value === 0 || value === 65535);
+          if (y >= 0 && y < height && x >= 0 && x < width && !unknown)
+            planes[Math.floor(line / found.height)][y * width + x] = value;
+        });
+      }
+    return planes;
+  }
+
   // The pixels of a level: (bands, height, width) as one typed array.
   pixels(level) {
     const { bands, height, width, block } = level;
@@ -119,11 +181,9 @@ export class Archive {
     if (level.fill === 'NaN') out.fill(NaN);
     for (let row = 0; row * block < height; row++)
       for (let col = 0; col * block < width; col++) {
-        const payload = this.payload(level, row, col);
-        if (!payload) continue;
-        const found = decodePayload(payload);
-        const [tall, wide] = [Math.min(block, height - row * block), Math.min(block, width - col * block)];
-        check(found.bands === bands && found.height === tall && found.width === wide, 'a block has another size');
+        const found = this.block(level, row, col);
+        if (!found) continue;
+        const { height: tall, width: wide } = found;
         for (let band = 0; band < bands; band++)
           for (let line = 0; line < tall; line++)
             out.set(found.data.subarray((band * tall + line) * wide, (band * tall + line + 1) * wide),

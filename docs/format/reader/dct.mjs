@@ -238,8 +238,19 @@ function undoPlane(plane, rows, cols) {
     for (let x = 0; x < cols; x++) plane[at(y, x)] = down.reduce((sum, basis, k) => sum + basis[y] * half[k][x], 0);
 }
 
-// The components of a block, each (height, width).
-export function decodeDct(body, { bands, height, width, step }) {
+// Means of 2 × 2 samples of a plane of even sides.
+function halved(plane, tall, wide) {
+  const out = new Float64Array(plane.length / 4);
+  for (let row = 0, at = 0; row < tall; row += 2)
+    for (let col = 0; col < wide; col += 2) {
+      const place = row * wide + col;
+      out[at++] = (plane[place] + plane[place + 1] + plane[place + wide] + plane[place + wide + 1]) / 4;
+    }
+  return out;
+}
+
+// The components of a block, each (height, width), or at half size.
+export function decodeDct(body, { bands, height, width, step }, half = false) {
   const [rows, cols] = [Math.ceil(height / TILE), Math.ceil(width / TILE)];
   const [tall, wide] = [rows * TILE, cols * TILE];
   const bits = new Bits(body);
@@ -251,8 +262,10 @@ export function decodeDct(body, { bands, height, width, step }) {
     undoPlane(plane, rows, cols);
     for (let row = 0; row < tall; row++) undoLine(plane, row * wide, 1, wide);
     for (let col = 0; col < wide; col++) undoLine(plane, col, wide, tall);
-    const cut = new Float64Array(height * width);
-    for (let row = 0; row < height; row++) cut.set(plane.subarray(row * wide, row * wide + width), row * width);
+    const [samples, stride] = half ? [halved(plane, tall, wide), wide / 2] : [plane, wide];
+    const [lines, length] = half ? [Math.ceil(height / 2), Math.ceil(width / 2)] : [height, width];
+    const cut = new Float64Array(lines * length);
+    for (let row = 0; row < lines; row++) cut.set(samples.subarray(row * stride, row * stride + length), row * length);
     out.push(cut);
   }
   check(bits.at > 8 * (body.length - 1) && bits.at <= 8 * body.length, 'bytes are left over');

@@ -24,6 +24,15 @@ function census(archive, level) {
   return out;
 }
 
+// How many pixels each class has, or a sentence where this Node.js cannot tell.
+function clearPixels(archive) {
+  const found = archive.clear();
+  if (!found || found.sentence) return found?.sentence ?? null;
+  const counts = new Array(7).fill(0);
+  for (const one of found.classes) counts[one]++;
+  return { shape: [found.height, found.width], counts };
+}
+
 function describeArchive(path, pixels) {
   const archive = new Archive(path);
   const levels = Object.values(archive.groups).flatMap((group) => group.levels);
@@ -38,6 +47,7 @@ function describeArchive(path, pixels) {
     certainty: archive.certainty(),
     histograms: archive.histograms(),
     certificate: archive.certificate(),
+    clear: clearPixels(archive),
     levels: levels.map((level) => ({ ...level, ...census(archive, level) })),
   };
 }

@@ -4,13 +4,14 @@ import { inflateRawSync } from 'node:zlib';
 
 import { FormatError, check } from './bytes.mjs';
 import { decodeDct } from './dct.mjs';
+import { predict, readPrediction } from './prediction.mjs';
 
 const CODECS = { 1: 'dct', 2: 'jpeg2000', 3: 'learned' };
-const FLOATS = 1, SPECIAL = 2, MASKED = 4, SATURATED = 8, PER_BAND = 16, WEIGHTED = 64;
-const KNOWN = FLOATS | SPECIAL | MASKED | SATURATED | PER_BAND | WEIGHTED;
+const FLOATS = 1, SPECIAL = 2, MASKED = 4, SATURATED = 8, PER_BAND = 16, PREDICTED = 32, WEIGHTED = 64;
+const KNOWN = 127;
 const MAX_SAMPLES = 2 ** 22;
 
-function half(bits) {
+function half16(bits) {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
   const fraction = bits & 1023;
@@ -29,13 +30,15 @@ function bitmap(payload, at, planes, height, width) {
   check(at + length <= payload.length, 'a bitmap is cut short');
   const stride = Math.ceil(width / 8);
   const size = planes * height * stride;
-  let rows;
+  let inflated;
   try {
-    rows = inflateRawSync(payload.subarray(at, at + length), { maxOutputLength: size + 1 });
+    inflated = inflateRawSync(payload.subarray(at, at + length), { maxOutputLength: size + 1, info: true });
   } catch (error) {
     throw new FormatError(`a bitmap cannot be inflated: ${error.message}`);
   }
+  const rows = inflated.buffer;
   check(rows.length === size, 'a bitmap has another size than the block');
+  check(inflated.engine.bytesWritten === length, 'bytes stand behind a bitmap');
   for (let row = 0; row < planes * height; row++) {
     if (row % height === 0) continue;
     for (let index = row * stride; index < (row + 1) * stride; index++) rows[index] ^= rows[index - stride];
@@ -74,7 +77,13 @@ export function parsePayload(payload) {
     for (let band = 0; band < bands; band++) weights[band] = payload[at++] / 16;
     check(weights.every((weight) => weight > 0), 'a weight is 0');
   }
-  return { ...header, valid, saturated, usable, weights, rest: payload.subarray(at) };
+  let rest = payload.subarray(at);
+  let prediction = null;
+  if (flags & PREDICTED) {
+    const found = readPrediction(rest, bands);
+    [prediction, rest] = [found.weights, found.rest];
+  }
+  return { ...header, valid, saturated, usable, weights, prediction, rest };
 }
 
 function spectralMatrix(bands, angles) {
@@ -102,31 +111,56 @@ function rounded(value) {
   return rest < 0.5 ? floor : floor + 1;
 }
 
-// The pixels of a block, (bands, height, width) as one typed array.
-export function decodePayload(payload) {
+// Of a mask (bands, height, width) at half size: set where at least half of the covered pixels are.
+function halfMask(mask, bands, height, width) {
+  const [tall, wide] = [Math.ceil(height / 2), Math.ceil(width / 2)];
+  const [set, all] = [new Uint8Array(bands * tall * wide), new Uint8Array(bands * tall * wide)];
+  mask.forEach((bit, index) => {
+    const [line, col] = [Math.floor(index / width), index % width];
+    const cell = (Math.floor(line / height) * tall + ((line % height) >> 1)) * wide + (col >> 1);
+    set[cell] += bit;
+    all[cell]++;
+  });
+  return set.map((count, cell) => Number(2 * count >= all[cell]));
+}
+
+// What the body and a prediction decode to, [band][pixel], before rounding.
+function bandsOf(block, half, reference) {
+  const { bands, height, width, rest, weights } = block;
+  const pairs = (bands * (bands - 1)) / 2;
+  check(rest.length >= 2 * bands + pairs, 'the spectral transform is cut short');
+  const means = Array.from({ length: bands }, (_, band) => half16(rest.readUInt16LE(2 * band)));
+  const matrix = spectralMatrix(bands, rest.subarray(2 * bands, 2 * bands + pairs));
+  check(block.codec === 'dct', `bodies of ${block.codec} are not read here`);
+  const components = decodeDct(rest.subarray(2 * bands + pairs), block, half);
+  check(!block.prediction || (reference && !half), 'the payload is predicted from a finer group');
+  const predicted = block.prediction && predict(block.prediction, reference, height, width);
+  return means.map((mean, band) =>
+    components[0].map((_, pixel) => {
+      let value = mean;
+      for (let row = 0; row < bands; row++) value += matrix[row][band] * components[row][pixel];
+      if (predicted) value += predicted[band][pixel];
+      return value / weights[band];
+    }));
+}
+
+// The pixels of a block, (bands, height, width) as one typed array, at half size if that is asked for. A predicted one takes its
+// reference: planes of its size, one a band, NaN where nothing is known.
+export function decodePayload(payload, { half = false, reference = null } = {}) {
   const block = parsePayload(payload);
-  const { bands, height, width, float, flags, valid, saturated, rest } = block;
+  const { bands, float, flags } = block;
+  const [height, width] = half ? [block.height, block.width].map((side) => Math.ceil(side / 2)) : [block.height, block.width];
+  const [valid, saturated] = [block.valid, block.saturated].map((mask) =>
+    (half ? halfMask(mask, bands, block.height, block.width) : mask));
   const pixels = height * width;
-  const out = float ? new Float32Array(bands * pixels) : new Uint16Array(bands * pixels);
-  if (block.usable) {
-    const pairs = (bands * (bands - 1)) / 2;
-    check(rest.length >= 2 * bands + pairs, 'the spectral transform is cut short');
-    const means = Array.from({ length: bands }, (_, band) => half(rest.readUInt16LE(2 * band)));
-    const matrix = spectralMatrix(bands, rest.subarray(2 * bands, 2 * bands + pairs));
-    check(block.codec === 'dct', `bodies of ${block.codec} are not read here`);
-    const components = decodeDct(rest.subarray(2 * bands + pairs), block);
-    const lowest = flags & SPECIAL ? 1 : 0;
-    for (let band = 0; band < bands; band++)
-      for (let pixel = 0; pixel < pixels; pixel++) {
-        let value = means[band];
-        for (let row = 0; row < bands; row++) value += matrix[row][band] * components[row][pixel];
-        value /= block.weights[band];
-        out[band * pixels + pixel] = float ? value : Math.min(65534, Math.max(lowest, rounded(value)));
-      }
+  const data = float ? new Float32Array(bands * pixels) : new Uint16Array(bands * pixels);
+  const lowest = flags & SPECIAL ? 1 : 0;
+  const values = block.usable ? bandsOf(block, half, reference) : null;
+  for (let index = 0; index < data.length; index++) {
+    const value = values ? values[Math.floor(index / pixels)][index % pixels] : 0;
+    data[index] = float ? value : Math.min(65534, Math.max(lowest, rounded(value)));
+    if (!float && saturated[index]) data[index] = 65535;
+    if (!valid[index]) data[index] = float ? NaN : 0;
   }
-  for (let index = 0; index < out.length; index++) {
-    if (!valid[index]) out[index] = float ? NaN : 0;
-    else if (saturated[index]) out[index] = 65535;
-  }
-  return { ...block, data: out };
+  return { ...block, height, width, valid, saturated, data };
 }

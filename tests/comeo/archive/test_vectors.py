@@ -39,7 +39,8 @@ def test_payloads_decode_to_their_pixels(place: Path) -> None:
 def test_archives_are_as_their_description(place: Path) -> None:
     expected = json.loads(place.with_suffix(".json").read_text())
     with open_archive(place) as archive:
-        assert as_before(archive.info(), expected["info"]) == expected["info"]
+        found = json.loads(json.dumps(archive.info()))
+        assert as_before(found, expected["info"]) == expected["info"]
         for group in archive.groups.values():
             for level in group.levels:
                 pixels = archive.read(level, Window(0, 0, level.height, level.width))
@@ -52,13 +53,13 @@ def test_every_codec_has_all_vectors() -> None:
     for codec in codec_names():
         names = [name for name, _ in vectors.blocks()]
         assert {f"{codec}_{name}" for name in names} <= {place.stem for place in PAYLOADS}
-        names = [name for name, *_ in vectors.scenes()]
+        names = [name for name, *_ in vectors.scenes(codec)]
         assert {f"{codec}_{name}.zarr.zip" for name in names} <= {place.name for place in ARCHIVES}
 
 
 def test_what_is_there_is_never_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vectors, "codec_names", lambda: ["dct"])
-    monkeypatch.setattr(vectors, "scenes", lambda: iter(()))
+    monkeypatch.setattr(vectors, "scenes", lambda codec: iter(()))
     assert len(vectors.write_missing(tmp_path)) == len(list(vectors.blocks()))
     kept = tmp_path / "dct_whole.payload"
     kept.write_bytes(b"as it was")

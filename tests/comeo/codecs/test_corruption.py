@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from comeo.codecs import get_codec
+from comeo.codecs.payload import read_varint, write_varint
 from comeo.errors import CodecError
 from tests.comeo.codecs.blocks import CODECS, textured
 from tests.watchdog import no_hanging  # noqa: F401 - a fixture
@@ -128,3 +129,13 @@ def test_masks_that_inflate_beyond_the_block_are_refused() -> None:
     varint.append(length)
     with pytest.raises(CodecError, match="mask has the wrong size"):
         get_codec("dct").decode(payload[:12] + bytes(varint) + bomb)
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_bytes_behind_the_stream_of_a_mask_are_damage(name: str) -> None:
+    mask = np.random.default_rng(4).random((30, 40)) < 0.8
+    payload = get_codec(name).encode(textured(2, 30, 40), step=200, mask=mask)
+    length, rest = read_varint(memoryview(payload)[12:])
+    longer = payload[:12] + write_varint(length + 1) + bytes(rest[:length]) + b"\0" + bytes(rest[length:])
+    with pytest.raises(CodecError, match="mask has the wrong size"):
+        get_codec(name).decode(longer)

@@ -117,6 +117,7 @@ def test_own_pixels_are_not_resampled(scene: Scene) -> None:
         np.testing.assert_array_equal(reader.read(grid, ["B01"], resampling).data, native)
 
 
+@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # of rio-tiler's transform
 def test_an_area_is_the_pixels_that_it_touches(scene: Scene) -> None:
     reader = reader_of(archived(scene))
     left, top = ORIGIN @ (100.5, 200.5)

@@ -1,6 +1,6 @@
 /* Values to pixels: the lapped transform's inverse, that of the spectral transform, rounding.
  *
- * The order of operations defines the result, in float32 without fused multiply-adds (docs/archive-format.md): first along x,
+ * The order of operations defines the result, in float32 without fused multiply-adds (docs/format/learned.md): first along x,
  * value times basis function added to a row, tiles from left to right and channels in order; then along y, rows in order of
  * frequency, those of the tile above first; then times step/16; then components times the spectral transform's matrix,
  * the first component first, and the mean last. Vectors lie along x, so every level adds in the same order. */

@@ -192,12 +192,12 @@ class Context(_Owner):
 
     def __init__(self, library: Library, level: int) -> None:
         self._calls = library.calls
-        self._used: tuple[Flat, Plan] | None = None  # the library's context points to both
+        self._in_use: tuple[Flat, Plan] | None = None  # the library keeps pointers into them
         super().__init__(self._calls.comeo_context_new(level), self._calls.comeo_context_free)
 
     def decode(self, model: Flat, plan: Plan, body: NDArray[np.uint8], bands: int, groups: int) -> int:
         """Decode the first groups of a body (uint8): energy classes, symbols; returns the status."""
-        self._used = model, plan
+        self._in_use = model, plan
         status: int = self._calls.comeo_decode(
             self.pointer, model.pointer, plan.pointer, body.ctypes.data, len(body), bands, groups
         )
@@ -218,7 +218,7 @@ class Context(_Owner):
 
     def begin(self, model: Flat, plan: Plan, energy: NDArray[np.uint8], *, thorough: bool) -> int:
         """Begin to decode pass by pass; energy is (items, components). Returns the status."""
-        self._used = model, plan
+        self._in_use = model, plan
         status: int = self._calls.comeo_begin(
             self.pointer, model.pointer, plan.pointer, np.ascontiguousarray(energy).ctypes.data, thorough
         )

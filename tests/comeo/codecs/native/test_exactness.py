@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -30,6 +32,25 @@ def test_it_is_compiled_code_that_runs(compiled: list[str], monkeypatch: pytest.
     assert engine.engine_of(shipped, CodecSettings(model_provider="CUDA")) is None
     monkeypatch.setenv("COMEO_NATIVE", "0")
     assert engine.engine_of(shipped, CodecSettings()) is None
+
+
+def test_a_model_lives_as_long_as_what_uses_it(compiled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two threads that meet a model first, both unpack it, and one of the two is kept for later."""
+    shipped = models()[DEFAULT]
+    monkeypatch.setattr(engine, "_unpacked", weakref.WeakKeyDictionary())
+    own = engine.engine_of(shipped, CodecSettings())
+    assert own is not None
+    flat = weakref.ref(own[1])
+    del own
+    items = len(shipped.layout.items(4))
+    energy = np.full((items, shipped.layout.components), 40, np.uint8)
+    begun = engine.begin_passes(shipped, CodecSettings(), energy, (3, 4), thorough=False)
+    engine._unpacked.clear()
+    gc.collect()
+    assert flat() is not None
+    del begun
+    gc.collect()
+    assert flat() is None
 
 
 def test_an_instruction_set_that_is_not_there_is_refused(
