@@ -19,6 +19,7 @@ for name in codec_names():
             payload = codec.encode(block, step=8.0, mask=np.ones((33, 20), bool))
             for reduce in (0, 1):
                 codec.decode(payload, reduce=reduce)
+            codec.encode(block, step=8.0, reference=block.astype(np.float32))
     except CodecError as error:  # a codec whose extra is not installed
         print(f"{name} is left out: {error}")
 if slow := decoder_in_use().slow:
