@@ -164,7 +164,9 @@ def info(archive: str, as_json: bool) -> None:
         click.echo(f"{key:14}{'' if text is None else text}")
     for name, group in groups.items():
         bands, height, width = group["shape"]
-        click.echo(f"{name:14}{bands} bands, {height}×{width}, {group['crs']}, levels {group['levels']}")
+        finer = f", predicted from {group['predicted_from']}" if group["predicted_from"] else ""
+        size = f"{bands} bands, {height}×{width}"
+        click.echo(f"{name:14}{size}, {group['crs']}, levels {group['levels']}{finer}")
         click.echo(f"{'':14}{' '.join(group['bands'])}")
         click.echo(f"{'':14}errors of means: κ {group['certainty']:g}")
     click.echo(_clear_line(clear))

@@ -91,6 +91,7 @@ def _group(archive: Metadata, group: ArchiveGroup) -> dict[str, Any]:
         "transform": list(native.transform)[:6],
         "levels": [level.number for level in group.levels],
         "block": native.block,
+        "predicted_from": None if native.reference is None else native.reference.group,
         "certainty": _figure(archive.certainty[group.name]),
         "percentiles": {band.name: _percentiles(archive, band.name) for band in group.bands},
     }

@@ -17,7 +17,7 @@ from comeo.archive.info import info
 from comeo.archive.metadata import Metadata
 from comeo.archive.model import Level
 from comeo.archive.payloads import Payloads
-from comeo.archive.references import Decode, Place, references
+from comeo.archive.references import Decode, Place, finer_blocks, references
 from comeo.archive.stores import Store, is_url, open_store
 from comeo.codecs import get_codec
 from comeo.codecs.payload import is_predicted
@@ -157,12 +157,23 @@ class Archive(Metadata):
     def _references(
         self, level: Level, present: Sequence[tuple[Place, memoryview]], decode: Decode
     ) -> list[Reference | None]:
-        """The reference of each block that is predicted, None for others."""
+        """The reference of each block that is predicted, None for others.
+
+        Raises:
+            ArchiveError: If there is none of its pixels, so that a finer block has been lost.
+        """
         predicted = [block for block, payload in present if level.reference and is_predicted(payload)]
         if level.reference is None or not predicted:
             return [None] * len(present)
         found = references(level.reference, level, predicted, decode)
         by_block = dict(zip(predicted, found, strict=True))
+        for block, reference in by_block.items():
+            if np.isnan(reference).all():
+                place = finer_blocks(level.reference, level, *block)[0]
+                lost = self._payloads.block_name(level.reference, *place)
+                raise ArchiveError(
+                    f"{lost} is missing, which block {block} of {level.group} is predicted from"
+                )
         return [by_block.get(block) for block, _ in present]
 
 

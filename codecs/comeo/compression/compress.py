@@ -63,6 +63,15 @@ class _Work:
         """The scene's groups, as they are archived at a step."""
         return plan(self.scene, step, independent_groups=self.independent_groups)
 
+    def note_groups(self) -> None:
+        """Say which groups are coded by themselves though others could have helped."""
+        if not self.independent_groups:
+            for group in self.plan(1.0)[1:]:
+                if group.levels[0].reference is None:
+                    self.progress.note(
+                        f"{group.name} is coded by itself: no group has pixels half as large on its grid"
+                    )
+
 
 def compress(
     source: Scene | str | Path,
@@ -119,6 +128,7 @@ def compress(
                 with_shares(scene, layer), path, get_codec(codec), progress or Silent(), threads, force,
                 layer, independent_groups, preset,
             )  # fmt: skip
+            work.note_groups()
             if step is None:
                 return _compress_to_ratio(work, DEFAULT_RATIO if ratio is None else ratio)
             return _write(work, step).commit(replace=force)
