@@ -1,6 +1,6 @@
 /* The networks of a pass: predicted means and scale indexes. Exact, whatever the order of sums: all are whole numbers below 2²⁴.
  *
- * Most inputs are zero, so each row's words that are not are listed first, and only their weights are looked at. */
+ * Most inputs are zero, so the words of two rows that are not are listed first, and only their weights are looked at. */
 #include "internal.h"
 #include "simd.h"
 
@@ -92,58 +92,83 @@ INLINE sums add_words(sums sum, sums x, const uint8_t *w) {
 }
 #endif
 
-enum { MOST = 8 }; /* vectors of sums that registers hold */
+/* Two rows at a time, so that weights, which don't fit the first cache, are read once for both. */
+enum {
+    PAIR = 2,
+    MOST = COMEO_ISA == ISA_AVX512 ? 10 : 6 /* vectors of sums that registers hold twice */
+};
 
-INLINE void multiply(const uint8_t *x, const uint16_t *places, int count, const uint8_t *weights, size_t stride,
-                     int32_t *out, int vectors, bool bytes, bool more) {
-    sums sum[MOST];
-    for (int r = 0; r < vectors; r++)
-        if (more) sum[r] = sums_load(out + OUTPUTS * r);
-        else memset(&sum[r], 0, sizeof sum[r]);
+INLINE void multiply(const uint8_t *const x[PAIR], const uint16_t *places, int count, const uint8_t *weights, size_t stride,
+                     int32_t *const out[PAIR], int vectors, bool bytes, bool more) {
+    sums sum[PAIR][MOST];
+    for (int j = 0; j < PAIR; j++)
+        for (int r = 0; r < vectors; r++)
+            if (more) sum[j][r] = sums_load(out[j] + OUTPUTS * r);
+            else memset(&sum[j][r], 0, sizeof sum[j][r]);
     for (int i = 0; i < count; i++) {
-        uint32_t word;
-        memcpy(&word, x + 4 * (size_t)places[i], 4);
-        sums inputs = word_of(word);
         const uint8_t *row = weights + places[i] * stride;
-        for (int r = 0; r < vectors; r++) {
-            const uint8_t *w = row + 4 * OUTPUTS * r;
-            sum[r] = bytes ? add_bytes(sum[r], inputs, w) : add_words(sum[r], inputs, w);
+        sums inputs[PAIR];
+        for (int j = 0; j < PAIR; j++) {
+            uint32_t word;
+            memcpy(&word, x[j] + 4 * (size_t)places[i], 4);
+            inputs[j] = word_of(word);
         }
+        for (int r = 0; r < vectors; r++)
+            for (int j = 0; j < PAIR; j++) {
+                const uint8_t *w = row + 4 * OUTPUTS * r;
+                sum[j][r] = bytes ? add_bytes(sum[j][r], inputs[j], w) : add_words(sum[j][r], inputs[j], w);
+            }
     }
-    for (int r = 0; r < vectors; r++) sums_store(out + OUTPUTS * r, sum[r]);
+    for (int j = 0; j < PAIR; j++)
+        for (int r = 0; r < vectors; r++) sums_store(out[j] + OUTPUTS * r, sum[j][r]);
 }
 
 /* Rows of inputs and of sums. */
 struct rows {
     const uint8_t *x;
     size_t x_stride;
-    const uint16_t *places;
+    const uint16_t *places; /* of each pair of rows */
     const int *place_counts;
     size_t most_places;
     int32_t *out; /* (count, padded outputs) */
     int count;
 };
 
+/* The second row of a pair; the last row may be a pair by itself. */
+INLINE int beside(const struct rows *rows, int i) { return i + 1 < rows->count ? i + 1 : i; }
+
 INLINE void some_outputs(const struct layer *layer, const struct rows *rows, int column, int vectors, bool bytes, bool more) {
     const uint8_t *weights = (const uint8_t *)layer->weights + 4 * (size_t)column;
-    for (int i = 0; i < rows->count; i++)
-        multiply(rows->x + i * rows->x_stride, rows->places + i * rows->most_places, rows->place_counts[i], weights,
-                 4 * (size_t)layer->padded, rows->out + i * (size_t)layer->padded + column, vectors, bytes, more);
+    size_t padded = (size_t)layer->padded;
+    for (int i = 0; i < rows->count; i += PAIR) {
+        int j = beside(rows, i), pair = i / PAIR;
+        const uint8_t *const x[PAIR] = {rows->x + i * rows->x_stride, rows->x + j * rows->x_stride};
+        int32_t *const out[PAIR] = {rows->out + i * padded + column, rows->out + j * padded + column};
+        multiply(x, rows->places + pair * rows->most_places, rows->place_counts[pair], weights, 4 * padded, out, vectors,
+                 bytes, more);
+    }
 }
 
 INLINE void all_outputs(const struct layer *layer, const struct rows *rows, bool bytes, bool more) {
-    for (int column = 0; column < layer->padded; column += MOST * OUTPUTS) {
-        int vectors = (layer->padded - column) / OUTPUTS;
-        switch (vectors < MOST ? vectors : MOST) { /* so that sums stay in registers */
+    int left = layer->padded / OUTPUTS, column = 0;
+    for (int parts = (left + MOST - 1) / MOST; parts; parts--) {
+        int vectors = (left + parts - 1) / parts; /* about the same for all parts */
+        switch (vectors) { /* so that sums stay in registers */
             case 1: some_outputs(layer, rows, column, 1, bytes, more); break;
             case 2: some_outputs(layer, rows, column, 2, bytes, more); break;
             case 3: some_outputs(layer, rows, column, 3, bytes, more); break;
             case 4: some_outputs(layer, rows, column, 4, bytes, more); break;
             case 5: some_outputs(layer, rows, column, 5, bytes, more); break;
             case 6: some_outputs(layer, rows, column, 6, bytes, more); break;
+#if COMEO_ISA == ISA_AVX512
             case 7: some_outputs(layer, rows, column, 7, bytes, more); break;
-            default: some_outputs(layer, rows, column, 8, bytes, more); break;
+            case 8: some_outputs(layer, rows, column, 8, bytes, more); break;
+            case 9: some_outputs(layer, rows, column, 9, bytes, more); break;
+            case 10: some_outputs(layer, rows, column, 10, bytes, more); break;
+#endif
         }
+        left -= vectors;
+        column += vectors * OUTPUTS;
     }
 }
 
@@ -151,14 +176,15 @@ static void bytes_layer(const struct layer *layer, const struct rows *rows) { al
 static void more_bytes(const struct layer *layer, const struct rows *rows) { all_outputs(layer, rows, true, true); }
 static void words_layer(const struct layer *layer, const struct rows *rows) { all_outputs(layer, rows, false, false); }
 
-/* List the words of a row from `first` to `last` that are not zero; up to 15 places behind are written, too. */
+/* List the words from `first` to `last` that are not zero in one of two rows; up to 15 places behind are written, too. */
 #if COMEO_ISA == ISA_AVX512
-static int list_row(const uint8_t *x, int first, int last, uint16_t *places) {
+static int list_pair(const uint8_t *one, const uint8_t *other, int first, int last, uint16_t *places) {
     const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     int found = 0;
     for (int place = first; place < last; place += 16) {
         __mmask16 own = last - place < 16 ? (__mmask16)((1 << (last - place)) - 1) : (__mmask16)0xffff;
-        __m512i words = _mm512_maskz_loadu_epi32(own, x + 4 * (size_t)place);
+        __m512i words = _mm512_or_si512(
+            _mm512_maskz_loadu_epi32(own, one + 4 * (size_t)place), _mm512_maskz_loadu_epi32(own, other + 4 * (size_t)place));
         __mmask16 some = _mm512_test_epi32_mask(words, words);
         __m512i at = _mm512_maskz_compress_epi32(some, _mm512_add_epi32(lanes, _mm512_set1_epi32(place)));
         _mm256_storeu_si256((__m256i *)(places + found), _mm512_cvtepi32_epi16(at));
@@ -167,22 +193,24 @@ static int list_row(const uint8_t *x, int first, int last, uint16_t *places) {
     return found;
 }
 #else
-static int list_row(const uint8_t *x, int first, int last, uint16_t *places) {
+static int list_pair(const uint8_t *one, const uint8_t *other, int first, int last, uint16_t *places) {
     int found = 0;
     for (int place = first; place < last; place++) { /* without a branch: it would be guessed wrongly */
-        uint32_t word;
-        memcpy(&word, x + 4 * (size_t)place, 4);
+        uint32_t words[PAIR];
+        memcpy(&words[0], one + 4 * (size_t)place, 4);
+        memcpy(&words[1], other + 4 * (size_t)place, 4);
         places[found] = (uint16_t)place;
-        found += word != 0;
+        found += (words[0] | words[1]) != 0;
     }
     return found;
 }
 #endif
 
-/* List the words from `first` to `last` that are not zero, row by row. */
+/* List the words from `first` to `last` that are not zero, pair by pair. */
 static void list_words(struct rows *rows, uint16_t *places, int *counts, int first, int last) {
-    for (int i = 0; i < rows->count; i++)
-        counts[i] = list_row(rows->x + i * rows->x_stride, first, last, places + i * rows->most_places);
+    for (int i = 0; i < rows->count; i += PAIR)
+        counts[i / PAIR] = list_pair(rows->x + i * rows->x_stride, rows->x + beside(rows, i) * rows->x_stride, first, last,
+                                     places + i / PAIR * rows->most_places);
 }
 
 /* ⌊(sum + bias) · scale⌋ as 0…peak. */
@@ -231,7 +259,8 @@ static void add_own(const struct network *net, const uint8_t *features, int32_t 
     size_t padded = padded_to((size_t)net->channels, PADDING);
     for (int kind = 0; kind < net->kinds; kind++, own += net->channels) {
         const int16_t *weights = net->own + kind * padded;
-        for (int c = 0; c < net->channels; c++) sums[c] += weights[c] * own[c];
+        for (int c = 0; c < net->channels; c += LANES) /* beyond the channels weights are zero */
+            vi_store(sums + c, vi_load(sums + c) + vi_of_words(weights + c) * vi_of_bytes(own + c));
     }
 }
 

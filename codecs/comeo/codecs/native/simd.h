@@ -60,6 +60,18 @@ INLINE vf vf_all(float value) { return (vf){0} + value; }
 
 INLINE vf vf_of(vi v) { return __builtin_convertvector(v, vf); }
 
+INLINE vi vi_of_words(const int16_t *from) {
+    int16_t words __attribute__((vector_size(2 * LANES)));
+    memcpy(&words, from, sizeof words);
+    return __builtin_convertvector(words, vi);
+}
+
+INLINE vi vi_of_bytes(const uint8_t *from) {
+    uint8_t bytes __attribute__((vector_size(LANES)));
+    memcpy(&bytes, from, sizeof bytes);
+    return __builtin_convertvector(bytes, vi);
+}
+
 /* Towards zero. */
 INLINE vi vi_of(vf v) { return __builtin_convertvector(v, vi); }
 
