@@ -159,7 +159,7 @@ def near_masked(valid: NDArray[np.bool_], distance: int) -> float:
         sides = [(0, 0), (0, 0)]
         sides[axis] = (distance, distance)
         shifted = sliding_window_view(np.pad(near, sides), 2 * distance + 1, axis)
-        near = shifted.any(axis=-1)
+        near = np.asarray(shifted.any(axis=-1))
     return float(np.count_nonzero(near & valid)) / count
 
 
