@@ -94,5 +94,5 @@ DESIGNS: Final = {"first": FIRST_DESIGN, "second": SECOND_DESIGN}
 # differs from the mean of the full read by less than a quarter of the error that such means have.
 REDUCED: Final = {
     FIRST_LAYOUT: FIRST_REDUCED,
-    SECOND_DESIGN.layout: ((110, (13, 9, 8, 6)), (250, (13, 10, 9, 9))),
+    SECOND_DESIGN.layout: ((33, (13, 10, 7, 6)), (160, (13, 13, 10, 8)), (500, (13, 13, 10, 13))),
 }
