@@ -175,9 +175,10 @@ static void paint_row(const struct canvas *canvas, int y, size_t within) {
             sum += picture->mean[band];
             size_t some = width - x < LANES ? width - x : LANES;
             if (picture->whole) {
-                uint16_t pixels[LANES];
+                uint16_t pixels[LANES], *to = (uint16_t *)picture->pixels + first + x;
                 vi_unsigned_words(pixels, rounded(vf_min(vf_max(sum, vf_all((float)picture->lowest)), vf_all(65534))));
-                memcpy((uint16_t *)picture->pixels + first + x, pixels, some * sizeof *pixels);
+                if (some == LANES) memcpy(to, pixels, sizeof pixels); /* of a size that the compiler knows */
+                else memcpy(to, pixels, some * sizeof *pixels);
             } else {
                 memcpy((float *)picture->pixels + first + x, &sum, some * sizeof(float));
             }
