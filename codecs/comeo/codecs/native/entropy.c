@@ -71,6 +71,10 @@ static inline int read_symbol(struct stream *stream, const struct tables *tables
     }
     advance(stream, (uint32_t)cumulative[column], (uint32_t)(cumulative[column + 1] - cumulative[column]));
     int32_t distance = column - FAR;
+    if (column != SYMBOLS - 1 && !shift) { /* as nearly all are */
+        *symbol = distance;
+        return COMEO_OK;
+    }
     if (column == SYMBOLS - 1 && read_far(stream, &distance) != COMEO_OK) return COMEO_BAD_SYMBOLS;
     int64_t found = (int64_t)distance * ((int64_t)1 << shift);
     if (shift) {
@@ -106,24 +110,34 @@ static inline int read_value(
     return COMEO_OK;
 }
 
+/* A bit for each of up to 64 scale indexes that is above SKIPPED; none is above 127. */
+static inline uint64_t coded_of(const uint8_t *index, int count) {
+    const uint64_t not_skipped = 0x0101010101010101u * (127 - SKIPPED), high = 0x8080808080808080u;
+    uint64_t coded = 0;
+    for (int start = 0; start < count; start += 8) {
+        uint64_t eight;
+        memcpy(&eight, index + start, 8);
+        /* The product brings the highest bits of all bytes together in the highest byte. */
+        coded |= ((eight + not_skipped) & high) * 0x0002040810204081u >> 56 << start;
+    }
+    return count < 64 ? coded & (((uint64_t)1 << count) - 1) : coded;
+}
+
 static inline __attribute__((always_inline)) int read_all(
     comeo_context *context, int number, const int32_t *tiles, int count, int offset, struct stream *stream, bool dependent) {
     const comeo_model *model = context->model;
     const struct group *group = &model->groups[number];
-    const uint64_t not_skipped = 0x0101010101010101u * (127 - SKIPPED), high = 0x8080808080808080u;
+    const bool have_means = group->before >= 0 || group->crossed; /* others are zero, as values are */
     size_t padded = padded_to((size_t)group->count, PADDING);
     struct stream own = *stream; /* so that it stays in registers */
     for (int i = 0; i < count; i++) {
         int32_t *values = context->values + (size_t)tiles[i] * model->channels + group->start;
         const uint8_t *index = context->index + i * padded;
-        memcpy(values, context->mean + i * padded, (size_t)group->count * sizeof *values);
-        for (int start = 0; start < group->count; start += 8) {
-            uint64_t eight, coded;
-            memcpy(&eight, index + start, 8);
-            coded = (eight + not_skipped) & high; /* a bit for each index above SKIPPED; none is above 127 */
-            if (group->count - start < 8) coded &= ((uint64_t)1 << 8 * (group->count - start)) - 1;
+        if (have_means) memcpy(values, context->mean + i * padded, (size_t)group->count * sizeof *values);
+        for (int start = 0; start < group->count; start += 64) {
+            uint64_t coded = coded_of(index + start, group->count - start < 64 ? group->count - start : 64);
             for (; coded; coded &= coded - 1) {
-                int c = start + (__builtin_ctzll(coded) >> 3), scale = index[c] + offset;
+                int c = start + __builtin_ctzll(coded), scale = index[c] + offset;
                 scale = scale <= SKIPPED ? SKIPPED + 1 : scale >= SCALES ? SCALES - 1 : scale;
                 if (read_value(model, &own, index[c], scale, dependent, &values[c]) != COMEO_OK) return COMEO_BAD_SYMBOLS;
             }

@@ -22,24 +22,27 @@ INLINE void apart_sizes(const int32_t *one, const int32_t *other, int count, uin
     }
 }
 
-/* About 4·log₂ of a sum of products, as 0…PEAK. */
-static uint8_t quarter_octaves(int64_t value) {
+/* About 4·log₂ of a sum of products, as 0…PEAK: without branches, which would be guessed wrongly. */
+INLINE uint8_t quarter_octaves(int64_t value) {
     uint64_t size = (uint64_t)(value < 0 ? -value : value) >> 6;
-    if (!size) return 0;
-    int octave = 63 - __builtin_clzll(size), found = 4 * octave + (int)(size << 2 >> octave & 3) + 1;
-    return (uint8_t)(found < PEAK ? found : PEAK);
+    int octave = 63 - __builtin_clzll(size | 1), found = 4 * octave + (int)(size << 2 >> octave & 3) + 1;
+    found = found < PEAK ? found : PEAK;
+    return (uint8_t)(found & -(int)(size != 0));
 }
 
-/* Products of components, over the tile four times and each of the eight around once. */
-static void add_up(const comeo_context *context, int tile, int sums, int64_t *totals) {
+/* Products of components, over the tile four times and each of the eight around once. All that there may be: a length that
+ * the compiler knows. */
+static void add_up(const comeo_context *context, int tile, int64_t *totals) {
+    enum { SUMS = 3 * MAX_COMPONENTS };
     const int32_t *beside = context->plan->beside + 4 * tile, *corners = context->plan->corners + 4 * tile;
     const int64_t *all = context->sums;
-    for (int j = 0; j < sums; j++) totals[j] = 4 * all[(size_t)tile * 3 * MAX_COMPONENTS + j];
+    int64_t found[SUMS];
+    for (int j = 0; j < SUMS; j++) found[j] = 4 * all[(size_t)tile * SUMS + j];
     for (int side = 0; side < 4; side++) {
-        const int64_t *one = all + (size_t)beside[side] * 3 * MAX_COMPONENTS;
-        const int64_t *other = all + (size_t)corners[side] * 3 * MAX_COMPONENTS;
-        for (int j = 0; j < sums; j++) totals[j] += one[j] + other[j];
+        const int64_t *one = all + (size_t)beside[side] * SUMS, *other = all + (size_t)corners[side] * SUMS;
+        for (int j = 0; j < SUMS; j++) found[j] += one[j] + other[j];
     }
+    memcpy(totals, found, sizeof found);
 }
 
 /* The quotient of a crossed prediction, in 65 536ths: rounded down, and at most 256. */
@@ -160,7 +163,7 @@ void LEVELLED(features)(comeo_context *context, int number, int pass, const int3
         const int32_t *known = all_known ? all_known + 4 * tile : NULL;
         int64_t totals[3 * MAX_COMPONENTS];
         uint8_t *to = context->features + (size_t)i * net->stride + COPIES * model->components;
-        add_up(context, tile, sums, totals);
+        add_up(context, tile, totals);
         for (int j = 0; j < sums; j++) *to++ = quarter_octaves(totals[j]);
         for (int k = 0; k < group->sizes.count; k++) {
             const struct group *other = &model->groups[group->sizes.of[k]];

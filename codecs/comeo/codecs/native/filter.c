@@ -62,9 +62,14 @@ INLINE vw vw_abs(vw v) { return vw_max(v, -v); }
 /* Add a · (low half of weight) + b · (high half) of each sample. `parts` holds the samples in the order in which halves of
  * vectors are interleaved; `ordered` puts them right. */
 #if COMEO_ISA == ISA_AVX2 || COMEO_ISA == ISA_AVX512
+#if COMEO_ISA == ISA_AVX512
+INLINE vi add_madd(vi sum, __m256i a, vi b) { return (vi)_mm256_dpwssd_epi32((__m256i)sum, a, (__m256i)b); }
+#else
+INLINE vi add_madd(vi sum, __m256i a, vi b) { return sum + (vi)_mm256_madd_epi16(a, (__m256i)b); }
+#endif
 INLINE void add_products(vi *parts, vw a, vw b, vi weight) {
-    parts[0] += (vi)_mm256_madd_epi16(_mm256_unpacklo_epi16((__m256i)a, (__m256i)b), (__m256i)weight);
-    parts[1] += (vi)_mm256_madd_epi16(_mm256_unpackhi_epi16((__m256i)a, (__m256i)b), (__m256i)weight);
+    parts[0] = add_madd(parts[0], _mm256_unpacklo_epi16((__m256i)a, (__m256i)b), weight);
+    parts[1] = add_madd(parts[1], _mm256_unpackhi_epi16((__m256i)a, (__m256i)b), weight);
 }
 INLINE vi ordered(const vi *parts, int half) {
     return half ? (vi)_mm256_permute2x128_si256((__m256i)parts[0], (__m256i)parts[1], 0x31)

@@ -52,7 +52,7 @@ static int plane_of(const comeo_model *model, int item, int component, int bands
     return plane < bands ? plane : -1;
 }
 
-INLINE void add_basis(float *row, const float *basis, float value, int reach) {
+INLINE void add_basis(float *restrict row, const float *restrict basis, float value, int reach) {
     for (int x = 0; x < reach; x++) row[x] += value * basis[x];
 }
 
@@ -65,24 +65,34 @@ static void add_value(const struct canvas *canvas, float *row, const float *basi
     }
 }
 
-/* One tile's values, along x. */
-static void add_tile(struct canvas *canvas, const int32_t *values, int item, int row, int column, int channels) {
+/* A channel's value, along x. */
+static void add_channel(struct canvas *canvas, int channel, int32_t value, int item, int row, int column) {
     const comeo_model *model = canvas->context->model;
-    int columns = canvas->context->plan->columns, slot = row & 1;
-    for (int start = 0; start < channels; start += 4) {
-        if (!(values[start] | values[start + 1] | values[start + 2] | values[start + 3])) continue;
-        for (int channel = start; channel < start + 4; channel++) {
-            if (!values[channel]) continue;
-            int plane = plane_of(model, item, model->component_of[channel], canvas->picture->bands);
-            if (plane < 0) continue;
-            int y = model->place_of[channel] / TILE, k = model->place_of[channel] % TILE;
-            float *line = canvas->rows + ((size_t)(2 * plane + slot) * TILE + y) * canvas->stride;
-            if (!(canvas->filled[2 * plane + slot] >> y & 1)) {
-                memset(line, 0, canvas->stride * sizeof(float));
-                canvas->filled[2 * plane + slot] |= (uint16_t)(1 << y);
-            }
-            add_value(canvas, line + MARGIN + column * canvas->side - canvas->half,
-                      basis_of(canvas, column, columns, k), (float)values[channel]);
+    int plane = plane_of(model, item, model->component_of[channel], canvas->picture->bands), slot = row & 1;
+    if (plane < 0) return;
+    int y = model->place_of[channel] / TILE, k = model->place_of[channel] % TILE;
+    float *line = canvas->rows + ((size_t)(2 * plane + slot) * TILE + y) * canvas->stride;
+    if (!(canvas->filled[2 * plane + slot] >> y & 1)) {
+        memset(line, 0, canvas->stride * sizeof(float));
+        canvas->filled[2 * plane + slot] |= (uint16_t)(1 << y);
+    }
+    add_value(canvas, line + MARGIN + column * canvas->side - canvas->half,
+              basis_of(canvas, column, canvas->context->plan->columns, k), (float)value);
+}
+
+/* One tile's values, along x: those whose size, up to 127, is not zero. */
+static void add_tile(struct canvas *canvas, size_t tile, int item, int row, int column, int channels) {
+    const comeo_context *context = canvas->context;
+    const int32_t *values = context->values + tile * context->model->channels;
+    const uint8_t *sizes = context->sizes + tile * context->model->channels;
+    for (int start = 0; start < channels; start += 8) {
+        uint64_t eight;
+        memcpy(&eight, sizes + start, 8);
+        eight = (eight + 0x7f7f7f7f7f7f7f7fu) & 0x8080808080808080u;
+        if (channels - start < 8) eight &= ((uint64_t)1 << 8 * (channels - start)) - 1;
+        for (; eight; eight &= eight - 1) {
+            int channel = start + (__builtin_ctzll(eight) >> 3);
+            add_channel(canvas, channel, values[channel], item, row, column);
         }
     }
 }
@@ -97,7 +107,7 @@ static void add_row_of_tiles(struct canvas *canvas, int row) {
     for (int item = 0; item < plan->items; item++)
         for (int column = 0; column < plan->columns; column++) {
             size_t tile = (size_t)item * plan->tiles + (size_t)row * plan->columns + column;
-            add_tile(canvas, context->values + tile * model->channels, item, row, column, channels);
+            add_tile(canvas, tile, item, row, column, channels);
         }
 }
 
@@ -165,9 +175,10 @@ static void paint_row(const struct canvas *canvas, int y, size_t within) {
             sum += picture->mean[band];
             size_t some = width - x < LANES ? width - x : LANES;
             if (picture->whole) {
-                uint16_t pixels[LANES];
+                uint16_t pixels[LANES], *to = (uint16_t *)picture->pixels + first + x;
                 vi_unsigned_words(pixels, rounded(vf_min(vf_max(sum, vf_all((float)picture->lowest)), vf_all(65534))));
-                memcpy((uint16_t *)picture->pixels + first + x, pixels, some * sizeof *pixels);
+                if (some == LANES) memcpy(to, pixels, sizeof pixels); /* of a size that the compiler knows */
+                else memcpy(to, pixels, some * sizeof *pixels);
             } else {
                 memcpy((float *)picture->pixels + first + x, &sum, some * sizeof(float));
             }

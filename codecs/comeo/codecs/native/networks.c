@@ -231,10 +231,11 @@ INLINE vi floored(const int32_t *sum, const struct layer *layer, int c) {
 /* The energy classes' part of a layer, added to its biases: the same for all tiles of an item. */
 static void fold(const comeo_context *context, const int32_t *weights, const float *bias, int padded, float *to) {
     for (int item = 0; item < context->items; item++, to += padded)
-        for (int c = 0; c < padded; c++) {
-            int32_t sum = 0;
-            for (int k = 0; k < context->model->components; k++) sum += weights[k * padded + c] * context->energy[item][k];
-            to[c] = bias[c] + (float)sum;
+        for (int c = 0; c < padded; c += LANES) {
+            vi sum = vi_all(0);
+            for (int k = 0; k < context->model->components; k++)
+                sum += vi_load(weights + k * padded + c) * vi_all(context->energy[item][k]);
+            vf_store(to + c, vf_load(bias + c) + vf_of(sum));
         }
 }
 

@@ -21,22 +21,27 @@ static int note_sizes(const int32_t *values, int count, uint8_t *sizes) {
     return sum;
 }
 
-static int32_t limited(int32_t value) {
-    return value > VALUE_PEAK ? VALUE_PEAK : value < -VALUE_PEAK ? -VALUE_PEAK : value;
-}
+typedef int64_t vl __attribute__((vector_size(8 * LANES)));
 
 static void add_products(const int32_t *values, const struct run *run, int64_t *sums) {
     const int32_t *partners = values + run->from, *own = values + run->to;
-    for (int start = 0; start < run->count; start += LANES) {
-        if (!vi_any(vi_load(partners + start) | vi_load(own + start))) continue; /* most are zero */
-        int end = start + LANES < run->count ? start + LANES : run->count;
-        for (int c = start ? start : run->first_rank; c < end; c++) {
-            int64_t one = limited(partners[c]), other = limited(own[c]);
-            sums[0] += one * other;
-            sums[1] += one * one;
-            sums[2] += other * other;
+    vl found[3] = {0};
+    for (int c = 0; c < run->count; c += LANES) {
+        vi one = vi_load(partners + c), other = vi_load(own + c);
+        if (!vi_any(one | other)) continue; /* most are zero */
+        one = vi_limited(one, VALUE_PEAK);
+        other = vi_limited(other, VALUE_PEAK);
+        if (run->count - c < LANES) {
+            one &= vi_first(run->count - c);
+            other &= vi_first(run->count - c);
         }
+        if (!c && run->first_rank) one[0] = other[0] = 0;
+        found[0] += __builtin_convertvector(one * other, vl);
+        found[1] += __builtin_convertvector(one * one, vl);
+        found[2] += __builtin_convertvector(other * other, vl);
     }
+    for (int i = 0; i < 3; i++)
+        for (int lane = 0; lane < LANES; lane++) sums[i] += found[i][lane];
 }
 
 void LEVELLED(note)(comeo_context *context, int number, const int32_t *tiles, int count) {
