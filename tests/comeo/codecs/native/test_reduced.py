@@ -58,7 +58,8 @@ def test_fine_groups_are_left_out_where_a_tile_has_few_bytes(shared_data: Path) 
         return [model.groups_read(reduce, parsed.header, rest) for reduce in range(4)]
 
     assert read(50.0) == [13, 13, 13, 13]
-    assert read(1000.0) == [13, 13, 10, 8]
+    assert read(1000.0) == [13, 13, 10, 13]
+    assert read(1600.0) == [13, 13, 10, 8]
     assert read(3000.0) == [13, 10, 7, 6]
 
 
