@@ -29,7 +29,6 @@ from comeo.codecs.learned.features import (
     neighbour_count,
     own_kinds,
 )
-from comeo.codecs.learned.layout import FIRST_LAYOUT as LAYOUT
 from comeo.settings import CodecSettings
 from tests.comeo.codecs.blocks import textured
 from tests.comeo.codecs.learned.reference import ReferenceModel
@@ -125,14 +124,16 @@ def test_networks_agree_at_the_bounds_of_their_inputs() -> None:
         np.testing.assert_array_equal(found[0], wanted[0])
 
 
-def test_groups_see_what_they_are_said_to_see() -> None:
+@pytest.mark.parametrize("name", sorted(models()))
+def test_groups_see_what_they_are_said_to_see(name: str) -> None:
     """Graphs and layout agree: who is predicted from neighbouring tiles, who from the component before."""
-    reference = ReferenceModel("reference", models()[model.DEFAULT].content)
+    reference = ReferenceModel("reference", models()[name].content)
+    layout = reference.layout
     assert list(reference.networks) == [
-        (number, step) for number, group in enumerate(LAYOUT.groups) for step in range(group.passes)
+        (number, step) for number, group in enumerate(layout.groups) for step in range(group.passes)
     ]
     for (number, step), network in reference.networks.items():
-        assert (network.cross is not None) == LAYOUT.groups[number].crossed
-        assert len(network.last.diagonal) == own_kinds(LAYOUT, number, step)
+        assert (network.cross is not None) == layout.groups[number].crossed
+        assert len(network.last.diagonal) == own_kinds(layout, number, step)
         seen = [0 if layer is None else len(layer.weight) for layer in (network.linear, network.bend)]
-        assert seen == [neighbour_count(LAYOUT, number, step), bend_count(LAYOUT, number, step)]
+        assert seen == [neighbour_count(layout, number, step), bend_count(layout, number, step)]
