@@ -223,13 +223,12 @@ class _Mosaic:
         """The image as far as it has been filled."""
         values, nodata = self._values, self._nodata
         if values is None:
-            values = np.zeros((self.plan.results, self._grid.height, self._grid.width), np.uint16)
-            values, nodata = (values.astype(np.float32) if self._is_computed else values), None
+            values, nodata = np.zeros((self.plan.results, *self._missing.shape), self._empty), None
         if nodata is not None:
             nodata = float("nan") if values.dtype.kind == "f" else 0
         mask = np.broadcast_to(self._missing, values.shape)
         stored: dict[str, Any] = {}
-        if not self._is_computed:
+        if self._is_stored:
             sources = self.plan.sources
             stored = {"scales": [one.scale for one in sources], "offsets": [one.offset for one in sources]}
         return ImageData(
@@ -239,15 +238,22 @@ class _Mosaic:
         )  # fmt: skip
 
     @property
-    def _is_computed(self) -> bool:
-        """Whether values are physical or results, not stored numbers."""
-        return self.plan.physical or self.plan.expression is not None
+    def _is_stored(self) -> bool:
+        """Whether values are stored numbers, with a scale and an offset: not physical, results, classes."""
+        return not (self.plan.physical or self.plan.expression is not None or self.plan.classes)
+
+    @property
+    def _empty(self) -> type[Any]:
+        """Type of the values where no scene has any."""
+        if self.plan.classes:
+            return np.uint8
+        return np.uint16 if self._is_stored else np.float32
 
     def _restated(self, image: ImageData) -> NDArray[Any]:
         """Values of an image as numbers of the plan's scale and offset: scenes may have their own."""
         sources = self.plan.sources
         own = list(zip(image.scales, image.offsets, strict=True))
-        if self._is_computed or own == [(band.scale, band.offset) for band in sources]:
+        if not self._is_stored or own == [(band.scale, band.offset) for band in sources]:
             return image.data
         scale, offset = (np.array(column, np.float32)[:, None, None] for column in zip(*own, strict=True))
         other_scale = np.array([band.scale for band in sources], np.float32)[:, None, None]

@@ -215,6 +215,32 @@ def test_items_state_their_shares(client: FlaskClient) -> None:
     assert client.get(f"{ITEM}/info").get_json()["clear"]["shares"]["cloud"] == 50
 
 
+def test_mosaics_show_classes_as_their_scenes_do(client: FlaskClient) -> None:
+    """The newest scene covers the tile; its bands have a scale and an offset, which classes have not."""
+    for zoom in (11, 14):
+        shown = picture(client, tile(COLLECTION, zoom=zoom, query="style=clear"))
+        np.testing.assert_array_equal(shown, picture(client, tile(zoom=zoom, query="style=clear")))
+        assert (shown[..., 3] > 0).any()
+    numbers = client.get(tile(COLLECTION, query="style=clear").replace(".png", ".npy")).data
+    assert set(np.unique(np.load(io.BytesIO(numbers))[0])) <= {0, 1, 6}
+    far = client.get(f"{COLLECTION}/tiles/WebMercatorQuad/14/0/0.npy?style=clear").data
+    assert np.load(io.BytesIO(far)).dtype == np.uint8
+
+
+@pytest.mark.parametrize("layer", ["items/optical/half", "collections/optical"])
+def test_wmts_resources_take_masks_as_its_requests_do(client: FlaskClient, layer: str) -> None:
+    z, x, y = tile_path(0.5, 0.5, 14).split("/")
+    place = f"/wmts/1.0.0/{layer}/true-color/default/WebMercatorQuad/{z}/{y}/{x}"
+    whole = ITEM if "items" in layer else COLLECTION
+    expected = picture(client, tile(whole, query="style=true-color&mask=clear"))
+    for key in ("mask", "MASK"):
+        np.testing.assert_array_equal(picture(client, f"{place}.png?{key}=clear"), expected)
+        answer = client.get(f"{place}/9/9.json?{key}=clouds")
+        assert 'locator="MASK"' in answer.text
+    answer = client.get(f"{place}.png?mask=clouds")
+    assert (answer.status_code, answer.mimetype) == (400, "application/xml")
+
+
 def test_wmts_and_ogc_tiles_take_masks(client: FlaskClient) -> None:
     z, x, y = tile_path(0.5, 0.5, 14).split("/")
     expected = picture(client, tile(query="style=true-color&mask=clear"))
