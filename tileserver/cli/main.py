@@ -121,20 +121,16 @@ def compress(
     failures = 0
     for source in sources:
         try:
-            scene = open_source(
+            with open_source(
                 source, scene_id=scene_id, collection=collection, bands=bands, datetime=moment, scale=scale,
                 offset=offset, unit=unit, nodata=nodata,
-            )  # fmt: skip
-            try:
+            ) as scene:  # fmt: skip
                 final = output if is_file else output / f"{scene.id}.zarr.zip"
                 with terminal_progress(scene.id) as progress:
                     compress_scene(
-                        scene, final, codec=codec or DEFAULT_CODEC, step=step, clear=clear, force=force,
-                        progress=progress, ratio=100.0 if ratio is None and step is None else ratio,
-                        independent_groups=independent_groups, preset=preset,
+                        scene, final, codec=codec or DEFAULT_CODEC, ratio=ratio, step=step, clear=clear,
+                        force=force, progress=progress, independent_groups=independent_groups, preset=preset,
                     )  # fmt: skip
-            finally:
-                scene.close()
             _report(final)
         except (ComeoError, OSError) as error:
             if len(sources) == 1:
