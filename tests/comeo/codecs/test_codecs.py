@@ -207,9 +207,12 @@ def test_reduced_decoding_is_the_block_mean(name: str, reduce: int, shape: tuple
         ]
     )
     error = np.abs(reduced - mean)
-    if name in ("dct", "learned"):  # exact but for rounding, where no padding is averaged in
-        inside = error[:, : shape[1] // factor, : shape[2] // factor]
+    inside = error[:, : shape[1] // factor, : shape[2] // factor]  # where no padding is averaged in
+    if name == "dct":  # exact but for rounding
         assert inside.size == 0 or inside.max() <= 1.0
+    if name == "learned":  # without filter and finest groups: within a quarter of the error of such means
+        tolerated = 0.25 * 60 / np.sqrt(12) / factor + 0.5  # and of rounding
+        assert inside.size == 0 or np.sqrt(np.square(inside).mean()) <= tolerated
     assert error.mean() <= 1 + 0.1 * block.std()
 
 
