@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -13,6 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.tileserver.conftest import Server
+from tileserver import Settings, create_app
 from tileserver.catalog import Search, SqliteCatalog
 from tileserver.catalog.sqlite import leftovers, versioned
 from tileserver.catalog.sqlite.database import APPLICATION
@@ -125,6 +127,25 @@ def test_while_archives_are_being_indexed_the_server_says_so(
     codes = [client.get("/readyz").status_code for _ in range(4)]
     assert codes == [503, 503, 200, 200]
     _assert_well(client)
+
+
+@pytest.mark.parametrize(
+    "loss", ["DELETE FROM journal", "DELETE FROM changes", "DROP TABLE changes", "DROP TABLE journal"]
+)
+def test_a_journal_that_is_lost(server: Server, archives: Path, tmp_path: Path, loss: str) -> None:
+    """SQLite takes such a file for whole: what the journal tells is compared with the scenes."""
+    client = server(archives, scan_seconds=3600)
+    count = len(client.get("/changes").get_json()["changes"])
+    path = versioned(tmp_path / "catalog-1.sqlite", [archives])
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute(loss)
+    if loss == "DELETE FROM changes":  # nothing fails then, and nothing is noticed before the next start
+        client = create_app(
+            Settings(paths=(archives,), catalog=tmp_path / "catalog-1.sqlite", workers=1, scan_seconds=3600)
+        ).test_client()
+    for address in ("/changes", "/wmts?service=WMTS&request=GetCapabilities"):
+        assert client.get(address).status_code == 200, address
+    assert len(client.get("/changes").get_json()["changes"]) == count
 
 
 def test_damage_again_and_again_does_not_keep_the_server_busy(

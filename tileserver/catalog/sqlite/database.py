@@ -196,7 +196,8 @@ class Database:
                 (checked,) = db.execute("PRAGMA integrity_check(1)").fetchone()
                 ours = (application, version) == (APPLICATION, VERSION)
                 if ours and checked == "ok":
-                    return not db.execute(f"SELECT count(*) FROM items WHERE {_DOCUMENTS}").fetchone()[0]  # noqa: S608
+                    odd = db.execute(f"SELECT count(*) FROM items WHERE {_DOCUMENTS}").fetchone()[0]  # noqa: S608
+                    return not odd and journal.is_sound(db)
         except sqlite3.DatabaseError as error:
             if verdict_of(error) == Verdict.PASSES:
                 raise

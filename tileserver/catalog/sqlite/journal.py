@@ -48,6 +48,15 @@ def begin(db: sqlite3.Connection) -> None:
         db.execute("UPDATE journal SET epoch = ?, boot = ? WHERE boot <> ?", (_epoch(), boot, boot))
 
 
+def is_sound(db: sqlite3.Connection) -> bool:
+    """Whether the journal is there, and tells of as many scenes as there are."""
+    (sound,) = db.execute(
+        "SELECT (SELECT count(*) FROM journal) = 1 AND "
+        "(SELECT count(*) FROM items) = (SELECT count(*) FROM changes WHERE etag IS NOT NULL)"
+    ).fetchone()
+    return bool(sound)
+
+
 def forget(db: sqlite3.Connection) -> None:
     """Remove all changes, and begin an epoch."""
     db.execute("DELETE FROM changes")
