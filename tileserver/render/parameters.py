@@ -6,7 +6,7 @@ import functools
 import math
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from comeo.errors import ParameterError
 from comeo.globe import checked
@@ -61,6 +61,16 @@ def check_area(value: Bounds) -> Bounds:
         return checked(value)
     except ParameterError as error:
         raise ValueError(str(error)) from error  # as pydantic wants it
+
+
+def _box(value: list[float]) -> list[float]:
+    if len(value) != 4:
+        raise ValueError("bbox is west,south,east,north in degrees")
+    return list(check_area((value[0], value[1], value[2], value[3])))
+
+
+Box = Annotated[list[float], BeforeValidator(split_commas), AfterValidator(_box)]
+"""West, south, east and north in degrees, as `bbox` of a query."""
 
 
 class Parameters(BaseModel):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
 from urllib.parse import urlencode
 
 from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import AwareDatetime, BeforeValidator, Field, field_validator
+from pydantic import AwareDatetime, Field
 
 from comeo.export.request import ExtractRequest
 from comeo.globe import checked
@@ -28,7 +27,7 @@ from tileserver.http.files import file_answer
 from tileserver.render import images, mosaic
 from tileserver.render.fingerprint import code_fingerprint
 from tileserver.render.offers import answers, collection_styles
-from tileserver.render.parameters import Parameters, RenderParameters, check_area, split_commas
+from tileserver.render.parameters import Box, Parameters, RenderParameters
 from tileserver.render.plan import RenderRequest
 from tileserver.render.styles import Style, styles_for
 from tileserver.render.temporal import parse_interval, rfc3339
@@ -46,18 +45,7 @@ class OverlayQuery(RenderParameters):
 class SeriesQuery(p.CollectionQuery):
     """Which dates, and how they are to look."""
 
-    bbox: Annotated[list[float], BeforeValidator(split_commas)] | None = Field(
-        None, description="west,south,east,north in degrees."
-    )
-
-    @field_validator("bbox")
-    @classmethod
-    def _is_area(cls, value: list[float] | None) -> list[float] | None:
-        if value is None:
-            return None
-        if len(value) != 4:
-            raise ValueError("bbox is west,south,east,north in degrees")
-        return list(check_area((value[0], value[1], value[2], value[3])))
+    bbox: Box | None = Field(None, description="west,south,east,north in degrees.")
 
 
 class NodePath(Parameters):

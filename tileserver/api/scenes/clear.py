@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel, BeforeValidator, Field, field_validator
+from pydantic import BaseModel, Field
 
 from tileserver.http import parameters as p
 from tileserver.http.context import document_answer, scenes
 from tileserver.render import clearness
-from tileserver.render.parameters import Parameters, check_area, split_commas
+from tileserver.render.parameters import Box, Parameters
 
 api = APIBlueprint("clear", __name__, url_prefix="/collections/<collection>/items/<item>")
 TAG = Tag(name="Clear pixels", description="Which pixels of a scene are clear.")
@@ -21,18 +19,9 @@ TAG = Tag(name="Clear pixels", description="Which pixels of a scene are clear.")
 class ClearQuery(Parameters):
     """Of which part."""
 
-    bbox: Annotated[list[float], BeforeValidator(split_commas)] | None = Field(
+    bbox: Box | None = Field(
         None, description="west,south,east,north in degrees; the whole scene by default."
     )
-
-    @field_validator("bbox")
-    @classmethod
-    def _is_area(cls, value: list[float] | None) -> list[float] | None:
-        if value is None:
-            return None
-        if len(value) != 4:
-            raise ValueError("bbox is west,south,east,north in degrees")
-        return list(check_area((value[0], value[1], value[2], value[3])))
 
 
 class Source(BaseModel):
