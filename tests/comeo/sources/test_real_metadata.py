@@ -83,7 +83,9 @@ def products(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = tmp_path_factory.mktemp("real")
     for packed in sorted((shared_data / "products" / "sentinel2").glob("*.tar.xz")):
         with tarfile.open(packed) as archive:
-            archive.extractall(folder, filter="data")
+            if hasattr(tarfile, "data_filter"):  # Python 3.11 has it from 3.11.4 on
+                archive.extraction_filter = tarfile.data_filter
+            archive.extractall(folder)
     return folder
 
 
