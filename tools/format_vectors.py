@@ -40,8 +40,11 @@ class Block(NamedTuple):
     weights: Sequence[int] | None = None
 
 
-def blocks() -> Iterator[tuple[str, Block]]:
-    """Blocks that between them have every flag, and sides that are no multiples of anything."""
+def blocks(codec: str) -> Iterator[tuple[str, Block]]:
+    """Blocks that between them have every flag, and sides that are no multiples of anything.
+
+    Finer means are `dct`'s alone.
+    """
     whole = landscape(3, 40, 53, seed=1)
     yield "whole", Block(whole, None, 120.0)
     masked = landscape(4, 37, 48, seed=2)
@@ -54,6 +57,8 @@ def blocks() -> Iterator[tuple[str, Block]]:
     yield "empty", Block(np.zeros((2, 9, 9), np.uint16), np.zeros((2, 9, 9), bool), 100.0)
     yield "narrow", Block(landscape(1, 3, 200, seed=5), None, 80.0)
     yield "weighted", Block(landscape(3, 32, 40, seed=9), None, 160.0, (16, 32, 21))
+    if codec == "dct":
+        yield "means", Block(landscape(3, 108, 150, seed=11), None, 300.0)
 
 
 def scenes(codec: str) -> Iterator[tuple[str, Scene, float]]:
@@ -129,7 +134,7 @@ def write_missing(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     work: dict[Path, Callable[[Path], None]] = {}
     for codec in codec_names():
-        for name, block in blocks():
+        for name, block in blocks(codec):
             work[folder / f"{codec}_{name}.payload"] = partial(write_payload, codec=codec, block=block)
         for name, scene, step in scenes(codec):
             work[folder / f"{codec}_{name}.zarr.zip"] = partial(
