@@ -64,7 +64,7 @@ def blocks(codec: str) -> Iterator[tuple[str, Block]]:
 def scenes(codec: str) -> Iterator[tuple[str, Scene, float]]:
     """Two resolutions with masks, floats, and a scene that is tall enough for an overview.
 
-    Prediction and classes are alike for all codecs, so `dct` alone has them.
+    Prediction, classes and what is stated of means are alike for all codecs, so `dct` alone has them.
     """
     fine, coarse = landscape(4, 300, 270, seed=6), landscape(2, 150, 135, seed=7)
     fine[0, 10:20, 10:30] = SATURATED
@@ -85,6 +85,12 @@ def scenes(codec: str) -> Iterator[tuple[str, Scene, float]]:
     ), 100.0  # fmt: skip
     if codec == "dct":
         yield "predicted", predicted(), 500.0
+        fine, coarse = landscape(3, 200, 270, seed=12), landscape(2, 100, 135, seed=13)
+        yield "means", array_scene(
+            array_group(fine, None, names=["B03", "B04", "B08"]),
+            array_group(coarse, None, names=["B05", "B11"], transform=COARSE),
+            scene_id="means",
+        ), 300.0  # fmt: skip
 
 
 def predicted() -> Scene:

@@ -104,9 +104,10 @@ def tile_grid(height: int, width: int) -> tuple[int, int]:
 def dc_shares(rows: int, columns: int) -> Plane:
     """Share of the step that each coefficient of a DC plane is quantised with.
 
-    The mean of an area of n tiles is made of the plane's lowest 1/n of frequencies along either axis. A quarter
-    of the step below a quarter of them, half of it below half, makes 0.45 of the RMSE of means of 64×64 pixels
-    and 0.64 of 32×32, for 1.1 % of bytes at ×100; half the step throughout 0.55 and 0.56 for 2.1 %.
+    The mean of an area of n×n tiles is made of the plane's lowest 1/n of frequencies along either axis. A
+    quarter of the step below a quarter of them, half of it below half, makes 0.45 of the RMSE of means of
+    64×64 pixels and 0.64 of 32×32, for 1.1 % of bytes at ×100; half the step throughout 0.55 and 0.56 for
+    2.1 %.
 
     Returns:
         (rows, columns), powers of two: products with them are exact.
@@ -140,10 +141,10 @@ def _read(body: memoryview, header: Header) -> tuple[Plane, Plane]:
     )  # fmt: skip
     if status != OK:
         raise CodecError("the payload's coefficients are damaged")
-    dc = dc.reshape(header.bands, columns, rows)
+    planes = dc.reshape(header.bands, columns, rows)
     if header.flags & FINE_MEANS:
-        dc *= dc_shares(rows, columns).T
-    return coefficients, dc
+        planes *= dc_shares(rows, columns).T
+    return coefficients, planes
 
 
 def _inverse(coefficients: Plane, dc: Plane, header: Header, reduce: int) -> Components:
