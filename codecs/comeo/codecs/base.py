@@ -26,7 +26,7 @@ from comeo.codecs.spectral import SpectralTransform, fit
 from comeo.errors import CodecError
 
 if TYPE_CHECKING:
-    from comeo.codecs.learned import Model
+    from comeo.codecs.learned.model import Model
     from comeo.settings import CodecSettings
 
 Block = NDArray[Any]
