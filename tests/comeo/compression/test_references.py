@@ -55,7 +55,7 @@ def test_groups_may_be_kept_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "transform",
     [
-        COARSE @ Affine.translation(0.5, 0),  # beside the finer pixels
+        COARSE @ Affine.translation(0.25, 0),  # beside the finer pixels
         FINE @ Affine.scale(3),
         COARSE @ Affine.translation(4, 4),  # another corner
     ],
@@ -66,7 +66,7 @@ def test_groups_that_do_not_nest_are_coded_apart_and_it_is_said(transform: Affin
     scene = array_scene(fine, coarse)
     path = compress(scene, tmp_path / "a.zarr.zip", codec="dct", step=60.0, progress=notes)
     said = [each for each in notes.said if "coded by itself" in each]
-    assert said == [f"{coarse.name} is coded by itself: no group has pixels half as large on its grid"]
+    assert said == [f"{coarse.name} is coded by itself: no group has pixels half as large that fit into it"]
     with open_archive(path) as archive:
         assert archive.groups[coarse.name].levels[0].reference is None
         level = archive.groups[coarse.name].levels[0]
