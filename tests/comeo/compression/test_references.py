@@ -109,8 +109,8 @@ def test_strips_of_both_groups_follow_each_other(top: int, height: int, tmp_path
     compress(array_scene(fine, coarse), tmp_path / "a.zarr.zip", codec="dct", step=60.0)
     strips = [each for each in reads if each[1] > 1]
     known, ahead = {"r10m": 0, "r20m": 0}, []
-    for name, height in strips:
-        known[name] += height
+    for name, count in strips:
+        known[name] += count
         ahead.append(known["r10m"] - 2 * known["r20m"])
     assert known == {"r10m": height, "r20m": 3100}
     assert max(ahead) <= 3 * 1024
