@@ -25,6 +25,7 @@ from comeo.codecs import codec_names, get_codec
 from comeo.codecs.payload import SATURATED
 from comeo.compression import compress
 from comeo.scene import Scene, Window
+from tests.comeo.archive.pairs import cropped_scene
 from tests.scenes import array_classes, array_group, array_scene, corner_cut, landscape, patchy
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "format" / "vectors"
@@ -80,6 +81,13 @@ def scenes(codec: str) -> Iterator[tuple[str, Scene, float]]:
     ), 100.0  # fmt: skip
     if codec == "dct":
         yield "predicted", predicted(), 500.0
+        yield "offset_before", cropped(1, 0), 300.0
+        yield "offset_behind", cropped(1, 1, inside=True), 300.0
+
+
+def cropped(top: int, left: int, *, inside: bool = False) -> Scene:
+    """A group that begins before the one that it is predicted from, or behind it: see `cropped_scene`."""
+    return cropped_scene((top, 521), (left, 536), inside=inside)
 
 
 def predicted() -> Scene:
