@@ -96,10 +96,12 @@ class Codec(ABC):
     Attributes:
         name: Name in the `--codec` option and in archives.
         number: Number in the header of a payload.
+        flags: Of the header, that its payloads with pixels have.
     """
 
     name: ClassVar[str]
     number: ClassVar[int]
+    flags: ClassVar[int] = 0
 
     @classmethod
     def customised(cls, model: Model | None, settings: CodecSettings | None) -> Self:  # noqa: ARG003
@@ -158,6 +160,7 @@ class Codec(ABC):
         step = float(np.float32(step))
         body = b""
         if usable is None or usable.any():
+            flags |= self.flags
             values = block.astype(np.float32)
             if weights is not None:
                 flags |= pl.WEIGHTED

@@ -234,7 +234,7 @@ def _facts(work: _Work, step: float) -> dict[str, Any]:
 
 def _certified(errors: ErrorAccumulator, size: int, progress: Progress) -> dict[str, Any]:
     """What was measured, as facts of the archive; a note says what had to be left out."""
-    facts: dict[str, Any] = {"certainty": errors.certainty()}
+    facts: dict[str, Any] = {"means": errors.means()}
     histograms = errors.histograms(size)
     if histograms is None:
         progress.note(f"no histograms: they would be more than {SHARE:.0%} of so small an archive")
