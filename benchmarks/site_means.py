@@ -9,7 +9,6 @@ Run with: python -m benchmarks.site_means [--data FOLDER] [--output FOLDER] [--c
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 from collections import defaultdict
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
+from benchmarks import options
 from comeo.archive import Archive, ArchiveGroup, open_archive
 from comeo.archive.certainty import NEAR_PIXELS, mean_error
 from comeo.codecs import codec_names
@@ -202,10 +202,7 @@ def rows(table: Table) -> list[str]:
 
 def main() -> None:
     """Measure, print, and write benchmarks/results/site_means.md and .json."""
-    root = Path(__file__).resolve().parents[1]
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
-    parser.add_argument("--output", type=Path, default=root / "benchmarks" / "results")
+    parser = options.parser(__doc__)
     parser.add_argument("--codecs", nargs="+", default=list(codec_names()))
     parser.add_argument("--ratios", nargs="+", type=float, default=list(RATIOS))
     parser.add_argument("--scenes", nargs="+", default=list(SCENES))

@@ -25,6 +25,7 @@ from comeo.codecs import codec_names, get_codec
 from comeo.codecs.payload import SATURATED
 from comeo.compression import compress
 from comeo.scene import Scene, Window
+from tests.comeo.archive.pairs import cropped_scene
 from tests.scenes import array_classes, array_group, array_scene, corner_cut, landscape, patchy
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "format" / "vectors"
@@ -85,12 +86,19 @@ def scenes(codec: str) -> Iterator[tuple[str, Scene, float]]:
     ), 100.0  # fmt: skip
     if codec == "dct":
         yield "predicted", predicted(), 500.0
+        yield "offset_before", cropped(1, 0), 300.0
+        yield "offset_behind", cropped(1, 1, inside=True), 300.0
         fine, coarse = landscape(3, 200, 270, seed=12), landscape(2, 100, 135, seed=13)
         yield "means", array_scene(
             array_group(fine, None, names=["B03", "B04", "B08"]),
             array_group(coarse, None, names=["B05", "B11"], transform=COARSE),
             scene_id="means",
         ), 300.0  # fmt: skip
+
+
+def cropped(top: int, left: int, *, inside: bool = False) -> Scene:
+    """A group that begins before the one that it is predicted from, or behind it: see `cropped_scene`."""
+    return cropped_scene((top, 521), (left, 536), inside=inside)
 
 
 def predicted() -> Scene:

@@ -69,7 +69,7 @@ class _Work:
             for group in self.plan(1.0)[1:]:
                 if group.levels[0].reference is None:
                     self.progress.note(
-                        f"{group.name} is coded by itself: no group has pixels half as large on its grid"
+                        f"{group.name} is coded by itself: no group has pixels half as large that fit into it"
                     )
 
 

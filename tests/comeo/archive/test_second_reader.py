@@ -69,7 +69,10 @@ def assert_same(found: NDArray[Any], wanted: NDArray[Any], most: int = 1) -> Non
 @pytest.mark.parametrize(
     "place",
     [
-        *(FOLDER / f"dct_{name}.zarr.zip" for name in ("two_groups", "decibels", "overview", "predicted")),
+        *(
+            FOLDER / f"dct_{name}.zarr.zip"
+            for name in ("two_groups", "decibels", "overview", "predicted", "offset_before", "offset_behind")
+        ),
         GOLDEN / "dct_uint16_masked.zarr.zip",
     ],
     ids=lambda place: f"{place.parent.name}-{place.name}",

@@ -152,10 +152,9 @@ def _inverse(coefficients: Plane, dc: Plane, header: Header, reduce: int) -> Com
     for size in (columns, rows):
         dc = synthesise(dc, *_dc_synthesis(size))
     coefficients[:, ::SIZE, ::SIZE] = dc
-    for size in (columns, rows):
-        coefficients = synthesise(coefficients, *synthesis(size, reduce))
-    height, width = -(-header.height >> reduce), -(-header.width >> reduce)
-    return coefficients.swapaxes(1, 2)[:, :height, :width]
+    half = synthesise(coefficients, *synthesis(columns, reduce))
+    components: Components = synthesise(half, *synthesis(rows, reduce), transpose=False)
+    return components[:, : -(-header.height >> reduce), : -(-header.width >> reduce)]
 
 
 @lru_cache(maxsize=64)

@@ -18,7 +18,7 @@ from comeo.archive import Archive, open_archive
 from comeo.compression import compress
 from comeo.scene import Window
 from tests.scenes import array_classes, array_group, array_scene, landscape
-from tests.tileserver.conftest import FINE, SIZE, Server
+from tests.tileserver.conftest import FINE, SIZE, Server, serving
 from tests.tileserver.places import ITEM, position
 
 SCALE = 1e-4
@@ -47,13 +47,7 @@ def rough(
     scene_errors: tuple[Path, np.ndarray[Any, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> FlaskClient:
     """A server of it."""
-    from tileserver import Settings, create_app
-
-    folder = tmp_path_factory.mktemp("server")
-    settings = Settings(
-        paths=(scene_errors[0],), catalog=folder / "c.sqlite", workers=1, static=folder / "no-viewer"
-    )
-    return create_app(settings).test_client()
+    return serving(scene_errors[0], tmp_path_factory.mktemp("server"))
 
 
 ROUGH = "/collections/test/items/rough"
@@ -151,8 +145,6 @@ def beyond_blocks(archive: Archive) -> np.ndarray[Any, Any]:
 
 def test_the_uncertainty_of_means_is_that_of_the_pixels_that_a_mask_keeps(tmp_path: Path) -> None:
     """Land on the left, cloud on the right; brighter, so that NDVI has another slope there."""
-    from tileserver import Settings, create_app
-
     values = landscape(4, 480, 480, 5)
     values[:, :, 240:] = np.minimum(values[:, :, 240:], 3000) * 3
     classes = np.ones((240, 240), np.uint8)
@@ -165,8 +157,7 @@ def test_the_uncertainty_of_means_is_that_of_the_pixels_that_a_mask_keeps(tmp_pa
     with open_archive(path) as archive:
         factor = beyond_blocks(archive)
         decoded = archive.read(archive.groups["r10m"].levels[0], Window(0, 0, 480, 240))
-    settings = Settings(paths=(path,), catalog=tmp_path / "c.sqlite", workers=1, static=tmp_path / "none")
-    client = create_app(settings).test_client()
+    client = serving(path, tmp_path)
     url = "/collections/test/items/half/statistics?mask=land&max_size=480"
     both = np.hypot(factor[2:] * 400 / np.sqrt(12 * 480 * 240), 0.05 * 400 * 3 / 240)
     found = _get(client, f"{url}&bands=B04")["B04"]
