@@ -32,6 +32,7 @@ from comeo.codecs.dct.layout import MAX_LEVEL, dc_zones, zones
 from comeo.codecs.dct.plan import plan
 from comeo.codecs.dct.read import OK, SPARE_BYTES, read
 from comeo.codecs.dct.write import write
+from comeo.codecs.ground import Shares
 from comeo.codecs.payload import Header
 from comeo.errors import CodecError
 
@@ -47,15 +48,16 @@ class DctCodec(Codec):
     name = "dct"
     number = 1
 
-    def _encode_components(self, components: Components, step: float) -> bytes:
+    def _encode_components(self, components: Components, step: float, shares: Shares | None) -> bytes:
         tiles, dc = transform(components, step)
         if max(np.abs(tiles).max(), np.abs(dc).max()) >= MAX_LEVEL:
             raise CodecError(f"dct cannot code values so large in steps of {step:.6g}; use a larger step")
         tables = frozen_tables()
         zone, dc_zone = zones(tiles.shape[-1]), dc_zones(dc.shape[1])
         planned = plan(
-            tiles, dc, tables.cost, tables.skip_cost, tables.offsets, zone, dc_zone, LAMBDA, DC_LAMBDA
-        )
+            tiles, dc, tables.cost, tables.skip_cost, tables.offsets, zone, dc_zone, LAMBDA, DC_LAMBDA,
+            np.ones(tiles.shape[1:3]) if shares is None else shares,
+        )  # fmt: skip
         histogram = np.zeros(tables.lengths.shape, np.int64)
         return bytes(write(*planned, zone, dc_zone, tables.codes, tables.lengths, histogram))
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from comeo.codecs.base import Block, Codec, Coded, Components
 from comeo.codecs.dct.lapped import synthesis, synthesise
+from comeo.codecs.ground import Shares
 from comeo.codecs.learned import engine
 from comeo.codecs.learned.coding import decode_pass, open_streams, read_offsets, synthesise_rows
 from comeo.codecs.learned.encoder import THOROUGH, WORTH, encode, prepare, tile_grid
@@ -84,7 +85,9 @@ class LearnedCodec(Codec):
         """SHA-256 of that model."""
         return self.model.digest
 
-    def _encode_values(self, values: Components, usable: NDArray[np.bool_] | None, step: float) -> bytes:
+    def _encode_values(
+        self, values: Components, usable: NDArray[np.bool_] | None, step: float, shares: Shares | None
+    ) -> bytes:
         """Code with the spectral transform that promises to cost less: bytes, and the worth of the error.
 
         Where two promise the same, try both, and keep what did.
@@ -95,7 +98,7 @@ class LearnedCodec(Codec):
         prepared, refused = {}, []
         for head, transform in transforms.items():
             try:
-                prepared[head] = prepare(self.model, transform.forward(values), step)
+                prepared[head] = prepare(self.model, transform.forward(values), step, shares)
             except CodecError as too_large:
                 refused.append(too_large)
         if not prepared:
