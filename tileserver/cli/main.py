@@ -342,7 +342,8 @@ def _cloud_lines(clouds: dict[str, Any] | None) -> list[str]:
     """Errors of clouds, if they were coded apart from the ground."""
     if clouds is None:
         return []
-    lines = [f"{'clouds':14}{clouds['share']:.1f} % of the pixels, coded coarsely: the errors above are of the rest"]
+    share = f"{clouds['share']:.1f} % of the pixels"
+    lines = [f"{'clouds':14}{share}, coded more coarsely: the errors above are of all others"]
     for band, rmse in clouds["rmse"].items():
         if rmse is not None:
             lines.append(f"{'':14}{band:8}{rmse:>10.4g}{clouds['maximum'][band]:>10.4g}")

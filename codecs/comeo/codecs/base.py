@@ -183,7 +183,7 @@ class Codec(ABC):
                 values -= predictor.predict(reference)
             if usable is not None:
                 values = fill_invalid(values, np.broadcast_to(usable, values.shape))
-            body += self._encode_values(values, seen, step, shares)
+            body += self._encode_values(values, [seen] if seen is usable else [seen, usable], step, shares)
         header = Header(self.number, flags, bands, height, width, step)
         return pl.pack(header, valid if flags & pl.HAS_INVALID else None, saturated, body)
 
@@ -239,18 +239,18 @@ class Codec(ABC):
         return [_finish(item, next(whole) if len(item.body) else None, reduce) for item in parsed]
 
     def _encode_values(
-        self, values: Components, usable: NDArray[np.bool_] | None, step: float, shares: Shares | None
+        self, values: Components, parts: Sequence[Mask | None], step: float, shares: Shares | None
     ) -> bytes:
         """Code bands (bands, y, x): the spectral transform, then the components.
 
         Args:
             values: All finite.
-            usable: Where the transform is to suit them, (1 or bands, y, x); elsewhere they are made up, or of
-                little account. None: everywhere.
+            parts: Which of them the transform may be fitted to, (1 or bands, y, x) each; the best is taken.
+                Others are made up, or of little account. None: all.
             step: Quantisation step.
             shares: That the squared error of each tile counts: see `tile_shares`. None: all in full.
         """
-        transform = fit(values, usable)
+        transform = fit(values, parts[0])
         return transform.to_bytes() + self._encode_components(transform.forward(values), step, shares)
 
     def _decode_values(self, coded: Sequence[Coded], reduce: int) -> list[Block]:

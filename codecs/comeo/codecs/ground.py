@@ -5,10 +5,10 @@ then minimises an error in which all others count a sixteenth: quantised four ti
 decoder need not know of it.
 
 What is weighed are tiles of the lapped transform: a tile weighs less only if none of its pixels is ground. It
-reaches 8 pixels into its neighbours, of which those nearest to a cloud lose a little; weighing only tiles that
-reach no ground leaves a third of the bytes to be gained, weighing all by their share of ground costs the two
-pixels beside clouds a sixth more error. Transforms and predictions are fitted to ground, from which it gains
-most: a block has one of them, and clouds have other colours.
+reaches 8 pixels into its neighbours, of which those nearest to a cloud lose a little. Weighing only tiles
+that reach no ground leaves out two of three in small clouds; weighing all by their share of ground costs the
+two pixels beside clouds a tenth more error. Transforms and predictions are fitted to ground, from which it
+gains most: a block has one of each, and clouds have other colours.
 """
 
 from __future__ import annotations

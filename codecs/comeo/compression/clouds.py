@@ -1,6 +1,6 @@
 """Clouds coded more coarsely than the ground, where a scene's classes say which pixels are cloud.
 
-Only the class `cloud` is: through thin cloud and in shadows ground is seen, and what is doubtful may be ground.
+Only the class `cloud` is: through thin cloud and in shadows ground is seen, and what is doubtful may be it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from affine import Affine
 
 from comeo.archive import Level
-from comeo.archive.clear import ClearLayer
+from comeo.archive.clear import ClearLayer, classes_under
 from comeo.archive.clouds import COARSE
 from comeo.codecs import Codec
 from comeo.codecs.ground import Mask
@@ -39,37 +38,19 @@ class Ground:
         shares = shares_of(counts_of(self.layer.classes))
         return 0.0 if shares is None else shares[BY_NAME["cloud"].name]
 
-    def under(self, transform: Affine, window: Window) -> Mask:
-        """Which pixels of a window are ground: those whose centre lies in no pixel that is cloud.
-
-        Args:
-            transform: Pixel corner (column, row) of the window's grid to coordinates.
-            window: Of that grid.
-
-        Returns:
-            (y, x).
-        """
-        grid = self.layer.grid
-        there = ~grid.transform @ transform
-        col, row = np.meshgrid(
-            np.arange(window.width) + (window.col + 0.5), np.arange(window.height) + (window.row + 0.5)
-        )
-        cols = np.floor(there.a * col + there.b * row + there.c).astype(np.int64)
-        rows = np.floor(there.d * col + there.e * row + there.f).astype(np.int64)
-        inside = (cols >= 0) & (cols < grid.width) & (rows >= 0) & (rows < grid.height)
-        ground = np.ones(col.shape, np.bool_)
-        ground[inside] = self.layer.classes[rows[inside], cols[inside]] != CLOUD
-        return ground
-
     def of_block(self, level: Level, row: int, col: int) -> Mask | None:
-        """The ground of a block: see `under`; None in overviews, where all pixels count.
+        """The ground of a block, (y, x): pixels whose centre lies in none that is cloud.
+
+        None in overviews, where all pixels count.
 
         Overviews take 4 % of an archive's bytes, and what is cloud in one of their pixels is ground in part.
         """
         if level.number:
             return None
         height, width = level.block_shape(row, col)[1:]
-        return self.under(level.transform, Window(row * level.block, col * level.block, height, width))
+        window = Window(row * level.block, col * level.block, height, width)
+        classes = classes_under(self.layer.classes, self.layer.grid, level.transform, window)
+        return np.asarray(classes != CLOUD)
 
 
 def check_clouds(clouds: str | None, codec: Codec) -> None:
@@ -96,8 +77,8 @@ def ground_of(scene: Scene, clouds: str | None, layer: ClearLayer | None) -> Gro
     if layer is None or BY_NAME["cloud"].name not in layer.facts.classes:
         raise SourceError(
             f"it is not known which pixels of {scene.id} are cloud, which coding clouds {clouds} needs; give "
-            "--clear scl for a product with its scene classification, --clear s2cloudless for one of level 1C "
-            "with all its bands, or leave --clouds out"
+            "--clear scl for a product with its scene classification, --clear s2cloudless for one of level "
+            "1C with all its bands, or leave --clouds out"
         )
     for group in scene.groups:
         if group.crs != layer.grid.crs:

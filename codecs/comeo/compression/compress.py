@@ -134,8 +134,8 @@ def compress(
             layer = clear_layer(scene, clear)
             ground = ground_of(scene, clouds, layer)
             work = _Work(
-                marked(with_shares(scene, layer), clouds), path, get_codec(codec), progress or Silent(), threads, force,
-                layer, independent_groups, preset, ground,
+                marked(with_shares(scene, layer), clouds), path, get_codec(codec), progress or Silent(),
+                threads, force, layer, independent_groups, preset, ground,
             )  # fmt: skip
             work.note_groups()
             if step is None:

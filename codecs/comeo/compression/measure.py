@@ -147,10 +147,10 @@ class _GroupAccumulator:
     def clouds(self) -> list[tuple[float | None, float | None]]:
         """RMSE and greatest error of each band in clouds, None without a pixel."""
         sums = zip(self._cloud_count, self._cloud_squares, self._cloud_maximum, strict=True)
-        return [
-            (significant(math.sqrt(squares / count), 4), significant(float(maximum), 4)) if count else (None, None)
-            for count, squares, maximum in sums
-        ]
+        figures = (
+            (squares / count, maximum) if count else (math.nan, math.nan) for count, squares, maximum in sums
+        )
+        return [(significant(math.sqrt(mse), 4), significant(float(maximum), 4)) for mse, maximum in figures]
 
     def kappa(self, step: float) -> float:
         """κ of the worst band, NaN where no cell is whole."""

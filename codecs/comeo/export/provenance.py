@@ -108,7 +108,11 @@ def clouds_rmse(archive: Archive, bands: Sequence[str]) -> str:
     """RMSE in clouds that were coded more coarsely, as `coarse,B02=80.1,B03=75`; empty if none were."""
     if archive.clouds is None:
         return ""
-    known = [f"{band}={rmse:.4g}" for band, rmse in archive.clouds.rmse.items() if band in bands and rmse is not None]
+    known = [
+        f"{band}={rmse:.4g}"
+        for band, rmse in archive.clouds.rmse.items()
+        if band in bands and rmse is not None
+    ]
     return ",".join([archive.clouds.coding, *known])
 
 

@@ -2,8 +2,8 @@
 
 An expected error is a root mean squared one: about two of three pixels of noise-like errors lie within it.
 
-Where an archive's clouds were coded more coarsely, its certificate tells of the ground; of a cloud's pixels the
-error is that of the scene's clouds (`Archive.clouds`).
+Where an archive's clouds were coded more coarsely, its certificate tells of the ground; the error of a pixel
+of cloud is that of all clouds of the scene (`Archive.clouds`).
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def error_layers(reader: ArchiveReader, grid: Grid, bands: Sequence[str]) -> Err
 
 
 def _cloud_errors(archive: Archive, bands: Sequence[str]) -> Errors:
-    """RMSE of each band in clouds that were coded apart, (bands,), NaN where it has no valid pixel in them."""
+    """RMSE of each band in clouds that were coded apart, (bands,), NaN where it has no pixel there."""
     known = archive.clouds.rmse if archive.clouds else {}
     return np.array([math.nan if (rmse := known.get(band)) is None else rmse for band in bands], np.float32)
 
@@ -127,9 +127,7 @@ def point_errors(reader: ArchiveReader, lon: float, lat: float, bands: Sequence[
     return out
 
 
-def mean_errors(
-    reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.bool_], grid: Grid
-) -> Errors:
+def mean_errors(reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.bool_], grid: Grid) -> Errors:
     """Standard uncertainty that coding adds to the mean of each band over an area: see `mean_error`.
 
     Pixels of clouds that were coded more coarsely count as coded in a step longer by the root of what their

@@ -90,7 +90,7 @@ class CertificateAnswer(BaseModel):
     )
     summary: Summary | None
     clouds: CloudErrors | None = Field(
-        description="Errors in clouds, if they were coded more coarsely than the ground: all else is of the ground."
+        description="Errors in clouds, if they were coded more coarsely: all else is of the ground then."
     )
     groups: dict[str, GroupFigures]
 

@@ -32,8 +32,9 @@ from comeo.codecs.dct.layout import MAX_LEVEL, dc_zones, zones
 from comeo.codecs.dct.plan import plan
 from comeo.codecs.dct.read import OK, SPARE_BYTES, read
 from comeo.codecs.dct.write import write
-from comeo.codecs.ground import Shares
+from comeo.codecs.ground import Mask, Shares
 from comeo.codecs.payload import Header
+from comeo.codecs.spectral import fit
 from comeo.errors import CodecError
 
 LAMBDA: Final = 0.12  # squared steps a bit is worth; 0.09 to 0.15 measure alike
@@ -47,6 +48,18 @@ class DctCodec(Codec):
 
     name = "dct"
     number = 1
+
+    def _encode_values(
+        self, values: Components, parts: Sequence[Mask | None], step: float, shares: Shares | None
+    ) -> bytes:
+        """As of `Codec`, with the spectral transform that promises to cost less, by their effort."""
+        if shares is None or len(parts) == 1:
+            return super()._encode_values(values, parts, step, shares)
+        transforms = [fit(values, part) for part in parts]
+        components = [each.forward(values) for each in transforms]
+        efforts = [_effort(transform(own, step)[0], shares) for own in components]
+        best = int(np.argmin(efforts))
+        return transforms[best].to_bytes() + self._encode_components(components[best], step, shares)
 
     def _encode_components(self, components: Components, step: float, shares: Shares | None) -> bytes:
         tiles, dc = transform(components, step)
@@ -93,6 +106,12 @@ def transform(components: Components, step: float) -> tuple[Plane, Plane]:
     order, dc_order = _tile_scan(), scan_order(rows, columns)
     ac = tiles[..., order[:, 0], order[:, 1]]
     return np.ascontiguousarray(ac), dc[:, dc_order[:, 0], dc_order[:, 1]].astype(np.float32)
+
+
+def _effort(tiles: Plane, shares: Shares) -> float:
+    """About what coding tiles will cost: the sum of their magnitudes, each at most a step as it counts."""
+    counts = np.sqrt(shares).astype(np.float32)[:, :, None]
+    return float(np.minimum(np.abs(tiles) * counts, 1).sum(dtype=np.float64))
 
 
 def tile_grid(height: int, width: int) -> tuple[int, int]:

@@ -38,10 +38,15 @@ class Jpeg2000Codec(Codec):
 
     name = "jpeg2000"
     number = 2
-    weighs = False  # OpenJPEG truncates a block at one slope, and a region of interest would be another format
+    weighs = (
+        False  # OpenJPEG truncates all of a block at one slope; regions of interest would be another format
+    )
 
     def _encode_components(
-        self, components: Components, step: float, shares: Shares | None  # noqa: ARG002 - never given
+        self,
+        components: Components,
+        step: float,
+        shares: Shares | None,  # noqa: ARG002 - never given
     ) -> bytes:
         encoder = _imagecodecs()
         components = _pad(components)

@@ -216,7 +216,10 @@ def search(
     symbols: Array,
     sets: Array,
 ) -> int:
-    """Fill in symbols and sets of what is coded, a row's squared steps worth as many bits; returns the quantiser's state behind them."""
+    """Fill in symbols and sets of what is coded; returns the quantiser's state behind them.
+
+    `worth` is of each row: the bits that a squared step is worth in it.
+    """
     states, own_sets = len(transitions), len(cost)
     count = 0
     for i in range(index.shape[0]):
