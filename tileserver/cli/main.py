@@ -172,7 +172,8 @@ def info(archive: str, as_json: bool) -> None:
         size = f"{bands} bands, {height}×{width}"
         click.echo(f"{name:14}{size}, {group['crs']}, levels {group['levels']}{finer}")
         click.echo(f"{'':14}{' '.join(group['bands'])}")
-        click.echo(f"{'':14}errors of means: κ {group['certainty']:g}")
+        factors = (f"{band} {small:g} {large:g}" for band, (small, large) in group["means"].items())
+        click.echo(f"{'':14}errors of means: {', '.join(factors)}")
     click.echo(_clear_line(clear))
     for line in (*_histogram_lines(groups), *_certificate_lines(certificate), *_cloud_lines(clouds)):
         click.echo(line)

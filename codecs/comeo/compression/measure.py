@@ -6,14 +6,14 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.archive import ArchiveGroup, histogram
+from comeo.archive import ArchiveGroup, certainty, histogram
 from comeo.archive import certificate as cert
-from comeo.archive.certainty import CELL, encode_kappa, kappa_of
 from comeo.archive.certificate import Certificate, GroupErrors, Layout
 from comeo.archive.model import MAX_CERTIFICATE_CHARACTERS
 from comeo.codecs.payload import Buffer
@@ -36,8 +36,8 @@ class BlockErrors:
         squares: (bands,) of their squares.
         maximum: (bands,) greatest absolute error.
         products: (bands, bands) of each two bands' errors, over pixels valid in all bands.
-        cells: (bands,) cells of 64×64 pixels, all of them valid.
-        cell_squares: (bands,) sum of the squares of these cells' mean errors.
+        cells: (sides, bands) cells of `certainty.SIDES` pixels to a side, all of them valid.
+        cell_squares: (sides, bands) sum of the squares of these cells' mean errors.
         counts: Of each band, original pixels by value, of clouds too: see `histogram.count`.
         clouds: Of the pixels that are no ground, if they are told apart.
     """
@@ -81,17 +81,23 @@ def block_errors(
     bands = len(original.values)
     if decoded is None:
         zeros, none = np.zeros(bands), np.zeros(bands, np.int64)
+        sides = len(certainty.SIDES), bands
         nothing = [np.zeros(0, np.int64)] * bands
-        return BlockErrors(none, zeros, zeros, zeros, np.zeros((bands, bands)), none, zeros, nothing)
+        return BlockErrors(
+            none, zeros, zeros, zeros, np.zeros((bands, bands)), np.zeros(sides, np.int64), np.zeros(sides),
+            nothing,
+        )  # fmt: skip
     seen = original.valid if ground is None else original.valid & ground
     valid = seen.reshape(bands, -1)
     error = np.subtract(decoded, original.values, dtype=np.float64).reshape(bands, -1)
     clouds = None if ground is None else _of_clouds(error, (original.valid & ~ground).reshape(bands, -1))
     error[~valid] = 0
     shared = error if valid.all() else error[:, valid.all(axis=0)]
+    whole = error.reshape(decoded.shape)
+    cells, squares = zip(*(_cells(whole, seen, side) for side in certainty.SIDES), strict=True)
     return BlockErrors(
         valid.sum(axis=1), error.sum(axis=1), np.einsum("ij,ij->i", error, error),
-        np.abs(error).max(axis=1), shared @ shared.T, *_cells(error.reshape(decoded.shape), seen),
+        np.abs(error).max(axis=1), shared @ shared.T, np.stack(cells), np.stack(squares),
         [histogram.count(*band) for band in zip(original.values, original.valid, strict=True)], clouds,
     )  # fmt: skip
 
@@ -102,13 +108,13 @@ def _of_clouds(error: NDArray[np.float64], cloud: NDArray[np.bool_]) -> CloudErr
 
 
 def _cells(
-    error: NDArray[np.float64], valid: NDArray[np.bool_]
+    error: NDArray[np.float64], valid: NDArray[np.bool_], side: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Number of whole, valid cells of a block, and the sum of the squares of their mean errors, by band."""
     bands, height, width = error.shape
-    rows, cols = height // CELL, width // CELL
-    shape = bands, rows, CELL, cols, CELL
-    inside = slice(None), slice(rows * CELL), slice(cols * CELL)
+    rows, cols = height // side, width // side
+    shape = bands, rows, side, cols, side
+    inside = slice(None), slice(rows * side), slice(cols * side)
     whole = valid[inside].reshape(shape).all(axis=(2, 4))
     means = error[inside].reshape(shape).mean(axis=(2, 4))
     return whole.sum(axis=(1, 2)), np.square(means, where=whole, out=np.zeros_like(means)).sum(axis=(1, 2))
@@ -124,7 +130,8 @@ class _GroupAccumulator:
         self._count = np.zeros(shape, np.int64)
         self._total, self._squares, self._maximum = (np.zeros(shape) for _ in range(3))
         self._products = np.zeros((layout.bands, layout.bands))
-        self._cells, self._cell_squares = np.zeros(layout.bands, np.int64), np.zeros(layout.bands)
+        sides = len(certainty.SIDES), layout.bands
+        self._cells, self._cell_squares = np.zeros(sides, np.int64), np.zeros(sides)
         self._cloud_count = np.zeros(layout.bands, np.int64)
         self._cloud_squares, self._cloud_maximum = np.zeros(layout.bands), np.zeros(layout.bands)
         self.counts = np.zeros((layout.bands, 1 << 16), np.int64)
@@ -152,11 +159,10 @@ class _GroupAccumulator:
         )
         return [(significant(math.sqrt(mse), 4), significant(float(maximum), 4)) for mse, maximum in figures]
 
-    def kappa(self, step: float) -> float:
-        """κ of the worst band, NaN where no cell is whole."""
-        bands = zip(self._cell_squares, self._cells, strict=True)
-        known = [kappa_of(float(squares), int(cells), step) for squares, cells in bands if cells]
-        return max(known, default=math.nan)
+    def factors(self, step: float) -> list[float]:
+        """Factors of the law of means, those of each band together."""
+        sides = zip(self._cell_squares, self._cells, certainty.SIDES, strict=True)
+        return np.ravel([certainty.measured_factors(*each, step) for each in sides], order="F").tolist()
 
     def errors(self) -> GroupErrors:
         everywhere = (1, 2)
@@ -222,9 +228,10 @@ class ErrorAccumulator:
                 return text, detail
         return None
 
-    def certainty(self) -> list[int]:
-        """κ of each group as a byte: see `comeo.archive.certainty`."""
-        return [encode_kappa(group.kappa(self._step)) for group in self._groups.values()]
+    def means(self) -> str:
+        """How certain means of areas are, as an archive states it: see `comeo.archive.certainty`."""
+        factors = [group.factors(self._step) for group in self._groups.values()]
+        return certainty.encode(list(chain.from_iterable(factors)))
 
     def clouds(self) -> dict[str, dict[str, float | None]]:
         """RMSE and greatest error of each band in clouds, as `CloudFacts` has them."""

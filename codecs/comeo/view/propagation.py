@@ -130,8 +130,7 @@ def point_errors(reader: ArchiveReader, lon: float, lat: float, bands: Sequence[
 def mean_errors(reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.bool_], grid: Grid) -> Errors:
     """Standard uncertainty that coding adds to the mean of each band over an area: see `mean_error`.
 
-    Pixels of clouds that were coded more coarsely count as coded in a step longer by the root of what their
-    squared errors counted less.
+    Pixels of clouds that were coded more coarsely count as coded in a longer step: see `_coarser`.
 
     Args:
         reader: Of the scene.
@@ -144,7 +143,7 @@ def mean_errors(reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.b
         (bands,) in stored numbers, NaN without a valid pixel and outside the scene.
     """
     archive = reader.archive
-    cloudy, coarser = _cloudiness(reader, valid, grid)
+    cloudy = _cloudiness(reader, valid, grid)
     out = np.full(len(bands), np.nan, np.float32)
     for name, group in archive.groups.items():
         rows = [
@@ -161,22 +160,46 @@ def mean_errors(reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.b
         )
         near = near_masked(valid, max(1, math.ceil(NEAR_PIXELS / side)))
         pixels = np.count_nonzero(valid) * side**2
+        grain = 0.0 if native.dtype.kind == "f" else 1.0
         for row, band in rows:
-            ground = archive.certificate.groups[name].rmse[band] if archive.certificate else math.inf
-            clouds = float(_cloud_errors(archive, [bands[row]])[0]) if cloudy else 0.0
-            shares = [(1 - cloudy, float(ground)), (cloudy, clouds)]
-            rmse = math.sqrt(math.fsum(share * each**2 for share, each in shares if share))
-            out[row] = mean_error(pixels, native.step * coarser, archive.certainty[name], near, rmse)
+            ground = float(archive.certificate.groups[name].rmse[band]) if archive.certificate else math.inf
+            coarser, rmse = _coarser(archive, bands[row], ground, cloudy)
+            factors = archive.certainty[name][band]
+            out[row] = mean_error(pixels, native.step * coarser, factors, near, rmse, grain)
     return out
 
 
-def _cloudiness(reader: ArchiveReader, valid: NDArray[np.bool_], grid: Grid) -> tuple[float, float]:
-    """Share of valid pixels in clouds that were coded apart, and how much longer that makes the step."""
-    facts = reader.archive.clouds
-    if facts is None or not valid.any():
-        return 0.0, 1.0
-    cloudy = float((classes_on(reader, grid)[valid] == CLOUD).mean())
-    return cloudy, math.sqrt(1 - cloudy + cloudy / facts.weight)
+def _cloudiness(reader: ArchiveReader, valid: NDArray[np.bool_], grid: Grid) -> float:
+    """Share of valid pixels that lie in clouds, if these were coded more coarsely."""
+    if reader.archive.clouds is None or not valid.any():
+        return 0.0
+    return float((classes_on(reader, grid)[valid] == CLOUD).mean())
+
+
+def _coarser(archive: Archive, band: str, ground: float, cloudy: float) -> tuple[float, float]:
+    """How much longer the step of a band is, in effect, where a share of an area is cloud.
+
+    Errors of clouds are larger by the ratio of RMSE, as far as that is known; errors of a mean's parts are
+    independent, so that their squares add up.
+
+    Args:
+        archive: The scene.
+        band: Of it.
+        ground: RMSE of the band's ground, infinite or NaN where it is not known.
+        cloudy: The share.
+
+    Returns:
+        By what the step is longer, and the RMSE of a pixel of the area.
+    """
+    facts = archive.clouds
+    if facts is None or not cloudy:
+        return 1.0, ground
+    cloud = float(_cloud_errors(archive, [band])[0])
+    most = 1 / math.sqrt(facts.weight)
+    ratio = min(max(cloud / ground, 1.0), most) if math.isfinite(ground) and ground else most
+    known = [(1 - cloudy, ground), (cloudy, cloud)] if math.isfinite(cloud) else [(1.0, math.inf)]
+    rmse = math.sqrt(math.fsum(share * each**2 for share, each in known if share))
+    return math.sqrt(1 - cloudy + cloudy * ratio**2), rmse
 
 
 def _rows(bands: Sequence[str], name: str) -> list[int]:

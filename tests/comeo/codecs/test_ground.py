@@ -20,7 +20,7 @@ WEIGHING = ("dct", "learned")
 
 
 def cloudy(seed: int = 3, side: int = 192) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
-    """A block with a bright cloud of another colour over some of it, and its ground, 3 pixels off the cloud."""
+    """A block with a bright cloud of another colour over some of it, and its ground, 3 pixels off it."""
     block = textured(4, side, side, seed, contrast=150)
     rows, cols = np.mgrid[:side, :side]
     distance = np.hypot(rows - 60, cols - 70)
