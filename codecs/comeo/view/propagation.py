@@ -30,6 +30,7 @@ from comeo.view.reader import ArchiveReader, pixel_at
 from comeo.view.warp import find_source, warp
 
 Errors = NDArray[np.float32]
+_CLOUD_PIXELS = 32**2  # means of larger areas of cloud have been found to err as much
 # A derivative is a difference over this share of the expected error to either side: small, but well above
 # the rounding of float32.
 DIFFERENCE = np.float32(0.25)
@@ -130,7 +131,9 @@ def point_errors(reader: ArchiveReader, lon: float, lat: float, bands: Sequence[
 def mean_errors(reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.bool_], grid: Grid) -> Errors:
     """Standard uncertainty that coding adds to the mean of each band over an area: see `mean_error`.
 
-    Pixels of clouds that were coded more coarsely count as coded in a longer step: see `_coarser`.
+    Where clouds were coded more coarsely, the mean is one of ground and one of clouds together. That of clouds
+    is at least as uncertain as one of 32×32 pixels, in a step longer by the root of what their squared errors
+    counted less: nothing keeps errors of their tiles apart.
 
     Args:
         reader: Of the scene.
@@ -162,10 +165,16 @@ def mean_errors(reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.b
         pixels = np.count_nonzero(valid) * side**2
         grain = 0.0 if native.dtype.kind == "f" else 1.0
         for row, band in rows:
-            ground = float(archive.certificate.groups[name].rmse[band]) if archive.certificate else math.inf
-            coarser, rmse = _coarser(archive, bands[row], ground, cloudy)
+            rmse = archive.certificate.groups[name].rmse[band] if archive.certificate else math.inf
             factors = archive.certainty[name][band]
-            out[row] = mean_error(pixels, native.step * coarser, factors, near, rmse, grain)
+            ground = mean_error(pixels * (1 - cloudy), native.step, factors, near, float(rmse), grain)
+            out[row] = ground
+            if archive.clouds is not None and cloudy:
+                rmse = np.nan_to_num(_cloud_errors(archive, [bands[row]])[0], nan=math.inf)
+                step = native.step / math.sqrt(archive.clouds.weight)
+                most = min(pixels * cloudy, _CLOUD_PIXELS)
+                clouds = mean_error(most, step, factors, near, float(rmse), grain)
+                out[row] = math.hypot(cloudy * clouds, (1 - cloudy) * ground if cloudy < 1 else 0.0)
     return out
 
 
@@ -174,32 +183,6 @@ def _cloudiness(reader: ArchiveReader, valid: NDArray[np.bool_], grid: Grid) -> 
     if reader.archive.clouds is None or not valid.any():
         return 0.0
     return float((classes_on(reader, grid)[valid] == CLOUD).mean())
-
-
-def _coarser(archive: Archive, band: str, ground: float, cloudy: float) -> tuple[float, float]:
-    """How much longer the step of a band is, in effect, where a share of an area is cloud.
-
-    Errors of clouds are larger by the ratio of RMSE, as far as that is known; errors of a mean's parts are
-    independent, so that their squares add up.
-
-    Args:
-        archive: The scene.
-        band: Of it.
-        ground: RMSE of the band's ground, infinite or NaN where it is not known.
-        cloudy: The share.
-
-    Returns:
-        By what the step is longer, and the RMSE of a pixel of the area.
-    """
-    facts = archive.clouds
-    if facts is None or not cloudy:
-        return 1.0, ground
-    cloud = float(_cloud_errors(archive, [band])[0])
-    most = 1 / math.sqrt(facts.weight)
-    ratio = min(max(cloud / ground, 1.0), most) if math.isfinite(ground) and ground else most
-    known = [(1 - cloudy, ground), (cloudy, cloud)] if math.isfinite(cloud) else [(1.0, math.inf)]
-    rmse = math.sqrt(math.fsum(share * each**2 for share, each in known if share))
-    return math.sqrt(1 - cloudy + cloudy * ratio**2), rmse
 
 
 def _rows(bands: Sequence[str], name: str) -> list[int]:
