@@ -15,6 +15,7 @@ from rasterio.crs import CRS
 
 from comeo.archive.certificate import Layout
 from comeo.archive.clear_model import ClearFacts
+from comeo.archive.clouds import CloudFacts
 from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE
 from comeo.crs import parse_crs
 from comeo.scene import DATETIME_UNKNOWN, Band
@@ -27,6 +28,8 @@ MAX_LEVEL_SIDE = 1 << 20
 MAX_LEVEL_BLOCKS = 1 << 20
 MAX_CERTIFICATE_CHARACTERS = 1 << 21
 MAX_HISTOGRAM_CHARACTERS = 1 << 16
+MAX_OFF_GRID = 0.15  # pixels; of a crop's overviews, which start at the crop's corner, it is an eighth
+MAX_MEANS_CHARACTERS = 1 << 12
 DATA = "data"
 
 
@@ -46,6 +49,8 @@ class Level:
         dtype: uint16 or float32.
         step: Quantisation step.
         reference: The level of a finer group that blocks may be predicted from, or None.
+        offset: Rows down and columns to the right, in pixels of the reference, at which this level begins on
+            it: -1, 0 or 1 each.
     """
 
     group: str
@@ -59,6 +64,7 @@ class Level:
     dtype: np.dtype[Any]
     step: float
     reference: Level | None = None
+    offset: tuple[int, int] = (0, 0)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -70,20 +76,30 @@ class Level:
         """Key of the level's array."""
         return f"{self.group}/{self.number}/{DATA}"
 
-    def covers(self, coarser: Level) -> bool:
-        """Whether another level, of pixels twice as large, can be predicted from this one.
+    def predicted_from(self, finer: Level) -> Level | None:
+        """This level with another one, of pixels half as large, as its reference.
 
-        The top left corners coincide, and the far edges are not more than a pixel of this one apart.
+        The corners of both are near each other, and pixels of this one end where pixels of the other do, as
+        in any crop of a product. In overviews, whose pixels are far larger than the crop's offset, about so.
+
+        Returns:
+            None if it cannot be predicted from that one.
         """
-        here, there = self.transform @ Affine.scale(2), coarser.transform
-        slack = 1e-3 * max(abs(there.a), abs(there.b), abs(there.d), abs(there.e))
-        missing = (2 * coarser.height - self.height, 2 * coarser.width - self.width)
-        return (
-            self.number == coarser.number
-            and self.reference is None
-            and here.almost_equals(there, slack)
-            and all(-1 <= pixels <= 1 for pixels in missing)
+        half, own = self.transform @ Affine.scale(0.5), finer.transform
+        slack = 1e-3 * max(abs(own.a), abs(own.b), abs(own.d), abs(own.e))
+        pairs = (half.a, own.a), (half.b, own.b), (half.d, own.d), (half.e, own.e)
+        col, row = ~own @ (half.c, half.f)
+        offset = round(row), round(col)
+        apart = offset[0] + 2 * self.height - finer.height, offset[1] + 2 * self.width - finer.width
+        fits = (
+            self.number == finer.number
+            and finer.reference is None
+            and all(abs(this - other) <= slack for this, other in pairs)
+            and max(abs(row - offset[0]), abs(col - offset[1])) <= MAX_OFF_GRID
+            and max(map(abs, offset)) <= 1
+            and max(map(abs, apart)) <= 2
         )
+        return replace(self, reference=finer, offset=offset) if fits else None
 
     def block_shape(self, row: int, col: int) -> tuple[int, int, int]:
         """Shape of a block: smaller than the others at the far edges."""
@@ -237,18 +253,19 @@ class ComeoAttributes(_Strict):
     step: float = Field(gt=0, allow_inf_nan=False)
     raw_bytes: int = Field(gt=0)
     certificate: str | None = Field(None, max_length=MAX_CERTIFICATE_CHARACTERS)
-    certainty: list[Annotated[int, Field(ge=0, le=255, strict=True)]] | None = Field(None, max_length=16)
+    means: str | None = Field(None, max_length=MAX_MEANS_CHARACTERS)
     histograms: str | None = Field(None, max_length=MAX_HISTOGRAM_CHARACTERS)
     groups: list[Annotated[str, Field(pattern=r"^r[0-9]{1,7}m$")]] = Field(min_length=1, max_length=16)
     source: SourceModel = SourceModel()
     clear: ClearFacts | None = None
+    clouds: CloudFacts | None = None
     preset: str | None = Field(None, pattern=r"^[a-z0-9\-]{1,32}$")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        """Each group has a certainty, or none has."""
-        if self.certainty is not None and len(self.certainty) != len(self.groups):
-            raise ValueError(f"certainty tells of {len(self.certainty)} groups, groups of {len(self.groups)}")
+        """Clouds that were coded apart are known by their class."""
+        if self.clouds is not None and self.clear is None:
+            raise ValueError("clouds were coded apart, and no classes say where they are")
         return self
 
 
@@ -349,6 +366,7 @@ class ArrayMetadata(_Strict):
         if key is None:
             return level
         reference = finer.get(key) if isinstance(key, str) else None
-        if reference is None or not reference.covers(level):
+        predicted = None if reference is None else level.predicted_from(reference)
+        if predicted is None:
             raise ValueError(f"it is predicted from {key!r}, which is no finer level of the same ground")
-        return replace(level, reference=reference)
+        return predicted
