@@ -64,7 +64,7 @@ def qualify(
     scene = open_source(reference, bands=names)
     try:
         weights, reason = _weights(lpips)
-        subjects = _subjects(archives, scene, reference, weights, reason)
+        subjects = _subjects(archives, scene, weights, reason)
     finally:
         scene.close()
     source = scene.source_name or Path(reference).name
@@ -99,9 +99,7 @@ def _weights(wanted: bool) -> tuple[Weights | None, str]:
         return None, str(error)
 
 
-def _subjects(
-    paths: Sequence[Path], scene: Scene, reference: str, weights: Weights | None, reason: str
-) -> list[Subject]:
+def _subjects(paths: Sequence[Path], scene: Scene, weights: Weights | None, reason: str) -> list[Subject]:
     """Qualify each archive; crops are of the same places in all."""
     from comeo.archive import open_archive
     from comeo.quality.crops import choose_crops, crops_at
@@ -116,7 +114,7 @@ def _subjects(
         subjects: list[Subject] = []
         for archive in opened:
             progress = stack.enter_context(terminal_progress(archive.name))
-            found, verdicts = _qualified(archive, scene, reference, weights, reason, progress)
+            found, verdicts = _qualified(archive, scene, weights, reason, progress)
             groups = archive_groups(archive)
             if subjects:
                 crops = crops_at(subjects[0].crops, found, scene.groups, groups)
@@ -139,16 +137,17 @@ def _check_source(archive: Archive, scene: Scene) -> None:
 
 
 def _qualified(
-    archive: Archive, scene: Scene, reference: str, weights: Weights | None, reason: str, progress: Progress
+    archive: Archive, scene: Scene, weights: Weights | None, reason: str, progress: Progress
 ) -> tuple[Any, Any]:
+    from comeo.quality.clouds import CloudClasses
     from comeo.quality.qualify import archive_groups
     from comeo.quality.qualify import qualify as measure
     from comeo.quality.verdict import verdicts
 
     try:
         found = measure(
-            scene, archive_groups(archive), source=reference, weights=weights, no_weights=reason,
-            progress=progress,
+            scene, archive_groups(archive), weights=weights, no_weights=reason,
+            clouds=CloudClasses.of(archive), progress=progress,
         )  # fmt: skip
     except MemoryError as error:
         raise ComeoError("there is too little memory to qualify this scene; 3 GB are enough") from error
@@ -194,6 +193,11 @@ def _print(subjects: Sequence[Subject]) -> None:
             click.echo(_line(band.band, band))
         whole = found.scene
         click.echo(_line("scene", whole))
+        for each in found.clouds:
+            click.echo(
+                f"  {each.group}, whose clouds ({percent(each.share)}) were coded coarsely: PSNR "
+                f"{number(each.ground_psnr, 2)} on the ground, {number(each.cloud_psnr, 2)} in the clouds"
+            )
         lines = [("spectral angle", f"{number(whole.spectral_angle, 2)}°")]
         missing = f"not measured: {found.perceptual.missing}"
         lines += [("LPIPS", missing if found.perceptual.missing else number(found.perceptual.lpips, 4))]

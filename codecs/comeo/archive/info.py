@@ -29,6 +29,7 @@ def info(archive: Metadata) -> dict[str, Any]:
         "codec": archive.codec,
         "model": archive.model,
         "preset": archive.preset,
+        "clouds": None if archive.clouds is None else archive.clouds.model_dump(),
         "ratio": round(archive.ratio, 2),
         "step": archive.step,
         "raw_bytes": archive.raw_bytes,
@@ -92,6 +93,9 @@ def _group(archive: Metadata, group: ArchiveGroup) -> dict[str, Any]:
         "levels": [level.number for level in group.levels],
         "block": native.block,
         "predicted_from": None if native.reference is None else native.reference.group,
-        "certainty": _figure(archive.certainty[group.name]),
+        "means": {
+            band.name: [_figure(factor) for factor in factors]
+            for band, factors in zip(group.bands, archive.certainty[group.name], strict=True)
+        },
         "percentiles": {band.name: _percentiles(archive, band.name) for band in group.bands},
     }

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, Final, TypeVar
 
 from affine import Affine
 from pydantic import BaseModel, ValidationError
 
-from comeo.archive import histogram
-from comeo.archive.certainty import UNKNOWN, decode_kappa
+from comeo.archive import certainty, histogram
+from comeo.archive.certainty import Factors
 from comeo.archive.certificate import Certificate, decode
+from comeo.archive.clouds import CloudFacts
 from comeo.archive.documents import loads
 from comeo.archive.histogram import Histogram
 from comeo.archive.model import (
@@ -30,7 +33,7 @@ from comeo.errors import ArchiveError, NotFoundError
 from comeo.missions import mission_id, of_mission
 
 METADATA_KEY: Final = "zarr.json"
-UNCHECKED: Final = frozenset(("certificate", "histograms", "proj:wkt2"))
+UNCHECKED: Final = frozenset(("certificate", "histograms", "means", "proj:wkt2"))
 """Texts that are decoded or parsed, by stricter rules, and never shown as they stand."""
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -103,6 +106,11 @@ class Metadata:
         return self._comeo.preset
 
     @property
+    def clouds(self) -> CloudFacts | None:
+        """How clouds were coded more coarsely, and their errors, of which the certificate does not tell."""
+        return self._comeo.clouds
+
+    @property
     def model(self) -> str | None:
         """SHA-256 (hex) of the learned model, if the codec has one."""
         return self._comeo.model
@@ -155,11 +163,25 @@ class Metadata:
         except ValueError as error:
             raise ArchiveError(f"{self.name} has a damaged quality certificate: {error}") from error
 
-    @property
-    def certainty(self) -> dict[str, float]:
-        """κ of each group, by name: see `comeo.archive.certainty`."""
-        codes = self._comeo.certainty or [UNKNOWN] * len(self.groups)
-        return {name: decode_kappa(code, self.codec) for name, code in zip(self.groups, codes, strict=True)}
+    @cached_property
+    def certainty(self) -> dict[str, list[Factors]]:
+        """How certain means are: factors of each band, by group, as `comeo.archive.certainty` has them.
+
+        Raises:
+            ArchiveError: If they are damaged.
+        """
+        bands = [len(group.bands) for group in self.groups.values()]
+        text = self._comeo.means
+        try:
+            stated = [math.nan] * 2 * sum(bands) if text is None else certainty.decode(text, sum(bands))
+        except ValueError as error:
+            raise ArchiveError(f"{self.name} has damaged factors of means: {error}") from error
+        pairs = zip(stated[::2], stated[1::2], strict=True)
+        factors = [certainty.factors_of(small, large, self.codec) for small, large in pairs]
+        return {
+            name: factors[end - count : end]
+            for name, count, end in zip(self.groups, bands, accumulate(bands), strict=True)
+        }
 
     def histogram(self, band: str) -> Histogram | None:
         """Where the original pixels of a band lie, or None where the archive does not state it.

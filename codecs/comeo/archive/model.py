@@ -15,6 +15,7 @@ from rasterio.crs import CRS
 
 from comeo.archive.certificate import Layout
 from comeo.archive.clear_model import ClearFacts
+from comeo.archive.clouds import CloudFacts
 from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE
 from comeo.crs import parse_crs
 from comeo.scene import DATETIME_UNKNOWN, Band
@@ -28,6 +29,7 @@ MAX_LEVEL_BLOCKS = 1 << 20
 MAX_CERTIFICATE_CHARACTERS = 1 << 21
 MAX_HISTOGRAM_CHARACTERS = 1 << 16
 MAX_OFF_GRID = 0.15  # pixels; of a crop's overviews, which start at the crop's corner, it is an eighth
+MAX_MEANS_CHARACTERS = 1 << 12
 DATA = "data"
 
 
@@ -251,18 +253,19 @@ class ComeoAttributes(_Strict):
     step: float = Field(gt=0, allow_inf_nan=False)
     raw_bytes: int = Field(gt=0)
     certificate: str | None = Field(None, max_length=MAX_CERTIFICATE_CHARACTERS)
-    certainty: list[Annotated[int, Field(ge=0, le=255, strict=True)]] | None = Field(None, max_length=16)
+    means: str | None = Field(None, max_length=MAX_MEANS_CHARACTERS)
     histograms: str | None = Field(None, max_length=MAX_HISTOGRAM_CHARACTERS)
     groups: list[Annotated[str, Field(pattern=r"^r[0-9]{1,7}m$")]] = Field(min_length=1, max_length=16)
     source: SourceModel = SourceModel()
     clear: ClearFacts | None = None
+    clouds: CloudFacts | None = None
     preset: str | None = Field(None, pattern=r"^[a-z0-9\-]{1,32}$")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        """Each group has a certainty, or none has."""
-        if self.certainty is not None and len(self.certainty) != len(self.groups):
-            raise ValueError(f"certainty tells of {len(self.certainty)} groups, groups of {len(self.groups)}")
+        """Clouds that were coded apart are known by their class."""
+        if self.clouds is not None and self.clear is None:
+            raise ValueError("clouds were coded apart, and no classes say where they are")
         return self
 
 

@@ -81,13 +81,18 @@ export class Archive {
     throw new FormatError(`${level.key} is predicted from ${key}, which is no finer level`);
   }
 
-  // κ of each group.
-  certainty() {
-    const unknown = { dct: 1, jpeg2000: 1.5, learned: 3 }[this.facts.codec];
-    return this.facts.groups.map((_, index) => {
-      const code = this.facts.certainty?.[index] ?? 0;
-      return code ? 2 ** ((code - 1) / 32) : unknown;
+  // How certain means are: [small, large] of each band, by group.
+  means() {
+    const typical = { dct: [0.9, 1], jpeg2000: [1.2, 1.5], learned: [1, 3] }[this.facts.codec];
+    const bands = Object.entries(this.groups).flatMap(([name, group]) => group.bands.map((band) => [name, band.name]));
+    const codes = Buffer.from(this.facts.means ?? '', 'base64');
+    check(this.facts.means === undefined || codes.length === 2 * bands.length, 'there are not two factors of means a band');
+    const out = {};
+    bands.forEach(([name, band], index) => {
+      const own = typical.map((factor, size) => (codes[2 * index + size] ? 2 ** ((codes[2 * index + size] - 128) / 16) : factor));
+      (out[name] ??= {})[band] = own;
     });
+    return out;
   }
 
   // Errors by group, or null.

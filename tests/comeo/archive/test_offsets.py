@@ -136,7 +136,7 @@ def test_blocks_beyond_are_taken_where_a_pixel_lies_over_them(
 
 
 def test_errors_at_borders_of_blocks_are_as_inside(tmp_path: Path) -> None:
-    """Without the blocks beyond they were half as large again."""
+    """Without the blocks beyond they were half as large again along the first lines of blocks."""
     scene = cropped_scene((1, 1100), (1, 1100), masked=False)
     path = compress(scene, tmp_path / "a.zarr.zip", codec="dct", step=STEP)
     with open_archive(path) as archive:
@@ -146,7 +146,7 @@ def test_errors_at_borders_of_blocks_are_as_inside(tmp_path: Path) -> None:
     lines = [255, 256, 511, 512]
     border = np.zeros(errors.shape, bool)
     border[:, lines], border[:, :, lines] = True, True
-    assert errors[border].mean() < 1.05 * errors[~border].mean()
+    assert errors[border].mean() < 1.1 * errors[~border].mean()
 
 
 def test_a_block_with_nothing_under_it_is_not_predicted_and_refused_if_it_says_so(
