@@ -34,7 +34,7 @@ def each(work: Callable[[Item], Result], items: Sequence[Item], threads: int | N
         Exception: An error of `work`; what has not begun by then is left out.
     """
     threads = min(len(items), threads or _processors())
-    if threads < 2:  # noqa: PLR2004 - this one
+    if threads < 2:
         return [work(item) for item in items]
     results: dict[int, Result] = {}
     waiting = iter(range(len(items)))  # whose `next` is one step of the interpreter

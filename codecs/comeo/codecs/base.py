@@ -229,7 +229,9 @@ class Codec(ABC):
         """Decode payloads, each with its reference, in one batch."""
         parsed = [pl.parse(_buffer(payload), self.number) for payload, _ in pairs]
         coded = [
-            Coded.of(item, reference) for item, (_, reference) in zip(parsed, pairs, strict=True) if len(item.body)
+            Coded.of(item, reference)
+            for item, (_, reference) in zip(parsed, pairs, strict=True)
+            if len(item.body)
         ]
         values = zip(coded, self._decode_values(coded, reduce), strict=True)
         whole = (each.restored(own, reduce) for each, own in values)

@@ -64,7 +64,7 @@ class Predictor:
         Returns:
             (bands, y, x).
         """
-        from comeo.codecs.dct.sums import weighted_sums  # noqa: PLC0415 - numba takes a second to load
+        from comeo.codecs.sums import weighted_sums  # noqa: PLC0415 - numba takes a second to load
 
         predicted: NDArray[np.float32] = weighted_sums(features(reference), self.weights)
         return predicted
@@ -135,7 +135,7 @@ def features(reference: Reference) -> NDArray[np.float32]:
     Args:
         reference: (bands, y, x), NaN where a pixel is invalid: these are filled first.
     """
-    from comeo.codecs.dct.sums import smoothed  # noqa: PLC0415 - numba takes a second to load
+    from comeo.codecs.sums import smoothed  # noqa: PLC0415 - numba takes a second to load
 
     values = fill_invalid(reference, ~np.isnan(reference))
     once = smoothed(values)

@@ -18,12 +18,11 @@ from comeo.codecs.dct.layout import (
     RUN_CATEGORY,
     SIZES,
     ZONES,
-    Array,
     bit_length,
     class_context,
-    compiled,
     size_category,
 )
+from comeo.compiled import Array, compiled
 
 _CERTAIN: Final = 2.0  # coefficients this large never pay off as zeros
 _REACH: Final = (

@@ -26,14 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.codecs.base import Block, Codec, Coded, Components
-from comeo.codecs.dct.lapped import synthesis, synthesise
+from comeo.codecs.lapped import synthesis, synthesise
 from comeo.codecs.learned import engine
 from comeo.codecs.learned.coding import decode_pass, open_streams, read_offsets, synthesise_rows
 from comeo.codecs.learned.encoder import THOROUGH, WORTH, encode, prepare, tile_grid
 from comeo.codecs.learned.features import PEAK, UNIT, Known
 from comeo.codecs.learned.layout import Layout
 from comeo.codecs.learned.model import DEFAULT, TAG_BYTES, Model, by_tag, models
-from comeo.codecs.learned.prediction import planes_of, predicted_passes, spread
+from comeo.codecs.learned.passes import planes_of, predicted_passes, spread
 from comeo.codecs.payload import Header
 from comeo.codecs.spectral import fit, fit_details
 from comeo.errors import CodecError

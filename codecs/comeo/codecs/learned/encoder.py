@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.codecs.base import Components
-from comeo.codecs.dct.lapped import SIZE, analysis
+from comeo.codecs.lapped import SIZE, analysis
 from comeo.codecs.learned.coding import Chosen, intervals
 from comeo.codecs.learned.features import PEAK, UNIT
 from comeo.codecs.learned.layout import Layout
 from comeo.codecs.learned.model import Model
-from comeo.codecs.learned.prediction import begin_passes, planes_of
+from comeo.codecs.learned.passes import begin_passes, planes_of
 from comeo.codecs.learned.rans import write
 from comeo.codecs.learned.tables import LARGEST
 from comeo.codecs.learned.trellis import Chooser, Spreading
