@@ -60,7 +60,7 @@ def point(
     plan = resolve(request, record.bands, scenes.settings, picture=False)
     with scenes.reader(record, budget) as reader:
         pixel, shown = _seen(reader, lon, lat, plan)
-        errors = point_errors(reader.archive, lon, lat, plan.bands)
+        errors = point_errors(reader, lon, lat, plan.bands)
         correlated = correlation(reader.archive, plan.bands)
     bands = plan.sources
     answer: dict[str, Any] = {
@@ -207,7 +207,7 @@ def _of_means(
     for result in range(plan.results):
         bands = plan.bands if plan.expression else plan.bands[result : result + 1]
         sources = plan.sources if plan.expression else plan.sources[result : result + 1]
-        errors = mean_errors(reader.archive, bands, valid[result], grid)[:, None, None]
+        errors = mean_errors(reader, bands, valid[result], grid)[:, None, None]
         errors = _scaled(errors, sources, physical=plan.physical)
         if plan.expression:
             centre = {name: _mean(layer) for name, layer in sample.layers.items()}

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from comeo.archive import certainty, histogram
 from comeo.archive.certainty import Factors
 from comeo.archive.certificate import Certificate, decode
+from comeo.archive.clouds import CloudFacts
 from comeo.archive.documents import loads
 from comeo.archive.histogram import Histogram
 from comeo.archive.model import (
@@ -103,6 +104,11 @@ class Metadata:
     def preset(self) -> str | None:
         """What the encoder coded more finely than the rest: `vegetation`; None: nothing."""
         return self._comeo.preset
+
+    @property
+    def clouds(self) -> CloudFacts | None:
+        """How clouds were coded more coarsely, and their errors, of which the certificate does not tell."""
+        return self._comeo.clouds
 
     @property
     def model(self) -> str | None:

@@ -15,6 +15,7 @@ from rasterio.crs import CRS
 
 from comeo.archive.certificate import Layout
 from comeo.archive.clear_model import ClearFacts
+from comeo.archive.clouds import CloudFacts
 from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE
 from comeo.crs import parse_crs
 from comeo.scene import DATETIME_UNKNOWN, Band
@@ -257,7 +258,15 @@ class ComeoAttributes(_Strict):
     groups: list[Annotated[str, Field(pattern=r"^r[0-9]{1,7}m$")]] = Field(min_length=1, max_length=16)
     source: SourceModel = SourceModel()
     clear: ClearFacts | None = None
+    clouds: CloudFacts | None = None
     preset: str | None = Field(None, pattern=r"^[a-z0-9\-]{1,32}$")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """Clouds that were coded apart are known by their class."""
+        if self.clouds is not None and self.clear is None:
+            raise ValueError("clouds were coded apart, and no classes say where they are")
+        return self
 
 
 class RootAttributes(_Strict):
