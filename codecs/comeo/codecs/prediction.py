@@ -30,7 +30,7 @@ _COUNT_BITS: Final = 4
 _EXPONENT_BITS: Final = 6
 _LARGEST: Final = (1 << ((1 << _COUNT_BITS) - 2)) - 1
 _LAG: Final = 8  # pixels, of the differences that weights are fitted to: the mean is the spectral transform's
-_WORTH: Final = 4.0  # bits that a squared step is worth here; part of what is predicted would not be coded
+_WORTH: Final = 4.0  # bits that a squared step is worth here, 1/λ; part of it would not be coded anyway
 _FINENESS: Final = 2.0  # steps, of the root of the summed squared error that rounding one weight makes
 _DEPENDENT: Final = 1e-9  # share of a feature's variance that counts as none
 
