@@ -175,26 +175,39 @@ class Codec(ABC):
         step = float(np.float32(step))
         body = b""
         if usable is None or usable.any():
-            flags |= self.flags
-            values = block.astype(np.float32)
-            if weights is not None:
-                flags |= pl.WEIGHTED
-                body, factors = _weights(weights, bands)
-                values *= factors[:, None, None]
-            shares, seen = None, usable
-            if ground is not None and not ground.all():
-                shares = tile_shares(ground if usable is None else ground & usable.any(axis=0))
-                seen = fitted_to(ground, usable)
-            predictor = None if reference is None else fit_predictor(values, usable, reference, step)
-            if reference is not None and predictor is not None:
-                flags |= pl.PREDICTED
-                body += predictor.to_bytes()
-                values -= predictor.predict(reference)
-            if usable is not None:
-                values = fill_invalid(values, np.broadcast_to(usable, values.shape))
-            body += self._encode_values(values, [seen] if seen is usable else [seen, usable], step, shares)
+            body, found = self._encode_usable(block, usable, step, reference, weights, ground)
+            flags |= found
         header = Header(self.number, flags, bands, height, width, step)
         return pl.pack(header, valid if flags & pl.HAS_INVALID else None, saturated, body)
+
+    def _encode_usable(
+        self,
+        block: Block,
+        usable: Mask | None,
+        step: float,
+        reference: Reference | None,
+        weights: Sequence[int] | None,
+        ground: Mask | None,
+    ) -> tuple[bytes, int]:
+        """Code a block of which some pixels are usable: what follows the masks, and its flags."""
+        flags, body, values = self.flags, b"", block.astype(np.float32)
+        if weights is not None:
+            flags |= pl.WEIGHTED
+            body, factors = _weights(weights, len(block))
+            values *= factors[:, None, None]
+        shares, seen = None, usable
+        if ground is not None and not ground.all():
+            shares = tile_shares(ground if usable is None else ground & usable.any(axis=0))
+            seen = fitted_to(ground, usable)
+        predictor = None if reference is None else fit_predictor(values, usable, reference, step)
+        if reference is not None and predictor is not None:
+            flags |= pl.PREDICTED
+            body += predictor.to_bytes()
+            values -= predictor.predict(reference)
+        if usable is not None:
+            values = fill_invalid(values, np.broadcast_to(usable, values.shape))
+        masks = [seen] if seen is usable else [seen, usable]
+        return body + self._encode_values(values, masks, step, shares), flags
 
     def check_weighs(self) -> None:
         """Refuse to let errors count less where there is no ground, if the codec cannot.
