@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.codecs.base import reduce_mean
-from comeo.codecs.dct.lapped import SIZE, analysis, synthesis
+from comeo.codecs.lapped import SIZE, analysis, synthesis
 from comeo.codecs.learned.layout import FIRST_LAYOUT, Layout
 from comeo.codecs.spectral import fit, fit_details
 from training.pack import Image

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.dct.lapped import SIZE, synthesis
-from comeo.codecs.dct.layout import Array, compiled
+from comeo.codecs.lapped import SIZE, synthesis
 from comeo.codecs.learned import Model
 from comeo.codecs.learned.encoder import choose_passes, energy_classes, latents_of, tile_grid
 from comeo.codecs.learned.features import UNIT
 from comeo.codecs.learned.filter import CELL, DIRECTIONS, LIMITS, OFFSETS, ONE, REACH, Filter, rounded
 from comeo.codecs.learned.layout import Layout
+from comeo.compiled import Array, compiled
 from comeo.settings import CodecSettings
 from training.crops import CropOptions, CropSampler
 from training.pack import Image, load

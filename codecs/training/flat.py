@@ -43,7 +43,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from comeo.codecs.base import MAX_REDUCE
-from comeo.codecs.dct.lapped import SIZE, synthesis
+from comeo.codecs.lapped import SIZE, synthesis
 from comeo.codecs.learned.filter import Filter
 from comeo.codecs.learned.layout import Group, Layout
 from comeo.codecs.learned.model import Model, models

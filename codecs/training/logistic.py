@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from comeo.codecs.learned.encoder import WORTH
+
 SCALE_UNIT = 4
 SCALE_LOWEST = -4.0
-LAMBDA = 9.0  # bits that a squared step is worth: near the slope of uniform quantisation, 6 / ln 2
 
 
 def bits(symbols: Tensor, index: Tensor) -> Tensor:
@@ -46,8 +47,8 @@ def decide(latents: Tensor, index: Tensor) -> Tensor:
     nearest = torch.floor(latents + 0.5)
     open_to_doubt = nearest != 0
     values, indexes, start = latents[open_to_doubt], index[open_to_doubt], nearest[open_to_doubt]
-    best, least = start, LAMBDA * (values - start).square() + bits(start, indexes)
+    best, least = start, WORTH * (values - start).square() + bits(start, indexes)
     for choice in (start - torch.sign(start), torch.zeros_like(start)):
-        value = LAMBDA * (values - choice).square() + bits(choice, indexes)
+        value = WORTH * (values - choice).square() + bits(choice, indexes)
         best, least = torch.where(value < least, choice, best), torch.minimum(value, least)
     return nearest.masked_scatter(open_to_doubt, best)

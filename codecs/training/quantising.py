@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from comeo.codecs.learned.encoder import WORTH
 from comeo.codecs.learned.features import UNIT
 from comeo.codecs.learned.quantiser import Quantiser
 from comeo.codecs.learned.tables import SKIPPED, Tables
 from comeo.codecs.learned.trellis import search
-from training.logistic import LAMBDA, SCALE_LOWEST, SCALE_UNIT, bits, decide
+from training.logistic import SCALE_LOWEST, SCALE_UNIT, bits, decide
 
 
 class Choice(NamedTuple):
@@ -88,7 +89,7 @@ class Quantising:
             if first < last:
                 self._turns[block] = search(
                     steps[first:last], scales[first:last], self._quantiser.grid, self._quantiser.transitions,
-                    self._tables.cost, self._tables.points, np.full(last - first, LAMBDA), self._turns[block],
+                    self._tables.cost, self._tables.points, np.full(last - first, WORTH), self._turns[block],
                     symbols[first:last], sets[first:last],
                 )  # fmt: skip
         found = torch.from_numpy(symbols).to(wanted)

@@ -24,12 +24,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from comeo.codecs.learned.encoder import WORTH
 from comeo.codecs.learned.quantiser import dependent
 from comeo.codecs.learned.tables import check
 from training.crops import CropOptions, CropSampler, stream
 from training.design import FIRST_DESIGN, Design
 from training.evaluate import compare, held_out_blocks, jpeg2000_curve, model_curve, raw_bytes
-from training.logistic import LAMBDA
 from training.model import Model, measured_order
 from training.pack import Image, load
 from training.quantising import Quantising
@@ -88,7 +88,7 @@ def objective(model: nn.Module, components: Tensor) -> tuple[Tensor, dict[str, f
     result = model(components)
     pixels = components.shape[2] * components.shape[3]
     rate, error = result.bits / pixels, result.error / pixels
-    value = rate + LAMBDA * error
+    value = rate + WORTH * error
     weight = value.detach().clamp(min=0.05).rsqrt()
     figures = {
         "bits_per_pixel": rate.mean().item(),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from comeo.codecs.dct.lapped import SIZE, analysis, synthesis
+from comeo.codecs.lapped import SIZE, analysis, synthesis
 
 PATCH = SIZE
 

@@ -6,7 +6,8 @@ pytest.importorskip("torch", reason="training needs the extra `train`")
 
 import torch
 
-from training.logistic import LAMBDA, bits, decide
+from comeo.codecs.learned.encoder import WORTH
+from training.logistic import bits, decide
 
 
 @pytest.mark.parametrize("index", [0.0, 17.0, 30.0])
@@ -30,7 +31,7 @@ def test_what_is_decided_is_the_best_of_what_is_looked_at() -> None:
     chosen, nearest = decide(latents, index), torch.floor(latents + 0.5)
 
     def value(choice: torch.Tensor) -> torch.Tensor:
-        return LAMBDA * (latents - choice).square() + bits(choice, index)
+        return WORTH * (latents - choice).square() + bits(choice, index)
 
     for choice in (nearest, torch.where(nearest == 0, nearest, nearest - nearest.sign()), 0 * nearest):
         assert (value(chosen) <= value(choice) + 1e-3)[nearest != 0].all()

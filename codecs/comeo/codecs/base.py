@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo import parallel
 from comeo.codecs import payload as pl
 from comeo.codecs.fill import fill_invalid
 from comeo.codecs.ground import Mask, Shares, check_ground, fitted_to, tile_shares
@@ -26,6 +25,7 @@ from comeo.codecs.prediction import Predictor, Reference, check_reference
 from comeo.codecs.prediction import fit as fit_predictor
 from comeo.codecs.spectral import SpectralTransform, fit
 from comeo.errors import CodecError
+from comeo.parallel import each as in_parallel
 
 if TYPE_CHECKING:
     from comeo.codecs.learned.model import Model
@@ -175,26 +175,39 @@ class Codec(ABC):
         step = float(np.float32(step))
         body = b""
         if usable is None or usable.any():
-            flags |= self.flags
-            values = block.astype(np.float32)
-            if weights is not None:
-                flags |= pl.WEIGHTED
-                body, factors = _weights(weights, bands)
-                values *= factors[:, None, None]
-            shares, seen = None, usable
-            if ground is not None and not ground.all():
-                shares = tile_shares(ground if usable is None else ground & usable.any(axis=0))
-                seen = fitted_to(ground, usable)
-            predictor = None if reference is None else fit_predictor(values, usable, reference, step)
-            if reference is not None and predictor is not None:
-                flags |= pl.PREDICTED
-                body += predictor.to_bytes()
-                values -= predictor.predict(reference)
-            if usable is not None:
-                values = fill_invalid(values, np.broadcast_to(usable, values.shape))
-            body += self._encode_values(values, [seen] if seen is usable else [seen, usable], step, shares)
+            body, found = self._encode_usable(block, usable, step, reference, weights, ground)
+            flags |= found
         header = Header(self.number, flags, bands, height, width, step)
         return pl.pack(header, valid if flags & pl.HAS_INVALID else None, saturated, body)
+
+    def _encode_usable(
+        self,
+        block: Block,
+        usable: Mask | None,
+        step: float,
+        reference: Reference | None,
+        weights: Sequence[int] | None,
+        ground: Mask | None,
+    ) -> tuple[bytes, int]:
+        """Code a block of which some pixels are usable: what follows the masks, and its flags."""
+        flags, body, values = self.flags, b"", block.astype(np.float32)
+        if weights is not None:
+            flags |= pl.WEIGHTED
+            body, factors = _weights(weights, len(block))
+            values *= factors[:, None, None]
+        shares, seen = None, usable
+        if ground is not None and not ground.all():
+            shares = tile_shares(ground if usable is None else ground & usable.any(axis=0))
+            seen = fitted_to(ground, usable)
+        predictor = None if reference is None else fit_predictor(values, usable, reference, step)
+        if reference is not None and predictor is not None:
+            flags |= pl.PREDICTED
+            body += predictor.to_bytes()
+            values -= predictor.predict(reference)
+        if usable is not None:
+            values = fill_invalid(values, np.broadcast_to(usable, values.shape))
+        masks = [seen] if seen is usable else [seen, usable]
+        return body + self._encode_values(values, masks, step, shares), flags
 
     def check_weighs(self) -> None:
         """Refuse to let errors count less where there is no ground, if the codec cannot.
@@ -242,7 +255,7 @@ class Codec(ABC):
         pairs = list(zip(payloads, given, strict=True))
         if self.in_batches:
             return self._decode(pairs, reduce)
-        return parallel.each(lambda pair: self._decode([pair], reduce)[0], pairs)
+        return in_parallel(lambda pair: self._decode([pair], reduce)[0], pairs)
 
     @property
     def in_batches(self) -> bool:

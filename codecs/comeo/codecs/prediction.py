@@ -30,7 +30,7 @@ _COUNT_BITS: Final = 4
 _EXPONENT_BITS: Final = 6
 _LARGEST: Final = (1 << ((1 << _COUNT_BITS) - 2)) - 1
 _LAG: Final = 8  # pixels, of the differences that weights are fitted to: the mean is the spectral transform's
-_WORTH: Final = 4.0  # bits that a squared step is worth here; part of what is predicted would not be coded
+_WORTH: Final = 4.0  # bits that a squared step is worth here, 1/λ; part of it would not be coded anyway
 _FINENESS: Final = 2.0  # steps, of the root of the summed squared error that rounding one weight makes
 _DEPENDENT: Final = 1e-9  # share of a feature's variance that counts as none
 
@@ -64,7 +64,7 @@ class Predictor:
         Returns:
             (bands, y, x).
         """
-        from comeo.codecs.dct.sums import weighted_sums  # noqa: PLC0415 - numba takes a second to load
+        from comeo.codecs.sums import weighted_sums  # noqa: PLC0415 - numba takes a second to load
 
         predicted: NDArray[np.float32] = weighted_sums(features(reference), self.weights)
         return predicted
@@ -135,7 +135,7 @@ def features(reference: Reference) -> NDArray[np.float32]:
     Args:
         reference: (bands, y, x), NaN where a pixel is invalid: these are filled first.
     """
-    from comeo.codecs.dct.sums import smoothed  # noqa: PLC0415 - numba takes a second to load
+    from comeo.codecs.sums import smoothed  # noqa: PLC0415 - numba takes a second to load
 
     values = fill_invalid(reference, ~np.isnan(reference))
     once = smoothed(values)

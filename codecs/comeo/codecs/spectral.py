@@ -50,7 +50,7 @@ class SpectralTransform:
 
     def inverse(self, components: NDArray[np.float32]) -> NDArray[np.float32]:
         """Components (components, y, x) to bands (bands, y, x): the same bits on every machine."""
-        from comeo.codecs.mixing import mix  # noqa: PLC0415 - compiled by numba, which takes a second to load
+        from comeo.codecs.sums import mix  # noqa: PLC0415 - numba takes a second to load
 
         bands, height, width = components.shape
         flat = np.ascontiguousarray(components, np.float32).reshape(bands, -1)
@@ -59,7 +59,7 @@ class SpectralTransform:
 
     def inverse_whole(self, components: NDArray[np.float32], lowest: int, highest: int) -> NDArray[np.uint16]:
         """As `inverse`, rounded half to even and brought between two numbers."""
-        from comeo.codecs.mixing import mix_whole  # noqa: PLC0415 - see `inverse`
+        from comeo.codecs.sums import mix_whole  # noqa: PLC0415 - see `inverse`
 
         bands, height, width = components.shape
         flat = np.ascontiguousarray(components, np.float32).reshape(bands, -1)

@@ -132,15 +132,19 @@ def compress(
         # Blocks are coded in threads of our own; BLAS's threads on top of them make it ten times slower.
         with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
             layer = clear_layer(scene, clear)
-            ground = ground_of(scene, clouds, layer)
             work = _Work(
                 marked(with_shares(scene, layer), clouds), path, get_codec(codec), progress or Silent(),
-                threads, force, layer, independent_groups, preset, ground,
+                threads, force, layer, independent_groups, preset, ground_of(scene, clouds, layer),
             )  # fmt: skip
-            work.note_groups()
-            if step is None:
-                return _compress_to_ratio(work, DEFAULT_RATIO if ratio is None else ratio)
-            return _write(work, step).commit(replace=force)
+            return _done(work, ratio, step)
+
+
+def _done(work: _Work, ratio: float | None, step: float | None) -> Path:
+    """The archive's name once it is there: see `compress`."""
+    work.note_groups()
+    if step is None:
+        return _compress_to_ratio(work, DEFAULT_RATIO if ratio is None else ratio)
+    return _write(work, step).commit(replace=work.replace)
 
 
 def _place_of(scene: Scene, output: Path, *, force: bool) -> Path:

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from comeo.codecs.dct.layout import Array, compiled
+from comeo.compiled import Array, compiled
 
 _SLACK = 1e-10  # pixels: places on the edge of two belong to the second, as with GDAL
 

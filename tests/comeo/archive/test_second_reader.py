@@ -115,13 +115,13 @@ def test_it_reads_what_archives_state(place: Path) -> None:
             assert stated["valid"] == np.count_nonzero(pixels)
             assert stated["saturated"] == np.count_nonzero(pixels == 65535)
         assert archive.certificate is not None
-        for group, errors in zip(archive.certificate.groups.values(), found["certificate"], strict=True):
-            assert errors["rmse"] == pytest.approx(list(group.rmse))
-            assert errors["maximum"] == pytest.approx(list(group.maximum))
-            assert errors["bias"] == pytest.approx(list(group.bias), abs=1e-9)
-            if "blocks" in errors and group.block_rmse is not None:
+        for own, errors in zip(archive.certificate.groups.values(), found["certificate"], strict=True):
+            assert errors["rmse"] == pytest.approx(list(own.rmse))
+            assert errors["maximum"] == pytest.approx(list(own.maximum))
+            assert errors["bias"] == pytest.approx(list(own.bias), abs=1e-9)
+            if "blocks" in errors and own.block_rmse is not None:
                 rmse = [np.nan if value is None else value for value in errors["blocks"]["rmse"]]
-                np.testing.assert_allclose(rmse, group.block_rmse.ravel(), rtol=1e-5)
+                np.testing.assert_allclose(rmse, own.block_rmse.ravel(), rtol=1e-5)
 
 
 @pytest.mark.parametrize("place", sorted(FOLDER.glob("*.payload")), ids=lambda place: place.stem)

@@ -12,7 +12,7 @@ from comeo.codecs.base import reduce_mean
 from comeo.errors import CodecError
 from tests.comeo.codecs.blocks import CODECS, textured
 
-_WEIGHTS_PLACE = 12  # behind the header, where there is no bitmap
+_WEIGHTS_PLACE = 13  # behind the header and its further flags, where there is no bitmap
 
 
 def band_rmse(decoded: np.ndarray, block: np.ndarray) -> np.ndarray:

@@ -28,12 +28,12 @@ from numpy.typing import NDArray
 
 from comeo.codecs.base import Codec, Components
 from comeo.codecs.dct.huffman import frozen_tables
-from comeo.codecs.dct.lapped import SIZE, analysis, dct_matrix, scan_order, synthesis, synthesise
 from comeo.codecs.dct.layout import MAX_LEVEL, dc_zones, zones
 from comeo.codecs.dct.plan import plan
 from comeo.codecs.dct.read import OK, SPARE_BYTES, read
 from comeo.codecs.dct.write import write
 from comeo.codecs.ground import Mask, Shares
+from comeo.codecs.lapped import SIZE, analysis, dct_matrix, scan_order, synthesis, synthesise
 from comeo.codecs.payload import FINE_MEANS, Header
 from comeo.codecs.spectral import fit
 from comeo.errors import CodecError

@@ -1,19 +1,16 @@
 """Shared parts of reading and writing the `dct` codec's bit stream: tables, symbols, contexts.
 
-The functions here are compiled, as are those of `plan`, `write` and `read`: loops over plain arrays. Compiled
-code is cached by its own file's date: who changes a constant here removes the `*.nbi` files beside it.
+The functions here are compiled, as are those of `plan`, `write` and `read`: who changes a constant here
+removes the `*.nbi` files beside them (`comeo.compiled`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from comeo.compiled import Array, compiled
 
 AC_CLASSES: Final = 8
 DC_CLASSES: Final = 6
@@ -46,14 +43,6 @@ MAX_LEVEL: Final = 1 << 28
 
 _ZONE_ENDS: Final = (2, 5, 12, 30, 70)
 _DC_ZONE_ENDS: Final = (1, 3, 8, 20, 60)
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile on first use, and keep the result on disk where there is any place for it."""
-    try:
-        return njit(nogil=True, cache=True)(function)
-    except RuntimeError:
-        return njit(nogil=True)(function)
 
 
 def zones(size: int) -> Array:

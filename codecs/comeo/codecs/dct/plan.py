@@ -18,12 +18,11 @@ from comeo.codecs.dct.layout import (
     RUN_CATEGORY,
     SIZES,
     ZONES,
-    Array,
     bit_length,
     class_context,
-    compiled,
     size_category,
 )
+from comeo.compiled import Array, compiled
 
 _CERTAIN: Final = 2.0  # coefficients this large never pay off as zeros
 _REACH: Final = (
@@ -134,6 +133,17 @@ def _choose_class(
 
 
 @compiled
+def _list_candidates(x: Array, at: Array) -> int:
+    """List the positions of coefficients that could be non-zero; returns how many there are."""
+    count = 0
+    for p in range(len(x)):
+        if abs(x[p]) > 0.5:
+            at[count] = p
+            count += 1
+    return count
+
+
+@compiled
 def _choose_levels(
     x: Array,
     cost: Array,
@@ -168,12 +178,8 @@ def _choose_levels(
         Distortion + lam × bits, less the distortion of all zeros.
     """
     at, link, magnitude = scratch[0], scratch[1], scratch[2]
-    count = 0
-    for p in range(len(x)):
-        levels[p] = 0
-        if abs(x[p]) > 0.5:
-            at[count] = p
-            count += 1
+    levels[: len(x)] = 0
+    count = _list_candidates(x, at)
     best, last = lam * cost[zone[0], 0], -1
     for k in range(count):
         a = np.float64(abs(x[at[k]]))

@@ -25,10 +25,9 @@ from comeo.codecs.dct.layout import (
     RUN_TABLES,
     SIZES,
     ZONES,
-    Array,
     class_context,
-    compiled,
 )
+from comeo.compiled import Array, compiled
 
 OK: Final = 0
 DAMAGED: Final = -1

@@ -17,12 +17,11 @@ from comeo.codecs.dct.layout import (
     RUN_TABLES,
     SIZES,
     ZONES,
-    Array,
     bit_length,
     class_context,
-    compiled,
     size_category,
 )
+from comeo.compiled import Array, compiled
 
 
 @compiled

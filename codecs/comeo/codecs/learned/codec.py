@@ -26,15 +26,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.codecs.base import Block, Codec, Coded, Components
-from comeo.codecs.dct.lapped import synthesis, synthesise
 from comeo.codecs.ground import Mask, Shares
+from comeo.codecs.lapped import synthesis, synthesise
 from comeo.codecs.learned import engine
 from comeo.codecs.learned.coding import decode_pass, open_streams, read_offsets, synthesise_rows
 from comeo.codecs.learned.encoder import THOROUGH, WORTH, encode, prepare, tile_grid
 from comeo.codecs.learned.features import PEAK, UNIT, Known
 from comeo.codecs.learned.layout import Layout
 from comeo.codecs.learned.model import DEFAULT, TAG_BYTES, Model, by_tag, models
-from comeo.codecs.learned.prediction import planes_of, predicted_passes, spread
+from comeo.codecs.learned.passes import output_components, predicted_passes, tile_classes
 from comeo.codecs.payload import Header
 from comeo.codecs.spectral import fit, fit_details
 from comeo.errors import CodecError
@@ -144,7 +144,7 @@ def _synthesise(values: Values, model: Model, header: Header, reduce: int) -> Co
     """Values (items · tiles, channels) back to components, in the data's own numbers."""
     shape = tile_grid(header.height, header.width)
     across, support = _across(shape[1], reduce)
-    planes = planes_of(model.layout, header.bands)
+    planes = output_components(model.layout, header.bands)
     half = synthesise_rows(values, model.places, planes, shape, across, support)
     components: Components = synthesise(half, *synthesis(shape[0], reduce), transpose=False)
     components = components[:, : -(-header.height >> reduce), : -(-header.width >> reduce)]
@@ -176,7 +176,7 @@ def _decode(
         classes[0] &= THOROUGH - 1
         if (classes > PEAK).any():
             raise CodecError("the payload's energy classes are damaged")
-        energy, leader = spread(layout, classes, shape)
+        energy, leader = tile_classes(layout, classes, shape)
         shapes.append((shape,) * len(layout.items(header.bands)))
         energies.append(energy)
         leaders.append(leader + total)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.dct.lapped import SIZE
-from comeo.codecs.dct.layout import Array, compiled
+from comeo.codecs.lapped import SIZE
 from comeo.codecs.learned.quantiser import Quantiser, decoded
 from comeo.codecs.learned.rans import LOWEST, MASK, PRECISION, STATE_BYTES, advance, begin
 from comeo.codecs.learned.tables import (
@@ -24,6 +23,7 @@ from comeo.codecs.learned.tables import (
     record,
     take,
 )
+from comeo.compiled import Array, compiled
 from comeo.errors import CodecError
 
 Predicted = tuple[NDArray[np.int32], NDArray[np.uint8]]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from comeo.codecs import native
 from comeo.codecs.base import Coded
-from comeo.codecs.dct.lapped import SIZE
+from comeo.codecs.lapped import SIZE
 from comeo.codecs.learned.features import LARGEST, MAGNITUDE
 from comeo.codecs.learned.model import TAG_BYTES, Model, by_tag
 from comeo.codecs.native import Context, Flat, Library, Picture, Plan

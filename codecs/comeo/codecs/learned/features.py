@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.dct.layout import Array, compiled
 from comeo.codecs.learned.layout import Layout, Pass, Plan
+from comeo.compiled import Array, compiled
 
 UNIT_BITS: Final = 4
 UNIT: Final = 1 << UNIT_BITS  # values are sixteenths of a step, features sixteenths of an octave

@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.dct.layout import Array, compiled
+from comeo.compiled import Array, compiled
 
 CELL: Final = 8  # side of what has one class
 MARGIN: Final = 2  # around a cell, of the window that its class is read from

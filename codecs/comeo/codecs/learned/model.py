@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.dct.lapped import SIZE
+from comeo.codecs.lapped import SIZE
 from comeo.codecs.learned import tables
 from comeo.codecs.learned.features import PEAK, Inputs
 from comeo.codecs.learned.filter import Filter

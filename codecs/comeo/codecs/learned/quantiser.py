@@ -18,8 +18,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.dct.layout import Array, compiled
 from comeo.codecs.learned.features import UNIT
+from comeo.compiled import Array, compiled
 
 SETS: Final = 2  # of points: the lowest bit of a state says which
 POINTS: Final = 3  # magnitudes of symbols that have a reconstruction point: 1, 2, and more

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from comeo.codecs.dct.layout import Array, compiled
+from comeo.compiled import Array, compiled
 
 PRECISION: Final = 16
 LOWEST: Final = 1 << 26  # the state is at least this, and below 256 times as much

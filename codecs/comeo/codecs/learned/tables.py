@@ -21,9 +21,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.dct.layout import Array, compiled
 from comeo.codecs.learned.quantiser import POINTS, Quantiser
 from comeo.codecs.learned.rans import MASK, PRECISION, advance
+from comeo.compiled import Array, compiled
 
 SCALES: Final = 61  # predicted indexes: standard deviation 2^(index/4 − 4), 1/16 to 2048
 SKIPPED: Final = 4  # indexes up to this are not coded

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.dct.layout import Array, compiled
 from comeo.codecs.learned.features import UNIT
 from comeo.codecs.learned.layout import Layout, Plan
 from comeo.codecs.learned.quantiser import Quantiser, decoded
 from comeo.codecs.learned.tables import SKIPPED, Tables, bits_of, locate
+from comeo.compiled import Array, compiled
 
 _ZERO_REACH = 3  # magnitudes up to this may be given up for zero
 _MOST_PASSED = 2.0  # steps of an error that are passed on, at most

@@ -18,9 +18,9 @@ from comeo.codecs import get_codec
 from comeo.codecs.dct import layout
 from comeo.codecs.dct.codec import DC_LAMBDA, LAMBDA, DctCodec, dc_shares, transform
 from comeo.codecs.dct.huffman import canonical_codes, code_lengths, frozen_tables
-from comeo.codecs.dct.lapped import SIZE, analysis, dct_matrix, scan_order, synthesis
 from comeo.codecs.dct.plan import plan
 from comeo.codecs.dct.write import write
+from comeo.codecs.lapped import SIZE, analysis, dct_matrix, scan_order, synthesis
 from comeo.codecs.payload import FINE_MEANS, MORE_FLAGS, parse
 from tests.comeo.codecs.blocks import textured
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from comeo.codecs.dct.lapped import synthesis
+from comeo.codecs.lapped import synthesis
 from comeo.codecs.learned import engine, models
 from comeo.codecs.native import Flat, Library, NativeError
 from comeo.codecs.native.library import digest_of

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.dct.layout import Array, compiled
+from comeo.compiled import Array, compiled
 
 SIZE: Final = 16
 _HALF: Final = SIZE // 2

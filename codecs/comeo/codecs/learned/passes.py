@@ -18,7 +18,7 @@ from comeo.settings import CodecSettings
 PredictedPass = tuple[int, int, NDArray[np.int64], Predicted]  # group, number in it, tiles, means and indexes
 
 
-def planes_of(layout: Layout, bands: int) -> NDArray[np.int64]:
+def output_components(layout: Layout, bands: int) -> NDArray[np.int64]:
     """The component that each of each item is decoded to, (items, components); −1: to none."""
     planes = layout.items(bands).copy()
     planes[1:, : layout.leading] = -1
@@ -26,7 +26,7 @@ def planes_of(layout: Layout, bands: int) -> NDArray[np.int64]:
     return planes
 
 
-def spread(
+def tile_classes(
     layout: Layout, classes: NDArray[np.uint8], shape: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Energy classes of a block for each tile, (items · tiles, components), and the tiles' leaders."""
@@ -58,7 +58,7 @@ def begin_passes(
         `predicted_passes`.
     """
     layout = model.layout
-    energy, leaders = spread(layout, classes, shape)
+    energy, leaders = tile_classes(layout, classes, shape)
     found = engine.begin_passes(model, settings, energy[:: shape[0] * shape[1]], shape, thorough=thorough)
     if found is not None:
         return found
