@@ -13,8 +13,10 @@ from pydantic import BaseModel, ValidationError
 from comeo.archive import histogram
 from comeo.archive.certainty import UNKNOWN, decode_kappa
 from comeo.archive.certificate import Certificate, decode
+from comeo.archive.clear_model import SHARD
 from comeo.archive.documents import loads
 from comeo.archive.histogram import Histogram
+from comeo.archive.inventory import Inventory
 from comeo.archive.model import (
     ArchiveGroup,
     ArrayMetadata,
@@ -30,7 +32,7 @@ from comeo.errors import ArchiveError, NotFoundError
 from comeo.missions import mission_id, of_mission
 
 METADATA_KEY: Final = "zarr.json"
-UNCHECKED: Final = frozenset(("certificate", "histograms", "proj:wkt2"))
+UNCHECKED: Final = frozenset(("certificate", "histograms", "shards", "proj:wkt2"))
 """Texts that are decoded or parsed, by stricter rules, and never shown as they stand."""
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -47,6 +49,7 @@ class Metadata:
         item: The STAC Item that it carries.
         left_out: Names of members whose text is markup or script, and which are therefore not read.
         groups: By name, finest resolution first.
+        inventory: Which shards there are.
 
     Raises:
         ArchiveError: If the metadata are damaged or contradict each other, or are of an unknown version.
@@ -69,7 +72,15 @@ class Metadata:
         names = [band.name for group in self.groups.values() for band in group.bands]
         if len(set(names)) < len(names) or len(self.groups) < len(root.comeo.groups):
             raise ArchiveError(f"{self.name} has two bands or groups of one name")
+        self.inventory = self._read_inventory(root.comeo)
         store.opened()
+
+    def _read_inventory(self, comeo: ComeoAttributes) -> Inventory:
+        levels = [level for group in self.groups.values() for level in group.levels]
+        try:
+            return Inventory(comeo.shards, levels, None if comeo.clear is None else SHARD)
+        except ValueError as error:
+            raise ArchiveError(f"{self.name}: {METADATA_KEY}: comeo.shards: {error}") from error
 
     @property
     def id(self) -> str:

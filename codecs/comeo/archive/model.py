@@ -27,6 +27,7 @@ MAX_LEVEL_SIDE = 1 << 20
 MAX_LEVEL_BLOCKS = 1 << 20
 MAX_CERTIFICATE_CHARACTERS = 1 << 21
 MAX_HISTOGRAM_CHARACTERS = 1 << 16
+MAX_SHARDS_CHARACTERS = 1 << 17  # of more shards than a store has entries
 DATA = "data"
 
 
@@ -66,9 +67,19 @@ class Level:
         return -(-self.height // self.block), -(-self.width // self.block)
 
     @property
+    def shards(self) -> tuple[int, int]:
+        """Rows and columns of shards."""
+        (rows, cols), (height, width) = self.grid, self.shard
+        return -(-rows // height), -(-cols // width)
+
+    @property
     def key(self) -> str:
         """Key of the level's array."""
         return f"{self.group}/{self.number}/{DATA}"
+
+    def shard_key(self, row: int, col: int) -> str:
+        """Key of a shard."""
+        return f"{self.key}/c/0/{row}/{col}"
 
     def covers(self, coarser: Level) -> bool:
         """Whether another level, of pixels twice as large, can be predicted from this one.
@@ -239,6 +250,7 @@ class ComeoAttributes(_Strict):
     certificate: str | None = Field(None, max_length=MAX_CERTIFICATE_CHARACTERS)
     certainty: list[Annotated[int, Field(ge=0, le=255, strict=True)]] | None = Field(None, max_length=16)
     histograms: str | None = Field(None, max_length=MAX_HISTOGRAM_CHARACTERS)
+    shards: str | None = Field(None, max_length=MAX_SHARDS_CHARACTERS)
     groups: list[Annotated[str, Field(pattern=r"^r[0-9]{1,7}m$")]] = Field(min_length=1, max_length=16)
     source: SourceModel = SourceModel()
     clear: ClearFacts | None = None
@@ -246,7 +258,9 @@ class ComeoAttributes(_Strict):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        """Each group has a certainty, or none has."""
+        """Each group has a certainty, or none has; and archives say what shards they have."""
+        if self.shards is None and self.format_version > 1:
+            raise ValueError("shards, of which shards there are, is missing: compress the scene again")
         if self.certainty is not None and len(self.certainty) != len(self.groups):
             raise ValueError(f"certainty tells of {len(self.certainty)} groups, groups of {len(self.groups)}")
         return self

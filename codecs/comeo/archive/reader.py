@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from comeo.archive.blocks import assemble, blocks_of
 from comeo.archive.clear import ClearGroup
+from comeo.archive.clear_model import SHARD
 from comeo.archive.info import info
 from comeo.archive.metadata import Metadata
 from comeo.archive.model import Level
@@ -46,7 +47,7 @@ class Archive(Metadata):
         super().__init__(store)
         self.path = path
         self._store = store
-        self._payloads = Payloads(store)
+        self._payloads = Payloads(store, self.inventory)
 
     @cached_property
     def clear(self) -> ClearGroup | None:
@@ -56,7 +57,9 @@ class Archive(Metadata):
             ArchiveError: If the group is damaged.
         """
         facts = self._comeo.clear
-        return None if facts is None else ClearGroup(self._store, facts)
+        if facts is None:
+            return None
+        return ClearGroup(self._store, facts, self.inventory.expected_clear(SHARD))
 
     def payload(self, level: Level, row: int, col: int) -> memoryview | None:
         """Return the payload of a block, its checksum verified, or None for a block without a valid pixel.
