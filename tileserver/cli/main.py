@@ -153,7 +153,9 @@ def info(archive: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return
-    groups, certificate, clear = (facts.pop(key) for key in ("groups", "certificate", "clear"))
+    groups, certificate, clear, damaged = (
+        facts.pop(key) for key in ("groups", "certificate", "clear", "damaged")
+    )
     click.echo(f"{'format':14}version {facts.pop('format_version')}")
     for key, value in facts.items():
         text = ", ".join(filter(None, value.values())) if isinstance(value, dict) else value
@@ -164,10 +166,13 @@ def info(archive: str, as_json: bool) -> None:
         size = f"{bands} bands, {height}×{width}"
         click.echo(f"{name:14}{size}, {group['crs']}, levels {group['levels']}{finer}")
         click.echo(f"{'':14}{' '.join(group['bands'])}")
-        click.echo(f"{'':14}errors of means: κ {group['certainty']:g}")
+        certainty = group["certainty"]
+        click.echo(f"{'':14}errors of means: κ {'unknown' if certainty is None else f'{certainty:g}'}")
     click.echo(_clear_line(clear))
     for line in (*_histogram_lines(groups), *_certificate_lines(certificate)):
         click.echo(line)
+    for sentence in damaged.values():
+        click.echo(f"{'damaged':14}{sentence}; copy the archive again")
 
 
 @cli.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -93,7 +94,11 @@ def _seen(reader: ArchiveReader, lon: float, lat: float, plan: RenderPlan) -> tu
     if plan.mask is not None:
         check_mask(reader.archive, plan.mask)
     pixel = reader.point(lon, lat, bands=plan.bands)
-    number = class_at(reader, lon, lat) if reader.archive.clear is not None else NODATA
+    number = NODATA
+    if reader.archive.clear is not None:
+        # a value is none the worse for a damaged class; `info` tells of it
+        with contextlib.suppress(*(() if plan.mask else (NotFoundError,))):
+            number = class_at(reader, lon, lat)
     if plan.mask is not None and number not in plan.mask.numbers:
         pixel.array = np.ma.MaskedArray(pixel.data, np.ones(pixel.data.shape, bool))
     return pixel, next((each.name for each in CLASSES if each.number == number), None)

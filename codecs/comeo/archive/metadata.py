@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from affine import Affine
 from pydantic import BaseModel, ValidationError
@@ -20,6 +22,8 @@ from comeo.archive.inventory import Inventory
 from comeo.archive.model import (
     ArchiveGroup,
     ArrayMetadata,
+    Certainties,
+    Characters,
     ComeoAttributes,
     GroupAttributes,
     ItemModel,
@@ -36,6 +40,7 @@ UNCHECKED: Final = frozenset(("certificate", "histograms", "shards", "proj:wkt2"
 """Texts that are decoded or parsed, by stricter rules, and never shown as they stand."""
 
 Model = TypeVar("Model", bound=BaseModel)
+Value = TypeVar("Value")
 
 
 class Metadata:
@@ -151,49 +156,102 @@ class Metadata:
         """Name and SHA-256 (hex) of the product that the archive was made from; empty where unknown."""
         return self._comeo.source.model_dump()
 
-    @cached_property
-    def certificate(self) -> Certificate | None:
-        """Errors of coding, by band and block, or None where the archive does not state them.
+    @property
+    def damaged(self) -> dict[str, str]:
+        """Parts that pixels do not need and that are damaged, and so count as unknown: a sentence by name.
 
-        Raises:
-            ArchiveError: If it is damaged.
+        `certificate`, `certainty`, `histograms`.
         """
-        text = self._comeo.certificate
-        if text is None:
-            return None
-        try:
-            return decode(text, [group.layout for group in self.groups.values()], self.step)
-        except ValueError as error:
-            raise ArchiveError(f"{self.name} has a damaged quality certificate: {error}") from error
+        sentences = {
+            "certificate": self._certificate.damage,
+            "certainty": self._certainty.damage,
+            "histograms": self._histograms.damage,
+        }
+        return {name: sentence for name, sentence in sentences.items() if sentence}
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """Errors of coding, by band and block, or None where they are not known: not stated, or `damaged`."""
+        return self._certificate.value
 
     @property
     def certainty(self) -> dict[str, float]:
-        """κ of each group, by name: see `comeo.archive.certainty`."""
-        codes = self._comeo.certainty or [UNKNOWN] * len(self.groups)
+        """κ of each group, by name: see `comeo.archive.certainty`. NaN where it is `damaged`."""
+        if self._certainty.damage:
+            return dict.fromkeys(self.groups, math.nan)
+        codes = self._certainty.value or [UNKNOWN] * len(self.groups)
         return {name: decode_kappa(code, self.codec) for name, code in zip(self.groups, codes, strict=True)}
 
     def histogram(self, band: str) -> Histogram | None:
-        """Where the original pixels of a band lie, or None where the archive does not state it.
+        """Where the original pixels of a band lie, or None where that is not known: not stated, or `damaged`.
 
         Raises:
-            ArchiveError: If the histograms are damaged.
             NotFoundError: If there is no such band.
         """
-        if band not in self._histograms:
-            raise NotFoundError(f"{self.id} has no band {band}; it has {', '.join(self._histograms)}")
-        return self._histograms[band]
+        names = [each.name for group in self.groups.values() for each in group.bands]
+        if band not in names:
+            raise NotFoundError(f"{self.id} has no band {band}; it has {', '.join(names)}")
+        found = self._histograms.value
+        return None if found is None else found[names.index(band)]
 
     @cached_property
-    def _histograms(self) -> dict[str, Histogram | None]:
-        bands = [(band.name, group.dtype) for group in self.groups.values() for band in group.bands]
-        names, types = [name for name, _ in bands], [dtype for _, dtype in bands]
-        text = self._comeo.histograms
-        if text is None:
-            return dict.fromkeys(names)
-        try:
-            return dict(zip(names, histogram.decode(text, types), strict=True))
-        except ValueError as error:
-            raise ArchiveError(f"{self.name} has damaged histograms: {error}") from error
+    def _certificate(self) -> Part[Certificate]:
+        layouts = [group.layout for group in self.groups.values()]
+
+        def read(value: Any) -> Certificate:
+            return decode(Characters.validate_python(value), layouts, self.step)
+
+        return part_of(self._comeo.certificate, read, f"{self.name} has a damaged quality certificate")
+
+    @cached_property
+    def _certainty(self) -> Part[list[int]]:
+        def read(value: Any) -> list[int]:
+            codes = Certainties.validate_python(value)
+            if len(codes) != len(self.groups):
+                raise ValueError(f"it tells of {len(codes)} groups, groups of {len(self.groups)}")
+            return codes
+
+        return part_of(self._comeo.certainty, read, f"{self.name} has a damaged certainty of means")
+
+    @cached_property
+    def _histograms(self) -> Part[list[Histogram | None]]:
+        types = [group.dtype for group in self.groups.values() for _ in group.bands]
+
+        def read(value: Any) -> list[Histogram | None]:
+            return histogram.decode(Characters.validate_python(value), types)
+
+        return part_of(self._comeo.histograms, read, f"{self.name} has damaged histograms")
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[Value]):
+    """A part of an archive that pixels do not need.
+
+    Attributes:
+        value: What it says; None where there is no such part, or it is damaged.
+        damage: What is wrong with it, a sentence; empty where nothing is.
+    """
+
+    value: Value | None = None
+    damage: str = ""
+
+
+def part_of(value: Any, read: Callable[[Any], Value], what: str) -> Part[Value]:
+    """Read a part.
+
+    Args:
+        value: As it stands in the metadata; None where it does not.
+        read: Turns it into what it says, or raises `ValueError`.
+        what: Begins the sentence where it does.
+    """
+    if value is None:
+        return Part()
+    try:
+        return Part(read(value))
+    except ValidationError as error:
+        return Part(damage=f"{what}: {error.errors()[0]['msg']}")
+    except ValueError as error:
+        return Part(damage=f"{what}: {error}")
 
 
 class _Documents:

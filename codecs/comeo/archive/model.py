@@ -10,11 +10,18 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from affine import Affine
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
 from rasterio.crs import CRS
 
 from comeo.archive.certificate import Layout
-from comeo.archive.clear_model import ClearFacts
 from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE
 from comeo.crs import parse_crs
 from comeo.scene import DATETIME_UNKNOWN, Band
@@ -26,7 +33,6 @@ ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 MAX_LEVEL_SIDE = 1 << 20
 MAX_LEVEL_BLOCKS = 1 << 20
 MAX_CERTIFICATE_CHARACTERS = 1 << 21
-MAX_HISTOGRAM_CHARACTERS = 1 << 16
 MAX_SHARDS_CHARACTERS = 1 << 17  # of more shards than a store has entries
 DATA = "data"
 
@@ -247,23 +253,30 @@ class ComeoAttributes(_Strict):
     ratio: float = Field(gt=0, allow_inf_nan=False)
     step: float = Field(gt=0, allow_inf_nan=False)
     raw_bytes: int = Field(gt=0)
-    certificate: str | None = Field(None, max_length=MAX_CERTIFICATE_CHARACTERS)
-    certainty: list[Annotated[int, Field(ge=0, le=255, strict=True)]] | None = Field(None, max_length=16)
-    histograms: str | None = Field(None, max_length=MAX_HISTOGRAM_CHARACTERS)
     shards: str | None = Field(None, max_length=MAX_SHARDS_CHARACTERS)
     groups: list[Annotated[str, Field(pattern=r"^r[0-9]{1,7}m$")]] = Field(min_length=1, max_length=16)
     source: SourceModel = SourceModel()
-    clear: ClearFacts | None = None
+    # what pixels do not need is checked when it is looked at, so that they can be read where it is damaged
+    certificate: Any = None
+    certainty: Any = None
+    histograms: Any = None
+    clear: Any = None
     preset: str | None = Field(None, pattern=r"^[a-z0-9\-]{1,32}$")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        """Each group has a certainty, or none has; and archives say what shards they have."""
+        """Archives say what shards they have."""
         if self.shards is None and self.format_version > 1:
             raise ValueError("shards, of which shards there are, is missing: compress the scene again")
-        if self.certainty is not None and len(self.certainty) != len(self.groups):
-            raise ValueError(f"certainty tells of {len(self.certainty)} groups, groups of {len(self.groups)}")
         return self
+
+
+Characters = TypeAdapter(Annotated[str, Field(max_length=MAX_CERTIFICATE_CHARACTERS)])
+"""Of a certificate, or histograms."""
+Certainties = TypeAdapter(
+    Annotated[list[Annotated[int, Field(ge=0, le=255, strict=True)]], Field(max_length=16)]
+)
+"""A byte a group."""
 
 
 class RootAttributes(_Strict):

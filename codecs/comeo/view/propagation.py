@@ -217,7 +217,8 @@ def certificate_of(archive: Archive) -> Certificate:
     """
     if archive.certificate is None:
         raise NotFoundError(
-            f"{archive.id} carries no quality certificate, so its errors are unknown; "
+            archive.damaged.get("certificate")
+            or f"{archive.id} carries no quality certificate, so its errors are unknown; "
             "archives compressed by this version carry one unless they are very small"
         )
     return archive.certificate

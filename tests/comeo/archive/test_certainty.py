@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from comeo.archive import open_archive
 from comeo.archive.certainty import decode_kappa, encode_kappa, kappa_of, mean_error
 from comeo.compression import compress
-from comeo.errors import ArchiveError
 from comeo.scene import Window
 from tests.comeo.archive.rewriting import change_document, put
 from tests.scenes import array_group, array_scene, corner_cut, landscape
@@ -94,9 +93,11 @@ def test_archives_of_version_1_have_that_of_their_codec(codec: str, expected: fl
 
 
 @pytest.mark.parametrize("wrong", [[], [1, 2], [256], [-1], [1.5], [True], "AQ==", {"r10m": 1}])
-def test_a_certainty_that_is_none_is_refused(tmp_path: Path, wrong: object) -> None:
+def test_a_certainty_that_is_none_counts_as_unknown(tmp_path: Path, wrong: object) -> None:
     scene = array_scene(array_group(landscape(1, 64, 64)))
     path = compress(scene, tmp_path / "a.zarr.zip", codec="dct", step=200.0)
     change_document(path, "zarr.json", put("attributes", "comeo", "certainty", value=wrong))
-    with pytest.raises(ArchiveError, match="certainty"):
-        open_archive(path)
+    with open_archive(path) as archive:
+        assert np.isnan(archive.certainty["r10m"])
+        assert archive.info()["groups"]["r10m"]["certainty"] is None
+        assert "damaged certainty of means" in archive.damaged["certainty"]
