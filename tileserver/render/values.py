@@ -115,15 +115,21 @@ def collection_point(
     """
     named = request.bands or request.expression or request.style
     chosen = answers(scenes, search, request, picture=False) if named else None
+    reason: NotFoundError | None = None
+    answered = False
     for record in candidates(scenes, search, (lon, lat, lon, lat)):
         if chosen is not None and chosen.plan_for(record.bands) is None:
             continue
         try:
             answer = point(scenes, record, lon, lat, request, budget)
-        except NotFoundError:
+        except NotFoundError as error:
+            reason = reason or error
             continue
+        answered = True
         if any(band["value"] is not None for band in answer["bands"]):
             return answer
+    if reason is not None and not answered:
+        raise NotFoundError(f"no scene can answer at {lon}, {lat}: {reason}") from reason
     kept = " that the mask keeps" if request.mask is not None else ""
     raise NotFoundError(f"no scene has a valid pixel{kept} at {lon}, {lat}")
 
