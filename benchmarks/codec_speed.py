@@ -8,7 +8,6 @@ and medians of the ratios to `dct` at the same item.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -23,6 +22,7 @@ from typing import Any, Final
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks import options
 from benchmarks.rate_distortion.klt import ExactKlt
 from benchmarks.rate_distortion.peers import SCALE, jpeg2000_decode, jpeg2000_encode
 from benchmarks.rate_distortion.products import PRODUCTS, blocks_of, read_product
@@ -150,10 +150,7 @@ def table(found: Mapping[str, Times], grounds: Mapping[str, int]) -> str:
 
 def main() -> None:
     """Measure, print, and write benchmarks/results/codec_speed.*."""
-    root = Path(__file__).resolve().parents[1]
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
-    parser.add_argument("--output", type=Path, default=root / "benchmarks" / "results")
+    parser = options.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
     product = PRODUCTS[0]

@@ -1,4 +1,4 @@
-"""A Sentinel-2 product of full size through `comeo compress`: time, memory, and what each group lost.
+"""A Sentinel-2 product of full size through `comeo compress`: time, memory, what takes bytes, what was lost.
 
 Run with: python -m benchmarks.full_product [--data FOLDER] [--output FOLDER] [--codec C …] [--size PIXELS].
 
@@ -8,16 +8,18 @@ The product is made from T32TMT's pixels, mirrored until the tile is full, and l
 
 from __future__ import annotations
 
-import argparse
 import math
+import re
 import shutil
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from benchmarks import options
 from benchmarks.caching import kept
 from benchmarks.commands import comeo
 from comeo.archive import open_archive
@@ -27,6 +29,8 @@ from tests.safe_generator import FULL_SIZE, Recipe, real_pixels, write_product
 
 SCENE: Final = "scenes/S2A_20190530_T32TMT_L2A_10bands.tif"
 RATIO: Final = 100
+_OVERVIEWS: Final = re.compile(r"r\d+m/[1-9]\d*/data/c/")
+_METADATA: Final = re.compile(r"(?:.*/)?zarr\.json")
 
 
 def product(source: Path, size: int) -> Path:
@@ -42,7 +46,7 @@ def product(source: Path, size: int) -> Path:
 
 
 def row(source: Path, codec: str, folder: Path) -> str:
-    """Compress with the command; each group's PSNR is what the certificate states."""
+    """Compress with the command; the PSNR of each group is what the certificate states."""
     path = folder / f"{codec}.zarr.zip"
     used = comeo("compress", source, "--output", path, "--codec", codec, "--ratio", RATIO)
     cells = [codec, f"{used.seconds:.0f} s", f"{used.cpu_seconds:.0f} s", f"{used.memory_gb:.2f} GB"]
@@ -53,21 +57,38 @@ def row(source: Path, codec: str, folder: Path) -> str:
         for name in archive.groups:
             error = float(np.square(archive.certificate.groups[name].rmse).mean())
             cells.append("–" if math.isnan(error) else f"{psnr_of(error):.2f} dB")
+    cells += [f"{share:.2%}" for share in (share_of(path, _OVERVIEWS), share_of(path, _METADATA))]
     path.unlink()
     return f"| {' | '.join(cells)} |"
 
 
+def share_of(path: Path, names: re.Pattern[str]) -> float:
+    """Share of an archive's bytes that its entries of such names take."""
+    with zipfile.ZipFile(path) as archive:
+        sizes = [entry.file_size for entry in archive.infolist() if names.match(entry.filename)]
+    return sum(sizes) / path.stat().st_size
+
+
 def main() -> None:
     """Measure, print, and write benchmarks/results/full_product.md."""
-    root = Path(__file__).resolve().parents[1]
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
-    parser.add_argument("--output", type=Path, default=root / "benchmarks" / "results")
+    parser = options.parser(__doc__)
     parser.add_argument("--codec", nargs="+", default=codec_names())
     parser.add_argument("--size", type=int, default=FULL_SIZE, help="pixels of the 10 m bands' side")
     arguments = parser.parse_args()
     source = product(arguments.data / SCENE, arguments.size)
-    header = ["codec", "time", "CPU time", "peak memory", "file", "step", "r10m", "r20m", "r60m"]
+    header = [
+        "codec",
+        "time",
+        "CPU time",
+        "peak memory",
+        "file",
+        "step",
+        "r10m",
+        "r20m",
+        "r60m",
+        "overviews",
+        "metadata",
+    ]
     with tempfile.TemporaryDirectory() as folder:
         rows = [row(source, codec, Path(folder)) for codec in arguments.codec]
     text = "\n".join(

@@ -8,7 +8,6 @@ errors recomputed from the source.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import options
 from benchmarks.commands import comeo
 from comeo.archive import Archive, open_archive
 from comeo.archive.certificate import GroupErrors
@@ -197,11 +197,8 @@ def page(rows: Sequence[Row], source: str) -> str:
 
 def main() -> None:
     """Measure, print, and write benchmarks/results/qualify.*."""
-    root = Path(__file__).resolve().parents[1]
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
+    parser = options.parser(__doc__)
     parser.add_argument("--source", type=Path, help="another scene than T32TMT")
-    parser.add_argument("--output", type=Path, default=root / "benchmarks" / "results")
     parser.add_argument("--codec", help="measure this one only, and take the others from the last run")
     parser.add_argument("--ratio", type=int, nargs="+", default=RATIOS)
     parser.add_argument("--reports", type=Path, help="keep archives and reports in this folder")

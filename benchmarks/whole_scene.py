@@ -5,11 +5,11 @@ Run with: python -m benchmarks.whole_scene [--data FOLDER] [--output FOLDER].
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks import options
 from comeo.archive import open_archive, valid_mask
 from comeo.codecs import codec_names
 from comeo.compression import compress
@@ -43,10 +43,7 @@ def row(scene: Scene, codec: str, ratio: float, folder: Path) -> str:
 
 def main() -> None:
     """Measure, print, and write benchmarks/results/whole_scene.md."""
-    root = Path(__file__).resolve().parents[1]
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
-    parser.add_argument("--output", type=Path, default=root / "benchmarks" / "results")
+    parser = options.parser(__doc__)
     arguments = parser.parse_args()
     scene = open_source(arguments.data / SCENE)
     names = [f"PSNR {group.name} ({len(group.bands)} bands)" for group in scene.groups]

@@ -71,7 +71,10 @@ def array_classes(
     """Classes over an array (y, x), by default on pixels of 20 m over those of `array_group`."""
     transform = transform or Affine(20, 0, 472_480, 0, -20, 5_257_490)
     height, width = classes.shape
-    raster = ClassRaster(height, width, crs, transform, lambda window: classes[window.slices])
+    raster = ClassRaster(
+        height, width, crs, transform, lambda window: classes[window.slices],
+        lambda window: classes[window.slices].astype(np.int64),
+    )  # fmt: skip
     return ClassSource("SCL", lambda: raster)
 
 

@@ -25,6 +25,7 @@ from comeo.codecs import codec_names, get_codec
 from comeo.codecs.payload import SATURATED
 from comeo.compression import compress
 from comeo.scene import Scene, Window
+from tests.comeo.archive.pairs import cropped_scene
 from tests.scenes import array_classes, array_group, array_scene, corner_cut, landscape, patchy
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "format" / "vectors"
@@ -40,8 +41,11 @@ class Block(NamedTuple):
     weights: Sequence[int] | None = None
 
 
-def blocks() -> Iterator[tuple[str, Block]]:
-    """Blocks that between them have every flag, and sides that are no multiples of anything."""
+def blocks(codec: str) -> Iterator[tuple[str, Block]]:
+    """Blocks that between them have every flag, and sides that are no multiples of anything.
+
+    Finer means are `dct`'s alone.
+    """
     whole = landscape(3, 40, 53, seed=1)
     yield "whole", Block(whole, None, 120.0)
     masked = landscape(4, 37, 48, seed=2)
@@ -54,12 +58,14 @@ def blocks() -> Iterator[tuple[str, Block]]:
     yield "empty", Block(np.zeros((2, 9, 9), np.uint16), np.zeros((2, 9, 9), bool), 100.0)
     yield "narrow", Block(landscape(1, 3, 200, seed=5), None, 80.0)
     yield "weighted", Block(landscape(3, 32, 40, seed=9), None, 160.0, (16, 32, 21))
+    if codec == "dct":
+        yield "means", Block(landscape(3, 108, 150, seed=11), None, 300.0)
 
 
 def scenes(codec: str) -> Iterator[tuple[str, Scene, float]]:
     """Two resolutions with masks, floats, and a scene that is tall enough for an overview.
 
-    Prediction and classes are alike for all codecs, so `dct` alone has them.
+    Prediction, classes and what is stated of means are alike for all codecs, so `dct` alone has them.
     """
     fine, coarse = landscape(4, 300, 270, seed=6), landscape(2, 150, 135, seed=7)
     fine[0, 10:20, 10:30] = SATURATED
@@ -80,6 +86,19 @@ def scenes(codec: str) -> Iterator[tuple[str, Scene, float]]:
     ), 100.0  # fmt: skip
     if codec == "dct":
         yield "predicted", predicted(), 500.0
+        yield "offset_before", cropped(1, 0), 300.0
+        yield "offset_behind", cropped(1, 1, inside=True), 300.0
+        fine, coarse = landscape(3, 200, 270, seed=12), landscape(2, 100, 135, seed=13)
+        yield "means", array_scene(
+            array_group(fine, None, names=["B03", "B04", "B08"]),
+            array_group(coarse, None, names=["B05", "B11"], transform=COARSE),
+            scene_id="means",
+        ), 300.0  # fmt: skip
+
+
+def cropped(top: int, left: int, *, inside: bool = False) -> Scene:
+    """A group that begins before the one that it is predicted from, or behind it: see `cropped_scene`."""
+    return cropped_scene((top, 521), (left, 536), inside=inside)
 
 
 def predicted() -> Scene:
@@ -129,7 +148,7 @@ def write_missing(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     work: dict[Path, Callable[[Path], None]] = {}
     for codec in codec_names():
-        for name, block in blocks():
+        for name, block in blocks(codec):
             work[folder / f"{codec}_{name}.payload"] = partial(write_payload, codec=codec, block=block)
         for name, scene, step in scenes(codec):
             work[folder / f"{codec}_{name}.zarr.zip"] = partial(

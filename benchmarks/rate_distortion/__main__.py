@@ -17,6 +17,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from benchmarks import options
 from benchmarks.rate_distortion.curves import Curve
 from benchmarks.rate_distortion.peers import METHODS, Method
 from benchmarks.rate_distortion.plots import write_plots
@@ -173,10 +174,7 @@ def whole_scenes(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Measure, print, and write benchmarks/results/rate_distortion.*."""
-    root = Path(__file__).resolve().parents[2]
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
-    parser.add_argument("--output", type=Path, default=root / "benchmarks" / "results")
+    parser = options.parser(__doc__)
     parser.add_argument("--codec", help="measure this one only, and take the others from the last run")
     parser.add_argument("--scene", help="of whole scenes this one only, and the others from the last run")
     parser.add_argument("--quick", action="store_true", help="one block a set, one small scene")

@@ -9,7 +9,6 @@ x265 codes the same blocks of 256², each group at one quality, and is given jus
 
 from __future__ import annotations
 
-import argparse
 import csv
 import statistics
 import sys
@@ -23,6 +22,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import options
 from benchmarks.rate_distortion.equal import RATIOS, AtRatio, Coded, Peer, percent
 from benchmarks.rate_distortion.scenes import BLOCK, in_memory
 from benchmarks.rate_distortion.singles import Single, measure_singles, singles_table
@@ -236,10 +236,7 @@ def write_rows(path: Path, rows: Sequence[NamedTuple]) -> None:
 
 def main() -> None:
     """Measure, print, and write benchmarks/results/products.*."""
-    root = Path(__file__).resolve().parents[2]
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
-    parser.add_argument("--output", type=Path, default=root / "benchmarks" / "results")
+    parser = options.parser(__doc__)
     parser.add_argument("--codec", nargs="+", default=codec_names())
     parser.add_argument("--product", nargs="+", help="these only")
     arguments = parser.parse_args()

@@ -13,7 +13,6 @@ from typing import Final
 from benchmarks.soak.requests import Known, draw
 
 _TIMEOUT: Final = 120.0
-NO_ANSWER: Final = 0
 _PAUSE_WHEN_TOLD: Final = 0.5  # seconds after a 503: its Retry-After is meant for people, not for a soak
 SAMPLES: Final = 200
 

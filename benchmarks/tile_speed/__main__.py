@@ -6,7 +6,6 @@ the machine does meanwhile hits all alike, and figures are medians of ratios.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -19,6 +18,7 @@ from typing import Any, Final
 
 import mercantile
 
+from benchmarks import options
 from benchmarks.extracts import cpu_seconds
 from benchmarks.tile_speed import scenes
 from benchmarks.tile_speed.scenes import Served
@@ -181,10 +181,7 @@ def page(results: Mapping[str, Any]) -> str:
 
 def main() -> None:
     """Measure, print, and write benchmarks/results/tile_speed.*."""
-    root = Path(__file__).resolve().parents[2]
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
-    parser.add_argument("--output", type=Path, default=root / "benchmarks" / "results")
+    parser = options.parser(__doc__)
     parser.add_argument("--codec", nargs="+", default=codec_names())
     parser.add_argument("--zoom", type=int, nargs="+", default=ZOOMS)
     parser.add_argument("--side", type=int, default=scenes.SIDE, help="pixels of the scene's side")

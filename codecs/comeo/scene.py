@@ -109,6 +109,8 @@ class ClassRaster:
         transform: Pixel corner (column, row) to CRS coordinates.
         read: Returns the classes of a window that lies inside the grid, by their numbers in
             `comeo.missions.clear`: (y, x) uint8.
+        labels: Returns the layer's own numbers of such a window: (y, x) int64, −1 where there is none, or one
+            that says nothing about the ground.
         properties: STAC Item properties that its classes give: shares of clouds and the like, in percent.
         close: Releases its file.
     """
@@ -118,6 +120,7 @@ class ClassRaster:
     crs: CRS
     transform: Affine
     read: Callable[[Window], NDArray[np.uint8]]
+    labels: Callable[[Window], NDArray[np.int64]]
     properties: Callable[[], Mapping[str, float]] = dict
     close: Callable[[], None] = lambda: None
 

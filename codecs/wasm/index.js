@@ -4,7 +4,7 @@ import { Engine } from './engine.js';
 import { applyMasks } from './masks.js';
 import { PayloadError, isPredicted, parsePayload } from './payload.js';
 import { addPrediction, takePrediction } from './prediction.js';
-import { REFERENCE_REDUCE, assemble, finerBlocks } from './reference.js';
+import { REFERENCE_REDUCE, finerBlocks, referenceOf } from './reference.js';
 
 export { PayloadError };
 
@@ -62,13 +62,13 @@ class Decoder {
    * @param {import('./types').ReferenceOptions} options
    * @returns {Promise<import('./types').Reference>}
    */
-  async reference({ level, finer, row, col, payload }) {
-    const under = finerBlocks(level, finer, row, col).map(async ([r, c]) => {
+  async reference({ level, finer, row, col, offset = [0, 0], payload }) {
+    const under = finerBlocks(level, finer, row, col, offset).map(async ([r, c]) => {
       const bytes = await payload(r, c);
       if (!bytes) return [];
       return [{ row: r, col: c, block: await this.decode(bytes, { reduce: REFERENCE_REDUCE }) }];
     });
-    return assemble(level, finer, row, col, (await Promise.all(under)).flat());
+    return referenceOf(level, finer, row, col, (await Promise.all(under)).flat(), offset);
   }
 
   /**

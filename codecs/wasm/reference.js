@@ -19,13 +19,58 @@ const SATURATED = 65535;
  * @param {Level} finer
  * @param {number} row
  * @param {number} col
+ * @param {[number, number]} offset Pixels of the finer level, down and to the right, at which `level` begins on it.
  * @returns {[number, number][]}
  */
-export function finerBlocks(level, finer, row, col) {
-  checkLevels(level, finer, row, col);
+export function finerBlocks(level, finer, row, col, offset) {
+  checkLevels(level, finer, row, col, offset);
   const rows = span(row, level.block, level.height, finer.block, finer.height);
   const columns = span(col, level.block, level.width, finer.block, finer.width);
   return rows.flatMap((r) => columns.map((c) => /** @type {[number, number]} */ ([r, c])));
+}
+
+/**
+ * Make the reference of a block of the finer blocks under it.
+ *
+ * @param {Level} level
+ * @param {Level} finer
+ * @param {number} row
+ * @param {number} col
+ * @param {Placed[]} blocks Those under it that have pixels.
+ * @param {[number, number]} offset Pixels of the finer level, down and to the right, at which `level` begins on it.
+ * @returns {import('./types').Reference}
+ */
+export function referenceOf(level, finer, row, col, blocks, [down, right]) {
+  const laid = assemble(level, finer, row, col, blocks);
+  const { data, bands, height, width } = laid;
+  move(data, down, bands, height, width);
+  move(data, right, bands * height, width, 1);
+  return laid;
+}
+
+/**
+ * Replace each pixel by the mean of it and its neighbour before (offset -1) or behind (1) it, of those that are known.
+ *
+ * @param {Float32Array} data `count` times `length` lines of `line` pixels.
+ * @param {number} offset
+ * @param {number} count
+ * @param {number} length
+ * @param {number} line
+ */
+function move(data, offset, count, length, line) {
+  if (!offset) return;
+  const whole = data.slice();
+  for (let start = 0; start < count; start++) {
+    for (let at = 0; at < length; at++) {
+      const beside = at + offset;
+      if (beside < 0 || beside >= length) continue;
+      const [here, there] = [(start * length + at) * line, (start * length + beside) * line];
+      for (let i = 0; i < line; i++) {
+        const [a, b] = [whole[here + i], whole[there + i]];
+        data[here + i] = Number.isNaN(a) ? b : Number.isNaN(b) ? a : 0.5 * a + 0.5 * b;
+      }
+    }
+  }
 }
 
 /**
@@ -38,7 +83,7 @@ export function finerBlocks(level, finer, row, col) {
  * @param {Placed[]} blocks Those under it that have pixels.
  * @returns {import('./types').Reference}
  */
-export function assemble(level, finer, row, col, blocks) {
+function assemble(level, finer, row, col, blocks) {
   const { bands } = finer;
   const [height, width] = [sideOf(row, level.block, level.height), sideOf(col, level.block, level.width)];
   const data = new Float32Array(bands * height * width).fill(NaN);
@@ -64,14 +109,17 @@ export function assemble(level, finer, row, col, blocks) {
   return { data, bands, height, width };
 }
 
-/** @param {Level} level @param {Level} finer @param {number} row @param {number} col */
-function checkLevels(level, finer, row, col) {
+/** @param {Level} level @param {Level} finer @param {number} row @param {number} col @param {[number, number]} offset */
+function checkLevels(level, finer, row, col, [down, right]) {
   const sides = [level, finer].flatMap(({ bands, height, width, block }) => [bands, height, width, block]);
   if (!sides.every((side) => Number.isSafeInteger(side) && side > 0) || finer.block % 2) {
     throw new RangeError('bands, height, width and block of a level are whole numbers above 0, and blocks have even sides');
   }
-  const far = [2 * level.height - finer.height, 2 * level.width - finer.width].some((missing) => Math.abs(missing) > 1);
-  if (far) {
+  if (![down, right].every((pixels) => [-1, 0, 1].includes(pixels))) {
+    throw new RangeError(`a level begins −1, 0 or 1 pixels from the finer one's corner, not ${down} and ${right}`);
+  }
+  const apart = [down + 2 * level.height - finer.height, right + 2 * level.width - finer.width];
+  if (apart.some((pixels) => Math.abs(pixels) > 2)) {
     throw new RangeError(
       `a level of ${level.height}×${level.width} pixels is not predicted from one of ${finer.height}×${finer.width}`,
     );

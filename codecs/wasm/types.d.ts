@@ -46,6 +46,11 @@ export interface ReferenceOptions {
   /** Row of the block in the level's grid of blocks. */
   row: number;
   col: number;
+  /**
+   * Where `level` begins on `finer`, by the transforms of both: pixels of `finer` down and to the right of its top left corner,
+   * -1, 0 or 1 each, rounded. [0, 0] by default.
+   */
+  offset?: [number, number];
   /** Gives the payload of a block of the finer level, or null where it has none; called for each that is needed, at once. */
   payload: (row: number, col: number) => Bytes | null | Promise<Bytes | null>;
 }

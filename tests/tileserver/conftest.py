@@ -86,6 +86,15 @@ def own_archives(archives: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(archives, tmp_path / "own"))
 
 
+def serving(paths: Path, folder: Path, **settings: object) -> FlaskClient:
+    """A client of a server that looks at its archives once; the catalogue lies in `folder`."""
+    given: dict[str, object] = {
+        "paths": (paths,), "catalog": folder / "catalog.sqlite", "workers": 1, "scan_seconds": 3600,
+        "static": folder / "no-viewer", **settings,
+    }  # fmt: skip
+    return create_app(Settings.model_validate(given)).test_client()
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Server:
     """Makes clients of servers with given settings."""
@@ -94,11 +103,8 @@ def server(tmp_path: Path) -> Server:
     def make(paths: Path, **settings: object) -> FlaskClient:
         nonlocal made
         made += 1
-        given: dict[str, object] = {
-            "paths": (paths,), "catalog": tmp_path / f"catalog-{made}.sqlite", "workers": 1,
-            "scan_seconds": 0.0, "static": tmp_path / "no-viewer", **settings,
-        }  # fmt: skip
-        return create_app(Settings.model_validate(given)).test_client()
+        own = {"catalog": tmp_path / f"catalog-{made}.sqlite", "scan_seconds": 0.0, **settings}
+        return serving(paths, tmp_path, **own)
 
     return make
 
@@ -106,9 +112,4 @@ def server(tmp_path: Path) -> Server:
 @pytest.fixture(scope="session")
 def client(archives: Path, tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
     """A client of a server of all archives."""
-    folder = tmp_path_factory.mktemp("server")
-    settings = Settings(
-        paths=(archives,), catalog=folder / "catalog.sqlite", workers=1, scan_seconds=3600,
-        static=folder / "no-viewer",
-    )  # fmt: skip
-    return create_app(settings).test_client()
+    return serving(archives, tmp_path_factory.mktemp("server"))

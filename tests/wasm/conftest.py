@@ -34,12 +34,14 @@ class Under:
         finer: That it is predicted from.
         place: Row and column of the block.
         payloads: Of the finer level, by row and column.
+        offset: Pixels of the finer level, down and to the right, at which the level begins on it.
     """
 
     level: dict[str, int]
     finer: dict[str, int]
     place: tuple[int, int]
     payloads: dict[tuple[int, int], bytes]
+    offset: tuple[int, int] = (0, 0)
 
 
 Given = NDArray[np.float32] | Under
@@ -104,6 +106,5 @@ def write_reference(folder: Path, number: int, reference: Given) -> dict[str, An
     for name, payload in zip(files.values(), reference.payloads.values(), strict=True):
         (folder / name).write_bytes(payload)
     row, col = reference.place
-    return {
-        "under": {"level": reference.level, "finer": reference.finer, "row": row, "col": col, "files": files}
-    }
+    place = {"level": reference.level, "finer": reference.finer, "row": row, "col": col}
+    return {"under": {**place, "offset": reference.offset, "files": files}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from comeo.codecs import get_codec
 from comeo.codecs.learned.model import models
 from comeo.codecs.payload import HAS_INVALID, is_predicted, write_varint
 from comeo.compression import compress
+from tests.comeo.archive.pairs import cropped_scene
 from tests.comeo.codecs.blocks import textured
 from tests.scenes import array_group, array_scene
 from tests.wasm.conftest import Case, Runner, Under
@@ -20,6 +22,13 @@ from tests.wasm.test_decoder import facts
 from tools.format_vectors import COARSE
 
 CODEC = get_codec("learned")
+
+
+@pytest.fixture(scope="module")
+def cropped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two groups, the second of which begins a finer pixel before the first in rows."""
+    scene = cropped_scene((1, 521), (0, 530))
+    return compress(scene, tmp_path_factory.mktemp("cropped") / "a.zarr.zip", step=60)
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +49,11 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compress(scene, tmp_path_factory.mktemp("product") / "a.zarr.zip", step=60)
 
 
-def test_references_are_made_of_finer_blocks(product: Path, run_in_node: Runner) -> None:
+def under_each(path: Path, reduces: tuple[int, ...]) -> tuple[list[Case], list[dict[str, Any]]]:
+    """The blocks of the second group with the payloads that lie under them, and what they decode to."""
     cases: list[Case] = []
     expected = []
-    with open_archive(product) as archive:
+    with open_archive(path) as archive:
         level = archive.groups["r20m"].levels[0]
         finer = level.reference
         assert finer is not None
@@ -53,15 +63,28 @@ def test_references_are_made_of_finer_blocks(product: Path, run_in_node: Runner)
         ]
         for row, col in np.ndindex(*level.grid):
             payload = archive.payload(level, row, col)
-            assert payload is not None
+            if payload is None:
+                continue
             under = {place: archive.payload(finer, *place) for place in finer_blocks(finer, level, row, col)}
             present = {place: bytes(found) for place, found in under.items() if found is not None}
             (reference,) = references(finer, level, [(row, col)], archive.decode_blocks)
-            for reduce in (0, 2):
-                cases.append((bytes(payload), reduce, Under(sides[0], sides[1], (row, col), present)))
+            for reduce in reduces:
+                given = Under(sides[0], sides[1], (row, col), present, level.offset)
+                cases.append((bytes(payload), reduce, given))
                 expected.append(facts(bytes(payload), reduce, reference))
+    return cases, expected
+
+
+def test_references_are_made_of_finer_blocks(product: Path, run_in_node: Runner) -> None:
+    cases, expected = under_each(product, (0, 2))
     assert len(cases) == 8
     assert sum(is_predicted(payload) for payload, *_ in cases) > 4
+    assert run_in_node(cases) == expected
+
+
+def test_references_of_groups_that_begin_a_pixel_before(cropped: Path, run_in_node: Runner) -> None:
+    cases, expected = under_each(cropped, (0, 3))
+    assert any(is_predicted(payload) for payload, *_ in cases)
     assert run_in_node(cases) == expected
 
 
@@ -78,14 +101,16 @@ def test_references_of_other_levels_are_refused_with_a_sentence(run_in_node: Run
             refused(level, finer, (1, 0)),
             refused(level, {**finer, "width": 90}),
             refused({**level, "height": 0}, finer),
+            (payload, 0, Under(level, finer, (0, 0), {}, (0, 2))),
         ]
     )
-    assert [own["refused"] for own in found] == [True, False, False, False]  # PayloadError, or RangeError
+    assert [own["refused"] for own in found] == [True, *[False] * 4]  # PayloadError, or RangeError
     sentences = [
         "has 2×20×20 pixels at half size, not 2×32×32",
         "no block (1, 0)",
         "40×40 pixels is not predicted from one of 80×90",
         "whole numbers above 0",
+        "begins −1, 0 or 1 pixels from the finer one's corner, not 0 and 2",
     ]
     for own, sentence in zip(found, sentences, strict=True):
         assert sentence in own["error"]

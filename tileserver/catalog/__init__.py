@@ -13,7 +13,8 @@ from tileserver.catalog.base import (
     Search,
     SortKey,
 )
-from tileserver.catalog.feed import Change, Changes, FollowingCache, Position
+from tileserver.catalog.feed import Change, Changes, Position
+from tileserver.catalog.following import FollowingCache
 from tileserver.catalog.kinds import BandSet, OddScene, kinds_of, offered
 from tileserver.catalog.pool import ArchivePool
 from tileserver.catalog.scan import file_signature

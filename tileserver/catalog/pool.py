@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from comeo.archive import Archive, open_archive
 from tileserver.catalog.base import Catalog, Record
-from tileserver.catalog.feed import Follower
+from tileserver.catalog.following import Follower
 
 
 @dataclass(slots=True)

@@ -166,8 +166,10 @@ def info(archive: str, as_json: bool) -> None:
         size = f"{bands} bands, {height}×{width}"
         click.echo(f"{name:14}{size}, {group['crs']}, levels {group['levels']}{finer}")
         click.echo(f"{'':14}{' '.join(group['bands'])}")
-        certainty = group["certainty"]
-        click.echo(f"{'':14}errors of means: κ {'unknown' if certainty is None else f'{certainty:g}'}")
+        factors = (
+            f"{band} {_figure(small)} {_figure(large)}" for band, (small, large) in group["means"].items()
+        )
+        click.echo(f"{'':14}errors of means: {', '.join(factors)}")
     click.echo(_clear_line(clear))
     for line in (*_histogram_lines(groups), *_certificate_lines(certificate)):
         click.echo(line)
@@ -284,6 +286,10 @@ def serve(
 
 
 cli.add_command(qualify)
+
+
+def _figure(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:g}"
 
 
 def _clear_line(clear: dict[str, Any] | None) -> str:

@@ -64,7 +64,7 @@ def qualify(
     scene = open_source(reference, bands=names)
     try:
         weights, reason = _weights(lpips)
-        subjects = _subjects(archives, scene, reference, weights, reason)
+        subjects = _subjects(archives, scene, weights, reason)
     finally:
         scene.close()
     source = scene.source_name or Path(reference).name
@@ -99,9 +99,7 @@ def _weights(wanted: bool) -> tuple[Weights | None, str]:
         return None, str(error)
 
 
-def _subjects(
-    paths: Sequence[Path], scene: Scene, reference: str, weights: Weights | None, reason: str
-) -> list[Subject]:
+def _subjects(paths: Sequence[Path], scene: Scene, weights: Weights | None, reason: str) -> list[Subject]:
     """Qualify each archive; crops are of the same places in all."""
     from comeo.archive import open_archive
     from comeo.quality.crops import choose_crops, crops_at
@@ -116,7 +114,7 @@ def _subjects(
         subjects: list[Subject] = []
         for archive in opened:
             progress = stack.enter_context(terminal_progress(archive.name))
-            found, verdicts = _qualified(archive, scene, reference, weights, reason, progress)
+            found, verdicts = _qualified(archive, scene, weights, reason, progress)
             groups = archive_groups(archive)
             if subjects:
                 crops = crops_at(subjects[0].crops, found, scene.groups, groups)
@@ -139,17 +137,14 @@ def _check_source(archive: Archive, scene: Scene) -> None:
 
 
 def _qualified(
-    archive: Archive, scene: Scene, reference: str, weights: Weights | None, reason: str, progress: Progress
+    archive: Archive, scene: Scene, weights: Weights | None, reason: str, progress: Progress
 ) -> tuple[Any, Any]:
     from comeo.quality.qualify import archive_groups
     from comeo.quality.qualify import qualify as measure
     from comeo.quality.verdict import verdicts
 
     try:
-        found = measure(
-            scene, archive_groups(archive), source=reference, weights=weights, no_weights=reason,
-            progress=progress,
-        )  # fmt: skip
+        found = measure(scene, archive_groups(archive), weights=weights, no_weights=reason, progress=progress)
     except MemoryError as error:
         raise ComeoError("there is too little memory to qualify this scene; 3 GB are enough") from error
     return found, verdicts(found)

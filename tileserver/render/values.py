@@ -189,8 +189,8 @@ def _sample(scenes: Scenes, reader: ArchiveReader, plan: RenderPlan) -> _Sample:
         return _Sample(grid, kept, {})
     reader.budget.compute(grid.height * grid.width * plan.expression.terms * 2 * len(plan.bands))
     plain = replace(plan, expression=None)
-    values = observe(reader.read(grid, plan.bands, "nearest", plan.mask), plain).array
-    filled = np.ma.filled(values.astype(np.float32), np.nan)
+    values = observe(reader.read(grid, plan.bands, "nearest"), plain).array
+    filled = np.where(kept, np.ma.filled(values.astype(np.float32), np.nan), np.nan)
     return _Sample(grid, kept, dict(zip(plan.bands, filled, strict=True)))
 
 

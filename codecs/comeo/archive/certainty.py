@@ -1,77 +1,142 @@
-"""How certain the mean of an area is: the law by which an archive's readers state it, and its constant κ.
+"""How certain the mean of an area is: the law by which an archive's readers state it, and its two factors.
 
 What a block transform loses of the mean of n×n pixels is what the quantiser takes from the coefficients that
-make this mean up. These errors are uniform, of variance step²/12 for a cell of one coefficient, and
-independent from cell to cell, so the RMSE of an n×n mean is step/(√12·n). An encoder that chooses by rate and
-distortion makes neighbours err alike, which larger means show: by how much, the writer measures on means of
-64×64 pixels, as κ.
+make this mean up. Were these errors uniform, of variance step²/12 for a cell of one coefficient, and
+independent from cell to cell, the RMSE of an n×n mean would be step/(√12·n). Real ones are that times a
+factor, which depends on the size: encoders pass errors on to neighbours or code means more finely, so that it
+falls with the size; or choose by rate and distortion, which makes neighbours err alike, so that it rises. It
+differs by band, too. So the writer measures it, for each band and two sizes.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-CELL: Final = 64
-"""Side in pixels of the means that κ is measured on."""
+import numpy as np
+from numpy.typing import NDArray
+
+SIDES: Final = (16, 64)
+"""Sides in pixels of the means that factors are measured on."""
 NEAR_PIXELS: Final = 3
 """How near a masked pixel changes the errors of its neighbours, in pixels."""
-UNKNOWN: Final = 0
-_CODES_PER_OCTAVE: Final = 32
+LEAST_CELLS: Final = 4
+"""Fewer means of a band tell nothing."""
+_UNKNOWN: Final = 0
+_ONE: Final = 128  # the code of a factor of 1
+_CODES_PER_OCTAVE: Final = 16
 _HIGHEST: Final = 255
-# As measured on archives of version 1 (benchmarks/site_means): `dct` keeps to the law within a sixth.
-_WITHOUT: Final = {"jpeg2000": 1.5, "learned": 3.0}
+_SHARED: Final = 4  # means of all bands, that count in the factor of each
 _NEAR_MASK: Final = 0.05  # of the step: error of pixels beside masked ones, common to all of them
-_FULL_SIDE: Final = 16  # up to which κ has no part in a mean, in pixels
+_LARGEST: Final = 256  # side of an area from which on errors are independent: that of a block, in pixels
 
 
-def kappa_of(squares: float, cells: int, step: float) -> float:
-    """κ from errors of means: RMSE × 64·√12/step, at least 1.
+class Factors(NamedTuple):
+    """RMSE of the means of n×n pixels · n·√12/step, for the two sizes."""
+
+    small: float
+    large: float
+
+
+# Of archives that do not tell, as measured on those of version 1.
+_TYPICAL: Final = {"dct": Factors(0.9, 1.0), "jpeg2000": Factors(1.2, 1.5), "learned": Factors(1.0, 3.0)}
+
+
+def measured_factors(
+    squares: NDArray[np.float64], cells: NDArray[np.int64], side: int, step: float
+) -> list[float]:
+    """Factors of a group's bands, from errors of their means.
+
+    Where bands have few means, the group's own average counts, too.
 
     Args:
-        squares: Sum of the squared errors of 64×64 means, in stored numbers.
-        cells: How many.
+        squares: (bands,) sum of the squared errors of side×side means, in stored numbers.
+        cells: (bands,) how many.
+        side: Of `SIDES`.
         step: Quantisation step.
 
     Returns:
-        NaN without cells.
+        NaN for bands of fewer than `LEAST_CELLS` means.
     """
-    return max(1.0, math.sqrt(squares / cells * 12) * CELL / step) if cells else math.nan
+    if not cells.any():
+        return [math.nan] * len(cells)
+    average = squares.sum() / cells.sum()
+    factors = np.sqrt((squares + _SHARED * average) / (cells + _SHARED) * 12) * side / step
+    return np.where(cells >= LEAST_CELLS, factors, math.nan).tolist()  # type: ignore[no-any-return]
 
 
-def encode_kappa(kappa: float) -> int:
-    """κ as a byte, rounded up: 0 if unknown (NaN), else κ = 2^((byte − 1)/32)."""
-    if math.isnan(kappa):
-        return UNKNOWN
-    # what is within a hundred-thousandth of a code is that code, whatever the logarithm's last bit
-    return min(_HIGHEST, 1 + math.ceil(math.log2(max(kappa, 1.0)) * _CODES_PER_OCTAVE - 1e-5))
+def encode(factors: Sequence[float]) -> str:
+    """Factors as bytes in Base64: 0 if unknown (NaN), else factor = 2^((byte − 128)/16), to the nearest."""
+    return base64.b64encode(bytes(map(_code, factors))).decode("ascii")
 
 
-def decode_kappa(code: int, codec: str) -> float:
-    """κ of a byte; where that says nothing, what archives of this codec have been found to keep to."""
-    return 2 ** ((code - 1) / _CODES_PER_OCTAVE) if code != UNKNOWN else _WITHOUT.get(codec, 1.0)
+def _code(factor: float) -> int:
+    if math.isnan(factor):
+        return _UNKNOWN
+    octaves = math.log2(max(factor, 1e-9))
+    return min(_HIGHEST, max(1, _ONE + round(octaves * _CODES_PER_OCTAVE)))
+
+
+def decode(text: str, bands: int) -> list[float]:
+    """The inverse of `encode`: two factors a band, NaN where they are unknown.
+
+    Raises:
+        ValueError: If they are not those of so many bands.
+    """
+    try:
+        codes = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"they are no Base64: {error}") from error
+    if len(codes) != len(SIDES) * bands:
+        raise ValueError(f"they are {len(codes)} bytes, not {len(SIDES)} for each of {bands} bands")
+    return [
+        math.nan if code == _UNKNOWN else float(2 ** ((code - _ONE) / _CODES_PER_OCTAVE)) for code in codes
+    ]
+
+
+def factors_of(small: float, large: float, codec: str) -> Factors:
+    """A band's factors; for NaN what archives of this codec have been found to keep to."""
+    typical = _TYPICAL.get(codec, Factors(1.0, 1.0))
+    return Factors(
+        typical.small if math.isnan(small) else small, typical.large if math.isnan(large) else large
+    )
 
 
 def mean_error(
-    pixels: float, step: float, kappa: float, near_mask: float = 0.0, rmse: float = math.inf
+    pixels: float,
+    step: float,
+    factors: Factors,
+    near_mask: float = 0.0,
+    rmse: float = math.inf,
+    grain: float = 0.0,
 ) -> float:
     """Standard uncertainty u that coding adds to the mean of an area: the true mean lies within 2u in 95 %.
 
-    u² = (k·step)²/(12·N) + (0.05·step·f)², with k = κ^clip(log₂(√N/16)/2, 0, 2), and never more than the
-    error of a single pixel. Errors of different bands are taken as uncorrelated.
+    u² = max(k·step, grain)²/(12·N) + (0.05·step·f)², and never more than the error of a single pixel; k goes
+    from the small factor for 16×16 pixels and fewer over the large one for 64×64 as a power of the side, up
+    to 256×256. Errors of different bands are taken as uncorrelated.
 
     Args:
         pixels: N, clear pixels of native size in the area.
         step: Quantisation step, in the unit that the result has.
-        kappa: κ of the group.
+        factors: Of the band.
         near_mask: f, share of the clear pixels that lie within 3 pixels of a masked one.
         rmse: Expected error of a single pixel there, in the same unit.
+        grain: What decoded values are rounded to whole multiples of, in the same unit; 0: they are not.
 
     Returns:
         NaN without pixels.
     """
     if not pixels > 0:
         return math.nan
-    exponent = min(max(math.log2(math.sqrt(pixels) / _FULL_SIDE) / 2, 0.0), 2.0)
-    own = (kappa**exponent * step) ** 2 / (12 * pixels)
+    smallest, largest = SIDES
+    side = min(max(math.sqrt(pixels), smallest), _LARGEST)
+    share = math.log(side / smallest) / math.log(largest / smallest)
+    # No mean errs more than those that it is made of: with a larger factor, u would rise with the area.
+    large = min(factors.large, factors.small * largest / smallest)
+    factor = factors.small ** (1 - share) * large**share
+    own = max(factor * step, grain) ** 2 / (12 * pixels)
     return min(math.sqrt(own + (_NEAR_MASK * step * near_mask) ** 2), rmse)

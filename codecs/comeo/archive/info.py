@@ -88,6 +88,9 @@ def _group(archive: Metadata, group: ArchiveGroup) -> dict[str, Any]:
         "levels": [level.number for level in group.levels],
         "block": native.block,
         "predicted_from": None if native.reference is None else native.reference.group,
-        "certainty": _figure(archive.certainty[group.name]),
+        "means": {
+            band.name: [_figure(factor) for factor in factors]
+            for band, factors in zip(group.bands, archive.certainty[group.name], strict=True)
+        },
         "percentiles": {band.name: _percentiles(archive, band.name) for band in group.bands},
     }

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, Final, Generic, TypeVar
 
 from affine import Affine
 from pydantic import BaseModel, ValidationError
 
-from comeo.archive import histogram
-from comeo.archive.certainty import UNKNOWN, decode_kappa
+from comeo.archive import certainty, histogram
+from comeo.archive.certainty import Factors
 from comeo.archive.certificate import Certificate, decode
 from comeo.archive.clear_model import SHARD
 from comeo.archive.documents import loads
@@ -22,7 +23,6 @@ from comeo.archive.inventory import Inventory
 from comeo.archive.model import (
     ArchiveGroup,
     ArrayMetadata,
-    Certainties,
     Characters,
     ComeoAttributes,
     GroupAttributes,
@@ -36,7 +36,7 @@ from comeo.errors import ArchiveError, NotFoundError
 from comeo.missions import mission_id, of_mission
 
 METADATA_KEY: Final = "zarr.json"
-UNCHECKED: Final = frozenset(("certificate", "histograms", "shards", "proj:wkt2"))
+UNCHECKED: Final = frozenset(("certificate", "histograms", "means", "shards", "proj:wkt2"))
 """Texts that are decoded or parsed, by stricter rules, and never shown as they stand."""
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -160,11 +160,11 @@ class Metadata:
     def damaged(self) -> dict[str, str]:
         """Parts that pixels do not need and that are damaged, and so count as unknown: a sentence by name.
 
-        `certificate`, `certainty`, `histograms`.
+        `certificate`, `means`, `histograms`.
         """
         sentences = {
             "certificate": self._certificate.damage,
-            "certainty": self._certainty.damage,
+            "means": self._means.damage,
             "histograms": self._histograms.damage,
         }
         return {name: sentence for name, sentence in sentences.items() if sentence}
@@ -175,12 +175,24 @@ class Metadata:
         return self._certificate.value
 
     @property
-    def certainty(self) -> dict[str, float]:
-        """κ of each group, by name: see `comeo.archive.certainty`. NaN where it is `damaged`."""
-        if self._certainty.damage:
-            return dict.fromkeys(self.groups, math.nan)
-        codes = self._certainty.value or [UNKNOWN] * len(self.groups)
-        return {name: decode_kappa(code, self.codec) for name, code in zip(self.groups, codes, strict=True)}
+    def certainty(self) -> dict[str, list[Factors]]:
+        """How certain means are: factors of each band, by group, as `comeo.archive.certainty` has them.
+
+        NaN where they are `damaged`.
+        """
+        bands = [len(group.bands) for group in self.groups.values()]
+        factors = self._means.value or [self._unstated] * sum(bands)
+        return {
+            name: factors[end - count : end]
+            for name, count, end in zip(self.groups, bands, accumulate(bands), strict=True)
+        }
+
+    @property
+    def _unstated(self) -> Factors:
+        """Factors of a band where the archive has none."""
+        if self._means.damage:
+            return Factors(math.nan, math.nan)
+        return certainty.factors_of(math.nan, math.nan, self.codec)
 
     def histogram(self, band: str) -> Histogram | None:
         """Where the original pixels of a band lie, or None where that is not known: not stated, or `damaged`.
@@ -204,14 +216,15 @@ class Metadata:
         return part_of(self._comeo.certificate, read, f"{self.name} has a damaged quality certificate")
 
     @cached_property
-    def _certainty(self) -> Part[list[int]]:
-        def read(value: Any) -> list[int]:
-            codes = Certainties.validate_python(value)
-            if len(codes) != len(self.groups):
-                raise ValueError(f"it tells of {len(codes)} groups, groups of {len(self.groups)}")
-            return codes
+    def _means(self) -> Part[list[Factors]]:
+        bands = sum(len(group.bands) for group in self.groups.values())
 
-        return part_of(self._comeo.certainty, read, f"{self.name} has a damaged certainty of means")
+        def read(value: Any) -> list[Factors]:
+            stated = certainty.decode(Characters.validate_python(value), bands)
+            pairs = zip(stated[::2], stated[1::2], strict=True)
+            return [certainty.factors_of(small, large, self.codec) for small, large in pairs]
+
+        return part_of(self._comeo.means, read, f"{self.name} has damaged factors of means")
 
     @cached_property
     def _histograms(self) -> Part[list[Histogram | None]]:

@@ -34,6 +34,7 @@ MAX_LEVEL_SIDE = 1 << 20
 MAX_LEVEL_BLOCKS = 1 << 20
 MAX_CERTIFICATE_CHARACTERS = 1 << 21
 MAX_SHARDS_CHARACTERS = 1 << 17  # of more shards than a store has entries
+MAX_OFF_GRID = 0.15  # pixels; of a crop's overviews, which start at the crop's corner, it is an eighth
 DATA = "data"
 
 
@@ -53,6 +54,8 @@ class Level:
         dtype: uint16 or float32.
         step: Quantisation step.
         reference: The level of a finer group that blocks may be predicted from, or None.
+        offset: Rows down and columns to the right, in pixels of the reference, at which this level begins on
+            it: -1, 0 or 1 each.
     """
 
     group: str
@@ -66,6 +69,7 @@ class Level:
     dtype: np.dtype[Any]
     step: float
     reference: Level | None = None
+    offset: tuple[int, int] = (0, 0)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -87,20 +91,30 @@ class Level:
         """Key of a shard."""
         return f"{self.key}/c/0/{row}/{col}"
 
-    def covers(self, coarser: Level) -> bool:
-        """Whether another level, of pixels twice as large, can be predicted from this one.
+    def predicted_from(self, finer: Level) -> Level | None:
+        """This level with another one, of pixels half as large, as its reference.
 
-        The top left corners coincide, and the far edges are not more than a pixel of this one apart.
+        The corners of both are near each other, and pixels of this one end where pixels of the other do, as
+        in any crop of a product. In overviews, whose pixels are far larger than the crop's offset, about so.
+
+        Returns:
+            None if it cannot be predicted from that one.
         """
-        here, there = self.transform @ Affine.scale(2), coarser.transform
-        slack = 1e-3 * max(abs(there.a), abs(there.b), abs(there.d), abs(there.e))
-        missing = (2 * coarser.height - self.height, 2 * coarser.width - self.width)
-        return (
-            self.number == coarser.number
-            and self.reference is None
-            and here.almost_equals(there, slack)
-            and all(-1 <= pixels <= 1 for pixels in missing)
+        half, own = self.transform @ Affine.scale(0.5), finer.transform
+        slack = 1e-3 * max(abs(own.a), abs(own.b), abs(own.d), abs(own.e))
+        pairs = (half.a, own.a), (half.b, own.b), (half.d, own.d), (half.e, own.e)
+        col, row = ~own @ (half.c, half.f)
+        offset = round(row), round(col)
+        apart = offset[0] + 2 * self.height - finer.height, offset[1] + 2 * self.width - finer.width
+        fits = (
+            self.number == finer.number
+            and finer.reference is None
+            and all(abs(this - other) <= slack for this, other in pairs)
+            and max(abs(row - offset[0]), abs(col - offset[1])) <= MAX_OFF_GRID
+            and max(map(abs, offset)) <= 1
+            and max(map(abs, apart)) <= 2
         )
+        return replace(self, reference=finer, offset=offset) if fits else None
 
     def block_shape(self, row: int, col: int) -> tuple[int, int, int]:
         """Shape of a block: smaller than the others at the far edges."""
@@ -258,7 +272,7 @@ class ComeoAttributes(_Strict):
     source: SourceModel = SourceModel()
     # what pixels do not need is checked when it is looked at, so that they can be read where it is damaged
     certificate: Any = None
-    certainty: Any = None
+    means: Any = None
     histograms: Any = None
     clear: Any = None
     preset: str | None = Field(None, pattern=r"^[a-z0-9\-]{1,32}$")
@@ -272,11 +286,7 @@ class ComeoAttributes(_Strict):
 
 
 Characters = TypeAdapter(Annotated[str, Field(max_length=MAX_CERTIFICATE_CHARACTERS)])
-"""Of a certificate, or histograms."""
-Certainties = TypeAdapter(
-    Annotated[list[Annotated[int, Field(ge=0, le=255, strict=True)]], Field(max_length=16)]
-)
-"""A byte a group."""
+"""Of a certificate, histograms or factors of means."""
 
 
 class RootAttributes(_Strict):
@@ -376,6 +386,7 @@ class ArrayMetadata(_Strict):
         if key is None:
             return level
         reference = finer.get(key) if isinstance(key, str) else None
-        if reference is None or not reference.covers(level):
+        predicted = None if reference is None else level.predicted_from(reference)
+        if predicted is None:
             raise ValueError(f"it is predicted from {key!r}, which is no finer level of the same ground")
-        return replace(level, reference=reference)
+        return predicted

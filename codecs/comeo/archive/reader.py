@@ -192,8 +192,11 @@ class Archive(Metadata):
         by_block = dict(zip(predicted, found, strict=True))
         for block, reference in by_block.items():
             if np.isnan(reference).all():
-                place = finer_blocks(level.reference, level, *block)[0]
-                lost = self._payloads.block_name(level.reference, *place)
+                under = finer_blocks(level.reference, level, *block)
+                if not under:
+                    name = self._payloads.block_name(level, *block)
+                    raise ArchiveError(f"{name} is damaged: {level.reference.group} has nothing under it")
+                lost = self._payloads.block_name(level.reference, *under[0])
                 raise ArchiveError(
                     f"{lost} is missing, which block {block} of {level.group} is predicted from"
                 )

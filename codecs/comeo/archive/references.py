@@ -5,6 +5,11 @@ The reference of a block is made of that level's blocks, decoded at half size: t
 the finer group shows when it is zoomed out by two. It is the same at whatever size the block itself is
 decoded: from finer blocks at a sixteenth of their size, means over 8×8 pixels came out up to three times as
 far off as coding makes them, since what is smoothed reaches over the borders of cells.
+
+In crops of products the coarser pixels may begin one finer pixel before or behind those at half size. Then
+each takes the mean of the two that it lies over. Along two of a block's edges one of them belongs to other
+blocks, and the other stands for both: the blocks beyond would save 0.1 to 1 % of the coarser group, and be
+five more where there are four.
 """
 
 from __future__ import annotations
@@ -73,4 +78,24 @@ def reference_of(
     values = pixels.astype(np.float32)
     if pixels.dtype.kind == "u":
         values[(pixels == 0) | (pixels == SATURATED)] = np.nan
-    return values
+    down, right = level.offset
+    return _moved(_moved(values, down, 1), right, 2)
+
+
+def _moved(values: Reference, offset: int, axis: int) -> Reference:
+    """The mean of each pixel and its neighbour before (offset -1) or behind (1) it, of those that are known.
+
+    Args:
+        values: (bands, y, x), NaN where nothing is known.
+        offset: Pixels of the finer level: half of one here. 0 changes nothing.
+        axis: 1 or 2.
+    """
+    if not offset:
+        return values
+    own = values if axis == 1 else values.swapaxes(1, 2)
+    unknown = np.full_like(own[:, :1], np.nan)
+    parts = [unknown, own[:, :-1]] if offset < 0 else [own[:, 1:], unknown]
+    beside = np.concatenate(parts, axis=1)
+    half = np.float32(0.5)  # of each, since the sum of both may be infinite
+    means = np.where(np.isnan(own), beside, np.where(np.isnan(beside), own, half * own + half * beside))
+    return np.ascontiguousarray(means if axis == 1 else means.swapaxes(1, 2))

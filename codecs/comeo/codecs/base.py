@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo import parallel
 from comeo.codecs import payload as pl
 from comeo.codecs.fill import fill_invalid
 from comeo.codecs.payload import Buffer, Header, Parsed
@@ -26,7 +27,7 @@ from comeo.codecs.spectral import SpectralTransform, fit
 from comeo.errors import CodecError
 
 if TYPE_CHECKING:
-    from comeo.codecs.learned import Model
+    from comeo.codecs.learned.model import Model
     from comeo.settings import CodecSettings
 
 Block = NDArray[Any]
@@ -60,6 +61,11 @@ class Coded:
     def plain(self) -> bool:
         """Whether pixels need nothing but what the codec decodes."""
         return self.predictor is None and self.weights is None
+
+    @property
+    def whole(self) -> bool:
+        """Whether what the codec decodes is rounded to whole pixels by it."""
+        return self.plain and self.header.dtype == np.uint16
 
     @classmethod
     def of(cls, parsed: Parsed, reference: Reference | None) -> Self:
@@ -96,10 +102,12 @@ class Codec(ABC):
     Attributes:
         name: Name in the `--codec` option and in archives.
         number: Number in the header of a payload.
+        flags: Of the header, that its payloads with pixels have.
     """
 
     name: ClassVar[str]
     number: ClassVar[int]
+    flags: ClassVar[int] = 0
 
     @classmethod
     def customised(cls, model: Model | None, settings: CodecSettings | None) -> Self:  # noqa: ARG003
@@ -158,6 +166,7 @@ class Codec(ABC):
         step = float(np.float32(step))
         body = b""
         if usable is None or usable.any():
+            flags |= self.flags
             values = block.astype(np.float32)
             if weights is not None:
                 flags |= pl.WEIGHTED
@@ -206,9 +215,21 @@ class Codec(ABC):
         given = [None] * len(payloads) if references is None else list(references)
         if len(given) != len(payloads):
             raise CodecError(f"{len(payloads)} payloads come with {len(given)} references")
-        parsed = [pl.parse(_buffer(payload), self.number) for payload in payloads]
+        pairs = list(zip(payloads, given, strict=True))
+        if self.in_batches:
+            return self._decode(pairs, reduce)
+        return parallel.each(lambda pair: self._decode([pair], reduce)[0], pairs)
+
+    @property
+    def in_batches(self) -> bool:
+        """Whether payloads are decoded in one batch rather than one by one, on all processors."""
+        return False
+
+    def _decode(self, pairs: Sequence[tuple[Buffer, Reference | None]], reduce: int) -> list[Block]:
+        """Decode payloads, each with its reference, in one batch."""
+        parsed = [pl.parse(_buffer(payload), self.number) for payload, _ in pairs]
         coded = [
-            Coded.of(item, reference) for item, reference in zip(parsed, given, strict=True) if len(item.body)
+            Coded.of(item, reference) for item, (_, reference) in zip(parsed, pairs, strict=True) if len(item.body)
         ]
         values = zip(coded, self._decode_values(coded, reduce), strict=True)
         whole = (each.restored(own, reduce) for each, own in values)
@@ -237,7 +258,12 @@ class Codec(ABC):
         """
         bodies, headers = [each.body for each in coded], [each.header for each in coded]
         components = self._decode_components(bodies, headers, reduce)
-        return [each.transform.inverse(own) for each, own in zip(coded, components, strict=True)]
+        return [
+            each.transform.inverse_whole(own, each.header.lowest, pl.SATURATED - 1)
+            if each.whole
+            else each.transform.inverse(own)
+            for each, own in zip(coded, components, strict=True)
+        ]
 
     def _encode_components(self, components: Components, step: float) -> bytes:
         """Code components (components, y, x) that have a mean of about zero: if `_encode_values` doesn't."""

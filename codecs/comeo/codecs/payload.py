@@ -41,11 +41,12 @@ HAS_SATURATED: Final = 8
 PER_BAND_MASK: Final = 16  # the bitmap of valid pixels has one plane a band, else one for all
 PREDICTED: Final = 32  # the body codes what is left after a prediction from a finer group
 WEIGHTED: Final = 64  # bands were multiplied by weights before anything else
+FINE_MEANS: Final = 128  # of `dct`: its DC planes have finer steps where that matters to means of areas
 WEIGHT_UNIT: Final = 16
-_KNOWN_FLAGS: Final = 127
 
 _HEADER: Final = struct.Struct("<BBBBHHf")
 _FLAGS_PLACE: Final = 2
+_DCT: Final = 1  # the codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +149,8 @@ def parse(payload: Buffer, codec: int) -> Parsed:
         raise CodecError(f"the payload is of version {version}; this program reads version {VERSION}")
     if number != codec:
         raise CodecError(f"the payload is of codec number {number}, not {codec}")
-    if flags & ~_KNOWN_FLAGS:
-        raise CodecError(f"the payload has unknown flags {flags:#x}")
+    if flags & FINE_MEANS and codec != _DCT:
+        raise CodecError(f"the payload has unknown flags: codec number {codec} has no {FINE_MEANS:#x}")
     check_block_shape(bands, height, width)
     check_step(step)
     header = Header(codec, flags, bands, height, width, step)

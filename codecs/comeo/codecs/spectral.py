@@ -57,6 +57,16 @@ class SpectralTransform:
         values: NDArray[np.float32] = mix(flat, self.matrix, self.mean.astype(np.float32))
         return values.reshape(bands, height, width)
 
+    def inverse_whole(self, components: NDArray[np.float32], lowest: int, highest: int) -> NDArray[np.uint16]:
+        """As `inverse`, rounded half to even and brought between two numbers."""
+        from comeo.codecs.mixing import mix_whole  # noqa: PLC0415 - see `inverse`
+
+        bands, height, width = components.shape
+        flat = np.ascontiguousarray(components, np.float32).reshape(bands, -1)
+        mean = self.mean.astype(np.float32)
+        values: NDArray[np.uint16] = mix_whole(flat, self.matrix, mean, lowest, highest)
+        return values.reshape(bands, height, width)
+
     def to_bytes(self) -> bytes:
         """Serialise: means, then angles."""
         return self.mean.astype("<f2").tobytes() + self.angles.tobytes()

@@ -111,11 +111,14 @@ def _from_product(scene: Scene) -> ClearLayer:
             "--clear s2cloudless for a level-1C product with all its bands"
         )
     facts = ClearFacts(source=scene.classes.name, classes=tuple(each.name for each in CLASSES))
-    with closing(scene.classes.open()) as raster:
-        own = Grid(raster.crs, raster.transform, raster.height, raster.width)
-        _check_cover(scene, own)
-        grid, factor = coarse_grid(own)
-        return ClearLayer(_reduced(raster, grid, factor), grid, facts)
+    try:
+        with closing(scene.classes.open()) as raster:
+            own = Grid(raster.crs, raster.transform, raster.height, raster.width)
+            _check_cover(scene, own)
+            grid, factor = coarse_grid(own)
+            return ClearLayer(_reduced(raster, grid, factor), grid, facts)
+    except SourceError as error:
+        raise SourceError(f"{error}; give the product its own, or go without by --clear none") from error
 
 
 def _reduced(raster: ClassRaster, grid: Grid, factor: int) -> Classes:
@@ -135,11 +138,10 @@ def _check_cover(scene: Scene, own: Grid) -> None:
         SourceError: If they do not cover the finest bands to within one of their pixels.
     """
     finest = scene.groups[0]
-    advice = "take the one of this product, or go without by --clear none"
     if own.crs != finest.crs:
-        raise SourceError(f"the scene classification of {scene.id} has another projection; {advice}")
+        raise SourceError(f"the scene classification of {scene.id} has another projection")
     left, bottom, right, top = own.bounds
     west, south, east, north = Grid(finest.crs, finest.transform, finest.height, finest.width).bounds
     across, up = (math.hypot(own.transform.a, own.transform.d), math.hypot(own.transform.b, own.transform.e))
     if left > west + across or right < east - across or bottom > south + up or top < north - up:
-        raise SourceError(f"the scene classification of {scene.id} does not cover its bands; {advice}")
+        raise SourceError(f"the scene classification of {scene.id} does not cover its bands")

@@ -69,7 +69,7 @@ class _Work:
             for group in self.plan(1.0)[1:]:
                 if group.levels[0].reference is None:
                     self.progress.note(
-                        f"{group.name} is coded by itself: no group has pixels half as large on its grid"
+                        f"{group.name} is coded by itself: no group has pixels half as large that fit into it"
                     )
 
 
@@ -234,7 +234,7 @@ def _facts(work: _Work, step: float) -> dict[str, Any]:
 
 def _certified(errors: ErrorAccumulator, size: int, progress: Progress) -> dict[str, Any]:
     """What was measured, as facts of the archive; a note says what had to be left out."""
-    facts: dict[str, Any] = {"certainty": errors.certainty()}
+    facts: dict[str, Any] = {"means": errors.means()}
     histograms = errors.histograms(size)
     if histograms is None:
         progress.note(f"no histograms: they would be more than {SHARE:.0%} of so small an archive")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.archive import ArchiveGroup, histogram
+from comeo.archive import ArchiveGroup, certainty, histogram
 from comeo.archive import certificate as cert
-from comeo.archive.certainty import CELL, encode_kappa, kappa_of
 from comeo.archive.certificate import Certificate, GroupErrors, Layout
 from comeo.archive.model import MAX_CERTIFICATE_CHARACTERS
 from comeo.codecs.payload import Buffer
@@ -35,8 +34,8 @@ class BlockErrors:
         squares: (bands,) of their squares.
         maximum: (bands,) greatest absolute error.
         products: (bands, bands) of each two bands' errors, over pixels valid in all bands.
-        cells: (bands,) cells of 64×64 pixels, all of them valid.
-        cell_squares: (bands,) sum of the squares of these cells' mean errors.
+        cells: (sides, bands) cells of `certainty.SIDES` pixels to a side, all of them valid.
+        cell_squares: (sides, bands) sum of the squares of these cells' mean errors.
         counts: Of each band, original pixels by value: see `histogram.count`.
     """
 
@@ -55,27 +54,33 @@ def block_errors(original: Pixels, decoded: NDArray[Any] | None) -> BlockErrors:
     bands = len(original.values)
     if decoded is None:
         zeros, none = np.zeros(bands), np.zeros(bands, np.int64)
+        sides = len(certainty.SIDES), bands
         nothing = [np.zeros(0, np.int64)] * bands
-        return BlockErrors(none, zeros, zeros, zeros, np.zeros((bands, bands)), none, zeros, nothing)
+        return BlockErrors(
+            none, zeros, zeros, zeros, np.zeros((bands, bands)), np.zeros(sides, np.int64), np.zeros(sides),
+            nothing,
+        )  # fmt: skip
     valid = original.valid.reshape(bands, -1)
     error = np.subtract(decoded, original.values, dtype=np.float64).reshape(bands, -1)
     error[~valid] = 0
     shared = error if valid.all() else error[:, valid.all(axis=0)]
+    whole = error.reshape(decoded.shape)
+    cells, squares = zip(*(_cells(whole, original.valid, side) for side in certainty.SIDES), strict=True)
     return BlockErrors(
         valid.sum(axis=1), error.sum(axis=1), np.einsum("ij,ij->i", error, error),
-        np.abs(error).max(axis=1), shared @ shared.T, *_cells(error.reshape(decoded.shape), original.valid),
+        np.abs(error).max(axis=1), shared @ shared.T, np.stack(cells), np.stack(squares),
         [histogram.count(*band) for band in zip(original.values, original.valid, strict=True)],
     )  # fmt: skip
 
 
 def _cells(
-    error: NDArray[np.float64], valid: NDArray[np.bool_]
+    error: NDArray[np.float64], valid: NDArray[np.bool_], side: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Number of whole, valid cells of a block, and the sum of the squares of their mean errors, by band."""
     bands, height, width = error.shape
-    rows, cols = height // CELL, width // CELL
-    shape = bands, rows, CELL, cols, CELL
-    inside = slice(None), slice(rows * CELL), slice(cols * CELL)
+    rows, cols = height // side, width // side
+    shape = bands, rows, side, cols, side
+    inside = slice(None), slice(rows * side), slice(cols * side)
     whole = valid[inside].reshape(shape).all(axis=(2, 4))
     means = error[inside].reshape(shape).mean(axis=(2, 4))
     return whole.sum(axis=(1, 2)), np.square(means, where=whole, out=np.zeros_like(means)).sum(axis=(1, 2))
@@ -91,7 +96,8 @@ class _GroupAccumulator:
         self._count = np.zeros(shape, np.int64)
         self._total, self._squares, self._maximum = (np.zeros(shape) for _ in range(3))
         self._products = np.zeros((layout.bands, layout.bands))
-        self._cells, self._cell_squares = np.zeros(layout.bands, np.int64), np.zeros(layout.bands)
+        sides = len(certainty.SIDES), layout.bands
+        self._cells, self._cell_squares = np.zeros(sides, np.int64), np.zeros(sides)
         self.counts = np.zeros((layout.bands, 1 << 16), np.int64)
 
     def add(self, row: int, col: int, block: BlockErrors) -> None:
@@ -105,11 +111,10 @@ class _GroupAccumulator:
         for total, counts in zip(self.counts, block.counts, strict=True):
             histogram.add(total, counts)
 
-    def kappa(self, step: float) -> float:
-        """κ of the worst band, NaN where no cell is whole."""
-        bands = zip(self._cell_squares, self._cells, strict=True)
-        known = [kappa_of(float(squares), int(cells), step) for squares, cells in bands if cells]
-        return max(known, default=math.nan)
+    def factors(self, step: float) -> list[float]:
+        """Factors of the law of means, those of each band together."""
+        sides = zip(self._cell_squares, self._cells, certainty.SIDES, strict=True)
+        return np.ravel([certainty.measured_factors(*each, step) for each in sides], order="F").tolist()
 
     def errors(self) -> GroupErrors:
         everywhere = (1, 2)
@@ -174,9 +179,10 @@ class ErrorAccumulator:
                 return text, detail
         return None
 
-    def certainty(self) -> list[int]:
-        """κ of each group as a byte: see `comeo.archive.certainty`."""
-        return [encode_kappa(group.kappa(self._step)) for group in self._groups.values()]
+    def means(self) -> str:
+        """How certain means of areas are, as an archive states it: see `comeo.archive.certainty`."""
+        factors = [group.factors(self._step) for group in self._groups.values()]
+        return certainty.encode(list(chain.from_iterable(factors)))
 
     def histograms(self, archive_bytes: int) -> str | None:
         """Histograms of all bands, or None if they would be more than a hundredth of such an archive."""

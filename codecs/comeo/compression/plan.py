@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from affine import Affine
 
@@ -44,8 +43,7 @@ def plan_group(group: BandGroup, step: float, finer: Sequence[ArchiveGroup] = ()
             dtype=group.dtype,
             step=step,
         )
-        reference = next((other for other in same if other.covers(level)), None)
-        levels.append(replace(level, reference=reference))
+        levels.append(next(filter(None, map(level.predicted_from, same)), level))
     return ArchiveGroup(group.name, group.bands, group.crs, group.dtype, group.has_nodata, tuple(levels))
 
 

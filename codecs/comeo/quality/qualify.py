@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +21,7 @@ from comeo.quality import cover
 from comeo.quality.cells import ErrorMap
 from comeo.quality.distortion import Errors, overall
 from comeo.quality.indices import IndexErrors, index_errors
-from comeo.quality.labels import scene_classes
+from comeo.quality.labels import scene_labels
 from comeo.quality.lattice import Lattice
 from comeo.quality.lpips_weights import Weights
 from comeo.quality.perceptual import PerceptualDistance
@@ -51,7 +50,6 @@ def qualify(
     original: Scene,
     decoded: Sequence[BandGroup],
     *,
-    source: str | Path = "",
     weights: Weights | None = None,
     no_weights: str = "the weights of LPIPS were not given",
     classifiers: bool = True,
@@ -62,7 +60,6 @@ def qualify(
     Args:
         original: The scene.
         decoded: Its groups once decoded, on the same grids: `archive_groups` of an archive.
-        source: Path or URL that `original` was opened from; labels (SCL) are looked for there.
         weights: Of LPIPS; None leaves it out.
         no_weights: Why there are none, for the report.
         classifiers: Train classifiers and look at clear land alone, which takes most of a small scene's time.
@@ -99,7 +96,7 @@ def qualify(
                 watch.advance()
     if not any(errors.count for each in passes for errors in each.errors):
         raise SourceError(f"{original.id} has no valid pixel to compare")
-    labels = scene_classes(source, lattice, original.groups[0]) if source else None
+    labels = scene_labels(original, lattice)
     watch.start("classifying", len(CLASSES) + 2 * classifiers)
     with threadpool_limits(1):  # the products are small: threads wait for one another longer than they work
         return _gathered(passes, finest, lattice, labels, classifiers, watch)

@@ -39,11 +39,12 @@ def class_source(where: str, layer: ClassLayer, open_layer: Callable[[], RasterB
         try:
             band = open_layer()
         except (SourceError, OSError) as error:
-            raise SourceError(_advice(where, layer, str(error))) from error
+            raise _unreadable(where, layer, str(error)) from error
         grid = band.grid
         return ClassRaster(
             grid.height, grid.width, grid.crs, grid.transform,
-            lambda window: _clear_classes(where, layer, band, window),
+            lambda window: np.array(layer.clear, np.uint8)[_numbers(where, layer, band.read(window))],
+            lambda window: _labels(layer, _numbers(where, layer, band.read(window))),
             lambda: class_shares(band, layer), band.close,
         )  # fmt: skip
 
@@ -83,27 +84,26 @@ def _gsd(stated: str | None, name: str) -> int:
     return int(stated or (folder.group(1) if folder else NATIVE_GSD))
 
 
-def _advice(where: str, layer: ClassLayer, reason: str) -> str:
-    return f"the {layer.name} of {where} cannot be read: {reason}; repair it, or go without by --clear none"
+def _unreadable(where: str, layer: ClassLayer, reason: str) -> SourceError:
+    return SourceError(f"the {layer.name} of {where} cannot be read: {reason}")
 
 
-def _clear_classes(where: str, layer: ClassLayer, band: RasterBand, window: Window) -> NDArray[np.uint8]:
-    """Classes of a window, by their numbers in `comeo.missions.clear`.
+def _labels(layer: ClassLayer, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.where(np.isin(numbers, layer.unusable), -1, numbers)
+
+
+def _numbers(where: str, layer: ClassLayer, plane: Plane) -> NDArray[np.int64]:
+    """A layer's numbers, 0 where it has no data.
 
     Raises:
-        SourceError: If a number is none of the layer's classes.
+        SourceError: If one is none of its classes.
     """
-    numbers = _numbers(where, layer, band.read(window))
-    return np.array(layer.clear, np.uint8)[numbers]
-
-
-def _numbers(where: str, layer: ClassLayer, plane: Plane) -> NDArray[np.intp]:
     values = np.where(plane.valid, plane.values, 0)
-    numbers = values.astype(np.intp)
+    numbers = values.astype(np.int64)
     if (numbers != values).any() or numbers.min() < 0 or numbers.max() >= len(layer.clear):
         odd = values[(numbers != values) | (numbers < 0) | (numbers >= len(layer.clear))].flat[0]
         reason = f"it has the number {odd:g}, and its classes are 0 to {len(layer.clear) - 1}"
-        raise SourceError(_advice(where, layer, reason))
+        raise _unreadable(where, layer, reason)
     return numbers
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,8 @@ from comeo.missions.clear import BY_NAME, CLEAR_CLASSES, NODATA, Classes, ClearM
 from comeo.scene import Band
 from comeo.view.budget import BlockKey
 from comeo.view.projection import move_points
+from comeo.view.reader import ArchiveReader
 from comeo.view.warp import LATTICE, find_source, source_lattice
-
-if TYPE_CHECKING:
-    from comeo.view.reader import ArchiveReader
 
 TITLE: Final = "class"
 

@@ -139,9 +139,11 @@ def mean_errors(archive: Archive, bands: Sequence[str], valid: NDArray[np.bool_]
         )
         near = near_masked(valid, max(1, math.ceil(NEAR_PIXELS / side)))
         pixels = np.count_nonzero(valid) * side**2
+        grain = 0.0 if native.dtype.kind == "f" else 1.0
         for row, band in rows:
             rmse = archive.certificate.groups[name].rmse[band] if archive.certificate else math.inf
-            out[row] = mean_error(pixels, native.step, archive.certainty[name], near, float(rmse))
+            factors = archive.certainty[name][band]
+            out[row] = mean_error(pixels, native.step, factors, near, float(rmse), grain)
     return out
 
 

@@ -20,10 +20,8 @@ from comeo.cache import ByteCache, CacheWatch, array_cache
 from comeo.errors import NotFoundError, ParameterError
 from comeo.globe import TURN, centre, near
 from comeo.grid import WGS84, Bounds, Grid
-from comeo.missions.clear import ClearMask
 from comeo.scene import Band, Window
 from comeo.view.budget import BlockKey, Budget
-from comeo.view.clear import check_mask, mask_image
 from comeo.view.projection import move_area, move_bounds, move_points
 from comeo.view.resampling import ResamplingName
 from comeo.view.warp import Source, find_source, warp
@@ -84,28 +82,23 @@ class ArchiveReader:
         return group_grid(groups[0])
 
     def read(
-        self, grid: Grid, bands: Sequence[str] | None = None, resampling: ResamplingName = "bilinear",
-        mask: ClearMask | None = None,
-    ) -> ImageData:  # fmt: skip
+        self, grid: Grid, bands: Sequence[str] | None = None, resampling: ResamplingName = "bilinear"
+    ) -> ImageData:
         """Read bands onto a grid.
 
         Args:
             grid: Where the pixels go.
             bands: Their names; all by default.
             resampling: How values reach the grid. The mask is always the nearest pixel's.
-            mask: Classes whose pixels alone count. None: all pixels.
 
         Returns:
             Of the bands' own type; float32 when they have different ones.
 
         Raises:
-            NotFoundError: If a band is unknown, or the archive cannot give the mask.
+            NotFoundError: If a band is unknown.
             BoundError: If the budget does not suffice; nothing has been decoded then.
             ArchiveError: If a block is damaged.
         """
-        if mask is not None:
-            check_mask(self.archive, mask)
-            return mask_image(self.read(grid, bands, resampling), self, grid, mask)
         places = self._find(self.band_names if bands is None else bands)
         groups = {place.group.name: place.group for place in places}
         sources = {name: find_source(group, grid) for name, group in groups.items()}

@@ -11,6 +11,16 @@ const NEWEST = 2;
 const ABSENT = 0xffffffffffffffffn;
 const PERCENTAGES = [0, 1, 2, 5, 10, 25, 50, 75, 90, 95, 98, 99, 100];
 
+// Means of pixels and those `step` places on, of those that are known; beside(place) is the neighbour's row or column.
+function moved(plane, step, beside, length) {
+  if (!step) return plane;
+  return plane.map((value, place) => {
+    const other = beside(place) >= 0 && beside(place) < length ? plane[place + step] : NaN;
+    if (Number.isNaN(value)) return other;
+    return Number.isNaN(other) ? value : 0.5 * value + 0.5 * other;
+  });
+}
+
 export class Archive {
   constructor(path) {
     this.file = readFileSync(path);
@@ -72,33 +82,44 @@ export class Archive {
     const shards = `${key}/c/0`; // all bands are in one
     const level = { key, shards, number, bands, height, width, block, shard, dtype: array.data_type, fill: array.fill_value };
     const { reference = null } = codec.configuration;
-    if (reference !== null) this.finer(level, reference, grid);
-    return { ...level, reference };
+    const offset = reference === null ? null : this.offset(level, reference, grid);
+    return { ...level, reference, offset };
   }
 
-  // The level of an earlier group that one is predicted from.
-  finer(level, key, grid) {
+  // Where a level begins on the one of an earlier group that it is predicted from: that one's pixels down, and to the right.
+  offset(level, key, grid) {
     for (const group of Object.values(this.groups))
       for (const other of group.levels) {
         if (other.key !== key) continue;
-        const [here, there] = [group.grid, grid].map((own) => own['spatial:transform']);
-        const near = here.every((value, index) =>
-          Math.abs(value * (index % 3 < 2 ? 2 : 1) - there[index]) <= 1e-3 * Math.max(...[0, 1, 3, 4].map((place) => Math.abs(there[place]))));
-        const missing = [2 * level.height - other.height, 2 * level.width - other.width];
-        check(other.number === level.number && !other.reference && near && missing.every((pixels) => Math.abs(pixels) <= 1)
+        const [[a, b, c, d, e, f], own] = [group.grid, grid].map((one) => one['spatial:transform']);
+        const size = Math.max(...[a, b, d, e].map(Math.abs));
+        const alike = [a, b, d, e].every((value, index) => Math.abs(own[[0, 1, 3, 4][index]] / 2 - value) <= 1e-3 * size);
+        const [x, y] = [own[2] - c, own[5] - f];
+        const scale = (a * e - b * d) * 2 ** level.number;
+        const place = [(a * y - d * x) / scale, (e * x - b * y) / scale];
+        const offset = place.map((pixels) => Math.round(pixels) + 0); // + 0: not -0
+        const apart = [offset[0] + 2 * level.height - other.height, offset[1] + 2 * level.width - other.width];
+        check(other.number === level.number && !other.reference && alike
+          && place.every((pixels, axis) => Math.abs(pixels - offset[axis]) <= 0.15 && Math.abs(offset[axis]) <= 1)
+          && apart.every((pixels) => Math.abs(pixels) <= 2)
           && ['proj:code', 'proj:wkt2'].every((name) => group.grid[name] === grid[name]), `${level.key} is predicted from other ground`);
-        return other;
+        return offset;
       }
     throw new FormatError(`${level.key} is predicted from ${key}, which is no finer level`);
   }
 
-  // κ of each group.
-  certainty() {
-    const unknown = { dct: 1, jpeg2000: 1.5, learned: 3 }[this.facts.codec];
-    return this.facts.groups.map((_, index) => {
-      const code = this.facts.certainty?.[index] ?? 0;
-      return code ? 2 ** ((code - 1) / 32) : unknown;
+  // How certain means are: [small, large] of each band, by group.
+  means() {
+    const typical = { dct: [0.9, 1], jpeg2000: [1.2, 1.5], learned: [1, 3] }[this.facts.codec];
+    const bands = Object.entries(this.groups).flatMap(([name, group]) => group.bands.map((band) => [name, band]));
+    const codes = Buffer.from(this.facts.means ?? '', 'base64');
+    check(this.facts.means === undefined || codes.length === 2 * bands.length, 'there are not two factors of means a band');
+    const out = {};
+    bands.forEach(([name, band], index) => {
+      const own = typical.map((factor, size) => (codes[2 * index + size] ? 2 ** ((codes[2 * index + size] - 128) / 16) : factor));
+      (out[name] ??= {})[band] = own;
     });
+    return out;
   }
 
   // Errors by group, or null.
@@ -195,7 +216,9 @@ export class Archive {
             planes[Math.floor(line / found.height)][y * width + x] = value;
         });
       }
-    return planes;
+    const [down, right] = level.offset;
+    return planes.map((plane) => moved(moved(plane, down * width, (place) => Math.floor(place / width) + down, height),
+      right, (place) => (place % width) + right, width));
   }
 
   // The pixels of a level: (bands, height, width) as one typed array.

@@ -227,6 +227,15 @@ function undoLine(plane, start, stride, count) {
   for (let i = 0; i < count; i++) plane[start + i * stride] = line[i];
 }
 
+// Fine means: a quarter of the step below a quarter of the plane's frequencies, half of it below half.
+function refinePlane(plane, rows, cols) {
+  for (let row = 0; row < rows; row++)
+    for (let col = 0; col < cols; col++) {
+      const below = (share) => row < share * rows && col < share * cols;
+      plane[row * TILE * cols * TILE + col * TILE] *= below(0.25) ? 0.25 : below(0.5) ? 0.5 : 1;
+    }
+}
+
 // The inverse of an orthonormal DCT-II of the whole plane of DC coefficients, in place.
 function undoPlane(plane, rows, cols) {
   const width = cols * TILE;
@@ -250,7 +259,7 @@ function halved(plane, tall, wide) {
 }
 
 // The components of a block, each (height, width), or at half size.
-export function decodeDct(body, { bands, height, width, step }, half = false) {
+export function decodeDct(body, { bands, height, width, step, fineMeans }, half = false) {
   const [rows, cols] = [Math.ceil(height / TILE), Math.ceil(width / TILE)];
   const [tall, wide] = [rows * TILE, cols * TILE];
   const bits = new Bits(body);
@@ -259,6 +268,7 @@ export function decodeDct(body, { bands, height, width, step }, half = false) {
   for (let index = 0; index < bands; index++) {
     const plane = new Float64Array(tall * wide);
     before = coefficients(bits, index, before, rows, cols, step, plane);
+    if (fineMeans) refinePlane(plane, rows, cols);
     undoPlane(plane, rows, cols);
     for (let row = 0; row < tall; row++) undoLine(plane, row * wide, 1, wide);
     for (let col = 0; col < wide; col++) undoLine(plane, col, wide, tall);

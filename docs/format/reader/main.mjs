@@ -44,7 +44,7 @@ function describeArchive(path, pixels) {
     id: archive.item.id,
     version: archive.facts.format_version,
     step: archive.facts.step,
-    certainty: archive.certainty(),
+    means: archive.means(),
     histograms: archive.histograms(),
     certificate: archive.certificate(),
     clear: clearPixels(archive),

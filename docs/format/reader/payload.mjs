@@ -7,8 +7,7 @@ import { decodeDct } from './dct.mjs';
 import { predict, readPrediction } from './prediction.mjs';
 
 const CODECS = { 1: 'dct', 2: 'jpeg2000', 3: 'learned' };
-const FLOATS = 1, SPECIAL = 2, MASKED = 4, SATURATED = 8, PER_BAND = 16, PREDICTED = 32, WEIGHTED = 64;
-const KNOWN = 127;
+const FLOATS = 1, SPECIAL = 2, MASKED = 4, SATURATED = 8, PER_BAND = 16, PREDICTED = 32, WEIGHTED = 64, FINE_MEANS = 128;
 const MAX_SAMPLES = 2 ** 22;
 
 function half16(bits) {
@@ -54,11 +53,11 @@ export function parsePayload(payload) {
   check(payload.length >= 12 && payload[0] === 1, 'the payload is of an unknown version');
   const [codec, flags, bands] = [CODECS[payload[1]], payload[2], payload[3]];
   const [height, width, step] = [payload.readUInt16LE(4), payload.readUInt16LE(6), payload.readFloatLE(8)];
-  check(codec && !(flags & ~KNOWN), 'the payload has an unknown codec or flag');
+  check(codec && (codec === 'dct' || !(flags & FINE_MEANS)), 'the payload has an unknown codec or flag');
   check(bands && height && width && bands * height * width <= MAX_SAMPLES, 'the block has an impossible size');
   check(step > 0 && step < Infinity, 'the step is no number above 0');
   const pixels = height * width;
-  const header = { codec, flags, bands, height, width, step, float: Boolean(flags & FLOATS) };
+  const header = { codec, flags, bands, height, width, step, float: Boolean(flags & FLOATS), fineMeans: Boolean(flags & FINE_MEANS) };
   let at = 12;
   let valid = new Uint8Array(bands * pixels).fill(1);
   let saturated = new Uint8Array(bands * pixels);

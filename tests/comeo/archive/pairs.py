@@ -8,8 +8,11 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from comeo.archive import Archive, Level
+from comeo.codecs import get_codec
 from comeo.codecs.base import reduce_mean
-from comeo.scene import BandGroup, Scene
+from comeo.codecs.payload import SATURATED
+from comeo.scene import BandGroup, Scene, Window
 from tests.scenes import array_group, array_scene, corner_cut, landscape
 
 FINE = Affine(10, 0, 472_480, 0, -10, 5_257_490)
@@ -38,6 +41,75 @@ def pair_of_groups(
 def pair_scene(height: int, width: int, **options: Any) -> Scene:
     """A scene of `pair_of_groups`."""
     return array_scene(*pair_of_groups(height, width, **options))
+
+
+def cropped_scene(
+    rows: tuple[int, int], cols: tuple[int, int], *, inside: bool = False, **options: Any
+) -> Scene:
+    """A crop of `pair_of_groups` by finer pixels, as of a product.
+
+    Args:
+        rows: First row of the finer group and how many, below 2.
+        cols: Likewise of columns.
+        inside: Whether coarser pixels that the crop cuts through are left out.
+        options: Of `pair_of_groups`.
+    """
+    (top, height), (left, width) = rows, cols
+    size = [-(-(start + count) // 2) * 2 for start, count in (rows, cols)]
+    fine, coarse = pair_of_groups(size[0], size[1], **options)
+    spans = [
+        (-(-start // 2), (start + count) // 2) if inside else (start // 2, -(-(start + count) // 2))
+        for start, count in (rows, cols)
+    ]
+    (first, last), (west, east) = spans
+    own = fine.read(Window(top, left, height, width))
+    other = coarse.read(Window(first, west, last - first, east - west))
+    return array_scene(
+        array_group(
+            own.values, own.valid if fine.has_nodata else None, names=["B02", "B03", "B04"],
+            transform=FINE @ Affine.translation(left, top),
+        ),
+        array_group(
+            other.values, other.valid if coarse.has_nodata else None, names=["B11", "B12"],
+            transform=COARSE @ Affine.translation(west, first),
+        ),
+    )  # fmt: skip
+
+
+def decoded_by_hand(archive: Archive, level: Level, reduce: int) -> dict[tuple[int, int], NDArray[Any]]:
+    """Blocks of a level decoded as the format says, each reference cut out of the finer level as a whole."""
+    codec, finer = get_codec(archive.codec), level.reference
+    assert finer is not None
+    half = archive.read(finer, Window(0, 0, -(-finer.height // 2), -(-finer.width // 2)), 1)
+    known = half.astype(np.float32)
+    if half.dtype == np.uint16:
+        known[(half == 0) | (half == SATURATED)] = np.nan
+    found = {}
+    for row, col in np.ndindex(*level.grid):
+        payload = archive.payload(level, row, col)
+        if payload is not None:
+            _, height, width = level.block_shape(row, col)
+            top, left = row * level.block, col * level.block
+            under = np.full((finer.bands, height, width), np.nan, np.float32)
+            part = known[:, top : top + height, left : left + width]
+            under[:, : part.shape[1], : part.shape[2]] = part
+            for axis, offset in enumerate(level.offset, start=1):
+                under = _with_neighbours(under, axis, offset)
+            found[row, col] = codec.decode(payload, reduce=reduce, reference=under)
+    return found
+
+
+def _with_neighbours(values: NDArray[np.float32], axis: int, offset: int) -> NDArray[np.float32]:
+    """Means of what is known of each pixel and the one `offset` places on, by masked arrays."""
+    if offset == 0:
+        return values
+    margin = [(0, 0), (0, 0), (0, 0)]
+    margin[axis] = (1, 1)
+    wider = np.ma.masked_invalid(np.pad(values, margin, constant_values=np.nan))
+    places = np.arange(1, values.shape[axis] + 1)
+    means = np.ma.stack([wider.take(places, axis), wider.take(places + offset, axis)]).mean(axis=0)
+    filled: NDArray[np.float32] = np.ascontiguousarray(np.ma.filled(means, np.nan), np.float32)
+    return filled
 
 
 def _masked(values: NDArray[Any], hole: slice) -> NDArray[np.bool_]:

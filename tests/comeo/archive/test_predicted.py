@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from comeo.archive import Archive, Level, open_archive
 from comeo.archive.references import finer_blocks, references
-from comeo.codecs import get_codec
 from comeo.codecs.payload import SATURATED, is_predicted
 from comeo.compression import compress
 from comeo.compression.plan import plan
 from comeo.errors import ArchiveError, CodecError
 from comeo.scene import Scene, Window
-from tests.comeo.archive.pairs import COARSE, FINE, pair_scene
+from tests.comeo.archive.pairs import COARSE, FINE, decoded_by_hand, pair_scene
 from tests.comeo.archive.ranges import serving
 from tests.comeo.codecs.blocks import CODECS
 from tests.scenes import array_group, array_scene, landscape
@@ -49,25 +48,6 @@ def payloads(archive: Archive, level: Level) -> list[bytes]:
     return [bytes(each) for each in archive.payloads(level, places(level)) if each]
 
 
-def by_hand(archive: Archive, level: Level, reduce: int) -> dict[tuple[int, int], NDArray[Any]]:
-    """Blocks of a level decoded as the format says, each reference cut out of the finer level as a whole."""
-    codec, finer = get_codec(archive.codec), level.reference
-    assert finer is not None
-    half = archive.read(finer, whole(finer, 1), 1)
-    reference = half.astype(np.float32)
-    if half.dtype == np.uint16:
-        reference[(half == 0) | (half == SATURATED)] = np.nan
-    found = {}
-    for row, col in places(level):
-        payload = archive.payload(level, row, col)
-        if payload is not None:
-            _, height, width = level.block_shape(row, col)
-            top, left = row * level.block, col * level.block
-            own = np.ascontiguousarray(reference[:, top : top + height, left : left + width])
-            found[row, col] = codec.decode(payload, reduce=reduce, reference=own)
-    return found
-
-
 @pytest.mark.parametrize("masked", [True, False])
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
 @pytest.mark.parametrize("codec", CODECS)
@@ -93,7 +73,7 @@ def test_a_predicted_group_is_read_as_it_was(codec: str, dtype: Any, masked: boo
         )
         assert error < 1.1 * before
         for reduce in (0, 1, 3):
-            for place, block in by_hand(archive, level, reduce).items():
+            for place, block in decoded_by_hand(archive, level, reduce).items():
                 np.testing.assert_array_equal(archive.decode_blocks(level, [place], reduce)[0], block)
 
 
@@ -105,7 +85,7 @@ def test_overviews_are_predicted_from_overviews(tmp_path: Path) -> None:
         assert [level.reference for level in coarse] == list(fine)
         for level in coarse:
             assert any(map(is_predicted, payloads(archive, level)))
-            for place, block in by_hand(archive, level, 0).items():
+            for place, block in decoded_by_hand(archive, level, 0).items():
                 np.testing.assert_array_equal(archive.decode_blocks(level, [place])[0], block)
 
 

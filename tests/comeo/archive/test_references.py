@@ -163,7 +163,15 @@ def test_references_that_cannot_be_are_refused(path: Path, tmp_path: Path, refer
 
 @pytest.mark.parametrize(
     ("rows", "cols", "shift", "predicted"),
-    [(300, 200, 0, True), (301, 199, 0, True), (303, 200, 0, False), (300, 200, 10, False)],
+    [
+        (300, 200, 0, True),
+        (301, 199, 0, True),
+        (303, 200, 0, False),
+        (300, 200, 10, True),  # a finer pixel
+        (300, 202, -10, False),  # three finer pixels short
+        (300, 200, 5, False),  # half of one
+        (300, 200, 20, False),
+    ],
 )
 def test_only_the_same_ground_at_half_the_resolution_is_predicted_from(
     rows: int, cols: int, shift: float, predicted: bool

@@ -69,7 +69,10 @@ def assert_same(found: NDArray[Any], wanted: NDArray[Any], most: int = 1) -> Non
 @pytest.mark.parametrize(
     "place",
     [
-        *(FOLDER / f"dct_{name}.zarr.zip" for name in ("two_groups", "decibels", "overview", "predicted")),
+        *(
+            FOLDER / f"dct_{name}.zarr.zip"
+            for name in ("two_groups", "decibels", "overview", "predicted", "offset_before", "offset_behind")
+        ),
         GOLDEN / "dct_uint16_masked.zarr.zip",
     ],
     ids=lambda place: f"{place.parent.name}-{place.name}",
@@ -87,12 +90,19 @@ def test_it_decodes_whole_archives(place: Path, tmp_path: Path) -> None:
     assert not raw
 
 
-@pytest.mark.parametrize("place", sorted(FOLDER.glob("*_two_groups.zarr.zip")), ids=lambda place: place.name)
+STATING = [*sorted(FOLDER.glob("*_two_groups.zarr.zip")), FOLDER / "dct_means.zarr.zip"]
+
+
+@pytest.mark.parametrize("place", STATING, ids=lambda place: place.name)
 def test_it_reads_what_archives_state(place: Path) -> None:
     found = read("archive", place)
     with open_archive(place) as archive:
         assert (found["id"], found["version"], found["step"]) == (archive.id, 2, archive.step)
-        assert found["certainty"] == pytest.approx(list(archive.certainty.values()))
+        for name, group in archive.groups.items():
+            bands = [band.name for band in group.bands]
+            np.testing.assert_allclose(
+                [found["means"][name][band] for band in bands], archive.certainty[name]
+            )
         for band, percentiles in found["histograms"].items():
             histogram = archive.histogram(band)
             assert histogram is not None

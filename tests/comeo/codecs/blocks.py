@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from comeo.codecs import get_codec
+from comeo.errors import CodecError
+
 CODECS = ("dct", "jpeg2000", "learned")
 
 
@@ -24,3 +27,18 @@ def textured(
     if dtype == "uint16":
         return np.asarray(np.clip(np.rint(block + 2000), 1, 65534), np.uint16)
     return np.asarray(block / 100 - 12, np.float32)
+
+
+def decoded(
+    name: str, payload: bytes, *, reduce: int = 0, reference: NDArray[np.float32] | None = None
+) -> NDArray[Any] | None:
+    """What a damaged payload decodes to, a well-formed block; None if it is refused with a sentence."""
+    try:
+        block = get_codec(name).decode(payload, reduce=reduce, reference=reference)
+    except CodecError as error:
+        assert str(error)
+        return None
+    assert block.ndim == 3
+    assert block.dtype in (np.uint16, np.float32)
+    assert block.size <= 1 << 22
+    return block

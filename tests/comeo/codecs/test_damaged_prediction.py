@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from comeo.codecs import get_codec
 from comeo.codecs import payload as pl
-from comeo.errors import CodecError
-from tests.comeo.codecs.blocks import CODECS
+from tests.comeo.codecs.blocks import CODECS, decoded
 from tests.comeo.codecs.test_prediction import STEP, pair
 from tests.watchdog import no_hanging  # noqa: F401 - a fixture
 
@@ -42,18 +38,6 @@ def test_damage_is_refused_or_decodes_to_a_block(name: str, dtype: str) -> None:
     codec, rng = get_codec(name), np.random.default_rng(5)
     payload = codec.encode(block, step=STEP if dtype == "uint16" else STEP / 100, reference=reference)
     assert pl.is_predicted(payload)
-    outcomes = [outcome(name, damaged(payload, rng), reference) for _ in range(CASES[name])]
+    outcomes = [decoded(name, damaged(payload, rng), reference=reference) for _ in range(CASES[name])]
     assert None in outcomes
     assert any(found is not None for found in outcomes)
-
-
-def outcome(name: str, payload: bytes, reference: NDArray[np.float32]) -> NDArray[Any] | None:
-    try:
-        found = get_codec(name).decode(payload, reference=reference)
-    except CodecError as error:
-        assert str(error)
-        return None
-    assert found.ndim == 3
-    assert found.dtype in (np.uint16, np.float32)
-    assert found.size <= 1 << 22
-    return found

@@ -20,7 +20,7 @@ from comeo.compression.clear import clear_layer
 from comeo.compression.coarse import coarse_grid, worst
 from comeo.errors import SourceError
 from comeo.grid import Grid
-from comeo.scene import Scene
+from comeo.scene import ClassRaster, ClassSource, Scene
 from comeo.sources import open_source
 from tests.scenes import UTM32, array_classes, array_group, array_scene, landscape, patchy
 
@@ -100,6 +100,12 @@ def test_classes_that_lie_elsewhere_are_refused(tmp_path: Path, options: dict[st
 
 def test_what_cannot_be_had_is_refused_with_what_to_do(tmp_path: Path) -> None:
     plain = replace(scene_of(patchy(30, 30)), classes=None)
+
+    def unreadable() -> ClassRaster:
+        raise SourceError("the SCL of plain cannot be read")
+
+    with pytest.raises(SourceError, match=r"cannot be read; give the product its own, .*--clear none"):
+        clear_layer(replace(plain, classes=ClassSource("SCL", unreadable)))
     with pytest.raises(SourceError, match=r"carries no scene classification.*--clear none"):
         clear_layer(plain, "scl")
     with pytest.raises(SourceError, match="scl, s2cloudless, none"):

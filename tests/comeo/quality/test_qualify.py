@@ -15,6 +15,7 @@ import pytest
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from sklearn.cluster import KMeans
 
 from comeo.archive import open_archive
@@ -23,15 +24,15 @@ from comeo.errors import ArchiveError, SourceError
 from comeo.metrics import band_mse, psnr
 from comeo.quality import cover
 from comeo.quality.crops import choose_crops, window_means
-from comeo.quality.labels import scene_classes
+from comeo.quality.labels import scene_labels
 from comeo.quality.lattice import Lattice
 from comeo.quality.qualify import archive_groups, qualify
 from comeo.quality.spots import choose_spots, class_names
 from comeo.quality.thematic import assign, classify, cluster
 from comeo.quality.verdict import Answer, verdicts
-from comeo.scene import Scene, Window
+from comeo.scene import ClassRaster, ClassSource, Scene, Window
 from comeo.sources import open_source
-from tests.scenes import array_group, array_scene, corner_cut, landscape
+from tests.scenes import array_classes, array_group, array_scene, corner_cut, landscape
 
 FINE = ("B02", "B03", "B04", "B08")
 COARSE = ("B8A", "B12")
@@ -268,7 +269,7 @@ def test_a_real_archive_against_its_source(shared_data: Path, tmp_path: Path) ->
     path = compress(scene, tmp_path / "lake.zarr.zip", ratio=50)
     with open_archive(path) as archive:
         groups = archive_groups(archive)
-        found = qualify(scene, groups, source=source)
+        found = qualify(scene, groups)
         for ours, theirs, figures in zip(scene.groups, groups, found.groups, strict=True):
             window = Window(0, 0, ours.height, ours.width)
             expected = psnr(ours.read(window).values, theirs.read(window).values, ours.read(window).valid)
@@ -277,26 +278,39 @@ def test_a_real_archive_against_its_source(shared_data: Path, tmp_path: Path) ->
     scene.close()
 
 
-def test_labels_come_from_the_scene_classification(shared_data: Path) -> None:
+def test_labels_come_from_the_scene_classification(
+    shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("comeo.quality.labels._STRIP_PIXELS", 100_000)
     folder = shared_data / "scenes" / "S2A_29RKH_20200219_0_L2A"
-    scene = open_source(folder)
-    finest = scene.groups[0]
-    lattice = Lattice(scene.groups, max_points=10_000)
-    labels = scene_classes(folder, lattice, finest)
+    with open_source(folder) as scene:
+        finest = scene.groups[0]
+        lattice = Lattice(scene.groups, max_points=10_000)
+        labels = scene_labels(scene, lattice)
+    with open_source(folder / f"{folder.name}.json") as item:
+        again = scene_labels(item, lattice)
     assert labels is not None
-    np.testing.assert_array_equal(labels, scene_classes(folder / f"{folder.name}.json", lattice, finest))
+    np.testing.assert_array_equal(labels, again)
     rows, cols = np.meshgrid(lattice.rows + 0.5, lattice.cols + 0.5, indexing="ij")
     x, y = finest.transform @ (cols.ravel(), rows.ravel())
     with rasterio.open(folder / "SCL.tif") as classes:
         expected = np.array([value[0] for value in classes.sample(zip(x, y, strict=True))], int)
     np.testing.assert_array_equal(labels.ravel(), np.where(expected < 2, -1, expected))
     assert len(np.unique(labels)) > 2
-    scene.close()
 
 
-def test_without_a_scene_classification_there_are_no_labels(tmp_path: Path) -> None:
-    scene = scene_of(*fields())
-    lattice = Lattice(scene.groups, max_points=10_000)
-    (tmp_path / "SCL_20m.jp2").write_bytes(b"no picture")
-    for source in (tmp_path, tmp_path / "missing", "https://example.com/item.json"):
-        assert scene_classes(source, lattice, scene.groups[0]) is None
+def test_without_a_scene_classification_there_are_no_labels(caplog: pytest.LogCaptureFixture) -> None:
+    plain = scene_of(*fields())
+    lattice = Lattice(plain.groups, max_points=10_000)
+    assert scene_labels(plain, lattice) is None
+    elsewhere = array_classes(np.ones((40, 40), np.uint8), crs=CRS.from_epsg(32633))
+
+    def unreadable() -> ClassRaster:
+        raise SourceError("the SCL of plain cannot be read")
+
+    for classes, said in (
+        (elsewhere, "another projection"),
+        (ClassSource("SCL", unreadable), "cannot be read"),
+    ):
+        assert scene_labels(replace(plain, classes=classes), lattice) is None
+        assert said in caplog.text

@@ -130,15 +130,15 @@ def test_shares_are_counted_of_the_products_own_classes(tmp_path: Path) -> None:
             assert raster.properties()["eo:cloud_cover"] == pytest.approx(100 * 3 / 11, abs=1e-3)
 
 
-def test_classes_that_cannot_be_read_are_an_error_that_says_how_to_go_on(tmp_path: Path) -> None:
+def test_classes_that_cannot_be_read_are_an_error_that_says_why(tmp_path: Path) -> None:
     bands(tmp_path / "a", "B05", "SCL")
     write_tif(tmp_path / "a" / "SCL.tif", np.full((1, 30, 40), 37, np.uint8), transform=north_up(20))
-    with open_source(tmp_path / "a") as scene, pytest.raises(SourceError, match=r"number 37.*--clear none"):
+    with open_source(tmp_path / "a") as scene, pytest.raises(SourceError, match="number 37"):
         classes_in(scene)
     shutil.copy(tmp_path / "a" / "B05.tif", tmp_path / "a" / "SCL.tif")
     (tmp_path / "a" / "SCL.tif").write_bytes(b"II*\0 and no more")
     with (
         open_source(tmp_path / "a") as scene,
-        pytest.raises(SourceError, match=r"SCL of a cannot be read.*--clear"),
+        pytest.raises(SourceError, match="SCL of a cannot be read: "),
     ):
         classes_in(scene)

@@ -19,7 +19,7 @@ from comeo.export.extract import extract
 from comeo.grid import WGS84, Grid
 from comeo.missions.clear import ClearMask
 from comeo.view.budget import Budget, Limit, Limits
-from comeo.view.clear import check_mask, class_at, classes_on
+from comeo.view.clear import check_mask, class_at, classes_on, mask_image
 from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.plan import PixelRequest, plan_pixels
 from comeo.view.projection import move_bounds, move_points
@@ -87,10 +87,8 @@ def test_a_mask_hides_pixels_of_all_other_classes(archive: Archive) -> None:
     reader = reader_of(archive)
     grid = reader.native_grid()
     mask = ClearMask.of(["land", "snow"])
-    plain, masked = (
-        reader.read(grid, resampling="nearest"),
-        reader.read(grid, resampling="nearest", mask=mask),
-    )
+    plain = reader.read(grid, resampling="nearest")
+    masked = mask_image(plain, reader, grid, mask)
     kept = np.isin(classes_on(reader, grid), (1, 3))
     np.testing.assert_array_equal(mask_of(masked), mask_of(plain) | ~kept)
     np.testing.assert_array_equal(masked.data[:, kept], plain.data[:, kept])
@@ -109,9 +107,11 @@ def test_an_expression_is_masked_as_bands_are(archive: Archive) -> None:
 def test_an_archive_that_does_not_say_what_is_clear_refuses_a_mask(tmp_path: Path) -> None:
     scene = array_scene(array_group(landscape(1, 40, 40)))
     with open_archive(compress(scene, tmp_path / "plain.zarr.zip", codec="dct", step=40)) as opened:
-        reader = reader_of(opened)
+        reader, mask = reader_of(opened), ClearMask.of(["clear"])
+        masked = plan_pixels(PixelRequest(mask=mask), scene.groups[0].bands)
         for ask in (
-            lambda: reader.read(reader.native_grid(), mask=ClearMask.of(["clear"])),
+            lambda: read_pixels(reader, reader.native_grid(), masked),
+            lambda: mask_image(reader.read(reader.native_grid()), reader, reader.native_grid(), mask),
             lambda: classes_on(reader, reader.native_grid()),
             lambda: extract(opened, tmp_path / "out.tif", mask="clear"),
         ):

@@ -17,9 +17,8 @@ from rasterio.io import MemoryFile
 
 from comeo.archive import open_archive
 from comeo.view.resampling import RESAMPLINGS
-from tests.tileserver.conftest import SIZE, Server
+from tests.tileserver.conftest import SIZE, Server, serving
 from tests.tileserver.places import position
-from tileserver import Settings, create_app
 from tileserver.cli.main import cli
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
@@ -49,12 +48,7 @@ class Raster(NamedTuple):
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
     """A client of a server of the bundled samples."""
-    folder = tmp_path_factory.mktemp("samples")
-    settings = Settings(
-        paths=(SAMPLES,), catalog=folder / "catalog.sqlite", workers=1, scan_seconds=3600,
-        static=folder / "no-viewer",
-    )  # fmt: skip
-    return create_app(settings).test_client()
+    return serving(SAMPLES, tmp_path_factory.mktemp("samples"))
 
 
 @pytest.mark.parametrize("seed", range(REQUESTS))

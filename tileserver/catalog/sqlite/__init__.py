@@ -21,7 +21,8 @@ from tileserver.catalog.base import (
     Record,
     Search,
 )
-from tileserver.catalog.feed import Changes, FollowingCache, Position
+from tileserver.catalog.feed import Changes, Position
+from tileserver.catalog.following import FollowingCache
 from tileserver.catalog.kinds import BandSet
 from tileserver.catalog.sqlite import journal, queries, summaries
 from tileserver.catalog.sqlite.database import Database, versioned

@@ -3,7 +3,8 @@
 Encoder, decoder and format in short (docs/format/dct.md has it in full):
 
 - A component is transformed in tiles of 16×16 with lapped borders (see `lapped`). The tiles' DC coefficients
-  form a plane of their own, which is transformed once more by a DCT of its whole size.
+  form a plane of their own, which is transformed once more by a DCT of its whole size. Its low frequencies,
+  which means of areas are made of, have finer steps: see `dc_shares`.
 - Each tile, and each DC plane, has one of a few classes, which select the Huffman tables for it. A class is
   coded given the classes of the tiles to the left and above and of the same tile one component before; empty
   tiles amid empty ones as runs.
@@ -32,7 +33,7 @@ from comeo.codecs.dct.layout import MAX_LEVEL, dc_zones, zones
 from comeo.codecs.dct.plan import plan
 from comeo.codecs.dct.read import OK, SPARE_BYTES, read
 from comeo.codecs.dct.write import write
-from comeo.codecs.payload import Header
+from comeo.codecs.payload import FINE_MEANS, Header
 from comeo.errors import CodecError
 
 LAMBDA: Final = 0.12  # squared steps a bit is worth; 0.09 to 0.15 measure alike
@@ -46,6 +47,7 @@ class DctCodec(Codec):
 
     name = "dct"
     number = 1
+    flags = FINE_MEANS
 
     def _encode_components(self, components: Components, step: float) -> bytes:
         tiles, dc = transform(components, step)
@@ -74,7 +76,7 @@ def transform(components: Components, step: float) -> tuple[Plane, Plane]:
 
     Returns:
         Tiles (components, rows, columns, SIZE² − 1) in zig-zag order without their DC, and the transform of
-        the DC plane (components, rows · columns) in its zig-zag order.
+        the DC plane (components, rows · columns) in its zig-zag order and by `dc_shares` of the step.
     """
     count = len(components)
     rows, columns = tile_grid(*components.shape[1:])
@@ -87,7 +89,7 @@ def transform(components: Components, step: float) -> tuple[Plane, Plane]:
     coefficients = analysis(rows) @ padded @ analysis(columns).T
     coefficients /= np.float32(step)
     tiles = coefficients.reshape(count, rows, SIZE, columns, SIZE).swapaxes(2, 3)
-    dc = dct_matrix(rows) @ tiles[..., 0, 0] @ dct_matrix(columns).T
+    dc = dct_matrix(rows) @ tiles[..., 0, 0] @ dct_matrix(columns).T / dc_shares(rows, columns)
     order, dc_order = _tile_scan(), scan_order(rows, columns)
     ac = tiles[..., order[:, 0], order[:, 1]]
     return np.ascontiguousarray(ac), dc[:, dc_order[:, 0], dc_order[:, 1]].astype(np.float32)
@@ -96,6 +98,22 @@ def transform(components: Components, step: float) -> tuple[Plane, Plane]:
 def tile_grid(height: int, width: int) -> tuple[int, int]:
     """Rows and columns of tiles that cover a component."""
     return -(-height // SIZE), -(-width // SIZE)
+
+
+@lru_cache(maxsize=64)
+def dc_shares(rows: int, columns: int) -> Plane:
+    """Share of the step that each coefficient of a DC plane is quantised with.
+
+    The mean of an area of n×n tiles is made of the plane's lowest 1/n of frequencies along either axis. A
+    quarter of the step below a quarter of them, half of it below half, makes 0.45 of the RMSE of means of
+    64×64 pixels and 0.64 of 32×32, for 1.1 % of bytes at ×100; half the step throughout 0.55 and 0.56 for
+    2.1 %.
+
+    Returns:
+        (rows, columns), powers of two: products with them are exact.
+    """
+    place = np.maximum(np.arange(rows)[:, None] / rows, np.arange(columns) / columns)
+    return np.where(place < 0.25, 0.25, np.where(place < 0.5, 0.5, 1)).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
@@ -123,7 +141,10 @@ def _read(body: memoryview, header: Header) -> tuple[Plane, Plane]:
     )  # fmt: skip
     if status != OK:
         raise CodecError("the payload's coefficients are damaged")
-    return coefficients, dc.reshape(header.bands, columns, rows)
+    planes = dc.reshape(header.bands, columns, rows)
+    if header.flags & FINE_MEANS:
+        planes *= dc_shares(rows, columns).T
+    return coefficients, planes
 
 
 def _inverse(coefficients: Plane, dc: Plane, header: Header, reduce: int) -> Components:
@@ -131,10 +152,9 @@ def _inverse(coefficients: Plane, dc: Plane, header: Header, reduce: int) -> Com
     for size in (columns, rows):
         dc = synthesise(dc, *_dc_synthesis(size))
     coefficients[:, ::SIZE, ::SIZE] = dc
-    for size in (columns, rows):
-        coefficients = synthesise(coefficients, *synthesis(size, reduce))
-    height, width = -(-header.height >> reduce), -(-header.width >> reduce)
-    return coefficients.swapaxes(1, 2)[:, :height, :width]
+    half = synthesise(coefficients, *synthesis(columns, reduce))
+    components: Components = synthesise(half, *synthesis(rows, reduce), transpose=False)
+    return components[:, : -(-header.height >> reduce), : -(-header.width >> reduce)]
 
 
 @lru_cache(maxsize=64)

@@ -74,23 +74,24 @@ def read(
     columns, rows = coefficients.shape[1] // side, coefficients.shape[2] // side
     classes = np.zeros((components, rows, columns), np.int64)
     tokens = np.zeros((2, max(len(scan), dc.shape[1])), np.int64)
+    bits = _windows(buffer)
     position = 0
     for c in range(components):
         rank = min(c, RANKS - 1)
         position = _read_dc(
-            buffer, position, end, rank, dc_zone, dc_scan, offsets[AC_CLASSES:], lookup, step, tokens, dc[c]
+            bits, position, end, rank, dc_zone, dc_scan, offsets[AC_CLASSES:], lookup, step, tokens, dc[c]
         )
         run = -1
         for y in range(rows):
             for x in range(columns):
                 if position < 0:
                     return DAMAGED
-                k, position, run = _get_class(buffer, position, end, classes, c, y, x, run, lookup)
+                k, position, run = _get_class(bits, position, end, classes, c, y, x, run, lookup)
                 if k <= 0:
                     continue
                 classes[c, y, x] = k
                 count, position = _get_levels(
-                    buffer, position, end, len(scan), (k - 1) * ZONES, zone, lookup, tokens
+                    bits, position, end, len(scan), (k - 1) * ZONES, zone, lookup, tokens
                 )
                 for i in range(count):
                     row, column = y * side + scan[tokens[0, i], 0], x * side + scan[tokens[0, i], 1]
@@ -100,7 +101,7 @@ def read(
 
 @compiled
 def _read_dc(
-    buffer: Array,
+    bits: Array,
     position: int,
     end: int,
     rank: int,
@@ -113,12 +114,12 @@ def _read_dc(
     dc: Array,
 ) -> int:
     """Read a component's DC plane into dc (columns × rows, flat); returns the position, or DAMAGED."""
-    k, position = _get_symbol(buffer, position, DC_CLASS_TABLES + rank, lookup)
+    k, position = _get_symbol(bits, position, DC_CLASS_TABLES + rank, lookup)
     if k < 0 or k > DC_CLASSES or position > end:
         return DAMAGED
     if k > 0:
         table = DC_TABLES + (k - 1) * ZONES
-        count, position = _get_levels(buffer, position, end, len(dc), table, zone, lookup, tokens)
+        count, position = _get_levels(bits, position, end, len(dc), table, zone, lookup, tokens)
         for i in range(count):
             dc[scan[tokens[0, i]]] = _dequantise(tokens[1, i], offsets[k - 1], step)
     return position
@@ -126,7 +127,7 @@ def _read_dc(
 
 @compiled
 def _get_class(
-    buffer: Array, position: int, end: int, classes: Array, c: int, y: int, x: int, run: int, lookup: Array
+    bits: Array, position: int, end: int, classes: Array, c: int, y: int, x: int, run: int, lookup: Array
 ) -> tuple[int, int, int]:
     """Read a tile's class.
 
@@ -137,19 +138,19 @@ def _get_class(
     neighbours, cross = class_context(classes, c, y, x)
     if neighbours == 0:
         if run < 0:
-            symbol, position = _get_symbol(buffer, position, RUN_TABLES + cross, lookup)
+            symbol, position = _get_symbol(bits, position, RUN_TABLES + cross, lookup)
             if symbol < 0 or symbol > END_OF_COMPONENT:
                 return 0, DAMAGED, run
             if symbol == END_OF_COMPONENT:
                 run = classes.size
             else:
-                run = RUN_BASE[symbol] + _peek(buffer, position, RUN_BITS[symbol])
+                run = RUN_BASE[symbol] + _peek(bits, position, RUN_BITS[symbol])
                 position += RUN_BITS[symbol]
         run -= 1
         if run >= 0:
             return 0, position if position <= end else DAMAGED, run
     table = CLASS_TABLES + neighbours * CROSS_CONTEXTS + cross
-    k, position = _get_symbol(buffer, position, table, lookup)
+    k, position = _get_symbol(bits, position, table, lookup)
     if k < 0 or k > AC_CLASSES or position > end:
         return 0, DAMAGED, run
     return k, position, run
@@ -157,7 +158,7 @@ def _get_class(
 
 @compiled
 def _get_levels(
-    buffer: Array,
+    bits: Array,
     position: int,
     end: int,
     n: int,
@@ -170,16 +171,16 @@ def _get_levels(
     count = 0
     p = 0
     while p < n:
-        symbol, position = _get_symbol(buffer, position, first_table + zone[p], lookup)
+        symbol, position = _get_symbol(bits, position, first_table + zone[p], lookup)
         if symbol < 0 or position > end:
             return 0, DAMAGED
         if symbol == 0:
             break
         category = (symbol - 1) // SIZES
-        p += RUN_BASE[category] + _peek(buffer, position, RUN_BITS[category])
+        p += RUN_BASE[category] + _peek(bits, position, RUN_BITS[category])
         position += RUN_BITS[category]
-        magnitude, position = _get_magnitude(buffer, position, (symbol - 1) % SIZES)
-        negative = _peek(buffer, position, 1)
+        magnitude, position = _get_magnitude(bits, position, (symbol - 1) % SIZES)
+        negative = _peek(bits, position, 1)
         position += 1
         if p >= n or magnitude < 0 or position > end:
             return 0, DAMAGED
@@ -191,38 +192,45 @@ def _get_levels(
 
 
 @compiled
-def _get_magnitude(buffer: Array, position: int, size: int) -> tuple[int, int]:
+def _get_magnitude(bits: Array, position: int, size: int) -> tuple[int, int]:
     if size < 2:
         return size + 1, position
     if size < 4:
-        value = _peek(buffer, position, size - 1)
+        value = _peek(bits, position, size - 1)
         return value + (1 << (size - 1)) + 1, position + size - 1
     zeros = 0
-    while zeros <= _MAX_GAMMA and _peek(buffer, position + zeros, 1) == 0:
+    while zeros <= _MAX_GAMMA and _peek(bits, position + zeros, 1) == 0:
         zeros += 1
     if zeros > _MAX_GAMMA:
         return DAMAGED, position
-    value = _peek(buffer, position + zeros, zeros + 1)
+    value = _peek(bits, position + zeros, zeros + 1)
     return value + 8, position + 2 * zeros + 1
 
 
 @compiled
-def _get_symbol(buffer: Array, position: int, table: int, lookup: Array) -> tuple[int, int]:
+def _get_symbol(bits: Array, position: int, table: int, lookup: Array) -> tuple[int, int]:
     """Return the symbol (DAMAGED if no code fits) and the next position."""
-    entry = lookup[table, _peek(buffer, position, CODE_BITS)]
+    entry = lookup[table, _peek(bits, position, CODE_BITS)]
     if entry == 0:
         return DAMAGED, position
     return np.int64(entry & 0xFF), position + np.int64(entry >> 8)  # type: ignore[return-value]
 
 
 @compiled
-def _peek(buffer: Array, position: int, bits: int) -> int:
+def _windows(buffer: Array) -> Array:
+    """The 40 bits from each byte on, as numbers: one look-up then shows any 32 bits."""
+    windows = np.zeros(len(buffer), np.int64)
+    for byte in range(len(buffer) - 4):
+        for i in range(5):
+            windows[byte] = (windows[byte] << 8) | np.int64(buffer[byte + i])
+    return windows
+
+
+@compiled
+def _peek(bits: Array, position: int, count: int) -> int:
     """The next bits (at most 32) as a number."""
-    byte = position >> 3
-    value = np.int64(0)
-    for i in range(5):
-        value = (value << 8) | np.int64(buffer[byte + i])
-    return (value >> (40 - (position & 7) - bits)) & ((np.int64(1) << bits) - 1)  # type: ignore[return-value]
+    window = bits[position >> 3]
+    return (window >> (40 - (position & 7) - count)) & ((np.int64(1) << count) - 1)  # type: ignore[no-any-return]
 
 
 @compiled

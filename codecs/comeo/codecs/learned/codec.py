@@ -108,6 +108,11 @@ class LearnedCodec(Codec):
                 tried.append((8 * len(coded) + WORTH * error, head + coded))
         return min(tried)[1]
 
+    @property
+    def in_batches(self) -> bool:
+        """Of networks that run elsewhere than in compiled code."""
+        return not engine.is_compiled(self.settings)
+
     def _decode_values(self, coded: Sequence[Coded], reduce: int) -> list[Block]:
         """As of `Codec`, in compiled code where settings and machine allow it."""
         found: list[Block | None] = [engine.decode(item, reduce, self.settings) for item in coded]

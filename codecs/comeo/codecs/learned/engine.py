@@ -39,6 +39,11 @@ _REFUSALS: Final = {
 _unpacked: weakref.WeakKeyDictionary[Library, dict[str, Flat]] = weakref.WeakKeyDictionary()
 
 
+def is_compiled(settings: CodecSettings) -> bool:
+    """Whether networks run in compiled code, but for models without a blob."""
+    return settings.model_provider == "CPU" and native.load() is not None
+
+
 def engine_of(model: Model, settings: CodecSettings) -> tuple[Library, Flat] | None:
     """The compiled code that runs a model, and the model as it has it.
 
@@ -48,7 +53,7 @@ def engine_of(model: Model, settings: CodecSettings) -> tuple[Library, Flat] | N
     Raises:
         NativeError: If the library or the blob is not what it should be.
     """
-    library = native.load() if settings.model_provider == "CPU" and model.flat is not None else None
+    library = native.load() if is_compiled(settings) and model.flat is not None else None
     if library is None or model.flat is None:
         return None
     models = _unpacked.get(library)
@@ -88,14 +93,13 @@ def decode(
     groups = flat.groups_read(reduce, header.bands, rows * columns, body)
     _check(context.decode(flat, plan, body, header.bands, groups))
     size = (header.bands, -(-header.height >> reduce), -(-header.width >> reduce))
-    whole = header.dtype == np.uint16 and coded.plain
-    pixels = np.empty(size, np.uint16 if whole else np.float32)
+    pixels = np.empty(size, np.uint16 if coded.whole else np.float32)
     mean, angles = transform.mean.astype(np.float32), np.ascontiguousarray(transform.angles)
     _check(
         context.inverse(
             Picture(
                 header.bands, header.height, header.width, reduce, header.lowest,
-                whole, header.step, groups,
+                coded.whole, header.step, groups,
                 mean.ctypes.data, angles.ctypes.data, pixels.ctypes.data,
             )
         )

@@ -152,12 +152,12 @@ class Known:
             _sizes(features, column, self._magnitudes, tiles, starts[i], groups[i].count)
             column += groups[i].count
         for i in group.pairs:
-            _pairs(features, column, self.values, around, starts[i], groups[i].count, MAGNITUDE)
+            _pairs(features, column, self.values, around, starts[i], groups[i].count, MAGNITUDE, False)
             column += 2 * groups[i].count
         if step.known is not None:
-            _pairs(features, column, self.values, step.known, start, count, MAGNITUDE)
+            _pairs(features, column, self.values, step.known, start, count, MAGNITUDE, False)
             if group.before is not None:
-                _apart(features, column + 2 * count, self.values, step.known, start, count, MAGNITUDE)
+                _pairs(features, column + 2 * count, self.values, step.known, start, count, MAGNITUDE, True)
         crossed = None
         if group.crossed:
             crossed = np.empty((len(tiles), count), np.float32)
@@ -313,30 +313,29 @@ def _sizes(features: Array, column: int, magnitudes: Array, tiles: Array, start:
 
 @compiled
 def _pairs(
-    features: Array, column: int, values: Array, around: Array, start: int, count: int, magnitude: Array
+    features: Array,
+    column: int,
+    values: Array,
+    around: Array,
+    start: int,
+    count: int,
+    magnitude: Array,
+    apart: bool,
 ) -> None:
+    """Sizes of both tiles of a pair together, or how far apart they are.
+
+    A pair that is one tile, mirrored, is not apart: the other pair stands for it.
+    """
     for i in range(len(around)):
         for pair in range(2):
-            one = values[around[i, 2 * pair], start : start + count]
-            other = values[around[i, 2 * pair + 1], start : start + count]
-            target = features[i, column + pair * count : column + (pair + 1) * count]
-            for c in range(count):
-                target[c] = magnitude[min(abs(one[c]) + abs(other[c]), LARGEST)]
-
-
-@compiled
-def _apart(
-    features: Array, column: int, values: Array, around: Array, start: int, count: int, magnitude: Array
-) -> None:
-    """A pair that is one tile, mirrored, says nothing: the other stands for it."""
-    for i in range(len(around)):
-        for pair in range(2):
-            chosen = 1 - pair if around[i, 2 * pair] == around[i, 2 * pair + 1] else pair
+            mirrored = around[i, 2 * pair] == around[i, 2 * pair + 1]
+            chosen = 1 - pair if apart and mirrored else pair
             one = values[around[i, 2 * chosen], start : start + count]
             other = values[around[i, 2 * chosen + 1], start : start + count]
             target = features[i, column + pair * count : column + (pair + 1) * count]
             for c in range(count):
-                target[c] = magnitude[min(abs(one[c] - other[c]), LARGEST)]
+                size = abs(one[c] - other[c]) if apart else abs(one[c]) + abs(other[c])
+                target[c] = magnitude[min(size, LARGEST)]
 
 
 @compiled

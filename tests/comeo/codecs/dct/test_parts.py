@@ -16,11 +16,12 @@ from scipy.fft import dct
 
 from comeo.codecs import get_codec
 from comeo.codecs.dct import layout
-from comeo.codecs.dct.codec import DC_LAMBDA, LAMBDA, transform
+from comeo.codecs.dct.codec import DC_LAMBDA, LAMBDA, DctCodec, dc_shares, transform
 from comeo.codecs.dct.huffman import canonical_codes, code_lengths, frozen_tables
 from comeo.codecs.dct.lapped import SIZE, analysis, dct_matrix, scan_order, synthesis
 from comeo.codecs.dct.plan import plan
 from comeo.codecs.dct.write import write
+from comeo.codecs.payload import FINE_MEANS
 from tests.comeo.codecs.blocks import textured
 
 
@@ -188,3 +189,50 @@ def test_compiles_where_nothing_can_be_cached(tmp_path: Path) -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path, timeout=120
     )
     assert done.stdout.strip() == "4"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 64), st.integers(1, 64))
+def test_low_frequencies_of_means_have_finer_steps(rows: int, columns: int) -> None:
+    shares = dc_shares(rows, columns)
+    for row in range(rows):
+        for column in range(columns):
+            quarter = 4 * row < rows and 4 * column < columns
+            half = 2 * row < rows and 2 * column < columns
+            assert shares[row, column] == (0.25 if quarter else 0.5 if half else 1)
+
+
+class Plain(DctCodec):
+    """As payloads were before: one step for all."""
+
+    flags = 0
+
+
+def test_finer_steps_make_means_of_areas_better_for_few_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = [textured(3, 256, 256, seed=seed) for seed in range(2)]
+
+    def measured(codec: DctCodec, step: float) -> tuple[float, float]:
+        payloads = [codec.encode(block, step=step) for block in blocks]
+        assert {bool(payload[2] & FINE_MEANS) for payload in payloads} == {bool(codec.flags)}
+        errors = np.stack(codec.decode_many(payloads)).astype(float) - np.stack(blocks)
+        cells = errors.reshape(2, 3, 4, 64, 4, 64).mean(axis=(3, 5))
+        return sum(map(len, payloads)), float(np.sqrt(np.square(cells).mean()))
+
+    size, error = measured(DctCodec(), 400.0)
+    monkeypatch.setattr("comeo.codecs.dct.codec.dc_shares", lambda rows, columns: np.ones((rows, columns)))
+    size_before, error_before = measured(Plain(), 400.0)
+    assert error < 0.6 * error_before
+    assert size < 1.04 * size_before
+    assert measured(Plain(), 370.0)[0] > size  # a finer step for all would cost more
+
+
+def test_a_payload_without_the_flag_has_one_step_for_all() -> None:
+    """Of a block that is one frequency of its means: without the flag it has four times the contrast."""
+    wave = np.cos(np.pi * (np.arange(128) // 16 + 0.5) / 8)
+    block = (5000 + 800 * np.broadcast_to(wave, (1, 128, 128))).astype(np.float32)
+    payload = bytearray(get_codec("dct").encode(block, step=20.0))
+    fine = get_codec("dct").decode(payload)[0].mean(axis=0)[8::16] - 5000
+    payload[2] &= ~FINE_MEANS
+    plain = get_codec("dct").decode(payload)[0].mean(axis=0)[8::16] - 5000
+    np.testing.assert_allclose(fine, 800 * wave[8::16], atol=20)
+    np.testing.assert_allclose(plain, 4 * fine, rtol=0.2, atol=60)

@@ -21,7 +21,7 @@ from comeo import globe
 from comeo.compression import compress
 from comeo.sources import open_source
 from tests.scenes import array_group, array_scene, landscape
-from tests.tileserver.conftest import Server
+from tests.tileserver.conftest import Server, serving
 from tileserver.app import scenes_of
 from tileserver.catalog import Search
 from tileserver.render.layers import Layers, Scope
@@ -64,18 +64,11 @@ def compress_at(folder: Path, name: str, day: int = 1) -> None:
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
-    from tileserver import Settings, create_app
-
     base = tmp_path_factory.mktemp("globe")
     (base / "scenes").mkdir()
     for name in PLACES:
         compress_at(base / "scenes", name)
-    return create_app(
-        Settings(
-            paths=(base / "scenes",), catalog=base / "catalog.sqlite", workers=1, scan_seconds=3600,
-            static=base / "no-viewer",
-        )
-    ).test_client()  # fmt: skip
+    return serving(base / "scenes", base)
 
 
 def item(name: str) -> str:

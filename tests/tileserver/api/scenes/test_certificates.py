@@ -14,11 +14,11 @@ from flask.testing import FlaskClient
 from PIL import Image
 from rasterio.io import MemoryFile
 
-from comeo.archive import open_archive
+from comeo.archive import Archive, open_archive
 from comeo.compression import compress
 from comeo.scene import Window
 from tests.scenes import array_classes, array_group, array_scene, landscape
-from tests.tileserver.conftest import FINE, SIZE, Server
+from tests.tileserver.conftest import FINE, SIZE, Server, serving
 from tests.tileserver.places import ITEM, position
 
 SCALE = 1e-4
@@ -47,13 +47,7 @@ def rough(
     scene_errors: tuple[Path, np.ndarray[Any, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> FlaskClient:
     """A server of it."""
-    from tileserver import Settings, create_app
-
-    folder = tmp_path_factory.mktemp("server")
-    settings = Settings(
-        paths=(scene_errors[0],), catalog=folder / "c.sqlite", workers=1, static=folder / "no-viewer"
-    )
-    return create_app(settings).test_client()
+    return serving(scene_errors[0], tmp_path_factory.mktemp("server"))
 
 
 ROUGH = "/collections/test/items/rough"
@@ -123,11 +117,12 @@ def test_statistics_tell_the_error_of_a_pixel(rough: FlaskClient, scene_errors: 
 
 
 def test_statistics_tell_the_uncertainty_of_means(rough: FlaskClient, scene_errors: Any) -> None:
-    """By the law, with κ as the archive states it, and NDVI's derivatives by hand."""
+    """By the law, with factors as the archive states them, and NDVI's derivatives by hand."""
     with open_archive(scene_errors[0] / "rough.zarr.zip") as archive:
-        factor = archive.certainty["r10m"] ** 2  # an area of 512 pixels to a side is beyond 256
+        factor = beyond_blocks(archive)  # an area of 512 pixels to a side is
         decoded = archive.read(archive.groups["r10m"].levels[0], Window(0, 0, 512, 512))
-    expected = factor * 400 / (np.sqrt(12) * 512)
+    both = factor[2:] * 400 / (np.sqrt(12) * 512)
+    expected = both[0]
     found = _get(rough, f"{ROUGH}/statistics?bands=B04&max_size=512")["B04"]
     assert found["mean_uncertainty"] == pytest.approx(expected, rel=0.01)
     true = decoded[2].mean() - scene_errors[1][2].mean()
@@ -139,13 +134,17 @@ def test_statistics_tell_the_uncertainty_of_means(rough: FlaskClient, scene_erro
     slopes = np.array([2 * red, -2 * near]) / (near + red) ** 2
     index = _get(rough, f"{ROUGH}/statistics?expression=(B08-B04)/(B08%2BB04)&max_size=512")
     uncertainty = next(iter(index.values()))["mean_uncertainty"]
-    assert uncertainty == pytest.approx(np.hypot(*slopes) * expected * SCALE, rel=0.05)
+    assert uncertainty == pytest.approx(np.hypot(*(slopes * both)) * SCALE, rel=0.05)
+
+
+def beyond_blocks(archive: Archive) -> np.ndarray[Any, Any]:
+    """The law's k of each band for areas of 256 pixels to a side and more."""
+    small, large = np.array(archive.certainty["r10m"]).T
+    return np.asarray(large**2 / small)
 
 
 def test_the_uncertainty_of_means_is_that_of_the_pixels_that_a_mask_keeps(tmp_path: Path) -> None:
     """Land on the left, cloud on the right; brighter, so that NDVI has another slope there."""
-    from tileserver import Settings, create_app
-
     values = landscape(4, 480, 480, 5)
     values[:, :, 240:] = np.minimum(values[:, :, 240:], 3000) * 3
     classes = np.ones((240, 240), np.uint8)
@@ -156,18 +155,17 @@ def test_the_uncertainty_of_means_is_that_of_the_pixels_that_a_mask_keeps(tmp_pa
     )
     path = compress(scene, tmp_path / "half.zarr.zip", codec="dct", step=400.0)
     with open_archive(path) as archive:
-        factor = archive.certainty["r10m"] ** 2
+        factor = beyond_blocks(archive)
         decoded = archive.read(archive.groups["r10m"].levels[0], Window(0, 0, 480, 240))
-    settings = Settings(paths=(path,), catalog=tmp_path / "c.sqlite", workers=1, static=tmp_path / "none")
-    client = create_app(settings).test_client()
+    client = serving(path, tmp_path)
     url = "/collections/test/items/half/statistics?mask=land&max_size=480"
-    expected = np.hypot(factor * 400 / np.sqrt(12 * 480 * 240), 0.05 * 400 * 3 / 240)
+    both = np.hypot(factor[2:] * 400 / np.sqrt(12 * 480 * 240), 0.05 * 400 * 3 / 240)
     found = _get(client, f"{url}&bands=B04")["B04"]
-    assert found["mean_uncertainty"] == pytest.approx(expected, rel=0.01)
+    assert found["mean_uncertainty"] == pytest.approx(both[0], rel=0.01)
     red, near = (decoded[band].mean() * SCALE - 0.1 for band in (2, 3))
     slopes = np.array([2 * red, -2 * near]) / (near + red) ** 2
     index = next(iter(_get(client, f"{url}&expression=(B08-B04)/(B08%2BB04)").values()))
-    assert index["mean_uncertainty"] == pytest.approx(np.hypot(*slopes) * expected * SCALE, rel=0.05)
+    assert index["mean_uncertainty"] == pytest.approx(np.hypot(*(slopes * both)) * SCALE, rel=0.05)
 
 
 def _ndvi(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -17,9 +17,8 @@ from comeo.archive import open_archive
 from comeo.compression import compress
 from comeo.missions.clear import CLASSES, WORDS
 from tests.scenes import array_classes, array_group, array_scene, landscape, patchy
-from tests.tileserver.conftest import FINE, SIZE, Server, radar_scene
+from tests.tileserver.conftest import FINE, SIZE, Server, radar_scene, serving
 from tests.tileserver.places import position, tile_path
-from tileserver import Settings, create_app
 
 ITEM = "/collections/optical/items/half"
 COLLECTION = "/collections/optical"
@@ -55,12 +54,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(archives: Path, tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
-    folder = tmp_path_factory.mktemp("server")
-    settings = Settings(
-        paths=(archives,), catalog=folder / "catalog.sqlite", workers=1, scan_seconds=3600,
-        static=folder / "no-viewer",
-    )  # fmt: skip
-    return create_app(settings).test_client()
+    return serving(archives, tmp_path_factory.mktemp("server"))
 
 
 def picture(client: FlaskClient, url: str) -> NDArray[np.uint8]:

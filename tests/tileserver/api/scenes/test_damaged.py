@@ -43,7 +43,7 @@ CASES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "a certificate that is none": ("certificate", comeo("certificate", 7)),
     "percentiles": ("histograms", comeo("histograms", SPOILT)),
     "percentiles that are none": ("histograms", comeo("histograms", [1])),
-    "κ": ("certainty", comeo("certainty", [1, 2, 3])),
+    "factors of means": ("means", comeo("means", "AQ==")),
     "facts of classes": ("clear", comeo("clear", {"source": "<b>"})),
     "classes that are none": ("clear", comeo("clear", "SCL")),
     "metadata of classes": (
@@ -99,7 +99,7 @@ def test_pixels_are_shown_and_what_needs_the_part_says_so(
     assert point is not None
     assert statistics is not None
     assert (point["bands"][0]["expected_error"] is None) == (part == "certificate")
-    assert (statistics["B04"]["mean_uncertainty"] is None) == (part == "certainty")
+    assert (statistics["B04"]["mean_uncertainty"] is None) == (part == "means")
     if part == "certificate":
         for url in ("certificate", "preview.png?style=error"):
             assert "damaged quality certificate" in detail(client, url)
@@ -116,9 +116,9 @@ def test_headers_and_tags_name_the_part(whole: Path, tmp_path: Path, server: Ser
     tile = f"{ITEM}/tiles/WebMercatorQuad/14/8556/5723.png?bands=B04&rescale=0,3000"
     assert "Comeo-Damaged" not in server(path.parent).get(tile).headers
     comeo("certificate", SPOILT)(path)
-    comeo("certainty", [])(path)
+    comeo("means", [])(path)
     answer = server(path.parent).get(tile)
-    assert answer.headers["Comeo-Damaged"] == "certificate,certainty"
+    assert answer.headers["Comeo-Damaged"] == "certificate,means"
     assert "Comeo-Expected-RMSE" not in answer.headers
 
 

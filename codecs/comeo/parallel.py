@@ -1,0 +1,79 @@
+"""Work on several items at once, in threads that the whole process shares.
+
+For work that mostly runs outside the interpreter's lock, such as decoding. The calling thread works, too, and
+waits only for what another thread is at: calls may lie within each other, and where all threads are busy a
+call does all of its work itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TypeVar
+
+from comeo.cpus import cpu_count
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def each(work: Callable[[Item], Result], items: Sequence[Item], threads: int | None = None) -> list[Result]:
+    """Apply a function to items, in no order.
+
+    Args:
+        work: The function; threads call it at the same time.
+        items: What it is applied to.
+        threads: At most so many, this one included; by default one a processor.
+
+    Returns:
+        One result an item, in their order.
+
+    Raises:
+        Exception: An error of `work`; what has not begun by then is left out.
+    """
+    threads = min(len(items), threads or _processors())
+    if threads < 2:
+        return [work(item) for item in items]
+    results: dict[int, Result] = {}
+    waiting = iter(range(len(items)))  # whose `next` is one step of the interpreter
+
+    def take() -> None:
+        try:
+            for place in waiting:
+                results[place] = work(items[place])
+        except BaseException:
+            _exhaust(waiting)
+            raise
+
+    helpers = [_pool().submit(take) for _ in range(threads - 1)]
+    try:
+        take()
+    finally:
+        begun = [helper for helper in helpers if not helper.cancel()]
+        errors = [helper.exception() for helper in begun]
+    for error in errors:
+        if error is not None:
+            raise error
+    return [results[place] for place in range(len(items))]
+
+
+def _exhaust(places: Iterator[int]) -> None:
+    """Leave nothing to begin."""
+    for _ in places:
+        pass
+
+
+@cache
+def _processors() -> int:
+    return cpu_count()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max(1, _processors() - 1), thread_name_prefix="comeo-each")
+
+
+if hasattr(os, "register_at_fork"):  # threads don't follow a process that parts
+    os.register_at_fork(after_in_child=_pool.cache_clear)
