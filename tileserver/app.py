@@ -37,7 +37,8 @@ from tileserver.temporary import Lifeline, temporary_folder
 log = logging.getLogger(__name__)
 EXPOSED = (
     "ETag, Location, Content-Range, Accept-Ranges, Content-Disposition, Server-Timing, Retry-After, "
-    "Comeo-Codec, Comeo-Model, Comeo-Ratio, Comeo-Expected-RMSE, Comeo-Damaged, Comeo-Estimated-Bytes"
+    "Comeo-Codec, Comeo-Model, Comeo-Ratio, Comeo-Expected-RMSE, Comeo-Clouds, Comeo-Damaged, "
+    "Comeo-Estimated-Bytes"
 )
 # The star is for all but Authorization, which clients send to a proxy before this server.
 ALLOWED = "Content-Type, If-None-Match, If-Match, If-Range, Range, Authorization, *"

@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -122,29 +122,32 @@ def against(values: Seconds, name: str) -> float:
 
 def zoom_table(found: Mapping[int, Mapping[str, Seconds]], kind: str) -> str:
     """Times by zoom as Markdown: below 1 is faster than the peer."""
-    lines = ["| zoom | " + " | ".join(map(str, found)) + " |", "|---" * (len(found) + 1) + "|"]
-    tiles = " | ".join(str(len(kinds[kind][PEER])) for kinds in found.values())
-    lines.append(f"| {'rounds' if kind == CPU else 'tiles'} | {tiles} |")
-    names = next(iter(found.values()))[kind]
-    for name in names:
-        cells = []
-        for kinds in found.values():
-            ratio = "" if name == PEER else f"**{against(kinds[kind], name):.2f}** "
-            cells.append(f"{ratio}({1e3 * statistics.median(kinds[kind][name]):.0f} ms)")
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    columns = [kinds[kind] for kinds in found.values()]
+    counts = " | ".join(str(len(values[PEER])) for values in columns)
+    lines = [f"| {'rounds' if kind == CPU else 'tiles'} | {counts} |"]
+    return _table("zoom", found, [*lines, *_rows(columns, lambda value: f"{1e3 * value:.0f} ms")])
 
 
 def crowd_table(found: Mapping[str, Seconds]) -> str:
     """Tiles a second as Markdown: above 1 is more than the peer."""
-    lines = ["| server | " + " | ".join(found) + " |", "|---" * (len(found) + 1) + "|"]
-    for name in found[KINDS[0]]:
+    return _table("server", found, _rows(list(found.values()), lambda value: f"{value:.0f} tiles/s"))
+
+
+def _table(corner: str, columns: Iterable[object], lines: Sequence[str]) -> str:
+    names = list(map(str, columns))
+    return "\n".join([f"| {corner} | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|", *lines])
+
+
+def _rows(columns: Sequence[Seconds], text: Callable[[float], str]) -> list[str]:
+    """A line a server: in each column the ratio to the peer, and the median."""
+    lines = []
+    for name in columns[0]:
         cells = []
-        for values in found.values():
+        for values in columns:
             ratio = "" if name == PEER else f"**{against(values, name):.2f}** "
-            cells.append(f"{ratio}({statistics.median(values[name]):.0f} tiles/s)")
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+            cells.append(f"{ratio}({text(statistics.median(values[name]))})")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
 
 
 def page(results: Mapping[str, Any]) -> str:

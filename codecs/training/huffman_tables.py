@@ -75,7 +75,10 @@ class Fit:
         """Code one block with the present tables, count its symbols, and return its bits."""
         tiles, dc = sample
         zone, dc_zone = layout.zones(tiles.shape[-1]), layout.dc_zones(dc.shape[1])
-        planned = plan(tiles, dc, self.cost, self.skip_cost, self.offsets, zone, dc_zone, LAMBDA, DC_LAMBDA)
+        planned = plan(
+            tiles, dc, self.cost, self.skip_cost, self.offsets, zone, dc_zone, LAMBDA, DC_LAMBDA,
+            np.ones(tiles.shape[1:3]),
+        )  # fmt: skip
         before = self.histogram.copy()
         write(*planned, zone, dc_zone, np.zeros(self.cost.shape, np.uint16), self.lengths, self.histogram)
         classes, levels, dc_classes, dc_levels = planned

@@ -88,7 +88,7 @@ class Quantising:
             if first < last:
                 self._turns[block] = search(
                     steps[first:last], scales[first:last], self._quantiser.grid, self._quantiser.transitions,
-                    self._tables.cost, self._tables.points, LAMBDA, self._turns[block],
+                    self._tables.cost, self._tables.points, np.full(last - first, LAMBDA), self._turns[block],
                     symbols[first:last], sets[first:last],
                 )  # fmt: skip
         found = torch.from_numpy(symbols).to(wanted)

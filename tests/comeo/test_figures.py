@@ -44,4 +44,5 @@ def test_arrays_and_dataclasses_become_plain_data() -> None:
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists))
 def test_every_tree_of_figures_can_be_written(tree: Any) -> None:
-    json.dumps(as_json(tree, 6), allow_nan=False)
+    written = json.dumps(as_json(tree, 6), allow_nan=False)
+    assert json.loads(written) == as_json(tree, 6)

@@ -78,3 +78,4 @@ def test_a_folder_swept_before_it_is_locked_is_made_again(
 
 def test_a_folder_that_is_not_there_is_no_error(tmp_path: Path) -> None:
     sweep(tmp_path / "missing", lambda _: True)
+    assert not list(tmp_path.iterdir())

@@ -81,6 +81,11 @@ def cli(debug: bool) -> None:
     type=click.Choice(["vegetation"]),
     help="Code red and near infrared more finely, for indices of vegetation.",
 )
+@click.option(
+    "--clouds",
+    type=click.Choice(["coarse"]),
+    help="Code clouds more coarsely than the ground, which gets their bytes; needs --clear other than none.",
+)
 @click.option("--force", is_flag=True, help="Replace archives that exist.")
 def compress(
     sources: tuple[str, ...],
@@ -99,6 +104,7 @@ def compress(
     clear: str | None,
     independent_groups: bool,
     preset: str | None,
+    clouds: str | None,
     force: bool,
 ) -> None:
     """Compress SOURCES, one archive each.
@@ -130,6 +136,7 @@ def compress(
                     compress_scene(
                         scene, final, codec=codec or DEFAULT_CODEC, ratio=ratio, step=step, clear=clear,
                         force=force, progress=progress, independent_groups=independent_groups, preset=preset,
+                        clouds=clouds,
                     )  # fmt: skip
             _report(final)
         except (ComeoError, OSError) as error:
@@ -153,9 +160,8 @@ def info(archive: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return
-    groups, certificate, clear, damaged = (
-        facts.pop(key) for key in ("groups", "certificate", "clear", "damaged")
-    )
+    parts = ("groups", "certificate", "clear", "clouds", "damaged")
+    groups, certificate, clear, clouds, damaged = (facts.pop(key) for key in parts)
     click.echo(f"{'format':14}version {facts.pop('format_version')}")
     for key, value in facts.items():
         text = ", ".join(filter(None, value.values())) if isinstance(value, dict) else value
@@ -171,7 +177,7 @@ def info(archive: str, as_json: bool) -> None:
         )
         click.echo(f"{'':14}errors of means: {', '.join(factors)}")
     click.echo(_clear_line(clear))
-    for line in (*_histogram_lines(groups), *_certificate_lines(certificate)):
+    for line in (*_histogram_lines(groups), *_certificate_lines(certificate), *_cloud_lines(clouds)):
         click.echo(line)
     for sentence in damaged.values():
         click.echo(f"{'damaged':14}{sentence}; copy the archive again")
@@ -338,6 +344,18 @@ def _certificate_lines(certificate: dict[str, Any] | None) -> list[str]:
             lines.append(line(band, errors["psnr"], *figures, exact=errors["rmse"] == 0))
         exact = all(errors["rmse"] == 0 for errors in group["bands"].values())
         lines.append(line(name, group["psnr"], *[None] * 3, exact=exact))
+    return lines
+
+
+def _cloud_lines(clouds: dict[str, Any] | None) -> list[str]:
+    """Errors of clouds, if they were coded apart from the ground."""
+    if clouds is None:
+        return []
+    share = f"{clouds['share']:.1f} % of the pixels"
+    lines = [f"{'clouds':14}{share}, coded more coarsely: the errors above are of all others"]
+    for band, rmse in clouds["rmse"].items():
+        if rmse is not None:
+            lines.append(f"{'':14}{band:8}{rmse:>10.4g}{clouds['maximum'][band]:>10.4g}")
     return lines
 
 

@@ -139,12 +139,16 @@ def _check_source(archive: Archive, scene: Scene) -> None:
 def _qualified(
     archive: Archive, scene: Scene, weights: Weights | None, reason: str, progress: Progress
 ) -> tuple[Any, Any]:
+    from comeo.quality.clouds import CloudClasses
     from comeo.quality.qualify import archive_groups
     from comeo.quality.qualify import qualify as measure
     from comeo.quality.verdict import verdicts
 
     try:
-        found = measure(scene, archive_groups(archive), weights=weights, no_weights=reason, progress=progress)
+        found = measure(
+            scene, archive_groups(archive), weights=weights, no_weights=reason,
+            clouds=CloudClasses.of(archive), progress=progress,
+        )  # fmt: skip
     except MemoryError as error:
         raise ComeoError("there is too little memory to qualify this scene; 3 GB are enough") from error
     return found, verdicts(found)
@@ -189,6 +193,11 @@ def _print(subjects: Sequence[Subject]) -> None:
             click.echo(_line(band.band, band))
         whole = found.scene
         click.echo(_line("scene", whole))
+        for each in found.clouds:
+            click.echo(
+                f"  {each.group}, whose clouds ({percent(each.share)}) were coded coarsely: PSNR "
+                f"{number(each.ground_psnr, 2)} on the ground, {number(each.cloud_psnr, 2)} in the clouds"
+            )
         lines = [("spectral angle", f"{number(whole.spectral_angle, 2)}°")]
         missing = f"not measured: {found.perceptual.missing}"
         lines += [("LPIPS", missing if found.perceptual.missing else number(found.perceptual.lpips, 4))]

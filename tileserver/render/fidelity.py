@@ -62,6 +62,7 @@ def document(scenes: Scenes, record: Record, *, blocks: bool) -> dict[str, Any]:
             "ratio": facts["ratio"], "step": archive.step, "peak": _peak(archive),
             "by_block": certificate.by_block,
             "summary": summary(archive),
+            "clouds": facts["clouds"],
             "groups": {
                 name: _group(group, facts["certificate"]["groups"][name], certificate.groups[name], blocks)
                 for name, group in archive.groups.items()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,7 @@ from tileserver.render.temporal import rfc3339
 NANOMETRES = 1000.0
 # Side in pixels of the sample from which the error of an expression is estimated.
 SAMPLE_SIDE = 256
+Known = TypeVar("Known")
 
 
 def point(
@@ -61,7 +62,7 @@ def point(
     plan = resolve(request, record.bands, scenes.settings, picture=False)
     with scenes.reader(record, budget) as reader:
         pixel, shown = _seen(reader, lon, lat, plan)
-        errors = point_errors(reader.archive, lon, lat, plan.bands)
+        errors = _if_known(lambda: point_errors(reader, lon, lat, plan.bands))
         correlated = correlation(reader.archive, plan.bands)
     bands = plan.sources
     answer: dict[str, Any] = {
@@ -87,6 +88,14 @@ def point(
             for name, value, error in zip(plan.expression.names, results, uncertain, strict=True)
         ]
     return answer
+
+
+def _if_known(read: Callable[[], Known]) -> Known | None:
+    """Errors; None where it is not known which pixels are clouds that were coded apart: `info` says why."""
+    try:
+        return read()
+    except NotFoundError:
+        return None
 
 
 def _seen(reader: ArchiveReader, lon: float, lat: float, plan: RenderPlan) -> tuple[PointData, str | None]:
@@ -198,7 +207,9 @@ def _uncertain(reader: ArchiveReader, plan: RenderPlan, sample: _Sample) -> Sequ
     """Expected error of a single pixel of each result."""
     if reader.archive.certificate is None or plan.error:
         return [None] * plan.results
-    layers = error_layers(reader, sample.grid, plan.bands)
+    layers = _if_known(lambda: error_layers(reader, sample.grid, plan.bands))
+    if layers is None:
+        return [None] * plan.results
     errors = _scaled(layers, plan.sources, physical=plan.physical)
     if plan.expression:
         errors = propagate(plan.expression, sample.layers, errors, correlation(reader.archive, plan.bands))
@@ -212,13 +223,18 @@ def _of_means(
     reader: ArchiveReader, plan: RenderPlan, grid: Grid, valid: NDArray[np.bool_], sample: _Sample
 ) -> Sequence[float | None]:
     """Standard uncertainty of the mean of each result, whose valid pixels are (results, y, x)."""
-    if plan.error:
-        return [None] * plan.results
+    known = None if plan.error else _if_known(lambda: _known_means(reader, plan, grid, valid, sample))
+    return [None] * plan.results if known is None else known
+
+
+def _known_means(
+    reader: ArchiveReader, plan: RenderPlan, grid: Grid, valid: NDArray[np.bool_], sample: _Sample
+) -> list[float | None]:
     out: list[float | None] = []
     for result in range(plan.results):
         bands = plan.bands if plan.expression else plan.bands[result : result + 1]
         sources = plan.sources if plan.expression else plan.sources[result : result + 1]
-        errors = mean_errors(reader.archive, bands, valid[result], grid)[:, None, None]
+        errors = mean_errors(reader, bands, valid[result], grid)[:, None, None]
         errors = _scaled(errors, sources, physical=plan.physical)
         if plan.expression:
             centre = {name: _mean(layer) for name, layer in sample.layers.items()}

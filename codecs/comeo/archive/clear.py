@@ -130,6 +130,30 @@ class ClearLayer:
         return {GROUP: documents.group_node(documents.grid_attributes(self.grid)), KEY: array}
 
 
+def classes_under(classes: Classes, grid: Grid, transform: Affine, window: Window) -> Classes:
+    """Classes of pixels of another grid of the same projection, by where their centres lie.
+
+    Args:
+        classes: (y, x) of the whole layer.
+        grid: Of the layer.
+        transform: Pixel corner (column, row) of the other grid to coordinates.
+        window: Of the other grid.
+
+    Returns:
+        (y, x) uint8, without data beyond the layer.
+    """
+    there = ~grid.transform @ transform
+    col, row = np.meshgrid(
+        np.arange(window.width) + (window.col + 0.5), np.arange(window.height) + (window.row + 0.5)
+    )
+    cols = np.floor(there.a * col + there.b * row + there.c)
+    rows = np.floor(there.d * col + there.e * row + there.f)
+    inside = (cols >= 0) & (cols < grid.width) & (rows >= 0) & (rows < grid.height)
+    out = np.full(col.shape, NODATA, np.uint8)
+    out[inside] = classes[rows[inside].astype(np.intp), cols[inside].astype(np.intp)]
+    return out
+
+
 class ClearGroup:
     """The group of an open archive. Threads may share it.
 

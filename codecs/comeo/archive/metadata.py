@@ -17,6 +17,7 @@ from comeo.archive import certainty, histogram
 from comeo.archive.certainty import Factors
 from comeo.archive.certificate import Certificate, decode
 from comeo.archive.clear_model import SHARD
+from comeo.archive.clouds import CloudFacts
 from comeo.archive.documents import loads
 from comeo.archive.histogram import Histogram
 from comeo.archive.inventory import Inventory
@@ -119,6 +120,14 @@ class Metadata:
         return self._comeo.preset
 
     @property
+    def clouds(self) -> CloudFacts | None:
+        """How clouds were coded more coarsely, and their errors, of which the certificate does not tell.
+
+        None where they were not, or that is `damaged`; then all errors count as unknown.
+        """
+        return self._clouds.value
+
+    @property
     def model(self) -> str | None:
         """SHA-256 (hex) of the learned model, if the codec has one."""
         return self._comeo.model
@@ -160,10 +169,11 @@ class Metadata:
     def damaged(self) -> dict[str, str]:
         """Parts that pixels do not need and that are damaged, and so count as unknown: a sentence by name.
 
-        `certificate`, `means`, `histograms`.
+        `certificate`, `clouds`, `means`, `histograms`.
         """
         sentences = {
             "certificate": self._certificate.damage,
+            "clouds": self._clouds.damage,
             "means": self._means.damage,
             "histograms": self._histograms.damage,
         }
@@ -172,7 +182,7 @@ class Metadata:
     @property
     def certificate(self) -> Certificate | None:
         """Errors of coding, by band and block, or None where they are not known: not stated, or `damaged`."""
-        return self._certificate.value
+        return None if self._clouds.damage else self._certificate.value
 
     @property
     def certainty(self) -> dict[str, list[Factors]]:
@@ -181,7 +191,7 @@ class Metadata:
         NaN where they are `damaged`.
         """
         bands = [len(group.bands) for group in self.groups.values()]
-        factors = self._means.value or [self._unstated] * sum(bands)
+        factors = (None if self._clouds.damage else self._means.value) or [self._unstated] * sum(bands)
         return {
             name: factors[end - count : end]
             for name, count, end in zip(self.groups, bands, accumulate(bands), strict=True)
@@ -190,7 +200,7 @@ class Metadata:
     @property
     def _unstated(self) -> Factors:
         """Factors of a band where the archive has none."""
-        if self._means.damage:
+        if self._means.damage or self._clouds.damage:
             return Factors(math.nan, math.nan)
         return certainty.factors_of(math.nan, math.nan, self.codec)
 
@@ -214,6 +224,15 @@ class Metadata:
             return decode(Characters.validate_python(value), layouts, self.step)
 
         return part_of(self._comeo.certificate, read, f"{self.name} has a damaged quality certificate")
+
+    @cached_property
+    def _clouds(self) -> Part[CloudFacts]:
+        def read(value: Any) -> CloudFacts:
+            if self._comeo.clear is None:
+                raise ValueError("no classes say where they are")
+            return CloudFacts.model_validate(value)
+
+        return part_of(self._comeo.clouds, read, f"{self.name} has damaged facts of coarse clouds")
 
     @cached_property
     def _means(self) -> Part[list[Factors]]:

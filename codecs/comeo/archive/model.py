@@ -275,6 +275,7 @@ class ComeoAttributes(_Strict):
     means: Any = None
     histograms: Any = None
     clear: Any = None
+    clouds: Any = None
     preset: str | None = Field(None, pattern=r"^[a-z0-9\-]{1,32}$")
 
     @model_validator(mode="after")

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from comeo import parallel
 from comeo.codecs import payload as pl
 from comeo.codecs.fill import fill_invalid
+from comeo.codecs.ground import Mask, Shares, check_ground, fitted_to, tile_shares
 from comeo.codecs.payload import Buffer, Header, Parsed
 from comeo.codecs.prediction import Predictor, Reference, check_reference
 from comeo.codecs.prediction import fit as fit_predictor
@@ -103,11 +104,13 @@ class Codec(ABC):
         name: Name in the `--codec` option and in archives.
         number: Number in the header of a payload.
         flags: Of the header, that its payloads with pixels have.
+        weighs: Whether it can let errors count less where there is no ground.
     """
 
     name: ClassVar[str]
     number: ClassVar[int]
     flags: ClassVar[int] = 0
+    weighs: ClassVar[bool] = True
 
     @classmethod
     def customised(cls, model: Model | None, settings: CodecSettings | None) -> Self:  # noqa: ARG003
@@ -133,6 +136,7 @@ class Codec(ABC):
         mask: NDArray[np.bool_] | None = None,
         reference: Reference | None = None,
         weights: Sequence[int] | None = None,
+        ground: Mask | None = None,
     ) -> bytes:
         """Code one block.
 
@@ -146,13 +150,15 @@ class Codec(ABC):
                 that saves bytes; then decoding takes the very same reference.
             weights: How finely each band is coded, in sixteenths from 1 to 255: its own step is step · 16 /
                 weight. None: all alike.
+            ground: (y, x), True where errors count in full; elsewhere their squares count a sixteenth, in
+                tiles of 16×16 without any ground. None: everywhere.
 
         Returns:
             The payload.
 
         Raises:
-            CodecError: If the type, shape or step of the block or of the reference, or a weight, is out of
-                bounds.
+            CodecError: If the type, shape or step of the block or of the reference, a weight or the ground is
+                out of bounds, or the codec cannot weigh errors by ground.
         """
         block, valid, flags = _check(block, mask)
         pl.check_step(step)
@@ -163,6 +169,9 @@ class Codec(ABC):
         bands, height, width = block.shape
         if reference is not None:
             check_reference(reference, height, width)
+        if ground is not None:
+            check_ground(ground, height, width)
+            self.check_weighs()
         step = float(np.float32(step))
         body = b""
         if usable is None or usable.any():
@@ -172,16 +181,31 @@ class Codec(ABC):
                 flags |= pl.WEIGHTED
                 body, factors = _weights(weights, bands)
                 values *= factors[:, None, None]
-            predictor = None if reference is None else fit_predictor(values, usable, reference, step)
+            shares, seen = None, usable
+            if ground is not None and not ground.all():
+                shares = tile_shares(ground if usable is None else ground & usable.any(axis=0))
+                seen = fitted_to(ground, usable)
+            predictor = None if reference is None else fit_predictor(values, seen, reference, step)
             if reference is not None and predictor is not None:
                 flags |= pl.PREDICTED
                 body += predictor.to_bytes()
                 values -= predictor.predict(reference)
             if usable is not None:
                 values = fill_invalid(values, np.broadcast_to(usable, values.shape))
-            body += self._encode_values(values, usable, step)
+            body += self._encode_values(values, [seen] if seen is usable else [seen, usable], step, shares)
         header = Header(self.number, flags, bands, height, width, step)
         return pl.pack(header, valid if flags & pl.HAS_INVALID else None, saturated, body)
+
+    def check_weighs(self) -> None:
+        """Refuse to let errors count less where there is no ground, if the codec cannot.
+
+        Raises:
+            CodecError: Saying which codecs can.
+        """
+        if not self.weighs:
+            raise CodecError(
+                f"{self.name} codes clouds and ground alike; take learned or dct to code clouds more coarsely"
+            )
 
     def decode(self, payload: Buffer, *, reduce: int = 0, reference: Reference | None = None) -> Block:
         """Decode one payload: see `decode_many`."""
@@ -229,22 +253,28 @@ class Codec(ABC):
         """Decode payloads, each with its reference, in one batch."""
         parsed = [pl.parse(_buffer(payload), self.number) for payload, _ in pairs]
         coded = [
-            Coded.of(item, reference) for item, (_, reference) in zip(parsed, pairs, strict=True) if len(item.body)
+            Coded.of(item, reference)
+            for item, (_, reference) in zip(parsed, pairs, strict=True)
+            if len(item.body)
         ]
         values = zip(coded, self._decode_values(coded, reduce), strict=True)
         whole = (each.restored(own, reduce) for each, own in values)
         return [_finish(item, next(whole) if len(item.body) else None, reduce) for item in parsed]
 
-    def _encode_values(self, values: Components, usable: NDArray[np.bool_] | None, step: float) -> bytes:
+    def _encode_values(
+        self, values: Components, parts: Sequence[Mask | None], step: float, shares: Shares | None
+    ) -> bytes:
         """Code bands (bands, y, x): the spectral transform, then the components.
 
         Args:
             values: All finite.
-            usable: Where they are pixels, (1 or bands, y, x); elsewhere they are made up. None: everywhere.
+            parts: Which of them the transform may be fitted to, (1 or bands, y, x) each; the best is taken.
+                Others are made up, or of little account. None: all.
             step: Quantisation step.
+            shares: That the squared error of each tile counts: see `tile_shares`. None: all in full.
         """
-        transform = fit(values, usable)
-        return transform.to_bytes() + self._encode_components(transform.forward(values), step)
+        transform = fit(values, parts[0])
+        return transform.to_bytes() + self._encode_components(transform.forward(values), step, shares)
 
     def _decode_values(self, coded: Sequence[Coded], reduce: int) -> list[Block]:
         """Decode a batch of what `_encode_values` returned, at 1/2^reduce of the size.
@@ -265,7 +295,7 @@ class Codec(ABC):
             for each, own in zip(coded, components, strict=True)
         ]
 
-    def _encode_components(self, components: Components, step: float) -> bytes:
+    def _encode_components(self, components: Components, step: float, shares: Shares | None) -> bytes:
         """Code components (components, y, x) that have a mean of about zero: if `_encode_values` doesn't."""
         raise NotImplementedError
 

@@ -16,11 +16,14 @@ from threadpoolctl import threadpool_limits
 from comeo.archive import Archive, ArchiveGroup, ArchiveWriter, Level, archive_suffix
 from comeo.archive.certificate import DETAILS
 from comeo.archive.clear import ClearLayer
+from comeo.archive.clouds import COARSE
 from comeo.archive.model import ID_PATTERN
 from comeo.archive.stores import ZIP_SUFFIX, sweep
 from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
+from comeo.codecs.ground import SHARE as SHARE_OF_CLOUDS
 from comeo.codecs.payload import check_step
 from comeo.compression.clear import check_method, check_written, clear_layer, with_shares
+from comeo.compression.clouds import Ground, check_clouds, ground_of, marked
 from comeo.compression.encode import encode_scene
 from comeo.compression.item import build_item, check_place
 from comeo.compression.measure import SHARE, ErrorAccumulator
@@ -58,6 +61,7 @@ class _Work:
     clear: ClearLayer | None
     independent_groups: bool
     preset: str | None
+    ground: Ground | None
 
     def plan(self, step: float) -> list[ArchiveGroup]:
         """The scene's groups, as they are archived at a step."""
@@ -84,6 +88,7 @@ def compress(
     force: bool = False,
     independent_groups: bool = False,
     preset: str | None = None,
+    clouds: str | None = None,
     progress: Progress | None = None,
     executor: Executor | None = None,
 ) -> Path:
@@ -102,6 +107,8 @@ def compress(
         independent_groups: Predict no group from a finer one: plain Zarr readers can read all of the archive
             then, and it is about a fifth larger.
         preset: `vegetation` codes red and near infrared more finely, the other bands more coarsely.
+        clouds: `coarse` codes clouds in steps about four times as long, so that more bytes are left for the
+            ground. It needs to be known which pixels are cloud: see `clear`.
         progress: Receives the stages and units of the work.
         executor: Runs the reading and coding of blocks. It must share this process's memory, as a
             `ThreadPoolExecutor` does, and stays open. By default one thread a CPU.
@@ -111,10 +118,11 @@ def compress(
 
     Raises:
         ArchiveError: If the archive exists already, or verification finds a fault.
-        CodecError: If the codec is unknown, or the ratio or the step is not possible.
-        SourceError: If the source cannot be read or has no valid pixel.
+        CodecError: If the codec is unknown or cannot code clouds so, or the ratio or step is not possible.
+        SourceError: If the source cannot be read or has no valid pixel, or does not say what is cloud.
     """
     check_wanted(ratio, step)
+    check_clouds(clouds, get_codec(codec))
     check_method(clear)
     check_preset(preset)
     with nullcontext(source) if isinstance(source, Scene) else open_source(source) as scene:
@@ -124,9 +132,10 @@ def compress(
         # Blocks are coded in threads of our own; BLAS's threads on top of them make it ten times slower.
         with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
             layer = clear_layer(scene, clear)
+            ground = ground_of(scene, clouds, layer)
             work = _Work(
-                with_shares(scene, layer), path, get_codec(codec), progress or Silent(), threads, force,
-                layer, independent_groups, preset,
+                marked(with_shares(scene, layer), clouds), path, get_codec(codec), progress or Silent(),
+                threads, force, layer, independent_groups, preset, ground,
             )  # fmt: skip
             work.note_groups()
             if step is None:
@@ -170,7 +179,9 @@ def _compress_to_ratio(work: _Work, ratio: float) -> Path:
     """Full passes until the whole file has the ratio, the first at the step that a sample suggests."""
     scene = work.scene
     target = scene.raw_bytes / ratio
-    model = RateModel(scene, work.plan(1.0), work.codec, work.progress, work.executor, work.preset)
+    model = RateModel(
+        scene, work.plan(1.0), work.codec, work.progress, work.executor, work.preset, work.ground
+    )
     step = model.first_guess(ratio)
     overhead = min(0.05 * target, 20_000) + (work.clear.size if work.clear else 0)
     for _ in range(_PASSES):
@@ -205,13 +216,13 @@ def _write(work: _Work, step: float) -> ArchiveWriter:
     errors = ErrorAccumulator(groups, step)
     try:
         spans = encode_scene(
-            scene, groups, work.codec, writer, errors, work.progress, work.executor, work.preset
+            scene, groups, work.codec, writer, errors, work.progress, work.executor, work.preset, work.ground
         )
         if not (spans[:, 0] < spans[:, 1]).any():
             raise SourceError(f"{scene.id} has no valid pixel in {groups[0].name}")
         writer.finish(
             build_item(scene, spans),
-            _facts(work, step),
+            {**_facts(work, step), **_of_clouds(work, errors)},
             lambda archive: _verify(archive, errors, work),
             lambda size: _certified(errors, size, work.progress),
         )
@@ -230,6 +241,14 @@ def _facts(work: _Work, step: float) -> dict[str, Any]:
         "raw_bytes": scene.raw_bytes,
         "source": {"name": scene.source_name, "sha256": scene.source_checksum},
     }
+
+
+def _of_clouds(work: _Work, errors: ErrorAccumulator) -> dict[str, Any]:
+    """How clouds were coded and what that lost, if they were not coded as the ground was."""
+    if work.ground is None:
+        return {}
+    share = {"weight": SHARE_OF_CLOUDS, "share": work.ground.cloud_share}
+    return {"clouds": {"coding": COARSE, **share, **errors.clouds()}}
 
 
 def _certified(errors: ErrorAccumulator, size: int, progress: Progress) -> dict[str, Any]:
@@ -259,6 +278,9 @@ def _verify(archive: Archive, errors: ErrorAccumulator, work: _Work) -> None:
     decoded. The certificate has to state what was measured.
     """
     errors.check(archive.name, archive.certificate)
+    stated = None if archive.clouds is None else archive.clouds.model_dump()
+    if stated != _of_clouds(work, errors).get("clouds"):
+        raise ArchiveError(f"{archive.name}: it does not state the errors of its clouds")
     check_written(archive, work.clear)
     batches: list[tuple[Level, Sequence[tuple[int, int]]]] = []
     for group in archive.groups.values():

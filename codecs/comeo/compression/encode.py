@@ -20,7 +20,9 @@ from comeo.archive import ArchiveGroup, ArchiveWriter, Level
 from comeo.archive.model import BLOCK
 from comeo.archive.references import REFERENCE_REDUCE, Place, finer_blocks, reference_of
 from comeo.codecs import Codec
+from comeo.codecs.ground import Mask
 from comeo.codecs.prediction import Reference
+from comeo.compression.clouds import Ground
 from comeo.compression.measure import BlockErrors, ErrorAccumulator, block_errors
 from comeo.compression.pool import in_order
 from comeo.compression.presets import Weights, weights_of
@@ -40,14 +42,23 @@ class BlockEncoder:
     has_nodata: bool
     weights: Weights | None = None
 
-    def __call__(self, pixels: Pixels, reference: Reference | None = None) -> bytes | None:
-        """Payload of a block, predicted from its reference if it has one; None if it has no valid pixel."""
+    def __call__(
+        self, pixels: Pixels, reference: Reference | None = None, ground: Mask | None = None
+    ) -> bytes | None:
+        """Payload of a block, or None if it has no valid pixel.
+
+        Args:
+            pixels: Of the block.
+            reference: What it is predicted from, if anything.
+            ground: Where errors count in full; None: everywhere.
+        """
         mask = pixels.valid if self.has_nodata else None
         if mask is not None and not mask.any():
             return None
         return self.codec.encode(
-            pixels.values, step=self.step, mask=mask, reference=reference, weights=self.weights
-        )
+            pixels.values, step=self.step, mask=mask, reference=reference, weights=self.weights,
+            ground=ground,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,7 @@ class _Pass:
         progress: Receives one unit a block.
         executor: Reads strips and codes blocks.
         preset: Which bands are coded more finely.
+        ground: Where errors count in full; None: everywhere.
         halves: Of levels that others are predicted from, by key: blocks as decoded at half size.
     """
 
@@ -70,6 +82,7 @@ class _Pass:
     progress: Progress
     executor: Executor
     preset: str | None
+    ground: Ground | None
     halves: dict[str, dict[Place, NDArray[Any]]] = field(default_factory=dict)
 
 
@@ -82,6 +95,7 @@ def encode_scene(
     progress: Progress,
     executor: Executor,
     preset: str | None = None,
+    ground: Ground | None = None,
 ) -> NDArray[np.int64]:
     """Code every block of every level into the writer, and gather the errors of native blocks.
 
@@ -94,6 +108,7 @@ def encode_scene(
         progress: Receives one unit a block.
         executor: Reads strips and codes blocks.
         preset: Which bands are coded more finely: see `presets`.
+        ground: Where errors count in full; None: everywhere.
 
     Returns:
         (rows, 2): of each row of the finest grid the first valid column and the one after the last; equal
@@ -103,7 +118,8 @@ def encode_scene(
     total = sum(np.prod(level.grid) for group in groups for level in group.levels)
     progress.start("coding", int(total))
     finer = [level.reference for group in groups for level in group.levels if level.reference]
-    work = _Pass(codec, writer, errors, progress, executor, preset, {level.key: {} for level in finer})
+    halves: dict[str, dict[Place, NDArray[Any]]] = {level.key: {} for level in finer}
+    work = _Pass(codec, writer, errors, progress, executor, preset, ground, halves)
     pairs = list(zip(scene.groups, groups, strict=True))
     for source, group in pairs:
         if group.levels[0].reference is not None:
@@ -203,13 +219,14 @@ def _encode_strip(work: _Pass, pixels: Pixels, top: int, group: ArchiveGroup, le
 
     def code(item: tuple[Place, Pixels, Reference | None]) -> tuple[bytes | None, BlockErrors | None]:
         place, block, reference = item
-        payload = encode(block, reference)
+        ground = None if work.ground is None else work.ground.of_block(level, *place)
+        payload = encode(block, reference, ground)
         if payload is not None and halves is not None:
             halves[place] = work.codec.decode(payload, reduce=REFERENCE_REDUCE, reference=reference)
         if level.number:
             return payload, None
         decoded = None if payload is None else work.codec.decode(payload, reference=reference)
-        return payload, block_errors(block, decoded)
+        return payload, block_errors(block, decoded, ground)
 
     places = [
         (row, col)

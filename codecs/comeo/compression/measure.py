@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -17,6 +18,7 @@ from comeo.archive.certificate import Certificate, GroupErrors, Layout
 from comeo.archive.model import MAX_CERTIFICATE_CHARACTERS
 from comeo.codecs.payload import Buffer
 from comeo.errors import ArchiveError
+from comeo.figures import significant
 from comeo.scene import Pixels
 
 SHARE = 0.01  # of the archive, that a certificate may take, and histograms
@@ -26,7 +28,7 @@ TOLERANCE = 0.05  # of a block's RMSE
 
 @dataclass(frozen=True, slots=True)
 class BlockErrors:
-    """Sums over a block's valid pixels.
+    """Sums over a block's valid pixels, of ground alone where clouds are told apart.
 
     Attributes:
         count: (bands,) valid pixels.
@@ -36,7 +38,8 @@ class BlockErrors:
         products: (bands, bands) of each two bands' errors, over pixels valid in all bands.
         cells: (sides, bands) cells of `certainty.SIDES` pixels to a side, all of them valid.
         cell_squares: (sides, bands) sum of the squares of these cells' mean errors.
-        counts: Of each band, original pixels by value: see `histogram.count`.
+        counts: Of each band, original pixels by value, of clouds too: see `histogram.count`.
+        clouds: Of the pixels that are no ground, if they are told apart.
     """
 
     count: NDArray[np.int64]
@@ -47,10 +50,34 @@ class BlockErrors:
     cells: NDArray[np.int64]
     cell_squares: NDArray[np.float64]
     counts: Sequence[histogram.Counts]
+    clouds: CloudErrors | None = None
 
 
-def block_errors(original: Pixels, decoded: NDArray[Any] | None) -> BlockErrors:
-    """Compare a block with its decoded payload; None is a block without a valid pixel."""
+@dataclass(frozen=True, slots=True)
+class CloudErrors:
+    """Sums over a block's valid pixels that are no ground.
+
+    Attributes:
+        count: (bands,) pixels.
+        squares: (bands,) sum of the squared errors.
+        maximum: (bands,) greatest absolute error.
+    """
+
+    count: NDArray[np.int64]
+    squares: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+
+
+def block_errors(
+    original: Pixels, decoded: NDArray[Any] | None, ground: NDArray[np.bool_] | None = None
+) -> BlockErrors:
+    """Compare a block with its decoded payload; None is a block without a valid pixel.
+
+    Args:
+        original: The block.
+        decoded: (bands, y, x).
+        ground: (y, x) pixels whose errors are told by themselves, apart from those of all others. None: all.
+    """
     bands = len(original.values)
     if decoded is None:
         zeros, none = np.zeros(bands), np.zeros(bands, np.int64)
@@ -60,17 +87,24 @@ def block_errors(original: Pixels, decoded: NDArray[Any] | None) -> BlockErrors:
             none, zeros, zeros, zeros, np.zeros((bands, bands)), np.zeros(sides, np.int64), np.zeros(sides),
             nothing,
         )  # fmt: skip
-    valid = original.valid.reshape(bands, -1)
+    seen = original.valid if ground is None else original.valid & ground
+    valid = seen.reshape(bands, -1)
     error = np.subtract(decoded, original.values, dtype=np.float64).reshape(bands, -1)
+    clouds = None if ground is None else _of_clouds(error, (original.valid & ~ground).reshape(bands, -1))
     error[~valid] = 0
     shared = error if valid.all() else error[:, valid.all(axis=0)]
     whole = error.reshape(decoded.shape)
-    cells, squares = zip(*(_cells(whole, original.valid, side) for side in certainty.SIDES), strict=True)
+    cells, squares = zip(*(_cells(whole, seen, side) for side in certainty.SIDES), strict=True)
     return BlockErrors(
         valid.sum(axis=1), error.sum(axis=1), np.einsum("ij,ij->i", error, error),
         np.abs(error).max(axis=1), shared @ shared.T, np.stack(cells), np.stack(squares),
-        [histogram.count(*band) for band in zip(original.values, original.valid, strict=True)],
+        [histogram.count(*band) for band in zip(original.values, original.valid, strict=True)], clouds,
     )  # fmt: skip
+
+
+def _of_clouds(error: NDArray[np.float64], cloud: NDArray[np.bool_]) -> CloudErrors:
+    size = np.where(cloud, np.abs(error), 0)
+    return CloudErrors(cloud.sum(axis=1), np.square(size).sum(axis=1), size.max(axis=1))
 
 
 def _cells(
@@ -98,6 +132,8 @@ class _GroupAccumulator:
         self._products = np.zeros((layout.bands, layout.bands))
         sides = len(certainty.SIDES), layout.bands
         self._cells, self._cell_squares = np.zeros(sides, np.int64), np.zeros(sides)
+        self._cloud_count = np.zeros(layout.bands, np.int64)
+        self._cloud_squares, self._cloud_maximum = np.zeros(layout.bands), np.zeros(layout.bands)
         self.counts = np.zeros((layout.bands, 1 << 16), np.int64)
 
     def add(self, row: int, col: int, block: BlockErrors) -> None:
@@ -110,6 +146,18 @@ class _GroupAccumulator:
         self._cell_squares += block.cell_squares
         for total, counts in zip(self.counts, block.counts, strict=True):
             histogram.add(total, counts)
+        if block.clouds is not None:
+            self._cloud_count += block.clouds.count
+            self._cloud_squares += block.clouds.squares
+            self._cloud_maximum = np.maximum(self._cloud_maximum, block.clouds.maximum)
+
+    def clouds(self) -> list[tuple[float | None, float | None]]:
+        """RMSE and greatest error of each band in clouds, None without a pixel."""
+        sums = zip(self._cloud_count, self._cloud_squares, self._cloud_maximum, strict=True)
+        figures = (
+            (squares / count, maximum) if count else (math.nan, math.nan) for count, squares, maximum in sums
+        )
+        return [(significant(math.sqrt(mse), 4), significant(float(maximum), 4)) for mse, maximum in figures]
 
     def factors(self, step: float) -> list[float]:
         """Factors of the law of means, those of each band together."""
@@ -142,6 +190,7 @@ class ErrorAccumulator:
     def __init__(self, groups: Sequence[ArchiveGroup], step: float) -> None:
         self._layouts = [group.layout for group in groups]
         self._types = {group.name: group.dtype for group in groups}
+        self._bands = {group.name: [band.name for band in group.bands] for group in groups}
         self._step = step
         self._groups = {layout.name: _GroupAccumulator(layout) for layout in self._layouts}
         self._digests: dict[tuple[str, int, int], bytes] = {}
@@ -183,6 +232,18 @@ class ErrorAccumulator:
         """How certain means of areas are, as an archive states it: see `comeo.archive.certainty`."""
         factors = [group.factors(self._step) for group in self._groups.values()]
         return certainty.encode(list(chain.from_iterable(factors)))
+
+    def clouds(self) -> dict[str, dict[str, float | None]]:
+        """RMSE and greatest error of each band in clouds, as `CloudFacts` has them."""
+        pairs = {
+            band: pair
+            for name, group in self._groups.items()
+            for band, pair in zip(self._bands[name], group.clouds(), strict=True)
+        }
+        return {
+            "rmse": {band: rmse for band, (rmse, _) in pairs.items()},
+            "maximum": {band: maximum for band, (_, maximum) in pairs.items()},
+        }
 
     def histograms(self, archive_bytes: int) -> str | None:
         """Histograms of all bands, or None if they would be more than a hundredth of such an archive."""

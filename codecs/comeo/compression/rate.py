@@ -20,6 +20,7 @@ from comeo.archive import ArchiveGroup, Level
 from comeo.archive.references import REFERENCE_REDUCE, Place, finer_blocks, reference_of
 from comeo.archive.shard import CRC_BYTES
 from comeo.codecs import Codec
+from comeo.compression.clouds import Ground
 from comeo.compression.encode import BlockEncoder
 from comeo.compression.pool import in_order
 from comeo.compression.presets import Weights, weights_of
@@ -98,8 +99,10 @@ class RateModel:
         progress: Progress,
         executor: Executor,
         preset: str | None = None,
+        ground: Ground | None = None,
     ) -> None:
         self._codec = codec
+        self._ground = ground
         self._executor = executor
         self._samples = []
         progress.start("sampling", len(groups))
@@ -140,7 +143,8 @@ class RateModel:
             reference = None
             if level.reference is not None:
                 reference = reference_of(level.reference, level, place, decoded[level.reference.key])
-            payload = encode(block, reference)
+            ground = None if self._ground is None else self._ground.of_block(level, *place)
+            payload = encode(block, reference, ground)
             if payload is None:
                 return 0
             if level.key in self._finer:

@@ -83,6 +83,7 @@ def coding(archive: Archive, bands: Sequence[str]) -> Tags:
         "COMEO_RATIO": f"{archive.ratio:.2f}",
         "COMEO_EXPECTED_RMSE": expected_rmse(archive, bands),
         "COMEO_DAMAGED": ",".join(archive.damaged),
+        "COMEO_CLOUDS": clouds_rmse(archive, bands),
     }
     return {name: value for name, value in tags.items() if value}
 
@@ -102,6 +103,18 @@ def expected_rmse(archive: Archive, bands: Sequence[str]) -> str:
         for band, rmse in zip(group.bands, archive.certificate.groups[name].rmse, strict=True)
         if band.name in bands and math.isfinite(rmse)
     )
+
+
+def clouds_rmse(archive: Archive, bands: Sequence[str]) -> str:
+    """RMSE in clouds that were coded more coarsely, as `coarse,B02=80.1,B03=75`; empty if none were."""
+    if archive.clouds is None:
+        return ""
+    known = [
+        f"{band}={rmse:.4g}"
+        for band, rmse in archive.clouds.rmse.items()
+        if band in bands and rmse is not None
+    ]
+    return ",".join([archive.clouds.coding, *known])
 
 
 def plan_tags(plan: PixelPlan, *, resampled: bool) -> Tags:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from comeo.archive import Archive, open_archive
 from comeo.errors import ComeoError
 from comeo.progress import Progress
+from comeo.quality.clouds import CloudClasses
 from comeo.quality.thematic import check_installed
 from comeo.scene import Scene
 from comeo.sources import open_source
@@ -63,5 +64,6 @@ def qualify(
             weights=load_weights() if lpips else None,
             no_weights="LPIPS was not requested",
             classifiers=classifiers,
+            clouds=CloudClasses.of(opened),
             progress=progress,
         )

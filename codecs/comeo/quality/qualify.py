@@ -19,6 +19,7 @@ from comeo.missions import peak
 from comeo.progress import Progress, Silent
 from comeo.quality import cover
 from comeo.quality.cells import ErrorMap
+from comeo.quality.clouds import CloudClasses, CloudErrors
 from comeo.quality.distortion import Errors, overall
 from comeo.quality.indices import IndexErrors, index_errors
 from comeo.quality.labels import scene_labels
@@ -53,6 +54,7 @@ def qualify(
     weights: Weights | None = None,
     no_weights: str = "the weights of LPIPS were not given",
     classifiers: bool = True,
+    clouds: CloudClasses | None = None,
     progress: Progress | None = None,
 ) -> Qualification:
     """Hold a decoded scene against its original.
@@ -63,6 +65,7 @@ def qualify(
         weights: Of LPIPS; None leaves it out.
         no_weights: Why there are none, for the report.
         classifiers: Train classifiers and look at clear land alone, which takes most of a small scene's time.
+        clouds: Classes of an archive whose clouds were coded more coarsely: tells them and the ground apart.
         progress: Shows how far the work has come.
 
     Returns:
@@ -83,7 +86,7 @@ def qualify(
     original = replace(original, groups=tuple(groups))
     lattice = Lattice(original.groups)
     finest = _Finest(original.groups[0], PerceptualDistance(original.groups[0], weights, no_weights))
-    passes = [_GroupPass(group) for group in original.groups]
+    passes = [_GroupPass(group, clouds) for group in original.groups]
     watch.start("comparing", sum(strip_count(group) for group in original.groups))
     with ThreadPoolExecutor(cpu_count()) as pool:
         for each, other in zip(passes, decoded, strict=True):
@@ -152,7 +155,7 @@ def check_grids(original: Sequence[BandGroup], decoded: Sequence[BandGroup]) -> 
 class _GroupPass:
     """Figures of one group, gathered strip by strip."""
 
-    def __init__(self, group: BandGroup) -> None:
+    def __init__(self, group: BandGroup, clouds: CloudClasses | None) -> None:
         self.group = group
         peaks = {peak(band) for band in group.bands}
         self.data_range = (peaks.pop() if len(peaks) == 1 else None) or _span(group)
@@ -161,12 +164,15 @@ class _GroupPass:
         self.structures = [Structure(self.data_range) for _ in group.bands]
         self.angles = Angles()
         self.indices = index_errors(group.bands)
+        self.clouds = None if clouds is None else CloudErrors(group, clouds)
         self.lost = 0
 
     def add(self, strip: Strip, land: NDArray[np.bool_] | None, pool: ThreadPoolExecutor) -> None:
         """Count a strip; `land` (y, x) says where its core is clear land, if known."""
         self.lost += strip.lost
         core = strip.core
+        if self.clouds is not None:
+            self.clouds.add(strip)
         work = [pool.submit(self._add_band, index, strip, land) for index in range(len(self.group.bands))]
         if self.indices or _is_spectral(self.group):
             reference, decoded = (
@@ -344,6 +350,7 @@ def _gathered(
     return Qualification(
         scene=scene, groups=tuple(each.figures() for each in passes), bands=tuple(bands),
         indices=_one_each([index for each in passes for index in each.indices]),
+        clouds=tuple(each.clouds.figures(each.data_range) for each in passes if each.clouds is not None),
         ground=finest.ground(), land=land, perceptual=finest.perceptual.result(),
         clusterings=clusterings, classifications=tuple(classifications),
         evidence=Evidence(finest.errors.rmse, finest.errors.kinds, finest.errors.filled, histograms),

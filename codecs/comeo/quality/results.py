@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.figures import as_json
+from comeo.quality.clouds import CloudFigures
 from comeo.quality.distortion import Overall
 from comeo.quality.thematic import Classification, Clustering
 
@@ -216,6 +217,7 @@ class Qualification:
         clusterings: k-means++ with K = 8 and 16.
         classifications: Classifiers, trained on labels.
         evidence: For pictures.
+        clouds: Ground and clouds apart, by resolution, where clouds were coded more coarsely.
     """
 
     scene: SceneFigures
@@ -228,6 +230,7 @@ class Qualification:
     clusterings: tuple[Clustering, ...]
     classifications: tuple[Classification, ...]
     evidence: Evidence = field(repr=False)
+    clouds: tuple[CloudFigures, ...] = ()
 
     def index(self, name: str) -> IndexFigures | None:
         """The index of that name, if the bands give it."""
@@ -244,4 +247,6 @@ class Qualification:
         out["classifications"] = [
             {**as_json(each, _DIGITS), "loss": as_json(each.loss, _DIGITS)} for each in self.classifications
         ]
+        if self.clouds:
+            out["clouds"] = as_json(self.clouds, _DIGITS)
         return out

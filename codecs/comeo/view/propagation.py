@@ -1,6 +1,9 @@
 """Expected errors by an archive's certificate: of bands, and of what is computed from them.
 
 An expected error is a root mean squared one: about two of three pixels of noise-like errors lie within it.
+
+Where an archive's clouds were coded more coarsely, its certificate tells of the ground; the error of a pixel
+of cloud is that of all clouds of the scene (`Archive.clouds`).
 """
 
 from __future__ import annotations
@@ -19,12 +22,15 @@ from comeo.archive.certainty import NEAR_PIXELS, mean_error
 from comeo.archive.certificate import Certificate
 from comeo.errors import NotFoundError
 from comeo.grid import Grid
+from comeo.missions.clear import CLOUD
 from comeo.scene import Band, pixel_size
+from comeo.view.clear import class_at, classes_on
 from comeo.view.expression import Expression
 from comeo.view.reader import ArchiveReader, pixel_at
 from comeo.view.warp import find_source, warp
 
 Errors = NDArray[np.float32]
+_CLOUD_PIXELS = 32**2  # means of larger areas of cloud have been found to err as much
 # A derivative is a difference over this share of the expected error to either side: small, but well above
 # the rounding of float32.
 DIFFERENCE = np.float32(0.25)
@@ -60,7 +66,7 @@ def error_image(reader: ArchiveReader, grid: Grid, bands: Sequence[Band]) -> Ima
 
 
 def error_layers(reader: ArchiveReader, grid: Grid, bands: Sequence[str]) -> Errors:
-    """Expected error of each band, in stored numbers, of the block that a grid's pixel lies in.
+    """Expected error of each band, in stored numbers, of the block or the clouds that a pixel lies in.
 
     Returns:
         (bands, y, x), NaN outside the scene and where a block has no valid pixel.
@@ -88,13 +94,25 @@ def error_layers(reader: ArchiveReader, grid: Grid, bands: Sequence[str]) -> Err
         errors = certificate.groups[group.name].expected(*native.grid)
         chosen = errors[[indexes[bands[row]] for row in rows]]
         out[rows] = warp(chosen[:, y][:, :, x], source, group.crs, grid, "nearest")
+    if archive.clouds is not None:
+        cloud = classes_on(reader, grid) == CLOUD
+        out[:, cloud] = _cloud_errors(archive, bands)[:, None]
     return out
 
 
-def point_errors(archive: Archive, lon: float, lat: float, bands: Sequence[str]) -> Errors | None:
+def _cloud_errors(archive: Archive, bands: Sequence[str]) -> Errors:
+    """RMSE of each band in clouds that were coded apart, (bands,), NaN where it has no pixel there."""
+    known = archive.clouds.rmse if archive.clouds else {}
+    return np.array([math.nan if (rmse := known.get(band)) is None else rmse for band in bands], np.float32)
+
+
+def point_errors(reader: ArchiveReader, lon: float, lat: float, bands: Sequence[str]) -> Errors | None:
     """Expected error of each band at a position, (bands,) in stored numbers, or None where it is unknown."""
+    archive = reader.archive
     if archive.certificate is None:
         return None
+    if archive.clouds is not None and class_at(reader, lon, lat) == CLOUD:
+        return _cloud_errors(archive, bands)
     out = np.full(len(bands), np.nan, np.float32)
     for group in archive.groups.values():
         window = pixel_at(group, lon, lat)
@@ -110,11 +128,15 @@ def point_errors(archive: Archive, lon: float, lat: float, bands: Sequence[str])
     return out
 
 
-def mean_errors(archive: Archive, bands: Sequence[str], valid: NDArray[np.bool_], grid: Grid) -> Errors:
+def mean_errors(reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.bool_], grid: Grid) -> Errors:
     """Standard uncertainty that coding adds to the mean of each band over an area: see `mean_error`.
 
+    Where clouds were coded more coarsely, the mean is one of ground and one of clouds together. That of clouds
+    is at least as uncertain as one of 32×32 pixels, in a step longer by the root of what their squared errors
+    counted less: nothing keeps errors of their tiles apart.
+
     Args:
-        archive: Of the scene.
+        reader: Of the scene.
         bands: Its bands. Errors of different ones are to be taken as uncorrelated.
         valid: (y, x) pixels of the grid that the mean is of; the others count as masked.
         grid: That the bands have been read on. Where its pixels are larger than native ones, what lies within
@@ -123,6 +145,8 @@ def mean_errors(archive: Archive, bands: Sequence[str], valid: NDArray[np.bool_]
     Returns:
         (bands,) in stored numbers, NaN without a valid pixel and outside the scene.
     """
+    archive = reader.archive
+    cloudy = _cloudiness(reader, valid, grid)
     out = np.full(len(bands), np.nan, np.float32)
     for name, group in archive.groups.items():
         rows = [
@@ -143,8 +167,22 @@ def mean_errors(archive: Archive, bands: Sequence[str], valid: NDArray[np.bool_]
         for row, band in rows:
             rmse = archive.certificate.groups[name].rmse[band] if archive.certificate else math.inf
             factors = archive.certainty[name][band]
-            out[row] = mean_error(pixels, native.step, factors, near, float(rmse), grain)
+            ground = mean_error(pixels * (1 - cloudy), native.step, factors, near, float(rmse), grain)
+            out[row] = ground
+            if archive.clouds is not None and cloudy:
+                rmse = np.nan_to_num(_cloud_errors(archive, [bands[row]])[0], nan=math.inf)
+                step = native.step / math.sqrt(archive.clouds.weight)
+                most = min(pixels * cloudy, _CLOUD_PIXELS)
+                clouds = mean_error(most, step, factors, near, float(rmse), grain)
+                out[row] = math.hypot(cloudy * clouds, (1 - cloudy) * ground if cloudy < 1 else 0.0)
     return out
+
+
+def _cloudiness(reader: ArchiveReader, valid: NDArray[np.bool_], grid: Grid) -> float:
+    """Share of valid pixels that lie in clouds, if these were coded more coarsely."""
+    if reader.archive.clouds is None or not valid.any():
+        return 0.0
+    return float((classes_on(reader, grid)[valid] == CLOUD).mean())
 
 
 def _rows(bands: Sequence[str], name: str) -> list[int]:
@@ -220,6 +258,7 @@ def certificate_of(archive: Archive) -> Certificate:
     if archive.certificate is None:
         raise NotFoundError(
             archive.damaged.get("certificate")
+            or archive.damaged.get("clouds")
             or f"{archive.id} carries no quality certificate, so its errors are unknown; "
             "archives compressed by this version carry one unless they are very small"
         )

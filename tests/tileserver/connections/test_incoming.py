@@ -53,7 +53,9 @@ def test_a_request_is_whole_at_its_last_byte_however_it_is_cut(
 @given(st.binary(max_size=200))
 def test_no_bytes_are_a_crash(data: bytes) -> None:
     for head in (b"", HEAD + b"Transfer-Encoding: chunked\r\n\r\n", HEAD + b"Content-Length: "):
-        Incoming(LIMIT).feed(head + data)
+        incoming = Incoming(LIMIT)
+        incoming.feed(head + data)
+        assert incoming.stage in Stage
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,16 @@ class GroupFigures(BaseModel):
     blocks: BlockFigures | None = Field(description="With `blocks=true`.")
 
 
+class CloudErrors(BaseModel):
+    """Errors of clouds that were coded more coarsely, in stored numbers."""
+
+    coding: str = Field(description="`coarse`.")
+    weight: float = Field(description="Share that their squared errors counted.")
+    share: float = Field(description="Pixels of cloud, in percent of those whose class is known.")
+    rmse: dict[str, float | None] = Field(description="By band; null without a pixel of cloud.")
+    maximum: dict[str, float | None] = Field(description="Greatest absolute error, by band.")
+
+
 class CertificateAnswer(BaseModel):
     """Errors of an archive."""
 
@@ -79,6 +89,9 @@ class CertificateAnswer(BaseModel):
         description="Whether errors are known block by block; else those of the scene stand for them."
     )
     summary: Summary | None
+    clouds: CloudErrors | None = Field(
+        description="Errors in clouds, if they were coded more coarsely: all else is of the ground then."
+    )
     groups: dict[str, GroupFigures]
 
 

@@ -33,7 +33,9 @@ from comeo.codecs.dct.layout import MAX_LEVEL, dc_zones, zones
 from comeo.codecs.dct.plan import plan
 from comeo.codecs.dct.read import OK, SPARE_BYTES, read
 from comeo.codecs.dct.write import write
+from comeo.codecs.ground import Mask, Shares
 from comeo.codecs.payload import FINE_MEANS, Header
+from comeo.codecs.spectral import fit
 from comeo.errors import CodecError
 
 LAMBDA: Final = 0.12  # squared steps a bit is worth; 0.09 to 0.15 measure alike
@@ -49,15 +51,28 @@ class DctCodec(Codec):
     number = 1
     flags = FINE_MEANS
 
-    def _encode_components(self, components: Components, step: float) -> bytes:
+    def _encode_values(
+        self, values: Components, parts: Sequence[Mask | None], step: float, shares: Shares | None
+    ) -> bytes:
+        """As of `Codec`, with the spectral transform that promises to cost less, by their effort."""
+        if shares is None or len(parts) == 1:
+            return super()._encode_values(values, parts, step, shares)
+        transforms = [fit(values, part) for part in parts]
+        components = [each.forward(values) for each in transforms]
+        efforts = [_effort(transform(own, step)[0], shares) for own in components]
+        best = int(np.argmin(efforts))
+        return transforms[best].to_bytes() + self._encode_components(components[best], step, shares)
+
+    def _encode_components(self, components: Components, step: float, shares: Shares | None) -> bytes:
         tiles, dc = transform(components, step)
         if max(np.abs(tiles).max(), np.abs(dc).max()) >= MAX_LEVEL:
             raise CodecError(f"dct cannot code values so large in steps of {step:.6g}; use a larger step")
         tables = frozen_tables()
         zone, dc_zone = zones(tiles.shape[-1]), dc_zones(dc.shape[1])
         planned = plan(
-            tiles, dc, tables.cost, tables.skip_cost, tables.offsets, zone, dc_zone, LAMBDA, DC_LAMBDA
-        )
+            tiles, dc, tables.cost, tables.skip_cost, tables.offsets, zone, dc_zone, LAMBDA, DC_LAMBDA,
+            np.ones(tiles.shape[1:3]) if shares is None else shares,
+        )  # fmt: skip
         histogram = np.zeros(tables.lengths.shape, np.int64)
         return bytes(write(*planned, zone, dc_zone, tables.codes, tables.lengths, histogram))
 
@@ -93,6 +108,12 @@ def transform(components: Components, step: float) -> tuple[Plane, Plane]:
     order, dc_order = _tile_scan(), scan_order(rows, columns)
     ac = tiles[..., order[:, 0], order[:, 1]]
     return np.ascontiguousarray(ac), dc[:, dc_order[:, 0], dc_order[:, 1]].astype(np.float32)
+
+
+def _effort(tiles: Plane, shares: Shares) -> float:
+    """About what coding tiles will cost: the sum of their magnitudes, each at most a step as it counts."""
+    counts = np.sqrt(shares).astype(np.float32)[:, :, None]
+    return float(np.minimum(np.abs(tiles) * counts, 1).sum(dtype=np.float64))
 
 
 def tile_grid(height: int, width: int) -> tuple[int, int]:

@@ -42,6 +42,7 @@ def plan(
     dc_zone: Array,
     lam: float,
     dc_lam: float,
+    shares: Array,
 ) -> tuple[Array, Array, Array, Array]:
     """Choose classes and levels.
 
@@ -55,6 +56,8 @@ def plan(
         dc_zone: (m + 1,) int64.
         lam: Worth of a bit in squared steps.
         dc_lam: That of a bit of the DC planes.
+        shares: (rows, columns) float64 that the squared error of each tile counts, 1 or less; those of the DC
+            planes, which are transformed as a whole, count in full.
 
     Returns:
         Classes of tiles (components, rows, columns), their levels (as `tiles`), classes of the DC
@@ -74,15 +77,16 @@ def plan(
             bits[k] = cost[DC_CLASS_TABLES + min(c, RANKS - 1), k]
         tables = cost[DC_TABLES:CLASS_TABLES].reshape(DC_CLASSES, ZONES, -1)
         dc_classes[c] = _choose_class(
-            dc[c], bits, tables, offsets[AC_CLASSES:], dc_zone, dc_lam, dc_levels[c], scratch, score
+            dc[c], bits, tables, offsets[AC_CLASSES:], dc_zone, dc_lam, 1.0, dc_levels[c], scratch, score
         )
         tables = cost[:DC_TABLES].reshape(AC_CLASSES, ZONES, -1)
         for y in range(rows):
             for x in range(columns):
                 _class_bits(classes, c, y, x, cost, skip_cost, bits)
                 classes[c, y, x] = _choose_class(
-                    tiles[c, y, x], bits, tables, offsets, zone, lam, levels[c, y, x], scratch, score
-                )
+                    tiles[c, y, x], bits, tables, offsets, zone, lam, shares[y, x], levels[c, y, x], scratch,
+                    score,
+                )  # fmt: skip
     return classes, levels, dc_classes, dc_levels
 
 
@@ -105,19 +109,22 @@ def _choose_class(
     offsets: Array,
     zone: Array,
     lam: float,
+    share: float,
     levels: Array,
     scratch: Array,
     score: Array,
 ) -> int:
     """Find the class that codes `values` best, and put its levels into `levels`."""
     n = len(values)
+    lam = lam / share
+    certain = _CERTAIN / np.sqrt(share)
     best, chosen = lam * bits[0], 0
     if np.abs(values).max() <= 0.5:
         return chosen
     trial = scratch[0, :n]
     for k in range(1, len(tables) + 1):
         total = lam * bits[k] + _choose_levels(
-            values, tables[k - 1], zone, offsets[k - 1], lam, trial, scratch[1:], score
+            values, tables[k - 1], zone, offsets[k - 1], lam, certain, trial, scratch[1:], score
         )
         if total < best:
             best, chosen = total, k
@@ -133,11 +140,15 @@ def _choose_levels(
     zone: Array,
     offsets: Array,
     lam: float,
+    certain: float,
     levels: Array,
     scratch: Array,
     score: Array,
 ) -> float:
     """Pick the levels of least distortion + lam × bits among rounding, one less, and zero.
+
+    Where bits are worth more, so that larger coefficients may become zero, also the largest levels of each
+    size below, which take fewer bits.
 
     Dynamic programming over the coefficients that could be non-zero (after Ramchandran and Vetterli,
     Rate-distortion optimal fast thresholding, 1994).
@@ -148,6 +159,7 @@ def _choose_levels(
         zone: (n + 1,) zone of each position.
         offsets: (3,) how far the magnitudes 1, 2 and more are decoded below their integers.
         lam: Worth of a bit in squared steps.
+        certain: Coefficients this large are never zero.
         levels: (n,) receives the result.
         scratch: (3, n or more) int64.
         score: (n or more,) float64, scratch too.
@@ -167,16 +179,20 @@ def _choose_levels(
         a = np.float64(abs(x[at[k]]))
         score[k] = np.inf
         upper = int(a + 0.5)
-        for q in range(upper, max(upper - 2, 0), -1):
+        q = upper + 1
+        while q > 0:
+            q = _next_level(q, upper, certain > _CERTAIN)
+            if q <= 0:
+                break
             value = q - offsets[min(q, 3) - 1]
-            total, j = _best_start(k, q, x, at, score, cost, zone, lam)
+            total, j = _best_start(k, q, x, at, score, cost, zone, lam, certain)
             total += (a - value) ** 2 - a * a
             if total < score[k]:
                 score[k], link[k], magnitude[k] = total, j, q
         end = score[k]
         if at[k] + 1 < len(x):
             end += lam * cost[zone[at[k] + 1], 0]
-        if end < best or a >= _CERTAIN:
+        if end < best or a >= certain:
             best, last = end, k
     while last >= 0:
         levels[at[last]] = magnitude[last] if x[at[last]] > 0 else -magnitude[last]
@@ -185,8 +201,29 @@ def _choose_levels(
 
 
 @compiled
+def _next_level(q: int, upper: int, further: bool) -> int:
+    """The candidate after q: `upper`, one less, then, if `further`, 8, 4, 2 and 1; 0 after the last."""
+    if q > upper - 1:
+        return q - 1
+    if not further:
+        return 0
+    below = 8
+    while below >= q:
+        below //= 2
+    return below
+
+
+@compiled
 def _best_start(
-    k: int, q: int, x: Array, at: Array, score: Array, cost: Array, zone: Array, lam: float
+    k: int,
+    q: int,
+    x: Array,
+    at: Array,
+    score: Array,
+    cost: Array,
+    zone: Array,
+    lam: float,
+    certain: float,
 ) -> tuple[float, int]:
     """Find which candidate the run of zeros before candidate k should follow: (score, index), −1 if none."""
     size = size_category(q)
@@ -199,7 +236,7 @@ def _best_start(
         total = lam * bits + (score[j] if j >= 0 else 0.0)
         if total < best:
             best, link = total, j
-        if j >= 0 and abs(x[at[j]]) >= _CERTAIN:
+        if j >= 0 and abs(x[at[j]]) >= certain:
             break
     return best, link
 

@@ -22,6 +22,7 @@ from typing import Any, Final
 import numpy as np
 
 from comeo.codecs.base import Codec, Components, reduce_mean
+from comeo.codecs.ground import Shares
 from comeo.codecs.jpeg2000.codestream import MAX_LEVELS, MIN_SIDE, PRECISION, unwrap, wrap
 from comeo.codecs.payload import Header
 from comeo.errors import CodecError
@@ -37,8 +38,16 @@ class Jpeg2000Codec(Codec):
 
     name = "jpeg2000"
     number = 2
+    weighs = (
+        False  # OpenJPEG truncates all of a block at one slope; regions of interest would be another format
+    )
 
-    def _encode_components(self, components: Components, step: float) -> bytes:
+    def _encode_components(
+        self,
+        components: Components,
+        step: float,
+        shares: Shares | None,  # noqa: ARG002 - never given
+    ) -> bytes:
         encoder = _imagecodecs()
         components = _pad(components)
         largest = max(float(np.abs(components).max()), step)

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from comeo.codecs.base import Block, Codec, Coded, Components
 from comeo.codecs.dct.lapped import synthesis, synthesise
+from comeo.codecs.ground import Mask, Shares
 from comeo.codecs.learned import engine
 from comeo.codecs.learned.coding import decode_pass, open_streams, read_offsets, synthesise_rows
 from comeo.codecs.learned.encoder import THOROUGH, WORTH, encode, prepare, tile_grid
@@ -84,18 +85,19 @@ class LearnedCodec(Codec):
         """SHA-256 of that model."""
         return self.model.digest
 
-    def _encode_values(self, values: Components, usable: NDArray[np.bool_] | None, step: float) -> bytes:
+    def _encode_values(
+        self, values: Components, parts: Sequence[Mask | None], step: float, shares: Shares | None
+    ) -> bytes:
         """Code with the spectral transform that promises to cost less: bytes, and the worth of the error.
 
         Where two promise the same, try both, and keep what did.
         """
-        transforms = {
-            each.to_bytes(): each for each in (fit(values, usable), fit_details(values, step, usable))
-        }
+        fitted = ((fit(values, part), fit_details(values, step, part)) for part in parts)
+        transforms = {each.to_bytes(): each for pair in fitted for each in pair}
         prepared, refused = {}, []
         for head, transform in transforms.items():
             try:
-                prepared[head] = prepare(self.model, transform.forward(values), step)
+                prepared[head] = prepare(self.model, transform.forward(values), step, shares)
             except CodecError as too_large:
                 refused.append(too_large)
         if not prepared:

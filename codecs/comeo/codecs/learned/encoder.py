@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from comeo.codecs.base import Components
 from comeo.codecs.dct.lapped import SIZE, analysis
+from comeo.codecs.ground import Shares
 from comeo.codecs.learned.coding import Chosen, intervals
 from comeo.codecs.learned.features import PEAK, UNIT
 from comeo.codecs.learned.layout import Layout
@@ -33,15 +34,23 @@ class Passes(NamedTuple):
     Attributes:
         chosen: Symbols of each pass that codes any.
         off: (items, tiles, channels) how far off each coefficient decodes, in steps.
+        shares: (tiles,) that squared errors count.
     """
 
     chosen: list[Chosen]
     off: NDArray[np.float64]
+    shares: NDArray[np.float64]
 
     @property
     def error(self) -> float:
-        """Squared error, in squared steps."""
-        return float(np.square(self.off).sum())
+        """Squared error as it counts, in squared steps."""
+        return float((np.square(self.off).sum(axis=(0, 2)) * self.shares).sum())
+
+    @property
+    def strange(self) -> bool:
+        """Whether coefficients are too far off, in tiles that count in full."""
+        full = self.off[:, self.shares == 1]
+        return bool(np.abs(full).max(initial=0) > _STRANGE)
 
 
 class Prepared(NamedTuple):
@@ -51,6 +60,7 @@ class Prepared(NamedTuple):
         latents: (items · tiles, channels), in steps.
         classes: (components,) energy classes.
         shape: Rows and columns of tiles.
+        shares: (tiles,) that the squared error of each tile counts.
         effort: What coding will cost, so far as that can be told without: comparable between transforms of
             the same block alone.
     """
@@ -58,10 +68,11 @@ class Prepared(NamedTuple):
     latents: NDArray[np.float32]
     classes: NDArray[np.uint8]
     shape: tuple[int, int]
+    shares: NDArray[np.float64]
     effort: float
 
 
-def prepare(model: Model, components: Components, step: float) -> Prepared:
+def prepare(model: Model, components: Components, step: float, shares: Shares | None = None) -> Prepared:
     """Transform components.
 
     The effort is the sum of the coefficients' magnitudes, each at most a step. Of six sums that were tried it
@@ -74,19 +85,23 @@ def prepare(model: Model, components: Components, step: float) -> Prepared:
     scaled = components / np.float32(step)
     shape = tile_grid(*components.shape[1:])
     latents = latents_of(scaled, shape, model.layout)[:, model.places]
+    counts = np.ones(shape[0] * shape[1]) if shares is None else shares.ravel()
     sizes = np.abs(latents)
     if sizes.max() >= LARGEST / 2:
         raise CodecError(f"learned cannot code values so large in steps of {step:.6g}; use a larger step")
+    if shares is not None:  # a tile of which a sixteenth counts is coded in steps four times as long
+        sizes.reshape(-1, len(counts), sizes.shape[1])[:] *= np.sqrt(counts)[:, None]
     effort = float(np.minimum(sizes, 1, out=sizes).sum(dtype=np.float64))
-    return Prepared(latents, energy_classes(scaled), shape, effort)
+    return Prepared(latents, energy_classes(scaled), shape, counts, effort)
 
 
 def encode(model: Model, settings: CodecSettings, prepared: Prepared) -> tuple[bytes, float]:
     """Code components; returns the body and the squared error, in squared steps."""
     latents, shape, classes = prepared.latents, prepared.shape, prepared.classes.copy()
-    passes = choose_passes(model, settings, latents, classes, shape, thorough=False)
-    if np.abs(passes.off).max() > _STRANGE:
-        passes = choose_passes(model, settings, latents, classes, shape, thorough=True)
+    shares = prepared.shares
+    passes = choose_passes(model, settings, latents, classes, shape, thorough=False, shares=shares)
+    if passes.strange:
+        passes = choose_passes(model, settings, latents, classes, shape, thorough=True, shares=shares)
         classes[0] |= THOROUGH
     coded = bytes(write(*intervals(model.layout.passes, passes.chosen, model.tables)))
     return model.tag + classes.tobytes() + coded, passes.error
@@ -125,6 +140,7 @@ def choose_passes(
     *,
     thorough: bool,
     worth: float = WORTH,
+    shares: NDArray[np.float64] | None = None,
 ) -> Passes:
     """Choose the symbols of all passes.
 
@@ -136,13 +152,17 @@ def choose_passes(
         shape: Rows and columns of tiles.
         thorough: Whether every symbol is coded.
         worth: Bits that a squared step is worth.
+        shares: (tiles,) that the squared error of each tile counts. None: all in full.
     """
     layout = model.layout
-    plan = layout.plan((shape,) * len(layout.items(len(classes))))
+    items = len(layout.items(len(classes)))
+    plan = layout.plan((shape,) * items)
+    counts = np.ones(shape[0] * shape[1]) if shares is None else shares
+    everywhere = np.tile(counts, items)
     values, predictions = begin_passes(model, settings, classes, shape, thorough=thorough)
     chooser = Chooser(
-        layout, model.quantiser, model.tables, worth, latents.copy(), values,
-        Spreading.over(plan, layout.components), shape[1],
+        layout, model.quantiser, model.tables, worth * everywhere, latents.copy(), values,
+        Spreading.over(plan, layout.components, coarse=everywhere < 1), shape[1],
     )  # fmt: skip
     chosen = []
     for group, number, tiles, (mean, index) in predictions:
@@ -150,4 +170,4 @@ def choose_passes(
         chosen.append(Chosen(layout.first_passes[group] + number, tiles, index, symbols, sets))
     off = (latents - values[:-1] / UNIT).reshape(-1, shape[0] * shape[1], layout.channels)
     off *= (planes_of(layout, len(classes)) >= 0)[:, None, layout.places[0]]
-    return Passes(chosen, off)
+    return Passes(chosen, off, counts)

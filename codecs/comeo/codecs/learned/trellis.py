@@ -35,20 +35,38 @@ class Spreading:
     Attributes:
         near: (tiles, 8) the tiles beside each, then those at its corners; the number of tiles for none.
         done: (tiles + 1, channels) where means have been coded, or cannot be; of channels of rank 0.
-        strength: Share of an error that is passed on; 0: none is.
+        strength: Share of an error that is passed on, (tiles,); 0: none is.
     """
 
     near: NDArray[np.int64]
     done: NDArray[np.bool_]
-    strength: float
+    strength: NDArray[np.float64]
 
     @classmethod
-    def over(cls, plan: Plan, channels: int, strength: float = _STRENGTH) -> Spreading:
-        """Over the tiles of a plan, none of them coded yet."""
+    def over(
+        cls,
+        plan: Plan,
+        channels: int,
+        strength: float = _STRENGTH,
+        coarse: NDArray[np.bool_] | None = None,
+    ) -> Spreading:
+        """Over the tiles of a plan, none of them coded yet.
+
+        Args:
+            plan: The plan.
+            channels: Of rank 0.
+            strength: Share of an error that is passed on.
+            coarse: (tiles,) those that neither pass on errors nor take any: theirs are larger, and would end
+                in the means of what is coded with care.
+        """
         near = np.concatenate([plan.beside, plan.corners], axis=1)
         done = np.zeros((len(near) + 1, channels), np.bool_)
         done[-1] = True
-        return cls(near, done, strength)
+        shares = np.full(len(near), strength)
+        if coarse is not None:
+            done[:-1][coarse] = True
+            shares[coarse] = 0.0
+        return cls(near, done, shares)
 
 
 class Chooser:
@@ -58,7 +76,7 @@ class Chooser:
         layout: The model's.
         quantiser: The model's.
         tables: The model's.
-        worth: Bits that a squared step is worth.
+        worth: (tiles,) bits that a squared step is worth in each.
         wanted: (tiles, channels), in steps; changed as errors are passed on.
         values: (tiles + 1, channels), sixteenths of a step; filled in.
         spreading: Where errors of means go.
@@ -70,7 +88,7 @@ class Chooser:
         layout: Layout,
         quantiser: Quantiser,
         tables: Tables,
-        worth: float,
+        worth: NDArray[np.float64],
         wanted: NDArray[np.float32],
         values: NDArray[np.int32],
         spreading: Spreading,
@@ -105,7 +123,7 @@ class Chooser:
         start = self._layout.starts[group]
         means = np.flatnonzero(self._means[start : start + index.shape[1]] >= 0)
         bounds = np.array([0, len(tiles)])
-        if len(means) and self._spreading.strength:
+        if len(means) and self._spreading.strength.any():
             rows = tiles // self._columns
             bounds = np.concatenate([[0], np.flatnonzero(np.diff(rows)) + 1, [len(tiles)]])
         symbols, sets = np.zeros(index.shape, np.int32), np.zeros(index.shape, np.uint8)
@@ -130,7 +148,7 @@ def _choose(
     transitions: Array,
     cost: Array,
     points: Array,
-    worth: float,
+    worth: Array,
     turn: int,
     symbols: Array,
     sets: Array,
@@ -139,18 +157,20 @@ def _choose(
     kinds: Array,
     near: Array,
     done: Array,
-    strength: float,
+    strength: Array,
 ) -> int:
     """Fill in symbols, sets and values; returns the quantiser's state behind them."""
     channels = index.shape[1]
     for part in range(len(bounds) - 1):
         first, last = bounds[part], bounds[part + 1]
         wanted = np.empty((last - first, channels))
+        own = np.empty(last - first)
         for i in range(first, last):
+            own[i - first] = worth[tiles[i]]
             for c in range(channels):
                 wanted[i - first, c] = targets[tiles[i], start + c] - mean[i, c] / UNIT
         turn = search(
-            wanted, index[first:last], grid, transitions, cost, points, worth, turn, symbols[first:last],
+            wanted, index[first:last], grid, transitions, cost, points, own, turn, symbols[first:last],
             sets[first:last],
         )  # fmt: skip
         for i in range(first, last):
@@ -166,7 +186,7 @@ def _choose(
             for i in range(first, last):
                 tile = tiles[i]
                 error = targets[tile, start + c] - values[tile, start + c] / UNIT
-                error = strength * min(max(error, -_MOST_PASSED), _MOST_PASSED)
+                error = strength[tile] * min(max(error, -_MOST_PASSED), _MOST_PASSED)
                 _pass_on(error, near[tile], kind, start + c, targets, done)
     return turn
 
@@ -191,12 +211,15 @@ def search(
     transitions: Array,
     cost: Array,
     points: Array,
-    worth: float,
+    worth: Array,
     turn: int,
     symbols: Array,
     sets: Array,
 ) -> int:
-    """Fill in symbols and sets of what is coded; returns the quantiser's state behind them."""
+    """Fill in symbols and sets of what is coded; returns the quantiser's state behind them.
+
+    `worth` is of each row: the bits that a squared step is worth in it.
+    """
     states, own_sets = len(transitions), len(cost)
     count = 0
     for i in range(index.shape[0]):
@@ -211,7 +234,7 @@ def search(
     for i in range(index.shape[0]):
         for c in range(index.shape[1]):
             if index[i, c] > SKIPPED:
-                _candidates(wanted[i, c], index[i, c], grid, cost, points, worth, picked[n], least)
+                _candidates(wanted[i, c], index[i, c], grid, cost, points, worth[i], picked[n], least)
                 _advance(spent, fresh, least, transitions, steps[n])
                 spent, fresh = fresh, spent
                 n += 1

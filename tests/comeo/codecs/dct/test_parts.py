@@ -151,7 +151,10 @@ def test_choices_minimise_rate_and_distortion_together() -> None:
         distortion = float(np.square(np.where(levels == 0, 0, decoded) - tiles).sum())
         return distortion + LAMBDA * bits
 
-    planned = plan(tiles, dc, tables.cost, tables.skip_cost, tables.offsets, zone, dc_zone, LAMBDA, DC_LAMBDA)
+    planned = plan(
+        tiles, dc, tables.cost, tables.skip_cost, tables.offsets, zone, dc_zone, LAMBDA, DC_LAMBDA,
+        np.ones(tiles.shape[1:3]),
+    )  # fmt: skip
     assert planned[0].item() > 0
     best = cost(planned[1], planned)
     for place in rng.choice(255, 120, replace=False):

@@ -27,7 +27,7 @@ def chosen(
     symbols, sets = np.zeros((1, len(wanted)), np.int32), np.zeros((1, len(wanted)), np.uint8)
     end = search(
         np.array([wanted]), np.array([index], np.uint8), quantiser.grid, quantiser.transitions, tables.cost,
-        tables.points, WORTH, turn, symbols, sets,
+        tables.points, np.array([WORTH]), turn, symbols, sets,
     )  # fmt: skip
     return symbols[0].tolist(), sets[0].tolist(), end
 
@@ -119,7 +119,8 @@ def means_left(strength: float, quantiser: Quantiser) -> tuple[float, float]:
     latents[:, 0] = rng.normal(0, 3, side * side)
     values = np.zeros((side * side + 1, LAYOUT.channels), np.int32)
     spreading = Spreading.over(plan, LAYOUT.components, strength)
-    chooser = Chooser(LAYOUT, quantiser, made_up(quantiser), WORTH, latents.copy(), values, spreading, side)
+    worth = np.full(side * side, WORTH)
+    chooser = Chooser(LAYOUT, quantiser, made_up(quantiser), worth, latents.copy(), values, spreading, side)
     for step in plan.steps[0]:
         shape = len(step.tiles), LAYOUT.groups[0].count
         chooser.choose(0, step.tiles, np.zeros(shape, np.int32), np.full(shape, 22, np.uint8))
