@@ -14,6 +14,7 @@ import click
 from comeo.errors import ComeoError
 from comeo.view.resampling import RESAMPLINGS, ResamplingName
 from tileserver.cli.extras import advice
+from tileserver.cli.places import LocalPath
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
 
@@ -39,9 +40,7 @@ def cli(debug: bool) -> None:
 
 @cli.command()
 @click.argument("sources", nargs=-1, required=True)
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder, or name of the archive."
-)
+@click.option("-o", "--output", required=True, type=LocalPath(), help="Folder, or name of the archive.")
 @click.option("--codec", help="See `comeo codecs`.  [default: learned]")
 @click.option("--ratio", type=float, help="Raw bytes / archive bytes.  [default: 100]")
 @click.option("--step", type=float, help="Quantisation step in the data's numbers, instead of a ratio.")
@@ -184,12 +183,12 @@ def info(archive: str, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("archive", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A GeoTIFF to write.")
+@click.argument("archive")
+@click.option("-o", "--output", required=True, type=LocalPath(), help="A GeoTIFF to write.")
 @click.option("--bbox", nargs=4, type=float, metavar="W S E N", help="Area in degrees.  [default: all]")
 @click.option(
     "--polygon",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=LocalPath(exists=True, dir_okay=False),
     help="GeoJSON file with a polygon in degrees, instead of --bbox; pixels outside it are masked.",
 )
 @click.option(
@@ -210,7 +209,7 @@ def info(archive: str, as_json: bool) -> None:
 )
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 def extract(
-    archive: Path,
+    archive: str,
     output: Path,
     bbox: tuple[float, float, float, float] | None,
     polygon: Path | None,
@@ -222,7 +221,7 @@ def extract(
     mask: str | None,
     force: bool,
 ) -> None:
-    """Write pixels of an ARCHIVE as a Cloud-Optimized GeoTIFF.
+    """Write pixels of an ARCHIVE (a name or a URL) as a Cloud-Optimized GeoTIFF.
 
     They are the scene's own pixels unless --crs or --max-size is given. Bands of several resolutions come on
     the grid of the finest. The same request to a server gives the same pixels.
@@ -261,7 +260,10 @@ def codecs() -> None:
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "paths", nargs=-1, required=True,
+    type=LocalPath("a server reads archives from disk; download it, or mirror it into a folder"),
+)  # fmt: skip
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: 8080]")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: one a CPU, up to 8]")
