@@ -55,7 +55,8 @@ def read_all(archive: Archive) -> None:
     for group in archive.groups.values():
         for level in group.levels:
             archive.read(level, Window(0, 0, level.height, level.width))
-    assert archive.clear is not None
+    if archive.clear is None:  # which does not refuse the pixels
+        raise ArchiveError(archive.damaged["clear"])
     archive.clear.read()
 
 
