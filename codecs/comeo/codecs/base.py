@@ -185,7 +185,7 @@ class Codec(ABC):
             if ground is not None and not ground.all():
                 shares = tile_shares(ground if usable is None else ground & usable.any(axis=0))
                 seen = fitted_to(ground, usable)
-            predictor = None if reference is None else fit_predictor(values, seen, reference, step)
+            predictor = None if reference is None else fit_predictor(values, usable, reference, step)
             if reference is not None and predictor is not None:
                 flags |= pl.PREDICTED
                 body += predictor.to_bytes()

@@ -7,8 +7,9 @@ decoder need not know of it.
 What is weighed are tiles of the lapped transform: a tile weighs less only if none of its pixels is ground. It
 reaches 8 pixels into its neighbours, of which those nearest to a cloud lose a little. Weighing only tiles
 that reach no ground leaves out two of three in small clouds; weighing all by their share of ground costs the
-two pixels beside clouds a tenth more error. Transforms and predictions are fitted to ground, from which it
-gains most: a block has one of each, and clouds have other colours.
+two pixels beside clouds a tenth more error. Spectral transforms may be fitted to ground, from which it gains
+most: a block has one, and clouds have other colours. Predictions from a finer group are not: fitted to ground
+they cost 3 to 5 % of the bytes of what is predicted, for what lies beside clouds.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from comeo.errors import CodecError
 SHARE: Final = 1 / 16
 """Share that the squared error of what is not ground counts."""
 TILE: Final = 16
-_FEWEST: Final = TILE * TILE  # pixels of ground that transforms and predictions are fitted to
+_FEWEST: Final = TILE * TILE  # pixels of ground that a transform is fitted to
 
 Mask = NDArray[np.bool_]
 Shares = NDArray[np.float64]
@@ -55,7 +56,7 @@ def tile_shares(ground: Mask) -> Shares:
 
 
 def fitted_to(ground: Mask, usable: Mask | None) -> Mask | None:
-    """Pixels that a block's transforms are fitted to: those of ground, unless these are too few.
+    """Pixels that a block's transform may be fitted to: those of ground, unless these are too few.
 
     Args:
         ground: (y, x).

@@ -5,7 +5,7 @@ Layout, little-endian (see docs/format/payload.md):
     u8  version (1)          u16 height
     u8  codec number         u16 width
     u8  flags                f32 step
-    u8  bands
+    u8  bands                [u8 further flags]            if MORE_FLAGS
     [varint length, deflated bitmap of valid pixels]       if HAS_INVALID
     [varint length, deflated bitmap of saturated pixels]   if HAS_SATURATED
     [u8 weight of each band, sixteenths]                   if WEIGHTED
@@ -41,12 +41,14 @@ HAS_SATURATED: Final = 8
 PER_BAND_MASK: Final = 16  # the bitmap of valid pixels has one plane a band, else one for all
 PREDICTED: Final = 32  # the body codes what is left after a prediction from a finer group
 WEIGHTED: Final = 64  # bands were multiplied by weights before anything else
-FINE_MEANS: Final = 128  # of `dct`: its DC planes have finer steps where that matters to means of areas
+MORE_FLAGS: Final = 128  # a byte with those from 256 on follows the header
+FINE_MEANS: Final = 256  # of `dct`: its DC planes have finer steps where that matters to means of areas
 WEIGHT_UNIT: Final = 16
 
 _HEADER: Final = struct.Struct("<BBBBHHf")
 _FLAGS_PLACE: Final = 2
-_DCT: Final = 1  # the codec
+_COMMON_FLAGS: Final = 127
+_FURTHER_FLAGS: Final = {1: FINE_MEANS}  # by codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,11 @@ def pack(
     body: bytes,
 ) -> bytes:
     """Put a payload together; the inverse of `parse`."""
+    further = header.flags >> 8
+    flags = header.flags & _COMMON_FLAGS | (MORE_FLAGS if further else 0)
     parts = [
-        _HEADER.pack(
-            VERSION, header.codec, header.flags, header.bands, header.height, header.width, header.step
-        )
+        _HEADER.pack(VERSION, header.codec, flags, header.bands, header.height, header.width, header.step),
+        bytes([further] if further else []),
     ]
     parts += [_pack_bitmap(bitmap) for bitmap in (valid, saturated) if bitmap is not None]
     return b"".join([*parts, body])
@@ -149,13 +152,11 @@ def parse(payload: Buffer, codec: int) -> Parsed:
         raise CodecError(f"the payload is of version {version}; this program reads version {VERSION}")
     if number != codec:
         raise CodecError(f"the payload is of codec number {number}, not {codec}")
-    if flags & FINE_MEANS and codec != _DCT:
-        raise CodecError(f"the payload has unknown flags: codec number {codec} has no {FINE_MEANS:#x}")
+    flags, rest = _further_flags(flags, view[_HEADER.size :], codec)
     check_block_shape(bands, height, width)
     check_step(step)
     header = Header(codec, flags, bands, height, width, step)
     valid = saturated = None
-    rest = view[_HEADER.size :]
     if flags & HAS_INVALID:
         planes = bands if flags & PER_BAND_MASK else 1
         valid, rest = _parse_bitmap(rest, (planes, height, width))
@@ -164,6 +165,18 @@ def parse(payload: Buffer, codec: int) -> Parsed:
     if not rest and (flags & PREDICTED or _any_usable(valid, saturated)):
         raise CodecError("the payload is cut short before its pixels")
     return Parsed(header, valid, saturated, rest)
+
+
+def _further_flags(flags: int, rest: memoryview, codec: int) -> tuple[int, memoryview]:
+    """Flags with those of the second byte if there is one, and what follows the header."""
+    if not flags & MORE_FLAGS:
+        return flags, rest
+    if not rest:
+        raise CodecError("the payload is cut short before its further flags")
+    further = rest[0] << 8
+    if not further or further & ~_FURTHER_FLAGS.get(codec, 0):
+        raise CodecError(f"the payload has unknown flags {flags & _COMMON_FLAGS | further:#x}")
+    return flags & _COMMON_FLAGS | further, rest[1:]
 
 
 def is_predicted(payload: Buffer) -> bool:

@@ -111,7 +111,7 @@ export class Archive {
   // How certain means are: [small, large] of each band, by group.
   means() {
     const typical = { dct: [0.9, 1], jpeg2000: [1.2, 1.5], learned: [1, 3] }[this.facts.codec];
-    const bands = Object.entries(this.groups).flatMap(([name, group]) => group.bands.map((band) => [name, band]));
+    const bands = Object.entries(this.groups).flatMap(([name, group]) => group.bands.map((band) => [name, band.name]));
     const codes = Buffer.from(this.facts.means ?? '', 'base64');
     check(this.facts.means === undefined || codes.length === 2 * bands.length, 'there are not two factors of means a band');
     const out = {};

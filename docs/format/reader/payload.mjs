@@ -7,7 +7,8 @@ import { decodeDct } from './dct.mjs';
 import { predict, readPrediction } from './prediction.mjs';
 
 const CODECS = { 1: 'dct', 2: 'jpeg2000', 3: 'learned' };
-const FLOATS = 1, SPECIAL = 2, MASKED = 4, SATURATED = 8, PER_BAND = 16, PREDICTED = 32, WEIGHTED = 64, FINE_MEANS = 128;
+const FLOATS = 1, SPECIAL = 2, MASKED = 4, SATURATED = 8, PER_BAND = 16, PREDICTED = 32, WEIGHTED = 64, MORE = 128;
+const FINE_MEANS = 1;
 const MAX_SAMPLES = 2 ** 22;
 
 function half16(bits) {
@@ -53,12 +54,13 @@ export function parsePayload(payload) {
   check(payload.length >= 12 && payload[0] === 1, 'the payload is of an unknown version');
   const [codec, flags, bands] = [CODECS[payload[1]], payload[2], payload[3]];
   const [height, width, step] = [payload.readUInt16LE(4), payload.readUInt16LE(6), payload.readFloatLE(8)];
-  check(codec && (codec === 'dct' || !(flags & FINE_MEANS)), 'the payload has an unknown codec or flag');
+  const further = flags & MORE ? payload[12] : 0;
+  check(codec && (!(flags & MORE) || (codec === 'dct' && further === FINE_MEANS)), 'the payload has an unknown codec or flag');
   check(bands && height && width && bands * height * width <= MAX_SAMPLES, 'the block has an impossible size');
   check(step > 0 && step < Infinity, 'the step is no number above 0');
   const pixels = height * width;
-  const header = { codec, flags, bands, height, width, step, float: Boolean(flags & FLOATS), fineMeans: Boolean(flags & FINE_MEANS) };
-  let at = 12;
+  const header = { codec, flags, bands, height, width, step, float: Boolean(flags & FLOATS), fineMeans: Boolean(further & FINE_MEANS) };
+  let at = flags & MORE ? 13 : 12;
   let valid = new Uint8Array(bands * pixels).fill(1);
   let saturated = new Uint8Array(bands * pixels);
   if (flags & MASKED) {

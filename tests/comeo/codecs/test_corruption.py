@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from comeo.codecs import get_codec
-from comeo.codecs.payload import read_varint, write_varint
+from comeo.codecs.payload import FINE_MEANS, MORE_FLAGS, read_varint, write_varint
 from comeo.errors import CodecError
 from tests.comeo.codecs.blocks import CODECS, decoded, textured
 from tests.watchdog import no_hanging  # noqa: F401 - a fixture
@@ -91,9 +91,21 @@ def test_headers_out_of_bounds_are_refused(name: str, place: int, value: bytes, 
 @pytest.mark.parametrize("name", [name for name in CODECS if name != "dct"])
 def test_the_flag_of_another_codec_is_refused(name: str) -> None:
     data = bytearray(good_payloads(name)[0])
-    data[2] |= 128
+    data[2] |= MORE_FLAGS
+    data.insert(12, FINE_MEANS >> 8)
     with pytest.raises(CodecError, match="unknown flags"):
         get_codec(name).decode(bytes(data))
+
+
+def test_further_flags_are_known_ones() -> None:
+    data = bytearray(good_payloads("dct")[0])
+    assert data[2] & MORE_FLAGS
+    for further in (0, 2, 3, 128):
+        data[12] = further
+        with pytest.raises(CodecError, match="unknown flags"):
+            get_codec("dct").decode(bytes(data))
+    with pytest.raises(CodecError, match="further flags"):
+        get_codec("dct").decode(bytes(data[:12]))
 
 
 @pytest.mark.parametrize("name", CODECS)
@@ -122,14 +134,15 @@ def test_masks_that_inflate_beyond_the_block_are_refused() -> None:
         length >>= 7
     varint.append(length)
     with pytest.raises(CodecError, match="mask has the wrong size"):
-        get_codec("dct").decode(payload[:12] + bytes(varint) + bomb)
+        get_codec("dct").decode(payload[:13] + bytes(varint) + bomb)
 
 
 @pytest.mark.parametrize("name", CODECS)
 def test_bytes_behind_the_stream_of_a_mask_are_damage(name: str) -> None:
     mask = np.random.default_rng(4).random((30, 40)) < 0.8
     payload = get_codec(name).encode(textured(2, 30, 40), step=200, mask=mask)
-    length, rest = read_varint(memoryview(payload)[12:])
-    longer = payload[:12] + write_varint(length + 1) + bytes(rest[:length]) + b"\0" + bytes(rest[length:])
+    start = 13 if payload[2] & MORE_FLAGS else 12
+    length, rest = read_varint(memoryview(payload)[start:])
+    longer = payload[:start] + write_varint(length + 1) + bytes(rest[:length]) + b"\0" + bytes(rest[length:])
     with pytest.raises(CodecError, match="mask has the wrong size"):
         get_codec(name).decode(longer)

@@ -47,7 +47,7 @@ def test_a_tile_counts_in_full_if_any_of_it_is_ground(
             assert found[row, col] == (1 if any_of_it else SHARE)
 
 
-def test_transforms_are_fitted_to_ground_unless_there_is_too_little() -> None:
+def test_transforms_may_be_fitted_to_ground_unless_there_is_too_little() -> None:
     ground = np.zeros((64, 64), bool)
     usable = np.ones((1, 64, 64), bool)
     usable[:, :8] = False

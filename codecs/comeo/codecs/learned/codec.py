@@ -113,7 +113,7 @@ class LearnedCodec(Codec):
     @property
     def in_batches(self) -> bool:
         """Of networks that run elsewhere than in compiled code."""
-        return not engine.is_compiled(self.settings)
+        return engine.library_of(self.settings) is None
 
     def _decode_values(self, coded: Sequence[Coded], reduce: int) -> list[Block]:
         """As of `Codec`, in compiled code where settings and machine allow it."""

@@ -39,9 +39,13 @@ _REFUSALS: Final = {
 _unpacked: weakref.WeakKeyDictionary[Library, dict[str, Flat]] = weakref.WeakKeyDictionary()
 
 
-def is_compiled(settings: CodecSettings) -> bool:
-    """Whether networks run in compiled code, but for models without a blob."""
-    return settings.model_provider == "CPU" and native.load() is not None
+def library_of(settings: CodecSettings) -> Library | None:
+    """The compiled code; None where networks run elsewhere.
+
+    Raises:
+        NativeError: If the library is not what it should be.
+    """
+    return native.load() if settings.model_provider == "CPU" else None
 
 
 def engine_of(model: Model, settings: CodecSettings) -> tuple[Library, Flat] | None:
@@ -53,7 +57,7 @@ def engine_of(model: Model, settings: CodecSettings) -> tuple[Library, Flat] | N
     Raises:
         NativeError: If the library or the blob is not what it should be.
     """
-    library = native.load() if is_compiled(settings) and model.flat is not None else None
+    library = library_of(settings) if model.flat is not None else None
     if library is None or model.flat is None:
         return None
     models = _unpacked.get(library)

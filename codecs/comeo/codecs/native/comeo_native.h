@@ -75,7 +75,8 @@ COMEO_API int comeo_decode(
     comeo_context *context, const comeo_model *model, const comeo_plan *plan, const uint8_t *body,
     size_t length, int bands, int groups);
 
-/* Values (tiles + 1, channels) of the last comeo_decode or comeo_begin, in sixteenths of the step. */
+/* Values (tiles + 1, channels) of the last comeo_decode or comeo_begin, in sixteenths of the step; only the channels of the
+ * groups that were decoded mean anything. */
 COMEO_API int32_t *comeo_values(comeo_context *context);
 
 /* Bring the values of the last comeo_decode to pixels. */

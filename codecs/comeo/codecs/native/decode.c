@@ -41,13 +41,25 @@ static size_t lay_out_scratch(comeo_context *context, uint8_t *start) {
     return (size_t)(place - start);
 }
 
-/* Start from nothing decoded. */
-static int clear(comeo_context *context) {
+/* Start from nothing decoded, of the first groups: the rest stays as it is, since nothing looks at it. */
+static int clear(comeo_context *context, int groups) {
     uint8_t *whole = comeo_grow(&context->whole, lay_out(context, NULL));
     uint8_t *scratch = comeo_grow(&context->scratch, lay_out_scratch(context, NULL));
     if (!whole || !scratch) return COMEO_NO_MEMORY;
-    memset(whole, 0, lay_out(context, whole));
+    size_t cleared = lay_out(context, whole), channels = (size_t)context->model->channels, tiles = (size_t)context->plan->count + 1;
     lay_out_scratch(context, scratch);
+    if (groups == context->model->group_count) {
+        memset(whole, 0, cleared);
+        return COMEO_OK;
+    }
+    size_t some = (size_t)context->model->groups[groups].start + PADDING; /* whole vectors are read */
+    if (some > channels) some = channels;
+    for (size_t tile = 0; tile < tiles; tile++) {
+        memset(context->values + tile * channels, 0, some * sizeof(int32_t));
+        memset(context->sizes + tile * channels, 0, some);
+    }
+    memset(context->sums, 0, tiles * 3 * MAX_COMPONENTS * sizeof(int64_t));
+    memset(context->counts, 0, (size_t)context->model->group_count * tiles * sizeof(int32_t));
     return COMEO_OK;
 }
 
@@ -149,12 +161,12 @@ int comeo_decode(
     context->model = model;
     context->plan = plan;
     context->items = plan->items;
-    context->complete = false;
+    context->groups = 0;
     if (length < (size_t)bands) return COMEO_CUT_SHORT;
     context->thorough = body[0] > PEAK;
     int status = take_classes(context, body, bands);
     if (status == COMEO_OK) status = comeo_open(&stream, body + bands, length - (size_t)bands);
-    if (status == COMEO_OK) status = clear(context);
+    if (status == COMEO_OK) status = clear(context, groups);
     if (status != COMEO_OK) return status;
     comeo_read_offsets(&stream, offsets, model->passes);
     for (int number = 0; number < groups; number++) {
@@ -167,7 +179,7 @@ int comeo_decode(
     }
     bool ended = groups == model->group_count ? comeo_finished(&stream) : stream.place <= stream.end;
     if (!ended) return COMEO_BAD_SYMBOLS;
-    context->complete = true;
+    context->groups = groups;
     return COMEO_OK;
 }
 
@@ -185,7 +197,7 @@ int comeo_begin(
         if (energy[i] > PEAK) return COMEO_BAD_CLASSES;
         context->energy[i / model->components][i % model->components] = energy[i];
     }
-    return clear(context);
+    return clear(context, model->group_count);
 }
 
 static bool is_pass(const comeo_context *context, int group, int pass) {

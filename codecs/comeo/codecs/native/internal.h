@@ -163,7 +163,8 @@ struct comeo_context {
     const struct kernels *kernels;
     const comeo_model *model;
     const comeo_plan *plan;
-    bool thorough, complete;
+    bool thorough;
+    int groups;             /* that comeo_decode has decoded */
     int items;
     uint8_t energy[MAX_ITEMS][MAX_COMPONENTS];
     /* of all tiles */

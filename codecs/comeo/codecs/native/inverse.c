@@ -196,9 +196,9 @@ static void paint_filtered(const struct canvas *canvas) {
 }
 
 static int check(const comeo_context *context, const comeo_picture *picture) {
-    bool fine = context->complete && picture && picture->bands >= 1 && picture->bands <= MAX_BANDS && picture->reduce >= 0 &&
+    bool fine = picture && picture->bands >= 1 && picture->bands <= MAX_BANDS && picture->reduce >= 0 &&
                 picture->reduce < REDUCTIONS && picture->mean && picture->angles && picture->pixels &&
-                picture->groups >= 1 && picture->groups <= context->model->group_count;
+                picture->groups >= 1 && picture->groups <= context->groups;
     return fine && (picture->height + TILE - 1) / TILE == context->plan->rows &&
                    (picture->width + TILE - 1) / TILE == context->plan->columns
                ? COMEO_OK
