@@ -14,6 +14,8 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.models.server import Server
 from flask_openapi3.openapi import OpenAPI
 
+from comeo.codecs.decoder import decoder_in_use
+from comeo.settings import SettingsError, current
 from tileserver import metrics
 from tileserver.api import changes, operations
 from tileserver.api.kml import routes as kml
@@ -35,7 +37,8 @@ from tileserver.temporary import Lifeline, temporary_folder
 log = logging.getLogger(__name__)
 EXPOSED = (
     "ETag, Location, Content-Range, Accept-Ranges, Content-Disposition, Server-Timing, Retry-After, "
-    "Comeo-Codec, Comeo-Model, Comeo-Ratio, Comeo-Expected-RMSE, Comeo-Clouds, Comeo-Estimated-Bytes"
+    "Comeo-Codec, Comeo-Model, Comeo-Ratio, Comeo-Expected-RMSE, Comeo-Clouds, Comeo-Damaged, "
+    "Comeo-Estimated-Bytes"
 )
 # The star is for all but Authorization, which clients send to a proxy before this server.
 ALLOWED = "Content-Type, If-None-Match, If-Match, If-Range, Range, Authorization, *"
@@ -52,10 +55,11 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         settings: By default those of the environment.
 
     Raises:
-        SettingsError: If a setting of the environment has a value that is not allowed.
-        ComeoError: If the catalogue cannot be opened.
+        SettingsError: If a setting of the environment has a value that is not allowed, or a path is missing.
+        ComeoError: If the catalogue cannot be opened, or blocks cannot be decoded as the environment says.
     """
     settings = settings or Settings.from_environment()
+    _check(settings)
     app = OpenAPI(
         "tileserver",
         info=Info(title="COMEO tile server", version=SOFTWARE_VERSION, description=DESCRIPTION),
@@ -94,6 +98,23 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     )  # twice: while processes are replaced
     app.wsgi_app = trust(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]
     return app
+
+
+def _check(settings: Settings) -> None:
+    """Refuse at the start, whatever WSGI server there is, what would else fail with the first tile.
+
+    Raises:
+        ComeoError: See `create_app`.
+    """
+    for path in settings.paths:
+        if not path.exists():
+            raise SettingsError(f"{path} does not exist; name folders of archives, or archives (COMEO_PATHS)")
+    if current() != settings.codecs:
+        raise SettingsError(
+            f"codecs run with {current()} here, and the server's settings say {settings.codecs}: "
+            "call comeo.settings.configure(settings.codecs) first"
+        )
+    decoder_in_use()
 
 
 def scenes_of(app: Flask) -> Scenes:

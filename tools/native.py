@@ -85,14 +85,14 @@ class Compiler:
         )
 
 
-def _commands(sources: Path) -> Any:
-    """`commands` of the `build.py` beside the sources, loaded by its path: a build has no comeo to import."""
+def _module(sources: Path) -> Any:
+    """The `build.py` beside the sources, loaded by its path: a build has no comeo to import."""
     specification = importlib.util.spec_from_file_location("native_build", sources / "build.py")
     if specification is None or specification.loader is None:
         raise CompilerError(f"{sources / 'build.py'} cannot be read")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
-    return module.commands
+    return module
 
 
 def find_compiler(target: str | None = None) -> Compiler:
@@ -160,7 +160,7 @@ def link(
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".compiling-") as name:
         folder = Path(name)
-        steps = _commands(sources)(compiler.architecture, folder, extra)
+        steps = _module(sources).commands(compiler.architecture, folder, extra)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for _ in pool.map(_run, ([*compiler.command, *arguments] for _, arguments in steps)):
                 pass

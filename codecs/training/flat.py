@@ -31,6 +31,7 @@ being (inputs, outputs) and each layer's biases and scales float32:
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import math
 from dataclasses import dataclass, field
@@ -44,12 +45,14 @@ from onnx import numpy_helper
 
 from comeo.codecs.base import MAX_REDUCE
 from comeo.codecs.lapped import SIZE, synthesis
+from comeo.codecs.learned import model
 from comeo.codecs.learned.filter import Filter
 from comeo.codecs.learned.layout import Group, Layout
-from comeo.codecs.learned.model import Model, models
+from comeo.codecs.learned.model import SUMS, Model
 
 MAGIC: Final = b"COMEOBIN"
 VERSION: Final = 1
+PACKAGE: Final = Path(model.__file__).parent / "models"
 _ANGLES: Final = 256
 _EXACT: Final = 2.0**24  # whole numbers below are exact in float32
 _PEAK: Final = 127
@@ -260,19 +263,24 @@ def _array(out: io.BytesIO, values: NDArray[Any], kind: type[Any]) -> None:
 def main() -> None:
     """Run as a command."""
     parser = argparse.ArgumentParser(description="Write the blobs of model files beside them.")
-    parser.add_argument("files", type=Path, nargs="*", help="by default those of the package")
+    parser.add_argument(
+        "files", type=Path, nargs="*", help="by default those of the package, and their digests"
+    )
     arguments = parser.parse_args()
-    files = arguments.files or [Path(path) for path in map(_path_of, models())]
+    files = arguments.files or sorted(PACKAGE.glob("*.zip"))
     for path in files:
         content = flatten(Model(path.stem, path.read_bytes()))
         path.with_suffix(".bin").write_bytes(content)
         print(f"{path.with_suffix('.bin')}: {len(content) / 1e6:.2f} MB")
+    if not arguments.files:
+        write_sums(PACKAGE)
 
 
-def _path_of(name: str) -> Path:
-    from comeo.codecs.learned import model  # noqa: PLC0415 - its place is asked for here alone
-
-    return Path(model.__file__).parent / "models" / f"{name}.zip"
+def write_sums(folder: Path) -> None:
+    """State the SHA-256 of each model file and each blob in a folder, as `sha256sum` does."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix in (".zip", ".bin"))
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in paths]
+    (folder / SUMS).write_text("".join(lines))
 
 
 if __name__ == "__main__":

@@ -20,14 +20,15 @@ _TILES = 500
 
 
 @torch.no_grad()
-def verify(model: Model, path: Path, seed: int = 1) -> None:
-    """Run each network of a model file on random features, beside PyTorch.
+def verify(model: Model, path: Path, seed: int = 1) -> int:
+    """Run each network of a model file on random features, beside PyTorch; return how many there are.
 
     Raises:
         ComeoError: If a mean or an index differs at all.
     """
     file = ModelFile(path.stem, path.read_bytes())
     random = np.random.default_rng(seed)
+    checked = 0
     for group, networks in enumerate(model.context.groups):
         for number, network in enumerate(networks):
             inputs = _random_inputs(network, random)
@@ -36,6 +37,8 @@ def verify(model: Model, path: Path, seed: int = 1) -> None:
             same = np.array_equal(index, expected.clamp(0, SCALES - 1).numpy())
             if not same or not np.array_equal(mean, (expected_mean * UNIT).numpy()):
                 raise ComeoError(f"pass {number} of group {group} differs from the trained model")
+            checked += 1
+    return checked
 
 
 def _random_inputs(network: PassContext, random: np.random.Generator) -> Inputs:

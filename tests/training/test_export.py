@@ -57,7 +57,7 @@ def file(model: Model, fitted: tables.Fitted, tmp_path_factory: pytest.TempPathF
 
 
 def test_an_exported_model_agrees_with_the_trained_one_bit_for_bit(model: Model, file: Path) -> None:
-    verify.verify(model, file)
+    assert verify.verify(model, file) == sum(map(len, model.context.groups)) > 20
 
 
 @pytest.mark.parametrize("part", ["last", "diagonal", "cross", "bias", "bend.weight", "bent.bias"])

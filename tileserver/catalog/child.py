@@ -33,14 +33,15 @@ def answer(task: str, path: str) -> dict[str, Any]:
     """Do a task.
 
     Returns:
-        `row` (without signature) and `left_out` of an entry, `digest`, or `error`; with it whether it is
-        `lasting`, of the archive's bytes alone, and the `trace` of a mistake of ours.
+        `row` (without signature), `left_out` and `damaged` of an entry, `digest`, or `error`; with it whether
+        it is `lasting`, of the archive's bytes alone, and the `trace` of a mistake of ours.
     """
     try:
         if task == "digest":
             return {"digest": digest_of(path)}
         entry = read_entry(path)
-        return {"row": row_of(path, "", entry), "left_out": entry.left_out}
+        damaged = list(entry.info["damaged"].values())
+        return {"row": row_of(path, "", entry), "left_out": entry.left_out, "damaged": damaged}
     except (ComeoError, OSError) as error:
         lasting = isinstance(error, ComeoError) and not isinstance(error.__cause__, OSError)
         return {"error": str(error), "lasting": lasting}

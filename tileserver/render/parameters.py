@@ -32,6 +32,14 @@ def split_commas(value: Any) -> Any:
     return value
 
 
+def split_names(value: Any) -> Any:
+    """As `split_commas`, of what has to name something: an empty value would pass for none at all."""
+    names = split_commas(value)
+    if isinstance(names, list) and not names:
+        raise ValueError("it is empty: leave it out, or give names with commas between them")
+    return names
+
+
 def split_ranges(value: Any) -> Any:
     """Make ranges of `0,1&rescale=0,2`, as TiTiler does, of `0,1,0,2`, and of pairs in JSON."""
     if isinstance(value, (list, tuple)) and any(isinstance(entry, (list, tuple)) for entry in value):
@@ -46,7 +54,7 @@ def split_ranges(value: Any) -> Any:
 
 Side = Annotated[int, Field(ge=1, le=1 << 53)]
 """Pixels of a side; how many may be made is bounded by the settings."""
-Names = Annotated[list[str], BeforeValidator(split_commas), Field(min_length=1, max_length=MAX_LIST)]
+Names = Annotated[list[str], BeforeValidator(split_names), Field(min_length=1, max_length=MAX_LIST)]
 EpsgCode = Annotated[str, Field(max_length=20, pattern=r"^(?i:EPSG:)\d{4,6}$")]
 Ranges = Annotated[list[Range], BeforeValidator(split_ranges), Field(max_length=MAX_LIST)]
 
@@ -107,9 +115,14 @@ class RenderParameters(Parameters):
         None, description="Values to show as darkest and brightest: `min,max`, one for all or one for each.",
         json_schema_extra={"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]},
     )  # fmt: skip
-    colormap_name: str | None = Field(None, max_length=64, description="One of rio-tiler's colour maps.")
+    colormap_name: str | None = Field(
+        None, min_length=1, max_length=64, description="One of rio-tiler's colour maps."
+    )
     color_formula: str | None = Field(
-        None, max_length=1000, description="Of color-operations: `gamma RGB 1.2 saturation 1.1`."
+        None,
+        min_length=1,
+        max_length=1000,
+        description="Of color-operations: `gamma RGB 1.2 saturation 1.1`.",
     )
     unscale: bool | None = Field(
         None, description="Physical values (true) or stored numbers (false); by default bands are stored "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ from tileserver.render.temporal import rfc3339
 NANOMETRES = 1000.0
 # Side in pixels of the sample from which the error of an expression is estimated.
 SAMPLE_SIDE = 256
+Known = TypeVar("Known")
 
 
 def point(
@@ -60,7 +62,7 @@ def point(
     plan = resolve(request, record.bands, scenes.settings, picture=False)
     with scenes.reader(record, budget) as reader:
         pixel, shown = _seen(reader, lon, lat, plan)
-        errors = point_errors(reader, lon, lat, plan.bands)
+        errors = _if_known(lambda: point_errors(reader, lon, lat, plan.bands))
         correlated = correlation(reader.archive, plan.bands)
     bands = plan.sources
     answer: dict[str, Any] = {
@@ -88,12 +90,24 @@ def point(
     return answer
 
 
+def _if_known(read: Callable[[], Known]) -> Known | None:
+    """Errors; None where it is not known which pixels are clouds that were coded apart: `info` says why."""
+    try:
+        return read()
+    except NotFoundError:
+        return None
+
+
 def _seen(reader: ArchiveReader, lon: float, lat: float, plan: RenderPlan) -> tuple[PointData, str | None]:
     """Values of a pixel, invalid where a mask does not keep it, and its class's name, if that is known."""
     if plan.mask is not None:
         check_mask(reader.archive, plan.mask)
     pixel = reader.point(lon, lat, bands=plan.bands)
-    number = class_at(reader, lon, lat) if reader.archive.clear is not None else NODATA
+    number = NODATA
+    if reader.archive.clear is not None:
+        # a value is none the worse for a damaged class; `info` tells of it
+        with contextlib.suppress(*(() if plan.mask else (NotFoundError,))):
+            number = class_at(reader, lon, lat)
     if plan.mask is not None and number not in plan.mask.numbers:
         pixel.array = np.ma.MaskedArray(pixel.data, np.ones(pixel.data.shape, bool))
     return pixel, next((each.name for each in CLASSES if each.number == number), None)
@@ -110,15 +124,21 @@ def collection_point(
     """
     named = request.bands or request.expression or request.style
     chosen = answers(scenes, search, request, picture=False) if named else None
+    reason: NotFoundError | None = None
+    answered = False
     for record in candidates(scenes, search, (lon, lat, lon, lat)):
         if chosen is not None and chosen.plan_for(record.bands) is None:
             continue
         try:
             answer = point(scenes, record, lon, lat, request, budget)
-        except NotFoundError:
+        except NotFoundError as error:
+            reason = reason or error
             continue
+        answered = True
         if any(band["value"] is not None for band in answer["bands"]):
             return answer
+    if reason is not None and not answered:
+        raise NotFoundError(f"no scene can answer at {lon}, {lat}: {reason}") from reason
     kept = " that the mask keeps" if request.mask is not None else ""
     raise NotFoundError(f"no scene has a valid pixel{kept} at {lon}, {lat}")
 
@@ -187,7 +207,9 @@ def _uncertain(reader: ArchiveReader, plan: RenderPlan, sample: _Sample) -> Sequ
     """Expected error of a single pixel of each result."""
     if reader.archive.certificate is None or plan.error:
         return [None] * plan.results
-    layers = error_layers(reader, sample.grid, plan.bands)
+    layers = _if_known(lambda: error_layers(reader, sample.grid, plan.bands))
+    if layers is None:
+        return [None] * plan.results
     errors = _scaled(layers, plan.sources, physical=plan.physical)
     if plan.expression:
         errors = propagate(plan.expression, sample.layers, errors, correlation(reader.archive, plan.bands))
@@ -201,8 +223,13 @@ def _of_means(
     reader: ArchiveReader, plan: RenderPlan, grid: Grid, valid: NDArray[np.bool_], sample: _Sample
 ) -> Sequence[float | None]:
     """Standard uncertainty of the mean of each result, whose valid pixels are (results, y, x)."""
-    if plan.error:
-        return [None] * plan.results
+    known = None if plan.error else _if_known(lambda: _known_means(reader, plan, grid, valid, sample))
+    return [None] * plan.results if known is None else known
+
+
+def _known_means(
+    reader: ArchiveReader, plan: RenderPlan, grid: Grid, valid: NDArray[np.bool_], sample: _Sample
+) -> list[float | None]:
     out: list[float | None] = []
     for result in range(plan.results):
         bands = plan.bands if plan.expression else plan.bands[result : result + 1]

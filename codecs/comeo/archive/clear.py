@@ -6,6 +6,7 @@ Sentinel-2 tile has four blocks, which take 4 ms together, and coarser pixels ar
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +19,17 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from comeo.archive import documents
-from comeo.archive.clear_model import GROUP, KEY, MIN_BLOCK, ClearArray, ClearFacts, ClearGroupAttributes
-from comeo.archive.shard import build_shard, read_index, without_checksum
+from comeo.archive.clear_model import (
+    GROUP,
+    KEY,
+    MIN_BLOCK,
+    SHARD,
+    ClearArray,
+    ClearFacts,
+    ClearGroupAttributes,
+)
+from comeo.archive.inventory import check
+from comeo.archive.shard import CRC_BYTES, absent_checksum, build_shard, read_index, without_checksum
 from comeo.archive.stores import Blob, Store
 from comeo.crs import parse_crs
 from comeo.errors import ArchiveError
@@ -42,7 +52,6 @@ else:
 
 LARGEST_BLOCK: Final = 1024
 _LEVEL: Final = 22
-_SHARD: Final = f"{KEY}/c/0/0"
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,13 @@ class ClearLayer:
             block[: part.shape[0], : part.shape[1]] = part
             if block.any():
                 payloads[slot] = zstd.compress(block.tobytes(), _LEVEL)
-        return {_SHARD: build_shard(payloads, rows * cols)} if payloads else {}
+        return {SHARD: build_shard(payloads, rows * cols)} if payloads else {}
+
+    @property
+    def checksum(self) -> bytes:
+        """Of the shard that holds the classes: see `comeo.archive.inventory`."""
+        slots = math.prod(-(-length // self.block) for length in self.classes.shape)
+        return self.objects[SHARD][-CRC_BYTES:] if self.objects else absent_checksum(slots)
 
     def nodes(self) -> dict[str, dict[str, Any]]:
         """Zarr nodes of the group, by path."""
@@ -145,6 +160,7 @@ class ClearGroup:
     Args:
         store: Of the archive.
         facts: As the archive's root states them.
+        expected: Checksum of its shard, as the root states it; None where it does not.
 
     Attributes:
         facts: Where the classes come from.
@@ -152,10 +168,10 @@ class ClearGroup:
         block: Side of a block.
 
     Raises:
-        ArchiveError: If the group is damaged.
+        ArchiveError: If the group is damaged, or its shard is missing.
     """
 
-    def __init__(self, store: Store, facts: ClearFacts) -> None:
+    def __init__(self, store: Store, facts: ClearFacts, expected: bytes | None = None) -> None:
         self._name = store.name
         self.facts = facts
         attributes = self._checked(store, GROUP, ClearGroupAttributes)
@@ -166,9 +182,13 @@ class ClearGroup:
             raise ArchiveError(f"{self._name}: {GROUP}: {error}") from error
         self.grid = Grid(crs, Affine(*attributes.transform), *array.shape)
         self.block = array.block
-        self._shard: Blob | None = store.get(_SHARD)
+        self._shard: Blob | None = store.get(SHARD)
         slots = self.shape[0] * self.shape[1]
-        self._index = None if self._shard is None else read_index(self._shard, slots, self._where)
+        self._index: NDArray[np.uint64] | None = None
+        found: bytes | None = None
+        if self._shard is not None:
+            self._index, found = read_index(self._shard, slots, self._where)
+        check(found, expected, slots, self._where)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -241,7 +261,7 @@ class ClearGroup:
 
     @property
     def _where(self) -> str:
-        return f"{self._name}: shard {_SHARD}"
+        return f"{self._name}: shard {SHARD}"
 
     def _checked(self, store: Store, key: str, model: type[Any]) -> Any:
         """A node of the group: attributes of a group, or an array's document."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 GROUP = "clear"
 KEY = f"{GROUP}/data"
+SHARD = f"{KEY}/c/0/0"
 MAX_SIDE = 1 << 20
 MAX_PIXELS = 1 << 28
 MIN_BLOCK, MAX_BLOCK = 64, 2048

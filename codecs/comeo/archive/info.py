@@ -16,11 +16,7 @@ from comeo.missions import peak
 
 
 def info(archive: Metadata) -> dict[str, Any]:
-    """Describe an archive.
-
-    Raises:
-        ArchiveError: If its certificate or its histograms are damaged.
-    """
+    """Describe an archive; what is damaged is null."""
     return {
         "id": archive.id,
         "collection": archive.collection,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import accumulate
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from affine import Affine
 from pydantic import BaseModel, ValidationError
@@ -15,12 +16,15 @@ from pydantic import BaseModel, ValidationError
 from comeo.archive import certainty, histogram
 from comeo.archive.certainty import Factors
 from comeo.archive.certificate import Certificate, decode
+from comeo.archive.clear_model import SHARD
 from comeo.archive.clouds import CloudFacts
 from comeo.archive.documents import loads
 from comeo.archive.histogram import Histogram
+from comeo.archive.inventory import Inventory
 from comeo.archive.model import (
     ArchiveGroup,
     ArrayMetadata,
+    Characters,
     ComeoAttributes,
     GroupAttributes,
     ItemModel,
@@ -33,10 +37,11 @@ from comeo.errors import ArchiveError, NotFoundError
 from comeo.missions import mission_id, of_mission
 
 METADATA_KEY: Final = "zarr.json"
-UNCHECKED: Final = frozenset(("certificate", "histograms", "means", "proj:wkt2"))
+UNCHECKED: Final = frozenset(("certificate", "histograms", "means", "shards", "proj:wkt2"))
 """Texts that are decoded or parsed, by stricter rules, and never shown as they stand."""
 
 Model = TypeVar("Model", bound=BaseModel)
+Value = TypeVar("Value")
 
 
 class Metadata:
@@ -50,6 +55,7 @@ class Metadata:
         item: The STAC Item that it carries.
         left_out: Names of members whose text is markup or script, and which are therefore not read.
         groups: By name, finest resolution first.
+        inventory: Which shards there are.
 
     Raises:
         ArchiveError: If the metadata are damaged or contradict each other, or are of an unknown version.
@@ -75,7 +81,15 @@ class Metadata:
         told = () if self.clouds is None else (self.clouds.rmse, self.clouds.maximum)
         if any(set(errors) != set(names) for errors in told):
             raise ArchiveError(f"{self.name} tells the errors of clouds of other bands than it has")
+        self.inventory = self._read_inventory(root.comeo)
         store.opened()
+
+    def _read_inventory(self, comeo: ComeoAttributes) -> Inventory:
+        levels = [level for group in self.groups.values() for level in group.levels]
+        try:
+            return Inventory(comeo.shards, levels, None if comeo.clear is None else SHARD)
+        except ValueError as error:
+            raise ArchiveError(f"{self.name}: {METADATA_KEY}: comeo.shards: {error}") from error
 
     @property
     def id(self) -> str:
@@ -110,8 +124,11 @@ class Metadata:
 
     @property
     def clouds(self) -> CloudFacts | None:
-        """How clouds were coded more coarsely, and their errors, of which the certificate does not tell."""
-        return self._comeo.clouds
+        """How clouds were coded more coarsely, and their errors, of which the certificate does not tell.
+
+        None where they were not, or that is `damaged`; then all errors count as unknown.
+        """
+        return self._clouds.value
 
     @property
     def model(self) -> str | None:
@@ -151,63 +168,125 @@ class Metadata:
         """Name and SHA-256 (hex) of the product that the archive was made from; empty where unknown."""
         return self._comeo.source.model_dump()
 
-    @cached_property
-    def certificate(self) -> Certificate | None:
-        """Errors of coding, by band and block, or None where the archive does not state them.
+    @property
+    def damaged(self) -> dict[str, str]:
+        """Parts that pixels do not need and that are damaged, and so count as unknown: a sentence by name.
 
-        Raises:
-            ArchiveError: If it is damaged.
+        `certificate`, `clouds`, `means`, `histograms`.
         """
-        text = self._comeo.certificate
-        if text is None:
-            return None
-        try:
-            return decode(text, [group.layout for group in self.groups.values()], self.step)
-        except ValueError as error:
-            raise ArchiveError(f"{self.name} has a damaged quality certificate: {error}") from error
+        sentences = {
+            "certificate": self._certificate.damage,
+            "clouds": self._clouds.damage,
+            "means": self._means.damage,
+            "histograms": self._histograms.damage,
+        }
+        return {name: sentence for name, sentence in sentences.items() if sentence}
 
-    @cached_property
+    @property
+    def certificate(self) -> Certificate | None:
+        """Errors of coding, by band and block, or None where they are not known: not stated, or `damaged`."""
+        return None if self._clouds.damage else self._certificate.value
+
+    @property
     def certainty(self) -> dict[str, list[Factors]]:
         """How certain means are: factors of each band, by group, as `comeo.archive.certainty` has them.
 
-        Raises:
-            ArchiveError: If they are damaged.
+        NaN where they are `damaged`.
         """
         bands = [len(group.bands) for group in self.groups.values()]
-        text = self._comeo.means
-        try:
-            stated = [math.nan] * 2 * sum(bands) if text is None else certainty.decode(text, sum(bands))
-        except ValueError as error:
-            raise ArchiveError(f"{self.name} has damaged factors of means: {error}") from error
-        pairs = zip(stated[::2], stated[1::2], strict=True)
-        factors = [certainty.factors_of(small, large, self.codec) for small, large in pairs]
+        factors = (None if self._clouds.damage else self._means.value) or [self._unstated] * sum(bands)
         return {
             name: factors[end - count : end]
             for name, count, end in zip(self.groups, bands, accumulate(bands), strict=True)
         }
 
+    @property
+    def _unstated(self) -> Factors:
+        """Factors of a band where the archive has none."""
+        if self._means.damage or self._clouds.damage:
+            return Factors(math.nan, math.nan)
+        return certainty.factors_of(math.nan, math.nan, self.codec)
+
     def histogram(self, band: str) -> Histogram | None:
-        """Where the original pixels of a band lie, or None where the archive does not state it.
+        """Where the original pixels of a band lie, or None where that is not known: not stated, or `damaged`.
 
         Raises:
-            ArchiveError: If the histograms are damaged.
             NotFoundError: If there is no such band.
         """
-        if band not in self._histograms:
-            raise NotFoundError(f"{self.id} has no band {band}; it has {', '.join(self._histograms)}")
-        return self._histograms[band]
+        names = [each.name for group in self.groups.values() for each in group.bands]
+        if band not in names:
+            raise NotFoundError(f"{self.id} has no band {band}; it has {', '.join(names)}")
+        found = self._histograms.value
+        return None if found is None else found[names.index(band)]
 
     @cached_property
-    def _histograms(self) -> dict[str, Histogram | None]:
-        bands = [(band.name, group.dtype) for group in self.groups.values() for band in group.bands]
-        names, types = [name for name, _ in bands], [dtype for _, dtype in bands]
-        text = self._comeo.histograms
-        if text is None:
-            return dict.fromkeys(names)
-        try:
-            return dict(zip(names, histogram.decode(text, types), strict=True))
-        except ValueError as error:
-            raise ArchiveError(f"{self.name} has damaged histograms: {error}") from error
+    def _certificate(self) -> Part[Certificate]:
+        layouts = [group.layout for group in self.groups.values()]
+
+        def read(value: Any) -> Certificate:
+            return decode(Characters.validate_python(value), layouts, self.step)
+
+        return part_of(self._comeo.certificate, read, f"{self.name} has a damaged quality certificate")
+
+    @cached_property
+    def _clouds(self) -> Part[CloudFacts]:
+        def read(value: Any) -> CloudFacts:
+            if self._comeo.clear is None:
+                raise ValueError("no classes say where they are")
+            return CloudFacts.model_validate(value)
+
+        return part_of(self._comeo.clouds, read, f"{self.name} has damaged facts of coarse clouds")
+
+    @cached_property
+    def _means(self) -> Part[list[Factors]]:
+        bands = sum(len(group.bands) for group in self.groups.values())
+
+        def read(value: Any) -> list[Factors]:
+            stated = certainty.decode(Characters.validate_python(value), bands)
+            pairs = zip(stated[::2], stated[1::2], strict=True)
+            return [certainty.factors_of(small, large, self.codec) for small, large in pairs]
+
+        return part_of(self._comeo.means, read, f"{self.name} has damaged factors of means")
+
+    @cached_property
+    def _histograms(self) -> Part[list[Histogram | None]]:
+        types = [group.dtype for group in self.groups.values() for _ in group.bands]
+
+        def read(value: Any) -> list[Histogram | None]:
+            return histogram.decode(Characters.validate_python(value), types)
+
+        return part_of(self._comeo.histograms, read, f"{self.name} has damaged histograms")
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[Value]):
+    """A part of an archive that pixels do not need.
+
+    Attributes:
+        value: What it says; None where there is no such part, or it is damaged.
+        damage: What is wrong with it, a sentence; empty where nothing is.
+    """
+
+    value: Value | None = None
+    damage: str = ""
+
+
+def part_of(value: Any, read: Callable[[Any], Value], what: str) -> Part[Value]:
+    """Read a part.
+
+    Args:
+        value: As it stands in the metadata; None where it does not.
+        read: Turns it into what it says, or raises `ValueError`.
+        what: Begins the sentence where it does.
+    """
+    if value is None:
+        return Part()
+    try:
+        return Part(read(value))
+    except ValidationError as error:
+        return Part(damage=f"{what}: {error.errors()[0]['msg']}")
+    except ValueError as error:
+        return Part(damage=f"{what}: {error}")
 
 
 class _Documents:

@@ -10,12 +10,18 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from affine import Affine
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    field_validator,
+    model_validator,
+)
 from rasterio.crs import CRS
 
 from comeo.archive.certificate import Layout
-from comeo.archive.clear_model import ClearFacts
-from comeo.archive.clouds import CloudFacts
 from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE
 from comeo.crs import parse_crs
 from comeo.scene import DATETIME_UNKNOWN, Band
@@ -27,9 +33,8 @@ ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 MAX_LEVEL_SIDE = 1 << 20
 MAX_LEVEL_BLOCKS = 1 << 20
 MAX_CERTIFICATE_CHARACTERS = 1 << 21
-MAX_HISTOGRAM_CHARACTERS = 1 << 16
+MAX_SHARDS_CHARACTERS = 1 << 17  # of more shards than a store has entries
 MAX_OFF_GRID = 0.15  # pixels; of a crop's overviews, which start at the crop's corner, it is an eighth
-MAX_MEANS_CHARACTERS = 1 << 12
 DATA = "data"
 
 
@@ -72,9 +77,19 @@ class Level:
         return -(-self.height // self.block), -(-self.width // self.block)
 
     @property
+    def shards(self) -> tuple[int, int]:
+        """Rows and columns of shards."""
+        (rows, cols), (height, width) = self.grid, self.shard
+        return -(-rows // height), -(-cols // width)
+
+    @property
     def key(self) -> str:
         """Key of the level's array."""
         return f"{self.group}/{self.number}/{DATA}"
+
+    def shard_key(self, row: int, col: int) -> str:
+        """Key of a shard."""
+        return f"{self.key}/c/0/{row}/{col}"
 
     def predicted_from(self, finer: Level) -> Level | None:
         """This level with another one, of pixels half as large, as its reference.
@@ -252,21 +267,27 @@ class ComeoAttributes(_Strict):
     ratio: float = Field(gt=0, allow_inf_nan=False)
     step: float = Field(gt=0, allow_inf_nan=False)
     raw_bytes: int = Field(gt=0)
-    certificate: str | None = Field(None, max_length=MAX_CERTIFICATE_CHARACTERS)
-    means: str | None = Field(None, max_length=MAX_MEANS_CHARACTERS)
-    histograms: str | None = Field(None, max_length=MAX_HISTOGRAM_CHARACTERS)
+    shards: str | None = Field(None, max_length=MAX_SHARDS_CHARACTERS)
     groups: list[Annotated[str, Field(pattern=r"^r[0-9]{1,7}m$")]] = Field(min_length=1, max_length=16)
     source: SourceModel = SourceModel()
-    clear: ClearFacts | None = None
-    clouds: CloudFacts | None = None
+    # what pixels do not need is checked when it is looked at, so that they can be read where it is damaged
+    certificate: Any = None
+    means: Any = None
+    histograms: Any = None
+    clear: Any = None
+    clouds: Any = None
     preset: str | None = Field(None, pattern=r"^[a-z0-9\-]{1,32}$")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        """Clouds that were coded apart are known by their class."""
-        if self.clouds is not None and self.clear is None:
-            raise ValueError("clouds were coded apart, and no classes say where they are")
+        """Archives say what shards they have."""
+        if self.shards is None and self.format_version > 1:
+            raise ValueError("shards, of which shards there are, is missing: compress the scene again")
         return self
+
+
+Characters = TypeAdapter(Annotated[str, Field(max_length=MAX_CERTIFICATE_CHARACTERS)])
+"""Of a certificate, histograms or factors of means."""
 
 
 class RootAttributes(_Strict):

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.archive import shard as sharding
+from comeo.archive.inventory import Inventory, check
 from comeo.archive.model import Level
 from comeo.archive.stores import Blob, Store
 from comeo.errors import ArchiveError
@@ -26,10 +27,12 @@ class Payloads:
 
     Args:
         store: Of the archive.
+        inventory: Which shards it has.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, inventory: Inventory) -> None:
         self._store = store
+        self._inventory = inventory
         self._shards: dict[_Key, _Shard | None] = {}
         self._loading: dict[_Key, threading.Lock] = {}
         self._lock = threading.Lock()  # of `_loading`: nothing is read while it is held
@@ -91,9 +94,13 @@ class Payloads:
             return self._shards[key]
 
     def _load(self, level: Level, row: int, col: int) -> _Shard | None:
-        key = f"{level.key}/c/0/{row}/{col}"
+        key = level.shard_key(row, col)
+        name, slots = f"{self._store.name}: shard {key}", level.shard[0] * level.shard[1]
+        expected = self._inventory.expected(level, row, col)
         shard = self._store.get(key)
         if shard is None:
+            check(None, expected, slots, name)
             return None
-        slots = level.shard[0] * level.shard[1]
-        return shard, sharding.read_index(shard, slots, f"{self._store.name}: shard {key}")
+        index, found = sharding.read_index(shard, slots, name)
+        check(found, expected, slots, name)
+        return shard, index

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -13,8 +12,9 @@ from numpy.typing import NDArray
 
 from comeo.archive.blocks import assemble, blocks_of
 from comeo.archive.clear import ClearGroup
+from comeo.archive.clear_model import GROUP, SHARD, ClearFacts
 from comeo.archive.info import info
-from comeo.archive.metadata import Metadata
+from comeo.archive.metadata import Metadata, Part, part_of
 from comeo.archive.model import Level
 from comeo.archive.payloads import Payloads
 from comeo.archive.references import Decode, Place, finer_blocks, references
@@ -46,17 +46,34 @@ class Archive(Metadata):
         super().__init__(store)
         self.path = path
         self._store = store
-        self._payloads = Payloads(store)
+        self._payloads = Payloads(store, self.inventory)
+        self._clear_read: Part[ClearGroup] | None = None
 
-    @cached_property
+    @property
     def clear(self) -> ClearGroup | None:
-        """Which pixels are clear, or None where the archive does not say.
+        """Which pixels are clear, or None where that is not known: the archive does not say, or `damaged`."""
+        return self._clear.value
 
-        Raises:
-            ArchiveError: If the group is damaged.
-        """
-        facts = self._comeo.clear
-        return None if facts is None else ClearGroup(self._store, facts)
+    @property
+    def damaged(self) -> dict[str, str]:
+        """See `Metadata.damaged`; and `clear`."""
+        found = self._clear.damage
+        return {**super().damaged, **({"clear": found} if found else {})}
+
+    @property
+    def _clear(self) -> Part[ClearGroup]:
+        if self._clear_read is None or self._clear_read.damage:  # a server may have been out of reach
+            self._clear_read = part_of(
+                self._comeo.clear, self._read_clear, f"{self.name}: {GROUP} is damaged"
+            )
+        return self._clear_read
+
+    def _read_clear(self, value: Any) -> ClearGroup:
+        expected = self.inventory.expected_clear(SHARD)
+        try:
+            return ClearGroup(self._store, ClearFacts.model_validate(value), expected)
+        except ArchiveError as error:
+            raise ValueError(str(error).removeprefix(f"{self.name}: ")) from error
 
     def payload(self, level: Level, row: int, col: int) -> memoryview | None:
         """Return the payload of a block, its checksum verified, or None for a block without a valid pixel.
@@ -122,7 +139,13 @@ class Archive(Metadata):
 
     def info(self) -> dict[str, Any]:
         """The document that `comeo info --json` prints."""
-        return {**info(self), "clear": None if self.clear is None else self.clear.document()}
+        layer, damaged, clear = self.clear, self.damaged, None
+        if layer is not None:
+            try:
+                clear = layer.document()
+            except ArchiveError as error:
+                damaged["clear"] = str(error)
+        return {**info(self), "clear": clear, "damaged": damaged}
 
     def close(self) -> None:
         """Release the file. Blocks that are being read are read to their end."""

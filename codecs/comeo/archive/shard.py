@@ -32,6 +32,11 @@ def shard_sides(rows: int, cols: int) -> tuple[int, int]:
     return side(rows), side(cols)
 
 
+def absent_checksum(slots: int) -> bytes:
+    """The checksum at the end of a shard of so many slots without a payload."""
+    return with_checksum(b"\xff" * (slots * SLOT_BYTES))[-CRC_BYTES:]
+
+
 def with_checksum(data: bytes) -> bytes:
     """Append a CRC32C, as Zarr's `crc32c` codec does."""
     return data + struct.pack("<I", google_crc32c.value(data))
@@ -65,11 +70,12 @@ def build_shard(payloads: Mapping[int, bytes], slots: int) -> bytes:
     return b"".join([*parts, with_checksum(index.tobytes())])
 
 
-def read_index(shard: Blob, slots: int, name: str) -> NDArray[np.uint64]:
+def read_index(shard: Blob, slots: int, name: str) -> tuple[NDArray[np.uint64], bytes]:
     """Read and check a shard's index.
 
     Returns:
-        (slots, 2): offset and length of each payload with its checksum; length 0 for a missing one.
+        (slots, 2): offset and length of each payload with its checksum; length 0 for a missing one. And the
+        index's own checksum, with which the shard ends.
 
     Raises:
         ArchiveError: If the index is damaged or points outside the shard.
@@ -78,7 +84,8 @@ def read_index(shard: Blob, slots: int, name: str) -> NDArray[np.uint64]:
     start = shard.size - index_bytes - CRC_BYTES
     if start < 0:
         raise ArchiveError(f"{name} is too short for its index")
-    data = without_checksum(shard.read(start, index_bytes + CRC_BYTES))
+    content = shard.read(start, index_bytes + CRC_BYTES)
+    data = without_checksum(content)
     if data is None:
         raise ArchiveError(f"{name} has a damaged index, its checksum does not match")
     index = np.frombuffer(data, "<u8").reshape(slots, 2).astype(np.uint64)
@@ -89,4 +96,4 @@ def read_index(shard: Blob, slots: int, name: str) -> NDArray[np.uint64]:
     sound &= length <= MAX_PAYLOAD_BYTES
     if not (sound & (absent | (length > CRC_BYTES))).all():
         raise ArchiveError(f"{name} has an index that points outside it, or to too large a block")
-    return index
+    return index, content[-CRC_BYTES:]

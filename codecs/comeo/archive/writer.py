@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from comeo.archive import documents
+from comeo.archive import documents, inventory
 from comeo.archive.clear import ClearLayer
 from comeo.archive.metadata import METADATA_KEY
 from comeo.archive.model import FORMAT_VERSION, ArchiveGroup, Level
@@ -65,6 +65,7 @@ class ArchiveWriter:
         self._sink = open_sink(path)
         self._open: dict[tuple[str, int, int], _Shard] = {}
         self._held: list[tuple[int, str, bytes]] = []  # overviews: level, key and bytes of a shard
+        self._written: dict[str, bytes] = {}  # checksum of each shard
         self.payload_bytes = 0
 
     @property
@@ -91,10 +92,11 @@ class ArchiveWriter:
             del self._open[key]
             if shard.payloads:
                 data = build_shard(shard.payloads, shard_rows * shard_cols)
-                self._put(level.number, f"{level.key}/c/0/{shard_row}/{shard_col}", data)
+                self._put(level.number, level.shard_key(shard_row, shard_col), data)
 
     def _put(self, number: int, key: str, data: bytes) -> None:
         """Write a shard of a native level; hold those of overviews, 1/64 of the bytes, until `finish`."""
+        self._written[key] = data[-CRC_BYTES:]
         if number:
             self._held.append((number, key, data))
         else:
@@ -125,6 +127,7 @@ class ArchiveWriter:
         self._held.clear()
         for key, data in (self._clear.objects if self._clear else {}).items():
             self._sink.write(key, data)
+        facts = {**facts, "shards": self._inventory()}
         nodes = self._nodes()
         files = {f"{key}/{METADATA_KEY}": documents.dumps(node) for key, node in nodes.items()}
         size = self._sink.size + sum(self._sink.cost(key, len(data)) for key, data in files.items())
@@ -157,6 +160,10 @@ class ArchiveWriter:
     def discard(self) -> None:
         """Remove what was written."""
         self._sink.discard()
+
+    def _inventory(self) -> str:
+        levels = [level for group in self._groups for level in group.levels]
+        return inventory.encode(levels, self._written, self._clear.checksum if self._clear else None)
 
     def _nodes(self) -> dict[str, dict[str, Any]]:
         """All nodes of the hierarchy but the root."""

@@ -211,7 +211,8 @@ def _class_dataset(archive: Archive) -> xr.Dataset:
     """Which pixels are clear, as CF has classes."""
     layer = archive.clear
     if layer is None:
-        raise ArchiveError(f"{archive.name} does not say which of its pixels are clear")
+        reason = f"{archive.name} does not say which of its pixels are clear"
+        raise ArchiveError(archive.damaged.get("clear") or reason)
     attributes = {
         "grid_mapping": GRID_MAPPING, "long_name": "class",
         "flag_values": np.arange(len(CLASSES) + 1, dtype=np.uint8),

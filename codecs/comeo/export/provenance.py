@@ -82,6 +82,7 @@ def coding(archive: Archive, bands: Sequence[str]) -> Tags:
         "COMEO_MODEL": archive.model or "",
         "COMEO_RATIO": f"{archive.ratio:.2f}",
         "COMEO_EXPECTED_RMSE": expected_rmse(archive, bands),
+        "COMEO_DAMAGED": ",".join(archive.damaged),
         "COMEO_CLOUDS": clouds_rmse(archive, bands),
     }
     return {name: value for name, value in tags.items() if value}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from rio_tiler.models import ImageData
 from comeo.archive import Archive, ArchiveGroup, Level
 from comeo.archive.clear import ClearGroup
 from comeo.archive.clear_model import GROUP
-from comeo.errors import NotFoundError
+from comeo.errors import ArchiveError, NotFoundError
 from comeo.grid import WGS84, Grid
 from comeo.missions.clear import BY_NAME, CLEAR_CLASSES, NODATA, Classes, ClearMask
 from comeo.scene import Band
@@ -29,15 +30,30 @@ def clear_of(archive: Archive) -> ClearGroup:
     """The layer of an archive.
 
     Raises:
-        NotFoundError: If it has none.
-        ArchiveError: If it is damaged.
+        NotFoundError: If it has none, or it is damaged.
     """
     if archive.clear is None:
         raise NotFoundError(
-            f"{archive.id} does not say which of its pixels are clear; compress its product again, "
+            archive.damaged.get("clear")
+            or f"{archive.id} does not say which of its pixels are clear; compress its product again, "
             "with its scene classification (SCL) or with --clear s2cloudless"
         )
     return archive.clear
+
+
+@contextmanager
+def damage_as_unknown() -> Iterator[None]:
+    """Say of damaged classes that they are not known: the scene's pixels are none the worse for it.
+
+    Raises:
+        NotFoundError: In place of an `ArchiveError` that is not the disk's.
+    """
+    try:
+        yield
+    except ArchiveError as error:
+        if isinstance(error.__cause__, OSError):
+            raise
+        raise NotFoundError(f"{error}, so its classes are unknown there; copy the archive again") from error
 
 
 def check_mask(archive: Archive, mask: ClearMask) -> None:
@@ -69,9 +85,8 @@ def classes_on(reader: ArchiveReader, grid: Grid) -> Classes:
         (y, x) uint8, 0 beyond the layer.
 
     Raises:
-        NotFoundError: If the archive has no layer.
+        NotFoundError: If the archive has no layer, or a block of it is damaged.
         BoundError: If the reader's budget does not suffice.
-        ArchiveError: If a block is damaged.
     """
     layer = clear_of(reader.archive)
     out = np.full((grid.height, grid.width), NODATA, np.uint8)
@@ -189,7 +204,8 @@ def _gathered(
     reader.budget.decode(dict.fromkeys(keys, side * side))
 
     def read(missing: Sequence[BlockKey]) -> list[Classes]:
-        return layer.blocks([key[4:] for key in missing])
+        with damage_as_unknown():
+            return layer.blocks([key[4:] for key in missing])
 
     blocks = reader.blocks.get_many(keys, read)
     if len(wanted) == 1:

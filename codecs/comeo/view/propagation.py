@@ -132,11 +132,11 @@ def mean_errors(reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.b
     """Standard uncertainty that coding adds to the mean of each band over an area: see `mean_error`.
 
     Where clouds were coded more coarsely, the mean is one of ground and one of clouds together. That of
-<<<<<<< HEAD
+    <<<<<<< HEAD
     clouds is at least as uncertain as one of 32×32 pixels in a step longer by the root of what their squared
-=======
+    =======
     clouds is at least as uncertain as one of 32×32 pixels, in a step longer by the root of what their squared
->>>>>>> simple
+    >>>>>>> simple
     errors counted less: nothing keeps errors of their tiles apart.
 
     Args:
@@ -261,7 +261,9 @@ def certificate_of(archive: Archive) -> Certificate:
     """
     if archive.certificate is None:
         raise NotFoundError(
-            f"{archive.id} carries no quality certificate, so its errors are unknown; "
+            archive.damaged.get("certificate")
+            or archive.damaged.get("clouds")
+            or f"{archive.id} carries no quality certificate, so its errors are unknown; "
             "archives compressed by this version carry one unless they are very small"
         )
     return archive.certificate

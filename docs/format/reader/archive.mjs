@@ -30,6 +30,29 @@ export class Archive {
       `version ${this.facts.format_version} of the format is unknown`);
     this.groups = {};
     for (const name of this.facts.groups) this.groups[name] = this.group(name);
+    this.shards = this.inventory();
+  }
+
+  // The checksum of each shard that there is, or would be, by key; null in version 1, which does not say.
+  inventory() {
+    if (this.facts.format_version === 1) return null;
+    check(typeof this.facts.shards === 'string', 'comeo.shards is missing');
+    const bytes = Buffer.from(this.facts.shards, 'base64');
+    const keys = Object.values(this.groups).flatMap((group) => group.levels).flatMap((level) => {
+      const [rows, cols] = [level.height, level.width].map((side, axis) => Math.ceil(Math.ceil(side / level.block) / level.shard[axis]));
+      return Array.from({ length: rows * cols }, (_, at) => `${level.shards}/${Math.floor(at / cols)}/${at % cols}`);
+    });
+    if (this.facts.clear) keys.push('clear/data/c/0/0');
+    check(bytes.length === 4 * keys.length, 'comeo.shards has another length');
+    return Object.fromEntries(keys.map((key, at) => [key, bytes.readUInt32LE(4 * at)]));
+  }
+
+  // Whether a shard is there, which has to be as the archive states.
+  hasShard(key, slots) {
+    const entry = this.entries[key];
+    const found = entry ? this.file.readUInt32LE(entry.stop - 4) : crc32c(Buffer.alloc(16 * slots, 0xff));
+    check(!this.shards || this.shards[key] === found, entry ? `${key} is of another archive` : `${key} is missing`);
+    return Boolean(entry);
   }
 
   document(key) {
@@ -131,10 +154,11 @@ export class Archive {
 
   // The index of a shard: of each slot [offset, length], or null.
   shardIndex(level, row, col) {
-    const entry = this.entries[`${level.shards}/${row}/${col}`];
-    if (!entry) return null;
-    const shard = this.file.subarray(entry.start, entry.stop);
+    const key = `${level.shards}/${row}/${col}`;
     const slots = level.shard[0] * level.shard[1];
+    if (!this.hasShard(key, slots)) return null;
+    const entry = this.entries[key];
+    const shard = this.file.subarray(entry.start, entry.stop);
     const start = shard.length - 16 * slots - 4;
     check(start >= 0 && crc32c(shard.subarray(start, -4)) === shard.readUInt32LE(shard.length - 4), 'an index is damaged');
     const index = Array.from({ length: slots }, (_, slot) => {

@@ -6,6 +6,8 @@ import pytest
 
 from comeo.codecs import native
 from comeo.codecs.decoder import decoder_in_use
+from comeo.codecs.learned import sessions
+from comeo.errors import CodecError
 from comeo.settings import CodecSettings
 
 
@@ -32,7 +34,25 @@ def test_a_slow_decoder_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_gpu_needs_no_compiled_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Runtime:
+        @staticmethod
+        def get_available_providers() -> list[str]:
+            return ["CUDAExecutionProvider"]
+
     monkeypatch.setattr(native, "load", lambda: None)
+    monkeypatch.setattr(sessions, "_runtime", lambda: Runtime)
     used = decoder_in_use(CodecSettings(model_provider="CUDA"))
     assert used.words == "onnxruntime on CUDA, and Numba"
     assert used.slow is None
+
+
+def test_a_provider_that_is_missing_is_refused() -> None:
+    with pytest.raises(CodecError, match="no provider 'ABACUS' on this machine"):
+        decoder_in_use(CodecSettings(model_provider="abacus"))
+
+
+@pytest.mark.parametrize("value", ["off", "no", "2"])
+def test_compiled_code_is_on_or_off(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMEO_NATIVE", value)
+    with pytest.raises(native.NativeError, match=f"COMEO_NATIVE is '{value}'; it is 0"):
+        decoder_in_use(CodecSettings())

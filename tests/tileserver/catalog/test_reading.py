@@ -126,8 +126,11 @@ def test_it_ends_with_the_process_that_started_it(
         time.sleep(0.2)
         child = int(told.read_text())
         parent.send_signal(signal.SIGKILL)
-    while _runs(child):
+    for _ in range(3000):
+        if not _runs(child):
+            break
         time.sleep(0.01)
+    assert not _runs(child)
 
 
 def _runs(pid: int) -> bool:

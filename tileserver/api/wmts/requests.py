@@ -179,7 +179,7 @@ def _tile(values: Mapping[str, str], extension: str) -> TileRequest:
 
 def _mask(value: str | None) -> ClearMask | None:
     try:
-        return ClearMask.of(_list(value)) if value else None
+        return None if value is None else ClearMask.of(_list(value))
     except ParameterError as error:
         raise invalid("MASK", str(error)) from error
 

@@ -140,7 +140,10 @@ def _tell(path: str, reading: Reading) -> None:
         log.error("archive refused", extra={"fields": fields})
     elif reading.error:
         _warn(path, reading.error)
-    elif reading.left_out:
+    for sentence in reading.damaged:
+        fields = {"archive": Path(path).name, "error": sentence}
+        log.warning("a part of an archive is damaged that its pixels do not need", extra={"fields": fields})
+    if reading.left_out:
         fields = {"archive": Path(path).name, "members": ", ".join(reading.left_out[:10])}
         log.warning("markup or script in an archive's text left out", extra={"fields": fields})
 

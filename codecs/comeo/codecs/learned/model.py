@@ -22,6 +22,7 @@ import zipfile
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 FORMAT: Final = 2
 _FORMATS: Final = (1, FORMAT)
 DEFAULT: Final = "sentinel2-2"
+SUMS: Final = "SHA256SUMS"
 TAG_BYTES: Final = 2
 FIRST_REDUCED: Final = ((110, (11, 9, 8, 5)), (420, (11, 9, 8, 8)))  # of format 1: see `Model.reduced`
 
@@ -197,17 +199,33 @@ class Model:
 
 @cache
 def models() -> dict[str, Model]:
-    """The models in the package, by name."""
-    folder = resources.files(__package__) / "models"
-    files = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".zip")), key=lambda file: file.name
-    )
-    found = {}
-    for file in files:
-        flat = folder / f"{file.name[:-4]}.bin"
-        blob = flat.read_bytes() if flat.is_file() else None
-        found[file.name[:-4]] = Model(file.name[:-4], file.read_bytes(), blob)
-    return found
+    """The models in the package, by name.
+
+    Raises:
+        CodecError: If a file is not as it was shipped.
+    """
+    return read_models(resources.files(__package__) / "models")
+
+
+def read_models(folder: Traversable) -> dict[str, Model]:
+    """The models in a folder, each file as `SHA256SUMS` there has it (what `sha256sum --check` reads).
+
+    Raises:
+        CodecError: If one is not, naming it.
+    """
+    lines = (line.partition("  ") for line in (folder / SUMS).read_text().splitlines())
+    sums = {name: digest for digest, _, name in lines}
+    contents = {}
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        if file.name.endswith((".zip", ".bin")):
+            content = contents[file.name] = file.read_bytes()
+            if hashlib.sha256(content).hexdigest() != sums.get(file.name):
+                raise CodecError(
+                    f"the model file {file.name} is damaged, its SHA-256 is not that of {SUMS}: install comeo"
+                    " again; in a working tree, where it was changed on purpose, run python -m training.flat"
+                )
+    names = [name[:-4] for name in contents if name.endswith(".zip")]
+    return {name: Model(name, contents[f"{name}.zip"], contents.get(f"{name}.bin")) for name in names}
 
 
 def find_model(digest: str) -> Model | None:

@@ -64,10 +64,8 @@ def _new_session(graph: bytes, settings: CodecSettings) -> InferenceSession:
     The networks are so small that they run on the CPU beside the entropy coder, which waits for each. With
     the provider CUDA they run on a GPU as far as it has the operators that they need, with the same results.
     """
-    onnxruntime = _runtime()
+    onnxruntime = check_provider(settings)
     wanted = settings.model_provider
-    if f"{wanted}ExecutionProvider" not in onnxruntime.get_available_providers():
-        raise CodecError(f"onnxruntime has no provider {wanted!r} on this machine (COMEO_MODEL_PROVIDER)")
     _drop_sessions_before_forks()
     exact: list[Any] = [("CUDAExecutionProvider", {"use_tf32": "0"})] if wanted == "CUDA" else []
     options = onnxruntime.SessionOptions()
@@ -78,6 +76,20 @@ def _new_session(graph: bytes, settings: CodecSettings) -> InferenceSession:
         graph, options, providers=[*exact, "CPUExecutionProvider"]
     )
     return session
+
+
+def check_provider(settings: CodecSettings) -> Any:
+    """Find out whether networks can run as settings say; return onnxruntime.
+
+    Raises:
+        CodecError: If onnxruntime is missing, or has no such provider.
+    """
+    onnxruntime = _runtime()
+    if f"{settings.model_provider}ExecutionProvider" not in onnxruntime.get_available_providers():
+        raise CodecError(
+            f"onnxruntime has no provider {settings.model_provider!r} on this machine (COMEO_MODEL_PROVIDER)"
+        )
+    return onnxruntime
 
 
 @cache

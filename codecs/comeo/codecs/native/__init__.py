@@ -17,9 +17,13 @@ def load() -> Library | None:
     `COMEO_NATIVE_LEVEL` names the instruction set to use instead of the best that the processor has.
 
     Raises:
-        NativeError: If the library cannot be used, or the named instruction set cannot.
+        NativeError: If the library cannot be used, or the named instruction set cannot; or if `COMEO_NATIVE`
+            says neither yes nor no.
     """
-    if os.environ.get("COMEO_NATIVE") == "0":
+    wanted = os.environ.get("COMEO_NATIVE") or "1"
+    if wanted not in ("0", "1"):
+        raise NativeError(f"COMEO_NATIVE is {wanted!r}; it is 0, for no compiled code, or 1")
+    if wanted == "0":
         return None
     return _load(PATH, os.environ.get("COMEO_NATIVE_LEVEL") or None)
 

@@ -6,6 +6,7 @@ wheels.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,15 @@ LEVELS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 }
 
 
+def digest() -> str:
+    """SHA-256 (hex) of the sources, and of this file, which has their flags: a library carries it."""
+    found = hashlib.sha256()
+    for path in sorted([*FOLDER.glob("*.[ch]"), Path(__file__)]):
+        content = path.read_bytes()
+        found.update(f"{path.name} {len(content)}\n".encode() + content)
+    return found.hexdigest()
+
+
 def commands(machine: str, objects: Path, extra: Sequence[str] = ()) -> list[tuple[Path, list[str]]]:
     """Each object file, and the arguments (without the compiler) that make it.
 
@@ -42,8 +52,9 @@ def commands(machine: str, objects: Path, extra: Sequence[str] = ()) -> list[tup
         extra: More flags, such as sanitizers.
     """
     levels = LEVELS.get(machine.lower(), {"plain": ()})
+    made_from = f'-DCOMEO_SOURCES="{digest()}"'
     only = [f"-DCOMEO_ONLY_LEVEL={next(iter(levels))}"] if machine == "wasm32" else []
-    made = [(name, name, only) for name in COMMON]
+    made = [(name, name, [made_from, *only]) for name in COMMON]
     for level, flags in levels.items():
         own = [f"-DCOMEO_LEVEL={level}", f"-DCOMEO_ISA={NUMBERS[level]}", *flags]
         made += [(name, f"{level}_{name}", own) for name in LEVELLED]

@@ -43,6 +43,9 @@ typedef struct comeo_picture {
     void *pixels;                 /* (bands, ⌈height/2^reduce⌉, ⌈width/2^reduce⌉), filled in */
 } comeo_picture;
 
+/* Digest of the sources that this library was compiled from, in hex: see build.py. */
+COMEO_API const char *comeo_sources(void);
+
 /* Instruction sets that this library was compiled for, best last; usable: whether this processor has it. */
 COMEO_API int comeo_level_count(void);
 COMEO_API const char *comeo_level_name(int level);

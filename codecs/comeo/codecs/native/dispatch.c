@@ -1,6 +1,10 @@
 /* Which instruction sets there are, and which this processor has. */
 #include "internal.h"
 
+#if !defined(COMEO_SOURCES)
+#error "compile by tools/native.py: a library has to know what it was made from"
+#endif
+
 #define DECLARE(level)                                                                                        \
     void comeo_##level##_features(comeo_context *, int, int, const int32_t *, int);                           \
     void comeo_##level##_networks(comeo_context *, int, int, const int32_t *, int);                           \
@@ -62,6 +66,8 @@ static bool usable(int level) { return level == 0; }
 #endif
 
 enum { LEVELS = sizeof levels / sizeof *levels };
+
+const char *comeo_sources(void) { return COMEO_SOURCES; }
 
 int comeo_level_count(void) { return LEVELS; }
 

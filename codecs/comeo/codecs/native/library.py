@@ -6,7 +6,7 @@ import ctypes
 import threading
 import weakref
 from ctypes import POINTER, Structure, c_char_p, c_float, c_int, c_int32, c_size_t, c_void_p
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,17 @@ BAD_SYMBOLS: Final = -4
 NO_MEMORY: Final = -5
 
 _DIGEST_AT, _DIGEST_BYTES = 16, 32
+_ADVICE: Final = "compile it again (make install, or python -m tools.native); or install the wheel again"
+
+
+@cache
+def _sources() -> str | None:
+    """Digest of the sources where they are at hand; None in a wheel, whose build has compiled its own."""
+    try:
+        from comeo.codecs.native.build import digest  # noqa: PLC0415 - not in wheels
+    except ModuleNotFoundError:
+        return None
+    return digest()
 
 
 class NativeError(ComeoError):
@@ -50,6 +61,7 @@ class Picture(Structure):
 
 
 _FUNCTIONS: Final[dict[str, tuple[Any, ...]]] = {
+    "comeo_sources": (c_char_p,),
     "comeo_level_count": (c_int,),
     "comeo_level_name": (c_char_p, c_int),
     "comeo_level_usable": (c_int, c_int),
@@ -86,7 +98,8 @@ class Library:
         levels: All that this processor has.
 
     Raises:
-        NativeError: If it cannot be loaded, or has no such level.
+        NativeError: If it cannot be loaded, was compiled from other sources than those that lie here, or has
+            no such level.
     """
 
     def __init__(self, path: Path, level: str | None = None) -> None:
@@ -96,7 +109,9 @@ class Library:
                 function = getattr(self.calls, name)
                 function.restype, function.argtypes = result, arguments
         except (OSError, AttributeError) as error:
-            raise NativeError(f"{path} cannot be used ({error}): compile it again, or remove it") from error
+            raise NativeError(f"{path} cannot be used ({error}): {_ADVICE}") from error
+        if _sources() not in (None, self.calls.comeo_sources().decode()):
+            raise NativeError(f"{path} was compiled from other sources than those beside it: {_ADVICE}")
         names = [self.calls.comeo_level_name(i).decode() for i in range(self.calls.comeo_level_count())]
         self.levels = [name for i, name in enumerate(names) if self.calls.comeo_level_usable(i)]
         self.level = level or self.levels[-1]

@@ -252,16 +252,54 @@ def test_wmts_and_ogc_tiles_take_masks(client: FlaskClient) -> None:
     assert refusal(client, f"{ogc}&mask=clouds", 422)
 
 
-def test_damaged_classes_leave_the_scene_out_and_not_the_server_down(
-    archives: Path, tmp_path: Path, server: Server
-) -> None:
+def test_damaged_classes_leave_the_scene_on_the_map(archives: Path, tmp_path: Path, server: Server) -> None:
     own = tmp_path / "own"
     own.mkdir()
     content = bytearray((archives / "half.zarr.zip").read_bytes())
     place = content.index(b"clear/data/c/0/0") + len(b"clear/data/c/0/0") + 8
     content[place : place + 8] = bytes(8)
     (own / "half.zarr.zip").write_bytes(content)
-    assert server(own).get("/stac/search").get_json()["features"] == []
+    hurt = server(own)
+    assert picture(hurt, tile(query="bands=B04&rescale=0,3000")).any()
+    assert "of clear is damaged" in refusal(hurt, f"{tile(query='bands=B04&rescale=0,1&mask=land')}", 404)
+
+
+WMTS = "/wmts?service=WMTS&request=GetTile&version=1.0.0&format=image/png&tilematrixset=WebMercatorQuad"
+
+
+@pytest.mark.parametrize("value", ["", ",", "%20"])
+def test_an_empty_mask_is_none_of_all_pixels_everywhere(client: FlaskClient, value: str) -> None:
+    """It would show what a client that has lost its mask believes hidden."""
+    z, x, y = tile_path(0.5, 0.5, 14).split("/")
+    lon, lat = position(0.25, 0.5)
+    rest = f"/wmts/1.0.0/items/optical/half/true-color/default/WebMercatorQuad/{z}/{y}/{x}"
+    keys = f"{WMTS}&layer=optical/half&style=true-color&tilematrix={z}&tilerow={y}&tilecol={x}"
+    for url in (f"{keys}&MASK={value}", f"{rest}.png?MASK={value}", f"{rest}/9/9.json?mask={value}"):
+        answer = client.get(url)
+        assert answer.status_code == 400
+        assert 'locator="MASK"' in answer.text
+        assert "names no class" in answer.text
+    ogc = f"/ogc/collections/optical/styles/true-color/map/tiles/WebMercatorQuad/{z}/{y}/{x}?f=png&"
+    for path in (
+        tile(),
+        tile(COLLECTION),
+        f"{ITEM}/point/{lon},{lat}?",
+        f"{COLLECTION}/point/{lon},{lat}?",
+        ogc,
+    ):
+        detail = refusal(client, f"{path}&mask={value}", 422)
+        assert detail == "mask: it is empty: leave it out, or give names with commas between them"
+
+
+@pytest.mark.parametrize("name", ["bands", "colormap_name", "color_formula", "style", "expression"])
+def test_no_empty_parameter_of_pictures_is_ignored(client: FlaskClient, name: str) -> None:
+    assert refusal(client, tile(query=f"{name}="), 422).startswith(f"{name}: ")
+
+
+def test_a_collection_says_why_no_scene_can_answer_behind_a_mask(client: FlaskClient) -> None:
+    lon, lat = position(0.5, 0.5)
+    detail = refusal(client, f"/collections/radar/point/{lon},{lat}?mask=clear", 404)
+    assert "radar does not say which of its pixels are clear" in detail
 
 
 def test_styles_of_classes_take_no_other_pixels(client: FlaskClient) -> None:

@@ -1,0 +1,29 @@
+"""Names on disk as arguments: a URL would be taken for one, and be said not to exist, or made a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class LocalPath(click.Path):
+    """A `click.Path` that is no URL.
+
+    Args:
+        instead: What to do about a URL, half a sentence.
+        **options: Of `click.Path`.
+    """
+
+    def __init__(self, instead: str = "give the name of a file or folder", **options: Any) -> None:
+        super().__init__(path_type=Path, **options)
+        self._instead = instead
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.ParamType.convert`."""
+        from comeo.archive.stores import is_url  # noqa: PLC0415 - the command starts quickly
+
+        if is_url(value):
+            self.fail(f"{value} is a URL: {self._instead}", param, ctx)
+        return super().convert(value, param, ctx)
