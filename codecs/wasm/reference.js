@@ -13,7 +13,7 @@ const SATURATED = 65535;
  */
 
 /**
- * The blocks of a finer level that lie under a block: rows and columns.
+ * The blocks of a finer level that a block's reference is made of: rows and columns.
  *
  * @param {Level} level
  * @param {Level} finer
@@ -24,68 +24,62 @@ const SATURATED = 65535;
  */
 export function finerBlocks(level, finer, row, col, offset) {
   checkLevels(level, finer, row, col, offset);
-  const rows = span(row, level.block, level.height, finer.block, finer.height);
-  const columns = span(col, level.block, level.width, finer.block, finer.width);
+  const rows = numbers(halfSpan(row, level.block, level.height, offset[0]), finer.block, finer.height);
+  const columns = numbers(halfSpan(col, level.block, level.width, offset[1]), finer.block, finer.width);
   return rows.flatMap((r) => columns.map((c) => /** @type {[number, number]} */ ([r, c])));
 }
 
 /**
- * Make the reference of a block of the finer blocks under it.
+ * Make the reference of a block of the finer blocks that `finerBlocks` lists.
  *
  * @param {Level} level
  * @param {Level} finer
  * @param {number} row
  * @param {number} col
- * @param {Placed[]} blocks Those under it that have pixels.
+ * @param {Placed[]} blocks Those of them that have pixels.
  * @param {[number, number]} offset Pixels of the finer level, down and to the right, at which `level` begins on it.
  * @returns {import('./types').Reference}
  */
 export function referenceOf(level, finer, row, col, blocks, [down, right]) {
-  const laid = assemble(level, finer, row, col, blocks);
-  const { data, bands, height, width } = laid;
-  move(data, down, bands, height, width);
-  move(data, right, bands * height, width, 1);
-  return laid;
+  const rows = halfSpan(row, level.block, level.height, down);
+  const columns = halfSpan(col, level.block, level.width, right);
+  let { data, bands, height, width } = assemble(finer, rows, columns, blocks);
+  if (down) data = between(data, bands, height--, width);
+  if (right) data = between(data, bands * height, width--, 1);
+  return { data, bands, height, width };
 }
 
 /**
- * Replace each pixel by the mean of it and its neighbour before (offset -1) or behind (1) it, of those that are known.
+ * The mean of each line and the next, of what is known.
  *
  * @param {Float32Array} data `count` times `length` lines of `line` pixels.
- * @param {number} offset
  * @param {number} count
  * @param {number} length
  * @param {number} line
  */
-function move(data, offset, count, length, line) {
-  if (!offset) return;
-  const whole = data.slice();
+function between(data, count, length, line) {
+  const means = new Float32Array(count * (length - 1) * line);
   for (let start = 0; start < count; start++) {
-    for (let at = 0; at < length; at++) {
-      const beside = at + offset;
-      if (beside < 0 || beside >= length) continue;
-      const [here, there] = [(start * length + at) * line, (start * length + beside) * line];
-      for (let i = 0; i < line; i++) {
-        const [a, b] = [whole[here + i], whole[there + i]];
-        data[here + i] = Number.isNaN(a) ? b : Number.isNaN(b) ? a : 0.5 * a + 0.5 * b;
-      }
+    const [from, to] = [start * length * line, start * (length - 1) * line];
+    for (let i = 0; i < (length - 1) * line; i++) {
+      const [a, b] = [data[from + i], data[from + line + i]];
+      means[to + i] = Number.isNaN(a) ? b : Number.isNaN(b) ? a : 0.5 * a + 0.5 * b;
     }
   }
+  return means;
 }
 
 /**
- * Lay finer blocks out on the ground of a block.
+ * Lay finer blocks out at half size.
  *
- * @param {Level} level
  * @param {Level} finer
- * @param {number} row
- * @param {number} col
- * @param {Placed[]} blocks Those under it that have pixels.
- * @returns {import('./types').Reference}
+ * @param {[number, number]} rows First row at half size, and the one behind the last.
+ * @param {[number, number]} columns
+ * @param {Placed[]} blocks
  */
-function assemble(level, finer, row, col, blocks) {
+function assemble(finer, [firstRow, endRow], [firstColumn, endColumn], blocks) {
   const { bands } = finer;
-  const [height, width] = [sideOf(row, level.block, level.height), sideOf(col, level.block, level.width)];
+  const [height, width] = [endRow - firstRow, endColumn - firstColumn];
   const data = new Float32Array(bands * height * width).fill(NaN);
   for (const { row: r, col: c, block } of blocks) {
     const size = [bands, ...[sideOf(r, finer.block, finer.height), sideOf(c, finer.block, finer.width)].map(half)];
@@ -93,7 +87,7 @@ function assemble(level, finer, row, col, blocks) {
     if (found.join() !== size.join()) {
       throw new PayloadError(`block (${r}, ${c}) of the finer level has ${found.join('×')} pixels at half size, not ${size.join('×')}`);
     }
-    const [top, left] = [half(r * finer.block) - row * level.block, half(c * finer.block) - col * level.block];
+    const [top, left] = [half(r * finer.block) - firstRow, half(c * finer.block) - firstColumn];
     const floats = block.data instanceof Float32Array;
     for (let band = 0; band < bands; band++) {
       for (let y = Math.max(0, -top); y < Math.min(block.height, height - top); y++) {
@@ -131,19 +125,30 @@ function checkLevels(level, finer, row, col, [down, right]) {
 }
 
 /**
- * Numbers of the finer blocks along one axis.
+ * First pixel of the finer level at half size that a block takes along one axis, and the one behind the last.
  *
  * @param {number} at
  * @param {number} side
  * @param {number} length
- * @param {number} finerSide
- * @param {number} finerLength
+ * @param {number} offset
+ * @returns {[number, number]}
  */
-function span(at, side, length, finerSide, finerLength) {
-  const start = 2 * at * side;
-  const stop = Math.min(start + 2 * sideOf(at, side, length), finerLength);
-  const first = Math.floor(start / finerSide);
-  return Array.from({ length: Math.max(0, Math.ceil(stop / finerSide) - first) }, (_, i) => first + i);
+function halfSpan(at, side, length, offset) {
+  const start = at * side;
+  return [start + Math.min(offset, 0), start + sideOf(at, side, length) + Math.max(offset, 0)];
+}
+
+/**
+ * Numbers of the finer blocks along one axis that hold pixels at half size.
+ *
+ * @param {[number, number]} span
+ * @param {number} side
+ * @param {number} length
+ */
+function numbers([start, end], side, length) {
+  const first = Math.floor(Math.max(start, 0) / half(side));
+  const stop = Math.ceil(Math.min(end, half(length)) / half(side));
+  return Array.from({ length: Math.max(0, stop - first) }, (_, i) => first + i);
 }
 
 /** @param {number} at @param {number} side @param {number} length */

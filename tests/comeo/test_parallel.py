@@ -48,9 +48,10 @@ def test_a_process_that_parts_has_threads_of_its_own() -> None:
     child = os.fork()
     if child == 0:  # pragma: no cover - another process
         both = threading.Barrier(2, timeout=30)
+        status = 1
         try:
             parallel.each(lambda _: both.wait(), range(2), threads=2)
-        except BaseException:
-            os._exit(1)
-        os._exit(0)
+            status = 0
+        finally:
+            os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -14,6 +14,7 @@ from comeo.export.provenance import coding
 from comeo.grid import Grid
 from comeo.view.budget import Budget, Limit, Limits
 from comeo.view.reader import ArchiveReader, BlockCache, block_cache
+from comeo.view.warp import warm_up as warm_up_warp
 from tileserver import metrics
 from tileserver.catalog import ArchivePool, Catalog, CollectionSummary, Record, Search
 from tileserver.errors import BusyError
@@ -193,7 +194,11 @@ def _header_bytes(headers: Mapping[str, str]) -> int:
 
 
 def warm_up(scenes: Scenes) -> None:
-    """Decode one block by each codec that the newest scenes use, so that first-use compilation is done."""
+    """Decode one block by each codec that the newest scenes use, so that first-use compilation is done.
+
+    Likewise of what warps tiles.
+    """
+    warm_up_warp()
     codecs: set[str] = set()
     for record in scenes.catalog.search(Search(), WARM_UP_SCENES):
         with contextlib.suppress(ComeoError, OSError), scenes.lease(record) as archive:

@@ -7,9 +7,8 @@ decoded: from finer blocks at a sixteenth of their size, means over 8×8 pixels 
 far off as coding makes them, since what is smoothed reaches over the borders of cells.
 
 In crops of products the coarser pixels may begin one finer pixel before or behind those at half size. Then
-each takes the mean of the two that it lies over. Along two of a block's edges one of them belongs to other
-blocks, and the other stands for both: the blocks beyond would save 0.1 to 1 % of the coarser group, and be
-five more where there are four.
+each takes the mean of the two that it lies over, along two of a block's edges from the blocks beyond: without
+them errors there were half as large again as inside.
 """
 
 from __future__ import annotations
@@ -36,9 +35,16 @@ REFERENCE_REDUCE: Final = 1
 
 
 def finer_blocks(finer: Level, level: Level, row: int, col: int) -> list[Place]:
-    """The blocks of a finer level, of pixels half as large, that lie under a block."""
+    """The blocks of a finer level, of pixels half as large, that a block's reference is made of."""
+    return blocks_of(finer, _half_window(level, row, col), REFERENCE_REDUCE)
+
+
+def _half_window(level: Level, row: int, col: int) -> Window:
+    """The pixels of the finer level at half size, and one more along an axis with an offset."""
     _, height, width = level.block_shape(row, col)
-    return blocks_of(finer, Window(2 * row * level.block, 2 * col * level.block, 2 * height, 2 * width))
+    down, right = level.offset
+    top, left = row * level.block + min(down, 0), col * level.block + min(right, 0)
+    return Window(top, left, height + abs(down), width + abs(right))
 
 
 def references(finer: Level, level: Level, blocks: Sequence[Place], decode: Decode) -> list[Reference]:
@@ -71,31 +77,26 @@ def reference_of(
         (bands of the finer level, y, x) of the block's size, NaN where pixels are invalid, and where they are
         saturated, since nothing is known of these.
     """
-    row, col = block
-    window = Window(row * level.block, col * level.block, *level.block_shape(row, col)[1:])
-    under = {place: decoded[place] for place in finer_blocks(finer, level, row, col) if place in decoded}
-    pixels = assemble(under, finer, window, REFERENCE_REDUCE)
+    under = {place: decoded[place] for place in finer_blocks(finer, level, *block) if place in decoded}
+    pixels = assemble(under, finer, _half_window(level, *block), REFERENCE_REDUCE)
     values = pixels.astype(np.float32)
     if pixels.dtype.kind == "u":
         values[(pixels == 0) | (pixels == SATURATED)] = np.nan
-    down, right = level.offset
-    return _moved(_moved(values, down, 1), right, 2)
+    for axis, offset in enumerate(level.offset, start=1):
+        if offset:
+            values = _between(values, axis)
+    return values
 
 
-def _moved(values: Reference, offset: int, axis: int) -> Reference:
-    """The mean of each pixel and its neighbour before (offset -1) or behind (1) it, of those that are known.
+def _between(values: Reference, axis: int) -> Reference:
+    """The mean of each pixel and the next along an axis, of those that are known: one pixel fewer.
 
     Args:
         values: (bands, y, x), NaN where nothing is known.
-        offset: Pixels of the finer level: half of one here. 0 changes nothing.
         axis: 1 or 2.
     """
-    if not offset:
-        return values
     own = values if axis == 1 else values.swapaxes(1, 2)
-    unknown = np.full_like(own[:, :1], np.nan)
-    parts = [unknown, own[:, :-1]] if offset < 0 else [own[:, 1:], unknown]
-    beside = np.concatenate(parts, axis=1)
+    here, there = own[:, :-1], own[:, 1:]
     half = np.float32(0.5)  # of each, since the sum of both may be infinite
-    means = np.where(np.isnan(own), beside, np.where(np.isnan(beside), own, half * own + half * beside))
+    means = np.where(np.isnan(here), there, np.where(np.isnan(there), here, half * here + half * there))
     return np.ascontiguousarray(means if axis == 1 else means.swapaxes(1, 2))

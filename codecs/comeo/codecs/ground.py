@@ -9,7 +9,7 @@ reaches 8 pixels into its neighbours, of which those nearest to a cloud lose a l
 that reach no ground leaves out two of three in small clouds; weighing all by their share of ground costs the
 two pixels beside clouds a tenth more error. Spectral transforms may be fitted to ground, from which it gains
 most: a block has one, and clouds have other colours. Predictions from a finer group are not: fitted to ground
-they cost 3 to 5 % of the bytes of what is predicted, for what lies beside clouds.
+they cost 2 to 14 % of the bytes of what is predicted, for what lies beside clouds.
 """
 
 from __future__ import annotations

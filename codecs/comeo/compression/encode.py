@@ -185,7 +185,7 @@ class _Follower:
         finer = self._level.reference
         while finer is not None and self._top < self._level.height:
             bottom = min(self._top + _STRIP_ROWS, self._level.height)
-            if known < min(2 * bottom, finer.height):
+            if known < min(2 * (bottom + max(self._level.offset[0], 0)), finer.height):
                 return
             self.coder.strip(*next(self._strips))
             self._top = bottom
@@ -239,6 +239,7 @@ def _encode_strip(work: _Pass, pixels: Pixels, top: int, group: ArchiveGroup, le
         if lost is not None:
             work.errors.add(group.name, *place, lost, payload)
         work.progress.advance()
+    _forget(work, level, places[-1][0] + 1)
 
 
 def _cut(strip: Pixels, top: int, level: Level, place: Place) -> Pixels:
@@ -248,13 +249,25 @@ def _cut(strip: Pixels, top: int, level: Level, place: Place) -> Pixels:
 
 
 def _reference(work: _Pass, level: Level, place: Place) -> Reference | None:
-    """What a block is predicted from, taken out of what is kept: no other block needs the same."""
+    """What a block is predicted from, made of what is kept."""
     finer = level.reference
     if finer is None:
         return None
     halves = work.halves[finer.key]
-    under = {block: halves.pop(block) for block in finer_blocks(finer, level, *place) if block in halves}
-    return reference_of(finer, level, place, under) if under else None
+    found = any(block in halves for block in finer_blocks(finer, level, *place))
+    return reference_of(finer, level, place, halves) if found else None
+
+
+def _forget(work: _Pass, level: Level, row: int) -> None:
+    """Forget of the finer blocks that are kept those that no block from this row of blocks on needs."""
+    finer = level.reference
+    if finer is None:
+        return
+    needed = finer_blocks(finer, level, row, 0) if row < level.grid[0] else []
+    first = needed[0][0] if needed else finer.grid[0]
+    halves = work.halves[finer.key]
+    for block in [block for block in halves if block[0] < first]:
+        del halves[block]
 
 
 def _valid_spans(valid: NDArray[np.bool_]) -> NDArray[np.int64]:

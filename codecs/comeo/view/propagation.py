@@ -131,9 +131,9 @@ def point_errors(reader: ArchiveReader, lon: float, lat: float, bands: Sequence[
 def mean_errors(reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.bool_], grid: Grid) -> Errors:
     """Standard uncertainty that coding adds to the mean of each band over an area: see `mean_error`.
 
-    Where clouds were coded more coarsely, the mean is one of ground and one of clouds together. That of clouds
-    is at least as uncertain as one of 32×32 pixels, in a step longer by the root of what their squared errors
-    counted less: nothing keeps errors of their tiles apart.
+    Where clouds were coded more coarsely, the mean is one of ground and one of clouds together. That of
+    clouds is at least as uncertain as one of 32×32 pixels in a step longer by the root of what their squared
+    errors counted less: nothing keeps errors of their tiles apart.
 
     Args:
         reader: Of the scene.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from affine import Affine
@@ -128,9 +128,7 @@ def warp(
         _copy(values, part, *shift)
         return out
     if resampling in ("nearest", "bilinear") and source.scale <= WIDEST_PLAIN_KERNEL and source.is_smooth:
-        from comeo.view.sampling import sample  # noqa: PLC0415 - compiled by numba, which takes a second to load
-
-        sample(values, *source.lattice, resampling == "nearest", part)
+        part[:] = _sample(values, source, resampling)
         return out
     invalid = bool(np.isnan(values).any())
     warped = _reproject(values, source, crs, Resampling[resampling], masked=invalid)
@@ -139,6 +137,24 @@ def warp(
         warped[_reproject(valid, source, crs, Resampling.nearest, masked=False) != 1] = np.nan
     part[:] = warped
     return out
+
+
+def warm_up() -> None:
+    """Compile what most tiles are warped by, or load it."""
+    from comeo.view.sampling import sample  # noqa: PLC0415 - numba takes a second to load
+
+    pixel, place = np.ones((1, 1, 1), np.float32), np.full((2, 2), 0.5)
+    sample(pixel, place, place, False, np.empty_like(pixel))
+
+
+def _sample(
+    values: NDArray[np.float32], source: Source, resampling: Literal["nearest", "bilinear"]
+) -> NDArray[np.float32]:
+    from comeo.view.sampling import sample  # noqa: PLC0415 - see `warm_up`
+
+    sampled = np.empty((len(values), source.target.height, source.target.width), np.float32)
+    sample(np.ascontiguousarray(values), *source.lattice, resampling == "nearest", sampled)
+    return sampled
 
 
 def _reproject(

@@ -11,14 +11,10 @@ const NEWEST = 2;
 const ABSENT = 0xffffffffffffffffn;
 const PERCENTAGES = [0, 1, 2, 5, 10, 25, 50, 75, 90, 95, 98, 99, 100];
 
-// Means of pixels and those `step` places on, of those that are known; beside(place) is the neighbour's row or column.
-function moved(plane, step, beside, length) {
-  if (!step) return plane;
-  return plane.map((value, place) => {
-    const other = beside(place) >= 0 && beside(place) < length ? plane[place + step] : NaN;
-    if (Number.isNaN(value)) return other;
-    return Number.isNaN(other) ? value : 0.5 * value + 0.5 * other;
-  });
+// The mean of two pixels, of those that are known.
+function mean(one, other) {
+  if (Number.isNaN(one)) return other;
+  return Number.isNaN(other) ? one : Math.fround(0.5 * one + 0.5 * other);
 }
 
 export class Archive {
@@ -199,13 +195,26 @@ export class Archive {
 
   // What a block is predicted from: of each band of the finer level a plane, NaN where nothing is known.
   reference(level, row, col) {
-    const finer = Object.values(this.groups).flatMap((group) => group.levels).find((other) => other.key === level.reference);
     const [top, left] = [row * level.block, col * level.block];
     const [height, width] = [Math.min(level.block, level.height - top), Math.min(level.block, level.width - left)];
+    const [down, right] = level.offset;
+    const wide = width + Math.abs(right);
+    const [below, beside] = [Math.abs(down) * wide, Math.abs(right)];
+    const halves = this.halves(level, top + Math.min(down, 0), left + Math.min(right, 0), height + Math.abs(down), wide);
+    return halves.map((plane) => Float32Array.from({ length: height * width }, (_, place) => {
+      const at = Math.floor(place / width) * wide + (place % width);
+      return mean(mean(plane[at], plane[at + below]), mean(plane[at + beside], plane[at + below + beside]));
+    }));
+  }
+
+  // A window of the level that one is predicted from, at half size: of each band a plane, NaN where nothing is known.
+  halves(level, top, left, height, width) {
+    const finer = Object.values(this.groups).flatMap((group) => group.levels).find((other) => other.key === level.reference);
     const planes = Array.from({ length: finer.bands }, () => new Float32Array(height * width).fill(NaN));
     const side = finer.block / 2;
-    for (let r = Math.floor(top / side); r * side < top + height && r * finer.block < finer.height; r++)
-      for (let c = Math.floor(left / side); c * side < left + width && c * finer.block < finer.width; c++) {
+    const first = [top, left].map((start) => Math.max(0, Math.floor(start / side)));
+    for (let r = first[0]; r * side < top + height && r * finer.block < finer.height; r++)
+      for (let c = first[1]; c * side < left + width && c * finer.block < finer.width; c++) {
         const found = this.block(finer, r, c, { half: true });
         found?.data.forEach((value, index) => {
           const line = Math.floor(index / found.width);
@@ -216,9 +225,7 @@ export class Archive {
             planes[Math.floor(line / found.height)][y * width + x] = value;
         });
       }
-    const [down, right] = level.offset;
-    return planes.map((plane) => moved(moved(plane, down * width, (place) => Math.floor(place / width) + down, height),
-      right, (place) => (place % width) + right, width));
+    return planes;
   }
 
   // The pixels of a level: (bands, height, width) as one typed array.

@@ -84,32 +84,24 @@ def decoded_by_hand(archive: Archive, level: Level, reduce: int) -> dict[tuple[i
     known = half.astype(np.float32)
     if half.dtype == np.uint16:
         known[(half == 0) | (half == SATURATED)] = np.nan
+    # Of all pixels of the level at once, so that borders of blocks are nowhere.
+    under = np.full((finer.bands, level.height + 2, level.width + 2), np.nan, np.float32)
+    part = known[:, : level.height + 1, : level.width + 1]
+    under[:, 1 : part.shape[1] + 1, 1 : part.shape[2] + 1] = part
+    for axis, offset in enumerate(level.offset, start=1):
+        if offset:
+            both = np.ma.masked_invalid(np.stack([under, np.roll(under, -offset, axis)]))
+            under = np.ma.filled(both.mean(axis=0), np.nan).astype(np.float32)
+    reference = under[:, 1:-1, 1:-1]
     found = {}
     for row, col in np.ndindex(*level.grid):
         payload = archive.payload(level, row, col)
         if payload is not None:
             _, height, width = level.block_shape(row, col)
             top, left = row * level.block, col * level.block
-            under = np.full((finer.bands, height, width), np.nan, np.float32)
-            part = known[:, top : top + height, left : left + width]
-            under[:, : part.shape[1], : part.shape[2]] = part
-            for axis, offset in enumerate(level.offset, start=1):
-                under = _with_neighbours(under, axis, offset)
-            found[row, col] = codec.decode(payload, reduce=reduce, reference=under)
+            own = np.ascontiguousarray(reference[:, top : top + height, left : left + width])
+            found[row, col] = codec.decode(payload, reduce=reduce, reference=own)
     return found
-
-
-def _with_neighbours(values: NDArray[np.float32], axis: int, offset: int) -> NDArray[np.float32]:
-    """Means of what is known of each pixel and the one `offset` places on, by masked arrays."""
-    if offset == 0:
-        return values
-    margin = [(0, 0), (0, 0), (0, 0)]
-    margin[axis] = (1, 1)
-    wider = np.ma.masked_invalid(np.pad(values, margin, constant_values=np.nan))
-    places = np.arange(1, values.shape[axis] + 1)
-    means = np.ma.stack([wider.take(places, axis), wider.take(places + offset, axis)]).mean(axis=0)
-    filled: NDArray[np.float32] = np.ascontiguousarray(np.ma.filled(means, np.nan), np.float32)
-    return filled
 
 
 def _masked(values: NDArray[Any], hole: slice) -> NDArray[np.bool_]:

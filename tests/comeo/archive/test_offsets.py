@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 
 from comeo.archive import Archive, Level, open_archive
 from comeo.archive.blocks import reduced_size
-from comeo.archive.references import reference_of
+from comeo.archive.references import finer_blocks, reference_of
 from comeo.codecs.payload import is_predicted
 from comeo.compression import compress
 from comeo.compression.plan import plan
 from comeo.errors import ArchiveError
 from comeo.scene import Window
-from tests.comeo.archive.pairs import cropped_scene, decoded_by_hand
+from tests.comeo.archive.pairs import FINE, cropped_scene, decoded_by_hand, pair_of_groups
 from tests.comeo.codecs.blocks import CODECS
+from tests.scenes import array_group, array_scene
 
 STEP = 60.0
 starts = st.integers(0, 3)
@@ -108,13 +109,12 @@ def test_overviews_of_crops_are_predicted_as_if_they_had_one_corner(tmp_path: Pa
     ("inside", "expected"),
     [
         (False, [[10, 15, 25], [25, 22.5, 32.5], [55, 67.5, 77.5]]),
-        (True, [[22.5, 20], [40, np.nan]]),
+        (True, [[22.5, 32.5], [67.5, 77.5]]),
     ],
 )
 def test_a_pixel_is_the_mean_of_what_is_known_down_and_then_across(
     inside: bool, expected: list[list[float]]
 ) -> None:
-    """At edges of the block the one that is there stands for both."""
     scene = cropped_scene((1, 5), (1, 5), inside=inside, masked=False)
     finer, level = (group.levels[0] for group in plan(scene, STEP))
     half = np.array([[10, 20, 30], [40, 0, 60], [70, 80, 90]], np.uint16)
@@ -123,11 +123,39 @@ def test_a_pixel_is_the_mean_of_what_is_known_down_and_then_across(
     np.testing.assert_array_equal(reference, np.array(expected, np.float32)[None].repeat(3, 0))
 
 
+@pytest.mark.parametrize(
+    ("inside", "rows"), [(False, {0: [0, 1], 1: [1, 2, 3], 2: [3, 4]}), (True, {0: [0, 1, 2], 1: [2, 3, 4]})]
+)
+def test_blocks_beyond_are_taken_where_a_pixel_lies_over_them(
+    inside: bool, rows: dict[int, list[int]]
+) -> None:
+    scene = cropped_scene((1, 1200), (0, 80), inside=inside, masked=False)
+    finer, level = (group.levels[0] for group in plan(scene, STEP))
+    for row, expected in rows.items():
+        assert finer_blocks(finer, level, row, 0) == [(each, 0) for each in expected]
+
+
+def test_errors_at_borders_of_blocks_are_as_inside(tmp_path: Path) -> None:
+    """Without the blocks beyond they were half as large again along the first lines of blocks."""
+    scene = cropped_scene((1, 1100), (1, 1100), masked=False)
+    path = compress(scene, tmp_path / "a.zarr.zip", codec="dct", step=STEP)
+    with open_archive(path) as archive:
+        level = archive.groups["r20m"].levels[0]
+        window = Window(0, 0, level.height, level.width)
+        errors = np.abs(archive.read(level, window).astype(float) - scene.groups[1].read(window).values)
+    lines = [255, 256, 511, 512]
+    border = np.zeros(errors.shape, bool)
+    border[:, lines], border[:, :, lines] = True, True
+    assert errors[border].mean() < 1.1 * errors[~border].mean()
+
+
 def test_a_block_with_nothing_under_it_is_not_predicted_and_refused_if_it_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A last row of coarser pixels may reach over the finer group's end, and be a row of blocks."""
-    scene = cropped_scene((1, 512), (0, 80), masked=False)
+    """A last row of coarser pixels may lie beyond the finer group's end, and be a row of blocks."""
+    fine, coarse = pair_of_groups(514, 80, masked=False)
+    values = fine.read(Window(0, 0, 512, 80)).values
+    scene = array_scene(array_group(values, names=["B02", "B03", "B04"], transform=FINE), coarse)
     with open_archive(compress(scene, tmp_path / "a.zarr.zip", codec="dct", step=STEP)) as archive:
         level = archive.groups["r20m"].levels[0]
         assert level.grid == (2, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from comeo.archive import Archive, open_archive
 from comeo.archive.clear import classes_under
 from comeo.cache import array_cache
 from comeo.compression import compress
-from comeo.errors import CodecError, SourceError
+from comeo.errors import ArchiveError, CodecError, SourceError
 from comeo.grid import Grid
 from comeo.missions.clear import CLOUD, SHADOW, THIN
 from comeo.scene import Scene, Window
 from comeo.view.propagation import error_layers, mean_errors
 from comeo.view.reader import ArchiveReader, group_grid
+from tests.comeo.archive.rewriting import change_document, put
 from tests.scenes import UTM32, array_classes, array_group, array_scene, landscape
 
 ROWS, COLS = 192, 384  # of 10 m
@@ -131,6 +133,49 @@ def test_what_cannot_be_is_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="clouds is coarse or left out, not 'fine'"):
         written(tmp_path, "a", clouds="fine")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "message"),
+    [
+        (("clouds", "rmse", "B99"), 3.0, "they tell of other bands than there are"),
+        (("clouds", "weight"), 0, "weight: Input should be greater than 0"),
+        (("clouds", "rmse", "B02"), -1, "B02: Input should be greater than or equal to 0"),
+        (("clouds", "coding"), "fine", "coding: Input should be 'coarse'"),
+    ],
+)
+def test_what_an_archive_says_of_clouds_is_checked(
+    tmp_path: Path, member: tuple[str, ...], value: Any, message: str
+) -> None:
+    path = compress(cloudy_scene(), tmp_path / "a.zarr.zip", codec="dct", step=200, clouds="coarse")
+    change_document(path, "zarr.json", put("attributes", "comeo", *member, value=value))
+    with open_archive(path) as archive:
+        assert message in archive.damaged["clouds"]
+        assert archive.clouds is archive.certificate is None  # which would tell of the ground alone
+        assert np.isnan(archive.certainty["r10m"]).all()
+
+
+def test_clouds_coded_apart_without_classes_are_refused(tmp_path: Path) -> None:
+    path = compress(cloudy_scene(), tmp_path / "a.zarr.zip", codec="dct", step=200, clouds="coarse")
+    change_document(path, "zarr.json", put("attributes", "comeo", "clear", value=None))
+    with pytest.raises(ArchiveError, match="shards"):
+        open_archive(path)
+
+
+def test_a_scene_that_is_all_cloud_has_no_ground_to_tell_of(tmp_path: Path) -> None:
+    scene = cloudy_scene()
+    classes = array_classes(np.full((ROWS // 2, COLS // 2), CLOUD, np.uint8))
+    path = tmp_path / "a.zarr.zip"
+    compress(replace(scene, classes=classes), path, codec="dct", step=80, clouds="coarse")
+    with open_archive(path) as archive:
+        assert archive.clouds is not None
+        assert archive.clouds.share == 100
+        assert archive.certificate is not None
+        assert np.isnan(archive.certificate.groups["r10m"].rmse).all()
+        grid = group_grid(archive.groups["r10m"])
+        reader = ArchiveReader(archive, array_cache(1 << 26))
+        everywhere = np.ones((grid.height, grid.width), bool)
+        assert 0 < mean_errors(reader, ["B02"], everywhere, grid)[0] < archive.clouds.rmse["B02"]
 
 
 def test_expected_errors_of_cloud_pixels_are_those_of_clouds(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def _apply(
 
 
 def _interpolated(values: NDArray[np.float32], cols: NDArray[np.float64], rows: NDArray[np.float64]) -> Any:
-    """Weighted means of those of four pixels that there are, by SciPy: of values, and of where there are some."""
+    """Weighted means of those of four pixels that there are, by SciPy."""
     at = [rows - 0.5, cols - 0.5]
     there = ~np.isnan(values)
     filled = np.where(there, values, 0).astype(np.float64)

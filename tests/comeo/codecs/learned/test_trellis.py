@@ -135,3 +135,37 @@ def test_what_a_mean_loses_its_neighbours_make_good(quantiser: Quantiser) -> Non
     (one, many), (one_alone, many_alone) = (means_left(strength, quantiser) for strength in (1.0, 0.0))
     assert many < 0.8 * many_alone
     assert one < 1.5 * one_alone
+
+
+def test_coarse_tiles_neither_pass_on_errors_nor_take_any() -> None:
+    quantiser, side = dependent(10), 8
+    plan = LAYOUT.plan(((side, side),))
+    ground = int(plan.steps[0][-1].tiles[0])  # coded when all around it is
+    latents = np.zeros((side * side, LAYOUT.channels), np.float32)
+    latents[:, 0] = np.random.default_rng(1).normal(0, 3, side * side)
+    coarse = np.arange(side * side) != ground
+    passed = {}
+    for which in (None, coarse):
+        wanted, values = latents.copy(), np.zeros((side * side + 1, LAYOUT.channels), np.int32)
+        spreading = Spreading.over(plan, LAYOUT.components, coarse=which)
+        worth = np.where(coarse, WORTH / 16, WORTH)
+        chooser = Chooser(LAYOUT, quantiser, made_up(quantiser), worth, wanted, values, spreading, side)
+        for step in plan.steps[0]:
+            shape = len(step.tiles), LAYOUT.groups[0].count
+            chooser.choose(0, step.tiles, np.zeros(shape, np.int32), np.full(shape, 22, np.uint8))
+        passed[which is not None] = np.abs(wanted - latents)[:, 0]
+    assert passed[False][ground] > 0
+    assert not passed[True].any()
+
+
+@pytest.mark.parametrize("reach", [0.6, 2.4])
+def test_where_a_squared_step_is_worth_less_fewer_bits_are_spent(reach: float) -> None:
+    quantiser = dependent(10)
+    wanted = np.random.default_rng(2).normal(0, reach, (2, 40))
+    symbols, sets = np.zeros((2, 40), np.int32), np.zeros((2, 40), np.uint8)
+    tables = made_up(quantiser)
+    search(
+        wanted, np.full((2, 40), 20, np.uint8), quantiser.grid, quantiser.transitions, tables.cost,
+        tables.points, np.array([WORTH, WORTH / 16]), 0, symbols, sets,
+    )  # fmt: skip
+    assert np.count_nonzero(symbols[1]) < np.count_nonzero(symbols[0])
