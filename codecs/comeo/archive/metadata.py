@@ -233,7 +233,11 @@ class Metadata:
         def read(value: Any) -> CloudFacts:
             if self._comeo.clear is None:
                 raise ValueError("no classes say where they are")
-            return CloudFacts.model_validate(value)
+            facts = CloudFacts.model_validate(value)
+            names = {band.name for group in self.groups.values() for band in group.bands}
+            if set(facts.rmse) != names or set(facts.maximum) != names:
+                raise ValueError("they tell of other bands than there are")
+            return facts
 
         return part_of(self._comeo.clouds, read, f"{self.name} has damaged facts of coarse clouds")
 
@@ -284,7 +288,9 @@ def part_of(value: Any, read: Callable[[Any], Value], what: str) -> Part[Value]:
     try:
         return Part(read(value))
     except ValidationError as error:
-        return Part(damage=f"{what}: {error.errors()[0]['msg']}")
+        first = error.errors()[0]
+        words = [*(str(part) for part in first["loc"]), first["msg"]]
+        return Part(damage=f"{what}: {': '.join(words)}")
     except ValueError as error:
         return Part(damage=f"{what}: {error}")
 

@@ -138,8 +138,7 @@ def test_what_cannot_be_is_refused_before_any_work(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("member", "value", "message"),
     [
-        (("clear",), None, "no classes say where they are"),
-        (("clouds", "rmse", "B99"), 3.0, "errors of clouds of other bands than it has"),
+        (("clouds", "rmse", "B99"), 3.0, "they tell of other bands than there are"),
         (("clouds", "weight"), 0, "weight: Input should be greater than 0"),
         (("clouds", "rmse", "B02"), -1, "B02: Input should be greater than or equal to 0"),
         (("clouds", "coding"), "fine", "coding: Input should be 'coarse'"),
@@ -150,7 +149,16 @@ def test_what_an_archive_says_of_clouds_is_checked(
 ) -> None:
     path = compress(cloudy_scene(), tmp_path / "a.zarr.zip", codec="dct", step=200, clouds="coarse")
     change_document(path, "zarr.json", put("attributes", "comeo", *member, value=value))
-    with pytest.raises(ArchiveError, match=message):
+    with open_archive(path) as archive:
+        assert message in archive.damaged["clouds"]
+        assert archive.clouds is archive.certificate is None  # which would tell of the ground alone
+        assert np.isnan(archive.certainty["r10m"]).all()
+
+
+def test_clouds_coded_apart_without_classes_are_refused(tmp_path: Path) -> None:
+    path = compress(cloudy_scene(), tmp_path / "a.zarr.zip", codec="dct", step=200, clouds="coarse")
+    change_document(path, "zarr.json", put("attributes", "comeo", "clear", value=None))
+    with pytest.raises(ArchiveError, match="shards"):
         open_archive(path)
 
 
