@@ -51,7 +51,7 @@ def calibrate(digital: NDArray[np.uint16], multiplier: Lut, noise: Noise | None,
     """
     if any((values <= 0).any() for values in multiplier.values):
         raise SourceError("a calibration table has values that are not positive; download the product again")
-    gain = 1 / np.square(multiplier.over(window))
+    gain = np.reciprocal(np.square(multiplier.over(window)))
     values = np.square(digital, dtype=np.float32)
     if noise is None:
         return Power(values * gain, np.full(values.shape, LEAST_POWER, np.float32))

@@ -39,10 +39,12 @@ def along_range(root: ET.Element) -> Lut | None:
 
 
 def along_azimuth(root: ET.Element) -> tuple[AzimuthNoise, ...]:
-    names = ("firstAzimuthLine", "lastAzimuthLine", "firstRangeSample", "lastRangeSample")
     return tuple(
         AzimuthNoise(
-            *(int(vector.findtext(name, "")) for name in names),
+            int(vector.findtext("firstAzimuthLine", "")),
+            int(vector.findtext("lastAzimuthLine", "")),
+            int(vector.findtext("firstRangeSample", "")),
+            int(vector.findtext("lastRangeSample", "")),
             integers(vector, "line"),
             numbers(vector, "noiseAzimuthLut"),
         )
