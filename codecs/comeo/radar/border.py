@@ -1,9 +1,9 @@
 """The dark rim that processors before IPF 2.90 leave around an image: neither data nor zero.
 
-MPC-0243, Masking no-value pixels on GRD products (2.1, 2018): from outside inwards a sample is border while
-its DN is below 30, or its power within the noise. A running median over neighbouring profiles keeps calm water
-that reaches the rim from being taken for it. What is lost: dark pixels within the depth of the rim nearby, 2 000
-where water is calm over more than 30 lines. No real product with a rim was at hand.
+MPC-0243, Masking no-value pixels on GRD products (2.1, 2018): from outside inwards a sample is border
+while its DN is below 30, or its power within the noise. A running median over neighbouring profiles keeps
+calm water that reaches the rim from being taken for it. What is lost: dark pixels within the depth of the
+rim nearby, 2 000 where water is calm over more than 30 lines. No real product with a rim was at hand.
 """
 
 from __future__ import annotations

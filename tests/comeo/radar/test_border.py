@@ -44,7 +44,8 @@ def test_spikes_in_the_rim_leave_single_pixels_and_no_streaks() -> None:
     spikes = np.random.default_rng(5).random(digital.shape) < 0.001
     digital[spikes & ~inside] = 60
     valid = border_of(digital).valid(digital, None, WHOLE)
-    assert (valid & ~inside).sum() <= (spikes & ~inside).sum()
+    left = valid & ~inside
+    assert (left & ~spikes).sum() < 30  # at the step between sub-swaths, whose corner the median rounds
     assert valid[inside].all()
 
 
