@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from comeo.errors import SourceError
 
 LIGHT: Final = 299_792_458.0
-# Lines by which the product's own grid may lie off its orbit, behind the fitted offset. Products from IPF
-# 2.43 on lie within 0.04, IPF 2.36 within 0.3 (its grid, or its orbit: 3 m, which nothing here can tell).
-_MAX_RESIDUAL: Final = 0.5
-_NODES: Final = 512
+# Lines by which a product's own grid may lie off its orbit, behind the fitted offset: products of IPF 2.36
+# to 3.90 lie within 0.01. The offset itself is taken as it is (0.3 lines in IPF 2.36: its grid, or its
+# orbit, is 3 m off, which nothing here can tell).
+_MAX_RESIDUAL: Final = 0.1
+_CHECKS: Final = 512
 _NEWTON: Final = 8
 Values = NDArray[np.float64]
 
@@ -59,7 +60,7 @@ class Timing:
             so that b is near ½: a fifth of a line at the sides.
         spacing: Metres of ground range between samples.
         records: In order of time; that which is nearest holds, without blending, as the image was made.
-        spans: (least, greatest) ground range that records are asked for, in metres.
+        span: (least, greatest) ground range that records are asked for, in metres.
     """
 
     interval: float
@@ -121,7 +122,7 @@ def fit_timing(
         )
     span = (-0.05 * samples * spacing, 1.05 * samples * spacing)
     for record in records:
-        ground = np.linspace(*span, _NODES) - record.origin
+        ground = np.linspace(*span, _CHECKS) - record.origin
         if not (polynomial.polyval(ground, polynomial.polyder(record.coefficients)) > 0).all():
             raise SourceError(f"{where} has ranges that do not rise along a line; download it again")
     return Timing(interval, (float(start), float(share), middle), spacing, records, span)
