@@ -64,7 +64,10 @@ def _gather(
                 continue
             top, left = min(int(line), height - 2), min(int(pixel), width - 2)
             if not (
-                valid[top, left] and valid[top, left + 1] and valid[top + 1, left] and valid[top + 1, left + 1]
+                valid[top, left]
+                and valid[top, left + 1]
+                and valid[top + 1, left]
+                and valid[top + 1, left + 1]
             ):
                 continue
             down, right = line - top, pixel - left

@@ -185,7 +185,9 @@ def _reference(name: str, dataset: rasterio.DatasetReader) -> tuple[CRS, str, st
     except CRSError:
         whole = None
     if whole is None:
-        raise SourceError(f"the DEM {name} has no coordinate reference system; give it one with `gdal_edit.py`")
+        raise SourceError(
+            f"the DEM {name} has no coordinate reference system; give it one with `gdal_edit.py`"
+        )
     if whole.is_compound:
         horizontal, vertical = whole.sub_crs_list
         axis = vertical.axis_info[0]

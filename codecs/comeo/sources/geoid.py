@@ -63,5 +63,7 @@ def _table() -> NDArray[np.float32]:
     """(rows from the south pole up, columns from 180° W on) metres."""
     steps = lzma.decompress(files("comeo.sources").joinpath(TABLE_FILE).read_bytes())
     changes = np.frombuffer(steps, "<i2").reshape(_ROWS, _COLUMNS)
-    table: NDArray[np.float32] = np.cumsum(changes, axis=1, dtype=np.int32).astype(np.float32) * np.float32(_UNIT)
+    table: NDArray[np.float32] = np.cumsum(changes, axis=1, dtype=np.int32).astype(np.float32) * np.float32(
+        _UNIT
+    )
     return table

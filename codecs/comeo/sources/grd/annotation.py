@@ -221,9 +221,7 @@ def _grid(tree: XmlTree, start: np.datetime64) -> GridPoints:
     names = ("line", "pixel", "latitude", "longitude", "height", "slantRangeTime")
     table = np.array([[_child(one, name, tree.where) for name in names] for one in points])
     lines, pixels, latitudes, longitudes, heights, delays = table.T
-    return GridPoints(
-        lines, pixels, np.array(times), delays * (LIGHT / 2), latitudes, longitudes, heights
-    )
+    return GridPoints(lines, pixels, np.array(times), delays * (LIGHT / 2), latitudes, longitudes, heights)
 
 
 def _child(element: Element, name: str, where: str) -> float:

@@ -216,9 +216,7 @@ def _tile(
     return np.where(known, numbers, NODATA).astype(np.int16), floored
 
 
-def _window(
-    image: GrdImage, lines: NDArray[np.float64], pixels: NDArray[np.float64]
-) -> Window | None:
+def _window(image: GrdImage, lines: NDArray[np.float64], pixels: NDArray[np.float64]) -> Window | None:
     """The part of an image that a tile needs, or None: at least two lines and samples."""
     size = (image.annotation.lines, image.annotation.samples)
     within = (lines >= 0) & (lines <= size[0] - 1) & (pixels >= 0) & (pixels <= size[1] - 1)

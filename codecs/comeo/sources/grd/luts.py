@@ -96,9 +96,7 @@ def _blocks(tree: XmlTree, image: Annotation) -> tuple[AzimuthNoise, ...]:
     return tuple(blocks)
 
 
-def _axes(
-    tree: XmlTree, vectors: list[Element]
-) -> tuple[NDArray[np.int64], tuple[NDArray[np.int64], ...]]:
+def _axes(tree: XmlTree, vectors: list[Element]) -> tuple[NDArray[np.int64], tuple[NDArray[np.int64], ...]]:
     lines = [parse_finite(child_text(one, "line", tree.where), f"line in {tree.where}") for one in vectors]
     return np.array(lines).astype(np.int64), tuple(
         column.astype(np.int64) for column in _columns(tree, vectors, "pixel")
