@@ -32,16 +32,17 @@ from tileserver.cli.progress import terminal_progress
     help="Backscatter by area of the ellipsoid, or of the plane that faces the radar.",
 )
 @click.option("--pixel", type=float, help="Metres.  [default: the product's spacing]")
+@click.option("--bbox", nargs=4, type=float, metavar="W S E N", help="Area in degrees.  [default: all]")
 @click.option("--keep-noise", is_flag=True, help="Leave thermal noise in.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 def geocode(
     source: Path, output: Path, dem: str, dem_heights: Any, radiometry: Any, pixel: float | None,
-    keep_noise: bool, force: bool,
+    bbox: tuple[float, float, float, float] | None, keep_noise: bool, force: bool,
 ) -> None:  # fmt: skip
     """Write SOURCE, a Sentinel-1 GRD product (folder or zip), as a GeoTIFF of backscatter in decibels.
 
-    The image is calibrated, and each pixel of a map in UTM is looked up in it by the satellite's orbit and the
-    height of the ground. `comeo compress` takes the file.
+    The image is calibrated, and each pixel of a map in UTM is looked up in it by the satellite's orbit and
+    the height of the ground. `comeo compress` takes the file.
     """
     from comeo.sources.container import open_container
     from comeo.sources.dem import Dem
@@ -65,7 +66,7 @@ def geocode(
         ground = stack.enter_context(Dem(dem, dem_heights))
         ground.check_covers(bounds_of(grd))
         progress = stack.enter_context(terminal_progress(grd.name))
-        options = GeocodeOptions(radiometry, pixel, not keep_noise)
+        options = GeocodeOptions(radiometry, pixel, not keep_noise, bbox)
         write_map(grd, ground, options, output, progress)
         if ground.voids:
             share = 100 * ground.voids / ground.pixels

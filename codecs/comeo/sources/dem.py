@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final, Protocol, Self
 
 import numpy as np
+import pyproj
 import rasterio
 from numpy.typing import NDArray
-from pyproj import CRS as ProjCRS
 from pyproj.exceptions import CRSError
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
@@ -103,9 +103,9 @@ class Dem:
         west, south, east, north = transform_bounds(self._crs, WGS84, *self._dataset.bounds)
         if west > bounds[2] or east < bounds[0] or south > bounds[3] or north < bounds[1]:
             raise SourceError(
-                f"the DEM {self.name} covers {west:.2f} to {east:.2f}° E, {south:.2f} to {north:.2f}° N, and no "
-                f"part of the scene ({bounds[0]:.2f} to {bounds[2]:.2f}° E, {bounds[1]:.2f} to {bounds[3]:.2f}° "
-                "N); give one of the same place"
+                f"the DEM {self.name} covers {west:.2f} to {east:.2f}° E, {south:.2f} to {north:.2f}° N, and "
+                f"no part of the scene ({bounds[0]:.2f} to {bounds[2]:.2f}° E, {bounds[1]:.2f} to "
+                f"{bounds[3]:.2f}° N); give one of the same place"
             )
 
     def over(self, grid: Grid) -> NDArray[np.float32]:
@@ -181,7 +181,7 @@ def _reference(name: str, dataset: rasterio.DatasetReader) -> tuple[CRS, str, st
     """
     unit = dataset.units[0] or ""
     try:
-        whole = ProjCRS.from_wkt(dataset.crs.to_wkt()) if dataset.crs else None
+        whole = pyproj.CRS.from_wkt(dataset.crs.to_wkt()) if dataset.crs else None
     except CRSError:
         whole = None
     if whole is None:

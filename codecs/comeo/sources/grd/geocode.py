@@ -14,7 +14,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
-from rasterio.warp import transform
+from rasterio.warp import transform, transform_bounds
 from rasterio.windows import Window as GdalWindow
 
 from comeo.decibel import to_decibels
@@ -51,11 +51,13 @@ class GeocodeOptions:
         radiometry: Quantity of backscatter.
         pixel: Size of the map's pixels in metres; None for the product's own spacing, to tens of metres.
         noise: Whether to take thermal noise off, where the product tells of it.
+        bbox: Area in degrees (west, south, east, north); None for all of the product.
     """
 
     radiometry: Radiometry = "sigma0"
     pixel: float | None = None
     noise: bool = True
+    bbox: Bounds | None = None
 
 
 @dataclass(slots=True)
@@ -91,6 +93,11 @@ def geocode(
     locator = Locator(orbit, annotation.timing(orbit), annotation.middle)
     pixel, finer = _pixel(options.pixel, annotation.range_spacing)
     grid = scene_grid(grd, pixel)
+    if options.bbox is not None:
+        part = grid.within(transform_bounds(WGS84, grid.crs, *options.bbox))
+        if part is None:
+            raise SourceError("the bbox given lies outside the scene; give one that overlaps it")
+        grid = part
     bands = {name: _Band(image) for name, image in grd.images.items()}
     for name, band in bands.items():
         if options.noise and band.image.noise is None:
@@ -123,7 +130,7 @@ def scene_grid(grd: Grd, pixel: float) -> Grid:
 
 
 def bounds_of(grd: Grd) -> Bounds:
-    """West, south, east and north of a product's geolocation grid; east is beyond 180 where it crosses that."""
+    """West, south, east and north of a product in degrees; east is beyond 180 where it crosses that."""
     points = grd.first.annotation.grid
     longitudes = points.longitudes
     if np.ptp(longitudes) > 180:
@@ -168,7 +175,7 @@ def _fill(
     target: Any, grid: Grid, finer: int, bands: Mapping[str, _Band], locator: Locator, heights: Heights,
     options: GeocodeOptions, progress: Progress,
 ) -> None:  # fmt: skip
-    """Fill the map, a row of tiles at a time: the rows of an image that they need are then in GDAL's cache."""
+    """Fill the map, a row of tiles at a time: GDAL's cache then has the lines that they share."""
     side = max(64, _TILE // finer)
 
     def tile(window: Window) -> list[tuple[NDArray[np.int16], int]]:

@@ -118,8 +118,8 @@ def open_grd(container: Container) -> Grd:
         )
     if len(roots) != 1:
         raise SourceError(
-            f"{where} holds {len(roots)} Sentinel-1 GRD products (folders named annotation); give one's folder "
-            "or zip"
+            f"{where} holds {len(roots)} Sentinel-1 GRD products (folders named annotation); give the folder "
+            "or zip of one"
         )
     root = roots.pop()
     manifest = _xml(container, f"{root}manifest.safe")
@@ -170,8 +170,8 @@ def _check_image(file: GdalFile, annotation: Annotation) -> None:
         shape, dtypes = dataset.shape, dataset.dtypes
     if shape != (annotation.lines, annotation.samples) or dtypes != ("uint16",):
         raise SourceError(
-            f"{file.name} has {shape[1]}×{shape[0]} pixels of {', '.join(dtypes)[:40]}, but its annotation says "
-            f"{annotation.samples}×{annotation.lines} of uint16; download it again"
+            f"{file.name} has {shape[1]}×{shape[0]} pixels of {', '.join(dtypes)[:40]}, but its annotation "
+            f"says {annotation.samples}×{annotation.lines} of uint16; download it again"
         )
 
 
