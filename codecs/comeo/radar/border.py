@@ -104,7 +104,8 @@ def _dark(digital: Digital, noise: Noise | None, window: Window) -> NDArray[np.b
 
 def _leading(dark: NDArray[np.bool_]) -> Depths:
     """Pixels from the start of each row (n, m) to the first that is not dark: (n,)."""
-    return np.where(dark.all(axis=1), dark.shape[1], np.argmin(dark, axis=1)).astype(np.int64)
+    depths: Depths = np.where(dark.all(axis=1), dark.shape[1], np.argmin(dark, axis=1)).astype(np.int64)
+    return depths
 
 
 def _inwards(parts: Iterator[NDArray[np.bool_]]) -> Depths:
@@ -123,4 +124,5 @@ def _smooth(depths: Depths) -> Depths:
     half = min(_MEDIAN // 2, len(depths) - 1)
     padded = np.pad(depths, half, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
-    return np.median(windows, axis=1).astype(np.int64)
+    medians: Depths = np.median(windows, axis=1).astype(np.int64)
+    return medians

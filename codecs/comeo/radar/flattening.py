@@ -86,7 +86,8 @@ def seen_areas(surface: Surface) -> NDArray[np.float32]:
         normals = np.cross(down, right) / 2
         outward = np.sign(np.einsum("ijk,ijk->ij", normals, middle))
         areas.append(-outward * np.einsum("ijk,ijk->ij", normals, looks))
-    return np.maximum(np.stack(areas, -1), 0).astype(np.float32)
+    seen: NDArray[np.float32] = np.maximum(np.stack(areas, -1), 0).astype(np.float32)
+    return seen
 
 
 def beta_areas(

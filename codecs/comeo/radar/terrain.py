@@ -32,7 +32,8 @@ def local_incidence(surface: Surface) -> NDArray[np.float32]:
     outward = np.sign(np.einsum("ijk,ijk->ij", normals, surface.points))
     cosines = -outward * np.einsum("ijk,ijk->ij", normals, surface.looks())
     cosines[~np.isfinite(surface.lines)] = np.nan
-    return np.degrees(np.arccos(np.clip(cosines, -1, 1))).astype(np.float32)
+    degrees: NDArray[np.float32] = np.degrees(np.arccos(np.clip(cosines, -1, 1))).astype(np.float32)
+    return degrees
 
 
 def layover(surface: Surface, window: Window) -> NDArray[np.bool_]:
@@ -90,4 +91,5 @@ def _pitch(values: NDArray[np.float64]) -> float:
 
 def _cells(values: NDArray[np.float64], pitch: float) -> NDArray[np.intp]:
     """Which cell of that pitch each value (n,) lies in, from 0."""
-    return np.floor((values - values.min()) / pitch).astype(np.intp)
+    cells: NDArray[np.intp] = np.floor((values - values.min()) / pitch).astype(np.intp)
+    return cells

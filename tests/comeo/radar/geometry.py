@@ -50,4 +50,6 @@ def orbit_and_timing(root: ET.Element) -> tuple[Orbit, Timing]:
     passes, ranges = zero_doppler(orbit, to_ecef(*places), 12.0)
     samples = int(root.findtext(".//numberOfSamples", ""))
     spacing = float(root.findtext(".//rangePixelSpacing", ""))
-    return orbit, fit_timing(interval, spacing, records, samples, (lines, passes, ranges), "the test")
+    return orbit, fit_timing(
+        interval, spacing, records, samples, (lines.astype(float), passes, ranges), "the test"
+    )

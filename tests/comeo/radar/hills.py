@@ -27,10 +27,12 @@ def seen(heights: Values, near: float = 560_000.0) -> Surface:
 def incidence(surface: Surface) -> Values:
     """Angle from the vertical under which points are seen, in radians."""
     away = surface.points - surface.sensors
-    return np.arctan2(away[..., 0], -away[..., 2])
+    angles: Values = np.arctan2(away[..., 0], -away[..., 2])
+    return angles
 
 
 def pyramid(side: int, slope: float) -> Values:
     """Heights of a pyramid with plain around it, its four faces of one slope (tangent)."""
     rows, columns = np.abs(np.indices((side, side)) - side // 2)
-    return np.maximum(side // 3 - np.maximum(rows, columns), 0) * SPACING * slope
+    heights: Values = np.maximum(side // 3 - np.maximum(rows, columns), 0) * SPACING * slope
+    return heights

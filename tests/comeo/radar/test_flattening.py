@@ -14,7 +14,8 @@ from comeo.grid import Grid
 from comeo.radar.facets import Surface, spread, surface_of
 from comeo.radar.flattening import TerrainFlattening, beta_areas, seen_areas
 from comeo.radar.geodesy import grid_degrees, to_ecef
-from comeo.radar.orbit import zero_doppler
+from comeo.radar.orbit import Orbit, zero_doppler
+from comeo.radar.timing import Timing
 from comeo.scene import Window
 from tests.comeo.radar import hills
 from tests.comeo.radar.geometry import geolocation, orbit_and_timing
@@ -126,7 +127,7 @@ def test_level_ground_has_the_gamma_of_the_product(name: str) -> None:
     assert np.abs(offs).max() < 0.1, offs
 
 
-def level(orbit, timing, latitude: float, longitude: float) -> Surface:  # type: ignore[no-untyped-def]
+def level(orbit: Orbit, timing: Timing, latitude: float, longitude: float) -> Surface:
     """Ground at sea level around a place."""
     zone = 32601 + int((longitude + 180) // 6)
     x, y = Transformer.from_crs(4326, zone, always_xy=True).transform(longitude, latitude)
