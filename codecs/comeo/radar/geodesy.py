@@ -41,7 +41,9 @@ def grid_degrees(grid: Grid, rows: Values, columns: Values) -> tuple[Values, Val
     """
     from pyproj import CRS, Transformer  # noqa: PLC0415 - half a second that a decoder does without
 
-    xs, ys = grid.transform @ (columns + 0.5, rows + 0.5)
+    place = grid.transform
+    xs = place.a * (columns + 0.5) + place.b * (rows + 0.5) + place.c
+    ys = place.d * (columns + 0.5) + place.e * (rows + 0.5) + place.f
     # Both sides are two-dimensional: no library is to move heights here.
     transformer = Transformer.from_crs(CRS.from_wkt(grid.crs.to_wkt()), CRS.from_epsg(4326), always_xy=True)
     longitudes, latitudes = transformer.transform(xs, ys)

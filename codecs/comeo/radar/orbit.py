@@ -73,7 +73,7 @@ def fit_orbit(seconds: Vectors, positions: Vectors, where: str) -> Orbit:
         raise SourceError(
             f"{where} has orbit vectors that lie {residual:.0f} m off a smooth orbit; download it again"
         )
-    return Orbit(mid, half, coefficients)
+    return Orbit(mid, half, coefficients.astype(np.float64))
 
 
 def zero_doppler(orbit: Orbit, points: Vectors, guess: float) -> tuple[Vectors, Vectors]:

@@ -163,8 +163,7 @@ def sea(grid: Grid) -> NDArray[np.float32]:
     down = (row_share - row).astype(np.float32)[:, None]
     right = (column_share - column).astype(np.float32)
     along = nodes[:, column] * (1 - right) + nodes[:, column + 1] * right
-    surface: NDArray[np.float32] = along[row] * (1 - down) + along[row + 1] * down
-    return surface
+    return np.asarray(along[row] * (1 - down) + along[row + 1] * down, np.float32)
 
 
 def _places(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

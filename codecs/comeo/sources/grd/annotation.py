@@ -162,9 +162,9 @@ def parse_time(text: str, where: str) -> np.datetime64:
     try:
         time = np.datetime64(text.strip().removesuffix("Z"), "ns")
     except ValueError:
-        time = np.datetime64("NaT")
+        raise SourceError(f"{where}: {text[:40]!r} is not a time") from None
     if np.isnat(time):
-        raise SourceError(f"{where}: {text[:40]!r} is not a time")
+        raise SourceError(f"{where} has a time that is missing")
     return time
 
 

@@ -40,6 +40,7 @@ _MARGIN: Final = 1_000.0  # metres around the geolocation grid, whose heights li
 _FINEST: Final = 0.75  # of the image's own spacing
 _COARSEST: Final = 100.0
 _POLES: Final = 84.0  # degrees of latitude, beyond which UTM is not made for
+_CLEAN_BORDERS: Final = (2, 90)  # version of the processor from which on what is no image is 0
 _UNFINISHED: Final = ".comeo-geocode-"
 
 
@@ -102,6 +103,8 @@ def geocode(
     for name, band in bands.items():
         if options.noise and band.image.noise is None:
             progress.note(f"thermal noise of {name} is not removed: {band.image.noise_missing}")
+    if grd.ipf < _CLEAN_BORDERS:
+        progress.note("dark noise at the borders of the image, which its old processor left, is not masked")
     try:
         with held_folder(output.parent, _UNFINISHED) as folder:
             unfinished = folder / "scene.tif"
@@ -245,7 +248,7 @@ def _means(values: NDArray[np.float32], finer: int) -> NDArray[np.float32]:
     counts = np.isfinite(cells).sum(axis=(1, 3))
     sums = np.nansum(cells, axis=(1, 3), dtype=np.float64)
     means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=2 * counts > finer * finer)
-    return means.astype(np.float32)
+    return np.asarray(means, np.float32)
 
 
 def _describe(target: Any, grd: Grd, bands: Mapping[str, _Band], options: GeocodeOptions) -> None:

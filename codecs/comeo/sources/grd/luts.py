@@ -76,24 +76,26 @@ def parse_noise(
 
 def _blocks(tree: XmlTree, image: Annotation) -> tuple[AzimuthNoise, ...]:
     """Factors along azimuth; stripmap has none, or one without limits."""
-    blocks = []
-    for element in (child for parent in tree.all("noiseAzimuthVectorList") for child in parent):
-        bounded = any(child.tag.endswith("firstAzimuthLine") for child in element)
-        limits = (
-            [
-                int(parse_finite(child_text(element, name, tree.where), f"{name} in {tree.where}"))
-                for name in ("firstAzimuthLine", "lastAzimuthLine", "firstRangeSample", "lastRangeSample")
-            ]
-            if bounded
-            else [0, image.lines - 1, 0, image.samples - 1]
-        )
-        lines, values = (
-            child_floats(element, name, _MAX_NUMBERS, tree.where) for name in ("line", "noiseAzimuthLut")
-        )
-        blocks.append(AzimuthNoise(*limits, lines.astype(np.int64), values))
-        if len(blocks) > _MAX_VECTORS:
-            raise SourceError(f"{tree.where} has more than {_MAX_VECTORS} noise vectors along azimuth")
-    return tuple(blocks)
+    elements = [child for parent in tree.all("noiseAzimuthVectorList") for child in parent]
+    if len(elements) > _MAX_VECTORS:
+        raise SourceError(f"{tree.where} has more than {_MAX_VECTORS} noise vectors along azimuth")
+    return tuple(_block(tree, element, image) for element in elements)
+
+
+def _block(tree: XmlTree, element: Element, image: Annotation) -> AzimuthNoise:
+    def limit(name: str, otherwise: int) -> int:
+        if not any(child.tag.endswith(name) for child in element):
+            return otherwise
+        return int(parse_finite(child_text(element, name, tree.where), f"{name} in {tree.where}"))
+
+    return AzimuthNoise(
+        first_line=limit("firstAzimuthLine", 0),
+        last_line=limit("lastAzimuthLine", image.lines - 1),
+        first_sample=limit("firstRangeSample", 0),
+        last_sample=limit("lastRangeSample", image.samples - 1),
+        lines=child_floats(element, "line", _MAX_NUMBERS, tree.where).astype(np.int64),
+        values=child_floats(element, "noiseAzimuthLut", _MAX_NUMBERS, tree.where),
+    )
 
 
 def _axes(tree: XmlTree, vectors: list[Element]) -> tuple[NDArray[np.int64], tuple[NDArray[np.int64], ...]]:
