@@ -14,6 +14,7 @@ import click
 from comeo.errors import ComeoError
 from comeo.view.resampling import RESAMPLINGS, ResamplingName
 from tileserver.cli.extras import advice
+from tileserver.cli.geocode import geocode
 from tileserver.cli.places import LocalPath
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
@@ -294,6 +295,7 @@ def serve(
 
 
 cli.add_command(qualify)
+cli.add_command(geocode)
 
 
 def _figure(value: float | None) -> str:
