@@ -102,7 +102,7 @@ class Geometry:
         def misfit(ground: float) -> float:
             return float(np.polyval(series[::-1], ground - origin) - slant_range)
 
-        return line, brentq(misfit, -50e3, 500e3, xtol=1e-4) / self._spacing
+        return float(line), float(brentq(misfit, -50e3, 500e3, xtol=1e-4)) / self._spacing
 
     def time_and_range(self, longitude: float, latitude: float, height: float) -> tuple[float, float]:
         """Azimuth time in seconds from the first line, and slant range in metres."""
