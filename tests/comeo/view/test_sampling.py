@@ -24,7 +24,6 @@ from tileserver.render.matrixsets import matrix_set, tile_grid
 ORIGIN = Affine(10, 0, 472_480, 0, -10, 5_257_490)
 SIDE = 1500
 UTM32 = CRS.from_epsg(32632)
-# Halves of them are exact, and none but those on an edge lies as near to it as the slack that GDAL has.
 
 
 def _group(numbers: tuple[int, ...] = (0, 3)) -> ArchiveGroup:
