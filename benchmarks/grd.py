@@ -1,6 +1,7 @@
 """A Sentinel-1 GRD product of full size through `comeo geocode` and `comeo compress`: time and peak memory.
 
-Run with: python -m benchmarks.grd [--data FOLDER] [--output FOLDER] [--radiometry R …] [--lines N] [--codec C].
+Run with: python -m benchmarks.grd [--data FOLDER] [--output FOLDER] [--radiometry R …] [--lines N]
+[--codec C].
 
 The product is real annotation of two polarisations with simulated speckle, written as those of ESA are: one
 line a strip, uncompressed. The DEM is simulated hills of 300 m on a grid of one second of arc.
