@@ -90,9 +90,9 @@ def test_a_place_without_height_has_no_place_in_the_image() -> None:
 
 
 def test_an_orbit_with_a_damaged_vector_is_refused() -> None:
-    seconds = np.arange(17) * 10.0
+    seconds = np.asarray(np.arange(17) * 10, np.float64)
     angles = seconds * 1e-3
-    positions = np.array([7e6 * np.cos(angles), 7e6 * np.sin(angles), 0 * angles]).T.astype(np.float64)
+    positions = np.asarray(7e6 * np.stack([np.cos(angles), np.sin(angles), 0 * angles], 1), np.float64)
     fit_orbit(seconds, positions, "it")
     positions[8, 1] += 100
     with pytest.raises(SourceError, match="off a smooth orbit"):
