@@ -26,10 +26,10 @@ from tileserver.cli.progress import terminal_progress
 )
 @click.option(
     "--radiometry",
-    type=click.Choice(["sigma0", "gamma0"]),
+    type=click.Choice(["sigma0", "gamma0", "rtc"]),
     default="sigma0",
     show_default=True,
-    help="Backscatter by area of the ellipsoid, or of the plane that faces the radar.",
+    help="Backscatter by area of the ellipsoid, of the plane that faces the radar, or flattened for terrain.",
 )
 @click.option("--pixel", type=float, help="Metres.  [default: the product's spacing]")
 @click.option("--bbox", nargs=4, type=float, metavar="W S E N", help="Area in degrees.  [default: all]")

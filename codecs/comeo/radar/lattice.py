@@ -36,12 +36,16 @@ class Locator:
         self._switches = (times[1:] + times[:-1]) / 2
         self._first, self._step, self._tables = _ground_tables(timing)
 
-    def coordinates(self, grid: Grid, heights: NDArray[np.float32]) -> tuple[Values, Values]:
+    def coordinates(
+        self, grid: Grid, heights: NDArray[np.float32], record: int | None = None
+    ) -> tuple[Values, Values]:
         """Lines and samples at which an image shows the pixels of a map.
 
         Args:
             grid: The map.
             heights: (y, x) float32 metres over WGS 84; NaN where unknown.
+            record: Which record of ground range to take for all places, so that samples do not jump where
+                the image's do; by default the image's own.
 
         Returns:
             Lines (y, x) and samples (y, x), float64, NaN where the height is unknown. They reach beyond the
@@ -52,13 +56,21 @@ class Locator:
         seconds, slant_ranges = self._nodes(grid, surfaces)
         timing = self._timing
         start, share, middle = timing.offset
+        switches, tables = self._switches, self._tables
+        if record is not None:
+            switches, tables = switches[:0], tables[record : record + 1]
         lines, pixels = np.empty(shape), np.empty(shape)
         _follow(
             heights, surfaces, seconds, slant_ranges, float(_STEP),
             np.array([start, share * 2 / LIGHT, middle, timing.interval]),
-            self._switches, self._tables, self._first, self._step, lines, pixels,
+            switches, tables, self._first, self._step, lines, pixels,
         )  # fmt: skip
         return lines, pixels
+
+    def record_at(self, line: float) -> int:
+        """Index of the record of ground range that holds at a line."""
+        seconds = np.array([self._timing.offset[0] + line * self._timing.interval])
+        return int(self._timing.nearest(seconds)[0])
 
     def places(self, latitudes: Values, longitudes: Values, heights: Values) -> tuple[Values, Values]:
         """Lines (n,) and samples (n,) of places: degrees (n,), and metres over WGS 84 (n,)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import xml.etree.ElementTree as ET
 import zipfile
@@ -13,15 +14,17 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 from pyproj import Transformer
+from rasterio.warp import transform
 
 from comeo.errors import SourceError
 from comeo.grid import WGS84, Grid
 from comeo.scene import Window
 from comeo.sources import open_source
 from comeo.sources.container import open_container
-from comeo.sources.dem import Dem, Heights
-from comeo.sources.grd.geocode import GeocodeOptions, geocode
+from comeo.sources.dem import Dem, Heights, Level
+from comeo.sources.grd.geocode import GeocodeOptions, geocode, scene_grid
 from comeo.sources.grd.product import open_grd
+from comeo.sources.grd.tiles import DECIBELS, NODATA, Tiles
 from tests.grd_generator import NEEDS_PRODUCTS, Content, Geometry, Target, unpack_rome, write_measurement
 
 pytestmark = [
@@ -191,3 +194,53 @@ def test_an_area_elsewhere_and_pixels_too_fine_are_refused(rome: Rome, tmp_path:
         with pytest.raises(SourceError, match="cannot be made"):
             _geocode(rome, tmp_path / "map.tif", ground, pixel=2.0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_level_ground_has_the_same_gamma_flattened_or_by_the_table(rome: Rome, tmp_path: Path) -> None:
+    flat = Level(20)
+    table = _geocode(rome, tmp_path / "gamma.tif", flat, radiometry="gamma0")
+    flattened = _geocode(rome, tmp_path / "rtc.tif", flat, radiometry="rtc")
+    both = np.isfinite(table) & np.isfinite(flattened)
+    assert both.mean() > 0.9
+    difference = 10 * np.log10(flattened[both] / table[both])
+    assert np.abs(difference).max() < 0.1
+
+
+def test_terrain_is_flattened_alike_whatever_area_is_asked_for(rome: Rome, tmp_path: Path) -> None:
+    west, south, east, north = _BBOX
+    part = (west + 0.02, south + 0.02, east - 0.02, north - 0.02)
+    with Dem(str(rome.dem)) as ground:
+        _geocode(rome, tmp_path / "whole.tif", ground, radiometry="rtc")
+        _geocode(rome, tmp_path / "part.tif", ground, radiometry="rtc", bbox=part)
+    with rasterio.open(tmp_path / "whole.tif") as whole, rasterio.open(tmp_path / "part.tif") as inner:
+        column, row = ~whole.transform @ (inner.transform.c, inner.transform.f)
+        expected = whole.read(1)[round(row) :, round(column) :][: inner.height, : inner.width]
+        # GDAL interpolates its own transformation: heights differ by 5 cm.
+        assert np.abs(inner.read(1).astype(int) - expected).max() * DECIBELS < 0.1
+        assert inner.tags()["QUANTITY"] == "gamma0-rtc"
+        assert np.count_nonzero(expected != inner.nodata) > 0.99 * expected.size
+
+
+def test_the_dark_rim_of_an_old_product_is_no_data(rome: Rome, tmp_path: Path) -> None:
+    safe = tmp_path / rome.safe.name
+    shutil.copytree(rome.safe, safe, ignore=shutil.ignore_patterns("*.tiff"))
+    manifest = safe / "manifest.safe"
+    manifest.write_text(re.sub('version="003.40"', 'version="002.82"', manifest.read_text()))
+    lines, width, rim = (8000, 300), 500, 80
+    write_measurement(safe, rome.stem, Content((lines[0], 0, lines[1], width), looks=None))
+    with rasterio.open(safe / "measurement" / f"{rome.stem}.tiff", "r+") as file:
+        file.write(np.full((1, lines[1], rim), 7, np.uint16), window=((lines[0], sum(lines)), (0, rim)))
+    grd = open_grd(open_container(safe))
+    tiles = Tiles(grd, Level(0), radiometry="sigma0", noise=False, finer=1)
+    grid = scene_grid(grd, 10.0)
+    points = grd.first.annotation.grid
+    near = np.argmin(np.hypot(points.lines - 8150, points.pixels))
+    xs, ys = transform(WGS84, grid.crs, [points.longitudes[near]], [points.latitudes[near]])
+    part = grid.within((xs[0] - 12_000, ys[0] - 12_000, xs[0] + 8_000, ys[0] + 12_000))
+    assert part is not None
+    numbers = tiles.make(part)[0].numbers
+    known = 10 ** (numbers[numbers != NODATA] * DECIBELS / 10)
+    grd.close()
+    # Lines at the ends of what has data are a rim of zeros, which hold no more than their own resampling.
+    assert known.size == pytest.approx((lines[1] - 1) * (width - rim - 1), rel=0.03)
+    np.testing.assert_allclose(known, 0.1, rtol=0.02)

@@ -6,41 +6,32 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 import numpy as np
 import rasterio
 from affine import Affine
-from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.warp import transform, transform_bounds
 from rasterio.windows import Window as GdalWindow
 
-from comeo.decibel import to_decibels
 from comeo.errors import OutputError, SourceError
 from comeo.grid import WGS84, Bounds, Grid
 from comeo.leftovers import held_folder
 from comeo.parallel import each
 from comeo.progress import Progress, Silent
-from comeo.radar.calibration import calibrate
-from comeo.radar.lattice import Locator
-from comeo.radar.resample import Image, resample
 from comeo.scene import Window
 from comeo.sources.dem import Heights
 from comeo.sources.grd.product import Grd, GrdImage
+from comeo.sources.grd.tiles import DECIBELS, NODATA, Radiometry, TileBand, Tiles
 
-Radiometry = Literal["sigma0", "gamma0"]
-RADIOMETRIES: Final[tuple[Radiometry, ...]] = get_args(Radiometry)
-DECIBELS: Final = 0.005
-"""Step of the numbers in the file: an error of 0.0014 dB RMS."""
-NODATA: Final = -32768
 _TILE: Final = 1024
+_LEAST_TILE: Final = 64
 _MARGIN: Final = 1_000.0  # metres around the geolocation grid, whose heights lie 13 km apart
 _FINEST: Final = 0.75  # of the image's own spacing
 _COARSEST: Final = 100.0
 _POLES: Final = 84.0  # degrees of latitude, beyond which UTM is not made for
-_CLEAN_BORDERS: Final = (2, 90)  # version of the processor from which on what is no image is 0
 _UNFINISHED: Final = ".comeo-geocode-"
 
 
@@ -89,10 +80,7 @@ def geocode(
         OutputError: If the file cannot be written.
     """
     progress = progress or Silent()
-    annotation = grd.first.annotation
-    orbit = annotation.orbit()
-    locator = Locator(orbit, annotation.timing(orbit), annotation.middle)
-    pixel, finer = _pixel(options.pixel, annotation.range_spacing)
+    pixel, finer = _pixel(options.pixel, grd.first.annotation.range_spacing)
     grid = scene_grid(grd, pixel)
     if options.bbox is not None:
         part = grid.within(transform_bounds(WGS84, grid.crs, *options.bbox))
@@ -103,13 +91,12 @@ def geocode(
     for name, band in bands.items():
         if options.noise and band.image.noise is None:
             progress.note(f"thermal noise of {name} is not removed: {band.image.noise_missing}")
-    if grd.ipf < _CLEAN_BORDERS:
-        progress.note("dark noise at the borders of the image, which its old processor left, is not masked")
+    tiles = Tiles(grd, heights, radiometry=options.radiometry, noise=options.noise, finer=finer)
     try:
         with held_folder(output.parent, _UNFINISHED) as folder:
             unfinished = folder / "scene.tif"
             with _create(unfinished, grid, tuple(bands)) as target:
-                _fill(target, grid, finer, bands, locator, heights, options, progress)
+                _fill(target, grid, max(_LEAST_TILE, _TILE // finer), tiles, bands, progress)
                 _describe(target, grd, bands, options)
             unfinished.replace(output)
     except (OSError, RasterioError) as error:
@@ -175,80 +162,28 @@ def _create(path: Path, grid: Grid, names: tuple[str, ...]) -> Any:
 
 
 def _fill(
-    target: Any, grid: Grid, finer: int, bands: Mapping[str, _Band], locator: Locator, heights: Heights,
-    options: GeocodeOptions, progress: Progress,
-) -> None:  # fmt: skip
+    target: Any, grid: Grid, side: int, tiles: Tiles, bands: Mapping[str, _Band], progress: Progress
+) -> None:
     """Fill the map, a row of tiles at a time: GDAL's cache then has the lines that they share."""
-    side = max(64, _TILE // finer)
-
-    def tile(window: Window) -> list[tuple[NDArray[np.int16], int]]:
-        part = grid.part(window)
-        fine = Grid.over(part.bounds, grid.crs, window.height * finer, window.width * finer)
-        lines, pixels = locator.coordinates(fine, heights.over(fine))
-        return [_tile(band.image, lines, pixels, finer, options) for band in bands.values()]
-
     rows = range(0, grid.height, side)
     columns = range(0, grid.width, side)
     progress.start("geocoded", len(rows))
+
+    def make(window: Window) -> list[TileBand]:
+        return tiles.make(grid.part(window))
+
     for row in rows:
         windows = [
             Window(row, column, min(side, grid.height - row), min(side, grid.width - column))
             for column in columns
         ]
-        for window, found in zip(windows, each(tile, windows), strict=True):
+        for window, found in zip(windows, each(make, windows), strict=True):
             where = GdalWindow(window.col, window.row, window.width, window.height)
-            for index, ((values, floored), band) in enumerate(zip(found, bands.values(), strict=True), 1):
-                target.write(values, index, window=where)
-                band.valid += int(np.count_nonzero(values != NODATA))
+            for index, ((numbers, floored), band) in enumerate(zip(found, bands.values(), strict=True), 1):
+                target.write(numbers, index, window=where)
+                band.valid += int(np.count_nonzero(numbers != NODATA))
                 band.floored += floored
         progress.advance()
-
-
-def _tile(
-    image: GrdImage, lines: NDArray[np.float64], pixels: NDArray[np.float64], finer: int,
-    options: GeocodeOptions,
-) -> tuple[NDArray[np.int16], int]:  # fmt: skip
-    """A band of a tile (y, x) int16, and how many of its pixels were raised to the floor."""
-    shape = (lines.shape[0] // finer, lines.shape[1] // finer)
-    window = _window(image, lines, pixels)
-    if window is None:
-        return np.full(shape, NODATA, np.int16), 0
-    digital = image.read(window)
-    table = image.calibration[options.radiometry]
-    power = calibrate(digital, table, image.noise if options.noise else None, window)
-    values, floor = resample(Image(window, power.values, power.floor, digital > 0), lines, pixels)
-    if finer > 1:
-        values, floor = (_means(one, finer) for one in (values, floor))
-    floored = int(np.count_nonzero(values < floor))
-    decibels = to_decibels(np.maximum(values, floor)) / np.float32(DECIBELS)
-    known = np.isfinite(decibels)
-    numbers = np.clip(np.rint(np.where(known, decibels, 0)), NODATA + 1, -NODATA - 1)
-    return np.where(known, numbers, NODATA).astype(np.int16), floored
-
-
-def _window(image: GrdImage, lines: NDArray[np.float64], pixels: NDArray[np.float64]) -> Window | None:
-    """The part of an image that a tile needs, or None: at least two lines and samples."""
-    size = (image.annotation.lines, image.annotation.samples)
-    within = (lines >= 0) & (lines <= size[0] - 1) & (pixels >= 0) & (pixels <= size[1] - 1)
-    if not within.any():
-        return None
-    spans = []
-    for places, side in zip((lines, pixels), size, strict=True):
-        inside = places[within]
-        first = min(int(inside.min()), side - 2)
-        spans.append((first, min(side, int(inside.max()) + 2)))
-    (top, bottom), (left, right) = spans
-    return Window(top, left, bottom - top, right - left)
-
-
-def _means(values: NDArray[np.float32], finer: int) -> NDArray[np.float32]:
-    """Means of finer × finer values; NaN where half of them are unknown or more."""
-    height, width = values.shape[0] // finer, values.shape[1] // finer
-    cells = values.reshape(height, finer, width, finer)
-    counts = np.isfinite(cells).sum(axis=(1, 3))
-    sums = np.nansum(cells, axis=(1, 3), dtype=np.float64)
-    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=2 * counts > finer * finer)
-    return np.asarray(means, np.float32)
 
 
 def _describe(target: Any, grd: Grd, bands: Mapping[str, _Band], options: GeocodeOptions) -> None:
@@ -259,7 +194,7 @@ def _describe(target: Any, grd: Grd, bands: Mapping[str, _Band], options: Geocod
         DATETIME=f"{grd.first.annotation.start.astype('datetime64[ms]')}Z",
         PLATFORM=properties["platform"],
         PRODUCT=grd.name,
-        QUANTITY=options.radiometry,
+        QUANTITY="gamma0-rtc" if options.radiometry == "rtc" else options.radiometry,
         THERMAL_NOISE="removed" if removed else "not removed",
         ORBIT_STATE=properties["sat:orbit_state"],
         RELATIVE_ORBIT=str(grd.relative_orbit),
