@@ -44,15 +44,15 @@ class Lut:
 
     def over(self, window: Window) -> NDArray[np.float32]:
         """The table over all lines and samples of a window: (y, x) float32."""
-        before, share = between(self.lines, np.arange(window.row, window.row + window.height))
+        before, part = between(self.lines, np.arange(window.row, window.row + window.height))
         first, last = int(before[0]), min(int(before[-1]) + 1, len(self.lines) - 1)
         samples = np.arange(window.col, window.col + window.width)
         vectors = np.stack(
             [np.interp(samples, self.pixels[k], self.values[k]) for k in range(first, last + 1)]
         ).astype(np.float32)
-        steps = np.diff(vectors, axis=0, append=vectors[-1:])
-        table: NDArray[np.float32] = vectors[before - first]
-        table += steps[before - first] * share[:, None].astype(np.float32)
+        share = part[:, None].astype(np.float32)
+        table: NDArray[np.float32] = vectors[before - first] * (1 - share)
+        table += vectors[np.minimum(before + 1, last) - first] * share
         return table
 
 

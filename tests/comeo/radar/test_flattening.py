@@ -81,6 +81,21 @@ def test_surfaces_that_share_a_row_make_one() -> None:
     np.testing.assert_allclose(parts.area, whole.area, rtol=1e-5, atol=1e-2)
 
 
+def test_a_tile_with_its_margin_is_as_the_whole() -> None:
+    """Folds and all: what falls onto a tile lies within 1.7 times the relief."""
+    heights = hills.pyramid(300, 1.2)[60:240] * 0.25 + 60 * np.sin(np.arange(300) / 9)
+    surface = hills.seen(heights)
+    tile = np.s_[80:100, 130:160]
+    expected = flattened(surface).factor(surface.lines[tile], surface.pixels[tile])
+    margin = int(1.7 * np.ptp(heights) / hills.SPACING) + 3
+    around = np.s_[80 - 3 : 100 + 3, 130 - margin : 160 + margin]
+    part = Surface(*(getattr(surface, name)[around] for name in ("points", "sensors", "lines", "pixels")))
+    flattening = TerrainFlattening(window_of(part), flat(CELL))
+    flattening.add(part)
+    got = flattening.factor(surface.lines[tile], surface.pixels[tile])
+    np.testing.assert_allclose(got, expected, rtol=1e-4)
+
+
 def test_ground_that_is_unknown_or_faces_away_has_no_factor() -> None:
     surface = hills.seen(np.zeros((40, 40)))
     surface.lines[10:30, 10:30] = np.nan
