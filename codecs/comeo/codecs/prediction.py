@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.codecs.fill import fill_invalid
+from comeo.codecs.spectral import MAX_MEAN
 from comeo.errors import CodecError
 
 KINDS: Final = 4  # features a band of the reference
@@ -33,6 +34,7 @@ _LAG: Final = 8  # pixels, of the differences that weights are fitted to: the me
 _WORTH: Final = 4.0  # bits that a squared step is worth here, 1/λ; part of it would not be coded anyway
 _FINENESS: Final = 2.0  # steps, of the root of the summed squared error that rounding one weight makes
 _DEPENDENT: Final = 1e-9  # share of a feature's variance that counts as none
+_PULLS: Final = (0.0, 1e-4, 1e-2, 1.0)  # share that squared means count, until what is left can be coded
 
 Reference = NDArray[np.float32]
 Weights = NDArray[np.float32]
@@ -147,6 +149,10 @@ def fit(
 ) -> Predictor | None:
     """Find the predictor of a block.
 
+    Weights fitted to differences may leave any mean, and one beyond half precision, which the spectral
+    transform states it in, would be coded as pixels: four times the bytes of such a block. Where that would
+    be so the means count a little in the fit.
+
     Args:
         values: (bands, y, x), all finite where usable.
         usable: Where they count, (1 or bands, y, x). None: everywhere.
@@ -161,12 +167,19 @@ def fit(
         both = both & usable.all(axis=0)
     if len(reference) > MAX_REFERENCE_BANDS or both.mean() < 1 / 16:
         return None
-    moments = _moments(np.concatenate([features(reference), values]), both)
+    joined = np.concatenate([features(reference), values])
+    moments = _moments(joined, both)
     if moments is None:
         return None
-    whole, exponents = _rounded(moments, KINDS * len(reference), step, int(both.sum()))
-    predictor = Predictor(whole, exponents)
-    left = values - predictor.predict(reference)
+    means = joined[:, both].mean(axis=1, dtype=np.float64)
+    for pull in _PULLS:
+        own = moments + pull * np.outer(means, means)
+        predictor = Predictor(*_rounded(own, KINDS * len(reference), step, int(both.sum())))
+        left = values - predictor.predict(reference)
+        if np.abs(left[:, both].mean(axis=1, dtype=np.float64)).max() <= MAX_MEAN / 2:
+            break
+    else:
+        return None
     saved = _detail_bits(values, both, step) - _detail_bits(left, both, step)
     return predictor if saved > 8 * len(predictor.to_bytes()) else None
 

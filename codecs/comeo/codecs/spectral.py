@@ -17,8 +17,9 @@ from comeo.errors import CodecError
 LAG = 4  # pixels, of the differences that `fit_details` looks at
 PATCH = 16
 
+MAX_MEAN = 65504.0  # the largest half-precision number
+
 _LEVELS = 256
-_MAX_MEAN = 65504.0  # the largest half-precision number
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ def _centred(
         chosen = valid.all(axis=0).ravel()
         if chosen.any():
             samples = samples[:, chosen]
-    mean = np.clip(samples.mean(axis=1), -_MAX_MEAN, _MAX_MEAN).astype(np.float16)
+    mean = np.clip(samples.mean(axis=1), -MAX_MEAN, MAX_MEAN).astype(np.float16)
     return mean, samples - mean.astype(np.float32)[:, None]
 
 

@@ -30,7 +30,7 @@ from comeo.compression.pyramid import Overview
 from comeo.progress import Progress
 from comeo.scene import BandGroup, Pixels, Scene, Window
 
-_STRIP_ROWS = 4 * BLOCK  # read at a time: a tile in ESA's JPEG 2000 files
+_STRIP_ROWS = 2 * BLOCK  # read at a time; of ESA's tiles, twice as high, a cache keeps the rest
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import islice
 from typing import TypeVar
 
 from comeo.cpus import cpu_count
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_AHEAD = max(16, 4 * cpu_count())  # a caller's executor may have more threads than processors
 
 
 @contextmanager
@@ -29,13 +32,17 @@ def in_order(
 ) -> Iterator[Result]:
     """Run a function on each item and yield the results in order, like `Executor.map`.
 
+    Items are taken a few ahead of the results, so that what they hold is never in memory for all at once.
     Unlike there, no call is running any more once this has ended or failed: a caller's executor goes on
     living, and what the calls read from may be closed next.
     """
-    futures = deque(executor.submit(function, item) for item in items)
+    coming = iter(items)
+    futures = deque(executor.submit(function, item) for item in islice(coming, _AHEAD))
     try:
         while futures:
-            yield futures.popleft().result()
+            result = futures.popleft().result()
+            futures.extend(executor.submit(function, item) for item in islice(coming, 1))
+            yield result
     finally:
         for future in futures:
             future.cancel()

@@ -15,7 +15,7 @@ import numpy as np
 
 from comeo.compiled import Array, compiled
 
-_SLACK = 1e-10  # pixels: places on the edge of two belong to the second, as with GDAL
+SLACK = 1e-10  # pixels: places on the edge of two belong to the second, as with GDAL
 
 
 @compiled
@@ -48,7 +48,7 @@ def sample(values: Array, cols: Array, rows: Array, nearest: bool, out: Array) -
             if not (0 <= col <= width and 0 <= row <= height):
                 out[:, i, j] = np.nan
                 continue
-            own_col, own_row = min(int(col + _SLACK), width - 1), min(int(row + _SLACK), height - 1)
+            own_col, own_row = min(int(col + SLACK), width - 1), min(int(row + SLACK), height - 1)
             if nearest:
                 for band in range(bands):
                     out[band, i, j] = values[band, own_row, own_col]

@@ -16,6 +16,7 @@ from comeo.codecs import payload as pl
 from comeo.codecs.base import reduce_mean
 from comeo.codecs.payload import is_predicted
 from comeo.codecs.prediction import KINDS, Predictor, features, fit
+from comeo.codecs.spectral import MAX_MEAN
 from comeo.errors import CodecError
 from tests.comeo.codecs.blocks import CODECS, textured
 
@@ -213,3 +214,20 @@ def test_weights_are_those_of_least_squares() -> None:
     left = (values - predictor.predict(reference)).reshape(3, -1).T.astype(float)
     assert (left - left.mean(axis=0)).std() < 1.05 * best.std()
     assert len(predictor.to_bytes()) < 50
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_a_steep_predictor_leaves_a_mean_that_can_be_stated(name: str) -> None:
+    """Details eight times those of a bright reference: weights of eight alone leave a mean of -80 000."""
+    details = textured(1, 96, 80).astype(np.float32)
+    details = (details - details.mean()) * (60 / details.std())
+    reference = 10_000 + details
+    block = np.rint(3000 + 8 * details).clip(1, 60_000).astype(np.uint16)
+    predictor = fit(block.astype(np.float32), None, reference, STEP)
+    assert predictor is not None
+    assert abs((block - predictor.predict(reference)).mean()) < MAX_MEAN
+    codec = get_codec(name)
+    predicted = codec.encode(block, step=STEP, reference=reference)
+    assert is_predicted(predicted)
+    assert len(predicted) < 0.5 * len(codec.encode(block, step=STEP))
+    assert rmse(codec.decode(predicted, reference=reference), block) < STEP / 2

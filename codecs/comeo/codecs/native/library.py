@@ -234,8 +234,9 @@ class Context(_Owner):
     def begin(self, model: Flat, plan: Plan, energy: NDArray[np.uint8], *, thorough: bool) -> int:
         """Begin to decode pass by pass; energy is (items, components). Returns the status."""
         self._in_use = model, plan
+        energy = np.ascontiguousarray(energy)  # by a name, so that it lives until C has read it
         status: int = self._calls.comeo_begin(
-            self.pointer, model.pointer, plan.pointer, np.ascontiguousarray(energy).ctypes.data, thorough
+            self.pointer, model.pointer, plan.pointer, energy.ctypes.data, thorough
         )
         return status
 
