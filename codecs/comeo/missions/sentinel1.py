@@ -76,7 +76,7 @@ SENTINEL1: Final = Mission(
     unreadable=Unreadable(
         re.compile(r"S1[A-D]_(?:IW|EW|WV|S[1-6])_(?:GRD|SLC|RAW|OCN)"),
         re.compile(r"(?:^|/)(?:S1[A-D]_[^/]*/)?(?:measurement|annotation)/"),
-        "is a Sentinel-1 product in radar geometry; calibrate and terrain-correct it, "
-        "with SNAP or the like, then give the GeoTIFF, its bands described as VV and VH",
+        "is a Sentinel-1 product in radar geometry; make a map of the GRD product with `comeo geocode`, "
+        "then give that GeoTIFF",
     ),
 )
