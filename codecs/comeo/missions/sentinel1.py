@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from comeo.missions import copernicus
+from comeo.missions.backscatter import GEOCODED, name_properties
 from comeo.missions.mission import BandFacts, Mission, Unreadable, band_table
 from comeo.missions.quantity import DECIBEL, Range
 from comeo.missions.recipe import Recipe
@@ -51,11 +52,6 @@ def calibrated_name(text: str) -> str | None:
     return band_name(text) if _CALIBRATED.match(text.strip()) else None
 
 
-def unit_of_values(least: float, median: float, _greatest: float) -> str:
-    """Decibels are negative over most ground, which power and amplitude never are."""
-    return DECIBEL if least < 0 and -35 <= median <= 5 else ""
-
-
 SENTINEL1: Final = Mission(
     id="sentinel-1",
     title="Sentinel-1",
@@ -71,12 +67,13 @@ SENTINEL1: Final = Mission(
     bands_property="sar:polarizations",
     name_units={"db": DECIBEL},
     own_name=calibrated_name,
-    unit_of_values=unit_of_values,
+    name_properties=name_properties,
     prefixes=("s1",),
     unreadable=Unreadable(
         re.compile(r"S1[A-D]_(?:IW|EW|WV|S[1-6])_(?:GRD|SLC|RAW|OCN)"),
         re.compile(r"(?:^|/)(?:S1[A-D]_[^/]*/)?(?:measurement|annotation)/"),
         "is a Sentinel-1 product in radar geometry; calibrate and terrain-correct it, "
         "with SNAP or the like, then give the GeoTIFF, its bands described as VV and VH",
+        GEOCODED,
     ),
 )

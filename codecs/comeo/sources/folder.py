@@ -78,7 +78,8 @@ def open_folder(container: Container, folder: str, wanted: tuple[str, ...] | Non
     try:
         for name, file in files.items():
             band = Band(name, beside.scale, 0.0, beside.unit)
-            bands.append(open_band(container.local(file), band, cache, beside.nodata))
+            opened_band = open_band(container.local(file), band, cache, beside.nodata)
+            bands.append(replace(opened_band, words=(PurePosixPath(file).stem,)))
     except BaseException:
         for opened in bands:
             opened.close()

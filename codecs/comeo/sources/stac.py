@@ -59,6 +59,9 @@ _NOT_DATA: Final = {
     "sun-azimuth", "sun-elevation",
 }  # fmt: skip
 _MAX_TEXT: Final = 300
+# By which Items of analysis-ready radar (CEOS-ARD) state quantity and scale.
+_RADIOMETRY: Final = ("card4l:measurement_type", "card4l:measurement_convention", "ceosard:measurement_type",
+                      "ceosard:measurement_convention")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class Asset:
         location: Local path or http(s) URL; None when it is neither.
         gsd: Pixel size in metres, or 0 when not stated.
         fields: The asset's own fields, and those of its only band over them.
+        stated: What the Item states of the backscatter of all its bands.
     """
 
     key: str
@@ -78,6 +82,15 @@ class Asset:
     location: Path | str | None
     gsd: float
     fields: Mapping[str, Any]
+    stated: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Texts that describe the band, the clearest first."""
+        file = Path(unquote(urlsplit(str(self.location or "")).path)).stem
+        own = (self.fields.get(name) for name in ("name", "title", "description"))
+        texts = (*own, self.key, *self.stated, file)
+        return tuple(text[:_MAX_TEXT] for text in texts if isinstance(text, str))
 
     @property
     def is_jp2(self) -> bool:
@@ -230,7 +243,10 @@ def _assets(item: dict[str, Any], source: str | Path, mission: Mission | None) -
             continue
         name = band_of_asset(key, fields, mission)
         if name is not None:
-            yield Asset(key, name, locate(asset, source), _gsd(key, fields), fields)
+            stated = tuple(
+                str(item["properties"][word]) for word in _RADIOMETRY if word in item["properties"]
+            )
+            yield Asset(key, name, locate(asset, source), _gsd(key, fields), fields, stated)
 
 
 def _classes(item: dict[str, Any], source: str | Path, cache: TileCache) -> ClassSource | None:
@@ -392,7 +408,9 @@ def _open_asset(asset: Asset, given: Given, cache: TileCache) -> RasterBand:
     stated = asset.fields.get("raster:nodata", asset.fields.get("nodata"))
     marker = parse_nodata(stated, asset.key) if stated is not None and given.nodata is None else None
     opened = _opened(asset, band, cache, marker)
-    return replace(opened, offset_stated=opened.offset_stated or "raster:offset" in asset.fields)
+    return replace(
+        opened, offset_stated=opened.offset_stated or "raster:offset" in asset.fields, words=asset.words
+    )
 
 
 def _opened(asset: Asset, band: Band, cache: TileCache, nodata: float | None) -> RasterBand:
