@@ -9,7 +9,6 @@ from typing import Final
 import click
 
 from comeo.errors import ComeoError
-from comeo.missions.backscatter import BACKSCATTER
 from tileserver.cli.options import PICTURES, moment_of, names_of, sentence
 from tileserver.cli.places import LocalPath
 from tileserver.cli.progress import terminal_progress
@@ -42,7 +41,9 @@ _OTHERS: Final = PICTURES | {".zip", ".tif", ".tiff", ".json"}  # neither archiv
     "of radar also power, amplitude or dB.",
 )
 @click.option(
-    "--quantity", type=click.Choice(BACKSCATTER), help="Which radar backscatter it is, if the source doesn't say."
+    "--quantity",
+    type=click.Choice(["sigma0", "gamma0", "gamma0-rtc", "beta0"]),
+    help="Which radar backscatter it is, if the source doesn't say.",
 )
 @click.option("--offset", type=float, help="See --scale; -0.1 or 0 for Sentinel-2 whose baseline is unknown.")
 @click.option("--unit", help="Unit of the physical values: reflectance, dB or another.")

@@ -7,14 +7,14 @@ from typing import Final
 
 import click
 
-from comeo.errors import SourceError
-from comeo.sources.naming import parse_time
-
 PICTURES: Final = frozenset([".jp2", ".png", ".jpg", ".jpeg", ".webp", ".kmz"])
 
 
 def moment_of(value: str | None) -> datetime | None:
     """An acquisition as it is given; refused where it is none."""
+    from comeo.errors import SourceError
+    from comeo.sources.naming import parse_time
+
     try:
         return None if value is None else parse_time(value, "the time given")
     except SourceError as error:

@@ -23,7 +23,7 @@ _QUANTITIES: Final = (
     (BETA0, re.compile(rf"(?:beta|β){_NOUGHT}", re.IGNORECASE)),
 )
 _TERRAIN: Final = re.compile(
-    r"(?<![a-z])rtc(?=\d|[^a-z]|$)|terrain[ _-]?(?:flatten|normali|correction)|(?:gamma|γ)[0⁰]?[ _-]?t(?![a-z])",
+    r"(?<![a-z])rtc(?=\d|[^a-z]|$)|terrain[ _-]?(?:flatten|normali)|(?:gamma|γ)[0⁰]?[ _-]?t(?![a-z])",
     re.IGNORECASE,
 )
 
@@ -76,7 +76,8 @@ FORMS: Final = (
     *(
         _form("S1-NRB", _NRB.format(quantity[0], word), quantity, scale)
         for quantity, word, scale in (
-            (GAMMA0_RTC, "lin", POWER), (GAMMA0_RTC, "log", DECIBEL), (SIGMA0, "lin", POWER), (SIGMA0, "log", DECIBEL),
+            (GAMMA0_RTC, "lin", POWER), (GAMMA0_RTC, "log", DECIBEL),
+            (SIGMA0, "lin", POWER), (SIGMA0, "log", DECIBEL),
         )
     ),
     _form("OPERA RTC-S1", r"OPERA_L2_RTC-S1(?!-STATIC)", GAMMA0_RTC, POWER),

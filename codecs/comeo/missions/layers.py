@@ -17,7 +17,8 @@ _WORDS: Final = frozenset(
         *("MG2", "ATB", "IAB", "DTF", "WVC"),  # MAJA
         *("MASK", "MASKS", "CLASSI", "CLASSIFICATION", "PROB", "PROBA", "PROBABILITY", "CONFIDENCE"),
         *("FLAG", "FLAGS", "QA", "PIXELQA", "CLOUDMASK"),
-        *("LOCALINCIDENCEANGLE", "PROJECTEDLOCALINCIDENCEANGLE", "INCIDENCEANGLEFROMELLIPSOID", "LIA"),  # SNAP
+        # SNAP, of radar
+        *("LOCALINCIDENCEANGLE", "PROJECTEDLOCALINCIDENCEANGLE", "INCIDENCEANGLEFROMELLIPSOID", "LIA"),
     ]
 )
 # Words that name a layer where they stand alone or last: they also occur in names of whole scenes.

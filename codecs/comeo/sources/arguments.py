@@ -49,14 +49,19 @@ class Given:
         if unit is not None and not (isinstance(unit, str) and 0 < len(unit.strip()) <= MAX_UNIT):
             raise SourceError(f"the unit given has to be a text of at most {MAX_UNIT} characters")
         if self.quantity not in (None, *BACKSCATTER):
-            raise SourceError(f"the quantity given is {self.quantity!r}; give one of {', '.join(BACKSCATTER)}")
+            raise SourceError(
+                f"the quantity given is {self.quantity!r}; give one of {', '.join(BACKSCATTER)}"
+            )
         if self.radar_scale not in (None, *SCALES):
             raise SourceError(
-                f"the scale given is {self.radar_scale!r}; give a number, or of radar one of {', '.join(SCALES)}"
+                f"the scale given is {self.radar_scale[:40]!r}; give a number, or of radar one of "
+                f"{', '.join(SCALES)}"
             )
         of_unit = None if unit is None else unit_in_words(unit)
         if self.radar_scale and of_unit and of_unit != self.radar_scale:
-            raise SourceError(f"the scale given is {self.radar_scale}, but the unit {of_unit}; give one of them")
+            raise SourceError(
+                f"the scale given is {self.radar_scale}, but the unit {of_unit}; give one of them"
+            )
 
     @property
     def is_of_radar(self) -> bool:

@@ -89,14 +89,15 @@ def to_backscatter(
     _check(where, bands, found, samples, given)
     quantities = {each.quantity for each in found}
     if len(quantities) > 1:
-        each = ", ".join(f"{b.band.name} {f.quantity or 'of none'}" for b, f in zip(bands, found, strict=True))
-        raise SourceError(f"{where} mixes quantities ({each}); give --quantity if that is wrong, or --bands")
+        mixed = zip(bands, found, strict=True)
+        told = ", ".join(f"{item.band.name} {each.quantity or 'unknown'}" for item, each in mixed)
+        raise SourceError(f"{where} mixes quantities ({told}); give --quantity if that is wrong, or --bands")
     converted = [_converted(item, each, mission) for item, each in zip(bands, found, strict=True)]
     properties = _properties(where, bands, found)
     if not found[0].quantity:
         logger.warning(
-            "%s does not say which backscatter its numbers are; give --quantity sigma0, gamma0, gamma0-rtc or "
-            "beta0 to have it recorded", where,
+            "%s does not say which backscatter its numbers are; give --quantity sigma0, gamma0, gamma0-rtc "
+            "or beta0 to have it recorded", where,
         )  # fmt: skip
     for item, each in zip(bands, found, strict=True):
         _warn_of_zeros(where, item, each, given)
@@ -146,8 +147,8 @@ def _scale(
     is_scaled = given.scale is not None or item.band.scale != 1.0
     if item.source_dtype == _BYTE and not is_scaled:
         raise SourceError(
-            f"{where}: {name} is stretched to 8 bits for a picture, and a byte is not dB; give the measurements, "
-            "or the stretch, as --scale 0.118 --offset -30 --unit dB"
+            f"{where}: {name} is stretched to 8 bits for a picture, and a byte is not dB; give the "
+            "measurements, or the stretch, as --scale 0.118 --offset -30 --unit dB"
         )
     if any(map(is_uncalibrated, item.words)):
         _ask_to_calibrate(where, name)
@@ -155,28 +156,29 @@ def _scale(
         return unit, "scale as stated"
     is_whole = np.issubdtype(np.dtype(item.source_dtype or item.dtype), np.integer)
     by_values = _by_values(sample)
-    if is_whole and not is_scaled:
-        if by_values == DECIBEL:
-            return DECIBEL, "by the values"
+    if is_whole and not is_scaled and by_values != DECIBEL:
         _ask_for_factor(where, name, sample)
-    if told := scale_in(item.words):
-        return told, "scale as described"
-    if form := form_of(names):
-        return form.scale, f"scale of {form.title}"
-    if any(map(calibrated, item.words)):
-        return by_values or POWER, "calibrated" if not by_values else "by the values"
-    if told := by_values or scale_in(names):
-        return told, "by the values" if by_values else "scale as named"
+    form = form_of(names)
+    for scale, why in (
+        (DECIBEL if is_whole and not is_scaled else "", "by the values"),
+        (scale_in(item.words), "scale as described"),
+        (form.scale if form else "", f"scale of {form.title}" if form else ""),
+        (by_values, "by the values"),
+        (POWER if any(map(calibrated, item.words)) else "", "power, as calibrated bands are"),
+        (scale_in(names), "scale as named"),
+    ):
+        if scale:
+            return scale, why
     raise SourceError(
-        f"{where}: nothing says whether {name} is power or amplitude; give --scale power or --scale amplitude, "
-        "and --quantity, as sigma0"
+        f"{where}: nothing says whether {name} is power or amplitude; give --scale power or --scale "
+        "amplitude, and --quantity, as sigma0"
     )
 
 
 def _ask_to_calibrate(where: str, name: str) -> NoReturn:
     raise SourceError(
-        f"{where}: {name} is not calibrated; calibrate it (in SNAP by Radar > Radiometric > Calibrate), or, if it "
-        "is, say what it is, as --quantity sigma0 --scale amplitude"
+        f"{where}: {name} is not calibrated; calibrate it (in SNAP by Radar > Radiometric > Calibrate), or, "
+        "if it is, say what it is, as --quantity sigma0 --scale amplitude"
     )
 
 
@@ -184,9 +186,9 @@ def _ask_for_factor(where: str, name: str, sample: NDArray[np.float64]) -> NoRet
     low, high = (float(value) for value in np.percentile(sample, (2, 98)))
     if low >= 0:
         raise SourceError(
-            f"{where}: {name} holds whole numbers from {low:g} to {high:g} without a scale, as of an image that is "
-            "not calibrated; calibrate it, or give its factor and what it is, as --scale 0.001 --unit amplitude "
-            "--quantity sigma0"
+            f"{where}: {name} holds whole numbers from {low:g} to {high:g} without a scale, as of an image "
+            "that is not calibrated; calibrate it, or give its factor and what it is, as --scale 0.001 "
+            "--unit amplitude --quantity sigma0"
         )
     raise SourceError(
         f"{where}: {name} holds whole numbers from {low:g} to {high:g} without a scale; give it, as "
@@ -234,16 +236,16 @@ def _check(
     least, greatest = _POSSIBLE if given.backscatter_scale else _LIKELY
     if not least <= median <= greatest or (low >= 0 and DECIBEL in scales):
         raise SourceError(
-            f"{where}: {names}, taken as {scales}, would have a median of {median:.3g} dB, and the lowest fiftieth "
-            f"below {low:.3g} dB, which no backscatter has; give --scale power, amplitude or dB, or a factor, as "
-            "--scale 0.01 --unit dB"
+            f"{where}: {names}, taken as {scales}, would have a median of {median:.3g} dB, and the lowest "
+            f"fiftieth below {low:.3g} dB, which no backscatter has; give --scale power, amplitude or dB, or "
+            "a factor, as --scale 0.01 --unit dB"
         )
 
 
 def _decibels(
     scale: str, numbers: NDArray[Any]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Numbers on a scale in decibels, where they are measurements, and where they were raised to the floor."""
+    """Numbers in decibels, where they are measurements, and where they were raised to the floor."""
     numbers = numbers.astype(np.float32)
     measured = np.isfinite(numbers)
     if scale == DECIBEL:
@@ -281,9 +283,7 @@ def _scaled(values: NDArray[Any], each: Backscatter) -> NDArray[Any]:
     return values.astype(np.float64) * each.factor + each.offset
 
 
-def _properties(
-    where: str, bands: Sequence[RasterBand], found: Sequence[Backscatter]
-) -> dict[str, Any]:
+def _properties(where: str, bands: Sequence[RasterBand], found: Sequence[Backscatter]) -> dict[str, Any]:
     """STAC properties: quantity, scale of the source, and how many pixels were raised to the floor."""
     properties: dict[str, Any] = {
         "comeo:source_scale": ", ".join(dict.fromkeys(each.scale for each in found)),
@@ -296,7 +296,8 @@ def _properties(
     counts = {item.band.name: _floored(item, each) for item, each in linear}
     if any(counts.values()):
         logger.warning(
-            "%s: power below %g dB, negative power included, is kept as %g dB: %s pixels", where, FLOOR, FLOOR,
+            "%s: power below %g dB, negative power included, is kept as %g dB: %s pixels",
+            where, FLOOR, FLOOR,
             ", ".join(f"{name} {count:,}" for name, count in counts.items()),
         )  # fmt: skip
     return properties | {"comeo:floor": FLOOR, "comeo:floored_pixels": counts}
@@ -326,12 +327,12 @@ def _warn_of_zeros(where: str, item: RasterBand, each: Backscatter, given: Given
                                        & valid[:-2, 1:-1] & valid[2:, 1:-1]))  # fmt: skip
     if lonely:
         logger.warning(
-            "%s: 0 marks no data in %s, and single pixels amid others have it: 0 dB that was measured is lost",
+            "%s: 0 marks no data in %s, and single pixels amid others have it: measured 0 dB is lost",
             where, item.band.name,
         )  # fmt: skip
     if counted > _MANY_ZEROS * total and given.nodata != 0:
         logger.warning(
-            "%s: many numbers of %s are 0 and count as 0 dB; give --nodata 0 if they mark pixels without data",
+            "%s: many numbers of %s are 0 and count as 0 dB; give --nodata 0 if they mark no data",
             where, item.band.name,
         )  # fmt: skip
 

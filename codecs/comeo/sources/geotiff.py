@@ -52,7 +52,9 @@ _ORIGIN_TAGS: Final = (
     "mission", "sensor", "instrument", "product_uri",
 )  # fmt: skip
 _BASELINE: Final = "processing_baseline"
-_QUANTITY_TAG: Final = re.compile(r"quantity|radiometr|backscatter|calibration|long_name|standard_name|^units?$|^scale$")
+_QUANTITY_TAG: Final = re.compile(
+    r"quantity|radiometr|backscatter|calibration|long_name|standard_name|^units?$|^scale$"
+)
 
 
 @dataclass(frozen=True, slots=True)

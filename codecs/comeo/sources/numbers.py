@@ -125,7 +125,8 @@ def _backscatter(
         )
     if not radar and given.is_of_radar:
         raise SourceError(
-            f"{origin.name} has bands {names}, and no backscatter: leave --quantity out, and give --scale a number"
+            f"{origin.name} has bands {names}, and no backscatter: leave --quantity out, and give --scale "
+            "a number"
         )
     if not radar:
         return {}, {}, []
