@@ -38,7 +38,7 @@ _SCALES: Final = (
     (AMPLITUDE, _word("amplitude", "amp")),
     (POWER, _word("power", "pow", "intensity", "linear", "lin")),
 )
-_UNCALIBRATED: Final = re.compile(r"(?:amplitude|intensity)[ _-](?:VV|VH|HH|HV)(?=[ _-]|$)", re.IGNORECASE)
+UNCALIBRATED: Final = re.compile(r"(?:amplitude|intensity)[ _-](VV|VH|HH|HV)(?=[ _-]|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def scale_in(texts: Iterable[str]) -> str:
 
 def is_uncalibrated(text: str) -> bool:
     """Whether a band's description is SNAP's for what has not been calibrated: `Amplitude_VV`."""
-    return bool(_UNCALIBRATED.match(text.strip()))
+    return bool(UNCALIBRATED.match(text.strip()))
 
 
 def name_properties(name: str) -> dict[str, str | int]:

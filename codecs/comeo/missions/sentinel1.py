@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from comeo.missions import copernicus
-from comeo.missions.backscatter import GEOCODED, name_properties
+from comeo.missions.backscatter import GEOCODED, UNCALIBRATED, name_properties
 from comeo.missions.mission import BandFacts, Mission, Unreadable, band_table
 from comeo.missions.quantity import DECIBEL, Range
 from comeo.missions.recipe import Recipe
@@ -34,7 +34,6 @@ RECIPES: Final = (
 _CALIBRATED: Final = re.compile(
     r"(?:sigma|gamma|beta)(?:0|_?nought)[ _-]?(?:RTC[ _-]?)?(VV|VH|HH|HV)(?=[ _-]|$)", re.IGNORECASE
 )
-_UNCALIBRATED: Final = re.compile(r"(?:amplitude|intensity)[ _-](VV|VH|HH|HV)(?=[ _-]|$)", re.IGNORECASE)
 _LAYERS: Final = re.compile(r"(?:^|[ _-])(?:angle|phase|coh|coherence|i|q)(?:[ _-]|$)", re.IGNORECASE)
 
 
@@ -43,13 +42,18 @@ def band_name(text: str) -> str | None:
     name = text.strip().upper()
     if name in BANDS:
         return name
-    match = _CALIBRATED.match(text.strip()) or _UNCALIBRATED.match(text.strip())
+    match = _CALIBRATED.match(text.strip()) or UNCALIBRATED.match(text.strip())
     return match.group(1).upper() if match and not _LAYERS.search(text) else None
 
 
 def calibrated_name(text: str) -> str | None:
     """The polarisation of a band whose name says that it is calibrated backscatter, or None."""
     return band_name(text) if _CALIBRATED.match(text.strip()) else None
+
+
+def processed_name(text: str) -> str | None:
+    """The polarisation of a band named as processors of radar name theirs, calibrated or not, or None."""
+    return band_name(text) if UNCALIBRATED.match(text.strip()) else calibrated_name(text)
 
 
 SENTINEL1: Final = Mission(
@@ -66,7 +70,7 @@ SENTINEL1: Final = Mission(
     properties={"constellation": "sentinel-1", "instruments": ["c-sar"], "sar:frequency_band": "C"},
     bands_property="sar:polarizations",
     name_units={"db": DECIBEL},
-    own_name=calibrated_name,
+    own_name=processed_name,
     name_properties=name_properties,
     prefixes=("s1",),
     unreadable=Unreadable(
