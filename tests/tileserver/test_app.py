@@ -11,7 +11,7 @@ import pytest
 
 from comeo.codecs import native
 from comeo.errors import ComeoError
-from comeo.settings import SettingsError
+from comeo.settings import SettingsError, configure
 from tileserver import Settings, create_app
 
 PROGRAM = """
@@ -66,6 +66,7 @@ def test_wrong_settings_are_said_at_the_start(
         pytest.skip("there is no compiled code")
     monkeypatch.setenv("COMEO_CATALOG", str(tmp_path / "catalog.sqlite"))
     monkeypatch.setenv(name, value)
+    configure(None)
     with pytest.raises(ComeoError, match=words):
         create_app()
 

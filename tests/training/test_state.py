@@ -20,7 +20,7 @@ from training.export import read_state
 from training.model import Model
 from training.verify import verify
 
-STATE = Path(training.__file__).parent / "states" / "sentinel2.pt"
+STATE = Path(training.__file__).parent / "states" / f"{DEFAULT}.pt"
 
 
 @pytest.fixture(scope="module")

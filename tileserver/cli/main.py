@@ -14,6 +14,7 @@ from comeo.errors import ComeoError
 from comeo.view.resampling import RESAMPLINGS, ResamplingName
 from tileserver.cli.compress import compress
 from tileserver.cli.extras import advice
+from tileserver.cli.geocode import geocode
 from tileserver.cli.options import PICTURES, names_of, sentence
 from tileserver.cli.places import LocalPath
 from tileserver.cli.progress import terminal_progress
@@ -185,6 +186,7 @@ def serve(
 
 cli.add_command(compress)
 cli.add_command(qualify)
+cli.add_command(geocode)
 
 
 def _figure(value: float | None) -> str:

@@ -27,7 +27,7 @@ from comeo.sources.paths import inside
 
 MAX_FILES: Final = 20_000
 MAX_TEXT_BYTES: Final = 8 << 20
-MAX_BAND_BYTES: Final = 1 << 30
+MAX_BAND_BYTES: Final = 4 << 30  # a stripmap image of radar has more than one GiB
 _CHUNK: Final = 1 << 20
 _MAX_LOCAL_NAME: Final = 120
 _DRIVE: Final = re.compile("[A-Za-z]:")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, ParseError
 
+import numpy as np
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
+from numpy.typing import NDArray
 
 from comeo.errors import SourceError
 from comeo.sources.raster import parse_finite
@@ -93,6 +95,31 @@ def child_text(element: Element, name: str, where: str) -> str:
         if _local(child.tag) == name and child.text:
             return child.text.strip()
     raise SourceError(f"{where} has no {name} in its {_local(element.tag)}")
+
+
+def child_floats(element: Element, name: str, most: int, where: str) -> NDArray[np.float64]:
+    """Numbers of a child by local name, set apart by blanks.
+
+    Args:
+        element: Its parent.
+        name: Its local name.
+        most: Numbers that there may be.
+        where: Name of the document in messages.
+
+    Returns:
+        (n,) float64, n from 1 to `most`.
+
+    Raises:
+        SourceError: If it is missing, has too many, or holds anything but finite numbers.
+    """
+    texts = child_text(element, name, where).split(None, most)
+    try:
+        values = np.array(texts, np.float64)
+    except ValueError:
+        values = np.array([np.nan])
+    if not (0 < len(texts) <= most and np.isfinite(values).all()):
+        raise SourceError(f"{name} in {where} is not 1 to {most} finite numbers")
+    return values
 
 
 def _local(tag: object) -> str:

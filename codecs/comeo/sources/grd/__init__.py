@@ -1,0 +1,1 @@
+"""Sentinel-1 ground-range products (GRD): their files, metadata and pixels, and scenes made of them."""
