@@ -11,11 +11,12 @@ from comeo.errors import SourceError
 from comeo.scene import Scene
 from comeo.sources.arguments import Given, check_arguments, parse_scale
 from comeo.sources.assemble import Overrides, Product, build_scene
+from comeo.sources.assets import is_url
 from comeo.sources.bandfile import GEOTIFF_SUFFIXES, JP2_SUFFIXES
 from comeo.sources.geotiff import open_geotiff
 from comeo.sources.layout import open_layout, refuse_file
 from comeo.sources.naming import parse_time
-from comeo.sources.stac import is_url, open_stac
+from comeo.sources.stac import open_stac
 
 _METADATA = re.compile(
     r"MTD_(MSIL1C|MSIL2A|TL)\.xml|S2._(OPER|USER)_MTD_.*\.xml|.*_MTD_ALL\.xml|metadata\.xml|manifest\.safe|"

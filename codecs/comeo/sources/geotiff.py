@@ -173,10 +173,16 @@ def _origin(tags: Mapping[str, str]) -> list[str]:
 
 
 def _properties(tags: Mapping[str, str]) -> dict[str, Any]:
-    """STAC properties that tags give: platform and processing baseline."""
+    """STAC properties that tags give: platform, processing baseline and orbit."""
     platform = next((found for text in _origin(tags) if (found := platform_of(text))), "")
     stated = {"platform": platform, "s2:processing_baseline": baseline_in_words(tags.get(_BASELINE, ""))}
-    return {name: text for name, text in stated.items() if text}
+    state, orbit = tags.get("orbit_state", "").strip().lower(), tags.get("relative_orbit", "").strip()
+    properties: dict[str, Any] = {name: text for name, text in stated.items() if text}
+    if state in ("ascending", "descending"):
+        properties["sat:orbit_state"] = state
+    if re.fullmatch(r"[0-9]{1,3}", orbit):
+        properties["sat:relative_orbit"] = int(orbit)
+    return properties
 
 
 def _band_names(

@@ -14,7 +14,6 @@ import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.comeo.sources.conftest import write_tif
 
 from comeo.archive import open_archive
 from comeo.compression import compress
@@ -23,6 +22,7 @@ from comeo.missions.backscatter import FORMS, form_of, name_properties, quantity
 from comeo.scene import Scene, Window
 from comeo.sources import open_source
 from comeo.sources.backscatter import _decibels
+from tests.comeo.sources.conftest import write_tif
 
 SIZE = 96
 RIM = 8
@@ -40,13 +40,13 @@ def decibels() -> Values:
     """VV and VH in dB, speckled, from nothing but a generator."""
     rng = np.random.default_rng(3)
     power = rng.gamma(4.4, 1 / 4.4, (2, SIZE, SIZE)) * np.array([0.12, 0.02])[:, None, None]
-    return (10 * np.log10(power)).astype(np.float32)
+    return np.asarray(10 * np.log10(power), np.float32)
 
 
 @pytest.fixture(scope="module")
 def power(decibels: Values) -> Values:
     """The same in power, with a rim of zeros."""
-    values = (10 ** (decibels.astype(np.float64) / 10)).astype(np.float32)
+    values: Values = (10 ** (decibels.astype(np.float64) / 10)).astype(np.float32)
     values[:, :RIM] = 0
     return values
 
@@ -117,8 +117,10 @@ def test_items_of_analysis_ready_radar(
 ) -> None:
     pair(tmp_path, ("vv.tif", "vh.tif"), power, nodata=0)
     assets = {key: {"href": f"./{key}.tif", "roles": ["data"]} for key in ("vv", "vh")}
-    item = {"type": "Feature", "stac_version": "1.0.0", "id": "S1A_x", "assets": assets,
-            "properties": {"datetime": "2023-01-05T05:00:12Z", "platform": "sentinel-1a", **stated}}  # fmt: skip
+    properties = {"datetime": "2023-01-05T05:00:12Z", "platform": "sentinel-1a", **stated}
+    item = {
+        "type": "Feature", "stac_version": "1.0.0", "id": "S1A_x", "assets": assets, "properties": properties,
+    }  # fmt: skip
     (tmp_path / "item.json").write_text(json.dumps(item))
     check(open_source(tmp_path / "item.json"), decibels, RIM, quantity, scale)
 
@@ -217,6 +219,19 @@ def test_files(tmp_path: Path, power: Values, decibels: Values, case: tuple[Any,
     dtype = profile.pop("dtype", "float32") if "dtype" in profile else "float32"
     path = write_tif(tmp_path / f"{name}.tif", values.astype(dtype), descriptions, **profile)
     check(open_source(path), decibels, rim, quantity, scale)
+
+
+def test_what_geocode_writes(tmp_path: Path, decibels: Values) -> None:
+    steps = np.rint(decibels / 0.005).astype(np.int16)
+    tags = {"DATETIME": "2021-12-23T05:10:00.000Z", "PLATFORM": "sentinel-1b", "QUANTITY": "rtc",
+            "ORBIT_STATE": "descending", "RELATIVE_ORBIT": "22"}  # fmt: skip
+    path = write_tif(tmp_path / "scene.tif", steps, TWO, nodata=-32768, tags=tags)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.scales, dataset.units = (0.005, 0.005), ("dB", "dB")
+    scene = open_source(path)
+    expected = {"sat:orbit_state": "descending", "sat:relative_orbit": 22, "platform": "sentinel-1b"}
+    assert expected.items() <= scene.properties.items()
+    check(scene, steps * 0.005, 0, "gamma0-rtc", "dB")
 
 
 def test_other_polarisations(tmp_path: Path, decibels: Values) -> None:

@@ -339,7 +339,9 @@ def test_maja_numbers_are_reflectance(tmp_path: Path) -> None:
 )
 def test_the_scale_of_hyp3_is_in_its_name(tmp_path: Path, letter: str, level: float, scale: str) -> None:
     name = HYP3.replace("gpuned", f"g{letter}uned")
-    layout = Layout({30: named(f"{name}_", "VV", "VH", "dem")}, {"r30m": "VH VV"}, dtype="float32", level=level)
+    layout = Layout(
+        {30: named(f"{name}_", "VV", "VH", "dem")}, {"r30m": "VH VV"}, dtype="float32", level=level
+    )
     scene = open_source(layout.write(tmp_path / "rtc"))
     check(scene, layout)
     assert {band.unit for band in scene.groups[0].bands} == {"dB"}
