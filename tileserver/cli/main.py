@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,15 @@ import click
 
 from comeo.errors import ComeoError
 from comeo.view.resampling import RESAMPLINGS, ResamplingName
+from tileserver.cli.compress import compress
 from tileserver.cli.extras import advice
 from tileserver.cli.geocode import geocode
+from tileserver.cli.options import PICTURES, names_of, sentence
 from tileserver.cli.places import LocalPath
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
 
 _log = logging.getLogger("comeo")
-_PICTURES = frozenset([".jp2", ".png", ".jpg", ".jpeg", ".webp", ".kmz"])
-_OTHERS = _PICTURES | {".zip", ".tif", ".tiff", ".json"}  # neither archives nor folders
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,115 +36,6 @@ def cli(debug: bool) -> None:
         logging.getLogger("rasterio").setLevel(logging.CRITICAL)
     # A library of rio-tiler's tells at its import how many threads it would use.
     logging.getLogger("numexpr").setLevel(logging.WARNING)
-
-
-@cli.command()
-@click.argument("sources", nargs=-1, required=True)
-@click.option("-o", "--output", required=True, type=LocalPath(), help="Folder, or name of the archive.")
-@click.option("--codec", help="See `comeo codecs`.  [default: learned]")
-@click.option("--ratio", type=float, help="Raw bytes / archive bytes.  [default: 100]")
-@click.option("--step", type=float, help="Quantisation step in the data's numbers, instead of a ratio.")
-@click.option("--id", "scene_id", help="Id of the scene, instead of the source's own.")
-@click.option("--collection", help="STAC collection, instead of the source's own.")
-@click.option(
-    "--bands",
-    callback=lambda _c, _p, value: _names(value),
-    help="Names of a GeoTIFF's bands, if it has none.",
-)
-@click.option(
-    "--datetime",
-    "moment",
-    callback=lambda _c, _p, value: _moment(value),
-    help="Acquisition, as 2019-05-30 or 2019-05-30T10:30:31Z, if the source doesn't say.",
-)
-@click.option(
-    "--scale", type=float, help="Physical value = number × scale + offset, if the source doesn't say."
-)
-@click.option("--offset", type=float, help="See --scale; -0.1 or 0 for Sentinel-2 whose baseline is unknown.")
-@click.option("--unit", help="Unit of the physical values: reflectance, dB or another.")
-@click.option(
-    "--nodata", type=float, help="Number that marks pixels without data, if the source doesn't say."
-)
-@click.option(
-    "--clear",
-    type=click.Choice(["scl", "s2cloudless", "none"]),
-    help="How to know which pixels are clear.  [default: scl where the source has it, else none]",
-)
-@click.option(
-    "--independent-groups",
-    is_flag=True,
-    help="Predict no group from a finer one: larger, but plain Zarr readers can read all of it.",
-)
-@click.option(
-    "--preset",
-    type=click.Choice(["vegetation"]),
-    help="Code red and near infrared more finely, for indices of vegetation.",
-)
-@click.option(
-    "--clouds",
-    type=click.Choice(["coarse"]),
-    help="Code clouds more coarsely than the ground, which gets their bytes; needs --clear other than none.",
-)
-@click.option("--force", is_flag=True, help="Replace archives that exist.")
-def compress(
-    sources: tuple[str, ...],
-    output: Path,
-    codec: str | None,
-    ratio: float | None,
-    step: float | None,
-    scene_id: str | None,
-    collection: str | None,
-    bands: tuple[str, ...] | None,
-    moment: datetime | None,
-    scale: float | None,
-    offset: float | None,
-    unit: str | None,
-    nodata: float | None,
-    clear: str | None,
-    independent_groups: bool,
-    preset: str | None,
-    clouds: str | None,
-    force: bool,
-) -> None:
-    """Compress SOURCES, one archive each.
-
-    A source is a SAFE folder or zip, a folder of JP2 or GeoTIFF bands, a STAC Item (file or URL), or a
-    GeoTIFF whose band descriptions name the bands.
-    """
-    from comeo.archive import archive_suffix
-    from comeo.codecs import DEFAULT_CODEC
-    from comeo.compression import compress as compress_scene
-    from comeo.sources import open_source
-
-    if ratio is not None and step is not None:
-        raise click.UsageError("give --ratio or --step, not both")
-    is_file = archive_suffix(output) is not None
-    if output.suffix.lower() in _OTHERS and not is_file and not output.is_dir():
-        raise click.UsageError(f"{output.name} is no name of an archive: those end in .zarr.zip or .zarr")
-    if is_file and len(sources) > 1:
-        raise click.UsageError("several sources need a folder as --output")
-    failures = 0
-    for source in sources:
-        try:
-            with open_source(
-                source, scene_id=scene_id, collection=collection, bands=bands, datetime=moment, scale=scale,
-                offset=offset, unit=unit, nodata=nodata,
-            ) as scene:  # fmt: skip
-                final = output if is_file else output / f"{scene.id}.zarr.zip"
-                with terminal_progress(scene.id) as progress:
-                    compress_scene(
-                        scene, final, codec=codec or DEFAULT_CODEC, ratio=ratio, step=step, clear=clear,
-                        force=force, progress=progress, independent_groups=independent_groups, preset=preset,
-                        clouds=clouds,
-                    )  # fmt: skip
-            _report(final)
-        except (ComeoError, OSError) as error:
-            if len(sources) == 1:
-                raise
-            click.echo(f"comeo: {source}: {_sentence(error)}", err=True)
-            failures += 1
-    if failures:
-        raise ComeoError(f"{failures} of {len(sources)} sources were not compressed")
 
 
 @cli.command()
@@ -179,8 +69,8 @@ def info(archive: str, as_json: bool) -> None:
     click.echo(_clear_line(clear))
     for line in (*_histogram_lines(groups), *_certificate_lines(certificate), *_cloud_lines(clouds)):
         click.echo(line)
-    for sentence in damaged.values():
-        click.echo(f"{'damaged':14}{sentence}; copy the archive again")
+    for fault in damaged.values():
+        click.echo(f"{'damaged':14}{fault}; copy the archive again")
 
 
 @cli.command()
@@ -193,7 +83,7 @@ def info(archive: str, as_json: bool) -> None:
     help="GeoJSON file with a polygon in degrees, instead of --bbox; pixels outside it are masked.",
 )
 @click.option(
-    "--bands", callback=lambda _c, _p, value: _names(value), help="As B04,B03,B02.  [default: all bands]"
+    "--bands", callback=lambda _c, _p, value: names_of(value), help="As B04,B03,B02.  [default: all bands]"
 )
 @click.option("--expression", help="Band arithmetic on physical values, as (B08-B04)/(B08+B04).")
 @click.option("--crs", help="Projection of the file, as EPSG:3857.  [default: the scene's own]")
@@ -230,7 +120,7 @@ def extract(
     from comeo.archive import open_archive
     from comeo.export.extract import extract as write_extract
 
-    if output.suffix.lower() in _PICTURES:
+    if output.suffix.lower() in PICTURES:
         raise click.UsageError(f"{output.name} would be a GeoTIFF: let its name end in .tif")
     if bbox and polygon:
         raise click.UsageError("give --bbox or --polygon, not both")
@@ -294,6 +184,7 @@ def serve(
     )
 
 
+cli.add_command(compress)
 cli.add_command(qualify)
 cli.add_command(geocode)
 
@@ -363,25 +254,6 @@ def _cloud_lines(clouds: dict[str, Any] | None) -> list[str]:
     return lines
 
 
-def _moment(value: str | None) -> datetime | None:
-    from comeo.errors import SourceError
-    from comeo.sources.naming import parse_time
-
-    try:
-        return None if value is None else parse_time(value, "the time given")
-    except SourceError as error:
-        raise click.BadParameter(str(error)) from error
-
-
-def _names(value: str | None) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    names = tuple(name.strip() for name in value.split(",") if name.strip())
-    if not names:
-        raise click.BadParameter("give names with commas between them, as B04,B03,B02")
-    return names
-
-
 def _polygon(path: Path) -> dict[str, Any]:
     from tileserver.render.geojson import polygon_of
     from tileserver.settings import Settings
@@ -395,22 +267,6 @@ def _polygon(path: Path) -> dict[str, Any]:
     return polygon_of(document, Settings().max_vertices)
 
 
-def _report(path: Path) -> None:
-    from comeo.archive import open_archive
-
-    with open_archive(path) as archive:
-        click.echo(
-            f"{path}  {archive.archive_bytes:,} bytes, ×{archive.ratio:.1f}, "
-            f"step {archive.step:g}, {archive.codec}"
-        )
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
-    return str(error)
-
-
 def main() -> None:
     """Run the command; errors become one sentence on stderr and an exit code."""
     try:
@@ -418,7 +274,7 @@ def main() -> None:
     except (ComeoError, OSError) as error:
         if "--debug" in sys.argv[1:]:
             raise
-        click.echo(f"comeo: {_sentence(error)}", err=True)
+        click.echo(f"comeo: {sentence(error)}", err=True)
         sys.exit(1)
     except Exception as error:  # a missing extra, or a mistake of ours; no traceback without --debug
         if "--debug" in sys.argv[1:]:

@@ -20,6 +20,11 @@ from comeo.view.projection import move_points
 STAC_VERSION = "1.1.0"
 PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 EO = "https://stac-extensions.github.io/eo/v2.0.0/schema.json"
+_EXTENSIONS = {
+    "eo:": EO,
+    "sar:": "https://stac-extensions.github.io/sar/v1.0.0/schema.json",
+    "sat:": "https://stac-extensions.github.io/sat/v1.0.0/schema.json",
+}
 _EDGE_METRES = 25_000  # a straight side of a grid is a curve on the globe: put a point on it this often
 
 
@@ -42,8 +47,9 @@ def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
     extensions = [PROJECTION]
     if code:
         properties["proj:code"] = ":".join(code)
-    if any(key.startswith("eo:") for key in properties):
-        extensions.append(EO)
+    for prefix, schema in _EXTENSIONS.items():
+        if any(key.startswith(prefix) for key in properties):
+            extensions.append(schema)
     properties["datetime"] = iso(scene.datetime)
     item: dict[str, Any] = {
         "type": "Feature",

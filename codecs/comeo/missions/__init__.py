@@ -45,7 +45,7 @@ from comeo.missions.recognise import (
     platform_in,
     platform_of,
 )
-from comeo.missions.sentinel1 import calibrated_name
+from comeo.missions.sentinel1 import SENTINEL1, calibrated_name
 from comeo.scene import Band
 
 RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
@@ -200,7 +200,7 @@ def refuse_unreadable(where: str, names: Iterable[str]) -> None:
     """
     names = list(names)
     for kind in (each.unreadable for each in MISSIONS.values()):
-        if kind and (kind.name.match(where) or any(kind.content.search(name) for name in names)):
+        if kind and kind.is_of_kind(where, names):
             raise SourceError(f"{where} {kind.message}")
 
 
@@ -241,6 +241,7 @@ __all__ = [
     "QUANTITIES",
     "RECIPES",
     "REFLECTANCE",
+    "SENTINEL1",
     "BandFacts",
     "ClassLayer",
     "Grade",

@@ -17,12 +17,15 @@ _WORDS: Final = frozenset(
         *("MG2", "ATB", "IAB", "DTF", "WVC"),  # MAJA
         *("MASK", "MASKS", "CLASSI", "CLASSIFICATION", "PROB", "PROBA", "PROBABILITY", "CONFIDENCE"),
         *("FLAG", "FLAGS", "QA", "PIXELQA", "CLOUDMASK"),
+        # SNAP, of radar
+        *("LOCALINCIDENCEANGLE", "PROJECTEDLOCALINCIDENCEANGLE", "INCIDENCEANGLEFROMELLIPSOID", "LIA"),
     ]
 )
 # Words that name a layer where they stand alone or last: they also occur in names of whole scenes.
 _LAST_WORDS: Final = frozenset(
     [
         *("SNW", "SNOW", "CLOUD", "CLOUDS", "CLASS", "CLASSES", "QUALITY", "SAT", "EDG", "CS", "CDF"),
+        *("ANGLE", "INCIDENCE"),  # of radar
         *("VISUAL", "PREVIEW", "OVERVIEW", "THUMBNAIL", "COLOR", "COLOUR"),
     ]
 )
@@ -30,7 +33,9 @@ _PARTS: Final = re.compile(
     r"(?:^|_)MSK_|^OA_|CLDPRB|SNWPRB|S2CLOUDLESS|^QUALITY_|OPAQUE_CLOUDS|CIRRUS_CLOUDS|^TCI_[RGB]$|^(?:VIEW|SUN)_"
     r"|_(?:ATB|CLM|DFP|DTS|EDG|FLG|IAO|MG2|QLT|SAT|WGT)_(?:R\d|XS)$"  # MAJA, by resolution
     r"|^OPERA_L3_"  # water and disturbance: classes in layers called B01, B02 …
-    r"|_(?:dem|ls_map|inc_map|area|rgb)$",  # HyP3: heights, layover and shadow, angles, area, a picture
+    r"|_(?:dem|ls_map|inc_map|area|rgb)$"  # HyP3: heights, layover and shadow, angles, area, a picture
+    r"|-nrb-.*-(?:d[mr]|e[im]|gs|id|l[cdi]|sg|wm|np-[vh]{2}|cc-[gs]-lin)$"  # S1-NRB: its annotation
+    r"|_(?:local_)?incidence_angle$|_number_of_looks$|_rtc_anf_",  # OPERA
     re.IGNORECASE,
 )
 _DETAIL: Final = re.compile(r"(?:R[12]|\d\dM|JP2|TIF|COG)")

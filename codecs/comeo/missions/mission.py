@@ -153,11 +153,20 @@ class Unreadable:
         name: Pattern at the start of the product's name.
         content: Pattern of a name inside the product.
         message: Follows the product's name.
+        unless: Pattern in names of products, and of files in them, that can be read after all, or None.
     """
 
     name: re.Pattern[str]
     content: re.Pattern[str]
     message: str
+    unless: re.Pattern[str] | None = None
+
+    def is_of_kind(self, where: str, names: Iterable[str]) -> bool:
+        """Whether a product of that name, with files of those names, is of this kind."""
+        names = list(names)
+        if self.unless and any(self.unless.search(name) for name in (where, *names)):
+            return False
+        return bool(self.name.match(where)) or any(self.content.search(name) for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +197,6 @@ class Mission:
         name_properties: STAC Item properties that a product or file name gives.
         name_units: Unit by the end of a file's or a band's name, `_` before it.
         scale: Of integers when the source states none, or None.
-        unit_of_values: Unit that the least, median and greatest number of physical values can only be in.
         zero_is_nodata: Pattern of names of files whose zeros are pixels without data, or None.
         classes: The layer of classes, or None.
         unreadable: Products that cannot be read, or None.
@@ -216,7 +224,6 @@ class Mission:
     name_properties: Callable[[str], dict[str, Any]] = lambda _name: {}
     name_units: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     scale: Scale | None = None
-    unit_of_values: Callable[[float, float, float], str] = lambda _least, _median, _greatest: ""
     prefixes: tuple[str, ...] = ()
     zero_is_nodata: re.Pattern[str] | None = None
     classes: ClassLayer | None = None

@@ -14,11 +14,14 @@ REFLECTANCE: Final = "reflectance"
 DECIBEL: Final = "dB"
 POWER: Final = "power"
 """Linear radar backscatter."""
+AMPLITUDE: Final = "amplitude"
+"""Its square root."""
 
 _SPELLINGS: Final = MappingProxyType(
     {
         **dict.fromkeys(("db", "decibel", "decibels"), DECIBEL),
-        **dict.fromkeys(("power", "linear", "linear power"), POWER),
+        **dict.fromkeys(("power", "linear", "linear power", "intensity"), POWER),
+        AMPLITUDE: AMPLITUDE,
         **dict.fromkeys(
             (
                 "reflectances",

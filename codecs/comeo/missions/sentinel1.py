@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from comeo.missions import copernicus
+from comeo.missions.backscatter import GEOCODED, UNCALIBRATED, name_properties
 from comeo.missions.mission import BandFacts, Mission, Unreadable, band_table
 from comeo.missions.quantity import DECIBEL, Range
 from comeo.missions.recipe import Recipe
@@ -33,7 +34,6 @@ RECIPES: Final = (
 _CALIBRATED: Final = re.compile(
     r"(?:sigma|gamma|beta)(?:0|_?nought)[ _-]?(?:RTC[ _-]?)?(VV|VH|HH|HV)(?=[ _-]|$)", re.IGNORECASE
 )
-_UNCALIBRATED: Final = re.compile(r"(?:amplitude|intensity)[ _-](VV|VH|HH|HV)(?=[ _-]|$)", re.IGNORECASE)
 _LAYERS: Final = re.compile(r"(?:^|[ _-])(?:angle|phase|coh|coherence|i|q)(?:[ _-]|$)", re.IGNORECASE)
 
 
@@ -42,7 +42,7 @@ def band_name(text: str) -> str | None:
     name = text.strip().upper()
     if name in BANDS:
         return name
-    match = _CALIBRATED.match(text.strip()) or _UNCALIBRATED.match(text.strip())
+    match = _CALIBRATED.match(text.strip()) or UNCALIBRATED.match(text.strip())
     return match.group(1).upper() if match and not _LAYERS.search(text) else None
 
 
@@ -51,9 +51,9 @@ def calibrated_name(text: str) -> str | None:
     return band_name(text) if _CALIBRATED.match(text.strip()) else None
 
 
-def unit_of_values(least: float, median: float, _greatest: float) -> str:
-    """Decibels are negative over most ground, which power and amplitude never are."""
-    return DECIBEL if least < 0 and -35 <= median <= 5 else ""
+def processed_name(text: str) -> str | None:
+    """The polarisation of a band named as processors of radar name theirs, calibrated or not, or None."""
+    return band_name(text) if UNCALIBRATED.match(text.strip()) else calibrated_name(text)
 
 
 SENTINEL1: Final = Mission(
@@ -70,13 +70,14 @@ SENTINEL1: Final = Mission(
     properties={"constellation": "sentinel-1", "instruments": ["c-sar"], "sar:frequency_band": "C"},
     bands_property="sar:polarizations",
     name_units={"db": DECIBEL},
-    own_name=calibrated_name,
-    unit_of_values=unit_of_values,
+    own_name=processed_name,
+    name_properties=name_properties,
     prefixes=("s1",),
     unreadable=Unreadable(
         re.compile(r"S1[A-D]_(?:IW|EW|WV|S[1-6])_(?:GRD|SLC|RAW|OCN)"),
         re.compile(r"(?:^|/)(?:S1[A-D]_[^/]*/)?(?:measurement|annotation)/"),
         "is a Sentinel-1 product in radar geometry; make a map of the GRD product with `comeo geocode`, "
         "then give that GeoTIFF",
+        GEOCODED,
     ),
 )

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from comeo.errors import SourceError
 from comeo.scene import Scene
-from comeo.sources.arguments import Given, check_arguments
+from comeo.sources.arguments import Given, check_arguments, parse_scale
 from comeo.sources.assemble import Overrides, Product, build_scene
+from comeo.sources.assets import is_url
 from comeo.sources.bandfile import GEOTIFF_SUFFIXES, JP2_SUFFIXES
 from comeo.sources.geotiff import open_geotiff
 from comeo.sources.layout import open_layout, refuse_file
 from comeo.sources.naming import parse_time
-from comeo.sources.stac import is_url, open_stac
+from comeo.sources.stac import open_stac
 
 _METADATA = re.compile(
     r"MTD_(MSIL1C|MSIL2A|TL)\.xml|S2._(OPER|USER)_MTD_.*\.xml|.*_MTD_ALL\.xml|metadata\.xml|manifest\.safe|"
@@ -31,10 +32,11 @@ def open_source(
     datetime: datetime | str | None = None,
     bands: Sequence[str] | None = None,
     native: bool = True,
-    scale: float | None = None,
+    scale: float | str | None = None,
     offset: float | None = None,
     unit: str | None = None,
     nodata: float | None = None,
+    quantity: str | None = None,
 ) -> Scene:
     """Open a product as a scene.
 
@@ -53,10 +55,13 @@ def open_source(
         native: Bring Sentinel-2 bands that were replicated onto a finer grid back to their own, if that
             loses nothing.
         scale: Physical value = number × scale + offset, for all bands; by default as the source states it,
-            else as the mission's products have it.
+            else as the mission's products have it. Of radar backscatter also `power`, `amplitude` or `dB`: it
+            is read as decibels.
         offset: See `scale`; by default as stated, else by the processing baseline.
         unit: Unit of the physical values: `reflectance`, `dB` or any other text.
         nodata: Number that marks pixels without data, besides those that the source states.
+        quantity: Of radar backscatter: `sigma0`, `gamma0`, `gamma0-rtc` or `beta0`; by default as its source
+            or name says, else left open.
 
     Returns:
         The scene. Close it with its `close()`.
@@ -67,7 +72,8 @@ def open_source(
     check_arguments(source, {"scene_id": scene_id, "collection": collection}, datetime, bands)
     time = parse_time(datetime, "the time given") if isinstance(datetime, str) else datetime
     names = tuple(bands) if bands is not None else None
-    numbers = Given(scale, offset, unit, nodata)
+    factor, radar_scale = parse_scale(scale)
+    numbers = Given(factor, offset, unit, nodata, radar_scale, quantity)
     overrides = Overrides(scene_id, collection, time, names, native, numbers)
     product = _open_product(source, overrides)
     try:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from comeo.errors import SourceError
+from comeo.missions import unit_in_words
+from comeo.missions.backscatter import BACKSCATTER, SCALES
 
 MAX_UNIT: Final = 32
 
@@ -24,12 +26,16 @@ class Given:
         offset: See `scale`.
         unit: Of the physical value.
         nodata: Number that marks pixels without data, besides those that the source states.
+        radar_scale: Of radar backscatter: `power`, `amplitude` or `dB`; see `backscatter_scale`.
+        quantity: Of radar backscatter, one of `BACKSCATTER`.
     """
 
     scale: float | None = None
     offset: float | None = None
     unit: str | None = None
     nodata: float | None = None
+    radar_scale: str | None = None
+    quantity: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no band can have."""
@@ -42,6 +48,41 @@ class Given:
         unit: Any = self.unit
         if unit is not None and not (isinstance(unit, str) and 0 < len(unit.strip()) <= MAX_UNIT):
             raise SourceError(f"the unit given has to be a text of at most {MAX_UNIT} characters")
+        if self.quantity not in (None, *BACKSCATTER):
+            raise SourceError(
+                f"the quantity given is {self.quantity!r}; give one of {', '.join(BACKSCATTER)}"
+            )
+        if self.radar_scale not in (None, *SCALES):
+            raise SourceError(
+                f"the scale given is {self.radar_scale[:40]!r}; give a number, or of radar one of "
+                f"{', '.join(SCALES)}"
+            )
+        of_unit = None if unit is None else unit_in_words(unit)
+        if self.radar_scale and of_unit and of_unit != self.radar_scale:
+            raise SourceError(
+                f"the scale given is {self.radar_scale}, but the unit {of_unit}; give one of them"
+            )
+
+    @property
+    def is_of_radar(self) -> bool:
+        """Whether something is given that only backscatter has."""
+        return self.quantity is not None or self.radar_scale is not None
+
+    @property
+    def backscatter_scale(self) -> str | None:
+        """The scale of radar backscatter that is given, as such or by its unit."""
+        unit = None if self.unit is None else unit_in_words(self.unit)
+        return self.radar_scale or (unit if unit in SCALES else None)
+
+
+def parse_scale(scale: float | str | None) -> tuple[float | None, str | None]:
+    """A factor, or else a word for a scale of radar, in its usual spelling."""
+    if not isinstance(scale, str):
+        return scale, None
+    try:
+        return float(scale), None
+    except ValueError:
+        return None, unit_in_words(scale)
 
 
 def check_arguments(

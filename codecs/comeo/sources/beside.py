@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from comeo.errors import SourceError
 from comeo.missions import platform_in
-from comeo.missions.quantity import DECIBEL, POWER, REFLECTANCE
+from comeo.missions.backscatter import form_of
+from comeo.missions.quantity import REFLECTANCE
 from comeo.missions.sentinel1 import SENTINEL1
 from comeo.missions.sentinel2 import SENTINEL2
 from comeo.sources.container import Container
@@ -37,9 +38,6 @@ _MAJA_FILE: Final = re.compile(r"SENTINEL2[A-DX]_.*_(?:FRE|SRE|FRC)_B\w+$")
 _MAJA_PLATFORM: Final = re.compile(r"SENTINEL2[A-DX]?")  # MAJA also makes products of VENµS and Landsat
 _MAJA_NODATA: Final = -10000.0
 _MAJA_SCALE: Final = 1e-4
-# HyP3: gamma or sigma nought, then power, decibels or amplitude.
-_HYP3: Final = re.compile(r"_RTC\d\d_G_[gs]([pda])[uw][nf][ec][dm](?:_|$)")
-_HYP3_UNITS: Final = {"p": POWER, "d": DECIBEL}
 _MAX_TITLE: Final = 200
 
 
@@ -104,9 +102,8 @@ def facts_beside(container: Container, folder: str, files: Iterable[str]) -> Bes
     paths = [PurePosixPath(file) for file in files]
     if any(_MAJA_FILE.search(path.stem) for path in paths):
         found = found.filled(_MAJA)
-    radar = next((match for path in paths if (match := _HYP3.search(path.stem))), None)
-    if radar is not None:
-        found = found.filled(Beside(mission=SENTINEL1.id, unit=_HYP3_UNITS.get(radar.group(1), "")))
+    if form_of(path.stem for path in paths):
+        found = found.filled(Beside(mission=SENTINEL1.id))
     # The buckets have L2A in folders by resolution, and L1C in one.
     parents = {path.parent.name or container.path.name for path in paths}
     level = "L2A" if any(re.fullmatch(r"R\d\dm", name) for name in parents) else "L1C"

@@ -10,7 +10,7 @@ import logging
 import re
 from collections import defaultdict
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from comeo.errors import SourceError
@@ -24,10 +24,12 @@ from comeo.sources.container import Container
 from comeo.sources.jp2 import tile_cache
 from comeo.sources.naming import NameFacts, facts_of, facts_of_one_scene
 from comeo.sources.raster import RasterBand
+from comeo.sources.shadow import without_shadow
 
 logger = logging.getLogger(__name__)
 
 _RESOLUTION: Final = re.compile(r"R(\d\d)m")
+_INNER: Final = ("IMG_DATA", "measurement")
 _SUFFIX: Final = re.compile(r"_(\d\d)m$")
 # MAJA writes each band twice: corrected for slopes, and not.
 _SLOPES: Final = re.compile(r"_(FRE|SRE)_B\w+$")
@@ -51,9 +53,9 @@ def band_folders(container: Container) -> list[str]:
 
 
 def _scene_folder(name: str) -> str:
-    """The folder of the scene that a band file is of: above those by resolution (R10m, R20m, R60m)."""
+    """The folder of the scene that a band file is of: above those by resolution (R10m) or kind of file."""
     parts = PurePosixPath(name).parts[:-1]
-    while parts and (_RESOLUTION.fullmatch(parts[-1]) or parts[-1] == "IMG_DATA"):
+    while parts and (_RESOLUTION.fullmatch(parts[-1]) or parts[-1] in _INNER):
         parts = parts[:-1]
     return "/".join(parts)
 
@@ -69,7 +71,7 @@ def open_folder(container: Container, folder: str, wanted: tuple[str, ...] | Non
     Raises:
         SourceError: If its files are not understood, or are not of one scene.
     """
-    where = PurePosixPath(folder).name or container.path.name
+    where = PurePosixPath(folder).name or _own_name(container.path)
     files = _choose(where, _by_band(container, folder, wanted), wanted)
     beside = facts_beside(container, folder, files.values())
     title = beside.title or where.removesuffix(".zip")
@@ -78,22 +80,30 @@ def open_folder(container: Container, folder: str, wanted: tuple[str, ...] | Non
     try:
         for name, file in files.items():
             band = Band(name, beside.scale, 0.0, beside.unit)
-            bands.append(open_band(container.local(file), band, cache, beside.nodata))
+            opened_band = open_band(container.local(file), band, cache, beside.nodata)
+            bands.append(replace(opened_band, words=(PurePosixPath(file).stem,)))
     except BaseException:
         for opened in bands:
             opened.close()
         raise
+    layers = (name for name in raster_files(container) if _scene_folder(name) == folder)
+    masked, masks = without_shadow(container, where, bands, layers)
     return Product(
-        name=container.path.name,
-        bands=bands,
+        name=_own_name(container.path),
+        bands=masked,
         default_id=title,
         facts=_shared_facts(where, title, beside, files),
         datetime=beside.datetime,
-        properties=beside.properties | ({"constellation": beside.mission} if beside.mission else {}),
+        properties=beside.properties | masks | ({"constellation": beside.mission} if beside.mission else {}),
         release=container.close,
         marks=tuple(PurePosixPath(file).stem for file in files.values()),
         classes=file_source(container, (name for name in container.names if _scene_folder(name) == folder)),
     )
+
+
+def _own_name(path: Path) -> str:
+    """Name of the product that a folder is, or that its folder of measurements is in."""
+    return path.parent.name if path.name in _INNER else path.name
 
 
 def _by_band(container: Container, folder: str, wanted: tuple[str, ...] | None) -> dict[str, list[str]]:

@@ -17,13 +17,11 @@ import numpy as np
 from comeo.errors import SourceError
 from comeo.grid import Grid
 from comeo.missions import (
-    POWER,
     Mission,
     ancillary_file,
     ancillary_name,
     band_facts,
     baseline_in_words,
-    calibrated,
     class_layer,
     described_band,
     described_bands,
@@ -54,6 +52,9 @@ _ORIGIN_TAGS: Final = (
     "mission", "sensor", "instrument", "product_uri",
 )  # fmt: skip
 _BASELINE: Final = "processing_baseline"
+_QUANTITY_TAG: Final = re.compile(
+    r"quantity|radiometr|backscatter|calibration|long_name|standard_name|^units?$|^scale$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class _Facts:
         palettes: Bands with a colour table: classes.
         dtypes: Of all bands' numbers.
         numbers: (scale, offset, unit) a band.
+        words: What tags say of a band's quantity and scale.
     """
 
     indexes: tuple[int, ...]
@@ -77,6 +79,7 @@ class _Facts:
     palettes: frozenset[int]
     dtypes: frozenset[str]
     numbers: Mapping[int, tuple[float, float, str]]
+    words: Mapping[int, tuple[str, ...]]
 
 
 def open_geotiff(path: Path, overrides: Overrides) -> Product:
@@ -140,10 +143,11 @@ def _facts(file: gdal.GdalFile, given: tuple[str, ...] | None) -> _Facts:
         # With a name given for each band, none is opacity: GDAL calls any fourth band of 8 bits so.
         alphas = () if given and len(given) == dataset.count else tuple(sorted(gdal.alpha_indexes(dataset)))
         tags = {str(name).lower(): str(value) for name, value in dataset.tags().items()}
-        numbers = {}
+        numbers, words = {}, {}
         for index in dataset.indexes:
             stated = float(dataset.scales[index - 1]), float(dataset.offsets[index - 1])
             own = tags | {str(name).lower(): str(value) for name, value in dataset.tags(index).items()}
+            words[index] = tuple(own[name][:80] for name in own if _QUANTITY_TAG.search(name))
             if stated == (1.0, 0.0):  # HLS and some writers of xarray state them in tags alone
                 stated = _number(own, "scale_factor", 1.0), _number(own, "add_offset", 0.0)
             numbers[index] = (*stated, str(dataset.units[index - 1] or own.get("units") or "")[:MAX_UNIT])
@@ -151,7 +155,7 @@ def _facts(file: gdal.GdalFile, given: tuple[str, ...] | None) -> _Facts:
             tuple(index for index in dataset.indexes if index not in alphas), alphas,
             {index: (dataset.descriptions[index - 1] or "").strip() for index in dataset.indexes}, tags,
             frozenset(index for index in dataset.indexes if gdal.has_palette(dataset, index)),
-            frozenset(dataset.dtypes), numbers,
+            frozenset(dataset.dtypes), numbers, words,
         )  # fmt: skip
 
 
@@ -169,10 +173,16 @@ def _origin(tags: Mapping[str, str]) -> list[str]:
 
 
 def _properties(tags: Mapping[str, str]) -> dict[str, Any]:
-    """STAC properties that tags give: platform and processing baseline."""
+    """STAC properties that tags give: platform, processing baseline and orbit."""
     platform = next((found for text in _origin(tags) if (found := platform_of(text))), "")
     stated = {"platform": platform, "s2:processing_baseline": baseline_in_words(tags.get(_BASELINE, ""))}
-    return {name: text for name, text in stated.items() if text}
+    state, orbit = tags.get("orbit_state", "").strip().lower(), tags.get("relative_orbit", "").strip()
+    properties: dict[str, Any] = {name: text for name, text in stated.items() if text}
+    if state in ("ascending", "descending"):
+        properties["sat:orbit_state"] = state
+    if re.fullmatch(r"[0-9]{1,3}", orbit):
+        properties["sat:relative_orbit"] = int(orbit)
+    return properties
 
 
 def _band_names(
@@ -240,10 +250,12 @@ def _opened(file: gdal.GdalFile, grid: Grid, path: Path, facts: _Facts, index: i
     scale, offset, unit = facts.numbers[index]
     if facts.dtypes != {"uint8"}:  # a byte is no measurement, whatever its name says
         unit = unit or unit_in(facts.descriptions[index], name) or unit_in(path.stem, name)
-        unit = unit or (POWER if calibrated(facts.descriptions[index]) else "")
     band = Band(safe_band(name), scale, offset, unit)
     raster = gdal.band_of(file, grid, index, band, alphas=facts.alphas)
-    return replace(raster, offset_stated=raster.offset_stated or (scale, offset) != (1.0, 0.0))
+    return replace(
+        raster, offset_stated=raster.offset_stated or (scale, offset) != (1.0, 0.0),
+        words=(facts.descriptions[index], *facts.words[index], path.stem),
+    )  # fmt: skip
 
 
 def _layer(facts: _Facts, index: int, name: str) -> str | None:

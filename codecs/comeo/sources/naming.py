@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 MAX_BAND_NAME: Final = 64
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
-_INSTANT: Final = re.compile(r"(?<!\d)(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(?!\d)")
+_INSTANT: Final = re.compile(r"(?<!\d)(\d{4})(\d\d)(\d\d)[Tt](\d\d)(\d\d)(\d\d)(?!\d)")
 # HLS: year and day of the year. MAJA: with milliseconds. ACOLITE: all parts apart.
 _DAY_OF_YEAR: Final = re.compile(r"(?<!\d)(\d{4})(\d{3})T(\d\d)(\d\d)(\d\d)(?!\d)")
 _MAJA: Final = re.compile(r"(?<!\d)(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-(\d{3})(?!\d)")

@@ -17,17 +17,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.errors import SourceError
-from comeo.missions import POWER, REFLECTANCE, BandFacts, Line, Mission, Scale, stated_unit, unit_in_words
+from comeo.missions import (
+    REFLECTANCE,
+    SENTINEL1,
+    BandFacts,
+    Line,
+    Mission,
+    Scale,
+    stated_unit,
+    unit_in_words,
+)
 from comeo.scene import Band, Window
 from comeo.sources.arguments import Given
+from comeo.sources.backscatter import is_backscatter, to_backscatter
 from comeo.sources.raster import Plane, RasterBand
+from comeo.sources.sampling import sample_planes
 
 logger = logging.getLogger(__name__)
 
 MAX_OFFSET: Final = 1.0  # of a scaled quantity: products have 0.1 at most
 _SAME_OFFSET: Final = 1e-6
-_SAMPLE_SIDE: Final = 96
-_SAMPLE_PLACES: Final = 4  # by side
 _ENOUGH: Final = 4096  # valid pixels
 _BYTE: Final = "uint8"
 _LENGTHS: Final = frozenset(["m", "metre", "meter", "metres", "meters", "foot", "ft", "us survey foot"])
@@ -74,24 +83,55 @@ def resolve(
         The bands, described; and STAC properties that record the rule.
     """
     rules: dict[str, list[str]] = {}
-    resolved = []
     readable = [with_nodata(_without_height(item, origin), given.nodata) for item in bands]
-    guess = _Guess(readable, origin)
-    for item in readable:
+    radar, properties, radar_rule = _backscatter(readable, origin, given)
+    resolved: list[RasterBand] = []
+    others = [item for item in readable if item.band.name not in radar]
+    guess = _Guess(others, origin)
+    for item in others:
         band, rule, nodata = _meaning(item, origin, given, guess)
         marked, least = with_nodata(item, nodata), _least(item, band, origin)
         if least is not None:
             marked, rule = _from(marked, least), f"{rule}; below {least:g} no data"
         rules.setdefault(f"{_formula(band)} ({rule})", []).append(band.name)
         resolved.append(marked.named(band))
-    text = "; ".join(f"{', '.join(names)}: {rule}" for rule, names in rules.items())
+    told = [f"{', '.join(names)}: {rule}" for rule, names in rules.items()]
+    text = "; ".join([*radar_rule, *told])
     if text:
         logger.info("%s: %s", origin.name, text)
     for warning in guess.warnings(resolved, given):
         logger.warning("%s: %s", origin.name, warning)
-    known = [item for item in resolved if item.band.mission]
-    properties: dict[str, Any] = {"comeo:numbers": text[:1000]} if known else {}
-    return resolved, properties | ({"comeo:scale_assumed": True} if guess.assumed else {})
+    if radar or any(item.band.mission for item in resolved):
+        properties["comeo:numbers"] = text[:1000]
+    described = radar | {item.band.name: item for item in resolved}
+    in_order = [described[item.band.name] for item in readable]
+    return in_order, properties | ({"comeo:scale_assumed": True} if guess.assumed else {})
+
+
+def _backscatter(
+    bands: Sequence[RasterBand], origin: Origin, given: Given
+) -> tuple[dict[str, RasterBand], dict[str, Any], list[str]]:
+    """A radar's polarisations among bands, by name; STAC properties; and their rule.
+
+    Raises:
+        SourceError: If a scene of Sentinel-1 has none, or options for radar are given for another.
+    """
+    radar = [item for item in bands if is_backscatter(item, origin.mission)]
+    names = ", ".join(item.band.name for item in bands)
+    if not radar and origin.mission is SENTINEL1:
+        raise SourceError(
+            f"{origin.name} is of Sentinel-1 by its name, but none of {names} is VV, VH, HH or HV; "
+            "name its bands with --bands, as VV,VH, or correct its name"
+        )
+    if not radar and given.is_of_radar:
+        raise SourceError(
+            f"{origin.name} has bands {names}, and no backscatter: leave --quantity out, and give --scale "
+            "a number"
+        )
+    if not radar:
+        return {}, {}, []
+    found, properties, rule = to_backscatter(radar, origin.name, origin.mission, origin.names, given)
+    return {item.band.name: item for item in found}, properties, [rule]
 
 
 def _formula(band: Band) -> str:
@@ -150,8 +190,6 @@ class _Guess:
                 f"the unit of {', '.join(unknown)} is unknown: shown in a range of its own, not in indices; "
                 "give --unit, and --scale and --offset, if you know them"
             )
-        if power := [item.band.name for item in bands if item.band.unit == POWER]:
-            yield f"{', '.join(power)} is linear power, whose dark parts suffer; give decibels (10·log10)"
         if self.assumed and scale:
             yield (
                 f"no scale is stated: {scale.unit} = number × {scale.scale:g} is assumed; "
@@ -213,7 +251,7 @@ def _meaning(item: RasterBand, origin: Origin, given: Given, guess: _Guess) -> t
         guess.zeros_marked = guess.zeros_marked or nodata == 0
         band, rule = _scaled(item, band, known, scale, origin, given, guess)
     else:
-        band, rule = _plain(item, band, known, origin, given, guess)
+        band, rule = _plain(band, given)
     return _overridden(band, given), rule, nodata
 
 
@@ -316,18 +354,10 @@ def _unstated_offset(
     return 0.0, "not stated"
 
 
-def _plain(
-    item: RasterBand, band: Band, known: BandFacts | None, origin: Origin, given: Given, guess: _Guess
-) -> tuple[Band, str]:
+def _plain(band: Band, given: Given) -> tuple[Band, str]:
     """A band that comes in its physical unit, or whose mission is unknown."""
     if band.unit or given.unit is not None:
         return band, "as given" if given.unit is not None else "unit as stated"
-    if origin.mission and known and item.source_dtype != _BYTE and (sample := guess.sample(unstated=False)):
-        physical = [
-            number * band.scale + band.offset for number in (sample.least, sample.median, sample.greatest)
-        ]
-        if unit := origin.mission.unit_of_values(*physical):
-            return replace(band, unit=unit), "unit by the values"
     return band, "unit not stated"
 
 
@@ -342,15 +372,8 @@ def sample_of(bands: Sequence[RasterBand], least: float = -np.inf) -> Sample | N
 
 def sample_values(band: RasterBand) -> NDArray[np.float64]:
     """Valid numbers of a band at places spread over its grid, the middle first, until there are enough."""
-    grid = band.grid
-    height, width = min(_SAMPLE_SIDE, grid.height), min(_SAMPLE_SIDE, grid.width)
-    rows = np.unique(np.linspace(0, grid.height - height, _SAMPLE_PLACES, dtype=int))
-    cols = np.unique(np.linspace(0, grid.width - width, _SAMPLE_PLACES, dtype=int))
-    middle = np.array([(grid.height - height) / 2, (grid.width - width) / 2])
-    places = sorted(((r, c) for r in rows for c in cols), key=lambda at: float(np.abs(at - middle).sum()))
     found: list[NDArray[Any]] = []
-    for row, col in places:
-        values, valid = band.read(Window(int(row), int(col), height, width))
+    for values, valid in sample_planes(band):
         found.append(values[valid].astype(np.float64))
         if sum(each.size for each in found) >= _ENOUGH:
             break

@@ -43,6 +43,7 @@ class RasterBand:
         close: Frees what it holds open.
         source_dtype: Type of the source's own numbers, as `int16`; empty where it is `dtype`.
         offset_stated: Whether the source states the band's offset, be it 0.
+        words: Texts by which the source describes the band, the clearest first.
     """
 
     band: Band
@@ -54,6 +55,7 @@ class RasterBand:
     close: Callable[[], None] = lambda: None
     source_dtype: str = ""
     offset_stated: bool = False
+    words: tuple[str, ...] = ()
 
     def named(self, band: Band) -> RasterBand:
         """The same pixels under another description."""

@@ -10,11 +10,11 @@ import logging
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from comeo.errors import SourceError
 from comeo.missions import (
@@ -34,12 +34,12 @@ from comeo.scene import Band, ClassSource
 from comeo.sources import gdal
 from comeo.sources.arguments import MAX_UNIT, Given
 from comeo.sources.assemble import Overrides, Product
-from comeo.sources.bandfile import JP2_SUFFIXES, open_band
+from comeo.sources.assets import Asset, is_url, locate
+from comeo.sources.bandfile import open_band
 from comeo.sources.classes import NATIVE_GSD, class_source
 from comeo.sources.download import fetch
 from comeo.sources.jp2 import TileCache, tile_cache
 from comeo.sources.naming import facts_of, lenient_time, safe_band
-from comeo.sources.paths import inside
 from comeo.sources.raster import RasterBand, parse_finite
 
 logger = logging.getLogger(__name__)
@@ -59,32 +59,9 @@ _NOT_DATA: Final = {
     "sun-azimuth", "sun-elevation",
 }  # fmt: skip
 _MAX_TEXT: Final = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """An asset that offers a band.
-
-    Attributes:
-        key: Its key in the Item.
-        name: Band that it offers.
-        location: Local path or http(s) URL; None when it is neither.
-        gsd: Pixel size in metres, or 0 when not stated.
-        fields: The asset's own fields, and those of its only band over them.
-    """
-
-    key: str
-    name: str
-    location: Path | str | None
-    gsd: float
-    fields: Mapping[str, Any]
-
-    @property
-    def is_jp2(self) -> bool:
-        """Whether it is JPEG 2000."""
-        return str(self.fields.get("type", "")).startswith("image/jp2") or (
-            Path(urlsplit(str(self.location or "")).path).suffix.lower() in JP2_SUFFIXES
-        )
+# By which Items of analysis-ready radar (CEOS-ARD) state quantity and scale.
+_RADIOMETRY: Final = ("card4l:measurement_type", "card4l:measurement_convention", "ceosard:measurement_type",
+                      "ceosard:measurement_convention")  # fmt: skip
 
 
 def open_stac(source: str | Path, overrides: Overrides) -> Product:
@@ -203,11 +180,6 @@ def load_item(source: str | Path) -> dict[str, Any]:
     return item
 
 
-def is_url(source: str | Path) -> bool:
-    """Whether a source is an http(s) URL."""
-    return isinstance(source, str) and urlsplit(source).scheme in ("http", "https")
-
-
 def is_item(path: Path) -> bool:
     """Whether a file is a STAC Item."""
     try:
@@ -230,7 +202,10 @@ def _assets(item: dict[str, Any], source: str | Path, mission: Mission | None) -
             continue
         name = band_of_asset(key, fields, mission)
         if name is not None:
-            yield Asset(key, name, locate(asset, source), _gsd(key, fields), fields)
+            stated = tuple(
+                str(item["properties"][word]) for word in _RADIOMETRY if word in item["properties"]
+            )
+            yield Asset(key, name, locate(asset, source), _gsd(key, fields), fields, stated)
 
 
 def _classes(item: dict[str, Any], source: str | Path, cache: TileCache) -> ClassSource | None:
@@ -312,38 +287,6 @@ def _gsd(key: str, fields: Mapping[str, Any]) -> float:
     return float(match.group(1)) if match else 0.0
 
 
-def locate(asset: Mapping[str, Any], source: str | Path) -> Path | str | None:
-    """Location of an asset: a file, or an http(s) URL; None when it is neither (as s3://).
-
-    A local Item's assets that lie beside it are read there, wherever their href says they came from.
-
-    Raises:
-        SourceError: If it leads out of a local Item's folder, or to no file.
-    """
-    alternate = asset.get("alternate")
-    others = alternate.values() if isinstance(alternate, dict) else []
-    stated = [asset["href"], *(other.get("href") for other in others if isinstance(other, dict))]
-    hrefs = [href for href in stated if isinstance(href, str)]
-    if is_url(source):
-        hrefs = [urljoin(str(source), href) for href in hrefs]
-    else:
-        folder = Path(source).resolve().parent
-        for href in hrefs:
-            beside = folder / Path(unquote(urlsplit(href).path)).name
-            if beside.is_file():
-                return inside(folder, beside)
-            if not urlsplit(href).scheme:
-                return _named(folder, href)
-    return next((href for href in hrefs if is_url(href)), None)
-
-
-def _named(folder: Path, href: str) -> Path:
-    path = inside(folder, folder / unquote(href))
-    if not path.is_file():
-        raise SourceError(f"{path}, which the Item names as an asset, does not exist; download it there")
-    return path
-
-
 def choose(where: str, assets: list[Asset], wanted: tuple[str, ...] | None) -> list[Asset]:
     """One asset a band: at the band's own resolution, else the finest; a COG rather than JPEG 2000.
 
@@ -392,7 +335,9 @@ def _open_asset(asset: Asset, given: Given, cache: TileCache) -> RasterBand:
     stated = asset.fields.get("raster:nodata", asset.fields.get("nodata"))
     marker = parse_nodata(stated, asset.key) if stated is not None and given.nodata is None else None
     opened = _opened(asset, band, cache, marker)
-    return replace(opened, offset_stated=opened.offset_stated or "raster:offset" in asset.fields)
+    return replace(
+        opened, offset_stated=opened.offset_stated or "raster:offset" in asset.fields, words=asset.words
+    )
 
 
 def _opened(asset: Asset, band: Band, cache: TileCache, nodata: float | None) -> RasterBand:

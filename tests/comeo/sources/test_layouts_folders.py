@@ -60,6 +60,8 @@ class Layout:
         suffix: Of the raster files.
         options: Of `open_source`.
         facts: Attributes of the scene.
+        nodata: Number of one pixel without data, or None.
+        level: Number of the first raster's pixels; the next have one more each.
     """
 
     rasters: dict[int, tuple[str, ...]]
@@ -71,13 +73,14 @@ class Layout:
     options: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     nodata: int | None = None
+    level: float = 1000
 
     def write(self, folder: Path) -> Path:
         for gsd, names in self.rasters.items():
             for index, name in enumerate(names):
                 path = folder / f"{name}{self.suffix}"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                values = np.full((1, 600 // gsd, 600 // gsd), 1000 + index).astype(self.dtype)
+                values = np.full((1, 600 // gsd, 600 // gsd), self.level + index).astype(self.dtype)
                 values[0, 0, 0] = self.nodata if self.nodata is not None else 1
                 write_tif(path, values, transform=north_up(gsd))
         for name, content in self.others.items():
@@ -207,6 +210,7 @@ LAYOUTS: dict[str, Layout] = {
         {f"{HYP3}/{HYP3}_VV.tif.xml": "<metadata/>", f"{HYP3}/{HYP3}.README.md.txt": ""},
         give=HYP3,
         dtype="float32",
+        level=0.1,
         facts={"id": HYP3, "datetime": datetime(2020, 1, 1, 5, 34, 12, tzinfo=UTC)},
     ),
     "MAJA": Layout(
@@ -330,13 +334,18 @@ def test_maja_numbers_are_reflectance(tmp_path: Path) -> None:
     flat.close()
 
 
-@pytest.mark.parametrize(("letter", "unit"), [("p", "power"), ("d", "dB")])
-def test_the_unit_of_hyp3_is_in_its_name(tmp_path: Path, letter: str, unit: str) -> None:
+@pytest.mark.parametrize(
+    ("letter", "level", "scale"), [("p", 0.1, "power"), ("d", -12, "dB"), ("a", 0.3, "amplitude")]
+)
+def test_the_scale_of_hyp3_is_in_its_name(tmp_path: Path, letter: str, level: float, scale: str) -> None:
     name = HYP3.replace("gpuned", f"g{letter}uned")
-    layout = Layout({30: named(f"{name}_", "VV", "VH", "dem")}, {"r30m": "VH VV"}, dtype="float32")
+    layout = Layout(
+        {30: named(f"{name}_", "VV", "VH", "dem")}, {"r30m": "VH VV"}, dtype="float32", level=level
+    )
     scene = open_source(layout.write(tmp_path / "rtc"))
     check(scene, layout)
-    assert {band.unit for band in scene.groups[0].bands} == {unit}
+    assert {band.unit for band in scene.groups[0].bands} == {"dB"}
+    assert scene.properties["comeo:source_scale"] == scale
     assert (scene.collection, scene.properties["platform"]) == ("sentinel-1", "sentinel-1a")
     scene.close()
 

@@ -29,7 +29,12 @@ from comeo.sources.naming import check_id, facts_of, parse_time, safe_id
         ),
         ("S2_romania_2019-04-07", "sentinel-2", "", {}),
         ("S1_spain_flood_VVVH_dB", "sentinel-1", "", {}),
-        ("S1A_IW_GRDH_1SDV_20180716T004042", "sentinel-1", "", {"platform": "sentinel-1a"}),
+        (
+            "S1A_IW_GRDH_1SDV_20180716T004042",
+            "sentinel-1",
+            "",
+            {"platform": "sentinel-1a", "sar:instrument_mode": "IW", "sar:product_type": "GRD"},
+        ),
         (
             "T33UUU_20170216T102101_B04",
             "sentinel-2",

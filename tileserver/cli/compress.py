@@ -1,0 +1,143 @@
+"""`comeo compress`: sources into archives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from comeo.errors import ComeoError
+from tileserver.cli.options import PICTURES, moment_of, names_of, sentence
+from tileserver.cli.places import LocalPath
+from tileserver.cli.progress import terminal_progress
+
+_OTHERS: Final = PICTURES | {".zip", ".tif", ".tiff", ".json"}  # neither archives nor folders
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True)
+@click.option("-o", "--output", required=True, type=LocalPath(), help="Folder, or name of the archive.")
+@click.option("--codec", help="See `comeo codecs`.  [default: learned]")
+@click.option("--ratio", type=float, help="Raw bytes / archive bytes.  [default: 100]")
+@click.option("--step", type=float, help="Quantisation step in the data's numbers, instead of a ratio.")
+@click.option("--id", "scene_id", help="Id of the scene, instead of the source's own.")
+@click.option("--collection", help="STAC collection, instead of the source's own.")
+@click.option(
+    "--bands",
+    callback=lambda _c, _p, value: names_of(value),
+    help="Names of a GeoTIFF's bands, if it has none.",
+)
+@click.option(
+    "--datetime",
+    "moment",
+    callback=lambda _c, _p, value: moment_of(value),
+    help="Acquisition, as 2019-05-30 or 2019-05-30T10:30:31Z, if the source doesn't say.",
+)
+@click.option(
+    "--scale",
+    help="Physical value = number × scale + offset, if the source doesn't say; "
+    "of radar also power, amplitude or dB.",
+)
+@click.option(
+    "--quantity",
+    type=click.Choice(["sigma0", "gamma0", "gamma0-rtc", "beta0"]),
+    help="Which radar backscatter it is, if the source doesn't say.",
+)
+@click.option("--offset", type=float, help="See --scale; -0.1 or 0 for Sentinel-2 whose baseline is unknown.")
+@click.option("--unit", help="Unit of the physical values: reflectance, dB or another.")
+@click.option(
+    "--nodata", type=float, help="Number that marks pixels without data, if the source doesn't say."
+)
+@click.option(
+    "--clear",
+    type=click.Choice(["scl", "s2cloudless", "none"]),
+    help="How to know which pixels are clear.  [default: scl where the source has it, else none]",
+)
+@click.option(
+    "--independent-groups",
+    is_flag=True,
+    help="Predict no group from a finer one: larger, but plain Zarr readers can read all of it.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["vegetation"]),
+    help="Code red and near infrared more finely, for indices of vegetation.",
+)
+@click.option(
+    "--clouds",
+    type=click.Choice(["coarse"]),
+    help="Code clouds more coarsely than the ground, which gets their bytes; needs --clear other than none.",
+)
+@click.option("--force", is_flag=True, help="Replace archives that exist.")
+def compress(
+    sources: tuple[str, ...],
+    output: Path,
+    codec: str | None,
+    ratio: float | None,
+    step: float | None,
+    scene_id: str | None,
+    collection: str | None,
+    bands: tuple[str, ...] | None,
+    moment: datetime | None,
+    scale: str | None,
+    quantity: str | None,
+    offset: float | None,
+    unit: str | None,
+    nodata: float | None,
+    clear: str | None,
+    independent_groups: bool,
+    preset: str | None,
+    clouds: str | None,
+    force: bool,
+) -> None:
+    """Compress SOURCES, one archive each.
+
+    A source is a SAFE folder or zip, a folder of JP2 or GeoTIFF bands, a STAC Item (file or URL), or a
+    GeoTIFF whose band descriptions name the bands.
+    """
+    from comeo.archive import archive_suffix
+    from comeo.codecs import DEFAULT_CODEC
+    from comeo.compression import compress as compress_scene
+    from comeo.sources import open_source
+
+    if ratio is not None and step is not None:
+        raise click.UsageError("give --ratio or --step, not both")
+    is_file = archive_suffix(output) is not None
+    if output.suffix.lower() in _OTHERS and not is_file and not output.is_dir():
+        raise click.UsageError(f"{output.name} is no name of an archive: those end in .zarr.zip or .zarr")
+    if is_file and len(sources) > 1:
+        raise click.UsageError("several sources need a folder as --output")
+    failures = 0
+    for source in sources:
+        try:
+            with open_source(
+                source, scene_id=scene_id, collection=collection, bands=bands, datetime=moment, scale=scale,
+                offset=offset, unit=unit, nodata=nodata, quantity=quantity,
+            ) as scene:  # fmt: skip
+                final = output if is_file else output / f"{scene.id}.zarr.zip"
+                with terminal_progress(scene.id) as progress:
+                    compress_scene(
+                        scene, final, codec=codec or DEFAULT_CODEC, ratio=ratio, step=step, clear=clear,
+                        force=force, progress=progress, independent_groups=independent_groups, preset=preset,
+                        clouds=clouds,
+                    )  # fmt: skip
+            _report(final)
+        except (ComeoError, OSError) as error:
+            if len(sources) == 1:
+                raise
+            click.echo(f"comeo: {source}: {sentence(error)}", err=True)
+            failures += 1
+    if failures:
+        raise ComeoError(f"{failures} of {len(sources)} sources were not compressed")
+
+
+def _report(path: Path) -> None:
+    from comeo.archive import open_archive
+
+    with open_archive(path) as archive:
+        click.echo(
+            f"{path}  {archive.archive_bytes:,} bytes, ×{archive.ratio:.1f}, "
+            f"step {archive.step:g}, {archive.codec}"
+        )
