@@ -78,9 +78,6 @@ class Metadata:
         names = [band.name for group in self.groups.values() for band in group.bands]
         if len(set(names)) < len(names) or len(self.groups) < len(root.comeo.groups):
             raise ArchiveError(f"{self.name} has two bands or groups of one name")
-        told = () if self.clouds is None else (self.clouds.rmse, self.clouds.maximum)
-        if any(set(errors) != set(names) for errors in told):
-            raise ArchiveError(f"{self.name} tells the errors of clouds of other bands than it has")
         self.inventory = self._read_inventory(root.comeo)
         store.opened()
 

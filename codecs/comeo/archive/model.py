@@ -108,6 +108,7 @@ class Level:
         apart = offset[0] + 2 * self.height - finer.height, offset[1] + 2 * self.width - finer.width
         fits = (
             self.number == finer.number
+            and self.dtype == finer.dtype  # floats may be infinite, which integers cannot be predicted from
             and finer.reference is None
             and all(abs(this - other) <= slack for this, other in pairs)
             and max(abs(row - offset[0]), abs(col - offset[1])) <= MAX_OFF_GRID

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from comeo.archive import Archive
 from comeo.archive.clear import classes_under
+from comeo.errors import ArchiveError
 from comeo.grid import Grid
 from comeo.metrics import psnr_of
 from comeo.missions.clear import CLOUD, Classes
@@ -56,9 +57,18 @@ class CloudClasses:
 
     @classmethod
     def of(cls, archive: Archive) -> CloudClasses | None:
-        """Those of an archive; None where clouds were coded as the ground was."""
-        if archive.clouds is None or archive.clear is None:
+        """Those of an archive; None where clouds were coded as the ground was.
+
+        Raises:
+            ArchiveError: If the classes are damaged, without which clouds and ground would be judged as one.
+        """
+        if archive.clouds is None:
             return None
+        if archive.clear is None:
+            raise ArchiveError(
+                "clouds were coded more coarsely, and which pixels are cloud is unknown: "
+                f"{archive.damaged['clear']}; compress the scene again"
+            )
         return cls(archive.clear.read(), archive.clear.grid)
 
     def cloud(self, group: BandGroup, row: int, height: int) -> NDArray[np.bool_]:

@@ -132,11 +132,7 @@ def mean_errors(reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.b
     """Standard uncertainty that coding adds to the mean of each band over an area: see `mean_error`.
 
     Where clouds were coded more coarsely, the mean is one of ground and one of clouds together. That of
-    <<<<<<< HEAD
-    clouds is at least as uncertain as one of 32×32 pixels in a step longer by the root of what their squared
-    =======
     clouds is at least as uncertain as one of 32×32 pixels, in a step longer by the root of what their squared
-    >>>>>>> simple
     errors counted less: nothing keeps errors of their tiles apart.
 
     Args:

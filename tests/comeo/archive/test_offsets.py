@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -163,3 +164,12 @@ def test_a_block_with_nothing_under_it_is_not_predicted_and_refused_if_it_says_s
         monkeypatch.setattr("comeo.archive.reader.is_predicted", lambda _payload: True)
         with pytest.raises(ArchiveError, match=r"block \(1, 0\) of r20m/0 .* has nothing under it"):
             archive.decode_blocks(level, [(1, 0)])
+
+
+def test_integers_are_not_predicted_from_floats(tmp_path: Path) -> None:
+    """Floats may be infinite: what is left of an integer is then no number."""
+    path = compress(cropped_scene((0, 300), (0, 300)), tmp_path / "a.zarr.zip", codec="dct", step=300)
+    with open_archive(path) as archive:
+        fine, coarse = (group.levels[0] for group in archive.groups.values())
+        assert coarse.predicted_from(fine) is not None
+        assert coarse.predicted_from(replace(fine, dtype=np.dtype(np.float32))) is None

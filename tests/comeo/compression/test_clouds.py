@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from comeo.compression import compress
 from comeo.errors import ArchiveError, CodecError, SourceError
 from comeo.grid import Grid
 from comeo.missions.clear import CLOUD, SHADOW, THIN
+from comeo.quality.clouds import CloudClasses
 from comeo.scene import Scene, Window
 from comeo.view.propagation import error_layers, mean_errors
 from comeo.view.reader import ArchiveReader, group_grid
@@ -156,11 +158,26 @@ def test_what_an_archive_says_of_clouds_is_checked(
         assert np.isnan(archive.certainty["r10m"]).all()
 
 
-def test_clouds_coded_apart_without_classes_are_refused(tmp_path: Path) -> None:
+def test_facts_of_clouds_without_classes_count_as_damaged(tmp_path: Path) -> None:
     path = compress(cloudy_scene(), tmp_path / "a.zarr.zip", codec="dct", step=200, clouds="coarse")
-    change_document(path, "zarr.json", put("attributes", "comeo", "clear", value=None))
-    with pytest.raises(ArchiveError, match="shards"):
-        open_archive(path)
+
+    def without_classes(document: Any) -> Any:
+        comeo = document["attributes"]["comeo"]
+        shards = base64.b64decode(comeo["shards"])
+        comeo |= {"clear": None, "shards": base64.b64encode(shards[:-4]).decode()}
+        return document
+
+    change_document(path, "zarr.json", without_classes)
+    with open_archive(path) as archive:
+        assert "no classes say where they are" in archive.damaged["clouds"]
+        assert archive.clouds is None
+
+
+def test_clouds_and_ground_are_not_judged_together_where_the_classes_are_damaged(tmp_path: Path) -> None:
+    path = compress(cloudy_scene(), tmp_path / "a.zarr.zip", codec="dct", step=200, clouds="coarse")
+    change_document(path, "zarr.json", put("attributes", "comeo", "clear", value={}))
+    with open_archive(path) as archive, pytest.raises(ArchiveError, match="cloud is unknown"):
+        CloudClasses.of(archive)
 
 
 def test_a_scene_that_is_all_cloud_has_no_ground_to_tell_of(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -152,7 +153,10 @@ def test_any_place_is_between_its_neighbours(
     assert abs(out[0, 0, 0] - own) <= off
 
 
-def test_a_grid_around_the_globe_is_left_to_gdal() -> None:
-    grid = Grid.over((-20037508.0, -20037508.0, 20037508.0, 20037508.0), CRS.from_epsg(3857), 256, 256)
-    source = find_source(_group(), grid)
-    assert source is None or source.target.height < 256 or not source.is_smooth
+def test_grids_that_bend_between_the_points_of_the_lattice_are_left_to_gdal() -> None:
+    source, _ = _tile(12)
+    assert source.is_smooth
+    _, rows, columns = source.lattice.shape
+    bend = np.square(np.linspace(-1, 1, columns))[None, None]
+    for size, smooth in ((MOST_OFF, True), (20.0 * rows * columns * MOST_OFF, False)):
+        assert replace(source, lattice=source.lattice + size * bend).is_smooth is smooth
