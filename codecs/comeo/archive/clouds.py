@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 COARSE: Final = "coarse"
+_MAX_BANDS: Final = 1024  # of all groups
 
 _Error = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 _Errors = Mapping[Annotated[str, Field(max_length=64)], _Error | None]
@@ -29,5 +30,5 @@ class CloudFacts(BaseModel):
     coding: Literal["coarse"]
     weight: float = Field(gt=0, le=1)
     share: float = Field(ge=0, le=100)
-    rmse: _Errors = Field(max_length=64)
-    maximum: _Errors = Field(max_length=64)
+    rmse: _Errors = Field(max_length=_MAX_BANDS)
+    maximum: _Errors = Field(max_length=_MAX_BANDS)
