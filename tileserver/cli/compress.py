@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from comeo.errors import ComeoError
-from tileserver.cli.options import PICTURES, moment_of, names_of, sentence
+from tileserver.cli.options import PICTURES, moment_of, names_of, scale_of, sentence
 from tileserver.cli.places import LocalPath
 from tileserver.cli.progress import terminal_progress
 
@@ -37,6 +37,7 @@ _OTHERS: Final = PICTURES | {".zip", ".tif", ".tiff", ".json"}  # neither archiv
 )
 @click.option(
     "--scale",
+    callback=lambda _c, _p, value: scale_of(value),
     help="Physical value = number × scale + offset, if the source doesn't say; "
     "of radar also power, amplitude or dB.",
 )
@@ -81,7 +82,7 @@ def compress(
     collection: str | None,
     bands: tuple[str, ...] | None,
     moment: datetime | None,
-    scale: str | None,
+    scale: float | str | None,
     quantity: str | None,
     offset: float | None,
     unit: str | None,

@@ -21,6 +21,23 @@ def moment_of(value: str | None) -> datetime | None:
         raise click.BadParameter(str(error)) from error
 
 
+def scale_of(value: str | None) -> float | str | None:
+    """A factor, or a word for a scale of radar; refused where it is neither."""
+    from comeo.errors import SourceError
+    from comeo.sources.arguments import Given, parse_scale
+
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        _, word = parse_scale(value)
+    try:
+        return Given(radar_scale=word).radar_scale
+    except SourceError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def names_of(value: str | None) -> tuple[str, ...] | None:
     """Names with commas between them; refused where there is none."""
     if value is None:

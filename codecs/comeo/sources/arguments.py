@@ -77,12 +77,7 @@ class Given:
 
 def parse_scale(scale: float | str | None) -> tuple[float | None, str | None]:
     """A factor, or else a word for a scale of radar, in its usual spelling."""
-    if not isinstance(scale, str):
-        return scale, None
-    try:
-        return float(scale), None
-    except ValueError:
-        return None, unit_in_words(scale)
+    return (None, unit_in_words(scale)) if isinstance(scale, str) else (scale, None)
 
 
 def check_arguments(

@@ -280,7 +280,7 @@ def test_what_was_asked_for_can_be_given(tmp_path: Path, power: Values, decibels
     whole = write_tif(tmp_path / "a.tif", np.rint(decibels * 100).astype(np.int16), TWO, nodata=-32768)
     rounded = np.rint(decibels * 100) / 100
     check(open_source(whole, scale=0.01, unit="dB"), rounded, 0, None, "dB")
-    check(open_source(whole, scale="0.01", quantity="sigma0"), rounded, 0, "sigma0", "dB")
+    check(open_source(whole, scale=0.01, quantity="sigma0"), rounded, 0, "sigma0", "dB")
     with rasterio.open(whole, "r+") as dataset:
         dataset.scales = (0.01, 0.01)
     check(open_source(whole), rounded, 0, None, "dB")
