@@ -111,7 +111,7 @@ def compress(
             ground. It needs to be known which pixels are cloud: see `clear`.
         progress: Receives the stages and units of the work.
         executor: Runs the reading and coding of blocks. It must share this process's memory, as a
-            `ThreadPoolExecutor` does, and stays open. None: one thread a CPU. Verifying has threads of its own.
+            `ThreadPoolExecutor` does, and stays open. None: one thread a CPU; verifying has its own.
 
     Returns:
         The name of the archive.
