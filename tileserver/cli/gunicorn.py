@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -129,12 +130,14 @@ def _prepare_worker(worker: Any) -> None:
     """Set up a process that answers requests.
 
     Requests run in threads, which threads of BLAS would only hinder. A block is decoded by each codec in
-    use, so that no client waits for kernels to be compiled.
+    use, so that no client waits for kernels to be compiled. That goes on in a thread: a signal that ends the
+    process waits for it, since a compiler that an exception interrupts leaves halves of modules behind.
     """
     from tileserver.render.scenes import warm_up  # noqa: PLC0415 - see `load`
 
     threadpool_limits(1, user_api="blas")
-    warm_up(_scenes(worker.app))
+    with ThreadPoolExecutor(1) as own:
+        own.submit(warm_up, _scenes(worker.app)).result()
 
 
 def _forget_worker(_arbiter: Any, worker: Any) -> None:

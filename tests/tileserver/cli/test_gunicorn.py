@@ -14,13 +14,14 @@ import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from comeo.errors import ComeoError
 from tests.tileserver.places import tile_url
 from tileserver import Settings
-from tileserver.cli.gunicorn import greeting, run
+from tileserver.cli.gunicorn import _prepare_worker, greeting, run
 
 SERVE = """
 import sys
@@ -104,6 +105,32 @@ def test_a_person_at_a_terminal_reads_where_the_map_is_and_how_to_stop(own_archi
     assert "{" not in text
     assert "healthz" not in text
     assert "Traceback" not in text
+
+
+def test_a_signal_that_ends_a_process_does_not_interrupt_its_compiler(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compiled = []
+
+    def compile_kernels(_scenes: object) -> None:
+        time.sleep(0.1)  # until the other thread waits
+        os.kill(os.getpid(), signal.SIGUSR2)
+        for _ in range(100):
+            time.sleep(0.001)
+        compiled.append(True)
+
+    def end(_number: int, _frame: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr("tileserver.render.scenes.warm_up", compile_kernels)
+    monkeypatch.setattr("tileserver.cli.gunicorn._scenes", lambda application: application)
+    before = signal.signal(signal.SIGUSR2, end)
+    try:
+        with pytest.raises(SystemExit):
+            _prepare_worker(SimpleNamespace(app=None))
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert compiled
 
 
 @pytest.mark.parametrize(
