@@ -27,6 +27,11 @@ _SCALE: Final = 1.2  # gain of the filter's first row over the orthonormal one; 
 Matrix = NDArray[np.float64]
 
 
+def tile_grid(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of tiles that cover a component of height × width pixels."""
+    return -(-height // SIZE), -(-width // SIZE)
+
+
 def dct_matrix(size: int) -> Matrix:
     """Orthonormal DCT-II: (frequencies, samples)."""
     frequency, sample = np.arange(size)[:, None], np.arange(size)[None]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from comeo.codecs.base import Components
 from comeo.codecs.ground import Shares
-from comeo.codecs.lapped import SIZE, analysis
+from comeo.codecs.lapped import SIZE, analysis, tile_grid
 from comeo.codecs.learned.coding import Chosen, intervals
 from comeo.codecs.learned.features import PEAK, UNIT
 from comeo.codecs.learned.layout import Layout
@@ -107,11 +107,6 @@ def encode(model: Model, settings: CodecSettings, prepared: Prepared) -> tuple[b
         classes[0] |= THOROUGH
     coded = bytes(write(*intervals(model.layout.passes, passes.chosen, model.tables)))
     return model.tag + classes.tobytes() + coded, passes.error
-
-
-def tile_grid(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of tiles that cover a component."""
-    return -(-height // SIZE), -(-width // SIZE)
 
 
 def latents_of(scaled: Components, shape: tuple[int, int], layout: Layout) -> NDArray[np.float32]:
