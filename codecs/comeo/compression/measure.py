@@ -50,11 +50,11 @@ class BlockErrors:
     cells: NDArray[np.int64]
     cell_squares: NDArray[np.float64]
     counts: Sequence[histogram.Counts]
-    clouds: CloudErrors | None = None
+    clouds: CloudSums | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class CloudErrors:
+class CloudSums:
     """Sums over a block's valid pixels that are no ground.
 
     Attributes:
@@ -102,9 +102,9 @@ def block_errors(
     )  # fmt: skip
 
 
-def _of_clouds(error: NDArray[np.float64], cloud: NDArray[np.bool_]) -> CloudErrors:
+def _of_clouds(error: NDArray[np.float64], cloud: NDArray[np.bool_]) -> CloudSums:
     size = np.where(cloud, np.abs(error), 0)
-    return CloudErrors(cloud.sum(axis=1), np.square(size).sum(axis=1), size.max(axis=1))
+    return CloudSums(cloud.sum(axis=1), np.square(size).sum(axis=1), size.max(axis=1))
 
 
 def _cells(
