@@ -42,7 +42,7 @@ def test_factors_beyond_bytes_are_the_last_ones() -> None:
 
 @pytest.mark.parametrize("text", ["", "gA==", "gICA", "gICAgA==", "gI A", "ééé="])
 def test_what_are_no_factors_of_a_band_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"Base64|bytes|ASCII"):
+    with pytest.raises(ValueError, match=r"Base64|bytes"):
         decode(text, 1)
 
 
