@@ -17,7 +17,7 @@ from comeo.codecs.learned.model import Model
 from comeo.codecs.learned.passes import begin_passes, output_components
 from comeo.codecs.learned.rans import write
 from comeo.codecs.learned.tables import LARGEST
-from comeo.codecs.learned.trellis import Chooser, Spreading
+from comeo.codecs.learned.trellis import Chooser, Payload, Rules, Spreading
 from comeo.errors import CodecError
 from comeo.settings import CodecSettings
 
@@ -158,8 +158,8 @@ def choose_passes(
     everywhere = np.tile(counts, items)
     values, predictions = begin_passes(model, settings, classes, shape, thorough=thorough)
     chooser = Chooser(
-        layout, model.quantiser, model.tables, worth * everywhere, latents.copy(), values,
-        Spreading.over(plan, layout.components, coarse=everywhere < 1), shape[1],
+        layout, Rules.of(model.quantiser, model.tables), Payload(worth * everywhere, latents.copy(), values),
+        Spreading.over(layout, plan, coarse=everywhere < 1), shape[1],
     )  # fmt: skip
     chosen = []
     for group, number, tiles, (mean, index) in predictions:
