@@ -113,13 +113,13 @@ class _Pass(NamedTuple):
         start: The first of the channels of its group.
         tiles: (n,) rising.
         mean: Predicted means, (n, channels of the group), in sixteenths.
-        index: Predicted scale indexes; of the same shape.
+        scales: Predicted scale indexes; of the same shape.
     """
 
     start: int
     tiles: NDArray[np.int64]
     mean: NDArray[np.int32]
-    index: NDArray[np.uint8]
+    scales: NDArray[np.uint8]
 
 
 class Chooser:
