@@ -1,4 +1,4 @@
-"""The lapped transform of the `dct` codec: block DCT with filters across the block borders.
+"""The lapped transform of `dct` and `learned`: block DCT with filters across the block borders.
 
 A time-domain lapped transform (Tran, Liang and Tu, IEEE Trans. Signal Processing 51(6), 2003): a filter over
 each inner border before the DCT takes out what neighbouring blocks share, its inverse after the decoder's DCT
