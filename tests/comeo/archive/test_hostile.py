@@ -280,10 +280,10 @@ def test_a_swapped_block_is_noticed(sound: bytes, tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(sound)) as archive:
         own = archive.read("r10m/0/data/c/0/0/0")
     payload_length = int.from_bytes(foreign[-20 + 8 : -4], "little")
-    index = np.array([[0, payload_length], [0, payload_length]], "<u8").tobytes()
+    index = np.array([[0, payload_length], [payload_length, payload_length]], "<u8").tobytes()
     from comeo.archive.shard import with_checksum
 
-    shard = foreign[:payload_length] + with_checksum(index)
+    shard = 2 * foreign[:payload_length] + with_checksum(index)
     assert own != shard
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(sound)) as source, zipfile.ZipFile(buffer, "w") as target:
