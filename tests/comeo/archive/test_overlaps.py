@@ -1,4 +1,4 @@
-"""Blocks of a shard, and entries of a ZIP, that share bytes: a small file would fill the memory of its reader."""
+"""Blocks of a shard, and entries of a ZIP, that share bytes: a small file would fill a reader's memory."""
 
 from __future__ import annotations
 
