@@ -26,8 +26,8 @@ from comeo.view.projection import move_area, move_bounds, move_points
 from comeo.view.resampling import ResamplingName
 from comeo.view.warp import Source, find_source, warp
 
-# What a block costs apart from its pixels (50 µs, 2.5 kB), in samples: of hostile archives a million tiny ones
-# could lie in one image.
+# What a block costs apart from its pixels (50 µs, 2.5 kB), in samples: hostile archives have a million tiny
+# ones in one image.
 LEAST_SAMPLES = 1 << 12
 TWO_PARTS = "the area meets the scene in two parts, at its west and at its east; give one of them"
 BlockCache = ByteCache[BlockKey, NDArray[Any]]
