@@ -73,7 +73,8 @@ def test_a_process_that_ends_does_its_work_alone() -> None:
     program = """
 import atexit
 from comeo import parallel
-atexit.register(lambda: print(parallel.each(abs, [-1, -2, -3], threads=3)))
+parallel._processors = lambda: 4
+atexit.register(lambda: print(parallel.each(abs, [-1, -2, -3])))
 """
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
@@ -86,8 +87,4 @@ def test_where_no_thread_can_begin_the_caller_works_alone(monkeypatch: pytest.Mo
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    parallel._pool.cache_clear()
-    try:
-        assert parallel.each(abs, range(-9, 0), threads=4) == list(range(9, 0, -1))
-    finally:
-        parallel._pool.cache_clear()
+    assert parallel.each(abs, range(-9, 0)) == list(range(9, 0, -1))
