@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from comeo import decibel
+
 Range = tuple[float, float]
 
 REFLECTANCE: Final = "reflectance"
-DECIBEL: Final = "dB"
+DECIBEL: Final = decibel.UNIT
 POWER: Final = "power"
 """Linear radar backscatter."""
 AMPLITUDE: Final = "amplitude"
