@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from rio_tiler.models import PointData
+from rio_tiler.models import ImageData, PointData
 
 from comeo.decibel import mean_decibels, uses_power
 from comeo.errors import NotFoundError, ParameterError
