@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from comeo.decibel import UNIT as DECIBEL
-from comeo.decibel import Reduction, reduction_of
+from comeo.decibel import DECIBEL, Reduction, reduction_of
 from comeo.errors import BoundError, NotFoundError, ParameterError
 from comeo.missions.clear import ClearMask
 from comeo.scene import Band
