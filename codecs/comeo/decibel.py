@@ -124,6 +124,14 @@ class Reduction:
                 out[row] = (to_decibels(values[row]) - np.float32(scale[1])) / np.float32(scale[0])
         return out
 
+    def down(self, values: NDArray[np.float32], reduce: int) -> NDArray[np.float32]:
+        """Means of 2^reduce × 2^reduce pixels (bands, y, x) that are not NaN: see `reduce_power`."""
+        summed = self.before(values)
+        known = ~np.isnan(summed)
+        counts = _sums(known.astype(np.float32), reduce)
+        sums = _sums(np.where(known, summed, np.float32(0)), reduce)
+        return self.after(np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0))
+
 
 PLAIN: Final = Reduction(())
 """Of numbers that are averaged as they are."""
