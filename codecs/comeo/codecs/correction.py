@@ -93,6 +93,16 @@ def with_correction(payload: Buffer, corners: Corners) -> bytes:
     return head + corners.tobytes() + bytes(rest)
 
 
+def correction_bytes(payload: Buffer) -> int:
+    """How much longer `with_correction` makes a payload.
+
+    Raises:
+        CodecError: If it cannot be corrected.
+    """
+    bands = pl.read_header(payload)[0].bands
+    return len(with_correction(payload, np.zeros((bands, 2, 2), np.uint8))) - len(payload)
+
+
 def correct(values: NDArray[np.float32], corners: Corners) -> None:
     """Add to decoded decibels (bands, y, x), in place, the plane between a block's corners.
 
