@@ -141,7 +141,8 @@ def _halved(decibels: NDArray[np.float32]) -> NDArray[np.float64]:
     cells = power.reshape(2, SIDE // 2, 2, SIDE // 2, 2)
     known = np.isfinite(cells).sum(axis=(2, 4))
     sums = np.nansum(cells, axis=(2, 4))
-    return 10 * np.log10(np.where(known, sums, np.nan) / np.maximum(known, 1))
+    means: NDArray[np.float64] = 10 * np.log10(np.where(known, sums, np.nan) / np.maximum(known, 1))
+    return means
 
 
 def test_a_polygon_cut_out(client: FlaskClient) -> None:
