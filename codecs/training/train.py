@@ -42,6 +42,8 @@ WARM_UP = 150
 COOL_DOWN = 0.8  # last share of the run, in which the learning rate falls to a fiftieth
 AVERAGE = 0.999
 LARGEST_GRADIENT = 5.0
+OPTICAL_STEPS = (70.0, 3000.0)  # digital numbers; ×20 to ×300 of nearly all blocks lie within
+RADAR_STEPS = (150.0, 2000.0)  # hundredths of a decibel; ×20 to ×250 take 3.5 to 16 dB
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class Trainer:
         self.checkpoint = options.output / "checkpoint.pt"
         self.step = 0
         self.trained_seconds = 0.0
+        self.best_gain = -np.inf  # of this run, dB: a run that is continued may cool down to less
         options.output.mkdir(parents=True, exist_ok=True)
         state = self._stored_state()
         self.model = self._fresh_model() if state is None else Model.of_state(state)
@@ -148,22 +151,32 @@ class Trainer:
                 self.save()
                 last_save = now
             if now - last_evaluation > options.evaluate_every:
-                evaluation.measure(self.average, self.step, self.trained_seconds)
+                self._evaluate(evaluation)
                 last_evaluation = time.monotonic()
         self.save()
-        evaluation.measure(self.average, self.step, self.trained_seconds)
+        self._evaluate(evaluation)
 
     def save(self) -> None:
         """Write the checkpoint (all that resuming needs) and the averaged weights (half precision)."""
-        common = {
-            "step": self.step,
-            "seconds": self.trained_seconds,
-            "design": self.model.design.facts(),
-        }
+        common = self._facts()
         full = {"model": self.model.state_dict(), "average": self.average.state_dict()}
         _write(self.checkpoint, full | common | {"optimiser": self.optimiser.state_dict()})
-        half = {name: value.half().cpu() for name, value in self.average.state_dict().items()}
-        _write(self.options.output / "weights.pt", {"model": half} | common)
+        self._write_weights("weights.pt", common)
+
+    def _evaluate(self, evaluation: Evaluation) -> None:
+        """Measure, and keep the averaged weights that gained most on the held-out blocks as `best.pt`."""
+        gain = evaluation.measure(self.average, self.step, self.trained_seconds)
+        if gain > self.best_gain:
+            self.best_gain = gain
+            self._write_weights("best.pt", self._facts())
+
+    def _facts(self) -> dict[str, Any]:
+        design = self.model.design.facts()
+        return {"step": self.step, "seconds": self.trained_seconds, "design": design}
+
+    def _write_weights(self, name: str, facts: dict[str, Any]) -> None:
+        half = {key: value.half().cpu() for key, value in self.average.state_dict().items()}
+        _write(self.options.output / name, {"model": half} | facts)
 
     def _one_step(self, batch: NDArray[np.float32], progress: float) -> dict[str, float]:
         self._set_rate(progress)
@@ -189,12 +202,17 @@ class Trainer:
             group["lr"] = self.options.rate * warm * cool
 
     def _batches(self) -> Iterator[NDArray[np.float32]]:
-        options = self.options
+        options, crops = self.options, self._crop_options()
         seed = options.seed * 1_000_003 + self.step
-        layout = self.model.layout
-        small = CropSampler(self.images, CropOptions(128, options.small, layout=layout), seed)
-        large = CropSampler(self.images, CropOptions(256, options.large, layout=layout), seed + 1)
+        small = CropSampler(self.images, crops(128, options.small), seed)
+        large = CropSampler(self.images, crops(256, options.large), seed + 1)
         return stream([small, large])
+
+    def _crop_options(self) -> Callable[[int, int], CropOptions]:
+        """Of a side and a count."""
+        radar = all(image.entry.decibels for image in self.images)
+        low, high = RADAR_STEPS if radar else OPTICAL_STEPS
+        return partial(CropOptions, lowest_step=low, highest_step=high, layout=self.model.layout)
 
     def _fresh_model(self) -> Model:
         torch.manual_seed(self.options.seed)
@@ -237,8 +255,8 @@ class Evaluation:
         self.anchor = jpeg2000_curve(self.blocks)
         self.output = output
 
-    def measure(self, model: Model, step: int, seconds: float) -> None:
-        """Measure, and append to `evaluation.jsonl`."""
+    def measure(self, model: Model, step: int, seconds: float) -> float:
+        """Measure, append to `evaluation.jsonl`, and return the mean gain over the ratios, dB."""
         device = next(model.parameters()).device
         curve = model_curve(model, self.blocks, device=device)
         result = compare(curve, self.anchor, raw_bytes(self.blocks))
@@ -246,6 +264,7 @@ class Evaluation:
         entry["ratios"] = (raw_bytes(self.blocks) / curve.sizes).round(1).tolist()
         _append(self.output / "evaluation.jsonl", entry)
         log.info("%s", entry)
+        return float(np.mean([each["gain"] for each in result.values()]))
 
 
 def _write(path: Path, state: dict[str, Any]) -> None:

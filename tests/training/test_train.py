@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +104,24 @@ def test_a_run_ends_with_an_evaluation(small_pack: Path, tmp_path: Path) -> None
     assert {"x50", "x100", "x250"} <= set(entry)
     state = torch.load(tmp_path / "weights.pt", weights_only=True)
     Model.blank().load_state_dict({name: value.float() for name, value in state["model"].items()})
+
+
+def test_the_best_weights_on_held_out_blocks_are_kept(
+    small_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer, gains = Trainer(_options(small_pack, tmp_path)), iter([0.5, 0.9, 0.7])
+    evaluation = train.Evaluation(trainer.images, tmp_path)
+    monkeypatch.setattr(evaluation, "measure", lambda *_: next(gains))
+    for step in (1, 2, 3):
+        trainer.step = step
+        trainer._evaluate(evaluation)
+    assert torch.load(tmp_path / "best.pt", weights_only=True)["step"] == 2
+
+
+def test_backscatter_has_steps_of_its_own(small_pack: Path, tmp_path: Path) -> None:
+    trainer, steps = Trainer(_options(small_pack, tmp_path)), []
+    for decibels in (False, True):
+        images = [replace(each, entry=replace(each.entry, decibels=decibels)) for each in trainer.images]
+        trainer.images = images
+        steps.append(trainer._crop_options()(128, 1).highest_step)
+    assert steps == [3000.0, 2000.0]
