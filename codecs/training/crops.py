@@ -32,7 +32,7 @@ class CropOptions:
         natural: Share of crops that take the bands of a natural group; the rest take any.
         jitter: Standard deviation of the natural logarithm of a random gain for each band.
         gamma: Standard deviation of the natural logarithm of an exponent that contrast is changed by.
-        stretch: Standard deviation of the natural logarithm of a random contrast for each band of backscatter,
+        stretch: Standard deviation of the natural logarithm of a random contrast of each band of backscatter,
             in place of `jitter` and `gamma`: decibels are logarithms already, and gains of power only move
             their mean, which the spectral transform takes off.
         shrunk: Share of crops of twice the side, averaged over 2 × 2 pixels (backscatter: in power):

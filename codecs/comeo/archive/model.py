@@ -278,6 +278,7 @@ class ComeoAttributes(_Strict):
     clear: Any = None
     clouds: Any = None
     preset: str | None = Field(None, pattern=r"^[a-z0-9\-]{1,32}$")
+    despeckle: str | None = Field(None, pattern=r"^[a-z0-9\-]{1,32}$")
 
     @model_validator(mode="after")
     def _check(self) -> Self:

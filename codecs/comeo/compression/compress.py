@@ -24,6 +24,7 @@ from comeo.codecs.ground import SHARE as SHARE_OF_CLOUDS
 from comeo.codecs.payload import check_step
 from comeo.compression.clear import check_method, check_written, clear_layer, with_shares
 from comeo.compression.clouds import Ground, check_clouds, ground_of, marked
+from comeo.compression.despeckle import check_despeckle, despeckled
 from comeo.compression.encode import encode_scene
 from comeo.compression.item import build_item, check_place
 from comeo.compression.measure import SHARE, ErrorAccumulator
@@ -61,6 +62,7 @@ class _Work:
     clear: ClearLayer | None
     independent_groups: bool
     preset: str | None
+    despeckle: str | None
     ground: Ground | None
 
     def plan(self, step: float) -> list[ArchiveGroup]:
@@ -89,6 +91,7 @@ def compress(
     independent_groups: bool = False,
     preset: str | None = None,
     clouds: str | None = None,
+    despeckle: str | None = None,
     progress: Progress | None = None,
     executor: Executor | None = None,
 ) -> Path:
@@ -109,6 +112,8 @@ def compress(
         preset: `vegetation` codes red and near infrared more finely, the other bands more coarsely.
         clouds: `coarse` codes clouds in steps about four times as long, so that more bytes are left for the
             ground. It needs to be known which pixels are cloud: see `clear`.
+        despeckle: `lee` filters the speckle of radar backscatter before it is coded, its mean power kept.
+            The archive says so, and its errors are those against the filtered scene.
         progress: Receives the stages and units of the work.
         executor: Runs the reading and coding of blocks. It must share this process's memory, as a
             `ThreadPoolExecutor` does, and stays open. None: one thread a CPU; verifying has its own.
@@ -125,6 +130,7 @@ def compress(
     check_clouds(clouds, get_codec(codec))
     check_method(clear)
     check_preset(preset)
+    check_despeckle(despeckle)
     with nullcontext(source) if isinstance(source, Scene) else open_source(source) as scene:
         path = _place_of(scene, Path(output), force=force)
         check_place(scene)
@@ -132,9 +138,10 @@ def compress(
         # Blocks are coded in threads of our own; BLAS's threads on top of them make it ten times slower.
         with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
             layer = clear_layer(scene, clear)
+            filtered = despeckled(marked(with_shares(scene, layer), clouds), despeckle)
             work = _Work(
-                marked(with_shares(scene, layer), clouds), path, get_codec(codec), progress or Silent(),
-                threads, force, layer, independent_groups, preset, ground_of(scene, clouds, layer),
+                filtered, path, get_codec(codec), progress or Silent(),
+                threads, force, layer, independent_groups, preset, despeckle, ground_of(scene, clouds, layer),
             )  # fmt: skip
             return _done(work, ratio, step)
 
@@ -241,6 +248,7 @@ def _facts(work: _Work, step: float) -> dict[str, Any]:
     return {
         **({"model": model} if model else {}),
         **({"preset": work.preset} if work.preset else {}),
+        **({"despeckle": work.despeckle} if work.despeckle else {}),
         "step": step,
         "raw_bytes": scene.raw_bytes,
         "source": {"name": scene.source_name, "sha256": scene.source_checksum},
