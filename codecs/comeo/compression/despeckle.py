@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.archive.model import BLOCK
-from comeo.decibel import to_decibels, to_power
+from comeo.decibel import to_decibels, to_power, uses_power
 from comeo.errors import SourceError
-from comeo.missions import DECIBEL
 from comeo.scene import BandGroup, Pixels, Scene, Window
 
 LEE: Final = "lee"
@@ -54,7 +53,7 @@ def despeckled(scene: Scene, method: str | None) -> Scene:
     """The scene with its speckle filtered where it is read, and the STAC Item property that says so.
 
     Args:
-        scene: The scene; bands that are not in decibels stay as they are.
+        scene: The scene, its bands in decibels in groups of their own; others stay as they are.
         method: One of `METHODS`, or None: the scene itself is returned.
 
     Raises:
@@ -63,7 +62,7 @@ def despeckled(scene: Scene, method: str | None) -> Scene:
     check_despeckle(method)
     if method is None:
         return scene
-    if not any(_radar(group) for group in scene.groups):
+    if not any(uses_power(group.bands) for group in scene.groups):
         raise SourceError(
             f"{scene.id} has no band of radar backscatter in decibels, whose speckle {method} filters; leave "
             "despeckle (--despeckle) out"
@@ -71,25 +70,14 @@ def despeckled(scene: Scene, method: str | None) -> Scene:
     groups: list[BandGroup] = []
     looks: dict[str, float] = {}
     for group in scene.groups:
-        chosen = _radar(group)
-        if chosen:
-            filter_ = Lee(group, chosen, tuple(_looks(scene, group, band) for band in chosen))
-            looks |= {group.bands[band].name: each for band, each in zip(chosen, filter_.looks, strict=True)}
-        groups.append(replace(group, read=filter_.read) if chosen else group)
+        if uses_power(group.bands):
+            own = Lee(group, tuple(_looks(scene, group, band) for band in range(len(group.bands))))
+            looks |= {band.name: each for band, each in zip(group.bands, own.looks, strict=True)}
+            groups.append(replace(group, read=own.read))
+        else:
+            groups.append(group)
     stated = {"filter": method, "window": 2 * _RADIUS + 1, "looks": looks}
     return replace(scene, groups=tuple(groups), properties={**scene.properties, PROPERTY: stated})
-
-
-def _radar(group: BandGroup) -> tuple[int, ...]:
-    """Which bands of a group are in decibels.
-
-    Raises:
-        SourceError: If they are integers, whose steps are not those of decibels.
-    """
-    chosen = tuple(number for number, band in enumerate(group.bands) if band.unit == DECIBEL)
-    if chosen and group.dtype.kind != "f":
-        raise SourceError(f"{group.name} holds decibels as integers; speckle is filtered in floats only")
-    return chosen
 
 
 @dataclass(frozen=True)
@@ -99,13 +87,11 @@ class Lee:
     Whatever window is read, its pixels are the same: they are made of whole blocks and what lies around them.
 
     Attributes:
-        group: Of bands of which some are in decibels.
-        bands: Which.
-        looks: Of each of these, the equivalent number of looks of its speckle.
+        group: Its pixels are decibels.
+        looks: Of each band, the equivalent number of looks of its speckle.
     """
 
     group: BandGroup
-    bands: tuple[int, ...]
     looks: tuple[float, ...]
 
     def read(self, window: Window) -> Pixels:
@@ -116,15 +102,14 @@ class Lee:
         for block in _blocks(window, self.group):
             near = _within(_grown(block, _HALO, self.group), whole)
             inner = _within(block, _grown(block, _HALO, self.group))
-            for band, looks in zip(self.bands, self.looks, strict=True):
-                facts = self.group.bands[band]
-                place = (band, *near.slices)
-                valid = source.valid[place]
-                power = to_power(source.values[place] * np.float32(facts.scale) + np.float32(facts.offset))
-                found = lee(np.where(valid, power, 0).astype(np.float64), valid, looks, inner.slices)
-                decibels = (to_decibels(found.astype(np.float32)) - facts.offset) / facts.scale
+            for band, looks in enumerate(self.looks):
+                valid = source.valid[band, *near.slices]
+                power = np.where(valid, to_power(source.values[band, *near.slices]), 0)
+                found = to_decibels(
+                    lee(power.astype(np.float64), valid, looks, inner.slices).astype(np.float32)
+                )
                 target = (band, *_within(block, whole).slices)
-                values[target] = np.where(source.valid[target], decibels, values[target])
+                values[target] = np.where(source.valid[target], found, values[target])
         asked = (slice(None), *_within(window, whole).slices)
         return Pixels(values[asked], source.valid[asked])
 
@@ -178,21 +163,20 @@ def looks_of(cells: Iterable[Power]) -> float:
 
 def _looks(scene: Scene, group: BandGroup, band: int) -> float:
     """Looks of a band of a group, on blocks that lie evenly over it."""
-    facts = group.bands[band]
     rows, cols = -(-group.height // BLOCK), -(-group.width // BLOCK)
     chosen = np.unique(np.linspace(0, rows * cols - 1, min(rows * cols, _SAMPLE_BLOCKS)).round().astype(int))
     cells = []
     for row, col in (divmod(int(number), cols) for number in chosen):
         pixels = group.read(_block(row, col, group))
         values = np.where(pixels.valid[band], pixels.values[band], np.nan)
-        power = to_power(values * np.float32(facts.scale) + np.float32(facts.offset)).astype(np.float64)
+        power = to_power(values).astype(np.float64)
         height, width = (side - side % _CELL for side in power.shape)
         cut = power[:height, :width].reshape(height // _CELL, _CELL, width // _CELL, _CELL)
         each = cut.swapaxes(1, 2).reshape(-1, _CELL, _CELL)
         cells.append(each[np.isfinite(each).mean((1, 2)) >= _LEAST_VALID])
     if not any(len(each) for each in cells):
         raise SourceError(
-            f"{scene.id} has nowhere {_CELL} × {_CELL} pixels of {facts.name} that are valid for the most, "
+            f"{scene.id} has nowhere {_CELL} × {_CELL} pixels of {group.bands[band].name} that are valid for the most, "
             "which its speckle is measured on; leave despeckle (--despeckle) out"
         )
     return looks_of(cells)
