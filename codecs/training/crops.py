@@ -17,6 +17,8 @@ from comeo.codecs.spectral import fit, fit_details
 from comeo.decibel import reduce_power
 from training.pack import HUNDREDTHS, Image
 
+OPTICAL_STEPS = (70.0, 3000.0)  # digital numbers; ×20 to ×300 of nearly all blocks lie within
+RADAR_STEPS = (150.0, 2000.0)  # hundredths of a decibel; ×20 to ×250 take 3.5 to 16 dB
 DEAD_ZONE = 0.35  # of a step, that a coefficient must pass a whole number by to be rounded up
 
 
@@ -44,8 +46,8 @@ class CropOptions:
 
     side: int
     count: int
-    lowest_step: float = 70.0
-    highest_step: float = 3000.0
+    lowest_step: float = OPTICAL_STEPS[0]
+    highest_step: float = OPTICAL_STEPS[1]
     natural: float = 0.7
     jitter: float = 0.4
     gamma: float = 0.2
@@ -53,6 +55,13 @@ class CropOptions:
     shrunk: float = 0.15
     residual: float = 0.15
     layout: Layout = FIRST_LAYOUT
+
+
+def options_of(images: list[Image], side: int, count: int, layout: Layout) -> CropOptions:
+    """How crops of a pack are drawn: backscatter has steps of its own."""
+    radar = all(image.entry.decibels for image in images)
+    low, high = RADAR_STEPS if radar else OPTICAL_STEPS
+    return CropOptions(side, count, low, high, layout=layout)
 
 
 @dataclass(frozen=True, slots=True)

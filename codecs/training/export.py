@@ -257,15 +257,17 @@ def main() -> None:
     parser.add_argument("--pack", type=Path, default=Path(".cache/training/sentinel2.npz"))
     arguments = parser.parse_args()
     model, state = read_state(arguments.state)
+    images = load(arguments.pack)
+    mission = "Sentinel-1" if all(image.entry.decibels for image in images) else "Sentinel-2"
     facts = {
         "name": arguments.output.stem,
-        "data": "Sentinel-2, see docs/learned-codec.md; contains modified Copernicus Sentinel data",
+        "data": f"{mission}, see docs/learned-codec.md; contains modified Copernicus Sentinel data",
         "licence": "as the project's",
         "steps": state["step"],
         "reduced": REDUCED.get(model.layout, ()),
     }
     quantiser = dependent(arguments.grid) if arguments.grid else SCALAR
-    digest = export(model, quantiser, load(arguments.pack), arguments.output, facts)
+    digest = export(model, quantiser, images, arguments.output, facts)
     print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.2f} MB, SHA-256 {digest}")
 
 

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from comeo.codecs.learned.encoder import WORTH
 from comeo.codecs.learned.quantiser import dependent
 from comeo.codecs.learned.tables import check
-from training.crops import CropOptions, CropSampler, stream
+from training.crops import CropSampler, options_of, stream
 from training.design import FIRST_DESIGN, Design
 from training.evaluate import compare, held_out_blocks, jpeg2000_curve, model_curve, raw_bytes
 from training.model import Model, measured_order
@@ -42,8 +42,6 @@ WARM_UP = 150
 COOL_DOWN = 0.8  # last share of the run, in which the learning rate falls to a fiftieth
 AVERAGE = 0.999
 LARGEST_GRADIENT = 5.0
-OPTICAL_STEPS = (70.0, 3000.0)  # digital numbers; ×20 to ×300 of nearly all blocks lie within
-RADAR_STEPS = (150.0, 2000.0)  # hundredths of a decibel; ×20 to ×250 take 3.5 to 16 dB
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,24 +200,19 @@ class Trainer:
             group["lr"] = self.options.rate * warm * cool
 
     def _batches(self) -> Iterator[NDArray[np.float32]]:
-        options, crops = self.options, self._crop_options()
+        options = self.options
+        crops = partial(options_of, self.images, layout=self.model.layout)
         seed = options.seed * 1_000_003 + self.step
         small = CropSampler(self.images, crops(128, options.small), seed)
         large = CropSampler(self.images, crops(256, options.large), seed + 1)
         return stream([small, large])
-
-    def _crop_options(self) -> Callable[[int, int], CropOptions]:
-        """Of a side and a count."""
-        radar = all(image.entry.decibels for image in self.images)
-        low, high = RADAR_STEPS if radar else OPTICAL_STEPS
-        return partial(CropOptions, lowest_step=low, highest_step=high, layout=self.model.layout)
 
     def _fresh_model(self) -> Model:
         torch.manual_seed(self.options.seed)
         path = self.options.design
         design = FIRST_DESIGN if path is None else Design.from_facts(json.loads(path.read_text()))
         layout = design.layout
-        sampler = CropSampler(self.images, CropOptions(128, 16, layout=layout), self.options.seed)
+        sampler = CropSampler(self.images, options_of(self.images, 128, 16, layout), self.options.seed)
         crops = np.concatenate([sampler.batch() for _ in range(INITIAL_BATCHES)])
         return Model(*measured_order(crops, layout), design)
 

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from comeo.codecs.learned.layout import FIRST_LAYOUT
 from training import pack
-from training.crops import CropOptions, CropSampler, residual, stream
+from training.crops import CropOptions, CropSampler, options_of, residual, stream
 
 
 def test_a_seed_fixes_the_crops(small_pack: Path) -> None:
@@ -113,3 +115,10 @@ def test_backscatter_gets_other_contrasts_and_no_gains_of_its_level() -> None:
     again = CropSampler([higher], CropOptions(128, 1), 7)
     first = CropSampler([image], CropOptions(128, 1), 7)
     np.testing.assert_allclose(again.batch(), first.batch(), atol=0.02)  # 6 dB more are taken off again
+
+
+def test_backscatter_has_steps_of_its_own(small_pack: Path) -> None:
+    images = pack.load(small_pack)
+    radar = [replace(each, entry=replace(each.entry, decibels=True)) for each in images]
+    steps = [options_of(each, 128, 1, FIRST_LAYOUT).highest_step for each in (images, radar)]
+    assert steps == [3000.0, 2000.0]

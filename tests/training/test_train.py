@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,12 +115,3 @@ def test_the_best_weights_on_held_out_blocks_are_kept(
         trainer.step = step
         trainer._evaluate(evaluation)
     assert torch.load(tmp_path / "best.pt", weights_only=True)["step"] == 2
-
-
-def test_backscatter_has_steps_of_its_own(small_pack: Path, tmp_path: Path) -> None:
-    trainer, steps = Trainer(_options(small_pack, tmp_path)), []
-    for decibels in (False, True):
-        images = [replace(each, entry=replace(each.entry, decibels=decibels)) for each in trainer.images]
-        trainer.images = images
-        steps.append(trainer._crop_options()(128, 1).highest_step)
-    assert steps == [3000.0, 2000.0]

@@ -175,8 +175,9 @@ def _looks(scene: Scene, group: BandGroup, band: int) -> float:
         each = cut.swapaxes(1, 2).reshape(-1, _CELL, _CELL)
         cells.append(each[np.isfinite(each).mean((1, 2)) >= _LEAST_VALID])
     if not any(len(each) for each in cells):
+        name = group.bands[band].name
         raise SourceError(
-            f"{scene.id} has nowhere {_CELL} × {_CELL} pixels of {group.bands[band].name} that are valid for the most, "
+            f"{scene.id} has nowhere {_CELL} × {_CELL} pixels of {name} that are valid for the most, "
             "which its speckle is measured on; leave despeckle (--despeckle) out"
         )
     return looks_of(cells)
