@@ -23,6 +23,7 @@ from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
 from comeo.codecs.ground import SHARE as SHARE_OF_CLOUDS
 from comeo.codecs.payload import check_step
 from comeo.compression.apart import with_decibels_apart
+from comeo.compression.choice import codec_for
 from comeo.compression.clear import check_method, check_written, clear_layer, with_shares
 from comeo.compression.clouds import Ground, check_clouds, ground_of, marked
 from comeo.compression.despeckle import check_despeckle, despeckled
@@ -142,8 +143,9 @@ def compress(
         with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
             layer = clear_layer(scene, clear)
             work = _Work(
-                marked(with_shares(scene, layer), clouds), path, get_codec(codec), progress or Silent(),
-                threads, force, layer, independent_groups, preset, despeckle, ground_of(scene, clouds, layer),
+                marked(with_shares(scene, layer), clouds), path, codec_for(scene, codec),
+                progress or Silent(), threads, force, layer, independent_groups, preset, despeckle,
+                ground_of(scene, clouds, layer),
             )  # fmt: skip
             return _done(work, ratio, step)
 
