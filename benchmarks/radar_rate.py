@@ -212,10 +212,11 @@ def figures_of(image: Image, coded: Coded) -> Figures:
     cells = [homogeneous(*pair) for pair in pairs]
     water = water_figures(*pairs[0])
     by_band = [figure(*pair) for figure in (rmse, power_bias, window_rmse) for pair in pairs]
-    return Figures(
+    values = [
         20 * math.log10(PEAK / pooled), *by_band[:4], *(each.bias for each in cells), *by_band[4:],
         cells[0].enl_decoded, peak_lost(*pairs[0]), water.agreement, water.iou,
-    )  # fmt: skip
+    ]  # fmt: skip
+    return Figures(*values)
 
 
 class Coder:
@@ -330,8 +331,9 @@ def page(rows: Sequence[Row]) -> str:
         " ".join((__doc__ or "").split("\n\n")[1].split()),
     ]
     parts.append(
-        "PSNR: both bands, peak 50 dB. Biases: the greatest of an image. ml8: RMSE of means of power over 8 × 8 "
-        "pixels at every offset. ENL, points (peaks of targets 8 dB above their surround, dB lost) and water: VV."
+        "PSNR: both bands, peak 50 dB. Biases: the greatest of an image. ml8: RMSE of means of power over "
+        "8 × 8 pixels at every offset. ENL, points (peaks of targets 8 dB above their surround, dB lost) and "
+        "water: VV."
     )
     for name in SETS:
         for ratio in RATIOS:
