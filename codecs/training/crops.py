@@ -51,7 +51,7 @@ class CropOptions:
     natural: float = 0.7
     jitter: float = 0.4
     gamma: float = 0.2
-    stretch: float = 0.15
+    stretch: float = 0.3
     shrunk: float = 0.15
     residual: float = 0.15
     layout: Layout = FIRST_LAYOUT
