@@ -1,5 +1,6 @@
 // The compiled decoder in WebAssembly, for whole payloads. types.d.ts says what is for users.
 
+import { correct, reducePower } from './decibel.js';
 import { Engine } from './engine.js';
 import { applyMasks } from './masks.js';
 import { PayloadError, isPredicted, parsePayload } from './payload.js';
@@ -34,6 +35,25 @@ class Decoder {
   async decode(payload, { reduce = 0, reference } = {}) {
     if (![0, 1, 2, 3].includes(reduce)) throw new RangeError(`blocks decode at reductions 0 to 3, not ${reduce}`);
     const parsed = await parsePayload(asBytes(payload));
+    const whole = parsed.correction ? 0 : reduce; // of decibels, power is averaged behind their correction
+    const block = this.#block(parsed, whole, reference);
+    if (parsed.correction) correct(block, parsed.correction);
+    applyMasks(block, parsed, whole);
+    if (whole === reduce) return block;
+    const reduced = reducePower(block, reduce);
+    applyMasks(reduced, parsed, reduce);
+    return reduced;
+  }
+
+  /**
+   * A block without masks and correction.
+   *
+   * @param {import('./payload.js').Payload} parsed
+   * @param {number} reduce
+   * @param {import('./types').Reference} [reference]
+   * @returns {import('./types').Block}
+   */
+  #block(parsed, reduce, reference) {
     const { bands, floats, body } = parsed;
     const height = Math.ceil(parsed.height / 2 ** reduce);
     const width = Math.ceil(parsed.width / 2 ** reduce);
@@ -48,9 +68,7 @@ class Decoder {
     } else {
       data = this.#engine.decode(parsed, body, reduce, floats);
     }
-    const block = { data, bands, height, width };
-    applyMasks(block, parsed, reduce);
-    return block;
+    return { data, bands, height, width };
   }
 
   /** @param {Uint8Array | ArrayBuffer} payload */

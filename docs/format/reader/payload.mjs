@@ -8,7 +8,7 @@ import { predict, readPrediction } from './prediction.mjs';
 
 const CODECS = { 1: 'dct', 2: 'jpeg2000', 3: 'learned' };
 const FLOATS = 1, SPECIAL = 2, MASKED = 4, SATURATED = 8, PER_BAND = 16, PREDICTED = 32, WEIGHTED = 64, MORE = 128;
-const FINE_MEANS = 1;
+const FINE_MEANS = 1, CORRECTED = 2; // of the further flags
 const MAX_SAMPLES = 2 ** 22;
 
 function half16(bits) {
@@ -55,12 +55,21 @@ export function parsePayload(payload) {
   const [codec, flags, bands] = [CODECS[payload[1]], payload[2], payload[3]];
   const [height, width, step] = [payload.readUInt16LE(4), payload.readUInt16LE(6), payload.readFloatLE(8)];
   const further = flags & MORE ? payload[12] : 0;
-  check(codec && (!(flags & MORE) || (codec === 'dct' && further === FINE_MEANS)), 'the payload has an unknown codec or flag');
+  const known = CORRECTED | (codec === 'dct' ? FINE_MEANS : 0);
+  check(codec && (!(flags & MORE) || (further && !(further & ~known))), 'the payload has an unknown codec or flag');
   check(bands && height && width && bands * height * width <= MAX_SAMPLES, 'the block has an impossible size');
   check(step > 0 && step < Infinity, 'the step is no number above 0');
   const pixels = height * width;
   const header = { codec, flags, bands, height, width, step, float: Boolean(flags & FLOATS), fineMeans: Boolean(further & FINE_MEANS) };
   let at = flags & MORE ? 13 : 12;
+  let correction = null;
+  if (further & CORRECTED) {
+    check(flags & FLOATS && at + 6 * bands <= payload.length, 'the correction is cut short, or one of integers');
+    correction = Array.from({ length: bands }, () => {
+      const codes = Array.from(payload.subarray(at, (at += 6)));
+      return { corners: codes.slice(0, 4).map((code) => (code - 50) / 100), level: (codes[4] - 128) / 2, gain: (codes[5] - 64) / 256 };
+    });
+  }
   let valid = new Uint8Array(bands * pixels).fill(1);
   let saturated = new Uint8Array(bands * pixels);
   if (flags & MASKED) {
@@ -84,7 +93,7 @@ export function parsePayload(payload) {
     const found = readPrediction(rest, bands);
     [prediction, rest] = [found.weights, found.rest];
   }
-  return { ...header, valid, saturated, usable, weights, prediction, rest };
+  return { ...header, correction, valid, saturated, usable, weights, prediction, rest };
 }
 
 function spectralMatrix(bands, angles) {
@@ -125,6 +134,15 @@ function halfMask(mask, bands, height, width) {
   return set.map((count, cell) => Number(2 * count >= all[cell]));
 }
 
+// A decoded value with its correction: the plane between the four corners of the block, and a gain of what is above the level.
+function corrected(value, { corners, level, gain }, { height, width }, pixel) {
+  const [upperLeft, upperRight, lowerLeft, lowerRight] = corners;
+  const [down, across] = [(Math.floor(pixel / width) + 0.5) / height, ((pixel % width) + 0.5) / width];
+  const left = upperLeft + (lowerLeft - upperLeft) * down;
+  const right = upperRight + (lowerRight - upperRight) * down;
+  return value + left + (right - left) * across + gain * Math.max(0, value - level);
+}
+
 // What the body and a prediction decode to, [band][pixel], before rounding.
 function bandsOf(block, half, reference) {
   const { bands, height, width, rest, weights } = block;
@@ -141,7 +159,8 @@ function bandsOf(block, half, reference) {
       let value = mean;
       for (let row = 0; row < bands; row++) value += matrix[row][band] * components[row][pixel];
       if (predicted) value += predicted[band][pixel];
-      return value / weights[band];
+      value /= weights[band];
+      return block.correction ? corrected(value, block.correction[band], block, pixel) : value;
     }));
 }
 
@@ -150,6 +169,7 @@ function bandsOf(block, half, reference) {
 export function decodePayload(payload, { half = false, reference = null } = {}) {
   const block = parsePayload(payload);
   const { bands, float, flags } = block;
+  check(!half || !block.correction, 'decibels are not predicted from');
   const [height, width] = half ? [block.height, block.width].map((side) => Math.ceil(side / 2)) : [block.height, block.width];
   const [valid, saturated] = [block.valid, block.saturated].map((mask) =>
     (half ? halfMask(mask, bands, block.height, block.width) : mask));

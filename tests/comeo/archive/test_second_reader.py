@@ -71,7 +71,15 @@ def assert_same(found: NDArray[Any], wanted: NDArray[Any], most: int = 1) -> Non
     [
         *(
             FOLDER / f"dct_{name}.zarr.zip"
-            for name in ("two_groups", "decibels", "overview", "predicted", "offset_before", "offset_behind")
+            for name in (
+                "two_groups",
+                "decibels",
+                "overview",
+                "predicted",
+                "offset_before",
+                "offset_behind",
+                "corrected",
+            )
         ),
         GOLDEN / "dct_uint16_masked.zarr.zip",
     ],
