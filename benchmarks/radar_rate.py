@@ -25,13 +25,14 @@ from numpy.typing import NDArray
 from benchmarks import options
 from benchmarks.rate_distortion import peers, x265
 from comeo.codecs import get_codec
-from comeo.codecs.correction import corner_line, correct, power_ratio
 from comeo.codecs.learned import Model, models
+from comeo.compression.corners import CornerRows, Uncorrected
 from comeo.missions import SENTINEL1
 from comeo.quality.sar.cells import homogeneous
 from comeo.quality.sar.figures import power_bias, rmse, window_rmse
 from comeo.quality.sar.points import peak_lost
 from comeo.quality.sar.water import water_figures
+from comeo.scene import Pixels
 
 SETS: Final = {
     "held out": ("train2_s1/sen1floods11_Somalia_*.tif", "train2_s1/sen1floods11_Mekong_*.tif"),
@@ -44,7 +45,6 @@ BANDS: Final = ("VV", "VH")
 _BELOW: Final = 100  # dB, added so that hundredths are positive
 _HUNDREDTHS: Final = 100
 _LOOK_STEP: Final = 0.25  # dB, of multilooked cells
-_CORRECTION_BYTES: Final = 4  # a band and block
 _CLOSE: Final = 0.02  # of log2(bytes), between what figures are interpolated
 _ROUNDS: Final = 9
 
@@ -114,37 +114,27 @@ def blocks_of(image: Image) -> Iterator[tuple[slice, slice, slice]]:
 
 
 def ours(name: str, model: Model | None = None) -> Method:
-    """One of COMEO's codecs, as archives use it; the quality is −log2 of the step in dB."""
+    """One of COMEO's codecs, its payloads as in archives; the quality is −log2 of the step in dB."""
     codec = get_codec(name, model=model)
 
     def run(image: Image, quality: float) -> Coded:
-        size, decoded = 0, np.empty_like(image)
+        corners, done, blocks = CornerRows(), [], []
         for place in blocks_of(image):
-            payload = codec.encode(np.ascontiguousarray(image[place]), step=2.0**-quality)
-            size += len(payload) + _CORRECTION_BYTES * len(image)
-            decoded[place] = codec.decode(payload)
-        return Coded(size, decoded, corrected(image, decoded))
+            pixels = Pixels(np.ascontiguousarray(image[place]), np.isfinite(image[place]))
+            payload = codec.encode(pixels.values, step=2.0**-quality)
+            blocks.append(Uncorrected.of((place[1].start, place[2].start), pixels, payload, codec))
+        for _, row in itertools.groupby(blocks, lambda block: block.place[0]):
+            done += corners.add(list(row))
+        size, decoded, corrected = 0, np.empty_like(image), np.empty_like(image)
+        for block, own in (*done, *corners.last()):
+            plain, payload = block.payload or b"", block.corrected(own, codec) or b""
+            size += len(payload)
+            top, left = block.place
+            inside = slice(None), slice(top, top + BLOCK), slice(left, left + BLOCK)
+            decoded[inside], corrected[inside] = codec.decode(plain), codec.decode(payload)
+        return Coded(size, decoded, corrected)
 
     return Method(f"{name} ({model.name})" if model else name, run, -6.0, 2.0)
-
-
-def corrected(image: Image, decoded: Image) -> Image:
-    """A decoded image with the mean power of its blocks corrected, as the reader of an archive has it."""
-    rows, cols = (side // BLOCK for side in image.shape[1:])
-    ratios = np.empty((len(image), rows, cols))
-    for number, place in enumerate(blocks_of(image)):
-        valid = np.isfinite(image[place])
-        ratios[:, *divmod(number, cols)] = power_ratio(image[place], decoded[place], valid)
-    counts = np.full(ratios.shape, BLOCK**2)
-    meeting = [(max(0, line - 1), min(rows, line + 1)) for line in range(rows + 1)]
-    lines = np.stack([corner_line(ratios[:, a:b], counts[:, a:b]) for a, b in meeting], axis=1)
-    found = decoded.copy()
-    for number, place in enumerate(blocks_of(image)):
-        row, col = divmod(number, cols)
-        block = np.ascontiguousarray(found[place])
-        correct(block, lines[:, row : row + 2, col : col + 2])
-        found[place] = block
-    return found
 
 
 def peer(method: peers.Method) -> Method:
