@@ -325,9 +325,8 @@ def page(rows: Sequence[Row]) -> str:
         "8 × 8 pixels at every offset. ENL, points (peaks of targets 8 dB above their surround, dB lost) and "
         "water: VV."
     )
-    for name in SETS:
-        for ratio in RATIOS:
-            parts += [f"## {name[0].upper()}{name[1:]}, ×{ratio}", table(rows, name, ratio)]
+    for name, ratio in dict.fromkeys((row.set, row.ratio) for row in rows):
+        parts += [f"## {name[0].upper()}{name[1:]}, ×{ratio}", table(rows, name, ratio)]
     return "\n\n".join(parts)
 
 
