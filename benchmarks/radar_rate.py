@@ -339,15 +339,33 @@ def write(rows: Sequence[Row], output: Path) -> None:
     (output / "radar_rate.md").write_text(page(rows) + "\n", encoding="utf-8")
 
 
+def read_rows(path: Path) -> list[Row]:
+    """Figures of an earlier run; none if there was none."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Row(
+                each["set"], each["image"], each["method"], int(each["ratio"]),
+                Figures(*(float(each[name]) for name in Figures._fields)),
+            )
+            for each in csv.DictReader(file)
+        ]  # fmt: skip
+
+
 def main() -> None:
     """Measure, print and write."""
     parser = options.parser(__doc__)
-    parser.add_argument("--method", help="measure only methods whose names hold this, and write nothing")
+    parser.add_argument("--method", help="measure those whose names hold this, take others from the last run")
     arguments = parser.parse_args()
     wanted = [each for each in methods() if arguments.method is None or arguments.method in each.name]
     rows = measure(arguments.data, wanted)
-    if arguments.method is None:
-        write(rows, arguments.output)
+    names = [each.name for each in wanted]
+    rows += [row for row in read_rows(arguments.output / "radar_rate.csv") if row.method not in names]
+    order = [each.name for each in methods()]
+    rows = sorted((row for row in rows if row.method in order), key=lambda row: order.index(row.method))
+    rows.sort(key=lambda row: (list(SETS).index(row.set), row.ratio))
+    write(rows, arguments.output)
     sys.stdout.write(page(rows) + "\n")
 
 

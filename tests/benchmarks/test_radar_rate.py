@@ -72,4 +72,6 @@ def test_tables_hold_means_and_the_greatest_bias(tmp_path: Path) -> None:
     assert "| learned | 30.00 | 0.00/0.00 | +0.250/+0.250 |" in text
     assert text.endswith("| – |")
     radar_rate.write(rows, tmp_path)
-    assert (tmp_path / "radar_rate.csv").read_text().count("learned") == 2
+    found = radar_rate.read_rows(tmp_path / "radar_rate.csv")
+    assert [row[:4] for row in found] == [row[:4] for row in rows]
+    assert found[1].figures.bias_vv == -0.25
