@@ -71,6 +71,11 @@ _OTHERS: Final = PICTURES | {".zip", ".tif", ".tiff", ".json"}  # neither archiv
     type=click.Choice(["coarse"]),
     help="Code clouds more coarsely than the ground, which gets their bytes; needs --clear other than none.",
 )
+@click.option(
+    "--despeckle",
+    type=click.Choice(["lee"]),
+    help="Filter the speckle of radar before it is coded; its mean power is kept.",
+)
 @click.option("--force", is_flag=True, help="Replace archives that exist.")
 def compress(
     sources: tuple[str, ...],
@@ -91,6 +96,7 @@ def compress(
     independent_groups: bool,
     preset: str | None,
     clouds: str | None,
+    despeckle: str | None,
     force: bool,
 ) -> None:
     """Compress SOURCES, one archive each.
@@ -122,7 +128,7 @@ def compress(
                     compress_scene(
                         scene, final, codec=codec or DEFAULT_CODEC, ratio=ratio, step=step, clear=clear,
                         force=force, progress=progress, independent_groups=independent_groups, preset=preset,
-                        clouds=clouds,
+                        clouds=clouds, despeckle=despeckle,
                     )  # fmt: skip
             _report(final)
         except (ComeoError, OSError) as error:

@@ -305,6 +305,7 @@ class ComeoAttributes(Strict):
     clouds: Any = None
     power: Any = None
     preset: str | None = Field(None, pattern=r"^[a-z0-9\-]{1,32}$")
+    despeckle: str | None = Field(None, pattern=r"^[a-z0-9\-]{1,32}$")
 
     @model_validator(mode="after")
     def _check(self) -> Self:

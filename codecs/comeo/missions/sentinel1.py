@@ -74,6 +74,7 @@ SENTINEL1: Final = Mission(
     own_name=processed_name,
     name_properties=name_properties,
     prefixes=("s1",),
+    default_model="sentinel1-1",
     unreadable=Unreadable(
         re.compile(r"S1[A-D]_(?:IW|EW|WV|S[1-6])_(?:GRD|SLC|RAW|OCN)"),
         re.compile(r"(?:^|/)(?:S1[A-D]_[^/]*/)?(?:measurement|annotation)/"),
