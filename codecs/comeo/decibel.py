@@ -7,20 +7,38 @@ Whatever sums pixels, weighs them or takes their mean converts to power first an
 
 from __future__ import annotations
 
-from typing import Final
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from comeo.scene import Band
+
+DECIBEL: Final = "dB"
 _LOG2_OF_TEN: Final = float(np.log2(10.0))
+_FARTHEST: Final = np.float32(370)  # the range of float32 is 2^±126
+
+
+def uses_power(bands: Sequence[Band]) -> bool:
+    """Whether bands are decibels, so that means of them are means of power.
+
+    In an archive either all bands of a group are, or none: see `comeo.compression.apart`.
+    """
+    return all(band.unit == DECIBEL for band in bands)
 
 
 def to_power(decibels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Linear power of decibels, of any shape; NaN stays NaN.
 
-    A power of two, which NumPy takes four times as fast as one of ten.
+    A power of two, which NumPy takes four times as fast as one of ten. What is beyond ±370 dB, which no
+    measurement is, counts as that, so that power is neither infinite nor 0.
     """
-    power: NDArray[np.float32] = np.exp2(decibels * np.float32(_LOG2_OF_TEN / 10))
+    octaves = np.clip(decibels, -_FARTHEST, _FARTHEST)
+    octaves *= np.float32(_LOG2_OF_TEN / 10)
+    power: NDArray[np.float32] = np.exp2(octaves)
     return power
 
 
@@ -42,14 +60,22 @@ def reduce_power(decibels: NDArray[np.float32], reduce: int) -> NDArray[np.float
     Returns:
         (…, ⌈y / 2^reduce⌉, ⌈x / 2^reduce⌉) float32, NaN where a cell has no pixel.
     """
+    power = to_power(decibels)
+    known = ~np.isnan(power)
+    if known.all():
+        known = known[(0,) * (known.ndim - 2)]
+    else:
+        power[~known] = 0
+    counts = np.maximum(_sums(known.astype(np.float32), reduce), 1)
+    return to_decibels(np.divide(_sums(power, reduce), counts, dtype=np.float32))
+
+
+def _sums(values: NDArray[np.float32], reduce: int) -> NDArray[np.float32]:
+    """Sums of cells of 2^reduce × 2^reduce values (…, y, x), of fewer at the far edges."""
     size = 1 << reduce
-    rows, columns = (-side % size for side in decibels.shape[-2:])
-    edges = [(0, 0)] * (decibels.ndim - 2) + [(0, rows), (0, columns)]
-    whole = np.pad(decibels, edges, constant_values=np.nan)
-    cells = whole.reshape(*whole.shape[:-2], whole.shape[-2] // size, size, whole.shape[-1] // size, size)
-    power = to_power(cells)
-    counts = np.isfinite(power).sum(axis=(-3, -1), dtype=np.float32)
-    sums = np.nansum(power, axis=(-3, -1), dtype=np.float64)
-    return to_decibels(
-        np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0).astype(np.float32)
-    )
+    missing = [(0, -side % size) for side in values.shape[-2:]]
+    if missing != [(0, 0), (0, 0)]:
+        values = np.pad(values, [(0, 0)] * (values.ndim - 2) + missing)
+    rows: NDArray[np.float32] = functools.reduce(np.add, (values[..., i::size, :] for i in range(size)))
+    sums: NDArray[np.float32] = functools.reduce(np.add, (rows[..., i::size] for i in range(size)))
+    return sums

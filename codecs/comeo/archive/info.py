@@ -26,6 +26,7 @@ def info(archive: Metadata) -> dict[str, Any]:
         "model": archive.model,
         "preset": archive.preset,
         "clouds": None if archive.clouds is None else archive.clouds.model_dump(),
+        "power": None if archive.power is None else {b: own.model_dump() for b, own in archive.power.items()},
         "ratio": round(archive.ratio, 2),
         "step": archive.step,
         "raw_bytes": archive.raw_bytes,

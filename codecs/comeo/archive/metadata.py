@@ -31,8 +31,10 @@ from comeo.archive.model import (
     Level,
     RootAttributes,
 )
+from comeo.archive.power import POWER, Power
 from comeo.archive.stores import Store
 from comeo.archive.text import plain
+from comeo.decibel import uses_power
 from comeo.errors import ArchiveError, NotFoundError
 from comeo.missions import mission_id, of_mission
 
@@ -169,13 +171,14 @@ class Metadata:
     def damaged(self) -> dict[str, str]:
         """Parts that pixels do not need and that are damaged, and so count as unknown: a sentence by name.
 
-        `certificate`, `clouds`, `means`, `histograms`.
+        `certificate`, `clouds`, `means`, `histograms`, `power`.
         """
         sentences = {
             "certificate": self._certificate.damage,
             "clouds": self._clouds.damage,
             "means": self._means.damage,
             "histograms": self._histograms.damage,
+            "power": self._power.damage,
         }
         return {name: sentence for name, sentence in sentences.items() if sentence}
 
@@ -203,6 +206,11 @@ class Metadata:
         if self._means.damage or self._clouds.damage:
             return Factors(math.nan, math.nan)
         return certainty.factors_of(math.nan, math.nan, self.codec)
+
+    @property
+    def power(self) -> Power | None:
+        """What coding lost of the mean power of bands in decibels, by band; None where it is not known."""
+        return self._power.value
 
     def histogram(self, band: str) -> Histogram | None:
         """Where the original pixels of a band lie, or None where that is not known: not stated, or `damaged`.
@@ -248,6 +256,17 @@ class Metadata:
             return [certainty.factors_of(small, large, self.codec) for small, large in pairs]
 
         return part_of(self._comeo.means, read, f"{self.name} has damaged factors of means")
+
+    @cached_property
+    def _power(self) -> Part[Power]:
+        def read(value: Any) -> Power:
+            found = POWER.validate_python(value)
+            bands = [band for group in self.groups.values() for band in group.bands if uses_power([band])]
+            if set(found) != {band.name for band in bands}:
+                raise ValueError("it tells of other bands than there are in decibels")
+            return found
+
+        return part_of(self._comeo.power, read, f"{self.name} has damaged figures of mean power")
 
     @cached_property
     def _histograms(self) -> Part[list[Histogram | None]]:

@@ -269,7 +269,7 @@ class ComeoAttributes(_Strict):
     step: float = Field(gt=0, allow_inf_nan=False)
     raw_bytes: int = Field(gt=0)
     shards: str | None = Field(None, max_length=MAX_SHARDS_CHARACTERS)
-    groups: list[Annotated[str, Field(pattern=r"^r[0-9]{1,7}m$")]] = Field(min_length=1, max_length=16)
+    groups: list[Annotated[str, Field(pattern=r"^r[0-9]{1,7}m(_db)?$")]] = Field(min_length=1, max_length=16)
     source: SourceModel = SourceModel()
     # what pixels do not need is checked when it is looked at, so that they can be read where it is damaged
     certificate: Any = None
@@ -277,6 +277,7 @@ class ComeoAttributes(_Strict):
     histograms: Any = None
     clear: Any = None
     clouds: Any = None
+    power: Any = None
     preset: str | None = Field(None, pattern=r"^[a-z0-9\-]{1,32}$")
 
     @model_validator(mode="after")

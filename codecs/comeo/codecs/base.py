@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.codecs import payload as pl
+from comeo.codecs.correction import correct
 from comeo.codecs.fill import fill_invalid
 from comeo.codecs.ground import Mask, Shares, check_ground, fitted_to, tile_shares
 from comeo.codecs.payload import Buffer, Header, Parsed
 from comeo.codecs.prediction import Predictor, Reference, check_reference
 from comeo.codecs.prediction import fit as fit_predictor
 from comeo.codecs.spectral import SpectralTransform, fit
+from comeo.decibel import reduce_power
 from comeo.errors import CodecError
 from comeo.parallel import each as in_parallel
 
@@ -236,7 +238,7 @@ class Codec(ABC):
         Args:
             payloads: Of `encode`, of blocks of any shapes.
             reduce: Decode at 1/2^reduce of the size, each pixel standing for the mean of the 2^reduce ×
-                2^reduce pixels that it covers. 0 to 3.
+                2^reduce pixels that it covers (of decibels with a correction: of their power). 0 to 3.
             references: For each payload the reference that it was encoded with, whatever the reduction; None
                 for payloads that are not predicted (`payload.is_predicted`).
 
@@ -270,9 +272,19 @@ class Codec(ABC):
             for item, (_, reference) in zip(parsed, pairs, strict=True)
             if len(item.body)
         ]
-        values = zip(coded, self._decode_values(coded, reduce), strict=True)
-        whole = (each.restored(own, reduce) for each, own in values)
-        return [_finish(item, next(whole) if len(item.body) else None, reduce) for item in parsed]
+        values = iter(self._decode_bands(coded, reduce))
+        return [_finish(item, next(values) if len(item.body) else None, reduce) for item in parsed]
+
+    def _decode_bands(self, coded: Sequence[Coded], reduce: int) -> Iterator[Block]:
+        """Decode a batch to its bands, whole ones where their power is to be averaged."""
+        sizes = [0 if each.header.flags & pl.CORRECTED else reduce for each in coded]
+        decoded = {
+            size: iter(
+                self._decode_values([c for c, own in zip(coded, sizes, strict=True) if own == size], size)
+            )
+            for size in set(sizes)
+        }
+        return (each.restored(next(decoded[own]), own) for each, own in zip(coded, sizes, strict=True))
 
     def _encode_values(
         self, values: Components, parts: Sequence[Mask | None], step: float, shares: Shares | None
@@ -403,8 +415,9 @@ def _saturated(block: Block, valid: NDArray[np.bool_] | None) -> NDArray[np.bool
 def _finish(parsed: Parsed, values: Block | None, reduce: int) -> Block:
     """Bring decoded values to the block's type and put the lossless masks back."""
     header = parsed.header
+    given = 0 if parsed.corners is not None else reduce
     if values is None:
-        size = (-(-header.height >> reduce), -(-header.width >> reduce))
+        size = (-(-header.height >> given), -(-header.width >> given))
         values = np.zeros((header.bands, *size), np.float32)
     if header.dtype == np.uint16:
         block = values
@@ -414,10 +427,21 @@ def _finish(parsed: Parsed, values: Block | None, reduce: int) -> Block:
             block[reduce_mask(parsed.saturated, reduce)] = pl.SATURATED
     else:
         block = values
+    if parsed.corners is not None:
+        correct(block, parsed.corners)
+        _mask(block, parsed, 0)
+        if not reduce:
+            return block
+        block = reduce_power(block, reduce)
+    _mask(block, parsed, reduce)
+    return block
+
+
+def _mask(block: Block, parsed: Parsed, reduce: int) -> None:
+    """Mark the invalid pixels of a block, in place."""
     if parsed.valid is not None:
         valid = np.broadcast_to(reduce_mask(parsed.valid, reduce), block.shape)
-        block[~valid] = np.nan if header.flags & pl.FLOAT32 else 0
-    return block
+        block[~valid] = np.nan if parsed.header.flags & pl.FLOAT32 else 0
 
 
 def reduce_mask(mask: NDArray[np.bool_], reduce: int) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ Layout, little-endian (see docs/format/payload.md):
     u8  codec number         u16 width
     u8  flags                f32 step
     u8  bands                [u8 further flags]            if MORE_FLAGS
+    [u8 × 4 of each band: see `correction`]                if CORRECTED
     [varint length, deflated bitmap of valid pixels]       if HAS_INVALID
     [varint length, deflated bitmap of saturated pixels]   if HAS_SATURATED
     [u8 weight of each band, sixteenths]                   if WEIGHTED
@@ -43,12 +44,16 @@ PREDICTED: Final = 32  # the body codes what is left after a prediction from a f
 WEIGHTED: Final = 64  # bands were multiplied by weights before anything else
 MORE_FLAGS: Final = 128  # a byte with those from 256 on follows the header
 FINE_MEANS: Final = 256  # of `dct`: its DC planes have finer steps where that matters to means of areas
+CORRECTED: Final = (
+    512  # values are decibels, a correction of their mean power follows; reductions average power
+)
 WEIGHT_UNIT: Final = 16
 
 _HEADER: Final = struct.Struct("<BBBBHHf")
 _FLAGS_PLACE: Final = 2
 _COMMON_FLAGS: Final = 127
-_FURTHER_FLAGS: Final = {1: FINE_MEANS}  # by codec
+_FURTHER_FLAGS: Final = {1: FINE_MEANS | CORRECTED, 2: CORRECTED, 3: CORRECTED}  # by codec
+CORNERS: Final = 4  # bytes of a band's correction
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +89,14 @@ class Parsed:
 
     Attributes:
         header: Its header.
+        corners: (bands, 2, 2) uint8 of a correction, or None when it has none.
         valid: (1 or bands, y, x), or None when every pixel is valid.
         saturated: (bands, y, x), or None when no pixel is.
         body: The codec's own bytes, after the prediction if there is one.
     """
 
     header: Header
+    corners: NDArray[np.uint8] | None
     valid: NDArray[np.bool_] | None
     saturated: NDArray[np.bool_] | None
     body: memoryview
@@ -127,19 +134,46 @@ def pack(
     saturated: NDArray[np.bool_] | None,
     body: bytes,
 ) -> bytes:
-    """Put a payload together; the inverse of `parse`."""
-    further = header.flags >> 8
-    flags = header.flags & _COMMON_FLAGS | (MORE_FLAGS if further else 0)
-    parts = [
-        _HEADER.pack(VERSION, header.codec, flags, header.bands, header.height, header.width, header.step),
-        bytes([further] if further else []),
-    ]
-    parts += [_pack_bitmap(bitmap) for bitmap in (valid, saturated) if bitmap is not None]
-    return b"".join([*parts, body])
+    """Put a payload without a correction together; the inverse of `parse`."""
+    parts = [_pack_bitmap(bitmap) for bitmap in (valid, saturated) if bitmap is not None]
+    return b"".join([write_header(header), *parts, body])
 
 
 def parse(payload: Buffer, codec: int) -> Parsed:
     """Take a payload apart, trusting nothing in it.
+
+    Raises:
+        CodecError: If it is cut short, of another codec, or out of bounds.
+    """
+    header, rest = read_header(payload, codec)
+    flags, bands, height, width = header.flags, header.bands, header.height, header.width
+    corners = valid = saturated = None
+    if flags & CORRECTED:
+        corners, rest = _parse_corners(rest, header)
+    if flags & HAS_INVALID:
+        planes = bands if flags & PER_BAND_MASK else 1
+        valid, rest = _parse_bitmap(rest, (planes, height, width))
+    if flags & HAS_SATURATED:
+        saturated, rest = _parse_bitmap(rest, (bands, height, width))
+    if not rest and (flags & PREDICTED or _any_usable(valid, saturated)):
+        raise CodecError("the payload is cut short before its pixels")
+    return Parsed(header, corners, valid, saturated, rest)
+
+
+def write_header(header: Header) -> bytes:
+    """A header with its further flags, if it has any; the inverse of `read_header`."""
+    further = header.flags >> 8
+    flags = header.flags & _COMMON_FLAGS | (MORE_FLAGS if further else 0)
+    whole = _HEADER.pack(VERSION, header.codec, flags, header.bands, header.height, header.width, header.step)
+    return whole + bytes([further] if further else [])
+
+
+def read_header(payload: Buffer, codec: int | None = None) -> tuple[Header, memoryview]:
+    """The header of a payload, its further flags among the others, and what follows it.
+
+    Args:
+        payload: The payload.
+        codec: Number of its codec; None: any.
 
     Raises:
         CodecError: If it is cut short, of another codec, or out of bounds.
@@ -150,21 +184,22 @@ def parse(payload: Buffer, codec: int) -> Parsed:
     version, number, flags, bands, height, width, step = _HEADER.unpack_from(view)
     if version != VERSION:
         raise CodecError(f"the payload is of version {version}; this program reads version {VERSION}")
-    if number != codec:
+    if codec not in (None, number):
         raise CodecError(f"the payload is of codec number {number}, not {codec}")
-    flags, rest = _further_flags(flags, view[_HEADER.size :], codec)
+    flags, rest = _further_flags(flags, view[_HEADER.size :], number)
     check_block_shape(bands, height, width)
     check_step(step)
-    header = Header(codec, flags, bands, height, width, step)
-    valid = saturated = None
-    if flags & HAS_INVALID:
-        planes = bands if flags & PER_BAND_MASK else 1
-        valid, rest = _parse_bitmap(rest, (planes, height, width))
-    if flags & HAS_SATURATED:
-        saturated, rest = _parse_bitmap(rest, (bands, height, width))
-    if not rest and (flags & PREDICTED or _any_usable(valid, saturated)):
-        raise CodecError("the payload is cut short before its pixels")
-    return Parsed(header, valid, saturated, rest)
+    return Header(number, flags, bands, height, width, step), rest
+
+
+def _parse_corners(view: memoryview, header: Header) -> tuple[NDArray[np.uint8], memoryview]:
+    """A correction, and what follows it."""
+    end = CORNERS * header.bands
+    if not header.flags & FLOAT32:
+        raise CodecError("the payload holds integers, and corrects them as if they were decibels")
+    if len(view) < end:
+        raise CodecError("the payload is cut short inside its correction")
+    return np.frombuffer(view[:end], np.uint8).reshape(header.bands, 2, 2), view[end:]
 
 
 def _further_flags(flags: int, rest: memoryview, codec: int) -> tuple[int, memoryview]:

@@ -87,6 +87,24 @@ def weighted_sums(planes: Array, weights: Array) -> Array:
 
 
 @compiled
+def add_planes(values: Array, left: Array, slope: Array, across: Array) -> None:
+    """Add a plane to values (bands, y, x): of each row left + slope · across.
+
+    Args:
+        values: float32, changed in place.
+        left: (bands, y) float32.
+        slope: Likewise.
+        across: (x,) float32.
+    """
+    bands, height, width = values.shape
+    for band in range(bands):
+        for row in range(height):
+            target, start, rise = values[band, row], left[band, row], slope[band, row]
+            for i in range(width):
+                target[i] += start + rise * across[i]
+
+
+@compiled
 def smoothed(planes: Array) -> Array:
     """The mean of 3×3 pixels, edges repeated: thirds of sums down, then across, from the left or the top.
 

@@ -22,6 +22,7 @@ from comeo.archive.stores import ZIP_SUFFIX, sweep
 from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
 from comeo.codecs.ground import SHARE as SHARE_OF_CLOUDS
 from comeo.codecs.payload import check_step
+from comeo.compression.apart import with_decibels_apart
 from comeo.compression.clear import check_method, check_written, clear_layer, with_shares
 from comeo.compression.clouds import Ground, check_clouds, ground_of, marked
 from comeo.compression.encode import encode_scene
@@ -31,6 +32,7 @@ from comeo.compression.plan import plan
 from comeo.compression.pool import executor_of, in_order
 from comeo.compression.presets import check_bands, check_preset
 from comeo.compression.rate import RateModel
+from comeo.decibel import uses_power
 from comeo.errors import ArchiveError, CodecError, SourceError
 from comeo.progress import Progress, Silent
 from comeo.scene import Scene
@@ -71,7 +73,7 @@ class _Work:
         """Say which groups are coded by themselves though others could have helped."""
         if not self.independent_groups:
             for group in self.plan(1.0)[1:]:
-                if group.levels[0].reference is None:
+                if group.levels[0].reference is None and not uses_power(group.bands):
                     self.progress.note(
                         f"{group.name} is coded by itself: no group has pixels half as large that fit into it"
                     )
@@ -125,7 +127,8 @@ def compress(
     check_clouds(clouds, get_codec(codec))
     check_method(clear)
     check_preset(preset)
-    with nullcontext(source) if isinstance(source, Scene) else open_source(source) as scene:
+    with nullcontext(source) if isinstance(source, Scene) else open_source(source) as opened:
+        scene = with_decibels_apart(opened)
         path = _place_of(scene, Path(output), force=force)
         check_place(scene)
         check_bands(scene, preset)
@@ -226,7 +229,7 @@ def _write(work: _Work, step: float) -> ArchiveWriter:
             raise SourceError(f"{scene.id} has no valid pixel in {groups[0].name}")
         writer.finish(
             build_item(scene, spans),
-            {**_facts(work, step), **_of_clouds(work, errors)},
+            {**_facts(work, step), **_of_clouds(work, errors), **_of_power(errors)},
             lambda archive: _verify(archive, errors, work),
             lambda size: _certified(errors, size, work.progress),
         )
@@ -253,6 +256,12 @@ def _of_clouds(work: _Work, errors: ErrorAccumulator) -> dict[str, Any]:
         return {}
     share = {"weight": SHARE_OF_CLOUDS, "share": work.ground.cloud_share}
     return {"clouds": {"coding": COARSE, **share, **errors.clouds()}}
+
+
+def _of_power(errors: ErrorAccumulator) -> dict[str, Any]:
+    """What was lost of the mean power of bands in decibels, if there are any."""
+    found = errors.power()
+    return {"power": {band: own.model_dump() for band, own in found.items()}} if found else {}
 
 
 def _certified(errors: ErrorAccumulator, size: int, progress: Progress) -> dict[str, Any]:
@@ -285,6 +294,8 @@ def _verify(archive: Archive, errors: ErrorAccumulator, work: _Work) -> None:
     stated = None if archive.clouds is None else archive.clouds.model_dump()
     if stated != _of_clouds(work, errors).get("clouds"):
         raise ArchiveError(f"{archive.name}: it does not state the errors of its clouds")
+    if (archive.power or {}) != errors.power():
+        raise ArchiveError(f"{archive.name}: it does not state what its mean power lost")
     check_written(archive, work.clear)
     batches: list[tuple[Level, Sequence[tuple[int, int]]]] = []
     for group in archive.groups.values():

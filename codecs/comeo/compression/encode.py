@@ -6,11 +6,11 @@ those that are still needed are kept.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Executor, Future, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -20,13 +20,16 @@ from comeo.archive import ArchiveGroup, ArchiveWriter, Level
 from comeo.archive.model import BLOCK
 from comeo.archive.references import REFERENCE_REDUCE, Place, finer_blocks, reference_of
 from comeo.codecs import Codec
+from comeo.codecs.correction import with_correction
 from comeo.codecs.ground import Mask
 from comeo.codecs.prediction import Reference
 from comeo.compression.clouds import Ground
+from comeo.compression.corners import CornerRows, Corrected, Uncorrected
 from comeo.compression.measure import BlockErrors, ErrorAccumulator, block_errors
 from comeo.compression.pool import in_order
 from comeo.compression.presets import Weights, weights_of
 from comeo.compression.pyramid import Overview
+from comeo.decibel import uses_power
 from comeo.progress import Progress
 from comeo.scene import BandGroup, Pixels, Scene, Window
 
@@ -74,6 +77,7 @@ class _Pass:
         preset: Which bands are coded more finely.
         ground: Where errors count in full; None: everywhere.
         halves: Of levels that others are predicted from, by key: blocks as decoded at half size.
+        corners: Of levels in decibels, by key.
     """
 
     codec: Codec
@@ -84,6 +88,7 @@ class _Pass:
     preset: str | None
     ground: Ground | None
     halves: dict[str, dict[Place, NDArray[Any]]] = field(default_factory=dict)
+    corners: dict[str, CornerRows] = field(default_factory=dict)
 
 
 def encode_scene(
@@ -149,7 +154,10 @@ class _GroupCoder:
     def __init__(self, work: _Pass, group: ArchiveGroup) -> None:
         self._work = work
         self.group = group
-        self._overviews = [Overview(level) for level in group.levels[1:]]
+        power = uses_power(group.bands)
+        self._overviews = [Overview(level, power=power) for level in group.levels[1:]]
+        if power:
+            work.corners.update({level.key: CornerRows() for level in group.levels})
 
     def strip(self, top: int, pixels: Pixels) -> None:
         """Code the strip that starts at row `top`."""
@@ -158,12 +166,15 @@ class _GroupCoder:
             self._overviews[0].add(pixels, top, 0)
 
     def finish(self) -> None:
-        """Code the overviews."""
+        """Code the overviews, and what is left."""
         for finer, coarser in pairwise(self._overviews):
             coarser.add(Pixels(finer.values, finer.valid), 0, finer.level.number)
         for overview in self._overviews:
             pixels = Pixels(overview.values, overview.valid)
             _encode_strip(self._work, pixels, 0, self.group, overview.level)
+        for level in self.group.levels:
+            if level.key in self._work.corners:
+                _correct(self._work, self.group, level, self._work.corners[level.key].last())
 
 
 class _Follower:
@@ -234,12 +245,62 @@ def _encode_strip(work: _Pass, pixels: Pixels, top: int, group: ArchiveGroup, le
         for col in range(level.grid[1])
     ]
     items = ((place, _cut(pixels, top, level, place), _reference(work, level, place)) for place in places)
+    if level.key in work.corners:
+        _encode_decibels(work, group, level, encode, items)
+        return
     for place, (payload, lost) in zip(places, in_order(work.executor, code, items), strict=True):
-        work.writer.add(level, *place, payload)
-        if lost is not None:
-            work.errors.add(group.name, *place, lost, payload)
-        work.progress.advance()
+        _add(work, group, level, place, payload, lost)
     _forget(work, level, places[-1][0] + 1)
+
+
+def _add(
+    work: _Pass,
+    group: ArchiveGroup,
+    level: Level,
+    place: Place,
+    payload: bytes | None,
+    lost: BlockErrors | None,
+) -> None:
+    """Take in a block that is done."""
+    work.writer.add(level, *place, payload)
+    if lost is not None:
+        work.errors.add(group.name, *place, lost, payload)
+    work.progress.advance()
+
+
+def _encode_decibels(
+    work: _Pass,
+    group: ArchiveGroup,
+    level: Level,
+    encode: BlockEncoder,
+    items: Iterable[tuple[Place, Pixels, Reference | None]],
+) -> None:
+    """Code blocks of decibels, those of whole rows, and correct what can be corrected by now."""
+
+    def code(item: tuple[Place, Pixels, Reference | None]) -> Uncorrected:
+        place, block, _ = item
+        ground = None if work.ground is None else work.ground.of_block(level, *place)
+        return Uncorrected.of(place, block, encode(block, ground=ground), work.codec)
+
+    coded = in_order(work.executor, code, items)
+    while row := list(islice(coded, level.grid[1])):
+        _correct(work, group, level, work.corners[level.key].add(row))
+
+
+def _correct(work: _Pass, group: ArchiveGroup, level: Level, blocks: Sequence[Corrected]) -> None:
+    """Correct blocks of decibels, and measure what they have become."""
+
+    def finish(item: Corrected) -> tuple[bytes | None, BlockErrors | None]:
+        block, corners = item
+        payload = None if block.payload is None else with_correction(block.payload, corners)
+        if level.number:
+            return payload, None
+        ground = None if work.ground is None else work.ground.of_block(level, *block.place)
+        decoded = None if payload is None else work.codec.decode(payload)
+        return payload, block_errors(block.pixels, decoded, ground, power=True)
+
+    for (block, _), (payload, lost) in zip(blocks, in_order(work.executor, finish, blocks), strict=True):
+        _add(work, group, level, block.place, payload, lost)
 
 
 def _cut(strip: Pixels, top: int, level: Level, place: Place) -> Pixels:

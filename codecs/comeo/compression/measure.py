@@ -16,7 +16,9 @@ from comeo.archive import ArchiveGroup, certainty, histogram
 from comeo.archive import certificate as cert
 from comeo.archive.certificate import Certificate, GroupErrors, Layout
 from comeo.archive.model import MAX_CERTIFICATE_CHARACTERS
+from comeo.archive.power import BandPower
 from comeo.codecs.payload import Buffer
+from comeo.compression.power import PowerErrors, cell_errors, power_errors, power_of
 from comeo.errors import ArchiveError
 from comeo.figures import significant
 from comeo.scene import Pixels
@@ -37,9 +39,11 @@ class BlockErrors:
         maximum: (bands,) greatest absolute error.
         products: (bands, bands) of each two bands' errors, over pixels valid in all bands.
         cells: (sides, bands) cells of `certainty.SIDES` pixels to a side, all of them valid.
-        cell_squares: (sides, bands) sum of the squares of these cells' mean errors.
+        cell_squares: (sides, bands) sum of the squares of the errors of these cells' means; of decibels, of
+            those of their mean power, in dB.
         counts: Of each band, original pixels by value, of clouds too: see `histogram.count`.
         clouds: Of the pixels that are no ground, if they are told apart.
+        power: Of bands in decibels: what their mean power lost.
     """
 
     count: NDArray[np.int64]
@@ -51,6 +55,7 @@ class BlockErrors:
     cell_squares: NDArray[np.float64]
     counts: Sequence[histogram.Counts]
     clouds: CloudErrors | None = None
+    power: PowerErrors | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,11 @@ class CloudErrors:
 
 
 def block_errors(
-    original: Pixels, decoded: NDArray[Any] | None, ground: NDArray[np.bool_] | None = None
+    original: Pixels,
+    decoded: NDArray[Any] | None,
+    ground: NDArray[np.bool_] | None = None,
+    *,
+    power: bool = False,
 ) -> BlockErrors:
     """Compare a block with its decoded payload; None is a block without a valid pixel.
 
@@ -77,6 +86,7 @@ def block_errors(
         original: The block.
         decoded: (bands, y, x).
         ground: (y, x) pixels whose errors are told by themselves, apart from those of all others. None: all.
+        power: Whether they are decibels, whose means are those of power.
     """
     bands = len(original.values)
     if decoded is None:
@@ -93,12 +103,18 @@ def block_errors(
     clouds = None if ground is None else _of_clouds(error, (original.valid & ~ground).reshape(bands, -1))
     error[~valid] = 0
     shared = error if valid.all() else error[:, valid.all(axis=0)]
-    whole = error.reshape(decoded.shape)
-    cells, squares = zip(*(_cells(whole, seen, side) for side in certainty.SIDES), strict=True)
+    whole, lost = error.reshape(decoded.shape), None
+    if power:
+        both = power_of(original.values, seen), power_of(decoded, seen)
+        lost = power_errors(*both, seen)
+        cells, squares = zip(*(cell_errors(*both, seen, side) for side in certainty.SIDES), strict=True)
+    else:
+        cells, squares = zip(*(_cells(whole, seen, side) for side in certainty.SIDES), strict=True)
     return BlockErrors(
         valid.sum(axis=1), error.sum(axis=1), np.einsum("ij,ij->i", error, error),
         np.abs(error).max(axis=1), shared @ shared.T, np.stack(cells), np.stack(squares),
         [histogram.count(*band) for band in zip(original.values, original.valid, strict=True)], clouds,
+        lost,
     )  # fmt: skip
 
 
@@ -135,6 +151,7 @@ class _GroupAccumulator:
         self._cloud_count = np.zeros(layout.bands, np.int64)
         self._cloud_squares, self._cloud_maximum = np.zeros(layout.bands), np.zeros(layout.bands)
         self.counts = np.zeros((layout.bands, 1 << 16), np.int64)
+        self.power: PowerErrors | None = None
 
     def add(self, row: int, col: int, block: BlockErrors) -> None:
         self._count[:, row, col] = block.count
@@ -146,6 +163,8 @@ class _GroupAccumulator:
         self._cell_squares += block.cell_squares
         for total, counts in zip(self.counts, block.counts, strict=True):
             histogram.add(total, counts)
+        if block.power is not None:
+            self.power = block.power if self.power is None else self.power + block.power
         if block.clouds is not None:
             self._cloud_count += block.clouds.count
             self._cloud_squares += block.clouds.squares
@@ -243,6 +262,15 @@ class ErrorAccumulator:
         return {
             "rmse": {band: rmse for band, (rmse, _) in pairs.items()},
             "maximum": {band: maximum for band, (_, maximum) in pairs.items()},
+        }
+
+    def power(self) -> dict[str, BandPower]:
+        """What the mean power of bands in decibels lost, by band; empty if there are none."""
+        return {
+            band: own
+            for name, group in self._groups.items()
+            if group.power is not None
+            for band, own in zip(self._bands[name], group.power.stated(), strict=True)
         }
 
     def histograms(self, archive_bytes: int) -> str | None:

@@ -9,6 +9,7 @@ from affine import Affine
 from comeo.archive.model import BLOCK, ArchiveGroup, Level
 from comeo.archive.shard import shard_sides
 from comeo.codecs.base import MAX_REDUCE
+from comeo.decibel import uses_power
 from comeo.scene import BandGroup, Scene
 
 # A stored level costs rate, a missing one costs time on zoomed-out tiles. Codecs decode at 1/8 of the size
@@ -26,8 +27,12 @@ def level_numbers(height: int, width: int) -> list[int]:
 
 
 def plan_group(group: BandGroup, step: float, finer: Sequence[ArchiveGroup] = ()) -> ArchiveGroup:
-    """Lay out a group's levels, and find which of finer groups' they can be predicted from."""
-    same = [level for other in finer if other.crs == group.crs for level in other.levels]
+    """Lay out a group's levels, and find which of finer groups' they can be predicted from.
+
+    Decibels are not predicted, nor is anything from them: corrections of a block are known a row later.
+    """
+    near = [] if uses_power(group.bands) else [other for other in finer if not uses_power(other.bands)]
+    same = [level for other in near if other.crs == group.crs for level in other.levels]
     levels = []
     for number in level_numbers(group.height, group.width):
         height, width = -(-group.height >> number), -(-group.width >> number)

@@ -20,10 +20,12 @@ from comeo.archive import ArchiveGroup, Level
 from comeo.archive.references import REFERENCE_REDUCE, Place, finer_blocks, reference_of
 from comeo.archive.shard import CRC_BYTES
 from comeo.codecs import Codec
+from comeo.codecs.correction import correction_bytes
 from comeo.compression.clouds import Ground
 from comeo.compression.encode import BlockEncoder
 from comeo.compression.pool import in_order
 from comeo.compression.presets import Weights, weights_of
+from comeo.decibel import uses_power
 from comeo.errors import CodecError
 from comeo.progress import Progress
 from comeo.scene import BandGroup, Pixels, Scene, Window
@@ -39,13 +41,19 @@ _TRIALS = 10
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """Some native blocks of a group, each standing for `weight` of them; `finely`: weights of bands."""
+    """Some native blocks of a group, each standing for `weight` of them.
+
+    Attributes:
+        finely: Weights of bands.
+        power: Whether they are decibels, and so will have corrections.
+    """
 
     level: Level
     has_nodata: bool
     blocks: dict[Place, Pixels]
     weight: float
     finely: Weights | None
+    power: bool
 
 
 def _spread(level: Level, count: int) -> list[Place]:
@@ -65,7 +73,8 @@ def _take_sample(
     ]
     blocks = dict(zip(places, in_order(executor, source.read, windows), strict=True))
     weight = math.prod(level.grid) / len(places)
-    return _Sample(level, group.has_nodata, blocks, weight, weights_of(group.bands, preset))
+    weights, power = weights_of(group.bands, preset), uses_power(group.bands)
+    return _Sample(level, group.has_nodata, blocks, weight, weights, power)
 
 
 def _places(groups: list[ArchiveGroup]) -> list[list[Place]]:
@@ -149,7 +158,8 @@ class RateModel:
                 return 0
             if level.key in self._finer:
                 halves[place] = self._codec.decode(payload, reduce=REFERENCE_REDUCE)
-            return len(payload) + CRC_BYTES
+            more = correction_bytes(payload) if sample.power else 0
+            return len(payload) + more + CRC_BYTES
 
         return sum(in_order(self._executor, code, sample.blocks.items()))
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from comeo.decibel import DECIBEL
+
 Range = tuple[float, float]
 
 REFLECTANCE: Final = "reflectance"
-DECIBEL: Final = "dB"
 POWER: Final = "power"
 """Linear radar backscatter."""
 AMPLITUDE: Final = "amplitude"
