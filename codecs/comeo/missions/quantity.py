@@ -124,6 +124,7 @@ QUANTITIES: Final[Mapping[str, Quantity]] = MappingProxyType(
                 "Single pixels can be measured.",
                 "Good for mapping; single pixels are less sure.",
             ),
+            peak=50.0,
         ),
     }
 )
