@@ -233,7 +233,7 @@ def test_worst_places_are_where_the_error_is() -> None:
     spoilt[:, 320:544, 64:288] += np.random.default_rng(0).integers(0, 300, (4, 224, 224), dtype=np.uint16)
     scene, other = scene_of(fine, coarse), scene_of(spoilt, coarse)
     found = qualify(scene, other.groups)
-    crops = choose_crops(found, scene.groups, other.groups)
+    crops = choose_crops(found.evidence, scene.groups, other.groups)
     worst = next(crop for crop in crops if crop.title.startswith("The worst"))
     assert worst.window == Window(320, 64, 224, 224)
     kinds = cover.ground(
