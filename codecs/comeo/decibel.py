@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,3 +80,70 @@ def _sums(values: NDArray[np.float32], reduce: int) -> NDArray[np.float32]:
     rows: NDArray[np.float32] = functools.reduce(np.add, (values[..., i::size, :] for i in range(size)))
     sums: NDArray[np.float32] = functools.reduce(np.add, (rows[..., i::size] for i in range(size)))
     return sums
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """What the means of some bands are means of: their power, if they are in decibels, or their numbers.
+
+    Whoever sums pixels or weighs them does so between `before` and `after`.
+
+    Attributes:
+        scales: (scale, offset) of each band in decibels: dB = stored number × scale + offset; None for a band
+            whose numbers are averaged as they are.
+    """
+
+    scales: tuple[tuple[float, float] | None, ...]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all bands are averaged as they are, and `before` and `after` return what they are given."""
+        return not any(self.scales)
+
+    def before(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What is summed or weighed, of stored numbers (bands, …); NaN stays NaN."""
+        if self.is_plain:
+            return values
+        if set(self.scales) == {(1.0, 0.0)}:
+            return to_power(values)
+        out = values.copy()
+        for row, scale in enumerate(self.scales):
+            if scale is not None:
+                out[row] = to_power(values[row] * np.float32(scale[0]) + np.float32(scale[1]))
+        return out
+
+    def after(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Stored numbers of what has been summed or weighed, (bands, …); NaN where there is no power."""
+        if self.is_plain:
+            return values
+        if set(self.scales) == {(1.0, 0.0)}:
+            return to_decibels(values)
+        out = values.copy()
+        for row, scale in enumerate(self.scales):
+            if scale is not None:
+                out[row] = (to_decibels(values[row]) - np.float32(scale[1])) / np.float32(scale[0])
+        return out
+
+    def down(self, values: NDArray[np.float32], reduce: int) -> NDArray[np.float32]:
+        """Means of 2^reduce × 2^reduce pixels (bands, y, x) that are not NaN: see `reduce_power`."""
+        summed = self.before(values)
+        known = ~np.isnan(summed)
+        counts = _sums(known.astype(np.float32), reduce)
+        sums = _sums(np.where(known, summed, np.float32(0)), reduce)
+        return self.after(np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0))
+
+
+PLAIN: Final = Reduction(())
+"""Of numbers that are averaged as they are."""
+
+
+def reduction_of(bands: Sequence[Band]) -> Reduction:
+    """What means of these bands are means of, by their units."""
+    return Reduction(tuple((band.scale, band.offset) if band.unit == DECIBEL else None for band in bands))
+
+
+def mean_decibels(decibels: NDArray[Any]) -> float:
+    """The mean power of pixels, of any shape, in decibels; NaN is not counted, and NaN without a pixel."""
+    power = np.exp2(np.asarray(decibels, np.float64) * (_LOG2_OF_TEN / 10))
+    known = power[np.isfinite(power)]
+    return float(10 * np.log10(known.mean())) if known.size else float("nan")

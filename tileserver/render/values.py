@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from rio_tiler.models import PointData
+from rio_tiler.models import ImageData, PointData
 
+from comeo.decibel import mean_decibels, uses_power
 from comeo.errors import NotFoundError, ParameterError
 from comeo.figures import significant
 from comeo.grid import Grid
@@ -20,7 +21,7 @@ from comeo.missions.clear import CLASSES, NODATA
 from comeo.scene import Band
 from comeo.view.budget import Budget
 from comeo.view.clear import check_mask, class_at, classes_on
-from comeo.view.pixels import observe, read_pixels
+from comeo.view.pixels import mask_of, observe, read_pixels
 from comeo.view.propagation import (
     Errors,
     correlation,
@@ -28,6 +29,7 @@ from comeo.view.propagation import (
     mean_errors,
     point_errors,
     propagate,
+    weighing_shares,
 )
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record, Search
@@ -151,6 +153,7 @@ def statistics(
 
     `expected_error` is that of a single pixel: the root mean square over pixels, or, of an expression, the
     median. `mean_uncertainty` is that of the mean: the true one lies within twice as much in 95 of 100 cases.
+    Of bands in decibels `mean` and `sum` are those of power, in decibels.
     """
     plan = resolve(request, record.bands, scenes.settings, picture=False)
     if plan.classes:
@@ -161,16 +164,31 @@ def statistics(
         image = read_pixels(reader, grid, plan)
         sample = _sample(scenes, reader, plan)
         uncertain = _uncertain(reader, plan, sample)
-        means = _of_means(reader, plan, grid, ~np.ma.getmaskarray(image.array), sample)
+        means = _of_means(reader, plan, grid, image, sample)
     found = image.statistics(percentiles=percentiles, hist_options={"bins": bins})
+    sums = _sums(image, plan)
     return {
         name: {
-            **_finite(values.model_dump()),
+            **_finite(values.model_dump() | summed),
             "expected_error": _error(error),
             "mean_uncertainty": _error(mean),
         }
-        for (name, values), error, mean in zip(found.items(), uncertain, means, strict=True)
+        for (name, values), summed, error, mean in zip(found.items(), sums, uncertain, means, strict=True)
     }
+
+
+def _sums(image: ImageData, plan: RenderPlan) -> list[dict[str, float]]:
+    """Mean and sum of each result that is in decibels: those of power."""
+    out: list[dict[str, float]] = []
+    for row, scale in enumerate(plan.reduction.scales):
+        if scale is None:
+            out.append({})
+            continue
+        decibels = image.array[row].compressed() * scale[0] + scale[1]
+        mean = mean_decibels(decibels)
+        total = mean + 10 * math.log10(decibels.size) if decibels.size else math.nan
+        out.append({"mean": (mean - scale[1]) / scale[0], "sum": (total - scale[1]) / scale[0]})
+    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,24 +238,25 @@ def _uncertain(reader: ArchiveReader, plan: RenderPlan, sample: _Sample) -> Sequ
 
 
 def _of_means(
-    reader: ArchiveReader, plan: RenderPlan, grid: Grid, valid: NDArray[np.bool_], sample: _Sample
+    reader: ArchiveReader, plan: RenderPlan, grid: Grid, image: ImageData, sample: _Sample
 ) -> Sequence[float | None]:
-    """Standard uncertainty of the mean of each result, whose valid pixels are (results, y, x)."""
-    known = None if plan.error else _if_known(lambda: _known_means(reader, plan, grid, valid, sample))
+    """Standard uncertainty of the mean of each result, an image of which has been read on a grid."""
+    known = None if plan.error else _if_known(lambda: _known_means(reader, plan, grid, image, sample))
     return [None] * plan.results if known is None else known
 
 
 def _known_means(
-    reader: ArchiveReader, plan: RenderPlan, grid: Grid, valid: NDArray[np.bool_], sample: _Sample
+    reader: ArchiveReader, plan: RenderPlan, grid: Grid, image: ImageData, sample: _Sample
 ) -> list[float | None]:
+    valid, shares = ~mask_of(image), weighing_shares(image, plan)
     out: list[float | None] = []
     for result in range(plan.results):
         bands = plan.bands if plan.expression else plan.bands[result : result + 1]
         sources = plan.sources if plan.expression else plan.sources[result : result + 1]
-        errors = mean_errors(reader, bands, valid[result], grid)[:, None, None]
+        errors = mean_errors(reader, bands, valid[result], grid, shares[result])[:, None, None]
         errors = _scaled(errors, sources, physical=plan.physical)
         if plan.expression:
-            centre = {name: _mean(layer) for name, layer in sample.layers.items()}
+            centre = {band.name: _mean(sample.layers[band.name], band) for band in sources}
             independent = np.eye(len(bands), dtype=np.float32)
             errors = propagate(plan.expression, centre, errors, independent)[result : result + 1]
         error = float(errors[0, 0, 0])
@@ -245,10 +264,13 @@ def _known_means(
     return out
 
 
-def _mean(layer: NDArray[Any]) -> NDArray[np.float32]:
-    """The mean of a layer's known pixels as a 1×1 layer."""
+def _mean(layer: NDArray[Any], band: Band) -> NDArray[np.float32]:
+    """The mean of a band's known pixels as a 1×1 layer."""
     known = layer[np.isfinite(layer)]
-    return np.full((1, 1), known.mean(dtype=np.float64) if known.size else np.nan, np.float32)
+    if not known.size:
+        return np.full((1, 1), np.nan, np.float32)
+    mean = mean_decibels(known) if uses_power([band]) else known.mean(dtype=np.float64)
+    return np.full((1, 1), mean, np.float32)
 
 
 def _root_mean_square(values: NDArray[np.float64]) -> float:

@@ -24,7 +24,9 @@ from rasterio.errors import RasterioError
 from rasterio.shutil import copy as copy_dataset
 from rasterio.windows import Window as RasterWindow
 
+from comeo.decibel import PLAIN, Reduction
 from comeo.errors import OutputError
+from comeo.export.overviews import with_overviews
 from comeo.grid import Grid
 from comeo.leftovers import held_folder
 from comeo.meridian import from_greenwich
@@ -80,6 +82,7 @@ class Raster:
         bands: In order.
         tags: Metadata items of the file.
         masked: Whether pieces carry a mask. Counts only without nodata.
+        reduction: What means of the bands are means of: overviews and statistics.
     """
 
     crs: CRS
@@ -91,6 +94,7 @@ class Raster:
     bands: tuple[RasterBand, ...]
     tags: Mapping[str, str] = field(default_factory=dict)
     masked: bool = False
+    reduction: Reduction = PLAIN
 
     @property
     def raw_bytes(self) -> int:
@@ -132,9 +136,12 @@ def write_cog(
         watch = progress or Silent()
         watch.start("packing", 1)
         whole = folder / f"{uuid.uuid4().hex}.tif"
+        source, statistics = plain, "YES"
+        if not raster.reduction.is_plain:
+            source, statistics = with_overviews(plain, folder, raster.reduction), "AUTO"
         copy_dataset(
-            plain, whole, driver="COG", OVERVIEW_RESAMPLING="AVERAGE", STATISTICS="YES", NUM_THREADS="2",
-            BIGTIFF="IF_SAFER", **_COMPRESSION,
+            source, whole, driver="COG", OVERVIEW_RESAMPLING="AVERAGE", STATISTICS=statistics,
+            NUM_THREADS="2", BIGTIFF="IF_SAFER", **_COMPRESSION,
         )  # fmt: skip
         whole.replace(output)
         watch.advance()

@@ -14,6 +14,7 @@ from rasterio.crs import CRS
 from rio_tiler.models import ImageData
 
 from comeo.archive import Archive, open_archive
+from comeo.decibel import PLAIN
 from comeo.export.arguments import check_output, request_of
 from comeo.export.cog import PIECE_SIDE, Piece, Raster, compressed_size, pieces_of, write_cog
 from comeo.export.provenance import is_resampled, raster_bands, scene_tags
@@ -60,6 +61,7 @@ class Extraction:
         self._grid = grid
         self._paint = paint
         self._tags = tags or {}
+        self._reduction = PLAIN if paint else plan.reduction
         self._place = grid.offset_in(reader.native_grid(plan.bands))
         self._cutter = Cutter(geometry, grid.crs) if geometry else None
 
@@ -87,7 +89,7 @@ class Extraction:
         bands = raster_bands(self._plan, first.count if self._paint else None)
         return Raster(
             grid.crs, grid.transform, grid.height, grid.width, first.array.dtype, _nodata(first), bands, tags,
-            masked=first.nodata is None and not self._is_whole(),
+            masked=first.nodata is None and not self._is_whole(), reduction=self._reduction,
         )  # fmt: skip
 
     def _announce(self) -> None:
@@ -125,6 +127,8 @@ class Extraction:
     def _image(self, window: Window) -> ImageData:
         """Pixels of a window as they go into the file."""
         image = read_pixels(self._reader, self._grid.part(window), self._plan)
+        if not self._reduction.is_plain and image.array.dtype.kind == "f":
+            image.nodata = np.nan  # a mask would have overviews of its own
         if self._cutter is not None:
             image = self._cutter.cut(image)
         return self._paint(image) if self._paint else image

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.decibel import to_power
 from comeo.errors import BoundError, ParameterError
 
 Values = NDArray[np.float32]
@@ -43,6 +44,8 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
+POWER = "pow"
+"""The function that turns decibels into power."""
 _FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "abs": (1, np.abs),
     "sqrt": (1, np.sqrt),
@@ -57,6 +60,7 @@ _FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "min": (2, np.minimum),
     "max": (2, np.maximum),
     "where": (3, np.where),
+    POWER: (1, to_power),
 }
 
 
@@ -80,6 +84,11 @@ class Expression:
     def names(self) -> list[str]:
         """Name of each result: its own text."""
         return self.text.split(";")
+
+    @property
+    def whole_bands(self) -> list[str | None]:
+        """Of each result the band that it is, unchanged, or None."""
+        return [part.id if isinstance(part, ast.Name) else None for part in self.parts]
 
     def evaluate(self, bands: Mapping[str, Values]) -> Values:
         """Compute the results.
@@ -163,7 +172,8 @@ def _check_node(node: ast.expr, source: str) -> None:
             count = _FUNCTIONS[name][0]
             if len(args) == count:
                 return
-            raise ParameterError(f"{name} takes {count} argument{'s' * (count > 1)}, not {len(args)}")
+            hint = "; it is the power of decibels, and x to the y is x**y" if name == POWER else ""
+            raise ParameterError(f"{name} takes {count} argument{'s' * (count > 1)}, not {len(args)}{hint}")
         case ast.Call():
             raise ParameterError(
                 f"{source} calls an unknown function; functions of expressions are {', '.join(_FUNCTIONS)}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from comeo.decibel import DECIBEL, Reduction, reduction_of
 from comeo.errors import BoundError, NotFoundError, ParameterError
 from comeo.missions.clear import ClearMask
 from comeo.scene import Band
 from comeo.view.expression import Expression, parse
+from comeo.view.levels import check_decibels
 from comeo.view.resampling import ResamplingName
 
 DEFAULT_RESAMPLING: ResamplingName = "nearest"
@@ -94,6 +96,18 @@ class PixelPlan:
         """Number of results."""
         return len(self.names)
 
+    @property
+    def reduction(self) -> Reduction:
+        """What means of the results are means of: of power where they are a band in decibels."""
+        if self.error or self.classes:
+            return Reduction((None,) * self.results)
+        by_name = {band.name: band for band in self.sources}
+        shown = self.bands if self.expression is None else self.expression.whole_bands
+        bands = [by_name[name] if name else Band("") for name in shown]
+        if self.physical:
+            bands = [replace(band, scale=1.0, offset=0.0) for band in bands]
+        return reduction_of(bands)
+
 
 def plan_pixels(request: PixelRequest, bands: Sequence[Band], limits: PlanLimits | None = None) -> PixelPlan:
     """Decide what to read and compute.
@@ -105,7 +119,8 @@ def plan_pixels(request: PixelRequest, bands: Sequence[Band], limits: PlanLimits
 
     Raises:
         NotFoundError: If the scene lacks a band.
-        ParameterError: If both bands and an expression are given, or the expression is not valid.
+        ParameterError: If both bands and an expression are given, or the expression is not valid or takes
+            decibels for power.
         BoundError: If a limit is exceeded.
     """
     limits = limits or PlanLimits()
@@ -119,6 +134,8 @@ def plan_pixels(request: PixelRequest, bands: Sequence[Band], limits: PlanLimits
         )
         names = expression.bands
     sources = find_bands(names, bands, limits.bands)
+    if expression is not None:
+        check_decibels(expression, {band.name for band in sources if band.unit == DECIBEL})
     physical = bool(request.unscale) if expression is None else request.unscale is not False
     return PixelPlan(
         sources, expression, physical, request.resampling or DEFAULT_RESAMPLING, mask=request.mask

@@ -20,12 +20,14 @@ from rio_tiler.models import ImageData
 from comeo.archive import Archive
 from comeo.archive.certainty import NEAR_PIXELS, mean_error
 from comeo.archive.certificate import Certificate
+from comeo.decibel import to_power
 from comeo.errors import NotFoundError
 from comeo.grid import Grid
 from comeo.missions.clear import CLOUD
 from comeo.scene import Band, pixel_size
 from comeo.view.clear import class_at, classes_on
 from comeo.view.expression import Expression
+from comeo.view.plan import PixelPlan
 from comeo.view.reader import ArchiveReader, pixel_at
 from comeo.view.warp import find_source, warp
 
@@ -128,7 +130,9 @@ def point_errors(reader: ArchiveReader, lon: float, lat: float, bands: Sequence[
     return out
 
 
-def mean_errors(reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.bool_], grid: Grid) -> Errors:
+def mean_errors(
+    reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.bool_], grid: Grid, share: float = 1.0
+) -> Errors:
     """Standard uncertainty that coding adds to the mean of each band over an area: see `mean_error`.
 
     Where clouds were coded more coarsely, the mean is one of ground and one of clouds together. That of
@@ -141,6 +145,7 @@ def mean_errors(reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.b
         valid: (y, x) pixels of the grid that the mean is of; the others count as masked.
         grid: That the bands have been read on. Where its pixels are larger than native ones, what lies within
             3 native pixels of a masked one is rounded up to whole pixels.
+        share: Of the pixels, that count as the mean is one of power: see `weighing_shares`.
 
     Returns:
         (bands,) in stored numbers, NaN without a valid pixel and outside the scene.
@@ -162,7 +167,7 @@ def mean_errors(reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.b
             grid.pixel_size / pixel_size(native.transform, group.crs),
         )
         near = near_masked(valid, max(1, math.ceil(NEAR_PIXELS / side)))
-        pixels = np.count_nonzero(valid) * side**2
+        pixels = np.count_nonzero(valid) * side**2 * share
         grain = 0.0 if native.dtype.kind == "f" else 1.0
         for row, band in rows:
             rmse = archive.certificate.groups[name].rmse[band] if archive.certificate else math.inf
@@ -175,6 +180,25 @@ def mean_errors(reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.b
                 most = min(pixels * cloudy, _CLOUD_PIXELS)
                 clouds = mean_error(most, step, factors, near, float(rmse), grain)
                 out[row] = math.hypot(cloudy * clouds, (1 - cloudy) * ground if cloudy < 1 else 0.0)
+    return out
+
+
+def weighing_shares(image: ImageData, plan: PixelPlan) -> list[float]:
+    """Share of the valid pixels of each result that its mean effectively is of.
+
+    In a mean of power each pixel counts by its power: where towns stand in a plain, a few make up the mean,
+    and their errors do not cancel. So many pixels of one power have the same variance of their mean, for
+    errors in decibels that are alike and independent: (Σ p)² / (N Σ p²).
+
+    Args:
+        image: As `read_pixels` returns it.
+        plan: By which it was read.
+    """
+    out = []
+    for values, scale in zip(image.array, plan.reduction.scales, strict=True):
+        power = np.empty(0) if scale is None else to_power(values.compressed() * scale[0] + scale[1])
+        squares = float(np.square(power, dtype=np.float64).sum()) * power.size
+        out.append(float(power.sum(dtype=np.float64)) ** 2 / squares if squares > 0 else 1.0)
     return out
 
 

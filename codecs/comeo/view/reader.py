@@ -17,10 +17,12 @@ from rio_tiler.models import ImageData, PointData
 from comeo.archive import Archive, ArchiveGroup, Level, blocks_of
 from comeo.archive.references import REFERENCE_REDUCE, finer_blocks
 from comeo.cache import ByteCache, CacheWatch, array_cache
+from comeo.decibel import reduction_of
 from comeo.errors import NotFoundError, ParameterError
 from comeo.globe import TURN, centre, near
 from comeo.grid import WGS84, Bounds, Grid
 from comeo.scene import Band, Window
+from comeo.view import seams
 from comeo.view.budget import BlockKey, Budget
 from comeo.view.projection import move_area, move_bounds, move_points
 from comeo.view.resampling import ResamplingName
@@ -185,7 +187,7 @@ class ArchiveReader:
             key: samples
             for source in sources
             if source
-            for block in blocks_of(source.level, source.window, source.reduce)
+            for block in self._looked_at(source.level, source.window, source.reduce)
             for key, samples in self._cost(source.level, source.reduce, block)
         }
 
@@ -194,9 +196,20 @@ class ArchiveReader:
         return {
             key: samples
             for group, pixel in found
-            for block in blocks_of(group.levels[0], pixel, 0)
+            for block in self._looked_at(group.levels[0], pixel, 0)
             for key, samples in self._cost(group.levels[0], 0, block)
         }
+
+    def _looked_at(self, level: Level, window: Window, reduce: int) -> list[tuple[int, int]]:
+        """The blocks that the pixels of a window hang on."""
+        return blocks_of(level, self._needed(level, window, reduce), reduce)
+
+    def _needed(self, level: Level, window: Window, reduce: int) -> Window:
+        """A window, widened where the seams of blocks in it depend on what lies beyond."""
+        return seams.widened(level, window, reduce) if self._has_seams(level, reduce) else window
+
+    def _has_seams(self, level: Level, reduce: int) -> bool:
+        return seams.has_seams(self.archive.groups[level.group].bands, reduce)
 
     def _cost(self, level: Level, reduce: int, block: tuple[int, int]) -> Iterator[tuple[BlockKey, int]]:
         """A block and those that it is predicted from, each with the number of its samples as decoded."""
@@ -225,20 +238,26 @@ class ArchiveReader:
         if source is None:
             return np.full((len(indexes), grid.height, grid.width), np.nan, np.float32)
         values = self._window(group, source.level, source.reduce, source.window, indexes)
-        return warp(values, source, group.crs, grid, resampling)
+        reduction = reduction_of([group.bands[index] for index in indexes])
+        return warp(values, source, group.crs, grid, resampling, reduction)
 
     def _window(
         self, group: ArchiveGroup, level: Level, reduce: int, window: Window, indexes: list[int]
     ) -> NDArray[np.float32]:
         """Read some bands of a window as (bands, y, x), NaN where invalid."""
-        wanted = blocks_of(level, window, reduce)
+        wide = self._needed(level, window, reduce)
+        wanted = blocks_of(level, wide, reduce)
         side = level.block >> reduce
-        values = np.full((len(indexes), window.height, window.width), np.nan, np.float32)
+        values = np.full((len(indexes), wide.height, wide.width), np.nan, np.float32)
         for (row, col), block in zip(wanted, self._decoded(level, wanted, reduce), strict=True):
-            _paste(block, indexes, values, row * side - window.row, col * side - window.col)
+            _paste(block, indexes, values, row * side - wide.row, col * side - wide.col)
         if group.has_nodata and group.dtype.kind == "u":
             values[values == 0] = np.nan
-        return values
+        if not self._has_seams(level, reduce):
+            return values
+        seams.blend(values, level, wide, reduce)
+        rows, cols = Window(window.row - wide.row, window.col - wide.col, window.height, window.width).slices
+        return values[:, rows, cols]
 
     def _decoded(self, level: Level, blocks: Sequence[tuple[int, int]], reduce: int) -> list[NDArray[Any]]:
         """Decode blocks, or take them from the cache; likewise those that they are predicted from."""

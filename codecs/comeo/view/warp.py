@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from affine import Affine
@@ -16,6 +16,7 @@ from rasterio.warp import reproject
 
 from comeo.archive import ArchiveGroup, Level, reduced_size
 from comeo.codecs.base import MAX_REDUCE
+from comeo.decibel import PLAIN, Reduction
 from comeo.globe import TURN, near
 from comeo.grid import Bounds, Grid
 from comeo.scene import Window
@@ -29,6 +30,8 @@ MARGIN = 4
 TOLERANCE = 1.1
 # Up to so many source pixels a grid pixel GDAL's kernels are used as they are; beyond, it widens them.
 WIDEST_PLAIN_KERNEL = 2.0
+_CHOOSING: Final = ("nearest", "mode")  # of pixels as they are
+_OVERSHOOTING: Final = ("cubic", "lanczos")  # with negative weights
 # Source pixels that a place interpolated on the lattice may be off: a sixth of what GDAL allows itself.
 MOST_OFF = 0.02
 
@@ -104,8 +107,9 @@ def choose_level(levels: tuple[Level, ...], scale: float) -> tuple[Level, int]:
 
 
 def warp(
-    values: NDArray[np.float32], source: Source, crs: CRS, grid: Grid, resampling: ResamplingName
-) -> NDArray[np.float32]:
+    values: NDArray[np.float32], source: Source, crs: CRS, grid: Grid, resampling: ResamplingName,
+    reduction: Reduction = PLAIN,
+) -> NDArray[np.float32]:  # fmt: skip
     """Bring source pixels onto a grid.
 
     A grid pixel is valid where the source pixel that it falls into is, and made of valid pixels alone: what
@@ -117,6 +121,7 @@ def warp(
         crs: Of the source.
         grid: Where they go.
         resampling: How.
+        reduction: What means of the bands are means of.
 
     Returns:
         (bands, y, x) of the grid; NaN where there is nothing.
@@ -127,16 +132,31 @@ def warp(
     if shift is not None:
         _copy(values, part, *shift)
         return out
+    if resampling in _CHOOSING or reduction.is_plain:
+        part[:] = _weighed(values, source, crs, resampling)
+    else:
+        powers = reduction.before(values)
+        weighed = _weighed(powers, source, crs, resampling)
+        if resampling in _OVERSHOOTING:
+            # beside a bright target they leave less than no power, which would be a hole
+            lowest = np.nanmin(powers, axis=(1, 2), initial=np.inf, keepdims=True)
+            np.maximum(weighed, lowest, out=weighed)
+        part[:] = reduction.after(weighed)
+    return out
+
+
+def _weighed(
+    values: NDArray[np.float32], source: Source, crs: CRS, resampling: ResamplingName
+) -> NDArray[np.float32]:
+    """Weighed means of what may be summed, or chosen pixels: see `warp`."""
     if resampling in ("nearest", "bilinear") and source.scale <= WIDEST_PLAIN_KERNEL and source.is_smooth:
-        part[:] = _sample(values, source, resampling)
-        return out
+        return _sample(values, source, resampling)
     invalid = bool(np.isnan(values).any())
     warped = _reproject(values, source, crs, Resampling[resampling], masked=invalid)
     if invalid and resampling != "nearest":
         valid = (~np.isnan(values)).astype(np.float32)
         warped[_reproject(valid, source, crs, Resampling.nearest, masked=False) != 1] = np.nan
-    part[:] = warped
-    return out
+    return warped
 
 
 def warm_up() -> None:

@@ -16,6 +16,7 @@ from rio_tiler.models import ImageData
 from comeo.archive import Archive, ArchiveGroup, Level
 from comeo.archive.references import Decode
 from comeo.codecs.base import reduce_mean
+from comeo.decibel import reduce_power, uses_power
 from comeo.scene import BandGroup, Scene, Window
 from comeo.view.reader import ArchiveReader, block_cache
 from comeo.view.resampling import ResamplingName
@@ -26,7 +27,7 @@ BLOCK = 256
 
 @dataclass
 class ExactArchive:
-    """Stands in for `comeo.archive.Archive`: any levels, exact block means at any reduction."""
+    """Stands in for `comeo.archive.Archive`: any levels, exact means at any reduction, of power if in dB."""
 
     id: str
     groups: dict[str, ArchiveGroup]
@@ -42,8 +43,13 @@ class ExactArchive:
     ) -> list[NDArray[Any]]:
         key = (level.group, level.number + reduce)
         if key not in self._shrunk:
-            has_nodata = self.groups[level.group].has_nodata
-            self._shrunk[key] = shrunk(self.pixels[level.group], level.number + reduce, has_nodata)
+            group, number = self.groups[level.group], level.number + reduce
+            pixels = self.pixels[level.group]
+            self._shrunk[key] = (
+                reduce_power(pixels, number)
+                if uses_power(group.bands)
+                else shrunk(pixels, number, group.has_nodata)
+            )
         values = self._shrunk[key]
         side = level.block >> reduce
         self.decoded += [(level.group, level.number, reduce, *block) for block in blocks]

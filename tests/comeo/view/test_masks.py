@@ -117,7 +117,8 @@ def test_floats_are_masked_where_they_are_not_numbers() -> None:
     image = reader.read(Grid(UTM32, ORIGIN @ Affine.translation(-10, 0), 300, 310))
     np.testing.assert_array_equal(~np.ma.getmaskarray(image.array)[0, :, 10:], valid[0])
     assert np.ma.getmaskarray(image.array)[:, :, :10].all()
-    np.testing.assert_array_equal(image.data[:, :, 110:], values[:, :, 100:])
+    inside = slice(0, 250), slice(100, 250)  # of a block: its border's pixels are blended
+    np.testing.assert_allclose(image.data[:, :, 10:][:, *inside], values[:, *inside], atol=1e-5)
 
 
 def _edge_positions() -> list[tuple[float, float]]:
