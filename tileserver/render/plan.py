@@ -14,6 +14,7 @@ from rio_tiler.colormap import cmap
 from rio_tiler.errors import InvalidColorMapName
 
 from comeo.errors import BoundError, ParameterError
+from comeo.missions import Mark
 from comeo.scene import Band
 from comeo.view.plan import PixelPlan, PixelRequest, PlanLimits, find_bands, plan_pixels
 from tileserver.render.styles import (
@@ -31,6 +32,8 @@ from tileserver.settings import Settings
 MAX_FORMULA_LENGTH = 200
 MAX_OPERATIONS = 8  # each takes as long as all the rest of a tile
 _LEAST, _MOST = 1e-3, 1e3
+_NUMBERS: Range = (0.0, 254.0)
+"""What shows each whole number from 0 in a colour of its own."""
 # Every corner of the colour cube, its middle, and some colours in between: (3, colours, 1).
 _COLOURS = np.stack(np.meshgrid(*[np.linspace(0, 1, 5)] * 3)).reshape(3, -1, 1)
 
@@ -64,12 +67,14 @@ class RenderPlan(PixelPlan):
         colormap: For a single result.
         color_formula: For three.
         return_mask: Whether an image gets an alpha channel, an array its mask.
+        marks: Of a picture of decisions: what the numbers of its single result stand for.
     """
 
     rescale: tuple[Range, ...] | None = None
     colormap: str | None = None
     color_formula: str | None = None
     return_mask: bool = True
+    marks: tuple[Mark, ...] = ()
 
     @property
     def is_picture(self) -> bool:
@@ -102,14 +107,17 @@ def resolve(
     if len(given) > 1:
         raise ParameterError(f"give one of bands, expression and style, not {' and '.join(given)}")
     expression, rescale, colormap = request.expression, request.rescale, request.colormap_name
+    window, marks = 1, tuple[Mark, ...]()
     if request.style or (picture and not given):
         style = find_style(request.style, bands) if request.style else _default_style(bands)
-        expression = style.expression
-        if picture:
-            rescale, colormap = rescale or style.rescale, colormap or style.colormap
+        expression, window = style.expression, style.window
+        if picture and style.marks and not (rescale or colormap):
+            rescale, marks = (_NUMBERS,), style.marks
+        elif picture:
+            rescale, colormap = rescale or style.rescale or ((0.0, 1.0),), colormap or style.colormap
     resampling = request.resampling or ("bilinear" if picture else None)
     limits = PlanLimits(settings.max_bands, settings.max_expression_length, settings.max_expression_nodes)
-    wanted = PixelRequest(request.bands, expression, request.unscale, resampling, request.mask)
+    wanted = PixelRequest(request.bands, expression, request.unscale, resampling, request.mask, window)
     plan = plan_pixels(wanted, bands, limits)
     if request.style and plan.results == 1:
         plan = replace(plan, label=request.style)
@@ -117,7 +125,7 @@ def resolve(
         if plan.expression:
             raise ParameterError("the range of an expression is unknown; give rescale=min,max")
         rescale = tuple(_stored_range(band, plan.physical) for band in plan.sources)
-    return _shown(plan, request, rescale, colormap, picture=picture)
+    return replace(_shown(plan, request, rescale, colormap, picture=picture), marks=marks)
 
 
 def _error_plan(
@@ -160,7 +168,7 @@ def _shown(
     _check_colours(plan.results, colormap, request.color_formula, picture=picture or ranges is not None)
     return RenderPlan(
         plan.sources, plan.expression, plan.physical, plan.resampling, plan.error, plan.label, plan.mask,
-        plan.classes, ranges, colormap, request.color_formula, request.return_mask,
+        plan.classes, plan.window, ranges, colormap, request.color_formula, request.return_mask,
     )  # fmt: skip
 
 

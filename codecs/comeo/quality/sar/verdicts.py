@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
+from comeo.missions import DECIBEL, QUANTITIES
 from comeo.quality.answers import Answer, Check, Verdict, answered
 from comeo.quality.sar.results import RadarBand, RadarQualification
 from comeo.quality.sar.water import WaterFigures
@@ -43,6 +44,8 @@ _POINTS: Final = {
     "their speckle. Detect ships in the original, or compress less.",
     Answer.UNKNOWN: "The scene has no valid pixel.",
 }
+# The grades that archives get from their own certificates draw the same lines.
+_YES, _CARE = QUANTITIES[DECIBEL].grades[:2]
 FEWEST_POINTS: Final = 20
 """Points below which their mean loss says little."""
 
@@ -56,8 +59,8 @@ def _areas(found: RadarQualification) -> Verdict:
     bias, field = _worst(found, lambda band: band.bias), _worst(found, lambda band: band.field_rmse)
     even = _worst(found, lambda band: band.cells.bias)
     checks = [
-        Check("bias of the scene's mean power, without its sign (dB)", bias, 0.05, 0.15),
-        Check("error of the mean of 8×8 pixels (RMSE, dB)", field, 0.3, 0.5),
+        Check("bias of the scene's mean power, without its sign (dB)", bias, _YES.bias, _CARE.bias),
+        Check("error of the mean of 8×8 pixels (RMSE, dB)", field, _YES.limit, _CARE.limit),
     ]
     if math.isfinite(even):
         checks.append(
@@ -75,7 +78,8 @@ def _water(water: WaterFigures | None) -> Verdict:
     if water is not None:
         by_otsu = math.isfinite(water.iou)
         overlap = water.iou if by_otsu else water.calm_iou
-        how = f"Otsu's threshold, {water.threshold:.1f} dB" if by_otsu else "−15 dB"
+        level = f"{water.threshold:.1f}".replace("-", "−")
+        how = f"Otsu's threshold, {level} dB" if by_otsu else "−15 dB"
     measured = (
         f"Here the water of both versions (VV below {how}, means of 5×5 pixels) has {100 * overlap:.1f} % of "
         "its area in common."

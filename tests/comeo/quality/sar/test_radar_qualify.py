@@ -186,7 +186,7 @@ def test_limits_of_verdicts(place: int, figures_: dict[str, float], answer: Answ
 @pytest.mark.parametrize(
     ("iou", "calm", "answer", "words"),
     [
-        (0.95, 0.2, Answer.YES, "Otsu's threshold, -16.0 dB"),
+        (0.95, 0.2, Answer.YES, "Otsu's threshold, −16.0 dB"),
         (0.94, 1.0, Answer.CARE, "95"),
         (0.84, 1.0, Answer.NO, ""),
         (math.nan, 0.96, Answer.YES, "below −15 dB"),
