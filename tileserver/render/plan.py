@@ -14,10 +14,12 @@ from rio_tiler.colormap import cmap
 from rio_tiler.errors import InvalidColorMapName
 
 from comeo.errors import BoundError, ParameterError
-from comeo.missions import Mark
+from comeo.missions import DECIBEL, Mark
 from comeo.scene import Band
 from comeo.view.plan import PixelPlan, PixelRequest, PlanLimits, find_bands, plan_pixels
 from tileserver.render.styles import (
+    CHANGE,
+    CHANGE_STYLE,
     CLEAR,
     ERROR,
     ERROR_COLORMAP,
@@ -48,6 +50,8 @@ class RenderRequest(PixelRequest):
         colormap_name: One of rio-tiler's, for a single band or result.
         color_formula: Of color-operations, for three bands or results.
         return_mask: Whether an image gets an alpha channel, an array its mask.
+        against: Id of the scene of the same collection that the style of change compares with.
+        any_orbit: Whether the two may be seen from different relative orbits.
     """
 
     style: str | None = None
@@ -55,6 +59,8 @@ class RenderRequest(PixelRequest):
     colormap_name: str | None = None
     color_formula: str | None = None
     return_mask: bool = True
+    against: str | None = None
+    any_orbit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,12 @@ class RenderPlan(PixelPlan):
 
 
 def resolve(
-    request: RenderRequest, bands: Sequence[Band], settings: Settings, *, picture: bool
+    request: RenderRequest,
+    bands: Sequence[Band],
+    settings: Settings,
+    *,
+    picture: bool,
+    compares: bool = False,
 ) -> RenderPlan:
     """Decide what to read, compute and show for a scene with these bands.
 
@@ -93,6 +104,7 @@ def resolve(
         settings: For its bounds.
         picture: Whether the format is a picture (PNG, WebP, JPEG); otherwise values are returned unchanged
             unless `rescale` is given.
+        compares: Whether the caller can compare two scenes, as the style of change does.
 
     Raises:
         NotFoundError: If the scene lacks a band.
@@ -103,6 +115,8 @@ def resolve(
         return _error_plan(request, bands, settings, picture=picture)
     if request.style == CLEAR:
         return _class_plan(request, bands, picture=picture)
+    if request.style == CHANGE:
+        return _change_plan(request, bands, picture=picture, compares=compares)
     given = [name for name in ("bands", "expression", "style") if getattr(request, name) is not None]
     if len(given) > 1:
         raise ParameterError(f"give one of bands, expression and style, not {' and '.join(given)}")
@@ -157,6 +171,33 @@ def _class_plan(request: RenderRequest, bands: Sequence[Band], *, picture: bool)
         tuple(bands[:1]), mask=request.mask, classes=True, rescale=() if picture else None,
         return_mask=request.return_mask,
     )  # fmt: skip
+
+
+def _change_plan(
+    request: RenderRequest, bands: Sequence[Band], *, picture: bool, compares: bool
+) -> RenderPlan:
+    """The band in dB that two scenes are compared in: the one that is named, else the first."""
+    if not compares:
+        raise ParameterError(
+            f"style={CHANGE} compares two scenes: request tiles, previews or pictures of parts of one of "
+            "them, with against= naming the other"
+        )
+    if request.expression:
+        raise ParameterError(f"style={CHANGE} compares a band, not an expression; give bands=VV")
+    radar = [band for band in bands if band.unit == DECIBEL]
+    names = request.bands or tuple(band.name for band in radar[:1])
+    if len(names) != 1 or names[0] not in {band.name for band in radar}:
+        known = ", ".join(band.name for band in radar) or "none of these"
+        raise ParameterError(f"style={CHANGE} compares one band in dB: {known}")
+    rescale, colormap = request.rescale, request.colormap_name
+    if picture:
+        rescale, colormap = rescale or CHANGE_STYLE.rescale, colormap or CHANGE_STYLE.colormap
+    resampling = request.resampling or ("bilinear" if picture else "nearest")
+    plan = PixelPlan(
+        find_bands(names, radar, 1), physical=True, resampling=resampling, mask=request.mask,
+        window=CHANGE_STYLE.window,
+    )  # fmt: skip
+    return _shown(plan, request, rescale, colormap, picture=picture)
 
 
 def _shown(

@@ -56,6 +56,12 @@ CLEAR_STYLE = Style(
     (), classes=CLASSES,
 )  # fmt: skip
 CLEAR = CLEAR_STYLE.name
+CHANGE_STYLE = Style(
+    "change", "Change", "Backscatter of this scene less that of the one that against= names, of means of "
+    "power over 5×5 pixels: what has become brighter is red, what has become darker blue.", "",
+    ((-6.0, 6.0),), "rdbu_r", DECIBEL, window=5,
+)  # fmt: skip
+CHANGE = CHANGE_STYLE.name
 
 
 def styles_for(bands: Sequence[Band]) -> Mapping[str, Style]:
@@ -104,6 +110,8 @@ def find_style(name: str, bands: Sequence[Band]) -> Style:
         return styles[name]
     if name == CLEAR:
         return CLEAR_STYLE
+    if name == CHANGE and any(band.unit == DECIBEL for band in bands):
+        return CHANGE_STYLE
     errors = error_style(bands) if name == ERROR else None
     if errors:
         return errors
@@ -125,6 +133,8 @@ def _single_band(band: Band, shown: Range) -> Style:
 
 
 __all__ = [
+    "CHANGE",
+    "CHANGE_STYLE",
     "CLEAR",
     "CLEAR_STYLE",
     "ERROR",

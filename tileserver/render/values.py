@@ -35,6 +35,7 @@ from comeo.view.reader import ArchiveReader, group_grid, pixel_at
 from tileserver.catalog import Record, Search
 from tileserver.render.mosaic import candidates
 from tileserver.render.offers import answers
+from tileserver.render.orbits import by_track
 from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
 from tileserver.render.temporal import rfc3339
@@ -83,7 +84,7 @@ def point(
         scalars = _scalars(pixel, bands, physical=plan.physical)
         results = plan.expression.evaluate(scalars)[:, 0, 0]
         uncertain: Any = [None] * len(results)
-        if plan.window > 1:
+        if smoothed is not None:
             results = smoothed
         elif errors is not None:
             scaled = _scaled(errors[:, None, None], bands, physical=plan.physical)
@@ -142,7 +143,7 @@ def collection_point(
     chosen = answers(scenes, search, request, picture=False) if named else None
     reason: NotFoundError | None = None
     answered = False
-    for record in candidates(scenes, search, (lon, lat, lon, lat)):
+    for record in by_track(scenes, candidates(scenes, search, (lon, lat, lon, lat))):
         if chosen is not None and chosen.plan_for(record.bands) is None:
             continue
         try:

@@ -99,7 +99,8 @@ class CertificateAnswer(BaseModel):
     ratio: float
     step: float
     peak: float | None = Field(
-        description="Peak of the PSNR, in stored numbers: reflectance 1.0, or 50 dB; null if there are none or several."
+        description="Peak of the PSNR, in stored numbers: reflectance 1.0, or 50 dB; null if there is none, "
+        "or several."
     )
     by_block: bool = Field(
         description="Whether errors are known block by block; else those of the scene stand for them."
