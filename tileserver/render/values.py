@@ -67,6 +67,7 @@ def point(
         pixel, shown = _seen(reader, lon, lat, plan)
         errors = _if_known(lambda: point_errors(reader, lon, lat, plan.bands))
         correlated = correlation(reader.archive, plan.bands)
+        power = reader.archive.power or {}
         smoothed = _of_means_around(reader, lon, lat, plan) if plan.window > 1 else None
     bands = plan.sources
     answer: dict[str, Any] = {
@@ -76,7 +77,10 @@ def point(
         "datetime": None if record.datetime is None else rfc3339(record.datetime),
         "class": shown,
         "bands": [
-            _band_value(pixel, row, band, None if errors is None else float(errors[row]))
+            {
+                **_band_value(pixel, row, band, None if errors is None else float(errors[row])),
+                "field_expected_error": power[band.name].rmse_8 if band.name in power else None,
+            }
             for row, band in enumerate(bands)
         ],
     }

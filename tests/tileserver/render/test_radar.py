@@ -133,6 +133,8 @@ def test_a_point_tells_what_the_map_of_water_shows(radar: FlaskClient) -> None:
         lon, lat = west + share * (east - west), (south + north) / 2
         answer = radar.get(f"{ITEMS}/first/point/{lon},{lat}?style=water").get_json()
         assert answer["results"][0]["value"] == expected
+    bands = radar.get(f"{ITEMS}/first/point/{lon},{lat}").get_json()["bands"]
+    assert all(0 < band["field_expected_error"] < band["physical_expected_error"] for band in bands)
 
 
 def test_change_is_the_ratio_of_means_of_power(radar: FlaskClient) -> None:
@@ -157,8 +159,8 @@ def test_a_change_is_missing_where_either_scene_is(radar: FlaskClient) -> None:
     [
         ("style=change", "name the other one of this collection with against="),
         ("style=change&against=first", "not compared with itself"),
-        ("style=change&against=other", "first from relative orbit 15 (ascending) and other from relative orbit "
-         "110 (descending) were seen from different sides"),
+        ("style=change&against=other", "first from relative orbit 15 (ascending) and other from relative "
+         "orbit 110 (descending) were seen from different sides"),
         ("style=change&against=nowhere", "nowhere does not say from which relative orbit"),
         ("style=vv&against=last", "against is for style=change"),
         ("style=change&against=last&bands=VV,VH", "compares one band in dB: VV, VH"),

@@ -1,4 +1,4 @@
-"""Radar in STAC: its extensions are declared, filled, and hold to their own schemas; collections sum them up."""
+"""Radar in STAC: extensions are declared, filled, and hold to their schemas; collections sum them up."""
 
 from __future__ import annotations
 
