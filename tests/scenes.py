@@ -36,8 +36,12 @@ def array_group(
     names: Sequence[str] | None = None,
     transform: Affine | None = None,
     crs: CRS = UTM32,
+    unit: str = "dB",
 ) -> BandGroup:
-    """A group over an array (bands, y, x); `valid` of the same shape, or None for no nodata."""
+    """A group over an array (bands, y, x); `valid` of the same shape, or None for no nodata.
+
+    Floats are in `unit`, integers reflectances.
+    """
     transform = transform or Affine(10, 0, 472_480, 0, -10, 5_257_490)
     names = names or [f"B{index + 1:02}" for index in range(len(values))]
     everywhere = np.ones(values.shape, bool) if valid is None else valid
@@ -46,7 +50,7 @@ def array_group(
         place = (slice(None), *window.slices)
         return Pixels(values[place], everywhere[place])
 
-    scale = (1e-4, -0.1, "reflectance") if values.dtype == np.uint16 else (1.0, 0.0, "dB")
+    scale = (1e-4, -0.1, "reflectance") if values.dtype == np.uint16 else (1.0, 0.0, unit)
     bands = tuple(Band(name, *scale) for name in names)
     return BandGroup(
         group_name(transform, crs), bands, values.shape[1], values.shape[2], values.dtype, crs, transform,

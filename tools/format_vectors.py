@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from comeo.archive import open_archive
 from comeo.codecs import codec_names, get_codec
+from comeo.codecs.correction import with_correction
 from comeo.codecs.payload import SATURATED
 from comeo.compression import compress
 from comeo.scene import Scene, Window
@@ -39,6 +40,7 @@ class Block(NamedTuple):
     mask: NDArray[np.bool_] | None
     step: float
     weights: Sequence[int] | None = None
+    corners: NDArray[np.uint8] | None = None
 
 
 def blocks(codec: str) -> Iterator[tuple[str, Block]]:
@@ -58,6 +60,9 @@ def blocks(codec: str) -> Iterator[tuple[str, Block]]:
     yield "empty", Block(np.zeros((2, 9, 9), np.uint16), np.zeros((2, 9, 9), bool), 100.0)
     yield "narrow", Block(landscape(1, 3, 200, seed=5), None, 80.0)
     yield "weighted", Block(landscape(3, 32, 40, seed=9), None, 160.0, (16, 32, 21))
+    radar = speckled(2, 35, 46, seed=14)
+    corners = np.array([[[0, 255], [90, 62]], [[70, 71], [255, 1]]], np.uint8)
+    yield "corrected", Block(radar, corner_cut(radar.shape), 4.0, corners=corners)
     if codec == "dct":
         yield "means", Block(landscape(3, 108, 150, seed=11), None, 300.0)
 
@@ -65,7 +70,8 @@ def blocks(codec: str) -> Iterator[tuple[str, Block]]:
 def scenes(codec: str) -> Iterator[tuple[str, Scene, float]]:
     """Two resolutions with masks, floats, and a scene that is tall enough for an overview.
 
-    Prediction, classes and what is stated of means are alike for all codecs, so `dct` alone has them.
+    Prediction, classes, corrections and what is stated of means are alike for all codecs, so `dct` alone has
+    them.
     """
     fine, coarse = landscape(4, 300, 270, seed=6), landscape(2, 150, 135, seed=7)
     fine[0, 10:20, 10:30] = SATURATED
@@ -94,6 +100,20 @@ def scenes(codec: str) -> Iterator[tuple[str, Scene, float]]:
             array_group(coarse, None, names=["B05", "B11"], transform=COARSE),
             scene_id="means",
         ), 300.0  # fmt: skip
+        radar = speckled(2, 2100, 60, seed=15)
+        valid = corner_cut(radar.shape)
+        valid[:, 256:512] = False
+        yield "corrected", array_scene(
+            array_group(radar, valid, names=["VV", "VH"]), scene_id="corrected"
+        ), 8.0  # fmt: skip
+
+
+def speckled(bands: int, height: int, width: int, seed: int) -> NDArray[np.float32]:
+    """Backscatter in decibels, of five looks."""
+    rng = np.random.default_rng(seed)
+    fields = landscape(bands, height, width, seed=seed, dtype=np.float32)
+    looks = rng.gamma(5, 1 / 5, fields.shape)
+    return np.asarray(fields + 10 * np.log10(looks), np.float32)
 
 
 def cropped(top: int, left: int, *, inside: bool = False) -> Scene:
@@ -124,6 +144,8 @@ def digest(array: NDArray[Any]) -> str:
 def write_payload(place: Path, codec: str, block: Block) -> None:
     """A payload, and beside it the pixels that it decodes to, deflated."""
     payload = get_codec(codec).encode(block.values, step=block.step, mask=block.mask, weights=block.weights)
+    if block.corners is not None:
+        payload = with_correction(payload, block.corners)
     pixels = get_codec(codec).decode(payload)
     place.with_suffix(".pixels").write_bytes(zlib.compress(pixels.tobytes(), 9)[2:-4])
     place.write_bytes(payload)

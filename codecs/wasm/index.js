@@ -1,5 +1,6 @@
 // The compiled decoder in WebAssembly, for whole payloads. types.d.ts says what is for users.
 
+import { correct, reducePower } from './decibel.js';
 import { Engine } from './engine.js';
 import { applyMasks } from './masks.js';
 import { PayloadError, isPredicted, parsePayload } from './payload.js';
@@ -34,6 +35,24 @@ class Decoder {
   async decode(payload, { reduce = 0, reference } = {}) {
     if (![0, 1, 2, 3].includes(reduce)) throw new RangeError(`blocks decode at reductions 0 to 3, not ${reduce}`);
     const parsed = await parsePayload(asBytes(payload));
+    if (!parsed.corners) return this.#masked(parsed, reduce, reference);
+    const block = this.#masked(parsed, 0, reference);
+    correct(block, parsed.corners);
+    if (!reduce) return block;
+    const reduced = reducePower(block, reduce);
+    applyMasks(reduced, parsed, reduce);
+    return reduced;
+  }
+
+  /**
+   * A block with its masks, before any correction.
+   *
+   * @param {import('./payload.js').Payload} parsed
+   * @param {number} reduce
+   * @param {import('./types').Reference} [reference]
+   * @returns {import('./types').Block}
+   */
+  #masked(parsed, reduce, reference) {
     const { bands, floats, body } = parsed;
     const height = Math.ceil(parsed.height / 2 ** reduce);
     const width = Math.ceil(parsed.width / 2 ** reduce);

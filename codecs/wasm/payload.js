@@ -22,8 +22,10 @@ const HAS_SATURATED = 8;
 const PER_BAND_MASK = 16;
 const PREDICTED = 32;
 const WEIGHTED = 64;
+const MORE_FLAGS = 128;
 const WEIGHT_UNIT = 16;
-const KNOWN_FLAGS = 127;
+const CORRECTED = 2; // of the further flags, the only one of this codec
+const CORNERS = 4;
 
 /**
  * @typedef {object} Mask
@@ -38,6 +40,7 @@ const KNOWN_FLAGS = 127;
  * @property {boolean} floats Whether values are float32, else uint16.
  * @property {boolean} nodata Whether 0 is kept for invalid pixels.
  * @property {boolean} predicted Whether the body starts with a prediction.
+ * @property {Uint8Array | null} corners Four bytes a band, where values are decibels that are corrected.
  * @property {Mask | null} valid Null: all pixels are.
  * @property {Mask | null} saturated Null: none is.
  * @property {Float32Array | null} weights That bands were multiplied by.
@@ -57,11 +60,13 @@ export async function parsePayload(bytes) {
   const step = view.getFloat32(8, true);
   if (version !== VERSION) throw new PayloadError(`the payload is of version ${version}; this decoder reads version ${VERSION}`);
   if (codec !== LEARNED) throw new PayloadError(`the payload is of codec number ${codec}; this decoder reads number ${LEARNED}, learned`);
-  if (flags & ~KNOWN_FLAGS) throw new PayloadError(`the payload has unknown flags 0x${flags.toString(16)}`);
   checkShape(bands, height, width);
   if (!(step >= 1e-6 && step <= 1e6)) throw new PayloadError(`the step must be a number between 1e-6 and 1e6, not ${step}`);
 
   let rest = bytes.subarray(HEADER_BYTES);
+  /** @type {Uint8Array | null} */
+  let corners = null;
+  if (flags & MORE_FLAGS) [corners, rest] = takeCorners(rest, bands, Boolean(flags & FLOAT32));
   /** @type {Mask | null} */
   let valid = null;
   /** @type {Mask | null} */
@@ -76,7 +81,7 @@ export async function parsePayload(bytes) {
   let weights = null;
   if (flags & WEIGHTED && rest.length) [weights, rest] = takeWeights(rest, bands);
   return {
-    bands, height, width, step, predicted, valid, saturated, weights,
+    bands, height, width, step, predicted, corners, valid, saturated, weights,
     floats: Boolean(flags & FLOAT32), nodata: Boolean(flags & NODATA_DOMAIN), body: rest,
   };
 }
@@ -101,6 +106,23 @@ function takeWeights(bytes, bands) {
   const whole = bytes.subarray(0, bands);
   if (bytes.length <= bands || whole.includes(0)) throw new PayloadError("the payload's weights of bands are damaged");
   return [Float32Array.from(whole, (weight) => weight / WEIGHT_UNIT), bytes.subarray(bands)];
+}
+
+/**
+ * The correction of decibels, and what follows it; before it stands the byte of further flags.
+ *
+ * @param {Uint8Array} bytes
+ * @param {number} bands
+ * @param {boolean} floats
+ * @returns {[Uint8Array, Uint8Array]}
+ */
+function takeCorners(bytes, bands, floats) {
+  const end = 1 + CORNERS * bands;
+  if (!bytes.length) throw new PayloadError('the payload is cut short before its further flags');
+  if (bytes[0] !== CORRECTED) throw new PayloadError(`the payload has unknown further flags 0x${bytes[0].toString(16)}`);
+  if (!floats) throw new PayloadError('the payload holds integers, and corrects them as if they were decibels');
+  if (bytes.length < end) throw new PayloadError('the payload is cut short inside its correction');
+  return [bytes.subarray(1, end), bytes.subarray(end)];
 }
 
 /** @param {number} bands @param {number} height @param {number} width */

@@ -13,7 +13,7 @@ export interface DecoderOptions {
 }
 
 export interface DecodeOptions {
-  /** Decode at 1/2^reduce of the size: each pixel stands for the mean of 2^reduce × 2^reduce. 0 by default. */
+  /** Decode at 1/2^reduce of the size: each pixel stands for the mean of 2^reduce × 2^reduce (of corrected decibels: of their power). 0 by default. */
   reduce?: 0 | 1 | 2 | 3;
   /** What a predicted block is predicted from; other blocks take no notice of it. */
   reference?: Reference;

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from comeo.decibel import reduce_power, to_decibels, to_power
+from comeo.decibel import mean_decibels, reduce_power, reduction_of, to_decibels, to_power
+from comeo.scene import Band
 
 
 def test_powers_of_ten_are_what_the_definition_says() -> None:
@@ -49,3 +50,40 @@ def test_cells_are_means_of_power_of_the_pixels_that_are_there(decibels: np.ndar
             assert result[place] == pytest.approx(10 * np.log10(np.mean(10 ** (cell / 10))), abs=1e-4)
         else:
             assert np.isnan(result[place])
+
+
+@given(
+    st.lists(st.sampled_from(["dB", "scaled", "reflectance"]), min_size=1, max_size=3), st.integers(0, 2**31)
+)
+def test_a_reduction_weighs_power_of_decibels_and_numbers_of_others(units: list[str], seed: int) -> None:
+    kinds = {"dB": (1.0, 0.0, "dB"), "scaled": (0.01, -5.0, "dB"), "reflectance": (1e-4, -0.1, "reflectance")}
+    bands = [Band(f"B{index}", *kinds[unit]) for index, unit in enumerate(units)]
+    reduction = reduction_of(bands)
+    assert reduction.is_plain == (set(units) == {"reflectance"})
+    stored = np.random.default_rng(seed).uniform(-1500, 500, (len(bands), 5, 7)).astype(np.float32)
+    for row, unit in enumerate(units):
+        stored[row] /= 100 if unit == "dB" else 1
+    stored[:, 2, 3] = np.nan
+    kept = stored.copy()
+    np.testing.assert_allclose(reduction.after(reduction.before(stored)), stored, rtol=1e-4, atol=0.02)
+    np.testing.assert_array_equal(stored, kept)
+    found = reduction.down(stored, 1)
+    assert found.shape == (len(bands), 3, 4)
+    for row, band in enumerate(bands):
+        own = stored[row, 2:4, 2:4].astype(np.float64)
+        physical = own * band.scale + band.offset
+        mean = np.nanmean(own)
+        if band.unit == "dB":
+            mean = (10 * np.log10(np.nanmean(10 ** (physical / 10))) - band.offset) / band.scale
+        assert found[row, 1, 1] == pytest.approx(mean, rel=1e-4, abs=0.02)
+
+
+def test_a_cell_without_a_pixel_has_no_mean() -> None:
+    for unit in ("dB", "reflectance"):
+        reduction = reduction_of([Band("B", unit=unit)])
+        assert np.isnan(reduction.down(np.full((1, 2, 2), np.nan, np.float32), 1)).all()
+
+
+def test_the_mean_of_decibels_is_that_of_power() -> None:
+    assert mean_decibels(np.array([[0.0, -20.0], [np.nan, np.nan]])) == pytest.approx(-2.967, abs=1e-3)
+    assert np.isnan(mean_decibels(np.array([np.nan])))

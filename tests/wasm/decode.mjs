@@ -27,6 +27,7 @@ for (const { file, reduce, reference } of JSON.parse(readFileSync(join(folder, '
     const payload = readFileSync(join(folder, file));
     const { data, bands, height, width } = await decoder.decode(payload, options);
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    if (data instanceof Float32Array) writeFileSync(join(folder, file.replace('payload', 'pixels')), bytes);
     const dtype = data instanceof Float32Array ? 'float32' : 'uint16';
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     results.push({ dtype, shape: [bands, height, width], sha256, predicted: decoder.isPredicted(payload) });

@@ -209,7 +209,7 @@ class ArchiveReader:
         return seams.widened(level, window, reduce) if self._has_seams(level, reduce) else window
 
     def _has_seams(self, level: Level, reduce: int) -> bool:
-        return seams.has_seams(self.archive.groups[level.group].bands, reduce)
+        return seams.has_seams(self.archive.groups[level.group].bands, level, reduce)
 
     def _cost(self, level: Level, reduce: int, block: tuple[int, int]) -> Iterator[tuple[BlockKey, int]]:
         """A block and those that it is predicted from, each with the number of its samples as decoded."""

@@ -3,11 +3,12 @@
 Blocks are coded apart, and where most of what they hold is speckle, each comes out at a level of its own at
 its border: at ×100 the step from one block to the next is 2.3 to 2.8 times the usual one between two pixels,
 which is plain to see in quotients of bands. So part of each step, less the slope that both sides have anyhow,
-is given to the two pixels on either side. A step that is larger than coding makes is no seam, and counts no
+is given to the pixels on either side. A step that is larger than coding makes is no seam, and counts no
 more than such a one: at ×20, where most of a step is true, nothing is lost.
 
-With two pixels, steps come out as large as the originals' at all ratios, and the error beside borders falls;
-with four it rises to 1.06 of that inside (decision 0022).
+The coarser the quantisation, the smoother what it leaves, and the farther a step is seen: the share falls off
+over two pixels at steps of 8 dB (×100), over four at 18. So steps come out about as large as the originals',
+and the error beside borders falls; with four pixels at 8 dB it would rise (decision 0022).
 
 This belongs to reading, so that pictures, statistics and single pixels tell the same; decoded blocks, and
 what certificates say of them, are without it. Whatever window is read, a pixel comes out the same.
@@ -27,28 +28,31 @@ from comeo.compiled import Array, compiled
 from comeo.decibel import uses_power
 from comeo.scene import Band, Window
 
-REACH: Final = 2
-"""Pixels on either side of a border, of those that blocks are coded in, that change."""
 GAIN: Final = 0.5
 """Share of a step that either side gets at the border itself."""
 LIMIT: Final = 0.4
 """Largest step that counts, in quantisation steps."""
-MOST_REDUCE: Final = 1
-"""Decoded at a quarter or less, blocks have steps as the originals do."""
+_PIXEL: Final = 4.5  # of the quantisation step, in dB: for each another pixel on either side changes
+_LEAST, _MOST = 2, 6
 _SIDEWAYS: Final = 3
 _ALONG: Final = np.exp(-0.5 * np.arange(-_SIDEWAYS, _SIDEWAYS + 1, dtype=np.float32) ** 2)
-# A pixel hangs on a border REACH away, whose step takes 3 pixels of either side, and on the steps beside that
-# one, _SIDEWAYS to either side; where borders cross, on both.
-_MARGIN: Final = REACH + 2 + _SIDEWAYS
 
 
-def has_seams(bands: Sequence[Band], reduce: int) -> bool:
-    """Whether blocks of these bands, decoded at 1/2^reduce of their size, have seams to be shared out."""
-    return reduce <= MOST_REDUCE and uses_power(bands)
+def reach_of(step: float) -> int:
+    """Pixels on either side of a border that change, of those that blocks are coded in."""
+    return min(max(round(step / _PIXEL), _LEAST), _MOST)
+
+
+def has_seams(bands: Sequence[Band], level: Level, reduce: int) -> bool:
+    """Whether blocks of these bands have seams to be shared out: in decibels, if a pixel is in reach."""
+    return uses_power(bands) and 1 << reduce <= reach_of(level.step)
 
 
 def widened(level: Level, window: Window, reduce: int) -> Window:
     """The window, and what the seams in it depend on.
+
+    A pixel hangs on a border within reach, whose step takes 3 pixels of either side, and on the steps beside
+    that one; where borders cross, on both.
 
     Args:
         level: Of the archive.
@@ -56,9 +60,10 @@ def widened(level: Level, window: Window, reduce: int) -> Window:
         reduce: Halvings at which blocks are decoded.
     """
     height, width = reduced_size(level, reduce)
-    top, left = max(0, window.row - _MARGIN), max(0, window.col - _MARGIN)
-    bottom = min(height, window.row + window.height + _MARGIN)
-    right = min(width, window.col + window.width + _MARGIN)
+    margin = len(_shares(level.step, reduce)) + 2 + _SIDEWAYS
+    top, left = max(0, window.row - margin), max(0, window.col - margin)
+    bottom = min(height, window.row + window.height + margin)
+    right = min(width, window.col + window.width + margin)
     return Window(top, left, bottom - top, right - left)
 
 
@@ -71,16 +76,17 @@ def blend(values: NDArray[np.float32], level: Level, window: Window, reduce: int
         window: As `widened` returns it; its outermost pixels come out right only at the level's edges.
         reduce: Halvings at which blocks were decoded.
     """
-    side, limit, shares = level.block >> reduce, np.float32(LIMIT * level.step), _shares(reduce)
+    side, limit = level.block >> reduce, np.float32(LIMIT * level.step)
+    shares = _shares(level.step, reduce)
     share_out(values, -window.col % side, side, shares, _ALONG, limit)
     share_out(values.transpose(0, 2, 1), -window.row % side, side, shares, _ALONG, limit)
 
 
-def _shares(reduce: int) -> NDArray[np.float32]:
+def _shares(step: float, reduce: int) -> NDArray[np.float32]:
     """Shares of a step for the pixels on a side of a border, the next one first, at a reduction."""
-    cell = 1 << reduce
-    native = np.zeros(cell * math.ceil(REACH / cell), np.float32)
-    native[:REACH] = GAIN * (1 - (np.arange(REACH) + 0.5) / REACH)
+    cell, reach = 1 << reduce, reach_of(step)
+    native = np.zeros(cell * math.ceil(reach / cell), np.float32)
+    native[:reach] = GAIN * (1 - (np.arange(reach) + 0.5) / reach)
     shares: NDArray[np.float32] = native.reshape(-1, cell).mean(axis=1)
     return shares
 

@@ -8,7 +8,7 @@ import { predict, readPrediction } from './prediction.mjs';
 
 const CODECS = { 1: 'dct', 2: 'jpeg2000', 3: 'learned' };
 const FLOATS = 1, SPECIAL = 2, MASKED = 4, SATURATED = 8, PER_BAND = 16, PREDICTED = 32, WEIGHTED = 64, MORE = 128;
-const FINE_MEANS = 1;
+const FINE_MEANS = 1, CORRECTED = 2; // of the further flags
 const MAX_SAMPLES = 2 ** 22;
 
 function half16(bits) {
@@ -55,12 +55,18 @@ export function parsePayload(payload) {
   const [codec, flags, bands] = [CODECS[payload[1]], payload[2], payload[3]];
   const [height, width, step] = [payload.readUInt16LE(4), payload.readUInt16LE(6), payload.readFloatLE(8)];
   const further = flags & MORE ? payload[12] : 0;
-  check(codec && (!(flags & MORE) || (codec === 'dct' && further === FINE_MEANS)), 'the payload has an unknown codec or flag');
+  const known = CORRECTED | (codec === 'dct' ? FINE_MEANS : 0);
+  check(codec && (!(flags & MORE) || (further && !(further & ~known))), 'the payload has an unknown codec or flag');
   check(bands && height && width && bands * height * width <= MAX_SAMPLES, 'the block has an impossible size');
   check(step > 0 && step < Infinity, 'the step is no number above 0');
   const pixels = height * width;
   const header = { codec, flags, bands, height, width, step, float: Boolean(flags & FLOATS), fineMeans: Boolean(further & FINE_MEANS) };
   let at = flags & MORE ? 13 : 12;
+  let corners = null;
+  if (further & CORRECTED) {
+    check(flags & FLOATS && at + 4 * bands <= payload.length, 'the correction is cut short, or one of integers');
+    corners = Array.from(payload.subarray(at, (at += 4 * bands)), (code) => (code - 50) / 100);
+  }
   let valid = new Uint8Array(bands * pixels).fill(1);
   let saturated = new Uint8Array(bands * pixels);
   if (flags & MASKED) {
@@ -84,7 +90,7 @@ export function parsePayload(payload) {
     const found = readPrediction(rest, bands);
     [prediction, rest] = [found.weights, found.rest];
   }
-  return { ...header, valid, saturated, usable, weights, prediction, rest };
+  return { ...header, corners, valid, saturated, usable, weights, prediction, rest };
 }
 
 function spectralMatrix(bands, angles) {
@@ -125,6 +131,15 @@ function halfMask(mask, bands, height, width) {
   return set.map((count, cell) => Number(2 * count >= all[cell]));
 }
 
+// The plane between the four corners of a block, at a pixel.
+function correction({ corners, height, width }, band, pixel) {
+  const [upperLeft, upperRight, lowerLeft, lowerRight] = corners.slice(4 * band, 4 * band + 4);
+  const [down, across] = [(Math.floor(pixel / width) + 0.5) / height, ((pixel % width) + 0.5) / width];
+  const left = upperLeft + (lowerLeft - upperLeft) * down;
+  const right = upperRight + (lowerRight - upperRight) * down;
+  return left + (right - left) * across;
+}
+
 // What the body and a prediction decode to, [band][pixel], before rounding.
 function bandsOf(block, half, reference) {
   const { bands, height, width, rest, weights } = block;
@@ -141,7 +156,8 @@ function bandsOf(block, half, reference) {
       let value = mean;
       for (let row = 0; row < bands; row++) value += matrix[row][band] * components[row][pixel];
       if (predicted) value += predicted[band][pixel];
-      return value / weights[band];
+      value /= weights[band];
+      return block.corners ? value + correction(block, band, pixel) : value;
     }));
 }
 
@@ -150,6 +166,7 @@ function bandsOf(block, half, reference) {
 export function decodePayload(payload, { half = false, reference = null } = {}) {
   const block = parsePayload(payload);
   const { bands, float, flags } = block;
+  check(!half || !block.corners, 'decibels are not predicted from');
   const [height, width] = half ? [block.height, block.width].map((side) => Math.ceil(side / 2)) : [block.height, block.width];
   const [valid, saturated] = [block.valid, block.saturated].map((mask) =>
     (half ? halfMask(mask, bands, block.height, block.width) : mask));

@@ -33,8 +33,8 @@ def pair_of_groups(
     fine = _masked(values, slice(20, 90)) if masked else None
     coarse = _masked(mixed, slice(60, 80)) if masked else None
     return (
-        array_group(values, fine, names=["B02", "B03", "B04"], transform=FINE),
-        array_group(mixed, coarse, names=["B11", "B12"], transform=transform),
+        array_group(values, fine, names=["B02", "B03", "B04"], transform=FINE, unit=""),
+        array_group(mixed, coarse, names=["B11", "B12"], transform=transform, unit=""),
     )
 
 
@@ -67,11 +67,11 @@ def cropped_scene(
     return array_scene(
         array_group(
             own.values, own.valid if fine.has_nodata else None, names=["B02", "B03", "B04"],
-            transform=FINE @ Affine.translation(left, top),
+            transform=FINE @ Affine.translation(left, top), unit="",
         ),
         array_group(
             other.values, other.valid if coarse.has_nodata else None, names=["B11", "B12"],
-            transform=COARSE @ Affine.translation(west, first),
+            transform=COARSE @ Affine.translation(west, first), unit="",
         ),
     )  # fmt: skip
 

@@ -65,7 +65,8 @@ def _reference(values: NDArray[np.float32], level: Level) -> NDArray[np.float64]
             weights = convolve1d(there.astype(float), kernel, axis=-1, mode="constant")
             total = convolve1d(np.where(there, step, 0), kernel, axis=-1, mode="constant")
             smooth = np.where(weights > 0, total / np.maximum(weights, 1e-12), 0)
-            for k, share in enumerate((0.375, 0.125)):
+            reach = seams.reach_of(level.step)
+            for k, share in enumerate(0.5 - (np.arange(reach) + 0.5) / (2 * reach)):
                 lines[border - 1 - k] += share * smooth
                 if border + k < len(lines):
                     lines[border + k] -= share * smooth
@@ -73,8 +74,9 @@ def _reference(values: NDArray[np.float32], level: Level) -> NDArray[np.float64]
 
 
 @pytest.mark.parametrize("shape", [(SIDE, SIDE), (64, 130), (65, 66), (1, 200), (200, 1)])
-def test_steps_are_shared_out_as_by_definition(shape: tuple[int, int]) -> None:
-    values, level = _blocky(*shape), _level(*shape)
+@pytest.mark.parametrize("step", [3.0, 8.0, 18.0])
+def test_steps_are_shared_out_as_by_definition(shape: tuple[int, int], step: float) -> None:
+    values, level = _blocky(*shape), _level(*shape, step=step)
     found = _blended(values, level, Window(0, 0, *shape))
     np.testing.assert_allclose(found, _reference(values, level), atol=2e-5)
 
@@ -93,11 +95,14 @@ def test_the_steps_of_blocks_become_as_small_as_those_inside() -> None:
 
 @given(
     st.tuples(st.integers(0, SIDE - 1), st.integers(0, SIDE - 1), st.integers(1, 80), st.integers(1, 80)),
-    st.integers(0, 1),
+    st.integers(0, 2),
+    st.sampled_from([8.0, 30.0]),
 )
-@settings(max_examples=150)
-def test_a_window_holds_what_the_whole_does(place: tuple[int, int, int, int], reduce: int) -> None:
-    level = _level(SIDE, SIDE)
+@settings(max_examples=200)
+def test_a_window_holds_what_the_whole_does(
+    place: tuple[int, int, int, int], reduce: int, step: float
+) -> None:
+    level = _level(SIDE, SIDE, step=step)
     height, width = reduced_size(level, reduce)
     row, col = min(place[0], height - 1), min(place[1], width - 1)
     window = Window(row, col, min(place[2], height - row), min(place[3], width - col))
@@ -123,10 +128,13 @@ def test_pixels_away_from_borders_and_missing_ones_are_as_decoded() -> None:
     np.testing.assert_array_equal(found[:, away][:, :, away], values[:, away][:, :, away])
 
 
-def test_only_decibels_have_seams_and_only_down_to_half_size() -> None:
-    assert seams.has_seams([Band("VV", unit="dB")], 1)
-    assert not seams.has_seams([Band("VV", unit="dB")], 2)
-    assert not seams.has_seams([Band("B04", unit="reflectance")], 0)
+def test_only_decibels_have_seams_and_only_as_far_as_they_reach() -> None:
+    decibels, others = [Band("VV", unit="dB")], [Band("B04", unit="reflectance")]
+    fine, coarse = _level(SIDE, SIDE), _level(SIDE, SIDE, step=18.0)
+    assert [seams.reach_of(step) for step in (0.1, 8, 11, 14, 18, 24, 100)] == [2, 2, 2, 3, 4, 5, 6]
+    assert [seams.has_seams(decibels, fine, reduce) for reduce in range(4)] == [True, True, False, False]
+    assert [seams.has_seams(decibels, coarse, reduce) for reduce in range(4)] == [True, True, True, False]
+    assert not seams.has_seams(others, coarse, 0)
 
 
 def test_points_and_pictures_tell_one_truth() -> None:

@@ -73,6 +73,7 @@ def pictures() -> dict[str, Callable[[], Picture]]:
     for name in RESAMPLINGS:
         add(optical, "png", style="true-color", resampling=name)
         add(optical, "npy", bands=("B04", "B11"), resampling=name)
+        add(radar, "npy", resampling=name)
     add(optical, "png", bands=("B04",), rescale=((1000.0, 4000.0),), colormap_name="viridis")
     add(optical, "webp", style="ndvi")
     add(optical, "png", style="true-color", color_formula="gamma RGB 1.4 saturation 1.2 sigmoidal RGB 5 0.4")
