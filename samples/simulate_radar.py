@@ -2,7 +2,7 @@
 
 No Sentinel-1 data are bundled, since none at hand may be. What these scenes show is made up: backscatter
 that is usual in C band for what the optical sample shows on the ground, with speckle of five looks and noise.
-Between the two dates the ground within 120 m of water is flooded. They are for trying out styles, change and
+Between the two dates hollows that are made up as well are flooded. They are for trying out styles, change and
 figures of quality, and for nothing that depends on how radar sees this place.
 
 Run as: python samples/simulate_radar.py S2A_T32TMT_20190530_L2A.zarr.zip FOLDER
@@ -27,7 +27,8 @@ from comeo.scene import Window
 SIDE: Final = 768
 DATES: Final = ("2019-05-30", "2019-06-11")
 LOOKS: Final = 5
-FLOOD_METRES: Final = 120
+FLOODED: Final = 0.04
+"""Share of the ground that is under water on the second date."""
 NOISE: Final = -24.0  # dB
 WATER: Final = (-21.0, -29.0)
 # (VV, VH) in dB. Clouds and shadows, which radar does not see, take what lies beside them.
@@ -49,9 +50,9 @@ def main(archive: str, folder: str) -> None:
         reflectance = physical(values[places], [group.bands[place] for place in places])
     kinds = seen_by_radar(ground(reflectance, np.ones((SIDE, SIDE), bool)))
     level_db = backscatter(kinds, reflectance)
-    pixel = abs(level.transform.a)
-    flooded = distance_transform_edt(kinds != kind("water")) * pixel <= FLOOD_METRES
     rng = np.random.default_rng(20190530)
+    hollows = gaussian_filter(rng.normal(size=kinds.shape), (12, 30))
+    flooded = hollows > np.quantile(hollows, 1 - FLOODED)
     for number, date in enumerate(DATES):
         shown = level_db.copy()
         if number:
@@ -78,15 +79,15 @@ def seen_by_radar(kinds: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def backscatter(kinds: NDArray[np.uint8], reflectance: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Mean backscatter (2, y, x) in dB: by kind, and within a kind by how bright the ground is in red."""
+    """Mean backscatter (2, y, x) in dB: by kind, and within a kind by how green the ground is."""
     out = np.zeros((2, *kinds.shape))
     for name, levels in BACKSCATTER.items():
         out[:, kinds == kind(name)] = np.array(levels)[:, None]
-    red = reflectance[NEEDED.index("B04")].astype(np.float64)
-    fields = gaussian_filter(red, 2)
-    texture = (fields - gaussian_filter(red, 30)) / max(fields.std(), 1e-6)
-    out += np.where(kinds == kind("water"), 0, np.clip(texture, -1.5, 1.5))
-    return out
+    _, _, red, infrared = (gaussian_filter(each.astype(np.float64), 1.5) for each in reflectance)
+    greenness = (infrared - red) / np.maximum(infrared + red, 0.01)
+    open_ground = np.isin(kinds, [kind("vegetation"), kind("bare or sparse ground")])
+    growth = np.where(open_ground, np.clip(greenness - 0.6, -0.4, 0.3), 0)
+    return out + growth * np.array([6.0, 12.0])[:, None, None]
 
 
 def observed(level_db: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float32]:

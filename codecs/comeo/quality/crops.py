@@ -68,7 +68,10 @@ def choose_crops(
     median = np.median(errors[shown])
     wanted = [
         ("A typical place", np.where(shown, -np.abs(errors - median), -np.inf)),
-        ("The worst place with little cloud" if clear.any() else "", np.where(clear, errors, -np.inf)),
+        (
+            "The worst place with little cloud" if clear.any() and total.any() else "",
+            np.where(clear, errors, -np.inf),
+        ),
         ("The worst place", np.where(whole, errors, -np.inf)),
     ]
     out: list[Crop] = []
