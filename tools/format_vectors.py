@@ -40,7 +40,7 @@ class Block(NamedTuple):
     mask: NDArray[np.bool_] | None
     step: float
     weights: Sequence[int] | None = None
-    corners: NDArray[np.uint8] | None = None
+    correction: NDArray[np.uint8] | None = None
 
 
 def blocks(codec: str) -> Iterator[tuple[str, Block]]:
@@ -61,8 +61,8 @@ def blocks(codec: str) -> Iterator[tuple[str, Block]]:
     yield "narrow", Block(landscape(1, 3, 200, seed=5), None, 80.0)
     yield "weighted", Block(landscape(3, 32, 40, seed=9), None, 160.0, (16, 32, 21))
     radar = speckled(2, 35, 46, seed=14)
-    corners = np.array([[[0, 255], [90, 62]], [[70, 71], [255, 1]]], np.uint8)
-    yield "corrected", Block(radar, corner_cut(radar.shape), 4.0, corners=corners)
+    correction = np.array([[0, 255, 90, 62, 110, 255], [70, 71, 255, 1, 104, 0]], np.uint8)
+    yield "corrected", Block(radar, corner_cut(radar.shape), 4.0, correction=correction)
     if codec == "dct":
         yield "means", Block(landscape(3, 108, 150, seed=11), None, 300.0)
 
@@ -144,8 +144,8 @@ def digest(array: NDArray[Any]) -> str:
 def write_payload(place: Path, codec: str, block: Block) -> None:
     """A payload, and beside it the pixels that it decodes to, deflated."""
     payload = get_codec(codec).encode(block.values, step=block.step, mask=block.mask, weights=block.weights)
-    if block.corners is not None:
-        payload = with_correction(payload, block.corners)
+    if block.correction is not None:
+        payload = with_correction(payload, block.correction)
     pixels = get_codec(codec).decode(payload)
     place.with_suffix(".pixels").write_bytes(zlib.compress(pixels.tobytes(), 9)[2:-4])
     place.write_bytes(payload)

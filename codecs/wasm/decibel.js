@@ -1,27 +1,31 @@
 // Backscatter in decibels: the correction of its mean power, and reductions, which average power.
 
-const NO_CORRECTION = 50; // the code of 0 dB
-const PER_DECIBEL = 100;
+const BYTES = 6; // a band
 const FARTHEST = 370; // dB: what is beyond counts as that, as in the library
 
 /**
- * Add the plane between a block's four corners, in place; each step is rounded to float32, as in the library.
+ * Add the plane between a block's four corners, and a gain of what is above a level, in place; each step is rounded to
+ * float32, as in the library.
  *
  * @param {import('./types').Block} block At full size.
- * @param {Uint8Array} corners Of each band upper left, upper right, lower left, lower right.
+ * @param {Uint8Array} correction Of each band upper left, upper right, lower left, lower right corner; level; gain.
  */
-export function correct({ data, bands, height, width }, corners) {
+export function correct({ data, bands, height, width }, correction) {
   const { fround } = Math;
-  const decibels = Float32Array.from(corners, (code) => (code - NO_CORRECTION) / PER_DECIBEL);
   const across = Float32Array.from({ length: width }, (_, x) => (x + 0.5) / width);
   for (let band = 0, i = 0; band < bands; band++) {
-    const [upperLeft, upperRight, lowerLeft, lowerRight] = decibels.subarray(4 * band, 4 * band + 4);
+    const codes = correction.subarray(BYTES * band, BYTES * (band + 1));
+    const [upperLeft, upperRight, lowerLeft, lowerRight] = Float32Array.from(codes, (code) => (code - 50) / 100);
+    const [level, gain] = [(codes[4] - 128) / 2, (codes[5] - 64) / 256];
     for (let y = 0; y < height; y++) {
       const down = fround((y + 0.5) / height);
       const left = fround(upperLeft + fround(fround(lowerLeft - upperLeft) * down));
       const right = fround(upperRight + fround(fround(lowerRight - upperRight) * down));
       const slope = fround(right - left);
-      for (let x = 0; x < width; x++, i++) data[i] = fround(data[i] + fround(left + fround(slope * across[x])));
+      for (let x = 0; x < width; x++, i++) {
+        const above = fround(Math.max(fround(data[i] - level), 0) * gain);
+        data[i] = fround(data[i] + fround(fround(left + fround(slope * across[x])) + above));
+      }
     }
   }
 }

@@ -35,24 +35,25 @@ class Decoder {
   async decode(payload, { reduce = 0, reference } = {}) {
     if (![0, 1, 2, 3].includes(reduce)) throw new RangeError(`blocks decode at reductions 0 to 3, not ${reduce}`);
     const parsed = await parsePayload(asBytes(payload));
-    if (!parsed.corners) return this.#masked(parsed, reduce, reference);
-    const block = this.#masked(parsed, 0, reference);
-    correct(block, parsed.corners);
-    if (!reduce) return block;
+    const whole = parsed.correction ? 0 : reduce; // of decibels, power is averaged behind their correction
+    const block = this.#block(parsed, whole, reference);
+    if (parsed.correction) correct(block, parsed.correction);
+    applyMasks(block, parsed, whole);
+    if (whole === reduce) return block;
     const reduced = reducePower(block, reduce);
     applyMasks(reduced, parsed, reduce);
     return reduced;
   }
 
   /**
-   * A block with its masks, before any correction.
+   * A block without masks and correction.
    *
    * @param {import('./payload.js').Payload} parsed
    * @param {number} reduce
    * @param {import('./types').Reference} [reference]
    * @returns {import('./types').Block}
    */
-  #masked(parsed, reduce, reference) {
+  #block(parsed, reduce, reference) {
     const { bands, floats, body } = parsed;
     const height = Math.ceil(parsed.height / 2 ** reduce);
     const width = Math.ceil(parsed.width / 2 ** reduce);
@@ -67,9 +68,7 @@ class Decoder {
     } else {
       data = this.#engine.decode(parsed, body, reduce, floats);
     }
-    const block = { data, bands, height, width };
-    applyMasks(block, parsed, reduce);
-    return block;
+    return { data, bands, height, width };
   }
 
   /** @param {Uint8Array | ArrayBuffer} payload */

@@ -25,7 +25,7 @@ const WEIGHTED = 64;
 const MORE_FLAGS = 128;
 const WEIGHT_UNIT = 16;
 const CORRECTED = 2; // of the further flags, the only one of this codec
-const CORNERS = 4;
+const CORRECTION_BYTES = 6; // a band
 
 /**
  * @typedef {object} Mask
@@ -40,7 +40,7 @@ const CORNERS = 4;
  * @property {boolean} floats Whether values are float32, else uint16.
  * @property {boolean} nodata Whether 0 is kept for invalid pixels.
  * @property {boolean} predicted Whether the body starts with a prediction.
- * @property {Uint8Array | null} corners Four bytes a band, where values are decibels that are corrected.
+ * @property {Uint8Array | null} correction Six bytes a band, where values are decibels that are corrected.
  * @property {Mask | null} valid Null: all pixels are.
  * @property {Mask | null} saturated Null: none is.
  * @property {Float32Array | null} weights That bands were multiplied by.
@@ -65,8 +65,8 @@ export async function parsePayload(bytes) {
 
   let rest = bytes.subarray(HEADER_BYTES);
   /** @type {Uint8Array | null} */
-  let corners = null;
-  if (flags & MORE_FLAGS) [corners, rest] = takeCorners(rest, bands, Boolean(flags & FLOAT32));
+  let correction = null;
+  if (flags & MORE_FLAGS) [correction, rest] = takeCorrection(rest, bands, Boolean(flags & FLOAT32));
   /** @type {Mask | null} */
   let valid = null;
   /** @type {Mask | null} */
@@ -81,7 +81,7 @@ export async function parsePayload(bytes) {
   let weights = null;
   if (flags & WEIGHTED && rest.length) [weights, rest] = takeWeights(rest, bands);
   return {
-    bands, height, width, step, predicted, corners, valid, saturated, weights,
+    bands, height, width, step, predicted, correction, valid, saturated, weights,
     floats: Boolean(flags & FLOAT32), nodata: Boolean(flags & NODATA_DOMAIN), body: rest,
   };
 }
@@ -116,8 +116,8 @@ function takeWeights(bytes, bands) {
  * @param {boolean} floats
  * @returns {[Uint8Array, Uint8Array]}
  */
-function takeCorners(bytes, bands, floats) {
-  const end = 1 + CORNERS * bands;
+function takeCorrection(bytes, bands, floats) {
+  const end = 1 + CORRECTION_BYTES * bands;
   if (!bytes.length) throw new PayloadError('the payload is cut short before its further flags');
   if (bytes[0] !== CORRECTED) throw new PayloadError(`the payload has unknown further flags 0x${bytes[0].toString(16)}`);
   if (!floats) throw new PayloadError('the payload holds integers, and corrects them as if they were decibels');

@@ -13,7 +13,7 @@ from tests.comeo.codecs.blocks import textured
 from tests.wasm.conftest import Runner
 
 CODEC = get_codec("learned")
-CORNERS = np.array([[[0, 255], [50, 90]], [[70, 71], [12, 200]]], np.uint8)
+CORRECTION = np.array([[0, 255, 50, 90, 107, 251], [70, 71, 12, 200, 96, 3]], np.uint8)
 
 
 def corrected(*, masked: bool, height: int = 61, width: int = 45) -> bytes:
@@ -22,7 +22,7 @@ def corrected(*, masked: bool, height: int = 61, width: int = 45) -> bytes:
         np.float32
     )
     mask = rng.random(block.shape) < 0.6 if masked else None
-    return with_correction(CODEC.encode(block, step=3.0, mask=mask), CORNERS)
+    return with_correction(CODEC.encode(block, step=3.0, mask=mask), CORRECTION)
 
 
 def test_full_blocks_have_the_same_bits_and_reduced_ones_the_same_values(
@@ -40,7 +40,7 @@ def test_full_blocks_have_the_same_bits_and_reduced_ones_the_same_values(
 
 def test_a_block_without_pixels_stays_one(run_in_node: Runner, tmp_path: Path) -> None:
     payload = with_correction(
-        CODEC.encode(np.zeros((2, 20, 30), np.float32), step=1.0, mask=np.zeros((20, 30), bool)), CORNERS
+        CODEC.encode(np.zeros((2, 20, 30), np.float32), step=1.0, mask=np.zeros((20, 30), bool)), CORRECTION
     )
     assert run_in_node([(payload, 1)])[0]["shape"] == [2, 10, 15]
     assert np.isnan(np.fromfile(tmp_path / "0.pixels", np.float32)).all()

@@ -14,6 +14,7 @@ from rio_tiler.models import ImageData, PointData
 
 from comeo.decibel import mean_decibels, uses_power
 from comeo.errors import NotFoundError, ParameterError
+from comeo.export.request import ExtractRequest, grid_of
 from comeo.figures import significant
 from comeo.grid import Grid
 from comeo.missions import band_title
@@ -22,6 +23,7 @@ from comeo.scene import Band
 from comeo.view.budget import Budget
 from comeo.view.clear import check_mask, class_at, classes_on
 from comeo.view.pixels import mask_of, observe, read_pixels
+from comeo.view.polygon import Cutter, Geometry
 from comeo.view.propagation import (
     Errors,
     correlation,
@@ -166,22 +168,31 @@ def collection_point(
 
 def statistics(
     scenes: Scenes, record: Record, request: RenderRequest, budget: Budget, *, max_size: int,
-    percentiles: list[int], bins: int,
+    percentiles: list[int], bins: int, shape: Geometry | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Statistics by band or expression, over the scene read with no side longer than `max_size`.
+    """Statistics by band or expression, over a scene or a GeoJSON polygon (WGS 84) in it.
+
+    It is read with no side longer than `max_size`.
 
     `expected_error` is that of a single pixel: the root mean square over pixels, or, of an expression, the
     median. `mean_uncertainty` is that of the mean: the true one lies within twice as much in 95 of 100 cases.
-    Of bands in decibels `mean` and `sum` are those of power, in decibels.
+    Of bands in decibels `mean` and `sum` are those of power, in decibels. `native_pixels` counts the scene's
+    own pixels under the valid ones.
+
+    Raises:
+        NotFoundError: If the polygon lies outside the scene.
     """
     plan = resolve(request, record.bands, scenes.settings, picture=False)
     if plan.classes:
         raise ParameterError("numbers of classes have no statistics; request …/clear for their shares")
     with scenes.reader(record, budget) as reader:
-        grid = reader.native_grid(plan.bands).fitted(max_size)
+        native = grid_of(reader, ExtractRequest(request, geometry=shape), plan.bands)
+        cutter = Cutter(shape, native.crs) if shape else None
+        grid = native.fitted(max_size)
         scenes.check_grid(grid, max(len(plan.bands), plan.results), budget)
         image = read_pixels(reader, grid, plan)
-        sample = _sample(scenes, reader, plan)
+        image = cutter.cut(image) if cutter else image
+        sample = _sample(scenes, reader, plan, native.fitted(SAMPLE_SIDE), cutter)
         uncertain = _uncertain(reader, plan, sample)
         means = _of_means(reader, plan, grid, image, sample)
     found = image.statistics(percentiles=percentiles, hist_options={"bins": bins})
@@ -189,6 +200,7 @@ def statistics(
     return {
         name: {
             **_finite(values.model_dump() | summed),
+            "native_pixels": round(values.valid_pixels * (grid.pixel_size / native.pixel_size) ** 2),
             "expected_error": _error(error),
             "mean_uncertainty": _error(mean),
         }
@@ -216,7 +228,7 @@ class _Sample:
 
     Attributes:
         grid: Where they lie.
-        kept: (y, x) those that the mask keeps, or all.
+        kept: (y, x) those inside a polygon that the mask keeps, or all.
         layers: For an expression (y, x) of each of its bands, NaN where there is no pixel that is kept.
     """
 
@@ -225,12 +237,13 @@ class _Sample:
     layers: dict[str, NDArray[Any]]
 
 
-def _sample(scenes: Scenes, reader: ArchiveReader, plan: RenderPlan) -> _Sample:
-    grid = reader.native_grid(plan.bands).fitted(SAMPLE_SIDE)
+def _sample(
+    scenes: Scenes, reader: ArchiveReader, plan: RenderPlan, grid: Grid, cutter: Cutter | None
+) -> _Sample:
     scenes.check_grid(grid, len(plan.bands), reader.budget)
-    kept = np.ones((grid.height, grid.width), bool)
+    kept = np.ones((grid.height, grid.width), bool) if cutter is None else ~cutter.outside(grid)
     if plan.mask is not None:
-        kept = plan.mask.keeps(classes_on(reader, grid))
+        kept &= plan.mask.keeps(classes_on(reader, grid))
     if plan.expression is None:
         return _Sample(grid, kept, {})
     reader.budget.compute(grid.height * grid.width * plan.expression.terms * 2 * len(plan.bands))

@@ -415,7 +415,7 @@ def _saturated(block: Block, valid: NDArray[np.bool_] | None) -> NDArray[np.bool
 def _finish(parsed: Parsed, values: Block | None, reduce: int) -> Block:
     """Bring decoded values to the block's type and put the lossless masks back."""
     header = parsed.header
-    given = 0 if parsed.corners is not None else reduce
+    given = 0 if parsed.correction is not None else reduce
     if values is None:
         size = (-(-header.height >> given), -(-header.width >> given))
         values = np.zeros((header.bands, *size), np.float32)
@@ -427,8 +427,8 @@ def _finish(parsed: Parsed, values: Block | None, reduce: int) -> Block:
             block[reduce_mask(parsed.saturated, reduce)] = pl.SATURATED
     else:
         block = values
-    if parsed.corners is not None:
-        correct(block, parsed.corners)
+    if parsed.correction is not None:
+        correct(block, parsed.correction)
         _mask(block, parsed, 0)
         if not reduce:
             return block

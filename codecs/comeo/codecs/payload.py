@@ -6,7 +6,7 @@ Layout, little-endian (see docs/format/payload.md):
     u8  codec number         u16 width
     u8  flags                f32 step
     u8  bands                [u8 further flags]            if MORE_FLAGS
-    [u8 × 4 of each band: see `correction`]                if CORRECTED
+    [u8 × 6 of each band: see `correction`]                if CORRECTED
     [varint length, deflated bitmap of valid pixels]       if HAS_INVALID
     [varint length, deflated bitmap of saturated pixels]   if HAS_SATURATED
     [u8 weight of each band, sixteenths]                   if WEIGHTED
@@ -53,7 +53,7 @@ _HEADER: Final = struct.Struct("<BBBBHHf")
 _FLAGS_PLACE: Final = 2
 _COMMON_FLAGS: Final = 127
 _FURTHER_FLAGS: Final = {1: FINE_MEANS | CORRECTED, 2: CORRECTED, 3: CORRECTED}  # by codec
-CORNERS: Final = 4  # bytes of a band's correction
+CORRECTION_BYTES: Final = 6  # a band
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,14 @@ class Parsed:
 
     Attributes:
         header: Its header.
-        corners: (bands, 2, 2) uint8 of a correction, or None when it has none.
+        correction: (bands, 6) uint8, see `correction`, or None when it has none.
         valid: (1 or bands, y, x), or None when every pixel is valid.
         saturated: (bands, y, x), or None when no pixel is.
         body: The codec's own bytes, after the prediction if there is one.
     """
 
     header: Header
-    corners: NDArray[np.uint8] | None
+    correction: NDArray[np.uint8] | None
     valid: NDArray[np.bool_] | None
     saturated: NDArray[np.bool_] | None
     body: memoryview
@@ -147,9 +147,9 @@ def parse(payload: Buffer, codec: int) -> Parsed:
     """
     header, rest = read_header(payload, codec)
     flags, bands, height, width = header.flags, header.bands, header.height, header.width
-    corners = valid = saturated = None
+    correction = valid = saturated = None
     if flags & CORRECTED:
-        corners, rest = _parse_corners(rest, header)
+        correction, rest = _parse_correction(rest, header)
     if flags & HAS_INVALID:
         planes = bands if flags & PER_BAND_MASK else 1
         valid, rest = _parse_bitmap(rest, (planes, height, width))
@@ -157,7 +157,7 @@ def parse(payload: Buffer, codec: int) -> Parsed:
         saturated, rest = _parse_bitmap(rest, (bands, height, width))
     if not rest and (flags & PREDICTED or _any_usable(valid, saturated)):
         raise CodecError("the payload is cut short before its pixels")
-    return Parsed(header, corners, valid, saturated, rest)
+    return Parsed(header, correction, valid, saturated, rest)
 
 
 def write_header(header: Header) -> bytes:
@@ -192,14 +192,14 @@ def read_header(payload: Buffer, codec: int | None = None) -> tuple[Header, memo
     return Header(number, flags, bands, height, width, step), rest
 
 
-def _parse_corners(view: memoryview, header: Header) -> tuple[NDArray[np.uint8], memoryview]:
+def _parse_correction(view: memoryview, header: Header) -> tuple[NDArray[np.uint8], memoryview]:
     """A correction, and what follows it."""
-    end = CORNERS * header.bands
+    end = CORRECTION_BYTES * header.bands
     if not header.flags & FLOAT32:
         raise CodecError("the payload holds integers, and corrects them as if they were decibels")
     if len(view) < end:
         raise CodecError("the payload is cut short inside its correction")
-    return np.frombuffer(view[:end], np.uint8).reshape(header.bands, 2, 2), view[end:]
+    return np.frombuffer(view[:end], np.uint8).reshape(header.bands, CORRECTION_BYTES), view[end:]
 
 
 def _further_flags(flags: int, rest: memoryview, codec: int) -> tuple[int, memoryview]:

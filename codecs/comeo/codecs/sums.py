@@ -87,21 +87,26 @@ def weighted_sums(planes: Array, weights: Array) -> Array:
 
 
 @compiled
-def add_planes(values: Array, left: Array, slope: Array, across: Array) -> None:
-    """Add a plane to values (bands, y, x): of each row left + slope · across.
+def add_planes(values: Array, left: Array, slope: Array, across: Array, level: Array, gain: Array) -> None:
+    """Add to values (bands, y, x) of each row left + slope · across, and gain times what is above a level.
 
     Args:
         values: float32, changed in place.
         left: (bands, y) float32.
         slope: Likewise.
         across: (x,) float32.
+        level: (bands,) float32.
+        gain: Likewise.
     """
     bands, height, width = values.shape
+    none = np.float32(0)
     for band in range(bands):
+        floor, share = level[band], gain[band]
         for row in range(height):
             target, start, rise = values[band, row], left[band, row], slope[band, row]
             for i in range(width):
-                target[i] += start + rise * across[i]
+                above = max(target[i] - floor, none) * share
+                target[i] += (start + rise * across[i]) + above
 
 
 @compiled

@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from comeo.archive.references import Place
 from comeo.codecs import Codec
-from comeo.codecs.correction import Corners, corner_line, power_ratio
+from comeo.codecs.correction import corner_line, correction_of, power_ratio, with_correction
 from comeo.scene import Pixels
+
+Corners = NDArray[np.uint8]
+"""(bands, 4): the upper left and right, the lower left and right corner of a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Uncorrected:
         place: Row and column of the block.
         pixels: Its original pixels.
         payload: Without a correction; None where no pixel is valid.
-        ratio: (bands,) what its mean power lacks, in dB: see `power_ratio`.
+        ratio: (bands,) what even ground's mean power lacks, in dB: see `power_ratio`.
         count: (bands,) valid pixels.
     """
 
@@ -40,6 +43,14 @@ class Uncorrected:
             return cls(place, pixels, None, np.zeros(bands), np.zeros(bands, np.int64))
         ratio = power_ratio(pixels.values, codec.decode(payload), pixels.valid)
         return cls(place, pixels, payload, ratio, pixels.valid.sum(axis=(1, 2)))
+
+    def corrected(self, corners: Corners, codec: Codec) -> bytes | None:
+        """The payload with a correction between these corners."""
+        if self.payload is None:
+            return None
+        values, valid = self.pixels
+        decoded = codec.decode(self.payload)
+        return with_correction(self.payload, correction_of(values, decoded, valid, corners))
 
     def kept(self) -> Uncorrected:
         """The same, holding nothing but its own pixels."""
@@ -71,8 +82,11 @@ class CornerRows:
     def _done(self, below: NDArray[np.uint8]) -> list[Corrected]:
         if self._line is None:
             return []
-        lines = np.stack([self._line, below], axis=1)
-        return [(block, lines[:, :, col : col + 2]) for col, block in enumerate(self._row)]
+        above = self._line
+        corners = (
+            np.hstack([line[:, col : col + 2] for line in (above, below)]) for col in range(len(self._row))
+        )
+        return list(zip(self._row, corners, strict=True))
 
 
 def _line(rows: Sequence[Row]) -> NDArray[np.uint8]:

@@ -20,7 +20,6 @@ from comeo.archive import ArchiveGroup, ArchiveWriter, Level
 from comeo.archive.model import BLOCK
 from comeo.archive.references import REFERENCE_REDUCE, Place, finer_blocks, reference_of
 from comeo.codecs import Codec
-from comeo.codecs.correction import with_correction
 from comeo.codecs.ground import Mask
 from comeo.codecs.prediction import Reference
 from comeo.compression.clouds import Ground
@@ -292,7 +291,7 @@ def _correct(work: _Pass, group: ArchiveGroup, level: Level, blocks: Sequence[Co
 
     def finish(item: Corrected) -> tuple[bytes | None, BlockErrors | None]:
         block, corners = item
-        payload = None if block.payload is None else with_correction(block.payload, corners)
+        payload = block.corrected(corners, work.codec)
         if level.number:
             return payload, None
         ground = None if work.ground is None else work.ground.of_block(level, *block.place)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
+from comeo.decibel import DECIBEL
 from comeo.errors import SourceError
 from comeo.missions import copernicus
 from comeo.missions.layers import ancillary_file, ancillary_name
@@ -25,7 +26,6 @@ from comeo.missions.mission import (
 )
 from comeo.missions.other import Other
 from comeo.missions.quantity import (
-    DECIBEL,
     POWER,
     QUANTITIES,
     REFLECTANCE,

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from comeo.missions.quantity import AMPLITUDE, DECIBEL, POWER
+from comeo.decibel import DECIBEL
+from comeo.missions.quantity import AMPLITUDE, POWER
 
 SIGMA0: Final = "sigma0"
 GAMMA0: Final = "gamma0"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from comeo.decibel import DECIBEL
 from comeo.missions import copernicus
 from comeo.missions.backscatter import GEOCODED, UNCALIBRATED, name_properties
 from comeo.missions.mission import BandFacts, Mission, Unreadable, band_table
-from comeo.missions.quantity import DECIBEL, Range
+from comeo.missions.quantity import Range
 from comeo.missions.recipe import Mark, Recipe
 
 _CO: Final[Range] = (-22.0, 0.0)

@@ -7,7 +7,7 @@ is given to the pixels on either side. A step that is larger than coding makes i
 more than such a one: at ×20, where most of a step is true, nothing is lost.
 
 The coarser the quantisation, the smoother what it leaves, and the farther a step is seen: the share falls off
-over two pixels at steps of 8 dB (×100), over four at 18. So steps come out about as large as the originals',
+over two pixels at steps of 8 dB (×100), over five at 18. So steps come out about as large as the originals',
 and the error beside borders falls; with four pixels at 8 dB it would rise (decision 0022).
 
 This belongs to reading, so that pictures, statistics and single pixels tell the same; decoded blocks, and
@@ -32,7 +32,7 @@ GAIN: Final = 0.5
 """Share of a step that either side gets at the border itself."""
 LIMIT: Final = 0.4
 """Largest step that counts, in quantisation steps."""
-_PIXEL: Final = 4.5  # of the quantisation step, in dB: for each another pixel on either side changes
+_PIXEL: Final = 3.75  # of the quantisation step, in dB: for each another pixel on either side changes
 _LEAST, _MOST = 2, 6
 _SIDEWAYS: Final = 3
 _ALONG: Final = np.exp(-0.5 * np.arange(-_SIDEWAYS, _SIDEWAYS + 1, dtype=np.float32) ** 2)

@@ -62,10 +62,13 @@ export function parsePayload(payload) {
   const pixels = height * width;
   const header = { codec, flags, bands, height, width, step, float: Boolean(flags & FLOATS), fineMeans: Boolean(further & FINE_MEANS) };
   let at = flags & MORE ? 13 : 12;
-  let corners = null;
+  let correction = null;
   if (further & CORRECTED) {
-    check(flags & FLOATS && at + 4 * bands <= payload.length, 'the correction is cut short, or one of integers');
-    corners = Array.from(payload.subarray(at, (at += 4 * bands)), (code) => (code - 50) / 100);
+    check(flags & FLOATS && at + 6 * bands <= payload.length, 'the correction is cut short, or one of integers');
+    correction = Array.from({ length: bands }, () => {
+      const codes = Array.from(payload.subarray(at, (at += 6)));
+      return { corners: codes.slice(0, 4).map((code) => (code - 50) / 100), level: (codes[4] - 128) / 2, gain: (codes[5] - 64) / 256 };
+    });
   }
   let valid = new Uint8Array(bands * pixels).fill(1);
   let saturated = new Uint8Array(bands * pixels);
@@ -90,7 +93,7 @@ export function parsePayload(payload) {
     const found = readPrediction(rest, bands);
     [prediction, rest] = [found.weights, found.rest];
   }
-  return { ...header, corners, valid, saturated, usable, weights, prediction, rest };
+  return { ...header, correction, valid, saturated, usable, weights, prediction, rest };
 }
 
 function spectralMatrix(bands, angles) {
@@ -131,13 +134,13 @@ function halfMask(mask, bands, height, width) {
   return set.map((count, cell) => Number(2 * count >= all[cell]));
 }
 
-// The plane between the four corners of a block, at a pixel.
-function correction({ corners, height, width }, band, pixel) {
-  const [upperLeft, upperRight, lowerLeft, lowerRight] = corners.slice(4 * band, 4 * band + 4);
+// A decoded value with its correction: the plane between the four corners of the block, and a gain of what is above the level.
+function corrected(value, { corners, level, gain }, { height, width }, pixel) {
+  const [upperLeft, upperRight, lowerLeft, lowerRight] = corners;
   const [down, across] = [(Math.floor(pixel / width) + 0.5) / height, ((pixel % width) + 0.5) / width];
   const left = upperLeft + (lowerLeft - upperLeft) * down;
   const right = upperRight + (lowerRight - upperRight) * down;
-  return left + (right - left) * across;
+  return value + left + (right - left) * across + gain * Math.max(0, value - level);
 }
 
 // What the body and a prediction decode to, [band][pixel], before rounding.
@@ -157,7 +160,7 @@ function bandsOf(block, half, reference) {
       for (let row = 0; row < bands; row++) value += matrix[row][band] * components[row][pixel];
       if (predicted) value += predicted[band][pixel];
       value /= weights[band];
-      return block.corners ? value + correction(block, band, pixel) : value;
+      return block.correction ? corrected(value, block.correction[band], block, pixel) : value;
     }));
 }
 
@@ -166,7 +169,7 @@ function bandsOf(block, half, reference) {
 export function decodePayload(payload, { half = false, reference = null } = {}) {
   const block = parsePayload(payload);
   const { bands, float, flags } = block;
-  check(!half || !block.corners, 'decibels are not predicted from');
+  check(!half || !block.correction, 'decibels are not predicted from');
   const [height, width] = half ? [block.height, block.width].map((side) => Math.ceil(side / 2)) : [block.height, block.width];
   const [valid, saturated] = [block.valid, block.saturated].map((mask) =>
     (half ? halfMask(mask, bands, block.height, block.width) : mask));

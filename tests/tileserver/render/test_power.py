@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,10 @@ from rasterio.warp import transform_bounds
 from comeo import extract
 from comeo.compression import compress
 from comeo.grid import WGS84
-from comeo.view.polygon import geometry_bounds
 from tests.comeo.view.radar import LEVELS, ORIGIN, UTM33, mean_of, radar_scene, speckled
 from tests.tileserver.conftest import serving
 from tileserver.render.matrixsets import matrix_set
+from tileserver.render.series import looks_of_pixel
 
 SIDE = 1100
 BOX = transform_bounds(UTM33, WGS84, ORIGIN.c, ORIGIN.f - 10 * SIDE, ORIGIN.c + 10 * SIDE, ORIGIN.f)
@@ -146,13 +145,7 @@ def _halved(decibels: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def test_a_polygon_cut_out(client: FlaskClient) -> None:
-    west, south, east, north = BOX
-    ring = [[west + 0.02, south + 0.02], [east - 0.02, south + 0.02], [(west + east) / 2, north - 0.01]]
-    polygon = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
-    assert geometry_bounds(polygon)[0] > west
-    answer = client.post(
-        f"{ITEM}/feature.tif?max_size=500", data=json.dumps(polygon), content_type="application/json"
-    )
+    answer = client.post(f"{ITEM}/feature.tif?max_size=500", json=_triangle())
     assert answer.status_code == 200, answer.data
     with MemoryFile(answer.data) as memory, memory.open() as dataset:
         _check(dataset.read(masked=True))
@@ -181,3 +174,67 @@ def test_who_averages_decibels_is_told_what_to_write(client: FlaskClient) -> Non
     answer = client.get(f"{ITEM}/statistics", query_string={"expression": "(VV+VH)/2"})
     assert answer.status_code in (400, 422)
     assert "pow(VV)+pow(VH)" in answer.get_json()["detail"]
+
+
+def _triangle(inset: float = 0.02) -> dict[str, Any]:
+    west, south, east, north = BOX
+    ring = [
+        [west + inset, south + inset], [east - inset, south + inset], [(west + east) / 2, north - inset / 2]
+    ]  # fmt: skip
+    return {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+
+
+def test_statistics_of_a_polygon_are_those_of_its_pixels(client: FlaskClient) -> None:
+    found = client.post(f"{ITEM}/statistics?bands=VV,VH&max_size=2000", json=_triangle()).get_json()
+    cut = client.post(f"{ITEM}/feature.tif?bands=VV,VH", json=_triangle())
+    with MemoryFile(cut.data) as memory, memory.open() as dataset:
+        pixels = dataset.read(masked=True)
+    for name, band in zip(("VV", "VH"), pixels, strict=True):
+        assert found[name]["mean"] == pytest.approx(mean_of(band), abs=1e-4)
+        assert found[name]["native_pixels"] == found[name]["valid_pixels"] == band.count()
+        assert found[name]["min"] == pytest.approx(band.min(), abs=1e-4)
+    coarse = client.post(f"{ITEM}/statistics?bands=VV&max_size=200", json=_triangle()).get_json()["VV"]
+    assert coarse["native_pixels"] == pytest.approx(found["VV"]["native_pixels"], rel=0.01)
+    assert coarse["mean"] == pytest.approx(found["VV"]["mean"], abs=TOLERANCE)
+
+
+def test_a_series_has_the_mean_power_of_every_date(client: FlaskClient) -> None:
+    answer = client.post("/collections/sentinel-1-rtc/series?bands=VV,VH", json=_triangle())
+    assert answer.status_code == 200, answer.data
+    first, second = answer.get_json()["observations"]
+    assert [first["item"], second["item"]] == ["radar", "newer"]
+    assert first["datetime"] < second["datetime"]
+    for each, share in ((first, 1.0), (second, 0.5)):
+        for name, level in zip(("VV", "VH"), LEVELS, strict=True):
+            result = each["results"][name]
+            assert result["mean"] == pytest.approx(level, abs=TOLERANCE)
+            assert 0 < result["mean_uncertainty"] < 0.2
+            pixels = share * first["results"]["VV"]["native_pixels"]
+            assert result["native_pixels"] == pytest.approx(pixels, rel=0.05)
+            assert result["looks"] is None  # these Items do not say how many a pixel has
+    one = client.post("/collections/sentinel-1-rtc/series?bands=VV&datetime=2020-05-09", json=_triangle())
+    assert [each["item"] for each in one.get_json()["observations"]] == ["newer"]
+
+
+def test_a_series_of_nothing_says_why(client: FlaskClient) -> None:
+    west, south, *_ = BOX
+    far = [[west - 2, south], [west - 1, south], [west - 1, south + 1], [west - 2, south]]
+    nowhere = {"type": "Polygon", "coordinates": [far]}
+    answer = client.post("/collections/sentinel-1-rtc/series?bands=VV", json=nowhere)
+    assert answer.status_code == 404
+    assert "no scene has a valid pixel" in answer.get_json()["detail"]
+    unnamed = client.post("/collections/sentinel-1-rtc/series", json=_triangle())
+    assert "bands, expression or style" in unnamed.get_json()["detail"]
+
+
+def test_looks_count_what_the_instrument_tells_apart() -> None:
+    """IW GRDH: 4.4 looks a pixel of 10 × 10 m, of cells of 20 × 22 m."""
+    stated = {
+        "sar:looks_equivalent_number": 4.4, "sar:resolution_range": 20, "sar:resolution_azimuth": 22,
+        "sar:pixel_spacing_range": 10, "sar:pixel_spacing_azimuth": 10,
+    }  # fmt: skip
+    assert looks_of_pixel(stated) == pytest.approx(1.0)
+    assert looks_of_pixel({**stated, "sar:pixel_spacing_range": 100}) == pytest.approx(4.4)
+    for name in stated:
+        assert looks_of_pixel({**stated, name: "many"}) is None
+        assert looks_of_pixel({key: value for key, value in stated.items() if key != name}) is None

@@ -21,7 +21,7 @@ from tileserver.http.context import (
     state,
     tile_template,
 )
-from tileserver.render import describe, images, values
+from tileserver.render import describe, geojson, images, values
 from tileserver.render.parameters import RenderParameters
 
 api = APIBlueprint("items", __name__, url_prefix="/collections/<collection>/items/<item>")
@@ -99,6 +99,19 @@ def statistics(path: p.ItemPath, query: p.StatisticsQuery) -> Response:
         found = values.statistics(
             scenes(), record, query.render_request(), scenes().budget(), max_size=query.max_size,
             percentiles=query.p, bins=query.histogram_bins,
+        )  # fmt: skip
+    return document_answer(found)
+
+
+@api.post("/statistics", tags=[TAG])
+def area_statistics(path: p.ItemPath, query: p.StatisticsQuery, body: p.GeoJSONBody) -> Response:
+    """Statistics by band or expression of the pixels inside a GeoJSON polygon in degrees."""
+    record = scenes().find(path.collection, path.item)
+    shape = geojson.polygon_of(body.root, scenes().settings.max_vertices)
+    with state().gate.enter():
+        found = values.statistics(
+            scenes(), record, query.render_request(), scenes().budget(), max_size=query.max_size,
+            percentiles=query.p, bins=query.histogram_bins, shape=shape,
         )  # fmt: skip
     return document_answer(found)
 
