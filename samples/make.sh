@@ -23,3 +23,12 @@ for day in 2016-08-15 2017-04-12 2017-07-01 2017-09-14 2018-05-02 2018-08-25 201
     "$comeo" compress "$data/timeseries/romania/S2_romania_$day.tif" --output "$here" --force \
         --id "S2_romania_$day" --collection romania-forest --step "$step"
 done
+
+# No Sentinel-1 data may be bundled: two dates are simulated over the ground of T32TMT, and named so.
+simulated=$(mktemp -d)
+trap 'rm -rf "$simulated"' EXIT
+"$python" "$here/simulate_radar.py" "$here/S2A_T32TMT_20190530_L2A.zarr.zip" "$simulated"
+for day in 2019-05-30 2019-06-11; do
+    "$comeo" compress "$simulated/simulated_radar_$day.tif" --output "$here" --force --id "simulated_radar_$day" \
+        --collection simulated-radar --quantity sigma0 --ratio 100
+done

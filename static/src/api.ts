@@ -45,6 +45,13 @@ export interface Style {
   /** The band, when the style is one band in grey. */
   band: string | null;
   legend: Legend | null;
+  /** What has a colour of its own, where the style shows no range of values. */
+  classes: StyleClass[];
+}
+
+export interface StyleClass {
+  title: string;
+  color: string;
 }
 
 export interface SceneInfo {
@@ -61,6 +68,8 @@ export interface SceneInfo {
 export interface Fidelity {
   /** Expected error of a pixel, in `unit`. */
   error: number;
+  /** Of radar: expected error of the mean power of 8×8 pixels, in dB; null where the archive doesn't tell. */
+  fieldError: number | null;
   unit: string;
   /** In a word: Very close, Close, Approximate, Coarse; empty where the unit has no such scale. */
   grade: string;
@@ -90,6 +99,8 @@ export interface BandValue {
   /** Expected error of `value` and of `physical`; null where the archive doesn't tell. */
   error: number | null;
   physicalError: number | null;
+  /** Of radar: expected error of the mean power of 8×8 pixels, in dB. */
+  fieldError: number | null;
   unit: string;
 }
 
@@ -279,6 +290,10 @@ function parseStyles(value: unknown): Style[] {
         description: text(style['description']) ?? '',
         band: /^\w+$/.test(expression) ? expression : null,
         legend: parseLegend(style['legend']),
+        classes: objects(style['classes']).flatMap((each) => {
+          const color = text(each['color']) ?? '';
+          return /^#[0-9a-f]{6}$/i.test(color) ? [{ title: text(each['title']) ?? '', color }] : [];
+        }),
       },
     ];
   });
@@ -287,7 +302,8 @@ function parseStyles(value: unknown): Style[] {
 export function parseFidelity(value: unknown): Fidelity | null {
   const error = isObject(value) ? number(value['expected_error']) : null;
   if (!isObject(value) || error === null) return null;
-  return { error, unit: text(value['unit']) ?? '', grade: text(value['grade']) ?? '', meaning: text(value['meaning']) ?? '' };
+  const fieldError = number(value['field_error']);
+  return { error, fieldError, unit: text(value['unit']) ?? '', grade: text(value['grade']) ?? '', meaning: text(value['meaning']) ?? '' };
 }
 
 export async function fetchInfo(collection: string, item: string, signal?: AbortSignal): Promise<SceneInfo> {
@@ -361,6 +377,7 @@ export async function fetchPoint(layer: Layer, lon: number, lat: number, signal?
       physical: number(band['physical']),
       error: number(band['expected_error']),
       physicalError: number(band['physical_expected_error']),
+      fieldError: number(band['field_expected_error']),
       unit: text(band['unit']) ?? '',
     };
   });

@@ -5,6 +5,7 @@ import { parseFidelity, type Item } from '../src/api';
 import { formatBytes, formatError, formatPlatform, formatPosition, formatRatio } from '../src/format';
 import { comparison, weightOf } from '../src/panels/meter';
 import { daysOf, fraction, nearest } from '../src/panels/timeline';
+import { typicalError } from '../src/panels/view';
 import { firstToShow } from '../src/viewer';
 import { initialState, Store } from '../src/store';
 
@@ -12,10 +13,16 @@ const stops = ['2019-01-01', '2019-01-11', '2019-12-31'].map((key) => ({ key, da
 
 test('fidelity is read only where there is a figure', () => {
   const told = { expected_error: 0.0162, unit: 'reflectance', grade: 'Approximate', meaning: 'Good for viewing.' };
-  assert.deepEqual(parseFidelity(told), { error: 0.0162, unit: 'reflectance', grade: 'Approximate', meaning: 'Good for viewing.' });
-  assert.deepEqual(parseFidelity({ expected_error: 3, unit: null, grade: null }), { error: 3, unit: '', grade: '', meaning: '' });
+  assert.deepEqual(parseFidelity(told), { error: 0.0162, fieldError: null, unit: 'reflectance', grade: 'Approximate', meaning: 'Good for viewing.' });
+  assert.deepEqual(parseFidelity({ expected_error: 3, unit: null, grade: null }), { error: 3, fieldError: null, unit: '', grade: '', meaning: '' });
   assert.deepEqual([null, {}, { expected_error: 'a' }, { expected_error: NaN }].map(parseFidelity), [null, null, null, null]);
   assert.deepEqual([153.6, 0.0162, 4].map(formatError), ['150', '0.016', '4']);
+});
+
+test('of radar the error of fields comes first', () => {
+  const fidelity = { error: 1.21, fieldError: 0.284, unit: 'dB', grade: 'Very close', meaning: '' };
+  assert.equal(typicalError(fidelity), 'typical error ±\u202f0.28 dB in means of 8×8 pixels, ±\u202f1.2 dB in a pixel');
+  assert.equal(typicalError({ ...fidelity, fieldError: null, unit: '' }), 'typical error ±\u202f1.2');
 });
 
 test('the timeline is spaced as time is, and a pointer finds the nearest date', () => {

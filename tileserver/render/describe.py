@@ -16,6 +16,7 @@ from comeo.errors import ParameterError
 from comeo.export.provenance import attribution
 from comeo.globe import WORLD, centre, unrolled
 from comeo.grid import WGS84, Grid
+from comeo.missions import Mark
 from comeo.missions.clear import ClearClass
 from comeo.scene import Band
 from comeo.view.projection import ProjectionErrors, move_bounds
@@ -87,11 +88,12 @@ def _style(style: Style) -> dict[str, Any]:
         "rescale": [list(limits) for limits in style.rescale],
         "colormap_name": style.colormap,
         "legend": _legend(style),
-        **({"classes": [_class(each) for each in style.classes]} if style.classes else {}),
+        **({"classes": [_class(each) for each in style.shown]} if style.shown else {}),
+        **({"window": style.window} if style.window > 1 else {}),
     }
 
 
-def _class(each: ClearClass) -> dict[str, Any]:
+def _class(each: ClearClass | Mark) -> dict[str, Any]:
     """A class with the colour that it is shown in."""
     red, green, blue = each.colour
     colour = f"#{red:02x}{green:02x}{blue:02x}"

@@ -10,7 +10,7 @@ import numpy as np
 from comeo.archive import Archive, ArchiveGroup
 from comeo.archive.certificate import GroupErrors
 from comeo.figures import as_json, significant
-from comeo.missions import QUANTITIES, peak
+from comeo.missions import DECIBEL, QUANTITIES, peak
 from comeo.view.propagation import certificate_of
 from tileserver.catalog import Record
 from tileserver.render.scenes import Scenes
@@ -19,7 +19,10 @@ DIGITS = 4  # as a certificate has
 
 
 def summary(archive: Archive) -> dict[str, Any] | None:
-    """Expected error and its grade, over the bands of the commonest known unit; None if uncertified."""
+    """Expected error and its grade, over the bands of the commonest known unit; None if uncertified.
+
+    Of radar the grade is that of means of areas, by what its archive says of power; older ones don't say it.
+    """
     if archive.certificate is None:
         return None
     known = [
@@ -34,13 +37,31 @@ def summary(archive: Archive) -> dict[str, Any] | None:
     unit = max(dict.fromkeys(units), key=units.count)
     error = math.sqrt(sum(value**2 for each, value in known if each == unit) / units.count(unit))
     quantity = QUANTITIES.get(unit)
-    grade = quantity.grade(error) if quantity else None
+    field, bias = _power(archive) if unit == DECIBEL else (None, None)
+    grade = None
+    if quantity and unit != DECIBEL:
+        grade = quantity.grade(error)
+    elif quantity and field is not None and bias is not None:
+        grade = quantity.grade(field, bias)
     return {
         "expected_error": significant(error, 3),
+        "field_error": field,
+        "bias": bias,
         "unit": unit or None,
         "grade": grade.word if grade else None,
         "meaning": grade.meaning if grade else None,
     }
+
+
+def _power(archive: Archive) -> tuple[float | None, float | None]:
+    """Error of the mean power of 8×8 pixels and bias of the scene's, of the worst band; None if unknown."""
+    stated = (archive.power or {}).values()
+    fields = [band.rmse_8 for band in stated if band.rmse_8 is not None]
+    biases = [band.bias for band in stated if band.bias is not None]
+    return (
+        None if not fields else significant(max(fields), 3),
+        None if not biases else significant(max(biases, key=abs), 3),
+    )
 
 
 def document(scenes: Scenes, record: Record, *, blocks: bool) -> dict[str, Any]:
@@ -63,6 +84,7 @@ def document(scenes: Scenes, record: Record, *, blocks: bool) -> dict[str, Any]:
             "by_block": certificate.by_block,
             "summary": summary(archive),
             "clouds": facts["clouds"],
+            "power": facts["power"],
             "groups": {
                 name: _group(group, facts["certificate"]["groups"][name], certificate.groups[name], blocks)
                 for name, group in archive.groups.items()

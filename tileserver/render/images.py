@@ -23,6 +23,7 @@ from comeo.view.polygon import Cutter, geometry_bounds
 from comeo.view.propagation import certificate_of
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
+from tileserver.render.change import change_image, compared
 from tileserver.render.encode import PICTURES, encode
 from tileserver.render.fingerprint import fingerprint, tile_fingerprint
 from tileserver.render.picture import colour, painted
@@ -51,7 +52,16 @@ class SceneTile:
     @cached_property
     def etag(self) -> str:
         """ETag, known before any pixel is read."""
-        return tile_fingerprint(self.record.etag, self.grid, self.request, self.extension)
+        return tile_fingerprint(_content(self.record, self.compared), self.grid, self.request, self.extension)
+
+    @cached_property
+    def compared(self) -> Record | None:
+        """The scene that it is compared with, if the tile shows a change.
+
+        Raises:
+            RequestError: If they cannot be compared.
+        """
+        return compared(self.scenes, self.record, self.request)
 
     @cached_property
     def plan(self) -> RenderPlan:
@@ -61,7 +71,7 @@ class SceneTile:
             RequestError: If the request does not fit the scene.
         """
         picture = self.extension in PICTURES
-        return resolve(self.request, self.record.bands, self.scenes.settings, picture=picture)
+        return resolve(self.request, self.record.bands, self.scenes.settings, picture=picture, compares=True)
 
     def render(self, budget: Budget) -> bytes:
         """Render the tile within a budget; identical tiles requested at the same time are rendered once.
@@ -78,27 +88,42 @@ class SceneTile:
     def _render(self, budget: Budget) -> bytes:
         with self.scenes.reader(self.record, budget) as reader:
             self.scenes.note_coding(reader.archive, self.plan.bands)
-            return _render(self.scenes, reader, self.grid, self.plan, self.extension)
+            return _render(self.scenes, reader, self.grid, self.plan, self.extension, self.compared)
 
 
 def preview(
     scenes: Scenes, record: Record, max_size: int, request: RenderRequest, extension: str, budget: Budget
 ) -> bytes:
     """Render the whole scene in its own projection, no side longer than `max_size`."""
-    plan = resolve(request, record.bands, scenes.settings, picture=extension in PICTURES)
+    picture = extension in PICTURES
+    plan = resolve(request, record.bands, scenes.settings, picture=picture, compares=True)
     with scenes.reader(record, budget) as reader:
         grid = reader.native_grid(plan.bands).fitted(max_size)
-        return _render(scenes, reader, grid, plan, extension)
+        return _render(scenes, reader, grid, plan, extension, compared(scenes, record, request))
 
 
-def preview_etag(record: Record, max_size: int, request: RenderRequest, extension: str) -> str:
-    """ETag of a preview, known before any pixel is read."""
-    return fingerprint(record.etag, "preview", max_size, request, extension)
+def preview_etag(
+    scenes: Scenes, record: Record, max_size: int, request: RenderRequest, extension: str
+) -> str:
+    """ETag of a preview, known before any pixel is read.
+
+    Raises:
+        RequestError: If the request compares scenes that cannot be compared.
+    """
+    content = _content(record, compared(scenes, record, request))
+    return fingerprint(content, "preview", max_size, request, extension)
+
+
+def _content(record: Record, other: Record | None) -> object:
+    """What the pixels of a scene, or of two that are compared, are known by."""
+    return record.etag if other is None else (record.etag, other.etag)
 
 
 def check(scenes: Scenes, record: Record, request: RenderRequest, extension: str) -> None:
     """Refuse what a tile would refuse, before its URL is given out."""
-    plan = resolve(request, record.bands, scenes.settings, picture=extension in PICTURES)
+    picture = extension in PICTURES
+    plan = resolve(request, record.bands, scenes.settings, picture=picture, compares=True)
+    compared(scenes, record, request)
     with contextlib.ExitStack() as stack:
         if plan.error or plan.classes or plan.mask is not None:
             archive = stack.enter_context(scenes.lease(record))
@@ -129,13 +154,14 @@ def part(
         max_size: Longest side in pixels, if given.
         shape: GeoJSON polygon outside of which pixels are masked.
     """
-    plan = resolve(request, record.bands, scenes.settings, picture=True)
+    plan = resolve(request, record.bands, scenes.settings, picture=True, compares=True)
+    other = compared(scenes, record, request)
     with scenes.reader(record, budget) as reader:
         grid = reader.part_grid(
             bbox, WGS84, dst_crs or WGS84, height=size[0], width=size[1], bands=plan.bands
         )
         grid = grid.fitted(max_size) if max_size else grid
-        return _render(scenes, reader, grid, plan, extension, shape)
+        return _render(scenes, reader, grid, plan, extension, other, shape)
 
 
 def feature(
@@ -182,10 +208,14 @@ def colour_tags(plan: RenderPlan) -> dict[str, str]:
 
 def _render(
     scenes: Scenes, reader: ArchiveReader, grid: Grid, plan: RenderPlan, extension: str,
-    shape: Mapping[str, Any] | None = None,
+    other: Record | None = None, shape: Mapping[str, Any] | None = None,
 ) -> bytes:  # fmt: skip
     scenes.check_grid(grid, max(len(plan.bands), plan.results), reader.budget)
-    image = read_pixels(reader, grid, plan)
+    if other is None:
+        image = read_pixels(reader, grid, plan)
+    else:
+        with scenes.reader(other, reader.budget) as before:
+            image = change_image(reader, before, grid, plan)
     if shape is not None:
         image = Cutter(shape, grid.crs).cut(image)
     tags = None

@@ -26,7 +26,7 @@ CHANNELS = {"Red": (208, 32, 32), "Green": (32, 144, 48), "Blue": (40, 72, 208)}
 
 def legend_size(style: Style) -> tuple[int, int]:
     """(width, height) of a style's legend in pixels, known without drawing it."""
-    rows = len(style.classes) or len(style.rescale)
+    rows = len(style.shown) or len(style.rescale)
     body = BAR_HEIGHT + LINE if len(style.rescale) == 1 else rows * LINE
     return WIDTH, LINE + body + 3 * MARGIN
 
@@ -52,7 +52,7 @@ def legend(style: Style) -> bytes:
         pen.text((WIDTH - MARGIN, below), f"{high:g}", INK, font, anchor="ra")
     for row, (colour, text) in enumerate(_rows(style)):
         y = top + row * LINE
-        pen.rectangle((MARGIN, y + 2, MARGIN + 11, y + 13), colour, INK if style.classes else None)
+        pen.rectangle((MARGIN, y + 2, MARGIN + 11, y + 13), colour, INK if style.shown else None)
         pen.text((MARGIN + 18, y), _line(text), INK, font)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
@@ -68,7 +68,7 @@ def _rows(style: Style) -> list[tuple[tuple[int, int, int], str]]:
         (colour, f"{name}: {part}, {low:g} to {high:g} {style.unit}")
         for (name, colour), part, (low, high) in parts
     ]
-    return [(each.colour, each.title) for each in style.classes] or bands
+    return [(each.colour, each.title) for each in style.shown] or bands
 
 
 def _line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Images of a whole collection: the newest valid pixel first."""
+"""Images of a whole collection: the newest valid pixel first, of radar those of one relative orbit."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from tileserver.render.encode import PICTURES
 from tileserver.render.fingerprint import tile_fingerprint
 from tileserver.render.images import finish
 from tileserver.render.offers import answers
+from tileserver.render.orbits import by_track
 from tileserver.render.plan import RenderPlan, RenderRequest
 from tileserver.render.scenes import Scenes
 
@@ -116,7 +117,7 @@ def _tile(
     mosaic: _Mosaic | None = None
     told = Told()
     chosen = answers(scenes, search, request, picture=picture)
-    for record in candidates(scenes, search, degrees(grid)):
+    for record in by_track(scenes, candidates(scenes, search, degrees(grid))):
         plan = chosen.plan_for(record.bands)
         if plan is None:
             continue

@@ -136,6 +136,14 @@ class RenderParameters(Parameters):
         None, description="What pixels have to show to count, by the archive's own classes: `clear` (land, "
         f"water and snow), or of {', '.join(WORDS[1:])}, several with commas. Others are as without data.",
     )  # fmt: skip
+    against: str | None = Field(
+        None, min_length=1, max_length=256, description="With `style=change`, of radar: id of the scene of "
+        "the same collection that this one is compared with.",
+    )  # fmt: skip
+    any_orbit: bool = Field(
+        False, description="Whether `style=change` may compare scenes of different relative orbits, which "
+        "are seen from different sides.",
+    )  # fmt: skip
     return_mask: bool = Field(True, description="Whether images get an alpha channel and arrays a mask.")
 
     @field_validator("rescale")
@@ -156,4 +164,5 @@ class RenderParameters(Parameters):
             resampling=self.resampling, style=self.style,
             rescale=None if rescale is None else tuple(rescale), colormap_name=self.colormap_name,
             color_formula=self.color_formula, return_mask=self.return_mask, mask=mask_of_words(self.mask),
+            against=self.against, any_orbit=self.any_orbit,
         )  # fmt: skip

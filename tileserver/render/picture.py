@@ -35,7 +35,7 @@ def colour(image: ImageData, plan: RenderPlan) -> ImageData:
     if plan.classes:
         classes = image.array.filled(0)
         return ImageData(np.ma.MaskedArray(classes, mask_of(image)), bounds=image.bounds, crs=image.crs)
-    lowest = FIRST_COLOUR if plan.colormap else 0
+    lowest = FIRST_COLOUR if plan.colormap or plan.marks else 0
     values = np.empty(image.array.shape, np.uint8)
     for row, (low, high) in enumerate(plan.rescale):
         values[row] = _stretched(image.data[row], low, high, lowest)
@@ -52,12 +52,16 @@ def palette_of(plan: RenderPlan) -> NDArray[np.uint8] | None:
     """(256, 4) colours by index, of which 0 is transparent, or None without a colour map or classes."""
     if plan.classes:
         return _CLASS_COLOURS
+    if plan.marks:
+        colours: NDArray[np.uint8] = np.zeros((256, 4), np.uint8)
+        for mark in plan.marks:
+            colours[FIRST_COLOUR + mark.number] = (*mark.colour, 255)
+        return colours
     if not plan.colormap:
         return None
     steps = np.rint(np.linspace(0, 255, 256 - FIRST_COLOUR)).astype(int)
     transparent = np.zeros((FIRST_COLOUR, 4), np.uint8)
-    colours: NDArray[np.uint8] = np.vstack([transparent, palette(plan.colormap)[steps]])
-    return colours
+    return np.vstack([transparent, palette(plan.colormap)[steps]])
 
 
 def painted(image: ImageData, plan: RenderPlan) -> ImageData:

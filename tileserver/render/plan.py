@@ -14,9 +14,12 @@ from rio_tiler.colormap import cmap
 from rio_tiler.errors import InvalidColorMapName
 
 from comeo.errors import BoundError, ParameterError
+from comeo.missions import DECIBEL, Mark
 from comeo.scene import Band
 from comeo.view.plan import PixelPlan, PixelRequest, PlanLimits, find_bands, plan_pixels
 from tileserver.render.styles import (
+    CHANGE,
+    CHANGE_STYLE,
     CLEAR,
     ERROR,
     ERROR_COLORMAP,
@@ -31,6 +34,8 @@ from tileserver.settings import Settings
 MAX_FORMULA_LENGTH = 200
 MAX_OPERATIONS = 8  # each takes as long as all the rest of a tile
 _LEAST, _MOST = 1e-3, 1e3
+_NUMBERS: Range = (0.0, 254.0)
+"""What shows each whole number from 0 in a colour of its own."""
 # Every corner of the colour cube, its middle, and some colours in between: (3, colours, 1).
 _COLOURS = np.stack(np.meshgrid(*[np.linspace(0, 1, 5)] * 3)).reshape(3, -1, 1)
 
@@ -45,6 +50,8 @@ class RenderRequest(PixelRequest):
         colormap_name: One of rio-tiler's, for a single band or result.
         color_formula: Of color-operations, for three bands or results.
         return_mask: Whether an image gets an alpha channel, an array its mask.
+        against: Id of the scene of the same collection that the style of change compares with.
+        any_orbit: Whether the two may be seen from different relative orbits.
     """
 
     style: str | None = None
@@ -52,6 +59,8 @@ class RenderRequest(PixelRequest):
     colormap_name: str | None = None
     color_formula: str | None = None
     return_mask: bool = True
+    against: str | None = None
+    any_orbit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +73,14 @@ class RenderPlan(PixelPlan):
         colormap: For a single result.
         color_formula: For three.
         return_mask: Whether an image gets an alpha channel, an array its mask.
+        marks: Of a picture of decisions: what the numbers of its single result stand for.
     """
 
     rescale: tuple[Range, ...] | None = None
     colormap: str | None = None
     color_formula: str | None = None
     return_mask: bool = True
+    marks: tuple[Mark, ...] = ()
 
     @property
     def is_picture(self) -> bool:
@@ -78,7 +89,12 @@ class RenderPlan(PixelPlan):
 
 
 def resolve(
-    request: RenderRequest, bands: Sequence[Band], settings: Settings, *, picture: bool
+    request: RenderRequest,
+    bands: Sequence[Band],
+    settings: Settings,
+    *,
+    picture: bool,
+    compares: bool = False,
 ) -> RenderPlan:
     """Decide what to read, compute and show for a scene with these bands.
 
@@ -88,6 +104,7 @@ def resolve(
         settings: For its bounds.
         picture: Whether the format is a picture (PNG, WebP, JPEG); otherwise values are returned unchanged
             unless `rescale` is given.
+        compares: Whether the caller can compare two scenes, as the style of change does.
 
     Raises:
         NotFoundError: If the scene lacks a band.
@@ -98,18 +115,23 @@ def resolve(
         return _error_plan(request, bands, settings, picture=picture)
     if request.style == CLEAR:
         return _class_plan(request, bands, picture=picture)
+    if request.style == CHANGE:
+        return _change_plan(request, bands, picture=picture, compares=compares)
     given = [name for name in ("bands", "expression", "style") if getattr(request, name) is not None]
     if len(given) > 1:
         raise ParameterError(f"give one of bands, expression and style, not {' and '.join(given)}")
     expression, rescale, colormap = request.expression, request.rescale, request.colormap_name
+    window, marks = 1, tuple[Mark, ...]()
     if request.style or (picture and not given):
         style = find_style(request.style, bands) if request.style else _default_style(bands)
-        expression = style.expression
-        if picture:
-            rescale, colormap = rescale or style.rescale, colormap or style.colormap
+        expression, window = style.expression, style.window
+        if picture and style.marks and not (rescale or colormap):
+            rescale, marks = (_NUMBERS,), style.marks
+        elif picture:
+            rescale, colormap = rescale or style.rescale or ((0.0, 1.0),), colormap or style.colormap
     resampling = request.resampling or ("bilinear" if picture else None)
     limits = PlanLimits(settings.max_bands, settings.max_expression_length, settings.max_expression_nodes)
-    wanted = PixelRequest(request.bands, expression, request.unscale, resampling, request.mask)
+    wanted = PixelRequest(request.bands, expression, request.unscale, resampling, request.mask, window)
     plan = plan_pixels(wanted, bands, limits)
     if request.style and plan.results == 1:
         plan = replace(plan, label=request.style)
@@ -117,7 +139,7 @@ def resolve(
         if plan.expression:
             raise ParameterError("the range of an expression is unknown; give rescale=min,max")
         rescale = tuple(_stored_range(band, plan.physical) for band in plan.sources)
-    return _shown(plan, request, rescale, colormap, picture=picture)
+    return replace(_shown(plan, request, rescale, colormap, picture=picture), marks=marks)
 
 
 def _error_plan(
@@ -151,6 +173,33 @@ def _class_plan(request: RenderRequest, bands: Sequence[Band], *, picture: bool)
     )  # fmt: skip
 
 
+def _change_plan(
+    request: RenderRequest, bands: Sequence[Band], *, picture: bool, compares: bool
+) -> RenderPlan:
+    """The band in dB that two scenes are compared in: the one that is named, else the first."""
+    if not compares:
+        raise ParameterError(
+            f"style={CHANGE} compares two scenes: request tiles, previews or pictures of parts of one of "
+            "them, with against= naming the other"
+        )
+    if request.expression:
+        raise ParameterError(f"style={CHANGE} compares a band, not an expression; give bands=VV")
+    radar = [band for band in bands if band.unit == DECIBEL]
+    names = request.bands or tuple(band.name for band in radar[:1])
+    if len(names) != 1 or names[0] not in {band.name for band in radar}:
+        known = ", ".join(band.name for band in radar) or "none of these"
+        raise ParameterError(f"style={CHANGE} compares one band in dB: {known}")
+    rescale, colormap = request.rescale, request.colormap_name
+    if picture:
+        rescale, colormap = rescale or CHANGE_STYLE.rescale, colormap or CHANGE_STYLE.colormap
+    resampling = request.resampling or ("bilinear" if picture else "nearest")
+    plan = PixelPlan(
+        find_bands(names, radar, 1), physical=True, resampling=resampling, mask=request.mask,
+        window=CHANGE_STYLE.window,
+    )  # fmt: skip
+    return _shown(plan, request, rescale, colormap, picture=picture)
+
+
 def _shown(
     plan: PixelPlan, request: RenderRequest, rescale: tuple[Range, ...] | None, colormap: str | None, *,
     picture: bool,
@@ -160,7 +209,7 @@ def _shown(
     _check_colours(plan.results, colormap, request.color_formula, picture=picture or ranges is not None)
     return RenderPlan(
         plan.sources, plan.expression, plan.physical, plan.resampling, plan.error, plan.label, plan.mask,
-        plan.classes, ranges, colormap, request.color_formula, request.return_mask,
+        plan.classes, plan.window, ranges, colormap, request.color_formula, request.return_mask,
     )  # fmt: skip
 
 

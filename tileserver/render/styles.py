@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from comeo.errors import ParameterError
-from comeo.missions import QUANTITIES, RECIPES, Range, display_range
+from comeo.missions import DECIBEL, QUANTITIES, RECIPES, Mark, Range, display_range
 from comeo.missions.clear import CLASSES, ClearClass
 from comeo.scene import Band
 from comeo.view.recipes import fit, parse_variant
@@ -28,6 +28,8 @@ class Style:
         colormap: Of a single result; None is grey.
         unit: Of a single result.
         classes: Shown in a colour each, instead of a range of values.
+        window: Native pixels to a side of the means that it is computed from.
+        marks: What the numbers of a map of decisions stand for; shown like classes.
     """
 
     name: str
@@ -38,6 +40,13 @@ class Style:
     colormap: str | None = None
     unit: str = ""
     classes: tuple[ClearClass, ...] = ()
+    window: int = 1
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def shown(self) -> tuple[ClearClass | Mark, ...]:
+        """What has a colour of its own; empty for a range of values."""
+        return self.classes or self.marks
 
 
 ERROR = "error"
@@ -47,6 +56,12 @@ CLEAR_STYLE = Style(
     (), classes=CLASSES,
 )  # fmt: skip
 CLEAR = CLEAR_STYLE.name
+CHANGE_STYLE = Style(
+    "change", "Change", "Backscatter of this scene less that of the one that against= names, of means of "
+    "power over 5×5 pixels: what has become brighter is red, what has become darker blue.", "",
+    ((-6.0, 6.0),), "rdbu_r", DECIBEL, window=5,
+)  # fmt: skip
+CHANGE = CHANGE_STYLE.name
 
 
 def styles_for(bands: Sequence[Band]) -> Mapping[str, Style]:
@@ -56,20 +71,22 @@ def styles_for(bands: Sequence[Band]) -> Mapping[str, Style]:
 
 @lru_cache(maxsize=256)
 def _styles_for(bands: tuple[Band, ...]) -> Mapping[str, Style]:
-    found: dict[str, Style] = {}
+    singles = {
+        band.name.lower(): (band, _single_band(band, shown))
+        for band in bands
+        if (shown := display_range(band))
+    }
+    # Radar is read in grey, from the co-polarised band; a composite comes after it.
+    found = {name: style for name, (band, style) in singles.items() if band.unit == DECIBEL}
     for recipe in RECIPES.values():
         expression = fit(recipe, bands)
         if expression:
-            unit = "" if len(recipe.ranges) == 1 else recipe.unit
+            unit = recipe.result_unit if len(recipe.ranges) <= 1 else recipe.unit
             found[recipe.name] = Style(
                 recipe.name, recipe.title, recipe.description, expression.text, recipe.ranges,
-                recipe.colormap, unit,
+                recipe.colormap, unit, window=recipe.window, marks=recipe.marks,
             )  # fmt: skip
-    for band in bands:
-        shown = display_range(band)
-        if shown:
-            found[band.name.lower()] = _single_band(band, shown)
-    return MappingProxyType(found)
+    return MappingProxyType({**found, **{name: style for name, (_, style) in singles.items()}})
 
 
 def error_style(bands: Sequence[Band]) -> Style | None:
@@ -93,6 +110,8 @@ def find_style(name: str, bands: Sequence[Band]) -> Style:
         return styles[name]
     if name == CLEAR:
         return CLEAR_STYLE
+    if name == CHANGE and any(band.unit == DECIBEL for band in bands):
+        return CHANGE_STYLE
     errors = error_style(bands) if name == ERROR else None
     if errors:
         return errors
@@ -114,6 +133,8 @@ def _single_band(band: Band, shown: Range) -> Style:
 
 
 __all__ = [
+    "CHANGE",
+    "CHANGE_STYLE",
     "CLEAR",
     "CLEAR_STYLE",
     "ERROR",

@@ -33,10 +33,11 @@ from comeo.view.propagation import (
     propagate,
     weighing_shares,
 )
-from comeo.view.reader import ArchiveReader
+from comeo.view.reader import ArchiveReader, group_grid, pixel_at
 from tileserver.catalog import Record, Search
 from tileserver.render.mosaic import candidates
 from tileserver.render.offers import answers
+from tileserver.render.orbits import by_track
 from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
 from tileserver.render.temporal import rfc3339
@@ -68,6 +69,8 @@ def point(
         pixel, shown = _seen(reader, lon, lat, plan)
         errors = _if_known(lambda: point_errors(reader, lon, lat, plan.bands))
         correlated = correlation(reader.archive, plan.bands)
+        power = reader.archive.power or {}
+        smoothed = _of_means_around(reader, lon, lat, plan) if plan.window > 1 else None
     bands = plan.sources
     answer: dict[str, Any] = {
         "coordinates": [lon, lat],
@@ -76,7 +79,10 @@ def point(
         "datetime": None if record.datetime is None else rfc3339(record.datetime),
         "class": shown,
         "bands": [
-            _band_value(pixel, row, band, None if errors is None else float(errors[row]))
+            {
+                **_band_value(pixel, row, band, None if errors is None else float(errors[row])),
+                "field_expected_error": power[band.name].rmse_8 if band.name in power else None,
+            }
             for row, band in enumerate(bands)
         ],
     }
@@ -84,7 +90,9 @@ def point(
         scalars = _scalars(pixel, bands, physical=plan.physical)
         results = plan.expression.evaluate(scalars)[:, 0, 0]
         uncertain: Any = [None] * len(results)
-        if errors is not None:
+        if smoothed is not None:
+            results = smoothed
+        elif errors is not None:
             scaled = _scaled(errors[:, None, None], bands, physical=plan.physical)
             uncertain = propagate(plan.expression, scalars, scaled, correlated)[:, 0, 0]
         answer["results"] = [
@@ -92,6 +100,17 @@ def point(
             for name, value, error in zip(plan.expression.names, results, uncertain, strict=True)
         ]
     return answer
+
+
+def _of_means_around(reader: ArchiveReader, lon: float, lat: float, plan: RenderPlan) -> NDArray[np.float32]:
+    """Results of an expression of means around the native pixel at a position; NaN where there is none."""
+    found = next(
+        (group, window)
+        for group in reader.archive.groups.values()
+        if plan.bands[0] in {band.name for band in group.bands} and (window := pixel_at(group, lon, lat))
+    )
+    image = read_pixels(reader, group_grid(found[0]).part(found[1]), replace(plan, mask=None))
+    return np.asarray(image.array.filled(np.nan)[:, 0, 0], np.float32)
 
 
 def _if_known(read: Callable[[], Known]) -> Known | None:
@@ -130,7 +149,7 @@ def collection_point(
     chosen = answers(scenes, search, request, picture=False) if named else None
     reason: NotFoundError | None = None
     answered = False
-    for record in candidates(scenes, search, (lon, lat, lon, lat)):
+    for record in by_track(scenes, candidates(scenes, search, (lon, lat, lon, lat))):
         if chosen is not None and chosen.plan_for(record.bands) is None:
             continue
         try:
@@ -236,7 +255,7 @@ def _sample(
 
 def _uncertain(reader: ArchiveReader, plan: RenderPlan, sample: _Sample) -> Sequence[float | None]:
     """Expected error of a single pixel of each result."""
-    if reader.archive.certificate is None or plan.error:
+    if reader.archive.certificate is None or plan.error or plan.window > 1:
         return [None] * plan.results
     layers = _if_known(lambda: error_layers(reader, sample.grid, plan.bands))
     if layers is None:
@@ -254,7 +273,11 @@ def _of_means(
     reader: ArchiveReader, plan: RenderPlan, grid: Grid, image: ImageData, sample: _Sample
 ) -> Sequence[float | None]:
     """Standard uncertainty of the mean of each result, an image of which has been read on a grid."""
-    known = None if plan.error else _if_known(lambda: _known_means(reader, plan, grid, image, sample))
+    known = (
+        None
+        if plan.error or plan.window > 1
+        else _if_known(lambda: _known_means(reader, plan, grid, image, sample))
+    )
     return [None] * plan.results if known is None else known
 
 

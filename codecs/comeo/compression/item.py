@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,14 @@ from comeo.view.projection import move_points
 STAC_VERSION = "1.1.0"
 PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 EO = "https://stac-extensions.github.io/eo/v2.0.0/schema.json"
-_EXTENSIONS = {
-    "eo:": EO,
-    "sar:": "https://stac-extensions.github.io/sar/v1.0.0/schema.json",
-    "sat:": "https://stac-extensions.github.io/sat/v1.0.0/schema.json",
-}
+PROCESSING = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
+SAR = "https://stac-extensions.github.io/sar/v1.0.0/schema.json"
+"""Which requires the properties `_SAR_NEEDED`, and is the one that pystac knows."""
+SAR_IN_PART = "https://stac-extensions.github.io/sar/v1.3.0/schema.json"
+"""Which requires none."""
+SAT = "https://stac-extensions.github.io/sat/v1.0.0/schema.json"
+_SAR_NEEDED = ("sar:instrument_mode", "sar:frequency_band", "sar:polarizations", "sar:product_type")
+_EXTENSIONS = {"eo:": EO, "processing:": PROCESSING, "sat:": SAT}
 _EDGE_METRES = 25_000  # a straight side of a grid is a curve on the globe: put a point on it this often
 
 
@@ -44,12 +48,9 @@ def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
     geometry, bbox = _on_the_globe(scene, spans)
     code = native.crs.to_authority()
     properties = {**scene.properties, "gsd": round(gsd, 3)}
-    extensions = [PROJECTION]
     if code:
         properties["proj:code"] = ":".join(code)
-    for prefix, schema in _EXTENSIONS.items():
-        if any(key.startswith(prefix) for key in properties):
-            extensions.append(schema)
+    extensions = [PROJECTION, *extensions_of(properties)]
     properties["datetime"] = iso(scene.datetime)
     item: dict[str, Any] = {
         "type": "Feature",
@@ -63,6 +64,16 @@ def build_item(scene: Scene, spans: NDArray[np.int64]) -> dict[str, Any]:
         "assets": {},
     }
     return {**item, "collection": scene.collection} if scene.collection else item
+
+
+def extensions_of(properties: Mapping[str, Any]) -> list[str]:
+    """Schemas of the extensions whose properties an Item has, the projection's aside."""
+    found = [
+        schema for prefix, schema in _EXTENSIONS.items() if any(key.startswith(prefix) for key in properties)
+    ]
+    if any(key.startswith("sar:") for key in properties):
+        found.append(SAR if all(key in properties for key in _SAR_NEEDED) else SAR_IN_PART)
+    return found
 
 
 def check_place(scene: Scene) -> None:

@@ -35,7 +35,7 @@ from comeo.missions.quantity import (
     stated_unit,
     unit_in_words,
 )
-from comeo.missions.recipe import Recipe
+from comeo.missions.recipe import Mark, Recipe
 from comeo.missions.recognise import (
     MISSIONS,
     mission_in,
@@ -246,6 +246,7 @@ __all__ = [
     "ClassLayer",
     "Grade",
     "Line",
+    "Mark",
     "Mission",
     "Offset",
     "Other",

@@ -59,14 +59,17 @@ class Grade:
     """Words for an expected error up to a limit.
 
     Attributes:
-        limit: Largest root mean squared error, in the quantity's unit; infinite for the last grade.
+        limit: Largest root mean squared error, in the quantity's unit; infinite for the last grade. Of a
+            pixel, or of decibels that of the mean power of 8×8 pixels: a pixel says little there.
         word: One or two words.
         meaning: The uses that such an error allows, one sentence or two.
+        bias: Largest bias of decibels' mean power, without its sign.
     """
 
     limit: float
     word: str
     meaning: str
+    bias: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,10 @@ class Quantity:
     grades: tuple[Grade, ...]
     peak: float | None = None
 
-    def grade(self, error: float) -> Grade:
-        """The grade of an expected error in the quantity's unit."""
-        return next(grade for grade in self.grades if error <= grade.limit or grade is self.grades[-1])
+    def grade(self, error: float, bias: float = 0.0) -> Grade:
+        """The grade of an expected error, and a bias, in the quantity's unit."""
+        fit = (grade for grade in self.grades if error <= grade.limit and abs(bias) <= grade.bias)
+        return next(fit, self.grades[-1])
 
 
 def _grades(limits: tuple[float, float, float], measuring: str, mapping: str) -> tuple[Grade, ...]:
@@ -119,11 +123,23 @@ QUANTITIES: Final[Mapping[str, Quantity]] = MappingProxyType(
             DECIBEL,
             (-25.0, 0.0),
             (0.0, 3.0),
-            _grades(
-                (0.5, 1.0, 2.0),
-                "Single pixels can be measured.",
-                "Good for mapping; single pixels are less sure.",
+            (
+                Grade(0.3, "Very close", "Mean backscatter of fields can be measured.", 0.05),
+                Grade(
+                    0.5,
+                    "Close",
+                    "Good for means over many fields; a single one is off by some tenths of a dB.",
+                    0.15,
+                ),
+                Grade(
+                    1.0,
+                    "Approximate",
+                    "Good for viewing and for large differences, not for measuring fields.",
+                    0.3,
+                ),
+                Grade(math.inf, "Coarse", "Good for an overview; don't measure in it."),
             ),
+            peak=50.0,
         ),
     }
 )

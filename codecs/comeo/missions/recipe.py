@@ -7,12 +7,28 @@ that a server's style, a quality report and a user's `expression=…` compute th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from comeo.missions.quantity import Range
 
 SMALLEST: Final = 0.0001
 """Least denominator of a normalised difference: one digital number of Sentinel-2's reflectances."""
+
+
+class Mark(NamedTuple):
+    """One of the whole numbers from 0 that a map of decisions consists of.
+
+    Attributes:
+        number: The result.
+        name: For documents.
+        title: For people.
+        colour: (red, green, blue) on maps.
+    """
+
+    number: int
+    name: str
+    title: str
+    colour: tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +41,14 @@ class Recipe:
         description: One sentence.
         variants: Expressions of physical values, results separated by `;`; the first whose bands a scene
             has is taken.
-        ranges: (least, greatest) value to show, of each result.
+        ranges: (least, greatest) value to show, of each result; empty for marks.
         unit: Unit of the bands.
         colormap: Of a single result; None is grey.
         abbreviation: Common short name of an index, or empty.
         source: Who defined an index, or empty.
+        result_unit: Unit of a single result, or empty.
+        window: Pixels to a side of the means (of power, of bands in dB) that it is computed from.
+        marks: What the results of a map of decisions stand for, in the order of their numbers from 0.
     """
 
     name: str
@@ -41,6 +60,9 @@ class Recipe:
     colormap: str | None = None
     abbreviation: str = ""
     source: str = ""
+    result_unit: str = ""
+    window: int = 1
+    marks: tuple[Mark, ...] = ()
 
 
 def normalised_difference(a: str, b: str) -> str:

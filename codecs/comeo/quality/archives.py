@@ -10,12 +10,12 @@ from comeo.archive import Archive, open_archive
 from comeo.errors import ComeoError
 from comeo.progress import Progress
 from comeo.quality.clouds import CloudClasses
-from comeo.quality.thematic import check_installed
 from comeo.scene import Scene
 from comeo.sources import open_source
 
 if TYPE_CHECKING:
     from comeo.quality.results import Qualification
+    from comeo.quality.sar.results import RadarQualification
 
 
 def qualify(
@@ -25,7 +25,7 @@ def qualify(
     lpips: bool = False,
     classifiers: bool = True,
     progress: Progress | None = None,
-) -> Qualification:
+) -> Qualification | RadarQualification:
     """Measure the errors of an archive against the product that it was made from.
 
     Args:
@@ -36,7 +36,8 @@ def qualify(
         progress: Receives the stages and units of the work.
 
     Returns:
-        All figures, over valid pixels. `comeo.quality.verdict.verdicts` turns them into answers by use.
+        All figures, over valid pixels; for backscatter in dB those of radar. `comeo.quality.verdict.verdicts`
+        turns them into answers by use.
 
     Raises:
         ArchiveError: If the archive cannot be read or was not made from this source.
@@ -46,21 +47,26 @@ def qualify(
     """
     try:
         from comeo.quality import qualify as measure  # noqa: PLC0415 - only the extra brings what it needs
+        from comeo.quality.sar.qualify import is_radar, qualify_radar  # noqa: PLC0415
+        from comeo.quality.thematic import check_installed  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("platformdirs", "scipy"):
             raise
         raise ComeoError(f"{error.name} is not installed; run: pip install 'comeo[qualify]'") from error
-    check_installed()
     from comeo.quality.lpips_weights import cached_weights, fetch_weights, load_weights  # noqa: PLC0415
 
-    if lpips and not cached_weights().exists():
-        fetch_weights()
     with ExitStack() as stack:
         scene = reference if isinstance(reference, Scene) else stack.enter_context(open_source(reference))
         opened = archive if isinstance(archive, Archive) else stack.enter_context(open_archive(archive))
+        decoded = measure.archive_groups(opened)
+        if is_radar(decoded):
+            return qualify_radar(scene, decoded, progress)
+        check_installed()
+        if lpips and not cached_weights().exists():
+            fetch_weights()
         return measure.qualify(
             scene,
-            measure.archive_groups(opened),
+            decoded,
             weights=load_weights() if lpips else None,
             no_weights="LPIPS was not requested",
             classifiers=classifiers,

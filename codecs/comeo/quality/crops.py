@@ -14,7 +14,7 @@ from comeo.missions import sees_ground
 from comeo.quality.cells import CELL
 from comeo.quality.cover import KINDS
 from comeo.quality.lattice import grid_places
-from comeo.quality.results import Qualification
+from comeo.quality.results import Evidence
 from comeo.scene import Band, BandGroup, Window
 
 SIDE: Final = 7 * CELL  # 224 pixels
@@ -49,10 +49,9 @@ class Crop:
 
 
 def choose_crops(
-    found: Qualification, original: Sequence[BandGroup], decoded: Sequence[BandGroup]
+    evidence: Evidence, original: Sequence[BandGroup], decoded: Sequence[BandGroup]
 ) -> list[Crop]:
     """A typical window, the worst one of clear ground, and the worst of all, where they are different."""
-    evidence = found.evidence
     rows, cols = evidence.error_map.shape
     side = (min(SIDE // CELL, rows), min(SIDE // CELL, cols))
     squares = window_means(np.nan_to_num(evidence.error_map) ** 2 * evidence.filled, side)
@@ -69,7 +68,10 @@ def choose_crops(
     median = np.median(errors[shown])
     wanted = [
         ("A typical place", np.where(shown, -np.abs(errors - median), -np.inf)),
-        ("The worst place with little cloud" if clear.any() else "", np.where(clear, errors, -np.inf)),
+        (
+            "The worst place with little cloud" if clear.any() and total.any() else "",
+            np.where(clear, errors, -np.inf),
+        ),
         ("The worst place", np.where(whole, errors, -np.inf)),
     ]
     out: list[Crop] = []
@@ -83,14 +85,14 @@ def choose_crops(
 
 
 def crops_at(
-    places: Sequence[Crop], found: Qualification, original: Sequence[BandGroup], decoded: Sequence[BandGroup]
+    places: Sequence[Crop], evidence: Evidence, original: Sequence[BandGroup], decoded: Sequence[BandGroup]
 ) -> list[Crop]:
     """The same places in another version of the scene."""
     out = []
     for crop in places:
         row, col = crop.window.row // CELL, crop.window.col // CELL
         cells = (slice(row, row + SIDE // CELL), slice(col, col + SIDE // CELL))
-        rmse = float(np.sqrt(np.nanmean(found.evidence.error_map[cells] ** 2)))
+        rmse = float(np.sqrt(np.nanmean(evidence.error_map[cells] ** 2)))
         pixels = read_window(original, decoded, crop.window)
         out.append(Crop(crop.title, crop.window, rmse, crop.ground, *pixels))
     return out

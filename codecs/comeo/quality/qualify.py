@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from comeo.archive import Archive, valid_mask
+from comeo.compression.apart import with_decibels_apart
 from comeo.cpus import cpu_count
 from comeo.errors import ArchiveError, SourceError
 from comeo.missions import peak
@@ -57,7 +58,7 @@ def qualify(
     clouds: CloudClasses | None = None,
     progress: Progress | None = None,
 ) -> Qualification:
-    """Hold a decoded scene against its original.
+    """Hold a decoded scene of reflectances, or of quantities that nothing is known of, against its original.
 
     Args:
         original: The scene.
@@ -78,12 +79,7 @@ def qualify(
     """
     check_installed()
     watch = progress or Silent()
-    check_grids(original.groups, decoded)
-    # What the numbers mean may have been given by hand when the archive was made: the archive knows.
-    groups = (
-        replace(ours, bands=theirs.bands) for ours, theirs in zip(original.groups, decoded, strict=True)
-    )
-    original = replace(original, groups=tuple(groups))
+    original = as_archived(original, decoded)
     lattice = Lattice(original.groups)
     finest = _Finest(original.groups[0], PerceptualDistance(original.groups[0], weights, no_weights))
     passes = [_GroupPass(group, clouds) for group in original.groups]
@@ -122,6 +118,22 @@ def archive_groups(archive: Archive) -> tuple[BandGroup, ...]:
         )  # fmt: skip
 
     return tuple(group_of(name) for name in archive.groups)
+
+
+def as_archived(original: Scene, decoded: Sequence[BandGroup]) -> Scene:
+    """The scene as its archive has it: in the same groups, of bands that mean the same.
+
+    Bands in dB have groups of their own there, unless it is an old one. What the numbers mean may have been
+    given by hand when it was made: the archive knows.
+
+    Raises:
+        ArchiveError: If the archive was made of another scene.
+    """
+    kinds = [[(group.name, group.dtype) for group in groups] for groups in (original.groups, decoded)]
+    groups = (original if kinds[0] == kinds[1] else with_decibels_apart(original)).groups
+    check_grids(groups, decoded)
+    pairs = zip(groups, decoded, strict=True)
+    return replace(original, groups=tuple(replace(ours, bands=theirs.bands) for ours, theirs in pairs))
 
 
 def check_grids(original: Sequence[BandGroup], decoded: Sequence[BandGroup]) -> None:

@@ -1,76 +1,18 @@
-"""From figures to an answer in plain words: is the archive good enough for this use?
+"""What an archive is good enough for, by its figures.
 
-The limits and why they are what they are stand in docs/quality.md.
+The limits and why they are what they are stand in docs/quality.md and, for radar, docs/sentinel-1.md.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
+from comeo.quality.answers import Answer, Check, Verdict, answered
 from comeo.quality.results import Qualification
+from comeo.quality.sar.results import RadarQualification
+from comeo.quality.sar.verdicts import radar_verdicts
 
-
-class Answer(StrEnum):
-    """Whether an archive suits a use."""
-
-    YES = "yes"
-    CARE = "with care"
-    NO = "no"
-    UNKNOWN = "not known"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One figure held against its limits.
-
-    Attributes:
-        figure: Name of the figure, in words.
-        value: NaN when it could not be.
-        yes: Limit for a plain yes; none (infinite) when the figure decides only between care and no.
-        care: Limit for a use with care.
-        at_least: Whether large values are good.
-    """
-
-    figure: str
-    value: float
-    yes: float
-    care: float
-    at_least: bool = False
-
-    @property
-    def answer(self) -> Answer:
-        """The answer by this figure alone."""
-        if not math.isfinite(self.value):
-            return Answer.UNKNOWN
-        sign = -1 if self.at_least else 1
-        if sign * self.value <= sign * self.yes:
-            return Answer.YES
-        return Answer.CARE if sign * self.value <= sign * self.care else Answer.NO
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The answer for one use.
-
-    Attributes:
-        use: `mapping fields` or `measuring NDVI`.
-        answer: The worst of the checks'.
-        sentence: The answer in plain words.
-        measured: The figures that decide, in plain words; empty where they are not known.
-        checks: Figures that it rests on.
-    """
-
-    use: str
-    answer: Answer
-    sentence: str
-    measured: str
-    checks: tuple[Check, ...]
-
-
-_ORDER: Final = (Answer.YES, Answer.CARE, Answer.NO, Answer.UNKNOWN)
 _FIELDS: Final = {
     Answer.YES: "Maps of fields and land cover made from it come out as from the original: at most 3 of "
     "100 pixels get another class, and borders stay where they are.",
@@ -91,8 +33,12 @@ _NDVI: Final = {
 }
 
 
-def verdicts(found: Qualification) -> tuple[Verdict, ...]:
-    """The answers for both uses."""
+def verdicts(found: Qualification | RadarQualification) -> tuple[Verdict, ...]:
+    """The answers for the uses that a scene of this kind has."""
+    return radar_verdicts(found) if isinstance(found, RadarQualification) else _optical_verdicts(found)
+
+
+def _optical_verdicts(found: Qualification) -> tuple[Verdict, ...]:
     fields = (
         Check("pixels of clear land that a classifier gets wrong only because of compression (share)",
               found.land.loss, 0.03, 0.10),
@@ -117,11 +63,6 @@ def verdicts(found: Qualification) -> tuple[Verdict, ...]:
         f"by {bias:.3f} on the whole."
     )
     return (
-        _verdict("mapping fields", _FIELDS, classes, fields),
-        _verdict("measuring NDVI", _NDVI, off, measuring),
+        answered("mapping fields", _FIELDS, classes, fields),
+        answered("measuring NDVI", _NDVI, off, measuring),
     )
-
-
-def _verdict(use: str, sentences: dict[Answer, str], measured: str, checks: tuple[Check, ...]) -> Verdict:
-    answer = max((check.answer for check in checks), key=_ORDER.index)
-    return Verdict(use, answer, sentences[answer], "" if answer is Answer.UNKNOWN else measured, checks)

@@ -182,7 +182,13 @@ def _properties(tags: Mapping[str, str]) -> dict[str, Any]:
         properties["sat:orbit_state"] = state
     if re.fullmatch(r"[0-9]{1,3}", orbit):
         properties["sat:relative_orbit"] = int(orbit)
-    return properties
+    ipf = re.fullmatch(r"([0-9]{1,3})\.([0-9]{2})", tags.get("ipf", "").strip())
+    if ipf:
+        properties["processing:software"] = {"Sentinel-1 IPF": f"{int(ipf[1]):03}.{ipf[2]}"}
+    noise = tags.get("thermal_noise", "").strip().lower()
+    if noise in ("removed", "not removed"):
+        properties["comeo:thermal_noise"] = noise
+    return facts_of(tags.get("product", "").strip()[:80]).properties | properties
 
 
 def _band_names(

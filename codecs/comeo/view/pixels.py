@@ -11,6 +11,7 @@ from comeo.view.clear import check_mask, class_image, mask_image
 from comeo.view.plan import PixelPlan
 from comeo.view.propagation import error_image
 from comeo.view.reader import ArchiveReader
+from comeo.view.smoothing import read_smoothed
 
 
 def read_pixels(reader: ArchiveReader, grid: Grid, plan: PixelPlan) -> ImageData:
@@ -42,6 +43,8 @@ def _unmasked(reader: ArchiveReader, grid: Grid, plan: PixelPlan) -> ImageData:
         return error_image(reader, grid, plan.sources)
     if plan.expression:
         reader.budget.compute(grid.height * grid.width * plan.expression.terms)
+    if plan.window > 1:
+        return observe(read_smoothed(reader, grid, plan.bands, plan.window, plan.resampling), plan)
     return observe(reader.read(grid, plan.bands, plan.resampling), plan)
 
 

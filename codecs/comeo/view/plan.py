@@ -27,6 +27,7 @@ class PixelRequest:
             computed from physical values.
         resampling: None: the default, `nearest` for data.
         mask: Classes whose pixels alone count. None: all pixels.
+        window: Native pixels to a side of the means that the bands are read as.
     """
 
     bands: tuple[str, ...] | None = None
@@ -34,6 +35,7 @@ class PixelRequest:
     unscale: bool | None = None
     resampling: ResamplingName | None = None
     mask: ClearMask | None = None
+    window: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class PixelPlan:
         label: Name of the expression's single result, if it has one of its own.
         mask: Classes whose pixels alone count; others are as without data. None: all pixels.
         classes: Whether the classes of the scene's pixels are wanted instead of the bands' values.
+        window: Native pixels to a side of the means that the bands are read as.
     """
 
     sources: tuple[Band, ...]
@@ -74,6 +77,7 @@ class PixelPlan:
     label: str | None = None
     mask: ClearMask | None = None
     classes: bool = False
+    window: int = 1
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -138,8 +142,9 @@ def plan_pixels(request: PixelRequest, bands: Sequence[Band], limits: PlanLimits
         check_decibels(expression, {band.name for band in sources if band.unit == DECIBEL})
     physical = bool(request.unscale) if expression is None else request.unscale is not False
     return PixelPlan(
-        sources, expression, physical, request.resampling or DEFAULT_RESAMPLING, mask=request.mask
-    )
+        sources, expression, physical, request.resampling or DEFAULT_RESAMPLING, mask=request.mask,
+        window=request.window,
+    )  # fmt: skip
 
 
 def find_bands(names: Sequence[str], bands: Sequence[Band], most: int) -> tuple[Band, ...]:

@@ -47,7 +47,27 @@ function row(band: BandValue): HTMLTableRowElement {
   );
 }
 
+/** Radar, whose numbers are decibels already, with the errors of a pixel and of a field told apart. */
+function radarTable(bands: readonly BandValue[]): HTMLTableElement {
+  const head = ['Band', 'Name', 'dB, a pixel', '8×8 mean'].map((name) => h('th', { scope: 'col' }, name));
+  const rows = bands.map((band) =>
+    h(
+      'tr',
+      {},
+      h('th', { scope: 'row' }, band.name),
+      h('td', { class: 'band-title' }, band.title),
+      h('td', {}, band.physical === null ? '–' : formatPhysical(band.physical, band.unit),
+        plusMinus(band.physicalError, (error) => formatPhysical(error, band.unit))),
+      h('td', {}, plusMinus(band.fieldError, (error) => formatPhysical(error, band.unit)) ?? '–'),
+    ),
+  );
+  return h('table', {}, h('thead', {}, h('tr', {}, ...head)), h('tbody', {}, ...rows));
+}
+
+const isRadar = (bands: readonly BandValue[]): boolean => bands.length > 0 && bands.every(({ unit }) => unit === 'dB');
+
 function table(bands: readonly BandValue[]): HTMLTableElement {
+  if (isRadar(bands)) return radarTable(bands);
   const units = new Set(bands.map((band) => band.unit));
   const unit = units.size === 1 ? [...units][0] : '';
   const named = unit === 'reflectance' ? 'Reflectance' : unit || 'Physical value';
@@ -57,7 +77,8 @@ function table(bands: readonly BandValue[]): HTMLTableElement {
 
 function explanation(bands: readonly BandValue[]): HTMLElement | null {
   if (bands.every((band) => band.error === null)) return null;
-  return h('p', { class: 'hint' }, '± is the error that compression is expected to have made around here.');
+  const speckle = isRadar(bands) ? ' A single pixel of radar is uncertain by about 2 dB anyway, because of speckle.' : '';
+  return h('p', { class: 'hint' }, `± is the error that compression is expected to have made around here.${speckle}`);
 }
 
 export class PixelPanel {

@@ -1,5 +1,5 @@
 /** How the selected scene is shown: scene or mosaic, date, style, opacity. */
-import type { Fidelity, Item, Layer, Legend, Style } from '../api';
+import type { Fidelity, Item, Layer, Legend, Style, StyleClass } from '../api';
 import { h } from '../dom';
 import { dayOf, formatDay, formatError, formatPlatform, formatTime } from '../format';
 import type { State, Store } from '../store';
@@ -48,6 +48,19 @@ function legendBar({ minimum, maximum, colors }: Legend): HTMLElement[] {
   ];
 }
 
+function classKey(classes: readonly StyleClass[]): HTMLElement {
+  const entries = classes.map(({ title, color }) =>
+    h('li', {}, h('i', { style: `background: ${color}`, 'aria-hidden': 'true' }), title),
+  );
+  return h('ul', { class: 'classes' }, ...entries);
+}
+
+/** Single bands that the server puts before everything else, as it does for radar: what one looks at first. */
+function leading(styles: readonly Style[]): number {
+  const first = styles.findIndex(({ band }) => band === null);
+  return first < 0 ? 0 : first;
+}
+
 class StylePicker {
   readonly element: HTMLFieldSetElement;
   readonly #chips = h('div', { class: 'chips' });
@@ -73,13 +86,15 @@ class StylePicker {
     this.#legend.replaceChildren(
       ...(style?.description ? [h('p', { class: 'hint' }, style.description)] : []),
       ...(style?.legend ? legendBar(style.legend) : []),
+      ...(style && style.classes.length > 0 ? [classKey(style.classes)] : []),
     );
   }
 
-  /** Composites and indices as chips; the many single bands in a list. */
+  /** Composites and indices as chips, after the bands that lead; the many other single bands in a list. */
   #fill(): void {
-    const composites = this.#styles.filter(({ band }) => band === null);
-    const bands = this.#styles.filter(({ band }) => band !== null);
+    const lead = leading(this.#styles);
+    const composites = this.#styles.filter(({ band }, place) => band === null || place < lead);
+    const bands = this.#styles.filter(({ band }, place) => band !== null && place >= lead);
     const options = composites.map(({ id, title, description }) => ({ id, title, hint: description }));
     this.#chips.replaceChildren(...radios('style', options, this.#choose));
     const choices = bands.map(({ id, title }) => h('option', { value: id }, title));
@@ -123,6 +138,14 @@ function title({ item, layer }: State): string {
   return layer.until ? `Mosaic up to ${formatDay(new Date(`${layer.until}T00:00:00Z`))}` : 'Mosaic of all dates';
 }
 
+/** Of radar that of fields comes first: a single pixel of it is mostly speckle. */
+export function typicalError({ error, fieldError, unit }: Fidelity): string {
+  const pixel = `±\u202f${formatError(error)} ${unit}`.trimEnd();
+  return fieldError === null
+    ? `typical error ${pixel}`
+    : `typical error ±\u202f${formatError(fieldError)} ${unit} in means of 8×8 pixels, ${pixel} in a pixel`;
+}
+
 /** Whether what is shown can be trusted, in a word and a figure. */
 function fidelityBadge(): { element: HTMLElement; show: (fidelity: Fidelity | null) => void } {
   const word = h('span', { class: 'grade' });
@@ -134,7 +157,7 @@ function fidelityBadge(): { element: HTMLElement; show: (fidelity: Fidelity | nu
     element.hidden = fidelity === null;
     if (!fidelity) return;
     word.textContent = fidelity.grade ? `${fidelity.grade} copy` : 'Fidelity';
-    figure.textContent = `typical error ±\u202f${formatError(fidelity.error)} ${fidelity.unit}`.trimEnd();
+    figure.textContent = typicalError(fidelity);
     meaning.textContent = fidelity.meaning;
     element.dataset['grade'] = fidelity.grade.toLowerCase().replace(' ', '-');
   };

@@ -18,6 +18,7 @@ from comeo.missions import (
     MISSIONS,
     QUANTITIES,
     RECIPES,
+    REFLECTANCE,
     BandFacts,
     Mission,
     Recipe,
@@ -123,7 +124,7 @@ def test_a_recipe_is_described_wholly(recipe: Recipe) -> None:
     for variant in recipe.variants:
         expression = parse_variant(variant)
         assert expression.text == variant
-        assert len(expression.parts) == len(recipe.ranges)
+        assert len(expression.parts) == (1 if recipe.marks else len(recipe.ranges))
         assert set(expression.bands) <= set(owner.bands)
         bands = [Band(name, unit=recipe.unit) for name in expression.bands]
         assert fit(recipe, bands) is not None
@@ -131,6 +132,9 @@ def test_a_recipe_is_described_wholly(recipe: Recipe) -> None:
         assert fit(recipe, [Band(name) for name in expression.bands]) is None
     assert all(low < high for low, high in recipe.ranges)
     assert recipe.colormap is None or len(recipe.ranges) == 1
+    assert bool(recipe.marks) != bool(recipe.ranges)
+    assert [mark.number for mark in recipe.marks] == list(range(len(recipe.marks)))
+    assert recipe.window % 2 == 1
 
 
 def test_a_name_of_a_style_is_not_used_twice() -> None:
@@ -161,7 +165,7 @@ def test_a_normalised_difference_is_bounded_defined_everywhere_and_rises_with_it
 @EACH_RECIPE
 @given(data=st.data())
 def test_an_index_is_finite_and_bounded_for_all_reflectances(recipe: Recipe, data: st.DataObject) -> None:
-    if not recipe.abbreviation:
+    if not recipe.abbreviation or recipe.unit != REFLECTANCE:
         return
     for variant in recipe.variants:
         expression = parse_variant(variant)

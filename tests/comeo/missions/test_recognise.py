@@ -118,7 +118,7 @@ def test_a_band_of_unknown_unit_is_shown_in_its_own_range() -> None:
         (Band("B04", 1e-4, -0.1, "reflectance"), 10_000.0),
         (Band("B04", 1.0, 0.0, "reflectance"), 1.0),
         (Band("B04", 1 / 255, 0.0, "reflectance"), 255.0),
-        (Band("VV", unit="dB"), None),
+        (Band("VV", unit="dB"), 50),
         (Band("DN"), None),
     ],
 )

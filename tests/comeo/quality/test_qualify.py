@@ -18,21 +18,24 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from sklearn.cluster import KMeans
 
+import comeo
 from comeo.archive import open_archive
 from comeo.compression import compress
 from comeo.errors import ArchiveError, SourceError
 from comeo.metrics import band_mse, psnr
 from comeo.quality import cover
+from comeo.quality.answers import Answer
 from comeo.quality.crops import choose_crops, window_means
 from comeo.quality.labels import scene_labels
 from comeo.quality.lattice import Lattice
 from comeo.quality.qualify import archive_groups, qualify
+from comeo.quality.sar.results import RadarQualification
 from comeo.quality.spots import choose_spots, class_names
 from comeo.quality.thematic import assign, classify, cluster
-from comeo.quality.verdict import Answer, verdicts
+from comeo.quality.verdict import verdicts
 from comeo.scene import ClassRaster, ClassSource, Scene, Window
 from comeo.sources import open_source
-from tests.scenes import array_classes, array_group, array_scene, corner_cut, landscape
+from tests.scenes import UTM32, array_classes, array_group, array_scene, corner_cut, landscape
 
 FINE = ("B02", "B03", "B04", "B08")
 COARSE = ("B8A", "B12")
@@ -144,22 +147,20 @@ def test_a_scene_without_a_valid_pixel_is_refused() -> None:
         qualify(scene, scene.groups)
 
 
-def test_radar_has_figures_but_no_indices() -> None:
-    values = landscape(2, 300, 280, dtype=np.float32)
-    valid = np.ones(values.shape, bool)
-    valid[:, :20] = False
-    values[~valid] = np.nan
-    noisy = values + np.random.default_rng(0).normal(0, 0.5, values.shape).astype(np.float32)
-    scene = array_scene(array_group(values, valid, names=("VV", "VH")))
-    found = qualify(scene, [array_group(noisy, valid, names=("VV", "VH"))])
-    span = np.percentile(values[valid], 99.9) - np.percentile(values[valid], 0.1)
-    assert found.groups[0].data_range == pytest.approx(span, rel=0.02)
-    assert found.scene.rmse == pytest.approx(0.5, rel=0.02)
-    assert found.bands[0].p95 == pytest.approx(0.98, rel=0.03)
-    assert found.indices == ()
-    assert found.ground == ()
-    assert {(each.answer, each.measured) for each in verdicts(found)} == {(Answer.UNKNOWN, "")}
-    json.dumps(found.figures(), allow_nan=False)
+def test_radar_has_other_figures(tmp_path: Path) -> None:
+    source = tmp_path / "radar.tif"
+    values = landscape(1, 200, 180, dtype=np.float32)
+    profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "height": 200, "width": 180}
+    with rasterio.open(
+        source, "w", **profile, crs=UTM32, transform=Affine(10, 0, 472_480, 0, -10, 5_257_490)
+    ) as target:
+        target.write(values)
+        target.descriptions = ["VV"]
+    with open_source(source, unit="dB") as scene:
+        path = compress(scene, tmp_path / "radar.zarr.zip", step=2, codec="dct")
+        found = comeo.qualify(path, scene)
+    assert isinstance(found, RadarQualification)
+    assert [band.band for band in found.bands] == ["VV"]
 
 
 def test_k_means_is_scikit_learns() -> None:
@@ -232,7 +233,7 @@ def test_worst_places_are_where_the_error_is() -> None:
     spoilt[:, 320:544, 64:288] += np.random.default_rng(0).integers(0, 300, (4, 224, 224), dtype=np.uint16)
     scene, other = scene_of(fine, coarse), scene_of(spoilt, coarse)
     found = qualify(scene, other.groups)
-    crops = choose_crops(found, scene.groups, other.groups)
+    crops = choose_crops(found.evidence, scene.groups, other.groups)
     worst = next(crop for crop in crops if crop.title.startswith("The worst"))
     assert worst.window == Window(320, 64, 224, 224)
     kinds = cover.ground(

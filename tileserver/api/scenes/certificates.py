@@ -27,8 +27,17 @@ class Summary(BaseModel):
     """Fidelity in a word and a figure."""
 
     expected_error: float = Field(description="Root mean square over bands of their RMSE, in `unit`.")
+    field_error: float | None = Field(
+        description="Of radar: RMSE of the mean power of 8×8 pixels in dB, of the worst band; else null."
+    )
+    bias: float | None = Field(
+        description="Of radar: bias of the scene's mean power in dB, of the worst band; else null."
+    )
     unit: str | None = Field(description="Of the physical values: reflectance, dB; null if not known.")
-    grade: str | None = Field(description="Very close, Close, Approximate or Coarse; null without a unit.")
+    grade: str | None = Field(
+        description="Very close, Close, Approximate or Coarse, of radar by `field_error` and `bias`; null "
+        "where it is not known."
+    )
     meaning: str | None = Field(description="Uses that this is good enough for.")
 
 
@@ -73,6 +82,13 @@ class CloudErrors(BaseModel):
     maximum: dict[str, float | None] = Field(description="Greatest absolute error, by band.")
 
 
+class PowerErrors(BaseModel):
+    """Errors of the mean power of a band in dB; null where there is nothing to measure them on."""
+
+    bias: float | None = Field(description="10·log10 of decoded over original power, over the scene.")
+    rmse_8: float | None = Field(description="RMSE of the mean power of 8×8 pixels, in dB.")
+
+
 class CertificateAnswer(BaseModel):
     """Errors of an archive."""
 
@@ -83,7 +99,8 @@ class CertificateAnswer(BaseModel):
     ratio: float
     step: float
     peak: float | None = Field(
-        description="Peak of the PSNR, in stored numbers: reflectance 1.0; null if there are none or several."
+        description="Peak of the PSNR, in stored numbers: reflectance 1.0, or 50 dB; null if there is none, "
+        "or several."
     )
     by_block: bool = Field(
         description="Whether errors are known block by block; else those of the scene stand for them."
@@ -91,6 +108,9 @@ class CertificateAnswer(BaseModel):
     summary: Summary | None
     clouds: CloudErrors | None = Field(
         description="Errors in clouds, if they were coded more coarsely: all else is of the ground then."
+    )
+    power: dict[str, PowerErrors] | None = Field(
+        description="Of radar, by band: errors of means, which are means of power; null where not stated."
     )
     groups: dict[str, GroupFigures]
 

@@ -72,7 +72,7 @@ def preview(path: p.PreviewPath, query: p.PreviewQuery) -> Response:
     """The whole scene in its own projection."""
     record = scenes().find(path.collection, path.item)
     request, extension = query.render_request(), extension_of(path.format)
-    etag = images.preview_etag(record, query.max_size, request, extension)
+    etag = images.preview_etag(scenes(), record, query.max_size, request, extension)
 
     def render() -> bytes:
         light = query.max_size <= LIGHT_PREVIEW

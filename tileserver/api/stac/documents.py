@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from affine import Affine
 
 from comeo.archive.stores import ZIP_SUFFIX
+from comeo.compression.item import EO, PROCESSING, PROJECTION, SAR, SAT, extensions_of
 from comeo.crs import parse_crs
 from comeo.scene import Band, pixel_size
 from tileserver.api.stac.cql2 import queryables
@@ -28,10 +29,7 @@ GEOJSON = "application/geo+json"
 JSON = "application/json"
 # The file: a ZIP, and in it a Zarr hierarchy. Neither name is registered.
 EXTENSIONS = "https://stac-extensions.github.io"
-EO = f"{EXTENSIONS}/eo/v2.0.0/schema.json"
 FILE = f"{EXTENSIONS}/file/v2.1.0/schema.json"
-PROCESSING = f"{EXTENSIONS}/processing/v1.2.0/schema.json"
-PROJECTION = f"{EXTENSIONS}/projection/v2.0.0/schema.json"
 RASTER = f"{EXTENSIONS}/raster/v2.0.0/schema.json"
 WEB_MAP_LINKS = f"{EXTENSIONS}/web-map-links/v1.2.0/schema.json"
 CONFORMANCE = (
@@ -123,7 +121,7 @@ def collection_document(scenes: Scenes, summary: CollectionSummary, base: str) -
     return {
         "type": "Collection",
         "stac_version": STAC_VERSION,
-        "stac_extensions": [WEB_MAP_LINKS],
+        "stac_extensions": [WEB_MAP_LINKS, *_summarised(summary.properties)],
         "id": summary.id,
         "title": collection_title(summary.id),
         "description": f"{summary.count} compressed scenes. {credit}".strip(),
@@ -149,6 +147,20 @@ def collection_document(scenes: Scenes, summary: CollectionSummary, base: str) -
     }
 
 
+def _summarised(properties: Mapping[str, Any]) -> list[str]:
+    """Extensions that a collection's summaries are of; those of radar ask nothing of a collection."""
+    return [
+        schema
+        for prefix, schema in (("sar:", SAR), ("sat:", SAT))
+        if any(k.startswith(prefix) for k in properties)
+    ]
+
+
+def _extension(schema: str) -> str:
+    """The name of an extension by its schema's address."""
+    return schema.removeprefix(f"{EXTENSIONS}/").partition("/")[0]
+
+
 def item_document(scenes: Scenes, record: Record, base: str) -> dict[str, Any]:
     """STAC Item as its archive carries it, with what the archive's grids say, and links and assets."""
     item, info = scenes.catalog.item(record), scenes.catalog.info(record)
@@ -159,10 +171,10 @@ def item_document(scenes: Scenes, record: Record, base: str) -> dict[str, Any]:
     properties = {**item.get("properties", {}), **_facts(record, info)}
     bands = _bands(record, info)
     listed = item.get("stac_extensions")
-    extensions = (
-        {entry for entry in listed if isinstance(entry, str)} - {EO} if isinstance(listed, list) else set()
-    )
-    if any(key.startswith("eo:") for facts in (properties, *bands) for key in facts):
+    stated = {entry for entry in listed if isinstance(entry, str)} if isinstance(listed, list) else set()
+    extensions = {entry for entry in stated if _extension(entry) not in ("eo", "sar")}
+    extensions.update(extensions_of(properties))
+    if any(key.startswith("eo:") for facts in bands for key in facts):
         extensions.add(EO)
     return {
         **item,

@@ -17,8 +17,12 @@ _BOX = "min(west), min(south), max(iif(east < west, east + 360, east)), max(nort
 # Boxes that begin within one degree are summed up first: no gap between scenes that wide is lost.
 _BIN = "CAST(west + 180 AS INTEGER)"
 _CRS = "(SELECT json_extract(value, '$.crs') FROM json_each(info, '$.groups') LIMIT 1)"
-_SUMMARISED = ("platform", "constellation", "instruments", "processing:level")
-_MOST_VALUES = 20
+_SUMMARISED = (
+    "platform", "constellation", "instruments", "processing:level", "sar:instrument_mode", "sar:product_type",
+    "sar:polarizations", "sar:frequency_band", "sat:orbit_state", "sat:relative_orbit", "comeo:quantity",
+)  # fmt: skip
+_LISTS = ("instruments", "sar:polarizations")
+_MOST_VALUES = 200  # Sentinel-1 has 175 relative orbits
 
 
 def collection_names(db: sqlite3.Connection) -> list[str]:
@@ -109,8 +113,13 @@ def _properties(db: sqlite3.Connection, name: str) -> dict[str, list[Any]]:
             "SELECT DISTINCT json_extract(item, ?) FROM items WHERE collection = ? LIMIT ?",
             (f'$.properties."{key}"', name, _MOST_VALUES),
         )
-        values = {value for (value,) in rows if isinstance(value, str)}
-        if key == "instruments":
+        found = [value for (value,) in rows]
+        if key == "sat:relative_orbit":
+            numbers = sorted(value for value in found if isinstance(value, int))
+            out |= {key: numbers} if numbers else {}
+            continue
+        values = {value for value in found if isinstance(value, str)}
+        if key in _LISTS:
             values = {part for value in values for part in _string_list(value)}
         if values:
             out[key] = sorted(values)

@@ -3,78 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-import jinja2
 import numpy as np
 
 from comeo.quality.crops import Crop
 from comeo.quality.render import COMPOSITES, rendering_of
 from comeo.quality.results import Qualification
+from comeo.quality.sar.results import RadarQualification
 from comeo.quality.spots import choose_spots, class_names
 from comeo.quality.thematic import assign
-from comeo.quality.verdict import Verdict
-from tileserver.cli.report import charts, formats, images
+from tileserver.cli.report import charts, images
+from tileserver.cli.report.parts import Subject, environment, error_map, rendered
+from tileserver.cli.report.radar import radar_comparison, radar_report
 
 _SHOWN_CLASSES: Final = 8
 
 
-@dataclass(frozen=True)
-class Subject:
-    """One archive under qualification.
-
-    Attributes:
-        file: Name of its file.
-        facts: Facts about it, as `comeo info` prints.
-        found: Its figures.
-        verdicts: The answers.
-        crops: Windows to show.
-    """
-
-    file: str
-    facts: dict[str, Any]
-    found: Qualification
-    verdicts: tuple[Verdict, ...]
-    crops: Sequence[Crop]
-
-
 def report(subject: Subject, source: str) -> str:
     """The page as HTML."""
-    found = subject.found
-    clustering = found.clustering(_SHOWN_CLASSES)
-    bands = tuple(band.name for band in subject.crops[0].bands) if subject.crops else ()
-    names = class_names(clustering, bands) if clustering else []
-    spots = choose_spots(subject.crops[0], clustering, names) if subject.crops and clustering else []
-    return _environment().get_template("quality.html").render(
-        subject=subject, source=source, found=found, unit=_unit(subject), words=_words(subject),
-        pictures=[_pictures(crop) for crop in subject.crops], error_map=_error_map(found, _scale(subject)),
-        worst=_worst(found, _scale(subject)), histograms=_histograms(subject),
-        spots=spots, spectra=_spectra(subject, spots), class_maps=_class_maps(subject, clustering),
-        class_names=names, colours=images.CLASS_COLOURS, clustering=clustering,
-        confusion=_confusion(clustering), gain=images.GAIN, scale=_scale(subject),
-    )  # fmt: skip
+    if isinstance(subject.found, RadarQualification):
+        return radar_report(subject, subject.found, source)
+    return _optical_report(subject, subject.found, source)
 
 
 def comparison(subjects: Sequence[Subject], source: str) -> str:
     """The page that puts several archives of one scene side by side."""
-    return _environment().get_template("quality_compare.html").render(
+    if isinstance(subjects[0].found, RadarQualification):
+        return radar_comparison(subjects, source)
+    return environment().get_template("quality_compare.html").render(
         subjects=subjects, source=source, gain=images.GAIN,
         rows=[[_pictures(each.crops[place]) for each in subjects] for place in range(len(subjects[0].crops))],
     )  # fmt: skip
 
 
-def _environment() -> jinja2.Environment:
-    here = Path(__file__).resolve().parents[2]
-    installed = here / "templates"
-    folder = installed if installed.is_dir() else here.parent / "templates"
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+def _optical_report(subject: Subject, found: Qualification, source: str) -> str:
+    clustering = found.clustering(_SHOWN_CLASSES)
+    bands = tuple(band.name for band in subject.crops[0].bands) if subject.crops else ()
+    names = class_names(clustering, bands) if clustering else []
+    spots = choose_spots(subject.crops[0], clustering, names) if subject.crops and clustering else []
+    return environment().get_template("quality.html").render(
+        subject=subject, source=source, found=found, unit=_unit(subject), words=_words(found),
+        pictures=[_pictures(crop) for crop in subject.crops],
+        error_map=error_map(found.evidence, _scale(found)),
+        worst=_worst(found, _scale(found)), histograms=_histograms(found),
+        spots=spots, spectra=_spectra(subject, spots), class_maps=_class_maps(subject, clustering),
+        class_names=names, colours=images.CLASS_COLOURS, clustering=clustering,
+        confusion=_confusion(clustering), gain=images.GAIN, scale=_scale(found),
     )  # fmt: skip
-    environment.filters.update(number=formats.number, percent=formats.percent, size=formats.size)
-    return environment
 
 
 def _unit(subject: Subject) -> str:
@@ -82,16 +58,16 @@ def _unit(subject: Subject) -> str:
     return units.pop() or "stored numbers" if len(units) == 1 else "stored numbers"
 
 
-def _scale(subject: Subject) -> float:
+def _scale(found: Qualification) -> float:
     """Physical value of one stored number, of the finest bands."""
-    first = subject.found.bands[0]
+    first = found.bands[0]
     return first.unit_rmse / first.rmse if first.rmse > 0 else 1.0
 
 
-def _words(subject: Subject) -> dict[str, float]:
+def _words(found: Qualification) -> dict[str, float]:
     """How far off a pixel is, over the finest bands."""
-    finest = [band for band in subject.found.bands if band.group == subject.found.groups[0].group]
-    scale = _scale(subject)
+    finest = [band for band in found.bands if band.group == found.groups[0].group]
+    scale = _scale(found)
     return {
         "half": scale * float(np.mean([band.p50 for band in finest])),
         "most": scale * float(np.mean([band.p95 for band in finest])),
@@ -99,32 +75,8 @@ def _words(subject: Subject) -> dict[str, float]:
 
 
 def _pictures(crop: Crop) -> dict[str, Any]:
-    rows = []
-    for rendering in filter(None, (rendering_of(recipe, crop.bands) for recipe in COMPOSITES)):
-        order = list(rendering.places)
-        ours, theirs = (rendering.brightness(each[order]) for each in (crop.reference, crop.decoded))
-        rows.append(
-            {
-                "name": rendering.recipe.title.lower(),
-                "bands": ", ".join(rendering.expression.names),
-                "original": images.picture(ours, crop.valid),
-                "decoded": images.picture(theirs, crop.valid),
-                "difference": images.difference(ours, theirs, crop.valid),
-            }
-        )
-    return {"crop": crop, "rows": rows}
-
-
-def _error_map(found: Qualification, scale: float) -> dict[str, Any]:
-    errors = found.evidence.error_map * scale
-    known = errors[np.isfinite(errors)]
-    top = float(np.percentile(known, 99)) if known.size else 1.0
-    rows, cols = errors.shape
-    legend = [
-        {"colour": colour, "text": formats.number(top * place / 4, 3)}
-        for place, colour in enumerate(images.heat_colours(5))
-    ]
-    return {"uri": images.heat(errors, top), "rows": rows, "cols": cols, "legend": legend}
+    found = (rendering_of(recipe, crop.bands) for recipe in COMPOSITES)
+    return {"crop": crop, "rows": [rendered(crop, rendering) for rendering in found if rendering]}
 
 
 def _worst(found: Qualification, scale: float) -> str:
@@ -157,11 +109,11 @@ _REASONS: Final = {
 }
 
 
-def _histograms(subject: Subject) -> list[charts.Histogram]:
+def _histograms(found: Qualification) -> list[charts.Histogram]:
     out = []
-    for band in subject.found.bands:
-        if band.band in subject.found.evidence.histograms and band.group == subject.found.groups[0].group:
-            edges, counts = subject.found.evidence.histograms[band.band]
+    for band in found.bands:
+        if band.band in found.evidence.histograms and band.group == found.groups[0].group:
+            edges, counts = found.evidence.histograms[band.band]
             scale = band.unit_rmse / band.rmse if band.rmse else 1.0
             summary = f"half of all pixels within ±{band.p50 * scale:.4f}"
             out.append(charts.histogram(band.band, summary, edges * scale, counts))

@@ -1,6 +1,6 @@
 """Figures of radar: what compression does to power, of two versions of a band in decibels.
 
-All take arrays (…, y, x) of decibels, NaN where there is no pixel, and count what both versions have. Means
+All take arrays (y, x) of decibels, NaN where there is no pixel, and count what both versions have. Means
 are means of power. A mean over windows is taken at every position that a window of the size fits in, as if
 its cells had been laid at every offset: cells at one offset favour the codec whose own cells lie there.
 
@@ -118,18 +118,22 @@ def laplacian(decibels: Decibels) -> Decibels:
     return np.asarray(4 * centre - functools.reduce(np.add, around), np.float32)
 
 
-def neighbours(values: NDArray[Any]) -> Sequence[tuple[NDArray[Any], NDArray[Any]]]:
-    """Pairs of neighbours (first, second) in rows and in columns of (…, y, x)."""
-    return (
-        (values[..., :, :-1], values[..., :, 1:]),
-        (values[..., :-1, :], values[..., 1:, :]),
-    )
+def neighbours(values: NDArray[Any], rows: int | None = None) -> Sequence[tuple[NDArray[Any], NDArray[Any]]]:
+    """Pairs of neighbours (first, second) in rows and in columns of an array, the first in its first rows.
+
+    Args:
+        values: (y, x).
+        rows: How many rows; None for all. A further one is only a neighbour of the last.
+    """
+    first = values[:rows]
+    return (first[:, :-1], first[:, 1:]), (values[:-1][:rows], values[1:][:rows])
 
 
-def neighbour_ratios(reference: Decibels, decoded: Decibels) -> tuple[float, float]:
-    """Sums over pairs of neighbours of their powers' ratio, of the reference and of the decoded version."""
+def neighbour_ratios(reference: Decibels, decoded: Decibels, rows: int | None = None) -> tuple[float, float]:
+    """Sums over pairs of `neighbours` of their powers' ratio, of the reference and of the decoded version."""
     sums = np.zeros(2)
-    for (a, b), (c, d) in zip(neighbours(reference), neighbours(decoded), strict=True):
+    pairs = zip(neighbours(reference, rows), neighbours(decoded, rows), strict=True)
+    for (a, b), (c, d) in pairs:
         both = np.isfinite(a - b) & np.isfinite(c - d)
         sums += [to_power((near - far)[both]).sum(dtype=np.float64) for near, far in ((a, b), (c, d))]
     return float(sums[0]), float(sums[1])
@@ -176,9 +180,9 @@ class RatioStructure:
         self._alike = 0.0
         self._counts = np.zeros((2, self._LEVELS))
 
-    def add(self, reference: Decibels, decoded: Decibels) -> None:
-        """Count all pairs of neighbours of two arrays (y, x)."""
-        for pair in neighbours(to_power(reference - decoded)):
+    def add(self, reference: Decibels, decoded: Decibels, rows: int | None = None) -> None:
+        """Count pairs of `neighbours` of two arrays (y, x)."""
+        for pair in neighbours(to_power(reference - decoded), rows):
             both = np.isfinite(pair[0]) & np.isfinite(pair[1])
             first, second = pair[0][both], pair[1][both]
             self._moments.add(first, second)

@@ -95,7 +95,7 @@ class SmoothedPairs:
         return WaterFigures(band, share, agreement, calm_iou, first, second, self._overlap(ours, theirs))
 
     def _overlap(self, ours: int, theirs: int) -> float:
-        """Intersection over union of what lies below a bin of the reference's and of the decoded version's."""
+        """Intersection over union of what lies below a bin of either version."""
         both, neither = self.counts[:ours, :theirs].sum(), self.counts[ours:, theirs:].sum()
         return float(both / (self.counts.sum() - neither))
 
