@@ -32,6 +32,8 @@ _CLEAN_BORDERS: Final = (2, 90)  # version of the processor from which on what i
 # By how much ground is shifted towards the satellite, in heights: 1.73 at 30 degrees of incidence.
 _FOLD: Final = 1.75
 _LOOKS_AROUND: Final = 3
+# Pixels of a map, for each of the heights by which it is known how far to look: those of DEMs are 30 m apart.
+_COARSER: Final = 4
 Values = NDArray[np.float64]
 
 
@@ -157,20 +159,20 @@ class Tiles:
     def _surroundings(self, grid: Grid) -> tuple[int, Grid, NDArray[np.float32]]:
         """A tile with all the ground that may fold onto it: its margin in pixels, grid and heights (y, x).
 
-        How far that reaches depends on the heights there, so it is looked for in a few steps.
+        How far that reaches depends on the heights there, so it is looked for in a few steps, on
+        coarser heights.
         """
         margin = 2
         for _ in range(_LOOKS_AROUND):
             wide = grid.part(Window(-margin, -margin, grid.height + 2 * margin, grid.width + 2 * margin))
-            heights = self._heights.over(wide)
+            rows, columns = (max(2, side // _COARSER) for side in (wide.height, wide.width))
+            heights = self._heights.over(Grid.over(wide.bounds, wide.crs, rows, columns))
             reach = 2 + math.ceil(_FOLD * float(np.ptp(heights)) / grid.pixel_size)
             if reach <= margin:
                 break
             margin = reach
-        else:
-            wide = grid.part(Window(-margin, -margin, grid.height + 2 * margin, grid.width + 2 * margin))
-            heights = self._heights.over(wide)
-        return margin, wide, heights
+        wide = grid.part(Window(-margin, -margin, grid.height + 2 * margin, grid.width + 2 * margin))
+        return margin, wide, self._heights.over(wide)
 
     def _window(self, lines: Values, pixels: Values) -> Window | None:
         """The part of the image that places need, two lines and samples at least; None if all lie outside."""
