@@ -24,9 +24,9 @@ from rasterio.windows import Window as GdalWindow
 from benchmarks import options
 from benchmarks.commands import Used, comeo
 from comeo.sources.container import open_container
-from comeo.sources.grd.geocode import bounds_of
+from comeo.sources.grd.mapgrid import bounds_of
+from comeo.sources.grd.options import RADIOMETRIES
 from comeo.sources.grd.product import open_grd
-from comeo.sources.grd.tiles import RADIOMETRIES
 from tests.grd_generator import sigma_table
 
 PRODUCT: Final = "S1A_IW_GRDH_1SDV_20210119T031653_20210119T031718_036201_043ED0_8255"

@@ -15,6 +15,7 @@ from rasterio.windows import Window as GdalWindow
 
 from comeo.errors import SourceError
 from comeo.radar.noise import Noise
+from comeo.radar.orbit import Orbit
 from comeo.radar.vectors import Lut
 from comeo.scene import Window
 from comeo.sources.container import Container
@@ -64,12 +65,14 @@ class Grd:
         images: By polarisation, the co-polarised first.
         ipf: Version of the processor that made it: (3, 40).
         relative_orbit: Number of the track.
+        precise: An orbit to be used instead of the product's own, or None.
     """
 
     name: str
     images: Mapping[str, GrdImage]
     ipf: tuple[int, int]
     relative_orbit: int
+    precise: Orbit | None = None
 
     @property
     def properties(self) -> dict[str, Any]:
