@@ -74,7 +74,8 @@ def surface_of(
     first, last = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
     count = int((last - first) / _STEP) + 2
     # The offset's part that grows with range moves the satellite by 2 m, of 700 km.
-    seconds = timing.offset[0] + (first + _STEP * np.arange(count)) * timing.interval
+    nodes = first + _STEP * np.arange(count, dtype=np.float64)
+    seconds: Values = timing.offset[0] + nodes * timing.interval
     points, sensors = np.empty((*heights.shape, 3)), np.empty((*heights.shape, 3))
     _stand(
         heights, level, normals(*places), orbit.position(seconds), lines, first, float(_STEP), points, sensors

@@ -81,9 +81,7 @@ def open_source(
     names = tuple(bands) if bands is not None else None
     factor, radar_scale = parse_scale(scale)
     numbers = Given(factor, offset, unit, nodata, radar_scale, quantity)
-    overrides = Overrides(
-        scene_id, collection, time, names, native, numbers, geocoding, progress or Silent()
-    )
+    overrides = Overrides(scene_id, collection, time, names, native, numbers, geocoding, progress or Silent())
     product = _open_product(source, overrides)
     try:
         if geocoding is not None and TERRAIN_CORRECTED not in product.properties:

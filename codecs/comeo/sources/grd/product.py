@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -115,10 +115,7 @@ def open_grd(container: Container) -> Grd:
     where = container.path.name
     found = [match for name in sorted(container.names) if (match := _ANNOTATION.fullmatch(name))]
     roots = {match.group(1) for match in found}
-    if other := _NO_IMAGE.match(where) or next(filter(None, map(_NO_IMAGE.match, sorted(roots))), None):
-        raise SourceError(
-            f"{where} is a Sentinel-1 {other.group(1)} product; take the GRD product of the same acquisition"
-        )
+    refuse_other_kinds(where, roots)
     if len(roots) != 1:
         raise SourceError(
             f"{where} holds {len(roots)} Sentinel-1 GRD products (folders named annotation); give the folder "
@@ -144,6 +141,22 @@ def open_grd(container: Container) -> Grd:
         ipf=ipf,
         relative_orbit=int(manifest.number("relativeOrbitNumber")),
     )
+
+
+def refuse_other_kinds(where: str, folders: Iterable[str]) -> None:
+    """Refuse SLC, RAW and OCN.
+
+    Args:
+        where: Name of the product.
+        folders: Names of folders in it.
+
+    Raises:
+        SourceError: If one of the names is of such a product.
+    """
+    if other := next(filter(None, map(_NO_IMAGE.match, (where, *sorted(folders)))), None):
+        raise SourceError(
+            f"{where} is a Sentinel-1 {other.group(1)} product; take the GRD product of the same acquisition"
+        )
 
 
 def _image(container: Container, root: str, stem: str, ipf: tuple[int, int]) -> GrdImage:

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from affine import Affine
 
 from comeo.errors import SourceError
+from comeo.grid import Grid
 from comeo.leftovers import held_folder
 from comeo.missions.backscatter import GEOCODED
 from comeo.progress import Progress
@@ -41,9 +43,9 @@ DISPLACEMENT: Final = "comeo:displacement"
 NOT_CORRECTED: Final = "sentinel-1-not-terrain-corrected"
 _TEMPORARY: Final = "comeo-geocoded-"
 _IMAGE: Final = re.compile(r"(?:.*/)?(?:measurement|annotation)/[^/]+\.(?:tiff?|xml)", re.IGNORECASE)
-# Scenes have one step for all their bands, a few decibels at a ratio of 100: in such tenths of a degree it
-# makes errors of incidence of some tenths of a degree.
-_STORED_DEGREES: Final = 0.1
+_MEAN: Final = 2
+"""Cells of the layer of incidence along a side of a pixel of the band. Scenes have one step for all their
+bands, a few decibels at a ratio of 100, so a few degrees: cells of 30 m would take a third of the bytes."""
 
 
 def is_grd(container: Container) -> bool:
@@ -51,7 +53,7 @@ def is_grd(container: Container) -> bool:
     names = [name for name in container.names if _IMAGE.fullmatch(name)]
     if any(GEOCODED.search(name) for name in (container.path.name, *names)):
         return False
-    return any("annotation/" in name for name in names)
+    return any(name.endswith(".xml") for name in names)
 
 
 @contextmanager
@@ -155,13 +157,23 @@ def ground_properties(grd: Grd, ground: Heights) -> dict[str, Any]:
 
 
 def _incidence(path: Path) -> RasterBand:
-    """The layer of incidence as a band: on its own grid, so that it is coded apart from the radar's."""
+    """The layer of incidence as a band of degrees: on its own grid, so it is coded apart from the radar's."""
     file = GdalFile(path)
-    item = band_of(file, grid_of(file), 1, Band(INCIDENCE, scale=_STORED_DEGREES, unit="degree"))
-    read, factor = item.read, np.float32(DEGREES / _STORED_DEGREES)
+    layer = grid_of(file)
+    item = band_of(file, layer, 1, Band(INCIDENCE, unit="degree"))
+    height, width = (-(-side // _MEAN) for side in (layer.height, layer.width))
+    grid = Grid(layer.crs, layer.transform @ Affine.scale(_MEAN), height, width)
 
-    def tenths(window: Window) -> Plane:
-        values, valid = read(window)
-        return Plane(values * factor, valid)
+    def means(window: Window) -> Plane:
+        top, left = _MEAN * window.row, _MEAN * window.col
+        tall, wide = _MEAN * window.height, _MEAN * window.width
+        part = Window(top, left, min(tall, layer.height - top), min(wide, layer.width - left))
+        values, valid = item.read(part)
+        around = (0, tall - part.height), (0, wide - part.width)
+        cells = window.height, _MEAN, window.width, _MEAN
+        counts = np.pad(valid, around).reshape(cells).sum(axis=(1, 3))
+        sums = np.pad(np.where(valid, values, 0), around).reshape(cells).sum(axis=(1, 3), dtype=np.float64)
+        degrees = np.divide(sums, counts, out=np.full(counts.shape, np.nan), where=counts > 0) * DEGREES
+        return Plane(degrees.astype(np.float32), counts > 0)
 
-    return replace(item, read=tenths, source_dtype="")
+    return replace(item, grid=grid, read=means, source_dtype="")
