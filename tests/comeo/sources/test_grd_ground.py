@@ -67,9 +67,9 @@ def incidence_of(scene: Scene) -> Values:
     return np.where(valid[0], values[0].astype(float), np.nan)
 
 
-def ecef(*place: float) -> Values:
+def ecef(longitude: float, latitude: float, height: float) -> Values:
     """Longitude, latitude and height as a point."""
-    return np.array(Transformer.from_crs(4979, 4978, always_xy=True).transform(*place))
+    return np.array(Transformer.from_crs(4979, 4978, always_xy=True).transform(longitude, latitude, height))
 
 
 def geometry(product: Path) -> Geometry:
