@@ -36,13 +36,19 @@ _METADATA: Final = re.compile(r"(?:.*/)?zarr\.json")
 def product(source: Path, size: int) -> Path:
     """The product as a zip."""
     recipe = Recipe(size, copies=False)
+    pixels = real_pixels(source)
 
     def write(path: Path) -> None:
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            made = write_product(Path(folder), recipe, real_pixels(source), zipped=True, processes=2)
+            made = write_product(Path(folder), recipe, pixels, zipped=True, processes=2)
             shutil.move(made, path)
 
-    return kept("products", source.read_bytes() + repr(recipe).encode(), ".SAFE.zip", write)
+    return kept(
+        "products",
+        b"".join(band.tobytes() for band in pixels.values()) + repr(recipe).encode(),
+        ".SAFE.zip",
+        write,
+    )
 
 
 def row(source: Path, codec: str, folder: Path) -> str:

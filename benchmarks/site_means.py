@@ -1,7 +1,7 @@
 """How certain means of areas are: their errors, and how often twice the stated uncertainty holds them.
 
 Scenes that no codec was fitted on are compressed at given ratios; means of n×n pixels, decoded against
-original, are compared with what `comeo.archive.certainty` states of them. NDVI is that of the means of its
+original, are compared with what `comeo.archive.means` states of them. NDVI is that of the means of its
 two bands.
 
 Run with: python -m benchmarks.site_means [--data FOLDER] [--output FOLDER] [--codecs …] [--ratios …].
@@ -22,7 +22,7 @@ from scipy.ndimage import maximum_filter
 
 from benchmarks import options
 from comeo.archive import Archive, ArchiveGroup, open_archive
-from comeo.archive.certainty import NEAR_PIXELS, mean_error
+from comeo.archive.means import NEAR_PIXELS, mean_error
 from comeo.codecs import codec_names
 from comeo.compression import compress
 from comeo.errors import CodecError
@@ -96,7 +96,7 @@ def cells_of(archive: Archive, group: ArchiveGroup, source: BandGroup, side: int
         sums = np.where(valid, values, 0).astype(np.float64).reshape(shape).sum(axis=(2, 4))
         return np.where(count >= LEAST_CLEAR * side**2, sums / np.maximum(count, 1), np.nan)
 
-    factors = archive.certainty[group.name]
+    factors = archive.means[group.name]
     if archive.certificate is None:
         limits = np.full(count.shape, np.inf)
     else:
@@ -143,7 +143,7 @@ def measure(place: Path, codec: str, ratio: float, folder: Path, table: Table) -
         with open_archive(path) as archive:
             for source in scene.groups:
                 group = archive.groups[source.name]
-                small, large = np.array(archive.certainty[source.name]).T
+                small, large = np.array(archive.means[source.name]).T
                 said.append(f"{source.name} {_span(small)}, {_span(large)}")
                 for side in SIDES:
                     cells = cells_of(archive, group, source, side)

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -21,6 +22,7 @@ from typing import Any, Final
 from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 
 from comeo.scene import Window
@@ -104,16 +106,39 @@ class Recipe:
 
 
 def real_pixels(scene: Path) -> dict[str, Pixels]:
-    """Native pixels of a real scene's bands; those at 60 m, if it lacks them, are averaged."""
+    """Native pixels of a real scene's bands; those at 60 m, if it lacks them, are averaged.
+
+    Cut to the ground that all groups cover, in whole 60 m pixels: bands that are cut differently are mirrored
+    out of step, and a codec that predicts one group from another finds less in them than in a real product.
+    """
     source = open_source(scene)
     try:
+        left, top, width, height = common_ground(
+            [group.transform for group in source.groups],
+            [(group.height, group.width) for group in source.groups],
+        )
         bands: dict[str, Pixels] = {}
         for group in source.groups:
-            values = group.read(Window(0, 0, group.height, group.width)).values
+            size, x, y = group.transform.a, group.transform.c, group.transform.f
+            corner = round((y - top) / size), round((left - x) / size)
+            values = group.read(Window(*corner, round(height / size), round(width / size))).values
             bands |= {band.name: values[index] for index, band in enumerate(group.bands)}
     finally:
         source.close()
     return completed(bands)
+
+
+def common_ground(transforms: Sequence[Affine], shapes: Sequence[tuple[int, int]]) -> tuple[float, ...]:
+    """Left, top, width and height in metres: from a corner of the coarsest pixels, in whole 60 m pixels."""
+    coarse = max(transforms, key=lambda transform: transform.a)
+    left, top = coarse.c, coarse.f
+    for fine in transforms:
+        left += max(0, math.ceil((fine.c - left) / coarse.a)) * coarse.a
+        top -= max(0, math.ceil((top - fine.f) / coarse.a)) * coarse.a
+    rights, bottoms = zip(
+        *(fine * shape[::-1] for fine, shape in zip(transforms, shapes, strict=True)), strict=True
+    )
+    return left, top, (min(rights) - left) // 60 * 60, (top - max(bottoms)) // 60 * 60
 
 
 def synthetic_pixels(side: int = 240, seed: int = 7) -> dict[str, Pixels]:

@@ -19,13 +19,12 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def each(work: Callable[[Item], Result], items: Sequence[Item], threads: int | None = None) -> list[Result]:
-    """Apply a function to items, in no order.
+def each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Apply a function to items, in no order, in as many threads as there are processors.
 
     Args:
         work: The function; threads call it at the same time.
         items: What it is applied to.
-        threads: At most so many, this one included; by default one a processor.
 
     Returns:
         One result an item, in their order.
@@ -33,7 +32,7 @@ def each(work: Callable[[Item], Result], items: Sequence[Item], threads: int | N
     Raises:
         Exception: An error of `work`; what has not begun by then is left out.
     """
-    threads = min(len(items), threads or _processors())
+    threads = min(len(items), _processors())
     if threads < 2:
         return [work(item) for item in items]
     results: dict[int, Result] = {}

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.lapped import SIZE, synthesis
+from comeo.codecs.lapped import SIZE, synthesis, tile_grid
 from comeo.codecs.learned import Model
-from comeo.codecs.learned.encoder import choose_passes, energy_classes, latents_of, tile_grid
+from comeo.codecs.learned.encoder import choose_passes, energy_classes, latents_of
 from comeo.codecs.learned.features import UNIT
 from comeo.codecs.learned.filter import CELL, DIRECTIONS, LIMITS, OFFSETS, ONE, REACH, Filter, rounded
 from comeo.codecs.learned.layout import Layout

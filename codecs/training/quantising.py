@@ -20,7 +20,7 @@ from comeo.codecs.learned.encoder import WORTH
 from comeo.codecs.learned.features import UNIT
 from comeo.codecs.learned.quantiser import Quantiser
 from comeo.codecs.learned.tables import SKIPPED, Tables
-from comeo.codecs.learned.trellis import search
+from comeo.codecs.learned.trellis import Rules, search
 from training.logistic import SCALE_LOWEST, SCALE_UNIT, bits, decide
 
 
@@ -67,7 +67,7 @@ class Quantising:
 
     def __init__(self, quantiser: Quantiser, tables: Tables, tiles: list[int]) -> None:
         self._quantiser = quantiser
-        self._tables = tables
+        self._rules = Rules.of(quantiser, tables)
         self._ends = np.cumsum(tiles)
         self._turns = [0] * len(tiles)
 
@@ -88,9 +88,8 @@ class Quantising:
         for block, (first, last) in enumerate(pairwise(bounds.tolist())):
             if first < last:
                 self._turns[block] = search(
-                    steps[first:last], scales[first:last], self._quantiser.grid, self._quantiser.transitions,
-                    self._tables.cost, self._tables.points, np.full(last - first, WORTH), self._turns[block],
-                    symbols[first:last], sets[first:last],
+                    steps[first:last], scales[first:last], self._rules, np.full(last - first, WORTH),
+                    self._turns[block], symbols[first:last], sets[first:last],
                 )  # fmt: skip
         found = torch.from_numpy(symbols).to(wanted)
         own = torch.from_numpy(sets).to(wanted)

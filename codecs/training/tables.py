@@ -16,9 +16,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.codecs.lapped import tile_grid
 from comeo.codecs.learned import Model as ModelFile
 from comeo.codecs.learned.coding import Chosen
-from comeo.codecs.learned.encoder import choose_passes, energy_classes, latents_of, tile_grid
+from comeo.codecs.learned.encoder import choose_passes, energy_classes, latents_of
 from comeo.codecs.learned.features import UNIT
 from comeo.codecs.learned.layout import Layout
 from comeo.codecs.learned.quantiser import POINTS, Quantiser

@@ -8,7 +8,6 @@ in the numbers that the arrays hold, over valid pixels alone.
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 import zlib
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.archive.base64_text import from_base64
 from comeo.metrics import psnr_of
 
 VERSION = 1
@@ -155,10 +155,7 @@ def decode(text: str, layouts: Sequence[Layout], step: float) -> Certificate:
     Raises:
         ValueError: If it is none of such an archive.
     """
-    try:
-        data = memoryview(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError) as error:
-        raise ValueError("it is not Base64") from error
+    data = memoryview(from_base64(text))
     detail = data[0] & 15 if data else -1
     if detail not in DETAILS or data[0] >> 4 != VERSION:
         raise ValueError("its first byte names no version that this program reads")

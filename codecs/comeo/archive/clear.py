@@ -26,12 +26,11 @@ from comeo.archive.clear_model import (
     SHARD,
     ClearArray,
     ClearFacts,
-    ClearGroupAttributes,
 )
 from comeo.archive.inventory import check
+from comeo.archive.model import GridAttributes
 from comeo.archive.shard import CRC_BYTES, absent_checksum, build_shard, read_index, without_checksum
 from comeo.archive.stores import Blob, Store
-from comeo.crs import parse_crs
 from comeo.errors import ArchiveError
 from comeo.grid import Grid
 from comeo.missions.clear import (
@@ -174,10 +173,10 @@ class ClearGroup:
     def __init__(self, store: Store, facts: ClearFacts, expected: bytes | None = None) -> None:
         self._name = store.name
         self.facts = facts
-        attributes = self._checked(store, GROUP, ClearGroupAttributes)
+        attributes = self._checked(store, GROUP, GridAttributes)
         array = self._checked(store, KEY, ClearArray)
         try:
-            crs = parse_crs(attributes.crs_code or attributes.crs_wkt2 or "")
+            crs = attributes.crs()
         except ValueError as error:
             raise ArchiveError(f"{self._name}: {GROUP}: {error}") from error
         self.grid = Grid(crs, Affine(*attributes.transform), *array.shape)

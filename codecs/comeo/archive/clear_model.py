@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from comeo.archive.model import NamedCodec, Strict
 
 GROUP = "clear"
 KEY = f"{GROUP}/data"
@@ -14,11 +16,7 @@ MAX_PIXELS = 1 << 28
 MIN_BLOCK, MAX_BLOCK = 64, 2048
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class ClearFacts(_Strict):
+class ClearFacts(Strict):
     """Where an archive's classes come from: the member `clear` of the root attribute `comeo`.
 
     Attributes:
@@ -34,52 +32,29 @@ class ClearFacts(_Strict):
     classes: tuple[Annotated[str, Field(pattern=r"^[a-z]{1,16}$")], ...] = Field(min_length=1, max_length=16)
 
 
-class ClearGroupAttributes(_Strict):
-    """Attributes of the group that are read back: its grid."""
-
-    crs_code: str | None = Field(None, alias="proj:code")
-    crs_wkt2: str | None = Field(None, alias="proj:wkt2")
-    transform: list[Annotated[float, Field(ge=-1e11, le=1e11)]] = Field(
-        alias="spatial:transform", min_length=6, max_length=6
-    )
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        """The transform can be inverted."""
-        a, b, _, d, e, _ = self.transform
-        if not abs(a * e - b * d) >= 1e-18:
-            raise ValueError("the transform cannot be inverted")
-        return self
-
-
 _Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 
 
-class _ChunkShape(_Strict):
+class _ChunkShape(Strict):
     chunk_shape: tuple[_Side, _Side]
 
 
-class _ChunkGrid(_Strict):
+class _ChunkGrid(Strict):
     name: Literal["regular"]
     configuration: _ChunkShape
 
 
-class _Codec(_Strict):
-    name: str = Field(max_length=64)
-    configuration: dict[str, Any] = {}
-
-
 class _Sharding(_ChunkShape):
-    codecs: tuple[_Codec, _Codec, _Codec]
+    codecs: tuple[NamedCodec, NamedCodec, NamedCodec]
     index_location: Literal["end"] = "end"
 
 
-class _ShardingCodec(_Strict):
+class _ShardingCodec(Strict):
     name: Literal["sharding_indexed"]
     configuration: _Sharding
 
 
-class ClearArray(_Strict):
+class ClearArray(Strict):
     """The zarr.json of the group's array."""
 
     zarr_format: Literal[3]

@@ -7,13 +7,14 @@ A histogram is the numbers below which given percentages of the valid pixels lie
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from comeo.archive.base64_text import records_from_base64
 
 PERCENTAGES: Final = (0, 1, 2, 5, 10, 25, 50, 75, 90, 95, 98, 99, 100)
 BAND_BYTES: Final = 2 * len(PERCENTAGES)
@@ -102,12 +103,7 @@ def decode(text: str, dtypes: Sequence[np.dtype[Any]]) -> list[Histogram | None]
     Raises:
         ValueError: If it holds none of so many bands.
     """
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ValueError("they are not Base64") from error
-    if len(data) != BAND_BYTES * len(dtypes):
-        raise ValueError(f"they are {len(data)} bytes, not {BAND_BYTES} for each of {len(dtypes)} bands")
+    data = records_from_base64(text, len(dtypes), BAND_BYTES, "bands")
     codes = np.frombuffer(data, "<u2").reshape(len(dtypes), -1)
     return [_histogram(row, dtype) for row, dtype in zip(codes, dtypes, strict=True)]
 

@@ -91,7 +91,7 @@ def _group(archive: Metadata, group: ArchiveGroup) -> dict[str, Any]:
         "predicted_from": None if native.reference is None else native.reference.group,
         "means": {
             band.name: [_figure(factor) for factor in factors]
-            for band, factors in zip(group.bands, archive.certainty[group.name], strict=True)
+            for band, factors in zip(group.bands, archive.means[group.name], strict=True)
         },
         "percentiles": {band.name: _percentiles(archive, band.name) for band in group.bands},
     }

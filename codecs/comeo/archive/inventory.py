@@ -10,10 +10,10 @@ written has the checksum of an index in which every block is absent.
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from comeo.archive.base64_text import records_from_base64
 from comeo.archive.model import Level
 from comeo.archive.shard import CRC_BYTES, absent_checksum
 from comeo.errors import ArchiveError
@@ -40,7 +40,7 @@ class Inventory:
         if clear is not None:
             self._first[clear] = count
             count += 1
-        self._checksums = None if text is None else _decoded(text, count)
+        self._checksums = None if text is None else records_from_base64(text, count, CRC_BYTES, "shards")
 
     def expected(self, level: Level, row: int, col: int) -> bytes | None:
         """The checksum of a level's shard; None where it is not known."""
@@ -95,13 +95,3 @@ def _shards(levels: Sequence[Level]) -> Iterator[tuple[str, int]]:
         for row in range(rows):
             for col in range(cols):
                 yield level.shard_key(row, col), math.prod(level.shard)
-
-
-def _decoded(text: str, count: int) -> bytes:
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ValueError("it is not Base64") from error
-    if len(data) != count * CRC_BYTES:
-        raise ValueError(f"it has {len(data)} bytes, not {CRC_BYTES} for each of {count} shards")
-    return data

@@ -13,14 +13,14 @@ from typing import Any, Final, Generic, TypeVar
 from affine import Affine
 from pydantic import BaseModel, ValidationError
 
-from comeo.archive import certainty, histogram
-from comeo.archive.certainty import Factors
+from comeo.archive import histogram, means
 from comeo.archive.certificate import Certificate, decode
 from comeo.archive.clear_model import SHARD
 from comeo.archive.clouds import CloudFacts
 from comeo.archive.documents import loads
 from comeo.archive.histogram import Histogram
 from comeo.archive.inventory import Inventory
+from comeo.archive.means import Factors
 from comeo.archive.model import (
     ArchiveGroup,
     ArrayMetadata,
@@ -185,8 +185,8 @@ class Metadata:
         return None if self._clouds.damage else self._certificate.value
 
     @property
-    def certainty(self) -> dict[str, list[Factors]]:
-        """How certain means are: factors of each band, by group, as `comeo.archive.certainty` has them.
+    def means(self) -> dict[str, list[Factors]]:
+        """How certain means are: factors of each band, by group, as `comeo.archive.means` has them.
 
         NaN where they are `damaged`.
         """
@@ -202,7 +202,7 @@ class Metadata:
         """Factors of a band where the archive has none."""
         if self._means.damage or self._clouds.damage:
             return Factors(math.nan, math.nan)
-        return certainty.factors_of(math.nan, math.nan, self.codec)
+        return means.factors_of(math.nan, math.nan, self.codec)
 
     def histogram(self, band: str) -> Histogram | None:
         """Where the original pixels of a band lie, or None where that is not known: not stated, or `damaged`.
@@ -243,9 +243,9 @@ class Metadata:
         bands = sum(len(group.bands) for group in self.groups.values())
 
         def read(value: Any) -> list[Factors]:
-            stated = certainty.decode(Characters.validate_python(value), bands)
+            stated = means.decode(Characters.validate_python(value), bands)
             pairs = zip(stated[::2], stated[1::2], strict=True)
-            return [certainty.factors_of(small, large, self.codec) for small, large in pairs]
+            return [means.factors_of(small, large, self.codec) for small, large in pairs]
 
         return part_of(self._comeo.means, read, f"{self.name} has damaged factors of means")
 

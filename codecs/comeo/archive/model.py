@@ -150,7 +150,9 @@ class ArchiveGroup:
         return Layout(self.name, self.levels[0].bands, *self.levels[0].grid)
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """What is read of an archive: members that are unknown are ignored, and nothing changes."""
+
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
@@ -166,7 +168,7 @@ _Position = tuple[_Longitude, _Latitude] | tuple[_Longitude, _Latitude, float]
 _Rings = Annotated[list[Annotated[list[_Position], Field(min_length=4)]], Field(min_length=1)]
 
 
-class BandModel(_Strict):
+class BandModel(Strict):
     """A band in STAC 1.1's words."""
 
     name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+$")
@@ -181,23 +183,18 @@ class BandModel(_Strict):
         return Band(self.name, self.scale, self.offset, self.unit, self.common_name, self.center_wavelength)
 
 
-class GroupAttributes(_Strict):
-    """Attributes of a group that are read back."""
+class GridAttributes(Strict):
+    """Attributes of a group that say where its pixels lie."""
 
-    bands: list[BandModel] = Field(min_length=1, max_length=MAX_BANDS)
-    levels: list[Annotated[int, Field(ge=0, le=16)]] = Field(min_length=1, max_length=16)
-    nodata: bool
     crs_code: str | None = Field(None, alias="proj:code")
     crs_wkt2: str | None = Field(None, alias="proj:wkt2")
     transform: list[_Coefficient] = Field(alias="spatial:transform", min_length=6, max_length=6)
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
-        """Levels go from fine to coarse, and the transform can be inverted."""
-        if self.levels[0] != 0 or sorted(set(self.levels)) != self.levels:
-            raise ValueError(f"levels are 0 and coarser ones in order, not {self.levels}")
+    def _check_transform(self) -> Self:
+        """The transform can be inverted."""
         a, b, _, d, e, _ = self.transform
-        if not math.isfinite(a * e - b * d) or abs(a * e - b * d) < 1e-18:
+        if abs(a * e - b * d) < 1e-18:
             raise ValueError("the transform cannot be inverted")
         return self
 
@@ -210,7 +207,22 @@ class GroupAttributes(_Strict):
         return parse_crs(self.crs_code or self.crs_wkt2 or "")
 
 
-class ItemProperties(_Strict):
+class GroupAttributes(GridAttributes):
+    """Attributes of a group of bands that are read back."""
+
+    bands: list[BandModel] = Field(min_length=1, max_length=MAX_BANDS)
+    levels: list[Annotated[int, Field(ge=0, le=16)]] = Field(min_length=1, max_length=16)
+    nodata: bool
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """Levels go from fine to coarse."""
+        if self.levels[0] != 0 or sorted(set(self.levels)) != self.levels:
+            raise ValueError(f"levels are 0 and coarser ones in order, not {self.levels}")
+        return self
+
+
+class ItemProperties(Strict):
     """The properties that say when a scene was acquired."""
 
     # Further out, the time in another zone would have no year that Python knows.
@@ -224,17 +236,17 @@ class ItemProperties(_Strict):
         return value is True
 
 
-class _Polygon(_Strict):
+class _Polygon(Strict):
     type: Literal["Polygon"]
     coordinates: _Rings
 
 
-class _MultiPolygon(_Strict):
+class _MultiPolygon(Strict):
     type: Literal["MultiPolygon"]
     coordinates: list[_Rings] = Field(min_length=1)
 
 
-class ItemModel(_Strict):
+class ItemModel(Strict):
     """Members of the STAC Item that are read back, and those that clients of a catalogue rely on."""
 
     type: Literal["Feature"] = "Feature"
@@ -252,14 +264,14 @@ class ItemModel(_Strict):
         return self
 
 
-class SourceModel(_Strict):
+class SourceModel(Strict):
     """Where the pixels came from."""
 
     name: str = ""
     sha256: str = ""
 
 
-class ComeoAttributes(_Strict):
+class ComeoAttributes(Strict):
     """The root attribute `comeo`."""
 
     format_version: int = Field(ge=1, le=FORMAT_VERSION, strict=True)
@@ -291,7 +303,7 @@ Characters = TypeAdapter(Annotated[str, Field(max_length=MAX_CERTIFICATE_CHARACT
 """Of a certificate, histograms or factors of means."""
 
 
-class RootAttributes(_Strict):
+class RootAttributes(Strict):
     """Attributes of the root group that are read back."""
 
     stac_discovery: dict[str, Any]
@@ -311,31 +323,33 @@ class RootAttributes(_Strict):
         return attributes
 
 
-class _ChunkShape(_Strict):
+class _ChunkShape(Strict):
     chunk_shape: tuple[_Bands, _Side, _Side]
 
 
-class _ChunkGrid(_Strict):
+class _ChunkGrid(Strict):
     name: Literal["regular"]
     configuration: _ChunkShape
 
 
-class _NamedCodec(_Strict):
+class NamedCodec(Strict):
+    """A codec of Zarr, by its name."""
+
     name: str = Field(max_length=64)
     configuration: dict[str, Any] = {}
 
 
 class _Sharding(_ChunkShape):
-    codecs: tuple[_NamedCodec, _NamedCodec]
+    codecs: tuple[NamedCodec, NamedCodec]
     index_location: Literal["end"] = "end"
 
 
-class _ShardingCodec(_Strict):
+class _ShardingCodec(Strict):
     name: Literal["sharding_indexed"]
     configuration: _Sharding
 
 
-class ArrayMetadata(_Strict):
+class ArrayMetadata(Strict):
     """The zarr.json of a level's array."""
 
     zarr_format: Literal[3]

@@ -19,12 +19,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from comeo.codecs.lapped import SIZE, tile_grid
 from comeo.errors import CodecError
 
-SHARE: Final = 1 / 16
-"""Share that the squared error of what is not ground counts."""
-TILE: Final = 16
-_FEWEST: Final = TILE * TILE  # pixels of ground that a transform is fitted to
+CLOUD_WEIGHT: Final = 1 / 16
+"""Share that the squared error of what is not ground counts: `weight` of an archive's `clouds`."""
+_FEWEST: Final = SIZE * SIZE  # pixels of ground that a transform is fitted to
 
 Mask = NDArray[np.bool_]
 Shares = NDArray[np.float64]
@@ -50,9 +50,10 @@ def tile_shares(ground: Mask) -> Shares:
         (⌈y/16⌉, ⌈x/16⌉).
     """
     height, width = ground.shape
-    padded = np.pad(ground, ((0, -height % TILE), (0, -width % TILE)))
-    tiles = padded.reshape(padded.shape[0] // TILE, TILE, -1, TILE)
-    return np.where(tiles.any(axis=(1, 3)), 1.0, SHARE)
+    rows, columns = tile_grid(height, width)
+    padded = np.pad(ground, ((0, rows * SIZE - height), (0, columns * SIZE - width)))
+    tiles = padded.reshape(rows, SIZE, columns, SIZE)
+    return np.where(tiles.any(axis=(1, 3)), 1.0, CLOUD_WEIGHT)
 
 
 def fitted_to(ground: Mask, usable: Mask | None) -> Mask | None:

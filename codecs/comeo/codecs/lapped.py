@@ -1,4 +1,4 @@
-"""The lapped transform of the `dct` codec: block DCT with filters across the block borders.
+"""The lapped transform of `dct` and `learned`: block DCT with filters across the block borders.
 
 A time-domain lapped transform (Tran, Liang and Tu, IEEE Trans. Signal Processing 51(6), 2003): a filter over
 each inner border before the DCT takes out what neighbouring blocks share, its inverse after the decoder's DCT
@@ -25,6 +25,11 @@ _HALF: Final = SIZE // 2
 _SCALE: Final = 1.2  # gain of the filter's first row over the orthonormal one; 1.1 to 1.3 measure alike
 
 Matrix = NDArray[np.float64]
+
+
+def tile_grid(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of tiles that cover a component of height × width pixels."""
+    return -(-height // SIZE), -(-width // SIZE)
 
 
 def dct_matrix(size: int) -> Matrix:

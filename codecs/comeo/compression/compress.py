@@ -20,7 +20,7 @@ from comeo.archive.clouds import COARSE
 from comeo.archive.model import ID_PATTERN
 from comeo.archive.stores import ZIP_SUFFIX, sweep
 from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
-from comeo.codecs.ground import SHARE as SHARE_OF_CLOUDS
+from comeo.codecs.ground import CLOUD_WEIGHT
 from comeo.codecs.payload import check_step
 from comeo.compression.clear import check_method, check_written, clear_layer, with_shares
 from comeo.compression.clouds import Ground, check_clouds, ground_of, marked
@@ -251,8 +251,8 @@ def _of_clouds(work: _Work, errors: ErrorAccumulator) -> dict[str, Any]:
     """How clouds were coded and what that lost, if they were not coded as the ground was."""
     if work.ground is None:
         return {}
-    share = {"weight": SHARE_OF_CLOUDS, "share": work.ground.cloud_share}
-    return {"clouds": {"coding": COARSE, **share, **errors.clouds()}}
+    facts = {"coding": COARSE, "weight": CLOUD_WEIGHT, "share": work.ground.cloud_share}
+    return {"clouds": {**facts, **errors.clouds()}}
 
 
 def _certified(errors: ErrorAccumulator, size: int, progress: Progress) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.archive import ArchiveGroup, certainty, histogram
+from comeo.archive import ArchiveGroup, histogram, means
 from comeo.archive import certificate as cert
 from comeo.archive.certificate import Certificate, GroupErrors, Layout
 from comeo.archive.model import MAX_CERTIFICATE_CHARACTERS
@@ -36,7 +36,7 @@ class BlockErrors:
         squares: (bands,) of their squares.
         maximum: (bands,) greatest absolute error.
         products: (bands, bands) of each two bands' errors, over pixels valid in all bands.
-        cells: (sides, bands) cells of `certainty.SIDES` pixels to a side, all of them valid.
+        cells: (sides, bands) cells of `means.SIDES` pixels to a side, all of them valid.
         cell_squares: (sides, bands) sum of the squares of these cells' mean errors.
         counts: Of each band, original pixels by value, of clouds too: see `histogram.count`.
         clouds: Of the pixels that are no ground, if they are told apart.
@@ -50,11 +50,11 @@ class BlockErrors:
     cells: NDArray[np.int64]
     cell_squares: NDArray[np.float64]
     counts: Sequence[histogram.Counts]
-    clouds: CloudErrors | None = None
+    clouds: CloudSums | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class CloudErrors:
+class CloudSums:
     """Sums over a block's valid pixels that are no ground.
 
     Attributes:
@@ -81,7 +81,7 @@ def block_errors(
     bands = len(original.values)
     if decoded is None:
         zeros, none = np.zeros(bands), np.zeros(bands, np.int64)
-        sides = len(certainty.SIDES), bands
+        sides = len(means.SIDES), bands
         nothing = [np.zeros(0, np.int64)] * bands
         return BlockErrors(
             none, zeros, zeros, zeros, np.zeros((bands, bands)), np.zeros(sides, np.int64), np.zeros(sides),
@@ -94,7 +94,7 @@ def block_errors(
     error[~valid] = 0
     shared = error if valid.all() else error[:, valid.all(axis=0)]
     whole = error.reshape(decoded.shape)
-    cells, squares = zip(*(_cells(whole, seen, side) for side in certainty.SIDES), strict=True)
+    cells, squares = zip(*(_cells(whole, seen, side) for side in means.SIDES), strict=True)
     return BlockErrors(
         valid.sum(axis=1), error.sum(axis=1), np.einsum("ij,ij->i", error, error),
         np.abs(error).max(axis=1), shared @ shared.T, np.stack(cells), np.stack(squares),
@@ -102,9 +102,9 @@ def block_errors(
     )  # fmt: skip
 
 
-def _of_clouds(error: NDArray[np.float64], cloud: NDArray[np.bool_]) -> CloudErrors:
+def _of_clouds(error: NDArray[np.float64], cloud: NDArray[np.bool_]) -> CloudSums:
     size = np.where(cloud, np.abs(error), 0)
-    return CloudErrors(cloud.sum(axis=1), np.square(size).sum(axis=1), size.max(axis=1))
+    return CloudSums(cloud.sum(axis=1), np.square(size).sum(axis=1), size.max(axis=1))
 
 
 def _cells(
@@ -116,8 +116,8 @@ def _cells(
     shape = bands, rows, side, cols, side
     inside = slice(None), slice(rows * side), slice(cols * side)
     whole = valid[inside].reshape(shape).all(axis=(2, 4))
-    means = error[inside].reshape(shape).mean(axis=(2, 4))
-    return whole.sum(axis=(1, 2)), np.square(means, where=whole, out=np.zeros_like(means)).sum(axis=(1, 2))
+    mean = error[inside].reshape(shape).mean(axis=(2, 4))
+    return whole.sum(axis=(1, 2)), np.square(mean, where=whole, out=np.zeros_like(mean)).sum(axis=(1, 2))
 
 
 def _digest(payload: Buffer | None) -> bytes:
@@ -130,7 +130,7 @@ class _GroupAccumulator:
         self._count = np.zeros(shape, np.int64)
         self._total, self._squares, self._maximum = (np.zeros(shape) for _ in range(3))
         self._products = np.zeros((layout.bands, layout.bands))
-        sides = len(certainty.SIDES), layout.bands
+        sides = len(means.SIDES), layout.bands
         self._cells, self._cell_squares = np.zeros(sides, np.int64), np.zeros(sides)
         self._cloud_count = np.zeros(layout.bands, np.int64)
         self._cloud_squares, self._cloud_maximum = np.zeros(layout.bands), np.zeros(layout.bands)
@@ -161,8 +161,8 @@ class _GroupAccumulator:
 
     def factors(self, step: float) -> list[float]:
         """Factors of the law of means, those of each band together."""
-        sides = zip(self._cell_squares, self._cells, certainty.SIDES, strict=True)
-        return np.ravel([certainty.measured_factors(*each, step) for each in sides], order="F").tolist()
+        sides = zip(self._cell_squares, self._cells, means.SIDES, strict=True)
+        return np.ravel([means.measured_factors(*each, step) for each in sides], order="F").tolist()
 
     def errors(self) -> GroupErrors:
         everywhere = (1, 2)
@@ -229,9 +229,9 @@ class ErrorAccumulator:
         return None
 
     def means(self) -> str:
-        """How certain means of areas are, as an archive states it: see `comeo.archive.certainty`."""
+        """How certain means of areas are, as an archive states it: see `comeo.archive.means`."""
         factors = [group.factors(self._step) for group in self._groups.values()]
-        return certainty.encode(list(chain.from_iterable(factors)))
+        return means.encode(list(chain.from_iterable(factors)))
 
     def clouds(self) -> dict[str, dict[str, float | None]]:
         """RMSE and greatest error of each band in clouds, as `CloudFacts` has them."""

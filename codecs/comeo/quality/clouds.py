@@ -77,7 +77,7 @@ class CloudClasses:
         return np.asarray(classes_under(self.classes, self.grid, group.transform, window) == CLOUD)
 
 
-class CloudErrors:
+class GroundAndClouds:
     """Errors of a group's ground and clouds, gathered strip by strip.
 
     Args:

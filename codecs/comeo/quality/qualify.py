@@ -19,7 +19,7 @@ from comeo.missions import peak
 from comeo.progress import Progress, Silent
 from comeo.quality import cover
 from comeo.quality.cells import ErrorMap
-from comeo.quality.clouds import CloudClasses, CloudErrors
+from comeo.quality.clouds import CloudClasses, GroundAndClouds
 from comeo.quality.distortion import Errors, overall
 from comeo.quality.indices import IndexErrors, index_errors
 from comeo.quality.labels import scene_labels
@@ -164,7 +164,7 @@ class _GroupPass:
         self.structures = [Structure(self.data_range) for _ in group.bands]
         self.angles = Angles()
         self.indices = index_errors(group.bands)
-        self.clouds = None if clouds is None else CloudErrors(group, clouds)
+        self.clouds = None if clouds is None else GroundAndClouds(group, clouds)
         self.lost = 0
 
     def add(self, strip: Strip, land: NDArray[np.bool_] | None, pool: ThreadPoolExecutor) -> None:

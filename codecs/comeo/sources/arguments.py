@@ -13,6 +13,7 @@ from typing import Any, Final
 from comeo.errors import SourceError
 from comeo.missions import unit_in_words
 from comeo.missions.backscatter import BACKSCATTER, SCALES
+from comeo.scene import Band
 
 MAX_UNIT: Final = 32
 
@@ -62,6 +63,13 @@ class Given:
             raise SourceError(
                 f"the scale given is {self.radar_scale}, but the unit {of_unit}; give one of them"
             )
+
+    def factor_and_offset(self, band: Band) -> tuple[float, float]:
+        """What a band's numbers are multiplied by, and what is added: its own where nothing else is given."""
+        return (
+            band.scale if self.scale is None else self.scale,
+            band.offset if self.offset is None else self.offset,
+        )
 
     @property
     def is_given(self) -> bool:

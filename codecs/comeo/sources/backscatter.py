@@ -35,7 +35,6 @@ _FLOOR_POWER: Final = np.float32(10 ** (FLOOR / 10))
 _LIKELY: Final = (-35.0, 5.0)  # median, in decibels
 _POSSIBLE: Final = (-60.0, 5.0)  # the same, where the caller gives the scale
 _MOST_POWER: Final = 10 ** (_LIKELY[1] / 10)
-_WINDOW_PIXELS: Final = 1 << 22
 _MANY_ZEROS: Final = 0.001
 _BYTE: Final = "uint8"
 
@@ -120,8 +119,7 @@ def resolve_backscatter(
     Raises:
         SourceError: Where nothing tells, with the options that do.
     """
-    factor = item.band.scale if given.scale is None else given.scale
-    offset = item.band.offset if given.offset is None else given.offset
+    factor, offset = given.factor_and_offset(item.band)
     if not (np.isfinite([factor, offset]).all() and factor):
         raise SourceError(f"{where} states a scale of {factor:g} for {item.band.name}; give it with --scale")
     form = form_of(names)
@@ -217,8 +215,8 @@ def _sample(item: RasterBand, given: Given) -> NDArray[np.float64]:
         raise SourceError(
             f"{item.band.name} has no valid pixel where it was looked at; choose others with --bands"
         )
-    scale = item.band.scale if given.scale is None else given.scale
-    return found * scale + (item.band.offset if given.offset is None else given.offset)
+    factor, offset = given.factor_and_offset(item.band)
+    return found * factor + offset
 
 
 def _check(
@@ -305,10 +303,8 @@ def _properties(where: str, bands: Sequence[RasterBand], found: Sequence[Backsca
 
 def _floored(item: RasterBand, each: Backscatter) -> int:
     """How many pixels of a band are raised to the floor."""
-    grid, count = item.grid, 0
-    rows = max(1, _WINDOW_PIXELS // grid.width)
-    for row in range(0, grid.height, rows):
-        values, valid = item.read(Window(row, 0, min(rows, grid.height - row), grid.width))
+    count = 0
+    for values, valid in item.strips():
         _, _, low = _decibels(each.scale, _scaled(values, each))
         count += int(np.count_nonzero(valid & low))
     return count

@@ -14,7 +14,7 @@ from comeo.errors import SourceError
 from comeo.grid import Grid
 from comeo.missions import ClassLayer
 from comeo.missions.sentinel2 import CLASSES
-from comeo.scene import Band, ClassRaster, ClassSource, Window
+from comeo.scene import Band, ClassRaster, ClassSource
 from comeo.sources.bandfile import open_band
 from comeo.sources.container import Container
 from comeo.sources.jp2 import tile_cache
@@ -22,7 +22,6 @@ from comeo.sources.raster import Plane, RasterBand
 
 NATIVE_GSD: Final = 20
 """Metres: what the classification is made at; products carry resampled copies of it as well."""
-_STRIP_PIXELS: Final = 1 << 22
 _BAND: Final = Band(CLASSES.name)
 
 
@@ -110,10 +109,7 @@ def _numbers(where: str, layer: ClassLayer, plane: Plane) -> NDArray[np.int64]:
 def class_shares(classes: RasterBand, layer: ClassLayer) -> dict[str, float]:
     """Cloud cover and the like from a layer of classes, in percent of its valid pixels."""
     counts = np.zeros(256, np.int64)
-    grid = classes.grid
-    rows = max(1, _STRIP_PIXELS // grid.width)
-    for row in range(0, grid.height, rows):
-        values, valid = classes.read(Window(row, 0, min(rows, grid.height - row), grid.width))
+    for values, valid in classes.strips():
         counts += np.bincount(np.clip(values[valid], 0, 255).astype(np.int64), minlength=256)
     total = int(counts[1:].sum())
     if not total:

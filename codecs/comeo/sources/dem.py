@@ -37,21 +37,6 @@ class Heights(Protocol):
         """Heights (y, x) of a map's pixels in metres over WGS 84; where there is no ground, of the sea."""
 
 
-class Level:
-    """Ground as flat as the sea, at one height above it.
-
-    Args:
-        height: Metres.
-    """
-
-    def __init__(self, height: float = 0.0) -> None:
-        self._height = height
-
-    def over(self, grid: Grid) -> NDArray[np.float32]:
-        """See `Heights`."""
-        return sea(grid) + np.float32(self._height)
-
-
 class Dem:
     """A digital elevation model: any path that GDAL opens, a VRT over tiles for example.
 

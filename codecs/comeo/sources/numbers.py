@@ -257,10 +257,11 @@ def _meaning(item: RasterBand, origin: Origin, given: Given, guess: _Guess) -> t
 
 def _overridden(band: Band, given: Given) -> Band:
     """A band with what the caller gives over what was found."""
+    scale, offset = given.factor_and_offset(band)
     return replace(
         band,
-        scale=band.scale if given.scale is None else given.scale,
-        offset=band.offset if given.offset is None else given.offset,
+        scale=scale,
+        offset=offset,
         unit=band.unit if given.unit is None else unit_in_words(given.unit),
     )
 

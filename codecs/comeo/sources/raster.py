@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -19,6 +19,7 @@ from comeo.scene import Band, Window
 logger = logging.getLogger(__name__)
 
 MAX_PIXELS: Final = 1 << 32
+_STRIP_PIXELS: Final = 1 << 22
 _EXACT_AS_FLOAT32: Final = ("int8", "int16")
 
 
@@ -60,6 +61,13 @@ class RasterBand:
     def named(self, band: Band) -> RasterBand:
         """The same pixels under another description."""
         return replace(self, band=band)
+
+    def strips(self) -> Iterator[Plane]:
+        """All of its pixels, some rows at a time from the top."""
+        height, width = self.grid.height, self.grid.width
+        rows = max(1, _STRIP_PIXELS // width)
+        for row in range(0, height, rows):
+            yield self.read(Window(row, 0, min(rows, height - row), width))
 
 
 def stored_dtype(where: str, dtype: str) -> np.dtype[Any]:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from rio_tiler.models import ImageData
 
 from comeo.archive import Archive
-from comeo.archive.certainty import NEAR_PIXELS, mean_error
 from comeo.archive.certificate import Certificate
+from comeo.archive.means import NEAR_PIXELS, mean_error
 from comeo.errors import NotFoundError
 from comeo.grid import Grid
 from comeo.missions.clear import CLOUD
@@ -166,7 +166,7 @@ def mean_errors(reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.b
         grain = 0.0 if native.dtype.kind == "f" else 1.0
         for row, band in rows:
             rmse = archive.certificate.groups[name].rmse[band] if archive.certificate else math.inf
-            factors = archive.certainty[name][band]
+            factors = archive.means[name][band]
             ground = mean_error(pixels * (1 - cloudy), native.step, factors, near, float(rmse), grain)
             out[row] = ground
             if archive.clouds is not None and cloudy:

@@ -100,9 +100,7 @@ def test_it_reads_what_archives_state(place: Path) -> None:
         assert (found["id"], found["version"], found["step"]) == (archive.id, 2, archive.step)
         for name, group in archive.groups.items():
             bands = [band.name for band in group.bands]
-            np.testing.assert_allclose(
-                [found["means"][name][band] for band in bands], archive.certainty[name]
-            )
+            np.testing.assert_allclose([found["means"][name][band] for band in bands], archive.means[name])
         for band, percentiles in found["histograms"].items():
             histogram = archive.histogram(band)
             assert histogram is not None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from comeo.codecs import get_codec
-from comeo.codecs.ground import SHARE, fitted_to, tile_shares
+from comeo.codecs.ground import CLOUD_WEIGHT, fitted_to, tile_shares
 from comeo.errors import CodecError
 from tests.comeo.codecs.blocks import textured
 
@@ -44,7 +44,7 @@ def test_a_tile_counts_in_full_if_any_of_it_is_ground(
     for row in range(found.shape[0]):
         for col in range(found.shape[1]):
             any_of_it = ground[16 * row :, 16 * col :][:16, :16].any()
-            assert found[row, col] == (1 if any_of_it else SHARE)
+            assert found[row, col] == (1 if any_of_it else CLOUD_WEIGHT)
 
 
 def test_transforms_may_be_fitted_to_ground_unless_there_is_too_little() -> None:

@@ -155,7 +155,7 @@ def test_what_an_archive_says_of_clouds_is_checked(
         assert message in archive.damaged["clouds"]
         assert archive.clouds is None
         assert archive.certificate is None  # it would tell of the ground alone
-        assert np.isnan(archive.certainty["r10m"]).all()
+        assert np.isnan(archive.means["r10m"]).all()
 
 
 def test_facts_of_clouds_without_classes_count_as_damaged(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from rasterio.crs import CRS
 
 from comeo.errors import SourceError
 from comeo.grid import Grid
-from comeo.sources.dem import Dem, Level
+from comeo.sources.dem import Dem
 from comeo.sources.geoid import datum_named, undulation
 
 _TABLE = Path("/usr/share/proj/egm96_15.gtx")
@@ -112,7 +112,3 @@ def test_what_is_no_dem_of_the_scene_is_refused(tmp_path: Path) -> None:
         Dem(str(tmp_path / "missing.tif"))
     with pytest.raises(SourceError, match="is unknown"):
         Dem(_write(tmp_path / "furlongs.tif", "EPSG:9518", unit="furlong"))
-
-
-def test_level_ground_is_as_high_over_the_sea() -> None:
-    np.testing.assert_allclose(Level(25).over(_GRID), 25 + _SEA, atol=0.5)

@@ -21,7 +21,7 @@ from comeo.grid import WGS84, Grid
 from comeo.scene import Window
 from comeo.sources import open_source
 from comeo.sources.container import open_container
-from comeo.sources.dem import Dem, Heights, Level
+from comeo.sources.dem import Dem, Heights, sea
 from comeo.sources.grd.geocode import geocode
 from comeo.sources.grd.mapgrid import scene_grid
 from comeo.sources.grd.options import GeocodeOptions
@@ -35,6 +35,15 @@ pytestmark = [
 ]
 _BBOX = (12.47, 41.97, 12.53, 42.03)
 _PLACES = ((12.48, 41.98), (12.5, 42.0), (12.52, 42.02))
+
+
+class Flat(NamedTuple):
+    """Ground at one height above the sea, in metres."""
+
+    height: float
+
+    def over(self, grid: Grid) -> NDArray[np.float32]:
+        return sea(grid) + np.float32(self.height)
 
 
 class Rome(NamedTuple):
@@ -199,7 +208,7 @@ def test_an_area_elsewhere_and_pixels_too_fine_are_refused(rome: Rome, tmp_path:
 
 
 def test_level_ground_has_the_same_gamma_flattened_or_by_the_table(rome: Rome, tmp_path: Path) -> None:
-    flat = Level(20)
+    flat = Flat(20)
     table = _geocode(rome, tmp_path / "gamma.tif", flat, radiometry="gamma0")
     flattened = _geocode(rome, tmp_path / "rtc.tif", flat, radiometry="rtc")
     both = np.isfinite(table) & np.isfinite(flattened)
@@ -235,7 +244,7 @@ def test_the_dark_rim_of_an_old_product_is_no_data(rome: Rome, tmp_path: Path) -
     with rasterio.open(safe / "measurement" / f"{rome.stem}.tiff", "r+") as file:
         file.write(np.full((1, lines[1], rim), 7, np.uint16), window=((lines[0], sum(lines)), (0, rim)))
     grd = open_grd(open_container(safe))
-    tiles = Tiles(grd, Level(0), radiometry="sigma0", noise=False, finer=1)
+    tiles = Tiles(grd, Flat(0), radiometry="sigma0", noise=False, finer=1)
     grid = scene_grid(grd, 10.0)
     points = grd.first.annotation.grid
     near = np.argmin(np.hypot(points.lines - 8150, points.pixels))

@@ -33,7 +33,15 @@ from comeo.codecs.dct.plan import plan
 from comeo.codecs.dct.read import OK, SPARE_BYTES, read
 from comeo.codecs.dct.write import write
 from comeo.codecs.ground import Mask, Shares
-from comeo.codecs.lapped import SIZE, analysis, dct_matrix, scan_order, synthesis, synthesise
+from comeo.codecs.lapped import (
+    SIZE,
+    analysis,
+    dct_matrix,
+    scan_order,
+    synthesis,
+    synthesise,
+    tile_grid,
+)
 from comeo.codecs.payload import FINE_MEANS, Header
 from comeo.codecs.spectral import fit
 from comeo.errors import CodecError
@@ -114,11 +122,6 @@ def _effort(tiles: Plane, shares: Shares) -> float:
     """About what coding tiles will cost: the sum of their magnitudes, each at most a step as it counts."""
     counts = np.sqrt(shares).astype(np.float32)[:, :, None]
     return float(np.minimum(np.abs(tiles) * counts, 1).sum(dtype=np.float64))
-
-
-def tile_grid(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of tiles that cover a component."""
-    return -(-height // SIZE), -(-width // SIZE)
 
 
 @lru_cache(maxsize=64)

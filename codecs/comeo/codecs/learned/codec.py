@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 
 from comeo.codecs.base import Block, Codec, Coded, Components
 from comeo.codecs.ground import Mask, Shares
-from comeo.codecs.lapped import synthesis, synthesise
+from comeo.codecs.lapped import synthesis, synthesise, tile_grid
 from comeo.codecs.learned import engine
 from comeo.codecs.learned.coding import decode_pass, open_streams, read_offsets, synthesise_rows
-from comeo.codecs.learned.encoder import THOROUGH, WORTH, encode, prepare, tile_grid
+from comeo.codecs.learned.encoder import THOROUGH, WORTH, encode, prepare
 from comeo.codecs.learned.features import PEAK, UNIT, Known
 from comeo.codecs.learned.layout import Layout
 from comeo.codecs.learned.model import DEFAULT, TAG_BYTES, Model, by_tag, models

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from comeo.codecs.base import Components
 from comeo.codecs.ground import Shares
-from comeo.codecs.lapped import SIZE, analysis
+from comeo.codecs.lapped import SIZE, analysis, tile_grid
 from comeo.codecs.learned.coding import Chosen, intervals
 from comeo.codecs.learned.features import PEAK, UNIT
 from comeo.codecs.learned.layout import Layout
@@ -17,7 +17,7 @@ from comeo.codecs.learned.model import Model
 from comeo.codecs.learned.passes import begin_passes, output_components
 from comeo.codecs.learned.rans import write
 from comeo.codecs.learned.tables import LARGEST
-from comeo.codecs.learned.trellis import Chooser, Spreading
+from comeo.codecs.learned.trellis import Chooser, Payload, Rules, Spreading
 from comeo.errors import CodecError
 from comeo.settings import CodecSettings
 
@@ -109,11 +109,6 @@ def encode(model: Model, settings: CodecSettings, prepared: Prepared) -> tuple[b
     return model.tag + classes.tobytes() + coded, passes.error
 
 
-def tile_grid(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of tiles that cover a component."""
-    return -(-height // SIZE), -(-width // SIZE)
-
-
 def latents_of(scaled: Components, shape: tuple[int, int], layout: Layout) -> NDArray[np.float32]:
     """Transform components: (items · tiles, components · 256), in steps."""
     rows, columns = shape
@@ -163,8 +158,8 @@ def choose_passes(
     everywhere = np.tile(counts, items)
     values, predictions = begin_passes(model, settings, classes, shape, thorough=thorough)
     chooser = Chooser(
-        layout, model.quantiser, model.tables, worth * everywhere, latents.copy(), values,
-        Spreading.over(plan, layout.components, coarse=everywhere < 1), shape[1],
+        layout, Rules.of(model.quantiser, model.tables), Payload(worth * everywhere, latents.copy(), values),
+        Spreading.over(layout, plan, coarse=everywhere < 1), shape[1],
     )  # fmt: skip
     chosen = []
     for group, number, tiles, (mean, index) in predictions:

@@ -119,7 +119,7 @@ def begin_passes(
     *,
     thorough: bool,
 ) -> tuple[NDArray[np.int32], Passes] | None:
-    """Predict a block's passes for an encoder, in compiled code: see `prediction.begin_passes`.
+    """Predict a block's passes for an encoder, in compiled code: see `passes.begin_passes`.
 
     Args:
         model: The model.

@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import zipfile
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.lapped import SIZE
+from comeo.codecs.lapped import tile_grid
 from comeo.codecs.learned import tables
 from comeo.codecs.learned.features import PEAK, Inputs
 from comeo.codecs.learned.filter import Filter
@@ -117,7 +118,7 @@ class Model:
             header: Of the payload.
             body: From its energy classes on.
         """
-        tiles = -(-header.height // SIZE) * -(-header.width // SIZE)
+        tiles = math.prod(tile_grid(header.height, header.width))
         for limit, groups in self.reduced:
             if len(body) and body[0] <= PEAK and len(body) ** 2 <= limit * header.bands * tiles**2:
                 return groups[reduce]

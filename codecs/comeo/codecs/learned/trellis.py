@@ -12,7 +12,7 @@ A decoder need not know any of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,16 +28,38 @@ _MOST_PASSED = 2.0  # steps of an error that are passed on, at most
 _STRENGTH = 0.7  # share of it; 1 gives better means over 64 pixels, and costs twice as much
 
 
-@dataclass(frozen=True)
-class Spreading:
+class Rules(NamedTuple):
+    """What symbols stand for and what they cost, as compiled code takes it.
+
+    Attributes:
+        grid: Of the quantiser, sixteenths of a step.
+        transitions: (states, 2) of the quantiser.
+        cost: (sets, ROWS, SYMBOLS) float32 bits.
+        points: (sets, ROWS, POINTS), how much nearer zero symbols decode, in sixteenths.
+    """
+
+    grid: int
+    transitions: NDArray[np.int64]
+    cost: NDArray[np.float32]
+    points: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, quantiser: Quantiser, tables: Tables) -> Rules:
+        """Those of a model's quantiser and tables."""
+        return cls(quantiser.grid, quantiser.transitions, tables.cost, tables.points)
+
+
+class Spreading(NamedTuple):
     """Where errors of means are passed on to.
 
     Attributes:
+        kinds: (channels,) the component of each channel of rank 0, which is a mean; −1 of all others.
         near: (tiles, 8) the tiles beside each, then those at its corners; the number of tiles for none.
-        done: (tiles + 1, channels) where means have been coded, or cannot be; of channels of rank 0.
+        done: (tiles + 1, components) where means have been coded, or cannot be.
         strength: Share of an error that is passed on, (tiles,); 0: none is.
     """
 
+    kinds: NDArray[np.int64]
     near: NDArray[np.int64]
     done: NDArray[np.bool_]
     strength: NDArray[np.float64]
@@ -45,28 +67,59 @@ class Spreading:
     @classmethod
     def over(
         cls,
+        layout: Layout,
         plan: Plan,
-        channels: int,
         strength: float = _STRENGTH,
         coarse: NDArray[np.bool_] | None = None,
     ) -> Spreading:
         """Over the tiles of a plan, none of them coded yet.
 
         Args:
+            layout: The model's.
             plan: The plan.
-            channels: Of rank 0.
             strength: Share of an error that is passed on.
             coarse: (tiles,) those that neither pass on errors nor take any: theirs are larger, and would end
                 in the means of what is coded with care.
         """
+        component, rank = layout.places
         near = np.concatenate([plan.beside, plan.corners], axis=1)
-        done = np.zeros((len(near) + 1, channels), np.bool_)
+        done = np.zeros((len(near) + 1, layout.components), np.bool_)
         done[-1] = True
         shares = np.full(len(near), strength)
         if coarse is not None:
             done[:-1][coarse] = True
             shares[coarse] = 0.0
-        return cls(near, done, shares)
+        return cls(np.where(rank == 0, component, -1), near, done, shares)
+
+
+class Payload(NamedTuple):
+    """Tiles of all items of a payload that is being coded.
+
+    Attributes:
+        worth: (tiles,) bits that a squared step is worth in each.
+        wanted: (tiles, channels) float32, in steps; changed as errors are passed on.
+        values: (tiles + 1, channels) int32, sixteenths of a step; filled in.
+    """
+
+    worth: NDArray[np.float64]
+    wanted: NDArray[np.float32]
+    values: NDArray[np.int32]
+
+
+class _Pass(NamedTuple):
+    """A pass.
+
+    Attributes:
+        start: The first of the channels of its group.
+        tiles: (n,) rising.
+        mean: Predicted means, (n, channels of the group), in sixteenths.
+        scales: Predicted scale indexes; of the same shape.
+    """
+
+    start: int
+    tiles: NDArray[np.int64]
+    mean: NDArray[np.int32]
+    scales: NDArray[np.uint8]
 
 
 class Chooser:
@@ -74,37 +127,21 @@ class Chooser:
 
     Args:
         layout: The model's.
-        quantiser: The model's.
-        tables: The model's.
-        worth: (tiles,) bits that a squared step is worth in each.
-        wanted: (tiles, channels), in steps; changed as errors are passed on.
-        values: (tiles + 1, channels), sixteenths of a step; filled in.
+        rules: The model's.
+        payload: What is coded.
         spreading: Where errors of means go.
         columns: Tiles in a row.
     """
 
     def __init__(
-        self,
-        layout: Layout,
-        quantiser: Quantiser,
-        tables: Tables,
-        worth: NDArray[np.float64],
-        wanted: NDArray[np.float32],
-        values: NDArray[np.int32],
-        spreading: Spreading,
-        columns: int,
+        self, layout: Layout, rules: Rules, payload: Payload, spreading: Spreading, columns: int
     ) -> None:
         self._layout = layout
-        self._quantiser = quantiser
-        self._tables = tables
-        self._worth = worth
-        self._wanted = wanted
-        self._values = values
+        self._rules = rules
+        self._payload = payload
         self._spreading = spreading
         self._columns = columns
         self._turn = 0
-        component, rank = layout.places
-        self._means = np.where(rank == 0, component, -1)
 
     def choose(
         self, group: int, tiles: NDArray[np.int64], mean: NDArray[np.int32], index: NDArray[np.uint8]
@@ -121,17 +158,15 @@ class Chooser:
             The symbols, and the set of points that each counts in; both of that shape.
         """
         start = self._layout.starts[group]
-        means = np.flatnonzero(self._means[start : start + index.shape[1]] >= 0)
         bounds = np.array([0, len(tiles)])
-        if len(means) and self._spreading.strength.any():
+        has_means = (self._spreading.kinds[start : start + index.shape[1]] >= 0).any()
+        if has_means and self._spreading.strength.any():
             rows = tiles // self._columns
             bounds = np.concatenate([[0], np.flatnonzero(np.diff(rows)) + 1, [len(tiles)]])
         symbols, sets = np.zeros(index.shape, np.int32), np.zeros(index.shape, np.uint8)
         self._turn = _choose(
-            bounds, tiles, start, self._wanted, mean, index, self._quantiser.grid,
-            self._quantiser.transitions, self._tables.cost, self._tables.points, self._worth, self._turn,
-            symbols, sets, self._values, means, self._means, self._spreading.near, self._spreading.done,
-            self._spreading.strength,
+            bounds, _Pass(start, tiles, mean, index), self._rules, self._payload, self._spreading, self._turn,
+            symbols, sets,
         )  # fmt: skip
         return symbols, sets
 
@@ -139,38 +174,30 @@ class Chooser:
 @compiled
 def _choose(
     bounds: Array,
-    tiles: Array,
-    start: int,
-    targets: Array,
-    mean: Array,
-    index: Array,
-    grid: int,
-    transitions: Array,
-    cost: Array,
-    points: Array,
-    worth: Array,
+    own: _Pass,
+    rules: Rules,
+    payload: Payload,
+    spreading: Spreading,
     turn: int,
     symbols: Array,
     sets: Array,
-    values: Array,
-    means: Array,
-    kinds: Array,
-    near: Array,
-    done: Array,
-    strength: Array,
 ) -> int:
-    """Fill in symbols, sets and values; returns the quantiser's state behind them."""
+    """Fill in symbols, sets and values; returns the quantiser's state behind them.
+
+    `bounds` are where the parts of the pass begin, each of which is chosen at once, and the end of the last.
+    """
+    start, tiles, mean, index = own
+    worth, targets, values = payload
+    kinds, near, done, strength = spreading
     channels = index.shape[1]
     for part in range(len(bounds) - 1):
         first, last = bounds[part], bounds[part + 1]
         wanted = np.empty((last - first, channels))
-        own = np.empty(last - first)
         for i in range(first, last):
-            own[i - first] = worth[tiles[i]]
             for c in range(channels):
                 wanted[i - first, c] = targets[tiles[i], start + c] - mean[i, c] / UNIT
         turn = search(
-            wanted, index[first:last], grid, transitions, cost, points, own, turn, symbols[first:last],
+            wanted, index[first:last], rules, worth[tiles[first:last]], turn, symbols[first:last],
             sets[first:last],
         )  # fmt: skip
         for i in range(first, last):
@@ -178,10 +205,12 @@ def _choose(
                 value = 0
                 if symbols[i, c] != 0:
                     row, shift = locate(index[i, c])
-                    value = decoded(symbols[i, c], sets[i, c], row, shift, grid, points)
+                    value = decoded(symbols[i, c], sets[i, c], row, shift, rules.grid, rules.points)
                 values[tiles[i], start + c] = mean[i, c] + value
-        for c in means:
+        for c in range(channels):
             kind = kinds[start + c]
+            if kind < 0:
+                continue
             done[tiles[first:last], kind] = True
             for i in range(first, last):
                 tile = tiles[i]
@@ -205,21 +234,23 @@ def _pass_on(error: float, near: Array, kind: int, channel: int, targets: Array,
 
 @compiled
 def search(
-    wanted: Array,
-    index: Array,
-    grid: int,
-    transitions: Array,
-    cost: Array,
-    points: Array,
-    worth: Array,
-    turn: int,
-    symbols: Array,
-    sets: Array,
+    wanted: Array, index: Array, rules: Rules, worth: Array, turn: int, symbols: Array, sets: Array
 ) -> int:
-    """Fill in symbols and sets of what is coded; returns the quantiser's state behind them.
+    """Find the cheapest symbols of a run of tiles.
 
-    `worth` is of each row: the bits that a squared step is worth in it.
+    Args:
+        wanted: (n, channels), distances from the means, in steps.
+        index: (n, channels) scale indexes.
+        rules: The model's.
+        worth: (n,) bits that a squared step is worth in each tile.
+        turn: The quantiser's state before them.
+        symbols: (n, channels), filled in where any is coded.
+        sets: (n, channels) the set of points that each counts in, likewise.
+
+    Returns:
+        The quantiser's state behind them.
     """
+    grid, transitions, cost, points = rules
     states, own_sets = len(transitions), len(cost)
     count = 0
     for i in range(index.shape[0]):

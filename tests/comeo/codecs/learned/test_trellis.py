@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from comeo.codecs.learned import tables as tb
 from comeo.codecs.learned.layout import FIRST_LAYOUT as LAYOUT
 from comeo.codecs.learned.quantiser import SCALAR, Quantiser, decoded, dependent
-from comeo.codecs.learned.trellis import Chooser, Spreading, search
+from comeo.codecs.learned.trellis import Chooser, Payload, Rules, Spreading, search
 from tests.comeo.codecs.learned.made_up import made_up
 
 WORTH = 9.0
@@ -23,12 +23,11 @@ wants = st.floats(-3000, 3000, width=32) | st.floats(-4, 4, width=32)
 def chosen(
     wanted: list[float], index: list[int], quantiser: Quantiser, turn: int = 0
 ) -> tuple[list[int], list[int], int]:
-    tables = made_up(quantiser)
+    rules = Rules.of(quantiser, made_up(quantiser))
     symbols, sets = np.zeros((1, len(wanted)), np.int32), np.zeros((1, len(wanted)), np.uint8)
     end = search(
-        np.array([wanted]), np.array([index], np.uint8), quantiser.grid, quantiser.transitions, tables.cost,
-        tables.points, np.array([WORTH]), turn, symbols, sets,
-    )  # fmt: skip
+        np.array([wanted]), np.array([index], np.uint8), rules, np.array([WORTH]), turn, symbols, sets
+    )
     return symbols[0].tolist(), sets[0].tolist(), end
 
 
@@ -118,9 +117,9 @@ def means_left(strength: float, quantiser: Quantiser) -> tuple[float, float]:
     latents = np.zeros((side * side, LAYOUT.channels), np.float32)
     latents[:, 0] = rng.normal(0, 3, side * side)
     values = np.zeros((side * side + 1, LAYOUT.channels), np.int32)
-    spreading = Spreading.over(plan, LAYOUT.components, strength)
-    worth = np.full(side * side, WORTH)
-    chooser = Chooser(LAYOUT, quantiser, made_up(quantiser), worth, latents.copy(), values, spreading, side)
+    spreading = Spreading.over(LAYOUT, plan, strength)
+    payload = Payload(np.full(side * side, WORTH), latents.copy(), values)
+    chooser = Chooser(LAYOUT, Rules.of(quantiser, made_up(quantiser)), payload, spreading, side)
     for step in plan.steps[0]:
         shape = len(step.tiles), LAYOUT.groups[0].count
         chooser.choose(0, step.tiles, np.zeros(shape, np.int32), np.full(shape, 22, np.uint8))
@@ -147,9 +146,9 @@ def test_coarse_tiles_neither_pass_on_errors_nor_take_any() -> None:
     passed = {}
     for which in (None, coarse):
         wanted, values = latents.copy(), np.zeros((side * side + 1, LAYOUT.channels), np.int32)
-        spreading = Spreading.over(plan, LAYOUT.components, coarse=which)
-        worth = np.where(coarse, WORTH / 16, WORTH)
-        chooser = Chooser(LAYOUT, quantiser, made_up(quantiser), worth, wanted, values, spreading, side)
+        spreading = Spreading.over(LAYOUT, plan, coarse=which)
+        payload = Payload(np.where(coarse, WORTH / 16, WORTH), wanted, values)
+        chooser = Chooser(LAYOUT, Rules.of(quantiser, made_up(quantiser)), payload, spreading, side)
         for step in plan.steps[0]:
             shape = len(step.tiles), LAYOUT.groups[0].count
             chooser.choose(0, step.tiles, np.zeros(shape, np.int32), np.full(shape, 22, np.uint8))
@@ -163,9 +162,7 @@ def test_where_a_squared_step_is_worth_less_fewer_bits_are_spent(reach: float) -
     quantiser = dependent(10)
     wanted = np.random.default_rng(2).normal(0, reach, (2, 40))
     symbols, sets = np.zeros((2, 40), np.int32), np.zeros((2, 40), np.uint8)
-    tables = made_up(quantiser)
-    search(
-        wanted, np.full((2, 40), 20, np.uint8), quantiser.grid, quantiser.transitions, tables.cost,
-        tables.points, np.array([WORTH, WORTH / 16]), 0, symbols, sets,
-    )  # fmt: skip
+    rules = Rules.of(quantiser, made_up(quantiser))
+    worth = np.array([WORTH, WORTH / 16])
+    search(wanted, np.full((2, 40), 20, np.uint8), rules, worth, 0, symbols, sets)
     assert np.count_nonzero(symbols[1]) < np.count_nonzero(symbols[0])

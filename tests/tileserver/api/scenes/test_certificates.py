@@ -139,7 +139,7 @@ def test_statistics_tell_the_uncertainty_of_means(rough: FlaskClient, scene_erro
 
 def beyond_blocks(archive: Archive) -> np.ndarray[Any, Any]:
     """The law's k of each band for areas of 256 pixels to a side and more."""
-    small, large = np.array(archive.certainty["r10m"]).T
+    small, large = np.array(archive.means["r10m"]).T
     return np.asarray(large**2 / small)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comeo.archive import Archive, open_archive
-from comeo.archive.certainty import Factors, decode, encode, factors_of, mean_error, measured_factors
+from comeo.archive.means import Factors, decode, encode, factors_of, mean_error, measured_factors
 from comeo.compression import compress
 from comeo.scene import Window
 from tests.comeo.archive.rewriting import change_document, put
@@ -42,7 +42,7 @@ def test_factors_beyond_bytes_are_the_last_ones() -> None:
 
 @pytest.mark.parametrize("text", ["", "gA==", "gICA", "gICAgA==", "gI A", "ééé="])
 def test_what_are_no_factors_of_a_band_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"Base64|bytes|ASCII"):
+    with pytest.raises(ValueError, match=r"Base64|bytes"):
         decode(text, 1)
 
 
@@ -113,7 +113,7 @@ def test_a_writer_measures_factors(tmp_path: Path, codec: str) -> None:
     scene = array_scene(array_group(values, valid))
     with open_archive(compress(scene, tmp_path / "a.zarr.zip", codec=codec, step=200.0)) as archive:
         decoded = archive.read(archive.groups["r10m"].levels[0], Window(0, 0, 300, 520))
-        stated = np.array(archive.certainty["r10m"])
+        stated = np.array(archive.means["r10m"])
     for place, side in enumerate((16, 64)):
         squares, cells = np.zeros(3), np.zeros(3)
         for row in [*range(0, 256, side), *range(256, 301 - side, side)]:
@@ -140,7 +140,7 @@ def coverage(
         cells = (
             errors[:, : rows * side, : cols * side].reshape(bands, rows, side, cols, side).mean(axis=(2, 4))
         )
-        u = [mean_error(side**2, level.step, own, grain=1.0) for own in archive.certainty["r10m"]]
+        u = [mean_error(side**2, level.step, own, grain=1.0) for own in archive.means["r10m"]]
         out.append(float(np.mean(np.abs(cells) <= 2 * np.array(u)[:, None, None])))
     return out
 
@@ -163,7 +163,7 @@ def test_means_of_a_real_scene_lie_within_what_is_stated(tmp_path: Path, codec: 
 )
 def test_archives_of_version_1_have_the_factors_of_their_codec(codec: str, typical: Factors) -> None:
     with open_archive(GOLDEN / f"{codec}_uint16_masked.zarr.zip") as archive:
-        assert {factors for bands in archive.certainty.values() for factors in bands} == {typical}
+        assert {factors for bands in archive.means.values() for factors in bands} == {typical}
 
 
 @pytest.mark.parametrize("wrong", ["", "AQ==", "?", "x" * 5000, 7, ["gIA="]])
@@ -172,6 +172,6 @@ def test_what_are_no_factors_counts_as_unknown(tmp_path: Path, wrong: object) ->
     path = compress(scene, tmp_path / "a.zarr.zip", codec="dct", step=200.0)
     change_document(path, "zarr.json", put("attributes", "comeo", "means", value=wrong))
     with open_archive(path) as archive:
-        assert np.isnan(archive.certainty["r10m"]).all()
+        assert np.isnan(archive.means["r10m"]).all()
         assert archive.info()["groups"]["r10m"]["means"] == {"B01": [None, None]}
         assert "damaged factors of means" in archive.damaged["means"]

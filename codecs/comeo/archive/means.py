@@ -11,13 +11,14 @@ differs by band, too. So the writer measures it, for each band and two sizes.
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from comeo.archive.base64_text import records_from_base64
 
 SIDES: Final = (16, 64)
 """Sides in pixels of the means that factors are measured on."""
@@ -86,14 +87,9 @@ def decode(text: str, bands: int) -> list[float]:
     Raises:
         ValueError: If they are not those of so many bands.
     """
-    try:
-        codes = base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"they are no Base64: {error}") from error
-    if len(codes) != len(SIDES) * bands:
-        raise ValueError(f"they are {len(codes)} bytes, not {len(SIDES)} for each of {bands} bands")
     return [
-        math.nan if code == _UNKNOWN else float(2 ** ((code - _ONE) / _CODES_PER_OCTAVE)) for code in codes
+        math.nan if code == _UNKNOWN else float(2 ** ((code - _ONE) / _CODES_PER_OCTAVE))
+        for code in records_from_base64(text, bands, len(SIDES), "bands")
     ]
 
 
