@@ -33,7 +33,9 @@ def _archives(folder: Path, *scenes: Scene) -> Path:
 def test_they_are_left_out_of_a_collections_pictures_and_points(tmp_path: Path, server: Server) -> None:
     client = server(
         _archives(
-            tmp_path / "both", _radar("placed", 1, -10, corrected=True), _radar("rough", 9, -3, corrected=False)
+            tmp_path / "both",
+            _radar("placed", 1, -10, corrected=True),
+            _radar("rough", 9, -3, corrected=False),
         )
     )
     tile = f"tiles/WebMercatorQuad/{tile_path(0.5, 0.5, 14)}.png?bands=VV&rescale=-20,0"
