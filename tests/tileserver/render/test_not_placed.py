@@ -50,7 +50,7 @@ def test_they_are_left_out_of_a_collections_pictures_and_points(tmp_path: Path, 
     assert answer["item"] == "placed"
     own = client.get(f"/collections/radar/items/rough/point/{lon},{lat}").get_json()
     assert own["item"] == "rough"
-    properties = client.get("/collections/radar/items/rough").get_json()["properties"]
+    properties = client.get("/stac/collections/radar/items/rough").get_json()["properties"]
     assert properties[TERRAIN_CORRECTED] is False
 
 
