@@ -102,7 +102,7 @@ def test_a_ridge_lies_over_its_front_and_hides_its_back(product: Path, tmp_path:
         group = scene.groups[0]
         _, valid = group.read(Window(0, 0, group.height, group.width))
         found = scene.properties
-        assert found["comeo:masked"] == ["layover", "shadow"]
+        assert found["comeo:layover_shadow"] == "no data"
         # Where all is known but for the mask, its share is that of the pixels without data.
         assert found["comeo:layover_percentage"] > 5
         assert found["comeo:shadow_percentage"] > 1
@@ -112,7 +112,7 @@ def test_a_ridge_lies_over_its_front_and_hides_its_back(product: Path, tmp_path:
     with open_source(product, geocoding=options(product, dem=dem)) as scene:
         _, valid = scene.groups[0].read(Window(0, 0, group.height, group.width))
         assert valid.mean() > 0.95
-        assert "comeo:masked" not in scene.properties
+        assert "comeo:layover_shadow" not in scene.properties
 
 
 def test_the_command_writes_layers_beside_the_map(product: Path, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from comeo.compression import compress
 from comeo.errors import OutputError, SourceError
 from comeo.scene import Scene, Window
 from comeo.sources import GeocodeOptions, open_source
+from comeo.sources.container import open_container
+from comeo.sources.grd.product import open_grd
 from tests.grd_generator import NEEDS_PRODUCTS, Content, images, middle, unpack, write_measurement
 
 pytestmark = [
@@ -92,6 +94,21 @@ def test_every_kind_of_product_is_placed_and_calibrated(product: Path) -> None:
         assert found["sar:polarizations"] == list(names)
         assert 1 <= found["sat:relative_orbit"] <= 175
         assert found["comeo:quantity"] == "sigma0"
+
+
+def test_a_folder_of_short_names_may_be_renamed(tmp_path: Path) -> None:
+    product = unpack(*PRODUCTS["EW, short names"], tmp_path)
+    for stem in images(product):
+        write_measurement(product, stem, Content((0, 0, 2, 2)))
+    renamed = product.rename(tmp_path / "download")
+    grd = open_grd(open_container(renamed))
+    assert grd.name == product.name
+    grd.close()
+    for content in (b"[]", b"{", b'{"id": 7}', b"[" * 100_000):
+        (renamed / "productInfo.json").write_bytes(content)
+        grd = open_grd(open_container(renamed))
+        assert grd.name == "download"
+        grd.close()
 
 
 def test_one_polarisation_of_two_is_taken(stripmap: Path) -> None:

@@ -199,7 +199,8 @@ def _properties(
     if layers is not None:
         shares = layers.shares()
         found |= {f"comeo:{name}_percentage": share for name, share in shares.items()}
-        found["comeo:masked"] = list(shares) if options.mask else []
+        if options.mask:
+            found["comeo:layover_shadow"] = "no data"
     return found
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -25,6 +27,7 @@ from comeo.sources.grd.luts import Quantity, parse_calibration, parse_noise
 from comeo.sources.xmltree import XmlTree
 
 _ANNOTATION: Final = re.compile(r"((?:.*/)?)annotation/([^/]+)\.xml")
+_INFO: Final = "productInfo.json"
 _NO_IMAGE: Final = re.compile(r"S1[A-D]_(?:IW|EW|WV|S[1-6])_(SLC|RAW|OCN)")
 _NAME: Final = re.compile(r"S1[A-D]_(?:IW|EW|S[1-6])_GRD[FHM]_1S(?:SH|SV|DH|DV)_\d{8}T\d{6}_\w+")
 _IPF: Final = re.compile(r"0*(\d{1,3})\.(\d{1,2})(?:\.\d+)*")
@@ -219,6 +222,10 @@ def _processor(manifest: XmlTree) -> tuple[int, int]:
 
 def _name(container: Container, root: str) -> str:
     """The product's name, from its folder, its zip or its metadata."""
-    candidates = (PurePosixPath(root).name, container.path.name, container.path.stem)
+    candidates = [PurePosixPath(root).name, container.path.name, container.path.stem]
+    if _INFO in container.names:  # of the public buckets, whose folders may have been renamed
+        with suppress(ValueError, SourceError, RecursionError):
+            info = json.loads(container.read(_INFO))
+            candidates.append(str(info.get("id")) if isinstance(info, dict) else "")
     match = next(filter(None, map(partial(re.match, _NAME), candidates)), None)
     return match.group(0) if match else container.path.stem
