@@ -124,6 +124,7 @@ def main() -> None:
             taken = comeo(*order, "--ratio", RATIO, "-o", target, log=log)
             rows.append(_row(f"compress, rtc, {arguments.codec} ×{RATIO}", taken, target))
             rows += [f"| – {stage} | {seconds:.0f} s | | | |" for stage, seconds in _stages(log)]
+    rows += ["", "`compress` begins with the product: its stages are those of one command."]
     table = "\n".join(rows) + "\n"
     (arguments.output / "grd.md").write_text(f"# A full GRD product\n\n{table}", encoding="utf-8")
     sys.stdout.write(table)
