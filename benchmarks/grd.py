@@ -120,8 +120,8 @@ def main() -> None:
             rows.append(_row(f"geocode, {radiometry}", comeo(*order, log=log), output))
             output.unlink()
         if arguments.codec:
-            order = ("compress", safe, "--dem", dem, "--radiometry", "rtc", "--codec", arguments.codec)
-            taken = comeo(*order, "--ratio", RATIO, "-o", target, log=log)
+            wanted = ("--dem", dem, "--radiometry", "rtc", "--codec", arguments.codec, "--ratio", RATIO)
+            taken = comeo("compress", safe, *wanted, "-o", target, log=log)
             rows.append(_row(f"compress, rtc, {arguments.codec} ×{RATIO}", taken, target))
             rows += [f"| – {stage} | {seconds:.0f} s | | | |" for stage, seconds in _stages(log)]
     rows += ["", "`compress` begins with the product: its stages are those of one command."]
