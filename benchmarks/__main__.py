@@ -5,8 +5,8 @@ from __future__ import annotations
 import runpy
 
 NAMES = (
-    "rate_distortion", "rate_distortion.products", "codec_speed", "whole_scene", "site_means", "qualify",
-    "tile_speed", "catalogue", "full_product",
+    "rate_distortion", "rate_distortion.products", "radar_rate", "codec_speed", "whole_scene", "site_means",
+    "qualify", "tile_speed", "catalogue", "full_product",
 )  # fmt: skip
 for name in NAMES:
     runpy.run_module(f"benchmarks.{name}", run_name="__main__")

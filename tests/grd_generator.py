@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tarfile
 import xml.etree.ElementTree as ET
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,6 +150,68 @@ def unpack_rome(folder: Path) -> tuple[Path, Path]:
     assert safe is not None
     assert dem is not None
     return safe, dem
+
+
+def unpack(archive: str, product: str, folder: Path) -> Path:
+    """Unpack annotation and manifest of a product of an archive of several, or of its zip.
+
+    Args:
+        archive: Its name among the shared products.
+        product: The beginning of the product's name.
+        folder: Where to.
+
+    Returns:
+        The product's folder.
+    """
+    path, packed = FOLDER / archive, {}
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as whole:
+            packed = {name: whole.read(name) for name in whole.namelist() if _is_metadata(name)}
+    else:
+        with tarfile.open(path, "r|xz") as tar:
+            for member in tar:
+                wanted = product in member.name and _is_metadata(member.name)
+                if wanted and (stream := tar.extractfile(member)):
+                    packed[member.name] = stream.read()
+    root = None
+    for name, content in packed.items():
+        parts = Path(name).parts
+        first = next(i for i, part in enumerate(parts) if part.startswith(product))
+        target = folder / Path(*parts[first:])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        root = folder / parts[first]
+    assert root is not None
+    return root
+
+
+def _is_metadata(name: str) -> bool:
+    return name.endswith(("manifest.safe", "productInfo.json")) or (
+        "/annotation/" in name and name.endswith(".xml") and "/rfi/" not in name
+    )
+
+
+def images(product: Path) -> list[str]:
+    """Stems of a product's images, the co-polarised first."""
+    stems = [path.stem for path in (product / "annotation").glob("*.xml")]
+    return sorted(stems, key=lambda stem: ("-vh" in stem or "-hv" in stem, stem))
+
+
+def middle(product: Path) -> tuple[float, float, float, int, int]:
+    """Longitude, latitude, height, line and sample of the point of the grid that is nearest to the middle."""
+    root = ET.parse(product / "annotation" / f"{images(product)[0]}.xml").getroot()
+    lines, samples = (float(_text(root, f".//{name}")) for name in ("numberOfLines", "numberOfSamples"))
+    points = root.findall("geolocationGrid/geolocationGridPointList/geolocationGridPoint")
+
+    def off(point: ET.Element) -> float:
+        line, pixel = (float(_text(point, name)) for name in ("line", "pixel"))
+        return abs(line / lines - 0.5) + abs(pixel / samples - 0.5)
+
+    best = min(points, key=off)
+    longitude, latitude, height, line, pixel = (
+        float(_text(best, name)) for name in ("longitude", "latitude", "height", "line", "pixel")
+    )
+    return longitude, latitude, height, int(line), int(pixel)
 
 
 def write_measurement(safe: Path, stem: str, content: Content) -> None:

@@ -1,15 +1,15 @@
 """Work on several items at once, in threads that the whole process shares.
 
 For work that mostly runs outside the interpreter's lock, such as decoding. The calling thread works, too, and
-waits only for what another thread is at: calls may lie within each other, and where all threads are busy a
-call does all of its work itself.
+waits only for what another thread is at: calls may lie within each other, and where all threads are busy, or
+none can begin any more, a call does all of its work itself.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
 
@@ -46,7 +46,7 @@ def each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
             _exhaust(waiting)
             raise
 
-    helpers = [_pool().submit(take) for _ in range(threads - 1)]
+    helpers = _helped_by(take, threads - 1)
     try:
         take()
     finally:
@@ -56,6 +56,33 @@ def each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         if error is not None:
             raise error
     return [results[place] for place in range(len(items))]
+
+
+def _helped_by(take: Callable[[], None], count: int) -> list[Future[None]]:
+    """Have threads call a function; as many as there can be."""
+    helpers = []
+    for _ in range(count):
+        helpers.append(helper := Future[None]())
+        try:
+            _pool().submit(_help, helper, take)
+        except RuntimeError:  # the interpreter is ending, or the system has no thread to give
+            break
+    return helpers
+
+
+def _help(helper: Future[None], take: Callable[[], None]) -> None:
+    """Call a function unless that is no longer wanted.
+
+    The pool's own futures are no use: of one that fails to be handed out, the call may begin all the same.
+    """
+    if not helper.set_running_or_notify_cancel():
+        return
+    try:
+        take()
+    except BaseException as error:  # noqa: BLE001 - who waits raises it
+        helper.set_exception(error)
+    else:
+        helper.set_result(None)
 
 
 def _exhaust(places: Iterator[int]) -> None:

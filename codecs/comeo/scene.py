@@ -17,6 +17,9 @@ from rasterio.crs import CRS
 METRES_PER_DEGREE = 111_320.0
 # Item property that marks the acquisition time as unknown; `datetime`, which STAC requires, is then 1970.
 DATETIME_UNKNOWN: Final = "comeo:datetime_unknown"
+# Item property of scenes that come from radar geometry: without a DEM they lie where they do but roughly, are
+# shown, and never mixed with others.
+TERRAIN_CORRECTED: Final = "comeo:terrain_corrected"
 
 
 class Window(NamedTuple):

@@ -14,8 +14,11 @@ from comeo.codecs.base import reduce_mean
 from comeo.codecs.lapped import SIZE, analysis, synthesis
 from comeo.codecs.learned.layout import FIRST_LAYOUT, Layout
 from comeo.codecs.spectral import fit, fit_details
-from training.pack import Image
+from comeo.decibel import reduce_power
+from training.pack import HUNDREDTHS, Image
 
+OPTICAL_STEPS = (70.0, 3000.0)  # digital numbers; ×20 to ×300 of nearly all blocks lie within
+RADAR_STEPS = (150.0, 2000.0)  # hundredths of a decibel; ×20 to ×250 take 3.5 to 16 dB
 DEAD_ZONE = 0.35  # of a step, that a coefficient must pass a whole number by to be rounded up
 
 
@@ -31,7 +34,11 @@ class CropOptions:
         natural: Share of crops that take the bands of a natural group; the rest take any.
         jitter: Standard deviation of the natural logarithm of a random gain for each band.
         gamma: Standard deviation of the natural logarithm of an exponent that contrast is changed by.
-        shrunk: Share of crops of twice the side, averaged over 2 × 2 pixels: overviews, coarser sensors.
+        stretch: Standard deviation of the natural logarithm of a random contrast of each band of backscatter,
+            in place of `jitter` and `gamma`: decibels are logarithms already, and gains of power only move
+            their mean, which the spectral transform takes off.
+        shrunk: Share of crops of twice the side, averaged over 2 × 2 pixels (backscatter: in power):
+            overviews, coarser sensors.
         residual: Share of crops that hold what is left of some bands after their prediction from others, as
             coarser groups of a product are coded.
         layout: Of the model.
@@ -39,14 +46,22 @@ class CropOptions:
 
     side: int
     count: int
-    lowest_step: float = 70.0
-    highest_step: float = 3000.0
+    lowest_step: float = OPTICAL_STEPS[0]
+    highest_step: float = OPTICAL_STEPS[1]
     natural: float = 0.7
     jitter: float = 0.4
     gamma: float = 0.2
+    stretch: float = 0.3
     shrunk: float = 0.15
     residual: float = 0.15
     layout: Layout = FIRST_LAYOUT
+
+
+def options_of(images: list[Image], side: int, count: int, layout: Layout) -> CropOptions:
+    """How crops of a pack are drawn: backscatter has steps of its own."""
+    radar = all(image.entry.decibels for image in images)
+    low, high = RADAR_STEPS if radar else OPTICAL_STEPS
+    return CropOptions(side, count, low, high, layout=layout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +133,12 @@ class CropSampler:
             return residual(changed[: image.entry.first], changed[image.entry.first :])
         if self.coarse is not None and kind > 1 - self.options.shrunk:
             image, values = self._pixels(self.coarse)
+            if image.entry.decibels:
+                return self._multilooked(values[self._bands(image)], step)
             return reduce_mean(self._changed(values[self._bands(image)], step), 1)
         image, values = self._pixels(self.fine)
-        return self._changed(values[self._bands(image)], step)
+        chosen = values[self._bands(image)]
+        return self._stretched(chosen, step) if image.entry.decibels else self._changed(chosen, step)
 
     def _changed(self, values: NDArray[np.uint16], step: float) -> NDArray[np.float32]:
         """Values in steps, with another contrast and other gains."""
@@ -129,6 +147,17 @@ class CropSampler:
         mean = values.mean(axis=(1, 2), keepdims=True) + 1
         curved = mean * (values / mean) ** exponent
         return np.asarray(curved * (gains / step), np.float32)
+
+    def _stretched(self, values: NDArray[np.uint16], step: float) -> NDArray[np.float32]:
+        """Backscatter in steps, with another contrast in each band."""
+        contrast = np.exp(self.random.normal(0, self.options.stretch, (len(values), 1, 1)))
+        mean = values.mean(axis=(1, 2), keepdims=True)
+        return np.asarray((values - mean) * (contrast / step), np.float32)
+
+    def _multilooked(self, values: NDArray[np.uint16], step: float) -> NDArray[np.float32]:
+        """As `_stretched`, with the mean power of 2 × 2 pixels."""
+        decibels = reduce_power(self._stretched(values, HUNDREDTHS), 1)
+        return decibels * np.float32(HUNDREDTHS / step)
 
     def _pixels(self, images: _Images) -> tuple[Image, NDArray[np.uint16]]:
         """A valid crop of an image, all bands; one with invalid pixels after many misses."""

@@ -88,7 +88,30 @@ SECOND_DESIGN: Final = Design(
     bent=(48, 48, 48, 64, 64, 64, 48, 0, 0, 0, 0, 0, 0),
 )
 
-DESIGNS: Final = {"first": FIRST_DESIGN, "second": SECOND_DESIGN}
+# Radar has two bands: the groups of the second design without the third and fourth component, and items that
+# share the first alone, for scenes of three and more.
+RADAR_DESIGN: Final = Design(
+    Layout(
+        (0, 0),
+        1,
+        (
+            Group((0,), 0, 4, 5, before=0),
+            Group((1,), 0, 4, 3, (0,), 0, (0,), before=4),
+            Group((0,), 4, 12, 3, (0, 1), 1, (0,), before=8),
+            Group((0,), 12, 36, 2, (0, 2, 1), 2, (0, 2), before=16),
+            Group((1,), 4, 36, 2, (1, 0, 2, 3), 1, (1, 0, 2, 3), before=16),
+            Group((0,), 36, 96, 2, (2, 3, 0, 1, 4), 2, (2, 3), (3,), 10),
+            Group((1,), 36, 96, 2, (4, 1, 3, 5), 1, (4, 5), (4, 5), 14),
+            Group((0,), 96, 256, 1, (5, 3, 2, 0), 1, (5,), (5,), 12),
+            Group((1,), 96, 256, 1, (6, 4, 1, 7), 1, (6,), (6, 7), 16),
+        ),
+    ),
+    first=(64, 64, 96, 128, 128, 96, 80, 48, 48),
+    second=(48, 48, 64, 96, 96, 64, 64, 48, 48),
+    bent=(48, 48, 64, 64, 64, 0, 0, 0, 0),
+)
+
+DESIGNS: Final = {"first": FIRST_DESIGN, "second": SECOND_DESIGN, "radar": RADAR_DESIGN}
 
 # Which groups reduced reads take (see `comeo.codecs.learned.model.Model.reduced`): measured, so that one
 # differs from the mean of the full read by less than a quarter of the error that such means have, pooled over

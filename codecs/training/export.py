@@ -194,7 +194,13 @@ def pack(model: Model, quantiser: Quantiser, facts: dict[str, Any]) -> Callable[
 
 
 def export(
-    model: Model, quantiser: Quantiser, images: list[Image], output: Path, facts: dict[str, Any]
+    model: Model,
+    quantiser: Quantiser,
+    images: list[Image],
+    output: Path,
+    facts: dict[str, Any],
+    *,
+    filtered: bool = True,
 ) -> str:
     """Fit tables and filter, write a model file and its blob, and check it against the trained model.
 
@@ -204,13 +210,15 @@ def export(
         images: The training pack, which tables and filter are fitted to.
         output: The file; its blob is put beside it.
         facts: As of `pack`.
+        filtered: Whether decoded components shall be filtered.
 
     Returns:
         The file's SHA-256, in hex.
     """
     packed = pack(model, quantiser, facts)
-    unfiltered = packed(fit(lambda fitted: _readable(packed(fitted)), model.layout, quantiser, images))
-    content = with_filter(unfiltered, filters.fit(_readable(unfiltered), images))
+    content = packed(fit(lambda fitted: _readable(packed(fitted)), model.layout, quantiser, images))
+    if filtered:
+        content = with_filter(content, filters.fit(_readable(content), images))
     output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = output.with_suffix(".partial")
     for path, data in ((output, content), (output.with_suffix(".bin"), flatten(ModelFile("draft", content)))):
@@ -255,17 +263,21 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--grid", type=int, default=10, help="of the quantiser, sixteenths; 0: scalar")
     parser.add_argument("--pack", type=Path, default=Path(".cache/training/sentinel2.npz"))
+    parser.add_argument("--no-filter", action="store_true", help="leave the filter behind the decoder out")
     arguments = parser.parse_args()
     model, state = read_state(arguments.state)
+    images = load(arguments.pack)
+    mission = "Sentinel-1" if all(image.entry.decibels for image in images) else "Sentinel-2"
     facts = {
         "name": arguments.output.stem,
-        "data": "Sentinel-2, see docs/learned-codec.md; contains modified Copernicus Sentinel data",
+        "data": f"{mission}, see docs/learned-codec.md; contains modified Copernicus Sentinel data",
         "licence": "as the project's",
         "steps": state["step"],
         "reduced": REDUCED.get(model.layout, ()),
     }
     quantiser = dependent(arguments.grid) if arguments.grid else SCALAR
-    digest = export(model, quantiser, load(arguments.pack), arguments.output, facts)
+    filtered = not arguments.no_filter
+    digest = export(model, quantiser, images, arguments.output, facts, filtered=filtered)
     print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.2f} MB, SHA-256 {digest}")
 
 

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from comeo.codecs.learned.filter import CELL, DIRECTIONS, LIMITS, OFFSETS, ONE, 
 from comeo.codecs.learned.layout import Layout
 from comeo.compiled import Array, compiled
 from comeo.settings import CodecSettings
-from training.crops import CropOptions, CropSampler
+from training.crops import CropSampler, options_of
 from training.pack import Image, load
 
 BATCHES = 50
@@ -49,10 +50,8 @@ def fit(model: Model, images: list[Image], *, seed: int = 11, batches: int = BAT
     plain = Filter(CHOSEN_LIMITS, CHOSEN_THRESHOLDS, _taps(np.zeros((1, LIMITS * len(OFFSETS)))))
     size = LIMITS * len(OFFSETS)
     products, right = np.zeros((len(plain.taps), size, size)), np.zeros((len(plain.taps), size))
-    samplers = [
-        CropSampler(images, CropOptions(side, count, lowest_step=LOWEST_STEP, layout=model.layout), seed)
-        for side, count in _SIDES
-    ]
+    options = [options_of(images, side, count, model.layout) for side, count in _SIDES]
+    samplers = [CropSampler(images, replace(each, lowest_step=LOWEST_STEP), seed) for each in options]
     limits = np.array(plain.limits, np.int64)
     for number in range(batches):
         for crop in samplers[number % len(samplers)].batch():

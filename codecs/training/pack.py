@@ -1,7 +1,7 @@
 """The training pack: all training pixels in one small file.
 
 Values are kept to eight digital numbers (an error of 2.3, the codec makes fifty), and coded losslessly as
-JPEG-LS. Invalid pixels stay 0.
+JPEG-LS. Invalid pixels stay 0. Backscatter is kept as hundredths of a decibel above a floor.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ SHIFT = 3
 DECIBELS_BELOW = (
     100  # added to decibels: amplitudes that are not calibrated are far above 0 dB, noise far below
 )
+HUNDREDTHS = 100
 SOURCES = Path(__file__).with_name("sentinel2.toml")
 
 
@@ -40,6 +41,7 @@ class Entry:
         chip: Side of the independent chips it is a sheet of; 0 for one continuous image.
         weight: Share of the training crops.
         held_out: Whether it is for evaluation only.
+        decibels: Whether its numbers are `HUNDREDTHS` of a decibel, `DECIBELS_BELOW` added.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Entry:
     chip: int
     weight: float
     held_out: bool
+    decibels: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +105,14 @@ def _load(path: Path) -> Iterator[Image]:
 
 
 def _entry(path: str, source: dict[str, Any], files: int) -> Entry:
+    chip = source.get("chip", 0)
     return Entry(
         name=path,
         first=source.get("first", len(source["bands"])),
-        chip=source.get("chip", 0),
+        chip=max(chip, source.get("continued", 0)) if chip else 0,
         weight=source.get("weight", 0.0) / files,
         held_out=source.get("held_out", False),
+        decibels="backscatter" in source,
     )
 
 
@@ -120,6 +125,8 @@ def _read(path: Path, source: dict[str, Any]) -> NDArray[np.uint16]:
             values = file.read([band + 1 for band in source["bands"]])[:, ::subsample, ::subsample]
     if "backscatter" in source:
         values = _numbers(values, source["backscatter"])
+    if "continued" in source:
+        values = _continued(values, source.get("chip", 0), source["continued"])
     rounded = (values.astype(np.uint32) + (1 << SHIFT >> 1)) >> SHIFT
     return np.where(values > 0, np.clip(rounded, 1, 65535 >> SHIFT), 0).astype(np.uint16)
 
@@ -135,7 +142,23 @@ def _numbers(values: NDArray[Any], kind: str) -> NDArray[np.float32]:
     if kind != "dB":
         factor = {"power": 10, "amplitude": 20}[kind]
         decibels = factor * np.log10(np.where(decibels > 0, decibels, np.nan))
-    return np.nan_to_num(np.clip((decibels + DECIBELS_BELOW) * 100, 1, 65535), nan=0.0)
+    return np.nan_to_num(np.clip((decibels + DECIBELS_BELOW) * HUNDREDTHS, 1, 65535), nan=0.0)
+
+
+def _continued(values: NDArray[Any], chip: int, side: int) -> NDArray[Any]:
+    """Chips that are smaller than a crop, mirrored at their ends up to its side.
+
+    Args:
+        values: (bands, y, x), one image or a sheet of chips.
+        chip: Side of the sheet's chips; 0 for one image.
+        side: What the chips, or the image, are to measure at least.
+    """
+    bands, height, width = values.shape
+    rows, columns = (height // chip, width // chip) if chip else (1, 1)
+    chips = values.reshape(bands, rows, height // rows, columns, width // columns)
+    grown = [(0, max(0, side - chips.shape[axis])) for axis in (2, 4)]
+    whole = np.pad(chips, ((0, 0), (0, 0), grown[0], (0, 0), grown[1]), "symmetric")
+    return whole.reshape(bands, rows * whole.shape[2], columns * whole.shape[4])
 
 
 def main() -> None:

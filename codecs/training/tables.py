@@ -27,7 +27,7 @@ from comeo.codecs.learned.rans import PRECISION
 from comeo.codecs.learned.tables import REACH, ROWS, SKIPPED, SYMBOLS
 from comeo.settings import CodecSettings
 from training.context import channels_of
-from training.crops import CropOptions, CropSampler
+from training.crops import CropSampler, options_of
 from training.pack import Image
 
 PRIOR = 400.0  # symbols that the logistic distribution counts for in each table
@@ -83,7 +83,7 @@ def fit(
 
 
 def _crops(images: list[Image], layout: Layout, seed: int, batches: int) -> Iterable[NDArray[np.float32]]:
-    options = [CropOptions(side, number, layout=layout) for side, number in _SIDES]
+    options = [options_of(images, side, number, layout) for side, number in _SIDES]
     samplers = [CropSampler(images, each, seed) for each in options]
     for number in range(batches):
         yield from samplers[number % len(samplers)].batch()

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from comeo.codecs.learned.encoder import WORTH
 from comeo.codecs.learned.quantiser import dependent
 from comeo.codecs.learned.tables import check
-from training.crops import CropOptions, CropSampler, stream
+from training.crops import CropSampler, options_of, stream
 from training.design import FIRST_DESIGN, Design
 from training.evaluate import compare, held_out_blocks, jpeg2000_curve, model_curve, raw_bytes
 from training.model import Model, measured_order
@@ -109,6 +109,7 @@ class Trainer:
         self.checkpoint = options.output / "checkpoint.pt"
         self.step = 0
         self.trained_seconds = 0.0
+        self.best_gain = -np.inf  # of this run, dB: a run that is continued may cool down to less
         options.output.mkdir(parents=True, exist_ok=True)
         state = self._stored_state()
         self.model = self._fresh_model() if state is None else Model.of_state(state)
@@ -148,22 +149,32 @@ class Trainer:
                 self.save()
                 last_save = now
             if now - last_evaluation > options.evaluate_every:
-                evaluation.measure(self.average, self.step, self.trained_seconds)
+                self._evaluate(evaluation)
                 last_evaluation = time.monotonic()
         self.save()
-        evaluation.measure(self.average, self.step, self.trained_seconds)
+        self._evaluate(evaluation)
 
     def save(self) -> None:
         """Write the checkpoint (all that resuming needs) and the averaged weights (half precision)."""
-        common = {
-            "step": self.step,
-            "seconds": self.trained_seconds,
-            "design": self.model.design.facts(),
-        }
+        common = self._facts()
         full = {"model": self.model.state_dict(), "average": self.average.state_dict()}
         _write(self.checkpoint, full | common | {"optimiser": self.optimiser.state_dict()})
-        half = {name: value.half().cpu() for name, value in self.average.state_dict().items()}
-        _write(self.options.output / "weights.pt", {"model": half} | common)
+        self._write_weights("weights.pt", common)
+
+    def _evaluate(self, evaluation: Evaluation) -> None:
+        """Measure, and keep the averaged weights that gained most on the held-out blocks as `best.pt`."""
+        gain = evaluation.measure(self.average, self.step, self.trained_seconds)
+        if gain > self.best_gain:
+            self.best_gain = gain
+            self._write_weights("best.pt", self._facts())
+
+    def _facts(self) -> dict[str, Any]:
+        design = self.model.design.facts()
+        return {"step": self.step, "seconds": self.trained_seconds, "design": design}
+
+    def _write_weights(self, name: str, facts: dict[str, Any]) -> None:
+        half = {key: value.half().cpu() for key, value in self.average.state_dict().items()}
+        _write(self.options.output / name, {"model": half} | facts)
 
     def _one_step(self, batch: NDArray[np.float32], progress: float) -> dict[str, float]:
         self._set_rate(progress)
@@ -190,10 +201,10 @@ class Trainer:
 
     def _batches(self) -> Iterator[NDArray[np.float32]]:
         options = self.options
+        crops = partial(options_of, self.images, layout=self.model.layout)
         seed = options.seed * 1_000_003 + self.step
-        layout = self.model.layout
-        small = CropSampler(self.images, CropOptions(128, options.small, layout=layout), seed)
-        large = CropSampler(self.images, CropOptions(256, options.large, layout=layout), seed + 1)
+        small = CropSampler(self.images, crops(128, options.small), seed)
+        large = CropSampler(self.images, crops(256, options.large), seed + 1)
         return stream([small, large])
 
     def _fresh_model(self) -> Model:
@@ -201,7 +212,7 @@ class Trainer:
         path = self.options.design
         design = FIRST_DESIGN if path is None else Design.from_facts(json.loads(path.read_text()))
         layout = design.layout
-        sampler = CropSampler(self.images, CropOptions(128, 16, layout=layout), self.options.seed)
+        sampler = CropSampler(self.images, options_of(self.images, 128, 16, layout), self.options.seed)
         crops = np.concatenate([sampler.batch() for _ in range(INITIAL_BATCHES)])
         return Model(*measured_order(crops, layout), design)
 
@@ -237,8 +248,8 @@ class Evaluation:
         self.anchor = jpeg2000_curve(self.blocks)
         self.output = output
 
-    def measure(self, model: Model, step: int, seconds: float) -> None:
-        """Measure, and append to `evaluation.jsonl`."""
+    def measure(self, model: Model, step: int, seconds: float) -> float:
+        """Measure, append to `evaluation.jsonl`, and return the mean gain over the ratios, dB."""
         device = next(model.parameters()).device
         curve = model_curve(model, self.blocks, device=device)
         result = compare(curve, self.anchor, raw_bytes(self.blocks))
@@ -246,6 +257,7 @@ class Evaluation:
         entry["ratios"] = (raw_bytes(self.blocks) / curve.sizes).round(1).tolist()
         _append(self.output / "evaluation.jsonl", entry)
         log.info("%s", entry)
+        return float(np.mean([each["gain"] for each in result.values()]))
 
 
 def _write(path: Path, state: dict[str, Any]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -64,3 +66,25 @@ def test_a_process_that_parts_has_threads_of_its_own() -> None:
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_process_that_ends_does_its_work_alone() -> None:
+    """As handlers of `atexit` do, when no thread begins anything any more."""
+    program = """
+import atexit
+from comeo import parallel
+parallel._processors = lambda: 4
+atexit.register(lambda: print(parallel.each(abs, [-1, -2, -3])))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.stdout.strip(), done.stderr) == ("[1, 2, 3]", "")
+
+
+def test_where_no_thread_can_begin_the_caller_works_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert parallel.each(abs, range(-9, 0)) == list(range(9, 0, -1))

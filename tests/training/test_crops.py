@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from comeo.codecs.learned.layout import FIRST_LAYOUT
 from training import pack
-from training.crops import CropOptions, CropSampler, residual, stream
+from training.crops import CropOptions, CropSampler, options_of, residual, stream
 
 
 def test_a_seed_fixes_the_crops(small_pack: Path) -> None:
@@ -78,3 +81,44 @@ def test_crops_of_twice_the_side_are_averaged() -> None:
     assert halved.shape == plain.shape
     assert np.abs(plain).max() > 0.1
     assert np.abs(halved).max() < 0.01 * np.abs(plain).max()
+
+
+def _backscatter(hundredths: NDArray[np.uint16]) -> pack.Image:
+    entry = pack.Entry("radar", first=len(hundredths), chip=0, weight=1.0, held_out=False, decibels=True)
+    return pack.Image(entry, hundredths)
+
+
+def test_crops_of_backscatter_are_averaged_in_power() -> None:
+    left_bright = np.where(np.indices((128, 128))[1] < 64, 9000, 8000)
+    chess = np.where(np.indices((128, 128)).sum(0) % 2, 1000, 0)  # 0 and +10 dB: 5.5 on average, +7.4 dB
+    board = _backscatter(np.stack([left_bright + chess, left_bright + chess // 2]).astype(np.uint16))
+    options = CropOptions(64, 1, lowest_step=100, highest_step=100, shrunk=1.0, stretch=0.0)
+    sampler = CropSampler([board], options, 5)
+    found = sampler._multilooked(board.values, 100.0)
+    mean = 10 * np.log10(0.5 * (1 + 10.0 ** np.array([1.0, 0.5]))) - np.array([5.0, 2.5])
+    np.testing.assert_allclose(found[:, :, :32].mean((1, 2)), mean + 5, atol=1e-3)
+    np.testing.assert_allclose(found[:, :, 32:].mean((1, 2)), mean - 5, atol=1e-3)
+    assert len(np.unique(sampler.batch()[0, 0].round(2))) == 2  # nothing is left of the chess board
+
+
+def test_backscatter_gets_other_contrasts_and_no_gains_of_its_level() -> None:
+    random = np.random.default_rng(3)
+    image = _backscatter(np.clip(random.normal(9000, 200, (2, 128, 128)), 1, 20000).astype(np.uint16))
+    sampler = CropSampler([image], CropOptions(128, 1), 7)
+    spread = [
+        sampler._stretched(image.values, 1.0).std((1, 2)) / image.values.std((1, 2)) for _ in range(300)
+    ]
+    logarithms = np.log(spread)
+    np.testing.assert_allclose(logarithms.std(0), 0.15, rtol=0.15)
+    assert abs(np.corrcoef(logarithms.T)[0, 1]) < 0.2  # each band has its own
+    higher = _backscatter(image.values + np.uint16(600))
+    again = CropSampler([higher], CropOptions(128, 1), 7)
+    first = CropSampler([image], CropOptions(128, 1), 7)
+    np.testing.assert_allclose(again.batch(), first.batch(), atol=0.02)  # 6 dB more are taken off again
+
+
+def test_backscatter_has_steps_of_its_own(small_pack: Path) -> None:
+    images = pack.load(small_pack)
+    radar = [replace(each, entry=replace(each.entry, decibels=True)) for each in images]
+    steps = [options_of(each, 128, 1, FIRST_LAYOUT).highest_step for each in (images, radar)]
+    assert steps == [3000.0, 2000.0]

@@ -78,3 +78,27 @@ def test_the_shipped_list_fits_the_shared_data(shared_data: Path, tmp_path: Path
     output = tmp_path / "pack.npz"
     pack.build(shared_data, output)
     assert output.stat().st_size < 64 << 20
+
+
+@pytest.mark.parametrize(("sheet", "side"), [(0, 128), (20, 32)])
+def test_small_images_and_chips_are_mirrored_up_to_a_crop(tmp_path: Path, sheet: int, side: int) -> None:
+    values = np.random.default_rng(1).uniform(0.01, 1, (1, 40, 60)).astype(np.float32)
+    shape = {"driver": "GTiff", "count": 1, "height": 40, "width": 60, "dtype": "float32"}
+    with rasterio.open(tmp_path / "small.tif", "w", **shape, transform=Affine(30, 0, 0, 0, -30, 0)) as file:
+        file.write(values)
+    (tmp_path / "manifest.json").write_text(json.dumps([{"path": "small.tif", "split": "train"}]))
+    chip = f"chip = {sheet}\n" if sheet else ""
+    text = f'[[source]]\npath = "small.tif"\nbands = [0]\nbackscatter = "power"\n{chip}continued = {side}\n'
+    (tmp_path / "sources.toml").write_text(text)
+    pack.build(tmp_path, tmp_path / "pack.npz", tmp_path / "sources.toml")
+    (image,) = pack.load(tmp_path / "pack.npz")
+    rows, columns = (2, 3) if sheet else (1, 1)
+    assert image.values.shape == (1, rows * side, columns * side)
+    assert (image.entry.chip, image.entry.decibels) == (side if sheet else 0, True)
+    height, width = 40 // rows, 60 // columns
+    plain = image.values[0, :height, :width]
+    expected = (10 * np.log10(values[0, :height, :width]) + 100) * 100
+    assert np.abs(plain - expected).max() <= 4.5
+    last = image.values[0, side * (rows - 1) :, side * (columns - 1) :]
+    mirrored = last[: min(2 * height, side)]
+    np.testing.assert_array_equal(mirrored[height:], last[:height][::-1][: len(mirrored) - height])

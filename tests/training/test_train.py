@@ -103,3 +103,15 @@ def test_a_run_ends_with_an_evaluation(small_pack: Path, tmp_path: Path) -> None
     assert {"x50", "x100", "x250"} <= set(entry)
     state = torch.load(tmp_path / "weights.pt", weights_only=True)
     Model.blank().load_state_dict({name: value.float() for name, value in state["model"].items()})
+
+
+def test_the_best_weights_on_held_out_blocks_are_kept(
+    small_pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer, gains = Trainer(_options(small_pack, tmp_path)), iter([0.5, 0.9, 0.7])
+    evaluation = train.Evaluation(trainer.images, tmp_path)
+    monkeypatch.setattr(evaluation, "measure", lambda *_: next(gains))
+    for step in (1, 2, 3):
+        trainer.step = step
+        trainer._evaluate(evaluation)
+    assert torch.load(tmp_path / "best.pt", weights_only=True)["step"] == 2

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from comeo.errors import ComeoError
+from tileserver.cli.geocoding import geocoding_options, options_of
 from tileserver.cli.options import PICTURES, moment_of, names_of, scale_of, sentence
 from tileserver.cli.places import LocalPath
 from tileserver.cli.progress import terminal_progress
+from tileserver.cli.signals import ended_by_signal
 
 _OTHERS: Final = PICTURES | {".zip", ".tif", ".tiff", ".json"}  # neither archives nor folders
 
@@ -71,7 +73,14 @@ _OTHERS: Final = PICTURES | {".zip", ".tif", ".tiff", ".json"}  # neither archiv
     type=click.Choice(["coarse"]),
     help="Code clouds more coarsely than the ground, which gets their bytes; needs --clear other than none.",
 )
+@click.option(
+    "--despeckle",
+    type=click.Choice(["lee"]),
+    help="Filter the speckle of radar before it is coded; its mean power is kept.",
+)
+@geocoding_options
 @click.option("--force", is_flag=True, help="Replace archives that exist.")
+@ended_by_signal()
 def compress(
     sources: tuple[str, ...],
     output: Path,
@@ -91,12 +100,17 @@ def compress(
     independent_groups: bool,
     preset: str | None,
     clouds: str | None,
+    despeckle: str | None,
     force: bool,
+    **geocoding: Any,
 ) -> None:
     """Compress SOURCES, one archive each.
 
     A source is a SAFE folder or zip, a folder of JP2 or GeoTIFF bands, a STAC Item (file or URL), or a
     GeoTIFF whose band descriptions name the bands.
+
+    A Sentinel-1 GRD product is brought onto a map first, for which --dem gives the heights of the ground:
+    options from --dem to --orbit are for these. Without a DEM it can be shown, but is not terrain-corrected.
     """
     from comeo.archive import archive_suffix
     from comeo.codecs import DEFAULT_CODEC
@@ -110,19 +124,24 @@ def compress(
         raise click.UsageError(f"{output.name} is no name of an archive: those end in .zarr.zip or .zarr")
     if is_file and len(sources) > 1:
         raise click.UsageError("several sources need a folder as --output")
+    if is_file and output.exists() and not force:  # before a product is geocoded for minutes
+        raise ComeoError(f"{output} exists already; use --force to replace it")
+    options = options_of(geocoding)
     failures = 0
     for source in sources:
         try:
-            with open_source(
+            with terminal_progress(Path(source).name) as opening, open_source(
                 source, scene_id=scene_id, collection=collection, bands=bands, datetime=moment, scale=scale,
                 offset=offset, unit=unit, nodata=nodata, quantity=quantity,
+                geocoding=options, progress=opening,
             ) as scene:  # fmt: skip
+                opening.finish()
                 final = output if is_file else output / f"{scene.id}.zarr.zip"
                 with terminal_progress(scene.id) as progress:
                     compress_scene(
                         scene, final, codec=codec or DEFAULT_CODEC, ratio=ratio, step=step, clear=clear,
                         force=force, progress=progress, independent_groups=independent_groups, preset=preset,
-                        clouds=clouds,
+                        clouds=clouds, despeckle=despeckle,
                     )  # fmt: skip
             _report(final)
         except (ComeoError, OSError) as error:

@@ -13,6 +13,7 @@ import json
 import math
 import resource
 import selectors
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -86,6 +87,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         # gunicorn stops to accept at this number: when all that may be are at work, and none can be closed.
         self.worker_connections = self._limit + 1
         super().init_process()
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """End at once, and once: of Ctrl+C gunicorn tells its processes, too, and people press it again.
+
+        Such a signal would interrupt the ending, which waits for threads that decode, with a traceback.
+        """
+        for each in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(each, signal.SIG_IGN)
+        super().handle_quit(sig, frame)
 
     def load_wsgi(self) -> None:
         """Load the application, and learn how large a body it takes."""

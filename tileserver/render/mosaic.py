@@ -17,6 +17,7 @@ from comeo.archive import Archive
 from comeo.errors import BoundError, NotFoundError
 from comeo.export.provenance import collection_tags
 from comeo.grid import WGS84, Grid
+from comeo.scene import TERRAIN_CORRECTED
 from comeo.view.budget import Budget
 from comeo.view.clear import check_mask, clear_of
 from comeo.view.pixels import mask_of, read_pixels
@@ -141,7 +142,7 @@ def _tile(
 
 
 class Told:
-    """Which scenes of a collection can say what a request has to know of their pixels.
+    """Which scenes of a collection can say what a request has to know of their pixels, and where these lie.
 
     A scene that does not say which of its pixels are clear is left out where a mask is wanted: a cloud of it
     would hide the clear pixels of the next one. Where none of the scenes says it, that is an error.
@@ -154,6 +155,7 @@ class Told:
     def by(self, archive: Archive, plan: RenderPlan) -> bool:
         """Whether an archive has the classes that a plan needs."""
         try:
+            check_placed(archive)
             if plan.classes:
                 clear_of(archive)
             if plan.mask is not None:
@@ -263,6 +265,19 @@ class _Mosaic:
         if image.data.dtype.kind == "u" and (np.abs(other_scale) <= 1.001 * np.abs(scale)).all():
             values = np.clip(np.rint(values), 1, np.iinfo(image.data.dtype).max).astype(image.data.dtype)
         return values
+
+
+def check_placed(archive: Archive) -> None:
+    """Refuse a scene whose pixels lie only roughly where they should, for use beside others.
+
+    Raises:
+        NotFoundError: If it came from radar geometry without a DEM.
+    """
+    if archive.item.get("properties", {}).get(TERRAIN_CORRECTED) is False:
+        raise NotFoundError(
+            "scenes that are not terrain-corrected are shown alone, not with others of their "
+            "collection; make their archives anew with --dem"
+        )
 
 
 def footprint_mask(native: Grid, grid: Grid) -> NDArray[np.bool_] | None:

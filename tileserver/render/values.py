@@ -35,7 +35,7 @@ from comeo.view.propagation import (
 )
 from comeo.view.reader import ArchiveReader, group_grid, pixel_at
 from tileserver.catalog import Record, Search
-from tileserver.render.mosaic import candidates
+from tileserver.render.mosaic import candidates, check_placed
 from tileserver.render.offers import answers
 from tileserver.render.orbits import by_track
 from tileserver.render.plan import RenderPlan, RenderRequest, resolve
@@ -49,8 +49,9 @@ Known = TypeVar("Known")
 
 
 def point(
-    scenes: Scenes, record: Record, lon: float, lat: float, request: RenderRequest, budget: Budget
-) -> dict[str, Any]:
+    scenes: Scenes, record: Record, lon: float, lat: float, request: RenderRequest, budget: Budget, *,
+    beside: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """Values of the native pixel that a position falls into.
 
     Args:
@@ -60,12 +61,15 @@ def point(
         lat: In degrees.
         request: Bands or expression.
         budget: Of the request.
+        beside: Whether the answer stands for the collection's other scenes, too.
 
     Raises:
-        NotFoundError: If the position lies outside the scene.
+        NotFoundError: If the position lies outside the scene, or beside others the scene lies only roughly.
     """
     plan = resolve(request, record.bands, scenes.settings, picture=False)
     with scenes.reader(record, budget) as reader:
+        if beside:
+            check_placed(reader.archive)
         pixel, shown = _seen(reader, lon, lat, plan)
         errors = _if_known(lambda: point_errors(reader, lon, lat, plan.bands))
         correlated = correlation(reader.archive, plan.bands)
@@ -153,7 +157,7 @@ def collection_point(
         if chosen is not None and chosen.plan_for(record.bands) is None:
             continue
         try:
-            answer = point(scenes, record, lon, lat, request, budget)
+            answer = point(scenes, record, lon, lat, request, budget, beside=True)
         except NotFoundError as error:
             reason = reason or error
             continue

@@ -285,7 +285,8 @@ class ClearGroup:
                 content = decompressor.decompress(bytes(frame), size + 1)
             except zstd.ZstdError:
                 content = b""
-            if len(content) == size and decompressor.eof:
+            # nothing behind the frame, which other readers would unpack, too
+            if len(content) == size and decompressor.eof and not decompressor.unused_data:
                 block = np.frombuffer(content, np.uint8).reshape(self.block, self.block)
         if block is None or block.max() > CLOUD:
             raise ArchiveError(f"{self._name}: block ({row}, {col}) of {GROUP} is damaged")

@@ -25,6 +25,7 @@ def info(archive: Metadata) -> dict[str, Any]:
         "codec": archive.codec,
         "model": archive.model,
         "preset": archive.preset,
+        "despeckle": archive.despeckle,
         "clouds": None if archive.clouds is None else archive.clouds.model_dump(),
         "power": None if archive.power is None else {b: own.model_dump() for b, own in archive.power.items()},
         "ratio": round(archive.ratio, 2),

@@ -122,6 +122,14 @@ class Metadata:
         return self._comeo.preset
 
     @property
+    def despeckle(self) -> str | None:
+        """What the speckle of radar was filtered with before it was coded: `lee`; None: nothing.
+
+        Errors are those against the filtered scene.
+        """
+        return self._comeo.despeckle
+
+    @property
     def clouds(self) -> CloudFacts | None:
         """How clouds were coded more coarsely, and their errors, of which the certificate does not tell.
 

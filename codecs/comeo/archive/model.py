@@ -13,6 +13,7 @@ from affine import Affine
 from pydantic import (
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     TypeAdapter,
@@ -22,8 +23,9 @@ from pydantic import (
 from rasterio.crs import CRS
 
 from comeo.archive.certificate import Layout
-from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE
+from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE, check_step
 from comeo.crs import parse_crs
+from comeo.errors import CodecError
 from comeo.scene import DATETIME_UNKNOWN, Band
 
 FORMAT_VERSION = 2
@@ -157,13 +159,25 @@ class Strict(BaseModel):
 
 
 _Side = Annotated[int, Field(ge=1, le=MAX_LEVEL_SIDE)]
-_Longitude = Annotated[float, Field(ge=-180, le=180)]
-_Latitude = Annotated[float, Field(ge=-90, le=90)]
+# Clients get these as they stand: texts that look like numbers are none.
+_Longitude = Annotated[float, Field(ge=-180, le=180, strict=True)]
+_Latitude = Annotated[float, Field(ge=-90, le=90, strict=True)]
 # Of a transform to CRS coordinates: the Earth in millimetres still fits.
 _Coefficient = Annotated[float, Field(ge=-1e11, le=1e11)]
 _Bands = Annotated[int, Field(ge=1, le=MAX_BANDS)]
 # Of a linear conversion: physical values stay within what float32 can hold.
 _Factor = Annotated[float, Field(ge=-1e30, le=1e30)]
+
+
+def _sound_step(step: Any) -> float:
+    """A quantisation step, bounded as that of payloads: errors that are stated in it stay finite."""
+    try:
+        check_step(step)
+    except CodecError as error:
+        raise ValueError(str(error)) from error
+    return float(step)
+
+
 _Position = tuple[_Longitude, _Latitude] | tuple[_Longitude, _Latitude, float]
 _Rings = Annotated[list[Annotated[list[_Position], Field(min_length=4)]], Field(min_length=1)]
 
@@ -278,7 +292,7 @@ class ComeoAttributes(Strict):
     codec: str = Field(pattern=r"^[A-Za-z0-9_.\-]{1,64}$")
     model: str | None = Field(None, pattern=r"^[A-Za-z0-9_.:\-]{0,64}$")
     ratio: float = Field(gt=0, allow_inf_nan=False)
-    step: float = Field(gt=0, allow_inf_nan=False)
+    step: Annotated[float, BeforeValidator(_sound_step)]
     raw_bytes: int = Field(gt=0)
     shards: str | None = Field(None, max_length=MAX_SHARDS_CHARACTERS)
     groups: list[Annotated[str, Field(pattern=r"^r[0-9]{1,7}m(_db)?$")]] = Field(min_length=1, max_length=16)
@@ -291,6 +305,7 @@ class ComeoAttributes(Strict):
     clouds: Any = None
     power: Any = None
     preset: str | None = Field(None, pattern=r"^[a-z0-9\-]{1,32}$")
+    despeckle: str | None = Field(None, pattern=r"^[a-z0-9\-]{1,32}$")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -392,12 +407,10 @@ class ArrayMetadata(Strict):
         rows, cols = -(-height // block), -(-width // block)
         if rows * cols > MAX_LEVEL_BLOCKS or shard[0] * shard[1] > MAX_LEVEL_BLOCKS:
             raise ValueError(f"it claims {rows}×{cols} blocks, more than {MAX_LEVEL_BLOCKS}")
-        step = inner.configuration.get("step")
-        if not isinstance(step, (int, float)) or not 0 < step < 1e6:
-            raise ValueError("its step is missing")
+        step = _sound_step(inner.configuration.get("step"))
         level = Level(
             group=group, number=number, height=height, width=width, transform=transform, block=block,
-            shard=shard, bands=bands, dtype=np.dtype(self.data_type), step=float(step),
+            shard=shard, bands=bands, dtype=np.dtype(self.data_type), step=step,
         )  # fmt: skip
         key = inner.configuration.get("reference")
         if key is None:

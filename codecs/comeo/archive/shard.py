@@ -78,7 +78,7 @@ def read_index(shard: Blob, slots: int, name: str) -> tuple[NDArray[np.uint64], 
         index's own checksum, with which the shard ends.
 
     Raises:
-        ArchiveError: If the index is damaged or points outside the shard.
+        ArchiveError: If the index is damaged, points outside the shard, or to the same bytes twice.
     """
     index_bytes = slots * SLOT_BYTES
     start = shard.size - index_bytes - CRC_BYTES
@@ -96,4 +96,8 @@ def read_index(shard: Blob, slots: int, name: str) -> tuple[NDArray[np.uint64], 
     sound &= length <= MAX_PAYLOAD_BYTES
     if not (sound & (absent | (length > CRC_BYTES))).all():
         raise ArchiveError(f"{name} has an index that points outside it, or to too large a block")
+    order = np.argsort(offset[~absent])
+    starts, ends = offset[~absent][order], (offset + length)[~absent][order]
+    if (ends[:-1] > starts[1:]).any():  # so that blocks together never take more memory than the file
+        raise ArchiveError(f"{name} has blocks that overlap")
     return index, content[-CRC_BYTES:]

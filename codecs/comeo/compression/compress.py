@@ -23,8 +23,10 @@ from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
 from comeo.codecs.ground import CLOUD_WEIGHT
 from comeo.codecs.payload import check_step
 from comeo.compression.apart import with_decibels_apart
+from comeo.compression.choice import codec_for
 from comeo.compression.clear import check_method, check_written, clear_layer, with_shares
 from comeo.compression.clouds import Ground, check_clouds, ground_of, marked
+from comeo.compression.despeckle import check_despeckle, despeckled
 from comeo.compression.encode import encode_scene
 from comeo.compression.item import build_item, check_place
 from comeo.compression.measure import SHARE, ErrorAccumulator
@@ -63,6 +65,7 @@ class _Work:
     clear: ClearLayer | None
     independent_groups: bool
     preset: str | None
+    despeckle: str | None
     ground: Ground | None
 
     def plan(self, step: float) -> list[ArchiveGroup]:
@@ -91,6 +94,7 @@ def compress(
     independent_groups: bool = False,
     preset: str | None = None,
     clouds: str | None = None,
+    despeckle: str | None = None,
     progress: Progress | None = None,
     executor: Executor | None = None,
 ) -> Path:
@@ -111,6 +115,8 @@ def compress(
         preset: `vegetation` codes red and near infrared more finely, the other bands more coarsely.
         clouds: `coarse` codes clouds in steps about four times as long, so that more bytes are left for the
             ground. It needs to be known which pixels are cloud: see `clear`.
+        despeckle: `lee` filters the speckle of radar backscatter before it is coded, its mean power kept.
+            The archive says so, and its errors are those against the filtered scene.
         progress: Receives the stages and units of the work.
         executor: Runs the reading and coding of blocks. It must share this process's memory, as a
             `ThreadPoolExecutor` does, and stays open. None: one thread a CPU; verifying has its own.
@@ -127,8 +133,9 @@ def compress(
     check_clouds(clouds, get_codec(codec))
     check_method(clear)
     check_preset(preset)
+    check_despeckle(despeckle)
     with nullcontext(source) if isinstance(source, Scene) else open_source(source) as opened:
-        scene = with_decibels_apart(opened)
+        scene = despeckled(with_decibels_apart(opened), despeckle)
         path = _place_of(scene, Path(output), force=force)
         check_place(scene)
         check_bands(scene, preset)
@@ -136,8 +143,9 @@ def compress(
         with threadpool_limits(1, user_api="blas"), executor_of(executor) as threads:
             layer = clear_layer(scene, clear)
             work = _Work(
-                marked(with_shares(scene, layer), clouds), path, get_codec(codec), progress or Silent(),
-                threads, force, layer, independent_groups, preset, ground_of(scene, clouds, layer),
+                marked(with_shares(scene, layer), clouds), path, codec_for(scene, codec),
+                progress or Silent(), threads, force, layer, independent_groups, preset, despeckle,
+                ground_of(scene, clouds, layer),
             )  # fmt: skip
             return _done(work, ratio, step)
 
@@ -244,6 +252,7 @@ def _facts(work: _Work, step: float) -> dict[str, Any]:
     return {
         **({"model": model} if model else {}),
         **({"preset": work.preset} if work.preset else {}),
+        **({"despeckle": work.despeckle} if work.despeckle else {}),
         "step": step,
         "raw_bytes": scene.raw_bytes,
         "source": {"name": scene.source_name, "sha256": scene.source_checksum},

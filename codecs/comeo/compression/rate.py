@@ -32,7 +32,8 @@ from comeo.scene import BandGroup, Pixels, Scene, Window
 
 MIN_STEP = 1e-3
 MAX_STEP = 50_000.0
-SAMPLE_BLOCKS = 96
+SAMPLE_BLOCKS = 96, 320  # least and most; between them a seventh, as a pass over few blocks costs little
+_SAMPLE_SHARE = 1 / 7
 _TYPICAL_STEP = 0.4  # at ×100, in standard deviations of the pixels
 _OVERVIEW_SHARE = 0.045  # of the native levels' bytes, as measured on a full-size scene at ×100
 _TYPICAL_SLOPE = -0.8  # d log(size) / d log(step) at ×100
@@ -84,9 +85,8 @@ def _places(groups: list[ArchiveGroup]) -> list[list[Place]]:
     """
     levels = [group.levels[0] for group in groups]
     total = sum(math.prod(level.grid) for level in levels)
-    found = [
-        _spread(level, max(16, round(SAMPLE_BLOCKS * math.prod(level.grid) / total))) for level in levels
-    ]
+    share = min(SAMPLE_BLOCKS[1], max(SAMPLE_BLOCKS[0], _SAMPLE_SHARE * total)) / total
+    found = [_spread(level, max(16, round(share * math.prod(level.grid)))) for level in levels]
     for level, places in zip(levels, found, strict=True):
         if level.reference is not None:
             under = [finer_blocks(level.reference, level, *place) for place in places]

@@ -101,11 +101,12 @@ SENTINEL1: Final = Mission(
     own_name=processed_name,
     name_properties=name_properties,
     prefixes=("s1",),
+    default_model="sentinel1-1",
     unreadable=Unreadable(
         re.compile(r"S1[A-D]_(?:IW|EW|WV|S[1-6])_(?:GRD|SLC|RAW|OCN)"),
         re.compile(r"(?:^|/)(?:S1[A-D]_[^/]*/)?(?:measurement|annotation)/"),
-        "is a Sentinel-1 product in radar geometry; make a map of the GRD product with `comeo geocode`, "
-        "then give that GeoTIFF",
+        "is a Sentinel-1 product in radar geometry, and no GRD with its annotation; take the GRD product of "
+        "the same acquisition, whole",
         GEOCODED,
     ),
 )

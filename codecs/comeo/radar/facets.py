@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from comeo.compiled import compiled
 from comeo.grid import Grid
-from comeo.radar.geodesy import grid_degrees, to_ecef
+from comeo.radar.geodesy import grid_degrees, normals, to_ecef
 from comeo.radar.orbit import Orbit
 from comeo.radar.timing import Timing
 
@@ -18,6 +18,9 @@ from comeo.radar.timing import Timing
 _SAMPLES: Final = 3
 # The most along a side: 340 cells within one map pixel are a cliff of kilometres, or a hole of a DEM.
 _MOST_SAMPLES: Final = 1024
+# Pixels, or lines, between the places that are reckoned through: a chord of 640 m lies 1 cm below its arc,
+# on the ground as on the satellite's way.
+_STEP: Final = 64
 Values = NDArray[np.float64]
 
 
@@ -62,13 +65,47 @@ def surface_of(
         lines: (y, x) float64 where the image shows the pixels.
         pixels: (y, x) float64, likewise.
     """
-    rows, columns = np.meshgrid(
-        np.arange(grid.height, dtype=float), np.arange(grid.width, dtype=float), indexing="ij"
+    rows, columns = (
+        np.arange(0, side + _STEP, _STEP, dtype=np.float64) for side in (grid.height, grid.width)
     )
-    points = to_ecef(*grid_degrees(grid, rows, columns), heights.astype(np.float64))
+    places = grid_degrees(grid, *np.meshgrid(rows, columns, indexing="ij"))
+    level = to_ecef(*places, np.zeros(places[0].shape))
+    known = lines[np.isfinite(lines)]
+    first, last = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    count = int((last - first) / _STEP) + 2
     # The offset's part that grows with range moves the satellite by 2 m, of 700 km.
-    seconds = timing.offset[0] + lines.ravel() * timing.interval
-    return Surface(points, orbit.position(seconds).reshape(points.shape), lines, pixels)
+    nodes = first + _STEP * np.arange(count, dtype=np.float64)
+    seconds: Values = timing.offset[0] + nodes * timing.interval
+    points, sensors = np.empty((*heights.shape, 3)), np.empty((*heights.shape, 3))
+    _stand(
+        heights, level, normals(*places), orbit.position(seconds), lines, first, float(_STEP), points, sensors
+    )
+    return Surface(points, sensors, lines, pixels)
+
+
+@compiled
+def _stand(
+    heights: NDArray[np.float32], level: Values, ups: Values, ways: Values, lines: Values, first: float,
+    step: float, points: Values, sensors: Values,
+) -> None:  # fmt: skip
+    """Fill points and sensors (y, x, 3), linear between the nodes of a lattice and of the satellite's way."""
+    for row in range(heights.shape[0]):
+        upper = int(row / step)
+        down = row / step - upper
+        ground = (1 - down) * level[upper] + down * level[upper + 1]
+        up = (1 - down) * ups[upper] + down * ups[upper + 1]
+        for column in range(heights.shape[1]):
+            left = int(column / step)
+            right = column / step - left
+            height = float(heights[row, column])
+            place = (lines[row, column] - first) / step
+            node = int(place) if np.isfinite(place) else 0
+            for axis in range(3):
+                before = ground[left, axis] + height * up[left, axis]
+                behind = ground[left + 1, axis] + height * up[left + 1, axis]
+                points[row, column, axis] = before + right * (behind - before)
+                here, ahead = ways[node, axis], ways[node + 1, axis]
+                sensors[row, column, axis] = here + (place - node) * (ahead - here)
 
 
 def sides(values: Values) -> tuple[tuple[Values, Values], tuple[Values, Values]]:
@@ -113,49 +150,47 @@ def spread(lines: Values, pixels: Values, amounts: NDArray[np.float32], image: N
 def _spread(
     lines: Values, pixels: Values, amounts: NDArray[np.float32], most: int, image: NDArray[np.float32]
 ) -> None:
+    height, width = image.shape
     for y in range(lines.shape[0] - 1):
         for x in range(lines.shape[1] - 1):
-            corner_lines, corner_pixels = lines[y : y + 2, x : x + 2], pixels[y : y + 2, x : x + 2]
-            if not np.isfinite(corner_lines.sum() + corner_pixels.sum()):
+            # Corners: upper left, upper right, lower left, lower right.
+            l0, l1, l2, l3 = lines[y, x], lines[y, x + 1], lines[y + 1, x], lines[y + 1, x + 1]
+            p0, p1, p2, p3 = pixels[y, x], pixels[y, x + 1], pixels[y + 1, x], pixels[y + 1, x + 1]
+            if not np.isfinite(l0 + l1 + l2 + l3 + p0 + p1 + p2 + p3):
                 continue
-            if corner_lines.max() < -1 or corner_lines.min() > image.shape[0]:
+            if max(l0, l1, l2, l3) < -1 or min(l0, l1, l2, l3) > height:
                 continue
-            downs = _samples(corner_lines[1] - corner_lines[0], corner_pixels[1] - corner_pixels[0], most)
-            rights = _samples(
-                corner_lines[:, 1] - corner_lines[:, 0], corner_pixels[:, 1] - corner_pixels[:, 0], most
-            )
+            if max(p0, p1, p2, p3) < -1 or min(p0, p1, p2, p3) > width:
+                continue
+            downs = _samples(max(abs(l2 - l0), abs(l3 - l1), abs(p2 - p0), abs(p3 - p1)), most)
+            rights = _samples(max(abs(l1 - l0), abs(l3 - l2), abs(p1 - p0), abs(p3 - p2)), most)
+            upper = 2 * amounts[y, x, 0] / (downs * rights)
+            lower = 2 * amounts[y, x, 1] / (downs * rights)
+            if upper == 0 and lower == 0:
+                continue
             for i in range(downs):
                 down = (i + 0.5) / downs
                 for j in range(rights):
                     right = (j + 0.5) / rights
-                    # The diagonal's samples belong to both triangles: so each has half of all.
                     below = down + right - 1
-                    if abs(below) < 1e-9:
-                        amount = (amounts[y, x, 0] + amounts[y, x, 1]) / 2
+                    # Each triangle is linear from its right-angled corner.
+                    if below > 0:
+                        line = l3 + (down - 1) * (l3 - l1) + (right - 1) * (l3 - l2)
+                        pixel = p3 + (down - 1) * (p3 - p1) + (right - 1) * (p3 - p2)
                     else:
-                        amount = amounts[y, x, 1 if below > 0 else 0]
-                    if amount != 0:
-                        half = 1 if below > 0 else 0
-                        line = _place(corner_lines, half, down, right)
-                        pixel = _place(corner_pixels, half, down, right)
-                        _share(image, line, pixel, 2 * amount / (downs * rights))
+                        line = l0 + down * (l2 - l0) + right * (l1 - l0)
+                        pixel = p0 + down * (p2 - p0) + right * (p1 - p0)
+                    # The diagonal's samples belong to both triangles: so each has half of all.
+                    if abs(below) < 1e-9:
+                        _share(image, line, pixel, (upper + lower) / 2)
+                    else:
+                        _share(image, line, pixel, lower if below > 0 else upper)
 
 
 @compiled
-def _samples(lines: Values, pixels: Values, most: int) -> int:
-    """Samples along two sides whose extents in lines (2,) and samples (2,) are given."""
-    longest = max(np.abs(lines).max(), np.abs(pixels).max())
+def _samples(longest: float, most: int) -> int:
+    """Samples along two sides, the longest extent of which in lines or samples is given."""
     return int(min(_SAMPLES * longest, most - 1.0)) + 1
-
-
-@compiled
-def _place(corners: Values, half: int, down: float, right: float) -> float:
-    """A value within one of a cell's triangles, linear from its right-angled corner."""
-    return float(
-        corners[half, half]
-        + (down - half) * (corners[1, half] - corners[0, half])
-        + (right - half) * (corners[half, 1] - corners[half, 0])
-    )
 
 
 @compiled
@@ -163,8 +198,15 @@ def _share(image: NDArray[np.float32], line: float, pixel: float, amount: float)
     """Add an amount to the four cells around a place."""
     top, left = int(np.floor(line)), int(np.floor(pixel))
     below, beside = line - top, pixel - left
+    over, under = amount * (1 - below), amount * below
+    if 0 <= top < image.shape[0] - 1 and 0 <= left < image.shape[1] - 1:
+        image[top, left] += over * (1 - beside)
+        image[top, left + 1] += over * beside
+        image[top + 1, left] += under * (1 - beside)
+        image[top + 1, left + 1] += under * beside
+        return
     for row in range(2):
         for column in range(2):
             if 0 <= top + row < image.shape[0] and 0 <= left + column < image.shape[1]:
-                weight = (below if row else 1 - below) * (beside if column else 1 - beside)
-                image[top + row, left + column] += amount * weight
+                weight = (beside if column else 1 - beside) * (under if row else over)
+                image[top + row, left + column] += weight

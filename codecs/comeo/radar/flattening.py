@@ -14,7 +14,8 @@ import numpy as np
 from numpy.polynomial import polynomial
 from numpy.typing import NDArray
 
-from comeo.radar.facets import Surface, sides, spread
+from comeo.compiled import compiled
+from comeo.radar.facets import Surface, spread
 from comeo.radar.geodesy import normals, to_ecef
 from comeo.radar.orbit import Orbit, zero_doppler
 from comeo.radar.resample import Image, resample
@@ -79,15 +80,32 @@ def seen_areas(surface: Surface) -> NDArray[np.float32]:
     Returns:
         (y − 1, x − 1, 2) float32 square metres, of the upper left and lower right triangle of each cell.
     """
-    middle = surface.points[:-1, :-1]
-    looks = surface.looks()[:-1, :-1]
-    areas = []
-    for down, right in sides(surface.points):
-        normals = np.cross(down, right) / 2
-        outward = np.sign(np.einsum("ijk,ijk->ij", normals, middle))
-        areas.append(-outward * np.einsum("ijk,ijk->ij", normals, looks))
-    seen: NDArray[np.float32] = np.maximum(np.stack(areas, -1), 0).astype(np.float32)
-    return seen
+    rows, columns = surface.lines.shape
+    areas = np.zeros((rows - 1, columns - 1, 2), np.float32)
+    _see(surface.points, surface.sensors, areas)
+    return areas
+
+
+@compiled
+def _see(points: Values, sensors: Values, areas: NDArray[np.float32]) -> None:
+    for y in range(areas.shape[0]):
+        for x in range(areas.shape[1]):
+            x0, x1, x2 = points[y, x, 0], points[y, x, 1], points[y, x, 2]
+            d0, d1, d2 = x0 - sensors[y, x, 0], x1 - sensors[y, x, 1], x2 - sensors[y, x, 2]
+            distance = np.sqrt(d0 * d0 + d1 * d1 + d2 * d2)
+            for half in range(2):
+                # The sides of the triangle, downward and to the right.
+                a0 = points[y + 1, x + half, 0] - points[y, x + half, 0]
+                a1 = points[y + 1, x + half, 1] - points[y, x + half, 1]
+                a2 = points[y + 1, x + half, 2] - points[y, x + half, 2]
+                b0 = points[y + half, x + 1, 0] - points[y + half, x, 0]
+                b1 = points[y + half, x + 1, 1] - points[y + half, x, 1]
+                b2 = points[y + half, x + 1, 2] - points[y + half, x, 2]
+                n0, n1, n2 = a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0
+                outward = n0 * x0 + n1 * x1 + n2 * x2
+                facing = n0 * d0 + n1 * d1 + n2 * d2
+                if outward * facing < 0:
+                    areas[y, x, half] = abs(facing) / (2 * distance)
 
 
 def beta_areas(

@@ -17,6 +17,7 @@ LIGHT: Final = 299_792_458.0
 # orbit, is 3 m off, which nothing here can tell).
 _MAX_RESIDUAL: Final = 0.1
 _CHECKS: Final = 512
+_RANGES: Final = (3e5, 3e6)  # metres from the satellite, 700 km high, to what it looks at
 _NEWTON: Final = 8
 Values = NDArray[np.float64]
 
@@ -123,6 +124,9 @@ def fit_timing(
     span = (-0.05 * samples * spacing, 1.05 * samples * spacing)
     for record in records:
         ground = np.linspace(*span, _CHECKS) - record.origin
-        if not (polynomial.polyval(ground, polynomial.polyder(record.coefficients)) > 0).all():
+        with np.errstate(over="ignore", invalid="ignore"):
+            ranges = polynomial.polyval(ground, record.coefficients)
+            slopes = polynomial.polyval(ground, polynomial.polyder(record.coefficients))
+        if not ((slopes > 0) & (ranges > _RANGES[0]) & (ranges < _RANGES[1])).all():
             raise SourceError(f"{where} has ranges that do not rise along a line; download it again")
     return Timing(interval, (float(start), float(share), middle), spacing, records, span)

@@ -8,12 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 from comeo.errors import SourceError
-from comeo.scene import Scene
+from comeo.progress import Progress, Silent
+from comeo.scene import TERRAIN_CORRECTED, Scene
 from comeo.sources.arguments import Given, check_arguments, parse_scale
 from comeo.sources.assemble import Overrides, Product, build_scene
 from comeo.sources.assets import is_url
 from comeo.sources.bandfile import GEOTIFF_SUFFIXES, JP2_SUFFIXES
 from comeo.sources.geotiff import open_geotiff
+from comeo.sources.grd.options import GeocodeOptions
 from comeo.sources.layout import open_layout, refuse_file
 from comeo.sources.naming import parse_time
 from comeo.sources.stac import open_stac
@@ -37,6 +39,8 @@ def open_source(
     unit: str | None = None,
     nodata: float | None = None,
     quantity: str | None = None,
+    geocoding: GeocodeOptions | None = None,
+    progress: Progress | None = None,
 ) -> Scene:
     """Open a product as a scene.
 
@@ -62,6 +66,9 @@ def open_source(
         nodata: Number that marks pixels without data, besides those that the source states.
         quantity: Of radar backscatter: `sigma0`, `gamma0`, `gamma0-rtc` or `beta0`; by default as its source
             or name says, else left open.
+        geocoding: Of a Sentinel-1 GRD product: how it is brought onto a map, with what DEM. By default it is
+            placed without one: it can be shown, but is not terrain-corrected.
+        progress: Receives the stages of that.
 
     Returns:
         The scene. Close it with its `close()`.
@@ -74,9 +81,14 @@ def open_source(
     names = tuple(bands) if bands is not None else None
     factor, radar_scale = parse_scale(scale)
     numbers = Given(factor, offset, unit, nodata, radar_scale, quantity)
-    overrides = Overrides(scene_id, collection, time, names, native, numbers)
+    overrides = Overrides(scene_id, collection, time, names, native, numbers, geocoding, progress or Silent())
     product = _open_product(source, overrides)
     try:
+        if geocoding is not None and TERRAIN_CORRECTED not in product.properties:
+            raise SourceError(
+                f"{product.name} lies on a map already: a DEM and other options of geocoding are for "
+                "Sentinel-1 GRD products in radar geometry; leave them out"
+            )
         return build_scene(product, overrides)
     except BaseException:
         product.close()
@@ -119,4 +131,4 @@ def _open_file(path: Path, overrides: Overrides) -> Product:
     )
 
 
-__all__ = ["open_source"]
+__all__ = ["GeocodeOptions", "open_source"]

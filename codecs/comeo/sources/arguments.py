@@ -72,6 +72,11 @@ class Given:
         )
 
     @property
+    def is_given(self) -> bool:
+        """Whether anything is."""
+        return self != Given()
+
+    @property
     def is_of_radar(self) -> bool:
         """Whether something is given that only backscatter has."""
         return self.quantity is not None or self.radar_scale is not None

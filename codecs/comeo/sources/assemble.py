@@ -16,8 +16,10 @@ import numpy as np
 
 from comeo.errors import SourceError
 from comeo.missions import Mission, mission_of, mission_of_bands, platform_of
+from comeo.progress import Progress, Silent
 from comeo.scene import DATETIME_UNKNOWN, Band, BandGroup, ClassSource, Pixels, Scene, Window, group_name
 from comeo.sources.arguments import Given
+from comeo.sources.grd.options import GeocodeOptions
 from comeo.sources.naming import NameFacts, check_id, iso, safe_id
 from comeo.sources.numbers import Origin, resolve
 from comeo.sources.raster import RasterBand
@@ -40,6 +42,8 @@ class Overrides:
         bands: Names of the bands, in the order of the file.
         native: Whether bands that were replicated onto a finer grid are brought back to their own.
         numbers: Meaning of the numbers.
+        geocoding: How a product in radar geometry is brought onto a map; None where nothing is given.
+        progress: Receives the stages of that.
     """
 
     scene_id: str | None = None
@@ -48,6 +52,8 @@ class Overrides:
     bands: tuple[str, ...] | None = None
     native: bool = True
     numbers: Given = field(default_factory=Given)
+    geocoding: GeocodeOptions | None = None
+    progress: Progress = field(default_factory=Silent)
 
 
 @dataclass(slots=True)
@@ -117,7 +123,7 @@ def build_scene(product: Product, overrides: Overrides) -> Scene:
     if overrides.native and mission:
         bands = to_native(product.name, bands, mission)
     groups = group_bands(product.name, bands)
-    checksum = _checksum([band.path for band in bands]) if product.checksum is None else product.checksum
+    checksum = checksum_of([band.path for band in bands]) if product.checksum is None else product.checksum
     return Scene(
         id=scene_id,
         collection=collection,
@@ -249,7 +255,7 @@ def _collection(product: Product, mission: Mission | None) -> str:
     return mission.collection_of(product.facts.level) if mission else product.facts.mission or "scenes"
 
 
-def _checksum(paths: Sequence[Path | None]) -> str:
+def checksum_of(paths: Sequence[Path | None]) -> str:
     """SHA-256 over band files, in the order of their bands; empty when one is not local."""
     files = [path for path in dict.fromkeys(paths) if path is not None]
     if len(files) != len(set(paths)):

@@ -25,8 +25,9 @@ _UNITS: Final = {
     "": 1.0, "m": 1.0, "metre": 1.0, "metres": 1.0, "meter": 1.0, "meters": 1.0,
     "ft": 0.3048, "foot": 0.3048, "feet": 0.3048, "ftus": 1200 / 3937, "us survey foot": 1200 / 3937,
 }  # fmt: skip
-_GEOID_STEP: Final = 64  # pixels, between which the geoid is as good as flat
+_STEP: Final = 64  # pixels, between which the geoid is as good as flat
 _LIMITS: Final = (-600.0, 9_500.0)  # metres of ground; what is outside is a marker of voids, or no height
+Values = NDArray[np.float64]
 
 
 class Heights(Protocol):
@@ -140,21 +141,34 @@ class Dem:
 
 def sea(grid: Grid) -> NDArray[np.float32]:
     """Heights (y, x) of the sea over WGS 84 at a map's pixels, in metres."""
-    rows, row_share = _places(grid.height)
-    columns, column_share = _places(grid.width)
+    rows, row_share = lattice_places(grid.height)
+    columns, column_share = lattice_places(grid.width)
     latitudes, longitudes = grid_degrees(grid, *np.meshgrid(rows, columns, indexing="ij"))
-    nodes = undulation(latitudes, longitudes).astype(np.float32)
-    row, column = row_share.astype(np.intp), column_share.astype(np.intp)
-    down = (row_share - row).astype(np.float32)[:, None]
-    right = (column_share - column).astype(np.float32)
+    return between_nodes(undulation(latitudes, longitudes).astype(np.float32), row_share, column_share)
+
+
+def between_nodes(nodes: NDArray[np.float32], rows: Values, columns: Values) -> NDArray[np.float32]:
+    """Values between the nodes of a lattice (n, m), bilinear.
+
+    Args:
+        nodes: (n, m).
+        rows: (y,) places among the rows of nodes, the last row excluded.
+        columns: (x,) likewise.
+
+    Returns:
+        (y, x) float32.
+    """
+    row, column = rows.astype(np.intp), columns.astype(np.intp)
+    down = (rows - row).astype(np.float32)[:, None]
+    right = (columns - column).astype(np.float32)
     along = nodes[:, column] * (1 - right) + nodes[:, column + 1] * right
     return np.asarray(along[row] * (1 - down) + along[row + 1] * down, np.float32)
 
 
-def _places(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Nodes along a side, and where its pixels lie among them."""
-    nodes = np.arange(0, size + _GEOID_STEP, _GEOID_STEP, dtype=np.float64)
-    return nodes, np.arange(size) / _GEOID_STEP
+def lattice_places(size: int) -> tuple[Values, Values]:
+    """Nodes along a side of so many pixels, and where its pixels lie among them."""
+    nodes = np.arange(0, size + _STEP, _STEP, dtype=np.float64)
+    return nodes, np.arange(size) / _STEP
 
 
 def _reference(name: str, dataset: rasterio.DatasetReader) -> tuple[CRS, str, str]:

@@ -161,7 +161,7 @@ def grid_of(file: GdalFile) -> Grid:
         if not dataset.crs and dataset.gcps[0]:
             raise SourceError(
                 f"{file.name} is in radar or swath geometry (it has ground control points only); "
-                "terrain-correct it first"
+                "give the whole product if it is a Sentinel-1 GRD, else terrain-correct it first"
             )
         for height, width in dataset.block_shapes:
             if height * width * 2 > MAX_BLOCK_BYTES:

@@ -15,6 +15,8 @@ from comeo.missions import ancillary_file, refuse_unreadable
 from comeo.sources.assemble import Overrides, Product
 from comeo.sources.container import MAX_TEXT_BYTES, Container, open_container
 from comeo.sources.folder import band_folders, open_folder, raster_files
+from comeo.sources.grd.product import refuse_other_kinds
+from comeo.sources.grd.source import is_grd, open_grd_source
 from comeo.sources.safe import open_safe
 from comeo.sources.safe_files import Part, product_metadata
 from comeo.sources.stac import is_item, open_stac
@@ -69,6 +71,9 @@ def _open(container: Container, overrides: Overrides, part: Part, metadata: str)
     if products:
         return open_safe(container, products[0], overrides.bands, part)
     tops = {name.partition("/")[0] for name in container.names | container.folders}
+    refuse_other_kinds(where, tops)
+    if is_grd(container):
+        return open_grd_source(container, overrides)
     refuse_unreadable(where, container.names)
     for top in sorted(tops):
         refuse_unreadable(top, [])

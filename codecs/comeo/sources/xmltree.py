@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 from xml.etree.ElementTree import Element, ParseError
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from comeo.errors import SourceError
 from comeo.sources.raster import parse_finite
+
+_GREATEST: Final = 1e9
 
 
 class XmlTree:
@@ -95,6 +98,21 @@ def child_text(element: Element, name: str, where: str) -> str:
         if _local(child.tag) == name and child.text:
             return child.text.strip()
     raise SourceError(f"{where} has no {name} in its {_local(element.tag)}")
+
+
+def child_numbers(element: Element, name: str, most: int, where: str) -> NDArray[np.int64]:
+    """Whole numbers of a child: see `child_floats`.
+
+    Returns:
+        (n,) int64 of at most a thousand millions.
+
+    Raises:
+        SourceError: As `child_floats`, or if one is not whole, or greater.
+    """
+    values = child_floats(element, name, most, where)
+    if (np.abs(values) > _GREATEST).any() or (values != np.rint(values)).any():
+        raise SourceError(f"{name} in {where} has numbers that are not whole, or too large")
+    return values.astype(np.int64)
 
 
 def child_floats(element: Element, name: str, most: int, where: str) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,18 @@ from zarr.storage import ZipStore
 from comeo.archive import open_archive
 from comeo.archive.clear import ClearGroup, ClearLayer
 from comeo.archive.clear_model import ClearFacts
+from comeo.archive.shard import CRC_BYTES, SLOT_BYTES, build_shard
 from comeo.archive.stores import open_sink, open_store
 from comeo.compression import compress
 from comeo.errors import ArchiveError
 from comeo.grid import Grid
 from comeo.scene import Window
 from tests.scenes import UTM32, array_classes, array_group, array_scene, landscape, patchy
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 FACTS = ClearFacts(source="SCL", classes=("land", "cloud"))
 
@@ -152,8 +159,6 @@ def test_a_damaged_block_is_an_error_that_names_it(
     classes = patchy(40, 50, 1)
     layer = layer_of(classes)
     (key,) = layer.objects
-    from comeo.archive.shard import SLOT_BYTES, build_shard
-
     good = layer.objects[key]
     frame = bytearray(good[: -(SLOT_BYTES + 8)])
     for _ in range(data.draw(st.integers(1, 4))):
@@ -170,12 +175,19 @@ def test_a_damaged_block_is_an_error_that_names_it(
 
 
 def test_a_frame_that_unpacks_to_more_than_a_block_is_refused(tmp_path: Path) -> None:
-    from backports import zstd
-
-    from comeo.archive.shard import build_shard
-
     layer = layer_of(patchy(40, 50, 1))
     (key,) = layer.objects
     layer.__dict__["objects"] = {key: build_shard({0: zstd.compress(bytes(1 << 28), 19)}, 1)}
     with pytest.raises(ArchiveError, match="damaged"):
+        stored(tmp_path, layer).read()
+
+
+@pytest.mark.parametrize("behind", [b"\0", zstd.compress(b""), zstd.compress(bytes(64 * 64))])
+def test_bytes_behind_a_frame_are_refused(tmp_path: Path, behind: bytes) -> None:
+    """Zarr unpacks frames that follow, too, so readers would differ."""
+    layer = layer_of(patchy(40, 50, 1))
+    (key,) = layer.objects
+    frame = layer.objects[key][: -(SLOT_BYTES + CRC_BYTES + CRC_BYTES)]
+    layer.__dict__["objects"] = {key: build_shard({0: frame + behind}, 1)}
+    with pytest.raises(ArchiveError, match=r"block \(0, 0\) of clear is damaged"):
         stored(tmp_path, layer).read()

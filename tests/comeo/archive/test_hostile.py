@@ -99,6 +99,7 @@ def nested(depth: int) -> list[Any]:
 
 ARRAY = "r10m/0/data/zarr.json"
 PROPERTIES = ("attributes", "stac_discovery", "properties")
+GEOMETRY = ("attributes", "stac_discovery", "geometry", "coordinates")
 SHARDING = ("codecs", 0, "configuration")
 
 
@@ -117,6 +118,14 @@ SHARDING = ("codecs", 0, "configuration")
         (ARRAY, put(*SHARDING, "chunk_shape", value=[2, 2**20, 2**20])),
         (ARRAY, put(*SHARDING, "codecs", 0, "name", value="comeo.unheard")),
         (ARRAY, put(*SHARDING, "codecs", 0, "configuration", value={})),
+        (ARRAY, put(*SHARDING, "codecs", 0, "configuration", "step", value=1e-300)),
+        (ARRAY, put(*SHARDING, "codecs", 0, "configuration", "step", value=True)),
+        ("zarr.json", put("attributes", "comeo", "step", value=1e30)),
+        ("zarr.json", put("attributes", "comeo", "step", value=1e-300)),
+        ("zarr.json", put("attributes", "comeo", "step", value="400")),
+        ("zarr.json", put("attributes", "stac_discovery", "bbox", value=["8", "47", "9", "48"])),
+        ("zarr.json", put("attributes", "stac_discovery", "bbox", value=[False, False, True, True])),
+        ("zarr.json", put(*GEOMETRY, value=[[["8", "47"], ["9", "47"], ["9", "48"], ["8", "47"]]])),
         (ARRAY, put("chunk_grid", "configuration", "chunk_shape", value=[2, 2**20, 2**20])),
         (ARRAY, put("codecs", value=[])),
         (ARRAY, lambda _: b"[" * 100_000),
@@ -280,10 +289,10 @@ def test_a_swapped_block_is_noticed(sound: bytes, tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(sound)) as archive:
         own = archive.read("r10m/0/data/c/0/0/0")
     payload_length = int.from_bytes(foreign[-20 + 8 : -4], "little")
-    index = np.array([[0, payload_length], [0, payload_length]], "<u8").tobytes()
+    index = np.array([[0, payload_length], [payload_length, payload_length]], "<u8").tobytes()
     from comeo.archive.shard import with_checksum
 
-    shard = foreign[:payload_length] + with_checksum(index)
+    shard = 2 * foreign[:payload_length] + with_checksum(index)
     assert own != shard
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(sound)) as source, zipfile.ZipFile(buffer, "w") as target:

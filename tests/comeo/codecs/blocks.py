@@ -42,3 +42,12 @@ def decoded(
     assert block.dtype in (np.uint16, np.float32)
     assert block.size <= 1 << 22
     return block
+
+
+def backscatter(bands: int, height: int, width: int, seed: int = 0) -> NDArray[np.float32]:
+    """Decibels of fields under speckle of 4.4 looks, a few of them bright."""
+    random = np.random.default_rng(seed)
+    fields = np.kron(random.normal(-14, 3, (height // 24 + 1, width // 24 + 1)), np.ones((24, 24)))
+    power = 10 ** (fields[:height, :width] / 10) * random.gamma(4.4, 1 / 4.4, (bands, height, width))
+    power[random.random(power.shape) < 0.002] *= 100
+    return np.asarray(10 * np.log10(power) - 6 * np.arange(bands)[:, None, None], np.float32)

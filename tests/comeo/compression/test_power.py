@@ -135,7 +135,7 @@ def test_overviews_are_means_of_power(tmp_path: Path) -> None:
         power(values, np.ones(values.shape, bool))[:, :2096, :64].reshape(1, 262, 8, 8, 8).mean(axis=(2, 4))
     )
     error = found[:, :262, :8] - 10 * np.log10(cells)
-    assert np.sqrt(np.mean(error**2)) < 0.5
+    assert np.sqrt(np.mean(error**2)) < 0.8  # of a step of 2
     assert abs(10 * np.log10(np.mean(10 ** (found[:, :262, :8] / 10)) / cells.mean())) < 0.05
 
 

@@ -281,7 +281,7 @@ def test_products_in_radar_geometry_are_refused_with_advice() -> None:
         ("x", ["S1A_x/measurement/a.tiff"]),
         ("x", ["annotation/"]),
     ):
-        with pytest.raises(SourceError, match="make a map of the GRD product with `comeo geocode`"):
+        with pytest.raises(SourceError, match="no GRD with its annotation; take the GRD product"):
             refuse_unreadable(where, inside)
     refuse_unreadable("S2A_x", ["GRANULE/L2A/IMG_DATA/"])
 

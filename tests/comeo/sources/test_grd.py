@@ -22,7 +22,9 @@ from comeo.scene import Window
 from comeo.sources import open_source
 from comeo.sources.container import open_container
 from comeo.sources.dem import Dem, Heights, sea
-from comeo.sources.grd.geocode import GeocodeOptions, geocode, scene_grid
+from comeo.sources.grd.geocode import geocode
+from comeo.sources.grd.mapgrid import scene_grid
+from comeo.sources.grd.options import GeocodeOptions
 from comeo.sources.grd.product import open_grd
 from comeo.sources.grd.tiles import DECIBELS, NODATA, Tiles
 from tests.grd_generator import NEEDS_PRODUCTS, Content, Geometry, Target, unpack_rome, write_measurement
@@ -76,7 +78,7 @@ def _geocode(rome: Rome, output: Path, ground: Heights, **options: object) -> ND
     """Geocode without noise removal, and give power (y, x), NaN without data."""
     container = open_container(rome.safe)
     grd = open_grd(container)
-    given = {"noise": False, "bbox": _BBOX} | options
+    given = {"dem": "given", "noise": False, "bbox": _BBOX} | options
     geocode(grd, ground, GeocodeOptions(**given), output)  # type: ignore[arg-type]
     grd.close()
     with rasterio.open(output) as file:

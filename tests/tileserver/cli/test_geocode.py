@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -44,3 +49,31 @@ def test_what_is_no_product_is_said(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["geocode", str(tmp_path), *output, str(tmp_path / "map.tif")])
     assert isinstance(result.exception, SourceError)
     assert "holds 0 Sentinel-1 GRD products" in str(result.exception)
+
+
+@NEEDS_PRODUCTS
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_command_that_is_ended_leaves_no_temporary_files(tmp_path: Path) -> None:
+    safe, dem = unpack_rome(tmp_path)
+    stem = next((safe / "annotation").glob("*.xml")).stem
+    write_measurement(safe, stem, Content((8000, 12000, 300, 300)))
+    temporary, made = tmp_path / "temporary", tmp_path / "made"
+    for folder in (temporary, made):
+        folder.mkdir()
+    orders = (
+        ["compress", str(safe), "--dem", str(dem), "-o", str(made)],
+        ["geocode", str(safe), "--dem", str(dem), "-o", str(made / "scene.tif")],
+    )
+    for order, where in zip(orders, (temporary, made), strict=True):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tileserver.cli", *order], env={**os.environ, "TMPDIR": str(temporary)},
+            stderr=subprocess.PIPE, cwd=Path(__file__).parents[3],
+        )  # fmt: skip
+        deadline = time.monotonic() + 120
+        while not list(where.rglob("*.tif")) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 128 + signal.SIGTERM, said
+        assert b"Traceback" not in said
+        assert list(temporary.iterdir()) == list(made.iterdir()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import pty
 import signal
 import socket
@@ -131,6 +132,38 @@ def test_a_signal_that_ends_a_process_does_not_interrupt_its_compiler(
     finally:
         signal.signal(signal.SIGUSR2, before)
     assert compiled
+
+
+_FAULTS = """
+import resource
+import numpy as np
+from tileserver.cli.gunicorn import _keep_memory
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+def work():
+    arrays = [np.ones((4, 256, 256), np.float32) for _ in range(4)]
+
+def of_ten():
+    work()
+    before = faults()
+    for _ in range(10):
+        work()
+    return faults() - before
+
+print(of_ten())
+_keep_memory()
+print(of_ten())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="an option of glibc")
+def test_memory_of_one_tile_serves_the_next() -> None:
+    done = subprocess.run([sys.executable, "-c", _FAULTS], capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+    assert before > 2000  # four arrays of 1 MB, 256 pages each
+    assert after < 500
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import os
 import struct
 import zipfile
 import zlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -127,7 +128,18 @@ class ZipStore(Store):
             if info.filename in listed:
                 raise ArchiveError(f"{self.name} has two entries named {info.filename!r}")
             listed[info.filename] = info
+        self._check_apart(infos)
         return listed
+
+    def _check_apart(self, infos: list[zipfile.ZipInfo]) -> None:
+        """Refuse entries that share bytes: they could be far larger together than the file."""
+        infos = sorted(infos, key=lambda info: info.header_offset)
+        for info, following in pairwise(infos):
+            least = _LOCAL_HEADER.size + len(info.orig_filename.encode()) + info.compress_size
+            if info.header_offset + least > following.header_offset:
+                raise ArchiveError(
+                    f"{self.name} has entries that overlap: {info.filename!r} and {following.filename!r}"
+                )
 
     def _entry(self, file: ByteFile, key: str) -> _Entry:
         if key not in self._entries:

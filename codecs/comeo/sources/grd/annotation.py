@@ -24,6 +24,7 @@ _MAX_VECTORS: Final = 200
 _MAX_POINTS: Final = 2_000
 _MAX_SIDE: Final = 100_000
 _MAX_DEGREE: Final = 16
+_RANGE_OFF: Final = 10.0  # metres by which grid and orbit may differ; they do by 0.4 mm
 _LAST_LINE: Final = 0.1  # lines by which the stated time of the last line may be off
 Values = NDArray[np.float64]
 
@@ -98,10 +99,22 @@ class Annotation:
         return fit_orbit(self.orbit_seconds, self.orbit_positions, self.where)
 
     def timing(self, orbit: Orbit) -> Timing:
-        """How the image lies in time and range, with the offset that its own grid has from the orbit."""
+        """How the image lies in time and range, with the offset that its own grid has from the orbit.
+
+        Args:
+            orbit: The product's own, which the grid was made by.
+
+        Raises:
+            SourceError: If the grid's points are not seen from the orbit at the ranges that it states.
+        """
         grid = self.grid
         points = to_ecef(grid.latitudes, grid.longitudes, grid.heights)
         seconds, slant_ranges = zero_doppler(orbit, points, self.middle)
+        off = float(np.abs(slant_ranges - grid.slant_ranges).max())
+        if not off < _RANGE_OFF:
+            raise SourceError(
+                f"{self.where} has a geolocation grid that lies {off:.3g} m off its orbit; download it again"
+            )
         return fit_timing(
             self.interval, self.range_spacing, self.conversions, self.samples,
             (grid.lines, seconds, slant_ranges), self.where,

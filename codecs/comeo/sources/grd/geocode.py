@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,46 +10,31 @@ from typing import Any, Final
 
 import numpy as np
 import rasterio
-from affine import Affine
-from rasterio.crs import CRS
 from rasterio.errors import RasterioError
-from rasterio.warp import transform, transform_bounds
 from rasterio.windows import Window as GdalWindow
 
-from comeo.errors import OutputError, SourceError
-from comeo.grid import WGS84, Bounds, Grid
+from comeo.errors import OutputError
+from comeo.grid import Grid
 from comeo.leftovers import held_folder
 from comeo.parallel import each
 from comeo.progress import Progress, Silent
 from comeo.scene import Window
 from comeo.sources.dem import Heights
+from comeo.sources.grd.ground import GroundLayers, ground_layers, write_mask
+from comeo.sources.grd.mapgrid import map_grid
+from comeo.sources.grd.options import GeocodeOptions
 from comeo.sources.grd.product import Grd, GrdImage
-from comeo.sources.grd.tiles import DECIBELS, NODATA, Radiometry, TileBand, Tiles
+from comeo.sources.grd.tiles import DECIBELS, NODATA, TileBand, Tiles
 
+Packing = Mapping[str, Any]
+SMALL: Final[Packing] = {"compress": "deflate", "zlevel": 1, "predictor": 2}
+"""What every reader can read."""
+FAST: Final[Packing] = {"compress": "zstd", "zstd_level": 1}
+"""What is read again soon, several times."""
+QUANTITY: Final = "comeo:quantity"
 _TILE: Final = 1024
 _LEAST_TILE: Final = 64
-_MARGIN: Final = 1_000.0  # metres around the geolocation grid, whose heights lie 13 km apart
-_FINEST: Final = 0.75  # of the image's own spacing
-_COARSEST: Final = 100.0
-_POLES: Final = 84.0  # degrees of latitude, beyond which UTM is not made for
 _UNFINISHED: Final = ".comeo-geocode-"
-
-
-@dataclass(frozen=True, slots=True)
-class GeocodeOptions:
-    """What to make of a product.
-
-    Attributes:
-        radiometry: Quantity of backscatter.
-        pixel: Size of the map's pixels in metres; None for the product's own spacing, to tens of metres.
-        noise: Whether to take thermal noise off, where the product tells of it.
-        bbox: Area in degrees (west, south, east, north); None for all of the product.
-    """
-
-    radiometry: Radiometry = "sigma0"
-    pixel: float | None = None
-    noise: bool = True
-    bbox: Bounds | None = None
 
 
 @dataclass(slots=True)
@@ -60,13 +45,24 @@ class _Band:
     valid: int = 0
     floored: int = 0
 
+    @property
+    def floor_share(self) -> float:
+        """Part of the pixels that were raised to the floor."""
+        return self.floored / self.valid if self.valid else 0.0
+
 
 def geocode(
-    grd: Grd, heights: Heights, options: GeocodeOptions, output: Path, progress: Progress | None = None
-) -> None:
+    grd: Grd,
+    heights: Heights,
+    options: GeocodeOptions,
+    output: Path,
+    progress: Progress | None = None,
+    packing: Packing = SMALL,
+) -> dict[str, Any]:
     """Write a product as a map: a GeoTIFF of decibels, a band a polarisation.
 
-    Numbers are int16 in steps of 0.005 dB, stated as GDAL's scale.
+    Numbers are int16 in steps of 0.005 dB, stated as GDAL's scale. Layers that are wanted are written beside
+    it: see `incidence_beside` and `mask_beside`.
 
     Args:
         grd: The product.
@@ -74,86 +70,81 @@ def geocode(
         options: What to make of it.
         output: Name of the file; it is there when it is whole.
         progress: Receives the stages.
+        packing: How the file is packed.
+
+    Returns:
+        STAC Item properties of the map.
 
     Raises:
         SourceError: If the product, or the DEM, cannot be read.
-        OutputError: If the file cannot be written.
+        OutputError: If the file cannot be written, or has no room.
     """
     progress = progress or Silent()
-    pixel, finer = _pixel(options.pixel, grd.first.annotation.range_spacing)
-    grid = scene_grid(grd, pixel)
-    if options.bbox is not None:
-        part = grid.within(transform_bounds(WGS84, grid.crs, *options.bbox))
-        if part is None:
-            raise SourceError("the bbox given lies outside the scene; give one that overlaps it")
-        grid = part
+    grid, finer = map_grid(grd, options)
     bands = {name: _Band(image) for name, image in grd.images.items()}
     for name, band in bands.items():
         if options.noise and band.image.noise is None:
             progress.note(f"thermal noise of {name} is not removed: {band.image.noise_missing}")
     tiles = Tiles(grd, heights, radiometry=options.radiometry, noise=options.noise, finer=finer)
     try:
+        check_room(output.parent, 2 * grid.height * grid.width * len(bands), output.name)
         with held_folder(output.parent, _UNFINISHED) as folder:
-            unfinished = folder / "scene.tif"
-            with _create(unfinished, grid, tuple(bands)) as target:
-                _fill(target, grid, max(_LEAST_TILE, _TILE // finer), tiles, bands, progress)
-                _describe(target, grd, bands, options)
-            unfinished.replace(output)
+            unfinished, layers = folder / output.name, None
+            if options.incidence or options.mask:
+                place = incidence_beside(unfinished) if options.incidence else None
+                layers = ground_layers(grd, heights, grid, place, progress)
+            hides = layers if options.mask else None
+            with _create(unfinished, grid, tuple(bands), packing) as target:
+                _fill(target, grid, max(_LEAST_TILE, _TILE // finer), tiles, bands, hides, progress)
+                properties = _properties(grd, bands, options, layers)
+                target.update_tags(**_tags(grd, options, properties))
+                for index, band in enumerate(bands.values(), 1):
+                    target.update_tags(index, noise_floor_share=f"{band.floor_share:.6f}")
+            if hides is not None:
+                write_mask(hides, mask_beside(unfinished))
+            for made in sorted(folder.iterdir()):
+                made.replace(output.with_name(made.name))
     except (OSError, RasterioError) as error:
         raise OutputError(output.name, str(error)[:200]) from error
+    return properties
 
 
-def scene_grid(grd: Grd, pixel: float) -> Grid:
-    """The map of a whole product: UTM of its centre, or polar stereographic beyond 84°, on whole pixels."""
-    points = grd.first.annotation.grid
-    middle = float(np.mean(points.latitudes))
-    longitude = math.degrees(np.angle(np.exp(1j * np.radians(points.longitudes)).mean()))
-    if abs(middle) > _POLES:
-        crs = CRS.from_epsg(32661 if middle > 0 else 32761)
-    else:
-        zone = int((longitude + 180) // 6) % 60 + 1
-        crs = CRS.from_epsg((32600 if middle >= 0 else 32700) + zone)
-    xs, ys = (np.array(side) for side in transform(WGS84, crs, points.longitudes, points.latitudes))
-    left, bottom = (math.floor((float(side.min()) - _MARGIN) / pixel) for side in (xs, ys))
-    right, top = (math.ceil((float(side.max()) + _MARGIN) / pixel) for side in (xs, ys))
-    return Grid(crs, Affine(pixel, 0, left * pixel, 0, -pixel, top * pixel), top - bottom, right - left)
+def incidence_beside(output: Path) -> Path:
+    """Name of the layer of local incidence beside a map."""
+    return output.with_name(f"{output.stem}_incidence.tif")
 
 
-def bounds_of(grd: Grd) -> Bounds:
-    """West, south, east and north of a product in degrees; east is beyond 180 where it crosses that."""
-    points = grd.first.annotation.grid
-    longitudes = points.longitudes
-    if np.ptp(longitudes) > 180:
-        longitudes = np.where(longitudes < 0, longitudes + 360, longitudes)
-    return (
-        float(longitudes.min()), float(points.latitudes.min()),
-        float(longitudes.max()), float(points.latitudes.max()),
-    )  # fmt: skip
+def mask_beside(output: Path) -> Path:
+    """Name of the layer of layover and shadow beside a map."""
+    return output.with_name(f"{output.stem}_mask.tif")
 
 
-def _pixel(wanted: float | None, spacing: float) -> tuple[float, int]:
-    """The size of a pixel, and how many samples a side its power is the mean of.
+def check_room(folder: Path, size: int, name: str) -> None:
+    """Refuse to begin what does not fit onto a disk.
+
+    Args:
+        folder: Where it will be.
+        size: Bytes that it can have.
+        name: Of what will be written.
 
     Raises:
-        SourceError: If it is finer than the image, or far coarser.
+        OutputError: If the disk has less.
     """
-    if wanted is None:
-        return max(10.0, round(spacing / 10) * 10.0), 1
-    if not _FINEST * spacing <= wanted <= _COARSEST * spacing:
-        raise SourceError(
-            f"pixels of {wanted:g} m cannot be made of samples {spacing:g} m apart; take "
-            f"{spacing:g} to {_COARSEST * spacing:g}"
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise OutputError(
+            name,
+            f"it can take {size / 1e9:.1f} GB, and {folder} has {free / 1e9:.1f} GB left; make room, or "
+            "choose another disk (of temporary files by TMPDIR)",
         )
-    return wanted, max(1, round(wanted / spacing))
 
 
-def _create(path: Path, grid: Grid, names: tuple[str, ...]) -> Any:
+def _create(path: Path, grid: Grid, names: tuple[str, ...], packing: Packing) -> Any:
     """A tiled GeoTIFF to be written piece by piece."""
     target = rasterio.open(
         path, "w", driver="GTiff", height=grid.height, width=grid.width, count=len(names), dtype="int16",
         crs=grid.crs, transform=grid.transform, nodata=NODATA, tiled=True, blockxsize=512, blockysize=512,
-        compress="deflate", zlevel=1, predictor=2, interleave="band", bigtiff="if_safer",
-        num_threads="all_cpus",
+        interleave="band", bigtiff="if_safer", num_threads="all_cpus", **packing,
     )  # fmt: skip
     target.scales = (DECIBELS,) * len(names)
     target.units = ("dB",) * len(names)
@@ -162,8 +153,9 @@ def _create(path: Path, grid: Grid, names: tuple[str, ...]) -> Any:
 
 
 def _fill(
-    target: Any, grid: Grid, side: int, tiles: Tiles, bands: Mapping[str, _Band], progress: Progress
-) -> None:
+    target: Any, grid: Grid, side: int, tiles: Tiles, bands: Mapping[str, _Band],
+    hides: GroundLayers | None, progress: Progress,
+) -> None:  # fmt: skip
     """Fill the map, a row of tiles at a time: GDAL's cache then has the lines that they share."""
     rows = range(0, grid.height, side)
     columns = range(0, grid.width, side)
@@ -178,28 +170,50 @@ def _fill(
             for column in columns
         ]
         for window, found in zip(windows, each(make, windows), strict=True):
+            hidden = None if hides is None else hides.hidden(window)
             where = GdalWindow(window.col, window.row, window.width, window.height)
             for index, ((numbers, floored), band) in enumerate(zip(found, bands.values(), strict=True), 1):
+                if hidden is not None:
+                    numbers[hidden] = NODATA
                 target.write(numbers, index, window=where)
                 band.valid += int(np.count_nonzero(numbers != NODATA))
                 band.floored += floored
         progress.advance()
 
 
-def _describe(target: Any, grd: Grd, bands: Mapping[str, _Band], options: GeocodeOptions) -> None:
-    """Write what is known of the map into its tags."""
-    removed = all(band.image.noise is not None for band in bands.values()) and options.noise
-    properties = grd.properties
-    target.update_tags(
-        DATETIME=f"{grd.first.annotation.start.astype('datetime64[ms]')}Z",
-        PLATFORM=properties["platform"],
-        PRODUCT=grd.name,
-        QUANTITY="gamma0-rtc" if options.radiometry == "rtc" else options.radiometry,
-        THERMAL_NOISE="removed" if removed else "not removed",
-        ORBIT_STATE=properties["sat:orbit_state"],
-        RELATIVE_ORBIT=str(grd.relative_orbit),
-        IPF=f"{grd.ipf[0]}.{grd.ipf[1]:02}",
-    )
-    for index, band in enumerate(bands.values(), 1):
-        share = band.floored / band.valid if band.valid else 0.0
-        target.update_tags(index, noise_floor_share=f"{share:.6f}")
+def _properties(
+    grd: Grd, bands: Mapping[str, _Band], options: GeocodeOptions, layers: GroundLayers | None
+) -> dict[str, Any]:
+    """What the Item of a map says of how it was made."""
+    kept = {name: band.image.noise_missing or "left in" for name, band in bands.items() if not options.noise
+            or band.image.noise is None}  # fmt: skip
+    found: dict[str, Any] = {
+        **grd.properties,
+        QUANTITY: "gamma0-rtc" if options.radiometry == "rtc" else options.radiometry,
+        "comeo:thermal_noise": "; ".join(f"{name}: {why}" for name, why in kept.items()) or "removed",
+        "comeo:noise_floor_percentage": {
+            name: round(100 * band.floor_share, 4) for name, band in bands.items()
+        },
+        "comeo:orbit": "as given" if grd.precise else "of the product",
+    }
+    if layers is not None:
+        shares = layers.shares()
+        found |= {f"comeo:{name}_percentage": share for name, share in shares.items()}
+        if options.mask:
+            found["comeo:layover_shadow"] = "no data"
+    return found
+
+
+def _tags(grd: Grd, options: GeocodeOptions, properties: Mapping[str, Any]) -> dict[str, str]:
+    """What is known of the map, as tags of its file."""
+    return {
+        "DATETIME": f"{grd.first.annotation.start.astype('datetime64[ms]')}Z",
+        "PLATFORM": properties["platform"],
+        "PRODUCT": grd.name,
+        "QUANTITY": properties[QUANTITY],
+        "THERMAL_NOISE": "removed" if properties["comeo:thermal_noise"] == "removed" else "not removed",
+        "ORBIT_STATE": properties["sat:orbit_state"],
+        "RELATIVE_ORBIT": str(grd.relative_orbit),
+        "IPF": f"{grd.ipf[0]}.{grd.ipf[1]:02}",
+        **({"MASKED": "layover, shadow"} if options.mask else {}),
+    }

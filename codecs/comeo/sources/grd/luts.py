@@ -13,13 +13,14 @@ from comeo.errors import SourceError
 from comeo.radar.noise import AzimuthNoise, Noise, is_plausible, legacy_factor, range_noise
 from comeo.radar.vectors import Lut
 from comeo.sources.grd.annotation import Annotation, listed
-from comeo.sources.raster import parse_finite
-from comeo.sources.xmltree import XmlTree, child_floats, child_text
+from comeo.sources.xmltree import XmlTree, child_floats, child_numbers
 
 Quantity = Literal["sigma0", "beta0", "gamma0"]
 _TAGS: Final[Mapping[Quantity, str]] = {"sigma0": "sigmaNought", "beta0": "betaNought", "gamma0": "gamma"}
 _MAX_VECTORS: Final = 500
 _MAX_NUMBERS: Final = 5_000
+# Of a table: A of calibration and noise in DN² have some hundreds to some hundred thousands.
+_GREATEST: Final = 1e9
 
 
 def parse_calibration(tree: XmlTree) -> tuple[Mapping[Quantity, Lut], float]:
@@ -36,7 +37,7 @@ def parse_calibration(tree: XmlTree) -> tuple[Mapping[Quantity, Lut], float]:
     tables: dict[Quantity, Lut] = {
         quantity: Lut(lines, pixels, _columns(tree, vectors, tag)) for quantity, tag in _TAGS.items()
     }
-    return tables, float(child_floats(vectors[0], "dn", _MAX_NUMBERS, tree.where)[0])
+    return tables, float(_columns(tree, vectors[:1], "dn")[0][0])
 
 
 def parse_noise(
@@ -86,24 +87,25 @@ def _block(tree: XmlTree, element: Element, image: Annotation) -> AzimuthNoise:
     def limit(name: str, otherwise: int) -> int:
         if not any(child.tag.endswith(name) for child in element):
             return otherwise
-        return int(parse_finite(child_text(element, name, tree.where), f"{name} in {tree.where}"))
+        return int(child_numbers(element, name, 1, tree.where)[0])
 
     return AzimuthNoise(
         first_line=limit("firstAzimuthLine", 0),
         last_line=limit("lastAzimuthLine", image.lines - 1),
         first_sample=limit("firstRangeSample", 0),
         last_sample=limit("lastRangeSample", image.samples - 1),
-        lines=child_floats(element, "line", _MAX_NUMBERS, tree.where).astype(np.int64),
-        values=child_floats(element, "noiseAzimuthLut", _MAX_NUMBERS, tree.where),
+        lines=child_numbers(element, "line", _MAX_NUMBERS, tree.where),
+        values=_columns(tree, [element], "noiseAzimuthLut")[0],
     )
 
 
 def _axes(tree: XmlTree, vectors: list[Element]) -> tuple[NDArray[np.int64], tuple[NDArray[np.int64], ...]]:
-    lines = [parse_finite(child_text(one, "line", tree.where), f"line in {tree.where}") for one in vectors]
-    return np.array(lines).astype(np.int64), tuple(
-        column.astype(np.int64) for column in _columns(tree, vectors, "pixel")
-    )
+    lines = [child_numbers(one, "line", 1, tree.where)[0] for one in vectors]
+    return np.array(lines), tuple(child_numbers(one, "pixel", _MAX_NUMBERS, tree.where) for one in vectors)
 
 
 def _columns(tree: XmlTree, vectors: list[Element], name: str) -> tuple[NDArray[np.float64], ...]:
-    return tuple(child_floats(one, name, _MAX_NUMBERS, tree.where) for one in vectors)
+    columns = tuple(child_floats(one, name, _MAX_NUMBERS, tree.where) for one in vectors)
+    if any((np.abs(column) > _GREATEST).any() for column in columns):
+        raise SourceError(f"{name} in {tree.where} has numbers greater than {_GREATEST:g}; download it again")
+    return columns

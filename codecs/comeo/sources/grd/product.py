@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
@@ -15,6 +17,7 @@ from rasterio.windows import Window as GdalWindow
 
 from comeo.errors import SourceError
 from comeo.radar.noise import Noise
+from comeo.radar.orbit import Orbit
 from comeo.radar.vectors import Lut
 from comeo.scene import Window
 from comeo.sources.container import Container
@@ -24,6 +27,7 @@ from comeo.sources.grd.luts import Quantity, parse_calibration, parse_noise
 from comeo.sources.xmltree import XmlTree
 
 _ANNOTATION: Final = re.compile(r"((?:.*/)?)annotation/([^/]+)\.xml")
+_INFO: Final = "productInfo.json"
 _NO_IMAGE: Final = re.compile(r"S1[A-D]_(?:IW|EW|WV|S[1-6])_(SLC|RAW|OCN)")
 _NAME: Final = re.compile(r"S1[A-D]_(?:IW|EW|S[1-6])_GRD[FHM]_1S(?:SH|SV|DH|DV)_\d{8}T\d{6}_\w+")
 _IPF: Final = re.compile(r"0*(\d{1,3})\.(\d{1,2})(?:\.\d+)*")
@@ -64,12 +68,14 @@ class Grd:
         images: By polarisation, the co-polarised first.
         ipf: Version of the processor that made it: (3, 40).
         relative_orbit: Number of the track.
+        precise: An orbit to be used instead of the product's own, or None.
     """
 
     name: str
     images: Mapping[str, GrdImage]
     ipf: tuple[int, int]
     relative_orbit: int
+    precise: Orbit | None = None
 
     @property
     def properties(self) -> dict[str, Any]:
@@ -112,10 +118,7 @@ def open_grd(container: Container) -> Grd:
     where = container.path.name
     found = [match for name in sorted(container.names) if (match := _ANNOTATION.fullmatch(name))]
     roots = {match.group(1) for match in found}
-    if other := _NO_IMAGE.match(where) or next(filter(None, map(_NO_IMAGE.match, sorted(roots))), None):
-        raise SourceError(
-            f"{where} is a Sentinel-1 {other.group(1)} product; take the GRD product of the same acquisition"
-        )
+    refuse_other_kinds(where, roots)
     if len(roots) != 1:
         raise SourceError(
             f"{where} holds {len(roots)} Sentinel-1 GRD products (folders named annotation); give the folder "
@@ -141,6 +144,22 @@ def open_grd(container: Container) -> Grd:
         ipf=ipf,
         relative_orbit=int(manifest.number("relativeOrbitNumber")),
     )
+
+
+def refuse_other_kinds(where: str, folders: Iterable[str]) -> None:
+    """Refuse SLC, RAW and OCN.
+
+    Args:
+        where: Name of the product.
+        folders: Names of folders in it.
+
+    Raises:
+        SourceError: If one of the names is of such a product.
+    """
+    if other := next(filter(None, map(_NO_IMAGE.match, (where, *sorted(folders)))), None):
+        raise SourceError(
+            f"{where} is a Sentinel-1 {other.group(1)} product; take the GRD product of the same acquisition"
+        )
 
 
 def _image(container: Container, root: str, stem: str, ipf: tuple[int, int]) -> GrdImage:
@@ -203,6 +222,10 @@ def _processor(manifest: XmlTree) -> tuple[int, int]:
 
 def _name(container: Container, root: str) -> str:
     """The product's name, from its folder, its zip or its metadata."""
-    candidates = (PurePosixPath(root).name, container.path.name, container.path.stem)
+    candidates = [PurePosixPath(root).name, container.path.name, container.path.stem]
+    if _INFO in container.names:  # of the public buckets, whose folders may have been renamed
+        with suppress(ValueError, SourceError, RecursionError):
+            info = json.loads(container.read(_INFO))
+            candidates.append(str(info.get("id")) if isinstance(info, dict) else "")
     match = next(filter(None, map(partial(re.match, _NAME), candidates)), None)
     return match.group(0) if match else container.path.stem

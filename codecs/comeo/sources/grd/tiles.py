@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,23 +14,19 @@ from comeo.radar.border import Border, find_border
 from comeo.radar.calibration import calibrate
 from comeo.radar.facets import surface_of
 from comeo.radar.flattening import TerrainFlattening, beta_areas
-from comeo.radar.lattice import Locator
 from comeo.radar.resample import Image, resample
 from comeo.scene import Window
 from comeo.sources.dem import Heights
 from comeo.sources.grd.luts import Quantity
+from comeo.sources.grd.options import Radiometry
+from comeo.sources.grd.placing import Placing, image_window, surroundings
 from comeo.sources.grd.product import Grd, GrdImage
 
-Radiometry = Literal["sigma0", "gamma0", "rtc"]
-RADIOMETRIES: Final[tuple[Radiometry, ...]] = get_args(Radiometry)
 DECIBELS: Final = 0.005
 """Step of the numbers: an error of 0.0014 dB RMS."""
 NODATA: Final = -32768
 _QUANTITIES: Final[dict[Radiometry, Quantity]] = {"sigma0": "sigma0", "gamma0": "gamma0", "rtc": "beta0"}
 _CLEAN_BORDERS: Final = (2, 90)  # version of the processor from which on what is no image is 0
-# By how much ground is shifted towards the satellite, in heights: 1.73 at 30 degrees of incidence.
-_FOLD: Final = 1.75
-_LOOKS_AROUND: Final = 3
 Values = NDArray[np.float64]
 
 
@@ -81,9 +76,9 @@ class Tiles:
         self._grd, self._heights, self._radiometry, self._finer = grd, heights, radiometry, finer
         self._noise = noise
         annotation = grd.first.annotation
-        self._orbit = annotation.orbit()
-        self._timing = annotation.timing(self._orbit)
-        self._locator = Locator(self._orbit, self._timing, annotation.middle)
+        self._size = (annotation.lines, annotation.samples)
+        placing = Placing.of(grd)
+        self._orbit, self._timing, self._locator = placing.orbit, placing.timing, placing.locator
         self._border: Border | None = None
         if grd.ipf < _CLEAN_BORDERS:
             first = grd.first
@@ -131,61 +126,28 @@ class Tiles:
 
     def _plain(self, grid: Grid) -> _Ground | None:
         lines, pixels = self._locator.coordinates(grid, self._heights.over(grid))
-        window = self._window(lines, pixels)
+        window = image_window(lines, pixels, self._size)
         return None if window is None else _Ground(lines, pixels, window, None)
 
     def _rtc(self, grid: Grid) -> _Ground | None:
         """As `_plain`, with the areas of the ground that shares cells of the image with the tile."""
-        margin, wide, heights = self._surroundings(grid)
+        margin, wide, heights = surroundings(grid, self._heights)
         lines, pixels = self._locator.coordinates(wide, heights)
         inner = slice(margin, margin + grid.height), slice(margin, margin + grid.width)
-        window = self._window(lines[inner], pixels[inner])
+        window = image_window(lines[inner], pixels[inner], self._size)
         if window is None:
             return None
         # Ground that is split where the image switches its record would seem to be stretched there: areas are
         # summed on samples of one record.
         record = self._locator.record_at(float(np.nanmean(lines[inner])))
         even, samples = self._locator.coordinates(wide, heights, record)
-        around = self._window(even[inner], samples[inner])
+        around = image_window(even[inner], samples[inner], self._size)
         if around is None:
             return None
         flattening = TerrainFlattening(around, self._cells)
         flattening.add(surface_of(wide, heights, self._orbit, self._timing, even, samples))
         factor = flattening.factor(even[inner], samples[inner])
         return _Ground(lines[inner], pixels[inner], window, factor)
-
-    def _surroundings(self, grid: Grid) -> tuple[int, Grid, NDArray[np.float32]]:
-        """A tile with all the ground that may fold onto it: its margin in pixels, grid and heights (y, x).
-
-        How far that reaches depends on the heights there, so it is looked for in a few steps.
-        """
-        margin = 2
-        for _ in range(_LOOKS_AROUND):
-            wide = grid.part(Window(-margin, -margin, grid.height + 2 * margin, grid.width + 2 * margin))
-            heights = self._heights.over(wide)
-            reach = 2 + math.ceil(_FOLD * float(np.ptp(heights)) / grid.pixel_size)
-            if reach <= margin:
-                break
-            margin = reach
-        else:
-            wide = grid.part(Window(-margin, -margin, grid.height + 2 * margin, grid.width + 2 * margin))
-            heights = self._heights.over(wide)
-        return margin, wide, heights
-
-    def _window(self, lines: Values, pixels: Values) -> Window | None:
-        """The part of the image that places need, two lines and samples at least; None if all lie outside."""
-        annotation = self._grd.first.annotation
-        size = (annotation.lines, annotation.samples)
-        within = (lines >= 0) & (lines <= size[0] - 1) & (pixels >= 0) & (pixels <= size[1] - 1)
-        if not within.any():
-            return None
-        spans = []
-        for places, side in zip((lines, pixels), size, strict=True):
-            inside = places[within]
-            first = min(int(inside.min()), side - 2)
-            spans.append((first, min(side, int(inside.max()) + 2)))
-        (top, bottom), (left, right) = spans
-        return Window(top, left, bottom - top, right - left)
 
 
 def _means(values: NDArray[np.float32], finer: int) -> NDArray[np.float32]:

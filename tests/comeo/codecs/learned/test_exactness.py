@@ -49,8 +49,9 @@ class Unoptimised(Model):
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def codec_of(way: str) -> LearnedCodec:
-    content = models()[model.DEFAULT].content
+def codec_of(way: str, name: str = model.DEFAULT) -> LearnedCodec:
+    """A codec that runs a model's networks in one of `WAYS`."""
+    content = models()[name].content
     if way == "NumPy integers":
         return LearnedCodec(ReferenceModel(way, content))
     if way == "not optimised":

@@ -27,7 +27,7 @@ def test_whole_files_are_read(folder: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["sentinel2-1.bin", "sentinel2-2.bin", "sentinel2-1.zip"])
+@pytest.mark.parametrize("name", ["sentinel1-1.bin", "sentinel2-2.bin", "sentinel2-1.zip"])
 @pytest.mark.parametrize("place", [0.0, 0.5, 0.9999])
 def test_a_damaged_byte_is_noticed(name: str, place: float, folder: Path) -> None:
     content = bytearray((folder / name).read_bytes())
@@ -40,7 +40,7 @@ def test_a_damaged_byte_is_noticed(name: str, place: float, folder: Path) -> Non
 def test_a_file_without_a_digest_is_none(folder: Path) -> None:
     lines = (folder / SUMS).read_text().splitlines(keepends=True)
     (folder / SUMS).write_text("".join(lines[1:]))
-    with pytest.raises(CodecError, match=r"sentinel2-1\.bin is damaged"):
+    with pytest.raises(CodecError, match=r"sentinel1-1\.bin is damaged"):
         read_models(folder)
 
 
