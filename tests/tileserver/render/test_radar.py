@@ -58,6 +58,7 @@ def radar(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
         scene_of("other", 5, backscatter(-3, 2), DESCENDING),
         scene_of("last", 13, cut, ASCENDING),
         scene_of("nowhere", 3, backscatter(-12, 4), {}),
+        scene_of("rough", 1, backscatter(-12, 4), {**ASCENDING, "comeo:terrain_corrected": False}),
         scene_of("gamma", 2, backscatter(-12, 5), {**ASCENDING, "comeo:quantity": "gamma0"}),
         scene_of("sigma", 2, backscatter(-12, 5), {**ASCENDING, "comeo:quantity": "sigma0"}),
     ):
@@ -162,6 +163,7 @@ def test_a_change_is_missing_where_either_scene_is(radar: FlaskClient) -> None:
         ("style=change&against=other", "first from relative orbit 15 (ascending) and other from relative "
          "orbit 110 (descending) were seen from different sides"),
         ("style=change&against=nowhere", "nowhere does not say from which relative orbit"),
+        ("style=change&against=rough", "rough is not terrain-corrected"),
         ("style=vv&against=last", "against is for style=change"),
         ("style=change&against=last&bands=VV,VH", "compares one band in dB: VV, VH"),
         ("style=change&against=last&expression=VV", "compares a band, not an expression"),
