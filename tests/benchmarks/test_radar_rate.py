@@ -65,7 +65,7 @@ def test_figures_are_those_at_just_the_ratio(integer: bool) -> None:
 
 def test_tables_hold_means_and_the_greatest_bias(tmp_path: Path) -> None:
     rows = [
-        Row("scenes", name, "learned", 100, Figures(30 + sign, *[sign * 0.25] * 11, math.nan))
+        Row("scenes", name, "learned", 100, Figures(*[30 + sign, *[sign * 0.25] * 11, math.nan]))
         for name, sign in (("one", 1.0), ("two", -1.0))
     ]
     text = radar_rate.table(rows, "scenes", 100)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import comeo
 from comeo.archive import Archive
 from comeo.errors import ArchiveError, CodecError, ComeoError
+from comeo.quality.results import Qualification
 from comeo.scene import Scene, Window
 from tests.scenes import array_group, array_scene, landscape
 
@@ -168,6 +169,7 @@ def test_qualify_takes_names_and_open_ones(scene: Scene, archive: Path, tmp_path
     assert certificate is not None
     assert [band.rmse for band in found.bands] == pytest.approx(certificate.groups["r10m"].rmse, rel=1e-3)
     assert [band.rmse for band in again.bands] == [band.rmse for band in found.bands]
+    assert isinstance(found, Qualification)
     assert found.perceptual.missing == "LPIPS was not requested"
 
 

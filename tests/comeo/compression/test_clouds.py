@@ -21,6 +21,7 @@ from comeo.errors import ArchiveError, CodecError, SourceError
 from comeo.grid import Grid
 from comeo.missions.clear import CLOUD, SHADOW, THIN
 from comeo.quality.clouds import CloudClasses
+from comeo.quality.results import Qualification
 from comeo.scene import Scene, Window
 from comeo.view.propagation import error_layers, mean_errors
 from comeo.view.reader import ArchiveReader, group_grid
@@ -220,6 +221,7 @@ def test_a_qualification_tells_ground_and_clouds_apart(tmp_path: Path) -> None:
     scene = cloudy_scene()
     with open_archive(written(tmp_path, "a", clouds="coarse")) as archive:
         found = comeo.qualify(archive, scene, classifiers=False)
+        assert isinstance(found, Qualification)
         for number, figures in enumerate(found.clouds):
             error, cloud = errors_of(scene, archive, number)
             ground = float(np.sqrt(np.square(error[:, ~cloud]).mean()))

@@ -20,7 +20,7 @@ pytest.importorskip("onnxruntime", reason="compared with what runs on it")
 BLOCKS = [
     (backscatter(2, 150, 130, 1), 8.0), (backscatter(2, 64, 64, 2), 0.1), (backscatter(1, 70, 40, 3), 4.0),
     (backscatter(3, 50, 60, 4), 6.0), (backscatter(4, 40, 90, 5), 12.0), (backscatter(5, 17, 100, 6), 2.0),
-    (backscatter(1, 1, 1, 7), 1.0), (np.tile(np.float32([[0, -30], [-30, 0]]), (2, 32, 32)), 3.0),
+    (backscatter(1, 1, 1, 7), 1.0), (np.tile(np.array([[0, -30], [-30, 0]], np.float32), (2, 32, 32)), 3.0),
 ]  # fmt: skip
 
 
