@@ -91,8 +91,8 @@ class Dem:
             west, south, east, north = transform_bounds(self._crs, WGS84, *self._dataset.bounds)
         except (RasterioError, CPLE_BaseError) as error:
             raise SourceError(
-                f"the coordinate reference system of the DEM {self.name} cannot be brought to degrees on Earth; "
-                "give it the right one with `gdal_edit.py`"
+                f"the coordinate reference system of the DEM {self.name} cannot be brought to degrees on "
+                "Earth; give it the right one with `gdal_edit.py`"
             ) from error
         if west > bounds[2] or east < bounds[0] or south > bounds[3] or north < bounds[1]:
             raise SourceError(
