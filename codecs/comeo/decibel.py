@@ -121,7 +121,8 @@ class Reduction:
         out = values.copy()
         for row, scale in enumerate(self.scales):
             if scale is not None:
-                out[row] = (to_decibels(values[row]) - np.float32(scale[1])) / np.float32(scale[0])
+                own = slice(row, row + 1)  # an array even where values are (bands,)
+                out[own] = (to_decibels(values[own]) - np.float32(scale[1])) / np.float32(scale[0])
         return out
 
     def down(self, values: NDArray[np.float32], reduce: int) -> NDArray[np.float32]:

@@ -94,3 +94,11 @@ def test_a_cell_without_a_pixel_has_no_mean() -> None:
 def test_the_mean_of_decibels_is_that_of_power() -> None:
     assert mean_decibels(np.array([[0.0, -20.0], [np.nan, np.nan]])) == pytest.approx(-2.967, abs=1e-3)
     assert np.isnan(mean_decibels(np.array([np.nan])))
+
+
+def test_single_numbers_of_mixed_bands_are_brought_back() -> None:
+    """As statistics of a GeoTIFF of VV, VH and their ratio are."""
+    reduction = reduction_of([Band("VV", unit="dB"), Band("VV-VH"), Band("VH", 0.01, -5.0, "dB")])
+    found = reduction.after(np.array([0.1, 7.0, 0.01], np.float32))
+    np.testing.assert_allclose(found, [-10, 7, -1500], rtol=1e-5)
+    assert np.isnan(reduction.after(np.zeros(3, np.float32))[[0, 2]]).all()

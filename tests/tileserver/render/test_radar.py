@@ -99,6 +99,15 @@ def test_every_style_has_a_picture_and_a_legend(radar: FlaskClient) -> None:
     assert water["window"] == 5
 
 
+@pytest.mark.parametrize("style", ["vv", "radar", "ratio", "rvi", "water", "urban"])
+def test_every_style_has_a_geotiff_of_a_part(radar: FlaskClient, style: str) -> None:
+    west, south, east, north = radar.get(f"{ITEMS}/first/info").get_json()["bbox"]
+    box = f"{west},{south},{(west + east) / 2},{(south + north) / 2}"
+    answer = radar.get(f"{ITEMS}/first/bbox/{box}.tif?style={style}")
+    assert answer.status_code == 200, answer.text
+    assert answer.data[:2] in (b"II", b"MM")
+
+
 def test_the_vegetation_index_is_of_power(radar: FlaskClient) -> None:
     vv, vh = pixels(radar, f"{ITEMS}/first/preview.npy?bands=VV,VH&return_mask=false").astype(np.float64)
     index = pixels(radar, f"{ITEMS}/first/preview.npy?style=rvi&return_mask=false")[0]
