@@ -264,3 +264,5 @@ def test_orbit_files_of_others_are_refused(product: Path, opened: Grd, tmp_path:
             read_orbit(wrong, image)
     with pytest.raises(SourceError, match="cannot be read"):
         read_orbit(tmp_path, image)
+    with pytest.raises(SourceError, match="lies 50 km off the product's own orbit"):
+        read_orbit(write_orbit(wrong, product, up=50_000.0), image)

@@ -216,3 +216,14 @@ def test_options_for_radar_geometry_are_refused_for_maps(tmp_path: Path) -> None
         file.write(np.linspace(-20, -5, 4096, dtype=np.float32).reshape(1, 64, 64))
     with pytest.raises(SourceError, match="lies on a map already"):
         open_source(name, geocoding=GeocodeOptions(dem="dem.tif"))
+
+
+@pytest.mark.parametrize("number", ["0", "176", "-5.5", "1e300"])
+def test_relative_orbits_that_there_are_not_are_refused(number: str, tmp_path: Path) -> None:
+    product = unpack(*PRODUCTS["stripmap of S1C"], tmp_path)
+    for stem in images(product):
+        write_measurement(product, stem, Content((0, 0, 2, 2)))
+    manifest = product / "manifest.safe"
+    manifest.write_text(re.sub(r"(relativeOrbitNumber[^>]*>)\d+", rf"\g<1>{number}", manifest.read_text()))
+    with pytest.raises(SourceError, match="not 1 to 175; download it again"):
+        open_grd(open_container(product))

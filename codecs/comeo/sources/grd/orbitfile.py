@@ -15,6 +15,8 @@ from comeo.sources.xmltree import XmlTree, child_text
 
 MAX_BYTES: Final = 16 << 20  # a day of vectors, 10 s apart, has 5 MB
 _MOST_VECTORS: Final = 30_000
+_COMPARED: Final = 5
+_MOST_OFF: Final = 10_000.0  # metres from the product's orbit, which is good to a few, in haste to hundreds
 _AROUND: Final = 60.0  # seconds of orbit before the first and behind the last line that are fitted
 
 
@@ -26,7 +28,8 @@ def read_orbit(path: Path, image: Annotation) -> Orbit:
         image: Whose first line seconds count from.
 
     Raises:
-        SourceError: If it cannot be read, is of another satellite, or does not cover the image.
+        SourceError: If it cannot be read, is of another satellite, does not cover the image, or lies
+            elsewhere.
     """
     tree = XmlTree(_content(path), path.name)
     if tree.kind != "Earth_Explorer_File":
@@ -53,7 +56,15 @@ def read_orbit(path: Path, image: Annotation) -> Orbit:
             f"{path.name} does not cover the product, acquired at {image.start.astype('datetime64[s]')}; "
             "give the orbit file of that time"
         )
-    return fit_orbit(np.array(times), np.array(positions), path.name)
+    orbit = fit_orbit(np.array(times), np.array(positions), path.name)
+    moments = np.linspace(0, last, _COMPARED)
+    off = float(np.linalg.norm(orbit.position(moments) - image.orbit().position(moments), axis=1).max())
+    if not off < _MOST_OFF:
+        raise SourceError(
+            f"{path.name} lies {off / 1000:.3g} km off the product's own orbit, which may differ by metres; "
+            "download it again, or leave --orbit out"
+        )
+    return orbit
 
 
 def _content(path: Path) -> bytes:

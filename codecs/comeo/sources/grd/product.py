@@ -27,6 +27,7 @@ from comeo.sources.grd.luts import Quantity, parse_calibration, parse_noise
 from comeo.sources.xmltree import XmlTree
 
 _ANNOTATION: Final = re.compile(r"((?:.*/)?)annotation/([^/]+)\.xml")
+_TRACKS: Final = 175  # relative orbits, which repeat every 12 days
 _INFO: Final = "productInfo.json"
 _NO_IMAGE: Final = re.compile(r"S1[A-D]_(?:IW|EW|WV|S[1-6])_(SLC|RAW|OCN)")
 _NAME: Final = re.compile(r"S1[A-D]_(?:IW|EW|S[1-6])_GRD[FHM]_1S(?:SH|SV|DH|DV)_\d{8}T\d{6}_\w+")
@@ -142,7 +143,7 @@ def open_grd(container: Container) -> Grd:
         name=_name(container, root),
         images={name: images[name] for name in POLARISATIONS if name in images},
         ipf=ipf,
-        relative_orbit=int(manifest.number("relativeOrbitNumber")),
+        relative_orbit=_track(manifest),
     )
 
 
@@ -218,6 +219,16 @@ def _processor(manifest: XmlTree) -> tuple[int, int]:
         if match and "IPF" in software.get("name", ""):
             return int(match.group(1)), int(match.group(2))
     raise SourceError(f"{manifest.where} does not say which version of the processor made the product")
+
+
+def _track(manifest: XmlTree) -> int:
+    """Number of the relative orbit."""
+    number = manifest.number("relativeOrbitNumber")
+    if not (number == int(number) and 1 <= number <= _TRACKS):
+        raise SourceError(
+            f"{manifest.where}: the relative orbit is {number:g}, not 1 to {_TRACKS}; download it again"
+        )
+    return int(number)
 
 
 def _name(container: Container, root: str) -> str:
