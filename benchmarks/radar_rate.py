@@ -27,6 +27,7 @@ from benchmarks.rate_distortion import peers, x265
 from comeo.codecs import get_codec
 from comeo.codecs.learned import Model, models
 from comeo.compression.corners import CornerRows, Uncorrected
+from comeo.decibel import to_decibels, to_power
 from comeo.missions import SENTINEL1
 from comeo.quality.sar.cells import homogeneous
 from comeo.quality.sar.figures import power_bias, rmse, window_rmse
@@ -179,8 +180,7 @@ def cell_means(image: Image, side: int) -> Image:
     bands, height, width = padded.shape
     cells = padded.reshape(bands, height // side, side, width // side, side).transpose(0, 1, 3, 2, 4)
     flat = cells.reshape(bands, height // side, width // side, side * side)
-    power = np.nanmean(10.0 ** (flat.astype(np.float64) / 10), axis=-1)
-    return np.asarray(10 * np.log10(power), np.float32)
+    return to_decibels(np.nanmean(to_power(flat), axis=-1))
 
 
 def methods() -> list[Method]:
@@ -217,7 +217,7 @@ class Coder:
         self._tried: dict[float, tuple[float, Figures]] = {}
 
     def at_ratio(self, ratio: float) -> Figures | None:
-        """Figures at a ratio, between the two nearest qualities; None if it can't be had.
+        """Figures at a ratio, between the two nearest qualities; None if no quality reaches it.
 
         Bytes are nearly a power of the quality's own, so each trial is put where the straight line between
         the two nearest in log2(bytes) says.

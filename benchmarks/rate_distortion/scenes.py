@@ -148,7 +148,7 @@ def in_memory(group: BandGroup, values: NDArray[Any], window: Window | None = No
 
 
 def available_weights() -> Weights | None:
-    """The weights of LPIPS, fetched if need be; None, said once, where they can't be had."""
+    """The weights of LPIPS, fetched if need be; None, said once, where they are not available."""
     try:
         try:
             return load_weights()

@@ -8,6 +8,7 @@ Whatever sums pixels, weighs them or takes their mean converts to power first an
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -141,6 +142,11 @@ PLAIN: Final = Reduction(())
 def reduction_of(bands: Sequence[Band]) -> Reduction:
     """What means of these bands are means of, by their units."""
     return Reduction(tuple((band.scale, band.offset) if band.unit == DECIBEL else None for band in bands))
+
+
+def ratio_decibels(power: float, reference: float) -> float:
+    """10·log10 of the ratio of two powers, in dB; NaN where the reference has none."""
+    return 10 * math.log10(power / reference) if reference > 0 else math.nan
 
 
 def mean_decibels(decibels: NDArray[Any]) -> float:

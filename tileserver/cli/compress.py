@@ -112,20 +112,13 @@ def compress(
     A Sentinel-1 GRD product is brought onto a map first, for which --dem gives the heights of the ground:
     options from --dem to --orbit are for these. Without a DEM it can be shown, but is not terrain-corrected.
     """
-    from comeo.archive import archive_suffix
     from comeo.codecs import DEFAULT_CODEC
     from comeo.compression import compress as compress_scene
     from comeo.sources import open_source
 
     if ratio is not None and step is not None:
         raise click.UsageError("give --ratio or --step, not both")
-    is_file = archive_suffix(output) is not None
-    if output.suffix.lower() in _OTHERS and not is_file and not output.is_dir():
-        raise click.UsageError(f"{output.name} is no name of an archive: those end in .zarr.zip or .zarr")
-    if is_file and len(sources) > 1:
-        raise click.UsageError("several sources need a folder as --output")
-    if is_file and output.exists() and not force:  # before a product is geocoded for minutes
-        raise ComeoError(f"{output} exists already; use --force to replace it")
+    is_file = _is_archive(output, len(sources), force=force)
     options = options_of(geocoding)
     failures = 0
     for source in sources:
@@ -151,6 +144,26 @@ def compress(
             failures += 1
     if failures:
         raise ComeoError(f"{failures} of {len(sources)} sources were not compressed")
+
+
+def _is_archive(output: Path, sources: int, *, force: bool) -> bool:
+    """Whether the output is the name of one archive, and not a folder for several.
+
+    Raises:
+        click.UsageError: If it is neither, or names one archive for several sources.
+        ComeoError: If the archive exists and is not to be replaced: said before a product is geocoded for
+            minutes.
+    """
+    from comeo.archive import archive_suffix
+
+    is_file = archive_suffix(output) is not None
+    if output.suffix.lower() in _OTHERS and not is_file and not output.is_dir():
+        raise click.UsageError(f"{output.name} is no name of an archive: those end in .zarr.zip or .zarr")
+    if is_file and sources > 1:
+        raise click.UsageError("several sources need a folder as --output")
+    if is_file and output.exists() and not force:
+        raise ComeoError(f"{output} exists already; use --force to replace it")
+    return is_file
 
 
 def _report(path: Path) -> None:

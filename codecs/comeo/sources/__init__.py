@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from comeo.archive.stores import is_url
 from comeo.errors import SourceError
 from comeo.progress import Progress, Silent
 from comeo.scene import TERRAIN_CORRECTED, Scene
 from comeo.sources.arguments import Given, check_arguments, parse_scale
 from comeo.sources.assemble import Overrides, Product, build_scene
-from comeo.sources.assets import is_url
 from comeo.sources.bandfile import GEOTIFF_SUFFIXES, JP2_SUFFIXES
 from comeo.sources.geotiff import open_geotiff
 from comeo.sources.grd.options import GeocodeOptions

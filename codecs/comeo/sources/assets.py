@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urljoin, urlsplit
 
+from comeo.archive.stores import is_url
 from comeo.errors import SourceError
 from comeo.sources.bandfile import JP2_SUFFIXES
 from comeo.sources.paths import inside
@@ -49,11 +50,6 @@ class Asset:
         return str(self.fields.get("type", "")).startswith("image/jp2") or (
             Path(urlsplit(str(self.location or "")).path).suffix.lower() in JP2_SUFFIXES
         )
-
-
-def is_url(source: str | Path) -> bool:
-    """Whether a source is an http(s) URL."""
-    return isinstance(source, str) and urlsplit(source).scheme in ("http", "https")
 
 
 def locate(asset: Mapping[str, Any], source: str | Path) -> Path | str | None:

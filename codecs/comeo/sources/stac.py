@@ -34,7 +34,7 @@ from comeo.scene import Band, ClassSource
 from comeo.sources import gdal
 from comeo.sources.arguments import MAX_UNIT, Given
 from comeo.sources.assemble import Overrides, Product
-from comeo.sources.assets import Asset, is_url, locate
+from comeo.sources.assets import Asset, locate
 from comeo.sources.bandfile import open_band
 from comeo.sources.classes import NATIVE_GSD, class_source
 from comeo.sources.download import fetch

@@ -31,7 +31,7 @@ _TEMPORARY: Final = re.compile(r"\.(.+\.zarr(?:\.zip)?)\.[0-9a-f]{8}\.(?:partial
 
 
 def is_url(place: str | Path) -> bool:
-    """Whether an archive lies on a server."""
+    """Whether an archive or a source is an http(s) URL."""
     return isinstance(place, str) and place.lower().startswith(("http://", "https://"))
 
 

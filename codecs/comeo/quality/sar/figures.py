@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.decibel import to_decibels, to_power
+from comeo.decibel import ratio_decibels, to_decibels, to_power
 
 FIELD: Final = 8
 """Pixels to a side of the windows whose means stand for fields: 80 m."""
@@ -34,7 +34,7 @@ def power_bias(reference: Decibels, decoded: Decibels) -> float:
     """10·log10(ΣÎ / ΣI) in dB, I the power of the reference; NaN without a pixel."""
     both = np.isfinite(reference) & np.isfinite(decoded)
     ours, theirs = (to_power(each[both]).sum(dtype=np.float64) for each in (reference, decoded))
-    return 10 * math.log10(theirs / ours) if ours > 0 else math.nan
+    return ratio_decibels(theirs, ours)
 
 
 def rmse(reference: Decibels, decoded: Decibels) -> float:

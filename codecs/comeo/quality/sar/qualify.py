@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from comeo.cpus import cpu_count
-from comeo.decibel import DECIBEL, to_power
+from comeo.decibel import DECIBEL, ratio_decibels, to_power
 from comeo.errors import SourceError
 from comeo.metrics import psnr_of
 from comeo.missions import QUANTITIES
@@ -179,7 +179,7 @@ class _BandPass:
         peak = QUANTITIES[DECIBEL].peak or 1.0
         return RadarBand(
             band=self.band.name, group=self._group, pixels=self.errors.count,
-            bias=10 * math.log10(theirs / ours) if ours > 0 else math.nan,
+            bias=ratio_decibels(theirs, ours),
             rmse=self.errors.rmse, max_error=self.errors.largest if self.errors.count else math.nan,
             p50=self.errors.percentile(50), p95=self.errors.percentile(95), p99=self.errors.percentile(99),
             psnr=psnr_of(self.errors.mse, peak),
