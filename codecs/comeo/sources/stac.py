@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from comeo.archive.stores import is_url
 from comeo.errors import SourceError
 from comeo.missions import (
     Mission,
