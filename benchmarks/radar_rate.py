@@ -3,7 +3,8 @@
 Images of 512² pixels, VV and VH, in blocks of 256², and single blocks of such scenes; one quality for the
 blocks of an image, found so that its payloads have a ratio; figures at just that ratio by interpolation in
 the logarithm of bytes. Peers code whole hundredths of a decibel. Mean power of ours is corrected as in
-archives, whose bytes are counted; PSNR is stated before that, since it rewards what the correction takes away.
+archives, whose bytes are counted; PSNR is stated before that, since it rewards what the correction takes
+away.
 """
 
 from __future__ import annotations
