@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DECIBEL: Final = "dB"
 _LOG2_OF_TEN: Final = float(np.log2(10.0))
-_FARTHEST: Final = np.float32(370)  # the range of float32 is 2^±126
+_FARTHEST: Final = np.float32(300)  # float32 reaches to ±380 dB; sums of millions of pixels stay below
 
 
 def uses_power(bands: Sequence[Band]) -> bool:
@@ -34,8 +34,8 @@ def uses_power(bands: Sequence[Band]) -> bool:
 def to_power(decibels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Linear power of decibels, of any shape; NaN stays NaN.
 
-    A power of two, which NumPy takes four times as fast as one of ten. What is beyond ±370 dB, which no
-    measurement is, counts as that, so that power is neither infinite nor 0.
+    A power of two, which NumPy takes four times as fast as one of ten. What is beyond ±300 dB, which no
+    measurement is, counts as that, so that power and its sums are neither infinite nor 0.
     """
     octaves = np.clip(decibels, -_FARTHEST, _FARTHEST)
     octaves *= np.float32(_LOG2_OF_TEN / 10)

@@ -1,7 +1,7 @@
 // Backscatter in decibels: the correction of its mean power, and reductions, which average power.
 
 const BYTES = 6; // a band
-const FARTHEST = 370; // dB: what is beyond counts as that, as in the library
+const FARTHEST = 300; // dB: what is beyond counts as that, as in the library
 
 /**
  * Add the plane between a block's four corners, and a gain of what is above a level, in place; each step is rounded to

@@ -60,6 +60,7 @@ export async function parsePayload(bytes) {
   const step = view.getFloat32(8, true);
   if (version !== VERSION) throw new PayloadError(`the payload is of version ${version}; this decoder reads version ${VERSION}`);
   if (codec !== LEARNED) throw new PayloadError(`the payload is of codec number ${codec}; this decoder reads number ${LEARNED}, learned`);
+  if (flags & MORE_FLAGS) checkFurtherFlags(flags, bytes.subarray(HEADER_BYTES));
   checkShape(bands, height, width);
   if (!(step >= 1e-6 && step <= 1e6)) throw new PayloadError(`the step must be a number between 1e-6 and 1e6, not ${step}`);
 
@@ -109,6 +110,19 @@ function takeWeights(bytes, bands) {
 }
 
 /**
+ * Refuse a payload whose byte of further flags says anything but that it has a correction.
+ *
+ * @param {number} flags
+ * @param {Uint8Array} bytes What follows the header.
+ */
+function checkFurtherFlags(flags, bytes) {
+  if (!bytes.length) throw new PayloadError('the payload is cut short before its further flags');
+  if (bytes[0] === CORRECTED) return;
+  const found = [flags, bytes[0]].map((byte) => `0x${byte.toString(16)}`);
+  throw new PayloadError(`the payload has unknown flags ${found.join(', ')}`);
+}
+
+/**
  * The correction of decibels, and what follows it; before it stands the byte of further flags.
  *
  * @param {Uint8Array} bytes
@@ -118,8 +132,6 @@ function takeWeights(bytes, bands) {
  */
 function takeCorrection(bytes, bands, floats) {
   const end = 1 + CORRECTION_BYTES * bands;
-  if (!bytes.length) throw new PayloadError('the payload is cut short before its further flags');
-  if (bytes[0] !== CORRECTED) throw new PayloadError(`the payload has unknown further flags 0x${bytes[0].toString(16)}`);
   if (!floats) throw new PayloadError('the payload holds integers, and corrects them as if they were decibels');
   if (bytes.length < end) throw new PayloadError('the payload is cut short inside its correction');
   return [bytes.subarray(1, end), bytes.subarray(end)];

@@ -22,6 +22,13 @@ def test_no_power_has_no_decibels() -> None:
     assert np.isnan(to_decibels(np.array([0.0, -1.0, np.nan], np.float32))).all()
 
 
+@pytest.mark.parametrize("reduce", [1, 2, 3])
+def test_means_of_absurd_decibels_stay_finite(reduce: int) -> None:
+    bright, dark = (np.full((1, 16, 16), level, np.float32) for level in (1e9, -1e9))
+    np.testing.assert_allclose(reduce_power(bright, reduce), 300, atol=1e-3)
+    np.testing.assert_allclose(reduce_power(dark, reduce), -300, atol=1e-3)
+
+
 def test_a_checkerboard_of_bright_and_dark_is_three_decibels_below_the_bright() -> None:
     board = np.where(np.indices((8, 8)).sum(0) % 2, 0.0, -20.0).astype(np.float32)
     np.testing.assert_allclose(reduce_power(board, 1), -2.967, atol=1e-3)

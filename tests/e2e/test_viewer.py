@@ -242,6 +242,7 @@ def test_filter_by_collection_and_date(visit: Visits) -> None:
     until(page, "document.querySelectorAll('li[role=option]').length === 1")
     page.get_by_label("To date").fill("2020-05-06")
     page.get_by_text("No scene matches").wait_for()
+    assert page.locator("#panel-body").evaluate("panel => panel.scrollWidth <= panel.clientWidth")
     page.get_by_role("button", name="Clear").click()
     until(page, "document.querySelectorAll('li[role=option]').length === 4")
     assert seen.complaints == []

@@ -161,7 +161,7 @@ def test_damaged_payloads_are_refused_with_a_sentence_as_the_library_does(run_in
         (b"\x02" + bytes(20), "version 2"),
         (b"\x01\x01" + bytes(20), "codec number 1"),
         (b"\x01\x03\x00\x00" + bytes(20), "1 to 64 bands"),
-        (b"\x01\x03\xa0\x01" + bytes(20), "unknown flags"),
+        (b"\x01\x03\x80\x01\x01\x00\x01\x00\x00\x00\x80\x3f\x80" + bytes(9), "unknown flags"),
         (
             b"\x01\x03\x00\x01\x01\x00\x01\x00\x00\x00\x80\x3f" + bytes(9),
             "model whose SHA-256 starts with 0000",

@@ -24,8 +24,6 @@ def compared(scenes: Scenes, record: Record, request: RenderRequest) -> Record |
         ParameterError: If they cannot be compared, saying why.
     """
     if request.style != CHANGE:
-        if request.against is not None:
-            raise ParameterError(f"against is for style={CHANGE}, which compares two scenes")
         return None
     if request.against is None:
         raise ParameterError(

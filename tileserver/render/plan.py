@@ -26,6 +26,7 @@ from tileserver.render.styles import (
     Range,
     display_range,
     error_style,
+    error_unit,
     find_style,
     styles_for,
 )
@@ -111,6 +112,8 @@ def resolve(
         ParameterError: If parameters contradict each other, or the scene does not have the style.
         BoundError: If a bound of the settings is exceeded.
     """
+    if request.against is not None and request.style != CHANGE:
+        raise ParameterError(f"against is for style={CHANGE}, which compares two scenes")
     if request.style == ERROR:
         return _error_plan(request, bands, settings, picture=picture)
     if request.style == CLEAR:
@@ -145,10 +148,10 @@ def resolve(
 def _error_plan(
     request: RenderRequest, bands: Sequence[Band], settings: Settings, *, picture: bool
 ) -> RenderPlan:
-    """Expected errors of the bands that are named, otherwise of all that share the first one's unit."""
+    """Expected errors of the bands that are named, otherwise of all that share the unit of errors."""
     if request.expression:
         raise ParameterError(f"style={ERROR} shows the error of bands, not of an expression; give bands")
-    names = request.bands or tuple(band.name for band in bands if band.unit == bands[0].unit)
+    names = request.bands or tuple(band.name for band in bands if band.unit == error_unit(bands))
     sources = find_bands(names, bands, settings.max_bands)
     if len({band.unit for band in sources}) > 1:
         raise ParameterError(f"style={ERROR} needs bands of one unit")

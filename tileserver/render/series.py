@@ -21,6 +21,7 @@ _ORBIT: Final = {"orbit_state": "sat:orbit_state", "relative_orbit": "sat:relati
 _LOOKS: Final = "sar:looks_equivalent_number"
 _RESOLUTION: Final = ("sar:resolution_range", "sar:resolution_azimuth")
 _SPACING: Final = ("sar:pixel_spacing_range", "sar:pixel_spacing_azimuth")
+_BOUNDS: Final = (1e-3, 1e6)  # of looks and of metres: what lies beyond is no instrument's
 
 
 def series(
@@ -49,16 +50,21 @@ def series(
         for record in candidates(scenes, search, geometry_bounds(shape))
         if record.datetime is not None and chosen.plan_for(record.bands) is not None
     ]
-    observations = []
+    observations, answered = [], False
+    reason: NotFoundError | None = None
     for record in sorted(found, key=lambda record: (record.datetime, record.id)):
         try:
             numbers = statistics(
                 scenes, record, request, budget, max_size=max_size, percentiles=[], bins=1, shape=shape
             )
-        except NotFoundError:  # the polygon meets the scene's box, but not the scene
+        except NotFoundError as error:  # the polygon meets the scene's box, but not the scene; or no classes
+            reason = reason or error
             continue
+        answered = True
         if any(each["valid_pixels"] for each in numbers.values()):
             observations.append(_observation(scenes, record, numbers))
+    if reason is not None and not answered:
+        raise NotFoundError(f"no scene can answer in this area: {reason}") from reason
     if not observations:
         raise NotFoundError("no scene has a valid pixel in this area at that time")
     return {"collection": ", ".join(search.collections or ()), "observations": observations}
@@ -87,8 +93,8 @@ def looks_of_pixel(properties: Mapping[str, Any]) -> float | None:
     Pixels lie closer than what the instrument tells apart, so that speckle of neighbours is alike: a pixel
     counts the part of its looks that its area is of a cell of resolution.
     """
-    looks, *sides = (properties.get(name) for name in (_LOOKS, *_RESOLUTION, *_SPACING))
-    if not all(isinstance(each, int | float) and each > 0 for each in (looks, *sides)):
+    numbers = [properties.get(name) for name in (_LOOKS, *_RESOLUTION, *_SPACING)]
+    if not all(isinstance(each, int | float) and _BOUNDS[0] <= each <= _BOUNDS[1] for each in numbers):
         return None
-    across, along, *spacing = map(float, sides)  # type: ignore[arg-type]
-    return float(looks) * min(1.0, spacing[0] * spacing[1] / (across * along))  # type: ignore[arg-type]
+    looks, across, along, *spacing = map(float, numbers)  # type: ignore[arg-type]
+    return looks * min(1.0, spacing[0] * spacing[1] / (across * along))

@@ -89,9 +89,14 @@ def _styles_for(bands: tuple[Band, ...]) -> Mapping[str, Style]:
     return MappingProxyType({**found, **{name: style for name, (_, style) in singles.items()}})
 
 
+def error_unit(bands: Sequence[Band]) -> str:
+    """Unit that errors are shown in if no band is named: the first known one, whatever angles precede it."""
+    return next((band.unit for band in bands if band.unit in QUANTITIES), bands[0].unit if bands else "")
+
+
 def error_style(bands: Sequence[Band]) -> Style | None:
     """Style of the bands' expected error, on one range for all scenes; None where the unit is unknown."""
-    quantity = QUANTITIES.get(bands[0].unit) if bands else None
+    quantity = QUANTITIES.get(error_unit(bands))
     if quantity is None:
         return None
     unit = quantity.unit
@@ -143,6 +148,7 @@ __all__ = [
     "Style",
     "display_range",
     "error_style",
+    "error_unit",
     "find_style",
     "styles_for",
 ]

@@ -9,10 +9,11 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from xml.etree.ElementTree import SubElement
 
 import numpy as np
 import rasterio
-from lxml import etree
+from defusedxml.ElementTree import parse
 from numpy.typing import NDArray
 from rasterio.shutil import copy as copy_dataset
 from rasterio.windows import Window
@@ -42,17 +43,17 @@ def with_overviews(plain: Path, folder: Path, reduction: Reduction) -> Path:
         files.append(half)
     combined = folder / "overviews.vrt"
     copy_dataset(plain, combined, driver="VRT")
-    tree = etree.parse(combined)
+    tree = parse(combined)
     for band, summary in enumerate(_statistics(plain, reduction), 1):
-        element = tree.getroot().findall("VRTRasterBand")[band - 1]
+        element = tree.findall("VRTRasterBand")[band - 1]
         for file in files[1:]:
-            overview = etree.SubElement(element, "Overview")
-            etree.SubElement(overview, "SourceFilename", relativeToVRT="1").text = file.name
-            etree.SubElement(overview, "SourceBand").text = str(band)
+            overview = SubElement(element, "Overview")
+            SubElement(overview, "SourceFilename", relativeToVRT="1").text = file.name
+            SubElement(overview, "SourceBand").text = str(band)
         metadata = element.find("Metadata")
-        metadata = etree.SubElement(element, "Metadata") if metadata is None else metadata
+        metadata = SubElement(element, "Metadata") if metadata is None else metadata
         for name, value in summary.items():
-            etree.SubElement(metadata, "MDI", key=f"STATISTICS_{name}").text = f"{value:.14g}"
+            SubElement(metadata, "MDI", key=f"STATISTICS_{name}").text = f"{value:.14g}"
     tree.write(combined)
     return combined
 

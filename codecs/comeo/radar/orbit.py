@@ -12,6 +12,7 @@ from comeo.errors import SourceError
 
 _DEGREE: Final = 7
 # Orbits of products fit to 0.4 mm; what is further off has a damaged vector.
+_FARTHEST: Final = 1e9  # metres from the middle of the Earth: what follows cannot overflow
 _MAX_RESIDUAL: Final = 1.0  # metres
 _ITERATIONS: Final = 6  # from the middle of a scene, five reach a nanosecond
 Vectors = NDArray[np.float64]
@@ -63,7 +64,7 @@ def fit_orbit(seconds: Vectors, positions: Vectors, where: str) -> Orbit:
     Raises:
         SourceError: If there are too few, or they are no orbit.
     """
-    if len(seconds) < 4 or not (np.diff(seconds) > 0).all():
+    if len(seconds) < 4 or not (np.diff(seconds) > 0).all() or not (np.abs(positions) < _FARTHEST).all():
         raise SourceError(f"{where} has no orbit of four vectors or more in order of time; download it again")
     mid, half = float(seconds[0] + seconds[-1]) / 2, float(seconds[-1] - seconds[0]) / 2
     terms = np.vander((seconds - mid) / half, min(_DEGREE, len(seconds) - 1) + 1, increasing=True)

@@ -11,6 +11,7 @@ import pyproj
 import rasterio
 from numpy.typing import NDArray
 from pyproj.exceptions import CRSError
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
@@ -84,9 +85,15 @@ class Dem:
             bounds: Of the scene in degrees (west, south, east, north).
 
         Raises:
-            SourceError: If it has no part of the scene.
+            SourceError: If it has no part of the scene, or its reference system has no place on Earth.
         """
-        west, south, east, north = transform_bounds(self._crs, WGS84, *self._dataset.bounds)
+        try:
+            west, south, east, north = transform_bounds(self._crs, WGS84, *self._dataset.bounds)
+        except (RasterioError, CPLE_BaseError) as error:
+            raise SourceError(
+                f"the coordinate reference system of the DEM {self.name} cannot be brought to degrees on "
+                "Earth; give it the right one with `gdal_edit.py`"
+            ) from error
         if west > bounds[2] or east < bounds[0] or south > bounds[3] or north < bounds[1]:
             raise SourceError(
                 f"the DEM {self.name} covers {west:.2f} to {east:.2f}° E, {south:.2f} to {north:.2f}° N, and "

@@ -16,6 +16,7 @@ from comeo.codecs import get_codec
 from comeo.codecs.correction import CORNERS
 from comeo.codecs.payload import parse
 from comeo.compression import compress
+from comeo.compression.choice import codec_for
 from comeo.compression.plan import plan
 from comeo.compression.pool import executor_of
 from comeo.compression.pyramid import Overview
@@ -157,7 +158,7 @@ def test_overviews_of_a_checkerboard_are_three_decibels_below_the_bright() -> No
 def test_rate_control_knows_of_corrections(codec: str, tmp_path: Path) -> None:
     scene = array_scene(array_group(speckled(2, 300, 300, seed=23), names=["VV", "VH"]))
     with executor_of(None) as executor:
-        model = RateModel(scene, plan(scene, 1.0), get_codec(codec), Silent(), executor)
+        model = RateModel(scene, plan(scene, 1.0), codec_for(scene, codec), Silent(), executor)
         predicted = model.payload_bytes(STEP)
     with open_archive(compress(scene, tmp_path / "a.zarr.zip", codec=codec, step=STEP)) as opened:
         level = opened.groups["r10m"].levels[0]

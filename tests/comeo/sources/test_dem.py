@@ -112,3 +112,19 @@ def test_what_is_no_dem_of_the_scene_is_refused(tmp_path: Path) -> None:
         Dem(str(tmp_path / "missing.tif"))
     with pytest.raises(SourceError, match="is unknown"):
         Dem(_write(tmp_path / "furlongs.tif", "EPSG:9518", unit="furlong"))
+
+
+@pytest.mark.parametrize(
+    "wkt",
+    [
+        'LOCAL_CS["site",UNIT["metre",1]]',
+        'GEOGCS["Mars",DATUM["Mars",SPHEROID["Mars",3396190,169.8]],PRIMEM["Airy",0],'
+        'UNIT["degree",0.0174532925199433]]',
+    ],
+)
+def test_a_dem_that_is_nowhere_on_earth_is_refused(tmp_path: Path, wkt: str) -> None:
+    with (
+        Dem(_write(tmp_path / "ground.tif", CRS.from_wkt(wkt)), "ellipsoid") as dem,
+        pytest.raises(SourceError, match="cannot be brought to degrees on Earth"),
+    ):
+        dem.check_covers((12.4, 41.9, 12.6, 42.1))

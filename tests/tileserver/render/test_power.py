@@ -226,6 +226,9 @@ def test_a_series_of_nothing_says_why(client: FlaskClient) -> None:
     assert "no scene has a valid pixel" in answer.get_json()["detail"]
     unnamed = client.post("/collections/sentinel-1-rtc/series", json=_triangle())
     assert "bands, expression or style" in unnamed.get_json()["detail"]
+    masked = client.post("/collections/sentinel-1-rtc/series?bands=VV&mask=clear", json=_triangle())
+    assert masked.status_code == 404
+    assert "does not say which of its pixels are clear" in masked.get_json()["detail"]
 
 
 def test_looks_count_what_the_instrument_tells_apart() -> None:
@@ -237,5 +240,6 @@ def test_looks_count_what_the_instrument_tells_apart() -> None:
     assert looks_of_pixel(stated) == pytest.approx(1.0)
     assert looks_of_pixel({**stated, "sar:pixel_spacing_range": 100}) == pytest.approx(4.4)
     for name in stated:
-        assert looks_of_pixel({**stated, name: "many"}) is None
+        for absurd in ("many", 1e-320, 1e308, 10**400, float("nan")):
+            assert looks_of_pixel({**stated, name: absurd}) is None
         assert looks_of_pixel({key: value for key, value in stated.items() if key != name}) is None

@@ -177,6 +177,22 @@ def test_what_cannot_be_compared_is_refused(radar: FlaskClient, query: str, word
     assert radar.get(f"{ITEMS}/first/tilejson.json?{query}").status_code == 422
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"{ITEMS}/first/statistics?bands=VV&",
+        f"{ITEMS}/first/point/8.64,47.46?",
+        f"{ITEMS}/first/tilejson.json?style=error&",
+        "/collections/radar/tiles/WebMercatorQuad/12/2145/1440.png?",
+        "/collections/radar/point/8.64,47.46?bands=VV&",
+    ],
+)
+def test_against_is_refused_where_nothing_is_compared(radar: FlaskClient, address: str) -> None:
+    answer = radar.get(f"{address}against=last")
+    assert answer.status_code == 422, answer.text
+    assert "against is for style=change" in answer.get_json()["detail"]
+
+
 def test_other_orbits_are_compared_on_demand_and_other_quantities_never(radar: FlaskClient) -> None:
     wanted = f"{ITEMS}/first/preview.png?style=change&any_orbit=true&against="
     assert radar.get(f"{wanted}other").status_code == 200

@@ -20,7 +20,9 @@ from comeo.scene import Band, Window
 from comeo.view.recipes import parse_variant
 from tests.scenes import array_group, array_scene
 from tests.tileserver.conftest import FINE, Server
+from tileserver.render.plan import RenderRequest, resolve
 from tileserver.render.styles import error_style, find_style, styles_for
+from tileserver.settings import Settings
 
 FOUR = tuple(Band(name, 1e-4, -0.1, "reflectance") for name in ("B02", "B03", "B04", "B08"))
 TEN = (*FOUR, *(Band(name, 1e-4, 0.0, "reflectance") for name in ("B05", "B8A", "B11", "B12")))
@@ -109,3 +111,12 @@ def test_a_users_own_expression_is_literal(server: Server, dark: Path) -> None:
     query = f"expression={quote('(B08-B04)/(B08+B04)')}&max_size={SIZE}&return_mask=false"
     served = np.load(io.BytesIO(server(dark).get(f"{ITEM}/preview.npy?{query}").data))
     assert np.nanmax(np.abs(served)) > 1
+
+
+def test_errors_are_those_of_backscatter_though_an_angle_comes_first() -> None:
+    bands = [Band("angle", unit="degrees"), *RADAR]
+    style = error_style(bands)
+    assert style is not None
+    assert style.unit == "dB"
+    plan = resolve(RenderRequest(style="error"), bands, Settings(), picture=True)
+    assert [band.name for band in plan.sources] == [band.name for band in RADAR]

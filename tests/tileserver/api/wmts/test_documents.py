@@ -44,7 +44,7 @@ def test_every_collection_that_can_be_shown_is_a_layer(document: Any) -> None:
 def test_one_collection(document: Any) -> None:
     root = document("collections/radar/")
     assert layers(root) == ["radar"]
-    assert found(root, "//w:Style/ows:Identifier/text()")[0] == "radar"
+    assert found(root, "//w:Style/ows:Identifier/text()")[0] == "vv"
     (href,) = found(root, "//ows:Operation[@name='GetTile']//ows:Get/@xlink:href")
     assert href == "http://localhost/wmts/collections/radar?"
 
