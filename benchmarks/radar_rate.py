@@ -28,6 +28,7 @@ from benchmarks.rate_distortion import peers, x265
 from comeo.codecs import get_codec
 from comeo.codecs.learned import Model, models
 from comeo.compression.corners import CornerRows, Uncorrected
+from comeo.compression.encode import BlockEncoder
 from comeo.missions import SENTINEL1
 from comeo.quality.sar.cells import homogeneous
 from comeo.quality.sar.figures import power_bias, rmse, window_rmse
@@ -148,10 +149,11 @@ def ours(name: str, model: Model | None = None) -> Method:
     codec = get_codec(name, model=model)
 
     def run(image: Image, quality: float) -> Coded:
+        encode = BlockEncoder(codec, 2.0**-quality, has_nodata=False, decibels=True)
         corners, done, blocks = CornerRows(), [], []
         for place in blocks_of(image):
             pixels = Pixels(np.ascontiguousarray(image[place]), np.isfinite(image[place]))
-            payload = codec.encode(pixels.values, step=2.0**-quality)
+            payload = encode(pixels)
             blocks.append(Uncorrected.of((place[1].start, place[2].start), pixels, payload, codec))
         for _, row in itertools.groupby(blocks, lambda block: block.place[0]):
             done += corners.add(list(row))
