@@ -233,7 +233,11 @@ def _strips(group: BandGroup, executor: Executor) -> Generator[tuple[int, Pixels
 def _encode_strip(work: _Pass, pixels: Pixels, top: int, group: ArchiveGroup, level: Level) -> None:
     """Code the blocks of a strip that starts at row `top` of a level."""
     encode = BlockEncoder(
-        work.codec, level.step, group.has_nodata, weights_of(group.bands, work.preset), uses_power(group.bands)
+        work.codec,
+        level.step,
+        group.has_nodata,
+        weights_of(group.bands, work.preset),
+        uses_power(group.bands),
     )
     halves = work.halves.get(level.key)
 
