@@ -1,9 +1,10 @@
 """Radar: our codecs against peers, by what they leave of backscatter: python -m benchmarks.radar_rate.
 
-Images of 512² pixels, VV and VH, in blocks of 256²; one quality for the blocks of an image, found so that its
-payloads have a ratio; figures at just that ratio by interpolation in the logarithm of bytes. Peers code whole
-hundredths of a decibel. Mean power of ours is corrected as in archives, whose bytes are counted; PSNR is
-stated before that, since it rewards what the correction takes away.
+Images of 512² pixels, VV and VH, in blocks of 256², and single blocks of such scenes; one quality for the
+blocks of an image, found so that its payloads have a ratio; figures at just that ratio by interpolation in
+the logarithm of bytes. Peers code whole hundredths of a decibel. Mean power of ours is corrected as in
+archives, whose bytes are counted; PSNR is stated before that, since it rewards what the correction takes
+away.
 """
 
 from __future__ import annotations
@@ -27,7 +28,11 @@ from benchmarks.rate_distortion import peers, x265
 from comeo.codecs import get_codec
 from comeo.codecs.learned import Model, models
 from comeo.compression.corners import CornerRows, Uncorrected
+<<<<<<< HEAD
 from comeo.decibel import to_decibels, to_power
+=======
+from comeo.compression.encode import BlockEncoder
+>>>>>>> figures12
 from comeo.missions import SENTINEL1
 from comeo.quality.sar.cells import homogeneous
 from comeo.quality.sar.figures import power_bias, rmse, window_rmse
@@ -35,11 +40,6 @@ from comeo.quality.sar.points import peak_lost
 from comeo.quality.sar.water import water_figures
 from comeo.scene import Pixels
 
-SETS: Final = {
-    "held out": ("train2_s1/sen1floods11_Somalia_*.tif", "train2_s1/sen1floods11_Mekong_*.tif"),
-    "scenes": ("scenes/S1_spain_flood_VVVH_dB.tif", "scenes/S1_EPSG32633_VVVH_dB.tif"),
-}
-RATIOS: Final = (50, 100, 150)
 BLOCK: Final = 256
 PEAK: Final = 50.0  # dB
 BANDS: Final = ("VV", "VH")
@@ -50,6 +50,40 @@ _CLOSE: Final = 0.02  # of log2(bytes), between what figures are interpolated
 _ROUNDS: Final = 9
 
 Image = NDArray[np.float32]
+
+
+class Source(NamedTuple):
+    """Images of a set: files by pattern, and the upper left pixel of the block taken, None for the whole."""
+
+    pattern: str
+    corner: tuple[int, int] | None = None
+
+
+class ImageSet(NamedTuple):
+    """What tables are of: images, and the ratios they are measured at."""
+
+    sources: tuple[Source, ...]
+    ratios: tuple[int, ...]
+
+
+SETS: Final = {
+    "held out": ImageSet(
+        (Source("train2_s1/sen1floods11_Somalia_*.tif"), Source("train2_s1/sen1floods11_Mekong_*.tif")),
+        (50, 100, 150),
+    ),
+    "scenes": ImageSet(
+        (Source("scenes/S1_spain_flood_VVVH_dB.tif"), Source("scenes/S1_EPSG32633_VVVH_dB.tif")),
+        (50, 100, 150),
+    ),
+    "single blocks": ImageSet(
+        (
+            Source("scenes/S1_EPSG32633_VVVH_dB.tif", (0, 0)),
+            Source("scenes/S1_spain_flood_VVVH_dB.tif", (0, 0)),
+            Source("scenes/S1_spain_flood_VVVH_dB.tif", (256, 256)),
+        ),
+        (20, 50, 100, 150),
+    ),
+}
 
 
 class Coded(NamedTuple):
@@ -119,10 +153,11 @@ def ours(name: str, model: Model | None = None) -> Method:
     codec = get_codec(name, model=model)
 
     def run(image: Image, quality: float) -> Coded:
+        encode = BlockEncoder(codec, 2.0**-quality, has_nodata=False, decibels=True)
         corners, done, blocks = CornerRows(), [], []
         for place in blocks_of(image):
             pixels = Pixels(np.ascontiguousarray(image[place]), np.isfinite(image[place]))
-            payload = codec.encode(pixels.values, step=2.0**-quality)
+            payload = encode(pixels)
             blocks.append(Uncorrected.of((place[1].start, place[2].start), pixels, payload, codec))
         for _, row in itertools.groupby(blocks, lambda block: block.place[0]):
             done += corners.add(list(row))
@@ -256,7 +291,7 @@ class Coder:
 
 
 def read_image(path: Path) -> Image:
-    """VV and VH, (2, 512, 512) dB.
+    """VV and VH, (2, y, x) dB.
 
     Raises:
         ValueError: If a pixel is invalid: peers have no way to say so.
@@ -268,18 +303,29 @@ def read_image(path: Path) -> Image:
     return image
 
 
-def measure(data: Path, wanted: Sequence[Method]) -> list[Row]:
-    """All figures of all images."""
-    rows = []
-    for name, patterns in SETS.items():
-        for path in itertools.chain.from_iterable(sorted(data.glob(pattern)) for pattern in patterns):
+def images_of(data: Path, chosen: ImageSet) -> Iterator[tuple[str, Image]]:
+    """The images of a set, with their names; a block's name says where it begins."""
+    for pattern, corner in chosen.sources:
+        for path in sorted(data.glob(pattern)):
             image = read_image(path)
+            if corner is None:
+                yield path.stem, image
+                continue
+            top, left = corner
+            yield f"{path.stem} {top},{left}", image[:, top : top + BLOCK, left : left + BLOCK].copy()
+
+
+def measure(data: Path, wanted: Sequence[Method], names: Sequence[str]) -> list[Row]:
+    """All figures of all images of the sets named."""
+    rows = []
+    for name in names:
+        for stem, image in images_of(data, SETS[name]):
             for method in wanted:
                 coder = Coder(method, image)
-                for ratio in RATIOS:
+                for ratio in SETS[name].ratios:
                     found = coder.at_ratio(ratio) or Figures(*[math.nan] * len(Figures._fields))
-                    rows.append(Row(name, path.stem, method.name, ratio, found))
-                    sys.stdout.write(f"{path.stem} {method.name} ×{ratio} {_words(found)}\n")
+                    rows.append(Row(name, stem, method.name, ratio, found))
+                    sys.stdout.write(f"{stem} {method.name} ×{ratio} {_words(found)}\n")
                     sys.stdout.flush()
     return rows
 
@@ -295,8 +341,9 @@ def table(rows: Sequence[Row], name: str, ratio: int) -> str:
         "−15 dB agrees", "water IoU",
     )  # fmt: skip
     lines = [f"| {' | '.join(('', *head))} |", "|---" * (len(head) + 1) + "|"]
-    for method in dict.fromkeys(row.method for row in rows):
-        own = [row.figures for row in rows if (row.set, row.ratio, row.method) == (name, ratio, method)]
+    inside = [row for row in rows if (row.set, row.ratio) == (name, ratio)]
+    for method in dict.fromkeys(row.method for row in inside):
+        own = [row.figures for row in inside if row.method == method]
         mean = Figures(*map(_mean, zip(*own, strict=True)))
         most = Figures(*(max(column, key=abs) for column in zip(*own, strict=True)))
         cells = (
@@ -357,11 +404,14 @@ def main() -> None:
     """Measure, print and write."""
     parser = options.parser(__doc__)
     parser.add_argument("--method", help="measure those whose names hold this, take others from the last run")
+    parser.add_argument("--set", choices=SETS, help="measure this set, take others from the last run")
     arguments = parser.parse_args()
+    sets = [arguments.set] if arguments.set else list(SETS)
     wanted = [each for each in methods() if arguments.method is None or arguments.method in each.name]
-    rows = measure(arguments.data, wanted)
+    rows = measure(arguments.data, wanted, sets)
     names = [each.name for each in wanted]
-    rows += [row for row in read_rows(arguments.output / "radar_rate.csv") if row.method not in names]
+    last = read_rows(arguments.output / "radar_rate.csv")
+    rows += [row for row in last if row.method not in names or row.set not in sets]
     order = [each.name for each in methods()]
     rows = sorted((row for row in rows if row.method in order), key=lambda row: order.index(row.method))
     rows.sort(key=lambda row: (list(SETS).index(row.set), row.ratio))

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Executor, Future, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice, pairwise
 from typing import Any
 
@@ -25,6 +26,7 @@ from comeo.codecs.prediction import Reference
 from comeo.compression.clouds import Ground
 from comeo.compression.corners import CornerRows, Corrected, Uncorrected
 from comeo.compression.measure import BlockErrors, ErrorAccumulator, block_errors
+from comeo.compression.points import raised
 from comeo.compression.pool import in_order
 from comeo.compression.presets import Weights, weights_of
 from comeo.compression.pyramid import Overview
@@ -37,12 +39,13 @@ _STRIP_ROWS = 2 * BLOCK  # read at a time; of ESA's tiles, twice as high, a cach
 
 @dataclass(frozen=True, slots=True)
 class BlockEncoder:
-    """Codes blocks of one group at one step."""
+    """Codes blocks of one group at one step; of decibels, point targets so that they keep their peaks."""
 
     codec: Codec
     step: float
     has_nodata: bool
     weights: Weights | None = None
+    decibels: bool = False
 
     def __call__(
         self, pixels: Pixels, reference: Reference | None = None, ground: Mask | None = None
@@ -57,10 +60,15 @@ class BlockEncoder:
         mask = pixels.valid if self.has_nodata else None
         if mask is not None and not mask.any():
             return None
-        return self.codec.encode(
-            pixels.values, step=self.step, mask=mask, reference=reference, weights=self.weights,
+        encode = partial(
+            self.codec.encode, step=self.step, mask=mask, reference=reference, weights=self.weights,
             ground=ground,
         )  # fmt: skip
+        payload = encode(pixels.values)
+        if not self.decibels:
+            return payload
+        again = raised(pixels.values, self.codec.decode(payload), mask)
+        return payload if again is None else encode(again)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +232,13 @@ def _strips(group: BandGroup, executor: Executor) -> Generator[tuple[int, Pixels
 
 def _encode_strip(work: _Pass, pixels: Pixels, top: int, group: ArchiveGroup, level: Level) -> None:
     """Code the blocks of a strip that starts at row `top` of a level."""
-    encode = BlockEncoder(work.codec, level.step, group.has_nodata, weights_of(group.bands, work.preset))
+    encode = BlockEncoder(
+        work.codec,
+        level.step,
+        group.has_nodata,
+        weights_of(group.bands, work.preset),
+        uses_power(group.bands),
+    )
     halves = work.halves.get(level.key)
 
     def code(item: tuple[Place, Pixels, Reference | None]) -> tuple[bytes | None, BlockErrors | None]:

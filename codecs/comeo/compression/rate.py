@@ -143,7 +143,7 @@ class RateModel:
         self, sample: _Sample, step: float, decoded: dict[str, dict[Place, NDArray[Any]]]
     ) -> int:
         """Bytes of a sample; blocks that others are predicted from are added to `decoded`, by level."""
-        encode = BlockEncoder(self._codec, step, sample.has_nodata, sample.finely)
+        encode = BlockEncoder(self._codec, step, sample.has_nodata, sample.finely, sample.power)
         level = sample.level
         halves: dict[Place, NDArray[Any]] = decoded.setdefault(level.key, {})
 

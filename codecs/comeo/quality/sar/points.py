@@ -4,44 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter, uniform_filter
 
-from comeo.decibel import to_power
-
-ABOVE: Final = 8.0
-"""By how many dB a point stands above its surround."""
-SURROUND: Final = 15
-"""Pixels to a side of the surround, its middle 3 × 3 left out."""
-_MIDDLE: Final = 3
-
-
-def point_targets(decibels: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where points are, (y, x): pixels that are the brightest of 3 × 3, 8 dB above the power around them.
-
-    Args:
-        decibels: (y, x), NaN where there is no pixel; what lies beyond the array counts as missing.
-    """
-    power = to_power(decibels)
-    known = np.isfinite(power)
-    power[~known] = 0
-    around, pixels = (_ring(each.astype(np.float64)) for each in (power, known))
-    level = np.divide(around, pixels, out=np.full(power.shape, np.inf), where=pixels > 0.5)
-    brightest = power == maximum_filter(power, _MIDDLE, mode="constant")
-    found: NDArray[np.bool_] = known & brightest & (power > 10 ** (ABOVE / 10) * level)
-    return found
-
-
-def _ring(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums over the surround of each pixel without its middle, nothing beyond the array."""
-    whole, middle = (
-        side * side * uniform_filter(values, side, mode="constant") for side in (SURROUND, _MIDDLE)
-    )
-    ring: NDArray[np.float64] = np.maximum(whole - middle, 0)
-    return ring
+from comeo.compression.points import point_targets
 
 
 @dataclass

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from comeo.compression.points import SURROUND
 from comeo.cpus import cpu_count
 from comeo.decibel import DECIBEL, ratio_decibels, to_power
 from comeo.errors import SourceError
@@ -22,7 +23,7 @@ from comeo.quality.render import physical
 from comeo.quality.results import Evidence
 from comeo.quality.sar import figures
 from comeo.quality.sar.cells import Cells
-from comeo.quality.sar.points import SURROUND, Points
+from comeo.quality.sar.points import Points
 from comeo.quality.sar.results import OtherBand, RadarBand, RadarQualification, RatioFigures
 from comeo.quality.sar.water import SmoothedPairs
 from comeo.quality.strips import Strip, strip_count, strips

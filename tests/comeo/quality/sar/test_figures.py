@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from comeo.compression.points import point_targets
 from comeo.quality.sar import figures
 from comeo.quality.sar.cells import Cells, homogeneous
-from comeo.quality.sar.points import Points, peak_lost, point_targets
+from comeo.quality.sar.points import Points, peak_lost
 from comeo.quality.sar.water import SmoothedPairs, otsu, water_figures
 
 
