@@ -28,11 +28,8 @@ from benchmarks.rate_distortion import peers, x265
 from comeo.codecs import get_codec
 from comeo.codecs.learned import Model, models
 from comeo.compression.corners import CornerRows, Uncorrected
-<<<<<<< HEAD
-from comeo.decibel import to_decibels, to_power
-=======
 from comeo.compression.encode import BlockEncoder
->>>>>>> figures12
+from comeo.decibel import to_decibels, to_power
 from comeo.missions import SENTINEL1
 from comeo.quality.sar.cells import homogeneous
 from comeo.quality.sar.figures import power_bias, rmse, window_rmse
