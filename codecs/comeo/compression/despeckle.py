@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from comeo.archive.model import BLOCK
+from comeo.compression.points import window_sums
 from comeo.decibel import to_decibels, to_power, uses_power
 from comeo.errors import SourceError
 from comeo.scene import BandGroup, Pixels, Scene, Window
@@ -128,13 +129,13 @@ def lee(
     Returns:
         That part.
     """
-    surround = _box(power, _SURROUND) - _box(power, _CORE)
-    around = _box(valid, _SURROUND) - _box(valid, _CORE)
+    surround = window_sums(power, _SURROUND) - window_sums(power, _CORE)
+    around = window_sums(valid, _SURROUND) - window_sums(valid, _CORE)
     points = valid & (power * around > _POINT * surround) & (around > 0)
     even = valid & ~points
-    count = np.maximum(_box(even, _RADIUS), 1)
-    mean = _box(power * even, _RADIUS) / count
-    variance = np.maximum(_box(power**2 * even, _RADIUS) / count - mean**2, 0)
+    count = np.maximum(window_sums(even, _RADIUS), 1)
+    mean = window_sums(power * even, _RADIUS) / count
+    variance = np.maximum(window_sums(power**2 * even, _RADIUS) / count - mean**2, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         weight = np.clip(1 - mean**2 / (looks * variance), 0, 1)
     filtered = mean + np.where(variance > 0, weight, 0) * (power - mean)
@@ -181,24 +182,6 @@ def _looks(scene: Scene, group: BandGroup, band: int) -> float:
             "which its speckle is measured on; leave despeckle (--despeckle) out"
         )
     return looks_of(cells)
-
-
-def _box(values: NDArray[Any], radius: int) -> Power:
-    """Sums over (2 · radius + 1)² pixels around each, as far as they lie inside.
-
-    Added one by one: a difference of running sums would lose water beside a bright town.
-    """
-    found = values.astype(np.float64)
-    for axis in (0, 1):
-        ends = [(0, 0), (0, 0)]
-        ends[axis] = (radius, radius)
-        padded = np.pad(found, ends)
-        size = found.shape[axis]
-        found = sum(
-            (padded.take(range(start, start + size), axis) for start in range(2 * radius + 1)),
-            np.zeros_like(found),
-        )
-    return found
 
 
 def _blocks(window: Window, group: BandGroup) -> Iterator[Window]:

@@ -7,11 +7,10 @@ PSNR or less.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter, uniform_filter
 
 from comeo.decibel import to_power
 
@@ -19,7 +18,6 @@ ABOVE: Final = 8.0
 """By how many dB a point stands above its surround."""
 SURROUND: Final = 15
 """Pixels to a side of the surround, its middle 3 × 3 left out."""
-_MIDDLE: Final = 3
 _SHARE: Final = 1.5  # of what a peak lost, by which it is raised; 2 overshoots at ×50
 
 
@@ -32,20 +30,44 @@ def point_targets(decibels: NDArray[np.float32]) -> NDArray[np.bool_]:
     power = to_power(decibels)
     known = np.isfinite(power)
     power[~known] = 0
-    around, pixels = (_ring(each.astype(np.float64)) for each in (power, known))
-    level = np.divide(around, pixels, out=np.full(power.shape, np.inf), where=pixels > 0.5)
-    brightest = power == maximum_filter(power, _MIDDLE, mode="constant")
+    around, pixels = (_ring(each) for each in (power, known))
+    level = np.divide(around, pixels, out=np.full(power.shape, np.inf), where=pixels > 0)
+    brightest = power == _highest(power)
     found: NDArray[np.bool_] = known & brightest & (power > 10 ** (ABOVE / 10) * level)
     return found
 
 
-def _ring(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _ring(values: NDArray[Any]) -> NDArray[np.float64]:
     """Sums over the surround of each pixel without its middle, nothing beyond the array."""
-    whole, middle = (
-        side * side * uniform_filter(values, side, mode="constant") for side in (SURROUND, _MIDDLE)
-    )
-    ring: NDArray[np.float64] = np.maximum(whole - middle, 0)
-    return ring
+    return window_sums(values, SURROUND // 2) - window_sums(values, 1)
+
+
+def _highest(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The highest of the 3 × 3 values around each, of those that are not negative."""
+    height, width = values.shape
+    padded = np.pad(values, 1)
+    shifted = [padded[row : row + height, col : col + width] for row in range(3) for col in range(3)]
+    highest: NDArray[np.float32] = np.maximum.reduce(shifted)
+    return highest
+
+
+def window_sums(values: NDArray[Any], radius: int) -> NDArray[np.float64]:
+    """Sums over (2 · radius + 1)² pixels around each, as far as they lie inside.
+
+    From sums over 1, 2, 4 … pixels: a difference of running sums would lose water beside a bright town.
+    """
+    found = values.astype(np.float64)
+    for _ in range(2):
+        spans, span, start = np.pad(found, ((radius, radius), (0, 0))), 1, 0
+        total = np.zeros_like(found)
+        while span <= 2 * radius + 1:
+            if (2 * radius + 1) & span:
+                total += spans[start : start + len(found)]
+                start += span
+            spans = spans[:-span] + spans[span:]
+            span *= 2
+        found = total.T
+    return found
 
 
 def raised(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import uniform_filter
 
 from comeo.codecs import get_codec
 from comeo.compression.encode import BlockEncoder
-from comeo.compression.points import raised
+from comeo.compression.points import raised, window_sums
 from comeo.quality.sar.points import peak_lost
 from comeo.scene import Pixels
 from tests.comeo.codecs.blocks import backscatter
@@ -45,3 +46,11 @@ def test_only_points_that_lost_are_raised() -> None:
     assert raised(image, image + 1, None) is None
     valid = image < 0
     assert raised(image, decoded, valid) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 40), (33, 20)])
+@pytest.mark.parametrize("radius", [0, 1, 3, 7])
+def test_sums_over_windows_are_those_of_scipy(shape: tuple[int, int], radius: int) -> None:
+    values, side = np.random.default_rng(radius).random(shape), 2 * radius + 1
+    expected = side**2 * uniform_filter(values, side, mode="constant")
+    np.testing.assert_allclose(window_sums(values, radius), expected, rtol=1e-9, atol=1e-9)
