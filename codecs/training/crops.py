@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.codecs.base import reduce_mean
 from comeo.codecs.lapped import SIZE, analysis, synthesis
 from comeo.codecs.learned.layout import FIRST_LAYOUT, Layout
+from comeo.codecs.reduction import reduce_mean
 from comeo.codecs.spectral import fit, fit_details
 from comeo.decibel import reduce_power
 from training.pack import HUNDREDTHS, Image

@@ -8,7 +8,6 @@ step for all.
 
 from __future__ import annotations
 
-import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from comeo.codecs.ground import Mask, Shares, check_ground, fitted_to, tile_shar
 from comeo.codecs.payload import Buffer, Header, Parsed
 from comeo.codecs.prediction import Predictor, Reference, check_reference
 from comeo.codecs.prediction import fit as fit_predictor
+from comeo.codecs.reduction import reduce_mask, reduce_mean
 from comeo.codecs.spectral import SpectralTransform, fit
 from comeo.decibel import reduce_power
 from comeo.errors import CodecError
@@ -442,28 +442,3 @@ def _mask(block: Block, parsed: Parsed, reduce: int) -> None:
     if parsed.valid is not None:
         valid = np.broadcast_to(reduce_mask(parsed.valid, reduce), block.shape)
         block[~valid] = np.nan if parsed.header.flags & pl.FLOAT32 else 0
-
-
-def reduce_mask(mask: NDArray[np.bool_], reduce: int) -> NDArray[np.bool_]:
-    """Shrink a mask (…, y, x) by 2^reduce: true where at least half of the covered pixels are."""
-    if reduce == 0:
-        return mask
-    return reduce_mean(mask.astype(np.float32), reduce) >= 0.5
-
-
-def reduce_mean(values: NDArray[np.float32], reduce: int) -> NDArray[np.float32]:
-    """Shrink (…, y, x) by 2^reduce: the mean of the covered pixels, fewer at the far edges."""
-    factor = 1 << reduce
-    height, width = values.shape[-2:]
-    missing = [(0, -height % factor), (0, -width % factor)]
-    if missing != [(0, 0), (0, 0)]:
-        values = np.pad(values, [(0, 0)] * (values.ndim - 2) + missing)
-    rows = functools.reduce(np.add, (values[..., i::factor, :] for i in range(factor)))
-    sums = functools.reduce(np.add, (rows[..., i::factor] for i in range(factor)))
-    counts = np.outer(_cell_sizes(height, factor), _cell_sizes(width, factor))
-    return np.divide(sums, counts, dtype=np.float32)
-
-
-def _cell_sizes(length: int, factor: int) -> NDArray[np.float32]:
-    starts = np.arange(0, length, factor)
-    return np.minimum(length - starts, factor).astype(np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.archive.model import Level
-from comeo.codecs.base import reduce_mask, reduce_mean
+from comeo.codecs.reduction import reduce_mask, reduce_mean
 from comeo.decibel import reduce_power
 from comeo.scene import Pixels
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from comeo.archive import Archive, Level
 from comeo.codecs import get_codec
-from comeo.codecs.base import reduce_mean
 from comeo.codecs.payload import SATURATED
+from comeo.codecs.reduction import reduce_mean
 from comeo.scene import BandGroup, Scene, Window
 from tests.scenes import array_group, array_scene, corner_cut, landscape
 

@@ -16,7 +16,7 @@ from comeo.archive.clear_model import SHARD
 from comeo.archive.inventory import Inventory, check, encode
 from comeo.archive.model import Level
 from comeo.archive.shard import absent_checksum
-from comeo.codecs.base import reduce_mean
+from comeo.codecs.reduction import reduce_mean
 from comeo.compression import compress
 from comeo.errors import ArchiveError
 from comeo.scene import Scene, Window

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from comeo.codecs import get_codec
-from comeo.codecs.base import reduce_mask
 from comeo.codecs.correction import (
     corner_line,
     correct,
@@ -19,6 +18,7 @@ from comeo.codecs.correction import (
     with_correction,
 )
 from comeo.codecs.payload import CORRECTED, FINE_MEANS, MORE_FLAGS, read_header
+from comeo.codecs.reduction import reduce_mask
 from comeo.errors import CodecError
 from tests.comeo.codecs.blocks import CODECS, textured
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comeo.codecs import payload as pl
-from comeo.codecs.base import reduce_mask, reduce_mean
 from comeo.codecs.fill import fill_invalid
+from comeo.codecs.reduction import reduce_mask, reduce_mean
 from comeo.codecs.spectral import SpectralTransform, fit
 from comeo.errors import CodecError
 from tests.comeo.codecs.blocks import textured

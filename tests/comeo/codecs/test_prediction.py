@@ -13,9 +13,9 @@ from scipy.ndimage import uniform_filter
 
 from comeo.codecs import get_codec
 from comeo.codecs import payload as pl
-from comeo.codecs.base import reduce_mean
 from comeo.codecs.payload import is_predicted
 from comeo.codecs.prediction import KINDS, Predictor, features, fit
+from comeo.codecs.reduction import reduce_mean
 from comeo.codecs.spectral import MAX_MEAN
 from comeo.errors import CodecError
 from tests.comeo.codecs.blocks import CODECS, textured

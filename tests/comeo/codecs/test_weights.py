@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comeo.codecs import get_codec
-from comeo.codecs.base import reduce_mean
+from comeo.codecs.reduction import reduce_mean
 from comeo.errors import CodecError
 from tests.comeo.codecs.blocks import CODECS, textured
 

@@ -15,7 +15,7 @@ from rio_tiler.models import ImageData
 
 from comeo.archive import Archive, ArchiveGroup, Level
 from comeo.archive.references import Decode
-from comeo.codecs.base import reduce_mean
+from comeo.codecs.reduction import reduce_mean
 from comeo.decibel import reduce_power, uses_power
 from comeo.scene import BandGroup, Scene, Window
 from comeo.view.reader import ArchiveReader, block_cache

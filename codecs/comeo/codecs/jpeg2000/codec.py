@@ -21,10 +21,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from comeo.codecs.base import Codec, Components, reduce_mean
+from comeo.codecs.base import Codec, Components
 from comeo.codecs.ground import Shares
 from comeo.codecs.jpeg2000.codestream import MAX_LEVELS, MIN_SIDE, PRECISION, unwrap, wrap
 from comeo.codecs.payload import Header
+from comeo.codecs.reduction import reduce_mean
 from comeo.errors import CodecError
 
 _FINEST_SHIFT: Final = 5  # integers are in 32nds of the step: at 8ths rounding them costs 0.1 dB
