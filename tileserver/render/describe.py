@@ -16,8 +16,7 @@ from comeo.errors import ParameterError
 from comeo.export.provenance import attribution
 from comeo.globe import WORLD, centre, unrolled
 from comeo.grid import WGS84, Grid
-from comeo.missions import Mark
-from comeo.missions.clear import ClearClass
+from comeo.missions import MapClass
 from comeo.scene import Band
 from comeo.view.projection import ProjectionErrors, move_bounds
 from comeo.view.reader import group_grid
@@ -93,7 +92,7 @@ def _style(style: Style) -> dict[str, Any]:
     }
 
 
-def _class(each: ClearClass | Mark) -> dict[str, Any]:
+def _class(each: MapClass) -> dict[str, Any]:
     """A class with the colour that it is shown in."""
     red, green, blue = each.colour
     colour = f"#{red:02x}{green:02x}{blue:02x}"

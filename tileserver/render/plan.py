@@ -14,7 +14,7 @@ from rio_tiler.colormap import cmap
 from rio_tiler.errors import InvalidColorMapName
 
 from comeo.errors import BoundError, ParameterError
-from comeo.missions import DECIBEL, Mark
+from comeo.missions import DECIBEL, MapClass
 from comeo.scene import Band
 from comeo.view.plan import PixelPlan, PixelRequest, PlanLimits, find_bands, plan_pixels
 from tileserver.render.styles import (
@@ -81,7 +81,7 @@ class RenderPlan(PixelPlan):
     colormap: str | None = None
     color_formula: str | None = None
     return_mask: bool = True
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[MapClass, ...] = ()
 
     @property
     def is_picture(self) -> bool:
@@ -124,7 +124,7 @@ def resolve(
     if len(given) > 1:
         raise ParameterError(f"give one of bands, expression and style, not {' and '.join(given)}")
     expression, rescale, colormap = request.expression, request.rescale, request.colormap_name
-    window, marks = 1, tuple[Mark, ...]()
+    window, marks = 1, tuple[MapClass, ...]()
     if request.style or (picture and not given):
         style = find_style(request.style, bands) if request.style else _default_style(bands)
         expression, window = style.expression, style.window

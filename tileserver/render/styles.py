@@ -8,8 +8,8 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from comeo.errors import ParameterError
-from comeo.missions import DECIBEL, QUANTITIES, RECIPES, Mark, Range, display_range
-from comeo.missions.clear import CLASSES, ClearClass
+from comeo.missions import DECIBEL, QUANTITIES, RECIPES, MapClass, Range, display_range
+from comeo.missions.clear import CLASSES
 from comeo.scene import Band
 from comeo.view.recipes import fit, parse_variant
 
@@ -39,12 +39,12 @@ class Style:
     rescale: tuple[Range, ...]
     colormap: str | None = None
     unit: str = ""
-    classes: tuple[ClearClass, ...] = ()
+    classes: tuple[MapClass, ...] = ()
     window: int = 1
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[MapClass, ...] = ()
 
     @property
-    def shown(self) -> tuple[ClearClass | Mark, ...]:
+    def shown(self) -> tuple[MapClass, ...]:
         """What has a colour of its own; empty for a range of values."""
         return self.classes or self.marks
 

@@ -15,6 +15,7 @@ from comeo.decibel import DECIBEL
 from comeo.errors import SourceError
 from comeo.missions import copernicus
 from comeo.missions.layers import ancillary_file, ancillary_name
+from comeo.missions.map_class import MapClass
 from comeo.missions.mission import (
     BandFacts,
     ClassLayer,
@@ -35,7 +36,7 @@ from comeo.missions.quantity import (
     stated_unit,
     unit_in_words,
 )
-from comeo.missions.recipe import Mark, Recipe
+from comeo.missions.recipe import Recipe
 from comeo.missions.recognise import (
     MISSIONS,
     mission_in,
@@ -246,7 +247,7 @@ __all__ = [
     "ClassLayer",
     "Grade",
     "Line",
-    "Mark",
+    "MapClass",
     "Mission",
     "Offset",
     "Other",

@@ -11,43 +11,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from comeo.errors import ParameterError
+from comeo.missions.map_class import MapClass
 
 NODATA: Final = 0
 CLEAR: Final = "clear"
 Classes = NDArray[np.uint8]
 
 
-class ClearClass(NamedTuple):
-    """One class.
-
-    Attributes:
-        number: As stored.
-        name: In masks and documents.
-        title: For people.
-        colour: (red, green, blue) on maps.
-    """
-
-    number: int
-    name: str
-    title: str
-    colour: tuple[int, int, int]
-
-
 CLASSES: Final = (
-    ClearClass(1, "land", "Clear land", (140, 170, 92)),
-    ClearClass(2, "water", "Water", (58, 112, 178)),
-    ClearClass(3, "snow", "Snow or ice", (120, 214, 232)),
-    ClearClass(4, "shadow", "Shadow or dark", (82, 66, 58)),
-    ClearClass(5, "thin", "Thin cloud or doubtful", (198, 178, 212)),
-    ClearClass(6, "cloud", "Cloud", (240, 240, 240)),
+    MapClass(1, "land", "Clear land", (140, 170, 92)),
+    MapClass(2, "water", "Water", (58, 112, 178)),
+    MapClass(3, "snow", "Snow or ice", (120, 214, 232)),
+    MapClass(4, "shadow", "Shadow or dark", (82, 66, 58)),
+    MapClass(5, "thin", "Thin cloud or doubtful", (198, 178, 212)),
+    MapClass(6, "cloud", "Cloud", (240, 240, 240)),
 )
-BY_NAME: Final[Mapping[str, ClearClass]] = MappingProxyType({each.name: each for each in CLASSES})
+BY_NAME: Final[Mapping[str, MapClass]] = MappingProxyType({each.name: each for each in CLASSES})
 LAND, WATER, SNOW, SHADOW, THIN, CLOUD = (each.number for each in CLASSES)
 CLOUDY: Final = (THIN, CLOUD)
 CLEAR_CLASSES: Final = (LAND, WATER, SNOW)

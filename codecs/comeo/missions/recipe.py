@@ -7,28 +7,13 @@ that a server's style, a quality report and a user's `expression=…` compute th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
+from comeo.missions.map_class import MapClass
 from comeo.missions.quantity import Range
 
 SMALLEST: Final = 0.0001
 """Least denominator of a normalised difference: one digital number of Sentinel-2's reflectances."""
-
-
-class Mark(NamedTuple):
-    """One of the whole numbers from 0 that a map of decisions consists of.
-
-    Attributes:
-        number: The result.
-        name: For documents.
-        title: For people.
-        colour: (red, green, blue) on maps.
-    """
-
-    number: int
-    name: str
-    title: str
-    colour: tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +47,7 @@ class Recipe:
     source: str = ""
     result_unit: str = ""
     window: int = 1
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[MapClass, ...] = ()
 
 
 def normalised_difference(a: str, b: str) -> str:

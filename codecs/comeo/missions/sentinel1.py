@@ -8,9 +8,10 @@ from typing import Final
 from comeo.decibel import DECIBEL
 from comeo.missions import copernicus
 from comeo.missions.backscatter import GEOCODED, UNCALIBRATED, name_properties
+from comeo.missions.map_class import MapClass
 from comeo.missions.mission import BandFacts, Mission, Unreadable, band_table
 from comeo.missions.quantity import Range
-from comeo.missions.recipe import Mark, Recipe
+from comeo.missions.recipe import Recipe
 
 _CO: Final[Range] = (-22.0, 0.0)
 _CROSS: Final[Range] = (-28.0, -6.0)
@@ -45,15 +46,15 @@ RECIPES: Final = (
         "water", "Open water", "VV below −15 dB, of means of power over 5×5 pixels. Wind hides water, and "
         "smooth sand, tarmac and radar shadow look like it.",
         ("VV<-15",), (), DECIBEL, window=5,
-        marks=(Mark(0, "land", "Land, or rough water", (226, 222, 211)),
-               Mark(1, "water", "VV < −15 dB: open water", (31, 97, 171))),
+        marks=(MapClass(0, "land", "Land, or rough water", (226, 222, 211)),
+               MapClass(1, "water", "VV < −15 dB: open water", (31, 97, 171))),
     ),
     Recipe(
         "urban", "Built-up", "VV above −5 dB and VH above −12 dB, of means of power over 5×5 pixels: walls "
         "that face the satellite. Steep slopes look alike.",
         ("(VV>-5)*(VH>-12)",), (), DECIBEL, window=5,
-        marks=(Mark(0, "other", "Other ground", (226, 222, 211)),
-               Mark(1, "urban", "VV > −5 dB, VH > −12 dB", (186, 48, 42))),
+        marks=(MapClass(0, "other", "Other ground", (226, 222, 211)),
+               MapClass(1, "urban", "VV > −5 dB, VH > −12 dB", (186, 48, 42))),
     ),
 )  # fmt: skip
 
