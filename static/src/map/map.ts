@@ -1,11 +1,13 @@
 /** The map itself: MapLibre, in a chunk of its own so that the list of scenes need not wait for it. */
+import type { Geometry } from 'geojson';
 import { Map as MapLibre, type GeoJSONSource, type LayerSpecification, type PaddingOptions } from 'maplibre-gl';
 
 import { problemSentence, type Basemap, type Item, type TileSet } from '../api';
-import { unionOf, type BBox } from '../geo';
+import { polygonOf, unionOf, type BBox } from '../geo';
 import type { Camera } from '../link';
 import type { Projection } from '../store';
-import { areaLayers, drawArea, showArea } from './area';
+import { areaLayers, showShape } from './area';
+import type { Drawing, Drawn, Shape } from './draw';
 import { FOOTPRINT_LAYERS, footprintLayers, mark, setFootprints } from './footprints';
 import { graticule, graticuleLabels, graticuleLayers, stepAt } from './graticule';
 import { Imagery } from './imagery';
@@ -65,6 +67,7 @@ export class MapView {
   #items: readonly Item[] = [];
   #hovered: string | null = null;
   #selected: string | null = null;
+  #drawing: AbortController | null = null;
 
   private constructor(map: MapLibre, events: MapEvents) {
     this.#map = map;
@@ -153,12 +156,30 @@ export class MapView {
   }
 
   showArea(box: BBox | null): void {
-    showArea(this.#map, box);
+    this.showShape(box && polygonOf(box));
   }
 
-  /** Lets the user drag a rectangle; null if they stop. */
-  drawArea(signal: AbortSignal): Promise<BBox | null> {
-    return drawArea(this.#map, signal, (box) => this.showArea(box));
+  showShape(geometry: Geometry | null): void {
+    showShape(this.#map, geometry);
+  }
+
+  /** Lets the user draw; null if they stop, or begin another drawing. Meanwhile a click reads no pixel. */
+  async draw(shape: Shape, { signal, changed }: Drawing): Promise<Drawn | null> {
+    this.#drawing?.abort();
+    const mine = new AbortController();
+    this.#drawing = mine;
+    signal.addEventListener('abort', () => mine.abort());
+    if (signal.aborted) mine.abort();
+    const { draw } = await import('./draw');
+    const drawn = await draw(this.#map, shape, { signal: mine.signal, ...(changed && { changed }) });
+    // the click that ended it is still to reach the map
+    setTimeout(() => { if (this.#drawing === mine) this.#drawing = null; });
+    return drawn;
+  }
+
+  /** The map itself, for tools that add layers of their own. */
+  get maplibre(): MapLibre {
+    return this.#map;
   }
 
   /** What is to be seen, as far as it is on the globe. */
@@ -230,7 +251,9 @@ export class MapView {
       map
         .queryRenderedFeatures([point.x, point.y], { layers: FOOTPRINT_LAYERS })
         .map((feature) => String(feature.properties['key']));
-    map.on('click', (event) => this.#events.onClick(event.lngLat.lng, event.lngLat.lat, keysAt(event.point)));
+    map.on('click', (event) => {
+      if (!this.#drawing) this.#events.onClick(event.lngLat.lng, event.lngLat.lat, keysAt(event.point));
+    });
     map.on('mousemove', (event) => {
       const key = keysAt(event.point)[0] ?? null;
       if (key !== this.#hovered) this.#events.onHover(key);
