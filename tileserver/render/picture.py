@@ -94,7 +94,8 @@ def painted_rgb(image: ImageData, plan: RenderPlan) -> ImageData:
 
 def _hatched(image: ImageData, plan: RenderPlan) -> ImageData:
     """Colour indexes of a difference; what lies within twice its expected error is hatched."""
-    (low, high), (difference, error) = _only_range(plan), image.data
+    low, high = _only_range(plan)
+    difference, error = image.data[0], image.data[1]
     invalid = mask_of(image)[0]
     index = _stretched(np.nan_to_num(difference), low, high, _FIRST_DIFFERENCE).astype(np.uint8)
     rows, cols = np.indices(index.shape, sparse=True)
