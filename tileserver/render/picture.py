@@ -98,9 +98,9 @@ def _hatched(image: ImageData, plan: RenderPlan) -> ImageData:
     difference, error = image.data[0], image.data[1]
     invalid = mask_of(image)[0]
     index = _stretched(np.nan_to_num(difference), low, high, _FIRST_DIFFERENCE).astype(np.uint8)
-    rows, cols = np.indices(index.shape, sparse=True)
+    diagonal = np.add.outer(np.arange(image.height), np.arange(image.width))
     chance = ~(np.abs(difference) > COVERAGE * error)  # what is not known, too
-    index[chance] = np.where((rows + cols) % _PERIOD < _WIDTH, _LINE, _GAP)[chance]
+    index[chance] = np.where(diagonal % _PERIOD < _WIDTH, _LINE, _GAP)[chance]
     index[invalid] = 0
     return ImageData(np.ma.MaskedArray(index[None], mask=invalid[None]), bounds=image.bounds, crs=image.crs)
 
