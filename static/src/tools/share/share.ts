@@ -1,0 +1,1 @@
+import type { Context, ToolPanel } from '../registry'; import { h } from '../../dom'; export const create = (_: Context): ToolPanel => ({ element: h('div'), open: () => undefined, close: () => undefined });
