@@ -1,1 +1,1 @@
-"""Indicators: formulas of bands, the documents (POF) that they are written down in, and what they make of a scene."""
+"""Indicators: formulas of bands, and the documents (POF) that they are written down in."""

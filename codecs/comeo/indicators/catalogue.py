@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -34,8 +35,8 @@ class Catalogue:
             known = versions.setdefault(_version(each.version), each)
             if known.fingerprint != each.fingerprint:
                 raise DocumentError(
-                    [Problem("version", f"there are two different documents {each.id}@{each.version}; raise the "
-                             "version of the newer one")]
+                    [Problem("version", f"there are two different documents {each.id}@{each.version}; "
+                             "raise the version of the newer one")]
                 )  # fmt: skip
 
     def find(self, name: str) -> Document | None:
@@ -98,7 +99,4 @@ def read_file(path: Path) -> Document:
 
 
 def _in_file(name: str, problem: Problem) -> Problem:
-    return Problem(
-        f"{name}: {problem.path}".removesuffix(": "), problem.message, problem.line, problem.offset, problem.length,
-        problem.hint,
-    )  # fmt: skip
+    return replace(problem, path=f"{name}: {problem.path}".removesuffix(": "))

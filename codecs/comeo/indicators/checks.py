@@ -139,6 +139,6 @@ def _tests(fields: Fields, bands: set[str]) -> Iterator[Problem]:
             yield Problem(f"tests[{index}].given", "its images differ in size")
         if each.expect != "invalid" and results != (len(each.expect) if isinstance(each.expect, list) else 1):
             yield Problem(f"tests[{index}].expect", f"a number for each of {results} results is expected")
-    if fields.spatial and (match := re.match(r"(?:fraction|area)\((.+)\)", fields.spatial.statistic)):
-        if match.group(1) not in class_names(fields.classes):
-            yield Problem("spatial.statistic", f"there is no class {match.group(1)}; name one of classes")
+    of_class = re.match(r"(?:fraction|area)\((.+)\)", fields.spatial.statistic) if fields.spatial else None
+    if of_class and of_class.group(1) not in class_names(fields.classes):
+        yield Problem("spatial.statistic", f"there is no class {of_class.group(1)}; name one of classes")

@@ -78,8 +78,8 @@ def compile_for(document: Document, bands: Sequence[Band], collection: str = "")
     """
     if len(document.inputs) > 1:
         raise ParameterError(
-            f"{document.id} needs {len(document.inputs)} scenes, {', '.join(document.inputs)}, and this is one; "
-            "choose an indicator of a single input"
+            f"{document.id} needs {len(document.inputs)} scenes, {', '.join(document.inputs)}, and this is "
+            "one; choose an indicator of a single input"
         )
     (source,) = document.inputs.values()
     if source.collection and collection and source.collection != collection:

@@ -1,4 +1,4 @@
-"""Indicators as documents (POF): read, checked as a whole, written in one form, and tried by their own tests."""
+"""Indicators as documents (POF): read, checked as a whole, and written in one form."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def read_document(data: bytes, form: Form) -> Document:
 
 
 def canonical(document: Document) -> bytes:
-    """The document in one form: JSON of the fields that it states, by RFC 8785 (JSON Canonicalization Scheme)."""
+    """The document in one form: JSON of the fields that it states, by RFC 8785."""
     return rfc8785.dumps(document.model_dump(mode="json", by_alias=True, exclude_unset=True))
 
 

@@ -1,4 +1,4 @@
-"""Formulas over the bands of a scene: of users, `(B08-B04)/(B08+B04)` with `;` between several, and of documents."""
+"""Formulas over the bands of a scene: of users, several between `;`, and of documents."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Expression:
             pixel: Native pixels that one of these is wide, by which windows shrink.
 
         Returns:
-            (results, y, x), float32; NaN where a result is not known, not finite, not valid or beyond the range.
+            (results, y, x), float32; NaN where a result is not finite, not valid or beyond the range.
         """
         shape = np.shape(next(iter(bands.values())))
         out = np.empty((len(self.parts), *shape), np.float32)

@@ -141,7 +141,7 @@ def radius_of(argument: Node) -> int:
 
 
 def radius_on(radius: int, pixel: float) -> int:
-    """A radius in native pixels, in pixels that are so many native ones wide: of the window that comes closest."""
+    """A radius in native pixels, in wider ones: of the window that comes closest."""
     return int((radius + 0.5) / pixel)
 
 
@@ -162,6 +162,7 @@ def _deepest(node: Node, weight: Any) -> int:
 
 
 __all__ = [
-    "ALIASES", "DEEPEST", "FUNCTIONS", "LONGEST", "MOST_NODES", "OPERATORS", "RADIUS", "Evaluation", "FormulaError",
-    "check_tree", "cost", "depth", "evaluate", "halo", "names", "parse_formula", "radius_of", "radius_on", "shared", "short",
+    "ALIASES", "DEEPEST", "FUNCTIONS", "LONGEST", "MOST_NODES", "OPERATORS", "RADIUS", "Evaluation",
+    "FormulaError", "check_tree", "cost", "depth", "evaluate", "halo", "names", "parse_formula", "radius_of",
+    "radius_on", "shared", "short",
 ]  # fmt: skip

@@ -1,14 +1,13 @@
 """The functions of formulas: what they compute of arrays, and how results change with arguments.
 
-Arrays are float32 (y, x); a number is a scalar of the same type. A result is NaN where an argument is, but for
-`isvalid`, which says whether it is a number, and `if_`, whose result is the argument that is chosen. Truth is 1, and
-falsehood 0; in conditions every number but 0 is true.
+Arrays are float32 (y, x); a number is a scalar of the same type. A result is NaN where an argument is, but
+for `isvalid`, which says whether it is a number, and `if_`, whose result is the argument that is chosen.
+Truth is 1, and falsehood 0; in conditions every number but 0 is true.
 """
 
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,11 +31,11 @@ class Function:
         name: In trees; operators are their signs.
         least: Number of arguments, at least.
         compute: The result, of arguments as arrays or scalars.
-        partials: Derivative by each argument, of the arguments and the result; None where the result goes in steps, so
-            that its derivative is 0.
+        partials: Derivative by each argument, of the arguments and the result; None where the result goes in
+            steps, so that its derivative is 0.
         most: Number of arguments, at most; 0 is the same as `least`.
-        spatial: Whether a pixel's result depends on those around it: `compute` takes a whole image of the first
-            argument, and the second is a radius in pixels, a plain number.
+        spatial: Whether a pixel's result depends on those around it: `compute` takes a whole image of the
+            first argument, and the second is a radius in pixels, a plain number.
         openeo: The process of openEO of the same meaning, or empty.
     """
 
@@ -79,6 +78,14 @@ def _chosen(condition: Any, yes: Any, no: Any) -> Values:
     return _known(np.where(truth(condition), yes, no), condition)
 
 
+def _clipped(x: Any, low: Any, high: Any) -> Any:
+    return np.minimum(np.maximum(x, low), high)
+
+
+def _difference(a: Any, b: Any) -> Any:
+    return np.divide(a - b, a + b)
+
+
 def _fold(compute: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return lambda *arguments: functools.reduce(compute, arguments)
 
@@ -119,10 +126,10 @@ def _comparisons() -> list[Function]:
 
 
 _ARITHMETIC: Final = [
-    Function("+", 2, np.add, lambda a, b, _: (1, 1), openeo="add"),
+    Function("+", 2, np.add, lambda *_: (1, 1), openeo="add"),
     Function("-", 1, _negated, lambda *each: (-1,) if len(each) == 2 else (1, -1), most=2, openeo="subtract"),
     Function("*", 2, np.multiply, lambda a, b, _: (b, a), openeo="multiply"),
-    Function("/", 2, np.divide, lambda a, b, result: (1 / b, -result / b), openeo="divide"),
+    Function("/", 2, np.divide, lambda _, b, result: (1 / b, -result / b), openeo="divide"),
     Function("%", 2, np.mod, lambda a, b, _: (1, -np.floor(a / b)), openeo="mod"),
     Function("**", 2, _strict(np.power), _power_partials, openeo="power"),
 ]
@@ -136,27 +143,27 @@ _LOGIC: Final = [
 ]
 _ANALYSIS: Final = [
     Function("abs", 1, np.abs, lambda x, _: (np.sign(x),), openeo="absolute"),
-    Function("sqrt", 1, np.sqrt, lambda x, result: (0.5 / result,), openeo="sqrt"),
-    Function("exp", 1, np.exp, lambda x, result: (result,), openeo="exp"),
+    Function("sqrt", 1, np.sqrt, lambda _, result: (0.5 / result,), openeo="sqrt"),
+    Function("exp", 1, np.exp, lambda _, result: (result,), openeo="exp"),
     Function("log", 1, np.log, lambda x, _: (1 / x,), openeo="ln"),
     Function("log10", 1, np.log10, lambda x, _: (1 / (x * np.float32(_LN10)),), openeo="log"),
     Function("sin", 1, np.sin, lambda x, _: (np.cos(x),), openeo="sin"),
     Function("cos", 1, np.cos, lambda x, _: (-np.sin(x),), openeo="cos"),
-    Function("tan", 1, np.tan, lambda x, result: (1 + result * result,), openeo="tan"),
+    Function("tan", 1, np.tan, lambda _, result: (1 + result * result,), openeo="tan"),
     Function("arctan", 1, np.arctan, lambda x, _: (1 / (1 + x * x),), openeo="arctan"),
-    Function("tanh", 1, np.tanh, lambda x, result: (1 - result * result,), openeo="tanh"),
+    Function("tanh", 1, np.tanh, lambda _, result: (1 - result * result,), openeo="tanh"),
     Function("atan2", 2, np.arctan2, lambda y, x, _: (x / (x * x + y * y), -y / (x * x + y * y)),
              openeo="arctan2"),
     Function("floor", 1, np.floor, openeo="floor"),
     Function("round", 1, np.round, openeo="round"),
     Function("min", 2, _fold(np.minimum), _is_extreme, most=8, openeo="min"),
     Function("max", 2, _fold(np.maximum), _is_extreme, most=8, openeo="max"),
-    Function("clip", 3, lambda x, low, high: np.minimum(np.maximum(x, low), high), _clip_partials, openeo="clip"),
-    Function("nd", 2, lambda a, b: np.divide(a - b, a + b), _difference_partials, openeo="normalized_difference"),
+    Function("clip", 3, _clipped, _clip_partials, openeo="clip"),
+    Function("nd", 2, _difference, _difference_partials, openeo="normalized_difference"),
     Function("db", 1, lambda x: to_decibels(np.asarray(x, np.float32)),
              lambda x, _: (np.float32(10 / _LN10) / x,)),
     Function("lin", 1, lambda x: to_power(np.asarray(x, np.float32)),
-             lambda x, result: (result * np.float32(_LN10 / 10),)),
+             lambda _, result: (result * np.float32(_LN10 / 10),)),
 ]  # fmt: skip
 _SPATIAL: Final = [
     Function("focal_mean", 2, windows.mean, spatial=True),

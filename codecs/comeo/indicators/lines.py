@@ -44,14 +44,14 @@ def json_lines(text: str) -> dict[str, int]:
     found: dict[str, int] = {}
     path: list[str | int] = []
     line, key = 1, True  # whether a string is a key
-    for token in _TOKEN.findall(text):
-        match token:
+    for word in _TOKEN.findall(text):
+        match word:
             case "\n":
                 line += 1
                 continue
             case "{" | "[":
-                path.append("" if token == "{" else 0)
-                key = token == "{"
+                path.append("" if word == "{" else 0)
+                key = word == "{"
             case "}" | "]":
                 path.pop()
                 key = False
@@ -62,7 +62,7 @@ def json_lines(text: str) -> dict[str, int]:
             case ":":
                 key = False
             case _ if key and path and isinstance(path[-1], str):
-                path[-1] = token[1:-1]
+                path[-1] = word[1:-1]
         if path and path[-1] != "" and len(path) <= 20:
             found.setdefault(path_text(path), line)
     return found

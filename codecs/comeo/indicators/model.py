@@ -22,7 +22,7 @@ MOST_PIXELS: Final = 15
 def _number(value: Any) -> Any:
     """Refuse what pydantic would take for a number: truth and text."""
     if isinstance(value, (bool, str)):
-        raise ValueError("a number is expected")  # noqa: TRY004 - as pydantic wants it
+        raise ValueError("a number is expected")
     return value
 
 
@@ -73,7 +73,8 @@ class Mask(Part):
     """Pixels that count, by the archive's own classes of clear ground.
 
     Attributes:
-        keep: Classes whose pixels count: `clear` (land, water, snow), or of land, water, snow, shadow, thin, cloud.
+        keep: Classes whose pixels count: `clear` (land, water, snow), or of land, water, snow, shadow, thin,
+            cloud.
         buffer_m: Pixels nearer than this to one of shadow or cloud that is not kept do not count, in metres.
         max_cloud_nearby: Pixels around which more than this share of all within 500 m is cloud do not count.
     """
@@ -91,8 +92,8 @@ class Input(Part):
         constellation: `sentinel-1` or `sentinel-2`.
         level: Of processing: `L1C`, `L2A`, `GRD`.
         unit: Of the bands: `reflectance` or `dB`; by default that of the constellation.
-        bands: By the name that formulas have for each: the band's own or common name, or several, of which the first
-            that a scene has is taken.
+        bands: By the name that formulas have for each: the band's own or common name, or several, of which
+            the first that a scene has is taken.
         mask: Pixels that count; by default all.
         same_orbit: Whether all dates must be of one relative orbit and direction.
     """
@@ -120,7 +121,8 @@ class Value(Part):
         range: Values beyond it are none.
         unit: Of the value; `1` or left out where it has none.
         decimals: Digits behind the point that say something.
-        floor_uncertainty: Standard uncertainty of sensor and atmosphere, in the value's unit, added in quadrature.
+        floor_uncertainty: Standard uncertainty of sensor and atmosphere, in the value's unit, added in
+            quadrature.
     """
 
     formula: Formula | Annotated[list[Formula], Field(min_length=1, max_length=MOST_RESULTS)]
@@ -168,7 +170,9 @@ class Display(Part):
 
 
 class ValueClass(Part):
-    """Values that are called by a name: from one number to below another (the last class to it), or one number.
+    """Values that are called by a name.
+
+    They go from one number to below another (the last class to it), or are one number.
 
     Attributes:
         name: In documents and URLs; by default its number from 0.
@@ -195,8 +199,8 @@ class Test(Part):
     """What a formula has to give of values: a number, several, or `invalid`.
 
     Attributes:
-        given: Value of each band by its name: a number, null for one that is missing, or rows of an image with an odd
-            number of rows and columns, of whose middle the result is taken.
+        given: Value of each band by its name: a number, null for one that is missing, or rows of an image
+            with an odd number of rows and columns, of whose middle the result is taken.
         expect: The result, or one of each formula.
         tolerance: By how much the result may differ.
     """
@@ -209,7 +213,7 @@ class Test(Part):
 
 
 class Fields(Part):
-    """All fields of a document, each by itself; `comeo.indicators.document` checks them against each other."""
+    """All fields of a document; `comeo.indicators.document` checks them against each other."""
 
     pof: Annotated[Literal[1], Field(description="Version of the language.")]
     id: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]

@@ -26,9 +26,10 @@ _COMPARISONS: Final = ("<", "<=", ">", ">=", "==", "!=")
 # How tightly an operator binds, and the function that it is.
 _BINARY: Final = {
     "or": (1, "or"), "and": (2, "and"), **{sign: (4, sign) for sign in _COMPARISONS}, "|": (5, "or"),
-    "&": (6, "and"), "+": (7, "+"), "-": (7, "-"), "*": (8, "*"), "/": (8, "/"), "%": (8, "%"), "**": (10, "**"),
+    "&": (6, "and"), "+": (7, "+"), "-": (7, "-"), "*": (8, "*"), "/": (8, "/"), "%": (8, "%"),
+    "**": (10, "**"),
 }  # fmt: skip
-_NOT, _SIGN, _POWER = 3, 9, 10
+_NOT, _SIGN = 3, 9
 # What other languages write, by what begins it.
 _FOREIGN: Final = {
     "^": "a power is x ** y",
@@ -60,9 +61,9 @@ class FormulaError(ParameterError):
         hint: What to write, or empty.
     """
 
-    def __init__(self, message: str, place: Place = Place(), hint: str = "") -> None:
+    def __init__(self, message: str, place: Place | None = None, hint: str = "") -> None:
         super().__init__(f"{message}; {hint}" if hint else message)
-        self.offset, self.length = place
+        self.offset, self.length = place or Place()
         self.hint = hint
 
 
@@ -200,8 +201,9 @@ class _Parser:
             for side in (left, right):
                 if id(side) in self._bare_logic:
                     raise FormulaError(
-                        f"{short(self._source(side.place))} is compared as a whole, since & and | bind tighter than "
-                        "comparisons", side.place, "put each comparison in parentheses, or write and, or",
+                        f"{short(self._source(side.place))} is compared as a whole, since & and | bind "
+                        "tighter than comparisons", side.place, 
+                        "put each comparison in parentheses, or write and, or",
                     )  # fmt: skip
             found.append(self._call(token.text, (left, right), left.place.offset))
             left = right
@@ -210,7 +212,7 @@ class _Parser:
             chain = self._call("and", (chain, each), start)
         return chain
 
-    def _operand(self) -> Node:
+    def _operand(self) -> Node:  # noqa: PLR0911 - one for each kind
         token = self._take()
         match token:
             case (_, "not", _):

@@ -116,13 +116,10 @@ def _path(location: Sequence[Any], value: Any, *, missing: bool) -> Path:
     """Pydantic's location without the names of alternatives, which are no parts of the document."""
     path = list[str | int]()
     for part in location:
-        if isinstance(value, Mapping) and isinstance(part, str) and part in value:
+        member = isinstance(value, Mapping) and isinstance(part, str) and part in value
+        if member or (isinstance(value, list) and isinstance(part, int) and part < len(value)):
             value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
-            continue
-        path.append(part)
+            path.append(part)
     if missing and location:
         path.append(location[-1])
     return tuple(path)

@@ -1,7 +1,7 @@
 """A formula as a tree of numbers, names and calls; its JSON and its text.
 
-Operators are calls too: `nir - red` is `Call("-", (Name("nir"), Name("red")))`. In JSON a number is a number, a name a
-string, and a call an array of the function's name and its arguments: `["-", "nir", "red"]`.
+Operators are calls too: `nir - red` is `Call("-", (Name("nir"), Name("red")))`. In JSON a number is a number,
+a name a string, and a call an array of the function's name and its arguments: `["-", "nir", "red"]`.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def to_text(node: Node) -> str:
     return _text(node)[0]
 
 
-def _text(node: Node) -> tuple[str, int]:
+def _text(node: Node) -> tuple[str, int]:  # noqa: PLR0911 - one for each kind
     """The text, and how tightly it binds."""
     match node:
         case Number(value=value):

@@ -50,8 +50,8 @@ def check_published(document: Document) -> None:
     """
     if len(document.tests) < LEAST_TESTS:
         raise DocumentError(
-            [Problem("tests", f"{len(document.tests)} tests are too few; give at least {LEAST_TESTS}, one of them of "
-                     "what is not valid if anything is not")]
+            [Problem("tests", f"{len(document.tests)} tests are too few; give at least {LEAST_TESTS}, one of "
+                     "them of what is not valid if anything is not")]
         )  # fmt: skip
     failed = [each for each in run_tests(document) if not each.passed]
     if failed:

@@ -1,13 +1,12 @@
 """What a formula computes of the pixels around each: means, medians, spread, extremes, and Lee's filter.
 
-A window is square, 2·radius + 1 pixels to a side. Pixels that are not known (NaN), and those beyond the image, do not
-count; a pixel that is not known itself stays so. So the halo of an image's edge is `radius` wide, and what lies within
-it is the same however the image was cut out of a larger one.
+A window is square, 2·radius + 1 pixels to a side. Pixels that are not known (NaN), and those beyond the
+image, do not count; a pixel that is not known itself stays so. So the halo of an image's edge is `radius`
+wide, and what lies within it is the same however the image was cut out of a larger one.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 Values = NDArray[np.float32]
 _T = TypeVar("_T", bound=np.floating[Any])
 LOOKS: Final = 4.4
-"""Equivalent number of looks of Sentinel-1's GRD products of mode IW (ESA, Sentinel-1 Product Definition, table 5-1)."""
+"""Equivalent number of looks of Sentinel-1's GRD products of mode IW (ESA, Sentinel-1 Product Definition)."""
 
 
 def mean(values: Values, radius: int) -> Values:
@@ -34,9 +33,9 @@ def std(values: Values, radius: int) -> Values:
 def lee(values: Values, radius: int) -> Values:
     """Lee's filter of power with the speckle of `LOOKS`.
 
-    Where the spread is that of speckle alone the mean stands, where it is much more the pixel itself. Lee 1980,
-    "Digital image enhancement and noise filtering by use of local statistics", IEEE PAMI 2(2), for multiplied noise:
-    x̂ = m + k·(x − m), k = max(0, var − m²/L) / (var·(1 + 1/L)).
+    Where the spread is that of speckle alone the mean stands, where it is much more the pixel itself. Lee
+    1980, "Digital image enhancement and noise filtering by use of local statistics", IEEE PAMI 2(2), for
+    multiplied noise: x̂ = m + k·(x − m), k = max(0, var − m²/L) / (var·(1 + 1/L)).
     """
     middle, variance = _variance(values, radius)
     gain = lee_gain(middle, variance)
@@ -47,16 +46,13 @@ def lee_gain(middle: Values, variance: Values) -> Values:
     """The weight of the pixel itself, 0 to 1: see `lee`."""
     speckle = np.float32(1 / LOOKS)
     above = np.maximum(variance - middle * middle * speckle, 0)
-    return np.divide(above, variance * (1 + speckle), out=np.zeros_like(above), where=variance > 0)
+    gain: Values = np.divide(above, variance * (1 + speckle), out=np.zeros_like(above), where=variance > 0)
+    return gain
 
 
 def median(values: Values, radius: int) -> Values:
     """Medians of what is known in the windows."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of windows without a number
-        return _restored(
-            values, _over_windows(values, radius, np.nan, lambda each: np.nanmedian(each, axis=-1))
-        )
+    return _restored(values, _over_windows(values, radius, _medians))
 
 
 def least(values: Values, radius: int) -> Values:
@@ -82,7 +78,8 @@ def _mean(values: Values, radius: int) -> Values:
     known = ~np.isnan(values)
     counts = _sums(known.astype(np.float32), radius)
     sums = _sums(np.where(known, values, np.float32(0)), radius)
-    return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+    means: Values = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+    return means
 
 
 def _variance(values: Values, radius: int) -> tuple[Values, Values]:
@@ -129,12 +126,18 @@ def _extreme(
     return values
 
 
-def _over_windows(
-    values: Values, radius: int, unknown: float, reduce: Callable[[NDArray[np.float32]], NDArray[np.float32]]
-) -> Values:
+def _medians(windows: Values) -> Values:
+    """Medians of what is known in each row (rows, pixels)."""
+    rising = np.sort(windows, axis=1)  # what is not known comes last
+    last = np.maximum(np.count_nonzero(~np.isnan(rising), axis=1) - 1, 0)
+    rows = np.arange(len(rising))
+    return np.asarray((rising[rows, last // 2] + rising[rows, (last + 1) // 2]) / 2, np.float32)
+
+
+def _over_windows(values: Values, radius: int, reduce: Callable[[Values], Values]) -> Values:
     """Apply a function to the pixels of each window, row by row: all at once are 225 images."""
     side = 2 * radius + 1
-    wide = np.pad(values, radius, constant_values=np.float32(unknown))
+    wide = np.pad(values, radius, constant_values=np.float32(np.nan))
     out = np.empty_like(values)
     for row in range(values.shape[0]):
         window = sliding_window_view(wide[row : row + side], side, axis=1)

@@ -65,7 +65,7 @@ def test_one_form_of_both_languages() -> None:
     again = read_document(canonical(document), "json")
     assert canonical(again) == canonical(document)
     assert fingerprint(again) == fingerprint(document)
-    assert [each.found for each in run_tests(again)][0] == [each.found for each in run_tests(document)][0]
+    assert run_tests(again)[0] == run_tests(document)[0]
     assert fingerprint(read(TEXT.replace("0.02", "0.03"))) != fingerprint(document)
 
 
@@ -98,7 +98,7 @@ def test_what_is_wrong_is_said_with_its_place(old: str, new: str, line: int, pat
 
 
 def _line_in(message: str) -> int:
-    return int(message.split("at line ")[1].split(",")[0]) if "at line " in message else 0
+    return int(message.partition("at line ")[2].partition(",")[0]) if "at line " in message else 0
 
 
 def test_lines_of_json() -> None:
@@ -114,7 +114,8 @@ def test_lines_of_json() -> None:
     [
         (b"\xff", "toml"), (b"x" * (MOST_BYTES + 1), "toml"), (b"[1, 2]", "json"), (b'{"a":NaN}', "json"),
         (b'{"a":1,"a":2}', "json"), (b"[" * 60000, "json"), (b"a = " + b"[" * 60000, "toml"),
-        (b"a = " + b"9" * 5000, "toml"), (b'{"a":' + b"9" * 5000 + b"}", "json"), (b'{"id":"\\ud800"}', "json"),
+        (b"a = " + b"9" * 5000, "toml"), (b'{"a":' + b"9" * 5000 + b"}", "json"),
+        (b'{"id":"\\ud800"}', "json"),
         (b"a = 1979-05-27", "toml"),
     ],
 )  # fmt: skip
