@@ -13,6 +13,7 @@ from color_operations import parse_operations  # type: ignore[import-untyped]
 from rio_tiler.colormap import cmap
 from rio_tiler.errors import InvalidColorMapName
 
+from comeo.decibel import Reduction
 from comeo.errors import BoundError, ParameterError
 from comeo.missions import DECIBEL, MapClass
 from comeo.scene import Band
@@ -51,7 +52,8 @@ class RenderRequest(PixelRequest):
         colormap_name: One of rio-tiler's, for a single band or result.
         color_formula: Of color-operations, for three bands or results.
         return_mask: Whether an image gets an alpha channel, an array its mask.
-        against: Id of the scene of the same collection that the style of change compares with.
+        against: Id of the scene of the same collection that this one is compared with.
+        significant: Whether a difference is shown only where it exceeds the joint expected error.
         any_orbit: Whether the two may be seen from different relative orbits.
     """
 
@@ -61,6 +63,7 @@ class RenderRequest(PixelRequest):
     color_formula: str | None = None
     return_mask: bool = True
     against: str | None = None
+    significant: bool = True
     any_orbit: bool = False
 
 
@@ -75,6 +78,9 @@ class RenderPlan(PixelPlan):
         color_formula: For three.
         return_mask: Whether an image gets an alpha channel, an array its mask.
         marks: Of a picture of decisions: what the numbers of its single result stand for.
+        difference: Whether the result is compared with that of another scene: see `render.difference`.
+        significant: Whether the expected error of the difference is told, too; in a picture by hatching what
+            lies within it.
     """
 
     rescale: tuple[Range, ...] | None = None
@@ -82,11 +88,31 @@ class RenderPlan(PixelPlan):
     color_formula: str | None = None
     return_mask: bool = True
     marks: tuple[MapClass, ...] = ()
+    difference: bool = False
+    significant: bool = False
 
     @property
     def is_picture(self) -> bool:
         """Whether values are shown as colours."""
         return self.rescale is not None
+
+    @property
+    def is_hatched(self) -> bool:
+        """Whether what may be chance is hatched."""
+        return self.difference and self.significant and self.is_picture
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each result."""
+        names = super(RenderPlan, self).names
+        if not self.difference:
+            return names
+        return (f"difference of {names[0]}", *(("expected error of the difference",) * self.significant))
+
+    @property
+    def reduction(self) -> Reduction:
+        """What means of the results are means of."""
+        return Reduction((None,) * self.results) if self.difference else super(RenderPlan, self).reduction
 
 
 def resolve(
@@ -113,7 +139,10 @@ def resolve(
         BoundError: If a bound of the settings is exceeded.
     """
     if request.against is not None and request.style != CHANGE:
-        raise ParameterError(f"against is for style={CHANGE}, which compares two scenes")
+        raise ParameterError(
+            "against= is for tiles, previews, points, pictures and GeoTIFFs of one scene, which it compares "
+            "with another"
+        )
     if request.style == ERROR:
         return _error_plan(request, bands, settings, picture=picture)
     if request.style == CLEAR:
