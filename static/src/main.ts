@@ -5,7 +5,6 @@ import type { BBox } from './geo';
 import { parseLink } from './link';
 import type { MapView } from './map/map';
 import { mapControls } from './panels/controls';
-import { elsewherePanel } from './panels/elsewhere';
 import { meterPanel } from './panels/meter';
 import { PixelPanel } from './panels/pixel';
 import { scenesPanel } from './panels/scenes';
@@ -137,7 +136,6 @@ viewPanel(byId('view'), store, {
   style: (id) => void viewer.setStyle(id),
   fit: () => void viewer.fit(),
 });
-elsewherePanel(byId<HTMLDetailsElement>('elsewhere'), store, mapStarted);
 meterPanel(byId<HTMLDetailsElement>('meter'), store);
 store.watch(['credit'], ({ credit }) => (byId('credit').textContent = credit ? `${credit} · ` : ''));
 store.watch(['error'], ({ error }) => showNotice(error));

@@ -77,6 +77,7 @@ class Compare implements ToolPanel {
     if (this.#comparison && !this.#other) {
       const { collection, item: id } = this.#comparison;
       this.#other = await this.#find(collection, id).catch((error: unknown) => this.#fail(error));
+      if (!this.#other) return;
     }
     if (!this.#other && item) {
       const first = firstChoice(item, choicesOf(this.#store.state));
