@@ -24,6 +24,13 @@ export interface MapEvents {
 const EMPTY = { type: 'FeatureCollection', features: [] } as const;
 const WORLD: [number, number] = [15, 25];
 const WORLD_ZOOM = 1.2;
+/** What the user may hide: sets of layers by how their names begin. */
+export const MAP_GROUPS = {
+  footprints: ['footprint-'],
+  reference: ['border', 'coast', 'name'],
+  graticule: ['graticule'],
+} as const;
+export type MapGroup = keyof typeof MAP_GROUPS;
 /** Room around a scene that the map goes to, and how far a small one may be magnified. */
 const FIT = { padding: 32, maxZoom: 16 };
 
@@ -65,6 +72,7 @@ export class MapView {
   #items: readonly Item[] = [];
   #hovered: string | null = null;
   #selected: string | null = null;
+  #taker: ((lon: number, lat: number) => void) | null = null;
 
   private constructor(map: MapLibre, events: MapEvents) {
     this.#map = map;
@@ -141,6 +149,13 @@ export class MapView {
     this.#imagery.setOpacity(opacity);
   }
 
+  /** Shows or hides a group of layers. */
+  setVisible(group: MapGroup, visible: boolean): void {
+    const names: readonly string[] = MAP_GROUPS[group];
+    const layers = this.#map.getLayersOrder().filter((id) => names.some((name) => id.startsWith(name)));
+    for (const id of layers) this.#map.setLayoutProperty(id, 'visibility', visible ? 'visible' : 'none');
+  }
+
   setProjection(projection: Projection): void {
     this.#map.setProjection({ type: projection });
   }
@@ -212,6 +227,19 @@ export class MapView {
     return { lon: lng, lat, x, y };
   }
 
+  /** The library's own map, for what a tool draws; its layers and sources carry the tool's name. */
+  get maplibre(): MapLibre {
+    return this.#map;
+  }
+
+  /** Until the answer is called, clicks go to the listener alone: no pixel is read, no scene chosen. */
+  takeClicks(listener: (lon: number, lat: number) => void): () => void {
+    this.#taker = listener;
+    return () => {
+      if (this.#taker === listener) this.#taker = null;
+    };
+  }
+
   get canvas(): HTMLCanvasElement {
     return this.#map.getCanvas();
   }
@@ -230,7 +258,10 @@ export class MapView {
       map
         .queryRenderedFeatures([point.x, point.y], { layers: FOOTPRINT_LAYERS })
         .map((feature) => String(feature.properties['key']));
-    map.on('click', (event) => this.#events.onClick(event.lngLat.lng, event.lngLat.lat, keysAt(event.point)));
+    map.on('click', ({ lngLat: { lng, lat }, point }) => {
+      if (this.#taker) this.#taker(lng, lat);
+      else this.#events.onClick(lng, lat, keysAt(point));
+    });
     map.on('mousemove', (event) => {
       const key = keysAt(event.point)[0] ?? null;
       if (key !== this.#hovered) this.#events.onHover(key);
