@@ -1,11 +1,13 @@
 /** The map itself: MapLibre, in a chunk of its own so that the list of scenes need not wait for it. */
+import type { Geometry } from 'geojson';
 import { Map as MapLibre, type GeoJSONSource, type LayerSpecification, type PaddingOptions } from 'maplibre-gl';
 
 import { problemSentence, type Basemap, type Item, type TileSet } from '../api';
-import { unionOf, type BBox } from '../geo';
+import { polygonOf, unionOf, type BBox } from '../geo';
 import type { Camera } from '../link';
 import type { Projection } from '../store';
-import { areaLayers, drawArea, showArea } from './area';
+import { areaLayers, showShape } from './area';
+import type { Drawing, Drawn, Shape } from './draw';
 import { FOOTPRINT_LAYERS, footprintLayers, mark, setFootprints } from './footprints';
 import { graticule, graticuleLabels, graticuleLayers, stepAt } from './graticule';
 import { Imagery } from './imagery';
@@ -73,6 +75,7 @@ export class MapView {
   #hovered: string | null = null;
   #selected: string | null = null;
   #taker: ((lon: number, lat: number) => void) | null = null;
+  #drawing: AbortController | null = null;
 
   private constructor(map: MapLibre, events: MapEvents) {
     this.#map = map;
@@ -168,12 +171,25 @@ export class MapView {
   }
 
   showArea(box: BBox | null): void {
-    showArea(this.#map, box);
+    this.showShape(box && polygonOf(box));
   }
 
-  /** Lets the user drag a rectangle; null if they stop. */
-  drawArea(signal: AbortSignal): Promise<BBox | null> {
-    return drawArea(this.#map, signal, (box) => this.showArea(box));
+  showShape(geometry: Geometry | null): void {
+    showShape(this.#map, geometry);
+  }
+
+  /** Lets the user draw; null if they stop, or begin another drawing. Meanwhile a click reads no pixel. */
+  async draw(shape: Shape, { signal, changed }: Drawing): Promise<Drawn | null> {
+    this.#drawing?.abort();
+    const mine = new AbortController();
+    this.#drawing = mine;
+    signal.addEventListener('abort', () => mine.abort());
+    if (signal.aborted) mine.abort();
+    const { draw } = await import('./draw');
+    const drawn = await draw(this.#map, shape, { signal: mine.signal, ...(changed && { changed }) });
+    // the click that ended it is still to reach the map
+    setTimeout(() => { if (this.#drawing === mine) this.#drawing = null; });
+    return drawn;
   }
 
   /** What is to be seen, as far as it is on the globe. */
@@ -259,6 +275,7 @@ export class MapView {
         .queryRenderedFeatures([point.x, point.y], { layers: FOOTPRINT_LAYERS })
         .map((feature) => String(feature.properties['key']));
     map.on('click', ({ lngLat: { lng, lat }, point }) => {
+      if (this.#drawing) return;
       if (this.#taker) this.#taker(lng, lat);
       else this.#events.onClick(lng, lat, keysAt(point));
     });
