@@ -26,8 +26,23 @@ const brotli = promisify(zlib.brotliCompress);
 /** A response of this size fits in one packet whether compressed or not. */
 const NOT_WORTH_COMPRESSING = 200;
 
+/** A style sheet that TypeScript imports is its text: it comes with the chunk that needs it. */
+const sheetsAsText = {
+  name: 'sheets-as-text',
+  setup(build) {
+    build.onResolve({ filter: /\.css$/ }, ({ kind, path: name, resolveDir }) =>
+      kind === 'import-statement' ? { path: path.resolve(resolveDir, name), namespace: 'sheet' } : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: 'sheet' }, async ({ path: file }) => {
+      const { code } = await esbuild.transform(await readFile(file, 'utf8'), { loader: 'css', minify: true });
+      return { contents: code, loader: 'text', watchFiles: [file] };
+    });
+  },
+};
+
 const shared = {
   bundle: true,
+  plugins: [sheetsAsText],
   format: 'esm',
   target: ['es2022', 'chrome100', 'firefox100', 'safari15.4'],
   logLevel: 'warning',
@@ -66,10 +81,11 @@ async function writePage(folder, metafile) {
   const app = built('src/main.ts', '.js');
   const map = built('src/map/map.ts', '.js');
   const style = built('src/style.css', '.css');
-  const shared_ = outputs
-    .filter(([name, o]) => name.endsWith('.js') && !o.entryPoint)
-    .map(([name]) => path.posix.relative('.cache/dist', name));
-  const preload = [map, ...shared_].map((name) => `<link rel="modulepreload" href="${name}">`).join('\n    ');
+  /** An output, and every one that it can't run without. */
+  const needed = (name) =>
+    metafile.outputs[name].imports.filter(({ kind }) => kind === 'import-statement').flatMap((each) => [each.path, ...needed(each.path)]);
+  const chunks = [app, map].flatMap((name) => needed(`.cache/dist/${name}`)).map((name) => path.posix.relative('.cache/dist', name));
+  const preload = [...new Set([map, ...chunks])].map((name) => `<link rel="modulepreload" href="${name}">`).join('\n    ');
   const icon = await readFile(path.join(source, 'icon.svg'));
   const iconName = `assets/icon-${createHash('sha256').update(icon).digest('hex').slice(0, 8)}.svg`;
   await write(path.join(folder, iconName), icon);

@@ -349,11 +349,12 @@ export function sameTemplate(template: string): string {
   return template.replace(/^https?:\/\/[^/]+/i, location.origin);
 }
 
-/** The same tiles in another style. The part before the question mark is left alone: its braces must stay braces. */
-export function withStyle(template: string, style: string | null): string {
+/** The same tiles in another style, and with other parameters of rendering. The part before the question mark is left alone: its braces must stay braces. */
+export function withStyle(template: string, style: string | null, rendering: Readonly<Record<string, string>> = {}): string {
   const [path = '', query = ''] = template.split('?');
   const parameters = new URLSearchParams(query);
   if (style) parameters.set('style', style);
+  for (const [name, value] of Object.entries(rendering)) parameters.set(name, value);
   const rest = parameters.toString();
   return rest ? `${path}?${rest}` : path;
 }

@@ -1,7 +1,8 @@
 /** Numbers, bytes and dates as people read them. */
+import { locale } from './language';
 
-const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
-const minute = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hour12: false, timeZone: 'UTC' });
+const day = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
+const minute = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hour12: false, timeZone: 'UTC' });
 
 export const formatDay = (date: Date): string => day.format(date);
 /** The day of a scene in words. */
@@ -27,14 +28,14 @@ export function formatBytes(bytes: number): string {
 
 /** A quotient to two significant digits below ten, else whole: 3.4, 9, 39, 120. */
 export const formatRatio = (ratio: number): string =>
-  ratio < 9.95 ? ratio.toFixed(1).replace(/\.0$/, '') : Math.round(ratio).toLocaleString();
+  ratio < 9.95 ? ratio.toFixed(1).replace(/\.0$/, '') : Math.round(ratio).toLocaleString(locale);
 
 /** Reflectance to four digits, as its digital numbers have; anything else to two. */
 export const formatPhysical = (value: number, unit: string): string => value.toFixed(unit === 'reflectance' ? 4 : 2);
 
 /** An error of a stored number, to two significant digits. */
 export const formatError = (error: number): string =>
-  error.toLocaleString(undefined, { maximumSignificantDigits: 2, useGrouping: false });
+  error.toLocaleString(locale, { maximumSignificantDigits: 2, useGrouping: false });
 
 /** `sentinel-2a` as ESA writes it: Sentinel-2A. */
 export const formatPlatform = (platform: string): string =>

@@ -1,5 +1,6 @@
 /** The address bar: position, layer, style and opacity live in the fragment, so that a view can be shared. */
 import type { Layer } from './api';
+import { languageOfLink } from './language';
 import type { Projection } from './store';
 
 export interface Camera {
@@ -14,7 +15,13 @@ export interface Link {
   style: string | null;
   opacity: number;
   projection: Projection;
+  /** What the tools keep in the link, under names of their own. */
+  extras: ReadonlyMap<string, string>;
 }
+
+/** Parameters that are the viewer's; every other one belongs to a tool. */
+const OWN = new Set(['map', 'collection', 'item', 'mosaic', 'style', 'opacity', 'projection', 'lang']);
+const LONGEST_EXTRA = 4000;
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
@@ -32,6 +39,8 @@ export function formatLink(link: Link): string {
   if (link.style) parts.set('style', link.style);
   if (link.opacity < 1) parts.set('opacity', link.opacity.toFixed(2));
   if (link.projection === 'globe') parts.set('projection', 'globe');
+  if (languageOfLink) parts.set('lang', languageOfLink);
+  for (const [name, value] of link.extras) parts.set(name, value);
   return `#${parts.toString().replaceAll('%2F', '/')}`;
 }
 
@@ -61,5 +70,6 @@ export function parseLink(fragment: string): Link {
     style: parts.get('style'),
     opacity: opacity >= 0 && opacity <= 1 ? opacity : 1,
     projection: parts.get('projection') === 'globe' ? 'globe' : 'mercator',
+    extras: new Map([...parts].filter(([name, value]) => !OWN.has(name) && value.length <= LONGEST_EXTRA)),
   };
 }

@@ -12,7 +12,10 @@ import { scenesPanel } from './panels/scenes';
 import { Sheet } from './panels/sheet';
 import { viewPanel } from './panels/view';
 import { initialState, Store } from './store';
+import { direction, language } from './language';
+import { Toolbar } from './tools/toolbar';
 import { Viewer } from './viewer';
+import { loadWords } from './words/words';
 
 /** Work shorter than this isn't worth telling. */
 const PATIENCE = 150;
@@ -106,16 +109,21 @@ async function escape(): Promise<void> {
   if (pixel.open) {
     pixel.close();
     (await mapStarted)?.canvas.focus({ preventScroll: true });
-  } else if (store.state.error) store.update({ error: null });
+  } else if (toolbar.isOpen) toolbar.close();
+  else if (store.state.error) store.update({ error: null });
   else if (sheet.active) sheet.set('peek');
 }
 
+document.documentElement.lang = language;
+document.documentElement.dir = direction;
+await loadWords('shell');
 const link = parseLink(location.hash);
-const store = new Store({ ...initialState(), style: link.style, opacity: link.opacity, projection: link.projection });
+const store = new Store({ ...initialState(), style: link.style, opacity: link.opacity, projection: link.projection, extras: link.extras });
 const sheet = new Sheet(byId('panel'), byId<HTMLButtonElement>('handle'), () => void mapStarted.then(layOut));
 const mapStarted = startMap();
 const pixel = new PixelPanel(byId('pixel'), () => void mapStarted.then((map) => map?.setSample(null)));
 const viewer = new Viewer(store, pixel, mapStarted);
+const toolbar = new Toolbar(byId('toolbar'), byId('tool'), byId('stage'), { store, viewer, map: mapStarted });
 
 scenesPanel(byId('scenes'), store, {
   show: (item) => void viewer.show(item, { move: 'fly' }),
@@ -142,3 +150,4 @@ void mapStarted.then((map) => {
 });
 void viewer.start(link);
 void startBasemap();
+toolbar.openFromLink();

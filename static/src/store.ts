@@ -32,6 +32,10 @@ export interface State {
   /** 0 to 1. */
   opacity: number;
   projection: Projection;
+  /** Query of the tiles besides the style, as `rescale`: the server's parameters. */
+  rendering: Readonly<Record<string, string>>;
+  /** What the tools keep in the link, by the name of the parameter. */
+  extras: ReadonlyMap<string, string>;
   /** Key of the scene that the pointer or the focus is on. */
   hovered: string | null;
   tilesLoading: boolean;
@@ -62,6 +66,14 @@ export class Store {
     }
   }
 
+  /** Sets one of the tools' parameters of the link; null takes it out. */
+  setExtra(name: string, value: string | null): void {
+    const extras = new Map(this.#state.extras);
+    if (value === null) extras.delete(name);
+    else extras.set(name, value);
+    this.update({ extras });
+  }
+
   /** Calls the listener at once, and after each change of one of the fields. */
   watch(keys: readonly (keyof State)[], listener: Listener): void {
     this.#listeners.push({ keys, listener });
@@ -85,6 +97,8 @@ export const initialState = (): State => ({
   style: null,
   opacity: 1,
   projection: 'mercator',
+  rendering: {},
+  extras: new Map(),
   hovered: null,
   tilesLoading: false,
   error: null,

@@ -60,7 +60,7 @@ export class Viewer {
     this.#store = store;
     this.#map = map;
     this.#pixel = pixel;
-    store.watch(['layer', 'style', 'opacity', 'projection'], () => this.#writeLink());
+    store.watch(['layer', 'style', 'opacity', 'projection', 'extras'], () => this.#writeLink());
     addEventListener('hashchange', () => {
       if (location.hash !== this.#written) void this.#follow(parseLink(location.hash));
     });
@@ -121,6 +121,12 @@ export class Viewer {
 
   async setStyle(style: string): Promise<void> {
     this.#store.update({ style });
+    await this.#draw();
+  }
+
+  /** Draws with other parameters of the tiles, as `rescale`, until they are set anew. */
+  async setRendering(rendering: Readonly<Record<string, string>>): Promise<void> {
+    this.#store.update({ rendering });
     await this.#draw();
   }
 
@@ -240,10 +246,10 @@ export class Viewer {
 
   async #draw(): Promise<void> {
     const map = await this.#map;
-    const { layer, style } = this.#state;
+    const { layer, style, rendering } = this.#state;
     const tiles = layer ? this.#tileSets.get(layerKey(layer)) : undefined;
     this.#store.update({ credit: tiles?.attribution ?? '' });
-    map?.showTiles(tiles ? { ...tiles, template: withStyle(tiles.template, style) } : null);
+    map?.showTiles(tiles ? { ...tiles, template: withStyle(tiles.template, style, rendering) } : null);
   }
 
   async #goTo(box: BBox, animate: boolean): Promise<void> {
@@ -252,7 +258,8 @@ export class Viewer {
 
   async #follow(link: Link): Promise<void> {
     this.#camera = link.camera ?? this.#camera;
-    this.#store.update({ style: link.style, opacity: link.opacity, projection: link.projection });
+    const { style, opacity, projection, extras } = link;
+    this.#store.update({ style, opacity, projection, extras });
     if (link.camera) (await this.#map)?.jumpTo(link.camera);
     const { layer } = link;
     if (!layer) return;
@@ -276,9 +283,9 @@ export class Viewer {
   }
 
   #writeLink(): void {
-    const { layer, style, opacity, projection, catalogue } = this.#state;
+    const { layer, style, opacity, projection, extras, catalogue } = this.#state;
     if (catalogue === 'loading' && !layer) return; // the link that opened the page is still to be followed
-    this.#written = formatLink({ camera: this.#camera, layer, style, opacity, projection });
+    this.#written = formatLink({ camera: this.#camera, layer, style, opacity, projection, extras });
     history.replaceState(null, '', this.#written);
   }
 }

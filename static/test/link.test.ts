@@ -9,6 +9,7 @@ const scene: Link = {
   style: 'ndvi',
   opacity: 0.8,
   projection: 'globe',
+  extras: new Map([['compare', 'S2A_1,split'], ['drawn', '8.7,47.4;8.8,47.4']]),
 };
 
 test('a link says everything that it was made from', () => {
@@ -21,6 +22,6 @@ test('a link says everything that it was made from', () => {
 
 test('what makes no sense in a typed link is left out', () => {
   const link = parseLink('#map=99/x/200&item=alone&opacity=7&projection=cube&mosaic=');
-  assert.deepEqual(link, { camera: null, layer: null, style: null, opacity: 1, projection: 'mercator' });
+  assert.deepEqual(link, { camera: null, layer: null, style: null, opacity: 1, projection: 'mercator', extras: new Map() });
   assert.deepEqual(parseLink('#collection=c&mosaic=<script>').layer, { collection: 'c', until: null });
 });

@@ -153,7 +153,9 @@ def test_styles_and_opacity_change_the_picture_and_the_link(visit: Visits) -> No
     assert seen.eventually(lambda: is_grey(seen.colour(*NORTH_WEST)))
     assert seen.eventually(lambda: seen.colour(*NORTH_WEST)[0] > seen.colour(*NORTH_EAST)[0] + 100)
 
+    page.get_by_role("button", name="Layers").click()
     page.get_by_label("Opacity").fill("0")
+    page.keyboard.press("Escape")
     land = (244, 243, 238)
     assert seen.eventually(lambda: seen.colour(*NORTH_WEST) == pytest.approx(land, abs=8))
     assert "opacity=0.00" in fragment(page)
@@ -287,6 +289,7 @@ def test_a_link_brings_back_the_view(visit: Visits) -> None:
     again = second.open(link)
     assert second.eventually(lambda: fragment(again) == link)
     assert again.get_by_role("heading", name="11 May 2020").is_visible()
+    again.get_by_role("button", name="Layers").click()
     assert again.get_by_label("Opacity").input_value() == "50"
 
 

@@ -29,6 +29,7 @@ from tileserver.render.fingerprint import fingerprint, tile_fingerprint
 from tileserver.render.picture import colour, painted
 from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
+from tileserver.render.stretch import settled
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,14 @@ class SceneTile:
             RequestError: If the request does not fit the scene.
         """
         picture = self.extension in PICTURES
-        return resolve(self.request, self.record.bands, self.scenes.settings, picture=picture, compares=True)
+        return resolve(
+            self.request,
+            self.record.bands,
+            self.scenes.settings,
+            picture=picture,
+            compares=True,
+            stretches=True,
+        )
 
     def render(self, budget: Budget) -> bytes:
         """Render the tile within a budget; identical tiles requested at the same time are rendered once.
@@ -96,7 +104,7 @@ def preview(
 ) -> bytes:
     """Render the whole scene in its own projection, no side longer than `max_size`."""
     picture = extension in PICTURES
-    plan = resolve(request, record.bands, scenes.settings, picture=picture, compares=True)
+    plan = resolve(request, record.bands, scenes.settings, picture=picture, compares=True, stretches=True)
     with scenes.reader(record, budget) as reader:
         grid = reader.native_grid(plan.bands).fitted(max_size)
         return _render(scenes, reader, grid, plan, extension, compared(scenes, record, request))
@@ -122,11 +130,12 @@ def _content(record: Record, other: Record | None) -> object:
 def check(scenes: Scenes, record: Record, request: RenderRequest, extension: str) -> None:
     """Refuse what a tile would refuse, before its URL is given out."""
     picture = extension in PICTURES
-    plan = resolve(request, record.bands, scenes.settings, picture=picture, compares=True)
+    plan = resolve(request, record.bands, scenes.settings, picture=picture, compares=True, stretches=True)
     compared(scenes, record, request)
     with contextlib.ExitStack() as stack:
-        if plan.error or plan.classes or plan.mask is not None:
+        if plan.error or plan.classes or plan.stretched or plan.mask is not None:
             archive = stack.enter_context(scenes.lease(record))
+            settled(archive, plan)
             if plan.error:
                 certificate_of(archive)
             if plan.classes:
@@ -154,7 +163,7 @@ def part(
         max_size: Longest side in pixels, if given.
         shape: GeoJSON polygon outside of which pixels are masked.
     """
-    plan = resolve(request, record.bands, scenes.settings, picture=True, compares=True)
+    plan = resolve(request, record.bands, scenes.settings, picture=True, compares=True, stretches=True)
     other = compared(scenes, record, request)
     with scenes.reader(record, budget) as reader:
         grid = reader.part_grid(
@@ -211,6 +220,7 @@ def _render(
     other: Record | None = None, shape: Mapping[str, Any] | None = None,
 ) -> bytes:  # fmt: skip
     scenes.check_grid(grid, max(len(plan.bands), plan.results), reader.budget)
+    plan = settled(reader.archive, plan)
     if other is None:
         image = read_pixels(reader, grid, plan)
     else:

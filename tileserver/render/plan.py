@@ -53,6 +53,7 @@ class RenderRequest(PixelRequest):
         return_mask: Whether an image gets an alpha channel, an array its mask.
         against: Id of the scene of the same collection that the style of change compares with.
         any_orbit: Whether the two may be seen from different relative orbits.
+        stretched: Whether bands are shown in the range of the scene's own percentiles.
     """
 
     style: str | None = None
@@ -62,6 +63,7 @@ class RenderRequest(PixelRequest):
     return_mask: bool = True
     against: str | None = None
     any_orbit: bool = False
+    stretched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class RenderPlan(PixelPlan):
         color_formula: For three.
         return_mask: Whether an image gets an alpha channel, an array its mask.
         marks: Of a picture of decisions: what the numbers of its single result stand for.
+        stretched: Whether `rescale` is still to become that of the scene: `tileserver.render.stretch`.
     """
 
     rescale: tuple[Range, ...] | None = None
@@ -82,6 +85,7 @@ class RenderPlan(PixelPlan):
     color_formula: str | None = None
     return_mask: bool = True
     marks: tuple[MapClass, ...] = ()
+    stretched: bool = False
 
     @property
     def is_picture(self) -> bool:
@@ -96,6 +100,7 @@ def resolve(
     *,
     picture: bool,
     compares: bool = False,
+    stretches: bool = False,
 ) -> RenderPlan:
     """Decide what to read, compute and show for a scene with these bands.
 
@@ -106,6 +111,7 @@ def resolve(
         picture: Whether the format is a picture (PNG, WebP, JPEG); otherwise values are returned unchanged
             unless `rescale` is given.
         compares: Whether the caller can compare two scenes, as the style of change does.
+        stretches: Whether the caller can stretch a picture to the scene's own percentiles.
 
     Raises:
         NotFoundError: If the scene lacks a band.
@@ -114,6 +120,11 @@ def resolve(
     """
     if request.against is not None and request.style != CHANGE:
         raise ParameterError(f"against is for style={CHANGE}, which compares two scenes")
+    if request.stretched and not (stretches and picture):
+        raise ParameterError(
+            "rescale=auto is for tiles, previews and pictures of parts of one scene; give rescale=min,max "
+            "here: info lists the ranges of each style"
+        )
     if request.style == ERROR:
         return _error_plan(request, bands, settings, picture=picture)
     if request.style == CLEAR:
@@ -142,7 +153,8 @@ def resolve(
         if plan.expression:
             raise ParameterError("the range of an expression is unknown; give rescale=min,max")
         rescale = tuple(_stored_range(band, plan.physical) for band in plan.sources)
-    return replace(_shown(plan, request, rescale, colormap, picture=picture), marks=marks)
+    shown = _shown(plan, request, rescale, colormap, picture=picture)
+    return replace(shown, marks=marks, stretched=request.stretched and not marks and request.against is None)
 
 
 def _error_plan(

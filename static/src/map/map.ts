@@ -1,11 +1,13 @@
 /** The map itself: MapLibre, in a chunk of its own so that the list of scenes need not wait for it. */
+import type { Geometry } from 'geojson';
 import { Map as MapLibre, type GeoJSONSource, type LayerSpecification, type PaddingOptions } from 'maplibre-gl';
 
 import { problemSentence, type Basemap, type Item, type TileSet } from '../api';
-import { unionOf, type BBox } from '../geo';
+import { polygonOf, unionOf, type BBox } from '../geo';
 import type { Camera } from '../link';
 import type { Projection } from '../store';
-import { areaLayers, drawArea, showArea } from './area';
+import { areaLayers, showShape } from './area';
+import type { Drawing, Drawn, Shape } from './draw';
 import { FOOTPRINT_LAYERS, footprintLayers, mark, setFootprints } from './footprints';
 import { graticule, graticuleLabels, graticuleLayers, stepAt } from './graticule';
 import { Imagery } from './imagery';
@@ -24,6 +26,13 @@ export interface MapEvents {
 const EMPTY = { type: 'FeatureCollection', features: [] } as const;
 const WORLD: [number, number] = [15, 25];
 const WORLD_ZOOM = 1.2;
+/** What the user may hide: sets of layers by how their names begin. */
+export const MAP_GROUPS = {
+  footprints: ['footprint-'],
+  reference: ['border', 'coast', 'name'],
+  graticule: ['graticule'],
+} as const;
+export type MapGroup = keyof typeof MAP_GROUPS;
 /** Room around a scene that the map goes to, and how far a small one may be magnified. */
 const FIT = { padding: 32, maxZoom: 16 };
 
@@ -65,6 +74,8 @@ export class MapView {
   #items: readonly Item[] = [];
   #hovered: string | null = null;
   #selected: string | null = null;
+  #taker: ((lon: number, lat: number) => void) | null = null;
+  #drawing: AbortController | null = null;
 
   private constructor(map: MapLibre, events: MapEvents) {
     this.#map = map;
@@ -141,6 +152,13 @@ export class MapView {
     this.#imagery.setOpacity(opacity);
   }
 
+  /** Shows or hides a group of layers. */
+  setVisible(group: MapGroup, visible: boolean): void {
+    const names: readonly string[] = MAP_GROUPS[group];
+    const layers = this.#map.getLayersOrder().filter((id) => names.some((name) => id.startsWith(name)));
+    for (const id of layers) this.#map.setLayoutProperty(id, 'visibility', visible ? 'visible' : 'none');
+  }
+
   setProjection(projection: Projection): void {
     this.#map.setProjection({ type: projection });
   }
@@ -153,12 +171,25 @@ export class MapView {
   }
 
   showArea(box: BBox | null): void {
-    showArea(this.#map, box);
+    this.showShape(box && polygonOf(box));
   }
 
-  /** Lets the user drag a rectangle; null if they stop. */
-  drawArea(signal: AbortSignal): Promise<BBox | null> {
-    return drawArea(this.#map, signal, (box) => this.showArea(box));
+  showShape(geometry: Geometry | null): void {
+    showShape(this.#map, geometry);
+  }
+
+  /** Lets the user draw; null if they stop, or begin another drawing. Meanwhile a click reads no pixel. */
+  async draw(shape: Shape, { signal, changed }: Drawing): Promise<Drawn | null> {
+    this.#drawing?.abort();
+    const mine = new AbortController();
+    this.#drawing = mine;
+    signal.addEventListener('abort', () => mine.abort());
+    if (signal.aborted) mine.abort();
+    const { draw } = await import('./draw');
+    const drawn = await draw(this.#map, shape, { signal: mine.signal, ...(changed && { changed }) });
+    // the click that ended it is still to reach the map
+    setTimeout(() => { if (this.#drawing === mine) this.#drawing = null; });
+    return drawn;
   }
 
   /** What is to be seen, as far as it is on the globe. */
@@ -212,6 +243,19 @@ export class MapView {
     return { lon: lng, lat, x, y };
   }
 
+  /** The library's own map, for what a tool draws; its layers and sources carry the tool's name. */
+  get maplibre(): MapLibre {
+    return this.#map;
+  }
+
+  /** Until the answer is called, clicks go to the listener alone: no pixel is read, no scene chosen. */
+  takeClicks(listener: (lon: number, lat: number) => void): () => void {
+    this.#taker = listener;
+    return () => {
+      if (this.#taker === listener) this.#taker = null;
+    };
+  }
+
   get canvas(): HTMLCanvasElement {
     return this.#map.getCanvas();
   }
@@ -230,7 +274,11 @@ export class MapView {
       map
         .queryRenderedFeatures([point.x, point.y], { layers: FOOTPRINT_LAYERS })
         .map((feature) => String(feature.properties['key']));
-    map.on('click', (event) => this.#events.onClick(event.lngLat.lng, event.lngLat.lat, keysAt(event.point)));
+    map.on('click', ({ lngLat: { lng, lat }, point }) => {
+      if (this.#drawing) return;
+      if (this.#taker) this.#taker(lng, lat);
+      else this.#events.onClick(lng, lat, keysAt(point));
+    });
     map.on('mousemove', (event) => {
       const key = keysAt(event.point)[0] ?? null;
       if (key !== this.#hovered) this.#events.onHover(key);

@@ -103,25 +103,6 @@ class StylePicker {
   }
 }
 
-function opacityControl(store: Store): HTMLElement {
-  const output = h('output', {});
-  const range = h('input', {
-    type: 'range',
-    id: 'opacity',
-    min: 0,
-    max: 100,
-    step: 5,
-    input: () => store.update({ opacity: Number(range.value) / 100 }),
-  });
-  store.watch(['opacity'], ({ opacity }) => {
-    const percent = Math.round(opacity * 100);
-    range.value = String(percent);
-    range.setAttribute('aria-valuetext', `${percent} percent`);
-    output.textContent = `${percent} %`;
-  });
-  return h('div', { class: 'opacity' }, h('label', { for: 'opacity' }, 'Opacity'), range, output);
-}
-
 function subtitle(state: State): string {
   const { item, layer, collections } = state;
   if (!item || !layer) return '';
@@ -194,7 +175,7 @@ export function viewPanel(root: HTMLElement, store: Store, actions: ViewActions)
       setMode,
     ),
   );
-  root.append(h('div', { class: 'title-row' }, heading, fit), sub, badge.element, modes, timeline.element, styles.element, opacityControl(store));
+  root.append(h('div', { class: 'title-row' }, heading, fit), sub, badge.element, modes, timeline.element, styles.element);
   store.watch(['item', 'layer', 'series', 'info', 'style', 'collections'], (state) => {
     root.hidden = state.layer === null;
     heading.textContent = title(state);
