@@ -6,29 +6,23 @@ import polylabel from 'polylabel';
 import { feature } from 'topojson-client';
 
 import { drawnFromLeft } from './arabic.mjs';
+import { largestOf, polygonsOf, ringArea, shores } from './geometry.mjs';
 import { LANGUAGES, countryNames, translate } from './names.mjs';
 
 const require = createRequire(import.meta.url);
 
 /** Square degrees of a country's largest part, from which on its name has rank 0, 1, 2…: small names appear later. */
 const COUNTRY_RANKS = [120, 25, 4, 0.3, 0];
+/** Zoom of the first tile that holds the names of a rank; the style has the same steps (src/map/reference.ts). */
+const COUNTRY_ZOOMS = [0, 2, 3, 4, 6];
+/** From here on coasts are lines of their own, to lie over imagery; before, land and water differ by their colour. */
+const FIRST_COAST_ZOOM = 3;
 /** Square degrees of a lake whose name appears at zoom 4, 5, 6. */
 const LAKE_SIZES = [[4, 4], [0.6, 5], [0.05, 6]];
 /** Zoom at which a place of Natural Earth's scale rank appears; the style has the same steps (src/map/reference.ts). */
 const PLACE_ZOOMS = [2, 3, 4, 5, 5, 6, 6];
 
 const point = (lon, lat, properties, zoom) => ({ type: 'Feature', properties, zoom, geometry: { type: 'Point', coordinates: [lon, lat] } });
-const polygonsOf = ({ type, coordinates }) => (type === 'Polygon' ? [coordinates] : coordinates);
-
-export function ringArea(ring) {
-  let twice = 0;
-  for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
-    twice += (ring[j][0] - ring[i][0]) * (ring[j][1] + ring[i][1]);
-  }
-  return Math.abs(twice / 2);
-}
-
-const largestOf = (geometry) => polygonsOf(geometry).reduce((a, b) => (ringArea(a[0]) >= ringArea(b[0]) ? a : b));
 
 /** Names as they are drawn: one property a language, only where it differs from the main one. */
 function drawn(name, names) {
@@ -36,24 +30,9 @@ function drawn(name, names) {
   return { name, ...Object.fromEntries(other) };
 }
 
-/** A ring without the stretches along 180° and the south pole, where the map was cut: lines that can be drawn. */
-export function shores(ring) {
-  const artificial = ([x1, y1], [x2, y2]) => (Math.abs(x1) > 179.999 && Math.abs(x2) > 179.999) || (y1 < -89 && y2 < -89);
-  const lines = [];
-  let line = [ring[0]];
-  for (let i = 1; i < ring.length; i++) {
-    if (artificial(ring[i - 1], ring[i])) {
-      if (line.length > 1) lines.push(line);
-      line = [ring[i]];
-    } else line.push(ring[i]);
-  }
-  if (line.length > 1) lines.push(line);
-  return lines;
-}
-
 function coast(land) {
   return land.flatMap(({ geometry }) => polygonsOf(geometry).flat().flatMap(shores))
-    .map((coordinates) => ({ type: 'Feature', properties: {}, zoom: 0, geometry: { type: 'LineString', coordinates } }));
+    .map((coordinates) => ({ type: 'Feature', properties: {}, zoom: FIRST_COAST_ZOOM, geometry: { type: 'LineString', coordinates } }));
 }
 
 const plain = ({ geometry }, properties = {}, zoom = 0) => ({ type: 'Feature', properties, zoom, geometry });
@@ -113,7 +92,7 @@ export async function places(layer, { cities }, folder) {
 const placePoint = ({ name, names, lon, lat, rank, capital }) =>
   point(lon, lat, { ...drawn(name, names), rank, ...(capital ? { capital: 1 } : {}) }, PLACE_ZOOMS[rank] ?? 6);
 
-const countryPoint = ({ name, names, lon, lat, rank }) => point(lon, lat, { ...drawn(name, names), rank }, 0);
+const countryPoint = ({ name, names, lon, lat, rank }) => point(lon, lat, { ...drawn(name, names), rank }, COUNTRY_ZOOMS[rank]);
 
 /** All layers at the two scales of Natural Earth: the coarse one serves where its error is less than a pixel. */
 export async function layers(layer, countries_, places_) {

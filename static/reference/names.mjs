@@ -18,13 +18,14 @@ export function countryNames(code, fallback) {
   return { name, names: others(name, Object.fromEntries(LANGUAGES.map((language) => [language, of(language)]))) };
 }
 
-/** Time zones whose city has the same name as a place, by the folded name in English. */
-async function zonesByName(folder) {
-  const zones = new Map();
-  for (const [zone, exemplar] of Object.entries(await zoneCities(folder, 'en'))) {
-    zones.set(folded(exemplar ?? zone.split('/').pop().replaceAll('_', ' ')), zone);
-  }
-  return zones;
+/**
+ * Time zones by the folded English name of their city. A language's table has only the cities that it doesn't call as
+ * the zone's own name does, so the zones are those of all tables together.
+ */
+function zonesByName(tables) {
+  const zones = new Set(Object.values(tables).flatMap(Object.keys));
+  const english = (zone) => tables.en[zone] ?? zone.split('/').pop().replaceAll('_', ' ');
+  return new Map([...zones].map((zone) => [folded(english(zone)), zone]));
 }
 
 /** The Americas' zones are in the west, all others' in the east: tells Córdoba from Córdoba. */
@@ -35,11 +36,13 @@ const onItsSide = (zone, lon) => /^(America|Atlantic|Pacific)/.test(zone) ? lon 
  * place that shares its name with the city of a time zone, and Arabic from GeoNames for all others.
  */
 export async function translate(places, cities, folder) {
-  const zones = await zonesByName(folder);
-  const tables = Object.fromEntries(await Promise.all(LANGUAGES.map(async (each) => [each, await zoneCities(folder, each)])));
+  const languages = ['en', ...LANGUAGES];
+  const tables = Object.fromEntries(await Promise.all(languages.map(async (each) => [each, await zoneCities(folder, each)])));
+  const zones = zonesByName(tables);
   const taken = new Set();
   for (const place of [...places].sort((a, b) => b.people - a.people)) {
-    const alternates = cities[place.geoname]?.alternatenames ?? [];
+    const { name, alternatenames: alternates = [] } = cities[place.geoname] ?? {};
+    if (name && folded(name) === folded(place.name)) place.name = name; // Natural Earth leaves some accents out
     const zone = zones.get(folded(place.name));
     const isZones = zone && !taken.has(zone) && onItsSide(zone, place.lon);
     if (isZones) taken.add(zone);

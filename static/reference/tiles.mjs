@@ -7,7 +7,7 @@ export const MAX_ZOOM = 6;
 const FIRST_FINE_ZOOM = 4;
 /** A pixel of a tile drawn at 512 is eight of these; the last level is drawn larger than life, so it keeps all. */
 const EXTENT = 4096;
-const TOLERANCE = { shape: 10, lastLevel: 5 };
+const TOLERANCE = { shape: 8, lastLevel: 3 };
 const BUFFER = 64;
 
 function index(features, zoom) {
