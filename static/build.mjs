@@ -24,12 +24,15 @@ const brotli = promisify(zlib.brotliCompress);
 /** A response of this size fits in one packet whether compressed or not. */
 const NOT_WORTH_COMPRESSING = 200;
 
+/** Of a package, or beside what imports it. */
+const sheetPath = (folder, name) => (name.startsWith('.') ? path.resolve(folder, name) : path.join(here, 'node_modules', name));
+
 /** A style sheet that TypeScript imports is its text: it comes with the chunk that needs it. */
 const sheetsAsText = {
   name: 'sheets-as-text',
   setup(build) {
     build.onResolve({ filter: /\.css$/ }, ({ kind, path: name, resolveDir }) =>
-      kind === 'import-statement' ? { path: path.resolve(resolveDir, name), namespace: 'sheet' } : undefined,
+      kind === 'import-statement' ? { path: sheetPath(resolveDir, name), namespace: 'sheet' } : undefined,
     );
     build.onLoad({ filter: /.*/, namespace: 'sheet' }, async ({ path: file }) => {
       const { code } = await esbuild.transform(await readFile(file, 'utf8'), { loader: 'css', minify: true });

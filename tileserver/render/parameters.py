@@ -142,8 +142,13 @@ class RenderParameters(Parameters):
         f"water and snow), or of {', '.join(WORDS[1:])}, several with commas. Others are as without data.",
     )  # fmt: skip
     against: str | None = Field(
-        None, min_length=1, max_length=256, description="With `style=change`, of radar: id of the scene of "
-        "the same collection that this one is compared with.",
+        None, min_length=1, max_length=256, description="Id of the scene of the same collection that this "
+        "one is compared with: the picture or the values are the difference of the style, the expression or "
+        "the one band, this scene's less the other's.",
+    )  # fmt: skip
+    significant: bool = Field(
+        True, description="With `against`: pictures hatch differences within twice the joint expected error "
+        "of both scenes; values have that error as a second band. False leaves both out.",
     )  # fmt: skip
     any_orbit: bool = Field(
         False, description="Whether `style=change` may compare scenes of different relative orbits, which "
@@ -169,5 +174,5 @@ class RenderParameters(Parameters):
             resampling=self.resampling, style=self.style, stretched=rescale == [],
             rescale=tuple(rescale) if rescale else None, colormap_name=self.colormap_name,
             color_formula=self.color_formula, return_mask=self.return_mask, mask=mask_of_words(self.mask),
-            against=self.against, any_orbit=self.any_orbit,
+            against=self.against, significant=self.significant, any_orbit=self.any_orbit,
         )  # fmt: skip

@@ -75,8 +75,8 @@ export class MapView {
   #items: readonly Item[] = [];
   #hovered: string | null = null;
   #selected: string | null = null;
-  #taker: ((lon: number, lat: number) => void) | null = null;
   #drawing: AbortController | null = null;
+  #taker: ((lon: number, lat: number) => void) | null = null;
 
   private constructor(map: MapLibre, events: MapEvents) {
     this.#map = map;
@@ -190,10 +190,10 @@ export class MapView {
     this.#drawing = mine;
     signal.addEventListener('abort', () => mine.abort());
     if (signal.aborted) mine.abort();
+    const release = this.takeClicks(() => undefined);
     const { draw } = await import('./draw');
     const drawn = await draw(this.#map, shape, { signal: mine.signal, ...(changed && { changed }) });
-    // the click that ended it is still to reach the map
-    setTimeout(() => { if (this.#drawing === mine) this.#drawing = null; });
+    setTimeout(release); // the click that ended it is still to reach the map
     return drawn;
   }
 
