@@ -1,4 +1,4 @@
-"""The reference map in a browser: few bytes, by ranges, with names in the user's language, and none when it is off."""
+"""The reference map in a browser: few bytes, by ranges, in the user's language, and none when it is off."""
 
 from __future__ import annotations
 
