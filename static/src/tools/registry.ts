@@ -55,7 +55,7 @@ export const TOOLS: readonly Tool[] = [
     id: 'compare',
     label: () => t('tool-compare'),
     icon: 'M10 2.5v15M3 5h4.5v10H3zM12.5 5H17v10h-4.5z',
-    shortcut: 'c',
+    shortcut: 'v',
     extras: ['compare'],
     load: () => import('./compare/compare'),
   },
@@ -99,5 +99,13 @@ export const TOOLS: readonly Tool[] = [
     label: () => t('tool-offline'),
     icon: 'M5 3h10v14l-5-4-5 4z',
     load: () => import('./offline/offline'),
+  },
+  {
+    id: 'chart',
+    label: () => t('tool-chart'),
+    icon: 'M3 3v14h14M5.5 13l3.5-4.5 3 2.5 4.5-6',
+    shortcut: 'c',
+    extras: ['chart'],
+    load: () => import('./chart/chart'),
   },
 ];
