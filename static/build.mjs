@@ -115,9 +115,25 @@ async function compressAll(folder) {
   );
 }
 
+/** Builds the script of the worker that makes films; answers where it lies. */
+async function buildWorker(production) {
+  const { metafile } = await esbuild.build({
+    ...shared,
+    entryPoints: ['src/tools/timelapse/worker.ts'],
+    outdir: staging,
+    entryNames: 'assets/film-[hash]',
+    minify: production,
+    legalComments: 'linked',
+    metafile: true,
+  });
+  const [name] = Object.keys(metafile.outputs).filter((each) => each.endsWith('.js'));
+  return path.posix.relative('.cache/dist', name);
+}
+
 async function buildSite(production) {
   await rm(staging, { recursive: true, force: true });
   const { gazetteer, ...reference } = await writeReference(staging);
+  const film = await buildWorker(production);
   const { metafile } = await esbuild.build({
     ...shared,
     entryPoints: ['src/main.ts', 'src/map/map.ts', 'src/style.css'],
@@ -129,7 +145,7 @@ async function buildSite(production) {
     sourcemap: production ? false : 'inline',
     legalComments: 'linked',
     metafile: true,
-    define: { REFERENCE: JSON.stringify(reference), GAZETTEER: JSON.stringify(gazetteer) },
+    define: { REFERENCE: JSON.stringify(reference), GAZETTEER: JSON.stringify(gazetteer), FILM_WORKER: JSON.stringify(film) },
   });
   await writePage(staging, metafile);
   if (production) await compressAll(staging);

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator
 
 
+DRAWING = "document.querySelector('#map canvas').style.cursor === 'crosshair'"
+"""That the map waits for a shape."""
+
+
 @dataclass
 class Clicks:
     """Clicks, taps and choices that a job takes.

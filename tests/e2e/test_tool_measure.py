@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from pyproj import Geod
 
-from tests.e2e.clicks import Clicks, violations
+from tests.e2e.clicks import DRAWING, Clicks, violations
 from tests.e2e.conftest import Visit, until
 from tests.e2e.test_viewer import FIELDS, PHONE, fragment
 
@@ -39,6 +39,7 @@ def test_a_length_and_an_area_are_geodesic(visit: Visits) -> None:
     geod = Geod(ellps="WGS84")
     expected = geod.line_length(*zip(*places, strict=True))
     clicks.click(page.get_by_role("button", name="Length"))
+    until(page, DRAWING)
     for place in ((0.4, 0.4), (0.6, 0.6), (0.6, 0.6)):
         page.mouse.click(*at(*place))
         page.wait_for_timeout(120)
@@ -48,11 +49,12 @@ def test_a_length_and_an_area_are_geodesic(visit: Visits) -> None:
     assert float(value) * {"km": 1000, "m": 1}[unit] == pytest.approx(expected, rel=0.01)
     assert clicks.count == 2, "and two on the map, and one to end"
 
-    page.get_by_role("button", name="Area").click()
+    page.get_by_role("button", name="Area", exact=True).click()
+    until(page, DRAWING)
     for place in ((0.4, 0.4), (0.6, 0.4), (0.6, 0.6), (0.4, 0.6), (0.4, 0.4)):
         page.mouse.click(*at(*place))
         page.wait_for_timeout(120)
-    page.get_by_role("button", name="Area", pressed=False).wait_for()
+    page.get_by_role("button", name="Area", exact=True, pressed=False).wait_for()
     (west, north), (east, south) = places
     square = abs(geod.polygon_area_perimeter([west, east, east, west], [north, north, south, south])[0])
     found = re.match(r"([\d.,]+) (ha|km²)", page.locator(RESULT).inner_text())
@@ -86,10 +88,10 @@ def test_escape_ends_a_drawing_and_then_the_tool(visit: Visits) -> None:
     seen = visit(**PHONE)
     page = seen.open(FIELDS)
     page.get_by_role("button", name="Measure").tap()
-    page.get_by_role("button", name="Area").tap()
-    page.get_by_role("button", name="Area", pressed=True).wait_for()
+    page.get_by_role("button", name="Area", exact=True).tap()
+    until(page, DRAWING)
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Area", pressed=False).wait_for()
+    page.get_by_role("button", name="Area", exact=True, pressed=False).wait_for()
     assert violations(seen) == []
     page.keyboard.press("Escape")
     assert page.locator("#tool").is_hidden()

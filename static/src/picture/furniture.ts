@@ -1,6 +1,5 @@
 /** A picture that speaks for itself: beneath it a strip with title, date, scale bar, legend and credit. */
 import type { Legend, StyleClass } from '../api';
-import { direction } from '../language';
 
 export interface Caption {
   /** What and when: the first line. */
@@ -10,6 +9,8 @@ export interface Caption {
   classes: readonly StyleClass[];
   /** Of the ground, across one pixel of the picture in its middle. */
   metresPerPixel: number;
+  /** In which the words are written. */
+  direction: 'ltr' | 'rtl';
 }
 
 export type Canvas = HTMLCanvasElement | OffscreenCanvas;
@@ -80,6 +81,7 @@ export function drawCaptioned(canvas: Canvas, picture: CanvasImageSource, captio
   const context = canvas.getContext('2d') as Context | null;
   if (!context) throw new Error('This browser gives no canvas to draw on.');
   const { width } = canvas;
+  const { direction } = caption;
   const height = canvas.height - stripHeight(width);
   const unit = unitOf(width);
   context.fillStyle = PAPER;

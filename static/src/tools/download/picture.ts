@@ -2,6 +2,7 @@
 import type { Layer } from '../../api';
 import { dayOf } from '../../format';
 import { roundedBox, type BBox } from '../../geo';
+import { direction } from '../../language';
 import type { MapView } from '../../map/map';
 import { drawCaptioned, stripHeight, type Caption } from '../../picture/furniture';
 import { BYTES_PER_PIXEL, captureMap, dayOfItem, fetchPicture, fileName, metresPerPixel, placeName, sizeOf } from '../../picture/ground';
@@ -22,7 +23,7 @@ export function captionOf(state: Readonly<State>, box: BBox, width: number): Cap
   const shown = info?.styles.find(({ id }) => id === style);
   const dates = layer && 'item' in layer ? (item ? dayOf(item) : '') : (layer?.until ?? '');
   const title = [placeName(box).replace('_', ' '), dates, shown?.title ?? ''].filter(Boolean).join(' · ');
-  return { title, credit, legend: shown?.legend ?? null, classes: shown?.classes ?? [], metresPerPixel: metresPerPixel(box, width) };
+  return { title, credit, legend: shown?.legend ?? null, classes: shown?.classes ?? [], metresPerPixel: metresPerPixel(box, width), direction };
 }
 
 async function finished(picture: ImageBitmap, state: Readonly<State>, box: BBox): Promise<Picture> {

@@ -55,6 +55,7 @@ class Measure implements ToolPanel {
 
   open(): void {
     this.#leave = new AbortController();
+    void import('../../map/draw'); // there when the first point is set
     void this.#map.then((map) => {
       if (!map || this.#leave.signal.aborted) return;
       this.#takeClicks(map);
