@@ -58,5 +58,10 @@ export function insideBox(box: BBox, lon: number, lat: number): boolean {
   return lon >= box[0] && lon <= box[2] && lat >= box[1] && lat <= box[3];
 }
 
+export const polygonOf = ([west, south, east, north]: BBox): Polygon => ({
+  type: 'Polygon',
+  coordinates: [[[west, south], [east, south], [east, north], [west, north], [west, south]]],
+});
+
 /** To five decimals, about a metre. */
 export const roundedBox = (box: BBox): BBox => box.map((value) => Number(value.toFixed(5))) as BBox;

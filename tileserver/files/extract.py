@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+from rio_tiler.models import ImageData
 
 from comeo.errors import BoundError
 from comeo.export.extract import Extraction
@@ -14,9 +19,11 @@ from comeo.progress import Progress
 from comeo.view.budget import Budget
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
-from tileserver.render.images import colour_tags
+from tileserver.render.change import compared, compared_image
+from tileserver.render.difference import Other, resolve_compared
+from tileserver.render.images import against_tags, colour_tags
 from tileserver.render.picture import painted
-from tileserver.render.plan import RenderRequest, resolve
+from tileserver.render.plan import RenderPlan, RenderRequest
 from tileserver.render.scenes import Scenes
 
 FileRequest = ExtractRequest[RenderRequest]
@@ -94,8 +101,7 @@ def write(
         RequestError: If the request does not fit the scene, exceeds a bound, or the scene has gone.
         OutputError: If the file cannot be written.
     """
-    with scenes.reader(record, budget) as reader:
-        extraction, _ = _prepared(scenes, record, reader, request, limits)
+    with _prepared(scenes, record, request, limits, budget) as (extraction, _):
         extraction.write(output, progress)
 
 
@@ -107,8 +113,7 @@ def estimate(
     Raises:
         RequestError: If the request does not fit the scene, or exceeds a bound.
     """
-    with scenes.reader(record, budget) as reader:
-        extraction, grid = _prepared(scenes, record, reader, request, limits)
+    with _prepared(scenes, record, request, limits, budget) as (extraction, grid):
         raster, written = extraction.raster(), from_greenwich(grid)
         return Estimate(
             grid.width, grid.height, len(raster.bands), raster.dtype.name, written.crs.to_string(),
@@ -135,14 +140,30 @@ def check(grid: Grid, bands: int, limits: Limits) -> None:
         )  # fmt: skip
 
 
+@contextmanager
 def _prepared(
-    scenes: Scenes, record: Record, reader: ArchiveReader, request: FileRequest,
-    limits: Limits,
-) -> tuple[Extraction, Grid]:  # fmt: skip
-    plan = resolve(request.pixels, record.bands, scenes.settings, picture=False)
-    grid = grid_of(reader, request, plan.bands)
-    check(grid, max(len(plan.bands), plan.results), limits)
-    paint = (lambda image: painted(image, plan)) if plan.is_picture else None
-    return Extraction(
-        reader, plan, grid, geometry=request.geometry, paint=paint, tags=colour_tags(plan)
-    ), grid
+    scenes: Scenes, record: Record, request: FileRequest, limits: Limits, budget: Budget
+) -> Iterator[tuple[Extraction, Grid]]:
+    """The pixels to be written, of one scene or of two that are compared, while their archives are open."""
+    other = compared(scenes, record, request.pixels)
+    plan = resolve_compared(request.pixels, record.bands, scenes.settings, picture=False)
+    with ExitStack() as stack:
+        reader = stack.enter_context(scenes.reader(record, budget))
+        grid = grid_of(reader, request, plan.bands)
+        check(grid, max(len(plan.bands), plan.results), limits)
+        read = None
+        if other is not None:
+            before = stack.enter_context(scenes.reader(other.record, budget))
+            read = partial(_compared_part, reader, before, plan, other)
+        paint = (lambda image: painted(image, plan)) if plan.is_picture else None
+        tags = colour_tags(plan) | against_tags(other)
+        yield (
+            Extraction(reader, plan, grid, geometry=request.geometry, paint=paint, tags=tags, read=read),
+            grid,
+        )
+
+
+def _compared_part(
+    reader: ArchiveReader, before: ArchiveReader, plan: RenderPlan, other: Other, grid: Grid
+) -> ImageData:
+    return compared_image(reader, before, grid, plan, other)

@@ -1,4 +1,4 @@
-"""Change between two radar scenes: the ratio of their means of power, in dB."""
+"""Two scenes compared: which may be, and the change of radar, the ratio of their means of power in dB."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from comeo.grid import Grid
 from comeo.view.pixels import read_pixels
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
-from tileserver.render.orbits import check_same_track
+from tileserver.render.difference import Other, difference_image, resolve_compared
+from tileserver.render.orbits import check_same_track, is_radar
 from tileserver.render.plan import RenderPlan, RenderRequest
 from tileserver.render.scenes import Scenes
 from tileserver.render.styles import CHANGE
 
 
-def compared(scenes: Scenes, record: Record, request: RenderRequest) -> Record | None:
+def compared(scenes: Scenes, record: Record, request: RenderRequest) -> Other | None:
     """The scene that a request compares another one with; None if it compares none.
 
     Raises:
         NotFoundError: If there is no such scene, or it lacks the band.
         ParameterError: If they cannot be compared, saying why.
     """
-    if request.style != CHANGE:
-        return None
     if request.against is None:
+        if request.style != CHANGE:
+            return None
         raise ParameterError(
             f"style={CHANGE} compares two scenes; name the other one of this collection with against="
         )
+    own = resolve_compared(request, record.bands, scenes.settings, picture=False)
     other = scenes.find(record.collection, request.against)
     if other.id == record.id:
         raise ParameterError("a scene is not compared with itself; name another one with against=")
@@ -45,9 +47,23 @@ def compared(scenes: Scenes, record: Record, request: RenderRequest) -> Record |
             f"{record.id} holds {quantities[0]} and {other.id} {quantities[1]}, which differ without any "
             "change; compare scenes of one quantity"
         )
-    if not request.any_orbit:
+    if is_radar(record) and not request.any_orbit:
         check_same_track(scenes, record, other)
-    return other
+    if request.style == CHANGE:
+        return Other(other, own)
+    try:
+        return Other(other, resolve_compared(request, other.bands, scenes.settings, picture=False))
+    except (NotFoundError, ParameterError) as error:
+        raise NotFoundError(f"{other.id} has nothing to compare with: {error}") from error
+
+
+def compared_image(
+    now: ArchiveReader, before: ArchiveReader, grid: Grid, plan: RenderPlan, other: Other
+) -> ImageData:
+    """What two scenes differ by: see `change_image` and `difference_image`."""
+    if plan.difference:
+        return difference_image(now, before, grid, plan, other)
+    return change_image(now, before, grid, plan)
 
 
 def change_image(now: ArchiveReader, before: ArchiveReader, grid: Grid, plan: RenderPlan) -> ImageData:

@@ -23,12 +23,14 @@ from comeo.view.polygon import Cutter, geometry_bounds
 from comeo.view.propagation import certificate_of
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
-from tileserver.render.change import change_image, compared
+from tileserver.render.change import compared, compared_image
+from tileserver.render.difference import Other, resolve_compared
 from tileserver.render.encode import PICTURES, encode
 from tileserver.render.fingerprint import fingerprint, tile_fingerprint
 from tileserver.render.picture import colour, painted
-from tileserver.render.plan import RenderPlan, RenderRequest, resolve
+from tileserver.render.plan import RenderPlan, RenderRequest
 from tileserver.render.scenes import Scenes
+from tileserver.render.stretch import settled
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class SceneTile:
         return tile_fingerprint(_content(self.record, self.compared), self.grid, self.request, self.extension)
 
     @cached_property
-    def compared(self) -> Record | None:
+    def compared(self) -> Other | None:
         """The scene that it is compared with, if the tile shows a change.
 
         Raises:
@@ -71,7 +73,7 @@ class SceneTile:
             RequestError: If the request does not fit the scene.
         """
         picture = self.extension in PICTURES
-        return resolve(self.request, self.record.bands, self.scenes.settings, picture=picture, compares=True)
+        return resolve_compared(self.request, self.record.bands, self.scenes.settings, picture=picture)
 
     def render(self, budget: Budget) -> bytes:
         """Render the tile within a budget; identical tiles requested at the same time are rendered once.
@@ -96,7 +98,7 @@ def preview(
 ) -> bytes:
     """Render the whole scene in its own projection, no side longer than `max_size`."""
     picture = extension in PICTURES
-    plan = resolve(request, record.bands, scenes.settings, picture=picture, compares=True)
+    plan = resolve_compared(request, record.bands, scenes.settings, picture=picture)
     with scenes.reader(record, budget) as reader:
         grid = reader.native_grid(plan.bands).fitted(max_size)
         return _render(scenes, reader, grid, plan, extension, compared(scenes, record, request))
@@ -114,19 +116,20 @@ def preview_etag(
     return fingerprint(content, "preview", max_size, request, extension)
 
 
-def _content(record: Record, other: Record | None) -> object:
+def _content(record: Record, other: Other | None) -> object:
     """What the pixels of a scene, or of two that are compared, are known by."""
-    return record.etag if other is None else (record.etag, other.etag)
+    return record.etag if other is None else (record.etag, other.record.etag)
 
 
 def check(scenes: Scenes, record: Record, request: RenderRequest, extension: str) -> None:
     """Refuse what a tile would refuse, before its URL is given out."""
     picture = extension in PICTURES
-    plan = resolve(request, record.bands, scenes.settings, picture=picture, compares=True)
+    plan = resolve_compared(request, record.bands, scenes.settings, picture=picture)
     compared(scenes, record, request)
     with contextlib.ExitStack() as stack:
-        if plan.error or plan.classes or plan.mask is not None:
+        if plan.error or plan.classes or plan.stretched or plan.mask is not None:
             archive = stack.enter_context(scenes.lease(record))
+            settled(archive, plan)
             if plan.error:
                 certificate_of(archive)
             if plan.classes:
@@ -154,7 +157,7 @@ def part(
         max_size: Longest side in pixels, if given.
         shape: GeoJSON polygon outside of which pixels are masked.
     """
-    plan = resolve(request, record.bands, scenes.settings, picture=True, compares=True)
+    plan = resolve_compared(request, record.bands, scenes.settings, picture=True)
     other = compared(scenes, record, request)
     with scenes.reader(record, budget) as reader:
         grid = reader.part_grid(
@@ -206,19 +209,25 @@ def colour_tags(plan: RenderPlan) -> dict[str, str]:
     return {"COMEO_RESCALE": ";".join(f"{low:g},{high:g}" for low, high in plan.rescale)}
 
 
+def against_tags(other: Other | None) -> dict[str, str]:
+    """Tag of a GeoTIFF of two scenes that are compared."""
+    return {} if other is None else {"COMEO_AGAINST": other.record.id}
+
+
 def _render(
     scenes: Scenes, reader: ArchiveReader, grid: Grid, plan: RenderPlan, extension: str,
-    other: Record | None = None, shape: Mapping[str, Any] | None = None,
+    other: Other | None = None, shape: Mapping[str, Any] | None = None,
 ) -> bytes:  # fmt: skip
     scenes.check_grid(grid, max(len(plan.bands), plan.results), reader.budget)
+    plan = settled(reader.archive, plan)
     if other is None:
         image = read_pixels(reader, grid, plan)
     else:
-        with scenes.reader(other, reader.budget) as before:
-            image = change_image(reader, before, grid, plan)
+        with scenes.reader(other.record, reader.budget) as before:
+            image = compared_image(reader, before, grid, plan, other)
     if shape is not None:
         image = Cutter(shape, grid.crs).cut(image)
     tags = None
     if extension == "tif":
-        tags = scene_tags(reader.archive, plan, grid)
+        tags = scene_tags(reader.archive, plan, grid) | against_tags(other)
     return finish(image, plan, extension, tags)

@@ -13,6 +13,7 @@ from color_operations import parse_operations  # type: ignore[import-untyped]
 from rio_tiler.colormap import cmap
 from rio_tiler.errors import InvalidColorMapName
 
+from comeo.decibel import Reduction
 from comeo.errors import BoundError, ParameterError
 from comeo.missions import DECIBEL, MapClass
 from comeo.scene import Band
@@ -51,8 +52,10 @@ class RenderRequest(PixelRequest):
         colormap_name: One of rio-tiler's, for a single band or result.
         color_formula: Of color-operations, for three bands or results.
         return_mask: Whether an image gets an alpha channel, an array its mask.
-        against: Id of the scene of the same collection that the style of change compares with.
+        against: Id of the scene of the same collection that this one is compared with.
+        significant: Whether a difference is shown only where it exceeds the joint expected error.
         any_orbit: Whether the two may be seen from different relative orbits.
+        stretched: Whether bands are shown in the range of the scene's own percentiles.
     """
 
     style: str | None = None
@@ -61,7 +64,9 @@ class RenderRequest(PixelRequest):
     color_formula: str | None = None
     return_mask: bool = True
     against: str | None = None
+    significant: bool = True
     any_orbit: bool = False
+    stretched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,10 @@ class RenderPlan(PixelPlan):
         color_formula: For three.
         return_mask: Whether an image gets an alpha channel, an array its mask.
         marks: Of a picture of decisions: what the numbers of its single result stand for.
+        difference: Whether the result is compared with that of another scene: see `render.difference`.
+        significant: Whether the expected error of the difference is told, too; in a picture by hatching what
+            lies within it.
+        stretched: Whether `rescale` is still to become that of the scene: `tileserver.render.stretch`.
     """
 
     rescale: tuple[Range, ...] | None = None
@@ -82,11 +91,32 @@ class RenderPlan(PixelPlan):
     color_formula: str | None = None
     return_mask: bool = True
     marks: tuple[MapClass, ...] = ()
+    difference: bool = False
+    significant: bool = False
+    stretched: bool = False
 
     @property
     def is_picture(self) -> bool:
         """Whether values are shown as colours."""
         return self.rescale is not None
+
+    @property
+    def is_hatched(self) -> bool:
+        """Whether what may be chance is hatched."""
+        return self.difference and self.significant and self.is_picture
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each result."""
+        names = super(RenderPlan, self).names
+        if not self.difference:
+            return names
+        return (f"difference of {names[0]}", *(("expected error of the difference",) * self.significant))
+
+    @property
+    def reduction(self) -> Reduction:
+        """What means of the results are means of."""
+        return Reduction((None,) * self.results) if self.difference else super(RenderPlan, self).reduction
 
 
 def resolve(
@@ -105,7 +135,8 @@ def resolve(
         settings: For its bounds.
         picture: Whether the format is a picture (PNG, WebP, JPEG); otherwise values are returned unchanged
             unless `rescale` is given.
-        compares: Whether the caller can compare two scenes, as the style of change does.
+        compares: Whether the caller shows single scenes: it can compare two, as the style of change does, and
+            stretch a picture to the scene's own percentiles.
 
     Raises:
         NotFoundError: If the scene lacks a band.
@@ -113,7 +144,15 @@ def resolve(
         BoundError: If a bound of the settings is exceeded.
     """
     if request.against is not None and request.style != CHANGE:
-        raise ParameterError(f"against is for style={CHANGE}, which compares two scenes")
+        raise ParameterError(
+            "against= is for tiles, previews, points, pictures and GeoTIFFs of one scene, which it compares "
+            "with another"
+        )
+    if request.stretched and not (compares and picture):
+        raise ParameterError(
+            "rescale=auto is for tiles, previews and pictures of parts of one scene; give rescale=min,max "
+            "here: info lists the ranges of each style"
+        )
     if request.style == ERROR:
         return _error_plan(request, bands, settings, picture=picture)
     if request.style == CLEAR:
@@ -142,7 +181,8 @@ def resolve(
         if plan.expression:
             raise ParameterError("the range of an expression is unknown; give rescale=min,max")
         rescale = tuple(_stored_range(band, plan.physical) for band in plan.sources)
-    return replace(_shown(plan, request, rescale, colormap, picture=picture), marks=marks)
+    shown = _shown(plan, request, rescale, colormap, picture=picture)
+    return replace(shown, marks=marks, stretched=request.stretched and not marks)
 
 
 def _error_plan(

@@ -49,13 +49,15 @@ class Extraction:
         geometry: GeoJSON polygon (WGS 84) outside of which pixels are masked, if any.
         paint: Turns values into 8-bit colours, if that is wanted.
         tags: Added to the tags of provenance.
+        read: Gets the pixels of a grid by the plan; None reads them of the scene.
     """
 
     def __init__(
         self, reader: ArchiveReader, plan: PixelPlan, grid: Grid, *,
         geometry: Mapping[str, Any] | None = None, paint: Paint | None = None,
-        tags: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None, read: Callable[[Grid], ImageData] | None = None,
     ) -> None:  # fmt: skip
+        self._read = read or (lambda part: read_pixels(reader, part, plan))
         self._reader = reader
         self._plan = plan
         self._grid = grid
@@ -126,7 +128,7 @@ class Extraction:
 
     def _image(self, window: Window) -> ImageData:
         """Pixels of a window as they go into the file."""
-        image = read_pixels(self._reader, self._grid.part(window), self._plan)
+        image = self._read(self._grid.part(window))
         if not self._reduction.is_plain and image.array.dtype.kind == "f":
             image.nodata = np.nan  # a mask would have overviews of its own
         if self._cutter is not None:

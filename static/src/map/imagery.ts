@@ -5,8 +5,8 @@
 import type { ErrorEvent, Map as MapLibre } from 'maplibre-gl';
 
 import { doubled, type TileSet } from '../api';
+import { LOWEST_OVER_IMAGERY } from './reference';
 
-const BELOW = 'footprint-area';
 const FADE = 150;
 
 interface NetworkInformation {
@@ -132,6 +132,6 @@ export class Imagery {
       'raster-opacity-transition': { duration: 0, delay: 0 },
       'raster-fade-duration': visible ? FADE : 0,
     };
-    this.#map.addLayer({ id, type: 'raster', source: id, paint }, BELOW);
+    this.#map.addLayer({ id, type: 'raster', source: id, paint }, LOWEST_OVER_IMAGERY);
   }
 }

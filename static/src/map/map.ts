@@ -1,16 +1,19 @@
 /** The map itself: MapLibre, in a chunk of its own so that the list of scenes need not wait for it. */
+import type { Geometry } from 'geojson';
 import { Map as MapLibre, ScaleControl, type GeoJSONSource, type LayerSpecification, type PaddingOptions } from 'maplibre-gl';
 
 import { ApiError, problemSentence, type Basemap, type Item, type TileSet } from '../api';
-import { unionOf, type BBox } from '../geo';
+import { polygonOf, unionOf, type BBox } from '../geo';
 import type { Camera } from '../link';
 import type { Projection } from '../store';
 import { t } from '../words/shell';
-import { areaLayers, drawArea, showArea } from './area';
+import { areaLayers, showShape } from './area';
+import type { Drawing, Drawn, Shape } from './draw';
 import { FOOTPRINT_LAYERS, footprintLayers, mark, setFootprints } from './footprints';
-import { graticule, graticuleLabels, graticuleLayers, stepAt } from './graticule';
+import { graticule, graticuleLabels, graticuleLayers, LOWEST_OVER_LAND, stepAt } from './graticule';
 import { Imagery } from './imagery';
-import { landLayers, lineLayers, nameLayers, registerOutlines } from './outlines';
+import { hiddenGroups, keepHidden, keptStorage, MAP_GROUPS, type MapGroup } from './groups';
+import { landLayers, lineLayers, nameLayers, registerReference } from './reference';
 import { onThemeChange, readPalette, type Palette } from './theme';
 
 export interface MapEvents {
@@ -25,13 +28,6 @@ export interface MapEvents {
 const EMPTY = { type: 'FeatureCollection', features: [] } as const;
 const WORLD: [number, number] = [15, 25];
 const WORLD_ZOOM = 1.2;
-/** What the user may hide: sets of layers by how their names begin. */
-export const MAP_GROUPS = {
-  footprints: ['footprint-'],
-  reference: ['border', 'coast', 'name'],
-  graticule: ['graticule'],
-} as const;
-export type MapGroup = keyof typeof MAP_GROUPS;
 /** Room around a scene that the map goes to, and how far a small one may be magnified. */
 const FIT = { padding: 32, maxZoom: 16 };
 
@@ -49,11 +45,11 @@ function sampleLayers(palette: Palette): LayerSpecification[] {
 function allLayers(palette: Palette): LayerSpecification[] {
   return [
     ...landLayers(palette),
-    ...lineLayers(palette),
     ...graticuleLayers(palette),
     ...graticuleLabels(palette),
-    ...nameLayers(palette),
+    ...lineLayers(palette),
     ...footprintLayers(palette),
+    ...nameLayers(palette),
     ...areaLayers(palette),
     ...sampleLayers(palette),
   ];
@@ -63,6 +59,13 @@ function allLayers(palette: Palette): LayerSpecification[] {
 interface TileFailure {
   status?: number;
   body?: Blob;
+}
+
+const inGroup = (id: string, group: MapGroup): boolean => id.startsWith(MAP_GROUPS[group]);
+
+function withHidden(layers: LayerSpecification[], hidden: ReadonlySet<MapGroup>): LayerSpecification[] {
+  const isHidden = (id: string): boolean => [...hidden].some((group) => inGroup(id, group));
+  return layers.map((each) => (isHidden(each.id) ? { ...each, layout: { ...each.layout, visibility: 'none' } } as LayerSpecification : each));
 }
 
 /** What a failed tile request says: the sentence of the server's problem+json where there is one. */
@@ -79,6 +82,7 @@ export class MapView {
   #items: readonly Item[] = [];
   #hovered: string | null = null;
   #selected: string | null = null;
+  #drawing: AbortController | null = null;
   #taker: ((lon: number, lat: number) => void) | null = null;
 
   private constructor(map: MapLibre, events: MapEvents) {
@@ -111,14 +115,14 @@ export class MapView {
         projection: { type: projection },
         sky: { 'atmosphere-blend': ['interpolate', ['linear'], ['zoom'], 0, 0.8, 5, 0.6, 7, 0] },
         sources: {
-          outlines: registerOutlines(),
+          reference: registerReference(),
           graticule: { type: 'geojson', data: EMPTY as never },
           footprints: { type: 'geojson', data: EMPTY as never, promoteId: 'key' },
           places: { type: 'geojson', data: EMPTY as never, promoteId: 'key' },
           area: { type: 'geojson', data: EMPTY as never },
           sample: { type: 'geojson', data: EMPTY as never },
         },
-        layers: allLayers(readPalette()),
+        layers: withHidden(allLayers(readPalette()), hiddenGroups(keptStorage(), navigator as object)),
       },
     });
     map.setPadding(padding);
@@ -130,7 +134,7 @@ export class MapView {
 
   addBasemap({ tiles, maxZoom }: Basemap): void {
     this.#map.addSource('basemap', { type: 'raster', tiles, tileSize: 256, maxzoom: maxZoom });
-    this.#map.addLayer({ id: 'basemap', type: 'raster', source: 'basemap' }, 'border');
+    this.#map.addLayer({ id: 'basemap', type: 'raster', source: 'basemap' }, LOWEST_OVER_LAND);
   }
 
   setItems(items: readonly Item[]): void {
@@ -165,11 +169,15 @@ export class MapView {
     this.#imagery.setOpacity(opacity);
   }
 
-  /** Shows or hides a group of layers. */
+  /** Shows or hides a group of layers, now and at the next visit. */
   setVisible(group: MapGroup, visible: boolean): void {
-    const names: readonly string[] = MAP_GROUPS[group];
-    const layers = this.#map.getLayersOrder().filter((id) => names.some((name) => id.startsWith(name)));
-    for (const id of layers) this.#map.setLayoutProperty(id, 'visibility', visible ? 'visible' : 'none');
+    for (const id of this.#map.getLayersOrder().filter((each) => inGroup(each, group))) {
+      this.#map.setLayoutProperty(id, 'visibility', visible ? 'visible' : 'none');
+    }
+    const hidden = hiddenGroups(keptStorage(), navigator as object);
+    if (visible) hidden.delete(group);
+    else hidden.add(group);
+    keepHidden(hidden, keptStorage());
   }
 
   setProjection(projection: Projection): void {
@@ -184,12 +192,25 @@ export class MapView {
   }
 
   showArea(box: BBox | null): void {
-    showArea(this.#map, box);
+    this.showShape(box && polygonOf(box));
   }
 
-  /** Lets the user drag a rectangle; null if they stop. */
-  drawArea(signal: AbortSignal): Promise<BBox | null> {
-    return drawArea(this.#map, signal, (box) => this.showArea(box));
+  showShape(geometry: Geometry | null): void {
+    showShape(this.#map, geometry);
+  }
+
+  /** Lets the user draw; null if they stop, or begin another drawing. Meanwhile a click reads no pixel. */
+  async draw(shape: Shape, { signal, changed }: Drawing): Promise<Drawn | null> {
+    this.#drawing?.abort();
+    const mine = new AbortController();
+    this.#drawing = mine;
+    signal.addEventListener('abort', () => mine.abort());
+    if (signal.aborted) mine.abort();
+    const release = this.takeClicks(() => undefined);
+    const { draw } = await import('./draw');
+    const drawn = await draw(this.#map, shape, { signal: mine.signal, ...(changed && { changed }) });
+    setTimeout(release); // the click that ended it is still to reach the map
+    return drawn;
   }
 
   /** What is to be seen, as far as it is on the globe. */
@@ -280,6 +301,7 @@ export class MapView {
         .queryRenderedFeatures([point.x, point.y], { layers: FOOTPRINT_LAYERS })
         .map((feature) => String(feature.properties['key']));
     map.on('click', ({ lngLat: { lng, lat }, point }) => {
+      if (this.#drawing) return;
       if (this.#taker) this.#taker(lng, lat);
       else this.#events.onClick(lng, lat, keysAt(point));
     });

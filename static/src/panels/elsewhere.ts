@@ -3,7 +3,7 @@ import { ApiError, type Layer } from '../api';
 import { h } from '../dom';
 import { addresses, directAddress, estimate, seriesAddress, type Content, type Estimate, type FileFormat, type Order, type Scene } from '../extracts';
 import { formatBytes } from '../format';
-import { roundedBox, type BBox } from '../geo';
+import { bboxOf, roundedBox, type BBox } from '../geo';
 import type { MapView } from '../map/map';
 import type { State, Store } from '../store';
 import { Download } from './download';
@@ -99,7 +99,8 @@ class AreaForm {
     this.#drawing = new AbortController();
     this.#drawButton.setAttribute('aria-pressed', 'true');
     this.#drawButton.textContent = 'Drag a rectangle…';
-    const box = await map.drawArea(this.#drawing.signal);
+    const drawn = await map.draw('rectangle', { signal: this.#drawing.signal });
+    const box = drawn?.type === 'Polygon' ? bboxOf(drawn) : null;
     this.#drawing = null;
     this.#drawButton.setAttribute('aria-pressed', 'false');
     this.#drawButton.textContent = 'Draw on the map';

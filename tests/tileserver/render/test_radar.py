@@ -173,7 +173,13 @@ def test_a_change_is_missing_where_either_scene_is(radar: FlaskClient) -> None:
          "orbit 110 (descending) were seen from different sides"),
         ("style=change&against=nowhere", "nowhere does not say from which relative orbit"),
         ("style=change&against=rough", "rough is not terrain-corrected"),
-        ("style=vv&against=last", "against is for style=change"),
+        ("style=radar&against=last", "style=radar has no single value to compare"),
+        ("style=water&against=last", "style=water has no single value to compare"),
+        ("style=error&against=last", "style=error is not compared"),
+        ("against=last", "name what is compared"),
+        ("bands=VV,VH&against=last", "a difference is of one band"),
+        ("expression=VV-VH&against=last", "give rescale=min,max"),
+        ("style=vv&against=other", "were seen from different sides"),
         ("style=change&against=last&bands=VV,VH", "compares one band in dB: VV, VH"),
         ("style=change&against=last&expression=VV", "compares a band, not an expression"),
     ],
@@ -187,19 +193,19 @@ def test_what_cannot_be_compared_is_refused(radar: FlaskClient, query: str, word
 
 
 @pytest.mark.parametrize(
-    "address",
+    ("address", "words"),
     [
-        f"{ITEMS}/first/statistics?bands=VV&",
-        f"{ITEMS}/first/point/8.64,47.46?",
-        f"{ITEMS}/first/tilejson.json?style=error&",
-        "/collections/radar/tiles/WebMercatorQuad/12/2145/1440.png?",
-        "/collections/radar/point/8.64,47.46?bands=VV&",
+        (f"{ITEMS}/first/statistics?bands=VV&", "against= is for tiles"),
+        (f"{ITEMS}/first/point/8.64,47.46?", "name what is compared"),
+        (f"{ITEMS}/first/tilejson.json?style=error&", "style=error is not compared"),
+        ("/collections/radar/tiles/WebMercatorQuad/12/2145/1440.png?", "against= is for tiles"),
+        ("/collections/radar/point/8.64,47.46?bands=VV&", "against= is for tiles"),
     ],
 )
-def test_against_is_refused_where_nothing_is_compared(radar: FlaskClient, address: str) -> None:
+def test_against_is_refused_where_nothing_is_compared(radar: FlaskClient, address: str, words: str) -> None:
     answer = radar.get(f"{address}against=last")
     assert answer.status_code == 422, answer.text
-    assert "against is for style=change" in answer.get_json()["detail"]
+    assert words in answer.get_json()["detail"]
 
 
 def test_other_orbits_are_compared_on_demand_and_other_quantities_never(radar: FlaskClient) -> None:

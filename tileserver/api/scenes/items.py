@@ -22,6 +22,7 @@ from tileserver.http.context import (
     tile_template,
 )
 from tileserver.render import describe, geojson, images, values
+from tileserver.render.compared_point import compared_point
 from tileserver.render.parameters import RenderParameters
 
 api = APIBlueprint("items", __name__, url_prefix="/collections/<collection>/items/<item>")
@@ -84,11 +85,14 @@ def preview(path: p.PreviewPath, query: p.PreviewQuery) -> Response:
 
 @api.get("/point/<lon>,<lat>", tags=[TAG])
 def point(path: p.PointPath, query: RenderParameters) -> Response:
-    """Values of all bands, or of the requested ones, at a position: stored numbers and physical values."""
+    """Values of all bands, or of the requested ones, at a position: stored numbers and physical values.
+
+    With `against` the second result is the difference from another scene, and whether it is significant.
+    """
     record = scenes().find(path.collection, path.item)
-    return document_answer(
-        values.point(scenes(), record, path.lon, path.lat, query.render_request(), scenes().budget())
-    )
+    request = query.render_request()
+    read = values.point if request.against is None else compared_point
+    return document_answer(read(scenes(), record, path.lon, path.lat, request, scenes().budget()))
 
 
 @api.get("/statistics", tags=[TAG])
