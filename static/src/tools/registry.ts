@@ -2,7 +2,7 @@
 import type { MapView } from '../map/map';
 import type { Store } from '../store';
 import type { Viewer } from '../viewer';
-import { words } from '../words/words';
+import { t } from '../words/shell';
 
 /** What a tool works with. */
 export interface Context {
@@ -39,8 +39,6 @@ export interface Tool {
   load: () => Promise<ToolModule>;
 }
 
-type Key = keyof typeof import('../words/shell/en.json');
-const t = words<Key>('shell');
 
 /** In the order of the toolbar. */
 export const TOOLS: readonly Tool[] = [
@@ -87,18 +85,6 @@ export const TOOLS: readonly Tool[] = [
     icon: 'M14.5 7a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM5.5 12a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM14.5 17a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM7.3 9l5.4-3M7.3 11l5.4 3',
     shortcut: 's',
     load: () => import('./share/share'),
-  },
-  {
-    id: 'saver',
-    label: () => t('tool-saver'),
-    icon: 'M3 13a7 7 0 1 1 14 0M10 13l3.5-4',
-    load: () => import('./saver/saver'),
-  },
-  {
-    id: 'offline',
-    label: () => t('tool-offline'),
-    icon: 'M5 3h10v14l-5-4-5 4z',
-    load: () => import('./offline/offline'),
   },
   {
     id: 'chart',

@@ -52,6 +52,10 @@ class Compare implements ToolPanel {
     store.watch(['layer', 'info', 'style', 'rendering'], () => {
       if (this.#open) void this.#draw();
     });
+    // the second handle of the timeline
+    store.watch(['second'], ({ second }) => {
+      if (this.#open && second && second.key !== this.#other?.key) this.#compareWith(second);
+    });
   }
 
   open(): void {
@@ -69,6 +73,7 @@ class Compare implements ToolPanel {
     this.#stage?.remove();
     this.#stage = null;
     this.#store.setExtra('compare', null);
+    this.#store.update({ second: null });
   }
 
   /** Begins with what the link names, else with what is worth comparing with first. */
@@ -148,6 +153,7 @@ class Compare implements ToolPanel {
     this.#mark();
     this.#said.textContent = '';
     this.#store.setExtra('compare', formatComparison(comparison));
+    this.#store.update({ second: this.#store.state.series.some(({ key }) => key === other.key) ? other : null });
     this.#stage ??= this.#newStage(map);
     try {
       await this.#stage.lay(comparison.mode, comparison.at);

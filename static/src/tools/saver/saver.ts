@@ -1,1 +1,0 @@
-import type { Context, ToolPanel } from '../registry'; import { h } from '../../dom'; export const create = (_: Context): ToolPanel => ({ element: h('div'), open: () => undefined, close: () => undefined });
