@@ -92,6 +92,7 @@ async function writePage(folder, metafile) {
   const icon = await readFile(path.join(source, 'icon.svg'));
   const iconName = `assets/icon-${createHash('sha256').update(icon).digest('hex').slice(0, 8)}.svg`;
   await write(path.join(folder, iconName), icon);
+  await writeInstallable(folder, iconName);
   const page = (await readFile(path.join(source, 'index.html'), 'utf8'))
     .replaceAll('%APP%', app)
     .replaceAll('%STYLE%', style)
@@ -113,6 +114,14 @@ async function compressAll(folder) {
       await Promise.all([writeFile(`${file}.gz`, gz), writeFile(`${file}.br`, br)]);
     }),
   );
+}
+
+/** What the browser installs: the service worker, under a name that stays, and the manifest beside it. */
+async function writeInstallable(folder, icon) {
+  await esbuild.build({ ...shared, entryPoints: ['src/offline/sw.ts'], outfile: path.join(folder, 'sw.js'), minify: true, legalComments: 'none' });
+  const manifest = JSON.parse(await readFile(path.join(source, 'manifest.json'), 'utf8'));
+  for (const each of manifest.icons) each.src = icon;
+  await write(path.join(folder, 'manifest.webmanifest'), JSON.stringify(manifest));
 }
 
 /** Builds the script of the worker that makes films; answers where it lies. */

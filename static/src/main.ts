@@ -34,6 +34,9 @@ function firstPlace(): Promise<BBox | null> {
   );
 }
 
+/** Milliseconds after which the page gets ready to be opened without a link. */
+const OFFLINE_AFTER = 3000;
+
 function startMap(): Promise<MapView | null> {
   const create = async (): Promise<MapView> => {
     const [{ MapView }, place] = await Promise.all([import('./map/map'), link.camera ?? firstPlace()]);
@@ -168,3 +171,5 @@ void mapStarted.then((map) => {
 void viewer.start(link);
 void startBasemap();
 toolbar.openFromLink();
+// once there is nothing more urgent to fetch
+void mapStarted.then(() => setTimeout(() => void import('./offline/offline').then(({ startOffline }) => startOffline()).catch(console.warn), OFFLINE_AFTER));

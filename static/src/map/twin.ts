@@ -5,12 +5,6 @@ import type { TileSet } from '../api';
 import { Imagery } from './imagery';
 import type { MapView } from './map';
 
-export interface TwinEvents {
-  /** Whether all of the picture is there. */
-  onBusy: (busy: boolean) => void;
-  onError: (error: Error & { status?: number; body?: Blob }) => void;
-}
-
 /** The first map's style without its pictures and drawings. */
 function ground(map: MapLibre): ReturnType<MapLibre['getStyle']> {
   const style = map.getStyle();
@@ -29,26 +23,19 @@ export class Twin {
   readonly #follow = (): void => this.#copy(this.#main, this.#map);
   #following = false;
 
-  private constructor(main: MapLibre, map: MapLibre, events: TwinEvents) {
+  private constructor(main: MapLibre, map: MapLibre) {
     this.#main = main;
     this.#map = map;
     this.#imagery = new Imagery(map);
     main.on('move', this.#follow);
     main.on('projectiontransition', this.#follow);
     map.on('move', () => this.#copy(map, main));
-    map.on('idle', () => events.onBusy(false));
-    map.on('dataloading', (event) => {
-      if ('tile' in event && this.#imagery.owns((event as { sourceId?: string }).sourceId)) events.onBusy(true);
-    });
-    map.on('error', (event) => {
-      map.triggerRepaint();
-      if (this.#imagery.owns((event as { sourceId?: string }).sourceId)) events.onError(event.error);
-    });
+    map.on('error', () => map.triggerRepaint()); // a failed last tile draws nothing, and is waited for
     map.getCanvas().tabIndex = -1; // the first map is the one for the keyboard
     this.#follow();
   }
 
-  static async create(main: MapView, container: HTMLElement, events: TwinEvents): Promise<Twin> {
+  static async create(main: MapView, container: HTMLElement): Promise<Twin> {
     const { maplibre } = main;
     const map = new MapLibre({
       container,
@@ -62,12 +49,14 @@ export class Twin {
       style: ground(maplibre),
     });
     await new Promise<void>((resolve) => void map.once('style.load', () => resolve()));
-    return new Twin(maplibre, map, events);
+    return new Twin(maplibre, map);
   }
 
-  show(tiles: TileSet): void {
-    this.#imagery.show(tiles);
-    this.#map.triggerRepaint(); // so that 'idle' comes even where the tiles are those of before
+  /** Resolves when the tiles are on the map, with the first that failed if some did; rejects if all failed. */
+  async show(tiles: TileSet): Promise<{ status?: number; body?: Blob } | null> {
+    const arrived = this.#imagery.show(tiles);
+    this.#map.triggerRepaint();
+    return (await arrived) as { status?: number; body?: Blob } | null;
   }
 
   /** After the container, or the first map's, has changed its size. */

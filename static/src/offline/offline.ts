@@ -1,21 +1,11 @@
 /** Makes the page one that can be installed and opened without a link, and says when it shows what was kept. */
 import { byId, h } from '../dom';
 import { words } from '../words/words';
-import { DATA, SEEN, SHELL } from './keys';
+import { cacheOf } from './caches';
+import { SHELL } from './keys';
 
 type Key = keyof typeof import('../words/shell/en.json');
 const t = words<Key>('shell');
-
-const isData = (path: string): boolean => /^(stac|collections|viewer-config\.json)/.test(path) && !/\/tiles\//.test(path);
-
-/** Which cache something that the page has fetched belongs into; null where none. */
-export function cacheOf(address: string, base: string): string | null {
-  if (!address.startsWith(base)) return null;
-  const path = address.slice(base.length);
-  if (/^assets\/.*\.(js|css|svg)$/.test(path)) return SHELL;
-  if (/\/tiles\//.test(path)) return SEEN;
-  return isData(path) ? DATA : null;
-}
 
 /** Puts what the first visit has fetched into the caches, out of the browser's own cache: no byte is fetched again. */
 async function seed(): Promise<void> {

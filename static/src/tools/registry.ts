@@ -94,4 +94,16 @@ export const TOOLS: readonly Tool[] = [
     extras: ['chart'],
     load: () => import('./chart/chart'),
   },
+  {
+    id: 'saver',
+    label: () => t('tool-saver'),
+    icon: 'M3 13a7 7 0 1 1 14 0M10 13l3.5-4',
+    load: () => import('./saver/saver'),
+  },
+  {
+    id: 'offline',
+    label: () => t('tool-offline'),
+    icon: 'M5 3h10v14l-5-4-5 4z',
+    load: () => import('./offline/offline'),
+  },
 ];

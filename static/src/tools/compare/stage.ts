@@ -1,5 +1,5 @@
 /** The second picture on the map's stage: over the first with a border, beside it, through it, or in turn with it. */
-import { ApiError, problemSentence, type TileSet } from '../../api';
+import { problemSentence, type TileSet } from '../../api';
 import { byId, h } from '../../dom';
 import type { MapView } from '../../map/map';
 import type { Twin } from '../../map/twin';
@@ -17,6 +17,14 @@ export interface StageEvents {
   problem: (sentence: string) => void;
 }
 
+type Failure = { status?: number; body?: Blob; message?: string };
+
+/** What a failed tile says: the sentence of the server's problem+json where there is one. */
+async function sentenceOf({ status, body, message }: Failure): Promise<string> {
+  const answer: unknown = await body?.text().then(JSON.parse).catch(() => null);
+  return status ? problemSentence(answer, status) : (message ?? '');
+}
+
 export class Stage {
   readonly #map: MapView;
   readonly #words: StageWords;
@@ -25,8 +33,8 @@ export class Stage {
   readonly #labels = [h('p', { class: 'compare-label compare-here' }), h('p', { class: 'compare-label compare-there' })] as const;
   readonly #bar: Bar;
   #twin: Promise<Twin> | null = null;
-  #title = '';
-  #busy = true;
+  /** Counts pictures, so that one that comes late is not taken for the last. */
+  #turn = 0;
 
   constructor(map: MapView, words: StageWords, events: StageEvents) {
     this.#map = map;
@@ -52,13 +60,16 @@ export class Stage {
     (await this.#twin)?.resize();
   }
 
-  /** Shows tiles; the label names them when they are there. */
+  /** Shows tiles; the label names them once they are there. */
   async show(tiles: TileSet, here: string, there: string): Promise<void> {
-    this.#title = there;
+    const turn = (this.#turn += 1);
     this.#labels[0].textContent = here;
-    this.#setBusy(true);
+    this.#setBusy(true, '');
     const twin = await this.#twin;
-    twin?.show(tiles);
+    const failure = await twin?.show(tiles).catch((error: Failure) => error);
+    if (turn !== this.#turn || !this.#container.isConnected) return;
+    this.#setBusy(false, there);
+    if (failure) this.#events.problem(await sentenceOf(failure));
   }
 
   set seen(seen: boolean) {
@@ -82,25 +93,11 @@ export class Stage {
 
   async #create(): Promise<Twin> {
     const { Twin } = await import('../../map/twin');
-    return Twin.create(this.#map, this.#container, {
-      onBusy: (busy) => this.#setBusy(busy),
-      onError: (error) => void this.#fail(error),
-    });
+    return Twin.create(this.#map, this.#container);
   }
 
-  #setBusy(busy: boolean): void {
-    this.#busy = busy;
-    byId('compare-map').setAttribute('aria-busy', String(busy));
-    this.#labels[1].textContent = busy ? this.#words.loading : this.#title;
-  }
-
-  async #fail(error: Error & { status?: number; body?: Blob }): Promise<void> {
-    const body: unknown = await error.body?.text().then(JSON.parse).catch(() => null);
-    const failure = error.status ? problemSentence(body, error.status) : new ApiError(error.message, null).message;
-    this.#events.problem(failure);
-  }
-
-  get busy(): boolean {
-    return this.#busy;
+  #setBusy(busy: boolean, title: string): void {
+    this.#container.setAttribute('aria-busy', String(busy));
+    this.#labels[1].textContent = busy ? this.#words.loading : title;
   }
 }
