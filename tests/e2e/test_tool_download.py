@@ -27,6 +27,7 @@ def test_a_picture_for_messages_in_two_clicks(visit: Visits, tmp_path: Path) -> 
     clicks.click(page.get_by_role("button", name="Download"))
     until(page, f"{SIZE}.includes('PNG of')")
     before = len(seen.tiles)
+    size_text = page.locator(".size").inner_text()
     with page.expect_download() as download:
         clicks.click(page.locator(".download-tool").get_by_role("button", name="Download", exact=True))
     assert clicks.count == 2
@@ -34,8 +35,9 @@ def test_a_picture_for_messages_in_two_clicks(visit: Visits, tmp_path: Path) -> 
     assert re.fullmatch(r"47\.\d\dN_8\.\d\dE_2020-05-01_ndvi\.png", download.value.suggested_filename)
     path = tmp_path / "picture.png"
     download.value.save_as(path)
-    picture = np.asarray(Image.open(path).convert("RGB")).astype(int)
-    told = re.search(r"([\d,]+) × ([\d,]+) pixels, PNG of ([\d.]+) ([kM])B", page.locator(".size").inner_text())
+    with Image.open(path) as image:
+        picture = np.asarray(image.convert("RGB")).astype(int)
+    told = re.search(r"([\d,]+) × ([\d,]+) pixels, PNG of ([\d.]+) ([kM])B", size_text)
     assert told is not None
     assert picture.shape[:2] == (int(told[2].replace(",", "")), int(told[1].replace(",", "")))
     size = float(told[3]) * {"k": 1e3, "M": 1e6}[told[4]]
@@ -64,7 +66,8 @@ def test_a_picture_of_an_area_tells_its_price_first(visit: Visits, tmp_path: Pat
     assert fetched.value.ok
     path = tmp_path / "area.png"
     got.value.save_as(path)
-    width, height = Image.open(path).size
+    with Image.open(path) as image:
+        width, height = image.size
     assert width == 1600
     assert height < width
     page.keyboard.press("Escape")

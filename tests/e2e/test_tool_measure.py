@@ -95,7 +95,7 @@ def test_escape_ends_a_drawing_and_then_the_tool(visit: Visits) -> None:
     assert violations(seen) == []
     page.keyboard.press("Escape")
     assert page.locator("#tool").is_hidden()
-    page.touchscreen.tap(195, 300)
+    page.touchscreen.tap(195, 180)
     page.locator("#pixel").wait_for()
     assert seen.complaints == []
 
