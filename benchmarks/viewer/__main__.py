@@ -1,8 +1,8 @@
 """What the viewer costs on a link of 256 kbit/s and 400 ms: python -m benchmarks.viewer.
 
-Headless Chromium opens the bundled samples with an empty cache. Bytes and requests are exact: the browser's own
-count of what came over the link, which its own throttling makes. Times hold for this machine and are upper
-bounds where it does other work.
+Headless Chromium opens the bundled samples with an empty cache. Bytes and requests are exact: the browser's
+own count of what came over the link, which its own throttling makes. Times hold for this machine, and are
+upper bounds where it does other work.
 """
 
 from __future__ import annotations

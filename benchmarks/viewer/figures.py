@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 PHONE_CPU: Final = 4
 """How many times slower than this machine a phone's processor is taken to be."""
 SWIPES: Final = 4
-_WATCH_TASKS: Final = """() => { window.longTasks = []; new PerformanceObserver((list) => window.longTasks.push(
-    ...list.getEntries().map(({duration}) => duration))).observe({type: 'longtask'}) }"""
+_WATCH_TASKS: Final = """() => {
+    window.longTasks = [];
+    const take = (list) => window.longTasks.push(...list.getEntries().map(({duration}) => duration));
+    new PerformanceObserver(take).observe({type: 'longtask'});
+}"""
 
 Figures = dict[str, float | None]
 
