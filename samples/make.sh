@@ -12,9 +12,9 @@ rm -f "$here"/*.zarr.zip
 # The lake in Africa is clear and the largest: the viewer begins with it. Its date is unknown.
 "$bin/comeo" compress "$data/scenes/S2_UTM37N_12bands_30m.tif" --output "$here" --id S2_UTM37N_lake --ratio 100
 
-# Of the scene in Switzerland the six kilometres with the fewest clouds.
+# Of the scene in Switzerland the five and a half kilometres with the fewest clouds.
 "$bin/rio" clip "$data/scenes/S2A_20190530_T32TMT_L2A_10bands.tif" "$made/S2A_20190530_T32TMT_L2A.tif" \
-    --bounds "472480 5246590 478480 5252590"
+    --bounds "472480 5246500 477960 5251980"
 "$bin/comeo" compress "$made/S2A_20190530_T32TMT_L2A.tif" --output "$here" --id S2A_T32TMT_20190530_L2A \
     --bands B02,B03,B04,B05,B06,B07,B08,B8A,B11,B12 --ratio 100
 

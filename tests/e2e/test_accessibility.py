@@ -48,7 +48,7 @@ def violations(page: Page) -> list[str]:
 
 def tools(page: Page) -> list[str]:
     """Names of the buttons of the toolbar, as they are read out."""
-    buttons = page.locator("#toolbar button[aria-pressed], #toolbar button[aria-expanded]")
+    buttons = page.locator("#toolbar button[aria-controls=tool]")
     return [
         buttons.nth(i).get_attribute("aria-label") or buttons.nth(i).inner_text()
         for i in range(buttons.count())
