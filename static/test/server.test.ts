@@ -3,7 +3,10 @@ import test from 'node:test';
 
 import { doubled, interval, parseItem, problemSentence, withStyle } from '../src/api';
 import { dayOf } from '../src/format';
+import { loadWords } from '../src/words/words';
 import { addTiming, noTraffic, partOf, totalOf } from '../src/traffic';
+
+await loadWords('shell');
 
 const template = 'https://tiles.example/collections/c/items/i/tiles/WebMercatorQuad/{z}/{x}/{y}.webp?v=1';
 
@@ -39,7 +42,7 @@ test('what was received is counted by what it was for', () => {
   assert.deepEqual(traffic, { imagery: 200, page: 1000, data: 30, requests: 5, unmeasured: 1 });
   assert.equal(totalOf(traffic), 1230);
   assert.equal(partOf('/prefix/collections/c/tilejson.json'), 'data');
-  assert.equal(partOf('/assets/outlines-1/3/4/5.pbf'), 'page');
+  assert.equal(partOf('/assets/reference-1.pmtiles'), 'page');
 });
 
 test('a scene whose date nobody knows is not called one of 1970', () => {

@@ -1,17 +1,19 @@
 /** The map itself: MapLibre, in a chunk of its own so that the list of scenes need not wait for it. */
 import type { Geometry } from 'geojson';
-import { Map as MapLibre, type GeoJSONSource, type LayerSpecification, type PaddingOptions } from 'maplibre-gl';
+import { Map as MapLibre, ScaleControl, type GeoJSONSource, type LayerSpecification, type PaddingOptions } from 'maplibre-gl';
 
-import { problemSentence, type Basemap, type Item, type TileSet } from '../api';
+import { ApiError, problemSentence, type Basemap, type Item, type TileSet } from '../api';
 import { polygonOf, unionOf, type BBox } from '../geo';
 import type { Camera } from '../link';
 import type { Projection } from '../store';
+import { t } from '../words/shell';
 import { areaLayers, showShape } from './area';
 import type { Drawing, Drawn, Shape } from './draw';
 import { FOOTPRINT_LAYERS, footprintLayers, mark, setFootprints } from './footprints';
-import { graticule, graticuleLabels, graticuleLayers, stepAt } from './graticule';
+import { graticule, graticuleLabels, graticuleLayers, LOWEST_OVER_LAND, stepAt } from './graticule';
 import { Imagery } from './imagery';
-import { landLayers, lineLayers, nameLayers, registerOutlines } from './outlines';
+import { hiddenGroups, keepHidden, keptStorage, MAP_GROUPS, type MapGroup } from './groups';
+import { landLayers, lineLayers, nameLayers, registerReference } from './reference';
 import { onThemeChange, readPalette, type Palette } from './theme';
 
 export interface MapEvents {
@@ -26,13 +28,6 @@ export interface MapEvents {
 const EMPTY = { type: 'FeatureCollection', features: [] } as const;
 const WORLD: [number, number] = [15, 25];
 const WORLD_ZOOM = 1.2;
-/** What the user may hide: sets of layers by how their names begin. */
-export const MAP_GROUPS = {
-  footprints: ['footprint-'],
-  reference: ['border', 'coast', 'name'],
-  graticule: ['graticule'],
-} as const;
-export type MapGroup = keyof typeof MAP_GROUPS;
 /** Room around a scene that the map goes to, and how far a small one may be magnified. */
 const FIT = { padding: 32, maxZoom: 16 };
 
@@ -50,21 +45,34 @@ function sampleLayers(palette: Palette): LayerSpecification[] {
 function allLayers(palette: Palette): LayerSpecification[] {
   return [
     ...landLayers(palette),
-    ...lineLayers(palette),
     ...graticuleLayers(palette),
     ...graticuleLabels(palette),
-    ...nameLayers(palette),
+    ...lineLayers(palette),
     ...footprintLayers(palette),
+    ...nameLayers(palette),
     ...areaLayers(palette),
     ...sampleLayers(palette),
   ];
 }
 
+/** What the library tells of a failed request; the status is missing where there was no answer. */
+interface TileFailure {
+  status?: number;
+  body?: Blob;
+}
+
+const inGroup = (id: string, group: MapGroup): boolean => id.startsWith(MAP_GROUPS[group]);
+
+function withHidden(layers: LayerSpecification[], hidden: ReadonlySet<MapGroup>): LayerSpecification[] {
+  const isHidden = (id: string): boolean => [...hidden].some((group) => inGroup(id, group));
+  return layers.map((each) => (isHidden(each.id) ? { ...each, layout: { ...each.layout, visibility: 'none' } } as LayerSpecification : each));
+}
+
 /** What a failed tile request says: the sentence of the server's problem+json where there is one. */
-async function tileProblem(error: Error & { status?: number; body?: Blob }): Promise<string> {
-  if (!error.status) return 'Some tiles could not be loaded: the server does not answer.';
+async function tileProblem(error: TileFailure): Promise<string> {
+  if (!error.status) return t('tiles-unreachable');
   const body: unknown = await error.body?.text().then(JSON.parse).catch(() => null);
-  return `Some tiles could not be loaded. ${problemSentence(body, error.status)}`;
+  return t('tiles-failed', { problem: problemSentence(body, error.status) });
 }
 
 export class MapView {
@@ -101,20 +109,20 @@ export class MapView {
       maxZoom: 18,
       maxPitch: 60,
       fadeDuration: 100,
-      locale: { 'Map.Title': 'Map. Arrow keys move, plus and minus zoom, Enter reads the pixel in the middle.' },
+      locale: { 'Map.Title': t('map-keys') },
       style: {
         version: 8,
         projection: { type: projection },
-        sky: { 'atmosphere-blend': 0 },
+        sky: { 'atmosphere-blend': ['interpolate', ['linear'], ['zoom'], 0, 0.8, 5, 0.6, 7, 0] },
         sources: {
-          outlines: registerOutlines(),
+          reference: registerReference(),
           graticule: { type: 'geojson', data: EMPTY as never },
           footprints: { type: 'geojson', data: EMPTY as never, promoteId: 'key' },
           places: { type: 'geojson', data: EMPTY as never, promoteId: 'key' },
           area: { type: 'geojson', data: EMPTY as never },
           sample: { type: 'geojson', data: EMPTY as never },
         },
-        layers: allLayers(readPalette()),
+        layers: withHidden(allLayers(readPalette()), hiddenGroups(keptStorage(), navigator as object)),
       },
     });
     map.setPadding(padding);
@@ -126,7 +134,7 @@ export class MapView {
 
   addBasemap({ tiles, maxZoom }: Basemap): void {
     this.#map.addSource('basemap', { type: 'raster', tiles, tileSize: 256, maxzoom: maxZoom });
-    this.#map.addLayer({ id: 'basemap', type: 'raster', source: 'basemap' }, 'border');
+    this.#map.addLayer({ id: 'basemap', type: 'raster', source: 'basemap' }, LOWEST_OVER_LAND);
   }
 
   setItems(items: readonly Item[]): void {
@@ -144,19 +152,32 @@ export class MapView {
     this.#selected = key;
   }
 
-  showTiles(tiles: TileSet | null): void {
-    this.#imagery.show(tiles);
+  /**
+   * Shows other imagery. Resolves once it is there, with what went wrong if tiles are missing; rejects if none came, and
+   * the old imagery stays.
+   */
+  async showTiles(tiles: TileSet | null): Promise<string | null> {
+    try {
+      const failure = await this.#imagery.show(tiles);
+      return failure ? await tileProblem(failure as TileFailure) : null;
+    } catch (failure) {
+      throw new ApiError(await tileProblem(failure as TileFailure), null);
+    }
   }
 
   setOpacity(opacity: number): void {
     this.#imagery.setOpacity(opacity);
   }
 
-  /** Shows or hides a group of layers. */
+  /** Shows or hides a group of layers, now and at the next visit. */
   setVisible(group: MapGroup, visible: boolean): void {
-    const names: readonly string[] = MAP_GROUPS[group];
-    const layers = this.#map.getLayersOrder().filter((id) => names.some((name) => id.startsWith(name)));
-    for (const id of layers) this.#map.setLayoutProperty(id, 'visibility', visible ? 'visible' : 'none');
+    for (const id of this.#map.getLayersOrder().filter((each) => inGroup(each, group))) {
+      this.#map.setLayoutProperty(id, 'visibility', visible ? 'visible' : 'none');
+    }
+    const hidden = hiddenGroups(keptStorage(), navigator as object);
+    if (visible) hidden.delete(group);
+    else hidden.add(group);
+    keepHidden(hidden, keptStorage());
   }
 
   setProjection(projection: Projection): void {
@@ -231,6 +252,11 @@ export class MapView {
     this.#map.easeTo({ bearing: 0, pitch: 0, duration: 300 });
   }
 
+  /** A bar that tells how long a kilometre is in the middle of the map. */
+  scaleBar(): HTMLElement {
+    return new ScaleControl({ maxWidth: 96 }).onAdd(this.#map);
+  }
+
   /** Keeps the middle of the map clear of what lies over it. */
   setPadding(padding: PaddingOptions): void {
     this.#map.setPadding(padding);
@@ -275,6 +301,7 @@ export class MapView {
         .queryRenderedFeatures([point.x, point.y], { layers: FOOTPRINT_LAYERS })
         .map((feature) => String(feature.properties['key']));
     map.on('click', ({ lngLat: { lng, lat }, point }) => {
+      if (this.#drawing) return;
       if (this.#taker) this.#taker(lng, lat);
       else this.#events.onClick(lng, lat, keysAt(point));
     });
@@ -290,7 +317,8 @@ export class MapView {
     map.on('idle', () => this.#events.onBusy(false));
     map.on('error', (event) => {
       map.triggerRepaint(); // a failed last tile draws nothing, and without drawing there is no 'idle'
-      if (this.#imagery.owns((event as { sourceId?: string }).sourceId)) {
+      const { sourceId } = event as { sourceId?: string };
+      if (this.#imagery.owns(sourceId) && !this.#imagery.isLoading(sourceId)) {
         void tileProblem(event.error).then(this.#events.onError);
       }
     });

@@ -2,7 +2,7 @@
 import type { MapView } from '../map/map';
 import type { Store } from '../store';
 import type { Viewer } from '../viewer';
-import { words } from '../words/words';
+import { t } from '../words/shell';
 
 /** What a tool works with. */
 export interface Context {
@@ -39,8 +39,6 @@ export interface Tool {
   load: () => Promise<ToolModule>;
 }
 
-type Key = keyof typeof import('../words/shell/en.json');
-const t = words<Key>('shell');
 
 /** In the order of the toolbar. */
 export const TOOLS: readonly Tool[] = [
@@ -50,5 +48,13 @@ export const TOOLS: readonly Tool[] = [
     icon: 'M10 3l7.5 4-7.5 4-7.5-4zM2.5 10.5l7.5 4 7.5-4M2.5 14l7.5 4 7.5-4',
     shortcut: 'l',
     load: () => import('./layers/layers'),
+  },
+  {
+    id: 'chart',
+    label: () => t('tool-chart'),
+    icon: 'M3 3v14h14M5.5 13l3.5-4.5 3 2.5 4.5-6',
+    shortcut: 'c',
+    extras: ['chart'],
+    load: () => import('./chart/chart'),
   },
 ];
