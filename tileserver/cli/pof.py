@@ -173,7 +173,8 @@ def _document(name: str) -> Document:
 
 
 def _text(file: Path) -> str:
-    data = file.open("rb").read(MOST_TEXT + 1)
+    with file.open("rb") as opened:
+        data = opened.read(MOST_TEXT + 1)
     if len(data) > MOST_TEXT:
         raise ComeoError(f"{file} has more than {MOST_TEXT} bytes")
     try:

@@ -175,9 +175,9 @@ def renamed(node: Node, meanings: Mapping[str, Node]) -> Node:
 
 
 def called(function: str, *arguments: Node) -> Node:
-    """A call, where it does not undo another: decibels of powers of decibels are decibels."""
+    """A call; decibels of a power of decibels are these decibels."""
     inner = arguments[0]
-    if isinstance(inner, Call) and {function, inner.function} == {"db", "lin"}:
+    if function == "db" and isinstance(inner, Call) and inner.function == "lin":
         return inner.arguments[0]
     return Call(function, arguments)
 

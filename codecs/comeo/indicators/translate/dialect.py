@@ -55,8 +55,10 @@ class Dialect:
             raise TranslationError(f"{self.title} has no function {function}")
         text = arguments[0]
         if function in ("min", "max"):
-            for each in arguments[1:]:
-                text = pattern.format(text, each)
+            text, *others = sorted(arguments, key=_is_number)
+            for each in others:
+                chosen = self.patterns.get(f"{function} of a number", pattern)
+                text = (chosen if _is_number(each) else pattern).format(text, each)
         else:
             text = pattern.format(*arguments)
         if len(text) > LONGEST:
@@ -65,6 +67,10 @@ class Dialect:
                 "steps less often"
             )
         return text
+
+
+def _is_number(text: str) -> bool:
+    return not text.strip("0123456789.e+-()")
 
 
 def _closes_last(text: str) -> bool:

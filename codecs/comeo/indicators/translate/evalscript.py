@@ -88,10 +88,10 @@ JAVASCRIPT: Final = Dialect(
     number=lambda value: f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else repr(value),
 )
 _KEYWORDS: Final = """
-    sample samples valid values valuesOf setup evaluatePixel x list Math Number NaN Infinity undefined arguments
-    eval await break case catch class const continue debugger default delete do else enum export extends false
-    finally for function if implements import in instanceof interface let new null package private protected
-    public return static super switch this throw true try typeof var void while with yield
+    sample samples valid values valuesOf setup evaluatePixel x list Math Number NaN Infinity undefined
+    arguments eval await break case catch class const continue debugger default delete do else enum export
+    extends false finally for function if implements import in instanceof interface let new null package
+    private protected public return static super switch this throw true try typeof var void while with yield
 """
 _RESERVED: Final = frozenset([*HELPERS, *_KEYWORDS.split()])
 
@@ -113,9 +113,9 @@ def write_evalscript(document: Document) -> str:
     title = " ".join(document.title_in("en").split())
     needed = _needed(document, STATISTICS.get(statistic, ""))
     parts = [
-        "//VERSION=3", f"// {document.id}@{document.version}: {title}", _setup(document, many=bool(statistic)),
-        *(HELPERS[name] for name in HELPERS if name in needed), _values(document),
-        _evaluate(document), "",
+        "//VERSION=3", f"// {document.id}@{document.version}: {title}",
+        _setup(document, many=bool(statistic)), *(HELPERS[name] for name in HELPERS if name in needed),
+        _values(document), _evaluate(document), "",
     ]  # fmt: skip
     return "\n".join(parts)
 

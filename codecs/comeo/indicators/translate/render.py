@@ -26,7 +26,10 @@ RIO_TILER: Final = Dialect(
         **INFIX, **{name: f"{name}({{0}})" for name in _SIMPLE}, "==": "({0} == {1})", "!=": "({0} != {1})",
         "**": "({0} ** {1})", "%": "({0} % {1})", "and": "({0} & {1})", "or": "({0} | {1})",
         "not": "({0} == 0)", "if_": "where({0}, {1}, {2})", "atan2": "arctan2({0}, {1})",
-        "min": "where({0} < {1}, {0}, {1})", "max": "where({0} > {1}, {0}, {1})",
+        # Comparisons with what is missing are false: it comes out again.
+        "min": "where({0} >= {1}, {1}, where({1} == {1}, {0}, {1}))",
+        "max": "where({0} <= {1}, {1}, where({1} == {1}, {0}, {1}))",
+        "min of a number": "where({0} > {1}, {1}, {0})", "max of a number": "where({0} < {1}, {1}, {0})",
         "clip": "where({0} < {1}, {1}, where({0} > {2}, {2}, {0}))", "db": "(10 * log10({0}))",
         "lin": "(10 ** ({0} / 10))",
     },
