@@ -72,7 +72,7 @@ def test_what_is_wrong_is_said_with_line_and_advice(good: Path) -> None:
     assert (problem["path"], problem["line"], problem["offset"], problem["length"]) == (
         "value.formula",
         9,
-        20,
+        21,
         3,
     )
 
