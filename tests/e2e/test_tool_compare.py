@@ -10,8 +10,8 @@ import pytest
 from comeo.compression import compress
 from tests.e2e.clicks import Clicks, violations
 from tests.e2e.conftest import BANDS, GREEN, GREY, Server, Visit, numbers, until
-from tests.scenes import array_group, array_scene
 from tests.e2e.test_viewer import PHONE, fragment, is_blue, is_green
+from tests.scenes import array_group, array_scene
 
 Visits = Callable[..., Visit]
 LAST = "#collection=series&item=day-21"
@@ -196,11 +196,11 @@ def test_no_long_task_while_swiping_on_a_slow_processor(visit: Visits) -> None:
     session.send("Performance.enable")
     bar = page.locator(".compare-bar").bounding_box()
     assert bar is not None
-    spent = lambda: next(  # noqa: E731
-        metric["value"]
-        for metric in session.send("Performance.getMetrics")["metrics"]
-        if metric["name"] == "ScriptDuration"
-    )
+
+    def spent() -> float:
+        found = session.send("Performance.getMetrics")["metrics"]
+        return float(next(metric["value"] for metric in found if metric["name"] == "ScriptDuration"))
+
     page.mouse.move(bar["x"] + 20, bar["y"] + 300)
     page.mouse.down()
     before = spent()

@@ -61,7 +61,10 @@ def test_a_picture_of_an_area_tells_its_price_first(visit: Visits, tmp_path: Pat
     page = seen.open(f"{FIELDS}&area=8.64,47.44,8.66,47.45")
     until(page, f"{SIZE}.includes('fetched when you download it: about')")
     assert "area=8.64,47.44,8.66,47.45" in fragment(page)
-    with page.expect_response(lambda answer: "/bbox/8.64" in answer.url) as fetched, page.expect_download() as got:
+    with (
+        page.expect_response(lambda answer: "/bbox/8.64" in answer.url) as fetched,
+        page.expect_download() as got,
+    ):
         page.locator(".download-tool").get_by_role("button", name="Download", exact=True).click()
     assert fetched.value.ok
     path = tmp_path / "area.png"

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from tileserver.render.plan import RenderRequest
 
-
 _LONGEST = 200
 
 
@@ -20,7 +19,7 @@ def collection_title(name: str) -> str:
 
 
 def file_name(scene: str, moment: datetime | None, request: RenderRequest) -> str:
-    """What a file of a scene is called, without its extension: scene, day where its id has none, what it shows.
+    """What a file of a scene is called, without its extension: scene, day if its id has none, content.
 
     Args:
         scene: Its id.
