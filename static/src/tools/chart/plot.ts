@@ -57,7 +57,7 @@ function axes(scales: readonly string[], years: boolean): Axis[] {
   const common = { stroke: style('--muted'), font: '12px system-ui', grid: { stroke: style('--line'), width: 1 }, ticks: { stroke: style('--line'), width: 1, size: 4 } };
   const parts: Intl.DateTimeFormatOptions = years ? { month: 'short' } : { month: 'short', year: 'numeric' };
   const day = new Intl.DateTimeFormat(locale, { ...parts, timeZone: 'UTC' });
-  const time: Axis = { ...common, space: 70, values: (_, splits) => splits.map((split) => day.format(split * 1000)) };
+  const time: Axis = { ...common, space: 70, size: 28, values: (_, splits) => splits.map((split) => day.format(split * 1000)) };
   const values = scales.map((scale, index): Axis => ({
     ...common,
     scale,
