@@ -40,6 +40,9 @@ export interface Legend {
   colors: string[];
 }
 
+/** From black to white. */
+export type Range = [number, number];
+
 export interface Style {
   id: string;
   title: string;
@@ -47,6 +50,10 @@ export interface Style {
   /** The band, when the style is one band in grey. */
   band: string | null;
   legend: Legend | null;
+  /** Of each result the range that is shown in every scene; empty for classes. */
+  rescale: Range[];
+  /** Likewise by this scene's own percentiles; null where there are none, as of an index. */
+  auto: Range[] | null;
   /** What has a colour of its own, where the style shows no range of values. */
   classes: StyleClass[];
 }
@@ -280,6 +287,14 @@ function parseLegend(value: unknown): Legend | null {
   return minimum !== null && maximum !== null && colors.length > 1 ? { minimum, maximum, unit: text(value['unit']) ?? '', colors } : null;
 }
 
+function parseRanges(value: unknown): Range[] {
+  const pairs = Array.isArray(value) ? value : [];
+  return pairs.flatMap((pair): Range[] => {
+    const [low, high] = Array.isArray(pair) ? [number(pair[0]), number(pair[1])] : [null, null];
+    return low !== null && high !== null && low < high ? [[low, high]] : [];
+  });
+}
+
 function parseStyles(value: unknown): Style[] {
   return objects(value).flatMap((style) => {
     const id = text(style['id']);
@@ -292,6 +307,8 @@ function parseStyles(value: unknown): Style[] {
         description: text(style['description']) ?? '',
         band: /^\w+$/.test(expression) ? expression : null,
         legend: parseLegend(style['legend']),
+        rescale: parseRanges(style['rescale']),
+        auto: Array.isArray(style['auto']) ? parseRanges(style['auto']) : null,
         classes: objects(style['classes']).flatMap((each) => {
           const color = text(each['color']) ?? '';
           return /^#[0-9a-f]{6}$/i.test(color) ? [{ title: text(each['title']) ?? '', color }] : [];

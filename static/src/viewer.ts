@@ -22,6 +22,7 @@ import { formatLink, parseLink, type Camera, type Link } from './link';
 import type { MapView } from './map/map';
 import type { PixelPanel } from './panels/pixel';
 import type { Filter, State, Store } from './store';
+import { formatStretch, pictureQuery, STRETCH, stretchOf, type Stretch } from './stretch';
 
 /** More dates than this over one place would not fit on a timeline. */
 const LONGEST_SERIES = 500;
@@ -124,9 +125,9 @@ export class Viewer {
     await this.#draw();
   }
 
-  /** Draws with other parameters of the tiles, as `rescale`, until they are set anew. */
-  async setRendering(rendering: Readonly<Record<string, string>>): Promise<void> {
-    this.#store.update({ rendering });
+  /** Draws in another stretch, which the link then has. */
+  async setStretch(stretch: Stretch): Promise<void> {
+    this.#store.setExtra(STRETCH, formatStretch(stretch));
     await this.#draw();
   }
 
@@ -246,9 +247,10 @@ export class Viewer {
 
   async #draw(): Promise<void> {
     const map = await this.#map;
-    const { layer, style, rendering } = this.#state;
+    const { layer, style, info, extras } = this.#state;
+    const rendering = pictureQuery(info?.styles.find(({ id }) => id === style) ?? null, stretchOf(extras));
     const tiles = layer ? this.#tileSets.get(layerKey(layer)) : undefined;
-    this.#store.update({ credit: tiles?.attribution ?? '' });
+    this.#store.update({ credit: tiles?.attribution ?? '', rendering });
     map?.showTiles(tiles ? { ...tiles, template: withStyle(tiles.template, style, rendering) } : null);
   }
 

@@ -59,4 +59,10 @@ export const TOOLS: readonly Tool[] = [
     extras: ['chart'],
     load: () => import('./chart/chart'),
   },
+  {
+    id: 'stretch',
+    label: () => t('tool-stretch'),
+    icon: 'M10 2.5a7.5 7.5 0 1 0 0 15a7.5 7.5 0 1 0 0-15M10 2.5v15M10 6h6M10 10h7.5M10 14h6',
+    load: () => import('./stretch/stretch'),
+  },
 ];

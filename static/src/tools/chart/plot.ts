@@ -107,6 +107,7 @@ export class Plot {
       series: [index * PARTS + 2, index * PARTS + 3],
       fill: colourOf(index) + BAND,
     }));
+    // uPlot takes a click near an edge, where it snaps, for a drag, and by default keeps it to itself
     const options: uPlot.Options = {
       ...this.#extent(),
       tzDate: (time) => uPlot.tzDate(new Date(time * 1000), 'UTC'),
@@ -115,7 +116,7 @@ export class Plot {
       axes: axes(scales, shown.years),
       scales: { x: { time: true } },
       legend: { show: false },
-      cursor: { drag: { x: false, y: false }, y: false, points: { show: (_, index) => pointer(index) as HTMLElement } },
+      cursor: { drag: { x: false, y: false, click: () => undefined }, y: false, points: { show: (_, index) => pointer(index) as HTMLElement } },
       hooks: {
         setCursor: [({ cursor }) => this.#events.point(cursor.idx ?? null)],
         draw: [(plot) => this.#marked !== null && mark(plot, this.#marked)],
@@ -127,6 +128,7 @@ export class Plot {
       if (index !== null && index !== undefined) this.#events.choose(index);
     });
   }
+
 
   /** Moves the line of the date that the map shows. */
   mark(at: number | null): void {
