@@ -53,12 +53,13 @@ export function rangesOf(style: Style | null, stretch: Stretch): Range[] | null 
 const gammaOf = (style: Style, stretch: Stretch): number =>
   stretch.kind === 'own' && stretch.style === style.id && style.rescale.length === 3 ? stretch.gamma : 1;
 
-/** Parameters of tiles and previews for a style: with the same ones two dates are shown in one stretch. */
-export function pictureQuery(style: Style | null, stretch: Stretch): Record<string, string> {
+/** Parameters of tiles and previews for a style, its own included: with the same ones two dates are shown in one stretch. */
+export function pictureQuery(style: Style | null, stretch: Stretch): Readonly<Record<string, string>> {
+  if (!style) return {};
   const ranges = rangesOf(style, stretch);
-  if (!style || !ranges) return {};
+  if (!ranges) return style.query;
   const gamma = gammaOf(style, stretch);
-  return { rescale: ranges.flat().map(short).join(','), ...(gamma !== 1 && { color_formula: `gamma RGB ${short(gamma)}` }) };
+  return { ...style.query, rescale: ranges.flat().map(short).join(','), ...(gamma !== 1 && { color_formula: `gamma RGB ${short(gamma)}` }) };
 }
 
 /** Of each result the range, where results that a style shows in one range keep sharing one. */

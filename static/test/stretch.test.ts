@@ -8,7 +8,7 @@ import { overlap, rangeOf, type Distribution } from '../src/tools/stretch/histog
 
 await loadWords('stretch');
 const style = (id: string, results: number, auto: Range[] | null): Style => ({
-  id, title: id, description: '', band: null, legend: null, rescale: Array.from({ length: results }, (): Range => [0, 0.3]), auto, classes: [],
+  id, title: id, description: '', band: null, query: { style: id }, legend: null, rescale: Array.from({ length: results }, (): Range => [0, 0.3]), auto, classes: [],
 });
 const colour = style('true-color', 3, [[0.1, 0.4], [0.1, 0.4], [0.1, 0.4]]);
 const index = style('ndvi', 1, null);
@@ -23,12 +23,12 @@ test('a link brings back a stretch, and what makes no sense is as if it were not
 });
 
 test('a scene is stretched to itself, an index never, and a choice is for its style alone', () => {
-  assert.deepEqual(pictureQuery(colour, { kind: 'auto' }), { rescale: '0.1,0.4,0.1,0.4,0.1,0.4' });
-  assert.deepEqual(pictureQuery(colour, { kind: 'style' }), {});
-  assert.deepEqual(pictureQuery(index, { kind: 'auto' }), {});
-  assert.deepEqual(pictureQuery(colour, own), { rescale: '0.01,0.2,0,0.21,-0.1,0.3', color_formula: 'gamma RGB 1.3' });
+  assert.deepEqual(pictureQuery(colour, { kind: 'auto' }), { style: 'true-color', rescale: '0.1,0.4,0.1,0.4,0.1,0.4' });
+  assert.deepEqual(pictureQuery(colour, { kind: 'style' }), { style: 'true-color' });
+  assert.deepEqual(pictureQuery(index, { kind: 'auto' }), { style: 'ndvi' });
+  assert.deepEqual(pictureQuery(colour, own), { style: 'true-color', rescale: '0.01,0.2,0,0.21,-0.1,0.3', color_formula: 'gamma RGB 1.3' });
   assert.equal(rangesOf(index, own), null);
-  assert.deepEqual(pictureQuery(style('false-color', 3, null), own), {});
+  assert.deepEqual(pictureQuery(style('false-color', 3, null), own), { style: 'false-color' });
 });
 
 test('what shared a range before shares one after', () => {
