@@ -42,9 +42,12 @@ export function thumbnailBox(view: BBox, scene: BBox): BBox | null {
   return roundedBox([lon - width / 2, lat - height / 2, lon + width / 2, lat + height / 2]);
 }
 
-export function thumbnailAddress(item: Item, style: string, box: BBox): string {
+/** Address of a picture of a part of a scene; without a style in the one that comes first. */
+export function thumbnailAddress(item: Item, style: string | null, box: BBox): string {
   const target = url(`${layerPath({ collection: item.collection, item: item.id })}/bbox/${box.join(',')}.webp`);
-  for (const [name, value] of Object.entries({ style, width: WIDTH, height: HEIGHT })) target.searchParams.set(name, String(value));
+  for (const [name, value] of Object.entries({ style, width: WIDTH, height: HEIGHT })) {
+    if (value !== null) target.searchParams.set(name, String(value));
+  }
   return target.href;
 }
 

@@ -43,6 +43,13 @@ export interface Tool {
 /** In the order of the toolbar. */
 export const TOOLS: readonly Tool[] = [
   {
+    id: 'search',
+    label: () => t('tool-search'),
+    icon: 'M8.5 3a5.5 5.5 0 1 0 0 11a5.5 5.5 0 1 0 0-11M12.5 12.5L17 17',
+    shortcut: 's',
+    load: () => import('./search/search'),
+  },
+  {
     id: 'layers',
     label: () => t('tool-layers'),
     icon: 'M10 3l7.5 4-7.5 4-7.5-4zM2.5 10.5l7.5 4 7.5-4M2.5 14l7.5 4 7.5-4',
