@@ -50,6 +50,8 @@ export interface Style {
   description: string;
   /** The band, when the style is one band in grey. */
   band: string | null;
+  /** Formulas over bands, as the server has them; empty where the style shows something else. */
+  expression: string;
   /** The server's parameters that name it. */
   query: Readonly<Record<string, string>>;
   legend: Legend | null;
@@ -321,6 +323,7 @@ function parseStyles(value: unknown): Style[] {
         title: text(style['title']) ?? id,
         description: text(style['description']) ?? '',
         band: /^\w+$/.test(expression) ? expression : null,
+        expression,
         query: { style: id },
         legend: parseLegend(style['legend']),
         rescale: parseRanges(style['rescale']),

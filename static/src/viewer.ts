@@ -18,6 +18,7 @@ import {
   type TileSet,
 } from './api';
 import { areaOf, centreOf, contains, unionOf, type BBox } from './geo';
+import { formatIndicator, INDICATOR, OWN, withOwn, type Indicator } from './indicator';
 import { formatLink, parseLink, type Camera, type Link } from './link';
 import type { MapView } from './map/map';
 import type { PixelPanel } from './panels/pixel';
@@ -144,6 +145,12 @@ export class Viewer {
     await this.#redraw({ style });
   }
 
+  /** Draws an indicator of the user's own, which the link then has. */
+  async setIndicator(indicator: Indicator): Promise<void> {
+    this.#store.setExtra(INDICATOR, formatIndicator(indicator));
+    await this.#redraw({ style: OWN });
+  }
+
   /** Draws in another stretch, which the link then has. */
   async setStretch(stretch: Stretch): Promise<void> {
     this.#store.setExtra(STRETCH, formatStretch(stretch));
@@ -255,7 +262,7 @@ export class Viewer {
         travel,
       ]);
       if (signal.aborted) return false;
-      const info = styles ? { ...scene, styles } : scene;
+      const info = { ...scene, styles: withOwn(styles ?? scene.styles, this.#state.extras) };
       const style = info.styles.find(({ id }) => id === target.style) ?? info.styles[0] ?? null;
       const rendering = pictureQuery(style, stretchOf(this.#state.extras));
       const problem = (await map?.showTiles({ ...tiles, template: withStyle(tiles.template, null, rendering) })) ?? null;

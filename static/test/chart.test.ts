@@ -104,7 +104,7 @@ test('a point stands for the pixel around it', () => {
 test('indices are offered before single bands, what is shown first', async () => {
   const { firstIndicator, indicatorsOf } = await import('../src/tools/chart/indicators');
   const legend = { minimum: 0, maximum: 1, unit: '', colors: ['#000000', '#ffffff'] };
-  const style = (id: string, more: Partial<Style> = {}): Style => ({ id, title: id, description: '', band: null, query: { style: id }, legend, rescale: [], auto: null, classes: [], ...more });
+  const style = (id: string, more: Partial<Style> = {}): Style => ({ id, title: id, description: '', band: null, expression: '', query: { style: id }, legend, rescale: [], auto: null, classes: [], ...more });
   const optical = [style('true-color', { legend: null }), style('ndvi'), style('error'), style('b04', { band: 'B04' }), style('clear', { classes: [{ title: 'x', color: '#000000' }] })];
   assert.deepEqual(indicatorsOf(optical).map(({ id }) => id), ['ndvi']);
   assert.deepEqual(indicatorsOf([style('vv', { band: 'VV' }), style('radar', { legend: null })]).map(({ id }) => id), ['vv']);

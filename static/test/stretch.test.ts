@@ -8,7 +8,7 @@ import { overlap, rangeOf, type Distribution } from '../src/tools/stretch/histog
 
 await loadWords('stretch');
 const style = (id: string, results: number, auto: Range[] | null): Style => ({
-  id, title: id, description: '', band: null, query: { style: id }, legend: null, rescale: Array.from({ length: results }, (): Range => [0, 0.3]), auto, classes: [],
+  id, title: id, description: '', band: null, expression: '', query: { style: id }, legend: null, rescale: Array.from({ length: results }, (): Range => [0, 0.3]), auto, classes: [],
 });
 const colour = style('true-color', 3, [[0.1, 0.4], [0.1, 0.4], [0.1, 0.4]]);
 const index = style('ndvi', 1, null);

@@ -59,7 +59,8 @@ def test_a_clear_scene_of_the_view_takes_three_clicks(visit: Visits, weather: st
     told = [row.split("\n")[1] for row in rows.all_inner_texts()]
     shares = [int(line.split(" ")[0]) for line in told[:-1]]
     assert shares == sorted(shares)
-    assert shares[0] == 0 and shares[-1] == 100
+    assert shares[0] == 0
+    assert shares[-1] == 100
     assert told[-1] == "cloud here unknown"
     assert seen.complaints == []
 

@@ -158,10 +158,11 @@ class Search implements ToolPanel {
 
   #row(scene: Found, current: string | null): HTMLElement {
     const { item } = scene;
-    const { collections, style } = this.#context.store.state;
+    const { collections, style, info } = this.#context.store.state;
     const title = collections.find(({ id }) => id === item.collection)?.title ?? item.collection;
     const box = this.#view && thumbnailBox(this.#view, item.bbox);
-    const shown = style !== null && this.#context.store.state.item?.collection === item.collection ? style : null;
+    const same = this.#context.store.state.item?.collection === item.collection;
+    const shown = same ? (info?.styles.find(({ id }) => id === style)?.query ?? {}) : {};
     const picture = box ? h('img', { 'data-source': thumbnailAddress(item, shown, box), alt: '', width: 72, height: 48 }) : null;
     const words = h('span', { class: 'search-words' }, h('b', {}, dayOf(item)), h('span', {}, cloudWords(scene)), h('span', { class: 'hint' }, title));
     return h('li', {}, h('button', { type: 'button', 'aria-pressed': String(item.key === current), title: item.id, click: () => this.#choose(item) }, picture, words));

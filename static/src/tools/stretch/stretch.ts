@@ -103,7 +103,7 @@ class Contrast implements ToolPanel {
     if (!style || style.rescale.length === 0 || !item || !map) return;
     const box = overlap(map.view(), item.bbox);
     try {
-      this.#found = box ? await fetchDistributions(item, style.id, box, signal) : [];
+      this.#found = box ? await fetchDistributions(item, style, box, signal) : [];
       this.#status.textContent = isEmpty(this.#found) ? t('nothing-here') : t('histogram-of', { day: dayOf(item) });
     } catch (error) {
       if (signal.aborted) return;
