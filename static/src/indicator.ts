@@ -1,5 +1,6 @@
 /** An indicator of the user's own: a formula over bands with a range and colours. The link carries all of it. */
 import { isObject, number, text, type Range, type Style } from './api';
+import { t } from './words/shell';
 
 export interface Indicator {
   title: string;
@@ -54,7 +55,7 @@ export function parseIndicator(words: string | undefined): Indicator | null {
 export function styleOf({ title, formula, range, colormap, mask }: Indicator): Style {
   return {
     id: OWN,
-    title: title || formula,
+    title: title || t('tool-indicator'),
     description: formula,
     band: null,
     expression: formula,

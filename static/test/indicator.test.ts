@@ -3,8 +3,10 @@ import test from 'node:test';
 
 import { formatIndicator, parseIndicator, styleOf, withOwn, type Indicator } from '../src/indicator';
 import { documentOf, idOf, indicatorOf } from '../src/tools/indicator/document';
+import { loadWords } from '../src/words/words';
 import { bandsOf, completions, faultOf, operationsOf } from '../src/tools/indicator/formula';
 
+await loadWords('shell');
 const BANDS = ['B02', 'B04', 'B08', 'B11'];
 const soil: Indicator = { title: 'Bare soil', formula: '((B11+B04)-(B08+B02))/((B11+B04)+(B08+B02))', range: [-0.4, 0.4], colormap: 'brbg', mask: 'land' };
 

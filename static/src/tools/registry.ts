@@ -70,4 +70,10 @@ export const TOOLS: readonly Tool[] = [
     icon: 'M10 2.5a7.5 7.5 0 1 0 0 15a7.5 7.5 0 1 0 0-15M10 2.5v15M10 6h6M10 10h7.5M10 14h6',
     load: () => import('./stretch/stretch'),
   },
+  {
+    id: 'indicator',
+    label: () => t('tool-indicator'),
+    icon: 'M7 17c2.5 0 2.5-3 3.2-7S11.5 3 14 3M6 8.5h7M13 12l4 5M17 12l-4 5',
+    load: () => import('./indicator/indicator'),
+  },
 ];

@@ -6,7 +6,7 @@ import { bandsOf } from './formula';
 
 /** A name for files and documents: small letters, digits and hyphens. */
 export const idOf = ({ title }: Indicator): string =>
-  title.normalize('NFKD').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64) || 'indicator';
+  title.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 64) || 'indicator';
 
 export function documentOf(indicator: Indicator, collection: string, bands: readonly string[]): string {
   const { title, formula, range, colormap, mask } = indicator;

@@ -7,8 +7,9 @@ import { addSheet } from '../../sheets';
 import type { State } from '../../store';
 import { GAMMA, pictureQuery, rangesOf, shared, stretchOf, type Stretch } from '../../stretch';
 import type { Context, ToolPanel } from '../registry';
-import { extentOf, Handles } from './handles';
+import { Handles } from './handles';
 import { CUTS, fetchDistributions, isEmpty, overlap, rangeOf, type Cut, type Distribution } from './histogram';
+import { extentOf } from './outline';
 import css from './stretch.css';
 import { t, type Key } from './words';
 
