@@ -80,7 +80,7 @@ def test_handles_and_gamma_change_the_picture_and_the_link(visit: Visits, dunes:
     with page.expect_response(lambda answer: "style=ndvi" in answer.url and "/tiles/" in answer.url):
         page.get_by_text("NDVI").first.click()
     assert "rescale" not in seen.tiles[-1]
-    assert seen.eventually(lambda: page.get_by_label("Gamma").is_hidden()), "one value a pixel has colours of its own"
+    assert seen.eventually(lambda: page.get_by_label("Gamma").is_hidden()), "one value has its own colours"
     assert seen.complaints == []
 
 
