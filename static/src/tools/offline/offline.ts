@@ -64,11 +64,10 @@ class Offline implements ToolPanel {
 
   #fill(): void {
     const { series, info, style } = this.#store.state;
-    const some = Math.min(SOME_DATES, series.length);
     const option = (value: string, text: string): HTMLElement => h('option', { value }, text);
     this.#dates.replaceChildren(option('1', t('this-date')),
-      ...(series.length > 2 ? [option(String(some), t('last-dates', { count: some }))] : []),
-      ...(series.length > some || series.length === 2 ? [option('all', t('all-dates', { count: series.length }))] : []));
+      ...(series.length > SOME_DATES ? [option(String(SOME_DATES), t('last-dates', { count: SOME_DATES }))] : []),
+      ...(series.length > 1 ? [option('all', t('all-dates', { count: series.length }))] : []));
     const box = ({ id, title }: { id: string; title: string }): HTMLElement =>
       h('label', {}, h('input', { type: 'checkbox', value: id, checked: id === style, change: () => void this.#price() }), title);
     this.#styles.replaceChildren(...(info?.styles.filter(({ band }) => band === null) ?? []).map(box));
