@@ -65,11 +65,12 @@ export const TOOLS: readonly Tool[] = [
     load: () => import('./compare/compare'),
   },
   {
-    id: 'timelapse',
-    label: () => t('tool-timelapse'),
-    icon: 'M6 4l9 6-9 6zM17.5 4v12',
-    shortcut: 't',
-    load: () => import('./timelapse/timelapse'),
+    id: 'chart',
+    label: () => t('tool-chart'),
+    icon: 'M3 3v14h14M5.5 13l3.5-4.5 3 2.5 4.5-6',
+    shortcut: 'c',
+    extras: ['chart'],
+    load: () => import('./chart/chart'),
   },
   {
     id: 'measure',
@@ -90,30 +91,16 @@ export const TOOLS: readonly Tool[] = [
     id: 'share',
     label: () => t('tool-share'),
     icon: 'M14.5 7a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM5.5 12a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM14.5 17a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM7.3 9l5.4-3M7.3 11l5.4 3',
-    shortcut: 's',
     load: () => import('./share/share'),
   },
   {
-    id: 'chart',
-    label: () => t('tool-chart'),
-    icon: 'M3 3v14h14M5.5 13l3.5-4.5 3 2.5 4.5-6',
-    shortcut: 'c',
-    extras: ['chart'],
-    load: () => import('./chart/chart'),
+    id: 'timelapse',
+    label: () => t('tool-timelapse'),
+    icon: 'M6 4l9 6-9 6zM17.5 4v12',
+    shortcut: 't',
+    load: () => import('./timelapse/timelapse'),
   },
   {
-<<<<<<< HEAD
-    id: 'saver',
-    label: () => t('tool-saver'),
-    icon: 'M3 13a7 7 0 1 1 14 0M10 13l3.5-4',
-    load: () => import('./saver/saver'),
-  },
-  {
-    id: 'offline',
-    label: () => t('tool-offline'),
-    icon: 'M5 3h10v14l-5-4-5 4z',
-    load: () => import('./offline/offline'),
-=======
     id: 'stretch',
     label: () => t('tool-stretch'),
     icon: 'M10 2.5a7.5 7.5 0 1 0 0 15a7.5 7.5 0 1 0 0-15M10 2.5v15M10 6h6M10 10h7.5M10 14h6',
@@ -124,6 +111,17 @@ export const TOOLS: readonly Tool[] = [
     label: () => t('tool-indicator'),
     icon: 'M7 17c2.5 0 2.5-3 3.2-7S11.5 3 14 3M6 8.5h7M13 12l4 5M17 12l-4 5',
     load: () => import('./indicator/indicator'),
->>>>>>> main
+  },
+  {
+    id: 'saver',
+    label: () => t('tool-saver'),
+    icon: 'M3 13a7 7 0 1 1 14 0M10 13l3.5-4',
+    load: () => import('./saver/saver'),
+  },
+  {
+    id: 'offline',
+    label: () => t('tool-offline'),
+    icon: 'M5 3h10v14l-5-4-5 4z',
+    load: () => import('./offline/offline'),
   },
 ];
