@@ -59,7 +59,6 @@ def test_an_area_is_kept_seen_without_a_link_and_deleted(visit: Visits) -> None:
     page.goto(f"{seen.address}/?again#collection=series&item=day-11")
     page.get_by_role("heading", name="11 May 2020").wait_for()
     assert seen.eventually(lambda: is_green(seen.colour(0.5, 0.5)))
-    page.context.set_offline(False)
     page.locator("#open-offline").click()
     page.get_by_role("button", name="Delete").click()
     page.get_by_text("Nothing yet.").wait_for()
