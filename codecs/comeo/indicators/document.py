@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cached_property
@@ -22,7 +23,12 @@ from comeo.indicators.steps import expand
 from comeo.indicators.tree import Node
 
 MOST_BYTES: Final = 64 * 1024
+MOST_MEMBERS: Final = 5000
+"""Fields, elements and values of a document, all together."""
 MEDIA_TYPE: Final = "application/vnd.comeo.pof+json"
+_PARTS: Final = 16
+_KEY: Final = r"""(?:[A-Za-z0-9_-]+|"[^"\n]{0,200}"|'[^'\n]{0,200}')"""
+_MANY_PARTS: Final = re.compile(rf"(?:^|[{{,\[])[ \t]*(?:{_KEY}[ \t]*\.[ \t]*){{{_PARTS}}}", re.MULTILINE)
 Form = Literal["toml", "json"]
 
 
@@ -147,12 +153,24 @@ def fingerprint(document: Document) -> str:
 def _validated(value: Any) -> Document:
     if not isinstance(value, dict):
         raise DocumentError([Problem("", "a document is a table of fields, which begins with pof = 1")])
+    if _members(value) > MOST_MEMBERS:
+        raise DocumentError([Problem("", f"the document has more than {MOST_MEMBERS} fields and elements")])
     try:
         return Document.model_validate(value)
     except ValidationError as error:
         raise DocumentError(of_validation(error, value, Fields)) from error
     except RecursionError as error:
         raise DocumentError([Problem("", "the document is nested too deep")]) from error
+
+
+def _members(value: Any) -> int:
+    count, waiting = 0, [value]
+    while waiting and count <= MOST_MEMBERS:
+        each = waiting.pop()
+        if isinstance(each, (dict, list)):
+            count += len(each)
+            waiting.extend(each.values() if isinstance(each, dict) else each)
+    return count
 
 
 def _decoded(data: bytes) -> str:
@@ -164,6 +182,9 @@ def _decoded(data: bytes) -> str:
 
 
 def _parsed_toml(text: str) -> Any:
+    if match := _MANY_PARTS.search(text):  # which take the square of their number
+        line = text.count("\n", 0, match.end()) + 1
+        raise DocumentError([Problem("", f"a name has more than {_PARTS} parts", line)])
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
