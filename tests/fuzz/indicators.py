@@ -113,7 +113,9 @@ def _words(random: Random) -> bytes:
 
 
 def _deep_formula(random: Random) -> bytes:
-    opening, closing = random.choice((("(", ")"), ("-", ""), ("not ", ""), ("abs(", ")"), ("a**", ""), ("~", "")))
+    opening, closing = random.choice(
+        (("(", ")"), ("-", ""), ("not ", ""), ("abs(", ")"), ("a**", ""), ("~", ""))
+    )
     times = random.choice((50, 61, 199, 1000, 3999))
     return (opening * times + "a" + closing * random.choice((times, times - 1, 0))).encode()
 
@@ -135,10 +137,22 @@ def _deep_toml(random: Random) -> bytes:
 
 def _long_toml(random: Random) -> bytes:
     line = random.choice(
-        ("[a{0}]\n", "[[a]]\n", "k{0} = 1\n", "a.b{0} = 1\n", "[a.b.c{0}]\n", '"{0}" = ""\n', "x = [\n", "#\n", "\n")
+        (
+            "[a{0}]\n",
+            "[[a]]\n",
+            "k{0} = 1\n",
+            "a.b{0} = 1\n",
+            "[a.b.c{0}]\n",
+            '"{0}" = ""\n',
+            "x = [\n",
+            "#\n",
+            "\n",
+        )
     )
     text = "".join(line.format(number) for number in range(random.choice((50, 1000, 6000))))
-    return (text + random.choice(("", "x = " + "9" * 4000, "x = '" + "a" * 30000, "x=1\nx=1"))).encode()[:65536]
+    return (text + random.choice(("", "x = " + "9" * 4000, "x = '" + "a" * 30000, "x=1\nx=1"))).encode()[
+        :65536
+    ]
 
 
 def _deep_json(random: Random) -> bytes:
@@ -147,7 +161,9 @@ def _deep_json(random: Random) -> bytes:
 
 
 def _long_json(random: Random) -> bytes:
-    value = random.choice(("1", "9" * 4400, '"' + "a" * 9999 + '"', "null", "1e999", "-0.0", '"\\ud800"', "[]"))
+    value = random.choice(
+        ("1", "9" * 4400, '"' + "a" * 9999 + '"', "null", "1e999", "-0.0", '"\\ud800"', "[]")
+    )
     name = random.choice(("pof", "let", "inputs", "tests", "classes", "title", "value", "x"))
     inner = ",".join(f'"k{number}":{value}' for number in range(random.choice((1, 30, 3000))))
     return f'{{"pof":1,"{name}":{{{inner}}},"id":{value}}}'.encode()[:65536]

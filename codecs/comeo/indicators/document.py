@@ -14,8 +14,10 @@ import rfc8785
 from pydantic import PrivateAttr, ValidationError, model_validator
 
 from comeo.decibel import DECIBEL
+from comeo.errors import ParameterError
 from comeo.indicators.checks import cross_problems
 from comeo.indicators.formula import FormulaError, names, parse_formula
+from comeo.indicators.levels import check_decibels
 from comeo.indicators.lines import json_lines, toml_lines
 from comeo.indicators.model import Fields, Input
 from comeo.indicators.problems import DocumentError, Problem, of_formula, of_validation, with_lines
@@ -60,9 +62,16 @@ class Document(Fields):
             raise DocumentError([of_formula("let", error)]) from error
         self._valid = whole.pop("value.valid", None)
         self._formulas = tuple(whole.values())
+        self._check_decibels()
         if not any(names(each) for each in self._formulas):
             raise DocumentError([Problem("value.formula", "the formula names no band")])
         return self
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Document) and self.fingerprint == other.fingerprint
 
     @property
     def formula_texts(self) -> dict[str, str]:
@@ -73,6 +82,13 @@ class Document(Fields):
         else:
             texts = {f"value.formula[{index}]": text for index, text in enumerate(formula)}
         return texts if self.value.valid is None else {**texts, "value.valid": self.value.valid}
+
+    def _check_decibels(self) -> None:
+        decibels = {name for name, (source, _) in self.bands.items() if unit_of(source) == DECIBEL}
+        try:
+            check_decibels([*self._formulas, *([] if self._valid is None else [self._valid])], decibels)
+        except ParameterError as error:
+            raise DocumentError([Problem("value.formula", str(error))]) from error
 
     @property
     def formulas(self) -> tuple[Node, ...]:
