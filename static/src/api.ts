@@ -2,6 +2,7 @@
 import type { MultiPolygon, Polygon } from 'geojson';
 
 import { bboxOf, type BBox } from './geo';
+import { t } from './words/shell';
 
 export interface Collection {
   id: string;
@@ -106,8 +107,20 @@ export interface BandValue {
   unit: string;
 }
 
+/** Of a pixel, one of the values that the style shows: an index has one, a composite three. */
+export interface StyleValue {
+  /** The expression, as the server writes it. */
+  expression: string;
+  /** Null is nodata. */
+  value: number | null;
+  /** Expected error; null where it is not known. */
+  error: number | null;
+}
+
 export interface PointValues {
   bands: BandValue[];
+  /** Empty where the style has no value of its own: the map of expected errors. */
+  shown: StyleValue[];
   /** What the pixel came from; in a mosaic this is for the user to learn. */
   source: string | null;
 }
@@ -154,7 +167,7 @@ export function problemSentence(body: unknown, status: number): string {
     const sentence = text(body['detail']) ?? text(body['title']);
     if (sentence) return asSentence(sentence);
   }
-  return `The server answered with status ${status}.`;
+  return t('status', { status: String(status) });
 }
 
 export const url = (path: string): URL => new URL(path, document.baseURI);
@@ -171,11 +184,11 @@ export async function fetchJson(target: URL | string, signal?: AbortSignal, opti
     response = await fetch(target, { headers: { Accept: 'application/json, application/geo+json' }, ...options, signal: signal ?? null });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError('The server does not answer. Check that it is running and reachable, then try again.', null);
+    throw new ApiError(t('no-answer'), null);
   }
   const body: unknown = await response.json().catch(() => null);
   if (!response.ok) throw new ApiError(problemSentence(body, response.status), response.status);
-  if (!isObject(body)) throw new ApiError('The server sent something that is not JSON.', response.status);
+  if (!isObject(body)) throw new ApiError(t('not-json'), response.status);
   return body;
 }
 
@@ -253,7 +266,7 @@ export async function searchItems(query: SearchQuery, signal?: AbortSignal): Pro
 export async function fetchItem(collection: string, item: string): Promise<Item> {
   const path = `stac/collections/${encodeURIComponent(collection)}/items/${encodeURIComponent(item)}`;
   const parsed = parseItem(await fetchJson(url(path)));
-  if (!parsed) throw new ApiError(`The server's description of ${item} has no date or no footprint.`, null);
+  if (!parsed) throw new ApiError(t('no-footprint', { item }), null);
   return parsed;
 }
 
@@ -331,7 +344,7 @@ export async function fetchTileSet(layer: Layer, signal?: AbortSignal): Promise<
   setDatetime(target, layer);
   const body = await fetchJson(target, signal);
   const template = Array.isArray(body['tiles']) ? text(body['tiles'][0]) : null;
-  if (!template) throw new ApiError('The server named no tiles for this layer.', null);
+  if (!template) throw new ApiError(t('no-tiles'), null);
   const bounds = Array.isArray(body['bounds']) && body['bounds'].length === 4 ? (body['bounds'] as BBox) : null;
   const coarser = 'item' in layer ? COARSER : 0;
   return {
@@ -366,25 +379,36 @@ export function doubled(template: string): string {
   return template.replace('{y}', '{y}@2x');
 }
 
-export async function fetchPoint(layer: Layer, lon: number, lat: number, signal?: AbortSignal): Promise<PointValues> {
+function parseBand(band: Json): BandValue {
+  return {
+    name: text(band['name']) ?? '?',
+    title: text(band['title']) ?? '',
+    wavelength: number(band['wavelength']),
+    value: number(band['value']),
+    physical: number(band['physical']),
+    error: number(band['expected_error']),
+    physicalError: number(band['physical_expected_error']),
+    fieldError: number(band['field_expected_error']),
+    unit: text(band['unit']) ?? '',
+  };
+}
+
+/** Values of all bands at a place, and of the style where it has one value a pixel. */
+export async function fetchPoint(layer: Layer, lon: number, lat: number, style: Style | null, signal?: AbortSignal): Promise<PointValues> {
   const target = url(`${layerPath(layer)}/point/${lon.toFixed(6)},${lat.toFixed(6)}`);
   setDatetime(target, layer);
-  const body = await fetchJson(target, signal);
-  const bands = objects(body['bands']).map((band) => {
-    const name = text(band['name']) ?? '?';
-    return {
-      name,
-      title: text(band['title']) ?? '',
-      wavelength: number(band['wavelength']),
-      value: number(band['value']),
-      physical: number(band['physical']),
-      error: number(band['expected_error']),
-      physicalError: number(band['physical_expected_error']),
-      fieldError: number(band['field_expected_error']),
-      unit: text(band['unit']) ?? '',
-    };
-  });
-  return { bands, source: text(body['item']) };
+  const styled = new URL(target);
+  styled.searchParams.set('style', style?.id ?? '');
+  const [body, shown] = await Promise.all([fetchJson(target, signal), style ? fetchJson(styled, signal) : null]);
+  return {
+    bands: objects(body['bands']).map(parseBand),
+    shown: objects(shown?.['results']).map((result) => ({
+      expression: text(result['expression']) ?? '',
+      value: number(result['value']),
+      error: number(result['expected_error']),
+    })),
+    source: text(body['item']),
+  };
 }
 
 export async function fetchBasemap(): Promise<Basemap | null> {

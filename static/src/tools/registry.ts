@@ -2,7 +2,7 @@
 import type { MapView } from '../map/map';
 import type { Store } from '../store';
 import type { Viewer } from '../viewer';
-import { words } from '../words/words';
+import { t } from '../words/shell';
 
 /** What a tool works with. */
 export interface Context {
@@ -39,8 +39,6 @@ export interface Tool {
   load: () => Promise<ToolModule>;
 }
 
-type Key = keyof typeof import('../words/shell/en.json');
-const t = words<Key>('shell');
 
 /** In the order of the toolbar. */
 export const TOOLS: readonly Tool[] = [
