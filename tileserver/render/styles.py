@@ -114,9 +114,9 @@ def style_of(name: str, document: Document, bands: Sequence[Band]) -> Style:
     indicator = compile_for(document, bands)
     description = document.description or document.title
     return Style(
-        name, document.title_in("en"), text_in(description, "en"), indicator.expression.text, _ranges(indicator),
-        indicator.colormap, document.value.unit, marks=map_classes(document), fingerprint=document.fingerprint,
-        indicator=indicator,
+        name, document.title_in("en"), text_in(description, "en"), indicator.expression.text,
+        _ranges(indicator), indicator.colormap, document.value.unit, marks=map_classes(document),
+        fingerprint=document.fingerprint, indicator=indicator,
     )  # fmt: skip
 
 
