@@ -210,8 +210,8 @@ def _both_masks(mask: ClearMask | None, style: Style) -> ClearMask | None:
     both = tuple(number for number in own.numbers if number in mask.numbers)
     if not both:
         raise ParameterError(
-            f"the style {style.name} is of {', '.join(own.names)} alone, of which mask={','.join(mask.names)} "
-            "keeps nothing; leave mask out"
+            f"the style {style.name} is of {', '.join(own.names)} alone, and mask={','.join(mask.names)} "
+            "keeps none of them; leave mask out"
         )
     return replace(own, numbers=both)
 
