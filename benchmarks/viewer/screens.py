@@ -1,7 +1,7 @@
 """Pictures of the page in every state, to be looked at: python -m benchmarks.viewer.screens FOLDER.
 
-Each screen (large, low, phone) × light and dark × language × job: at first, each tool of the toolbar open, a pixel
-read. With --only a part of them: names are like `low-dark-fr-compare`.
+Each screen (large, low, phone) × light and dark × language × job: at first, each tool of the toolbar open, a
+pixel read. With --only a part of them: names are like `low-dark-fr-compare`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 import re
 from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from playwright.sync_api import Browser, Page
 
@@ -23,25 +23,20 @@ SCREENS: Final[dict[str, dict[str, Any]]] = {
     "low": {"viewport": {"width": 1280, "height": 640}},
     "phone": VIEWPORTS["phone"],
 }
-THEMES: Final = ("light", "dark")
+Look = tuple[str, Literal["light", "dark"], str]
+THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 LANGUAGES: Final = ("en", "fr", "ar")
 SCENE: Final = "collection=romania-forest&item=S2_romania_2019-07-01"
 SETTLED_MS: Final = 1200
+PATIENCE_MS: Final = 180_000
 
 
-def take(
-    browser: Browser, address: str, folder: Path, look: tuple[str, str, str], only: re.Pattern[str]
-) -> int:
+def take(browser: Browser, address: str, folder: Path, look: Look, only: re.Pattern[str]) -> int:
     """Take the pictures of one look; answers how many."""
     screen, theme, language = look
     prefix = "-".join(look)
-    context = browser.new_context(
-        **SCREENS[screen],
-        color_scheme=theme,
-        locale=language,
-        reduced_motion="reduce",
-        service_workers="block",
-    )
+    calm: dict[str, Any] = {"reduced_motion": "reduce", "service_workers": "block", "locale": language}
+    context = browser.new_context(**SCREENS[screen], **calm, color_scheme=theme)
     page = context.new_page()
     page.goto(f"{address}#{SCENE}&lang={language}")
     wait_alive(page)
@@ -52,7 +47,7 @@ def take(
             continue
         enter(page, job)
         page.wait_for_timeout(SETTLED_MS)
-        page.screenshot(path=folder / f"{name}.png")
+        page.screenshot(path=folder / f"{name}.png", timeout=PATIENCE_MS)
         page.keyboard.press("Escape")
         taken += 1
     context.close()
