@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from comeo.view.expression import parse
+from comeo.indicators.expression import parse
 from comeo.view.propagation import near_masked, propagate
 
 
