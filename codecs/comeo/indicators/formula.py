@@ -167,7 +167,25 @@ def _deepest(node: Node, weight: Any) -> int:
 
 
 __all__ = [
-    "ALIASES", "DEEPEST", "FUNCTIONS", "Function", "LONGEST", "MOST_NODES", "OPERATORS", "RADIUS", "Evaluation",
-    "FormulaError", "check_tree", "cost", "depth", "evaluate", "halo", "names", "parse_formula", "radius_of",
-    "radius_on", "shared", "short",
+    "ALIASES",
+    "DEEPEST",
+    "FUNCTIONS",
+    "LONGEST",
+    "MOST_NODES",
+    "OPERATORS",
+    "RADIUS",
+    "Evaluation",
+    "FormulaError",
+    "Function",
+    "check_tree",
+    "cost",
+    "depth",
+    "evaluate",
+    "halo",
+    "names",
+    "parse_formula",
+    "radius_of",
+    "radius_on",
+    "shared",
+    "short",
 ]  # fmt: skip

@@ -41,7 +41,7 @@ def test_the_list_is_of_documents_with_titles_of_a_language(api: FlaskClient) ->
     assert "Végétation" in titles["ndvi"]
     english = api.get("/pof", headers={"Accept-Language": "es-MX;q=0.5, en;q=0.4"})
     assert "Vegetación" in {each["id"]: each["title"] for each in english.json["documents"]}["ndvi"]
-    assert english.headers["Vary"] == "Accept-Language"
+    assert "Accept-Language" in english.headers["Vary"]
     radar = {each["id"] for each in api.get("/pof?collection=radar").json["documents"]}
     optical = {each["id"] for each in api.get("/pof?collection=optical").json["documents"]}
     assert "ndvi" in optical - radar
@@ -108,9 +108,9 @@ def test_points_of_a_draft_are_its_values(api: FlaskClient) -> None:
     lon, lat = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     name = api.post("/pof/drafts", json=fields()).json["id"]
     point = f"/collections/optical/items/old/point/{lon},{lat}"
-    own = api.get(f"{point}?style={name}").json["values"]
-    bands = api.get(f"{point}?bands=B08,B04").json["values"]
-    assert own[0] == pytest.approx((bands[0] - bands[1]) / (bands[0] + bands[1]), rel=1e-3)
+    own = [each["value"] for each in api.get(f"{point}?style={name}").json["results"]]
+    bands = [each["value"] for each in api.get(f"{point}?expression=B08;B04").json["results"]]
+    assert own[0] == pytest.approx((bands[0] - bands[1]) / (bands[0] + bands[1]), abs=0.01)
 
 
 def test_publishing_is_off_until_it_is_switched_on(server: Server, archives: Path) -> None:
