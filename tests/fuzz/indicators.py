@@ -23,14 +23,16 @@ from tests.fuzz.mutations import mutated
 LONGEST: Final = 0.050
 """Seconds of the processor in which an input is refused."""
 _WORDS: Final = (
-    *FUNCTIONS, *"nir red B04 VV x été ١ 𝒙 _ if_ where pow 1 0.5 1e29 1e31 1e999 .5 5. 0x1f 1_0 007".split(),
-    *"( ) ( ) , , ; [ ] { } ' \" \\ # ? : = := ! ^ && || // ** << @ . .. lambda None True".split(),
-    *("nd(", "focal_mean(", "lee(x, 3)", "if_(", "\n", "\t", "\0", "\ud7ff", "​", "﷽", " " * 50),
+    *FUNCTIONS, "nir", "red", "B04", "VV", "x", "été", "١", "𝒙", "_", "if_", "where", "pow", "1", "0.5",
+    "1e29", "1e31", "1e999", ".5", "5.", "0x1f", "1_0", "007", *"()(),,;[]{}'\"\\#?:=!^@.", "&&", "||", "//",
+    "**", "<<", "..", "lambda", "None", "True", "nd(", "focal_mean(", "lee(x, 3)", "if_(", "\n", "\t",
+    "\0", "\ud7ff", "\u200b", "﷽", " " * 50,
 )  # fmt: skip
 _PIECES: Final = (
-    "pof = 1\n", "[inputs.s2]\n", "[[tests]]\n", "[let]\n", "[value]\n", "[[classes]]\n", "[display]\n", "a = 1\n",
-    "bands = { red = 'B04' }\n", "formula = 'red'\n", "x = 1979-05-27\n", "x = nan\n", "x = -inf\n", "x = 0b1\n",
-    'x = """\n', "x = '''\n", 'x = "\\U0010FFFF"\n', "x.y.z = {}\n", "x = [[[[]]]]\n", "''=1\n", "# c\n", "\r\n",
+    "pof = 1\n", "[inputs.s2]\n", "[[tests]]\n", "[let]\n", "[value]\n", "[[classes]]\n", "[display]\n",
+    "a = 1\n", "bands = { red = 'B04' }\n", "formula = 'red'\n", "x = 1979-05-27\n", "x = nan\n",
+    "x = -inf\n", "x = 0b1\n", 'x = """\n', "x = '''\n", 'x = "\\U0010FFFF"\n', "x.y.z = {}\n",
+    "x = [[[[]]]]\n", "''=1\n", "# c\n", "\r\n",
 )  # fmt: skip
 Maker = Callable[[Random], bytes]
 
@@ -76,7 +78,7 @@ class IndicatorTarget:
 
 
 def _slow(data: bytes) -> bool:
-    """Whether refusing takes too long every time: once it may be that rubbish is collected, or code loaded."""
+    """Whether refusing takes too long every time: once it may be that rubbish is collected."""
     took = []
     for _ in range(3):
         before = time.thread_time()

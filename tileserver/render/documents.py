@@ -1,7 +1,7 @@
-"""The indicators that a process serves as styles: predefined ones, and what the application adds at its start.
+"""The indicators that a process serves as styles: predefined ones, and what the application adds.
 
-There is one catalogue in a process, as there is one `PATH`: requests name documents by `id`, `id@version` or the name
-of a draft, in every protocol, and each of them has to mean the same.
+There is one catalogue in a process, as there is one `PATH`: requests name documents by `id`, `id@version` or
+the name of a draft, in every protocol, and each of them has to mean the same.
 """
 
 from __future__ import annotations

@@ -61,8 +61,8 @@ class RenderRequest(PixelRequest):
         significant: Whether a difference is shown only where it exceeds the joint expected error.
         any_orbit: Whether the two may be seen from different relative orbits.
         stretched: Whether bands are shown in the range of the scene's own percentiles.
-        document: Fingerprint of the indicator that the style names, so that what is kept of the request's answers is
-            that of this document.
+        document: Fingerprint of the indicator that the style names, so that what is kept of the request's
+            answers is that of this document.
     """
 
     style: str | None = None
@@ -210,8 +210,8 @@ def _both_masks(mask: ClearMask | None, style: Style) -> ClearMask | None:
     both = tuple(number for number in own.numbers if number in mask.numbers)
     if not both:
         raise ParameterError(
-            f"the style {style.name} is of {', '.join(own.names)} alone, of which mask={','.join(mask.names)} keeps "
-            "nothing; leave mask out"
+            f"the style {style.name} is of {', '.join(own.names)} alone, and mask={','.join(mask.names)} "
+            "keeps none of them; leave mask out"
         )
     return replace(own, numbers=both)
 
@@ -281,8 +281,8 @@ def _change_plan(
         rescale, colormap = rescale or CHANGE_STYLE.rescale, colormap or CHANGE_STYLE.colormap
     resampling = request.resampling or ("bilinear" if picture else "nearest")
     plan = PixelPlan(
-        find_bands(names, radar, 1), mean_power(names[0], _CHANGE_RADIUS), physical=True, resampling=resampling,
-        label=names[0], mask=request.mask,
+        find_bands(names, radar, 1), mean_power(names[0], _CHANGE_RADIUS), physical=True,
+        resampling=resampling, label=names[0], mask=request.mask,
     )  # fmt: skip
     return _shown(plan, request, rescale, colormap, picture=picture)
 

@@ -55,6 +55,11 @@ class Style:
         return self.indicator.document if self.indicator else None
 
     @property
+    def is_masked(self) -> bool:
+        """Whether it is of some classes of pixels alone, which the archive has to tell."""
+        return self.indicator is not None and self.indicator.mask is not None
+
+    @property
     def window(self) -> int:
         """Native pixels to a side of what a value is computed from."""
         return 1 if self.indicator is None else 2 * self.indicator.expression.halo + 1
@@ -80,13 +85,18 @@ CHANGE_STYLE = Style(
 CHANGE = CHANGE_STYLE.name
 
 
-def styles_for(bands: Sequence[Band]) -> Mapping[str, Style]:
-    """Styles for which a scene has all bands, the one to show first at the front."""
-    return _styles_for(tuple(bands), current())
+def styles_for(bands: Sequence[Band], *, clear: bool = False) -> Mapping[str, Style]:
+    """Styles for which a scene has all bands, the one to show first at the front.
+
+    Args:
+        bands: Of the scene.
+        clear: Whether its archive says what its pixels show, as indicators with a mask need.
+    """
+    return _styles_for(tuple(bands), current(), clear)
 
 
 @lru_cache(maxsize=256)
-def _styles_for(bands: tuple[Band, ...], catalogue: Catalogue) -> Mapping[str, Style]:
+def _styles_for(bands: tuple[Band, ...], catalogue: Catalogue, clear: bool) -> Mapping[str, Style]:
     singles = {
         band.name.lower(): (band, _single_band(band, shown))
         for band in bands
@@ -96,7 +106,9 @@ def _styles_for(bands: tuple[Band, ...], catalogue: Catalogue) -> Mapping[str, S
     found = {name: style for name, (band, style) in singles.items() if band.unit == DECIBEL}
     for document in catalogue.all():
         with contextlib.suppress(ParameterError):
-            found[document.id] = style_of(document.id, document, bands)
+            style = style_of(document.id, document, bands)
+            if clear or not style.is_masked:
+                found[style.name] = style
     return MappingProxyType({**found, **{name: style for name, (_, style) in singles.items()}})
 
 
@@ -114,9 +126,9 @@ def style_of(name: str, document: Document, bands: Sequence[Band]) -> Style:
     indicator = compile_for(document, bands)
     description = document.description or document.title
     return Style(
-        name, document.title_in("en"), text_in(description, "en"), indicator.expression.text, _ranges(indicator),
-        indicator.colormap, document.value.unit, marks=map_classes(document), fingerprint=document.fingerprint,
-        indicator=indicator,
+        name, document.title_in("en"), text_in(description, "en"), indicator.expression.text,
+        _ranges(indicator), indicator.colormap, document.value.unit, marks=map_classes(document),
+        fingerprint=document.fingerprint, indicator=indicator,
     )  # fmt: skip
 
 

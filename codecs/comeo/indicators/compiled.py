@@ -56,7 +56,8 @@ class Indicator:
     def classed(self) -> Expression:
         """The number of the class, from 0, of each value; nothing where it is in none.
 
-        Where the values are these numbers already, as those of decisions are, it is the value's own expression.
+        Where the values are these numbers already, as those of decisions are, it is the value's own
+        expression.
 
         Raises:
             ParameterError: If the document has no classes.

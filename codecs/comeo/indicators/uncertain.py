@@ -1,13 +1,13 @@
 """How errors of bands become errors of results: the delta method along the tree of a formula.
 
-The variance of f(b₁, b₂, …) is Σᵢⱼ (∂f/∂bᵢ) σᵢ ρᵢⱼ σⱼ (∂f/∂bⱼ): JCGM 100:2008 (GUM), equation 16. A share is one
-(∂f/∂bᵢ)·σᵢ. Where a formula goes in steps, as comparisons do, its derivative is 0; of what nothing but decisions
-make, no error is known.
+The variance of f(b₁, b₂, …) is Σᵢⱼ (∂f/∂bᵢ) σᵢ ρᵢⱼ σⱼ (∂f/∂bⱼ): JCGM 100:2008 (GUM), equation 16. A share is
+one (∂f/∂bᵢ)·σᵢ. Where a formula goes in steps, as comparisons do, its derivative is 0; of what nothing but
+decisions make, no error is known.
 
-Filters over windows are linear filters of errors that are correlated from pixel to pixel by `LAGS` along rows and
-columns, as it was measured on decoded Sentinel-2 scenes. A share is kept apart by the kernel that has passed over it,
-so that what a formula makes of a pixel and of the mean around it counts together as it should. Medians of errors are
-taken to spread √(π/2) times as far as means, extremes as far as single pixels.
+Filters over windows are linear filters of errors that are correlated from pixel to pixel by `LAGS` along rows
+and columns, as it was measured on decoded Sentinel-2 scenes. A share is kept apart by the kernel that has
+passed over it, so that what a formula makes of a pixel and of the mean around it counts together as it
+should. Medians of errors are taken to spread √(π/2) times as far as means, extremes as far as single pixels.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MEDIAN: Final = math.sqrt(math.pi / 2)
 
 
 class _Part(NamedTuple):
-    """Value of a part of a formula, and what each band's error contributes to its own; empty if it has none."""
+    """Value of a part of a formula, and what each band's error contributes to its own, if any does."""
 
     value: Any
     shares: Shares
@@ -59,7 +59,8 @@ def propagate(
         errors: (bands, y, x) expected errors of `expression.bands`, in the same unit.
         correlated: (bands, bands) correlation of the errors.
         pixel: Native pixels that one of these is wide, as for `Expression.evaluate`.
-        of_means: Whether values and errors are those of means over areas, which windows do not make more certain.
+        of_means: Whether values and errors are those of means over areas, which windows do not make more
+            certain.
 
     Returns:
         (results, y, x); NaN where a result or an error is unknown.
@@ -85,8 +86,8 @@ class _Propagation:
     """One walk over a tree; what stands in several places is computed once."""
 
     def __init__(
-        self, whole: Node, values: Mapping[str, Any], errors: Mapping[str, Any], shape: tuple[int, ...], pixel: float, *,
-        of_means: bool,
+        self, whole: Node, values: Mapping[str, Any], errors: Mapping[str, Any], shape: tuple[int, ...],
+        pixel: float, *, of_means: bool,
     ) -> None:  # fmt: skip
         self._values, self._errors, self._shape, self._pixel = values, errors, shape, pixel
         self._of_means = of_means
@@ -119,7 +120,7 @@ class _Propagation:
         if function.partials is not None and any(each.shares for each in parts):
             for slope, part in zip(function.partials(*values, result), parts, strict=True):
                 for source, share in part.shares.items():
-                    # What does not count, as the branch that is not taken, does not matter even if it is unknown.
+                    # What does not count, as the branch not taken, does not matter even if unknown.
                     added = np.where(np.equal(slope, 0), np.float32(0), np.multiply(slope, share))
                     shares[source] = shares[source] + added if source in shares else added
         return _Part(result, shares)

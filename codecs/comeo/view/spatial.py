@@ -1,8 +1,9 @@
 """The pixels around a grid that formulas with windows need, whatever the size of the grid's pixels.
 
-Windows count native pixels. Where pixels of a grid are coarser, windows shrink to as many of them as come closest;
-where they are finer, the formula is computed on pixels about as large as native ones, and its results repeated. How
-large native pixels are on a grid is told at the middle of the scene, so that tiles beside each other agree.
+Windows count native pixels. Where pixels of a grid are coarser, windows shrink to as many of them as come
+closest; where they are finer, the formula is computed on pixels about as large as native ones, and its
+results repeated. How large native pixels are on a grid is told at the middle of the scene, so that tiles
+beside each other agree.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def surroundings(archive: Archive, grid: Grid, expression: Expression, bands: Se
 
 
 def native_per_pixel(archive: Archive, grid: Grid, bands: Sequence[str]) -> float:
-    """Native pixels of the finest of some bands that one pixel of a grid is wide, at the middle of the scene."""
+    """Native pixels of the finest of some bands that one pixel of a grid is wide, amid the scene."""
     group = next(each for each in archive.groups.values() if {band.name for band in each.bands} & set(bands))
     level = group.levels[0]
     col, row = level.width / 2, level.height / 2

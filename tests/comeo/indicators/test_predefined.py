@@ -1,4 +1,4 @@
-"""Predefined indicators: whole, bounded, in the bands of their mission, and equal to the formulas that they are."""
+"""Predefined indicators: whole, bounded, and in the bands of their mission."""
 
 from __future__ import annotations
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from comeo.indicators.expression import parse
-from comeo.view.propagation import near_masked, propagate
+from comeo.indicators.uncertain import propagate
+from comeo.view.propagation import near_masked
 
 
 def test_errors_propagate_as_by_hand() -> None:

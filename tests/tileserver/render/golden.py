@@ -66,9 +66,8 @@ def pictures() -> dict[str, Callable[[], Picture]]:
         made[name.strip()] = partial(_rendered, archive, extension, RenderRequest(**request))
 
     for archive in (optical, radar):
-        for name, style in styles_for(_bands(archive)).items():
-            if style.indicator is None or style.indicator.mask is None:  # these archives have no classes
-                add(archive, "png", style=name)
+        for style in styles_for(_bands(archive)):
+            add(archive, "png", style=style)
         for extension in ("png", "webp", "jpg", "tif", "npy"):
             add(archive, extension)
     for name in RESAMPLINGS:

@@ -32,7 +32,7 @@ SIZE = 64
 
 def test_styles_are_those_that_the_bands_can_give() -> None:
     assert [name for name in styles_for(FOUR) if not name.startswith("b0")] == [
-        "true-color", "false-color", "ndvi", "ndwi", "evi", "savi", "gndvi", "turbidity"
+        "true-color", "false-color", "ndvi", "ndwi", "evi", "savi", "gndvi"
     ]  # fmt: skip
     assert {"moisture", "burn", "short-wave-infrared", "b8a"} <= set(styles_for(TEN))
     assert list(styles_for(RADAR))[:3] == ["vv", "vh", "radar"]
