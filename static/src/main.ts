@@ -5,7 +5,6 @@ import type { BBox } from './geo';
 import { parseLink } from './link';
 import type { MapView } from './map/map';
 import { mapControls } from './panels/controls';
-import { elsewherePanel } from './panels/elsewhere';
 import { foldButton, languageMenu } from './panels/frame';
 import { legendCard } from './panels/legend';
 import { meterPanel } from './panels/meter';
@@ -34,6 +33,9 @@ function firstPlace(): Promise<BBox | null> {
     }),
   );
 }
+
+/** Milliseconds after which the page gets ready to be opened without a link. */
+const OFFLINE_AFTER = 3000;
 
 function startMap(): Promise<MapView | null> {
   const create = async (): Promise<MapView> => {
@@ -155,7 +157,6 @@ legendCard(byId('legend'), store);
 new Timeline(byId('strip'), store, { choose, second: (second) => store.update({ second }) });
 languageMenu(byId('language'));
 foldButton(byId('toolbar'), store);
-elsewherePanel(byId<HTMLDetailsElement>('elsewhere'), store, mapStarted);
 meterPanel(byId<HTMLDetailsElement>('meter'), store);
 store.watch(['credit'], ({ credit }) => (byId('credit').textContent = credit ? `${credit} · ` : ''));
 notices(store);
@@ -170,3 +171,5 @@ void mapStarted.then((map) => {
 void viewer.start(link);
 void startBasemap();
 toolbar.openFromLink();
+// once there is nothing more urgent to fetch
+void mapStarted.then(() => setTimeout(() => void import('./offline/offline').then(({ startOffline }) => startOffline()).catch(console.warn), OFFLINE_AFTER));

@@ -1,6 +1,6 @@
-/** Files to take away, and addresses for other programs: what the panel "Use elsewhere" asks the server for. */
-import { fetchJson, layerPath, number, text, url, interval, type Layer } from './api';
-import type { BBox } from './geo';
+/** Files to take away, and addresses for other programs: what the tool asks the server for. */
+import { fetchJson, layerPath, number, text, url, interval, type Layer } from '../../api';
+import type { BBox } from '../../geo';
 
 export type FileFormat = 'tif' | 'kmz';
 /** What the numbers of a GeoTIFF are. */
@@ -36,9 +36,8 @@ export interface Job {
 }
 
 export interface Address {
-  id: string;
+  id: 'wmts' | 'xyz' | 'tilejson' | 'stac' | 'kml' | 'series';
   title: string;
-  hint: string;
   value: string;
 }
 
@@ -123,27 +122,27 @@ export function addresses(layer: Layer, style: string | null): Address[] {
   const stac = `stac/collections/${collection}`;
   return [
     {
-      id: 'wmts', title: 'WMTS', hint: 'QGIS, ArcGIS: all layers, styles and dates',
+      id: 'wmts', title: 'WMTS',
       value: url('wmts?service=WMTS&request=GetCapabilities&version=1.0.0').href,
     },
     {
-      id: 'xyz', title: 'XYZ tiles', hint: 'QGIS, Leaflet, OpenLayers, MapLibre: this layer in this style',
+      id: 'xyz', title: 'XYZ tiles',
       value: `${url(path).href}/tiles/WebMercatorQuad/{z}/{x}/{y}.png${query ? `?${query}` : ''}`,
     },
     {
-      id: 'tilejson', title: 'TileJSON', hint: 'MapLibre and others: the same with its bounds and zooms',
+      id: 'tilejson', title: 'TileJSON',
       value: withQuery(`${path}/tilejson.json`, { style, datetime }),
     },
     {
-      id: 'stac', title: 'STAC', hint: 'Python, QGIS: what it is, and where its files are',
+      id: 'stac', title: 'STAC',
       value: url('item' in layer ? `${stac}/items/${encodeURIComponent(layer.item)}` : stac).href,
     },
     {
-      id: 'kml', title: 'Google Earth', hint: 'This layer, loaded as one comes near',
+      id: 'kml', title: 'Google Earth',
       value: withQuery(`${path}/overlay.kml`, { style, datetime }),
     },
     {
-      id: 'series', title: 'Google Earth, all dates', hint: 'For its time slider',
+      id: 'series', title: 'Google Earth, all dates',
       value: withQuery(`collections/${collection}/series.kml`, { style, datetime }),
     },
   ];
