@@ -49,8 +49,8 @@ class ClearMask:
     Attributes:
         numbers: Of the classes to keep, ascending.
         buffer: Pixels nearer than this to one of shadow or cloud that is not kept do not count, in metres.
-        cloud_nearby: Pixels around which more than this share of all within `NEARBY` is cloud do not count; None
-            for any share.
+        cloud_nearby: Pixels around which more than this share of all within `NEARBY` is cloud do not count;
+            None for any share.
     """
 
     numbers: tuple[int, ...]
@@ -76,6 +76,11 @@ class ClearMask:
         for word in words:
             kept.update(CLEAR_CLASSES if word == CLEAR else (BY_NAME[word].number,))
         return cls(tuple(sorted(kept)))
+
+    @property
+    def looks_around(self) -> bool:
+        """Whether a pixel's neighbours decide, too."""
+        return self.buffer > 0 or self.cloud_nearby is not None
 
     @property
     def names(self) -> tuple[str, ...]:
