@@ -20,7 +20,17 @@ from tileserver import metrics
 from tileserver.api import changes, operations
 from tileserver.api.kml import routes as kml
 from tileserver.api.ogc import routes as ogc
-from tileserver.api.scenes import archive, certificates, clear, collections, extracts, items, jobs, legends
+from tileserver.api.scenes import (
+    archive,
+    certificates,
+    clear,
+    collections,
+    extracts,
+    items,
+    jobs,
+    legends,
+    series,
+)
 from tileserver.api.stac import routes as stac
 from tileserver.api.viewer import routes as viewer
 from tileserver.api.wmts import routes as wmts
@@ -80,7 +90,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     catalog.close()
     app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog), _jobs(settings))
     modules = (
-        viewer, stac, archive, collections, items, certificates, clear, extracts, kml, jobs, legends, wmts,
+        viewer, stac, archive, collections, series, items, certificates, clear, extracts, kml, jobs, legends, wmts,
         ogc, changes, operations,
     )  # fmt: skip
     for module in modules:

@@ -27,6 +27,12 @@ class TooManyError(BusyError):
     retry_after = 30
 
 
+class UnfinishedError(BusyError):
+    """The answer takes longer than a request may; what has been done is kept, and the next request goes on."""
+
+    retry_after = 1
+
+
 class ClientGoneError(RequestError):
     """The client has closed its connection."""
 
