@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Any, Final
 
 from comeo.errors import BoundError, NotFoundError, ParameterError
 from comeo.figures import significant
 from comeo.globe import intersections, union_of_boxes
-from comeo.grid import Bounds
 from comeo.view.site import Observation, observe_area
 from tileserver.catalog import Record, Search
 from tileserver.errors import UnfinishedError
@@ -28,7 +27,6 @@ _LOOKS: Final = "sar:looks_equivalent_number"
 _RESOLUTION: Final = ("sar:resolution_range", "sar:resolution_azimuth")
 _SPACING: Final = ("sar:pixel_spacing_range", "sar:pixel_spacing_azimuth")
 _BOUNDS: Final = (1e-3, 1e6)  # of looks and of metres: what lies beyond is no instrument's
-_EDGE: Final = 1e-6  # degrees that a position's box is wide
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ def observe(scenes: Scenes, wanted: SeriesRequest, kept: Observations) -> Series
     work = _planned(scenes, wanted, chosen)
     known = kept.find([name for each in work for name in each.names.values()])
     total = sum(len(each.names) for each in work)
-    until = time.monotonic() + scenes.settings.series_seconds
+    until = monotonic() + scenes.settings.series_seconds
     reason: NotFoundError | None = None
     for each in work:
         try:
@@ -140,7 +138,7 @@ def _planned(scenes: Scenes, wanted: SeriesRequest, chosen: Answers) -> list[_Wo
     Raises:
         BoundError: If these are too many.
     """
-    boxes = [_wide(each.area.bounds) for each in wanted.sites]
+    boxes = [each.area.bounds for each in wanted.sites]
     found: list[_Work] = []
     for record in candidates(scenes, wanted.search, union_of_boxes(boxes)):
         plan = chosen.plan_for(record.bands)
@@ -163,16 +161,6 @@ def _planned(scenes: Scenes, wanted: SeriesRequest, chosen: Answers) -> list[_Wo
     return sorted(found, key=lambda each: (each.record.datetime, each.record.id))
 
 
-def _wide(box: Bounds) -> Bounds:
-    """A box that has an area, as that of a position has none."""
-    west, south, east, north = box
-    if west != east and south != north:
-        return box
-    return (
-        max(-180.0, west - _EDGE), max(-90.0, south - _EDGE), min(180.0, east + _EDGE), min(90.0, north + _EDGE)
-    )  # fmt: skip
-
-
 def _observed(
     scenes: Scenes, wanted: SeriesRequest, work: _Work, known: Mapping[str, Observation | None],
     kept: Observations, until: float,
@@ -189,7 +177,7 @@ def _observed(
     try:
         with scenes.reader(work.record, scenes.budget()) as reader:
             for number in sorted(missing, key=lambda each: _place(wanted.sites[each])):
-                if time.monotonic() > until:
+                if monotonic() > until:
                     raise TimeoutError
                 own = replace(reader, budget=scenes.budget())  # time bounds the work, not how many there are
                 area = wanted.sites[number].area

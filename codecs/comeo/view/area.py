@@ -26,6 +26,7 @@ from comeo.view.polygon import Geometry, geometry_bounds, move_polygon, near_sce
 from comeo.view.projection import move_points
 
 Shares = NDArray[np.float32]
+_NEAR: Final = 1e-7  # degrees around a position, which may lie between two pixels
 _KEPT_GRIDS: Final = 2  # scenes of a series lie on the same pixels, but for those of neighbouring tracks
 _KEPT_PIXELS: Final = 1 << 14  # of one of them: there may be hundreds of areas, and large ones cost little
 
@@ -51,8 +52,16 @@ class Area:
         """(west, south, east, north) in degrees; west > east across the antimeridian."""
         if self.is_point:
             lon, lat = self.geometry["coordinates"][:2]
-            return lon, lat, lon, lat
+            return lon - _NEAR, max(-90.0, lat - _NEAR), lon + _NEAR, min(90.0, lat + _NEAR)
         return geometry_bounds(self.geometry)
+
+    def bounds_near(self, scene: Grid) -> Bounds:
+        """The bounds of what lies in a scene and around it.
+
+        Raises:
+            NotFoundError: If nothing does.
+        """
+        return self.bounds if self.is_point else geometry_bounds(near_scene(self.geometry, scene))
 
     def shares(self, grid: Grid) -> Shares:
         """Share of each pixel that lies in the area, (y, x), 0 to 1.

@@ -107,7 +107,8 @@ def observe_area(
     mask = mask_for(reader, plan.mask)
     plain = replace(plan, mask=None)
     try:
-        native = reader.part_grid(area.bounds, WGS84, bands=plan.bands)
+        whole = reader.native_grid(plan.bands)
+        native = reader.part_grid(area.bounds_near(whole), WGS84, bands=plan.bands)
         grid = native.fitted(max_size)
         inside = area.shares(grid)
     except NotFoundError:
@@ -120,7 +121,7 @@ def observe_area(
     kept = seen if mask is None or classes is None else seen * mask.keeps(classes)
     found = _Seen(grid, image, kept, (grid.pixel_size / native.pixel_size) ** 2)
     shares = None if classes is None else _class_shares(classes, seen)
-    clear = None if shares is None else sum(shares[each.name] for each in CLASSES if each.number in CLEAR_CLASSES)
+    clear = None if shares is None else _clear_share(shares)
     value, spread, quantiles = _mean(found, plain)
     return Observation(
         value,
@@ -142,6 +143,10 @@ def _class_shares(classes: Classes, seen: Shares) -> dict[str, float]:
     sums = np.bincount(classes.ravel(), seen.ravel().astype(np.float64), minlength=256)
     total = float(seen.sum(dtype=np.float64))
     return {each.name: float(sums[each.number]) / total for each in CLASSES}
+
+
+def _clear_share(shares: Mapping[str, float]) -> float:
+    return min(1.0, sum(shares[each.name] for each in CLASSES if each.number in CLEAR_CLASSES))
 
 
 def _mean(found: _Seen, plan: PixelPlan) -> tuple[float | None, float | None, tuple[float, ...]]:

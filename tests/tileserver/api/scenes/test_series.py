@@ -222,7 +222,7 @@ def test_what_takes_too_long_goes_on_where_it_stopped(
     server: Server, archives: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticks = iter(range(1000))
-    monkeypatch.setattr("tileserver.render.series.time.monotonic", lambda: float(next(ticks)))
+    monkeypatch.setattr("tileserver.render.series.monotonic", lambda: float(next(ticks)))
     client = server(archives, observations=tmp_path / "kept.sqlite", series_seconds=2.5)
     field = polygon(0.1, 0.1, 0.3, 0.3)
     answer = client.post(f"{SERIES}{NDVI}", json=field)
