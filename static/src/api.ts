@@ -34,6 +34,8 @@ export interface ItemPage {
 export interface Legend {
   minimum: number;
   maximum: number;
+  /** Of the values; empty where they have none. */
+  unit: string;
   /** CSS colours at equal distances from minimum to maximum. */
   colors: string[];
 }
@@ -138,8 +140,8 @@ export class ApiError extends Error {
   }
 }
 
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
-const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
+export const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+export const objects = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 export const text = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
 export const number = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
 
@@ -275,7 +277,7 @@ function parseLegend(value: unknown): Legend | null {
   );
   const minimum = number(value['minimum']);
   const maximum = number(value['maximum']);
-  return minimum !== null && maximum !== null && colors.length > 1 ? { minimum, maximum, colors } : null;
+  return minimum !== null && maximum !== null && colors.length > 1 ? { minimum, maximum, unit: text(value['unit']) ?? '', colors } : null;
 }
 
 function parseStyles(value: unknown): Style[] {

@@ -4,7 +4,6 @@ import test from 'node:test';
 import { bboxOf, contains, unionOf } from '../src/geo';
 import { graticule, stepAt } from '../src/map/graticule';
 import { wantsDoubled } from '../src/map/imagery';
-import { exists } from '../src/map/presence';
 
 const ring = (low: number, high: number): number[][] => [[low, low], [high, low], [high, high], [low, high], [low, low]];
 
@@ -42,12 +41,6 @@ test('the graticule covers the view with lines at whole steps, and never too man
 test('meridians are named by where they are, beyond the antimeridian too', () => {
   const labels = graticule([178, -1, 182, 1], 1).features.map((feature) => feature.properties?.['label'] as string);
   assert.ok(labels.includes('179° E') && labels.includes('179° W') && labels.includes('1° S') && labels.includes('0°'));
-});
-
-test('only outline tiles that exist are asked for', () => {
-  const present = 'b8'; // level 0: 1; level 1, row by row: 0 1 1 1
-  const found = [[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 0, 1], [1, 1, 1], [2, 0, 0]].map(([z = 0, x = 0, y = 0]) => exists(present, z, x, y));
-  assert.deepEqual(found, [true, false, true, true, true, false]);
 });
 
 test('dense screens get dense tiles unless bytes are dear', () => {

@@ -39,7 +39,7 @@ test('what was received is counted by what it was for', () => {
   assert.deepEqual(traffic, { imagery: 200, page: 1000, data: 30, requests: 5, unmeasured: 1 });
   assert.equal(totalOf(traffic), 1230);
   assert.equal(partOf('/prefix/collections/c/tilejson.json'), 'data');
-  assert.equal(partOf('/assets/outlines-1/3/4/5.pbf'), 'page');
+  assert.equal(partOf('/assets/reference-1.pmtiles'), 'page');
 });
 
 test('a scene whose date nobody knows is not called one of 1970', () => {

@@ -12,8 +12,10 @@ from morecantile import TileMatrixSet
 from rasterio.crs import CRS
 from rasterio.warp import calculate_default_transform
 
+from comeo.archive import Archive
 from comeo.errors import ParameterError
 from comeo.export.provenance import attribution
+from comeo.figures import significant
 from comeo.globe import WORLD, centre, unrolled
 from comeo.grid import WGS84, Grid
 from comeo.missions import MapClass
@@ -23,8 +25,9 @@ from comeo.view.reader import group_grid
 from tileserver.catalog import CollectionSummary, Record
 from tileserver.render.fidelity import summary
 from tileserver.render.offers import clear_style, collection_styles
-from tileserver.render.plan import palette
+from tileserver.render.plan import RenderRequest, palette, resolve
 from tileserver.render.scenes import Scenes
+from tileserver.render.stretch import ranges, shown_bands
 from tileserver.render.styles import CLEAR_STYLE, Style, error_style, styles_for
 from tileserver.render.temporal import rfc3339
 
@@ -39,13 +42,30 @@ def info(scenes: Scenes, record: Record) -> dict[str, Any]:
     with scenes.lease(record) as archive:
         fidelity = summary(archive)
         clear = [_style(CLEAR_STYLE)] if archive.clear is not None else []
+        auto = _auto_ranges(scenes, archive, record.bands)
     return {
         **scenes.catalog.info(record),
         "bbox": list(record.bbox),
         "bands": [_band(band) for band in record.bands],
-        "styles": [*styles(record.bands), *_error_styles(record, fidelity), *clear],
+        "styles": [
+            *({**each, **auto.get(each["id"], {})} for each in styles(record.bands)),
+            *_error_styles(record, fidelity),
+            *clear,
+        ],
         "fidelity": fidelity,
     }
+
+
+def _auto_ranges(scenes: Scenes, archive: Archive, bands: Sequence[Band]) -> dict[str, dict[str, Any]]:
+    """Of each style that shows bands as they are: what `rescale=auto` takes, where the archive tells."""
+    found = {}
+    for name in styles_for(bands):
+        plan = resolve(RenderRequest(style=name), bands, scenes.settings, picture=True)
+        shown = shown_bands(plan)
+        own = ranges(archive, shown, plan.rescale) if plan.rescale and any(shown) else None
+        if own is not None:
+            found[name] = {"auto": [[significant(end, 4) for end in limits] for limits in own]}
+    return found
 
 
 def collection_info(scenes: Scenes, summary: CollectionSummary) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from tileserver.render.fingerprint import fingerprint, tile_fingerprint
 from tileserver.render.picture import colour, painted
 from tileserver.render.plan import RenderPlan, RenderRequest
 from tileserver.render.scenes import Scenes
+from tileserver.render.stretch import settled
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,9 @@ def check(scenes: Scenes, record: Record, request: RenderRequest, extension: str
     plan = resolve_compared(request, record.bands, scenes.settings, picture=picture)
     compared(scenes, record, request)
     with contextlib.ExitStack() as stack:
-        if plan.error or plan.classes or plan.mask is not None:
+        if plan.error or plan.classes or plan.stretched or plan.mask is not None:
             archive = stack.enter_context(scenes.lease(record))
+            settled(archive, plan)
             if plan.error:
                 certificate_of(archive)
             if plan.classes:
@@ -217,6 +219,7 @@ def _render(
     other: Other | None = None, shape: Mapping[str, Any] | None = None,
 ) -> bytes:  # fmt: skip
     scenes.check_grid(grid, max(len(plan.bands), plan.results), reader.budget)
+    plan = settled(reader.archive, plan)
     if other is None:
         image = read_pixels(reader, grid, plan)
     else:

@@ -18,6 +18,7 @@ from tileserver.render.plan import RenderRequest
 from tileserver.text import is_text
 
 MAX_LIST = 64
+AUTO = "auto"
 GREATEST = 1e30  # of numbers that are computed in single precision
 
 
@@ -41,7 +42,9 @@ def split_names(value: Any) -> Any:
 
 
 def split_ranges(value: Any) -> Any:
-    """Make ranges of `0,1&rescale=0,2`, as TiTiler does, of `0,1,0,2`, and of pairs in JSON."""
+    """Make ranges of `0,1&rescale=0,2`, as TiTiler does, of `0,1,0,2`, of pairs in JSON; none of `auto`."""
+    if value in (AUTO, [AUTO]):
+        return []
     if isinstance(value, (list, tuple)) and any(isinstance(entry, (list, tuple)) for entry in value):
         return value
     numbers = split_commas(value)
@@ -112,7 +115,9 @@ class RenderParameters(Parameters):
     )  # fmt: skip
     style: str | None = Field(None, min_length=1, max_length=64, description="A style that `info` lists.")
     rescale: Ranges | None = Field(
-        None, description="Values to show as darkest and brightest: `min,max`, one for all or one for each.",
+        None, description="Values to show as darkest and brightest: `min,max`, one for all or one for each. "
+        "`auto` takes those that 2 and 98 % of the scene's own pixels do not exceed, clouds left aside; an "
+        "index keeps its range.",
         json_schema_extra={"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]},
     )  # fmt: skip
     colormap_name: str | None = Field(
@@ -166,8 +171,8 @@ class RenderParameters(Parameters):
         bands, rescale = self.bands, self.rescale
         return RenderRequest(
             bands=None if bands is None else tuple(bands), expression=self.expression, unscale=self.unscale,
-            resampling=self.resampling, style=self.style,
-            rescale=None if rescale is None else tuple(rescale), colormap_name=self.colormap_name,
+            resampling=self.resampling, style=self.style, stretched=rescale == [],
+            rescale=tuple(rescale) if rescale else None, colormap_name=self.colormap_name,
             color_formula=self.color_formula, return_mask=self.return_mask, mask=mask_of_words(self.mask),
             against=self.against, significant=self.significant, any_orbit=self.any_orbit,
         )  # fmt: skip

@@ -55,6 +55,7 @@ class RenderRequest(PixelRequest):
         against: Id of the scene of the same collection that this one is compared with.
         significant: Whether a difference is shown only where it exceeds the joint expected error.
         any_orbit: Whether the two may be seen from different relative orbits.
+        stretched: Whether bands are shown in the range of the scene's own percentiles.
     """
 
     style: str | None = None
@@ -65,6 +66,7 @@ class RenderRequest(PixelRequest):
     against: str | None = None
     significant: bool = True
     any_orbit: bool = False
+    stretched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class RenderPlan(PixelPlan):
         difference: Whether the result is compared with that of another scene: see `render.difference`.
         significant: Whether the expected error of the difference is told, too; in a picture by hatching what
             lies within it.
+        stretched: Whether `rescale` is still to become that of the scene: `tileserver.render.stretch`.
     """
 
     rescale: tuple[Range, ...] | None = None
@@ -90,6 +93,7 @@ class RenderPlan(PixelPlan):
     marks: tuple[MapClass, ...] = ()
     difference: bool = False
     significant: bool = False
+    stretched: bool = False
 
     @property
     def is_picture(self) -> bool:
@@ -131,7 +135,8 @@ def resolve(
         settings: For its bounds.
         picture: Whether the format is a picture (PNG, WebP, JPEG); otherwise values are returned unchanged
             unless `rescale` is given.
-        compares: Whether the caller can compare two scenes, as the style of change does.
+        compares: Whether the caller shows single scenes: it can compare two, as the style of change does, and
+            stretch a picture to the scene's own percentiles.
 
     Raises:
         NotFoundError: If the scene lacks a band.
@@ -142,6 +147,11 @@ def resolve(
         raise ParameterError(
             "against= is for tiles, previews, points, pictures and GeoTIFFs of one scene, which it compares "
             "with another"
+        )
+    if request.stretched and not (compares and picture):
+        raise ParameterError(
+            "rescale=auto is for tiles, previews and pictures of parts of one scene; give rescale=min,max "
+            "here: info lists the ranges of each style"
         )
     if request.style == ERROR:
         return _error_plan(request, bands, settings, picture=picture)
@@ -171,7 +181,8 @@ def resolve(
         if plan.expression:
             raise ParameterError("the range of an expression is unknown; give rescale=min,max")
         rescale = tuple(_stored_range(band, plan.physical) for band in plan.sources)
-    return replace(_shown(plan, request, rescale, colormap, picture=picture), marks=marks)
+    shown = _shown(plan, request, rescale, colormap, picture=picture)
+    return replace(shown, marks=marks, stretched=request.stretched and not marks)
 
 
 def _error_plan(

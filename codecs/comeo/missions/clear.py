@@ -36,6 +36,8 @@ BY_NAME: Final[Mapping[str, MapClass]] = MappingProxyType({each.name: each for e
 LAND, WATER, SNOW, SHADOW, THIN, CLOUD = (each.number for each in CLASSES)
 CLOUDY: Final = (THIN, CLOUD)
 CLEAR_CLASSES: Final = (LAND, WATER, SNOW)
+NEARBY: Final = 500.0
+"""Metres to each side that are near, for `ClearMask.cloud_nearby`."""
 WORDS: Final = (CLEAR, *BY_NAME)
 """Vocabulary of masks: `clear` is land, water and snow; the others are the classes."""
 
@@ -46,9 +48,14 @@ class ClearMask:
 
     Attributes:
         numbers: Of the classes to keep, ascending.
+        buffer: Pixels nearer than this to one of shadow or cloud that is not kept do not count, in metres.
+        cloud_nearby: Pixels around which more than this share of all within `NEARBY` is cloud do not count; None
+            for any share.
     """
 
     numbers: tuple[int, ...]
+    buffer: float = 0.0
+    cloud_nearby: float | None = None
 
     @classmethod
     def of(cls, words: Iterable[str]) -> ClearMask:

@@ -68,10 +68,13 @@ export function graticule(view: BBox, step: number): FeatureCollection<LineStrin
   return { type: 'FeatureCollection', features };
 }
 
+/** The lowest layer that lies over land, and over a basemap. */
+export const LOWEST_OVER_LAND = 'graticule';
+
 export function graticuleLayers(palette: Palette): LayerSpecification[] {
   return [
     {
-      id: 'graticule',
+      id: LOWEST_OVER_LAND,
       type: 'line',
       source: 'graticule',
       paint: { 'line-color': palette.graticule, 'line-width': 0.7 },

@@ -2,8 +2,8 @@
 import type { Map as MapLibre } from 'maplibre-gl';
 
 import { doubled, type TileSet } from '../api';
+import { LOWEST_OVER_IMAGERY } from './reference';
 
-const BELOW = 'footprint-area';
 const FADE = 150;
 
 interface NetworkInformation {
@@ -74,6 +74,6 @@ export class Imagery {
       maxzoom: tiles.maxZoom,
     });
     const paint = { 'raster-opacity': this.#opacity, 'raster-fade-duration': FADE };
-    this.#map.addLayer({ id, type: 'raster', source: id, paint }, BELOW);
+    this.#map.addLayer({ id, type: 'raster', source: id, paint }, LOWEST_OVER_IMAGERY);
   }
 }

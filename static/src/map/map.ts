@@ -9,9 +9,10 @@ import type { Projection } from '../store';
 import { areaLayers, showShape } from './area';
 import type { Drawing, Drawn, Shape } from './draw';
 import { FOOTPRINT_LAYERS, footprintLayers, mark, setFootprints } from './footprints';
-import { graticule, graticuleLabels, graticuleLayers, stepAt } from './graticule';
+import { graticule, graticuleLabels, graticuleLayers, LOWEST_OVER_LAND, stepAt } from './graticule';
 import { Imagery } from './imagery';
-import { landLayers, lineLayers, nameLayers, registerOutlines } from './outlines';
+import { hiddenGroups, keepHidden, keptStorage, MAP_GROUPS, type MapGroup } from './groups';
+import { landLayers, lineLayers, nameLayers, registerReference } from './reference';
 import { onThemeChange, readPalette, type Palette } from './theme';
 
 export interface MapEvents {
@@ -26,13 +27,6 @@ export interface MapEvents {
 const EMPTY = { type: 'FeatureCollection', features: [] } as const;
 const WORLD: [number, number] = [15, 25];
 const WORLD_ZOOM = 1.2;
-/** What the user may hide: sets of layers by how their names begin. */
-export const MAP_GROUPS = {
-  footprints: ['footprint-'],
-  reference: ['border', 'coast', 'name'],
-  graticule: ['graticule'],
-} as const;
-export type MapGroup = keyof typeof MAP_GROUPS;
 /** Room around a scene that the map goes to, and how far a small one may be magnified. */
 const FIT = { padding: 32, maxZoom: 16 };
 
@@ -50,14 +44,21 @@ function sampleLayers(palette: Palette): LayerSpecification[] {
 function allLayers(palette: Palette): LayerSpecification[] {
   return [
     ...landLayers(palette),
-    ...lineLayers(palette),
     ...graticuleLayers(palette),
     ...graticuleLabels(palette),
-    ...nameLayers(palette),
+    ...lineLayers(palette),
     ...footprintLayers(palette),
+    ...nameLayers(palette),
     ...areaLayers(palette),
     ...sampleLayers(palette),
   ];
+}
+
+const inGroup = (id: string, group: MapGroup): boolean => id.startsWith(MAP_GROUPS[group]);
+
+function withHidden(layers: LayerSpecification[], hidden: ReadonlySet<MapGroup>): LayerSpecification[] {
+  const isHidden = (id: string): boolean => [...hidden].some((group) => inGroup(id, group));
+  return layers.map((each) => (isHidden(each.id) ? { ...each, layout: { ...each.layout, visibility: 'none' } } as LayerSpecification : each));
 }
 
 /** What a failed tile request says: the sentence of the server's problem+json where there is one. */
@@ -107,14 +108,14 @@ export class MapView {
         projection: { type: projection },
         sky: { 'atmosphere-blend': 0 },
         sources: {
-          outlines: registerOutlines(),
+          reference: registerReference(),
           graticule: { type: 'geojson', data: EMPTY as never },
           footprints: { type: 'geojson', data: EMPTY as never, promoteId: 'key' },
           places: { type: 'geojson', data: EMPTY as never, promoteId: 'key' },
           area: { type: 'geojson', data: EMPTY as never },
           sample: { type: 'geojson', data: EMPTY as never },
         },
-        layers: allLayers(readPalette()),
+        layers: withHidden(allLayers(readPalette()), hiddenGroups(keptStorage(), navigator as object)),
       },
     });
     map.setPadding(padding);
@@ -126,7 +127,7 @@ export class MapView {
 
   addBasemap({ tiles, maxZoom }: Basemap): void {
     this.#map.addSource('basemap', { type: 'raster', tiles, tileSize: 256, maxzoom: maxZoom });
-    this.#map.addLayer({ id: 'basemap', type: 'raster', source: 'basemap' }, 'border');
+    this.#map.addLayer({ id: 'basemap', type: 'raster', source: 'basemap' }, LOWEST_OVER_LAND);
   }
 
   setItems(items: readonly Item[]): void {
@@ -152,11 +153,15 @@ export class MapView {
     this.#imagery.setOpacity(opacity);
   }
 
-  /** Shows or hides a group of layers. */
+  /** Shows or hides a group of layers, now and at the next visit. */
   setVisible(group: MapGroup, visible: boolean): void {
-    const names: readonly string[] = MAP_GROUPS[group];
-    const layers = this.#map.getLayersOrder().filter((id) => names.some((name) => id.startsWith(name)));
-    for (const id of layers) this.#map.setLayoutProperty(id, 'visibility', visible ? 'visible' : 'none');
+    for (const id of this.#map.getLayersOrder().filter((each) => inGroup(each, group))) {
+      this.#map.setLayoutProperty(id, 'visibility', visible ? 'visible' : 'none');
+    }
+    const hidden = hiddenGroups(keptStorage(), navigator as object);
+    if (visible) hidden.delete(group);
+    else hidden.add(group);
+    keepHidden(hidden, keptStorage());
   }
 
   setProjection(projection: Projection): void {
@@ -275,6 +280,7 @@ export class MapView {
         .queryRenderedFeatures([point.x, point.y], { layers: FOOTPRINT_LAYERS })
         .map((feature) => String(feature.properties['key']));
     map.on('click', ({ lngLat: { lng, lat }, point }) => {
+      if (this.#drawing) return;
       if (this.#taker) this.#taker(lng, lat);
       else this.#events.onClick(lng, lat, keysAt(point));
     });

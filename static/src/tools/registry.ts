@@ -51,4 +51,12 @@ export const TOOLS: readonly Tool[] = [
     shortcut: 'l',
     load: () => import('./layers/layers'),
   },
+  {
+    id: 'chart',
+    label: () => t('tool-chart'),
+    icon: 'M3 3v14h14M5.5 13l3.5-4.5 3 2.5 4.5-6',
+    shortcut: 'c',
+    extras: ['chart'],
+    load: () => import('./chart/chart'),
+  },
 ];

@@ -305,3 +305,31 @@ def test_a_collection_says_why_no_scene_can_answer_behind_a_mask(client: FlaskCl
 def test_styles_of_classes_take_no_other_pixels(client: FlaskClient) -> None:
     assert "leave out bands" in refusal(client, tile(query="style=clear&bands=B04"), 422)
     assert "leave out rescale" in refusal(client, tile(query="style=clear&rescale=0,1"), 422)
+
+
+def test_many_scenes_say_how_clear_they_are_over_a_view(client: FlaskClient) -> None:
+    west, south = position(0.25, 0.75)
+    east, north = position(0.5, 0.25)
+    answer = client.get(f"{COLLECTION}/clear?bbox={west},{south},{east},{north}")
+    assert answer.status_code == 200, answer.text
+    views = {view["item"]: view for view in answer.get_json()["items"]}
+    assert list(views) == ["half", "silent", "land", "patchy"], "newest first"
+    assert views["half"]["cloud"] > 95
+    assert (views["land"]["cloud"], views["land"]["clear"], views["land"]["covered"]) == (0, 100, 100)
+    assert views["silent"]["cloud"] is views["silent"]["covered"] is None
+    alone = client.get(f"{COLLECTION}/items/patchy/clear?bbox={west},{south},{east},{north}").get_json()
+    assert views["patchy"]["cloud"] == pytest.approx(alone["cloud"], abs=1)
+
+
+def test_scenes_over_a_view_are_bounded_by_dates_and_number(client: FlaskClient) -> None:
+    west, south = position(0.25, 0.75)
+    east, north = position(0.5, 0.25)
+    box = f"{COLLECTION}/clear?bbox={west},{south},{east},{north}"
+    first = client.get(f"{box}&limit=1").get_json()
+    assert ([each["item"] for each in first["items"]], first["more"]) == (["half"], True)
+    early = client.get(f"{box}&datetime=../2020-05-12").get_json()
+    assert ([each["item"] for each in early["items"]], early["more"]) == (["land", "patchy"], False)
+    assert client.get(f"{COLLECTION}/clear?bbox=100,10,101,11").get_json()["items"] == []
+    assert refusal(client, f"{box}&limit=201", 422)
+    assert refusal(client, f"{COLLECTION}/clear", 422)
+    assert refusal(client, f"/collections/none/clear?bbox={west},{south},{east},{north}", 404)

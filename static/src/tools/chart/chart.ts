@@ -1,0 +1,261 @@
+/** The curve of a pixel or of fields over all dates of a collection, in one or more indicators. */
+import type { Geometry } from 'geojson';
+
+import { ApiError, fetchItem, type Style } from '../../api';
+import { h } from '../../dom';
+import { formatPosition } from '../../format';
+import type { MapView } from '../../map/map';
+import { addSheet } from '../../sheets';
+import type { State } from '../../store';
+import type { Context, ToolPanel } from '../registry';
+import uplotCss from 'uplot/dist/uPlot.min.css';
+import css from './chart.css';
+import { csvOf } from './curve';
+import { FieldError, type Field } from './fields';
+import { Figure } from './figure';
+import { ACCEPTED, readFields } from './files';
+import { formatPlace, parsePlace } from './place';
+import { boxOf, fetchCurves, type Curve } from './series';
+import { t } from './words';
+
+addSheet(uplotCss);
+addSheet(css);
+
+/** The link's parameter of this tool. */
+const EXTRA = 'chart';
+const FAVOURITE = 'ndvi';
+
+/** Styles with one value a pixel: indices where there are any, else single bands, as of radar. */
+export function indicatorsOf(styles: readonly Style[]): Style[] {
+  const single = styles.filter(({ legend, classes, id }) => legend !== null && classes.length === 0 && id !== 'error');
+  const indices = single.filter(({ band }) => band === null);
+  return indices.length > 0 ? indices : single;
+}
+
+export function firstIndicator(styles: readonly Style[], shown: string | null): string | null {
+  const ids = styles.map(({ id }) => id);
+  return [shown, FAVOURITE, ids[0]].find((id) => id != null && ids.includes(id)) ?? null;
+}
+
+class Chart implements ToolPanel {
+  readonly element: HTMLElement;
+  readonly #context: Context;
+  readonly #status = h('p', { class: 'hint chart-status', role: 'status' });
+  readonly #chips = h('div', { class: 'chips' });
+  readonly #years = h('input', { type: 'checkbox', change: () => this.#show() });
+  readonly #from = h('input', { type: 'date', 'aria-label': t('from'), change: () => void this.#load() });
+  readonly #to = h('input', { type: 'date', 'aria-label': t('to'), change: () => void this.#load() });
+  readonly #file = h('input', { type: 'file', accept: ACCEPTED, hidden: true, change: () => void this.#upload() });
+  readonly #csv = h('button', { type: 'button', click: () => this.#download() }, t('csv'));
+  readonly #results = h('div', { class: 'chart-results', hidden: true });
+  readonly #figure: Figure;
+  #fields: Field[] = [];
+  #styles: string[] = [];
+  #curves: Curve[] = [];
+  #work = new AbortController();
+  #drawing = new AbortController();
+  #release: (() => void) | null = null;
+  #opened = false;
+
+  constructor(context: Context) {
+    this.#context = context;
+    this.#figure = new Figure(
+      { style: (id) => this.#named(id), field: ({ field }) => field.name || t('field') },
+      (item) => void this.#showItem(item),
+    );
+    const years = h('label', { class: 'switch' }, this.#years, t('years'));
+    this.#results.append(
+      h('fieldset', { class: 'chart-indicators' }, h('legend', {}, t('indicators')), this.#chips),
+      h('div', { class: 'chart-dates' }, this.#from, h('span', { 'aria-hidden': 'true' }, '–'), this.#to),
+      years,
+      this.#figure.element,
+      this.#csv,
+    );
+    this.element = h('div', { class: 'chart' }, this.#ways(), this.#status, this.#results);
+    context.store.watch(['info', 'layer'], (state) => this.#offer(state));
+    context.store.watch(['item'], ({ item }) => this.#figure.mark(item?.id ?? null));
+  }
+
+  open(): void {
+    this.#opened = true;
+    void this.#context.map.then((map) => {
+      if (!map || !this.#opened) return;
+      this.#release = map.takeClicks((lon, lat) => this.#pixel(lon, lat));
+      this.#mark(map);
+    });
+    if (this.#fields.length === 0) {
+      this.#status.textContent = t('hint');
+      this.#follow();
+    }
+  }
+
+  close(): void {
+    this.#opened = false;
+    this.#drawing.abort();
+    this.#release?.();
+    this.#release = null;
+    this.#context.store.setExtra(EXTRA, null);
+    void this.#context.map.then((map) => {
+      map?.showShape(null);
+      map?.setSample(null);
+    });
+  }
+
+  #ways(): HTMLElement {
+    const button = (words: string, click: () => void): HTMLElement => h('button', { type: 'button', click }, words);
+    return h(
+      'div',
+      { class: 'chart-ways' },
+      button(t('rectangle'), () => void this.#draw('rectangle')),
+      button(t('outline'), () => void this.#draw('polygon')),
+      h('button', { type: 'button', title: t('upload-hint'), click: () => this.#file.click() }, t('upload')),
+      button(t('middle'), () => void this.#context.map.then((map) => map && this.#pixel(map.centre().lon, map.centre().lat))),
+      this.#file,
+    );
+  }
+
+  #named(id: string): { title: string; unit: string } {
+    const style = this.#context.store.state.info?.styles.find((each) => each.id === id);
+    return { title: style?.title ?? id, unit: style?.legend?.unit ?? '' };
+  }
+
+  /** The indicators of what is shown; a choice that is no longer offered goes. */
+  #offer({ info, style }: State): void {
+    const offered = indicatorsOf(info?.styles ?? []);
+    const kept = this.#styles.filter((id) => offered.some((each) => each.id === id));
+    const first = firstIndicator(offered, style);
+    this.#styles = kept.length > 0 ? kept : first ? [first] : [];
+    const choose = (): void => {
+      this.#styles = [...this.#chips.querySelectorAll('input')].filter(({ checked }) => checked).map(({ value }) => value);
+      void this.#load();
+    };
+    this.#chips.replaceChildren(
+      ...offered.map(({ id, title, description }) => {
+        const box = h('input', { type: 'checkbox', value: id, checked: this.#styles.includes(id), change: choose });
+        return h('label', { class: 'chip', title: description }, box, h('span', {}, title));
+      }),
+    );
+  }
+
+  #pixel(lon: number, lat: number): void {
+    const name = t('pixel', { place: formatPosition(lon, lat) });
+    this.#take([{ name, geometry: { type: 'Point', coordinates: [lon, lat] } }]);
+  }
+
+  async #draw(shape: 'rectangle' | 'polygon'): Promise<void> {
+    const map = await this.#context.map;
+    if (!map) return;
+    this.#drawing.abort();
+    this.#drawing = new AbortController();
+    this.#status.textContent = t('draw-hint');
+    const drawn = await map.draw(shape, { signal: this.#drawing.signal });
+    if (drawn?.type === 'Polygon') this.#take([{ name: '', geometry: drawn }]);
+    else if (this.#opened && this.#fields.length === 0) this.#status.textContent = t('hint');
+  }
+
+  async #upload(): Promise<void> {
+    const [file] = this.#file.files ?? [];
+    this.#file.value = '';
+    if (!file) return;
+    try {
+      this.#take(await readFields(file));
+      const map = await this.#context.map;
+      const box = map && boxOf(this.#fields);
+      if (box) void map.goTo(box, true);
+    } catch (error) {
+      this.#status.textContent = error instanceof FieldError ? t(error.reason, error.values) : String(error);
+    }
+  }
+
+  #take(fields: Field[]): void {
+    this.#fields = fields;
+    void this.#context.map.then((map) => map && this.#mark(map));
+    void this.#load();
+  }
+
+  /** The fields on the map. */
+  #mark(map: MapView): void {
+    const [only] = this.#fields;
+    const point = this.#fields.length === 1 && only?.geometry.type === 'Point' ? only.geometry : null;
+    const areas: Geometry = { type: 'GeometryCollection', geometries: this.#fields.map(({ geometry }) => geometry) };
+    map.setSample(point ? [point.coordinates[0] ?? 0, point.coordinates[1] ?? 0] : null);
+    map.showShape(point || this.#fields.length === 0 ? null : areas);
+  }
+
+  /** Requests the curves, and shows them; a later call makes an earlier one stop. */
+  async #load(): Promise<void> {
+    if (this.#fields.length === 0) return;
+    this.#work.abort();
+    this.#work = new AbortController();
+    const { signal } = this.#work;
+    const { layer } = this.#context.store.state;
+    if (!layer) return void (this.#status.textContent = t('no-scene'));
+    this.#results.hidden = false;
+    if (this.#styles.length === 0) return void (this.#status.textContent = t(this.#chips.childElementCount ? 'one-indicator' : 'no-indicator'));
+    this.#status.textContent = t('reading');
+    const told = (done: number, all: number): void => {
+      if (all > 1) this.#status.textContent = t('reading-part', { done, all });
+    };
+    const wanted = { collection: layer.collection, styles: this.#styles, fields: this.#fields, from: this.#from.value || null, to: this.#to.value || null };
+    try {
+      this.#curves = await fetchCurves(wanted, signal, told);
+      const empty = this.#curves.every(({ observations }) => observations.length === 0);
+      this.#status.textContent = empty ? t('no-values') : this.#title();
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#curves = [];
+      this.#status.textContent = error instanceof ApiError ? error.message : String(error);
+    }
+    this.#context.store.setExtra(EXTRA, formatPlace(this.#styles, this.#fields));
+    this.#show();
+  }
+
+  #title(): string {
+    const [only] = this.#fields;
+    return this.#fields.length === 1 && only?.name ? only.name : '';
+  }
+
+  #show(): void {
+    this.#years.disabled = this.#curves.length !== 1;
+    this.#csv.disabled = this.#curves.length === 0;
+    this.#figure.show(this.#curves, this.#years.checked, this.#context.store.state.item?.id ?? null);
+  }
+
+  /** Takes up what the link says, once it is known what the map shows. */
+  #follow(): void {
+    const place = parsePlace(this.#context.store.state.extras.get(EXTRA) ?? '');
+    if (!place) return;
+    let waiting = true;
+    this.#context.store.watch(['info'], ({ info }) => {
+      if (!waiting || !info) return;
+      waiting = false;
+      const offered = indicatorsOf(info.styles).map(({ id }) => id);
+      this.#styles = place.styles.filter((id) => offered.includes(id));
+      this.#offer(this.#context.store.state);
+      this.#take(place.fields.map((geometry) => ({ geometry, name: '' })));
+    });
+  }
+
+  async #showItem(id: string): Promise<void> {
+    const { store, viewer } = this.#context;
+    const { layer, series, items } = store.state;
+    if (!layer) return;
+    const { collection } = layer;
+    try {
+      const known = [...series, ...items].find((each) => each.id === id && each.collection === collection);
+      await viewer.show(known ?? (await fetchItem(collection, id)), { move: 'stay' });
+    } catch (error) {
+      this.#status.textContent = error instanceof ApiError ? error.message : String(error);
+    }
+  }
+
+  #download(): void {
+    const { layer } = this.#context.store.state;
+    const file = new Blob([csvOf(this.#curves)], { type: 'text/csv' });
+    const link = h('a', { href: URL.createObjectURL(file), download: `${layer?.collection ?? 'series'}_${this.#styles.join('_')}.csv` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }
+}
+
+export const create = (context: Context): ToolPanel => new Chart(context);

@@ -1,0 +1,149 @@
+/** The figure of the chart: curve, key, what is at the pointer, and the same as a table. */
+import { h, icon } from '../../dom';
+import { formatDay } from '../../format';
+import { locale } from '../../language';
+import { margin, overTime, overYears, type Line, type Lines } from './curve';
+import { at, colourOf, Plot } from './plot';
+import { cloudy, type Curve, type Observation } from './series';
+import { t } from './words';
+
+export interface FigureNames {
+  /** Title and unit of a style. */
+  style: (id: string) => { title: string; unit: string };
+  field: (curve: Curve) => string;
+}
+
+/** As many digits as the uncertainty gives a meaning to; three where it is unknown. */
+export function formatValue(value: number, uncertainty: number | null): string {
+  const digits = uncertainty ? Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(uncertainty)))) : 3;
+  return value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** A value with its margin and unit: `0.712 ± 0.011`. */
+export function valueWords({ value, uncertainty, ...rest }: Observation, unit: string): string {
+  if (value === null) return '–';
+  const wide = margin({ value, uncertainty, ...rest });
+  const words = wide === null ? formatValue(value, null) : `${formatValue(value, wide)} ± ${formatValue(wide, wide)}`;
+  return unit ? `${words} ${unit}` : words;
+}
+
+const clearWords = ({ clear }: Observation): string => (clear === null ? '' : t('clear', { percent: Math.round(100 * clear) }));
+
+export class Figure {
+  readonly element: HTMLElement;
+  readonly #names: FigureNames;
+  readonly #choose: (item: string) => void;
+  readonly #plotRoot = h('div', { class: 'chart-plot', dir: 'ltr', role: 'img' });
+  readonly #key = h('ul', { class: 'chart-key' });
+  readonly #readout = h('p', { class: 'chart-readout', 'aria-live': 'polite' });
+  readonly #summary = h('p', { class: 'hint' });
+  readonly #table = h('tbody');
+  readonly #show = h('button', { type: 'button', class: 'text-button', click: () => this.#pick(this.#index) }, t('show-date'));
+  readonly #plot: Plot;
+  #lines: Lines = { times: [], lines: [] };
+  #years = false;
+  #index: number | null = null;
+
+  constructor(names: FigureNames, choose: (item: string) => void) {
+    this.#names = names;
+    this.#choose = choose;
+    this.#plot = new Plot(this.#plotRoot, { point: (index) => this.#tell(index ?? this.#index), choose: (index) => this.#pick(index) });
+    const step = (label: string, path: string, by: number): HTMLElement =>
+      h('button', { type: 'button', class: 'round', 'aria-label': label, click: () => this.#step(by) }, icon(path));
+    const head = ['date', 'value', 'clear-head'] as const;
+    const table = h('table', {}, h('thead', {}, h('tr', {}, ...head.map((name) => h('th', { scope: 'col' }, t(name))))), this.#table);
+    this.element = h(
+      'figure',
+      { class: 'chart-figure', hidden: true },
+      this.#plotRoot,
+      this.#key,
+      h('div', { class: 'chart-steps' }, step(t('earlier'), 'M12 4l-6 6 6 6', -1), this.#readout, step(t('later'), 'M8 4l6 6-6 6', 1)),
+      h('div', { class: 'title-row' }, h('p', { class: 'hint' }, t('choose')), this.#show),
+      this.#summary,
+      h('details', { class: 'chart-table' }, h('summary', {}, t('table')), h('div', { tabindex: 0 }, table)),
+    );
+  }
+
+  /** Shows curves, by years if there is just one and that is wished; `current` is the scene on the map. */
+  show(curves: readonly Curve[], years: boolean, current: string | null): void {
+    const [first] = curves;
+    this.element.hidden = !first;
+    if (!first) return this.#plot.clear();
+    this.#years = years && curves.length === 1;
+    this.#lines = this.#years ? overYears(first) : overTime(curves, (curve) => this.#label(curve, curves));
+    const unit = (style: string): string => this.#names.style(style).unit;
+    this.#plot.show({ ...this.#lines, years: this.#years, unit, marked: this.#placeOf(current) });
+    this.#plotRoot.ariaLabel = t('plot', { what: this.#lines.lines.map(({ label }) => label).join(', '), dates: t('dates', { count: this.#lines.times.length }) });
+    this.#fill();
+    this.#tell(this.#lines.times.length - 1);
+  }
+
+  mark(current: string | null): void {
+    this.#plot.mark(this.#placeOf(current));
+  }
+
+  #label(curve: Curve, curves: readonly Curve[]): string {
+    const several = (of: (each: Curve) => unknown): boolean => new Set(curves.map(of)).size > 1;
+    const { title } = this.#names.style(curve.style);
+    const field = this.#names.field(curve);
+    if (!several((each) => each.field)) return title;
+    return several((each) => each.style) ? `${field} · ${title}` : field;
+  }
+
+  #fill(): void {
+    const all = this.#lines.lines.flatMap(({ observations }) => observations).filter((each) => each !== null);
+    const clouded = all.filter(cloudy).length;
+    const unknown = all.every(({ clear }) => clear === null);
+    const clouds = unknown ? t('clouds-unknown') : clouded > 0 ? t('cloudy-dates', { count: clouded }) : '';
+    const margins = all.some((each) => margin(each) !== null) ? ` ${t('margin')}` : '';
+    this.#summary.textContent = `${[t('dates', { count: this.#lines.times.length }), clouds].filter(Boolean).join(', ')}.${margins}`;
+    this.#key.replaceChildren(
+      ...this.#lines.lines.map(({ label }, index) => h('li', {}, h('i', { style: `background: ${colourOf(index)}`, 'aria-hidden': 'true' }), label)),
+    );
+    this.#key.hidden = this.#lines.lines.length < 2 && !this.#years;
+    this.#table.replaceChildren(...this.#lines.lines.flatMap((line) => this.#rows(line)));
+  }
+
+  #rows(line: Line): HTMLElement[] {
+    const { unit } = this.#names.style(line.style);
+    const several = this.#lines.lines.length > 1 && !this.#years;
+    return line.observations.flatMap((each) => {
+      if (!each) return [];
+      const name = several ? `${line.label}, ${formatDay(each.date)}` : formatDay(each.date);
+      const clear = each.clear === null ? '' : `${Math.round(100 * each.clear)} %`;
+      return [h('tr', {}, h('th', { scope: 'row' }, name), h('td', {}, valueWords(each, unit)), h('td', {}, clear))];
+    });
+  }
+
+  #tell(index: number | null): void {
+    this.#index = index;
+    const found = index === null ? [] : at(this.#lines, index);
+    this.#show.disabled = found.length === 0;
+    const [first] = found;
+    if (!first) return void (this.#readout.textContent = '');
+    const several = this.#lines.lines.length > 1;
+    const parts = found.map(({ line, observation }) => {
+      const words = valueWords(observation, this.#names.style(line.style).unit);
+      return several ? `${this.#years ? formatDay(observation.date) : line.label}: ${words}` : words;
+    });
+    const head = this.#years ? [] : [formatDay(first.observation.date)];
+    this.#readout.textContent = [...head, ...parts, clearWords(first.observation)].filter(Boolean).join(' · ');
+  }
+
+  #step(by: number): void {
+    const last = this.#lines.times.length - 1;
+    this.#tell(Math.min(last, Math.max(0, (this.#index ?? last) + by)));
+  }
+
+  #pick(index: number | null): void {
+    const [found] = index === null ? [] : at(this.#lines, index);
+    this.#tell(index);
+    if (found) this.#choose(found.observation.item);
+  }
+
+  #placeOf(item: string | null): number | null {
+    if (item === null) return null;
+    const index = this.#lines.times.findIndex((_, place) => at(this.#lines, place).some(({ observation }) => observation.item === item));
+    return this.#lines.times[index] ?? null;
+  }
+}

@@ -1,0 +1,66 @@
+/** Files with fields: GeoJSON, KML, KMZ, GPX, zipped Shapefile. What reads them is loaded when a file needs it. */
+import type { FeatureCollection, GeoJSON } from 'geojson';
+
+import { fieldsOf, FieldError, type Field } from './fields';
+
+/** Bytes; a file of 500 detailed fields has about one million. */
+const LARGEST = 10_000_000;
+const LARGEST_UNPACKED = 50_000_000;
+
+export const ACCEPTED = '.geojson,.json,.kml,.kmz,.gpx,.zip';
+
+async function markup(text: string, kind: 'kml' | 'gpx'): Promise<GeoJSON> {
+  const document = new DOMParser().parseFromString(text, 'text/xml');
+  if (document.querySelector('parsererror')) throw new FieldError('file-damaged');
+  const library = await import('@tmcw/togeojson');
+  return library[kind](document) as GeoJSON;
+}
+
+/** The KML document in a KMZ, which is a zip. */
+async function unpacked(bytes: Uint8Array): Promise<string> {
+  const { iter } = await import('but-unzip');
+  for (const entry of iter(bytes)) {
+    if (!entry.filename.toLowerCase().endsWith('.kml')) continue;
+    const content = await entry.read();
+    if (content.length > LARGEST_UNPACKED) throw new FieldError('file-large');
+    return new TextDecoder().decode(content);
+  }
+  throw new FieldError('no-fields');
+}
+
+async function shapefile(bytes: ArrayBuffer): Promise<GeoJSON> {
+  const { default: read } = await import('shpjs');
+  const found = (await read(bytes)) as FeatureCollection | FeatureCollection[];
+  const layers = Array.isArray(found) ? found : [found];
+  return { type: 'FeatureCollection', features: layers.flatMap(({ features }) => features) };
+}
+
+async function documentOf(file: File): Promise<GeoJSON> {
+  switch (/\.(\w+)$/.exec(file.name.toLowerCase())?.[1]) {
+    case 'geojson':
+    case 'json':
+      return JSON.parse(await file.text()) as GeoJSON;
+    case 'kml':
+      return markup(await file.text(), 'kml');
+    case 'gpx':
+      return markup(await file.text(), 'gpx');
+    case 'kmz':
+      return markup(await unpacked(new Uint8Array(await file.arrayBuffer())), 'kml');
+    case 'zip':
+      return shapefile(await file.arrayBuffer());
+    default:
+      throw new FieldError('file-kind');
+  }
+}
+
+/** Reads the fields of a file. Raises a FieldError that says why it can't be used. */
+export async function readFields(file: File): Promise<Field[]> {
+  if (file.size > LARGEST) throw new FieldError('file-large');
+  try {
+    return fieldsOf(await documentOf(file));
+  } catch (error) {
+    if (error instanceof FieldError) throw error;
+    console.warn(error);
+    throw new FieldError('file-damaged');
+  }
+}

@@ -1,0 +1,115 @@
+/** Time series from the server: of fields and indicators, one value a date, with its uncertainty and its cloud. */
+import type { MultiPolygon, Polygon } from 'geojson';
+
+import { fetchJson, interval, isObject, number, objects, text, url } from '../../api';
+import { bboxOf, polygonOf, unionOf, type BBox } from '../../geo';
+import type { Field, Shape } from './fields';
+
+export interface Observation {
+  item: string;
+  date: Date;
+  /** Null where the field has no value at that date. */
+  value: number | null;
+  /** Standard uncertainty of the value; null where the archive doesn't tell. */
+  uncertainty: number | null;
+  /** Spread of the pixels' values. */
+  spread: number | null;
+  /** Share of the field that is clear, 0 to 1; null where the archive doesn't tell. */
+  clear: number | null;
+  pixels: number | null;
+}
+
+export interface Curve {
+  field: Field;
+  style: string;
+  observations: Observation[];
+}
+
+export interface Wanted {
+  collection: string;
+  styles: readonly string[];
+  fields: readonly Field[];
+  from?: string | null;
+  to?: string | null;
+}
+
+/** Half the side in degrees of latitude of the area that stands for a pixel: 5 m. */
+const HALF_PIXEL = 4.5e-5;
+/** Below this a date counts as cloudy. */
+export const CLEAR_ENOUGH = 0.8;
+
+export const cloudy = ({ clear }: Observation): boolean => clear !== null && clear < CLEAR_ENOUGH;
+
+/** A point as the area of a pixel around it: the server answers for areas. */
+export function areaOf(shape: Shape): Polygon | MultiPolygon {
+  if (shape.type !== 'Point') return shape;
+  const [x = 0, y = 0] = shape.coordinates;
+  const half = HALF_PIXEL / Math.max(0.05, Math.cos((y * Math.PI) / 180));
+  return polygonOf([x - half, y - HALF_PIXEL, x + half, y + HALF_PIXEL]);
+}
+
+/** The box around all fields. */
+export const boxOf = (fields: readonly Field[]): BBox | null =>
+  unionOf(fields.map(({ geometry }) => bboxOf(areaOf(geometry))).filter((box) => box !== null));
+
+/** One observation of an answer, of its first result. */
+function observation(value: Record<string, unknown>): Observation | null {
+  const item = text(value['item']);
+  const date = new Date(text(value['datetime']) ?? NaN);
+  const results = isObject(value['results']) ? objects(Object.values(value['results'])) : [];
+  const result = results[0];
+  if (!item || Number.isNaN(date.getTime()) || !result) return null;
+  return {
+    item,
+    date,
+    value: number(result['mean']),
+    uncertainty: number(result['mean_uncertainty']),
+    spread: number(result['std']),
+    clear: number(value['clear_fraction']),
+    pixels: number(result['native_pixels']),
+  };
+}
+
+async function fetchCurve({ collection, from, to }: Wanted, field: Field, style: string, signal: AbortSignal): Promise<Curve> {
+  const target = url(`collections/${encodeURIComponent(collection)}/series`);
+  target.searchParams.set('style', style);
+  const when = interval(from, to);
+  if (when) target.searchParams.set('datetime', when);
+  const body = await fetchJson(target, signal, {
+    method: 'POST',
+    body: JSON.stringify(areaOf(field.geometry)),
+    headers: { 'Content-Type': 'application/geo+json', Accept: 'application/json' },
+  });
+  const observations = objects(body['observations']).map(observation).filter((each) => each !== null);
+  return { field, style, observations };
+}
+
+/** Clear share of the box around the fields, by scene; empty where no archive tells. */
+async function fetchClear(collection: string, box: BBox | null, signal: AbortSignal): Promise<Map<string, number>> {
+  if (!box) return new Map();
+  const target = url(`collections/${encodeURIComponent(collection)}/clear`);
+  target.searchParams.set('bbox', box.map((side) => side.toFixed(6)).join(','));
+  target.searchParams.set('limit', '200');
+  const body = await fetchJson(target, signal);
+  return new Map(
+    objects(body['items']).flatMap((view) => {
+      const [item, clear] = [text(view['item']), number(view['clear'])];
+      return item && clear !== null ? [[item, clear / 100] as const] : [];
+    }),
+  );
+}
+
+/** Curves of every field in every style, in this order, cloud told where the archives know it. */
+export async function fetchCurves(wanted: Wanted, signal: AbortSignal, told: (done: number, all: number) => void): Promise<Curve[]> {
+  const clear = fetchClear(wanted.collection, boxOf(wanted.fields), signal);
+  clear.catch(() => undefined); // told below, once the curves are there
+  const orders = wanted.fields.flatMap((field) => wanted.styles.map((style) => ({ field, style })));
+  const curves: Curve[] = [];
+  for (const { field, style } of orders) {
+    told(curves.length, orders.length);
+    curves.push(await fetchCurve(wanted, field, style, signal));
+  }
+  const shares = await clear;
+  const marked = (each: Observation): Observation => ({ ...each, clear: each.clear ?? shares.get(each.item) ?? null });
+  return curves.map((curve) => ({ ...curve, observations: curve.observations.map(marked) }));
+}

@@ -1,0 +1,126 @@
+"""Stretch of a scene to its own percentiles, so that neither deserts are blown out nor forests black.
+
+Ranges come from the histograms that an archive keeps of its original pixels: no pixel is read for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from comeo.archive import Archive
+from comeo.errors import NotFoundError
+from comeo.missions import Range
+from comeo.missions.clear import cloud_percentage, shares_of
+from comeo.scene import Band
+from comeo.view.clear import damage_as_unknown
+from tileserver.render.plan import RenderPlan
+
+LOWEST: Final = 2.0
+HIGHEST: Final = 98.0
+"""Percentages of a scene's pixels, clouds left aside, that are not above darkest and brightest."""
+MOST_CLOUD: Final = 90.0
+"""In percent: of a scene with more than that, the little ground does not decide alone."""
+_REFLECTANCE: Final = "reflectance"
+
+
+def settled(archive: Archive, plan: RenderPlan) -> RenderPlan:
+    """The plan with its ranges from the scene's own histograms, where it is to be shown so.
+
+    Bands that are shown in one range before keep sharing one, so that their colours stay comparable. What is
+    computed from bands keeps its own range: an index means the same in every scene.
+
+    Args:
+        archive: The scene.
+        plan: Of a picture.
+
+    Raises:
+        NotFoundError: If the archive keeps no histogram of a band that is shown.
+    """
+    if not plan.stretched or not plan.rescale:
+        return plan
+    shown = shown_bands(plan)
+    own = ranges(archive, shown, plan.rescale)
+    if own is None:
+        missing = next(band.name for band in shown if band and archive.histogram(band.name) is None)
+        raise NotFoundError(
+            f"{archive.id} keeps no histogram of {missing}, which rescale=auto needs; give rescale=min,max, "
+            "or compress its product again"
+        )
+    if not plan.physical:
+        bands = {band.name: band for band in plan.sources}
+        own = tuple(
+            limits if band is None else _stored(limits, bands[band.name])
+            for limits, band in zip(own, shown, strict=True)
+        )
+    return replace(plan, rescale=own, stretched=False)
+
+
+def shown_bands(plan: RenderPlan) -> tuple[Band | None, ...]:
+    """Of each result the band that it shows unchanged, or None."""
+    if plan.error or plan.classes or plan.window > 1:
+        return (None,) * plan.results
+    if plan.expression is None:
+        return plan.sources
+    by_name = {band.name: band for band in plan.sources}
+    return tuple(by_name[name] if name else None for name in plan.expression.whole_bands)
+
+
+def ranges(
+    archive: Archive, shown: Sequence[Band | None], before: Sequence[Range]
+) -> tuple[Range, ...] | None:
+    """Ranges in physical values of what is shown, by the scene's own histograms.
+
+    Args:
+        archive: The scene.
+        shown: Of each result the band that it shows, or None for what keeps its range.
+        before: Range of each result otherwise, as a style has it: equal ones stay equal.
+
+    Returns:
+        None if the archive keeps no histogram of one of the bands.
+    """
+    top = HIGHEST * (1 - _clouded(archive) / 100)
+    ends: list[Range | None] = []
+    for band in shown:
+        if band is None:
+            ends.append(None)
+            continue
+        found = archive.histogram(band.name)
+        if found is None:
+            return None
+        share = top if band.unit == _REFLECTANCE else HIGHEST
+        low, high = (found.percentile(each) * band.scale + band.offset for each in (LOWEST, share))
+        ends.append((min(low, high), max(low, high)))
+    return tuple(_common(place, ends, before) for place in range(len(ends)))
+
+
+def _common(place: int, ends: Sequence[Range | None], before: Sequence[Range]) -> Range:
+    """Range of a result: of all that were shown in one range with it, from the least to the greatest."""
+    if ends[place] is None:
+        return before[place]
+    alike = [each for each, old in zip(ends, before, strict=True) if each and old == before[place]]
+    low, high = min(each[0] for each in alike), max(each[1] for each in alike)
+    return (low, high) if high > low else (low, low + (abs(low) or 1.0))
+
+
+def _clouded(archive: Archive) -> float:
+    """Percentage of cloud, which is brighter than nearly all ground and at the upper end of a histogram.
+
+    By the archive's classes; of one that has none, by its product's own figure; else 0.
+    """
+    if archive.clear is not None:
+        try:
+            with damage_as_unknown():
+                shares = shares_of(archive.clear.counts)
+        except NotFoundError:
+            shares = None
+        if shares is not None:
+            return min(cloud_percentage(shares), MOST_CLOUD)
+    told = archive.item["properties"].get("eo:cloud_cover")
+    return min(max(float(told), 0.0), MOST_CLOUD) if isinstance(told, int | float) else 0.0
+
+
+def _stored(limits: Range, band: Band) -> Range:
+    low, high = ((value - band.offset) / band.scale for value in limits)
+    return (low, high) if low < high else (high, low)
