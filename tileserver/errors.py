@@ -28,7 +28,7 @@ class TooManyError(BusyError):
 
 
 class UnfinishedError(BusyError):
-    """The answer takes longer than a request may; what has been done is kept, and the next request goes on."""
+    """The answer takes longer than a request may; what has been done is kept, and the next one goes on."""
 
     retry_after = 1
 

@@ -42,6 +42,11 @@ _NAMES = {name.lower(): name for name in (*_TYPES, COLLECTION, "Feature", "Featu
 
 
 def check_object(value: Any) -> dict[str, Any]:
+    """Return what is a GeoJSON object, as far as its type goes.
+
+    Raises:
+        ValueError: If it is none; as pydantic wants it.
+    """
     if not isinstance(value, dict):
         raise ValueError("this has to be a GeoJSON object")
     return value

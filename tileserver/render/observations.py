@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import sqlite3
 import threading
@@ -34,6 +35,7 @@ CREATE TABLE IF NOT EXISTS observations (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, content BLOB NOT NULL
 );
 """
+_FIND: Final = "SELECT name, content FROM observations WHERE name IN (SELECT value FROM json_each(?))"
 _ENTRY: TypeAdapter[Observation | None] = TypeAdapter(Observation | None)
 _watch = metrics.watch_cache("observations")
 log = logging.getLogger(__name__)
@@ -80,8 +82,7 @@ class Observations:
             if db is not None:
                 for first in range(0, len(names), _AT_ONCE):
                     some = names[first : first + _AT_ONCE]
-                    marks = ",".join("?" * len(some))
-                    rows = db.execute(f"SELECT name, content FROM observations WHERE name IN ({marks})", some)
+                    rows = db.execute(_FIND, [json.dumps(some)])
                     for name, content in rows:
                         with contextlib.suppress(ValidationError):  # it is made anew
                             found[name] = _ENTRY.validate_json(content)

@@ -122,7 +122,7 @@ def _answers(scenes: Scenes, wanted: SeriesRequest) -> Answers:
     chosen = answers(scenes, wanted.search, request, picture=False)
     if chosen.plan.classes:
         raise ParameterError(
-            "numbers of classes have no mean; each observation of any other value has the shares of all classes"
+            "numbers of classes have no mean; observations of any other value have the shares of all classes"
         )
     if chosen.plan.results != 1:
         raise ParameterError(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from comeo.errors import BoundError, ParameterError
-from comeo.grid import Bounds
 from comeo.view.area import Area
 from tileserver.render.geojson import check_size, geometry_of, polygon_of
 from tileserver.render.observations import area_name
@@ -40,8 +39,8 @@ def point_site(lon: float, lat: float) -> Site:
     return site_of({"type": "Point", "coordinates": [lon, lat]})
 
 
-def box_site(box: Bounds) -> Site:
-    """A box in degrees; west > east across the antimeridian."""
+def box_site(box: Sequence[float]) -> Site:
+    """A box (west, south, east, north) in degrees; west > east across the antimeridian."""
     west, south, east, north = box
     end = east + 360.0 if east < west else east
     ring = [[west, south], [end, south], [end, north], [west, north], [west, south]]
@@ -96,4 +95,3 @@ def _site(document: Any, max_vertices: int) -> Site:
         raise ParameterError("the id of a GeoJSON Feature is text or a number")
     known = properties if is_feature and isinstance(properties, Mapping) else None
     return Site(area, area_name(found), own if is_feature else None, known)
-

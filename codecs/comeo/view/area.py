@@ -22,7 +22,7 @@ from shapely.geometry.base import BaseGeometry
 from comeo.errors import NotFoundError
 from comeo.globe import TURN
 from comeo.grid import WGS84, Bounds, Grid
-from comeo.view.polygon import Geometry, geometry_bounds, move_polygon, near_scene
+from comeo.view.polygon import Cutter, Geometry, geometry_bounds, move_polygon, near_scene
 from comeo.view.projection import move_points
 
 Shares = NDArray[np.float32]
@@ -80,6 +80,19 @@ class Area:
                 self._known.popitem(last=False)
         return found
 
+    def outside(self, grid: Grid) -> NDArray[np.bool_]:
+        """(y, x), true where a pixel's centre lies outside; if all do, where the area touches none of it.
+
+        Raises:
+            NotFoundError: As `shares`.
+        """
+        if not self.is_point:
+            outside = Cutter(near_scene(self.geometry, grid), grid.crs).outside(grid)
+            if not outside.all():
+                return outside
+        untouched: NDArray[np.bool_] = self.shares(grid) == 0
+        return untouched
+
     def _shares(self, grid: Grid) -> Shares:
         if self.is_point:
             return _pixel_of(self.geometry["coordinates"], grid)
@@ -112,4 +125,3 @@ def _pixel_of(position: Any, grid: Grid) -> Shares:
         if 0 <= row < grid.height and 0 <= col < grid.width:
             out[int(row), int(col)] = 1
     return out
-

@@ -181,7 +181,9 @@ def _uncertainty(
     """Of coding, and of what clouds hide: the unseen part differs as patches of the seen one do."""
     try:
         coding = _coding(reader, plan, found)
-    except NotFoundError:  # the archive has no certificate, or does not tell its coarser clouds: `info` says so
+    except (
+        NotFoundError
+    ):  # the archive has no certificate, or does not tell its coarser clouds: `info` says so
         return None
     if coding is None:
         return None
@@ -227,6 +229,8 @@ def _band_means(reader: ArchiveReader, plan: PixelPlan, found: _Seen) -> Mapping
     weights = np.where(mask_of(image), 0, found.kept)
     summed = bands.reduction.before(np.where(weights > 0, image.data, 0).astype(np.float32))
     total = weights.sum(axis=(1, 2))
-    means = np.divide((summed * weights).sum(axis=(1, 2)), total, out=np.full(len(total), np.nan), where=total > 0)
+    means = np.divide(
+        (summed * weights).sum(axis=(1, 2)), total, out=np.full(len(total), np.nan), where=total > 0
+    )
     levels = bands.reduction.after(means.astype(np.float32))
     return {name: np.full((1, 1), level, np.float32) for name, level in zip(plan.bands, levels, strict=True)}

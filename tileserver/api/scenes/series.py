@@ -120,8 +120,7 @@ def place_series(path: p.CollectionPath, query: PlaceQuery) -> Response:
     if query.point is not None:
         site = point_site(query.point[0], query.point[1])
     else:
-        west, south, east, north = query.bbox or ()
-        site = box_site((west, south, east, north))
+        site = box_site(query.bbox or [])
     return _answer(path, query, [site])
 
 
