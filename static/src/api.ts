@@ -2,6 +2,7 @@
 import type { MultiPolygon, Polygon } from 'geojson';
 
 import { bboxOf, type BBox } from './geo';
+import { t } from './words/shell';
 
 export interface Collection {
   id: string;
@@ -40,13 +41,24 @@ export interface Legend {
   colors: string[];
 }
 
+/** From black to white. */
+export type Range = [number, number];
+
 export interface Style {
   id: string;
   title: string;
   description: string;
   /** The band, when the style is one band in grey. */
   band: string | null;
+  /** Formulas over bands, as the server has them; empty where the style shows something else. */
+  expression: string;
+  /** The server's parameters that name it. */
+  query: Readonly<Record<string, string>>;
   legend: Legend | null;
+  /** Of each result the range that is shown in every scene; empty for classes. */
+  rescale: Range[];
+  /** Likewise by this scene's own percentiles; null where there are none, as of an index. */
+  auto: Range[] | null;
   /** What has a colour of its own, where the style shows no range of values. */
   classes: StyleClass[];
 }
@@ -106,8 +118,20 @@ export interface BandValue {
   unit: string;
 }
 
+/** Of a pixel, one of the values that the style shows: an index has one, a composite three. */
+export interface StyleValue {
+  /** The expression, as the server writes it. */
+  expression: string;
+  /** Null is nodata. */
+  value: number | null;
+  /** Expected error; null where it is not known. */
+  error: number | null;
+}
+
 export interface PointValues {
   bands: BandValue[];
+  /** Empty where the style has no value of its own: the map of expected errors. */
+  shown: StyleValue[];
   /** What the pixel came from; in a mosaic this is for the user to learn. */
   source: string | null;
 }
@@ -154,7 +178,7 @@ export function problemSentence(body: unknown, status: number): string {
     const sentence = text(body['detail']) ?? text(body['title']);
     if (sentence) return asSentence(sentence);
   }
-  return `The server answered with status ${status}.`;
+  return t('status', { status: String(status) });
 }
 
 export const url = (path: string): URL => new URL(path, document.baseURI);
@@ -171,11 +195,11 @@ export async function fetchJson(target: URL | string, signal?: AbortSignal, opti
     response = await fetch(target, { headers: { Accept: 'application/json, application/geo+json' }, ...options, signal: signal ?? null });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError('The server does not answer. Check that it is running and reachable, then try again.', null);
+    throw new ApiError(t('no-answer'), null);
   }
   const body: unknown = await response.json().catch(() => null);
   if (!response.ok) throw new ApiError(problemSentence(body, response.status), response.status);
-  if (!isObject(body)) throw new ApiError('The server sent something that is not JSON.', response.status);
+  if (!isObject(body)) throw new ApiError(t('not-json'), response.status);
   return body;
 }
 
@@ -253,7 +277,7 @@ export async function searchItems(query: SearchQuery, signal?: AbortSignal): Pro
 export async function fetchItem(collection: string, item: string): Promise<Item> {
   const path = `stac/collections/${encodeURIComponent(collection)}/items/${encodeURIComponent(item)}`;
   const parsed = parseItem(await fetchJson(url(path)));
-  if (!parsed) throw new ApiError(`The server's description of ${item} has no date or no footprint.`, null);
+  if (!parsed) throw new ApiError(t('no-footprint', { item }), null);
   return parsed;
 }
 
@@ -280,6 +304,14 @@ function parseLegend(value: unknown): Legend | null {
   return minimum !== null && maximum !== null && colors.length > 1 ? { minimum, maximum, unit: text(value['unit']) ?? '', colors } : null;
 }
 
+function parseRanges(value: unknown): Range[] {
+  const pairs = Array.isArray(value) ? value : [];
+  return pairs.flatMap((pair): Range[] => {
+    const [low, high] = Array.isArray(pair) ? [number(pair[0]), number(pair[1])] : [null, null];
+    return low !== null && high !== null && low < high ? [[low, high]] : [];
+  });
+}
+
 function parseStyles(value: unknown): Style[] {
   return objects(value).flatMap((style) => {
     const id = text(style['id']);
@@ -291,7 +323,11 @@ function parseStyles(value: unknown): Style[] {
         title: text(style['title']) ?? id,
         description: text(style['description']) ?? '',
         band: /^\w+$/.test(expression) ? expression : null,
+        expression,
+        query: { style: id },
         legend: parseLegend(style['legend']),
+        rescale: parseRanges(style['rescale']),
+        auto: Array.isArray(style['auto']) ? parseRanges(style['auto']) : null,
         classes: objects(style['classes']).flatMap((each) => {
           const color = text(each['color']) ?? '';
           return /^#[0-9a-f]{6}$/i.test(color) ? [{ title: text(each['title']) ?? '', color }] : [];
@@ -331,7 +367,7 @@ export async function fetchTileSet(layer: Layer, signal?: AbortSignal): Promise<
   setDatetime(target, layer);
   const body = await fetchJson(target, signal);
   const template = Array.isArray(body['tiles']) ? text(body['tiles'][0]) : null;
-  if (!template) throw new ApiError('The server named no tiles for this layer.', null);
+  if (!template) throw new ApiError(t('no-tiles'), null);
   const bounds = Array.isArray(body['bounds']) && body['bounds'].length === 4 ? (body['bounds'] as BBox) : null;
   const coarser = 'item' in layer ? COARSER : 0;
   return {
@@ -355,7 +391,7 @@ export function sameTemplate(template: string): string {
 export function withStyle(template: string, style: string | null, rendering: Readonly<Record<string, string>> = {}): string {
   const [path = '', query = ''] = template.split('?');
   const parameters = new URLSearchParams(query);
-  if (style) parameters.set('style', style);
+  if (style && !('style' in rendering) && !('expression' in rendering)) parameters.set('style', style);
   for (const [name, value] of Object.entries(rendering)) parameters.set(name, value);
   const rest = parameters.toString();
   return rest ? `${path}?${rest}` : path;
@@ -366,25 +402,36 @@ export function doubled(template: string): string {
   return template.replace('{y}', '{y}@2x');
 }
 
-export async function fetchPoint(layer: Layer, lon: number, lat: number, signal?: AbortSignal): Promise<PointValues> {
+function parseBand(band: Json): BandValue {
+  return {
+    name: text(band['name']) ?? '?',
+    title: text(band['title']) ?? '',
+    wavelength: number(band['wavelength']),
+    value: number(band['value']),
+    physical: number(band['physical']),
+    error: number(band['expected_error']),
+    physicalError: number(band['physical_expected_error']),
+    fieldError: number(band['field_expected_error']),
+    unit: text(band['unit']) ?? '',
+  };
+}
+
+/** Values of all bands at a place, and of the style where it has one value a pixel. */
+export async function fetchPoint(layer: Layer, lon: number, lat: number, style: Style | null, signal?: AbortSignal): Promise<PointValues> {
   const target = url(`${layerPath(layer)}/point/${lon.toFixed(6)},${lat.toFixed(6)}`);
   setDatetime(target, layer);
-  const body = await fetchJson(target, signal);
-  const bands = objects(body['bands']).map((band) => {
-    const name = text(band['name']) ?? '?';
-    return {
-      name,
-      title: text(band['title']) ?? '',
-      wavelength: number(band['wavelength']),
-      value: number(band['value']),
-      physical: number(band['physical']),
-      error: number(band['expected_error']),
-      physicalError: number(band['physical_expected_error']),
-      fieldError: number(band['field_expected_error']),
-      unit: text(band['unit']) ?? '',
-    };
-  });
-  return { bands, source: text(body['item']) };
+  const styled = new URL(target);
+  styled.searchParams.set('style', style?.id ?? '');
+  const [body, shown] = await Promise.all([fetchJson(target, signal), style ? fetchJson(styled, signal) : null]);
+  return {
+    bands: objects(body['bands']).map(parseBand),
+    shown: objects(shown?.['results']).map((result) => ({
+      expression: text(result['expression']) ?? '',
+      value: number(result['value']),
+      error: number(result['expected_error']),
+    })),
+    source: text(body['item']),
+  };
 }
 
 export async function fetchBasemap(): Promise<Basemap | null> {

@@ -1,12 +1,16 @@
 /** Numbers, bytes and dates as people read them. */
 import { locale } from './language';
+import { t } from './words/shell';
 
 const day = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
 const minute = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hour12: false, timeZone: 'UTC' });
 
+const decimal = (value: number, digits: number): string =>
+  value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
 export const formatDay = (date: Date): string => day.format(date);
 /** The day of a scene in words. */
-export const dayOf = (scene: { datetime: Date; dated: boolean }): string => (scene.dated ? formatDay(scene.datetime) : 'Date unknown');
+export const dayOf = (scene: { datetime: Date; dated: boolean }): string => (scene.dated ? formatDay(scene.datetime) : t('date-unknown'));
 
 export const formatTime = (date: Date): string => `${minute.format(date)} UTC`;
 
@@ -23,15 +27,19 @@ export function formatBytes(bytes: number): string {
     unit += 1;
   }
   const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-  return `${value.toFixed(digits)} ${units[unit]}`;
+  return `${decimal(value, digits)} ${units[unit]}`;
 }
 
 /** A quotient to two significant digits below ten, else whole: 3.4, 9, 39, 120. */
 export const formatRatio = (ratio: number): string =>
-  ratio < 9.95 ? ratio.toFixed(1).replace(/\.0$/, '') : Math.round(ratio).toLocaleString(locale);
+  ratio.toLocaleString(locale, { maximumFractionDigits: ratio < 9.95 ? 1 : 0 });
+
+/** A value of a style, to three significant digits where it is small. */
+export const formatValue = (value: number): string =>
+  value.toLocaleString(locale, Math.abs(value) < 100 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 0 });
 
 /** Reflectance to four digits, as its digital numbers have; anything else to two. */
-export const formatPhysical = (value: number, unit: string): string => value.toFixed(unit === 'reflectance' ? 4 : 2);
+export const formatPhysical = (value: number, unit: string): string => decimal(value, unit === 'reflectance' ? 4 : 2);
 
 /** An error of a stored number, to two significant digits. */
 export const formatError = (error: number): string =>
@@ -43,6 +51,6 @@ export const formatPlatform = (platform: string): string =>
 
 export function formatPosition(lon: number, lat: number): string {
   const part = (value: number, positive: string, negative: string): string =>
-    `${Math.abs(value).toFixed(5)}° ${value < 0 ? negative : positive}`;
+    `${decimal(Math.abs(value), 5)}° ${value < 0 ? negative : positive}`;
   return `${part(lat, 'N', 'S')}, ${part(lon, 'E', 'W')}`;
 }

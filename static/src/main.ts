@@ -1,35 +1,41 @@
 /** Puts the page together. The map is a chunk of its own: the list appears without waiting for it. */
 import { fetchBasemap } from './api';
-import { byId, h, icon } from './dom';
+import { byId } from './dom';
 import type { BBox } from './geo';
 import { parseLink } from './link';
 import type { MapView } from './map/map';
 import { mapControls } from './panels/controls';
-import { elsewherePanel } from './panels/elsewhere';
+import { foldButton, languageMenu } from './panels/frame';
+import { legendCard } from './panels/legend';
 import { meterPanel } from './panels/meter';
+import { busyBar, notices } from './panels/notices';
 import { PixelPanel } from './panels/pixel';
 import { scenesPanel } from './panels/scenes';
 import { Sheet } from './panels/sheet';
-import { viewPanel } from './panels/view';
+import { stylesPanel } from './panels/styles';
+import { Timeline } from './panels/timeline';
+import { isMosaic, viewPanel } from './panels/view';
 import { initialState, Store } from './store';
 import { direction, language } from './language';
 import { Toolbar } from './tools/toolbar';
 import { Viewer } from './viewer';
+import { t } from './words/shell';
 import { loadWords } from './words/words';
 
-/** Work shorter than this isn't worth telling. */
-const PATIENCE = 150;
-const NO_WEBGL = 'This browser cannot draw the map: it needs WebGL 2. The list of scenes still works.';
 
 /** Where the first scene lies, once it is known: the map begins there, and fetches nothing for elsewhere. */
 function firstPlace(): Promise<BBox | null> {
   return new Promise((resolve) =>
-    store.watch(['item', 'items', 'catalogue', 'error'], ({ item, items, catalogue, error }) => {
+    store.watch(['pending', 'items', 'catalogue', 'error'], ({ pending, items, catalogue, error }) => {
+      const item = pending?.item;
       const nothing = catalogue === 'failed' || (catalogue === 'ready' && items.length === 0) || error !== null;
       if (item || nothing) resolve(item?.bbox ?? null);
     }),
   );
 }
+
+/** Milliseconds after which the page gets ready to be opened without a link. */
+const OFFLINE_AFTER = 3000;
 
 function startMap(): Promise<MapView | null> {
   const create = async (): Promise<MapView> => {
@@ -44,7 +50,7 @@ function startMap(): Promise<MapView | null> {
   };
   return create().catch((error: unknown) => {
     console.warn(error);
-    store.update({ error: NO_WEBGL });
+    store.update({ error: t('no-webgl') });
     return null;
   });
 }
@@ -52,6 +58,7 @@ function startMap(): Promise<MapView | null> {
 /** Keeps the middle of the map where the panel doesn't cover it. */
 function layOut(map: MapView | null): void {
   document.documentElement.style.setProperty('--covered', `${sheet.covers}px`);
+  placeStrip();
   if (!map) return;
   map.setPadding(sheet.padding);
   const { x, y } = map.centre();
@@ -76,6 +83,7 @@ function connectMap(map: MapView): void {
   store.watch(['hovered'], ({ hovered }) => map.hover(hovered));
   store.watch(['opacity'], ({ opacity }) => map.setOpacity(opacity));
   store.watch(['projection'], ({ projection }) => map.setProjection(projection));
+  byId('scale').append(map.scaleBar());
 }
 
 async function startBasemap(): Promise<void> {
@@ -83,25 +91,31 @@ async function startBasemap(): Promise<void> {
   const map = await mapStarted;
   if (!basemap || !map) return;
   map.addBasemap(basemap);
-  byId('basemap-attribution').textContent = basemap.attribution ? ` · Basemap: ${basemap.attribution}` : '';
+  byId('basemap-attribution').textContent = basemap.attribution ? ` · ${t('basemap', { credit: basemap.attribution })}` : '';
 }
 
-function showNotice(sentence: string | null): void {
-  const dismiss = (): void => store.update({ error: null });
-  const close = h('button', { type: 'button', class: 'round', 'aria-label': 'Dismiss', click: dismiss }, icon('M5 5l10 10M15 5L5 15'));
-  const notice = byId('notice');
-  notice.hidden = sentence === null;
-  notice.replaceChildren(...(sentence ? [h('p', {}, sentence), close] : []));
+/** Says what index.html marks: `data-t` is the key of a text, `data-t-label` that of a label. */
+function translatePage(): void {
+  document.documentElement.lang = language;
+  document.documentElement.dir = direction;
+  const each = (name: string, say: (element: HTMLElement, words: string) => void): void => {
+    for (const element of document.querySelectorAll<HTMLElement>(`[${name}]`)) say(element, t(element.getAttribute(name) as Parameters<typeof t>[0]));
+  };
+  each('data-t', (element, words) => (element.textContent = words));
+  each('data-t-label', (element, words) => element.setAttribute('aria-label', words));
 }
 
-function showBusy(): void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  store.watch(['tilesLoading'], ({ tilesLoading }) => {
-    byId('stage').ariaBusy = String(tilesLoading);
-    clearTimeout(timer);
-    if (tilesLoading) timer = setTimeout(() => (byId('progress').hidden = false), PATIENCE);
-    else byId('progress').hidden = true;
-  });
+/** On a phone the strip of dates lies in the sheet, else along the map. */
+function placeStrip(): void {
+  if (sheet.active) byId('view').after(byId('strip'));
+  else byId('stage').append(byId('strip'));
+}
+
+async function choose(key: string): Promise<void> {
+  const { layer, series } = store.state;
+  const item = series.find((each) => each.key === key);
+  if (isMosaic(layer) && layer) await viewer.mosaic(layer.collection, key);
+  else if (item) await viewer.show(item, { move: 'stay' });
 }
 
 /** Escape closes one thing at a time, the topmost first. */
@@ -114,14 +128,16 @@ async function escape(): Promise<void> {
   else if (sheet.active) sheet.set('peek');
 }
 
-document.documentElement.lang = language;
-document.documentElement.dir = direction;
 await loadWords('shell');
+translatePage();
 const link = parseLink(location.hash);
 const store = new Store({ ...initialState(), style: link.style, opacity: link.opacity, projection: link.projection, extras: link.extras });
 const sheet = new Sheet(byId('panel'), byId<HTMLButtonElement>('handle'), () => void mapStarted.then(layOut));
 const mapStarted = startMap();
-const pixel = new PixelPanel(byId('pixel'), () => void mapStarted.then((map) => map?.setSample(null)));
+const pixel = new PixelPanel(byId('pixel'), () => {
+  viewer.forgetPixel();
+  void mapStarted.then((map) => map?.setSample(null));
+});
 const viewer = new Viewer(store, pixel, mapStarted);
 const toolbar = new Toolbar(byId('toolbar'), byId('tool'), byId('stage'), { store, viewer, map: mapStarted });
 
@@ -134,14 +150,18 @@ scenesPanel(byId('scenes'), store, {
 viewPanel(byId('view'), store, {
   show: (item) => void viewer.show(item, { move: 'stay' }),
   mosaic: (collection, until) => void viewer.mosaic(collection, until),
-  style: (id) => void viewer.setStyle(id),
   fit: () => void viewer.fit(),
 });
-elsewherePanel(byId<HTMLDetailsElement>('elsewhere'), store, mapStarted);
+stylesPanel(byId('styles'), store, mapStarted, (id) => void viewer.setStyle(id));
+legendCard(byId('legend'), store);
+new Timeline(byId('strip'), store, { choose, second: (second) => store.update({ second }) });
+languageMenu(byId('language'));
+foldButton(byId('toolbar'), store);
 meterPanel(byId<HTMLDetailsElement>('meter'), store);
 store.watch(['credit'], ({ credit }) => (byId('credit').textContent = credit ? `${credit} · ` : ''));
-store.watch(['error'], ({ error }) => showNotice(error));
-showBusy();
+notices(store);
+busyBar(store);
+placeStrip();
 addEventListener('keydown', (event) => {
   if (event.key === 'Escape') void escape();
 });
@@ -151,3 +171,5 @@ void mapStarted.then((map) => {
 void viewer.start(link);
 void startBasemap();
 toolbar.openFromLink();
+// once there is nothing more urgent to fetch
+void mapStarted.then(() => setTimeout(() => void import('./offline/offline').then(({ startOffline }) => startOffline()).catch(console.warn), OFFLINE_AFTER));

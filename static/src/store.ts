@@ -1,5 +1,6 @@
 /** One observable state; panels and the map subscribe to the fields they show. */
 import type { Collection, Item, Layer, SceneInfo } from './api';
+import type { Camera } from './link';
 
 export type Projection = 'mercator' | 'globe';
 
@@ -7,6 +8,13 @@ export interface Filter {
   collection: string | null;
   from: string | null;
   to: string | null;
+}
+
+/** What is being loaded: it is shown, and the state says so, once its picture is there. */
+export interface Pending {
+  layer: Layer;
+  item: Item | null;
+  style: string | null;
 }
 
 export interface State {
@@ -19,6 +27,7 @@ export interface State {
   next: string | null;
   /** What the map shows. */
   layer: Layer | null;
+  pending: Pending | null;
   /** The scene shown, or the newest one of the mosaic shown. */
   item: Item | null;
   /** All scenes of the same collection over the same place, oldest first. */
@@ -36,6 +45,12 @@ export interface State {
   rendering: Readonly<Record<string, string>>;
   /** What the tools keep in the link, by the name of the parameter. */
   extras: ReadonlyMap<string, string>;
+  /** The other date of a comparison, which has a handle of its own on the timeline. */
+  second: Item | null;
+  /** Where the map is, once it has come to rest. */
+  camera: Camera | null;
+  /** Whether the panel is folded away. */
+  folded: boolean;
   /** Key of the scene that the pointer or the focus is on. */
   hovered: string | null;
   tilesLoading: boolean;
@@ -89,6 +104,7 @@ export const initialState = (): State => ({
   matched: null,
   next: null,
   layer: null,
+  pending: null,
   item: null,
   series: [],
   info: null,
@@ -99,6 +115,9 @@ export const initialState = (): State => ({
   projection: 'mercator',
   rendering: {},
   extras: new Map(),
+  second: null,
+  camera: null,
+  folded: false,
   hovered: null,
   tilesLoading: false,
   error: null,

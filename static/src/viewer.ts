@@ -18,10 +18,14 @@ import {
   type TileSet,
 } from './api';
 import { areaOf, centreOf, contains, unionOf, type BBox } from './geo';
+import { formatIndicator, INDICATOR, OWN, withOwn, type Indicator } from './indicator';
 import { formatLink, parseLink, type Camera, type Link } from './link';
 import type { MapView } from './map/map';
 import type { PixelPanel } from './panels/pixel';
-import type { Filter, State, Store } from './store';
+import { titleOf } from './panels/title';
+import type { Filter, Pending, State, Store } from './store';
+import { formatStretch, pictureQuery, STRETCH, stretchOf, type Stretch } from './stretch';
+import { t } from './words/shell';
 
 /** More dates than this over one place would not fit on a timeline. */
 const LONGEST_SERIES = 500;
@@ -30,7 +34,7 @@ const WORTH_SHOWING_FIRST = 0.5;
 
 const newestFirst = (a: Item, b: Item): number => b.datetime.getTime() - a.datetime.getTime();
 const sentence = (error: unknown): string =>
-  error instanceof ApiError ? error.message : 'Something went wrong in this page; reload it.';
+  error instanceof ApiError ? error.message : t('page-failed');
 
 /** The newest of the scenes that aren't small beside the largest. */
 export function firstToShow(items: readonly Item[]): Item | null {
@@ -39,6 +43,17 @@ export function firstToShow(items: readonly Item[]): Item | null {
 }
 
 const layerKey = (layer: Layer): string => JSON.stringify(layer);
+
+/** What is to be shown next. */
+interface Target {
+  layer: Layer;
+  item: Item;
+  series: Item[];
+  style: string | null;
+  /** Where the map goes first; null stays. */
+  box: BBox | null;
+  animate: boolean;
+}
 
 export class Viewer {
   readonly #store: Store;
@@ -51,8 +66,12 @@ export class Viewer {
   #showing = new AbortController();
   #searching = new AbortController();
   #reading = new AbortController();
+  /** Where the values of the pixel panel are from. */
+  #sample: [number, number] | null = null;
   /** The link that the page was opened with. */
   #link: Link | null = null;
+  /** Whether the catalogue has been asked once. */
+  #begun = false;
   /** The link as last written, to tell our own changes of the address from the user's. */
   #written = '';
 
@@ -71,10 +90,11 @@ export class Viewer {
     this.#link = link;
     this.#camera = link.camera;
     await Promise.all([this.#loadCollections(), this.#search()]);
+    this.#begun = true;
     if (this.#state.catalogue !== 'ready') return;
-    if (link.layer) return this.#follow(link);
+    if (link.layer || link.camera) return this.#follow(link);
     const first = firstToShow(this.#state.items);
-    if (first) await this.show(first, { move: link.camera ? 'stay' : 'jump' });
+    if (first) await this.show(first, { move: 'jump' });
   }
 
   async filter(filter: Filter): Promise<void> {
@@ -97,37 +117,44 @@ export class Viewer {
   }
 
   /** Shows a scene. `jump` and `fly` move the map to it; `stay` doesn't. */
-  async show(item: Item, { move }: { move: 'jump' | 'fly' | 'stay' }): Promise<void> {
+  async show(item: Item, { move, style = this.#state.style }: { move: 'jump' | 'fly' | 'stay'; style?: string | null }): Promise<void> {
     const same = this.#state.item;
     const samePlace = same !== null && same.collection === item.collection && contains(item.geometry, ...centreOf(same.bbox));
     const series = samePlace && this.#state.series.some((each) => each.key === item.key) ? this.#state.series : [item];
-    this.#store.update({ layer: { collection: item.collection, item: item.id }, item, series, error: null });
-    await this.#present(item, move === 'stay' ? null : item.bbox, move === 'fly');
-    if (series.length < 2) await this.#loadSeries(item);
+    const layer = { collection: item.collection, item: item.id };
+    const box = move === 'stay' ? null : item.bbox;
+    const shown = await this.#present({ layer, item, series, style, box, animate: move === 'fly' });
+    if (shown && series.length < 2) await this.#loadSeries(item);
   }
 
-  async mosaic(collection: string, until: string | null): Promise<void> {
+  async mosaic(collection: string, until: string | null, style = this.#state.style): Promise<void> {
+    const layer: Layer = { collection, until };
+    this.#wait({ layer, item: this.#state.item, style });
     await this.#guard(async () => {
       const { items } = await searchItems({ collection, to: until, limit: LONGEST_SERIES });
       const newest = items.sort(newestFirst)[0];
-      if (!newest) throw new ApiError('This collection has no scene up to that date.', null);
+      if (!newest) throw new ApiError(t('no-scene-until'), null);
       const before = this.#state.layer;
       const again = before !== null && !('item' in before) && before.collection === collection;
       const series = again ? this.#state.series : [...items].reverse();
-      this.#store.update({ layer: { collection, until }, item: newest, series, error: null });
-      await this.#present(newest, null, false);
+      await this.#present({ layer, item: newest, series, style, box: null, animate: false });
     });
   }
 
   async setStyle(style: string): Promise<void> {
-    this.#store.update({ style });
-    await this.#draw();
+    await this.#redraw({ style });
   }
 
-  /** Draws with other parameters of the tiles, as `rescale`, until they are set anew. */
-  async setRendering(rendering: Readonly<Record<string, string>>): Promise<void> {
-    this.#store.update({ rendering });
-    await this.#draw();
+  /** Draws an indicator of the user's own, which the link then has. */
+  async setIndicator(indicator: Indicator): Promise<void> {
+    this.#store.setExtra(INDICATOR, formatIndicator(indicator));
+    await this.#redraw({ style: OWN });
+  }
+
+  /** Draws in another stretch, which the link then has. */
+  async setStretch(stretch: Stretch): Promise<void> {
+    this.#store.setExtra(STRETCH, formatStretch(stretch));
+    await this.#redraw({});
   }
 
   async fit(): Promise<void> {
@@ -147,22 +174,32 @@ export class Viewer {
   }
 
   async read(lon: number, lat: number): Promise<void> {
-    const { layer } = this.#state;
-    if (!layer) return;
+    const { layer, item, info, style } = this.#state;
+    if (!layer || !item) return;
     this.#reading.abort();
     this.#reading = new AbortController();
     const { signal } = this.#reading;
+    this.#sample = [lon, lat];
+    const shown = info?.styles.find(({ id }) => id === style) ?? null;
     (await this.#map)?.setSample([lon, lat]);
     this.#pixel.waiting(lon, lat);
     try {
-      this.#pixel.values(lon, lat, await fetchPoint(layer, lon, lat, signal));
+      const values = await fetchPoint(layer, lon, lat, shown, signal);
+      if (!signal.aborted) this.#pixel.values(lon, lat, values, shown, 'item' in layer ? item : null);
     } catch (error) {
       if (!signal.aborted) this.#pixel.problem(lon, lat, sentence(error));
     }
   }
 
+  /** The pixel panel has been closed: values on their way are no longer wanted. */
+  forgetPixel(): void {
+    this.#reading.abort();
+    this.#sample = null;
+  }
+
   moved(camera: Camera): void {
     this.#camera = camera;
+    this.#store.update({ camera });
     this.#writeLink();
   }
 
@@ -201,31 +238,69 @@ export class Viewer {
     });
   }
 
-  /** Gets what drawing needs, moves, draws. A later call makes an earlier one stop. */
-  async #present(item: Item, box: BBox | null, animate: boolean): Promise<void> {
+  #wait(pending: Pending): AbortSignal {
     this.#showing.abort();
     this.#showing = new AbortController();
-    const { signal } = this.#showing;
-    const { layer } = this.#state;
-    if (!layer) return;
+    this.#store.update({ pending, error: null });
+    return this.#showing.signal;
+  }
+
+  /**
+   * Gets what drawing needs, moves, draws; the state changes once the picture is there, and stays as it is if that
+   * fails. A later call makes an earlier one stop. Resolves with whether it is shown.
+   */
+  async #present(target: Target): Promise<boolean> {
+    const { layer, item, series, box, animate } = target;
+    const signal = this.#wait(target);
     try {
       const travel = box ? this.#goTo(box, animate) : null;
-      const [scene, styles] = await Promise.all([
+      const [scene, styles, tiles, map] = await Promise.all([
         this.#infoOf(item, signal),
         'item' in layer ? null : this.#stylesOf(layer.collection, signal),
         this.#tileSetOf(layer, signal),
+        this.#map,
         travel,
       ]);
-      const info = styles ? { ...scene, styles } : scene;
-      if (signal.aborted) return;
-      const { style } = this.#state;
-      const kept = info.styles.some(({ id }) => id === style) ? style : (info.styles[0]?.id ?? null);
+      if (signal.aborted) return false;
+      const info = { ...scene, styles: withOwn(styles ?? scene.styles, this.#state.extras) };
+      const style = info.styles.find(({ id }) => id === target.style) ?? info.styles[0] ?? null;
+      const rendering = pictureQuery(style, stretchOf(this.#state.extras));
+      const problem = (await map?.showTiles({ ...tiles, template: withStyle(tiles.template, null, rendering) })) ?? null;
+      if (signal.aborted) return false;
       const viewed = new Map(this.#state.viewed).set(item.key, scene);
-      this.#store.update({ info, viewed, style: kept });
-      await this.#draw();
+      const missing = target.style !== null && style !== null && style.id !== target.style;
+      const error = missing ? t('no-style', { style: target.style ?? '', shown: style.title }) : problem;
+      const credit = tiles.attribution;
+      this.#store.update({ layer, item, series, info, viewed, style: style?.id ?? null, rendering, credit, pending: null, error });
+      this.#readAgain();
+      return true;
     } catch (error) {
-      if (!signal.aborted) this.#store.update({ error: sentence(error) });
+      if (!signal.aborted) this.#failed(error);
+      return false;
     }
+  }
+
+  /** The same layer in another way. */
+  async #redraw(change: Partial<Pick<Target, 'style'>>): Promise<void> {
+    const { layer, item, series, style } = this.#state;
+    if (layer && item) await this.#present({ layer, item, series, style, box: null, animate: false, ...change });
+  }
+
+  /** Values that were read belong to the picture that has gone: they are read anew, where the new one has any. */
+  #readAgain(): void {
+    const { layer, item, series } = this.#state;
+    if (!this.#sample || !layer || !item) return;
+    const [lon, lat] = this.#sample;
+    const shown = 'item' in layer ? [item] : series;
+    if (shown.some((each) => contains(each.geometry, lon, lat))) void this.read(lon, lat);
+    else this.#pixel.close();
+  }
+
+  /** Says that something failed, and what is still to be seen. */
+  #failed(error: unknown): void {
+    const { layer, item } = this.#state;
+    const shown = layer && item ? t('still-shown', { title: titleOf(layer, item) }) : '';
+    this.#store.update({ pending: null, error: [sentence(error), shown].filter(Boolean).join(' ') });
   }
 
   async #infoOf({ key, collection, id }: Item, signal: AbortSignal): Promise<SceneInfo> {
@@ -244,47 +319,54 @@ export class Viewer {
     return tiles;
   }
 
-  async #draw(): Promise<void> {
-    const map = await this.#map;
-    const { layer, style, rendering } = this.#state;
-    const tiles = layer ? this.#tileSets.get(layerKey(layer)) : undefined;
-    this.#store.update({ credit: tiles?.attribution ?? '' });
-    map?.showTiles(tiles ? { ...tiles, template: withStyle(tiles.template, style, rendering) } : null);
-  }
-
   async #goTo(box: BBox, animate: boolean): Promise<void> {
     await (await this.#map)?.goTo(box, animate);
   }
 
   async #follow(link: Link): Promise<void> {
     this.#camera = link.camera ?? this.#camera;
-    const { style, opacity, projection, extras } = link;
-    this.#store.update({ style, opacity, projection, extras });
-    if (link.camera) (await this.#map)?.jumpTo(link.camera);
-    const { layer } = link;
-    if (!layer) return;
-    if (!('item' in layer)) {
-      await this.mosaic(layer.collection, layer.until);
-      return link.camera ? undefined : this.fit();
-    }
+    const { style, opacity, projection, extras, layer, camera } = link;
+    this.#store.update({ opacity, projection, extras });
+    if (camera) (await this.#map)?.jumpTo(camera);
     await this.#guard(async () => {
-      const known = this.#state.items.find(({ collection, id }) => collection === layer.collection && id === layer.item);
-      const item = known ?? (await fetchItem(layer.collection, layer.item));
-      await this.show(item, { move: link.camera ? 'stay' : 'jump' });
+      if (!layer) {
+        if (camera) await this.#showThere(camera, style);
+      } else if ('item' in layer) {
+        const known = this.#state.items.find(({ collection, id }) => collection === layer.collection && id === layer.item);
+        const item = known ?? (await fetchItem(layer.collection, layer.item));
+        await this.show(item, { move: camera ? 'stay' : 'jump', style });
+      } else {
+        await this.mosaic(layer.collection, layer.until, style);
+        if (!camera) await this.fit();
+      }
     });
+  }
+
+  /** A link of a place alone: shows a scene of there, at best over the middle of the map. */
+  async #showThere({ lon, lat }: Camera, style: string | null): Promise<void> {
+    const shown = this.#state.item;
+    if (shown && contains(shown.geometry, lon, lat)) return;
+    const here: BBox = [lon, lat, lon, lat];
+    const view = (await this.#map)?.view() ?? here;
+    for (const bbox of [here, view]) {
+      const { items } = await searchItems({ bbox });
+      const item = firstToShow(items);
+      if (item) return this.show(item, { move: 'stay', style });
+    }
+    throw new ApiError(t('nothing-here'), null);
   }
 
   async #guard(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      this.#store.update({ error: sentence(error) });
+      this.#failed(error);
     }
   }
 
   #writeLink(): void {
-    const { layer, style, opacity, projection, extras, catalogue } = this.#state;
-    if (catalogue === 'loading' && !layer) return; // the link that opened the page is still to be followed
+    const { layer, style, opacity, projection, extras, pending } = this.#state;
+    if (!layer && (pending || !this.#begun)) return; // the link that opened the page is still to be followed
     this.#written = formatLink({ camera: this.#camera, layer, style, opacity, projection, extras });
     history.replaceState(null, '', this.#written);
   }

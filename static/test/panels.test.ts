@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { parseFidelity, type Item } from '../src/api';
+import { parseFidelity, type Item, type Style } from '../src/api';
 import { formatBytes, formatError, formatPlatform, formatPosition, formatRatio } from '../src/format';
 import { comparison, weightOf } from '../src/panels/meter';
-import { daysOf, fraction, nearest } from '../src/panels/timeline';
+import { daysOf, fraction, nearest, stopsOf } from '../src/panels/stops';
+import { foldStyles, thumbnailBox } from '../src/panels/styles';
 import { typicalError } from '../src/panels/view';
 import { firstToShow } from '../src/viewer';
+import { loadWords } from '../src/words/words';
 import { initialState, Store } from '../src/store';
+
+await loadWords('shell');
 
 const stops = ['2019-01-01', '2019-01-11', '2019-12-31'].map((key) => ({ key, date: new Date(key) }));
 
@@ -32,7 +36,7 @@ test('the timeline is spaced as time is, and a pointer finds the nearest date', 
 });
 
 test('scenes of one day are one stop of a mosaic', () => {
-  const dates = ['2020-02-02T09:00:00Z', '2019-01-01T10:00:00Z', '2020-02-02T09:00:14Z'].map((text) => new Date(text));
+  const dates = ['2020-02-02T09:00:00Z', '2019-01-01T10:00:00Z', '2020-02-02T09:00:14Z'].map((text) => item(text, text, 1));
   assert.deepEqual(daysOf(dates).map(({ key }) => key), ['2019-01-01', '2020-02-02']);
 });
 
@@ -46,9 +50,9 @@ test('bytes and ratios have as many digits as mean something', () => {
 
 test('what was received is compared with every scene looked at', () => {
   const info = { codec: 'dct', ratio: 100, rawBytes: 1000, archiveBytes: 10, fidelity: null, styles: [] };
-  assert.equal(comparison(100, weightOf([info])), '1/10 of the original');
-  assert.equal(comparison(100, weightOf([info, info])), '1/20 of 2 originals');
-  assert.equal(comparison(3000, weightOf([info])), '3 times the original');
+  assert.equal(comparison(100, weightOf([info])), 'The imagery is 1/10 of the original.');
+  assert.equal(comparison(100, weightOf([info, info])), 'The imagery is 1/20 of 2 originals.');
+  assert.equal(comparison(3000, weightOf([info])), 'The imagery is 3 times the original.');
   assert.equal(comparison(3000, weightOf([])), '');
 });
 
@@ -73,4 +77,28 @@ test('only those who watch a field that changed are told', () => {
   store.update({ opacity: 1 });
   store.update({ style: 'ndvi' });
   assert.deepEqual(told, ['opacity 1', 'style null error null', 'style ndvi error null']);
+});
+
+test('the timeline stops at what is on its way, and leaves out scenes without a date', () => {
+  const series = [item('a', '2019-01-01', 1), item('b', '2020-01-01', 1), { ...item('c', '1970-01-01', 1), dated: false }];
+  const [first, second, undated] = series as [Item, Item, Item];
+  const layer = { collection: 'c', item: 'a' };
+  const shown = { ...initialState(), layer, item: first, series };
+  const keys = (state: typeof shown): string => `${stopsOf(state).stops.map(({ key }) => key).join()} at ${stopsOf(state).current}`;
+  assert.equal(keys(shown), 'a,b at a');
+  assert.equal(keys({ ...shown, pending: { layer: { collection: 'c', item: 'b' }, item: second, style: null } }), 'a,b at b');
+  assert.equal(keys({ ...shown, layer: { collection: 'c', item: 'c' }, item: undated }), ' at c');
+  assert.equal(keys({ ...shown, layer: { collection: 'c', until: null } as never }), '2019-01-01,2020-01-01 at 2020-01-01');
+});
+
+test('single bands and maps of errors are folded, unless they lead', () => {
+  const style = (id: string, band: string | null): Style => ({ id, title: id, description: '', band, expression: '', query: { style: id }, legend: null, rescale: [], auto: null, classes: [] });
+  const ids = (styles: Style[]): string => foldStyles(styles).shown.map(({ id }) => id).join();
+  assert.equal(ids([style('true', null), style('ndvi', null), style('b02', 'B02'), style('error', null)]), 'true,ndvi');
+  assert.equal(ids([style('vv', 'VV'), style('vh', 'VH'), style('radar', null), style('angle', 'A')]), 'vv,vh,radar');
+});
+
+test('a thumbnail is the middle of what the view shows of a scene, in its own proportions', () => {
+  assert.deepEqual(thumbnailBox([-10, -10, 10, 10], [0, 0, 3, 1]), [0.74997, 0, 2.25003, 1]);
+  assert.equal(thumbnailBox([-10, -10, 0, 10], [5, 0, 8, 1]), null);
 });

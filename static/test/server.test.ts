@@ -3,7 +3,10 @@ import test from 'node:test';
 
 import { doubled, interval, parseItem, problemSentence, withStyle } from '../src/api';
 import { dayOf } from '../src/format';
+import { loadWords } from '../src/words/words';
 import { addTiming, noTraffic, partOf, totalOf } from '../src/traffic';
+
+await loadWords('shell');
 
 const template = 'https://tiles.example/collections/c/items/i/tiles/WebMercatorQuad/{z}/{x}/{y}.webp?v=1';
 

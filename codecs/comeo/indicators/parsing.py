@@ -18,7 +18,7 @@ LONGEST: Final = 4000
 """Characters of a formula."""
 _DEEPEST: Final = 60
 _WORD: Final = re.compile(
-    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])|(?P<name>[^\W\d]\w*)"
+    r"(?P<number>(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+)(?![\w.])|(?P<name>[^\W\d]\w*+)"
     r"|(?P<sign>\*\*|<=|>=|==|!=|[-+*/%<>()&|~,])"
 )
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
@@ -202,7 +202,7 @@ class _Parser:
                 if id(side) in self._bare_logic:
                     raise FormulaError(
                         f"{short(self._source(side.place))} is compared as a whole, since & and | bind "
-                        "tighter than comparisons", side.place, 
+                        "tighter than comparisons", side.place,
                         "put each comparison in parentheses, or write and, or",
                     )  # fmt: skip
             found.append(self._call(token.text, (left, right), left.place.offset))

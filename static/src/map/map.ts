@@ -1,15 +1,17 @@
 /** The map itself: MapLibre, in a chunk of its own so that the list of scenes need not wait for it. */
 import type { Geometry } from 'geojson';
-import { Map as MapLibre, type GeoJSONSource, type LayerSpecification, type PaddingOptions } from 'maplibre-gl';
+import { Map as MapLibre, ScaleControl, type GeoJSONSource, type LayerSpecification, type PaddingOptions } from 'maplibre-gl';
 
-import { problemSentence, type Basemap, type Item, type TileSet } from '../api';
+import { ApiError, problemSentence, type Basemap, type Item, type TileSet } from '../api';
 import { polygonOf, unionOf, type BBox } from '../geo';
 import type { Camera } from '../link';
 import type { Projection } from '../store';
+import { t } from '../words/shell';
 import { areaLayers, showShape } from './area';
 import type { Drawing, Drawn, Shape } from './draw';
 import { FOOTPRINT_LAYERS, footprintLayers, mark, setFootprints } from './footprints';
 import { graticule, graticuleLabels, graticuleLayers, LOWEST_OVER_LAND, stepAt } from './graticule';
+import { saver } from '../saver';
 import { Imagery } from './imagery';
 import { hiddenGroups, keepHidden, keptStorage, MAP_GROUPS, type MapGroup } from './groups';
 import { landLayers, lineLayers, nameLayers, registerReference } from './reference';
@@ -54,6 +56,12 @@ function allLayers(palette: Palette): LayerSpecification[] {
   ];
 }
 
+/** What the library tells of a failed request; the status is missing where there was no answer. */
+interface TileFailure {
+  status?: number;
+  body?: Blob;
+}
+
 const inGroup = (id: string, group: MapGroup): boolean => id.startsWith(MAP_GROUPS[group]);
 
 function withHidden(layers: LayerSpecification[], hidden: ReadonlySet<MapGroup>): LayerSpecification[] {
@@ -62,10 +70,10 @@ function withHidden(layers: LayerSpecification[], hidden: ReadonlySet<MapGroup>)
 }
 
 /** What a failed tile request says: the sentence of the server's problem+json where there is one. */
-async function tileProblem(error: Error & { status?: number; body?: Blob }): Promise<string> {
-  if (!error.status) return 'Some tiles could not be loaded: the server does not answer.';
+async function tileProblem(error: TileFailure): Promise<string> {
+  if (!error.status) return t('tiles-unreachable');
   const body: unknown = await error.body?.text().then(JSON.parse).catch(() => null);
-  return `Some tiles could not be loaded. ${problemSentence(body, error.status)}`;
+  return t('tiles-failed', { problem: problemSentence(body, error.status) });
 }
 
 export class MapView {
@@ -82,6 +90,8 @@ export class MapView {
     this.#map = map;
     this.#events = events;
     this.#imagery = new Imagery(map);
+    saver.onChange(() => void this.#imagery.redraw().catch(() => undefined)); // the old tiles stay
+    map.on('movestart', () => (saver.sharp = false));
     this.#listen();
     onThemeChange(() => this.#applyPalette());
   }
@@ -102,11 +112,11 @@ export class MapView {
       maxZoom: 18,
       maxPitch: 60,
       fadeDuration: 100,
-      locale: { 'Map.Title': 'Map. Arrow keys move, plus and minus zoom, Enter reads the pixel in the middle.' },
+      locale: { 'Map.Title': t('map-keys') },
       style: {
         version: 8,
         projection: { type: projection },
-        sky: { 'atmosphere-blend': 0 },
+        sky: { 'atmosphere-blend': ['interpolate', ['linear'], ['zoom'], 0, 0.8, 5, 0.6, 7, 0] },
         sources: {
           reference: registerReference(),
           graticule: { type: 'geojson', data: EMPTY as never },
@@ -145,8 +155,17 @@ export class MapView {
     this.#selected = key;
   }
 
-  showTiles(tiles: TileSet | null): void {
-    this.#imagery.show(tiles);
+  /**
+   * Shows other imagery. Resolves once it is there, with what went wrong if tiles are missing; rejects if none came, and
+   * the old imagery stays.
+   */
+  async showTiles(tiles: TileSet | null): Promise<string | null> {
+    try {
+      const failure = await this.#imagery.show(tiles);
+      return failure ? await tileProblem(failure as TileFailure) : null;
+    } catch (failure) {
+      throw new ApiError(await tileProblem(failure as TileFailure), null);
+    }
   }
 
   setOpacity(opacity: number): void {
@@ -236,6 +255,11 @@ export class MapView {
     this.#map.easeTo({ bearing: 0, pitch: 0, duration: 300 });
   }
 
+  /** A bar that tells how long a kilometre is in the middle of the map. */
+  scaleBar(): HTMLElement {
+    return new ScaleControl({ maxWidth: 96 }).onAdd(this.#map);
+  }
+
   /** Keeps the middle of the map clear of what lies over it. */
   setPadding(padding: PaddingOptions): void {
     this.#map.setPadding(padding);
@@ -296,7 +320,8 @@ export class MapView {
     map.on('idle', () => this.#events.onBusy(false));
     map.on('error', (event) => {
       map.triggerRepaint(); // a failed last tile draws nothing, and without drawing there is no 'idle'
-      if (this.#imagery.owns((event as { sourceId?: string }).sourceId)) {
+      const { sourceId } = event as { sourceId?: string };
+      if (this.#imagery.owns(sourceId) && !this.#imagery.isLoading(sourceId)) {
         void tileProblem(event.error).then(this.#events.onError);
       }
     });

@@ -1,9 +1,10 @@
-/** What has been received, against what the originals of the scenes looked at and their archives weigh. */
+/** What has been received: a pill that opens. The page's code is told apart, so that it isn't held against the archive. */
 import type { SceneInfo } from '../api';
 import { h } from '../dom';
 import { formatBytes, formatRatio } from '../format';
 import type { Store } from '../store';
 import { noTraffic, totalOf, watchTraffic, type Traffic } from '../traffic';
+import { t } from '../words/shell';
 
 /** Sums over the scenes looked at. */
 export interface Weight {
@@ -22,15 +23,16 @@ export function weightOf(scenes: Iterable<SceneInfo>): Weight {
   return weight;
 }
 
-/** `1/45 of the original`, or how many times it where more was received. */
-export function comparison(received: number, { scenes, rawBytes }: Weight): string {
-  if (rawBytes <= 0 || received <= 0) return '';
-  const original = scenes === 1 ? 'the original' : `${scenes} originals`;
-  const share = rawBytes / received;
-  return share >= 1 ? `1/${formatRatio(share)} of ${original}` : `${formatRatio(1 / share)} times ${original}`;
+/** `1/45 of the original`, or how many times it where more imagery was received. */
+export function comparison(imagery: number, { scenes, rawBytes }: Weight): string {
+  if (rawBytes <= 0 || imagery <= 0) return '';
+  const share = rawBytes / imagery;
+  return share >= 1
+    ? t('part-of-original', { ratio: formatRatio(share), count: scenes })
+    : t('times-original', { ratio: formatRatio(1 / share), count: scenes });
 }
 
-function bar(label: string, bytes: number, whole: number, note: string): HTMLElement {
+function bar(label: string, bytes: number, whole: number, note = ''): HTMLElement {
   const width = whole > 0 ? Math.min(100, (100 * bytes) / whole) : 0;
   return h(
     'div',
@@ -41,42 +43,36 @@ function bar(label: string, bytes: number, whole: number, note: string): HTMLEle
   );
 }
 
-function bars(received: number, { scenes, rawBytes, archiveBytes }: Weight): HTMLElement[] {
-  const whole = Math.max(rawBytes, received);
-  const mine = bar('Received by this page', received, whole, '');
-  if (rawBytes === 0) return [mine];
-  const one = scenes === 1;
-  const ratio = archiveBytes > 0 ? `×${formatRatio(rawBytes / archiveBytes)} smaller` : '';
+/** Originals, archives, and of what was received each kind by itself. */
+function bars({ imagery, data, page }: Traffic, { scenes, rawBytes, archiveBytes }: Weight): HTMLElement[] {
+  const whole = Math.max(rawBytes, imagery, page);
+  const received = [bar(t('received-imagery'), imagery, whole), bar(t('received-data'), data, whole), bar(t('received-page'), page, whole)];
+  if (rawBytes === 0) return received;
+  const ratio = archiveBytes > 0 ? t('smaller', { ratio: formatRatio(rawBytes / archiveBytes) }) : '';
   return [
-    bar(one ? 'Original scene' : `${scenes} original scenes`, rawBytes, whole, ''),
-    bar(one ? 'Its archive' : 'Their archives', archiveBytes, whole, ratio),
-    mine,
+    bar(t('original-scenes', { count: scenes }), rawBytes, whole),
+    bar(t('their-archives', { count: scenes }), archiveBytes, whole, ratio),
+    ...received,
   ];
-}
-
-function breakdown({ imagery, page, data, requests, unmeasured }: Traffic): string {
-  const parts = `Imagery ${formatBytes(imagery)}, page ${formatBytes(page)}, metadata ${formatBytes(data)}; ${requests} requests.`;
-  return unmeasured > 0 ? `${parts} Of them ${unmeasured} to the basemap's host, which keeps its sizes to itself.` : parts;
 }
 
 export function meterPanel(root: HTMLDetailsElement, store: Store): void {
   const total = h('b', { id: 'received' });
-  const share = h('span', { class: 'share' });
+  const share = h('p', {});
   const rows = h('dl', {});
   const detail = h('p', { class: 'hint' });
-  root.append(h('summary', {}, total, ' received ', share), rows, detail);
-  root.open = matchMedia('(min-width: 48em)').matches;
+  root.append(h('summary', {}, total, ' ', t('received')), h('div', { class: 'meter-body' }, share, rows, detail));
 
   let traffic = noTraffic();
   const render = (): void => {
     const received = totalOf(traffic);
     const weight = weightOf(store.state.viewed.values());
-    const words = comparison(received, weight);
+    const { requests, unmeasured } = traffic;
     total.textContent = formatBytes(received);
     total.dataset['bytes'] = String(received);
-    share.textContent = words ? `· ${words}` : '';
-    rows.replaceChildren(...bars(received, weight));
-    detail.textContent = breakdown(traffic);
+    share.textContent = comparison(traffic.imagery, weight);
+    rows.replaceChildren(...bars(traffic, weight));
+    detail.textContent = [t('requests', { count: requests }), unmeasured > 0 && t('unmeasured', { count: unmeasured })].filter(Boolean).join(' ');
   };
   watchTraffic((latest) => {
     traffic = latest;

@@ -1,89 +1,56 @@
-/** Values of all bands where the user clicked, as a table and as a small spectrum. */
-import type { BandValue, PointValues } from '../api';
-import { h, icon, svg } from '../dom';
-import { formatError, formatPhysical, formatPosition } from '../format';
-
-const WIDTH = 280;
-const HEIGHT = 72;
-const PAD = 6;
-
-type Known = BandValue & { wavelength: number; physical: number };
-
-/** Reflectance over wavelength; nothing when fewer than three bands have both. */
-function spectrum(bands: readonly BandValue[]): SVGElement | null {
-  const known = bands
-    .filter((band): band is Known => band.wavelength !== null && band.physical !== null && band.unit === 'reflectance')
-    .sort((a, b) => a.wavelength - b.wavelength);
-  const [first, last] = [known[0], known[known.length - 1]];
-  if (!first || !last || known.length < 3 || last.wavelength <= first.wavelength) return null;
-  const top = Math.max(0.1, ...known.map((band) => band.physical));
-  const x = ({ wavelength }: Known): number =>
-    PAD + ((wavelength - first.wavelength) / (last.wavelength - first.wavelength)) * (WIDTH - 2 * PAD);
-  const y = ({ physical }: Known): number => HEIGHT - PAD - (Math.max(0, physical) / top) * (HEIGHT - 2 * PAD);
-  const points = known.map((band) => `${x(band).toFixed(1)},${y(band).toFixed(1)}`).join(' ');
-  return svg(
-    'svg',
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: 'spectrum', role: 'img', 'aria-label': 'Reflectance by wavelength' },
-    svg('line', { x1: PAD, x2: WIDTH - PAD, y1: HEIGHT - PAD, y2: HEIGHT - PAD, class: 'axis' }),
-    svg('polyline', { points }),
-    ...known.map((band) => svg('circle', { cx: x(band).toFixed(1), cy: y(band).toFixed(1), r: 2.5 })),
-  );
-}
+/** Values where the user clicked: that of the style first, then all bands as a spectrum and as a table. */
+import type { BandValue, Item, PointValues, Style, StyleValue } from '../api';
+import { h, icon } from '../dom';
+import { formatError, formatPhysical, formatPosition, formatValue } from '../format';
+import { t } from '../words/shell';
+import { spectrum } from './spectrum';
+import { sceneTitle } from './title';
 
 function plusMinus(error: number | null, format: (error: number) => string): HTMLElement | null {
   return error === null ? null : h('span', { class: 'error' }, ` ± ${format(error)}`);
 }
 
-function row(band: BandValue): HTMLTableRowElement {
-  const value = band.value === null ? '–' : band.value.toLocaleString(undefined, { maximumFractionDigits: 2 });
-  const physical = band.physical === null ? '–' : formatPhysical(band.physical, band.unit);
+const isRadar = (bands: readonly BandValue[]): boolean => bands.length > 0 && bands.every(({ unit }) => unit === 'dB');
+
+function row(band: BandValue, radar: boolean): HTMLTableRowElement {
+  const { physical, physicalError, fieldError, unit } = band;
   return h(
     'tr',
     {},
     h('th', { scope: 'row' }, band.name),
     h('td', { class: 'band-title' }, band.title),
-    h('td', {}, value, plusMinus(band.error, (error) => formatError(error))),
-    h('td', {}, physical, plusMinus(band.physicalError, (error) => formatPhysical(error, band.unit))),
+    h('td', {}, physical === null ? '–' : formatPhysical(physical, unit), plusMinus(physicalError, formatError)),
+    radar && h('td', {}, plusMinus(fieldError, formatError) ?? '–'),
   );
 }
 
-/** Radar, whose numbers are decibels already, with the errors of a pixel and of a field told apart. */
-function radarTable(bands: readonly BandValue[]): HTMLTableElement {
-  const head = ['Band', 'Name', 'dB, a pixel', '8×8 mean'].map((name) => h('th', { scope: 'col' }, name));
-  const rows = bands.map((band) =>
-    h(
-      'tr',
-      {},
-      h('th', { scope: 'row' }, band.name),
-      h('td', { class: 'band-title' }, band.title),
-      h('td', {}, band.physical === null ? '–' : formatPhysical(band.physical, band.unit),
-        plusMinus(band.physicalError, (error) => formatPhysical(error, band.unit))),
-      h('td', {}, plusMinus(band.fieldError, (error) => formatPhysical(error, band.unit)) ?? '–'),
-    ),
-  );
-  return h('table', {}, h('thead', {}, h('tr', {}, ...head)), h('tbody', {}, ...rows));
-}
-
-const isRadar = (bands: readonly BandValue[]): boolean => bands.length > 0 && bands.every(({ unit }) => unit === 'dB');
-
+/** Of radar the errors of a pixel and of a field are told apart: a single pixel of it is mostly speckle. */
 function table(bands: readonly BandValue[]): HTMLTableElement {
-  if (isRadar(bands)) return radarTable(bands);
+  const radar = isRadar(bands);
   const units = new Set(bands.map((band) => band.unit));
   const unit = units.size === 1 ? [...units][0] : '';
-  const named = unit === 'reflectance' ? 'Reflectance' : unit || 'Physical value';
-  const head = ['Band', 'Name', 'Value', named].map((name) => h('th', { scope: 'col' }, name));
-  return h('table', {}, h('thead', {}, h('tr', {}, ...head)), h('tbody', {}, ...bands.map(row)));
+  const value = radar ? t('pixel-db') : unit === 'reflectance' ? t('reflectance') : unit || t('value');
+  const head = [t('band'), t('name'), value, ...(radar ? [t('pixel-field')] : [])].map((name) => h('th', { scope: 'col' }, name));
+  return h('table', {}, h('thead', {}, h('tr', {}, ...head)), h('tbody', {}, ...bands.map((band) => row(band, radar))));
 }
 
 function explanation(bands: readonly BandValue[]): HTMLElement | null {
-  if (bands.every((band) => band.error === null)) return null;
-  const speckle = isRadar(bands) ? ' A single pixel of radar is uncertain by about 2 dB anyway, because of speckle.' : '';
-  return h('p', { class: 'hint' }, `± is the error that compression is expected to have made around here.${speckle}`);
+  if (bands.every((band) => band.physicalError === null)) return null;
+  return h('p', { class: 'hint' }, [t('pixel-errors'), isRadar(bands) && t('pixel-speckle')].filter(Boolean).join(' '));
+}
+
+/** What the picture shows here, large: the value of its style, or of each of its colours. */
+function headlines(style: Style | null, shown: readonly StyleValue[]): HTMLElement[] {
+  const name = (expression: string): string => (shown.length === 1 && style ? style.title : expression);
+  return shown.map(({ expression, value, error }) =>
+    h('p', { class: 'headline' }, h('span', {}, name(expression)), ' ', h('b', {}, value === null ? '–' : formatValue(value)), value === null ? null : plusMinus(error, formatError)),
+  );
 }
 
 export class PixelPanel {
   readonly #root: HTMLElement;
   readonly #onClose: () => void;
+  readonly #phone = matchMedia('(max-width: 47.99em)');
 
   constructor(root: HTMLElement, onClose: () => void) {
     this.#root = root;
@@ -95,19 +62,20 @@ export class PixelPanel {
   }
 
   waiting(lon: number, lat: number): void {
-    this.#show(lon, lat, h('p', { class: 'hint' }, 'Reading…'));
+    this.#show(lon, lat, null, h('p', { class: 'hint' }, t('reading')));
   }
 
-  values(lon: number, lat: number, { bands, source }: PointValues): void {
-    const empty = bands.every((band) => band.value === null);
-    const body = empty
-      ? [h('p', { class: 'hint' }, 'No data here.')]
-      : [spectrum(bands), table(bands), explanation(bands), source ? h('p', { class: 'hint' }, `From ${source}`) : null];
-    this.#show(lon, lat, ...body);
+  /** Shows values of a scene, or of a mosaic (`item` is null), which says where each pixel came from. */
+  values(lon: number, lat: number, { bands, shown, source }: PointValues, style: Style | null, item: Item | null): void {
+    const from = item ? sceneTitle(item) : source ? t('from', { source }) : null;
+    if (bands.every((band) => band.value === null)) return this.#show(lon, lat, from, h('p', { class: 'hint' }, t('no-data')));
+    const open = !this.#phone.matches;
+    const rest = h('details', { open }, h('summary', {}, t('all-bands')), spectrum(bands), table(bands), explanation(bands));
+    this.#show(lon, lat, from, ...headlines(style, shown), rest);
   }
 
   problem(lon: number, lat: number, sentence: string): void {
-    this.#show(lon, lat, h('p', { class: 'hint' }, sentence));
+    this.#show(lon, lat, null, h('p', { class: 'hint' }, sentence));
   }
 
   close(): void {
@@ -116,15 +84,15 @@ export class PixelPanel {
     this.#onClose();
   }
 
-  #show(lon: number, lat: number, ...body: (Element | null)[]): void {
+  #show(lon: number, lat: number, from: string | null, ...body: (Element | null)[]): void {
     const close = h(
       'button',
-      { type: 'button', class: 'round', 'aria-label': 'Close pixel values', click: () => this.close() },
+      { type: 'button', class: 'round', 'aria-label': t('close-pixel'), click: () => this.close() },
       icon('M5 5l10 10M15 5L5 15'),
     );
-    const head = h('div', { class: 'title-row' }, h('h2', { id: 'pixel-title' }, 'Pixel values'), close);
-    const place = h('p', { class: 'sub' }, formatPosition(lon, lat));
-    const content = h('div', { 'aria-live': 'polite' }, ...body);
+    const head = h('div', { class: 'title-row' }, h('h2', { id: 'pixel-title' }, t('pixel-values')), close);
+    const place = h('p', { class: 'sub' }, [from, formatPosition(lon, lat)].filter(Boolean).join(' · '));
+    const content = h('div', { class: 'pixel-body', 'aria-live': 'polite' }, ...body);
     this.#root.replaceChildren(head, place, content);
     this.#root.hidden = false;
   }

@@ -1,8 +1,11 @@
 /** The list of scenes, with its filter. A list box: arrow keys move, Enter or Space shows the scene. */
 import type { Item } from '../api';
 import { h } from '../dom';
-import { dayOf, formatTime } from '../format';
+import { formatTime } from '../format';
+import { locale } from '../language';
 import type { Filter, State, Store } from '../store';
+import { t } from '../words/shell';
+import { sceneTitle } from './title';
 
 export interface SceneActions {
   show: (item: Item) => void;
@@ -12,17 +15,17 @@ export interface SceneActions {
 }
 
 function filterForm(store: Store, apply: (filter: Filter) => void): HTMLFormElement {
-  const collection = h('select', { name: 'collection', 'aria-label': 'Collection' });
-  const from = h('input', { type: 'date', name: 'from', 'aria-label': 'From date' });
-  const to = h('input', { type: 'date', name: 'to', 'aria-label': 'To date' });
-  const clear = h('button', { type: 'reset', class: 'text-button' }, 'Clear');
+  const collection = h('select', { name: 'collection', 'aria-label': t('collection') });
+  const from = h('input', { type: 'date', name: 'from', 'aria-label': t('from-date') });
+  const to = h('input', { type: 'date', name: 'to', 'aria-label': t('to-date') });
+  const clear = h('button', { type: 'reset', class: 'text-button' }, t('clear'));
   const read = (): Filter => ({ collection: collection.value || null, from: from.value || null, to: to.value || null });
   const form = h(
     'form',
     {
       class: 'filter',
       role: 'search',
-      'aria-label': 'Filter scenes',
+      'aria-label': t('filter-scenes'),
       change: () => apply(read()),
       submit: (event: Event) => event.preventDefault(),
       reset: () => setTimeout(() => apply(read())),
@@ -32,7 +35,7 @@ function filterForm(store: Store, apply: (filter: Filter) => void): HTMLFormElem
   );
   store.watch(['collections'], ({ collections, filter }) => {
     const options = collections.map(({ id, title }) => h('option', { value: id, selected: id === filter.collection }, title));
-    collection.replaceChildren(h('option', { value: '' }, 'All collections'), ...options);
+    collection.replaceChildren(h('option', { value: '' }, t('all-collections')), ...options);
   });
   store.watch(['filter'], ({ filter }) => {
     clear.hidden = !filter.collection && !filter.from && !filter.to;
@@ -42,12 +45,13 @@ function filterForm(store: Store, apply: (filter: Filter) => void): HTMLFormElem
 
 function option(item: Item, titles: ReadonlyMap<string, string>): HTMLLIElement {
   const parts = [titles.get(item.collection) ?? item.collection];
+  if (!item.dated) parts.unshift(t('date-unknown'));
   if (item.timed) parts.push(formatTime(item.datetime));
-  if (item.cloudCover !== null) parts.push(`${Math.round(item.cloudCover)} % cloud`);
+  if (item.cloudCover !== null) parts.push(t('cloud', { count: Math.round(item.cloudCover) }));
   return h(
     'li',
     { role: 'option', id: `scene-${item.key}`, 'data-key': item.key, 'aria-selected': 'false', tabindex: -1, title: item.id },
-    h('span', { class: 'scene-day' }, dayOf(item)),
+    h('span', { class: 'scene-day' }, sceneTitle(item)),
     h('span', { class: 'scene-detail' }, parts.join(' · ')),
   );
 }
@@ -56,18 +60,18 @@ function emptyCatalogue(reload: () => void): HTMLElement {
   return h(
     'div',
     { class: 'empty' },
-    h('p', {}, 'No scenes yet. Compress one into the folder that this server serves:'),
+    h('p', {}, t('no-scenes')),
     h('pre', { tabindex: 0 }, h('code', {}, 'comeo compress S2A_….SAFE.zip --ratio 100 --output archives/')),
-    h('p', {}, 'Once that is done:'),
-    h('button', { type: 'button', click: reload }, 'Look again'),
+    h('p', {}, t('once-done')),
+    h('button', { type: 'button', click: reload }, t('look-again')),
   );
 }
 
 function statusLine({ catalogue, items, matched }: State): string {
-  if (catalogue === 'loading') return 'Loading…';
+  if (catalogue === 'loading') return t('loading');
   if (catalogue === 'failed') return '';
   const total = matched ?? items.length;
-  return total > items.length ? `${items.length} of ${total}` : String(total);
+  return total > items.length ? t('some-of', { some: items.length, count: total }) : total.toLocaleString(locale);
 }
 
 /** Moves the focus with the arrow keys, Home and End; answers the option that should have it. */
@@ -87,7 +91,7 @@ function listBox(store: Store, show: (item: Item) => void): HTMLUListElement {
   const leave = (): void => store.update({ hovered: null });
   const list = h('ul', {
     role: 'listbox',
-    'aria-label': 'Scenes',
+    'aria-label': t('scenes'),
     mouseover: hover,
     mouseleave: leave,
     focusin: hover,
@@ -130,7 +134,7 @@ export function scenesPanel(root: HTMLElement, store: Store, actions: SceneActio
   const list = listBox(store, actions.show);
   const below = h('div', { class: 'below-list' });
   root.append(
-    h('h2', { id: 'scenes-title' }, 'Scenes ', count),
+    h('h2', { id: 'scenes-title' }, t('scenes'), ' ', count),
     filterForm(store, actions.filter),
     list,
     below,
@@ -145,6 +149,11 @@ export function scenesPanel(root: HTMLElement, store: Store, actions: SceneActio
     markSelected(list, state.item?.key ?? null);
   });
   store.watch(['item'], ({ item }) => markSelected(list, item?.key ?? null));
+  store.watch(['pending'], ({ pending }) => {
+    for (const option of list.querySelectorAll<HTMLElement>('[role=option]')) {
+      option.classList.toggle('pending', pending?.item?.key === option.dataset['key'] && pending !== null && 'item' in pending.layer);
+    }
+  });
   store.watch(['hovered'], ({ hovered }) => {
     for (const option of list.querySelectorAll<HTMLElement>('[role=option]')) {
       option.classList.toggle('hovered', option.dataset['key'] === hovered);
@@ -153,9 +162,9 @@ export function scenesPanel(root: HTMLElement, store: Store, actions: SceneActio
 }
 
 function belowList({ catalogue, items, filter, next }: State, actions: SceneActions): HTMLElement[] {
-  if (catalogue === 'failed') return [h('button', { type: 'button', click: actions.reload }, 'Try again')];
+  if (catalogue === 'failed') return [h('button', { type: 'button', click: actions.reload }, t('try-again'))];
   if (catalogue === 'loading') return [];
-  if (items.length > 0) return next ? [h('button', { type: 'button', click: actions.more }, 'More scenes')] : [];
+  if (items.length > 0) return next ? [h('button', { type: 'button', click: actions.more }, t('more-scenes'))] : [];
   const filtered = filter.collection !== null || filter.from !== null || filter.to !== null;
-  return filtered ? [h('p', { class: 'empty' }, 'No scene matches. Widen the dates or choose another collection.')] : [emptyCatalogue(actions.reload)];
+  return filtered ? [h('p', { class: 'empty' }, t('no-match'))] : [emptyCatalogue(actions.reload)];
 }

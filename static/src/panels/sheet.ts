@@ -1,7 +1,11 @@
 /** On a phone the panel is a sheet at the bottom, in three heights, moved by its handle. */
 
+import { t } from '../words/shell';
+
 type Detent = 'peek' | 'half' | 'full';
 
+/** Height of the map's lower edge, where the strip of dates lies; kept free even without it, so that the map never jumps. */
+const STRIP = 72;
 /** A drag shorter than this is a tap. */
 const TAP = 8;
 
@@ -33,13 +37,13 @@ export class Sheet {
   }
 
   get padding(): { top: number; right: number; bottom: number; left: number } {
-    return { top: 0, right: 0, bottom: this.covers, left: 0 };
+    return { top: 0, right: 0, bottom: this.active ? this.covers : STRIP, left: 0 };
   }
 
   set(detent: Detent): void {
     this.#panel.dataset['detent'] = detent;
     this.#handle.setAttribute('aria-expanded', String(detent !== 'peek'));
-    this.#handle.setAttribute('aria-label', detent === 'full' ? 'Make the panel smaller' : 'Make the panel larger');
+    this.#handle.setAttribute('aria-label', detent === 'full' ? t('panel-smaller') : t('panel-larger'));
     if (matchMedia('(prefers-reduced-motion: reduce)').matches) this.#onResize();
   }
 

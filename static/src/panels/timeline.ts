@@ -1,117 +1,178 @@
-/** Dates on a line, spaced as they were acquired. Arrow keys and the two buttons go from date to date. */
+/**
+ * The strip of dates along the map: spaced as they were acquired, a dot a date that tells its cloud, its picture on hover,
+ * play. Arrow keys and the buttons go from date to date. A second handle appears while two dates are compared.
+ */
+import { layerPath, url, type Item } from '../api';
 import { h, icon } from '../dom';
 import { formatDay, isoDay } from '../format';
-
-/** One stop of the timeline. */
-export interface Stop {
-  key: string;
-  date: Date;
-}
+import { direction } from '../language';
+import type { State, Store } from '../store';
+import { t } from '../words/shell';
+import { fraction, nearest, STEP_KEYS, stopsOf, type Stop } from './stops';
 
 const RESOLUTION = 10_000;
+/** A date is shown for at least so long while playing, in milliseconds. */
+const FRAME = 900;
+const PLAY = 'M6 4l10 6-10 6z';
+const PAUSE = 'M6 4v12M13 4v12';
+const THUMBNAIL = 160;
 
-/** Where a date lies between the first and the last stop, 0 to 1. */
-export function fraction(stops: readonly Stop[], date: Date): number {
-  const first = stops[0]?.date.getTime() ?? 0;
-  const last = stops[stops.length - 1]?.date.getTime() ?? 0;
-  return last > first ? (date.getTime() - first) / (last - first) : 0.5;
+export interface TimelineActions {
+  /** Resolves when the date is shown, or has failed. */
+  choose: (key: string) => Promise<void>;
+  /** The other date of a comparison. */
+  second: (item: Item) => void;
 }
 
-export function nearest(stops: readonly Stop[], at: number): number {
-  const distance = (stop: Stop): number => Math.abs(fraction(stops, stop.date) - at);
-  return stops.reduce((best, stop, i) => (distance(stop) < distance(stops[best] as Stop) ? i : best), 0);
-}
-
-/** One stop a day, oldest first. */
-export function daysOf(dates: readonly Date[]): Stop[] {
-  const days = [...new Set(dates.map(isoDay))].sort();
-  return days.map((day) => ({ key: day, date: new Date(`${day}T00:00:00Z`) }));
-}
-
-const STEP_KEYS: Record<string, (index: number, count: number) => number> = {
-  ArrowLeft: (i) => i - 1,
-  ArrowDown: (i) => i - 1,
-  ArrowRight: (i) => i + 1,
-  ArrowUp: (i) => i + 1,
-  PageDown: (i) => i - 5,
-  PageUp: (i) => i + 5,
-  Home: () => 0,
-  End: (_, count) => count - 1,
-};
-
-export class Timeline {
-  readonly element: HTMLElement;
-  readonly #range: HTMLInputElement;
-  readonly #ticks = h('div', { class: 'ticks', 'aria-hidden': 'true' });
-  readonly #label = h('output', { class: 'timeline-label' });
-  readonly #earlier: HTMLButtonElement;
-  readonly #later: HTMLButtonElement;
-  readonly #choose: (key: string) => void;
+/** One handle: a slider over the stops. */
+class Handle {
+  readonly input: HTMLInputElement;
+  index = 0;
   #stops: readonly Stop[] = [];
-  #index = 0;
+  readonly #told: (index: number) => void;
 
-  constructor(choose: (key: string) => void) {
-    this.#choose = choose;
-    const button = (label: string, path: string, by: number): HTMLButtonElement =>
-      h('button', { type: 'button', class: 'round', 'aria-label': label, click: () => this.#go(this.#index + by) }, icon(path));
-    this.#earlier = button('Earlier date', 'M12 4l-6 6 6 6', -1);
-    this.#later = button('Later date', 'M8 4l6 6-6 6', 1);
-    this.#range = h('input', {
-      type: 'range',
-      min: 0,
-      max: RESOLUTION,
-      'aria-label': 'Date',
-      input: () => this.#describe(this.#pointed()),
-      change: () => this.#go(this.#pointed()),
+  constructor(label: string, told: (index: number) => void, go: (index: number) => void) {
+    this.#told = told;
+    this.input = h('input', {
+      type: 'range', min: 0, max: RESOLUTION, 'aria-label': label,
+      input: () => this.#told(this.#pointed()),
+      change: () => go(this.#pointed()),
       keydown: (event: KeyboardEvent) => {
         const step = STEP_KEYS[event.key];
         if (!step) return;
         event.preventDefault();
-        this.#go(step(this.#index, this.#stops.length));
+        go(step(this.index, this.#stops.length));
       },
     });
-    const track = h('div', { class: 'track' }, this.#ticks, this.#range);
-    const row = h('div', { class: 'timeline-row' }, this.#earlier, track, this.#later);
-    this.element = h('div', { class: 'timeline', role: 'group', 'aria-label': 'Timeline' }, row, this.#label);
   }
 
-  /** Shows the stops, oldest first, and which of them is current. */
-  show(stops: readonly Stop[], current: string): void {
-    this.element.hidden = stops.length < 2;
-    if (stops.map((stop) => stop.key).join() !== this.#stops.map((stop) => stop.key).join()) {
-      const tick = (stop: Stop): HTMLElement => h('i', { style: `--at: ${fraction(stops, stop.date).toFixed(4)}` });
-      this.#ticks.replaceChildren(...stops.map(tick));
-    }
+  show(stops: readonly Stop[], index: number): void {
     this.#stops = stops;
-    this.#place(Math.max(0, stops.findIndex((stop) => stop.key === current)));
+    this.index = index;
+    const stop = stops[index];
+    if (!stop) return;
+    this.input.value = String(Math.round(fraction(stops, stop.date) * RESOLUTION));
+    this.input.setAttribute('aria-valuetext', describe(stops, index));
   }
 
   #pointed(): number {
-    return nearest(this.#stops, Number(this.#range.value) / RESOLUTION);
+    return nearest(this.#stops, Number(this.input.value) / RESOLUTION);
+  }
+}
+
+function describe(stops: readonly Stop[], index: number): string {
+  const stop = stops[index];
+  return stop ? t('date-of', { day: formatDay(stop.date), place: index + 1, count: stops.length }) : '';
+}
+
+export class Timeline {
+  readonly #store: Store;
+  readonly #actions: TimelineActions;
+  readonly #ticks = h('div', { class: 'ticks', 'aria-hidden': 'true' });
+  readonly #label = h('output', { class: 'timeline-label' });
+  readonly #peek = h('figure', { class: 'peek', hidden: true, 'aria-hidden': 'true' });
+  readonly #track: HTMLElement;
+  readonly #first = new Handle(t('date'), (index) => this.#say(index), (index) => void this.#go(index));
+  readonly #second = new Handle(t('second-date'), (index) => this.#say(index), (index) => this.#goSecond(index));
+  readonly #earlier = this.#button(t('earlier'), 'M12 4l-6 6 6 6', () => void this.#go(this.#first.index - 1));
+  readonly #later = this.#button(t('later'), 'M8 4l6 6-6 6', () => void this.#go(this.#first.index + 1));
+  readonly #play = this.#button(t('play'), PLAY, () => void this.#run());
+  #stops: readonly Stop[] = [];
+  #playing = false;
+
+  constructor(root: HTMLElement, store: Store, actions: TimelineActions) {
+    this.#store = store;
+    this.#actions = actions;
+    const leave = (): void => void (this.#peek.hidden = true);
+    this.#track = h('div', { class: 'track', pointermove: (event: PointerEvent) => this.#look(event), pointerleave: leave }, this.#ticks, this.#first.input, this.#second.input, this.#peek);
+    root.append(this.#play, this.#earlier, this.#track, this.#later, this.#label);
+    store.watch(['series', 'layer', 'item', 'pending', 'second'], (state) => {
+      root.hidden = !this.#show(state);
+      document.documentElement.classList.toggle('with-strip', !root.hidden);
+    });
   }
 
-  #go(index: number): void {
-    const bounded = Math.min(this.#stops.length - 1, Math.max(0, index));
-    const moved = bounded !== this.#index;
-    this.#place(bounded);
-    const stop = this.#stops[bounded];
-    if (moved && stop) this.#choose(stop.key);
+  #button(label: string, path: string, click: () => void): HTMLButtonElement {
+    return h('button', { type: 'button', class: 'round', 'aria-label': label, title: label, click }, icon(path));
   }
 
-  #place(index: number): void {
-    this.#index = index;
-    const stop = this.#stops[index];
-    if (stop) this.#range.value = String(Math.round(fraction(this.#stops, stop.date) * RESOLUTION));
+  /** Shows the stops, oldest first, and which of them is current or on its way; answers whether there are any. */
+  #show(state: Readonly<State>): boolean {
+    const { stops, current } = stopsOf(state);
+    if (stops.length < 2) return false;
+    if (stops.map(({ key }) => key).join() !== this.#stops.map(({ key }) => key).join()) this.#ticks.replaceChildren(...stops.map((stop) => tick(stops, stop)));
+    this.#stops = stops;
+    const index = Math.max(0, stops.findIndex(({ key }) => key === current));
+    this.#first.show(stops, index);
+    const second = stops.findIndex(({ key }) => key === state.second?.key);
+    this.#second.input.hidden = second < 0;
+    this.#track.classList.toggle('two', second >= 0);
+    if (second >= 0) this.#second.show(stops, second);
     this.#earlier.disabled = index === 0;
-    this.#later.disabled = index >= this.#stops.length - 1;
-    this.#describe(index);
+    this.#later.disabled = index >= stops.length - 1;
+    this.#say(index);
+    return true;
   }
 
-  #describe(index: number): void {
-    const stop = this.#stops[index];
-    if (!stop) return;
-    const text = `${formatDay(stop.date)} · ${index + 1} of ${this.#stops.length} dates`;
-    this.#label.textContent = text;
-    this.#range.setAttribute('aria-valuetext', text);
+  #say(index: number): void {
+    this.#label.textContent = describe(this.#stops, index);
   }
+
+  async #go(index: number): Promise<void> {
+    const bounded = Math.min(this.#stops.length - 1, Math.max(0, index));
+    const stop = this.#stops[bounded];
+    if (!stop || bounded === this.#first.index) return this.#say(this.#first.index);
+    this.#first.show(this.#stops, bounded);
+    this.#say(bounded);
+    await this.#actions.choose(stop.key);
+  }
+
+  #goSecond(index: number): void {
+    const item = this.#stops[Math.min(this.#stops.length - 1, Math.max(0, index))]?.item;
+    if (item) this.#actions.second(item);
+  }
+
+  /** Shows the picture of the date that the pointer is at. */
+  #look({ clientX, pointerType }: PointerEvent): void {
+    if (pointerType === 'touch') return;
+    const { left, width } = this.#ticks.getBoundingClientRect();
+    const along = (clientX - left) / width;
+    const stop = this.#stops[nearest(this.#stops, direction === 'rtl' ? 1 - along : along)];
+    if (!stop) return;
+    this.#peek.hidden = false;
+    this.#peek.style.setProperty('--at', String(fraction(this.#stops, stop.date)));
+    if (this.#peek.dataset['key'] === stop.key) return;
+    this.#peek.dataset['key'] = stop.key;
+    const { collection, id } = stop.item;
+    const source = url(`${layerPath({ collection, item: id })}/preview.webp?max_size=${THUMBNAIL}`).href;
+    const cloud = stop.item.cloudCover === null ? '' : ` · ${t('cloud', { count: Math.round(stop.item.cloudCover) })}`;
+    this.#peek.replaceChildren(h('img', { src: source, alt: '' }), h('figcaption', {}, formatDay(stop.date), cloud));
+  }
+
+  /** Goes from date to date, from the first again when at the last, until it is stopped or a date fails. */
+  async #run(): Promise<void> {
+    if (this.#playing) return this.#stop();
+    this.#playing = true;
+    this.#play.setAttribute('aria-label', t('pause'));
+    this.#play.replaceChildren(icon(PAUSE));
+    let index = this.#first.index >= this.#stops.length - 1 ? 0 : this.#first.index + 1;
+    for (; this.#playing && index < this.#stops.length; index++) {
+      await Promise.all([this.#go(index), new Promise((resolve) => setTimeout(resolve, FRAME))]);
+      if (this.#store.state.error) break;
+    }
+    this.#stop();
+  }
+
+  #stop(): void {
+    this.#playing = false;
+    this.#play.setAttribute('aria-label', t('play'));
+    this.#play.replaceChildren(icon(PLAY));
+  }
+}
+
+/** A dot whose filling is what of the scene is not cloud; a ring where that is not known. */
+function tick(stops: readonly Stop[], { date, item }: Stop): HTMLElement {
+  const cloud = item.cloudCover;
+  const style = `--at: ${fraction(stops, date).toFixed(4)}; --clear: ${cloud === null ? 0 : (1 - cloud / 100).toFixed(2)}`;
+  return h('i', { style, 'data-cloud': cloud === null ? 'unknown' : cloud > 50 ? 'much' : 'little', 'data-day': isoDay(date) });
 }

@@ -1,130 +1,58 @@
-/** How the selected scene is shown: scene or mosaic, date, style, opacity. */
-import type { Fidelity, Item, Layer, Legend, Style, StyleClass } from '../api';
+/** The head of the panel: which scene or mosaic the map shows, what is on its way, and how true it is. */
+import type { Fidelity, Item, Layer } from '../api';
 import { h } from '../dom';
-import { dayOf, formatDay, formatError, formatPlatform, formatTime } from '../format';
+import { formatError, formatPlatform, formatTime } from '../format';
 import type { State, Store } from '../store';
-import { daysOf, Timeline, type Stop } from './timeline';
+import { t } from '../words/shell';
+import { titleOf } from './title';
 
 export interface ViewActions {
   show: (item: Item) => void;
   mosaic: (collection: string, until: string | null) => void;
-  style: (id: string) => void;
   fit: () => void;
 }
 
-const isMosaic = (layer: Layer | null): boolean => layer !== null && !('item' in layer);
+export const isMosaic = (layer: Layer | null): boolean => layer !== null && !('item' in layer);
 
-function stopsOf(state: State): Stop[] {
-  if (isMosaic(state.layer)) return daysOf(state.series.map((item) => item.datetime));
-  return state.series.map(({ key, datetime }) => ({ key, date: datetime }));
+type Mode = 'scene' | 'mosaic';
+
+function modeSwitch(choose: (mode: Mode) => void): { element: HTMLElement; show: (mode: Mode) => void } {
+  const inputs = (['scene', 'mosaic'] as const).map((mode) => h('input', { type: 'radio', name: 'mode', value: mode, change: () => choose(mode) }));
+  const words = [
+    [t('one-scene'), t('one-scene-hint')],
+    [t('mosaic'), t('mosaic-hint')],
+  ] as const;
+  const chips = inputs.map((input, place) => h('label', { class: 'chip', title: words[place]?.[1] ?? '' }, input, h('span', {}, words[place]?.[0] ?? '')));
+  const element = h('div', { class: 'chips segmented', role: 'group', 'aria-label': t('scene-or-mosaic') }, ...chips);
+  const show = (mode: Mode): void => {
+    for (const input of inputs) input.checked = input.value === mode;
+  };
+  return { element, show };
 }
 
-function currentStop({ layer, item, series }: State): string {
-  if (layer && !('item' in layer)) return layer.until ?? daysOf(series.map((each) => each.datetime)).at(-1)?.key ?? '';
-  return item?.key ?? '';
-}
-
-function radios(name: string, options: { id: string; title: string; hint: string }[], choose: (id: string) => void): HTMLElement[] {
-  return options.map(({ id, title, hint }) =>
-    h(
-      'label',
-      { class: 'chip', title: hint },
-      h('input', { type: 'radio', name, value: id, change: () => choose(id) }),
-      h('span', {}, title),
-    ),
-  );
-}
-
-function check(group: HTMLElement, value: string | null): void {
-  for (const input of group.querySelectorAll('input')) input.checked = input.value === value;
-}
-
-function legendBar({ minimum, maximum, colors }: Legend): HTMLElement[] {
-  const middle = (minimum + maximum) / 2;
-  const scale = [minimum, middle, maximum].map((value) => h('span', {}, Number(value.toPrecision(3)).toString()));
-  return [
-    h('div', { class: 'ramp', style: `background: linear-gradient(to right, ${colors.join(', ')})` }),
-    h('div', { class: 'scale' }, ...scale),
-  ];
-}
-
-function classKey(classes: readonly StyleClass[]): HTMLElement {
-  const entries = classes.map(({ title, color }) =>
-    h('li', {}, h('i', { style: `background: ${color}`, 'aria-hidden': 'true' }), title),
-  );
-  return h('ul', { class: 'classes' }, ...entries);
-}
-
-/** Single bands that the server puts before everything else, as it does for radar: what one looks at first. */
-function leading(styles: readonly Style[]): number {
-  const first = styles.findIndex(({ band }) => band === null);
-  return first < 0 ? 0 : first;
-}
-
-class StylePicker {
-  readonly element: HTMLFieldSetElement;
-  readonly #chips = h('div', { class: 'chips' });
-  readonly #bands: HTMLSelectElement;
-  readonly #legend = h('div', { class: 'legend' });
-  readonly #choose: (id: string) => void;
-  #styles: readonly Style[] = [];
-
-  constructor(choose: (id: string) => void) {
-    this.#choose = choose;
-    this.#bands = h('select', { class: 'bands', 'aria-label': 'Single band', change: () => choose(this.#bands.value) });
-    this.element = h('fieldset', { class: 'styles' }, h('legend', {}, 'Style'), this.#chips, this.#bands, this.#legend);
-  }
-
-  show(styles: readonly Style[], current: string | null): void {
-    const same = styles.map((style) => style.id).join() === this.#styles.map((style) => style.id).join();
-    this.#styles = styles;
-    this.element.hidden = styles.length === 0;
-    if (!same) this.#fill();
-    const style = styles.find(({ id }) => id === current);
-    check(this.#chips, current);
-    this.#bands.value = style?.band ? style.id : '';
-    this.#legend.replaceChildren(
-      ...(style?.description ? [h('p', { class: 'hint' }, style.description)] : []),
-      ...(style?.legend ? legendBar(style.legend) : []),
-      ...(style && style.classes.length > 0 ? [classKey(style.classes)] : []),
-    );
-  }
-
-  /** Composites and indices as chips, after the bands that lead; the many other single bands in a list. */
-  #fill(): void {
-    const lead = leading(this.#styles);
-    const composites = this.#styles.filter(({ band }, place) => band === null || place < lead);
-    const bands = this.#styles.filter(({ band }, place) => band !== null && place >= lead);
-    const options = composites.map(({ id, title, description }) => ({ id, title, hint: description }));
-    this.#chips.replaceChildren(...radios('style', options, this.#choose));
-    const choices = bands.map(({ id, title }) => h('option', { value: id }, title));
-    this.#bands.replaceChildren(h('option', { value: '', disabled: true }, 'Single band…'), ...choices);
-    this.#bands.hidden = bands.length === 0;
-  }
-}
-
-function subtitle(state: State): string {
-  const { item, layer, collections } = state;
+function subtitle({ item, layer, collections }: State): string {
   if (!item || !layer) return '';
   const collection = collections.find(({ id }) => id === layer.collection)?.title ?? layer.collection;
-  if (isMosaic(layer)) return `${collection} · newest valid pixel first`;
-  const parts = [collection, item.platform && formatPlatform(item.platform), item.timed && formatTime(item.datetime)];
-  if (item.cloudCover !== null) parts.push(`${Math.round(item.cloudCover)} % cloud`);
+  if (isMosaic(layer)) return `${collection} · ${t('newest-first')}`;
+  const parts = [collection, item.platform && formatPlatform(item.platform), item.timed && formatTime(item.datetime), !item.dated && t('date-unknown')];
+  if (item.cloudCover !== null) parts.push(t('cloud', { count: Math.round(item.cloudCover) }));
   return parts.filter(Boolean).join(' · ');
 }
 
-function title({ item, layer }: State): string {
-  if (!item || !layer) return '';
-  if ('item' in layer) return dayOf(item);
-  return layer.until ? `Mosaic up to ${formatDay(new Date(`${layer.until}T00:00:00Z`))}` : 'Mosaic of all dates';
+/** What is on its way, in words; empty when nothing is. */
+function waiting({ pending, layer, item, style }: State): string {
+  if (!pending) return '';
+  const changed = JSON.stringify(pending.layer) !== JSON.stringify(layer);
+  if (!changed) return pending.style === style ? '' : t('loading');
+  const waited = pending.item ?? item;
+  return waited ? t('loading-scene', { title: titleOf(pending.layer, waited) }) : t('loading');
 }
 
 /** Of radar that of fields comes first: a single pixel of it is mostly speckle. */
 export function typicalError({ error, fieldError, unit }: Fidelity): string {
   const pixel = `±\u202f${formatError(error)} ${unit}`.trimEnd();
-  return fieldError === null
-    ? `typical error ${pixel}`
-    : `typical error ±\u202f${formatError(fieldError)} ${unit} in means of 8×8 pixels, ${pixel} in a pixel`;
+  if (fieldError === null) return t('typical-error', { pixel });
+  return t('typical-error-fields', { field: `±\u202f${formatError(fieldError)} ${unit}`, pixel });
 }
 
 /** Whether what is shown can be trusted, in a word and a figure. */
@@ -133,11 +61,17 @@ function fidelityBadge(): { element: HTMLElement; show: (fidelity: Fidelity | nu
   const figure = h('span', {});
   const meaning = h('p', { class: 'hint' });
   const line = h('p', { class: 'badge' }, word, figure);
-  const element = h('div', { class: 'fidelity', role: 'group', 'aria-label': 'Fidelity' }, line, meaning);
+  const element = h('div', { class: 'fidelity', role: 'group', 'aria-label': t('fidelity') }, line, meaning);
+  const grades: Record<string, string> = {
+    'Very close': t('very-close'),
+    Close: t('close-copy'),
+    Approximate: t('approximate'),
+    Coarse: t('coarse'),
+  };
   const show = (fidelity: Fidelity | null): void => {
     element.hidden = fidelity === null;
     if (!fidelity) return;
-    word.textContent = fidelity.grade ? `${fidelity.grade} copy` : 'Fidelity';
+    word.textContent = grades[fidelity.grade] ?? t('fidelity');
     figure.textContent = typicalError(fidelity);
     meaning.textContent = fidelity.meaning;
     element.dataset['grade'] = fidelity.grade.toLowerCase().replace(' ', '-');
@@ -148,42 +82,24 @@ function fidelityBadge(): { element: HTMLElement; show: (fidelity: Fidelity | nu
 export function viewPanel(root: HTMLElement, store: Store, actions: ViewActions): void {
   const heading = h('h2', { id: 'view-title' });
   const sub = h('p', { class: 'sub' });
-  const fit = h('button', { type: 'button', class: 'text-button', click: actions.fit }, 'Zoom to it');
-  const modes = h('div', { class: 'chips segmented', role: 'group', 'aria-label': 'Scene or mosaic' });
-  const timeline = new Timeline((key) => choose(key));
-  const styles = new StylePicker(actions.style);
+  const status = h('p', { class: 'waiting', role: 'status' });
+  const fit = h('button', { type: 'button', class: 'text-button', click: actions.fit }, t('zoom-to-it'));
   const badge = fidelityBadge();
-
-  const choose = (key: string): void => {
-    const { layer, series } = store.state;
-    const item = series.find((each) => each.key === key);
-    if (isMosaic(layer) && layer) actions.mosaic(layer.collection, key);
-    else if (item) actions.show(item);
-  };
-  const setMode = (mode: string): void => {
+  const mode = modeSwitch((wanted) => {
     const { item } = store.state;
-    if (item && mode === 'mosaic') actions.mosaic(item.collection, null);
+    if (item && wanted === 'mosaic') actions.mosaic(item.collection, null);
     else if (item) actions.show(item);
-  };
-  modes.append(
-    ...radios(
-      'mode',
-      [
-        { id: 'scene', title: 'One scene', hint: 'The scene as acquired' },
-        { id: 'mosaic', title: 'Mosaic', hint: 'The whole collection, newest valid pixel first' },
-      ],
-      setMode,
-    ),
-  );
-  root.append(h('div', { class: 'title-row' }, heading, fit), sub, badge.element, modes, timeline.element, styles.element);
-  store.watch(['item', 'layer', 'series', 'info', 'style', 'collections'], (state) => {
-    root.hidden = state.layer === null;
-    heading.textContent = title(state);
+  });
+  root.append(h('div', { class: 'title-row' }, heading, fit), status, sub, badge.element, mode.element);
+  store.watch(['item', 'layer', 'series', 'info', 'style', 'collections', 'pending'], (state) => {
+    const { layer, item, series, pending, info } = state;
+    root.hidden = layer === null && pending === null;
+    heading.textContent = layer && item ? titleOf(layer, item) : '';
+    fit.hidden = layer === null;
+    status.textContent = waiting(state);
     sub.textContent = subtitle(state);
-    modes.hidden = state.series.length < 2;
-    check(modes, isMosaic(state.layer) ? 'mosaic' : 'scene');
-    timeline.show(stopsOf(state), currentStop(state));
-    badge.show(isMosaic(state.layer) ? null : (state.info?.fidelity ?? null));
-    styles.show(state.info?.styles ?? [], state.style);
+    mode.element.hidden = series.length < 2;
+    mode.show(isMosaic(pending?.layer ?? layer) ? 'mosaic' : 'scene');
+    badge.show(isMosaic(layer) ? null : (info?.fidelity ?? null));
   });
 }

@@ -1,10 +1,9 @@
 /** The toolbar on the map, and the card in which one tool at a time is open (on a phone: a sheet). */
 import { h, icon } from '../dom';
-import { loadWords, words } from '../words/words';
+import { t } from '../words/shell';
+import { loadWords } from '../words/words';
 import { TOOLS, type Context, type Tool, type ToolPanel } from './registry';
 
-type Key = keyof typeof import('../words/shell/en.json');
-const t = words<Key>('shell');
 const CROSS = 'M5 5l10 10M15 5L5 15';
 
 export class Toolbar {
