@@ -50,11 +50,8 @@ def observation_name(etag: str, area: str, plan: PixelPlan, max_size: int) -> st
         plan: Of the scene.
         max_size: Longest side in pixels that the area is read with.
     """
-    computed = plan.expression and plan.expression.text
-    return fingerprint(
-        REVISION, etag, area, max_size, plan.sources, computed, plan.physical, plan.resampling, plan.mask,
-        plan.window,
-    )  # fmt: skip
+    computed = plan.sources, plan.expression, plan.physical, plan.resampling, plan.mask
+    return fingerprint(REVISION, etag, area, max_size, computed)
 
 
 class Observations:

@@ -13,6 +13,7 @@ from rio_tiler.models import ImageData
 
 from comeo.errors import NotFoundError
 from comeo.grid import WGS84, Grid
+from comeo.indicators.uncertain import propagate
 from comeo.missions.clear import CLASSES, CLEAR_CLASSES, Classes, ClearMask
 from comeo.view.area import Area, Shares
 from comeo.view.clear import check_mask, classes_on, damage_as_unknown
@@ -20,10 +21,9 @@ from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.plan import PixelPlan
 from comeo.view.propagation import (
     Errors,
-    correlation,
     error_layers,
     mean_errors,
-    propagate,
+    result_errors,
     weighing_shares,
 )
 from comeo.view.reader import ArchiveReader
@@ -193,31 +193,43 @@ def _uncertainty(
 
 
 def _coding(reader: ArchiveReader, plan: PixelPlan, found: _Seen) -> float | None:
+    """What coding adds: by the law of means, of fewer than two pixels by the error of pixels."""
     if plan.error or plan.classes:
         return None
-    bands = _band_means(reader, plan, found)
     counts = found.kept > 0
     weights = found.kept[counts].astype(np.float64)
     effective = float(weights.sum() ** 2 / np.square(weights).sum())
     if effective * found.scale < _FEW:
-        errors, correlated = _pixel_errors(reader, plan, found), correlation(reader.archive, plan.bands)
-    else:
-        share = effective / len(weights) * weighing_shares(found.image, plan)[0]
-        errors = mean_errors(reader, plan.bands, counts, found.grid, share)
-        correlated = np.eye(len(plan.bands), dtype=np.float32)
-    scale = [band.scale if plan.physical else 1.0 for band in plan.sources]
-    errors = (errors * np.array(scale, np.float32))[:, None, None]
+        return _of_pixels(reader, plan, found)
+    share = effective / len(weights) * weighing_shares(found.image, plan)[0]
+    errors = mean_errors(reader, plan.bands, counts, found.grid, share)[:, None, None] * _scales(plan)
     if plan.expression is not None:
-        errors = propagate(plan.expression, bands, errors, correlated)
-    error = float(errors[0, 0, 0])
+        independent = np.eye(len(plan.bands), dtype=np.float32)
+        means = _band_means(reader, plan, found)
+        errors = propagate(plan.expression, means, errors, independent, of_means=True)
+    return _known(float(errors[0, 0, 0]))
+
+
+def _of_pixels(reader: ArchiveReader, plan: PixelPlan, found: _Seen) -> float | None:
+    """The expected error of the pixels that count, each by its share: neighbours err alike."""
+    if plan.expression is not None:
+        layer = result_errors(reader, found.grid, plan)[0]
+    else:
+        layer = (error_layers(reader, found.grid, plan.bands) * _scales(plan))[0]
+    known = np.where(np.isfinite(layer), found.kept, np.float32(0))
+    total = float(known.sum(dtype=np.float64))
+    squares = float((np.nan_to_num(layer).astype(np.float64) ** 2 * known).sum())
+    return _known(math.sqrt(squares / total) if total else math.nan)
+
+
+def _scales(plan: PixelPlan) -> Errors:
+    """What makes errors of stored numbers those of the plan's: (bands, 1, 1)."""
+    scales = [band.scale if plan.physical else 1.0 for band in plan.sources]
+    return np.array(scales, np.float32)[:, None, None]
+
+
+def _known(error: float) -> float | None:
     return abs(error) if math.isfinite(error) else None
-
-
-def _pixel_errors(reader: ArchiveReader, plan: PixelPlan, found: _Seen) -> Errors:
-    """Expected error of each band in the pixels that count, by their shares: (bands,) in stored numbers."""
-    layers = np.nan_to_num(error_layers(reader, found.grid, plan.bands))
-    mean: Errors = np.sqrt((layers**2 * found.kept).sum(axis=(1, 2)) / found.kept.sum())
-    return np.where(mean > 0, mean, np.nan)
 
 
 def _band_means(reader: ArchiveReader, plan: PixelPlan, found: _Seen) -> Mapping[str, NDArray[Any]]:
