@@ -191,6 +191,7 @@ void mapStarted.then((map) => {
 store.watch(['layer', 'error'], ({ layer, error }) => {
   if (layer || error) picture.remove();
 });
-void beginning.then((item) => viewer.start(link, item));
+// The list comes after the picture, as the map does: on a slow link they would hold it up
+void Promise.all([beginning, firstPicture]).then(([item]) => viewer.start(link, item));
 void startBasemap();
 toolbar.openFromLink();
