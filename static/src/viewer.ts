@@ -276,7 +276,8 @@ export class Viewer {
       const missing = target.style !== null && style !== null && style.id !== target.style;
       const error = missing ? t('no-style', { style: target.style ?? '', shown: style.title }) : problem;
       const credit = tiles.attribution;
-      this.#store.update({ layer, item, series, info, viewed, style: style?.id ?? null, rendering, credit, pending: null, error });
+      this.#store.update({ layer, item, series, info, viewed, style: style?.id ?? null, rendering, credit, pending: null });
+      if (error) this.#store.update({ error }); // else what was said meanwhile stays, as that there is no map
       this.#readAgain();
       return true;
     } catch (error) {
