@@ -24,7 +24,7 @@ from comeo.quality.cover import KINDS, NEEDED, ground
 from comeo.quality.render import physical
 from comeo.scene import Window
 
-SIDE: Final = 768
+SIDE: Final = 548
 DATES: Final = ("2019-05-30", "2019-06-11")
 LOOKS: Final = 5
 FLOODED: Final = 0.04

@@ -47,7 +47,7 @@ def to_power(decibels: NDArray[np.float32]) -> NDArray[np.float32]:
 def to_decibels(power: NDArray[np.float32]) -> NDArray[np.float32]:
     """10·log10 of power, of any shape; NaN where there is none."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        decibels = np.log2(power) * np.float32(10 / _LOG2_OF_TEN)
+        decibels = np.asarray(np.log2(power) * np.float32(10 / _LOG2_OF_TEN))  # of a single number, too
     decibels[~(power > 0)] = np.nan
     return decibels
 

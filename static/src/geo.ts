@@ -42,7 +42,8 @@ export function intersection(a: BBox, b: BBox): BBox | null {
 export const centreOf = (box: BBox): [number, number] => [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
 
 /** In square degrees; only ever compared. */
-export const areaOf = (box: BBox): number => (box[2] - box[0]) * (box[3] - box[1]);
+export const areaOf = ([west, south, east, north]: BBox): number =>
+  (east - west) * (north - south) * Math.cos((((south + north) / 2) * Math.PI) / 180);
 
 function inRing(ring: Position[], x: number, y: number): boolean {
   let inside = false;

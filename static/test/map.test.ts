@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { bboxOf, contains, unionOf } from '../src/geo';
+import { areaOf, bboxOf, contains, unionOf } from '../src/geo';
 import { graticule, stepAt } from '../src/map/graticule';
 import { wantsDoubled } from '../src/map/imagery';
 
@@ -20,6 +20,11 @@ test('an area with broken numbers has no box', () => {
   assert.equal(bboxOf({ type: 'Polygon', coordinates: [[[0, 0], [NaN, 1], [1, 1]]] }), null);
   assert.equal(bboxOf({ type: 'Polygon', coordinates: [] }), null);
   assert.equal(unionOf([]), null);
+});
+
+test('a degree of longitude is shorter away from the equator', () => {
+  assert.equal(areaOf([10, -1, 12, 1]), 4);
+  assert.ok(Math.abs(areaOf([10, 59, 12, 61]) - 2) < 1e-9);
 });
 
 test('the graticule covers the view with lines at whole steps, and never too many', () => {

@@ -17,6 +17,7 @@ from tileserver.cli.extras import advice
 from tileserver.cli.geocode import geocode
 from tileserver.cli.options import PICTURES, names_of, sentence
 from tileserver.cli.places import LocalPath
+from tileserver.cli.pof import pof
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
 
@@ -192,6 +193,7 @@ def serve(
 cli.add_command(compress)
 cli.add_command(qualify)
 cli.add_command(geocode)
+cli.add_command(pof)
 
 
 def _figure(value: float | None) -> str:

@@ -178,7 +178,7 @@ FUNCTIONS: Final[dict[str, Function]] = {
     each.name: each for each in (*_ARITHMETIC, *_LOGIC, *_ANALYSIS, *_SPATIAL)
 }
 """All functions, operators included, by their names in trees."""
-ALIASES: Final = {"where": "if_", "pow": "lin", "atan": "arctan"}
+ALIASES: Final = {"where": "if_", "pow": "lin", "atan": "arctan", "arctan2": "atan2"}
 """Other spellings of functions; trees have the names on the right."""
 OPERATORS: Final = frozenset(name for name in FUNCTIONS if not name.isidentifier()) | {"and", "or", "not"}
 RADIUS: Final = 7

@@ -202,7 +202,7 @@ class _Parser:
                 if id(side) in self._bare_logic:
                     raise FormulaError(
                         f"{short(self._source(side.place))} is compared as a whole, since & and | bind "
-                        "tighter than comparisons", side.place, 
+                        "tighter than comparisons", side.place,
                         "put each comparison in parentheses, or write and, or",
                     )  # fmt: skip
             found.append(self._call(token.text, (left, right), left.place.offset))

@@ -36,7 +36,7 @@ from tileserver.render.plan import RenderRequest, resolve
 from tileserver.render.styles import styles_for
 
 KEPT = Path(__file__).with_name("golden.npz")
-SAMPLES = Path(__file__).resolve().parents[3] / "samples"
+SAMPLES = Path(__file__).resolve().parents[2] / "data" / "format1"
 SIDE = 240
 FINE = Affine(10, 0, 472_480, 0, -10, 5_257_490)
 GROUPS = {

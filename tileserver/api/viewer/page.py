@@ -6,6 +6,7 @@ The page could ask for both. On a link with a delay of 400 ms each question is 0
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -86,9 +87,9 @@ def _items(scenes: Scenes) -> Iterator[dict[str, Any]]:
 
 
 def _area(record: Record) -> float:
-    """Of a scene's box, in square degrees; only ever compared."""
+    """Of a scene's box on the ground, in square degrees of the equator; only ever compared."""
     west, south, east, north = record.bbox
-    return ((east - west) % 360) * (north - south)
+    return ((east - west) % 360) * (north - south) * math.cos(math.radians((south + north) / 2))
 
 
 def _cloud(item: dict[str, Any]) -> float:

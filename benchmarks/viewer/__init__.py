@@ -1,0 +1,1 @@
+"""What the viewer costs on a slow link, in a real browser."""
