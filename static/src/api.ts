@@ -41,13 +41,24 @@ export interface Legend {
   colors: string[];
 }
 
+/** From black to white. */
+export type Range = [number, number];
+
 export interface Style {
   id: string;
   title: string;
   description: string;
   /** The band, when the style is one band in grey. */
   band: string | null;
+  /** Formulas over bands, as the server has them; empty where the style shows something else. */
+  expression: string;
+  /** The server's parameters that name it. */
+  query: Readonly<Record<string, string>>;
   legend: Legend | null;
+  /** Of each result the range that is shown in every scene; empty for classes. */
+  rescale: Range[];
+  /** Likewise by this scene's own percentiles; null where there are none, as of an index. */
+  auto: Range[] | null;
   /** What has a colour of its own, where the style shows no range of values. */
   classes: StyleClass[];
 }
@@ -293,6 +304,14 @@ function parseLegend(value: unknown): Legend | null {
   return minimum !== null && maximum !== null && colors.length > 1 ? { minimum, maximum, unit: text(value['unit']) ?? '', colors } : null;
 }
 
+function parseRanges(value: unknown): Range[] {
+  const pairs = Array.isArray(value) ? value : [];
+  return pairs.flatMap((pair): Range[] => {
+    const [low, high] = Array.isArray(pair) ? [number(pair[0]), number(pair[1])] : [null, null];
+    return low !== null && high !== null && low < high ? [[low, high]] : [];
+  });
+}
+
 function parseStyles(value: unknown): Style[] {
   return objects(value).flatMap((style) => {
     const id = text(style['id']);
@@ -304,7 +323,11 @@ function parseStyles(value: unknown): Style[] {
         title: text(style['title']) ?? id,
         description: text(style['description']) ?? '',
         band: /^\w+$/.test(expression) ? expression : null,
+        expression,
+        query: { style: id },
         legend: parseLegend(style['legend']),
+        rescale: parseRanges(style['rescale']),
+        auto: Array.isArray(style['auto']) ? parseRanges(style['auto']) : null,
         classes: objects(style['classes']).flatMap((each) => {
           const color = text(each['color']) ?? '';
           return /^#[0-9a-f]{6}$/i.test(color) ? [{ title: text(each['title']) ?? '', color }] : [];
@@ -368,7 +391,7 @@ export function sameTemplate(template: string): string {
 export function withStyle(template: string, style: string | null, rendering: Readonly<Record<string, string>> = {}): string {
   const [path = '', query = ''] = template.split('?');
   const parameters = new URLSearchParams(query);
-  if (style) parameters.set('style', style);
+  if (style && !('style' in rendering) && !('expression' in rendering)) parameters.set('style', style);
   for (const [name, value] of Object.entries(rendering)) parameters.set(name, value);
   const rest = parameters.toString();
   return rest ? `${path}?${rest}` : path;

@@ -18,11 +18,13 @@ import {
   type TileSet,
 } from './api';
 import { areaOf, centreOf, contains, unionOf, type BBox } from './geo';
+import { formatIndicator, INDICATOR, OWN, withOwn, type Indicator } from './indicator';
 import { formatLink, parseLink, type Camera, type Link } from './link';
 import type { MapView } from './map/map';
 import type { PixelPanel } from './panels/pixel';
 import { titleOf } from './panels/title';
 import type { Filter, Pending, State, Store } from './store';
+import { formatStretch, pictureQuery, STRETCH, stretchOf, type Stretch } from './stretch';
 import { t } from './words/shell';
 
 /** More dates than this over one place would not fit on a timeline. */
@@ -51,7 +53,6 @@ interface Target {
   item: Item;
   series: Item[];
   style: string | null;
-  rendering: Readonly<Record<string, string>>;
   /** Where the map goes first; null stays. */
   box: BBox | null;
   animate: boolean;
@@ -136,7 +137,7 @@ export class Viewer {
     const series = samePlace && this.#state.series.some((each) => each.key === item.key) ? this.#state.series : [item];
     const layer = { collection: item.collection, item: item.id };
     const box = move === 'stay' ? null : item.bbox;
-    const shown = await this.#present({ layer, item, series, style, rendering: this.#state.rendering, box, animate: move === 'fly' });
+    const shown = await this.#present({ layer, item, series, style, box, animate: move === 'fly' });
     if (shown && series.length < 2) await this.#loadSeries(item);
   }
 
@@ -150,7 +151,7 @@ export class Viewer {
       const before = this.#state.layer;
       const again = before !== null && !('item' in before) && before.collection === collection;
       const series = again ? this.#state.series : [...items].reverse();
-      await this.#present({ layer, item: newest, series, style, rendering: this.#state.rendering, box: null, animate: false });
+      await this.#present({ layer, item: newest, series, style, box: null, animate: false });
     });
   }
 
@@ -158,9 +159,16 @@ export class Viewer {
     await this.#redraw({ style });
   }
 
-  /** Draws with other parameters of the tiles, as `rescale`, until they are set anew. */
-  async setRendering(rendering: Readonly<Record<string, string>>): Promise<void> {
-    await this.#redraw({ rendering });
+  /** Draws an indicator of the user's own, which the link then has. */
+  async setIndicator(indicator: Indicator): Promise<void> {
+    this.#store.setExtra(INDICATOR, formatIndicator(indicator));
+    await this.#redraw({ style: OWN });
+  }
+
+  /** Draws in another stretch, which the link then has. */
+  async setStretch(stretch: Stretch): Promise<void> {
+    this.#store.setExtra(STRETCH, formatStretch(stretch));
+    await this.#redraw({});
   }
 
   async fit(): Promise<void> {
@@ -256,7 +264,7 @@ export class Viewer {
    * fails. A later call makes an earlier one stop. Resolves with whether it is shown.
    */
   async #present(target: Target): Promise<boolean> {
-    const { layer, item, series, rendering, box, animate } = target;
+    const { layer, item, series, box, animate } = target;
     const signal = this.#wait(target);
     try {
       const travel = box ? this.#goTo(box, animate) : null;
@@ -268,9 +276,10 @@ export class Viewer {
         travel,
       ]);
       if (signal.aborted) return false;
-      const info = styles ? { ...scene, styles } : scene;
+      const info = { ...scene, styles: withOwn(styles ?? scene.styles, this.#state.extras) };
       const style = info.styles.find(({ id }) => id === target.style) ?? info.styles[0] ?? null;
-      const problem = (await map?.showTiles({ ...tiles, template: withStyle(tiles.template, style?.id ?? null, rendering) })) ?? null;
+      const rendering = pictureQuery(style, stretchOf(this.#state.extras));
+      const problem = (await map?.showTiles({ ...tiles, template: withStyle(tiles.template, null, rendering) })) ?? null;
       if (signal.aborted) return false;
       const viewed = new Map(this.#state.viewed).set(item.key, scene);
       const missing = target.style !== null && style !== null && style.id !== target.style;
@@ -287,9 +296,9 @@ export class Viewer {
   }
 
   /** The same layer in another way. */
-  async #redraw(change: Partial<Pick<Target, 'style' | 'rendering'>>): Promise<void> {
-    const { layer, item, series, style, rendering } = this.#state;
-    if (layer && item) await this.#present({ layer, item, series, style, rendering, box: null, animate: false, ...change });
+  async #redraw(change: Partial<Pick<Target, 'style'>>): Promise<void> {
+    const { layer, item, series, style } = this.#state;
+    if (layer && item) await this.#present({ layer, item, series, style, box: null, animate: false, ...change });
   }
 
   /** Values that were read belong to the picture that has gone: they are read anew, where the new one has any. */

@@ -95,7 +95,7 @@ test('the timeline stops at what is on its way, and leaves out scenes without a 
 });
 
 test('single bands and maps of errors are folded, unless they lead', () => {
-  const style = (id: string, band: string | null): Style => ({ id, title: id, description: '', band, legend: null, classes: [] });
+  const style = (id: string, band: string | null): Style => ({ id, title: id, description: '', band, expression: '', query: { style: id }, legend: null, rescale: [], auto: null, classes: [] });
   const ids = (styles: Style[]): string => foldStyles(styles).shown.map(({ id }) => id).join();
   assert.equal(ids([style('true', null), style('ndvi', null), style('b02', 'B02'), style('error', null)]), 'true,ndvi');
   assert.equal(ids([style('vv', 'VV'), style('vh', 'VH'), style('radar', null), style('angle', 'A')]), 'vv,vh,radar');

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from comeo.archive import Archive
+from comeo.archive.histogram import Histogram
 from comeo.errors import NotFoundError
 from comeo.missions import Range
 from comeo.missions.clear import cloud_percentage, shares_of
@@ -22,6 +23,10 @@ HIGHEST: Final = 98.0
 """Percentages of a scene's pixels, clouds left aside, that are not above darkest and brightest."""
 MOST_CLOUD: Final = 90.0
 """In percent: of a scene with more than that, the little ground does not decide alone."""
+UPPER_QUARTER: Final = 75.0
+CLOUD_FACTOR: Final = 2.0
+"""Where nobody tells clouds: what is so many times as bright as the upper quartile is taken for cloud, unless
+it lies within the range of before. Deserts and snow stay far below, clouds over land are beyond."""
 _REFLECTANCE: Final = "reflectance"
 
 
@@ -80,19 +85,25 @@ def ranges(
     Returns:
         None if the archive keeps no histogram of one of the bands.
     """
-    top = HIGHEST * (1 - _clouded(archive) / 100)
+    clouded = _clouded(archive)
     ends: list[Range | None] = []
-    for band in shown:
-        if band is None:
-            ends.append(None)
-            continue
-        found = archive.histogram(band.name)
-        if found is None:
+    for band, limits in zip(shown, before, strict=True):
+        found = None if band is None else archive.histogram(band.name)
+        if band is not None and found is None:
             return None
-        share = top if band.unit == _REFLECTANCE else HIGHEST
-        low, high = (found.percentile(each) * band.scale + band.offset for each in (LOWEST, share))
-        ends.append((min(low, high), max(low, high)))
+        ends.append(_ends(found, band, clouded, limits[1]) if band and found else None)
     return tuple(_common(place, ends, before) for place in range(len(ends)))
+
+
+def _ends(found: Histogram, band: Band, clouded: float | None, brightest: float) -> Range:
+    """Range of a band in physical values, clouds left aside."""
+    reflects = band.unit == _REFLECTANCE
+    share = HIGHEST * (1 - (clouded or 0.0) / 100) if reflects else HIGHEST
+    low, high = (found.percentile(each) * band.scale + band.offset for each in (LOWEST, share))
+    if reflects and clouded is None:
+        quartile = found.percentile(UPPER_QUARTER) * band.scale + band.offset
+        high = min(high, max(brightest, CLOUD_FACTOR * quartile))
+    return min(low, high), max(low, high)
 
 
 def _common(place: int, ends: Sequence[Range | None], before: Sequence[Range]) -> Range:
@@ -104,10 +115,10 @@ def _common(place: int, ends: Sequence[Range | None], before: Sequence[Range]) -
     return (low, high) if high > low else (low, low + (abs(low) or 1.0))
 
 
-def _clouded(archive: Archive) -> float:
+def _clouded(archive: Archive) -> float | None:
     """Percentage of cloud, which is brighter than nearly all ground and at the upper end of a histogram.
 
-    By the archive's classes; of one that has none, by its product's own figure; else 0.
+    By the archive's classes; of one that has none, by its product's own figure; None where neither tells.
     """
     if archive.clear is not None:
         try:
@@ -118,7 +129,7 @@ def _clouded(archive: Archive) -> float:
         if shares is not None:
             return min(cloud_percentage(shares), MOST_CLOUD)
     told = archive.item["properties"].get("eo:cloud_cover")
-    return min(max(float(told), 0.0), MOST_CLOUD) if isinstance(told, int | float) else 0.0
+    return min(max(float(told), 0.0), MOST_CLOUD) if isinstance(told, int | float) else None
 
 
 def _stored(limits: Range, band: Band) -> Range:

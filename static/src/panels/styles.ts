@@ -4,6 +4,7 @@ import { h } from '../dom';
 import { intersection, roundedBox, type BBox } from '../geo';
 import type { MapView } from '../map/map';
 import type { State, Store } from '../store';
+import { pictureQuery, stretchOf } from '../stretch';
 import { t } from '../words/shell';
 
 const WIDTH = 96;
@@ -40,9 +41,10 @@ export function thumbnailBox(view: BBox, scene: BBox): BBox | null {
   return roundedBox([lon - width / 2, lat - height / 2, lon + width / 2, lat + height / 2]);
 }
 
-export function thumbnailAddress(item: Item, style: string, box: BBox): string {
+/** Address of a picture of a part of a scene, by the server's parameters; without any in the style that comes first. */
+export function thumbnailAddress(item: Item, query: Readonly<Record<string, string>>, box: BBox): string {
   const target = url(`${layerPath({ collection: item.collection, item: item.id })}/bbox/${box.join(',')}.webp`);
-  for (const [name, value] of Object.entries({ style, width: WIDTH, height: HEIGHT })) target.searchParams.set(name, String(value));
+  for (const [name, value] of Object.entries({ ...query, width: WIDTH, height: HEIGHT })) target.searchParams.set(name, String(value));
   return target.href;
 }
 
@@ -102,12 +104,14 @@ export function stylesPanel(root: HTMLElement, store: Store, map: Promise<MapVie
   let drawing = new AbortController();
 
   const draw = async (): Promise<void> => {
-    const { item, pending } = store.state;
+    const { item, pending, info, extras } = store.state;
     const view = (await map)?.view();
     if (!item || pending || !view || root.offsetParent === null) return; // a folded panel asks for nothing
     const box = thumbnailBox(view, item.bbox);
     drawing = new AbortController();
-    await picker.picture((style) => (box ? thumbnailAddress(item, style, box) : null), drawing.signal);
+    const query = (id: string): Readonly<Record<string, string>> =>
+      pictureQuery(info?.styles.find((style) => style.id === id) ?? null, stretchOf(extras));
+    await picker.picture((id) => (box ? thumbnailAddress(item, query(id), box) : null), drawing.signal);
   };
   const later = (): void => {
     drawing.abort();

@@ -43,6 +43,13 @@ export interface Tool {
 /** In the order of the toolbar. */
 export const TOOLS: readonly Tool[] = [
   {
+    id: 'search',
+    label: () => t('tool-search'),
+    icon: 'M8.5 3a5.5 5.5 0 1 0 0 11a5.5 5.5 0 1 0 0-11M12.5 12.5L17 17',
+    shortcut: 's',
+    load: () => import('./search/search'),
+  },
+  {
     id: 'layers',
     label: () => t('tool-layers'),
     icon: 'M10 3l7.5 4-7.5 4-7.5-4zM2.5 10.5l7.5 4 7.5-4M2.5 14l7.5 4 7.5-4',
@@ -56,5 +63,17 @@ export const TOOLS: readonly Tool[] = [
     shortcut: 'c',
     extras: ['chart'],
     load: () => import('./chart/chart'),
+  },
+  {
+    id: 'stretch',
+    label: () => t('tool-stretch'),
+    icon: 'M10 2.5a7.5 7.5 0 1 0 0 15a7.5 7.5 0 1 0 0-15M10 2.5v15M10 6h6M10 10h7.5M10 14h6',
+    load: () => import('./stretch/stretch'),
+  },
+  {
+    id: 'indicator',
+    label: () => t('tool-indicator'),
+    icon: 'M7 17c2.5 0 2.5-3 3.2-7S11.5 3 14 3M6 8.5h7M13 12l4 5M17 12l-4 5',
+    load: () => import('./indicator/indicator'),
   },
 ];

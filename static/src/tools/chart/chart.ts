@@ -1,7 +1,7 @@
 /** The curve of a pixel or of fields over all dates of a collection, in one or more indicators. */
 import type { Geometry } from 'geojson';
 
-import { ApiError, fetchItem, type Style } from '../../api';
+import { ApiError, fetchItem } from '../../api';
 import { h } from '../../dom';
 import { formatPosition } from '../../format';
 import type { MapView } from '../../map/map';
@@ -14,6 +14,7 @@ import { csvOf } from './curve';
 import { FieldError, type Field } from './fields';
 import { Figure } from './figure';
 import { ACCEPTED, readFields } from './files';
+import { firstIndicator, indicatorsOf } from './indicators';
 import { formatPlace, parsePlace } from './place';
 import { boxOf, fetchCurves, type Curve } from './series';
 import { t } from './words';
@@ -23,19 +24,6 @@ addSheet(css);
 
 /** The link's parameter of this tool. */
 const EXTRA = 'chart';
-const FAVOURITE = 'ndvi';
-
-/** Styles with one value a pixel: indices where there are any, else single bands, as of radar. */
-export function indicatorsOf(styles: readonly Style[]): Style[] {
-  const single = styles.filter(({ legend, classes, id }) => legend !== null && classes.length === 0 && id !== 'error');
-  const indices = single.filter(({ band }) => band === null);
-  return indices.length > 0 ? indices : single;
-}
-
-export function firstIndicator(styles: readonly Style[], shown: string | null): string | null {
-  const ids = styles.map(({ id }) => id);
-  return [shown, FAVOURITE, ids[0]].find((id) => id != null && ids.includes(id)) ?? null;
-}
 
 class Chart implements ToolPanel {
   readonly element: HTMLElement;
@@ -65,11 +53,10 @@ class Chart implements ToolPanel {
     );
     const years = h('label', { class: 'switch' }, this.#years, t('years'));
     this.#results.append(
+      this.#figure.element,
       h('fieldset', { class: 'chart-indicators' }, h('legend', {}, t('indicators')), this.#chips),
       h('div', { class: 'chart-dates' }, this.#from, h('span', { 'aria-hidden': 'true' }, '–'), this.#to),
-      years,
-      this.#figure.element,
-      this.#csv,
+      h('div', { class: 'chart-foot' }, years, this.#csv),
     );
     this.element = h('div', { class: 'chart' }, this.#ways(), this.#status, this.#results);
     context.store.watch(['info', 'layer'], (state) => this.#offer(state));

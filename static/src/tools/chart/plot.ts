@@ -57,7 +57,7 @@ function axes(scales: readonly string[], years: boolean): Axis[] {
   const common = { stroke: style('--muted'), font: '12px system-ui', grid: { stroke: style('--line'), width: 1 }, ticks: { stroke: style('--line'), width: 1, size: 4 } };
   const parts: Intl.DateTimeFormatOptions = years ? { month: 'short' } : { month: 'short', year: 'numeric' };
   const day = new Intl.DateTimeFormat(locale, { ...parts, timeZone: 'UTC' });
-  const time: Axis = { ...common, space: 70, values: (_, splits) => splits.map((split) => day.format(split * 1000)) };
+  const time: Axis = { ...common, space: 70, size: 28, values: (_, splits) => splits.map((split) => day.format(split * 1000)) };
   const values = scales.map((scale, index): Axis => ({
     ...common,
     scale,
@@ -107,6 +107,7 @@ export class Plot {
       series: [index * PARTS + 2, index * PARTS + 3],
       fill: colourOf(index) + BAND,
     }));
+    // uPlot takes a click near an edge, where it snaps, for a drag, and by default keeps it to itself
     const options: uPlot.Options = {
       ...this.#extent(),
       tzDate: (time) => uPlot.tzDate(new Date(time * 1000), 'UTC'),
@@ -115,7 +116,7 @@ export class Plot {
       axes: axes(scales, shown.years),
       scales: { x: { time: true } },
       legend: { show: false },
-      cursor: { drag: { x: false, y: false }, y: false, points: { show: (_, index) => pointer(index) as HTMLElement } },
+      cursor: { drag: { x: false, y: false, click: () => undefined }, y: false, points: { show: (_, index) => pointer(index) as HTMLElement } },
       hooks: {
         setCursor: [({ cursor }) => this.#events.point(cursor.idx ?? null)],
         draw: [(plot) => this.#marked !== null && mark(plot, this.#marked)],
@@ -127,6 +128,7 @@ export class Plot {
       if (index !== null && index !== undefined) this.#events.choose(index);
     });
   }
+
 
   /** Moves the line of the date that the map shows. */
   mark(at: number | null): void {

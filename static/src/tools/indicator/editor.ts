@@ -1,0 +1,79 @@
+/** The field for a formula: completes words, and marks the one that is wrong. */
+import { h } from '../../dom';
+import { completions, faultOf, type Fault } from './formula';
+import { t } from './words';
+
+/** Words offered at a time. */
+const OFFERED = 14;
+
+export class FormulaField {
+  readonly element: HTMLElement;
+  readonly #text = h('textarea', { id: 'indicator-formula', rows: 3, spellcheck: 'false', autocapitalize: 'off', dir: 'ltr', maxlength: 1000, 'aria-describedby': 'indicator-fault', input: () => this.#typed(), keyup: () => this.#offer(), click: () => this.#offer() });
+  readonly #offers = h('div', { class: 'indicator-offers', role: 'group', 'aria-label': t('complete'), dir: 'ltr' });
+  readonly #fault = h('p', { id: 'indicator-fault', class: 'indicator-fault', role: 'status' });
+  readonly #changed: (formula: string, fault: Fault | null) => void;
+  #bands: readonly string[] = [];
+
+  constructor(changed: (formula: string, fault: Fault | null) => void) {
+    this.#changed = changed;
+    this.element = h('div', { class: 'indicator-field' }, h('label', { for: 'indicator-formula' }, t('formula')), this.#text, this.#offers, this.#fault);
+  }
+
+  get value(): string {
+    return this.#text.value.trim();
+  }
+
+  set value(formula: string) {
+    this.#text.value = formula;
+    this.#judge();
+    this.#offer();
+  }
+
+  set bands(bands: readonly string[]) {
+    this.#bands = bands;
+    this.#offer();
+  }
+
+  get fault(): Fault | null {
+    return this.value ? faultOf(this.#text.value, this.#bands) : null;
+  }
+
+  /** What the server says against the formula. */
+  refuse(sentence: string): void {
+    this.#fault.textContent = sentence;
+  }
+
+  #typed(): void {
+    const fault = this.#judge();
+    this.#offer();
+    this.#changed(this.value, fault);
+  }
+
+  #judge(): Fault | null {
+    const { fault } = this;
+    this.#text.setAttribute('aria-invalid', String(fault !== null));
+    this.#fault.replaceChildren(...(fault ? this.#explained(fault) : []));
+    return fault;
+  }
+
+  /** The formula with the wrong word marked, and what is wrong with it. */
+  #explained({ reason, offset, length, hint }: Fault): (Node | string)[] {
+    const formula = this.#text.value;
+    const marked = h('code', { dir: 'ltr' }, formula.slice(0, offset), h('mark', {}, formula.slice(offset, offset + length)), formula.slice(offset + length));
+    const words = `${t(reason, { word: formula.slice(offset, offset + length) })}${hint ? ` ${t('meant', { word: hint })}` : ''}`;
+    return [marked, h('span', {}, words)];
+  }
+
+  #offer(): void {
+    const { from, to, words } = completions(this.#text.value, this.#text.selectionStart, this.#bands);
+    const insert = (word: string): void => {
+      const { value } = this.#text;
+      const bracket = this.#bands.includes(word) ? '' : '(';
+      this.#text.value = `${value.slice(0, from)}${word}${bracket}${value.slice(to)}`;
+      this.#text.focus();
+      this.#text.setSelectionRange(from + word.length + bracket.length, from + word.length + bracket.length);
+      this.#typed();
+    };
+    this.#offers.replaceChildren(...words.slice(0, OFFERED).map((word) => h('button', { type: 'button', click: () => insert(word) }, word)));
+  }
+}

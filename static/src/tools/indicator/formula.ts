@@ -1,0 +1,78 @@
+/** Formulas as they are typed: words to complete, and what is wrong with them before the server is asked. */
+
+/** What the server's expressions know, with how it is written. */
+export const FUNCTIONS: Readonly<Record<string, string>> = {
+  abs: 'abs(x)', sqrt: 'sqrt(x)', exp: 'exp(x)', log: 'log(x)', log10: 'log10(x)', sin: 'sin(x)', cos: 'cos(x)', tan: 'tan(x)',
+  arctan: 'arctan(x)', tanh: 'tanh(x)', min: 'min(x, y)', max: 'max(x, y)', where: 'where(x > 0, y, z)', pow: 'pow(VV)',
+};
+
+export interface Fault {
+  reason: 'unknown-word' | 'open-bracket' | 'closed-bracket' | 'odd-sign' | 'one-result';
+  offset: number;
+  length: number;
+  /** What may have been meant. */
+  hint: string | null;
+}
+
+const WORD = /[A-Za-z_]\w*/g;
+const NUMBER_END = /[\d.]$/;
+
+/** How many letters have to change to make one word of another, as far as two. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+function meant(word: string, known: readonly string[]): string | null {
+  const near = known.map((each) => [distance(word.toLowerCase(), each.toLowerCase()), each] as const).sort(([a], [b]) => a - b)[0];
+  return near && near[0] <= 2 && near[0] < word.length ? near[1] : null;
+}
+
+/** Words of a formula with where they lie; the e of 1e-3 is none. */
+export const wordsOf = (formula: string): { word: string; offset: number }[] =>
+  [...formula.matchAll(WORD)].filter(({ index }) => !NUMBER_END.test(formula.slice(0, index))).map(({ 0: word, index }) => ({ word, offset: index }));
+
+/** The bands that a formula reads. */
+export const bandsOf = (formula: string, bands: readonly string[]): string[] => [...new Set(wordsOf(formula).map(({ word }) => word))].filter((word) => bands.includes(word));
+
+/** Signs and functions, each of which takes a pass over all pixels. */
+export const operationsOf = (formula: string): number =>
+  (formula.match(/[+\-*/%<>&|~]+|==|!=/g)?.length ?? 0) + wordsOf(formula).filter(({ word }) => Object.hasOwn(FUNCTIONS, word)).length;
+
+/** The first thing that is wrong; null where the server may be asked. */
+export function faultOf(formula: string, bands: readonly string[]): Fault | null {
+  const known = [...bands, ...Object.keys(FUNCTIONS)];
+  const stranger = wordsOf(formula).find(({ word }) => !known.includes(word));
+  if (stranger) return { reason: 'unknown-word', offset: stranger.offset, length: stranger.word.length, hint: meant(stranger.word, known) };
+  const open: number[] = [];
+  for (const [offset, sign] of [...formula].entries()) {
+    if (sign === ';') return { reason: 'one-result', offset, length: 1, hint: null };
+    if (sign === '(') open.push(offset);
+    if (sign === ')' && open.pop() === undefined) return { reason: 'closed-bracket', offset, length: 1, hint: null };
+  }
+  const last = open.pop();
+  if (last !== undefined) return { reason: 'open-bracket', offset: last, length: 1, hint: null };
+  const end = /[+\-*/%<>=&|~,]\s*$/.exec(formula);
+  return end ? { reason: 'odd-sign', offset: end.index, length: 1, hint: null } : null;
+}
+
+export interface Completion {
+  /** From where to where the text is replaced. */
+  from: number;
+  to: number;
+  words: string[];
+}
+
+/** Bands and functions that begin with the word at a place; all bands where there is none. */
+export function completions(formula: string, place: number, bands: readonly string[]): Completion {
+  const before = /[A-Za-z_]\w*$/.exec(formula.slice(0, place))?.[0] ?? '';
+  const after = /^\w*/.exec(formula.slice(place))?.[0] ?? '';
+  const fits = (word: string): boolean => word.toLowerCase().startsWith(before.toLowerCase()) && word !== before + after;
+  const names = [...bands, ...(before ? Object.keys(FUNCTIONS) : [])];
+  return { from: place - before.length, to: place + (before ? after.length : 0), words: names.filter(fits) };
+}

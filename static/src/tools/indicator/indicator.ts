@@ -1,0 +1,243 @@
+/** An indicator of the user's own: formula, range, colours, mask; shown at once, shared by the link, kept as they like. */
+import { ApiError, fetchJson, layerPath, objects, text, url, type Range } from '../../api';
+import { h } from '../../dom';
+import { COLORMAPS, INDICATOR, OWN, parseIndicator, styleOf, type Colormap, type Indicator } from '../../indicator';
+import { addSheet } from '../../sheets';
+import type { State } from '../../store';
+import type { Context, ToolPanel } from '../registry';
+import { extentOf, formatEnd, outline } from './histogram';
+import { fetchDistributions, isEmpty, overlap, rangeOf, type Distribution } from '../stretch/histogram';
+import { documentOf, idOf, indicatorOf } from './document';
+import { FormulaField } from './editor';
+import { bandsOf, operationsOf, type Fault } from './formula';
+import css from './indicator.css';
+import { forget, keep, keptIndicators } from './kept';
+import { t, type Key } from './words';
+
+addSheet(css);
+
+/** The map follows when typing has rested for so long, in milliseconds. */
+const REST = 700;
+const EXAMPLE = '(B08 - B04) / (B08 + B04)';
+const MASKS = ['', 'clear', 'land', 'water'] as const;
+
+class Editor implements ToolPanel {
+  readonly element: HTMLElement;
+  readonly #context: Context;
+  readonly #title = h('input', { id: 'indicator-title', maxlength: 80, change: () => this.#later() });
+  readonly #formula = new FormulaField((_, fault) => this.#edited(fault));
+  readonly #start = h('select', { id: 'indicator-start', change: () => this.#begin() });
+  readonly #low = h('input', { type: 'number', step: 'any', 'aria-label': t('low'), change: () => this.#ranged() });
+  readonly #high = h('input', { type: 'number', step: 'any', 'aria-label': t('high'), change: () => this.#ranged() });
+  readonly #colors = h('select', { id: 'indicator-colors', change: () => void this.#apply() }, ...Object.keys(COLORMAPS).map((name) => h('option', { value: name }, name)));
+  readonly #mask = h('select', { id: 'indicator-mask', change: () => void this.#apply() }, ...MASKS.map((mask) => h('option', { value: mask }, t(`mask-${mask || 'all'}` as Key))));
+  readonly #ramp = h('div', { class: 'ramp' });
+  readonly #histogram = h('div', { class: 'indicator-histogram', dir: 'ltr' });
+  readonly #cost = h('p', { class: 'hint' });
+  readonly #status = h('p', { class: 'hint', role: 'status' });
+  readonly #file = h('input', { type: 'file', accept: '.json', hidden: true, change: () => void this.#open() });
+  readonly #kept = h('ul', { class: 'indicator-kept' });
+  #bands: string[] = [];
+  /** Whether the range is the view's, or what somebody has set. */
+  #free = true;
+  #work = new AbortController();
+  #opened = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(context: Context) {
+    this.#context = context;
+    const row = (id: string, label: string, field: HTMLElement): HTMLElement => h('div', { class: 'indicator-row' }, h('label', { for: id }, label), field);
+    const button = (label: string, click: () => void): HTMLElement => h('button', { type: 'button', click }, label);
+    const range = h('div', { class: 'indicator-range', role: 'group', 'aria-label': t('range') }, this.#low, this.#ramp, this.#high);
+    this.element = h('div', { class: 'indicator' },
+      row('indicator-start', t('start'), this.#start), row('indicator-title', t('title'), this.#title), this.#formula.element, this.#cost,
+      range, this.#histogram, button(t('fit'), () => void this.#fit()), row('indicator-colors', t('colors'), this.#colors), row('indicator-mask', t('mask'), this.#mask), this.#status,
+      h('div', { class: 'indicator-keep' }, button(t('copy'), () => void this.#copy()), button(t('keep'), () => this.#keep()), button(t('save'), () => this.#save()), button(t('open'), () => this.#file.click()), this.#file),
+      this.#kept);
+    context.store.watch(['item'], (state) => void this.#learn(state));
+    context.store.watch(['info'], (state) => this.#offer(state));
+  }
+
+  open(): void {
+    this.#opened = true;
+    this.#list();
+    const own = parseIndicator(this.#context.store.state.extras.get(INDICATOR));
+    if (own) this.#fill(own);
+    void this.#learn(this.#context.store.state).then(() => this.#count());
+  }
+
+  close(): void {
+    this.#opened = false;
+    this.#work.abort();
+    clearTimeout(this.#timer);
+  }
+
+  /** The bands of the scene. */
+  async #learn({ item }: Readonly<State>): Promise<void> {
+    if (!this.#opened || !item) return;
+    const body = await fetchJson(url(`${layerPath({ collection: item.collection, item: item.id })}/info`)).catch(() => null);
+    this.#bands = objects(body?.['bands']).map((band) => text(band['name'])).filter((name) => name !== null);
+    this.#formula.bands = this.#bands;
+    if (this.#formula.value) this.#tellCost();
+  }
+
+  /** Styles to begin with. */
+  #offer({ info }: Readonly<State>): void {
+    const styles = (info?.styles ?? []).filter(({ id, legend, expression }) => id !== OWN && legend !== null && expression !== '' && !expression.includes(';'));
+    this.#start.replaceChildren(h('option', { value: '' }, t('empty')), ...styles.map(({ id, title }) => h('option', { value: id }, title)));
+  }
+
+  #begin(): void {
+    const style = this.#context.store.state.info?.styles.find(({ id }) => id === this.#start.value);
+    this.#formula.value = style?.expression ?? EXAMPLE;
+    const [range] = style?.rescale ?? [];
+    this.#title.value = style ? t('my', { title: style.title }) : '';
+    if (range) this.#setRange(range);
+    this.#free = !range;
+    this.#edited(this.#formula.fault);
+  }
+
+  #fill({ title, formula, range, colormap, mask }: Indicator): void {
+    this.#title.value = title;
+    this.#formula.value = formula;
+    this.#colors.value = colormap;
+    this.#mask.value = mask;
+    this.#free = false;
+    this.#setRange(range);
+  }
+
+  #setRange([low, high]: Range): void {
+    const short = (value: number): string => String(Number(value.toPrecision(4)));
+    [this.#low.value, this.#high.value] = [short(low), short(high)];
+  }
+
+  #indicator(): Indicator | null {
+    const range: Range = [this.#low.valueAsNumber, this.#high.valueAsNumber];
+    const formula = this.#formula.value;
+    if (!formula || this.#formula.fault || !(range[0] < range[1])) return null;
+    return { title: this.#title.value.trim(), formula, range, colormap: this.#colors.value as Colormap, mask: this.#mask.value };
+  }
+
+  #edited(fault: Fault | null): void {
+    this.#tellCost();
+    if (!fault && this.#formula.value) this.#later();
+    else clearTimeout(this.#timer);
+  }
+
+  #tellCost(): void {
+    const formula = this.#formula.value;
+    this.#cost.textContent = formula ? t('cost', { bands: bandsOf(formula, this.#bands).length, operations: operationsOf(formula) }) : '';
+  }
+
+  #later(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void (this.#free ? this.#fit() : this.#apply()), REST);
+  }
+
+  #ranged(): void {
+    this.#free = false;
+    void this.#apply();
+  }
+
+  /** The range of the view's values, then the picture. */
+  async #fit(): Promise<void> {
+    const found = await this.#count();
+    if (found.length === 0) return;
+    this.#setRange(found.map((each) => rangeOf(each, 2))[0] ?? [0, 1]);
+    await this.#apply();
+  }
+
+  /** How the values of the view are distributed; the server's sentence where the formula can't be computed. */
+  async #count(): Promise<Distribution[]> {
+    this.#work.abort();
+    this.#work = new AbortController();
+    const { signal } = this.#work;
+    const { item } = this.#context.store.state;
+    const view = (await this.#context.map)?.view();
+    const box = item && view ? overlap(view, item.bbox) : null;
+    const formula = this.#formula.value;
+    if (!formula || this.#formula.fault) return [];
+    if (!item || !box) {
+      this.#status.textContent = t('nothing-here');
+      return [];
+    }
+    try {
+      const wanted = styleOf({ title: '', formula, range: [0, 1], colormap: 'viridis', mask: this.#mask.value });
+      const found = await fetchDistributions(item, wanted, box, signal);
+      this.#status.textContent = isEmpty(found) ? t('no-values') : '';
+      this.#drawHistogram(isEmpty(found) ? [] : found);
+      return isEmpty(found) ? [] : found;
+    } catch (error) {
+      if (!signal.aborted) this.#formula.refuse(error instanceof ApiError ? error.message : String(error));
+      return [];
+    }
+  }
+
+  #drawHistogram(found: readonly Distribution[]): void {
+    const [first] = found;
+    this.#histogram.replaceChildren();
+    if (!first) return;
+    const range: Range = [this.#low.valueAsNumber || 0, this.#high.valueAsNumber || 0];
+    const extent = extentOf(found, range[0] < range[1] ? [range] : []);
+    this.#histogram.append(outline(first, extent), h('div', { class: 'scale' }, h('span', {}, formatEnd(extent[0])), h('span', {}, formatEnd(extent[1]))));
+  }
+
+  async #apply(): Promise<void> {
+    const indicator = this.#indicator();
+    if (!indicator) return void (this.#status.textContent = this.#formula.value && !this.#formula.fault ? t('odd-range') : '');
+    this.#ramp.style.background = `linear-gradient(to right, ${COLORMAPS[indicator.colormap].join(', ')})`;
+    this.#status.textContent = '';
+    await this.#context.viewer.setIndicator(indicator);
+  }
+
+  async #copy(): Promise<void> {
+    await this.#apply();
+    const copied = await navigator.clipboard.writeText(location.href).then(() => true, () => false);
+    this.#status.textContent = t(copied ? 'copied' : 'not-copied');
+  }
+
+  #keep(): void {
+    const indicator = this.#indicator();
+    if (!indicator) return;
+    const named = { ...indicator, title: indicator.title || indicator.formula.slice(0, 80) };
+    this.#title.value = named.title;
+    this.#status.textContent = t(keep(named) ? 'is-kept' : 'not-kept');
+    this.#list();
+  }
+
+  #save(): void {
+    const indicator = this.#indicator();
+    const { item } = this.#context.store.state;
+    if (!indicator || !item) return;
+    const file = new Blob([documentOf(indicator, item.collection, this.#bands)], { type: 'application/json' });
+    const link = h('a', { href: URL.createObjectURL(file), download: `${idOf(indicator)}.pof.json` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }
+
+  async #open(): Promise<void> {
+    const [file] = this.#file.files ?? [];
+    this.#file.value = '';
+    const indicator = file && file.size < 65_536 ? indicatorOf(await file.text()) : null;
+    if (!indicator) return void (this.#status.textContent = t('not-read'));
+    this.#fill(indicator);
+    this.#edited(this.#formula.fault);
+  }
+
+  #list(): void {
+    const entry = (indicator: Indicator): HTMLElement => {
+      const use = (): void => {
+        this.#fill(indicator);
+        this.#edited(this.#formula.fault);
+      };
+      const drop = (): void => {
+        forget(indicator.title);
+        this.#list();
+      };
+      return h('li', {}, h('button', { type: 'button', class: 'text-button', title: indicator.formula, click: use }, indicator.title), h('button', { type: 'button', class: 'text-button', click: drop, 'aria-label': t('forget-it', { title: indicator.title }) }, t('forget')));
+    };
+    this.#kept.replaceChildren(...keptIndicators().map(entry));
+  }
+}
+
+export const create = (context: Context): ToolPanel => new Editor(context);

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { formatIndicator, parseIndicator, styleOf, withOwn, type Indicator } from '../src/indicator';
+import { documentOf, idOf, indicatorOf } from '../src/tools/indicator/document';
+import { loadWords } from '../src/words/words';
+import { bandsOf, completions, faultOf, operationsOf } from '../src/tools/indicator/formula';
+
+await loadWords('shell');
+const BANDS = ['B02', 'B04', 'B08', 'B11'];
+const soil: Indicator = { title: 'Bare soil', formula: '((B11+B04)-(B08+B02))/((B11+B04)+(B08+B02))', range: [-0.4, 0.4], colormap: 'brbg', mask: 'land' };
+
+test('a link brings back an indicator, and nothing that makes no sense', () => {
+  assert.deepEqual(parseIndicator(formatIndicator(soil)), soil);
+  assert.deepEqual(parseIndicator(formatIndicator({ ...soil, mask: '' })), { ...soil, mask: '' });
+  const wrong = ['', '{', '[]', '{"formula":"B04"}', '{"formula":"B04","range":[1,0]}', '{"formula":"B04;B03","range":[0,1]}', '{"formula":"B04","range":[0,1],"colormap":"constructor"}', '{"formula":"B04","range":[0,1],"mask":"x"}', `{"formula":"${'B'.repeat(1001)}","range":[0,1]}`];
+  assert.deepEqual(wrong.map((each) => parseIndicator(each)), wrong.map(() => null));
+});
+
+test('an indicator is a style among the others, the first of them', () => {
+  const style = styleOf(soil);
+  assert.deepEqual(style.query, { expression: soil.formula, colormap_name: 'brbg', rescale: '-0.4,0.4', mask: 'land' });
+  assert.deepEqual(withOwn([], new Map([['indicator', formatIndicator(soil)]])).map(({ id }) => id), ['own']);
+  assert.deepEqual(withOwn([], new Map()), []);
+});
+
+test('a document comes back from its file as it was, and others are refused', () => {
+  assert.deepEqual(indicatorOf(documentOf(soil, 'fields', BANDS)), soil);
+  assert.equal(idOf({ ...soil, title: 'Sol nu – été' }), 'sol-nu-ete');
+  assert.equal(idOf({ ...soil, title: 'تربة' }), 'indicator');
+  const written = JSON.parse(documentOf(soil, 'fields', BANDS)) as Record<string, unknown>;
+  for (const other of [{ ...written, let: {} }, { ...written, value: { formula: 'B04', valid: 'B04 > 0' } }, { ...written, inputs: { s2: { bands: { red: 'B04' } } } }, 'no document']) {
+    assert.equal(indicatorOf(typeof other === 'string' ? other : JSON.stringify(other)), null);
+  }
+});
+
+test('what is wrong is told with its place, and what may have been meant', () => {
+  assert.equal(faultOf(soil.formula, BANDS), null);
+  assert.deepEqual(faultOf('B08 - B4', BANDS), { reason: 'unknown-word', offset: 6, length: 2, hint: 'B04' });
+  assert.deepEqual(faultOf('sqr(B04)', BANDS)?.hint, 'sqrt');
+  assert.deepEqual(faultOf('nonsense', BANDS)?.hint, null);
+  assert.equal(faultOf('1e-3 * B04 + 2.5E+2', BANDS), null);
+  assert.deepEqual([faultOf('(B04', BANDS), faultOf('B04)', BANDS), faultOf('B04 +', BANDS), faultOf('B04;B08', BANDS)].map((fault) => [fault?.reason, fault?.offset]), [['open-bracket', 0], ['closed-bracket', 3], ['odd-sign', 4], ['one-result', 3]]);
+});
+
+test('bands and functions complete the word at the cursor', () => {
+  assert.deepEqual(completions('B0', 2, BANDS), { from: 0, to: 2, words: ['B02', 'B04', 'B08'] });
+  assert.deepEqual(completions('(ma', 3, BANDS).words, ['max']);
+  assert.deepEqual(completions('(', 1, BANDS).words, BANDS);
+  assert.deepEqual(completions('B08-B04', 6, BANDS), { from: 4, to: 7, words: ['B02', 'B08'] });
+  assert.deepEqual(bandsOf('B08/B04 + B08', BANDS), ['B08', 'B04']);
+  assert.equal(operationsOf('max(B08 - B04, 0) / 2'), 3);
+});

@@ -1,0 +1,123 @@
+"""The editor of indicators in a real browser: written, seen, shared by link, kept, saved and opened again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.e2e.conftest import Visit
+from tests.e2e.test_viewer import FIELDS, NORTH_EAST, NORTH_WEST, PHONE, fragment
+
+Visits = Callable[..., Visit]
+FORMULA = "(B08 - B04) / (B08 + B04)"
+
+
+def write(seen: Visit, formula: str) -> None:
+    """Open the editor and type a formula, over the northern half of the scene that the map shows."""
+    seen.page.get_by_role("button", name="Indicator").click()
+    seen.page.get_by_label("Formula").fill(formula)
+
+
+def test_an_indicator_is_made_and_shared_in_four_clicks(visit: Visits) -> None:
+    seen = visit()
+    page = seen.open(FIELDS)
+    with page.expect_response(lambda answer: "expression=" in answer.url and "/tiles/" in answer.url):
+        write(seen, FORMULA)  # 1: the tool; 2: into the field
+    assert page.locator(".indicator-histogram polygon").count() == 1
+    assert "Bands read: 2. Operations a pixel: 3." in page.locator(".indicator").inner_text()
+    page.get_by_label("Name").fill("Green things")  # 3
+    page.get_by_label("Name").press("Enter")
+    page.keyboard.press("Tab")
+    assert seen.eventually(lambda: "Green+things" in fragment(page))
+    assert page.locator("#legend, .legend-title").first.inner_text() != ""
+    link = fragment(page)
+
+    again = visit()  # 4 would be "Copy link"
+    again.open(link)
+    assert any("expression=" in url for url in again.tiles)
+    assert again.page.get_by_text("Green things").first.is_visible()
+    assert again.eventually(lambda: again.colour(*NORTH_WEST) != again.colour(*NORTH_EAST))
+    assert seen.complaints == again.complaints == []
+
+
+def test_words_are_completed_and_faults_told_at_their_place(visit: Visits) -> None:
+    seen = visit()
+    page = seen.open(FIELDS)
+    write(seen, "(B08 - B4)")
+    fault = page.locator("#indicator-fault")
+    assert fault.locator("mark").inner_text() == "B4"
+    assert "Did you mean B04?" in fault.inner_text()
+    field = page.get_by_label("Formula")
+    assert field.get_attribute("aria-invalid") == "true"
+    field.fill("sq")
+    page.get_by_role("button", name="sqrt").click()
+    assert field.input_value() == "sqrt("
+    field.press("End")
+    page.keyboard.type("B0")
+    page.get_by_role("button", name="B08", exact=True).click()
+    page.keyboard.type(")")
+    assert field.input_value() == "sqrt(B08)"
+    assert seen.eventually(lambda: "sqrt" in fragment(page))
+    assert fault.inner_text() == ""
+    field.fill("B08 * * B04")
+    assert seen.eventually(lambda: fault.inner_text() != ""), "what only the server knows"
+    assert all("422" in line for line in seen.complaints)
+
+
+def test_it_is_kept_saved_and_opened(visit: Visits) -> None:
+    seen = visit()
+    page = seen.open(FIELDS)
+    write(seen, FORMULA)
+    page.get_by_label("Name").fill("Mine")
+    assert seen.eventually(lambda: "indicator=" in fragment(page))
+    page.get_by_role("button", name="Keep in this browser").click()
+    page.get_by_text("It is kept in this browser.").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as file").click()
+    assert download.value.suggested_filename == "mine.pof.json"
+    content = Path(download.value.path()).read_bytes()
+    document = json.loads(content)
+    assert document["value"]["formula"] == FORMULA
+    assert document["inputs"]["scene"]["bands"] == {"B08": "B08", "B04": "B04"}
+
+    page.goto(f"{seen.address}/?again{FIELDS}")
+    seen.settle()
+    page.get_by_role("button", name="Indicator").click()
+    page.locator(".indicator-kept").get_by_role("button", name="Mine", exact=True).click()
+    assert page.get_by_label("Formula").input_value() == FORMULA
+    page.get_by_role("button", name="Forget Mine").click()
+    assert page.locator(".indicator-kept li").count() == 0
+    page.get_by_label("Formula").fill("B02")
+    page.locator(".indicator input[type=file]").set_input_files(
+        {"name": "mine.pof.json", "mimeType": "application/json", "buffer": content}
+    )
+    assert seen.eventually(lambda: page.get_by_label("Formula").input_value() == FORMULA)
+    page.locator(".indicator input[type=file]").set_input_files(
+        {"name": "x.json", "mimeType": "application/json", "buffer": b"{}"}
+    )
+    page.get_by_text("This file is no indicator").wait_for()
+    assert seen.complaints == []
+
+
+def test_the_document_is_one_that_the_library_reads(visit: Visits) -> None:
+    from comeo.indicators.document import read_document
+
+    seen = visit()
+    page = seen.open(FIELDS)
+    write(seen, FORMULA)
+    assert seen.eventually(lambda: "indicator=" in fragment(page))
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as file").click()
+    document = read_document(Path(download.value.path()).read_bytes(), "json")
+    assert document.id == "indicator"
+
+
+def test_on_a_phone_in_arabic(visit: Visits) -> None:
+    seen = visit(**PHONE, color_scheme="dark")
+    page = seen.open(FIELDS + "&lang=ar")
+    page.locator("#open-indicator").tap()
+    page.locator("#indicator-formula").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.locator(".tool-body").evaluate("body => body.scrollWidth <= body.clientWidth")
+    assert seen.complaints == []
