@@ -48,7 +48,7 @@ async function showFirstPicture(): Promise<void> {
   const { clientWidth, clientHeight } = byId('map');
   const { left, top, right, bottom } = sheet.padding;
   const frame = { left, top, width: clientWidth - left - right, height: clientHeight - top - bottom };
-  await picture.show(byId('map'), item, link.style, link.camera, frame);
+  await picture.show(byId('map'), item, link, frame);
 }
 
 function startMap(): Promise<MapView | null> {
