@@ -93,6 +93,7 @@ async function writePage(folder, metafile) {
   const icon = await readFile(path.join(source, 'icon.svg'));
   const iconName = `assets/icon-${createHash('sha256').update(icon).digest('hex').slice(0, 8)}.svg`;
   await write(path.join(folder, iconName), icon);
+  await writeInstallable(folder, iconName);
   const page = (await readFile(path.join(source, 'index.html'), 'utf8'))
     .replaceAll('%APP%', app)
     .replaceAll('%STYLE%', style)
@@ -134,9 +135,33 @@ async function compressAll(folder) {
   );
 }
 
+/** What the browser installs: the service worker, under a name that stays, and the manifest beside it. */
+async function writeInstallable(folder, icon) {
+  await esbuild.build({ ...shared, entryPoints: ['src/offline/sw.ts'], outfile: path.join(folder, 'sw.js'), minify: true, legalComments: 'none' });
+  const manifest = JSON.parse(await readFile(path.join(source, 'manifest.json'), 'utf8'));
+  for (const each of manifest.icons) each.src = icon;
+  await write(path.join(folder, 'manifest.webmanifest'), JSON.stringify(manifest));
+}
+
+/** Builds the script of the worker that makes films; answers where it lies. */
+async function buildWorker(production) {
+  const { metafile } = await esbuild.build({
+    ...shared,
+    entryPoints: ['src/tools/timelapse/worker.ts'],
+    outdir: staging,
+    entryNames: 'assets/film-[hash]',
+    minify: production,
+    legalComments: 'linked',
+    metafile: true,
+  });
+  const [name] = Object.keys(metafile.outputs).filter((each) => each.endsWith('.js'));
+  return path.posix.relative('.cache/dist', name);
+}
+
 async function buildSite(production) {
   await rm(staging, { recursive: true, force: true });
   const { gazetteer, ...reference } = await writeReference(staging);
+  const film = await buildWorker(production);
   const { metafile } = await esbuild.build({
     ...shared,
     entryPoints: ['src/main.ts', 'src/map/map.ts', 'src/style.css'],
@@ -148,7 +173,7 @@ async function buildSite(production) {
     sourcemap: production ? false : 'inline',
     legalComments: 'linked',
     metafile: true,
-    define: { REFERENCE: JSON.stringify(reference), GAZETTEER: JSON.stringify(gazetteer) },
+    define: { REFERENCE: JSON.stringify(reference), GAZETTEER: JSON.stringify(gazetteer), FILM_WORKER: JSON.stringify(film) },
   });
   await writePage(staging, metafile);
   if (production) await compressAll(staging);

@@ -33,6 +33,7 @@ class Settings(BaseModel):
     Attributes:
         paths: Archives, or folders of archives; `:` between them in the environment.
         catalog: SQLite file of the catalogue; a temporary one when not given.
+        pof: Folder of indicators, `*.toml` and `*.json`, that are served beside the predefined ones.
         static: Built viewer (`index.html` and `assets/`).
         host: Address to listen on.
         port: TCP port to listen on; 0 takes a free one.
@@ -88,6 +89,7 @@ class Settings(BaseModel):
 
     paths: tuple[Path, ...] = ()
     catalog: Path | None = None
+    pof: Path | None = None
     static: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)

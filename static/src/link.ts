@@ -41,7 +41,7 @@ export function formatLink(link: Link): string {
   if (link.projection === 'globe') parts.set('projection', 'globe');
   if (languageOfLink) parts.set('lang', languageOfLink);
   for (const [name, value] of link.extras) parts.set(name, value);
-  return `#${parts.toString().replaceAll('%2F', '/')}`;
+  return `#${parts.toString().replaceAll('%2F', '/').replaceAll('%2C', ',')}`;
 }
 
 function parseCamera(value: string | null): Camera | null {

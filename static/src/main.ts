@@ -6,7 +6,6 @@ import type { BBox } from './geo';
 import { parseLink, type Link } from './link';
 import type { MapView } from './map/map';
 import { mapControls } from './panels/controls';
-import { elsewherePanel } from './panels/elsewhere';
 import { foldButton, languageMenu } from './panels/frame';
 import { legendCard } from './panels/legend';
 import { meterPanel } from './panels/meter';
@@ -50,6 +49,9 @@ async function showFirstPicture(): Promise<void> {
   const frame = { left, top, width: clientWidth - left - right, height: clientHeight - top - bottom };
   await picture.show(byId('map'), item, link, frame);
 }
+
+/** Milliseconds after which the page gets ready to be opened without a link. */
+const OFFLINE_AFTER = 3000;
 
 function startMap(): Promise<MapView | null> {
   const create = async (): Promise<MapView> => {
@@ -176,7 +178,6 @@ legendCard(byId('legend'), store);
 new Timeline(byId('strip'), store, { choose, second: (second) => store.update({ second }) });
 languageMenu(byId('language'));
 foldButton(byId('toolbar'), store);
-elsewherePanel(byId<HTMLDetailsElement>('elsewhere'), store, mapStarted);
 meterPanel(byId<HTMLDetailsElement>('meter'), store);
 store.watch(['credit'], ({ credit }) => (byId('credit').textContent = credit ? `${credit} · ` : ''));
 notices(store);
@@ -195,3 +196,5 @@ store.watch(['layer', 'error'], ({ layer, error }) => {
 void Promise.all([beginning, firstPicture]).then(([item]) => viewer.start(link, item));
 void startBasemap();
 toolbar.openFromLink();
+// once there is nothing more urgent to fetch
+void mapStarted.then(() => setTimeout(() => void import('./offline/offline').then(({ startOffline }) => startOffline()).catch(console.warn), OFFLINE_AFTER));

@@ -49,8 +49,7 @@ test('meridians are named by where they are, beyond the antimeridian too', () =>
 });
 
 test('dense screens get dense tiles unless bytes are dear', () => {
-  assert.equal(wantsDoubled(2, undefined), true);
-  assert.equal(wantsDoubled(1, undefined), false);
-  assert.equal(wantsDoubled(3, { saveData: true }), false);
-  assert.equal(wantsDoubled(3, { effectiveType: '2g' }), false);
+  assert.equal(wantsDoubled(2, false), true);
+  assert.equal(wantsDoubled(1, false), false);
+  assert.equal(wantsDoubled(3, true), false);
 });

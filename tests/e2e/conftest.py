@@ -225,6 +225,7 @@ def visit(browser: Browser, server: str) -> Iterator[Callable[..., Visit]]:
             "reduced_motion": "reduce",
             "color_scheme": "light",
             "locale": "en-GB",
+            "service_workers": "block",
         }
         context = browser.new_context(**{**defaults, **options})
         contexts.append(context)

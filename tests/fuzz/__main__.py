@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz`: 10⁶ damaged payloads of each codec and 10⁵ damaged archives."""
+"""`python -m tests.fuzz`: 10⁶ damaged payloads of each codec, 10⁵ archives, 10⁶ indicators."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def main() -> int:
     """Run what the command line says; 1 if anything went wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"{', '.join(NAMES)}; all by default")
-    parser.add_argument("--payloads", type=int, default=1_000_000, help="cases of each codec")
+    parser.add_argument("--payloads", type=int, default=1_000_000, help="cases of each codec, and indicators")
     parser.add_argument("--archives", type=int, default=100_000, help="cases of archives")
     parser.add_argument("--first", type=int, default=0, help="number of the first case, to go on with a run")
     parser.add_argument("--keep", action="store_true", help="add inputs with new outcomes to the corpus")

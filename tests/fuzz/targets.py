@@ -1,4 +1,5 @@
-"""What is fuzzed: payloads of each codec, the compiled decoder against the other, and whole archives."""
+"""What is fuzzed: payloads of each codec, the compiled decoder against the other, whole archives, and
+what users write: formulas and documents of indicators."""
 
 from __future__ import annotations
 
@@ -6,9 +7,10 @@ from typing import Final, Protocol
 
 from tests.fuzz.archives import ArchiveTarget
 from tests.fuzz.compiled import CompiledTarget
+from tests.fuzz.indicators import IndicatorTarget
 from tests.fuzz.payloads import PayloadTarget
 
-NAMES: Final = ("dct", "jpeg2000", "learned", "compiled", "archives")
+NAMES: Final = ("dct", "jpeg2000", "learned", "compiled", "archives", "indicators")
 
 
 class Target(Protocol):
@@ -25,4 +27,6 @@ def target_of(name: str) -> Target:
     """Return a target, warmed up: what it needs is imported and compiled."""
     if name == "archives":
         return ArchiveTarget()
+    if name == "indicators":
+        return IndicatorTarget()
     return CompiledTarget() if name == "compiled" else PayloadTarget(name)

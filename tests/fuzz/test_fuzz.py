@@ -12,7 +12,7 @@ from tests.fuzz import corpus, limited
 from tests.fuzz.limited import run
 from tests.fuzz.targets import NAMES, target_of
 
-CASES = {"dct": 2000, "jpeg2000": 2000, "learned": 400, "compiled": 400, "archives": 200}
+CASES = {"dct": 2000, "jpeg2000": 2000, "learned": 400, "compiled": 400, "archives": 200, "indicators": 2000}
 
 
 @pytest.mark.parametrize("name", NAMES)

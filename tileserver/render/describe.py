@@ -41,16 +41,16 @@ def info(scenes: Scenes, record: Record) -> dict[str, Any]:
     """The document of `comeo info`, with the styles of the scene and its expected errors."""
     with scenes.lease(record) as archive:
         fidelity = summary(archive)
-        clear = [_style(CLEAR_STYLE)] if archive.clear is not None else []
+        told = archive.clear is not None
         auto = _auto_ranges(scenes, archive, record.bands)
     return {
         **scenes.catalog.info(record),
         "bbox": list(record.bbox),
         "bands": [_band(band) for band in record.bands],
         "styles": [
-            *({**each, **auto.get(each["id"], {})} for each in styles(record.bands)),
+            *({**each, **auto.get(each["id"], {})} for each in styles(record.bands, clear=told)),
             *_error_styles(record, fidelity),
-            *clear,
+            *([_style(CLEAR_STYLE)] if told else []),
         ],
         "fidelity": fidelity,
     }
@@ -87,9 +87,9 @@ def interval(summary: CollectionSummary) -> list[str | None]:
     return [None if moment is None else rfc3339(moment) for moment in (summary.start, summary.end)]
 
 
-def styles(bands: Sequence[Band]) -> list[dict[str, Any]]:
-    """Styles that bands can give."""
-    return [_style(style) for style in styles_for(bands).values()]
+def styles(bands: Sequence[Band], *, clear: bool = False) -> list[dict[str, Any]]:
+    """Styles that bands can give, and where pixels' classes are told these."""
+    return [_style(style) for style in styles_for(bands, clear=clear).values()]
 
 
 def _error_styles(record: Record, fidelity: Mapping[str, Any] | None) -> list[dict[str, Any]]:

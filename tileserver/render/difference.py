@@ -16,8 +16,8 @@ from rio_tiler.models import ImageData
 from comeo.errors import NotFoundError, ParameterError
 from comeo.grid import Grid
 from comeo.scene import Band
-from comeo.view.pixels import mask_of, observe, read_pixels
-from comeo.view.propagation import certificate_of, correlation, error_layers, propagate
+from comeo.view.pixels import mask_of, read_pixels
+from comeo.view.propagation import result_errors
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
 from tileserver.render.plan import RenderPlan, RenderRequest, palette, resolve
@@ -101,7 +101,7 @@ def difference_image(
     missing = np.logical_or(*[mask_of(image)[0] for image in images])
     layers = [images[0].data[0] - images[1].data[0]]
     if plan.significant:
-        layers.append(np.hypot(*[expected_error(reader, grid, each) for reader, each in both]))
+        layers.append(np.hypot(*[_expected_error(reader, grid, each) for reader, each in both]))
     values = np.stack(layers).astype(np.float32)
     mask = np.broadcast_to(missing, values.shape)
     values[mask] = np.nan
@@ -111,27 +111,9 @@ def difference_image(
     )  # fmt: skip
 
 
-def expected_error(reader: ArchiveReader, grid: Grid, plan: RenderPlan) -> NDArray[np.float32]:
-    """Expected error of a plan's single result: (y, x), NaN where it is not known.
-
-    Raises:
-        NotFoundError: If the archive carries no certificate.
-    """
-    certificate_of(reader.archive)
-    if plan.expression is None:
-        raise ValueError("a difference is of an expression")
-    reader.budget.compute(grid.height * grid.width * plan.expression.terms * 2 * len(plan.bands))
-    plain = replace(plan, expression=None, difference=False, mask=None)
-    read = observe(reader.read(grid, plan.bands, plan.resampling), plain).array
-    values = np.ma.filled(read.astype(np.float32), np.nan)
-    errors = error_layers(reader, grid, plan.bands)
-    if plan.physical:
-        errors = errors * np.array([band.scale for band in plan.sources], np.float32)[:, None, None]
-    layers = dict(zip(plan.bands, values, strict=True))
-    found: NDArray[np.float32] = propagate(
-        plan.expression, layers, errors, correlation(reader.archive, plan.bands)
-    )[0]
-    return found
+def _expected_error(reader: ArchiveReader, grid: Grid, plan: RenderPlan) -> NDArray[np.float32]:
+    """Expected error of a plan's single result: (y, x), NaN where it is not known."""
+    return np.asarray(result_errors(reader, grid, replace(plan, difference=False, mask=None))[0], np.float32)
 
 
 def _quantity(request: RenderRequest, bands: Sequence[Band], settings: Settings) -> RenderPlan:
@@ -156,10 +138,6 @@ def _quantity(request: RenderRequest, bands: Sequence[Band], settings: Settings)
     if plan.results != 1 or marked:
         what = f"style={request.style}" if request.style else "the expression"
         raise ParameterError(f"{what} has no single value to compare; choose an index or one band")
-    if plan.window > 1 and request.significant:
-        raise ParameterError(
-            f"style={request.style} is of means whose errors are not known; add significant=false"
-        )
     return plan
 
 

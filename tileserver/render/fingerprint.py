@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # which brings rasterio: a job that waits for its slot needs none of it
     from comeo.grid import Grid
 
-REVISION = 5
+REVISION = 6
 """Of the rendering. Raise it whenever any picture's pixels change: `tests/tileserver/render/test_golden.py`
 fails until that is done, be the reason in this program or in a library that it uses."""
 PACKAGES = ("comeo", "tileserver")
 # Models are left out, since an archive's own ETag has the digest of its model; so are the built viewer and
 # compiled files, which differ between machines of one release.
-SUFFIXES = (".py", ".npz")
+SUFFIXES = (".py", ".npz", ".toml", ".txt")
 SOFTWARE_VERSION = version("comeo")
 
 

@@ -125,8 +125,11 @@ def check(scenes: Scenes, record: Record, request: RenderRequest, extension: str
     """Refuse what a tile would refuse, before its URL is given out."""
     picture = extension in PICTURES
     plan = resolve_compared(request, record.bands, scenes.settings, picture=picture)
-    compared(scenes, record, request)
+    other = compared(scenes, record, request)
     with contextlib.ExitStack() as stack:
+        if plan.difference and plan.significant and other is not None:
+            for each in (record, other.record):
+                certificate_of(stack.enter_context(scenes.lease(each)))
         if plan.error or plan.classes or plan.stretched or plan.mask is not None:
             archive = stack.enter_context(scenes.lease(record))
             settled(archive, plan)

@@ -186,9 +186,9 @@ class Layers:
 
     def _styles(self, record: Record) -> dict[str, Style]:
         """Styles of a scene: those of its bands; of its errors and classes where its archive has them."""
-        styles = dict(styles_for(record.bands))
         errors = error_style(record.bands)
         with self._scenes.lease(record) as archive:
+            styles = dict(styles_for(record.bands, clear=archive.clear is not None))
             if errors is not None and archive.certificate is not None:
                 styles[errors.name] = errors
             if archive.clear is not None:

@@ -34,7 +34,7 @@ def collection_styles(sets: Sequence[BandSet]) -> Mapping[str, Style]:
 
 
 def clear_style(scenes: Scenes, sets: Sequence[BandSet]) -> Mapping[str, Style]:
-    """The style of classes by its name, if the newest scene of the largest set says what its pixels show.
+    """Styles of classes and of some classes alone, if the newest scene of the largest set tells classes.
 
     Args:
         scenes: Catalogue, open archives and caches.
@@ -42,7 +42,10 @@ def clear_style(scenes: Scenes, sets: Sequence[BandSet]) -> Mapping[str, Style]:
     """
     newest = scenes.catalog.get(*sets[0].newest) if sets else None
     told = newest is not None and scenes.catalog.info(newest).get("clear")
-    return {CLEAR_STYLE.name: CLEAR_STYLE} if told else {}
+    if not told:
+        return {}
+    able = styles_for(sets[0].bands, clear=True).values()
+    return {**{style.name: style for style in able if style.is_masked}, CLEAR_STYLE.name: CLEAR_STYLE}
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,9 +15,12 @@ from rio_tiler.errors import InvalidColorMapName
 
 from comeo.decibel import Reduction
 from comeo.errors import BoundError, ParameterError
+from comeo.indicators.expression import mean_power
 from comeo.missions import DECIBEL, MapClass
+from comeo.missions.clear import ClearMask
 from comeo.scene import Band
 from comeo.view.plan import PixelPlan, PixelRequest, PlanLimits, find_bands, plan_pixels
+from tileserver.render.documents import fingerprint_of
 from tileserver.render.styles import (
     CHANGE,
     CHANGE_STYLE,
@@ -25,6 +28,7 @@ from tileserver.render.styles import (
     ERROR,
     ERROR_COLORMAP,
     Range,
+    Style,
     display_range,
     error_style,
     error_unit,
@@ -36,6 +40,7 @@ from tileserver.settings import Settings
 MAX_FORMULA_LENGTH = 200
 MAX_OPERATIONS = 8  # each takes as long as all the rest of a tile
 _LEAST, _MOST = 1e-3, 1e3
+_CHANGE_RADIUS = 2  # of the windows over which radar is averaged before scenes are compared
 _NUMBERS: Range = (0.0, 254.0)
 """What shows each whole number from 0 in a colour of its own."""
 # Every corner of the colour cube, its middle, and some colours in between: (3, colours, 1).
@@ -56,6 +61,8 @@ class RenderRequest(PixelRequest):
         significant: Whether a difference is shown only where it exceeds the joint expected error.
         any_orbit: Whether the two may be seen from different relative orbits.
         stretched: Whether bands are shown in the range of the scene's own percentiles.
+        document: Fingerprint of the indicator that the style names, so that what is kept of the request's
+            answers is that of this document.
     """
 
     style: str | None = None
@@ -67,6 +74,10 @@ class RenderRequest(PixelRequest):
     significant: bool = True
     any_orbit: bool = False
     stretched: bool = False
+    document: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "document", fingerprint_of(self.style))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,19 +173,21 @@ def resolve(
     given = [name for name in ("bands", "expression", "style") if getattr(request, name) is not None]
     if len(given) > 1:
         raise ParameterError(f"give one of bands, expression and style, not {' and '.join(given)}")
-    expression, rescale, colormap = request.expression, request.rescale, request.colormap_name
-    window, marks = 1, tuple[MapClass, ...]()
+    expression, indicator = request.expression, None
+    rescale, colormap, mask = request.rescale, request.colormap_name, request.mask
+    marks = tuple[MapClass, ...]()
     if request.style or (picture and not given):
         style = find_style(request.style, bands) if request.style else _default_style(bands)
-        expression, window = style.expression, style.window
-        if picture and style.marks and not (rescale or colormap):
-            rescale, marks = (_NUMBERS,), style.marks
+        expression, indicator = style.expression, style.indicator.expression if style.indicator else None
+        mask = _both_masks(mask, style)
+        if picture and style.marks and style.indicator and not (rescale or colormap):
+            indicator, rescale, marks = style.indicator.classed(), (_NUMBERS,), style.marks
         elif picture:
-            rescale, colormap = rescale or style.rescale or ((0.0, 1.0),), colormap or style.colormap
+            rescale, colormap = rescale or _shown_range(style), colormap or style.colormap
     resampling = request.resampling or ("bilinear" if picture else None)
     limits = PlanLimits(settings.max_bands, settings.max_expression_length, settings.max_expression_nodes)
-    wanted = PixelRequest(request.bands, expression, request.unscale, resampling, request.mask, window)
-    plan = plan_pixels(wanted, bands, limits)
+    wanted = PixelRequest(request.bands, expression, request.unscale, resampling, mask)
+    plan = plan_pixels(wanted, bands, limits, indicator)
     if request.style and plan.results == 1:
         plan = replace(plan, label=request.style)
     if picture and rescale is None:
@@ -183,6 +196,37 @@ def resolve(
         rescale = tuple(_stored_range(band, plan.physical) for band in plan.sources)
     shown = _shown(plan, request, rescale, colormap, picture=picture)
     return replace(shown, marks=marks, stretched=request.stretched and not marks)
+
+
+def _both_masks(mask: ClearMask | None, style: Style) -> ClearMask | None:
+    """What a request's mask and that of the style's indicator both keep.
+
+    Raises:
+        ParameterError: If that is nothing.
+    """
+    own = style.indicator.mask if style.indicator else None
+    if mask is None or own is None:
+        return mask or own
+    both = tuple(number for number in own.numbers if number in mask.numbers)
+    if not both:
+        raise ParameterError(
+            f"the style {style.name} is of {', '.join(own.names)} alone, and mask={','.join(mask.names)} "
+            "keeps none of them; leave mask out"
+        )
+    return replace(own, numbers=both)
+
+
+def _shown_range(style: Style) -> tuple[Range, ...]:
+    """Ranges to show a style in.
+
+    Raises:
+        ParameterError: If it has none.
+    """
+    if not style.rescale:
+        raise ParameterError(
+            f"the style {style.name} does not say in what range it is shown; give rescale=min,max"
+        )
+    return style.rescale
 
 
 def _error_plan(
@@ -237,8 +281,8 @@ def _change_plan(
         rescale, colormap = rescale or CHANGE_STYLE.rescale, colormap or CHANGE_STYLE.colormap
     resampling = request.resampling or ("bilinear" if picture else "nearest")
     plan = PixelPlan(
-        find_bands(names, radar, 1), physical=True, resampling=resampling, mask=request.mask,
-        window=CHANGE_STYLE.window,
+        find_bands(names, radar, 1), mean_power(names[0], _CHANGE_RADIUS), physical=True,
+        resampling=resampling, label=names[0], mask=request.mask,
     )  # fmt: skip
     return _shown(plan, request, rescale, colormap, picture=picture)
 
@@ -252,7 +296,7 @@ def _shown(
     _check_colours(plan.results, colormap, request.color_formula, picture=picture or ranges is not None)
     return RenderPlan(
         plan.sources, plan.expression, plan.physical, plan.resampling, plan.error, plan.label, plan.mask,
-        plan.classes, plan.window, ranges, colormap, request.color_formula, request.return_mask,
+        plan.classes, ranges, colormap, request.color_formula, request.return_mask,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from comeo.view.warp import warm_up as warm_up_warp
 from tileserver import metrics
 from tileserver.catalog import ArchivePool, Catalog, CollectionSummary, Record, Search
 from tileserver.errors import BusyError
+from tileserver.render.documents import catalogue_of, install
 from tileserver.settings import Settings
 
 WARM_UP_SCENES = 20
@@ -48,7 +49,12 @@ class Scenes:
 
     @classmethod
     def open(cls, settings: Settings, catalog: Catalog) -> Scenes:
-        """Set up for one process of the server."""
+        """Set up for one process of the server.
+
+        Raises:
+            DocumentError: If an indicator of the settings' folder is not valid.
+        """
+        install(catalogue_of(settings))
         return cls(
             settings,
             catalog,

@@ -64,7 +64,7 @@ def settled(archive: Archive, plan: RenderPlan) -> RenderPlan:
 
 def shown_bands(plan: RenderPlan) -> tuple[Band | None, ...]:
     """Of each result the band that it shows unchanged, or None."""
-    if plan.error or plan.classes or plan.window > 1:
+    if plan.error or plan.classes:
         return (None,) * plan.results
     if plan.expression is None:
         return plan.sources

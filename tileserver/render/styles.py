@@ -1,17 +1,21 @@
-"""Named styles: the recipes of missions and single bands, as far as a scene's bands allow."""
+"""Named styles: indicators and single bands, as far as a scene's bands allow."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 
 from comeo.errors import ParameterError
-from comeo.missions import DECIBEL, QUANTITIES, RECIPES, MapClass, Range, display_range
+from comeo.indicators.catalogue import Catalogue
+from comeo.indicators.compiled import Indicator, compile_for, map_classes
+from comeo.indicators.document import Document, text_in
+from comeo.missions import DECIBEL, QUANTITIES, MapClass, Range, display_range
 from comeo.missions.clear import CLASSES
 from comeo.scene import Band
-from comeo.view.recipes import fit, parse_variant
+from tileserver.render.documents import current, find_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,9 @@ class Style:
         colormap: Of a single result; None is grey.
         unit: Of a single result.
         classes: Shown in a colour each, instead of a range of values.
-        window: Native pixels to a side of the means that it is computed from.
-        marks: What the numbers of a map of decisions stand for; shown like classes.
+        marks: Classes of values, by their numbers from 0; shown like classes.
+        fingerprint: Of the document, if it is an indicator's.
+        indicator: For the scene's bands.
     """
 
     name: str
@@ -40,8 +45,24 @@ class Style:
     colormap: str | None = None
     unit: str = ""
     classes: tuple[MapClass, ...] = ()
-    window: int = 1
     marks: tuple[MapClass, ...] = ()
+    fingerprint: str = ""
+    indicator: Indicator | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def document(self) -> Document | None:
+        """The indicator's document."""
+        return self.indicator.document if self.indicator else None
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether it is of some classes of pixels alone, which the archive has to tell."""
+        return self.indicator is not None and self.indicator.mask is not None
+
+    @property
+    def window(self) -> int:
+        """Native pixels to a side of what a value is computed from."""
+        return 1 if self.indicator is None else 2 * self.indicator.expression.halo + 1
 
     @property
     def shown(self) -> tuple[MapClass, ...]:
@@ -59,18 +80,23 @@ CLEAR = CLEAR_STYLE.name
 CHANGE_STYLE = Style(
     "change", "Change", "Backscatter of this scene less that of the one that against= names, of means of "
     "power over 5×5 pixels: what has become brighter is red, what has become darker blue.", "",
-    ((-6.0, 6.0),), "rdbu_r", DECIBEL, window=5,
+    ((-6.0, 6.0),), "rdbu_r", DECIBEL,
 )  # fmt: skip
 CHANGE = CHANGE_STYLE.name
 
 
-def styles_for(bands: Sequence[Band]) -> Mapping[str, Style]:
-    """Styles for which a scene has all bands, the one to show first at the front."""
-    return _styles_for(tuple(bands))
+def styles_for(bands: Sequence[Band], *, clear: bool = False) -> Mapping[str, Style]:
+    """Styles for which a scene has all bands, the one to show first at the front.
+
+    Args:
+        bands: Of the scene.
+        clear: Whether its archive says what its pixels show, as indicators with a mask need.
+    """
+    return _styles_for(tuple(bands), current(), clear)
 
 
 @lru_cache(maxsize=256)
-def _styles_for(bands: tuple[Band, ...]) -> Mapping[str, Style]:
+def _styles_for(bands: tuple[Band, ...], catalogue: Catalogue, clear: bool) -> Mapping[str, Style]:
     singles = {
         band.name.lower(): (band, _single_band(band, shown))
         for band in bands
@@ -78,15 +104,39 @@ def _styles_for(bands: tuple[Band, ...]) -> Mapping[str, Style]:
     }
     # Radar is read in grey, from the co-polarised band; a composite comes after it.
     found = {name: style for name, (band, style) in singles.items() if band.unit == DECIBEL}
-    for recipe in RECIPES.values():
-        expression = fit(recipe, bands)
-        if expression:
-            unit = recipe.result_unit if len(recipe.ranges) <= 1 else recipe.unit
-            found[recipe.name] = Style(
-                recipe.name, recipe.title, recipe.description, expression.text, recipe.ranges,
-                recipe.colormap, unit, window=recipe.window, marks=recipe.marks,
-            )  # fmt: skip
+    for document in catalogue.all():
+        with contextlib.suppress(ParameterError):
+            style = style_of(document.id, document, bands)
+            if clear or not style.is_masked:
+                found[style.name] = style
     return MappingProxyType({**found, **{name: style for name, (_, style) in singles.items()}})
+
+
+def style_of(name: str, document: Document, bands: Sequence[Band]) -> Style:
+    """An indicator as a style.
+
+    Args:
+        name: By which it is requested.
+        document: The indicator.
+        bands: Of the scene.
+
+    Raises:
+        ParameterError: If the bands do not give it.
+    """
+    indicator = compile_for(document, bands)
+    description = document.description or document.title
+    return Style(
+        name, document.title_in("en"), text_in(description, "en"), indicator.expression.text,
+        _ranges(indicator), indicator.colormap, document.value.unit, marks=map_classes(document),
+        fingerprint=document.fingerprint, indicator=indicator,
+    )  # fmt: skip
+
+
+def _ranges(indicator: Indicator) -> tuple[Range, ...]:
+    """Ranges to show: those that the document states, else the range of its values."""
+    limits = indicator.document.value.range
+    stated = indicator.rescale or (() if limits is None else (limits,) * len(indicator.expression.parts))
+    return () if indicator.document.classes else stated
 
 
 def error_unit(bands: Sequence[Band]) -> str:
@@ -120,15 +170,14 @@ def find_style(name: str, bands: Sequence[Band]) -> Style:
     errors = error_style(bands) if name == ERROR else None
     if errors:
         return errors
-    offered = ", ".join(styles) or "none"
-    recipe = RECIPES.get(name)
-    if recipe:
-        needed = " or ".join(" and ".join(parse_variant(variant).bands) for variant in recipe.variants)
-        raise ParameterError(
-            f"the style {name} needs {needed} in {recipe.unit}, and the bands here are "
-            f"{', '.join(band.name for band in bands)}; choose one of the styles {offered}"
-        )
-    raise ParameterError(f"the style {name} is unknown; choose one of {offered}")
+    offered = f"choose one of the styles {', '.join(styles) or 'none'}"
+    document = find_document(name)
+    if document is None:
+        raise ParameterError(f"the style {name} is unknown; {offered}")
+    try:
+        return style_of(name, document, bands)
+    except ParameterError as error:
+        raise ParameterError(f"the style {error}; {offered}") from error
 
 
 def _single_band(band: Band, shown: Range) -> Style:
@@ -150,5 +199,6 @@ __all__ = [
     "error_style",
     "error_unit",
     "find_style",
+    "style_of",
     "styles_for",
 ]

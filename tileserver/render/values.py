@@ -17,6 +17,7 @@ from comeo.errors import NotFoundError, ParameterError
 from comeo.export.request import ExtractRequest, grid_of
 from comeo.figures import significant
 from comeo.grid import Grid
+from comeo.indicators.uncertain import propagate
 from comeo.missions import band_title
 from comeo.missions.clear import CLASSES, NODATA
 from comeo.scene import Band
@@ -30,10 +31,11 @@ from comeo.view.propagation import (
     error_layers,
     mean_errors,
     point_errors,
-    propagate,
+    result_errors,
     weighing_shares,
 )
 from comeo.view.reader import ArchiveReader, group_grid, pixel_at
+from comeo.view.spatial import native_per_pixel
 from tileserver.catalog import Record, Search
 from tileserver.render.mosaic import candidates, check_placed
 from tileserver.render.offers import answers
@@ -74,7 +76,7 @@ def point(
         errors = _if_known(lambda: point_errors(reader, lon, lat, plan.bands))
         correlated = correlation(reader.archive, plan.bands)
         power = reader.archive.power or {}
-        smoothed = _of_means_around(reader, lon, lat, plan) if plan.window > 1 else None
+        spatial = _around(reader, lon, lat, plan)
     bands = plan.sources
     answer: dict[str, Any] = {
         "coordinates": [lon, lat],
@@ -94,27 +96,34 @@ def point(
         scalars = _scalars(pixel, bands, physical=plan.physical)
         results = plan.expression.evaluate(scalars)[:, 0, 0]
         uncertain: Any = [None] * len(results)
-        if smoothed is not None:
-            results = smoothed
+        if spatial is not None:
+            results, uncertain = spatial
         elif errors is not None:
             scaled = _scaled(errors[:, None, None], bands, physical=plan.physical)
             uncertain = propagate(plan.expression, scalars, scaled, correlated)[:, 0, 0]
+        names = [request.style] if request.style and len(results) == 1 else plan.expression.names
         answer["results"] = [
             {"expression": name, "value": _number(float(value)), "expected_error": _error(error)}
-            for name, value, error in zip(plan.expression.names, results, uncertain, strict=True)
+            for name, value, error in zip(names, results, uncertain, strict=True)
         ]
     return answer
 
 
-def _of_means_around(reader: ArchiveReader, lon: float, lat: float, plan: RenderPlan) -> NDArray[np.float32]:
-    """Results of an expression of means around the native pixel at a position; NaN where there is none."""
-    found = next(
+def _around(
+    reader: ArchiveReader, lon: float, lat: float, plan: RenderPlan
+) -> tuple[NDArray[np.float32], Sequence[float | None]] | None:
+    """Results of an expression with windows at a position, and their expected errors; None for any other."""
+    if plan.expression is None or not plan.expression.halo:
+        return None
+    group, window = next(
         (group, window)
         for group in reader.archive.groups.values()
-        if plan.bands[0] in {band.name for band in group.bands} and (window := pixel_at(group, lon, lat))
+        if {band.name for band in group.bands} & set(plan.bands) and (window := pixel_at(group, lon, lat))
     )
-    image = read_pixels(reader, group_grid(found[0]).part(found[1]), replace(plan, mask=None))
-    return np.asarray(image.array.filled(np.nan)[:, 0, 0], np.float32)
+    grid, plain = group_grid(group).part(window), replace(plan, mask=None)
+    values = np.asarray(read_pixels(reader, grid, plain).array.filled(np.nan)[:, 0, 0], np.float32)
+    errors = _if_known(lambda: result_errors(reader, grid, plain)[:, 0, 0])
+    return values, [None] * len(values) if errors is None else [float(error) for error in errors]
 
 
 def _if_known(read: Callable[[], Known]) -> Known | None:
@@ -259,14 +268,16 @@ def _sample(
 
 def _uncertain(reader: ArchiveReader, plan: RenderPlan, sample: _Sample) -> Sequence[float | None]:
     """Expected error of a single pixel of each result."""
-    if reader.archive.certificate is None or plan.error or plan.window > 1:
+    if reader.archive.certificate is None or plan.error:
         return [None] * plan.results
     layers = _if_known(lambda: error_layers(reader, sample.grid, plan.bands))
     if layers is None:
         return [None] * plan.results
     errors = _scaled(layers, plan.sources, physical=plan.physical)
     if plan.expression:
-        errors = propagate(plan.expression, sample.layers, errors, correlation(reader.archive, plan.bands))
+        pixel = native_per_pixel(reader.archive, sample.grid, plan.bands)
+        correlated = correlation(reader.archive, plan.bands)
+        errors = propagate(plan.expression, sample.layers, errors, correlated, pixel)
     known_errors = [layer[np.isfinite(layer) & sample.kept].astype(np.float64) for layer in errors]
     # Where a denominator nears 0, the error of an index has no bound: a mean would show nothing else.
     typical = np.median if plan.expression else _root_mean_square
@@ -277,11 +288,7 @@ def _of_means(
     reader: ArchiveReader, plan: RenderPlan, grid: Grid, image: ImageData, sample: _Sample
 ) -> Sequence[float | None]:
     """Standard uncertainty of the mean of each result, an image of which has been read on a grid."""
-    known = (
-        None
-        if plan.error or plan.window > 1
-        else _if_known(lambda: _known_means(reader, plan, grid, image, sample))
-    )
+    known = None if plan.error else _if_known(lambda: _known_means(reader, plan, grid, image, sample))
     return [None] * plan.results if known is None else known
 
 
@@ -298,7 +305,8 @@ def _known_means(
         if plan.expression:
             centre = {band.name: _mean(sample.layers[band.name], band) for band in sources}
             independent = np.eye(len(bands), dtype=np.float32)
-            errors = propagate(plan.expression, centre, errors, independent)[result : result + 1]
+            errors = propagate(plan.expression, centre, errors, independent, of_means=True)
+            errors = errors[result : result + 1]
         error = float(errors[0, 0, 0])
         out.append(error if math.isfinite(error) else None)
     return out

@@ -29,7 +29,7 @@ from comeo.compression.clouds import Ground, check_clouds, ground_of, marked
 from comeo.compression.despeckle import check_despeckle, despeckled
 from comeo.compression.encode import encode_scene
 from comeo.compression.item import build_item, check_place
-from comeo.compression.measure import SHARE, ErrorAccumulator
+from comeo.compression.measure import HISTOGRAM_SHARE, SHARE, ErrorAccumulator
 from comeo.compression.plan import plan
 from comeo.compression.pool import executor_of, in_order
 from comeo.compression.presets import check_bands, check_preset
@@ -278,7 +278,7 @@ def _certified(errors: ErrorAccumulator, size: int, progress: Progress) -> dict[
     facts: dict[str, Any] = {"means": errors.means()}
     histograms = errors.histograms(size)
     if histograms is None:
-        progress.note(f"no histograms: they would be more than {SHARE:.0%} of so small an archive")
+        progress.note(f"no histograms: they would be more than {HISTOGRAM_SHARE:.0%} of so small an archive")
     else:
         facts["histograms"] = histograms
     found = errors.certificate(size)

@@ -23,7 +23,9 @@ from comeo.errors import ArchiveError
 from comeo.figures import significant
 from comeo.scene import Pixels
 
-SHARE = 0.01  # of the archive, that a certificate may take, and histograms
+SHARE = 0.01  # of the archive, that a certificate may take
+HISTOGRAM_SHARE: Final = 0.05
+"""Of an archive, at most taken by histograms: without them no picture is stretched by the scene's own values."""
 _KEY_BYTES = len(',"certificate":""')
 TOLERANCE = 0.05  # of a block's RMSE
 
@@ -274,10 +276,10 @@ class ErrorAccumulator:
         }
 
     def histograms(self, archive_bytes: int) -> str | None:
-        """Histograms of all bands, or None if they would be more than a hundredth of such an archive."""
+        """Histograms of all bands, or None if they would be more than a twentieth of such an archive."""
         counts = [(row, self._types[name]) for name, group in self._groups.items() for row in group.counts]
         text = histogram.encode(counts)
-        return text if len(text) + _KEY_BYTES <= SHARE * archive_bytes else None
+        return text if len(text) + _KEY_BYTES <= HISTOGRAM_SHARE * archive_bytes else None
 
     def check(self, name: str, certificate: Certificate | None) -> None:
         """Compare a certificate that has been read back with what was measured.

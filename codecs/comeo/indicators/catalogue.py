@@ -70,6 +70,14 @@ def predefined() -> Catalogue:
     return Catalogue(read_document((folder / f"{name}.toml").read_bytes(), "toml") for name in order)
 
 
+def document(identity: str) -> Document:
+    """The predefined document of an id that there is."""
+    found = predefined().find(identity)
+    if found is None:
+        raise KeyError(identity)
+    return found
+
+
 def read_folder(folder: Path) -> list[Document]:
     """The documents of a folder, `*.toml` and `*.json`, by name.
 

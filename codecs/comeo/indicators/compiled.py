@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
+from typing import Final
 
 from comeo.errors import ParameterError
 from comeo.indicators.checks import class_names
@@ -18,6 +19,8 @@ from comeo.missions.map_class import MapClass
 from comeo.scene import Band
 
 Range = tuple[float, float]
+NOTHING: Final[Node] = Call("sqrt", (Number(-1.0),))
+"""No number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,8 @@ class Indicator:
 
     document: Document
     sources: tuple[Band, ...]
-    expression: Expression
-    mask: ClearMask | None = None
+    expression: Expression = field(compare=False)
+    mask: ClearMask | None = field(default=None, compare=False)
 
     @property
     def rescale(self) -> tuple[Range, ...]:
@@ -53,16 +56,21 @@ class Indicator:
     def classed(self) -> Expression:
         """The number of the class, from 0, of each value; nothing where it is in none.
 
+        Where the values are these numbers already, as those of decisions are, it is the value's own
+        expression.
+
         Raises:
             ParameterError: If the document has no classes.
         """
         if not self.document.classes:
             raise ParameterError(f"{self.document.id} has no classes")
+        if [each.value for each in self.document.classes] == list(range(len(self.document.classes))):
+            return self.expression
         (value,) = self.expression.parts
-        classes = class_tree(value, self.document.classes)
-        return replace(
-            expression_of((classes,), self.document.id, self.expression.valid), text=self.document.id
-        )
+        limits = self.expression.range
+        kept = value if limits is None else _within(value, limits)
+        classes = class_tree(kept, self.document.classes)
+        return expression_of((classes,), self.document.id, self.expression.valid)
 
 
 def compile_for(document: Document, bands: Sequence[Band], collection: str = "") -> Indicator:
@@ -105,7 +113,6 @@ def bound(document: Document, meanings: Mapping[str, Node]) -> Expression:
 
 def class_tree(value: Node, classes: Sequence[ValueClass]) -> Node:
     """The number of the class that a value lies in, from 0; not a number where it lies in none."""
-    nothing: Node = Call("sqrt", (Number(-1.0),))
 
     def choose(otherwise: Node, numbered: tuple[int, ValueClass]) -> Node:
         index, each = numbered
@@ -113,7 +120,7 @@ def class_tree(value: Node, classes: Sequence[ValueClass]) -> Node:
             "if_", (_inside(value, each, last=index == len(classes) - 1), Number(float(index)), otherwise)
         )
 
-    return reduce(choose, reversed(list(enumerate(classes))), nothing)
+    return reduce(choose, reversed(list(enumerate(classes))), NOTHING)
 
 
 def map_classes(document: Document, language: str = "en") -> tuple[MapClass, ...]:
@@ -123,6 +130,12 @@ def map_classes(document: Document, language: str = "en") -> tuple[MapClass, ...
         MapClass(index, name, text_in(each.title, language), _colour(each.color))
         for index, (name, each) in enumerate(zip(names, document.classes, strict=True))
     )
+
+
+def _within(value: Node, limits: Range) -> Node:
+    """The value, nothing where it is beyond limits."""
+    inside = Call("and", (Call(">=", (value, Number(limits[0]))), Call("<=", (value, Number(limits[1])))))
+    return Call("if_", (inside, value, NOTHING))
 
 
 def _inside(value: Node, each: ValueClass, *, last: bool) -> Node:
@@ -149,9 +162,15 @@ def _choose(document: Document, source: Input, wanted: Sequence[str], bands: Seq
             if name in (band.name, band.common_name):
                 return band
     raise ParameterError(
-        f"{document.id} needs {' or '.join(wanted)} in {unit}, and the bands here are "
+        f"{document.id} needs {_needed(source)} in {unit}, and the bands here are "
         f"{', '.join(band.name for band in bands) or 'none'}"
     )
+
+
+def _needed(source: Input) -> str:
+    """The bands that an input takes: `B08 or B8A, and B04`."""
+    each = [bands if isinstance(bands, str) else " or ".join(bands) for bands in source.bands.values()]
+    return ", and ".join(each)
 
 
 def _of_mission(source: Input, band: Band) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cached_property
@@ -13,8 +14,10 @@ import rfc8785
 from pydantic import PrivateAttr, ValidationError, model_validator
 
 from comeo.decibel import DECIBEL
+from comeo.errors import ParameterError
 from comeo.indicators.checks import cross_problems
 from comeo.indicators.formula import FormulaError, names, parse_formula
+from comeo.indicators.levels import check_decibels
 from comeo.indicators.lines import json_lines, toml_lines
 from comeo.indicators.model import Fields, Input
 from comeo.indicators.problems import DocumentError, Problem, of_formula, of_validation, with_lines
@@ -22,7 +25,12 @@ from comeo.indicators.steps import expand
 from comeo.indicators.tree import Node
 
 MOST_BYTES: Final = 64 * 1024
+MOST_MEMBERS: Final = 5000
+"""Fields, elements and values of a document, all together."""
 MEDIA_TYPE: Final = "application/vnd.comeo.pof+json"
+_PARTS: Final = 16
+_KEY: Final = r"""(?:[A-Za-z0-9_-]+|"[^"\n]{0,200}"|'[^'\n]{0,200}')"""
+_MANY_PARTS: Final = re.compile(rf"(?:^|[{{,\[])[ \t]*(?:{_KEY}[ \t]*\.[ \t]*){{{_PARTS}}}", re.MULTILINE)
 Form = Literal["toml", "json"]
 
 
@@ -54,9 +62,16 @@ class Document(Fields):
             raise DocumentError([of_formula("let", error)]) from error
         self._valid = whole.pop("value.valid", None)
         self._formulas = tuple(whole.values())
+        self._check_decibels()
         if not any(names(each) for each in self._formulas):
             raise DocumentError([Problem("value.formula", "the formula names no band")])
         return self
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Document) and self.fingerprint == other.fingerprint
 
     @property
     def formula_texts(self) -> dict[str, str]:
@@ -67,6 +82,15 @@ class Document(Fields):
         else:
             texts = {f"value.formula[{index}]": text for index, text in enumerate(formula)}
         return texts if self.value.valid is None else {**texts, "value.valid": self.value.valid}
+
+    def _check_decibels(self) -> None:
+        decibels = {name for name, (source, _) in self.bands.items() if unit_of(source) == DECIBEL}
+        if not decibels:  # a scene's bands are looked at when it is read
+            return
+        try:
+            check_decibels([*self._formulas, *([] if self._valid is None else [self._valid])], decibels)
+        except ParameterError as error:
+            raise DocumentError([Problem("value.formula", str(error))]) from error
 
     @property
     def formulas(self) -> tuple[Node, ...]:
@@ -147,12 +171,24 @@ def fingerprint(document: Document) -> str:
 def _validated(value: Any) -> Document:
     if not isinstance(value, dict):
         raise DocumentError([Problem("", "a document is a table of fields, which begins with pof = 1")])
+    if _members(value) > MOST_MEMBERS:
+        raise DocumentError([Problem("", f"the document has more than {MOST_MEMBERS} fields and elements")])
     try:
         return Document.model_validate(value)
     except ValidationError as error:
         raise DocumentError(of_validation(error, value, Fields)) from error
     except RecursionError as error:
         raise DocumentError([Problem("", "the document is nested too deep")]) from error
+
+
+def _members(value: Any) -> int:
+    count, waiting = 0, [value]
+    while waiting and count <= MOST_MEMBERS:
+        each = waiting.pop()
+        if isinstance(each, (dict, list)):
+            count += len(each)
+            waiting.extend(each.values() if isinstance(each, dict) else each)
+    return count
 
 
 def _decoded(data: bytes) -> str:
@@ -164,6 +200,9 @@ def _decoded(data: bytes) -> str:
 
 
 def _parsed_toml(text: str) -> Any:
+    if match := _MANY_PARTS.search(text):  # which take the square of their number
+        line = text.count("\n", 0, match.end()) + 1
+        raise DocumentError([Problem("", f"a name has more than {_PARTS} parts", line)])
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from comeo.errors import BoundError, ParameterError
 from comeo.indicators.formula import FormulaError, cost, evaluate, halo, names, parse_formula, short
-from comeo.indicators.tree import Name, Node, Place, walk
+from comeo.indicators.tree import Call, Name, Node, Number, Place, walk
 
 Values = NDArray[np.float32]
 
@@ -49,6 +49,10 @@ class Expression:
     def whole_bands(self) -> list[str | None]:
         """Of each result the band that it is, unchanged, or None."""
         return [part.name if isinstance(part, Name) else None for part in self.parts]
+
+    def reach(self, pixel: float) -> int:
+        """The halo in pixels that are so many native ones wide."""
+        return max(halo(tree, pixel) for tree in (*self.parts, *([] if self.valid is None else [self.valid])))
 
     def evaluate(self, bands: Mapping[str, Values], pixel: float = 1.0) -> Values:
         """Compute the results.
@@ -115,6 +119,12 @@ def expression_of(
         raise ParameterError(f"the expression {short(text)} names no band")
     reach = max(map(halo, trees))
     return Expression(text, tuple(parts), bands, sum(map(cost, trees)), reach, valid, limits, floor)
+
+
+def mean_power(band: str, radius: int) -> Expression:
+    """A band in decibels as that of the mean power of the windows around its pixels."""
+    power = Call("focal_mean", (Call("lin", (Name(band),)), Number(float(radius))))
+    return expression_of((Call("db", (power,)),), band)
 
 
 def _parse_part(part: str, text: str) -> Node:

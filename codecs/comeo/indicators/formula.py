@@ -22,9 +22,14 @@ def names(node: Node) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.name for each in walk(node) if isinstance(each, Name)))
 
 
-def halo(node: Node) -> int:
-    """Pixels around a pixel that its result depends on, to each side: radii summed along the deepest way."""
-    return _deepest(node, lambda each: _radius(each) if isinstance(each, Call) else 0)
+def halo(node: Node, pixel: float = 1.0) -> int:
+    """Pixels around a pixel that its result depends on, to each side: radii summed along the deepest way.
+
+    Args:
+        node: The formula.
+        pixel: Native pixels that one of them is wide.
+    """
+    return _deepest(node, lambda each: radius_on(_radius(each), pixel) if isinstance(each, Call) else 0)
 
 
 def depth(node: Node) -> int:
@@ -162,7 +167,25 @@ def _deepest(node: Node, weight: Any) -> int:
 
 
 __all__ = [
-    "ALIASES", "DEEPEST", "FUNCTIONS", "LONGEST", "MOST_NODES", "OPERATORS", "RADIUS", "Evaluation",
-    "FormulaError", "check_tree", "cost", "depth", "evaluate", "halo", "names", "parse_formula", "radius_of",
-    "radius_on", "shared", "short",
+    "ALIASES",
+    "DEEPEST",
+    "FUNCTIONS",
+    "LONGEST",
+    "MOST_NODES",
+    "OPERATORS",
+    "RADIUS",
+    "Evaluation",
+    "FormulaError",
+    "Function",
+    "check_tree",
+    "cost",
+    "depth",
+    "evaluate",
+    "halo",
+    "names",
+    "parse_formula",
+    "radius_of",
+    "radius_on",
+    "shared",
+    "short",
 ]  # fmt: skip

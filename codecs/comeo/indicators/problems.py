@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
 from comeo.errors import ParameterError
 from comeo.indicators.parsing import FormulaError
 
+MOST: Final = 20
+"""Problems of fields that are told at once."""
 Path = tuple[str | int, ...]
 
 
@@ -90,6 +93,8 @@ def of_validation(error: ValidationError, value: Any, model: type[BaseModel]) ->
         text = path_text(path)
         if text not in found:
             found[text] = _problem(text, path, each["type"], each["msg"], model)
+        if len(found) == MOST:
+            break
     return list(found.values())
 
 
@@ -104,6 +109,7 @@ def _problem(text: str, path: Path, kind: str, message: str, model: type[BaseMod
     return Problem(text, words[0].lower() + words[1:])
 
 
+@lru_cache(maxsize=4)
 def _field_names(model: type[BaseModel]) -> list[str]:
     """Names of the fields of a model and of the models in it."""
     names = list[str]()

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
-from typing import Final
 
 from comeo.decibel import DECIBEL
 from comeo.errors import SourceError
@@ -36,7 +34,6 @@ from comeo.missions.quantity import (
     stated_unit,
     unit_in_words,
 )
-from comeo.missions.recipe import Recipe
 from comeo.missions.recognise import (
     MISSIONS,
     mission_in,
@@ -48,13 +45,6 @@ from comeo.missions.recognise import (
 )
 from comeo.missions.sentinel1 import SENTINEL1, calibrated_name
 from comeo.scene import Band
-
-RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
-    {recipe.name: recipe for mission in MISSIONS.values() for recipe in mission.recipes}
-)
-_OWNERS: Final = MappingProxyType(
-    {recipe.name: mission.id for mission in MISSIONS.values() for recipe in mission.recipes}
-)
 
 
 def mission_of_bands(names: Iterable[str]) -> Mission | None:
@@ -158,11 +148,6 @@ def of_mission(band: Band, mission: str) -> Band:
     return band if known and band.name not in known.bands else replace(band, mission=mission)
 
 
-def suits(recipe: Recipe, band: Band) -> bool:
-    """Whether a recipe may use a band: it is in its unit, and not of another mission."""
-    return band.unit == recipe.unit and band.mission in ("", _OWNERS.get(recipe.name, band.mission))
-
-
 def class_layer(name: str) -> ClassLayer | None:
     """The layer of classes of that name."""
     layers = (each.classes for each in MISSIONS.values())
@@ -240,7 +225,6 @@ __all__ = [
     "MISSIONS",
     "POWER",
     "QUANTITIES",
-    "RECIPES",
     "REFLECTANCE",
     "SENTINEL1",
     "BandFacts",
@@ -253,7 +237,6 @@ __all__ = [
     "Other",
     "Quantity",
     "Range",
-    "Recipe",
     "Scale",
     "ancillary_file",
     "ancillary_name",
@@ -284,7 +267,6 @@ __all__ = [
     "sees_ground",
     "shared_names",
     "stated_unit",
-    "suits",
     "unit_in",
     "unit_in_words",
 ]  # fmt: skip

@@ -49,8 +49,8 @@ class ClearMask:
     Attributes:
         numbers: Of the classes to keep, ascending.
         buffer: Pixels nearer than this to one of shadow or cloud that is not kept do not count, in metres.
-        cloud_nearby: Pixels around which more than this share of all within `NEARBY` is cloud do not count; None
-            for any share.
+        cloud_nearby: Pixels around which more than this share of all within `NEARBY` is cloud do not count;
+            None for any share.
     """
 
     numbers: tuple[int, ...]

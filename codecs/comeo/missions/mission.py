@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from comeo.missions.quantity import Range
-from comeo.missions.recipe import Recipe
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _BASELINE: Final = re.compile(r"N?(\d{1,2})\.(\d{1,2})|N?(\d{2})(\d{2})", re.IGNORECASE)
@@ -185,7 +184,6 @@ class Mission:
         credit: Credit line, before the year.
         band_name: Reads a band's own name off a description, key or file name; None for any other text.
         bands: By name, in the instrument's order.
-        recipes: Indices and composites, the one to show first at the front.
         properties: STAC Item properties of all its scenes.
         bands_property: STAC Item property that lists the names of a scene's bands, or empty.
         collections: STAC Collection id by processing level; `id` for any other.
@@ -212,7 +210,6 @@ class Mission:
     credit: str
     band_name: Callable[[str], str | None]
     bands: Mapping[str, BandFacts]
-    recipes: tuple[Recipe, ...]
     properties: Mapping[str, Any]
     bands_property: str = ""
     collections: Mapping[str, str] = field(default_factory=lambda: _NOTHING)

@@ -8,14 +8,11 @@ from typing import Final
 from comeo.decibel import DECIBEL
 from comeo.missions import copernicus
 from comeo.missions.backscatter import GEOCODED, UNCALIBRATED, name_properties
-from comeo.missions.map_class import MapClass
 from comeo.missions.mission import BandFacts, Mission, Unreadable, band_table
 from comeo.missions.quantity import Range
-from comeo.missions.recipe import Recipe
 
 _CO: Final[Range] = (-22.0, 0.0)
 _CROSS: Final[Range] = (-28.0, -6.0)
-_RATIO: Final[Range] = (2.0, 16.0)
 
 BANDS: Final = band_table(
     BandFacts("VV", "co-polarised, vertical", display={DECIBEL: _CO}),
@@ -23,40 +20,6 @@ BANDS: Final = band_table(
     BandFacts("HH", "co-polarised, horizontal", display={DECIBEL: _CO}),
     BandFacts("HV", "cross-polarised, horizontal", display={DECIBEL: _CROSS}),
 )
-
-RECIPES: Final = (
-    Recipe(
-        "radar", "Radar composite",
-        "Co- and cross-polarised backscatter and their ratio: rough or built-up is bright, calm water dark.",
-        ("VV;VH;VV-VH", "HH;HV;HH-HV"), (_CO, _CROSS, _RATIO), DECIBEL,
-    ),
-    Recipe(
-        "ratio", "Co- to cross-polarised ratio",
-        "Low where much is scattered within the ground's cover, as in forest; high over bare or wet ground.",
-        ("VV-VH", "HH-HV"), (_RATIO,), DECIBEL, "ylgnbu", result_unit=DECIBEL,
-    ),
-    Recipe(
-        "rvi", "Radar vegetation index",
-        "From 0 (bare) upwards, of power: the more stems and leaves, the higher. Of single pixels mostly "
-        "speckle.",
-        ("4*pow(VH)/(pow(VV)+pow(VH))",), ((0.0, 1.2),), DECIBEL, "rdylgn", "RVI",
-        "Nasirzadehdizaji et al. 2019, after Kim and van Zyl 2009",
-    ),
-    Recipe(
-        "water", "Open water", "VV below −15 dB, of means of power over 5×5 pixels. Wind hides water, and "
-        "smooth sand, tarmac and radar shadow look like it.",
-        ("VV<-15",), (), DECIBEL, window=5,
-        marks=(MapClass(0, "land", "Land, or rough water", (226, 222, 211)),
-               MapClass(1, "water", "VV < −15 dB: open water", (31, 97, 171))),
-    ),
-    Recipe(
-        "urban", "Built-up", "VV above −5 dB and VH above −12 dB, of means of power over 5×5 pixels: walls "
-        "that face the satellite. Steep slopes look alike.",
-        ("(VV>-5)*(VH>-12)",), (), DECIBEL, window=5,
-        marks=(MapClass(0, "other", "Other ground", (226, 222, 211)),
-               MapClass(1, "urban", "VV > −5 dB, VH > −12 dB", (186, 48, 42))),
-    ),
-)  # fmt: skip
 
 
 # SNAP: Sigma0_VV_db, Gamma0_VH, Beta0_VV; the terrain-flattened and the speckle-filtered add words behind.
@@ -95,7 +58,6 @@ SENTINEL1: Final = Mission(
     credit=copernicus.CREDIT,
     band_name=band_name,
     bands=BANDS,
-    recipes=RECIPES,
     properties={"constellation": "sentinel-1", "instruments": ["c-sar"], "sar:frequency_band": "C"},
     bands_property="sar:polarizations",
     name_units={"db": DECIBEL},

@@ -16,7 +16,6 @@ from comeo.missions import copernicus
 from comeo.missions.clear import CLOUD, LAND, NODATA, SHADOW, SNOW, THIN, WATER
 from comeo.missions.mission import BandFacts, ClassLayer, Line, Mission, Offset, Scale, band_table
 from comeo.missions.quantity import REFLECTANCE, Range
-from comeo.missions.recipe import Recipe, normalised_difference
 
 _VISIBLE: Final[Range] = (0.0, 0.3)
 _INFRARED: Final[Range] = (0.0, 0.45)
@@ -81,51 +80,6 @@ _NEAR: Final = 0.017  # µm; Sentinel-2C's B12 is the farthest from Sentinel-2A'
 _TILE: Final = re.compile(r"(?:^|[_\-.])T?(\d{2}[C-HJ-NP-X][A-HJ-NP-Z]{2})(?=[_\-.]|$)")
 _BASELINE: Final = re.compile(r"_N(\d\d)(\d\d)_")
 
-RECIPES: Final = (
-    Recipe(
-        "true-color", "True colour", "What the eye would see: red, green and blue light.",
-        ("B04;B03;B02",), (_VISIBLE,) * 3, REFLECTANCE,
-    ),
-    Recipe(
-        "false-color", "False colour", "Near infrared, red and green: vegetation appears red, water dark.",
-        ("B08;B04;B03", "B8A;B04;B03"), (_INFRARED, _VISIBLE, _VISIBLE), REFLECTANCE,
-    ),
-    Recipe(
-        "short-wave-infrared", "Short-wave infrared",
-        "Short-wave and near infrared and red: burnt and bare ground, moisture, clouds against snow.",
-        ("B12;B8A;B04", "B12;B08;B04", "B11;B08;B04"), (_INFRARED, _INFRARED, _VISIBLE), REFLECTANCE,
-    ),
-    Recipe(
-        "ndvi", "Vegetation (NDVI)", "Near infrared against red: how green and dense vegetation is.",
-        (normalised_difference("B08", "B04"), normalised_difference("B8A", "B04")),
-        ((-0.2, 0.9),), REFLECTANCE, "rdylgn", "NDVI", "Rouse et al. 1974",
-    ),
-    Recipe(
-        "moisture", "Moisture (NDMI)", "Near against short-wave infrared: water in leaves, and dryness.",
-        (normalised_difference("B8A", "B11"), normalised_difference("B08", "B11")),
-        ((-0.6, 0.6),), REFLECTANCE, "rdylbu", "NDMI", "Gao 1996",
-    ),
-    Recipe(
-        "ndwi", "Open water (NDWI)", "Green against near infrared: open water stands out.",
-        (normalised_difference("B03", "B08"), normalised_difference("B03", "B8A")),
-        ((-0.6, 0.6),), REFLECTANCE, "brbg", "NDWI", "McFeeters 1996",
-    ),
-    Recipe(
-        "burn", "Burn ratio (NBR)", "Near against short-wave infrared: burnt ground is low.",
-        (normalised_difference("B8A", "B12"), normalised_difference("B08", "B12")),
-        ((-0.5, 0.8),), REFLECTANCE, "rdylgn", "NBR", "Key and Benson 2006",
-    ),
-    Recipe(
-        "evi", "Dense vegetation (EVI)",
-        "Near infrared against red and blue: how green vegetation is, also where NDVI saturates.",
-        tuple(
-            # Over cloud and snow the denominator can reach 0: the bounds keep that from making any number.
-            f"min(max(2.5*(max({nir},0)-max(B04,0))/(max({nir},0)+6*max(B04,0)-7.5*max(B02,0)+1),-1),1)"
-            for nir in ("B08", "B8A")
-        ),
-        ((-0.2, 0.9),), REFLECTANCE, "rdylgn", "EVI", "Huete et al. 2002",
-    ),
-)  # fmt: skip
 
 # Classes of Sen2Cor's scene classification; cloud cover is medium and high probability cloud and thin cirrus.
 CLASSES: Final = ClassLayer(
@@ -268,7 +222,6 @@ SENTINEL2: Final = Mission(
     credit=copernicus.CREDIT,
     band_name=band_name,
     bands=BANDS,
-    recipes=RECIPES,
     properties={"constellation": "sentinel-2", "instruments": ["msi"]},
     collections={"L1C": "sentinel-2-l1c", "L2A": "sentinel-2-l2a"},
     own_name=own_name,

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter, uniform_filter
 
-from comeo.missions import RECIPES
+from comeo.indicators.catalogue import document
+from comeo.indicators.compiled import bound
+from comeo.indicators.tree import Name
 from comeo.scene import Band
-from comeo.view.recipes import parse_variant
 
 NEEDED: Final = ("B02", "B03", "B04", "B08")
 EDGE: Final = 5  # pixels on either side of a cloud's border
@@ -84,7 +85,8 @@ def ground(reflectance: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArra
 
 def _index(name: str, reflectance: NDArray[np.float32]) -> NDArray[np.float32]:
     """An index of the bands NEEDED (4, y, x): (y, x)."""
-    expression = parse_variant(RECIPES[name].variants[0])
+    found = document(name)
+    expression = bound(found, {alias: Name(bands[0]) for alias, (_, bands) in found.bands.items()})
     index: NDArray[np.float32] = expression.evaluate(dict(zip(NEEDED, reflectance, strict=True)))[0]
     return index
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from comeo.missions import RECIPES
+from comeo.indicators.catalogue import document
 from comeo.quality.distortion import Errors
 from comeo.quality.render import Rendering, rendering_of
 from comeo.scene import Band
@@ -19,8 +19,8 @@ FIELD: Final = 8  # pixels to a side
 _RESOLUTION: Final = 1e-4
 
 
-INDICES: Final = tuple(RECIPES[name] for name in ("ndvi", "ndwi", "burn"))
-"""Indices whose errors are measured: bounded normalised differences, defined in `comeo.missions`."""
+INDICES: Final = tuple(document(name) for name in ("ndvi", "ndwi", "burn"))
+"""Indices whose errors are measured: bounded normalised differences, of predefined documents."""
 
 
 @dataclass

@@ -35,7 +35,8 @@ class PerceptualDistance:
         self._missing = "" if weights else missing
         if self._picture is None:
             self._missing = (
-                f"{group.name} lacks one of the bands of {TRUE_COLOUR.title} in {TRUE_COLOUR.unit}"
+                f"{group.name} lacks one of the bands of "
+                f"{TRUE_COLOUR.title_in('en')} in {TRUE_COLOUR.value.unit}"
             )
         elif min(group.height, group.width) < SMALLEST:
             self._missing = f"the scene is smaller than {SMALLEST} pixels"

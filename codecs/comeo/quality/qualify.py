@@ -373,7 +373,7 @@ def _one_each(indices: Sequence[IndexErrors]) -> tuple[IndexFigures, ...]:
     """Figures of every index, of the finest group that gives it."""
     first: dict[str, IndexErrors] = {}
     for each in indices:
-        first.setdefault(each.index.recipe.abbreviation, each)
+        first.setdefault(each.index.document.abbreviation or each.index.document.id, each)
     return tuple(
         IndexFigures(
             name, each.index.expression.bands, each.everywhere.count, each.everywhere.mae,

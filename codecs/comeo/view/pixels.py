@@ -11,7 +11,7 @@ from comeo.view.clear import check_mask, class_image, mask_image
 from comeo.view.plan import PixelPlan
 from comeo.view.propagation import error_image
 from comeo.view.reader import ArchiveReader
-from comeo.view.smoothing import read_smoothed
+from comeo.view.spatial import Surroundings, surroundings
 
 
 def read_pixels(reader: ArchiveReader, grid: Grid, plan: PixelPlan) -> ImageData:
@@ -41,19 +41,30 @@ def _unmasked(reader: ArchiveReader, grid: Grid, plan: PixelPlan) -> ImageData:
         return class_image(reader, grid)
     if plan.error:
         return error_image(reader, grid, plan.sources)
-    if plan.expression:
-        reader.budget.compute(grid.height * grid.width * plan.expression.terms)
-    if plan.window > 1:
-        return observe(read_smoothed(reader, grid, plan.bands, plan.window, plan.resampling), plan)
-    return observe(reader.read(grid, plan.bands, plan.resampling), plan)
+    if plan.expression is None:
+        return observe(reader.read(grid, plan.bands, plan.resampling), plan)
+    place = surroundings(reader.archive, grid, plan.expression, plan.bands)
+    reader.budget.compute(place.grid.height * place.grid.width * plan.expression.terms)
+    found = observe(reader.read(place.grid, plan.bands, plan.resampling), plan, place.pixel)
+    return found if place.grid is grid else _cut(found, place, grid)
 
 
-def observe(image: ImageData, plan: PixelPlan) -> ImageData:
+def _cut(image: ImageData, place: Surroundings, grid: Grid) -> ImageData:
+    """The part of an image that is wanted."""
+    values = place.cut(image.data, grid)
+    return ImageData(
+        np.ma.MaskedArray(values, mask=np.isnan(values)), bounds=grid.bounds, crs=grid.crs,
+        band_names=image.band_names, band_descriptions=image.band_descriptions, nodata=np.nan,
+    )  # fmt: skip
+
+
+def observe(image: ImageData, plan: PixelPlan, pixel: float = 1.0) -> ImageData:
     """Turn stored numbers into what a plan wants: physical values, or results of an expression.
 
     Args:
         image: The plan's bands as stored.
         plan: The computation.
+        pixel: Native pixels that one of the image's is wide.
 
     Returns:
         The image itself if nothing is to be computed, otherwise float32.
@@ -69,7 +80,7 @@ def observe(image: ImageData, plan: PixelPlan) -> ImageData:
     values[mask_of(image)] = np.nan
     names, descriptions = image.band_names, image.band_descriptions
     if plan.expression:
-        values = plan.expression.evaluate(dict(zip(names, values, strict=True)))
+        values = plan.expression.evaluate(dict(zip(names, values, strict=True)), pixel)
         names = descriptions = list(plan.names)
     return ImageData(
         np.ma.MaskedArray(values, mask=np.isnan(values)), bounds=image.bounds, crs=image.crs,

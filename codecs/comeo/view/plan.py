@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from comeo.decibel import DECIBEL, Reduction, reduction_of
 from comeo.errors import BoundError, NotFoundError, ParameterError
+from comeo.indicators.expression import Expression, parse
+from comeo.indicators.levels import check_decibels
 from comeo.missions.clear import ClearMask
 from comeo.scene import Band
-from comeo.view.expression import Expression, parse
-from comeo.view.levels import check_decibels
 from comeo.view.resampling import ResamplingName
 
 DEFAULT_RESAMPLING: ResamplingName = "nearest"
@@ -27,7 +27,6 @@ class PixelRequest:
             computed from physical values.
         resampling: None: the default, `nearest` for data.
         mask: Classes whose pixels alone count. None: all pixels.
-        window: Native pixels to a side of the means that the bands are read as.
     """
 
     bands: tuple[str, ...] | None = None
@@ -35,7 +34,6 @@ class PixelRequest:
     unscale: bool | None = None
     resampling: ResamplingName | None = None
     mask: ClearMask | None = None
-    window: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,6 @@ class PixelPlan:
         label: Name of the expression's single result, if it has one of its own.
         mask: Classes whose pixels alone count; others are as without data. None: all pixels.
         classes: Whether the classes of the scene's pixels are wanted instead of the bands' values.
-        window: Native pixels to a side of the means that the bands are read as.
     """
 
     sources: tuple[Band, ...]
@@ -77,7 +74,6 @@ class PixelPlan:
     label: str | None = None
     mask: ClearMask | None = None
     classes: bool = False
-    window: int = 1
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -113,13 +109,19 @@ class PixelPlan:
         return reduction_of(bands)
 
 
-def plan_pixels(request: PixelRequest, bands: Sequence[Band], limits: PlanLimits | None = None) -> PixelPlan:
+def plan_pixels(
+    request: PixelRequest,
+    bands: Sequence[Band],
+    limits: PlanLimits | None = None,
+    indicator: Expression | None = None,
+) -> PixelPlan:
     """Decide what to read and compute.
 
     Args:
         request: Values that the user requests.
         bands: All bands of the scene.
         limits: Bounds of the plan.
+        indicator: Computed instead of what the request says, as an indicator has it.
 
     Raises:
         NotFoundError: If the scene lacks a band.
@@ -130,21 +132,21 @@ def plan_pixels(request: PixelRequest, bands: Sequence[Band], limits: PlanLimits
     limits = limits or PlanLimits()
     if request.bands is not None and request.expression is not None:
         raise ParameterError("give bands or an expression, not both")
-    expression = None
+    expression = indicator
     names = tuple(band.name for band in bands) if request.bands is None else request.bands
-    if request.expression is not None:
+    if expression is None and request.expression is not None:
         expression = parse(
             request.expression, limits.expression_length, limits.expression_nodes, limits.bands
         )
+    if expression is not None:
         names = expression.bands
     sources = find_bands(names, bands, limits.bands)
     if expression is not None:
-        check_decibels(expression, {band.name for band in sources if band.unit == DECIBEL})
+        check_decibels(expression.parts, {band.name for band in sources if band.unit == DECIBEL})
     physical = bool(request.unscale) if expression is None else request.unscale is not False
     return PixelPlan(
-        sources, expression, physical, request.resampling or DEFAULT_RESAMPLING, mask=request.mask,
-        window=request.window,
-    )  # fmt: skip
+        sources, expression, physical, request.resampling or DEFAULT_RESAMPLING, mask=request.mask
+    )
 
 
 def find_bands(names: Sequence[str], bands: Sequence[Band], most: int) -> tuple[Band, ...]:

@@ -9,8 +9,7 @@ of cloud is that of all clouds of the scene (`Archive.clouds`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -23,19 +22,17 @@ from comeo.archive.means import NEAR_PIXELS, mean_error
 from comeo.decibel import to_power
 from comeo.errors import NotFoundError
 from comeo.grid import Grid
+from comeo.indicators.uncertain import propagate
 from comeo.missions.clear import CLOUD
 from comeo.scene import Band, pixel_size
 from comeo.view.clear import class_at, classes_on
-from comeo.view.expression import Expression
 from comeo.view.plan import PixelPlan
 from comeo.view.reader import ArchiveReader, pixel_at
+from comeo.view.spatial import surroundings
 from comeo.view.warp import find_source, warp
 
 Errors = NDArray[np.float32]
 _CLOUD_PIXELS = 32**2  # means of larger areas of cloud have been found to err as much
-# A derivative is a difference over this share of the expected error to either side: small, but well above
-# the rounding of float32.
-DIFFERENCE = np.float32(0.25)
 
 
 def error_image(reader: ArchiveReader, grid: Grid, bands: Sequence[Band]) -> ImageData:
@@ -241,36 +238,33 @@ def correlation(archive: Archive, bands: Sequence[str]) -> NDArray[np.float32]:
     return out
 
 
-def propagate(
-    expression: Expression,
-    values: Mapping[str, NDArray[Any]],
-    errors: Errors,
-    correlated: NDArray[np.float32],
-) -> Errors:
-    """Expected errors of an expression's results, to first order (the delta method).
-
-    The variance of f(b₁, b₂, …) is Σᵢⱼ (∂f/∂bᵢ) σᵢ ρᵢⱼ σⱼ (∂f/∂bⱼ): JCGM 100:2008 (GUM), equation 16.
+def result_errors(reader: ArchiveReader, grid: Grid, plan: PixelPlan) -> Errors:
+    """Expected errors of the results of a plan's expression: (results, y, x), NaN where they are not known.
 
     Args:
-        expression: The function f.
-        values: (y, x) of each of its bands.
-        errors: (bands, y, x) expected errors of `expression.bands`, in the same unit.
-        correlated: (bands, bands) correlation of the errors.
+        reader: Of the scene.
+        grid: Where the pixels go.
+        plan: With an expression.
 
-    Returns:
-        (results, y, x); NaN where a result or an error is unknown.
+    Raises:
+        NotFoundError: If the archive carries no certificate.
+        BoundError: If the reader's budget does not suffice.
     """
-    shape = (len(expression.parts), *errors.shape)
-    with np.errstate(all="ignore"):  # a result that overflows is unknown
-        shares = np.empty(shape, np.float32)
-        for index, name in enumerate(expression.bands):
-            step = DIFFERENCE * errors[index]
-            above = expression.evaluate({**values, name: values[name] + step})
-            below = expression.evaluate({**values, name: values[name] - step})
-            shares[:, index] = (above - below) / (2 * DIFFERENCE)
-        variance = np.einsum("rixy,ij,rjxy->rxy", shares, correlated, shares, optimize=True)
-        errors_of_results: Errors = np.sqrt(np.maximum(variance, 0))
-    return errors_of_results
+    certificate_of(reader.archive)
+    if plan.expression is None:
+        raise ValueError("the errors of bands are in error_layers")
+    place = surroundings(reader.archive, grid, plan.expression, plan.bands)
+    reader.budget.compute(place.grid.height * place.grid.width * plan.expression.terms * 3)
+    scales = np.array([band.scale if plan.physical else 1.0 for band in plan.sources], np.float32)
+    offsets = np.array([band.offset if plan.physical else 0.0 for band in plan.sources], np.float32)
+    read = np.ma.filled(reader.read(place.grid, plan.bands, plan.resampling).array.astype(np.float32), np.nan)
+    values = read * scales[:, None, None] + offsets[:, None, None]
+    errors = error_layers(reader, place.grid, plan.bands) * scales[:, None, None]
+    found = propagate(
+        plan.expression, dict(zip(plan.bands, values, strict=True)), errors,
+        correlation(reader.archive, plan.bands), place.pixel,
+    )  # fmt: skip
+    return place.cut(found, grid)
 
 
 def certificate_of(archive: Archive) -> Certificate:

@@ -5,20 +5,15 @@
 import type { ErrorEvent, Map as MapLibre } from 'maplibre-gl';
 
 import { doubled, type TileSet } from '../api';
+import { saver } from '../saver';
 import { LOWEST_OVER_IMAGERY } from './reference';
 
 const FADE = 150;
+/** Pixels of a tile's side. */
+const TILE = 256;
 
-interface NetworkInformation {
-  saveData?: boolean;
-  effectiveType?: string;
-}
-
-/** Twice the pixels on dense screens, unless the user or the network asks for few bytes. */
-export function wantsDoubled(density: number, network: NetworkInformation | undefined): boolean {
-  const slow = network?.saveData === true || /^(slow-2g|2g|3g)$/.test(network?.effectiveType ?? '');
-  return density >= 1.5 && !slow;
-}
+/** Twice the pixels on dense screens, unless data are saved. */
+export const wantsDoubled = (density: number, saving: boolean): boolean => density >= 1.5 && !saving;
 
 /** What the map tells of a source: its tiles as they come, and as they fail. */
 interface SourceEvent {
@@ -29,7 +24,7 @@ interface SourceEvent {
 export class Imagery {
   #serial = 0;
   #opacity = 1;
-  #shown: { id: string; template: string } | null = null;
+  #shown: { id: string; tiles: TileSet } | null = null;
   #loading: { id: string; stop: () => void } | null = null;
   readonly #map: MapLibre;
 
@@ -52,7 +47,7 @@ export class Imagery {
    */
   async show(tiles: TileSet | null): Promise<ErrorEvent['error'] | null> {
     this.#loading?.stop();
-    if (tiles?.template === this.#shown?.template) return null;
+    if (tiles?.template === this.#shown?.tiles.template) return null;
     if (!tiles) {
       this.#replace(null);
       return null;
@@ -65,8 +60,16 @@ export class Imagery {
       this.#remove(id);
       throw outcome.failure;
     }
-    this.#replace({ id, template: tiles.template });
+    this.#replace({ id, tiles });
     return outcome.failure;
+  }
+
+  /** Fetches what is shown anew, after the data saver has been switched. */
+  async redraw(): Promise<void> {
+    const shown = this.#shown;
+    if (!shown || this.#loading) return;
+    this.#shown = { id: shown.id, tiles: { ...shown.tiles, template: '' } };
+    await this.show(shown.tiles);
   }
 
   setOpacity(opacity: number): void {
@@ -103,7 +106,7 @@ export class Imagery {
     });
   }
 
-  #replace(next: { id: string; template: string } | null): void {
+  #replace(next: { id: string; tiles: TileSet } | null): void {
     const old = this.#shown;
     this.#shown = next;
     this.setOpacity(this.#opacity);
@@ -117,12 +120,12 @@ export class Imagery {
   }
 
   #add(id: string, tiles: TileSet, visible: boolean): void {
-    const network = (navigator as Navigator & { connection?: NetworkInformation }).connection;
-    const template = wantsDoubled(devicePixelRatio, network) ? doubled(tiles.template) : tiles.template;
+    const { saving } = saver;
+    const template = wantsDoubled(devicePixelRatio, saving) ? doubled(tiles.template) : tiles.template;
     this.#map.addSource(id, {
       type: 'raster',
       tiles: [template],
-      tileSize: 256,
+      tileSize: saving ? 2 * TILE : TILE, // half the pixels a side are a quarter of the tiles
       bounds: tiles.bounds,
       minzoom: tiles.minZoom,
       maxzoom: tiles.maxZoom,

@@ -12,6 +12,7 @@ import { areaLayers, showShape } from './area';
 import type { Drawing, Drawn, Shape } from './draw';
 import { FOOTPRINT_LAYERS, footprintLayers, mark, setFootprints } from './footprints';
 import { graticule, graticuleLabels, graticuleLayers, LOWEST_OVER_LAND, stepAt } from './graticule';
+import { saver } from '../saver';
 import { Imagery } from './imagery';
 import { hiddenGroups, keepHidden, keptStorage, MAP_GROUPS, type MapGroup } from './groups';
 import { landLayers, lineLayers, nameLayers, registerReference } from './reference';
@@ -88,6 +89,8 @@ export class MapView {
     this.#map = map;
     this.#events = events;
     this.#imagery = new Imagery(map);
+    saver.onChange(() => void this.#imagery.redraw().catch(() => undefined)); // the old tiles stay
+    map.on('movestart', () => (saver.sharp = false));
     this.#listen();
     onThemeChange(() => this.#applyPalette());
   }

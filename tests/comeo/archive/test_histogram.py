@@ -84,7 +84,7 @@ def test_an_archive_states_where_the_originals_lie(tmp_path: Path, dtype: type) 
 
 
 def test_a_small_archive_has_none(tmp_path: Path) -> None:
-    scene = array_scene(array_group(landscape(3, 64, 64)))
+    scene = array_scene(array_group(landscape(12, 16, 16)))
     with open_archive(compress(scene, tmp_path / "a.zarr.zip", codec="dct", step=200.0)) as archive:
         assert archive.histogram("B01") is None
         assert archive.info()["groups"]["r10m"]["percentiles"]["B01"] is None

@@ -154,7 +154,7 @@ def test_a_scene_gives_the_first_band_that_it_has() -> None:
     assert indicator.rescale == ((-0.2, 0.9),)
     assert indicator.mask is not None
     assert (indicator.mask.names, indicator.mask.buffer) == (("land",), 80.0)
-    with pytest.raises(ParameterError, match=r"needs B08 or B8A in reflectance"):
+    with pytest.raises(ParameterError, match=r"needs B04, and B08 or B8A in reflectance"):
         compile_for(read(TEXT), BANDS[:1])
     with pytest.raises(ParameterError, match=r"needs B04"):
         compile_for(read(TEXT), [Band("B04", unit="reflectance", mission="sentinel-1"), BANDS[1]])

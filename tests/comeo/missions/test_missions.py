@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from datetime import UTC, datetime
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,11 +15,8 @@ from comeo.errors import SourceError
 from comeo.missions import (
     MISSIONS,
     QUANTITIES,
-    RECIPES,
-    REFLECTANCE,
     BandFacts,
     Mission,
-    Recipe,
     ancillary_file,
     band_facts,
     band_name,
@@ -39,19 +34,15 @@ from comeo.missions import (
     sees_ground,
     unit_in,
 )
-from comeo.missions.recipe import normalised_difference
 from comeo.scene import Band
-from comeo.view.recipes import fit, parse_variant
 
 EACH_MISSION = pytest.mark.parametrize("mission", MISSIONS.values(), ids=MISSIONS)
-EACH_RECIPE = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
 EACH_BAND = pytest.mark.parametrize(
     "band",
     [band for mission in MISSIONS.values() for band in mission.bands.values()],
     ids=lambda band: band.name,
 )
 SENTINEL2 = MISSIONS["sentinel-2"]
-VALUES = st.floats(-1, 2, width=32)
 
 
 @EACH_MISSION
@@ -59,7 +50,6 @@ def test_a_mission_is_described_wholly(mission: Mission) -> None:
     assert mission.title
     assert mission.credit
     assert mission.bands
-    assert mission.recipes
     assert mission.properties["constellation"] == mission.id
     assert mission.properties["instruments"]
     assert mission_in(mission.id) is mission
@@ -111,67 +101,6 @@ def test_a_quantity_has_ranges_and_grades_for_every_error(unit: str) -> None:
         assert quantity.grade(grade.limit) is grade
     assert quantity.grade(limits[0] * 1.01) is quantity.grades[1]
     assert quantity.grade(math.nan) is quantity.grades[-1]
-
-
-@EACH_RECIPE
-def test_a_recipe_is_described_wholly(recipe: Recipe) -> None:
-    owner = next(mission for mission in MISSIONS.values() if recipe in mission.recipes)
-    assert recipe.title
-    assert recipe.description.endswith(".")
-    assert recipe.unit in QUANTITIES
-    assert re.fullmatch(r"[a-z-]+", recipe.name)
-    assert bool(recipe.abbreviation) == bool(recipe.source)
-    for variant in recipe.variants:
-        expression = parse_variant(variant)
-        assert expression.text == variant
-        assert len(expression.parts) == (1 if recipe.marks else len(recipe.ranges))
-        assert set(expression.bands) <= set(owner.bands)
-        bands = [Band(name, unit=recipe.unit) for name in expression.bands]
-        assert fit(recipe, bands) is not None
-        assert fit(recipe, bands[1:]) is None or len(recipe.variants) > 1
-        assert fit(recipe, [Band(name) for name in expression.bands]) is None
-    assert all(low < high for low, high in recipe.ranges)
-    assert recipe.colormap is None or len(recipe.ranges) == 1
-    assert bool(recipe.marks) != bool(recipe.ranges)
-    assert [mark.number for mark in recipe.marks] == list(range(len(recipe.marks)))
-    assert recipe.window % 2 == 1
-
-
-def test_a_name_of_a_style_is_not_used_twice() -> None:
-    names = [recipe.name for mission in MISSIONS.values() for recipe in mission.recipes]
-    assert len(names) == len(set(names)) == len(RECIPES)
-    assert not {name.lower() for mission in MISSIONS.values() for name in mission.bands} & set(names)
-
-
-@given(VALUES, VALUES, VALUES)
-def test_a_normalised_difference_is_bounded_defined_everywhere_and_rises_with_its_first_band(
-    a: float, b: float, more: float
-) -> None:
-    expression = parse_variant(normalised_difference("A", "B"))
-
-    def value(first: float, second: float) -> float:
-        bands = {name: np.array([[number]], np.float32) for name, number in (("A", first), ("B", second))}
-        return float(expression.evaluate(bands)[0, 0, 0])
-
-    assert -1 <= value(a, b) <= 1
-    assert value(max(a, more), b) >= value(min(a, more), b) - 1e-6
-    assert value(a, b) == pytest.approx(-value(b, a), abs=1e-6)
-    if a > 0 and b > 0 and a + b > 1e-3:
-        assert value(a, b) == pytest.approx((a - b) / (a + b), abs=1e-5)
-    if a <= 0 and b <= 0:
-        assert value(a, b) == 0
-
-
-@EACH_RECIPE
-@given(data=st.data())
-def test_an_index_is_finite_and_bounded_for_all_reflectances(recipe: Recipe, data: st.DataObject) -> None:
-    if not recipe.abbreviation or recipe.unit != REFLECTANCE:
-        return
-    for variant in recipe.variants:
-        expression = parse_variant(variant)
-        bands = {name: np.array([[data.draw(VALUES)]], np.float32) for name in expression.bands}
-        found = float(expression.evaluate(bands)[0, 0, 0])
-        assert -1 <= found <= 1 or (recipe.name == "evi" and math.isnan(found))
 
 
 @pytest.mark.parametrize(

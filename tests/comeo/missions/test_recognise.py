@@ -22,7 +22,6 @@ from comeo.missions import (
     other_mission_in,
     peak,
     platform_of,
-    suits,
     unit_in_words,
 )
 from comeo.missions.other import OTHERS
@@ -100,8 +99,6 @@ def test_facts_of_a_band_stay_with_its_mission() -> None:
     assert band_title(ours) == band_title(unknown) == "red edge, 0.70 µm"
     assert band_title(theirs) == ""
     assert band_facts("B05", "Landsat") is None
-    burn = next(recipe for recipe in SENTINEL2.recipes if recipe.name == "burn")
-    assert [suits(burn, band) for band in (ours, theirs, unknown)] == [True, False, True]
     assert of_mission(Band("B05"), "Landsat").mission == "Landsat"
     assert of_mission(Band("VV"), "sentinel-2").mission == ""
 

@@ -136,7 +136,7 @@ def test_ndvi_errors_against_numpy() -> None:
     land = np.zeros((40, 48), bool)
     land[8:24] = True
     ndvi, ndwi = index_errors(BANDS)
-    assert (ndvi.index.recipe.abbreviation, ndwi.index.recipe.abbreviation) == ("NDVI", "NDWI")
+    assert (ndvi.index.document.abbreviation, ndwi.index.document.abbreviation) == ("NDVI", "NDWI")
     assert ndvi.index.expression.bands == ("B08", "B04")
     ndvi.add(reference, decoded, valid, land)
     before, after = ((x[2] - x[1]) / (x[2] + x[1]) for x in (reference.astype(float), decoded.astype(float)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from comeo.missions import RECIPES
+from comeo.indicators.catalogue import document
 from comeo.quality.render import COMPOSITES, physical, rendering_of
 from comeo.scene import Band
 from tileserver.render.styles import styles_for
@@ -15,15 +15,15 @@ OPTICAL = tuple(Band(name, 1e-4, -0.1, "reflectance") for name in ("B02", "B03",
 
 def test_reports_show_what_the_server_shows() -> None:
     for bands, names in ((RADAR, ["radar"]), (OPTICAL, ["true-color", "false-color"])):
-        found = [each for each in (rendering_of(recipe, bands) for recipe in COMPOSITES) if each]
-        assert [each.recipe.name for each in found] == names
+        found = [each for each in (rendering_of(each, bands) for each in COMPOSITES) if each]
+        assert [each.document.id for each in found] == names
         for each in found:
-            style = styles_for(bands)[each.recipe.name]
-            assert (style.expression, style.rescale) == (each.expression.text, each.recipe.ranges)
+            style = styles_for(bands)[each.document.id]
+            assert (style.expression, style.rescale) == (each.expression.text, each.indicator.rescale)
 
 
 def test_radar_is_shown_as_both_polarisations_and_their_ratio() -> None:
-    radar = rendering_of(RECIPES["radar"], RADAR)
+    radar = rendering_of(document("radar"), RADAR)
     assert radar is not None
     assert radar.places == (1, 0)
     shown = radar.brightness(np.array([[[-11.0, 0.0]], [[-17.0, -40.0]]], np.float32))
@@ -33,7 +33,7 @@ def test_radar_is_shown_as_both_polarisations_and_their_ratio() -> None:
 
 def test_stored_numbers_without_a_unit_are_not_shown() -> None:
     assert [
-        rendering_of(recipe, [Band(name) for name in ("B02", "B03", "B04")]) for recipe in COMPOSITES
+        rendering_of(each, [Band(name) for name in ("B02", "B03", "B04")]) for each in COMPOSITES
     ] == [None] * len(COMPOSITES)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from comeo.view.expression import parse
-from comeo.view.propagation import near_masked, propagate
+from comeo.indicators.expression import parse
+from comeo.indicators.uncertain import propagate
+from comeo.view.propagation import near_masked
 
 
 def test_errors_propagate_as_by_hand() -> None:

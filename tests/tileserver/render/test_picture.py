@@ -28,7 +28,7 @@ def test_a_colour_map_spans_the_range() -> None:
     image = ImageData(np.ma.MaskedArray(values, mask=False), band_names=["x"])
     look = resolve(RenderRequest(style="ndvi"), FOUR, SETTINGS, picture=True)
     picture = Image.open(io.BytesIO(encode(colour(image, look), look, "png"))).convert("RGB")
-    colours = palette("rdylgn")
+    colours = palette("ylgn")
     found = [picture.getpixel((column, 0)) for column in range(4)]
     assert found[0] == tuple(colours[0, :3])
     assert found[2] == found[3] == tuple(colours[255, :3])

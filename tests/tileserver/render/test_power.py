@@ -174,7 +174,7 @@ def test_power_in_expressions(client: FlaskClient) -> None:
 def test_who_averages_decibels_is_told_what_to_write(client: FlaskClient) -> None:
     answer = client.get(f"{ITEM}/statistics", query_string={"expression": "(VV+VH)/2"})
     assert answer.status_code in (400, 422)
-    assert "pow(VV)+pow(VH)" in answer.get_json()["detail"]
+    assert "lin(VV)+lin(VH)" in answer.get_json()["detail"]
 
 
 def _triangle(inset: float = 0.02) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from PIL import Image
 from scipy.ndimage import uniform_filter
 
 from comeo.compression import compress
-from comeo.missions.sentinel1 import RECIPES
+from comeo.indicators.catalogue import predefined
 from comeo.scene import Band, Scene
 from tests.scenes import array_group, array_scene
 from tests.tileserver.conftest import serving
@@ -82,8 +82,9 @@ def test_grey_comes_first_and_each_style_has_its_bands() -> None:
     assert list(styles_for(VV_VH)) == ["vv", "vh", "radar", "ratio", "rvi", "water", "urban"]
     assert list(styles_for(HH_HV)) == ["hh", "hv", "radar", "ratio"]
     assert list(styles_for(VV_VH[:1])) == ["vv", "water"]
-    assert styles_for(HH_HV)["radar"].expression == "HH;HV;HH-HV"
-    assert {recipe.name for recipe in RECIPES} <= set(styles_for(VV_VH))
+    assert styles_for(HH_HV)["radar"].expression == "HH;HV;HH - HV"
+    radar = {each.id for each in predefined().all() if each.inputs["scene"].constellation == "sentinel-1"}
+    assert {"radar", "rvi", "water"} < radar <= set(styles_for(VV_VH))
 
 
 def test_every_style_has_a_picture_and_a_legend(radar: FlaskClient) -> None:

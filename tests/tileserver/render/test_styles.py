@@ -14,10 +14,9 @@ from rasterio.warp import transform
 from comeo.archive import open_archive
 from comeo.compression import compress
 from comeo.errors import ParameterError
-from comeo.missions import RECIPES
+from comeo.indicators.catalogue import document
 from comeo.quality.render import physical, rendering_of
 from comeo.scene import Band, Window
-from comeo.view.recipes import parse_variant
 from tests.scenes import array_group, array_scene
 from tests.tileserver.conftest import FINE, Server
 from tileserver.render.plan import RenderRequest, resolve
@@ -33,7 +32,7 @@ SIZE = 64
 
 def test_styles_are_those_that_the_bands_can_give() -> None:
     assert [name for name in styles_for(FOUR) if not name.startswith("b0")] == [
-        "true-color", "false-color", "ndvi", "ndwi", "evi"
+        "true-color", "false-color", "ndvi", "ndwi", "evi", "savi", "gndvi"
     ]  # fmt: skip
     assert {"moisture", "burn", "short-wave-infrared", "b8a"} <= set(styles_for(TEN))
     assert list(styles_for(RADAR))[:3] == ["vv", "vh", "radar"]
@@ -48,7 +47,7 @@ def test_a_style_with_numbers_and_functions_in_it_is_offered() -> None:
 
 
 def test_a_style_that_bands_cannot_give_is_refused_by_the_bands_that_it_needs() -> None:
-    with pytest.raises(ParameterError, match="moisture needs B8A and B11 or B08 and B11 in reflectance"):
+    with pytest.raises(ParameterError, match="moisture needs B8A or B08, and B11 in reflectance"):
         find_style("moisture", FOUR)
     with pytest.raises(ParameterError, match="style sepia is unknown"):
         find_style("sepia", FOUR)
@@ -56,7 +55,9 @@ def test_a_style_that_bands_cannot_give_is_refused_by_the_bands_that_it_needs() 
 
 def test_moisture_takes_the_bands_that_there_are() -> None:
     for bands, near in ((TEN, "B8A"), ([band for band in TEN if band.name != "B8A"], "B08")):
-        assert parse_variant(find_style("moisture", bands).expression).bands == (near, "B11")
+        found = find_style("moisture", bands).indicator
+        assert found is not None
+        assert found.expression.bands == (near, "B11")
 
 
 def test_errors_are_shown_on_the_range_of_their_unit() -> None:
@@ -82,7 +83,7 @@ def test_a_style_serves_what_quality_measures_where_reflectances_are_negative(
     with open_archive(dark / "dark.zarr.zip") as archive:
         group = archive.groups["r10m"]
         stored = archive.read(group.levels[0], Window(0, 0, SIZE, SIZE))
-    index = rendering_of(RECIPES[name], group.bands)
+    index = rendering_of(document(name), group.bands)
     assert index is not None
     reflectance = physical(stored, group.bands)
     assert (reflectance[[2, 3]] < 0).any(axis=(1, 2)).all()

@@ -23,6 +23,8 @@ from tileserver.jobs.kinds import EXTRACT, ExtractOrder
 from tileserver.render import geojson, images
 from tileserver.render.encode import MEDIA_TYPES, PICTURES
 from tileserver.render.fingerprint import code_fingerprint
+from tileserver.render.naming import file_name
+from tileserver.render.plan import RenderRequest
 
 api = APIBlueprint("extracts", __name__, url_prefix="/collections/<collection>/items/<item>")
 TAG = Tag(name="Extracts", description="Parts of a scene as files.")
@@ -44,7 +46,7 @@ def part(path: p.PartPath, query: p.PartQuery) -> Response:
                 scenes(), record, bbox, query.render_request(), path.format, scenes().budget(),
                 dst_crs=_crs(query.dst_crs), size=size, max_size=query.max_size,
             )  # fmt: skip
-        return extract_answer(path.format, record.id, body)
+        return extract_answer(path.format, _name(record, query.render_request()), body)
     wanted = ExtractRequest(query.render_request(), bbox, None, _crs(query.dst_crs), *size, query.max_size)
     if request.method == "HEAD":
         return _estimated(record, wanted, path.format)
@@ -62,7 +64,7 @@ def feature(path: p.FeaturePath, query: p.FeatureQuery, body: p.GeoJSONBody) -> 
                 scenes(), record, shape, query.render_request(), path.format, scenes().budget(),
                 dst_crs=_crs(query.dst_crs), max_size=query.max_size,
             )  # fmt: skip
-        return extract_answer(path.format, record.id, image)
+        return extract_answer(path.format, _name(record, query.render_request()), image)
     wanted = ExtractRequest(query.render_request(), None, shape, _crs(query.dst_crs), max_size=query.max_size)
     return _file(record, wanted, path.format)
 
@@ -78,7 +80,8 @@ def estimate(path: p.ItemPath, body: ExtractBody) -> Response:
 def create(path: p.ItemPath, body: ExtractBody) -> Response:
     """Start a job that makes a file of any size; the answer's Location is the address of its state."""
     with state().gate.enter():
-        order = EXTRACT.order(scenes(), _order(path, body), path.item)
+        record = scenes().find(path.collection, path.item)
+        order = EXTRACT.order(scenes(), _order(path, body), _name(record, body.render_request()))
     return job_answer(state().jobs.create(order), 201)
 
 
@@ -88,6 +91,10 @@ def _order(path: p.ItemPath, body: ExtractBody) -> ExtractOrder:
     )
 
 
+def _name(record: Record, pixels: RenderRequest) -> str:
+    return file_name(record.id, record.datetime, pixels)
+
+
 def _crs(name: str | None) -> CRS | None:
     return named_crs(name) if name else None
 
@@ -95,7 +102,7 @@ def _crs(name: str | None) -> CRS | None:
 def _file(record: Record, wanted: FileRequest, extension: str) -> Response:
     etag = code_fingerprint(record.etag, extension, wanted)
     return file_answer(
-        f"{record.id}.{extension}", FILE_TYPES[extension], etag,
+        f"{_name(record, wanted.pixels)}.{extension}", FILE_TYPES[extension], etag,
         lambda output, watch: scene.write(scenes(), record, wanted, extension, output, watch, job=False),
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ from tileserver.http.parameters import FilePath
 
 api = APIBlueprint("viewer", __name__)
 TAG = Tag(name="Viewer", description="The page that shows the scenes.")
+SERVICE_WORKER = "sw.js"
 FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -42,8 +43,8 @@ def asset(path: FilePath) -> Response:
 
 @api.get("/<name>", doc_ui=False)
 def file(path: FilePath) -> Response:
-    """Another file of the viewer: its icon."""
-    return _file(path.name, "public, max-age=3600")
+    """Another file of the viewer, whose name stays: its manifest, its service worker."""
+    return _file(path.name, "no-cache" if path.name == SERVICE_WORKER else "public, max-age=3600")
 
 
 @api.get("/viewer-config.json", tags=[TAG])

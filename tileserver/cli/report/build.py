@@ -75,7 +75,7 @@ def _words(found: Qualification) -> dict[str, float]:
 
 
 def _pictures(crop: Crop) -> dict[str, Any]:
-    found = (rendering_of(recipe, crop.bands) for recipe in COMPOSITES)
+    found = (rendering_of(each, crop.bands) for each in COMPOSITES)
     return {"crop": crop, "rows": [rendered(crop, rendering) for rendering in found if rendering]}
 
 

@@ -55,7 +55,7 @@ def rendered(crop: Crop, rendering: Rendering) -> dict[str, str]:
     """A crop in one rendering: both versions and their difference, with the names of the bands."""
     order = list(rendering.places)
     ours, theirs = (rendering.brightness(each[order]) for each in (crop.reference, crop.decoded))
-    return pictures(crop, rendering.recipe.title.lower(), rendering.expression.names, ours, theirs)
+    return pictures(crop, rendering.document.title_in("en").lower(), rendering.expression.names, ours, theirs)
 
 
 def pictures(

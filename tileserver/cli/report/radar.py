@@ -8,14 +8,15 @@ from typing import Any, Final
 import numpy as np
 
 from comeo.decibel import DECIBEL
-from comeo.missions import RECIPES, display_range
+from comeo.indicators.catalogue import document
+from comeo.missions import display_range
 from comeo.quality.crops import Crop
 from comeo.quality.render import rendering_of
 from comeo.quality.sar.results import RadarQualification
 from tileserver.cli.report import charts, images
 from tileserver.cli.report.parts import Subject, environment, error_map, pictures, rendered
 
-_COMPOSITE: Final = RECIPES["radar"]
+_COMPOSITE: Final = document("radar")
 _MOST_HISTOGRAMS: Final = 6
 
 

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import type { Item } from '../src/api';
+import { polygonOf, type BBox } from '../src/geo';
+import { initialState } from '../src/store';
+import { choicesOf, firstChoice } from '../src/tools/compare/choices';
+import { formatComparison, parseComparison, type Comparison } from '../src/tools/compare/link';
+
+const item = (id: string, day: string, bbox: BBox = [0, 0, 1, 1]): Item => ({
+  key: `c/${id}`, id, collection: 'c', datetime: new Date(`${day}T10:00:00Z`), dated: true, timed: true, bbox, geometry: polygonOf(bbox), cloudCover: null, platform: null,
+});
+
+test('a comparison survives its link', () => {
+  const comparison: Comparison = { mode: 'difference', at: 0.25, style: 'ndvi@1', collection: 'a/b', item: 'S2 (ä)' };
+  assert.deepEqual(parseComparison(formatComparison(comparison)), comparison);
+  assert.deepEqual(parseComparison(formatComparison({ ...comparison, style: null })), { ...comparison, style: null });
+  for (const wrong of ['', 'swipe', 'cube/0.5//a/b', 'swipe/2//a/b', 'swipe/0.5//a', 'swipe/0.5//a/b/c', 'swipe/0.5//%E0/b']) {
+    assert.equal(parseComparison(wrong), null, wrong);
+  }
+});
+
+test('the date before comes first, then the one after, then another scene that lies here', () => {
+  const [april, july, september] = [item('a', '2019-04-07'), item('j', '2019-07-01'), item('s', '2019-09-19')];
+  const [here, elsewhere] = [{ ...item('r', '2019-05-01'), key: 'radar/r', collection: 'radar' }, item('e', '2019-05-02', [5, 5, 6, 6])];
+  const state = { ...initialState(), item: july, series: [april, july, september], items: [april, july, september, here, elsewhere] };
+  const choices = choicesOf(state);
+  assert.deepEqual(choices.dates.map(({ id }) => id), ['s', 'a']);
+  assert.deepEqual(choices.scenes.map(({ id }) => id), ['r']);
+  assert.equal(firstChoice(july, choices)?.id, 'a');
+  assert.equal(firstChoice(april, choicesOf({ ...state, item: april }))?.id, 'j');
+  assert.equal(firstChoice(april, choicesOf({ ...state, item: april, series: [april] }))?.id, 's');
+  assert.equal(firstChoice(april, choicesOf({ ...initialState(), item: april })), null);
+});

@@ -1,0 +1,50 @@
+"""The indicators that a process serves as styles: predefined ones, and what the application adds.
+
+There is one catalogue in a process, as there is one `PATH`: requests name documents by `id`, `id@version` or
+the name of a draft, in every protocol, and each of them has to mean the same.
+"""
+
+from __future__ import annotations
+
+from comeo.indicators.catalogue import Catalogue, Finder, predefined, read_folder
+from comeo.indicators.document import Document
+from tileserver.settings import Settings
+
+
+class _Current:
+    catalogue: Catalogue = predefined()
+
+
+def current() -> Catalogue:
+    """The process's catalogue."""
+    return _Current.catalogue
+
+
+def install(catalogue: Catalogue) -> None:
+    """Serve the documents of a catalogue from now on."""
+    _Current.catalogue = catalogue
+
+
+def catalogue_of(settings: Settings, *finders: Finder) -> Catalogue:
+    """Predefined documents with those of the settings' folder.
+
+    Args:
+        settings: `pof` is the folder, if any.
+        finders: Asked in turn for documents that are in neither: drafts, published ones.
+
+    Raises:
+        DocumentError: If a document of the folder is not valid, naming its file.
+    """
+    own = [] if settings.pof is None else read_folder(settings.pof)
+    return Catalogue([*predefined().all(), *own], finders)
+
+
+def find_document(name: str) -> Document | None:
+    """The document of that name, or None."""
+    return current().find(name)
+
+
+def fingerprint_of(name: str | None) -> str:
+    """Fingerprint of the document of that name; empty where it is no document's."""
+    found = find_document(name) if name else None
+    return "" if found is None else found.fingerprint
