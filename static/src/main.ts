@@ -23,7 +23,6 @@ import { Viewer } from './viewer';
 import { t } from './words/shell';
 import { loadWords } from './words/words';
 
-
 /** Where the first scene lies, once it is known: the map begins there, and fetches nothing for elsewhere. */
 function firstPlace(): Promise<BBox | null> {
   return new Promise((resolve) =>
