@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +70,15 @@ def test_windows_of_vectors_are_those_of_numpy(name: str, reduce: Any) -> None:
 
 
 def test_plain_vectors_are_those_of_numpy_in_double_precision() -> None:
-    for name, of in {
+    formulas: dict[str, Callable[..., Any]] = {
         "arithmetic": lambda nir, red: -(nir**2) + 3 * red / 0.5 - (nir % 0.07) ** 0.5 + 2**-nir,
         "steps": lambda nir, red: 2 * (np.maximum(nir - red, 0.1) + nir - red),
         "valid-then-range": lambda nir, red: np.where(
             (red > 0) & (nir + red > 0.05) & (np.abs((nir - red) / (nir + red)) <= 0.5),
             (nir - red) / (nir + red), np.nan,
         ),
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for name, of in formulas.items():
         vector = VECTORS[name]
         inputs = {band: np.array(rows, float) for band, rows in vector["inputs"].items()}
         with np.errstate(all="ignore"):
