@@ -21,7 +21,7 @@ BODY: Final[dict[str, Any]] = {
         "content": {kind: {"schema": {}} for kind in ("application/json", MEDIA_TYPE)},
     }
 }
-"""For OpenAPI. The schema is left to the reader of documents, which answers what is wrong in its own words."""
+"""For OpenAPI. What is wrong with a document its reader says, in its own words."""
 
 
 class Fault(BaseModel):
