@@ -22,7 +22,7 @@ from comeo.missions import band_title
 from comeo.missions.clear import CLASSES, NODATA
 from comeo.scene import Band
 from comeo.view.budget import Budget
-from comeo.view.clear import check_mask, class_at, classes_on
+from comeo.view.clear import check_mask, class_at, kept_at, kept_on
 from comeo.view.pixels import mask_of, observe, read_pixels
 from comeo.view.polygon import Cutter, Geometry
 from comeo.view.propagation import (
@@ -144,7 +144,7 @@ def _seen(reader: ArchiveReader, lon: float, lat: float, plan: RenderPlan) -> tu
         # a value is none the worse for a damaged class; `info` tells of it
         with contextlib.suppress(*(() if plan.mask else (NotFoundError,))):
             number = class_at(reader, lon, lat)
-    if plan.mask is not None and number not in plan.mask.numbers:
+    if plan.mask is not None and not kept_at(reader, lon, lat, plan.mask):
         pixel.array = np.ma.MaskedArray(pixel.data, np.ones(pixel.data.shape, bool))
     return pixel, next((each.name for each in CLASSES if each.number == number), None)
 
@@ -256,7 +256,7 @@ def _sample(
     scenes.check_grid(grid, len(plan.bands), reader.budget)
     kept = np.ones((grid.height, grid.width), bool) if cutter is None else ~cutter.outside(grid)
     if plan.mask is not None:
-        kept &= plan.mask.keeps(classes_on(reader, grid))
+        kept &= kept_on(reader, grid, plan.mask)
     if plan.expression is None:
         return _Sample(grid, kept, {})
     reader.budget.compute(grid.height * grid.width * plan.expression.terms * 2 * len(plan.bands))
