@@ -416,12 +416,15 @@ function parseBand(band: Json): BandValue {
   };
 }
 
-/** Values of all bands at a place, and of the style where it has one value a pixel. */
+/** What of a style's parameters decides its values; the others its colours. */
+const OF_VALUES = ['style', 'expression', 'bands', 'mask'];
+
 /** The server's parameters for the values of a style, without its colours. */
 export function valueQuery({ query }: Style): Record<string, string> {
-  return Object.fromEntries(Object.entries(query).filter(([name]) => name !== 'rescale' && name !== 'colormap_name'));
+  return Object.fromEntries(Object.entries(query).filter(([name]) => OF_VALUES.includes(name)));
 }
 
+/** Values of all bands at a place, and of the style where it has one value a pixel. */
 export async function fetchPoint(layer: Layer, lon: number, lat: number, style: Style | null, signal?: AbortSignal): Promise<PointValues> {
   const target = url(`${layerPath(layer)}/point/${lon.toFixed(6)},${lat.toFixed(6)}`);
   setDatetime(target, layer);
