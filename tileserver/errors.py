@@ -17,6 +17,10 @@ class ConflictError(RequestError):
     """The request does not fit the present state of what it names."""
 
 
+class ForbiddenError(RequestError):
+    """The operator does not allow this to anybody."""
+
+
 class GoneError(RequestError):
     """What the request goes on from is no longer there; beginning anew helps."""
 
@@ -27,12 +31,19 @@ class TooManyError(BusyError):
     retry_after = 30
 
 
+class UnfinishedError(BusyError):
+    """The answer takes longer than a request may; what has been done is kept, and the next one goes on."""
+
+    retry_after = 1
+
+
 class ClientGoneError(RequestError):
     """The client has closed its connection."""
 
 
 _STATUS: Mapping[type[ComeoError], int] = {
     RequestError: 400,
+    ForbiddenError: 403,
     NotFoundError: 404,
     ClientGoneError: 408,
     ConflictError: 409,
