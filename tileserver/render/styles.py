@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -132,6 +132,31 @@ def style_of(name: str, document: Document, bands: Sequence[Band]) -> Style:
     )  # fmt: skip
 
 
+def document_style(document: Document) -> Style:
+    """An indicator as a style of no scene, for its legend."""
+    display, limits = document.display, document.value.range
+    results = len(document.formulas)
+    stated = display.rescale if display is not None and display.rescale is not None else limits or ()
+    ranges = tuple(stated) if isinstance(stated, list) else (stated,) if stated else ()
+    return Style(
+        document.id, document.title_in("en"), "", ";".join(list(document.formula_texts.values())[:results]),
+        () if document.classes else ranges * (results if len(ranges) == 1 else 1),
+        display.colormap if display else None, document.value.unit, marks=map_classes(document),
+        fingerprint=document.fingerprint,
+    )  # fmt: skip
+
+
+def in_language(style: Style, language: str) -> Style:
+    """A style with the words of its document in a language, where it has them."""
+    document = style.document
+    if document is None:
+        return style
+    return replace(
+        style, title=document.title_in(language), marks=map_classes(document, language),
+        description=text_in(document.description or document.title, language),
+    )  # fmt: skip
+
+
 def _ranges(indicator: Indicator) -> tuple[Range, ...]:
     """Ranges to show: those that the document states, else the range of its values."""
     limits = indicator.document.value.range
@@ -196,9 +221,11 @@ __all__ = [
     "Range",
     "Style",
     "display_range",
+    "document_style",
     "error_style",
     "error_unit",
     "find_style",
+    "in_language",
     "style_of",
     "styles_for",
 ]

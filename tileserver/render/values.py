@@ -23,7 +23,7 @@ from comeo.missions.clear import CLASSES, NODATA
 from comeo.scene import Band
 from comeo.view.area import Area
 from comeo.view.budget import Budget
-from comeo.view.clear import check_mask, class_at, classes_on
+from comeo.view.clear import check_mask, class_at, kept_at, kept_on
 from comeo.view.pixels import mask_of, observe, read_pixels
 from comeo.view.polygon import Geometry
 from comeo.view.propagation import (
@@ -145,7 +145,7 @@ def _seen(reader: ArchiveReader, lon: float, lat: float, plan: RenderPlan) -> tu
         # a value is none the worse for a damaged class; `info` tells of it
         with contextlib.suppress(*(() if plan.mask else (NotFoundError,))):
             number = class_at(reader, lon, lat)
-    if plan.mask is not None and number not in plan.mask.numbers:
+    if plan.mask is not None and not kept_at(reader, lon, lat, plan.mask):
         pixel.array = np.ma.MaskedArray(pixel.data, np.ones(pixel.data.shape, bool))
     return pixel, next((each.name for each in CLASSES if each.number == number), None)
 
@@ -258,7 +258,7 @@ def _sample(
     scenes.check_grid(grid, len(plan.bands), reader.budget)
     kept = np.ones((grid.height, grid.width), bool) if area is None else ~area.outside(grid)
     if plan.mask is not None:
-        kept &= plan.mask.keeps(classes_on(reader, grid))
+        kept &= kept_on(reader, grid, plan.mask)
     if plan.expression is None:
         return _Sample(grid, kept, {})
     reader.budget.compute(grid.height * grid.width * plan.expression.terms * 2 * len(plan.bands))

@@ -78,6 +78,11 @@ class ClearMask:
         return cls(tuple(sorted(kept)))
 
     @property
+    def looks_around(self) -> bool:
+        """Whether a pixel's neighbours decide, too."""
+        return self.buffer > 0 or self.cloud_nearby is not None
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the classes that are kept."""
         return tuple(each.name for each in CLASSES if each.number in self.numbers)

@@ -17,8 +17,9 @@ from comeo.archive.clear_model import GROUP
 from comeo.errors import ArchiveError, NotFoundError
 from comeo.grid import WGS84, Grid
 from comeo.missions.clear import BY_NAME, CLEAR_CLASSES, NODATA, Classes, ClearMask
-from comeo.scene import Band
+from comeo.scene import Band, pixel_size
 from comeo.view.budget import BlockKey
+from comeo.view.nearby import kept, margin_of
 from comeo.view.projection import move_points
 from comeo.view.reader import ArchiveReader
 from comeo.view.warp import LATTICE, find_source, source_lattice
@@ -101,6 +102,55 @@ def classes_on(reader: ArchiveReader, grid: Grid) -> Classes:
     return out
 
 
+def kept_on(reader: ArchiveReader, grid: Grid, mask: ClearMask) -> NDArray[np.bool_]:
+    """Where a mask keeps the pixels of a grid: (y, x), of each what holds of the layer's pixel there.
+
+    Raises:
+        NotFoundError: If the archive has no layer, or a block of it is damaged.
+        BoundError: If the reader's budget does not suffice.
+    """
+    if not mask.looks_around:
+        return mask.keeps(classes_on(reader, grid))
+    layer = clear_of(reader.archive)
+    out = np.zeros((grid.height, grid.width), bool)
+    source = find_source(_as_group(layer), grid)
+    if source is None:
+        return out
+    rows, cols = _places(layer, source.target)
+    inside = (rows >= 0) & (rows < layer.grid.height) & (cols >= 0) & (cols < layer.grid.width)
+    top, left = source.offset
+    part = out[top : top + source.target.height, left : left + source.target.width]
+    if inside.any():
+        part[inside] = _kept(reader, layer, mask, rows[inside], cols[inside])
+    return out
+
+
+def kept_at(reader: ArchiveReader, lon: float, lat: float, mask: ClearMask) -> bool:
+    """Whether a mask keeps the pixel at a position: see `kept_on`."""
+    layer = clear_of(reader.archive)
+    place = _place_of(layer, lon, lat)
+    if place is None:
+        return False
+    return bool(_kept(reader, layer, mask, *(np.array([each]) for each in place))[0])
+
+
+def _kept(
+    reader: ArchiveReader, layer: ClearGroup, mask: ClearMask, rows: NDArray[np.intp], cols: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Where a mask keeps single pixels of the layer."""
+    size = pixel_size(layer.grid.transform, layer.grid.crs)
+    margin = margin_of(mask, size)
+    high, wide = (np.arange(axis.min() - margin, axis.max() + margin + 1) for axis in (rows, cols))
+    reader.budget.compute(high.size * wide.size * (2 * margin + 4))
+    classes = np.full((high.size, wide.size), NODATA, np.uint8)
+    known = np.ix_((high >= 0) & (high < layer.grid.height), (wide >= 0) & (wide < layer.grid.width))
+    there = np.meshgrid(high[known[0][:, 0]], wide[known[1][0]], indexing="ij")
+    found = _gathered(reader, layer, there[0].ravel(), there[1].ravel())
+    classes[known] = found.reshape(there[0].shape)
+    answers: NDArray[np.bool_] = kept(classes, mask, size)[rows - rows.min(), cols - cols.min()]
+    return answers
+
+
 def mask_image(image: ImageData, reader: ArchiveReader, grid: Grid, mask: ClearMask | None) -> ImageData:
     """The image, with pixels whose class the mask does not keep masked as well.
 
@@ -116,7 +166,7 @@ def mask_image(image: ImageData, reader: ArchiveReader, grid: Grid, mask: ClearM
     if mask is None:
         return image
     check_mask(reader.archive, mask)
-    hidden = ~mask.keeps(classes_on(reader, grid))
+    hidden = ~kept_on(reader, grid, mask)
     values = image.array
     if image.nodata is not None:
         values = np.ma.MaskedArray(values.data.copy(), np.ma.getmaskarray(values))
@@ -141,13 +191,20 @@ def class_image(reader: ArchiveReader, grid: Grid) -> ImageData:
 def class_at(reader: ArchiveReader, lon: float, lat: float) -> int:
     """Class at a position, 0 where there is none: see `classes_on`."""
     layer = clear_of(reader.archive)
+    place = _place_of(layer, lon, lat)
+    if place is None:
+        return NODATA
+    return int(_gathered(reader, layer, *(np.array([each]) for each in place))[0])
+
+
+def _place_of(layer: ClearGroup, lon: float, lat: float) -> tuple[int, int] | None:
+    """Row and column of the layer's pixel at a position; None where there is none."""
     xs, ys = move_points(WGS84, layer.grid.crs, np.array([lon]), np.array([lat]))
     if not np.isfinite((xs[0], ys[0])).all():
-        return NODATA
+        return None
     col, row = ~layer.grid.transform @ (float(xs[0]), float(ys[0]))
-    if not (0 <= row < layer.grid.height and 0 <= col < layer.grid.width):
-        return NODATA
-    return int(_gathered(reader, layer, np.array([int(row)]), np.array([int(col)]))[0])
+    inside = 0 <= row < layer.grid.height and 0 <= col < layer.grid.width
+    return (int(row), int(col)) if inside else None
 
 
 def _as_group(layer: ClearGroup) -> ArchiveGroup:

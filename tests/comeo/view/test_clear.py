@@ -18,8 +18,9 @@ from comeo.errors import BoundError, NotFoundError, ParameterError
 from comeo.export.extract import extract
 from comeo.grid import WGS84, Grid
 from comeo.missions.clear import ClearMask
+from comeo.scene import Window
 from comeo.view.budget import Budget, Limit, Limits
-from comeo.view.clear import check_mask, class_at, classes_on, mask_image
+from comeo.view.clear import check_mask, class_at, classes_on, kept_at, kept_on, mask_image
 from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.plan import PixelRequest, plan_pixels
 from comeo.view.projection import move_bounds, move_points
@@ -179,3 +180,23 @@ def test_a_scene_beside_the_antimeridian_has_its_classes_from_either_side(tmp_pa
         found = classes_on(reader_of(opened), here)
         assert (found > 0).mean() > 0.9
         assert (classes_on(reader_of(opened), beyond) != found).mean() < 0.001
+
+
+def test_a_mask_that_looks_around_is_the_same_on_every_part_and_grid(archive: Archive) -> None:
+    reader = ArchiveReader(archive, block_cache(1 << 26))
+    grid = reader.native_grid()
+    mask = ClearMask((1, 2, 3), 150.0, 0.5)
+    whole = kept_on(reader, grid, mask)
+    plain = kept_on(reader, grid, ClearMask((1, 2, 3)))
+    assert whole.any()
+    assert (plain & ~whole).any()
+    assert not (whole & ~plain).any()
+    for window in (Window(0, 0, 100, 90), Window(201, 77, 130, 60), Window(560, 440, 40, 40)):
+        np.testing.assert_array_equal(kept_on(reader, grid.part(window), mask), whole[window.slices])
+    (lon, lat) = (each[0] for each in move_points(grid.crs, WGS84, *_centre(grid, 300, 200)))
+    assert kept_at(reader, lon, lat, mask) == whole[300, 200]
+
+
+def _centre(grid: Grid, row: int, col: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x, y = grid.transform @ (col + 0.5, row + 0.5)
+    return np.array([x]), np.array([y])
