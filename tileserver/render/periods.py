@@ -61,7 +61,8 @@ def parse_step(text: str) -> Step:
     found = _DURATION.fullmatch(text)
     if found is None:
         raise ParameterError(
-            f"interval {text[:40]!r} cannot be read; it is days, weeks, months or years: P1D, P10D, P1W, P1M, P1Y"
+            f"interval {text[:40]!r} cannot be read; it is days, weeks, months or "
+            "years: P1D, P10D, P1W, P1M, P1Y"
         )
     number, unit = int(found[1]), found[2]
     return Step(number * _DAYS.get(unit, 0), number * _MONTHS.get(unit, 0))

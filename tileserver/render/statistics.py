@@ -119,9 +119,8 @@ def _limits(wanted: SeriesRequest, observations: Sequence[Seen], step: Step) -> 
 def _described(found: Document | None, name: str) -> dict[str, Any]:
     if found is None:
         return {"id": name, "version": None, "sha256": None, "unit": None}
-    return {
-        "id": found.id, "version": found.version, "sha256": found.fingerprint, "unit": found.value.unit or None
-    }  # fmt: skip
+    unit = found.value.unit or None
+    return {"id": found.id, "version": found.version, "sha256": found.fingerprint, "unit": unit}
 
 
 def _of_period(
@@ -133,14 +132,14 @@ def _of_period(
     seen = [one for _, one in counted]
     samples = sum(one.seen for _, one in observations)
     pixels = sum(one.pixels for one in seen)
-    combined = _combined(counted, asked, reduction)
+    combined = _combined(counted, asked, reduction) if counted else None
     ratios = [float(scenes.catalog.info(record)["ratio"]) for record, _ in counted]
     return {
         **_pooled(seen, asked.percentiles, reduction),
         "sampleCount": round(samples, 1),
         "noDataCount": round(samples - pixels, 1),
-        "value": _short(float(combined.values)) if counted else None,
-        "uncertainty": _short(float(combined.errors), 3) if counted else None,
+        "value": None if combined is None else _short(float(combined.values)),
+        "uncertainty": None if combined is None else _short(float(combined.errors), 3),
         "dates": len(counted),
         "cloudy_dates": len(cloudy),
         "clear_fraction": _clear(observations),
@@ -171,7 +170,7 @@ def _combined(counted: Sequence[Seen], asked: Asked, reduction: Reduction) -> Co
         errors * _rises(values, reduction) if of_power else errors, days,
         weights=asked.weights, min_dates=asked.min_dates, bias=0.0 if of_power else shared,
     )  # fmt: skip
-    if not (of_power and len(values)):
+    if not of_power:
         return found
     back = _values(np.atleast_1d(found.values), reduction)
     own = (found.errors / _rises(back, reduction))[0]
@@ -205,7 +204,9 @@ def _rises(values: NDArray[np.float64], reduction: Reduction) -> NDArray[np.floa
     return (_powers(values + _RISE, reduction) - _powers(values - _RISE, reduction)) / (2 * _RISE)
 
 
-def _pooled(seen: Sequence[Observation], percentiles: Sequence[float], reduction: Reduction) -> dict[str, Any]:
+def _pooled(
+    seen: Sequence[Observation], percentiles: Sequence[float], reduction: Reduction
+) -> dict[str, Any]:
     """Of all pixels of all dates that count, each by the share of it that lies in the area."""
     if not seen:
         nothing = dict.fromkeys(f"{each:.1f}" for each in percentiles)

@@ -86,7 +86,7 @@ class Stats(BaseModel):
     mean: float | None = Field(description="Of all pixels of the dates that count; of decibels that of power.")
     stDev: float | None  # noqa: N815 (as in Sentinel Hub)
     percentiles: dict[str, float | None]
-    sampleCount: float = Field(description="Pixels that scenes have of the area, on all dates together.")  # noqa: N815
+    sampleCount: float = Field(description="Pixels of the area that scenes have, on all dates.")  # noqa: N815
     noDataCount: float = Field(description="Those of them that do not count: cloudy, say.")  # noqa: N815
     value: float | None = Field(description="`statistic` of the dates' means.")
     uncertainty: float | None = Field(description="Standard uncertainty u of `value`; null if unknown.")
@@ -203,8 +203,8 @@ def _parquet(rows: list[dict[str, Any]]) -> bytes:
         ParameterError: If this server cannot write it.
     """
     try:
-        import pyarrow as pa
-        from pyarrow import parquet
+        import pyarrow as pa  # noqa: PLC0415 (an extra)
+        from pyarrow import parquet  # noqa: PLC0415
     except ImportError as error:
         raise ParameterError(
             "this server cannot write Parquet: pyarrow is missing (pip install 'comeo[parquet]'); "
