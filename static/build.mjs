@@ -82,13 +82,14 @@ async function writePage(folder, metafile) {
     return path.posix.relative('.cache/dist', found[0]);
   };
   const app = built('src/main.ts', '.js');
-  const map = built('src/map/map.ts', '.js');
   const style = built('src/style.css', '.css');
   /** An output, and every one that it can't run without. */
   const needed = (name) =>
     metafile.outputs[name].imports.filter(({ kind }) => kind === 'import-statement').flatMap((each) => [each.path, ...needed(each.path)]);
-  const chunks = [app, map].flatMap((name) => needed(`.cache/dist/${name}`)).map((name) => path.posix.relative('.cache/dist', name));
-  const preload = [...new Set([map, ...chunks])].map((name) => `<link rel="modulepreload" href="${name}">`).join('\n    ');
+  const chunks = needed(`.cache/dist/${app}`).map((name) => path.posix.relative('.cache/dist', name));
+  /** What the first picture takes; the map's code comes after it. */
+  const preload = (language) =>
+    [...new Set([...chunks, built(`src/words/shell/${language}.json`, '.js')])].map((name) => `<link rel="modulepreload" href="${name}">`).join('\n    ');
   const icon = await readFile(path.join(source, 'icon.svg'));
   const iconName = `assets/icon-${createHash('sha256').update(icon).digest('hex').slice(0, 8)}.svg`;
   await write(path.join(folder, iconName), icon);
@@ -96,9 +97,27 @@ async function writePage(folder, metafile) {
   const page = (await readFile(path.join(source, 'index.html'), 'utf8'))
     .replaceAll('%APP%', app)
     .replaceAll('%STYLE%', style)
-    .replaceAll('%ICON%', iconName)
-    .replaceAll('%PRELOAD%', preload);
-  await write(path.join(folder, 'index.html'), page);
+    .replaceAll('%ICON%', iconName);
+  await write(path.join(folder, 'index.html'), page.replace('%PRELOAD%', preload('en')));
+  for (const language of LANGUAGES) {
+    const translated = await translate(page.replace('%PRELOAD%', preload(language)), language);
+    await write(path.join(folder, `index.${language}.html`), translated);
+  }
+}
+
+const LANGUAGES = ['en', 'fr', 'pt', 'es', 'ar'];
+
+/** The page in another language: texts of `data-t` and labels of `data-t-label`, as main.ts sets them. */
+async function translate(page, language) {
+  const words = JSON.parse(await readFile(path.join(source, 'words', 'shell', `${language}.json`), 'utf8'));
+  const say = (key) => {
+    if (typeof words[key] !== 'string') throw new Error(`The words of the shell in ${language} have no ${key}.`);
+    return words[key].replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+  };
+  return page
+    .replace('<html lang="en">', `<html lang="${language}" dir="${language === 'ar' ? 'rtl' : 'ltr'}">`)
+    .replace(/ data-t="([\w-]+)">[^<]*</g, (_, key) => ` data-t="${key}">${say(key)}<`)
+    .replace(/ aria-label="[^"]*" data-t-label="([\w-]+)"/g, (_, key) => ` aria-label="${say(key)}" data-t-label="${key}"`);
 }
 
 async function compressAll(folder) {

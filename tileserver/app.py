@@ -20,6 +20,8 @@ from tileserver import metrics
 from tileserver.api import changes, operations
 from tileserver.api.kml import routes as kml
 from tileserver.api.ogc import routes as ogc
+from tileserver.api.pof import hyperlooks, publishing
+from tileserver.api.pof import routes as pof
 from tileserver.api.scenes import archive, certificates, clear, collections, extracts, items, jobs, legends
 from tileserver.api.stac import routes as stac
 from tileserver.api.viewer import routes as viewer
@@ -74,14 +76,15 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]
     database = settings.catalog or temporary_folder("catalog") / "catalog.sqlite"
-    settings = settings.model_copy(update={"catalog": database})
+    store = settings.store or database.with_name(f"{database.stem}-kept.sqlite")
+    settings = settings.model_copy(update={"catalog": database, "store": store})
     catalog = SqliteCatalog(settings.paths, database, settings.scan_seconds, metrics.count_archives)
     catalog.refresh(force=True)
     catalog.close()
     app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog), _jobs(settings))
     modules = (
         viewer, stac, archive, collections, items, certificates, clear, extracts, kml, jobs, legends, wmts,
-        ogc, changes, operations,
+        ogc, pof, publishing, hyperlooks, changes, operations,
     )  # fmt: skip
     for module in modules:
         app.register_api(module.api)

@@ -17,6 +17,10 @@ class ConflictError(RequestError):
     """The request does not fit the present state of what it names."""
 
 
+class ForbiddenError(RequestError):
+    """The operator does not allow this to anybody."""
+
+
 class GoneError(RequestError):
     """What the request goes on from is no longer there; beginning anew helps."""
 
@@ -33,6 +37,7 @@ class ClientGoneError(RequestError):
 
 _STATUS: Mapping[type[ComeoError], int] = {
     RequestError: 400,
+    ForbiddenError: 403,
     NotFoundError: 404,
     ClientGoneError: 408,
     ConflictError: 409,

@@ -34,6 +34,9 @@ class Settings(BaseModel):
         paths: Archives, or folders of archives; `:` between them in the environment.
         catalog: SQLite file of the catalogue; a temporary one when not given.
         pof: Folder of indicators, `*.toml` and `*.json`, that are served beside the predefined ones.
+        pof_write: Whether anybody who reaches the server may publish indicators.
+        store: SQLite file of what users give: drafts, published indicators, short links; by default beside
+            that of the catalogue, and gone with it.
         static: Built viewer (`index.html` and `assets/`).
         host: Address to listen on.
         port: TCP port to listen on; 0 takes a free one.
@@ -90,6 +93,8 @@ class Settings(BaseModel):
     paths: tuple[Path, ...] = ()
     catalog: Path | None = None
     pof: Path | None = None
+    pof_write: bool = False
+    store: Path | None = None
     static: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)

@@ -416,12 +416,20 @@ function parseBand(band: Json): BandValue {
   };
 }
 
+/** What of a style's parameters decides its values; the others its colours. */
+const OF_VALUES = ['style', 'expression', 'bands', 'mask'];
+
+/** The server's parameters for the values of a style, without its colours. */
+export function valueQuery({ query }: Style): Record<string, string> {
+  return Object.fromEntries(Object.entries(query).filter(([name]) => OF_VALUES.includes(name)));
+}
+
 /** Values of all bands at a place, and of the style where it has one value a pixel. */
 export async function fetchPoint(layer: Layer, lon: number, lat: number, style: Style | null, signal?: AbortSignal): Promise<PointValues> {
   const target = url(`${layerPath(layer)}/point/${lon.toFixed(6)},${lat.toFixed(6)}`);
   setDatetime(target, layer);
   const styled = new URL(target);
-  styled.searchParams.set('style', style?.id ?? '');
+  for (const [name, value] of Object.entries(style ? valueQuery(style) : {})) styled.searchParams.set(name, value);
   const [body, shown] = await Promise.all([fetchJson(target, signal), style ? fetchJson(styled, signal) : null]);
   return {
     bands: objects(body['bands']).map(parseBand),

@@ -1,9 +1,12 @@
 /** Numbers, bytes and dates as people read them. */
-import { locale } from './language';
+import { direction, locale } from './language';
 import { t } from './words/shell';
 
 const day = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
 const minute = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hour12: false, timeZone: 'UTC' });
+
+/** Latin letters and figures that belong together keep their order where the writing runs from right to left. */
+const together = (text: string): string => (direction === 'rtl' ? `\u2066${text}\u2069` : text);
 
 const decimal = (value: number, digits: number): string =>
   value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -27,7 +30,7 @@ export function formatBytes(bytes: number): string {
     unit += 1;
   }
   const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-  return `${decimal(value, digits)} ${units[unit]}`;
+  return together(`${decimal(value, digits)} ${units[unit]}`);
 }
 
 /** A quotient to two significant digits below ten, else whole: 3.4, 9, 39, 120. */
@@ -52,5 +55,5 @@ export const formatPlatform = (platform: string): string =>
 export function formatPosition(lon: number, lat: number): string {
   const part = (value: number, positive: string, negative: string): string =>
     `${decimal(Math.abs(value), 5)}° ${value < 0 ? negative : positive}`;
-  return `${part(lat, 'N', 'S')}, ${part(lon, 'E', 'W')}`;
+  return together(`${part(lat, 'N', 'S')}, ${part(lon, 'E', 'W')}`);
 }

@@ -33,6 +33,12 @@ export function unionOf(boxes: readonly BBox[]): BBox | null {
   return rest.reduce(merge, first);
 }
 
+/** What two boxes share; null where that is nothing. */
+export function intersection(a: BBox, b: BBox): BBox | null {
+  const box: BBox = [Math.max(a[0], b[0]), Math.max(a[1], b[1]), Math.min(a[2], b[2]), Math.min(a[3], b[3])];
+  return box[0] < box[2] && box[1] < box[3] ? box : null;
+}
+
 export const centreOf = (box: BBox): [number, number] => [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2];
 
 /** In square degrees; only ever compared. */

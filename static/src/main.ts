@@ -1,8 +1,9 @@
 /** Puts the page together. The map is a chunk of its own: the list appears without waiting for it. */
-import { fetchBasemap } from './api';
+import { fetchBasemap, fetchItem, type Item } from './api';
 import { byId } from './dom';
+import { FirstPicture, sceneOfPage } from './first';
 import type { BBox } from './geo';
-import { parseLink } from './link';
+import { parseLink, type Link } from './link';
 import type { MapView } from './map/map';
 import { mapControls } from './panels/controls';
 import { foldButton, languageMenu } from './panels/frame';
@@ -22,7 +23,6 @@ import { Viewer } from './viewer';
 import { t } from './words/shell';
 import { loadWords } from './words/words';
 
-
 /** Where the first scene lies, once it is known: the map begins there, and fetches nothing for elsewhere. */
 function firstPlace(): Promise<BBox | null> {
   return new Promise((resolve) =>
@@ -34,11 +34,27 @@ function firstPlace(): Promise<BBox | null> {
   );
 }
 
+/** The scene to begin with, where it is known before the catalogue is: of the link, else of the page. */
+async function beginWith({ layer, camera }: Link): Promise<Item | null> {
+  if (layer && 'item' in layer) return fetchItem(layer.collection, layer.item).catch(() => null); // told when it is followed
+  return layer || camera ? null : sceneOfPage();
+}
+
+async function showFirstPicture(): Promise<void> {
+  const item = await beginning;
+  if (!item) return;
+  const { clientWidth, clientHeight } = byId('map');
+  const { left, top, right, bottom } = sheet.padding;
+  const frame = { left, top, width: clientWidth - left - right, height: clientHeight - top - bottom };
+  await picture.show(byId('map'), item, link, frame);
+}
+
 /** Milliseconds after which the page gets ready to be opened without a link. */
 const OFFLINE_AFTER = 3000;
 
 function startMap(): Promise<MapView | null> {
   const create = async (): Promise<MapView> => {
+    await firstPicture; // the map's code is some twenty times heavier, and would hold it up
     const [{ MapView }, place] = await Promise.all([import('./map/map'), link.camera ?? firstPlace()]);
     return MapView.create(byId('map'), place, sheet.padding, store.state.projection, {
       onClick: (lon, lat, keys) => void viewer.click(lon, lat, keys),
@@ -66,6 +82,7 @@ function layOut(map: MapView | null): void {
 }
 
 function connectMap(map: MapView): void {
+  map.onFirstMove(() => picture.remove());
   layOut(map);
   addEventListener('resize', () => layOut(map));
   mapControls(byId('controls'), store, map);
@@ -128,11 +145,14 @@ async function escape(): Promise<void> {
   else if (sheet.active) sheet.set('peek');
 }
 
+const link = parseLink(location.hash);
+const beginning = beginWith(link);
 await loadWords('shell');
 translatePage();
-const link = parseLink(location.hash);
 const store = new Store({ ...initialState(), style: link.style, opacity: link.opacity, projection: link.projection, extras: link.extras });
 const sheet = new Sheet(byId('panel'), byId<HTMLButtonElement>('handle'), () => void mapStarted.then(layOut));
+const picture = new FirstPicture();
+const firstPicture = showFirstPicture();
 const mapStarted = startMap();
 const pixel = new PixelPanel(byId('pixel'), () => {
   viewer.forgetPixel();
@@ -168,7 +188,11 @@ addEventListener('keydown', (event) => {
 void mapStarted.then((map) => {
   if (map) connectMap(map);
 });
-void viewer.start(link);
+store.watch(['layer', 'error'], ({ layer, error }) => {
+  if (layer || error) picture.remove();
+});
+// The list comes after the picture, as the map does: on a slow link they would hold it up
+void Promise.all([beginning, firstPicture]).then(([item]) => viewer.start(link, item));
 void startBasemap();
 toolbar.openFromLink();
 // once there is nothing more urgent to fetch

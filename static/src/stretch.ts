@@ -53,13 +53,18 @@ export function rangesOf(style: Style | null, stretch: Stretch): Range[] | null 
 const gammaOf = (style: Style, stretch: Stretch): number =>
   stretch.kind === 'own' && stretch.style === style.id && style.rescale.length === 3 ? stretch.gamma : 1;
 
+/** The server's parameters for ranges and gamma. */
+export const stretchQuery = (ranges: readonly Range[], gamma: number): Readonly<Record<string, string>> => ({
+  rescale: ranges.flat().map(short).join(','),
+  ...(gamma !== 1 && { color_formula: `gamma RGB ${short(gamma)}` }),
+});
+
 /** Parameters of tiles and previews for a style, its own included: with the same ones two dates are shown in one stretch. */
 export function pictureQuery(style: Style | null, stretch: Stretch): Readonly<Record<string, string>> {
   if (!style) return {};
   const ranges = rangesOf(style, stretch);
   if (!ranges) return style.query;
-  const gamma = gammaOf(style, stretch);
-  return { ...style.query, rescale: ranges.flat().map(short).join(','), ...(gamma !== 1 && { color_formula: `gamma RGB ${short(gamma)}` }) };
+  return { ...style.query, ...stretchQuery(ranges, gammaOf(style, stretch)) };
 }
 
 /** Of each result the range, where results that a style shows in one range keep sharing one. */

@@ -31,15 +31,18 @@ import { t } from './words/shell';
 const LONGEST_SERIES = 500;
 /** A footprint this much smaller than the largest isn't what a newcomer should see first. */
 const WORTH_SHOWING_FIRST = 0.5;
+/** Nor is one with more cloud than this, in per cent. */
+const CLEAR_ENOUGH = 30;
 
 const newestFirst = (a: Item, b: Item): number => b.datetime.getTime() - a.datetime.getTime();
 const sentence = (error: unknown): string =>
   error instanceof ApiError ? error.message : t('page-failed');
 
-/** The newest of the scenes that aren't small beside the largest. */
+/** The newest of the scenes that aren't small beside the largest, at best without much cloud; as the server's page.py. */
 export function firstToShow(items: readonly Item[]): Item | null {
   const largest = Math.max(0, ...items.map((item) => areaOf(item.bbox)));
-  return items.filter((item) => areaOf(item.bbox) >= largest * WORTH_SHOWING_FIRST).sort(newestFirst)[0] ?? null;
+  const large = items.filter((item) => areaOf(item.bbox) >= largest * WORTH_SHOWING_FIRST).sort(newestFirst);
+  return large.find(({ cloudCover }) => (cloudCover ?? 0) <= CLEAR_ENOUGH) ?? large[0] ?? null;
 }
 
 const layerKey = (layer: Layer): string => JSON.stringify(layer);
@@ -85,11 +88,22 @@ export class Viewer {
     });
   }
 
-  /** Loads the catalogue, then shows what the link names, or else the scene that is best to begin with. */
-  async start(link: Link): Promise<void> {
+  /**
+   * Shows the scene that the page begins with, or what else the link names, or else the one that is best to begin with;
+   * the catalogue is loaded meanwhile, or before where it takes that.
+   */
+  async start(link: Link, beginning: Item | null): Promise<void> {
     this.#link = link;
     this.#camera = link.camera;
-    await Promise.all([this.#loadCollections(), this.#search()]);
+    const catalogue = Promise.all([this.#loadCollections(), this.#search()]);
+    if (beginning) {
+      const { opacity, projection, extras, style, camera } = link;
+      this.#store.update({ opacity, projection, extras });
+      await Promise.all([catalogue, this.show(beginning, { move: camera ? 'stay' : 'jump', style })]);
+      this.#begun = true;
+      return;
+    }
+    await catalogue;
     this.#begun = true;
     if (this.#state.catalogue !== 'ready') return;
     if (link.layer || link.camera) return this.#follow(link);
@@ -107,7 +121,7 @@ export class Viewer {
 
   async reload(): Promise<void> {
     this.#store.update({ error: null, catalogue: 'loading' });
-    await this.start(this.#link ?? parseLink(location.hash));
+    await this.start(this.#link ?? parseLink(location.hash), null);
   }
 
   async more(): Promise<void> {
@@ -130,7 +144,7 @@ export class Viewer {
   async mosaic(collection: string, until: string | null, style = this.#state.style): Promise<void> {
     const layer: Layer = { collection, until };
     this.#wait({ layer, item: this.#state.item, style });
-    await this.#guard(async () => {
+    await this.#attempt(async () => {
       const { items } = await searchItems({ collection, to: until, limit: LONGEST_SERIES });
       const newest = items.sort(newestFirst)[0];
       if (!newest) throw new ApiError(t('no-scene-until'), null);
@@ -271,7 +285,8 @@ export class Viewer {
       const missing = target.style !== null && style !== null && style.id !== target.style;
       const error = missing ? t('no-style', { style: target.style ?? '', shown: style.title }) : problem;
       const credit = tiles.attribution;
-      this.#store.update({ layer, item, series, info, viewed, style: style?.id ?? null, rendering, credit, pending: null, error });
+      this.#store.update({ layer, item, series, info, viewed, style: style?.id ?? null, rendering, credit, pending: null });
+      if (error) this.#store.update({ error }); // else what was said meanwhile stays, as that there is no map
       this.#readAgain();
       return true;
     } catch (error) {
@@ -327,8 +342,8 @@ export class Viewer {
     this.#camera = link.camera ?? this.#camera;
     const { style, opacity, projection, extras, layer, camera } = link;
     this.#store.update({ opacity, projection, extras });
-    if (camera) (await this.#map)?.jumpTo(camera);
-    await this.#guard(async () => {
+    if (camera) void this.#map.then((map) => map?.jumpTo(camera));
+    await this.#attempt(async () => {
       if (!layer) {
         if (camera) await this.#showThere(camera, style);
       } else if ('item' in layer) {
@@ -356,12 +371,14 @@ export class Viewer {
     throw new ApiError(t('nothing-here'), null);
   }
 
+  /** Says what goes wrong with something beside the picture. */
   async #guard(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      this.#failed(error);
-    }
+    await work().catch((error: unknown) => this.#store.update({ error: sentence(error) }));
+  }
+
+  /** Says what goes wrong on the way to another picture. */
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    await work().catch((error: unknown) => this.#failed(error));
   }
 
   #writeLink(): void {

@@ -66,6 +66,9 @@ function item(key: string, day: string, side: number): Item {
 test('the first scene shown is the newest that is not small beside the others', () => {
   const items = [item('chip', '2021-01-01', 0.1), item('old', '2018-01-01', 1), item('new', '2020-01-01', 0.9)];
   assert.equal(firstToShow(items)?.key, 'new');
+  const cloudy = items.map((each) => ({ ...each, cloudCover: each.key === 'new' ? 80 : null }));
+  assert.equal(firstToShow(cloudy)?.key, 'old');
+  assert.equal(firstToShow(cloudy.filter(({ key }) => key === 'new'))?.key, 'new');
   assert.equal(firstToShow([]), null);
 });
 

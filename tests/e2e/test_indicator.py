@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
+
+import pytest
 
 from tests.e2e.conftest import Visit
 from tests.e2e.test_viewer import FIELDS, NORTH_EAST, NORTH_WEST, PHONE, fragment
@@ -111,6 +114,29 @@ def test_the_document_is_one_that_the_library_reads(visit: Visits) -> None:
         page.get_by_role("button", name="Save as file").click()
     document = read_document(Path(download.value.path()).read_bytes(), "json")
     assert document.id == "indicator"
+
+
+def test_pixels_and_curves_are_of_the_indicator_too(visit: Visits) -> None:
+    seen = visit()
+    indicator = json.dumps({"title": "Twice", "formula": "B08 * 2", "range": [0, 1], "colormap": "ylgn"})
+    page = seen.open(f"#collection=series&item=day-11&style=own&indicator={quote(indicator)}")
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.locator("#pixel .headline").wait_for()
+    headline = page.locator("#pixel .headline").inner_text()
+    assert "Twice" in headline
+    assert float(headline.split()[1]) == pytest.approx(0.8, abs=0.02)
+    page.get_by_role("button", name="Close pixel values").click()
+    page.get_by_role("button", name="Chart").click()
+    page.get_by_role("button", name="Middle of the map").click()
+    page.locator(".chart-plot canvas").wait_for()
+    page.locator(".chart-table summary").click()
+    values = [
+        cell.split(" ± ")[0] for cell in page.locator(".chart-table td:nth-of-type(1)").all_inner_texts()
+    ]
+    assert [float(value) for value in values] == pytest.approx([0.1, 0.8, 0.04], abs=0.02)
+    assert seen.complaints == []
 
 
 def test_on_a_phone_in_arabic(visit: Visits) -> None:

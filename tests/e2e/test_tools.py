@@ -84,3 +84,21 @@ def test_on_a_phone_a_tool_is_a_sheet(visit: Visits) -> None:
     assert box is not None
     assert (box["x"], box["width"], box["y"] + box["height"]) == (0, 390, 844)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+@pytest.mark.parametrize("width", [390, 820, 1280, 1920])
+def test_every_tool_has_its_button_in_sight(visit: Visits, width: int) -> None:
+    seen = visit(viewport={"width": width, "height": 640})
+    page = seen.open(FIELDS)
+    buttons = page.locator("#toolbar button[aria-controls=tool]")
+    shown = [buttons.nth(place).bounding_box() for place in range(buttons.count())]
+    controls = page.locator("#controls").bounding_box()
+    assert controls is not None
+    for box in shown:
+        assert box is not None
+        assert box["width"] >= 40
+        assert box["x"] + box["width"] <= controls["x"]
+        assert box["y"] + box["height"] <= 160
+    assert all(
+        page.locator("#toolbar").get_by_role("button", name=name).is_visible() for name in ("Layers", "Chart")
+    )

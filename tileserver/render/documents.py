@@ -9,6 +9,8 @@ from __future__ import annotations
 from comeo.indicators.catalogue import Catalogue, Finder, predefined, read_folder
 from comeo.indicators.document import Document
 from tileserver.settings import Settings
+from tileserver.store.documents import GivenDocuments
+from tileserver.store.kept import Kept
 
 
 class _Current:
@@ -29,13 +31,15 @@ def catalogue_of(settings: Settings, *finders: Finder) -> Catalogue:
     """Predefined documents with those of the settings' folder.
 
     Args:
-        settings: `pof` is the folder, if any.
+        settings: `pof` is the folder, if any, and `store` holds drafts and published documents.
         finders: Asked in turn for documents that are in neither: drafts, published ones.
 
     Raises:
         DocumentError: If a document of the folder is not valid, naming its file.
     """
     own = [] if settings.pof is None else read_folder(settings.pof)
+    if settings.store is not None:
+        finders = (*finders, GivenDocuments(Kept(settings.store)).find)
     return Catalogue([*predefined().all(), *own], finders)
 
 

@@ -29,8 +29,14 @@ PICTURES = frozenset({"png", "webp", "jpg"})
 PNG_OPTIONS = {"compress_level": 6, "compress_type": zlib.Z_RLE}
 PALETTE_OPTIONS = {"compress_level": 4}
 WEBP_QUALITY = 75
+# Of values in a palette: at 50 a tile of NDVI takes a quarter fewer bytes, and what is read back from its
+# colours is off by 0.029 instead of 0.023, where compression is off by 0.05 to 0.08. Lossless classes (24 to
+# 64 of them, as PNG or WebP) take 1.3 to 2 times the bytes of quality 75.
+WEBP_PALETTE_QUALITY = 50
 # Higher methods take twice the time for 4 % of the bytes.
 WEBP_METHOD = 2
+# Of few colours that each mean something: none is mixed, in a third to a tenth of the bytes of quality 75.
+WEBP_CLASSES = {"lossless": True, "quality": 50, "method": WEBP_METHOD}
 JPEG_QUALITY = 80
 
 
@@ -44,7 +50,7 @@ def encode(image: ImageData, plan: RenderPlan, extension: str) -> bytes:
     """
     if extension == "npy":
         return _npy(painted_rgb(image, plan), with_mask=plan.return_mask)
-    return _PICTURE_ENCODERS[extension](_pillow_image(image, plan, extension))
+    return _PICTURE_ENCODERS[extension](_pillow_image(image, plan, extension), plan)
 
 
 def _pillow_image(image: ImageData, plan: RenderPlan, extension: str) -> Image.Image:
@@ -88,15 +94,18 @@ def _palette_image(index: NDArray[np.uint8], colours: NDArray[np.uint8], *, tran
     return picture
 
 
-def _png(picture: Image.Image) -> bytes:
+def _png(picture: Image.Image, _plan: RenderPlan) -> bytes:
     return _saved(picture, "PNG", **(PALETTE_OPTIONS if picture.mode == "P" else PNG_OPTIONS))
 
 
-def _webp(picture: Image.Image) -> bytes:
-    return _saved(picture, "WEBP", quality=WEBP_QUALITY, method=WEBP_METHOD)
+def _webp(picture: Image.Image, plan: RenderPlan) -> bytes:
+    if plan.classes or plan.marks:
+        return _saved(picture, "WEBP", **WEBP_CLASSES)
+    quality = WEBP_PALETTE_QUALITY if plan.colormap and not plan.is_hatched else WEBP_QUALITY
+    return _saved(picture, "WEBP", quality=quality, method=WEBP_METHOD)
 
 
-def _jpg(picture: Image.Image) -> bytes:
+def _jpg(picture: Image.Image, _plan: RenderPlan) -> bytes:
     return _saved(picture, "JPEG", quality=JPEG_QUALITY, optimize=True)
 
 
@@ -106,7 +115,11 @@ def _saved(picture: Image.Image, name: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-_PICTURE_ENCODERS: dict[str, Callable[[Image.Image], bytes]] = {"png": _png, "webp": _webp, "jpg": _jpg}
+_PICTURE_ENCODERS: dict[str, Callable[[Image.Image, RenderPlan], bytes]] = {
+    "png": _png,
+    "webp": _webp,
+    "jpg": _jpg,
+}
 
 
 def _npy(image: ImageData, *, with_mask: bool) -> bytes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # which brings rasterio: a job that waits for its slot needs none of it
     from comeo.grid import Grid
 
-REVISION = 5
+REVISION = 6
 """Of the rendering. Raise it whenever any picture's pixels change: `tests/tileserver/render/test_golden.py`
 fails until that is done, be the reason in this program or in a library that it uses."""
 PACKAGES = ("comeo", "tileserver")

@@ -1,21 +1,25 @@
 """Stretch of a scene to its own percentiles, so that neither deserts are blown out nor forests black.
 
-Ranges come from the histograms that an archive keeps of its original pixels: no pixel is read for them.
+Ranges come from the histograms that an archive keeps of its original pixels: no pixel is read for them. Small
+archives and those of format 1 keep none; of these a few blocks of the coarsest level are decoded, once.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from comeo.archive import Archive
 from comeo.archive.histogram import Histogram
-from comeo.errors import NotFoundError
+from comeo.cache import ByteCache
+from comeo.errors import ArchiveError, NotFoundError
 from comeo.missions import Range
 from comeo.missions.clear import cloud_percentage, shares_of
 from comeo.scene import Band
 from comeo.view.clear import damage_as_unknown
+from comeo.view.display import sampled_histograms
 from tileserver.render.plan import RenderPlan
 
 LOWEST: Final = 2.0
@@ -28,6 +32,10 @@ CLOUD_FACTOR: Final = 2.0
 """Where nobody tells clouds: what is so many times as bright as the upper quartile is taken for cloud, unless
 it lies within the range of before. Deserts and snow stay far below, clouds over land are beyond."""
 _REFLECTANCE: Final = "reflectance"
+_SAMPLED: Final[ByteCache[tuple[str, str], list[Histogram | None]]] = ByteCache(
+    1 << 20, lambda found: 500 * len(found)
+)
+logger = logging.getLogger(__name__)
 
 
 def settled(archive: Archive, plan: RenderPlan) -> RenderPlan:
@@ -41,17 +49,16 @@ def settled(archive: Archive, plan: RenderPlan) -> RenderPlan:
         plan: Of a picture.
 
     Raises:
-        NotFoundError: If the archive keeps no histogram of a band that is shown.
+        NotFoundError: If a band that is shown has no pixels to go by.
     """
     if not plan.stretched or not plan.rescale:
         return plan
     shown = shown_bands(plan)
     own = ranges(archive, shown, plan.rescale)
     if own is None:
-        missing = next(band.name for band in shown if band and archive.histogram(band.name) is None)
+        missing = next(band.name for band in shown if band and histogram_of(archive, band.name) is None)
         raise NotFoundError(
-            f"{archive.id} keeps no histogram of {missing}, which rescale=auto needs; give rescale=min,max, "
-            "or compress its product again"
+            f"{archive.id} has no sound pixels of {missing} for rescale=auto to go by; give rescale=min,max"
         )
     if not plan.physical:
         bands = {band.name: band for band in plan.sources}
@@ -83,16 +90,34 @@ def ranges(
         before: Range of each result otherwise, as a style has it: equal ones stay equal.
 
     Returns:
-        None if the archive keeps no histogram of one of the bands.
+        None if one of the bands has no pixels to go by.
     """
     clouded = _clouded(archive)
     ends: list[Range | None] = []
     for band, limits in zip(shown, before, strict=True):
-        found = None if band is None else archive.histogram(band.name)
+        found = None if band is None else histogram_of(archive, band.name)
         if band is not None and found is None:
             return None
         ends.append(_ends(found, band, clouded, limits[1]) if band and found else None)
     return tuple(_common(place, ends, before) for place in range(len(ends)))
+
+
+def histogram_of(archive: Archive, band: str) -> Histogram | None:
+    """The histogram that an archive keeps of a band, else one of decoded pixels; None if none are sound."""
+    kept = archive.histogram(band)
+    if kept is not None:
+        return kept
+    group = next(each for each in archive.groups.values() if band in {one.name for one in each.bands})
+    place = [one.name for one in group.bands].index(band)
+
+    def sample() -> list[Histogram | None]:
+        try:
+            return sampled_histograms(archive, group)
+        except ArchiveError as error:
+            logger.warning("%s: the range of its bands is unknown: %s", archive.name, error)
+            return [None] * len(group.bands)
+
+    return _SAMPLED.get((archive.etag, group.name), sample)[place]
 
 
 def _ends(found: Histogram, band: Band, clouded: float | None, brightest: float) -> Range:

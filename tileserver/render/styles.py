@@ -143,6 +143,20 @@ def in_language(style: Style, language: str) -> Style:
     )  # fmt: skip
 
 
+def document_style(document: Document) -> Style:
+    """An indicator as a style of no scene, for its legend."""
+    display, limits = document.display, document.value.range
+    results = len(document.formulas)
+    stated = display.rescale if display is not None and display.rescale is not None else limits or ()
+    ranges = tuple(stated) if isinstance(stated, list) else (stated,) if stated else ()
+    return Style(
+        document.id, document.title_in("en"), "", ";".join(list(document.formula_texts.values())[:results]),
+        () if document.classes else ranges * (results if len(ranges) == 1 else 1),
+        display.colormap if display else None, document.value.unit, marks=map_classes(document),
+        fingerprint=document.fingerprint,
+    )  # fmt: skip
+
+
 def _ranges(indicator: Indicator) -> tuple[Range, ...]:
     """Ranges to show: those that the document states, else the range of its values."""
     limits = indicator.document.value.range
@@ -207,6 +221,7 @@ __all__ = [
     "Range",
     "Style",
     "display_range",
+    "document_style",
     "error_style",
     "error_unit",
     "find_style",

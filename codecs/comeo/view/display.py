@@ -1,4 +1,4 @@
-"""Ranges for bands whose unit does not say one: from the archive's own values, the same in each tile."""
+"""Ranges and histograms from an archive's own decoded values, where nothing else tells them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from comeo.archive import Archive, ArchiveGroup
 from comeo.archive.blocks import valid_mask
+from comeo.archive.histogram import PERCENTAGES, Histogram
 from comeo.errors import ComeoError
 from comeo.missions import QUANTITIES
 from comeo.scene import Band
@@ -41,6 +42,24 @@ def _of_group(archive: Archive, group: ArchiveGroup) -> tuple[Band, ...]:
         band if band.unit in QUANTITIES else replace(band, display=_range(band, values[row][valid[row]]))
         for row, band in enumerate(group.bands)
     )
+
+
+def sampled_histograms(archive: Archive, group: ArchiveGroup) -> list[Histogram | None]:
+    """Histograms of decoded pixels of blocks spread over the coarsest level, for an archive that keeps none.
+
+    Args:
+        archive: The scene.
+        group: Of whose bands.
+
+    Returns:
+        One a band; None for a band without a valid pixel there.
+
+    Raises:
+        ArchiveError: If a block is damaged.
+    """
+    values, valid = _sample(archive, group)
+    kept = [row[known].astype(np.float64) for row, known in zip(values, valid, strict=True)]
+    return [Histogram(np.percentile(row, PERCENTAGES)) if row.size else None for row in kept]
 
 
 def _sample(archive: Archive, group: ArchiveGroup) -> tuple[NDArray[Any], NDArray[np.bool_]]:

@@ -5,6 +5,7 @@ import { Map as MapLibre, ScaleControl, type GeoJSONSource, type LayerSpecificat
 import { ApiError, problemSentence, type Basemap, type Item, type TileSet } from '../api';
 import { polygonOf, unionOf, type BBox } from '../geo';
 import type { Camera } from '../link';
+import { FIT } from '../mercator';
 import type { Projection } from '../store';
 import { t } from '../words/shell';
 import { areaLayers, showShape } from './area';
@@ -29,8 +30,6 @@ export interface MapEvents {
 const EMPTY = { type: 'FeatureCollection', features: [] } as const;
 const WORLD: [number, number] = [15, 25];
 const WORLD_ZOOM = 1.2;
-/** Room around a scene that the map goes to, and how far a small one may be magnified. */
-const FIT = { padding: 32, maxZoom: 16 };
 
 function sampleLayers(palette: Palette): LayerSpecification[] {
   const paint = { 'circle-color': 'transparent', 'circle-radius': 7 };
@@ -291,6 +290,16 @@ export class MapView {
 
   extent(): BBox | null {
     return unionOf(this.#items.map((item) => item.bbox));
+  }
+
+  /** Calls once, when the user begins to move the map. */
+  onFirstMove(listener: () => void): void {
+    const began = ({ originalEvent }: { originalEvent?: unknown }): void => {
+      if (!originalEvent) return;
+      this.#map.off('movestart', began);
+      listener();
+    };
+    this.#map.on('movestart', began);
   }
 
   onRotate(listener: (bearing: number) => void): void {

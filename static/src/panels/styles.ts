@@ -1,7 +1,7 @@
 /** Styles to choose from, as pictures of what the map shows; single bands and other rare ones are folded away. */
 import { layerPath, url, type Item, type Style } from '../api';
 import { h } from '../dom';
-import { roundedBox, type BBox } from '../geo';
+import { intersection, roundedBox, type BBox } from '../geo';
 import type { MapView } from '../map/map';
 import type { State, Store } from '../store';
 import { pictureQuery, stretchOf } from '../stretch';
@@ -30,11 +30,9 @@ export function foldStyles(styles: readonly Style[]): { shown: Style[]; folded: 
 
 /** The part of a scene that a view shows, in the proportions of a thumbnail; null where it shows none of it. */
 export function thumbnailBox(view: BBox, scene: BBox): BBox | null {
-  const west = Math.max(view[0], scene[0]);
-  const east = Math.min(view[2], scene[2]);
-  const south = Math.max(view[1], scene[1]);
-  const north = Math.min(view[3], scene[3]);
-  if (west >= east || south >= north) return null;
+  const shared = intersection(view, scene);
+  if (!shared) return null;
+  const [west, south, east, north] = shared;
   const lon = (west + east) / 2;
   const lat = (south + north) / 2;
   const shrink = Math.cos((lat * Math.PI) / 180);

@@ -6,6 +6,12 @@ import { TOOLS, type Context, type Tool, type ToolPanel } from './registry';
 
 const CROSS = 'M5 5l10 10M15 5L5 15';
 
+/** Leaves the words of the buttons away where there is no room for them; what is read out stays. */
+function fitButtons(bar: HTMLElement): void {
+  bar.classList.remove('icons');
+  bar.classList.toggle('icons', bar.scrollWidth > bar.clientWidth);
+}
+
 export class Toolbar {
   readonly #context: Context;
   readonly #card: HTMLElement;
@@ -22,6 +28,7 @@ export class Toolbar {
     const close = h('button', { type: 'button', class: 'round', 'aria-label': t('close'), click: () => this.close() }, icon(CROSS));
     card.append(h('div', { class: 'title-row' }, this.#title, close), this.#body);
     bar.append(...TOOLS.map((tool) => this.#button(tool)));
+    new ResizeObserver(() => fitButtons(bar)).observe(stage);
     stage.addEventListener('keydown', (event) => this.#key(event));
   }
 

@@ -3,7 +3,7 @@
  * A message is a text with {placeholders}, or, where a number decides, one text for each of the language's plural forms
  * (CLDR's zero, one, two, few, many, other; the number is the value `count`). Only the language in use is fetched.
  */
-import { language, locale } from '../language';
+import { direction, language, locale } from '../language';
 
 export type Values = Readonly<Record<string, string | number>>;
 export type Message = string | Readonly<Partial<Record<Intl.LDMLPluralRule, string>>>;
@@ -27,7 +27,8 @@ export function fill(message: Message, values: Values, tag: string): string {
   return text.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = values[name];
     if (value === undefined) throw new Error(`The message “${text}” has no value for ${name}.`);
-    return typeof value === 'number' ? value.toLocaleString(tag) : value;
+    if (typeof value === 'number') return value.toLocaleString(tag);
+    return direction === 'rtl' ? `\u2068${value}\u2069` : value; // a name keeps its own direction
   });
 }
 

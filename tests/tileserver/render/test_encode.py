@@ -34,3 +34,25 @@ def test_pictures_show_what_they_are_of(extension: str, bands: tuple[str, ...], 
         assert hidden[:3].min() > 230
     else:
         assert hidden[3] == (0 if masked else 255)
+
+
+def test_classes_keep_their_colours_in_webp() -> None:
+    plan = resolve(RenderRequest(style="clear"), FOUR, SETTINGS, picture=True)
+    classes = np.random.default_rng(0).integers(1, 6, (1, 64, 64)).astype(np.uint8)
+    image = stored_image(classes, np.zeros(classes.shape, bool))
+    exact, webp = (
+        np.asarray(Image.open(io.BytesIO(encode(image, plan, extension))).convert("RGBA"))
+        for extension in ("png", "webp")
+    )
+    assert np.array_equal(exact, webp)
+
+
+def test_values_in_a_palette_take_fewer_bytes_and_stay_close() -> None:
+    plan = resolve(RenderRequest(style="ndvi"), FOUR, SETTINGS, picture=True)
+    ramp = np.linspace(1, 255, 256).astype(np.uint8)
+    image = stored_image(np.broadcast_to(ramp, (1, 256, 256)).copy(), np.zeros((1, 256, 256), bool))
+    exact, webp = (encode(image, plan, extension) for extension in ("png", "webp"))
+    shown, wanted = (
+        np.asarray(Image.open(io.BytesIO(one)).convert("RGB")).astype(int) for one in (webp, exact)
+    )
+    assert np.sqrt(((shown - wanted) ** 2).mean()) < 8

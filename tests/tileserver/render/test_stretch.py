@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from numpy.typing import NDArray
 from PIL import Image
 
+from comeo.archive import Archive
 from comeo.compression import compress
 from tests.scenes import array_classes, array_group, array_scene
 from tests.tileserver.conftest import FINE, radar_scene, serving
@@ -125,3 +126,13 @@ def test_it_is_refused_where_no_single_scene_is_shown(client: FlaskClient, path:
     answer = client.get(path)
     assert answer.status_code == 422
     assert "rescale=min,max" in answer.get_json()["detail"]
+
+
+def test_an_archive_without_histograms_is_stretched_by_its_decoded_pixels(
+    client: FlaskClient, originals: dict[str, NDArray[np.uint16]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = auto_of(client, BRIGHT, "true-color")[0]
+    monkeypatch.setattr(Archive, "histogram", lambda *_: None)
+    sampled = auto_of(client, BRIGHT, "true-color")[0]
+    assert sampled == pytest.approx(kept, abs=0.01)
+    assert 100 < picture(client, BRIGHT, "style=true-color&rescale=auto&max_size=200").mean() < 155

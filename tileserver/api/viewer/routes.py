@@ -9,6 +9,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from comeo.errors import NotFoundError
+from tileserver.api.viewer.page import page
 from tileserver.http.compression import send_smallest
 from tileserver.http.context import scenes
 from tileserver.http.parameters import FilePath
@@ -28,7 +29,7 @@ def index() -> Response:
         response.headers["Cache-Control"] = "no-store"
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
         return response
-    response = send_smallest(folder, "index.html")
+    response = page(scenes(), folder)
     response.headers["Cache-Control"] = "no-cache"
     response.headers["Content-Security-Policy"] = _policy()
     return response

@@ -175,10 +175,12 @@ def renamed(node: Node, meanings: Mapping[str, Node]) -> Node:
 
 
 def called(function: str, *arguments: Node) -> Node:
-    """A call; decibels of a power of decibels are these decibels."""
-    inner = arguments[0]
-    if function == "db" and isinstance(inner, Call) and inner.function == "lin":
-        return inner.arguments[0]
+    """A call; decibels of a power of decibels, however they are written, are these decibels."""
+    match function, arguments:
+        case "db", (Call(function="lin", arguments=(decibels,)),):
+            return decibels
+        case "*", (Number(value=10.0), Call(function="log10", arguments=(Call(function="lin") as power,))):
+            return power.arguments[0]
     return Call(function, arguments)
 
 

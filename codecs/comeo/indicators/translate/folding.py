@@ -33,7 +33,7 @@ def fold(function: str, *arguments: Node) -> Node:  # noqa: PLR0911 - a rule eac
             return inner
         case "isvalid", (argument,) if argument == NEVER:
             return _FALSE
-        case "*", (Number(value=10.0), Call(function="log10", arguments=(power,))):
+        case "*", (Number(value=10.0), Call(function="log10", arguments=(Call(function="lin") as power,))):
             return called("db", power)
         case (("db" | "lin"), _):
             return called(function, *arguments)

@@ -76,8 +76,6 @@ class Formula:
         values = [self._value(name, arguments.get(key)) for key in keys]
         if function == "*":
             return product(*values)
-        if function == "**" and values[0] == Number(10.0) and _tenth(values[1]) is not None:
-            return called("lin", _tenth(values[1]) or NEVER)
         return Call(function, tuple(values))
 
     def _clipped(self, name: str, arguments: Arguments) -> Node:
@@ -181,16 +179,9 @@ def product(one: Node, other: Node) -> Node:
             case Call(function="*", arguments=(Number(value=value), rest)):
                 factor = one.value * value
                 return rest if math.isclose(factor, 1.0, rel_tol=1e-12) else Call("*", (Number(factor), rest))
-            case Call(function="log10", arguments=(value,)) if one.value == 10:
-                return called("db", value)
+            case Call(function="log10", arguments=(Call(function="lin") as power,)) if one.value == 10:
+                return called("db", power)
     return Call("*", (one, other))
-
-
-def _tenth(node: Node) -> Node | None:
-    match node:
-        case Call(function="/", arguments=(value, Number(value=10.0))):
-            return value
-    return None
 
 
 def result_of(graph: Mapping[str, Any]) -> str:

@@ -210,8 +210,9 @@ def _function(function: str, arguments: tuple[Node, ...]) -> Node:
 
 
 def _decibels(arguments: tuple[Node, ...]) -> Node:
-    """10·log10(x), which is decibels of a power."""
+    """10·log10(x), which is the decibels themselves where x is a power of decibels."""
     other = arguments[0] if arguments[1] == Number(10.0) else arguments[1]
-    if isinstance(other, Call) and other.function == "log10":
-        return called("db", other.arguments[0])
+    match other:
+        case Call(function="log10", arguments=(Call(function="lin") as power,)):
+            return called("db", power)
     return Call("*", arguments)

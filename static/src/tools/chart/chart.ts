@@ -183,7 +183,9 @@ class Chart implements ToolPanel {
     const told = (done: number, all: number): void => {
       if (all > 1) this.#status.textContent = t('reading-part', { done, all });
     };
-    const wanted = { collection: layer.collection, styles: this.#styles, fields: this.#fields, from: this.#from.value || null, to: this.#to.value || null };
+    const offered = this.#context.store.state.info?.styles ?? [];
+    const styles = this.#styles.flatMap((id) => offered.find((style) => style.id === id) ?? []);
+    const wanted = { collection: layer.collection, styles, fields: this.#fields, from: this.#from.value || null, to: this.#to.value || null };
     try {
       this.#curves = await fetchCurves(wanted, signal, told);
       const empty = this.#curves.every(({ observations }) => observations.length === 0);

@@ -1,7 +1,7 @@
 /** Time series from the server: of fields and indicators, one value a date, with its uncertainty and its cloud. */
 import type { MultiPolygon, Polygon } from 'geojson';
 
-import { fetchJson, interval, isObject, number, objects, text, url } from '../../api';
+import { fetchJson, interval, isObject, number, objects, text, url, valueQuery, type Style } from '../../api';
 import { bboxOf, polygonOf, unionOf, type BBox } from '../../geo';
 import type { Field, Shape } from './fields';
 
@@ -27,7 +27,7 @@ export interface Curve {
 
 export interface Wanted {
   collection: string;
-  styles: readonly string[];
+  styles: readonly Style[];
   fields: readonly Field[];
   from?: string | null;
   to?: string | null;
@@ -70,9 +70,9 @@ function observation(value: Record<string, unknown>): Observation | null {
   };
 }
 
-async function fetchCurve({ collection, from, to }: Wanted, field: Field, style: string, signal: AbortSignal): Promise<Curve> {
+async function fetchCurve({ collection, from, to }: Wanted, field: Field, style: Style, signal: AbortSignal): Promise<Curve> {
   const target = url(`collections/${encodeURIComponent(collection)}/series`);
-  target.searchParams.set('style', style);
+  for (const [name, value] of Object.entries(valueQuery(style))) target.searchParams.set(name, value);
   const when = interval(from, to);
   if (when) target.searchParams.set('datetime', when);
   const body = await fetchJson(target, signal, {
@@ -81,7 +81,7 @@ async function fetchCurve({ collection, from, to }: Wanted, field: Field, style:
     headers: { 'Content-Type': 'application/geo+json', Accept: 'application/json' },
   });
   const observations = objects(body['observations']).map(observation).filter((each) => each !== null);
-  return { field, style, observations };
+  return { field, style: style.id, observations };
 }
 
 /** Clear share of the box around the fields, by scene; empty where no archive tells. */

@@ -36,7 +36,7 @@ export class Calendar {
       h('button', { type: 'button', class: 'round', 'aria-label': label, click: () => this.#step(by) }, icon(path));
     const row = h('div', { class: 'search-month' }, step(t('earlier-month'), 'M12 4l-6 6 6 6', -1), this.#title, step(t('later-month'), 'M8 4l6 6-6 6', 1));
     const marks = (['clear', 'partly', 'cloudy', 'unknown'] as const).map((mark) => h('li', {}, h('i', { 'data-mark': mark, 'aria-hidden': 'true' }), t(`mark-${mark}`)));
-    this.element = h('div', { class: 'search-calendar' }, row, this.#grid, h('ul', { class: 'search-marks' }, ...marks));
+    this.element = h('div', { class: 'search-calendar', hidden: true }, row, this.#grid, h('ul', { class: 'search-marks' }, ...marks));
   }
 
   /** Shows scenes; the month is that of the scene on the map, else of the newest. */

@@ -41,7 +41,7 @@ class Search implements ToolPanel {
   readonly #places = h('ul', { id: 'search-places', class: 'search-places', hidden: true });
   readonly #placeStatus = h('p', { class: 'hint', role: 'status' });
   readonly #cloud = h('input', { type: 'range', id: 'search-cloud', min: 0, max: 100, step: 5, value: 100, input: () => this.#show() });
-  readonly #cloudWords = h('output', { for: 'search-cloud' });
+  readonly #cloudWords = h('output', { for: 'search-cloud', dir: 'ltr' });
   readonly #sort = h('select', { 'aria-label': t('sort'), change: () => this.#show() }, h('option', { value: 'date' }, t('by-date')), h('option', { value: 'cloud' }, t('by-cloud')));
   readonly #status = h('p', { class: 'hint', role: 'status' });
   readonly #list = h('ul', { class: 'search-scenes', 'aria-label': t('scenes') });

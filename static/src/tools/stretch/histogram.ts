@@ -1,5 +1,5 @@
 /** How the values of a view are distributed, from the server's statistics. */
-import { fetchJson, layerPath, number, objects, url, type Item, type Range, type Style } from '../../api';
+import { fetchJson, layerPath, number, objects, url, valueQuery, type Item, type Range, type Style } from '../../api';
 import { polygonOf, type BBox } from '../../geo';
 
 /** Of one result of a style. */
@@ -42,8 +42,7 @@ export function overlap(view: BBox, scene: BBox): BBox | null {
 export async function fetchDistributions(item: Item, style: Style, box: BBox, signal: AbortSignal): Promise<Distribution[]> {
   const target = url(`${layerPath({ collection: item.collection, item: item.id })}/statistics`);
   const shares = [...new Set(CUTS.flatMap((cut) => [cut, 100 - cut]))];
-  const { rescale: _, colormap_name: __, ...named } = style.query;
-  const query = { ...named, p: shares.join(','), histogram_bins: String(BINS), max_size: String(SIDE) };
+  const query = { ...valueQuery(style), p: shares.join(','), histogram_bins: String(BINS), max_size: String(SIDE) };
   for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value);
   const headers = { 'Content-Type': 'application/geo+json', Accept: 'application/json' };
   const body = await fetchJson(target, signal, { method: 'POST', body: JSON.stringify(polygonOf(box)), headers });

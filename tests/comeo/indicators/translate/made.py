@@ -16,7 +16,7 @@ from comeo.indicators.tree import Call, Name, Node, Number, to_text
 BANDS = ("B02", "B04", "B08")
 NUMBERS = st.sampled_from([0.0, 0.0001, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 6.0, 7.5, -1.0, 100.0]).map(Number)
 NAMES = st.sampled_from(BANDS).map(Name)
-UNARY = ("-", "abs", "sqrt", "exp", "log", "log10", "sin", "cos", "tan", "arctan", "tanh", "db", "lin")
+UNARY = ("-", "abs", "sqrt", "exp", "log", "log10", "sin", "cos", "tan", "arctan", "tanh", "db")
 BINARY = ("+", "-", "*", "/", "**", "atan2", "min", "max", "nd")
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
@@ -67,7 +67,7 @@ def pixels(seed: int = 1, size: int = 64) -> dict[str, NDArray[np.float32]]:
     for index, values in enumerate(made.values()):
         values[0, index] = 0
         values[0, 5] = np.nan
-        values[0, 6:9] = [0.1, 0.25, 0.5]
+        values[0, 6:9] = [0.125, 0.25, 0.5]
     return made
 
 

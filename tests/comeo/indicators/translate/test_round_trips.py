@@ -15,8 +15,10 @@ from comeo.indicators.translate.qgis import write_text
 from comeo.indicators.tree import Node
 from tests.comeo.indicators.translate import made
 
+# The angle of two zeros depends on their signs, which nobody keeps.
 WITHOUT_ATAN2 = tuple(name for name in made.BINARY if name != "atan2")
-OF_RENDERS = tuple(name for name in made.UNARY if name not in ("db", "lin"))
+# Nor is an infinite number on the way the same everywhere: that of no power, as a logarithm.
+WITHOUT_DB = tuple(name for name in made.UNARY if name not in ("db", "log", "log10"))
 
 
 def back(document: Document, language: str) -> Document:
@@ -28,13 +30,14 @@ def back(document: Document, language: str) -> Document:
     try:
         return import_document(text, language, bands).document
     except TranslationError as error:
-        assume("no band is named" not in str(error))  # what does not depend on bands is worked out
+        # What does not depend on bands is worked out, and renders have no steps.
+        assume("no band is named" not in str(error) and "more than 200 terms" not in str(error))
         raise
 
 
 @pytest.mark.parametrize("language", ["openeo", "evalscript", "snap"])
 @settings(max_examples=60, deadline=None)
-@given(tree=made.trees())
+@given(tree=made.trees(unary=WITHOUT_DB, binary=WITHOUT_ATAN2))
 def test_formulas_come_back(language: str, tree: Node) -> None:
     assume(names(tree))
     if language == "evalscript":
@@ -45,7 +48,7 @@ def test_formulas_come_back(language: str, tree: Node) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(tree=made.trees(binary=WITHOUT_ATAN2))
+@given(tree=made.trees(unary=WITHOUT_DB, binary=WITHOUT_ATAN2))
 def test_formulas_come_back_from_qgis(tree: Node) -> None:
     assume(names(tree))
     document = made.document(tree)
@@ -54,7 +57,7 @@ def test_formulas_come_back_from_qgis(tree: Node) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(tree=made.trees(unary=OF_RENDERS))
+@given(tree=made.trees(unary=WITHOUT_DB, binary=WITHOUT_ATAN2))
 def test_formulas_come_back_from_renders(tree: Node) -> None:
     assume(names(tree))
     document = made.document(tree)

@@ -1,0 +1,1 @@
+"""Documents of indicators: listed, checked, kept, published, and in other languages; and short links."""

@@ -1,0 +1,1 @@
+"""What users have given the server to keep, apart from the catalogue, which can be thrown away."""
