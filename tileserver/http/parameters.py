@@ -116,14 +116,6 @@ class CollectionQuery(RenderParameters, _Datetime):
     """The same for a collection, newest valid pixel first."""
 
 
-class SeriesQuery(CollectionQuery):
-    """What a series is of."""
-
-    max_size: int = Field(
-        512, ge=1, description="Longest side in pixels of the image that each mean is made of."
-    )
-
-
 class TilesetQuery(RenderParameters):
     """Tiles that a TileJSON points to."""
 

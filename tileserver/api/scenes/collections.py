@@ -16,11 +16,9 @@ from tileserver.http.context import (
     image_answer,
     matrix_set_of,
     scenes,
-    state,
     tile_template,
 )
-from tileserver.render import describe, geojson, mosaic, values
-from tileserver.render import series as time_series
+from tileserver.render import describe, mosaic, values
 from tileserver.render.temporal import parse_interval
 
 api = APIBlueprint("collections", __name__, url_prefix="/collections/<collection>")
@@ -72,18 +70,6 @@ def point(path: p.CollectionPointPath, query: p.CollectionQuery) -> Response:
             scenes(), search, path.lon, path.lat, query.render_request(), scenes().budget()
         )
     )
-
-
-@api.post("/series", tags=[TAG])
-def series(path: p.CollectionPath, query: p.SeriesQuery, body: p.GeoJSONBody) -> Response:
-    """Means of the pixels inside a GeoJSON polygon in degrees, of each scene, oldest first."""
-    search = _search(path, query.datetime)
-    shape = geojson.polygon_of(body.root, scenes().settings.max_vertices)
-    with state().gate.enter():
-        found = time_series.series(
-            scenes(), search, shape, query.render_request(), scenes().budget(), max_size=query.max_size
-        )
-    return document_answer(found)
 
 
 @api.get("/info", tags=[TAG])
