@@ -132,17 +132,6 @@ def style_of(name: str, document: Document, bands: Sequence[Band]) -> Style:
     )  # fmt: skip
 
 
-def in_language(style: Style, language: str) -> Style:
-    """A style with the words of its document in a language, where it has them."""
-    document = style.document
-    if document is None:
-        return style
-    return replace(
-        style, title=document.title_in(language), marks=map_classes(document, language),
-        description=text_in(document.description or document.title, language),
-    )  # fmt: skip
-
-
 def document_style(document: Document) -> Style:
     """An indicator as a style of no scene, for its legend."""
     display, limits = document.display, document.value.range
@@ -154,6 +143,17 @@ def document_style(document: Document) -> Style:
         () if document.classes else ranges * (results if len(ranges) == 1 else 1),
         display.colormap if display else None, document.value.unit, marks=map_classes(document),
         fingerprint=document.fingerprint,
+    )  # fmt: skip
+
+
+def in_language(style: Style, language: str) -> Style:
+    """A style with the words of its document in a language, where it has them."""
+    document = style.document
+    if document is None:
+        return style
+    return replace(
+        style, title=document.title_in(language), marks=map_classes(document, language),
+        description=text_in(document.description or document.title, language),
     )  # fmt: skip
 
 
