@@ -186,7 +186,7 @@ def test_bodies_from_outside_are_checked(client: FlaskClient, body: str, status:
         (f"{ITEM}/bbox/{{area}}.png?width=5000&height=10", "max_image_side"),
         (f"{ITEM}/bbox/{{area}}.tif?width=4000&height=4000", "max_output_samples"),
         (tile_url(suffix=".png?expression=" + "B04%2B" * 300 + "B04&rescale=0,1"), "max_expression_length"),
-        (tile_url(suffix=".png?expression=B04" + "%2B1" * 400 + "&rescale=0,1"), "max_expression_nodes"),
+        (tile_url(suffix=".png?expression=B04" + "%2B1" * 200 + "&rescale=0,1"), "max_expression_nodes"),
         (tile_url(suffix=".npy?expression=" + ";".join(["B04"] * 17)), "max_bands"),
         (tile_url(suffix=".png?color_formula=" + "gamma RGB 1 " * 50), "color_formula"),
     ],
