@@ -131,6 +131,10 @@ def _parse_part(part: str, text: str) -> Node:
     """One result; errors are placed in the whole text."""
     try:
         return parse_formula(part)
+    except TooManyTermsError as error:
+        raise BoundError(
+            f"the expression {short(text)} is too long: {error}", "max_expression_nodes"
+        ) from error
     except FormulaError as error:
         place = Place(text.find(part) + error.offset, error.length)
         source = text[place.offset : place.offset + place.length]

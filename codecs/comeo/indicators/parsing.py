@@ -67,6 +67,10 @@ class FormulaError(ParameterError):
         self.hint = hint
 
 
+class TooManyTermsError(FormulaError):
+    """A formula has more terms than any may have."""
+
+
 class _Token(NamedTuple):
     kind: str  # number, name, sign, end
     text: str
@@ -291,7 +295,9 @@ class _Parser:
     def _count(self, place: Place) -> None:
         self._nodes += 1
         if self._nodes > MOST_NODES:
-            raise FormulaError(f"the formula has more than {MOST_NODES} terms", place, "split it into steps")
+            raise TooManyTermsError(
+                f"the formula has more than {MOST_NODES} terms", place, "split it into steps"
+            )
 
     def _span(self, start: int) -> Place:
         """From a place to the end of what has been read."""

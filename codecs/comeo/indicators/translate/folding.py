@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from comeo.indicators.formula import FUNCTIONS, evaluate
+import numpy as np
+
+from comeo.indicators.formula import FUNCTIONS, Evaluation
 from comeo.indicators.translate.common import NEVER, called
 from comeo.indicators.tree import Call, Name, Node, Number
 
@@ -40,8 +42,12 @@ def fold(function: str, *arguments: Node) -> Node:  # noqa: PLR0911 - a rule eac
     if NEVER in arguments and function != "isvalid":
         return _FALSE if function in _TRUTHS else NEVER
     if all(isinstance(each, Number) for each in arguments) and not FUNCTIONS[function].spatial:
-        value = float(evaluate(Call(function, arguments), {}, (1, 1))[0, 0])
+        call = Call(function, arguments)
+        with np.errstate(all="ignore"):
+            value = float(Evaluation(call, {}, ()).of(call))
         exact = _exact(function, arguments)
+        if math.isinf(value):  # has no text; on the way it may still give a number, as in 1 / (1 / 0)
+            return call
         return NEVER if math.isnan(value) else Number(value if exact is None else exact)
     return Call(function, arguments)
 
