@@ -32,6 +32,15 @@ class ItemPath(CollectionPath):
     item: Identifier = Field(description="STAC Item id.")
 
 
+class LanguageQuery(Parameters):
+    """In which language words are."""
+
+    lang: str = Field(
+        "en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$",
+        description="Language of titles, `fr` or `pt-BR`; English where there are none in it.",
+    )  # fmt: skip
+
+
 class _TilePart(Parameters):
     tms: str = Field(max_length=64, description="Tile matrix set: any of morecantile's ids.")
     z: int = Field(description="Zoom level.")

@@ -24,8 +24,7 @@ from comeo.figures import significant
 from comeo.scene import Pixels
 
 SHARE = 0.01  # of the archive, that a certificate may take
-HISTOGRAM_SHARE: Final = 0.05
-"""Of an archive, at most taken by histograms: without them no picture is stretched by the scene's own values."""
+HISTOGRAM_SHARE = 0.05  # that histograms may take: without them no picture is stretched by its own values
 _KEY_BYTES = len(',"certificate":""')
 TOLERANCE = 0.05  # of a block's RMSE
 

@@ -73,9 +73,10 @@ def point(path: p.CollectionPointPath, query: p.CollectionQuery) -> Response:
 
 
 @api.get("/info", tags=[TAG])
-def info(path: p.CollectionPath) -> Response:
+def info(path: p.CollectionPath, query: p.LanguageQuery) -> Response:
     """Bands, extent and times of a collection, and the styles that it can be shown in."""
-    return document_answer(describe.collection_info(scenes(), scenes().find_collection(path.collection)))
+    found = scenes().find_collection(path.collection)
+    return document_answer(describe.collection_info(scenes(), found, query.lang))
 
 
 def _search(path: p.CollectionPath, datetime: str | None) -> Search:
