@@ -284,7 +284,7 @@ def class_share(
     """Share of pixels whose true value lies from one limit to below another, and its uncertainty.
 
     Each pixel counts by its probability p = Φ((high − v)/u) − Φ((low − v)/u). Coding smooths: what it takes
-    from a pixel is not correlated with what it leaves, so that the true value lies around the decoded one, and
+    from a pixel is not correlated with what it leaves, so that the true value lies around the decoded one and
     a plain count misses the pixels that smoothing moved out of small classes. Values with noise of their own
     are no such values: of them p would count the noise twice. The variance is Σ w² p (1 − p), for errors that
     are independent from pixel to pixel.

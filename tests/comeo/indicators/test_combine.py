@@ -34,7 +34,8 @@ def reference(name: str, values: NDArray[np.float64]) -> float:
     picked: dict[str, Any] = {
         "mean": np.mean, "median": np.median, "min": np.min, "max": np.max,
         "latest": lambda v: v[-1],
-        "percentile(10)": lambda v: np.percentile(v, 10), "percentile(97.5)": lambda v: np.percentile(v, 97.5),
+        "percentile(10)": lambda v: np.percentile(v, 10),
+        "percentile(97.5)": lambda v: np.percentile(v, 97.5),
     }  # fmt: skip
     return float(picked[name](known))
 
