@@ -32,6 +32,7 @@ from tileserver.api.scenes import (
     jobs,
     legends,
     series,
+    statistics,
 )
 from tileserver.api.stac import routes as stac
 from tileserver.api.viewer import routes as viewer
@@ -93,8 +94,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     catalog.close()
     app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog), _jobs(settings))
     modules = (
-        viewer, stac, archive, collections, series, items, certificates, clear, extracts, kml, jobs, legends,
-        wmts, ogc, pof, publishing, hyperlooks, changes, operations,
+        viewer, stac, archive, collections, series, statistics, items, certificates, clear, extracts, kml,
+        jobs, legends, wmts, ogc, pof, publishing, hyperlooks, changes, operations,
     )  # fmt: skip
     for module in modules:
         app.register_api(module.api)

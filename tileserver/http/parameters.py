@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, RootModel
 
 from tileserver.render.geojson import PolygonDocument
 from tileserver.render.parameters import EpsgCode, Parameters, RenderParameters, Side, split_commas
+from tileserver.render.plan import RenderRequest, Selection
 
 TileFormat = Literal["png", "webp", "jpg", "jpeg", "tif", "npy"]
 PartFormat = Literal["png", "webp", "tif", "kmz"]
@@ -116,6 +118,21 @@ class CollectionQuery(RenderParameters, _Datetime):
     """The same for a collection, newest valid pixel first."""
 
 
+class _Selection(RenderParameters):
+    pixel_selection: Selection = Field(
+        "first", description="Which pixels: `first`, the newest valid one; `clear`, the newest clear one, "
+        "and where there is none the newest of any; `mean`, `median`, `lowest` or `highest` of all clear ones.",
+    )  # fmt: skip
+
+    def render_request(self) -> RenderRequest:
+        """The same for `tileserver.render`."""
+        return replace(super().render_request(), selection=self.pixel_selection)
+
+
+class MosaicQuery(_Selection, CollectionQuery):
+    """Which pixels of a collection, and how to show them."""
+
+
 class TilesetQuery(RenderParameters):
     """Tiles that a TileJSON points to."""
 
@@ -124,7 +141,7 @@ class TilesetQuery(RenderParameters):
     tile_scale: int = Field(1, ge=1, le=4, description="How many times as dense as the matrix set says.")
 
 
-class CollectionTilesetQuery(TilesetQuery, _Datetime):
+class CollectionTilesetQuery(_Selection, TilesetQuery, _Datetime):
     """The same for a collection."""
 
 

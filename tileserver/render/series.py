@@ -51,11 +51,11 @@ class Series:
     """Observations of sites.
 
     Attributes:
-        name: Of the value.
+        plan: For the most common bands of the scenes: names the value, and says what its means are means of.
         observations: Of each site, by scenes, oldest first.
     """
 
-    name: str
+    plan: RenderPlan
     observations: list[list[tuple[Record, Observation]]]
 
 
@@ -110,7 +110,7 @@ def observe(scenes: Scenes, wanted: SeriesRequest, kept: Observations) -> Series
         if reason is not None:
             raise NotFoundError(f"no scene can answer in this area: {reason}") from reason
         raise NotFoundError("no scene has a valid pixel in this area at that time")
-    return Series(chosen.plan.names[0], found)
+    return Series(chosen.plan, found)
 
 
 def _answers(scenes: Scenes, wanted: SeriesRequest) -> Answers:
@@ -197,7 +197,7 @@ def document(scenes: Scenes, wanted: SeriesRequest, found: Series, min_clear: fl
     """A series as JSON: for each site, in their order, its observations, oldest first."""
     return {
         "collection": ", ".join(wanted.search.collections or ()),
-        "value": found.name,
+        "value": found.plan.names[0],
         "features": [
             {
                 "id": site.id,

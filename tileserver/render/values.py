@@ -38,12 +38,13 @@ from comeo.view.propagation import (
 from comeo.view.reader import ArchiveReader, group_grid, pixel_at
 from comeo.view.spatial import native_per_pixel
 from tileserver.catalog import Record, Search
-from tileserver.render.mosaic import candidates, check_placed
+from tileserver.render.mosaic import candidates
 from tileserver.render.offers import answers
 from tileserver.render.orbits import by_track
 from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
 from tileserver.render.temporal import rfc3339
+from tileserver.render.told import check_placed
 
 NANOMETRES = 1000.0
 # Side in pixels of the sample from which the error of an expression is estimated.

@@ -26,18 +26,18 @@ TAG = Tag(name="Collections", description="Images and numbers of a collection, n
 
 
 @api.get("/tiles/<tms>/<z>/<x>/<y>.<format>", tags=[TAG])
-def tile(path: p.CollectionTilePath, query: p.CollectionQuery) -> Response:
+def tile(path: p.CollectionTilePath, query: p.MosaicQuery) -> Response:
     """Map tile of a collection. Where no scene has a pixel it is transparent."""
     return _tile(path, query, 1)
 
 
 @api.get("/tiles/<tms>/<z>/<x>/<y>@<scale>x.<format>", tags=[TAG])
-def scaled_tile(path: p.ScaledCollectionTilePath, query: p.CollectionQuery) -> Response:
+def scaled_tile(path: p.ScaledCollectionTilePath, query: p.MosaicQuery) -> Response:
     """Map tile of a collection for dense screens."""
     return _tile(path, query, path.scale)
 
 
-def _tile(path: p.CollectionTilePath, query: p.CollectionQuery, scale: int) -> Response:
+def _tile(path: p.CollectionTilePath, query: p.MosaicQuery, scale: int) -> Response:
     search = _search(path, query.datetime)
     grid = grid_of(path.tms, path.z, path.x, path.y, scale)
     request, extension = query.render_request(), extension_of(path.format)
