@@ -149,8 +149,9 @@ def test_shares_of_classes_are_not_biased_by_what_coding_smooths() -> None:
     assert abs(apart.mean()) < 0.002
     assert abs(np.mean(decoded >= 0.5) - exact.mean()) > 0.01  # as a plain count is
     assert apart.std() == pytest.approx(np.mean([error for _, error in found]), rel=0.5)
-    plain = class_share(decoded, np.zeros(decoded.size), 0.5, math.inf)
-    assert plain == (pytest.approx(np.mean(decoded >= 0.5)), 0)
+    plain, certain = class_share(decoded, np.zeros(decoded.size), 0.5, math.inf)
+    assert plain == pytest.approx(np.mean(decoded >= 0.5))
+    assert certain == 0
     assert all(math.isnan(each) for each in class_share(np.full(3, math.nan), np.ones(3), 0, 1))
 
 
