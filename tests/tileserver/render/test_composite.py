@@ -33,7 +33,8 @@ def values(client: FlaskClient, place: str, query: str = "") -> NDArray[Any]:
     """Values and mask of a tile: (results + 1, y, x)."""
     answer = client.get(f"/collections/optical/{place}?{NDVI}{query}")
     assert answer.status_code == 200, answer.text
-    return np.load(io.BytesIO(answer.data))
+    found: NDArray[Any] = np.load(io.BytesIO(answer.data))
+    return found
 
 
 @pytest.fixture(scope="module")
