@@ -121,7 +121,7 @@ class CollectionQuery(RenderParameters, _Datetime):
 class _Selection(RenderParameters):
     pixel_selection: Selection = Field(
         "first", description="Which pixels: `first`, the newest valid one; `clear`, the newest clear one, "
-        "and where there is none the newest of any; `mean`, `median`, `lowest` or `highest` of all clear ones.",
+        "and where there is none the newest of any; `mean`, `median`, `lowest`, `highest` of all clear ones.",
     )  # fmt: skip
 
     def render_request(self) -> RenderRequest:

@@ -83,7 +83,7 @@ class Stats(BaseModel):
 
     min: float | None
     max: float | None
-    mean: float | None = Field(description="Of all pixels of the dates that count; of decibels that of power.")
+    mean: float | None = Field(description="Of all pixels of dates that count; of decibels that of power.")
     stDev: float | None  # noqa: N815 (as in Sentinel Hub)
     percentiles: dict[str, float | None]
     sampleCount: float = Field(description="Pixels of the area that scenes have, on all dates.")  # noqa: N815
