@@ -215,10 +215,7 @@ def _parquet(rows: list[dict[str, Any]]) -> bytes:
         "cloudy_dates": pa.int32(),
     }  # fmt: skip
     table = pa.table(
-        {
-            name: pa.array([row[name] for row in rows]).cast(kinds.get(name, pa.float64()))
-            for name in rows[0]
-        }
+        {name: pa.array([row[name] for row in rows]).cast(kinds.get(name, pa.float64())) for name in rows[0]}
     )
     out = io.BytesIO()
     parquet.write_table(table, out, compression="zstd")
