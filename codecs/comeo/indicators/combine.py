@@ -281,11 +281,13 @@ def compare(
 def class_share(
     values: NDArray[Any], errors: NDArray[Any], low: float, high: float, weights: NDArray[Any] | None = None
 ) -> tuple[float, float]:
-    """Share of pixels whose true value lies from one limit to below another, and its standard uncertainty.
+    """Share of pixels whose true value lies from one limit to below another, and its uncertainty.
 
-    Each pixel counts by its probability p = Φ((high − v)/u) − Φ((low − v)/u): the plain count is biased where
-    classes meet, since more pixels err out of the larger class than into it. The variance is Σ w² p (1 − p),
-    for errors that are independent from pixel to pixel.
+    Each pixel counts by its probability p = Φ((high − v)/u) − Φ((low − v)/u). Coding smooths: what it takes
+    from a pixel is not correlated with what it leaves, so that the true value lies around the decoded one and
+    a plain count misses the pixels that smoothing moved out of small classes. Values with noise of their own
+    are no such values: of them p would count the noise twice. The variance is Σ w² p (1 − p), for errors that
+    are independent from pixel to pixel.
 
     Args:
         values: Of pixels; NaN is not counted.
