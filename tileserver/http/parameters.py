@@ -100,6 +100,16 @@ class PartPath(ItemPath):
     format: PartFormat
 
 
+class CollectionPartPath(CollectionPath):
+    """An area of a collection, in degrees."""
+
+    west: float = Field(ge=-180, le=180)
+    south: float = Field(ge=-90, le=90)
+    east: float = Field(ge=-180, le=180)
+    north: float = Field(ge=-90, le=90)
+    format: Literal["png", "webp", "tif"]
+
+
 class FeaturePath(ItemPath):
     """The part of a scene inside a GeoJSON geometry."""
 
@@ -121,7 +131,7 @@ class CollectionQuery(RenderParameters, _Datetime):
 class _Selection(RenderParameters):
     pixel_selection: Selection = Field(
         "first", description="Which pixels: `first`, the newest valid one; `clear`, the newest clear one, "
-        "and where there is none the newest of any; `mean`, `median`, `lowest` or `highest` of all clear ones.",
+        "and where there is none the newest of any; `mean`, `median`, `lowest`, `highest` of all clear ones.",
     )  # fmt: skip
 
     def render_request(self) -> RenderRequest:
@@ -162,6 +172,15 @@ class PartQuery(RenderParameters, _Size):
         None,
         description="Projection, `EPSG:3857`; by default the scene's own for tif, EPSG:4326 for pictures.",
     )
+    width: Side | None = Field(None, description="In pixels.")
+    height: Side | None = Field(None, description="In pixels.")
+
+
+class MosaicPartQuery(MosaicQuery):
+    """Size and projection of an area of a collection."""
+
+    max_size: int = Field(1024, ge=1, description="Longest side in pixels.")
+    dst_crs: EpsgCode = Field("EPSG:4326", description="Projection, `EPSG:3857`.")
     width: Side | None = Field(None, description="In pixels.")
     height: Side | None = Field(None, description="In pixels.")
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from morecantile import TileMatrixSet
+from rasterio.crs import CRS
 from rio_tiler.models import ImageData
 
-from comeo.errors import BoundError, NotFoundError
+from comeo.errors import BoundError, NotFoundError, ParameterError
 from comeo.export.provenance import collection_tags
 from comeo.grid import WGS84, Grid
 from comeo.view.budget import Budget
@@ -95,6 +96,46 @@ def candidates(scenes: Scenes, search: Search, bbox: BBox | None) -> Iterator[Re
                 "max_candidates",
             )
         yield record
+
+
+def part(
+    scenes: Scenes, search: Search, bbox: BBox, request: RenderRequest, extension: str, budget: Budget, *,
+    crs: CRS, size: tuple[int | None, int | None], max_size: int,
+) -> bytes:  # fmt: skip
+    """Render an area of a collection, as densely as its newest scene there has pixels.
+
+    Args:
+        scenes: Catalogue, open archives and caches.
+        search: Collections and times.
+        bbox: (west, south, east, north) in degrees, which the image covers exactly.
+        request: Pixels that are requested, and how to show them.
+        extension: `tif`, or one of `PICTURES`.
+        budget: Of the request.
+        crs: Projection of the image.
+        size: (height, width), if given.
+        max_size: Longest side in pixels.
+
+    Raises:
+        NotFoundError: If no scene lies there.
+        RequestError: See `tile`.
+    """
+    grid = _part_grid(scenes, search, bbox, crs, size, budget).fitted(max_size)
+    return _tile(scenes, search, grid, request, extension, budget)
+
+
+def _part_grid(
+    scenes: Scenes, search: Search, bbox: BBox, crs: CRS, size: tuple[int | None, int | None], budget: Budget
+) -> Grid:
+    for record in candidates(scenes, search, bbox):
+        with scenes.reader(record, budget) as reader, contextlib.suppress(NotFoundError):
+            grid = reader.part_grid(bbox, WGS84, WGS84, height=size[0], width=size[1])
+            if crs == WGS84:
+                return grid
+            box = move_bounds(WGS84, crs, bbox)
+            if box is None:
+                raise ParameterError("the area has no place in that projection; choose another dst_crs")
+            return Grid.over(box, crs, grid.height, grid.width)
+    raise NotFoundError("no scene lies in this area at that time; widen datetime or the area")
 
 
 def degrees(grid: Grid) -> BBox | None:

@@ -188,13 +188,13 @@ def _powers(values: NDArray[np.float64], reduction: Reduction) -> NDArray[np.flo
     """What means are made of: power of decibels, else the values themselves."""
     if reduction.is_plain:
         return values
-    return reduction.before(values.astype(np.float32)[None])[0].astype(np.float64)
+    return np.asarray(reduction.before(values.astype(np.float32)[None])[0], np.float64)
 
 
 def _values(powers: NDArray[np.float64], reduction: Reduction) -> NDArray[np.float64]:
     if reduction.is_plain:
         return powers
-    return reduction.after(powers.astype(np.float32)[None])[0].astype(np.float64)
+    return np.asarray(reduction.after(powers.astype(np.float32)[None])[0], np.float64)
 
 
 def _rises(values: NDArray[np.float64], reduction: Reduction) -> NDArray[np.float64]:
@@ -240,13 +240,13 @@ def _mixed(
     """
     shares = np.linspace(0, 100, QUANTILES)
     if len(quantiles) == 1:
-        return np.interp(wanted, shares, quantiles[0])
+        return np.asarray(np.interp(wanted, shares, quantiles[0]))
     levels = np.unique(quantiles)
     below = sum(
         weight * np.interp(levels, own, shares, left=0.0, right=100.0)
         for own, weight in zip(quantiles, weights, strict=True)
     )
-    return np.interp(wanted, below, levels)
+    return np.asarray(np.interp(wanted, below, levels))
 
 
 def _short(value: float | None, digits: int = _DIGITS) -> float | None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
 
 from comeo.compression import compress
 from tests.tileserver.api.scenes.test_series import scene
 from tests.tileserver.conftest import serving
+from tests.tileserver.places import position
 
 CLOUDY = (0.0, 0.0, 0.5, 1.0)  # western part of each day that is under cloud
 NDVI = "expression=(B08-B04)/(B08%2BB04)"
@@ -33,7 +35,8 @@ def values(client: FlaskClient, place: str, query: str = "") -> NDArray[Any]:
     """Values and mask of a tile: (results + 1, y, x)."""
     answer = client.get(f"/collections/optical/{place}?{NDVI}{query}")
     assert answer.status_code == 200, answer.text
-    return np.load(io.BytesIO(answer.data))
+    found: NDArray[Any] = np.load(io.BytesIO(answer.data))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +114,26 @@ def test_a_median_of_too_many_is_refused(client: FlaskClient, tmp_path: Path) ->
     other = serving(paths[0], tmp_path, max_made_bytes=4 * 256 * 256 * 4)
     answer = other.get(f"/collections/optical/{TILE}?{NDVI}&pixel_selection=median")
     assert answer.status_code == 413
+
+
+def test_an_area_is_a_file(client: FlaskClient) -> None:
+    west, north = position(0.25, 0.25)
+    east, south = position(0.75, 0.75)
+    place = f"/collections/optical/bbox/{west},{south},{east},{north}"
+    day = f"{NDVI}&pixel_selection=median&datetime=2020-05-01"
+    tif = client.get(f"{place}.tif?{day}&width=90&height=100")
+    assert tif.status_code == 200, tif.text
+    with rasterio.open(io.BytesIO(tif.data)) as file:
+        assert file.shape == (100, 90)
+        assert file.bounds == pytest.approx((west, south, east, north))
+        found = file.read(1, masked=True)
+    alone = place.replace("/bbox", "/items/day-0/bbox")
+    own = client.get(f"{alone}.tif?{NDVI}&dst_crs=EPSG:4326&width=90&height=100")
+    with rasterio.open(io.BytesIO(own.data)) as file:
+        np.testing.assert_array_equal(found.filled(np.nan), file.read(1, masked=True).filled(np.nan))
+    assert found.count() > 0.9 * found.size
+    utm = client.get(f"{place}.tif?{NDVI}&dst_crs=EPSG:32632")
+    with rasterio.open(io.BytesIO(utm.data)) as file:
+        assert file.crs == "EPSG:32632"
+    assert client.get(f"{place}.png?style=ndvi&pixel_selection=clear").mimetype == "image/png"
+    assert client.get("/collections/optical/bbox/100,10,101,11.png").status_code == 404

@@ -6,16 +6,20 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
+from comeo.globe import checked
+from comeo.view.projection import named_crs
 from tileserver.catalog import Search
 from tileserver.http import parameters as p
 from tileserver.http.context import (
     collection_address,
     document_answer,
     extension_of,
+    extract_answer,
     grid_of,
     image_answer,
     matrix_set_of,
     scenes,
+    state,
     tile_template,
 )
 from tileserver.render import describe, mosaic, values
@@ -59,6 +63,19 @@ def tilejson(path: p.CollectionPath, query: p.CollectionTilesetQuery) -> Respons
     template = tile_template(collection_address(path.collection), query)
     credit = describe.collection_attribution(scenes(), summary)
     return document_answer(describe.tilejson(template, summary.id, summary.bbox, zooms, credit))
+
+
+@api.get("/bbox/<west>,<south>,<east>,<north>.<format>", tags=[TAG])
+def part(path: p.CollectionPartPath, query: p.MosaicPartQuery) -> Response:
+    """An area in degrees, as a picture or a GeoTIFF; with `pixel_selection` a composite over `datetime`."""
+    bbox = checked((path.west, path.south, path.east, path.north))
+    search = _search(path, query.datetime)
+    with state().gate.enter():
+        body = mosaic.part(
+            scenes(), search, bbox, query.render_request(), path.format, scenes().budget(),
+            crs=named_crs(query.dst_crs), size=(query.height, query.width), max_size=query.max_size,
+        )  # fmt: skip
+    return extract_answer(path.format, path.collection, body)
 
 
 @api.get("/point/<lon>,<lat>", tags=[TAG])

@@ -83,7 +83,7 @@ class Stats(BaseModel):
 
     min: float | None
     max: float | None
-    mean: float | None = Field(description="Of all pixels of the dates that count; of decibels that of power.")
+    mean: float | None = Field(description="Of all pixels of dates that count; of decibels that of power.")
     stDev: float | None  # noqa: N815 (as in Sentinel Hub)
     percentiles: dict[str, float | None]
     sampleCount: float = Field(description="Pixels of the area that scenes have, on all dates.")  # noqa: N815
@@ -215,10 +215,7 @@ def _parquet(rows: list[dict[str, Any]]) -> bytes:
         "cloudy_dates": pa.int32(),
     }  # fmt: skip
     table = pa.table(
-        {
-            name: pa.array([row[name] for row in rows]).cast(kinds.get(name, pa.float64()))
-            for name in rows[0]
-        }
+        {name: pa.array([row[name] for row in rows]).cast(kinds.get(name, pa.float64())) for name in rows[0]}
     )
     out = io.BytesIO()
     parquet.write_table(table, out, compression="zstd")
