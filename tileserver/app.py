@@ -22,7 +22,18 @@ from tileserver.api.kml import routes as kml
 from tileserver.api.ogc import routes as ogc
 from tileserver.api.pof import hyperlooks, publishing
 from tileserver.api.pof import routes as pof
-from tileserver.api.scenes import archive, certificates, clear, collections, extracts, items, jobs, legends
+from tileserver.api.scenes import (
+    archive,
+    certificates,
+    clear,
+    collections,
+    extracts,
+    items,
+    jobs,
+    legends,
+    series,
+    statistics,
+)
 from tileserver.api.stac import routes as stac
 from tileserver.api.viewer import routes as viewer
 from tileserver.api.wmts import routes as wmts
@@ -83,8 +94,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     catalog.close()
     app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog), _jobs(settings))
     modules = (
-        viewer, stac, archive, collections, items, certificates, clear, extracts, kml, jobs, legends, wmts,
-        ogc, pof, publishing, hyperlooks, changes, operations,
+        viewer, stac, archive, collections, series, statistics, items, certificates, clear, extracts, kml,
+        jobs, legends, wmts, ogc, pof, publishing, hyperlooks, changes, operations,
     )  # fmt: skip
     for module in modules:
         app.register_api(module.api)

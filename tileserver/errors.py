@@ -31,6 +31,12 @@ class TooManyError(BusyError):
     retry_after = 30
 
 
+class UnfinishedError(BusyError):
+    """The answer takes longer than a request may; what has been done is kept, and the next one goes on."""
+
+    retry_after = 1
+
+
 class ClientGoneError(RequestError):
     """The client has closed its connection."""
 

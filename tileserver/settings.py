@@ -68,7 +68,13 @@ class Settings(BaseModel):
         max_computed_samples: Pixels × operators, names and numbers of expressions that a request computes.
         max_made_bytes: Bytes of all images that a request makes, before they are packed.
         max_opened_scenes: Scenes that a request may look into: of a tile or a point of a collection, of a
-            series.
+            KMZ of a series.
+        max_sites: Areas of one request for a series or for statistics.
+        max_observations: Areas × scenes of one request for a series or for statistics.
+        series_seconds: How long a series may take before 503; what has been observed is kept, and the same
+            request goes on from there.
+        observations: SQLite file of observations that have been made; by default beside the catalogue.
+        observation_cache_bytes: Bytes that it may take.
         max_bands: Bands of one image.
         max_expression_length: Characters.
         max_expression_nodes: Operators, names and numbers of an expression.
@@ -126,6 +132,11 @@ class Settings(BaseModel):
     max_computed_samples: int = Field(default=1 << 30, ge=1)
     max_made_bytes: int = Field(default=512 * MEBIBYTE, ge=1)
     max_opened_scenes: int = Field(default=200, ge=1)
+    max_sites: int = Field(default=500, ge=1)
+    max_observations: int = Field(default=20_000, ge=1)
+    series_seconds: float = Field(default=20.0, gt=0, allow_inf_nan=False)
+    observations: Path | None = None
+    observation_cache_bytes: int = Field(default=256 * MEBIBYTE, ge=0)
     max_bands: int = Field(default=16, ge=1, le=64)
     max_expression_length: int = Field(default=1000, ge=1)
     max_expression_nodes: int = Field(default=200, ge=1)

@@ -73,3 +73,9 @@ export function parseLink(fragment: string): Link {
     extras: new Map([...parts].filter(([name, value]) => !OWN.has(name) && value.length <= LONGEST_EXTRA)),
   };
 }
+
+/** `lon,lat` as a link keeps a pixel; null for what is no place. */
+export function parsePlace(value: string | undefined): [number, number] | null {
+  const [lon = NaN, lat = NaN, ...rest] = (value ?? '').split(',').map(Number);
+  return value && rest.length === 0 && Math.abs(lon) <= 180 && Math.abs(lat) <= 90 ? [lon, lat] : null;
+}

@@ -19,7 +19,7 @@ import {
 } from './api';
 import { areaOf, centreOf, contains, unionOf, type BBox } from './geo';
 import { formatIndicator, INDICATOR, OWN, withOwn, type Indicator } from './indicator';
-import { formatLink, parseLink, type Camera, type Link } from './link';
+import { formatLink, parseLink, parsePlace, type Camera, type Link } from './link';
 import type { MapView } from './map/map';
 import type { PixelPanel } from './panels/pixel';
 import { titleOf } from './panels/title';
@@ -194,6 +194,7 @@ export class Viewer {
     this.#reading = new AbortController();
     const { signal } = this.#reading;
     this.#sample = [lon, lat];
+    this.#store.setExtra('pixel', `${lon.toFixed(5)},${lat.toFixed(5)}`);
     const shown = info?.styles.find(({ id }) => id === style) ?? null;
     (await this.#map)?.setSample([lon, lat]);
     this.#pixel.waiting(lon, lat);
@@ -209,6 +210,7 @@ export class Viewer {
   forgetPixel(): void {
     this.#reading.abort();
     this.#sample = null;
+    this.#store.setExtra('pixel', null);
   }
 
   moved(camera: Camera): void {
@@ -342,6 +344,7 @@ export class Viewer {
     this.#camera = link.camera ?? this.#camera;
     const { style, opacity, projection, extras, layer, camera } = link;
     this.#store.update({ opacity, projection, extras });
+    this.#sample = parsePlace(extras.get('pixel'));
     if (camera) void this.#map.then((map) => map?.jumpTo(camera));
     await this.#attempt(async () => {
       if (!layer) {

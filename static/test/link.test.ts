@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { formatLink, parseLink, type Link } from '../src/link';
+import { formatLink, parseLink, parsePlace, type Link } from '../src/link';
 
 const scene: Link = {
   camera: { zoom: 11.78, lat: 47.42099, lon: 8.70819 },
@@ -24,4 +24,9 @@ test('what makes no sense in a typed link is left out', () => {
   const link = parseLink('#map=99/x/200&item=alone&opacity=7&projection=cube&mosaic=');
   assert.deepEqual(link, { camera: null, layer: null, style: null, opacity: 1, projection: 'mercator', extras: new Map() });
   assert.deepEqual(parseLink('#collection=c&mosaic=<script>').layer, { collection: 'c', until: null });
+});
+
+test('a pixel of a link is a place on Earth', () => {
+  assert.deepEqual(parsePlace('8.65,-47.44'), [8.65, -47.44]);
+  for (const wrong of [undefined, '', '1', '1,2,3', 'x,2', '200,0', '0,91']) assert.equal(parsePlace(wrong), null);
 });

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.e2e.conftest import STATIC, Visit
+from tests.e2e import test_accessibility
+from tests.e2e.conftest import Visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -44,9 +45,5 @@ class Clicks:
 
 
 def violations(seen: Visit) -> list[str]:
-    """What axe-core finds on the page as it is: rule and element."""
-    source = (STATIC / "node_modules" / "axe-core" / "axe.min.js").read_text()
-    seen.page.evaluate(source)
-    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = seen.page.evaluate("runOnly => axe.run(document, {runOnly})", rules)
-    return [f"{rule['id']}: {node['html']}" for rule in found["violations"] for node in rule["nodes"]]
+    """What axe-core finds on the page as it is."""
+    return test_accessibility.violations(seen.page)

@@ -187,9 +187,10 @@ class Visit:
         return self.page
 
     def settle(self) -> None:
-        """Wait until all tiles asked for have been drawn."""
+        """Wait until all tiles asked for have been drawn, and the list of scenes is there."""
         until(self.page, "performance.getEntriesByType('resource').some(e => e.name.includes('/tiles/Web'))")
         self.page.wait_for_selector("#stage[aria-busy=false]")
+        self.page.wait_for_selector("[role=listbox][aria-busy=false]", state="attached")
 
     def eventually(self, holds: Callable[[], bool], seconds: float = 20) -> bool:
         """Whether something comes true in time: pictures follow clicks at the pace of the machine."""

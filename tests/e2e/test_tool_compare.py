@@ -166,6 +166,17 @@ def test_a_link_brings_back_a_comparison(visit: Visits) -> None:
     wrong.page.locator(".compare-said", has_text="nothing").wait_for()
 
 
+def test_a_scene_alone_is_compared_with_itself_in_another_style(visit: Visits) -> None:
+    seen = visit()
+    page = seen.open("#collection=fields&item=colours")
+    page.get_by_role("button", name="Compare").click()
+    until(page, THERE)
+    style = page.locator(".compare select").nth(1).input_value()
+    assert style not in ("", "true-color")
+    assert f"compare=swipe/0.50/{style}/fields/colours" in fragment(page)
+    assert seen.complaints == []
+
+
 def test_on_a_phone_in_two_taps(visit: Visits) -> None:
     seen = visit(**PHONE)
     page = seen.open(LAST)

@@ -31,7 +31,7 @@ def test_the_page_can_be_installed(server: str, built: None) -> None:
 def test_after_the_first_visit_it_opens_without_a_link(visit: Visits) -> None:
     seen = visit(service_workers="allow")
     page = seen.open(FIELDS)
-    until(page, READY)
+    until(page, READY, 60)
     page.context.set_offline(True)
     page.reload()
     page.get_by_role("heading", name="1 May 2020").wait_for()
@@ -45,7 +45,7 @@ def test_after_the_first_visit_it_opens_without_a_link(visit: Visits) -> None:
 def test_an_area_is_kept_seen_without_a_link_and_deleted(visit: Visits) -> None:
     seen = visit(service_workers="allow")
     page = seen.open(LAST)
-    until(page, READY)
+    until(page, READY, 60)
     clicks = Clicks()
     clicks.click(page.get_by_role("button", name="Keep this area"))
     clicks.choose(page.get_by_label("Dates"), "all")
@@ -59,7 +59,6 @@ def test_an_area_is_kept_seen_without_a_link_and_deleted(visit: Visits) -> None:
     page.goto(f"{seen.address}/?again#collection=series&item=day-11")
     page.get_by_role("heading", name="11 May 2020").wait_for()
     assert seen.eventually(lambda: is_green(seen.colour(0.5, 0.5)))
-    page.context.set_offline(False)
     page.locator("#open-offline").click()
     page.get_by_role("button", name="Delete").click()
     page.get_by_text("Nothing yet.").wait_for()

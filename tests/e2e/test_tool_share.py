@@ -44,6 +44,24 @@ def test_a_link_is_copied_in_two_clicks_and_brings_back_the_view(visit: Visits) 
     assert seen.complaints == []
 
 
+def test_a_link_brings_back_the_pixel_that_was_read(visit: Visits) -> None:
+    seen = visit()
+    page = seen.open(FIELDS)
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 0.4 * box["height"])
+    page.locator("#pixel").wait_for()
+    until(page, "location.hash.includes('pixel=')")
+    link = page.evaluate("location.href")
+    other = visit()
+    other.page.goto(link)
+    other.page.locator("#pixel").wait_for()
+    assert "pixel=" in other.page.evaluate("location.hash")
+    page.keyboard.press("Escape")
+    until(page, "!location.hash.includes('pixel=')")
+    assert seen.complaints == []
+
+
 def test_a_short_link_where_the_server_keeps_them(visit: Visits) -> None:
     seen = visit()
     page = seen.open(FIELDS)

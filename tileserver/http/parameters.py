@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, RootModel
 
 from tileserver.render.geojson import PolygonDocument
 from tileserver.render.parameters import EpsgCode, Parameters, RenderParameters, Side, split_commas
+from tileserver.render.plan import RenderRequest, Selection
 
 TileFormat = Literal["png", "webp", "jpg", "jpeg", "tif", "npy"]
 PartFormat = Literal["png", "webp", "tif", "kmz"]
@@ -30,6 +32,15 @@ class ItemPath(CollectionPath):
     """A scene."""
 
     item: Identifier = Field(description="STAC Item id.")
+
+
+class LanguageQuery(Parameters):
+    """In which language words are."""
+
+    lang: str = Field(
+        "en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$",
+        description="Language of titles, `fr` or `pt-BR`; English where there are none in it.",
+    )  # fmt: skip
 
 
 class _TilePart(Parameters):
@@ -107,12 +118,19 @@ class CollectionQuery(RenderParameters, _Datetime):
     """The same for a collection, newest valid pixel first."""
 
 
-class SeriesQuery(CollectionQuery):
-    """What a series is of."""
+class _Selection(RenderParameters):
+    pixel_selection: Selection = Field(
+        "first", description="Which pixels: `first`, the newest valid one; `clear`, the newest clear one, "
+        "and where there is none the newest of any; `mean`, `median`, `lowest` or `highest` of all clear ones.",
+    )  # fmt: skip
 
-    max_size: int = Field(
-        512, ge=1, description="Longest side in pixels of the image that each mean is made of."
-    )
+    def render_request(self) -> RenderRequest:
+        """The same for `tileserver.render`."""
+        return replace(super().render_request(), selection=self.pixel_selection)
+
+
+class MosaicQuery(_Selection, CollectionQuery):
+    """Which pixels of a collection, and how to show them."""
 
 
 class TilesetQuery(RenderParameters):
@@ -123,7 +141,7 @@ class TilesetQuery(RenderParameters):
     tile_scale: int = Field(1, ge=1, le=4, description="How many times as dense as the matrix set says.")
 
 
-class CollectionTilesetQuery(TilesetQuery, _Datetime):
+class CollectionTilesetQuery(_Selection, TilesetQuery, _Datetime):
     """The same for a collection."""
 
 

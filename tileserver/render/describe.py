@@ -28,7 +28,7 @@ from tileserver.render.offers import clear_style, collection_styles
 from tileserver.render.plan import RenderRequest, palette, resolve
 from tileserver.render.scenes import Scenes
 from tileserver.render.stretch import ranges, shown_bands
-from tileserver.render.styles import CLEAR_STYLE, Style, error_style, styles_for
+from tileserver.render.styles import CLEAR_STYLE, Style, error_style, in_language, styles_for
 from tileserver.render.temporal import rfc3339
 
 LEGEND_COLOURS = 9
@@ -37,8 +37,8 @@ CREDITED = 4  # kinds of scenes of a collection
 CORNERS = 4  # sides of a corner are this many times shorter than the raster's
 
 
-def info(scenes: Scenes, record: Record) -> dict[str, Any]:
-    """The document of `comeo info`, with the styles of the scene and its expected errors."""
+def info(scenes: Scenes, record: Record, language: str = "en") -> dict[str, Any]:
+    """The document of `comeo info`, with the styles of the scene, in a language, and its expected errors."""
     with scenes.lease(record) as archive:
         fidelity = summary(archive)
         told = archive.clear is not None
@@ -48,7 +48,7 @@ def info(scenes: Scenes, record: Record) -> dict[str, Any]:
         "bbox": list(record.bbox),
         "bands": [_band(band) for band in record.bands],
         "styles": [
-            *({**each, **auto.get(each["id"], {})} for each in styles(record.bands, clear=told)),
+            *({**each, **auto.get(each["id"], {})} for each in styles(record.bands, language, clear=told)),
             *_error_styles(record, fidelity),
             *([_style(CLEAR_STYLE)] if told else []),
         ],
@@ -68,7 +68,7 @@ def _auto_ranges(scenes: Scenes, archive: Archive, bands: Sequence[Band]) -> dic
     return found
 
 
-def collection_info(scenes: Scenes, summary: CollectionSummary) -> dict[str, Any]:
+def collection_info(scenes: Scenes, summary: CollectionSummary, language: str = "en") -> dict[str, Any]:
     """Extent of a collection, bands and styles that most of its scenes have, and the scenes that differ."""
     offered = {**collection_styles(summary.band_sets), **clear_style(scenes, summary.band_sets)}
     return {
@@ -77,7 +77,7 @@ def collection_info(scenes: Scenes, summary: CollectionSummary) -> dict[str, Any
         "bbox": list(summary.bbox),
         "datetime": interval(summary),
         "bands": [_band(band) for band in summary.bands],
-        "styles": [_style(style) for style in offered.values()],
+        "styles": [_style(in_language(style, language)) for style in offered.values()],
         "odd": {"items": summary.odd_count, "named": [one._asdict() for one in summary.odd]},
     }
 
@@ -87,9 +87,9 @@ def interval(summary: CollectionSummary) -> list[str | None]:
     return [None if moment is None else rfc3339(moment) for moment in (summary.start, summary.end)]
 
 
-def styles(bands: Sequence[Band], *, clear: bool = False) -> list[dict[str, Any]]:
+def styles(bands: Sequence[Band], language: str = "en", *, clear: bool = False) -> list[dict[str, Any]]:
     """Styles that bands can give, and where pixels' classes are told these."""
-    return [_style(style) for style in styles_for(bands, clear=clear).values()]
+    return [_style(in_language(style, language)) for style in styles_for(bands, clear=clear).values()]
 
 
 def _error_styles(record: Record, fidelity: Mapping[str, Any] | None) -> list[dict[str, Any]]:

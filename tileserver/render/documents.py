@@ -6,6 +6,10 @@ the name of a draft, in every protocol, and each of them has to mean the same.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+
 from comeo.indicators.catalogue import Catalogue, Finder, predefined, read_folder
 from comeo.indicators.document import Document
 from tileserver.settings import Settings
@@ -43,9 +47,34 @@ def catalogue_of(settings: Settings, *finders: Finder) -> Catalogue:
     return Catalogue([*predefined().all(), *own], finders)
 
 
+_LENT: ContextVar[Document | None] = ContextVar("_LENT", default=None)
+
+
+@contextlib.contextmanager
+def lent(document: Document | None) -> Iterator[str | None]:
+    """Serve a document that came with a request for as long as this request is answered, and to it alone.
+
+    Args:
+        document: Of the request; None lends nothing.
+
+    Yields:
+        The name by which it is found; None if there is none.
+    """
+    before = _LENT.set(document)
+    try:
+        yield None if document is None else _own_name(document)
+    finally:
+        _LENT.reset(before)
+
+
+def _own_name(document: Document) -> str:
+    return f"sha256:{document.fingerprint}"
+
+
 def find_document(name: str) -> Document | None:
     """The document of that name, or None."""
-    return current().find(name)
+    own = _LENT.get()
+    return own if own is not None and name == _own_name(own) else current().find(name)
 
 
 def fingerprint_of(name: str | None) -> str:

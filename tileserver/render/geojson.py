@@ -41,7 +41,12 @@ _TYPES = (*POLYGONS, "Point", "MultiPoint", "LineString", "MultiLineString")
 _NAMES = {name.lower(): name for name in (*_TYPES, COLLECTION, "Feature", "FeatureCollection")}
 
 
-def _object(value: Any) -> dict[str, Any]:
+def check_object(value: Any) -> dict[str, Any]:
+    """Return what is a GeoJSON object, as far as its type goes.
+
+    Raises:
+        ValueError: If it is none; as pydantic wants it.
+    """
     if not isinstance(value, dict):
         raise ValueError("this has to be a GeoJSON object")
     return value
@@ -50,9 +55,9 @@ def _object(value: Any) -> dict[str, Any]:
 # Described in /openapi.json as what they are, and validated only once their size has been checked.
 _Area = Polygon | MultiPolygon
 _Areas = _Area | Feature[_Area, dict[str, Any]] | FeatureCollection[Feature[_Area, dict[str, Any]]]
-PolygonDocument = Annotated[dict[str, Any], PlainValidator(_object, json_schema_input_type=_Areas)]
+PolygonDocument = Annotated[dict[str, Any], PlainValidator(check_object, json_schema_input_type=_Areas)]
 _Shapes = Geometry | Feature[Geometry, dict[str, Any]]
-GeometryDocument = Annotated[dict[str, Any], PlainValidator(_object, json_schema_input_type=_Shapes)]
+GeometryDocument = Annotated[dict[str, Any], PlainValidator(check_object, json_schema_input_type=_Shapes)]
 
 
 def polygon_of(document: Any, max_vertices: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from comeo.grid import WGS84, Bounds, Grid
 from comeo.view.budget import Budget
 from comeo.view.clear import check_mask, clear_of
 from comeo.view.pixels import mask_of, read_pixels
-from comeo.view.polygon import Cutter, geometry_bounds
+from comeo.view.polygon import Cutter, geometry_bounds, near_scene
 from comeo.view.propagation import certificate_of
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
@@ -229,7 +229,7 @@ def _render(
         with scenes.reader(other.record, reader.budget) as before:
             image = compared_image(reader, before, grid, plan, other)
     if shape is not None:
-        image = Cutter(shape, grid.crs).cut(image)
+        image = Cutter(near_scene(shape, grid), grid.crs).cut(image)
     tags = None
     if extension == "tif":
         tags = scene_tags(reader.archive, plan, grid) | against_tags(other)

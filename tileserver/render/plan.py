@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from color_operations import parse_operations  # type: ignore[import-untyped]
@@ -37,6 +37,8 @@ from tileserver.render.styles import (
 )
 from tileserver.settings import Settings
 
+Selection = Literal["first", "clear", "mean", "median", "lowest", "highest"]
+"""Which pixels of many scenes an image is made of: see `tileserver.render.composite`."""
 MAX_FORMULA_LENGTH = 200
 MAX_OPERATIONS = 8  # each takes as long as all the rest of a tile
 _LEAST, _MOST = 1e-3, 1e3
@@ -61,6 +63,7 @@ class RenderRequest(PixelRequest):
         significant: Whether a difference is shown only where it exceeds the joint expected error.
         any_orbit: Whether the two may be seen from different relative orbits.
         stretched: Whether bands are shown in the range of the scene's own percentiles.
+        selection: Which pixels an image of many scenes is made of.
         document: Fingerprint of the indicator that the style names, so that what is kept of the request's
             answers is that of this document.
     """
@@ -74,6 +77,7 @@ class RenderRequest(PixelRequest):
     significant: bool = True
     any_orbit: bool = False
     stretched: bool = False
+    selection: Selection = "first"
     document: str = field(default="", init=False)
 
     def __post_init__(self) -> None:

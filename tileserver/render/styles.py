@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -146,6 +146,17 @@ def document_style(document: Document) -> Style:
     )  # fmt: skip
 
 
+def in_language(style: Style, language: str) -> Style:
+    """A style with the words of its document in a language, where it has them."""
+    document = style.document
+    if document is None:
+        return style
+    return replace(
+        style, title=document.title_in(language), marks=map_classes(document, language),
+        description=text_in(document.description or document.title, language),
+    )  # fmt: skip
+
+
 def _ranges(indicator: Indicator) -> tuple[Range, ...]:
     """Ranges to show: those that the document states, else the range of its values."""
     limits = indicator.document.value.range
@@ -214,6 +225,7 @@ __all__ = [
     "error_style",
     "error_unit",
     "find_style",
+    "in_language",
     "style_of",
     "styles_for",
 ]

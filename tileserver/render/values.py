@@ -21,10 +21,11 @@ from comeo.indicators.uncertain import propagate
 from comeo.missions import band_title
 from comeo.missions.clear import CLASSES, NODATA
 from comeo.scene import Band
+from comeo.view.area import Area
 from comeo.view.budget import Budget
 from comeo.view.clear import check_mask, class_at, kept_at, kept_on
 from comeo.view.pixels import mask_of, observe, read_pixels
-from comeo.view.polygon import Cutter, Geometry
+from comeo.view.polygon import Geometry
 from comeo.view.propagation import (
     Errors,
     correlation,
@@ -37,12 +38,13 @@ from comeo.view.propagation import (
 from comeo.view.reader import ArchiveReader, group_grid, pixel_at
 from comeo.view.spatial import native_per_pixel
 from tileserver.catalog import Record, Search
-from tileserver.render.mosaic import candidates, check_placed
+from tileserver.render.mosaic import candidates
 from tileserver.render.offers import answers
 from tileserver.render.orbits import by_track
 from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
 from tileserver.render.temporal import rfc3339
+from tileserver.render.told import check_placed
 
 NANOMETRES = 1000.0
 # Side in pixels of the sample from which the error of an expression is estimated.
@@ -200,12 +202,13 @@ def statistics(
         raise ParameterError("numbers of classes have no statistics; request …/clear for their shares")
     with scenes.reader(record, budget) as reader:
         native = grid_of(reader, ExtractRequest(request, geometry=shape), plan.bands)
-        cutter = Cutter(shape, native.crs) if shape else None
+        area = Area(shape) if shape else None
         grid = native.fitted(max_size)
         scenes.check_grid(grid, max(len(plan.bands), plan.results), budget)
         image = read_pixels(reader, grid, plan)
-        image = cutter.cut(image) if cutter else image
-        sample = _sample(scenes, reader, plan, native.fitted(SAMPLE_SIDE), cutter)
+        if area is not None:
+            image.array.mask |= area.outside(grid)
+        sample = _sample(scenes, reader, plan, native.fitted(SAMPLE_SIDE), area)
         uncertain = _uncertain(reader, plan, sample)
         means = _of_means(reader, plan, grid, image, sample)
     found = image.statistics(percentiles=percentiles, hist_options={"bins": bins})
@@ -251,10 +254,10 @@ class _Sample:
 
 
 def _sample(
-    scenes: Scenes, reader: ArchiveReader, plan: RenderPlan, grid: Grid, cutter: Cutter | None
+    scenes: Scenes, reader: ArchiveReader, plan: RenderPlan, grid: Grid, area: Area | None
 ) -> _Sample:
     scenes.check_grid(grid, len(plan.bands), reader.budget)
-    kept = np.ones((grid.height, grid.width), bool) if cutter is None else ~cutter.outside(grid)
+    kept = np.ones((grid.height, grid.width), bool) if area is None else ~area.outside(grid)
     if plan.mask is not None:
         kept &= kept_on(reader, grid, plan.mask)
     if plan.expression is None:

@@ -25,7 +25,7 @@ from comeo.scene import Window
 from comeo.view.budget import Budget, Limit, Limits
 from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.plan import PixelPlan, plan_pixels
-from comeo.view.polygon import Cutter
+from comeo.view.polygon import Cutter, near_scene
 from comeo.view.reader import ArchiveReader, block_cache
 from comeo.view.resampling import ResamplingName
 
@@ -65,7 +65,7 @@ class Extraction:
         self._tags = tags or {}
         self._reduction = PLAIN if paint else plan.reduction
         self._place = grid.offset_in(reader.native_grid(plan.bands))
-        self._cutter = Cutter(geometry, grid.crs) if geometry else None
+        self._cutter = Cutter(near_scene(geometry, grid), grid.crs) if geometry else None
 
     def write(self, output: Path, progress: Progress | None = None) -> None:
         """Write the file. It appears under its name once it is complete.

@@ -27,6 +27,8 @@ from comeo.indicators.tree import Node
 MOST_BYTES: Final = 64 * 1024
 MOST_MEMBERS: Final = 5000
 """Fields, elements and values of a document, all together."""
+MOST_LINES: Final = 2000
+"""Lines of a document in TOML."""
 MEDIA_TYPE: Final = "application/vnd.comeo.pof+json"
 _PARTS: Final = 16
 _KEY: Final = r"""(?:[A-Za-z0-9_-]+|"[^"\n]{0,200}"|'[^'\n]{0,200}')"""
@@ -154,6 +156,8 @@ def read_document(data: bytes, form: Form) -> Document:
     try:
         return _validated(value)
     except DocumentError as error:
+        if not any(each.path for each in error.problems):
+            raise
         lines = toml_lines(text) if form == "toml" else json_lines(text)
         raise DocumentError(with_lines(error.problems, lines)) from error
 
@@ -200,6 +204,8 @@ def _decoded(data: bytes) -> str:
 
 
 def _parsed_toml(text: str) -> Any:
+    if (lines := text.count("\n")) > MOST_LINES:  # so that no document takes long to be read
+        raise DocumentError([Problem("", f"the document has {lines} lines, more than {MOST_LINES}")])
     if match := _MANY_PARTS.search(text):  # which take the square of their number
         line = text.count("\n", 0, match.end()) + 1
         raise DocumentError([Problem("", f"a name has more than {_PARTS} parts", line)])

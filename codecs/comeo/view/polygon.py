@@ -13,9 +13,9 @@ from rio_tiler.models import ImageData
 from shapely.geometry import mapping, shape
 
 from comeo.errors import NotFoundError
-from comeo.globe import TURN, union_of_boxes
+from comeo.globe import TURN, pieces, rolled, union_of_boxes, unrolled
 from comeo.grid import WGS84, Bounds, Grid
-from comeo.view.projection import move_shape
+from comeo.view.projection import move_bounds, move_shape
 
 Geometry = Mapping[str, Any]
 # Edges of a polygon are straight in degrees (RFC 7946); pieces of this length are straight in any projection,
@@ -23,6 +23,8 @@ Geometry = Mapping[str, Any]
 SEGMENT_DEGREES = 0.01
 MOST_SEGMENTS = 20_000
 CROSSINGS = 1 << 20  # of edges and rows, looked at together
+MARGIN = 0.1
+"""Degrees around a scene beyond which a polygon is cut off: far away, its projection may have no numbers."""
 
 
 def geometry_bounds(geometry: Geometry) -> Bounds:
@@ -31,6 +33,27 @@ def geometry_bounds(geometry: Geometry) -> Bounds:
     `rasterio.features.bounds` would trust a `bbox` that the geometry carries.
     """
     return union_of_boxes(part.bounds for part in shapely.get_parts(shape(dict(geometry))))
+
+
+def near_scene(geometry: Geometry, scene: Grid) -> Geometry:
+    """The part of a GeoJSON polygon (WGS 84) in a scene and around it.
+
+    Raises:
+        NotFoundError: If there is none.
+    """
+    box = move_bounds(scene.crs, WGS84, scene.bounds)
+    if box is None:
+        raise NotFoundError("the scene lies outside its coordinate reference system")
+    west, south, east, north = unrolled(box)
+    wide = rolled((west - MARGIN, max(south - MARGIN, -90.0), east + MARGIN, min(north + MARGIN, 90.0)))
+    polygon = shape(dict(geometry))
+    around = [shapely.box(*each) for each in pieces(wide)]
+    if not polygon.within(shapely.union_all(around)):
+        parts = [part for each in around for part in shapely.get_parts(polygon.intersection(each))]
+        polygon = shapely.MultiPolygon([part for part in parts if part.geom_type == "Polygon"])
+    if polygon.is_empty:
+        raise NotFoundError("the area lies outside the scene")
+    return mapping(polygon)
 
 
 class Cutter:
@@ -47,7 +70,7 @@ class Cutter:
     """
 
     def __init__(self, geometry: Geometry, crs: CRS) -> None:
-        rings = shapely.get_rings(shapely.get_parts(shape(dict(_moved(geometry, crs)))))
+        rings = shapely.get_rings(shapely.get_parts(shape(dict(move_polygon(geometry, crs)))))
         corners, ring = shapely.get_coordinates(rings, return_index=True)
         joined = ring[1:] == ring[:-1]
         self._edges = np.stack([corners[:-1][joined], corners[1:][joined]])
@@ -93,8 +116,12 @@ class Cutter:
         return image
 
 
-def _moved(geometry: Geometry, crs: CRS) -> Geometry:
-    """A polygon in another projection, its edges still straight in degrees."""
+def move_polygon(geometry: Geometry, crs: CRS) -> Geometry:
+    """A polygon in another projection, its edges still straight in degrees.
+
+    Raises:
+        NotFoundError: If a part of it has no place there.
+    """
     polygon = shape(dict(geometry))
     length = max(SEGMENT_DEGREES, polygon.length / MOST_SEGMENTS)
     moved = move_shape(WGS84, crs, mapping(shapely.segmentize(polygon, length)))

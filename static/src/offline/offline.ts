@@ -1,6 +1,6 @@
 /** Makes the page one that can be installed and opened without a link, and says when it shows what was kept. */
 import { byId, h } from '../dom';
-import { words } from '../words/words';
+import { loadWords, words } from '../words/words';
 import { cacheOf } from './caches';
 import { SHELL } from './keys';
 
@@ -44,6 +44,8 @@ export async function startOffline(): Promise<void> {
   showState();
   await navigator.serviceWorker.register(new URL('sw.js', document.baseURI));
   await navigator.serviceWorker.ready;
+  // what is kept can be gone to and deleted without a link, too
+  await Promise.all([import('../tools/offline/offline'), loadWords('offline')]);
   await seed();
   document.documentElement.dataset['offline'] = 'ready';
 }

@@ -11,7 +11,7 @@ declare const self: ServiceWorkerGlobalScope;
 interface ServiceWorkerGlobalScope extends EventTarget {
   skipWaiting(): Promise<void>;
   registration: { scope: string };
-  clients: { get(id: string): Promise<{ postMessage(message: unknown): void } | undefined> };
+  clients: { claim(): Promise<void>; get(id: string): Promise<{ postMessage(message: unknown): void } | undefined> };
 }
 interface FetchEvent extends Event {
   request: Request;
@@ -100,7 +100,7 @@ self.addEventListener('install', (event) => (event as FetchEvent).waitUntil(self
 self.addEventListener('activate', (event) => {
   const ours = new Set<string>([SHELL, SEEN, DATA]);
   const stale = caches.keys().then((names) => names.filter((name) => name.startsWith('comeo-') && !name.startsWith(KEPT) && !ours.has(name)));
-  (event as FetchEvent).waitUntil(stale.then((names) => Promise.all(names.map((name) => caches.delete(name)))));
+  (event as FetchEvent).waitUntil(stale.then((names) => Promise.all(names.map((name) => caches.delete(name)))).then(() => self.clients.claim()));
 });
 self.addEventListener('fetch', (event) => {
   const answer = answerTo(event as FetchEvent);

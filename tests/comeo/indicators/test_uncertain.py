@@ -34,7 +34,8 @@ def _by_differences(
         shares.append((above.astype(np.float64) - below)[0] / 0.5)
     places = ["abc".index(name) for name in expression.bands]
     rho = correlated[np.ix_(places, places)]
-    return np.sqrt(np.maximum(np.einsum("iyx,ij,jyx->yx", shares, rho, shares), 0)).astype(np.float32)
+    variance = np.einsum("iyx,ij,jyx->yx", shares, rho, shares)
+    return np.asarray(np.sqrt(np.maximum(variance, 0)), np.float32)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,8 @@ def _by_differences(
     [
         "nd(a, b)", "(max(a,0)-max(b,0))/max(max(a,0)+max(b,0),0.0001)", "2.5*(a-b)/(a+6*b-7.5*c+9)",
         "a**2 - b*c", "sqrt(a) + exp(b) + log(c)", "atan2(a, b) + tanh(c)", "if_(a > 0.2, b, c * 3)",
-        "min(a, b, c) + max(a, c)", "clip(a, 0.1, 0.3) * b", "db(a) - db(b)", "lin(a * 10)", "a ** b", "-a + abs(b - c)", "a % 0.2 + b",
+        "min(a, b, c) + max(a, c)",
+        "clip(a, 0.1, 0.3) * b", "db(a) - db(b)", "lin(a * 10)", "a ** b", "-a + abs(b - c)", "a % 0.2 + b",
         "10*log10(a) + sin(b) - cos(c) + tan(a) + arctan(b)",
     ],
 )  # fmt: skip

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from comeo.indicators.document import canonical, fingerprint, read_document
 from comeo.indicators.formula import parse_formula
 from comeo.indicators.problems import DocumentError
 from comeo.indicators.tree import from_json, to_json
+from comeo.indicators.trials import run_tests
 
 FOLDER = Path(__file__).parents[3] / "docs" / "pof" / "vectors"
 VECTORS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))}
@@ -69,16 +72,24 @@ def test_windows_of_vectors_are_those_of_numpy(name: str, reduce: Any) -> None:
 
 
 def test_plain_vectors_are_those_of_numpy_in_double_precision() -> None:
-    for name, of in {
+    formulas: dict[str, Callable[..., Any]] = {
         "arithmetic": lambda nir, red: -(nir**2) + 3 * red / 0.5 - (nir % 0.07) ** 0.5 + 2**-nir,
         "steps": lambda nir, red: 2 * (np.maximum(nir - red, 0.1) + nir - red),
         "valid-then-range": lambda nir, red: np.where(
             (red > 0) & (nir + red > 0.05) & (np.abs((nir - red) / (nir + red)) <= 0.5),
             (nir - red) / (nir + red), np.nan,
         ),
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for name, of in formulas.items():
         vector = VECTORS[name]
         inputs = {band: np.array(rows, float) for band, rows in vector["inputs"].items()}
         with np.errstate(all="ignore"):
             expected = of(**inputs)
         np.testing.assert_allclose(np.array(vector["expected"][0], float), expected, atol=1e-5)
+
+
+def test_the_example_of_the_specification_is_valid_and_passes_its_tests() -> None:
+    text = (FOLDER.parents[1] / "pof.md").read_text("utf-8")
+    example = textwrap.dedent(text.split("```toml\n")[1].split("```")[0])
+    results = run_tests(read_document(example.encode(), "toml"))
+    assert [each.passed for each in results] == [True, True]

@@ -32,9 +32,9 @@ def test_radar_is_shown_as_both_polarisations_and_their_ratio() -> None:
 
 
 def test_stored_numbers_without_a_unit_are_not_shown() -> None:
-    assert [
-        rendering_of(each, [Band(name) for name in ("B02", "B03", "B04")]) for each in COMPOSITES
-    ] == [None] * len(COMPOSITES)
+    assert [rendering_of(each, [Band(name) for name in ("B02", "B03", "B04")]) for each in COMPOSITES] == [
+        None
+    ] * len(COMPOSITES)
 
 
 def test_physical_values() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from rio_tiler.models import ImageData
 
 from comeo.archive import open_archive
@@ -16,11 +17,13 @@ from comeo.scene import Window
 from comeo.view.budget import Budget, Limit, Limits
 from comeo.view.pixels import read_pixels
 from comeo.view.plan import PixelRequest, plan_pixels
+from comeo.view.projection import move_bounds
 from comeo.view.reader import ArchiveReader, block_cache, group_grid
 from comeo.view.resampling import ResamplingName
-from tests.scenes import array_group, array_scene
+from tests.scenes import UTM32, array_group, array_scene
 
 SIDE = 96
+MERCATOR = CRS.from_epsg(3857)
 MEAN = "db(focal_mean(lin(VV),2))"
 BOTH = f"{MEAN};{MEAN.replace('VV', 'VH')}"
 
@@ -102,3 +105,18 @@ def test_the_work_is_charged(reader: ArchiveReader) -> None:
     small = ArchiveReader(reader.archive, reader.blocks, Budget(Limits(computed=Limit(1000, "max_terms"))))
     with pytest.raises(BoundError):
         means(small, small.native_grid())
+
+
+@pytest.mark.parametrize("size", [0.4, 2.4, 13.0, 31.0])
+@pytest.mark.parametrize("text", [MEAN, "focal_std(VV, 1) + focal_median(VH, 2)", "lee(lin(VV), 3)"])
+def test_tiles_of_a_map_are_as_one_picture(reader: ArchiveReader, size: float, text: str) -> None:
+    """On pixels of any size of a projection other than the scene's there are no seams."""
+    west, south, east, north = move_bounds(UTM32, MERCATOR, reader.native_grid().bounds)
+    side = 32
+    origin = Affine(size, 0, west + (east - west) / 3, 0, -size, north - (north - south) / 3)
+    whole = means(reader, Grid(MERCATOR, origin, 2 * side, 2 * side), text).array.filled(np.nan)[0]
+    assert np.isfinite(whole).any()
+    for row, col in ((0, 0), (0, side), (side, 0), (side, side)):
+        tile = Grid(MERCATOR, origin @ Affine.translation(col, row), side, side)
+        found = means(reader, tile, text).array.filled(np.nan)[0]
+        np.testing.assert_allclose(found, whole[row : row + side, col : col + side], rtol=2e-3, atol=2e-3)

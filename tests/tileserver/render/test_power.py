@@ -200,21 +200,19 @@ def test_statistics_of_a_polygon_are_those_of_its_pixels(client: FlaskClient) ->
 
 
 def test_a_series_has_the_mean_power_of_every_date(client: FlaskClient) -> None:
-    answer = client.post("/collections/sentinel-1-rtc/series?bands=VV,VH", json=_triangle())
-    assert answer.status_code == 200, answer.data
-    first, second = answer.get_json()["observations"]
-    assert [first["item"], second["item"]] == ["radar", "newer"]
-    assert first["datetime"] < second["datetime"]
-    for each, share in ((first, 1.0), (second, 0.5)):
-        for name, level in zip(("VV", "VH"), LEVELS, strict=True):
-            result = each["results"][name]
-            assert result["mean"] == pytest.approx(level, abs=TOLERANCE)
-            assert 0 < result["mean_uncertainty"] < 0.2
-            pixels = share * first["results"]["VV"]["native_pixels"]
-            assert result["native_pixels"] == pytest.approx(pixels, rel=0.05)
-            assert result["looks"] is None  # these Items do not say how many a pixel has
+    for name, level in zip(("VV", "VH"), LEVELS, strict=True):
+        answer = client.post(f"/collections/sentinel-1-rtc/series?bands={name}", json=_triangle())
+        assert answer.status_code == 200, answer.data
+        first, second = answer.get_json()["features"][0]["observations"]
+        assert [first["item"], second["item"]] == ["radar", "newer"]
+        assert first["datetime"] < second["datetime"]
+        for each, share in ((first, 1.0), (second, 0.5)):
+            assert each["value"] == pytest.approx(level, abs=TOLERANCE)
+            assert 0 < each["uncertainty"] < 0.2
+            assert each["pixels"] == pytest.approx(share * first["pixels"], rel=0.05)
+            assert each["looks"] is None  # these Items do not say how many a pixel has
     one = client.post("/collections/sentinel-1-rtc/series?bands=VV&datetime=2020-05-09", json=_triangle())
-    assert [each["item"] for each in one.get_json()["observations"]] == ["newer"]
+    assert [each["item"] for each in one.get_json()["features"][0]["observations"]] == ["newer"]
 
 
 def test_a_series_of_nothing_says_why(client: FlaskClient) -> None:

@@ -41,7 +41,7 @@ def test_names_that_meet_are_told_apart(kept: Kept, monkeypatch: pytest.MonkeyPa
 def test_drafts_are_forgotten_after_a_day(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     draft, link = kept.give("draft", b"a"), kept.give("link", b"a")
     now = time.time()
-    monkeypatch.setattr(store.time, "time", lambda: now + store.DAY + 1)
+    monkeypatch.setattr(time, "time", lambda: now + store.DAY + 1)
     assert kept.find("draft", draft.name) is None
     assert kept.find("link", link.name) is not None
 

@@ -17,14 +17,11 @@ TOML_TYPES: Final = ("application/toml", "text/x-toml", "text/plain")
 BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "content": {
-            MEDIA_TYPE: {"schema": {"$ref": "schemas/pof-1.json"}},
-            "application/json": {"schema": {"type": "object"}},
-            "application/toml": {"schema": {"type": "string"}},
-        },
+        "description": "By /schemas/pof-1.json; with Content-Type application/toml, as TOML.",
+        "content": {kind: {"schema": {}} for kind in ("application/json", MEDIA_TYPE)},
     }
 }
-"""For OpenAPI."""
+"""For OpenAPI. What is wrong with a document its reader says, in its own words."""
 
 
 class Fault(BaseModel):

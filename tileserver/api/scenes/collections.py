@@ -16,11 +16,9 @@ from tileserver.http.context import (
     image_answer,
     matrix_set_of,
     scenes,
-    state,
     tile_template,
 )
-from tileserver.render import describe, geojson, mosaic, values
-from tileserver.render import series as time_series
+from tileserver.render import describe, mosaic, values
 from tileserver.render.temporal import parse_interval
 
 api = APIBlueprint("collections", __name__, url_prefix="/collections/<collection>")
@@ -28,18 +26,18 @@ TAG = Tag(name="Collections", description="Images and numbers of a collection, n
 
 
 @api.get("/tiles/<tms>/<z>/<x>/<y>.<format>", tags=[TAG])
-def tile(path: p.CollectionTilePath, query: p.CollectionQuery) -> Response:
+def tile(path: p.CollectionTilePath, query: p.MosaicQuery) -> Response:
     """Map tile of a collection. Where no scene has a pixel it is transparent."""
     return _tile(path, query, 1)
 
 
 @api.get("/tiles/<tms>/<z>/<x>/<y>@<scale>x.<format>", tags=[TAG])
-def scaled_tile(path: p.ScaledCollectionTilePath, query: p.CollectionQuery) -> Response:
+def scaled_tile(path: p.ScaledCollectionTilePath, query: p.MosaicQuery) -> Response:
     """Map tile of a collection for dense screens."""
     return _tile(path, query, path.scale)
 
 
-def _tile(path: p.CollectionTilePath, query: p.CollectionQuery, scale: int) -> Response:
+def _tile(path: p.CollectionTilePath, query: p.MosaicQuery, scale: int) -> Response:
     search = _search(path, query.datetime)
     grid = grid_of(path.tms, path.z, path.x, path.y, scale)
     request, extension = query.render_request(), extension_of(path.format)
@@ -74,22 +72,11 @@ def point(path: p.CollectionPointPath, query: p.CollectionQuery) -> Response:
     )
 
 
-@api.post("/series", tags=[TAG])
-def series(path: p.CollectionPath, query: p.SeriesQuery, body: p.GeoJSONBody) -> Response:
-    """Means of the pixels inside a GeoJSON polygon in degrees, of each scene, oldest first."""
-    search = _search(path, query.datetime)
-    shape = geojson.polygon_of(body.root, scenes().settings.max_vertices)
-    with state().gate.enter():
-        found = time_series.series(
-            scenes(), search, shape, query.render_request(), scenes().budget(), max_size=query.max_size
-        )
-    return document_answer(found)
-
-
 @api.get("/info", tags=[TAG])
-def info(path: p.CollectionPath) -> Response:
+def info(path: p.CollectionPath, query: p.LanguageQuery) -> Response:
     """Bands, extent and times of a collection, and the styles that it can be shown in."""
-    return document_answer(describe.collection_info(scenes(), scenes().find_collection(path.collection)))
+    found = scenes().find_collection(path.collection)
+    return document_answer(describe.collection_info(scenes(), found, query.lang))
 
 
 def _search(path: p.CollectionPath, datetime: str | None) -> Search:

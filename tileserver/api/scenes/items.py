@@ -121,7 +121,7 @@ def area_statistics(path: p.ItemPath, query: p.StatisticsQuery, body: p.GeoJSONB
 
 
 @api.get("/info", tags=[TAG])
-def info(path: p.ItemPath) -> Response:
+def info(path: p.ItemPath, query: p.LanguageQuery) -> Response:
     """Facts about the archive, and the styles that it can be shown in."""
     record = scenes().find(path.collection, path.item)
-    return document_answer(describe.info(scenes(), record))
+    return document_answer(describe.info(scenes(), record, query.lang))

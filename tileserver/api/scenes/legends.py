@@ -10,11 +10,11 @@ from pydantic import Field
 from comeo.errors import NotFoundError, ParameterError
 from comeo.scene import Band
 from tileserver.http.context import image_answer, scenes
-from tileserver.http.parameters import CollectionPath, Identifier, ItemPath
+from tileserver.http.parameters import CollectionPath, Identifier, ItemPath, LanguageQuery
 from tileserver.render.fingerprint import fingerprint
 from tileserver.render.legend import legend
 from tileserver.render.offers import collection_styles
-from tileserver.render.styles import Style, find_style, styles_for
+from tileserver.render.styles import Style, find_style, in_language, styles_for
 
 api = APIBlueprint("legends", __name__, url_prefix="/collections/<collection>")
 TAG = Tag(name="Styles", description="Legends of styles.")
@@ -31,20 +31,20 @@ class ItemStylePath(ItemPath, CollectionStylePath):
 
 
 @api.get("/styles/<style>/legend.png", tags=[TAG])
-def collection_legend(path: CollectionStylePath) -> Response:
+def collection_legend(path: CollectionStylePath, query: LanguageQuery) -> Response:
     """Legend of a collection's style."""
     sets = scenes().find_collection(path.collection).band_sets
     offered = collection_styles(sets).get(path.style)
     if offered is not None:
-        return _answer(offered)
+        return _answer(offered, query)
     able = next((found.bands for found in sets if path.style in styles_for(found.bands)), sets[0].bands)
-    return _answer(_find(path.style, able))
+    return _answer(_find(path.style, able), query)
 
 
 @api.get("/items/<item>/styles/<style>/legend.png", tags=[TAG])
-def item_legend(path: ItemStylePath) -> Response:
+def item_legend(path: ItemStylePath, query: LanguageQuery) -> Response:
     """Legend of a scene's style."""
-    return _answer(_find(path.style, scenes().find(path.collection, path.item).bands))
+    return _answer(_find(path.style, scenes().find(path.collection, path.item).bands), query)
 
 
 def _find(name: str, bands: tuple[Band, ...]) -> Style:
@@ -54,7 +54,8 @@ def _find(name: str, bands: tuple[Band, ...]) -> Style:
         raise NotFoundError(str(error)) from error
 
 
-def _answer(style: Style) -> Response:
+def _answer(style: Style, query: LanguageQuery) -> Response:
+    style = in_language(style, query.lang)
     return image_answer(
         "png", fingerprint("legend", style), scenes().settings.tile_max_age, lambda: legend(style)
     )

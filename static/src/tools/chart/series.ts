@@ -1,7 +1,7 @@
 /** Time series from the server: of fields and indicators, one value a date, with its uncertainty and its cloud. */
 import type { MultiPolygon, Polygon } from 'geojson';
 
-import { fetchJson, interval, isObject, number, objects, text, url, valueQuery, type Style } from '../../api';
+import { fetchJson, interval, number, objects, text, url, valueQuery, type Style } from '../../api';
 import { bboxOf, polygonOf, unionOf, type BBox } from '../../geo';
 import type { Field, Shape } from './fields';
 
@@ -52,36 +52,39 @@ export function areaOf(shape: Shape): Polygon | MultiPolygon {
 export const boxOf = (fields: readonly Field[]): BBox | null =>
   unionOf(fields.map(({ geometry }) => bboxOf(areaOf(geometry))).filter((box) => box !== null));
 
-/** One observation of an answer, of its first result. */
-function observation(value: Record<string, unknown>): Observation | null {
-  const item = text(value['item']);
-  const date = new Date(text(value['datetime']) ?? NaN);
-  const results = isObject(value['results']) ? objects(Object.values(value['results'])) : [];
-  const result = results[0];
-  if (!item || Number.isNaN(date.getTime()) || !result) return null;
+/** One observation of an answer. */
+function observation(each: Record<string, unknown>): Observation | null {
+  const item = text(each['item']);
+  const date = new Date(text(each['datetime']) ?? NaN);
+  if (!item || Number.isNaN(date.getTime())) return null;
   return {
     item,
     date,
-    value: number(result['mean']),
-    uncertainty: number(result['mean_uncertainty']),
-    spread: number(result['std']),
-    clear: number(value['clear_fraction']),
-    pixels: number(result['native_pixels']),
+    value: number(each['value']),
+    uncertainty: number(each['uncertainty']),
+    spread: number(each['spread']),
+    clear: number(each['clear_fraction']),
+    pixels: number(each['pixels']),
   };
 }
 
-async function fetchCurve({ collection, from, to }: Wanted, field: Field, style: Style, signal: AbortSignal): Promise<Curve> {
+/** Curves of all fields in one style: one request, which keeps their order. */
+async function fetchStyle({ collection, from, to, fields }: Wanted, style: Style, signal: AbortSignal): Promise<Curve[]> {
   const target = url(`collections/${encodeURIComponent(collection)}/series`);
   for (const [name, value] of Object.entries(valueQuery(style))) target.searchParams.set(name, value);
   const when = interval(from, to);
   if (when) target.searchParams.set('datetime', when);
+  const features = fields.map(({ geometry }, id) => ({ type: 'Feature', id, properties: {}, geometry: areaOf(geometry) }));
   const body = await fetchJson(target, signal, {
     method: 'POST',
-    body: JSON.stringify(areaOf(field.geometry)),
+    body: JSON.stringify({ type: 'FeatureCollection', features }),
     headers: { 'Content-Type': 'application/geo+json', Accept: 'application/json' },
   });
-  const observations = objects(body['observations']).map(observation).filter((each) => each !== null);
-  return { field, style: style.id, observations };
+  const answers = objects(body['features']);
+  return fields.map((field, place) => {
+    const observations = objects(answers[place]?.['observations']).map(observation).filter((each) => each !== null);
+    return { field, style: style.id, observations };
+  });
 }
 
 /** Clear share of the box around the fields, by scene; empty where no archive tells. */
@@ -103,12 +106,12 @@ async function fetchClear(collection: string, box: BBox | null, signal: AbortSig
 export async function fetchCurves(wanted: Wanted, signal: AbortSignal, told: (done: number, all: number) => void): Promise<Curve[]> {
   const clear = fetchClear(wanted.collection, boxOf(wanted.fields), signal);
   clear.catch(() => undefined); // told below, once the curves are there
-  const orders = wanted.fields.flatMap((field) => wanted.styles.map((style) => ({ field, style })));
-  const curves: Curve[] = [];
-  for (const { field, style } of orders) {
-    told(curves.length, orders.length);
-    curves.push(await fetchCurve(wanted, field, style, signal));
+  const byStyle: Curve[][] = [];
+  for (const style of wanted.styles) {
+    told(byStyle.length, wanted.styles.length);
+    byStyle.push(await fetchStyle(wanted, style, signal));
   }
+  const curves = wanted.fields.flatMap((_, place) => byStyle.flatMap((each) => each[place] ?? []));
   const shares = await clear;
   const marked = (each: Observation): Observation => ({ ...each, clear: each.clear ?? shares.get(each.item) ?? null });
   return curves.map((curve) => ({ ...curve, observations: curve.observations.map(marked) }));

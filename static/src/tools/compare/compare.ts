@@ -50,7 +50,7 @@ class Compare implements ToolPanel {
       this.#styleField, this.#extra, this.#said);
     store.watch(['item', 'items', 'series'], () => this.#fill());
     store.watch(['layer', 'info', 'style', 'rendering'], () => {
-      if (this.#open) void this.#draw();
+      if (this.#open) void (this.#comparison ? this.#draw() : this.#begin());
     });
     // the second handle of the timeline
     store.watch(['second'], ({ second }) => {
@@ -86,11 +86,21 @@ class Compare implements ToolPanel {
     }
     if (!this.#other && item) {
       const first = firstChoice(item, choicesOf(this.#store.state));
-      if (first) return this.#compareWith(first);
-      this.#said.textContent = t('nothing');
-      return;
+      return first ? this.#compareWith(first) : this.#beginWithStyle(item);
     }
     await this.#draw();
+  }
+
+  /** A scene alone is compared with itself in another style. */
+  #beginWithStyle(item: Item): void {
+    const { info, style } = this.#store.state;
+    const another = info?.styles.find(({ id }) => id !== style);
+    const none = info !== null && !another;
+    for (const element of this.element.children) (element as HTMLElement).hidden = none && element !== this.#said;
+    if (none) this.#said.textContent = t('nothing');
+    if (!another) return;
+    this.#other = item;
+    this.#set({ style: another.id });
   }
 
   async #find(collection: string, id: string): Promise<Item> {

@@ -38,9 +38,11 @@ export class FormulaField {
     return this.value ? faultOf(this.#text.value, this.#bands) : null;
   }
 
-  /** What the server says against the formula. */
-  refuse(sentence: string): void {
-    this.#fault.textContent = sentence;
+  /** What the server says against the formula, and where it is wrong, if it tells. */
+  refuse(sentence: string, offset: number | null = null, length = 0): void {
+    const place = offset === null ? [] : [this.#marked(offset, length)];
+    this.#fault.replaceChildren(...place, h('span', {}, sentence));
+    this.#text.setAttribute('aria-invalid', 'true');
   }
 
   #typed(): void {
@@ -58,10 +60,15 @@ export class FormulaField {
 
   /** The formula with the wrong word marked, and what is wrong with it. */
   #explained({ reason, offset, length, hint }: Fault): (Node | string)[] {
+    const word = this.#text.value.slice(offset, offset + length);
+    const words = `${t(reason, { word })}${hint ? ` ${t('meant', { word: hint })}` : ''}`;
+    return [this.#marked(offset, length), h('span', {}, words)];
+  }
+
+  /** The formula with a part of it marked. */
+  #marked(offset: number, length: number): HTMLElement {
     const formula = this.#text.value;
-    const marked = h('code', { dir: 'ltr' }, formula.slice(0, offset), h('mark', {}, formula.slice(offset, offset + length)), formula.slice(offset + length));
-    const words = `${t(reason, { word: formula.slice(offset, offset + length) })}${hint ? ` ${t('meant', { word: hint })}` : ''}`;
-    return [marked, h('span', {}, words)];
+    return h('code', { dir: 'ltr' }, formula.slice(0, offset), h('mark', {}, formula.slice(offset, offset + length)), formula.slice(offset + length));
   }
 
   #offer(): void {

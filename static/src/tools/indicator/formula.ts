@@ -3,8 +3,12 @@
 /** What the server's expressions know, with how it is written. */
 export const FUNCTIONS: Readonly<Record<string, string>> = {
   abs: 'abs(x)', sqrt: 'sqrt(x)', exp: 'exp(x)', log: 'log(x)', log10: 'log10(x)', sin: 'sin(x)', cos: 'cos(x)', tan: 'tan(x)',
-  arctan: 'arctan(x)', tanh: 'tanh(x)', min: 'min(x, y)', max: 'max(x, y)', where: 'where(x > 0, y, z)', pow: 'pow(VV)',
+  arctan: 'arctan(x)', tanh: 'tanh(x)', atan2: 'atan2(y, x)', floor: 'floor(x)', round: 'round(x)', min: 'min(x, y)', max: 'max(x, y)',
+  nd: 'nd(x, y)', clip: 'clip(x, 0, 1)', if_: 'if_(x > 0, y, z)', where: 'where(x > 0, y, z)', isvalid: 'isvalid(x)', db: 'db(x)', lin: 'lin(VV)', pow: 'pow(VV)',
+  focal_mean: 'focal_mean(x, 1)', focal_median: 'focal_median(x, 1)', focal_std: 'focal_std(x, 1)', focal_min: 'focal_min(x, 1)', focal_max: 'focal_max(x, 1)', lee: 'lee(VV, 2)',
 };
+/** Operators that are words. */
+const OPERATORS = ['and', 'or', 'not'];
 
 export interface Fault {
   reason: 'unknown-word' | 'open-bracket' | 'closed-bracket' | 'odd-sign' | 'one-result';
@@ -46,7 +50,7 @@ export const operationsOf = (formula: string): number =>
 
 /** The first thing that is wrong; null where the server may be asked. */
 export function faultOf(formula: string, bands: readonly string[]): Fault | null {
-  const known = [...bands, ...Object.keys(FUNCTIONS)];
+  const known = [...bands, ...Object.keys(FUNCTIONS), ...OPERATORS];
   const stranger = wordsOf(formula).find(({ word }) => !known.includes(word));
   if (stranger) return { reason: 'unknown-word', offset: stranger.offset, length: stranger.word.length, hint: meant(stranger.word, known) };
   const open: number[] = [];

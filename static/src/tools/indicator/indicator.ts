@@ -7,6 +7,7 @@ import type { State } from '../../store';
 import type { Context, ToolPanel } from '../registry';
 import { extentOf, formatEnd, outline } from './histogram';
 import { fetchDistributions, isEmpty, overlap, rangeOf, type Distribution } from '../stretch/histogram';
+import { checkDocument } from './check';
 import { documentOf, idOf, indicatorOf } from './document';
 import { FormulaField } from './editor';
 import { bandsOf, operationsOf, type Fault } from './formula';
@@ -168,9 +169,17 @@ class Editor implements ToolPanel {
       this.#drawHistogram(isEmpty(found) ? [] : found);
       return isEmpty(found) ? [] : found;
     } catch (error) {
-      if (!signal.aborted) this.#formula.refuse(error instanceof ApiError ? error.message : String(error));
+      if (!signal.aborted) await this.#refused(item.collection, formula, error instanceof ApiError ? error.message : String(error));
       return [];
     }
+  }
+
+  /** Asks the server where the fault is; without an answer its first sentence will do. */
+  async #refused(collection: string, formula: string, sentence: string): Promise<void> {
+    this.#formula.refuse(sentence);
+    const shown = documentOf({ title: '', formula, range: [0, 1], colormap: 'viridis', mask: '' }, collection, this.#bands);
+    const found = await checkDocument(shown);
+    if (found && this.#formula.value === formula) this.#formula.refuse(found.message, found.offset, found.length);
   }
 
   #drawHistogram(found: readonly Distribution[]): void {
