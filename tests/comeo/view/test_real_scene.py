@@ -18,7 +18,7 @@ from comeo.view.reader import ArchiveReader, block_cache
 from tests.comeo.view.test_georeferencing import shift_between
 from tileserver.render.matrixsets import matrix_set, tile_grid
 
-ARCHIVE = Path(__file__).parents[3] / "samples" / "S2A_T32TMT_20190530_L2A.zarr.zip"
+ARCHIVE = Path(__file__).parents[2] / "data" / "format1" / "S2A_T32TMT_20190530_L2A.zarr.zip"
 ORIGINAL = "scenes/S2A_20190530_T32TMT_L2A_10bands.tif"
 PLACES = {"middle": (0.5, 0.5), "corner": (0.04, 0.05), "edge": (0.97, 0.5)}
 

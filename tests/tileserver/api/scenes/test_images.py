@@ -42,7 +42,7 @@ def test_a_style_shows_what_its_expression_says(client: FlaskClient) -> None:
         "(max(B08,0)-max(B04,0))/max(max(B08,0)%2Bmax(B04,0),0.0001)",
         "(B08-B04)/(B08%2BB04)",  # the same where no reflectance is negative
     ):
-        query = f"expression={expression}&rescale=-0.2,0.9&colormap_name=rdylgn"
+        query = f"expression={expression}&rescale=-0.2,0.9&colormap_name=ylgn"
         assert client.get(tile_url(suffix=f".png?{query}")).data == styled
 
 
