@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 PHONE_CPU: Final = 4
 """How many times slower than this machine a phone's processor is taken to be."""
 SWIPES: Final = 4
+SERIES: Final = "collection=romania-forest&item=S2_romania_2019-07-01"
 _WATCH_TASKS: Final = """() => {
     window.longTasks = [];
     const take = (list) => window.longTasks.push(...list.getEntries().map(({duration}) => duration));
@@ -55,7 +56,7 @@ def change_of_style(browser: Browser, address: str, style: str) -> Figures:
         wait_alive(page)
         page.wait_for_timeout(1500)
         before, start = len(received(page)), now(page)
-        page.get_by_text(style, exact=False).first.click()
+        page.get_by_text(f"({style})").first.click()
         _settle(page, f"style={style.lower()}")
         fresh = received(page)[before:]
         return {
@@ -65,11 +66,18 @@ def change_of_style(browser: Browser, address: str, style: str) -> Figures:
         }
 
 
-def _settle(page: Page, wanted: str) -> None:
-    """Wait until tiles of a style have come and nothing more does."""
-    come = f"e.name.includes('{wanted}') && e.responseEnd > 0"
+def _settle(page: Page, wanted: str, seconds: float = 60.0) -> None:
+    """Wait until tiles of a style have come and nothing more does.
+
+    Raises:
+        TimeoutError: If no tile comes.
+    """
+    come = f"e.name.includes('/tiles/') && e.name.includes('{wanted}') && e.responseEnd > 0"
     asked = f"performance.getEntriesByType('resource').some((e) => {come})"
+    start = now(page)
     while not page.evaluate(asked):
+        if now(page) - start > seconds * 1000:
+            raise TimeoutError(f"no tile with {wanted} within {seconds:g} s")
         page.wait_for_timeout(100)
     page.wait_for_load_state("networkidle")
     page.wait_for_selector("#stage[aria-busy=false]")
@@ -79,11 +87,11 @@ def _settle(page: Page, wanted: str) -> None:
 def swiping(browser: Browser, address: str) -> Figures:
     """The longest tasks while a comparison is swiped, on a processor slowed down to a phone's."""
     with visit(browser, "phone", slow=False) as (page, session):
-        page.goto(f"{address}#compare=swipe")
+        page.goto(f"{address}#{SERIES}")
         wait_alive(page)
-        handle = page.locator("[role=slider][aria-label], .compare-handle").first
-        if not handle.count():
-            return {"longest task while swiping, ms": None}
+        page.locator("#open-compare").click()
+        handle = page.locator(".compare-bar")
+        handle.wait_for(state="visible")
         page.wait_for_load_state("networkidle")
         session.send("Emulation.setCPUThrottlingRate", {"rate": PHONE_CPU})
         page.evaluate(_WATCH_TASKS)
