@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from comeo.errors import BoundError, ParameterError
 from comeo.indicators.formula import FormulaError, cost, evaluate, halo, names, parse_formula, short
+from comeo.indicators.parsing import TooManyTermsError
 from comeo.indicators.tree import Call, Name, Node, Number, Place, walk
 
 Values = NDArray[np.float32]
