@@ -6,6 +6,7 @@ import runpy
 
 NAMES = (
     "rate_distortion", "rate_distortion.products", "radar_rate", "codec_speed", "whole_scene", "site_means",
+    "observations",
     "qualify", "tile_speed", "catalogue", "full_product",
 )  # fmt: skip
 for name in NAMES:

@@ -154,8 +154,9 @@ def coverage(
                 exact = replace(indicator.expression, floor=0.0)  # what is stated of coding alone
                 plan = PixelPlan(indicator.sources, exact, physical=True)
                 truth = exact.evaluate(values)[0]
+                within = reader.native_grid(plan.bands)  # a sample may be a part of its scene
                 for label, side in SIDES.items():
-                    for area in places(grid, side, sites, random):
+                    for area in places(within, side, sites, random):
                         _compare(reader, plan, area, truth, grid, table[name, label])
     return f"{place.stem}: {path.stat().st_size} bytes"
 
@@ -167,7 +168,7 @@ def _compare(
     weights = np.where(np.isnan(truth), 0, area.shares(grid))
     if seen is None or seen.value is None or seen.uncertainty is None or not weights.sum() > 0:
         return
-    if seen.clear is not None and seen.clear < 1:  # only what coding adds is compared
+    if (seen.clear is not None and seen.clear < 1) or seen.covered < 1 - 1e-6:  # only coding is compared
         return
     found.errors.append(seen.value - float((np.nan_to_num(truth) * weights).sum() / weights.sum()))
     found.stated.append(seen.uncertainty)

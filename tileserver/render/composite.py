@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,7 +33,6 @@ LOOKED_AT: Final = 32
 _ROWS: Final = 64  # of a median at once: it is computed in double precision
 _FLOAT_BYTES: Final = 4
 Values = NDArray[np.float32]
-_Read = tuple[Record, ArchiveReader, RenderPlan]
 
 
 def check_selection(request: RenderRequest, plan: RenderPlan) -> None:
@@ -87,8 +87,14 @@ class Composition:
         told.check()
         return filling.image()
 
-    def _reads(self, records: Iterable[Record], told: Told, filling: Filling) -> Iterator[_Read]:
-        """Scenes that have pixels where an image lacks some, open."""
+    def _read(
+        self, records: Iterable[Record], told: Told, filling: Filling,
+        take: Callable[[ArchiveReader, RenderPlan], bool],
+    ) -> None:  # fmt: skip
+        """Open scenes that have pixels where an image lacks some, until `take` has enough.
+
+        It is called while a scene is lent, so that one whose blocks turn out to be damaged is left out.
+        """
         for record in records:
             plan = self.chosen.plan_for(record.bands)
             if plan is None:
@@ -99,19 +105,24 @@ class Composition:
             if not filling.may_gain_from(record):
                 continue
             with self.scenes.reader(record, self.budget) as reader:
-                if filling.gains_from(record, reader, plan) and told.by(reader.archive, plan):
-                    yield record, reader, plan
+                gains = filling.gains_from(record, reader, plan) and told.by(reader.archive, plan)
+                if gains and take(reader, plan):
+                    return
 
     def _first(self, filling: Filling, records: Iterable[Record], told: Told) -> None:
-        for _, reader, plan in self._reads(records, told, filling):
+        def take(reader: ArchiveReader, plan: RenderPlan) -> bool:
             filling.add(read_pixels(reader, self.grid, plan))
-            if filling.full:
-                break
+            return filling.full
+
+        self._read(records, told, filling, take)
 
     def _clear(self, filling: Filling, records: Iterable[Record], told: Told) -> None:
         """The newest clear pixel; where none of the newest scenes has one, the newest of any."""
-        rest, tells = Filling(self.grid, self.chosen.plan), False
-        for number, (_, reader, plan) in enumerate(self._reads(records, told, filling)):
+        rest, tells, looked_at = Filling(self.grid, self.chosen.plan), False, 0
+
+        def take(reader: ArchiveReader, plan: RenderPlan) -> bool:
+            nonlocal tells, looked_at
+            looked_at += 1
             kept = _clear_pixels(reader, self.grid)
             tells = tells or kept is not None
             if (kept is not None and (kept & filling.missing).any()) or not rest.full:
@@ -119,8 +130,9 @@ class Composition:
                 rest.add(image)
                 if kept is not None:
                     filling.add(_masked(image, ~kept))
-            if filling.full or (rest.full and (not tells or number + 1 >= LOOKED_AT)):
-                break
+            return filling.full or (rest.full and (not tells or looked_at >= LOOKED_AT))
+
+        self._read(records, told, filling, take)
         filling.add(rest.image())
 
     def _combined(self, filling: Filling, records: Iterable[Record], told: Told) -> None:
@@ -128,16 +140,19 @@ class Composition:
         for _, group in itertools.groupby(records, key=self._track):
             whole = Filling(self.grid, self.chosen.plan)  # is never filled: all scenes count
             statistic = _Statistic(self.selection, self.chosen.plan, self.budget)
-            for _, reader, plan in self._reads(group, told, whole):
-                kept = _clear_pixels(reader, self.grid) if plan.mask is None else None
-                if kept is not None and not kept.any():
-                    continue
-                image = read_pixels(reader, self.grid, plan)
-                statistic.add(image if kept is None else _masked(image, ~kept))
+            self._read(group, told, whole, functools.partial(self._count, statistic))
             if (found := statistic.image()) is not None:
                 filling.add(found)
             if filling.full:
                 break
+
+    def _count(self, statistic: _Statistic, reader: ArchiveReader, plan: RenderPlan) -> bool:
+        kept = _clear_pixels(reader, self.grid) if plan.mask is None else None
+        if kept is None:
+            statistic.add(read_pixels(reader, self.grid, plan))
+        elif kept.any():
+            statistic.add(_masked(read_pixels(reader, self.grid, plan), ~kept))
+        return False
 
     def _track(self, record: Record) -> object:
         return track(self.scenes, record) if is_radar(record) else None

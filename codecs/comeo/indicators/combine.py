@@ -7,6 +7,7 @@ independent from date to date, and a bias that all dates share and no averaging 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from comeo.errors import ParameterError
 
@@ -305,7 +305,12 @@ def class_share(
     if not w.sum() > 0:
         return float("nan"), float("nan")
     with np.errstate(all="ignore"):
-        chance = ndtr((high - v) / u) - ndtr((low - v) / u)
+        chance = _below((high - v) / u) - _below((low - v) / u)
     chance = np.where(u > 0, chance, (v >= low) & (v < high))
     w = w / w.sum()
     return float((w * chance).sum()), float(np.sqrt((w**2 * chance * (1 - chance)).sum()))
+
+
+def _below(deviations: Values) -> Values:
+    """Chance that a standard normal value lies below each."""
+    return np.array([math.erfc(-each / math.sqrt(2)) / 2 for each in deviations], np.float64)

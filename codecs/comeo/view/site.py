@@ -16,7 +16,7 @@ from comeo.grid import WGS84, Grid
 from comeo.indicators.uncertain import propagate
 from comeo.missions.clear import CLASSES, CLEAR_CLASSES, Classes, ClearMask
 from comeo.view.area import Area, Shares
-from comeo.view.clear import check_mask, classes_on, damage_as_unknown
+from comeo.view.clear import check_mask, classes_on, damage_as_unknown, kept_on
 from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.plan import PixelPlan
 from comeo.view.propagation import (
@@ -118,7 +118,7 @@ def observe_area(
     if not seen.any():
         return None
     classes = _classes(reader, grid)
-    kept = seen if mask is None or classes is None else seen * mask.keeps(classes)
+    kept = seen if mask is None or classes is None else seen * kept_on(reader, grid, mask)
     found = _Seen(grid, image, kept, (grid.pixel_size / native.pixel_size) ** 2)
     shares = None if classes is None else _class_shares(classes, seen)
     clear = None if shares is None else _clear_share(shares)

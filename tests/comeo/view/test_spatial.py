@@ -111,7 +111,9 @@ def test_the_work_is_charged(reader: ArchiveReader) -> None:
 @pytest.mark.parametrize("text", [MEAN, "focal_std(VV, 1) + focal_median(VH, 2)", "lee(lin(VV), 3)"])
 def test_tiles_of_a_map_are_as_one_picture(reader: ArchiveReader, size: float, text: str) -> None:
     """On pixels of any size of a projection other than the scene's there are no seams."""
-    west, south, east, north = move_bounds(UTM32, MERCATOR, reader.native_grid().bounds)
+    bounds = move_bounds(UTM32, MERCATOR, reader.native_grid().bounds)
+    assert bounds is not None
+    west, south, east, north = bounds
     side = 32
     origin = Affine(size, 0, west + (east - west) / 3, 0, -size, north - (north - south) / 3)
     whole = means(reader, Grid(MERCATOR, origin, 2 * side, 2 * side), text).array.filled(np.nan)[0]
