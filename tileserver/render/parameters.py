@@ -30,8 +30,8 @@ AUTO = "auto"
 GREATEST = 1e30  # of numbers that are computed in single precision
 SELECTION = "pixel_selection"
 ONE_SCENE = (
-    "this answer is not made of several scenes; take pixel_selection with tiles, TileJSON, bbox or overlay.kml "
-    "of a collection, and leave it out here (mask=clear shows clear pixels alone)"
+    "this answer is not made of several scenes; take pixel_selection with tiles, TileJSON, bbox or "
+    "overlay.kml of a collection, and leave it out here (mask=clear shows clear pixels alone)"
 )
 """Why what chooses among scenes is refused."""
 

@@ -143,6 +143,7 @@ WMTS = (
     "service=WMTS&request=GetTile&version=1.0.0&layer=optical&style=ndvi&format=image/png"
     "&tilematrixset=WebMercatorQuad&tilematrix=13&tilerow=2866&tilecol=4293"
 )
+INFO = WMTS.replace("GetTile", "GetFeatureInfo") + "&i=3&j=3&infoformat=text/plain"
 DAYS = "2020-05-01/2020-05-03"
 RESOURCE = "/wmts/1.0.0/collections/optical/ndvi/default/WebMercatorQuad/13/2866/4293.png"
 OGC = "/ogc/collections/optical/styles/ndvi/map/tiles/WebMercatorQuad/13/2866/4293"
@@ -173,10 +174,7 @@ def test_layers_are_composites_as_the_map_is(client: FlaskClient, address: str, 
         (f"/wmts?{WMTS}&EXPRESSION=B04", 400, "EXPRESSION"),
         (f"{RESOURCE}?rescale=0,1", 400, "RESCALE"),
         (f"/wmts?{WMTS}&PIXEL_SELECTION=mean".replace("=optical", "=optical/day-0"), 400, "one scene"),
-        (
-            f"/wmts?{WMTS}&PIXEL_SELECTION=mean&i=3&j=3&infoformat=text/plain".replace("GetTile", "GetFeatureInfo"),
-            400, "MASK=clear",
-        ),
+        (f"/wmts?{INFO}&PIXEL_SELECTION=mean", 400, "MASK=clear"),
         (f"{OGC}?pixel_selection=mode", 422, "median"),
         (f"{OGC}?against=day-0", 422, "against"),
         ("/collections/optical/point/8.67,47.3?pixel_selection=clear", 422, "mask=clear"),

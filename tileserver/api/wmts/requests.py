@@ -191,7 +191,7 @@ def _tile(values: Mapping[str, str], extension: str) -> TileRequest:
 
 
 def check_others(names: Iterable[str]) -> None:
-    """Refuse parameters of the map's own tiles, which would change the picture and which WMTS has no place for.
+    """Refuse parameters of the map's own tiles that would change the picture, and that WMTS has no place for.
 
     Raises:
         OwsError: Naming the first.
@@ -205,7 +205,7 @@ def _selection(values: Mapping[str, str]) -> Selection:
     value = values.get(SELECTION, "first").lower()
     if value not in get_args(Selection):
         raise invalid(SELECTION, f"{SELECTION} is one of {', '.join(get_args(Selection))}")
-    return cast(Selection, value)
+    return cast("Selection", value)
 
 
 def _mask(value: str | None) -> ClearMask | None:

@@ -273,7 +273,7 @@ def _report(code: str, locator: str | None, message: str, status: int) -> Respon
 
 
 def _ows_error(error: OwsError) -> Response:
-    """Report; a resource that there is not is 404, since the standard leaves that to HTTP: not so what its query says."""
+    """Report; a resource that there is not is 404, as the standard leaves that to HTTP: not so its query."""
     rule = request.url_rule.rule if request.url_rule else ""
     is_resource = f"/{VERSION}/" in rule and error.http_status == 400 and error.locator not in kvp.IN_QUERY
     return _report(error.code, error.locator, str(error), 404 if is_resource else error.http_status)

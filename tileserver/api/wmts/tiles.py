@@ -42,7 +42,9 @@ def target(layers: Layers, scope: Scope, request: TileRequest) -> LayerTile:
         raise invalid("STYLE", f"a style of this layer is one of {', '.join(layer.styles) or 'none'}")
     combines = request.selection != "first"
     if combines and layer.record is not None:
-        raise invalid(SELECTION, "this layer is one scene; choose among scenes in the layer of its collection")
+        raise invalid(
+            SELECTION, "this layer is one scene; choose among scenes in the layer of its collection"
+        )
     search = _at(layer, request.time, interval=combines)
     try:
         grid = tile_in(layer, request.matrix_set, request.matrix, request.row, request.col)
