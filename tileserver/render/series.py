@@ -95,7 +95,7 @@ def observe(scenes: Scenes, wanted: SeriesRequest, kept: Observations) -> Series
         try:
             known.update(_observed(scenes, wanted, each, known, kept, until))
         except NotFoundError as error:  # it has no classes
-            reason = reason or error
+            reason = reason or error.with_traceback(None)  # which has images in its frames
         except TimeoutError:
             made = len(known.keys() & {name for other in work for name in other.names.values()})
             raise UnfinishedError(
