@@ -39,6 +39,7 @@ from tileserver.api.viewer import routes as viewer
 from tileserver.api.wmts import routes as wmts
 from tileserver.catalog import SqliteCatalog
 from tileserver.http import addresses, compression, documents, problems
+from tileserver.http.bodies import StrictJson
 from tileserver.http.context import EXTENSION, State, scenes
 from tileserver.http.forwarded import trust
 from tileserver.jobs.queue import Jobs
@@ -84,8 +85,9 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         validation_error_model=documents.Problem,
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.json.compact = True  # type: ignore[attr-defined]
+    app.json = StrictJson(app)
+    app.json.sort_keys = False
+    app.json.compact = True
     database = settings.catalog or temporary_folder("catalog") / "catalog.sqlite"
     store = settings.store or database.with_name(f"{database.stem}-kept.sqlite")
     settings = settings.model_copy(update={"catalog": database, "store": store})
