@@ -44,6 +44,7 @@ from tileserver.http.context import EXTENSION, State, scenes
 from tileserver.http.forwarded import trust
 from tileserver.jobs.queue import Jobs
 from tileserver.render.fingerprint import SOFTWARE_VERSION
+from tileserver.render.observations import check_file
 from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
 from tileserver.temporary import Lifeline, temporary_folder
@@ -125,6 +126,8 @@ def _check(settings: Settings) -> None:
     for path in settings.paths:
         if not path.exists():
             raise SettingsError(f"{path} does not exist; name folders of archives, or archives (COMEO_PATHS)")
+    if settings.observations is not None:
+        check_file(settings.observations)
     if current() != settings.codecs:
         raise SettingsError(
             f"codecs run with {current()} here, and the server's settings say {settings.codecs}: "
