@@ -109,6 +109,13 @@ def find_document(name: str) -> Document | None:
     return own if own is not None and name == _own_name(own) else current().find(name)
 
 
+def may_change(name: str | None) -> bool:
+    """Whether a style may mean something else soon: an `id` of which a user may publish a newer version."""
+    if not name or "@" in name or name.startswith(DRAFT) or any(each.id == name for each in current().all()):
+        return False
+    return find_document(name) is not None
+
+
 def fingerprint_of(name: str | None) -> str:
     """Fingerprint of the document of that name; empty where it is no document's."""
     found = find_document(name) if name else None

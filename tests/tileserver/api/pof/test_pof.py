@@ -140,7 +140,9 @@ def test_what_is_published_stays(api: FlaskClient) -> None:
     assert told(api.get("/pof/my-index"))["version"] == "1.10.0"
     (listed,) = [each for each in told(api.get("/pof"))["documents"] if each["id"] == "my-index"]
     assert (listed["version"], listed["state"]) == ("1.0.0", "published")
-    assert api.get(f"{TILE}?style=my-index@1.0.0").status_code == 200
+    pinned, newest = (api.get(f"{TILE}?style={name}") for name in ("my-index@1.0.0", "my-index"))
+    assert "max-age=86400" in pinned.headers["Cache-Control"]
+    assert "max-age=300" in newest.headers["Cache-Control"], "another version may come"
     assert api.patch("/pof/my-index@1.10.0", json={"state": "deprecated"}).status_code == 204
     assert told(api.get("/pof/my-index"))["version"] == "1.0.0"
     assert api.get("/pof/my-index@1.10.0").status_code == 200
