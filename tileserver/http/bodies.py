@@ -1,6 +1,6 @@
 """JSON in the bodies of requests: what Python reads beyond JSON is refused, wherever it stands.
 
-Answers and files repeat parts of what was sent, as ids and properties of areas, and have to be JSON and UTF-8.
+Answers repeat parts of what was sent, as ids and properties of areas, and have to be JSON in UTF-8.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ from tileserver.settings import Settings
 from tileserver.store.documents import GivenDocuments
 from tileserver.store.kept import Kept
 
-
 STYLES = frozenset({"clear", "error", "change", "own"})
 """Styles that are no documents: of the server, and the one that a link to the viewer carries."""
 DRAFT = "draft-"

@@ -17,7 +17,7 @@ from comeo.indicators.tree import Call, Name, Node, Number, Place, walk
 
 Values = NDArray[np.float32]
 STRIP = 1 << 16
-"""Pixels that are computed at once: parts of a formula, of which there may be hundreds, need no more memory."""
+"""Pixels that are computed at once, so that a formula of hundreds of parts needs no more memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,8 @@ def _word(value: str) -> str:
 def _readable(value: str) -> str:
     """Refuse characters that no page, no XML and no comment of a program can carry, and those that turn text.
 
-    Unicode 15, table 23-1 (controls), section 23.2 (overrides of direction) and 23.7 (no characters). Text over several
-    lines may have line feeds and tabs.
+    Unicode 15, table 23-1 (controls), section 23.2 (overrides of direction) and 23.7 (no characters). Text
+    over several lines may have line feeds and tabs.
     """
     found = _UNREADABLE.search(value)
     if found:

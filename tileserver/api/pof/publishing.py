@@ -93,7 +93,7 @@ def publish(query: PublishQuery) -> Response:
     _writable()
     try:
         document = document_in_body()
-        check_id(document, (band.name for found in scenes().catalog.band_sets(Search()) for band in found.bands))
+        check_id(document, _band_names())
         check_published(document)
     except DocumentError as error:
         return refused(error)
@@ -131,6 +131,10 @@ def _schema() -> bytes:
 def _writable() -> None:
     if not scenes().settings.pof_write:
         raise ForbiddenError(OFF)
+
+
+def _band_names() -> set[str]:
+    return {band.name for found in scenes().catalog.band_sets(Search()) for band in found.bands}
 
 
 def _not_taken(document: Document) -> None:

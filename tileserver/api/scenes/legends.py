@@ -56,6 +56,4 @@ def _find(name: str, bands: tuple[Band, ...]) -> Style:
 
 def _answer(style: Style, query: LanguageQuery) -> Response:
     style = in_language(style, query.lang)
-    return image_answer(
-        "png", fingerprint("legend", style), scene_max_age(style.name), lambda: legend(style)
-    )
+    return image_answer("png", fingerprint("legend", style), scene_max_age(style.name), lambda: legend(style))

@@ -23,6 +23,7 @@ from tests.scenes import array_classes, array_group, array_scene, landscape
 from tests.tileserver.conftest import FINE, SIZE, Server, serving
 from tests.tileserver.places import position
 from tileserver.render import series
+from tileserver.render.observations import computation_name
 
 SERIES = "/collections/optical/series"
 NDVI = "?expression=(B08-B04)/(B08%2BB04)"
@@ -248,8 +249,12 @@ def test_names_of_a_costly_formula_are_made_once(
 ) -> None:
     """Each of 20 000 took as long as the formula: half a minute before the first observation."""
     made: list[object] = []
-    naming = series.computation_name
-    monkeypatch.setattr(series, "computation_name", lambda *each: made.append(each) or naming(*each))
+
+    def naming(*given: Any) -> str:
+        made.append(given)
+        return computation_name(*given)
+
+    monkeypatch.setattr(series, "computation_name", naming)
     fields = [
         {"type": "Feature", "properties": None, "geometry": polygon(0.1, 0.1, 0.11, 0.11 + number / 100)}
         for number in range(20)
