@@ -86,10 +86,14 @@ async function writePage(folder, metafile) {
   /** An output, and every one that it can't run without. */
   const needed = (name) =>
     metafile.outputs[name].imports.filter(({ kind }) => kind === 'import-statement').flatMap((each) => [each.path, ...needed(each.path)]);
-  const chunks = needed(`.cache/dist/${app}`).map((name) => path.posix.relative('.cache/dist', name));
+  const withNeeded = (name) => [name, ...needed(`.cache/dist/${name}`).map((each) => path.posix.relative('.cache/dist', each))];
+  const links = (names) => [...new Set(names)].map((name) => `<link rel="modulepreload" href="${name}">`).join('\n    ');
+  const first = withNeeded(app);
   /** What the first picture takes; the map's code comes after it. */
-  const preload = (language) =>
-    [...new Set([...chunks, built(`src/words/shell/${language}.json`, '.js')])].map((name) => `<link rel="modulepreload" href="${name}">`).join('\n    ');
+  const preload = (language) => links([...first.slice(1), built(`src/words/shell/${language}.json`, '.js')]);
+  const size = (name) => metafile.outputs[`.cache/dist/${name}`].bytes;
+  /** Most of the map's code is one file, MapLibre's. */
+  const [heaviest] = withNeeded(built('src/map/map.ts', '.js')).sort((a, b) => size(b) - size(a));
   const icon = await readFile(path.join(source, 'icon.svg'));
   const iconName = `assets/icon-${createHash('sha256').update(icon).digest('hex').slice(0, 8)}.svg`;
   await write(path.join(folder, iconName), icon);
@@ -97,7 +101,8 @@ async function writePage(folder, metafile) {
   const page = (await readFile(path.join(source, 'index.html'), 'utf8'))
     .replaceAll('%APP%', app)
     .replaceAll('%STYLE%', style)
-    .replaceAll('%ICON%', iconName);
+    .replaceAll('%ICON%', iconName)
+    .replace('%HEAVIEST%', links([heaviest]));
   await write(path.join(folder, 'index.html'), page.replace('%PRELOAD%', preload('en')));
   for (const language of LANGUAGES) {
     const translated = await translate(page.replace('%PRELOAD%', preload(language)), language);

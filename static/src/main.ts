@@ -46,7 +46,10 @@ async function showFirstPicture(): Promise<void> {
   const { clientWidth, clientHeight } = byId('map');
   const { left, top, right, bottom } = sheet.padding;
   const frame = { left, top, width: clientWidth - left - right, height: clientHeight - top - bottom };
-  await picture.show(byId('map'), item, link, frame);
+  const seen = picture.show(byId('map'), item, link, frame);
+  // the map's code is some twenty times heavier: the rest of it waits for the picture, the most of it comes meanwhile
+  setTimeout(() => document.head.append(byId<HTMLTemplateElement>('map-code').content));
+  await seen;
 }
 
 /** Milliseconds after which the page gets ready to be opened without a link. */
@@ -54,7 +57,7 @@ const OFFLINE_AFTER = 3000;
 
 function startMap(): Promise<MapView | null> {
   const create = async (): Promise<MapView> => {
-    await firstPicture; // the map's code is some twenty times heavier, and would hold it up
+    await firstPicture;
     const [{ MapView }, place] = await Promise.all([import('./map/map'), link.camera ?? firstPlace()]);
     return MapView.create(byId('map'), place, sheet.padding, store.state.projection, {
       onClick: (lon, lat, keys) => void viewer.click(lon, lat, keys),

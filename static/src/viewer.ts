@@ -99,6 +99,7 @@ export class Viewer {
     if (beginning) {
       const { opacity, projection, extras, style, camera } = link;
       this.#store.update({ opacity, projection, extras });
+      this.#sample = parsePlace(extras.get('pixel'));
       await Promise.all([catalogue, this.show(beginning, { move: camera ? 'stay' : 'jump', style })]);
       this.#begun = true;
       return;

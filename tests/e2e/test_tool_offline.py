@@ -17,6 +17,7 @@ LAST = "#collection=series&item=day-21"
 
 def test_the_page_can_be_installed(server: str, built: None) -> None:
     with urlopen(f"{server}/sw.js") as answer:
+        assert "connect-src 'self'" in answer.headers["Content-Security-Policy"]  # else it can fetch nothing
         assert answer.headers["Cache-Control"] == "no-cache"
         assert "javascript" in answer.headers["Content-Type"]
     with urlopen(f"{server}/manifest.webmanifest") as answer:
@@ -70,6 +71,7 @@ def test_too_large_an_area_is_refused_before_a_byte_is_fetched(visit: Visits) ->
     seen = visit()
     page = seen.open(f"#map=9.00/47.45000/8.65000&{FIELDS[1:]}")
     page.get_by_role("button", name="Keep this area").click()
+    page.locator(".offline-styles input").first.wait_for()
     for box in page.locator(".offline-styles input").all():
         box.check()
     page.get_by_label("How much closer").select_option("4")

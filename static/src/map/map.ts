@@ -208,10 +208,11 @@ export class MapView {
     this.#drawing = mine;
     signal.addEventListener('abort', () => mine.abort());
     if (signal.aborted) mine.abort();
-    const release = this.takeClicks(() => undefined);
     const { draw } = await import('./draw');
     const drawn = await draw(this.#map, shape, { signal: mine.signal, ...(changed && { changed }) });
-    setTimeout(release); // the click that ended it is still to reach the map
+    setTimeout(() => { // the click that ended it is still to reach the map
+      if (this.#drawing === mine) this.#drawing = null;
+    });
     return drawn;
   }
 

@@ -64,6 +64,8 @@ def _file(place: str, name: str, cache_control: str) -> Response:
         raise NotFoundError("the viewer has not been built")
     response = send_smallest(folder / place, name)
     response.headers["Cache-Control"] = cache_control
+    # a worker, the service worker too, obeys the policy that it came with rather than its page's
+    response.headers["Content-Security-Policy"] = _policy()
     return response
 
 

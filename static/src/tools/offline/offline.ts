@@ -64,14 +64,21 @@ class Offline implements ToolPanel {
 
   #fill(): void {
     const { series, info, style } = this.#store.state;
+    const before = this.#dates.value; // what the user chose outlasts dates that come later
+    const chosen = new Set(this.#chosen().length > 0 ? this.#chosen() : [style]);
     const option = (value: string, text: string): HTMLElement => h('option', { value }, text);
     this.#dates.replaceChildren(option('1', t('this-date')),
       ...(series.length > SOME_DATES ? [option(String(SOME_DATES), t('last-dates', { count: SOME_DATES }))] : []),
       ...(series.length > 1 ? [option('all', t('all-dates', { count: series.length }))] : []));
+    if ([...this.#dates.options].some(({ value }) => value === before)) this.#dates.value = before;
     const box = ({ id, title }: { id: string; title: string }): HTMLElement =>
-      h('label', {}, h('input', { type: 'checkbox', value: id, checked: id === style, change: () => void this.#price() }), title);
+      h('label', {}, h('input', { type: 'checkbox', value: id, checked: chosen.has(id), change: () => void this.#price() }), title);
     this.#styles.replaceChildren(...(info?.styles.filter(({ band }) => band === null) ?? []).map(box));
     void this.#price();
+  }
+
+  #chosen(): string[] {
+    return [...this.#styles.querySelectorAll<HTMLInputElement>('input:checked')].map(({ value }) => value);
   }
 
   /** What is wanted as chosen; null while nothing can be kept. */
@@ -81,7 +88,7 @@ class Offline implements ToolPanel {
     if (!map || !item || !layer || !('item' in layer)) return null;
     const newest = [...series].reverse();
     const items = this.#dates.value === '1' ? [item] : this.#dates.value === 'all' ? newest : newest.slice(0, Number(this.#dates.value));
-    const chosen = [...this.#styles.querySelectorAll<HTMLInputElement>('input:checked')].map(({ value }) => value);
+    const chosen = this.#chosen();
     const styles = chosen.length > 0 ? chosen : style ? [style] : [];
     const zoom = Math.round(map.maplibre.getZoom());
     const box = roundedBox(map.view());
