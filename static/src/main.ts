@@ -15,7 +15,8 @@ import { scenesPanel } from './panels/scenes';
 import { Sheet } from './panels/sheet';
 import { stylesPanel } from './panels/styles';
 import { Timeline } from './panels/timeline';
-import { isMosaic, viewPanel } from './panels/view';
+import { movedTo } from './panels/period';
+import { viewPanel } from './panels/view';
 import { initialState, Store } from './store';
 import { direction, language } from './language';
 import { Toolbar } from './tools/toolbar';
@@ -134,7 +135,7 @@ function placeStrip(): void {
 async function choose(key: string): Promise<void> {
   const { layer, series } = store.state;
   const item = series.find((each) => each.key === key);
-  if (isMosaic(layer) && layer) await viewer.mosaic(layer.collection, key);
+  if (layer && !('item' in layer)) await viewer.mosaic(movedTo(layer, key));
   else if (item) await viewer.show(item, { move: 'stay' });
 }
 
@@ -172,7 +173,7 @@ scenesPanel(byId('scenes'), store, {
 });
 viewPanel(byId('view'), store, {
   show: (item) => void viewer.show(item, { move: 'stay' }),
-  mosaic: (collection, until) => void viewer.mosaic(collection, until),
+  mosaic: (layer) => void viewer.mosaic(layer),
   fit: () => void viewer.fit(),
 });
 stylesPanel(byId('styles'), store, mapStarted, (id) => void viewer.setStyle(id));

@@ -1,5 +1,5 @@
 /** One observable state; panels and the map subscribe to the fields they show. */
-import type { Collection, Item, Layer, SceneInfo } from './api';
+import type { Collection, Item, Layer, SceneInfo, Style } from './api';
 import type { Camera } from './link';
 
 export type Projection = 'mercator' | 'globe';
@@ -56,6 +56,9 @@ export interface State {
   tilesLoading: boolean;
   error: string | null;
 }
+
+/** The style of the picture. */
+export const shownStyle = ({ info, style }: Readonly<State>): Style | null => info?.styles.find(({ id }) => id === style) ?? null;
 
 export type Listener = (state: Readonly<State>) => void;
 

@@ -2,21 +2,21 @@
 import {
   ApiError,
   fetchCollections,
-  fetchCollectionStyles,
-  fetchInfo,
   fetchItem,
   fetchPoint,
   fetchTileSet,
   nextPage,
   searchItems,
-  withStyle,
+  withRendering,
   type Item,
   type ItemPage,
   type Layer,
+  type Mosaic,
   type SceneInfo,
   type Style,
   type TileSet,
 } from './api';
+import { fetchCollectionStyles, fetchInfo } from './info';
 import { areaOf, centreOf, contains, unionOf, type BBox } from './geo';
 import { formatIndicator, INDICATOR, OWN, withOwn, type Indicator } from './indicator';
 import { formatLink, parseLink, parsePlace, type Camera, type Link } from './link';
@@ -24,7 +24,7 @@ import type { MapView } from './map/map';
 import type { PixelPanel } from './panels/pixel';
 import { titleOf } from './panels/title';
 import type { Filter, Pending, State, Store } from './store';
-import { formatStretch, pictureQuery, STRETCH, stretchOf, type Stretch } from './stretch';
+import { formatStretch, pictureQuery, STRETCH, stretchedAs, stretchOf, type Stretch } from './stretch';
 import { t } from './words/shell';
 
 /** More dates than this over one place would not fit on a timeline. */
@@ -142,15 +142,15 @@ export class Viewer {
     if (shown && series.length < 2) await this.#loadSeries(item);
   }
 
-  async mosaic(collection: string, until: string | null, style = this.#state.style): Promise<void> {
-    const layer: Layer = { collection, until };
+  async mosaic(layer: Mosaic, style = this.#state.style): Promise<void> {
+    const { collection, from = null, until } = layer;
     this.#wait({ layer, item: this.#state.item, style });
     await this.#attempt(async () => {
-      const { items } = await searchItems({ collection, to: until, limit: LONGEST_SERIES });
+      const { items } = await searchItems({ collection, from, to: until, limit: LONGEST_SERIES });
       const newest = items.sort(newestFirst)[0];
       if (!newest) throw new ApiError(t('no-scene-until'), null);
       const before = this.#state.layer;
-      const again = before !== null && !('item' in before) && before.collection === collection;
+      const again = before !== null && !('item' in before) && before.collection === collection && (before.from ?? null) === from;
       const series = again ? this.#state.series : [...items].reverse();
       await this.#present({ layer, item: newest, series, style, box: null, animate: false });
     });
@@ -279,10 +279,10 @@ export class Viewer {
         travel,
       ]);
       if (signal.aborted) return false;
-      const info = { ...scene, styles: withOwn(styles ?? scene.styles, this.#state.extras) };
+      const info = { ...scene, styles: withOwn(styles ? stretchedAs(styles, scene.styles) : scene.styles, this.#state.extras) };
       const style = info.styles.find(({ id }) => id === target.style) ?? info.styles[0] ?? null;
       const rendering = pictureQuery(style, stretchOf(this.#state.extras));
-      const problem = (await map?.showTiles({ ...tiles, template: withStyle(tiles.template, null, rendering) })) ?? null;
+      const problem = (await map?.showTiles({ ...tiles, template: withRendering(tiles.template, rendering) })) ?? null;
       if (signal.aborted) return false;
       const viewed = new Map(this.#state.viewed).set(item.key, scene);
       const missing = target.style !== null && style !== null && style.id !== target.style;
@@ -355,7 +355,7 @@ export class Viewer {
         const item = known ?? (await fetchItem(layer.collection, layer.item));
         await this.show(item, { move: camera ? 'stay' : 'jump', style });
       } else {
-        await this.mosaic(layer.collection, layer.until, style);
+        await this.mosaic(layer, style);
         if (!camera) await this.fit();
       }
     });

@@ -105,7 +105,7 @@ test('indices are offered before single bands, what is shown first', async () =>
   const { firstIndicator, indicatorsOf } = await import('../src/tools/chart/indicators');
   const legend = { minimum: 0, maximum: 1, unit: '', colors: ['#000000', '#ffffff'] };
   const style = (id: string, more: Partial<Style> = {}): Style => ({ id, title: id, description: '', band: null, expression: '', query: { style: id }, legend, rescale: [], auto: null, classes: [], ...more });
-  const optical = [style('true-color', { legend: null }), style('ndvi'), style('error'), style('b04', { band: 'B04' }), style('clear', { classes: [{ title: 'x', color: '#000000' }] })];
+  const optical = [style('true-color', { legend: null }), style('ndvi'), style('error'), style('b04', { band: 'B04' }), style('clear', { classes: [{ name: 'a', title: 'x', color: '#000000' }] })];
   assert.deepEqual(indicatorsOf(optical).map(({ id }) => id), ['ndvi']);
   assert.deepEqual(indicatorsOf([style('vv', { band: 'VV' }), style('radar', { legend: null })]).map(({ id }) => id), ['vv']);
   const offered = [style('evi'), style('ndvi')];

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { parseFidelity, type Item, type Style } from '../src/api';
+import type { Item, Style } from '../src/api';
+import { parseFidelity } from '../src/info';
 import { formatBytes, formatError, formatPlatform, formatPosition, formatRatio } from '../src/format';
 import { comparison, weightOf } from '../src/panels/meter';
 import { daysOf, fraction, nearest, stopsOf } from '../src/panels/stops';
@@ -49,7 +50,7 @@ test('bytes and ratios have as many digits as mean something', () => {
 });
 
 test('what was received is compared with every scene looked at', () => {
-  const info = { codec: 'dct', ratio: 100, rawBytes: 1000, archiveBytes: 10, fidelity: null, styles: [] };
+  const info = { codec: 'dct', ratio: 100, rawBytes: 1000, archiveBytes: 10, fidelity: null, styles: [], bands: [] };
   assert.equal(comparison(100, weightOf([info])), 'The imagery is 1/10 of the original.');
   assert.equal(comparison(100, weightOf([info, info])), 'The imagery is 1/20 of 2 originals.');
   assert.equal(comparison(3000, weightOf([info])), 'The imagery is 3 times the original.');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { doubled, interval, parseItem, problemSentence, withStyle } from '../src/api';
+import { doubled, interval, parseItem, problemSentence, withRendering } from '../src/api';
 import { dayOf } from '../src/format';
 import { loadWords } from '../src/words/words';
 import { addTiming, noTraffic, partOf, totalOf } from '../src/traffic';
@@ -11,9 +11,9 @@ await loadWords('shell');
 const template = 'https://tiles.example/collections/c/items/i/tiles/WebMercatorQuad/{z}/{x}/{y}.webp?v=1';
 
 test('a style goes into a template without harming its braces', () => {
-  assert.equal(withStyle(template, 'ndvi'), `${template}&style=ndvi`);
-  assert.equal(withStyle(withStyle(template, 'ndvi'), 'true-color'), `${template}&style=true-color`);
-  assert.equal(withStyle('/{z}/{x}/{y}.webp', null), '/{z}/{x}/{y}.webp');
+  assert.equal(withRendering(template, { style: 'ndvi' }), `${template}&style=ndvi`);
+  assert.equal(withRendering(withRendering(template, { style: 'ndvi' }), { style: 'true-color' }), `${template}&style=true-color`);
+  assert.equal(withRendering('/{z}/{x}/{y}.webp', {}), '/{z}/{x}/{y}.webp');
   assert.match(doubled(template), /\{y\}@2x\.webp\?v=1$/);
 });
 

@@ -1,10 +1,13 @@
 /** Two pictures of one place: by a border, side by side, in turn, through one another, or what they differ by. */
-import { ApiError, fetchInfo, fetchItem, fetchTileSet, withStyle, type Item, type Layer, type SceneInfo, type TileSet } from '../../api';
+import { ApiError, fetchItem, fetchTileSet, withRendering, type Item, type Layer, type SceneInfo, type TileSet } from '../../api';
 import { h } from '../../dom';
 import { dayOf } from '../../format';
+import { withOwn } from '../../indicator';
+import { fetchInfo } from '../../info';
 import type { MapView } from '../../map/map';
 import { addSheet } from '../../sheets';
 import type { Store } from '../../store';
+import { pictureQuery, stretchOf } from '../../stretch';
 import { words } from '../../words/words';
 import type { Context, ToolPanel } from '../registry';
 import { choicesOf, firstChoice } from './choices';
@@ -167,7 +170,8 @@ class Compare implements ToolPanel {
     this.#stage ??= this.#newStage(map);
     try {
       await this.#stage.lay(comparison.mode, comparison.at);
-      const theirs = await fetchInfo(other.collection, other.id, signal);
+      const told = await fetchInfo(other.collection, other.id, signal);
+      const theirs = { ...told, styles: withOwn(told.styles, this.#store.state.extras) };
       this.#listStyles(theirs);
       this.#furnish(comparison, map, theirs);
       const tiles = await this.#tiles(comparison, layer, theirs, signal);
@@ -200,7 +204,8 @@ class Compare implements ToolPanel {
     }
     const tiles = await fetchTileSet({ collection: other.collection, item: other.id }, signal);
     // one stretch for both, unless they show different things
-    return { ...tiles, template: withStyle(tiles.template, style ?? state.style, style === null ? state.rendering : {}) };
+    const another = theirs.styles.find(({ id }) => id === style) ?? null;
+    return { ...tiles, template: withRendering(tiles.template, another ? pictureQuery(another, stretchOf(state.extras)) : state.rendering) };
   }
 
   #titleOf(item: Item, style: string | null, { styles }: SceneInfo): string {
