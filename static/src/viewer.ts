@@ -38,7 +38,7 @@ const newestFirst = (a: Item, b: Item): number => b.datetime.getTime() - a.datet
 const sentence = (error: unknown): string =>
   error instanceof ApiError ? error.message : t('page-failed');
 
-/** The newest of the scenes that aren't small beside the largest, at best without much cloud; as the server's page.py. */
+/** The newest of the scenes that aren't small beside the largest, at best without much cloud; as the server's page.py: test/first.cases.json. */
 export function firstToShow(items: readonly Item[]): Item | null {
   const largest = Math.max(0, ...items.map((item) => areaOf(item.bbox)));
   const large = items.filter((item) => areaOf(item.bbox) >= largest * WORTH_SHOWING_FIRST).sort(newestFirst);
@@ -288,7 +288,8 @@ export class Viewer {
       const missing = target.style !== null && style !== null && style.id !== target.style;
       const error = missing ? t('no-style', { style: target.style ?? '', shown: style.title }) : problem;
       const credit = tiles.attribution;
-      this.#store.update({ layer, item, series, info, viewed, style: style?.id ?? null, rendering, credit, pending: null });
+      const clouds = this.#state.item?.collection === item.collection ? this.#state.clouds : new Map<string, number>(); // ids are of one collection
+      this.#store.update({ clouds, layer, item, series, info, viewed, style: style?.id ?? null, rendering, credit, pending: null });
       if (error) this.#store.update({ error }); // else what was said meanwhile stays, as that there is no map
       this.#readAgain();
       return true;

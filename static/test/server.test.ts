@@ -39,10 +39,12 @@ test('what was received is counted by what it was for', () => {
   traffic = addTiming(traffic, entry('/assets/map.js', 0), origin); // from the browser's cache
   traffic = addTiming(traffic, entry('/1/2/3.png', 0, 'https://basemap.example'), origin);
   traffic = addTiming(traffic, { name: 'blob:https://tiles.example/x', transferSize: 5, encodedBodySize: 5 }, origin);
-  assert.deepEqual(traffic, { imagery: 200, page: 1000, data: 30, requests: 5, unmeasured: 1 });
+  assert.deepEqual(traffic, { imagery: 200, page: 1000, map: 0, data: 30, requests: 5, unmeasured: 1 });
   assert.equal(totalOf(traffic), 1230);
   assert.equal(partOf('/prefix/collections/c/tilejson.json'), 'data');
-  assert.equal(partOf('/assets/reference-1.pmtiles'), 'page');
+  assert.equal(partOf('/assets/reference-1.pmtiles'), 'map');
+  assert.equal(partOf('/assets/app-1.js'), 'page');
+  assert.equal(partOf('/pof/drafts'), 'data');
 });
 
 test('a scene whose date nobody knows is not called one of 1970', () => {

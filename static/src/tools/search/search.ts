@@ -7,6 +7,7 @@ import { language } from '../../language';
 import { thumbnailAddress, thumbnailBox } from '../../panels/styles';
 import { parsePosition } from '../../search/coordinates';
 import { loadGazetteer } from '../../search/gazetteer';
+import { saver } from '../../saver';
 import { addSheet } from '../../sheets';
 import type { Context, ToolPanel } from '../registry';
 import { Calendar, cloudWords } from './calendar';
@@ -163,7 +164,7 @@ class Search implements ToolPanel {
     const box = this.#view && thumbnailBox(this.#view, item.bbox);
     const same = this.#context.store.state.item?.collection === item.collection;
     const shown = same ? rendering : {};
-    const picture = box ? h('img', { 'data-source': thumbnailAddress(item, shown, box), alt: '', width: 72, height: 48 }) : null;
+    const picture = box && !saver.saving ? h('img', { 'data-source': thumbnailAddress(item, shown, box), alt: '', width: 72, height: 48 }) : null;
     const words = h('span', { class: 'search-words' }, h('b', {}, dayOf(item)), h('span', {}, cloudWords(scene)), h('span', { class: 'hint' }, title));
     return h('li', {}, h('button', { type: 'button', 'aria-pressed': String(item.key === current), title: item.id, click: () => this.#choose(item) }, picture, words));
   }
