@@ -61,8 +61,8 @@ def test_a_period_is_one_picture_and_the_link_has_it(visit: Visits) -> None:
     page = seen.open(f"{SERIES}&item=day-21")
     page.get_by_text("Mosaic", exact=True).click()
     page.get_by_label("Pixels", exact=True).select_option("median")
-    page.get_by_label("From date").first.fill("2020-05-01")
-    page.get_by_label("To date").first.fill("2020-05-15")
+    page.get_by_label("Period from").fill("2020-05-01")
+    page.get_by_label("Period to").fill("2020-05-15")
     page.get_by_role("heading", name="Median of clear, 1 May 2020 – 15 May 2020").wait_for()
     last = parse_qs(urlsplit(seen.tiles[-1]).query)
     assert last["pixel_selection"] == ["median"]
@@ -71,6 +71,6 @@ def test_a_period_is_one_picture_and_the_link_has_it(visit: Visits) -> None:
     assert "mosaic=2020-05-01/2020-05-15&pixels=median" in link
     again = visit()
     again.open(link).get_by_role("heading", name="Median of clear, 1 May 2020 – 15 May 2020").wait_for()
-    page.get_by_label("To date").first.fill("2020-04-15")
+    page.get_by_label("Period to").fill("2020-04-15")
     page.get_by_text("The period ends before it begins.").wait_for()
     assert seen.complaints == []

@@ -26,8 +26,8 @@ const mosaicOf = ({ layer, pending }: Store['state']): Mosaic | null => {
 export function periodForm(store: Store, show: (layer: Mosaic) => void): HTMLFormElement {
   const option = (value: string): HTMLElement => h('option', { value }, t(value === NEWEST ? 'pixels-newest' : (`pixels-${value}` as 'pixels-median')));
   const pixels = h('select', { 'aria-label': t('pixels') }, ...[NEWEST, ...PIXELS].map(option));
-  const from = h('input', { type: 'date', 'aria-label': t('from-date') });
-  const to = h('input', { type: 'date', 'aria-label': t('to-date') });
+  const from = h('input', { type: 'date', 'aria-label': t('period-from') });
+  const to = h('input', { type: 'date', 'aria-label': t('period-to') });
   const said = h('p', { class: 'hint', role: 'status' });
   const apply = (): void => {
     const mosaic = mosaicOf(store.state);

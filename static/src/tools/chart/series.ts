@@ -70,7 +70,7 @@ function observation(each: Record<string, unknown>): Observation | null {
 }
 
 /** Curves of all fields in one style: one request, which keeps their order. */
-async function fetchStyle({ collection, from, to, fields }: Wanted, style: Style, signal: AbortSignal): Promise<Curve[]> {
+export async function fetchSeries({ collection, from, to, fields }: Wanted, style: Style, signal: AbortSignal): Promise<Curve[]> {
   const target = url(`collections/${encodeURIComponent(collection)}/series`);
   for (const [name, value] of Object.entries(valueQuery(style))) target.searchParams.set(name, value);
   const when = interval(from, to);
@@ -102,7 +102,7 @@ export async function fetchCurves(wanted: Wanted, signal: AbortSignal, told: (do
   const byStyle: Curve[][] = [];
   for (const style of wanted.styles) {
     told(byStyle.length, wanted.styles.length);
-    byStyle.push(await fetchStyle(wanted, style, signal));
+    byStyle.push(await fetchSeries(wanted, style, signal));
   }
   const curves = wanted.fields.flatMap((_, place) => byStyle.flatMap((each) => each[place] ?? []));
   const shares = await clear;

@@ -15,6 +15,7 @@ import css from './compare.css';
 import { againstQuery, canMask, fetchDifference, readDifference, tellErrors } from './difference';
 import { formatComparison, MODES, parseComparison, type Comparison } from './link';
 import { Stage } from './stage';
+import { Verdict } from './verdict';
 
 type Key = keyof typeof import('../../words/compare/en.json');
 const t = words<Key>('compare');
@@ -33,6 +34,9 @@ class Compare implements ToolPanel {
   readonly #styleField = h('label', { class: 'compare-field' }, t('style'), this.#style);
   readonly #extra = h('div', { class: 'compare-row' });
   readonly #said = h('p', { class: 'compare-said', role: 'status' });
+  /** All but what is said: hidden where there is nothing to compare with. */
+  readonly #controls: HTMLElement;
+  readonly #verdict: Verdict;
   #comparison: Comparison | null = null;
   #other: Item | null = null;
   #stage: Stage | null = null;
@@ -47,13 +51,15 @@ class Compare implements ToolPanel {
     this.#modes.append(...MODES.map((mode) => h('label', { class: 'chip' },
       h('input', { type: 'radio', name: 'compare-mode', value: mode, change: () => this.#set({ mode, at: 0.5 }) }),
       h('span', {}, t(mode)))));
-    this.element = h('div', { class: 'compare' },
+    this.#verdict = new Verdict(map);
+    this.#controls = h('div', { class: 'compare-controls' },
       h('label', { class: 'compare-field' }, t('with'), this.#with),
       h('fieldset', {}, h('legend', {}, t('mode')), this.#modes),
-      this.#styleField, this.#extra, this.#said);
+      this.#styleField, this.#extra, this.#verdict.element);
+    this.element = h('div', { class: 'compare' }, this.#controls, this.#said);
     store.watch(['item', 'items', 'series'], () => this.#fill());
     store.watch(['layer', 'info', 'style', 'rendering'], () => {
-      if (this.#open) void (this.#comparison ? this.#draw() : this.#begin());
+      if (this.#open) void (this.#other ? this.#draw() : this.#begin());
     });
     // the second handle of the timeline
     store.watch(['second'], ({ second }) => {
@@ -73,6 +79,7 @@ class Compare implements ToolPanel {
     this.#drawing.abort();
     clearInterval(this.#timer);
     this.#release?.();
+    this.#verdict.show(null);
     this.#stage?.remove();
     this.#stage = null;
     this.#store.setExtra('compare', null);
@@ -82,12 +89,15 @@ class Compare implements ToolPanel {
   /** Begins with what the link names, else with what is worth comparing with first. */
   async #begin(): Promise<void> {
     const { item } = this.#store.state;
+    this.#controls.hidden = !item;
+    this.#said.textContent = item ? '' : t('no-scene');
+    if (!item) return;
     if (this.#comparison && !this.#other) {
       const { collection, item: id } = this.#comparison;
       this.#other = await this.#find(collection, id).catch((error: unknown) => this.#fail(error));
       if (!this.#other) return;
     }
-    if (!this.#other && item) {
+    if (!this.#other) {
       const first = firstChoice(item, choicesOf(this.#store.state));
       return first ? this.#compareWith(first) : this.#beginWithStyle(item);
     }
@@ -98,10 +108,8 @@ class Compare implements ToolPanel {
   #beginWithStyle(item: Item): void {
     const { info, style } = this.#store.state;
     const another = info?.styles.find(({ id }) => id !== style);
-    const none = info !== null && !another;
-    for (const element of this.element.children) (element as HTMLElement).hidden = none && element !== this.#said;
-    if (none) this.#said.textContent = t('nothing');
-    if (!another) return;
+    this.#controls.hidden = !another;
+    if (!another) return void (this.#said.textContent = info ? t('nothing') : t('loading'));
     this.#other = item;
     this.#set({ style: another.id });
   }
@@ -174,6 +182,8 @@ class Compare implements ToolPanel {
       const theirs = { ...told, styles: withOwn(told.styles, this.#store.state.extras) };
       this.#listStyles(theirs);
       this.#furnish(comparison, map, theirs);
+      const dates = 'item' in layer && other.key !== item.key;
+      this.#verdict.show(dates ? { now: item, before: other, info, theirs, style: this.#store.state.style } : null);
       const tiles = await this.#tiles(comparison, layer, theirs, signal);
       if (signal.aborted) return;
       const there = comparison.mode === 'difference' ? t('legend', { now: dayOf(item), before: dayOf(other) }) : this.#titleOf(other, comparison.style, theirs);
