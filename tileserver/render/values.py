@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rio_tiler.models import ImageData, PointData
 
-from comeo.decibel import mean_decibels, uses_power
+from comeo.decibel import mean_decibels
 from comeo.errors import NotFoundError, ParameterError
 from comeo.export.request import ExtractRequest, grid_of
 from comeo.figures import significant
@@ -24,6 +24,7 @@ from comeo.scene import Band
 from comeo.view.area import Area
 from comeo.view.budget import Budget
 from comeo.view.clear import check_mask, class_at, kept_at, kept_on
+from comeo.view.formula_means import formula_errors
 from comeo.view.pixels import mask_of, observe, read_pixels
 from comeo.view.polygon import Geometry
 from comeo.view.propagation import (
@@ -309,26 +310,16 @@ def _known_means(
     for result in range(plan.results):
         bands = plan.bands if plan.expression else plan.bands[result : result + 1]
         sources = plan.sources if plan.expression else plan.sources[result : result + 1]
-        means = mean_errors(reader, bands, valid[result], grid, shares[result], masked=masked[result])
-        errors = means[:, None, None]
-        errors = _scaled(errors, sources, physical=plan.physical)
-        if plan.expression:
-            centre = {band.name: _mean(sample.layers[band.name], band) for band in sources}
-            independent = np.eye(len(bands), dtype=np.float32)
-            errors = propagate(plan.expression, centre, errors, independent, of_means=True)
-            errors = errors[result : result + 1]
+        errors = mean_errors(reader, bands, valid[result], grid, shares[result], masked=masked[result])
+        errors = _scaled(errors[:, None, None], sources, physical=plan.physical)
         error = float(errors[0, 0, 0])
+        if plan.expression:
+            scales = _scaled(np.ones((len(bands), 1, 1), np.float32), sources, physical=plan.physical)
+            error = formula_errors(
+                reader, plan.expression, bands, sample.grid, sample.layers, sample.kept, errors, scales
+            )[result]
         out.append(error if math.isfinite(error) else None)
     return out
-
-
-def _mean(layer: NDArray[Any], band: Band) -> NDArray[np.float32]:
-    """The mean of a band's known pixels as a 1×1 layer."""
-    known = layer[np.isfinite(layer)]
-    if not known.size:
-        return np.full((1, 1), np.nan, np.float32)
-    mean = mean_decibels(known) if uses_power([band]) else known.mean(dtype=np.float64)
-    return np.full((1, 1), mean, np.float32)
 
 
 def _root_mean_square(values: NDArray[np.float64]) -> float:
