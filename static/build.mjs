@@ -94,14 +94,13 @@ async function writePage(folder, metafile) {
   const size = (name) => metafile.outputs[`.cache/dist/${name}`].bytes;
   /** Most of the map's code is one file, MapLibre's. */
   const [heaviest] = withNeeded(built('src/map/map.ts', '.js')).sort((a, b) => size(b) - size(a));
-  const icon = await readFile(path.join(source, 'icon.svg'));
-  const iconName = `assets/icon-${createHash('sha256').update(icon).digest('hex').slice(0, 8)}.svg`;
-  await write(path.join(folder, iconName), icon);
-  await writeInstallable(folder, iconName);
+  const icons = await writeIcons(folder);
+  await writeInstallable(folder, icons);
   const page = (await readFile(path.join(source, 'index.html'), 'utf8'))
     .replaceAll('%APP%', app)
     .replaceAll('%STYLE%', style)
-    .replaceAll('%ICON%', iconName)
+    .replaceAll('%ICON%', icons['icon.svg'])
+    .replaceAll('%TOUCH%', icons['icon-180.png'])
     .replace('%HEAVIEST%', links([heaviest]));
   await write(path.join(folder, 'index.html'), page.replace('%PRELOAD%', preload('en')));
   for (const language of LANGUAGES) {
@@ -140,11 +139,23 @@ async function compressAll(folder) {
   );
 }
 
+/** The icon, and pictures of it for what can't draw it (iOS); answers where each lies, by its name in src/. */
+async function writeIcons(folder) {
+  const found = {};
+  for (const name of ['icon.svg', 'icon-180.png', 'icon-192.png', 'icon-512.png']) {
+    const bytes = await readFile(path.join(source, name));
+    const [stem, extension] = name.split('.');
+    found[name] = `assets/${stem}-${createHash('sha256').update(bytes).digest('hex').slice(0, 8)}.${extension}`;
+    await write(path.join(folder, found[name]), bytes);
+  }
+  return found;
+}
+
 /** What the browser installs: the service worker, under a name that stays, and the manifest beside it. */
-async function writeInstallable(folder, icon) {
+async function writeInstallable(folder, icons) {
   await esbuild.build({ ...shared, entryPoints: ['src/offline/sw.ts'], outfile: path.join(folder, 'sw.js'), minify: true, legalComments: 'none' });
   const manifest = JSON.parse(await readFile(path.join(source, 'manifest.json'), 'utf8'));
-  for (const each of manifest.icons) each.src = icon;
+  for (const each of manifest.icons) each.src = icons[each.src];
   await write(path.join(folder, 'manifest.webmanifest'), JSON.stringify(manifest));
 }
 

@@ -2,6 +2,7 @@
 import type { MultiPolygon, Polygon } from 'geojson';
 
 import { bboxOf, type BBox } from './geo';
+import { bandInOurWords, loadServerWords } from './words/server';
 import { t } from './words/shell';
 
 export interface Collection {
@@ -64,6 +65,8 @@ export interface Style {
 }
 
 export interface StyleClass {
+  /** As documents and masks name it. */
+  name: string;
   title: string;
   color: string;
 }
@@ -77,6 +80,8 @@ export interface SceneInfo {
   /** What compression has lost, where the archive tells. */
   fidelity: Fidelity | null;
   styles: Style[];
+  /** Names of its bands. */
+  bands: string[];
 }
 
 export interface Fidelity {
@@ -142,8 +147,20 @@ export interface Basemap {
   maxZoom: number;
 }
 
-/** A whole collection up to a day, newest valid pixel first, or one scene. */
-export type Layer = { collection: string; item: string } | { collection: string; until: string | null };
+/** Which pixels a mosaic is made of, as the server's `pixel_selection`; the newest valid ones where it says none. */
+export const PIXELS = ['clear', 'median', 'mean', 'lowest', 'highest'] as const;
+export type Pixels = (typeof PIXELS)[number];
+
+/** The scenes of a collection over a period as one picture. Days, both included; null is open. */
+export interface Mosaic {
+  collection: string;
+  until: string | null;
+  from?: string;
+  pixels?: Pixels;
+}
+
+/** One scene, or many as one picture. */
+export type Layer = { collection: string; item: string } | Mosaic;
 
 /**
  * A scene's coarsest level named by the server is the one that fills a tile. It is shown somewhat smaller, too: a
@@ -290,81 +307,21 @@ export function layerPath(layer: Layer): string {
   return 'item' in layer ? `${collection}/items/${encodeURIComponent(layer.item)}` : collection;
 }
 
-function setDatetime(target: URL, layer: Layer): void {
-  if ('until' in layer && layer.until) target.searchParams.set('datetime', interval(null, layer.until) ?? '');
+/** The server's parameters for the period of a mosaic, and for which of its pixels. */
+export function layerQuery(layer: Layer): Record<string, string> {
+  if ('item' in layer) return {};
+  const datetime = interval(layer.from, layer.until);
+  return { ...(datetime && { datetime }), ...(layer.pixels && { pixel_selection: layer.pixels }) };
 }
 
-function parseLegend(value: unknown): Legend | null {
-  if (!isObject(value)) return null;
-  const colors = (Array.isArray(value['colors']) ? value['colors'] : []).filter(
-    (color): color is string => typeof color === 'string' && /^#[0-9a-f]{6}([0-9a-f]{2})?$/i.test(color),
-  );
-  const minimum = number(value['minimum']);
-  const maximum = number(value['maximum']);
-  return minimum !== null && maximum !== null && colors.length > 1 ? { minimum, maximum, unit: text(value['unit']) ?? '', colors } : null;
-}
-
-function parseRanges(value: unknown): Range[] {
-  const pairs = Array.isArray(value) ? value : [];
-  return pairs.flatMap((pair): Range[] => {
-    const [low, high] = Array.isArray(pair) ? [number(pair[0]), number(pair[1])] : [null, null];
-    return low !== null && high !== null && low < high ? [[low, high]] : [];
-  });
-}
-
-function parseStyles(value: unknown): Style[] {
-  return objects(value).flatMap((style) => {
-    const id = text(style['id']);
-    if (!id) return [];
-    const expression = text(style['expression']) ?? '';
-    return [
-      {
-        id,
-        title: text(style['title']) ?? id,
-        description: text(style['description']) ?? '',
-        band: /^\w+$/.test(expression) ? expression : null,
-        expression,
-        query: { style: id },
-        legend: parseLegend(style['legend']),
-        rescale: parseRanges(style['rescale']),
-        auto: Array.isArray(style['auto']) ? parseRanges(style['auto']) : null,
-        classes: objects(style['classes']).flatMap((each) => {
-          const color = text(each['color']) ?? '';
-          return /^#[0-9a-f]{6}$/i.test(color) ? [{ title: text(each['title']) ?? '', color }] : [];
-        }),
-      },
-    ];
-  });
-}
-
-export function parseFidelity(value: unknown): Fidelity | null {
-  const error = isObject(value) ? number(value['expected_error']) : null;
-  if (!isObject(value) || error === null) return null;
-  const fieldError = number(value['field_error']);
-  return { error, fieldError, unit: text(value['unit']) ?? '', grade: text(value['grade']) ?? '', meaning: text(value['meaning']) ?? '' };
-}
-
-export async function fetchInfo(collection: string, item: string, signal?: AbortSignal): Promise<SceneInfo> {
-  const body = await fetchJson(url(`${layerPath({ collection, item })}/info`), signal);
-  return {
-    codec: text(body['codec']) ?? '',
-    ratio: number(body['ratio']) ?? 0,
-    rawBytes: number(body['raw_bytes']) ?? 0,
-    archiveBytes: number(body['archive_bytes']) ?? 0,
-    fidelity: parseFidelity(body['fidelity']),
-    styles: parseStyles(body['styles']),
-  };
-}
-
-/** Styles that the bands common to a whole collection can give. */
-export async function fetchCollectionStyles(collection: string, signal?: AbortSignal): Promise<Style[]> {
-  const body = await fetchJson(url(`collections/${encodeURIComponent(collection)}/info`), signal);
-  return parseStyles(body['styles']);
+/** An address with parameters. */
+export function withQuery(target: URL, query: Readonly<Record<string, string>>): URL {
+  for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value);
+  return target;
 }
 
 export async function fetchTileSet(layer: Layer, signal?: AbortSignal): Promise<TileSet> {
-  const target = url(`${layerPath(layer)}/tilejson.json`);
-  setDatetime(target, layer);
+  const target = withQuery(url(`${layerPath(layer)}/tilejson.json`), layerQuery(layer));
   const body = await fetchJson(target, signal);
   const template = Array.isArray(body['tiles']) ? text(body['tiles'][0]) : null;
   if (!template) throw new ApiError(t('no-tiles'), null);
@@ -387,11 +344,10 @@ export function sameTemplate(template: string): string {
   return template.replace(/^https?:\/\/[^/]+/i, location.origin);
 }
 
-/** The same tiles in another style, and with other parameters of rendering. The part before the question mark is left alone: its braces must stay braces. */
-export function withStyle(template: string, style: string | null, rendering: Readonly<Record<string, string>> = {}): string {
+/** The same tiles with parameters of a picture. The part before the question mark is left alone: its braces must stay braces. */
+export function withRendering(template: string, rendering: Readonly<Record<string, string>>): string {
   const [path = '', query = ''] = template.split('?');
   const parameters = new URLSearchParams(query);
-  if (style && !('style' in rendering) && !('expression' in rendering)) parameters.set('style', style);
   for (const [name, value] of Object.entries(rendering)) parameters.set(name, value);
   const rest = parameters.toString();
   return rest ? `${path}?${rest}` : path;
@@ -426,13 +382,12 @@ export function valueQuery({ query }: Style): Record<string, string> {
 
 /** Values of all bands at a place, and of the style where it has one value a pixel. */
 export async function fetchPoint(layer: Layer, lon: number, lat: number, style: Style | null, signal?: AbortSignal): Promise<PointValues> {
-  const target = url(`${layerPath(layer)}/point/${lon.toFixed(6)},${lat.toFixed(6)}`);
-  setDatetime(target, layer);
-  const styled = new URL(target);
-  for (const [name, value] of Object.entries(style ? valueQuery(style) : {})) styled.searchParams.set(name, value);
-  const [body, shown] = await Promise.all([fetchJson(target, signal), style ? fetchJson(styled, signal) : null]);
+  const { datetime } = layerQuery(layer);
+  const target = withQuery(url(`${layerPath(layer)}/point/${lon.toFixed(6)},${lat.toFixed(6)}`), datetime ? { datetime } : {});
+  const styled = withQuery(new URL(target), style ? valueQuery(style) : {});
+  const [body, shown] = await Promise.all([fetchJson(target, signal), style ? fetchJson(styled, signal) : null, loadServerWords()]);
   return {
-    bands: objects(body['bands']).map(parseBand),
+    bands: objects(body['bands']).map(parseBand).map(bandInOurWords),
     shown: objects(shown?.['results']).map((result) => ({
       expression: text(result['expression']) ?? '',
       value: number(result['value']),

@@ -1,5 +1,5 @@
 /** The address bar: position, layer, style and opacity live in the fragment, so that a view can be shared. */
-import type { Layer } from './api';
+import { PIXELS, type Layer } from './api';
 import { languageOfLink } from './language';
 import type { Projection } from './store';
 
@@ -20,7 +20,7 @@ export interface Link {
 }
 
 /** Parameters that are the viewer's; every other one belongs to a tool. */
-const OWN = new Set(['map', 'collection', 'item', 'mosaic', 'style', 'opacity', 'projection', 'lang']);
+const OWN = new Set(['map', 'collection', 'item', 'mosaic', 'pixels', 'style', 'opacity', 'projection', 'lang']);
 const LONGEST_EXTRA = 4000;
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
@@ -34,7 +34,11 @@ export function formatLink(link: Link): string {
   if (link.layer) {
     parts.set('collection', link.layer.collection);
     if ('item' in link.layer) parts.set('item', link.layer.item);
-    else parts.set('mosaic', link.layer.until ?? 'newest');
+    else {
+      const { from, until, pixels } = link.layer;
+      parts.set('mosaic', from ? `${from}/${until ?? 'newest'}` : (until ?? 'newest'));
+      if (pixels) parts.set('pixels', pixels);
+    }
   }
   if (link.style) parts.set('style', link.style);
   if (link.opacity < 1) parts.set('opacity', link.opacity.toFixed(2));
@@ -56,8 +60,11 @@ function parseLayer(parts: URLSearchParams): Layer | null {
   const mosaic = parts.get('mosaic');
   if (!collection) return null;
   if (item) return { collection, item };
-  if (mosaic) return { collection, until: DAY.test(mosaic) ? mosaic : null };
-  return null;
+  if (!mosaic) return null;
+  const [first = '', second] = mosaic.split('/');
+  const [from, until] = second === undefined ? ['', first] : [first, second];
+  const pixels = PIXELS.find((each) => each === parts.get('pixels'));
+  return { collection, until: DAY.test(until) ? until : null, ...(DAY.test(from) && { from }), ...(pixels && { pixels }) };
 }
 
 /** Reads a fragment that anybody may have typed: what makes no sense is left out. */

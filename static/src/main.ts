@@ -5,6 +5,7 @@ import { FirstPicture, sceneOfPage } from './first';
 import type { BBox } from './geo';
 import { parseLink, type Link } from './link';
 import type { MapView } from './map/map';
+import { cloudsOverView } from './panels/clouds';
 import { mapControls } from './panels/controls';
 import { foldButton, languageMenu } from './panels/frame';
 import { legendCard } from './panels/legend';
@@ -15,7 +16,8 @@ import { scenesPanel } from './panels/scenes';
 import { Sheet } from './panels/sheet';
 import { stylesPanel } from './panels/styles';
 import { Timeline } from './panels/timeline';
-import { isMosaic, viewPanel } from './panels/view';
+import { movedTo } from './panels/period';
+import { viewPanel } from './panels/view';
 import { initialState, Store } from './store';
 import { direction, language } from './language';
 import { Toolbar } from './tools/toolbar';
@@ -134,7 +136,7 @@ function placeStrip(): void {
 async function choose(key: string): Promise<void> {
   const { layer, series } = store.state;
   const item = series.find((each) => each.key === key);
-  if (isMosaic(layer) && layer) await viewer.mosaic(layer.collection, key);
+  if (layer && !('item' in layer)) await viewer.mosaic(movedTo(layer, key));
   else if (item) await viewer.show(item, { move: 'stay' });
 }
 
@@ -172,7 +174,7 @@ scenesPanel(byId('scenes'), store, {
 });
 viewPanel(byId('view'), store, {
   show: (item) => void viewer.show(item, { move: 'stay' }),
-  mosaic: (collection, until) => void viewer.mosaic(collection, until),
+  mosaic: (layer) => void viewer.mosaic(layer),
   fit: () => void viewer.fit(),
 });
 stylesPanel(byId('styles'), store, mapStarted, (id) => void viewer.setStyle(id));
@@ -182,6 +184,7 @@ languageMenu(byId('language'));
 foldButton(byId('toolbar'), store);
 meterPanel(byId<HTMLDetailsElement>('meter'), store);
 store.watch(['credit'], ({ credit }) => (byId('credit').textContent = credit ? `${credit} · ` : ''));
+cloudsOverView(store, mapStarted);
 notices(store);
 busyBar(store);
 placeStrip();

@@ -1,5 +1,5 @@
 /** One observable state; panels and the map subscribe to the fields they show. */
-import type { Collection, Item, Layer, SceneInfo } from './api';
+import type { Collection, Item, Layer, SceneInfo, Style } from './api';
 import type { Camera } from './link';
 
 export type Projection = 'mercator' | 'globe';
@@ -32,6 +32,8 @@ export interface State {
   item: Item | null;
   /** All scenes of the same collection over the same place, oldest first. */
   series: Item[];
+  /** Percent of cloud over the view by id of a scene of the series, where it is known. */
+  clouds: ReadonlyMap<string, number>;
   info: SceneInfo | null;
   /** Credit line of the data on the map; empty when none is due. */
   credit: string;
@@ -56,6 +58,12 @@ export interface State {
   tilesLoading: boolean;
   error: string | null;
 }
+
+/** The style of the picture. */
+export const shownStyle = ({ info, style }: Readonly<State>): Style | null => info?.styles.find(({ id }) => id === style) ?? null;
+
+/** Percent of cloud of a scene: over the view where that is known, else of the whole scene; null where neither is. */
+export const cloudOf = ({ clouds }: Readonly<State>, item: Item): number | null => clouds.get(item.id) ?? item.cloudCover;
 
 export type Listener = (state: Readonly<State>) => void;
 
@@ -107,6 +115,7 @@ export const initialState = (): State => ({
   pending: null,
   item: null,
   series: [],
+  clouds: new Map(),
   info: null,
   credit: '',
   viewed: new Map(),

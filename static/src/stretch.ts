@@ -50,6 +50,10 @@ export function rangesOf(style: Style | null, stretch: Stretch): Range[] | null 
   return stretch.style === style.id && stretch.ranges.length === style.rescale.length ? stretch.ranges : style.auto;
 }
 
+/** Styles of a collection, stretched as its newest scene is: all scenes of a mosaic are shown in one range. */
+export const stretchedAs = (styles: readonly Style[], newest: readonly Style[]): Style[] =>
+  styles.map((style) => ({ ...style, auto: newest.find(({ id }) => id === style.id)?.auto ?? style.auto }));
+
 const gammaOf = (style: Style, stretch: Stretch): number =>
   stretch.kind === 'own' && stretch.style === style.id && style.rescale.length === 3 ? stretch.gamma : 1;
 

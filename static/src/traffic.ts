@@ -3,8 +3,10 @@
 export interface Traffic {
   /** Tiles of imagery. */
   imagery: number;
-  /** Code, style, outlines. */
+  /** Code, style, words. */
   page: number;
+  /** The reference map and its names, and a basemap. */
+  map: number;
   /** Answers about scenes: lists, info, values. */
   data: number;
   requests: number;
@@ -12,15 +14,16 @@ export interface Traffic {
   unmeasured: number;
 }
 
-type Part = 'imagery' | 'page' | 'data';
+type Part = 'imagery' | 'page' | 'map' | 'data';
 
-export const noTraffic = (): Traffic => ({ imagery: 0, page: 0, data: 0, requests: 0, unmeasured: 0 });
+export const noTraffic = (): Traffic => ({ imagery: 0, page: 0, map: 0, data: 0, requests: 0, unmeasured: 0 });
 
-export const totalOf = (traffic: Traffic): number => traffic.imagery + traffic.page + traffic.data;
+export const totalOf = (traffic: Traffic): number => traffic.imagery + traffic.page + traffic.map + traffic.data;
 
 export function partOf(path: string): Part {
+  if (/\/assets\/(reference|gazetteer)-/.test(path)) return 'map';
   if (/\/tiles\/[^/]+\/\d+\/\d+\/\d+/.test(path)) return 'imagery';
-  return /\/(stac|collections|viewer-config\.json)(\/|$)/.test(path) ? 'data' : 'page';
+  return /\/(stac|collections|pof|h|statistics|viewer-config\.json)(\/|$)/.test(path) ? 'data' : 'page';
 }
 
 type Timing = Pick<PerformanceResourceTiming, 'name' | 'transferSize' | 'encodedBodySize'>;
@@ -33,7 +36,7 @@ export function addTiming(traffic: Traffic, entry: Timing, origin: string): Traf
   if (address.origin !== origin && entry.transferSize === 0) {
     return { ...traffic, requests, unmeasured: traffic.unmeasured + 1 };
   }
-  const part = partOf(address.pathname);
+  const part = address.origin === origin ? partOf(address.pathname) : 'map'; // what is of another host is the basemap
   return { ...traffic, requests, [part]: traffic[part] + entry.transferSize };
 }
 

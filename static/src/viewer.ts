@@ -2,21 +2,21 @@
 import {
   ApiError,
   fetchCollections,
-  fetchCollectionStyles,
-  fetchInfo,
   fetchItem,
   fetchPoint,
   fetchTileSet,
   nextPage,
   searchItems,
-  withStyle,
+  withRendering,
   type Item,
   type ItemPage,
   type Layer,
+  type Mosaic,
   type SceneInfo,
   type Style,
   type TileSet,
 } from './api';
+import { fetchCollectionStyles, fetchInfo } from './info';
 import { areaOf, centreOf, contains, unionOf, type BBox } from './geo';
 import { formatIndicator, INDICATOR, OWN, withOwn, type Indicator } from './indicator';
 import { formatLink, parseLink, parsePlace, type Camera, type Link } from './link';
@@ -24,7 +24,7 @@ import type { MapView } from './map/map';
 import type { PixelPanel } from './panels/pixel';
 import { titleOf } from './panels/title';
 import type { Filter, Pending, State, Store } from './store';
-import { formatStretch, pictureQuery, STRETCH, stretchOf, type Stretch } from './stretch';
+import { formatStretch, pictureQuery, STRETCH, stretchedAs, stretchOf, type Stretch } from './stretch';
 import { t } from './words/shell';
 
 /** More dates than this over one place would not fit on a timeline. */
@@ -38,7 +38,7 @@ const newestFirst = (a: Item, b: Item): number => b.datetime.getTime() - a.datet
 const sentence = (error: unknown): string =>
   error instanceof ApiError ? error.message : t('page-failed');
 
-/** The newest of the scenes that aren't small beside the largest, at best without much cloud; as the server's page.py. */
+/** The newest of the scenes that aren't small beside the largest, at best without much cloud; as the server's page.py: test/first.cases.json. */
 export function firstToShow(items: readonly Item[]): Item | null {
   const largest = Math.max(0, ...items.map((item) => areaOf(item.bbox)));
   const large = items.filter((item) => areaOf(item.bbox) >= largest * WORTH_SHOWING_FIRST).sort(newestFirst);
@@ -142,15 +142,15 @@ export class Viewer {
     if (shown && series.length < 2) await this.#loadSeries(item);
   }
 
-  async mosaic(collection: string, until: string | null, style = this.#state.style): Promise<void> {
-    const layer: Layer = { collection, until };
+  async mosaic(layer: Mosaic, style = this.#state.style): Promise<void> {
+    const { collection, from = null, until } = layer;
     this.#wait({ layer, item: this.#state.item, style });
     await this.#attempt(async () => {
-      const { items } = await searchItems({ collection, to: until, limit: LONGEST_SERIES });
+      const { items } = await searchItems({ collection, from, to: until, limit: LONGEST_SERIES });
       const newest = items.sort(newestFirst)[0];
       if (!newest) throw new ApiError(t('no-scene-until'), null);
       const before = this.#state.layer;
-      const again = before !== null && !('item' in before) && before.collection === collection;
+      const again = before !== null && !('item' in before) && before.collection === collection && (before.from ?? null) === from;
       const series = again ? this.#state.series : [...items].reverse();
       await this.#present({ layer, item: newest, series, style, box: null, animate: false });
     });
@@ -279,16 +279,17 @@ export class Viewer {
         travel,
       ]);
       if (signal.aborted) return false;
-      const info = { ...scene, styles: withOwn(styles ?? scene.styles, this.#state.extras) };
+      const info = { ...scene, styles: withOwn(styles ? stretchedAs(styles, scene.styles) : scene.styles, this.#state.extras) };
       const style = info.styles.find(({ id }) => id === target.style) ?? info.styles[0] ?? null;
       const rendering = pictureQuery(style, stretchOf(this.#state.extras));
-      const problem = (await map?.showTiles({ ...tiles, template: withStyle(tiles.template, null, rendering) })) ?? null;
+      const problem = (await map?.showTiles({ ...tiles, template: withRendering(tiles.template, rendering) })) ?? null;
       if (signal.aborted) return false;
       const viewed = new Map(this.#state.viewed).set(item.key, scene);
       const missing = target.style !== null && style !== null && style.id !== target.style;
       const error = missing ? t('no-style', { style: target.style ?? '', shown: style.title }) : problem;
       const credit = tiles.attribution;
-      this.#store.update({ layer, item, series, info, viewed, style: style?.id ?? null, rendering, credit, pending: null });
+      const clouds = this.#state.item?.collection === item.collection ? this.#state.clouds : new Map<string, number>(); // ids are of one collection
+      this.#store.update({ clouds, layer, item, series, info, viewed, style: style?.id ?? null, rendering, credit, pending: null });
       if (error) this.#store.update({ error }); // else what was said meanwhile stays, as that there is no map
       this.#readAgain();
       return true;
@@ -355,7 +356,7 @@ export class Viewer {
         const item = known ?? (await fetchItem(layer.collection, layer.item));
         await this.show(item, { move: camera ? 'stay' : 'jump', style });
       } else {
-        await this.mosaic(layer.collection, layer.until, style);
+        await this.mosaic(layer, style);
         if (!camera) await this.fit();
       }
     });

@@ -5,8 +5,9 @@ import type { Feature, GeoJSON } from 'geojson';
 
 import type { Style } from '../src/api';
 import { loadWords } from '../src/words/words';
-import { csvOf, edgeOf, overTime, overYears, valuesOf } from '../src/tools/chart/curve';
+import { csvOf, edgeOf, extremesOf, overTime, overYears, valuesOf } from '../src/tools/chart/curve';
 import { areaAround, FieldError, fieldsOf } from '../src/tools/chart/fields';
+import { extremesOf as extremesOfYear, monthsOf, pictureOf } from '../src/tools/chart/months';
 import { formatPlace, parsePlace } from '../src/tools/chart/place';
 import { areaOf, boxOf, cloudy, type Curve, type Observation } from '../src/tools/chart/series';
 
@@ -105,9 +106,28 @@ test('indices are offered before single bands, what is shown first', async () =>
   const { firstIndicator, indicatorsOf } = await import('../src/tools/chart/indicators');
   const legend = { minimum: 0, maximum: 1, unit: '', colors: ['#000000', '#ffffff'] };
   const style = (id: string, more: Partial<Style> = {}): Style => ({ id, title: id, description: '', band: null, expression: '', query: { style: id }, legend, rescale: [], auto: null, classes: [], ...more });
-  const optical = [style('true-color', { legend: null }), style('ndvi'), style('error'), style('b04', { band: 'B04' }), style('clear', { classes: [{ title: 'x', color: '#000000' }] })];
+  const optical = [style('true-color', { legend: null }), style('ndvi'), style('error'), style('b04', { band: 'B04' }), style('clear', { classes: [{ name: 'a', title: 'x', color: '#000000' }] })];
   assert.deepEqual(indicatorsOf(optical).map(({ id }) => id), ['ndvi']);
   assert.deepEqual(indicatorsOf([style('vv', { band: 'VV' }), style('radar', { legend: null })]).map(({ id }) => id), ['vv']);
   const offered = [style('evi'), style('ndvi')];
   assert.deepEqual([firstIndicator(offered, 'evi'), firstIndicator(offered, 'true-color'), firstIndicator([], 'evi')], ['evi', 'ndvi', null]);
+});
+
+test('months are means of their clear dates, and the highest and lowest of a year are known', () => {
+  const dates = [seen('2019-06-10', 0.8), seen('2019-06-20', 0.6, { clear: 0.9 }), seen('2019-06-25', 0.1, { clear: 0.2 }), seen('2019-08-01', 0.5), seen('2020-01-05', null), seen('2020-02-05', 0.3)];
+  const months = monthsOf([...dates].reverse());
+  assert.deepEqual(months.map(({ year, month, dates: of }) => [year, month, of.length]), [[2019, 5, 2], [2019, 7, 1], [2020, 1, 1]]);
+  assert.ok(Math.abs((months[0]?.value ?? 0) - 0.7) < 1e-12);
+  assert.ok(Math.abs((months[0]?.uncertainty ?? 0) - 0.01 / Math.SQRT2) < 1e-12);
+  assert.equal(monthsOf([seen('2019-06-10', 0.8, { uncertainty: null })])[0]?.uncertainty, null);
+  assert.equal(months[0] && pictureOf(months[0]).item, '2019-06-10', 'the clearest');
+  const year = extremesOfYear(months.filter((each) => each.year === 2019));
+  assert.deepEqual([year.highest?.month, year.lowest?.month], [5, 7]);
+  assert.deepEqual(extremesOfYear(months.slice(2)), { highest: null, lowest: null });
+});
+
+test('the ends of a curve are of clear dates', () => {
+  const lines = overTime([curve('a', [seen('2019-06-01', 0.5), seen('2019-06-02', 0.9, { clear: 0.1 }), seen('2019-06-03', 0.7), seen('2019-06-04', 0.2)])], () => '');
+  assert.deepEqual(extremesOf(lines), [{ kind: 'highest', index: 2, value: 0.7 }, { kind: 'lowest', index: 3, value: 0.2 }]);
+  assert.deepEqual(extremesOf(overTime([curve('a', [seen('2019-06-01', 0.5)])], () => '')), []);
 });

@@ -4,7 +4,9 @@ import test from 'node:test';
 import type { Item } from '../src/api';
 import { polygonOf, type BBox } from '../src/geo';
 import { initialState } from '../src/store';
+import { loadWords } from '../src/words/words';
 import { choicesOf, firstChoice } from '../src/tools/compare/choices';
+import { differenceOf } from '../src/tools/compare/verdict';
 import { formatComparison, parseComparison, type Comparison } from '../src/tools/compare/link';
 
 const item = (id: string, day: string, bbox: BBox = [0, 0, 1, 1]): Item => ({
@@ -31,4 +33,15 @@ test('the date before comes first, then the one after, then another scene that l
   assert.equal(firstChoice(april, choicesOf({ ...state, item: april }))?.id, 'j');
   assert.equal(firstChoice(april, choicesOf({ ...state, item: april, series: [april] }))?.id, 's');
   assert.equal(firstChoice(april, choicesOf({ ...initialState(), item: april })), null);
+});
+
+test('a difference of two means is sure where it exceeds what both may be off by', () => {
+  const mean = (value: number | null, uncertainty: number | null = 0.03): { value: number | null; uncertainty: number | null } => ({ value, uncertainty });
+  assert.equal(differenceOf(mean(0.5), mean(0.4))?.verdict, 'higher');
+  assert.equal(differenceOf(mean(0.4), mean(0.5))?.verdict, 'lower');
+  assert.ok(Math.abs((differenceOf(mean(0.5), mean(0.4))?.margin ?? 0) - 2 * Math.hypot(0.03, 0.03)) < 1e-12);
+  assert.equal(differenceOf(mean(0.5), mean(0.4, 0.06))?.verdict, 'unsure');
+  assert.deepEqual([differenceOf(mean(0.5, null), mean(0.4))?.margin, differenceOf(mean(0.5, null), mean(0.4))?.verdict], [null, 'unknown']);
+  assert.equal(differenceOf(mean(0.5), mean(null)), null);
+  assert.equal(differenceOf(null, mean(0.5)), null);
 });

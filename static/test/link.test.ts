@@ -16,6 +16,10 @@ test('a link says everything that it was made from', () => {
   assert.deepEqual(parseLink(formatLink(scene)), scene);
   const mosaic: Link = { ...scene, layer: { collection: 'romania', until: '2019-05-30' }, opacity: 1, projection: 'mercator' };
   assert.deepEqual(parseLink(formatLink(mosaic)), mosaic);
+  for (const layer of [{ collection: 'c', from: '2019-06-01', until: '2019-08-31', pixels: 'median' }, { collection: 'c', from: '2019-06-01', until: null }] as const) {
+    assert.deepEqual(parseLink(formatLink({ ...mosaic, layer })).layer, layer);
+  }
+  assert.deepEqual(parseLink('#collection=c&mosaic=x/2019-08-31&pixels=sum').layer, { collection: 'c', until: '2019-08-31' });
   const newest: Link = { ...mosaic, layer: { collection: 'romania', until: null }, camera: null, style: null };
   assert.deepEqual(parseLink(formatLink(newest)), newest);
 });

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
 
-import { parseFidelity, type Item, type Style } from '../src/api';
+import type { Item, Style } from '../src/api';
+import { parseFidelity } from '../src/info';
 import { formatBytes, formatError, formatPlatform, formatPosition, formatRatio } from '../src/format';
 import { comparison, weightOf } from '../src/panels/meter';
+import { movedTo } from '../src/panels/period';
 import { daysOf, fraction, nearest, stopsOf } from '../src/panels/stops';
 import { foldStyles, thumbnailBox } from '../src/panels/styles';
 import { typicalError } from '../src/panels/view';
@@ -35,6 +39,13 @@ test('the timeline is spaced as time is, and a pointer finds the nearest date', 
   assert.equal(fraction(stops.slice(0, 1), new Date('2019-01-01')), 0.5);
 });
 
+test('a period that has a beginning keeps its length when its end moves', () => {
+  assert.deepEqual(movedTo({ collection: 'c', until: null, pixels: 'median' }, '2019-08-31'), { collection: 'c', until: '2019-08-31', pixels: 'median' });
+  assert.deepEqual(movedTo({ collection: 'c', from: '2019-06-01', until: '2019-06-30' }, '2019-08-30'), { collection: 'c', from: '2019-08-01', until: '2019-08-30' });
+  assert.deepEqual(movedTo({ collection: 'c', from: '2019-06-01', until: null }, '2019-08-30'), { collection: 'c', from: '2019-06-01', until: '2019-08-30' });
+  assert.ok((movedTo({ collection: 'c', from: '2019-06-01', until: null }, '2018-08-30') as { from: string }).from < '2018-08-30');
+});
+
 test('scenes of one day are one stop of a mosaic', () => {
   const dates = ['2020-02-02T09:00:00Z', '2019-01-01T10:00:00Z', '2020-02-02T09:00:14Z'].map((text) => item(text, text, 1));
   assert.deepEqual(daysOf(dates).map(({ key }) => key), ['2019-01-01', '2020-02-02']);
@@ -49,7 +60,7 @@ test('bytes and ratios have as many digits as mean something', () => {
 });
 
 test('what was received is compared with every scene looked at', () => {
-  const info = { codec: 'dct', ratio: 100, rawBytes: 1000, archiveBytes: 10, fidelity: null, styles: [] };
+  const info = { codec: 'dct', ratio: 100, rawBytes: 1000, archiveBytes: 10, fidelity: null, styles: [], bands: [] };
   assert.equal(comparison(100, weightOf([info])), 'The imagery is 1/10 of the original.');
   assert.equal(comparison(100, weightOf([info, info])), 'The imagery is 1/20 of 2 originals.');
   assert.equal(comparison(3000, weightOf([info])), 'The imagery is 3 times the original.');
@@ -63,13 +74,15 @@ function item(key: string, day: string, side: number): Item {
   };
 }
 
-test('the first scene shown is the newest that is not small beside the others', () => {
-  const items = [item('chip', '2021-01-01', 0.1), item('old', '2018-01-01', 1), item('new', '2020-01-01', 0.9)];
-  assert.equal(firstToShow(items)?.key, 'new');
-  const cloudy = items.map((each) => ({ ...each, cloudCover: each.key === 'new' ? 80 : null }));
-  assert.equal(firstToShow(cloudy)?.key, 'old');
-  assert.equal(firstToShow(cloudy.filter(({ key }) => key === 'new'))?.key, 'new');
-  assert.equal(firstToShow([]), null);
+type Case = { what: string; first: string | null; scenes: [string, string, [number, number, number, number], number | null][] };
+
+test('the first scene shown is the one that the server names', () => {
+  // tests/tileserver/api/viewer/test_page.py holds the server to the same cases
+  const cases = JSON.parse(readFileSync(path.join(process.cwd(), 'test', 'first.cases.json'), 'utf8')) as Case[];
+  for (const { what, first, scenes } of cases) {
+    const items = scenes.map(([key, day, bbox, cloudCover]): Item => ({ ...item(key, day, 1), bbox, cloudCover }));
+    assert.equal(firstToShow(items)?.key ?? null, first, what);
+  }
 });
 
 test('only those who watch a field that changed are told', () => {
@@ -92,6 +105,7 @@ test('the timeline stops at what is on its way, and leaves out scenes without a 
   assert.equal(keys({ ...shown, pending: { layer: { collection: 'c', item: 'b' }, item: second, style: null } }), 'a,b at b');
   assert.equal(keys({ ...shown, layer: { collection: 'c', item: 'c' }, item: undated }), ' at c');
   assert.equal(keys({ ...shown, layer: { collection: 'c', until: null } as never }), '2019-01-01,2020-01-01 at 2020-01-01');
+  assert.equal(keys({ ...shown, layer: { collection: 'c', until: '2019-07-01' } as never }), '2019-01-01,2020-01-01 at 2019-01-01');
 });
 
 test('single bands and maps of errors are folded, unless they lead', () => {

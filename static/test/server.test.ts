@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { doubled, interval, parseItem, problemSentence, withStyle } from '../src/api';
+import { doubled, interval, parseItem, problemSentence, withRendering } from '../src/api';
 import { dayOf } from '../src/format';
 import { loadWords } from '../src/words/words';
 import { addTiming, noTraffic, partOf, totalOf } from '../src/traffic';
@@ -11,9 +11,9 @@ await loadWords('shell');
 const template = 'https://tiles.example/collections/c/items/i/tiles/WebMercatorQuad/{z}/{x}/{y}.webp?v=1';
 
 test('a style goes into a template without harming its braces', () => {
-  assert.equal(withStyle(template, 'ndvi'), `${template}&style=ndvi`);
-  assert.equal(withStyle(withStyle(template, 'ndvi'), 'true-color'), `${template}&style=true-color`);
-  assert.equal(withStyle('/{z}/{x}/{y}.webp', null), '/{z}/{x}/{y}.webp');
+  assert.equal(withRendering(template, { style: 'ndvi' }), `${template}&style=ndvi`);
+  assert.equal(withRendering(withRendering(template, { style: 'ndvi' }), { style: 'true-color' }), `${template}&style=true-color`);
+  assert.equal(withRendering('/{z}/{x}/{y}.webp', {}), '/{z}/{x}/{y}.webp');
   assert.match(doubled(template), /\{y\}@2x\.webp\?v=1$/);
 });
 
@@ -39,10 +39,12 @@ test('what was received is counted by what it was for', () => {
   traffic = addTiming(traffic, entry('/assets/map.js', 0), origin); // from the browser's cache
   traffic = addTiming(traffic, entry('/1/2/3.png', 0, 'https://basemap.example'), origin);
   traffic = addTiming(traffic, { name: 'blob:https://tiles.example/x', transferSize: 5, encodedBodySize: 5 }, origin);
-  assert.deepEqual(traffic, { imagery: 200, page: 1000, data: 30, requests: 5, unmeasured: 1 });
+  assert.deepEqual(traffic, { imagery: 200, page: 1000, map: 0, data: 30, requests: 5, unmeasured: 1 });
   assert.equal(totalOf(traffic), 1230);
   assert.equal(partOf('/prefix/collections/c/tilejson.json'), 'data');
-  assert.equal(partOf('/assets/reference-1.pmtiles'), 'page');
+  assert.equal(partOf('/assets/reference-1.pmtiles'), 'map');
+  assert.equal(partOf('/assets/app-1.js'), 'page');
+  assert.equal(partOf('/pof/drafts'), 'data');
 });
 
 test('a scene whose date nobody knows is not called one of 1970', () => {

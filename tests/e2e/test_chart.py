@@ -18,6 +18,7 @@ from rasterio import warp
 
 from comeo.compression import compress
 from tests.e2e.conftest import BANDS, Server, Visit, numbers
+from tests.e2e.test_accessibility import violations
 from tests.e2e.test_viewer import PHONE, fragment
 from tests.scenes import array_classes, array_group, array_scene
 
@@ -297,4 +298,29 @@ def test_on_a_phone_and_in_arabic(visit: Visits, farm: str) -> None:
     assert page.locator(".chart-plot").evaluate("plot => getComputedStyle(plot).direction") == "ltr"
     inside = page.locator(".tool-body").evaluate("body => body.scrollWidth <= body.clientWidth")
     assert inside
+    assert seen.complaints == []
+
+
+def test_the_greenest_month_of_a_year_is_found_shown_and_sent(visit: Visits, farm: str) -> None:
+    seen = visit(farm)
+    page = seen.open(FARM)
+    clicks = Clicks(page)
+    clicks.on(page.get_by_role("button", name="Chart"))
+    clicks.on(page.get_by_role("button", name="Rectangle"))
+    page.wait_for_timeout(600)
+    clicks.drag((0.62, 0.40), (0.72, 0.55))
+    months = page.locator(".chart-months tbody tr")
+    months.first.wait_for()
+    assert [row.locator("th").inner_text() for row in months.all()] == ["2019", "2020"]
+    assert "20 Jun 2019" in page.get_by_role("button", name="Highest:").inner_text()
+    greenest = months.first.locator("[data-extreme=highest]")
+    assert greenest.get_attribute("aria-label", timeout=1000).startswith("June 2019: 0.8")  # type: ignore[union-attr]
+    clicks.on(greenest)
+    page.get_by_role("heading", name="20 Jun 2019").wait_for()
+    assert "The map shows 20 Jun 2019." in page.locator(".chart-month-said").inner_text()
+    clicks.on(page.get_by_role("button", name="Send a link to it"))
+    assert clicks.count == 5
+    link = page.locator("#share-link").input_value()
+    assert "item=farm-2019-06-20" in link and "chart=ndvi" in link, "the field goes with its picture"
+    assert violations(page) == []
     assert seen.complaints == []

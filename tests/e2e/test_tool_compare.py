@@ -134,6 +134,10 @@ def test_a_difference_says_at_a_point_whether_it_is_sure(visit: Visits, fields: 
         assert "±" in said.inner_text()
     assert page.locator("#pixel").is_hidden()
     assert page.get_by_text("not a sure change").is_visible()
+    lower = "Vegetation (NDVI) is lower on 11 May 2020 than on 1 May 2020: -"
+    answer = page.locator(".compare-sentence", has_text=lower)
+    answer.wait_for()
+    assert answer.inner_text().endswith("This is sure.")
     assert violations(seen) == []
     page.get_by_text("Mosaic", exact=True).click()
     page.get_by_text("leave the mosaic first").wait_for()

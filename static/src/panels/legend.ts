@@ -13,7 +13,7 @@ function ramp({ minimum, maximum, colors }: Legend): HTMLElement[] {
 }
 
 /** The legend over the range that the picture is drawn in. */
-function stretched(legend: Legend, rendering: Readonly<Record<string, string>>): Legend {
+export function stretched(legend: Legend, rendering: Readonly<Record<string, string>>): Legend {
   const [minimum = NaN, maximum = NaN] = (rendering['rescale'] ?? '').split(',').map(Number);
   return maximum > minimum ? { ...legend, minimum, maximum } : legend;
 }

@@ -44,9 +44,9 @@ function bar(label: string, bytes: number, whole: number, note = ''): HTMLElemen
 }
 
 /** Originals, archives, and of what was received each kind by itself. */
-function bars({ imagery, data, page }: Traffic, { scenes, rawBytes, archiveBytes }: Weight): HTMLElement[] {
-  const whole = Math.max(rawBytes, imagery, page);
-  const received = [bar(t('received-imagery'), imagery, whole), bar(t('received-data'), data, whole), bar(t('received-page'), page, whole)];
+function bars({ imagery, data, map, page }: Traffic, { scenes, rawBytes, archiveBytes }: Weight): HTMLElement[] {
+  const whole = Math.max(rawBytes, imagery, map, page);
+  const received = [bar(t('received-imagery'), imagery, whole), bar(t('received-data'), data, whole), bar(t('received-map'), map, whole), bar(t('received-page'), page, whole)];
   if (rawBytes === 0) return received;
   const ratio = archiveBytes > 0 ? t('smaller', { ratio: formatRatio(rawBytes / archiveBytes) }) : '';
   return [

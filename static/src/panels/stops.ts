@@ -36,7 +36,8 @@ export function stopsOf({ layer: shown, item: shownItem, pending, series }: Read
   const dated = series.filter((each) => each.dated);
   if (layer && !('item' in layer)) {
     const stops = daysOf(dated);
-    return { stops, current: layer.until ?? stops.at(-1)?.key ?? '' };
+    const { until } = layer; // the newest that it shows: nothing may have been acquired on its last day
+    return { stops, current: stops.filter(({ key }) => until === null || key <= until).at(-1)?.key ?? '' };
   }
   const known = item === null || dated.some(({ key }) => key === item.key);
   return { stops: known ? dated.map((each) => ({ key: each.key, date: each.datetime, item: each })) : [], current: item?.key ?? '' };

@@ -1,9 +1,12 @@
 /** Styles to choose from, as pictures of what the map shows; single bands and other rare ones are folded away. */
 import { layerPath, url, type Item, type Style } from '../api';
 import { h } from '../dom';
+import { formatBytes } from '../format';
 import { intersection, roundedBox, type BBox } from '../geo';
 import type { MapView } from '../map/map';
 import type { State, Store } from '../store';
+import { clickBytes } from '../price';
+import { saver } from '../saver';
 import { pictureQuery, stretchOf } from '../stretch';
 import { t } from '../words/shell';
 
@@ -54,13 +57,14 @@ class StylePicker {
   readonly #rare = h('div', { class: 'chips' });
   readonly #more: HTMLDetailsElement;
   readonly #hint = h('p', { class: 'hint' });
+  readonly #price = h('p', { class: 'hint price' });
   readonly #choose: (id: string) => void;
   #styles: readonly Style[] = [];
 
   constructor(choose: (id: string) => void) {
     this.#choose = choose;
     this.#more = h('details', { class: 'more-styles' }, h('summary', {}, t('more-styles')), this.#rare);
-    this.element = h('fieldset', { class: 'styles' }, h('legend', {}, t('style')), this.#grid, this.#more, this.#hint);
+    this.element = h('fieldset', { class: 'styles' }, h('legend', {}, t('style')), this.#grid, this.#more, this.#hint, this.#price);
   }
 
   show(styles: readonly Style[], current: string | null): void {
@@ -71,6 +75,11 @@ class StylePicker {
     for (const input of this.element.querySelectorAll('input')) input.checked = input.value === current;
     this.#hint.textContent = styles.find(({ id }) => id === current)?.description ?? '';
     if (this.#rare.querySelector('input:checked')) this.#more.open = true;
+  }
+
+  /** What a click on another style, or date, costs; null where that is not known. */
+  tellPrice(bytes: number | null): void {
+    this.#price.textContent = bytes === null ? '' : t('click-price', { size: formatBytes(bytes) });
   }
 
   /** Gives the styles in sight their pictures, one after the other: they never keep the map's tiles waiting. */
@@ -106,7 +115,8 @@ export function stylesPanel(root: HTMLElement, store: Store, map: Promise<MapVie
   const draw = async (): Promise<void> => {
     const { item, pending, info, extras } = store.state;
     const view = (await map)?.view();
-    if (!item || pending || !view || root.offsetParent === null) return; // a folded panel asks for nothing
+    picker.tellPrice(view && item ? clickBytes(view, store.state.camera?.zoom ?? 0) : null);
+    if (!item || pending || !view || saver.saving || root.offsetParent === null) return; // a folded panel asks for nothing
     const box = thumbnailBox(view, item.bbox);
     drawing = new AbortController();
     const query = (id: string): Readonly<Record<string, string>> =>
@@ -120,4 +130,5 @@ export function stylesPanel(root: HTMLElement, store: Store, map: Promise<MapVie
   };
   store.watch(['info', 'style', 'pending'], ({ info, style, pending }: Readonly<State>) => picker.show(info?.styles ?? [], pending?.style ?? style));
   store.watch(['item', 'info', 'pending', 'camera', 'folded'], later);
+  saver.onChange(later);
 }

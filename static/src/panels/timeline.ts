@@ -2,11 +2,12 @@
  * The strip of dates along the map: spaced as they were acquired, a dot a date that tells its cloud, its picture on hover,
  * play. Arrow keys and the buttons go from date to date. A second handle appears while two dates are compared.
  */
-import { layerPath, url, type Item } from '../api';
+import { layerPath, url, withQuery, type Item } from '../api';
 import { h, icon } from '../dom';
 import { formatDay, isoDay } from '../format';
 import { direction } from '../language';
-import type { State, Store } from '../store';
+import { saver } from '../saver';
+import { cloudOf, type State, type Store } from '../store';
 import { t } from '../words/shell';
 import { fraction, nearest, STEP_KEYS, stopsOf, type Stop } from './stops';
 
@@ -78,6 +79,8 @@ export class Timeline {
   readonly #later = this.#button(t('later'), 'M8 4l6 6-6 6', () => void this.#go(this.#first.index + 1));
   readonly #play = this.#button(t('play'), PLAY, () => void this.#run());
   #stops: readonly Stop[] = [];
+  /** What the ticks show. */
+  #drawn = '';
   #playing = false;
 
   constructor(root: HTMLElement, store: Store, actions: TimelineActions) {
@@ -86,7 +89,7 @@ export class Timeline {
     const leave = (): void => void (this.#peek.hidden = true);
     this.#track = h('div', { class: 'track', pointermove: (event: PointerEvent) => this.#look(event), pointerleave: leave }, this.#ticks, this.#first.input, this.#second.input, this.#peek);
     root.append(this.#play, this.#earlier, this.#track, this.#later, this.#label);
-    store.watch(['series', 'layer', 'item', 'pending', 'second'], (state) => {
+    store.watch(['series', 'layer', 'item', 'pending', 'second', 'clouds'], (state) => {
       root.hidden = !this.#show(state);
       document.documentElement.classList.toggle('with-strip', !root.hidden);
     });
@@ -100,7 +103,9 @@ export class Timeline {
   #show(state: Readonly<State>): boolean {
     const { stops, current } = stopsOf(state);
     if (stops.length < 2) return false;
-    if (stops.map(({ key }) => key).join() !== this.#stops.map(({ key }) => key).join()) this.#ticks.replaceChildren(...stops.map((stop) => tick(stops, stop)));
+    const drawn = JSON.stringify(stops.map(({ key, item }) => [key, cloudOf(state, item)]));
+    if (drawn !== this.#drawn) this.#ticks.replaceChildren(...stops.map((stop) => tick(stops, stop, cloudOf(state, stop.item))));
+    this.#drawn = drawn;
     this.#stops = stops;
     const index = Math.max(0, stops.findIndex(({ key }) => key === current));
     this.#first.show(stops, index);
@@ -141,12 +146,14 @@ export class Timeline {
     if (!stop) return;
     this.#peek.hidden = false;
     this.#peek.style.setProperty('--at', String(fraction(this.#stops, stop.date)));
-    if (this.#peek.dataset['key'] === stop.key) return;
-    this.#peek.dataset['key'] = stop.key;
+    const { state } = this.#store;
+    const key = JSON.stringify([stop.key, state.rendering, cloudOf(state, stop.item)]);
+    if (this.#peek.dataset['key'] === key) return;
+    this.#peek.dataset['key'] = key;
     const { collection, id } = stop.item;
-    const source = url(`${layerPath({ collection, item: id })}/preview.webp?max_size=${THUMBNAIL}`).href;
-    const cloud = stop.item.cloudCover === null ? '' : ` · ${t('cloud', { count: Math.round(stop.item.cloudCover) })}`;
-    this.#peek.replaceChildren(h('img', { src: source, alt: '' }), h('figcaption', {}, formatDay(stop.date), cloud));
+    const source = withQuery(url(`${layerPath({ collection, item: id })}/preview.webp`), { ...state.rendering, max_size: String(THUMBNAIL) }).href;
+    const picture = saver.saving ? null : h('img', { src: source, alt: '' });
+    this.#peek.replaceChildren(...(picture ? [picture] : []), h('figcaption', {}, formatDay(stop.date), cloudWords(state, stop.item)));
   }
 
   /** Goes from date to date, from the first again when at the last, until it is stopped or a date fails. */
@@ -170,9 +177,15 @@ export class Timeline {
   }
 }
 
+/** ` · 12 % cloud over this view`, or of the scene; empty where nobody tells. */
+function cloudWords(state: Readonly<State>, item: Item): string {
+  const cloud = cloudOf(state, item);
+  if (cloud === null) return '';
+  return ` · ${t(state.clouds.has(item.id) ? 'cloud-here' : 'cloud', { count: Math.round(cloud) })}`;
+}
+
 /** A dot whose filling is what of the scene is not cloud; a ring where that is not known. */
-function tick(stops: readonly Stop[], { date, item }: Stop): HTMLElement {
-  const cloud = item.cloudCover;
+function tick(stops: readonly Stop[], { date }: Stop, cloud: number | null): HTMLElement {
   const style = `--at: ${fraction(stops, date).toFixed(4)}; --clear: ${cloud === null ? 0 : (1 - cloud / 100).toFixed(2)}`;
   return h('i', { style, 'data-cloud': cloud === null ? 'unknown' : cloud > 50 ? 'much' : 'little', 'data-day': isoDay(date) });
 }

@@ -8,5 +8,10 @@ export const sceneTitle = (item: Item): string => (item.dated ? formatDay(item.d
 
 export function titleOf(layer: Layer, item: Item): string {
   if ('item' in layer) return sceneTitle(item);
-  return layer.until ? t('mosaic-until', { day: formatDay(new Date(`${layer.until}T00:00:00Z`)) }) : t('mosaic-all');
+  const day = (text: string): string => formatDay(new Date(`${text}T00:00:00Z`));
+  const { from, until, pixels } = layer;
+  const what = t(pixels ? `pixels-${pixels}` : 'mosaic');
+  if (from) return t(until ? 'mosaic-period' : 'mosaic-since', { what, from: day(from), ...(until && { until: day(until) }) });
+  if (pixels) return until ? t('mosaic-to', { what, until: day(until) }) : t('mosaic-any', { what });
+  return until ? t('mosaic-until', { day: day(until) }) : t('mosaic-all');
 }

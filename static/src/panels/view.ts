@@ -1,14 +1,15 @@
 /** The head of the panel: which scene or mosaic the map shows, what is on its way, and how true it is. */
-import type { Fidelity, Item, Layer } from '../api';
+import type { Fidelity, Item, Layer, Mosaic } from '../api';
 import { h } from '../dom';
 import { formatError, formatPlatform, formatTime } from '../format';
 import type { State, Store } from '../store';
 import { t } from '../words/shell';
+import { periodForm } from './period';
 import { titleOf } from './title';
 
 export interface ViewActions {
   show: (item: Item) => void;
-  mosaic: (collection: string, until: string | null) => void;
+  mosaic: (layer: Mosaic) => void;
   fit: () => void;
 }
 
@@ -33,7 +34,7 @@ function modeSwitch(choose: (mode: Mode) => void): { element: HTMLElement; show:
 function subtitle({ item, layer, collections }: State): string {
   if (!item || !layer) return '';
   const collection = collections.find(({ id }) => id === layer.collection)?.title ?? layer.collection;
-  if (isMosaic(layer)) return `${collection} · ${t('newest-first')}`;
+  if (!('item' in layer)) return layer.pixels ? collection : `${collection} · ${t('newest-first')}`;
   const parts = [collection, item.platform && formatPlatform(item.platform), item.timed && formatTime(item.datetime), !item.dated && t('date-unknown')];
   if (item.cloudCover !== null) parts.push(t('cloud', { count: Math.round(item.cloudCover) }));
   return parts.filter(Boolean).join(' · ');
@@ -87,10 +88,10 @@ export function viewPanel(root: HTMLElement, store: Store, actions: ViewActions)
   const badge = fidelityBadge();
   const mode = modeSwitch((wanted) => {
     const { item } = store.state;
-    if (item && wanted === 'mosaic') actions.mosaic(item.collection, null);
+    if (item && wanted === 'mosaic') actions.mosaic({ collection: item.collection, until: null });
     else if (item) actions.show(item);
   });
-  root.append(h('div', { class: 'title-row' }, heading, fit), status, sub, badge.element, mode.element);
+  root.append(h('div', { class: 'title-row' }, heading, fit), status, sub, badge.element, mode.element, periodForm(store, actions.mosaic));
   store.watch(['item', 'layer', 'series', 'info', 'style', 'collections', 'pending'], (state) => {
     const { layer, item, series, pending, info } = state;
     root.hidden = layer === null && pending === null;

@@ -1,9 +1,11 @@
 /** Pictures of an area: what the map shows, or what the server makes; and what they are called. */
-import { ApiError, layerPath, problemSentence, url } from '../api';
+import { ApiError, layerPath, layerQuery, problemSentence, url, withQuery } from '../api';
 import type { Item, Layer } from '../api';
 import { isoDay } from '../format';
 import { centreOf, type BBox } from '../geo';
+import { OWN } from '../indicator';
 import type { MapView } from '../map/map';
+import { shownStyle, type State } from '../store';
 
 /** Metres of the equator of the Web Mercator sphere. */
 const EQUATOR = 2 * Math.PI * 6_378_137;
@@ -30,8 +32,8 @@ export function sizeOf(box: BBox, most: number): { width: number; height: number
 /** A picture of a box in Web Mercator, as the server makes it; `query` has style and stretch. */
 export async function fetchPicture(layer: Layer, query: Readonly<Record<string, string>>, box: BBox, most: number, signal?: AbortSignal): Promise<Blob> {
   const { width, height } = sizeOf(box, most);
-  const target = url(`${layerPath(layer)}/bbox/${box.map((side) => side.toFixed(6)).join(',')}.webp`);
-  for (const [name, value] of Object.entries({ ...query, dst_crs: 'EPSG:3857', width: String(width), height: String(height) })) target.searchParams.set(name, value);
+  const path = `${layerPath(layer)}/bbox/${box.map((side) => side.toFixed(6)).join(',')}.webp`;
+  const target = withQuery(url(path), { ...query, ...layerQuery(layer), dst_crs: 'EPSG:3857', width: String(width), height: String(height) });
   const answer = await fetch(target, { signal: signal ?? null }).catch((error: unknown) => {
     if (signal?.aborted) throw error;
     throw new ApiError('The server does not answer. Check that it is running and reachable, then try again.', null);
@@ -54,6 +56,9 @@ export function captureMap(map: MapView): Promise<ImageBitmap> {
     maplibre.triggerRepaint();
   });
 }
+
+/** The name of the style for a file: that of the page's own indicator is its title. */
+export const styleName = (state: Readonly<State>): string | null => (state.style === OWN ? (shownStyle(state)?.title ?? null) : state.style);
 
 /** Of letters that every system takes: place, date and style. */
 export function fileName(place: string, day: Date | null, style: string | null, extension: string): string {

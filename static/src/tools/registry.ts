@@ -10,6 +10,8 @@ export interface Context {
   viewer: Viewer;
   /** Null where this browser can't draw a map. */
   map: Promise<MapView | null>;
+  /** Opens another tool in the place of the one that is open. */
+  openTool: (id: string) => void;
 }
 
 /** What a tool shows in its card. The element stays in the page, hidden, while the tool is closed. */

@@ -22,8 +22,12 @@ export class Toolbar {
   #open: Tool | null = null;
 
   /** `bar` gets the buttons, `card` the open tool; letters open tools while the focus is inside `stage`. */
-  constructor(bar: HTMLElement, card: HTMLElement, stage: HTMLElement, context: Context) {
-    this.#context = context;
+  constructor(bar: HTMLElement, card: HTMLElement, stage: HTMLElement, context: Omit<Context, 'openTool'>) {
+    const openTool = (id: string): void => {
+      const tool = TOOLS.find((each) => each.id === id);
+      if (tool) void this.open(tool);
+    };
+    this.#context = { ...context, openTool };
     this.#card = card;
     const close = h('button', { type: 'button', class: 'round', 'aria-label': t('close'), click: () => this.close() }, icon(CROSS));
     card.append(h('div', { class: 'title-row' }, this.#title, close), this.#body);

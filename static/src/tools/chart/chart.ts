@@ -4,6 +4,7 @@ import type { Geometry } from 'geojson';
 import { ApiError, fetchItem } from '../../api';
 import { h } from '../../dom';
 import { formatPosition } from '../../format';
+import { centreOf, type BBox } from '../../geo';
 import type { MapView } from '../../map/map';
 import { addSheet } from '../../sheets';
 import type { State } from '../../store';
@@ -15,6 +16,7 @@ import { FieldError, type Field } from './fields';
 import { Figure } from './figure';
 import { ACCEPTED, readFields } from './files';
 import { firstIndicator, indicatorsOf } from './indicators';
+import { Months } from './months';
 import { formatPlace, parsePlace } from './place';
 import { boxOf, fetchCurves, type Curve } from './series';
 import { t } from './words';
@@ -24,6 +26,17 @@ addSheet(css);
 
 /** The link's parameter of this tool. */
 const EXTRA = 'chart';
+
+/** Moves the map sideways where a card hides the middle of a box; on a phone the map lies over the card anyway. */
+function keepInSight(map: MapView, box: BBox, panel: HTMLElement): void {
+  const { maplibre } = map;
+  const [card, stage] = [panel.closest('#tool')?.getBoundingClientRect(), maplibre.getContainer().getBoundingClientRect()];
+  if (!card || card.width === 0 || card.width > stage.width / 1.5) return;
+  const x = stage.left + maplibre.project(centreOf(box)).x;
+  if (x < card.left || x > card.right) return;
+  const free = card.left - stage.left > stage.right - card.right ? (stage.left + card.left) / 2 : (card.right + stage.right) / 2;
+  maplibre.panBy([x - free, 0], { duration: 300 });
+}
 
 class Chart implements ToolPanel {
   readonly element: HTMLElement;
@@ -37,6 +50,7 @@ class Chart implements ToolPanel {
   readonly #csv = h('button', { type: 'button', click: () => this.#download() }, t('csv'));
   readonly #results = h('div', { class: 'chart-results', hidden: true });
   readonly #figure: Figure;
+  readonly #months: Months;
   #fields: Field[] = [];
   #styles: string[] = [];
   #curves: Curve[] = [];
@@ -44,6 +58,8 @@ class Chart implements ToolPanel {
   #drawing = new AbortController();
   #release: (() => void) | null = null;
   #opened = false;
+  /** Whether the link keeps the curve when the card goes: what is sent is the field with its picture. */
+  #keeps = false;
 
   constructor(context: Context) {
     this.#context = context;
@@ -51,9 +67,15 @@ class Chart implements ToolPanel {
       { style: (id) => this.#named(id), field: ({ field }) => field.name || t('field') },
       (item) => void this.#showItem(item),
     );
+    const button = (words: string, click: () => void): HTMLElement => h('button', { type: 'button', click }, words);
+    this.#months = new Months((date) => void this.#showItem(date.item), [
+      button(t('share-picture'), () => this.#handOver('share')),
+      button(t('download-picture'), () => this.#handOver('download')),
+    ]);
     const years = h('label', { class: 'switch' }, this.#years, t('years'));
     this.#results.append(
       this.#figure.element,
+      this.#months.element,
       h('fieldset', { class: 'chart-indicators' }, h('legend', {}, t('indicators')), this.#chips),
       h('div', { class: 'chart-dates' }, this.#from, h('span', { 'aria-hidden': 'true' }, '–'), this.#to),
       h('div', { class: 'chart-foot' }, years, this.#csv),
@@ -81,11 +103,17 @@ class Chart implements ToolPanel {
     this.#drawing.abort();
     this.#release?.();
     this.#release = null;
-    this.#context.store.setExtra(EXTRA, null);
+    if (!this.#keeps) this.#context.store.setExtra(EXTRA, null);
+    this.#keeps = false;
     void this.#context.map.then((map) => {
       map?.showShape(null);
       map?.setSample(null);
     });
+  }
+
+  #handOver(tool: 'share' | 'download'): void {
+    this.#keeps = tool === 'share';
+    this.#context.openTool(tool);
   }
 
   #ways(): HTMLElement {
@@ -167,6 +195,8 @@ class Chart implements ToolPanel {
     const areas: Geometry = { type: 'GeometryCollection', geometries: this.#fields.map(({ geometry }) => geometry) };
     map.setSample(point ? [point.coordinates[0] ?? 0, point.coordinates[1] ?? 0] : null);
     map.showShape(point || this.#fields.length === 0 ? null : areas);
+    const box = boxOf(this.#fields);
+    if (box) keepInSight(map, box, this.element);
   }
 
   /** Requests the curves, and shows them; a later call makes an earlier one stop. */
@@ -208,6 +238,10 @@ class Chart implements ToolPanel {
     this.#years.disabled = this.#curves.length !== 1;
     this.#csv.disabled = this.#curves.length === 0;
     this.#figure.show(this.#curves, this.#years.checked, this.#context.store.state.item?.id ?? null);
+    const [first] = this.#curves;
+    const several = this.#curves.length > 1 && first;
+    const label = several ? [first.field.name, this.#named(first.style).title].filter(Boolean).join(' · ') : '';
+    this.#months.show(label, first?.observations ?? [], first ? this.#named(first.style).unit : '');
   }
 
   /** Takes up what the link says, once it is known what the map shows. */

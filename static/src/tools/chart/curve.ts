@@ -19,7 +19,7 @@ export interface Lines {
 /** The true value lies within twice the standard uncertainty in 95 of 100 cases. */
 const TWICE = 2;
 
-export const margin = ({ uncertainty }: Observation): number | null => (uncertainty === null ? null : TWICE * uncertainty);
+export const margin = ({ uncertainty }: Pick<Observation, 'uncertainty'>): number | null => (uncertainty === null ? null : TWICE * uncertainty);
 
 /** Of two scenes of one moment, as neighbouring tiles are, the one that shows more of the field. */
 const better = (one: Observation | null, other: Observation): Observation =>
@@ -60,6 +60,22 @@ export function overYears({ style, observations }: Curve): Lines {
 /** Values of a line that are clear, or that are not; the rest null. */
 export const valuesOf = (line: Line, clouded: boolean): (number | null)[] =>
   line.observations.map((each) => (each && cloudy(each) === clouded ? each.value : null));
+
+/** An end of a curve: the highest or the lowest of its clear values, by its place on the axis. */
+export interface Extreme {
+  kind: 'highest' | 'lowest';
+  index: number;
+  value: number;
+}
+
+/** Of the first line; none where fewer than two dates are clear. */
+export function extremesOf({ lines: [line] }: Lines): Extreme[] {
+  const values = line ? valuesOf(line, false).flatMap((value, index) => (value === null ? [] : [{ value, index }])) : [];
+  const sorted = values.sort((a, b) => a.value - b.value);
+  const [lowest, highest] = [sorted[0], sorted.at(-1)];
+  if (!lowest || !highest || sorted.length < 2) return [];
+  return [{ kind: 'highest', ...highest }, { kind: 'lowest', ...lowest }];
+}
 
 /** The edge of the band in which the true value lies, above (+1) or below (−1) clear values. */
 export const edgeOf = (line: Line, sign: 1 | -1): (number | null)[] =>

@@ -1,30 +1,16 @@
 /** The figure of the chart: curve, key, what is at the pointer, and the same as a table. */
 import { h, icon } from '../../dom';
 import { formatDay } from '../../format';
-import { locale } from '../../language';
-import { margin, overTime, overYears, type Line, type Lines } from './curve';
+import { extremesOf, margin, overTime, overYears, type Line, type Lines } from './curve';
 import { at, colourOf, Plot } from './plot';
 import { cloudy, type Curve, type Observation } from './series';
+import { valueWords } from './value';
 import { t } from './words';
 
 export interface FigureNames {
   /** Title and unit of a style. */
   style: (id: string) => { title: string; unit: string };
   field: (curve: Curve) => string;
-}
-
-/** As many digits as the uncertainty gives a meaning to; three where it is unknown. */
-export function formatValue(value: number, uncertainty: number | null): string {
-  const digits = uncertainty ? Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(uncertainty)))) : 3;
-  return value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
-}
-
-/** A value with its margin and unit: `0.712 ± 0.011`. */
-export function valueWords({ value, uncertainty, ...rest }: Observation, unit: string): string {
-  if (value === null) return '–';
-  const wide = margin({ value, uncertainty, ...rest });
-  const words = wide === null ? formatValue(value, null) : `${formatValue(value, wide)} ± ${formatValue(wide, wide)}`;
-  return unit ? `${words} ${unit}` : words;
 }
 
 const clearWords = ({ clear }: Observation): string => (clear === null ? '' : t('clear', { percent: Math.round(100 * clear) }));
@@ -36,6 +22,7 @@ export class Figure {
   readonly #plotRoot = h('div', { class: 'chart-plot', dir: 'ltr', role: 'img' });
   readonly #key = h('ul', { class: 'chart-key' });
   readonly #readout = h('p', { class: 'chart-readout', 'aria-live': 'polite' });
+  readonly #extremes = h('div', { class: 'chart-extremes' });
   readonly #summary = h('p', { class: 'hint' });
   readonly #table = h('tbody');
   readonly #show = h('button', { type: 'button', class: 'text-button', click: () => this.#pick(this.#index) }, t('show-date'));
@@ -57,6 +44,7 @@ export class Figure {
       { class: 'chart-figure', hidden: true },
       this.#plotRoot,
       this.#key,
+      this.#extremes,
       h('div', { class: 'chart-steps' }, step(t('earlier'), 'M12 4l-6 6 6 6', -1), this.#readout, step(t('later'), 'M8 4l6 6-6 6', 1)),
       h('div', { class: 'title-row' }, h('p', { class: 'hint' }, t('choose')), this.#show),
       this.#summary,
@@ -72,10 +60,27 @@ export class Figure {
     this.#years = years && curves.length === 1;
     this.#lines = this.#years ? overYears(first) : overTime(curves, (curve) => this.#label(curve, curves));
     const unit = (style: string): string => this.#names.style(style).unit;
-    this.#plot.show({ ...this.#lines, years: this.#years, unit, marked: this.#placeOf(current) });
+    const extremes = this.#lines.lines.length === 1 && !this.#years ? extremesOf(this.#lines) : [];
+    this.#plot.show({ ...this.#lines, years: this.#years, unit, marked: this.#placeOf(current), extremes });
+    this.#extremes.replaceChildren(...extremes.map(({ kind, index }) => this.#extreme(kind, index)));
     this.#plotRoot.ariaLabel = t('plot', { what: this.#lines.lines.map(({ label }) => label).join(', '), dates: t('dates', { count: this.#lines.times.length }) });
     this.#fill();
-    this.#tell(this.#lines.times.length - 1);
+    this.#tell(this.#beginning(current));
+  }
+
+  /** What is told first: the date on the map, else the last one that has a value. */
+  #beginning(current: string | null): number {
+    const shown = this.#lines.times.indexOf(this.#placeOf(current) ?? NaN);
+    if (shown >= 0) return shown;
+    const valued = this.#lines.times.map((_, index) => at(this.#lines, index).some(({ observation }) => observation.value !== null));
+    return Math.max(0, valued.lastIndexOf(true));
+  }
+
+  #extreme(kind: 'highest' | 'lowest', index: number): HTMLElement {
+    const [found] = at(this.#lines, index);
+    if (!found) return h('span', {});
+    const words = { value: valueWords(found.observation, this.#names.style(found.line.style).unit), day: formatDay(found.observation.date) };
+    return h('button', { type: 'button', class: 'text-button', click: () => this.#pick(index) }, `${kind === 'highest' ? '▲' : '▼'} ${t(kind, words)}`);
   }
 
   mark(current: string | null): void {

@@ -3,7 +3,7 @@ import uPlot, { type AlignedData, type Axis, type Series } from 'uplot';
 
 import { h } from '../../dom';
 import { locale } from '../../language';
-import { edgeOf, valuesOf, type Line, type Lines } from './curve';
+import { edgeOf, valuesOf, type Extreme, type Line, type Lines } from './curve';
 import type { Observation } from './series';
 
 export interface Shown extends Lines {
@@ -13,6 +13,8 @@ export interface Shown extends Lines {
   unit: (style: string) => string;
   /** The date that the map shows, if it lies on the axis: seconds. */
   marked: number | null;
+  /** Of the first line. */
+  extremes: readonly Extreme[];
 }
 
 export interface PlotEvents {
@@ -84,6 +86,21 @@ function mark(plot: uPlot, at: number): void {
   ctx.restore();
 }
 
+/** A triangle over the highest value, or under the lowest. */
+function markExtreme(plot: uPlot, { kind, index, value }: Extreme, scale: string): void {
+  const { ctx, data } = plot;
+  const [x, y] = [plot.valToPos(data[0][index] ?? 0, 'x', true), plot.valToPos(value, scale, true)];
+  const up = (kind === 'highest' ? -1 : 1) * devicePixelRatio;
+  ctx.save();
+  ctx.fillStyle = style('--text');
+  ctx.beginPath();
+  ctx.moveTo(x, y + 5 * up);
+  ctx.lineTo(x - 5 * devicePixelRatio, y + 12 * up);
+  ctx.lineTo(x + 5 * devicePixelRatio, y + 12 * up);
+  ctx.fill();
+  ctx.restore();
+}
+
 export class Plot {
   readonly #root: HTMLElement;
   readonly #events: PlotEvents;
@@ -111,6 +128,7 @@ export class Plot {
     const options: uPlot.Options = {
       ...this.#extent(),
       tzDate: (time) => uPlot.tzDate(new Date(time * 1000), 'UTC'),
+      padding: [14, 28, 8, 0], // for half a label of the axis, and for triangles
       series: [{}, ...lines],
       bands,
       axes: axes(scales, shown.years),
@@ -119,7 +137,10 @@ export class Plot {
       cursor: { drag: { x: false, y: false, click: () => undefined }, y: false, points: { show: (_, index) => pointer(index) as HTMLElement } },
       hooks: {
         setCursor: [({ cursor }) => this.#events.point(cursor.idx ?? null)],
-        draw: [(plot) => this.#marked !== null && mark(plot, this.#marked)],
+        draw: [
+          (plot) => this.#marked !== null && mark(plot, this.#marked),
+          (plot) => shown.extremes.forEach((each) => markExtreme(plot, each, scales[0] ?? 'y')),
+        ],
       },
     };
     this.#plot = new uPlot(options, columns(shown) as AlignedData, this.#root);

@@ -3,6 +3,7 @@ import type { MultiPolygon, Polygon } from 'geojson';
 
 import { fetchJson, interval, number, objects, text, url, valueQuery, type Style } from '../../api';
 import { bboxOf, polygonOf, unionOf, type BBox } from '../../geo';
+import { fetchViews, type View } from '../../views';
 import type { Field, Shape } from './fields';
 
 export interface Observation {
@@ -69,7 +70,7 @@ function observation(each: Record<string, unknown>): Observation | null {
 }
 
 /** Curves of all fields in one style: one request, which keeps their order. */
-async function fetchStyle({ collection, from, to, fields }: Wanted, style: Style, signal: AbortSignal): Promise<Curve[]> {
+export async function fetchSeries({ collection, from, to, fields }: Wanted, style: Style, signal: AbortSignal): Promise<Curve[]> {
   const target = url(`collections/${encodeURIComponent(collection)}/series`);
   for (const [name, value] of Object.entries(valueQuery(style))) target.searchParams.set(name, value);
   const when = interval(from, to);
@@ -88,28 +89,20 @@ async function fetchStyle({ collection, from, to, fields }: Wanted, style: Style
 }
 
 /** Clear share of the box around the fields, by scene; empty where no archive tells. */
-async function fetchClear(collection: string, box: BBox | null, signal: AbortSignal): Promise<Map<string, number>> {
-  if (!box) return new Map();
-  const target = url(`collections/${encodeURIComponent(collection)}/clear`);
-  target.searchParams.set('bbox', box.map((side) => side.toFixed(6)).join(','));
-  target.searchParams.set('limit', '200');
-  const body = await fetchJson(target, signal);
-  return new Map(
-    objects(body['items']).flatMap((view) => {
-      const [item, clear] = [text(view['item']), number(view['clear'])];
-      return item && clear !== null ? [[item, clear / 100] as const] : [];
-    }),
-  );
+async function fetchClear({ collection, fields, from, to }: Wanted, signal: AbortSignal): Promise<Map<string, number>> {
+  const box = boxOf(fields);
+  const views = box ? await fetchViews(collection, box, { from: from ?? null, to: to ?? null }, signal) : new Map<string, View>();
+  return new Map([...views].flatMap(([item, { clear }]) => (clear === null ? [] : [[item, clear / 100] as const])));
 }
 
 /** Curves of every field in every style, in this order, cloud told where the archives know it. */
 export async function fetchCurves(wanted: Wanted, signal: AbortSignal, told: (done: number, all: number) => void): Promise<Curve[]> {
-  const clear = fetchClear(wanted.collection, boxOf(wanted.fields), signal);
+  const clear = fetchClear(wanted, signal);
   clear.catch(() => undefined); // told below, once the curves are there
   const byStyle: Curve[][] = [];
   for (const style of wanted.styles) {
     told(byStyle.length, wanted.styles.length);
-    byStyle.push(await fetchStyle(wanted, style, signal));
+    byStyle.push(await fetchSeries(wanted, style, signal));
   }
   const curves = wanted.fields.flatMap((_, place) => byStyle.flatMap((each) => each[place] ?? []));
   const shares = await clear;

@@ -1,10 +1,13 @@
 /** Two pictures of one place: by a border, side by side, in turn, through one another, or what they differ by. */
-import { ApiError, fetchInfo, fetchItem, fetchTileSet, withStyle, type Item, type Layer, type SceneInfo, type TileSet } from '../../api';
+import { ApiError, fetchItem, fetchTileSet, withRendering, type Item, type Layer, type SceneInfo, type TileSet } from '../../api';
 import { h } from '../../dom';
 import { dayOf } from '../../format';
+import { withOwn } from '../../indicator';
+import { fetchInfo } from '../../info';
 import type { MapView } from '../../map/map';
 import { addSheet } from '../../sheets';
 import type { Store } from '../../store';
+import { pictureQuery, stretchOf } from '../../stretch';
 import { words } from '../../words/words';
 import type { Context, ToolPanel } from '../registry';
 import { choicesOf, firstChoice } from './choices';
@@ -12,6 +15,7 @@ import css from './compare.css';
 import { againstQuery, canMask, fetchDifference, readDifference, tellErrors } from './difference';
 import { formatComparison, MODES, parseComparison, type Comparison } from './link';
 import { Stage } from './stage';
+import { Verdict } from './verdict';
 
 type Key = keyof typeof import('../../words/compare/en.json');
 const t = words<Key>('compare');
@@ -30,6 +34,9 @@ class Compare implements ToolPanel {
   readonly #styleField = h('label', { class: 'compare-field' }, t('style'), this.#style);
   readonly #extra = h('div', { class: 'compare-row' });
   readonly #said = h('p', { class: 'compare-said', role: 'status' });
+  /** All but what is said: hidden where there is nothing to compare with. */
+  readonly #controls: HTMLElement;
+  readonly #verdict: Verdict;
   #comparison: Comparison | null = null;
   #other: Item | null = null;
   #stage: Stage | null = null;
@@ -44,13 +51,15 @@ class Compare implements ToolPanel {
     this.#modes.append(...MODES.map((mode) => h('label', { class: 'chip' },
       h('input', { type: 'radio', name: 'compare-mode', value: mode, change: () => this.#set({ mode, at: 0.5 }) }),
       h('span', {}, t(mode)))));
-    this.element = h('div', { class: 'compare' },
+    this.#verdict = new Verdict(map);
+    this.#controls = h('div', { class: 'compare-controls' },
       h('label', { class: 'compare-field' }, t('with'), this.#with),
       h('fieldset', {}, h('legend', {}, t('mode')), this.#modes),
-      this.#styleField, this.#extra, this.#said);
+      this.#styleField, this.#extra, this.#verdict.element);
+    this.element = h('div', { class: 'compare' }, this.#controls, this.#said);
     store.watch(['item', 'items', 'series'], () => this.#fill());
     store.watch(['layer', 'info', 'style', 'rendering'], () => {
-      if (this.#open) void (this.#comparison ? this.#draw() : this.#begin());
+      if (this.#open) void (this.#other ? this.#draw() : this.#begin());
     });
     // the second handle of the timeline
     store.watch(['second'], ({ second }) => {
@@ -70,6 +79,7 @@ class Compare implements ToolPanel {
     this.#drawing.abort();
     clearInterval(this.#timer);
     this.#release?.();
+    this.#verdict.show(null);
     this.#stage?.remove();
     this.#stage = null;
     this.#store.setExtra('compare', null);
@@ -79,12 +89,15 @@ class Compare implements ToolPanel {
   /** Begins with what the link names, else with what is worth comparing with first. */
   async #begin(): Promise<void> {
     const { item } = this.#store.state;
+    this.#controls.hidden = !item;
+    this.#said.textContent = item ? '' : t('no-scene');
+    if (!item) return;
     if (this.#comparison && !this.#other) {
       const { collection, item: id } = this.#comparison;
       this.#other = await this.#find(collection, id).catch((error: unknown) => this.#fail(error));
       if (!this.#other) return;
     }
-    if (!this.#other && item) {
+    if (!this.#other) {
       const first = firstChoice(item, choicesOf(this.#store.state));
       return first ? this.#compareWith(first) : this.#beginWithStyle(item);
     }
@@ -95,10 +108,8 @@ class Compare implements ToolPanel {
   #beginWithStyle(item: Item): void {
     const { info, style } = this.#store.state;
     const another = info?.styles.find(({ id }) => id !== style);
-    const none = info !== null && !another;
-    for (const element of this.element.children) (element as HTMLElement).hidden = none && element !== this.#said;
-    if (none) this.#said.textContent = t('nothing');
-    if (!another) return;
+    this.#controls.hidden = !another;
+    if (!another) return void (this.#said.textContent = info ? t('nothing') : t('loading'));
     this.#other = item;
     this.#set({ style: another.id });
   }
@@ -167,9 +178,12 @@ class Compare implements ToolPanel {
     this.#stage ??= this.#newStage(map);
     try {
       await this.#stage.lay(comparison.mode, comparison.at);
-      const theirs = await fetchInfo(other.collection, other.id, signal);
+      const told = await fetchInfo(other.collection, other.id, signal);
+      const theirs = { ...told, styles: withOwn(told.styles, this.#store.state.extras) };
       this.#listStyles(theirs);
       this.#furnish(comparison, map, theirs);
+      const dates = 'item' in layer && other.key !== item.key;
+      this.#verdict.show(dates ? { now: item, before: other, info, theirs, style: this.#store.state.style } : null);
       const tiles = await this.#tiles(comparison, layer, theirs, signal);
       if (signal.aborted) return;
       const there = comparison.mode === 'difference' ? t('legend', { now: dayOf(item), before: dayOf(other) }) : this.#titleOf(other, comparison.style, theirs);
@@ -200,7 +214,8 @@ class Compare implements ToolPanel {
     }
     const tiles = await fetchTileSet({ collection: other.collection, item: other.id }, signal);
     // one stretch for both, unless they show different things
-    return { ...tiles, template: withStyle(tiles.template, style ?? state.style, style === null ? state.rendering : {}) };
+    const another = theirs.styles.find(({ id }) => id === style) ?? null;
+    return { ...tiles, template: withRendering(tiles.template, another ? pictureQuery(another, stretchOf(state.extras)) : state.rendering) };
   }
 
   #titleOf(item: Item, style: string | null, { styles }: SceneInfo): string {

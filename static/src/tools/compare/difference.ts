@@ -1,7 +1,8 @@
 /** What two scenes differ by, as the server computes it: only beyond what coding may have caused. */
-import { fetchJson, layerPath, number, sameTemplate, text, url, ApiError, type Item, type SceneInfo, type TileSet } from '../../api';
+import { fetchJson, layerPath, number, sameTemplate, text, url, valueQuery, ApiError, type Item, type SceneInfo, type TileSet } from '../../api';
 import type { BBox } from '../../geo';
-import type { State } from '../../store';
+import { OWN } from '../../indicator';
+import { shownStyle, type State } from '../../store';
 import type { Say } from '../../words/words';
 
 type Scene = { collection: string; item: string };
@@ -13,9 +14,13 @@ export const canMask = (...infos: readonly SceneInfo[]): boolean => infos.every(
 /** Whether both archives tell how far off they are expected to be. */
 export const tellErrors = (...infos: readonly SceneInfo[]): boolean => infos.every(({ fidelity }) => fidelity !== null);
 
-export function againstQuery({ info, style }: Readonly<State>, other: Item, theirs: SceneInfo): Query {
+export function againstQuery(state: Readonly<State>, other: Item, theirs: SceneInfo): Query {
+  const { info } = state;
+  const style = shownStyle(state);
   const [clear, sure] = info ? [canMask(info, theirs), tellErrors(info, theirs)] : [false, false];
-  return { ...(style ? { style } : {}), against: other.id, ...(clear ? { mask: 'clear' } : {}), ...(sure ? {} : { significant: 'false' }) };
+  // an indicator of the page's own has no range of differences that the server knows
+  const half = style?.id === OWN && style.legend ? (style.legend.maximum - style.legend.minimum) / 2 : null;
+  return { ...(clear ? { mask: 'clear' } : {}), ...(style ? valueQuery(style) : {}), ...(half ? { rescale: `${-half},${half}` } : {}), against: other.id, ...(sure ? {} : { significant: 'false' }) };
 }
 
 function address(scene: Scene, path: string, query: Query): URL {

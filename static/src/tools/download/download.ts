@@ -1,16 +1,15 @@
 /** Files to take away, by what they are for; the area they are of; how large they are, before they are made. */
-import { ApiError } from '../../api';
 import { h } from '../../dom';
 import { formatBytes } from '../../format';
 import { roundedBox, type BBox } from '../../geo';
 import type { MapView } from '../../map/map';
 import { addSheet } from '../../sheets';
-import type { Store } from '../../store';
+import { shownStyle, type Store } from '../../store';
 import { words } from '../../words/words';
 import type { Context, ToolPanel } from '../registry';
 import { AreaForm, parseArea } from './area';
 import css from './download.css';
-import { directAddress, estimate, seriesAddress, type Content, type Estimate, type FileFormat, type Order, type Scene } from './extracts';
+import { directAddress, estimate, mosaicAddress, seriesAddress, type Content, type Estimate, type FileFormat, type Order, type Scene } from './extracts';
 import { Download, sentence } from './job';
 import { linkRows } from './links';
 import { areaPicture, priceOf, viewPicture, type Picture } from './picture';
@@ -96,7 +95,7 @@ class DownloadTool implements ToolPanel {
   /** Finds out how large the file would be, when the tool is open and something has changed. */
   #ask(): void {
     const purpose = this.#purpose;
-    const { layer, item, style } = this.#store.state;
+    const { layer, item, rendering } = this.#store.state;
     this.#content.hidden = purpose !== 'tif';
     this.#bands.hidden = purpose !== 'tif' || this.#content.value === 'style';
     this.#area.element.hidden = this.#size.hidden = this.#file.element.hidden = purpose === 'links';
@@ -108,7 +107,7 @@ class DownloadTool implements ToolPanel {
     if (!this.#open || !layer || !item) return;
     const area = this.#area.value;
     this.#store.setExtra('area', area && !this.#area.follows ? area.join(',') : null);
-    if (purpose === 'links') this.#links.replaceChildren(...linkRows(layer, style));
+    if (purpose === 'links') this.#links.replaceChildren(...linkRows(layer, rendering));
     else if (area === undefined) this.#size.textContent = t('wrong-area');
     else this.#timer = setTimeout(() => void this.#measure(purpose, area), PAUSE);
   }
@@ -125,7 +124,7 @@ class DownloadTool implements ToolPanel {
 
   async #offerPicture(area: BBox | null, signal: AbortSignal): Promise<void> {
     const { state } = this.#store;
-    const { layer, item, style, rendering } = state;
+    const { layer, item, rendering } = state;
     const map = await this.#map;
     if (!layer || !item || !map) return;
     if (this.#area.follows) {
@@ -135,22 +134,22 @@ class DownloadTool implements ToolPanel {
       this.#size.textContent = t('size-picture', { width: picture.width, height: picture.height, size: formatBytes(picture.blob.size) });
       return this.#file.offer({ make: async () => picture });
     }
-    if (!('item' in layer)) throw new ApiError(t('only-view'), null);
     const box = roundedBox(area ?? item.bbox);
     this.#size.textContent = t('picture-price', { size: formatBytes(priceOf(box)) });
-    this.#file.offer({ make: (): Promise<Picture> => areaPicture(layer, { ...rendering, ...(style ? { style } : {}) }, box, state) });
+    this.#file.offer({ make: (): Promise<Picture> => areaPicture(layer, rendering, box, state) });
   }
 
   async #offerFile(format: FileFormat, area: BBox | null, signal: AbortSignal): Promise<void> {
-    const { layer, item, style } = this.#store.state;
+    const { layer, item, rendering } = this.#store.state;
+    const style = shownStyle(this.#store.state);
     if (!layer || !item) return;
     if (!('item' in layer)) {
-      if (format === 'tif') throw new ApiError(t('no-tif'), null);
-      this.#size.textContent = t('all-dates');
-      return this.#file.offer({ address: seriesAddress(layer, style, area ?? item.bbox) });
+      const box = area ?? item.bbox;
+      this.#size.textContent = t(format === 'tif' ? 'mosaic-tif' : 'all-dates');
+      return this.#file.offer({ address: format === 'tif' ? mosaicAddress(layer, style, box) : seriesAddress(layer, rendering, box) });
     }
     const scene: Scene = { collection: layer.collection, item: layer.item };
-    const order: Order = { format, area, content: this.#content.value as Content, bands: this.#bands.value, style };
+    const order: Order = { format, area, content: this.#content.value as Content, bands: this.#bands.value, style, rendering };
     const found = await estimate(scene, order, signal);
     this.#size.textContent = sizeText(found);
     this.#file.offer(found.job ? { scene, order } : { address: directAddress(scene, order, item.bbox) });

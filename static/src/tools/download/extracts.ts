@@ -1,5 +1,5 @@
 /** Files to take away, and addresses for other programs: what the tool asks the server for. */
-import { fetchJson, layerPath, number, text, url, interval, type Layer } from '../../api';
+import { fetchJson, layerPath, layerQuery, number, text, url, valueQuery, withQuery, withRendering, type Layer, type Mosaic, type Style } from '../../api';
 import type { BBox } from '../../geo';
 
 export type FileFormat = 'tif' | 'kmz';
@@ -12,7 +12,9 @@ export interface Order {
   content: Content;
   /** Names with commas between them; empty is all of them. */
   bands: string;
-  style: string | null;
+  /** What is shown, and what it is requested by. */
+  style: Style | null;
+  rendering: Readonly<Record<string, string>>;
 }
 
 export interface Estimate {
@@ -41,11 +43,13 @@ export interface Address {
   value: string;
 }
 
+type Query = Readonly<Record<string, string>>;
 export type Scene = { collection: string; item: string };
 
 /** Parameters of a request for a file, as the server names them. */
-export function parameters({ format, content, bands, style }: Order): Record<string, string> {
-  if (format === 'kmz' || content === 'style') return style ? { style } : {};
+export function parameters({ format, content, bands, style, rendering }: Order): Record<string, string> {
+  if (format === 'kmz') return { ...rendering };
+  if (content === 'style') return style ? valueQuery(style) : {};
   const names = bands.replaceAll(/\s+/g, '');
   return { ...(names ? { bands: names } : {}), ...(content === 'physical' ? { unscale: 'true' } : {}) };
 }
@@ -94,56 +98,37 @@ export const resultAddress = (job: Job): string => `${job.address}/result`;
 
 /** A file that is made while it is waited for. */
 export function directAddress(scene: Scene, order: Order, whole: BBox): string {
-  const target = url(`${layerPath(scene)}/bbox/${(order.area ?? whole).join(',')}.${order.format}`);
-  for (const [name, value] of Object.entries(parameters(order))) target.searchParams.set(name, value);
-  return target.href;
+  return withQuery(url(`${layerPath(scene)}/bbox/${(order.area ?? whole).join(',')}.${order.format}`), parameters(order)).href;
 }
 
 /** All dates of a collection over an area, as one file. */
-export function seriesAddress(layer: { collection: string; until: string | null }, style: string | null, area: BBox): string {
-  return withQuery(`collections/${encodeURIComponent(layer.collection)}/bbox/${area.join(',')}.kmz`, {
-    style,
-    datetime: interval(null, layer.until),
-  });
-}
+export const seriesAddress = (layer: Mosaic, rendering: Query, area: BBox): string =>
+  withQuery(url(`${layerPath(layer)}/bbox/${area.join(',')}.kmz`), { ...rendering, ...datesOf(layer) }).href;
 
-function withQuery(path: string, query: Record<string, string | null>): string {
-  const target = url(path);
-  for (const [name, value] of Object.entries(query)) if (value) target.searchParams.set(name, value);
-  return target.href;
+/** Numbers of a mosaic over an area. */
+export const mosaicAddress = (layer: Mosaic, style: Style | null, area: BBox): string =>
+  withQuery(url(`${layerPath(layer)}/bbox/${area.join(',')}.tif`), { ...(style ? valueQuery(style) : {}), ...layerQuery(layer) }).href;
+
+/** The period of a layer, without which of its pixels: each date is a picture of its own. */
+function datesOf(layer: Layer): Query {
+  const { datetime } = layerQuery(layer);
+  return datetime ? { datetime } : {};
 }
 
 /** Addresses of what the map shows, for other programs. */
-export function addresses(layer: Layer, style: string | null): Address[] {
+export function addresses(layer: Layer, rendering: Query): Address[] {
   const path = layerPath(layer);
   const collection = encodeURIComponent(layer.collection);
-  const datetime = 'until' in layer && layer.until ? interval(null, layer.until) : null;
-  const query = new URLSearchParams(Object.entries({ style, datetime }).filter((entry): entry is [string, string] => entry[1] !== null)).toString();
+  const query = { ...rendering, ...layerQuery(layer) };
+  const pictures = { ...rendering, ...datesOf(layer) };
   const stac = `stac/collections/${collection}`;
+  const tiles = withRendering(`${url(path).href}/tiles/WebMercatorQuad/{z}/{x}/{y}.png`, query);
   return [
-    {
-      id: 'wmts', title: 'WMTS',
-      value: url('wmts?service=WMTS&request=GetCapabilities&version=1.0.0').href,
-    },
-    {
-      id: 'xyz', title: 'XYZ tiles',
-      value: `${url(path).href}/tiles/WebMercatorQuad/{z}/{x}/{y}.png${query ? `?${query}` : ''}`,
-    },
-    {
-      id: 'tilejson', title: 'TileJSON',
-      value: withQuery(`${path}/tilejson.json`, { style, datetime }),
-    },
-    {
-      id: 'stac', title: 'STAC',
-      value: url('item' in layer ? `${stac}/items/${encodeURIComponent(layer.item)}` : stac).href,
-    },
-    {
-      id: 'kml', title: 'Google Earth',
-      value: withQuery(`${path}/overlay.kml`, { style, datetime }),
-    },
-    {
-      id: 'series', title: 'Google Earth, all dates',
-      value: withQuery(`collections/${collection}/series.kml`, { style, datetime }),
-    },
+    { id: 'wmts', title: 'WMTS', value: url('wmts?service=WMTS&request=GetCapabilities&version=1.0.0').href },
+    { id: 'xyz', title: 'XYZ tiles', value: tiles },
+    { id: 'tilejson', title: 'TileJSON', value: withQuery(url(`${path}/tilejson.json`), query).href },
+    { id: 'stac', title: 'STAC', value: url('item' in layer ? `${stac}/items/${encodeURIComponent(layer.item)}` : stac).href },
+    { id: 'kml', title: 'Google Earth', value: withQuery(url(`${path}/overlay.kml`), pictures).href },
+    { id: 'series', title: 'Google Earth, all dates', value: withQuery(url(`collections/${collection}/series.kml`), pictures).href },
   ];
 }

@@ -28,4 +28,4 @@ function copyRow({ id, title, value }: Address): HTMLElement {
   return h('div', { class: 'link-row' }, h('label', { for: field.id, title: t(id) }, title), field, button, said);
 }
 
-export const linkRows = (layer: Layer, style: string | null): HTMLElement[] => addresses(layer, style).map(copyRow);
+export const linkRows = (layer: Layer, rendering: Readonly<Record<string, string>>): HTMLElement[] => addresses(layer, rendering).map(copyRow);

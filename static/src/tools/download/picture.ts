@@ -1,12 +1,13 @@
 /** The picture for messages: of what the map shows, or of an area that the server makes a picture of. */
 import type { Layer } from '../../api';
-import { dayOf } from '../../format';
 import { roundedBox, type BBox } from '../../geo';
 import { direction } from '../../language';
 import type { MapView } from '../../map/map';
 import { drawCaptioned, stripHeight, type Caption } from '../../picture/furniture';
-import { BYTES_PER_PIXEL, captureMap, dayOfItem, fetchPicture, fileName, metresPerPixel, placeName, sizeOf } from '../../picture/ground';
-import type { State } from '../../store';
+import { BYTES_PER_PIXEL, captureMap, dayOfItem, fetchPicture, fileName, metresPerPixel, placeName, sizeOf, styleName } from '../../picture/ground';
+import { titleOf } from '../../panels/title';
+import { stretched } from '../../panels/legend';
+import { shownStyle, type State } from '../../store';
 
 /** Pixels of the longer side of a picture that the server makes: what messengers keep. */
 const SIDE = 1600;
@@ -19,11 +20,11 @@ export interface Picture {
 }
 
 export function captionOf(state: Readonly<State>, box: BBox, width: number): Caption {
-  const { item, info, style, credit, layer } = state;
-  const shown = info?.styles.find(({ id }) => id === style);
-  const dates = layer && 'item' in layer ? (item ? dayOf(item) : '') : (layer?.until ?? '');
+  const { item, credit, layer, rendering } = state;
+  const shown = shownStyle(state);
+  const dates = layer && item ? titleOf(layer, item) : '';
   const title = [placeName(box).replace('_', ' '), dates, shown?.title ?? ''].filter(Boolean).join(' · ');
-  return { title, credit, legend: shown?.legend ?? null, classes: shown?.classes ?? [], metresPerPixel: metresPerPixel(box, width), direction };
+  return { title, credit, legend: shown?.legend ? stretched(shown.legend, rendering) : null, classes: shown?.classes ?? [], metresPerPixel: metresPerPixel(box, width), direction };
 }
 
 async function finished(picture: ImageBitmap, state: Readonly<State>, box: BBox): Promise<Picture> {
@@ -36,7 +37,7 @@ async function finished(picture: ImageBitmap, state: Readonly<State>, box: BBox)
   const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
   if (!blob) throw new Error('The picture is too large for this browser.');
   const day = state.layer && 'item' in state.layer ? dayOfItem(state.item) : null;
-  return { blob, name: fileName(placeName(box), day, state.style, 'png'), width: canvas.width, height: canvas.height };
+  return { blob, name: fileName(placeName(box), day, styleName(state), 'png'), width: canvas.width, height: canvas.height };
 }
 
 /** Of the screen: costs no byte. */

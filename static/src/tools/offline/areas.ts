@@ -1,6 +1,7 @@
 /** Areas that are kept on this device: each in a cache of its own, listed in the browser's storage. */
-import { fetchTileSet, layerPath, url, withStyle, type Item } from '../../api';
+import { fetchTileSet, layerPath, url, withRendering, type Item } from '../../api';
 import type { BBox } from '../../geo';
+import { infoAddress } from '../../info';
 import { DATA, KEPT, keptKey } from '../../offline/keys';
 import { addressOf, common, tilesOf } from './plan';
 
@@ -22,9 +23,8 @@ export interface Wanted {
   box: BBox;
   zooms: [number, number];
   items: readonly Item[];
-  styles: readonly string[];
-  /** Stretch and the like of the tiles. */
-  rendering: Readonly<Record<string, string>>;
+  /** Of each style what its tiles are requested by. */
+  pictures: readonly Readonly<Record<string, string>>[];
 }
 
 export interface Progress {
@@ -53,10 +53,10 @@ export async function forget(id: string): Promise<void> {
 async function keepFacts({ collection, id }: Item): Promise<void> {
   const path = layerPath({ collection, item: id });
   const cache = await caches.open(DATA);
-  await cache.addAll([`${path}/info`, `${path}/tilejson.json`, `stac/collections/${encodeURIComponent(collection)}/items/${encodeURIComponent(id)}`].map((each) => url(each).href));
+  await cache.addAll([infoAddress({ collection, item: id }).href, `${path}/tilejson.json`, `stac/collections/${encodeURIComponent(collection)}/items/${encodeURIComponent(id)}`].map((each) => url(each).href));
 }
 
-async function addresses({ box, zooms, items, styles, rendering }: Wanted, signal: AbortSignal): Promise<string[]> {
+async function addresses({ box, zooms, items, pictures }: Wanted, signal: AbortSignal): Promise<string[]> {
   const found: string[] = [];
   for (const item of items) {
     signal.throwIfAborted();
@@ -64,8 +64,8 @@ async function addresses({ box, zooms, items, styles, rendering }: Wanted, signa
     const inside = common(box, tiles.bounds);
     if (!inside) continue;
     const [from, to] = zooms.map((zoom) => Math.min(Math.max(zoom, tiles.minZoom), tiles.maxZoom)) as [number, number];
-    for (const style of styles) {
-      const template = withStyle(tiles.template, style, rendering);
+    for (const picture of pictures) {
+      const template = withRendering(tiles.template, picture);
       for (const tile of tilesOf(inside, from, to)) found.push(addressOf(template, tile));
     }
   }

@@ -7,6 +7,7 @@ import { placeName } from '../../picture/ground';
 import { saver } from '../../saver';
 import { addSheet } from '../../sheets';
 import type { Store } from '../../store';
+import { pictureQuery, stretchOf } from '../../stretch';
 import { words } from '../../words/words';
 import type { Context, ToolPanel } from '../registry';
 import { forget, keep, keptAreas, type Area, type Wanted } from './areas';
@@ -83,17 +84,17 @@ class Offline implements ToolPanel {
 
   /** What is wanted as chosen; null while nothing can be kept. */
   async #wanted(): Promise<Wanted | null> {
-    const { layer, item, series, style, rendering } = this.#store.state;
+    const { layer, item, series, style, info, extras } = this.#store.state;
     const map = await this.#map;
     if (!map || !item || !layer || !('item' in layer)) return null;
     const newest = [...series].reverse();
     const items = this.#dates.value === '1' ? [item] : this.#dates.value === 'all' ? newest : newest.slice(0, Number(this.#dates.value));
     const chosen = this.#chosen();
-    const styles = chosen.length > 0 ? chosen : style ? [style] : [];
+    const styles = (info?.styles ?? []).filter(({ id }) => (chosen.length > 0 ? chosen.includes(id) : id === style));
     const zoom = Math.round(map.maplibre.getZoom());
     const box = roundedBox(map.view());
-    const title = [placeName(box).replace('_', ' '), items.length === 1 ? dayOf(item) : t('all-dates', { count: items.length }), styles.join(', ')].join(' · ');
-    return { title, link: location.hash, box, zooms: [zoom, zoom + Number(this.#closer.value)], items, styles, rendering };
+    const title = [placeName(box).replace('_', ' '), items.length === 1 ? dayOf(item) : t('all-dates', { count: items.length }), styles.map((each) => each.title).join(', ')].join(' · ');
+    return { title, link: location.hash, box, zooms: [zoom, zoom + Number(this.#closer.value)], items, pictures: styles.map((each) => pictureQuery(each, stretchOf(extras))) };
   }
 
   async #price(): Promise<void> {
@@ -102,7 +103,7 @@ class Offline implements ToolPanel {
     if (!('caches' in window) || !('serviceWorker' in navigator)) return void (this.#said.textContent = t('cannot'));
     const wanted = await this.#wanted();
     if (!wanted) return void (this.#said.textContent = this.#store.state.item ? t('mosaic') : '');
-    const tiles = countTiles(wanted.box, ...wanted.zooms) * wanted.items.length * wanted.styles.length;
+    const tiles = countTiles(wanted.box, ...wanted.zooms) * wanted.items.length * wanted.pictures.length;
     this.#keep.disabled = tiles > MOST_TILES;
     this.#said.textContent = tiles > MOST_TILES ? t('too-much', { tiles, most: MOST_TILES }) : t('price', { tiles, size: formatBytes(tiles * (saver.meanTile ?? USUAL_TILE)) });
   }

@@ -1,28 +1,19 @@
 /** The data saver: when it saves, how fast the link is, what the next click costs. */
 import { h } from '../../dom';
 import { formatBytes } from '../../format';
-import type { BBox } from '../../geo';
 import type { MapView } from '../../map/map';
+import { clickBytes } from '../../price';
 import { saver, type Mode } from '../../saver';
 import { addSheet } from '../../sheets';
 import { words } from '../../words/words';
-import { countTiles, USUAL_TILE } from '../offline/plan';
 import type { Context, ToolPanel } from '../registry';
 import css from './saver.css';
 
 type Key = keyof typeof import('../../words/saver/en.json');
 const t = words<Key>('saver');
 const MODES: readonly Mode[] = ['auto', 'on', 'off'];
-/** Tiles of twice the pixels a side weigh about three times as much. */
-const DOUBLED = 3;
 
 addSheet(css);
-
-/** Bytes of the tiles that fill a view at a zoom of the map (of 512-pixel worlds, as MapLibre counts). */
-export function viewBytes(box: BBox, zoom: number, coarse: boolean, tile: number, density: number): number {
-  const level = Math.max(0, Math.round(zoom + (coarse ? 0 : 1)));
-  return countTiles(box, level, level) * tile * (!coarse && density >= 1.5 ? DOUBLED : 1);
-}
 
 class SaverTool implements ToolPanel {
   readonly element: HTMLElement;
@@ -54,7 +45,7 @@ class SaverTool implements ToolPanel {
     if (!map) return;
     const { saving, speed } = saver;
     const bytes = (coarse: boolean): string =>
-      formatBytes(viewBytes(map.view(), map.maplibre.getZoom(), coarse, saver.meanTile ?? USUAL_TILE, devicePixelRatio));
+      formatBytes(clickBytes(map.view(), map.maplibre.getZoom(), coarse));
     const lines = [
       speed === null ? t('no-speed') : t('speed', { speed: formatBytes(speed) }),
       t(saving ? 'saving' : 'full'),

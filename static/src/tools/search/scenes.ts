@@ -1,6 +1,7 @@
 /** Scenes over a view, with how clear they are there. */
-import { fetchJson, interval, number, objects, searchItems, text, url, type Item } from '../../api';
+import { searchItems, type Item } from '../../api';
 import type { BBox } from '../../geo';
+import { fetchViews } from '../../views';
 
 export interface Found {
   item: Item;
@@ -22,26 +23,16 @@ export type SortBy = 'date' | 'cloud';
 /** Scenes that one list shows; the server looks at as many views at once. */
 const MOST = 200;
 
-async function fetchViews(collection: string, { from, to, view }: Query, signal: AbortSignal): Promise<[string, { cloud: number | null; covered: number | null }][]> {
-  const target = url(`collections/${encodeURIComponent(collection)}/clear`);
-  target.searchParams.set('bbox', view.map((side) => side.toFixed(6)).join(','));
-  target.searchParams.set('limit', String(MOST));
-  const when = interval(from, to);
-  if (when) target.searchParams.set('datetime', when);
-  const body = await fetchJson(target, signal);
-  return objects(body['items']).map((each) => [
-    `${text(each['collection']) ?? ''}/${text(each['item']) ?? ''}`,
-    { cloud: number(each['cloud']), covered: number(each['covered']) },
-  ]);
-}
-
 /** Scenes that meet the view, and how many there are in all. */
 export async function findScenes(query: Query, signal: AbortSignal): Promise<{ scenes: Found[]; matched: number }> {
   const { collection, from, to, view } = query;
   const { items, matched } = await searchItems({ collection, from, to, bbox: view, limit: MOST }, signal);
   const collections = [...new Set(items.map((item) => item.collection))];
-  const views = new Map((await Promise.all(collections.map((each) => fetchViews(each, query, signal)))).flat());
-  const scenes = items.map((item) => ({ item, cloud: null, covered: null, ...views.get(item.key) }));
+  const views = new Map(await Promise.all(collections.map(async (each) => [each, await fetchViews(each, view, { from, to }, signal)] as const)));
+  const scenes = items.map((item) => {
+    const { cloud = null, covered = null } = views.get(item.collection)?.get(item.id) ?? {};
+    return { item, cloud, covered };
+  });
   return { scenes, matched: matched ?? scenes.length };
 }
 

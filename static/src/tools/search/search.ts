@@ -7,6 +7,7 @@ import { language } from '../../language';
 import { thumbnailAddress, thumbnailBox } from '../../panels/styles';
 import { parsePosition } from '../../search/coordinates';
 import { loadGazetteer } from '../../search/gazetteer';
+import { saver } from '../../saver';
 import { addSheet } from '../../sheets';
 import type { Context, ToolPanel } from '../registry';
 import { Calendar, cloudWords } from './calendar';
@@ -65,7 +66,7 @@ class Search implements ToolPanel {
     const limit = h('div', { class: 'search-cloud' }, h('label', { for: 'search-cloud' }, t('cloud')), this.#cloud, this.#cloudWords);
     this.element = h('div', { class: 'search' }, form, this.#placeStatus, this.#places, h('h3', {}, t('in-view')), limit, this.#calendar.element, h('div', { class: 'search-head' }, this.#status, this.#sort), this.#list);
     context.store.watch(['filter'], () => this.#later());
-    context.store.watch(['item', 'style'], () => this.#opened && this.#show());
+    context.store.watch(['item', 'rendering'], () => this.#opened && this.#show());
     void context.map.then((map) => map?.maplibre.on('moveend', () => this.#later()));
   }
 
@@ -158,12 +159,12 @@ class Search implements ToolPanel {
 
   #row(scene: Found, current: string | null): HTMLElement {
     const { item } = scene;
-    const { collections, style, info } = this.#context.store.state;
+    const { collections, rendering } = this.#context.store.state;
     const title = collections.find(({ id }) => id === item.collection)?.title ?? item.collection;
     const box = this.#view && thumbnailBox(this.#view, item.bbox);
     const same = this.#context.store.state.item?.collection === item.collection;
-    const shown = same ? (info?.styles.find(({ id }) => id === style)?.query ?? {}) : {};
-    const picture = box ? h('img', { 'data-source': thumbnailAddress(item, shown, box), alt: '', width: 72, height: 48 }) : null;
+    const shown = same ? rendering : {};
+    const picture = box && !saver.saving ? h('img', { 'data-source': thumbnailAddress(item, shown, box), alt: '', width: 72, height: 48 }) : null;
     const words = h('span', { class: 'search-words' }, h('b', {}, dayOf(item)), h('span', {}, cloudWords(scene)), h('span', { class: 'hint' }, title));
     return h('li', {}, h('button', { type: 'button', 'aria-pressed': String(item.key === current), title: item.id, click: () => this.#choose(item) }, picture, words));
   }

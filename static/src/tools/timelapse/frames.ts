@@ -1,14 +1,13 @@
 /** Which dates a film shows, and their pictures. */
-import { fetchJson, number, text, url, type Item, type Layer } from '../../api';
+import type { Item, Layer } from '../../api';
 import type { BBox } from '../../geo';
+import { fetchViews } from '../../views';
 import { fetchPicture } from '../../picture/ground';
 
 /** More frames than these tell no more, and cost. */
 export const MOST_FRAMES = 60;
 /** Percent of cloud over the view from which a date is skipped. */
 export const CLOUDY = 20;
-/** Scenes that the server looks at for one answer. */
-const MOST_VIEWS = 200;
 /** Pictures fetched at a time: a slow link is not to be torn apart. */
 const AT_ONCE = 4;
 
@@ -26,14 +25,7 @@ export function spread<Each>(all: readonly Each[], most: number): Each[] {
 /** Percent of cloud over a view by scene, as the archives tell; else of the whole scene, as the product told. */
 export async function cloudsOver(collection: string, box: BBox, items: readonly Item[], signal: AbortSignal): Promise<Map<string, number>> {
   const clouds = new Map(items.flatMap(({ id, cloudCover }): [string, number][] => (cloudCover === null ? [] : [[id, cloudCover]])));
-  const target = url(`collections/${encodeURIComponent(collection)}/clear`);
-  target.searchParams.set('bbox', box.join(','));
-  target.searchParams.set('limit', String(MOST_VIEWS));
-  const body = await fetchJson(target, signal);
-  for (const view of Array.isArray(body['items']) ? (body['items'] as Record<string, unknown>[]) : []) {
-    const [id, cloud] = [text(view['item']), number(view['cloud'])];
-    if (id && cloud !== null) clouds.set(id, cloud);
-  }
+  for (const [id, { cloud }] of await fetchViews(collection, box, {}, signal)) if (cloud !== null) clouds.set(id, cloud);
   return clouds;
 }
 

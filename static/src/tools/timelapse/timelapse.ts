@@ -4,7 +4,7 @@ import { h } from '../../dom';
 import { dayOf, formatBytes } from '../../format';
 import { roundedBox, type BBox } from '../../geo';
 import type { MapView } from '../../map/map';
-import { BYTES_PER_PIXEL, fileName, placeName, sizeOf } from '../../picture/ground';
+import { BYTES_PER_PIXEL, fileName, placeName, sizeOf, styleName } from '../../picture/ground';
 import { addSheet } from '../../sheets';
 import type { Store } from '../../store';
 import { words } from '../../words/words';
@@ -131,13 +131,13 @@ class Timelapse implements ToolPanel {
     this.#forget();
     this.#working = new AbortController();
     const { signal } = this.#working;
-    const { style, rendering } = this.#store.state;
+    const { rendering } = this.#store.state;
     const count = items.length;
     const told = (done: number): void => void (this.#said.textContent = t('loading', { done, count }));
     told(0);
     try {
       // one stretch for all: that of the picture that is shown
-      const frames = await fetchFrames(items, { ...rendering, ...(style ? { style } : {}) }, box, this.#side(), signal, told);
+      const frames = await fetchFrames(items, rendering, box, this.#side(), signal, told);
       if (signal.aborted || !this.#open) return;
       this.#frames = frames;
       const { width, height } = (frames[0] as Frame).picture;
@@ -190,7 +190,7 @@ class Timelapse implements ToolPanel {
       if (made === null) this.#said.textContent = t('cannot');
       else if (made === undefined) this.#said.textContent = t('too-large', { size: formatBytes(most) });
       else {
-        const name = fileName(`${placeName(box)}_${frames.length}`, first.item.datetime, state.style, { gif: 'gif', webp: 'webp', video: 'mp4' }[format]);
+        const name = fileName(`${placeName(box)}_${frames.length}`, first.item.datetime, styleName(state), { gif: 'gif', webp: 'webp', video: 'mp4' }[format]);
         saveBlob(made.blob, name);
         this.#said.textContent = t('saved', { name, size: formatBytes(made.blob.size), width: made.width, height: made.height });
       }
