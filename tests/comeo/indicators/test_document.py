@@ -221,3 +221,17 @@ def test_tests_that_take_long_are_refused() -> None:
         read(slow + 98 * test)
     assert error.value.path == "tests"
     read(TEXT + 98 * test)
+
+
+@pytest.mark.parametrize("path", ["title.en", "author", "value.unit", "abbreviation", "licence"])
+def test_halves_of_characters_are_refused(path: str) -> None:
+    """JSON can carry them, UTF-8 cannot."""
+    fields = json.loads(canonical(read(TEXT)))
+    name, _, inner = path.partition(".")
+    if inner:
+        fields[name][inner] = "\ud800"
+    else:
+        fields[name] = "\ud800"
+    with pytest.raises(DocumentError, match="D800|unicode") as error:
+        read_document(json.dumps(fields).encode(), "json")
+    assert error.value.path == path
