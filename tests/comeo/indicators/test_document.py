@@ -232,6 +232,6 @@ def test_halves_of_characters_are_refused(path: str) -> None:
         fields[name][inner] = "\ud800"
     else:
         fields[name] = "\ud800"
-    with pytest.raises(DocumentError, match="D800|unicode") as error:
+    with pytest.raises(DocumentError, match=r"D800|unicode") as error:
         read_document(json.dumps(fields).encode(), "json")
     assert error.value.path == path
