@@ -206,11 +206,12 @@ def statistics(
         grid = native.fitted(max_size)
         scenes.check_grid(grid, max(len(plan.bands), plan.results), budget)
         image = read_pixels(reader, grid, plan)
+        masked = mask_of(image).copy()
         if area is not None:
             image.array.mask |= area.outside(grid)
         sample = _sample(scenes, reader, plan, native.fitted(SAMPLE_SIDE), area)
         uncertain = _uncertain(reader, plan, sample)
-        means = _of_means(reader, plan, grid, image, sample)
+        means = _of_means(reader, plan, grid, image, sample, masked)
     found = image.statistics(percentiles=percentiles, hist_options={"bins": bins})
     sums = _sums(image, plan)
     return {
@@ -288,22 +289,28 @@ def _uncertain(reader: ArchiveReader, plan: RenderPlan, sample: _Sample) -> Sequ
 
 
 def _of_means(
-    reader: ArchiveReader, plan: RenderPlan, grid: Grid, image: ImageData, sample: _Sample
-) -> Sequence[float | None]:
-    """Standard uncertainty of the mean of each result, an image of which has been read on a grid."""
-    known = None if plan.error else _if_known(lambda: _known_means(reader, plan, grid, image, sample))
+    reader: ArchiveReader, plan: RenderPlan, grid: Grid, image: ImageData, sample: _Sample,
+    masked: NDArray[np.bool_],
+) -> Sequence[float | None]:  # fmt: skip
+    """Standard uncertainty of the mean of each result, an image of which has been read on a grid.
+
+    `masked` are (results, y, x) pixels without data, which those outside an area are not.
+    """
+    known = None if plan.error else _if_known(lambda: _known_means(reader, plan, grid, image, sample, masked))
     return [None] * plan.results if known is None else known
 
 
 def _known_means(
-    reader: ArchiveReader, plan: RenderPlan, grid: Grid, image: ImageData, sample: _Sample
-) -> list[float | None]:
+    reader: ArchiveReader, plan: RenderPlan, grid: Grid, image: ImageData, sample: _Sample,
+    masked: NDArray[np.bool_],
+) -> list[float | None]:  # fmt: skip
     valid, shares = ~mask_of(image), weighing_shares(image, plan)
     out: list[float | None] = []
     for result in range(plan.results):
         bands = plan.bands if plan.expression else plan.bands[result : result + 1]
         sources = plan.sources if plan.expression else plan.sources[result : result + 1]
-        errors = mean_errors(reader, bands, valid[result], grid, shares[result])[:, None, None]
+        means = mean_errors(reader, bands, valid[result], grid, shares[result], masked=masked[result])
+        errors = means[:, None, None]
         errors = _scaled(errors, sources, physical=plan.physical)
         if plan.expression:
             centre = {band.name: _mean(sample.layers[band.name], band) for band in sources}

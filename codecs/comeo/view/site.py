@@ -70,6 +70,7 @@ class _Seen:
     grid: Grid
     image: ImageData
     kept: Shares
+    masked: NDArray[np.bool_]  # without data, or hidden by the mask; not what lies outside the area
     scale: float  # native pixels that one stands for
 
 
@@ -118,8 +119,11 @@ def observe_area(
     if not seen.any():
         return None
     classes = _classes(reader, grid)
-    kept = seen if mask is None or classes is None else seen * kept_on(reader, grid, mask)
-    found = _Seen(grid, image, kept, (grid.pixel_size / native.pixel_size) ** 2)
+    masked = mask_of(image)[0]
+    if mask is not None and classes is not None:
+        masked = masked | ~kept_on(reader, grid, mask)
+    kept = np.where(masked, np.float32(0), inside)
+    found = _Seen(grid, image, kept, masked, (grid.pixel_size / native.pixel_size) ** 2)
     shares = None if classes is None else _class_shares(classes, seen)
     clear = None if shares is None else _clear_share(shares)
     value, spread, quantiles = _mean(found, plain)
@@ -202,11 +206,12 @@ def _coding(reader: ArchiveReader, plan: PixelPlan, found: _Seen) -> float | Non
     if effective * found.scale < _FEW:
         return _of_pixels(reader, plan, found)
     share = effective / len(weights) * weighing_shares(found.image, plan)[0]
-    errors = mean_errors(reader, plan.bands, counts, found.grid, share)[:, None, None] * _scales(plan)
+    means = mean_errors(reader, plan.bands, counts, found.grid, share, masked=found.masked)
+    errors = means[:, None, None] * _scales(plan)
     if plan.expression is not None:
         independent = np.eye(len(plan.bands), dtype=np.float32)
-        means = _band_means(reader, plan, found)
-        errors = propagate(plan.expression, means, errors, independent, of_means=True)
+        levels = _band_means(reader, plan, found)
+        errors = propagate(plan.expression, levels, errors, independent, of_means=True)
     return _known(float(errors[0, 0, 0]))
 
 
