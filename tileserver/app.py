@@ -39,10 +39,12 @@ from tileserver.api.viewer import routes as viewer
 from tileserver.api.wmts import routes as wmts
 from tileserver.catalog import SqliteCatalog
 from tileserver.http import addresses, compression, documents, problems
+from tileserver.http.bodies import StrictJson
 from tileserver.http.context import EXTENSION, State, scenes
 from tileserver.http.forwarded import trust
 from tileserver.jobs.queue import Jobs
 from tileserver.render.fingerprint import SOFTWARE_VERSION
+from tileserver.render.observations import check_file
 from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
 from tileserver.temporary import Lifeline, temporary_folder
@@ -84,8 +86,9 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         validation_error_model=documents.Problem,
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.json.compact = True  # type: ignore[attr-defined]
+    app.json = StrictJson(app)
+    app.json.sort_keys = False
+    app.json.compact = True
     database = settings.catalog or temporary_folder("catalog") / "catalog.sqlite"
     store = settings.store or database.with_name(f"{database.stem}-kept.sqlite")
     settings = settings.model_copy(update={"catalog": database, "store": store})
@@ -123,6 +126,8 @@ def _check(settings: Settings) -> None:
     for path in settings.paths:
         if not path.exists():
             raise SettingsError(f"{path} does not exist; name folders of archives, or archives (COMEO_PATHS)")
+    if settings.observations is not None:
+        check_file(settings.observations)
     if current() != settings.codecs:
         raise SettingsError(
             f"codecs run with {current()} here, and the server's settings say {settings.codecs}: "

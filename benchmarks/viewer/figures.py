@@ -92,7 +92,9 @@ def swiping(browser: Browser, address: str) -> Figures:
         page.locator("#open-compare").click()
         handle = page.locator(".compare-bar")
         handle.wait_for(state="visible")
+        page.locator("#compare-map[aria-busy=false]").wait_for()
         page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(3000)  # the second map compiles its shaders when it first draws
         session.send("Emulation.setCPUThrottlingRate", {"rate": PHONE_CPU})
         page.evaluate(_WATCH_TASKS)
         _swipe(page, handle.bounding_box())

@@ -94,6 +94,10 @@ class ByteCache(Generic[Key, Value]):
                     del self._pending[key]
             for future in mine.values():
                 future.set_exception(error)
+            # Its traceback has this frame: by a future in it the error, and all that its frames hold, would
+            # stay until a full collection of garbage.
+            mine.clear()
+            del future
             raise
         for value in values.values():
             if isinstance(value, np.ndarray):
@@ -127,4 +131,7 @@ def _result(future: Future[Value]) -> Value:
         return future.result()
     own = type(error).__new__(type(error), *error.args)
     own.__dict__.update(error.__dict__)
-    raise own from error
+    try:
+        raise own from error
+    finally:
+        del own, error, future  # as in `_compute`

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import threading
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -136,3 +139,44 @@ def test_errors_reach_everybody_and_are_not_kept() -> None:
         with pytest.raises(ValueError, match="broken"):
             cache.get("a", fail)
     assert cache.get("a", lambda: b"fine") == b"fine"
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+class _Image:
+    """What a frame holds while it works."""
+
+
+def _ask(cache: ByteCache[str, bytes], compute: Callable[[], bytes]) -> None:
+    with contextlib.suppress(BoundError):
+        cache.get("a", compute)
+
+
+@pytest.mark.usefixtures("no_collection")
+def test_what_an_error_met_goes_with_it() -> None:
+    """Images of refused requests stayed, hundreds of megabytes each, until a full collection of garbage."""
+    cache: ByteCache[str, bytes] = ByteCache(100, len)
+    images: list[weakref.ref[_Image]] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def compute() -> bytes:
+        image = _Image()
+        images.append(weakref.ref(image))
+        begun.set()
+        assert go_on.wait(10)
+        raise BoundError("too large", "max_image_side")
+
+    threads = [threading.Thread(target=_ask, args=(cache, compute))]
+    threads[0].start()
+    assert begun.wait(10)
+    threads.append(threading.Thread(target=_ask, args=(cache, compute)))  # which waits for the first one
+    threads[1].start()
+    go_on.set()
+    for each in threads:
+        each.join(10)
+    assert [image() for image in images] == [None] * len(images)

@@ -21,6 +21,7 @@ from tileserver.http.forwarded import root_address
 from tileserver.http.gate import Gate
 from tileserver.http.parameters import TilesetQuery
 from tileserver.jobs.queue import Jobs
+from tileserver.render.documents import may_change
 from tileserver.render.encode import MEDIA_TYPES
 from tileserver.render.matrixsets import matrix_set, matrix_sets, tile_grid
 from tileserver.render.scenes import Scenes
@@ -135,6 +136,13 @@ def tile_template(address: str, query: TilesetQuery) -> str:
     dense = f"@{query.tile_scale}x" if query.tile_scale > 1 else ""
     parameters = f"?{urlencode(carried)}" if carried else ""
     return f"{address}/tiles/{query.tms}/{{z}}/{{x}}/{{y}}{dense}.{query.tile_format}{parameters}"
+
+
+def scene_max_age(style: str | None) -> int:
+    """Seconds that caches may keep an image of one scene: fewer where its style may get a newer version."""
+    settings = scenes().settings
+    longest = settings.tile_max_age
+    return min(longest, settings.mosaic_max_age) if may_change(style) else longest
 
 
 def image_answer(extension: str, etag: str, max_age: int, render: Callable[[], bytes]) -> Response:

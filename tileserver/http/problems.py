@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 from pydantic import ValidationError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestedRangeNotSatisfiable
 
 from comeo.errors import BoundError, ComeoError, RequestError
 from tileserver import metrics
@@ -94,6 +94,8 @@ def _http_error(error: HTTPException) -> Response:
     response = problem(error.code, detail)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    if isinstance(error, RequestedRangeNotSatisfiable) and error.length is not None:
+        response.headers["Content-Range"] = f"bytes */{error.length}"
     return response
 
 

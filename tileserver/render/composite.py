@@ -32,6 +32,7 @@ LOOKED_AT: Final = 32
 """Newest scenes among which a clear pixel is looked for."""
 _ROWS: Final = 64  # of a median at once: it is computed in double precision
 _FLOAT_BYTES: Final = 4
+_PIECE_BYTES: Final = 1 << 25  # of values of scenes that lie together in memory
 Values = NDArray[np.float32]
 
 
@@ -193,7 +194,8 @@ class _Statistic:
         self._name = name
         self._plan = plan
         self._budget = budget
-        self._values: list[Values] = []
+        self._stacks: list[Values] = []  # (scenes, results, y, x) each
+        self._scenes = 0
         self._sum: Values | None = None
         self._count: NDArray[np.int32] | None = None
         self._image: ImageData | None = None
@@ -205,7 +207,12 @@ class _Statistic:
         self._image = self._image or image
         if self._name == "median":
             self._budget.make(values.size * _FLOAT_BYTES)
-            self._values.append(values)
+            size = max(1, _PIECE_BYTES // values.nbytes)
+            place = self._scenes % size
+            if not place:  # in few large pieces, which go back to the system: small ones would be kept
+                self._stacks.append(np.empty((size, *values.shape), np.float32))
+            self._stacks[-1][place] = values
+            self._scenes += 1
         elif self._name == "mean":
             power = self._plan.reduction.before(values)
             there = ~np.isnan(power)
@@ -231,12 +238,13 @@ class _Statistic:
         return whole
 
     def _median(self) -> Values:
-        stack = np.stack(self._values)
-        parts = [
-            combine("median", stack[:, :, first : first + _ROWS]).values
-            for first in range(0, stack.shape[2], _ROWS)
-        ]
-        return np.concatenate(parts, axis=1).astype(np.float32)
+        before = sum(map(len, self._stacks[:-1]))
+        full = [*self._stacks[:-1], self._stacks[-1][: self._scenes - before]]
+        out = np.empty(full[0].shape[1:], np.float32)
+        for first in range(0, out.shape[1], _ROWS):
+            rows = slice(first, first + _ROWS)
+            out[:, rows] = combine("median", np.concatenate([each[:, :, rows] for each in full])).values
+        return out
 
     def _running(self) -> Values:
         if self._sum is None or self._count is None:

@@ -7,14 +7,22 @@ the name of a draft, in every protocol, and each of them has to mean the same.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 
 from comeo.indicators.catalogue import Catalogue, Finder, predefined, read_folder
 from comeo.indicators.document import Document
+from comeo.indicators.problems import DocumentError, Problem
+from comeo.missions import MISSIONS
 from tileserver.settings import Settings
 from tileserver.store.documents import GivenDocuments
 from tileserver.store.kept import Kept
+
+STYLES = frozenset({"clear", "error", "change", "own"})
+"""Styles that are no documents: of the server, and the one that a link to the viewer carries."""
+DRAFT = "draft-"
+"""What names of drafts begin with."""
+_BANDS = frozenset(name.lower() for each in MISSIONS.values() for name in each.bands)
 
 
 class _Current:
@@ -39,12 +47,35 @@ def catalogue_of(settings: Settings, *finders: Finder) -> Catalogue:
         finders: Asked in turn for documents that are in neither: drafts, published ones.
 
     Raises:
-        DocumentError: If a document of the folder is not valid, naming its file.
+        DocumentError: If a document of the folder is not valid, naming its file, or has the name of a style.
     """
     own = [] if settings.pof is None else read_folder(settings.pof)
+    for each in own:
+        check_id(each)
     if settings.store is not None:
         finders = (*finders, GivenDocuments(Kept(settings.store)).find)
     return Catalogue([*predefined().all(), *own], finders)
+
+
+def check_id(document: Document, bands: Iterable[str] = ()) -> None:
+    """Refuse an id that means something else wherever styles are named: another would be shown under it.
+
+    Args:
+        document: From an operator or a user.
+        bands: Names of bands, beside those of the known missions.
+
+    Raises:
+        DocumentError: Saying what has that name.
+    """
+    name, what = document.id, ""
+    if name in STYLES:
+        what = "a style"
+    elif name in _BANDS or name in {each.lower() for each in bands}:
+        what = "a band"
+    elif name.startswith(DRAFT):
+        what = "drafts"
+    if what:
+        raise DocumentError([Problem("id", f"{name} is the name of {what}; choose another one")])
 
 
 _LENT: ContextVar[Document | None] = ContextVar("_LENT", default=None)
@@ -75,6 +106,13 @@ def find_document(name: str) -> Document | None:
     """The document of that name, or None."""
     own = _LENT.get()
     return own if own is not None and name == _own_name(own) else current().find(name)
+
+
+def may_change(name: str | None) -> bool:
+    """Whether a style may mean something else soon: an `id` of which a user may publish a newer version."""
+    if not name or "@" in name or name.startswith(DRAFT) or any(each.id == name for each in current().all()):
+        return False
+    return find_document(name) is not None
 
 
 def fingerprint_of(name: str | None) -> str:

@@ -19,6 +19,7 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from comeo.settings import SettingsError
 from comeo.view.plan import PixelPlan
 from comeo.view.site import Observation
 from tileserver import metrics
@@ -27,6 +28,7 @@ from tileserver.render.scenes import Scenes
 
 REVISION: Final = 1
 """Of what `comeo.view.site` computes. Raise it whenever a number changes."""
+_BEGINNING: Final = b"SQLite format 3\0"
 _AT_ONCE: Final = 500  # names in one query
 _BUSY_SECONDS: Final = 5.0
 _FORGOTTEN: Final = 4  # a file that is full loses the oldest part of so many
@@ -41,17 +43,26 @@ _watch = metrics.watch_cache("observations")
 log = logging.getLogger(__name__)
 
 
-def observation_name(etag: str, area: str, plan: PixelPlan, max_size: int) -> str:
+def computation_name(plan: PixelPlan, max_size: int) -> str:
+    """Digest of what is computed of a scene, which takes as long as its formula.
+
+    Args:
+        plan: Of the scene.
+        max_size: Longest side in pixels that areas are read with.
+    """
+    computed = plan.sources, plan.expression, plan.physical, plan.resampling, plan.mask
+    return fingerprint(REVISION, max_size, computed)
+
+
+def observation_name(etag: str, area: str, computed: str) -> str:
     """What an observation is found by.
 
     Args:
         etag: Digest of the archive.
         area: Digest of the geometry.
-        plan: Of the scene.
-        max_size: Longest side in pixels that the area is read with.
+        computed: See `computation_name`.
     """
-    computed = plan.sources, plan.expression, plan.physical, plan.resampling, plan.mask
-    return fingerprint(REVISION, etag, area, max_size, computed)
+    return hashlib.sha256(f"{etag} {area} {computed}".encode()).hexdigest()[:32]
 
 
 class Observations:
@@ -130,9 +141,39 @@ class Observations:
 
     def _give_up(self, error: sqlite3.Error) -> None:
         log.warning("observations cannot be kept", extra={"fields": {"error": str(error)}})
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        broken = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        if broken and _is_database(self._path):
             for suffix in ("", "-wal", "-shm"):  # it is no database any more
                 Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file that is something else: one that breaks is deleted, and the oldest entries are.
+
+    Raises:
+        SettingsError: Saying so.
+    """
+    if not path.is_file() or not path.stat().st_size:
+        return
+    tables: set[str] = set()
+    if _is_database(path):
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as db:
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        if tables <= {"observations"}:
+            return
+    raise SettingsError(
+        f"{path} holds something else than observations; name a file of its own, which need not exist "
+        "(COMEO_OBSERVATIONS)"
+    )
+
+
+def _is_database(path: Path) -> bool:
+    """Whether a file begins as those of SQLite do, however damaged the rest of it is."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_BEGINNING)) == _BEGINNING
+    except OSError:
+        return False
 
 
 def _size(db: sqlite3.Connection) -> int:

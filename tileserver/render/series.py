@@ -10,11 +10,12 @@ from typing import Any, Final
 from comeo.errors import BoundError, NotFoundError, ParameterError
 from comeo.figures import significant
 from comeo.globe import intersections, union_of_boxes
+from comeo.scene import Band
 from comeo.view.site import Observation, observe_area
 from tileserver.catalog import Record, Search
 from tileserver.errors import UnfinishedError
 from tileserver.render.mosaic import candidates
-from tileserver.render.observations import Observations, observation_name
+from tileserver.render.observations import Observations, computation_name, observation_name
 from tileserver.render.offers import Answers, answers
 from tileserver.render.plan import RenderPlan, RenderRequest
 from tileserver.render.scenes import Scenes
@@ -95,7 +96,7 @@ def observe(scenes: Scenes, wanted: SeriesRequest, kept: Observations) -> Series
         try:
             known.update(_observed(scenes, wanted, each, known, kept, until))
         except NotFoundError as error:  # it has no classes
-            reason = reason or error
+            reason = reason or error.with_traceback(None)  # which has images in its frames
         except TimeoutError:
             made = len(known.keys() & {name for other in work for name in other.names.values()})
             raise UnfinishedError(
@@ -139,25 +140,29 @@ def _planned(scenes: Scenes, wanted: SeriesRequest, chosen: Answers) -> list[_Wo
         BoundError: If these are too many.
     """
     boxes = [each.area.bounds for each in wanted.sites]
+    most, count = scenes.settings.max_observations, 0
+    computed: dict[tuple[Band, ...], str] = {}
     found: list[_Work] = []
     for record in candidates(scenes, wanted.search, union_of_boxes(boxes)):
         plan = chosen.plan_for(record.bands)
         if record.datetime is None or plan is None:
             continue
+        shown = [number for number, box in enumerate(boxes) if intersections(record.bbox, box)]
+        count += len(shown)
+        if count > most:
+            raise BoundError(
+                f"these are at least {count} observations (areas × scenes), more than {most}; narrow "
+                "datetime, or send fewer areas",
+                "max_observations",
+            )
+        if record.bands not in computed:
+            computed[record.bands] = computation_name(plan, wanted.max_size)
         names = {
-            number: observation_name(record.etag, site.name, plan, wanted.max_size)
-            for number, (site, box) in enumerate(zip(wanted.sites, boxes, strict=True))
-            if intersections(record.bbox, box)
+            number: observation_name(record.etag, wanted.sites[number].name, computed[record.bands])
+            for number in shown
         }
         if names:
             found.append(_Work(record, plan, names))
-    count, most = sum(len(each.names) for each in found), scenes.settings.max_observations
-    if count > most:
-        raise BoundError(
-            f"these are {count} observations (areas × scenes), more than {most}; narrow datetime, or send "
-            "fewer areas",
-            "max_observations",
-        )
     return sorted(found, key=lambda each: (each.record.datetime, each.record.id))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +27,7 @@ MIN_CLEAR: Final = 0.9
 """Share of an area that has to be clear on a date that counts, where nothing else says it."""
 _DIGITS: Final = 6
 _DAY: Final = 86_400.0
+_TICK: Final = timedelta(microseconds=1)
 _RISE: Final = 1e-2  # of a value, over which the slope of its power is taken
 Seen = tuple[Record, Observation]
 
@@ -113,7 +114,8 @@ def _limits(wanted: SeriesRequest, observations: Sequence[Seen], step: Step) -> 
     """From where to where periods go: as requested, where that is open from the first to the last scene."""
     times = [record.datetime for record, _ in observations if record.datetime]
     start = wanted.search.start or step.begin(min(times))
-    return start, (wanted.search.end or max(times)) + timedelta(microseconds=1)
+    last = wanted.search.end or max(times)
+    return start, min(last, datetime.max.replace(tzinfo=UTC) - _TICK) + _TICK
 
 
 def _described(found: Document | None, name: str) -> dict[str, Any]:
@@ -209,7 +211,7 @@ def _pooled(
 ) -> dict[str, Any]:
     """Of all pixels of all dates that count, each by the share of it that lies in the area."""
     if not seen:
-        nothing = dict.fromkeys(f"{each:.1f}" for each in percentiles)
+        nothing = dict.fromkeys(map(_percent, percentiles))
         return {"min": None, "max": None, "mean": None, "stDev": None, "percentiles": nothing}
     weights = np.array([one.pixels for one in seen])
     weights /= weights.sum()
@@ -226,9 +228,14 @@ def _pooled(
         "mean": _short(float(mean)),
         "stDev": _short(spread, 4),
         "percentiles": {
-            f"{percent:.1f}": _short(float(each)) for percent, each in zip(percentiles, found, strict=True)
+            _percent(percent): _short(float(each)) for percent, each in zip(percentiles, found, strict=True)
         },
     }
+
+
+def _percent(value: float) -> str:
+    """A percentile as Sentinel Hub writes it, `5.0`; 99.99 is no other one."""
+    return str(float(value))
 
 
 def _mixed(

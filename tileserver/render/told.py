@@ -29,7 +29,7 @@ class Told:
             if plan.mask is not None:
                 check_mask(archive, plan.mask)
         except NotFoundError as error:
-            self._refused = self._refused or error
+            self._refused = self._refused or error.with_traceback(None)  # which has images in its frames
             return False
         self._some = True
         return True

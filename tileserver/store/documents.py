@@ -7,9 +7,10 @@ from functools import lru_cache
 from typing import Final
 
 from comeo.indicators.document import Document, canonical, read_document
+from comeo.indicators.model import VERSION
 from tileserver.store.kept import Kept, Text
 
-_PUBLISHED: Final = re.compile(r"([a-z0-9][a-z0-9-]{0,63})(?:@(\d{1,6}\.\d{1,6}\.\d{1,6}))?")
+_PUBLISHED: Final = re.compile(rf"([a-z0-9][a-z0-9-]{{0,63}})(?:@({VERSION[1:-1]}))?")
 
 
 class GivenDocuments:

@@ -13,10 +13,10 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from comeo.errors import ComeoError
 from tileserver.errors import BusyError, ConflictError
@@ -71,9 +71,8 @@ class Kept:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
-        with self._transaction() as connection:
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
+        with self._transaction():
+            pass
 
     def give(self, kind: Literal["draft", "link"], body: bytes) -> Text:
         """Keep a text, and return it with its name. The oldest drafts give way to new ones.
@@ -83,12 +82,13 @@ class Kept:
         """
         now = time.time()
         with self._transaction() as connection:
-            self._make_room(connection, kind, len(body), now)
             for attempt in range(16):
                 name = _short(kind, body, attempt)
                 row = connection.execute("SELECT body FROM texts WHERE name = ?", (name,)).fetchone()
                 if row is None or row[0] == body:
                     break
+            if row is None:
+                self._make_room(connection, kind, len(body), now)
             expires = now + LASTS[kind]
             connection.execute(
                 "INSERT INTO texts VALUES (?, ?, ?, ?, '', 0, ?, ?)"
@@ -114,10 +114,13 @@ class Kept:
         """
         now = time.time()
         with self._transaction() as connection:
-            row = connection.execute("SELECT body FROM texts WHERE name = ?", (name,)).fetchone()
+            row = connection.execute("SELECT body, listed FROM texts WHERE name = ?", (name,)).fetchone()
             if row is not None:
                 if row[0] != body:
                     raise ConflictError(f"{name} is published, and never changes; raise the version")
+                if row[1] != listed:
+                    how = "for everybody" if row[1] else "for those who have its name"
+                    raise ConflictError(f"{name} is published {how}, which never changes; raise the version")
                 return False
             self._make_room(connection, "published", len(body), now)
             digest = hashlib.sha256(body).hexdigest()
@@ -138,7 +141,8 @@ class Kept:
         statement = (
             "SELECT name, body, state, listed, expires FROM texts WHERE name = ? AND kind = ? AND expires > ?"
         )
-        row = self._connection().execute(statement, (name, kind, time.time())).fetchone()
+        rows = self._read(statement, (name, kind, time.time()))
+        row = rows[0] if rows else None
         return None if row is None else Text(row[0], bytes(row[1]), row[2], bool(row[3]), row[4])
 
     def versions(self, identity: str) -> list[Text]:
@@ -154,8 +158,18 @@ class Kept:
             "SELECT name, body, state, listed, expires FROM texts "  # noqa: S608 - conditions of ours
             f"WHERE kind = 'published' AND {condition} ORDER BY name"
         )
-        rows = self._connection().execute(statement, values).fetchall()
+        rows = self._read(statement, values)
         return [Text(row[0], bytes(row[1]), row[2], bool(row[3]), row[4]) for row in rows]
+
+    def _read(self, statement: str, values: Sequence[str | float]) -> list[Any]:
+        """Rows of a query.
+
+        Raises:
+            BusyError: If somebody else is writing for long.
+            ComeoError: If the file cannot be read.
+        """
+        with self._refused("read"):
+            return self._connection().execute(statement, values).fetchall()
 
     def _make_room(self, connection: sqlite3.Connection, kind: Kind, size: int, now: float) -> None:
         connection.execute("DELETE FROM texts WHERE expires <= ?", (now,))
@@ -174,33 +188,39 @@ class Kept:
     def _connection(self) -> sqlite3.Connection:
         """This thread's connection; none crosses a fork."""
         if getattr(self._local, "process", None) != os.getpid():
-            try:
-                self._local.connection = sqlite3.connect(
-                    self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-                )
-            except sqlite3.Error as error:
-                raise ComeoError(f"{self.path.name} cannot be opened: {error} (COMEO_STORE)") from error
-            self._local.process = os.getpid()
+            made = sqlite3.connect(
+                self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            for statement in _SCHEMA.split(";"):  # also where the file has been deleted since
+                made.execute(statement)
+            self._local.connection, self._local.process = made, os.getpid()
         connection: sqlite3.Connection = self._local.connection
         return connection
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        connection = self._connection()
-        try:
+        with self._refused("written"):
+            connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # a full disk may have ended it
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def _refused(self, done: str) -> Iterator[None]:
+        """Say in a sentence what the file refuses: to be read, to be written."""
+        try:
+            yield
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise BusyError("the store is busy; try again") from error
-            raise ComeoError(f"{self.path.name} cannot be written: {error} (COMEO_STORE)") from error
+            raise ComeoError(f"{self.path.name} cannot be {done}: {error} (COMEO_STORE)") from error
         except sqlite3.DatabaseError as error:
             raise ComeoError(f"{self.path.name} is no store of this server: {error} (COMEO_STORE)") from error
-        try:
-            yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
 
 
 def _short(kind: str, body: bytes, attempt: int) -> str:

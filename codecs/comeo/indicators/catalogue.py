@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
@@ -10,9 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from comeo.indicators.document import MOST_BYTES, Document, read_document
+from comeo.indicators.model import VERSION
 from comeo.indicators.problems import DocumentError, Problem
 
 FORMS: Final = {".toml": "toml", ".json": "json"}
+_VERSION: Final = re.compile(VERSION)
 Finder = Callable[[str], Document | None]
 
 
@@ -56,10 +59,7 @@ class Catalogue:
 
 def _version(text: str) -> tuple[int, ...]:
     """A version's numbers; empty for what is none."""
-    parts = text.split(".")
-    return (
-        tuple(map(int, parts)) if len(parts) == 3 and all(p.isdecimal() and len(p) < 7 for p in parts) else ()
-    )
+    return tuple(map(int, text.split("."))) if _VERSION.fullmatch(text) else ()
 
 
 @lru_cache(maxsize=1)

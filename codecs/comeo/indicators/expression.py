@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +16,38 @@ from comeo.indicators.parsing import TooManyTermsError
 from comeo.indicators.tree import Call, Name, Node, Number, Place, walk
 
 Values = NDArray[np.float32]
+STRIP = 1 << 16
+"""Pixels that are computed at once, so that a formula of hundreds of parts needs no more memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Rows of an image that are computed at once.
+
+    Attributes:
+        read: With their neighbours, which windows reach into.
+        inner: Those that are wanted, among the ones that are read.
+        out: The same, in the image.
+    """
+
+    read: slice
+    inner: slice
+    out: slice
+
+
+def strips(shape: tuple[int, ...], reach: int) -> Iterator[Strip]:
+    """The rows of an image, in strips that each depend on `reach` rows above and below at most.
+
+    Args:
+        shape: Of the image; rows come first.
+        reach: Likewise as `Expression.reach`.
+    """
+    rows, row = shape[0], math.prod(shape[1:])
+    step = max(1, STRIP // max(row, 1), 4 * reach)  # neighbours are half as many again at most
+    for first in range(0, rows, step):
+        last, above = min(first + step, rows), min(first, reach)
+        read = slice(first - above, min(last + reach, rows))
+        yield Strip(read, slice(above, above + last - first), slice(first, last))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +98,15 @@ class Expression:
         Returns:
             (results, y, x), float32; NaN where a result is not finite, not valid or beyond the range.
         """
+        shape = np.shape(next(iter(bands.values())))
+        out = np.empty((len(self.parts), *shape), np.float32)
+        for strip in strips(shape, self.reach(pixel)):
+            read = {name: each[strip.read] for name, each in bands.items() if name in self.bands}
+            out[:, strip.out] = self._computed(read, pixel)[:, strip.inner]
+        return out
+
+    def _computed(self, bands: Mapping[str, Values], pixel: float) -> Values:
+        """The results of a strip."""
         shape = np.shape(next(iter(bands.values())))
         out = np.empty((len(self.parts), *shape), np.float32)
         for row, part in enumerate(self.parts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
@@ -10,6 +11,10 @@ from comeo.indicators.tree import GREATEST
 from comeo.missions.clear import WORDS
 
 LANGUAGES: Final = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$"
+VERSION: Final = r"^(0|[1-9][0-9]{0,5})(\.(0|[1-9][0-9]{0,5})){2}$"
+_UNREADABLE: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ufdd0-\ufdef\ufffe\uffff]"
+)
 MOST_INPUTS: Final = 8
 MOST_STEPS: Final = 32
 MOST_RESULTS: Final = 3
@@ -38,27 +43,48 @@ def _word(value: str) -> str:
     return value
 
 
+def _readable(value: str) -> str:
+    """Refuse characters that no page, no XML and no comment of a program can carry, and those that turn text.
+
+    Unicode 15, table 23-1 (controls), section 23.2 (overrides of direction) and 23.7 (no characters). Text
+    over several lines may have line feeds and tabs.
+    """
+    found = _UNREADABLE.search(value)
+    if found:
+        raise ValueError(f"it has the control character U+{ord(found.group()):04X}; leave it out")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if "\n" in value or "\t" in value:
+        raise ValueError("it is one line: leave out line feeds and tabs")
+    return _readable(value)
+
+
 Real = Annotated[float, BeforeValidator(_number), Field(gt=-GREATEST, lt=GREATEST, allow_inf_nan=False)]
 Interval = Annotated[tuple[Real, Real], AfterValidator(_ordered)]
 Language = Annotated[str, Field(pattern=LANGUAGES)]
+Readable = Annotated[str, AfterValidator(_readable)]
+OneLine = Annotated[str, AfterValidator(_one_line)]
 Texts = Annotated[
-    dict[Language, Annotated[str, Field(min_length=1, max_length=1000)]], Field(min_length=1, max_length=20)
+    dict[Language, Annotated[Readable, Field(min_length=1, max_length=1000)]],
+    Field(min_length=1, max_length=20),
 ]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,39}$")]
-BandName = Annotated[str, Field(min_length=1, max_length=60)]
+BandName = Annotated[OneLine, Field(min_length=1, max_length=60)]
 Formula = Annotated[str, Field(min_length=1, max_length=4000)]
-Line = Annotated[str, Field(min_length=1, max_length=500)]
+Line = Annotated[OneLine, Field(min_length=1, max_length=500)]
 Statistic = Annotated[
     str,
     Field(
-        pattern=r"^(mean|median|min|max|latest|count|slope|percentile\((100|\d{1,2})(\.\d+)?\)"
-        r"|days-above\(-?\d{1,9}(\.\d{1,9})?\))$"
+        pattern=r"^(mean|median|min|max|latest|count|slope|percentile\((100|[0-9]{1,2})(\.[0-9]{1,9})?\)"
+        r"|days-above\(-?[0-9]{1,9}(\.[0-9]{1,9})?\))$"
     ),
 ]
 SiteStatistic = Annotated[
     str,
     Field(
-        pattern=r"^(mean|median|percentile\((100|\d{1,2})(\.\d+)?\)|(fraction|area)\([A-Za-z0-9_-]{1,40}\))$"
+        pattern=r"^(mean|median|percentile\((100|[0-9]{1,2})(\.[0-9]{1,9})?\)|(fraction|area)\([A-Za-z0-9_-]{1,40}\))$"
     ),
 ]
 
@@ -128,7 +154,7 @@ class Value(Part):
     formula: Formula | Annotated[list[Formula], Field(min_length=1, max_length=MOST_RESULTS)]
     valid: Formula | None = None
     range: Interval | None = None
-    unit: Annotated[str, Field(max_length=20)] = ""
+    unit: Annotated[OneLine, Field(max_length=20)] = ""
     decimals: Annotated[int, Field(ge=0, le=9, strict=True)] = 3
     floor_uncertainty: Annotated[Real, Field(ge=0)] = 0.0
 
@@ -137,7 +163,7 @@ class ReferencePeriod(Part):
     """What a value is compared with: the same place at other times."""
 
     of: Literal["same-season", "period", "scene"]
-    years: Annotated[str, Field(pattern=r"^\d{4}/\d{4}$")] | None = None
+    years: Annotated[str, Field(pattern=r"^[0-9]{4}/[0-9]{4}$")] | None = None
     days: Annotated[int, Field(ge=1, le=183, strict=True)] = 25
     scene: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     statistic: Statistic = "median"
@@ -147,7 +173,7 @@ class ReferencePeriod(Part):
 class Temporal(Part):
     """How one map is made of many dates."""
 
-    window: Annotated[str, Field(pattern=r"^P\d{1,4}[DWMY]$")]
+    window: Annotated[str, Field(pattern=r"^P[0-9]{1,4}[DWMY]$")]
     statistic: Statistic = "median"
     weights: Literal["equal", "inverse-variance"] = "equal"
     min_dates: Annotated[int, Field(ge=1, le=1000, strict=True)] = 1
@@ -217,10 +243,10 @@ class Fields(Part):
 
     pof: Annotated[Literal[1], Field(description="Version of the language.")]
     id: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
-    version: Annotated[str, Field(pattern=r"^\d{1,6}\.\d{1,6}\.\d{1,6}$")]
+    version: Annotated[str, Field(pattern=VERSION)]
     title: Texts
     description: Texts | None = None
-    abbreviation: Annotated[str, Field(min_length=1, max_length=20)] | None = None
+    abbreviation: Annotated[OneLine, Field(min_length=1, max_length=20)] | None = None
     reference: Line | None = None
     licence: Line | None = None
     author: Line | None = None

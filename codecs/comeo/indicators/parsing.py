@@ -18,7 +18,7 @@ LONGEST: Final = 4000
 """Characters of a formula."""
 _DEEPEST: Final = 60
 _WORD: Final = re.compile(
-    r"(?P<number>(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+)(?![\w.])|(?P<name>[^\W\d]\w*+)"
+    r"(?P<number>(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?+[0-9]++)?+)(?![\w.])|(?P<name>[^\W\d]\w*+)"
     r"|(?P<sign>\*\*|<=|>=|==|!=|[-+*/%<>()&|~,])"
 )
 _SPACE: Final = re.compile(r"[ \t\r\n]*")

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.indicators import windows
-from comeo.indicators.expression import Expression
+from comeo.indicators.expression import Expression, strips
 from comeo.indicators.formula import FUNCTIONS, Function, names, radius_of, radius_on, shared
 from comeo.indicators.tree import Name, Node, Number
 
@@ -65,6 +65,19 @@ def propagate(
     Returns:
         (results, y, x); NaN where a result or an error is unknown.
     """
+    out = np.empty((len(expression.parts), *errors.shape[1:]), np.float32)
+    for strip in strips(errors.shape[1:], expression.reach(pixel)):
+        read = {name: values[name][strip.read] for name in expression.bands}
+        found = _of_strip(expression, read, errors[:, strip.read], correlated, pixel, of_means=of_means)
+        out[:, strip.out] = found[:, strip.inner]
+    return out
+
+
+def _of_strip(
+    expression: Expression, values: Mapping[str, NDArray[Any]], errors: Values,
+    correlated: NDArray[np.float32], pixel: float, *, of_means: bool,
+) -> Values:  # fmt: skip
+    """See `propagate`."""
     shape = errors.shape[1:]
     known = dict(zip(expression.bands, errors, strict=True))
     places = {name: place for place, name in enumerate(expression.bands)}
@@ -77,7 +90,7 @@ def propagate(
             found = _Propagation(part, values, known, shape, pixel, of_means=of_means).of(part)
             variance = _variance(found.shares, correlated, places, shape) + expression.floor**2
             out[row] = np.sqrt(np.maximum(variance, 0))
-        results = expression.evaluate({name: values[name] for name in expression.bands}, pixel)
+        results = expression.evaluate(values, pixel)
     out[np.isnan(results) | ~np.isfinite(out)] = np.nan
     return out
 

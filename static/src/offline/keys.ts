@@ -8,12 +8,14 @@ export const DATA = 'comeo-data-1';
 /** Of areas that are kept: each has a cache of its own, so that it can be deleted. */
 export const KEPT = 'comeo-kept-';
 
-/** What a kept tile is found by: its place and style, whatever its density and stretch. */
+/** What a kept tile is found by: its place and all that it shows, whatever its density and stretch. */
 export function keptKey(address: string): string {
   const url = new URL(address);
-  const style = url.searchParams.get('style');
-  const datetime = url.searchParams.get('datetime');
-  const query = new URLSearchParams({ ...(style ? { style } : {}), ...(datetime ? { datetime } : {}), kept: '1' });
+  const shown = [...url.searchParams].filter(([name]) => name !== 'rescale');
+  // style and date first, as keys of areas that were kept before this have them
+  const place = ([name]: [string, string]): number => (['style', 'datetime'] as string[]).indexOf(name) + 1 || 3;
+  shown.sort((one, other) => place(one) - place(other) || (one[0] < other[0] ? -1 : 1));
+  const query = new URLSearchParams([...shown, ['kept', '1']]);
   return `${url.origin}${url.pathname.replace(/@\dx(?=\.)/, '')}?${query.toString()}`;
 }
 

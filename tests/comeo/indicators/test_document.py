@@ -177,3 +177,36 @@ def test_predefined_documents_pass_their_tests(document: Document) -> None:
     check_published(document)
     assert set(document.title) == {"en", "fr", "pt", "es", "ar"}
     assert document.reference
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ('en = "Forest vigour"', 'en = "Forest\\u0000 vigour"', "title.en"),
+        ('en = "Forest vigour"', 'en = "Forest\\u2028alert(1)"', "title.en"),
+        ('en = "Forest vigour"', 'en = "\\u202evigour"', "title.en"),
+        ('en = "Forest vigour"', 'en = "\\uffff"', "title.en"),
+        ('"B8A"', '"B8A\\n"', "inputs.s2.bands.nir"),
+        ("range =", 'unit = "a\\u000b"\nrange =', "value.unit"),
+        ("[inputs", 'author = "a\\nb"\n[inputs', "author"),
+        ("[inputs", 'description = { en = "a\\u001b[2J" }\n[inputs', "description.en"),
+        ('"1.1.0"', '"01.1.0"', "version"),
+        ('"1.1.0"', '"1.1.\u0660"', "version"),
+    ],
+)
+def test_text_that_nothing_can_carry_is_refused(old: str, new: str, path: str) -> None:
+    with pytest.raises(DocumentError) as error:
+        read(TEXT.replace(old, new))
+    assert error.value.path == path
+
+
+def test_a_description_has_several_lines() -> None:
+    text = TEXT.replace("[inputs", 'description = { ar = "\\u200fسطر\\nثان" }\n[inputs')
+    assert read(text).description == {"ar": "\u200fسطر\nثان"}
+
+
+def test_one_version_has_one_name() -> None:
+    """`ndvi@01.0.0` and `ndvi@1.0.٠` found it, too: what a name means has to be one thing."""
+    assert predefined().find("ndvi@1.0.0") is not None
+    for name in ("ndvi@01.0.0", "ndvi@1.0.00", "ndvi@1.0.\u0660", "ndvi@1.0.0\n"):
+        assert predefined().find(name) is None

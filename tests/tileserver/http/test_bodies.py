@@ -85,3 +85,18 @@ def test_a_key_that_a_job_does_not_know_is_refused(client: FlaskClient, key: str
         answer = client.post(f"{ITEM}/{path}", json={"bands": ["B04"], key: SQUARE})
         assert answer.status_code == 422
         assert key in answer.get_json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("properties", "words"),
+    [('{"a": NaN}', "NaN"), ('{"a": [-Infinity]}', "-Infinity"), ('{"\\ud800": 1}', "half of a character"),
+     ('{"a": "\\udfff"}', "half of a character")],
+)  # fmt: skip
+def test_what_answers_repeat_has_to_be_json(client: FlaskClient, properties: str, words: str) -> None:
+    """It was repeated: the answer was no JSON, or none at all."""
+    feature = f'{{"type": "Feature", "properties": {properties}, "geometry": {json.dumps(SQUARE)}}}'
+    collection = ITEM.partition("/items")[0]
+    for body in (feature, json.dumps(feature)):  # in quotes, too
+        answer = client.post(f"{collection}/series?style=ndvi", data=body, content_type="application/json")
+        assert answer.status_code == 422
+        assert words in answer.get_json()["detail"] or body != feature

@@ -122,3 +122,19 @@ def test_tiles_and_short_answers_are_left_alone(app: Flask) -> None:
     tile = app.test_client().get("/tile", headers={"Accept-Encoding": "gzip, br"})
     assert tile.get_etag() == ("abc", False)
     assert "Vary" not in tile.headers
+
+
+@pytest.mark.parametrize("wanted", ["items=0-5", "bytes=abc", "bytes=0-1,5-6", "bytes=0x1-5", "bytes=--5"])
+def test_a_range_that_means_nothing_is_the_file(app: Flask, wanted: str) -> None:
+    """RFC 9110, 14.2; Werkzeug answers 416."""
+    with app.test_client().get("/plain.js", headers={"Range": wanted}) as answer:
+        assert (answer.status_code, answer.data) == (200, SCRIPT)
+
+
+def test_a_range_is_that_part(app: Flask) -> None:
+    with app.test_client().get("/plain.js", headers={"Range": "bytes=4-6"}) as answer:
+        assert (answer.status_code, answer.data) == (206, SCRIPT[4:7])
+
+
+def test_a_name_longer_than_any_on_disk_is_none(app: Flask) -> None:
+    assert app.test_client().get("/" + "a" * 5000).status_code == 404

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,16 @@ import pytest
 import rasterio
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
+from rio_tiler.models import ImageData
 
 from comeo.compression import compress
+from comeo.scene import Band
+from comeo.view.budget import Budget
 from tests.tileserver.api.scenes.test_series import scene
 from tests.tileserver.conftest import serving
 from tests.tileserver.places import position
+from tileserver.render import composite
+from tileserver.render.plan import RenderPlan
 
 CLOUDY = (0.0, 0.0, 0.5, 1.0)  # western part of each day that is under cloud
 NDVI = "expression=(B08-B04)/(B08%2BB04)"
@@ -137,3 +143,22 @@ def test_an_area_is_a_file(client: FlaskClient) -> None:
         assert file.crs == "EPSG:32632"
     assert client.get(f"{place}.png?style=ndvi&pixel_selection=clear").mimetype == "image/png"
     assert client.get("/collections/optical/bbox/100,10,101,11.png").status_code == 404
+
+
+def test_a_median_holds_its_scenes_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice 512 MB for each request, and what was freed stayed with the process."""
+    monkeypatch.setattr(composite, "_PIECE_BYTES", 5 << 20)
+    plan = RenderPlan((Band("B04"),), physical=True)
+    rng, made = np.random.default_rng(1), np.empty((43, 1, 2048, 64), np.float32)
+    made[:] = rng.normal(size=(43, 1, 1, 64))
+    made[5, 0, :, 3] = np.nan
+    tracemalloc.start()
+    statistic = composite._Statistic("median", plan, Budget())
+    for values in made:
+        statistic.add(ImageData(np.ma.MaskedArray(values, np.isnan(values))))
+    found = statistic.image()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found is not None
+    np.testing.assert_array_equal(found.array.data, np.nanmedian(made, axis=0).astype(np.float32))
+    assert most < 1.6 * made.nbytes

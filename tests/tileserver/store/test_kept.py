@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ def test_old_drafts_give_way_and_links_do_not(kept: Kept, monkeypatch: pytest.Mo
     kept.give("link", b"a")
     with pytest.raises(BusyError, match="no room for more"):
         kept.give("link", b"b")
+    assert kept.give("link", b"a").name, "one that is there needs no room"
     monkeypatch.setattr(store, "MOST", {"draft": 100, "link": 1, "published": 1})
     monkeypatch.setattr(store, "MOST_BYTES", {"draft": 100, "link": 1, "published": 1})
     kept.give("draft", b"x" * 99)
@@ -102,3 +104,20 @@ def test_a_file_that_is_no_store_is_said(tmp_path: Path) -> None:
         Kept(path)
     with pytest.raises(ComeoError, match="COMEO_STORE"):
         Kept(tmp_path / "missing" / "kept.sqlite")
+
+
+def test_a_file_that_goes_is_made_anew(kept: Kept) -> None:
+    """Threads that had not opened it yet found no table in the new one."""
+    kept.give("link", b"a")
+    kept.path.unlink()
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(kept.find, "link", "aaaaaaaa").result() is None
+        assert other.submit(kept.listed).result() == []
+
+
+def test_a_file_that_breaks_is_a_sentence(kept: Kept) -> None:
+    kept.give("link", b"a")
+    with kept.path.open("r+b") as file:
+        file.write(b"\xff" * 4096)
+    with ThreadPoolExecutor(1) as other, pytest.raises(ComeoError, match="COMEO_STORE"):
+        other.submit(kept.find, "link", "aaaaaaaa").result()

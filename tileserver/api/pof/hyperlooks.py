@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qs, quote
 
 from flask import Response, render_template
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from comeo.errors import NotFoundError
@@ -21,9 +21,17 @@ from tileserver.render.parameters import Parameters
 api = APIBlueprint("hyperlooks", __name__)
 TAG = Tag(name="Short links", description="The state of the viewer under a short address.")
 MOST_BYTES = 8192
+_MOST_FIELDS = 100
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; frame-ancestors 'self'"
 )
+
+
+def _short(value: str) -> str:
+    size = len(value.encode())
+    if size > MOST_BYTES:
+        raise ValueError(f"it has {size} bytes, more than {MOST_BYTES}")
+    return value
 
 
 class LookBody(BaseModel):
@@ -31,10 +39,9 @@ class LookBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    state: str = Field(
-        max_length=MOST_BYTES, pattern=r"^[^\x00-\x20\x7f#<>\"]*$",
-        description="The viewer's address behind its `#`.",
-    )  # fmt: skip
+    state: Annotated[str, AfterValidator(_short)] = Field(
+        pattern=r"^[^\x00-\x20\x7f#<>\"]*$", description="The viewer's address behind its `#`."
+    )
     title: str = Field("", max_length=200)
     description: str = Field("", max_length=500)
 
@@ -87,7 +94,10 @@ def show(path: LookPath) -> Response:
 
 def _picture(state: str) -> str:
     """Address of a preview of the scene that the state shows; empty where it names none."""
-    fields: dict[str, Any] = parse_qs(state, max_num_fields=100)
+    try:
+        fields: dict[str, Any] = parse_qs(state, max_num_fields=_MOST_FIELDS)
+    except ValueError:  # no link of the viewer's has so many
+        return ""
     collection, item = (fields.get(key, [""])[0] for key in ("collection", "item"))
     if not collection or not item:
         return ""

@@ -18,11 +18,12 @@ from comeo.indicators.problems import DocumentError
 from comeo.indicators.trials import check_published
 from tileserver.api.pof.bodies import BODY, Fault, document_in_body, facts, faults, refused
 from tileserver.api.pof.routes import TAG, NamePath, given
+from tileserver.catalog import Search
 from tileserver.errors import ConflictError, ForbiddenError
 from tileserver.http.conditional import answer_by_content
 from tileserver.http.context import base_url, document_answer, scenes
 from tileserver.http.openapi import Answers
-from tileserver.render.documents import current
+from tileserver.render.documents import check_id, current
 from tileserver.render.parameters import Parameters
 
 api = APIBlueprint("pof_publishing", __name__)
@@ -92,6 +93,7 @@ def publish(query: PublishQuery) -> Response:
     _writable()
     try:
         document = document_in_body()
+        check_id(document, _band_names())
         check_published(document)
     except DocumentError as error:
         return refused(error)
@@ -129,6 +131,10 @@ def _schema() -> bytes:
 def _writable() -> None:
     if not scenes().settings.pof_write:
         raise ForbiddenError(OFF)
+
+
+def _band_names() -> set[str]:
+    return {band.name for found in scenes().catalog.band_sets(Search()) for band in found.bands}
 
 
 def _not_taken(document: Document) -> None:

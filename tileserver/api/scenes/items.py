@@ -17,6 +17,7 @@ from tileserver.http.context import (
     image_answer,
     item_address,
     matrix_set_of,
+    scene_max_age,
     scenes,
     state,
     tile_template,
@@ -51,7 +52,7 @@ def _tile(path: p.TilePath, query: RenderParameters, scale: int) -> Response:
     def render() -> bytes:
         return wanted.render(scenes().budget())
 
-    answer = image_answer(wanted.extension, wanted.etag, scenes().settings.tile_max_age, render)
+    answer = image_answer(wanted.extension, wanted.etag, scene_max_age(query.style), render)
     if answer.status_code != 304:  # a client that has the tile has these headers, too
         answer.headers.update(wanted.coding())
     return answer
@@ -80,7 +81,7 @@ def preview(path: p.PreviewPath, query: p.PreviewQuery) -> Response:
         with contextlib.nullcontext() if light else state().gate.enter():
             return images.preview(scenes(), record, query.max_size, request, extension, scenes().budget())
 
-    return image_answer(extension, etag, scenes().settings.tile_max_age, render)
+    return image_answer(extension, etag, scene_max_age(query.style), render)
 
 
 @api.get("/point/<lon>,<lat>", tags=[TAG])

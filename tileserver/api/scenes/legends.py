@@ -9,7 +9,7 @@ from pydantic import Field
 
 from comeo.errors import NotFoundError, ParameterError
 from comeo.scene import Band
-from tileserver.http.context import image_answer, scenes
+from tileserver.http.context import image_answer, scene_max_age, scenes
 from tileserver.http.parameters import CollectionPath, Identifier, ItemPath, LanguageQuery
 from tileserver.render.fingerprint import fingerprint
 from tileserver.render.legend import legend
@@ -56,6 +56,4 @@ def _find(name: str, bands: tuple[Band, ...]) -> Style:
 
 def _answer(style: Style, query: LanguageQuery) -> Response:
     style = in_language(style, query.lang)
-    return image_answer(
-        "png", fingerprint("legend", style), scenes().settings.tile_max_age, lambda: legend(style)
-    )
+    return image_answer("png", fingerprint("legend", style), scene_max_age(style.name), lambda: legend(style))

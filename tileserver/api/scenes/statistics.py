@@ -184,7 +184,7 @@ def _rows(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {
             **each["interval"],
             **{name: stats[name] for name in _STATS},
-            **{f"p{float(key):g}": value for key, value in stats["percentiles"].items()},
+            **{f"p{key.removesuffix('.0')}": value for key, value in stats["percentiles"].items()},
         }
 
 

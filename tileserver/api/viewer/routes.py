@@ -38,13 +38,13 @@ def index() -> Response:
 @api.get("/assets/<path:name>", doc_ui=False)
 def asset(path: FilePath) -> Response:
     """A file of the viewer whose name changes with its content."""
-    return _file(f"assets/{path.name}", FOREVER)
+    return _file("assets", path.name, FOREVER)
 
 
 @api.get("/<name>", doc_ui=False)
 def file(path: FilePath) -> Response:
     """Another file of the viewer, whose name stays: its manifest, its service worker."""
-    return _file(path.name, "no-cache" if path.name == SERVICE_WORKER else "public, max-age=3600")
+    return _file("", path.name, "no-cache" if path.name == SERVICE_WORKER else "public, max-age=3600")
 
 
 @api.get("/viewer-config.json", tags=[TAG])
@@ -57,12 +57,12 @@ def config() -> Response:
     return jsonify({"basemap": basemap, "publish": settings.pof_write})
 
 
-def _file(name: str, cache_control: str) -> Response:
-    """A file of the viewer; 404 without one, or without a viewer."""
+def _file(place: str, name: str, cache_control: str) -> Response:
+    """A file of the viewer's, in a folder of it; 404 without one, or without a viewer."""
     folder = scenes().settings.static_folder
     if folder is None:
         raise NotFoundError("the viewer has not been built")
-    response = send_smallest(folder, name)
+    response = send_smallest(folder / place, name)
     response.headers["Cache-Control"] = cache_control
     # a worker, the service worker too, obeys the policy that it came with rather than its page's
     response.headers["Content-Security-Policy"] = _policy()

@@ -8,6 +8,8 @@ export class Bar {
   readonly #moved: (at: number, over: boolean) => void;
   readonly #say: (at: number) => string;
   #at = 0.5;
+  /** Left edge and width of what it is dragged across, in pixels: asking for them at each movement would lay out the page. */
+  #across = { left: 0, width: 1 };
 
   /** `moved` is told of each place, and whether the movement is over. */
   constructor(label: string, say: (at: number) => string, moved: (at: number, over: boolean) => void) {
@@ -15,7 +17,7 @@ export class Bar {
     this.#say = say;
     this.element = h('div', {
       class: 'compare-bar', role: 'slider', tabindex: 0, 'aria-label': label, 'aria-valuemin': 0, 'aria-valuemax': 100, 'aria-orientation': 'horizontal',
-      pointerdown: (event: PointerEvent) => this.element.setPointerCapture(event.pointerId),
+      pointerdown: (event: PointerEvent) => this.#take(event),
       pointermove: (event: PointerEvent) => this.#drag(event),
       pointerup: () => this.#moved(this.#at, true),
       keydown: (event: KeyboardEvent) => this.#key(event),
@@ -30,9 +32,14 @@ export class Bar {
     this.element.setAttribute('aria-valuetext', this.#say(this.#at));
   }
 
+  #take(event: PointerEvent): void {
+    this.element.setPointerCapture(event.pointerId);
+    this.#across = (this.element.parentElement as HTMLElement).getBoundingClientRect();
+  }
+
   #drag(event: PointerEvent): void {
     if (!this.element.hasPointerCapture(event.pointerId)) return;
-    const { left, width } = (this.element.parentElement as HTMLElement).getBoundingClientRect();
+    const { left, width } = this.#across;
     this.#set((event.clientX - left) / width, false);
   }
 

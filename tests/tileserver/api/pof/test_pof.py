@@ -12,7 +12,10 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from comeo.indicators.problems import DocumentError
 from tests.tileserver.conftest import Server
+from tileserver.render.documents import STYLES
+from tileserver.render.styles import CHANGE, CLEAR, ERROR
 
 TILE = "/collections/optical/items/old/tiles/WebMercatorQuad/14/8527/5781.png"
 
@@ -137,11 +140,27 @@ def test_what_is_published_stays(api: FlaskClient) -> None:
     assert told(api.get("/pof/my-index"))["version"] == "1.10.0"
     (listed,) = [each for each in told(api.get("/pof"))["documents"] if each["id"] == "my-index"]
     assert (listed["version"], listed["state"]) == ("1.0.0", "published")
-    assert api.get(f"{TILE}?style=my-index@1.0.0").status_code == 200
+    pinned, newest = (api.get(f"{TILE}?style={name}") for name in ("my-index@1.0.0", "my-index"))
+    assert "max-age=86400" in pinned.headers["Cache-Control"]
+    assert "max-age=300" in newest.headers["Cache-Control"], "another version may come"
     assert api.patch("/pof/my-index@1.10.0", json={"state": "deprecated"}).status_code == 204
     assert told(api.get("/pof/my-index"))["version"] == "1.0.0"
     assert api.get("/pof/my-index@1.10.0").status_code == 200
     assert api.patch("/pof/ndvi", json={"state": "deprecated"}).status_code == 404
+
+
+@pytest.mark.parametrize("taken", ["clear", "error", "change", "own", "b04", "vv", "draft-mine", "dn"])
+def test_what_means_something_else_is_no_id(api: FlaskClient, taken: str) -> None:
+    """Statistics of `b04` were those of the band, under the name of the document."""
+    answer = api.post("/pof", json=fields(id=taken))
+    assert (answer.status_code, taken in told(answer)["detail"]) == (422, True)
+
+
+def test_who_sees_it_never_changes(api: FlaskClient) -> None:
+    assert api.post("/pof?visibility=link", json=fields()).status_code == 201
+    assert api.post("/pof?visibility=link", json=fields()).status_code == 200
+    answer = api.post("/pof", json=fields())
+    assert (answer.status_code, "who have its name" in told(answer)["detail"]) == (409, True)
 
 
 def test_exports_are_files_of_other_languages(api: FlaskClient) -> None:
@@ -159,11 +178,18 @@ def test_exports_are_files_of_other_languages(api: FlaskClient) -> None:
     assert "focal_mean" in told(refused)["detail"]
 
 
+def test_styles_of_the_server_are_known() -> None:
+    assert {CHANGE, CLEAR, ERROR} < STYLES
+
+
 def test_the_folder_of_the_operator_is_served(server: Server, archives: Path, tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "a.json").write_text(json.dumps(fields(id="of-the-house")))
     client = server(archives, pof=tmp_path / "own")
     assert client.get("/pof/of-the-house").status_code == 200
+    (tmp_path / "own" / "b.json").write_text(json.dumps(fields(id="clear")))
+    with pytest.raises(DocumentError, match="clear is the name of a style"):
+        server(archives, pof=tmp_path / "own")
     assert "of-the-house" in [each["id"] for each in told(client.get("/pof?collection=optical"))["documents"]]
 
 
@@ -186,6 +212,9 @@ def test_a_short_link_opens_the_viewer(api: FlaskClient) -> None:
     assert api.get("/h/aaaaaaaa").status_code == 404
     assert api.post("/h", json={"state": "x" * 9000}).status_code == 422
     assert api.post("/h", json={"state": 'a"><script>'}).status_code == 422
+    assert "8192" in told(api.post("/h", json={"state": "\u00e9" * 4097}))["detail"], "bytes are counted"
+    long = told(api.post("/h", json={"state": "a=1&" * 300}))
+    assert api.get(long["href"]).status_code == 200, "it names no scene, so it has no picture"
 
 
 def test_everything_is_in_the_description_of_the_interface(api: FlaskClient) -> None:

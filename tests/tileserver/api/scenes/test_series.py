@@ -18,9 +18,12 @@ from hypothesis import strategies as st
 from comeo.archive import open_archive
 from comeo.compression import compress
 from comeo.scene import Window
+from comeo.settings import SettingsError
 from tests.scenes import array_classes, array_group, array_scene, landscape
 from tests.tileserver.conftest import FINE, SIZE, Server, serving
 from tests.tileserver.places import position
+from tileserver.render import series
+from tileserver.render.observations import computation_name
 
 SERIES = "/collections/optical/series"
 NDVI = "?expression=(B08-B04)/(B08%2BB04)"
@@ -212,7 +215,7 @@ def test_a_damaged_or_full_file_of_observations_costs_time_alone(
     server: Server, archives: Path, tmp_path: Path
 ) -> None:
     field, kept = polygon(0.1, 0.1, 0.3, 0.3), tmp_path / "kept.sqlite"
-    kept.write_bytes(b"this is no database at all, whatever its name says" * 100)
+    kept.write_bytes(b"SQLite format 3\0 but this is no database at all, whatever it says" * 100)
     client = server(archives, observations=kept)
     first = ask(client, field)
     assert ask(client, field) == first
@@ -226,6 +229,38 @@ def test_a_damaged_or_full_file_of_observations_costs_time_alone(
     with sqlite3.connect(tmp_path / "small.sqlite") as db:
         assert db.execute("SELECT count(*) FROM observations").fetchone()[0] < 48
     assert ask(server(archives, observation_cache_bytes=0), field) == first
+
+
+def test_a_file_of_something_else_is_left_alone(server: Server, archives: Path, tmp_path: Path) -> None:
+    """It was deleted with the first request."""
+    notes, other = tmp_path / "notes.txt", tmp_path / "catalog.sqlite"
+    notes.write_text("what I saw")
+    with sqlite3.connect(other) as db:
+        db.execute("CREATE TABLE items (path TEXT)")
+    for path in (notes, other):
+        content = path.read_bytes()
+        with pytest.raises(SettingsError, match="COMEO_OBSERVATIONS"):
+            server(archives, observations=path)
+        assert path.read_bytes() == content
+
+
+def test_names_of_a_costly_formula_are_made_once(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of 20 000 took as long as the formula: half a minute before the first observation."""
+    made: list[object] = []
+
+    def naming(*given: Any) -> str:
+        made.append(given)
+        return computation_name(*given)
+
+    monkeypatch.setattr(series, "computation_name", naming)
+    fields = [
+        {"type": "Feature", "properties": None, "geometry": polygon(0.1, 0.1, 0.11, 0.11 + number / 100)}
+        for number in range(20)
+    ]
+    ask(client, {"type": "FeatureCollection", "features": fields})
+    assert len(made) == 1
 
 
 def test_what_takes_too_long_goes_on_where_it_stopped(

@@ -98,6 +98,22 @@ def test_intervals_lie_end_to_end(client: FlaskClient) -> None:
     assert [each["interval"]["to"] for each in data[:-1]] == [each["interval"]["from"] for each in data[1:]]
 
 
+def test_an_interval_ends_with_time(client: FlaskClient) -> None:
+    """The last microsecond that there is has none after it."""
+    (whole,) = ask(client, datetime="2000-01-01/9999-12-31", interval="P9999Y")["data"]
+    assert whole["interval"]["to"].startswith("9999-12-31")
+
+
+def test_each_percentile_has_its_own_name(client: FlaskClient) -> None:
+    """99.99 was called 100.0, and 5.04 came instead of 5."""
+    wanted = [5, 5.04, 99.99, 100]
+    found = stats(ask(client, percentiles=wanted))[0]["percentiles"]
+    assert list(found) == ["5.0", "5.04", "99.99", "100.0"]
+    assert found["99.99"] < found["100.0"]
+    text = client.post("/statistics?f=csv", json=body(percentiles=wanted)).text
+    assert text.splitlines()[0].endswith(",p5,p5.04,p99.99,p100")
+
+
 def test_an_open_time_goes_from_the_first_scene_to_the_last(client: FlaskClient) -> None:
     days = ask(client, datetime=None, interval="P1D")["data"]
     assert len(days) == 12

@@ -85,3 +85,14 @@ def test_the_languages_are_those_of_the_viewer() -> None:
     listed = re.search(r"LANGUAGES = \{(.*?)\}", source)
     assert listed
     assert tuple(re.findall(r"(\w+):", listed[1])) == LANGUAGES
+
+
+def test_what_is_kept_for_ever_lies_in_assets(server: Server, archives: Path, viewer: Path) -> None:
+    """`assets/%2e%2e/sw.js` was the service worker, to be kept for a year."""
+    client = server(archives, static=viewer)
+    (viewer / "sw.js").write_text("let a = 1;")
+    with client.get("/sw.js") as answer:
+        assert answer.headers["Cache-Control"] == "no-cache"
+    assert client.get("/assets/%2e%2e/sw.js").status_code == 404
+    beyond = client.get("/sw.js", headers={"Range": "bytes=10-"})
+    assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, "bytes */10")
