@@ -29,7 +29,7 @@ export function documentOf(indicator: Indicator, collection: string, bands: read
     title: { [language]: title || formula },
     inputs: { scene: { collection, bands: read, ...(mask && { mask: { keep: [mask] } }) } },
     value: { formula, ...(valid && { valid }) },
-    display: { rescale: range, colormap },
+    display: { rescale: range, ...(classes.length === 0 && { colormap }) }, // classes have colours of their own
     ...(named.length > 0 && { classes: named }),
     ...(examples.length > 0 && { tests: examples }),
   };

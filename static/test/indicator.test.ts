@@ -10,7 +10,7 @@ import { bandsOf, completions, faultOf, operationsOf } from '../src/tools/indica
 await loadWords('shell');
 const BANDS = ['B02', 'B04', 'B08', 'B11'];
 const soil: Indicator = { title: 'Bare soil', formula: '((B11+B04)-(B08+B02))/((B11+B04)+(B08+B02))', range: [-0.4, 0.4], colormap: 'brbg', mask: 'land', valid: '', classes: [] };
-const cut: Indicator = { ...soil, valid: 'B08 > 0.02', classes: [{ from: -0.4, to: 0, color: '#1a9850', title: 'covered' }, { from: 0, to: 0.4, color: '#8c510a', title: 'bare' }] };
+const cut: Indicator = { ...soil, colormap: 'viridis', valid: 'B08 > 0.02', classes: [{ from: -0.4, to: 0, color: '#1a9850', title: 'covered' }, { from: 0, to: 0.4, color: '#8c510a', title: 'bare' }] };
 
 test('a link brings back an indicator, and nothing that makes no sense', () => {
   assert.deepEqual(parseIndicator(formatIndicator(soil)), soil);
@@ -41,8 +41,10 @@ test('a document comes back from its file as it was, and others are refused', ()
   const written = JSON.parse(documentOf(soil, 'fields', BANDS)) as Record<string, unknown>;
   const renamed = { ...written, inputs: { s2: { bands: { red: 'B04', nir: ['B08', 'B8A'] } } }, let: { sum: 'nir + red', twice: '2 * sum' }, value: { formula: 'twice / (nir - red)' } };
   assert.equal(indicatorOf(JSON.stringify(renamed))?.formula, '(2 * (B08 + B04)) / (B08 - B04)');
+  const swapped = { ...written, inputs: { s2: { bands: { B04: 'B08', B08: 'B04' } } }, value: { formula: 'B04 - B08' } };
+  assert.equal(indicatorOf(JSON.stringify(swapped))?.formula, 'B08 - B04');
   const endless = { ...written, let: { a: 'a + a' }, value: { formula: 'a' } };
-  for (const other of [endless, { ...written, value: { formula: 'B04', range: [0, 1] } }, { ...written, value: { formula: ['B04', 'B08'] } }, 'no document']) {
+  for (const other of [endless, { ...written, inputs: { s2: { bands: { B04: 'B04' }, mask: { keep: ['land', 'water'] } } } }, { ...written, value: { formula: 'B04', range: [0, 1] } }, { ...written, value: { formula: ['B04', 'B08'] } }, 'no document']) {
     assert.equal(indicatorOf(typeof other === 'string' ? other : JSON.stringify(other)), null);
   }
 });

@@ -16,15 +16,31 @@ const bandsOf = (bands: unknown): [string, string][] =>
 const stepsOf = (steps: unknown): [string, string][] =>
   Object.entries(isObject(steps) ? steps : {}).flatMap(([name, step]) => (typeof step === 'string' ? [[name, `(${step})`] as [string, string]] : []));
 
-/** A formula of bands by their own names, its steps put in; null where it grows too long. */
-function inBands(formula: string, words: ReadonlyMap<string, string>): string | null {
-  let before = '';
-  // each pass puts in one step of a step; of bands, whose names stand for themselves, there is none
-  for (let now = formula; now.length <= LONGEST; now = now.replace(/[A-Za-z_]\w*/g, (word) => words.get(word) ?? word)) {
-    if (now === before) return now;
-    before = now;
-  }
-  return null;
+const replaced = (formula: string, words: ReadonlyMap<string, string>): string => formula.replace(/[A-Za-z_]\w*/g, (word) => words.get(word) ?? word);
+
+/** A formula of bands by their own names, its steps put in; null where these never end. */
+function inBands(formula: string, steps: ReadonlyMap<string, string>, bands: ReadonlyMap<string, string>): string | null {
+  let whole = formula;
+  // a step may have earlier ones in it: no chain of them is longer than there are steps
+  for (let pass = 0; pass <= steps.size && whole.length <= LONGEST; pass++) whole = replaced(whole, steps);
+  return whole.length <= LONGEST && replaced(whole, steps) === whole ? replaced(whole, bands) : null;
+}
+
+/** The one class that a mask keeps; null for a mask that is more than that. */
+function maskOf(mask: unknown): string | null {
+  if (mask === undefined) return '';
+  const [keep, ...more] = isObject(mask) && Array.isArray(mask['keep']) ? mask['keep'] : [];
+  return isObject(mask) && Object.keys(mask).length === 1 && more.length === 0 ? text(keep) : null;
+}
+
+/** Where a document says none, until the view's own is known. */
+const UNRANGED = [-1, 1];
+const rescaleOf = (display: unknown): unknown => (isObject(display) ? display['rescale'] : undefined);
+
+/** Whether a document says in which range its values are shown. */
+export function isRanged(content: string): boolean {
+  const body: unknown = JSON.parse(content);
+  return isObject(body) && (body['pof'] !== 1 || rescaleOf(body['display']) !== undefined);
 }
 
 const first = (value: unknown): unknown => (isObject(value) ? Object.values(value)[0] : undefined);
@@ -39,12 +55,12 @@ export function indicatorOf(content: string): Indicator | null {
   }
   if (!isObject(body) || body['pof'] !== 1) return parseIndicator(content);
   const [value, display, input, titles] = [body['value'], body['display'], first(body['inputs']), body['title']];
-  if (!isObject(value) || !isObject(display) || !isObject(input)) return null;
-  const words = new Map([...stepsOf(body['let']), ...bandsOf(input['bands'])]);
-  const [formula, valid] = [value['formula'], value['valid']].map((each) => (typeof each === 'string' ? inBands(each, words) : each));
-  const mask = isObject(input['mask']) ? first(input['mask']['keep']) ?? (input['mask']['keep'] as unknown[])[0] : '';
+  if (!isObject(value) || !isObject(input)) return null;
+  const [steps, bands] = [new Map(stepsOf(body['let'])), new Map(bandsOf(input['bands']))];
+  const [formula, valid] = [value['formula'], value['valid']].map((each) => (typeof each === 'string' ? inBands(each, steps, bands) : each));
+  const mask = maskOf(input['mask']);
   const title = isObject(titles) ? text(titles[language]) ?? first(titles) : titles;
   const classes = objects(body['classes']).map(({ from, to, color, title: names }) => ({ from, to, color, title: isObject(names) ? (text(names[language]) ?? first(names)) : '' }));
-  if (formula === null || valid === null || Object.keys(body['inputs'] as object).length > 1 || 'range' in value || 'reference_period' in body) return null;
-  return readIndicator({ title, formula, valid, range: display['rescale'], colormap: display['colormap'], mask, classes });
+  if (formula === null || valid === null || mask === null || Object.keys(body['inputs'] as object).length > 1 || 'range' in value || 'reference_period' in body) return null;
+  return readIndicator({ title, formula, valid, range: rescaleOf(display) ?? UNRANGED, colormap: isObject(display) ? display['colormap'] : undefined, mask, classes });
 }

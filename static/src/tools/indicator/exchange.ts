@@ -1,10 +1,10 @@
 /** Indicators given away and brought along: files, other languages, and publishing on the server. */
-import { ApiError, fetchJson, isObject, layerPath, number, objects, text, url, valueQuery, withQuery, type Item, type Style } from '../../api';
+import { ApiError, fetchJson, layerPath, number, objects, text, url, valueQuery, withQuery, type Item, type Style } from '../../api';
 import { documentOf, draftOf, idOf, type Example } from '../../documents';
 import { h } from '../../dom';
 import type { BBox } from '../../geo';
 import type { Indicator } from '../../indicator';
-import { indicatorOf } from './document';
+import { indicatorOf, isRanged } from './document';
 
 /** What a document can be written as: the server's name of it, and the end of a file's name. */
 export const EXPORTS = {
@@ -45,18 +45,29 @@ export async function exported(indicator: Indicator, to: Export, collection: str
 const post = (address: URL, body: string, type: string): Promise<Record<string, unknown>> =>
   fetchJson(address, undefined, { method: 'POST', body, headers: { 'Content-Type': type, Accept: 'application/json' } });
 
+export interface Imported {
+  indicator: Indicator;
+  /** Whether it says its range; else that of the view will do. */
+  ranged: boolean;
+}
+
 /** The indicator of a file; `from` is its language where it is no document. Null where it says more than the editor shows. */
-export async function imported(file: File, from: string, bands: readonly string[]): Promise<Indicator | null> {
-  if (file.size > LARGEST) return null;
+export async function imported(file: File, from: string, bands: readonly string[]): Promise<Imported | null> {
+  const document = file.size > LARGEST ? null : await documentIn(file, from, bands);
+  const indicator = document && indicatorOf(document);
+  return document && indicator ? { indicator, ranged: isRanged(document) } : null;
+}
+
+async function documentIn(file: File, from: string, bands: readonly string[]): Promise<string> {
   const content = await file.text();
-  if (from === '' && !file.name.endsWith('.toml')) return indicatorOf(content);
+  if (from === '' && !file.name.endsWith('.toml')) return content;
   if (from === '') {
     const { id } = await post(url('pof/drafts'), content, 'application/toml');
-    return indicatorOf(JSON.stringify(await fetchJson(url(`pof/${text(id) ?? ''}`))));
+    return JSON.stringify(await fetchJson(url(`pof/${text(id) ?? ''}`)));
   }
   const address = withQuery(url('pof/import'), { from, ...(bands.length > 0 && { bands: bands.join(',') }) });
   const { document } = await post(address, content, 'text/plain');
-  return isObject(document) ? indicatorOf(JSON.stringify(document)) : null;
+  return JSON.stringify(document);
 }
 
 /** Whether anybody may publish on this server. */

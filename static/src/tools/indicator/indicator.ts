@@ -248,9 +248,10 @@ class Editor implements ToolPanel {
     this.#file.value = '';
     if (!file) return;
     await this.#try(async () => {
-      const indicator = await imported(file, this.#from.value, this.#bands);
-      if (!indicator) return void (this.#status.textContent = t('not-read'));
-      this.#fill(indicator);
+      const found = await imported(file, this.#from.value, this.#bands);
+      if (!found) return void (this.#status.textContent = t('not-read'));
+      this.#fill(found.indicator);
+      this.#free = !found.ranged;
       this.#edited(this.#formula.fault);
     });
   }
