@@ -77,6 +77,7 @@ def test_it_is_kept_saved_and_opened(visit: Visits) -> None:
     assert seen.eventually(lambda: "indicator=" in fragment(page))
     page.get_by_role("button", name="Keep in this browser").click()
     page.get_by_text("It is kept in this browser.").wait_for()
+    page.get_by_text("Files, and other languages").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Save as file").click()
     assert download.value.suggested_filename == "mine.pof.json"
@@ -111,6 +112,7 @@ def test_the_document_is_one_that_the_library_reads(visit: Visits) -> None:
     page = seen.open(FIELDS)
     write(seen, FORMULA)
     assert seen.eventually(lambda: "indicator=" in fragment(page))
+    page.get_by_text("Files, and other languages").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Save as file").click()
     document = read_document(Path(download.value.path()).read_bytes(), "json")
