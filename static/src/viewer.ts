@@ -201,7 +201,7 @@ export class Viewer {
     this.#pixel.waiting(lon, lat);
     try {
       const values = await fetchPoint(layer, lon, lat, shown, signal);
-      if (!signal.aborted) this.#pixel.values(lon, lat, values, shown, 'item' in layer ? item : null);
+      if (!signal.aborted) this.#pixel.values(lon, lat, values, shown, 'item' in layer ? item : null, 'pixels' in layer);
     } catch (error) {
       if (!signal.aborted) this.#pixel.problem(lon, lat, sentence(error));
     }
