@@ -92,7 +92,7 @@ codecs/wasm/decoder.wasm: $(NATIVE) tools/wasm.py | $(VENV)/.installed-test
 	@$(BIN)/python -m tools.wasm
 
 test: install lint wasm | $(NODE)
-	$(WITH_NODE) $(BIN)/pytest -n 2
+	$(WITH_NODE) $(BIN)/pytest -n 2 --dist worksteal
 
 # QGIS is too large to be a dependency: on Debian, apt install python3-qgis qgis-providers
 test-qgis: install $(VENV)/.installed-test

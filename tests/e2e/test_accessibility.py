@@ -26,8 +26,7 @@ PHONE: dict[str, Any] = {
 }
 LOOKS: dict[str, tuple[dict[str, Any], str]] = {
     "desktop": (DESKTOP, ""),
-    "desktop, dark": ({**DESKTOP, "color_scheme": "dark"}, ""),
-    "desktop, Arabic": (DESKTOP, "&lang=ar"),
+    "desktop, dark, Arabic": ({**DESKTOP, "color_scheme": "dark"}, "&lang=ar"),
     "phone": (PHONE, ""),
     "phone, dark, Arabic": ({**PHONE, "color_scheme": "dark"}, "&lang=ar"),
 }

@@ -95,38 +95,30 @@ def test_the_calendar_marks_days_by_their_cloud(visit: Visits, weather: str) -> 
     assert seen.complaints == []
 
 
-@pytest.mark.parametrize(
-    ("text", "lat", "lon"),
-    [
-        ("47.3769, 8.5417", 47.377, 8.542), ("47°22'36\"N 8°32'30\"E", 47.377, 8.542),
-        ("32T 465343 5247130", 47.377, 8.541), ("32TMT", 47.4, 8.34), ("nairo", -1.28, 36.81),
-    ],
-)  # fmt: skip
-def test_places_are_found_by_name_and_by_every_kind_of_position(
-    visit: Visits, weather: str, text: str, lat: float, lon: float
+def test_places_are_found_by_name_and_by_position_and_what_is_none_is_told(
+    visit: Visits, weather: str
 ) -> None:
+    """Every kind of position is read in `static/test/search.test.ts`."""
     seen = visit(weather)
     page = seen.open(START)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.keyboard.press("s")
-    page.locator("#search-text").wait_for()
-    page.keyboard.type(text)
-    page.keyboard.press("Enter")
+    text = page.locator("#search-text")
+    text.wait_for()
 
-    def there() -> bool:
+    def shows(lat: float, lon: float) -> bool:
         _, shown_lat, shown_lon = fragment(page).removeprefix("#map=").split("&")[0].split("/")
         return abs(float(shown_lat) - lat) < 0.15 and abs(float(shown_lon) - lon) < 0.15
 
-    assert seen.eventually(there)
-    assert seen.complaints == []
-
-
-def test_what_is_no_place_is_told(visit: Visits, weather: str) -> None:
-    seen = visit(weather)
-    page = seen.open(START)
-    page.get_by_role("button", name="Search").click()
-    page.get_by_label("Place or coordinates").fill("qqqqq")
+    page.keyboard.type("nairo")
+    page.keyboard.press("Enter")
+    assert seen.eventually(lambda: shows(-1.28, 36.81))
+    for written, lat, lon in (("32T 465343 5247130", 47.377, 8.541), ("-33.9, 18.4", -33.9, 18.4)):
+        text.fill(written)
+        page.keyboard.press("Enter")
+        assert seen.eventually(lambda lat=lat, lon=lon: shows(lat, lon))  # type: ignore[misc]
+    text.fill("qqqqq")
     page.get_by_text("No place of that name").wait_for()
     assert seen.complaints == []
 

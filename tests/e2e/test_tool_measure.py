@@ -98,12 +98,3 @@ def test_escape_ends_a_drawing_and_then_the_tool(visit: Visits) -> None:
     page.touchscreen.tap(195, 180)
     page.locator("#pixel").wait_for()
     assert seen.complaints == []
-
-
-def test_in_the_dark_from_right_to_left(visit: Visits) -> None:
-    seen = visit(color_scheme="dark")
-    page = seen.open(f"{FIELDS}&lang=ar")
-    page.locator("#open-measure").click()
-    page.locator(".measure").wait_for()
-    assert violations(seen) == []
-    assert seen.complaints == []

@@ -91,12 +91,3 @@ def test_on_a_phone_the_system_sends_it(visit: Visits) -> None:
     until(page, "window.shared?.url === location.href")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert violations(seen) == []
-
-
-def test_in_the_dark_from_right_to_left(visit: Visits) -> None:
-    seen = visit(color_scheme="dark")
-    page = seen.open(f"{FIELDS}&lang=ar")
-    page.locator("#open-share").click()
-    page.locator(".share-qr").wait_for()
-    assert violations(seen) == []
-    assert seen.complaints == []

@@ -59,7 +59,7 @@ def test_letters_open_no_tool_while_somebody_writes(visit: Visits) -> None:
 
 @pytest.mark.parametrize(
     ("locale", "link", "words", "direction"),
-    [("fr-SN", "", "Couches", "ltr"), ("pt-MZ", "&lang=ar", "الطبقات", "rtl"), ("de", "", "Layers", "ltr")],
+    [("fr-SN", "", "Couches", "ltr"), ("pt-MZ", "&lang=ar", "الطبقات", "rtl")],
 )
 def test_the_page_speaks_the_language_of_link_or_browser(
     visit: Visits, locale: str, link: str, words: str, direction: str
@@ -68,9 +68,7 @@ def test_the_page_speaks_the_language_of_link_or_browser(
     page = seen.open(FIELDS + link)
     assert page.get_by_role("button", name=words).is_visible()
     assert page.evaluate("document.documentElement.dir") == direction
-    assert page.evaluate("document.documentElement.lang") == (
-        "ar" if link else locale[:2] if locale != "de" else "en"
-    )
+    assert page.evaluate("document.documentElement.lang") == ("ar" if link else locale[:2])
     assert ("lang=ar" in fragment(page)) == bool(link)
     assert seen.complaints == []
 
@@ -86,19 +84,16 @@ def test_on_a_phone_a_tool_is_a_sheet(visit: Visits) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
-@pytest.mark.parametrize("width", [390, 820, 1280, 1920])
-def test_every_tool_has_its_button_in_sight(visit: Visits, width: int) -> None:
-    seen = visit(viewport={"width": width, "height": 640})
-    page = seen.open(FIELDS)
+def test_every_tool_has_its_button_in_sight(visit: Visits) -> None:
+    page = visit().open(FIELDS)
     buttons = page.locator("#toolbar button[aria-controls=tool]")
-    shown = [buttons.nth(place).bounding_box() for place in range(buttons.count())]
-    controls = page.locator("#controls").bounding_box()
-    assert controls is not None
-    for box in shown:
-        assert box is not None
-        assert box["width"] >= 40
-        assert box["x"] + box["width"] <= controls["x"]
-        assert box["y"] + box["height"] <= 160
-    assert all(
-        page.locator("#toolbar").get_by_role("button", name=name).is_visible() for name in ("Layers", "Chart")
-    )
+    for width in (390, 820, 1280, 1920):
+        page.set_viewport_size({"width": width, "height": 640})
+        controls = page.locator("#controls").bounding_box()
+        assert controls is not None
+        assert buttons.count() > 1
+        for box in (button.bounding_box() for button in buttons.all()):
+            assert box is not None
+            assert box["width"] >= 40
+            assert box["x"] + box["width"] <= controls["x"], width
+            assert box["y"] + box["height"] <= 160, width

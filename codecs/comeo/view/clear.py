@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from comeo.view.reader import ArchiveReader
 from comeo.view.warp import LATTICE, find_source, source_lattice
 
 TITLE: Final = "class"
+_T = TypeVar("_T", np.uint8, np.bool_)
 
 
 def clear_of(archive: Archive) -> ClearGroup:
@@ -89,17 +91,8 @@ def classes_on(reader: ArchiveReader, grid: Grid) -> Classes:
         NotFoundError: If the archive has no layer, or a block of it is damaged.
         BoundError: If the reader's budget does not suffice.
     """
-    layer = clear_of(reader.archive)
     out = np.full((grid.height, grid.width), NODATA, np.uint8)
-    source = find_source(_as_group(layer), grid)
-    if source is None:
-        return out
-    rows, cols = _places(layer, source.target)
-    inside = (rows >= 0) & (rows < layer.grid.height) & (cols >= 0) & (cols < layer.grid.width)
-    top, left = source.offset
-    part = out[top : top + source.target.height, left : left + source.target.width]
-    part[inside] = _gathered(reader, layer, rows[inside], cols[inside])
-    return out
+    return _over(reader, grid, out, partial(_gathered, reader))
 
 
 def kept_on(reader: ArchiveReader, grid: Grid, mask: ClearMask) -> NDArray[np.bool_]:
@@ -111,8 +104,17 @@ def kept_on(reader: ArchiveReader, grid: Grid, mask: ClearMask) -> NDArray[np.bo
     """
     if not mask.looks_around:
         return mask.keeps(classes_on(reader, grid))
+    return _over(reader, grid, np.zeros((grid.height, grid.width), bool), partial(_kept, reader, mask))
+
+
+def _over(
+    reader: ArchiveReader,
+    grid: Grid,
+    out: NDArray[_T],
+    of: Callable[[ClearGroup, NDArray[np.intp], NDArray[np.intp]], NDArray[_T]],
+) -> NDArray[_T]:
+    """Fill `out`, of the shape of a grid, where the layer has pixels: of their rows and columns there."""
     layer = clear_of(reader.archive)
-    out = np.zeros((grid.height, grid.width), bool)
     source = find_source(_as_group(layer), grid)
     if source is None:
         return out
@@ -121,7 +123,7 @@ def kept_on(reader: ArchiveReader, grid: Grid, mask: ClearMask) -> NDArray[np.bo
     top, left = source.offset
     part = out[top : top + source.target.height, left : left + source.target.width]
     if inside.any():
-        part[inside] = _kept(reader, layer, mask, rows[inside], cols[inside])
+        part[inside] = of(layer, rows[inside], cols[inside])
     return out
 
 
@@ -131,11 +133,11 @@ def kept_at(reader: ArchiveReader, lon: float, lat: float, mask: ClearMask) -> b
     place = _place_of(layer, lon, lat)
     if place is None:
         return False
-    return bool(_kept(reader, layer, mask, *(np.array([each]) for each in place))[0])
+    return bool(_kept(reader, mask, layer, *(np.array([each]) for each in place))[0])
 
 
 def _kept(
-    reader: ArchiveReader, layer: ClearGroup, mask: ClearMask, rows: NDArray[np.intp], cols: NDArray[np.intp]
+    reader: ArchiveReader, mask: ClearMask, layer: ClearGroup, rows: NDArray[np.intp], cols: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
     """Where a mask keeps single pixels of the layer."""
     size = pixel_size(layer.grid.transform, layer.grid.crs)

@@ -27,7 +27,7 @@ from tests.watchdog import no_hanging  # noqa: F401 - a fixture
 pytestmark = pytest.mark.usefixtures("no_hanging")
 
 EXTRA_KILOBYTES = 200_000
-FLIPS = 5000  # `make fuzz` does more
+FLIPS = 2000  # `make fuzz` does more
 
 
 @pytest.fixture(scope="module", params=["dct", "jpeg2000"])
