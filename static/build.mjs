@@ -44,6 +44,7 @@ const sheetsAsText = {
 const shared = {
   bundle: true,
   plugins: [sheetsAsText],
+  alias: { fflate: './src/map/inflate.ts' },
   format: 'esm',
   target: ['es2022', 'chrome100', 'firefox100', 'safari15.4'],
   logLevel: 'warning',

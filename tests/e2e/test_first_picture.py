@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
 
 Visits = Callable[..., Visit]
-ASSET = re.compile(r'(?:href|src)="(assets/[^"]+)"')
+ASSET = re.compile(r'(?:href|src)="(assets/[^"]+(?<!\.png))"')
+"""PNG icons are for those who put the page on their home screen."""
 MAP_CODE = "**/assets/map-*.js"
 DIST = STATIC / "dist"
 
