@@ -148,7 +148,7 @@ def test_without_known_errors_no_change_is_called_sure(visit: Visits) -> None:
     seen = visit()
     page = seen.open(f"{LAST}&style=ndvi&compare=difference/0.50//series/day-11")
     until(page, THERE)
-    assert page.get_by_text("does not tell its uncertainty").is_visible()
+    assert page.locator(".compare-legend", has_text="does not tell its uncertainty").is_visible()
     box = page.locator("#map").bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
