@@ -52,7 +52,7 @@ SCENES: Final = {
 }
 """Each with the bundled sample that it was compressed to, if there is one."""
 RATIO: Final = 100.0
-SIDES: Final = {"1 px": 1, "1 ha": 10, "10 ha": 32, "40 ha": 64}
+SIDES: Final = {"1 px": 1, "0.25 ha": 5, "1 ha": 10, "10 ha": 32, "40 ha": 64}
 """Sides in pixels of 10 m."""
 INDICATORS: Final = ("ndvi", "evi", "ndwi", "gndvi")
 WANTED: Final = (0.90, 0.99)

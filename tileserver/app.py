@@ -20,7 +20,7 @@ from tileserver import metrics
 from tileserver.api import changes, operations
 from tileserver.api.kml import routes as kml
 from tileserver.api.ogc import routes as ogc
-from tileserver.api.pof import hyperlooks, publishing
+from tileserver.api.pof import hyperlooks, importing, publishing
 from tileserver.api.pof import routes as pof
 from tileserver.api.scenes import (
     archive,
@@ -98,7 +98,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog), _jobs(settings))
     modules = (
         viewer, stac, archive, collections, series, statistics, items, certificates, clear, extracts, kml,
-        jobs, legends, wmts, ogc, pof, publishing, hyperlooks, changes, operations,
+        jobs, legends, wmts, ogc, pof, publishing, importing, hyperlooks, changes, operations,
     )  # fmt: skip
     for module in modules:
         app.register_api(module.api)

@@ -2,7 +2,7 @@
 import { layerPath, parseItem, url, type Item } from './api';
 import { h } from './dom';
 import { intersection, type BBox } from './geo';
-import { withOwn } from './indicator';
+import { needsDocument, OWN, ownOf, styleOf } from './indicator';
 import type { Link } from './link';
 import { fit, frameOf, viewOf, type Frame } from './mercator';
 import { stretchOf, stretchQuery } from './stretch';
@@ -16,9 +16,11 @@ export function sceneOfPage(): Item | null {
   return value ? parseItem(value as Parameters<typeof parseItem>[0]) : null;
 }
 
-/** The picture of a link: its style, stretched as the map will be, whose code knows the scene's percentiles by then. */
-export function queryOf({ style, extras }: Pick<Link, 'style' | 'extras'>): Readonly<Record<string, string>> {
-  const own = withOwn([], extras).find(({ id }) => id === style);
+/** The picture of a link, null where there is none so early: its style, stretched as the map will be, whose code knows the scene's percentiles by then. */
+export function queryOf({ style, extras }: Pick<Link, 'style' | 'extras'>): Readonly<Record<string, string>> | null {
+  const indicator = style === OWN ? ownOf(extras) : null;
+  if (indicator && needsDocument(indicator)) return null; // which the server is still to be given
+  const own = indicator && styleOf(indicator);
   const shown = own?.query ?? (style ? { style } : {});
   const stretch = stretchOf(extras);
   if (stretch.kind === 'auto' && !own) return { ...shown, rescale: 'auto' };
@@ -42,10 +44,11 @@ export class FirstPicture {
   async show(root: HTMLElement, item: Item, link: Link, frame: Frame): Promise<void> {
     const place = link.camera ?? fit(item.bbox, frame);
     const box = intersection(item.bbox, viewOf(place, frame));
-    if (!box) return;
+    const query = queryOf(link);
+    if (!box || !query) return;
     const { left, top, width, height } = frameOf(box, place, frame);
     this.#image.style.cssText = `left: ${left}px; top: ${top}px; width: ${width}px; height: ${height}px`;
-    this.#image.src = address(item, queryOf(link), box, { left, top, width, height });
+    this.#image.src = address(item, query, box, { left, top, width, height });
     await this.#image.decode().then(
       () => root.append(this.#image),
       () => undefined, // the map's own tiles will tell what is wrong

@@ -18,7 +18,7 @@ import {
 } from './api';
 import { fetchCollectionStyles, fetchInfo } from './info';
 import { areaOf, centreOf, contains, unionOf, type BBox } from './geo';
-import { formatIndicator, INDICATOR, OWN, withOwn, type Indicator } from './indicator';
+import { formatIndicator, INDICATOR, OWN, type Indicator } from './indicator';
 import { formatLink, parseLink, parsePlace, type Camera, type Link } from './link';
 import type { MapView } from './map/map';
 import type { PixelPanel } from './panels/pixel';
@@ -201,7 +201,7 @@ export class Viewer {
     this.#pixel.waiting(lon, lat);
     try {
       const values = await fetchPoint(layer, lon, lat, shown, signal);
-      if (!signal.aborted) this.#pixel.values(lon, lat, values, shown, 'item' in layer ? item : null);
+      if (!signal.aborted) this.#pixel.values(lon, lat, values, shown, 'item' in layer ? item : null, 'pixels' in layer);
     } catch (error) {
       if (!signal.aborted) this.#pixel.problem(lon, lat, sentence(error));
     }
@@ -279,7 +279,8 @@ export class Viewer {
         travel,
       ]);
       if (signal.aborted) return false;
-      const info = { ...scene, styles: withOwn(styles ? stretchedAs(styles, scene.styles) : scene.styles, this.#state.extras) };
+      const offered = styles ? stretchedAs(styles, scene.styles) : scene.styles;
+      const info = { ...scene, styles: await this.#withOthers(offered, target, scene.bands, signal) };
       const style = info.styles.find(({ id }) => id === target.style) ?? info.styles[0] ?? null;
       const rendering = pictureQuery(style, stretchOf(this.#state.extras));
       const problem = (await map?.showTiles({ ...tiles, template: withRendering(tiles.template, rendering) })) ?? null;
@@ -297,6 +298,17 @@ export class Viewer {
       if (!signal.aborted) this.#failed(error);
       return false;
     }
+  }
+
+  /** What is offered, with the indicator of the link, and with the document that it names. */
+  async #withOthers(offered: readonly Style[], { style, item }: Target, bands: readonly string[], signal: AbortSignal): Promise<Style[]> {
+    const { extras } = this.#state;
+    if (!extras.has(INDICATOR) && (style === null || offered.some(({ id }) => id === style))) return [...offered];
+    const { styleOfDocument, withOwn } = await import('./documents');
+    const styles = await withOwn(offered, extras, item.collection, bands);
+    if (style === null || styles.some(({ id }) => id === style)) return styles;
+    const document = await styleOfDocument(style, signal);
+    return document ? [document, ...styles] : styles;
   }
 
   /** The same layer in another way. */

@@ -1,6 +1,7 @@
 /** How clear the scenes of a collection are over a view, as their archives tell. */
 import { fetchJson, interval, layerPath, number, objects, text, url, withQuery } from './api';
 import type { BBox } from './geo';
+import { inTurn } from './heavy';
 
 /** Percentages of a view; null where the archive doesn't tell, or has no pixel there. */
 export interface View {
@@ -27,7 +28,7 @@ export async function fetchViews(
   const target = withQuery(url(`${layerPath({ collection, until: null })}/clear`), query);
   const before = known.get(target.href);
   if (before) return before;
-  const body = await fetchJson(target, signal);
+  const body = await inTurn(() => fetchJson(target, signal), signal);
   const views = new Map(
     objects(body['items']).map((each) => [
       text(each['item']) ?? '',

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
+import { zipSync } from 'fflate';
 import type { Feature, GeoJSON } from 'geojson';
 
 import type { Style } from '../src/api';
 import { loadWords } from '../src/words/words';
 import { csvOf, edgeOf, extremesOf, overTime, overYears, valuesOf } from '../src/tools/chart/curve';
 import { areaAround, FieldError, fieldsOf } from '../src/tools/chart/fields';
+import { readFields } from '../src/tools/chart/files';
 import { extremesOf as extremesOfYear, monthsOf, pictureOf } from '../src/tools/chart/months';
 import { formatPlace, parsePlace } from '../src/tools/chart/place';
 import { areaOf, boxOf, cloudy, type Curve, type Observation } from '../src/tools/chart/series';
@@ -130,4 +132,19 @@ test('the ends of a curve are of clear dates', () => {
   const lines = overTime([curve('a', [seen('2019-06-01', 0.5), seen('2019-06-02', 0.9, { clear: 0.1 }), seen('2019-06-03', 0.7), seen('2019-06-04', 0.2)])], () => '');
   assert.deepEqual(extremesOf(lines), [{ kind: 'highest', index: 2, value: 0.7 }, { kind: 'lowest', index: 3, value: 0.2 }]);
   assert.deepEqual(extremesOf(overTime([curve('a', [seen('2019-06-01', 0.5)])], () => '')), []);
+});
+
+test('a file that unpacks to more than a page can hold is refused before it is', async () => {
+  const bomb = zipSync({ 'doc.kml': new Uint8Array(30_000_000), 'fields.shp': new Uint8Array(30_000_000) });
+  assert.ok(bomb.length < 100_000);
+  for (const name of ['bomb.kmz', 'bomb.zip']) {
+    await assert.rejects(readFields(new File([new Uint8Array(bomb)], name)), (error) => error instanceof FieldError && error.reason === 'file-large');
+  }
+  const broken = readFields(new File(['PK no zip'], 'broken.zip'));
+  await assert.rejects(broken, (error) => error instanceof FieldError && error.reason === 'file-damaged');
+});
+
+test('a track of half a million places is an area, too', () => {
+  const places = Array.from({ length: 500_000 }, (_, number): [number, number] => [Math.sin(number / 1e5), Math.cos(number / 1e5)]);
+  assert.equal(areaAround([...places, [0, 1]])?.type, 'Polygon');
 });

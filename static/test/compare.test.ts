@@ -4,7 +4,6 @@ import test from 'node:test';
 import type { Item } from '../src/api';
 import { polygonOf, type BBox } from '../src/geo';
 import { initialState } from '../src/store';
-import { loadWords } from '../src/words/words';
 import { choicesOf, firstChoice } from '../src/tools/compare/choices';
 import { differenceOf } from '../src/tools/compare/verdict';
 import { formatComparison, parseComparison, type Comparison } from '../src/tools/compare/link';

@@ -17,8 +17,10 @@ test('the first picture has the style and the stretch of the link', () => {
 });
 
 test('an indicator of the link is drawn as it is', () => {
-  const indicator = formatIndicator({ title: 'x', formula: 'B08-B04', range: [0, 1], colormap: 'ylgn', mask: '' });
+  const indicator = formatIndicator({ title: 'x', formula: 'B08-B04', range: [0, 1], colormap: 'ylgn', mask: '', valid: '', classes: [] });
   const query = queryOf(link('own', { indicator }));
-  assert.equal(query['expression'], 'B08-B04');
-  assert.equal(query['style'], undefined);
+  assert.equal(query?.['expression'], 'B08-B04');
+  assert.equal(query?.['style'], undefined);
+  const cut = JSON.stringify({ ...JSON.parse(indicator), valid: 'B08 > 0' });
+  assert.equal(queryOf(link('own', { indicator: cut })), null, 'which the server is still to be given');
 });

@@ -3,6 +3,7 @@ import test from 'node:test';
 
 import { doubled, interval, parseItem, problemSentence, withRendering } from '../src/api';
 import { dayOf } from '../src/format';
+import { inTurn } from '../src/heavy';
 import { loadWords } from '../src/words/words';
 import { addTiming, noTraffic, partOf, totalOf } from '../src/traffic';
 
@@ -58,4 +59,20 @@ test('a scene whose date nobody knows is not called one of 1970', () => {
   assert.ok(known);
   assert.match(dayOf(known), /2019/);
   assert.equal(known.timed, true);
+});
+
+test('what costs the server much is asked for in turn, and what nobody wants any more takes no turn', async () => {
+  let [now, most, done] = [0, 0, 0];
+  const work = async (): Promise<void> => {
+    most = Math.max(most, (now += 1));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    now -= 1;
+    done += 1;
+  };
+  const gone = new AbortController();
+  const all = [...Array.from({ length: 5 }, () => inTurn(work)), inTurn(() => Promise.reject(new Error('no'))), inTurn(work, gone.signal), inTurn(work)];
+  gone.abort();
+  const outcomes = await Promise.allSettled(all);
+  assert.deepEqual([most, done], [2, 6]);
+  assert.equal(outcomes.filter(({ status }) => status === 'rejected').length, 2);
 });

@@ -81,7 +81,14 @@ def test_the_meter_opens_and_tells_imagery_from_the_page(visit: Visits) -> None:
     assert page.get_by_text("Imagery received").is_hidden()
     meter.locator("summary").click()
     labels = meter.locator("dt").all_inner_texts()
-    assert labels == ["Original scene", "Its archive", "Imagery received", "Metadata", "This page"]
+    assert labels == [
+        "Original scene",
+        "Its archive",
+        "Imagery received",
+        "Metadata",
+        "Reference map",
+        "This page",
+    ]
 
 
 def test_the_strip_plays_every_date_to_the_end(visit: Visits) -> None:

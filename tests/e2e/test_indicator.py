@@ -77,6 +77,7 @@ def test_it_is_kept_saved_and_opened(visit: Visits) -> None:
     assert seen.eventually(lambda: "indicator=" in fragment(page))
     page.get_by_role("button", name="Keep in this browser").click()
     page.get_by_text("It is kept in this browser.").wait_for()
+    page.get_by_text("Files, and other languages").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Save as file").click()
     assert download.value.suggested_filename == "mine.pof.json"
@@ -111,6 +112,7 @@ def test_the_document_is_one_that_the_library_reads(visit: Visits) -> None:
     page = seen.open(FIELDS)
     write(seen, FORMULA)
     assert seen.eventually(lambda: "indicator=" in fragment(page))
+    page.get_by_text("Files, and other languages").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Save as file").click()
     document = read_document(Path(download.value.path()).read_bytes(), "json")
@@ -148,3 +150,38 @@ def test_on_a_phone_in_arabic(visit: Visits) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert page.locator(".tool-body").evaluate("body => body.scrollWidth <= body.clientWidth")
     assert seen.complaints == []
+
+
+def test_classes_and_a_condition_make_a_draft_which_the_link_brings_back(visit: Visits) -> None:
+    seen = visit()
+    page = seen.open(FIELDS)
+    write(seen, FORMULA)
+    assert seen.eventually(lambda: "indicator=" in fragment(page))
+    page.get_by_text("Where it has a value").click()
+    page.get_by_label("Valid where").fill("B08 > 0.04")
+    page.get_by_text("Classes with names").click()
+    page.get_by_role("button", name="Add a class").click()
+    page.get_by_label("Name of class 4").fill("Greenest")
+    page.get_by_label("Name of class 4").press("Tab")
+    assert seen.eventually(lambda: "Greenest" in page.locator("#legend").inner_text())
+    assert "style=draft-" in seen.tiles[-1]
+    assert page.get_by_role("button", name="Publish").is_hidden(), "the operator has not allowed it"
+    page.get_by_text("Files, and other languages").click()
+    page.get_by_label("Save as").select_option("evalscript")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as file").click()
+    assert b"//VERSION=3" in Path(download.value.path()).read_bytes()
+    link = fragment(page)
+
+    again = visit()
+    other = again.open(link)
+    assert "Greenest" in other.locator("#legend").inner_text()
+    other.get_by_role("button", name="Indicator").click()
+    assert other.get_by_label("Valid where").input_value() == "B08 > 0.04"
+    other.get_by_text("Files, and other languages").click()
+    other.get_by_label("Language of the file").select_option("snap")
+    other.locator(".indicator input[type=file]").set_input_files(
+        {"name": "mine.txt", "mimeType": "text/plain", "buffer": b"B3 - B4"}
+    )
+    assert again.eventually(lambda: other.get_by_label("Formula").input_value() == "B03 - B04")
+    assert seen.complaints == again.complaints == []

@@ -67,6 +67,10 @@ def test_a_period_is_one_picture_and_the_link_has_it(visit: Visits) -> None:
     last = parse_qs(urlsplit(seen.tiles[-1]).query)
     assert last["pixel_selection"] == ["median"]
     assert last["datetime"] == ["2020-05-01T00:00:00Z/2020-05-15T23:59:59Z"]
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.get_by_text("these are the values of the newest one here").wait_for()
     link = page.evaluate("location.hash")
     assert "mosaic=2020-05-01/2020-05-15&pixels=median" in link
     again = visit()

@@ -73,15 +73,15 @@ def test_side_by_side_the_maps_move_together(visit: Visits) -> None:
     clicks.click(page.get_by_text("Side by side"))
     until(page, THERE)
     assert clicks.count == 2
-    # the place of a colour is a share of the first map, which is now half as wide
-    assert seen.eventually(lambda: is_blue(seen.colour(0.5, 0.5)) and is_green(seen.colour(1.5, 0.5)))
+    # the place of a colour is a share of the first map, now half as wide; the card is over its middle
+    assert seen.eventually(lambda: is_blue(seen.colour(0.85, 0.5)) and is_green(seen.colour(1.5, 0.5)))
     half = page.locator("#compare-map").bounding_box()
     assert half is not None
     page.mouse.move(half["x"] + half["width"] / 2, half["y"] + half["height"] / 2)
     before = fragment(page)
     page.mouse.wheel(0, -400)
     assert seen.eventually(lambda: fragment(page).split("&")[0] != before.split("&")[0])
-    assert seen.eventually(lambda: is_blue(seen.colour(0.5, 0.5)) and is_green(seen.colour(1.5, 0.5)))
+    assert seen.eventually(lambda: is_blue(seen.colour(0.85, 0.5)) and is_green(seen.colour(1.5, 0.5)))
     assert violations(seen) == []
     page.keyboard.press("Escape")
     until(page, "!document.querySelector('#stage').dataset.compare")

@@ -128,11 +128,17 @@ class CollectionQuery(RenderParameters, _Datetime):
     """The same for a collection, newest valid pixel first."""
 
 
+PixelSelection = Annotated[
+    Selection,
+    Field(
+        description="Which pixels: `first`, the newest valid one; `clear`, the newest clear one, and where "
+        "there is none the newest of any; `mean`, `median`, `lowest`, `highest` of all clear ones."
+    ),
+]
+
+
 class _Selection(RenderParameters):
-    pixel_selection: Selection = Field(
-        "first", description="Which pixels: `first`, the newest valid one; `clear`, the newest clear one, "
-        "and where there is none the newest of any; `mean`, `median`, `lowest`, `highest` of all clear ones.",
-    )  # fmt: skip
+    pixel_selection: PixelSelection = "first"
 
     def render_request(self) -> RenderRequest:
         """The same for `tileserver.render`."""

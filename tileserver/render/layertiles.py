@@ -13,7 +13,7 @@ from tileserver.render import images, mosaic
 from tileserver.render.layers import Layer
 from tileserver.render.links import resolve_name, zoom_of
 from tileserver.render.matrixsets import tile_grid
-from tileserver.render.plan import RenderRequest
+from tileserver.render.plan import RenderRequest, Selection
 from tileserver.render.scenes import Scenes
 
 
@@ -43,6 +43,7 @@ class LayerTile:
         style: Name.
         extension: Of the image.
         mask: Classes whose pixels alone are shown. None: all.
+        selection: Which pixels of a collection's scenes.
     """
 
     layer: Layer
@@ -51,11 +52,12 @@ class LayerTile:
     style: str
     extension: str
     mask: ClearMask | None = None
+    selection: Selection = "first"
 
     @property
     def request(self) -> RenderRequest:
-        """Style and mask, as images and mosaics take them."""
-        return RenderRequest(style=self.style, mask=self.mask)
+        """Style, mask and selection, as images and mosaics take them."""
+        return RenderRequest(style=self.style, mask=self.mask, selection=self.selection)
 
     def etag(self, scenes: Scenes) -> str:
         """ETag, known before any work."""

@@ -6,7 +6,15 @@ import functools
 import math
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from comeo.errors import ParameterError
 from comeo.globe import checked
@@ -20,6 +28,12 @@ from tileserver.text import is_text
 MAX_LIST = 64
 AUTO = "auto"
 GREATEST = 1e30  # of numbers that are computed in single precision
+SELECTION = "pixel_selection"
+ONE_SCENE = (
+    "this answer is not made of several scenes; take pixel_selection with tiles, TileJSON, bbox or "
+    "overlay.kml of a collection, and leave it out here (mask=clear shows clear pixels alone)"
+)
+"""Why what chooses among scenes is refused."""
 
 
 def split_commas(value: Any) -> Any:
@@ -155,6 +169,14 @@ class RenderParameters(Parameters):
         "are seen from different sides.",
     )  # fmt: skip
     return_mask: bool = Field(True, description="Whether images get an alpha channel and arrays a mask.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _chooses_scenes(cls, values: Any) -> Any:
+        """Refuse to drop what would change every pixel; other unknown parameters are ignored."""
+        if isinstance(values, dict) and SELECTION in values and SELECTION not in cls.model_fields:
+            raise ValueError(ONE_SCENE)
+        return values
 
     @field_validator("rescale")
     @classmethod

@@ -182,6 +182,7 @@ def resolve(
     marks = tuple[MapClass, ...]()
     if request.style or (picture and not given):
         style = find_style(request.style, bands) if request.style else _default_style(bands)
+        _check_scale(request, style, picture=picture)
         expression, indicator = style.expression, style.indicator.expression if style.indicator else None
         mask = _both_masks(mask, style)
         if picture and style.marks and style.indicator and not (rescale or colormap):
@@ -200,6 +201,20 @@ def resolve(
         rescale = tuple(_stored_range(band, plan.physical) for band in plan.sources)
     shown = _shown(plan, request, rescale, colormap, picture=picture)
     return replace(shown, marks=marks, stretched=request.stretched and not marks)
+
+
+def _check_scale(request: RenderRequest, style: Style, *, picture: bool) -> None:
+    """Refuse stored numbers where a style says what physical values mean.
+
+    Raises:
+        ParameterError: Saying what to leave out.
+    """
+    computed = style.indicator is not None and None in style.indicator.expression.whole_bands
+    if request.unscale is False and (computed or (picture and request.rescale is None)):
+        raise ParameterError(
+            f"the style {style.name} is of physical values, and unscale=false asks for stored numbers; leave "
+            "unscale out, or name bands"
+        )
 
 
 def _both_masks(mask: ClearMask | None, style: Style) -> ClearMask | None:

@@ -16,7 +16,7 @@ from pydantic import PrivateAttr, ValidationError, model_validator
 from comeo.decibel import DECIBEL
 from comeo.errors import ParameterError
 from comeo.indicators.checks import cross_problems
-from comeo.indicators.formula import FormulaError, names, parse_formula
+from comeo.indicators.formula import FormulaError, cost, names, parse_formula
 from comeo.indicators.levels import check_decibels
 from comeo.indicators.lines import json_lines, toml_lines
 from comeo.indicators.model import Fields, Input
@@ -27,6 +27,8 @@ from comeo.indicators.tree import Node
 MOST_BYTES: Final = 64 * 1024
 MOST_MEMBERS: Final = 5000
 """Fields, elements and values of a document, all together."""
+MOST_TESTED: Final = 100_000
+"""Terms that all tests compute together: one to two seconds."""
 MOST_LINES: Final = 2000
 """Lines of a document in TOML."""
 MEDIA_TYPE: Final = "application/vnd.comeo.pof+json"
@@ -65,6 +67,7 @@ class Document(Fields):
         self._valid = whole.pop("value.valid", None)
         self._formulas = tuple(whole.values())
         self._check_decibels()
+        self._check_work()
         if not any(names(each) for each in self._formulas):
             raise DocumentError([Problem("value.formula", "the formula names no band")])
         return self
@@ -93,6 +96,13 @@ class Document(Fields):
             check_decibels([*self._formulas, *([] if self._valid is None else [self._valid])], decibels)
         except ParameterError as error:
             raise DocumentError([Problem("value.formula", str(error))]) from error
+
+    def _check_work(self) -> None:
+        """Refuse tests that take long: they are run whenever somebody asks what is wrong with a document."""
+        terms = sum(map(cost, [*self._formulas, *([] if self._valid is None else [self._valid])]))
+        if len(self.tests) * terms > MOST_TESTED:
+            work = f"{len(self.tests)} tests of {terms} terms are more than {MOST_TESTED} terms in all"
+            raise DocumentError([Problem("tests", f"{work}; give fewer tests, or a shorter formula")])
 
     @property
     def formulas(self) -> tuple[Node, ...]:

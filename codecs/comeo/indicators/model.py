@@ -13,7 +13,7 @@ from comeo.missions.clear import WORDS
 LANGUAGES: Final = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$"
 VERSION: Final = r"^(0|[1-9][0-9]{0,5})(\.(0|[1-9][0-9]{0,5})){2}$"
 _UNREADABLE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ufdd0-\ufdef\ufffe\uffff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
 MOST_INPUTS: Final = 8
 MOST_STEPS: Final = 32
@@ -44,14 +44,14 @@ def _word(value: str) -> str:
 
 
 def _readable(value: str) -> str:
-    """Refuse characters that no page, no XML and no comment of a program can carry, and those that turn text.
+    """Refuse characters that pages, XML or comments of programs cannot carry, and those that turn text.
 
-    Unicode 15, table 23-1 (controls), section 23.2 (overrides of direction) and 23.7 (no characters). Text
-    over several lines may have line feeds and tabs.
+    Unicode 15, table 23-1 (controls), sections 23.2 (overrides of direction), 23.6 (halves of characters) and
+    23.7 (no characters). Text over several lines may have line feeds and tabs.
     """
     found = _UNREADABLE.search(value)
     if found:
-        raise ValueError(f"it has the control character U+{ord(found.group()):04X}; leave it out")
+        raise ValueError(f"it has the character U+{ord(found.group()):04X}, which text may not have here")
     return value
 
 
@@ -165,7 +165,7 @@ class ReferencePeriod(Part):
     of: Literal["same-season", "period", "scene"]
     years: Annotated[str, Field(pattern=r"^[0-9]{4}/[0-9]{4}$")] | None = None
     days: Annotated[int, Field(ge=1, le=183, strict=True)] = 25
-    scene: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    scene: Annotated[OneLine, Field(min_length=1, max_length=256)] | None = None
     statistic: Statistic = "median"
     result: Literal["difference", "ratio", "z"] = "difference"
 

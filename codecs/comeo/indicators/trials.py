@@ -9,6 +9,7 @@ import numpy as np
 
 from comeo.indicators.compiled import expression_of_document
 from comeo.indicators.document import Document
+from comeo.indicators.expression import Expression
 from comeo.indicators.model import Test
 from comeo.indicators.problems import DocumentError, Problem
 
@@ -39,7 +40,8 @@ class TestResult:
 
 def run_tests(document: Document) -> list[TestResult]:
     """Run a document's own tests, in their order."""
-    return [_result(document, number, test) for number, test in enumerate(document.tests, 1)]
+    expression = expression_of_document(document)
+    return [_result(expression, number, test) for number, test in enumerate(document.tests, 1)]
 
 
 def check_published(document: Document) -> None:
@@ -58,11 +60,11 @@ def check_published(document: Document) -> None:
         raise DocumentError([Problem(f"tests[{each.number - 1}]", each.message) for each in failed])
 
 
-def _result(document: Document, number: int, test: Test) -> TestResult:
+def _result(expression: Expression, number: int, test: Test) -> TestResult:
     images = {name: np.array(given, np.float32, ndmin=2) for name, given in test.given.items()}
     shape = np.broadcast_shapes(*(each.shape for each in images.values()))
     values = {name: np.broadcast_to(each, shape) for name, each in images.items()}
-    out = expression_of_document(document).evaluate(values)
+    out = expression.evaluate(values)
     found = tuple(float(each[shape[0] // 2, shape[1] // 2]) for each in out)
     if test.expect == "invalid":
         expected: tuple[float, ...] = (math.nan,) * len(found)

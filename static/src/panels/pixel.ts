@@ -65,13 +65,17 @@ export class PixelPanel {
     this.#show(lon, lat, null, h('p', { class: 'hint' }, t('reading')));
   }
 
-  /** Shows values of a scene, or of a mosaic (`item` is null), which says where each pixel came from. */
-  values(lon: number, lat: number, { bands, shown, source }: PointValues, style: Style | null, item: Item | null): void {
+  /**
+   * Shows values of a scene, or of a mosaic (`item` is null), which says where each pixel came from; of a `composite` of
+   * many scenes the server gives none, and these are of the newest.
+   */
+  values(lon: number, lat: number, { bands, shown, source }: PointValues, style: Style | null, item: Item | null, composite = false): void {
     const from = item ? sceneTitle(item) : source ? t('from', { source }) : null;
     if (bands.every((band) => band.value === null)) return this.#show(lon, lat, from, h('p', { class: 'hint' }, t('no-data')));
     const open = !this.#phone.matches;
     const rest = h('details', { open }, h('summary', {}, t('all-bands')), spectrum(bands), table(bands), explanation(bands));
-    this.#show(lon, lat, from, ...headlines(style, shown), rest);
+    const other = composite ? h('p', { class: 'hint' }, t('not-composite')) : null;
+    this.#show(lon, lat, from, other, ...headlines(style, shown), rest);
   }
 
   problem(lon: number, lat: number, sentence: string): void {

@@ -3,6 +3,7 @@ import { ApiError, layerPath, layerQuery, problemSentence, url, withQuery } from
 import type { Item, Layer } from '../api';
 import { isoDay } from '../format';
 import { centreOf, type BBox } from '../geo';
+import { inTurn } from '../heavy';
 import { OWN } from '../indicator';
 import type { MapView } from '../map/map';
 import { shownStyle, type State } from '../store';
@@ -34,7 +35,7 @@ export async function fetchPicture(layer: Layer, query: Readonly<Record<string, 
   const { width, height } = sizeOf(box, most);
   const path = `${layerPath(layer)}/bbox/${box.map((side) => side.toFixed(6)).join(',')}.webp`;
   const target = withQuery(url(path), { ...query, ...layerQuery(layer), dst_crs: 'EPSG:3857', width: String(width), height: String(height) });
-  const answer = await fetch(target, { signal: signal ?? null }).catch((error: unknown) => {
+  const answer = await inTurn(() => fetch(target, { signal: signal ?? null }), signal).catch((error: unknown) => {
     if (signal?.aborted) throw error;
     throw new ApiError('The server does not answer. Check that it is running and reachable, then try again.', null);
   });

@@ -210,3 +210,28 @@ def test_one_version_has_one_name() -> None:
     assert predefined().find("ndvi@1.0.0") is not None
     for name in ("ndvi@01.0.0", "ndvi@1.0.00", "ndvi@1.0.\u0660", "ndvi@1.0.0\n"):
         assert predefined().find(name) is None
+
+
+def test_tests_that_take_long_are_refused() -> None:
+    """100 tests of filters within filters, in 3 kB, took minutes to check."""
+    test = "\n[[tests]]\ngiven = { red = 0.05, nir = 0.35 }\nexpect = 0.75\n"
+    slow = TEXT.replace('"ratio"', '"lee(lee(lee(lee(lee(lee(ratio, 7), 7), 7), 7), 7), 7)"')
+    read(slow)
+    with pytest.raises(DocumentError, match="fewer tests") as error:
+        read(slow + 98 * test)
+    assert error.value.path == "tests"
+    read(TEXT + 98 * test)
+
+
+@pytest.mark.parametrize("path", ["title.en", "author", "value.unit", "abbreviation", "licence"])
+def test_halves_of_characters_are_refused(path: str) -> None:
+    """JSON can carry them, UTF-8 cannot."""
+    fields = json.loads(canonical(read(TEXT)))
+    name, _, inner = path.partition(".")
+    if inner:
+        fields[name][inner] = "\ud800"
+    else:
+        fields[name] = "\ud800"
+    with pytest.raises(DocumentError, match=r"D800|unicode") as error:
+        read_document(json.dumps(fields).encode(), "json")
+    assert error.value.path == path

@@ -145,6 +145,70 @@ def test_an_area_is_a_file(client: FlaskClient) -> None:
     assert client.get("/collections/optical/bbox/100,10,101,11.png").status_code == 404
 
 
+WMTS = (
+    "service=WMTS&request=GetTile&version=1.0.0&layer=optical&style=ndvi&format=image/png"
+    "&tilematrixset=WebMercatorQuad&tilematrix=13&tilerow=2866&tilecol=4293"
+)
+INFO = WMTS.replace("GetTile", "GetFeatureInfo") + "&i=3&j=3&infoformat=text/plain"
+DAYS = "2020-05-01/2020-05-03"
+RESOURCE = "/wmts/1.0.0/collections/optical/ndvi/default/WebMercatorQuad/13/2866/4293.png"
+OGC = "/ogc/collections/optical/styles/ndvi/map/tiles/WebMercatorQuad/13/2866/4293"
+MAP_TILE = f"/collections/optical/{TILE.replace('npy', 'png')}"
+
+
+@pytest.mark.parametrize(
+    ("address", "same"),
+    [
+        (f"/wmts?{WMTS}&PIXEL_SELECTION=median", ""),
+        (f"/wmts?{WMTS}&PIXEL_SELECTION=median&TIME={DAYS}", f"&datetime={DAYS}"),
+        (f"{RESOURCE}?pixel_selection=median", ""),
+        (f"{OGC}?f=png&pixel_selection=median&datetime={DAYS}", f"&datetime={DAYS}"),
+    ],
+)
+def test_layers_are_composites_as_the_map_is(client: FlaskClient, address: str, same: str) -> None:
+    expected = client.get(f"{MAP_TILE}?style=ndvi&pixel_selection=median{same}")
+    found = client.get(address)
+    assert found.status_code == 200, found.text
+    assert found.data == expected.data != client.get(f"{MAP_TILE}?style=ndvi{same}").data
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "said"),
+    [
+        (f"/wmts?{WMTS}&PIXEL_SELECTION=mode", 400, "median"),
+        (f"/wmts?{WMTS}&TIME={DAYS}", 400, "PIXEL_SELECTION"),
+        (f"/wmts?{WMTS}&EXPRESSION=B04", 400, "EXPRESSION"),
+        (f"{RESOURCE}?rescale=0,1", 400, "RESCALE"),
+        (f"/wmts?{WMTS}&PIXEL_SELECTION=mean".replace("=optical", "=optical/day-0"), 400, "one scene"),
+        (f"/wmts?{INFO}&PIXEL_SELECTION=mean", 400, "MASK=clear"),
+        (f"{OGC}?pixel_selection=mode", 422, "median"),
+        (f"{OGC}?against=day-0", 422, "against"),
+        ("/collections/optical/point/8.67,47.3?pixel_selection=clear", 422, "mask=clear"),
+        (f"/collections/optical/items/day-0/{TILE}?{NDVI}&pixel_selection=clear", 422, "mask=clear"),
+        ("/collections/optical/items/day-0/tilejson.json?pixel_selection=clear", 422, "mask=clear"),
+        ("/collections/optical/series?point=8.67,47.3&pixel_selection=clear", 422, "mask=clear"),
+    ],
+)  # fmt: skip
+def test_what_is_of_one_scene_or_style_says_so(
+    client: FlaskClient, address: str, status: int, said: str
+) -> None:
+    answer = client.get(address)
+    assert answer.status_code == status, answer.text
+    assert said in answer.text
+
+
+def test_extracts_of_a_scene_refuse_to_choose_among_scenes(client: FlaskClient) -> None:
+    answer = client.post("/collections/optical/items/day-0/extracts", json={"pixel_selection": "median"})
+    assert answer.status_code == 422
+    assert "mask=clear" in answer.text
+
+
+def test_google_earth_is_led_to_tiles_of_the_same_selection(client: FlaskClient) -> None:
+    found = client.get("/collections/optical/overlay.kml?style=ndvi&pixel_selection=median")
+    assert found.status_code == 200
+    assert "pixel_selection=median" in found.text
+
+
 def test_a_median_holds_its_scenes_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice 512 MB for each request, and what was freed stayed with the process."""
     monkeypatch.setattr(composite, "_PIECE_BYTES", 5 << 20)

@@ -28,6 +28,16 @@ def test_data_are_left_alone() -> None:
     assert (look.bands, look.rescale, look.physical) == (("B08", "B04"), None, True)
 
 
+def test_a_style_means_physical_values() -> None:
+    """EVI of stored numbers was 0.61 instead of 0.30, under the same name."""
+    for style, picture in (("evi", False), ("ndvi", True), ("true-color", True), ("b04", True)):
+        with pytest.raises(ParameterError, match="leave unscale out"):
+            resolve(RenderRequest(style=style, unscale=False), FOUR, SETTINGS, picture=picture)
+    for style, ranges in (("true-color", None), ("b04", ((1000.0, 4000.0),))):
+        stored = RenderRequest(style=style, unscale=False, rescale=ranges)
+        assert not resolve(stored, FOUR, SETTINGS, picture=ranges is not None).physical
+
+
 def test_contradictions_are_refused() -> None:
     wrong: list[tuple[RenderRequest, type[Exception]]] = [
         (RenderRequest(bands=("B04",), expression="B04"), ParameterError),

@@ -102,7 +102,7 @@ def scene_node(path: ItemNodePath, query: OverlayQuery) -> Response:
 
 
 @api.get("/overlay.kml", tags=[TAG])
-def collection(path: p.CollectionPath, query: p.CollectionQuery) -> Response:
+def collection(path: p.CollectionPath, query: p.MosaicQuery) -> Response:
     """A collection, newest valid pixel first, loaded tile by tile as the user zooms in."""
     search = _search(path, query.datetime)
     wanted = query.render_request()
@@ -116,7 +116,7 @@ def collection(path: p.CollectionPath, query: p.CollectionQuery) -> Response:
 
 
 @api.get("/overlay/<z>/<x>/<y>.kml", tags=[TAG])
-def collection_node(path: CollectionNodePath, query: p.CollectionQuery) -> Response:
+def collection_node(path: CollectionNodePath, query: p.MosaicQuery) -> Response:
     """A tile of `overlay.kml`, and what leads on."""
     base, wanted = collection_address(path.collection), Node(path.z, path.x, path.y)
     pyramid = overlay.collection_pyramid(scenes(), _search(path, query.datetime))

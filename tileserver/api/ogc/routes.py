@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from comeo.errors import NotFoundError
 from tileserver.api.ogc import documents as ogc
 from tileserver.catalog import Search
 from tileserver.http.context import base_url, document_answer, image_answer, matrix_set_of, scenes, state
 from tileserver.http.openapi import Answers
-from tileserver.http.parameters import CollectionPath, Identifier
+from tileserver.http.parameters import CollectionPath, Identifier, PixelSelection
 from tileserver.render.encode import MEDIA_TYPES
 from tileserver.render.layers import Layer, Layers, Scope
 from tileserver.render.layertiles import LayerTile, tile_in
 from tileserver.render.links import Link, resolve_name
-from tileserver.render.parameters import Names, Parameters, mask_of_words
+from tileserver.render.parameters import Names, Parameters, RenderParameters, mask_of_words
 from tileserver.render.temporal import parse_interval
 
 api = APIBlueprint("ogc", __name__, url_prefix="/ogc")
@@ -27,6 +27,7 @@ TAG = Tag(name="OGC API – Tiles", description="Map tiles of collections as OGC
 TILESETS = "/collections/<collection>/map/tiles"
 STYLED_TILESETS = "/collections/<collection>/styles/<style>/map/tiles"
 TILE = "/<tms>/<matrix>/<row>/<col>"
+ELSEWHERE = "take /collections/…/tiles/…, which has it, or leave it out"
 IMAGE: Answers = {
     "200": {"description": "Tile.", "content": {MEDIA_TYPES[name]: {} for name in ogc.TILE_FORMATS}}
 }
@@ -74,9 +75,19 @@ class TileQuery(Parameters):
         None, max_length=100, description="A time, a day, or an interval: `2024-05-01/..`."
     )
     mask: Names | None = Field(None, description="What pixels have to show to be drawn: `clear`, `land`, …")
+    pixel_selection: PixelSelection = "first"
     f: Literal["png", "webp", "jpg", "jpeg"] | None = Field(
         None, description="Format; else what Accept likes best, else PNG."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, values: Any) -> Any:
+        """Refuse to drop what the tiles of the map would honour (OGC 17-069r4, 7.8: unknown is 400)."""
+        for name in values if isinstance(values, dict) else ():
+            if name in RenderParameters.model_fields and name not in cls.model_fields:
+                raise ValueError(f"{name} is not for these tiles, which are of a style; {ELSEWHERE}")
+        return values
 
 
 @api.get("", tags=[TAG], responses=DOCUMENT)
@@ -178,7 +189,9 @@ def _tile(layer: Layer, style: str, path: TilePath | StyledTilePath, query: Tile
     start, end = parse_interval(query.datetime)
     grid = tile_in(layer, path.tms, path.matrix, path.row, path.col)
     search = Search(collections=(layer.identifier,), start=start, end=end)
-    found = LayerTile(layer, search, grid, style, _format(query.f), mask_of_words(query.mask))
+    found = LayerTile(
+        layer, search, grid, style, _format(query.f), mask_of_words(query.mask), query.pixel_selection
+    )
     etag = found.etag(scenes())
     max_age = scenes().settings.mosaic_max_age
     answer = image_answer(

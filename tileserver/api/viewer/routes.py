@@ -54,7 +54,7 @@ def config() -> Response:
     basemap = None
     if settings.basemap:
         basemap = {"tiles": [settings.basemap], "attribution": settings.basemap_attribution, "maxzoom": 19}
-    return jsonify({"basemap": basemap})
+    return jsonify({"basemap": basemap, "publish": settings.pof_write})
 
 
 def _file(place: str, name: str, cache_control: str) -> Response:

@@ -5,16 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, cast, get_args
 
 from comeo.errors import ParameterError
 from comeo.missions.clear import ClearMask
 from tileserver.api.wmts.errors import OwsError, invalid, missing
+from tileserver.render.parameters import RenderParameters
+from tileserver.render.plan import Selection
 
 VERSION = "1.0.0"
 SECTIONS = ("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes")
 XML_TYPES = ("application/xml", "text/xml")
 TILE_TYPES = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
+MASK: Final = "MASK"
+SELECTION: Final = "PIXEL_SELECTION"
+OWN: Final = (MASK, SELECTION)
+"""Parameters of this service's own."""
+_OTHERS: Final = frozenset(name.upper() for name in RenderParameters.model_fields) - {"STYLE", *OWN}
+IN_QUERY: Final = _OTHERS | {*OWN}
+"""What a resource's address carries in its query: wrong there, it is no resource that there is not."""
 INFO_TYPES = {"text/html": "html", "application/json": "json", "text/plain": "txt"}
 MAX_VALUE = 500
 """Characters."""
@@ -52,6 +61,7 @@ class TileRequest:
         col: From the left.
         extension: Of the image.
         mask: Of the parameter MASK, this service's own: what pixels have to show. None for all.
+        selection: Of PIXEL_SELECTION, its own, too: which pixels of a collection's scenes.
     """
 
     layer: str
@@ -63,6 +73,7 @@ class TileRequest:
     col: int
     extension: str
     mask: ClearMask | None = None
+    selection: Selection = "first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +175,7 @@ def _tile(values: Mapping[str, str], extension: str) -> TileRequest:
         raise invalid("VERSION", f"this service speaks WMTS {VERSION} alone")
     if "STYLE" not in values:
         raise missing("STYLE")
+    check_others(values)
     return TileRequest(
         layer=_required(values, "LAYER"),
         style=values["STYLE"],
@@ -173,15 +185,34 @@ def _tile(values: Mapping[str, str], extension: str) -> TileRequest:
         row=_number(values, "TILEROW"),
         col=_number(values, "TILECOL"),
         extension=extension,
-        mask=_mask(values.get("MASK")),
+        mask=_mask(values.get(MASK)),
+        selection=_selection(values),
     )
+
+
+def check_others(names: Iterable[str]) -> None:
+    """Refuse parameters of the map's own tiles that would change the picture, and that WMTS has no place for.
+
+    Raises:
+        OwsError: Naming the first.
+    """
+    for name in names:
+        if name in _OTHERS:
+            raise invalid(name, f"{name} is not for WMTS, which shows styles; leave it out")
+
+
+def _selection(values: Mapping[str, str]) -> Selection:
+    value = values.get(SELECTION, "first").lower()
+    if value not in get_args(Selection):
+        raise invalid(SELECTION, f"{SELECTION} is one of {', '.join(get_args(Selection))}")
+    return cast("Selection", value)
 
 
 def _mask(value: str | None) -> ClearMask | None:
     try:
         return None if value is None else ClearMask.of(_list(value))
     except ParameterError as error:
-        raise invalid("MASK", str(error)) from error
+        raise invalid(MASK, str(error)) from error
 
 
 def _required(values: Mapping[str, str], name: str) -> str:

@@ -35,7 +35,6 @@ DOCUMENT = f"/{VERSION}/WMTSCapabilities.xml"
 TILE = "<style>/<time>/<tms>/<matrix>/<row>/<col>"
 COLLECTION_TILE = f"/{VERSION}/collections/<collection>/{TILE}"
 ITEM_TILE = f"/{VERSION}/items/<collection>/<item>/{TILE}"
-MASK = "MASK"
 _TEXT = {"schema": {"type": "string"}}
 _ERRORS: Answers = {
     "default": {
@@ -245,10 +244,11 @@ def _tile_request(path: CollectionTilePath | ItemTilePath, layer: str) -> TileRe
 
 
 def _tile_values(path: _Tile, layer: str, media_type: str) -> dict[str, str]:
-    """Resource as the request that it stands for; MASK, which it has no place for, is in its query."""
-    mask = kvp.parameters(pair for pair in request.args.items(multi=True) if pair[0].upper() == MASK)
+    """Resource as the request that it stands for; what it has no place for is in its query."""
+    query = kvp.parameters(request.args.items(multi=True))
+    kvp.check_others(query)
     return {
-        **mask,
+        **{name: query[name] for name in kvp.OWN if name in query},
         "VERSION": VERSION, "LAYER": layer, "STYLE": path.style, "TIME": path.time,
         "TILEMATRIXSET": path.tms, "TILEMATRIX": path.matrix, "TILEROW": path.row, "TILECOL": path.col,
         "FORMAT": media_type,
@@ -273,9 +273,9 @@ def _report(code: str, locator: str | None, message: str, status: int) -> Respon
 
 
 def _ows_error(error: OwsError) -> Response:
-    """Report; a resource that there is not is 404, since the standard leaves that to HTTP: not so a mask."""
+    """Report; a resource that there is not is 404, as the standard leaves that to HTTP: not so its query."""
     rule = request.url_rule.rule if request.url_rule else ""
-    is_resource = f"/{VERSION}/" in rule and error.http_status == 400 and error.locator != MASK
+    is_resource = f"/{VERSION}/" in rule and error.http_status == 400 and error.locator not in kvp.IN_QUERY
     return _report(error.code, error.locator, str(error), 404 if is_resource else error.http_status)
 
 

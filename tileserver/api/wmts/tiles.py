@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -13,7 +14,7 @@ from comeo.grid import WGS84
 from comeo.view.budget import Budget
 from comeo.view.projection import move_points
 from tileserver.api.wmts.errors import Code, OwsError, invalid
-from tileserver.api.wmts.requests import FeatureInfoRequest, TileRequest
+from tileserver.api.wmts.requests import SELECTION, FeatureInfoRequest, TileRequest
 from tileserver.catalog import Record, Search
 from tileserver.render import values
 from tileserver.render.layers import CURRENT, Layer, Layers, Scope, on_day
@@ -39,13 +40,18 @@ def target(layers: Layers, scope: Scope, request: TileRequest) -> LayerTile:
         style = next(iter(layer.styles), "")
     if style not in layer.styles:
         raise invalid("STYLE", f"a style of this layer is one of {', '.join(layer.styles) or 'none'}")
-    search = _at(layer, request.time)
+    combines = request.selection != "first"
+    if combines and layer.record is not None:
+        raise invalid(
+            SELECTION, "this layer is one scene; choose among scenes in the layer of its collection"
+        )
+    search = _at(layer, request.time, interval=combines)
     try:
         grid = tile_in(layer, request.matrix_set, request.matrix, request.row, request.col)
     except LayerTileError as error:
         code: Code = "TileOutOfRange" if error.out_of_range else "InvalidParameterValue"
         raise OwsError(code, error.parameter, str(error)) from error
-    return LayerTile(layer, search, grid, style, request.extension, request.mask)
+    return LayerTile(layer, search, grid, style, request.extension, request.mask, request.selection)
 
 
 def feature_info(
@@ -57,8 +63,11 @@ def feature_info(
         What the services for points return; without `item` where nothing is seen.
 
     Raises:
-        OwsError: If the tile has no such pixel.
+        OwsError: If the tile has no such pixel, or is made of several scenes.
     """
+    if found.selection != "first":
+        message = "values are those of one scene; leave it out (MASK=clear takes the newest clear scene)"
+        raise invalid(SELECTION, message)
     grid = found.grid
     for name, value, size in (("I", request.i, grid.width), ("J", request.j, grid.height)):
         if not 0 <= value < size:
@@ -97,17 +106,20 @@ def _layer(layers: Layers, scope: Scope, identifier: str) -> Layer:
     return layer
 
 
-def _at(layer: Layer, time: str | None) -> Search:
-    """Scenes of a layer at a time."""
+def _at(layer: Layer, time: str | None, *, interval: bool) -> Search:
+    """Scenes of a layer at a time; of an interval where pixels are chosen among scenes."""
     value = layer.default if time in NO_TIME else str(time)
     if value == CURRENT or not layer.days:
         return layer.search
     try:
-        start = None if "/" in value else parse_interval(value)[0]
+        start, end = parse_interval(value)
     except ParameterError as error:
         raise invalid("TIME", f"{error}; or {CURRENT}") from error
-    if start is None:
-        raise invalid("TIME", f"TIME is one day, or {CURRENT}")
+    if "/" in value and interval and layer.default == CURRENT:
+        return replace(layer.search, start=start, end=end)
+    if start is None or "/" in value:
+        message = f"TIME is one day, or {CURRENT}; an interval goes with {SELECTION}"
+        raise invalid("TIME", message)
     day = start.date()
     if day.isoformat() not in layer.days:
         raise invalid("TIME", f"there is no scene of {day}; {_near(layer, day)}")

@@ -38,8 +38,9 @@ export function areaAround(line: readonly Position[]): Polygon | null {
   const [first, last] = [line[0], line[line.length - 1]];
   if (!first || !last || line.length < 4) return null;
   const side = (axis: 0 | 1): number => {
-    const values = line.map((place) => place[axis] ?? NaN);
-    return Math.max(...values) - Math.min(...values);
+    let [low, high] = [Infinity, -Infinity]; // a track has more places than a function takes arguments
+    for (const place of line) [low, high] = [Math.min(low, place[axis] ?? NaN), Math.max(high, place[axis] ?? NaN)];
+    return high - low;
   };
   const gap = Math.hypot((first[0] ?? 0) - (last[0] ?? 0), (first[1] ?? 0) - (last[1] ?? 0));
   if (!(gap <= NEARLY_CLOSED * Math.max(side(0), side(1)))) return null;

@@ -16,19 +16,39 @@ async function markup(text: string, kind: 'kml' | 'gpx'): Promise<GeoJSON> {
   return library[kind](document) as GeoJSON;
 }
 
+/** Bytes of all files in a zip, as its directory states them; 0 where it has none that can be read. */
+function unpackedSize(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let end = bytes.length - 22;
+  while (end >= 0 && view.getUint32(end, true) !== 0x06054b50) end--;
+  if (end < 0) return 0;
+  let size = 0;
+  for (let at = view.getUint32(end + 16, true); at + 46 <= end && view.getUint32(at, true) === 0x02014b50; ) {
+    size += view.getUint32(at + 24, true);
+    at += 46 + view.getUint16(at + 28, true) + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
+  }
+  return size;
+}
+
+function checkUnpacked(bytes: Uint8Array): void {
+  if (unpackedSize(bytes) > LARGEST_UNPACKED) throw new FieldError('file-large');
+}
+
 /** The KML document in a KMZ, which is a zip. */
 async function unpacked(bytes: Uint8Array): Promise<string> {
+  checkUnpacked(bytes);
   const { iter } = await import('but-unzip');
   for (const entry of iter(bytes)) {
     if (!entry.filename.toLowerCase().endsWith('.kml')) continue;
     const content = await entry.read();
-    if (content.length > LARGEST_UNPACKED) throw new FieldError('file-large');
+    if (content.length > LARGEST_UNPACKED) throw new FieldError('file-large'); // its directory did not tell the truth
     return new TextDecoder().decode(content);
   }
   throw new FieldError('no-fields');
 }
 
 async function shapefile(bytes: ArrayBuffer): Promise<GeoJSON> {
+  checkUnpacked(new Uint8Array(bytes));
   const { default: read } = await import('shpjs');
   const found = (await read(bytes)) as FeatureCollection | FeatureCollection[];
   const layers = Array.isArray(found) ? found : [found];

@@ -3,6 +3,7 @@ import type { MultiPolygon, Polygon } from 'geojson';
 
 import { fetchJson, interval, number, objects, text, url, valueQuery, type Style } from '../../api';
 import { bboxOf, polygonOf, unionOf, type BBox } from '../../geo';
+import { inTurn } from '../../heavy';
 import { fetchViews, type View } from '../../views';
 import type { Field, Shape } from './fields';
 
@@ -76,11 +77,11 @@ export async function fetchSeries({ collection, from, to, fields }: Wanted, styl
   const when = interval(from, to);
   if (when) target.searchParams.set('datetime', when);
   const features = fields.map(({ geometry }, id) => ({ type: 'Feature', id, properties: {}, geometry: areaOf(geometry) }));
-  const body = await fetchJson(target, signal, {
+  const body = await inTurn(() => fetchJson(target, signal, {
     method: 'POST',
     body: JSON.stringify({ type: 'FeatureCollection', features }),
     headers: { 'Content-Type': 'application/geo+json', Accept: 'application/json' },
-  });
+  }), signal);
   const answers = objects(body['features']);
   return fields.map((field, place) => {
     const observations = objects(answers[place]?.['observations']).map(observation).filter((each) => each !== null);

@@ -2,7 +2,7 @@
 import { ApiError, fetchItem, fetchTileSet, withRendering, type Item, type Layer, type SceneInfo, type TileSet } from '../../api';
 import { h } from '../../dom';
 import { dayOf } from '../../format';
-import { withOwn } from '../../indicator';
+import { withOwn } from '../../documents';
 import { fetchInfo } from '../../info';
 import type { MapView } from '../../map/map';
 import { addSheet } from '../../sheets';
@@ -179,7 +179,7 @@ class Compare implements ToolPanel {
     try {
       await this.#stage.lay(comparison.mode, comparison.at);
       const told = await fetchInfo(other.collection, other.id, signal);
-      const theirs = { ...told, styles: withOwn(told.styles, this.#store.state.extras) };
+      const theirs = { ...told, styles: await withOwn(told.styles, this.#store.state.extras, other.collection, told.bands) };
       this.#listStyles(theirs);
       this.#furnish(comparison, map, theirs);
       const dates = 'item' in layer && other.key !== item.key;

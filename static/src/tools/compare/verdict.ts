@@ -73,7 +73,7 @@ export class Verdict {
   constructor(map: Promise<MapView | null>) {
     this.#map = map;
     this.element = h('section', { class: 'compare-verdict', hidden: true },
-      h('label', { class: 'compare-field' }, t('measure'), this.#measure), this.#sentence, this.#detail, h('div', { class: 'compare-row' }, this.#draw, this.#view));
+      h('label', { class: 'compare-field' }, t('measure'), this.#measure), this.#sentence, h('details', {}, h('summary', {}, t('figures')), this.#detail), h('div', { class: 'compare-row' }, this.#draw, this.#view));
   }
 
   /** Compares two scenes; null stops. */
@@ -105,7 +105,7 @@ export class Verdict {
     if (!map) return;
     this.#drawing.abort();
     this.#drawing = new AbortController();
-    this.#detail.textContent = t('draw-hint');
+    this.#sentence.textContent = t('draw-hint');
     const drawn = await map.draw('rectangle', { signal: this.#drawing.signal });
     if (drawn?.type !== 'Polygon') return;
     this.#drawn = drawn;

@@ -8,15 +8,20 @@ const OFFERED = 14;
 
 export class FormulaField {
   readonly element: HTMLElement;
-  readonly #text = h('textarea', { id: 'indicator-formula', rows: 3, spellcheck: 'false', autocapitalize: 'off', dir: 'ltr', maxlength: 1000, 'aria-describedby': 'indicator-fault', input: () => this.#typed(), keyup: () => this.#offer(), click: () => this.#offer() });
+  readonly #text = h('textarea', { rows: 3, spellcheck: 'false', autocapitalize: 'off', dir: 'ltr', maxlength: 1000, input: () => this.#typed(), keyup: () => this.#offer(), click: () => this.#offer() });
   readonly #offers = h('div', { class: 'indicator-offers', role: 'group', 'aria-label': t('complete'), dir: 'ltr' });
-  readonly #fault = h('p', { id: 'indicator-fault', class: 'indicator-fault', role: 'status' });
+  readonly #fault = h('p', { class: 'indicator-fault', role: 'status' });
   readonly #changed: (formula: string, fault: Fault | null) => void;
   #bands: readonly string[] = [];
 
-  constructor(changed: (formula: string, fault: Fault | null) => void) {
+  /** `name` is of its elements, `indicator-<name>` and `indicator-<name>-fault`; `rows` are lines of text. */
+  constructor(name: string, label: string, rows: number, changed: (formula: string, fault: Fault | null) => void) {
     this.#changed = changed;
-    this.element = h('div', { class: 'indicator-field' }, h('label', { for: 'indicator-formula' }, t('formula')), this.#text, this.#offers, this.#fault);
+    this.#text.id = `indicator-${name}`;
+    this.#text.rows = rows;
+    this.#fault.id = name === 'formula' ? 'indicator-fault' : `indicator-${name}-fault`;
+    this.#text.setAttribute('aria-describedby', this.#fault.id);
+    this.element = h('div', { class: 'indicator-field' }, h('label', { for: this.#text.id }, label), this.#text, this.#offers, this.#fault);
   }
 
   get value(): string {

@@ -1,5 +1,6 @@
 /** An indicator of the user's own: formula, range, colours, mask; shown at once, shared by the link, kept as they like. */
-import { ApiError, fetchJson, layerPath, objects, text, url, type Range } from '../../api';
+import { ApiError, type Range } from '../../api';
+import { documentOf, draftOf } from '../../documents';
 import { h } from '../../dom';
 import { COLORMAPS, INDICATOR, OWN, parseIndicator, styleOf, type Colormap, type Indicator } from '../../indicator';
 import { addSheet } from '../../sheets';
@@ -8,8 +9,9 @@ import type { Context, ToolPanel } from '../registry';
 import { extentOf, formatEnd, outline } from './histogram';
 import { fetchDistributions, isEmpty, overlap, rangeOf, type Distribution } from '../stretch/histogram';
 import { checkDocument } from './check';
-import { documentOf, idOf, indicatorOf } from './document';
+import { ClassesField, cut } from './classes';
 import { FormulaField } from './editor';
+import { ACCEPTED, examplesOf, exported, EXPORTS, imported, IMPORTS, mayPublish, publish, saveText, type Export } from './exchange';
 import { bandsOf, operationsOf, type Fault } from './formula';
 import css from './indicator.css';
 import { forget, keep, keptIndicators } from './kept';
@@ -20,13 +22,16 @@ addSheet(css);
 /** The map follows when typing has rested for so long, in milliseconds. */
 const REST = 700;
 const EXAMPLE = '(B08 - B04) / (B08 + B04)';
+const PLAIN: Indicator = { title: '', formula: EXAMPLE, range: [0, 1], colormap: 'viridis', mask: '', valid: '', classes: [] };
 const MASKS = ['', 'clear', 'land', 'water'] as const;
 
 class Editor implements ToolPanel {
   readonly element: HTMLElement;
   readonly #context: Context;
   readonly #title = h('input', { id: 'indicator-title', maxlength: 80, change: () => this.#later() });
-  readonly #formula = new FormulaField((_, fault) => this.#edited(fault));
+  readonly #formula = new FormulaField('formula', t('formula'), 3, (_, fault) => this.#edited(fault));
+  readonly #valid = new FormulaField('valid', t('valid'), 1, (_, fault) => fault || this.#later());
+  readonly #classes = new ClassesField(() => cut(this.#range(), 4, this.#colors.value as Colormap), () => void this.#apply());
   readonly #start = h('select', { id: 'indicator-start', change: () => this.#begin() });
   readonly #low = h('input', { type: 'number', step: 'any', 'aria-label': t('low'), change: () => this.#ranged() });
   readonly #high = h('input', { type: 'number', step: 'any', 'aria-label': t('high'), change: () => this.#ranged() });
@@ -36,13 +41,15 @@ class Editor implements ToolPanel {
   readonly #histogram = h('div', { class: 'indicator-histogram', dir: 'ltr' });
   readonly #cost = h('p', { class: 'hint' });
   readonly #status = h('p', { class: 'hint', role: 'status' });
-  readonly #file = h('input', { type: 'file', accept: '.json', hidden: true, change: () => void this.#open() });
+  readonly #file = h('input', { type: 'file', accept: ACCEPTED, hidden: true, change: () => void this.#open() });
+  readonly #to = h('select', { 'aria-label': t('save-as') }, ...Object.keys(EXPORTS).map((name) => h('option', { value: name }, t(`as-${name}` as Key))));
+  readonly #from = h('select', { 'aria-label': t('open-as') }, h('option', { value: '' }, t('as-pof')), ...IMPORTS.map((name) => h('option', { value: name }, t(`as-${name}` as Key))));
+  readonly #publish = h('button', { type: 'button', hidden: true, title: t('publish-hint'), click: () => void this.#give() }, t('publish'));
   readonly #kept = h('ul', { class: 'indicator-kept' });
   #bands: string[] = [];
   /** Whether the range is the view's, or what somebody has set. */
   #free = true;
   #work = new AbortController();
-  #opened = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(context: Context) {
@@ -52,33 +59,38 @@ class Editor implements ToolPanel {
     const range = h('div', { class: 'indicator-range', role: 'group', 'aria-label': t('range') }, this.#low, this.#ramp, this.#high);
     this.element = h('div', { class: 'indicator' },
       row('indicator-start', t('start'), this.#start), row('indicator-title', t('title'), this.#title), this.#formula.element, this.#cost,
-      range, this.#histogram, button(t('fit'), () => void this.#fit()), row('indicator-colors', t('colors'), this.#colors), row('indicator-mask', t('mask'), this.#mask), this.#status,
-      h('div', { class: 'indicator-keep' }, button(t('copy'), () => void this.#copy()), button(t('keep'), () => this.#keep()), button(t('save'), () => this.#save()), button(t('open'), () => this.#file.click()), this.#file),
+      range, this.#histogram, button(t('fit'), () => void this.#fit()), row('indicator-colors', t('colors'), this.#colors), row('indicator-mask', t('mask'), this.#mask),
+      h('details', { class: 'indicator-more' }, h('summary', {}, t('where')), h('p', { class: 'hint' }, t('valid-hint')), this.#valid.element), this.#classes.element, this.#status,
+      h('div', { class: 'indicator-keep' }, h('button', { type: 'button', class: 'indicator-main', click: () => void this.#copy() }, t('copy')), button(t('keep'), () => this.#keep()), this.#publish),
+      h('details', { class: 'indicator-more' }, h('summary', {}, t('files')),
+        h('div', { class: 'indicator-keep' }, this.#to, button(t('save'), () => void this.#save())),
+        h('div', { class: 'indicator-keep' }, this.#from, button(t('open'), () => this.#file.click()), this.#file)),
       this.#kept);
-    context.store.watch(['item'], (state) => void this.#learn(state));
-    context.store.watch(['info'], (state) => this.#offer(state));
+    context.store.watch(['info'], (state) => {
+      this.#learn(state);
+      this.#offer(state);
+    });
   }
 
   open(): void {
-    this.#opened = true;
     this.#list();
     const own = parseIndicator(this.#context.store.state.extras.get(INDICATOR));
     if (own) this.#fill(own);
-    void this.#learn(this.#context.store.state).then(() => this.#count());
+    this.#learn(this.#context.store.state);
+    void this.#count();
+    void mayPublish().then((may) => (this.#publish.hidden = !may));
   }
 
   close(): void {
-    this.#opened = false;
     this.#work.abort();
     clearTimeout(this.#timer);
   }
 
   /** The bands of the scene. */
-  async #learn({ item }: Readonly<State>): Promise<void> {
-    if (!this.#opened || !item) return;
-    const body = await fetchJson(url(`${layerPath({ collection: item.collection, item: item.id })}/info`)).catch(() => null);
-    this.#bands = objects(body?.['bands']).map((band) => text(band['name'])).filter((name) => name !== null);
+  #learn({ info }: Readonly<State>): void {
+    this.#bands = info?.bands ?? [];
     this.#formula.bands = this.#bands;
+    this.#valid.bands = this.#bands;
     if (this.#formula.value) this.#tellCost();
   }
 
@@ -98,11 +110,14 @@ class Editor implements ToolPanel {
     this.#edited(this.#formula.fault);
   }
 
-  #fill({ title, formula, range, colormap, mask }: Indicator): void {
+  #fill({ title, formula, range, colormap, mask, valid, classes }: Indicator): void {
     this.#title.value = title;
     this.#formula.value = formula;
     this.#colors.value = colormap;
     this.#mask.value = mask;
+    this.#valid.value = valid;
+    this.#valid.element.closest('details')?.toggleAttribute('open', valid !== '');
+    this.#classes.value = classes;
     this.#free = false;
     this.#setRange(range);
   }
@@ -112,11 +127,15 @@ class Editor implements ToolPanel {
     [this.#low.value, this.#high.value] = [short(low), short(high)];
   }
 
+  #range(): Range {
+    return [this.#low.valueAsNumber, this.#high.valueAsNumber];
+  }
+
   #indicator(): Indicator | null {
-    const range: Range = [this.#low.valueAsNumber, this.#high.valueAsNumber];
+    const range = this.#range();
     const formula = this.#formula.value;
-    if (!formula || this.#formula.fault || !(range[0] < range[1])) return null;
-    return { title: this.#title.value.trim(), formula, range, colormap: this.#colors.value as Colormap, mask: this.#mask.value };
+    if (!formula || this.#formula.fault || this.#valid.fault || !(range[0] < range[1])) return null;
+    return { title: this.#title.value.trim(), formula, range, colormap: this.#colors.value as Colormap, mask: this.#mask.value, valid: this.#valid.value, classes: this.#classes.value };
   }
 
   #edited(fault: Fault | null): void {
@@ -163,7 +182,7 @@ class Editor implements ToolPanel {
       return [];
     }
     try {
-      const wanted = styleOf({ title: '', formula, range: [0, 1], colormap: 'viridis', mask: this.#mask.value });
+      const wanted = styleOf({ ...PLAIN, formula, mask: this.#mask.value });
       const found = await fetchDistributions(item, wanted, box, signal);
       this.#status.textContent = isEmpty(found) ? t('no-values') : '';
       this.#drawHistogram(isEmpty(found) ? [] : found);
@@ -177,7 +196,7 @@ class Editor implements ToolPanel {
   /** Asks the server where the fault is; without an answer its first sentence will do. */
   async #refused(collection: string, formula: string, sentence: string): Promise<void> {
     this.#formula.refuse(sentence);
-    const shown = documentOf({ title: '', formula, range: [0, 1], colormap: 'viridis', mask: '' }, collection, this.#bands);
+    const shown = documentOf({ ...PLAIN, formula }, collection, this.#bands);
     const found = await checkDocument(shown);
     if (found && this.#formula.value === formula) this.#formula.refuse(found.message, found.offset, found.length);
   }
@@ -214,23 +233,49 @@ class Editor implements ToolPanel {
     this.#list();
   }
 
-  #save(): void {
+  async #save(): Promise<void> {
     const indicator = this.#indicator();
     const { item } = this.#context.store.state;
     if (!indicator || !item) return;
-    const file = new Blob([documentOf(indicator, item.collection, this.#bands)], { type: 'application/json' });
-    const link = h('a', { href: URL.createObjectURL(file), download: `${idOf(indicator)}.pof.json` });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    await this.#try(async () => {
+      const { content, name } = await exported(indicator, this.#to.value as Export, item.collection, this.#bands);
+      saveText(content, name);
+    });
   }
 
   async #open(): Promise<void> {
     const [file] = this.#file.files ?? [];
     this.#file.value = '';
-    const indicator = file && file.size < 65_536 ? indicatorOf(await file.text()) : null;
-    if (!indicator) return void (this.#status.textContent = t('not-read'));
-    this.#fill(indicator);
-    this.#edited(this.#formula.fault);
+    if (!file) return;
+    await this.#try(async () => {
+      const found = await imported(file, this.#from.value, this.#bands);
+      if (!found) return void (this.#status.textContent = t('not-read'));
+      this.#fill(found.indicator);
+      this.#free = !found.ranged;
+      this.#edited(this.#formula.fault);
+    });
+  }
+
+  /** Publishes the indicator; the map shows it under its name from then on. */
+  async #give(): Promise<void> {
+    const indicator = this.#indicator();
+    const { item } = this.#context.store.state;
+    const view = (await this.#context.map)?.view();
+    const box = item && view ? overlap(view, item.bbox) : null;
+    if (!indicator || !item || !box) return void (this.#status.textContent = t('nothing-here'));
+    this.#status.textContent = t('publishing');
+    await this.#try(async () => {
+      const plain = styleOf(indicator, await draftOf(documentOf({ ...indicator, classes: [] }, item.collection, this.#bands)));
+      const examples = await examplesOf(plain, item, box, bandsOf(`${indicator.formula} ${indicator.valid}`, this.#bands));
+      const name = await publish(indicator, item.collection, this.#bands, examples);
+      this.#status.textContent = t('published', { name });
+      await this.#context.viewer.setStyle(name);
+    });
+  }
+
+  /** Says what goes wrong on the way. */
+  async #try(work: () => Promise<void>): Promise<void> {
+    await work().catch((error: unknown) => (this.#status.textContent = error instanceof ApiError ? error.message : String(error)));
   }
 
   #list(): void {

@@ -1,5 +1,6 @@
 /** How the values of a view are distributed, from the server's statistics. */
 import { fetchJson, layerPath, number, objects, url, valueQuery, type Item, type Range, type Style } from '../../api';
+import { inTurn } from '../../heavy';
 import { polygonOf, type BBox } from '../../geo';
 
 /** Of one result of a style. */
@@ -45,7 +46,7 @@ export async function fetchDistributions(item: Item, style: Style, box: BBox, si
   const query = { ...valueQuery(style), p: shares.join(','), histogram_bins: String(BINS), max_size: String(SIDE) };
   for (const [name, value] of Object.entries(query)) target.searchParams.set(name, value);
   const headers = { 'Content-Type': 'application/geo+json', Accept: 'application/json' };
-  const body = await fetchJson(target, signal, { method: 'POST', body: JSON.stringify(polygonOf(box)), headers });
+  const body = await inTurn(() => fetchJson(target, signal, { method: 'POST', body: JSON.stringify(polygonOf(box)), headers }), signal);
   return objects(Object.values(body)).map(distribution).filter((each) => each !== null);
 }
 

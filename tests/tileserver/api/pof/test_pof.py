@@ -222,3 +222,18 @@ def test_everything_is_in_the_description_of_the_interface(api: FlaskClient) -> 
     assert {"/pof", "/pof/{name}", "/pof/{name}/{export}", "/pof/check", "/pof/drafts", "/h", "/h/{id}",
             "/schemas/pof-1.json"} <= set(paths)  # fmt: skip
     assert "application/json" in paths["/pof/check"]["post"]["requestBody"]["content"]
+
+
+def test_a_text_in_another_language_becomes_a_document_that_is_not_kept(api: FlaskClient) -> None:
+    answer = api.post("/pof/import?from=snap", data="(B8 - B4) / (B8 + B4)", content_type="text/plain")
+    assert answer.status_code == 200
+    document = told(answer)["document"]
+    assert told(api.post("/pof/check", json=document))["valid"]
+    assert document["inputs"]["s2"]["bands"] == {"B04": "B04", "B08": "B08"}
+    assert isinstance(told(answer)["left_out"], list)
+    refused = api.post("/pof/import?from=evalscript", data="for (;;) {}", content_type="text/plain")
+    assert refused.status_code in (400, 422)
+    assert told(refused)["detail"]
+    assert api.post("/pof/import?from=basic", data="B8").status_code == 422
+    assert api.post("/pof/import?from=snap", data=b"\xff\xfe").status_code == 422
+    assert api.post("/pof/import?from=snap", data="B8 + " * 20_000).status_code == 422
