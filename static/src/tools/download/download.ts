@@ -10,7 +10,8 @@ import type { Context, ToolPanel } from '../registry';
 import { AreaForm, parseArea } from './area';
 import css from './download.css';
 import { directAddress, estimate, mosaicAddress, seriesAddress, type Content, type Estimate, type FileFormat, type Order, type Scene } from './extracts';
-import { Download, sentence } from './job';
+import { sentence } from '../common';
+import { Download } from './job';
 import { linkRows } from './links';
 import { areaPicture, priceOf, viewPicture, type Picture } from './picture';
 
