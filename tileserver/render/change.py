@@ -11,6 +11,7 @@ from comeo.view.pixels import read_pixels
 from comeo.view.reader import ArchiveReader
 from tileserver.catalog import Record
 from tileserver.render.difference import Other, difference_image, resolve_compared
+from tileserver.render.fitting import check_fits
 from tileserver.render.orbits import check_same_track, is_radar
 from tileserver.render.plan import RenderPlan, RenderRequest
 from tileserver.render.scenes import Scenes
@@ -22,8 +23,9 @@ def compared(scenes: Scenes, record: Record, request: RenderRequest) -> Other | 
 
     Raises:
         NotFoundError: If there is no such scene, or it lacks the band.
-        ParameterError: If they cannot be compared, saying why.
+        ParameterError: If they cannot be compared, saying why, or the style is for other scenes.
     """
+    check_fits(scenes, record, request.style)
     if request.against is None:
         if request.style != CHANGE:
             return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from comeo.errors import NotFoundError, ParameterError, RequestError
 from comeo.scene import Band
 from tileserver.catalog import BandSet, Search, kinds_of, offered
+from tileserver.render.fitting import check_fits
 from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
 from tileserver.render.styles import CLEAR_STYLE, Style, styles_for
@@ -97,6 +98,9 @@ def answers(scenes: Scenes, search: Search, request: RenderRequest, *, picture: 
     sets = scenes.catalog.band_sets(everywhere) or scenes.catalog.band_sets(Search(search.collections))
     if not sets:
         raise NotFoundError(f"there is no collection {', '.join(search.collections or ())}")
+    newest = scenes.catalog.get(*sets[0].newest)
+    if newest is not None:
+        check_fits(scenes, newest, request.style)
     if picture and not (request.style or request.bands or request.expression):
         request = replace(request, style=next(iter(collection_styles(sets)), None))
     refused: RequestError | None = None

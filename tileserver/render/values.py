@@ -39,6 +39,7 @@ from comeo.view.propagation import (
 from comeo.view.reader import ArchiveReader, group_grid, pixel_at
 from comeo.view.spatial import native_per_pixel
 from tileserver.catalog import Record, Search
+from tileserver.render.fitting import check_fits, fits
 from tileserver.render.mosaic import candidates
 from tileserver.render.offers import answers
 from tileserver.render.orbits import by_track
@@ -71,6 +72,7 @@ def point(
     Raises:
         NotFoundError: If the position lies outside the scene, or beside others the scene lies only roughly.
     """
+    check_fits(scenes, record, request.style)
     plan = resolve(request, record.bands, scenes.settings, picture=False)
     with scenes.reader(record, budget) as reader:
         if beside:
@@ -166,7 +168,9 @@ def collection_point(
     reason: NotFoundError | None = None
     answered = False
     for record in by_track(scenes, candidates(scenes, search, (lon, lat, lon, lat))):
-        if chosen is not None and chosen.plan_for(record.bands) is None:
+        if chosen is not None and (
+            chosen.plan_for(record.bands) is None or not fits(scenes, record, request.style)
+        ):
             continue
         try:
             answer = point(scenes, record, lon, lat, request, budget, beside=True)
@@ -198,6 +202,7 @@ def statistics(
     Raises:
         NotFoundError: If the polygon lies outside the scene.
     """
+    check_fits(scenes, record, request.style)
     plan = resolve(request, record.bands, scenes.settings, picture=False)
     if plan.classes:
         raise ParameterError("numbers of classes have no statistics; request …/clear for their shares")

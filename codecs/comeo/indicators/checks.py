@@ -65,6 +65,11 @@ def _inputs(fields: Fields) -> Iterator[Problem]:
     for key, each in fields.inputs.items():
         if each.collection and (each.constellation or each.level):
             yield Problem(f"inputs.{key}", "give a collection, or constellation and level, not both")
+        if each.same_orbit:
+            yield Problem(
+                f"inputs.{key}.same_orbit",
+                "nothing here matches orbits by it; leave it out (mosaics of radar keep to one orbit anyway)",
+            )
         if len(fields.inputs) == 1 and (each.pair or each.max_gap_days is not None):
             yield Problem(f"inputs.{key}", "pair and max_gap_days are for several inputs; leave them out")
 

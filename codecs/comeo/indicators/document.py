@@ -90,8 +90,6 @@ class Document(Fields):
 
     def _check_decibels(self) -> None:
         decibels = {name for name, (source, _) in self.bands.items() if unit_of(source) == DECIBEL}
-        if not decibels:  # a scene's bands are looked at when it is read
-            return
         try:
             check_decibels([*self._formulas, *([] if self._valid is None else [self._valid])], decibels)
         except ParameterError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
@@ -12,9 +13,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from comeo.indicators.document import read_document
 from comeo.indicators.problems import DocumentError
 from tests.tileserver.conftest import Server
-from tileserver.render.documents import STYLES
+from tileserver.render.documents import STYLES, lent
+from tileserver.render.fitting import fits
 from tileserver.render.styles import CHANGE, CLEAR, ERROR
 
 TILE = "/collections/optical/items/old/tiles/WebMercatorQuad/14/8527/5781.png"
@@ -237,3 +240,50 @@ def test_a_text_in_another_language_becomes_a_document_that_is_not_kept(api: Fla
     assert api.post("/pof/import?from=basic", data="B8").status_code == 422
     assert api.post("/pof/import?from=snap", data=b"\xff\xfe").status_code == 422
     assert api.post("/pof/import?from=snap", data="B8 + " * 20_000).status_code == 422
+
+
+def test_what_is_for_other_scenes_is_refused_on_these(api: FlaskClient) -> None:
+    inputs = {"s2": {"collection": "fields", "bands": {"nir": "B08", "red": "B04"}}}
+    given = told(api.post("/pof/drafts", json=fields(inputs=inputs)))
+    style = f"style={given['id']}"
+    west, south, east, north = 9.0, 47.0, 9.1, 47.1
+    area = {"type": "Point", "coordinates": [8.67, 47.3]}
+    statistics = {"collection": "optical", "geometry": area, "indicator": given["id"]}
+    for answer in (
+        api.get(f"{TILE}?{style}"),
+        api.get(f"/collections/optical/items/old/point/8.67,47.3?{style}"),
+        api.get(f"/collections/optical/tilejson.json?{style}"),
+        api.get(f"/collections/optical/items/old/bbox/{west},{south},{east},{north}.tif?{style}"),
+        api.post("/collections/optical/items/old/extracts", json={"style": given["id"], "format": "kmz"}),
+        api.post("/statistics", json=statistics),
+    ):
+        assert answer.status_code == 422, answer.text
+        assert "scenes of the collection fields" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "stated", "fit"),
+    [("L2A", "L1C", False), ("L2A", "Level-2A", True), ("L2A", "L2A", True), ("L2A", None, True)],
+)
+def test_levels_are_compared(wanted: str, stated: str | None, fit: bool) -> None:
+    inputs = {"s2": {"constellation": "sentinel-2", "level": wanted, "bands": {"nir": "B08", "red": "B04"}}}
+    document = read_document(json.dumps(fields(inputs=inputs)).encode(), "json")
+    properties = {} if stated is None else {"processing:level": stated}
+    scenes: Any = SimpleNamespace(catalog=SimpleNamespace(item=lambda _: {"properties": properties}))
+    record: Any = SimpleNamespace(collection="optical", id="old")
+    with lent(document) as name:
+        assert fits(scenes, record, name) is fit
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"inputs": {"s1": {"constellation": "sentinel-1", "same_orbit": True,
+                            "bands": {"nir": "VV", "red": "VH"}}}}, "orbit"),
+        ({"value": {"formula": "lin(nir) - red"}}, "not in dB"),
+    ],
+)  # fmt: skip
+def test_what_nothing_does_or_means_is_refused(api: FlaskClient, changes: dict[str, Any], said: str) -> None:
+    answer = api.post("/pof/drafts", json=fields(**changes))
+    assert answer.status_code in (400, 422)
+    assert said in answer.text
