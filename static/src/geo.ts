@@ -61,10 +61,6 @@ export function contains(geometry: Area, lon: number, lat: number): boolean {
   return polygonsOf(geometry).some((rings) => rings.filter((ring) => inRing(ring, lon, lat)).length % 2 === 1);
 }
 
-export function insideBox(box: BBox, lon: number, lat: number): boolean {
-  return lon >= box[0] && lon <= box[2] && lat >= box[1] && lat <= box[3];
-}
-
 export const polygonOf = ([west, south, east, north]: BBox): Polygon => ({
   type: 'Polygon',
   coordinates: [[[west, south], [east, south], [east, north], [west, north], [west, south]]],

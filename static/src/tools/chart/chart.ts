@@ -8,6 +8,7 @@ import { centreOf, type BBox } from '../../geo';
 import type { MapView } from '../../map/map';
 import { addSheet } from '../../sheets';
 import type { State } from '../../store';
+import { saveBlob } from '../common';
 import type { Context, ToolPanel } from '../registry';
 import uplotCss from 'uplot/dist/uPlot.min.css';
 import css from './chart.css';
@@ -274,10 +275,7 @@ class Chart implements ToolPanel {
 
   #download(): void {
     const { layer } = this.#context.store.state;
-    const file = new Blob([csvOf(this.#curves)], { type: 'text/csv' });
-    const link = h('a', { href: URL.createObjectURL(file), download: `${layer?.collection ?? 'series'}_${this.#styles.join('_')}.csv` });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    saveBlob(new Blob([csvOf(this.#curves)], { type: 'text/csv' }), `${layer?.collection ?? 'series'}_${this.#styles.join('_')}.csv`);
   }
 }
 

@@ -9,6 +9,7 @@ import { addSheet } from '../../sheets';
 import type { Store } from '../../store';
 import { pictureQuery, stretchOf } from '../../stretch';
 import { words } from '../../words/words';
+import { sentence } from '../common';
 import type { Context, ToolPanel } from '../registry';
 import { choicesOf, firstChoice } from './choices';
 import css from './compare.css';
@@ -20,7 +21,6 @@ import { Verdict } from './verdict';
 type Key = keyof typeof import('../../words/compare/en.json');
 const t = words<Key>('compare');
 const BLINK = 1000;
-const sentence = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 addSheet(css);
 

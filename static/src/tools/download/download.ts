@@ -6,11 +6,12 @@ import type { MapView } from '../../map/map';
 import { addSheet } from '../../sheets';
 import { shownStyle, type Store } from '../../store';
 import { words } from '../../words/words';
+import { sentence } from '../common';
 import type { Context, ToolPanel } from '../registry';
 import { AreaForm, parseArea } from './area';
 import css from './download.css';
 import { directAddress, estimate, mosaicAddress, seriesAddress, type Content, type Estimate, type FileFormat, type Order, type Scene } from './extracts';
-import { Download, sentence } from './job';
+import { Download } from './job';
 import { linkRows } from './links';
 import { areaPicture, priceOf, viewPicture, type Picture } from './picture';
 

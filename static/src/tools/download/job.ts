@@ -3,6 +3,7 @@ import { ApiError } from '../../api';
 import { h } from '../../dom';
 import { formatBytes } from '../../format';
 import { words } from '../../words/words';
+import { save, saveBlob, sentence } from '../common';
 import { jobStatus, resultAddress, startJob, stopJob, type Job, type Order, type Scene } from './extracts';
 
 type Key = keyof typeof import('../../words/download/en.json');
@@ -12,22 +13,7 @@ const t = words<Key>('download');
 export type Offer = { address: string } | { scene: Scene; order: Order } | { make: () => Promise<{ blob: Blob; name: string }> };
 
 const LOOK_AGAIN = 1000;
-const KEPT = 60_000;
-export const sentence = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
-
-function save(address: string, name = ''): void {
-  const link = h('a', { href: address, download: name, hidden: true });
-  document.body.append(link);
-  link.click();
-  link.remove();
-}
-
-export function saveBlob(blob: Blob, name: string): void {
-  const address = URL.createObjectURL(blob);
-  save(address, name);
-  setTimeout(() => URL.revokeObjectURL(address), KEPT);
-}
 
 export class Download {
   readonly element: HTMLElement;

@@ -2,6 +2,7 @@
 import type { Layer } from '../../api';
 import { h } from '../../dom';
 import { words } from '../../words/words';
+import { copyText } from '../common';
 import { addresses, type Address } from './extracts';
 
 type Key = keyof typeof import('../../words/download/en.json');
@@ -18,9 +19,10 @@ function copyRow({ id, title, value }: Address): HTMLElement {
   };
   name(t('copy'), t('copy-for', { title }));
   const copy = async (): Promise<void> => {
-    const copied = await navigator.clipboard?.writeText(value).then(() => true, () => false);
-    if (!copied) field.focus(); // no right to the clipboard: the address is selected, to be copied by hand
-    name(t(copied ? 'copied' : 'selected'), `${t(copied ? 'copied' : 'selected')}: ${title}`);
+    const done = await copyText(value);
+    if (!done) field.focus(); // no right to the clipboard: the address is selected, to be copied by hand
+    const outcome = t(done ? 'copied' : 'selected');
+    name(outcome, `${outcome}: ${title}`);
     said.textContent = button.getAttribute('aria-label');
     setTimeout(() => name(t('copy'), t('copy-for', { title })), SAID);
   };

@@ -1,7 +1,6 @@
 /** Indicators given away and brought along: files, other languages, and publishing on the server. */
 import { ApiError, fetchJson, layerPath, number, objects, text, url, valueQuery, withQuery, type Item, type Style } from '../../api';
 import { documentOf, draftOf, idOf, type Example } from '../../documents';
-import { h } from '../../dom';
 import type { BBox } from '../../geo';
 import type { Indicator } from '../../indicator';
 import { indicatorOf, isRanged } from './document';
@@ -22,13 +21,6 @@ export type Export = keyof typeof EXPORTS;
 export const IMPORTS = ['evalscript', 'openeo', 'pofml', 'render', 'snap', 'qgis'] as const;
 export const ACCEPTED = '.json,.toml,.js,.txt,.xml,.pof';
 const LARGEST = 65_536;
-const SAID = 10_000;
-
-export function saveText(content: string, name: string): void {
-  const link = h('a', { href: URL.createObjectURL(new Blob([content], { type: 'text/plain' })), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), SAID);
-}
 
 /** The document of an indicator, or what the server makes of it in another language. */
 export async function exported(indicator: Indicator, to: Export, collection: string, bands: readonly string[]): Promise<{ content: string; name: string }> {

@@ -5,13 +5,14 @@ import { h } from '../../dom';
 import { COLORMAPS, INDICATOR, OWN, parseIndicator, styleOf, type Colormap, type Indicator } from '../../indicator';
 import { addSheet } from '../../sheets';
 import type { State } from '../../store';
+import { copyText, saveBlob } from '../common';
 import type { Context, ToolPanel } from '../registry';
 import { extentOf, formatEnd, outline } from './histogram';
 import { fetchDistributions, isEmpty, overlap, rangeOf, type Distribution } from '../stretch/histogram';
 import { checkDocument } from './check';
 import { ClassesField, cut } from './classes';
 import { FormulaField } from './editor';
-import { ACCEPTED, examplesOf, exported, EXPORTS, imported, IMPORTS, mayPublish, publish, saveText, type Export } from './exchange';
+import { ACCEPTED, examplesOf, exported, EXPORTS, imported, IMPORTS, mayPublish, publish, type Export } from './exchange';
 import { bandsOf, operationsOf, type Fault } from './formula';
 import css from './indicator.css';
 import { forget, keep, keptIndicators } from './kept';
@@ -220,8 +221,7 @@ class Editor implements ToolPanel {
 
   async #copy(): Promise<void> {
     await this.#apply();
-    const copied = await navigator.clipboard.writeText(location.href).then(() => true, () => false);
-    this.#status.textContent = t(copied ? 'copied' : 'not-copied');
+    this.#status.textContent = t((await copyText(location.href)) ? 'copied' : 'not-copied');
   }
 
   #keep(): void {
@@ -239,7 +239,7 @@ class Editor implements ToolPanel {
     if (!indicator || !item) return;
     await this.#try(async () => {
       const { content, name } = await exported(indicator, this.#to.value as Export, item.collection, this.#bands);
-      saveText(content, name);
+      saveBlob(new Blob([content], { type: 'text/plain' }), name);
     });
   }
 

@@ -6,6 +6,7 @@ import { formatPosition } from '../../format';
 import type { MapView } from '../../map/map';
 import { addSheet } from '../../sheets';
 import { words } from '../../words/words';
+import { copyText } from '../common';
 import type { Context, ToolPanel } from '../registry';
 import { areaOf, inArea, inMetres, lengthOf, type Quantity } from './geodesic';
 import css from './measure.css';
@@ -134,8 +135,7 @@ class Measure implements ToolPanel {
 
   async #copy(lon: number, lat: number): Promise<void> {
     const place = `${lat.toFixed(5)}, ${lon.toFixed(5)}`;
-    const copied = await navigator.clipboard?.writeText(place).then(() => true, () => false);
-    this.#place.textContent = t(copied ? 'copied' : 'not-copied', { place });
+    this.#place.textContent = t((await copyText(place)) ? 'copied' : 'not-copied', { place });
   }
 
   #clear(): void {

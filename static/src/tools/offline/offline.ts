@@ -9,6 +9,7 @@ import { addSheet } from '../../sheets';
 import type { Store } from '../../store';
 import { pictureQuery, stretchOf } from '../../stretch';
 import { words } from '../../words/words';
+import { sentence } from '../common';
 import type { Context, ToolPanel } from '../registry';
 import { forget, keep, keptAreas, type Area, type Wanted } from './areas';
 import css from './offline.css';
@@ -18,7 +19,6 @@ type Key = keyof typeof import('../../words/offline/en.json');
 const t = words<Key>('offline');
 const LEVELS = [0, 1, 2, 3, 4];
 const SOME_DATES = 5;
-const sentence = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 addSheet(css);
 

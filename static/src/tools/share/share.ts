@@ -4,6 +4,7 @@ import { h } from '../../dom';
 import { addSheet } from '../../sheets';
 import type { State, Store } from '../../store';
 import { words } from '../../words/words';
+import { copyText, saveBlob, sentence } from '../common';
 import type { Context, ToolPanel } from '../registry';
 import { codeOf, drawCode } from './qr';
 import css from './share.css';
@@ -67,9 +68,9 @@ class Share implements ToolPanel {
   }
 
   async #copyLink(): Promise<void> {
-    const copied = await navigator.clipboard?.writeText(this.#field.value).then(() => true, () => false);
-    if (!copied) this.#field.focus(); // no right to the clipboard: the link is selected, to be copied by hand
-    this.#said.textContent = t(copied ? 'copied' : 'selected');
+    const done = await copyText(this.#field.value);
+    if (!done) this.#field.focus(); // no right to the clipboard: the link is selected, to be copied by hand
+    this.#said.textContent = t(done ? 'copied' : 'selected');
     setTimeout(() => (this.#said.textContent = ''), SAID);
   }
 
@@ -83,7 +84,7 @@ class Share implements ToolPanel {
       this.#copy.focus();
     } catch (error) {
       const none = error instanceof ApiError && (error.status === 404 || error.status === 405);
-      this.#said.textContent = none ? t('no-short') : error instanceof Error ? error.message : String(error);
+      this.#said.textContent = none ? t('no-short') : sentence(error);
     }
   }
 
@@ -98,9 +99,7 @@ class Share implements ToolPanel {
   #saveCode(): void {
     const drawing = this.#code.querySelector('svg');
     if (!drawing) return;
-    const address = URL.createObjectURL(new Blob([new XMLSerializer().serializeToString(drawing)], { type: 'image/svg+xml' }));
-    h('a', { href: address, download: 'comeo-link.svg' }).click();
-    setTimeout(() => URL.revokeObjectURL(address), SAID);
+    saveBlob(new Blob([new XMLSerializer().serializeToString(drawing)], { type: 'image/svg+xml' }), 'comeo-link.svg');
   }
 }
 

@@ -8,7 +8,7 @@ import { BYTES_PER_PIXEL, fileName, placeName, sizeOf, styleName } from '../../p
 import { addSheet } from '../../sheets';
 import type { Store } from '../../store';
 import { words } from '../../words/words';
-import { saveBlob } from '../download/job';
+import { saveBlob, sentence } from '../common';
 import { captionOf } from '../download/picture';
 import type { Context, ToolPanel } from '../registry';
 import { makeFilm } from './film';
@@ -23,7 +23,6 @@ const SPEEDS: readonly [Key, number][] = [['slow', 1], ['middle', 2], ['fast', 5
 const FORMATS: readonly Format[] = ['gif', 'webp', 'video'];
 const LIMITS = [2e6, 8e6, 20e6];
 const SIDE = { few: 512, many: 960 };
-const sentence = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 addSheet(css);
 
