@@ -3,5 +3,5 @@
  * since spring 2023 has it. An older one goes without the reference map, and all others save the code.
  */
 export function decompressSync(): never {
-  throw new Error('This browser has no DecompressionStream.');
+  throw new ReferenceError('DecompressionStream');
 }

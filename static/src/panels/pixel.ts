@@ -3,7 +3,6 @@ import type { BandValue, Item, PointValues, Style, StyleValue } from '../api';
 import { h, icon } from '../dom';
 import { formatError, formatPhysical, formatPosition, formatValue } from '../format';
 import { t } from '../words/shell';
-import { spectrum } from './spectrum';
 import { sceneTitle } from './title';
 
 function plusMinus(error: number | null, format: (error: number) => string): HTMLElement | null {
@@ -73,7 +72,9 @@ export class PixelPanel {
     const from = item ? sceneTitle(item) : source ? t('from', { source }) : null;
     if (bands.every((band) => band.value === null)) return this.#show(lon, lat, from, h('p', { class: 'hint' }, t('no-data')));
     const open = !this.#phone.matches;
-    const rest = h('details', { open }, h('summary', {}, t('all-bands')), spectrum(bands), table(bands), explanation(bands));
+    const curve = h('span');
+    const rest = h('details', { open }, h('summary', {}, t('all-bands')), curve, table(bands), explanation(bands));
+    void import('./spectrum').then(({ spectrum }) => curve.replaceWith(spectrum(bands) ?? ''));
     const other = composite ? h('p', { class: 'hint' }, t('not-composite')) : null;
     this.#show(lon, lat, from, other, ...headlines(style, shown), rest);
   }
