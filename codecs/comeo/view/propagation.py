@@ -35,7 +35,7 @@ Errors = NDArray[np.float32]
 _CUT = frozenset({"dct", "jpeg2000"})
 """Codecs of which an area's outline counts as a mask does.
 
-Without this 2u held of `dct` at 76 to 83 % of areas of 40 ha (`benchmarks/observations.py`), perhaps since its
+Without this 2u held of `dct` at 76 to 83 % of areas of 40 ha (`benchmarks/observations.py`), perhaps as its
 factors are those of cells on the blocks' own grid, and an outline cuts transforms; `jpeg2000` has not been
 measured without it. Of `learned` ± held at 99.5 to 100 % with it, at 90 to 96 % without.
 """
