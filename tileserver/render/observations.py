@@ -26,7 +26,7 @@ from tileserver import metrics
 from tileserver.render.fingerprint import fingerprint
 from tileserver.render.scenes import Scenes
 
-REVISION: Final = 2
+REVISION: Final = 3
 """Of what `comeo.view.site` computes. Raise it whenever a number changes."""
 _BEGINNING: Final = b"SQLite format 3\0"
 _AT_ONCE: Final = 500  # names in one query

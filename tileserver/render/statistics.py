@@ -56,9 +56,18 @@ class Asked:
     min_pixels: int
     document: Document | None
 
+    @property
+    def percentile(self) -> float | None:
+        """Of the pixels, that stands for the area on a date; None for their mean."""
+        spatial = self.document.spatial if self.document else None
+        if spatial is None or spatial.statistic == "mean":
+            return None
+        name, number = parse_statistic(spatial.statistic)
+        return 50.0 if name == "median" else number
+
 
 def check_document(document: Document) -> None:
-    """Refuse indicators whose number of an area is not a mean of their value.
+    """Refuse indicators whose number of an area is no mean and no percentile of their value.
 
     Raises:
         ParameterError: Saying what to leave out.
@@ -68,9 +77,10 @@ def check_document(document: Document) -> None:
             f"{document.id} compares with a reference period, and statistics are those of its value itself; "
             "leave out reference_period and compare the periods of the answer"
         )
-    if document.spatial is not None and document.spatial.statistic != "mean":
+    name = document.spatial.statistic if document.spatial else "mean"
+    if name.startswith(("fraction", "area")):
         raise ParameterError(
-            f"{document.id} makes {document.spatial.statistic} of an area, and statistics are made of means; "
+            f"{document.id} makes {name} of an area, and statistics are of mean, median or percentile(q); "
             "leave out spatial.statistic: the answer has percentiles"
         )
 
@@ -161,10 +171,13 @@ def _clear(observations: Sequence[Seen]) -> float | None:
 
 
 def _combined(counted: Sequence[Seen], asked: Asked, reduction: Reduction) -> Combined:
-    """One value of the dates' means; a mean of decibels is one of power."""
-    values = np.array([one.value for _, one in counted], np.float64)
+    """One value of those of the dates; a mean of decibels is one of power."""
+    values = np.array([_value(one, asked.percentile) for _, one in counted], np.float64)
     shared = asked.document.value.floor_uncertainty if asked.document else 0.0
-    errors = np.array([_own_error(one, shared) for _, one in counted])
+    if asked.percentile is None:
+        errors = np.array([_own_error(one, shared) for _, one in counted])
+    else:  # what coding adds to a percentile of pixels is not known
+        errors = np.full(len(counted), math.nan)
     days = np.array([record.datetime.timestamp() / _DAY for record, _ in counted if record.datetime])
     of_power = asked.statistic == "mean" and not reduction.is_plain
     found = combine(
@@ -177,6 +190,13 @@ def _combined(counted: Sequence[Seen], asked: Asked, reduction: Reduction) -> Co
     back = _values(np.atleast_1d(found.values), reduction)
     own = (found.errors / _rises(back, reduction))[0]
     return Combined(back[0], np.hypot(own, shared), found.dates)
+
+
+def _value(one: Observation, percentile: float | None) -> float | None:
+    """What an area is on a date: its mean, or a percentile of its pixels, between two of its quantiles."""
+    if percentile is None:
+        return one.value
+    return float(np.interp(percentile, np.linspace(0, 100, QUANTILES), one.quantiles))
 
 
 def _own_error(one: Observation, shared: float) -> float:

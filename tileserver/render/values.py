@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rio_tiler.models import ImageData, PointData
 
-from comeo.decibel import mean_decibels
+from comeo.decibel import mean_decibels, uses_power
 from comeo.errors import NotFoundError, ParameterError
 from comeo.export.request import ExtractRequest, grid_of
 from comeo.figures import significant
@@ -24,7 +24,6 @@ from comeo.scene import Band
 from comeo.view.area import Area
 from comeo.view.budget import Budget
 from comeo.view.clear import check_mask, class_at, kept_at, kept_on
-from comeo.view.formula_means import formula_errors
 from comeo.view.pixels import mask_of, observe, read_pixels
 from comeo.view.polygon import Geometry
 from comeo.view.propagation import (
@@ -212,12 +211,11 @@ def statistics(
         grid = native.fitted(max_size)
         scenes.check_grid(grid, max(len(plan.bands), plan.results), budget)
         image = read_pixels(reader, grid, plan)
-        masked = mask_of(image).copy()
         if area is not None:
             image.array.mask |= area.outside(grid)
         sample = _sample(scenes, reader, plan, native.fitted(SAMPLE_SIDE), area)
         uncertain = _uncertain(reader, plan, sample)
-        means = _of_means(reader, plan, grid, image, sample, masked)
+        means = _of_means(reader, plan, grid, image, sample)
     found = image.statistics(percentiles=percentiles, hist_options={"bins": bins})
     sums = _sums(image, plan)
     return {
@@ -295,36 +293,40 @@ def _uncertain(reader: ArchiveReader, plan: RenderPlan, sample: _Sample) -> Sequ
 
 
 def _of_means(
-    reader: ArchiveReader, plan: RenderPlan, grid: Grid, image: ImageData, sample: _Sample,
-    masked: NDArray[np.bool_],
-) -> Sequence[float | None]:  # fmt: skip
-    """Standard uncertainty of the mean of each result, an image of which has been read on a grid.
-
-    `masked` are (results, y, x) pixels without data, which those outside an area are not.
-    """
-    known = None if plan.error else _if_known(lambda: _known_means(reader, plan, grid, image, sample, masked))
+    reader: ArchiveReader, plan: RenderPlan, grid: Grid, image: ImageData, sample: _Sample
+) -> Sequence[float | None]:
+    """Standard uncertainty of the mean of each result, an image of which has been read on a grid."""
+    known = None if plan.error else _if_known(lambda: _known_means(reader, plan, grid, image, sample))
     return [None] * plan.results if known is None else known
 
 
 def _known_means(
-    reader: ArchiveReader, plan: RenderPlan, grid: Grid, image: ImageData, sample: _Sample,
-    masked: NDArray[np.bool_],
-) -> list[float | None]:  # fmt: skip
+    reader: ArchiveReader, plan: RenderPlan, grid: Grid, image: ImageData, sample: _Sample
+) -> list[float | None]:
     valid, shares = ~mask_of(image), weighing_shares(image, plan)
     out: list[float | None] = []
     for result in range(plan.results):
         bands = plan.bands if plan.expression else plan.bands[result : result + 1]
         sources = plan.sources if plan.expression else plan.sources[result : result + 1]
-        errors = mean_errors(reader, bands, valid[result], grid, shares[result], masked=masked[result])
-        errors = _scaled(errors[:, None, None], sources, physical=plan.physical)
-        error = float(errors[0, 0, 0])
+        errors = mean_errors(reader, bands, valid[result], grid, shares[result])[:, None, None]
+        errors = _scaled(errors, sources, physical=plan.physical)
         if plan.expression:
-            scales = _scaled(np.ones((len(bands), 1, 1), np.float32), sources, physical=plan.physical)
-            error = formula_errors(
-                reader, plan.expression, bands, sample.grid, sample.layers, sample.kept, errors, scales
-            )[result]
+            centre = {band.name: _mean(sample.layers[band.name], band) for band in sources}
+            independent = np.eye(len(bands), dtype=np.float32)
+            errors = propagate(plan.expression, centre, errors, independent, of_means=True)
+            errors = errors[result : result + 1]
+        error = float(errors[0, 0, 0])
         out.append(error if math.isfinite(error) else None)
     return out
+
+
+def _mean(layer: NDArray[Any], band: Band) -> NDArray[np.float32]:
+    """The mean of a band's known pixels as a 1×1 layer."""
+    known = layer[np.isfinite(layer)]
+    if not known.size:
+        return np.full((1, 1), np.nan, np.float32)
+    mean = mean_decibels(known) if uses_power([band]) else known.mean(dtype=np.float64)
+    return np.full((1, 1), mean, np.float32)
 
 
 def _root_mean_square(values: NDArray[np.float64]) -> float:

@@ -73,41 +73,6 @@ def propagate(
     return out
 
 
-def bending(
-    expression: Expression, values: Mapping[str, NDArray[Any]], errors: Values,
-    correlated: NDArray[np.float32], pixel: float = 1.0,
-) -> Values:  # fmt: skip
-    """What a formula that is no straight line adds to its mean where its bands err: E[f(b + e)] − f(b).
-
-    Errors of pixels cancel in a mean; this does not, however many pixels there are. To second order it is
-    ½ Σᵢⱼ fᵢⱼ σᵢ ρᵢⱼ σⱼ (JCGM 100:2008, note to 5.1.2); it is taken by differences along the axes of the
-    errors' covariance, so that branches, limits and windows count as they are.
-
-    Args:
-        expression: The function.
-        values: (y, x) of each of its bands.
-        errors: (bands, y, x) expected errors of `expression.bands`, in the same unit.
-        correlated: (bands, bands) correlation of the errors.
-        pixel: As for `propagate`.
-
-    Returns:
-        (results, y, x); NaN where a result or an error is unknown, or the errors reach what is not valid.
-    """
-    lengths, axes = np.linalg.eigh(correlated.astype(np.float64))
-    centre = expression.evaluate(values, pixel)
-    out = np.zeros(centre.shape, np.float64)
-    for length, axis in zip(lengths, axes.T, strict=True):
-        if length <= 0:  # rounding: a correlation matrix has no negative ones
-            continue
-        ways = (math.sqrt(length) * axis).astype(np.float32)[:, None, None] * errors
-        for sign in (1, -1):
-            moved = {
-                name: values[name] + sign * way for name, way in zip(expression.bands, ways, strict=True)
-            }
-            out += (expression.evaluate(moved, pixel).astype(np.float64) - centre) / 2
-    return out.astype(np.float32)
-
-
 def _of_strip(
     expression: Expression, values: Mapping[str, NDArray[Any]], errors: Values,
     correlated: NDArray[np.float32], pixel: float, *, of_means: bool,

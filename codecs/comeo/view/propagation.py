@@ -128,9 +128,8 @@ def point_errors(reader: ArchiveReader, lon: float, lat: float, bands: Sequence[
 
 
 def mean_errors(
-    reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.bool_], grid: Grid, share: float = 1.0, *,
-    masked: NDArray[np.bool_] | None = None,
-) -> Errors:  # fmt: skip
+    reader: ArchiveReader, bands: Sequence[str], valid: NDArray[np.bool_], grid: Grid, share: float = 1.0
+) -> Errors:
     """Standard uncertainty that coding adds to the mean of each band over an area: see `mean_error`.
 
     Where clouds were coded more coarsely, the mean is one of ground and one of clouds together. That of
@@ -140,19 +139,16 @@ def mean_errors(
     Args:
         reader: Of the scene.
         bands: Its bands. Errors of different ones are to be taken as uncorrelated.
-        valid: (y, x) pixels of the grid that the mean is of.
+        valid: (y, x) pixels of the grid that the mean is of; the others count as masked.
         grid: That the bands have been read on. Where its pixels are larger than native ones, what lies within
             3 native pixels of a masked one is rounded up to whole pixels.
         share: Of the pixels, that count as the mean is one of power: see `weighing_shares`.
-        masked: (y, x) pixels that have no data or are hidden by a mask: next to them errors do not cancel.
-            Those that merely lie outside an area's outline are not masked. By default all that are not valid.
 
     Returns:
         (bands,) in stored numbers, NaN without a valid pixel and outside the scene.
     """
     archive = reader.archive
     cloudy = _cloudiness(reader, valid, grid)
-    hidden = ~valid if masked is None else masked
     out = np.full(len(bands), np.nan, np.float32)
     for name, group in archive.groups.items():
         rows = [
@@ -167,7 +163,7 @@ def mean_errors(
             2.0 ** (source.level.number + source.reduce),
             grid.pixel_size / pixel_size(native.transform, group.crs),
         )
-        near = near_masked(valid, hidden, max(1, math.ceil(NEAR_PIXELS / side)))
+        near = near_masked(valid, max(1, math.ceil(NEAR_PIXELS / side)))
         pixels = np.count_nonzero(valid) * side**2 * share
         grain = 0.0 if native.dtype.kind == "f" else 1.0
         for row, band in rows:
@@ -214,12 +210,12 @@ def _rows(bands: Sequence[str], name: str) -> list[int]:
     return [row for row, band in enumerate(bands) if band == name]
 
 
-def near_masked(valid: NDArray[np.bool_], masked: NDArray[np.bool_], distance: int) -> float:
-    """Share of valid pixels within a distance, in rows and columns, of a masked one."""
+def near_masked(valid: NDArray[np.bool_], distance: int) -> float:
+    """Share of valid pixels within a distance, in rows and columns, of one that is not."""
     count = int(np.count_nonzero(valid))
-    if count == 0 or not masked.any():
+    if count in (0, valid.size):
         return 0.0
-    near = masked
+    near = ~valid
     for axis in range(2):
         sides = [(0, 0), (0, 0)]
         sides[axis] = (distance, distance)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,10 @@ from rio_tiler.models import ImageData
 
 from comeo.errors import NotFoundError
 from comeo.grid import WGS84, Grid
+from comeo.indicators.uncertain import propagate
 from comeo.missions.clear import CLASSES, CLEAR_CLASSES, Classes, ClearMask
 from comeo.view.area import Area, Shares
 from comeo.view.clear import check_mask, classes_on, damage_as_unknown, kept_on
-from comeo.view.formula_means import formula_errors
 from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.plan import PixelPlan
 from comeo.view.propagation import (
@@ -70,7 +70,6 @@ class _Seen:
     grid: Grid
     image: ImageData
     kept: Shares
-    masked: NDArray[np.bool_]  # without data, or hidden by the mask; not what lies outside the area
     scale: float  # native pixels that one stands for
 
 
@@ -119,11 +118,8 @@ def observe_area(
     if not seen.any():
         return None
     classes = _classes(reader, grid)
-    masked = mask_of(image)[0]
-    if mask is not None and classes is not None:
-        masked = masked | ~kept_on(reader, grid, mask)
-    kept = np.where(masked, np.float32(0), inside)
-    found = _Seen(grid, image, kept, masked, (grid.pixel_size / native.pixel_size) ** 2)
+    kept = seen if mask is None or classes is None else seen * kept_on(reader, grid, mask)
+    found = _Seen(grid, image, kept, (grid.pixel_size / native.pixel_size) ** 2)
     shares = None if classes is None else _class_shares(classes, seen)
     clear = None if shares is None else _clear_share(shares)
     value, spread, quantiles = _mean(found, plain)
@@ -206,16 +202,12 @@ def _coding(reader: ArchiveReader, plan: PixelPlan, found: _Seen) -> float | Non
     if effective * found.scale < _FEW:
         return _of_pixels(reader, plan, found)
     share = effective / len(weights) * weighing_shares(found.image, plan)[0]
-    means = mean_errors(reader, plan.bands, counts, found.grid, share, masked=found.masked)
-    errors = means[:, None, None] * _scales(plan)
-    if plan.expression is None:
-        return _known(float(errors[0, 0, 0]))
-    image = read_pixels(reader, found.grid, PixelPlan(plan.sources, None, plan.physical, plan.resampling))
-    values = dict(zip(plan.bands, np.ma.filled(image.array.astype(np.float32), np.nan), strict=True))
-    (error,) = formula_errors(
-        reader, plan.expression, plan.bands, found.grid, values, found.kept, errors, _scales(plan)
-    )
-    return _known(error)
+    errors = mean_errors(reader, plan.bands, counts, found.grid, share)[:, None, None] * _scales(plan)
+    if plan.expression is not None:
+        independent = np.eye(len(plan.bands), dtype=np.float32)
+        means = _band_means(reader, plan, found)
+        errors = propagate(plan.expression, means, errors, independent, of_means=True)
+    return _known(float(errors[0, 0, 0]))
 
 
 def _of_pixels(reader: ArchiveReader, plan: PixelPlan, found: _Seen) -> float | None:
@@ -238,3 +230,19 @@ def _scales(plan: PixelPlan) -> Errors:
 
 def _known(error: float) -> float | None:
     return abs(error) if math.isfinite(error) else None
+
+
+def _band_means(reader: ArchiveReader, plan: PixelPlan, found: _Seen) -> Mapping[str, NDArray[Any]]:
+    """Mean of each band over the pixels that count, as a 1×1 layer: where derivatives are taken."""
+    if plan.expression is None:
+        return {}
+    bands = PixelPlan(plan.sources, physical=plan.physical, resampling=plan.resampling)
+    image = read_pixels(reader, found.grid, bands)
+    weights = np.where(mask_of(image), 0, found.kept)
+    summed = bands.reduction.before(np.where(weights > 0, image.data, 0).astype(np.float32))
+    total = weights.sum(axis=(1, 2))
+    means = np.divide(
+        (summed * weights).sum(axis=(1, 2)), total, out=np.full(len(total), np.nan), where=total > 0
+    )
+    levels = bands.reduction.after(means.astype(np.float32))
+    return {name: np.full((1, 1), level, np.float32) for name, level in zip(plan.bands, levels, strict=True)}

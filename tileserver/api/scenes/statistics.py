@@ -89,7 +89,9 @@ class Stats(BaseModel):
     sampleCount: float = Field(description="Pixels of the area that scenes have, on all dates.")  # noqa: N815
     noDataCount: float = Field(description="Those of them that do not count: cloudy, say.")  # noqa: N815
     value: float | None = Field(description="`statistic` of the dates' means.")
-    uncertainty: float | None = Field(description="Standard uncertainty u of `value`; null if unknown.")
+    uncertainty: float | None = Field(
+        description="Standard uncertainty u of `value`; null if unknown (percentiles)."
+    )
     dates: int = Field(description="Scenes that count.")
     cloudy_dates: int = Field(description="Scenes that do not, since less than `min_clear` is clear.")
     clear_fraction: float | None = Field(description="Share of what scenes show of the area that is clear.")
@@ -158,7 +160,8 @@ def _asked(body: StatisticsBody, document: Document | None) -> statistics.Asked:
     temporal = document.temporal if document else None
     spatial = document.spatial if document else None
     statistic = body.statistic or (temporal.statistic if temporal else "mean")
-    weights = temporal.weights if temporal and statistic == "mean" else "equal"
+    of_mean = spatial is None or spatial.statistic == "mean"  # nothing else has uncertainties to weigh by
+    weights = temporal.weights if temporal and statistic == "mean" and of_mean else "equal"
     own_clear = spatial.min_clear if spatial else statistics.MIN_CLEAR
     return statistics.Asked(
         parse_step(body.interval), body.percentiles, statistics.checked(statistic), weights,

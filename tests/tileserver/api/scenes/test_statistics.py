@@ -18,6 +18,8 @@ from tests.tileserver.conftest import SIZE, radar_scene, serving
 from tests.tileserver.places import position
 
 FIELD = polygon(40 / SIZE, 60 / SIZE, 80 / SIZE, 100 / SIZE)
+LOW = [{"name": "low", "from": -1, "to": 0.5, "color": "#c0392b", "title": {"en": "Low"}}]
+LOW_SHARE = {"statistic": "fraction(low)"}
 PIXELS = (slice(60, 100), slice(40, 80))
 NDVI = {
     "pof": 1, "id": "mine", "version": "1.0.0", "title": {"en": "Mine"},
@@ -173,6 +175,22 @@ def test_parquet_that_cannot_be_written(client: FlaskClient, monkeypatch: pytest
     assert "pip install 'comeo[parquet]'" in answer.get_json()["detail"]
 
 
+@pytest.mark.parametrize(("statistic", "percent"), [("median", 50), ("percentile(90)", 90)])
+@pytest.mark.parametrize("weights", ["equal", "inverse-variance"])
+def test_an_area_is_the_percentile_that_its_indicator_says(
+    client: FlaskClient, archives: Path, statistic: str, percent: float, weights: str
+) -> None:
+    temporal = {"window": "P10D", "statistic": "mean", "weights": weights}
+    indicator = {**NDVI, "spatial": {"statistic": statistic}, "temporal": temporal}
+    first = stats(ask(client, indicator=indicator))[0]
+    dates = [np.percentile(ndvi(archives, f"day-{day}", *PIXELS), percent) for day in (0, 1)]
+    assert first["value"] == pytest.approx(np.mean(dates), abs=5e-3)
+    assert first["uncertainty"] is None
+    text = client.post("/statistics?f=csv", json=body(indicator=indicator)).text
+    row = next(csv.DictReader(io.StringIO(text)))
+    assert float(row["value"]) == first["value"]
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -182,7 +200,10 @@ def test_parquet_that_cannot_be_written(client: FlaskClient, monkeypatch: pytest
         ({"indicator": {**NDVI, "value": {"formula": "nir +"}}}, "value.formula"),
         ({"statistic": "mode"}, "mode"),
         ({"geometry": {"type": "LineString", "coordinates": [[8, 47], [9, 48]]}}, "olygon"),
-        ({"indicator": {**NDVI, "spatial": {"statistic": "median"}}}, "spatial.statistic"),
+        (
+            {"indicator": {**NDVI, "classes": LOW, "spatial": LOW_SHARE}},
+            "spatial.statistic",
+        ),
         ({"extra": 1}, "extra"),
     ],
 )
