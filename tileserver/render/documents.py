@@ -12,6 +12,7 @@ from contextvars import ContextVar
 
 from comeo.indicators.catalogue import Catalogue, Finder, predefined, read_folder
 from comeo.indicators.document import Document
+from comeo.indicators.indices import PREFIX, find_index
 from comeo.indicators.problems import DocumentError, Problem
 from comeo.missions import MISSIONS
 from tileserver.settings import Settings
@@ -40,7 +41,7 @@ def install(catalogue: Catalogue) -> None:
 
 
 def catalogue_of(settings: Settings, *finders: Finder) -> Catalogue:
-    """Predefined documents with those of the settings' folder.
+    """Predefined documents with those of the settings' folder, and the index catalogue where it is installed.
 
     Args:
         settings: `pof` is the folder, if any, and `store` holds drafts and published documents.
@@ -54,7 +55,7 @@ def catalogue_of(settings: Settings, *finders: Finder) -> Catalogue:
         check_id(each)
     if settings.store is not None:
         finders = (*finders, GivenDocuments(Kept(settings.store)).find)
-    return Catalogue([*predefined().all(), *own], finders)
+    return Catalogue([*predefined().all(), *own], (*finders, find_index))
 
 
 def check_id(document: Document, bands: Iterable[str] = ()) -> None:
@@ -74,6 +75,8 @@ def check_id(document: Document, bands: Iterable[str] = ()) -> None:
         what = "a band"
     elif name.startswith(DRAFT):
         what = "drafts"
+    elif name.startswith(PREFIX):
+        what = "the index catalogue"
     if what:
         raise DocumentError([Problem("id", f"{name} is the name of {what}; choose another one")])
 

@@ -24,6 +24,8 @@ from comeo.indicators.steps import put_in
 from comeo.indicators.tree import Call, Name, Node, Number, to_text
 
 ORIGIN: Final = "asi"
+PREFIX: Final = "asi-"
+"""What ids of these documents begin with."""
 LETTERS: Final[Mapping[str, str]] = {
     "A": "B01", "B": "B02", "G": "B03", "R": "B04", "RE1": "B05", "RE2": "B06", "RE3": "B07", "N": "B08",
     "N2": "B8A", "WV": "B09", "S1": "B11", "S2": "B12",
@@ -75,9 +77,28 @@ def offered() -> tuple[Document, ...]:
     return tuple(each.document for each in indices() if each.document is not None)
 
 
+@lru_cache(maxsize=1)
+def _by_id() -> Mapping[str, Document]:
+    return {each.id: each for each in offered()}
+
+
+def installed() -> bool:
+    """Whether the catalogue is at hand."""
+    return importlib.util.find_spec("spyndex") is not None
+
+
+def find_index(name: str) -> Document | None:
+    """The document of an index by `id` or `id@version`; None for others, and without the catalogue."""
+    identity, _, version = name.partition("@")
+    if not identity.startswith(PREFIX) or not installed():
+        return None
+    found = _by_id().get(identity)
+    return found if found is not None and version in ("", found.version) else None
+
+
 def document_id(name: str) -> str:
     """Id of an index's document: `asi-evi2` of `EVI2`."""
-    return f"asi-{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}"
+    return f"{PREFIX}{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}"
 
 
 def _index(row: Mapping[str, Any], constants: Mapping[str, Any], taken: set[str]) -> Index:

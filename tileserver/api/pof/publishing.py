@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from flask import Response
+from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
@@ -129,8 +129,21 @@ def _schema() -> bytes:
 
 
 def _writable() -> None:
+    """Refuse where nobody may publish, and what a page of somebody else sends by its visitor's browser.
+
+    Raises:
+        ForbiddenError: Saying which it is.
+    """
     if not scenes().settings.pof_write:
         raise ForbiddenError(OFF)
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != _origin(base_url()):
+        raise ForbiddenError("pages of other sites may not publish here; publish from this server's own page")
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _band_names() -> set[str]:

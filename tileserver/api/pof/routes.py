@@ -16,6 +16,7 @@ from comeo.errors import NotFoundError, ParameterError
 from comeo.indicators.compiled import compile_for
 from comeo.indicators.description import describe
 from comeo.indicators.document import MEDIA_TYPE, Document, canonical, text_in
+from comeo.indicators.indices import ORIGIN, installed, offered
 from comeo.indicators.translate import export_document, to_toml
 from tileserver.http.conditional import answer_by_content
 from tileserver.http.context import base_url, document_answer, scenes
@@ -101,11 +102,18 @@ def find(name: str) -> Document:
 
 @api.get("/pof", tags=[TAG])
 def documents(query: ListQuery) -> Response:
-    """Documents of indicators: predefined ones, those of the operator's folder, and public ones of users."""
+    """Documents of indicators: predefined ones, those of the operator's folder, and public ones of users.
+
+    Those of the index catalogue are listed where `origin=asi` requests them, and are styles in any case.
+    """
     language = language_of(query.lang)
     found = [(each, "published") for each in current().all()]
     known = {each.id for each, _ in found}
     found += [(each, text.state) for text, each in given().listed() if each.id not in known]
+    if query.origin == ORIGIN:
+        if not installed():
+            raise NotFoundError("this server has no index catalogue; its operator adds it: pip install 'comeo[indices]'")
+        found += [(each, "published") for each in offered()]
     rows = [
         _entry(each, state, language)
         for each, state in found

@@ -62,6 +62,32 @@ def test_the_list_is_of_documents_with_titles_of_a_language(api: FlaskClient) ->
         assert api.get(link["href"]).status_code == 200
 
 
+def test_the_index_catalogue_is_listed_by_its_origin_and_gives_styles(api: FlaskClient) -> None:
+    pytest.importorskip("spyndex")
+    rows = told(api.get("/pof?origin=asi&collection=optical"))["documents"]
+    assert len(rows) > 50
+    assert {each["origin"] for each in rows} == {"asi"}
+    assert "asi-bai" in {each["id"] for each in rows}
+    (item, *_) = told(api.get("/stac/search?collections=optical"))["features"]
+    scene = f"/collections/optical/items/{item['id']}"
+    for name in ("asi-ndvi", "asi-ndvi@1.0.0"):
+        found = told(api.get(f"{scene}/statistics?style={name}"))
+        assert next(iter(found.values()))["mean"] == pytest.approx(
+            told(api.get(f"{scene}/statistics?style=ndvi"))["ndvi"]["mean"], abs=1e-3
+        )
+    assert api.get(f"{scene}/statistics?style=asi-ndvi@2.0.0").status_code == 404
+    taken = told(api.post("/pof", json=fields(id="asi-mine")))
+    assert "index catalogue" in json.dumps(taken)
+
+
+def test_pages_of_other_sites_publish_nothing(api: FlaskClient) -> None:
+    foreign = api.post("/pof", json=fields(), headers={"Origin": "https://elsewhere.example"})
+    assert foreign.status_code == 403
+    assert "other sites" in told(foreign)["detail"]
+    assert api.post("/pof", json=fields(), headers={"Origin": "null"}).status_code == 403
+    assert api.post("/pof", json=fields(), headers={"Origin": "http://localhost"}).status_code == 201
+
+
 def test_a_document_is_json_or_toml_or_facts(api: FlaskClient) -> None:
     answer = api.get("/pof/ndvi")
     assert answer.content_type == "application/vnd.comeo.pof+json"
