@@ -112,7 +112,9 @@ def documents(query: ListQuery) -> Response:
     found += [(each, text.state) for text, each in given().listed() if each.id not in known]
     if query.origin == ORIGIN:
         if not installed():
-            raise NotFoundError("this server has no index catalogue; its operator adds it: pip install 'comeo[indices]'")
+            raise NotFoundError(
+                "the index catalogue is missing here; its operator adds it: pip install 'comeo[indices]'"
+            )
         found += [(each, "published") for each in offered()]
     rows = [
         _entry(each, state, language)

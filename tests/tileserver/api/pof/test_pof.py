@@ -75,7 +75,7 @@ def test_the_index_catalogue_is_listed_by_its_origin_and_gives_styles(api: Flask
         assert next(iter(found.values()))["mean"] == pytest.approx(
             told(api.get(f"{scene}/statistics?style=ndvi"))["ndvi"]["mean"], abs=1e-3
         )
-    assert api.get(f"{scene}/statistics?style=asi-ndvi@2.0.0").status_code == 404
+    assert api.get(f"{scene}/statistics?style=asi-ndvi@2.0.0").status_code == 422
     taken = told(api.post("/pof", json=fields(id="asi-mine")))
     assert "index catalogue" in json.dumps(taken)
 
