@@ -44,7 +44,6 @@ const sheetsAsText = {
 const shared = {
   bundle: true,
   plugins: [sheetsAsText],
-  alias: { fflate: './src/map/inflate.ts' },
   format: 'esm',
   target: ['es2022', 'chrome100', 'firefox100', 'safari15.4'],
   logLevel: 'warning',
@@ -185,6 +184,7 @@ async function buildSite(production) {
     outdir: staging,
     entryNames: 'assets/[name]-[hash]',
     chunkNames: 'assets/[name]-[hash]',
+    alias: { fflate: './src/map/inflate.ts' },
     splitting: true,
     minify: production,
     sourcemap: production ? false : 'inline',

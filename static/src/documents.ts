@@ -63,15 +63,25 @@ export async function withOwn(styles: readonly Style[], extras: ReadonlyMap<stri
 
 const wordsIn = (texts: unknown): string => (isObject(texts) ? (text(texts[language]) ?? text(texts['en']) ?? text(Object.values(texts)[0]) ?? '') : '');
 
-/** A document that no list names (`bare-soil@1.0.0`, of somebody else) as a style; null where the server has none. */
-export async function styleOfDocument(name: string, signal: AbortSignal): Promise<Style | null> {
+/** Whether a scene has the bands of a document; each is one name, or a list of which any will do. */
+function hasBands(body: Record<string, unknown>, bands: readonly string[]): boolean {
+  const inputs = isObject(body['inputs']) ? Object.values(body['inputs']) : [];
+  const wanted = inputs.flatMap((input) => (isObject(input) && isObject(input['bands']) ? Object.values(input['bands']) : []));
+  return wanted.every((names) => [names].flat().some((each) => typeof each === 'string' && bands.includes(each)));
+}
+
+/**
+ * A document that no list names (`bare-soil@1.0.0`, of somebody else) as a style of scenes with bands; null where the
+ * server has none, and where the scenes lack its bands.
+ */
+export async function styleOfDocument(name: string, bands: readonly string[], signal: AbortSignal): Promise<Style | null> {
   if (!/^[a-z0-9-]+(@\d+\.\d+\.\d+)?$/.test(name)) return null;
   const body = await fetchJson(url(`pof/${encodeURIComponent(name)}`), signal).catch((error: unknown) => {
     if (error instanceof ApiError && error.status === 404) return null;
     throw error;
   });
   const [value, display] = [body?.['value'], body?.['display']];
-  if (!body || !isObject(value) || typeof value['formula'] !== 'string') return null;
+  if (!body || !hasBands(body, bands) || !isObject(value) || typeof value['formula'] !== 'string') return null;
   const [low, high] = isObject(display) && Array.isArray(display['rescale']) ? display['rescale'].map(number) : [];
   const range: Range | null = low != null && high != null ? [low, high] : null;
   const map = isObject(display) ? text(display['colormap']) : null;

@@ -307,7 +307,7 @@ export class Viewer {
     const { styleOfDocument, withOwn } = await import('./documents');
     const styles = await withOwn(offered, extras, item.collection, bands);
     if (style === null || styles.some(({ id }) => id === style)) return styles;
-    const document = await styleOfDocument(style, signal);
+    const document = await styleOfDocument(style, bands, signal);
     return document ? [document, ...styles] : styles;
   }
 

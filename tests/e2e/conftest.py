@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -101,8 +102,10 @@ class Server:
         self.address = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-c", "from tileserver.cli.main import main; main()"]
         command += ["serve", str(self.folder), "--port", str(port), "--workers", "1"]
+        # statistics for a page that a test has closed are still at work when the next one asks for some
+        environment = {**os.environ, "COMEO_THREADS": "12"}
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
         deadline = time.monotonic() + 60
         while not answers(self.address):
             if self._process.poll() is not None or time.monotonic() > deadline:

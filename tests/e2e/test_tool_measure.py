@@ -22,6 +22,7 @@ def test_a_length_and_an_area_are_geodesic(visit: Visits) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     clicks = Clicks()
     clicks.click(page.get_by_role("button", name="Measure"))
+    page.locator(".measure").wait_for()
     box = page.locator("#map").bounding_box()
     assert box is not None
 
