@@ -9,7 +9,7 @@ export const idOf = ({ title }: Pick<Indicator, 'title'>): string =>
 
 const WORD = /[A-Za-z_]\w*/g;
 /** The bands that formulas read. */
-const bandsIn = (formulas: string, bands: readonly string[]): string[] => [...new Set(formulas.match(WORD) ?? [])].filter((word) => bands.includes(word));
+export const bandsOf = (formulas: string, bands: readonly string[]): string[] => [...new Set(formulas.match(WORD) ?? [])].filter((word) => bands.includes(word));
 
 /** An example that a document carries: values of bands, and what comes of them. */
 export interface Example {
@@ -20,7 +20,7 @@ export interface Example {
 /** The document of an indicator for scenes of a collection. */
 export function documentOf(indicator: Indicator, collection: string, bands: readonly string[], examples: readonly Example[] = []): string {
   const { title, formula, range, colormap, mask, valid, classes } = indicator;
-  const read = Object.fromEntries(bandsIn(`${formula} ${valid}`, bands).map((band) => [band, band]));
+  const read = Object.fromEntries(bandsOf(`${formula} ${valid}`, bands).map((band) => [band, band]));
   const named = classes.map(({ from, to, color, title: name }) => ({ from, to, color, title: { [language]: name || `${from} – ${to}` } }));
   const body = {
     pof: 1,

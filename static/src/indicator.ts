@@ -30,7 +30,7 @@ export const OWN = 'own';
 const LONGEST = 1000;
 /** As many classes as a legend can show. */
 export const MOST_CLASSES = 12;
-const MASKS = ['', 'clear', 'land', 'water'] as const;
+export const MASKS = ['', 'clear', 'land', 'water'] as const;
 
 /** Colours at equal distances of the server's maps that the colour-blind can read, and of a diverging pair. */
 export const COLORMAPS = {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { documentOf, idOf } from '../src/documents';
+import { bandsOf, documentOf, idOf } from '../src/documents';
 import { formatIndicator, needsDocument, ownOf, parseIndicator, readClasses, styleOf, type Indicator } from '../src/indicator';
 import { indicatorOf } from '../src/tools/indicator/document';
 import { loadWords } from '../src/words/words';
-import { bandsOf, completions, faultOf, operationsOf } from '../src/tools/indicator/formula';
+import { completions, faultOf, operationsOf } from '../src/tools/indicator/formula';
 
 await loadWords('shell');
 const BANDS = ['B02', 'B04', 'B08', 'B11'];

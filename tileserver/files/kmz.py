@@ -30,7 +30,7 @@ from tileserver.files.kml import Span
 from tileserver.files.pyramid import MATRIX_SET, Node, Pyramid
 from tileserver.render.describe import zoom_range
 from tileserver.render.encode import encode
-from tileserver.render.fitting import check_fits, fits
+from tileserver.render.fitting import check_fits
 from tileserver.render.legend import legend
 from tileserver.render.matrixsets import matrix_set
 from tileserver.render.offers import Answers, answers
@@ -362,11 +362,7 @@ def dated_scenes(scenes: Scenes, search: Search, chosen: Answers, most: Limit) -
     found = scenes.catalog.search(search, most.amount + 1)
     if len(found) > most.amount:
         raise BoundError(f"there are more than {most.amount} scenes; narrow datetime or bbox", most.setting)
-    able = [
-        record
-        for record in found
-        if chosen.plan_for(record.bands) is not None and fits(scenes, record, chosen.request.style)
-    ]
+    able = [record for record in found if chosen.plan_for(record) is not None]
     moments = [(record.datetime.astimezone(UTC), record) for record in able if record.datetime]
     if not moments:
         raise NotFoundError("the collection has no scene there in that time")

@@ -22,7 +22,6 @@ from comeo.view.reader import ArchiveReader
 from comeo.view.site import CLEAR_MASK
 from tileserver.catalog import Record
 from tileserver.render.filling import Filling, is_stored, restated
-from tileserver.render.fitting import fits
 from tileserver.render.offers import Answers
 from tileserver.render.orbits import is_radar, track
 from tileserver.render.plan import RenderPlan, RenderRequest, Selection
@@ -98,8 +97,8 @@ class Composition:
         It is called while a scene is lent, so that one whose blocks turn out to be damaged is left out.
         """
         for record in records:
-            plan = self.chosen.plan_for(record.bands)
-            if plan is None or not fits(self.scenes, record, self.chosen.request.style):
+            plan = self.chosen.plan_for(record)
+            if plan is None:
                 continue
             if not self.checked:
                 self.scenes.check_grid(self.grid, max(len(plan.bands), plan.results), self.budget)

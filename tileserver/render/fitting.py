@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from comeo.errors import ParameterError
 from comeo.indicators.document import Document
 from tileserver.catalog import Record
@@ -19,14 +21,29 @@ def check_fits(scenes: Scenes, record: Record, style: str | None) -> None:
     Raises:
         ParameterError: Saying which scenes the indicator is for.
     """
-    document = find_document(style) if style else None
-    if document is not None and (said := _refusal(scenes, record, document)):
+    check_any_fits(scenes, (record,), find_document(style) if style else None)
+
+
+def check_any_fits(scenes: Scenes, records: Iterable[Record], document: Document | None) -> None:
+    """Refuse an indicator that is for none of some scenes.
+
+    Raises:
+        ParameterError: Saying which scenes the indicator is for.
+    """
+    if document is None:
+        return
+    said = None
+    for record in records:
+        refused = _refusal(scenes, record, document)
+        if refused is None:
+            return
+        said = said or refused
+    if said is not None:
         raise ParameterError(f"{document.id} is for scenes of {said}; choose one of them, or another style")
 
 
-def fits(scenes: Scenes, record: Record, style: str | None) -> bool:
-    """Whether `check_fits` lets a scene pass."""
-    document = find_document(style) if style else None
+def fits(scenes: Scenes, record: Record, document: Document | None) -> bool:
+    """Whether a scene is one of those that an indicator is for."""
     return document is None or _refusal(scenes, record, document) is None
 
 

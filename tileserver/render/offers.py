@@ -7,9 +7,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from comeo.errors import NotFoundError, ParameterError, RequestError
+from comeo.indicators.document import Document
 from comeo.scene import Band
-from tileserver.catalog import BandSet, Search, kinds_of, offered
-from tileserver.render.fitting import check_fits
+from tileserver.catalog import BandSet, Record, Search, kinds_of, offered
+from tileserver.render.documents import find_document
+from tileserver.render.fitting import check_any_fits, fits
 from tileserver.render.plan import RenderPlan, RenderRequest, resolve
 from tileserver.render.scenes import Scenes
 from tileserver.render.styles import CLEAR_STYLE, Style, styles_for
@@ -63,16 +65,21 @@ class Answers:
 
     plan: RenderPlan
     request: RenderRequest
-    _settings: Settings
+    _scenes: Scenes
+    _document: Document | None
     _picture: bool
     _plans: dict[tuple[Band, ...], RenderPlan | None] = field(default_factory=dict)
 
-    def plan_for(self, bands: tuple[Band, ...]) -> RenderPlan | None:
-        """How a scene with these bands answers; None if it cannot."""
+    def plan_for(self, record: Record) -> RenderPlan | None:
+        """How a scene answers; None if it cannot, or is none of those that the indicator is for."""
+        plan = self._of_bands(record.bands)
+        return plan if plan is not None and fits(self._scenes, record, self._document) else None
+
+    def _of_bands(self, bands: tuple[Band, ...]) -> RenderPlan | None:
         if bands not in self._plans:
             found: RenderPlan | None
             try:
-                found = _plan(self.request, bands, self._settings, picture=self._picture)
+                found = _plan(self.request, bands, self._scenes.settings, picture=self._picture)
             except (ParameterError, NotFoundError):
                 found = None
             if found and _quantity(self.request, found) != _quantity(self.request, self.plan):
@@ -98,9 +105,9 @@ def answers(scenes: Scenes, search: Search, request: RenderRequest, *, picture: 
     sets = scenes.catalog.band_sets(everywhere) or scenes.catalog.band_sets(Search(search.collections))
     if not sets:
         raise NotFoundError(f"there is no collection {', '.join(search.collections or ())}")
-    newest = scenes.catalog.get(*sets[0].newest)
-    if newest is not None:
-        check_fits(scenes, newest, request.style)
+    document = find_document(request.style) if request.style else None
+    newest = (scenes.catalog.get(*each.newest) for each in sets)
+    check_any_fits(scenes, filter(None, newest), document)
     if picture and not (request.style or request.bands or request.expression):
         request = replace(request, style=next(iter(collection_styles(sets)), None))
     refused: RequestError | None = None
@@ -118,7 +125,7 @@ def answers(scenes: Scenes, search: Search, request: RenderRequest, *, picture: 
         largest.setdefault(quantity, plan)
     if not counts:
         raise refused or NotFoundError("no scene can answer this")
-    return Answers(largest[counts.most_common(1)[0][0]], request, scenes.settings, picture)
+    return Answers(largest[counts.most_common(1)[0][0]], request, scenes, document, picture)
 
 
 def _plan(request: RenderRequest, bands: Sequence[Band], settings: Settings, *, picture: bool) -> RenderPlan:

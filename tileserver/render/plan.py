@@ -158,16 +158,7 @@ def resolve(
         ParameterError: If parameters contradict each other, or the scene does not have the style.
         BoundError: If a bound of the settings is exceeded.
     """
-    if request.against is not None and request.style != CHANGE:
-        raise ParameterError(
-            "against= is for tiles, previews, points, pictures and GeoTIFFs of one scene, which it compares "
-            "with another"
-        )
-    if request.stretched and not (compares and picture):
-        raise ParameterError(
-            "rescale=auto is for tiles, previews and pictures of parts of one scene; give rescale=min,max "
-            "here: info lists the ranges of each style"
-        )
+    _check_scenes(request, may_stretch=compares and picture)
     if request.style == ERROR:
         return _error_plan(request, bands, settings, picture=picture)
     if request.style == CLEAR:
@@ -201,6 +192,24 @@ def resolve(
         rescale = tuple(_stored_range(band, plan.physical) for band in plan.sources)
     shown = _shown(plan, request, rescale, colormap, picture=picture)
     return replace(shown, marks=marks, stretched=request.stretched and not marks)
+
+
+def _check_scenes(request: RenderRequest, *, may_stretch: bool) -> None:
+    """Refuse what only answers of one scene can do.
+
+    Raises:
+        ParameterError: Saying where it belongs.
+    """
+    if request.against is not None and request.style != CHANGE:
+        raise ParameterError(
+            "against= is for tiles, previews, points, pictures and GeoTIFFs of one scene, which it compares "
+            "with another"
+        )
+    if request.stretched and not may_stretch:
+        raise ParameterError(
+            "rescale=auto is for tiles, previews and pictures of parts of one scene; give rescale=min,max "
+            "here: info lists the ranges of each style"
+        )
 
 
 def _check_scale(request: RenderRequest, style: Style, *, picture: bool) -> None:

@@ -14,7 +14,6 @@ from comeo.scene import Band
 from comeo.view.site import Observation, observe_area
 from tileserver.catalog import Record, Search
 from tileserver.errors import UnfinishedError
-from tileserver.render.fitting import fits
 from tileserver.render.mosaic import candidates
 from tileserver.render.observations import Observations, computation_name, observation_name
 from tileserver.render.offers import Answers, answers
@@ -145,8 +144,8 @@ def _planned(scenes: Scenes, wanted: SeriesRequest, chosen: Answers) -> list[_Wo
     computed: dict[tuple[Band, ...], str] = {}
     found: list[_Work] = []
     for record in candidates(scenes, wanted.search, union_of_boxes(boxes)):
-        plan = chosen.plan_for(record.bands)
-        if record.datetime is None or plan is None or not fits(scenes, record, chosen.request.style):
+        plan = chosen.plan_for(record)
+        if record.datetime is None or plan is None:
             continue
         shown = [number for number, box in enumerate(boxes) if intersections(record.bbox, box)]
         count += len(shown)

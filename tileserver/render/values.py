@@ -38,7 +38,7 @@ from comeo.view.propagation import (
 from comeo.view.reader import ArchiveReader, group_grid, pixel_at
 from comeo.view.spatial import native_per_pixel
 from tileserver.catalog import Record, Search
-from tileserver.render.fitting import check_fits, fits
+from tileserver.render.fitting import check_fits
 from tileserver.render.mosaic import candidates
 from tileserver.render.offers import answers
 from tileserver.render.orbits import by_track
@@ -167,9 +167,7 @@ def collection_point(
     reason: NotFoundError | None = None
     answered = False
     for record in by_track(scenes, candidates(scenes, search, (lon, lat, lon, lat))):
-        if chosen is not None and (
-            chosen.plan_for(record.bands) is None or not fits(scenes, record, request.style)
-        ):
+        if chosen is not None and chosen.plan_for(record) is None:
             continue
         try:
             answer = point(scenes, record, lon, lat, request, budget, beside=True)

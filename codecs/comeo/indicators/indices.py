@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from comeo.errors import ComeoError
+from comeo.indicators.catalogue import Catalogue
 from comeo.indicators.document import Document
 from comeo.indicators.formula import FormulaError, names, parse_formula
 from comeo.indicators.problems import DocumentError
 from comeo.indicators.steps import put_in
 from comeo.indicators.tree import Call, Name, Node, Number, to_text
 
+PACKAGE: Final = "spyndex"
 ORIGIN: Final = "asi"
 PREFIX: Final = "asi-"
 """What ids of these documents begin with."""
@@ -62,7 +64,7 @@ def indices() -> tuple[Index, ...]:
     Raises:
         ComeoError: If the package is not installed.
     """
-    spec = importlib.util.find_spec("spyndex")
+    spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise ComeoError("the index catalogue is not installed; run: pip install 'comeo[indices]'")
     folder = Path(spec.origin).parent / "data"
@@ -78,22 +80,13 @@ def offered() -> tuple[Document, ...]:
 
 
 @lru_cache(maxsize=1)
-def _by_id() -> Mapping[str, Document]:
-    return {each.id: each for each in offered()}
-
-
-def installed() -> bool:
-    """Whether the catalogue is at hand."""
-    return importlib.util.find_spec("spyndex") is not None
+def _catalogue() -> Catalogue:
+    return Catalogue(offered() if importlib.util.find_spec(PACKAGE) else ())
 
 
 def find_index(name: str) -> Document | None:
-    """The document of an index by `id` or `id@version`; None for others, and without the catalogue."""
-    identity, _, version = name.partition("@")
-    if not identity.startswith(PREFIX) or not installed():
-        return None
-    found = _by_id().get(identity)
-    return found if found is not None and version in ("", found.version) else None
+    """The document of an index by `id` or `id@version`; None for others, and without the package."""
+    return _catalogue().find(name) if name.startswith(PREFIX) else None
 
 
 def document_id(name: str) -> str:

@@ -11,12 +11,11 @@ export const KEPT = 'comeo-kept-';
 /** What a kept tile is found by: its place and all that it shows, whatever its density and stretch. */
 export function keptKey(address: string): string {
   const url = new URL(address);
-  const shown = [...url.searchParams].filter(([name]) => name !== 'rescale');
-  // style and date first, as keys of areas that were kept before this have them
-  const place = ([name]: [string, string]): number => (['style', 'datetime'] as string[]).indexOf(name) + 1 || 3;
-  shown.sort((one, other) => place(one) - place(other) || (one[0] < other[0] ? -1 : 1));
-  const query = new URLSearchParams([...shown, ['kept', '1']]);
-  return `${url.origin}${url.pathname.replace(/@\dx(?=\.)/, '')}?${query.toString()}`;
+  url.pathname = url.pathname.replace(/@\dx(?=\.)/, '');
+  url.searchParams.delete('rescale');
+  url.searchParams.set('kept', '1');
+  url.searchParams.sort();
+  return url.href;
 }
 
 /** What a part of a file is found by. */

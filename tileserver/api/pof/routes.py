@@ -12,11 +12,11 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import Field
 
-from comeo.errors import NotFoundError, ParameterError
+from comeo.errors import ComeoError, NotFoundError, ParameterError
 from comeo.indicators.compiled import compile_for
 from comeo.indicators.description import describe
 from comeo.indicators.document import MEDIA_TYPE, Document, canonical, text_in
-from comeo.indicators.indices import ORIGIN, installed, offered
+from comeo.indicators.indices import ORIGIN, offered
 from comeo.indicators.translate import export_document, to_toml
 from tileserver.http.conditional import answer_by_content
 from tileserver.http.context import base_url, document_answer, scenes
@@ -111,11 +111,7 @@ def documents(query: ListQuery) -> Response:
     known = {each.id for each, _ in found}
     found += [(each, text.state) for text, each in given().listed() if each.id not in known]
     if query.origin == ORIGIN:
-        if not installed():
-            raise NotFoundError(
-                "the index catalogue is missing here; its operator adds it: pip install 'comeo[indices]'"
-            )
-        found += [(each, "published") for each in offered()]
+        found += [(each, "published") for each in _indices()]
     rows = [
         _entry(each, state, language)
         for each, state in found
@@ -150,6 +146,18 @@ def export(path: ExportPath) -> Response:
         )
     language, kind = EXPORTS[path.export]
     return _kept_answer(Response(export_document(found, language), content_type=kind), path.name)
+
+
+def _indices() -> tuple[Document, ...]:
+    """Documents of the index catalogue.
+
+    Raises:
+        NotFoundError: If its package is not installed, saying how it is.
+    """
+    try:
+        return offered()
+    except ComeoError as error:
+        raise NotFoundError(str(error)) from error
 
 
 def _fits(document: Document, collection: str | None) -> bool:

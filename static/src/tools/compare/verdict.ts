@@ -1,11 +1,12 @@
 /** Whether something is higher at one date than at another, over an area, and whether that is sure: in a sentence. */
-import { ApiError, type Item, type SceneInfo, type Style } from '../../api';
+import type { Item, SceneInfo, Style } from '../../api';
 import { h } from '../../dom';
 import { dayOf, isoDay } from '../../format';
 import { polygonOf, roundedBox } from '../../geo';
 import type { MapView } from '../../map/map';
 import { words } from '../../words/words';
 import type { Shape } from '../chart/fields';
+import { sentence } from '../common';
 import { firstIndicator, indicatorsOf } from '../chart/indicators';
 import { fetchSeries, type Observation } from '../chart/series';
 import { formatValue } from '../chart/value';
@@ -135,7 +136,7 @@ export class Verdict {
       const means = await Promise.all([compared.now, compared.before].map((item) => meanOf(item, style, area, signal)));
       if (!signal.aborted) this.#tell(compared, style, means[0] ?? null, means[1] ?? null);
     } catch (error) {
-      if (!signal.aborted) this.#sentence.textContent = error instanceof ApiError ? error.message : String(error);
+      if (!signal.aborted) this.#sentence.textContent = sentence(error);
     }
   }
 

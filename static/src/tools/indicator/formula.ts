@@ -41,9 +41,6 @@ function meant(word: string, known: readonly string[]): string | null {
 export const wordsOf = (formula: string): { word: string; offset: number }[] =>
   [...formula.matchAll(WORD)].filter(({ index }) => !NUMBER_END.test(formula.slice(0, index))).map(({ 0: word, index }) => ({ word, offset: index }));
 
-/** The bands that a formula reads. */
-export const bandsOf = (formula: string, bands: readonly string[]): string[] => [...new Set(wordsOf(formula).map(({ word }) => word))].filter((word) => bands.includes(word));
-
 /** Signs and functions, each of which takes a pass over all pixels. */
 export const operationsOf = (formula: string): number =>
   (formula.match(/[+\-*/%<>&|~]+|==|!=/g)?.length ?? 0) + wordsOf(formula).filter(({ word }) => Object.hasOwn(FUNCTIONS, word)).length;

@@ -1,8 +1,8 @@
 /** An indicator of the user's own: formula, range, colours, mask; shown at once, shared by the link, kept as they like. */
 import { ApiError, type Range } from '../../api';
-import { documentOf, draftOf } from '../../documents';
+import { bandsOf, documentOf, draftOf } from '../../documents';
 import { h } from '../../dom';
-import { COLORMAPS, INDICATOR, OWN, parseIndicator, styleOf, type Colormap, type Indicator } from '../../indicator';
+import { COLORMAPS, INDICATOR, MASKS, OWN, parseIndicator, styleOf, type Colormap, type Indicator } from '../../indicator';
 import { addSheet } from '../../sheets';
 import type { State } from '../../store';
 import { copyText, saveBlob } from '../common';
@@ -13,7 +13,7 @@ import { checkDocument } from './check';
 import { ClassesField, cut } from './classes';
 import { FormulaField } from './editor';
 import { ACCEPTED, examplesOf, exported, EXPORTS, imported, IMPORTS, mayPublish, publish, type Export } from './exchange';
-import { bandsOf, operationsOf, type Fault } from './formula';
+import { operationsOf, type Fault } from './formula';
 import css from './indicator.css';
 import { forget, keep, keptIndicators } from './kept';
 import { t, type Key } from './words';
@@ -24,7 +24,6 @@ addSheet(css);
 const REST = 700;
 const EXAMPLE = '(B08 - B04) / (B08 + B04)';
 const PLAIN: Indicator = { title: '', formula: EXAMPLE, range: [0, 1], colormap: 'viridis', mask: '', valid: '', classes: [] };
-const MASKS = ['', 'clear', 'land', 'water'] as const;
 
 class Editor implements ToolPanel {
   readonly element: HTMLElement;

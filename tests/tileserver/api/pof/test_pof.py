@@ -13,11 +13,12 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from comeo.errors import ParameterError
 from comeo.indicators.document import read_document
 from comeo.indicators.problems import DocumentError
 from tests.tileserver.conftest import Server
-from tileserver.render.documents import STYLES, lent
-from tileserver.render.fitting import fits
+from tileserver.render.documents import STYLES
+from tileserver.render.fitting import check_any_fits, fits
 from tileserver.render.styles import CHANGE, CLEAR, ERROR
 
 TILE = "/collections/optical/items/old/tiles/WebMercatorQuad/14/8527/5781.png"
@@ -297,8 +298,20 @@ def test_levels_are_compared(wanted: str, stated: str | None, fit: bool) -> None
     properties = {} if stated is None else {"processing:level": stated}
     scenes: Any = SimpleNamespace(catalog=SimpleNamespace(item=lambda _: {"properties": properties}))
     record: Any = SimpleNamespace(collection="optical", id="old")
-    with lent(document) as name:
-        assert fits(scenes, record, name) is fit
+    assert fits(scenes, record, document) is fit
+
+
+def test_an_indicator_is_refused_where_it_is_for_no_scene_of_a_collection() -> None:
+    inputs = {"s2": {"constellation": "sentinel-2", "level": "L2A", "bands": {"nir": "B08", "red": "B04"}}}
+    document = read_document(json.dumps(fields(inputs=inputs)).encode(), "json")
+    scenes: Any = SimpleNamespace(
+        catalog=SimpleNamespace(item=lambda record: {"properties": {"processing:level": record.id}})
+    )
+    newest, older = (SimpleNamespace(collection="optical", id=level) for level in ("L1C", "L2A"))
+    mixed: Any = [newest, older]
+    check_any_fits(scenes, mixed, document)
+    with pytest.raises(ParameterError, match="level L2A, and L1C is L1C"):
+        check_any_fits(scenes, mixed[:1], document)
 
 
 @pytest.mark.parametrize(

@@ -216,4 +216,4 @@ def test_too_many_intervals(client: FlaskClient) -> None:
 
 
 def test_another_collection(client: FlaskClient) -> None:
-    refusal(client, 404, collection="none")
+    assert "no collection none" in refusal(client, 404, collection="none")
