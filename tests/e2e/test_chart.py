@@ -105,14 +105,19 @@ def outline(page: Page) -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": [ring]}
 
 
-def test_a_fields_curve_of_all_years_takes_three_clicks(visit: Visits, farm: str) -> None:
-    seen = visit(farm)
-    page = seen.open(FARM)
-    clicks = Clicks(page)
+def chart_a_field(page: Page, clicks: Clicks) -> None:
+    """Open the chart and draw a field inside the scene: three clicks."""
     clicks.on(page.get_by_role("button", name="Chart"))
     clicks.on(page.get_by_role("button", name="Rectangle"))
     page.wait_for_timeout(600)  # the drawing library's own chunk
     clicks.drag((0.62, 0.40), (0.72, 0.55))
+
+
+def test_a_fields_curve_of_all_years_takes_three_clicks(visit: Visits, farm: str) -> None:
+    seen = visit(farm)
+    page = seen.open(FARM)
+    clicks = Clicks(page)
+    chart_a_field(page, clicks)
     page.locator(".chart-plot canvas").wait_for()
     assert clicks.count == 3
 
@@ -305,10 +310,7 @@ def test_the_greenest_month_of_a_year_is_found_shown_and_sent(visit: Visits, far
     seen = visit(farm)
     page = seen.open(FARM)
     clicks = Clicks(page)
-    clicks.on(page.get_by_role("button", name="Chart"))
-    clicks.on(page.get_by_role("button", name="Rectangle"))
-    page.wait_for_timeout(600)
-    clicks.drag((0.62, 0.40), (0.72, 0.55))
+    chart_a_field(page, clicks)
     months = page.locator(".chart-months tbody tr")
     months.first.wait_for()
     assert [row.locator("th").inner_text() for row in months.all()] == ["2019", "2020"]
