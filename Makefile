@@ -24,7 +24,7 @@ NODE_MODULES := static/node_modules/.package-lock.json
 REFERENCE := static/.cache/reference/reference.pmtiles
 # what is compiled, by the build's hook: with the machine's C compiler where there is one, else with PyPI's ziglang
 NATIVE := $(wildcard codecs/comeo/codecs/native/*.[ch]) codecs/comeo/codecs/native/build.py tools/native.py tools/hatch_hook.py
-SERVER := $(RUNTIME),server
+SERVER := $(RUNTIME),server,geoservices
 ALL := $(SERVER),xarray,qualify,jpeg2000,test
 PIP_INSTALL := tools/pip-install.sh $(BIN)/pip -c constraints.txt --no-compile
 

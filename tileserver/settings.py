@@ -37,6 +37,11 @@ class Settings(BaseModel):
         pof_write: Whether anybody who reaches the server may publish indicators.
         store: SQLite file of what users give: drafts, published indicators, short links; by default beside
             that of the catalogue, and gone with it.
+        database: Where geoservices are kept: path of an SQLite file, or `postgresql+psycopg://user@host/name`.
+            Without it there are none, and nobody signs in.
+        smtp: Mail server: `smtp://host:25`, `smtp+starttls://user:password@host:587`, `smtps://…:465`;
+            without it mail stays in the outbox.
+        mail_from: Address that mail is from.
         static: Built viewer (`index.html` and `assets/`).
         host: Address to listen on.
         port: TCP port to listen on; 0 takes a free one.
@@ -101,6 +106,9 @@ class Settings(BaseModel):
     pof: Path | None = None
     pof_write: bool = False
     store: Path | None = None
+    database: str | None = None
+    smtp: str | None = None
+    mail_from: str = Field(default="", pattern=r"^$|^[^@\s<>]+@[A-Za-z0-9.-]+$")
     static: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)

@@ -20,6 +20,7 @@ from tileserver.cli.places import LocalPath
 from tileserver.cli.pof import pof
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
+from tileserver.cli.watch import geoservice, work
 
 _log = logging.getLogger("comeo")
 
@@ -35,8 +36,8 @@ def cli(debug: bool) -> None:
     _log.setLevel(logging.DEBUG if debug else logging.INFO)
     if not debug:  # what GDAL and PROJ signal is raised, and said, in a sentence of ours
         logging.getLogger("rasterio").setLevel(logging.CRITICAL)
-    # A library of rio-tiler's tells at its import how many threads it would use.
-    logging.getLogger("numexpr").setLevel(logging.WARNING)
+    for chatty in ("numexpr", "alembic"):  # at their import: threads that it would use, plug-ins that it has
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 @cli.command()
@@ -194,6 +195,8 @@ cli.add_command(compress)
 cli.add_command(qualify)
 cli.add_command(geocode)
 cli.add_command(pof)
+cli.add_command(work)
+cli.add_command(geoservice)
 
 
 def _figure(value: float | None) -> str:

@@ -1,0 +1,198 @@
+"""`comeo work` and `comeo geoservice`: what follows places, and what an operator asks of it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from comeo.errors import ComeoError, NotFoundError
+from tileserver.cli.places import LocalPath
+
+if TYPE_CHECKING:
+    from tileserver.render.scenes import Scenes
+    from tileserver.settings import Settings
+    from tileserver.store.database import Database
+    from tileserver.store.geoservices import Geoservice
+    from tileserver.watch.worker import Worker
+
+log = logging.getLogger("comeo")
+_paths = click.argument(
+    "paths", nargs=-1, required=True, type=LocalPath("geoservices observe archives on disk")
+)
+_database = click.option(
+    "--database", help="SQLite file or address of PostgreSQL.  [default: COMEO_DATABASE]"
+)
+
+
+def now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)
+
+
+def open_database(settings: Settings) -> Database:
+    """The database of the settings, up to date.
+
+    Raises:
+        ComeoError: If none is set, or it cannot be opened.
+    """
+    from tileserver.store.database import Database
+    from tileserver.store.migrate import upgrade
+
+    if settings.database is None:
+        raise ComeoError("there is no database of geoservices; name one with --database (COMEO_DATABASE)")
+    database = Database(settings.database)
+    upgrade(database)
+    return database
+
+
+@contextmanager
+def open_scenes(settings: Settings) -> Iterator[Scenes]:
+    """Scenes for a process that is no server."""
+    from tileserver.catalog import SqliteCatalog
+    from tileserver.render.scenes import Scenes
+    from tileserver.temporary import temporary_folder
+
+    path = settings.catalog or temporary_folder("catalog") / "catalog.sqlite"
+    settings = settings.model_copy(update={"catalog": path})
+    catalog = SqliteCatalog(settings.paths, path, settings.scan_seconds, lambda *_: None)
+    catalog.refresh(force=True)
+    try:
+        yield Scenes.open(settings, catalog)
+    finally:
+        catalog.close()
+
+
+@click.command()
+@_paths
+@_database
+@click.option("--once", is_flag=True, help="Do what is to be done now, and end.")
+@click.option("--every", type=click.FloatRange(min=0.1), default=5.0, show_default=True, help="Seconds.")
+def work(paths: tuple[Path, ...], database: str | None, once: bool, every: float) -> None:
+    """Follow the places of geoservices in the archives in PATHS: observe, raise alerts, send messages."""
+    from tileserver.settings import Settings
+    from tileserver.store.lock import only_worker
+
+    settings = Settings.from_environment(paths=paths, database=database)
+    store = open_database(settings)
+    ended = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: ended.set())
+    with open_scenes(settings) as scenes, only_worker(store):
+        worker = _worker(settings, scenes, store)
+        while not ended.is_set():
+            _round(worker)
+            if once:
+                return
+            ended.wait(every)
+
+
+def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
+    from tileserver.watch.deliver import Receipts, Smtp
+    from tileserver.watch.worker import Worker
+
+    mail = Smtp.of(settings.smtp, settings.mail_from) if settings.smtp else None
+    if mail and not settings.mail_from:
+        raise ComeoError("mail needs an address that it is from; set COMEO_MAIL_FROM")
+    beside = store.path.with_name(f"{store.path.name}.sent") if store.path else Path("comeo-sent")
+    address = settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}"
+    return Worker(scenes, store, address, mail, Receipts(beside), now)
+
+
+def _round(worker: Worker) -> None:
+    done = worker.round()
+    if done.observed or done.sent:
+        log.info("%d observations, %d messages sent", done.observed, done.sent)
+    for name, reason in done.failed.items():
+        log.warning("%s: %s", name, reason)
+
+
+@click.group()
+def geoservice() -> None:
+    """Places that are followed: add, list, activate, explain."""
+
+
+@geoservice.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--owner", required=True, help="E-mail address of who decides on it.")
+@_database
+def add(file: Path, owner: str, database: str | None) -> None:
+    """Add the geoservice that FILE (.toml or .json) describes, as a draft: docs/geoservices.md."""
+    from tileserver.render.documents import catalogue_of, install
+    from tileserver.settings import Settings
+    from tileserver.watch.register import MOST_TEXT, read_definition, register
+
+    settings = Settings.from_environment(database=database)
+    store = open_database(settings)
+    install(catalogue_of(settings))
+    if file.stat().st_size > MOST_TEXT:
+        raise ComeoError(f"{file} has more than {MOST_TEXT >> 20} MB; simplify the outlines")
+    definition = read_definition(file.read_bytes(), "toml" if file.suffix == ".toml" else "json")
+    with store.writing() as connection:
+        register(connection, definition, owner, settings.max_vertices, now())
+    click.echo(f"{definition.slug} is a draft; `comeo geoservice activate {definition.slug} PATHS` starts it")
+
+
+@geoservice.command()
+@click.argument("slug")
+@_paths
+@_database
+def activate(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
+    """Let the geoservice SLUG run on the archives in PATHS."""
+    from tileserver.settings import Settings
+    from tileserver.watch.register import activate as start
+
+    settings = Settings.from_environment(paths=paths, database=database)
+    store = open_database(settings)
+    with open_scenes(settings) as scenes, store.writing() as connection:
+        start(connection, scenes, _find(connection, slug))
+    click.echo(f"{slug} is active")
+
+
+@geoservice.command(name="list")
+@_database
+def list_all(database: str | None) -> None:
+    """List all geoservices, with their alerts."""
+    from tileserver.settings import Settings
+    from tileserver.store.alerts import alerts_of
+    from tileserver.store.geoservices import geoservices
+    from tileserver.store.sites import leaves
+
+    store = open_database(Settings.from_environment(database=database))
+    with store.reading() as connection:
+        for each in geoservices(connection):
+            found = alerts_of(connection, each.id)
+            going_on = sum(one.is_open for one in found)
+            sites = len(leaves(connection, each.site))
+            click.echo(f"{each.slug:24}{each.state:10}{sites:6} sites{len(found):6} alerts, {going_on} open")
+
+
+@geoservice.command()
+@click.argument("slug")
+@click.option("--site", type=int, help="Id of a site.  [default: the first]")
+@_database
+def explain(slug: str, site: int | None, database: str | None) -> None:
+    """Say, date by date, why an alert of SLUG did or did not open."""
+    from tileserver.settings import Settings
+    from tileserver.watch.explain import explain as lines
+
+    store = open_database(Settings.from_environment(database=database))
+    with store.reading() as connection:
+        for line in lines(connection, _find(connection, slug), site):
+            click.echo(line)
+
+
+def _find(connection: Any, slug: str) -> Geoservice:
+    from tileserver.store.geoservices import find_geoservice
+
+    found = find_geoservice(connection, slug)
+    if found is None:
+        raise NotFoundError(f"there is no geoservice {slug}; `comeo geoservice list` names them")
+    return found

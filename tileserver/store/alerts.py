@@ -1,0 +1,129 @@
+"""Alerts, what happened to each, and tokens of links that act on them."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from tileserver.store.tables import OPEN_STATES, alert, alert_event, share
+
+State = Literal[
+    "verifying", "candidate", "confirmed", "notified", "closed", "dismissed", "expired", "withdrawn"
+]
+Kind = Literal["low", "high"]
+Verified = Literal["unknown", "holds", "withdrawn", "unreachable"]
+_TOKEN_BYTES: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A row of the table: see there."""
+
+    id: int
+    geoservice: int
+    site: int
+    gs_indicator: int
+    kind: Kind
+    state: State
+    severity: int
+    score: float | None
+    first_item: str
+    first_at: datetime
+    last_item: str
+    last_at: datetime
+    opened: datetime
+    closed: datetime | None
+    evidence: Mapping[str, Any]
+    moderator: int | None
+    decision: str | None
+    comment: str | None
+    verified: Verified
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is going on."""
+        return self.state in OPEN_STATES
+
+
+def alerts_of(connection: Connection, geoservice: int) -> list[Alert]:
+    """All alerts of a geoservice, oldest first."""
+    query = select(alert).where(alert.c.geoservice == geoservice).order_by(alert.c.first_at, alert.c.id)
+    return [_row(each) for each in connection.execute(query)]
+
+
+def in_states(connection: Connection, *states: State) -> list[Alert]:
+    """All alerts in states, oldest first."""
+    query = select(alert).where(alert.c.state.in_(states)).order_by(alert.c.first_at, alert.c.id)
+    return [_row(each) for each in connection.execute(query)]
+
+
+def find_alert(connection: Connection, number: int) -> Alert | None:
+    """The alert of an id."""
+    found = connection.execute(select(alert).where(alert.c.id == number)).first()
+    return None if found is None else _row(found)
+
+
+def add_alert(connection: Connection, values: Mapping[str, Any]) -> int:
+    """Add an alert; its id is returned."""
+    return int(connection.execute(insert(alert).values(values).returning(alert.c.id)).scalar_one())
+
+
+def change_alert(connection: Connection, number: int, values: Mapping[str, Any]) -> None:
+    """Change fields of an alert that are no state."""
+    connection.execute(update(alert).where(alert.c.id == number).values(values))
+
+
+def add_event(
+    connection: Connection, number: int, before: State | None, after: State, note: str, now: datetime,
+    actor: int | None = None,
+) -> None:  # fmt: skip
+    """Write down what happened to an alert."""
+    values = {"alert": number, "at": now, "actor": actor, "before": before, "after": after, "note": note}
+    connection.execute(insert(alert_event).values(values))
+
+
+def events_of(connection: Connection, number: int) -> list[Row[Any]]:
+    """What happened to an alert, oldest first."""
+    query = select(alert_event).where(alert_event.c.alert == number).order_by(alert_event.c.id)
+    return list(connection.execute(query))
+
+
+def give_token(connection: Connection, of: Alert, account: int, now: datetime, expires: datetime) -> str:
+    """A link's secret by which an account decides on an alert; only its digest is kept."""
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    values = {
+        "token_sha": _digest(token), "geoservice": of.geoservice, "scope": "moderate", "alert": of.id,
+        "account": account, "created": now, "expires": expires,
+    }  # fmt: skip
+    connection.execute(insert(share).values(values))
+    return token
+
+
+def bearer(connection: Connection, token: str, now: datetime) -> tuple[int, int] | None:
+    """Alert and account of a link's secret; None if it is unknown, used or too old."""
+    query = select(share.c.alert, share.c.account).where(
+        share.c.token_sha == _digest(token), share.c.scope == "moderate", share.c.expires > now,
+        share.c.used.is_(None),
+    )  # fmt: skip
+    found = connection.execute(query).first()
+    return None if found is None else (found.alert, found.account)
+
+
+def use_token(connection: Connection, token: str, now: datetime) -> bool:
+    """Use a link's secret up; False if somebody has."""
+    query = update(share).where(share.c.token_sha == _digest(token), share.c.used.is_(None)).values(used=now)
+    return connection.execute(query).rowcount == 1
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _row(row: Row[Any]) -> Alert:
+    return Alert(**row._mapping)

@@ -1,0 +1,148 @@
+"""The database of what users follow: sites, geoservices, observations, alerts, messages.
+
+SQLite by default, PostgreSQL by its address; the same statements run on both. Unlike the catalogue it cannot
+be made anew: it is migrated, never thrown away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from comeo.errors import ComeoError
+from comeo.settings import SettingsError
+from tileserver.errors import BusyError
+
+_BUSY_MS: Final = 10_000
+_READS: Final = "comeo_reads"
+_BUSY_WORDS: Final = ("locked", "deadlock", "lock timeout")
+
+
+class Database:
+    """An open database; threads and processes have connections of their own.
+
+    Args:
+        address: Path of an SQLite file, which is made where there is none, or an SQLAlchemy URL
+            (`postgresql+psycopg://user@host/name`).
+
+    Raises:
+        SettingsError: If the address is of no database that is supported.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.url = _url(address)
+        self.engine = _engine(self.url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def path(self) -> Path | None:
+        """The file of SQLite; None for others."""
+        return Path(self.url.database or "") if self.is_sqlite else None
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that writes: all of it happens, or nothing.
+
+        Raises:
+            BusyError: If somebody else is writing for long.
+            ComeoError: If the database cannot be written.
+        """
+        with self._refused("written"), self.engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one state and changes nothing.
+
+        Raises:
+            ComeoError: If the database cannot be read.
+        """
+        with self._refused("read"), self.engine.connect().execution_options(**{_READS: True}) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        self.engine.dispose()
+
+    @contextlib.contextmanager
+    def _refused(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            if any(word in str(error.orig) for word in _BUSY_WORDS):
+                raise BusyError("the database is busy; try again") from error
+            raise self._failure(done, error) from error
+        except DBAPIError as error:
+            if error.connection_invalidated or "not a database" in str(error.orig):
+                raise self._failure(done, error) from error
+            raise
+
+    def _failure(self, done: str, error: DBAPIError) -> ComeoError:
+        name = self.path.name if self.path else self.url.render_as_string(hide_password=True)
+        reason = str(error.orig).splitlines()[0]
+        return ComeoError(f"{name} cannot be {done}: {reason} (COMEO_DATABASE)")
+
+
+def insert_new(
+    connection: Connection, table: Table, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+) -> int:
+    """Insert rows but for those that are there already, by any unique key; how many were new."""
+    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    return connection.execute(make(table).on_conflict_do_nothing(), rows).rowcount if rows else 0
+
+
+def _url(address: str) -> URL:
+    """Parse an address; a path is SQLite's."""
+    if "://" not in address:
+        return URL.create("sqlite", database=str(Path(address).expanduser().resolve()))
+    try:
+        url = make_url(address)
+    except ArgumentError as error:
+        raise SettingsError("COMEO_DATABASE is neither a path nor the URL of a database") from error
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in ("sqlite", "postgresql+psycopg") or not url.database:
+        raise SettingsError(
+            f"COMEO_DATABASE is a URL of {url.drivername}; give a path, or postgresql+psycopg://user@host/name"
+        )
+    return url
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        engine = create_engine(url, pool_pre_ping=True)
+    else:
+        engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))  # a connection is of one process
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where SQLAlchemy says, see `_begin_sqlite`
+    for statement in (
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA foreign_keys = ON",
+        f"PRAGMA busy_timeout = {_BUSY_MS}",
+    ):
+        connection.execute(statement)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Whoever is to write takes the lock at once: a transaction that reads first could not get it later."""
+    reads = connection.get_execution_options().get(_READS)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,136 @@
+"""Observations that are kept for good: what each scene said of each site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Final, Literal, NamedTuple
+
+from sqlalchemy import Connection, insert, select, update
+
+from tileserver.store.database import insert_new
+from tileserver.store.tables import judged as judged_table
+from tileserver.store.tables import observation
+
+_AT_ONCE: Final = 500  # values of one statement
+State = Literal["done", "unusable"]
+
+
+class Key(NamedTuple):
+    """What an observation is of."""
+
+    site_version: int
+    indicator: str
+    collection: str
+    item: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """An observation.
+
+    Attributes:
+        site_version: Of which geometry.
+        indicator: Digest of the document.
+        collection: Of the scene.
+        item: The scene.
+        etag: Of its archive.
+        datetime: Of acquisition.
+        state: Whether it has a value.
+        value: Of the site.
+        u: Its standard uncertainty; None if unknown.
+        p10: Percentile of the site's pixels.
+        p50: Likewise.
+        p90: Likewise.
+        classes: Shares of the classes of clear ground; None if the archive does not tell.
+        pixels: How many count.
+        covered: Share of the site that the scene has data of.
+        clear: Share of that which is clear; None if the archive does not tell.
+        cloud_near: Share of cloud around the site; None likewise.
+        orbit: Relative orbit of radar.
+        ratio: Of the archive.
+        reason: Why it has no value.
+        engine: Revision of what computed it.
+    """
+
+    site_version: int
+    indicator: str
+    collection: str
+    item: str
+    etag: str
+    datetime: datetime
+    state: State
+    engine: str
+    value: float | None = None
+    u: float | None = None
+    p10: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    classes: Mapping[str, float] | None = None
+    pixels: float = 0.0
+    covered: float = 0.0
+    clear: float | None = None
+    cloud_near: float | None = None
+    orbit: int | None = None
+    ratio: float | None = None
+    reason: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """What it is of."""
+        return Key(self.site_version, self.indicator, self.collection, self.item, self.etag)
+
+
+def known(connection: Connection, versions: Sequence[int], indicator: str) -> set[Key]:
+    """What has been observed of sites."""
+    columns = [observation.c[name] for name in Key._fields]
+    found: set[Key] = set()
+    for some in _parts(versions):
+        query = select(*columns).where(
+            observation.c.site_version.in_(some), observation.c.indicator == indicator
+        )
+        found.update(Key(*row) for row in connection.execute(query))
+    return found
+
+
+def keep(connection: Connection, made: Iterable[Observed]) -> None:
+    """Keep observations; one that is known stays as it is: both say the same."""
+    insert_new(connection, observation, [asdict(each) for each in made])
+
+
+def of_sites(connection: Connection, versions: Sequence[int], indicator: str) -> dict[int, list[Observed]]:
+    """All observations of sites, oldest first."""
+    columns = [each for each in observation.c if each.name != "id"]
+    found: dict[int, list[Observed]] = {each: [] for each in versions}
+    for some in _parts(versions):
+        query = (
+            select(*columns)
+            .where(observation.c.site_version.in_(some), observation.c.indicator == indicator)
+            .order_by(
+                observation.c.datetime, observation.c.collection, observation.c.item, observation.c.etag
+            )
+        )
+        for row in connection.execute(query):
+            made = Observed(**row._mapping)
+            found[made.site_version].append(made)
+    return found
+
+
+def judged(connection: Connection, gs_indicator: int) -> dict[int, str]:
+    """Digests of what alerts of each site were last brought in step with."""
+    query = select(judged_table.c.site, judged_table.c.digest)
+    found = connection.execute(query.where(judged_table.c.gs_indicator == gs_indicator))
+    return {row.site: row.digest for row in found}
+
+
+def keep_judged(connection: Connection, gs_indicator: int, site: int, digest: str) -> None:
+    """Write down what alerts of a site have been brought in step with."""
+    own = (judged_table.c.gs_indicator == gs_indicator) & (judged_table.c.site == site)
+    if connection.execute(update(judged_table).where(own).values(digest=digest)).rowcount == 0:
+        connection.execute(insert(judged_table).values(gs_indicator=gs_indicator, site=site, digest=digest))
+
+
+def _parts(values: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (values[first : first + _AT_ONCE] for first in range(0, len(values), _AT_ONCE))

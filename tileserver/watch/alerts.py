@@ -1,0 +1,207 @@
+"""Bringing alerts in step with what has been observed.
+
+Deviations are a pure function of a site's observations (`baseline`, `detect`); alerts are those of them that
+began after the geoservice did, with what people have decided. So scenes may come late, be replaced or go,
+in any order: each time what alerts should be is compared with what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from tileserver.render.temporal import rfc3339
+from tileserver.store import alerts as stored
+from tileserver.store.alerts import Alert, State
+from tileserver.store.observed import Observed
+from tileserver.store.tables import OPEN_STATES
+from tileserver.watch import states
+from tileserver.watch.baseline import Point, Verdict, judge
+from tileserver.watch.definition import AlertPolicy, Nominal
+from tileserver.watch.detect import GRAVE, Episode, episodes
+
+EVIDENCE_DATES: Final = 12
+"""Last dates that an alert carries as evidence."""
+UNDECIDED: Final = ("verifying", "candidate")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What an indicator's alerts of a site are made by.
+
+    Attributes:
+        geoservice: Its id.
+        site: Id of the site.
+        gs_indicator: Id of the indicator's row.
+        nominal: Nominal values.
+        policy: When a deviation becomes an alert.
+        start: Deviations that began before are no alerts.
+    """
+
+    geoservice: int
+    site: int
+    gs_indicator: int
+    nominal: Nominal
+    policy: AlertPolicy
+    start: datetime
+
+
+def counts(one: Observed, policy: AlertPolicy) -> str | None:
+    """Why an observation does not count as a clear date; None if it does."""
+    if one.state != "done" or one.value is None:
+        return one.reason or "it has no value"
+    if one.clear is not None and one.clear < policy.min_clear:
+        return f"{one.clear:.0%} of the site is clear, less than {policy.min_clear:.0%}"
+    if one.cloud_near is not None and one.cloud_near > policy.max_cloud_nearby:
+        return f"{one.cloud_near:.0%} cloud within 500 m, more than {policy.max_cloud_nearby:.0%}"
+    if one.pixels < policy.min_pixels:
+        return f"{one.pixels:.1f} pixels count, fewer than {policy.min_pixels:g}"
+    if one.covered < policy.min_clear:
+        return f"the scene shows {one.covered:.0%} of the site, less than {policy.min_clear:.0%}"
+    return None
+
+
+def verdicts(observations: Sequence[Observed], rule: Rule) -> list[Verdict]:
+    """What each clear date of a site says, oldest first."""
+    points = [
+        Point(one.datetime, one.item, one.value, one.u, one.orbit)
+        for one in observations
+        if counts(one, rule.policy) is None and one.value is not None
+    ]
+    return judge(points, rule.nominal)
+
+
+def reconcile(
+    connection: Connection,
+    rule: Rule,
+    observations: Sequence[Observed],
+    known: Sequence[Alert],
+    now: datetime,
+) -> None:
+    """Open, go on with, close and withdraw alerts of an indicator at a site.
+
+    Args:
+        connection: In a transaction that writes.
+        rule: What they are made by.
+        observations: Of the site that count by the catalogue as it is, oldest first.
+        known: Alerts that there are of this rule.
+        now: Time.
+    """
+    told = verdicts(observations, rule)
+    wanted = [each for each in episodes(told, rule.policy) if each.first.point.at >= rule.start]
+    left = list(known)
+    for episode in wanted:
+        same = next((each for each in left if _is_of(each, episode)), None)
+        evidence = evidence_of(episode, told, rule)
+        if same is None:
+            _open(connection, rule, episode, evidence, now)
+        else:
+            left.remove(same)
+            _go_on(connection, same, episode, evidence, now)
+    for each in left:
+        _take_back(connection, each, now)
+
+
+def _is_of(alert: Alert, episode: Episode) -> bool:
+    """Whether an alert is a deviation's: they have a date in common."""
+    return (
+        alert.kind == episode.side
+        and alert.first_at <= episode.last.point.at
+        and episode.first.point.at <= alert.last_at
+    )
+
+
+def _fields(episode: Episode, evidence: Mapping[str, Any]) -> dict[str, Any]:
+    first, last = episode.first.point, episode.last.point
+    return {
+        "severity": episode.worst.severity, "score": episode.worst.score,
+        "first_item": first.item, "first_at": first.at, "last_item": last.item, "last_at": last.at,
+        "evidence": dict(evidence),
+    }  # fmt: skip
+
+
+def _open(
+    connection: Connection, rule: Rule, episode: Episode, evidence: Mapping[str, Any], now: datetime
+) -> None:
+    state: State = "candidate" if episode.persistent else "verifying"
+    if episode.over is not None:  # it came and went before anybody could look
+        state = "closed"
+    values = {
+        "geoservice": rule.geoservice, "site": rule.site, "gs_indicator": rule.gs_indicator,
+        "kind": episode.side, "state": state, "opened": now, "closed": now if state == "closed" else None,
+        "verified": "unknown", **_fields(episode, evidence),
+    }  # fmt: skip
+    made = stored.add_alert(connection, values)
+    stored.add_event(connection, made, None, state, opening_words(episode, rule.policy), now)
+
+
+def _go_on(
+    connection: Connection, alert: Alert, episode: Episode, evidence: Mapping[str, Any], now: datetime
+) -> None:
+    fields = _fields(episode, evidence)
+    if fields != {name: getattr(alert, name) for name in fields}:
+        stored.change_alert(connection, alert.id, fields)
+    if alert.state == "withdrawn" and alert.verified != "withdrawn" and episode.over is None:
+        after: State = "candidate" if episode.persistent else "verifying"
+        move(connection, alert, after, "its dates count again", now)
+    elif alert.state == "verifying" and episode.persistent and episode.over is None:
+        move(connection, alert, "candidate", opening_words(episode, None), now)
+    elif alert.is_open and episode.over is not None:
+        move(connection, alert, "closed", f"inside again on {_day(episode.over)}", now)
+
+
+def _take_back(connection: Connection, alert: Alert, now: datetime) -> None:
+    """The ground of an alert has gone: a scene was withdrawn or replaced, or an earlier one came late."""
+    if not alert.is_open:
+        return
+    reason = "what was observed has changed, and no longer makes an alert"
+    move(connection, alert, "withdrawn" if alert.state in UNDECIDED else "closed", reason, now)
+
+
+def move(
+    connection: Connection, alert: Alert, after: State, note: str, now: datetime, actor: int | None = None,
+    **fields: Any,
+) -> None:  # fmt: skip
+    """Bring an alert into another state, and write it down.
+
+    Raises:
+        ConflictError: If that state cannot follow.
+    """
+    states.check(states.ALERT, alert.state, after)
+    ended = after not in OPEN_STATES
+    stored.change_alert(connection, alert.id, {"state": after, "closed": now if ended else None, **fields})
+    stored.add_event(connection, alert.id, alert.state, after, note, now, actor)
+
+
+def opening_words(episode: Episode, policy: AlertPolicy | None) -> str:
+    """Why there is an alert."""
+    if not episode.persistent:
+        return f"a single date of severity {GRAVE} ({_day(episode.opening)}): to be verified on the original"
+    rule = f"{policy.dates} of {policy.of}" if policy else "enough"
+    return f"{rule} clear dates outside since {_day(episode.first)}"
+
+
+def evidence_of(episode: Episode, told: Sequence[Verdict], rule: Rule) -> dict[str, Any]:
+    """What an alert rests on: the last dates with their limits, and its rule."""
+    until = [each for each in told if each.point.at <= episode.last.point.at]
+    return {
+        "rule": rule.nominal.model_dump(mode="json"),
+        "dates": [_date(each) for each in until[-EVIDENCE_DATES:]],
+        "worst": _date(episode.worst),
+    }
+
+
+def _date(verdict: Verdict) -> dict[str, Any]:
+    point = verdict.point
+    return {
+        "item": point.item, "datetime": rfc3339(point.at), "value": point.value, "u": point.u,
+        "low": verdict.low, "high": verdict.high, "side": verdict.side, "score": verdict.score,
+    }  # fmt: skip
+
+
+def _day(verdict: Verdict) -> str:
+    return verdict.point.at.date().isoformat()

@@ -1,0 +1,93 @@
+"""What is told of an alert: to moderators, who decide, and to those who are told of confirmed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from tileserver.store.alerts import Alert
+from tileserver.watch.words import day_words, value_words, word
+
+TOLD_DATES: Final = 5
+"""Last clear dates that a message lists."""
+Kind = Literal["moderate", "confirmed", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an alert is about, in the names that people gave, by language.
+
+    Attributes:
+        geoservice: Its title.
+        site: Name of the site.
+        indicator: Title of the indicator.
+        unit: Of its values.
+        zone: Time zone of its days.
+    """
+
+    geoservice: Mapping[str, str]
+    site: Mapping[str, str]
+    indicator: Mapping[str, str]
+    unit: str
+    zone: str
+
+
+def text_of(texts: Mapping[str, str], locale: str) -> str:
+    """A text in a locale, else in its language, else in English, else in any."""
+    wanted = (locale, locale.partition("-")[0], "en", *texts)
+    return next((texts[each] for each in wanted if each in texts), "")
+
+
+def alert_message(
+    alert: Alert, about: About, locale: str, kind: Kind, links: Mapping[str, str]
+) -> tuple[str, str]:
+    """Subject and text of a message about an alert.
+
+    Args:
+        alert: It.
+        about: Names.
+        locale: Language of the message.
+        kind: What the message is for.
+        links: Addresses by what they do: `picture`, `decide`, `unsubscribe`.
+    """
+    worst = alert.evidence["worst"]
+    facts = {
+        "geoservice": text_of(about.geoservice, locale),
+        "site": text_of(about.site, locale),
+        "indicator": text_of(about.indicator, locale),
+        "value": _value(worst, about, locale),
+        "day": _day(worst, about, locale),
+        "limit": value_words(worst[alert.kind], None, about.unit, locale),
+        "since": day_words(alert.first_at, locale, about.zone),
+        "severity": word(locale, f"severity-{alert.severity}"),
+    }
+    if kind == "closed":
+        facts["day"] = day_words(alert.last_at, locale, about.zone)
+        body = [word(locale, "closed-sentence", **facts)]
+    else:
+        body = [
+            word(locale, f"{alert.kind}-sentence", **facts),
+            word(locale, "since", **facts),
+            word(locale, f"verified-{alert.verified}"),
+            _dates(alert, about, locale),
+        ]
+    body += [f"{word(locale, name)}: {address}" for name, address in links.items()]
+    return word(locale, f"subject-{kind}", **facts), "\n\n".join(body) + "\n"
+
+
+def _dates(alert: Alert, about: About, locale: str) -> str:
+    rows = [
+        word(locale, "date", day=_day(each, about, locale), value=_value(each, about, locale))
+        for each in alert.evidence["dates"][-TOLD_DATES:]
+    ]
+    return "\n".join([word(locale, "dates"), *rows])
+
+
+def _value(date: Mapping[str, Any], about: About, locale: str) -> str:
+    return value_words(date["value"], date["u"], about.unit, locale)
+
+
+def _day(date: Mapping[str, Any], about: About, locale: str) -> str:
+    return day_words(datetime.fromisoformat(date["datetime"]), locale, about.zone)

@@ -1,0 +1,186 @@
+"""What a user writes to have a place followed: the model of a geoservice's document."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from comeo.indicators.model import Language, OneLine, Real, Texts
+
+MOST_INDICATORS: Final = 8
+SLUG: Final = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name[:40]!r} is no time zone; write one as Africa/Abidjan or UTC")
+    return name
+
+
+class Part(BaseModel):
+    """Base of all parts: what is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Fixed(Part):
+    """Nominal values between fixed limits.
+
+    Attributes:
+        low: Values below it are outside; None leaves it open.
+        high: Values above it are outside; None leaves it open.
+    """
+
+    kind: Literal["fixed"] = "fixed"
+    low: Real | None = None
+    high: Real | None = None
+
+    @model_validator(mode="after")
+    def _limited(self) -> Fixed:
+        if self.low is None and self.high is None:
+            raise ValueError("give low, high or both: nothing would ever be outside")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"low ({self.low:g}) is not less than high ({self.high:g})")
+        return self
+
+
+class Seasonal(Part):
+    """Nominal values of the same season in years before.
+
+    Attributes:
+        side: Which deviations count.
+        k: How many times √(MAD² + u²) from the median the limits lie.
+        days: Of the season, before and after the day.
+        min_dates: Fewer clear dates in the seasons before are too few to tell.
+    """
+
+    kind: Literal["seasonal"] = "seasonal"
+    side: Literal["low", "high", "both"] = "low"
+    k: Annotated[Real, Field(ge=1, le=20)] = 3.0
+    days: Annotated[int, Field(ge=5, le=90)] = 25
+    min_dates: Annotated[int, Field(ge=3, le=100)] = 5
+
+
+class Change(Part):
+    """Nominal values of the last clear dates.
+
+    Attributes:
+        side: Which deviations count.
+        k: How many times √(MAD² + u²) from the median the limits lie.
+        dates: Clear dates that the median is of; of radar those of one relative orbit.
+    """
+
+    kind: Literal["change"] = "change"
+    side: Literal["low", "high", "both"] = "low"
+    k: Annotated[Real, Field(ge=1, le=20)] = 3.0
+    dates: Annotated[int, Field(ge=3, le=50)] = 6
+
+
+Nominal = Annotated[Fixed | Seasonal | Change, Field(discriminator="kind")]
+
+
+class Watched(Part):
+    """An indicator that is followed.
+
+    Attributes:
+        indicator: `id`, `id@version` or the name of a draft; what it is at that time is kept.
+        nominal: Its nominal values.
+    """
+
+    indicator: Annotated[OneLine, Field(min_length=1, max_length=100)]
+    nominal: Nominal
+
+
+class AlertPolicy(Part):
+    """When a deviation becomes an alert, and who decides.
+
+    Attributes:
+        min_clear: Share of the site that has to be clear on a date that counts.
+        max_cloud_nearby: Share of cloud within 500 m that such a date may have.
+        min_pixels: Pixels that have to count.
+        dates: So many clear dates …
+        of: … of the last so many have to be outside.
+        moderation: `required`: a moderator decides. `automatic`: an alert of severity 3 that the original
+            bears out is told at once, the others by a moderator. `none`: each is told at once.
+        expires_days: Without a decision for so long an alert is closed.
+    """
+
+    min_clear: Annotated[Real, Field(ge=0, le=1)] = 0.9
+    max_cloud_nearby: Annotated[Real, Field(ge=0, le=1)] = 0.3
+    min_pixels: Annotated[Real, Field(ge=1, le=1e6)] = 4.0
+    dates: Annotated[int, Field(ge=1, le=10)] = 2
+    of: Annotated[int, Field(ge=1, le=10)] = 3
+    moderation: Literal["required", "automatic", "none"] = "required"
+    expires_days: Annotated[int, Field(ge=1, le=365)] = 14
+
+    @model_validator(mode="after")
+    def _possible(self) -> AlertPolicy:
+        if self.dates > self.of:
+            raise ValueError(f"{self.dates} of {self.of} dates cannot be outside; let dates be at most of")
+        return self
+
+
+class Told(Part):
+    """Somebody who is told of alerts.
+
+    Attributes:
+        email: Address.
+        locale: Language of messages.
+        min_severity: Alerts below it are not told.
+    """
+
+    email: Annotated[str, Field(max_length=254, pattern=r"^[^@\s<>\",;:\\]+@[A-Za-z0-9.-]+$")]
+    locale: Language = "en"
+    min_severity: Annotated[int, Field(ge=1, le=3)] = 1
+
+
+class Definition(Part):
+    """A geoservice.
+
+    Attributes:
+        slug: Its short name in addresses.
+        title: By language.
+        collections: Whose scenes are observed.
+        sites: GeoJSON: a polygon or point, a Feature or a FeatureCollection; names by the property `name`.
+        indicators: What is followed.
+        start: First day of alerts; scenes before it are what nominal values are learned from.
+        end: Last day of alerts; None leaves it open.
+        timezone: Of days and periods.
+        locales: Languages of what is published, the first is the main one.
+        alerts: When a deviation becomes an alert.
+        recipients: Who is told.
+        visibility: Who sees it besides those who have a role.
+    """
+
+    slug: Annotated[str, Field(pattern=SLUG)]
+    title: Texts
+    collections: Annotated[
+        list[Annotated[OneLine, Field(min_length=1, max_length=200)]], Field(min_length=1, max_length=8)
+    ]
+    sites: dict[str, Any]
+    indicators: Annotated[list[Watched], Field(min_length=1, max_length=MOST_INDICATORS)]
+    start: date
+    end: date | None = None
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    locales: Annotated[list[Language], Field(min_length=1, max_length=8)] = ["en"]
+    alerts: AlertPolicy = AlertPolicy()
+    recipients: Annotated[list[Told], Field(max_length=1000)] = []
+    visibility: Literal["private", "link", "public"] = "private"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Definition:
+        if self.end is not None and self.end < self.start:
+            raise ValueError(f"it ends ({self.end}) before it starts ({self.start})")
+        return self
+
+    @property
+    def span(self) -> tuple[datetime, datetime | None]:
+        """From when until when alerts are raised, in UTC; the end is not included."""
+        zone = ZoneInfo(self.timezone)
+        start = datetime.combine(self.start, time(), zone).astimezone(UTC)
+        if self.end is None:
+            return start, None
+        return start, datetime.combine(self.end + timedelta(days=1), time(), zone).astimezone(UTC)

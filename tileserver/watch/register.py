@@ -1,0 +1,139 @@
+"""From a geoservice's document to its rows: sites, indicators, people; and from draft to active."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pyproj import Geod
+from shapely.geometry import shape
+from sqlalchemy import Connection
+
+from comeo.errors import NotFoundError, ParameterError
+from comeo.globe import intersections
+from comeo.indicators.document import read_document
+from comeo.indicators.trials import run_tests
+from tileserver.errors import ConflictError
+from tileserver.render.documents import find_document
+from tileserver.render.scenes import Scenes
+from tileserver.render.sites import Site, sites_of
+from tileserver.store import geoservices, outbox, sites
+from tileserver.store.geoservices import Geoservice
+from tileserver.watch import states
+from tileserver.watch.definition import Definition
+
+MOST_SITES: Final = 10_000
+MOST_TEXT: Final = 32 << 20
+_GLOBE: Final = Geod(ellps="WGS84")
+
+
+def read_definition(text: bytes, kind: str) -> Definition:
+    """Read a geoservice's document.
+
+    Args:
+        text: TOML or JSON.
+        kind: `toml` or `json`.
+
+    Raises:
+        ParameterError: Saying what is wrong, and where.
+    """
+    try:
+        found = tomllib.loads(text.decode()) if kind == "toml" else json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ParameterError(f"the geoservice cannot be read as {kind.upper()}: {error}") from error
+    return definition_of(found)
+
+
+def definition_of(document: Any) -> Definition:
+    """A geoservice of a parsed document.
+
+    Raises:
+        ParameterError: Saying what is wrong, and where.
+    """
+    try:
+        return Definition.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(each) for each in first["loc"]) or "the document"
+        raise ParameterError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+def register(
+    connection: Connection, definition: Definition, owner: str, max_vertices: int, now: datetime
+) -> int:
+    """Add a geoservice as a draft; its id is returned.
+
+    Args:
+        connection: In a transaction that writes.
+        definition: What the user wrote.
+        owner: E-mail address.
+        max_vertices: Positions that each site may have.
+        now: Time.
+
+    Raises:
+        ParameterError: If a site is no polygon or point.
+        NotFoundError: If an indicator is unknown.
+        ConflictError: If there is a geoservice of its slug.
+    """
+    account = geoservices.add_account(connection, owner, owner.partition("@")[0], definition.locales[0], now)
+    places = sites_of(definition.sites, max_vertices, MOST_SITES)
+    made = [_add_site(connection, account, one, number, now) for number, one in enumerate(places, 1)]
+    place = made[0] if len(made) == 1 else sites.add_group(connection, account, definition.title, made, now)
+    start, end = definition.span
+    values = {
+        "slug": definition.slug, "title": definition.title, "owner": account, "site": place,
+        "collections": definition.collections, "period": "P1M", "timezone": definition.timezone,
+        "start": start, "end": end, "locales": definition.locales, "visibility": definition.visibility,
+        "alert_policy": definition.alerts.model_dump(mode="json"), "bulletin_policy": {}, "created": now,
+    }  # fmt: skip
+    number = geoservices.add_geoservice(connection, values)
+    for order, each in enumerate(definition.indicators):
+        document = find_document(each.indicator)
+        if document is None:
+            raise NotFoundError(f"indicators.{order}: there is no indicator {each.indicator}; see /pof")
+        geoservices.follow(connection, number, order, document, each.nominal.model_dump(mode="json"))
+    for to in definition.recipients:
+        state = "confirmed" if to.email.lower() == owner.lower() else "pending"
+        outbox.add_recipient(connection, number, to.email, to.locale, to.min_severity, state)
+    return number
+
+
+def activate(connection: Connection, scenes: Scenes, geoservice: Geoservice) -> None:
+    """Let a geoservice run.
+
+    Raises:
+        ConflictError: If it is archived, no scene shows one of its sites, or a test of an indicator fails.
+    """
+    states.check(states.GEOSERVICE, geoservice.state, "active")
+    for each in geoservices.followed(connection, geoservice.id):
+        document = read_document(each.document.encode(), "json")
+        failed = next((one for one in run_tests(document) if not one.passed), None)
+        if failed is not None:
+            raise ConflictError(f"{document.id} fails its own test: {failed}")
+    shown = [scenes.find_collection(name).bbox for name in geoservice.collections]
+    places = sites.leaves(connection, geoservice.site)
+    if not any(intersections(box, shape(dict(one.geometry)).bounds) for one in places for box in shown):
+        raise ConflictError(
+            f"no scene of {', '.join(geoservice.collections)} shows any of the sites; choose others"
+        )
+    geoservices.set_state(connection, geoservice.id, "active")
+
+
+def _add_site(connection: Connection, owner: int, one: Site, number: int, now: datetime) -> int:
+    geometry = dict(one.area.geometry)
+    return sites.add_site(connection, owner, _name_of(one, number), geometry, area_of(geometry), now)
+
+
+def _name_of(one: Site, number: int) -> Mapping[str, str]:
+    properties = one.properties or {}
+    given = properties.get("name") or one.id
+    return {"en": str(given)[:200] if given else f"Site {number}"}
+
+
+def area_of(geometry: Mapping[str, Any]) -> float:
+    """Area in square metres on the ellipsoid; 0 of a point."""
+    return abs(float(_GLOBE.geometry_area_perimeter(shape(dict(geometry)))[0]))

@@ -1,0 +1,43 @@
+"""Which state of an alert, a message or a geoservice may follow which: nothing else may happen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tileserver.errors import ConflictError
+
+ALERT: Final[Mapping[str, frozenset[str]]] = {
+    "verifying": frozenset({"candidate", "withdrawn", "closed"}),
+    "candidate": frozenset({"verifying", "confirmed", "dismissed", "expired", "withdrawn", "closed"}),
+    "confirmed": frozenset({"notified", "closed"}),
+    "notified": frozenset({"closed"}),
+    "closed": frozenset(),
+    "dismissed": frozenset(),
+    "expired": frozenset(),
+    "withdrawn": frozenset({"verifying", "candidate"}),  # what took its ground away has been taken back
+}
+GEOSERVICE: Final[Mapping[str, frozenset[str]]] = {
+    "draft": frozenset({"active", "archived"}),
+    "active": frozenset({"paused", "archived"}),
+    "paused": frozenset({"active", "archived"}),
+    "archived": frozenset(),
+}
+MESSAGE: Final[Mapping[str, frozenset[str]]] = {
+    "queued": frozenset({"sending"}),
+    "sending": frozenset({"sending", "sent", "failed", "dead"}),
+    "failed": frozenset({"sending"}),
+    "sent": frozenset(),
+    "dead": frozenset(),
+}
+
+
+def check(table: Mapping[str, frozenset[str]], before: str, after: str) -> None:
+    """Refuse a step that a table does not have.
+
+    Raises:
+        ConflictError: Saying which there are.
+    """
+    if after not in table[before]:
+        steps = ", ".join(sorted(table[before])) or "nothing"
+        raise ConflictError(f"what is {before} cannot become {after}; it can become {steps}")

@@ -1,0 +1,128 @@
+"""Telling people of alerts: who is to decide is asked, who is to know is told, each once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from comeo.indicators.document import Document, read_document
+from tileserver.store import alerts as stored
+from tileserver.store import geoservices, outbox, sites
+from tileserver.store.alerts import Alert
+from tileserver.store.geoservices import Geoservice
+from tileserver.watch import alerts, compose
+from tileserver.watch.definition import AlertPolicy
+from tileserver.watch.detect import GRAVE
+
+LINK_DAYS: Final = 14
+"""Days for which a link decides on an alert."""
+RECENT: Final = timedelta(days=7)
+"""For so long after an alert is over this is told."""
+
+
+class Teller:
+    """What tells of a geoservice's alerts, in a transaction that writes.
+
+    Args:
+        connection: Of the transaction.
+        geoservice: Whose alerts.
+        address: Where people reach the server, without a slash at the end.
+        now: Time.
+    """
+
+    def __init__(self, connection: Connection, geoservice: Geoservice, address: str, now: datetime) -> None:
+        self._connection = connection
+        self._geoservice = geoservice
+        self._policy = AlertPolicy.model_validate(geoservice.alert_policy)
+        self._names = _Names(connection, geoservice)
+        self._address = address
+        self._now = now
+
+    def tell(self) -> None:
+        """Put into the outbox what is to be told and is not there yet; what nobody decides on expires."""
+        for each in stored.alerts_of(self._connection, self._geoservice.id):
+            if each.state == "candidate":
+                self._candidate(each)
+            elif each.state == "confirmed":
+                self._spread(each, "confirmed")
+                self._move(each, "notified", "told to all who are to know")
+            elif _is_just_over(self._connection, each, self._now):
+                self._spread(each, "closed")
+
+    def _candidate(self, alert: Alert) -> None:
+        days = self._policy.expires_days
+        if _is_decided_by_rule(alert, self._policy):
+            self._move(alert, "confirmed", "by the geoservice's rule")
+        elif self._now - alert.opened > timedelta(days=days):
+            self._move(alert, "expired", f"nobody decided within {days} days")
+        else:
+            self._ask(alert)
+
+    def _move(self, alert: Alert, after: stored.State, note: str) -> None:
+        alerts.move(self._connection, alert, after, note, self._now)
+
+    def _ask(self, alert: Alert) -> None:
+        """Ask each moderator for a decision."""
+        until = self._now + timedelta(days=LINK_DAYS)
+        for account in geoservices.moderators(self._connection, self._geoservice.id):
+            key = f"alert:{alert.id}:moderate:a{account.id}"
+            if outbox.has(self._connection, key):
+                continue
+            token = stored.give_token(self._connection, alert, account.id, self._now, until)
+            links = {"picture": self._picture(alert), "decide": f"{self._address}/m/{token}"}
+            subject, text = compose.alert_message(
+                alert, self._names.of(alert), account.locale, "moderate", links
+            )
+            body = {"text": text}
+            outbox.post(self._connection, key, "email", account.email, subject, body, self._now)
+
+    def _spread(self, alert: Alert, kind: compose.Kind) -> None:
+        """Tell all who are to know."""
+        for to in outbox.recipients_of(self._connection, self._geoservice.id):
+            if to.state != "confirmed" or alert.severity < to.min_severity or to.list == "bulletins":
+                continue
+            unsubscribe = f"{self._address}/u/{to.token}"
+            links = {"picture": self._picture(alert), "unsubscribe": unsubscribe}
+            subject, text = compose.alert_message(alert, self._names.of(alert), to.locale, kind, links)
+            body = {"text": text, "unsubscribe": unsubscribe}
+            key = f"alert:{alert.id}:{kind}:r{to.id}"
+            outbox.post(self._connection, key, to.channel, to.address, subject, body, self._now, to.id)
+
+    def _picture(self, alert: Alert) -> str:
+        """Address of the viewer at the last date of an alert."""
+        return f"{self._address}/#collection={self._geoservice.collections[0]}&item={alert.last_item}"
+
+
+class _Names:
+    """Names of what a geoservice's alerts are about."""
+
+    def __init__(self, connection: Connection, geoservice: Geoservice) -> None:
+        self._geoservice = geoservice
+        self._sites = {each.site: each.name for each in sites.leaves(connection, geoservice.site)}
+        self._documents: dict[int, Document] = {
+            each.id: read_document(each.document.encode(), "json")
+            for each in geoservices.followed(connection, geoservice.id)
+        }
+
+    def of(self, alert: Alert) -> compose.About:
+        """Those of an alert."""
+        document = self._documents[alert.gs_indicator]
+        return compose.About(
+            self._geoservice.title, self._sites.get(alert.site, {}), document.title,
+            document.value.unit or "", self._geoservice.timezone,
+        )  # fmt: skip
+
+
+def _is_just_over(connection: Connection, alert: Alert, now: datetime) -> bool:
+    """Whether those who were told of an alert are to be told that it is over."""
+    if alert.state != "closed" or alert.closed is None or now - alert.closed >= RECENT:
+        return False
+    return any(row.after == "notified" for row in stored.events_of(connection, alert.id))
+
+
+def _is_decided_by_rule(alert: Alert, policy: AlertPolicy) -> bool:
+    if policy.moderation == "automatic":
+        return alert.severity >= GRAVE and alert.verified == "holds"
+    return policy.moderation == "none"
