@@ -18,6 +18,7 @@ from comeo.codecs.decoder import decoder_in_use
 from comeo.settings import SettingsError, current
 from tileserver import metrics
 from tileserver.api import changes, operations
+from tileserver.api.geoservices import links
 from tileserver.api.kml import routes as kml
 from tileserver.api.ogc import routes as ogc
 from tileserver.api.pof import hyperlooks, importing, publishing
@@ -100,7 +101,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         viewer, stac, archive, collections, series, statistics, items, certificates, clear, extracts, kml,
         jobs, legends, wmts, ogc, pof, publishing, importing, hyperlooks, changes, operations,
     )  # fmt: skip
-    for module in modules:
+    for module in (*modules, *((links,) if settings.database else ())):
         app.register_api(module.api)
     documents.register(app)
     problems.register(app)

@@ -169,6 +169,8 @@ def codecs() -> None:
     "--log-format", type=click.Choice(["json", "text"]), help="[default: text on a terminal, else json]"
 )
 @click.option("--access-log/--no-access-log", default=None, help="Log each request.  [default: off]")
+@click.option("--geoservices", is_flag=True, help="Follow places: see docs/geoservices.md.  [default: off]")
+@click.option("--no-work", is_flag=True, help="Leave the worker of geoservices to `comeo work`.")
 def serve(
     paths: tuple[Path, ...],
     host: str | None,
@@ -176,6 +178,8 @@ def serve(
     workers: int | None,
     log_format: str | None,
     access_log: bool | None,
+    geoservices: bool,
+    no_work: bool,
 ) -> None:
     """Serve the archives in PATHS (folders or files) as a map, tiles and STAC."""
     from tileserver.cli.gunicorn import run
@@ -184,11 +188,14 @@ def serve(
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise ComeoError(f"{missing[0]} does not exist")
-    run(
-        Settings.from_environment(
-            paths=paths, host=host, port=port, workers=workers, log_format=log_format, access_log=access_log
-        )
+    settings = Settings.from_environment(
+        paths=paths, host=host, port=port, workers=workers, log_format=log_format, access_log=access_log
     )
+    if geoservices or settings.database:
+        from tileserver.cli.watch import with_geoservices
+
+        settings = with_geoservices(settings, work=not no_work)
+    run(settings)
 
 
 cli.add_command(compress)

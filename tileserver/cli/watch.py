@@ -53,6 +53,25 @@ def open_database(settings: Settings) -> Database:
     return database
 
 
+def with_geoservices(settings: Settings, *, work: bool) -> Settings:
+    """Settings of a server with geoservices, whose database is up to date and whose worker is running.
+
+    Args:
+        settings: Of the server; where no database is named, it is beside the first folder's archives.
+        work: Whether the worker is started.
+    """
+    from tileserver.cli.sibling import start_worker
+
+    if settings.database is None:
+        first = settings.paths[0]
+        folder = first if first.is_dir() else first.parent
+        settings = settings.model_copy(update={"database": str((folder / "comeo.sqlite").resolve())})
+    open_database(settings).close()
+    if work:
+        start_worker(settings)
+    return settings
+
+
 @contextmanager
 def open_scenes(settings: Settings) -> Iterator[Scenes]:
     """Scenes for a process that is no server."""
@@ -88,7 +107,12 @@ def work(paths: tuple[Path, ...], database: str | None, once: bool, every: float
     with open_scenes(settings) as scenes, only_worker(store):
         worker = _worker(settings, scenes, store)
         while not ended.is_set():
-            _round(worker)
+            try:
+                _round(worker)
+            except ComeoError as error:  # a full disk, a database that is busy: it goes on when it can
+                if once:
+                    raise
+                log.warning("%s", error)
             if once:
                 return
             ended.wait(every)

@@ -154,6 +154,16 @@ def find_geoservice(connection: Connection, slug: str) -> Geoservice | None:
     return None if found is None else _row(found)
 
 
+def get_geoservice(connection: Connection, number: int) -> Geoservice:
+    """The geoservice of an id that another row refers to."""
+    return _row(connection.execute(select(geoservice).where(geoservice.c.id == number)).one())
+
+
+def locale_of(connection: Connection, of: int) -> str:
+    """Language of an account."""
+    return str(connection.execute(select(account.c.locale).where(account.c.id == of)).scalar_one())
+
+
 def set_state(connection: Connection, of: int, state: State) -> None:
     """Set the state of a geoservice; whether that is allowed is for `watch.states` to say."""
     values = {"state": state, "revision": geoservice.c.revision + 1}

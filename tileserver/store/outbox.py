@@ -82,6 +82,18 @@ def post(
     return insert_new(connection, message, values) == 1
 
 
+def find_recipient(connection: Connection, token: str) -> Recipient | None:
+    """The recipient of a link's secret."""
+    found = connection.execute(select(recipient).where(recipient.c.token == token)).first()
+    return None if found is None else Recipient(**found._mapping)
+
+
+def set_recipient(connection: Connection, number: int, state: str, confirmed_at: datetime | None) -> None:
+    """Set whether somebody is told."""
+    values = {"state": state, "confirmed_at": confirmed_at}
+    connection.execute(update(recipient).where(recipient.c.id == number).values(values))
+
+
 def has(connection: Connection, key: str) -> bool:
     """Whether a message of that key is in the outbox, sent or not."""
     return connection.execute(select(message.c.id).where(message.c.key == key)).first() is not None

@@ -1,7 +1,7 @@
 """Bringing alerts in step with what has been observed.
 
 Deviations are a pure function of a site's observations (`baseline`, `detect`); alerts are those of them that
-began after the geoservice did, with what people have decided. So scenes may come late, be replaced or go,
+were not over when the geoservice began, with what people have decided. So scenes may come late, be replaced or go,
 in any order: each time what alerts should be is compared with what they are.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import Connection
 
@@ -26,6 +26,7 @@ from tileserver.watch.detect import GRAVE, Episode, episodes
 
 EVIDENCE_DATES: Final = 12
 """Last dates that an alert carries as evidence."""
+Decision = Literal["confirm", "cloud", "season", "harvest", "artefact", "other"]
 UNDECIDED: Final = ("verifying", "candidate")
 
 
@@ -39,7 +40,7 @@ class Rule:
         gs_indicator: Id of the indicator's row.
         nominal: Nominal values.
         policy: When a deviation becomes an alert.
-        start: Deviations that began before are no alerts.
+        start: Deviations that were over before are no alerts.
     """
 
     geoservice: int
@@ -92,7 +93,7 @@ def reconcile(
         now: Time.
     """
     told = verdicts(observations, rule)
-    wanted = [each for each in episodes(told, rule.policy) if each.first.point.at >= rule.start]
+    wanted = [each for each in episodes(told, rule.policy) if each.last.point.at >= rule.start]
     left = list(known)
     for episode in wanted:
         same = next((each for each in left if _is_of(each, episode)), None)
@@ -175,6 +176,28 @@ def move(
     ended = after not in OPEN_STATES
     stored.change_alert(connection, alert.id, {"state": after, "closed": now if ended else None, **fields})
     stored.add_event(connection, alert.id, alert.state, after, note, now, actor)
+
+
+def decide(
+    connection: Connection, alert: Alert, decision: Decision, comment: str, actor: int, now: datetime
+) -> None:
+    """Write down what a moderator has decided.
+
+    Args:
+        connection: In a transaction that writes.
+        alert: That is decided on.
+        decision: `confirm`, or why it is dismissed.
+        comment: Of the moderator, may be empty.
+        actor: Id of the account.
+        now: Time.
+
+    Raises:
+        ConflictError: If it is no longer to be decided on.
+    """
+    after: State = "confirmed" if decision == "confirm" else "dismissed"
+    note = decision if not comment else f"{decision}: {comment}"
+    fields = {"moderator": actor, "decision": decision, "comment": comment}
+    move(connection, alert, after, note, now, actor, **fields)
 
 
 def opening_words(episode: Episode, policy: AlertPolicy | None) -> str:

@@ -52,8 +52,29 @@ def alert_message(
         kind: What the message is for.
         links: Addresses by what they do: `picture`, `decide`, `unsubscribe`.
     """
+    facts = _facts(alert, about, locale)
+    if kind == "closed":
+        day = day_words(alert.last_at, locale, about.zone)
+        body = [word(locale, "closed-sentence", **{**facts, "day": day})]
+    else:
+        body = [*sentences(alert, about, locale), _dates(alert, about, locale)]
+    body += [f"{word(locale, name)}: {address}" for name, address in links.items()]
+    return word(locale, f"subject-{kind}", **facts), "\n\n".join(body) + "\n"
+
+
+def sentences(alert: Alert, about: About, locale: str) -> list[str]:
+    """What happened, since when, and how sure that is."""
+    facts = _facts(alert, about, locale)
+    return [
+        word(locale, f"{alert.kind}-sentence", **facts),
+        word(locale, "since", **facts),
+        word(locale, f"verified-{alert.verified}"),
+    ]
+
+
+def _facts(alert: Alert, about: About, locale: str) -> dict[str, str]:
     worst = alert.evidence["worst"]
-    facts = {
+    return {
         "geoservice": text_of(about.geoservice, locale),
         "site": text_of(about.site, locale),
         "indicator": text_of(about.indicator, locale),
@@ -63,18 +84,13 @@ def alert_message(
         "since": day_words(alert.first_at, locale, about.zone),
         "severity": word(locale, f"severity-{alert.severity}"),
     }
-    if kind == "closed":
-        facts["day"] = day_words(alert.last_at, locale, about.zone)
-        body = [word(locale, "closed-sentence", **facts)]
-    else:
-        body = [
-            word(locale, f"{alert.kind}-sentence", **facts),
-            word(locale, "since", **facts),
-            word(locale, f"verified-{alert.verified}"),
-            _dates(alert, about, locale),
-        ]
-    body += [f"{word(locale, name)}: {address}" for name, address in links.items()]
-    return word(locale, f"subject-{kind}", **facts), "\n\n".join(body) + "\n"
+
+
+def invitation(title: Mapping[str, str], address: str, locale: str, link: str) -> tuple[str, str]:
+    """Subject and text of a message that asks whether somebody wants to be told."""
+    facts = {"geoservice": text_of(title, locale), "address": address}
+    body = f"{word(locale, 'recipient-sentence', **facts)}\n\n{word(locale, 'confirm-link')}: {link}\n"
+    return word(locale, "subject-recipient", **facts), body
 
 
 def _dates(alert: Alert, about: About, locale: str) -> str:

@@ -49,7 +49,7 @@ def _of_indicator(
     for each in episodes(told, rule.policy):
         over = f"over by {each.over.point.at:%Y-%m-%d}" if each.over else "going on"
         sure = "" if each.persistent else ", a single date: to be verified"
-        early = " (before the geoservice began: no alert)" if each.first.point.at < rule.start else ""
+        early = " (before the geoservice began: no alert)" if each.last.point.at < rule.start else ""
         yield (
             f"  deviation: {each.side} since {each.first.point.at:%Y-%m-%d}, told by "
             f"{each.opening.point.at:%Y-%m-%d}, severity {each.worst.severity}, {over}{sure}{early}"

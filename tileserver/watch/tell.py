@@ -36,12 +36,13 @@ class Teller:
         self._connection = connection
         self._geoservice = geoservice
         self._policy = AlertPolicy.model_validate(geoservice.alert_policy)
-        self._names = _Names(connection, geoservice)
+        self._names = Names(connection, geoservice)
         self._address = address
         self._now = now
 
     def tell(self) -> None:
         """Put into the outbox what is to be told and is not there yet; what nobody decides on expires."""
+        self._invite()
         for each in stored.alerts_of(self._connection, self._geoservice.id):
             if each.state == "candidate":
                 self._candidate(each)
@@ -50,6 +51,18 @@ class Teller:
                 self._move(each, "notified", "told to all who are to know")
             elif _is_just_over(self._connection, each, self._now):
                 self._spread(each, "closed")
+
+    def _invite(self) -> None:
+        """Ask those who are to be told whether they want it."""
+        for to in outbox.recipients_of(self._connection, self._geoservice.id):
+            key = f"recipient:{to.id}:confirm"
+            if to.state != "pending" or outbox.has(self._connection, key):
+                continue
+            link = f"{self._address}/r/{to.token}"
+            subject, text = compose.invitation(self._geoservice.title, to.address, to.locale, link)
+            outbox.post(
+                self._connection, key, to.channel, to.address, subject, {"text": text}, self._now, to.id
+            )
 
     def _candidate(self, alert: Alert) -> None:
         days = self._policy.expires_days
@@ -95,7 +108,7 @@ class Teller:
         return f"{self._address}/#collection={self._geoservice.collections[0]}&item={alert.last_item}"
 
 
-class _Names:
+class Names:
     """Names of what a geoservice's alerts are about."""
 
     def __init__(self, connection: Connection, geoservice: Geoservice) -> None:

@@ -48,6 +48,16 @@ def value_words(value: float, u: float | None, unit: str, locale: str) -> str:
     return f"{text} {unit}".rstrip()
 
 
+def limit_words(low: float | None, high: float | None, unit: str, locale: str) -> str:
+    """Nominal values: not below, not above, between; empty where they are not known."""
+    first, last = (None if each is None else value_words(each, None, unit, locale) for each in (low, high))
+    if first is not None and last is not None:
+        return word(locale, "between", low=first, high=last)
+    if first is not None:
+        return word(locale, "not-below", limit=first)
+    return "" if last is None else word(locale, "not-above", limit=last)
+
+
 @lru_cache(maxsize=len(LANGUAGES))
 def _catalogue(language: str) -> dict[str, str]:
     found: dict[str, str] = json.loads((files(__package__) / f"{language}.json").read_text(encoding="utf-8"))

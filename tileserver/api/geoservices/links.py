@@ -1,0 +1,171 @@
+"""Links in messages: to decide on an alert, to confirm and to end that one is told.
+
+They work without JavaScript, on any phone. Opening one changes nothing: mail servers look at links, too.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from flask import Response, redirect, render_template, request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+from pydantic import Field
+from sqlalchemy import Connection
+
+from comeo.errors import NotFoundError, ParameterError
+from comeo.view.area import Area
+from tileserver.api.geoservices.database import database
+from tileserver.http.context import base_url
+from tileserver.render.parameters import Parameters
+from tileserver.store import alerts as stored
+from tileserver.store import geoservices, outbox, sites
+from tileserver.store.alerts import Alert
+from tileserver.watch import alerts
+from tileserver.watch.compose import text_of
+from tileserver.watch.evidence import evidence_page
+from tileserver.watch.tell import Names
+from tileserver.watch.words import direction_of, word
+
+api = APIBlueprint("links", __name__)
+TAG = Tag(name="Links in messages", description="Decide on an alert; be told, or no longer.")
+POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+REASONS: Final = ("cloud", "season", "harvest", "artefact", "other")
+MOST_COMMENT: Final = 1000
+
+
+class TokenPath(Parameters):
+    """A link's secret."""
+
+    token: str = Field(pattern=r"^[A-Za-z0-9_-]{20,64}$", description="As in the message.")
+
+
+@api.get("/m/<token>", tags=[TAG])
+def moderate(path: TokenPath) -> Response:
+    """An alert with its evidence, and the choice between confirming and dismissing it."""
+    with database().reading() as connection:
+        alert, account = _alert_of(connection, path.token)
+        return _alert_page(connection, alert, geoservices.locale_of(connection, account))
+
+
+@api.post("/m/<token>", tags=[TAG])
+def decide(path: TokenPath) -> Response:
+    """Confirm or dismiss an alert."""
+    decision = request.form.get("decision", "")
+    if decision == "dismiss":
+        decision = request.form.get("reason", "other")
+    if decision not in ("confirm", *REASONS):
+        raise ParameterError(f"a decision is confirm or dismiss, with a reason of {', '.join(REASONS)}")
+    comment = request.form.get("comment", "").strip()
+    if len(comment) > MOST_COMMENT:
+        raise ParameterError(f"the comment has more than {MOST_COMMENT} characters; shorten it")
+    now = datetime.now(UTC)
+    with database().writing() as connection:
+        alert, account = _alert_of(connection, path.token)
+        alerts.decide(connection, alert, decision, comment, account, now)  # type: ignore[arg-type]
+    return redirect(f"{base_url()}/m/{path.token}", 303)  # type: ignore[return-value]
+
+
+@api.get("/r/<token>", tags=[TAG])
+def confirm(path: TokenPath) -> Response:
+    """Whether one wants to be told of a geoservice."""
+    return _recipient_page(path.token, "confirm")
+
+
+@api.post("/r/<token>", tags=[TAG])
+def confirmed(path: TokenPath) -> Response:
+    """Be told of a geoservice."""
+    return _set_recipient(path.token, "confirmed")
+
+
+@api.get("/u/<token>", tags=[TAG])
+def unsubscribe(path: TokenPath) -> Response:
+    """Whether one wants no more messages."""
+    return _recipient_page(path.token, "unsubscribe")
+
+
+@api.post("/u/<token>", tags=[TAG])
+def unsubscribed(path: TokenPath) -> Response:
+    """Get no more messages; also by the one click of RFC 8058."""
+    return _set_recipient(path.token, "unsubscribed")
+
+
+def _alert_of(connection: Connection, token: str) -> tuple[Alert, int]:
+    """Alert and account of a link.
+
+    Raises:
+        NotFoundError: If it is unknown or too old.
+    """
+    found = stored.bearer(connection, token, datetime.now(UTC))
+    alert = stored.find_alert(connection, found[0]) if found else None
+    if found is None or alert is None:
+        raise NotFoundError("this link is unknown or too old; a newer message has another one")
+    return alert, found[1]
+
+
+def _alert_page(connection: Connection, alert: Alert, locale: str) -> Response:
+    geoservice = geoservices.get_geoservice(connection, alert.geoservice)
+    about = Names(connection, geoservice).of(alert)
+    last = stored.events_of(connection, alert.id)[-1]
+    (version,) = sites.leaves(connection, alert.site)
+    site = Area(version.geometry).bounds
+    page = evidence_page(alert, about, geoservice.collections[0], site, locale)
+    return _page(
+        "moderate.html", locale, word(locale, "page-moderate"), page=page, alert=alert, reasons=REASONS,
+        is_open=alert.state == "candidate", most=MOST_COMMENT,
+        decided=word(locale, "decided", state=word(locale, f"state-{alert.state}"), note=last.note),
+    )  # fmt: skip
+
+
+def _recipient_page(token: str, kind: str) -> Response:
+    with database().reading() as connection:
+        found = _recipient_of(connection, token)
+        title = geoservices.get_geoservice(connection, found.geoservice).title
+    return _answer_page(found.locale, kind, f"{kind}-question", text_of(title, found.locale), asks=True)
+
+
+def _set_recipient(token: str, state: str) -> Response:
+    now = datetime.now(UTC)
+    with database().writing() as connection:
+        found = _recipient_of(connection, token)
+        outbox.set_recipient(connection, found.id, state, now if state == "confirmed" else None)
+        title = geoservices.get_geoservice(connection, found.geoservice).title
+    kind = "confirm" if state == "confirmed" else "unsubscribe"
+    return _answer_page(found.locale, kind, f"{state}-now", text_of(title, found.locale), asks=False)
+
+
+def _recipient_of(connection: Connection, token: str) -> outbox.Recipient:
+    found = outbox.find_recipient(connection, token)
+    if found is None:
+        raise NotFoundError("this link is unknown; the newest message has one that works")
+    return found
+
+
+def _answer_page(locale: str, kind: str, sentence: str, geoservice: str, *, asks: bool) -> Response:
+    title = word(locale, f"page-{kind}", geoservice=geoservice)
+    text = word(locale, sentence, geoservice=geoservice)
+    return _page("answer.html", locale, title, sentence=text, asks=asks)
+
+
+def _page(template: str, locale: str, title: str, **values: object) -> Response:
+    def say(key: str) -> str:
+        return word(locale, key)
+
+    body = render_template(
+        f"geoservices/{template}",
+        locale=locale,
+        direction=direction_of(locale),
+        title=title,
+        say=say,
+        **values,
+    )
+    response = Response(body, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "no-referrer"  # its address is a secret
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
