@@ -1,8 +1,8 @@
 """Bringing alerts in step with what has been observed.
 
 Deviations are a pure function of a site's observations (`baseline`, `detect`); alerts are those of them that
-were not over when the geoservice began, with what people have decided. So scenes may come late, be replaced or go,
-in any order: each time what alerts should be is compared with what they are.
+were not over when the geoservice began, with what people have decided. So scenes may come late, be replaced
+or go, in any order: each time what alerts should be is compared with what they are.
 """
 
 from __future__ import annotations
