@@ -120,6 +120,7 @@ def work(paths: tuple[Path, ...], database: str | None, once: bool, every: float
 
 def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
     from tileserver.watch.deliver import Receipts, Smtp
+    from tileserver.watch.verify import OriginalFolders
     from tileserver.watch.worker import Worker
 
     mail = Smtp.of(settings.smtp, settings.mail_from) if settings.smtp else None
@@ -127,7 +128,8 @@ def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
         raise ComeoError("mail needs an address that it is from; set COMEO_MAIL_FROM")
     beside = store.path.with_name(f"{store.path.name}.sent") if store.path else Path("comeo-sent")
     address = settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}"
-    return Worker(scenes, store, address, mail, Receipts(beside), now)
+    originals = OriginalFolders(settings.originals) if settings.originals else None
+    return Worker(scenes, store, address, originals, mail, Receipts(beside), now)
 
 
 def _round(worker: Worker) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from tileserver.render.temporal import rfc3339
 from tileserver.store import alerts as stored
-from tileserver.store.alerts import Alert, State
+from tileserver.store.alerts import Alert, State, Verified
 from tileserver.store.observed import Observed
 from tileserver.store.tables import OPEN_STATES
 from tileserver.watch import states
@@ -200,6 +200,25 @@ def decide(
     move(connection, alert, after, note, now, actor, **fields)
 
 
+def look_up(connection: Connection, alert: Alert, verified: Verified, reason: str, now: datetime) -> None:
+    """Write down what the originals say of an alert, and what follows of it.
+
+    Args:
+        connection: In a transaction that writes.
+        alert: It.
+        verified: What they say.
+        reason: One sentence.
+        now: Time.
+    """
+    if verified == "withdrawn":
+        move(connection, alert, "withdrawn", reason, now, verified=verified)
+    elif verified == "holds" and alert.state == "verifying":
+        move(connection, alert, "candidate", reason, now, verified=verified)
+    else:
+        stored.change_alert(connection, alert.id, {"verified": verified})
+        stored.add_event(connection, alert.id, alert.state, alert.state, reason, now)
+
+
 def opening_words(episode: Episode, policy: AlertPolicy | None) -> str:
     """Why there is an alert."""
     if not episode.persistent:
@@ -222,7 +241,8 @@ def _date(verdict: Verdict) -> dict[str, Any]:
     point = verdict.point
     return {
         "item": point.item, "datetime": rfc3339(point.at), "value": point.value, "u": point.u,
-        "low": verdict.low, "high": verdict.high, "side": verdict.side, "score": verdict.score,
+        "low": verdict.low, "high": verdict.high, "middle": verdict.middle, "spread": verdict.spread,
+        "side": verdict.side, "score": verdict.score,
     }  # fmt: skip
 
 
