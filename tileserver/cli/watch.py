@@ -215,6 +215,34 @@ def explain(slug: str, site: int | None, database: str | None) -> None:
             click.echo(line)
 
 
+@click.command()
+@click.argument("file", type=LocalPath())
+@_database
+def backup(file: Path, database: str | None) -> None:
+    """Write sites, geoservices, observations, alerts and messages into FILE (.zip)."""
+    from tileserver.settings import Settings
+    from tileserver.store.backup import backup as write
+
+    rows = write(open_database(Settings.from_environment(database=database)), file)
+    click.echo(f"{file}  {sum(rows.values()):,} rows, {file.stat().st_size:,} bytes")
+
+
+@click.command()
+@click.argument("file", type=LocalPath(exists=True, dir_okay=False))
+@_database
+def restore(file: Path, database: str | None) -> None:
+    """Fill an empty database with what the backup FILE holds."""
+    from tileserver.settings import Settings
+    from tileserver.store.backup import restore as read
+    from tileserver.store.database import Database
+
+    settings = Settings.from_environment(database=database)
+    if settings.database is None:
+        raise ComeoError("there is no database to fill; name one with --database (COMEO_DATABASE)")
+    rows = read(Database(settings.database), file)
+    click.echo(f"{sum(rows.values()):,} rows restored")
+
+
 @click.group()
 def bulletin() -> None:
     """Bulletins of geoservices."""
