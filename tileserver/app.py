@@ -6,7 +6,6 @@ import atexit
 import logging
 import os
 import time
-from pathlib import Path
 from typing import cast
 
 from flask import Flask, Response, g, request
@@ -44,6 +43,7 @@ from tileserver.http.bodies import StrictJson
 from tileserver.http.context import EXTENSION, State, scenes
 from tileserver.http.forwarded import trust
 from tileserver.jobs.queue import Jobs
+from tileserver.pages import templates_folder
 from tileserver.render.fingerprint import SOFTWARE_VERSION
 from tileserver.render.observations import check_file
 from tileserver.render.scenes import Scenes
@@ -82,7 +82,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         servers=[Server(url=settings.public_url or "/")],
         doc_ui=False,
         static_folder=None,
-        template_folder=str(_templates()),
+        template_folder=str(templates_folder()),
         validation_error_callback=problems.invalid_parameters,
         validation_error_model=documents.Problem,
     )
@@ -150,13 +150,6 @@ def _jobs(settings: Settings) -> Jobs:
     owner = os.getpid()
     atexit.register(lambda: jobs.stop() if os.getpid() == owner else None)
     return jobs
-
-
-def _templates() -> Path:
-    """Folder of templates: as installed, else in the source tree."""
-    here = Path(__file__).resolve().parent
-    installed = here / "templates"
-    return installed if installed.is_dir() else here.parent / "templates"
 
 
 def _start_timer() -> None:

@@ -39,6 +39,8 @@ class Settings(BaseModel):
             that of the catalogue, and gone with it.
         database: Where geoservices are kept: path of an SQLite file, or `postgresql+psycopg://user@host/name`.
             Without it there are none, and nobody signs in.
+        originals: Folders of the sources that archives were made of, by which alerts are verified; `:`
+            between them in the environment.
         smtp: Mail server: `smtp://host:25`, `smtp+starttls://user:password@host:587`, `smtps://…:465`;
             without it mail stays in the outbox.
         mail_from: Address that mail is from.
@@ -107,6 +109,7 @@ class Settings(BaseModel):
     pof_write: bool = False
     store: Path | None = None
     database: str | None = None
+    originals: tuple[Path, ...] = ()
     smtp: str | None = None
     mail_from: str = Field(default="", pattern=r"^$|^[^@\s<>]+@[A-Za-z0-9.-]+$")
     static: Path | None = None
@@ -163,7 +166,7 @@ class Settings(BaseModel):
     job_keep_seconds: int = Field(default=86_400, ge=1)
     job_disk_bytes: int = Field(default=16 << 30, ge=1)
 
-    @field_validator("paths", mode="before")
+    @field_validator("paths", "originals", mode="before")
     @classmethod
     def _split_paths(cls, value: Any) -> Any:
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value

@@ -130,6 +130,7 @@ def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool)
 
 def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
     from tileserver.watch.deliver import Receipts, Smtp
+    from tileserver.watch.verify import OriginalFolders
     from tileserver.watch.worker import Worker
 
     mail = Smtp.of(settings.smtp, settings.mail_from) if settings.smtp else None
@@ -137,7 +138,8 @@ def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
         raise ComeoError("mail needs an address that it is from; set COMEO_MAIL_FROM")
     beside = store.path.with_name(f"{store.path.name}.sent") if store.path else Path("comeo-sent")
     address = settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}"
-    return Worker(scenes, store, address, mail, Receipts(beside), now)
+    originals = OriginalFolders(settings.originals) if settings.originals else None
+    return Worker(scenes, store, address, originals, mail, Receipts(beside), now)
 
 
 def _round(worker: Worker) -> None:
@@ -221,6 +223,38 @@ def explain(slug: str, site: int | None, database: str | None) -> None:
     with store.reading() as connection:
         for line in lines(connection, _find(connection, slug), site):
             click.echo(line)
+
+
+@click.group()
+def bulletin() -> None:
+    """Bulletins of geoservices."""
+
+
+@bulletin.command()
+@click.argument("slug")
+@click.argument("month", type=click.DateTime(["%Y-%m"]))
+@click.option("-o", "--output", required=True, type=LocalPath(), help="An HTML file, or JSON: its content.")
+@click.option("--locale", default="en", show_default=True, help="Language.")
+@click.option("--force", is_flag=True, help="Replace the file if it exists.")
+@_database
+def compose(slug: str, month: datetime, output: Path, locale: str, force: bool, database: str | None) -> None:
+    """Write what the geoservice SLUG says of a MONTH (2020-07), as a draft."""
+    from tileserver.settings import Settings
+    from tileserver.watch.bulletin import canonical, content_of
+    from tileserver.watch.calendar import Month
+    from tileserver.watch.page import bulletin_page
+
+    if output.suffix not in (".html", ".json"):
+        raise click.UsageError(f"{output.name} would be HTML or JSON: let its name end in .html or .json")
+    if output.exists() and not force:
+        raise ComeoError(f"{output} exists; replace it with --force")
+    store = open_database(Settings.from_environment(database=database))
+    with store.reading() as connection:
+        found = _find(connection, slug)
+        content = content_of(connection, found, Month(month.year, month.month, found.timezone), 1)
+    is_page = output.suffix == ".html"
+    output.write_bytes(bulletin_page(content, locale, None).encode() if is_page else canonical(content))
+    click.echo(f"{output}  {output.stat().st_size:,} bytes")
 
 
 def _find(connection: Any, slug: str) -> Geoservice:

@@ -1,8 +1,8 @@
 """Bringing alerts in step with what has been observed.
 
 Deviations are a pure function of a site's observations (`baseline`, `detect`); alerts are those of them that
-were not over when the geoservice began, with what people have decided. So scenes may come late, be replaced or go,
-in any order: each time what alerts should be is compared with what they are.
+were not over when the geoservice began, with what people have decided. So scenes may come late, be replaced
+or go, in any order: each time what alerts should be is compared with what they are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from tileserver.render.temporal import rfc3339
 from tileserver.store import alerts as stored
-from tileserver.store.alerts import Alert, State
+from tileserver.store.alerts import Alert, State, Verified
 from tileserver.store.observed import Observed
 from tileserver.store.tables import OPEN_STATES
 from tileserver.errors import ConflictError
@@ -266,6 +266,25 @@ def decide(
     move(connection, alert, after, note, now, actor, **fields)
 
 
+def look_up(connection: Connection, alert: Alert, verified: Verified, reason: str, now: datetime) -> None:
+    """Write down what the originals say of an alert, and what follows of it.
+
+    Args:
+        connection: In a transaction that writes.
+        alert: It.
+        verified: What they say.
+        reason: One sentence.
+        now: Time.
+    """
+    if verified == "withdrawn":
+        move(connection, alert, "withdrawn", reason, now, verified=verified)
+    elif verified == "holds" and alert.state == "verifying":
+        move(connection, alert, "candidate", reason, now, verified=verified)
+    else:
+        stored.change_alert(connection, alert.id, {"verified": verified})
+        stored.add_event(connection, alert.id, alert.state, alert.state, reason, now)
+
+
 def opening_words(episode: Episode, policy: AlertPolicy | None) -> str:
     """Why there is an alert."""
     if not episode.persistent:
@@ -289,7 +308,8 @@ def _date(verdict: Verdict) -> dict[str, Any]:
     point = verdict.point
     return {
         "item": point.item, "datetime": rfc3339(point.at), "value": point.value, "u": point.u,
-        "low": verdict.low, "high": verdict.high, "side": verdict.side, "score": verdict.score,
+        "low": verdict.low, "high": verdict.high, "middle": verdict.middle, "spread": verdict.spread,
+        "side": verdict.side, "score": verdict.score,
     }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from tileserver.watch.compose import About, sentences, text_of
 from tileserver.watch.words import day_words, limit_words, value_words, word
 
 PICTURE_SIDE: Final = 360
+_LOOK: Final = "style=true-color&color_formula=gamma+rgb+2"  # of all dates alike, bright enough for forests
 _AROUND: Final = 0.005  # degrees that a picture shows around a site
 
 

@@ -70,7 +70,7 @@ class Teller:
             self._move(alert, "confirmed", "by the geoservice's rule")
         elif self._now - alert.opened > timedelta(days=days):
             self._move(alert, "expired", f"nobody decided within {days} days")
-        else:
+        elif alert.verified != "unknown":  # the originals are asked first
             self._ask(alert)
 
     def _move(self, alert: Alert, after: stored.State, note: str) -> None:

@@ -8,7 +8,7 @@ be killed at any point, and the next one goes on from what is there.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -25,9 +25,10 @@ from tileserver.store.geoservices import Followed, Geoservice
 from tileserver.store.observed import Key, Observed
 from tileserver.watch import alerts, deliver
 from tileserver.watch.deliver import Receipts, Transport
-from tileserver.watch.observe import Place, Wanted, missing, observe, present
+from tileserver.watch.observe import Place, Wanted, Work, missing, observe, present
 from tileserver.watch.rules import rule_of
 from tileserver.watch.tell import Teller
+from tileserver.watch.verify import Originals, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Round:
 class _Made:
     """Of an indicator: all observations that should exist, how many were made, and what failed."""
 
-    should: Set[Key]
+    should: Mapping[Key, Work]
     count: int = 0
     failed: dict[str, str] = field(default_factory=dict)
 
@@ -62,6 +63,7 @@ class Worker:
         scenes: Catalogue, open archives and caches.
         database: Of user data.
         address: Where people reach the server, without a slash at the end.
+        originals: Where sources are found; None if nowhere.
         transport: How mail leaves; None keeps it in the outbox.
         receipts: Of mail that was taken.
         clock: Time in UTC.
@@ -70,6 +72,7 @@ class Worker:
     scenes: Scenes
     database: Database
     address: str
+    originals: Originals | None
     transport: Transport | None
     receipts: Receipts
     clock: Callable[[], datetime]
@@ -92,7 +95,8 @@ class Worker:
                 except (NotFoundError, ParameterError) as error:  # there are no such scenes yet
                     failed[each.slug] = str(error)
                     continue
-                self._judge(places, each, indicator, made.should)
+                self._judge(places, each, indicator, made.should.keys())
+                self._verify(places, each, indicator, made.should)
                 count += made.count
                 failed |= made.failed
             with self.database.writing() as connection:
@@ -118,7 +122,7 @@ class Worker:
         collections = tuple(geoservice.collections)
         wanted = Wanted(indicator.sha256, indicator.document, collections, places, geoservice.end)
         should = present(self.scenes, wanted)
-        made = _Made(should.keys())
+        made = _Made(should)
         for work in missing(should, known):
             try:
                 found = list(observe(self.scenes, work, indicator.sha256))
@@ -149,6 +153,36 @@ class Worker:
                     rule = rule_of(geoservice, indicator, place.site)
                     alerts.reconcile(connection, rule, counted, known.get(place.site, []), self.clock())
                     observed.keep_judged(connection, indicator.id, place.site, digest)
+
+    def _verify(
+        self, places: Sequence[Place], geoservice: Geoservice, indicator: Followed, should: Mapping[Key, Work]
+    ) -> None:
+        """Ask the originals, before any person is."""
+        with self.database.reading() as connection:
+            waiting = _unverified(connection, geoservice, indicator)
+        for alert in waiting:
+            place = next(each for each in places if each.site == alert.site)
+            works = {
+                work.record.id: (work.record, work.plan)
+                for key, work in should.items()
+                if key.site_version == place.version
+            }
+            rule = rule_of(geoservice, indicator, place.site)
+            least = 1 if alert.state == "verifying" else rule.policy.dates
+            found = verify(self.scenes, self.originals, alert.evidence, alert.kind, least, works, place)
+            with self.database.writing() as connection:
+                again = stored.find_alert(connection, alert.id)
+                if again is not None and again.state == alert.state:
+                    alerts.look_up(connection, again, found.verified, found.reason, self.clock())
+
+
+def _unverified(connection: Connection, geoservice: Geoservice, indicator: Followed) -> list[Alert]:
+    """Alerts of an indicator that the originals have not been asked of."""
+    return [
+        each
+        for each in stored.alerts_of(connection, geoservice.id)
+        if each.gs_indicator == indicator.id and each.state in alerts.UNDECIDED and each.verified == "unknown"
+    ]
 
 
 def _digest(geoservice: Geoservice, place: Place, counted: Sequence[Observed]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -16,6 +15,7 @@ from comeo.quality.crops import Crop
 from comeo.quality.render import Rendering
 from comeo.quality.results import Evidence, Qualification
 from comeo.quality.sar.results import RadarQualification
+from tileserver import pages
 from tileserver.cli.report import formats, images
 
 
@@ -40,15 +40,9 @@ class Subject:
 
 def environment() -> jinja2.Environment:
     """Where templates are, and how they write numbers."""
-    here = Path(__file__).resolve().parents[2]
-    installed = here / "templates"
-    folder = installed if installed.is_dir() else here.parent / "templates"
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters.update(number=formats.number, percent=formats.percent, size=formats.size)
-    return environment
+    made = pages.environment()
+    made.filters.update(number=formats.number, percent=formats.percent, size=formats.size)
+    return made
 
 
 def rendered(crop: Crop, rendering: Rendering) -> dict[str, str]:
