@@ -19,6 +19,8 @@ State = Literal[
 Kind = Literal["low", "high"]
 Verified = Literal["unknown", "holds", "withdrawn", "unreachable"]
 _TOKEN_BYTES: Final = 24
+MOST_NOTE: Final = 1000
+"""Characters of what is written down of an event; the rest is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,14 @@ def add_event(
     actor: int | None = None,
 ) -> None:  # fmt: skip
     """Write down what happened to an alert."""
-    values = {"alert": number, "at": now, "actor": actor, "before": before, "after": after, "note": note}
+    values = {
+        "alert": number,
+        "at": now,
+        "actor": actor,
+        "before": before,
+        "after": after,
+        "note": note[:1000],
+    }
     connection.execute(insert(alert_event).values(values))
 
 

@@ -68,8 +68,8 @@ class Database:
     def altering(self) -> Iterator[Connection]:
         """A transaction that alters tables, one process at a time.
 
-        SQLite makes an altered table anew and drops the old one, whose rows others refer to: so what refers to
-        what is checked at the end instead.
+        SQLite makes an altered table anew and drops the old one, whose rows others refer to: so references
+        are checked at the end instead.
 
         Raises:
             BusyError: If somebody else is writing for long.
@@ -139,8 +139,11 @@ def insert_new(
     connection: Connection, table: Table, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]
 ) -> int:
     """Insert rows but for those that are there already, by any unique key; how many were new."""
+    if not rows:
+        return 0
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    return connection.execute(make(table).on_conflict_do_nothing(), rows).rowcount if rows else 0
+    statement = make(table).on_conflict_do_nothing().returning(*table.primary_key)
+    return len(connection.execute(statement, rows).all())  # drivers do not agree on counts
 
 
 def _url(address: str) -> URL:

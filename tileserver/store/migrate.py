@@ -87,7 +87,10 @@ def copy_aside(database: Database, label: str) -> Path:
     if path is None:
         raise ComeoError("only an SQLite file is copied; for PostgreSQL use pg_dump")
     target = path.with_name(f"{path.stem}-{label}{path.suffix}")
-    target.unlink(missing_ok=True)
+    try:
+        target.unlink(missing_ok=True)
+    except OSError as error:
+        raise ComeoError(f"{path.name} cannot be copied to {target.name}: {error.strerror}") from error
     with database.refusing("copied"), database.engine.connect() as connection:
         driver: Any = connection.connection.driver_connection  # SQLite copies outside of transactions only
         driver.execute("VACUUM INTO ?", (str(target),))

@@ -16,12 +16,12 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection
 
+from tileserver.errors import ConflictError
 from tileserver.render.temporal import rfc3339
 from tileserver.store import alerts as stored
 from tileserver.store.alerts import Alert, State, Verified
 from tileserver.store.observed import Observed
 from tileserver.store.tables import OPEN_STATES
-from tileserver.errors import ConflictError
 from tileserver.watch import states
 from tileserver.watch.baseline import Point, Verdict, judge
 from tileserver.watch.definition import AlertPolicy, Nominal
@@ -83,7 +83,7 @@ def verdicts(observations: Sequence[Observed], rule: Rule) -> list[Verdict]:
 
 
 def _best_of_passes(clear: Sequence[Observed]) -> Iterator[Observed]:
-    """Of each pass the scene that shows most of the site: two of one moment bear each other out in nothing."""
+    """Of each pass the scene that shows most of the site: two of one moment are one date."""
     for _, scenes in groupby(_numbered_by_pass(clear), key=itemgetter(0)):
         yield max((one for _, one in scenes), key=_shown)
 

@@ -81,7 +81,7 @@ class Verdict:
         return max(1, sum(self.score >= each for each in SEVERITIES)) if self.score is not None else 1
 
     def is_back(self, side: Side) -> bool:
-        """Whether the value lies so far inside that a deviation to a side is over, whatever the other side."""
+        """Whether the value lies so far inside that a deviation to a side is over."""
         margin = INSIDE * (self.point.u or 0.0)
         if side == "low":
             return self.low is not None and self.point.value >= self.low + margin

@@ -129,7 +129,7 @@ class Smtp:
             raise _failure(code, reason) from error
         except smtplib.SMTPDataError as error:
             raise _failure(error.smtp_code, error.smtp_error) from error
-        except smtplib.SMTPResponseException as error:  # of us rather than of the message: a password, a quota
+        except smtplib.SMTPResponseException as error:  # of us: a password, a quota
             raise OSError(_answer(error.smtp_code, error.smtp_error)) from error
         except smtplib.SMTPException as error:
             raise OSError(str(error)) from error
@@ -234,7 +234,9 @@ def name_of(one: Message) -> str:
     return hashlib.sha256(f"{one.key}\n{one.address}\n{one.created.isoformat()}".encode()).hexdigest()[:32]
 
 
-def deliver(database: Database, transport: Transport, receipts: Receipts, clock: Callable[[], datetime]) -> int:
+def deliver(
+    database: Database, transport: Transport, receipts: Receipts, clock: Callable[[], datetime]
+) -> int:
     """Send what is due; how many messages were taken. If nothing can be sent now, the rest waits.
 
     Raises:

@@ -79,7 +79,7 @@ def register(
         now: Time.
 
     Raises:
-        ParameterError: If a site is no polygon or point, or has no name that can be read, or the address is none.
+        ParameterError: If a site is no polygon or point, its name or the address cannot be one.
         NotFoundError: If an indicator is unknown.
         ConflictError: If there is a geoservice of its slug.
     """

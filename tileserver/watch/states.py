@@ -15,7 +15,7 @@ ALERT: Final[Mapping[str, frozenset[str]]] = {
     "closed": frozenset({"verifying", "candidate", "notified", "withdrawn"}),  # another scene came to say so
     "dismissed": frozenset(),
     "expired": frozenset(),
-    "withdrawn": frozenset({"verifying", "candidate", "closed"}),  # what took its ground away has been taken back
+    "withdrawn": frozenset({"verifying", "candidate", "closed"}),  # its ground is back
 }
 GEOSERVICE: Final[Mapping[str, frozenset[str]]] = {
     "draft": frozenset({"active", "archived"}),
