@@ -104,18 +104,28 @@ def work(paths: tuple[Path, ...], database: str | None, once: bool, every: float
     ended = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: ended.set())
-    with open_scenes(settings) as scenes, only_worker(store):
+    with open_scenes(settings) as scenes:
         worker = _worker(settings, scenes, store)
         while not ended.is_set():
-            try:
-                _round(worker)
-            except ComeoError as error:  # a full disk, a database that is busy: it goes on when it can
-                if once:
-                    raise
-                log.warning("%s", error)
+            with only_worker(store) as held:
+                if held and _rounds(worker, ended, every, once=once):
+                    return
+            ended.wait(every)  # another worker is at it
+
+
+def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool) -> bool:
+    """Do what is to be done, again and again or once; whether that is all."""
+    while not ended.is_set():
+        try:
+            _round(worker)
+        except ComeoError as error:  # a full disk, a database that is busy: it goes on when it can
             if once:
-                return
-            ended.wait(every)
+                raise
+            log.warning("%s", error)
+        if once:
+            break
+        ended.wait(every)
+    return True
 
 
 def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:

@@ -19,6 +19,8 @@ State = Literal[
 Kind = Literal["low", "high"]
 Verified = Literal["unknown", "holds", "withdrawn", "unreachable"]
 _TOKEN_BYTES: Final = 24
+MOST_NOTE: Final = 1000
+"""Characters of what is written down of an event; the rest is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,27 @@ def change_alert(connection: Connection, number: int, values: Mapping[str, Any])
     connection.execute(update(alert).where(alert.c.id == number).values(values))
 
 
+def set_state(
+    connection: Connection, number: int, before: State, after: State, values: Mapping[str, Any]
+) -> bool:
+    """Bring an alert from one state into another; False if somebody else has changed it meanwhile."""
+    query = update(alert).where(alert.c.id == number, alert.c.state == before)
+    return connection.execute(query.values(state=after, **values)).rowcount == 1
+
+
 def add_event(
     connection: Connection, number: int, before: State | None, after: State, note: str, now: datetime,
     actor: int | None = None,
 ) -> None:  # fmt: skip
     """Write down what happened to an alert."""
-    values = {"alert": number, "at": now, "actor": actor, "before": before, "after": after, "note": note}
+    values = {
+        "alert": number,
+        "at": now,
+        "actor": actor,
+        "before": before,
+        "after": after,
+        "note": note[:1000],
+    }
     connection.execute(insert(alert_event).values(values))
 
 
@@ -103,6 +120,12 @@ def give_token(connection: Connection, of: Alert, account: int, now: datetime, e
     }  # fmt: skip
     connection.execute(insert(share).values(values))
     return token
+
+
+def tokens_of(connection: Connection, of: Alert, account: int) -> list[datetime]:
+    """When each link of an account to an alert ends, in the order in which they were given."""
+    query = select(share.c.expires).where(share.c.alert == of.id, share.c.account == account)
+    return list(connection.execute(query.order_by(share.c.created)).scalars())
 
 
 def bearer(connection: Connection, token: str, now: datetime) -> tuple[int, int] | None:

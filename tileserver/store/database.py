@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 
 from comeo.errors import ComeoError
 from comeo.settings import SettingsError
 from tileserver.errors import BusyError
 
 _BUSY_MS: Final = 10_000
+_ALTERING: Final = 0x7461626C6573  # "tables": of PostgreSQL's advisory locks
 _READS: Final = "comeo_reads"
 _BUSY_WORDS: Final = ("locked", "deadlock", "lock timeout")
 
@@ -59,8 +61,37 @@ class Database:
             BusyError: If somebody else is writing for long.
             ComeoError: If the database cannot be written.
         """
-        with self._refused("written"), self.engine.begin() as connection:
+        with self.refusing("written"), self.engine.begin() as connection:
             yield connection
+
+    @contextlib.contextmanager
+    def altering(self) -> Iterator[Connection]:
+        """A transaction that alters tables, one process at a time.
+
+        SQLite makes an altered table anew and drops the old one, whose rows others refer to: so references
+        are checked at the end instead.
+
+        Raises:
+            BusyError: If somebody else is writing for long.
+            ComeoError: If the database cannot be written.
+        """
+        with self.refusing("written"), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                with connection.begin():
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ALTERING})
+                    yield connection
+                return
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA journal_mode = WAL")  # stays with the file
+            driver.execute("PRAGMA foreign_keys = OFF")  # says nothing inside a transaction
+            try:
+                with connection.begin():
+                    yield connection
+                    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                    if broken:
+                        raise ComeoError(f"a migration would break references of {broken[0][0]}; report this")
+            finally:
+                driver.execute("PRAGMA foreign_keys = ON")
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -69,7 +100,10 @@ class Database:
         Raises:
             ComeoError: If the database cannot be read.
         """
-        with self._refused("read"), self.engine.connect().execution_options(**{_READS: True}) as connection:
+        options: dict[str, Any] = {_READS: True}
+        if not self.is_sqlite:
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self.refusing("read"), self.engine.connect().execution_options(**options) as connection:
             yield connection
 
     def close(self) -> None:
@@ -77,21 +111,27 @@ class Database:
         self.engine.dispose()
 
     @contextlib.contextmanager
-    def _refused(self, done: str) -> Iterator[None]:
+    def refusing(self, done: str) -> Iterator[None]:
+        """Say in a sentence what the database refuses: to be read, to be written."""
         try:
             yield
-        except OperationalError as error:
-            if any(word in str(error.orig) for word in _BUSY_WORDS):
-                raise BusyError("the database is busy; try again") from error
-            raise self._failure(done, error) from error
-        except DBAPIError as error:
-            if error.connection_invalidated or "not a database" in str(error.orig):
-                raise self._failure(done, error) from error
-            raise
+        except (DBAPIError, sqlite3.Error) as error:
+            refusal = self._refusal(done, error)
+            if refusal is None:
+                raise
+            raise refusal from error
 
-    def _failure(self, done: str, error: DBAPIError) -> ComeoError:
+    def _refusal(self, done: str, error: DBAPIError | sqlite3.Error) -> ComeoError | None:
+        own = error.orig if isinstance(error, DBAPIError) else error
+        is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+        is_refused = isinstance(error, (OperationalError, sqlite3.OperationalError))
+        is_strange = type(error) in (DatabaseError, sqlite3.DatabaseError)  # damaged, or no database at all
+        if is_refused and any(word in str(own) for word in _BUSY_WORDS):
+            return BusyError("the database is busy; try again")
+        if not (is_lost or is_refused or is_strange):
+            return None
         name = self.path.name if self.path else self.url.render_as_string(hide_password=True)
-        reason = str(error.orig).splitlines()[0]
+        reason = (str(own).splitlines() or [type(own).__name__])[0]
         return ComeoError(f"{name} cannot be {done}: {reason} (COMEO_DATABASE)")
 
 
@@ -99,8 +139,11 @@ def insert_new(
     connection: Connection, table: Table, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]]
 ) -> int:
     """Insert rows but for those that are there already, by any unique key; how many were new."""
+    if not rows:
+        return 0
     make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    return connection.execute(make(table).on_conflict_do_nothing(), rows).rowcount if rows else 0
+    statement = make(table).on_conflict_do_nothing().returning(*table.primary_key)
+    return len(connection.execute(statement, rows).all())  # drivers do not agree on counts
 
 
 def _url(address: str) -> URL:
@@ -122,7 +165,8 @@ def _url(address: str) -> URL:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        engine = create_engine(url, pool_pre_ping=True)
+        options = f"-c lock_timeout={_BUSY_MS}"  # as SQLite's
+        engine = create_engine(url, pool_pre_ping=True, connect_args={"options": options})
     else:
         engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
         event.listen(engine, "connect", _prepare_sqlite)
@@ -134,10 +178,9 @@ def _engine(url: URL) -> Engine:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where SQLAlchemy says, see `_begin_sqlite`
     for statement in (
-        "PRAGMA journal_mode = WAL",
+        f"PRAGMA busy_timeout = {_BUSY_MS}",
         "PRAGMA synchronous = FULL",
         "PRAGMA foreign_keys = ON",
-        f"PRAGMA busy_timeout = {_BUSY_MS}",
     ):
         connection.execute(statement)
 

@@ -1,4 +1,4 @@
-"""One worker at a time: a second one waits, and takes over when the first has ended, however it ended."""
+"""One worker at a time: others try again, and one takes over when the first has ended, however it ended."""
 
 from __future__ import annotations
 
@@ -15,22 +15,32 @@ _KEY: Final = 0x636F6D656F  # "comeo": of PostgreSQL's advisory locks
 
 
 @contextlib.contextmanager
-def only_worker(database: Database, *, wait: bool = True) -> Iterator[bool]:
-    """Hold the lock of workers; yields whether it is held, which it always is where this waits.
+def only_worker(database: Database) -> Iterator[bool]:
+    """Hold the lock of workers, unless another process does; yields whether it is held. Never waits.
 
     SQLite's worker locks a file beside the database, since the database's own locks are of its statements.
+
+    Raises:
+        ComeoError: If the database cannot be reached.
+        OSError: If the file cannot be made.
     """
     if database.path is not None:
         with database.path.with_name(f"{database.path.name}.worker").open("a") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield False
                 return
             yield True
         return
-    name = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
-    with database.engine.connect() as connection:
-        held = connection.execute(text(f"SELECT {name}(:key)"), {"key": _KEY}).scalar()
-        connection.commit()  # the lock is the session's, and needs no transaction that stays open
-        yield held is not False
+    with database.refusing("locked"):
+        connection = database.engine.connect()
+    with connection:
+        with database.refusing("locked"):
+            held = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _KEY}).scalar()
+            connection.commit()  # the lock is the session's, and needs no transaction that stays open
+        try:
+            yield bool(held)
+        finally:
+            if held:
+                connection.invalidate()  # the lock ends with its session, which must not go back to the pool

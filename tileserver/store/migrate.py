@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -43,7 +43,7 @@ def upgrade(database: Database, revision: str = "head") -> Path | None:
     if current is not None and database.path is not None:
         copy = copy_aside(database, f"before-{newest}")
         log.info("database copied before it is migrated", extra={"fields": {"copy": str(copy)}})
-    with database.writing() as connection:
+    with database.altering() as connection:
         command.upgrade(_config(connection), revision)
     return copy
 
@@ -87,9 +87,13 @@ def copy_aside(database: Database, label: str) -> Path:
     if path is None:
         raise ComeoError("only an SQLite file is copied; for PostgreSQL use pg_dump")
     target = path.with_name(f"{path.stem}-{label}{path.suffix}")
-    target.unlink(missing_ok=True)
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM INTO ?", (str(target),))
+    try:
+        target.unlink(missing_ok=True)
+    except OSError as error:
+        raise ComeoError(f"{path.name} cannot be copied to {target.name}: {error.strerror}") from error
+    with database.refusing("copied"), database.engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection  # SQLite copies outside of transactions only
+        driver.execute("VACUUM INTO ?", (str(target),))
     return target
 
 

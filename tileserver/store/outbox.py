@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Row, select, update
@@ -99,15 +99,18 @@ def has(connection: Connection, key: str) -> bool:
     return connection.execute(select(message.c.id).where(message.c.key == key)).first() is not None
 
 
-def due(connection: Connection, now: datetime, most: int) -> list[Message]:
-    """Messages that are to be sent, oldest first; also those that were being sent when their sender ended."""
+def due(connection: Connection, now: datetime, longest: timedelta, most: int) -> list[Message]:
+    """Messages that are to be sent, oldest first; also those that were being sent when their sender ended.
+
+    Args:
+        connection: In a transaction.
+        now: Time.
+        longest: No message waits longer: one that would was put off by a clock that was wrong.
+        most: Messages at once.
+    """
     states = ("queued", "failed", "sending")
-    query = (
-        select(message)
-        .where(message.c.state.in_(states), message.c.next_at <= now)
-        .order_by(message.c.id)
-        .limit(most)
-    )
+    is_time = (message.c.next_at <= now) | (message.c.next_at > now + longest)
+    query = select(message).where(message.c.state.in_(states), is_time).order_by(message.c.id).limit(most)
     return [_row(each) for each in connection.execute(query)]
 
 

@@ -7,13 +7,16 @@ or go, in any order: each time what alerts should be is compared with what they 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection
 
+from tileserver.errors import ConflictError
 from tileserver.render.temporal import rfc3339
 from tileserver.store import alerts as stored
 from tileserver.store.alerts import Alert, State, Verified
@@ -28,6 +31,8 @@ EVIDENCE_DATES: Final = 12
 """Last dates that an alert carries as evidence."""
 Decision = Literal["confirm", "cloud", "season", "harvest", "artefact", "other"]
 UNDECIDED: Final = ("verifying", "candidate")
+ONE_PASS: Final = timedelta(minutes=15)
+"""Scenes that are no further apart show one moment: neighbours that overlap, levels of one product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,32 @@ def counts(one: Observed, policy: AlertPolicy) -> str | None:
 
 def verdicts(observations: Sequence[Observed], rule: Rule) -> list[Verdict]:
     """What each clear date of a site says, oldest first."""
+    clear = [one for one in observations if counts(one, rule.policy) is None]
     points = [
         Point(one.datetime, one.item, one.value, one.u, one.orbit)
-        for one in observations
-        if counts(one, rule.policy) is None and one.value is not None
+        for one in _best_of_passes(clear)
+        if one.value is not None
     ]
     return judge(points, rule.nominal)
+
+
+def _best_of_passes(clear: Sequence[Observed]) -> Iterator[Observed]:
+    """Of each pass the scene that shows most of the site: two of one moment are one date."""
+    for _, scenes in groupby(_numbered_by_pass(clear), key=itemgetter(0)):
+        yield max((one for _, one in scenes), key=_shown)
+
+
+def _numbered_by_pass(clear: Sequence[Observed]) -> Iterator[tuple[int, Observed]]:
+    number, began = 0, None
+    for one in clear:
+        if began is None or one.datetime - began > ONE_PASS:
+            number, began = number + 1, one.datetime
+        yield number, one
+
+
+def _shown(one: Observed) -> tuple[float, float, str, str]:
+    share = one.covered * (1.0 if one.clear is None else one.clear)
+    return share, one.pixels, one.collection, one.item
 
 
 def reconcile(
@@ -94,17 +119,32 @@ def reconcile(
     """
     told = verdicts(observations, rule)
     wanted = [each for each in episodes(told, rule.policy) if each.last.point.at >= rule.start]
-    left = list(known)
-    for episode in wanted:
-        same = next((each for each in left if _is_of(each, episode)), None)
+    pairs = _paired(wanted, known)
+    grounded = {alert.id for _, alert in pairs if alert is not None}
+    for each in known:
+        if each.id not in grounded:
+            _take_back(connection, each, now)
+    for episode, alert in pairs:
         evidence = evidence_of(episode, told, rule)
-        if same is None:
+        if alert is None:
             _open(connection, rule, episode, evidence, now)
         else:
+            _go_on(connection, alert, episode, evidence, now)
+
+
+def _paired(wanted: Sequence[Episode], known: Sequence[Alert]) -> list[tuple[Episode, Alert | None]]:
+    """Each deviation with its alert, in the order in which they can be written: only one may be open.
+
+    What goes on chooses first, and an alert that is open is chosen first: people know of it.
+    """
+    left = sorted(known, key=lambda each: (not each.is_open, each.state == "withdrawn"))
+    pairs: list[tuple[Episode, Alert | None]] = []
+    for episode in sorted(wanted, key=lambda each: each.over is not None):
+        same = next((each for each in left if _is_of(each, episode)), None)
+        if same is not None:
             left.remove(same)
-            _go_on(connection, same, episode, evidence, now)
-    for each in left:
-        _take_back(connection, each, now)
+        pairs.append((episode, same))
+    return pairs[::-1]
 
 
 def _is_of(alert: Alert, episode: Episode) -> bool:
@@ -146,21 +186,46 @@ def _go_on(
     fields = _fields(episode, evidence)
     if fields != {name: getattr(alert, name) for name in fields}:
         stored.change_alert(connection, alert.id, fields)
-    if alert.state == "withdrawn" and alert.verified != "withdrawn" and episode.over is None:
-        after: State = "candidate" if episode.persistent else "verifying"
-        move(connection, alert, after, "its dates count again", now)
-    elif alert.state == "verifying" and episode.persistent and episode.over is None:
-        move(connection, alert, "candidate", opening_words(episode, None), now)
-    elif alert.is_open and episode.over is not None:
-        move(connection, alert, "closed", f"inside again on {_day(episode.over)}", now)
+    after = _state_after(connection, alert, episode)
+    if after == "closed" and episode.over is not None:
+        move(connection, alert, after, f"inside again on {_day(episode.over)}", now)
+    elif after is not None and alert.state == "verifying":
+        move(connection, alert, after, opening_words(episode, None), now)
+    elif after is not None:
+        move(connection, alert, after, "its dates count again, and it is not over", now, opened=now)
+
+
+def _state_after(connection: Connection, alert: Alert, episode: Episode) -> State | None:
+    """The state that a deviation brings its alert into; None if it stays. What people decided stands."""
+    undecided: State = "candidate" if episode.persistent else "verifying"
+    if alert.state == "withdrawn":
+        found = undecided if episode.over is None else "closed"
+        return None if alert.verified == "withdrawn" else found
+    if episode.over is not None:
+        return "closed" if alert.is_open else None
+    if alert.state == "verifying":
+        return undecided if episode.persistent else None
+    if alert.state == "closed":
+        events = stored.events_of(connection, alert.id)
+        if events[-1].actor is not None:
+            return None
+        return "notified" if any(each.after == "notified" for each in events) else undecided
+    return None
 
 
 def _take_back(connection: Connection, alert: Alert, now: datetime) -> None:
     """The ground of an alert has gone: a scene was withdrawn or replaced, or an earlier one came late."""
-    if not alert.is_open:
-        return
     reason = "what was observed has changed, and no longer makes an alert"
-    move(connection, alert, "withdrawn" if alert.state in UNDECIDED else "closed", reason, now)
+    if alert.state in UNDECIDED or (alert.state == "closed" and not _was_decided(connection, alert)):
+        move(connection, alert, "withdrawn", reason, now)
+    elif alert.is_open:
+        move(connection, alert, "closed", reason, now)
+
+
+def _was_decided(connection: Connection, alert: Alert) -> bool:
+    """Whether somebody, or the rule for all, has had a say."""
+    events = stored.events_of(connection, alert.id)
+    return any(each.after == "confirmed" or each.actor is not None for each in events)
 
 
 def move(
@@ -170,11 +235,12 @@ def move(
     """Bring an alert into another state, and write it down.
 
     Raises:
-        ConflictError: If that state cannot follow.
+        ConflictError: If that state cannot follow, or the alert has got another one meanwhile.
     """
     states.check(states.ALERT, alert.state, after)
-    ended = after not in OPEN_STATES
-    stored.change_alert(connection, alert.id, {"state": after, "closed": now if ended else None, **fields})
+    closed = now if after not in OPEN_STATES else None
+    if not stored.set_state(connection, alert.id, alert.state, after, {"closed": closed, **fields}):
+        raise ConflictError(f"alert {alert.id} is no longer {alert.state}; look at it again")
     stored.add_event(connection, alert.id, alert.state, after, note, now, actor)
 
 
@@ -234,6 +300,7 @@ def evidence_of(episode: Episode, told: Sequence[Verdict], rule: Rule) -> dict[s
         "rule": rule.nominal.model_dump(mode="json"),
         "dates": [_date(each) for each in until[-EVIDENCE_DATES:]],
         "worst": _date(episode.worst),
+        "over": rfc3339(episode.over.point.at) if episode.over else None,
     }
 
 

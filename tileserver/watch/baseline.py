@@ -57,7 +57,6 @@ class Verdict:
         side: On which side the value lies outside; None inside, or where limits are not known yet.
         score: By how many √(u² + spread²) it lies beyond what is tolerated; None where u is unknown and there
             is no spread.
-        back: Whether the value lies so far inside that a deviation is over.
     """
 
     point: Point
@@ -68,7 +67,11 @@ class Verdict:
     learned: int = 0
     side: Side | None = None
     score: float | None = None
-    back: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there are limits to tell by."""
+        return self.low is not None or self.high is not None
 
     @property
     def severity(self) -> int:
@@ -76,6 +79,13 @@ class Verdict:
         if self.side is None:
             return 0
         return max(1, sum(self.score >= each for each in SEVERITIES)) if self.score is not None else 1
+
+    def is_back(self, side: Side) -> bool:
+        """Whether the value lies so far inside that a deviation to a side is over."""
+        margin = INSIDE * (self.point.u or 0.0)
+        if side == "low":
+            return self.low is not None and self.point.value >= self.low + margin
+        return self.high is not None and self.point.value <= self.high - margin
 
 
 def judge(points: Sequence[Point], nominal: Nominal) -> list[Verdict]:
@@ -142,16 +152,7 @@ def _verdict(
     learned_k = SEVERITIES[0] if middle is not None else 0.0  # severity 1 begins at a learned limit itself
     score = worst / unit + learned_k if unit else None
     outside = worst > 0 and (score is None or score >= SEVERITIES[0])
-    back = worst <= -INSIDE * (point.u or 0.0)
     found: Side = "low" if side == "low" else "high"
     return Verdict(
-        point,
-        low,
-        high,
-        middle,
-        spread,
-        learned,
-        found if outside else None,
-        score if worst > 0 else None,
-        back,
-    )
+        point, low, high, middle, spread, learned, found if outside else None, score if worst > 0 else None
+    )  # fmt: skip

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from textwrap import shorten
 from typing import Any, Final, Literal
 
 from tileserver.store.alerts import Alert
 from tileserver.watch.words import day_words, value_words, word
 
+MOST_NAME: Final = 100
+"""Characters of a name in a message."""
 TOLD_DATES: Final = 5
 """Last clear dates that a message lists."""
 Kind = Literal["moderate", "confirmed", "closed"]
@@ -54,7 +57,9 @@ def alert_message(
     """
     facts = _facts(alert, about, locale)
     if kind == "closed":
-        day = day_words(alert.last_at, locale, about.zone)
+        over = alert.evidence["over"]
+        at = datetime.fromisoformat(over) if over else alert.closed or alert.last_at
+        day = day_words(at, locale, about.zone)
         body = [word(locale, "closed-sentence", **{**facts, "day": day})]
     else:
         body = [*sentences(alert, about, locale), _dates(alert, about, locale)]
@@ -75,9 +80,9 @@ def sentences(alert: Alert, about: About, locale: str) -> list[str]:
 def _facts(alert: Alert, about: About, locale: str) -> dict[str, str]:
     worst = alert.evidence["worst"]
     return {
-        "geoservice": text_of(about.geoservice, locale),
-        "site": text_of(about.site, locale),
-        "indicator": text_of(about.indicator, locale),
+        "geoservice": _in_a_line(text_of(about.geoservice, locale)),
+        "site": _in_a_line(text_of(about.site, locale)),
+        "indicator": _in_a_line(text_of(about.indicator, locale)),
         "value": _value(worst, about, locale),
         "day": _day(worst, about, locale),
         "limit": value_words(worst[alert.kind], None, about.unit, locale),
@@ -88,9 +93,14 @@ def _facts(alert: Alert, about: About, locale: str) -> dict[str, str]:
 
 def invitation(title: Mapping[str, str], address: str, locale: str, link: str) -> tuple[str, str]:
     """Subject and text of a message that asks whether somebody wants to be told."""
-    facts = {"geoservice": text_of(title, locale), "address": address}
+    facts = {"geoservice": _in_a_line(text_of(title, locale)), "address": address}
     body = f"{word(locale, 'recipient-sentence', **facts)}\n\n{word(locale, 'confirm-link')}: {link}\n"
     return word(locale, "subject-recipient", **facts), body
+
+
+def _in_a_line(text: str) -> str:
+    """A name in a line of mail: names may have several lines, and say what looks like one of ours."""
+    return shorten(text, MOST_NAME, placeholder=" …")
 
 
 def _dates(alert: Alert, about: About, locale: str) -> str:

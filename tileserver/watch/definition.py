@@ -20,6 +20,12 @@ def _zone(name: str) -> str:
     return name
 
 
+Email = Annotated[
+    str, Field(max_length=254, pattern=r"^[^@\s<>()\[\]\",;:\\\x00-\x1f\x7f-\x9f]{1,64}@[A-Za-z0-9.-]+$")
+]
+Day = Annotated[date, Field(ge=date(1970, 1, 1), lt=date(2200, 1, 1))]
+
+
 class Part(BaseModel):
     """Base of all parts: what is not known is refused."""
 
@@ -132,7 +138,7 @@ class Told(Part):
         min_severity: Alerts below it are not told.
     """
 
-    email: Annotated[str, Field(max_length=254, pattern=r"^[^@\s<>\",;:\\]+@[A-Za-z0-9.-]+$")]
+    email: Email
     locale: Language = "en"
     min_severity: Annotated[int, Field(ge=1, le=3)] = 1
 
@@ -162,8 +168,8 @@ class Definition(Part):
     ]
     sites: dict[str, Any]
     indicators: Annotated[list[Watched], Field(min_length=1, max_length=MOST_INDICATORS)]
-    start: date
-    end: date | None = None
+    start: Day
+    end: Day | None = None
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     locales: Annotated[list[Language], Field(min_length=1, max_length=8)] = ["en"]
     alerts: AlertPolicy = AlertPolicy()

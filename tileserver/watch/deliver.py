@@ -2,24 +2,28 @@
 
 A mail server that has taken a message cannot be asked to forget it. So that no crash between its answer and
 the database makes a message go out twice, the answer is written into a receipt beside the database first, and
-what was being sent when its sender ended is looked up there before it is sent again.
+what was being sent when its sender ended is looked up there before it is sent again. A full disk shows before
+a message leaves: the receipt's file is made then, and only renamed once the message was taken.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import logging
 import os
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
+from comeo.errors import ComeoError
 from comeo.settings import SettingsError
 from tileserver.store import outbox
 from tileserver.store.database import Database
@@ -28,26 +32,42 @@ from tileserver.store.outbox import Message
 SENDING: Final = timedelta(minutes=2)
 """For so long nobody else takes a message that is being sent."""
 GIVEN_UP: Final = timedelta(days=7)
+LEAST_TRIES: Final = 10
+"""So often a message is tried before it is given up, whatever the clock says: it may have been wrong, or the
+server without power for a week."""
 _FIRST_WAIT: Final = timedelta(minutes=1)
-_LONGEST_WAIT: Final = timedelta(hours=12)
+LONGEST_WAIT: Final = timedelta(hours=12)
 _PATIENCE: Final = 30.0  # seconds for an answer of the mail server
+_FAREWELL: Final = 2.0  # seconds for its answer to QUIT, which changes nothing
 _AT_ONCE: Final = 50
 _PERMANENT: Final = range(500, 600)
+_Outcome = Literal["sent", "failed", "dead", "unreachable"]
+log = logging.getLogger("comeo")
 
 
 class RefusedError(Exception):
     """A message that will never be taken."""
 
 
+class PostponedError(Exception):
+    """A message that is not taken now, for a reason that does not concern others."""
+
+
 class Transport(Protocol):
     """How messages of a channel leave."""
 
-    def send(self, one: Message, key: str, now: datetime) -> None:
+    def send(self, one: Message, name: str, now: datetime) -> None:
         """Send a message.
+
+        Args:
+            one: It.
+            name: The same whenever it is sent, and no other message's.
+            now: Time.
 
         Raises:
             RefusedError: If it will never be taken.
-            OSError: If it may be taken later.
+            PostponedError: If it may be taken later.
+            OSError: If nothing can be sent now.
         """
 
 
@@ -92,16 +112,25 @@ class Smtp:
         user, password = (unquote(each or "") for each in (parts.username, parts.password))
         return cls(host, port or usual, sender, user, password, secure)
 
-    def send(self, one: Message, key: str, now: datetime) -> None:
+    def send(self, one: Message, name: str, now: datetime) -> None:
         """See `Transport`."""
         try:
+            mail = _mail(one, self.sender, name, now)
+        except ValueError as error:  # a header that mail cannot carry
+            raise RefusedError(str(error)) from error
+        try:
             with self._connection() as server:
-                server.send_message(_mail(one, self.sender, key, now))
+                try:
+                    server.send_message(mail, self.sender, [one.address])
+                except smtplib.SMTPNotSupportedError as error:  # of an address in other letters
+                    raise RefusedError(str(error)) from error
         except smtplib.SMTPRecipientsRefused as error:
             code, reason = next(iter(error.recipients.values()))
             raise _failure(code, reason) from error
-        except smtplib.SMTPResponseException as error:
+        except smtplib.SMTPDataError as error:
             raise _failure(error.smtp_code, error.smtp_error) from error
+        except smtplib.SMTPResponseException as error:  # of us: a password, a quota
+            raise OSError(_answer(error.smtp_code, error.smtp_error)) from error
         except smtplib.SMTPException as error:
             raise OSError(str(error)) from error
 
@@ -120,19 +149,26 @@ class Smtp:
             yield server
         finally:
             with contextlib.suppress(smtplib.SMTPException, OSError):
+                if server.sock is not None:
+                    server.sock.settimeout(_FAREWELL)
                 server.quit()
+            server.close()
+
+
+def _answer(code: int, reason: bytes | str) -> str:
+    return f"{code} {reason.decode(errors='replace') if isinstance(reason, bytes) else reason}"
 
 
 def _failure(code: int, reason: bytes | str) -> Exception:
-    text = f"{code} {reason.decode(errors='replace') if isinstance(reason, bytes) else reason}"
-    return RefusedError(text) if code in _PERMANENT else OSError(text)
+    text = _answer(code, reason)
+    return RefusedError(text) if code in _PERMANENT else PostponedError(text)
 
 
-def _mail(one: Message, sender: str, key: str, now: datetime) -> EmailMessage:
+def _mail(one: Message, sender: str, name: str, now: datetime) -> EmailMessage:
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = sender, one.address, one.subject
     mail["Date"] = format_datetime(now)
-    mail["Message-ID"] = f"<{key}@{sender.rpartition('@')[2]}>"  # the same again, if it is sent again
+    mail["Message-ID"] = f"<{name}@{sender.rpartition('@')[2]}>"  # the same again, if it is sent again
     mail["Auto-Submitted"] = "auto-generated"
     if "unsubscribe" in one.body:  # RFC 8058
         mail["List-Unsubscribe"] = f"<{one.body['unsubscribe']}>"
@@ -151,55 +187,106 @@ class Receipts:
 
     folder: Path
 
-    def write(self, number: int) -> None:
-        """Keep that a message was taken; it is on the disk when this returns."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.folder / str(number), os.O_CREAT | os.O_WRONLY, 0o600)
+    def prepare(self, name: str) -> None:
+        """Make sure that a receipt can be written.
+
+        Raises:
+            ComeoError: If the disk is full, or the folder is not to be written.
+        """
         try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self._prepared(name), os.O_CREAT | os.O_WRONLY, 0o600)
+            try:
+                os.write(handle, b"taken\n")
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise ComeoError(
+                f"no mail is sent while {self.folder} cannot be written: {error.strerror}"
+            ) from error
+
+    def write(self, name: str) -> None:
+        """Keep that a message was taken, for which a receipt was prepared; it is on the disk afterwards."""
+        self._prepared(name).replace(self.folder / name)
         folder = os.open(self.folder, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
 
-    def has(self, number: int) -> bool:
+    def has(self, name: str) -> bool:
         """Whether a message was taken."""
-        return (self.folder / str(number)).exists()
+        return (self.folder / name).exists()
 
-    def forget(self, number: int) -> None:
+    def forget(self, name: str) -> None:
         """Drop what the database knows."""
-        (self.folder / str(number)).unlink(missing_ok=True)
+        for each in (self._prepared(name), self.folder / name):
+            with contextlib.suppress(OSError):  # a receipt too many does no harm
+                each.unlink(missing_ok=True)
+
+    def _prepared(self, name: str) -> Path:
+        return self.folder / f"{name}.sending"
 
 
-def deliver(database: Database, transport: Transport, receipts: Receipts, now: datetime) -> int:
-    """Send what is due; how many messages were taken."""
+def name_of(one: Message) -> str:
+    """A name that is the same whenever a message is sent, and no other's, even of a database made anew."""
+    return hashlib.sha256(f"{one.key}\n{one.address}\n{one.created.isoformat()}".encode()).hexdigest()[:32]
+
+
+def deliver(
+    database: Database, transport: Transport, receipts: Receipts, clock: Callable[[], datetime]
+) -> int:
+    """Send what is due; how many messages were taken. If nothing can be sent now, the rest waits.
+
+    Raises:
+        ComeoError: If the database or the receipts cannot be written; nothing is lost, nor sent twice.
+    """
     with database.reading() as connection:
-        waiting = outbox.due(connection, now, _AT_ONCE)
-    return sum(_deliver(database, transport, receipts, one, now) for one in waiting)
+        waiting = outbox.due(connection, clock(), LONGEST_WAIT, _AT_ONCE)
+    sent = 0
+    for one in waiting:
+        outcome = _deliver(database, transport, receipts, one, clock)
+        sent += outcome == "sent"
+        if outcome == "unreachable":
+            break
+    return sent
 
 
 def _deliver(
-    database: Database, transport: Transport, receipts: Receipts, one: Message, now: datetime
-) -> bool:
+    database: Database, transport: Transport, receipts: Receipts, one: Message, clock: Callable[[], datetime]
+) -> _Outcome | None:
+    """Send a message; None if somebody else does."""
+    name = name_of(one)
+    if not (taken := receipts.has(name)):
+        receipts.prepare(name)
     with database.writing() as connection:
-        if not outbox.claim(connection, one, now + SENDING):
-            return False
-    error: str | None = None
-    state: outbox.State = "sent"
-    if not receipts.has(one.id):
+        if not outbox.claim(connection, one, clock() + SENDING):
+            return None
+    outcome, error = ("sent", None) if taken else _send(transport, one, name, clock())
+    if outcome == "sent" and not taken:
         try:
-            transport.send(one, f"{one.id}.{one.created:%Y%m%d%H%M%S}", now)
-            receipts.write(one.id)
-        except RefusedError as failure:
-            error, state = str(failure), "dead"
-        except OSError as failure:
-            error = str(failure) or type(failure).__name__
-            state = "dead" if now - one.created > GIVEN_UP else "failed"
-    wait = min(_FIRST_WAIT * 2 ** min(one.attempts, 20), _LONGEST_WAIT)
+            receipts.write(name)
+        except OSError as failure:  # then the database has to remember it alone
+            log.warning("the receipt of a message cannot be written: %s", failure)
+    state: outbox.State = "failed" if outcome == "unreachable" else outcome
+    now = clock()
+    if state == "failed" and now - one.created > GIVEN_UP and one.attempts + 1 >= LEAST_TRIES:
+        state = "dead"
+    wait = min(_FIRST_WAIT * 2 ** min(one.attempts, 20), LONGEST_WAIT)
     with database.writing() as connection:
         outbox.settle(connection, one.id, state, now + wait, error and error[:500])
-    receipts.forget(one.id)
-    return state == "sent"
+    receipts.forget(name)
+    return outcome
+
+
+def _send(transport: Transport, one: Message, name: str, now: datetime) -> tuple[_Outcome, str | None]:
+    try:
+        transport.send(one, name, now)
+    except RefusedError as failure:
+        return "dead", str(failure)
+    except PostponedError as failure:
+        return "failed", str(failure)
+    except OSError as failure:
+        return "unreachable", str(failure) or type(failure).__name__
+    return "sent", None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -45,32 +46,36 @@ def episodes(verdicts: Sequence[Verdict], policy: AlertPolicy) -> list[Episode]:
         verdicts: Of its clear dates, oldest first.
         policy: How many dates have to be outside.
     """
-    found = [each for side in ("low", "high") for each in _of_side(verdicts, side, policy)]
+    telling = [each for each in verdicts if each.is_known]
+    found = [each for side in ("low", "high") for each in _of_side(telling, side, policy)]
     return sorted(found, key=lambda each: (each.first.point.at, each.side))
 
 
 def _of_side(verdicts: Sequence[Verdict], side: Side, policy: AlertPolicy) -> Iterator[Episode]:
     episode: Episode | None = None
+    recent: deque[Verdict] = deque(maxlen=policy.of)
     inside = 0  # dates in a row that lie well inside
-    for number, verdict in enumerate(verdicts):
-        recent = [each for each in verdicts[max(0, number + 1 - policy.of) : number + 1] if each.side == side]
-        persistent = len(recent) >= policy.dates
+    for verdict in verdicts:
+        recent.append(verdict)
         if verdict.side == side:
             inside = 0
-            episode = _gone_on(episode, verdict, persistent) if episode else _opened(recent, persistent)
+            outside = [each for each in recent if each.side == side]
+            persistent = len(outside) >= policy.dates
+            episode = _gone_on(episode, verdict, persistent) if episode else _opened(outside, persistent)
             continue
-        inside = inside + 1 if verdict.back else 0
+        inside = inside + 1 if verdict.is_back(side) else 0
         if episode is not None and inside >= BACK_DATES:
             yield replace(episode, over=verdict)
             episode = None
+            recent.clear()  # no date is of two deviations
     if episode is not None:
         yield episode
 
 
-def _opened(recent: Sequence[Verdict], persistent: bool) -> Episode | None:
+def _opened(outside: Sequence[Verdict], persistent: bool) -> Episode | None:
     """An episode by its dates outside, the last of which may open it; None if they are not enough."""
-    verdict = recent[-1]
-    dates = recent if persistent else [verdict]
+    verdict = outside[-1]
+    dates = outside if persistent else [verdict]
     if not persistent and verdict.severity < GRAVE:
         return None
     return Episode(verdict.side or "low", dates[0], verdict, verdict, max(dates, key=_badness), persistent)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pyproj import Geod
 from shapely.geometry import shape
 from sqlalchemy import Connection
@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from comeo.errors import NotFoundError, ParameterError
 from comeo.globe import intersections
 from comeo.indicators.document import read_document
+from comeo.indicators.model import OneLine
 from comeo.indicators.trials import run_tests
 from tileserver.errors import ConflictError
 from tileserver.render.documents import find_document
@@ -24,11 +25,14 @@ from tileserver.render.sites import Site, sites_of
 from tileserver.store import geoservices, outbox, sites
 from tileserver.store.geoservices import Geoservice
 from tileserver.watch import states
-from tileserver.watch.definition import Definition
+from tileserver.watch.definition import Definition, Email
 
 MOST_SITES: Final = 10_000
 MOST_TEXT: Final = 32 << 20
+MOST_NAME: Final = 200
 _GLOBE: Final = Geod(ellps="WGS84")
+_EMAIL: Final[TypeAdapter[str]] = TypeAdapter(Email)
+_NAME: Final[TypeAdapter[str]] = TypeAdapter(OneLine)
 
 
 def read_definition(text: bytes, kind: str) -> Definition:
@@ -75,10 +79,11 @@ def register(
         now: Time.
 
     Raises:
-        ParameterError: If a site is no polygon or point.
+        ParameterError: If a site is no polygon or point, its name or the address cannot be one.
         NotFoundError: If an indicator is unknown.
         ConflictError: If there is a geoservice of its slug.
     """
+    _check(_EMAIL, owner, f"{owner[:80]!r} is no e-mail address")
     account = geoservices.add_account(connection, owner, owner.partition("@")[0], definition.locales[0], now)
     places = sites_of(definition.sites, max_vertices, MOST_SITES)
     made = [_add_site(connection, account, one, number, now) for number, one in enumerate(places, 1)]
@@ -131,7 +136,17 @@ def _add_site(connection: Connection, owner: int, one: Site, number: int, now: d
 def _name_of(one: Site, number: int) -> Mapping[str, str]:
     properties = one.properties or {}
     given = properties.get("name") or one.id
-    return {"en": str(given)[:200] if given else f"Site {number}"}
+    name = " ".join(str(given or f"Site {number}").split())[:MOST_NAME]
+    _check(_NAME, name, f"the name of site {number} cannot be read")
+    return {"en": name}
+
+
+def _check(kind: TypeAdapter[Any], value: str, sentence: str) -> None:
+    try:
+        kind.validate_python(value)
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise ParameterError(f"{sentence}: {reason}") from error
 
 
 def area_of(geometry: Mapping[str, Any]) -> float:

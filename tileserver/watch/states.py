@@ -12,10 +12,10 @@ ALERT: Final[Mapping[str, frozenset[str]]] = {
     "candidate": frozenset({"verifying", "confirmed", "dismissed", "expired", "withdrawn", "closed"}),
     "confirmed": frozenset({"notified", "closed"}),
     "notified": frozenset({"closed"}),
-    "closed": frozenset(),
+    "closed": frozenset({"verifying", "candidate", "notified", "withdrawn"}),  # another scene came to say so
     "dismissed": frozenset(),
     "expired": frozenset(),
-    "withdrawn": frozenset({"verifying", "candidate"}),  # what took its ground away has been taken back
+    "withdrawn": frozenset({"verifying", "candidate", "closed"}),  # its ground is back
 }
 GEOSERVICE: Final[Mapping[str, frozenset[str]]] = {
     "draft": frozenset({"active", "archived"}),

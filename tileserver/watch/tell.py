@@ -77,12 +77,13 @@ class Teller:
         alerts.move(self._connection, alert, after, note, self._now)
 
     def _ask(self, alert: Alert) -> None:
-        """Ask each moderator for a decision."""
+        """Ask each moderator for a decision, again when the link of before has ended."""
         until = self._now + timedelta(days=LINK_DAYS)
         for account in geoservices.moderators(self._connection, self._geoservice.id):
-            key = f"alert:{alert.id}:moderate:a{account.id}"
-            if outbox.has(self._connection, key):
+            given = stored.tokens_of(self._connection, alert, account.id)
+            if given and given[-1] > self._now:
                 continue
+            key = f"alert:{alert.id}:moderate:a{account.id}" + (f":{len(given)}" if given else "")
             token = stored.give_token(self._connection, alert, account.id, self._now, until)
             links = {"picture": self._picture(alert), "decide": f"{self._address}/m/{token}"}
             subject, text = compose.alert_message(

@@ -102,7 +102,7 @@ class Worker:
             with self.database.writing() as connection:
                 Teller(connection, each, self.address, self.clock()).tell()
         if self.transport is not None:
-            sent = deliver.deliver(self.database, self.transport, self.receipts, self.clock())
+            sent = deliver.deliver(self.database, self.transport, self.receipts, self.clock)
         return Round(count, sent, failed)
 
     def _places_of(self, connection: Connection, site: int) -> list[Place]:
