@@ -19,7 +19,7 @@ import { ACCEPTED, readFields } from './files';
 import { firstIndicator, indicatorsOf } from './indicators';
 import { Months } from './months';
 import { formatPlace, parsePlace } from './place';
-import { boxOf, fetchCurves, type Curve } from './series';
+import { boxOf, fetchCurves, ofYear, type Curve, type Observation } from './series';
 import { t } from './words';
 
 addSheet(uplotCss);
@@ -69,7 +69,8 @@ class Chart implements ToolPanel {
       (item) => void this.#showItem(item),
     );
     const button = (words: string, click: () => void): HTMLElement => h('button', { type: 'button', click }, words);
-    this.#months = new Months((date) => void this.#showItem(date.item), [
+    const months = { date: (date: Observation) => void this.#showItem(date.item), year: (year: number | null) => this.#show(year) };
+    this.#months = new Months(months, [
       button(t('share-picture'), () => this.#handOver('share')),
       button(t('download-picture'), () => this.#handOver('download')),
     ]);
@@ -77,6 +78,7 @@ class Chart implements ToolPanel {
     this.#results.append(
       this.#figure.element,
       this.#months.element,
+      this.#figure.details,
       h('fieldset', { class: 'chart-indicators' }, h('legend', {}, t('indicators')), this.#chips),
       h('div', { class: 'chart-dates' }, this.#from, h('span', { 'aria-hidden': 'true' }, '–'), this.#to),
       h('div', { class: 'chart-foot' }, years, this.#csv),
@@ -235,14 +237,16 @@ class Chart implements ToolPanel {
     return this.#fields.length === 1 && only?.name ? only.name : '';
   }
 
-  #show(): void {
+  /** Shows the curves, of one year alone if it is given. */
+  #show(year: number | null = null): void {
     this.#years.disabled = this.#curves.length !== 1;
     this.#csv.disabled = this.#curves.length === 0;
-    this.#figure.show(this.#curves, this.#years.checked, this.#context.store.state.item?.id ?? null);
+    const shown = year === null ? this.#curves : this.#curves.map((curve) => ofYear(curve, year));
+    this.#figure.show(shown, this.#years.checked && year === null, this.#context.store.state.item?.id ?? null);
     const [first] = this.#curves;
     const several = this.#curves.length > 1 && first;
     const label = several ? [first.field.name, this.#named(first.style).title].filter(Boolean).join(' · ') : '';
-    this.#months.show(label, first?.observations ?? [], first ? this.#named(first.style).unit : '');
+    this.#months.show(label, first?.observations ?? [], first ? this.#named(first.style).unit : '', year);
   }
 
   /** Takes up what the link says, once it is known what the map shows. */
