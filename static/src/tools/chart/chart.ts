@@ -55,6 +55,8 @@ class Chart implements ToolPanel {
   #fields: Field[] = [];
   #styles: string[] = [];
   #curves: Curve[] = [];
+  /** Whose curve is shown alone. */
+  #year: number | null = null;
   #work = new AbortController();
   #drawing = new AbortController();
   #release: (() => void) | null = null;
@@ -69,7 +71,7 @@ class Chart implements ToolPanel {
       (item) => void this.#showItem(item),
     );
     const button = (words: string, click: () => void): HTMLElement => h('button', { type: 'button', click }, words);
-    const months = { date: (date: Observation) => void this.#showItem(date.item), year: (year: number | null) => this.#show(year) };
+    const months = { date: (date: Observation) => void this.#showItem(date.item), year: (year: number | null) => this.#alone(year) };
     this.#months = new Months(months, [
       button(t('share-picture'), () => this.#handOver('share')),
       button(t('download-picture'), () => this.#handOver('download')),
@@ -187,6 +189,7 @@ class Chart implements ToolPanel {
 
   #take(fields: Field[]): void {
     this.#fields = fields;
+    this.#year = null;
     void this.#context.map.then((map) => map && this.#mark(map));
     void this.#load();
   }
@@ -237,8 +240,14 @@ class Chart implements ToolPanel {
     return this.#fields.length === 1 && only?.name ? only.name : '';
   }
 
-  /** Shows the curves, of one year alone if it is given. */
-  #show(year: number | null = null): void {
+  #alone(year: number | null): void {
+    this.#year = year;
+    this.#show();
+  }
+
+  /** Shows the curves, of one year alone if one is chosen. */
+  #show(): void {
+    const year = this.#year;
     this.#years.disabled = this.#curves.length !== 1;
     this.#csv.disabled = this.#curves.length === 0;
     const shown = year === null ? this.#curves : this.#curves.map((curve) => ofYear(curve, year));
