@@ -367,3 +367,34 @@ def test_what_the_chart_shows_has_a_key(visit: Visits, farm: str) -> None:
     names = page.locator(".chart-months thead th").all_inner_texts()
     assert len(set(names)) == 12, "letters alone do not tell months apart"
     assert seen.complaints == []
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_the_field_is_brought_to_where_no_card_covers_it(visit: Visits, farm: str, language: str) -> None:
+    seen = visit(farm, viewport={"width": 1280, "height": 800})
+    page = seen.open(f"{FARM}&lang={language}")
+    page.locator("#open-chart").click()
+    page.locator(".chart input[type=file]").wait_for(state="attached")
+    content = json.dumps(outline(page)).encode()
+    page.locator(".chart input[type=file]").set_input_files(
+        {"name": "a.geojson", "mimeType": "application/geo+json", "buffer": content}
+    )
+    page.locator(".chart-plot canvas").wait_for()
+    card, stage = (page.locator(name).bounding_box() for name in ("#tool", "#map"))
+    assert card is not None
+    assert stage is not None
+
+    def edges() -> tuple[float, float]:
+        """Left and right edge of the field on the screen, by the camera in the link."""
+        zoom, _, lon = (float(each) for each in fragment(page).partition("map=")[2].split("&")[0].split("/"))
+        middle, scale = stage["x"] + stage["width"] / 2, 512 * 2**zoom / 360
+        longitudes = [x for x, _ in outline(page)["coordinates"][0]]
+        return middle + (min(longitudes) - lon) * scale, middle + (max(longitudes) - lon) * scale
+
+    def is_free() -> bool:
+        left, right = edges()
+        beside = left >= card["x"] + card["width"] or right <= card["x"]
+        return beside and left >= stage["x"] and right <= stage["x"] + stage["width"]
+
+    assert seen.eventually(is_free), (edges(), card, stage)
+    assert seen.complaints == []

@@ -4,12 +4,12 @@ import type { Geometry } from 'geojson';
 import { ApiError, fetchItem } from '../../api';
 import { h } from '../../dom';
 import { formatPosition } from '../../format';
-import { centreOf, type BBox } from '../../geo';
 import type { MapView } from '../../map/map';
 import { addSheet } from '../../sheets';
 import type { State } from '../../store';
 import { saveBlob } from '../common';
 import type { Context, ToolPanel } from '../registry';
+import { bringIntoSight } from '../sight';
 import uplotCss from 'uplot/dist/uPlot.min.css';
 import css from './chart.css';
 import { csvOf } from './curve';
@@ -27,17 +27,6 @@ addSheet(css);
 
 /** The link's parameter of this tool. */
 const EXTRA = 'chart';
-
-/** Moves the map sideways where a card hides the middle of a box; on a phone the map lies over the card anyway. */
-function keepInSight(map: MapView, box: BBox, panel: HTMLElement): void {
-  const { maplibre } = map;
-  const [card, stage] = [panel.closest('#tool')?.getBoundingClientRect(), maplibre.getContainer().getBoundingClientRect()];
-  if (!card || card.width === 0 || card.width > stage.width / 1.5) return;
-  const x = stage.left + maplibre.project(centreOf(box)).x;
-  if (x < card.left || x > card.right) return;
-  const free = card.left - stage.left > stage.right - card.right ? (stage.left + card.left) / 2 : (card.right + stage.right) / 2;
-  maplibre.panBy([x - free, 0], { duration: 300 });
-}
 
 class Chart implements ToolPanel {
   readonly element: HTMLElement;
@@ -178,31 +167,29 @@ class Chart implements ToolPanel {
     this.#file.value = '';
     if (!file) return;
     try {
-      this.#take(await readFields(file));
-      const map = await this.#context.map;
-      const box = map && boxOf(this.#fields);
-      if (box) void map.goTo(box, true);
+      this.#take(await readFields(file), true);
     } catch (error) {
       this.#status.textContent = error instanceof FieldError ? t(error.reason, error.values) : String(error);
     }
   }
 
-  #take(fields: Field[]): void {
+  /** `closer`: the map may come nearer to see them. */
+  #take(fields: Field[], closer = false): void {
     this.#fields = fields;
     this.#year = null;
-    void this.#context.map.then((map) => map && this.#mark(map));
+    void this.#context.map.then((map) => map && this.#mark(map, closer));
     void this.#load();
   }
 
   /** The fields on the map. */
-  #mark(map: MapView): void {
+  #mark(map: MapView, closer = false): void {
     const [only] = this.#fields;
     const point = this.#fields.length === 1 && only?.geometry.type === 'Point' ? only.geometry : null;
     const areas: Geometry = { type: 'GeometryCollection', geometries: this.#fields.map(({ geometry }) => geometry) };
     map.setSample(point ? [point.coordinates[0] ?? 0, point.coordinates[1] ?? 0] : null);
     map.showShape(point || this.#fields.length === 0 ? null : areas);
     const box = boxOf(this.#fields);
-    if (box) keepInSight(map, box, this.element);
+    if (box) bringIntoSight(map, box, this.element, closer);
   }
 
   /** Requests the curves, and shows them; a later call makes an earlier one stop. */
