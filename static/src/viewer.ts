@@ -5,6 +5,7 @@ import {
   fetchItem,
   fetchPoint,
   fetchTileSet,
+  namesOf,
   nextPage,
   searchItems,
   withRendering,
@@ -280,7 +281,7 @@ export class Viewer {
       ]);
       if (signal.aborted) return false;
       const offered = styles ? stretchedAs(styles, scene.styles) : scene.styles;
-      const info = { ...scene, styles: await this.#withOthers(offered, target, scene.bands, signal) };
+      const info = { ...scene, styles: await this.#withOthers(offered, target, namesOf(scene.bands), signal) };
       const style = info.styles.find(({ id }) => id === target.style) ?? info.styles[0] ?? null;
       const rendering = pictureQuery(style, stretchOf(this.#state.extras));
       const problem = (await map?.showTiles({ ...tiles, template: withRendering(tiles.template, rendering) })) ?? null;
