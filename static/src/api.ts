@@ -80,9 +80,18 @@ export interface SceneInfo {
   /** What compression has lost, where the archive tells. */
   fidelity: Fidelity | null;
   styles: Style[];
-  /** Names of its bands. */
-  bands: string[];
+  bands: SceneBand[];
 }
+
+export interface SceneBand {
+  name: string;
+  /** For people: `near infrared`; may be empty. */
+  title: string;
+  /** Micrometres. */
+  wavelength: number | null;
+}
+
+export const namesOf = (bands: readonly SceneBand[]): string[] => bands.map(({ name }) => name);
 
 export interface Fidelity {
   /** Expected error of a pixel, in `unit`. */
