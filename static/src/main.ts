@@ -16,7 +16,6 @@ import { scenesPanel } from './panels/scenes';
 import { Sheet } from './panels/sheet';
 import { stylesPanel } from './panels/styles';
 import { Timeline } from './panels/timeline';
-import { movedTo } from './panels/period';
 import { viewPanel } from './panels/view';
 import { initialState, Store } from './store';
 import { direction, language } from './language';
@@ -136,7 +135,7 @@ function placeStrip(): void {
 async function choose(key: string): Promise<void> {
   const { layer, series } = store.state;
   const item = series.find((each) => each.key === key);
-  if (layer && !('item' in layer)) await viewer.mosaic(movedTo(layer, key));
+  if (layer && !('item' in layer)) await viewer.mosaic((await import('./panels/period')).movedTo(layer, key));
   else if (item) await viewer.show(item, { move: 'stay' });
 }
 

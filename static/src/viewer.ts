@@ -199,12 +199,14 @@ export class Viewer {
     this.#store.setExtra('pixel', `${lon.toFixed(5)},${lat.toFixed(5)}`);
     const shown = info?.styles.find(({ id }) => id === style) ?? null;
     (await this.#map)?.setSample([lon, lat]);
-    this.#pixel.waiting(lon, lat);
+    const readings = await this.#pixel.readings().catch(() => this.#store.update({ error: t('no-answer') }));
+    if (!readings || signal.aborted) return;
+    readings.waiting(lon, lat);
     try {
       const values = await fetchPoint(layer, lon, lat, shown, signal);
-      if (!signal.aborted) this.#pixel.values(lon, lat, values, shown, 'item' in layer ? item : null, 'pixels' in layer);
+      if (!signal.aborted) readings.values(lon, lat, values, shown, 'item' in layer ? item : null, 'pixels' in layer);
     } catch (error) {
-      if (!signal.aborted) this.#pixel.problem(lon, lat, sentence(error));
+      if (!signal.aborted) readings.problem(lon, lat, sentence(error));
     }
   }
 

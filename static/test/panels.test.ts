@@ -6,7 +6,7 @@ import test from 'node:test';
 import type { Item, Style } from '../src/api';
 import { parseFidelity } from '../src/info';
 import { formatBytes, formatError, formatPlatform, formatPosition, formatRatio } from '../src/format';
-import { comparison, weightOf } from '../src/panels/meter';
+import { comparison, weightOf } from '../src/panels/received';
 import { movedTo } from '../src/panels/period';
 import { daysOf, fraction, nearest, stopsOf } from '../src/panels/stops';
 import { foldStyles, thumbnailBox } from '../src/panels/styles';
@@ -15,7 +15,7 @@ import { firstToShow } from '../src/viewer';
 import { loadWords } from '../src/words/words';
 import { initialState, Store } from '../src/store';
 
-await loadWords('shell');
+await Promise.all(['shell', 'meter'].map(loadWords));
 
 const stops = ['2019-01-01', '2019-01-11', '2019-12-31'].map((key) => ({ key, date: new Date(key) }));
 

@@ -307,6 +307,7 @@ def test_count_of_bytes_is_what_the_browser_received(visit: Visits) -> None:
     assert counted == pytest.approx(sum(bodies) + headers * len(finished), rel=0.01)
     assert counted < 400_000, "the first view is light"
     page.locator("#meter summary").click()
+    page.locator(".meter-body").wait_for()
     assert re.search(r"The imagery is (1/)?[\d.,]+ (times|of) ", page.locator("#meter").inner_text())
     info = json.loads(page.evaluate("fetch('collections/fields/items/colours/info').then(r => r.text())"))
     text = page.locator("#meter").inner_text()
