@@ -78,7 +78,7 @@ function startMap(): Promise<MapView | null> {
 /** Keeps the middle of the map where the panel doesn't cover it. */
 function layOut(map: MapView | null): void {
   document.documentElement.style.setProperty('--covered', `${sheet.covers}px`);
-  placeStrip();
+  placeParts();
   if (!map) return;
   map.setPadding(sheet.padding);
   const { x, y } = map.centre();
@@ -127,9 +127,10 @@ function translatePage(): void {
 }
 
 /** On a phone the strip of dates lies in the sheet, else along the map. */
-function placeStrip(): void {
+function placeParts(): void {
   if (sheet.active) byId('view').after(byId('strip'));
   else byId('stage').append(byId('strip'));
+  byId(sheet.active ? 'panel-body' : 'brand').append(byId('language'));
 }
 
 async function choose(key: string): Promise<void> {
@@ -186,7 +187,7 @@ store.watch(['credit'], ({ credit }) => (byId('credit').textContent = credit ? `
 cloudsOverView(store, mapStarted);
 notices(store);
 busyBar(store);
-placeStrip();
+placeParts();
 addEventListener('keydown', (event) => {
   if (event.key === 'Escape') void escape();
 });

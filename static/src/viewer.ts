@@ -113,12 +113,16 @@ export class Viewer {
     if (first) await this.show(first, { move: 'jump' });
   }
 
+  /** Lists what the filter leaves. Another collection is shown, too, by its best scene to begin with; dates alone leave the picture as it is. */
   async filter(filter: Filter): Promise<void> {
+    const another = filter.collection !== null && filter.collection !== this.#state.filter.collection;
     this.#store.update({ filter });
     await this.#search();
-    const box = unionOf(this.#state.items.map((item) => item.bbox));
-    const shown = this.#state.item;
-    if (box && shown && !this.#state.items.some((item) => item.key === shown.key)) await this.#goTo(box, true);
+    const { filter: latest, catalogue, items, layer, pending } = this.#state;
+    if (!another || latest !== filter || catalogue !== 'ready') return;
+    if ((pending?.layer ?? layer)?.collection === filter.collection) return;
+    const first = firstToShow(items);
+    if (first) await this.show(first, { move: 'fly' });
   }
 
   async reload(): Promise<void> {

@@ -35,7 +35,7 @@ function subtitle({ item, layer, collections }: State): string {
   if (!item || !layer) return '';
   const collection = collections.find(({ id }) => id === layer.collection)?.title ?? layer.collection;
   if (!('item' in layer)) return layer.pixels ? collection : `${collection} · ${t('newest-first')}`;
-  const parts = [collection, item.platform && formatPlatform(item.platform), item.timed && formatTime(item.datetime), !item.dated && t('date-unknown')];
+  const parts = [collection, item.platform && formatPlatform(item.platform), item.timed && formatTime(item.datetime), !item.dated && t('only-place-known')];
   if (item.cloudCover !== null) parts.push(t('cloud', { count: Math.round(item.cloudCover) }));
   return parts.filter(Boolean).join(' · ');
 }
