@@ -215,6 +215,7 @@ def test_timeline_steps_through_dates_and_mosaic_takes_a_day(visit: Visits) -> N
     page = seen.open("#collection=series&item=day-21")
     slider = page.get_by_label("Date", exact=True)
     slider.wait_for()
+    assert page.locator(".ticks .dot").count() > 0
     assert slider.get_attribute("aria-valuetext") == "21 May 2020 · 3 of 3 dates"
     with page.expect_response(lambda answer: "items/day-11/tiles/" in answer.url):
         slider.press("ArrowLeft")
@@ -236,13 +237,20 @@ def test_timeline_steps_through_dates_and_mosaic_takes_a_day(visit: Visits) -> N
 def test_filter_by_collection_and_date(visit: Visits) -> None:
     seen = visit()
     page = seen.open()
-    page.get_by_label("Collection", exact=True).select_option("series")
+    with page.expect_response(lambda answer: "/collections/series/items/" in answer.url):
+        page.get_by_label("Collection", exact=True).select_option("series")
     until(page, "document.querySelectorAll('li[role=option]').length === 3")
+    until(page, "location.hash.includes('collection=series')")
+    selected = page.locator("li[role=option][aria-selected=true]")
+    assert selected.get_attribute("data-key").startswith("series/"), "what is chosen is shown"  # type: ignore[union-attr]
+    shown = fragment(page)
+    page.get_by_role("button", name="Dates", exact=True).click()
     page.get_by_label("From date").fill("2020-05-05")
     page.get_by_label("To date").fill("2020-05-15")
     until(page, "document.querySelectorAll('li[role=option]').length === 1")
     page.get_by_label("To date").fill("2020-05-06")
     page.get_by_text("No scene matches").wait_for()
+    assert fragment(page).partition("&")[2] == shown.partition("&")[2], "dates alone leave the picture"
     assert page.locator("#panel-body").evaluate("panel => panel.scrollWidth <= panel.clientWidth")
     page.get_by_role("button", name="Clear").click()
     until(page, "document.querySelectorAll('li[role=option]').length === 4")

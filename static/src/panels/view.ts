@@ -51,9 +51,9 @@ function waiting({ pending, layer, item, style }: State): string {
 
 /** Of radar that of fields comes first: a single pixel of it is mostly speckle. */
 export function typicalError({ error, fieldError, unit }: Fidelity): string {
-  const pixel = `±\u202f${formatError(error)} ${unit}`.trimEnd();
-  if (fieldError === null) return t('typical-error', { pixel });
-  return t('typical-error-fields', { field: `±\u202f${formatError(fieldError)} ${unit}`, pixel });
+  const words = (value: number): string => `±\u202f${formatError(value)} ${unit === 'reflectance' ? t('reflectance') : unit}`.trimEnd();
+  const pixel = words(error);
+  return fieldError === null ? t('typical-error', { pixel }) : t('typical-error-fields', { field: words(fieldError), pixel });
 }
 
 /** Whether what is shown can be trusted, in a word and a figure. */
