@@ -210,6 +210,18 @@ def test_list_and_map_point_at_each_other(visit: Visits) -> None:
     until(page, "location.hash.includes('item=colours')")
 
 
+def test_the_pointer_leaves_the_colours_of_the_picture(visit: Visits) -> None:
+    seen = visit()
+    page = seen.open("#collection=series&item=day-21")
+    before = seen.colour(0.5, 0.5)
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    for share in (0.45, 0.47, 0.5):  # three dates lie here
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.5 * box["height"])
+    page.locator(f"{SCENES}.hovered[data-key='series/day-21']").wait_for()
+    assert seen.colour(0.5, 0.5) == before
+
+
 def test_timeline_steps_through_dates_and_mosaic_takes_a_day(visit: Visits) -> None:
     seen = visit()
     page = seen.open("#collection=series&item=day-21")

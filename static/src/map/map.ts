@@ -328,7 +328,9 @@ export class MapView {
       else this.#events.onClick(lng, lat, keysAt(point));
     });
     map.on('mousemove', (event) => {
-      const key = keysAt(event.point)[0] ?? null;
+      // over the picture no other date's outline is marked: its tint would change the colours
+      const keys = keysAt(event.point);
+      const key = keys.find((each) => each === this.#selected) ?? keys[0] ?? null;
       if (key !== this.#hovered) this.#events.onHover(key);
     });
     map.on('mouseout', () => this.#events.onHover(null));
