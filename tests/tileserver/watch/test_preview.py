@@ -68,7 +68,8 @@ def test_an_unknown_indicator_is_told(scenes: Scenes) -> None:
     definition = definition_of(
         {
             "slug": "a", "title": {"en": "A"}, "collections": ["romania-forest"], "sites": SHAPE,
-            "indicators": [{"indicator": "nothing", "nominal": {"kind": "fixed", "low": 0}}], "start": "2020-01-01",
+            "indicators": [{"indicator": "nothing", "nominal": {"kind": "fixed", "low": 0}}],
+            "start": "2020-01-01",
         }
     )  # fmt: skip
     with pytest.raises(NotFoundError, match="there is no indicator nothing"):
