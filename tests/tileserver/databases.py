@@ -108,7 +108,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _hurry(connection: Any, _record: object) -> None:
+def hurry(connection: Any, _record: object) -> None:
+    """Have SQLite wait for no disk."""
     connection.execute("PRAGMA synchronous = OFF")  # no test cuts the power
 
 
@@ -116,7 +117,7 @@ def _hurry(connection: Any, _record: object) -> None:
 def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
     """An SQLite file with tables and no rows."""
     opened = Database(str(shutil.copy(sqlite_template, tmp_path / "comeo.sqlite")))
-    event.listen(opened.engine, "connect", _hurry)
+    event.listen(opened.engine, "connect", hurry)
     yield opened
     opened.close()
 
