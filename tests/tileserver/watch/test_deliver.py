@@ -305,7 +305,7 @@ def test_a_full_disk_shows_before_a_message_leaves(
 
     post.put()
     with monkeypatch.context() as limited:
-        limited.setattr(deliver.os, "write", full)
+        limited.setattr(os, "write", full)
         with pytest.raises(
             ComeoError, match=r"no mail is sent while .*receipts cannot be written: No space left"
         ):
