@@ -104,8 +104,10 @@ fuzz: install $(VENV)/.installed-test
 	COMEO_FUZZ_CASES=5000 $(BIN)/pytest tests/e2e/test_schemathesis.py -s
 	COMEO_FUZZ_FILTERS=100000 $(BIN)/pytest tests/tileserver/api/stac/cql2/test_fuzz.py -s
 
-# An hour of 12 clients against a server whose archives come and go.
+# A worker of geoservices that is killed a thousand times, and an hour of 12 clients against a server whose archives
+# come and go.
 soak: install $(VENV)/.installed-test
+	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.watch.kills 1000
 	PYTHONPATH=codecs $(BIN)/python -m benchmarks.soak --seconds $(SECONDS) --json benchmarks/results/soak.json
 
 train: install $(VENV)/.installed-test

@@ -12,9 +12,10 @@ import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 
 from tileserver.store.database import Database
 from tileserver.store.migrate import upgrade
@@ -107,10 +108,16 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def hurry(connection: Any, _record: object) -> None:
+    """Have SQLite wait for no disk."""
+    connection.execute("PRAGMA synchronous = OFF")  # no test cuts the power
+
+
 @pytest.fixture
 def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
     """An SQLite file with tables and no rows."""
     opened = Database(str(shutil.copy(sqlite_template, tmp_path / "comeo.sqlite")))
+    event.listen(opened.engine, "connect", hurry)
     yield opened
     opened.close()
 

@@ -189,7 +189,7 @@ def _go_on(
     after = _state_after(connection, alert, episode)
     if after == "closed" and episode.over is not None:
         move(connection, alert, after, f"inside again on {_day(episode.over)}", now)
-    elif after is not None and alert.state == "verifying":
+    elif after is not None and alert.state in UNDECIDED:
         move(connection, alert, after, opening_words(episode, None), now)
     elif after is not None:
         move(connection, alert, after, "its dates count again, and it is not over", now, opened=now)
@@ -197,14 +197,15 @@ def _go_on(
 
 def _state_after(connection: Connection, alert: Alert, episode: Episode) -> State | None:
     """The state that a deviation brings its alert into; None if it stays. What people decided stands."""
-    undecided: State = "candidate" if episode.persistent else "verifying"
+    is_sure = episode.persistent or alert.verified == "holds"
+    undecided: State = "candidate" if is_sure else "verifying"
     if alert.state == "withdrawn":
         found = undecided if episode.over is None else "closed"
         return None if alert.verified == "withdrawn" else found
     if episode.over is not None:
         return "closed" if alert.is_open else None
-    if alert.state == "verifying":
-        return undecided if episode.persistent else None
+    if alert.state in UNDECIDED:
+        return undecided if undecided != alert.state else None
     if alert.state == "closed":
         events = stored.events_of(connection, alert.id)
         if events[-1].actor is not None:

@@ -136,14 +136,14 @@ class Smtp:
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[smtplib.SMTP]:
-        context = ssl.create_default_context()
         if self.secure == "tls":
+            context = ssl.create_default_context()
             server: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=_PATIENCE, context=context)
         else:
             server = smtplib.SMTP(self.host, self.port, timeout=_PATIENCE)
         try:
             if self.secure == "starttls":
-                server.starttls(context=context)
+                server.starttls(context=ssl.create_default_context())
             if self.user:
                 server.login(self.user, self.password)
             yield server

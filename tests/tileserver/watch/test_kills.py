@@ -1,0 +1,13 @@
+"""A worker that is killed anywhere loses nothing and does nothing twice; `make soak` kills a thousand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.tileserver.watch.kills import run
+
+
+def test_nothing_is_lost_or_done_twice(tmp_path: Path) -> None:
+    tally = run(60, seed=0, folder=tmp_path)
+    assert tally.wrong == []
+    assert tally.kills >= 60
