@@ -53,6 +53,7 @@ def test_a_tool_that_cannot_be_loaded_says_so_and_can_be_opened_again(visit: Vis
 def test_letters_open_no_tool_while_somebody_writes(visit: Visits) -> None:
     seen = visit()
     page = seen.open(FIELDS)
+    page.get_by_role("button", name="Dates", exact=True).click()
     page.get_by_label("From date").press("l")
     assert page.locator("#tool").is_hidden()
 
