@@ -50,6 +50,21 @@ def test_a_tool_that_cannot_be_loaded_says_so_and_can_be_opened_again(visit: Vis
     page.get_by_label("Opacity").wait_for()
 
 
+def test_a_page_that_the_server_has_renewed_says_to_load_it_anew(visit: Visits) -> None:
+    """After an update the files that an open page would fetch later are gone."""
+    seen = visit()
+    page = seen.open(FIELDS)
+    page.route("**/assets/layers-*.js", lambda route: route.fulfill(status=404))
+    newer = '<!doctype html><script type="module" src="assets/main-NEWER123.js"></script>'
+    page.route(page.url.partition("#")[0], lambda route: route.fulfill(body=newer, content_type="text/html"))
+    page.get_by_role("button", name="Layers").click()
+    page.get_by_text("load it anew (F5), then open “Layers”").wait_for()
+    box, bar = page.locator("#notice").bounding_box(), page.locator("#toolbar").bounding_box()
+    assert box is not None
+    assert bar is not None
+    assert box["y"] >= bar["y"] + bar["height"], "what is said covers the tools"
+
+
 def test_letters_open_no_tool_while_somebody_writes(visit: Visits) -> None:
     seen = visit()
     page = seen.open(FIELDS)

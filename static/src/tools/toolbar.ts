@@ -1,5 +1,6 @@
 /** The toolbar on the map, and the card in which one tool at a time is open (on a phone: a sheet). */
 import { h, icon } from '../dom';
+import { isRenewed } from '../renewed';
 import { t } from '../words/shell';
 import { loadWords } from '../words/words';
 import { TOOLS, type Context, type Tool, type ToolPanel } from './registry';
@@ -62,7 +63,9 @@ export class Toolbar {
       console.warn(error);
       if (this.#open !== tool) return;
       this.close();
-      this.#context.store.update({ error: t('tool-failed', { tool: tool.label() }) });
+      const words = { tool: tool.label() };
+      this.#context.store.update({ error: t('tool-failed', words) });
+      if (await isRenewed()) this.#context.store.update({ error: t('tool-renewed', words) });
     }
   }
 
