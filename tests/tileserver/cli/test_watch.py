@@ -110,7 +110,7 @@ def test_from_a_definition_to_the_mail_that_asks(
     [
         (TOML.replace("start =", "start"), "comeo: the geoservice cannot be read as TOML: "),
         (TOML.replace('"ndvi"', '"ndwhy"'), "comeo: indicators.0: there is no indicator ndwhy; see /pof\n"),
-        (TOML.replace("low = 0.99", "low = 2, high = 1"), "comeo: indicators.0.nominal.fixed: low (2) is not"),
+        (TOML.replace("low = 0.99", "low = 2, high = 1"), "comeo: indicators.0.nominal.fixed: low (2) is"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_definition(comeo: Comeo, definition: Path, text: str, sentence: str) -> None:
