@@ -212,7 +212,9 @@ async function buildSite(production) {
   await rm(staging, { recursive: true, force: true });
   const { gazetteer, ...reference } = await writeReference(staging);
   const film = await buildWorker(production);
-  const define = { REFERENCE: JSON.stringify(reference), GAZETTEER: JSON.stringify(gazetteer), FILM_WORKER: JSON.stringify(film) };
+  // values alone: of an object esbuild makes a module, which every chunk then imports
+  const values = Object.entries(reference).map(([name, value]) => [`REFERENCE.${name}`, JSON.stringify(value)]);
+  const define = { ...Object.fromEntries(values), GAZETTEER: JSON.stringify(gazetteer), FILM_WORKER: JSON.stringify(film) };
   const first = await firstModules({ ...shared, define, outdir: staging });
   const { metafile } = await esbuild.build({
     ...shared,

@@ -80,9 +80,18 @@ export interface SceneInfo {
   /** What compression has lost, where the archive tells. */
   fidelity: Fidelity | null;
   styles: Style[];
-  /** Names of its bands. */
-  bands: string[];
+  bands: SceneBand[];
 }
+
+export interface SceneBand {
+  name: string;
+  /** For people: `near infrared`; may be empty. */
+  title: string;
+  /** Micrometres. */
+  wavelength: number | null;
+}
+
+export const namesOf = (bands: readonly SceneBand[]): string[] => bands.map(({ name }) => name);
 
 export interface Fidelity {
   /** Expected error of a pixel, in `unit`. */
@@ -272,6 +281,8 @@ export interface SearchQuery {
   from?: string | null;
   to?: string | null;
   bbox?: BBox;
+  /** A part of ids, in any case. */
+  named?: string;
   limit?: number;
 }
 
@@ -281,6 +292,9 @@ export function interval(from: string | null | undefined, to: string | null | un
   return `${from ? `${from}T00:00:00Z` : '..'}/${to ? `${to}T23:59:59Z` : '..'}`;
 }
 
+/** Text in a pattern of CQL2 that means just itself. */
+const likeText = (text: string): string => text.replaceAll(/[\\%_]/g, '\\$&').replaceAll("'", "''");
+
 export async function searchItems(query: SearchQuery, signal?: AbortSignal): Promise<ItemPage> {
   const target = url('stac/search');
   target.searchParams.set('limit', String(query.limit ?? 100));
@@ -288,6 +302,7 @@ export async function searchItems(query: SearchQuery, signal?: AbortSignal): Pro
   const when = interval(query.from, query.to);
   if (when) target.searchParams.set('datetime', when);
   if (query.bbox) target.searchParams.set('bbox', query.bbox.join(','));
+  if (query.named) target.searchParams.set('filter', `CASEI(id) LIKE CASEI('%${likeText(query.named)}%')`);
   return parsePage(await fetchJson(target, signal));
 }
 

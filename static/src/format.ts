@@ -3,6 +3,7 @@ import { direction, locale } from './language';
 import { t } from './words/shell';
 
 const day = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
+const year = new Intl.DateTimeFormat(locale, { year: 'numeric', timeZone: 'UTC' });
 const minute = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hour12: false, timeZone: 'UTC' });
 
 /** Latin letters and figures that belong together keep their order where the writing runs from right to left. */
@@ -16,6 +17,8 @@ export const formatDay = (date: Date): string => day.format(date);
 export const dayOf = (scene: { datetime: Date; dated: boolean }): string => (scene.dated ? formatDay(scene.datetime) : t('date-unknown'));
 
 export const formatTime = (date: Date): string => `${minute.format(date)} UTC`;
+
+export const formatYear = (date: Date): string => year.format(date);
 
 /** YYYY-MM-DD in UTC: what the server and date fields understand. */
 export const isoDay = (date: Date): string => date.toISOString().slice(0, 10);

@@ -1,7 +1,7 @@
 /** What the server tells of a scene and of a collection: styles, bands, and how true the copy is; in the page's language. */
 import { fetchJson, isObject, layerPath, number, objects, text, url, type Fidelity, type Layer, type Legend, type Range, type SceneInfo, type Style } from './api';
 import { language } from './language';
-import { fidelityInOurWords, loadServerWords, styleInOurWords } from './words/server';
+import { bandInOurWords, fidelityInOurWords, loadServerWords, styleInOurWords } from './words/server';
 
 /** Address of what is told of a scene or a collection. English is what the server speaks by itself. */
 export function infoAddress(layer: Layer): URL {
@@ -69,7 +69,7 @@ export async function fetchInfo(collection: string, item: string, signal?: Abort
     archiveBytes: number(body['archive_bytes']) ?? 0,
     fidelity: fidelityInOurWords(parseFidelity(body['fidelity'])),
     styles: parseStyles(body['styles']).map(styleInOurWords),
-    bands: objects(body['bands']).flatMap((band) => text(band['name']) ?? []),
+    bands: objects(body['bands']).map((band) => bandInOurWords({ name: text(band['name']) ?? '', title: text(band['title']) ?? '', wavelength: number(band['center_wavelength']) })),
   };
 }
 

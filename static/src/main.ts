@@ -16,7 +16,6 @@ import { scenesPanel } from './panels/scenes';
 import { Sheet } from './panels/sheet';
 import { stylesPanel } from './panels/styles';
 import { Timeline } from './panels/timeline';
-import { movedTo } from './panels/period';
 import { viewPanel } from './panels/view';
 import { initialState, Store } from './store';
 import { direction, language } from './language';
@@ -79,7 +78,7 @@ function startMap(): Promise<MapView | null> {
 /** Keeps the middle of the map where the panel doesn't cover it. */
 function layOut(map: MapView | null): void {
   document.documentElement.style.setProperty('--covered', `${sheet.covers}px`);
-  placeStrip();
+  placeParts();
   if (!map) return;
   map.setPadding(sheet.padding);
   const { x, y } = map.centre();
@@ -128,15 +127,16 @@ function translatePage(): void {
 }
 
 /** On a phone the strip of dates lies in the sheet, else along the map. */
-function placeStrip(): void {
+function placeParts(): void {
   if (sheet.active) byId('view').after(byId('strip'));
   else byId('stage').append(byId('strip'));
+  byId(sheet.active ? 'panel-body' : 'brand').append(byId('language'));
 }
 
 async function choose(key: string): Promise<void> {
   const { layer, series } = store.state;
   const item = series.find((each) => each.key === key);
-  if (layer && !('item' in layer)) await viewer.mosaic(movedTo(layer, key));
+  if (layer && !('item' in layer)) await viewer.mosaic((await import('./panels/period')).movedTo(layer, key));
   else if (item) await viewer.show(item, { move: 'stay' });
 }
 
@@ -187,7 +187,7 @@ store.watch(['credit'], ({ credit }) => (byId('credit').textContent = credit ? `
 cloudsOverView(store, mapStarted);
 notices(store);
 busyBar(store);
-placeStrip();
+placeParts();
 addEventListener('keydown', (event) => {
   if (event.key === 'Escape') void escape();
 });

@@ -5,6 +5,7 @@ import {
   fetchItem,
   fetchPoint,
   fetchTileSet,
+  namesOf,
   nextPage,
   searchItems,
   withRendering,
@@ -112,12 +113,16 @@ export class Viewer {
     if (first) await this.show(first, { move: 'jump' });
   }
 
+  /** Lists what the filter leaves. Another collection is shown, too, by its best scene to begin with; dates alone leave the picture as it is. */
   async filter(filter: Filter): Promise<void> {
+    const another = filter.collection !== null && filter.collection !== this.#state.filter.collection;
     this.#store.update({ filter });
     await this.#search();
-    const box = unionOf(this.#state.items.map((item) => item.bbox));
-    const shown = this.#state.item;
-    if (box && shown && !this.#state.items.some((item) => item.key === shown.key)) await this.#goTo(box, true);
+    const { filter: latest, catalogue, items, layer, pending } = this.#state;
+    if (!another || latest !== filter || catalogue !== 'ready') return;
+    if ((pending?.layer ?? layer)?.collection === filter.collection) return;
+    const first = firstToShow(items);
+    if (first) await this.show(first, { move: 'fly' });
   }
 
   async reload(): Promise<void> {
@@ -198,12 +203,14 @@ export class Viewer {
     this.#store.setExtra('pixel', `${lon.toFixed(5)},${lat.toFixed(5)}`);
     const shown = info?.styles.find(({ id }) => id === style) ?? null;
     (await this.#map)?.setSample([lon, lat]);
-    this.#pixel.waiting(lon, lat);
+    const readings = await this.#pixel.readings().catch(() => this.#store.update({ error: t('no-answer') }));
+    if (!readings || signal.aborted) return;
+    readings.waiting(lon, lat);
     try {
       const values = await fetchPoint(layer, lon, lat, shown, signal);
-      if (!signal.aborted) this.#pixel.values(lon, lat, values, shown, 'item' in layer ? item : null, 'pixels' in layer);
+      if (!signal.aborted) readings.values(lon, lat, values, shown, 'item' in layer ? item : null, 'pixels' in layer);
     } catch (error) {
-      if (!signal.aborted) this.#pixel.problem(lon, lat, sentence(error));
+      if (!signal.aborted) readings.problem(lon, lat, sentence(error));
     }
   }
 
@@ -280,7 +287,7 @@ export class Viewer {
       ]);
       if (signal.aborted) return false;
       const offered = styles ? stretchedAs(styles, scene.styles) : scene.styles;
-      const info = { ...scene, styles: await this.#withOthers(offered, target, scene.bands, signal) };
+      const info = { ...scene, styles: await this.#withOthers(offered, target, namesOf(scene.bands), signal) };
       const style = info.styles.find(({ id }) => id === target.style) ?? info.styles[0] ?? null;
       const rendering = pictureQuery(style, stretchOf(this.#state.extras));
       const problem = (await map?.showTiles({ ...tiles, template: withRendering(tiles.template, rendering) })) ?? null;

@@ -54,6 +54,8 @@ test('what is wrong is told with its place, and what may have been meant', () =>
   assert.deepEqual(faultOf('B08 - B4', BANDS), { reason: 'unknown-word', offset: 6, length: 2, hint: 'B04' });
   assert.deepEqual(faultOf('sqr(B04)', BANDS)?.hint, 'sqrt');
   assert.deepEqual(faultOf('nonsense', BANDS)?.hint, null);
+  for (const [word, hint] of [['b08', 'B08'], ['B80', 'B08'], ['B13', null], ['wheer', 'where'], ['x', null]] as const) assert.equal(faultOf(word, BANDS)?.hint, hint);
+  for (const band of ['B03', 'B12', 'VV']) assert.deepEqual(faultOf(band, BANDS), { reason: 'no-band', offset: 0, length: band.length, hint: null });
   assert.equal(faultOf('if_(B08 > 0 and not B04 > 1, nd(B08, B04), 0)', BANDS), null);
   assert.equal(faultOf('1e-3 * B04 + 2.5E+2', BANDS), null);
   assert.deepEqual([faultOf('(B04', BANDS), faultOf('B04)', BANDS), faultOf('B04 +', BANDS), faultOf('B04;B08', BANDS)].map((fault) => [fault?.reason, fault?.offset]), [['open-bracket', 0], ['closed-bracket', 3], ['odd-sign', 4], ['one-result', 3]]);

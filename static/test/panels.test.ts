@@ -6,16 +6,16 @@ import test from 'node:test';
 import type { Item, Style } from '../src/api';
 import { parseFidelity } from '../src/info';
 import { formatBytes, formatError, formatPlatform, formatPosition, formatRatio } from '../src/format';
-import { comparison, weightOf } from '../src/panels/meter';
+import { comparison, weightOf } from '../src/panels/received';
 import { movedTo } from '../src/panels/period';
-import { daysOf, fraction, nearest, stopsOf } from '../src/panels/stops';
+import { daysOf, fraction, nearest, roomy, stopsOf, yearMarks } from '../src/panels/stops';
 import { foldStyles, thumbnailBox } from '../src/panels/styles';
 import { typicalError } from '../src/panels/view';
 import { firstToShow } from '../src/viewer';
 import { loadWords } from '../src/words/words';
 import { initialState, Store } from '../src/store';
 
-await loadWords('shell');
+await Promise.all(['shell', 'meter'].map(loadWords));
 
 const stops = ['2019-01-01', '2019-01-11', '2019-12-31'].map((key) => ({ key, date: new Date(key) }));
 
@@ -37,6 +37,15 @@ test('the timeline is spaced as time is, and a pointer finds the nearest date', 
   assert.deepEqual(stops.map(({ date }) => Math.round(fraction(stops, date) * 364)), [0, 10, 364]);
   assert.deepEqual([0, 0.01, 0.02, 0.4, 0.6, 1].map((at) => nearest(stops, at)), [0, 0, 1, 1, 2, 2]);
   assert.equal(fraction(stops.slice(0, 1), new Date('2019-01-01')), 0.5);
+});
+
+test('dates that are close are ticks, and years have space', () => {
+  assert.deepEqual(roomy(stops, 2000), [true, true, true]);
+  assert.deepEqual(roomy(stops, 364), [false, false, true], 'ten days are ten pixels');
+  const long = ['2015-08-01', '2018-01-01', '2021-02-01'].map((key) => ({ key, date: new Date(key) }));
+  assert.deepEqual(yearMarks(long, 600).map(({ date }) => date.getUTCFullYear()), [2016, 2017, 2018, 2019, 2020, 2021]);
+  assert.deepEqual(yearMarks(long, 90).map(({ date }) => date.getUTCFullYear()), [2016, 2019]);
+  assert.deepEqual(yearMarks(stops, 600), [], 'no year begins');
 });
 
 test('a period that has a beginning keeps its length when its end moves', () => {

@@ -45,11 +45,11 @@ def test_what_the_first_picture_takes_is_small(built: None, language: str) -> No
     files = named(page)
     assert not any(Path(name).name.startswith("map-") for name in files)
     before = weight(page) + sum(map(weight, files))
-    assert before <= 43_000, "60 kB with a picture of 17 kB"
+    assert before <= 33_000, "60 kB with a picture of 17 kB"
     (code,) = (path.relative_to(DIST).as_posix() for path in DIST.glob("assets/map-*.js"))
     of_map = needed(code) - set(files)
     assert sum(map(weight, of_map)) > 150_000, "the library is among them"
-    assert before + sum(map(weight, of_map)) <= 280_000
+    assert before + sum(map(weight, of_map)) <= 274_500
 
 
 def needed(name: str) -> set[str]:

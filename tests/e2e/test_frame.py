@@ -80,6 +80,7 @@ def test_the_meter_opens_and_tells_imagery_from_the_page(visit: Visits) -> None:
     meter = page.locator("#meter")
     assert page.get_by_text("Imagery received").is_hidden()
     meter.locator("summary").click()
+    page.get_by_text("Imagery received").wait_for()
     labels = meter.locator("dt").all_inner_texts()
     assert labels == [
         "Original scene",

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 
 from tests.e2e.conftest import Visit
 from tests.e2e.test_viewer import FIELDS, NORTH_EAST, NORTH_WEST, PHONE, fragment
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 Visits = Callable[..., Visit]
 FORMULA = "(B08 - B04) / (B08 + B04)"
@@ -58,7 +62,7 @@ def test_words_are_completed_and_faults_told_at_their_place(visit: Visits) -> No
     assert field.input_value() == "sqrt("
     field.press("End")
     page.keyboard.type("B0")
-    page.get_by_role("button", name="B08", exact=True).click()
+    page.get_by_role("button", name="B08 near infrared", exact=True).click()
     page.keyboard.type(")")
     assert field.input_value() == "sqrt(B08)"
     assert seen.eventually(lambda: "sqrt" in fragment(page))
@@ -67,6 +71,68 @@ def test_words_are_completed_and_faults_told_at_their_place(visit: Visits) -> No
     assert seen.eventually(lambda: fault.locator("mark").count() == 1), "what only the server knows"
     assert fault.locator("mark").inner_text() == "*"
     assert all("422" in line for line in seen.complaints)
+
+
+def test_a_band_that_the_scene_lacks_is_no_slip_of_the_keys(visit: Visits) -> None:
+    seen = visit()
+    seen.open(FIELDS)
+    write(seen, "B08 - B11")
+    fault = seen.page.locator("#indicator-fault")
+    assert fault.locator("mark").inner_text() == "B11"
+    assert "This scene has no B11; it has B02, B03, B04 and B08." in fault.inner_text()
+    assert "another collection" in fault.inner_text()
+    assert "mean" not in fault.inner_text()
+
+
+@pytest.mark.parametrize(
+    ("language", "button", "title"),
+    [
+        ("en", "B08 near infrared", "near infrared, 0.833 µm"),
+        ("fr", "B08 proche infrarouge", "proche infrarouge, 0,833 µm"),
+        ("pt", "B04 vermelho", "vermelho, 0,665 µm"),
+        ("es", "B04 rojo", "rojo, 0,665 µm"),
+        ("ar", "B04 أحمر", "أحمر, "),
+    ],
+)
+def test_bands_say_what_they_are_of(visit: Visits, language: str, button: str, title: str) -> None:
+    seen = visit()
+
+    def with_wavelengths(route: Route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        for band in told["bands"]:
+            band["center_wavelength"] = {"B04": 0.665, "B08": 0.833}.get(band["name"])
+        route.fulfill(response=answer, json=told)
+
+    seen.page.route("**/items/colours/info*", with_wavelengths)
+    page = seen.open(f"{FIELDS}&lang={language}")
+    page.locator("#open-indicator").click()
+    band = page.get_by_role("button", name=button, exact=True).first
+    band.wait_for()
+    assert title in (band.get_attribute("title") or "")
+    band.click()
+    assert page.locator("#indicator-formula").input_value() == button[:3]
+
+
+@pytest.mark.parametrize("device", [{}, PHONE], ids=["desktop", "phone"])
+def test_boxes_have_labels_and_room(visit: Visits, device: dict[str, object]) -> None:
+    seen = visit(**device)
+    page = seen.open(FIELDS)
+    page.locator("#open-indicator").click()
+    page.get_by_label("Formula").fill(FORMULA)
+    for label in ("Lowest colour at", "Highest colour at"):
+        assert page.locator(".indicator-range label").get_by_text(label, exact=True).is_visible()
+        box = page.get_by_label(label, exact=True)
+        box.fill("-0.00001234")
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth && box.clientWidth > 100")
+    # the focus ring is 3 px wide and lies 2 px off; what scrolls would cut it
+    assert page.locator(".tool-body").evaluate(
+        """body => {
+            const field = document.getElementById('indicator-formula').getBoundingClientRect();
+            const room = body.getBoundingClientRect();
+            return field.left - room.left >= 5 && room.left + body.clientWidth - field.right >= 5;
+        }"""
+    )
 
 
 def test_it_is_kept_saved_and_opened(visit: Visits) -> None:

@@ -119,7 +119,13 @@ def test_places_are_found_by_name_and_by_position_and_what_is_none_is_told(
         page.keyboard.press("Enter")
         assert seen.eventually(lambda lat=lat, lon=lon: shows(lat, lon))  # type: ignore[misc]
     text.fill("qqqqq")
-    page.get_by_text("No place of that name").wait_for()
+    page.get_by_text("Nothing of that name").wait_for()
+    text.fill("EATHER-2020-05-2")
+    named = page.locator("#search-places button", has_text="weather-2020-05-21")
+    with page.expect_response(lambda answer: "items/weather-2020-05-21/tiles/" in answer.url):
+        named.click()
+    text.fill("100%_'")
+    page.get_by_text("Nothing of that name").wait_for()
     assert seen.complaints == []
 
 

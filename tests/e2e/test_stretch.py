@@ -63,6 +63,7 @@ def test_handles_and_gamma_change_the_picture_and_the_link(visit: Visits, dunes:
     assert seen.eventually(lambda: brightness(seen) < 170)
     before = brightness(seen)
     white = page.get_by_label("Brightest value")
+    assert page.locator(".stretch-handles .scale").inner_text().startswith("Darkest value")
     told = white.get_attribute("aria-valuetext")
     white.press("PageDown")
     assert white.get_attribute("aria-valuetext") != told

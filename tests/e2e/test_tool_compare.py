@@ -138,6 +138,9 @@ def test_a_difference_says_at_a_point_whether_it_is_sure(visit: Visits, fields: 
     answer = page.locator(".compare-sentence", has_text=lower)
     answer.wait_for()
     assert answer.inner_text().endswith("haze or a lower sun may.")
+    meaning = page.locator(".compare-meaning").inner_text()
+    assert meaning.startswith("1 May 2020: 0."), "both values, so that higher is not taken for high"
+    assert "Near infrared against red" in meaning, "and what they mean, as the indicator says"
     assert violations(seen) == []
     page.get_by_text("Mosaic", exact=True).click()
     page.get_by_text("leave the mosaic first").wait_for()

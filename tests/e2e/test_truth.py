@@ -130,7 +130,7 @@ def test_scenes_without_a_date_have_their_name_and_no_place_in_time(visit: Visit
     page.route("**/stac/collections/series/items/**", forget_dates)
     seen.open(DAY_21)
     assert page.get_by_role("heading", name="day-21").is_visible()
-    assert "Date unknown" in page.locator("#view").inner_text()
+    assert "Date unknown, place known" in page.locator("#view").inner_text()
     names = page.locator("li[role=option] .scene-day").all_inner_texts()
     assert {"day-1", "day-11", "day-21"} < set(names)
     assert page.get_by_role("group", name="Timeline").is_hidden()

@@ -210,11 +210,24 @@ def test_list_and_map_point_at_each_other(visit: Visits) -> None:
     until(page, "location.hash.includes('item=colours')")
 
 
+def test_the_pointer_leaves_the_colours_of_the_picture(visit: Visits) -> None:
+    seen = visit()
+    page = seen.open("#collection=series&item=day-21")
+    before = seen.colour(0.5, 0.5)
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    for share in (0.45, 0.47, 0.5):  # three dates lie here
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.5 * box["height"])
+    page.locator(f"{SCENES}.hovered[data-key='series/day-21']").wait_for()
+    assert seen.colour(0.5, 0.5) == before
+
+
 def test_timeline_steps_through_dates_and_mosaic_takes_a_day(visit: Visits) -> None:
     seen = visit()
     page = seen.open("#collection=series&item=day-21")
     slider = page.get_by_label("Date", exact=True)
     slider.wait_for()
+    assert page.locator(".ticks .dot").count() > 0
     assert slider.get_attribute("aria-valuetext") == "21 May 2020 · 3 of 3 dates"
     with page.expect_response(lambda answer: "items/day-11/tiles/" in answer.url):
         slider.press("ArrowLeft")
@@ -236,13 +249,20 @@ def test_timeline_steps_through_dates_and_mosaic_takes_a_day(visit: Visits) -> N
 def test_filter_by_collection_and_date(visit: Visits) -> None:
     seen = visit()
     page = seen.open()
-    page.get_by_label("Collection", exact=True).select_option("series")
+    with page.expect_response(lambda answer: "/collections/series/items/" in answer.url):
+        page.get_by_label("Collection", exact=True).select_option("series")
     until(page, "document.querySelectorAll('li[role=option]').length === 3")
+    until(page, "location.hash.includes('collection=series')")
+    selected = page.locator("li[role=option][aria-selected=true]")
+    assert selected.get_attribute("data-key").startswith("series/"), "what is chosen is shown"  # type: ignore[union-attr]
+    shown = fragment(page)
+    page.get_by_role("button", name="Dates", exact=True).click()
     page.get_by_label("From date").fill("2020-05-05")
     page.get_by_label("To date").fill("2020-05-15")
     until(page, "document.querySelectorAll('li[role=option]').length === 1")
     page.get_by_label("To date").fill("2020-05-06")
     page.get_by_text("No scene matches").wait_for()
+    assert fragment(page).partition("&")[2] == shown.partition("&")[2], "dates alone leave the picture"
     assert page.locator("#panel-body").evaluate("panel => panel.scrollWidth <= panel.clientWidth")
     page.get_by_role("button", name="Clear").click()
     until(page, "document.querySelectorAll('li[role=option]').length === 4")
@@ -307,6 +327,7 @@ def test_count_of_bytes_is_what_the_browser_received(visit: Visits) -> None:
     assert counted == pytest.approx(sum(bodies) + headers * len(finished), rel=0.01)
     assert counted < 400_000, "the first view is light"
     page.locator("#meter summary").click()
+    page.locator(".meter-body").wait_for()
     assert re.search(r"The imagery is (1/)?[\d.,]+ (times|of) ", page.locator("#meter").inner_text())
     info = json.loads(page.evaluate("fetch('collections/fields/items/colours/info').then(r => r.text())"))
     text = page.locator("#meter").inner_text()

@@ -20,7 +20,7 @@ from tileserver.cli.places import LocalPath
 from tileserver.cli.pof import pof
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
-from tileserver.cli.watch import bulletin, geoservice, work
+from tileserver.cli.watch import backup, bulletin, geoservice, restore, work
 
 _log = logging.getLogger("comeo")
 
@@ -205,6 +205,8 @@ cli.add_command(pof)
 cli.add_command(work)
 cli.add_command(geoservice)
 cli.add_command(bulletin)
+cli.add_command(backup)
+cli.add_command(restore)
 
 
 def _figure(value: float | None) -> str:

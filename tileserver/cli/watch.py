@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tileserver.settings import Settings
     from tileserver.store.database import Database
     from tileserver.store.geoservices import Geoservice
+    from tileserver.watch.definition import Definition
     from tileserver.watch.worker import Worker
 
 log = logging.getLogger("comeo")
@@ -163,17 +164,31 @@ def add(file: Path, owner: str, database: str | None) -> None:
     """Add the geoservice that FILE (.toml or .json) describes, as a draft: docs/geoservices.md."""
     from tileserver.render.documents import catalogue_of, install
     from tileserver.settings import Settings
-    from tileserver.watch.register import MOST_TEXT, read_definition, register
+    from tileserver.watch.register import register
 
     settings = Settings.from_environment(database=database)
     store = open_database(settings)
     install(catalogue_of(settings))
-    if file.stat().st_size > MOST_TEXT:
-        raise ComeoError(f"{file} has more than {MOST_TEXT >> 20} MB; simplify the outlines")
-    definition = read_definition(file.read_bytes(), "toml" if file.suffix == ".toml" else "json")
+    definition = _definition_in(file)
     with store.writing() as connection:
         register(connection, definition, owner, settings.max_vertices, now())
     click.echo(f"{definition.slug} is a draft; `comeo geoservice activate {definition.slug} PATHS` starts it")
+
+
+@geoservice.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_paths
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="End of the two years.  [default: now]")
+def preview(file: Path, paths: tuple[Path, ...], until: datetime | None) -> None:
+    """Say what the geoservice in FILE would have told in two years, and what its sites see."""
+    from tileserver.settings import Settings
+    from tileserver.watch.preview import lines
+
+    settings = Settings.from_environment(paths=paths)
+    end = until.replace(tzinfo=UTC) if until else now()
+    with open_scenes(settings) as scenes:
+        for line in lines(scenes, _definition_in(file), end):
+            click.echo(line)
 
 
 @geoservice.command()
@@ -225,6 +240,34 @@ def explain(slug: str, site: int | None, database: str | None) -> None:
             click.echo(line)
 
 
+@click.command()
+@click.argument("file", type=LocalPath())
+@_database
+def backup(file: Path, database: str | None) -> None:
+    """Write sites, geoservices, observations, alerts and messages into FILE (.zip)."""
+    from tileserver.settings import Settings
+    from tileserver.store.backup import backup as write
+
+    rows = write(open_database(Settings.from_environment(database=database)), file)
+    click.echo(f"{file}  {sum(rows.values()):,} rows, {file.stat().st_size:,} bytes")
+
+
+@click.command()
+@click.argument("file", type=LocalPath(exists=True, dir_okay=False))
+@_database
+def restore(file: Path, database: str | None) -> None:
+    """Fill an empty database with what the backup FILE holds."""
+    from tileserver.settings import Settings
+    from tileserver.store.backup import restore as read
+    from tileserver.store.database import Database
+
+    settings = Settings.from_environment(database=database)
+    if settings.database is None:
+        raise ComeoError("there is no database to fill; name one with --database (COMEO_DATABASE)")
+    rows = read(Database(settings.database), file)
+    click.echo(f"{sum(rows.values()):,} rows restored")
+
+
 @click.group()
 def bulletin() -> None:
     """Bulletins of geoservices."""
@@ -255,6 +298,14 @@ def compose(slug: str, month: datetime, output: Path, locale: str, force: bool, 
     is_page = output.suffix == ".html"
     output.write_bytes(bulletin_page(content, locale, None).encode() if is_page else canonical(content))
     click.echo(f"{output}  {output.stat().st_size:,} bytes")
+
+
+def _definition_in(file: Path) -> Definition:
+    from tileserver.watch.register import MOST_TEXT, read_definition
+
+    if file.stat().st_size > MOST_TEXT:
+        raise ComeoError(f"{file} has more than {MOST_TEXT >> 20} MB; simplify the outlines")
+    return read_definition(file.read_bytes(), "toml" if file.suffix == ".toml" else "json")
 
 
 def _find(connection: Any, slug: str) -> Geoservice:

@@ -18,7 +18,7 @@ from comeo.export.provenance import attribution
 from comeo.figures import significant
 from comeo.globe import WORLD, centre, unrolled
 from comeo.grid import WGS84, Grid
-from comeo.missions import MapClass
+from comeo.missions import MapClass, band_title
 from comeo.scene import Band
 from comeo.view.projection import ProjectionErrors, move_bounds
 from comeo.view.reader import group_grid
@@ -203,7 +203,7 @@ def collection_attribution(scenes: Scenes, summary: CollectionSummary) -> str:
 
 def _band(band: Band) -> dict[str, Any]:
     return {
-        "name": band.name, "common_name": band.common_name, "unit": band.unit,
+        "name": band.name, "title": band_title(band), "common_name": band.common_name, "unit": band.unit,
         "center_wavelength": band.center_wavelength, "scale": band.scale, "offset": band.offset,
     }  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
@@ -11,17 +11,21 @@ from typing import Final
 
 import numpy as np
 
-from comeo.errors import BoundError
+from comeo.errors import BoundError, NotFoundError
 from comeo.indicators.document import Document, canonical
 from tileserver.errors import UnfinishedError
+from tileserver.render.documents import find_document
 from tileserver.render.scenes import Scenes
+from tileserver.render.sites import sites_of
 from tileserver.store.observed import Observed
 from tileserver.watch.alerts import Rule, verdicts
 from tileserver.watch.baseline import Verdict
-from tileserver.watch.definition import AlertPolicy, Nominal
+from tileserver.watch.definition import AlertPolicy, Definition, Nominal
 from tileserver.watch.detect import Episode, episodes
 from tileserver.watch.observe import Place, Wanted, missing, observe, present
+from tileserver.watch.register import MOST_SITES, name_of
 
+PATIENCE: Final = 600.0  # seconds
 YEARS: Final = 2
 """That a preview tells of; nominal values are learned from all years before, too."""
 MONTH: Final = 30.44  # days
@@ -90,6 +94,42 @@ def preview(
         place.version: _previewed(seen[place.version], Rule(0, place.site, 0, nominal, policy, start))
         for place in places
     }
+
+
+def lines(scenes: Scenes, definition: Definition, now: datetime) -> Iterator[str]:
+    """A preview as lines of text.
+
+    Raises:
+        NotFoundError: If an indicator is unknown, or no scene can answer.
+    """
+    given = sites_of(definition.sites, scenes.settings.max_vertices, MOST_SITES)
+    places = [Place(number, number, one.area) for number, one in enumerate(given)]
+    names = [name_of(one, number)["en"] for number, one in enumerate(given, 1)]
+    for each in definition.indicators:
+        document = find_document(each.indicator)
+        if document is None:
+            raise NotFoundError(f"there is no indicator {each.indicator}; see /pof")
+        found = preview(
+            scenes, places, document, definition.collections, each.nominal, definition.alerts, now, PATIENCE
+        )
+        yield f"{document.title_in('en')}, {YEARS} years until {now:%Y-%m-%d}"
+        for name, one in zip(names, found.values(), strict=True):
+            yield f"  {name}: {_sight_words(one)}"
+            for deviation in one.episodes:
+                first, last = deviation.first.point.at, deviation.last.point.at
+                kind = "an alert" if deviation.persistent else "to be verified on the original"
+                what = f"{deviation.side}, severity {deviation.worst.severity}, {kind}"
+                yield f"    {first:%Y-%m-%d} to {last:%Y-%m-%d}: {what}"
+
+
+def _sight_words(one: Previewed) -> str:
+    sight = one.sight
+    change, coding = sight["smallest_change"], sight["coding"]
+    dates = sight["clear_dates_per_month"]
+    told = "too few dates to learn from" if change is None else f"sees changes of {change:.3f}"
+    part = "" if coding is None else f", {coding:.3f} of it from compression"
+    rate = "" if dates is None else f"; {dates:.1f} clear dates a month"
+    return f"{told}{part}{rate}; {len(one.episodes)} deviations"
 
 
 def _previewed(seen: Sequence[Observed], rule: Rule) -> Previewed:

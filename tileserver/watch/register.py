@@ -130,10 +130,11 @@ def activate(connection: Connection, scenes: Scenes, geoservice: Geoservice) -> 
 
 def _add_site(connection: Connection, owner: int, one: Site, number: int, now: datetime) -> int:
     geometry = dict(one.area.geometry)
-    return sites.add_site(connection, owner, _name_of(one, number), geometry, area_of(geometry), now)
+    return sites.add_site(connection, owner, name_of(one, number), geometry, area_of(geometry), now)
 
 
-def _name_of(one: Site, number: int) -> Mapping[str, str]:
+def name_of(one: Site, number: int) -> Mapping[str, str]:
+    """Name of a site by language: what its Feature says, else its number."""
     properties = one.properties or {}
     given = properties.get("name") or one.id
     name = " ".join(str(given or f"Site {number}").split())[:MOST_NAME]

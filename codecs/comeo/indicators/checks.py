@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from comeo.indicators.formula import OPERATORS
 from comeo.indicators.model import Fields, ValueClass
 from comeo.indicators.problems import Problem
 from comeo.indicators.tree import Name, Node, walk
+from comeo.indicators.typos import is_band, nearest
 
 
 def cross_problems(fields: Fields, formulas: Mapping[str, Node]) -> Iterator[Problem]:
@@ -55,8 +55,10 @@ def _names(fields: Fields, bands: Counter[str]) -> Iterator[Problem]:
 def _unknown(path: str, node: Node, known: list[str]) -> Iterator[Problem]:
     for each in walk(node):
         if isinstance(each, Name) and each.name not in known:
-            near = difflib.get_close_matches(each.name[:40], known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"names are {', '.join(known)}"
+            near = nearest(each.name, known)
+            hint = f"did you mean {near}?" if near else f"names are {', '.join(known)}"
+            if is_band(each.name):
+                hint += f"; to read the band {each.name}, add it to the bands of an input"
             message = f"{each.name[:40]} is no band of inputs and no step of let; {hint}"
             yield Problem(path, message, 0, each.place.offset, each.place.length, hint)
 

@@ -6,13 +6,13 @@ Operators bind as in Python: `or`, `and`, `not`, comparisons, `|`, `&`, `+ -`, `
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Final, NamedTuple
 
 from comeo.errors import ParameterError
 from comeo.indicators.functions import ALIASES, FUNCTIONS, RADIUS
 from comeo.indicators.tree import GREATEST, MOST_NODES, Call, Name, Node, Number, Place
+from comeo.indicators.typos import nearest
 
 LONGEST: Final = 4000
 """Characters of a formula."""
@@ -108,11 +108,11 @@ def check_call(function: str, arguments: tuple[Node, ...], place: Place) -> None
     """
     known = FUNCTIONS.get(function)
     if known is None:
-        near = difflib.get_close_matches(function[:40], [*FUNCTIONS, *ALIASES], 1)
+        near = nearest(function, [*FUNCTIONS, *ALIASES])
         names = ", ".join(name for name in FUNCTIONS if name.isidentifier())
         raise FormulaError(
             f"{short(function)} calls an unknown function",
-            place, f"did you mean {near[0]}?" if near else f"functions are {names}",
+            place, f"did you mean {near}?" if near else f"functions are {names}",
         )  # fmt: skip
     least, most = known.counts
     if not least <= len(arguments) <= most:

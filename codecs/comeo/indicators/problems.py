@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from comeo.errors import ParameterError
 from comeo.indicators.parsing import FormulaError
+from comeo.indicators.typos import nearest
 
 MOST: Final = 20
 """Problems of fields that are told at once."""
@@ -102,8 +102,8 @@ def _problem(text: str, path: Path, kind: str, message: str, model: type[BaseMod
     if kind == "missing":
         return Problem(text, "this field is missing")
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(str(path[-1])[:40], _field_names(model), 1)
-        hint = f"did you mean {near[0]}?" if near else "leave it out"
+        near = nearest(str(path[-1]), _field_names(model))
+        hint = f"did you mean {near}?" if near else "leave it out"
         return Problem(text, f"there is no such field; {hint}", hint=hint)
     words = message.removeprefix("Value error, ").replace("Input should", "it should")
     return Problem(text, words[0].lower() + words[1:])

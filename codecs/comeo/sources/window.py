@@ -92,7 +92,7 @@ def _classes(source: ClassSource, box: Bounds) -> ClassSource:
 
 
 def _placed(raster: _Raster, part: Window) -> _Raster:
-    transform = raster.transform * Affine.translation(part.col, part.row)
+    transform = raster.transform @ Affine.translation(part.col, part.row)
     return replace(raster, transform=transform, height=part.height, width=part.width)
 
 

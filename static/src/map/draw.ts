@@ -9,7 +9,7 @@ import type { Map as MapLibre } from 'maplibre-gl';
 import { TerraDraw, TerraDrawLineStringMode, TerraDrawPolygonMode, TerraDrawRectangleMode } from 'terra-draw';
 import { TerraDrawMapLibreGLAdapter } from 'terra-draw-maplibre-gl-adapter';
 
-import { readPalette } from './theme';
+import type { Palette } from './theme';
 
 export type Shape = 'line' | 'polygon' | 'rectangle';
 export type Drawn = LineString | Polygon;
@@ -38,9 +38,8 @@ const isDrawn = (geometry: { type: string } | undefined): geometry is Drawn =>
   geometry?.type === 'LineString' || geometry?.type === 'Polygon';
 
 /** Lets the user draw; null if they stop with Escape or the signal does. */
-export function draw(map: MapLibre, shape: Shape, { signal, changed }: Drawing): Promise<Drawn | null> {
-  const colour = readPalette().outline as `#${string}`;
-  const drawing = new TerraDraw({ adapter: new TerraDrawMapLibreGLAdapter({ map }), modes: modes(colour) });
+export function draw(map: MapLibre, { outline }: Palette, shape: Shape, { signal, changed }: Drawing): Promise<Drawn | null> {
+  const drawing = new TerraDraw({ adapter: new TerraDrawMapLibreGLAdapter({ map }), modes: modes(outline as `#${string}`) });
   return new Promise((resolve) => {
     const over = new AbortController();
     const finish = (result: Drawn | null): void => {

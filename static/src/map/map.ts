@@ -167,8 +167,17 @@ export class MapView {
     }
   }
 
+  /** What draws pictures in another map, of the same code. */
+  imageryOf(map: MapLibre): Imagery {
+    return new Imagery(map);
+  }
+
   setOpacity(opacity: number): void {
     this.#imagery.setOpacity(opacity);
+  }
+
+  shows(group: MapGroup): boolean {
+    return !hiddenGroups(keptStorage(), navigator as object).has(group);
   }
 
   /** Shows or hides a group of layers, now and at the next visit. */
@@ -209,7 +218,7 @@ export class MapView {
     signal.addEventListener('abort', () => mine.abort());
     if (signal.aborted) mine.abort();
     const { draw } = await import('./draw');
-    const drawn = await draw(this.#map, shape, { signal: mine.signal, ...(changed && { changed }) });
+    const drawn = await draw(this.#map, readPalette(), shape, { signal: mine.signal, ...(changed && { changed }) });
     setTimeout(() => { // the click that ended it is still to reach the map
       if (this.#drawing === mine) this.#drawing = null;
     });
@@ -319,7 +328,9 @@ export class MapView {
       else this.#events.onClick(lng, lat, keysAt(point));
     });
     map.on('mousemove', (event) => {
-      const key = keysAt(event.point)[0] ?? null;
+      // over the picture no other date's outline is marked: its tint would change the colours
+      const keys = keysAt(event.point);
+      const key = keys.find((each) => each === this.#selected) ?? keys[0] ?? null;
       if (key !== this.#hovered) this.#events.onHover(key);
     });
     map.on('mouseout', () => this.#events.onHover(null));

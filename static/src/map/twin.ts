@@ -2,7 +2,7 @@
 import { Map as MapLibre } from 'maplibre-gl';
 
 import type { TileSet } from '../api';
-import { Imagery } from './imagery';
+import type { Imagery } from './imagery';
 import type { MapView } from './map';
 
 /** The first map's style without its pictures and drawings. */
@@ -23,10 +23,10 @@ export class Twin {
   readonly #follow = (): void => this.#copy(this.#main, this.#map);
   #following = false;
 
-  private constructor(main: MapLibre, map: MapLibre) {
+  private constructor(main: MapLibre, map: MapLibre, imagery: Imagery) {
     this.#main = main;
     this.#map = map;
-    this.#imagery = new Imagery(map);
+    this.#imagery = imagery;
     main.on('move', this.#follow);
     main.on('projectiontransition', this.#follow);
     map.on('move', () => this.#copy(map, main));
@@ -49,7 +49,7 @@ export class Twin {
       style: ground(maplibre),
     });
     await new Promise<void>((resolve) => void map.once('style.load', () => resolve()));
-    return new Twin(maplibre, map);
+    return new Twin(maplibre, map, main.imageryOf(map));
   }
 
   /** Resolves when the tiles are on the map, with the first that failed if some did; rejects if all failed. */

@@ -3,7 +3,10 @@ import { PIXELS, type Mosaic } from '../api';
 import { h } from '../dom';
 import { isoDay } from '../format';
 import type { Store } from '../store';
-import { t } from '../words/shell';
+import { t as shell } from '../words/shell';
+import { words } from '../words/words';
+
+const t = words<keyof typeof import('../words/period/en.json')>('period');
 
 const DAY = 86_400_000;
 const NEWEST = 'newest';
@@ -24,7 +27,7 @@ const mosaicOf = ({ layer, pending }: Store['state']): Mosaic | null => {
 
 /** A form that is there while a mosaic is shown. */
 export function periodForm(store: Store, show: (layer: Mosaic) => void): HTMLFormElement {
-  const option = (value: string): HTMLElement => h('option', { value }, t(value === NEWEST ? 'pixels-newest' : (`pixels-${value}` as 'pixels-median')));
+  const option = (value: string): HTMLElement => h('option', { value }, value === NEWEST ? t('pixels-newest') : shell(`pixels-${value}` as 'pixels-median'));
   const pixels = h('select', { 'aria-label': t('pixels') }, ...[NEWEST, ...PIXELS].map(option));
   const from = h('input', { type: 'date', 'aria-label': t('period-from') });
   const to = h('input', { type: 'date', 'aria-label': t('period-to') });

@@ -14,11 +14,19 @@ export interface SceneActions {
   reload: () => void;
 }
 
-function filterForm(store: Store, apply: (filter: Filter) => void): HTMLFormElement {
+/** The heading with the choice of a collection; dates, which few need, are folded until they are asked for. */
+function filterForm(store: Store, heading: HTMLElement, apply: (filter: Filter) => void): HTMLFormElement {
   const collection = h('select', { name: 'collection', 'aria-label': t('collection') });
   const from = h('input', { type: 'date', name: 'from', 'aria-label': t('from-date') });
   const to = h('input', { type: 'date', name: 'to', 'aria-label': t('to-date') });
   const clear = h('button', { type: 'reset', class: 'text-button' }, t('clear'));
+  const dates = h('div', { class: 'dates', id: 'filter-dates', hidden: true }, from, h('span', { 'aria-hidden': 'true' }, '–'), to, clear);
+  const fold = h('button', { type: 'button', class: 'text-button', 'aria-controls': dates.id, click: () => unfold(dates.hasAttribute('hidden')) }, t('dates'));
+  const unfold = (open: boolean): void => {
+    dates.toggleAttribute('hidden', !open);
+    fold.setAttribute('aria-expanded', String(open));
+  };
+  unfold(false);
   const read = (): Filter => ({ collection: collection.value || null, from: from.value || null, to: to.value || null });
   const form = h(
     'form',
@@ -30,8 +38,8 @@ function filterForm(store: Store, apply: (filter: Filter) => void): HTMLFormElem
       submit: (event: Event) => event.preventDefault(),
       reset: () => setTimeout(() => apply(read())),
     },
-    collection,
-    h('div', { class: 'dates' }, from, h('span', { 'aria-hidden': 'true' }, '–'), to, clear),
+    h('div', { class: 'filter-head' }, heading, collection, fold),
+    dates,
   );
   store.watch(['collections'], ({ collections, filter }) => {
     const options = collections.map(({ id, title }) => h('option', { value: id, selected: id === filter.collection }, title));
@@ -39,13 +47,14 @@ function filterForm(store: Store, apply: (filter: Filter) => void): HTMLFormElem
   });
   store.watch(['filter'], ({ filter }) => {
     clear.hidden = !filter.collection && !filter.from && !filter.to;
+    fold.disabled = Boolean(filter.from || filter.to); // dates that leave scenes out stay in sight
   });
   return form;
 }
 
 function option(item: Item, titles: ReadonlyMap<string, string>): HTMLLIElement {
   const parts = [titles.get(item.collection) ?? item.collection];
-  if (!item.dated) parts.unshift(t('date-unknown'));
+  if (!item.dated) parts.unshift(t('only-place-known'));
   if (item.timed) parts.push(formatTime(item.datetime));
   if (item.cloudCover !== null) parts.push(t('cloud', { count: Math.round(item.cloudCover) }));
   return h(
@@ -121,6 +130,11 @@ function markSelected(list: HTMLElement, key: string | null): void {
     option.setAttribute('aria-selected', String(option === selected));
     option.tabIndex = option === (selected ?? options[0]) ? 0 : -1;
   }
+}
+
+/** Brings the scene that is shown into sight. */
+function reveal(list: HTMLElement): void {
+  const selected = list.querySelector<HTMLElement>('[aria-selected=true]');
   // Only the list is scrolled, never the panel around it: on a phone that would take the controls out of sight
   const scrolls = list.scrollHeight > list.clientHeight && getComputedStyle(list).overflowY === 'auto';
   if (selected && scrolls && !list.contains(document.activeElement)) {
@@ -133,12 +147,10 @@ export function scenesPanel(root: HTMLElement, store: Store, actions: SceneActio
   const count = h('span', { class: 'count', role: 'status' });
   const list = listBox(store, actions.show);
   const below = h('div', { class: 'below-list' });
-  root.append(
-    h('h2', { id: 'scenes-title' }, t('scenes'), ' ', count),
-    filterForm(store, actions.filter),
-    list,
-    below,
-  );
+  const missing = h('p', { class: 'hint not-listed', role: 'status' });
+  const heading = h('h2', { id: 'scenes-title' }, t('scenes'), ' ', count);
+  root.append(filterForm(store, heading, actions.filter), missing, list, below);
+  let before: readonly Item[] = [];
   store.watch(['items', 'collections', 'catalogue', 'matched', 'next'], (state) => {
     count.textContent = statusLine(state);
     const titles = new Map(state.collections.map(({ id, title }) => [id, title]));
@@ -147,8 +159,18 @@ export function scenesPanel(root: HTMLElement, store: Store, actions: SceneActio
     list.ariaBusy = String(state.catalogue === 'loading');
     below.replaceChildren(...belowList(state, actions));
     markSelected(list, state.item?.key ?? null);
+    // a further page leaves the list where its reader is
+    const longer = state.items.length > before.length && state.items[0]?.key === before[0]?.key;
+    if (!longer) reveal(list);
+    before = state.items;
   });
-  store.watch(['item'], ({ item }) => markSelected(list, item?.key ?? null));
+  store.watch(['item'], ({ item }) => {
+    markSelected(list, item?.key ?? null);
+    reveal(list);
+  });
+  store.watch(['items', 'item', 'layer', 'catalogue'], (state) => void (missing.textContent = notListed(state)));
+  // the styles come after the list, and make it lower
+  new ResizeObserver(() => reveal(list)).observe(list);
   store.watch(['pending'], ({ pending }) => {
     for (const option of list.querySelectorAll<HTMLElement>('[role=option]')) {
       option.classList.toggle('pending', pending?.item?.key === option.dataset['key'] && pending !== null && 'item' in pending.layer);
@@ -159,6 +181,13 @@ export function scenesPanel(root: HTMLElement, store: Store, actions: SceneActio
       option.classList.toggle('hovered', option.dataset['key'] === hovered);
     }
   });
+}
+
+/** That the scene on the map is none of the list, which a filter has left out, or a page not brought yet. */
+function notListed({ items, item, layer, catalogue }: State): string {
+  const listed = items.some(({ key }) => key === item?.key);
+  if (!item || !layer || !('item' in layer) || catalogue !== 'ready' || items.length === 0 || listed) return '';
+  return t('not-listed', { title: sceneTitle(item) });
 }
 
 function belowList({ catalogue, items, filter, next }: State, actions: SceneActions): HTMLElement[] {

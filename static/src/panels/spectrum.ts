@@ -1,7 +1,6 @@
 /** Reflectance over wavelength, as a small drawing with the expected errors as bars. */
 import type { BandValue } from '../api';
 import { svg } from '../dom';
-import { t } from '../words/shell';
 
 const WIDTH = 280;
 const HEIGHT = 72;
@@ -10,7 +9,7 @@ const PAD = 6;
 type Known = BandValue & { wavelength: number; physical: number };
 
 /** Nothing when fewer than three bands have both reflectance and wavelength. */
-export function spectrum(bands: readonly BandValue[]): SVGElement | null {
+export function spectrum(bands: readonly BandValue[], label: string): SVGElement | null {
   const known = bands
     .filter((band): band is Known => band.wavelength !== null && band.physical !== null && band.unit === 'reflectance')
     .sort((a, b) => a.wavelength - b.wavelength);
@@ -24,7 +23,7 @@ export function spectrum(bands: readonly BandValue[]): SVGElement | null {
     svg('line', { class: 'error-bar', x1: x(band), x2: x(band), y1: y(band.physical - error), y2: y(band.physical + error) });
   return svg(
     'svg',
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: 'spectrum', role: 'img', 'aria-label': t('spectrum') },
+    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: 'spectrum', role: 'img', 'aria-label': label },
     svg('line', { x1: PAD, x2: WIDTH - PAD, y1: HEIGHT - PAD, y2: HEIGHT - PAD, class: 'axis' }),
     svg('polyline', { points: known.map((band) => `${x(band)},${y(band.physical)}`).join(' ') }),
     ...known.flatMap((band) => (band.physicalError === null ? [] : [bar(band, band.physicalError)])),

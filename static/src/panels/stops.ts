@@ -23,6 +23,25 @@ export function nearest(stops: readonly Pick<Stop, 'date'>[], at: number): numbe
   return stops.reduce((best, stop, i) => (distance(stop) < distance(stops[best] as Stop) ? i : best), 0);
 }
 
+/** Pixels that a dot takes, and the number of a year. */
+const DOT = 13;
+const YEAR = 34;
+
+/** Which stops have space for a dot on a track of so many pixels; the others are ticks. */
+export function roomy(stops: readonly Pick<Stop, 'date'>[], width: number): boolean[] {
+  const places = stops.map(({ date }) => fraction(stops, date) * width);
+  return places.map((place, i) => [places[i - 1], places[i + 1]].every((other) => other === undefined || Math.abs(other - place) >= DOT));
+}
+
+/** Years that begin between the first and the last stop, where they begin, 0 to 1; as many as find space. */
+export function yearMarks(stops: readonly Pick<Stop, 'date'>[], width: number): { date: Date; at: number }[] {
+  const [first, last] = [stops[0], stops[stops.length - 1]].map((stop) => stop?.date.getUTCFullYear() ?? 0);
+  const years = Array.from({ length: (last ?? 0) - (first ?? 0) }, (_, i) => new Date(Date.UTC((first ?? 0) + 1 + i, 0, 1)));
+  const marks = years.map((date) => ({ date, at: fraction(stops, date) }));
+  const step = Math.max(1, Math.ceil((YEAR * (marks.length - 1)) / Math.max(1, ((marks.at(-1)?.at ?? 0) - (marks[0]?.at ?? 0)) * width)));
+  return marks.filter((_, i) => i % step === 0);
+}
+
 /** One stop a day, oldest first. */
 export function daysOf(items: readonly Item[]): Stop[] {
   const days = new Map(items.map((item) => [isoDay(item.datetime), item]));

@@ -1,15 +1,15 @@
 /**
- * The strip of dates along the map: spaced as they were acquired, a dot a date that tells its cloud, its picture on hover,
- * play. Arrow keys and the buttons go from date to date. A second handle appears while two dates are compared.
+ * The strip of dates along the map: spaced as they were acquired, a dot a date that tells its cloud, a tick where dates are
+ * close, years under them, its picture on hover, play. Arrow keys and the buttons go from date to date. A second handle appears while two dates are compared.
  */
 import { layerPath, url, withQuery, type Item } from '../api';
 import { h, icon } from '../dom';
-import { formatDay, isoDay } from '../format';
+import { formatDay, formatYear, isoDay } from '../format';
 import { direction } from '../language';
 import { saver } from '../saver';
 import { cloudOf, type State, type Store } from '../store';
 import { t } from '../words/shell';
-import { fraction, nearest, STEP_KEYS, stopsOf, type Stop } from './stops';
+import { fraction, nearest, roomy, STEP_KEYS, stopsOf, yearMarks, type Stop } from './stops';
 
 const RESOLUTION = 10_000;
 /** A date is shown for at least so long while playing, in milliseconds. */
@@ -93,6 +93,7 @@ export class Timeline {
       root.hidden = !this.#show(state);
       document.documentElement.classList.toggle('with-strip', !root.hidden);
     });
+    new ResizeObserver(() => this.#draw()).observe(this.#ticks);
   }
 
   #button(label: string, path: string, click: () => void): HTMLButtonElement {
@@ -103,10 +104,8 @@ export class Timeline {
   #show(state: Readonly<State>): boolean {
     const { stops, current } = stopsOf(state);
     if (stops.length < 2) return false;
-    const drawn = JSON.stringify(stops.map(({ key, item }) => [key, cloudOf(state, item)]));
-    if (drawn !== this.#drawn) this.#ticks.replaceChildren(...stops.map((stop) => tick(stops, stop, cloudOf(state, stop.item))));
-    this.#drawn = drawn;
     this.#stops = stops;
+    this.#draw();
     const index = Math.max(0, stops.findIndex(({ key }) => key === current));
     this.#first.show(stops, index);
     const second = stops.findIndex(({ key }) => key === state.second?.key);
@@ -117,6 +116,17 @@ export class Timeline {
     this.#later.disabled = index >= stops.length - 1;
     this.#say(index);
     return true;
+  }
+
+  /** The dates and years, as the track's width has space for them. */
+  #draw(): void {
+    const [stops, { state }, width] = [this.#stops, this.#store, this.#ticks.clientWidth];
+    const drawn = JSON.stringify([width, stops.map(({ key, item }) => [key, cloudOf(state, item)])]);
+    if (drawn === this.#drawn) return;
+    this.#drawn = drawn;
+    const dots = roomy(stops, width);
+    const years = yearMarks(stops, width).map(({ date, at }) => h('span', { style: `--at: ${at.toFixed(4)}` }, formatYear(date)));
+    this.#ticks.replaceChildren(...years, ...stops.map((stop, i) => tick(stops, stop, cloudOf(state, stop.item), dots[i] === true)));
   }
 
   #say(index: number): void {
@@ -184,8 +194,8 @@ function cloudWords(state: Readonly<State>, item: Item): string {
   return ` · ${t(state.clouds.has(item.id) ? 'cloud-here' : 'cloud', { count: Math.round(cloud) })}`;
 }
 
-/** A dot whose filling is what of the scene is not cloud; a ring where that is not known. */
-function tick(stops: readonly Stop[], { date }: Stop, cloud: number | null): HTMLElement {
+/** A dot, or a tick, whose filling is what of the scene is not cloud; empty where that is not known. */
+function tick(stops: readonly Stop[], { date }: Stop, cloud: number | null, dot: boolean): HTMLElement {
   const style = `--at: ${fraction(stops, date).toFixed(4)}; --clear: ${cloud === null ? 0 : (1 - cloud / 100).toFixed(2)}`;
-  return h('i', { style, 'data-cloud': cloud === null ? 'unknown' : cloud > 50 ? 'much' : 'little', 'data-day': isoDay(date) });
+  return h('i', { style, class: dot && 'dot', 'data-cloud': cloud === null ? 'unknown' : cloud > 50 ? 'much' : 'little', 'data-day': isoDay(date) });
 }

@@ -4,7 +4,7 @@ import { h } from '../dom';
 import { formatError, formatPlatform, formatTime } from '../format';
 import type { State, Store } from '../store';
 import { t } from '../words/shell';
-import { periodForm } from './period';
+import { withWords } from '../words/words';
 import { titleOf } from './title';
 
 export interface ViewActions {
@@ -35,7 +35,7 @@ function subtitle({ item, layer, collections }: State): string {
   if (!item || !layer) return '';
   const collection = collections.find(({ id }) => id === layer.collection)?.title ?? layer.collection;
   if (!('item' in layer)) return layer.pixels ? collection : `${collection} · ${t('newest-first')}`;
-  const parts = [collection, item.platform && formatPlatform(item.platform), item.timed && formatTime(item.datetime), !item.dated && t('date-unknown')];
+  const parts = [collection, item.platform && formatPlatform(item.platform), item.timed && formatTime(item.datetime), !item.dated && t('only-place-known')];
   if (item.cloudCover !== null) parts.push(t('cloud', { count: Math.round(item.cloudCover) }));
   return parts.filter(Boolean).join(' · ');
 }
@@ -51,9 +51,9 @@ function waiting({ pending, layer, item, style }: State): string {
 
 /** Of radar that of fields comes first: a single pixel of it is mostly speckle. */
 export function typicalError({ error, fieldError, unit }: Fidelity): string {
-  const pixel = `±\u202f${formatError(error)} ${unit}`.trimEnd();
-  if (fieldError === null) return t('typical-error', { pixel });
-  return t('typical-error-fields', { field: `±\u202f${formatError(fieldError)} ${unit}`, pixel });
+  const words = (value: number): string => `±\u202f${formatError(value)} ${unit === 'reflectance' ? t('reflectance') : unit}`.trimEnd();
+  const pixel = words(error);
+  return fieldError === null ? t('typical-error', { pixel }) : t('typical-error-fields', { field: words(fieldError), pixel });
 }
 
 /** Whether what is shown can be trusted, in a word and a figure. */
@@ -80,6 +80,24 @@ function fidelityBadge(): { element: HTMLElement; show: (fidelity: Fidelity | nu
   return { element, show };
 }
 
+/** The form of a mosaic's period comes with the first mosaic. */
+function periodOf(root: HTMLElement, store: Store, actions: ViewActions): () => void {
+  let asked = false;
+  const come = async (): Promise<void> => {
+    const { periodForm } = await withWords('period', import('./period'));
+    root.append(periodForm(store, actions.mosaic));
+  };
+  const failed = (): void => {
+    asked = false;
+    store.update({ error: t('no-answer') });
+  };
+  return () => {
+    if (asked) return;
+    asked = true;
+    come().catch(failed);
+  };
+}
+
 export function viewPanel(root: HTMLElement, store: Store, actions: ViewActions): void {
   const heading = h('h2', { id: 'view-title' });
   const sub = h('p', { class: 'sub' });
@@ -91,7 +109,8 @@ export function viewPanel(root: HTMLElement, store: Store, actions: ViewActions)
     if (item && wanted === 'mosaic') actions.mosaic({ collection: item.collection, until: null });
     else if (item) actions.show(item);
   });
-  root.append(h('div', { class: 'title-row' }, heading, fit), status, sub, badge.element, mode.element, periodForm(store, actions.mosaic));
+  root.append(h('div', { class: 'title-row' }, heading, fit), status, sub, badge.element, mode.element);
+  const period = periodOf(root, store, actions);
   store.watch(['item', 'layer', 'series', 'info', 'style', 'collections', 'pending'], (state) => {
     const { layer, item, series, pending, info } = state;
     root.hidden = layer === null && pending === null;
@@ -101,6 +120,7 @@ export function viewPanel(root: HTMLElement, store: Store, actions: ViewActions)
     sub.textContent = subtitle(state);
     mode.element.hidden = series.length < 2;
     mode.show(isMosaic(pending?.layer ?? layer) ? 'mosaic' : 'scene');
+    if (isMosaic(pending?.layer ?? layer)) period();
     badge.show(isMosaic(layer) ? null : (info?.fidelity ?? null));
   });
 }

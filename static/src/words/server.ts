@@ -2,7 +2,7 @@
  * What the server says in English alone, in the page's language: bands, the maps of errors and of clear pixels, and what
  * a copy is good for. Titles and descriptions of indicators it says itself (`lang=`).
  */
-import type { BandValue, Fidelity, Style } from '../api';
+import type { Fidelity, Style } from '../api';
 import { language } from '../language';
 import { loadWords, words } from './words';
 
@@ -49,4 +49,4 @@ export function fidelityInOurWords(fidelity: Fidelity | null): Fidelity | null {
   return { ...fidelity, meaning: t(`${fidelity.unit === 'dB' ? 'radar' : 'optical'}-${grade}` as Key) };
 }
 
-export const bandInOurWords = (band: BandValue): BandValue => (language === 'en' ? band : { ...band, title: bandWords(band.name) ?? band.title });
+export const bandInOurWords = <Band extends { name: string; title: string }>(band: Band): Band => (language === 'en' ? band : { ...band, title: bandWords(band.name) ?? band.title });

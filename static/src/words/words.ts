@@ -21,6 +21,11 @@ export async function loadWords(area: string): Promise<void> {
   catalogues.set(area, catalogue);
 }
 
+/** A part of the page that comes when it is needed, with the words of its area. */
+export async function withWords<Part>(area: string, part: Promise<Part>): Promise<Part> {
+  return (await Promise.all([part, loadWords(area)]))[0];
+}
+
 /** A message with its values, numbers as `tag` writes them. */
 export function fill(message: Message, values: Values, tag: string): string {
   const text = typeof message === 'string' ? message : plural(message, values, tag);

@@ -30,7 +30,9 @@ def test_a_document_is_described_wholly(document: Document) -> None:
     assert set(document.title) == LANGUAGES
     assert all(set(each.title) == LANGUAGES for each in document.classes)
     assert document.description is not None
-    assert document.description["en"].endswith(".")
+    assert set(document.description) == LANGUAGES
+    assert all(each.endswith(".") for each in document.description.values())
+    assert len(set(document.description.values())) == len(LANGUAGES), "none is left in English"
     assert document.reference
     (source,) = document.inputs.values()
     mission = MISSIONS[source.constellation or ""]

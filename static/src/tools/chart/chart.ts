@@ -4,12 +4,12 @@ import type { Geometry } from 'geojson';
 import { ApiError, fetchItem } from '../../api';
 import { h } from '../../dom';
 import { formatPosition } from '../../format';
-import { centreOf, type BBox } from '../../geo';
 import type { MapView } from '../../map/map';
 import { addSheet } from '../../sheets';
 import type { State } from '../../store';
 import { saveBlob } from '../common';
 import type { Context, ToolPanel } from '../registry';
+import { bringIntoSight } from '../sight';
 import uplotCss from 'uplot/dist/uPlot.min.css';
 import css from './chart.css';
 import { csvOf } from './curve';
@@ -19,7 +19,7 @@ import { ACCEPTED, readFields } from './files';
 import { firstIndicator, indicatorsOf } from './indicators';
 import { Months } from './months';
 import { formatPlace, parsePlace } from './place';
-import { boxOf, fetchCurves, type Curve } from './series';
+import { boxOf, fetchCurves, ofYear, type Curve, type Observation } from './series';
 import { t } from './words';
 
 addSheet(uplotCss);
@@ -27,17 +27,6 @@ addSheet(css);
 
 /** The link's parameter of this tool. */
 const EXTRA = 'chart';
-
-/** Moves the map sideways where a card hides the middle of a box; on a phone the map lies over the card anyway. */
-function keepInSight(map: MapView, box: BBox, panel: HTMLElement): void {
-  const { maplibre } = map;
-  const [card, stage] = [panel.closest('#tool')?.getBoundingClientRect(), maplibre.getContainer().getBoundingClientRect()];
-  if (!card || card.width === 0 || card.width > stage.width / 1.5) return;
-  const x = stage.left + maplibre.project(centreOf(box)).x;
-  if (x < card.left || x > card.right) return;
-  const free = card.left - stage.left > stage.right - card.right ? (stage.left + card.left) / 2 : (card.right + stage.right) / 2;
-  maplibre.panBy([x - free, 0], { duration: 300 });
-}
 
 class Chart implements ToolPanel {
   readonly element: HTMLElement;
@@ -55,6 +44,8 @@ class Chart implements ToolPanel {
   #fields: Field[] = [];
   #styles: string[] = [];
   #curves: Curve[] = [];
+  /** Whose curve is shown alone. */
+  #year: number | null = null;
   #work = new AbortController();
   #drawing = new AbortController();
   #release: (() => void) | null = null;
@@ -69,7 +60,8 @@ class Chart implements ToolPanel {
       (item) => void this.#showItem(item),
     );
     const button = (words: string, click: () => void): HTMLElement => h('button', { type: 'button', click }, words);
-    this.#months = new Months((date) => void this.#showItem(date.item), [
+    const months = { date: (date: Observation) => void this.#showItem(date.item), year: (year: number | null) => this.#alone(year) };
+    this.#months = new Months(months, [
       button(t('share-picture'), () => this.#handOver('share')),
       button(t('download-picture'), () => this.#handOver('download')),
     ]);
@@ -77,6 +69,7 @@ class Chart implements ToolPanel {
     this.#results.append(
       this.#figure.element,
       this.#months.element,
+      this.#figure.details,
       h('fieldset', { class: 'chart-indicators' }, h('legend', {}, t('indicators')), this.#chips),
       h('div', { class: 'chart-dates' }, this.#from, h('span', { 'aria-hidden': 'true' }, '–'), this.#to),
       h('div', { class: 'chart-foot' }, years, this.#csv),
@@ -174,30 +167,29 @@ class Chart implements ToolPanel {
     this.#file.value = '';
     if (!file) return;
     try {
-      this.#take(await readFields(file));
-      const map = await this.#context.map;
-      const box = map && boxOf(this.#fields);
-      if (box) void map.goTo(box, true);
+      this.#take(await readFields(file), true);
     } catch (error) {
       this.#status.textContent = error instanceof FieldError ? t(error.reason, error.values) : String(error);
     }
   }
 
-  #take(fields: Field[]): void {
+  /** `closer`: the map may come nearer to see them. */
+  #take(fields: Field[], closer = false): void {
     this.#fields = fields;
-    void this.#context.map.then((map) => map && this.#mark(map));
+    this.#year = null;
+    void this.#context.map.then((map) => map && this.#mark(map, closer));
     void this.#load();
   }
 
   /** The fields on the map. */
-  #mark(map: MapView): void {
+  #mark(map: MapView, closer = false): void {
     const [only] = this.#fields;
     const point = this.#fields.length === 1 && only?.geometry.type === 'Point' ? only.geometry : null;
     const areas: Geometry = { type: 'GeometryCollection', geometries: this.#fields.map(({ geometry }) => geometry) };
     map.setSample(point ? [point.coordinates[0] ?? 0, point.coordinates[1] ?? 0] : null);
     map.showShape(point || this.#fields.length === 0 ? null : areas);
     const box = boxOf(this.#fields);
-    if (box) keepInSight(map, box, this.element);
+    if (box) bringIntoSight(map, box, this.element, closer);
   }
 
   /** Requests the curves, and shows them; a later call makes an earlier one stop. */
@@ -235,14 +227,22 @@ class Chart implements ToolPanel {
     return this.#fields.length === 1 && only?.name ? only.name : '';
   }
 
+  #alone(year: number | null): void {
+    this.#year = year;
+    this.#show();
+  }
+
+  /** Shows the curves, of one year alone if one is chosen. */
   #show(): void {
+    const year = this.#year;
     this.#years.disabled = this.#curves.length !== 1;
     this.#csv.disabled = this.#curves.length === 0;
-    this.#figure.show(this.#curves, this.#years.checked, this.#context.store.state.item?.id ?? null);
+    const shown = year === null ? this.#curves : this.#curves.map((curve) => ofYear(curve, year));
+    this.#figure.show(shown, this.#years.checked && year === null, this.#context.store.state.item?.id ?? null);
     const [first] = this.#curves;
     const several = this.#curves.length > 1 && first;
     const label = several ? [first.field.name, this.#named(first.style).title].filter(Boolean).join(' · ') : '';
-    this.#months.show(label, first?.observations ?? [], first ? this.#named(first.style).unit : '');
+    this.#months.show(label, first?.observations ?? [], first ? this.#named(first.style).unit : '', year);
   }
 
   /** Takes up what the link says, once it is known what the map shows. */

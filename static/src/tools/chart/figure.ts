@@ -17,6 +17,8 @@ const clearWords = ({ clear }: Observation): string => (clear === null ? '' : t(
 
 export class Figure {
   readonly element: HTMLElement;
+  /** What is told beside the curve: how many dates, all values as a table. */
+  readonly details: HTMLElement;
   readonly #names: FigureNames;
   readonly #choose: (item: string) => void;
   readonly #plotRoot = h('div', { class: 'chart-plot', dir: 'ltr', role: 'img' });
@@ -45,17 +47,15 @@ export class Figure {
       this.#plotRoot,
       this.#key,
       this.#extremes,
-      h('div', { class: 'chart-steps' }, step(t('earlier'), 'M12 4l-6 6 6 6', -1), this.#readout, step(t('later'), 'M8 4l6 6-6 6', 1)),
-      h('div', { class: 'title-row' }, h('p', { class: 'hint' }, t('choose')), this.#show),
-      this.#summary,
-      h('details', { class: 'chart-table' }, h('summary', {}, t('table')), h('div', { tabindex: 0 }, table)),
+      h('div', { class: 'chart-steps' }, step(t('earlier'), 'M12 4l-6 6 6 6', -1), h('div', {}, this.#readout, this.#show), step(t('later'), 'M8 4l6 6-6 6', 1)),
     );
+    this.details = h('div', { class: 'chart-details', hidden: true }, this.#summary, h('details', { class: 'chart-table' }, h('summary', {}, t('table')), h('div', { tabindex: 0 }, table)));
   }
 
   /** Shows curves, by years if there is just one and that is wished; `current` is the scene on the map. */
   show(curves: readonly Curve[], years: boolean, current: string | null): void {
     const [first] = curves;
-    this.element.hidden = !first;
+    this.element.hidden = this.details.hidden = !first;
     if (!first) return this.#plot.clear();
     this.#years = years && curves.length === 1;
     this.#lines = this.#years ? overYears(first) : overTime(curves, (curve) => this.#label(curve, curves));
@@ -102,10 +102,15 @@ export class Figure {
     const clouds = unknown ? t('clouds-unknown') : clouded > 0 ? t('cloudy-dates', { count: clouded }) : '';
     const margins = all.some((each) => margin(each) !== null) ? ` ${t('margin')}` : '';
     this.#summary.textContent = `${[t('dates', { count: this.#lines.times.length }), clouds].filter(Boolean).join(', ')}.${margins}`;
+    const sign = (kind: string, words: string, style = ''): HTMLElement => h('li', {}, h('i', { class: kind, style, 'aria-hidden': 'true' }), words);
+    const several = this.#lines.lines.length > 1 || this.#years;
+    const names = several ? this.#lines.lines.map(({ label }, index) => sign('line', label, `background: ${colourOf(index)}`)) : [];
     this.#key.replaceChildren(
-      ...this.#lines.lines.map(({ label }, index) => h('li', {}, h('i', { style: `background: ${colourOf(index)}`, 'aria-hidden': 'true' }), label)),
+      ...names,
+      ...(margins ? [sign('band', t('key-band'), `background: ${colourOf(0)}`)] : []),
+      ...(clouded > 0 ? [sign('cloudy', t('key-cloudy'))] : []),
     );
-    this.#key.hidden = this.#lines.lines.length < 2 && !this.#years;
+    this.#key.hidden = this.#key.childElementCount === 0;
     this.#table.replaceChildren(...this.#lines.lines.flatMap((line) => this.#rows(line)));
   }
 

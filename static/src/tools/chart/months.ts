@@ -1,4 +1,4 @@
-/** Means of months, a row a year: which month is the highest is seen at a glance, and a click shows its picture. */
+/** Means of months, a row a year: which month is the highest is seen at a glance; a click on it shows its picture, one on the year its curve alone. */
 import { h } from '../../dom';
 import { formatDay } from '../../format';
 import { locale } from '../../language';
@@ -62,7 +62,7 @@ export function extremesOf(year: readonly Month[]): { highest: Month | null; low
   return { highest: sorted.at(-1) ?? null, lowest: sorted[0] ?? null };
 }
 
-const named = (month: number, style: 'long' | 'narrow'): string =>
+const named = (month: number, style: 'long' | 'short'): string =>
   new Date(Date.UTC(2001, month, 1)).toLocaleDateString(locale, { month: style, timeZone: 'UTC' });
 /** As long as a cell is wide. */
 const short = (value: number): string => {
@@ -78,37 +78,55 @@ export function monthWords(month: Month, unit: string): string {
   return t('month-mean', { month: titleOf(month), value, count: month.dates.length });
 }
 
+/** `2019: highest in June, 0.87 ± 0.01; lowest in April, 0.46 ± 0.02`; empty where a year has just one month. */
+function yearWords(year: readonly Month[], unit: string): string {
+  const { highest, lowest } = extremesOf(year);
+  if (!highest || !lowest) return '';
+  const words = (month: Month): string => `${named(month.month, 'long')}, ${formatValue(month.value, margin(month), unit)}`;
+  return t('year-extremes', { year: String(highest.year), highest: words(highest), lowest: words(lowest) });
+}
+
+export interface MonthsEvents {
+  /** A date stands for the month that was chosen. */
+  date: (date: Observation) => void;
+  /** A year was chosen, or all of them. */
+  year: (year: number | null) => void;
+}
+
 export class Months {
   readonly element: HTMLElement;
-  readonly #choose: (date: Observation) => void;
+  readonly #events: MonthsEvents;
   readonly #head = h('h3', {});
   readonly #body = h('tbody', {});
   readonly #said = h('p', { class: 'chart-month-said', role: 'status' });
   readonly #next: HTMLElement;
 
   /** `next` is what can be done with the picture that a month has shown. */
-  constructor(choose: (date: Observation) => void, next: readonly HTMLElement[]) {
-    this.#choose = choose;
+  constructor(events: MonthsEvents, next: readonly HTMLElement[]) {
+    this.#events = events;
     this.#next = h('div', { class: 'chart-next', hidden: true }, ...next);
-    const letters = Array.from({ length: 12 }, (_, month) => h('th', { scope: 'col', abbr: named(month, 'long') }, named(month, 'narrow')));
+    const letters = Array.from({ length: 12 }, (_, month) => h('th', { scope: 'col', abbr: named(month, 'long') }, named(month, 'short').replace('.', '')));
     const table = h('table', {}, h('thead', {}, h('tr', {}, h('td', {}), ...letters)), this.#body);
-    this.element = h('section', { class: 'chart-months' }, this.#head, h('p', { class: 'hint' }, t('months-hint')), h('div', { class: 'chart-months-table' }, table), this.#said, this.#next);
+    this.element = h('section', { class: 'chart-months' }, this.#head, h('div', { class: 'chart-months-table' }, table), this.#said, this.#next, h('p', { class: 'hint' }, t('months-hint')));
   }
 
-  show(label: string, observations: readonly Observation[], unit: string): void {
+  /** `chosen` is the year whose curve is shown alone, if one is. */
+  show(label: string, observations: readonly Observation[], unit: string, chosen: number | null): void {
     const months = monthsOf(observations);
     this.element.hidden = months.length === 0;
     this.#head.textContent = label ? t('months-of', { what: label }) : t('months');
-    this.#said.textContent = '';
+    const ofYear = months.filter(({ year }) => year === chosen);
+    this.#said.textContent = yearWords(ofYear, unit);
     this.#next.hidden = true;
     const values = months.map(({ value }) => value);
     const [low, high] = [Math.min(...values), Math.max(...values)];
     const share = (value: number): number => (high > low ? (value - low) / (high - low) : 0.5);
     const years = [...new Set(months.map(({ year }) => year))];
-    this.#body.replaceChildren(...years.map((year) => this.#row(year, months.filter((each) => each.year === year), share, unit)));
+    this.#body.replaceChildren(...years.map((year) => this.#row(months.filter((each) => each.year === year), share, unit, year === chosen)));
   }
 
-  #row(year: number, months: readonly Month[], share: (value: number) => number, unit: string): HTMLElement {
+  #row(months: readonly Month[], share: (value: number) => number, unit: string, chosen: boolean): HTMLElement {
+    const year = months[0]?.year ?? 0;
     const { highest, lowest } = extremesOf(months);
     const cells = Array.from({ length: 12 }, (_, place) => {
       const month = months.find((each) => each.month === place);
@@ -119,13 +137,14 @@ export class Months {
       const button = h('button', { type: 'button', style, title: words, 'aria-label': words, 'data-extreme': extreme, click: () => this.#pick(month, unit) }, short(month.value));
       return h('td', {}, button);
     });
-    return h('tr', {}, h('th', { scope: 'row' }, String(year)), ...cells);
+    const alone = h('button', { type: 'button', title: t('year-alone', { year: String(year) }), 'aria-pressed': String(chosen), click: () => this.#events.year(chosen ? null : year) }, String(year));
+    return h('tr', {}, h('th', { scope: 'row' }, alone), ...cells);
   }
 
   #pick(month: Month, unit: string): void {
     const date = pictureOf(month);
     this.#said.textContent = `${monthWords(month, unit)}. ${t('picture-of', { day: formatDay(date.date) })}`;
     this.#next.hidden = false;
-    this.#choose(date);
+    this.#events.date(date);
   }
 }

@@ -25,8 +25,7 @@ export interface PlotEvents {
 
 /** Colours that the colour-blind tell apart (Okabe and Ito 2008), dark enough on white and light enough on dark. */
 export const COLOURS = ['#0079c0', '#d55e00', '#009e73', '#cc6699', '#b58900', '#4aa3df', '#8a6fd1', '#7a7a7a'] as const;
-const BAND = '26'; // opacity of the band, as the last two digits of a colour
-const FAINT = '66';
+const BAND = '4d'; // opacity of the band, as the last two digits of a colour
 /** A curve of fewer dates shows each as a dot. */
 const DOTS = 200;
 const PARTS = 4; // series of a line: values, upper and lower edge, cloudy values
@@ -45,7 +44,7 @@ function seriesOf(line: Line, index: number, scale: string): Series[] {
     { label: line.label, scale, stroke, width: 1.75, spanGaps: true, points: { show: dots, size: 5, fill: stroke } },
     { scale, stroke: 'transparent', width: 0, spanGaps: true, points: { show: false } },
     { scale, stroke: 'transparent', width: 0, spanGaps: true, points: { show: false } },
-    { scale, stroke: stroke + FAINT, width: 0, paths: () => null, points: { show: true, size: 5, stroke: stroke + FAINT, fill: 'transparent' } },
+    { scale, stroke: style('--muted'), width: 0, paths: () => null, points: { show: true, size: 7, width: 1.5, stroke: style('--muted'), fill: 'transparent' } },
   ];
 }
 
@@ -164,7 +163,7 @@ export class Plot {
 
   #extent(): { width: number; height: number } {
     const width = Math.max(200, this.#root.clientWidth);
-    return { width, height: Math.min(260, Math.max(160, Math.round(width * 0.55))) };
+    return { width, height: Math.min(190, Math.max(150, Math.round(width * 0.5))) };
   }
 }
 

@@ -27,6 +27,9 @@ export interface Curve {
   observations: Observation[];
 }
 
+/** The part of a curve that is of one year. */
+export const ofYear = (curve: Curve, year: number): Curve => ({ ...curve, observations: curve.observations.filter(({ date }) => date.getUTCFullYear() === year) });
+
 export interface Wanted {
   collection: string;
   styles: readonly Style[];

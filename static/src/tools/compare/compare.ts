@@ -1,5 +1,5 @@
 /** Two pictures of one place: by a border, side by side, in turn, through one another, or what they differ by. */
-import { ApiError, fetchItem, fetchTileSet, withRendering, type Item, type Layer, type SceneInfo, type TileSet } from '../../api';
+import { ApiError, fetchItem, fetchTileSet, namesOf, withRendering, type Item, type Layer, type SceneInfo, type TileSet } from '../../api';
 import { h } from '../../dom';
 import { dayOf } from '../../format';
 import { withOwn } from '../../documents';
@@ -179,7 +179,7 @@ class Compare implements ToolPanel {
     try {
       await this.#stage.lay(comparison.mode, comparison.at);
       const told = await fetchInfo(other.collection, other.id, signal);
-      const theirs = { ...told, styles: await withOwn(told.styles, this.#store.state.extras, other.collection, told.bands) };
+      const theirs = { ...told, styles: await withOwn(told.styles, this.#store.state.extras, other.collection, namesOf(told.bands)) };
       this.#listStyles(theirs);
       this.#furnish(comparison, map, theirs);
       const dates = 'item' in layer && other.key !== item.key;

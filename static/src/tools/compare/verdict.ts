@@ -57,6 +57,7 @@ export class Verdict {
   readonly #map: Promise<MapView | null>;
   readonly #measure = h('select', { 'aria-label': t('measure'), change: () => void this.#judge() });
   readonly #sentence = h('p', { class: 'compare-sentence', role: 'status' });
+  readonly #meaning = h('p', { class: 'hint compare-meaning' });
   readonly #detail = h('p', { class: 'hint' });
   readonly #draw = h('button', { type: 'button', click: () => void this.#area() }, t('draw-area'));
   readonly #view = h('button', { type: 'button', hidden: true, click: () => this.#takeView() }, t('whole-view'));
@@ -74,7 +75,7 @@ export class Verdict {
   constructor(map: Promise<MapView | null>) {
     this.#map = map;
     this.element = h('section', { class: 'compare-verdict', hidden: true },
-      h('label', { class: 'compare-field' }, t('measure'), this.#measure), this.#sentence, h('details', {}, h('summary', {}, t('figures')), this.#detail), h('div', { class: 'compare-row' }, this.#draw, this.#view));
+      h('label', { class: 'compare-field' }, t('measure'), this.#measure), this.#sentence, this.#meaning, h('details', {}, h('summary', {}, t('figures')), this.#detail), h('div', { class: 'compare-row' }, this.#draw, this.#view));
   }
 
   /** Compares two scenes; null stops. */
@@ -131,7 +132,7 @@ export class Verdict {
     if (!compared || !map || !style) return;
     const area = this.#drawn ?? polygonOf(roundedBox(map.view()));
     this.#sentence.textContent = t('judging');
-    this.#detail.textContent = '';
+    this.#meaning.textContent = this.#detail.textContent = '';
     try {
       const means = await Promise.all([compared.now, compared.before].map((item) => meanOf(item, style, area, signal)));
       if (!signal.aborted) this.#tell(compared, style, means[0] ?? null, means[1] ?? null);
@@ -148,6 +149,8 @@ export class Verdict {
     const signed = `${found.value > 0 ? '+' : ''}${formatValue(found.value, found.margin, unit)}`;
     this.#sentence.textContent = t(`verdict-${found.verdict}`, { ...dates, what: style.title, difference: signed });
     const value = (each: Observation): string => formatValue(each.value ?? 0, margin(each), unit);
+    // higher may still be nothing: what its values mean an indicator says itself
+    this.#meaning.textContent = t('values', { ...dates, earlier: value(other), later: value(one), meaning: style.description });
     const clear = ({ clear: share }: Observation): string => (share === null ? '' : ` ${t('clear-share', { percent: Math.round(100 * share) })}`);
     const area = t(this.#drawn ? 'over-area' : 'over-view');
     this.#detail.textContent = `${area} ${dates.before}: ${value(other)}${clear(other)}. ${dates.now}: ${value(one)}${clear(one)}. ${found.margin === null ? '' : t('verdict-margin')}`;

@@ -1,5 +1,7 @@
 /** The field for a formula: completes words, and marks the one that is wrong. */
+import { namesOf, type SceneBand } from '../../api';
 import { h } from '../../dom';
+import { direction, locale } from '../../language';
 import { completions, faultOf, type Fault } from './formula';
 import { t } from './words';
 
@@ -9,10 +11,11 @@ const OFFERED = 14;
 export class FormulaField {
   readonly element: HTMLElement;
   readonly #text = h('textarea', { rows: 3, spellcheck: 'false', autocapitalize: 'off', dir: 'ltr', maxlength: 1000, input: () => this.#typed(), keyup: () => this.#offer(), click: () => this.#offer() });
-  readonly #offers = h('div', { class: 'indicator-offers', role: 'group', 'aria-label': t('complete'), dir: 'ltr' });
+  readonly #offers = h('div', { class: 'indicator-offers', role: 'group', 'aria-label': t('complete') });
   readonly #fault = h('p', { class: 'indicator-fault', role: 'status' });
   readonly #changed: (formula: string, fault: Fault | null) => void;
-  #bands: readonly string[] = [];
+  #bands: readonly SceneBand[] = [];
+  #names: readonly string[] = [];
 
   /** `name` is of its elements, `indicator-<name>` and `indicator-<name>-fault`; `rows` are lines of text. */
   constructor(name: string, label: string, rows: number, changed: (formula: string, fault: Fault | null) => void) {
@@ -34,13 +37,15 @@ export class FormulaField {
     this.#offer();
   }
 
-  set bands(bands: readonly string[]) {
+  set bands(bands: readonly SceneBand[]) {
     this.#bands = bands;
+    this.#names = namesOf(bands);
+    this.#judge();
     this.#offer();
   }
 
   get fault(): Fault | null {
-    return this.value ? faultOf(this.#text.value, this.#bands) : null;
+    return this.value ? faultOf(this.#text.value, this.#names) : null;
   }
 
   /** What the server says against the formula, and where it is wrong, if it tells. */
@@ -66,7 +71,9 @@ export class FormulaField {
   /** The formula with the wrong word marked, and what is wrong with it. */
   #explained({ reason, offset, length, hint }: Fault): (Node | string)[] {
     const word = this.#text.value.slice(offset, offset + length);
-    const words = `${t(reason, { word })}${hint ? ` ${t('meant', { word: hint })}` : ''}`;
+    const isolated = (name: string): string => (direction === 'rtl' ? `\u2068${name}\u2069` : name);
+    const bands = new Intl.ListFormat(locale).format(this.#names.map(isolated));
+    const words = `${t(reason, { word, bands })}${hint ? ` ${t('meant', { word: hint })}` : ''}`;
     return [this.#marked(offset, length), h('span', {}, words)];
   }
 
@@ -77,15 +84,23 @@ export class FormulaField {
   }
 
   #offer(): void {
-    const { from, to, words } = completions(this.#text.value, this.#text.selectionStart, this.#bands);
+    const { from, to, words } = completions(this.#text.value, this.#text.selectionStart, this.#names);
     const insert = (word: string): void => {
       const { value } = this.#text;
-      const bracket = this.#bands.includes(word) ? '' : '(';
+      const bracket = this.#names.includes(word) ? '' : '(';
       this.#text.value = `${value.slice(0, from)}${word}${bracket}${value.slice(to)}`;
       this.#text.focus();
       this.#text.setSelectionRange(from + word.length + bracket.length, from + word.length + bracket.length);
       this.#typed();
     };
-    this.#offers.replaceChildren(...words.slice(0, OFFERED).map((word) => h('button', { type: 'button', click: () => insert(word) }, word)));
+    this.#offers.replaceChildren(...words.slice(0, OFFERED).map((word) => this.#button(word, () => insert(word))));
+  }
+
+  /** A word to choose; of a band with what it is of, as names of bands say nothing to most. */
+  #button(word: string, click: () => void): HTMLElement {
+    const band = this.#bands.find(({ name }) => name === word);
+    if (!band?.title) return h('button', { type: 'button', click, dir: 'ltr' }, word);
+    const length = band.wavelength === null ? '' : t('wavelength', { length: band.wavelength.toLocaleString(locale, { maximumFractionDigits: 3 }) });
+    return h('button', { type: 'button', click, title: [band.title, length].filter(Boolean).join(', ') }, h('code', {}, word), ' ', h('span', {}, band.title));
   }
 }

@@ -11,7 +11,7 @@ export const FUNCTIONS: Readonly<Record<string, string>> = {
 const OPERATORS = ['and', 'or', 'not'];
 
 export interface Fault {
-  reason: 'unknown-word' | 'open-bracket' | 'closed-bracket' | 'odd-sign' | 'one-result';
+  reason: 'unknown-word' | 'no-band' | 'open-bracket' | 'closed-bracket' | 'odd-sign' | 'one-result';
   offset: number;
   length: number;
   /** What may have been meant. */
@@ -21,20 +21,36 @@ export interface Fault {
 const WORD = /[A-Za-z_]\w*/g;
 const NUMBER_END = /[\d.]$/;
 
-/** How many letters have to change to make one word of another, as far as two. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+/** Bands of the missions: a scene may lack them, but they are no slip of the keys. */
+const BANDS = /^(B(0[1-9]|1[0-2]|8A)|VV|VH|HH|HV)$/;
+
+/**
+ * Slips of the keys that make one word of another: a letter too few or too many, or two that are swapped. Another letter
+ * counts as two: in short names it is mostly another name.
+ */
+function slips(a: string, b: string): number {
+  let [before, last] = [[] as number[], Array.from({ length: b.length + 1 }, (_, index) => index)];
   for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    row = next;
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (before[j - 2] ?? Infinity) + 1 : Infinity;
+      row.push(Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 2), swapped));
+    }
+    [before, last] = [last, row];
   }
-  return row[b.length] ?? 0;
+  return last[b.length] ?? 0;
 }
 
+/** As the server proposes words (`comeo.indicators.typos`): one slip in up to four letters, two in longer words. */
 function meant(word: string, known: readonly string[]): string | null {
-  const near = known.map((each) => [distance(word.toLowerCase(), each.toLowerCase()), each] as const).sort(([a], [b]) => a - b)[0];
-  return near && near[0] <= 2 && near[0] < word.length ? near[1] : null;
+  const [near] = known.map((each) => [slips(word.toLowerCase(), each.toLowerCase()), each] as const).sort(([a], [b]) => a - b);
+  return near && near[0] <= Math.min(word.length > 4 ? 2 : 1, word.length - 1) ? near[1] : null;
+}
+
+/** What is wrong with a word that is none of the known ones. */
+function strange(word: string, offset: number, known: readonly string[]): Fault {
+  const lacking = BANDS.test(word);
+  return { reason: lacking ? 'no-band' : 'unknown-word', offset, length: word.length, hint: lacking ? null : meant(word, known) };
 }
 
 /** Words of a formula with where they lie; the e of 1e-3 is none. */
@@ -49,7 +65,7 @@ export const operationsOf = (formula: string): number =>
 export function faultOf(formula: string, bands: readonly string[]): Fault | null {
   const known = [...bands, ...Object.keys(FUNCTIONS), ...OPERATORS];
   const stranger = wordsOf(formula).find(({ word }) => !known.includes(word));
-  if (stranger) return { reason: 'unknown-word', offset: stranger.offset, length: stranger.word.length, hint: meant(stranger.word, known) };
+  if (stranger) return strange(stranger.word, stranger.offset, known);
   const open: number[] = [];
   for (const [offset, sign] of [...formula].entries()) {
     if (sign === ';') return { reason: 'one-result', offset, length: 1, hint: null };

@@ -1,5 +1,5 @@
 /** An indicator of the user's own: formula, range, colours, mask; shown at once, shared by the link, kept as they like. */
-import { ApiError, type Range } from '../../api';
+import { ApiError, namesOf, type Range } from '../../api';
 import { bandsOf, documentOf, draftOf } from '../../documents';
 import { h } from '../../dom';
 import { COLORMAPS, INDICATOR, MASKS, OWN, parseIndicator, styleOf, type Colormap, type Indicator } from '../../indicator';
@@ -33,8 +33,8 @@ class Editor implements ToolPanel {
   readonly #valid = new FormulaField('valid', t('valid'), 1, (_, fault) => fault || this.#later());
   readonly #classes = new ClassesField(() => cut(this.#range(), 4, this.#colors.value as Colormap), () => void this.#apply());
   readonly #start = h('select', { id: 'indicator-start', change: () => this.#begin() });
-  readonly #low = h('input', { type: 'number', step: 'any', 'aria-label': t('low'), change: () => this.#ranged() });
-  readonly #high = h('input', { type: 'number', step: 'any', 'aria-label': t('high'), change: () => this.#ranged() });
+  readonly #low = h('input', { type: 'number', id: 'indicator-low', step: 'any', change: () => this.#ranged() });
+  readonly #high = h('input', { type: 'number', id: 'indicator-high', step: 'any', change: () => this.#ranged() });
   readonly #colors = h('select', { id: 'indicator-colors', change: () => void this.#apply() }, ...Object.keys(COLORMAPS).map((name) => h('option', { value: name }, name)));
   readonly #mask = h('select', { id: 'indicator-mask', change: () => void this.#apply() }, ...MASKS.map((mask) => h('option', { value: mask }, t(`mask-${mask || 'all'}` as Key))));
   readonly #ramp = h('div', { class: 'ramp' });
@@ -56,7 +56,8 @@ class Editor implements ToolPanel {
     this.#context = context;
     const row = (id: string, label: string, field: HTMLElement): HTMLElement => h('div', { class: 'indicator-row' }, h('label', { for: id }, label), field);
     const button = (label: string, click: () => void): HTMLElement => h('button', { type: 'button', click }, label);
-    const range = h('div', { class: 'indicator-range', role: 'group', 'aria-label': t('range') }, this.#low, this.#ramp, this.#high);
+    const end = (label: string, field: HTMLElement): HTMLElement => h('div', {}, h('label', { for: field.id }, label), field);
+    const range = h('div', { class: 'indicator-range', role: 'group', 'aria-label': t('range') }, this.#ramp, end(t('low'), this.#low), end(t('high'), this.#high));
     this.element = h('div', { class: 'indicator' },
       row('indicator-start', t('start'), this.#start), row('indicator-title', t('title'), this.#title), this.#formula.element, this.#cost,
       range, this.#histogram, button(t('fit'), () => void this.#fit()), row('indicator-colors', t('colors'), this.#colors), row('indicator-mask', t('mask'), this.#mask),
@@ -76,6 +77,7 @@ class Editor implements ToolPanel {
     this.#list();
     const own = parseIndicator(this.#context.store.state.extras.get(INDICATOR));
     if (own) this.#fill(own);
+    this.#paint();
     this.#learn(this.#context.store.state);
     void this.#count();
     void mayPublish().then((may) => (this.#publish.hidden = !may));
@@ -88,9 +90,10 @@ class Editor implements ToolPanel {
 
   /** The bands of the scene. */
   #learn({ info }: Readonly<State>): void {
-    this.#bands = info?.bands ?? [];
-    this.#formula.bands = this.#bands;
-    this.#valid.bands = this.#bands;
+    const bands = info?.bands ?? [];
+    this.#bands = namesOf(bands);
+    this.#formula.bands = bands;
+    this.#valid.bands = bands;
     if (this.#formula.value) this.#tellCost();
   }
 
@@ -210,10 +213,14 @@ class Editor implements ToolPanel {
     this.#histogram.append(outline(first, extent), h('div', { class: 'scale' }, h('span', {}, formatEnd(extent[0])), h('span', {}, formatEnd(extent[1]))));
   }
 
+  #paint(): void {
+    this.#ramp.style.background = `linear-gradient(to right, ${COLORMAPS[this.#colors.value as Colormap].join(', ')})`;
+  }
+
   async #apply(): Promise<void> {
     const indicator = this.#indicator();
     if (!indicator) return void (this.#status.textContent = this.#formula.value && !this.#formula.fault ? t('odd-range') : '');
-    this.#ramp.style.background = `linear-gradient(to right, ${COLORMAPS[indicator.colormap].join(', ')})`;
+    this.#paint();
     this.#status.textContent = '';
     await this.#context.viewer.setIndicator(indicator);
   }

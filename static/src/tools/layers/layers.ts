@@ -1,6 +1,6 @@
 /** What lies on the map, and how strongly: imagery, outlines of scenes, grid, borders and names. */
 import { h } from '../../dom';
-import { hiddenGroups, keptStorage, type MapGroup } from '../../map/groups';
+import type { MapGroup } from '../../map/groups';
 import { addSheet } from '../../sheets';
 import type { Store } from '../../store';
 import { words } from '../../words/words';
@@ -27,10 +27,10 @@ function opacity(store: Store): HTMLElement {
 }
 
 export function create({ store, map }: Context): ToolPanel {
-  const hidden = hiddenGroups(keptStorage(), navigator as object);
   const switches = GROUPS.map((group) => {
     const change = (): void => void map.then((view) => view?.setVisible(group, box.checked));
-    const box = h('input', { type: 'checkbox', checked: !hidden.has(group), change });
+    const box = h('input', { type: 'checkbox', checked: true, change });
+    void map.then((view) => (box.checked = view?.shows(group) ?? true));
     return h('label', { class: 'switch' }, box, t(group));
   });
   const element = h('div', { class: 'layers' }, opacity(store), ...switches);

@@ -1,8 +1,8 @@
 /** Finding a place by its name or coordinates, and the scenes over what the map shows, by date and cloud. */
-import { ApiError, type Item } from '../../api';
+import { ApiError, searchItems, type Item } from '../../api';
 import { h } from '../../dom';
 import { dayOf, formatPosition } from '../../format';
-import type { BBox } from '../../geo';
+import { centreOf, type BBox } from '../../geo';
 import { language } from '../../language';
 import { thumbnailAddress, thumbnailBox } from '../../panels/styles';
 import { parsePosition } from '../../search/coordinates';
@@ -25,6 +25,9 @@ const TYPED = 200;
 const LISTED = 30;
 /** Zoom of a position without an area. */
 const CLOSE = 13;
+/** Letters from which on scenes are looked for by their ids, and scenes that are looked through. */
+const LEAST = 3;
+const NAMED = 50;
 
 interface Target {
   name: string;
@@ -33,6 +36,8 @@ interface Target {
   lat: number;
   zoom: number;
   box: BBox | null;
+  /** A scene, which is shown rather than its place. */
+  item?: Item;
 }
 
 class Search implements ToolPanel {
@@ -107,14 +112,26 @@ class Search implements ToolPanel {
       const { lon, lat, box } = position;
       return [{ name: text, detail: formatPosition(lon, lat), lon, lat, zoom: CLOSE, box: box ?? null }];
     }
-    const gazetteer = await loadGazetteer().catch(() => null);
-    if (!gazetteer) return [];
-    return gazetteer.find(text, language).map(({ name, country, lon, lat, zoom, bbox }) => ({ name, detail: country ?? '', lon, lat, zoom, box: bbox ?? null }));
+    const [gazetteer, scenes] = await Promise.all([loadGazetteer().catch(() => null), this.#scenesNamed(text)]);
+    const places = gazetteer?.find(text, language) ?? [];
+    return [...scenes, ...places.map(({ name, country, lon, lat, zoom, bbox }) => ({ name, detail: country ?? '', lon, lat, zoom, box: bbox ?? null }))];
   }
 
-  async #go({ lon, lat, zoom, box }: Target): Promise<void> {
+  /** Scenes that have the text in their id, the newest of each collection. */
+  async #scenesNamed(text: string): Promise<Target[]> {
+    if (text.length < LEAST) return [];
+    const { items } = await searchItems({ named: text, limit: NAMED }).catch(() => ({ items: [] as Item[] }));
+    const newest = new Map([...items].reverse().map((item) => [item.collection, item]));
+    return [...newest.values()].map((item) => {
+      const [lon, lat] = centreOf(item.bbox);
+      return { name: item.id, detail: dayOf(item), lon, lat, zoom: CLOSE, box: item.bbox, item };
+    });
+  }
+
+  async #go({ lon, lat, zoom, box, item }: Target): Promise<void> {
     const map = await this.#context.map;
     this.#places.hidden = true;
+    if (item) return void this.#context.viewer.show(item, { move: 'fly' });
     if (box) await map?.goTo(box, true);
     else map?.jumpTo({ lon, lat, zoom });
   }

@@ -14,7 +14,7 @@ export class Handles {
   readonly #picture = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: 'stretch-histogram', role: 'img', preserveAspectRatio: 'none', 'aria-label': t('histogram') });
   readonly #low: HTMLInputElement;
   readonly #high: HTMLInputElement;
-  readonly #words = h('div', { class: 'scale' }, h('output'), h('output'));
+  readonly #ends = [h('output'), h('output')] as const;
   readonly #changed: (range: Range) => void;
   #extent: Range = [0, 1];
   #found: readonly Distribution[] = [];
@@ -36,7 +36,10 @@ export class Handles {
     };
     this.#low = handle(t('black'), () => this.#high, 1);
     this.#high = handle(t('white'), () => this.#low, -1);
-    this.element = h('div', { class: 'stretch-handles', dir: 'ltr' }, this.#picture, h('div', { class: 'stretch-ranges' }, this.#low, this.#high), this.#words);
+    const [first, last] = this.#ends;
+    const end = (label: string, value: HTMLElement): HTMLElement => h('span', { dir: 'auto' }, label, ' ', value);
+    const ends = h('div', { class: 'scale', 'aria-hidden': 'true' }, end(t('black'), first), end(t('white'), last));
+    this.element = h('div', { class: 'stretch-handles', dir: 'ltr' }, this.#picture, h('div', { class: 'stretch-ranges' }, this.#low, this.#high), ends);
   }
 
   show(found: readonly Distribution[], range: Range, extent: Range): void {
@@ -55,10 +58,10 @@ export class Handles {
 
   #describe(): void {
     const [low, high] = this.#range();
-    const [first, last] = this.#words.children;
+    const [first, last] = this.#ends;
     for (const [input, output, value] of [[this.#low, first, low], [this.#high, last, high]] as const) {
       input.setAttribute('aria-valuetext', formatEnd(value));
-      if (output) output.textContent = formatEnd(value);
+      output.textContent = formatEnd(value);
     }
     const colours = COLOURS[this.#found.length] ?? [];
     const areas = this.#found.map((each, index) => svg('polygon', { points: outline(each, this.#extent), fill: colours[index] ?? 'var(--muted)', 'fill-opacity': 0.35 }));

@@ -1,0 +1,177 @@
+"""Bulletins: a pure function of the database, the same bytes each time, complete without a network."""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from comeo.indicators.catalogue import predefined
+from tileserver.store import geoservices, observed, sites
+from tileserver.store.database import Database
+from tileserver.store.observed import Observed
+from tileserver.watch import svg
+from tileserver.watch.bulletin import Content, canonical, content_of, digest_of
+from tileserver.watch.calendar import Month
+from tileserver.watch.page import Visa, bulletin_page
+from tileserver.watch.register import definition_of, register
+from tileserver.watch.words import LANGUAGES
+
+NOW = datetime(2021, 1, 1, tzinfo=UTC)
+JULY = Month(2020, 7, "UTC")
+NDVI = predefined().find("ndvi")
+RING = [[10.0, 5.0], [10.01, 5.0], [10.01, 5.01], [10.0, 5.0]]
+
+
+def definition(**changes: Any) -> Any:
+    feature = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [RING]}}
+    names = ("North", "<b>South</b> & “East”")
+    return definition_of(
+        {
+            "slug": "fields", "title": {"en": "Fields", "ar": "حقول"}, "collections": ["c"],
+            "sites": {
+                "type": "FeatureCollection",
+                "features": [{**feature, "properties": {"name": each}} for each in names],
+            },
+            "indicators": [{"indicator": "ndvi", "nominal": {"kind": "seasonal"}}],
+            "start": "2020-01-01", **changes,
+        }
+    )  # fmt: skip
+
+
+def fill(database: Database) -> None:
+    """Two sites: one as in the years before, the other low on two of three dates of July 2020."""
+    assert NDVI is not None
+    with database.writing() as connection:
+        register(connection, definition(), "owner@example.org", 1000, NOW)
+        for number, place in enumerate(sites.leaves(connection, group(connection))):
+            made = []
+            for year in (2018, 2019, 2020):
+                for day in (2, 7, 12, 17, 22):
+                    low = number == 1 and year == 2020 and day in (7, 12)
+                    cloudy = year == 2020 and day == 22
+                    value = (0.4 if low else 0.8) + 0.01 * (day % 3)
+                    made.append(
+                        Observed(
+                            place.id, NDVI.fingerprint, "c", f"i{year}{day}", "e",
+                            datetime(year, 7, day, 10, tzinfo=UTC), "done", "x", value=value,
+                            u=0.02, pixels=100.0, covered=1.0, clear=0.3 if cloudy else 1.0,
+                            cloud_near=0.0, ratio=98.0,
+                        )
+                    )  # fmt: skip
+            observed.keep(connection, made)
+
+
+def group(connection: Any) -> int:
+    found = geoservices.find_geoservice(connection, "fields")
+    assert found is not None
+    return found.site
+
+
+def content(database: Database) -> Content:
+    with database.reading() as connection:
+        found = geoservices.find_geoservice(connection, "fields")
+        assert found is not None
+        return content_of(connection, found, JULY, 1)
+
+
+def test_a_bulletin_says_what_was_observed(database: Database) -> None:
+    fill(database)
+    found = content(database)
+    assert found["number"] == "fields-2020-07-r1"
+    (one,) = found["indicators"]
+    assert one["scenes"] == 5
+    assert one["ratio"] == 98.0
+    north, south = one["sites"]
+    assert (north["dates"], north["clear_dates"], north["outside"]) == (5, 4, 0)
+    assert south["outside"] == 2
+    values = [0.8 + 0.01 * (day % 3) for day in (2, 7, 12, 17)]
+    assert north["value"] == pytest.approx(statistics.fmean(values), abs=1e-6)
+    assert north["u"] == pytest.approx(math.hypot(*[0.02] * 4) / 4, abs=1e-6)
+    assert south["difference"] == pytest.approx(south["value"] - south["nominal"], abs=1e-5)
+    assert south["difference"] < -0.15
+    assert [each["side"] for each in south["curve"][-4:]] == [None, "low", "low", None]
+
+
+def test_the_same_database_gives_the_same_bytes(database: Database) -> None:
+    fill(database)
+    one, other = content(database), content(database)
+    assert canonical(one) == canonical(other)
+    assert digest_of(one) == digest_of(other)
+    visa = Visa("A. Moderator", NOW)
+    assert bulletin_page(one, "fr", visa) == bulletin_page(other, "fr", visa)
+
+
+class Addresses(HTMLParser):
+    """What a page would fetch."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        own = [value or "" for name, value in attrs if name in ("src", "href", "srcset", "action", "data")]
+        self.found += own + (["script"] if tag in ("script", "link", "iframe", "object") else [])
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_the_page_is_whole_without_a_network(sqlite_database: Database, locale: str) -> None:
+    fill(sqlite_database)
+    text = bulletin_page(content(sqlite_database), locale, None)
+    assert len(text.encode()) < 300_000
+    assert Addresses(text).found == []
+    assert not re.search(r"url\(|@import", text)
+    assert "<b>South" not in text
+    assert "&lt;b&gt;South&lt;/b&gt;" in text
+    assert ('dir="rtl"' in text) == (locale == "ar")
+    assert digest_of(content(sqlite_database)) in text
+    assert "{" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL), "a word was left unfilled"
+
+
+def test_a_period_without_clear_dates_is_told(sqlite_database: Database) -> None:
+    fill(sqlite_database)
+    with sqlite_database.reading() as connection:
+        found = geoservices.find_geoservice(connection, "fields")
+        assert found is not None
+        empty = content_of(connection, found, Month(2020, 8, "UTC"), 1)
+    assert [each["value"] for each in empty["indicators"][0]["sites"]] == [None, None]
+    assert "–" in bulletin_page(empty, "en", None)
+
+
+DATES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "value": st.floats(-1e6, 1e6), "u": st.none() | st.floats(0, 1e3),
+            "low": st.none() | st.floats(-1e6, 1e6), "high": st.none() | st.floats(-1e6, 1e6),
+            "side": st.sampled_from([None, "low", "high"]), "day": st.integers(0, 364),
+        }
+    ),
+    max_size=30,
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(DATES)
+def test_any_curve_is_drawn_inside_its_frame(dates: list[dict[str, Any]]) -> None:
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    told = [
+        {**each, "datetime": (start + timedelta(days=each["day"])).isoformat()}
+        for each in sorted(dates, key=lambda each: each["day"])
+    ]
+    picture = ElementTree.fromstring(
+        svg.curve(told, start, start + timedelta(days=365), list("JFMAMJJASOND"))
+    )
+    circles = picture.findall("{http://www.w3.org/2000/svg}circle")
+    assert len(circles) == len(dates)
+    for each in circles:
+        assert 0 <= float(each.get("cx", "nan")) <= svg.WIDTH
+        assert 0 <= float(each.get("cy", "nan")) <= svg.HEIGHT
