@@ -168,7 +168,7 @@ def test_a_worker_goes_on_when_the_database_is_busy(
         rounds.append(1)
         if len(rounds) == 3:
             signal.raise_signal(signal.SIGTERM)
-        raise BusyError("the database is busy; try again")
+        raise BusyError("the database is busy; try again") if len(rounds) % 2 else OSError(5, "I/O error")
 
     monkeypatch.setattr(watch, "_round", busy)
     assert comeo("work", archives, "--every", 0.1)[0] == 0
