@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from comeo.indicators.document import DocumentError, read_document
+from comeo.indicators.document import read_document
+from comeo.indicators.problems import DocumentError
 from comeo.indicators.typos import nearest
 
 
