@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from comeo.errors import ComeoError, NotFoundError
+from tileserver.cli.options import sentence
 from tileserver.cli.places import LocalPath
 
 if TYPE_CHECKING:
@@ -119,10 +120,10 @@ def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool)
     while not ended.is_set():
         try:
             _round(worker)
-        except ComeoError as error:  # a full disk, a database that is busy: it goes on when it can
+        except (ComeoError, OSError) as error:  # a full disk, a database that is busy: it goes on when it can
             if once:
                 raise
-            log.warning("%s", error)
+            log.warning("%s", sentence(error))
         if once:
             break
         ended.wait(every)

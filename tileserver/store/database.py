@@ -156,7 +156,8 @@ def _url(address: str) -> URL:
         raise SettingsError("COMEO_DATABASE is neither a path nor the URL of a database") from error
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
-    if url.drivername not in ("sqlite", "postgresql+psycopg") or not url.database:
+    is_kept = url.database not in (None, "", ":memory:")
+    if url.drivername not in ("sqlite", "postgresql+psycopg") or not is_kept:
         raise SettingsError(
             f"COMEO_DATABASE is a URL of {url.drivername}; give a path, or postgresql+psycopg://user@host/name"
         )

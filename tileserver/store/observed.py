@@ -101,21 +101,24 @@ def keep(connection: Connection, made: Iterable[Observed]) -> None:
 
 
 def of_sites(connection: Connection, versions: Sequence[int], indicator: str) -> dict[int, list[Observed]]:
-    """All observations of sites, oldest first."""
+    """All observations of sites, oldest first; of archives that were replaced, too."""
     columns = [each for each in observation.c if each.name != "id"]
     found: dict[int, list[Observed]] = {each: [] for each in versions}
     for some in _parts(versions):
         query = (
             select(*columns)
             .where(observation.c.site_version.in_(some), observation.c.indicator == indicator)
-            .order_by(
-                observation.c.datetime, observation.c.collection, observation.c.item, observation.c.etag
-            )
+            .order_by(observation.c.datetime, observation.c.collection, observation.c.item, observation.c.id)
         )
         for row in connection.execute(query):
             made = Observed(**row._mapping)
             found[made.site_version].append(made)
     return found
+
+
+def newest(observations: Iterable[Observed]) -> list[Observed]:
+    """What the newest archive of each scene says: those before it were replaced."""
+    return list({(each.collection, each.item): each for each in observations}.values())
 
 
 def judged(connection: Connection, gs_indicator: int) -> dict[int, str]:

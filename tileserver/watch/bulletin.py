@@ -81,7 +81,8 @@ def _indicator(
     month: Month,
 ) -> dict[str, Any]:  # fmt: skip
     document = read_document(indicator.document.encode(), "json")
-    series = observed.of_sites(connection, [each.id for each in places], indicator.sha256)
+    kept = observed.of_sites(connection, [each.id for each in places], indicator.sha256)
+    series = {version: observed.newest(each) for version, each in kept.items()}
     rows = [
         _row(place, [each for each in series[place.id] if each.datetime < month.end],
              rule_of(geoservice, indicator, place.site), month)

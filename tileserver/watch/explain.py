@@ -41,7 +41,7 @@ def _of_indicator(
     document = read_document(indicator.document.encode(), "json")
     rule = rule_of(geoservice, indicator, place.site)
     yield f"{document.id}@{document.version}, nominal: {rule.nominal.model_dump_json()}"
-    seen = observed.of_sites(connection, [place.id], indicator.sha256)[place.id]
+    seen = observed.newest(observed.of_sites(connection, [place.id], indicator.sha256)[place.id])
     told = verdicts(seen, rule)
     by_item = {each.point.item: each for each in told}
     for one in seen:

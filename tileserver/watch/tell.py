@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import quote
 
 from sqlalchemy import Connection
 
@@ -106,7 +107,10 @@ class Teller:
 
     def _picture(self, alert: Alert) -> str:
         """Address of the viewer at the last date of an alert."""
-        return f"{self._address}/#collection={self._geoservice.collections[0]}&item={alert.last_item}"
+        collection, item = (
+            quote(each, safe="") for each in (self._geoservice.collections[0], alert.last_item)
+        )
+        return f"{self._address}/#collection={collection}&item={item}"
 
 
 class Names:

@@ -110,7 +110,7 @@ def test_from_a_definition_to_the_mail_that_asks(
     [
         (TOML.replace("start =", "start"), "comeo: the geoservice cannot be read as TOML: "),
         (TOML.replace('"ndvi"', '"ndwhy"'), "comeo: indicators.0: there is no indicator ndwhy; see /pof\n"),
-        (TOML.replace("low = 0.99", "low = 2, high = 1"), "comeo: indicators.0.nominal.fixed: low (2)"),
+        (TOML.replace("low = 0.99", "low = 2, high = 1"), "comeo: indicators.0.nominal.fixed: low (2) is"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_definition(comeo: Comeo, definition: Path, text: str, sentence: str) -> None:
@@ -168,7 +168,7 @@ def test_a_worker_goes_on_when_the_database_is_busy(
         rounds.append(1)
         if len(rounds) == 3:
             signal.raise_signal(signal.SIGTERM)
-        raise BusyError("the database is busy; try again")
+        raise BusyError("the database is busy; try again") if len(rounds) % 2 else OSError(5, "I/O error")
 
     monkeypatch.setattr(watch, "_round", busy)
     assert comeo("work", archives, "--every", 0.1)[0] == 0

@@ -196,7 +196,8 @@ def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["mysql://h/x", "sqlite://", "postgresql://", "postgresql+asyncpg://h/x", "://"]
+    "given",
+    ["mysql://h/x", "sqlite://", "sqlite:///:memory:", "postgresql://", "postgresql+asyncpg://h/x", "://"],
 )
 def test_other_addresses_are_refused(given: str) -> None:
     with pytest.raises(SettingsError, match="COMEO_DATABASE"):

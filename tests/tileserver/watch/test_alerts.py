@@ -14,7 +14,7 @@ from sqlalchemy import delete
 from tests.tileserver.watch.followed import NOW, OWNER, follow, observation, rule
 from tileserver.errors import ConflictError
 from tileserver.store import alerts as stored
-from tileserver.store import geoservices, outbox
+from tileserver.store import geoservices, observed, outbox
 from tileserver.store.alerts import Alert
 from tileserver.store.database import Database
 from tileserver.store.geoservices import Geoservice
@@ -22,6 +22,7 @@ from tileserver.store.observed import Observed
 from tileserver.store.tables import alert, alert_event, judged, message, share
 from tileserver.watch import alerts, states
 from tileserver.watch.alerts import Decision, Rule, reconcile, verdicts
+from tileserver.watch.explain import explain
 from tileserver.watch.tell import Teller
 
 Series = Mapping[int, float]
@@ -367,6 +368,25 @@ def test_a_step_outside_a_table_is_refused() -> None:
     assert set(get_args(stored.State)) == set(states.ALERT)
     assert set(get_args(outbox.State)) == set(states.MESSAGE)
     assert set(get_args(geoservices.State)) == set(states.GEOSERVICE)
+
+
+def test_only_the_newest_archive_of_a_scene_is_explained(case: Case) -> None:
+    with case.database.writing() as connection:
+        observed.keep(connection, [observation(1, OUT, etag="z"), observation(2, OUT)])
+    with case.database.writing() as connection:
+        observed.keep(connection, [observation(1, IN, etag="a"), observation(2, IN)])  # one of them is known
+    with case.database.reading() as connection:
+        lines = list(explain(connection, case.geoservice, None))
+    assert [line.split()[:2] for line in lines[2:]] == [["2026-01-02", "0.600"], ["2026-01-03", "0.475"]]
+
+
+def test_links_to_pictures_are_addresses(case: Case) -> None:
+    case.see([observation(day, OUT, item=f"{day} & <b>\n") for day in (1, 2)])
+    case.verify()
+    case.tell()
+    with case.database.reading() as connection:
+        (asked,) = outbox.messages(connection)
+    assert "http://here/#collection=scenes&item=2%20%26%20%3Cb%3E%0A\n" in asked.body["text"]
 
 
 def test_times_are_of_one_zone(case: Case) -> None:
