@@ -6,8 +6,9 @@ import hashlib
 import hmac
 import ipaddress
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Annotated, Final
 
+from pydantic import Field
 from sqlalchemy import Connection
 
 from comeo.errors import NotFoundError
@@ -22,6 +23,7 @@ MOST_BY_ADDRESS: Final = 5
 """Links that are sent to an address in 15 minutes."""
 MOST_BY_CLIENT: Final = 30
 """Links that a client asks for in 15 minutes."""
+Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s<>\",;:\\]+@[A-Za-z0-9.-]+$")]
 NO_LINK: Final = "this link is unknown, used or too old; ask for another one"
 
 

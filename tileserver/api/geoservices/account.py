@@ -26,7 +26,6 @@ from tileserver.watch.words import LANGUAGES, word
 
 api = APIBlueprint("account", __name__)
 TAG = Tag(name="Accounts", description="Sign in by a link in a mail.")
-Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s<>\",;:\\]+@[A-Za-z0-9.-]+$")]
 ASKED = "if this address may sign in, a link is on its way to it; it is good for 15 minutes, once"
 
 
@@ -35,7 +34,7 @@ class LoginBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    email: Email
+    email: login.Email
 
 
 class AccountBody(BaseModel):
@@ -71,7 +70,9 @@ def look(path: TokenPath) -> Response:
         raise NotFoundError(login.NO_LINK)
     email, locale = found
     sentence = word(locale, "login-question", address=email)
-    return page("answer.html", locale, word(locale, "page-login"), sentence=sentence, asks=True)
+    response = page("answer.html", locale, word(locale, "page-login"), sentence=sentence, asks=True)
+    response.headers["Referrer-Policy"] = "same-origin"  # else browsers leave the form's Origin out
+    return response
 
 
 @api.post("/account/login/<token>", tags=[TAG], responses={"303": None})
@@ -89,7 +90,7 @@ def enter(path: TokenPath) -> Response:
 
 @api.get("/account", tags=[TAG])
 def show() -> Response:
-    """Who is signed in, with the token that writes have to carry; nulls if nobody is."""
+    """Who is signed in, or null. The header X-CSRF-Token is what writes have to send back."""
     with database().reading() as connection:
         person = caller(connection)
         response = state_answer(_document(person))

@@ -61,8 +61,8 @@ def archive(path: SlugPath) -> Response:
 def copy(path: SlugPath, body: CopyBody) -> Response:
     """A draft of one's own with the same sites, indicators and rules; nobody else is in it."""
     with database().writing() as connection:
-        person = signed_in(connection)
         one, _, _ = of_slug(connection, path.slug)
+        person = signed_in(connection)
         values = {
             name: getattr(one, name)
             for name in ("site", "collections", "period", "timezone", "start", "end", "locales",

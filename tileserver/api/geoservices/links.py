@@ -108,7 +108,9 @@ def _alert_page(connection: Connection, alert: Alert, locale: str) -> Response:
     geoservice = geoservices.get_geoservice(connection, alert.geoservice)
     about = Names(connection, geoservice).of(alert)
     last = stored.events_of(connection, alert.id)[-1]
-    (version,) = sites.leaves(connection, alert.site)
+    version = sites.newest_version(connection, alert.site)  # also of a site that is archived by now
+    if version is None:
+        raise NotFoundError("the place of this alert is no longer there")
     site = Area(version.geometry).bounds
     shown = evidence_page(alert, about, geoservice.collections[0], site, locale)
     return page(

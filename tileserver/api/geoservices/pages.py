@@ -27,6 +27,6 @@ def page(template: str, locale: str, title: str, **values: object) -> Response:
     response = Response(body, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "same-origin"  # its address is a secret; its form tells its origin
+    response.headers["Referrer-Policy"] = "no-referrer"  # its address is a secret
     response.headers["X-Robots-Tag"] = "noindex"
     return response

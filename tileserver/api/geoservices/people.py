@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from comeo.errors import BoundError, NotFoundError
-from tileserver.api.geoservices.account import Email
+from tileserver.accounts.login import Email
 from tileserver.api.geoservices.common import TAG, SlugNumberPath, SlugPath, of_slug
 from tileserver.errors import ConflictError
 from tileserver.http.database import database
