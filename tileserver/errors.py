@@ -18,7 +18,19 @@ class ConflictError(RequestError):
 
 
 class ForbiddenError(RequestError):
-    """The operator does not allow this to anybody."""
+    """The operator does not allow this to anybody, or not to pages of other sites."""
+
+
+class ChangedError(RequestError):
+    """What is to be changed is no longer as the request says."""
+
+
+class UnconditionalError(RequestError):
+    """The request does not say which state it changes."""
+
+
+class SignInError(RequestError):
+    """Only who is signed in may do this."""
 
 
 class GoneError(RequestError):
@@ -43,13 +55,16 @@ class ClientGoneError(RequestError):
 
 _STATUS: Mapping[type[ComeoError], int] = {
     RequestError: 400,
+    SignInError: 401,
     ForbiddenError: 403,
     NotFoundError: 404,
     ClientGoneError: 408,
     ConflictError: 409,
     GoneError: 410,
+    ChangedError: 412,
     BoundError: 413,
     ParameterError: 422,
+    UnconditionalError: 428,
     TooManyError: 429,
     BusyError: 503,
 }

@@ -44,6 +44,7 @@ class Settings(BaseModel):
         smtp: Mail server: `smtp://host:25`, `smtp+starttls://user:password@host:587`, `smtps://…:465`;
             without it mail stays in the outbox.
         mail_from: Address that mail is from.
+        sign_up: Whether an address that has no account makes one by signing in.
         static: Built viewer (`index.html` and `assets/`).
         host: Address to listen on.
         port: TCP port to listen on; 0 takes a free one.
@@ -112,6 +113,7 @@ class Settings(BaseModel):
     originals: tuple[Path, ...] = ()
     smtp: str | None = None
     mail_from: str = Field(default="", pattern=r"^$|^[^@\s<>]+@[A-Za-z0-9.-]+$")
+    sign_up: bool = False
     static: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
@@ -198,6 +200,11 @@ class Settings(BaseModel):
             first = error.errors()[0]
             name = str(first["loc"][0]) if first["loc"] else "settings"
             raise SettingsError(f"{PREFIX}{name.upper()}: {first['msg']}") from error
+
+    @property
+    def own_address(self) -> str:
+        """Where people reach the server, for links in mail: never by what a request's Host says."""
+        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
 
     @property
     def codecs(self) -> CodecSettings:

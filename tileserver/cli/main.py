@@ -12,6 +12,7 @@ import click
 
 from comeo.errors import ComeoError
 from comeo.view.resampling import RESAMPLINGS, ResamplingName
+from tileserver.cli.account import account
 from tileserver.cli.compress import compress
 from tileserver.cli.extras import advice
 from tileserver.cli.geocode import geocode
@@ -205,6 +206,7 @@ cli.add_command(pof)
 cli.add_command(work)
 cli.add_command(geoservice)
 cli.add_command(bulletin)
+cli.add_command(account)
 cli.add_command(backup)
 cli.add_command(restore)
 

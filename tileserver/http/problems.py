@@ -13,7 +13,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestedRangeN
 
 from comeo.errors import BoundError, ComeoError, RequestError
 from tileserver import metrics
-from tileserver.errors import BusyError, status_of
+from tileserver.errors import BusyError, SignInError, status_of
+from tileserver.http.session import logged_path
 
 MEDIA_TYPE = "application/problem+json"
 FAILED = "the server could not answer; its log says why"
@@ -60,6 +61,8 @@ def register(app: Flask) -> None:
 
 def _refused(error: RequestError) -> Response:
     response = problem(_status_for_stac(status_of(error)), str(error), **_bound(error))
+    if isinstance(error, SignInError):
+        response.headers["WWW-Authenticate"] = 'Cookie realm="/account/login"'
     if isinstance(error, BusyError):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, BoundError):
@@ -77,7 +80,7 @@ def _bound(error: RequestError) -> dict[str, str]:
 
 
 def _failed(error: ComeoError) -> Response:
-    log.error("request failed", extra={"fields": {"path": request.path, "error": str(error)}})
+    log.error("request failed", extra={"fields": {"path": logged_path(request.path), "error": str(error)}})
     return problem(500, FAILED)
 
 
@@ -104,7 +107,7 @@ def _too_deep(_: RecursionError) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.error("unexpected error", exc_info=error, extra={"fields": {"path": request.path}})
+    log.error("unexpected error", exc_info=error, extra={"fields": {"path": logged_path(request.path)}})
     return problem(500, "the server failed because of a mistake in the program; its log has the details")
 
 

@@ -59,6 +59,17 @@ def alerts_of(connection: Connection, geoservice: int) -> list[Alert]:
     return [_row(each) for each in connection.execute(query)]
 
 
+def told_of(connection: Connection, geoservice: int) -> list[Alert]:
+    """Alerts of a geoservice that were confirmed once, oldest first: what everybody may know."""
+    confirmed = select(alert_event.c.alert).where(alert_event.c.after == "confirmed")
+    query = (
+        select(alert)
+        .where(alert.c.geoservice == geoservice, alert.c.id.in_(confirmed))
+        .order_by(alert.c.first_at, alert.c.id)
+    )
+    return [_row(each) for each in connection.execute(query)]
+
+
 def in_states(connection: Connection, *states: State) -> list[Alert]:
     """All alerts in states, oldest first."""
     query = select(alert).where(alert.c.state.in_(states)).order_by(alert.c.first_at, alert.c.id)

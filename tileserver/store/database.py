@@ -167,9 +167,11 @@ def _url(address: str) -> URL:
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         options = f"-c lock_timeout={_BUSY_MS}"  # as SQLite's
-        engine = create_engine(url, pool_pre_ping=True, connect_args={"options": options})
+        engine = create_engine(
+            url, pool_pre_ping=True, connect_args={"options": options}, hide_parameters=True
+        )
     else:
-        engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000})
+        engine = create_engine(url, connect_args={"timeout": _BUSY_MS / 1000}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))  # a connection is of one process

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from comeo.indicators.document import Document, canonical
 from tileserver.errors import ConflictError
 from tileserver.store.database import insert_new
-from tileserver.store.tables import account, geoservice, gs_indicator, indicator, role
+from tileserver.store.tables import account, geoservice, gs_indicator, indicator, recipient, role
 
 State = Literal["draft", "active", "paused", "archived"]
 
@@ -96,8 +96,8 @@ def add_account(connection: Connection, email: str, name: str, locale: str, now:
     known = find_account(connection, email)
     if known is not None:
         return known
-    values = {"email": email.lower(), "name": name, "locale": locale, "created": now}
-    return int(connection.execute(insert(account).values(values).returning(account.c.id)).scalar_one())
+    insert_new(connection, account, {"email": email.lower(), "name": name, "locale": locale, "created": now})
+    return int(connection.execute(select(account.c.id).where(account.c.email == email.lower())).scalar_one())
 
 
 def add_geoservice(connection: Connection, values: Mapping[str, Any]) -> int:
@@ -168,6 +168,19 @@ def set_state(connection: Connection, of: int, state: State) -> None:
     """Set the state of a geoservice; whether that is allowed is for `watch.states` to say."""
     values = {"state": state, "revision": geoservice.c.revision + 1}
     connection.execute(update(geoservice).where(geoservice.c.id == of).values(values))
+
+
+def change_geoservice(connection: Connection, of: int, values: Mapping[str, Any]) -> None:
+    """Change fields of a geoservice that are not its state."""
+    own = {**values, "revision": geoservice.c.revision + 1}
+    connection.execute(update(geoservice).where(geoservice.c.id == of).values(own))
+
+
+def delete_draft(connection: Connection, of: int) -> None:
+    """Delete a geoservice that never ran; its sites stay."""
+    for table in (gs_indicator, role, recipient):
+        connection.execute(delete(table).where(table.c.geoservice == of))
+    connection.execute(delete(geoservice).where(geoservice.c.id == of))
 
 
 def _row(row: Row[Any]) -> Geoservice:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from comeo.errors import ParameterError
-from tileserver.store.tables import site, site_member, site_version
+from tileserver.store.tables import geoservice, site, site_member, site_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +113,76 @@ def _below(connection: Connection, of: int) -> list[int]:
 
 def _version(row: Row[Any]) -> SiteVersion:
     return SiteVersion(row.id, row.site, row.number, row.name, row.geometry, row.sha256, row.area_m2)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A row of the table: see there."""
+
+    id: int
+    owner: int
+    name: Mapping[str, str]
+    kind: str
+    created: datetime
+    archived: datetime | None
+
+
+def find_site(connection: Connection, number: int) -> Site | None:
+    """The site of an id."""
+    found = connection.execute(select(site).where(site.c.id == number)).first()
+    return None if found is None else Site(**found._mapping)
+
+
+def sites_of_owner(connection: Connection, owner: int, after: int, most: int) -> list[Site]:
+    """Sites of an account that are not archived, by id, from the one after an id on."""
+    query = (
+        select(site)
+        .where(site.c.owner == owner, site.c.archived.is_(None), site.c.id > after)
+        .order_by(site.c.id)
+        .limit(most)
+    )
+    return [Site(**row._mapping) for row in connection.execute(query)]
+
+
+def newest_version(connection: Connection, of: int) -> SiteVersion | None:
+    """The newest geometry of a site, archived or not; None of a group."""
+    query = (
+        select(site_version, site.c.name)
+        .join(site, site.c.id == site_version.c.site)
+        .where(site_version.c.site == of)
+        .order_by(site_version.c.number.desc())
+        .limit(1)
+    )
+    found = connection.execute(query).first()
+    return None if found is None else _version(found)
+
+
+def change_site(connection: Connection, of: int, values: Mapping[str, Any]) -> None:
+    """Change a site's name, or archive it."""
+    connection.execute(update(site).where(site.c.id == of).values(dict(values)))
+
+
+def members_of(connection: Connection, group: int) -> list[int]:
+    """Ids of what is in a group, groups of its groups not included."""
+    query = select(site_member.c.site).where(site_member.c.group == group).order_by(site_member.c.site)
+    return list(connection.execute(query).scalars())
+
+
+def set_members(connection: Connection, group: int, members: Sequence[int]) -> None:
+    """Let a group have just these members.
+
+    Raises:
+        ParameterError: If the group would be in itself.
+    """
+    connection.execute(delete(site_member).where(site_member.c.group == group))
+    add_members(connection, group, members)
+
+
+def is_followed(connection: Connection, of: int) -> bool:
+    """Whether a geoservice that is not archived follows a site, by itself or in a group."""
+    base = select(site.c.id).where(site.c.id == of).cte("above", recursive=True)
+    above = base.union(select(site_member.c.group).join(base, site_member.c.site == base.c.id))
+    query = select(geoservice.c.id).where(
+        geoservice.c.site.in_(select(above.c.id)), geoservice.c.state != "archived"
+    )
+    return connection.execute(query.limit(1)).first() is not None

@@ -82,6 +82,31 @@ account: Final = Table(
     Column("confirmed", Instant),  # when its address was proved
     Column("created", Instant, nullable=False),
     Column("disabled", Instant),
+    Column("epoch", Integer, nullable=False, server_default="0"),  # sessions of earlier ones are over
+)  # fmt: skip
+
+login_link: Final = Table(  # by which somebody signs in, once
+    "login_link", metadata,
+    Column("token_sha", String(64), primary_key=True),
+    Column("email", String(254), nullable=False),
+    Column("locale", String(20), nullable=False),
+    Column("created", Instant, nullable=False),
+    Column("expires", Instant, nullable=False),
+    Column("used", Instant),
+)  # fmt: skip
+
+secret: Final = Table(  # keys that all processes share, made once
+    "secret", metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", String(64), nullable=False),
+)  # fmt: skip
+
+attempt: Final = Table(  # how often something was tried; by digests, so that no address is kept
+    "attempt", metadata,
+    Column("key", String(64), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("count", Integer, nullable=False),
+    PrimaryKeyConstraint("key", "since"),
 )  # fmt: skip
 
 site: Final = Table(

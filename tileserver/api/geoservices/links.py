@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from flask import Response, redirect, render_template, request
+from flask import Response, redirect, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import Field
@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 
 from comeo.errors import NotFoundError, ParameterError
 from comeo.view.area import Area
-from tileserver.api.geoservices.database import database
+from tileserver.api.geoservices.pages import page
 from tileserver.http.context import base_url
+from tileserver.http.database import database
 from tileserver.render.parameters import Parameters
 from tileserver.store import alerts as stored
 from tileserver.store import geoservices, outbox, sites
@@ -26,14 +27,10 @@ from tileserver.watch import alerts
 from tileserver.watch.compose import text_of
 from tileserver.watch.evidence import evidence_page
 from tileserver.watch.tell import Names
-from tileserver.watch.words import direction_of, word
+from tileserver.watch.words import word
 
 api = APIBlueprint("links", __name__)
 TAG = Tag(name="Links in messages", description="Decide on an alert; be told, or no longer.")
-POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
 REASONS: Final = ("cloud", "season", "harvest", "artefact", "other")
 MOST_COMMENT: Final = 1000
 
@@ -111,11 +108,13 @@ def _alert_page(connection: Connection, alert: Alert, locale: str) -> Response:
     geoservice = geoservices.get_geoservice(connection, alert.geoservice)
     about = Names(connection, geoservice).of(alert)
     last = stored.events_of(connection, alert.id)[-1]
-    (version,) = sites.leaves(connection, alert.site)
+    version = sites.newest_version(connection, alert.site)  # also of a site that is archived by now
+    if version is None:
+        raise NotFoundError("the place of this alert is no longer there")
     site = Area(version.geometry).bounds
-    page = evidence_page(alert, about, geoservice.collections[0], site, locale)
-    return _page(
-        "moderate.html", locale, word(locale, "page-moderate"), page=page, alert=alert, reasons=REASONS,
+    shown = evidence_page(alert, about, geoservice.collections[0], site, locale)
+    return page(
+        "moderate.html", locale, word(locale, "page-moderate"), page=shown, alert=alert, reasons=REASONS,
         is_open=alert.state == "candidate", most=MOST_COMMENT,
         decided=word(locale, "decided", state=word(locale, f"state-{alert.state}"), note=last.note),
     )  # fmt: skip
@@ -148,24 +147,4 @@ def _recipient_of(connection: Connection, token: str) -> outbox.Recipient:
 def _answer_page(locale: str, kind: str, sentence: str, geoservice: str, *, asks: bool) -> Response:
     title = word(locale, f"page-{kind}", geoservice=geoservice)
     text = word(locale, sentence, geoservice=geoservice)
-    return _page("answer.html", locale, title, sentence=text, asks=asks)
-
-
-def _page(template: str, locale: str, title: str, **values: object) -> Response:
-    def say(key: str) -> str:
-        return word(locale, key)
-
-    body = render_template(
-        f"geoservices/{template}",
-        locale=locale,
-        direction=direction_of(locale),
-        title=title,
-        say=say,
-        **values,
-    )
-    response = Response(body, content_type="text/html; charset=utf-8")
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"  # its address is a secret
-    response.headers["X-Robots-Tag"] = "noindex"
-    return response
+    return page("answer.html", locale, title, sentence=text, asks=asks)

@@ -1,0 +1,159 @@
+"""Geoservices over HTTP: from draft to archive, sites and their versions, decisions, people."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from lxml import etree
+
+from tests.tileserver.api.geoservices.test_rights import add_alert
+from tests.tileserver.people import DEFINITION, SQUARE, House
+from tileserver.store import observed
+from tileserver.store.geoservices import find_geoservice, followed
+from tileserver.store.observed import Observed
+from tileserver.store.sites import leaves
+
+ME = "me@example.org"
+
+
+def test_from_draft_to_archive(server_of: House) -> None:
+    me = server_of.enter(ME)
+    made = me.send("POST", "/geoservices", DEFINITION)
+    assert made.status_code == 201
+    assert made.headers["Location"].endswith("/geoservices/fields")
+    assert made.json["state"] == "draft"
+    assert (made.json["start"], made.json["end"], made.json["role"]) == ("2021-01-01", None, "owner")
+    assert me.send("POST", "/geoservices", DEFINITION).status_code == 409
+    tag = me.get("/geoservices/fields").headers["ETag"]
+    changed = me.send("PATCH", "/geoservices/fields", {"title": {"en": "A"}}, If_Match=tag)
+    assert (changed.status_code, changed.json["title"]) == (200, {"en": "A"})
+    lost = me.send("PATCH", "/geoservices/fields", {"title": {"en": "B"}}, If_Match=tag)
+    assert lost.status_code == 412
+    assert me.send("POST", "/geoservices/fields/pause").status_code == 409
+    copied = me.send("POST", "/geoservices/fields/copy", {"slug": "fields-2"})
+    assert (copied.status_code, copied.json["state"], copied.json["indicators"]) == (
+        201, "draft", changed.json["indicators"],
+    )  # fmt: skip
+    assert me.send("POST", "/geoservices/fields/archive").json["state"] == "archived"
+    assert me.send("DELETE", "/geoservices/fields").status_code == 409
+    assert me.send("DELETE", "/geoservices/fields-2").status_code == 204
+    assert me.get("/geoservices/fields-2").status_code == 404
+
+
+def test_it_runs_where_scenes_show_it(server_of: House) -> None:
+    me = server_of.enter(ME)
+    me.send("POST", "/geoservices", DEFINITION)
+    away = me.send("POST", "/geoservices/fields/activate")
+    assert away.status_code == 409
+    assert "shows any of the sites" in away.json["detail"]
+    west, south, east, north = (
+        server_of.app.test_client().get("/stac/collections/optical").json["extent"]["spatial"]["bbox"][0]
+    )
+    middle = {"type": "Point", "coordinates": [(west + east) / 2, (south + north) / 2]}
+    me.send("POST", "/geoservices", {**DEFINITION, "slug": "here", "sites": middle})
+    assert me.send("POST", "/geoservices/here/activate").json["state"] == "active"
+    assert me.send("POST", "/geoservices/here/pause").json["state"] == "paused"
+
+
+def test_a_site_has_versions(server_of: House) -> None:
+    me = server_of.enter(ME)
+    body = {"name": {"en": "North"}, "geometry": {"type": "Polygon", "coordinates": [SQUARE]}}
+    made = me.send("POST", "/sites", body)
+    assert made.status_code == 201
+    number, tag = made.json["id"], made.headers["ETag"]
+    same = me.send("PUT", f"/sites/{number}", body, If_Match=tag)
+    assert same.json["properties"]["version"] == 1
+    point = {"name": {"en": "N"}, "geometry": {"type": "Point", "coordinates": [9.0, 47.0]}}
+    moved = me.send("PUT", f"/sites/{number}", point, If_Match=tag)
+    assert moved.json["properties"]["version"] == 2
+    assert me.send("PUT", f"/sites/{number}", point, If_Match=tag).status_code == 412
+    group = me.send("POST", "/sites", {"name": {"en": "All"}, "members": [number, number]}).json
+    assert group["properties"]["members"] == [number]
+    inside = me.send("PUT", f"/sites/{group['id']}/members", {"members": [group["id"]]})
+    assert inside.status_code == 422
+    assert me.send("PUT", f"/sites/{group['id']}/members", {"members": [999]}).status_code == 422
+    assert me.send("DELETE", f"/sites/{group['id']}").status_code == 204
+    assert [each["id"] for each in me.get("/sites").json["features"]] == [number]
+
+
+def test_a_site_that_is_followed_stays(server_of: House) -> None:
+    me = server_of.enter(ME)
+    site = me.send("POST", "/geoservices", DEFINITION).json["site"]
+    assert me.send("DELETE", f"/sites/{site}").status_code == 409
+    me.send("POST", "/geoservices/fields/archive")
+    assert me.send("DELETE", f"/sites/{site}").status_code == 204
+
+
+def test_series_and_latest_values(server_of: House) -> None:
+    me = server_of.enter(ME)
+    me.send("POST", "/geoservices", DEFINITION)
+    observe(server_of, [(1, 0.5), (2, 0.1)])
+    found = me.get("/geoservices/fields/series").json
+    rows = found["series"][0]["observations"]
+    assert [(each["value"], each["side"]) for each in rows] == [(0.5, None), (0.1, "low")]
+    day = me.get("/geoservices/fields/series?datetime=2021-01-02").json["series"][0]["observations"]
+    assert len(day) == 1
+    lines = list(csv.DictReader(io.StringIO(me.get("/geoservices/fields/series?f=csv").text)))
+    assert [each["value"] for each in lines] == ["0.5", "0.1"]
+    assert me.get("/geoservices/fields/series?site=99").status_code == 404
+    assert me.get("/geoservices/fields/series?indicator=no").status_code == 404
+    (feature,) = me.get("/geoservices/fields/sites.geojson").json["features"]
+    assert (feature["properties"]["value"], feature["properties"]["state"]) == (0.1, "low")
+
+
+def observe(server_of: House, values: list[tuple[int, float]]) -> None:
+    """Keep values of days of January 2021."""
+    from datetime import UTC, datetime
+
+    with server_of.database.writing() as connection:
+        one = find_geoservice(connection, "fields")
+        assert one
+        (site,), (indicator,) = leaves(connection, one.site), followed(connection, one.id)
+        made = [
+            Observed(
+                site.id, indicator.sha256, "optical", f"day{day}", "e", datetime(2021, 1, day, tzinfo=UTC),
+                "done", "test", value=value, u=0.01, pixels=100.0, covered=1.0, clear=1.0, cloud_near=0.0,
+            )
+            for day, value in values
+        ]  # fmt: skip
+        observed.keep(connection, made)
+
+
+def test_decisions_and_the_feed(server_of: House) -> None:
+    me = server_of.enter(ME)
+    me.send("POST", "/geoservices", DEFINITION)
+    with server_of.database.writing() as connection:
+        one = find_geoservice(connection, "fields")
+        assert one
+        number = add_alert(connection, one.id, one.site, "candidate")
+    assert not entries(me.get("/geoservices/fields/alerts.atom").data)
+    path = f"/alerts/{number}/decision"
+    assert me.send("POST", path, {"decision": "dismiss"}).status_code == 422
+    decided = me.send("POST", path, {"decision": "confirm", "comment": "cut"})
+    assert (decided.status_code, decided.json["state"]) == (200, "confirmed")
+    assert decided.json["events"][-1]["note"] == "confirm: cut"
+    assert me.send("POST", path, {"decision": "dismiss", "reason": "cloud"}).status_code == 409
+    assert len(entries(me.get("/geoservices/fields/alerts.atom").data)) == 1
+    assert me.get("/geoservices/fields/alerts?state=candidate").json["alerts"] == []
+
+
+def entries(feed: bytes) -> list[etree._Element]:
+    return etree.fromstring(feed).findall("{http://www.w3.org/2005/Atom}entry")
+
+
+def test_people(server_of: House) -> None:
+    me, other = server_of.enter(ME), server_of.enter("other@example.org")
+    me.send("POST", "/geoservices", DEFINITION)
+    told = me.send("POST", "/geoservices/fields/recipients", {"email": "chief@example.org"})
+    assert [each["state"] for each in told.json["recipients"]] == ["pending"]
+    number = told.json["recipients"][0]["id"]
+    assert me.send("DELETE", f"/geoservices/fields/recipients/{number}").status_code == 204
+    again = me.send("POST", "/geoservices/fields/recipients", {"email": "chief@example.org"})
+    assert [each["state"] for each in again.json["recipients"]] == ["unsubscribed"]
+    own = other.get("/account").json["account"]["id"]
+    assert me.send("POST", "/geoservices/fields/transfer", {"account": own}).status_code == 404
+    me.send("PUT", "/geoservices/fields/roles", {"email": "other@example.org", "role": "viewer"})
+    assert me.send("POST", "/geoservices/fields/transfer", {"account": own}).status_code == 204
+    assert other.get("/geoservices/fields").json["role"] == "owner"
+    assert me.get("/geoservices/fields").json["role"] == "editor"

@@ -1,0 +1,1 @@
+"""Who somebody is, without passwords, and who may do what."""

@@ -1,0 +1,95 @@
+"""What routes of geoservices share: who may go on, and how a geoservice is told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from flask import request
+from flask_openapi3.models.tag import Tag
+from pydantic import Field
+from sqlalchemy import Connection
+
+from comeo.errors import NotFoundError
+from comeo.indicators.document import read_document
+from tileserver.accounts.rights import allowed
+from tileserver.http.session import caller
+from tileserver.render.parameters import Parameters
+from tileserver.store import accounts, geoservices
+from tileserver.store.accounts import Person, Role
+from tileserver.store.geoservices import Geoservice
+from tileserver.watch.definition import SLUG
+
+TAG = Tag(name="Geoservices", description="Places that are followed: docs/geoservices.md.")
+MOST_ROWS: Final = 1000
+
+
+class SlugPath(Parameters):
+    """A geoservice."""
+
+    slug: str = Field(pattern=SLUG, description="Its short name.")
+
+
+class NumberPath(Parameters):
+    """What has a number."""
+
+    number: int = Field(ge=1, le=2**31 - 1, description="Its id.")
+
+
+class SlugNumberPath(SlugPath, NumberPath):
+    """Something of a geoservice."""
+
+
+def admitted(
+    connection: Connection, found: Geoservice | None, what: str
+) -> tuple[Geoservice, Person | None, Role | None]:
+    """A geoservice, who asks, and the role that they have in it.
+
+    Args:
+        connection: In a transaction.
+        found: The geoservice, if there is one.
+        what: It, in words.
+
+    Raises:
+        NotFoundError: If there is none, or the caller may not: both look alike.
+        ForbiddenError: If the CSRF token is missing.
+    """
+    person = caller(connection)
+    if found is not None and request.url_rule is not None:
+        role = accounts.role_of(connection, found.id, person.id) if person else None
+        is_public = found.visibility == "public"
+        if allowed(request.method, request.url_rule.rule, role, is_public=is_public):
+            return found, person, role
+    raise NotFoundError(f"there is no {what}, or it is not yours to see or to change")
+
+
+def of_slug(connection: Connection, slug: str) -> tuple[Geoservice, Person | None, Role | None]:
+    """See `admitted`, of a slug."""
+    return admitted(connection, geoservices.find_geoservice(connection, slug), f"geoservice {slug}")
+
+
+def described(connection: Connection, one: Geoservice, role: Role | None) -> dict[str, Any]:
+    """A geoservice as it is told to whoever may read it: without any person."""
+    zone = ZoneInfo(one.timezone)
+    last = None if one.end is None else (one.end - timedelta(microseconds=1)).astimezone(zone).date()
+    indicators = []
+    for each in geoservices.followed(connection, one.id):
+        document = read_document(each.document.encode(), "json")
+        indicators.append(
+            {"id": document.id, "version": document.version, "sha256": each.sha256,
+             "title": dict(document.title), "unit": document.value.unit, "nominal": dict(each.nominal)}
+        )  # fmt: skip
+    return {
+        **brief(one, role), "site": one.site, "timezone": one.timezone, "locales": list(one.locales),
+        "start": one.start.astimezone(zone).date().isoformat(), "end": last and last.isoformat(),
+        "alerts": dict(one.alert_policy), "indicators": indicators, "revision": one.revision,
+    }  # fmt: skip
+
+
+def brief(one: Geoservice, role: Role | None) -> dict[str, Any]:
+    """A geoservice in a list."""
+    return {
+        "slug": one.slug, "title": dict(one.title), "state": one.state, "visibility": one.visibility,
+        "collections": list(one.collections), "role": role,
+    }  # fmt: skip

@@ -1,0 +1,169 @@
+"""What geoservices have observed: series of their sites, and the sites with their latest values."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import Field
+from sqlalchemy import Connection
+
+from comeo.errors import BoundError, NotFoundError
+from comeo.indicators.document import read_document
+from tileserver.api.geoservices.common import TAG, SlugPath, of_slug
+from tileserver.http.conditional import answer_by_content
+from tileserver.http.context import scenes
+from tileserver.http.database import database
+from tileserver.http.writes import state_answer
+from tileserver.render.parameters import Parameters
+from tileserver.render.temporal import Interval, parse_interval, rfc3339
+from tileserver.store import alerts as stored
+from tileserver.store import geoservices, observed, sites
+from tileserver.store.geoservices import Followed, Geoservice
+from tileserver.store.observed import Observed
+from tileserver.store.sites import SiteVersion
+from tileserver.watch.alerts import counts, verdicts
+from tileserver.watch.baseline import Verdict
+from tileserver.watch.rules import rule_of
+
+api = APIBlueprint("followed_series", __name__)
+COLUMNS: Final = (
+    "item", "datetime", "value", "uncertainty", "pixels", "covered", "clear_fraction", "cloud_nearby",
+    "ratio", "low", "high", "side", "score", "reason",
+)  # fmt: skip
+
+
+class IndicatorQuery(Parameters):
+    """Of which indicator."""
+
+    indicator: str | None = Field(None, max_length=100, description="Its id; by default the first.")
+
+
+class SeriesQuery(IndicatorQuery):
+    """What a series is of."""
+
+    site: int | None = Field(None, ge=1, le=2**31 - 1, description="Id of a site; by default all.")
+    datetime: str | None = Field(None, max_length=100, description="A day, an instant, or start/end.")
+    f: Literal["json", "csv"] = Field("json", description="Format of the answer.")
+
+
+@api.get("/geoservices/<slug>/series", tags=[TAG])
+def series(path: SlugPath, query: SeriesQuery) -> Response:
+    """Values of sites over time with their uncertainty, nominal limits, and why a date does not count."""
+    interval = parse_interval(query.datetime)
+    with database().reading() as connection:
+        one, _, _ = of_slug(connection, path.slug)
+        indicator = _indicator(connection, one, query.indicator)
+        places = sites.leaves(connection, one.site)
+        if query.site is not None:
+            places = [each for each in places if each.site == query.site]
+            if not places:
+                raise NotFoundError(f"{one.slug} has no site {query.site}")
+        known = observed.of_sites(connection, [each.id for each in places], indicator.sha256)
+    found = [_site_series(one, indicator, place, known[place.id], interval) for place in places]
+    most = scenes().settings.max_observations
+    if (number := sum(len(each["observations"]) for each in found)) > most:
+        raise BoundError(
+            f"there are {number} observations, more than {most}; name a site, or a shorter datetime",
+            "max_observations",
+        )
+    document = read_document(indicator.document.encode(), "json")
+    if query.f == "csv":
+        return answer_by_content(Response(_csv(found), content_type="text/csv; charset=utf-8"))
+    return state_answer(
+        {"geoservice": one.slug, "indicator": document.id, "unit": document.value.unit, "series": found}
+    )
+
+
+@api.get("/geoservices/<slug>/sites.geojson", tags=[TAG])
+def latest(path: SlugPath, query: IndicatorQuery) -> Response:
+    """The sites with their latest clear value, its uncertainty and state, for maps of programs like QGIS."""
+    with database().reading() as connection:
+        one, _, _ = of_slug(connection, path.slug)
+        indicator = _indicator(connection, one, query.indicator)
+        places = sites.leaves(connection, one.site)
+        known = observed.of_sites(connection, [each.id for each in places], indicator.sha256)
+        told = stored.told_of(connection, one.id)
+    features = [
+        {
+            "type": "Feature", "id": place.site, "geometry": dict(place.geometry),
+            "properties": {
+                "name": dict(place.name), "area_m2": place.area_m2,
+                **_latest(one, indicator, place, known[place.id]),
+                "alert": any(
+                    each.is_open and (each.site, each.gs_indicator) == (place.site, indicator.id)
+                    for each in told
+                ),
+            },
+        }
+        for place in places
+    ]  # fmt: skip
+    return state_answer(
+        {"type": "FeatureCollection", "features": features}, content_type="application/geo+json"
+    )
+
+
+def _indicator(connection: Connection, one: Geoservice, wanted: str | None) -> Followed:
+    """An indicator of a geoservice.
+
+    Raises:
+        NotFoundError: If it follows no such one.
+    """
+    for each in geoservices.followed(connection, one.id):
+        if wanted in (None, read_document(each.document.encode(), "json").id):
+            return each
+    raise NotFoundError(f"{one.slug} follows no indicator {wanted}")
+
+
+def _site_series(
+    one: Geoservice, indicator: Followed, place: SiteVersion, seen: list[Observed], interval: Interval
+) -> dict[str, Any]:
+    rule = rule_of(one, indicator, place.site)
+    by_item = {each.point.item: each for each in verdicts(seen, rule)}
+    start, end = interval
+    rows = [
+        _row(each, by_item.get(each.item), counts(each, rule.policy))
+        for each in seen
+        if (start is None or each.datetime >= start) and (end is None or each.datetime <= end)
+    ]
+    return {"site": place.site, "name": dict(place.name), "area_m2": place.area_m2, "observations": rows}
+
+
+def _row(one: Observed, verdict: Verdict | None, reason: str | None) -> dict[str, Any]:
+    told = verdict if reason is None else None
+    return {
+        "item": one.item, "datetime": rfc3339(one.datetime), "value": one.value, "uncertainty": one.u,
+        "pixels": one.pixels, "covered": one.covered, "clear_fraction": one.clear,
+        "cloud_nearby": one.cloud_near, "ratio": one.ratio,
+        "low": told and told.low, "high": told and told.high, "side": told and told.side,
+        "score": told and told.score, "reason": reason,
+    }  # fmt: skip
+
+
+def _latest(one: Geoservice, indicator: Followed, place: SiteVersion, seen: list[Observed]) -> dict[str, Any]:
+    told = verdicts(seen, rule_of(one, indicator, place.site))
+    if not told:
+        return {"value": None, "uncertainty": None, "datetime": None, "state": "unknown"}
+    last = told[-1]
+    limited = last.low is not None or last.high is not None
+    state = last.side or ("nominal" if limited else "learning")
+    point = last.point
+    return {"value": point.value, "uncertainty": point.u, "datetime": rfc3339(point.at), "state": state}
+
+
+def _csv(found: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\r\n")  # RFC 4180
+    lines.writerow(["site", *COLUMNS])
+    lines.writerows(_lines(found))
+    return text.getvalue()
+
+
+def _lines(found: list[dict[str, Any]]) -> Iterator[list[Any]]:
+    for each in found:
+        rows: list[Mapping[str, Any]] = each["observations"]
+        yield from ([each["site"], *(row[name] for name in COLUMNS)] for row in rows)

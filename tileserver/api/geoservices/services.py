@@ -1,0 +1,133 @@
+"""Geoservices: list, draw up, read, change, delete."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
+
+from comeo.indicators.model import Language, Texts
+from tileserver.api.geoservices.common import MOST_ROWS, TAG, SlugPath, brief, described, of_slug
+from tileserver.errors import ConflictError
+from tileserver.http.context import base_url, scenes
+from tileserver.http.database import database
+from tileserver.http.session import caller, signed_in
+from tileserver.http.writes import check_unchanged, state_answer
+from tileserver.render.parameters import Parameters
+from tileserver.store import accounts, geoservices
+from tileserver.store.geoservices import State
+from tileserver.watch.definition import SLUG, AlertPolicy, Definition
+from tileserver.watch.register import register
+
+api = APIBlueprint("geoservices", __name__)
+
+
+class ListQuery(Parameters):
+    """Which geoservices."""
+
+    state: State | None = Field(None, description="Those in a state.")
+    after: str = Field("", pattern=rf"^$|{SLUG}", description="Slugs after this one: the last of a page.")
+    limit: int = Field(100, ge=1, le=MOST_ROWS)
+
+
+class ChangeBody(BaseModel):
+    """What is changed; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Texts | None = None
+    locales: Annotated[list[Language], Field(min_length=1, max_length=8)] | None = None
+    alerts: AlertPolicy | None = None
+
+
+class VisibilityBody(BaseModel):
+    """Who sees it besides those who have a role."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    visibility: Literal["private", "link", "public"]
+
+
+@api.get("/geoservices", tags=[TAG])
+def listed(query: ListQuery) -> Response:
+    """Public geoservices, and those in which one has a role."""
+    with database().reading() as connection:
+        person = caller(connection)
+        seen = accounts.seen_by(connection, person.id if person else None)
+    rows = [
+        brief(one, role)
+        for one, role in seen
+        if query.state in (None, one.state) and (not query.after or one.slug > query.after)
+    ]
+    page = rows[: query.limit]
+    last = page[-1]["slug"] if len(rows) > len(page) else None
+    return state_answer({"geoservices": page, "after": last})
+
+
+@api.post("/geoservices", tags=[TAG], responses={"201": None})
+def add(body: Definition) -> Response:
+    """Draw a geoservice up, as a draft that one owns."""
+    now = datetime.now(UTC)
+    with database().writing() as connection:
+        person = signed_in(connection)
+        register(connection, body, person.email, scenes().settings.max_vertices, now)
+        return made(connection, body.slug)
+
+
+@api.get("/geoservices/<slug>", tags=[TAG])
+def show(path: SlugPath) -> Response:
+    """A geoservice."""
+    with database().reading() as connection:
+        one, _, role = of_slug(connection, path.slug)
+        return state_answer(described(connection, one, role))
+
+
+@api.patch("/geoservices/<slug>", tags=[TAG])
+def change(path: SlugPath, body: ChangeBody) -> Response:
+    """Change title, languages, or when a deviation becomes an alert."""
+    values = body.model_dump(mode="json", exclude_none=True)
+    if "alerts" in values:
+        values["alert_policy"] = values.pop("alerts")
+    with database().writing() as connection:
+        one, _, role = of_slug(connection, path.slug)
+        check_unchanged(described(connection, one, role))
+        if one.state == "archived":
+            raise ConflictError(f"{one.slug} is archived, and changes no more; copy it")
+        if values:
+            geoservices.change_geoservice(connection, one.id, values)
+        return state_answer(described(connection, geoservices.get_geoservice(connection, one.id), role))
+
+
+@api.put("/geoservices/<slug>/visibility", tags=[TAG])
+def share(path: SlugPath, body: VisibilityBody) -> Response:
+    """Say who sees a geoservice; `link` is so far the same as `private`."""
+    with database().writing() as connection:
+        one, _, role = of_slug(connection, path.slug)
+        check_unchanged(described(connection, one, role))
+        geoservices.change_geoservice(connection, one.id, {"visibility": body.visibility})
+        return state_answer(described(connection, geoservices.get_geoservice(connection, one.id), role))
+
+
+@api.delete("/geoservices/<slug>", tags=[TAG], responses={"204": None})
+def delete(path: SlugPath) -> Response:
+    """Delete a draft; what has run is archived instead. Its sites stay."""
+    with database().writing() as connection:
+        one, _, role = of_slug(connection, path.slug)
+        check_unchanged(described(connection, one, role))
+        if one.state != "draft":
+            raise ConflictError(f"{one.slug} is {one.state}; only a draft is deleted: archive it instead")
+        geoservices.delete_draft(connection, one.id)
+    return Response(status=204)
+
+
+def made(connection: Connection, slug: str) -> Response:
+    """The answer to a request that has made a geoservice, whose owner asks."""
+    one = geoservices.find_geoservice(connection, slug)
+    assert one is not None  # noqa: S101 - it was added in this transaction
+    response = state_answer(described(connection, one, "owner"), 201)
+    response.headers["Location"] = f"{base_url()}/geoservices/{slug}"
+    return response

@@ -1,0 +1,72 @@
+"""`comeo account`: links that sign in where there is no mail, and accounts that are no longer to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from comeo.errors import NotFoundError, ParameterError
+
+_database = click.option(
+    "--database", help="SQLite file or address of PostgreSQL.  [default: COMEO_DATABASE]"
+)
+
+
+@click.group()
+def account() -> None:
+    """Accounts: link, list, disable."""
+
+
+@account.command()
+@click.argument("address")
+@click.option("--locale", default="en", show_default=True, help="Language, if there is no account yet.")
+@_database
+def link(address: str, locale: str, database: str | None) -> None:
+    """Print a link that signs ADDRESS in, once, within 15 minutes; an account is made by it."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from tileserver.accounts.login import GOOD_FOR, Email
+    from tileserver.cli.watch import open_database
+    from tileserver.settings import Settings
+    from tileserver.store.accounts import give_login
+
+    try:
+        TypeAdapter(Email).validate_python(address)
+    except ValidationError as error:
+        raise ParameterError(f"{address} is no e-mail address") from error
+    settings, now = Settings.from_environment(database=database), datetime.now(UTC)
+    with open_database(settings).writing() as connection:
+        token = give_login(connection, address, locale, now, now + GOOD_FOR)
+    click.echo(f"{settings.own_address}/account/login/{token}")
+
+
+@account.command(name="list")
+@_database
+def list_all(database: str | None) -> None:
+    """List all accounts."""
+    from tileserver.cli.watch import open_database
+    from tileserver.settings import Settings
+    from tileserver.store.accounts import people
+
+    with open_database(Settings.from_environment(database=database)).reading() as connection:
+        for each in people(connection):
+            state = "disabled" if each.disabled else "confirmed" if each.confirmed else "never signed in"
+            click.echo(f"{each.id:6}  {each.email:40}{state}")
+
+
+@account.command()
+@click.argument("address")
+@_database
+def disable(address: str, database: str | None) -> None:
+    """Let ADDRESS sign in no more, and end its sessions."""
+    from tileserver.cli.watch import open_database
+    from tileserver.settings import Settings
+    from tileserver.store.accounts import change_person, person_of
+
+    with open_database(Settings.from_environment(database=database)).writing() as connection:
+        found = person_of(connection, address)
+        if found is None:
+            raise NotFoundError(f"there is no account of {address}; `comeo account list` names them")
+        change_person(connection, found.id, {"disabled": datetime.now(UTC), "epoch": found.epoch + 1})
+    click.echo(f"{address} signs in no more")
