@@ -56,8 +56,7 @@ def test_it_runs_where_scenes_show_it(server_of: House) -> None:
         .get("/stac/collections/optical")
         .get_json()["extent"]["spatial"]["bbox"][0]
     )
-    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    middle = {"type": "Polygon", "coordinates": [ring]}
+    middle = {"type": "Point", "coordinates": [(west + east) / 2, (south + north) / 2]}
     me.send("POST", "/geoservices", {**DEFINITION, "slug": "here", "sites": middle})
     active = me.send("POST", "/geoservices/here/activate")
     assert active.status_code == 200, active.text
