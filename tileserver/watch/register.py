@@ -18,6 +18,7 @@ from comeo.globe import intersections
 from comeo.indicators.document import read_document
 from comeo.indicators.model import OneLine
 from comeo.indicators.trials import run_tests
+from comeo.view.area import Area
 from tileserver.errors import ConflictError
 from tileserver.render.documents import find_document
 from tileserver.render.scenes import Scenes
@@ -121,7 +122,7 @@ def activate(connection: Connection, scenes: Scenes, geoservice: Geoservice) -> 
             raise ConflictError(f"{document.id} fails its own test: {failed}")
     shown = [scenes.find_collection(name).bbox for name in geoservice.collections]
     places = sites.leaves(connection, geoservice.site)
-    if not any(intersections(box, shape(dict(one.geometry)).bounds) for one in places for box in shown):
+    if not any(intersections(box, Area(dict(one.geometry)).bounds) for one in places for box in shown):
         raise ConflictError(
             f"no scene of {', '.join(geoservice.collections)} shows any of the sites; choose others"
         )

@@ -161,7 +161,9 @@ class Worker:
         with self.database.reading() as connection:
             waiting = _unverified(connection, geoservice, indicator)
         for alert in waiting:
-            place = next(each for each in places if each.site == alert.site)
+            place = next((each for each in places if each.site == alert.site), None)
+            if place is None:  # taken out of the group meanwhile
+                continue
             works = {
                 work.record.id: (work.record, work.plan)
                 for key, work in should.items()

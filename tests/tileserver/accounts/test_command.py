@@ -18,9 +18,9 @@ def test_a_link_is_printed_and_an_account_is_ended(server_of: House) -> None:
     link = comeo(server_of, "link", "me@example.org").strip()
     client = server_of.app.test_client()
     assert client.post(link[link.index("/account") :]).status_code == 303
-    assert client.get("/account").json["account"]["email"] == "me@example.org"
+    assert client.get("/account").get_json()["account"]["email"] == "me@example.org"
     assert "me@example.org" in comeo(server_of, "list")
     comeo(server_of, "disable", "me@example.org")
-    assert client.get("/account").json == {"account": None}
+    assert client.get("/account").get_json() == {"account": None}
     again = comeo(server_of, "link", "me@example.org").strip()
     assert client.post(again[again.index("/account") :]).status_code == 404

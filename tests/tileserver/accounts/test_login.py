@@ -30,7 +30,7 @@ def test_a_link_signs_in_once(server_of: House) -> None:
     assert page.headers["Referrer-Policy"] == "same-origin"
     assert page.headers["Cache-Control"] == "no-store"
     assert first.post(link).status_code == 303
-    assert first.get("/account").json["account"]["email"] == ME
+    assert first.get("/account").get_json()["account"]["email"] == ME
     assert second.post(link).status_code == 404
     assert second.get(link).status_code == 404
 
@@ -104,9 +104,9 @@ def test_other_sites_cannot_sign_anybody_in(server_of: House) -> None:
 def test_a_session_ends_with_its_account(server_of: House) -> None:
     me = server_of.enter(ME)
     with server_of.database.writing() as connection:
-        number = me.get("/account").json["account"]["id"]
+        number = me.get("/account").get_json()["account"]["id"]
         accounts.change_person(connection, number, {"disabled": datetime.now(UTC)})
-    assert me.get("/account").json == {"account": None}
+    assert me.get("/account").get_json() == {"account": None}
     assert me.get("/sites").status_code == 401
 
 
@@ -116,9 +116,9 @@ def test_signing_out_ends_copies_of_the_cookie(server_of: House) -> None:
     cookie = me.client.get_cookie("comeo")
     assert cookie
     copy.set_cookie("comeo", cookie.value)
-    assert copy.get("/account").json["account"]
+    assert copy.get("/account").get_json()["account"]
     assert me.send("POST", "/account/logout").status_code == 204
-    assert copy.get("/account").json == {"account": None}
+    assert copy.get("/account").get_json() == {"account": None}
 
 
 def test_forged_and_old_cookies_are_nobodys(server_of: House) -> None:
@@ -132,7 +132,7 @@ def test_forged_and_old_cookies_are_nobodys(server_of: House) -> None:
         assert sessions.find(connection, cookie, now + timedelta(seconds=sessions.SECONDS + 1)) is None
         for forged in (cookie[:-1], f"x{cookie}", "", "[]", cookie.partition(".")[0]):
             assert sessions.find(connection, forged, now) is None
-    assert me.get("/account").json["account"]
+    assert me.get("/account").get_json()["account"]
 
 
 @pytest.mark.parametrize("token", ["", "0" * 64, "é"])
@@ -165,7 +165,7 @@ def test_lost_updates_are_refused(server_of: House) -> None:
     assert me.client.patch("/account", json={"name": "a"}, headers={HEADER: me.token}).status_code == 428
     assert me.send("PATCH", "/account", {"name": "a"}, If_Match=tag).status_code == 200
     assert me.send("PATCH", "/account", {"name": "b"}, If_Match=tag).status_code == 412
-    assert me.get("/account").json["account"]["name"] == "a"
+    assert me.get("/account").get_json()["account"]["name"] == "a"
 
 
 def test_logs_have_neither_links_nor_addresses(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

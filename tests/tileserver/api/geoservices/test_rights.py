@@ -149,8 +149,8 @@ def test_what_needs_an_account(place: tuple[House, dict[str, Caller]]) -> None:
 def test_unknown_and_forbidden_look_alike(place: tuple[House, dict[str, Caller]]) -> None:
     made, callers = place
     set_visibility(made, "private")
-    hidden = callers["stranger"].get("/geoservices/fields").json
-    unknown = callers["stranger"].get("/geoservices/fieldz").json
+    hidden = callers["stranger"].get("/geoservices/fields").get_json()
+    unknown = callers["stranger"].get("/geoservices/fieldz").get_json()
     assert hidden["detail"] == unknown["detail"].replace("fieldz", "fields")
     assert hidden["status"] == unknown["status"] == 404
 
@@ -174,7 +174,7 @@ def test_what_is_public_names_nobody(place: tuple[House, dict[str, Caller]]) -> 
         assert "@" not in text.replace("@1", ""), text
         assert "seen by moderator" not in text
     assert "seen by moderator" in callers["viewer"].get(f"/alerts/{number}").text
-    alerts = callers["nobody"].get("/geoservices/fields/alerts").json["alerts"]
+    alerts = callers["nobody"].get("/geoservices/fields/alerts").get_json()["alerts"]
     assert [each["id"] for each in alerts] == [number], "only what was confirmed"
 
 
