@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import time
+from types import ModuleType
 from typing import cast
 
 from flask import Flask, Response, g, request
@@ -17,8 +18,6 @@ from comeo.codecs.decoder import decoder_in_use
 from comeo.settings import SettingsError, current
 from tileserver import metrics
 from tileserver.api import changes, operations
-from tileserver.api.geoservices import account, alerts, feeds, lifecycle, links, people, services, sites
-from tileserver.api.geoservices import series as followed_series
 from tileserver.api.kml import routes as kml
 from tileserver.api.ogc import routes as ogc
 from tileserver.api.pof import hyperlooks, importing, publishing
@@ -39,7 +38,7 @@ from tileserver.api.stac import routes as stac
 from tileserver.api.viewer import routes as viewer
 from tileserver.api.wmts import routes as wmts
 from tileserver.catalog import SqliteCatalog
-from tileserver.http import addresses, compression, documents, problems, session
+from tileserver.http import addresses, compression, documents, problems, sharing
 from tileserver.http.bodies import StrictJson
 from tileserver.http.context import EXTENSION, State, scenes
 from tileserver.http.forwarded import trust
@@ -59,7 +58,6 @@ EXPOSED = (
 )
 # The star is for all but Authorization, which clients send to a proxy before this server.
 ALLOWED = "Content-Type, If-None-Match, If-Match, If-Range, Range, Authorization, *"
-GEOSERVICES = (links, account, sites, services, lifecycle, followed_series, alerts, feeds, people)
 DESCRIPTION = (
     "Sentinel-1 and Sentinel-2 scenes, compressed a hundredfold and decoded on the fly. "
     "Parameters carry TiTiler's names; errors are application/problem+json."
@@ -103,7 +101,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         viewer, stac, archive, collections, series, statistics, items, certificates, clear, extracts, kml,
         jobs, legends, wmts, ogc, pof, publishing, importing, hyperlooks, changes, operations,
     )  # fmt: skip
-    for module in (*modules, *(GEOSERVICES if settings.database else ())):
+    for module in (*modules, *(_geoservices() if settings.database else ())):
         app.register_api(module.api)
     documents.register(app)
     problems.register(app)
@@ -139,6 +137,23 @@ def _check(settings: Settings) -> None:
     decoder_in_use()
 
 
+def _geoservices() -> tuple[ModuleType, ...]:
+    """Routes of geoservices, whose libraries are an extra."""
+    from tileserver.api.geoservices import (  # noqa: PLC0415
+        account,
+        alerts,
+        feeds,
+        lifecycle,
+        links,
+        people,
+        series,
+        services,
+        sites,
+    )
+
+    return links, account, sites, services, lifecycle, series, alerts, feeds, people
+
+
 def scenes_of(app: Flask) -> Scenes:
     """Scenes that an application serves."""
     return cast("State", app.extensions[EXTENSION]).scenes
@@ -165,7 +180,7 @@ def _add_headers_and_log(response: Response) -> Response:
     headers["X-Content-Type-Options"] = "nosniff"
     headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
     headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    if session.shield(response):
+    if sharing.shield(response):
         headers["Access-Control-Allow-Origin"] = "*"
         headers["Access-Control-Expose-Headers"] = EXPOSED
         headers["Cross-Origin-Resource-Policy"] = "cross-origin"
@@ -180,7 +195,7 @@ def _add_headers_and_log(response: Response) -> Response:
     metrics.count_request(route, request.method, response.status_code, seconds, size)
     if not scenes().settings.access_log:
         return response
-    path = session.logged_path(request.full_path.rstrip("?"))
+    path = sharing.logged_path(request.full_path.rstrip("?"))
     fields = {
         "method": request.method, "path": path, "status": response.status_code,
         "bytes": size, "milliseconds": round(1000 * seconds, 1), "client": request.remote_addr,

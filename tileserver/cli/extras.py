@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 _EXTRA_OF = {
+    "alembic": "geoservices",
+    "babel": "geoservices",
     "brotli": "server",
     "flask": "server",
     "flask_openapi3": "server",
@@ -14,6 +16,8 @@ _EXTRA_OF = {
     "onnxruntime": "cpu",
     "platformdirs": "qualify",
     "prometheus_client": "server",
+    "psycopg": "postgres",
+    "sqlalchemy": "geoservices",
     "imagecodecs": "jpeg2000",
     "s2cloudless": "clouds",
     "scipy": "qualify",

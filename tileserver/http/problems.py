@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestedRangeN
 from comeo.errors import BoundError, ComeoError, RequestError
 from tileserver import metrics
 from tileserver.errors import BusyError, SignInError, status_of
-from tileserver.http.session import logged_path
+from tileserver.http.sharing import logged_path
 
 MEDIA_TYPE = "application/problem+json"
 FAILED = "the server could not answer; its log says why"

@@ -13,11 +13,11 @@ from sqlalchemy import Connection
 from tileserver.accounts import sessions
 from tileserver.errors import ForbiddenError, SignInError
 from tileserver.http.context import base_url
+from tileserver.http.sharing import ANSWER
 from tileserver.store.accounts import Person
 
 HEADER: Final = "X-CSRF-Token"
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
-_ANSWER: Final = "comeo_answer"  # in `flask.g`: how the answer may be kept and shared
 
 
 def caller(connection: Connection) -> Person | None:
@@ -26,11 +26,11 @@ def caller(connection: Connection) -> Person | None:
     Raises:
         ForbiddenError: If it writes, and its CSRF token is not that of its session.
     """
-    g.setdefault(_ANSWER, "varies")
+    g.setdefault(ANSWER, "varies")
     found = sessions.find(connection, request.cookies.get(_name(), ""), datetime.now(UTC))
     if found is None:
         return None
-    setattr(g, _ANSWER, "private")
+    setattr(g, ANSWER, "private")
     person, token = found
     if request.method not in _SAFE and not hmac.compare_digest(
         request.headers.get(HEADER, "").encode(), token.encode()
@@ -80,28 +80,6 @@ def keep_cookie(response: Response, cookie: str) -> None:
 def drop_cookie(response: Response) -> None:
     """Let the client forget its session's cookie."""
     response.delete_cookie(_name(), path="/", secure=_is_secure(), httponly=True, samesite="Lax")
-
-
-def shield(response: Response) -> bool:
-    """Keep an answer that rests on a cookie from other sites and from caches.
-
-    Returns:
-        Whether other sites may read the answer.
-    """
-    kind = g.get(_ANSWER)
-    if kind is not None:
-        response.vary.add("Cookie")
-    if kind != "private":
-        return True
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    return False
-
-
-def logged_path(path: str) -> str:
-    """A request's path for the log: the secrets of links are left out."""
-    token = (request.view_args or {}).get("token")
-    return path.replace(str(token), "…") if token else path
 
 
 def _name() -> str:

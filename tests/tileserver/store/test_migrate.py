@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from comeo.errors import ComeoError
@@ -20,11 +21,12 @@ from tileserver.store.database import Database
 from tileserver.store.migrate import copy_aside, differences, revision_of, upgrade
 from tileserver.store.tables import metadata
 
+NEWEST = ScriptDirectory(str(migrate.FOLDER)).get_current_head() or ""
 SECOND = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "9999", "NEWEST", None, None
 
 
 def upgrade():
@@ -35,7 +37,7 @@ def upgrade():
 BREAKING = """
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "9999", "NEWEST", None, None
 
 
 def upgrade():
@@ -51,7 +53,7 @@ def opened(address: str) -> Database:
 def newer(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
     """Have a second migration."""
     shutil.copytree(migrate.FOLDER, folder)
-    (folder / "versions" / "0002_second.py").write_text(text)
+    (folder / "versions" / "9999_second.py").write_text(text.replace("NEWEST", NEWEST))
     monkeypatch.setattr(migrate, "FOLDER", folder)
 
 
@@ -77,7 +79,7 @@ def test_an_empty_database_gets_the_tables_of_the_code(opened: Database) -> None
     with opened.reading() as connection:
         assert differences(connection) == []
         assert set(metadata.tables) < set(inspect(connection).get_table_names())
-        assert revision_of(connection) == "0001"
+        assert revision_of(connection) == NEWEST
     assert upgrade(opened) is None  # and stays
 
 
@@ -89,7 +91,7 @@ def test_data_of_the_first_tables_live_on(
     newer(monkeypatch, tmp_path / "migrations", SECOND)
     copy = upgrade(opened)
     with opened.reading() as connection:
-        assert revision_of(connection) == "0002"
+        assert revision_of(connection) == "9999"
         assert connection.execute(text("SELECT id, email, note FROM account")).all() == [(7, "a@b.org", None)]
         assert connection.execute(text("SELECT owner FROM site")).scalar_one() == 7
     with pytest.raises(Exception, match=r"FOREIGN KEY|foreign key"), opened.writing() as connection:
@@ -97,9 +99,9 @@ def test_data_of_the_first_tables_live_on(
     if not opened.is_sqlite:
         assert copy is None
         return
-    assert copy == tmp_path / "comeo-before-0002.sqlite"
+    assert copy == tmp_path / "comeo-before-9999.sqlite"
     with sqlite3.connect(copy) as before:
-        assert before.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert before.execute("SELECT version_num FROM alembic_version").fetchone() == (NEWEST,)
         assert before.execute("SELECT email FROM account").fetchall() == [("a@b.org",)]
     before.close()
 
@@ -112,7 +114,7 @@ def test_a_migration_that_would_lose_what_others_refer_to_changes_nothing(
     with pytest.raises(ComeoError, match="would break references of site"):
         upgrade(sqlite_database)
     with sqlite_database.reading() as connection:
-        assert revision_of(connection) == "0001"
+        assert revision_of(connection) == NEWEST
         assert connection.execute(text("SELECT count(*) FROM account")).scalar_one() == 1
 
 
