@@ -325,6 +325,7 @@ def test_the_greenest_month_of_a_year_is_found_shown_and_sent(visit: Visits, far
     link = page.locator("#share-link").input_value()
     assert "item=farm-2019-06-20" in link
     assert "chart=ndvi" in link, "the field goes with its picture"
+    assert "20 Jun 2019" in page.locator(".chart-readout").text_content(), "one date is told"  # type: ignore[operator]
     assert violations(page) == []
     assert seen.complaints == []
 

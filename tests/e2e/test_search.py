@@ -137,3 +137,16 @@ def test_on_a_phone_in_arabic(visit: Visits, weather: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert page.locator(".tool-body").evaluate("body => body.scrollWidth <= body.clientWidth")
     assert seen.complaints == []
+
+
+def test_means_of_different_ground_are_not_compared(visit: Visits, weather: str) -> None:
+    seen = visit(weather)
+    page = seen.open(
+        "#collection=weather&item=weather-2020-05-01&compare=swipe/0.50//weather/weather-2020-05-21"
+    )
+    page.locator(".compare-sentence", has_text="The means are of different ground:").wait_for()
+    told = page.locator(".compare-sentence").inner_text()
+    assert "100 % on 1 May 2020" in told
+    assert "higher" not in told
+    assert "±" not in told
+    assert seen.complaints == []

@@ -19,8 +19,8 @@ export interface ToolPanel {
   element: HTMLElement;
   /** Called each time when the card has appeared. */
   open(): void;
-  /** Called each time when the card has gone: gives back the pointer, takes drawings off the map. */
-  close(): void;
+  /** Called each time when the card has gone: gives back the pointer, takes drawings off the map. `next` is the tool that comes. */
+  close(next: string | null): void;
 }
 
 /** What a tool's module exports. */

@@ -22,8 +22,13 @@ function free(stage: DOMRect, card: DOMRect | undefined, low: number): Sides {
   return card.left - left > right - card.right ? { left, top, right: card.left, bottom } : { left: card.right, top, right, bottom };
 }
 
-/** Moves the map, if a box is not in sight; `closer` lets it come nearer, else it only moves off. */
-export function bringIntoSight(map: MapView, [west, south, east, north]: BBox, element: HTMLElement, closer: boolean): void {
+const stays = (): void => undefined;
+
+/**
+ * Moves the map, if a box is not in sight; `closer` lets it come nearer, else it only moves off. What is returned moves it
+ * back where it was, unless the user has moved it meanwhile.
+ */
+export function bringIntoSight(map: MapView, [west, south, east, north]: BBox, element: HTMLElement, closer: boolean): () => void {
   const { maplibre } = map;
   const padding = maplibre.getPadding();
   const stage = maplibre.getContainer().getBoundingClientRect();
@@ -32,7 +37,7 @@ export function bringIntoSight(map: MapView, [west, south, east, north]: BBox, e
   const xs = corners.map(({ x }) => stage.left + x);
   const ys = corners.map(({ y }) => stage.top + y);
   const within = Math.min(...xs) >= sides.left + MARGIN && Math.max(...xs) <= sides.right - MARGIN && Math.min(...ys) >= sides.top + MARGIN && Math.max(...ys) <= sides.bottom - MARGIN;
-  if (within && !closer) return;
+  if (within && !closer) return stays;
   const room = {
     left: sides.left - stage.left + FIT.padding,
     right: stage.right - sides.right + FIT.padding,
@@ -40,5 +45,14 @@ export function bringIntoSight(map: MapView, [west, south, east, north]: BBox, e
     bottom: Math.max(0, stage.bottom - sides.bottom - (padding.bottom ?? 0)) + FIT.padding,
   };
   const camera = maplibre.cameraForBounds([west, south, east, north], { padding: room, maxZoom: closer ? FIT.maxZoom : maplibre.getZoom() });
-  if (camera) maplibre.easeTo({ ...camera, duration: 300 });
+  if (!camera) return stays;
+  const before = { center: maplibre.getCenter(), zoom: maplibre.getZoom() };
+  let moved = false;
+  maplibre.easeTo({ ...camera, duration: 300 });
+  const byUser = (event: { originalEvent?: unknown }): void => void (moved ||= event.originalEvent !== undefined);
+  maplibre.on('movestart', byUser);
+  return () => {
+    maplibre.off('movestart', byUser);
+    if (!moved && !closer) maplibre.easeTo({ ...before, duration: 300 });
+  };
 }

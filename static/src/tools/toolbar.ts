@@ -49,7 +49,7 @@ export class Toolbar {
   }
 
   async open(tool: Tool): Promise<void> {
-    this.#leave();
+    this.#leave(tool.id);
     this.#open = tool;
     this.#mark();
     try {
@@ -58,6 +58,7 @@ export class Toolbar {
       this.#title.textContent = tool.label();
       for (const [id, { element }] of this.#panels) element.hidden = id !== tool.id;
       this.#card.hidden = false;
+      this.#body.scrollTop = 0;
       panel.open();
     } catch (error) {
       console.warn(error);
@@ -73,18 +74,18 @@ export class Toolbar {
   close(): void {
     const tool = this.#open;
     if (!tool) return;
-    this.#leave();
+    this.#leave(null);
     this.#buttons.get(tool.id)?.focus({ preventScroll: true });
   }
 
-  #leave(): void {
+  #leave(next: string | null): void {
     const tool = this.#open;
     if (!tool) return;
     this.#open = null;
     const shown = !this.#card.hidden;
     this.#card.hidden = true;
     this.#mark();
-    if (shown) this.#panels.get(tool.id)?.close();
+    if (shown) this.#panels.get(tool.id)?.close(next);
   }
 
   async #create(tool: Tool): Promise<ToolPanel> {

@@ -50,8 +50,8 @@ class Chart implements ToolPanel {
   #drawing = new AbortController();
   #release: (() => void) | null = null;
   #opened = false;
-  /** Whether the link keeps the curve when the card goes: what is sent is the field with its picture. */
-  #keeps = false;
+  /** Takes back what the map moved for the card. */
+  #moveBack = (): void => undefined;
 
   constructor(context: Context) {
     this.#context = context;
@@ -62,8 +62,8 @@ class Chart implements ToolPanel {
     const button = (words: string, click: () => void): HTMLElement => h('button', { type: 'button', click }, words);
     const months = { date: (date: Observation) => void this.#showItem(date.item), year: (year: number | null) => this.#alone(year) };
     this.#months = new Months(months, [
-      button(t('share-picture'), () => this.#handOver('share')),
-      button(t('download-picture'), () => this.#handOver('download')),
+      button(t('share-picture'), () => context.openTool('share')),
+      button(t('download-picture'), () => context.openTool('download')),
     ]);
     const years = h('label', { class: 'switch' }, this.#years, t('years'));
     this.#results.append(
@@ -92,22 +92,18 @@ class Chart implements ToolPanel {
     }
   }
 
-  close(): void {
+  close(next: string | null): void {
     this.#opened = false;
     this.#drawing.abort();
     this.#release?.();
     this.#release = null;
-    if (!this.#keeps) this.#context.store.setExtra(EXTRA, null);
-    this.#keeps = false;
+    // what is sent is the field with its picture
+    if (next !== 'share') this.#context.store.setExtra(EXTRA, null);
+    this.#moveBack();
     void this.#context.map.then((map) => {
       map?.showShape(null);
       map?.setSample(null);
     });
-  }
-
-  #handOver(tool: 'share' | 'download'): void {
-    this.#keeps = tool === 'share';
-    this.#context.openTool(tool);
   }
 
   #ways(): HTMLElement {
@@ -189,7 +185,7 @@ class Chart implements ToolPanel {
     map.setSample(point ? [point.coordinates[0] ?? 0, point.coordinates[1] ?? 0] : null);
     map.showShape(point || this.#fields.length === 0 ? null : areas);
     const box = boxOf(this.#fields);
-    if (box) bringIntoSight(map, box, this.element, closer);
+    if (box) this.#moveBack = bringIntoSight(map, box, this.element, closer);
   }
 
   /** Requests the curves, and shows them; a later call makes an earlier one stop. */

@@ -83,8 +83,11 @@ export class Figure {
     return h('button', { type: 'button', class: 'text-button', click: () => this.#pick(index) }, `${kind === 'highest' ? '▲' : '▼'} ${t(kind, words)}`);
   }
 
+  /** Moves to the date that the map shows, if it is one of the curve's. */
   mark(current: string | null): void {
-    this.#plot.mark(this.#placeOf(current));
+    const place = this.#placeOf(current);
+    this.#plot.mark(place);
+    if (place !== null) this.#tell(this.#lines.times.indexOf(place));
   }
 
   #label(curve: Curve, curves: readonly Curve[]): string {

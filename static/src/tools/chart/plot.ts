@@ -85,7 +85,7 @@ function mark(plot: uPlot, at: number): void {
   ctx.restore();
 }
 
-/** A triangle over the highest value, or under the lowest. */
+/** A triangle over the highest value, or under the lowest, as in the words beside it: up for high, down for low. */
 function markExtreme(plot: uPlot, { kind, index, value }: Extreme, scale: string): void {
   const { ctx, data } = plot;
   const [x, y] = [plot.valToPos(data[0][index] ?? 0, 'x', true), plot.valToPos(value, scale, true)];
@@ -93,9 +93,9 @@ function markExtreme(plot: uPlot, { kind, index, value }: Extreme, scale: string
   ctx.save();
   ctx.fillStyle = style('--text');
   ctx.beginPath();
-  ctx.moveTo(x, y + 5 * up);
-  ctx.lineTo(x - 5 * devicePixelRatio, y + 12 * up);
-  ctx.lineTo(x + 5 * devicePixelRatio, y + 12 * up);
+  ctx.moveTo(x, y + 12 * up);
+  ctx.lineTo(x - 5 * devicePixelRatio, y + 5 * up);
+  ctx.lineTo(x + 5 * devicePixelRatio, y + 5 * up);
   ctx.fill();
   ctx.restore();
 }

@@ -16,6 +16,8 @@ type Key = keyof typeof import('../../words/compare/en.json');
 const t = words<Key>('compare');
 /** The area follows the map when it has rested for so long, in milliseconds. */
 const REST = 800;
+/** Share of the area that has to be clear on both dates: means of other parts of it are of other ground. */
+const CLEAR = 0.9;
 
 export interface Difference {
   value: number;
@@ -146,11 +148,12 @@ export class Verdict {
     const dates = { now: dayOf(now), before: dayOf(before) };
     if (!found || one?.value == null || other?.value == null) return void (this.#sentence.textContent = t('verdict-none', dates));
     const unit = style.legend?.unit ?? '';
-    const signed = `${found.value > 0 ? '+' : ''}${formatValue(found.value, found.margin, unit)}`;
-    this.#sentence.textContent = t(`verdict-${found.verdict}`, { ...dates, what: style.title, difference: signed });
+    const shares = [other, one].map(({ clear: share }) => Math.round(100 * (share ?? 1)));
+    if (Math.min(...shares) < 100 * CLEAR) return void (this.#sentence.textContent = t('verdict-ground', { ...dates, earlier: shares[0] ?? 0, later: shares[1] ?? 0 }));
     const value = (each: Observation): string => formatValue(each.value ?? 0, margin(each), unit);
-    // higher may still be nothing: what its values mean an indicator says itself
-    this.#meaning.textContent = t('values', { ...dates, earlier: value(other), later: value(one), meaning: style.description });
+    const signed = `${found.value > 0 ? '+' : ''}${formatValue(found.value, found.margin, unit)}`;
+    this.#sentence.textContent = t(`verdict-${found.verdict}`, { ...dates, what: style.title, difference: signed, earlier: value(other), later: value(one) });
+    this.#meaning.textContent = style.description; // higher may still be nothing: what its values mean an indicator says itself
     const clear = ({ clear: share }: Observation): string => (share === null ? '' : ` ${t('clear-share', { percent: Math.round(100 * share) })}`);
     const area = t(this.#drawn ? 'over-area' : 'over-view');
     this.#detail.textContent = `${area} ${dates.before}: ${value(other)}${clear(other)}. ${dates.now}: ${value(one)}${clear(one)}. ${found.margin === null ? '' : t('verdict-margin')}`;
