@@ -67,8 +67,9 @@ def server() -> Iterator[tuple[Inbox, Smtp]]:
         yield running
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For servers that never answer; of others a busy machine would make the same."""
     monkeypatch.setattr(deliver, "_PATIENCE", 0.3)
     monkeypatch.setattr(deliver, "_FAREWELL", 0.1)
 
@@ -209,6 +210,7 @@ def test_only_one_takes_a_message(database: Database, tmp_path: Path) -> None:
         assert not outbox.claim(connection, one, post.now + SENDING)
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("answers", "reason"),
     [
@@ -258,6 +260,7 @@ def test_nobody_there(post: Post) -> None:
     assert "refused" in str(post.one().error)
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("farewell", ["", None, "500 what"])
 def test_what_was_taken_is_sent_whatever_the_farewell(post: Post, farewell: str | None) -> None:
     post.put()
