@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.e2e.conftest import Visit, until
-from tests.e2e.test_viewer import FIELDS, NORTH_EAST, NORTH_WEST, PHONE, fragment, is_blue, is_green, is_red
+from tests.e2e.test_viewer import (
+    FIELDS,
+    NORTH_EAST,
+    NORTH_WEST,
+    PHONE,
+    SCENES,
+    fragment,
+    is_blue,
+    is_green,
+    is_red,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -159,3 +170,37 @@ def test_a_link_of_a_place_shows_a_scene_of_there(visit: Visits) -> None:
     nowhere.page.get_by_text("No scene lies here.").wait_for()
     assert nowhere.page.locator("#view").is_hidden()
     assert "map=9.00/-20.0" in fragment(nowhere.page)
+
+
+def test_the_pointer_leaves_the_colours_of_the_picture(visit: Visits) -> None:
+    seen = visit()
+    page = seen.open(DAY_21)
+    before = seen.colour(0.5, 0.5)
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    for share in (0.45, 0.47, 0.5):  # three dates lie here
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.5 * box["height"])
+    page.locator(f"{SCENES}.hovered[data-key='series/day-21']").wait_for()
+    assert seen.colour(0.5, 0.5) == before
+
+
+def test_count_of_bytes_is_what_the_browser_received(visit: Visits) -> None:
+    seen = visit()
+    bodies: list[int] = []
+    finished: list[str] = []
+    session = seen.page.context.new_cdp_session(seen.page)
+    session.send("Network.enable")
+    session.on("Network.dataReceived", lambda event: bodies.append(event["encodedDataLength"]))
+    session.on("Network.loadingFinished", lambda event: finished.append(event["requestId"]))
+    page = seen.open(FIELDS)
+    page.wait_for_timeout(500)
+    counted = int(page.locator("#received").get_attribute("data-bytes") or 0)
+    headers = 300  # a flat figure in the specification of resource timing
+    assert counted == pytest.approx(sum(bodies) + headers * len(finished), rel=0.01)
+    assert counted < 400_000, "the first view is light"
+    page.locator("#meter summary").click()
+    page.locator(".meter-body").wait_for()
+    assert re.search(r"The imagery is (1/)?[\d.,]+ (times|of) ", page.locator("#meter").inner_text())
+    info = json.loads(page.evaluate("fetch('collections/fields/items/colours/info').then(r => r.text())"))
+    text = page.locator("#meter").inner_text()
+    assert f"{info['raw_bytes'] / 1e6:.2f} MB" in text

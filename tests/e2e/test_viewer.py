@@ -210,18 +210,6 @@ def test_list_and_map_point_at_each_other(visit: Visits) -> None:
     until(page, "location.hash.includes('item=colours')")
 
 
-def test_the_pointer_leaves_the_colours_of_the_picture(visit: Visits) -> None:
-    seen = visit()
-    page = seen.open("#collection=series&item=day-21")
-    before = seen.colour(0.5, 0.5)
-    box = page.locator("#map").bounding_box()
-    assert box is not None
-    for share in (0.45, 0.47, 0.5):  # three dates lie here
-        page.mouse.move(box["x"] + share * box["width"], box["y"] + 0.5 * box["height"])
-    page.locator(f"{SCENES}.hovered[data-key='series/day-21']").wait_for()
-    assert seen.colour(0.5, 0.5) == before
-
-
 def test_timeline_steps_through_dates_and_mosaic_takes_a_day(visit: Visits) -> None:
     seen = visit()
     page = seen.open("#collection=series&item=day-21")
@@ -310,28 +298,6 @@ def test_a_link_brings_back_the_view(visit: Visits) -> None:
     assert again.get_by_role("heading", name="11 May 2020").is_visible()
     again.get_by_role("button", name="Layers").click()
     assert again.get_by_label("Opacity").input_value() == "50"
-
-
-def test_count_of_bytes_is_what_the_browser_received(visit: Visits) -> None:
-    seen = visit()
-    bodies: list[int] = []
-    finished: list[str] = []
-    session = seen.page.context.new_cdp_session(seen.page)
-    session.send("Network.enable")
-    session.on("Network.dataReceived", lambda event: bodies.append(event["encodedDataLength"]))
-    session.on("Network.loadingFinished", lambda event: finished.append(event["requestId"]))
-    page = seen.open(FIELDS)
-    page.wait_for_timeout(500)
-    counted = int(page.locator("#received").get_attribute("data-bytes") or 0)
-    headers = 300  # a flat figure in the specification of resource timing
-    assert counted == pytest.approx(sum(bodies) + headers * len(finished), rel=0.01)
-    assert counted < 400_000, "the first view is light"
-    page.locator("#meter summary").click()
-    page.locator(".meter-body").wait_for()
-    assert re.search(r"The imagery is (1/)?[\d.,]+ (times|of) ", page.locator("#meter").inner_text())
-    info = json.loads(page.evaluate("fetch('collections/fields/items/colours/info').then(r => r.text())"))
-    text = page.locator("#meter").inner_text()
-    assert f"{info['raw_bytes'] / 1e6:.2f} MB" in text
 
 
 def test_at_phone_width(visit: Visits) -> None:
