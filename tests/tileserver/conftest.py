@@ -15,6 +15,14 @@ from flask.testing import FlaskClient
 from comeo.compression import compress
 from comeo.scene import Band, BandGroup, Scene
 from tests.scenes import array_group, array_scene, corner_cut, landscape
+from tests.tileserver.databases import (  # noqa: F401 - fixtures
+    address,
+    database,
+    kind,
+    postgres,
+    sqlite_database,
+    sqlite_template,
+)
 from tileserver import Settings, create_app
 
 FINE = Affine(10, 0, 472_480, 0, -10, 5_257_490)

@@ -139,9 +139,8 @@ def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
     if mail and not settings.mail_from:
         raise ComeoError("mail needs an address that it is from; set COMEO_MAIL_FROM")
     beside = store.path.with_name(f"{store.path.name}.sent") if store.path else Path("comeo-sent")
-    address = settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}"
     originals = OriginalFolders(settings.originals) if settings.originals else None
-    return Worker(scenes, store, address, originals, mail, Receipts(beside), now)
+    return Worker(scenes, store, settings.own_address, originals, mail, Receipts(beside), now)
 
 
 def _round(worker: Worker) -> None:

@@ -111,7 +111,7 @@ def add_event(
         "actor": actor,
         "before": before,
         "after": after,
-        "note": note[:1000],
+        "note": note[:MOST_NOTE],
     }
     connection.execute(insert(alert_event).values(values))
 

@@ -23,7 +23,7 @@ class Picture:
     """A picture of the site.
 
     Attributes:
-        source: Address, from the server's root on.
+        source: Address below the server's root.
         caption: Its day.
     """
 
@@ -40,7 +40,7 @@ class Evidence:
         sentences: What happened.
         rows: Day, value, nominal values, and whether it is outside.
         pictures: On one stretch.
-        map: Address of the viewer, from the server's root on.
+        map: Address of the viewer below the server's root.
     """
 
     heading: str
@@ -68,7 +68,7 @@ def evidence_page(alert: Alert, about: About, collection: str, site: Bounds, loc
     return Evidence(
         heading, sentences(alert, about, locale), [_row(each, about, locale) for each in dates],
         [_picture(kind, each, about, collection, site, locale) for kind, each in shown],
-        f"/#collection={quote(collection, safe='')}&item={quote(alert.last_item, safe='')}",
+        f"#collection={quote(collection, safe='')}&item={quote(alert.last_item, safe='')}",
     )  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def _picture(
 ) -> Picture:
     west, south, east, north = site
     box = (west - _AROUND, south - _AROUND, east + _AROUND, north + _AROUND)
-    scene = f"/collections/{quote(collection, safe='')}/items/{quote(date['item'], safe='')}"
+    scene = f"collections/{quote(collection, safe='')}/items/{quote(date['item'], safe='')}"
     area = ",".join(f"{each:.5f}" for each in box)
     caption = word(locale, kind, day=_day(date, about, locale))
     return Picture(

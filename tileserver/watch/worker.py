@@ -77,33 +77,46 @@ class Worker:
     receipts: Receipts
     clock: Callable[[], datetime]
     _places: dict[int, Place] = field(default_factory=dict)
+    _settled: dict[int, object] = field(default_factory=dict)
+    """Of each geoservice, what was the last time that all was in step."""
 
     def round(self) -> Round:
         """Do what is to be done now."""
         with self.database.reading() as connection:
             active = geoservices.geoservices(connection, "active")
-        count, failed, sent = 0, {}, 0
+        count, sent, failed = 0, 0, dict[str, str]()
         for each in active:
             with self.database.reading() as connection:
-                places, followed = (
-                    self._places_of(connection, each.site),
-                    geoservices.followed(connection, each.id),
-                )
-            for indicator in followed:
-                try:
-                    made = self._observe(places, each, indicator)
-                except (NotFoundError, ParameterError) as error:  # there are no such scenes yet
-                    failed[each.slug] = str(error)
-                    continue
-                self._judge(places, each, indicator, made.should.keys())
-                self._verify(places, each, indicator, made.should)
-                count += made.count
-                failed |= made.failed
+                places = self._places_of(connection, each.site)
+                followed = geoservices.followed(connection, each.id)
+            state = self.scenes.catalog.position(), each.revision, [one.version for one in places]
+            if self._settled.get(each.id) != state:
+                made, problems = self._follow(places, each, followed)
+                count, failed = count + made, failed | problems
+                if not problems:
+                    self._settled[each.id] = state
             with self.database.writing() as connection:
                 Teller(connection, each, self.address, self.clock()).tell()
         if self.transport is not None:
             sent = deliver.deliver(self.database, self.transport, self.receipts, self.clock)
         return Round(count, sent, failed)
+
+    def _follow(
+        self, places: Sequence[Place], geoservice: Geoservice, followed: Sequence[Followed]
+    ) -> tuple[int, dict[str, str]]:
+        """Bring observations and alerts in step with the catalogue; how many were made, and what failed."""
+        count, failed = 0, dict[str, str]()
+        for indicator in followed:
+            try:
+                made = self._observe(places, geoservice, indicator)
+            except (NotFoundError, ParameterError) as error:  # there are no such scenes yet
+                failed[geoservice.slug] = str(error)
+                continue
+            self._judge(places, geoservice, indicator, made.should.keys())
+            self._verify(places, geoservice, indicator, made.should)
+            count += made.count
+            failed |= made.failed
+        return count, failed
 
     def _places_of(self, connection: Connection, site: int) -> list[Place]:
         """The sites of a group, with what has been worked out of them before."""

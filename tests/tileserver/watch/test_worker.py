@@ -14,10 +14,14 @@ from tests.tileserver.watch.followed import NOW, follow, square
 from tileserver.catalog import SqliteCatalog
 from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
+from tileserver.store import geoservices
 from tileserver.store.database import Database
 from tileserver.store.migrate import upgrade
+from tileserver.store.observed import Key
 from tileserver.store.tables import alert, message, observation
+from tileserver.watch import worker as worker_module
 from tileserver.watch.deliver import Receipts
+from tileserver.watch.observe import Wanted, Work, present
 from tileserver.watch.worker import Round, Worker
 
 SAMPLES = Path(__file__).parents[3] / "samples"
@@ -95,6 +99,32 @@ def test_there_is_something_to_compare(at_once: Place) -> None:
     assert at_once.round() == Round(), "nothing is done twice"
     with at_once.database.reading() as connection:
         assert len(connection.execute(select(message)).all()) == 1
+
+
+def test_a_round_looks_again_only_at_what_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Wanted] = []
+
+    def look(scenes: Scenes, wanted: Wanted) -> dict[Key, Work]:
+        looks.append(wanted)
+        return present(scenes, wanted)
+
+    monkeypatch.setattr(worker_module, "present", look)
+    place = Place(tmp_path / "place")
+    place.give(*DAYS[:3])
+    with place.worker() as worker:
+        assert worker.round().observed == 3
+        assert worker.round().observed == 0
+        assert len(looks) == 1, "nothing has changed"
+        place.give(DAYS[3])
+        worker.scenes.catalog.refresh(force=True)
+        assert worker.round().observed == 1
+        with place.database.writing() as connection:
+            geoservices.change_geoservice(connection, 1, {"timezone": "Africa/Abidjan"})
+        worker.round()
+        worker.round()
+    assert len(looks) == 3
 
 
 @pytest.mark.parametrize("order", [DAYS[::-1], DAYS[3:] + DAYS[:3]], ids=["backwards", "late"])
