@@ -117,7 +117,11 @@ def of_sites(connection: Connection, versions: Sequence[int], indicator: str) ->
 
 
 def newest(observations: Iterable[Observed]) -> list[Observed]:
-    """What the newest archive of each scene says: those before it were replaced."""
+    """What the archive of each scene says that was observed last: those before it were replaced.
+
+    Args:
+        observations: As `of_sites` gives them.
+    """
     return list({(each.collection, each.item): each for each in observations}.values())
 
 

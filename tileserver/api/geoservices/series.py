@@ -64,7 +64,9 @@ def series(path: SlugPath, query: SeriesQuery) -> Response:
             if not places:
                 raise NotFoundError(f"{one.slug} has no site {query.site}")
         known = observed.of_sites(connection, [each.id for each in places], indicator.sha256)
-    found = [_site_series(one, indicator, place, known[place.id], interval) for place in places]
+    found = [
+        _site_series(one, indicator, place, observed.newest(known[place.id]), interval) for place in places
+    ]
     most = scenes().settings.max_observations
     if (number := sum(len(each["observations"]) for each in found)) > most:
         raise BoundError(
@@ -93,7 +95,7 @@ def latest(path: SlugPath, query: IndicatorQuery) -> Response:
             "type": "Feature", "id": place.site, "geometry": dict(place.geometry),
             "properties": {
                 "name": dict(place.name), "area_m2": place.area_m2,
-                **_latest(one, indicator, place, known[place.id]),
+                **_latest(one, indicator, place, observed.newest(known[place.id])),
                 "alert": any(
                     each.is_open and (each.site, each.gs_indicator) == (place.site, indicator.id)
                     for each in told
@@ -149,8 +151,7 @@ def _latest(one: Geoservice, indicator: Followed, place: SiteVersion, seen: list
     if not told:
         return {"value": None, "uncertainty": None, "datetime": None, "state": "unknown"}
     last = told[-1]
-    limited = last.low is not None or last.high is not None
-    state = last.side or ("nominal" if limited else "learning")
+    state = last.side or ("nominal" if last.is_known else "learning")
     point = last.point
     return {"value": point.value, "uncertainty": point.u, "datetime": rfc3339(point.at), "state": state}
 

@@ -110,7 +110,18 @@ def test_series_and_latest_values(server_of: House) -> None:
     assert (feature["properties"]["value"], feature["properties"]["state"]) == (0.1, "low")
 
 
-def observe(server_of: House, values: list[tuple[int, float]]) -> None:
+def test_an_archive_that_was_replaced_is_not_told_beside_the_new_one(server_of: House) -> None:
+    me = server_of.enter(ME)
+    me.send("POST", "/geoservices", DEFINITION)
+    observe(server_of, [(1, 0.5), (2, 0.1)], etag="z")
+    observe(server_of, [(2, 0.6)], etag="a")
+    rows = me.get("/geoservices/fields/series").get_json()["series"][0]["observations"]
+    assert [(each["value"], each["side"]) for each in rows] == [(0.5, None), (0.6, None)]
+    (feature,) = me.get("/geoservices/fields/sites.geojson").get_json()["features"]
+    assert (feature["properties"]["value"], feature["properties"]["state"]) == (0.6, "nominal")
+
+
+def observe(server_of: House, values: list[tuple[int, float]], etag: str = "e") -> None:
     """Keep values of days of January 2021."""
     from datetime import UTC, datetime
 
@@ -120,7 +131,7 @@ def observe(server_of: House, values: list[tuple[int, float]]) -> None:
         (site,), (indicator,) = leaves(connection, one.site), followed(connection, one.id)
         made = [
             Observed(
-                site.id, indicator.sha256, "optical", f"day{day}", "e", datetime(2021, 1, day, tzinfo=UTC),
+                site.id, indicator.sha256, "optical", f"day{day}", etag, datetime(2021, 1, day, tzinfo=UTC),
                 "done", "test", value=value, u=0.01, pixels=100.0, covered=1.0, clear=1.0, cloud_near=0.0,
             )
             for day, value in values
