@@ -149,9 +149,10 @@ export class Viewer {
 
   async mosaic(layer: Mosaic, style = this.#state.style): Promise<void> {
     const { collection, from = null, until } = layer;
-    this.#wait({ layer, item: this.#state.item, style });
+    const signal = this.#wait({ layer, item: this.#state.item, style });
     await this.#attempt(async () => {
       const { items } = await searchItems({ collection, from, to: until, limit: LONGEST_SERIES });
+      if (signal.aborted) return; // an answer that comes late would take the place of what was asked for since
       const newest = items.sort(newestFirst)[0];
       if (!newest) throw new ApiError(t('no-scene-until'), null);
       const before = this.#state.layer;

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlsplit
 
 from tests.e2e.conftest import Visit
 from tests.e2e.test_viewer import FIELDS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 Visits = Callable[..., Visit]
 FORMULA = "(B08 - B04) / (B08 + B04)"
@@ -53,6 +58,31 @@ def test_an_indicator_of_ones_own_is_what_every_tool_asks_for(visit: Visits) -> 
     page.locator(".compare select").first.select_option("series/day-1")
     assert seen.eventually(lambda: any("/items/day-1/tiles/" in url and own_query(url) for url in asked))
     assert not [url for url in asked if "style=own" in url]
+    assert seen.complaints == []
+
+
+def test_an_answer_that_comes_late_takes_no_newer_ones_place(visit: Visits) -> None:
+    seen = visit()
+    page = seen.open(f"{SERIES}&item=day-21")
+    page.get_by_text("Mosaic", exact=True).click()
+    page.get_by_label("Pixels", exact=True).select_option("median")
+    page.get_by_role("heading", name="Median of clear").wait_for()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(re.compile(r"/stac/search\?.*datetime=2020-05-01[^&]*%2F\.\."), hold)
+    page.get_by_label("Period from").fill("2020-05-01")
+    assert seen.eventually(lambda: bool(held))
+    page.get_by_label("Period to").fill("2020-05-15")
+    both = page.get_by_role("heading", name="Median of clear, 1 May 2020 – 15 May 2020")
+    both.wait_for()
+    asked = len(seen.tiles)
+    held[0].continue_()
+    page.wait_for_timeout(1500)
+    assert both.is_visible()
+    assert len(seen.tiles) == asked
     assert seen.complaints == []
 
 

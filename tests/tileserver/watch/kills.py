@@ -123,8 +123,10 @@ class Case:
         if kill_at is not None:
             _kill_at(database, kill_at)
         vars(worker).update(present=partial(present, count=count), observe=observe)
+        changing = SimpleNamespace(position=object)  # says each time that it has changed
+        scenes = cast("Any", SimpleNamespace(catalog=changing))
         made = Worker(
-            cast("Any", None), database, "http://here", None, self.transport, Receipts(self.folder / "sent"),
+            scenes, database, "http://here", None, self.transport, Receipts(self.folder / "sent"),
             lambda: self.now,
         )  # fmt: skip
         while True:
