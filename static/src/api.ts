@@ -313,8 +313,8 @@ export async function fetchItem(collection: string, item: string): Promise<Item>
   return parsed;
 }
 
-export async function nextPage(address: string): Promise<ItemPage> {
-  return parsePage(await fetchJson(sameServer(address)));
+export async function nextPage(address: string, signal?: AbortSignal): Promise<ItemPage> {
+  return parsePage(await fetchJson(sameServer(address), signal));
 }
 
 export function layerPath(layer: Layer): string {

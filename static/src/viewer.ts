@@ -133,7 +133,8 @@ export class Viewer {
   async more(): Promise<void> {
     const { next, items } = this.#state;
     if (!next) return;
-    await this.#guard(async () => this.#addPage(await nextPage(next), items));
+    const { signal } = this.#searching;
+    await this.#guard(async () => this.#addPage(await nextPage(next, signal), items), signal);
   }
 
   /** Shows a scene. `jump` and `fly` move the map to it; `stay` doesn't. */
@@ -397,8 +398,10 @@ export class Viewer {
   }
 
   /** Says what goes wrong with something beside the picture. */
-  async #guard(work: () => Promise<void>): Promise<void> {
-    await work().catch((error: unknown) => this.#store.update({ error: sentence(error) }));
+  async #guard(work: () => Promise<void>, signal?: AbortSignal): Promise<void> {
+    await work().catch((error: unknown) => {
+      if (!signal?.aborted) this.#store.update({ error: sentence(error) });
+    });
   }
 
   /** Says what goes wrong on the way to another picture. */

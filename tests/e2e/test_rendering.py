@@ -86,6 +86,35 @@ def test_an_answer_that_comes_late_takes_no_newer_ones_place(visit: Visits) -> N
     assert seen.complaints == []
 
 
+def test_more_scenes_that_come_late_are_not_put_among_those_of_another_filter(visit: Visits) -> None:
+    seen = visit()
+    held: list[Route] = []
+
+    def with_another_page(route: Route) -> None:
+        answer = route.fetch()
+        found = answer.json()
+        found["links"].append({"rel": "next", "href": f"{route.request.url}&token=more"})
+        route.fulfill(response=answer, json=found)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    seen.page.route(re.compile(r"/stac/search\?limit=100$"), with_another_page)
+    seen.page.route(re.compile(r"token=more"), hold)
+    page = seen.open()
+    page.get_by_role("button", name="More scenes").click()
+    assert seen.eventually(lambda: bool(held))
+    page.get_by_label("Collection").select_option("series")
+    listed = page.get_by_role("listbox").get_by_role("option")
+    assert seen.eventually(lambda: all("series" in each for each in listed.all_text_contents()))
+    count = listed.count()
+    held[0].continue_()
+    page.wait_for_timeout(1500)
+    assert listed.count() == count
+    assert all("series" in each for each in listed.all_text_contents())
+    assert seen.complaints == []
+
+
 def test_a_period_is_one_picture_and_the_link_has_it(visit: Visits) -> None:
     seen = visit()
     page = seen.open(f"{SERIES}&item=day-21")

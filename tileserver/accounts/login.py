@@ -6,15 +6,14 @@ import hashlib
 import hmac
 import ipaddress
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import Field
 from sqlalchemy import Connection
 
 from comeo.errors import NotFoundError
 from tileserver.accounts.sessions import KEY
 from tileserver.errors import TooManyError
-from tileserver.store import accounts, geoservices, outbox
+from tileserver.store import accounts, outbox
 from tileserver.store.accounts import Person
 from tileserver.watch.words import word
 
@@ -23,7 +22,6 @@ MOST_BY_ADDRESS: Final = 5
 """Links that are sent to an address in 15 minutes."""
 MOST_BY_CLIENT: Final = 30
 """Links that a client asks for in 15 minutes."""
-Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s<>\",;:\\]+@[A-Za-z0-9.-]+$")]
 NO_LINK: Final = "this link is unknown, used or too old; ask for another one"
 
 
@@ -79,7 +77,7 @@ def sign_in(connection: Connection, token: str, now: datetime) -> Person:
     if found is None or not accounts.use_login(connection, token, now):
         raise NotFoundError(NO_LINK)
     email, locale = found
-    number = geoservices.add_account(connection, email, email.partition("@")[0], locale, now)
+    number = accounts.add_person(connection, email, locale, now)
     person = accounts.find_person(connection, number)
     if person is None or person.disabled is not None:
         raise NotFoundError(NO_LINK)

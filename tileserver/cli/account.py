@@ -7,10 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from comeo.errors import NotFoundError, ParameterError
-
-_database = click.option(
-    "--database", help="SQLite file or address of PostgreSQL.  [default: COMEO_DATABASE]"
-)
+from tileserver.cli.options import database_option
 
 
 @click.group()
@@ -21,15 +18,16 @@ def account() -> None:
 @account.command()
 @click.argument("address")
 @click.option("--locale", default="en", show_default=True, help="Language, if there is no account yet.")
-@_database
+@database_option
 def link(address: str, locale: str, database: str | None) -> None:
     """Print a link that signs ADDRESS in, once, within 15 minutes; an account is made by it."""
     from pydantic import TypeAdapter, ValidationError
 
-    from tileserver.accounts.login import GOOD_FOR, Email
+    from tileserver.accounts.login import GOOD_FOR
     from tileserver.cli.watch import open_database
     from tileserver.settings import Settings
     from tileserver.store.accounts import give_login
+    from tileserver.watch.definition import Email
 
     try:
         TypeAdapter(Email).validate_python(address)
@@ -42,7 +40,7 @@ def link(address: str, locale: str, database: str | None) -> None:
 
 
 @account.command(name="list")
-@_database
+@database_option
 def list_all(database: str | None) -> None:
     """List all accounts."""
     from tileserver.cli.watch import open_database
@@ -57,7 +55,7 @@ def list_all(database: str | None) -> None:
 
 @account.command()
 @click.argument("address")
-@_database
+@database_option
 def disable(address: str, database: str | None) -> None:
     """Let ADDRESS sign in no more, and end its sessions."""
     from tileserver.cli.watch import open_database

@@ -7,6 +7,9 @@ from typing import Final
 
 import click
 
+database_option = click.option(
+    "--database", help="SQLite file or address of PostgreSQL.  [default: COMEO_DATABASE]"
+)
 PICTURES: Final = frozenset([".jp2", ".png", ".jpg", ".jpeg", ".webp", ".kmz"])
 
 

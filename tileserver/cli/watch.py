@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from comeo.errors import ComeoError, NotFoundError
-from tileserver.cli.options import sentence
+from tileserver.cli.options import database_option, sentence
 from tileserver.cli.places import LocalPath
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("comeo")
 _paths = click.argument(
     "paths", nargs=-1, required=True, type=LocalPath("geoservices observe archives on disk")
-)
-_database = click.option(
-    "--database", help="SQLite file or address of PostgreSQL.  [default: COMEO_DATABASE]"
 )
 
 
@@ -93,7 +90,7 @@ def open_scenes(settings: Settings) -> Iterator[Scenes]:
 
 @click.command()
 @_paths
-@_database
+@database_option
 @click.option("--once", is_flag=True, help="Do what is to be done now, and end.")
 @click.option("--every", type=click.FloatRange(min=0.1), default=5.0, show_default=True, help="Seconds.")
 def work(paths: tuple[Path, ...], database: str | None, once: bool, every: float) -> None:
@@ -159,7 +156,7 @@ def geoservice() -> None:
 @geoservice.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--owner", required=True, help="E-mail address of who decides on it.")
-@_database
+@database_option
 def add(file: Path, owner: str, database: str | None) -> None:
     """Add the geoservice that FILE (.toml or .json) describes, as a draft: docs/geoservices.md."""
     from tileserver.render.documents import catalogue_of, install
@@ -194,7 +191,7 @@ def preview(file: Path, paths: tuple[Path, ...], until: datetime | None) -> None
 @geoservice.command()
 @click.argument("slug")
 @_paths
-@_database
+@database_option
 def activate(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
     """Let the geoservice SLUG run on the archives in PATHS."""
     from tileserver.settings import Settings
@@ -208,7 +205,7 @@ def activate(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
 
 
 @geoservice.command(name="list")
-@_database
+@database_option
 def list_all(database: str | None) -> None:
     """List all geoservices, with their alerts."""
     from tileserver.settings import Settings
@@ -228,7 +225,7 @@ def list_all(database: str | None) -> None:
 @geoservice.command()
 @click.argument("slug")
 @click.option("--site", type=int, help="Id of a site.  [default: the first]")
-@_database
+@database_option
 def explain(slug: str, site: int | None, database: str | None) -> None:
     """Say, date by date, why an alert of SLUG did or did not open."""
     from tileserver.settings import Settings
@@ -242,7 +239,7 @@ def explain(slug: str, site: int | None, database: str | None) -> None:
 
 @click.command()
 @click.argument("file", type=LocalPath())
-@_database
+@database_option
 def backup(file: Path, database: str | None) -> None:
     """Write sites, geoservices, observations, alerts and messages into FILE (.zip)."""
     from tileserver.settings import Settings
@@ -254,7 +251,7 @@ def backup(file: Path, database: str | None) -> None:
 
 @click.command()
 @click.argument("file", type=LocalPath(exists=True, dir_okay=False))
-@_database
+@database_option
 def restore(file: Path, database: str | None) -> None:
     """Fill an empty database with what the backup FILE holds."""
     from tileserver.settings import Settings
@@ -279,7 +276,7 @@ def bulletin() -> None:
 @click.option("-o", "--output", required=True, type=LocalPath(), help="An HTML file, or JSON: its content.")
 @click.option("--locale", default="en", show_default=True, help="Language.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
-@_database
+@database_option
 def compose(slug: str, month: datetime, output: Path, locale: str, force: bool, database: str | None) -> None:
     """Write what the geoservice SLUG says of a MONTH (2020-07), as a draft."""
     from tileserver.settings import Settings

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, cast
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, or_, select, update
 
 from tileserver.store.database import insert_new
 from tileserver.store.geoservices import Geoservice
 from tileserver.store.tables import account, attempt, geoservice, login_link, role, secret
+from tileserver.store.tokens import digest_of, new_token
 
 Role = Literal["viewer", "moderator", "editor", "owner"]
-_TOKEN_BYTES: Final = 24
 _KEPT: Final = timedelta(days=1)  # what has expired
 
 
@@ -52,6 +51,14 @@ def person_of(connection: Connection, email: str) -> Person | None:
     return None if found is None else _person(found)
 
 
+def add_person(connection: Connection, email: str, locale: str, now: datetime) -> int:
+    """Id of the account of an address, which is made where there is none."""
+    own = email.lower()
+    name = email.partition("@")[0]
+    insert_new(connection, account, {"email": own, "name": name, "locale": locale, "created": now})
+    return int(connection.execute(select(account.c.id).where(account.c.email == own)).scalar_one())
+
+
 def change_person(connection: Connection, number: int, values: Mapping[str, Any]) -> None:
     """Change fields of an account."""
     connection.execute(update(account).where(account.c.id == number).values(dict(values)))
@@ -65,9 +72,9 @@ def end_sessions(connection: Connection, number: int) -> None:
 def give_login(connection: Connection, email: str, locale: str, now: datetime, expires: datetime) -> str:
     """The secret of a link that signs an address in, once; only its digest is kept."""
     connection.execute(delete(login_link).where(login_link.c.expires < now - _KEPT))
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    token = new_token()
     values = {
-        "token_sha": _digest(token), "email": email.lower(), "locale": locale, "created": now,
+        "token_sha": digest_of(token), "email": email.lower(), "locale": locale, "created": now,
         "expires": expires,
     }  # fmt: skip
     connection.execute(insert(login_link).values(values))
@@ -89,7 +96,7 @@ def use_login(connection: Connection, token: str, now: datetime) -> bool:
 
 def _is_good(token: str, now: datetime) -> Any:
     own = login_link.c
-    return (own.token_sha == _digest(token)) & own.used.is_(None) & (own.expires > now)
+    return (own.token_sha == digest_of(token)) & own.used.is_(None) & (own.expires > now)
 
 
 def secret_of(connection: Connection, name: str) -> str | None:
@@ -128,8 +135,13 @@ def roles_of(connection: Connection, of: int) -> list[tuple[Person, Role]]:
         .where(role.c.geoservice == of)
         .order_by(account.c.id)
     )
-    found = [dict(each._mapping) for each in connection.execute(query)]
-    return [(own, each) for values in found for each in [values.pop("role")] for own in [Person(**values)]]
+    return [(Person(**values), own) for values, own in _with_roles(connection, query)]
+
+
+def moderators(connection: Connection, of: int) -> list[Person]:
+    """Those who decide on a geoservice's alerts: its moderators, else its owner."""
+    found = [(one, own) for one, own in roles_of(connection, of) if one.disabled is None]
+    return [one for one, own in found if own == "moderator"] or [one for one, own in found if own == "owner"]
 
 
 def set_role(connection: Connection, of: int, person: int, given: Role) -> None:
@@ -153,12 +165,15 @@ def seen_by(connection: Connection, person: int | None) -> list[tuple[Geoservice
         .where(or_(geoservice.c.visibility == "public", role.c.role.is_not(None)))
         .order_by(geoservice.c.slug)
     )
-    found = [dict(each._mapping) for each in connection.execute(query)]
-    return [(Geoservice(**values), each) for values in found for each in [values.pop("role")]]
+    return [(Geoservice(**values), own) for values, own in _with_roles(connection, query)]
 
 
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+def _with_roles(connection: Connection, query: Select[Any]) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Rows of a table, each with the role that was read beside it."""
+    for row in connection.execute(query):
+        values = dict(row._mapping)
+        own = values.pop("role")
+        yield values, own
 
 
 def _person(row: Row[Any]) -> Person:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,14 +9,14 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from tileserver.store.tables import OPEN_STATES, alert, alert_event, share
+from tileserver.store.tables import OPEN_STATES, alert, alert_event, share, site
+from tileserver.store.tokens import digest_of, new_token
 
 State = Literal[
     "verifying", "candidate", "confirmed", "notified", "closed", "dismissed", "expired", "withdrawn"
 ]
 Kind = Literal["low", "high"]
 Verified = Literal["unknown", "holds", "withdrawn", "unreachable"]
-_TOKEN_BYTES: Final = 24
 MOST_NOTE: Final = 1000
 """Characters of what is written down of an event; the rest is cut."""
 
@@ -122,11 +120,18 @@ def events_of(connection: Connection, number: int) -> list[Row[Any]]:
     return list(connection.execute(query))
 
 
+def site_names(connection: Connection, geoservice: int) -> dict[int, Mapping[str, str]]:
+    """Names of all sites that a geoservice has had alerts of, also of those it no longer follows."""
+    of_alerts = select(alert.c.site).where(alert.c.geoservice == geoservice)
+    query = select(site.c.id, site.c.name).where(site.c.id.in_(of_alerts))
+    return {row.id: row.name for row in connection.execute(query)}
+
+
 def give_token(connection: Connection, of: Alert, account: int, now: datetime, expires: datetime) -> str:
     """A link's secret by which an account decides on an alert; only its digest is kept."""
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    token = new_token()
     values = {
-        "token_sha": _digest(token), "geoservice": of.geoservice, "scope": "moderate", "alert": of.id,
+        "token_sha": digest_of(token), "geoservice": of.geoservice, "scope": "moderate", "alert": of.id,
         "account": account, "created": now, "expires": expires,
     }  # fmt: skip
     connection.execute(insert(share).values(values))
@@ -142,7 +147,7 @@ def tokens_of(connection: Connection, of: Alert, account: int) -> list[datetime]
 def bearer(connection: Connection, token: str, now: datetime) -> tuple[int, int] | None:
     """Alert and account of a link's secret; None if it is unknown, used or too old."""
     query = select(share.c.alert, share.c.account).where(
-        share.c.token_sha == _digest(token), share.c.scope == "moderate", share.c.expires > now,
+        share.c.token_sha == digest_of(token), share.c.scope == "moderate", share.c.expires > now,
         share.c.used.is_(None),
     )  # fmt: skip
     found = connection.execute(query).first()
@@ -151,12 +156,10 @@ def bearer(connection: Connection, token: str, now: datetime) -> tuple[int, int]
 
 def use_token(connection: Connection, token: str, now: datetime) -> bool:
     """Use a link's secret up; False if somebody has."""
-    query = update(share).where(share.c.token_sha == _digest(token), share.c.used.is_(None)).values(used=now)
+    query = (
+        update(share).where(share.c.token_sha == digest_of(token), share.c.used.is_(None)).values(used=now)
+    )
     return connection.execute(query).rowcount == 1
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _row(row: Row[Any]) -> Alert:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,12 +13,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, func, insert, select, text
 
 from comeo.errors import ComeoError
-from tileserver.store.database import Database
+from tileserver.store.database import Database, parts
 from tileserver.store.migrate import revision_of, upgrade
 from tileserver.store.tables import Instant, metadata
 
 FORMAT: Final = 1
-_AT_ONCE: Final = 500  # rows of one statement
 _MANIFEST: Final = "manifest.json"
 
 
@@ -114,15 +112,11 @@ def _read(connection: Connection, archive: zipfile.ZipFile, table: Table, facts:
     if hashlib.sha256(b"".join(lines)).hexdigest() != facts["sha256"]:
         raise ValueError(f"the lines of {table.name} are not those that were written")
     times = [each.name for each in table.columns if isinstance(each.type, Instant)]
-    for some in _parts([json.loads(line) for line in lines]):
+    for some in parts([json.loads(line) for line in lines]):
         for row in some:
             row.update({name: datetime.fromisoformat(row[name]) for name in times if row.get(name)})
         connection.execute(insert(table), some)
     _go_on_counting(connection, table)
-
-
-def _parts(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    return (rows[first : first + _AT_ONCE] for first in range(0, len(rows), _AT_ONCE))
 
 
 def _go_on_counting(connection: Connection, table: Table) -> None:

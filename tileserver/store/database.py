@@ -11,7 +11,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,6 +26,8 @@ _BUSY_MS: Final = 10_000
 _ALTERING: Final = 0x7461626C6573  # "tables": of PostgreSQL's advisory locks
 _READS: Final = "comeo_reads"
 _BUSY_WORDS: Final = ("locked", "deadlock", "lock timeout")
+_T = TypeVar("_T")
+_AT_ONCE: Final = 500  # values of one statement
 
 
 class Database:
@@ -192,3 +194,8 @@ def _begin_sqlite(connection: Connection) -> None:
     """Whoever is to write takes the lock at once: a transaction that reads first could not get it later."""
     reads = connection.get_execution_options().get(_READS)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def parts(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Values in parts that are few enough for one statement."""
+    return (values[first : first + _AT_ONCE] for first in range(0, len(values), _AT_ONCE))

@@ -1,4 +1,4 @@
-"""Geoservices, the indicators that they follow, and the accounts that own them."""
+"""Geoservices, and the indicators that they follow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from comeo.indicators.document import Document, canonical
 from tileserver.errors import ConflictError
 from tileserver.store.database import insert_new
-from tileserver.store.tables import account, geoservice, gs_indicator, indicator, recipient, role
+from tileserver.store.tables import geoservice, gs_indicator, indicator, recipient, role
 
 State = Literal["draft", "active", "paused", "archived"]
 
@@ -56,48 +56,6 @@ class Followed:
     sha256: str
     document: str
     nominal: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Somebody who has a role.
-
-    Attributes:
-        id: Of the account.
-        email: Address.
-        locale: Language of messages.
-    """
-
-    id: int
-    email: str
-    locale: str
-
-
-def moderators(connection: Connection, of: int) -> list[Account]:
-    """Those who decide on a geoservice's alerts: its moderators, else its owner."""
-    query = (
-        select(account.c.id, account.c.email, account.c.locale, role.c.role)
-        .join(role, role.c.account == account.c.id)
-        .where(role.c.geoservice == of, role.c.role.in_(("owner", "moderator")), account.c.disabled.is_(None))
-        .order_by(account.c.id)
-    )
-    found = list(connection.execute(query))
-    own = [each for each in found if each.role == "moderator"] or found
-    return [Account(each.id, each.email, each.locale) for each in own]
-
-
-def find_account(connection: Connection, email: str) -> int | None:
-    """Id of the account of an address."""
-    return connection.execute(select(account.c.id).where(account.c.email == email.lower())).scalar()
-
-
-def add_account(connection: Connection, email: str, name: str, locale: str, now: datetime) -> int:
-    """The account of an address, which is made where there is none."""
-    known = find_account(connection, email)
-    if known is not None:
-        return known
-    insert_new(connection, account, {"email": email.lower(), "name": name, "locale": locale, "created": now})
-    return int(connection.execute(select(account.c.id).where(account.c.email == email.lower())).scalar_one())
 
 
 def add_geoservice(connection: Connection, values: Mapping[str, Any]) -> int:
@@ -157,11 +115,6 @@ def find_geoservice(connection: Connection, slug: str) -> Geoservice | None:
 def get_geoservice(connection: Connection, number: int) -> Geoservice:
     """The geoservice of an id that another row refers to."""
     return _row(connection.execute(select(geoservice).where(geoservice.c.id == number)).one())
-
-
-def locale_of(connection: Connection, of: int) -> str:
-    """Language of an account."""
-    return str(connection.execute(select(account.c.locale).where(account.c.id == of)).scalar_one())
 
 
 def set_state(connection: Connection, of: int, state: State) -> None:

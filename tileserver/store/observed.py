@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
-from tileserver.store.database import insert_new
+from tileserver.store.database import insert_new, parts
 from tileserver.store.tables import judged as judged_table
 from tileserver.store.tables import observation
 
-_AT_ONCE: Final = 500  # values of one statement
 State = Literal["done", "unusable"]
 
 
@@ -87,7 +86,7 @@ def known(connection: Connection, versions: Sequence[int], indicator: str) -> se
     """What has been observed of sites."""
     columns = [observation.c[name] for name in Key._fields]
     found: set[Key] = set()
-    for some in _parts(versions):
+    for some in parts(versions):
         query = select(*columns).where(
             observation.c.site_version.in_(some), observation.c.indicator == indicator
         )
@@ -104,7 +103,7 @@ def of_sites(connection: Connection, versions: Sequence[int], indicator: str) ->
     """All observations of sites, oldest first; of archives that were replaced, too."""
     columns = [each for each in observation.c if each.name != "id"]
     found: dict[int, list[Observed]] = {each: [] for each in versions}
-    for some in _parts(versions):
+    for some in parts(versions):
         query = (
             select(*columns)
             .where(observation.c.site_version.in_(some), observation.c.indicator == indicator)
@@ -137,7 +136,3 @@ def keep_judged(connection: Connection, gs_indicator: int, site: int, digest: st
     own = (judged_table.c.gs_indicator == gs_indicator) & (judged_table.c.site == site)
     if connection.execute(update(judged_table).where(own).values(digest=digest)).rowcount == 0:
         connection.execute(insert(judged_table).values(gs_indicator=gs_indicator, site=site, digest=digest))
-
-
-def _parts(values: Sequence[int]) -> Iterable[Sequence[int]]:
-    return (values[first : first + _AT_ONCE] for first in range(0, len(values), _AT_ONCE))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, select, update
 
 from tileserver.store.database import insert_new
 from tileserver.store.tables import message, recipient
+from tileserver.store.tokens import new_token
 
 State = Literal["queued", "sending", "sent", "failed", "dead"]
-_TOKEN_BYTES: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def add_recipient(
     values = {
         "geoservice": geoservice, "list": "both", "channel": "email", "address": address, "locale": locale,
         "state": state, "min_severity": min_severity, "rhythm": "each",
-        "token": secrets.token_urlsafe(_TOKEN_BYTES),
+        "token": new_token(),
     }  # fmt: skip
     insert_new(connection, recipient, values)
 

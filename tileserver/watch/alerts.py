@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from sqlalchemy import Connection
 
@@ -29,7 +29,10 @@ from tileserver.watch.detect import GRAVE, Episode, episodes
 
 EVIDENCE_DATES: Final = 12
 """Last dates that an alert carries as evidence."""
-Decision = Literal["confirm", "cloud", "season", "harvest", "artefact", "other"]
+Reason = Literal["cloud", "season", "harvest", "artefact", "other"]
+"""Why an alert is dismissed."""
+REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
+Decision = Literal["confirm", Reason]
 UNDECIDED: Final = ("verifying", "candidate")
 ONE_PASS: Final = timedelta(minutes=15)
 """Scenes that are no further apart show one moment: neighbours that overlap, levels of one product."""
@@ -246,7 +249,12 @@ def move(
 
 
 def decide(
-    connection: Connection, alert: Alert, decision: Decision, comment: str, actor: int, now: datetime
+    connection: Connection,
+    alert: Alert,
+    decision: Decision,
+    comment: str,
+    actor: int,
+    now: datetime,
 ) -> None:
     """Write down what a moderator has decided.
 

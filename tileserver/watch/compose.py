@@ -8,6 +8,7 @@ from datetime import datetime
 from textwrap import shorten
 from typing import Any, Final, Literal
 
+from comeo.indicators.document import text_in
 from tileserver.store.alerts import Alert
 from tileserver.watch.words import day_words, value_words, word
 
@@ -35,12 +36,6 @@ class About:
     indicator: Mapping[str, str]
     unit: str
     zone: str
-
-
-def text_of(texts: Mapping[str, str], locale: str) -> str:
-    """A text in a locale, else in its language, else in English, else in any."""
-    wanted = (locale, locale.partition("-")[0], "en", *texts)
-    return next((texts[each] for each in wanted if each in texts), "")
 
 
 def alert_message(
@@ -80,9 +75,9 @@ def sentences(alert: Alert, about: About, locale: str) -> list[str]:
 def _facts(alert: Alert, about: About, locale: str) -> dict[str, str]:
     worst = alert.evidence["worst"]
     return {
-        "geoservice": _in_a_line(text_of(about.geoservice, locale)),
-        "site": _in_a_line(text_of(about.site, locale)),
-        "indicator": _in_a_line(text_of(about.indicator, locale)),
+        "geoservice": _in_a_line(text_in(about.geoservice, locale)),
+        "site": _in_a_line(text_in(about.site, locale)),
+        "indicator": _in_a_line(text_in(about.indicator, locale)),
         "value": _value(worst, about, locale),
         "day": _day(worst, about, locale),
         "limit": value_words(worst[alert.kind], None, about.unit, locale),
@@ -93,7 +88,7 @@ def _facts(alert: Alert, about: About, locale: str) -> dict[str, str]:
 
 def invitation(title: Mapping[str, str], address: str, locale: str, link: str) -> tuple[str, str]:
     """Subject and text of a message that asks whether somebody wants to be told."""
-    facts = {"geoservice": _in_a_line(text_of(title, locale)), "address": address}
+    facts = {"geoservice": _in_a_line(text_in(title, locale)), "address": address}
     body = f"{word(locale, 'recipient-sentence', **facts)}\n\n{word(locale, 'confirm-link')}: {link}\n"
     return word(locale, "subject-recipient", **facts), body
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from comeo.grid import Bounds
+from comeo.indicators.document import text_in
 from tileserver.store.alerts import Alert
-from tileserver.watch.compose import About, sentences, text_of
+from tileserver.watch.compose import About, sentences
 from tileserver.watch.words import day_words, limit_words, value_words, word
 
 PICTURE_SIDE: Final = 360
@@ -64,7 +65,7 @@ def evidence_page(alert: Alert, about: About, collection: str, site: Bounds, loc
     before = next((each for each in reversed(dates) if each["side"] is None), None)
     shown = [("before", before)] if before else []
     shown.append(("after", dates[-1]))
-    heading = f"{text_of(about.site, locale)} · {text_of(about.indicator, locale)}"
+    heading = f"{text_in(about.site, locale)} · {text_in(about.indicator, locale)}"
     return Evidence(
         heading, sentences(alert, about, locale), [_row(each, about, locale) for each in dates],
         [_picture(kind, each, about, collection, site, locale) for kind, each in shown],
@@ -86,10 +87,7 @@ def _picture(
     scene = f"collections/{quote(collection, safe='')}/items/{quote(date['item'], safe='')}"
     area = ",".join(f"{each:.5f}" for each in box)
     caption = word(locale, kind, day=_day(date, about, locale))
-    return Picture(
-        f"{scene}/bbox/{area}.webp?style=true-color&color_formula=gamma+rgb+2&max_size={PICTURE_SIDE}",
-        caption,
-    )
+    return Picture(f"{scene}/bbox/{area}.webp?{_LOOK}&max_size={PICTURE_SIDE}", caption)
 
 
 def _day(date: Mapping[str, Any], about: About, locale: str) -> str:

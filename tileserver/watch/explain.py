@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from comeo.errors import NotFoundError
-from comeo.indicators.document import read_document
+from comeo.indicators.document import read_document, text_in
 from tileserver.store import alerts as stored
 from tileserver.store import geoservices, observed, sites
 from tileserver.store.geoservices import Followed, Geoservice
@@ -15,7 +15,6 @@ from tileserver.store.observed import Observed
 from tileserver.store.sites import SiteVersion
 from tileserver.watch.alerts import counts, verdicts
 from tileserver.watch.baseline import Verdict
-from tileserver.watch.compose import text_of
 from tileserver.watch.detect import episodes
 from tileserver.watch.rules import rule_of
 
@@ -30,7 +29,7 @@ def explain(connection: Connection, geoservice: Geoservice, site: int | None) ->
     place = next((each for each in places if site in (None, each.site)), None)
     if place is None:
         raise NotFoundError(f"{geoservice.slug} has no site {site}")
-    yield f"{geoservice.slug}, site {place.site}: {text_of(place.name, 'en')}, {place.area_m2 / 1e4:.2f} ha"
+    yield f"{geoservice.slug}, site {place.site}: {text_in(place.name, 'en')}, {place.area_m2 / 1e4:.2f} ha"
     for indicator in geoservices.followed(connection, geoservice.id):
         yield from _of_indicator(connection, geoservice, indicator, place)
 

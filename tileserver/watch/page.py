@@ -10,10 +10,10 @@ from typing import Any, Final
 from babel.dates import format_date, get_month_names
 from babel.numbers import format_decimal, format_percent
 
+from comeo.indicators.document import text_in
 from tileserver.pages import environment
 from tileserver.watch import svg
 from tileserver.watch.bulletin import CURVE_DAYS, Content, digest_of
-from tileserver.watch.compose import text_of
 from tileserver.watch.words import day_words, direction_of, language_of, value_words, word
 
 MOST_CURVES: Final = 40
@@ -45,7 +45,7 @@ def bulletin_page(content: Content, locale: str, visa: Visa | None) -> str:
     start, end = (datetime.fromisoformat(period[each]) for each in ("start", "end"))
     own = language_of(locale)
     month = format_date(start + timedelta(days=15), "MMMM y", locale=own)
-    names = {each["id"]: text_of(each["name"], locale) for each in content["sites"]}
+    names = {each["id"]: text_in(each["name"], locale) for each in content["sites"]}
     indicators = [_indicator(content, each, names, locale, end) for each in content["indicators"]]
 
     def say(key: str, **values: Any) -> str:
@@ -53,7 +53,7 @@ def bulletin_page(content: Content, locale: str, visa: Visa | None) -> str:
 
     return environment().get_template("geoservices/bulletin.html").render(
         locale=own, direction=direction_of(locale), say=say, content=content, indicators=indicators,
-        title=text_of(content["geoservice"]["title"], locale), month=month,
+        title=text_in(content["geoservice"]["title"], locale), month=month,
         alerts=[_alert(each, names, locale, period["zone"]) for each in content["alerts"]["list"]],
         counts=_counts(content["alerts"], locale), digest=digest_of(content),
         visa=None if visa is None else {"name": visa.name, "day": day_words(visa.at, locale, period["zone"])},
@@ -64,7 +64,7 @@ def bulletin_page(content: Content, locale: str, visa: Visa | None) -> str:
 def _indicator(
     content: Content, one: Mapping[str, Any], names: Mapping[int, str], locale: str, end: datetime
 ) -> dict[str, Any]:
-    title, unit, own = text_of(one["title"], locale), one["unit"], language_of(locale)
+    title, unit, own = text_in(one["title"], locale), one["unit"], language_of(locale)
     areas = {each["id"]: each["hectares"] for each in content["sites"]}
     months = list(get_month_names("abbreviated", locale=own).values())
     drawn = sorted((each for each in one["sites"] if each["curve"]), key=_unusual, reverse=True)[:MOST_CURVES]

@@ -23,7 +23,7 @@ from tileserver.errors import ConflictError
 from tileserver.render.documents import find_document
 from tileserver.render.scenes import Scenes
 from tileserver.render.sites import Site, sites_of
-from tileserver.store import geoservices, outbox, sites
+from tileserver.store import accounts, geoservices, outbox, sites
 from tileserver.store.geoservices import Geoservice
 from tileserver.watch import states
 from tileserver.watch.definition import Definition, Email
@@ -85,7 +85,7 @@ def register(
         ConflictError: If there is a geoservice of its slug.
     """
     _check(_EMAIL, owner, f"{owner[:80]!r} is no e-mail address")
-    account = geoservices.add_account(connection, owner, owner.partition("@")[0], definition.locales[0], now)
+    account = accounts.add_person(connection, owner, definition.locales[0], now)
     places = sites_of(definition.sites, max_vertices, MOST_SITES)
     made = [_add_site(connection, account, one, number, now) for number, one in enumerate(places, 1)]
     place = made[0] if len(made) == 1 else sites.add_group(connection, account, definition.title, made, now)

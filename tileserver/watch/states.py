@@ -23,13 +23,6 @@ GEOSERVICE: Final[Mapping[str, frozenset[str]]] = {
     "paused": frozenset({"active", "archived"}),
     "archived": frozenset(),
 }
-MESSAGE: Final[Mapping[str, frozenset[str]]] = {
-    "queued": frozenset({"sending"}),
-    "sending": frozenset({"sending", "sent", "failed", "dead"}),
-    "failed": frozenset({"sending"}),
-    "sent": frozenset(),
-    "dead": frozenset(),
-}
 
 
 def check(table: Mapping[str, frozenset[str]], before: str, after: str) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final
 from urllib.parse import quote
 
 from sqlalchemy import Connection
 
 from comeo.indicators.document import Document, read_document
+from tileserver.store import accounts, geoservices, outbox
 from tileserver.store import alerts as stored
-from tileserver.store import geoservices, outbox, sites
 from tileserver.store.alerts import Alert
 from tileserver.store.geoservices import Geoservice
 from tileserver.watch import alerts, compose
@@ -37,9 +38,12 @@ class Teller:
         self._connection = connection
         self._geoservice = geoservice
         self._policy = AlertPolicy.model_validate(geoservice.alert_policy)
-        self._names = Names(connection, geoservice)
         self._address = address
         self._now = now
+
+    @cached_property
+    def _names(self) -> Names:
+        return Names(self._connection, self._geoservice)
 
     def tell(self) -> None:
         """Put into the outbox what is to be told and is not there yet; what nobody decides on expires."""
@@ -80,7 +84,7 @@ class Teller:
     def _ask(self, alert: Alert) -> None:
         """Ask each moderator for a decision, again when the link of before has ended."""
         until = self._now + timedelta(days=LINK_DAYS)
-        for account in geoservices.moderators(self._connection, self._geoservice.id):
+        for account in accounts.moderators(self._connection, self._geoservice.id):
             given = stored.tokens_of(self._connection, alert, account.id)
             if given and given[-1] > self._now:
                 continue
@@ -118,18 +122,19 @@ class Names:
 
     def __init__(self, connection: Connection, geoservice: Geoservice) -> None:
         self._geoservice = geoservice
-        self._sites = {each.site: each.name for each in sites.leaves(connection, geoservice.site)}
-        self._documents: dict[int, Document] = {
-            each.id: read_document(each.document.encode(), "json")
-            for each in geoservices.followed(connection, geoservice.id)
-        }
+        self._sites = stored.site_names(connection, geoservice.id)
+        self._followed = {each.id: each.document for each in geoservices.followed(connection, geoservice.id)}
+        self._documents: dict[int, Document] = {}
 
     def of(self, alert: Alert) -> compose.About:
-        """Those of an alert."""
-        document = self._documents[alert.gs_indicator]
+        """Those of an alert, also of a site that is archived or no longer followed."""
+        number = alert.gs_indicator
+        if number not in self._documents:
+            self._documents[number] = read_document(self._followed[number].encode(), "json")
+        document = self._documents[number]
         return compose.About(
-            self._geoservice.title, self._sites.get(alert.site, {}), document.title,
-            document.value.unit or "", self._geoservice.timezone,
+            self._geoservice.title, self._sites[alert.site], document.title, document.value.unit or "",
+            self._geoservice.timezone,
         )  # fmt: skip
 
 

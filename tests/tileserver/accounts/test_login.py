@@ -15,7 +15,6 @@ from tileserver.accounts import sessions
 from tileserver.accounts.login import MOST_BY_ADDRESS
 from tileserver.http.session import HEADER
 from tileserver.store import accounts
-from tileserver.store.geoservices import add_account
 from tileserver.store.tables import attempt, login_link
 
 ME = "me@example.org"
@@ -56,8 +55,8 @@ def test_the_answer_does_not_tell_whether_an_address_is_known(tmp_path: Path) ->
     closed = house(tmp_path, tmp_path, sign_up=False)
     now = datetime.now(UTC)
     with closed.database.writing() as connection:
-        add_account(connection, ME, "me", "en", now)
-        gone = add_account(connection, "gone@example.org", "gone", "en", now)
+        accounts.add_person(connection, ME, "en", now)
+        gone = accounts.add_person(connection, "gone@example.org", "en", now)
         accounts.change_person(connection, gone, {"disabled": now})
     client = closed.app.test_client()
     told = [

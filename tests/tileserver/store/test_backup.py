@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from comeo.errors import ComeoError
 from tests.tileserver.databases import PostgreSQL
-from tileserver.store import geoservices, observed, sites
+from tileserver.store import accounts, observed, sites
 from tileserver.store.backup import backup, restore
 from tileserver.store.database import Database
 from tileserver.store.observed import Observed
@@ -24,7 +24,8 @@ SQUARE = {"type": "Polygon", "coordinates": [[[0.0, 0.0], [0.01, 0.0], [0.01, 0.
 
 def fill(database: Database) -> None:
     with database.writing() as connection:
-        owner = geoservices.add_account(connection, "Owner@example.org", "Ayşe Ọlá", "fr", NOW)
+        owner = accounts.add_person(connection, "Owner@example.org", "fr", NOW)
+        accounts.change_person(connection, owner, {"name": "Ayşe Ọlá"})
         place = sites.add_site(connection, owner, {"en": "Field “1”", "ar": "حقل"}, SQUARE, 1.5e6, NOW)
         version = sites.leaves(connection, place)[0].id
         connection.execute(
@@ -56,7 +57,7 @@ def test_a_backup_is_read_back_into_an_empty_database(
     assert restore(other, tmp_path / "a.zip") == written
     assert rows(other) == rows(database)
     with other.writing() as connection:  # numbers go on behind what was read
-        assert geoservices.add_account(connection, "b@example.org", "b", "en", NOW) == 2
+        assert accounts.add_person(connection, "b@example.org", "en", NOW) == 2
     with pytest.raises(ComeoError, match="not empty"):
         restore(other, tmp_path / "a.zip")
     other.close()

@@ -13,8 +13,8 @@ from sqlalchemy import delete
 
 from tests.tileserver.watch.followed import NOW, OWNER, follow, observation, rule
 from tileserver.errors import ConflictError
+from tileserver.store import accounts, geoservices, observed, outbox
 from tileserver.store import alerts as stored
-from tileserver.store import geoservices, observed, outbox
 from tileserver.store.alerts import Alert
 from tileserver.store.database import Database
 from tileserver.store.geoservices import Geoservice
@@ -64,10 +64,10 @@ class Case:
     def decide(self, decision: Decision) -> None:
         """Decide on all that are to be decided."""
         with self.database.writing() as connection:
-            account = geoservices.find_account(connection, OWNER)
-            assert account is not None
+            owner = accounts.person_of(connection, OWNER)
+            assert owner is not None
             for each in stored.in_states(connection, "candidate"):
-                alerts.decide(connection, each, decision, "", account, self.now)
+                alerts.decide(connection, each, decision, "", owner.id, self.now)
 
     def alerts(self) -> list[Alert]:
         with self.database.reading() as connection:
@@ -363,10 +363,9 @@ def test_a_step_outside_a_table_is_refused() -> None:
         ConflictError, match="what is dismissed cannot become confirmed; it can become nothing"
     ):
         states.check(states.ALERT, "dismissed", "confirmed")
-    for table in (states.ALERT, states.GEOSERVICE, states.MESSAGE):
+    for table in (states.ALERT, states.GEOSERVICE):
         assert {after for steps in table.values() for after in steps} <= set(table)
     assert set(get_args(stored.State)) == set(states.ALERT)
-    assert set(get_args(outbox.State)) == set(states.MESSAGE)
     assert set(get_args(geoservices.State)) == set(states.GEOSERVICE)
 
 

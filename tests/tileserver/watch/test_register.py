@@ -11,7 +11,7 @@ from sqlalchemy import select
 from comeo.errors import ComeoError, NotFoundError, ParameterError
 from tests.tileserver.watch.followed import NOW, OWNER, document, follow, square
 from tileserver.errors import ConflictError
-from tileserver.store import geoservices, outbox, sites
+from tileserver.store import accounts, geoservices, outbox, sites
 from tileserver.store.database import Database
 from tileserver.store.tables import account
 from tileserver.watch.compose import About, alert_message
@@ -41,7 +41,7 @@ def test_rows_are_what_was_written(database: Database) -> None:
     with database.reading() as connection:
         found = sites.leaves(connection, made.site)
         told = outbox.recipients_of(connection, made.id)
-        (moderator,) = geoservices.moderators(connection, made.id)
+        (moderator,) = accounts.moderators(connection, made.id)
         assert connection.execute(select(account.c.email)).scalars().all() == [OWNER]
     assert [each.name for each in found] == [{"en": "North"}, {"en": "South wood"}]
     assert all(8_000 < each.area_m2 < 9_000 for each in found)

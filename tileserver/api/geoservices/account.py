@@ -22,6 +22,7 @@ from tileserver.http.session import caller, csrf_token, drop_cookie, keep_cookie
 from tileserver.http.writes import check_unchanged, state_answer
 from tileserver.store import accounts
 from tileserver.store.accounts import Person
+from tileserver.watch.definition import Email
 from tileserver.watch.words import LANGUAGES, word
 
 api = APIBlueprint("account", __name__)
@@ -34,7 +35,7 @@ class LoginBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    email: login.Email
+    email: Email
 
 
 class AccountBody(BaseModel):

@@ -43,7 +43,7 @@ class DecisionBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     decision: Literal["confirm", "dismiss"]
-    reason: Literal["cloud", "season", "harvest", "artefact", "other"] | None = None
+    reason: alerts.Reason | None = None
     comment: Annotated[str, Field(max_length=MOST_COMMENT)] = ""
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from lxml import etree
 
+from comeo.indicators.document import text_in
 from tileserver.api.geoservices.common import TAG, SlugPath, of_slug
 from tileserver.http.conditional import answer_by_content
 from tileserver.http.context import base_url, scenes
@@ -16,7 +17,7 @@ from tileserver.http.database import database
 from tileserver.render.temporal import rfc3339
 from tileserver.store import alerts as stored
 from tileserver.store.alerts import Alert
-from tileserver.watch.compose import About, sentences, text_of
+from tileserver.watch.compose import About, sentences
 from tileserver.watch.tell import Names
 from tileserver.watch.words import LANGUAGES
 
@@ -38,7 +39,7 @@ def feed(path: SlugPath) -> Response:
     root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
     root.set("{http://www.w3.org/XML/1998/namespace}lang", locale)
     _add(root, "id", address)
-    _add(root, "title", text_of(one.title, locale))
+    _add(root, "title", text_in(one.title, locale))
     _add(root, "updated", rfc3339(max((_changed(each) for each in told), default=one.created)))
     _add(_add(root, "author", ""), "name", scenes().settings.provider or "COMEO")
     _add(root, "link", "", rel="self", href=f"{address}/alerts.atom")
@@ -54,7 +55,7 @@ def _entry(root: etree._Element, alert: Alert, about: About, locale: str) -> Non
     entry = _add(root, "entry", "")
     address = f"{base_url()}/alerts/{alert.id}"
     _add(entry, "id", address)
-    _add(entry, "title", f"{text_of(about.site, locale)}: {text_of(about.indicator, locale)}")
+    _add(entry, "title", f"{text_in(about.site, locale)}: {text_in(about.indicator, locale)}")
     _add(entry, "updated", rfc3339(_changed(alert)))
     _add(entry, "published", rfc3339(alert.opened))
     _add(entry, "link", "", rel="alternate", href=address, type="application/json")

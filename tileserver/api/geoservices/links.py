@@ -15,23 +15,23 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from comeo.errors import NotFoundError, ParameterError
+from comeo.indicators.document import text_in
 from comeo.view.area import Area
 from tileserver.api.geoservices.pages import page
 from tileserver.http.context import base_url
 from tileserver.http.database import database
 from tileserver.render.parameters import Parameters
+from tileserver.store import accounts, geoservices, outbox, sites
 from tileserver.store import alerts as stored
-from tileserver.store import geoservices, outbox, sites
+from tileserver.store.accounts import Person
 from tileserver.store.alerts import Alert
 from tileserver.watch import alerts
-from tileserver.watch.compose import text_of
 from tileserver.watch.evidence import evidence_page
 from tileserver.watch.tell import Names
 from tileserver.watch.words import word
 
 api = APIBlueprint("links", __name__)
 TAG = Tag(name="Links in messages", description="Decide on an alert; be told, or no longer.")
-REASONS: Final = ("cloud", "season", "harvest", "artefact", "other")
 MOST_COMMENT: Final = 1000
 
 
@@ -45,8 +45,8 @@ class TokenPath(Parameters):
 def moderate(path: TokenPath) -> Response:
     """An alert with its evidence, and the choice between confirming and dismissing it."""
     with database().reading() as connection:
-        alert, account = _alert_of(connection, path.token)
-        return _alert_page(connection, alert, geoservices.locale_of(connection, account))
+        alert, person = _alert_of(connection, path.token)
+        return _alert_page(connection, alert, person.locale)
 
 
 @api.post("/m/<token>", tags=[TAG])
@@ -55,15 +55,17 @@ def decide(path: TokenPath) -> Response:
     decision = request.form.get("decision", "")
     if decision == "dismiss":
         decision = request.form.get("reason", "other")
-    if decision not in ("confirm", *REASONS):
-        raise ParameterError(f"a decision is confirm or dismiss, with a reason of {', '.join(REASONS)}")
+    if decision not in ("confirm", *alerts.REASONS):
+        raise ParameterError(
+            f"a decision is confirm or dismiss, with a reason of {', '.join(alerts.REASONS)}"
+        )
     comment = request.form.get("comment", "").strip()
     if len(comment) > MOST_COMMENT:
         raise ParameterError(f"the comment has more than {MOST_COMMENT} characters; shorten it")
     now = datetime.now(UTC)
     with database().writing() as connection:
-        alert, account = _alert_of(connection, path.token)
-        alerts.decide(connection, alert, decision, comment, account, now)  # type: ignore[arg-type]
+        alert, person = _alert_of(connection, path.token)
+        alerts.decide(connection, alert, decision, comment, person.id, now)  # type: ignore[arg-type]
     return redirect(f"{base_url()}/m/{path.token}", 303)  # type: ignore[return-value]
 
 
@@ -91,17 +93,18 @@ def unsubscribed(path: TokenPath) -> Response:
     return _set_recipient(path.token, "unsubscribed")
 
 
-def _alert_of(connection: Connection, token: str) -> tuple[Alert, int]:
-    """Alert and account of a link.
+def _alert_of(connection: Connection, token: str) -> tuple[Alert, Person]:
+    """Alert of a link, and who decides by it.
 
     Raises:
         NotFoundError: If it is unknown or too old.
     """
     found = stored.bearer(connection, token, datetime.now(UTC))
     alert = stored.find_alert(connection, found[0]) if found else None
-    if found is None or alert is None:
+    person = accounts.find_person(connection, found[1]) if found else None
+    if alert is None or person is None or person.disabled is not None:
         raise NotFoundError("this link is unknown or too old; a newer message has another one")
-    return alert, found[1]
+    return alert, person
 
 
 def _alert_page(connection: Connection, alert: Alert, locale: str) -> Response:
@@ -114,8 +117,8 @@ def _alert_page(connection: Connection, alert: Alert, locale: str) -> Response:
     site = Area(version.geometry).bounds
     shown = evidence_page(alert, about, geoservice.collections[0], site, locale)
     return page(
-        "moderate.html", locale, word(locale, "page-moderate"), page=shown, alert=alert, reasons=REASONS,
-        is_open=alert.state == "candidate", most=MOST_COMMENT,
+        "moderate.html", locale, word(locale, "page-moderate"), page=shown, alert=alert,
+        reasons=alerts.REASONS, is_open=alert.state == "candidate", most=MOST_COMMENT,
         decided=word(locale, "decided", state=word(locale, f"state-{alert.state}"), note=last.note),
     )  # fmt: skip
 
@@ -124,7 +127,7 @@ def _recipient_page(token: str, kind: str) -> Response:
     with database().reading() as connection:
         found = _recipient_of(connection, token)
         title = geoservices.get_geoservice(connection, found.geoservice).title
-    return _answer_page(found.locale, kind, f"{kind}-question", text_of(title, found.locale), asks=True)
+    return _answer_page(found.locale, kind, f"{kind}-question", text_in(title, found.locale), asks=True)
 
 
 def _set_recipient(token: str, state: str) -> Response:
@@ -134,7 +137,7 @@ def _set_recipient(token: str, state: str) -> Response:
         outbox.set_recipient(connection, found.id, state, now if state == "confirmed" else None)
         title = geoservices.get_geoservice(connection, found.geoservice).title
     kind = "confirm" if state == "confirmed" else "unsubscribe"
-    return _answer_page(found.locale, kind, f"{state}-now", text_of(title, found.locale), asks=False)
+    return _answer_page(found.locale, kind, f"{state}-now", text_in(title, found.locale), asks=False)
 
 
 def _recipient_of(connection: Connection, token: str) -> outbox.Recipient:

@@ -11,14 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from comeo.errors import BoundError, NotFoundError
-from tileserver.accounts.login import Email
 from tileserver.api.geoservices.common import TAG, SlugNumberPath, SlugPath, of_slug
 from tileserver.errors import ConflictError
 from tileserver.http.database import database
 from tileserver.http.writes import check_unchanged, state_answer
 from tileserver.store import accounts, geoservices, outbox
 from tileserver.store.geoservices import Geoservice
-from tileserver.watch.definition import Told
+from tileserver.watch.definition import Email, Told
 
 api = APIBlueprint("people", __name__)
 MOST_PEOPLE: Final = 1000
@@ -88,8 +87,7 @@ def give_role(path: SlugPath, body: RoleBody) -> Response:
         one, _, _ = of_slug(connection, path.slug)
         check_unchanged(_roles(connection, one))
         _not_too_many(len(accounts.roles_of(connection, one.id)))
-        name = body.email.partition("@")[0]
-        number = geoservices.add_account(connection, body.email, name, one.locales[0], now)
+        number = accounts.add_person(connection, body.email, one.locales[0], now)
         if number == one.owner:
             raise ConflictError("the owner keeps that role; transfer the geoservice to somebody else first")
         accounts.set_role(connection, one.id, number, body.role)

@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 
 from comeo.indicators.catalogue import predefined
 from tests.tileserver.conftest import Server
+from tileserver.store import accounts, geoservices, outbox, sites
 from tileserver.store import alerts as stored
-from tileserver.store import geoservices, outbox, sites
 from tileserver.store.database import Database
 from tileserver.store.migrate import upgrade
 
@@ -62,7 +62,7 @@ def client(server: Server, archives: Path, database: Database) -> FlaskClient:
 def make(database: Database, *, locale: str = "en", site: str = "North field") -> tuple[int, str]:
     """An alert that is to be decided on; its id and the secret of its link."""
     with database.writing() as connection:
-        owner = geoservices.add_account(connection, "owner@example.org", "Owner", locale, NOW)
+        owner = accounts.add_person(connection, "owner@example.org", locale, NOW)
         shape = {"type": "Polygon", "coordinates": BOX}
         place = sites.add_site(connection, owner, {"en": site}, shape, 1e4, NOW)
         number = geoservices.add_geoservice(
@@ -218,3 +218,21 @@ def test_without_a_database_there_is_none_of_it(server: Server, archives: Path) 
     client = server(archives)
     for path in (f"/m/{'x' * 32}", f"/u/{'x' * 32}", f"/r/{'x' * 32}"):
         assert client.get(path).status_code == 404
+
+
+def test_a_link_ends_with_its_account(client: FlaskClient, database: Database) -> None:
+    number, token = make(database)
+    with database.writing() as connection:
+        owner = accounts.person_of(connection, "owner@example.org")
+        assert owner is not None
+        accounts.change_person(connection, owner.id, {"disabled": NOW})
+    assert client.get(f"/m/{token}").status_code == 404
+    assert client.post(f"/m/{token}", data={"decision": "confirm"}).status_code == 404
+    assert alert_of(database, number).state == "candidate"
+
+
+def test_a_site_that_is_no_longer_there_keeps_its_name(client: FlaskClient, database: Database) -> None:
+    number, token = make(database, site="West field")
+    with database.writing() as connection:
+        sites.change_site(connection, alert_of(database, number).site, {"archived": NOW})
+    assert "West field" in client.get(f"/m/{token}").text
