@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -10,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, func, insert, select, text
+from sqlalchemy import Connection, LargeBinary, Table, func, insert, select, text
 
 from comeo.errors import ComeoError
 from tileserver.store.database import Database, parts
@@ -98,6 +99,8 @@ def _write(connection: Connection, archive: zipfile.ZipFile, table: Table) -> di
 def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     raise TypeError(f"{type(value).__name__} has no form in a backup")
 
 
@@ -112,9 +115,11 @@ def _read(connection: Connection, archive: zipfile.ZipFile, table: Table, facts:
     if hashlib.sha256(b"".join(lines)).hexdigest() != facts["sha256"]:
         raise ValueError(f"the lines of {table.name} are not those that were written")
     times = [each.name for each in table.columns if isinstance(each.type, Instant)]
+    binary = [each.name for each in table.columns if isinstance(each.type, LargeBinary)]
     for some in parts([json.loads(line) for line in lines]):
         for row in some:
             row.update({name: datetime.fromisoformat(row[name]) for name in times if row.get(name)})
+            row.update({name: base64.b64decode(row[name]) for name in binary})
         connection.execute(insert(table), some)
     _go_on_counting(connection, table)
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     String,
@@ -159,6 +160,7 @@ geoservice: Final = Table(
     Column("locales", _Json, nullable=False),
     Column("alert_policy", _Json, nullable=False),
     Column("bulletin_policy", _Json, nullable=False),
+    Column("maps", _Json),  # which maps of its periods are made
     Column("visibility", String(10), nullable=False),  # private, link, public
     Column("revision", Integer, nullable=False),
     Column("created", Instant, nullable=False),
@@ -237,6 +239,52 @@ alert_event: Final = Table(  # append only
     Column("note", String(1000), nullable=False),
 )  # fmt: skip
 
+bulletin: Final = Table(
+    "bulletin", metadata, _id(),
+    _of("geoservice", "geoservice"),
+    Column("label", String(10), nullable=False),  # of its period: 2026-11
+    Column("revision", Integer, nullable=False),  # from 1; those after one that was sent are errata
+    Column("state", String(10), nullable=False),  # draft, submitted, approved, rejected, sent
+    Column("content", Text, nullable=False),  # canonical JSON
+    Column("content_sha", String(64), nullable=False),
+    Column("composed", Instant, nullable=False),
+    _of("composed_by", "account", nullable=True),  # nobody: the worker
+    _of("visa_by", "account", nullable=True),
+    Column("visa_at", Instant),
+    Column("visa_note", String(1000)),
+    Column("sent_at", Instant),
+    UniqueConstraint("geoservice", "label", "revision"),
+)  # fmt: skip
+
+bulletin_file: Final = Table(  # what was published, byte by byte
+    "bulletin_file", metadata,
+    Column("bulletin", Integer, ForeignKey("bulletin.id"), nullable=False),
+    Column("locale", String(20), nullable=False),
+    Column("kind", String(4), nullable=False),  # html, pdf
+    Column("body", LargeBinary, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    PrimaryKeyConstraint("bulletin", "locale", "kind"),
+)  # fmt: skip
+
+bulletin_event: Final = Table(  # append only
+    "bulletin_event", metadata, _id(),
+    _of("bulletin", "bulletin", index=True),
+    Column("at", Instant, nullable=False),
+    _of("actor", "account", nullable=True),
+    Column("before", String(10)), Column("after", String(10), nullable=False),
+    Column("note", String(1000), nullable=False),
+)  # fmt: skip
+
+period_map: Final = Table(  # archives that were made of a period, and of what
+    "period_map", metadata,
+    Column("gs_indicator", Integer, ForeignKey("gs_indicator.id"), nullable=False),
+    Column("label", String(10), nullable=False),  # of the period: 2026-11
+    Column("digest", String(64), nullable=False),  # of all that it was made of
+    Column("item", String(300), nullable=False),
+    Column("made", Instant, nullable=False),
+    PrimaryKeyConstraint("gs_indicator", "label"),
+)  # fmt: skip
+
 recipient: Final = Table(
     "recipient", metadata, _id(),
     _of("geoservice", "geoservice", index=True),
@@ -249,6 +297,8 @@ recipient: Final = Table(
     Column("rhythm", String(10), nullable=False),  # each, daily, weekly
     Column("token", String(64), nullable=False, unique=True),  # of its confirm and unsubscribe links
     Column("confirmed_at", Instant),
+    Column("secret", String(100)),  # that webhooks are signed with
+    Column("bounces", Integer, nullable=False, server_default="0"),  # refusals in a row
     UniqueConstraint("geoservice", "channel", "address"),
 )  # fmt: skip
 
@@ -257,7 +307,7 @@ message: Final = Table(  # the outbox
     Column("key", String(200), nullable=False, unique=True),
     Column("channel", String(10), nullable=False),
     Column("address", String(2000), nullable=False),
-    _of("recipient", "recipient", nullable=True),
+    _of("recipient", "recipient", nullable=True, index=True),
     Column("subject", String(500), nullable=False),
     Column("body", _Json, nullable=False),
     Column("state", String(10), nullable=False, index=True),  # queued, sending, sent, failed, dead
@@ -276,6 +326,7 @@ share: Final = Table(
     _of("account", "account", nullable=True),  # who acts by it
     Column("expires", Instant, nullable=False), Column("used", Instant),
     Column("created", Instant, nullable=False),
+    Column("note", String(200)),  # whom it was given to
 )  # fmt: skip
 
 task: Final = Table(  # leases and back-off only; what is to be done is found by queries

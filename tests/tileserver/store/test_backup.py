@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from comeo.errors import ComeoError
 from tests.tileserver.databases import PostgreSQL
-from tileserver.store import accounts, observed, sites
+from tileserver.store import accounts, geoservices, observed, sites
 from tileserver.store.backup import backup, restore
 from tileserver.store.database import Database
 from tileserver.store.observed import Observed
@@ -37,6 +37,21 @@ def fill(database: Database) -> None:
             version, "a" * 64, "c", "i", "e", NOW, "done", "x", value=0.1, u=None, classes={"land": 1 / 3}
         )
         observed.keep(connection, [made])
+        number = geoservices.add_geoservice(
+            connection,
+            {
+                "slug": "fields", "title": {"en": "Fields"}, "owner": owner, "site": place, "start": NOW,
+                "collections": ["c"], "period": "P1M", "timezone": "UTC", "end": None, "locales": ["en"],
+                "alert_policy": {}, "bulletin_policy": {}, "visibility": "private", "created": NOW,
+            },
+        )  # fmt: skip
+        published = {
+            "geoservice": number, "label": "2026-10", "revision": 1, "state": "sent", "content": "{}",
+            "content_sha": "b" * 64, "composed": NOW,
+        }  # fmt: skip
+        connection.execute(metadata.tables["bulletin"].insert().values(published))
+        file = {"bulletin": 1, "locale": "en", "kind": "pdf", "body": b"%PDF-\x00\xff", "sha256": "c" * 64}
+        connection.execute(metadata.tables["bulletin_file"].insert().values(file))
 
 
 def rows(database: Database) -> dict[str, list[tuple[object, ...]]]:
