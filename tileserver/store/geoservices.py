@@ -36,6 +36,7 @@ class Geoservice:
     locales: Sequence[str]
     alert_policy: Mapping[str, Any]
     bulletin_policy: Mapping[str, Any]
+    maps: Mapping[str, Any] | None
     visibility: Literal["private", "link", "public"]
     revision: int
     created: datetime

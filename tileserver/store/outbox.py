@@ -49,6 +49,8 @@ class Recipient:
     rhythm: str
     token: str
     confirmed_at: datetime | None
+    secret: str | None
+    bounces: int
 
 
 def add_recipient(
