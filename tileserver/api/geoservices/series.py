@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
 from flask import Response
@@ -15,6 +12,8 @@ from sqlalchemy import Connection
 from comeo.errors import BoundError, NotFoundError
 from comeo.indicators.document import read_document
 from tileserver.api.geoservices.common import TAG, SlugPath, of_slug
+from tileserver.api.geoservices.coverages import COVERAGE_JSON, coverages
+from tileserver.api.tables import CSV, PARQUET, Kind, csv_text, parquet_bytes
 from tileserver.http.conditional import answer_by_content
 from tileserver.http.context import scenes
 from tileserver.http.database import database
@@ -35,6 +34,9 @@ COLUMNS: Final = (
     "item", "datetime", "value", "uncertainty", "pixels", "covered", "clear_fraction", "cloud_nearby",
     "ratio", "low", "high", "side", "score", "reason",
 )  # fmt: skip
+_KINDS: Final[dict[str, Kind]] = {
+    "site": "count", "item": "text", "datetime": "time", "side": "text", "reason": "text",
+}  # fmt: skip
 
 
 class IndicatorQuery(Parameters):
@@ -48,7 +50,7 @@ class SeriesQuery(IndicatorQuery):
 
     site: int | None = Field(None, ge=1, le=2**31 - 1, description="Id of a site; by default all.")
     datetime: str | None = Field(None, max_length=100, description="A day, an instant, or start/end.")
-    f: Literal["json", "csv"] = Field("json", description="Format of the answer.")
+    f: Literal["json", "csv", "parquet", "coveragejson"] = Field("json", description="Format of the answer.")
 
 
 @api.get("/geoservices/<slug>/series", tags=[TAG])
@@ -74,8 +76,11 @@ def series(path: SlugPath, query: SeriesQuery) -> Response:
             "max_observations",
         )
     document = read_document(indicator.document.encode(), "json")
-    if query.f == "csv":
-        return answer_by_content(Response(_csv(found), content_type="text/csv; charset=utf-8"))
+    if query.f == "coveragejson":
+        geometries = {each.site: each.geometry for each in places}
+        return state_answer(coverages(found, geometries, document), content_type=COVERAGE_JSON)
+    if query.f != "json":
+        return _table(found, query)
     return state_answer(
         {"geoservice": one.slug, "indicator": document.id, "unit": document.value.unit, "series": found}
     )
@@ -156,15 +161,10 @@ def _latest(one: Geoservice, indicator: Followed, place: SiteVersion, seen: list
     return {"value": point.value, "uncertainty": point.u, "datetime": rfc3339(point.at), "state": state}
 
 
-def _csv(found: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\r\n")  # RFC 4180
-    lines.writerow(["site", *COLUMNS])
-    lines.writerows(_lines(found))
-    return text.getvalue()
-
-
-def _lines(found: list[dict[str, Any]]) -> Iterator[list[Any]]:
-    for each in found:
-        rows: list[Mapping[str, Any]] = each["observations"]
-        yield from ([each["site"], *(row[name] for name in COLUMNS)] for row in rows)
+def _table(found: list[dict[str, Any]], query: SeriesQuery) -> Response:
+    """Series as a table, a row an observation."""
+    names = ("site", *COLUMNS)
+    rows = [{"site": each["site"], **row} for each in found for row in each["observations"]]
+    if query.f == "csv":
+        return answer_by_content(Response(csv_text(names, rows), content_type=CSV))
+    return answer_by_content(Response(parquet_bytes(names, rows, _KINDS), content_type=PARQUET))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -14,8 +12,8 @@ from flask_openapi3.models.tag import Tag
 from geojson_pydantic import MultiPolygon, Point, Polygon
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
-from comeo.errors import ParameterError
 from comeo.indicators.document import Document, read_document
+from tileserver.api.tables import CSV, PARQUET, Kind, csv_text, parquet_bytes
 from tileserver.catalog import Search
 from tileserver.http.conditional import answer_by_content
 from tileserver.http.context import document_answer, scenes, state
@@ -32,7 +30,7 @@ from tileserver.render.temporal import parse_interval
 
 api = APIBlueprint("period_statistics", __name__)
 TAG = Tag(name="Series", description="Values of points, polygons and many fields over time.")
-PARQUET = "application/vnd.apache.parquet"
+_KINDS: Final[dict[str, Kind]] = {"from": "time", "to": "time", "dates": "count", "cloudy_dates": "count"}
 _STATS = (
     "mean", "stDev", "min", "max", "sampleCount", "noDataCount", "value", "uncertainty", "dates",
     "cloudy_dates", "clear_fraction", "archive_ratio",
@@ -174,9 +172,10 @@ def _answer(found: dict[str, Any], form: str) -> Response:
     if form == "json":
         return document_answer(found)
     rows = list(_rows(found))
+    names = list(rows[0])
     if form == "csv":
-        return answer_by_content(Response(_csv(rows), content_type="text/csv; charset=utf-8"))
-    return answer_by_content(Response(_parquet(rows), content_type=PARQUET))
+        return answer_by_content(Response(csv_text(names, rows), content_type=CSV))
+    return answer_by_content(Response(parquet_bytes(names, rows, _KINDS), content_type=PARQUET))
 
 
 def _rows(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -189,37 +188,3 @@ def _rows(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             **{name: stats[name] for name in _STATS},
             **{f"p{key.removesuffix('.0')}": value for key, value in stats["percentiles"].items()},
         }
-
-
-def _csv(rows: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    lines = csv.DictWriter(text, list(rows[0]), lineterminator="\r\n")  # RFC 4180
-    lines.writeheader()
-    lines.writerows(rows)
-    return text.getvalue()
-
-
-def _parquet(rows: list[dict[str, Any]]) -> bytes:
-    """The rows as Parquet: times as timestamps, counts of dates as integers, all else as float64.
-
-    Raises:
-        ParameterError: If this server cannot write it.
-    """
-    try:
-        import pyarrow as pa  # noqa: PLC0415 (an extra)
-        from pyarrow import parquet  # noqa: PLC0415
-    except ImportError as error:
-        raise ParameterError(
-            "this server cannot write Parquet: pyarrow is missing (pip install 'comeo[parquet]'); "
-            "request f=csv or f=json"
-        ) from error
-    kinds = {
-        "from": pa.timestamp("us", tz="UTC"), "to": pa.timestamp("us", tz="UTC"), "dates": pa.int32(),
-        "cloudy_dates": pa.int32(),
-    }  # fmt: skip
-    table = pa.table(
-        {name: pa.array([row[name] for row in rows]).cast(kinds.get(name, pa.float64())) for name in rows[0]}
-    )
-    out = io.BytesIO()
-    parquet.write_table(table, out, compression="zstd")
-    return out.getvalue()

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime
 
+import pytest
+from covjson_pydantic.coverage import CoverageCollection
+from covjson_pydantic.ndarray import NdArrayFloat
 from lxml import etree
+from pyarrow import parquet
 
 from tests.tileserver.api.geoservices.test_rights import add_alert
 from tests.tileserver.people import DEFINITION, SQUARE, House
@@ -104,10 +109,36 @@ def test_series_and_latest_values(server_of: House) -> None:
     assert len(day) == 1
     lines = list(csv.DictReader(io.StringIO(me.get("/geoservices/fields/series?f=csv").text)))
     assert [each["value"] for each in lines] == ["0.5", "0.1"]
+    table = parquet.read_table(io.BytesIO(me.get("/geoservices/fields/series?f=parquet").data))
+    assert table.column("value").to_pylist() == [0.5, 0.1]
+    assert table.column("datetime").to_pylist() == [datetime.fromisoformat(each["datetime"]) for each in rows]
+    assert table.column("side").to_pylist() == [None, "low"]
     assert me.get("/geoservices/fields/series?site=99").status_code == 404
     assert me.get("/geoservices/fields/series?indicator=no").status_code == 404
     (feature,) = me.get("/geoservices/fields/sites.geojson").get_json()["features"]
     assert (feature["properties"]["value"], feature["properties"]["state"]) == (0.1, "low")
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_series_is_told_as_coveragejson(server_of: House, parts: int) -> None:
+    me = server_of.enter(ME)
+    polygons = [[[[x, 0.0], [x + 0.01, 0.0], [x + 0.01, 0.01], [x, 0.0]]] for x in (0.0, 1.0)[:parts]]
+    site = {"type": "MultiPolygon", "coordinates": polygons} if parts > 1 else {
+        "type": "Polygon", "coordinates": polygons[0]
+    }  # fmt: skip
+    me.send("POST", "/geoservices", {**DEFINITION, "sites": site})
+    observe(server_of, [(1, 0.5), (2, 0.1)])
+    answer = me.get("/geoservices/fields/series?f=coveragejson")
+    assert answer.content_type == "application/prs.coverage+json"
+    read = CoverageCollection.model_validate_json(answer.text)  # what is no such document is refused
+    (coverage,) = read.coverages
+    values = coverage.ranges["value"]
+    assert isinstance(values, NdArrayFloat)
+    assert values.values == [0.5, 0.1]
+    assert coverage.domain.domainType == ("PolygonSeries" if parts == 1 else "PointSeries")
+    times = coverage.domain.axes.t
+    assert times is not None
+    assert times.values == [datetime(2021, 1, day, tzinfo=UTC) for day in (1, 2)]
 
 
 def test_an_archive_that_was_replaced_is_not_told_beside_the_new_one(server_of: House) -> None:
@@ -123,8 +154,6 @@ def test_an_archive_that_was_replaced_is_not_told_beside_the_new_one(server_of: 
 
 def observe(server_of: House, values: list[tuple[int, float]], etag: str = "e") -> None:
     """Keep values of days of January 2021."""
-    from datetime import UTC, datetime
-
     with server_of.database.writing() as connection:
         one = find_geoservice(connection, "fields")
         assert one

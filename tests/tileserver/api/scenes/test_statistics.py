@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
+from pyarrow import parquet
 
 from comeo.compression import compress
 from tests.tileserver.api.scenes.test_series import ndvi, polygon, scene
@@ -156,7 +157,6 @@ def test_published_indicators_are_found_by_name(client: FlaskClient) -> None:
 
 
 def test_csv_and_parquet_have_the_same_rows(client: FlaskClient) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
     text = client.post("/statistics?f=csv", json=body())
     assert text.mimetype == "text/csv"
     rows = list(csv.DictReader(io.StringIO(text.text)))
