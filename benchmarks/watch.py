@@ -43,7 +43,8 @@ from tileserver.watch.baseline import Verdict
 from tileserver.watch.definition import AlertPolicy, Seasonal
 from tileserver.watch.detect import Episode, episodes
 from tileserver.watch.observe import Place, Wanted, Work, missing, observe, present
-from tileserver.watch.verify import OriginalFolders, verify
+from tileserver.watch.originals import OriginalFolders
+from tileserver.watch.verify import verify
 
 SERIES: Final = "timeseries/romania"
 COLLECTION: Final = "romania-forest"

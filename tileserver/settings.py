@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -41,6 +42,8 @@ class Settings(BaseModel):
             Without it there are none, and nobody signs in.
         originals: Folders of the sources that archives were made of, by which alerts are verified; `:`
             between them in the environment.
+        original_items: The same as STAC Items: a URL with `{id}`, `{collection}` or `{source}` in it, as
+            `https://earth-search.aws.element84.com/v1/collections/sentinel-2-l2a/items/{id}`.
         smtp: Mail server: `smtp://host:25`, `smtp+starttls://user:password@host:587`, `smtps://…:465`;
             without it mail stays in the outbox.
         mail_from: Address that mail is from.
@@ -111,6 +114,7 @@ class Settings(BaseModel):
     store: Path | None = None
     database: str | None = None
     originals: tuple[Path, ...] = ()
+    original_items: str | None = None
     smtp: str | None = None
     mail_from: str = Field(default="", pattern=r"^$|^[^@\s<>]+@[A-Za-z0-9.-]+$")
     sign_up: bool = False
@@ -172,6 +176,20 @@ class Settings(BaseModel):
     @classmethod
     def _split_paths(cls, value: Any) -> Any:
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("original_items")
+    @classmethod
+    def _item_url(cls, value: str | None) -> str | None:
+        known = {"id", "collection", "source"}
+        try:
+            names = {name for _, name, *_ in Formatter().parse(value or "{id}") if name is not None}
+        except ValueError:
+            names = set()
+        if not names or names - known or not (value or "https://").startswith(("http://", "https://")):
+            raise ValueError(
+                "a URL of an Item has {id}, {collection} or {source} in it, and begins with https://"
+            )
+        return value
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:

@@ -39,3 +39,11 @@ def test_settings_of_codecs_are_read_with_all_others() -> None:
 def test_a_setting_that_has_been_replaced_is_not_ignored(name: str) -> None:
     with pytest.raises(SettingsError, match=f"{name} is gone; set COMEO_MAX_OPENED_SCENES"):
         Settings.from_environment({name: "24"})
+
+
+@pytest.mark.parametrize(
+    "given", ["https://here/items", "https://here/{name}", "{id}", "https://here/{id", "https://here/{}"]
+)
+def test_the_address_of_originals_is_of_an_item(given: str) -> None:
+    with pytest.raises(SettingsError, match=r"\{id\}"):
+        Settings.from_environment({"COMEO_ORIGINAL_ITEMS": given})

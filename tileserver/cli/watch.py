@@ -129,14 +129,17 @@ def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool)
 
 def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
     from tileserver.watch.deliver import Receipts, Smtp
-    from tileserver.watch.verify import OriginalFolders
+    from tileserver.watch.originals import FirstOf, OriginalFolders, OriginalItems, Originals
     from tileserver.watch.worker import Worker
 
     mail = Smtp.of(settings.smtp, settings.mail_from) if settings.smtp else None
     if mail and not settings.mail_from:
         raise ComeoError("mail needs an address that it is from; set COMEO_MAIL_FROM")
     beside = store.path.with_name(f"{store.path.name}.sent") if store.path else Path("comeo-sent")
-    originals = OriginalFolders(settings.originals) if settings.originals else None
+    places: list[Originals] = [OriginalFolders(settings.originals)] if settings.originals else []
+    if settings.original_items:
+        places.append(OriginalItems(settings.original_items))
+    originals = FirstOf(places) if places else None
     return Worker(scenes, store, settings.own_address, originals, mail, Receipts(beside), now)
 
 

@@ -11,13 +11,12 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from comeo.archive import open_archive
 from comeo.compression import compress
 from comeo.errors import ComeoError
 from comeo.scene import Band, Scene
-from comeo.sources import open_source
 from comeo.sources.window import window_of
 from comeo.view.reader import ArchiveReader, block_cache
 from comeo.view.site import observe_area
@@ -26,43 +25,11 @@ from tileserver.render.plan import RenderPlan
 from tileserver.render.scenes import Scenes
 from tileserver.store.alerts import Verified
 from tileserver.watch.observe import MAX_SIZE, Place
+from tileserver.watch.originals import Originals, Source
 
 _CACHE: Final = 64 << 20
 FINE_STEP: Final = 1.0
 """Of the numbers as stored: what is coded with it is off by a quarter on average."""
-
-
-class Originals(Protocol):
-    """Where sources are found."""
-
-    def open(self, name: str, checksum: str) -> Scene | None:
-        """The source of an archive, by its name and checksum; None if it is not there.
-
-        Raises:
-            ComeoError: If it cannot be read.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class OriginalFolders:
-    """Sources in folders, under the names that they had when they were compressed.
-
-    Attributes:
-        folders: Looked through in their order.
-    """
-
-    folders: Sequence[Path]
-
-    def open(self, name: str, checksum: str) -> Scene | None:
-        """See `Originals`; a file of that name with other pixels is none."""
-        for folder in self.folders:
-            path = folder / Path(name).name
-            if name and path.exists():
-                scene = open_source(path)
-                if not checksum or scene.source_checksum == checksum:
-                    return scene
-                scene.close()
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +110,8 @@ def original_value(
         ComeoError: If it cannot be read.
     """
     source = scenes.catalog.info(record)["source"]
-    scene = originals.open(source["name"], source["sha256"])
+    bands = [each.name for each in record.bands]
+    scene = originals.open(Source(record.id, record.collection, source["name"], source["sha256"], bands))
     if scene is None:
         return None
     with scene, tempfile.TemporaryDirectory(prefix="comeo-verify-") as folder:

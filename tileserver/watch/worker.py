@@ -26,9 +26,10 @@ from tileserver.store.observed import Key, Observed
 from tileserver.watch import alerts, deliver
 from tileserver.watch.deliver import Receipts, Transport
 from tileserver.watch.observe import Place, Wanted, Work, missing, observe, present
+from tileserver.watch.originals import Originals
 from tileserver.watch.rules import rule_of
 from tileserver.watch.tell import Teller
-from tileserver.watch.verify import Originals, verify
+from tileserver.watch.verify import verify
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,46 +17,14 @@ from comeo.errors import SourceError
 from comeo.scene import Window
 from comeo.sources import open_source
 from tests.comeo.sources.conftest import north_up, write_tif
-
-
-class RangeHandler(SimpleHTTPRequestHandler):
-    """Serves files, and parts of files, as a store of COGs does."""
-
-    requests: list[tuple[str, str]]
-
-    def do_GET(self) -> None:
-        """Answer the whole file or the one range asked for."""
-        asked = self.headers.get("Range")
-        self.requests.append((self.path, asked or ""))
-        if asked is None:
-            super().do_GET()
-            return
-        content = Path(self.translate_path(self.path)).read_bytes()
-        first, last = asked.removeprefix("bytes=").split("-")
-        part = content[int(first) : int(last) + 1]
-        self.send_response(206)
-        self.send_header("Content-Range", f"bytes {first}-{int(first) + len(part) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(part)))
-        self.send_header("Accept-Ranges", "bytes")
-        self.end_headers()
-        self.wfile.write(part)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+from tests.ranges import Served, serving
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[str, Path, list[tuple[str, str]]]]:
+def served(tmp_path: Path) -> Iterator[Served]:
     """A folder served over http: its URL, the folder, the requests so far."""
-    requests: list[tuple[str, str]] = []
-    handler = type("Handler", (RangeHandler,), {"requests": requests})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(tmp_path)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", tmp_path, requests
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(tmp_path) as found:
+        yield found
 
 
 def item_of(assets: dict[str, Any], **properties: Any) -> dict[str, Any]:
@@ -140,7 +105,7 @@ def check(scene: Any, values: dict[str, NDArray[np.uint16]]) -> None:
             assert np.array_equal(pixels.valid[index], values[band.name][0] != 0)
 
 
-def test_earth_search_over_http(served: tuple[str, Path, list[tuple[str, str]]]) -> None:
+def test_earth_search_over_http(served: Served) -> None:
     url, folder, requests = served
     item, values = earth_search(folder, "./")
     save(folder / "item.json", item)

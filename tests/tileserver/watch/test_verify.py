@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,17 +15,20 @@ from numpy.typing import NDArray
 from rasterio.warp import transform_geom
 
 from comeo.compression import compress
+from comeo.errors import SourceError
 from comeo.grid import WGS84
 from comeo.indicators.catalogue import predefined
 from comeo.indicators.document import canonical
 from comeo.sources import open_source
 from comeo.view.area import Area
+from tests.ranges import serving
 from tests.scenes import UTM32, landscape
 from tileserver.catalog import SqliteCatalog
 from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
 from tileserver.watch.observe import Place, Wanted, Work, present
-from tileserver.watch.verify import OriginalFolders, is_beyond, original_value, verify
+from tileserver.watch.originals import OriginalFolders, OriginalItems, Source
+from tileserver.watch.verify import is_beyond, original_value, verify
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*no scale is stated")
 FINE = rasterio.Affine(10, 0, 472_480, 0, -10, 5_257_490)
@@ -89,6 +93,41 @@ def test_the_original_is_read_almost_without_loss(
     scenes, found, folder = work
     value = original_value(scenes, OriginalFolders([folder]), found.record, found.plan, place())
     assert value == pytest.approx(truth(pixels), abs=2e-4)
+
+
+def test_the_original_of_a_stac_item_is_read_by_ranges(
+    work: tuple[Scenes, Work, Path], pixels: NDArray[np.uint16], tmp_path: Path
+) -> None:
+    scenes, found, _ = work
+    assets = {}
+    for name, values in zip(NAMES, np.kron(pixels, np.ones((8, 8), np.uint16)), strict=True):
+        file = tmp_path / f"{name}.tif"
+        with rasterio.open(
+            file, "w", driver="GTiff", width=1280, height=1280, count=1, dtype="uint16", crs=UTM32,
+            transform=FINE @ rasterio.Affine.scale(1 / 8), tiled=True, blockxsize=128, blockysize=128,
+        ) as out:  # fmt: skip
+            out.write(values, 1)
+        assets[name] = {
+            "href": f"../../../{file.name}", "type": "image/tiff; application=geotiff",
+            "eo:bands": [{"name": name}], "raster:bands": [{"scale": 1e-4, "offset": -0.1, "nodata": 0}],
+        }  # fmt: skip
+    item: dict[str, Any] = {
+        "type": "Feature", "stac_version": "1.0.0", "id": "field", "geometry": None, "links": [],
+        "properties": {"datetime": "2020-05-01T00:00:00Z", "platform": "sentinel-2a"}, "assets": assets,
+    }  # fmt: skip
+    (tmp_path / "collections/optical/items").mkdir(parents=True)
+    (tmp_path / "collections/optical/items/field").write_text(json.dumps(item))
+    with serving(tmp_path) as (url, _, requests):
+        originals = OriginalItems(f"{url}/collections/{{collection}}/items/{{id}}")
+        value = original_value(scenes, originals, found.record, found.plan, place())
+        with pytest.raises(SourceError, match="404"):
+            originals.open(Source("../../none", "optical", "", "", NAMES))
+    assert value == pytest.approx(truth(pixels), abs=1e-3)
+    assert requests[0][0] == "/collections/optical/items/field"
+    assert requests[-1][0] == "/collections/optical/items/..%2F..%2Fnone"
+    assert all(asked for path, asked in requests if path.endswith(".tif"))
+    ends = [[int(each) for each in asked.removeprefix("bytes=").split("-")] for _, asked in requests if asked]
+    assert sum(last - first + 1 for first, last in ends) < 0.6 * pixels.nbytes * 64
 
 
 def evidence(value: float, low: float, **changes: Any) -> dict[str, Any]:
