@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Response, jsonify
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import Metric
 
 from tileserver import metrics
 from tileserver.http.context import scenes
@@ -37,6 +40,17 @@ def readyz() -> Response:
 @api.get("/metrics", tags=[TAG])
 def prometheus() -> Response:
     """Metrics in Prometheus' text format."""
-    response = Response(metrics.exposition(), content_type=CONTENT_TYPE_LATEST)
+    response = Response(metrics.exposition(_followed()), content_type=CONTENT_TYPE_LATEST)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _followed() -> Sequence[Metric]:
+    """Metrics of geoservices, where the server has any."""
+    if scenes().settings.database is None:
+        return ()
+    from tileserver.http.database import database  # noqa: PLC0415 (an extra)
+    from tileserver.store.counts import families  # noqa: PLC0415
+
+    with database().reading() as connection:
+        return list(families(connection))

@@ -52,14 +52,14 @@ _ALL = (
 class _Collector:
     """All metrics, as prometheus_client asks for them."""
 
+    def __init__(self, others: Iterable[Metric]) -> None:
+        self._others = others
+
     def collect(self) -> Iterator[Metric]:
         """One family after the other."""
         for family in _ALL:
             yield family.collect()
-
-
-_REGISTRY = CollectorRegistry()
-_REGISTRY.register(_Collector())
+        yield from self._others
 
 
 def prepare(routes: Iterable[str], bounds: Iterable[str], processes: int) -> None:
@@ -75,9 +75,11 @@ def prepare(routes: Iterable[str], bounds: Iterable[str], processes: int) -> Non
     TABLE.open(processes)
 
 
-def exposition() -> bytes:
-    """Metrics of all processes of the server in Prometheus' text format."""
-    return generate_latest(_REGISTRY)
+def exposition(others: Iterable[Metric] = ()) -> bytes:
+    """Metrics of all processes of the server, and others, in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(others))
+    return generate_latest(registry)
 
 
 def count_request(route: str, method: str, status: int, seconds: float, size: int) -> None:
