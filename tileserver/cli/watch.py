@@ -161,6 +161,7 @@ def add(file: Path, owner: str, database: str | None) -> None:
     """Add the geoservice that FILE (.toml or .json) describes, as a draft: docs/geoservices.md."""
     from tileserver.render.documents import catalogue_of, install
     from tileserver.settings import Settings
+    from tileserver.store import audit
     from tileserver.watch.register import register
 
     settings = Settings.from_environment(database=database)
@@ -168,7 +169,9 @@ def add(file: Path, owner: str, database: str | None) -> None:
     install(catalogue_of(settings))
     definition = _definition_in(file)
     with store.writing() as connection:
-        register(connection, definition, owner, settings.max_vertices, now())
+        time = now()
+        number = register(connection, definition, owner, settings.max_vertices, time)
+        audit.write(connection, time, None, "geoservice.added", "geoservice", number, slug=definition.slug)
     click.echo(f"{definition.slug} is a draft; `comeo geoservice activate {definition.slug} PATHS` starts it")
 
 
@@ -195,12 +198,15 @@ def preview(file: Path, paths: tuple[Path, ...], until: datetime | None) -> None
 def activate(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
     """Let the geoservice SLUG run on the archives in PATHS."""
     from tileserver.settings import Settings
+    from tileserver.store import audit
     from tileserver.watch.register import activate as start
 
     settings = Settings.from_environment(paths=paths, database=database)
     store = open_database(settings)
     with open_scenes(settings) as scenes, store.writing() as connection:
-        start(connection, scenes, _find(connection, slug))
+        found = _find(connection, slug)
+        start(connection, scenes, found)
+        audit.write(connection, now(), None, "geoservice.active", "geoservice", found.id)
     click.echo(f"{slug} is active")
 
 

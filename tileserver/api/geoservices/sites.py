@@ -21,7 +21,7 @@ from tileserver.http.writes import check_unchanged, state_answer
 from tileserver.render.parameters import Parameters
 from tileserver.render.sites import sites_of
 from tileserver.render.temporal import rfc3339
-from tileserver.store import sites
+from tileserver.store import audit, sites
 from tileserver.store.sites import Site
 from tileserver.watch.register import MOST_SITES, area_of
 
@@ -86,6 +86,7 @@ def add(body: SiteBody) -> Response:
         else:
             members = _own(connection, person.id, body.members or [])
             number = sites.add_group(connection, person.id, body.name, members, now)
+        _note(connection, person.id, "site.added", number)
         found = sites.find_site(connection, number)
         assert found is not None  # noqa: S101 - it was added in this transaction
         response = state_answer(_feature(connection, found), 201, GEOJSON)
@@ -115,6 +116,7 @@ def change(path: NumberPath, body: SiteBody) -> Response:
             sites.set_members(connection, found.id, _own(connection, found.owner, body.members or []))
         else:
             _set_geometry(connection, found.id, geometry)
+        _note(connection, found.owner, "site.changed", found.id)
         return state_answer(_feature(connection, _site(connection, found.id)), content_type=GEOJSON)
 
 
@@ -128,6 +130,7 @@ def archive(path: NumberPath) -> Response:
             raise ConflictError("a geoservice follows this site; archive the geoservice first")
         if found.archived is None:
             sites.change_site(connection, found.id, {"archived": datetime.now(UTC)})
+            _note(connection, found.owner, "site.archived", found.id)
     return Response(status=204)
 
 
@@ -148,6 +151,7 @@ def set_members(path: NumberPath, body: MembersBody) -> Response:
         if found.kind != "group":
             raise ConflictError(f"site {found.id} is a place, and has no members")
         sites.set_members(connection, found.id, _own(connection, found.owner, body.members))
+        _note(connection, found.owner, "site.members", found.id)
         return state_answer(_members(connection, found))
 
 
@@ -161,6 +165,10 @@ def _site(connection: Connection, number: int) -> Site:
     if person is None or found is None or found.owner != person.id:
         raise NotFoundError(f"there is no site {number}, or it is not yours")
     return found
+
+
+def _note(connection: Connection, owner: int, action: str, number: int) -> None:
+    audit.write(connection, datetime.now(UTC), owner, action, "site", number)
 
 
 def _not_archived(found: Site) -> None:
