@@ -5,25 +5,29 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from flask import Response
+from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlalchemy import Connection
 
 from comeo.errors import NotFoundError, ParameterError
+from comeo.indicators.document import text_in
 from comeo.indicators.model import Texts
 from tileserver.api.geoservices.common import MOST_ROWS, TAG, NumberPath
+from tileserver.api.geoservices.uploads import KINDS, sites_in_body
 from tileserver.errors import ConflictError
+from tileserver.http import problems
 from tileserver.http.context import base_url, scenes
 from tileserver.http.database import database
 from tileserver.http.session import caller, signed_in
 from tileserver.http.writes import check_unchanged, state_answer
 from tileserver.render.parameters import Parameters
+from tileserver.render.sites import Site as Located
 from tileserver.render.sites import sites_of
 from tileserver.render.temporal import rfc3339
 from tileserver.store import audit, sites
 from tileserver.store.sites import Site
-from tileserver.watch.register import MOST_SITES, area_of
+from tileserver.watch.register import MOST_SITES, area_of, name_of
 
 api = APIBlueprint("followed_sites", __name__)
 GEOJSON: Final = "application/geo+json"
@@ -53,6 +57,20 @@ class SiteBody(BaseModel):
         return self
 
 
+BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": SiteBody.model_json_schema()}, **KINDS},
+    }
+}
+
+
+class AddQuery(Parameters):
+    """Whether sites are added."""
+
+    keep: bool = Field(True, description="false: only tell what a file holds, as GeoJSON with names.")
+
+
 class MembersBody(BaseModel):
     """What is in a group."""
 
@@ -74,9 +92,23 @@ def listed(query: SiteQuery) -> Response:
     )
 
 
-@api.post("/sites", tags=[TAG], responses={"201": None})
-def add(body: SiteBody) -> Response:
-    """Add a site or a group."""
+@api.post("/sites", tags=[TAG], responses={"200": None, "201": None}, openapi_extensions=BODY)
+def add(query: AddQuery) -> Response:
+    """Add a site or a group, or the sites of a file: KML, KMZ, GeoPackage, zipped Shapefile, GeoJSON."""
+    with database().reading() as connection:
+        signed_in(connection)  # before anything of the body is read
+    if request.mimetype != "application/json":
+        return _add_all(sites_in_body(), keep=query.keep)
+    if not query.keep:
+        raise ParameterError("keep: only a file is read without keeping its sites")
+    try:
+        body = SiteBody.model_validate(request.get_json(silent=True))
+    except ValidationError as error:
+        return problems.invalid_parameters(error)
+    return _add_one(body)
+
+
+def _add_one(body: SiteBody) -> Response:
     now = datetime.now(UTC)
     geometry = None if body.geometry is None else _geometry(body.geometry)
     with database().writing() as connection:
@@ -92,6 +124,29 @@ def add(body: SiteBody) -> Response:
         response = state_answer(_feature(connection, found), 201, GEOJSON)
     response.headers["Location"] = f"{base_url()}/sites/{number}"
     return response
+
+
+def _add_all(read: list[Located], *, keep: bool) -> Response:
+    """Add the sites of a file, all of them or none; or only tell what it holds."""
+    named = [(name_of(each, number), dict(each.area.geometry)) for number, each in enumerate(read, 1)]
+    if not keep:
+        features = [
+            {"type": "Feature", "geometry": geometry,
+             "properties": {"name": text_in(name, "en"), "area_m2": area_of(geometry)}}
+            for name, geometry in named
+        ]  # fmt: skip
+        return state_answer({"type": "FeatureCollection", "features": features}, content_type=GEOJSON)
+    now = datetime.now(UTC)
+    with database().writing() as connection:
+        person = signed_in(connection)
+        made = []
+        for name, geometry in named:
+            number = sites.add_site(connection, person.id, name, geometry, area_of(geometry), now)
+            _note(connection, person.id, "site.added", number)
+            found = sites.find_site(connection, number)
+            assert found is not None  # noqa: S101 - it was added in this transaction
+            made.append(_feature(connection, found))
+    return state_answer({"type": "FeatureCollection", "features": made}, 201, GEOJSON)
 
 
 @api.get("/sites/<number>", tags=[TAG])
