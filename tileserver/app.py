@@ -142,16 +142,18 @@ def _geoservices() -> tuple[ModuleType, ...]:
     from tileserver.api.geoservices import (  # noqa: PLC0415
         account,
         alerts,
+        audits,
         feeds,
         lifecycle,
         links,
         people,
         series,
         services,
+        shares,
         sites,
     )
 
-    return links, account, sites, services, lifecycle, series, alerts, feeds, people
+    return links, account, sites, services, lifecycle, series, alerts, feeds, people, shares, audits
 
 
 def scenes_of(app: Flask) -> Scenes:

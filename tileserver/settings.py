@@ -92,6 +92,7 @@ class Settings(BaseModel):
         max_candidates: Scenes that the catalogue may list for one tile or point of a collection.
         max_vertices: Positions of a GeoJSON geometry.
         max_body_bytes: Bytes of the body of a POST.
+        max_upload_bytes: Bytes of a file of sites.
         max_page_items: Items of a STAC page.
         heavy_requests: Extracts, statistics and previews that a process works on at once.
         queue_seconds: How long a heavy request waits for a slot before 503.
@@ -160,6 +161,7 @@ class Settings(BaseModel):
     max_candidates: int = Field(default=2000, ge=1)
     max_vertices: int = Field(default=10_000, ge=4)
     max_body_bytes: int = Field(default=MEBIBYTE, ge=1)
+    max_upload_bytes: int = Field(default=16 * MEBIBYTE, ge=1)
     max_page_items: int = Field(default=1000, ge=1)
     heavy_requests: Annotated[int, Field(ge=1)] = 2
     queue_seconds: float = Field(default=10.0, ge=0, allow_inf_nan=False)

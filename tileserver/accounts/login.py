@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from comeo.errors import NotFoundError
 from tileserver.accounts.sessions import KEY
 from tileserver.errors import TooManyError
-from tileserver.store import accounts, outbox
+from tileserver.store import accounts, audit, outbox
 from tileserver.store.accounts import Person
 from tileserver.watch.words import word
 
@@ -83,6 +83,7 @@ def sign_in(connection: Connection, token: str, now: datetime) -> Person:
         raise NotFoundError(NO_LINK)
     if person.confirmed is None:
         accounts.change_person(connection, number, {"confirmed": now})
+    audit.write(connection, now, number, "account.entered", "account", number, by="link")
     return person
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tileserver.store.accounts import Role
+from tileserver.store.shares import Scope
 
 Roles = frozenset[Role]
 READS: Final[Roles] = frozenset({"viewer", "moderator", "editor", "owner"})
@@ -36,10 +37,16 @@ ROLES: Final[Mapping[tuple[str, str], Roles]] = {
     ("PUT", f"{_OF}/roles"): OWNS,
     ("DELETE", f"{_OF}/roles/<number>"): OWNS,
     ("POST", f"{_OF}/transfer"): OWNS,
+    ("GET", f"{_OF}/shares"): OWNS,
+    ("POST", f"{_OF}/shares"): OWNS,
+    ("DELETE", f"{_OF}/shares/<name>"): OWNS,
+    ("GET", f"{_OF}/audit"): OWNS,
 }
 """Whoever has one of these roles in the geoservice."""
 PUBLIC: Final = READS
-"""Routes of these roles are everybody's if the geoservice is public."""
+"""Routes of these roles are everybody's if the geoservice is public, and its links' if it is shared."""
+FILES: Final = frozenset({"csv"})
+"""Formats that are taken away as files: a link of scope `view` opens pages alone, of `data` these, too."""
 OF_OWNER: Final = frozenset(
     {
         ("GET", "/sites/<number>"), ("PUT", "/sites/<number>"), ("DELETE", "/sites/<number>"),
@@ -54,14 +61,26 @@ SIGNED_IN: Final = frozenset(
 """Whoever is signed in."""
 
 
-def allowed(method: str, route: str, role: Role | None, *, is_public: bool) -> bool:
-    """Whether a role, or none, may use a route of a geoservice.
+def allowed(
+    method: str,
+    route: str,
+    role: Role | None,
+    *,
+    is_public: bool,
+    scope: Scope | None = None,
+    form: str | None = None,
+) -> bool:
+    """Whether a role, a link that was shared, or nobody may use a route of a geoservice.
 
     Args:
         method: Of HTTP.
         route: As in the application's map.
         role: That the account has in the geoservice.
         is_public: Whether everybody may read the geoservice.
+        scope: Of the link by which it is read; None without one.
+        form: Format that is asked for.
     """
     roles = ROLES["GET" if method == "HEAD" else method, route]
-    return role in roles or (is_public and roles is PUBLIC)
+    if role in roles or (is_public and roles is PUBLIC):
+        return True
+    return roles is PUBLIC and (scope == "data" or (scope == "view" and form not in FILES))

@@ -12,7 +12,7 @@ from tileserver.cli.options import database_option
 
 @click.group()
 def account() -> None:
-    """Accounts: link, list, disable."""
+    """Accounts: link, list, disable, audit."""
 
 
 @account.command()
@@ -60,11 +60,30 @@ def disable(address: str, database: str | None) -> None:
     """Let ADDRESS sign in no more, and end its sessions."""
     from tileserver.cli.watch import open_database
     from tileserver.settings import Settings
+    from tileserver.store import audit
     from tileserver.store.accounts import change_person, person_of
 
+    now = datetime.now(UTC)
     with open_database(Settings.from_environment(database=database)).writing() as connection:
         found = person_of(connection, address)
         if found is None:
             raise NotFoundError(f"there is no account of {address}; `comeo account list` names them")
-        change_person(connection, found.id, {"disabled": datetime.now(UTC), "epoch": found.epoch + 1})
+        change_person(connection, found.id, {"disabled": now, "epoch": found.epoch + 1})
+        audit.write(connection, now, None, "account.disabled", "account", found.id)
     click.echo(f"{address} signs in no more")
+
+
+@account.command(name="audit")
+@click.option("--most", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Lines.")
+@database_option
+def audited(most: int, database: str | None) -> None:
+    """Say what people have changed last: when, which account, what, and its particulars."""
+    from tileserver.cli.watch import open_database
+    from tileserver.settings import Settings
+    from tileserver.store.audit import newest
+
+    with open_database(Settings.from_environment(database=database)).reading() as connection:
+        for each in newest(connection, most):
+            who = "-" if each.actor is None else f"account:{each.actor}"
+            detail = " ".join(f"{name}={value}" for name, value in each.detail.items())
+            click.echo(f"{each.at:%Y-%m-%d %H:%M:%S}  {who:14}{each.action:24}{each.object:18}{detail}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _EXTRA_OF = {
     "alembic": "geoservices",
+    "authlib": "oidc",
     "babel": "geoservices",
     "brotli": "server",
     "flask": "server",
@@ -14,9 +15,12 @@ _EXTRA_OF = {
     "lxml": "server",
     "mercantile": "server",
     "onnxruntime": "cpu",
+    "joserfc": "oidc",
     "platformdirs": "qualify",
     "prometheus_client": "server",
     "psycopg": "postgres",
+    "pyogrio": "geoservices",
+    "requests": "oidc",
     "sqlalchemy": "geoservices",
     "imagecodecs": "jpeg2000",
     "s2cloudless": "clouds",

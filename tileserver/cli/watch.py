@@ -159,19 +159,27 @@ def geoservice() -> None:
 @geoservice.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--owner", required=True, help="E-mail address of who decides on it.")
+@click.option(
+    "--sites",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="KML, KMZ, GeoPackage, zipped Shapefile or GeoJSON, instead of `sites` in FILE.",
+)
 @database_option
-def add(file: Path, owner: str, database: str | None) -> None:
+def add(file: Path, owner: str, sites: Path | None, database: str | None) -> None:
     """Add the geoservice that FILE (.toml or .json) describes, as a draft: docs/geoservices.md."""
     from tileserver.render.documents import catalogue_of, install
     from tileserver.settings import Settings
+    from tileserver.store import audit
     from tileserver.watch.register import register
 
     settings = Settings.from_environment(database=database)
     store = open_database(settings)
     install(catalogue_of(settings))
-    definition = _definition_in(file)
+    definition = _definition_in(file, None if sites is None else _sites_in(sites, settings))
     with store.writing() as connection:
-        register(connection, definition, owner, settings.max_vertices, now())
+        time = now()
+        number = register(connection, definition, owner, settings.max_vertices, time)
+        audit.write(connection, time, None, "geoservice.added", "geoservice", number, slug=definition.slug)
     click.echo(f"{definition.slug} is a draft; `comeo geoservice activate {definition.slug} PATHS` starts it")
 
 
@@ -198,12 +206,15 @@ def preview(file: Path, paths: tuple[Path, ...], until: datetime | None) -> None
 def activate(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
     """Let the geoservice SLUG run on the archives in PATHS."""
     from tileserver.settings import Settings
+    from tileserver.store import audit
     from tileserver.watch.register import activate as start
 
     settings = Settings.from_environment(paths=paths, database=database)
     store = open_database(settings)
     with open_scenes(settings) as scenes, store.writing() as connection:
-        start(connection, scenes, _find(connection, slug))
+        found = _find(connection, slug)
+        start(connection, scenes, found)
+        audit.write(connection, now(), None, "geoservice.active", "geoservice", found.id)
     click.echo(f"{slug} is active")
 
 
@@ -300,12 +311,21 @@ def compose(slug: str, month: datetime, output: Path, locale: str, force: bool, 
     click.echo(f"{output}  {output.stat().st_size:,} bytes")
 
 
-def _definition_in(file: Path) -> Definition:
+def _sites_in(file: Path, settings: Settings) -> Any:
+    from tileserver.files.sites_file import read_sites
+    from tileserver.watch.register import MOST_SITES
+
+    most = settings.max_upload_bytes
+    with file.open("rb") as opened:
+        return read_sites(opened.read(most + 1), settings.max_vertices, MOST_SITES, most)
+
+
+def _definition_in(file: Path, sites: Any = None) -> Definition:
     from tileserver.watch.register import MOST_TEXT, read_definition
 
     if file.stat().st_size > MOST_TEXT:
         raise ComeoError(f"{file} has more than {MOST_TEXT >> 20} MB; simplify the outlines")
-    return read_definition(file.read_bytes(), "toml" if file.suffix == ".toml" else "json")
+    return read_definition(file.read_bytes(), "toml" if file.suffix == ".toml" else "json", sites)
 
 
 def _find(connection: Any, slug: str) -> Geoservice:

@@ -27,7 +27,7 @@ def caller(connection: Connection) -> Person | None:
         ForbiddenError: If it writes, and its CSRF token is not that of its session.
     """
     g.setdefault(ANSWER, "varies")
-    found = sessions.find(connection, request.cookies.get(_name(), ""), datetime.now(UTC))
+    found = sessions.find(connection, request.cookies.get(cookie_name(), ""), datetime.now(UTC))
     if found is None:
         return None
     setattr(g, ANSWER, "private")
@@ -54,7 +54,7 @@ def signed_in(connection: Connection) -> Person:
 
 def csrf_token(connection: Connection) -> str | None:
     """The CSRF token of the session; None without one."""
-    found = sessions.find(connection, request.cookies.get(_name(), ""), datetime.now(UTC))
+    found = sessions.find(connection, request.cookies.get(cookie_name(), ""), datetime.now(UTC))
     return None if found is None else found[1]
 
 
@@ -73,19 +73,20 @@ def own_page_only() -> None:
 def keep_cookie(response: Response, cookie: str) -> None:
     """Let the client keep a session's cookie."""
     response.set_cookie(
-        _name(), cookie, sessions.SECONDS, path="/", secure=_is_secure(), httponly=True, samesite="Lax"
+        cookie_name(), cookie, sessions.SECONDS, path="/", secure=is_secure(), httponly=True, samesite="Lax"
     )
 
 
 def drop_cookie(response: Response) -> None:
     """Let the client forget its session's cookie."""
-    response.delete_cookie(_name(), path="/", secure=_is_secure(), httponly=True, samesite="Lax")
+    response.delete_cookie(cookie_name(), path="/", secure=is_secure(), httponly=True, samesite="Lax")
 
 
-def _name() -> str:
-    """Of the cookie; with this prefix browsers take it from no other host, and over https alone."""
-    return "__Host-comeo" if _is_secure() else "comeo"
+def cookie_name() -> str:
+    """Of the cookie; with its prefix, which others share, browsers take it from no other host, over https."""
+    return "__Host-comeo" if is_secure() else "comeo"
 
 
-def _is_secure() -> bool:
+def is_secure() -> bool:
+    """Whether browsers reach the server over https."""
     return base_url().startswith("https://")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, cast
@@ -156,13 +156,27 @@ def drop_role(connection: Connection, of: int, person: int) -> bool:
     return connection.execute(query).rowcount == 1
 
 
-def seen_by(connection: Connection, person: int | None) -> list[tuple[Geoservice, Role | None]]:
-    """Geoservices that somebody sees: public ones, and those in which the account has a role; by slug."""
+def seen_by(
+    connection: Connection, person: int | None, opened: Collection[int] = ()
+) -> list[tuple[Geoservice, Role | None]]:
+    """Geoservices that somebody sees, by slug.
+
+    Args:
+        connection: In a transaction.
+        person: Id of the account: those in which it has a role; None of nobody.
+        opened: Ids of those that links open, unless they are private. Public ones are everybody's.
+    """
     own = (role.c.geoservice == geoservice.c.id) & (role.c.account == (person or 0))
     query = (
         select(geoservice, role.c.role.label("role"))
         .join(role, own, isouter=True)
-        .where(or_(geoservice.c.visibility == "public", role.c.role.is_not(None)))
+        .where(
+            or_(
+                geoservice.c.visibility == "public",
+                role.c.role.is_not(None),
+                geoservice.c.id.in_(opened) & (geoservice.c.visibility == "link"),
+            )
+        )
         .order_by(geoservice.c.slug)
     )
     return [(Geoservice(**values), own) for values, own in _with_roles(connection, query)]

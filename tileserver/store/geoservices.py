@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from comeo.indicators.document import Document, canonical
 from tileserver.errors import ConflictError
 from tileserver.store.database import insert_new
-from tileserver.store.tables import geoservice, gs_indicator, indicator, recipient, role
+from tileserver.store.tables import geoservice, gs_indicator, indicator, recipient, role, share
 
 State = Literal["draft", "active", "paused", "archived"]
 
@@ -132,7 +132,7 @@ def change_geoservice(connection: Connection, of: int, values: Mapping[str, Any]
 
 def delete_draft(connection: Connection, of: int) -> None:
     """Delete a geoservice that never ran; its sites stay."""
-    for table in (gs_indicator, role, recipient):
+    for table in (gs_indicator, role, recipient, share):
         connection.execute(delete(table).where(table.c.geoservice == of))
     connection.execute(delete(geoservice).where(geoservice.c.id == of))
 

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from tileserver.errors import ConflictError
 from tileserver.render.temporal import rfc3339
 from tileserver.store import alerts as stored
+from tileserver.store import audit
 from tileserver.store.alerts import Alert, State, Verified
 from tileserver.store.observed import Observed
 from tileserver.store.tables import OPEN_STATES
@@ -273,6 +274,8 @@ def decide(
     note = decision if not comment else f"{decision}: {comment}"
     fields = {"moderator": actor, "decision": decision, "comment": comment}
     move(connection, alert, after, note, now, actor, **fields)
+    told = {"alert": alert.id, "decision": decision}
+    audit.write(connection, now, actor, "alert.decided", "geoservice", alert.geoservice, **told)
 
 
 def look_up(connection: Connection, alert: Alert, verified: Verified, reason: str, now: datetime) -> None:

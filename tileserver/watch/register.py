@@ -36,12 +36,13 @@ _EMAIL: Final[TypeAdapter[str]] = TypeAdapter(Email)
 _NAME: Final[TypeAdapter[str]] = TypeAdapter(OneLine)
 
 
-def read_definition(text: bytes, kind: str) -> Definition:
+def read_definition(text: bytes, kind: str, sites: Any = None) -> Definition:
     """Read a geoservice's document.
 
     Args:
         text: TOML or JSON.
         kind: `toml` or `json`.
+        sites: GeoJSON instead of the sites in it.
 
     Raises:
         ParameterError: Saying what is wrong, and where.
@@ -50,6 +51,8 @@ def read_definition(text: bytes, kind: str) -> Definition:
         found = tomllib.loads(text.decode()) if kind == "toml" else json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ParameterError(f"the geoservice cannot be read as {kind.upper()}: {error}") from error
+    if sites is not None and isinstance(found, dict):
+        found["sites"] = sites
     return definition_of(found)
 
 

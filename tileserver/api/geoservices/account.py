@@ -20,7 +20,7 @@ from tileserver.http.context import base_url, scenes
 from tileserver.http.database import database
 from tileserver.http.session import caller, csrf_token, drop_cookie, keep_cookie, own_page_only, signed_in
 from tileserver.http.writes import check_unchanged, state_answer
-from tileserver.store import accounts
+from tileserver.store import accounts, audit
 from tileserver.store.accounts import Person
 from tileserver.watch.definition import Email
 from tileserver.watch.words import LANGUAGES, word
@@ -111,6 +111,11 @@ def change(body: AccountBody) -> Response:
         values = body.model_dump(exclude_none=True)
         if values:
             accounts.change_person(connection, person.id, values)
+            fields = " ".join(sorted(values))
+            audit.write(
+                connection, datetime.now(UTC), person.id, "account.changed", "account", person.id,
+                fields=fields,
+            )  # fmt: skip
         return state_answer(_document(accounts.find_person(connection, person.id)))
 
 
@@ -118,7 +123,9 @@ def change(body: AccountBody) -> Response:
 def leave() -> Response:
     """Sign out, wherever one is signed in."""
     with database().writing() as connection:
-        accounts.end_sessions(connection, signed_in(connection).id)
+        number = signed_in(connection).id
+        accounts.end_sessions(connection, number)
+        audit.write(connection, datetime.now(UTC), number, "account.left", "account", number)
     response = Response(status=204)
     drop_cookie(response)
     return response

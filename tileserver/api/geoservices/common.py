@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -15,8 +15,9 @@ from comeo.errors import NotFoundError
 from comeo.indicators.document import read_document
 from tileserver.accounts.rights import allowed
 from tileserver.http.session import caller
+from tileserver.http.shares import scope_of
 from tileserver.render.parameters import Parameters
-from tileserver.store import accounts, geoservices
+from tileserver.store import accounts, audit, geoservices
 from tileserver.store.accounts import Person, Role
 from tileserver.store.geoservices import Geoservice
 from tileserver.watch.definition import SLUG
@@ -59,7 +60,9 @@ def admitted(
     if found is not None and request.url_rule is not None:
         role = accounts.role_of(connection, found.id, person.id) if person else None
         is_public = found.visibility == "public"
-        if allowed(request.method, request.url_rule.rule, role, is_public=is_public):
+        scope = scope_of(connection, found) if role is None else None
+        own = request.method, request.url_rule.rule
+        if allowed(*own, role, is_public=is_public, scope=scope, form=request.args.get("f")):
             return found, person, role
     raise NotFoundError(f"there is no {what}, or it is not yours to see or to change")
 
@@ -67,6 +70,14 @@ def admitted(
 def of_slug(connection: Connection, slug: str) -> tuple[Geoservice, Person | None, Role | None]:
     """See `admitted`, of a slug."""
     return admitted(connection, geoservices.find_geoservice(connection, slug), f"geoservice {slug}")
+
+
+def note(
+    connection: Connection, one: Geoservice, person: Person | None, action: str, **detail: int | str | None
+) -> None:
+    """Write down what the caller changes of a geoservice; see `store.audit`."""
+    actor = person.id if person else None
+    audit.write(connection, datetime.now(UTC), actor, action, "geoservice", one.id, **detail)
 
 
 def described(connection: Connection, one: Geoservice, role: Role | None) -> dict[str, Any]:

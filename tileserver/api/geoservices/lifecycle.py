@@ -12,14 +12,14 @@ from sqlalchemy import Connection
 
 from comeo.indicators.document import read_document
 from comeo.indicators.model import Texts
-from tileserver.api.geoservices.common import TAG, SlugPath, described, of_slug
+from tileserver.api.geoservices.common import TAG, SlugPath, described, note, of_slug
 from tileserver.api.geoservices.services import made
 from tileserver.http.context import scenes
 from tileserver.http.database import database
 from tileserver.http.session import signed_in
 from tileserver.http.writes import check_unchanged, state_answer
 from tileserver.store import geoservices
-from tileserver.store.accounts import Role
+from tileserver.store.accounts import Person, Role
 from tileserver.store.geoservices import Geoservice, State
 from tileserver.watch import register, states
 from tileserver.watch.definition import SLUG
@@ -40,8 +40,9 @@ class CopyBody(BaseModel):
 def activate(path: SlugPath) -> Response:
     """Let a geoservice run, if a scene shows one of its sites and its indicators pass their tests."""
     with database().writing() as connection:
-        one, role = _open(connection, path.slug)
+        one, person, role = _open(connection, path.slug)
         register.activate(connection, scenes(), one)
+        note(connection, one, person, "geoservice.active")
         return _answer(connection, one, role)
 
 
@@ -75,21 +76,22 @@ def copy(path: SlugPath, body: CopyBody) -> Response:
         for place, each in enumerate(geoservices.followed(connection, one.id)):
             document = read_document(each.document.encode(), "json")
             geoservices.follow(connection, number, place, document, each.nominal)
-        return made(connection, body.slug)
+        return made(connection, body.slug, person, copy_of=one.id)
 
 
 def _step(slug: str, state: State) -> Response:
     with database().writing() as connection:
-        one, role = _open(connection, slug)
+        one, person, role = _open(connection, slug)
         states.check(states.GEOSERVICE, one.state, state)
         geoservices.set_state(connection, one.id, state)
+        note(connection, one, person, f"geoservice.{state}")
         return _answer(connection, one, role)
 
 
-def _open(connection: Connection, slug: str) -> tuple[Geoservice, Role | None]:
-    one, _, role = of_slug(connection, slug)
+def _open(connection: Connection, slug: str) -> tuple[Geoservice, Person | None, Role | None]:
+    one, person, role = of_slug(connection, slug)
     check_unchanged(described(connection, one, role), required=False)
-    return one, role
+    return one, person, role
 
 
 def _answer(connection: Connection, one: Geoservice, role: Role | None) -> Response:

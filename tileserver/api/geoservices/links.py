@@ -21,7 +21,7 @@ from tileserver.api.geoservices.pages import page
 from tileserver.http.context import base_url
 from tileserver.http.database import database
 from tileserver.render.parameters import Parameters
-from tileserver.store import accounts, geoservices, outbox, sites
+from tileserver.store import accounts, audit, geoservices, outbox, sites
 from tileserver.store import alerts as stored
 from tileserver.store.accounts import Person
 from tileserver.store.alerts import Alert
@@ -135,6 +135,8 @@ def _set_recipient(token: str, state: str) -> Response:
     with database().writing() as connection:
         found = _recipient_of(connection, token)
         outbox.set_recipient(connection, found.id, state, now if state == "confirmed" else None)
+        told = {"recipient": found.id}  # who has followed the link has no account
+        audit.write(connection, now, None, f"recipient.{state}", "geoservice", found.geoservice, **told)
         title = geoservices.get_geoservice(connection, found.geoservice).title
     kind = "confirm" if state == "confirmed" else "unsubscribe"
     return _answer_page(found.locale, kind, f"{state}-now", text_in(title, found.locale), asks=False)

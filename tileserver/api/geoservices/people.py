@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from comeo.errors import BoundError, NotFoundError
-from tileserver.api.geoservices.common import TAG, SlugNumberPath, SlugPath, of_slug
+from tileserver.api.geoservices.common import TAG, SlugNumberPath, SlugPath, note, of_slug
 from tileserver.errors import ConflictError
 from tileserver.http.database import database
 from tileserver.http.writes import check_unchanged, state_answer
@@ -52,10 +52,12 @@ def recipients(path: SlugPath) -> Response:
 def tell(path: SlugPath, body: Told) -> Response:
     """Add somebody who is told once they confirm; one who has left stays so."""
     with database().writing() as connection:
-        one, _, _ = of_slug(connection, path.slug)
+        one, who, _ = of_slug(connection, path.slug)
         check_unchanged(_recipients(connection, one), required=False)
         _not_too_many(len(outbox.recipients_of(connection, one.id)))
         outbox.add_recipient(connection, one.id, body.email, body.locale, body.min_severity, "pending")
+        known = {each.address: each.id for each in outbox.recipients_of(connection, one.id)}
+        note(connection, one, who, "recipient.added", recipient=known[body.email])
         return state_answer(_recipients(connection, one), 201)
 
 
@@ -63,11 +65,12 @@ def tell(path: SlugPath, body: Told) -> Response:
 def no_longer_tell(path: SlugNumberPath) -> Response:
     """Let somebody no longer be told; only they themselves can come back."""
     with database().writing() as connection:
-        one, _, _ = of_slug(connection, path.slug)
+        one, who, _ = of_slug(connection, path.slug)
         check_unchanged(_recipients(connection, one))
         if path.number not in {each.id for each in outbox.recipients_of(connection, one.id)}:
             raise NotFoundError(f"{one.slug} has no recipient {path.number}")
         outbox.set_recipient(connection, path.number, "unsubscribed", None)
+        note(connection, one, who, "recipient.removed", recipient=path.number)
     return Response(status=204)
 
 
@@ -84,13 +87,14 @@ def give_role(path: SlugPath, body: RoleBody) -> Response:
     """Give somebody a role instead of the one that they have; they sign in by their address."""
     now = datetime.now(UTC)
     with database().writing() as connection:
-        one, _, _ = of_slug(connection, path.slug)
+        one, who, _ = of_slug(connection, path.slug)
         check_unchanged(_roles(connection, one))
         _not_too_many(len(accounts.roles_of(connection, one.id)))
         number = accounts.add_person(connection, body.email, one.locales[0], now)
         if number == one.owner:
             raise ConflictError("the owner keeps that role; transfer the geoservice to somebody else first")
         accounts.set_role(connection, one.id, number, body.role)
+        note(connection, one, who, "role.given", account=number, role=body.role)
         return state_answer(_roles(connection, one))
 
 
@@ -98,12 +102,13 @@ def give_role(path: SlugPath, body: RoleBody) -> Response:
 def take_role(path: SlugNumberPath) -> Response:
     """Take somebody's role."""
     with database().writing() as connection:
-        one, _, _ = of_slug(connection, path.slug)
+        one, who, _ = of_slug(connection, path.slug)
         check_unchanged(_roles(connection, one))
         if path.number == one.owner:
             raise ConflictError("the owner keeps that role; transfer the geoservice to somebody else first")
         if not accounts.drop_role(connection, one.id, path.number):
             raise NotFoundError(f"account {path.number} has no role in {one.slug}")
+        note(connection, one, who, "role.taken", account=path.number)
     return Response(status=204)
 
 
@@ -111,7 +116,7 @@ def take_role(path: SlugNumberPath) -> Response:
 def transfer(path: SlugPath, body: TransferBody) -> Response:
     """Let somebody who has a role own it; who did becomes an editor."""
     with database().writing() as connection:
-        one, _, _ = of_slug(connection, path.slug)
+        one, who, _ = of_slug(connection, path.slug)
         check_unchanged(_roles(connection, one), required=False)
         known = {each.id: each for each, _ in accounts.roles_of(connection, one.id)}
         person = known.get(body.account)
@@ -120,6 +125,7 @@ def transfer(path: SlugPath, body: TransferBody) -> Response:
         accounts.set_role(connection, one.id, one.owner, "editor")
         accounts.set_role(connection, one.id, person.id, "owner")
         geoservices.change_geoservice(connection, one.id, {"owner": person.id})
+        note(connection, one, who, "geoservice.transferred", before=one.owner, after=person.id)
         return Response(status=204)
 
 

@@ -11,14 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from comeo.indicators.model import Language, Texts
-from tileserver.api.geoservices.common import MOST_ROWS, TAG, SlugPath, brief, described, of_slug
+from tileserver.api.geoservices.common import MOST_ROWS, TAG, SlugPath, brief, described, note, of_slug
 from tileserver.errors import ConflictError
 from tileserver.http.context import base_url, scenes
 from tileserver.http.database import database
 from tileserver.http.session import caller, signed_in
+from tileserver.http.shares import opened
 from tileserver.http.writes import check_unchanged, state_answer
 from tileserver.render.parameters import Parameters
 from tileserver.store import accounts, geoservices
+from tileserver.store.accounts import Person
 from tileserver.store.geoservices import State
 from tileserver.watch.definition import SLUG, AlertPolicy, Definition
 from tileserver.watch.register import register
@@ -54,10 +56,10 @@ class VisibilityBody(BaseModel):
 
 @api.get("/geoservices", tags=[TAG])
 def listed(query: ListQuery) -> Response:
-    """Public geoservices, and those in which one has a role."""
+    """Public geoservices, and those in which one has a role, or whose link one has followed."""
     with database().reading() as connection:
         person = caller(connection)
-        seen = accounts.seen_by(connection, person.id if person else None)
+        seen = accounts.seen_by(connection, person.id if person else None, opened(connection))
     rows = [
         brief(one, role)
         for one, role in seen
@@ -75,7 +77,7 @@ def add(body: Definition) -> Response:
     with database().writing() as connection:
         person = signed_in(connection)
         register(connection, body, person.email, scenes().settings.max_vertices, now)
-        return made(connection, body.slug)
+        return made(connection, body.slug, person)
 
 
 @api.get("/geoservices/<slug>", tags=[TAG])
@@ -93,22 +95,24 @@ def change(path: SlugPath, body: ChangeBody) -> Response:
     if "alerts" in values:
         values["alert_policy"] = values.pop("alerts")
     with database().writing() as connection:
-        one, _, role = of_slug(connection, path.slug)
+        one, person, role = of_slug(connection, path.slug)
         check_unchanged(described(connection, one, role))
         if one.state == "archived":
             raise ConflictError(f"{one.slug} is archived, and changes no more; copy it")
         if values:
             geoservices.change_geoservice(connection, one.id, values)
+            note(connection, one, person, "geoservice.changed", fields=" ".join(sorted(values)))
         return state_answer(described(connection, geoservices.get_geoservice(connection, one.id), role))
 
 
 @api.put("/geoservices/<slug>/visibility", tags=[TAG])
 def share(path: SlugPath, body: VisibilityBody) -> Response:
-    """Say who sees a geoservice; `link` is so far the same as `private`."""
+    """Say who sees a geoservice besides: nobody, who has followed a link of `shares`, or everybody."""
     with database().writing() as connection:
-        one, _, role = of_slug(connection, path.slug)
+        one, person, role = of_slug(connection, path.slug)
         check_unchanged(described(connection, one, role))
         geoservices.change_geoservice(connection, one.id, {"visibility": body.visibility})
+        note(connection, one, person, "geoservice.visibility", before=one.visibility, after=body.visibility)
         return state_answer(described(connection, geoservices.get_geoservice(connection, one.id), role))
 
 
@@ -116,18 +120,20 @@ def share(path: SlugPath, body: VisibilityBody) -> Response:
 def delete(path: SlugPath) -> Response:
     """Delete a draft; what has run is archived instead. Its sites stay."""
     with database().writing() as connection:
-        one, _, role = of_slug(connection, path.slug)
+        one, person, role = of_slug(connection, path.slug)
         check_unchanged(described(connection, one, role))
         if one.state != "draft":
             raise ConflictError(f"{one.slug} is {one.state}; only a draft is deleted: archive it instead")
         geoservices.delete_draft(connection, one.id)
+        note(connection, one, person, "geoservice.deleted", slug=one.slug)
     return Response(status=204)
 
 
-def made(connection: Connection, slug: str) -> Response:
-    """The answer to a request that has made a geoservice, whose owner asks."""
+def made(connection: Connection, slug: str, person: Person, **detail: int) -> Response:
+    """The answer to a request that has made a geoservice, whose owner asks; it is written down."""
     one = geoservices.find_geoservice(connection, slug)
     assert one is not None  # noqa: S101 - it was added in this transaction
+    note(connection, one, person, "geoservice.added", slug=slug, **detail)
     response = state_answer(described(connection, one, "owner"), 201)
     response.headers["Location"] = f"{base_url()}/geoservices/{slug}"
     return response

@@ -5,25 +5,29 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from flask import Response
+from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlalchemy import Connection
 
 from comeo.errors import NotFoundError, ParameterError
+from comeo.indicators.document import text_in
 from comeo.indicators.model import Texts
 from tileserver.api.geoservices.common import MOST_ROWS, TAG, NumberPath
+from tileserver.api.geoservices.uploads import KINDS, sites_in_body
 from tileserver.errors import ConflictError
+from tileserver.http import problems
 from tileserver.http.context import base_url, scenes
 from tileserver.http.database import database
 from tileserver.http.session import caller, signed_in
 from tileserver.http.writes import check_unchanged, state_answer
 from tileserver.render.parameters import Parameters
+from tileserver.render.sites import Site as Located
 from tileserver.render.sites import sites_of
 from tileserver.render.temporal import rfc3339
-from tileserver.store import sites
+from tileserver.store import audit, sites
 from tileserver.store.sites import Site
-from tileserver.watch.register import MOST_SITES, area_of
+from tileserver.watch.register import MOST_SITES, area_of, name_of
 
 api = APIBlueprint("followed_sites", __name__)
 GEOJSON: Final = "application/geo+json"
@@ -53,6 +57,20 @@ class SiteBody(BaseModel):
         return self
 
 
+BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": SiteBody.model_json_schema()}, **KINDS},
+    }
+}
+
+
+class AddQuery(Parameters):
+    """Whether sites are added."""
+
+    keep: bool = Field(True, description="false: only tell what a file holds, as GeoJSON with names.")
+
+
 class MembersBody(BaseModel):
     """What is in a group."""
 
@@ -74,9 +92,23 @@ def listed(query: SiteQuery) -> Response:
     )
 
 
-@api.post("/sites", tags=[TAG], responses={"201": None})
-def add(body: SiteBody) -> Response:
-    """Add a site or a group."""
+@api.post("/sites", tags=[TAG], responses={"200": None, "201": None}, openapi_extensions=BODY)
+def add(query: AddQuery) -> Response:
+    """Add a site or a group, or the sites of a file: KML, KMZ, GeoPackage, zipped Shapefile, GeoJSON."""
+    with database().reading() as connection:
+        signed_in(connection)  # before anything of the body is read
+    if request.mimetype != "application/json":
+        return _add_all(sites_in_body(), keep=query.keep)
+    if not query.keep:
+        raise ParameterError("keep: only a file is read without keeping its sites")
+    try:
+        body = SiteBody.model_validate(request.get_json(silent=True))
+    except ValidationError as error:
+        return problems.invalid_parameters(error)
+    return _add_one(body)
+
+
+def _add_one(body: SiteBody) -> Response:
     now = datetime.now(UTC)
     geometry = None if body.geometry is None else _geometry(body.geometry)
     with database().writing() as connection:
@@ -86,11 +118,35 @@ def add(body: SiteBody) -> Response:
         else:
             members = _own(connection, person.id, body.members or [])
             number = sites.add_group(connection, person.id, body.name, members, now)
+        _note(connection, person.id, "site.added", number)
         found = sites.find_site(connection, number)
         assert found is not None  # noqa: S101 - it was added in this transaction
         response = state_answer(_feature(connection, found), 201, GEOJSON)
     response.headers["Location"] = f"{base_url()}/sites/{number}"
     return response
+
+
+def _add_all(read: list[Located], *, keep: bool) -> Response:
+    """Add the sites of a file, all of them or none; or only tell what it holds."""
+    named = [(name_of(each, number), dict(each.area.geometry)) for number, each in enumerate(read, 1)]
+    if not keep:
+        features = [
+            {"type": "Feature", "geometry": geometry,
+             "properties": {"name": text_in(name, "en"), "area_m2": area_of(geometry)}}
+            for name, geometry in named
+        ]  # fmt: skip
+        return state_answer({"type": "FeatureCollection", "features": features}, content_type=GEOJSON)
+    now = datetime.now(UTC)
+    with database().writing() as connection:
+        person = signed_in(connection)
+        made = []
+        for name, geometry in named:
+            number = sites.add_site(connection, person.id, name, geometry, area_of(geometry), now)
+            _note(connection, person.id, "site.added", number)
+            found = sites.find_site(connection, number)
+            assert found is not None  # noqa: S101 - it was added in this transaction
+            made.append(_feature(connection, found))
+    return state_answer({"type": "FeatureCollection", "features": made}, 201, GEOJSON)
 
 
 @api.get("/sites/<number>", tags=[TAG])
@@ -115,6 +171,7 @@ def change(path: NumberPath, body: SiteBody) -> Response:
             sites.set_members(connection, found.id, _own(connection, found.owner, body.members or []))
         else:
             _set_geometry(connection, found.id, geometry)
+        _note(connection, found.owner, "site.changed", found.id)
         return state_answer(_feature(connection, _site(connection, found.id)), content_type=GEOJSON)
 
 
@@ -128,6 +185,7 @@ def archive(path: NumberPath) -> Response:
             raise ConflictError("a geoservice follows this site; archive the geoservice first")
         if found.archived is None:
             sites.change_site(connection, found.id, {"archived": datetime.now(UTC)})
+            _note(connection, found.owner, "site.archived", found.id)
     return Response(status=204)
 
 
@@ -148,6 +206,7 @@ def set_members(path: NumberPath, body: MembersBody) -> Response:
         if found.kind != "group":
             raise ConflictError(f"site {found.id} is a place, and has no members")
         sites.set_members(connection, found.id, _own(connection, found.owner, body.members))
+        _note(connection, found.owner, "site.members", found.id)
         return state_answer(_members(connection, found))
 
 
@@ -161,6 +220,10 @@ def _site(connection: Connection, number: int) -> Site:
     if person is None or found is None or found.owner != person.id:
         raise NotFoundError(f"there is no site {number}, or it is not yours")
     return found
+
+
+def _note(connection: Connection, owner: int, action: str, number: int) -> None:
+    audit.write(connection, datetime.now(UTC), owner, action, "site", number)
 
 
 def _not_archived(found: Site) -> None:

@@ -22,7 +22,9 @@ ADDRESSES = {
 }  # fmt: skip
 RECIPIENT = "chief@example.org"
 FREE = {"/geoservices", "/account", "/account/login", "/account/login/<token>"}
-TOKENS = {"/m/<token>", "/r/<token>", "/u/<token>"}
+TOKENS = {"/m/<token>", "/r/<token>", "/u/<token>", "/s/<token>"}
+SHARED = ("view", "data", "of another")
+"""Who has no account and has followed a link: of two scopes, and of another geoservice."""
 BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/geoservices/<slug>"): {"title": {"en": "New"}},
     ("PUT", "/geoservices/<slug>/visibility"): {"visibility": "private"},
@@ -31,12 +33,16 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "/geoservices/<slug>/roles"): {"email": "new@example.org", "role": "viewer"},
     ("POST", "/geoservices/<slug>/transfer"): {"account": 1},
     ("POST", "/alerts/<number>/decision"): {"decision": "confirm"},
+    ("POST", "/geoservices/<slug>/shares"): {"scope": "data", "note": "the press"},
     ("PUT", "/sites/<number>"): {"name": {"en": "x"}, "geometry": {"type": "Point", "coordinates": [9, 47]}},
     ("PUT", "/sites/<number>/members"): {"members": []},
     ("POST", "/sites"): {"name": {"en": "x"}, "geometry": {"type": "Point", "coordinates": [9, 47]}},
     ("POST", "/geoservices"): {**DEFINITION, "slug": "another"},
     ("PATCH", "/account"): {"name": "x"},
 }  # fmt: skip
+
+
+OWN = ("/geoservices", "/sites", "/alerts", "/account", "/m/", "/r/", "/u/", "/s/")
 
 
 def add_alert(connection: Connection, number: int, site: int, *states: str) -> int:
@@ -77,6 +83,15 @@ def place(
         assert one
         add_alert(connection, one.id, one.site, "candidate")
         outbox.add_recipient(connection, one.id, RECIPIENT, "en", 1, "confirmed")
+    other = {**DEFINITION, "slug": "another-place", "visibility": "link"}
+    assert callers["owner"].send("POST", "/geoservices", other).status_code == 201
+    set_visibility(made, "link")
+    for name, slug in zip(SHARED, ("fields", "fields", "another-place"), strict=True):
+        scope = "view" if name == "view" else "data"
+        given = callers["owner"].send("POST", f"/geoservices/{slug}/shares", {"scope": scope})
+        callers[name] = made.nobody()
+        link = given.get_json()["link"]
+        assert callers[name].get(link[link.index("/s/") :]).status_code == 303
     yield made, callers
     made.database.close()
 
@@ -93,7 +108,7 @@ def set_visibility(made: House, visibility: str) -> None:
 def call(caller: Caller, method: str, route: str) -> int:
     """Send what changes nothing: a write rests on a state that never was."""
     path = route.replace("<slug>", "fields").replace("/recipients/<number>", "/recipients/1")
-    path = path.replace("<number>", "1")
+    path = path.replace("<number>", "1").replace("<name>", "0" * 16)
     if method == "GET":
         return caller.get(path).status_code
     return caller.send(method, path, BODIES.get((method, route)), If_Match='"never"').status_code
@@ -104,7 +119,7 @@ def test_every_route_is_in_the_table(place: tuple[House, dict[str, Caller]]) -> 
     rules = {
         (method, rule.rule)
         for rule in place[0].app.url_map.iter_rules()
-        if rule.rule.startswith(("/geoservices", "/sites", "/alerts", "/account", "/m/", "/r/", "/u/"))
+        if rule.rule.startswith(OWN)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     assert {rule for _, rule in rules} == known
@@ -114,14 +129,15 @@ def test_every_route_is_in_the_table(place: tuple[House, dict[str, Caller]]) -> 
             assert each in ROLES or each in OF_OWNER or each in SIGNED_IN, each
 
 
-@pytest.mark.parametrize("who", [*ADDRESSES, "nobody"])
+@pytest.mark.parametrize("who", [*ADDRESSES, "nobody", *SHARED])
 @pytest.mark.parametrize("visibility", ["private", "link", "public"])
 def test_roles(place: tuple[House, dict[str, Caller]], who: str, visibility: str) -> None:
     made, callers = place
     set_visibility(made, visibility)
     for (method, route), roles in ROLES.items():
-        may = who in roles or (visibility == "public" and roles is PUBLIC)
-        if route == "/alerts/<number>" and who in ("stranger", "nobody"):
+        is_open = visibility == "public" or (visibility == "link" and who in ("view", "data"))
+        may = who in roles or (is_open and roles is PUBLIC)
+        if route == "/alerts/<number>" and who in ("stranger", "nobody", *SHARED):
             may = False  # nobody has confirmed it
         status = call(callers[who], method, route)
         if not may:
@@ -132,7 +148,7 @@ def test_roles(place: tuple[House, dict[str, Caller]], who: str, visibility: str
             assert status == 412, (method, route, status)
 
 
-@pytest.mark.parametrize("who", [*ADDRESSES, "nobody"])
+@pytest.mark.parametrize("who", [*ADDRESSES, "nobody", *SHARED])
 def test_sites_are_their_owners(place: tuple[House, dict[str, Caller]], who: str) -> None:
     _, callers = place
     for method, route in OF_OWNER:
@@ -143,7 +159,8 @@ def test_sites_are_their_owners(place: tuple[House, dict[str, Caller]], who: str
 def test_what_needs_an_account(place: tuple[House, dict[str, Caller]]) -> None:
     _, callers = place
     for method, route in SIGNED_IN:
-        assert call(callers["nobody"], method, route) == 401, (method, route)
+        for who in ("nobody", *SHARED):
+            assert call(callers[who], method, route) == 401, (method, route, who)
 
 
 def test_unknown_and_forbidden_look_alike(place: tuple[House, dict[str, Caller]]) -> None:
