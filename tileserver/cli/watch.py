@@ -121,6 +121,11 @@ def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool)
             if once:
                 raise
             log.warning("%s", sentence(error))
+        except Exception as error:
+            if once:
+                raise
+            log.warning("a round has failed: %s: %s", type(error).__name__, error)
+            log.debug("a round has failed", exc_info=error)
         if once:
             break
         ended.wait(every)
@@ -207,11 +212,13 @@ def activate(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
 @geoservice.command(name="list")
 @database_option
 def list_all(database: str | None) -> None:
-    """List all geoservices, with their alerts."""
+    """List all geoservices, with their alerts, and what fails."""
     from tileserver.settings import Settings
     from tileserver.store.alerts import alerts_of
     from tileserver.store.geoservices import geoservices
     from tileserver.store.sites import leaves
+    from tileserver.store.tasks import failures_of
+    from tileserver.watch.pieces import is_dead
 
     store = open_database(Settings.from_environment(database=database))
     with store.reading() as connection:
@@ -220,6 +227,37 @@ def list_all(database: str | None) -> None:
             going_on = sum(one.is_open for one in found)
             sites = len(leaves(connection, each.site))
             click.echo(f"{each.slug:24}{each.state:10}{sites:6} sites{len(found):6} alerts, {going_on} open")
+            for failure in failures_of(connection, each.id):
+                then = "given up" if is_dead(failure) else f"again from {failure.next_at:%Y-%m-%d %H:%M} UTC"
+                click.echo(f"  failed {failure.attempts} times, {then}: {failure.error}")
+
+
+@geoservice.command()
+@click.argument("slug")
+@_paths
+@database_option
+def run(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
+    """Do now what is to be done of the geoservice SLUG, what failed or was given up included."""
+    from tileserver.settings import Settings
+    from tileserver.store import tasks
+    from tileserver.store.lock import only_worker
+
+    settings = Settings.from_environment(paths=paths, database=database)
+    store = open_database(settings)
+    with store.writing() as connection:
+        found = _find(connection, slug)
+        if found.state != "active":
+            raise ComeoError(f"{slug} is {found.state}; `comeo geoservice activate {slug} PATHS` starts it")
+        tasks.forget(connection, found.id)
+    with only_worker(store) as held:
+        if not held:
+            click.echo("a worker is running, and does it in its next round")
+            return
+        with open_scenes(settings) as scenes:
+            done = _worker(settings, scenes, store).round(slug)
+    click.echo(f"{done.observed} observations, {done.sent} messages sent")
+    if done.failed:
+        raise ComeoError("; ".join(f"{name}: {reason}" for name, reason in done.failed.items()))
 
 
 @geoservice.command()

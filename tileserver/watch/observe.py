@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from comeo.errors import BoundError, NotFoundError
+from comeo.errors import BoundError, NotFoundError, ParameterError
 from comeo.globe import intersections, union_of_boxes
 from comeo.grid import Bounds
 from comeo.indicators.document import read_document
@@ -27,7 +27,9 @@ from tileserver.render.observations import REVISION
 from tileserver.render.offers import Answers, answers
 from tileserver.render.plan import RenderPlan, RenderRequest
 from tileserver.render.scenes import Scenes
+from tileserver.store.geoservices import Followed, Geoservice
 from tileserver.store.observed import Key, Observed
+from tileserver.store.sites import SiteVersion
 
 NEAR_METRES: Final = 500.0
 """Around a site, where cloud makes what is told to be clear doubtful."""
@@ -86,6 +88,33 @@ class Wanted:
     collections: tuple[str, ...]
     sites: Sequence[Place]
     before: datetime | None = None
+
+
+def wanted_of(geoservice: Geoservice, indicator: Followed, places: Sequence[Place]) -> Wanted:
+    """What a geoservice wants observed of an indicator."""
+    collections = tuple(geoservice.collections)
+    return Wanted(indicator.sha256, indicator.document, collections, places, geoservice.end)
+
+
+def counting(
+    scenes: Scenes, geoservice: Geoservice, followed: Sequence[Followed], leaves: Sequence[SiteVersion]
+) -> set[Key]:
+    """Keys of the observations of a geoservice that count by the catalogue as it is.
+
+    What was observed of a scene that was withdrawn, or of an archive that was replaced, counts no more.
+
+    Args:
+        scenes: Catalogue.
+        geoservice: It.
+        followed: Its indicators, or some of them.
+        leaves: Its sites, or some of them.
+    """
+    places = [Place(each.id, each.site, Area(dict(each.geometry))) for each in leaves]
+    found: set[Key] = set()
+    for indicator in followed:
+        with contextlib.suppress(NotFoundError, ParameterError):  # there are no scenes, or no longer
+            found |= present(scenes, wanted_of(geoservice, indicator, places)).keys()
+    return found
 
 
 def present(scenes: Scenes, wanted: Wanted) -> dict[Key, Work]:
