@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tileserver.settings import Settings
     from tileserver.store.database import Database
     from tileserver.store.geoservices import Geoservice
+    from tileserver.store.observed import Archived
     from tileserver.watch.definition import Definition
     from tileserver.watch.worker import Worker
 
@@ -229,7 +230,8 @@ def list_all(database: str | None) -> None:
             click.echo(f"{each.slug:24}{each.state:10}{sites:6} sites{len(found):6} alerts, {going_on} open")
             for failure in failures_of(connection, each.id):
                 then = "given up" if is_dead(failure) else f"again from {failure.next_at:%Y-%m-%d %H:%M} UTC"
-                click.echo(f"  failed {failure.attempts} times, {then}: {failure.error}")
+                often = "once" if failure.attempts == 1 else f"{failure.attempts} times"
+                click.echo(f"  failed {often}, {then}: {failure.error}")
 
 
 @geoservice.command()
@@ -262,16 +264,19 @@ def run(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
 
 @geoservice.command()
 @click.argument("slug")
+@_paths
 @click.option("--site", type=int, help="Id of a site.  [default: the first]")
 @database_option
-def explain(slug: str, site: int | None, database: str | None) -> None:
-    """Say, date by date, why an alert of SLUG did or did not open."""
+def explain(slug: str, paths: tuple[Path, ...], site: int | None, database: str | None) -> None:
+    """Say, date by date, why an alert of SLUG did or did not open on the archives in PATHS."""
     from tileserver.settings import Settings
     from tileserver.watch.explain import explain as lines
 
-    store = open_database(Settings.from_environment(database=database))
-    with store.reading() as connection:
-        for line in lines(connection, _find(connection, slug), site):
+    settings = Settings.from_environment(paths=paths, database=database)
+    store = open_database(settings)
+    with open_scenes(settings) as scenes, store.reading() as connection:
+        found = _find(connection, slug)
+        for line in lines(connection, found, site, _standing(connection, scenes, found)):
             click.echo(line)
 
 
@@ -311,12 +316,16 @@ def bulletin() -> None:
 @bulletin.command()
 @click.argument("slug")
 @click.argument("month", type=click.DateTime(["%Y-%m"]))
+@_paths
 @click.option("-o", "--output", required=True, type=LocalPath(), help="An HTML file, or JSON: its content.")
 @click.option("--locale", default="en", show_default=True, help="Language.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @database_option
-def compose(slug: str, month: datetime, output: Path, locale: str, force: bool, database: str | None) -> None:
-    """Write what the geoservice SLUG says of a MONTH (2020-07), as a draft."""
+def compose(
+    slug: str, month: datetime, paths: tuple[Path, ...], output: Path, locale: str, force: bool,
+    database: str | None,
+) -> None:  # fmt: skip
+    """Write what the geoservice SLUG says of a MONTH (2020-07) by the archives in PATHS, as a draft."""
     from tileserver.settings import Settings
     from tileserver.watch.bulletin import canonical, content_of
     from tileserver.watch.calendar import Month
@@ -326,10 +335,12 @@ def compose(slug: str, month: datetime, output: Path, locale: str, force: bool, 
         raise click.UsageError(f"{output.name} would be HTML or JSON: let its name end in .html or .json")
     if output.exists() and not force:
         raise ComeoError(f"{output} exists; replace it with --force")
-    store = open_database(Settings.from_environment(database=database))
-    with store.reading() as connection:
+    settings = Settings.from_environment(paths=paths, database=database)
+    store = open_database(settings)
+    with open_scenes(settings) as scenes, store.reading() as connection:
         found = _find(connection, slug)
-        content = content_of(connection, found, Month(month.year, month.month, found.timezone), 1)
+        archives = _standing(connection, scenes, found)
+        content = content_of(connection, found, Month(month.year, month.month, found.timezone), 1, archives)
     is_page = output.suffix == ".html"
     output.write_bytes(bulletin_page(content, locale, None).encode() if is_page else canonical(content))
     click.echo(f"{output}  {output.stat().st_size:,} bytes")
@@ -341,6 +352,13 @@ def _definition_in(file: Path) -> Definition:
     if file.stat().st_size > MOST_TEXT:
         raise ComeoError(f"{file} has more than {MOST_TEXT >> 20} MB; simplify the outlines")
     return read_definition(file.read_bytes(), "toml" if file.suffix == ".toml" else "json")
+
+
+def _standing(connection: Any, scenes: Scenes, found: Geoservice) -> set[Archived]:
+    from tileserver.store.sites import leaves
+    from tileserver.watch.observe import standing
+
+    return standing(scenes, found, leaves(connection, found.site))
 
 
 def _find(connection: Any, slug: str) -> Geoservice:
