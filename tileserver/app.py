@@ -143,6 +143,7 @@ def _geoservices() -> tuple[ModuleType, ...]:
         account,
         alerts,
         audits,
+        failures,
         feeds,
         lifecycle,
         links,
@@ -153,7 +154,9 @@ def _geoservices() -> tuple[ModuleType, ...]:
         sites,
     )
 
-    return links, account, sites, services, lifecycle, series, alerts, feeds, people, shares, audits
+    return (
+        links, account, sites, services, lifecycle, series, alerts, feeds, people, shares, audits, failures,
+    )  # fmt: skip
 
 
 def scenes_of(app: Flask) -> Scenes:

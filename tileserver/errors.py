@@ -13,6 +13,10 @@ class BusyError(RequestError):
     retry_after = 2
 
 
+class StoreError(ComeoError):
+    """The database of user data cannot be read or written."""
+
+
 class ConflictError(RequestError):
     """The request does not fit the present state of what it names."""
 

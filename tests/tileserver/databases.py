@@ -38,6 +38,22 @@ class PostgreSQL:
         options = f"-k {self.folder} -c listen_addresses='' {_FAST}"
         self._run("pg_ctl", "-D", "data", "-l", "log", "-w", "-o", options, "start")
 
+    @classmethod
+    def found(cls) -> PostgreSQL:
+        """Of the newest programs of this machine.
+
+        Raises:
+            FileNotFoundError: If there are none.
+        """
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [
+            Path(each) for each in [shutil.which("initdb")] if each
+        ]
+        if not found:
+            raise FileNotFoundError(
+                "no PostgreSQL on this machine (initdb); on Debian: apt install postgresql"
+            )
+        return cls(found[-1].parent)
+
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), *arguments]
         subprocess.run(command, cwd=self.folder, user=self._user, check=True, stdout=subprocess.DEVNULL)
@@ -67,12 +83,10 @@ class PostgreSQL:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgreSQL]:
     """A server with PostgreSQL; skipped where its programs are missing."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [
-        Path(each) for each in [shutil.which("initdb")] if each
-    ]
-    if not found:
-        pytest.skip("no PostgreSQL on this machine (initdb); on Debian: apt install postgresql")
-    server = PostgreSQL(found[-1].parent)
+    try:
+        server = PostgreSQL.found()
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
     upgrade_and_close(server.make_named("migrated"))
     yield server
     server.close()

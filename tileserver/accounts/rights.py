@@ -28,6 +28,7 @@ ROLES: Final[Mapping[tuple[str, str], Roles]] = {
     ("POST", f"{_OF}/pause"): CHANGES,
     ("POST", f"{_OF}/archive"): CHANGES,
     ("POST", f"{_OF}/copy"): CHANGES,
+    ("GET", f"{_OF}/failures"): CHANGES,
     ("GET", f"{_OF}/recipients"): CHANGES,
     ("POST", f"{_OF}/recipients"): CHANGES,
     ("DELETE", f"{_OF}/recipients/<number>"): CHANGES,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tileserver.settings import Settings
     from tileserver.store.database import Database
     from tileserver.store.geoservices import Geoservice
+    from tileserver.store.observed import Archived
     from tileserver.watch.definition import Definition
     from tileserver.watch.worker import Worker
 
@@ -121,6 +122,11 @@ def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool)
             if once:
                 raise
             log.warning("%s", sentence(error))
+        except Exception as error:
+            if once:
+                raise
+            log.warning("a round has failed: %s: %s", type(error).__name__, error)
+            log.debug("a round has failed", exc_info=error)
         if once:
             break
         ended.wait(every)
@@ -221,11 +227,13 @@ def activate(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
 @geoservice.command(name="list")
 @database_option
 def list_all(database: str | None) -> None:
-    """List all geoservices, with their alerts."""
+    """List all geoservices, with their alerts, and what fails."""
     from tileserver.settings import Settings
     from tileserver.store.alerts import alerts_of
     from tileserver.store.geoservices import geoservices
     from tileserver.store.sites import leaves
+    from tileserver.store.tasks import failures_of
+    from tileserver.watch.pieces import is_dead
 
     store = open_database(Settings.from_environment(database=database))
     with store.reading() as connection:
@@ -234,20 +242,55 @@ def list_all(database: str | None) -> None:
             going_on = sum(one.is_open for one in found)
             sites = len(leaves(connection, each.site))
             click.echo(f"{each.slug:24}{each.state:10}{sites:6} sites{len(found):6} alerts, {going_on} open")
+            for failure in failures_of(connection, each.id):
+                then = "given up" if is_dead(failure) else f"again from {failure.next_at:%Y-%m-%d %H:%M} UTC"
+                often = "once" if failure.attempts == 1 else f"{failure.attempts} times"
+                click.echo(f"  failed {often}, {then}: {failure.error}")
 
 
 @geoservice.command()
 @click.argument("slug")
+@_paths
+@database_option
+def run(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
+    """Do now what is to be done of the geoservice SLUG, what failed or was given up included."""
+    from tileserver.settings import Settings
+    from tileserver.store import tasks
+    from tileserver.store.lock import only_worker
+
+    settings = Settings.from_environment(paths=paths, database=database)
+    store = open_database(settings)
+    with store.writing() as connection:
+        found = _find(connection, slug)
+        if found.state != "active":
+            raise ComeoError(f"{slug} is {found.state}; `comeo geoservice activate {slug} PATHS` starts it")
+        tasks.forget(connection, found.id)
+    with only_worker(store) as held:
+        if not held:
+            click.echo("a worker is running, and does it in its next round")
+            return
+        with open_scenes(settings) as scenes:
+            done = _worker(settings, scenes, store).round(slug)
+    click.echo(f"{done.observed} observations, {done.sent} messages sent")
+    if done.failed:
+        raise ComeoError("; ".join(f"{name}: {reason}" for name, reason in done.failed.items()))
+
+
+@geoservice.command()
+@click.argument("slug")
+@_paths
 @click.option("--site", type=int, help="Id of a site.  [default: the first]")
 @database_option
-def explain(slug: str, site: int | None, database: str | None) -> None:
-    """Say, date by date, why an alert of SLUG did or did not open."""
+def explain(slug: str, paths: tuple[Path, ...], site: int | None, database: str | None) -> None:
+    """Say, date by date, why an alert of SLUG did or did not open on the archives in PATHS."""
     from tileserver.settings import Settings
     from tileserver.watch.explain import explain as lines
 
-    store = open_database(Settings.from_environment(database=database))
-    with store.reading() as connection:
-        for line in lines(connection, _find(connection, slug), site):
+    settings = Settings.from_environment(paths=paths, database=database)
+    store = open_database(settings)
+    with open_scenes(settings) as scenes, store.reading() as connection:
+        found = _find(connection, slug)
+        for line in lines(connection, found, site, _standing(connection, scenes, found)):
             click.echo(line)
 
 
@@ -287,12 +330,16 @@ def bulletin() -> None:
 @bulletin.command()
 @click.argument("slug")
 @click.argument("month", type=click.DateTime(["%Y-%m"]))
+@_paths
 @click.option("-o", "--output", required=True, type=LocalPath(), help="An HTML file, or JSON: its content.")
 @click.option("--locale", default="en", show_default=True, help="Language.")
 @click.option("--force", is_flag=True, help="Replace the file if it exists.")
 @database_option
-def compose(slug: str, month: datetime, output: Path, locale: str, force: bool, database: str | None) -> None:
-    """Write what the geoservice SLUG says of a MONTH (2020-07), as a draft."""
+def compose(
+    slug: str, month: datetime, paths: tuple[Path, ...], output: Path, locale: str, force: bool,
+    database: str | None,
+) -> None:  # fmt: skip
+    """Write what the geoservice SLUG says of a MONTH (2020-07) by the archives in PATHS, as a draft."""
     from tileserver.settings import Settings
     from tileserver.watch.bulletin import canonical, content_of
     from tileserver.watch.calendar import Month
@@ -302,10 +349,12 @@ def compose(slug: str, month: datetime, output: Path, locale: str, force: bool, 
         raise click.UsageError(f"{output.name} would be HTML or JSON: let its name end in .html or .json")
     if output.exists() and not force:
         raise ComeoError(f"{output} exists; replace it with --force")
-    store = open_database(Settings.from_environment(database=database))
-    with store.reading() as connection:
+    settings = Settings.from_environment(paths=paths, database=database)
+    store = open_database(settings)
+    with open_scenes(settings) as scenes, store.reading() as connection:
         found = _find(connection, slug)
-        content = content_of(connection, found, Month(month.year, month.month, found.timezone), 1)
+        archives = _standing(connection, scenes, found)
+        content = content_of(connection, found, Month(month.year, month.month, found.timezone), 1, archives)
     is_page = output.suffix == ".html"
     output.write_bytes(bulletin_page(content, locale, None).encode() if is_page else canonical(content))
     click.echo(f"{output}  {output.stat().st_size:,} bytes")
@@ -326,6 +375,13 @@ def _definition_in(file: Path, sites: Any = None) -> Definition:
     if file.stat().st_size > MOST_TEXT:
         raise ComeoError(f"{file} has more than {MOST_TEXT >> 20} MB; simplify the outlines")
     return read_definition(file.read_bytes(), "toml" if file.suffix == ".toml" else "json", sites)
+
+
+def _standing(connection: Any, scenes: Scenes, found: Geoservice) -> set[Archived]:
+    from tileserver.store.sites import leaves
+    from tileserver.watch.observe import standing
+
+    return standing(scenes, found, leaves(connection, found.site))
 
 
 def _find(connection: Any, slug: str) -> Geoservice:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, Operational
 
 from comeo.errors import ComeoError
 from comeo.settings import SettingsError
-from tileserver.errors import BusyError
+from tileserver.errors import BusyError, StoreError
 
 _BUSY_MS: Final = 10_000
 _ALTERING: Final = 0x7461626C6573  # "tables": of PostgreSQL's advisory locks
@@ -61,7 +61,7 @@ class Database:
 
         Raises:
             BusyError: If somebody else is writing for long.
-            ComeoError: If the database cannot be written.
+            StoreError: If the database cannot be written.
         """
         with self.refusing("written"), self.engine.begin() as connection:
             yield connection
@@ -75,7 +75,7 @@ class Database:
 
         Raises:
             BusyError: If somebody else is writing for long.
-            ComeoError: If the database cannot be written.
+            StoreError: If the database cannot be written.
         """
         with self.refusing("written"), self.engine.connect() as connection:
             if not self.is_sqlite:
@@ -100,7 +100,7 @@ class Database:
         """A transaction that sees one state and changes nothing.
 
         Raises:
-            ComeoError: If the database cannot be read.
+            StoreError: If the database cannot be read.
         """
         options: dict[str, Any] = {_READS: True}
         if not self.is_sqlite:
@@ -134,7 +134,7 @@ class Database:
             return None
         name = self.path.name if self.path else self.url.render_as_string(hide_password=True)
         reason = (str(own).splitlines() or [type(own).__name__])[0]
-        return ComeoError(f"{name} cannot be {done}: {reason} (COMEO_DATABASE)")
+        return StoreError(f"{name} cannot be {done}: {reason} (COMEO_DATABASE)")
 
 
 def insert_new(

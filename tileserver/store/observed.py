@@ -26,6 +26,10 @@ class Key(NamedTuple):
     etag: str
 
 
+Archived = tuple[str, str, str]
+"""Collection, scene and ETag of an archive."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     """An observation.
@@ -80,6 +84,11 @@ class Observed:
     def key(self) -> Key:
         """What it is of."""
         return Key(self.site_version, self.indicator, self.collection, self.item, self.etag)
+
+    @property
+    def archive(self) -> Archived:
+        """In which archive it was made."""
+        return self.collection, self.item, self.etag
 
 
 def known(connection: Connection, versions: Sequence[int], indicator: str) -> set[Key]:

@@ -10,7 +10,7 @@ import hashlib
 import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any, Final
 
 import rfc8785
@@ -23,7 +23,7 @@ from tileserver.store import alerts as stored
 from tileserver.store import geoservices, observed, sites
 from tileserver.store.alerts import Alert
 from tileserver.store.geoservices import Followed, Geoservice
-from tileserver.store.observed import Observed
+from tileserver.store.observed import Archived, Observed
 from tileserver.store.sites import SiteVersion
 from tileserver.watch.alerts import Rule, verdicts
 from tileserver.watch.baseline import Verdict
@@ -36,7 +36,9 @@ CURVE_DAYS: Final = 365
 Content = dict[str, Any]
 
 
-def content_of(connection: Connection, geoservice: Geoservice, month: Month, revision: int) -> Content:
+def content_of(
+    connection: Connection, geoservice: Geoservice, month: Month, revision: int, archives: Set[Archived]
+) -> Content:
     """What a bulletin says.
 
     Args:
@@ -44,10 +46,11 @@ def content_of(connection: Connection, geoservice: Geoservice, month: Month, rev
         geoservice: Whose bulletin.
         month: Its period.
         revision: From 1; later ones are errata.
+        archives: Those that count: see `observe.standing`.
     """
     places = sites.leaves(connection, geoservice.site)
     followed = geoservices.followed(connection, geoservice.id)
-    found = [_indicator(connection, geoservice, each, places, month) for each in followed]
+    found = [_indicator(connection, geoservice, each, places, month, archives) for each in followed]
     return {
         "format": FORMAT,
         "number": f"{geoservice.slug}-{month.label}-r{revision}",
@@ -78,11 +81,11 @@ def _site(place: SiteVersion) -> dict[str, Any]:
 
 def _indicator(
     connection: Connection, geoservice: Geoservice, indicator: Followed, places: Sequence[SiteVersion],
-    month: Month,
+    month: Month, archives: Set[Archived],
 ) -> dict[str, Any]:  # fmt: skip
     document = read_document(indicator.document.encode(), "json")
     kept = observed.of_sites(connection, [each.id for each in places], indicator.sha256)
-    series = {version: observed.newest(each) for version, each in kept.items()}
+    series = {version: [one for one in each if one.archive in archives] for version, each in kept.items()}
     rows = [
         _row(place, [each for each in series[place.id] if each.datetime < month.end],
              rule_of(geoservice, indicator, place.site), month)

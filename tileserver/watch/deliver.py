@@ -235,9 +235,17 @@ def name_of(one: Message) -> str:
 
 
 def deliver(
-    database: Database, transport: Transport, receipts: Receipts, clock: Callable[[], datetime]
-) -> int:
+    database: Database, transport: Transport, receipts: Receipts, clock: Callable[[], datetime],
+    believed: datetime | None = None,
+) -> int:  # fmt: skip
     """Send what is due; how many messages were taken. If nothing can be sent now, the rest waits.
+
+    Args:
+        database: With the outbox.
+        transport: How messages leave.
+        receipts: Of what was taken.
+        clock: Time.
+        believed: The time by which messages are given up: see `watch.clock`; by default what the clock says.
 
     Raises:
         ComeoError: If the database or the receipts cannot be written; nothing is lost, nor sent twice.
@@ -246,7 +254,7 @@ def deliver(
         waiting = outbox.due(connection, clock(), LONGEST_WAIT, _AT_ONCE)
     sent = 0
     for one in waiting:
-        outcome = _deliver(database, transport, receipts, one, clock)
+        outcome = _deliver(database, transport, receipts, one, clock, believed)
         sent += outcome == "sent"
         if outcome == "unreachable":
             break
@@ -254,8 +262,9 @@ def deliver(
 
 
 def _deliver(
-    database: Database, transport: Transport, receipts: Receipts, one: Message, clock: Callable[[], datetime]
-) -> _Outcome | None:
+    database: Database, transport: Transport, receipts: Receipts, one: Message,
+    clock: Callable[[], datetime], believed: datetime | None,
+) -> _Outcome | None:  # fmt: skip
     """Send a message; None if somebody else does."""
     name = name_of(one)
     if not (taken := receipts.has(name)):
@@ -271,7 +280,7 @@ def _deliver(
             log.warning("the receipt of a message cannot be written: %s", failure)
     state: outbox.State = "failed" if outcome == "unreachable" else outcome
     now = clock()
-    if state == "failed" and now - one.created > GIVEN_UP and one.attempts + 1 >= LEAST_TRIES:
+    if state == "failed" and (believed or now) - one.created > GIVEN_UP and one.attempts + 1 >= LEAST_TRIES:
         state = "dead"
     wait = min(_FIRST_WAIT * 2 ** min(one.attempts, 20), LONGEST_WAIT)
     with database.writing() as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 
 from sqlalchemy import Connection
 
@@ -11,7 +11,7 @@ from comeo.indicators.document import read_document, text_in
 from tileserver.store import alerts as stored
 from tileserver.store import geoservices, observed, sites
 from tileserver.store.geoservices import Followed, Geoservice
-from tileserver.store.observed import Observed
+from tileserver.store.observed import Archived, Observed
 from tileserver.store.sites import SiteVersion
 from tileserver.watch.alerts import counts, verdicts
 from tileserver.watch.baseline import Verdict
@@ -19,8 +19,16 @@ from tileserver.watch.detect import episodes
 from tileserver.watch.rules import rule_of
 
 
-def explain(connection: Connection, geoservice: Geoservice, site: int | None) -> Iterator[str]:
+def explain(
+    connection: Connection, geoservice: Geoservice, site: int | None, archives: Set[Archived]
+) -> Iterator[str]:
     """Lines of text: each date with its limits, or why it does not count; then deviations, then alerts.
+
+    Args:
+        connection: In a transaction that sees one state.
+        geoservice: It.
+        site: Id of a site; None takes the first.
+        archives: Those that count: see `observe.standing`.
 
     Raises:
         NotFoundError: If it has no such site.
@@ -31,20 +39,23 @@ def explain(connection: Connection, geoservice: Geoservice, site: int | None) ->
         raise NotFoundError(f"{geoservice.slug} has no site {site}")
     yield f"{geoservice.slug}, site {place.site}: {text_in(place.name, 'en')}, {place.area_m2 / 1e4:.2f} ha"
     for indicator in geoservices.followed(connection, geoservice.id):
-        yield from _of_indicator(connection, geoservice, indicator, place)
+        yield from _of_indicator(connection, geoservice, indicator, place, archives)
 
 
 def _of_indicator(
-    connection: Connection, geoservice: Geoservice, indicator: Followed, place: SiteVersion
-) -> Iterator[str]:
+    connection: Connection, geoservice: Geoservice, indicator: Followed, place: SiteVersion,
+    archives: Set[Archived],
+) -> Iterator[str]:  # fmt: skip
     document = read_document(indicator.document.encode(), "json")
     rule = rule_of(geoservice, indicator, place.site)
     yield f"{document.id}@{document.version}, nominal: {rule.nominal.model_dump_json()}"
-    seen = observed.newest(observed.of_sites(connection, [place.id], indicator.sha256)[place.id])
+    known = observed.of_sites(connection, [place.id], indicator.sha256)[place.id]
+    seen = [each for each in known if each.archive in archives]
     told = verdicts(seen, rule)
     by_item = {each.point.item: each for each in told}
-    for one in seen:
-        yield f"  {one.datetime:%Y-%m-%d}  {_date(one, by_item.get(one.item), counts(one, rule.policy))}"
+    for one in _scenes(known, seen):
+        reason = counts(one, rule.policy) if one.archive in archives else "withdrawn"
+        yield f"  {one.datetime:%Y-%m-%d}  {_date(one, by_item.get(one.item), reason)}"
     for each in episodes(told, rule.policy):
         over = f"over by {each.over.point.at:%Y-%m-%d}" if each.over else "going on"
         sure = "" if each.persistent else ", a single date: to be verified"
@@ -57,6 +68,13 @@ def _of_indicator(
         if (alert.site, alert.gs_indicator) == (place.site, indicator.id):
             for event in stored.events_of(connection, alert.id):
                 yield f"  alert {alert.id}, {event.at:%Y-%m-%d %H:%M}: {event.after}: {event.note}"
+
+
+def _scenes(known: Sequence[Observed], seen: Sequence[Observed]) -> list[Observed]:
+    """What counts, and the last that was observed of scenes that were withdrawn; oldest first."""
+    left = {(each.collection, each.item) for each in seen}
+    gone = [each for each in observed.newest(known) if (each.collection, each.item) not in left]
+    return sorted([*seen, *gone], key=lambda each: (each.datetime, each.collection, each.item))
 
 
 def _date(one: Observed, verdict: Verdict | None, reason: str | None) -> str:

@@ -27,7 +27,9 @@ from tileserver.render.observations import REVISION
 from tileserver.render.offers import Answers, answers
 from tileserver.render.plan import RenderPlan, RenderRequest
 from tileserver.render.scenes import Scenes
-from tileserver.store.observed import Key, Observed
+from tileserver.store.geoservices import Followed, Geoservice
+from tileserver.store.observed import Archived, Key, Observed
+from tileserver.store.sites import SiteVersion
 
 NEAR_METRES: Final = 500.0
 """Around a site, where cloud makes what is told to be clear doubtful."""
@@ -88,6 +90,30 @@ class Wanted:
     before: datetime | None = None
 
 
+def wanted_of(geoservice: Geoservice, indicator: Followed, places: Sequence[Place]) -> Wanted:
+    """What a geoservice wants observed of an indicator."""
+    collections = tuple(geoservice.collections)
+    return Wanted(indicator.sha256, indicator.document, collections, places, geoservice.end)
+
+
+def standing(scenes: Scenes, geoservice: Geoservice, places: Sequence[SiteVersion]) -> set[Archived]:
+    """The archives that count for a geoservice by the catalogue as it is.
+
+    What was observed in another one counts no more: its scene was withdrawn, or the archive was replaced.
+
+    Args:
+        scenes: Catalogue.
+        geoservice: It.
+        places: Its sites, or some of them.
+    """
+    if not places:
+        return set()
+    box = union_of_boxes([Area(dict(each.geometry)).bounds for each in places])
+    search = Search(bbox=box, collections=tuple(geoservice.collections))
+    records = scenes.catalog.records(search)
+    return {(each.collection, each.id, each.etag) for each in records if _is_in_time(each, geoservice.end)}
+
+
 def present(scenes: Scenes, wanted: Wanted) -> dict[Key, Work]:
     """Every observation that should exist by the catalogue as it is, with the work that makes it.
 
@@ -108,7 +134,7 @@ def present(scenes: Scenes, wanted: Wanted) -> dict[Key, Work]:
 def _of_scene(
     record: Record, chosen: Answers, wanted: Wanted, boxes: Sequence[Bounds]
 ) -> Iterator[tuple[Key, Work]]:
-    if record.datetime is None or (wanted.before is not None and record.datetime >= wanted.before):
+    if record.datetime is None or not _is_in_time(record, wanted.before):
         return
     shown = [one for one, box in zip(wanted.sites, boxes, strict=True) if intersections(record.bbox, box)]
     plan = chosen.plan_for(record) if shown else None
@@ -117,6 +143,10 @@ def _of_scene(
     work = Work(record, record.datetime, plan, shown)
     for one in shown:
         yield Key(one.version, wanted.sha256, record.collection, record.id, record.etag), work
+
+
+def _is_in_time(record: Record, before: datetime | None) -> bool:
+    return record.datetime is not None and (before is None or record.datetime < before)
 
 
 def missing(present: Mapping[Key, Work], known: set[Key]) -> list[Work]:

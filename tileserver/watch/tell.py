@@ -32,14 +32,19 @@ class Teller:
         geoservice: Whose alerts.
         address: Where people reach the server, without a slash at the end.
         now: Time.
+        believed: The time by which things end: see `watch.clock`; by default `now`.
     """
 
-    def __init__(self, connection: Connection, geoservice: Geoservice, address: str, now: datetime) -> None:
+    def __init__(
+        self, connection: Connection, geoservice: Geoservice, address: str, now: datetime,
+        believed: datetime | None = None,
+    ) -> None:  # fmt: skip
         self._connection = connection
         self._geoservice = geoservice
         self._policy = AlertPolicy.model_validate(geoservice.alert_policy)
         self._address = address
         self._now = now
+        self._believed = believed or now
 
     @cached_property
     def _names(self) -> Names:
@@ -54,7 +59,7 @@ class Teller:
             elif each.state == "confirmed":
                 self._spread(each, "confirmed")
                 self._move(each, "notified", "told to all who are to know")
-            elif _is_just_over(self._connection, each, self._now):
+            elif _is_just_over(self._connection, each, self._believed):
                 self._spread(each, "closed")
 
     def _invite(self) -> None:
@@ -73,7 +78,7 @@ class Teller:
         days = self._policy.expires_days
         if _is_decided_by_rule(alert, self._policy):
             self._move(alert, "confirmed", "by the geoservice's rule")
-        elif self._now - alert.opened > timedelta(days=days):
+        elif self._believed - alert.opened > timedelta(days=days):
             self._move(alert, "expired", f"nobody decided within {days} days")
         elif alert.verified != "unknown":  # the originals are asked first
             self._ask(alert)
@@ -86,7 +91,7 @@ class Teller:
         until = self._now + timedelta(days=LINK_DAYS)
         for account in accounts.moderators(self._connection, self._geoservice.id):
             given = stored.tokens_of(self._connection, alert, account.id)
-            if given and given[-1] > self._now:
+            if given and given[-1] > self._believed:
                 continue
             key = f"alert:{alert.id}:moderate:a{account.id}" + (f":{len(given)}" if given else "")
             token = stored.give_token(self._connection, alert, account.id, self._now, until)

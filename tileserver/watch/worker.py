@@ -11,10 +11,10 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection
 
-from comeo.errors import ComeoError, NotFoundError, ParameterError
 from comeo.view.area import Area
 from tileserver.render.scenes import Scenes
 from tileserver.store import alerts as stored
@@ -23,13 +23,17 @@ from tileserver.store.alerts import Alert
 from tileserver.store.database import Database
 from tileserver.store.geoservices import Followed, Geoservice
 from tileserver.store.observed import Key, Observed
+from tileserver.store.tasks import key_of
 from tileserver.watch import alerts, deliver
+from tileserver.watch.alerts import Rule
+from tileserver.watch.clock import Clock
 from tileserver.watch.deliver import Receipts, Transport
-from tileserver.watch.observe import Place, Wanted, Work, missing, observe, present
+from tileserver.watch.observe import Place, Work, missing, observe, present, wanted_of
 from tileserver.watch.originals import Originals
+from tileserver.watch.pieces import Pieces
 from tileserver.watch.rules import rule_of
 from tileserver.watch.tell import Teller
-from tileserver.watch.verify import verify
+from tileserver.watch.verify import Outcome, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Round:
     Attributes:
         observed: Observations made.
         sent: Messages that were taken.
-        failed: Scenes that could not be observed, with the reason.
+        failed: Scenes, alerts and geoservices of which something failed, with the reason.
     """
 
     observed: int = 0
@@ -48,12 +52,22 @@ class Round:
 
 
 @dataclass(slots=True)
-class _Made:
-    """Of an indicator: all observations that should exist, how many were made, and what failed."""
+class Now:
+    """A round that is under way.
 
-    should: Mapping[Key, Work]
-    count: int = 0
-    failed: dict[str, str] = field(default_factory=dict)
+    Attributes:
+        at: What the clock says: for what is written down.
+        believed: The time by which things end: see `watch.clock`.
+        pieces: Of work, each of which fails by itself.
+        observed: Observations made.
+        sent: Messages that were taken.
+    """
+
+    at: datetime
+    believed: datetime
+    pieces: Pieces
+    observed: int = 0
+    sent: int = 0
 
 
 @dataclass(slots=True)
@@ -78,46 +92,66 @@ class Worker:
     receipts: Receipts
     clock: Callable[[], datetime]
     _places: dict[int, Place] = field(default_factory=dict)
-    _settled: dict[int, object] = field(default_factory=dict)
-    """Of each geoservice, what was the last time that all was in step."""
+    _looked: dict[int, object] = field(default_factory=dict)
+    """Of each geoservice, what there was to be looked at the last time."""
+    _time: Clock = field(init=False)
 
-    def round(self) -> Round:
-        """Do what is to be done now."""
+    def __post_init__(self) -> None:
+        self._time = Clock(self.database)
+
+    def round(self, slug: str | None = None) -> Round:
+        """Do what is to be done now: of each geoservice one step after the other, then what is of all.
+
+        Args:
+            slug: Of the only geoservice that is looked at; None looks at all.
+
+        Raises:
+            ComeoError: If the database cannot be read or written.
+        """
+        at = self.clock()
+        believed = self._time.believed(at)
+        now = Now(at, believed, Pieces(self.database, believed))
         with self.database.reading() as connection:
             active = geoservices.geoservices(connection, "active")
-        count, sent, failed = 0, 0, dict[str, str]()
+        steps = {"follow": self._follow, "tell": self._tell}
         for each in active:
-            with self.database.reading() as connection:
-                places = self._places_of(connection, each.site)
-                followed = geoservices.followed(connection, each.id)
-            state = self.scenes.catalog.position(), each.revision, [one.version for one in places]
-            if self._settled.get(each.id) != state:
-                made, problems = self._follow(places, each, followed)
-                count, failed = count + made, failed | problems
-                if not problems:
-                    self._settled[each.id] = state
-            with self.database.writing() as connection:
-                Teller(connection, each, self.address, self.clock()).tell()
-        if self.transport is not None:
-            sent = deliver.deliver(self.database, self.transport, self.receipts, self.clock)
-        return Round(count, sent, failed)
+            if slug in (None, each.slug):
+                for kind, step in steps.items():
+                    now.pieces.attempt(kind, key_of(each.id), each.slug, partial(step, each, now))
+        now.pieces.attempt("deliver", "", "messages", partial(self._deliver, now))
+        return Round(now.observed, now.sent, now.pieces.said)
 
-    def _follow(
-        self, places: Sequence[Place], geoservice: Geoservice, followed: Sequence[Followed]
-    ) -> tuple[int, dict[str, str]]:
-        """Bring observations and alerts in step with the catalogue; how many were made, and what failed."""
-        count, failed = 0, dict[str, str]()
-        for indicator in followed:
-            try:
-                made = self._observe(places, geoservice, indicator)
-            except (NotFoundError, ParameterError) as error:  # there are no such scenes yet
-                failed[geoservice.slug] = str(error)
-                continue
-            self._judge(places, geoservice, indicator, made.should.keys())
-            self._verify(places, geoservice, indicator, made.should)
-            count += made.count
-            failed |= made.failed
-        return count, failed
+    def _follow(self, geoservice: Geoservice, now: Now) -> None:
+        """Bring observations and alerts in step with the catalogue, where there is anything to look at."""
+        with self.database.reading() as connection:
+            places = self._places_of(connection, geoservice.site)
+        seen = self.scenes.catalog.position(), geoservice.revision, [one.version for one in places]
+        is_new = self._looked.get(geoservice.id) != (seen, now.pieces.of(geoservice.id))
+        if not (is_new or now.pieces.is_due(geoservice.id)):
+            return
+        with self.database.reading() as connection:
+            followed = geoservices.followed(connection, geoservice.id)
+        for each in followed:
+            key = key_of(geoservice.id, each.id)
+            work = partial(self._indicator, places, geoservice, each, now)
+            now.pieces.attempt("indicator", key, geoservice.slug, work, anew=is_new)
+        self._looked[geoservice.id] = None if now.pieces.put_off else (seen, now.pieces.of(geoservice.id))
+
+    def _tell(self, geoservice: Geoservice, now: Now) -> None:
+        with self.database.writing() as connection:
+            Teller(connection, geoservice, self.address, now.at, now.believed).tell()
+
+    def _deliver(self, now: Now) -> None:
+        if self.transport is not None:
+            now.sent = deliver.deliver(self.database, self.transport, self.receipts, self.clock, now.believed)
+
+    def _indicator(
+        self, places: Sequence[Place], geoservice: Geoservice, indicator: Followed, now: Now
+    ) -> None:
+        should = present(self.scenes, wanted_of(geoservice, indicator, places))
+        self._observe(places, geoservice, indicator, should, now)
+        self._judge(places, geoservice, indicator, should.keys(), now)
+        self._verify(places, geoservice, indicator, should, now)
 
     def _places_of(self, connection: Connection, site: int) -> list[Place]:
         """The sites of a group, with what has been worked out of them before."""
@@ -128,28 +162,28 @@ class Worker:
             found.append(self._places[each.id])
         return found
 
-    def _observe(self, places: Sequence[Place], geoservice: Geoservice, indicator: Followed) -> _Made:
+    def _observe(
+        self, places: Sequence[Place], geoservice: Geoservice, indicator: Followed,
+        should: Mapping[Key, Work], now: Now,
+    ) -> None:  # fmt: skip
         """Make the observations that are missing, and keep them scene by scene."""
-        versions = [each.version for each in places]
         with self.database.reading() as connection:
-            known = observed.known(connection, versions, indicator.sha256)
-        collections = tuple(geoservice.collections)
-        wanted = Wanted(indicator.sha256, indicator.document, collections, places, geoservice.end)
-        should = present(self.scenes, wanted)
-        made = _Made(should)
-        for work in missing(should, known):
-            try:
-                found = list(observe(self.scenes, work, indicator.sha256))
-            except ComeoError as error:  # gone, or being replaced: the next round knows better
-                made.failed[work.record.id] = str(error)
-                continue
-            with self.database.writing() as connection:
-                observed.keep(connection, found)
-            made.count += len(found)
-        return made
+            known = observed.known(connection, [each.version for each in places], indicator.sha256)
+        todo = {_scene_key(geoservice, indicator, work): work for work in missing(should, known)}
+        now.pieces.keep_only("observe", key_of(geoservice.id, indicator.id, ""), todo.keys())
+        for key, work in todo.items():
+            make = partial(self._scene, work, indicator, key, now)
+            now.pieces.attempt("observe", key, work.record.id, make, grave=True)
+
+    def _scene(self, work: Work, indicator: Followed, key: str, now: Now) -> None:
+        found = list(observe(self.scenes, work, indicator.sha256))
+        with self.database.writing() as connection:
+            observed.keep(connection, found)
+            now.pieces.done(connection, "observe", key)
+        now.observed += len(found)
 
     def _judge(
-        self, places: Sequence[Place], geoservice: Geoservice, indicator: Followed, should: Set[Key]
+        self, places: Sequence[Place], geoservice: Geoservice, indicator: Followed, should: Set[Key], now: Now
     ) -> None:
         """Bring alerts in step with what has been observed, where that is not what it was the last time."""
         versions = [each.version for each in places]
@@ -165,31 +199,47 @@ class Worker:
                 digest = _digest(geoservice, place, counted)
                 if judged.get(place.site) != digest:
                     rule = rule_of(geoservice, indicator, place.site)
-                    alerts.reconcile(connection, rule, counted, known.get(place.site, []), self.clock())
+                    alerts.reconcile(connection, rule, counted, known.get(place.site, []), now.at)
                     observed.keep_judged(connection, indicator.id, place.site, digest)
 
     def _verify(
-        self, places: Sequence[Place], geoservice: Geoservice, indicator: Followed, should: Mapping[Key, Work]
-    ) -> None:
+        self, places: Sequence[Place], geoservice: Geoservice, indicator: Followed,
+        should: Mapping[Key, Work], now: Now,
+    ) -> None:  # fmt: skip
         """Ask the originals, before any person is."""
         with self.database.reading() as connection:
             waiting = _unverified(connection, geoservice, indicator)
+        own = {each.site: each for each in places}
         for alert in waiting:
-            place = next((each for each in places if each.site == alert.site), None)
+            place = own.get(alert.site)
             if place is None:  # taken out of the group meanwhile
                 continue
-            works = {
-                work.record.id: (work.record, work.plan)
-                for key, work in should.items()
-                if key.site_version == place.version
-            }
-            rule = rule_of(geoservice, indicator, place.site)
-            least = 1 if alert.state == "verifying" else rule.policy.dates
-            found = verify(self.scenes, self.originals, alert.evidence, alert.kind, least, works, place)
-            with self.database.writing() as connection:
-                again = stored.find_alert(connection, alert.id)
-                if again is not None and again.state == alert.state:
-                    alerts.look_up(connection, again, found.verified, found.reason, self.clock())
+            key = key_of(geoservice.id, indicator.id, alert.id)
+            look = partial(
+                self._ask_originals, place, rule_of(geoservice, indicator, place.site), alert, should, now
+            )
+            now.pieces.attempt("verify", key, f"alert {alert.id}", look)
+            if now.pieces.is_dead("verify", key):  # people are asked without
+                reason = "the original cannot be looked at, tried again and again"
+                self._look_up(alert, Outcome("unreachable", {}, reason), now)
+
+    def _ask_originals(
+        self, place: Place, rule: Rule, alert: Alert, should: Mapping[Key, Work], now: Now
+    ) -> None:
+        works = {
+            work.record.id: (work.record, work.plan)
+            for key, work in should.items()
+            if key.site_version == place.version
+        }
+        least = 1 if alert.state == "verifying" else rule.policy.dates
+        found = verify(self.scenes, self.originals, alert.evidence, alert.kind, least, works, place)
+        self._look_up(alert, found, now)
+
+    def _look_up(self, alert: Alert, found: Outcome, now: Now) -> None:
+        with self.database.writing() as connection:
+            again = stored.find_alert(connection, alert.id)
+            if again is not None and again.state == alert.state:
+                alerts.look_up(connection, again, found.verified, found.reason, now.at)
 
 
 def _unverified(connection: Connection, geoservice: Geoservice, indicator: Followed) -> list[Alert]:
@@ -199,6 +249,12 @@ def _unverified(connection: Connection, geoservice: Geoservice, indicator: Follo
         for each in stored.alerts_of(connection, geoservice.id)
         if each.gs_indicator == indicator.id and each.state in alerts.UNDECIDED and each.verified == "unknown"
     ]
+
+
+def _scene_key(geoservice: Geoservice, indicator: Followed, work: Work) -> str:
+    """A new archive of a scene is another piece of work than the one that failed."""
+    record = work.record
+    return key_of(geoservice.id, indicator.id, record.collection, record.id, record.etag)
 
 
 def _digest(geoservice: Geoservice, place: Place, counted: Sequence[Observed]) -> str:

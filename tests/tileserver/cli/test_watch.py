@@ -12,13 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from comeo.errors import CodecError
 from tests.tileserver.watch.mailserver import mail_server
 from tests.tileserver.watch.test_worker import DAYS, SAMPLES, archive
 from tileserver.cli import watch
 from tileserver.cli.main import main
 from tileserver.errors import BusyError
+from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
 from tileserver.store.lock import only_worker
+from tileserver.store.observed import Observed
+from tileserver.watch import worker
+from tileserver.watch.observe import Work, observe
 
 TOML = """
 slug = "retezat"
@@ -97,12 +102,43 @@ def test_from_a_definition_to_the_mail_that_asks(
     assert mails["ranger@example.org"]["Subject"] == "Confirmez : messages sur Le Retezat"
     _, listed, _ = comeo("geoservice", "list")
     assert listed.split() == ["retezat", "active", "1", "sites", "1", "alerts,", "1", "open"]
-    _, explained, _ = comeo("geoservice", "explain", "retezat")
+    _, explained, _ = comeo("geoservice", "explain", "retezat", archives)
     lines = explained.splitlines()
     assert lines[0].startswith("retezat, site 1: Site 1, 0.9")
     assert sum("OUTSIDE: low, severity 3" in each for each in lines) == 4
     assert any("deviation: low since 2017-06-06" in each for each in lines)
     assert any("candidate" in each for each in lines)
+    (archives / archive(DAYS[1])).unlink()
+    _, explained, _ = comeo("geoservice", "explain", "retezat", archives)
+    assert "  2017-07-01  does not count: withdrawn" in explained.splitlines()
+
+
+def test_a_scene_that_cannot_be_read_is_listed_until_it_is_run_again(
+    comeo: Comeo, definition: Path, archives: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def observing(scenes: Scenes, work: Work, indicator: str) -> Iterator[Observed]:
+        if work.record.id == "S2_romania_2017-07-01":
+            raise CodecError("block 3 is damaged")
+        return observe(scenes, work, indicator)
+
+    comeo("geoservice", "add", definition, "--owner", "owner@example.org")
+    said = comeo("geoservice", "run", "retezat", archives)[2]
+    assert said == "comeo: retezat is draft; `comeo geoservice activate retezat PATHS` starts it\n"
+    comeo("geoservice", "activate", "retezat", archives)
+    with monkeypatch.context() as damaged:
+        damaged.setattr(worker, "observe", observing)
+        assert comeo("geoservice", "run", "retezat", archives) == (
+            1, "3 observations, 0 messages sent\n", "comeo: S2_romania_2017-07-01: block 3 is damaged\n"
+        )  # fmt: skip
+    failure = "  failed once, again from "
+    assert failure in comeo("geoservice", "list")[1]
+    assert "UTC: S2_romania_2017-07-01: block 3 is damaged\n" in comeo("geoservice", "list")[1]
+    assert comeo("work", archives, "--once")[0] == 0
+    assert failure in comeo("geoservice", "list")[1], "it is not its time yet"
+    with only_worker(watch.open_database(Settings.from_environment())):
+        assert "does it in its next round" in comeo("geoservice", "run", "retezat", archives)[1]
+    assert comeo("geoservice", "run", "retezat", archives)[:2] == (0, "1 observations, 0 messages sent\n")
+    assert "failed" not in comeo("geoservice", "list")[1]
 
 
 @pytest.mark.parametrize(
@@ -135,9 +171,9 @@ def test_errors_are_one_sentence(
     assert comeo(*add, "owner@example.org")[0] == 0
     assert said(*add, "owner@example.org") == "comeo: there is a geoservice retezat; choose another slug\n"
     assert "there is no geoservice other; `comeo geoservice list` names" in said(
-        "geoservice", "explain", "other"
+        "geoservice", "explain", "other", archives
     )
-    assert "retezat has no site 9" in said("geoservice", "explain", "retezat", "--site", 9)
+    assert "retezat has no site 9" in said("geoservice", "explain", "retezat", archives, "--site", 9)
     assert "there is no collection romania-forest" in said(
         "geoservice", "activate", "retezat", tmp_path / "none"
     )

@@ -1,12 +1,13 @@
-"""`python -m tests.tileserver.watch.kills 1000`: a worker is killed at statement boundaries, again and again.
+"""`python -m tests.tileserver.watch.kills 1000 [SEED] [postgresql]`: a worker is killed, again and again.
 
-The parent has the mail server; each child runs the worker on an SQLite file and kills itself when it is about
-to execute its n-th statement or commit. At the end each message has to have arrived exactly once, no
+The parent has the mail server; each child runs the worker on a database and kills itself when it is about to
+execute its n-th statement or commit. At the end each message has to have arrived exactly once, no
 observation may be missing, and all has to be as if nobody had been killed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -16,7 +17,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -26,7 +27,7 @@ from typing import Any, cast
 
 from sqlalchemy import event, select
 
-from tests.tileserver.databases import hurry
+from tests.tileserver.databases import PostgreSQL, hurry
 from tests.tileserver.watch.followed import NOW, OWNER, START, follow, observation, square
 from tests.tileserver.watch.mailserver import Inbox, mail_server
 from tileserver.store import outbox
@@ -36,6 +37,7 @@ from tileserver.store.observed import Key, Observed
 from tileserver.store.tables import alert, alert_event
 from tileserver.store.tables import observation as observations
 from tileserver.watch import worker
+from tileserver.watch.clock import Clock
 from tileserver.watch.deliver import Receipts, Smtp
 from tileserver.watch.observe import Wanted, Work
 from tileserver.watch.worker import Worker
@@ -47,6 +49,8 @@ STAGES = (4, 6, 8)
 MOST = 250
 """Statements of a stage, about."""
 TICK = timedelta(minutes=10)
+PUT_OFF = timedelta(hours=5)
+"""For longer nothing is put off, of a scene whose worker was killed five times."""
 _SITES = {"type": "FeatureCollection", "features": [
     {"type": "Feature", "properties": {"name": f"Site {number}"}, "geometry": square(10 + number)}
     for number in range(2)
@@ -57,7 +61,7 @@ def present(_scenes: Any, wanted: Wanted, *, count: int) -> dict[Key, Work]:
     """As many scenes as there are, each with all sites."""
     found = {}
     for day in range(count):
-        record = cast("Any", SimpleNamespace(id=f"day-{day}"))
+        record = cast("Any", SimpleNamespace(id=f"day-{day}", collection="scenes", etag="e"))
         work = Work(record, START + timedelta(days=day), cast("Any", None), wanted.sites)
         for each in wanted.sites:
             found[Key(each.version, wanted.sha256, "scenes", record.id, "e")] = work
@@ -76,26 +80,25 @@ class Case:
     """A database, its worker, and how far time has gone on.
 
     Attributes:
-        folder: Of the database.
+        folder: Of receipts, and of the file of SQLite.
+        address: Of the database.
         transport: Where mail goes.
         now: Time.
         kills: How many workers were killed.
     """
 
     folder: Path
+    address: str
     transport: Smtp
     now: datetime = NOW
     kills: int = 0
 
-    def prepare(self) -> None:
-        """Two geoservices: one asks a moderator, one tells at once."""
-        self.folder.mkdir()
-        database = Database(str(self.folder / "comeo.sqlite"))
-        upgrade(database)
-        follow(database, sites=_SITES, slug="asks")
-        follow(database, sites=_SITES, slug="tells", alerts={"moderation": "none"},
-               recipients=[{"email": OWNER}, {"email": "other@example.org"}])  # fmt: skip
-        database.close()
+    def open(self) -> Database:
+        """The database, which waits for no disk: no power is cut here."""
+        database = Database(self.address)
+        if database.is_sqlite:
+            event.listen(database.engine, "connect", hurry)
+        return database
 
     def run(self, count: int, kill_at: int | None) -> bool:
         """Run a worker in a process of its own until nothing is left to do; whether it lived to see that."""
@@ -118,8 +121,7 @@ class Case:
         return not killed
 
     def _work(self, count: int, kill_at: int | None) -> None:
-        database = Database(str(self.folder / "comeo.sqlite"))
-        event.listen(database.engine, "connect", hurry)
+        database = self.open()
         if kill_at is not None:
             _kill_at(database, kill_at)
         vars(worker).update(present=partial(present, count=count), observe=observe)
@@ -150,15 +152,55 @@ class Case:
                 *(sorted(map(repr, connection.execute(each))) for each in (alerts, events, seen)),
             ]
 
+    def wait(self) -> None:
+        """Let time go on as a machine sees it that runs, for what was put off as its worker was killed."""
+        database = self.open()
+        clock = Clock(database)
+        for _ in range(PUT_OFF // TICK):
+            self.now += TICK
+            clock.believed(self.now)
+        database.close()
+
+    def whole(self, count: int) -> None:
+        """Run a stage to its end without being killed."""
+        self.wait()
+        assert self.run(count, None)
+
     def end(self) -> list[Any]:
         """Run to the end without being killed, time going on for what was put off; the state then."""
-        self.now += TICK
-        for _ in range(2):
-            assert self.run(STAGES[-1], None)
-        database = Database(str(self.folder / "comeo.sqlite"))
+        self.whole(STAGES[-1])
+        assert self.run(STAGES[-1], None)
+        database = self.open()
         found = self.state(database)
         database.close()
         return found
+
+
+def prepare(address: str) -> None:
+    """Two geoservices: one asks a moderator, one tells at once."""
+    database = Database(address)
+    upgrade(database)
+    follow(database, sites=_SITES, slug="asks")
+    follow(database, sites=_SITES, slug="tells", alerts={"moderation": "none"},
+           recipients=[{"email": OWNER}, {"email": "other@example.org"}])  # fmt: skip
+    database.close()
+
+
+Databases = Callable[[str], str]
+"""Makes a database of a name that is prepared; its address is returned."""
+
+
+def files(folder: Path) -> Databases:
+    """Files of SQLite."""
+    fresh = folder / "fresh.sqlite"
+    prepare(str(fresh))
+    return lambda name: str(shutil.copy(fresh, folder / f"{name}.sqlite"))
+
+
+def of_server(server: PostgreSQL) -> Databases:
+    """Databases of PostgreSQL."""
+    prepare(server.make_named("fresh"))
+    return lambda _: server.make("fresh")
 
 
 def _kill_at(database: Database, number: int) -> None:
@@ -205,28 +247,25 @@ def check(inbox: Inbox, found: list[Any], expected: list[Any], addressed: Counte
             yield f"{name} differ: {one} instead of {other}"
 
 
-def run(kills: int, seed: int, folder: Path) -> Tally:
+def run(kills: int, seed: int, folder: Path, databases: Databases) -> Tally:
     """Kill workers so often; each database is killed at up to fifteen statements, the first ones in turn."""
     chance = random.Random(seed)
     tally = Tally()
     with mail_server() as (inbox, transport):
-        whole = Case(folder / "whole", transport)
-        whole.prepare()
-        shutil.copytree(whole.folder, folder / "fresh")
+        whole = Case(folder / "whole", databases("whole"), transport)
         for count in STAGES:
-            assert whole.run(count, None)
+            whole.whole(count)
         expected = whole.end()
         addressed = Counter(recipients[0] for recipients, _ in inbox.taken)
         assert len(addressed) == 2, addressed
         assert sum(addressed.values()) >= 8, addressed
         while tally.kills < kills:
             inbox.taken.clear()
-            case = Case(Path(shutil.copytree(folder / "fresh", folder / "case")), transport)
+            case = Case(folder / f"case-{tally.runs}", databases(f"case-{tally.runs}"), transport)
             _kill_often(case, 1 + tally.runs, chance)
             tally.wrong += check(inbox, case.end(), expected, addressed)
             tally.kills += case.kills
             tally.runs += 1
-            shutil.rmtree(case.folder)
     return tally
 
 
@@ -235,17 +274,22 @@ def _kill_often(case: Case, first: int, chance: random.Random) -> None:
         for number in (first, *(chance.randint(1, MOST) for _ in range(4))):
             if case.run(count, number):
                 break
-        else:
-            assert case.run(count, None)
+        case.whole(count)
 
 
 def main() -> int:
     """Run what the command line says; 1 if anything went wrong."""
-    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    numbers = [int(each) for each in sys.argv[1:] if each.isdecimal()]
+    kills, seed = (*numbers, *(1000, 1)[len(numbers) :])
     started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        tally = run(kills, seed, Path(folder))
+    with contextlib.ExitStack() as left:
+        folder = Path(left.enter_context(tempfile.TemporaryDirectory()))
+        if "postgresql" in sys.argv:
+            server = PostgreSQL.found()
+            left.callback(server.close)
+            tally = run(kills, seed, folder, of_server(server))
+        else:
+            tally = run(kills, seed, folder, files(folder))
     for each in tally.wrong:
         print(each)
     seconds = time.monotonic() - started

@@ -369,14 +369,18 @@ def test_a_step_outside_a_table_is_refused() -> None:
     assert set(get_args(geoservices.State)) == set(states.GEOSERVICE)
 
 
-def test_only_the_newest_archive_of_a_scene_is_explained(case: Case) -> None:
+def test_what_the_catalogue_no_longer_has_is_explained_as_withdrawn(case: Case) -> None:
     with case.database.writing() as connection:
-        observed.keep(connection, [observation(1, OUT, etag="z"), observation(2, OUT)])
+        observed.keep(connection, [observation(1, OUT, etag="z"), observation(2, OUT), observation(3, OUT)])
     with case.database.writing() as connection:
         observed.keep(connection, [observation(1, IN, etag="a"), observation(2, IN)])  # one of them is known
+    archives = {("scenes", "day-1", "a"), ("scenes", "day-3", "e")}
     with case.database.reading() as connection:
-        lines = list(explain(connection, case.geoservice, None))
-    assert [line.split()[:2] for line in lines[2:]] == [["2026-01-02", "0.600"], ["2026-01-03", "0.475"]]
+        lines = list(explain(connection, case.geoservice, None, archives))
+    assert [line.split()[:2] for line in lines[2:]] == [
+        ["2026-01-02", "0.600"], ["2026-01-03", "does"], ["2026-01-04", "0.475"]
+    ]  # fmt: skip
+    assert lines[3].endswith("does not count: withdrawn")
 
 
 def test_links_to_pictures_are_addresses(case: Case) -> None:

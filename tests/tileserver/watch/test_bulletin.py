@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import statistics
+from collections.abc import Set
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from comeo.indicators.catalogue import predefined
 from tileserver.store import geoservices, observed, sites
 from tileserver.store.database import Database
-from tileserver.store.observed import Observed
+from tileserver.store.observed import Archived, Observed
 from tileserver.watch import svg
 from tileserver.watch.bulletin import Content, canonical, content_of, digest_of
 from tileserver.watch.calendar import Month
@@ -70,17 +71,21 @@ def fill(database: Database) -> None:
             observed.keep(connection, made)
 
 
+ARCHIVES = {("c", f"i{year}{day}", "e") for year in range(2015, 2021) for day in range(32)}
+"""All of them."""
+
+
 def group(connection: Any) -> int:
     found = geoservices.find_geoservice(connection, "fields")
     assert found is not None
     return found.site
 
 
-def content(database: Database) -> Content:
+def content(database: Database, archives: Set[Archived] | None = None) -> Content:
     with database.reading() as connection:
         found = geoservices.find_geoservice(connection, "fields")
         assert found is not None
-        return content_of(connection, found, JULY, 1)
+        return content_of(connection, found, JULY, 1, ARCHIVES if archives is None else archives)
 
 
 def test_a_bulletin_says_what_was_observed(database: Database) -> None:
@@ -99,6 +104,13 @@ def test_a_bulletin_says_what_was_observed(database: Database) -> None:
     assert south["difference"] == pytest.approx(south["value"] - south["nominal"], abs=1e-5)
     assert south["difference"] < -0.15
     assert [each["side"] for each in south["curve"][-4:]] == [None, "low", "low", None]
+
+
+def test_what_the_catalogue_no_longer_has_is_not_told(database: Database) -> None:
+    fill(database)
+    found = content(database, ARCHIVES - {("c", "i20202", "e"), ("c", "i20207", "e")})
+    assert found["indicators"][0]["scenes"] == 3
+    assert found["indicators"][0]["sites"][0]["dates"] == 3
 
 
 def test_the_same_database_gives_the_same_bytes(database: Database) -> None:
@@ -142,7 +154,7 @@ def test_a_period_without_clear_dates_is_told(sqlite_database: Database) -> None
     with sqlite_database.reading() as connection:
         found = geoservices.find_geoservice(connection, "fields")
         assert found is not None
-        empty = content_of(connection, found, Month(2020, 8, "UTC"), 1)
+        empty = content_of(connection, found, Month(2020, 8, "UTC"), 1, ARCHIVES)
     assert [each["value"] for each in empty["indicators"][0]["sites"]] == [None, None]
     assert "–" in bulletin_page(empty, "en", None)
 

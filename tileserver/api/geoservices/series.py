@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Set
 from typing import Any, Final, Literal
 
 from flask import Response
@@ -23,10 +24,11 @@ from tileserver.render.temporal import Interval, parse_interval, rfc3339
 from tileserver.store import alerts as stored
 from tileserver.store import geoservices, observed, sites
 from tileserver.store.geoservices import Followed, Geoservice
-from tileserver.store.observed import Observed
+from tileserver.store.observed import Archived, Observed
 from tileserver.store.sites import SiteVersion
 from tileserver.watch.alerts import counts, verdicts
 from tileserver.watch.baseline import Verdict
+from tileserver.watch.observe import standing
 from tileserver.watch.rules import rule_of
 
 api = APIBlueprint("followed_series", __name__)
@@ -66,8 +68,10 @@ def series(path: SlugPath, query: SeriesQuery) -> Response:
             if not places:
                 raise NotFoundError(f"{one.slug} has no site {query.site}")
         known = observed.of_sites(connection, [each.id for each in places], indicator.sha256)
+    archives = standing(scenes(), one, places)
     found = [
-        _site_series(one, indicator, place, observed.newest(known[place.id]), interval) for place in places
+        _site_series(one, indicator, place, _counting(known[place.id], archives), interval)
+        for place in places
     ]
     most = scenes().settings.max_observations
     if (number := sum(len(each["observations"]) for each in found)) > most:
@@ -95,12 +99,13 @@ def latest(path: SlugPath, query: IndicatorQuery) -> Response:
         places = sites.leaves(connection, one.site)
         known = observed.of_sites(connection, [each.id for each in places], indicator.sha256)
         told = stored.told_of(connection, one.id)
+    archives = standing(scenes(), one, places)
     features = [
         {
             "type": "Feature", "id": place.site, "geometry": dict(place.geometry),
             "properties": {
                 "name": dict(place.name), "area_m2": place.area_m2,
-                **_latest(one, indicator, place, observed.newest(known[place.id])),
+                **_latest(one, indicator, place, _counting(known[place.id], archives)),
                 "alert": any(
                     each.is_open and (each.site, each.gs_indicator) == (place.site, indicator.id)
                     for each in told
@@ -124,6 +129,10 @@ def _indicator(connection: Connection, one: Geoservice, wanted: str | None) -> F
         if wanted in (None, read_document(each.document.encode(), "json").id):
             return each
     raise NotFoundError(f"{one.slug} follows no indicator {wanted}")
+
+
+def _counting(known: Iterable[Observed], archives: Set[Archived]) -> list[Observed]:
+    return [each for each in known if each.archive in archives]
 
 
 def _site_series(

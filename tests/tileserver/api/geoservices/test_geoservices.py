@@ -14,10 +14,13 @@ from pyarrow import parquet
 
 from tests.tileserver.api.geoservices.test_rights import add_alert
 from tests.tileserver.people import DEFINITION, SQUARE, House
-from tileserver.store import observed
+from tileserver.app import scenes_of
+from tileserver.catalog import Search
+from tileserver.store import observed, tasks
 from tileserver.store.geoservices import find_geoservice, followed
 from tileserver.store.observed import Observed
 from tileserver.store.sites import leaves
+from tileserver.store.tasks import Task, key_of
 
 ME = "me@example.org"
 
@@ -98,10 +101,15 @@ def test_a_site_that_is_followed_stays(server_of: House) -> None:
     assert me.send("DELETE", f"/sites/{site}").status_code == 204
 
 
+FIELD = [[8.64, 47.44], [8.65, 47.44], [8.65, 47.45], [8.64, 47.45], [8.64, 47.44]]
+"""In the scenes."""
+SEEN = {**DEFINITION, "sites": {"type": "Polygon", "coordinates": [FIELD]}}
+
+
 def test_series_and_latest_values(server_of: House) -> None:
     me = server_of.enter(ME)
-    me.send("POST", "/geoservices", DEFINITION)
-    observe(server_of, [(1, 0.5), (2, 0.1)])
+    me.send("POST", "/geoservices", SEEN)
+    observe(server_of, {"old": 0.5, "middle": 0.1})
     found = me.get("/geoservices/fields/series").get_json()
     rows = found["series"][0]["observations"]
     assert [(each["value"], each["side"]) for each in rows] == [(0.5, None), (0.1, "low")]
@@ -122,12 +130,12 @@ def test_series_and_latest_values(server_of: House) -> None:
 @pytest.mark.parametrize("parts", [1, 2])
 def test_a_series_is_told_as_coveragejson(server_of: House, parts: int) -> None:
     me = server_of.enter(ME)
-    polygons = [[[[x, 0.0], [x + 0.01, 0.0], [x + 0.01, 0.01], [x, 0.0]]] for x in (0.0, 1.0)[:parts]]
+    polygons = [[[[x + shift, y] for x, y in FIELD]] for shift in (0.0, 0.02)[:parts]]
     site = {"type": "MultiPolygon", "coordinates": polygons} if parts > 1 else {
         "type": "Polygon", "coordinates": polygons[0]
     }  # fmt: skip
     me.send("POST", "/geoservices", {**DEFINITION, "sites": site})
-    observe(server_of, [(1, 0.5), (2, 0.1)])
+    observe(server_of, {"old": 0.5, "middle": 0.1})
     answer = me.get("/geoservices/fields/series?f=coveragejson")
     assert answer.content_type == "application/prs.coverage+json"
     read = CoverageCollection.model_validate_json(answer.text)  # what is no such document is refused
@@ -141,31 +149,55 @@ def test_a_series_is_told_as_coveragejson(server_of: House, parts: int) -> None:
     assert times.values == [datetime(2021, 1, day, tzinfo=UTC) for day in (1, 2)]
 
 
-def test_an_archive_that_was_replaced_is_not_told_beside_the_new_one(server_of: House) -> None:
+def test_what_the_catalogue_no_longer_has_is_not_told(server_of: House) -> None:
+    """An archive that was replaced, whichever was observed last, and a scene that was withdrawn."""
     me = server_of.enter(ME)
-    me.send("POST", "/geoservices", DEFINITION)
-    observe(server_of, [(1, 0.5), (2, 0.1)], etag="z")
-    observe(server_of, [(2, 0.6)], etag="a")
+    me.send("POST", "/geoservices", SEEN)
+    observe(server_of, {"old": 0.5, "middle": 0.6})
+    observe(server_of, {"middle": 0.1, "new": 0.1, "gone": 0.1}, etag="z")
     rows = me.get("/geoservices/fields/series").get_json()["series"][0]["observations"]
-    assert [(each["value"], each["side"]) for each in rows] == [(0.5, None), (0.6, None)]
+    assert [(each["item"], each["value"], each["side"]) for each in rows] == [
+        ("old", 0.5, None),
+        ("middle", 0.6, None),
+    ]
     (feature,) = me.get("/geoservices/fields/sites.geojson").get_json()["features"]
     assert (feature["properties"]["value"], feature["properties"]["state"]) == (0.6, "nominal")
 
 
-def observe(server_of: House, values: list[tuple[int, float]], etag: str = "e") -> None:
-    """Keep values of days of January 2021."""
+def observe(server_of: House, values: dict[str, float], etag: str | None = None) -> None:
+    """Keep values of scenes, on days of January 2021; of the archives that there are, or of another one."""
+    etags = {each.id: each.etag for each in scenes_of(server_of.app).catalog.records(Search())}
     with server_of.database.writing() as connection:
         one = find_geoservice(connection, "fields")
         assert one
         (site,), (indicator,) = leaves(connection, one.site), followed(connection, one.id)
         made = [
             Observed(
-                site.id, indicator.sha256, "optical", f"day{day}", etag, datetime(2021, 1, day, tzinfo=UTC),
-                "done", "test", value=value, u=0.01, pixels=100.0, covered=1.0, clear=1.0, cloud_near=0.0,
+                site.id, indicator.sha256, "optical", item, etag or etags[item],
+                datetime(2021, 1, day, tzinfo=UTC), "done", "test", value=value, u=0.01, pixels=100.0,
+                covered=1.0, clear=1.0, cloud_near=0.0,
             )
-            for day, value in values
+            for day, (item, value) in enumerate(values.items(), 1)
         ]  # fmt: skip
         observed.keep(connection, made)
+
+
+def test_failures_are_told_to_those_who_can_change_it(server_of: House) -> None:
+    me = server_of.enter(ME)
+    me.send("POST", "/geoservices", DEFINITION)
+    assert me.get("/geoservices/fields/failures").get_json() == {"failures": [], "number": 0}
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    with server_of.database.writing() as connection:
+        for attempts in (1, 6):
+            key = key_of(1, 1, "optical", "old", str(attempts))
+            tasks.keep(connection, Task("observe", key, None, attempts, now, "old: damaged"))
+        tasks.keep(connection, Task("tell", "11/", None, 1, now, "of another geoservice"))
+    first, second = me.get("/geoservices/fields/failures").get_json()["failures"]
+    assert first == {
+        "step": "observe", "error": "old: damaged", "attempts": 1, "given_up": False,
+        "next": "2026-11-29T00:00:00Z",
+    }  # fmt: skip
+    assert (second["given_up"], second["next"]) == (True, None)
 
 
 def test_decisions_and_the_feed(server_of: House) -> None:
