@@ -25,6 +25,7 @@ from tileserver.store.geoservices import Followed, Geoservice
 from tileserver.store.observed import Key, Observed
 from tileserver.watch import alerts, deliver
 from tileserver.watch.deliver import Receipts, Transport
+from tileserver.watch.maps import MapMaker, Step
 from tileserver.watch.observe import Place, Wanted, Work, missing, observe, present
 from tileserver.watch.rules import rule_of
 from tileserver.watch.tell import Teller
@@ -39,11 +40,13 @@ class Round:
         observed: Observations made.
         sent: Messages that were taken.
         failed: Scenes that could not be observed, with the reason.
+        maps: Maps of periods that were made.
     """
 
     observed: int = 0
     sent: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    maps: int = 0
 
 
 @dataclass(slots=True)
@@ -67,6 +70,7 @@ class Worker:
         transport: How mail leaves; None keeps it in the outbox.
         receipts: Of mail that was taken.
         clock: Time in UTC.
+        maps: Makes maps of periods; None: none are made.
     """
 
     scenes: Scenes
@@ -76,6 +80,7 @@ class Worker:
     transport: Transport | None
     receipts: Receipts
     clock: Callable[[], datetime]
+    maps: MapMaker | None = None
     _places: dict[int, Place] = field(default_factory=dict)
     _settled: dict[int, object] = field(default_factory=dict)
     """Of each geoservice, what was the last time that all was in step."""
@@ -85,6 +90,7 @@ class Worker:
         with self.database.reading() as connection:
             active = geoservices.geoservices(connection, "active")
         count, sent, failed = 0, 0, dict[str, str]()
+        todo: list[tuple[Geoservice, Sequence[Place]]] = []
         for each in active:
             with self.database.reading() as connection:
                 places = self._places_of(connection, each.site)
@@ -97,9 +103,11 @@ class Worker:
                     self._settled[each.id] = state
             with self.database.writing() as connection:
                 Teller(connection, each, self.address, self.clock()).tell()
+            todo.append((each, places))
         if self.transport is not None:
             sent = deliver.deliver(self.database, self.transport, self.receipts, self.clock)
-        return Round(count, sent, failed)
+        step = self.maps.step(todo) if self.maps is not None else Step()
+        return Round(count, sent, failed | step.failed, step.made)
 
     def _follow(
         self, places: Sequence[Place], geoservice: Geoservice, followed: Sequence[Followed]
