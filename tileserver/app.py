@@ -145,13 +145,14 @@ def _geoservices() -> tuple[ModuleType, ...]:
         feeds,
         lifecycle,
         links,
+        maps,
         people,
         series,
         services,
         sites,
     )
 
-    return links, account, sites, services, lifecycle, series, alerts, feeds, people
+    return links, account, sites, services, lifecycle, series, maps, alerts, feeds, people
 
 
 def scenes_of(app: Flask) -> Scenes:

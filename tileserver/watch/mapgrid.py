@@ -20,7 +20,7 @@ MOST_PIXELS: Final = 1 << 22
 
 
 def box_of(boxes: Sequence[Bounds], maps: Maps) -> Bounds:
-    """Box in degrees in which scenes are looked for: that of all sites, and more than the margin around it."""
+    """Box in degrees in which scenes are looked for: that of all sites with twice the margin."""
     west, south, east, north = unrolled(union_of_boxes(boxes))
     reach = 2 * maps.margin_m / METRES_PER_DEGREE
     wide = reach / max(0.01, math.cos(math.radians(max(abs(south), abs(north)))))

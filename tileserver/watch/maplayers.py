@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ def results(recipe: Recipe, values: Values, errors: Values, days: Values, number
             found.append(np.where(there, numbers[place], np.nan))
         else:
             with np.errstate(invalid="ignore"):
-                below = values < recipe.low
+                below = values < (-math.inf if recipe.low is None else recipe.low)
             found.append(np.where(below.any(axis=0), numbers[below.argmax(axis=0)], np.nan))
     return np.stack(found).astype(np.float32)
 
@@ -117,15 +118,15 @@ def _combined(recipe: Recipe, values: Values, errors: Values, days: Values) -> C
     """
     shared = recipe.document.value.floor_uncertainty
     own = np.sqrt(np.maximum(np.square(errors, dtype=np.float64) - shared**2, 0.0))
-    options = {"weights": recipe.weights, "min_dates": recipe.min_dates}
+    of = functools.partial(combine, weights=recipe.weights, min_dates=recipe.min_dates)
     if recipe.statistic != "mean" or recipe.document.value.unit != DECIBEL:
-        return combine(recipe.statistic, values, own, days, bias=shared, **options)
+        return of(recipe.statistic, values, own, days, bias=shared)
     power = to_power(values)
-    mean = combine("mean", power, own * power * _NEPER, days, **options)
+    mean = of("mean", power, own * power * _NEPER, days)
     back = to_decibels(mean.values.astype(np.float32)).astype(np.float64)
     with np.errstate(all="ignore"):
         uncertain = np.hypot(mean.errors / (mean.values * _NEPER), shared)
-    return Combined(np.where(np.isnan(mean.values), np.nan, back), uncertain, mean.dates)
+    return Combined(back, uncertain, mean.dates)
 
 
 def step_of(recipe: Recipe, found: Values) -> float:
@@ -156,7 +157,8 @@ def bands_of(recipe: Recipe, found: Values) -> tuple[Band, ...]:
     value = Band(
         f"{stem}_{_suffix(recipe.statistic)}", unit=recipe.unit, display=(low, high), colormap=palette or ""
     )
-    errors = Band(f"{stem}_u", unit=plain, display=(0.0, _UNCERTAIN * (high - low)), colormap="ylorrd")
+    most = significant(_UNCERTAIN * (high - low), 3) or 1.0
+    errors = Band(f"{stem}_u", unit=plain, display=(0.0, most), colormap="ylorrd")
     counts = (
         Band(f"{stem}_{name.replace('-', '_')}", whole, display=_SHOWN[name][0], colormap=_SHOWN[name][1])
         for name in recipe.names[2:]

@@ -1,10 +1,11 @@
 """A map of a period: the scenes of a month as one scene, in an archive like theirs.
 
-Pixels are read piece by piece, of all dates of a piece at once, so that memory holds no stack of whole scenes.
+Pixels are read piece by piece, all dates of a piece at once: no stack of whole scenes is ever in memory.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -194,7 +195,7 @@ def _piece(
         rows = slice(first, first + _ROWS)
         out[:, rows] = results(order.recipe, values[:, rows], errors[:, rows], days, numbers)
     out[:, ~seen] = np.nan
-    some = ~np.isnan(values).all(axis=(1, 2))
+    some: list[bool] = (~np.isnan(values)).any(axis=(1, 2)).tolist()
     return out, {each.at for each, any_there in zip(passes, some, strict=True) if any_there}
 
 
@@ -216,10 +217,8 @@ def _read(scenes: Scenes, one: Input, grid: Grid) -> tuple[NDArray[np.bool_], Va
         kept = _kept(reader, grid, one)
         errors = np.full(values.shape, np.nan, np.float32)
         if kept.any():
-            try:
+            with contextlib.suppress(NotFoundError):  # it carries no certificate
                 errors = result_errors(reader, grid, plan)[0]
-            except NotFoundError:  # it carries no certificate
-                pass
     return there | kept, np.where(kept, values, np.float32(np.nan)), errors
 
 
@@ -275,8 +274,8 @@ def _properties(scenes: Scenes, order: Order, dates: int) -> Mapping[str, Any]:
         "processing:level": "L3",
         "processing:software": {"comeo": __version__},
         "processing:lineage": (
-            f"{recipe.statistic} of the clear pixels of {dates} dates, from archives compressed "
-            f"{median(ratios):.3g} times in the median"
+            f"{recipe.statistic} of the clear pixels of a month (dates: {dates}), from archives that are "
+            f"compressed {median(ratios):.3g} times in the median"
         ),
         "comeo:indicator": f"{recipe.document.id}@{recipe.document.version}",
         "comeo:indicator_sha256": recipe.document.fingerprint,

@@ -51,7 +51,7 @@ class Step:
 
     made: int = 0
     removed: int = 0
-    failed: Mapping[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -194,7 +194,7 @@ class MapMaker:
             maps.keep_map(connection, MadeMap(*key, order.digest, item, self.clock()))
 
     def _remove(self, geoservice: Geoservice, orders: Mapping[Key, Order]) -> int:
-        """Remove the archives of a geoservice's maps that should not be, and forget them; how many they were."""
+        """Remove archives of maps that should not be, and forget them; how many they were."""
         kept = {order.item for order in orders.values()}
         gone = [path for path in self._archives(geoservice.slug) if _item_in(path) not in kept]
         for path in gone:

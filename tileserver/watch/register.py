@@ -26,7 +26,7 @@ from tileserver.render.sites import Site, sites_of
 from tileserver.store import accounts, geoservices, outbox, sites
 from tileserver.store.geoservices import Geoservice
 from tileserver.watch import states
-from tileserver.watch.definition import Definition, Email
+from tileserver.watch.definition import Definition, Email, Maps
 from tileserver.watch.maps import check_size, mapped
 
 MOST_SITES: Final = 10_000
@@ -132,9 +132,25 @@ def activate(connection: Connection, scenes: Scenes, geoservice: Geoservice) -> 
         raise ConflictError(
             f"no scene of {', '.join(geoservice.collections)} shows any of the sites; choose others"
         )
-    followed = geoservices.followed(connection, geoservice.id)
-    check_size(scenes, geoservice, followed, [Area(dict(one.geometry)).bounds for one in places])
     geoservices.set_state(connection, geoservice.id, "active")
+    check_maps(connection, scenes, geoservices.get_geoservice(connection, geoservice.id))
+
+
+def check_maps(connection: Connection, scenes: Scenes, geoservice: Geoservice) -> None:
+    """Refuse maps that cannot be made; of a draft, which may be of scenes to come, not yet for their size.
+
+    Raises:
+        ParameterError: If no map can be made of an indicator.
+        BoundError: If they would have too many pixels.
+    """
+    if geoservice.maps is None:
+        return
+    followed = geoservices.followed(connection, geoservice.id)
+    if geoservice.state == "draft":
+        mapped(followed, Maps.model_validate(geoservice.maps))
+    else:
+        boxes = [Area(dict(one.geometry)).bounds for one in sites.leaves(connection, geoservice.site)]
+        check_size(scenes, geoservice, followed, boxes)
 
 
 def _add_site(connection: Connection, owner: int, one: Site, number: int, now: datetime) -> int:
