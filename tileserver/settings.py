@@ -224,7 +224,7 @@ class Settings(BaseModel):
             folder = own if any(own.is_relative_to(each) for each in folders) else None
         if folder is None:
             raise SettingsError(
-                f"{PREFIX}MAPS: they are served like other archives; name a folder that lies in one of archives"
+                f"{PREFIX}MAPS: maps are served like other archives; name a folder in one of archives"
             )
         return folder
 
