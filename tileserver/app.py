@@ -147,6 +147,7 @@ def _geoservices() -> tuple[ModuleType, ...]:
         feeds,
         lifecycle,
         links,
+        maps,
         people,
         series,
         services,
@@ -155,7 +156,8 @@ def _geoservices() -> tuple[ModuleType, ...]:
     )
 
     return (
-        links, account, sites, services, lifecycle, series, alerts, feeds, people, shares, audits, failures,
+        links, account, sites, services, lifecycle, series, maps, alerts, feeds, people, shares, audits,
+        failures,
     )  # fmt: skip
 
 

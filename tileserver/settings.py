@@ -40,6 +40,8 @@ class Settings(BaseModel):
             that of the catalogue, and gone with it.
         database: Where geoservices are kept: path of an SQLite file, or `postgresql+psycopg://user@host/name`.
             Without it there are none, and nobody signs in.
+        maps: Folder that maps of geoservices are written to, in one of the folders of `paths`; by default
+            `geoservices` in the first one.
         originals: Folders of the sources that archives were made of, by which alerts are verified; `:`
             between them in the environment.
         original_items: The same as STAC Items: a URL with `{id}`, `{collection}` or `{source}` in it, as
@@ -114,6 +116,7 @@ class Settings(BaseModel):
     pof_write: bool = False
     store: Path | None = None
     database: str | None = None
+    maps: Path | None = None
     originals: tuple[Path, ...] = ()
     original_items: str | None = None
     smtp: str | None = None
@@ -225,6 +228,25 @@ class Settings(BaseModel):
     def own_address(self) -> str:
         """Where people reach the server, for links in mail: never by what a request's Host says."""
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def maps_folder(self) -> Path:
+        """Folder that maps of geoservices are written to, where the catalogue finds them.
+
+        Raises:
+            SettingsError: If it lies in no folder of archives.
+        """
+        folders = [path.resolve() for path in self.paths if not path.name.endswith((".zarr", ".zip"))]
+        if self.maps is None:
+            folder = folders[0] / "geoservices" if folders else None
+        else:
+            own = self.maps.resolve()
+            folder = own if any(own.is_relative_to(each) for each in folders) else None
+        if folder is None:
+            raise SettingsError(
+                f"{PREFIX}MAPS: maps are served like other archives; name a folder in one of archives"
+            )
+        return folder
 
     @property
     def codecs(self) -> CodecSettings:

@@ -56,6 +56,7 @@ class Band:
         center_wavelength: In micrometres, or None.
         mission: Id of the mission whose band it is: `sentinel-2`; empty where it is unknown.
         display: (black, white) physical values to show it in where its unit doesn't say; None if unknown.
+        colormap: Palette to show it in, or empty for grey.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Band:
     center_wavelength: float | None = None
     mission: str = ""
     display: tuple[float, float] | None = None
+    colormap: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,8 @@ def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool)
     """Do what is to be done, again and again or once; whether that is all."""
     while not ended.is_set():
         try:
-            _round(worker)
+            while _round(worker) and not ended.is_set():
+                pass  # one map a round: what is left is not waited for
         except (ComeoError, OSError) as error:  # a full disk, a database that is busy: it goes on when it can
             if once:
                 raise
@@ -135,6 +136,7 @@ def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool)
 
 def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
     from tileserver.watch.deliver import Receipts, Smtp
+    from tileserver.watch.maps import MapMaker
     from tileserver.watch.originals import FirstOf, OriginalFolders, OriginalItems, Originals
     from tileserver.watch.worker import Worker
 
@@ -146,15 +148,18 @@ def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
     if settings.original_items:
         places.append(OriginalItems(settings.original_items))
     originals = FirstOf(places) if places else None
-    return Worker(scenes, store, settings.own_address, originals, mail, Receipts(beside), now)
+    maps = MapMaker(scenes, store, settings.maps_folder, now)
+    return Worker(scenes, store, settings.own_address, originals, mail, Receipts(beside), now, maps)
 
 
-def _round(worker: Worker) -> None:
+def _round(worker: Worker) -> bool:
+    """Do a round; whether there may be more to do at once."""
     done = worker.round()
-    if done.observed or done.sent:
-        log.info("%d observations, %d messages sent", done.observed, done.sent)
+    if done.observed or done.sent or done.maps:
+        log.info("%d observations, %d messages sent, %d maps", done.observed, done.sent, done.maps)
     for name, reason in done.failed.items():
         log.warning("%s: %s", name, reason)
+    return done.maps > 0
 
 
 @click.group()

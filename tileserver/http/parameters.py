@@ -43,7 +43,9 @@ class LanguageQuery(Parameters):
     )  # fmt: skip
 
 
-class _TilePart(Parameters):
+class TilePart(Parameters):
+    """A tile of whatever has tiles."""
+
     tms: str = Field(max_length=64, description="Tile matrix set: any of morecantile's ids.")
     z: int = Field(description="Zoom level.")
     x: int = Field(description="Column.")
@@ -51,11 +53,11 @@ class _TilePart(Parameters):
     format: TileFormat = Field(description="Of the image.")
 
 
-class TilePath(ItemPath, _TilePart):
+class TilePath(ItemPath, TilePart):
     """A scene's tile."""
 
 
-class CollectionTilePath(CollectionPath, _TilePart):
+class CollectionTilePath(CollectionPath, TilePart):
     """A collection's tile."""
 
 

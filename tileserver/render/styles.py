@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 
+from rio_tiler.colormap import cmap
+
 from comeo.errors import ParameterError
 from comeo.indicators.catalogue import Catalogue
 from comeo.indicators.compiled import Indicator, compile_for, map_classes
@@ -207,8 +209,10 @@ def find_style(name: str, bands: Sequence[Band]) -> Style:
 
 def _single_band(band: Band, shown: Range) -> Style:
     title = f"Band {band.name}" + (f" ({band.common_name})" if band.common_name else "")
-    description = f"{band.unit or 'Values'} from {shown[0]:g} (black) to {shown[1]:g} (white)."
-    return Style(band.name.lower(), title, description, band.name, (shown,), None, band.unit)
+    colormap = band.colormap if band.colormap in cmap.list() else None  # an archive may say anything
+    what = f"{band.unit or 'Values'} from {shown[0]:g}"
+    description = f"{what} to {shown[1]:g}." if colormap else f"{what} (black) to {shown[1]:g} (white)."
+    return Style(band.name.lower(), title, description, band.name, (shown,), colormap, band.unit)
 
 
 __all__ = [

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from comeo.indicators.model import Language, OneLine, Real, Texts
+from comeo.indicators.model import Language, OneLine, Real, Statistic, Texts
 
 MOST_INDICATORS: Final = 8
 SLUG: Final = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
@@ -26,10 +26,24 @@ Email = Annotated[
 Day = Annotated[date, Field(ge=date(1970, 1, 1), lt=date(2200, 1, 1))]
 
 
+def maps_collection(slug: str) -> str:
+    """Collection of a geoservice's maps."""
+    return f"geoservice-{slug}"
+
+
 class Part(BaseModel):
     """Base of all parts: what is not known is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _no_count(statistic: str) -> str:
+    if statistic == "count":
+        raise ValueError("how many dates there are is told by every map; choose another statistic")
+    return statistic
+
+
+Layer = Literal["day-of-minimum", "first-below"]
 
 
 class Fixed(Part):
@@ -129,6 +143,29 @@ class AlertPolicy(Part):
         return self
 
 
+class Maps(Part):
+    """Maps of calendar months, which are made of all dates of each: an archive for each month and indicator.
+
+    Attributes:
+        indicators: Ids of those that maps are made of; by default all.
+        period: A month.
+        statistic: Over the dates of a pixel; by default what the document says, else the median.
+        layers: Beside the value, its uncertainty and how many dates it is of: the day of the month with the
+            least value, and the first one below the lower limit of nominal values that are fixed.
+        margin_m: Metres around the box of all sites.
+        pixel_m: About the size of a pixel; by default that of the scenes.
+    """
+
+    indicators: Annotated[
+        list[Annotated[OneLine, Field(min_length=1, max_length=64)]], Field(max_length=MOST_INDICATORS)
+    ] = []
+    period: Literal["P1M"] = "P1M"
+    statistic: Annotated[Statistic, AfterValidator(_no_count)] | None = None
+    layers: Annotated[list[Layer], Field(max_length=2)] = []
+    margin_m: Annotated[Real, Field(ge=0, le=20_000)] = 500.0
+    pixel_m: Annotated[Real, Field(ge=1, le=100_000)] | None = None
+
+
 class Told(Part):
     """Somebody who is told of alerts.
 
@@ -157,6 +194,7 @@ class Definition(Part):
         timezone: Of days and periods.
         locales: Languages of what is published, the first is the main one.
         alerts: When a deviation becomes an alert.
+        maps: Of its months; None: none are made.
         recipients: Who is told.
         visibility: Who sees it besides those who have a role.
     """
@@ -173,6 +211,7 @@ class Definition(Part):
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
     locales: Annotated[list[Language], Field(min_length=1, max_length=8)] = ["en"]
     alerts: AlertPolicy = AlertPolicy()
+    maps: Maps | None = None
     recipients: Annotated[list[Told], Field(max_length=1000)] = []
     visibility: Literal["private", "link", "public"] = "private"
 
@@ -180,6 +219,14 @@ class Definition(Part):
     def _in_order(self) -> Definition:
         if self.end is not None and self.end < self.start:
             raise ValueError(f"it ends ({self.end}) before it starts ({self.start})")
+        return self
+
+    @model_validator(mode="after")
+    def _not_of_itself(self) -> Definition:
+        if maps_collection(self.slug) in self.collections:
+            raise ValueError(
+                f"{maps_collection(self.slug)} is what it makes; name the scenes that it follows"
+            )
         return self
 
     @property

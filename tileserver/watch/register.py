@@ -26,7 +26,8 @@ from tileserver.render.sites import Site, sites_of
 from tileserver.store import accounts, geoservices, outbox, sites
 from tileserver.store.geoservices import Geoservice
 from tileserver.watch import states
-from tileserver.watch.definition import Definition, Email
+from tileserver.watch.definition import Definition, Email, Maps
+from tileserver.watch.maps import check_size, mapped
 
 MOST_SITES: Final = 10_000
 MOST_TEXT: Final = 32 << 20
@@ -83,7 +84,8 @@ def register(
         now: Time.
 
     Raises:
-        ParameterError: If a site is no polygon or point, its name or the address cannot be one.
+        ParameterError: If a site is no polygon or point, its name or the address cannot be one, or no map can
+            be made of an indicator.
         NotFoundError: If an indicator is unknown.
         ConflictError: If there is a geoservice of its slug.
     """
@@ -98,6 +100,7 @@ def register(
         "collections": definition.collections, "period": "P1M", "timezone": definition.timezone,
         "start": start, "end": end, "locales": definition.locales, "visibility": definition.visibility,
         "alert_policy": definition.alerts.model_dump(mode="json"), "bulletin_policy": {}, "created": now,
+        "maps": definition.maps and definition.maps.model_dump(mode="json"),
     }  # fmt: skip
     number = geoservices.add_geoservice(connection, values)
     for order, each in enumerate(definition.indicators):
@@ -105,6 +108,8 @@ def register(
         if document is None:
             raise NotFoundError(f"indicators.{order}: there is no indicator {each.indicator}; see /pof")
         geoservices.follow(connection, number, order, document, each.nominal.model_dump(mode="json"))
+    if definition.maps is not None:
+        mapped(geoservices.followed(connection, number), definition.maps)
     for to in definition.recipients:
         state = "confirmed" if to.email.lower() == owner.lower() else "pending"
         outbox.add_recipient(connection, number, to.email, to.locale, to.min_severity, state)
@@ -116,6 +121,7 @@ def activate(connection: Connection, scenes: Scenes, geoservice: Geoservice) -> 
 
     Raises:
         ConflictError: If it is archived, no scene shows one of its sites, or a test of an indicator fails.
+        BoundError: If its maps would have too many pixels.
     """
     states.check(states.GEOSERVICE, geoservice.state, "active")
     for each in geoservices.followed(connection, geoservice.id):
@@ -130,6 +136,24 @@ def activate(connection: Connection, scenes: Scenes, geoservice: Geoservice) -> 
             f"no scene of {', '.join(geoservice.collections)} shows any of the sites; choose others"
         )
     geoservices.set_state(connection, geoservice.id, "active")
+    check_maps(connection, scenes, geoservices.get_geoservice(connection, geoservice.id))
+
+
+def check_maps(connection: Connection, scenes: Scenes, geoservice: Geoservice) -> None:
+    """Refuse maps that cannot be made; of a draft, which may be of scenes to come, not yet for their size.
+
+    Raises:
+        ParameterError: If no map can be made of an indicator.
+        BoundError: If they would have too many pixels.
+    """
+    if geoservice.maps is None:
+        return
+    followed = geoservices.followed(connection, geoservice.id)
+    if geoservice.state == "draft":
+        mapped(followed, Maps.model_validate(geoservice.maps))
+    else:
+        boxes = [Area(dict(one.geometry)).bounds for one in sites.leaves(connection, geoservice.site)]
+        check_size(scenes, geoservice, followed, boxes)
 
 
 def _add_site(connection: Connection, owner: int, one: Site, number: int, now: datetime) -> int:

@@ -28,6 +28,7 @@ from tileserver.watch import alerts, deliver
 from tileserver.watch.alerts import Rule
 from tileserver.watch.clock import Clock
 from tileserver.watch.deliver import Receipts, Transport
+from tileserver.watch.maps import MapMaker
 from tileserver.watch.observe import Place, Work, missing, observe, present, wanted_of
 from tileserver.watch.originals import Originals
 from tileserver.watch.pieces import Pieces
@@ -44,11 +45,13 @@ class Round:
         observed: Observations made.
         sent: Messages that were taken.
         failed: Scenes, alerts and geoservices of which something failed, with the reason.
+        maps: Maps of periods that were made.
     """
 
     observed: int = 0
     sent: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    maps: int = 0
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class Now:
         pieces: Of work, each of which fails by itself.
         observed: Observations made.
         sent: Messages that were taken.
+        maps: Maps of periods that were made.
     """
 
     at: datetime
@@ -68,6 +72,7 @@ class Now:
     pieces: Pieces
     observed: int = 0
     sent: int = 0
+    maps: int = 0
 
 
 @dataclass(slots=True)
@@ -82,6 +87,7 @@ class Worker:
         transport: How mail leaves; None keeps it in the outbox.
         receipts: Of mail that was taken.
         clock: Time in UTC.
+        maps: Makes maps of periods; None: none are made.
     """
 
     scenes: Scenes
@@ -91,6 +97,7 @@ class Worker:
     transport: Transport | None
     receipts: Receipts
     clock: Callable[[], datetime]
+    maps: MapMaker | None = None
     _places: dict[int, Place] = field(default_factory=dict)
     _looked: dict[int, object] = field(default_factory=dict)
     """Of each geoservice, what there was to be looked at the last time."""
@@ -119,7 +126,8 @@ class Worker:
                 for kind, step in steps.items():
                     now.pieces.attempt(kind, key_of(each.id), each.slug, partial(step, each, now))
         now.pieces.attempt("deliver", "", "messages", partial(self._deliver, now))
-        return Round(now.observed, now.sent, now.pieces.said)
+        now.pieces.attempt("map", "", "maps", partial(self._map, active, now))
+        return Round(now.observed, now.sent, now.pieces.said, now.maps)
 
     def _follow(self, geoservice: Geoservice, now: Now) -> None:
         """Bring observations and alerts in step with the catalogue, where there is anything to look at."""
@@ -144,6 +152,16 @@ class Worker:
     def _deliver(self, now: Now) -> None:
         if self.transport is not None:
             now.sent = deliver.deliver(self.database, self.transport, self.receipts, self.clock, now.believed)
+
+    def _map(self, active: Sequence[Geoservice], now: Now) -> None:
+        """Make a map of a period, if one is to be made: after those who are told have been told."""
+        if self.maps is None:
+            return
+        with self.database.reading() as connection:
+            places = [(each, self._places_of(connection, each.site)) for each in active]
+        step = self.maps.step(places)
+        now.maps = step.made
+        now.pieces.said.update(step.failed)
 
     def _indicator(
         self, places: Sequence[Place], geoservice: Geoservice, indicator: Followed, now: Now

@@ -163,5 +163,7 @@ def _band(band: Band) -> dict[str, Any]:
         "raster:scale": None if band.scale == 1 else band.scale,
         "raster:offset": None if band.offset == 0 else band.offset,
         "unit": band.unit or None,
+        "comeo:display": band.display and list(band.display),
+        "comeo:colormap": band.colormap or None,
     }
     return {key: value for key, value in facts.items() if value is not None}

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from affine import Affine
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -182,8 +183,14 @@ _Position = tuple[_Longitude, _Latitude] | tuple[_Longitude, _Latitude, float]
 _Rings = Annotated[list[Annotated[list[_Position], Field(min_length=4)]], Field(min_length=1)]
 
 
+def _apart(display: tuple[float, float]) -> tuple[float, float]:
+    if display[0] >= display[1]:
+        raise ValueError("display goes from what is black to what is white, which is more")
+    return display
+
+
 class BandModel(Strict):
-    """A band in STAC 1.1's words."""
+    """A band in STAC 1.1's words, and how it is shown."""
 
     name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.\-]+$")
     scale: _Factor = Field(1.0, alias="raster:scale")
@@ -191,10 +198,17 @@ class BandModel(Strict):
     unit: str = Field("", max_length=32)
     common_name: str = Field("", alias="eo:common_name", max_length=64)
     center_wavelength: float | None = Field(None, alias="eo:center_wavelength", allow_inf_nan=False)
+    display: Annotated[tuple[_Factor, _Factor], AfterValidator(_apart)] | None = Field(
+        None, alias="comeo:display"
+    )
+    colormap: str = Field("", alias="comeo:colormap", pattern=r"^[a-z0-9_]{0,64}$")
 
     def band(self) -> Band:
         """As the rest of the package knows it."""
-        return Band(self.name, self.scale, self.offset, self.unit, self.common_name, self.center_wavelength)
+        return Band(
+            self.name, self.scale, self.offset, self.unit, self.common_name, self.center_wavelength,
+            display=self.display, colormap=self.colormap,
+        )  # fmt: skip
 
 
 class GridAttributes(Strict):

@@ -23,7 +23,7 @@ _MOST_BLOCKS: Final = 16
 
 
 def bands_to_show(archive: Archive) -> tuple[Band, ...]:
-    """All bands of an archive, finest first; those of unknown unit with a range of their own.
+    """All bands of an archive, finest first; those that nothing says a range of with one of their own.
 
     A band whose values cannot be decoded keeps none, and is logged.
     """
@@ -31,7 +31,7 @@ def bands_to_show(archive: Archive) -> tuple[Band, ...]:
 
 
 def _of_group(archive: Archive, group: ArchiveGroup) -> tuple[Band, ...]:
-    if all(band.unit in QUANTITIES for band in group.bands):
+    if all(band.unit in QUANTITIES or band.display for band in group.bands):
         return group.bands
     try:
         values, valid = _sample(archive, group)
@@ -39,7 +39,9 @@ def _of_group(archive: Archive, group: ArchiveGroup) -> tuple[Band, ...]:
         logger.warning("%s: the range of its bands is unknown: %s", archive.name, error)
         return group.bands
     return tuple(
-        band if band.unit in QUANTITIES else replace(band, display=_range(band, values[row][valid[row]]))
+        band
+        if band.unit in QUANTITIES or band.display
+        else replace(band, display=_range(band, values[row][valid[row]]))
         for row, band in enumerate(group.bands)
     )
 

@@ -95,6 +95,7 @@ def described(connection: Connection, one: Geoservice, role: Role | None) -> dic
         **brief(one, role), "site": one.site, "timezone": one.timezone, "locales": list(one.locales),
         "start": one.start.astimezone(zone).date().isoformat(), "end": last and last.isoformat(),
         "alerts": dict(one.alert_policy), "indicators": indicators, "revision": one.revision,
+        "maps": one.maps,
     }  # fmt: skip
 
 

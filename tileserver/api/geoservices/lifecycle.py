@@ -67,7 +67,7 @@ def copy(path: SlugPath, body: CopyBody) -> Response:
         values = {
             name: getattr(one, name)
             for name in ("site", "collections", "period", "timezone", "start", "end", "locales",
-                         "alert_policy", "bulletin_policy")
+                         "alert_policy", "bulletin_policy", "maps")
         }  # fmt: skip
         own = {"slug": body.slug, "title": body.title or one.title, "owner": person.id}
         number = geoservices.add_geoservice(

@@ -22,8 +22,8 @@ from tileserver.render.parameters import Parameters
 from tileserver.store import accounts, geoservices
 from tileserver.store.accounts import Person
 from tileserver.store.geoservices import State
-from tileserver.watch.definition import SLUG, AlertPolicy, Definition
-from tileserver.watch.register import register
+from tileserver.watch.definition import SLUG, AlertPolicy, Definition, Maps
+from tileserver.watch.register import check_maps, register
 
 api = APIBlueprint("geoservices", __name__)
 
@@ -44,6 +44,7 @@ class ChangeBody(BaseModel):
     title: Texts | None = None
     locales: Annotated[list[Language], Field(min_length=1, max_length=8)] | None = None
     alerts: AlertPolicy | None = None
+    maps: Maps | None = None
 
 
 class VisibilityBody(BaseModel):
@@ -90,8 +91,10 @@ def show(path: SlugPath) -> Response:
 
 @api.patch("/geoservices/<slug>", tags=[TAG])
 def change(path: SlugPath, body: ChangeBody) -> Response:
-    """Change title, languages, or when a deviation becomes an alert."""
+    """Change title, languages, when a deviation becomes an alert, or maps: null removes them."""
     values = body.model_dump(mode="json", exclude_none=True)
+    if "maps" in body.model_fields_set:
+        values["maps"] = body.maps and body.maps.model_dump(mode="json")
     if "alerts" in values:
         values["alert_policy"] = values.pop("alerts")
     with database().writing() as connection:
@@ -102,7 +105,10 @@ def change(path: SlugPath, body: ChangeBody) -> Response:
         if values:
             geoservices.change_geoservice(connection, one.id, values)
             note(connection, one, person, "geoservice.changed", fields=" ".join(sorted(values)))
-        return state_answer(described(connection, geoservices.get_geoservice(connection, one.id), role))
+        changed = geoservices.get_geoservice(connection, one.id)
+        if body.maps is not None:
+            check_maps(connection, scenes(), changed)
+        return state_answer(described(connection, changed, role))
 
 
 @api.put("/geoservices/<slug>/visibility", tags=[TAG])
