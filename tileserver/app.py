@@ -142,6 +142,7 @@ def _geoservices() -> tuple[ModuleType, ...]:
     from tileserver.api.geoservices import (  # noqa: PLC0415
         account,
         alerts,
+        bulletins,
         feeds,
         lifecycle,
         links,
@@ -151,7 +152,7 @@ def _geoservices() -> tuple[ModuleType, ...]:
         sites,
     )
 
-    return links, account, sites, services, lifecycle, series, alerts, feeds, people
+    return links, account, sites, services, lifecycle, series, alerts, bulletins, feeds, people
 
 
 def scenes_of(app: Flask) -> Scenes:

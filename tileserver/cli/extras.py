@@ -6,6 +6,7 @@ _EXTRA_OF = {
     "alembic": "geoservices",
     "babel": "geoservices",
     "brotli": "server",
+    "markdown_it": "geoservices",
     "flask": "server",
     "flask_openapi3": "server",
     "geojson_pydantic": "server",

@@ -26,6 +26,7 @@ from tileserver.store.observed import Key, Observed
 from tileserver.watch import alerts, deliver
 from tileserver.watch.deliver import Receipts, Transport
 from tileserver.watch.observe import Place, Wanted, Work, missing, observe, present
+from tileserver.watch.publish import Press
 from tileserver.watch.rules import rule_of
 from tileserver.watch.tell import Teller
 from tileserver.watch.verify import Originals, verify
@@ -79,6 +80,10 @@ class Worker:
     _places: dict[int, Place] = field(default_factory=dict)
     _settled: dict[int, object] = field(default_factory=dict)
     """Of each geoservice, what was the last time that all was in step."""
+    _press: Press = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._press = Press(self.scenes, self.database, self.address, self.clock)
 
     def round(self) -> Round:
         """Do what is to be done now."""
@@ -97,6 +102,7 @@ class Worker:
                     self._settled[each.id] = state
             with self.database.writing() as connection:
                 Teller(connection, each, self.address, self.clock()).tell()
+            self._press.turn(each)
         if self.transport is not None:
             sent = deliver.deliver(self.database, self.transport, self.receipts, self.clock)
         return Round(count, sent, failed)
