@@ -130,8 +130,19 @@ def _runs(tokens: Sequence[Token], value: Callable[[Placeholder], str]) -> Itera
         elif token.type.startswith("em_"):
             emphasis += token.nesting
         elif token.content:
-            text = _BRACES.sub(lambda found: value(_placeholder(found.group(1))), token.content)
-            yield Run(text, strong > 0, emphasis > 0)
+            yield Run(_filled(token.content, value), strong > 0, emphasis > 0)
+
+
+def _filled(text: str, value: Callable[[Placeholder], str]) -> str:
+    """Characters with what stands for their placeholders; others that escapes have made stay."""
+
+    def of(found: re.Match[str]) -> str:
+        try:
+            return value(_placeholder(found.group(1)))
+        except ValueError:
+            return found.group()
+
+    return _BRACES.sub(of, text)
 
 
 def _placeholder(inside: str) -> Placeholder:

@@ -7,6 +7,7 @@ scripts that these do not have; where there is none, no PDF is made, and it is s
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -25,11 +26,14 @@ STANDARD: Final = "a-2b"
 SECONDS: Final = 60
 """That setting a PDF may take, of time and of a processor."""
 MEMORY_BYTES: Final = 2 << 30
-CHILD: Final = "tileserver.watch.typeset"
+CHILD: Final = Path(__file__).with_name("typeset.py")
 _FONTS: Final = ("fontpkg_noto_sans", "fontpkg_noto_sans_arabic")
 _FAMILIES: Final = ("Noto Sans", "Noto Sans Arabic")
 _COLOURS: Final = {"var(--accent)": "#0b5d4c", "var(--danger)": "#8f1d14", "currentColor": "#12211c"}
 _MISSING: Final = re.compile(r"the text `?\"(.+?)\"`? could not be displayed")
+_NO_NETWORK: Final = dict.fromkeys(("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"), "http://127.0.0.1:1")
+"""Typst would fetch packages; the template names none, and there they cannot be had."""
+_ESCAPED: Final = re.compile(r"\\u\{([0-9a-fA-F]+)\}")
 _MOST_TOLD: Final = 20
 """Characters that a font lacks, in a sentence."""
 
@@ -90,8 +94,8 @@ def _set(data: dict[str, Any], at: datetime, *, system_fonts: bool) -> bytes:
     }  # fmt: skip
     try:
         done = subprocess.run(  # noqa: S603 - our own module
-            [sys.executable, "-m", CHILD], input=json.dumps(order).encode(), capture_output=True, check=False,
-            timeout=SECONDS + 5,
+            [sys.executable, "-P", CHILD], input=json.dumps(order).encode(), capture_output=True, check=False,
+            timeout=SECONDS + 5, env={**os.environ, **_NO_NETWORK},
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise PdfError(f"the PDF takes more than {SECONDS} seconds; let fewer curves be drawn") from error
@@ -104,9 +108,12 @@ def _set(data: dict[str, Any], at: datetime, *, system_fonts: bool) -> bytes:
 
 def _failure(told: str) -> PdfError:
     """What Typst said, in a sentence."""
-    lacking = sorted({each for found in _MISSING.findall(told) for each in found})
+    text = "".join(
+        _ESCAPED.sub(lambda found: chr(int(found[1], 16)), each) for each in _MISSING.findall(told)
+    )
+    lacking = [each if each.isprintable() else f"U+{ord(each):04X}" for each in sorted(set(text))]
     if lacking:
-        some = "".join(lacking[:_MOST_TOLD])
+        some = " ".join(lacking[:_MOST_TOLD])
         return FontError(
             f"no font on this machine has {some}: no PDF is made; install one, as Noto Sans of its script"
         )

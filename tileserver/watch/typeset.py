@@ -1,4 +1,4 @@
-"""The process that sets a PDF: `python -m tileserver.watch.typeset`, JSON in, PDF out.
+"""The process that sets a PDF: `python -P typeset.py`, JSON in, PDF out, without the rest of this package.
 
 It is given a template, data and folders of fonts, and nothing else: its root is an empty folder, packages are
 looked for in that folder alone, and the kernel ends it for too much memory, processor time or time. What it
