@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert
 
 from tests.tileserver.people import DEFINITION, Caller, House, house
 from tileserver.accounts.rights import OF_OWNER, PUBLIC, ROLES, SIGNED_IN
-from tileserver.store import accounts, outbox
+from tileserver.store import accounts, bulletins, outbox
 from tileserver.store.geoservices import find_geoservice
 from tileserver.store.tables import alert, alert_event, gs_indicator
 
@@ -31,6 +31,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "/geoservices/<slug>/roles"): {"email": "new@example.org", "role": "viewer"},
     ("POST", "/geoservices/<slug>/transfer"): {"account": 1},
     ("POST", "/alerts/<number>/decision"): {"decision": "confirm"},
+    **{("POST", f"/bulletins/<number>/{step}"): {} for step in ("submit", "approve", "reject")},
     ("PUT", "/sites/<number>"): {"name": {"en": "x"}, "geometry": {"type": "Point", "coordinates": [9, 47]}},
     ("PUT", "/sites/<number>/members"): {"members": []},
     ("POST", "/sites"): {"name": {"en": "x"}, "geometry": {"type": "Point", "coordinates": [9, 47]}},
@@ -59,6 +60,16 @@ def add_alert(connection: Connection, number: int, site: int, *states: str) -> i
     return int(made)
 
 
+def add_bulletin(connection: Connection, number: int) -> None:
+    """A bulletin that was sent; its page names nobody."""
+    now = datetime.now(UTC)
+    values = {"geoservice": number, "label": "2021-01", "revision": 1, "content": "{}", "composed": now}
+    made = bulletins.add_bulletin(connection, {**values, "state": "sent", "sent_at": now})
+    assert made == 1
+    for kind in ("html", "pdf"):
+        bulletins.keep_file(connection, made, "en", kind, b"<style></style>")  # type: ignore[arg-type]
+
+
 @pytest.fixture(scope="module")
 def place(
     archives: Path, tmp_path_factory: pytest.TempPathFactory
@@ -76,6 +87,7 @@ def place(
         one = find_geoservice(connection, "fields")
         assert one
         add_alert(connection, one.id, one.site, "candidate")
+        add_bulletin(connection, one.id)
         outbox.add_recipient(connection, one.id, RECIPIENT, "en", 1, "confirmed")
     yield made, callers
     made.database.close()
@@ -104,7 +116,9 @@ def test_every_route_is_in_the_table(place: tuple[House, dict[str, Caller]]) -> 
     rules = {
         (method, rule.rule)
         for rule in place[0].app.url_map.iter_rules()
-        if rule.rule.startswith(("/geoservices", "/sites", "/alerts", "/account", "/m/", "/r/", "/u/"))
+        if rule.rule.startswith(
+            ("/geoservices", "/sites", "/alerts", "/bulletins", "/account", "/m/", "/r/", "/u/")
+        )
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     assert {rule for _, rule in rules} == known
