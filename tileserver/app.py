@@ -143,6 +143,7 @@ def _geoservices() -> tuple[ModuleType, ...]:
         account,
         alerts,
         audits,
+        bulletins,
         failures,
         feeds,
         lifecycle,
@@ -156,8 +157,8 @@ def _geoservices() -> tuple[ModuleType, ...]:
     )
 
     return (
-        links, account, sites, services, lifecycle, series, maps, alerts, feeds, people, shares, audits,
-        failures,
+        links, account, sites, services, lifecycle, series, maps, alerts, bulletins, feeds,
+        people, shares, audits, failures,
     )  # fmt: skip
 
 

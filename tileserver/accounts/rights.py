@@ -13,6 +13,7 @@ READS: Final[Roles] = frozenset({"viewer", "moderator", "editor", "owner"})
 DECIDES: Final[Roles] = frozenset({"moderator", "owner"})
 CHANGES: Final[Roles] = frozenset({"editor", "owner"})
 OWNS: Final[Roles] = frozenset({"owner"})
+WRITES: Final[Roles] = DECIDES | CHANGES
 _OF: Final = "/geoservices/<slug>"
 
 ROLES: Final[Mapping[tuple[str, str], Roles]] = {
@@ -27,6 +28,14 @@ ROLES: Final[Mapping[tuple[str, str], Roles]] = {
     ("GET", f"{_OF}/alerts.atom"): READS,
     ("GET", "/alerts/<number>"): READS,
     ("POST", "/alerts/<number>/decision"): DECIDES,
+    ("GET", f"{_OF}/bulletins"): READS,
+    ("GET", "/bulletins/<number>.html"): READS,
+    ("GET", "/bulletins/<number>.pdf"): READS,
+    ("GET", "/bulletins/<number>.json"): READS,
+    ("POST", "/bulletins/<number>/submit"): WRITES,
+    ("POST", "/bulletins/<number>/recompose"): WRITES,
+    ("POST", "/bulletins/<number>/approve"): DECIDES,
+    ("POST", "/bulletins/<number>/reject"): DECIDES,
     ("PATCH", _OF): CHANGES,
     ("POST", f"{_OF}/activate"): CHANGES,
     ("POST", f"{_OF}/pause"): CHANGES,

@@ -13,6 +13,7 @@ import click
 from comeo.errors import ComeoError
 from comeo.view.resampling import RESAMPLINGS, ResamplingName
 from tileserver.cli.account import account
+from tileserver.cli.bulletin import bulletin
 from tileserver.cli.compress import compress
 from tileserver.cli.extras import advice
 from tileserver.cli.geocode import geocode
@@ -21,7 +22,7 @@ from tileserver.cli.places import LocalPath
 from tileserver.cli.pof import pof
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
-from tileserver.cli.watch import backup, bulletin, geoservice, restore, work
+from tileserver.cli.watch import backup, geoservice, restore, work
 
 _log = logging.getLogger("comeo")
 

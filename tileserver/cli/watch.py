@@ -7,7 +7,9 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from tileserver.watch.worker import Worker
 
 log = logging.getLogger("comeo")
-_paths = click.argument(
+archives_argument = click.argument(
     "paths", nargs=-1, required=True, type=LocalPath("geoservices observe archives on disk")
 )
 
@@ -90,7 +92,7 @@ def open_scenes(settings: Settings) -> Iterator[Scenes]:
 
 
 @click.command()
-@_paths
+@archives_argument
 @database_option
 @click.option("--once", is_flag=True, help="Do what is to be done now, and end.")
 @click.option("--every", type=click.FloatRange(min=0.1), default=5.0, show_default=True, help="Seconds.")
@@ -135,6 +137,7 @@ def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool)
 
 
 def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
+    from tileserver.watch.bulletins import attachment
     from tileserver.watch.deliver import Receipts, Smtp
     from tileserver.watch.maps import MapMaker
     from tileserver.watch.originals import FirstOf, OriginalFolders, OriginalItems, Originals
@@ -143,6 +146,8 @@ def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
     mail = Smtp.of(settings.smtp, settings.mail_from) if settings.smtp else None
     if mail and not settings.mail_from:
         raise ComeoError("mail needs an address that it is from; set COMEO_MAIL_FROM")
+    if mail:
+        mail = replace(mail, load=partial(attachment, store))
     beside = store.path.with_name(f"{store.path.name}.sent") if store.path else Path("comeo-sent")
     places: list[Originals] = [OriginalFolders(settings.originals)] if settings.originals else []
     if settings.original_items:
@@ -196,7 +201,7 @@ def add(file: Path, owner: str, sites: Path | None, database: str | None) -> Non
 
 @geoservice.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@_paths
+@archives_argument
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="End of the two years.  [default: now]")
 def preview(file: Path, paths: tuple[Path, ...], until: datetime | None) -> None:
     """Say what the geoservice in FILE would have told in two years, and what its sites see."""
@@ -212,7 +217,7 @@ def preview(file: Path, paths: tuple[Path, ...], until: datetime | None) -> None
 
 @geoservice.command()
 @click.argument("slug")
-@_paths
+@archives_argument
 @database_option
 def activate(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
     """Let the geoservice SLUG run on the archives in PATHS."""
@@ -223,7 +228,7 @@ def activate(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
     settings = Settings.from_environment(paths=paths, database=database)
     store = open_database(settings)
     with open_scenes(settings) as scenes, store.writing() as connection:
-        found = _find(connection, slug)
+        found = find_geoservice(connection, slug)
         start(connection, scenes, found)
         audit.write(connection, now(), None, "geoservice.active", "geoservice", found.id)
     click.echo(f"{slug} is active")
@@ -255,7 +260,7 @@ def list_all(database: str | None) -> None:
 
 @geoservice.command()
 @click.argument("slug")
-@_paths
+@archives_argument
 @database_option
 def run(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
     """Do now what is to be done of the geoservice SLUG, what failed or was given up included."""
@@ -266,7 +271,7 @@ def run(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
     settings = Settings.from_environment(paths=paths, database=database)
     store = open_database(settings)
     with store.writing() as connection:
-        found = _find(connection, slug)
+        found = find_geoservice(connection, slug)
         if found.state != "active":
             raise ComeoError(f"{slug} is {found.state}; `comeo geoservice activate {slug} PATHS` starts it")
         tasks.forget(connection, found.id)
@@ -283,7 +288,7 @@ def run(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
 
 @geoservice.command()
 @click.argument("slug")
-@_paths
+@archives_argument
 @click.option("--site", type=int, help="Id of a site.  [default: the first]")
 @database_option
 def explain(slug: str, paths: tuple[Path, ...], site: int | None, database: str | None) -> None:
@@ -294,8 +299,8 @@ def explain(slug: str, paths: tuple[Path, ...], site: int | None, database: str 
     settings = Settings.from_environment(paths=paths, database=database)
     store = open_database(settings)
     with open_scenes(settings) as scenes, store.reading() as connection:
-        found = _find(connection, slug)
-        for line in lines(connection, found, site, _standing(connection, scenes, found)):
+        found = find_geoservice(connection, slug)
+        for line in lines(connection, found, site, standing(connection, scenes, found)):
             click.echo(line)
 
 
@@ -327,44 +332,6 @@ def restore(file: Path, database: str | None) -> None:
     click.echo(f"{sum(rows.values()):,} rows restored")
 
 
-@click.group()
-def bulletin() -> None:
-    """Bulletins of geoservices."""
-
-
-@bulletin.command()
-@click.argument("slug")
-@click.argument("month", type=click.DateTime(["%Y-%m"]))
-@_paths
-@click.option("-o", "--output", required=True, type=LocalPath(), help="An HTML file, or JSON: its content.")
-@click.option("--locale", default="en", show_default=True, help="Language.")
-@click.option("--force", is_flag=True, help="Replace the file if it exists.")
-@database_option
-def compose(
-    slug: str, month: datetime, paths: tuple[Path, ...], output: Path, locale: str, force: bool,
-    database: str | None,
-) -> None:  # fmt: skip
-    """Write what the geoservice SLUG says of a MONTH (2020-07) by the archives in PATHS, as a draft."""
-    from tileserver.settings import Settings
-    from tileserver.watch.bulletin import canonical, content_of
-    from tileserver.watch.calendar import Month
-    from tileserver.watch.page import bulletin_page
-
-    if output.suffix not in (".html", ".json"):
-        raise click.UsageError(f"{output.name} would be HTML or JSON: let its name end in .html or .json")
-    if output.exists() and not force:
-        raise ComeoError(f"{output} exists; replace it with --force")
-    settings = Settings.from_environment(paths=paths, database=database)
-    store = open_database(settings)
-    with open_scenes(settings) as scenes, store.reading() as connection:
-        found = _find(connection, slug)
-        archives = _standing(connection, scenes, found)
-        content = content_of(connection, found, Month(month.year, month.month, found.timezone), 1, archives)
-    is_page = output.suffix == ".html"
-    output.write_bytes(bulletin_page(content, locale, None).encode() if is_page else canonical(content))
-    click.echo(f"{output}  {output.stat().st_size:,} bytes")
-
-
 def _sites_in(file: Path, settings: Settings) -> Any:
     from tileserver.files.sites_file import read_sites
     from tileserver.watch.register import MOST_SITES
@@ -382,17 +349,23 @@ def _definition_in(file: Path, sites: Any = None) -> Definition:
     return read_definition(file.read_bytes(), "toml" if file.suffix == ".toml" else "json", sites)
 
 
-def _standing(connection: Any, scenes: Scenes, found: Geoservice) -> set[Archived]:
+def standing(connection: Any, scenes: Scenes, found: Geoservice) -> set[Archived]:
+    """The archives that count for a geoservice."""
     from tileserver.store.sites import leaves
-    from tileserver.watch.observe import standing
+    from tileserver.watch import observe
 
-    return standing(scenes, found, leaves(connection, found.site))
+    return observe.standing(scenes, found, leaves(connection, found.site))
 
 
-def _find(connection: Any, slug: str) -> Geoservice:
-    from tileserver.store.geoservices import find_geoservice
+def find_geoservice(connection: Any, slug: str) -> Geoservice:
+    """The geoservice of a slug.
 
-    found = find_geoservice(connection, slug)
+    Raises:
+        NotFoundError: If there is none.
+    """
+    from tileserver.store import geoservices
+
+    found = geoservices.find_geoservice(connection, slug)
     if found is None:
         raise NotFoundError(f"there is no geoservice {slug}; `comeo geoservice list` names them")
     return found

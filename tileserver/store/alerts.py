@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from tileserver.store.tables import OPEN_STATES, alert, alert_event, share, site
 from tileserver.store.tokens import digest_of, new_token
@@ -118,6 +118,16 @@ def events_of(connection: Connection, number: int) -> list[Row[Any]]:
     """What happened to an alert, oldest first."""
     query = select(alert_event).where(alert_event.c.alert == number).order_by(alert_event.c.id)
     return list(connection.execute(query))
+
+
+def last_event(connection: Connection, geoservice: int) -> int:
+    """Id of what happened last to an alert of a geoservice; 0 if nothing has."""
+    query = (
+        select(func.max(alert_event.c.id))
+        .join(alert, alert.c.id == alert_event.c.alert)
+        .where(alert.c.geoservice == geoservice)
+    )
+    return int(connection.execute(query).scalar() or 0)
 
 
 def site_names(connection: Connection, geoservice: int) -> dict[int, Mapping[str, str]]:

@@ -10,12 +10,14 @@ import hashlib
 import math
 import statistics
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any, Final
 
 import rfc8785
 from sqlalchemy import Connection
 
+from comeo.errors import ParameterError
 from comeo.figures import significant
 from comeo.indicators.document import Document, read_document
 from tileserver.render.temporal import rfc3339
@@ -25,43 +27,153 @@ from tileserver.store.alerts import Alert
 from tileserver.store.geoservices import Followed, Geoservice
 from tileserver.store.observed import Archived, Observed
 from tileserver.store.sites import SiteVersion
-from tileserver.watch.alerts import Rule, verdicts
+from tileserver.watch.alerts import Rule, counts, verdicts
 from tileserver.watch.baseline import Verdict
 from tileserver.watch.calendar import Month
+from tileserver.watch.definition import AlertsSection, BulletinPolicy, TextSection
+from tileserver.watch.markdown import placeholders
+from tileserver.watch.ranks import ranks_of
 from tileserver.watch.rules import rule_of
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 CURVE_DAYS: Final = 365
 """Days before the period's end that curves show."""
 Content = dict[str, Any]
 
 
-def content_of(
-    connection: Connection, geoservice: Geoservice, month: Month, revision: int, archives: Set[Archived]
-) -> Content:
-    """What a bulletin says.
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What was observed of an indicator.
+
+    Attributes:
+        followed: The indicator's row.
+        document: Its document.
+        seen: Observations that count by the catalogue as it is, oldest first, by version of the site.
+    """
+
+    followed: Followed
+    document: Document
+    seen: Mapping[int, Sequence[Observed]]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """All that bulletins of a geoservice are made of.
+
+    Attributes:
+        geoservice: It.
+        policy: What its bulletins say.
+        places: Its sites.
+        series: Of each indicator.
+        alerts: All of them.
+        told: Ids of those that were confirmed once: what everybody may know.
+    """
+
+    geoservice: Geoservice
+    policy: BulletinPolicy
+    places: Sequence[SiteVersion]
+    series: Sequence[Series]
+    alerts: Sequence[Alert]
+    told: frozenset[int]
+
+
+def policy_of(geoservice: Geoservice) -> BulletinPolicy:
+    """What a geoservice's bulletins say, and who approves them."""
+    return BulletinPolicy.model_validate(geoservice.bulletin_policy)
+
+
+def check_texts(policy: BulletinPolicy, number: int, indicators: Sequence[str]) -> None:
+    """Refuse texts that name what a geoservice does not have.
+
+    Args:
+        policy: What its bulletins say.
+        number: Of its sites.
+        indicators: Ids of what it follows.
+
+    Raises:
+        ParameterError: Saying what it does not have.
+    """
+    for section in policy.sections:
+        for text in section.text.values() if isinstance(section, TextSection) else ():
+            for each in placeholders(text):
+                if each.site is not None and each.site > number:
+                    raise ParameterError(
+                        f"bulletins: there is no site-{each.site}; there are site-1 to site-{number}"
+                    )
+                if each.site is not None and each.detail not in (None, *indicators):
+                    raise ParameterError(
+                        f"bulletins: {each.detail} is not followed; {', '.join(indicators)} are"
+                    )
+
+
+def material_of(connection: Connection, geoservice: Geoservice, archives: Set[Archived]) -> Material:
+    """Gather what bulletins are made of.
 
     Args:
         connection: In a transaction that sees one state.
-        geoservice: Whose bulletin.
-        month: Its period.
-        revision: From 1; later ones are errata.
+        geoservice: Whose bulletins.
         archives: Those that count: see `observe.standing`.
     """
     places = sites.leaves(connection, geoservice.site)
-    followed = geoservices.followed(connection, geoservice.id)
-    found = [_indicator(connection, geoservice, each, places, month, archives) for each in followed]
-    return {
+    series = []
+    for each in geoservices.followed(connection, geoservice.id):
+        document = read_document(each.document.encode(), "json")
+        kept = observed.of_sites(connection, [one.id for one in places], each.sha256)
+        seen = {version: [one for one in own if one.archive in archives] for version, own in kept.items()}
+        series.append(Series(each, document, seen))
+    told = frozenset(each.id for each in stored.told_of(connection, geoservice.id))
+    alerts = stored.alerts_of(connection, geoservice.id)
+    return Material(geoservice, policy_of(geoservice), places, series, alerts, told)
+
+
+def grounds_of(material: Material, months: Sequence[Month]) -> dict[str, str]:
+    """Digests of the observations that each month's bulletin rests on, by label.
+
+    Args:
+        material: All that there is.
+        months: Oldest first.
+    """
+    seen = [one for series in material.series for each in series.seen.values() for one in each]
+    seen.sort(key=lambda one: (one.datetime, one.key))
+    digest, made, following = hashlib.sha256(), dict[str, str](), iter(seen)
+    one = next(following, None)
+    for month in months:
+        while one is not None and one.datetime < month.end:
+            digest.update(repr(tuple(one.key)).encode())
+            one = next(following, None)
+        made[month.label] = digest.hexdigest()
+    return made
+
+
+def content_of(material: Material, month: Month, revision: int, sent: Content | None = None) -> Content:
+    """What a bulletin says.
+
+    Args:
+        material: What it is made of.
+        month: Its period.
+        revision: From 1.
+        sent: The bulletin of the same period that was sent last: then this is an erratum.
+    """
+    geoservice = material.geoservice
+    found = [_indicator(material, each, month) for each in material.series]
+    alerts = [each for each in material.alerts if each.first_at < month.end]
+    content = {
         "format": FORMAT,
         "number": f"{geoservice.slug}-{month.label}-r{revision}",
         "geoservice": {"slug": geoservice.slug, "title": dict(geoservice.title)},
         "period": {"start": rfc3339(month.start), "end": rfc3339(month.end), "zone": month.zone},
-        "sites": [_site(each) for each in places],
+        "sites": [_site(each) for each in material.places],
         "indicators": found,
-        "alerts": _alerts(stored.alerts_of(connection, geoservice.id), month),
+        "ranks": ranks_of(found, alerts, month),
+        "alerts": _alerts(material, month),
         "policy": dict(geoservice.alert_policy),
+        "sections": [each.model_dump(mode="json") for each in material.policy.sections],
         "collections": list(geoservice.collections),
+        "observations": grounds_of(material, [month])[month.label],
     }
+    if sent is not None:
+        content["erratum"] = {"of": sent["number"], "changes": changes_of(sent, content)}
+    return content
 
 
 def canonical(content: Content) -> bytes:
@@ -74,33 +186,61 @@ def digest_of(content: Content) -> str:
     return hashlib.sha256(canonical(content)).hexdigest()
 
 
+def changes_of(before: Content, after: Content) -> list[dict[str, Any]]:
+    """Figures of a period that two bulletins tell differently, as they are printed.
+
+    What people decide meanwhile, and texts, change no bulletin that was sent.
+    """
+    one, other = (dict(_figures(each)) for each in (before, after))
+    return [
+        {
+            "indicator": key[0],
+            "site": key[1],
+            "field": key[2],
+            "before": one.get(key),
+            "after": other.get(key),
+        }
+        for key in sorted(one.keys() | other.keys(), key=lambda key: (key[0], key[1] or 0, key[2]))
+        if one.get(key) != other.get(key)
+    ]  # fmt: skip
+
+
+def _figures(content: Content) -> list[tuple[tuple[str, int | None, str], float | None]]:
+    found: list[tuple[tuple[str, int | None, str], float | None]] = []
+    for one in content["indicators"]:
+        found.append(((one["id"], None, "scenes"), one["scenes"]))
+        for row in one["sites"]:
+            for name in ("clear_dates", "outside", "value", "nominal"):
+                figure = row[name]
+                found.append(((one["id"], row["site"], name), figure if figure is None else round(figure, 3)))
+    return found
+
+
 def _site(place: SiteVersion) -> dict[str, Any]:
     hectares = _short(place.area_m2 / 1e4)
     return {"id": place.site, "version": place.number, "name": dict(place.name), "hectares": hectares}
 
 
-def _indicator(
-    connection: Connection, geoservice: Geoservice, indicator: Followed, places: Sequence[SiteVersion],
-    month: Month, archives: Set[Archived],
-) -> dict[str, Any]:  # fmt: skip
-    document = read_document(indicator.document.encode(), "json")
-    kept = observed.of_sites(connection, [each.id for each in places], indicator.sha256)
-    series = {version: [one for one in each if one.archive in archives] for version, each in kept.items()}
-    rows = [
-        _row(place, [each for each in series[place.id] if each.datetime < month.end],
-             rule_of(geoservice, indicator, place.site), month)
-        for place in places
-    ]  # fmt: skip
-    seen = (one for each in places for one in series[each.id] if _in(one, month))
-    inside = {(one.collection, one.item): one.ratio for one in seen}
-    ratios = sorted(each for each in inside.values() if each)
+def _indicator(material: Material, series: Series, month: Month) -> dict[str, Any]:
+    rows = []
+    for place in material.places:
+        rule = rule_of(material.geoservice, series.followed, place.site)
+        before = [each for each in series.seen[place.id] if each.datetime < month.end]
+        rows.append(_row(place, before, rule, month))
+    inside = [one for each in series.seen.values() for one in each if _in(one, month)]
+    scenes = {(one.collection, one.item): one.ratio for one in inside}
+    policy = rule_of(material.geoservice, series.followed, 0).policy
+    clear = {(one.collection, one.item) for one in inside if counts(one, policy) is None}
+    ratios = sorted(each for each in scenes.values() if each)
     return {
-        **_document(document),
-        "nominal": dict(indicator.nominal),
-        "scenes": len(inside),
-        "ratio": _short(statistics.median(ratios)) if ratios else None,
+        **_document(series.document),
+        "nominal": dict(series.followed.nominal),
+        "scenes": len(scenes),
+        "clear_scenes": len(clear),
+        "ratios": [_short(each) for each in (ratios[0], statistics.median(ratios), ratios[-1])]
+        if ratios else None,
         "sites": rows,
-    }
+    }  # fmt: skip
 
 
 def _document(document: Document) -> dict[str, Any]:
@@ -142,24 +282,28 @@ def _point(verdict: Verdict) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _alerts(alerts: Sequence[Alert], month: Month) -> dict[str, Any]:
+def _alerts(material: Material, month: Month) -> dict[str, Any]:
     """What happened to alerts in a period, by the dates of scenes, not by when the server learned of them."""
-    own = [each for each in alerts if each.first_at < month.end and each.last_at >= month.start]
+    own = [each for each in material.alerts if each.first_at < month.end and each.last_at >= month.start]
+    told = [each for each in own if each.id in material.told]
     dismissed = Counter(each.decision or "other" for each in own if each.state == "dismissed")
+    sections = material.policy.sections
+    with_comments = any(isinstance(each, AlertsSection) and each.comments for each in sections)
+    withdrawn = sum(each.state == "withdrawn" for each in own)
     return {
         "opened": sum(month.start <= each.first_at for each in own),
-        "confirmed": sum(each.decision == "confirm" for each in own),
+        "confirmed": len(told),
         "undecided": sum(each.state in ("verifying", "candidate", "expired") for each in own),
         "dismissed": dict(sorted(dismissed.items())),
-        "withdrawn": sum(each.state == "withdrawn" for each in own),
+        "withdrawn": withdrawn,
+        "share_withdrawn": _short(withdrawn / len(own)) if own else None,
         "list": [
             {
                 "id": each.id, "site": each.site, "kind": each.kind, "severity": each.severity,
                 "first": rfc3339(each.first_at), "last": rfc3339(each.last_at), "state": each.state,
-                "verified": each.verified, "comment": each.comment or "",
+                "verified": each.verified, "comment": (each.comment or "") if with_comments else "",
             }
-            for each in own
-            if each.state not in ("withdrawn", "verifying")
+            for each in told
         ],
     }  # fmt: skip
 

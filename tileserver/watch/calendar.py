@@ -28,6 +28,12 @@ class Month:
         own = moment.astimezone(ZoneInfo(zone))
         return cls(own.year, own.month, zone)
 
+    @classmethod
+    def labelled(cls, label: str, zone: str) -> Month:
+        """The month of a label."""
+        year, month = label.split("-")
+        return cls(int(year), int(month), zone)
+
     @property
     def next(self) -> Month:
         """The month after."""

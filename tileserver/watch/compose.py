@@ -93,6 +93,25 @@ def invitation(title: Mapping[str, str], address: str, locale: str, link: str) -
     return word(locale, "subject-recipient", **facts), body
 
 
+def visa_message(title: Mapping[str, str], number: str, locale: str, link: str) -> tuple[str, str]:
+    """Subject and text of a message that a bulletin waits for a visa."""
+    facts = {"geoservice": _in_a_line(text_in(title, locale)), "number": number}
+    body = f"{word(locale, 'visa-sentence', **facts)}\n\n{word(locale, 'bulletin-link')}: {link}\n"
+    return word(locale, "subject-visa", **facts), body
+
+
+def bulletin_message(
+    title: Mapping[str, str], number: str, month: str, locale: str, links: Mapping[str, str], *,
+    is_erratum: bool,
+) -> tuple[str, str]:  # fmt: skip
+    """Subject and text of a message that a bulletin, or an erratum to one, is out."""
+    facts = {"geoservice": _in_a_line(text_in(title, locale)), "number": number, "month": month}
+    kind = "erratum" if is_erratum else "bulletin"
+    body = [word(locale, f"{kind}-sentence", **facts)]
+    body += [f"{word(locale, name)}: {address}" for name, address in links.items()]
+    return word(locale, f"subject-{kind}", **facts), "\n\n".join(body) + "\n"
+
+
 def _in_a_line(text: str) -> str:
     """A name in a line of mail: names may have several lines, and say what looks like one of ours."""
     return shorten(text, MOST_NAME, placeholder=" …")

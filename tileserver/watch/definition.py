@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from comeo.indicators.model import Language, OneLine, Real, Statistic, Texts
+from tileserver.watch.markdown import placeholders
 
 MOST_INDICATORS: Final = 8
 SLUG: Final = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
@@ -166,6 +167,88 @@ class Maps(Part):
     pixel_m: Annotated[Real, Field(ge=1, le=100_000)] | None = None
 
 
+def _checked(text: str) -> str:
+    for _ in placeholders(text):
+        pass
+    return text
+
+
+class TextSection(Part):
+    """What an editor writes.
+
+    Attributes:
+        text: Markdown by language: headings, lists, emphasis, and placeholders of a list (`watch.markdown`).
+    """
+
+    kind: Literal["text"] = "text"
+    text: dict[Language, Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_checked)]] = (
+        Field(min_length=1, max_length=10)
+    )
+
+
+class SitesSection(Part):
+    """What was observed: a table of the sites, and their curves.
+
+    Attributes:
+        curves: Sites whose curves are drawn, those that differ most from what is usual first.
+    """
+
+    kind: Literal["sites"] = "sites"
+    curves: Annotated[int, Field(ge=0, le=40)] = 40
+
+
+class RanksSection(Part):
+    """The sites, and the months of a year, that had most dates outside.
+
+    Attributes:
+        most: Lines of each.
+    """
+
+    kind: Literal["ranks"] = "ranks"
+    most: Annotated[int, Field(ge=1, le=50)] = 5
+
+
+class AlertsSection(Part):
+    """What happened to alerts.
+
+    Attributes:
+        comments: Whether what moderators wrote about confirmed ones is published.
+    """
+
+    kind: Literal["alerts"] = "alerts"
+    comments: bool = False
+
+
+class MethodSection(Part):
+    """How it was made, and from which archives."""
+
+    kind: Literal["method"] = "method"
+
+
+Section = Annotated[
+    TextSection | SitesSection | RanksSection | AlertsSection | MethodSection, Field(discriminator="kind")
+]
+
+
+class BulletinPolicy(Part):
+    """What bulletins say, and who approves them.
+
+    Attributes:
+        visa: `required`: a moderator or the owner approves. `automatic`: what nobody has rejected is approved
+            after some days. `none`: each is approved at once.
+        after_days: Of `automatic`.
+        delay_days: After a month's end, so that scenes that come late are in.
+        sections: In their order; number, visa, credit and digest are always there.
+    """
+
+    visa: Literal["required", "automatic", "none"] = "required"
+    after_days: Annotated[int, Field(ge=1, le=90)] = 7
+    delay_days: Annotated[int, Field(ge=0, le=90)] = 5
+    sections: Annotated[list[Section], Field(min_length=1, max_length=20)] = [
+        SitesSection(), RanksSection(), AlertsSection(), MethodSection(),
+    ]  # fmt: skip
+
+
 class Told(Part):
     """Somebody who is told of alerts.
 
@@ -195,6 +278,7 @@ class Definition(Part):
         locales: Languages of what is published, the first is the main one.
         alerts: When a deviation becomes an alert.
         maps: Of its months; None: none are made.
+        bulletins: What bulletins say, and who approves them.
         recipients: Who is told.
         visibility: Who sees it besides those who have a role.
     """
@@ -212,6 +296,7 @@ class Definition(Part):
     locales: Annotated[list[Language], Field(min_length=1, max_length=8)] = ["en"]
     alerts: AlertPolicy = AlertPolicy()
     maps: Maps | None = None
+    bulletins: BulletinPolicy = BulletinPolicy()
     recipients: Annotated[list[Told], Field(max_length=1000)] = []
     visibility: Literal["private", "link", "public"] = "private"
 

@@ -14,13 +14,13 @@ import logging
 import os
 import smtplib
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
 from comeo.errors import ComeoError
@@ -53,6 +53,25 @@ class PostponedError(Exception):
     """A message that is not taken now, for a reason that does not concern others."""
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that a message carries.
+
+    Attributes:
+        name: Of the file.
+        content_type: Of its bytes.
+        body: Its bytes.
+    """
+
+    name: str
+    content_type: str
+    body: bytes
+
+
+Load = Callable[[Mapping[str, Any]], Attachment | None]
+"""From what a message says of an attachment to the file."""
+
+
 class Transport(Protocol):
     """How messages of a channel leave."""
 
@@ -82,6 +101,7 @@ class Smtp:
         user: To sign in; empty for none.
         password: Likewise.
         secure: `tls` from the start, `starttls`, or empty for none.
+        load: What gives the files that messages name as `attachments`; None where there are none.
     """
 
     host: str
@@ -90,6 +110,7 @@ class Smtp:
     user: str = ""
     password: str = ""
     secure: str = ""
+    load: Load | None = None
 
     @classmethod
     def of(cls, address: str, sender: str) -> Smtp:
@@ -116,6 +137,7 @@ class Smtp:
         """See `Transport`."""
         try:
             mail = _mail(one, self.sender, name, now)
+            _attach(mail, one, self.load)
         except ValueError as error:  # a header that mail cannot carry
             raise RefusedError(str(error)) from error
         try:
@@ -175,6 +197,15 @@ def _mail(one: Message, sender: str, name: str, now: datetime) -> EmailMessage:
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail.set_content(one.body["text"])
     return mail
+
+
+def _attach(mail: EmailMessage, one: Message, load: Load | None) -> None:
+    for wanted in one.body.get("attachments", ()):
+        found = load(wanted) if load else None
+        if found is None:
+            raise RefusedError("a file that this message carries is not there")
+        kind, _, subtype = found.content_type.partition("/")
+        mail.add_attachment(found.body, maintype=kind, subtype=subtype, filename=found.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""A bulletin as one HTML file: it opens without a network, prints, and is the same each time it is made."""
+"""A bulletin as it is read: all its words, numbers and curves in a language, and one HTML file made of them.
+
+The file opens without a network, prints, and is the same each time it is made. The PDF has the same words.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,11 @@ from comeo.indicators.document import text_in
 from tileserver.pages import environment
 from tileserver.watch import svg
 from tileserver.watch.bulletin import CURVE_DAYS, Content, digest_of
-from tileserver.watch.words import day_words, direction_of, language_of, value_words, word
+from tileserver.watch.markdown import Placeholder, blocks
+from tileserver.watch.words import day_words, digits_of, direction_of, language_of, value_words, word
 
-MOST_CURVES: Final = 40
-"""Sites whose curves are drawn, those that differ most from what is usual first; the table has all."""
+NOTHING: Final = "–"
+"""Stands for a figure that there is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +29,14 @@ class Visa:
     """Who has approved a bulletin.
 
     Attributes:
-        name: As it is printed.
+        name: As it is printed; None if it was the geoservice's rule.
         at: When.
+        note: What they wrote, may be empty.
     """
 
-    name: str
+    name: str | None
     at: datetime
+    note: str = ""
 
 
 def bulletin_page(content: Content, locale: str, visa: Visa | None) -> str:
@@ -41,88 +47,252 @@ def bulletin_page(content: Content, locale: str, visa: Visa | None) -> str:
         locale: Language.
         visa: None of a draft.
     """
-    period = content["period"]
-    start, end = (datetime.fromisoformat(period[each]) for each in ("start", "end"))
-    own = language_of(locale)
-    month = format_date(start + timedelta(days=15), "MMMM y", locale=own)
-    names = {each["id"]: text_in(each["name"], locale) for each in content["sites"]}
-    indicators = [_indicator(content, each, names, locale, end) for each in content["indicators"]]
-
-    def say(key: str, **values: Any) -> str:
-        return word(locale, key, **values)
-
-    return environment().get_template("geoservices/bulletin.html").render(
-        locale=own, direction=direction_of(locale), say=say, content=content, indicators=indicators,
-        title=text_in(content["geoservice"]["title"], locale), month=month,
-        alerts=[_alert(each, names, locale, period["zone"]) for each in content["alerts"]["list"]],
-        counts=_counts(content["alerts"], locale), digest=digest_of(content),
-        visa=None if visa is None else {"name": visa.name, "day": day_words(visa.at, locale, period["zone"])},
-        year=start.year,
-    )  # fmt: skip
+    return environment().get_template("geoservices/bulletin.html").render(one=model_of(content, locale, visa))
 
 
-def _indicator(
-    content: Content, one: Mapping[str, Any], names: Mapping[int, str], locale: str, end: datetime
-) -> dict[str, Any]:
-    title, unit, own = text_in(one["title"], locale), one["unit"], language_of(locale)
-    areas = {each["id"]: each["hectares"] for each in content["sites"]}
-    months = list(get_month_names("abbreviated", locale=own).values())
-    drawn = sorted((each for each in one["sites"] if each["curve"]), key=_unusual, reverse=True)[:MOST_CURVES]
-    policy = content["policy"]
+def model_of(content: Content, locale: str, visa: Visa | None) -> dict[str, Any]:
+    """What a page and a PDF are made of: JSON without any word left to find.
+
+    Args:
+        content: What it says.
+        locale: Language.
+        visa: None of a draft.
+    """
+    told = _Told(content, locale)
+    sections = [_SECTIONS[each["kind"]](told, each) for each in content["sections"]]
     return {
-        "title": title,
-        "summary": word(
-            locale, "bulletin-summary", scenes=one["scenes"], sites=len(one["sites"]),
-            outside=sum(each["outside"] > 0 for each in one["sites"]),
+        "lang": told.language, "dir": direction_of(locale),
+        "number": told.say("bulletin-number", number=content["number"]),
+        "title": told.title, "month": told.month, "visa": _visa(visa, told),
+        "note": told.say("visa-note", note=visa.note) if visa and visa.note else "",
+        "erratum": _erratum(told), "sections": sections,
+        "credit": told.say("credit", year=(told.end - timedelta(days=15)).year),
+        "digest": told.say("digest", digest=digest_of(content)),
+    }  # fmt: skip
+
+
+def month_words(content: Content, locale: str) -> str:
+    """The period of a bulletin, as a locale writes it."""
+    middle = datetime.fromisoformat(content["period"]["start"]) + timedelta(days=15)
+    return format_date(middle, "MMMM y", locale=language_of(locale))
+
+
+class _Told:
+    """A content in a language."""
+
+    def __init__(self, content: Content, locale: str) -> None:
+        self.content, self.locale, self.language = content, locale, language_of(locale)
+        period = content["period"]
+        self.zone: str = period["zone"]
+        self.end = datetime.fromisoformat(period["end"])
+        self.month = month_words(content, locale)
+        self.title = text_in(content["geoservice"]["title"], locale)
+        self.names = {each["id"]: text_in(each["name"], locale) for each in content["sites"]}
+        self.areas = {each["id"]: each["hectares"] for each in content["sites"]}
+
+    def say(self, key: str, **values: Any) -> str:
+        """A sentence."""
+        return word(self.locale, key, **values)
+
+    def name(self, site: int) -> str:
+        """Of a site; of one that is no longer followed its number."""
+        return self.names.get(site) or f"{self.say('head-site')} {site}"
+
+    def count(self, number: float, shape: str = "#,##0") -> str:
+        """A number."""
+        return format_decimal(number, shape, locale=self.language)
+
+    def share(self, number: float) -> str:
+        """Per cent."""
+        return format_percent(number, locale=self.language)
+
+    def figure(self, text: str) -> str:
+        """A figure among words that are read from right to left: it stays as it is (UAX 9, isolates)."""
+        return f"\u2066{text}\u2069" if direction_of(self.locale) == "rtl" else text
+
+    def table(self, heads: Sequence[str], rows: Sequence[tuple[list[str], bool]]) -> dict[str, Any]:
+        """A table; each row says whether it is outside."""
+        return {
+            "heads": [self.say(f"head-{each}") for each in heads],
+            "rows": [{"cells": cells, "out": out} for cells, out in rows],
+        }
+
+
+def _visa(visa: Visa | None, told: _Told) -> str:
+    if visa is None:
+        return told.say("visa-missing")
+    day = day_words(visa.at, told.locale, told.zone)
+    return told.say("visa-rule", day=day) if visa.name is None else told.say("visa", name=visa.name, day=day)
+
+
+def _erratum(told: _Told) -> dict[str, Any] | None:
+    erratum = told.content.get("erratum")
+    if erratum is None:
+        return None
+    titles = {each["id"]: text_in(each["title"], told.locale) for each in told.content["indicators"]}
+    rows = []
+    for each in erratum["changes"]:
+        place = NOTHING if each["site"] is None else told.name(each["site"])
+        what = f"{titles.get(each['indicator'], each['indicator'])}: {told.say('figure-' + each['field'])}"
+        shown = [
+            NOTHING if each[side] is None else told.figure(told.count(each[side], "#,##0.###"))
+            for side in ("before", "after")
+        ]
+        rows.append(([place, what, *shown], False))
+    return {
+        "heading": told.say("erratum", number=erratum["of"]), "none": told.say("erratum-none"),
+        "table": told.table(("site", "figure", "before", "after"), rows),
+    }  # fmt: skip
+
+
+def _text(told: _Told, section: Mapping[str, Any]) -> dict[str, Any]:
+    text = text_in(section["text"], told.locale)
+    found = blocks(text, lambda each: _filled(told, each))
+    return {"kind": "text", "blocks": [each.told() for each in found]}
+
+
+def _filled(told: _Told, wanted: Placeholder) -> str:
+    """What stands for a placeholder; a dash for a site or an indicator that is no longer there."""
+    content = told.content
+    if wanted.name == "alerts":
+        number = content["alerts"][wanted.detail]
+        return told.count(sum(number.values()) if isinstance(number, dict) else number)
+    if wanted.site is not None:
+        found = (each for each in content["indicators"] if wanted.detail in (None, each["id"]))
+        one = next(found, None)
+        if one is None or wanted.site > len(one["sites"]):
+            return NOTHING
+        row = _figures(told, one["sites"][wanted.site - 1], one["unit"])
+        return row[{"clear": "dates", "usual": "nominal"}.get(wanted.name, wanted.name)]
+    first = content["indicators"][0]
+    plain: dict[str, str] = {
+        "title": told.title, "month": told.month, "number": content["number"],
+        "scenes": told.count(first["scenes"]), "clear-scenes": told.count(first["clear_scenes"]),
+        "sites": told.count(len(content["sites"])), "outside": told.count(_outside(first)),
+    }  # fmt: skip
+    return plain[wanted.name]
+
+
+def _sites(told: _Told, section: Mapping[str, Any]) -> dict[str, Any]:
+    found = [_indicator(told, each, section["curves"]) for each in told.content["indicators"]]
+    return {"kind": "sites", "indicators": found}
+
+
+def _indicator(told: _Told, one: Mapping[str, Any], curves: int) -> dict[str, Any]:
+    months = list(get_month_names("abbreviated", locale=told.language).values())
+    drawn = sorted((each for each in one["sites"] if each["curve"]), key=_unusual, reverse=True)[:curves]
+    start = told.end - timedelta(days=CURVE_DAYS)
+    rows = []
+    for each in one["sites"]:
+        own = _figures(told, each, one["unit"])
+        area = told.say("hectares", value=told.count(told.areas[each["site"]], "#,##0.0"))
+        cells = [told.name(each["site"]), area, *own.values()]
+        rows.append((cells, each["outside"] > 0))
+    return {
+        "title": text_in(one["title"], told.locale),
+        "summary": told.say(
+            "bulletin-summary", scenes=told.count(one["scenes"]), clear=told.count(one["clear_scenes"]),
+            sites=told.count(len(one["sites"])), outside=told.count(_outside(one)),
         ),
-        "rows": [_row(each, names[each["site"]], areas[each["site"]], unit, locale) for each in one["sites"]],
+        "table": told.table(("site", "area", "clear", "mean", "usual", "difference"), rows),
         "curves": [
-            (names[each["site"]], svg.curve(each["curve"], end - timedelta(days=CURVE_DAYS), end, months))
+            {"name": told.name(each["site"]), "svg": svg.curve(each["curve"], start, told.end, months)}
             for each in drawn
         ],
-        "method": word(
-            locale, "method-text", indicator=title, id=one["id"], version=one["version"],
-            clear=format_percent(policy["min_clear"], locale=own), dates=policy["dates"], of=policy["of"],
-            ratio="?" if one["ratio"] is None else format_decimal(one["ratio"], "0", locale=own),
-        ),
     }  # fmt: skip
+
+
+def _figures(told: _Told, row: Mapping[str, Any], unit: str) -> dict[str, str]:
+    def shown(key: str, u: float | None = None) -> str:
+        if row[key] is None:
+            return NOTHING
+        return told.figure(value_words(row[key], u, unit, told.locale, digits_of(row["u"])))
+
+    clear, dates = told.count(row["clear_dates"]), told.count(row["dates"])
+    return {
+        "dates": told.say("of-dates", clear=clear, all=dates),
+        "value": shown("value", row["u"]), "nominal": shown("nominal"), "difference": shown("difference"),
+    }  # fmt: skip
+
+
+def _outside(one: Mapping[str, Any]) -> int:
+    return sum(each["outside"] > 0 for each in one["sites"])
 
 
 def _unusual(row: Mapping[str, Any]) -> tuple[int, float]:
     return row["outside"], abs(row["difference"] or 0.0)
 
 
-def _row(row: Mapping[str, Any], name: str, hectares: float, unit: str, locale: str) -> dict[str, Any]:
-    def shown(key: str, u: float | None = None) -> str:
-        return "–" if row[key] is None else value_words(row[key], u, unit, locale)
+def _ranks(told: _Told, section: Mapping[str, Any]) -> dict[str, Any]:
+    ranks, most = told.content["ranks"], section["most"]
 
-    area = format_decimal(hectares, "0.0", locale=language_of(locale))
-    return {
-        "name": name,
-        "area": word(locale, "hectares", value=area),
-        "dates": word(locale, "of-dates", clear=row["clear_dates"], all=row["dates"]),
-        "value": shown("value", row["u"]),
-        "nominal": shown("nominal"),
-        "difference": shown("difference"),
-        "out": row["outside"] > 0,
-    }
+    def rows(of: str, name: Any) -> list[tuple[list[str], bool]]:
+        return [
+            ([name(each), told.count(each["outside"]), told.count(each["alerts"])], False)
+            for each in ranks[of][:most]
+        ]
+
+    def month(each: Mapping[str, Any]) -> str:
+        day = datetime.strptime(each["label"], "%Y-%m").date()
+        return format_date(day, "MMMM y", locale=told.language)
+
+    tables = [
+        {"title": told.say(f"ranks-{of}"), "table": told.table((head, "outside", "alerts"), found)}
+        for of, head, found in (
+            ("sites", "site", rows("sites", lambda each: told.name(each["site"]))),
+            ("periods", "month", rows("periods", month)),
+        )
+        if found
+    ]
+    return {"kind": "ranks", "heading": told.say("ranks"), "none": told.say("ranks-none"), "tables": tables}
 
 
-def _counts(alerts: Mapping[str, Any], locale: str) -> Sequence[tuple[str, int]]:
+def _alerts(told: _Told, _section: Mapping[str, Any]) -> dict[str, Any]:
+    alerts = told.content["alerts"]
     numbers = {
         **{each: alerts[each] for each in ("opened", "confirmed", "undecided")},
-        "dismissed": sum(alerts["dismissed"].values()),
-        "withdrawn": alerts["withdrawn"],
-    }
-    return [(word(locale, f"alerts-{name}"), number) for name, number in numbers.items() if number]
-
-
-def _alert(alert: Mapping[str, Any], names: Mapping[int, str], locale: str, zone: str) -> dict[str, str]:
+        "dismissed": sum(alerts["dismissed"].values()), "withdrawn": alerts["withdrawn"],
+    }  # fmt: skip
+    counts = [f"{told.count(each)} {told.say(f'alerts-{name}')}" for name, each in numbers.items() if each]
+    sentences = [" · ".join(counts)] if counts else [told.say("bulletin-alerts-none")]
+    if alerts["dismissed"]:
+        reasons = [
+            f"{told.say(f'reason-{each}')} ({told.count(number)})"
+            for each, number in alerts["dismissed"].items()
+        ]
+        sentences.append(told.say("alerts-reasons", reasons=" · ".join(reasons)))
+    if alerts["share_withdrawn"]:
+        sentences.append(told.say("alerts-share", share=told.share(alerts["share_withdrawn"])))
     return {
-        "site": names.get(alert["site"], ""),
-        "since": day_words(datetime.fromisoformat(alert["first"]), locale, zone),
-        "severity": word(locale, f"severity-{alert['severity']}"),
-        "state": word(locale, f"state-{alert['state']}"),
-        "verified": word(locale, f"verified-{alert['verified']}"),
-        "comment": alert["comment"],
-    }
+        "kind": "alerts", "heading": told.say("bulletin-alerts"), "sentences": sentences,
+        "entries": [_alert(each, told) for each in alerts["list"]],
+    }  # fmt: skip
+
+
+def _alert(alert: Mapping[str, Any], told: _Told) -> dict[str, str]:
+    since = day_words(datetime.fromisoformat(alert["first"]), told.locale, told.zone)
+    severity, state = (told.say(f"{each}-{alert[each]}") for each in ("severity", "state"))
+    verified = told.say(f"verified-{alert['verified']}")
+    facts = told.say("alert-facts", since=since, severity=severity, state=state, verified=verified)
+    return {"site": told.name(alert["site"]), "facts": facts, "comment": alert["comment"]}
+
+
+def _method(told: _Told, _section: Mapping[str, Any]) -> dict[str, Any]:
+    policy = told.content["policy"]
+    sentences = []
+    for one in told.content["indicators"]:
+        sentence = told.say(
+            "method-text", indicator=text_in(one["title"], told.locale), id=one["id"],
+            version=one["version"], clear=told.share(policy["min_clear"]), dates=policy["dates"],
+            of=policy["of"],
+        )  # fmt: skip
+        if one["ratios"]:
+            least, middle, most = (told.count(each, "#,##0") for each in one["ratios"])
+            sentence += " " + told.say("method-ratio", least=least, ratio=middle, most=most)
+        sentences.append(sentence)
+    return {"kind": "method", "heading": told.say("bulletin-method"), "sentences": sentences}
+
+
+_SECTIONS: Final = {
+    "text": _text, "sites": _sites, "ranks": _ranks, "alerts": _alerts, "method": _method,
+}  # fmt: skip

@@ -26,6 +26,7 @@ from tileserver.render.sites import Site, sites_of
 from tileserver.store import accounts, geoservices, outbox, sites
 from tileserver.store.geoservices import Geoservice
 from tileserver.watch import states
+from tileserver.watch.bulletin import check_texts
 from tileserver.watch.definition import Definition, Email, Maps
 from tileserver.watch.maps import check_size, mapped
 
@@ -84,8 +85,8 @@ def register(
         now: Time.
 
     Raises:
-        ParameterError: If a site is no polygon or point, its name or the address cannot be one, or no map can
-            be made of an indicator.
+        ParameterError: If a site is no polygon or point, its name or the address cannot be one, no map can
+            be made of an indicator, or a text of bulletins names what there is not.
         NotFoundError: If an indicator is unknown.
         ConflictError: If there is a geoservice of its slug.
     """
@@ -99,17 +100,21 @@ def register(
         "slug": definition.slug, "title": definition.title, "owner": account, "site": place,
         "collections": definition.collections, "period": "P1M", "timezone": definition.timezone,
         "start": start, "end": end, "locales": definition.locales, "visibility": definition.visibility,
-        "alert_policy": definition.alerts.model_dump(mode="json"), "bulletin_policy": {}, "created": now,
+        "alert_policy": definition.alerts.model_dump(mode="json"), "created": now,
+        "bulletin_policy": definition.bulletins.model_dump(mode="json"),
         "maps": definition.maps and definition.maps.model_dump(mode="json"),
     }  # fmt: skip
     number = geoservices.add_geoservice(connection, values)
+    followed: list[str] = []
     for order, each in enumerate(definition.indicators):
         document = find_document(each.indicator)
         if document is None:
             raise NotFoundError(f"indicators.{order}: there is no indicator {each.indicator}; see /pof")
         geoservices.follow(connection, number, order, document, each.nominal.model_dump(mode="json"))
+        followed.append(document.id)
     if definition.maps is not None:
         mapped(geoservices.followed(connection, number), definition.maps)
+    check_texts(definition.bulletins, len(made), followed)
     for to in definition.recipients:
         state = "confirmed" if to.email.lower() == owner.lower() else "pending"
         outbox.add_recipient(connection, number, to.email, to.locale, to.min_severity, state)

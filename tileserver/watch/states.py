@@ -1,4 +1,4 @@
-"""Which state of an alert, a message or a geoservice may follow which: nothing else may happen."""
+"""Which state of an alert, a geoservice or a bulletin may follow which: nothing else may happen."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ GEOSERVICE: Final[Mapping[str, frozenset[str]]] = {
     "active": frozenset({"paused", "archived"}),
     "paused": frozenset({"active", "archived"}),
     "archived": frozenset(),
+}
+BULLETIN: Final[Mapping[str, frozenset[str]]] = {
+    "draft": frozenset({"draft", "submitted"}),  # composed anew, as long as nobody has to rely on it
+    "submitted": frozenset({"approved", "rejected"}),
+    "approved": frozenset({"sent"}),
+    "rejected": frozenset(),  # the next revision is another bulletin
+    "sent": frozenset(),
 }
 
 

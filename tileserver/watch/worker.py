@@ -32,6 +32,7 @@ from tileserver.watch.maps import MapMaker
 from tileserver.watch.observe import Place, Work, missing, observe, present, wanted_of
 from tileserver.watch.originals import Originals
 from tileserver.watch.pieces import Pieces
+from tileserver.watch.publish import Press
 from tileserver.watch.rules import rule_of
 from tileserver.watch.tell import Teller
 from tileserver.watch.verify import Outcome, verify
@@ -102,9 +103,11 @@ class Worker:
     _looked: dict[int, object] = field(default_factory=dict)
     """Of each geoservice, what there was to be looked at the last time."""
     _time: Clock = field(init=False)
+    _press: Press = field(init=False)
 
     def __post_init__(self) -> None:
         self._time = Clock(self.database)
+        self._press = Press(self.scenes, self.database, self.address, self.clock)
 
     def round(self, slug: str | None = None) -> Round:
         """Do what is to be done now: of each geoservice one step after the other, then what is of all.
@@ -120,7 +123,7 @@ class Worker:
         now = Now(at, believed, Pieces(self.database, believed))
         with self.database.reading() as connection:
             active = geoservices.geoservices(connection, "active")
-        steps = {"follow": self._follow, "tell": self._tell}
+        steps = {"follow": self._follow, "tell": self._tell, "publish": self._publish}
         for each in active:
             if slug in (None, each.slug):
                 for kind, step in steps.items():
@@ -148,6 +151,9 @@ class Worker:
     def _tell(self, geoservice: Geoservice, now: Now) -> None:
         with self.database.writing() as connection:
             Teller(connection, geoservice, self.address, now.at, now.believed).tell()
+
+    def _publish(self, geoservice: Geoservice, _now: Now) -> None:
+        self._press.turn(geoservice)
 
     def _deliver(self, now: Now) -> None:
         if self.transport is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import statistics
-from collections.abc import Set
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
@@ -14,13 +13,25 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection, select
 
+from comeo.errors import ParameterError
 from comeo.indicators.catalogue import predefined
 from tileserver.store import geoservices, observed, sites
 from tileserver.store.database import Database
 from tileserver.store.observed import Archived, Observed
+from tileserver.store.tables import observation as table
 from tileserver.watch import svg
-from tileserver.watch.bulletin import Content, canonical, content_of, digest_of
+from tileserver.watch.bulletin import (
+    Content,
+    Material,
+    canonical,
+    changes_of,
+    content_of,
+    digest_of,
+    grounds_of,
+    material_of,
+)
 from tileserver.watch.calendar import Month
 from tileserver.watch.page import Visa, bulletin_page
 from tileserver.watch.register import definition_of, register
@@ -81,11 +92,23 @@ def group(connection: Any) -> int:
     return found.site
 
 
-def content(database: Database, archives: Set[Archived] | None = None) -> Content:
+def all_archives(connection: Connection) -> set[Archived]:
+    """Of all observations: no scene was withdrawn."""
+    found = connection.execute(select(table.c.collection, table.c.item, table.c.etag))
+    return {(row.collection, row.item, row.etag) for row in found}
+
+
+def material(database: Database, *, without: str = "") -> Material:
+    """All that bulletins are made of, as if a scene had been withdrawn."""
     with database.reading() as connection:
         found = geoservices.find_geoservice(connection, "fields")
         assert found is not None
-        return content_of(connection, found, JULY, 1, ARCHIVES if archives is None else archives)
+        archives = {each for each in all_archives(connection) if each[1] != without}
+        return material_of(connection, found, archives)
+
+
+def content(database: Database, month: Month = JULY, *, without: str = "") -> Content:
+    return content_of(material(database, without=without), month, 1)
 
 
 def test_a_bulletin_says_what_was_observed(database: Database) -> None:
@@ -93,8 +116,8 @@ def test_a_bulletin_says_what_was_observed(database: Database) -> None:
     found = content(database)
     assert found["number"] == "fields-2020-07-r1"
     (one,) = found["indicators"]
-    assert one["scenes"] == 5
-    assert one["ratio"] == 98.0
+    assert (one["scenes"], one["clear_scenes"]) == (5, 4)
+    assert one["ratios"] == [98.0, 98.0, 98.0]
     north, south = one["sites"]
     assert (north["dates"], north["clear_dates"], north["outside"]) == (5, 4, 0)
     assert south["outside"] == 2
@@ -108,9 +131,9 @@ def test_a_bulletin_says_what_was_observed(database: Database) -> None:
 
 def test_what_the_catalogue_no_longer_has_is_not_told(database: Database) -> None:
     fill(database)
-    found = content(database, ARCHIVES - {("c", "i20202", "e"), ("c", "i20207", "e")})
-    assert found["indicators"][0]["scenes"] == 3
-    assert found["indicators"][0]["sites"][0]["dates"] == 3
+    whole, found = content(database), content(database, without="i20202")
+    assert found["indicators"][0]["scenes"] == whole["indicators"][0]["scenes"] - 1
+    assert found["indicators"][0]["sites"][0]["dates"] == whole["indicators"][0]["sites"][0]["dates"] - 1
 
 
 def test_the_same_database_gives_the_same_bytes(database: Database) -> None:
@@ -118,8 +141,79 @@ def test_the_same_database_gives_the_same_bytes(database: Database) -> None:
     one, other = content(database), content(database)
     assert canonical(one) == canonical(other)
     assert digest_of(one) == digest_of(other)
-    visa = Visa("A. Moderator", NOW)
+    visa = Visa("A. Moderator", NOW, "Seen")
     assert bulletin_page(one, "fr", visa) == bulletin_page(other, "fr", visa)
+
+
+def test_a_scene_that_was_withdrawn_does_not_count(database: Database) -> None:
+    fill(database)
+    before, after = content(database), content(database, without="i20207")
+    assert [each["scenes"] for each in after["indicators"]] == [4]
+    assert [each["outside"] for each in after["indicators"][0]["sites"]] == [0, 1]
+    changed = {(each["site"], each["field"]) for each in changes_of(before, after)}
+    north, south = (each["site"] for each in after["indicators"][0]["sites"])
+    assert {(None, "scenes"), (south, "outside"), (north, "clear_dates"), (south, "value")} <= changed
+    assert changes_of(before, before) == []
+
+
+def test_grounds_are_of_what_was_seen_until_the_months_end(database: Database) -> None:
+    fill(database)
+    months = [Month(2020, 6, "UTC"), JULY, Month(2020, 8, "UTC")]
+    before = grounds_of(material(database), months)
+    after = grounds_of(material(database, without="i20207"), months)
+    assert before["2020-06"] == after["2020-06"]
+    assert before["2020-07"] != after["2020-07"]
+    assert before["2020-07"] == before["2020-08"], "nothing was seen in August"
+    assert content(database)["observations"] == before["2020-07"]
+
+
+def test_what_was_most_active_comes_first(database: Database) -> None:
+    fill(database)
+    found = content(database)
+    south = found["indicators"][0]["sites"][1]["site"]
+    assert found["ranks"] == {
+        "sites": [{"site": south, "outside": 2, "alerts": 0}],
+        "periods": [{"label": "2020-07", "outside": 2, "alerts": 0}],
+    }
+
+
+def test_an_erratum_says_what_has_changed(sqlite_database: Database) -> None:
+    fill(sqlite_database)
+    sent = content(sqlite_database, without="i20207")
+    erratum = content_of(material(sqlite_database), JULY, 2, sent)
+    assert erratum["erratum"]["of"] == "fields-2020-07-r1"
+    assert {"indicator": "ndvi", "site": None, "field": "scenes", "before": 4, "after": 5} in (
+        erratum["erratum"]["changes"]
+    )
+    page = bulletin_page(erratum, "en", None)
+    assert "what has changed since fields-2020-07-r1" in page
+    assert "<td>Vegetation (NDVI): scenes</td><td>4</td><td>5</td>" in page
+
+
+def test_what_editors_write_is_text(sqlite_database: Database) -> None:
+    text = "# In {{month}}\n\n**{{value:site-1}}** <i>{{ 7 * 7 }}</i> of {{sites}}\n\n- {{clear:site-2:ndvi}}"
+    with pytest.raises(ParameterError, match="no placeholder"):
+        definition(bulletins={"sections": [{"kind": "text", "text": {"en": text}}]})
+    text = text.replace("{{ 7 * 7 }}", "{% raw %} #set")
+    with sqlite_database.writing() as connection:
+        sections = [{"kind": "text", "text": {"en": text}}]
+        register(connection, definition(bulletins={"sections": sections}), "owner@example.org", 1000, NOW)
+    page = bulletin_page(content(sqlite_database), "en", None)
+    assert "<h2>In July 2020</h2>" in page
+    assert "<strong>–</strong> &lt;i&gt;{% raw %} #set&lt;/i&gt; of 2" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{{value:site-3}}", "there is no site-3; there are site-1 to site-2"),
+        ("{{value:site-1:evi}}", "evi is not followed; ndvi are"),
+    ],
+)
+def test_texts_name_what_there_is(sqlite_database: Database, text: str, sentence: str) -> None:
+    sections = [{"kind": "text", "text": {"en": text}}]
+    with pytest.raises(ParameterError, match=sentence), sqlite_database.writing() as connection:
+        register(connection, definition(bulletins={"sections": sections}), "owner@example.org", 1000, NOW)
 
 
 class Addresses(HTMLParser):
@@ -151,10 +245,7 @@ def test_the_page_is_whole_without_a_network(sqlite_database: Database, locale: 
 
 def test_a_period_without_clear_dates_is_told(sqlite_database: Database) -> None:
     fill(sqlite_database)
-    with sqlite_database.reading() as connection:
-        found = geoservices.find_geoservice(connection, "fields")
-        assert found is not None
-        empty = content_of(connection, found, Month(2020, 8, "UTC"), 1, ARCHIVES)
+    empty = content(sqlite_database, Month(2020, 8, "UTC"))
     assert [each["value"] for each in empty["indicators"][0]["sites"]] == [None, None]
     assert "–" in bulletin_page(empty, "en", None)
 

@@ -20,6 +20,7 @@ from tileserver.render.parameters import Parameters
 from tileserver.store import accounts, audit, geoservices
 from tileserver.store.accounts import Person, Role
 from tileserver.store.geoservices import Geoservice
+from tileserver.watch.bulletin import policy_of
 from tileserver.watch.definition import SLUG
 
 TAG = Tag(name="Geoservices", description="Places that are followed: docs/geoservices.md.")
@@ -94,7 +95,8 @@ def described(connection: Connection, one: Geoservice, role: Role | None) -> dic
     return {
         **brief(one, role), "site": one.site, "timezone": one.timezone, "locales": list(one.locales),
         "start": one.start.astimezone(zone).date().isoformat(), "end": last and last.isoformat(),
-        "alerts": dict(one.alert_policy), "indicators": indicators, "revision": one.revision,
+        "alerts": dict(one.alert_policy), "bulletins": policy_of(one).model_dump(mode="json"),
+        "indicators": indicators, "revision": one.revision,
         "maps": one.maps,
     }  # fmt: skip
 

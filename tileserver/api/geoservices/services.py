@@ -10,6 +10,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
+from comeo.indicators.document import read_document
 from comeo.indicators.model import Language, Texts
 from tileserver.api.geoservices.common import MOST_ROWS, TAG, SlugPath, brief, described, note, of_slug
 from tileserver.errors import ConflictError
@@ -19,10 +20,11 @@ from tileserver.http.session import caller, signed_in
 from tileserver.http.shares import opened
 from tileserver.http.writes import check_unchanged, state_answer
 from tileserver.render.parameters import Parameters
-from tileserver.store import accounts, geoservices
+from tileserver.store import accounts, geoservices, sites
 from tileserver.store.accounts import Person
-from tileserver.store.geoservices import State
-from tileserver.watch.definition import SLUG, AlertPolicy, Definition, Maps
+from tileserver.store.geoservices import Geoservice, State
+from tileserver.watch.bulletin import check_texts
+from tileserver.watch.definition import SLUG, AlertPolicy, BulletinPolicy, Definition, Maps
 from tileserver.watch.register import check_maps, register
 
 api = APIBlueprint("geoservices", __name__)
@@ -45,6 +47,7 @@ class ChangeBody(BaseModel):
     locales: Annotated[list[Language], Field(min_length=1, max_length=8)] | None = None
     alerts: AlertPolicy | None = None
     maps: Maps | None = None
+    bulletins: BulletinPolicy | None = None
 
 
 class VisibilityBody(BaseModel):
@@ -91,17 +94,21 @@ def show(path: SlugPath) -> Response:
 
 @api.patch("/geoservices/<slug>", tags=[TAG])
 def change(path: SlugPath, body: ChangeBody) -> Response:
-    """Change title, languages, when a deviation becomes an alert, or maps: null removes them."""
+    """Change title, languages, alerts' rule, what bulletins say, or maps: null removes them."""
     values = body.model_dump(mode="json", exclude_none=True)
     if "maps" in body.model_fields_set:
         values["maps"] = body.maps and body.maps.model_dump(mode="json")
     if "alerts" in values:
         values["alert_policy"] = values.pop("alerts")
+    if "bulletins" in values:
+        values["bulletin_policy"] = values.pop("bulletins")
     with database().writing() as connection:
         one, person, role = of_slug(connection, path.slug)
         check_unchanged(described(connection, one, role))
         if one.state == "archived":
             raise ConflictError(f"{one.slug} is archived, and changes no more; copy it")
+        if body.bulletins is not None:
+            _check_texts(connection, one, body.bulletins)
         if values:
             geoservices.change_geoservice(connection, one.id, values)
             note(connection, one, person, "geoservice.changed", fields=" ".join(sorted(values)))
@@ -133,6 +140,12 @@ def delete(path: SlugPath) -> Response:
         geoservices.delete_draft(connection, one.id)
         note(connection, one, person, "geoservice.deleted", slug=one.slug)
     return Response(status=204)
+
+
+def _check_texts(connection: Connection, one: Geoservice, policy: BulletinPolicy) -> None:
+    followed = geoservices.followed(connection, one.id)
+    names = [read_document(each.document.encode(), "json").id for each in followed]
+    check_texts(policy, len(sites.leaves(connection, one.site)), names)
 
 
 def made(connection: Connection, slug: str, person: Person, **detail: int) -> Response:

@@ -37,9 +37,14 @@ def day_words(moment: datetime, locale: str, zone: str = "UTC") -> str:
     return format_date(moment.astimezone(ZoneInfo(zone)), "long", locale=language_of(locale))
 
 
-def value_words(value: float, u: float | None, unit: str, locale: str) -> str:
+def digits_of(u: float | None) -> int:
+    """Decimals that a margin bears."""
+    return 2 if u is None or u >= 0.05 else 3
+
+
+def value_words(value: float, u: float | None, unit: str, locale: str, digits: int | None = None) -> str:
     """A value with the margin that 95 of 100 true ones lie in, rounded to what the margin bears."""
-    digits = 2 if u is None or u >= 0.05 else 3
+    digits = digits_of(u) if digits is None else digits
     shape = f"0.{'0' * digits}"
     own = language_of(locale)
     text = format_decimal(value, shape, locale=own)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert
 
 from tests.tileserver.people import DEFINITION, Caller, House, house
 from tileserver.accounts.rights import OF_OWNER, PUBLIC, ROLES, SIGNED_IN
-from tileserver.store import accounts, outbox
+from tileserver.store import accounts, bulletins, outbox
 from tileserver.store.geoservices import find_geoservice
 from tileserver.store.tables import alert, alert_event, gs_indicator
 
@@ -34,6 +34,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/geoservices/<slug>/transfer"): {"account": 1},
     ("POST", "/alerts/<number>/decision"): {"decision": "confirm"},
     ("POST", "/geoservices/<slug>/shares"): {"scope": "data", "note": "the press"},
+    **{("POST", f"/bulletins/<number>/{step}"): {} for step in ("submit", "approve", "reject")},
     ("PUT", "/sites/<number>"): {"name": {"en": "x"}, "geometry": {"type": "Point", "coordinates": [9, 47]}},
     ("PUT", "/sites/<number>/members"): {"members": []},
     ("POST", "/sites"): {"name": {"en": "x"}, "geometry": {"type": "Point", "coordinates": [9, 47]}},
@@ -65,6 +66,16 @@ def add_alert(connection: Connection, number: int, site: int, *states: str) -> i
     return int(made)
 
 
+def add_bulletin(connection: Connection, number: int) -> None:
+    """A bulletin that was sent; its page names nobody."""
+    now = datetime.now(UTC)
+    values = {"geoservice": number, "label": "2021-01", "revision": 1, "content": "{}", "composed": now}
+    made = bulletins.add_bulletin(connection, {**values, "state": "sent", "sent_at": now})
+    assert made == 1
+    for kind in ("html", "pdf"):
+        bulletins.keep_file(connection, made, "en", kind, b"<style></style>")  # type: ignore[arg-type]
+
+
 @pytest.fixture(scope="module")
 def place(
     archives: Path, tmp_path_factory: pytest.TempPathFactory
@@ -82,6 +93,7 @@ def place(
         one = find_geoservice(connection, "fields")
         assert one
         add_alert(connection, one.id, one.site, "candidate")
+        add_bulletin(connection, one.id)
         outbox.add_recipient(connection, one.id, RECIPIENT, "en", 1, "confirmed")
     other = {**DEFINITION, "slug": "another-place", "visibility": "link"}
     assert callers["owner"].send("POST", "/geoservices", other).status_code == 201

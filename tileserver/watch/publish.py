@@ -1,0 +1,209 @@
+"""The worker's part in bulletins: months that are due are composed, what is approved is printed and sent.
+
+Nothing is queued: what should be is compared with what is, so it may be killed at any point.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from tileserver.render.scenes import Scenes
+from tileserver.store import accounts, outbox, sites
+from tileserver.store import alerts as stored_alerts
+from tileserver.store import bulletins as stored
+from tileserver.store.bulletins import Bulletin, FileKind
+from tileserver.store.database import Database
+from tileserver.store.geoservices import Geoservice
+from tileserver.store.outbox import Recipient
+from tileserver.watch import bulletins, calendar, compose
+from tileserver.watch.bulletin import Content, grounds_of, material_of, policy_of
+from tileserver.watch.calendar import Month
+from tileserver.watch.observe import standing
+from tileserver.watch.page import Visa, bulletin_page, month_words
+from tileserver.watch.pdf import PdfError, bulletin_pdf
+from tileserver.watch.words import language_of
+
+MOST_ATTACHED: Final = 1 << 20
+"""Bytes of a file that a mail carries; what is larger is linked to."""
+Files = dict[tuple[str, FileKind], bytes]
+log = logging.getLogger("comeo")
+
+
+@dataclass(slots=True)
+class Press:
+    """What composes, prints and sends bulletins.
+
+    Attributes:
+        scenes: Catalogue, open archives and caches.
+        database: Of user data.
+        address: Where people reach the server, without a slash at the end.
+        clock: Time in UTC.
+    """
+
+    scenes: Scenes
+    database: Database
+    address: str
+    clock: Callable[[], datetime]
+    _settled: dict[int, object] = field(default_factory=dict)
+    """Of each geoservice, what was the last time that all its bulletins stood."""
+
+    def turn(self, geoservice: Geoservice) -> None:
+        """Do what is to be done now for a geoservice that runs."""
+        self._compose(geoservice)
+        with self.database.writing() as connection:
+            self._decide(connection, geoservice)
+        with self.database.reading() as connection:
+            known = stored.bulletins_of(connection, geoservice.id)
+        for each in known:
+            if each.state == "approved":
+                self._print(geoservice, each)
+
+    def _compose(self, geoservice: Geoservice) -> None:
+        """Compose what is due, and what rests on other observations than there are."""
+        now = self.clock()
+        with self.database.reading() as connection:
+            known = stored.bulletins_of(connection, geoservice.id)
+            months = wanted(geoservice, known, now)
+            state = (
+                self.scenes.catalog.position(), geoservice.revision, months,
+                stored_alerts.last_event(connection, geoservice.id),
+                [(each.id, each.state) for each in known],
+            )  # fmt: skip
+            if not months or self._settled.get(geoservice.id) == state:
+                return
+            archives = standing(self.scenes, geoservice, sites.leaves(connection, geoservice.site))
+            material = material_of(connection, geoservice, archives)
+            grounds = grounds_of(material, months)
+            drafts = []
+            for month in months:
+                revisions = bulletins.of_label(known, month.label)
+                if not _stands(connection, revisions, grounds[month.label]):
+                    drafts.append(bulletins.due(connection, material, month, revisions))
+        for draft in filter(None, drafts):
+            with self.database.writing() as connection:
+                bulletins.write(connection, draft, now)
+        self._settled[geoservice.id] = state
+
+    def _decide(self, connection: Connection, geoservice: Geoservice) -> None:
+        """Approve what the rule approves, and ask moderators for the rest."""
+        now, policy = self.clock(), policy_of(geoservice)
+        known = stored.bulletins_of(connection, geoservice.id)
+        for each in known:
+            if each.state not in ("draft", "submitted"):
+                continue
+            before = bulletins.of_label(known, each.label)
+            is_refused = any(one.state == "rejected" and one.revision == each.revision - 1 for one in before)
+            waits = timedelta(days=policy.after_days if policy.visa == "automatic" else 0)
+            if policy.visa != "required" and not is_refused and now - each.composed >= waits:
+                one = each
+                if one.state == "draft":
+                    one = bulletins.submit(connection, one, "by the geoservice's rule", None, now)
+                bulletins.approve(connection, one, "", None, now)
+            else:
+                self._ask(connection, geoservice, each, now)
+
+    def _ask(self, connection: Connection, geoservice: Geoservice, one: Bulletin, now: datetime) -> None:
+        """Tell moderators, once each, that a bulletin waits; not who may not approve it."""
+        link = f"{self.address}/bulletins/{one.id}.html"
+        for account in accounts.moderators(connection, geoservice.id):
+            if account.id == one.composed_by:
+                continue
+            number = bulletins.printed(geoservice, one)
+            subject, text = compose.visa_message(geoservice.title, number, account.locale, link)
+            key = f"bulletin:{one.id}:visa:a{account.id}"
+            outbox.post(connection, key, "email", account.email, subject, {"text": text}, now)
+
+    def _print(self, geoservice: Geoservice, one: Bulletin) -> None:
+        """Make the files of an approved bulletin, and tell those who are to know: all or nothing."""
+        with self.database.reading() as connection:
+            content = bulletins.read(connection, one)
+            visa = bulletins.visa_of(connection, one)
+        files, lacking = files_of(content, geoservice.locales, visa)
+        for each in lacking:
+            log.warning("%s: %s", content["number"], each)
+        now = self.clock()
+        with self.database.writing() as connection:
+            for (locale, kind), body in files.items():
+                stored.keep_file(connection, one.id, locale, kind, body)
+            told = sum(
+                self._tell(connection, geoservice, one, content, files, to, now)
+                for to in outbox.recipients_of(connection, geoservice.id)
+                if to.state == "confirmed" and to.list != "alerts"
+            )
+            note = " ".join([f"sent to {told}", *(f"({each})" for each in lacking)])
+            bulletins.move(connection, one, "sent", note, now, sent_at=now)
+
+    def _tell(
+        self, connection: Connection, geoservice: Geoservice, one: Bulletin, content: Content, files: Files,
+        to: Recipient, now: datetime,
+    ) -> bool:  # fmt: skip
+        """Put a message to somebody into the outbox; False if it is there already."""
+        locale = nearest(to.locale, [locale for locale, _ in files])
+        unsubscribe = f"{self.address}/u/{to.token}"
+        links = {
+            "bulletin-link": f"{self.address}/bulletins/{one.id}.html?locale={locale}",
+            "unsubscribe": unsubscribe,
+        }
+        subject, text = compose.bulletin_message(
+            geoservice.title, content["number"], month_words(content, to.locale), to.locale, links,
+            is_erratum="erratum" in content,
+        )  # fmt: skip
+        body: dict[str, Any] = {"text": text, "unsubscribe": unsubscribe}
+        kind = _attached(files, locale, is_public=geoservice.visibility == "public")
+        if kind is not None:
+            body["attachments"] = [{"bulletin": one.id, "locale": locale, "kind": kind}]
+        key = f"bulletin:{one.id}:r{to.id}"
+        return outbox.post(connection, key, to.channel, to.address, subject, body, now, to.id)
+
+
+def wanted(geoservice: Geoservice, known: Sequence[Bulletin], now: datetime) -> list[Month]:
+    """Months whose bulletins the worker looks after, oldest first.
+
+    Those that ended since the geoservice was drawn up, some days ago; and those that somebody has composed.
+    """
+    delay = timedelta(days=policy_of(geoservice).delay_days)
+    past = calendar.ended(geoservice.start, geoservice.end, now - delay, geoservice.timezone)
+    found = {each.label: each for each in past if each.end > geoservice.created}
+    for label in {each.label for each in known}:
+        found.setdefault(label, Month.labelled(label, geoservice.timezone))
+    return [found[label] for label in sorted(found)]
+
+
+def _stands(connection: Connection, revisions: Sequence[Bulletin], ground: str) -> bool:
+    """Whether the newest bulletin of a period was sent, and rests on what there is."""
+    if not revisions or revisions[-1].state != "sent":
+        return False
+    return bool(bulletins.read(connection, revisions[-1])["observations"] == ground)
+
+
+def files_of(content: Content, locales: Sequence[str], visa: Visa | None) -> tuple[Files, list[str]]:
+    """The files of a bulletin in its languages, and in a sentence each what could not be made."""
+    files: Files = {}
+    lacking = []
+    for locale in dict.fromkeys(locales):
+        files[locale, "html"] = bulletin_page(content, locale, visa).encode()
+        try:
+            files[locale, "pdf"] = bulletin_pdf(content, locale, visa)
+        except PdfError as error:
+            lacking.append(f"{locale}: {error}")
+    return files, lacking
+
+
+def nearest(locale: str, locales: Sequence[str]) -> str:
+    """Of locales the one that somebody reads best; the first where none is of their language."""
+    if locale in locales:
+        return locale
+    same = (each for each in locales if language_of(each) == language_of(locale))
+    return next(same, locales[0])
+
+
+def _attached(files: Files, locale: str, *, is_public: bool) -> FileKind | None:
+    """What a mail carries: the PDF if it is small; of what only members may open a page at least."""
+    kinds: tuple[FileKind, ...] = ("pdf",) if is_public else ("pdf", "html")
+    return next((each for each in kinds if 0 < len(files.get((locale, each), b"")) <= MOST_ATTACHED), None)
