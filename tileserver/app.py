@@ -150,8 +150,9 @@ def _geoservices() -> tuple[ModuleType, ...]:
         services,
         sites,
     )
+    from tileserver.api.viewer import follow  # noqa: PLC0415
 
-    return links, account, sites, services, lifecycle, series, alerts, feeds, people
+    return follow, links, account, sites, services, lifecycle, series, alerts, feeds, people
 
 
 def scenes_of(app: Flask) -> Scenes:
