@@ -27,6 +27,7 @@ type Load = () => Promise<{ show: Show }>;
 
 const VIEWS: Readonly<Partial<Record<Name, Load>>> = {
   list: () => import('./views/list'),
+  geoservice: () => import('./views/geoservice'),
 };
 
 /** Whether the page has a view, and may link to it. */
