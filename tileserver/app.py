@@ -155,9 +155,10 @@ def _geoservices() -> tuple[ModuleType, ...]:
         shares,
         sites,
     )
+    from tileserver.api.viewer import follow  # noqa: PLC0415
 
     return (
-        links, account, sites, services, lifecycle, series, maps, alerts, bulletins, feeds,
+        follow, links, account, sites, services, lifecycle, series, maps, alerts, bulletins, feeds,
         people, shares, audits, failures,
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ from tileserver.http.session import caller, signed_in
 from tileserver.http.shares import opened
 from tileserver.http.writes import check_unchanged, state_answer
 from tileserver.render.parameters import Parameters
-from tileserver.store import accounts, geoservices, sites
+from tileserver.store import accounts, alerts, geoservices, sites
 from tileserver.store.accounts import Person
 from tileserver.store.geoservices import Geoservice, State
 from tileserver.watch.bulletin import check_texts
@@ -64,8 +64,9 @@ def listed(query: ListQuery) -> Response:
     with database().reading() as connection:
         person = caller(connection)
         seen = accounts.seen_by(connection, person.id if person else None, opened(connection))
+        going_on = alerts.open_counts(connection)
     rows = [
-        brief(one, role)
+        {**brief(one, role), "open_alerts": going_on.get(one.id, (0, 0))[0 if role else 1]}
         for one, role in seen
         if query.state in (None, one.state) and (not query.after or one.slug > query.after)
     ]
