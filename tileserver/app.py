@@ -146,12 +146,14 @@ def _geoservices() -> tuple[ModuleType, ...]:
         lifecycle,
         links,
         people,
+        previews,
+        queue,
         series,
         services,
         sites,
     )
 
-    return links, account, sites, services, lifecycle, series, alerts, feeds, people
+    return links, account, sites, services, lifecycle, series, alerts, feeds, people, previews, queue
 
 
 def scenes_of(app: Flask) -> Scenes:

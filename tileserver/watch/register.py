@@ -80,15 +80,13 @@ def register(
         now: Time.
 
     Raises:
-        ParameterError: If a site is no polygon or point, its name or the address cannot be one.
+        ParameterError: If a site is no polygon or point or not the owner's, or a name or address is none.
         NotFoundError: If an indicator is unknown.
         ConflictError: If there is a geoservice of its slug.
     """
     _check(_EMAIL, owner, f"{owner[:80]!r} is no e-mail address")
     account = accounts.add_person(connection, owner, definition.locales[0], now)
-    places = sites_of(definition.sites, max_vertices, MOST_SITES)
-    made = [_add_site(connection, account, one, number, now) for number, one in enumerate(places, 1)]
-    place = made[0] if len(made) == 1 else sites.add_group(connection, account, definition.title, made, now)
+    place = _place(connection, definition, account, max_vertices, now)
     start, end = definition.span
     values = {
         "slug": definition.slug, "title": definition.title, "owner": account, "site": place,
@@ -127,6 +125,29 @@ def activate(connection: Connection, scenes: Scenes, geoservice: Geoservice) -> 
             f"no scene of {', '.join(geoservice.collections)} shows any of the sites; choose others"
         )
     geoservices.set_state(connection, geoservice.id, "active")
+
+
+def _place(
+    connection: Connection, definition: Definition, account: int, max_vertices: int, now: datetime
+) -> int:
+    """The site or group that a geoservice follows, added where it is not there yet."""
+    if definition.site is not None:
+        return own_site(connection, definition.site, account)
+    places = sites_of(definition.sites, max_vertices, MOST_SITES)
+    made = [_add_site(connection, account, one, number, now) for number, one in enumerate(places, 1)]
+    return made[0] if len(made) == 1 else sites.add_group(connection, account, definition.title, made, now)
+
+
+def own_site(connection: Connection, number: int, account: int) -> int:
+    """The id of a site, if an account may have it followed.
+
+    Raises:
+        ParameterError: If it is not there, or not the account's: both look alike.
+    """
+    found = sites.find_site(connection, number)
+    if found is None or found.owner != account or found.archived is not None:
+        raise ParameterError(f"site: there is no site {number} of yours")
+    return number
 
 
 def _add_site(connection: Connection, owner: int, one: Site, number: int, now: datetime) -> int:
