@@ -41,9 +41,9 @@ const sheetsAsText = {
   },
 };
 
-/** What the page's first script cannot run without, as a list of files. */
-async function firstModules(options) {
-  const { metafile } = await esbuild.build({ ...options, splitting: false, entryPoints: ['src/main.ts'], write: false, metafile: true });
+/** What a page's first script cannot run without, as a list of files. */
+async function firstModules(entry, options) {
+  const { metafile } = await esbuild.build({ ...options, splitting: false, entryPoints: [entry], write: false, metafile: true });
   const found = new Set();
   const visit = (name) => {
     for (const { path: each, kind } of metafile.inputs[name]?.imports ?? []) {
@@ -52,7 +52,7 @@ async function firstModules(options) {
       visit(each);
     }
   };
-  visit('src/main.ts');
+  visit(entry);
   return [...found];
 }
 
@@ -108,48 +108,73 @@ async function writeReference(folder) {
   return { ...described, file: await put('reference.pmtiles'), gazetteer: await put('gazetteer.json') };
 }
 
-async function writePage(folder, metafile) {
+/** Where a build's outputs lie, and which of them a script cannot run without. */
+function outputsOf(metafile) {
   const outputs = Object.entries(metafile.outputs);
   const built = (entry, extension) => {
     const found = outputs.find(([name, o]) => o.entryPoint === entry && name.endsWith(extension));
     if (!found) throw new Error(`The build has no ${extension} for ${entry}.`);
     return path.posix.relative('.cache/dist', found[0]);
   };
-  const app = built('src/main.ts', '.js');
-  const style = built('src/style.css', '.css');
   /** An output, and every one that it can't run without. */
   const needed = (name) =>
     metafile.outputs[name].imports.filter(({ kind }) => kind === 'import-statement').flatMap((each) => [each.path, ...needed(each.path)]);
   const withNeeded = (name) => [name, ...needed(`.cache/dist/${name}`).map((each) => path.posix.relative('.cache/dist', each))];
-  const links = (names) => [...new Set(names)].map((name) => `<link rel="modulepreload" href="${name}">`).join('\n    ');
+  const size = (name) => metafile.outputs[`.cache/dist/${name}`].bytes;
+  return { built, withNeeded, size };
+}
+
+const links = (names) => [...new Set(names)].map((name) => `<link rel="modulepreload" href="${name}">`).join('\n    ');
+
+async function writePage(folder, metafile, icons) {
+  const { built, withNeeded, size } = outputsOf(metafile);
+  const app = built('src/main.ts', '.js');
   const first = withNeeded(app);
   /** What the first picture takes; the map's code comes after it. */
   const preload = (language) => links([...first.slice(1), built(`src/words/shell/${language}.json`, '.js')]);
-  const size = (name) => metafile.outputs[`.cache/dist/${name}`].bytes;
   /** Most of the map's code is one file, MapLibre's. */
   const [heaviest] = withNeeded(built('src/map/map.ts', '.js')).sort((a, b) => size(b) - size(a));
-  const icons = await writeIcons(folder);
-  await writeInstallable(folder, icons);
   const page = (await readFile(path.join(source, 'index.html'), 'utf8'))
     .replaceAll('%APP%', app)
-    .replaceAll('%STYLE%', style)
+    .replaceAll('%STYLE%', built('src/style.css', '.css'))
     .replaceAll('%ICON%', icons['icon.svg'])
     .replaceAll('%TOUCH%', icons['icon-180.png'])
     .replace('%HEAVIEST%', links([heaviest]));
+  await writeLanguages(folder, page, preload, ['shell']);
+}
+
+/** The page of geoservices, in a folder of its own: the server shows it only where there are geoservices. */
+async function writeFollowPage(folder, metafile, icons) {
+  const { built, withNeeded } = outputsOf(metafile);
+  const app = built(FOLLOW, '.js');
+  const first = withNeeded(app);
+  const areas = ['shell', 'follow'];
+  const preload = (language) => links([...first.slice(1), ...areas.map((area) => built(`src/words/${area}/${language}.json`, '.js'))]);
+  const page = (await readFile(path.join(source, 'follow.html'), 'utf8'))
+    .replaceAll('%APP%', app)
+    .replaceAll('%STYLE%', built('src/follow.css', '.css'))
+    .replaceAll('%ICON%', icons['icon.svg']);
+  await writeLanguages(path.join(folder, 'follow'), page, preload, areas);
+}
+
+/** A page in every language; `index.html` is the English one. */
+async function writeLanguages(folder, page, preload, areas) {
   await write(path.join(folder, 'index.html'), page.replace('%PRELOAD%', preload('en')));
   for (const language of LANGUAGES) {
-    const translated = await translate(page.replace('%PRELOAD%', preload(language)), language);
+    const translated = await translate(page.replace('%PRELOAD%', preload(language)), language, areas);
     await write(path.join(folder, `index.${language}.html`), translated);
   }
 }
 
+const FOLLOW = 'src/geoservices/follow.ts';
 const LANGUAGES = ['en', 'fr', 'pt', 'es', 'ar'];
 
-/** The page in another language: texts of `data-t` and labels of `data-t-label`, as main.ts sets them. */
-async function translate(page, language) {
-  const words = JSON.parse(await readFile(path.join(source, 'words', 'shell', `${language}.json`), 'utf8'));
+/** The page in another language: texts of `data-t` and labels of `data-t-label`, from areas of words, the last one first. */
+async function translate(page, language, areas) {
+  const read = async (area) => JSON.parse(await readFile(path.join(source, 'words', area, `${language}.json`), 'utf8'));
+  const words = Object.assign({}, ...(await Promise.all(areas.map(read))));
   const say = (key) => {
-    if (typeof words[key] !== 'string') throw new Error(`The words of the shell in ${language} have no ${key}.`);
+    if (typeof words[key] !== 'string') throw new Error(`The words of ${areas.join(' and ')} in ${language} have no ${key}.`);
     return words[key].replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
   };
   return page
@@ -208,18 +233,13 @@ async function buildWorker(production) {
   return path.posix.relative('.cache/dist', name);
 }
 
-async function buildSite(production) {
-  await rm(staging, { recursive: true, force: true });
-  const { gazetteer, ...reference } = await writeReference(staging);
-  const film = await buildWorker(production);
-  // values alone: of an object esbuild makes a module, which every chunk then imports
-  const values = Object.entries(reference).map(([name, value]) => [`REFERENCE.${name}`, JSON.stringify(value)]);
-  const define = { ...Object.fromEntries(values), GAZETTEER: JSON.stringify(gazetteer), FILM_WORKER: JSON.stringify(film) };
-  const first = await firstModules({ ...shared, define, outdir: staging });
+/** Builds a page's scripts and style; pages share no chunks, so that none waits for what another one needs. */
+async function buildEntries(first, entryPoints, define, production) {
+  const modules = await firstModules(first, { ...shared, define, outdir: staging });
   const { metafile } = await esbuild.build({
     ...shared,
-    plugins: [...shared.plugins, oneFirstChunk(first)],
-    entryPoints: ['src/main.ts', 'src/map/map.ts', 'src/style.css'],
+    plugins: [...shared.plugins, oneFirstChunk(modules)],
+    entryPoints: [first, ...entryPoints],
     outdir: staging,
     entryNames: 'assets/[name]-[hash]',
     chunkNames: 'assets/[name]-[hash]',
@@ -231,7 +251,22 @@ async function buildSite(production) {
     metafile: true,
     define,
   });
-  await writePage(staging, metafile);
+  return metafile;
+}
+
+async function buildSite(production) {
+  await rm(staging, { recursive: true, force: true });
+  const { gazetteer, ...reference } = await writeReference(staging);
+  const film = await buildWorker(production);
+  // values alone: of an object esbuild makes a module, which every chunk then imports
+  const values = Object.entries(reference).map(([name, value]) => [`REFERENCE.${name}`, JSON.stringify(value)]);
+  const define = { ...Object.fromEntries(values), GAZETTEER: JSON.stringify(gazetteer), FILM_WORKER: JSON.stringify(film) };
+  const viewer = await buildEntries('src/main.ts', ['src/map/map.ts', 'src/style.css'], define, production);
+  const follow = await buildEntries(FOLLOW, ['src/follow.css'], define, production);
+  const icons = await writeIcons(staging);
+  await writeInstallable(staging, icons);
+  await writePage(staging, viewer, icons);
+  await writeFollowPage(staging, follow, icons);
   if (production) await compressAll(staging);
   await rm(output, { recursive: true, force: true });
   await rename(staging, output);

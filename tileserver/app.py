@@ -152,8 +152,11 @@ def _geoservices() -> tuple[ModuleType, ...]:
         services,
         sites,
     )
+    from tileserver.api.viewer import follow  # noqa: PLC0415
 
-    return links, account, sites, services, lifecycle, series, alerts, feeds, people, previews, queue
+    return (
+        follow, links, account, sites, services, lifecycle, series, alerts, feeds, people, previews, queue,
+    )  # fmt: skip
 
 
 def scenes_of(app: Flask) -> Scenes:

@@ -177,7 +177,7 @@ export type Layer = { collection: string; item: string } | Mosaic;
  */
 const COARSER = 3;
 
-type Json = Record<string, unknown>;
+export type Json = Record<string, unknown>;
 
 /** A failure in words that a user understands. */
 export class ApiError extends Error {
@@ -215,7 +215,8 @@ function sameServer(address: string): string {
   return resolved.origin === location.origin ? address : `${location.origin}${resolved.pathname}${resolved.search}`;
 }
 
-export async function fetchJson(target: URL | string, signal?: AbortSignal, options: RequestInit = {}): Promise<Json> {
+/** An answer and its JSON; `{}` where it has none to give (204). */
+export async function fetchAnswer(target: URL | string, signal?: AbortSignal, options: RequestInit = {}): Promise<{ response: Response; body: Json }> {
   let response: Response;
   try {
     response = await fetch(target, { headers: { Accept: 'application/json, application/geo+json' }, ...options, signal: signal ?? null });
@@ -223,11 +224,14 @@ export async function fetchJson(target: URL | string, signal?: AbortSignal, opti
     if (signal?.aborted) throw error;
     throw new ApiError(t('no-answer'), null);
   }
-  const body: unknown = await response.json().catch(() => null);
+  const body: unknown = response.status === 204 ? {} : await response.json().catch(() => null);
   if (!response.ok) throw new ApiError(problemSentence(body, response.status), response.status);
   if (!isObject(body)) throw new ApiError(t('not-json'), response.status);
-  return body;
+  return { response, body };
 }
+
+export const fetchJson = async (target: URL | string, signal?: AbortSignal, options: RequestInit = {}): Promise<Json> =>
+  (await fetchAnswer(target, signal, options)).body;
 
 /** A STAC Item as the viewer knows it, or null if it can't be shown. */
 export function parseItem(value: Json): Item | null {
@@ -412,13 +416,23 @@ export async function fetchPoint(layer: Layer, lon: number, lat: number, style: 
   };
 }
 
-export async function fetchBasemap(): Promise<Basemap | null> {
-  const body = await fetchJson(url('viewer-config.json'));
-  const basemap = body['basemap'];
+/** What the operator has set for the page. */
+export interface Config {
+  basemap: Basemap | null;
+  /** Whether the server follows places: it has the page /follow then. */
+  geoservices: boolean;
+}
+
+function parseBasemap(basemap: unknown): Basemap | null {
   if (!isObject(basemap)) return null;
   const tiles = (Array.isArray(basemap['tiles']) ? basemap['tiles'] : [basemap['tiles']]).filter(
     (template): template is string => typeof template === 'string',
   );
   if (tiles.length === 0) return null;
   return { tiles, attribution: text(basemap['attribution']) ?? '', maxZoom: number(basemap['maxzoom']) ?? 19 };
+}
+
+export async function fetchConfig(): Promise<Config> {
+  const body = await fetchJson(url('viewer-config.json'));
+  return { basemap: parseBasemap(body['basemap']), geoservices: body['geoservices'] === true };
 }

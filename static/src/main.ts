@@ -1,6 +1,6 @@
 /** Puts the page together. The map is a chunk of its own: the list appears without waiting for it. */
-import { fetchBasemap, fetchItem, type Item } from './api';
-import { byId } from './dom';
+import { fetchConfig, fetchItem, type Item } from './api';
+import { byId, h } from './dom';
 import { FirstPicture, sceneOfPage } from './first';
 import type { BBox } from './geo';
 import { parseLink, type Link } from './link';
@@ -107,9 +107,11 @@ function connectMap(map: MapView): void {
   byId('scale').append(map.scaleBar());
 }
 
-async function startBasemap(): Promise<void> {
-  const basemap = await fetchBasemap().catch(() => null);
+async function followConfig(): Promise<void> {
+  const config = await fetchConfig().catch(() => null);
+  if (config?.geoservices) byId('language').prepend(h('a', { class: 'text-button', href: 'follow' }, t('geoservices')));
   const map = await mapStarted;
+  const basemap = config?.basemap;
   if (!basemap || !map) return;
   map.addBasemap(basemap);
   byId('basemap-attribution').textContent = basemap.attribution ? ` · ${t('basemap', { credit: basemap.attribution })}` : '';
@@ -199,7 +201,7 @@ store.watch(['layer', 'error'], ({ layer, error }) => {
 });
 // The list comes after the picture, as the map does: on a slow link they would hold it up
 void Promise.all([beginning, firstPicture]).then(([item]) => viewer.start(link, item));
-void startBasemap();
+void followConfig();
 toolbar.openFromLink();
 // once there is nothing more urgent to fetch
 void mapStarted.then(() => setTimeout(() => void import('./offline/offline').then(({ startOffline }) => startOffline()).catch(console.warn), OFFLINE_AFTER));

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import request
 
@@ -20,6 +20,8 @@ Known = Mapping[str, bool]
 _SEPARATOR = re.compile(r"\?+(?=$|&|[A-Za-z][\w.:-]*=)|&amp;(?=[A-Za-z])")
 _VARIABLE = re.compile(r"<(?:[^<>:]+:)?([^<>]+)>")
 _METHODS = {"HEAD": "get"}
+SLASHED: Final = "comeo.slashed"
+"""In the environment of a request whose address had a slash at the end."""
 
 
 class TidyAddresses:
@@ -41,6 +43,7 @@ class TidyAddresses:
         path = environ.get("PATH_INFO", "")
         if path.endswith("/") and not f"{path}/".startswith(f"{self._left}/"):
             environ["PATH_INFO"] = path.rstrip("/") or "/"
+            environ[SLASHED] = True
         if query := environ.get("QUERY_STRING"):
             environ["QUERY_STRING"] = tidy_query(query)
         return self._app(environ, start_response)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, case, func, insert, select, update
 
 from tileserver.store.tables import OPEN_STATES, alert, alert_event, share, site
 from tileserver.store.tokens import digest_of, new_token
@@ -59,13 +59,20 @@ def alerts_of(connection: Connection, geoservice: int) -> list[Alert]:
 
 def told_of(connection: Connection, geoservice: int) -> list[Alert]:
     """Alerts of a geoservice that were confirmed once, oldest first: what everybody may know."""
-    confirmed = select(alert_event.c.alert).where(alert_event.c.after == "confirmed")
     query = (
         select(alert)
-        .where(alert.c.geoservice == geoservice, alert.c.id.in_(confirmed))
+        .where(alert.c.geoservice == geoservice, alert.c.id.in_(_confirmed()))
         .order_by(alert.c.first_at, alert.c.id)
     )
     return [_row(each) for each in connection.execute(query)]
+
+
+def open_counts(connection: Connection) -> dict[int, tuple[int, int]]:
+    """Of each geoservice with alerts that are going on: how many, and how many of them were confirmed."""
+    told = func.sum(case((alert.c.id.in_(_confirmed()), 1), else_=0))
+    query = select(alert.c.geoservice, func.count(), told).where(alert.c.state.in_(OPEN_STATES))
+    rows = connection.execute(query.group_by(alert.c.geoservice))
+    return {number: (count, confirmed) for number, count, confirmed in rows}
 
 
 def in_states(connection: Connection, *states: State) -> list[Alert]:
@@ -160,6 +167,11 @@ def use_token(connection: Connection, token: str, now: datetime) -> bool:
         update(share).where(share.c.token_sha == digest_of(token), share.c.used.is_(None)).values(used=now)
     )
     return connection.execute(query).rowcount == 1
+
+
+def _confirmed() -> Select[int]:
+    """Ids of alerts that were confirmed once."""
+    return select(alert_event.c.alert).where(alert_event.c.after == "confirmed")
 
 
 def _row(row: Row[Any]) -> Alert:

@@ -18,7 +18,7 @@ from tileserver.http.database import database
 from tileserver.http.session import caller, signed_in
 from tileserver.http.writes import check_unchanged, state_answer
 from tileserver.render.parameters import Parameters
-from tileserver.store import accounts, geoservices
+from tileserver.store import accounts, alerts, geoservices
 from tileserver.store.geoservices import State
 from tileserver.watch.definition import SLUG, AlertPolicy, Definition
 from tileserver.watch.register import register
@@ -58,8 +58,9 @@ def listed(query: ListQuery) -> Response:
     with database().reading() as connection:
         person = caller(connection)
         seen = accounts.seen_by(connection, person.id if person else None)
+        going_on = alerts.open_counts(connection)
     rows = [
-        brief(one, role)
+        {**brief(one, role), "open_alerts": going_on.get(one.id, (0, 0))[0 if role else 1]}
         for one, role in seen
         if query.state in (None, one.state) and (not query.after or one.slug > query.after)
     ]

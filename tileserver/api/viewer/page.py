@@ -41,15 +41,25 @@ def page(scenes: Scenes, folder: Path) -> Response:
         scenes: Catalogue, open archives and caches.
         folder: Of the built viewer.
     """
-    wishes = (tag.lower().partition("-")[0] for tag, quality in request.accept_languages if quality > 0)
-    language = next((wish for wish in wishes if wish in LANGUAGES), "en")
-    own = folder / f"index.{language}.html"
-    text = (own if own.is_file() else folder / "index.html").read_text(encoding="utf-8")
+    text = text_of(folder)
     item = first_item(scenes) if PLACE in text else None
     if item is not None:
         # a tag in an id would end the element
         document = json.dumps(item, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
         text = text.replace(PLACE, PLACE.replace("null", document))
+    return page_answer(text)
+
+
+def text_of(folder: Path) -> str:
+    """The page of a folder in the language that the browser asks for, of those that the build wrote."""
+    wishes = (tag.lower().partition("-")[0] for tag, quality in request.accept_languages if quality > 0)
+    language = next((wish for wish in wishes if wish in LANGUAGES), "en")
+    own = folder / f"index.{language}.html"
+    return (own if own.is_file() else folder / "index.html").read_text(encoding="utf-8")
+
+
+def page_answer(text: str) -> Response:
+    """A page, with an ETag of its content."""
     response = Response(text, mimetype="text/html")
     response.vary.add("Accept-Language")
     return answer_by_content(response)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from flask import Response, jsonify, render_template
@@ -23,13 +25,22 @@ FOREVER = "public, max-age=31536000, immutable"
 @api.get("/", tags=[TAG])
 def index() -> Response:
     """The viewer."""
+    return built_page(lambda folder: page(scenes(), folder))
+
+
+def built_page(make: Callable[[Path], Response]) -> Response:
+    """A page of the built viewer with its headers; 503 where there is none.
+
+    Args:
+        make: The page of the viewer's folder.
+    """
     folder = scenes().settings.static_folder
     if folder is None:
         response = Response(render_template("not_built.html"), 503)
         response.headers["Cache-Control"] = "no-store"
         response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
         return response
-    response = page(scenes(), folder)
+    response = make(folder)
     response.headers["Cache-Control"] = "no-cache"
     response.headers["Content-Security-Policy"] = _policy()
     return response
@@ -54,7 +65,9 @@ def config() -> Response:
     basemap = None
     if settings.basemap:
         basemap = {"tiles": [settings.basemap], "attribution": settings.basemap_attribution, "maxzoom": 19}
-    return jsonify({"basemap": basemap, "publish": settings.pof_write})
+    return jsonify(
+        {"basemap": basemap, "publish": settings.pof_write, "geoservices": settings.database is not None}
+    )
 
 
 def _file(place: str, name: str, cache_control: str) -> Response:
