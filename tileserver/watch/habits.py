@@ -1,4 +1,4 @@
-"""What moderators usually say of alerts of a season: 8 of 9 dismissed as harvest in June ask for other limits."""
+"""What moderators mostly say of alerts of a season: 8 of 9 dismissed as harvest ask for other limits."""
 
 from __future__ import annotations
 

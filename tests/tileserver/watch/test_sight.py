@@ -95,9 +95,7 @@ def test_advice_names_area_and_ratio(locale: str) -> None:
 @given(st.integers(0, 300))
 def test_at_most_is_the_poisson_limit(events: int) -> None:
     limit = at_most(events)
-    chance = math.fsum(
-        math.exp(n * math.log(limit) - limit - math.lgamma(n + 1)) for n in range(events + 1)
-    )
+    chance = math.fsum(math.exp(n * math.log(limit) - limit - math.lgamma(n + 1)) for n in range(events + 1))
     assert chance == pytest.approx(0.05, rel=1e-6)
 
 

@@ -22,14 +22,18 @@ from tileserver.store import accounts
 from tileserver.store import alerts as stored
 from tileserver.store.alerts import Alert
 from tileserver.store.geoservices import Geoservice
+from tileserver.watch.definition import SLUG
 from tileserver.watch.evidence import evidence_in
 from tileserver.watch.tell import Names
 from tileserver.watch.words import LANGUAGES
 
+api = APIBlueprint("queue", __name__)
+
 
 class WaitingQuery(Parameters):
-    """How many."""
+    """Which."""
 
+    geoservice: str = Field("", pattern=rf"^$|{SLUG}", description="Of one geoservice alone, by its slug.")
     limit: int = Field(100, ge=1, le=MOST_ROWS)
 
 
@@ -39,15 +43,16 @@ class EvidenceQuery(Parameters):
     locale: Language | None = Field(None, description="By default that of the account, else English.")
 
 
-api = APIBlueprint("queue", __name__)
-
-
 @api.get("/alerts", tags=[TAG])
 def waiting(query: WaitingQuery) -> Response:
     """Alerts that one is to decide on: the most severe first, of these the oldest."""
     with database().reading() as connection:
         person = signed_in(connection)
-        mine = [one for one, role in accounts.seen_by(connection, person.id) if role in DECIDES]
+        mine = [
+            one
+            for one, role in accounts.seen_by(connection, person.id)
+            if role in DECIDES and query.geoservice in ("", one.slug)
+        ]
         found = [
             (each, one)
             for one in mine
