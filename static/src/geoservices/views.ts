@@ -27,6 +27,10 @@ type Load = () => Promise<{ show: Show }>;
 
 const VIEWS: Readonly<Partial<Record<Name, Load>>> = {
   list: () => import('./views/list'),
+  'sign-in': () => import('./views/sign-in'),
+  queue: () => import('./views/queue'),
+  new: () => import('./views/new'),
+  edit: () => import('./views/edit'),
 };
 
 /** Whether the page has a view, and may link to it. */

@@ -72,7 +72,8 @@ def evidence(path: NumberPath, query: EvidenceQuery) -> Response:
         locale = query.locale or (person.locale if person else LANGUAGES[0])
         shown = asdict(evidence_in(connection, alert, locale))
     rows = [dict(zip(("day", "value", "nominal", "outside"), each, strict=True)) for each in shown["rows"]]
-    return state_answer({"alert": alert.id, "locale": locale, **shown, "rows": rows})
+    dates = alert.evidence["dates"]
+    return state_answer({"alert": alert.id, "locale": locale, **shown, "rows": rows, "dates": dates})
 
 
 def _rows(connection: Connection, found: list[tuple[Alert, Geoservice]]) -> list[dict[str, Any]]:
