@@ -128,14 +128,18 @@ class Names:
 
     def of(self, alert: Alert) -> compose.About:
         """Those of an alert, also of a site that is archived or no longer followed."""
-        number = alert.gs_indicator
-        if number not in self._documents:
-            self._documents[number] = read_document(self._followed[number].encode(), "json")
-        document = self._documents[number]
+        document = self.document(alert)
         return compose.About(
             self._geoservice.title, self._sites[alert.site], document.title, document.value.unit or "",
             self._geoservice.timezone,
         )  # fmt: skip
+
+    def document(self, alert: Alert) -> Document:
+        """That of its indicator."""
+        number = alert.gs_indicator
+        if number not in self._documents:
+            self._documents[number] = read_document(self._followed[number].encode(), "json")
+        return self._documents[number]
 
 
 def _is_just_over(connection: Connection, alert: Alert, now: datetime) -> bool:

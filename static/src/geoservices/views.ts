@@ -27,6 +27,7 @@ type Load = () => Promise<{ show: Show }>;
 
 const VIEWS: Readonly<Partial<Record<Name, Load>>> = {
   list: () => import('./views/list'),
+  geoservice: () => import('./views/geoservice'),
   'sign-in': () => import('./views/sign-in'),
   queue: () => import('./views/queue'),
   new: () => import('./views/new'),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import Connection
 
 from comeo.errors import NotFoundError
+from comeo.indicators.model import Language
 from tileserver.accounts.rights import READS
 from tileserver.api.geoservices.common import MOST_ROWS, TAG, NumberPath, SlugPath, admitted, of_slug
 from tileserver.api.geoservices.links import MOST_COMMENT
@@ -25,6 +26,8 @@ from tileserver.store.accounts import Person, Role
 from tileserver.store.alerts import Alert, State
 from tileserver.store.geoservices import Geoservice
 from tileserver.watch import alerts
+from tileserver.watch.compose import sentences
+from tileserver.watch.tell import Names
 
 api = APIBlueprint("alerts", __name__)
 
@@ -35,6 +38,7 @@ class AlertQuery(Parameters):
     state: State | None = Field(None, description="Those in a state.")
     before: int = Field(2**31 - 1, ge=1, le=2**31 - 1, description="Ids before this: the last of a page.")
     limit: int = Field(100, ge=1, le=MOST_ROWS)
+    lang: Language | None = Field(None, description="Language of `sentences`, which say what happened.")
 
 
 class DecisionBody(BaseModel):
@@ -59,12 +63,16 @@ def listed(path: SlugPath, query: AlertQuery) -> Response:
     with database().reading() as connection:
         one, _, role = of_slug(connection, path.slug)
         known = visible(connection, one, role)
+        names = Names(connection, one)
     found = [
         each
         for each in sorted(known, key=lambda each: -each.id)
         if each.id < query.before and query.state in (None, each.state)
     ]
-    rows = [document_of(each, one, role) for each in found[: query.limit]]
+    rows = [document_of(each, one, role, names) for each in found[: query.limit]]
+    if query.lang is not None:
+        for row, each in zip(rows, found, strict=False):
+            row["sentences"] = sentences(each, names.of(each), query.lang)
     return state_answer({"alerts": rows, "before": rows[-1]["id"] if len(found) > len(rows) else None})
 
 
@@ -110,11 +118,12 @@ def alert_of(connection: Connection, number: int) -> tuple[Alert, Geoservice, Pe
     return alert, one, person, role
 
 
-def document_of(alert: Alert, one: Geoservice, role: Role | None) -> dict[str, Any]:
+def document_of(alert: Alert, one: Geoservice, role: Role | None, names: Names) -> dict[str, Any]:
     """An alert in a list."""
     told = {
-        "id": alert.id, "geoservice": one.slug, "site": alert.site, "kind": alert.kind, "state": alert.state,
-        "severity": alert.severity, "score": alert.score, "verified": alert.verified,
+        "id": alert.id, "geoservice": one.slug, "site": alert.site, "indicator": names.document(alert).id,
+        "kind": alert.kind, "state": alert.state, "severity": alert.severity, "score": alert.score,
+        "verified": alert.verified,
         "first": {"item": alert.first_item, "datetime": rfc3339(alert.first_at)},
         "last": {"item": alert.last_item, "datetime": rfc3339(alert.last_at)},
         "opened": rfc3339(alert.opened), "closed": alert.closed and rfc3339(alert.closed),
@@ -125,7 +134,7 @@ def document_of(alert: Alert, one: Geoservice, role: Role | None) -> dict[str, A
 
 
 def _whole(connection: Connection, alert: Alert, one: Geoservice, role: Role | None) -> dict[str, Any]:
-    told = {**document_of(alert, one, role), "evidence": dict(alert.evidence)}
+    told = {**document_of(alert, one, role, Names(connection, one)), "evidence": dict(alert.evidence)}
     if role is not None:
         by = accounts.find_person(connection, alert.moderator) if alert.moderator else None
         told["moderator"] = by and (by.name or by.email)

@@ -83,6 +83,9 @@ def _rows(connection: Connection, found: list[tuple[Alert, Geoservice]]) -> list
         about = names[one.id].of(alert)
         told = {"geoservice": about.geoservice, "site": about.site, "indicator": about.indicator}
         rows.append(
-            {**document_of(alert, one, "moderator"), "names": {key: dict(each) for key, each in told.items()}}
+            {
+                **document_of(alert, one, "moderator", names[one.id]),
+                "names": {key: dict(each) for key, each in told.items()},
+            }
         )
     return rows

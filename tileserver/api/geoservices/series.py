@@ -138,8 +138,8 @@ def _site_series(
 def _row(one: Observed, verdict: Verdict | None, reason: str | None) -> dict[str, Any]:
     told = verdict if reason is None else None
     return {
-        "item": one.item, "datetime": rfc3339(one.datetime), "value": one.value, "uncertainty": one.u,
-        "pixels": one.pixels, "covered": one.covered, "clear_fraction": one.clear,
+        "collection": one.collection, "item": one.item, "datetime": rfc3339(one.datetime), "value": one.value,
+        "uncertainty": one.u, "pixels": one.pixels, "covered": one.covered, "clear_fraction": one.clear,
         "cloud_nearby": one.cloud_near, "ratio": one.ratio,
         "low": told and told.low, "high": told and told.high, "side": told and told.side,
         "score": told and told.score, "reason": reason,

@@ -26,7 +26,7 @@ function row(one: Brief): HTMLElement {
   const alerts = one.openAlerts > 0 ? h('span', { class: 'tag', 'data-kind': 'alert' }, t('open-alerts', { count: one.openAlerts })) : h('span', { class: 'sub' }, t('no-alerts'));
   const queue = has('queue') && (one.role === 'owner' || one.role === 'moderator') && one.openAlerts > 0;
   return h('li', { class: 'card service' },
-    h('h3', {}, h('a', { href: linkTo('geoservice', one.slug), dir: 'auto' }, one.title)),
+    h('h3', {}, h('a', { href: linkTo('geoservice', one.slug) }, h('bdi', {}, one.title))),
     h('p', { class: 'service-facts' },
       h('span', { class: 'tag', 'data-state': one.state }, t(`state-${one.state}`)),
       one.role ? h('span', { class: 'tag' }, t(`role-${one.role}`)) : null,
