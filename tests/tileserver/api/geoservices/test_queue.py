@@ -84,10 +84,10 @@ def test_evidence_names_the_ratio_of_the_scene_and_its_collection(server_of: Hou
         one = find_geoservice(connection, "fields")
         assert one
         version = connection.execute(select(site_version.c.id)).scalar_one()
+        digest = connection.execute(select(gs_indicator.c.sha256)).scalar_one()
         values = {
-            "site_version": version, "indicator": connection.execute(select(gs_indicator.c.sha256)).scalar_one(),
-            "collection": "others", "item": "old", "etag": "e", "datetime": AT, "state": "done", "engine": "t",
-            "ratio": 98.6, "pixels": 1.0, "covered": 1.0,
+            "site_version": version, "indicator": digest, "collection": "others", "item": "old", "etag": "e",
+            "datetime": AT, "state": "done", "engine": "t", "ratio": 98.6, "pixels": 1.0, "covered": 1.0,
         }  # fmt: skip
         connection.execute(observation.insert().values(values))
     told = me.get(f"/alerts/{number}/evidence").get_json()
