@@ -150,6 +150,8 @@ def _geoservices() -> tuple[ModuleType, ...]:
         links,
         maps,
         people,
+        previews,
+        queue,
         series,
         services,
         shares,
@@ -159,7 +161,7 @@ def _geoservices() -> tuple[ModuleType, ...]:
 
     return (
         follow, links, account, sites, services, lifecycle, series, maps, alerts, bulletins, feeds,
-        people, shares, audits, failures,
+        people, previews, queue, shares, audits, failures,
     )  # fmt: skip
 
 

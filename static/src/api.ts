@@ -186,6 +186,8 @@ export class ApiError extends Error {
     readonly status: number | null,
     /** The server's bound that was passed, where it is for that that it refused. */
     readonly bound: string | null = null,
+    /** What the server answered, where it did: problem+json. */
+    readonly problem: unknown = null,
   ) {
     super(message);
     this.name = 'ApiError';
@@ -227,7 +229,7 @@ export async function fetchAnswer(target: URL | string, signal?: AbortSignal, op
     throw new ApiError(t('no-answer'), null);
   }
   const body: unknown = response.status === 204 ? {} : await response.json().catch(() => null);
-  if (!response.ok) throw new ApiError(problemSentence(body, response.status), response.status, isObject(body) ? text(body['bound']) : null);
+  if (!response.ok) throw new ApiError(problemSentence(body, response.status), response.status, isObject(body) ? text(body['bound']) : null, body);
   if (!isObject(body)) throw new ApiError(t('not-json'), response.status);
   return { response, body };
 }

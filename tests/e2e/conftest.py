@@ -96,16 +96,21 @@ class Server:
     folder: Path
     log: Path
     address: str = ""
+    port: int = field(default_factory=lambda: free_port())
+    # statistics for a page that a test has closed are still at work when the next one asks for some
+    environment: dict[str, str] = field(default_factory=lambda: {**os.environ, "COMEO_THREADS": "12"})
+
+    def command(self) -> list[str]:
+        """What is run."""
+        start = [sys.executable, "-c", "from tileserver.cli.main import main; main()"]
+        return [*start, "serve", str(self.folder), "--port", str(self.port), "--workers", "1"]
 
     def __enter__(self) -> Server:
-        port = free_port()
-        self.address = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-c", "from tileserver.cli.main import main; main()"]
-        command += ["serve", str(self.folder), "--port", str(port), "--workers", "1"]
-        # statistics for a page that a test has closed are still at work when the next one asks for some
-        environment = {**os.environ, "COMEO_THREADS": "12"}
+        self.address = f"http://127.0.0.1:{self.port}"
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+            self._process = subprocess.Popen(
+                self.command(), stdout=log, stderr=subprocess.STDOUT, env=self.environment
+            )
         deadline = time.monotonic() + 60
         while not answers(self.address):
             if self._process.poll() is not None or time.monotonic() > deadline:

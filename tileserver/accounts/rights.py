@@ -27,6 +27,7 @@ ROLES: Final[Mapping[tuple[str, str], Roles]] = {
     ("GET", f"{_OF}/alerts"): READS,
     ("GET", f"{_OF}/alerts.atom"): READS,
     ("GET", "/alerts/<number>"): READS,
+    ("GET", "/alerts/<number>/evidence"): READS,
     ("POST", "/alerts/<number>/decision"): DECIDES,
     ("GET", f"{_OF}/bulletins"): READS,
     ("GET", "/bulletins/<number>.html"): READS,
@@ -37,6 +38,7 @@ ROLES: Final[Mapping[tuple[str, str], Roles]] = {
     ("POST", "/bulletins/<number>/approve"): DECIDES,
     ("POST", "/bulletins/<number>/reject"): DECIDES,
     ("PATCH", _OF): CHANGES,
+    ("POST", f"{_OF}/preview"): CHANGES,
     ("POST", f"{_OF}/activate"): CHANGES,
     ("POST", f"{_OF}/pause"): CHANGES,
     ("POST", f"{_OF}/archive"): CHANGES,
@@ -70,7 +72,7 @@ OF_OWNER: Final = frozenset(
 """The site's owner alone; others see it as part of a geoservice."""
 SIGNED_IN: Final = frozenset(
     {("GET", "/sites"), ("POST", "/sites"), ("POST", "/geoservices"), ("PATCH", "/account"),
-     ("POST", "/account/logout")}
+     ("POST", "/account/logout"), ("GET", "/alerts"), ("POST", "/geoservices/preview")}
 )  # fmt: skip
 """Whoever is signed in."""
 

@@ -202,14 +202,16 @@ def add(file: Path, owner: str, sites: Path | None, database: str | None) -> Non
 @geoservice.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @archives_argument
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="End of the two years.  [default: now]")
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d"]), help="End of the two years.  [default: newest scene]"
+)
 def preview(file: Path, paths: tuple[Path, ...], until: datetime | None) -> None:
     """Say what the geoservice in FILE would have told in two years, and what its sites see."""
     from tileserver.settings import Settings
     from tileserver.watch.preview import lines
 
     settings = Settings.from_environment(paths=paths)
-    end = until.replace(tzinfo=UTC) if until else now()
+    end = until.replace(tzinfo=UTC) if until else None
     with open_scenes(settings) as scenes:
         for line in lines(scenes, _definition_in(file), end):
             click.echo(line)

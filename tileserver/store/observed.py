@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from tileserver.store.database import insert_new, parts
 from tileserver.store.tables import judged as judged_table
-from tileserver.store.tables import observation
+from tileserver.store.tables import observation, site_version
 
 State = Literal["done", "unusable"]
 
@@ -122,6 +122,19 @@ def of_sites(connection: Connection, versions: Sequence[int], indicator: str) ->
             made = Observed(**row._mapping)
             found[made.site_version].append(made)
     return found
+
+
+def scene_seen(connection: Connection, site: int, item: str) -> tuple[str, float | None] | None:
+    """Collection and ratio of a scene in which a site was last observed; None if it never was."""
+    query = (
+        select(observation.c.collection, observation.c.ratio)
+        .join(site_version, site_version.c.id == observation.c.site_version)
+        .where(site_version.c.site == site, observation.c.item == item)
+        .order_by(observation.c.id.desc())
+        .limit(1)
+    )
+    found = connection.execute(query).first()
+    return None if found is None else (found.collection, found.ratio)
 
 
 def newest(observations: Iterable[Observed]) -> list[Observed]:

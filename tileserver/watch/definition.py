@@ -271,6 +271,7 @@ class Definition(Part):
         title: By language.
         collections: Whose scenes are observed.
         sites: GeoJSON: a polygon or point, a Feature or a FeatureCollection; names by the property `name`.
+        site: Id of a site or group that the owner has already, instead of `sites`.
         indicators: What is followed.
         start: First day of alerts; scenes before it are what nominal values are learned from.
         end: Last day of alerts; None leaves it open.
@@ -288,7 +289,8 @@ class Definition(Part):
     collections: Annotated[
         list[Annotated[OneLine, Field(min_length=1, max_length=200)]], Field(min_length=1, max_length=8)
     ]
-    sites: dict[str, Any]
+    sites: dict[str, Any] | None = None
+    site: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     indicators: Annotated[list[Watched], Field(min_length=1, max_length=MOST_INDICATORS)]
     start: Day
     end: Day | None = None
@@ -312,6 +314,12 @@ class Definition(Part):
             raise ValueError(
                 f"{maps_collection(self.slug)} is what it makes; name the scenes that it follows"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _placed(self) -> Definition:
+        if (self.sites is None) == (self.site is None):
+            raise ValueError("give either sites, as GeoJSON, or site, the number of one that is there")
         return self
 
     @property

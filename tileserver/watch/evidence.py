@@ -8,14 +8,23 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
+from sqlalchemy import Connection
+
+from comeo.errors import NotFoundError
 from comeo.grid import Bounds
 from comeo.indicators.document import text_in
+from comeo.view.area import Area
+from tileserver.store import alerts as stored
+from tileserver.store import geoservices, observed, sites
 from tileserver.store.alerts import Alert
 from tileserver.watch.compose import About, sentences
+from tileserver.watch.habits import habit_of, habit_words
+from tileserver.watch.tell import Names
 from tileserver.watch.words import day_words, limit_words, value_words, word
 
 PICTURE_SIDE: Final = 360
 _LOOK: Final = "style=true-color&color_formula=gamma+rgb+2"  # of all dates alike, bright enough for forests
+_ERROR: Final = "style=error"
 _AROUND: Final = 0.005  # degrees that a picture shows around a site
 
 
@@ -40,7 +49,10 @@ class Evidence:
         heading: What it is about.
         sentences: What happened.
         rows: Day, value, nominal values, and whether it is outside.
-        pictures: On one stretch.
+        pictures: On one stretch; before, if a clear date inside is known, and now.
+        error: Picture of the expected error of the last date.
+        ratio: Compression of the last date's archive, in words; None if it is no longer known.
+        habit: How alerts like this one were decided, where they mostly were alike; else None.
         map: Address of the viewer below the server's root.
     """
 
@@ -48,29 +60,51 @@ class Evidence:
     sentences: Sequence[str]
     rows: Sequence[tuple[str, str, str, bool]]
     pictures: Sequence[Picture]
+    error: Picture
+    ratio: str | None
+    habit: str | None
     map: str
 
 
-def evidence_page(alert: Alert, about: About, collection: str, site: Bounds, locale: str) -> Evidence:
-    """What a moderator sees.
+def evidence_in(connection: Connection, alert: Alert, locale: str) -> Evidence:
+    """What a moderator sees of an alert of the database.
 
     Args:
+        connection: In a transaction.
         alert: It.
-        about: Names.
-        collection: Of the scenes.
-        site: Bounds of the site, in degrees.
         locale: Language.
+
+    Raises:
+        NotFoundError: If its place is no longer there.
     """
+    one = geoservices.get_geoservice(connection, alert.geoservice)
+    version = sites.newest_version(connection, alert.site)  # also of a site that is archived by now
+    if version is None:
+        raise NotFoundError("the place of this alert is no longer there")
+    about = Names(connection, one).of(alert)
+    collection, ratio = observed.scene_seen(connection, alert.site, alert.last_item) or (
+        one.collections[0],
+        None,
+    )
+    habit = habit_of(alert, stored.alerts_of(connection, one.id), one.timezone)
     dates = alert.evidence["dates"]
     before = next((each for each in reversed(dates) if each["side"] is None), None)
     shown = [("before", before)] if before else []
     shown.append(("after", dates[-1]))
-    heading = f"{text_in(about.site, locale)} · {text_in(about.indicator, locale)}"
+    box = Area(dict(version.geometry)).bounds
     return Evidence(
-        heading, sentences(alert, about, locale), [_row(each, about, locale) for each in dates],
-        [_picture(kind, each, about, collection, site, locale) for kind, each in shown],
-        f"#collection={quote(collection, safe='')}&item={quote(alert.last_item, safe='')}",
-    )  # fmt: skip
+        heading=f"{text_in(about.site, locale)} · {text_in(about.indicator, locale)}",
+        sentences=sentences(alert, about, locale),
+        rows=[_row(each, about, locale) for each in dates],
+        pictures=[
+            Picture(_source(each, collection, box, _LOOK), word(locale, kind, day=_day(each, about, locale)))
+            for kind, each in shown
+        ],
+        error=Picture(_source(dates[-1], collection, box, _ERROR), word(locale, "expected-error")),
+        ratio=None if ratio is None else word(locale, "archive-ratio", ratio=f"{ratio:.0f}"),
+        habit=None if habit is None else habit_words(habit, locale),
+        map=f"#collection={quote(collection, safe='')}&item={quote(alert.last_item, safe='')}",
+    )
 
 
 def _row(date: Mapping[str, Any], about: About, locale: str) -> tuple[str, str, str, bool]:
@@ -79,15 +113,13 @@ def _row(date: Mapping[str, Any], about: About, locale: str) -> tuple[str, str, 
     return _day(date, about, locale), value, nominal, date["side"] is not None
 
 
-def _picture(
-    kind: str, date: Mapping[str, Any], about: About, collection: str, site: Bounds, locale: str
-) -> Picture:
+def _source(date: Mapping[str, Any], collection: str, site: Bounds, look: str) -> str:
+    """Address of a picture of a date, below the server's root."""
     west, south, east, north = site
     box = (west - _AROUND, south - _AROUND, east + _AROUND, north + _AROUND)
     scene = f"collections/{quote(collection, safe='')}/items/{quote(date['item'], safe='')}"
     area = ",".join(f"{each:.5f}" for each in box)
-    caption = word(locale, kind, day=_day(date, about, locale))
-    return Picture(f"{scene}/bbox/{area}.webp?{_LOOK}&max_size={PICTURE_SIDE}", caption)
+    return f"{scene}/bbox/{area}.webp?{look}&max_size={PICTURE_SIDE}"
 
 
 def _day(date: Mapping[str, Any], about: About, locale: str) -> str:

@@ -85,16 +85,14 @@ def register(
         now: Time.
 
     Raises:
-        ParameterError: If a site is no polygon or point, its name or the address cannot be one, no map can
-            be made of an indicator, or a text of bulletins names what there is not.
+        ParameterError: If a site is no polygon or point or not the owner's, a name or address is none, no map
+            can be made of an indicator, or a text of bulletins names what there is not.
         NotFoundError: If an indicator is unknown.
         ConflictError: If there is a geoservice of its slug.
     """
     _check(_EMAIL, owner, f"{owner[:80]!r} is no e-mail address")
     account = accounts.add_person(connection, owner, definition.locales[0], now)
-    places = sites_of(definition.sites, max_vertices, MOST_SITES)
-    made = [_add_site(connection, account, one, number, now) for number, one in enumerate(places, 1)]
-    place = made[0] if len(made) == 1 else sites.add_group(connection, account, definition.title, made, now)
+    place = _place(connection, definition, account, max_vertices, now)
     start, end = definition.span
     values = {
         "slug": definition.slug, "title": definition.title, "owner": account, "site": place,
@@ -114,7 +112,7 @@ def register(
         followed.append(document.id)
     if definition.maps is not None:
         mapped(geoservices.followed(connection, number), definition.maps)
-    check_texts(definition.bulletins, len(made), followed)
+    check_texts(definition.bulletins, len(sites.leaves(connection, place)), followed)
     for to in definition.recipients:
         state = "confirmed" if to.email.lower() == owner.lower() else "pending"
         outbox.add_recipient(connection, number, to.email, to.locale, to.min_severity, state)
@@ -159,6 +157,29 @@ def check_maps(connection: Connection, scenes: Scenes, geoservice: Geoservice) -
     else:
         boxes = [Area(dict(one.geometry)).bounds for one in sites.leaves(connection, geoservice.site)]
         check_size(scenes, geoservice, followed, boxes)
+
+
+def _place(
+    connection: Connection, definition: Definition, account: int, max_vertices: int, now: datetime
+) -> int:
+    """The site or group that a geoservice follows, added where it is not there yet."""
+    if definition.site is not None:
+        return own_site(connection, definition.site, account)
+    places = sites_of(definition.sites, max_vertices, MOST_SITES)
+    made = [_add_site(connection, account, one, number, now) for number, one in enumerate(places, 1)]
+    return made[0] if len(made) == 1 else sites.add_group(connection, account, definition.title, made, now)
+
+
+def own_site(connection: Connection, number: int, account: int) -> int:
+    """The id of a site, if an account may have it followed.
+
+    Raises:
+        ParameterError: If it is not there, or not the account's: both look alike.
+    """
+    found = sites.find_site(connection, number)
+    if found is None or found.owner != account or found.archived is not None:
+        raise ParameterError(f"site: there is no site {number} of yours")
+    return number
 
 
 def _add_site(connection: Connection, owner: int, one: Site, number: int, now: datetime) -> int:

@@ -30,6 +30,7 @@ function showNav(): void {
     h('a', { href: linkTo(name), 'aria-current': route.name === name ? 'page' : null }, words);
   byId('nav').replaceChildren(
     link('list', t('geoservices')),
+    ...(has('queue') && account ? [link('queue', t('to-queue'))] : []),
     ...(has('new') && account ? [link('new', t('new'))] : []),
     h('a', { href: './' }, t('map')),
   );
@@ -38,7 +39,7 @@ function showNav(): void {
 function showAccount(): void {
   const out = h('button', { type: 'button', class: 'text-button', click: () => void signOut().then(renew, complain) }, t('sign-out'));
   const enter = has('sign-in') ? [h('a', { class: 'text-button', href: linkTo('sign-in') }, t('sign-in'))] : [];
-  byId('account').replaceChildren(...(account ? [h('bdi', {}, account.name || account.email), out] : enter));
+  byId('account').replaceChildren(...(account ? [h('a', { href: linkTo('sign-in') }, h('bdi', {}, account.name || account.email)), out] : enter));
 }
 
 function entitle(title: string): void {

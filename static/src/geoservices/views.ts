@@ -28,6 +28,10 @@ type Load = () => Promise<{ show: Show }>;
 const VIEWS: Readonly<Partial<Record<Name, Load>>> = {
   list: () => import('./views/list'),
   geoservice: () => import('./views/geoservice'),
+  'sign-in': () => import('./views/sign-in'),
+  queue: () => import('./views/queue'),
+  new: () => import('./views/new'),
+  edit: () => import('./views/edit'),
 };
 
 /** Whether the page has a view, and may link to it. */

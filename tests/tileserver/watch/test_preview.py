@@ -43,9 +43,9 @@ def test_a_preview_tells_dates_deviations_and_what_a_site_sees(scenes: Scenes) -
         scenes, places, document, ["romania-forest"], Seasonal(), policy, UNTIL, 600
     )[7]  # fmt: skip
     assert len(found.observations) == 65
-    assert found.sight["coding"] is not None
-    assert found.sight["smallest_change"] is not None
-    assert 0 < found.sight["coding"] < found.sight["smallest_change"] < 0.3
+    assert found.sight.coding is not None
+    assert found.sight.smallest_change is not None
+    assert 0 < found.sight.coding < found.sight.smallest_change < 0.3
     low = preview(scenes, places, document, ["romania-forest"], Fixed(low=0.93), policy, UNTIL, 600)[7]
     (one,) = low.episodes
     assert one.persistent

@@ -78,12 +78,12 @@ def look(path: TokenPath) -> Response:
 
 @api.post("/account/login/<token>", tags=[TAG], responses={"303": None})
 def enter(path: TokenPath) -> Response:
-    """Sign in, and go to the map."""
+    """Sign in, and go to the page of geoservices."""
     own_page_only()
     now = datetime.now(UTC)
     with database().writing() as connection:
         cookie = sessions.begin(connection, login.sign_in(connection, path.token, now), now)
-    response: Response = redirect(f"{base_url()}/", 303)  # type: ignore[assignment]
+    response: Response = redirect(f"{base_url()}/follow", 303)  # type: ignore[assignment]
     keep_cookie(response, cookie)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -20,8 +20,8 @@ from tileserver.http.database import database
 from tileserver.http.writes import check_unchanged, state_answer
 from tileserver.render.parameters import Parameters
 from tileserver.render.temporal import rfc3339
+from tileserver.store import accounts, geoservices
 from tileserver.store import alerts as stored
-from tileserver.store import geoservices
 from tileserver.store.accounts import Person, Role
 from tileserver.store.alerts import Alert, State
 from tileserver.store.geoservices import Geoservice
@@ -69,7 +69,7 @@ def listed(path: SlugPath, query: AlertQuery) -> Response:
         for each in sorted(known, key=lambda each: -each.id)
         if each.id < query.before and query.state in (None, each.state)
     ]
-    rows = [_document(each, one, role, names) for each in found[: query.limit]]
+    rows = [document_of(each, one, role, names) for each in found[: query.limit]]
     if query.lang is not None:
         for row, each in zip(rows, found, strict=False):
             row["sentences"] = sentences(each, names.of(each), query.lang)
@@ -80,7 +80,7 @@ def listed(path: SlugPath, query: AlertQuery) -> Response:
 def show(path: NumberPath) -> Response:
     """An alert with what it rests on, and, for those who have a role, what happened to it."""
     with database().reading() as connection:
-        alert, one, _, role = _alert(connection, path.number)
+        alert, one, _, role = alert_of(connection, path.number)
         return state_answer(_whole(connection, alert, one, role))
 
 
@@ -88,7 +88,7 @@ def show(path: NumberPath) -> Response:
 def decide(path: NumberPath, body: DecisionBody) -> Response:
     """Confirm or dismiss an alert."""
     with database().writing() as connection:
-        alert, one, person, role = _alert(connection, path.number)
+        alert, one, person, role = alert_of(connection, path.number)
         if person is None:
             raise SignInError("sign in first: POST /account/login sends a link")
         check_unchanged(_whole(connection, alert, one, role), required=False)
@@ -104,7 +104,12 @@ def visible(connection: Connection, one: Geoservice, role: Role | None) -> list[
     return (stored.alerts_of if role in READS else stored.told_of)(connection, one.id)
 
 
-def _alert(connection: Connection, number: int) -> tuple[Alert, Geoservice, Person | None, Role | None]:
+def alert_of(connection: Connection, number: int) -> tuple[Alert, Geoservice, Person | None, Role | None]:
+    """An alert that the caller may see, its geoservice, who asks, and their role.
+
+    Raises:
+        NotFoundError: If there is none, or it is not theirs to see: both look alike.
+    """
     alert = stored.find_alert(connection, number)
     of = geoservices.get_geoservice(connection, alert.geoservice) if alert else None
     one, person, role = admitted(connection, of, f"alert {number}")
@@ -113,7 +118,8 @@ def _alert(connection: Connection, number: int) -> tuple[Alert, Geoservice, Pers
     return alert, one, person, role
 
 
-def _document(alert: Alert, one: Geoservice, role: Role | None, names: Names) -> dict[str, Any]:
+def document_of(alert: Alert, one: Geoservice, role: Role | None, names: Names) -> dict[str, Any]:
+    """An alert in a list."""
     told = {
         "id": alert.id, "geoservice": one.slug, "site": alert.site, "indicator": names.document(alert).id,
         "kind": alert.kind, "state": alert.state, "severity": alert.severity, "score": alert.score,
@@ -128,8 +134,10 @@ def _document(alert: Alert, one: Geoservice, role: Role | None, names: Names) ->
 
 
 def _whole(connection: Connection, alert: Alert, one: Geoservice, role: Role | None) -> dict[str, Any]:
-    told = {**_document(alert, one, role, Names(connection, one)), "evidence": dict(alert.evidence)}
+    told = {**document_of(alert, one, role, Names(connection, one)), "evidence": dict(alert.evidence)}
     if role is not None:
+        by = accounts.find_person(connection, alert.moderator) if alert.moderator else None
+        told["moderator"] = by and (by.name or by.email)
         told["events"] = [
             {"at": rfc3339(each.at), "before": each.before, "after": each.after, "note": each.note}
             for each in stored.events_of(connection, alert.id)

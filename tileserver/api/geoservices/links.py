@@ -16,18 +16,16 @@ from sqlalchemy import Connection
 
 from comeo.errors import NotFoundError, ParameterError
 from comeo.indicators.document import text_in
-from comeo.view.area import Area
 from tileserver.api.geoservices.pages import page
 from tileserver.http.context import base_url
 from tileserver.http.database import database
 from tileserver.render.parameters import Parameters
-from tileserver.store import accounts, audit, geoservices, outbox, sites
+from tileserver.store import accounts, audit, geoservices, outbox
 from tileserver.store import alerts as stored
 from tileserver.store.accounts import Person
 from tileserver.store.alerts import Alert
 from tileserver.watch import alerts
-from tileserver.watch.evidence import evidence_page
-from tileserver.watch.tell import Names
+from tileserver.watch.evidence import evidence_in
 from tileserver.watch.words import word
 
 api = APIBlueprint("links", __name__)
@@ -108,14 +106,8 @@ def _alert_of(connection: Connection, token: str) -> tuple[Alert, Person]:
 
 
 def _alert_page(connection: Connection, alert: Alert, locale: str) -> Response:
-    geoservice = geoservices.get_geoservice(connection, alert.geoservice)
-    about = Names(connection, geoservice).of(alert)
     last = stored.events_of(connection, alert.id)[-1]
-    version = sites.newest_version(connection, alert.site)  # also of a site that is archived by now
-    if version is None:
-        raise NotFoundError("the place of this alert is no longer there")
-    site = Area(version.geometry).bounds
-    shown = evidence_page(alert, about, geoservice.collections[0], site, locale)
+    shown = evidence_in(connection, alert, locale)
     return page(
         "moderate.html", locale, word(locale, "page-moderate"), page=shown, alert=alert,
         reasons=alerts.REASONS, is_open=alert.state == "candidate", most=MOST_COMMENT,

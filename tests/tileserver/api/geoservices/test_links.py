@@ -114,7 +114,8 @@ def test_an_alert_is_shown_with_its_evidence_and_opening_the_link_changes_nothin
     assert "nominal values are not below 0.52" in page.text
     assert "Verified on the original scene." in page.text
     pictures = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
-    assert len(pictures) == 2
+    assert len(pictures) == 3
+    assert "style=error" in (pictures[2] or "")
     for each in pictures:
         assert each.startswith("../"), "a proxy may give the server a prefix"  # type: ignore[union-attr]
         picture = client.get(each.removeprefix(".."))  # type: ignore[union-attr]
