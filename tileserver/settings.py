@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from comeo.cpus import cpu_count
 from comeo.settings import MAX_MODEL_THREADS, CodecSettings, SettingsError
@@ -18,6 +19,7 @@ MAX_WORKERS = 8
 """Processes by default, however many processors there are."""
 LogFormat = Literal["json", "text"]
 Hops = Annotated[int, Field(ge=0, le=10)]
+ISSUER = r"^$|^https://[^\s?#]+$|^http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/[^\s?#]*)?$"
 GONE = {
     "PROXY_HOPS": "is gone, since it trusted headers that a proxy may pass on from clients; set those of "
     "COMEO_PROXY_FOR, COMEO_PROXY_PROTO, COMEO_PROXY_HOST and COMEO_PROXY_PREFIX that your proxies set",
@@ -44,6 +46,10 @@ class Settings(BaseModel):
         smtp: Mail server: `smtp://host:25`, `smtp+starttls://user:password@host:587`, `smtps://…:465`;
             without it mail stays in the outbox.
         mail_from: Address that mail is from.
+        oidc_issuer: Provider of OpenID Connect at which people may sign in, as it names itself.
+        oidc_client_id: By which the provider knows this server.
+        oidc_client_secret: Likewise.
+        oidc_name: Of the provider, on the button.
         sign_up: Whether an address that has no account makes one by signing in.
         static: Built viewer (`index.html` and `assets/`).
         host: Address to listen on.
@@ -114,6 +120,10 @@ class Settings(BaseModel):
     originals: tuple[Path, ...] = ()
     smtp: str | None = None
     mail_from: str = Field(default="", pattern=r"^$|^[^@\s<>]+@[A-Za-z0-9.-]+$")
+    oidc_issuer: str = Field(default="", pattern=ISSUER)
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = None
+    oidc_name: str = Field(default="", max_length=60)
     sign_up: bool = False
     static: Path | None = None
     host: str = "127.0.0.1"
@@ -207,6 +217,11 @@ class Settings(BaseModel):
     def own_address(self) -> str:
         """Where people reach the server, for links in mail: never by what a request's Host says."""
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def oidc_button(self) -> str:
+        """What the provider of identities is called."""
+        return self.oidc_name or urlsplit(self.oidc_issuer).netloc
 
     @property
     def codecs(self) -> CodecSettings:
