@@ -101,7 +101,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         viewer, stac, archive, collections, series, statistics, items, certificates, clear, extracts, kml,
         jobs, legends, wmts, ogc, pof, publishing, importing, hyperlooks, changes, operations,
     )  # fmt: skip
-    for module in (*modules, *(_geoservices() if settings.database else ())):
+    for module in (*modules, *(_geoservices(settings) if settings.database else ())):
         app.register_api(module.api)
     documents.register(app)
     problems.register(app)
@@ -129,6 +129,8 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"{path} does not exist; name folders of archives, or archives (COMEO_PATHS)")
     if settings.observations is not None:
         check_file(settings.observations)
+    if settings.oidc_issuer and not settings.oidc_client_id:
+        raise SettingsError("the provider knows this server by an id; set it (COMEO_OIDC_CLIENT_ID)")
     if current() != settings.codecs:
         raise SettingsError(
             f"codecs run with {current()} here, and the server's settings say {settings.codecs}: "
@@ -137,8 +139,8 @@ def _check(settings: Settings) -> None:
     decoder_in_use()
 
 
-def _geoservices() -> tuple[ModuleType, ...]:
-    """Routes of geoservices, whose libraries are an extra."""
+def _geoservices(settings: Settings) -> tuple[ModuleType, ...]:
+    """Routes of geoservices, whose libraries are an extra; another one is OpenID Connect."""
     from tileserver.api.geoservices import (  # noqa: PLC0415
         account,
         alerts,
@@ -159,10 +161,15 @@ def _geoservices() -> tuple[ModuleType, ...]:
     )
     from tileserver.api.viewer import follow  # noqa: PLC0415
 
-    return (
+    own = (
         follow, links, account, sites, services, lifecycle, series, maps, alerts, bulletins, feeds,
         people, previews, queue, shares, audits, failures,
     )  # fmt: skip
+    if not settings.oidc_issuer:
+        return own
+    from tileserver.api.geoservices import oidc  # noqa: PLC0415
+
+    return (*own, oidc)
 
 
 def scenes_of(app: Flask) -> Scenes:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from comeo.cpus import cpu_count
 from comeo.settings import MAX_MODEL_THREADS, CodecSettings, SettingsError
@@ -19,6 +20,7 @@ MAX_WORKERS = 8
 """Processes by default, however many processors there are."""
 LogFormat = Literal["json", "text"]
 Hops = Annotated[int, Field(ge=0, le=10)]
+ISSUER = r"^$|^https://[^\s?#]+$|^http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/[^\s?#]*)?$"
 GONE = {
     "PROXY_HOPS": "is gone, since it trusted headers that a proxy may pass on from clients; set those of "
     "COMEO_PROXY_FOR, COMEO_PROXY_PROTO, COMEO_PROXY_HOST and COMEO_PROXY_PREFIX that your proxies set",
@@ -49,6 +51,10 @@ class Settings(BaseModel):
         smtp: Mail server: `smtp://host:25`, `smtp+starttls://user:password@host:587`, `smtps://…:465`;
             without it mail stays in the outbox.
         mail_from: Address that mail is from.
+        oidc_issuer: Provider of OpenID Connect at which people may sign in, as it names itself.
+        oidc_client_id: By which the provider knows this server.
+        oidc_client_secret: Likewise.
+        oidc_name: Of the provider, on the button.
         sign_up: Whether an address that has no account makes one by signing in.
         static: Built viewer (`index.html` and `assets/`).
         host: Address to listen on.
@@ -121,6 +127,10 @@ class Settings(BaseModel):
     original_items: str | None = None
     smtp: str | None = None
     mail_from: str = Field(default="", pattern=r"^$|^[^@\s<>]+@[A-Za-z0-9.-]+$")
+    oidc_issuer: str = Field(default="", pattern=ISSUER)
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = None
+    oidc_name: str = Field(default="", max_length=60)
     sign_up: bool = False
     static: Path | None = None
     host: str = "127.0.0.1"
@@ -247,6 +257,11 @@ class Settings(BaseModel):
                 f"{PREFIX}MAPS: maps are served like other archives; name a folder in one of archives"
             )
         return folder
+
+    @property
+    def oidc_button(self) -> str:
+        """What the provider of identities is called."""
+        return self.oidc_name or urlsplit(self.oidc_issuer).netloc
 
     @property
     def codecs(self) -> CodecSettings:

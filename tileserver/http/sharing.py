@@ -27,6 +27,8 @@ def shield(response: Response) -> bool:
 
 
 def logged_path(path: str) -> str:
-    """A request's path for the log: the secrets of links are left out."""
+    """A request's path for the log: the secrets of links, and of those who sign in, are left out."""
+    if request.path.startswith("/account/"):  # to which a provider of identities adds its code
+        path = path.partition("?")[0]
     token = (request.view_args or {}).get("token")
     return path.replace(str(token), "…") if token else path

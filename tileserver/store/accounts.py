@@ -51,6 +51,12 @@ def person_of(connection: Connection, email: str) -> Person | None:
     return None if found is None else _person(found)
 
 
+def person_of_subject(connection: Connection, subject: str) -> Person | None:
+    """The account that signs in at a provider as a subject: see `accounts.identities`."""
+    found = connection.execute(select(account).where(account.c.oidc_sub == subject)).first()
+    return None if found is None else _person(found)
+
+
 def add_person(connection: Connection, email: str, locale: str, now: datetime) -> int:
     """Id of the account of an address, which is made where there is none."""
     own = email.lower()

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import shapely
 from pyproj import Transformer
@@ -62,7 +63,7 @@ def test_every_format_says_the_same(kind: str) -> None:
 @pytest.mark.parametrize("write", [uploads.geopackage, uploads.shapefile])
 def test_other_coordinate_systems_are_brought_to_degrees(write: Any) -> None:
     to_utm = Transformer.from_crs(4326, 32632, always_xy=True)
-    own = shapely.transform(FIELD, lambda points: list(zip(*to_utm.transform(*points.T), strict=True)))
+    own = shapely.transform(FIELD, lambda points: np.column_stack(to_utm.transform(*points.T)))
     (feature,) = read(write(shapes=[own], names=["A"], crs="EPSG:32632"))["features"]
     assert shape(feature["geometry"]).normalize().equals_exact(FIELD.normalize(), 1e-7)
 

@@ -91,10 +91,10 @@ def enter(path: TokenPath) -> Response:
 
 @api.get("/account", tags=[TAG])
 def show() -> Response:
-    """Who is signed in, or null. The header X-CSRF-Token is what writes have to send back."""
+    """Who is signed in, or null, and then where else one may. Writes send back the header X-CSRF-Token."""
     with database().reading() as connection:
         person = caller(connection)
-        response = state_answer(_document(person))
+        response = state_answer(_document(person) | ({} if person else _providers()))
         token = csrf_token(connection) if person else None
     if token:
         response.headers["X-CSRF-Token"] = token
@@ -129,6 +129,14 @@ def leave() -> Response:
     response = Response(status=204)
     drop_cookie(response)
     return response
+
+
+def _providers() -> dict[str, Any]:
+    """Where one may sign in besides by mail."""
+    settings = scenes().settings
+    if not settings.oidc_issuer:
+        return {}
+    return {"oidc": {"name": settings.oidc_button, "href": f"{base_url()}/account/oidc/login"}}
 
 
 def _document(person: Person | None) -> dict[str, Any]:

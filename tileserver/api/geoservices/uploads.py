@@ -41,8 +41,8 @@ def sites_in_body() -> list[Site]:
 
 def _file() -> bytes:
     if request.mimetype != FORM:
-        return request.get_data(cache=False)
+        return bytes(request.get_data(cache=False))
     files = list(request.files.values())
     if len(files) != 1:
         raise ParameterError(f"the form has {len(files)} files; send one")
-    return files[0].read()
+    return bytes(files[0].read())

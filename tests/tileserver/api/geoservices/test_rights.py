@@ -101,9 +101,9 @@ def place(
     set_visibility(made, "link")
     for name, slug in zip(SHARED, ("fields", "fields", "another-place"), strict=True):
         scope = "view" if name == "view" else "data"
-        given = callers["owner"].send("POST", f"/geoservices/{slug}/shares", {"scope": scope})
+        answer = callers["owner"].send("POST", f"/geoservices/{slug}/shares", {"scope": scope})
         callers[name] = made.nobody()
-        link = given.get_json()["link"]
+        link = answer.get_json()["link"]
         assert callers[name].get(link[link.index("/s/") :]).status_code == 303
     yield made, callers
     made.database.close()
