@@ -44,7 +44,7 @@ BODIES: dict[tuple[str, str], Any] = {
 }  # fmt: skip
 
 
-OWN = ("/geoservices", "/sites", "/alerts", "/account", "/m/", "/r/", "/u/", "/s/")
+OWN = ("/geoservices", "/bulletins", "/sites", "/alerts", "/account", "/m/", "/r/", "/u/", "/s/")
 
 
 def add_alert(connection: Connection, number: int, site: int, *states: str) -> int:
@@ -150,11 +150,9 @@ def test_roles(place: tuple[House, dict[str, Caller]], who: str, visibility: str
     for (method, route), roles in ROLES.items():
         is_open = visibility == "public" or (visibility == "link" and who in ("view", "data"))
         may = who in roles or (is_open and roles is PUBLIC)
-        if route in ("/alerts/<number>", "/alerts/<number>/evidence") and who in (
-            "stranger",
-            "nobody",
-            *SHARED,
-        ):
+        if "<period>" in route:  # in test_maps
+            continue
+        if route.startswith("/alerts/<number>") and who in ("stranger", "nobody", *SHARED):
             may = False  # nobody has confirmed it
         status = call(callers[who], method, route)
         if not may:
