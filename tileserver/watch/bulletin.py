@@ -30,7 +30,7 @@ from tileserver.store.sites import SiteVersion
 from tileserver.watch.alerts import Rule, counts, verdicts
 from tileserver.watch.baseline import Verdict
 from tileserver.watch.calendar import Month
-from tileserver.watch.definition import AlertsSection, BulletinPolicy, TextSection
+from tileserver.watch.definition import AlertsSection, BulletinPolicy, SitesSection, TextSection
 from tileserver.watch.markdown import placeholders
 from tileserver.watch.ranks import ranks_of
 from tileserver.watch.rules import rule_of
@@ -157,14 +157,15 @@ def content_of(material: Material, month: Month, revision: int, sent: Content | 
     geoservice = material.geoservice
     found = [_indicator(material, each, month) for each in material.series]
     alerts = [each for each in material.alerts if each.first_at < month.end]
+    ranks = ranks_of(found, alerts, month)
     content = {
         "format": FORMAT,
         "number": f"{geoservice.slug}-{month.label}-r{revision}",
         "geoservice": {"slug": geoservice.slug, "title": dict(geoservice.title)},
         "period": {"start": rfc3339(month.start), "end": rfc3339(month.end), "zone": month.zone},
         "sites": [_site(each) for each in material.places],
-        "indicators": found,
-        "ranks": ranks_of(found, alerts, month),
+        "indicators": [_with_few_curves(each, material.policy) for each in found],
+        "ranks": ranks,
         "alerts": _alerts(material, month),
         "policy": dict(geoservice.alert_policy),
         "sections": [each.model_dump(mode="json") for each in material.policy.sections],
@@ -203,6 +204,19 @@ def changes_of(before: Content, after: Content) -> list[dict[str, Any]]:
         for key in sorted(one.keys() | other.keys(), key=lambda key: (key[0], key[1] or 0, key[2]))
         if one.get(key) != other.get(key)
     ]  # fmt: skip
+
+
+def unusual(row: Mapping[str, Any]) -> tuple[int, float]:
+    """How unusual a site was: rows are told, and curves drawn, from the greatest."""
+    return row["outside"], abs(row["difference"] or 0.0)
+
+
+def _with_few_curves(one: Mapping[str, Any], policy: BulletinPolicy) -> dict[str, Any]:
+    """An indicator without the curves that are not drawn: the series has them all."""
+    most = max((each.curves for each in policy.sections if isinstance(each, SitesSection)), default=0)
+    drawn = {each["site"] for each in sorted(one["sites"], key=unusual, reverse=True)[:most]}
+    rows = [each if each["site"] in drawn else {**each, "curve": []} for each in one["sites"]]
+    return {**one, "sites": rows}
 
 
 def _figures(content: Content) -> list[tuple[tuple[str, int | None, str], float | None]]:

@@ -59,11 +59,11 @@ def definition(**changes: Any) -> Any:
     )  # fmt: skip
 
 
-def fill(database: Database) -> None:
+def fill(database: Database, **changes: Any) -> None:
     """Two sites: one as in the years before, the other low on two of three dates of July 2020."""
     assert NDVI is not None
     with database.writing() as connection:
-        register(connection, definition(), "owner@example.org", 1000, NOW)
+        register(connection, definition(**changes), "owner@example.org", 1000, NOW)
         for number, place in enumerate(sites.leaves(connection, group(connection))):
             made = []
             for year in (2018, 2019, 2020):
@@ -164,6 +164,15 @@ def test_what_was_most_active_comes_first(database: Database) -> None:
         "sites": [{"site": south, "outside": 2, "alerts": 0}],
         "periods": [{"label": "2020-07", "outside": 2, "alerts": 0}],
     }
+
+
+def test_only_curves_that_are_drawn_are_kept(sqlite_database: Database) -> None:
+    sections = [{"kind": "ranks"}, {"kind": "sites", "curves": 1}]
+    fill(sqlite_database, bulletins={"sections": sections})
+    found = content(sqlite_database)
+    north, south = found["indicators"][0]["sites"]
+    assert (bool(north["curve"]), bool(south["curve"])) == (False, True), "the unusual one is drawn"
+    assert found["ranks"]["periods"] == [{"label": "2020-07", "outside": 2, "alerts": 0}]
 
 
 def test_an_erratum_says_what_has_changed(sqlite_database: Database) -> None:
