@@ -94,6 +94,18 @@ def known(connection: Connection, versions: Sequence[int], indicator: str) -> se
     return found
 
 
+def moments(connection: Connection, versions: Sequence[int], indicator: str) -> list[tuple[datetime, Key]]:
+    """When each observation of sites was made."""
+    columns = [observation.c[name] for name in Key._fields]
+    found: list[tuple[datetime, Key]] = []
+    for some in parts(versions):
+        query = select(observation.c.datetime, *columns).where(
+            observation.c.site_version.in_(some), observation.c.indicator == indicator
+        )
+        found += [(at, Key(*own)) for at, *own in connection.execute(query)]
+    return found
+
+
 def keep(connection: Connection, made: Iterable[Observed]) -> None:
     """Keep observations; one that is known stays as it is: both say the same."""
     insert_new(connection, observation, [asdict(each) for each in made])

@@ -10,8 +10,9 @@ import hashlib
 import math
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import rfc8785
@@ -39,6 +40,7 @@ FORMAT: Final = 2
 CURVE_DAYS: Final = 365
 """Days before the period's end that curves show."""
 Content = dict[str, Any]
+Moment = tuple[datetime, Key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,12 @@ class Material:
     series: Sequence[Series]
     alerts: Sequence[Alert]
     told: frozenset[int]
+
+    @property
+    def moments(self) -> list[Moment]:
+        """When each observation was made."""
+        every = (one for series in self.series for each in series.seen.values() for one in each)
+        return [(one.datetime, one.key) for one in every]
 
 
 def policy_of(geoservice: Geoservice) -> BulletinPolicy:
@@ -126,20 +134,33 @@ def material_of(connection: Connection, geoservice: Geoservice, counted: Set[Key
     return Material(geoservice, policy_of(geoservice), places, series, alerts, told)
 
 
-def grounds_of(material: Material, months: Sequence[Month]) -> dict[str, str]:
+def moments_of(connection: Connection, geoservice: Geoservice, counted: Set[Key]) -> list[Moment]:
+    """When each observation that counts was made: all that `grounds_of` needs, and little else.
+
+    Args:
+        connection: In a transaction that sees one state.
+        geoservice: Whose observations.
+        counted: See `material_of`.
+    """
+    places = [each.id for each in sites.leaves(connection, geoservice.site)]
+    found = []
+    for each in geoservices.followed(connection, geoservice.id):
+        found += [one for one in observed.moments(connection, places, each.sha256) if one[1] in counted]
+    return found
+
+
+def grounds_of(moments: Iterable[Moment], months: Sequence[Month]) -> dict[str, str]:
     """Digests of the observations that each month's bulletin rests on, by label.
 
     Args:
-        material: All that there is.
+        moments: Of all observations that count.
         months: Oldest first.
     """
-    seen = [one for series in material.series for each in series.seen.values() for one in each]
-    seen.sort(key=lambda one: (one.datetime, one.key))
-    digest, made, following = hashlib.sha256(), dict[str, str](), iter(seen)
+    digest, made, following = hashlib.sha256(), dict[str, str](), iter(sorted(moments))
     one = next(following, None)
     for month in months:
-        while one is not None and one.datetime < month.end:
-            digest.update(repr(tuple(one.key)).encode())
+        while one is not None and one[0] < month.end:
+            digest.update(repr(tuple(one[1])).encode())
             one = next(following, None)
         made[month.label] = digest.hexdigest()
     return made
@@ -170,7 +191,7 @@ def content_of(material: Material, month: Month, revision: int, sent: Content | 
         "policy": dict(geoservice.alert_policy),
         "sections": [each.model_dump(mode="json") for each in material.policy.sections],
         "collections": list(geoservice.collections),
-        "observations": grounds_of(material, [month])[month.label],
+        "observations": grounds_of(material.moments, [month])[month.label],
     }
     if sent is not None:
         content["erratum"] = {"of": sent["number"], "changes": changes_of(sent, content)}

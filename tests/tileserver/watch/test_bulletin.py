@@ -31,6 +31,7 @@ from tileserver.watch.bulletin import (
     digest_of,
     grounds_of,
     material_of,
+    moments_of,
 )
 from tileserver.watch.calendar import Month
 from tileserver.watch.page import Visa, bulletin_page
@@ -148,12 +149,17 @@ def test_a_scene_that_was_withdrawn_does_not_count(database: Database) -> None:
 def test_grounds_are_of_what_was_seen_until_the_months_end(database: Database) -> None:
     fill(database)
     months = [Month(2020, 6, "UTC"), JULY, Month(2020, 8, "UTC")]
-    before = grounds_of(material(database), months)
-    after = grounds_of(material(database, without="i20207"), months)
+    before = grounds_of(material(database).moments, months)
+    after = grounds_of(material(database, without="i20207").moments, months)
     assert before["2020-06"] == after["2020-06"]
     assert before["2020-07"] != after["2020-07"]
     assert before["2020-07"] == before["2020-08"], "nothing was seen in August"
     assert content(database)["observations"] == before["2020-07"]
+    with database.reading() as connection:
+        found = geoservices.find_geoservice(connection, "fields")
+        assert found is not None
+        moments = moments_of(connection, found, all_keys(connection))
+    assert grounds_of(moments, months) == before
 
 
 def test_what_was_most_active_comes_first(database: Database) -> None:
