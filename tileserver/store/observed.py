@@ -16,6 +16,10 @@ from tileserver.store.tables import observation, site_version
 State = Literal["done", "unusable"]
 
 
+Archived = tuple[str, str, str]
+"""Collection, scene and ETag of an archive."""
+
+
 class Key(NamedTuple):
     """What an observation is of."""
 
@@ -25,9 +29,10 @@ class Key(NamedTuple):
     item: str
     etag: str
 
-
-Archived = tuple[str, str, str]
-"""Collection, scene and ETag of an archive."""
+    @property
+    def archive(self) -> Archived:
+        """In which archive it was made."""
+        return self.collection, self.item, self.etag
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class Observed:
     @property
     def archive(self) -> Archived:
         """In which archive it was made."""
-        return self.collection, self.item, self.etag
+        return self.key.archive
 
 
 def known(connection: Connection, versions: Sequence[int], indicator: str) -> set[Key]:
@@ -100,6 +105,18 @@ def known(connection: Connection, versions: Sequence[int], indicator: str) -> se
             observation.c.site_version.in_(some), observation.c.indicator == indicator
         )
         found.update(Key(*row) for row in connection.execute(query))
+    return found
+
+
+def moments(connection: Connection, versions: Sequence[int], indicator: str) -> list[tuple[datetime, Key]]:
+    """When each observation of sites was made."""
+    columns = [observation.c[name] for name in Key._fields]
+    found: list[tuple[datetime, Key]] = []
+    for some in parts(versions):
+        query = select(observation.c.datetime, *columns).where(
+            observation.c.site_version.in_(some), observation.c.indicator == indicator
+        )
+        found += [(at, Key(*own)) for at, *own in connection.execute(query)]
     return found
 
 

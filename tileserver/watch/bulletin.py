@@ -10,8 +10,9 @@ import hashlib
 import math
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import rfc8785
@@ -25,12 +26,12 @@ from tileserver.store import alerts as stored
 from tileserver.store import geoservices, observed, sites
 from tileserver.store.alerts import Alert
 from tileserver.store.geoservices import Followed, Geoservice
-from tileserver.store.observed import Archived, Observed
+from tileserver.store.observed import Archived, Key, Observed
 from tileserver.store.sites import SiteVersion
 from tileserver.watch.alerts import Rule, counts, verdicts
 from tileserver.watch.baseline import Verdict
 from tileserver.watch.calendar import Month
-from tileserver.watch.definition import AlertsSection, BulletinPolicy, TextSection
+from tileserver.watch.definition import AlertsSection, BulletinPolicy, SitesSection, TextSection
 from tileserver.watch.markdown import placeholders
 from tileserver.watch.ranks import ranks_of
 from tileserver.watch.rules import rule_of
@@ -39,6 +40,7 @@ FORMAT: Final = 2
 CURVE_DAYS: Final = 365
 """Days before the period's end that curves show."""
 Content = dict[str, Any]
+Moment = tuple[datetime, Key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,12 @@ class Material:
     series: Sequence[Series]
     alerts: Sequence[Alert]
     told: frozenset[int]
+
+    @property
+    def moments(self) -> list[Moment]:
+        """When each observation was made."""
+        every = (one for series in self.series for each in series.seen.values() for one in each)
+        return [(one.datetime, one.key) for one in every]
 
 
 def policy_of(geoservice: Geoservice) -> BulletinPolicy:
@@ -126,20 +134,35 @@ def material_of(connection: Connection, geoservice: Geoservice, archives: Set[Ar
     return Material(geoservice, policy_of(geoservice), places, series, alerts, told)
 
 
-def grounds_of(material: Material, months: Sequence[Month]) -> dict[str, str]:
+def moments_of(connection: Connection, geoservice: Geoservice, archives: Set[Archived]) -> list[Moment]:
+    """When each observation that counts was made: all that `grounds_of` needs, and little else.
+
+    Args:
+        connection: In a transaction that sees one state.
+        geoservice: Whose observations.
+        archives: See `material_of`.
+    """
+    places = [each.id for each in sites.leaves(connection, geoservice.site)]
+    found = []
+    for each in geoservices.followed(connection, geoservice.id):
+        found += [
+            one for one in observed.moments(connection, places, each.sha256) if one[1].archive in archives
+        ]
+    return found
+
+
+def grounds_of(moments: Iterable[Moment], months: Sequence[Month]) -> dict[str, str]:
     """Digests of the observations that each month's bulletin rests on, by label.
 
     Args:
-        material: All that there is.
+        moments: Of all observations that count.
         months: Oldest first.
     """
-    seen = [one for series in material.series for each in series.seen.values() for one in each]
-    seen.sort(key=lambda one: (one.datetime, one.key))
-    digest, made, following = hashlib.sha256(), dict[str, str](), iter(seen)
+    digest, made, following = hashlib.sha256(), dict[str, str](), iter(sorted(moments))
     one = next(following, None)
     for month in months:
-        while one is not None and one.datetime < month.end:
-            digest.update(repr(tuple(one.key)).encode())
+        while one is not None and one[0] < month.end:
+            digest.update(repr(tuple(one[1])).encode())
             one = next(following, None)
         made[month.label] = digest.hexdigest()
     return made
@@ -157,19 +180,20 @@ def content_of(material: Material, month: Month, revision: int, sent: Content | 
     geoservice = material.geoservice
     found = [_indicator(material, each, month) for each in material.series]
     alerts = [each for each in material.alerts if each.first_at < month.end]
+    ranks = ranks_of(found, alerts, month)
     content = {
         "format": FORMAT,
         "number": f"{geoservice.slug}-{month.label}-r{revision}",
         "geoservice": {"slug": geoservice.slug, "title": dict(geoservice.title)},
         "period": {"start": rfc3339(month.start), "end": rfc3339(month.end), "zone": month.zone},
         "sites": [_site(each) for each in material.places],
-        "indicators": found,
-        "ranks": ranks_of(found, alerts, month),
+        "indicators": [_with_few_curves(each, material.policy) for each in found],
+        "ranks": ranks,
         "alerts": _alerts(material, month),
         "policy": dict(geoservice.alert_policy),
         "sections": [each.model_dump(mode="json") for each in material.policy.sections],
         "collections": list(geoservice.collections),
-        "observations": grounds_of(material, [month])[month.label],
+        "observations": grounds_of(material.moments, [month])[month.label],
     }
     if sent is not None:
         content["erratum"] = {"of": sent["number"], "changes": changes_of(sent, content)}
@@ -203,6 +227,19 @@ def changes_of(before: Content, after: Content) -> list[dict[str, Any]]:
         for key in sorted(one.keys() | other.keys(), key=lambda key: (key[0], key[1] or 0, key[2]))
         if one.get(key) != other.get(key)
     ]  # fmt: skip
+
+
+def unusual(row: Mapping[str, Any]) -> tuple[int, float]:
+    """How unusual a site was: rows are told, and curves drawn, from the greatest."""
+    return row["outside"], abs(row["difference"] or 0.0)
+
+
+def _with_few_curves(one: Mapping[str, Any], policy: BulletinPolicy) -> dict[str, Any]:
+    """An indicator without the curves that are not drawn: the series has them all."""
+    most = max((each.curves for each in policy.sections if isinstance(each, SitesSection)), default=0)
+    drawn = {each["site"] for each in sorted(one["sites"], key=unusual, reverse=True)[:most]}
+    rows = [each if each["site"] in drawn else {**each, "curve": []} for each in one["sites"]]
+    return {**one, "sites": rows}
 
 
 def _figures(content: Content) -> list[tuple[tuple[str, int | None, str], float | None]]:

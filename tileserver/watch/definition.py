@@ -12,6 +12,8 @@ from comeo.indicators.model import Language, OneLine, Real, Statistic, Texts
 from tileserver.watch.markdown import placeholders
 
 MOST_INDICATORS: Final = 8
+MOST_TEXT: Final = 20_000
+"""Characters of a bulletin's texts in a language."""
 SLUG: Final = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
 
 
@@ -247,6 +249,14 @@ class BulletinPolicy(Part):
     sections: Annotated[list[Section], Field(min_length=1, max_length=20)] = [
         SitesSection(), RanksSection(), AlertsSection(), MethodSection(),
     ]  # fmt: skip
+
+    @model_validator(mode="after")
+    def _readable(self) -> BulletinPolicy:
+        texts = [each.text for each in self.sections if isinstance(each, TextSection)]
+        for locale in {name for each in texts for name in each}:
+            if sum(len(each.get(locale, "")) for each in texts) > MOST_TEXT:
+                raise ValueError(f"texts in {locale} have more than {MOST_TEXT} characters; shorten them")
+        return self
 
 
 class Told(Part):

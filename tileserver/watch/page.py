@@ -5,9 +5,10 @@ The file opens without a network, prints, and is the same each time it is made. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from textwrap import shorten
 from typing import Any, Final
 
 from babel.dates import format_date, get_month_names
@@ -16,12 +17,20 @@ from babel.numbers import format_decimal, format_percent
 from comeo.indicators.document import text_in
 from tileserver.pages import environment
 from tileserver.watch import svg
-from tileserver.watch.bulletin import CURVE_DAYS, Content, digest_of
+from tileserver.watch.bulletin import CURVE_DAYS, Content, digest_of, unusual
 from tileserver.watch.markdown import Placeholder, blocks
 from tileserver.watch.words import day_words, digits_of, direction_of, language_of, value_words, word
 
 NOTHING: Final = "–"
 """Stands for a figure that there is not."""
+MOST_ROWS: Final = 300
+"""Sites in all tables of a page, those that differ most from what is usual."""
+MOST_LISTED: Final = 100
+"""Alerts, and changes of an erratum, that a page lists."""
+MOST_CURVES: Final = 100_000
+"""Characters of all curves of a page."""
+MOST_NAME: Final = 60
+"""Characters of a name in a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,10 @@ class _Told:
         self.end = datetime.fromisoformat(period["end"])
         self.month = month_words(content, locale)
         self.title = text_in(content["geoservice"]["title"], locale)
-        self.names = {each["id"]: text_in(each["name"], locale) for each in content["sites"]}
+        self.names = {
+            each["id"]: shorten(text_in(each["name"], locale), MOST_NAME, placeholder=" …")
+            for each in content["sites"]
+        }
         self.areas = {each["id"]: each["hectares"] for each in content["sites"]}
 
     def say(self, key: str, **values: Any) -> str:
@@ -110,6 +122,10 @@ class _Told:
         """A figure among words that are read from right to left: it stays as it is (UAX 9, isolates)."""
         return f"\u2066{text}\u2069" if direction_of(self.locale) == "rtl" else text
 
+    def left_out(self, shown: int, number: int) -> str:
+        """That some are not shown; empty if all are."""
+        return self.say("left-out", shown=self.count(shown), all=self.count(number)) if shown < number else ""
+
     def table(self, heads: Sequence[str], rows: Sequence[tuple[list[str], bool]]) -> dict[str, Any]:
         """A table; each row says whether it is outside."""
         return {
@@ -131,7 +147,8 @@ def _erratum(told: _Told) -> dict[str, Any] | None:
         return None
     titles = {each["id"]: text_in(each["title"], told.locale) for each in told.content["indicators"]}
     rows = []
-    for each in erratum["changes"]:
+    changes = erratum["changes"]
+    for each in changes[:MOST_LISTED]:
         place = NOTHING if each["site"] is None else told.name(each["site"])
         what = f"{titles.get(each['indicator'], each['indicator'])}: {told.say('figure-' + each['field'])}"
         shown = [
@@ -141,6 +158,7 @@ def _erratum(told: _Told) -> dict[str, Any] | None:
         rows.append(([place, what, *shown], False))
     return {
         "heading": told.say("erratum", number=erratum["of"]), "none": told.say("erratum-none"),
+        "left_out": told.left_out(len(rows), len(changes)),
         "table": told.table(("site", "figure", "before", "after"), rows),
     }  # fmt: skip
 
@@ -166,7 +184,8 @@ def _filled(told: _Told, wanted: Placeholder) -> str:
         return row[{"clear": "dates", "usual": "nominal"}.get(wanted.name, wanted.name)]
     first = content["indicators"][0]
     plain: dict[str, str] = {
-        "title": told.title, "month": told.month, "number": content["number"],
+        "title": shorten(told.title, MOST_NAME, placeholder=" …"), "month": told.month,
+        "number": content["number"],
         "scenes": told.count(first["scenes"]), "clear-scenes": told.count(first["clear_scenes"]),
         "sites": told.count(len(content["sites"])), "outside": told.count(_outside(first)),
     }  # fmt: skip
@@ -179,11 +198,12 @@ def _sites(told: _Told, section: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _indicator(told: _Told, one: Mapping[str, Any], curves: int) -> dict[str, Any]:
-    months = list(get_month_names("abbreviated", locale=told.language).values())
-    drawn = sorted((each for each in one["sites"] if each["curve"]), key=_unusual, reverse=True)[:curves]
-    start = told.end - timedelta(days=CURVE_DAYS)
+    ranked = sorted(one["sites"], key=unusual, reverse=True)
+    shown = {each["site"] for each in ranked[: MOST_ROWS // len(told.content["indicators"])]}
     rows = []
     for each in one["sites"]:
+        if each["site"] not in shown:
+            continue
         own = _figures(told, each, one["unit"])
         area = told.say("hectares", value=told.count(told.areas[each["site"]], "#,##0.0"))
         cells = [told.name(each["site"]), area, *own.values()]
@@ -195,11 +215,21 @@ def _indicator(told: _Told, one: Mapping[str, Any], curves: int) -> dict[str, An
             sites=told.count(len(one["sites"])), outside=told.count(_outside(one)),
         ),
         "table": told.table(("site", "area", "clear", "mean", "usual", "difference"), rows),
-        "curves": [
-            {"name": told.name(each["site"]), "svg": svg.curve(each["curve"], start, told.end, months)}
-            for each in drawn
-        ],
+        "left_out": told.left_out(len(rows), len(one["sites"])),
+        "curves": list(_curves(told, ranked, curves)),
     }  # fmt: skip
+
+
+def _curves(told: _Told, ranked: Sequence[Mapping[str, Any]], most: int) -> Iterator[dict[str, str]]:
+    """Curves of the first sites that have one, as long as there is room."""
+    months = list(get_month_names("abbreviated", locale=told.language).values())
+    start, room = told.end - timedelta(days=CURVE_DAYS), MOST_CURVES // len(told.content["indicators"])
+    for each in [one for one in ranked if one["curve"]][:most]:
+        drawn = svg.curve(each["curve"], start, told.end, months)
+        room -= len(drawn)
+        if room < 0:
+            return
+        yield {"name": told.name(each["site"]), "svg": drawn}
 
 
 def _figures(told: _Told, row: Mapping[str, Any], unit: str) -> dict[str, str]:
@@ -217,10 +247,6 @@ def _figures(told: _Told, row: Mapping[str, Any], unit: str) -> dict[str, str]:
 
 def _outside(one: Mapping[str, Any]) -> int:
     return sum(each["outside"] > 0 for each in one["sites"])
-
-
-def _unusual(row: Mapping[str, Any]) -> tuple[int, float]:
-    return row["outside"], abs(row["difference"] or 0.0)
 
 
 def _ranks(told: _Told, section: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,9 +289,11 @@ def _alerts(told: _Told, _section: Mapping[str, Any]) -> dict[str, Any]:
         sentences.append(told.say("alerts-reasons", reasons=" · ".join(reasons)))
     if alerts["share_withdrawn"]:
         sentences.append(told.say("alerts-share", share=told.share(alerts["share_withdrawn"])))
+    listed = sorted(alerts["list"], key=lambda each: -each["severity"])[:MOST_LISTED]
     return {
         "kind": "alerts", "heading": told.say("bulletin-alerts"), "sentences": sentences,
-        "entries": [_alert(each, told) for each in alerts["list"]],
+        "entries": [_alert(each, told) for each in listed],
+        "left_out": told.left_out(len(listed), len(alerts["list"])),
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ Nothing is queued: what should be is compared with what is, so it may be killed 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -20,9 +20,11 @@ from tileserver.store import bulletins as stored
 from tileserver.store.bulletins import Bulletin, FileKind
 from tileserver.store.database import Database
 from tileserver.store.geoservices import Geoservice
+from tileserver.store.observed import Archived
 from tileserver.store.outbox import Recipient
 from tileserver.watch import bulletins, calendar, compose
-from tileserver.watch.bulletin import Content, grounds_of, material_of, policy_of
+from tileserver.watch.bulletin import Content, grounds_of, material_of, moments_of, policy_of
+from tileserver.watch.bulletins import Draft
 from tileserver.watch.calendar import Month
 from tileserver.watch.observe import standing
 from tileserver.watch.page import Visa, bulletin_page, month_words
@@ -32,6 +34,7 @@ from tileserver.watch.words import language_of
 MOST_ATTACHED: Final = 1 << 20
 """Bytes of a file that a mail carries; what is larger is linked to."""
 Files = dict[tuple[str, FileKind], bytes]
+_Look = tuple[str, int, int]  # digest of observations, revision of the geoservice, last event of an alert
 log = logging.getLogger("comeo")
 
 
@@ -52,6 +55,8 @@ class Press:
     clock: Callable[[], datetime]
     _settled: dict[int, object] = field(default_factory=dict)
     """Of each geoservice, what was the last time that all its bulletins stood."""
+    _looked: dict[tuple[int, str], object] = field(default_factory=dict)
+    """Of each geoservice and period, what its newest bulletin was last compared with."""
 
     def turn(self, geoservice: Geoservice) -> None:
         """Do what is to be done now for a geoservice that runs."""
@@ -70,25 +75,58 @@ class Press:
         with self.database.reading() as connection:
             known = stored.bulletins_of(connection, geoservice.id)
             months = wanted(geoservice, known, now)
-            state = (
-                self.scenes.catalog.position(), geoservice.revision, months,
-                stored_alerts.last_event(connection, geoservice.id),
-                [(each.id, each.state) for each in known],
-            )  # fmt: skip
+            event = stored_alerts.last_event(connection, geoservice.id)
+            rows = [(each.id, each.state) for each in known]
+            state = self.scenes.catalog.position(), geoservice.revision, months, event, rows
             if not months or self._settled.get(geoservice.id) == state:
                 return
             archives = standing(self.scenes, geoservice, sites.leaves(connection, geoservice.site))
-            material = material_of(connection, geoservice, archives)
-            grounds = grounds_of(material, months)
-            drafts = []
-            for month in months:
-                revisions = bulletins.of_label(known, month.label)
-                if not _stands(connection, revisions, grounds[month.label]):
-                    drafts.append(bulletins.due(connection, material, month, revisions))
-        for draft in filter(None, drafts):
+            grounds = grounds_of(moments_of(connection, geoservice, archives), months)
+            looks = {each.label: (grounds[each.label], geoservice.revision, event) for each in months}
+            todo = [
+                month
+                for month in months
+                if not self._stands(
+                    connection, geoservice, bulletins.of_label(known, month.label), month, looks
+                )
+            ]
+            drafts = self._drafts(connection, geoservice, archives, known, todo)
+        for draft in drafts:
             with self.database.writing() as connection:
                 bulletins.write(connection, draft, now)
+        with self.database.reading() as connection:
+            known = stored.bulletins_of(connection, geoservice.id)
+        for label, look in looks.items():
+            self._looked[geoservice.id, label] = _look(look, bulletins.of_label(known, label))
         self._settled[geoservice.id] = state
+
+    def _drafts(
+        self, connection: Connection, geoservice: Geoservice, archives: Set[Archived],
+        known: Sequence[Bulletin], months: Sequence[Month],
+    ) -> list[Draft]:  # fmt: skip
+        """What is to be composed of months; what it is made of is gathered only if there are any."""
+        if not months:
+            return []
+        material = material_of(connection, geoservice, archives)
+        found = (
+            bulletins.due(connection, material, month, bulletins.of_label(known, month.label))
+            for month in months
+        )
+        return [each for each in found if each is not None]
+
+    def _stands(
+        self, connection: Connection, geoservice: Geoservice, revisions: Sequence[Bulletin], month: Month,
+        looks: Mapping[str, _Look],
+    ) -> bool:  # fmt: skip
+        """Whether the newest bulletin of a period is known to say what it should."""
+        if not revisions or revisions[-1].state == "rejected":
+            return False
+        look = looks[month.label]
+        if self._looked.get((geoservice.id, month.label)) == _look(look, revisions):
+            return True
+        if revisions[-1].state != "sent":
+            return False
+        return bool(bulletins.read(connection, revisions[-1])["observations"] == look[0])
 
     def _decide(self, connection: Connection, geoservice: Geoservice) -> None:
         """Approve what the rule approves, and ask moderators for the rest."""
@@ -175,11 +213,11 @@ def wanted(geoservice: Geoservice, known: Sequence[Bulletin], now: datetime) -> 
     return [found[label] for label in sorted(found)]
 
 
-def _stands(connection: Connection, revisions: Sequence[Bulletin], ground: str) -> bool:
-    """Whether the newest bulletin of a period was sent, and rests on what there is."""
-    if not revisions or revisions[-1].state != "sent":
-        return False
-    return bool(bulletins.read(connection, revisions[-1])["observations"] == ground)
+def _look(look: _Look, revisions: Sequence[Bulletin]) -> object:
+    """What the newest bulletin of a period follows from; of one that was sent only what was observed."""
+    rows = [(each.id, each.state, each.content_sha) for each in revisions]
+    is_sent = bool(revisions) and revisions[-1].state == "sent"
+    return (look[0] if is_sent else look), rows
 
 
 def files_of(content: Content, locales: Sequence[str], visa: Visa | None) -> tuple[Files, list[str]]:

@@ -31,6 +31,7 @@ from tileserver.watch.bulletin import (
     digest_of,
     grounds_of,
     material_of,
+    moments_of,
 )
 from tileserver.watch.calendar import Month
 from tileserver.watch.page import Visa, bulletin_page
@@ -59,11 +60,11 @@ def definition(**changes: Any) -> Any:
     )  # fmt: skip
 
 
-def fill(database: Database) -> None:
+def fill(database: Database, **changes: Any) -> None:
     """Two sites: one as in the years before, the other low on two of three dates of July 2020."""
     assert NDVI is not None
     with database.writing() as connection:
-        register(connection, definition(), "owner@example.org", 1000, NOW)
+        register(connection, definition(**changes), "owner@example.org", 1000, NOW)
         for number, place in enumerate(sites.leaves(connection, group(connection))):
             made = []
             for year in (2018, 2019, 2020):
@@ -159,12 +160,17 @@ def test_a_scene_that_was_withdrawn_does_not_count(database: Database) -> None:
 def test_grounds_are_of_what_was_seen_until_the_months_end(database: Database) -> None:
     fill(database)
     months = [Month(2020, 6, "UTC"), JULY, Month(2020, 8, "UTC")]
-    before = grounds_of(material(database), months)
-    after = grounds_of(material(database, without="i20207"), months)
+    before = grounds_of(material(database).moments, months)
+    after = grounds_of(material(database, without="i20207").moments, months)
     assert before["2020-06"] == after["2020-06"]
     assert before["2020-07"] != after["2020-07"]
     assert before["2020-07"] == before["2020-08"], "nothing was seen in August"
     assert content(database)["observations"] == before["2020-07"]
+    with database.reading() as connection:
+        found = geoservices.find_geoservice(connection, "fields")
+        assert found is not None
+        moments = moments_of(connection, found, all_archives(connection))
+    assert grounds_of(moments, months) == before
 
 
 def test_what_was_most_active_comes_first(database: Database) -> None:
@@ -175,6 +181,15 @@ def test_what_was_most_active_comes_first(database: Database) -> None:
         "sites": [{"site": south, "outside": 2, "alerts": 0}],
         "periods": [{"label": "2020-07", "outside": 2, "alerts": 0}],
     }
+
+
+def test_only_curves_that_are_drawn_are_kept(sqlite_database: Database) -> None:
+    sections = [{"kind": "ranks"}, {"kind": "sites", "curves": 1}]
+    fill(sqlite_database, bulletins={"sections": sections})
+    found = content(sqlite_database)
+    north, south = found["indicators"][0]["sites"]
+    assert (bool(north["curve"]), bool(south["curve"])) == (False, True), "the unusual one is drawn"
+    assert found["ranks"]["periods"] == [{"label": "2020-07", "outside": 2, "alerts": 0}]
 
 
 def test_an_erratum_says_what_has_changed(sqlite_database: Database) -> None:

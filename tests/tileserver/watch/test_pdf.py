@@ -13,7 +13,7 @@ import pytest
 
 from tileserver.watch import pdf
 from tileserver.watch.bulletin import Content
-from tileserver.watch.page import Visa
+from tileserver.watch.page import Visa, bulletin_page
 from tileserver.watch.pdf import FontError, PdfError, bulletin_pdf
 from tileserver.watch.words import LANGUAGES
 
@@ -63,6 +63,32 @@ def content(**changes: Any) -> Content:
             {"indicator": "ndvi", "site": 8, "field": "value", "before": 0.8, "after": None}]},
     }  # fmt: skip
     return {**found, **changes}
+
+
+def many(sites: int) -> Content:
+    """Of many sites, with names that HTML makes long, all of them outside all year."""
+    rows = [row(number, 0.5 + number / 10_000) for number in range(sites)]
+    dates = [{**rows[0]["curve"][0], "datetime": f"2020-{1 + n // 12:02}-{1 + n % 12:02}T09:00:00Z"}
+             for n in range(73)]  # fmt: skip
+    plain = content()
+    one = plain["indicators"][0]
+    places = [
+        {"id": number, "version": 1, "name": {"en": "&" * 200}, "hectares": 1e6} for number in range(sites)
+    ]
+    alerts = {**plain["alerts"], "list": [{**plain["alerts"]["list"][0], "site": n} for n in range(sites)]}
+    rows = [{**each, "curve": dates if number < 40 else []} for number, each in enumerate(rows)]
+    change = {"indicator": "ndvi", "field": "value", "before": 0.8, "after": 0.7}
+    erratum = {"of": "x", "changes": [{**change, "site": number} for number in range(sites)]}
+    return {**plain, "sites": places, "alerts": alerts, "erratum": erratum,
+            "indicators": [{**one, "id": f"n{n}", "sites": rows} for n in range(3)]}  # fmt: skip
+
+
+def test_however_much_there_is_a_page_stays_light() -> None:
+    page = bulletin_page(many(500), "en", VISA)
+    assert 100_000 < len(page.encode()) < 300_000
+    assert "100 of 500 are shown" in page
+    made = bulletin_pdf(many(500), "en", VISA)
+    assert len(made) < 1 << 20, "and is attached"
 
 
 @pytest.mark.parametrize("locale", LANGUAGES)

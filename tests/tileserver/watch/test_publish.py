@@ -178,6 +178,27 @@ def test_without_a_visa_it_is_sent_at_once(database: Database, monkeypatch: pyte
     assert [each.key for each in room.mail()] == ["bulletin:1:r1"]
 
 
+def test_a_rejection_while_it_is_composed_is_not_forgotten(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Newsroom(sqlite_database, monkeypatch)
+    write = bulletins.write
+
+    def write_and_reject(*values: Any) -> int | None:
+        made = write(*values)
+        monkeypatch.setattr(bulletins, "write", write)
+        one = stored.find_bulletin(values[0], made or 0)
+        assert one is not None
+        one = bulletins.submit(values[0], one, "", room.owner, room.now)
+        bulletins.reject(values[0], one, "not so", room.owner, room.now)
+        return made
+
+    monkeypatch.setattr(bulletins, "write", write_and_reject)
+    room.turn()
+    room.turn()
+    assert room.states() == ["2026-02-r1 rejected", "2026-02-r2 draft"]
+
+
 def test_late_scenes_make_an_erratum(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     room = Newsroom(database, monkeypatch)
     published(room)

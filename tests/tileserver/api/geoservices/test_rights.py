@@ -74,7 +74,7 @@ def add_bulletin(connection: Connection, number: int) -> None:
     made = bulletins.add_bulletin(connection, {**values, "state": "sent", "sent_at": now})
     assert made == 1
     for kind in ("html", "pdf"):
-        bulletins.keep_file(connection, made, "en", kind, b"<style></style>")  # type: ignore[arg-type]
+        bulletins.keep_file(connection, made, "en", kind, b"<style></style>")
 
 
 @pytest.fixture(scope="module")
