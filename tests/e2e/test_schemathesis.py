@@ -11,6 +11,8 @@ import os
 import random
 import shutil
 from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,19 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode, openapi
 from schemathesis.core.failures import FailureGroup
 
+from tests.tileserver.people import DEFINITION
 from tileserver import Settings, create_app
+from tileserver.accounts import sessions
+from tileserver.store import accounts
+from tileserver.store.database import Database
+from tileserver.store.geoservices import find_geoservice, set_state
+from tileserver.store.migrate import upgrade
+from tileserver.watch.register import definition_of, register
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 CASES = int(os.environ.get("COMEO_FUZZ_CASES", "250"))
 # A request of the right form may still ask for what there isn't, or for too much.
-REFUSALS = ["2xx", "304", "400", "403", "404", "409", "412", "413", "416", "422", "429"]
+REFUSALS = ["2xx", "303", "304", "400", "401", "403", "404", "409", "412", "413", "416", "422", "428", "429"]
 KNOWN = {
     "collection": ["sentinel-2-l2a"],
     "item": ["S2A_T32TMT_20190530_L2A", "S2_UTM37N_lake"],
@@ -34,7 +43,14 @@ KNOWN = {
     "style": ["true-color", "ndvi"],
     "time": ["current", "2019-05-30"],
     "day": ["2019-05-30"],
+    "slug": ["fields", "draft"],
+    "number": [1, 2],
+    "token": ["a" * 32],
+    "name": ["0" * 16],
 }
+OF_GEOSERVICES = ("/geoservices", "/sites", "/alerts", "/account", "/m/", "/r/", "/u/", "/s/")
+COOKIE = "comeo"
+Headers = Callable[[random.Random], dict[str, str]]
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -51,28 +67,83 @@ def schema(tmp_path: Path) -> Any:
     app = create_app(
         Settings(paths=(archives,), workers=1, scan_seconds=3600, catalog=tmp_path / "catalog.sqlite")
     )
+    return schema_of(app)
+
+
+def schema_of(app: Any) -> Any:
     schema = openapi.from_wsgi("/openapi.json", app)
     schema.config.checks.positive_data_acceptance.expected_statuses = REFUSALS
+    schema.config.checks.negative_data_rejection.expected_statuses = [*REFUSALS[2:], "406", "415"]
     return schema
 
 
-def test_no_request_is_answered_otherwise_than_documented(schema: Any) -> None:
+@pytest.fixture
+def signed_in(tmp_path: Path) -> tuple[Any, Headers]:
+    """The document of a server of geoservices, and what somebody sends who owns two of them."""
+    path, me = tmp_path / "comeo.sqlite", "me@example.org"
+    database = Database(str(path))
+    upgrade(database)
+    (tmp_path / "archives").mkdir()
+    app = create_app(
+        Settings(paths=(tmp_path / "archives",), workers=1, scan_seconds=3600, database=str(path),
+                 catalog=tmp_path / "catalog.sqlite")
+    )  # fmt: skip
+    now = datetime.now(UTC)
+    with database.writing() as connection:
+        for slug in ("fields", "draft"):
+            register(connection, definition_of({**DEFINITION, "slug": slug}), me, 1000, now)
+        one = find_geoservice(connection, "fields")
+        assert one
+        set_state(connection, one.id, "active")
+
+    def headers(choose: random.Random) -> dict[str, str]:
+        """A session of its own each time: some requests end all others."""
+        at = datetime.now(UTC)
+        with database.writing() as connection:
+            person = accounts.person_of(connection, me)
+            assert person
+            cookie = sessions.begin(connection, person, at)
+            found = sessions.find(connection, cookie, at)
+            assert found
+        token = found[1] if choose.random() < 0.9 else "forged"
+        condition = {"If-Match": choose.choice(["*", '"x"', "x"])} if choose.random() < 0.9 else {}
+        return {COOKIE: cookie, "X-CSRF-Token": token, **condition}
+
+    return schema_of(app), headers
+
+
+def test_no_request_of_who_is_signed_in_either(signed_in: tuple[Any, Headers]) -> None:
+    schema, headers = signed_in
     operations = [found.ok() for found in schema.get_all_operations()]
+    asked = ask_all([each for each in operations if each.path.startswith(OF_GEOSERVICES)], headers)
+    assert asked[401] == 0, "who is signed in is not asked to sign in"
+    assert {200, 403, 404, 422} < set(asked)
+
+
+def test_no_request_is_answered_otherwise_than_documented(schema: Any) -> None:
+    ask_all([found.ok() for found in schema.get_all_operations()], lambda _: {})
+
+
+def ask_all(operations: list[Any], headers: Headers) -> Counter[int]:
+    """Ask all operations, so often as is wanted altogether."""
     modes = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
     each = math.ceil(1.25 * CASES / (len(operations) * len(modes)))  # some have nothing to get wrong
     asked: Counter[int] = Counter()
     complaints: dict[tuple[str, str], str] = {}
     for operation in operations:
         for mode in modes:
-            for name, text in complaints_of(operation, mode, each, asked):
+            for name, text in complaints_of(operation, mode, each, asked, headers):
                 complaints.setdefault((operation.label, name), text)
     print(f"{asked.total()} cases of {len(operations)} operations: {dict(sorted(asked.items()))}")
     assert not complaints, "\n".join(f"{label}: {text}" for (label, _), text in complaints.items())
     assert max(asked) < 500
     assert asked.total() >= CASES
+    return asked
 
 
-def complaints_of(operation: Any, mode: Any, count: int, asked: Counter[int]) -> list[tuple[str, str]]:
+def complaints_of(
+    operation: Any, mode: Any, count: int, asked: Counter[int], headers: Headers
+) -> list[tuple[str, str]]:
     """Ask an operation; return the names and texts of what did not hold."""
     found: list[tuple[str, str]] = []
 
@@ -86,11 +157,15 @@ def complaints_of(operation: Any, mode: Any, count: int, asked: Counter[int]) ->
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     def ask(case: Any, known: bool, seed: int) -> None:
+        choose = random.Random(seed)
+        own = headers(choose)
+        if operation.method == "get":  # what a write rests on
+            own.pop("If-Match", None)
+        cookies = {COOKIE: own.pop(COOKIE)} if COOKIE in own else None
         if known and mode is GenerationMode.POSITIVE:
-            choose = random.Random(seed)
             for name in KNOWN.keys() & (case.path_parameters or {}).keys():
                 case.path_parameters[name] = choose.choice(KNOWN[name])
-        answer = case.call(headers={"Accept-Encoding": "identity"})
+        answer = case.call(headers={"Accept-Encoding": "identity", **own}, cookies=cookies)
         asked[answer.status_code] += 1
         try:
             case.validate_response(answer)

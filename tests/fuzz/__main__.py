@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz`: 10⁶ damaged payloads of each codec, 10⁵ archives, 10⁶ indicators."""
+"""`python -m tests.fuzz`: 10⁶ damaged payloads of each codec, 10⁶ indicators, 10⁵ of all else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"{', '.join(NAMES)}; all by default")
     parser.add_argument("--payloads", type=int, default=1_000_000, help="cases of each codec, and indicators")
-    parser.add_argument("--archives", type=int, default=100_000, help="cases of archives")
+    parser.add_argument(
+        "--archives", type=int, default=100_000, help="cases of archives, files of sites and secrets"
+    )
     parser.add_argument("--first", type=int, default=0, help="number of the first case, to go on with a run")
     parser.add_argument("--keep", action="store_true", help="add inputs with new outcomes to the corpus")
     arguments = parser.parse_args()
@@ -30,7 +32,7 @@ def main() -> int:
         parser.error(f"{', '.join(sorted(unknown))} is unknown; choose of {', '.join(NAMES)}")
     failed = 0
     for name in arguments.targets or NAMES:
-        count = arguments.archives if name == "archives" else arguments.payloads
+        count = arguments.archives if name in ("archives", "uploads", "tokens") else arguments.payloads
         failed += _fuzz(name, arguments.first, count, keep=arguments.keep)
     return 1 if failed else 0
 

@@ -1,5 +1,5 @@
 """What is fuzzed: payloads of each codec, the compiled decoder against the other, whole archives, and
-what users write: formulas and documents of indicators."""
+what users write and send: formulas and documents of indicators, files of sites, secrets of links."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from tests.fuzz.archives import ArchiveTarget
 from tests.fuzz.compiled import CompiledTarget
 from tests.fuzz.indicators import IndicatorTarget
 from tests.fuzz.payloads import PayloadTarget
+from tests.fuzz.tokens import TokenTarget
+from tests.fuzz.uploads import UploadTarget
 
-NAMES: Final = ("dct", "jpeg2000", "learned", "compiled", "archives", "indicators")
+NAMES: Final = ("dct", "jpeg2000", "learned", "compiled", "archives", "indicators", "uploads", "tokens")
 
 
 class Target(Protocol):
@@ -29,4 +31,8 @@ def target_of(name: str) -> Target:
         return ArchiveTarget()
     if name == "indicators":
         return IndicatorTarget()
+    if name == "uploads":
+        return UploadTarget()
+    if name == "tokens":
+        return TokenTarget()
     return CompiledTarget() if name == "compiled" else PayloadTarget(name)

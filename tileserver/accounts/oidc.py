@@ -137,9 +137,9 @@ class Provider:
             "aud": {"essential": True, "value": self._client_id},
         }
         params = {"nonce": nonce, "client_id": self._client_id, "access_token": token.get("access_token")}
-        claims: Mapping[str, Any] = CodeIDToken(read.claims, read.header, options, params)
-        claims.validate(leeway=LEEWAY)  # type: ignore[attr-defined] - a library without types
-        return claims
+        claims = CodeIDToken(read.claims, read.header, options, params)
+        claims.validate(leeway=LEEWAY)
+        return dict(claims)
 
     def _identity(self, claims: Mapping[str, Any]) -> Identity:
         subject, email = claims["sub"], claims.get("email")

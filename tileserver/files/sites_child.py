@@ -10,7 +10,10 @@ none.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import lzma
+import os
 import re
 import resource
 import signal
@@ -18,6 +21,7 @@ import sqlite3
 import sys
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
@@ -37,6 +41,10 @@ SECONDS: Final = 30
 CPU_SECONDS: Final = 20
 MEMORY_BYTES: Final = 1 << 30
 """Beyond what the process has when it begins."""
+_UNPACKING: Final = (
+    zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, zlib.error, lzma.LZMAError,
+)  # fmt: skip
+"""What comes of a ZIP file that is damaged, packed in a way that is unknown, or encrypted."""
 MOST_LAYERS: Final = 100
 PIECE: Final = 1 << 20
 NAMES: Final = ("name", "nom", "nome", "nombre", "label", "title")
@@ -74,6 +82,8 @@ def main() -> None:
         out: dict[str, Any] = {"type": "FeatureCollection", "features": list(features_of(folder, limits))}
     except RequestError as error:
         out = {"error": str(error), "bound": error.bound if isinstance(error, BoundError) else None}
+    except OSError:
+        sys.exit(os.EX_IOERR)
     except (MemoryError, RecursionError):
         out = {"error": "the file takes more memory than a file may; send fewer or simpler sites",
                "bound": "upload"}  # fmt: skip
@@ -138,8 +148,8 @@ def _unpacked(upload: Path, folder: Path, limits: Limits) -> tuple[Path, bool]:
                 return _checked_geopackage(taken), False
             if len(by_end[".shp"]) == 1:
                 return _shapefile(archive, by_end[".shp"][0], names, folder, limits.unpacked), False
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
+    except (*_UNPACKING, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # a full disk
             raise
         raise ParameterError("the ZIP file is damaged, encrypted or packed in an unusual way") from error
     raise ParameterError("the ZIP file has to hold one Shapefile (.shp), one .kml or one .gpkg")

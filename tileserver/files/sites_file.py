@@ -104,6 +104,7 @@ def _answer(output: Path, ending: int) -> Any:
     Raises:
         ParameterError: See `read_sites`.
         BoundError: Likewise.
+        BusyError: Likewise.
     """
     if -ending in (signal.SIGALRM, signal.SIGXCPU):
         raise BoundError(
@@ -111,6 +112,8 @@ def _answer(output: Path, ending: int) -> Any:
         )
     if -ending == signal.SIGXFSZ:
         raise BoundError("the file is too large once it is unpacked; send fewer or simpler sites", "upload")
+    if ending == os.EX_IOERR:
+        raise BusyError("the server's disk lets no file be read now; try again later")
     try:
         answer = json.loads(output.read_bytes())
     except ValueError as error:  # GDAL has ended the process

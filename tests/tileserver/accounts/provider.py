@@ -51,7 +51,7 @@ class User:
     id: str = "subject-1"
 
 
-class Client(ClientMixin):  # type: ignore[misc] - of a library without types
+class Client(ClientMixin):  # type: ignore[misc]
     """The one client."""
 
     def __init__(self, redirect_uri: str) -> None:

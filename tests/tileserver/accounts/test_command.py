@@ -22,5 +22,8 @@ def test_a_link_is_printed_and_an_account_is_ended(server_of: House) -> None:
     assert "me@example.org" in comeo(server_of, "list")
     comeo(server_of, "disable", "me@example.org")
     assert client.get("/account").get_json() == {"account": None}
+    lines = [line.split()[2:] for line in comeo(server_of, "audit").splitlines()]
+    assert lines[0] == ["account:1", "account.entered", "account:1", "by=link"]
+    assert lines[1] == ["-", "account.disabled", "account:1"]
     again = comeo(server_of, "link", "me@example.org").strip()
     assert client.post(again[again.index("/account") :]).status_code == 404
