@@ -1,0 +1,94 @@
+"""Geoservices over the bundled forest in Romania: real dates, limits that were learned, real alerts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+OWNER = "owner@example.org"
+NAMES = ("North slope", "Valley", "Old clearing", "Brook")
+
+
+def _square(number: int) -> dict[str, Any]:
+    west, south = 22.1470 + number * 0.0026, 45.2022 + number % 2 * 0.003
+    east, north = west + 0.0010, south + 0.0008
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {
+        "type": "Feature", "properties": {"name": NAMES[number]},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }  # fmt: skip
+
+
+def _definition(slug: str, sites: range, **changes: object) -> dict[str, Any]:
+    return {
+        "slug": slug,
+        "title": {"en": f"Forest {slug}", "fr": f"Forêt {slug}"},
+        "collections": ["romania-forest"],
+        "start": "2018-01-01",
+        "visibility": "public",
+        "sites": {"type": "FeatureCollection", "features": [_square(number) for number in sites]},
+        "indicators": [
+            {"indicator": "ndvi", "nominal": {"kind": "seasonal"}},
+            {"indicator": "savi", "nominal": {"kind": "change", "side": "both"}},
+        ],
+        "alerts": {"moderation": "none"},
+        **changes,
+    }
+
+
+SERVICES = (
+    _definition("many", range(4)),
+    _definition(
+        "one", range(1), indicators=[{"indicator": "ndvi", "nominal": {"kind": "fixed", "low": 0.6}}]
+    ),
+    _definition(
+        "learning", range(2),
+        indicators=[{"indicator": "ndvi", "nominal": {"kind": "seasonal", "min_dates": 90}}],
+    ),
+    _definition("private", range(2), visibility="private"),
+)  # fmt: skip
+"""What is followed; the last one stays a draft."""
+
+
+COMMANDS: Final = """
+import json, sys
+from tileserver.cli.main import cli
+for arguments in json.loads(sys.argv[1]):
+    cli.main(arguments, standalone_mode=False)
+"""
+
+
+def comeo(database: Path, *commands: Sequence[str]) -> str:
+    """What commands print, one after the other in one process."""
+    environment = {**os.environ, "COMEO_DATABASE": str(database), "COMEO_THREADS": "2"}
+    line = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def follow(folder: Path, database: Path) -> None:
+    """Fill a folder with the archives of the forest, and a database with what they say."""
+    folder.mkdir(exist_ok=True)
+    for archive in SAMPLES.glob("S2_romania_*.zarr.zip"):
+        (folder / archive.name).symlink_to(archive)
+    commands = []
+    for service in SERVICES:
+        path = database.with_name(f"{service['slug']}.json")
+        path.write_text(json.dumps(service))
+        commands.append(["geoservice", "add", str(path), "--owner", OWNER])
+        if service["visibility"] == "public":
+            commands.append(["geoservice", "activate", service["slug"], str(folder)])
+    comeo(database, *commands, ["work", str(folder), "--once"])
+
+
+def sign_in_path(database: Path, email: str) -> str:
+    """Path of a link that signs somebody in."""
+    link = comeo(database, ["account", "link", email]).strip()
+    return link[link.index("/account/login/") :]
