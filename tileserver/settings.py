@@ -41,6 +41,7 @@ class Settings(BaseModel):
             Without it there are none, and nobody signs in.
         originals: Folders of the sources that archives were made of, by which alerts are verified; `:`
             between them in the environment.
+        backups: Folder of nightly backups of the database; by default beside it.
         smtp: Mail server: `smtp://host:25`, `smtp+starttls://user:password@host:587`, `smtps://…:465`;
             without it mail stays in the outbox.
         mail_from: Address that mail is from.
@@ -111,6 +112,7 @@ class Settings(BaseModel):
     store: Path | None = None
     database: str | None = None
     originals: tuple[Path, ...] = ()
+    backups: Path | None = None
     smtp: str | None = None
     mail_from: str = Field(default="", pattern=r"^$|^[^@\s<>]+@[A-Za-z0-9.-]+$")
     sign_up: bool = False

@@ -134,6 +134,7 @@ def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool)
 
 
 def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
+    from tileserver.store.nightly import folder_beside
     from tileserver.watch.deliver import Receipts, Smtp
     from tileserver.watch.verify import OriginalFolders
     from tileserver.watch.worker import Worker
@@ -143,7 +144,8 @@ def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
         raise ComeoError("mail needs an address that it is from; set COMEO_MAIL_FROM")
     beside = store.path.with_name(f"{store.path.name}.sent") if store.path else Path("comeo-sent")
     originals = OriginalFolders(settings.originals) if settings.originals else None
-    return Worker(scenes, store, settings.own_address, originals, mail, Receipts(beside), now)
+    backups = settings.backups or folder_beside(store)
+    return Worker(scenes, store, settings.own_address, originals, mail, Receipts(beside), now, backups)
 
 
 def _round(worker: Worker) -> None:

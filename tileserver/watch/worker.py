@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -22,6 +23,7 @@ from tileserver.store import geoservices, observed, sites
 from tileserver.store.alerts import Alert
 from tileserver.store.database import Database
 from tileserver.store.geoservices import Followed, Geoservice
+from tileserver.store.nightly import backup_of_day
 from tileserver.store.observed import Key, Observed
 from tileserver.store.tasks import key_of
 from tileserver.watch import alerts, deliver
@@ -81,6 +83,7 @@ class Worker:
         transport: How mail leaves; None keeps it in the outbox.
         receipts: Of mail that was taken.
         clock: Time in UTC.
+        backups: Folder of nightly backups; None writes none.
     """
 
     scenes: Scenes
@@ -90,6 +93,7 @@ class Worker:
     transport: Transport | None
     receipts: Receipts
     clock: Callable[[], datetime]
+    backups: Path | None = None
     _places: dict[int, Place] = field(default_factory=dict)
     _looked: dict[int, object] = field(default_factory=dict)
     """Of each geoservice, what there was to be looked at the last time."""
@@ -118,6 +122,7 @@ class Worker:
                 for kind, step in steps.items():
                     now.pieces.attempt(kind, key_of(each.id), each.slug, partial(step, each, now))
         now.pieces.attempt("deliver", "", "messages", partial(self._deliver, now))
+        now.pieces.attempt("backup", "", "the nightly backup", partial(self._back_up, now))
         return Round(now.observed, now.sent, now.pieces.said)
 
     def _follow(self, geoservice: Geoservice, now: Now) -> None:
@@ -143,6 +148,10 @@ class Worker:
     def _deliver(self, now: Now) -> None:
         if self.transport is not None:
             now.sent = deliver.deliver(self.database, self.transport, self.receipts, self.clock, now.believed)
+
+    def _back_up(self, now: Now) -> None:
+        if self.backups is not None:
+            backup_of_day(self.database, self.backups, now.believed.date())
 
     def _indicator(
         self, places: Sequence[Place], geoservice: Geoservice, indicator: Followed, now: Now
