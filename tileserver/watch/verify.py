@@ -26,6 +26,7 @@ from tileserver.render.plan import RenderPlan
 from tileserver.render.scenes import Scenes
 from tileserver.store.alerts import Verified
 from tileserver.watch.observe import MAX_SIZE, Place
+from tileserver.watch.pieces import is_no_fault
 
 _CACHE: Final = 64 << 20
 FINE_STEP: Final = 1.0
@@ -105,6 +106,8 @@ def verify(
         try:
             value = original_value(scenes, originals, record, plan, place)
         except (ComeoError, OSError) as error:
+            if is_no_fault(error):  # a full disk says nothing of the original
+                raise
             return Outcome("unreachable", values, f"the original of {record.id} cannot be read: {error}")
         if value is None:
             continue
@@ -121,6 +124,16 @@ def verify(
     return Outcome(
         "withdrawn", values, f"the originals of {held} of {len(values)} dates bear it out: artefact"
     )
+
+
+def together(found: Sequence[Outcome]) -> Outcome:
+    """What the originals of some sites say of an alert of their group: what most of those at hand say."""
+    held = sum(each.verified == "holds" for each in found)
+    reached = held + sum(each.verified == "withdrawn" for each in found)
+    if not reached:
+        return found[0]
+    verified: Verified = "holds" if 2 * held >= reached else "withdrawn"
+    return Outcome(verified, {}, f"the originals of {held} of {reached} sites bear it out")
 
 
 def is_beyond(value: float, date: Mapping[str, Any], side: str) -> bool:

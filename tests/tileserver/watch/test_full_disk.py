@@ -154,10 +154,10 @@ def test_a_disk_that_is_full_at_any_write(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MB, where the system lets us have one."""
+    """A file system of 4 MB, where the system lets us have one."""
     path = tmp_path / "disk"
     path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(path)]
     try:
         done = subprocess.run(command, check=False, capture_output=True)
     except FileNotFoundError:

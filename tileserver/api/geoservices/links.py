@@ -111,13 +111,15 @@ def _alert_page(connection: Connection, alert: Alert, locale: str) -> Response:
     geoservice = geoservices.get_geoservice(connection, alert.geoservice)
     about = Names(connection, geoservice).of(alert)
     last = stored.events_of(connection, alert.id)[-1]
-    version = sites.newest_version(connection, alert.site)  # also of a site that is archived by now
+    group = alert.evidence.get("group")
+    shown = group["witnesses"][0]["site"] if group else alert.site  # of a group its worst site
+    version = sites.newest_version(connection, shown)  # also of a site that is archived by now
     if version is None:
         raise NotFoundError("the place of this alert is no longer there")
     site = Area(version.geometry).bounds
-    shown = evidence_page(alert, about, geoservice.collections[0], site, locale)
+    evidence = evidence_page(alert, about, geoservice.collections[0], site, locale)
     return page(
-        "moderate.html", locale, word(locale, "page-moderate"), page=shown, alert=alert,
+        "moderate.html", locale, word(locale, "page-moderate"), page=evidence, alert=alert,
         reasons=alerts.REASONS, is_open=alert.state == "candidate", most=MOST_COMMENT,
         decided=word(locale, "decided", state=word(locale, f"state-{alert.state}"), note=last.note),
     )  # fmt: skip
