@@ -48,6 +48,7 @@ class Settings(BaseModel):
             between them in the environment.
         original_items: The same as STAC Items: a URL with `{id}`, `{collection}` or `{source}` in it, as
             `https://earth-search.aws.element84.com/v1/collections/sentinel-2-l2a/items/{id}`.
+        backups: Folder of nightly backups of the database; by default beside it.
         smtp: Mail server: `smtp://host:25`, `smtp+starttls://user:password@host:587`, `smtps://…:465`;
             without it mail stays in the outbox.
         mail_from: Address that mail is from.
@@ -125,6 +126,7 @@ class Settings(BaseModel):
     maps: Path | None = None
     originals: tuple[Path, ...] = ()
     original_items: str | None = None
+    backups: Path | None = None
     smtp: str | None = None
     mail_from: str = Field(default="", pattern=r"^$|^[^@\s<>]+@[A-Za-z0-9.-]+$")
     oidc_issuer: str = Field(default="", pattern=ISSUER)

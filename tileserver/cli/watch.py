@@ -137,6 +137,7 @@ def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool)
 
 
 def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
+    from tileserver.store.nightly import folder_beside
     from tileserver.watch.bulletins import attachment
     from tileserver.watch.deliver import Receipts, Smtp
     from tileserver.watch.maps import MapMaker
@@ -154,7 +155,8 @@ def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
         places.append(OriginalItems(settings.original_items))
     originals = FirstOf(places) if places else None
     maps = MapMaker(scenes, store, settings.maps_folder, now)
-    return Worker(scenes, store, settings.own_address, originals, mail, Receipts(beside), now, maps)
+    backups = settings.backups or folder_beside(store)
+    return Worker(scenes, store, settings.own_address, originals, mail, Receipts(beside), now, maps, backups)
 
 
 def _round(worker: Worker) -> bool:

@@ -161,6 +161,11 @@ def tokens_of(connection: Connection, of: Alert, account: int) -> list[datetime]
     return list(connection.execute(query.order_by(share.c.created)).scalars())
 
 
+def was_asked(connection: Connection, of: Alert) -> bool:
+    """Whether anybody has got a link to decide on an alert."""
+    return connection.execute(select(share.c.alert).where(share.c.alert == of.id)).first() is not None
+
+
 def bearer(connection: Connection, token: str, now: datetime) -> tuple[int, int] | None:
     """Alert and account of a link's secret; None if it is unknown, used or too old."""
     query = select(share.c.alert, share.c.account).where(

@@ -23,7 +23,7 @@ _MANIFEST: Final = "manifest.json"
 
 
 def backup(database: Database, path: Path) -> dict[str, int]:
-    """Write everything into a file, which appears under its name once it is whole.
+    """Write everything into a file, which appears under its name once it is whole and on the disk.
 
     Args:
         database: As it is at one moment, whoever writes meanwhile.
@@ -46,10 +46,21 @@ def backup(database: Database, path: Path) -> dict[str, int]:
             tables = {each.name: _write(connection, archive, each) for each in metadata.sorted_tables}
             manifest = {"format": FORMAT, "revision": revision, "tables": tables}
             archive.writestr(_MANIFEST, json.dumps(manifest, indent=2))
+        _to_disk(beside)
         beside.replace(path)
+        _to_disk(path.parent)
     finally:
         beside.unlink(missing_ok=True)
     return {name: int(facts["rows"]) for name, facts in tables.items()}
+
+
+def _to_disk(path: Path) -> None:
+    """Have the disk keep a file, or the names in a folder, also if the power goes."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def restore(database: Database, path: Path) -> dict[str, int]:

@@ -144,6 +144,12 @@ def sites_of_owner(connection: Connection, owner: int, after: int, most: int) ->
     return [Site(**row._mapping) for row in connection.execute(query)]
 
 
+def names_of(connection: Connection, some: Sequence[int]) -> dict[int, Mapping[str, str]]:
+    """Names of sites, by id."""
+    query = select(site.c.id, site.c.name).where(site.c.id.in_(some))
+    return {row.id: row.name for row in connection.execute(query)}
+
+
 def newest_version(connection: Connection, of: int) -> SiteVersion | None:
     """The newest geometry of a site, archived or not; None of a group."""
     query = (

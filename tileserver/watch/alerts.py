@@ -7,7 +7,7 @@ or go, in any order: each time what alerts should be is compared with what they 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -24,7 +24,7 @@ from tileserver.store.alerts import Alert, State, Verified
 from tileserver.store.observed import Observed
 from tileserver.store.tables import OPEN_STATES
 from tileserver.watch import states
-from tileserver.watch.baseline import Point, Verdict, judge
+from tileserver.watch.baseline import Point, Side, Verdict, judge
 from tileserver.watch.definition import AlertPolicy, Nominal
 from tileserver.watch.detect import GRAVE, Episode, episodes
 
@@ -106,12 +106,9 @@ def _shown(one: Observed) -> tuple[float, float, str, str]:
 
 
 def reconcile(
-    connection: Connection,
-    rule: Rule,
-    observations: Sequence[Observed],
-    known: Sequence[Alert],
-    now: datetime,
-) -> None:
+    connection: Connection, rule: Rule, observations: Sequence[Observed], known: Sequence[Alert],
+    now: datetime, told_by_group: Set[tuple[Side, datetime]] = frozenset(),
+) -> None:  # fmt: skip
     """Open, go on with, close and withdraw alerts of an indicator at a site.
 
     Args:
@@ -120,20 +117,45 @@ def reconcile(
         observations: Of the site that count by the catalogue as it is, oldest first.
         known: Alerts that there are of this rule.
         now: Time.
+        told_by_group: Side and first date of deviations of which an alert of the group tells.
     """
     told = verdicts(observations, rule)
-    wanted = [each for each in episodes(told, rule.policy) if each.last.point.at >= rule.start]
-    pairs = _paired(wanted, known)
+    wanted = [
+        (each, evidence_of(each, told, rule))
+        for each in episodes(told, rule.policy)
+        if each.last.point.at >= rule.start
+    ]
+    bring_in_step(connection, rule, wanted, known, now, told_by_group)
+
+
+def bring_in_step(
+    connection: Connection, rule: Rule, wanted: Sequence[tuple[Episode, Mapping[str, Any]]],
+    known: Sequence[Alert], now: datetime, told_by_group: Set[tuple[Side, datetime]] = frozenset(),
+) -> None:  # fmt: skip
+    """Bring alerts in step with deviations of a site or a group, each with its evidence: see `reconcile`."""
+    pairs = _paired([each for each, _ in wanted], known)
+    evidence = {id(each): facts for each, facts in wanted}
     grounded = {alert.id for _, alert in pairs if alert is not None}
     for each in known:
         if each.id not in grounded:
             _take_back(connection, each, now)
     for episode, alert in pairs:
-        evidence = evidence_of(episode, told, rule)
-        if alert is None:
-            _open(connection, rule, episode, evidence, now)
+        facts = evidence[id(episode)]
+        is_told = (episode.side, episode.first.point.at) in told_by_group
+        if is_told and (alert is None or _is_of_nobody(connection, alert)):
+            if alert is not None and alert.state != "withdrawn":
+                move(connection, alert, "withdrawn", "an alert of the group tells of it", now)
+        elif alert is None:
+            _open(connection, rule, episode, facts, now)
         else:
-            _go_on(connection, alert, episode, evidence, now)
+            _go_on(connection, alert, episode, facts, now)
+
+
+def _is_of_nobody(connection: Connection, alert: Alert) -> bool:
+    """Whether nobody has been asked or told of an alert."""
+    if alert.state not in (*UNDECIDED, "closed", "withdrawn") or _was_decided(connection, alert):
+        return False
+    return not stored.was_asked(connection, alert)
 
 
 def _paired(wanted: Sequence[Episode], known: Sequence[Alert]) -> list[tuple[Episode, Alert | None]]:
@@ -181,7 +203,7 @@ def _open(
         "verified": "unknown", **_fields(episode, evidence),
     }  # fmt: skip
     made = stored.add_alert(connection, values)
-    stored.add_event(connection, made, None, state, opening_words(episode, rule.policy), now)
+    stored.add_event(connection, made, None, state, opening_words(episode, rule.policy, evidence), now)
 
 
 def _go_on(
@@ -194,7 +216,7 @@ def _go_on(
     if after == "closed" and episode.over is not None:
         move(connection, alert, after, f"inside again on {_day(episode.over)}", now)
     elif after is not None and alert.state in UNDECIDED:
-        move(connection, alert, after, opening_words(episode, None), now)
+        move(connection, alert, after, opening_words(episode, None, evidence), now)
     elif after is not None:
         move(connection, alert, after, "its dates count again, and it is not over", now, opened=now)
 
@@ -297,8 +319,17 @@ def look_up(connection: Connection, alert: Alert, verified: Verified, reason: st
         stored.add_event(connection, alert.id, alert.state, alert.state, reason, now)
 
 
-def opening_words(episode: Episode, policy: AlertPolicy | None) -> str:
+def sites_in(alert: Alert) -> set[int]:
+    """Ids of the sites that an alert is about: one, or those of a group that are outside."""
+    group = alert.evidence.get("group")
+    return {each["site"] for each in group["sites"]} if group else {alert.site}
+
+
+def opening_words(episode: Episode, policy: AlertPolicy | None, evidence: Mapping[str, Any]) -> str:
     """Why there is an alert."""
+    if "group" in evidence:
+        group = evidence["group"]
+        return f"{group['count']} of {group['of']} sites outside since {_day(episode.first)}"
     if not episode.persistent:
         return f"a single date of severity {GRAVE} ({_day(episode.opening)}): to be verified on the original"
     rule = f"{policy.dates} of {policy.of}" if policy else "enough"
@@ -310,13 +341,14 @@ def evidence_of(episode: Episode, told: Sequence[Verdict], rule: Rule) -> dict[s
     until = [each for each in told if each.point.at <= episode.last.point.at]
     return {
         "rule": rule.nominal.model_dump(mode="json"),
-        "dates": [_date(each) for each in until[-EVIDENCE_DATES:]],
-        "worst": _date(episode.worst),
+        "dates": [date_facts(each) for each in until[-EVIDENCE_DATES:]],
+        "worst": date_facts(episode.worst),
         "over": rfc3339(episode.over.point.at) if episode.over else None,
     }
 
 
-def _date(verdict: Verdict) -> dict[str, Any]:
+def date_facts(verdict: Verdict) -> dict[str, Any]:
+    """A date as evidence has it."""
     point = verdict.point
     return {
         "item": point.item, "datetime": rfc3339(point.at), "value": point.value, "u": point.u,

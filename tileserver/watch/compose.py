@@ -65,8 +65,9 @@ def alert_message(
 def sentences(alert: Alert, about: About, locale: str) -> list[str]:
     """What happened, since when, and how sure that is."""
     facts = _facts(alert, about, locale)
+    kind = "group" if "group" in alert.evidence else alert.kind
     return [
-        word(locale, f"{alert.kind}-sentence", **facts),
+        word(locale, f"{kind}-sentence", **facts),
         word(locale, "since", **facts),
         word(locale, f"verified-{alert.verified}"),
     ]
@@ -83,7 +84,17 @@ def _facts(alert: Alert, about: About, locale: str) -> dict[str, str]:
         "limit": value_words(worst[alert.kind], None, about.unit, locale),
         "since": day_words(alert.first_at, locale, about.zone),
         "severity": word(locale, f"severity-{alert.severity}"),
+        **_group_facts(alert, locale),
     }
+
+
+def _group_facts(alert: Alert, locale: str) -> dict[str, str]:
+    """Of an alert of a group: how many of its sites, and the worst of them."""
+    group = alert.evidence.get("group")
+    if group is None:
+        return {}
+    worst = _in_a_line(text_in(group["witnesses"][0]["name"], locale))
+    return {"count": str(group["count"]), "all": str(group["of"]), "worst": worst}
 
 
 def invitation(title: Mapping[str, str], address: str, locale: str, link: str) -> tuple[str, str]:

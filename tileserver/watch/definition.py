@@ -117,6 +117,20 @@ class Watched(Part):
     nominal: Nominal
 
 
+class GroupPolicy(Part):
+    """When deviations of sites are one alert of their group.
+
+    Attributes:
+        share: Share of the group's sites that have to be outside at once.
+        days: For so long a site counts as outside behind its last date outside.
+        least: So many sites have to be outside in any case.
+    """
+
+    share: Annotated[Real, Field(gt=0, le=1)] = 0.3
+    days: Annotated[int, Field(ge=1, le=90)] = 10
+    least: Annotated[int, Field(ge=2, le=1000)] = 3
+
+
 class AlertPolicy(Part):
     """When a deviation becomes an alert, and who decides.
 
@@ -129,6 +143,7 @@ class AlertPolicy(Part):
         moderation: `required`: a moderator decides. `automatic`: an alert of severity 3 that the original
             bears out is told at once, the others by a moderator. `none`: each is told at once.
         expires_days: Without a decision for so long an alert is closed.
+        group: When there is one alert of the group instead of one of each site; None: never.
     """
 
     min_clear: Annotated[Real, Field(ge=0, le=1)] = 0.9
@@ -138,6 +153,7 @@ class AlertPolicy(Part):
     of: Annotated[int, Field(ge=1, le=10)] = 3
     moderation: Literal["required", "automatic", "none"] = "required"
     expires_days: Annotated[int, Field(ge=1, le=365)] = 14
+    group: GroupPolicy | None = None
 
     @model_validator(mode="after")
     def _possible(self) -> AlertPolicy:

@@ -78,11 +78,13 @@ def evidence_in(connection: Connection, alert: Alert, locale: str) -> Evidence:
         NotFoundError: If its place is no longer there.
     """
     one = geoservices.get_geoservice(connection, alert.geoservice)
-    version = sites.newest_version(connection, alert.site)  # also of a site that is archived by now
+    group = alert.evidence.get("group")
+    place = group["witnesses"][0]["site"] if group else alert.site  # of a group its worst site
+    version = sites.newest_version(connection, place)  # also of a site that is archived by now
     if version is None:
         raise NotFoundError("the place of this alert is no longer there")
     about = Names(connection, one).of(alert)
-    collection, ratio = observed.scene_seen(connection, alert.site, alert.last_item) or (
+    collection, ratio = observed.scene_seen(connection, place, alert.last_item) or (
         one.collections[0],
         None,
     )

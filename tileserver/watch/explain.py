@@ -13,7 +13,7 @@ from tileserver.store import geoservices, observed, sites
 from tileserver.store.geoservices import Followed, Geoservice
 from tileserver.store.observed import Archived, Observed
 from tileserver.store.sites import SiteVersion
-from tileserver.watch.alerts import counts, verdicts
+from tileserver.watch.alerts import counts, sites_in, verdicts
 from tileserver.watch.baseline import Verdict
 from tileserver.watch.detect import episodes
 from tileserver.watch.rules import rule_of
@@ -65,9 +65,10 @@ def _of_indicator(
             f"{each.opening.point.at:%Y-%m-%d}, severity {each.worst.severity}, {over}{sure}{early}"
         )
     for alert in stored.alerts_of(connection, geoservice.id):
-        if (alert.site, alert.gs_indicator) == (place.site, indicator.id):
+        if alert.gs_indicator == indicator.id and place.site in {alert.site} | sites_in(alert):
+            of = "alert" if alert.site == place.site else "alert of the group"
             for event in stored.events_of(connection, alert.id):
-                yield f"  alert {alert.id}, {event.at:%Y-%m-%d %H:%M}: {event.after}: {event.note}"
+                yield f"  {of} {alert.id}, {event.at:%Y-%m-%d %H:%M}: {event.after}: {event.note}"
 
 
 def _scenes(known: Sequence[Observed], seen: Sequence[Observed]) -> list[Observed]:

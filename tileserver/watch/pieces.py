@@ -127,7 +127,7 @@ class Pieces:
     def _failed(self, kind: str, key: str, name: str, known: Task | None, error: Exception) -> None:
         sentence = _sentence(error)
         self.said[name] = sentence
-        if _is_no_fault(error):
+        if is_no_fault(error):
             self.put_off.append(key)
             if known is not None:
                 self._keep(known)
@@ -164,7 +164,7 @@ def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _is_no_fault(error: Exception) -> bool:
+def is_no_fault(error: Exception) -> bool:
     """Whether the reason lies in the machine, or goes by itself: the next round tries again."""
     return any(
         isinstance(each, (BusyError, sqlite3.OperationalError))

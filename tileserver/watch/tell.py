@@ -76,11 +76,12 @@ class Teller:
 
     def _candidate(self, alert: Alert) -> None:
         days = self._policy.expires_days
-        if _is_decided_by_rule(alert, self._policy):
+        is_looked_up = alert.verified != "unknown"  # the originals are asked first
+        if is_looked_up and _is_decided_by_rule(alert, self._policy):
             self._move(alert, "confirmed", "by the geoservice's rule")
         elif self._believed - alert.opened > timedelta(days=days):
             self._move(alert, "expired", f"nobody decided within {days} days")
-        elif alert.verified != "unknown":  # the originals are asked first
+        elif is_looked_up:
             self._ask(alert)
 
     def _move(self, alert: Alert, after: stored.State, note: str) -> None:

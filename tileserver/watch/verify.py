@@ -26,6 +26,8 @@ from tileserver.render.scenes import Scenes
 from tileserver.store.alerts import Verified
 from tileserver.watch.observe import MAX_SIZE, Place
 from tileserver.watch.originals import Originals, Source
+from tileserver.watch.pieces import is_no_fault
+from tileserver.watch.suspicious import is_suspicious
 
 _CACHE: Final = 64 << 20
 FINE_STEP: Final = 1.0
@@ -37,7 +39,8 @@ class Outcome:
     """What the originals say of an alert.
 
     Attributes:
-        verified: Whether it holds, is withdrawn, or they cannot be reached.
+        verified: Whether it holds, is withdrawn, or they cannot be reached; unknown if it waits, since
+            they cannot be reached and its dates are suspicious.
         values: By item, of those that were.
         reason: One sentence.
     """
@@ -65,6 +68,7 @@ def verify(
     outside = [each for each in evidence["dates"] if each["side"] == side and each["item"] in works]
     values: dict[str, float] = {}
     held = 0
+    reason = "the originals are not at hand"
     for date in reversed(outside):
         if originals is None:
             break
@@ -72,22 +76,38 @@ def verify(
         try:
             value = original_value(scenes, originals, record, plan, place)
         except (ComeoError, OSError) as error:
-            return Outcome("unreachable", values, f"the original of {record.id} cannot be read: {error}")
+            if is_no_fault(error):  # a full disk says nothing of the original
+                raise
+            reason = f"the original of {record.id} cannot be read: {error}"
+            break
         if value is None:
             continue
         values[record.id] = value
         held += is_beyond(value, date, side)
         if held >= least:
             return Outcome("holds", values, f"the originals of {held} dates bear it out")
-    if not values:
-        return Outcome("unreachable", values, "the originals are not at hand")
-    if len(values) < len(outside):
+    if values and len(values) == len(outside):
         return Outcome(
-            "unreachable", values, f"the originals of {len(values)} of {len(outside)} dates are at hand"
+            "withdrawn", values, f"the originals of {held} of {len(values)} dates bear it out: artefact"
         )
-    return Outcome(
-        "withdrawn", values, f"the originals of {held} of {len(values)} dates bear it out: artefact"
-    )
+    if values:
+        reason = f"the originals of {len(values)} of {len(outside)} dates are at hand"
+    clean = (not is_suspicious(scenes, *works[each["item"]], place) for each in outside)
+    if sum(clean) < least:
+        return Outcome(
+            "unknown", values, "it rests on blocks that lost more than others, and waits for a date"
+        )
+    return Outcome("unreachable", values, reason)
+
+
+def together(found: Sequence[Outcome]) -> Outcome:
+    """What the originals of some sites say of an alert of their group: what most of those at hand say."""
+    held = sum(each.verified == "holds" for each in found)
+    reached = held + sum(each.verified == "withdrawn" for each in found)
+    if not reached:
+        return next((each for each in found if each.verified == "unreachable"), found[0])
+    verified: Verified = "holds" if 2 * held >= reached else "withdrawn"
+    return Outcome(verified, {}, f"the originals of {held} of {reached} sites bear it out")
 
 
 def is_beyond(value: float, date: Mapping[str, Any], side: str) -> bool:

@@ -7,27 +7,30 @@ be killed at any point, and the next one goes on from what is there.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy import Connection
 
 from comeo.view.area import Area
+from tileserver.catalog import Record
+from tileserver.render.plan import RenderPlan
 from tileserver.render.scenes import Scenes
 from tileserver.store import alerts as stored
 from tileserver.store import geoservices, observed, sites
 from tileserver.store.alerts import Alert
 from tileserver.store.database import Database
 from tileserver.store.geoservices import Followed, Geoservice
-from tileserver.store.observed import Key, Observed
+from tileserver.store.nightly import backup_of_day
+from tileserver.store.observed import Key
 from tileserver.store.tasks import key_of
 from tileserver.watch import alerts, deliver
-from tileserver.watch.alerts import Rule
 from tileserver.watch.clock import Clock
 from tileserver.watch.deliver import Receipts, Transport
+from tileserver.watch.judging import judge_sites
 from tileserver.watch.maps import MapMaker
 from tileserver.watch.observe import Place, Work, missing, observe, present, wanted_of
 from tileserver.watch.originals import Originals
@@ -35,7 +38,7 @@ from tileserver.watch.pieces import Pieces
 from tileserver.watch.publish import Press
 from tileserver.watch.rules import rule_of
 from tileserver.watch.tell import Teller
-from tileserver.watch.verify import Outcome, verify
+from tileserver.watch.verify import Outcome, together, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class Worker:
         receipts: Of mail that was taken.
         clock: Time in UTC.
         maps: Makes maps of periods; None: none are made.
+        backups: Folder of nightly backups; None writes none.
     """
 
     scenes: Scenes
@@ -99,6 +103,7 @@ class Worker:
     receipts: Receipts
     clock: Callable[[], datetime]
     maps: MapMaker | None = None
+    backups: Path | None = None
     _places: dict[int, Place] = field(default_factory=dict)
     _looked: dict[int, object] = field(default_factory=dict)
     """Of each geoservice, what there was to be looked at the last time."""
@@ -130,6 +135,7 @@ class Worker:
                     now.pieces.attempt(kind, key_of(each.id), each.slug, partial(step, each, now))
         now.pieces.attempt("deliver", "", "messages", partial(self._deliver, now))
         now.pieces.attempt("map", "", "maps", partial(self._map, active, now))
+        now.pieces.attempt("backup", "", "the nightly backup", partial(self._back_up, now))
         return Round(now.observed, now.sent, now.pieces.said, now.maps)
 
     def _follow(self, geoservice: Geoservice, now: Now) -> None:
@@ -168,6 +174,10 @@ class Worker:
         step = self.maps.step(places)
         now.maps = step.made
         now.pieces.said.update(step.failed)
+
+    def _back_up(self, now: Now) -> None:
+        if self.backups is not None:
+            backup_of_day(self.database, self.backups, now.believed.date())
 
     def _indicator(
         self, places: Sequence[Place], geoservice: Geoservice, indicator: Followed, now: Now
@@ -209,22 +219,8 @@ class Worker:
     def _judge(
         self, places: Sequence[Place], geoservice: Geoservice, indicator: Followed, should: Set[Key], now: Now
     ) -> None:
-        """Bring alerts in step with what has been observed, where that is not what it was the last time."""
-        versions = [each.version for each in places]
         with self.database.writing() as connection:
-            series = observed.of_sites(connection, versions, indicator.sha256)
-            judged = observed.judged(connection, indicator.id)
-            known: dict[int, list[Alert]] = {}
-            for alert in stored.alerts_of(connection, geoservice.id):
-                if alert.gs_indicator == indicator.id:
-                    known.setdefault(alert.site, []).append(alert)
-            for place in places:
-                counted = [each for each in series[place.version] if each.key in should]
-                digest = _digest(geoservice, place, counted)
-                if judged.get(place.site) != digest:
-                    rule = rule_of(geoservice, indicator, place.site)
-                    alerts.reconcile(connection, rule, counted, known.get(place.site, []), now.at)
-                    observed.keep_judged(connection, indicator.id, place.site, digest)
+            judge_sites(connection, geoservice, indicator, places, should, now.at)
 
     def _verify(
         self, places: Sequence[Place], geoservice: Geoservice, indicator: Followed,
@@ -233,33 +229,47 @@ class Worker:
         """Ask the originals, before any person is."""
         with self.database.reading() as connection:
             waiting = _unverified(connection, geoservice, indicator)
-        own = {each.site: each for each in places}
+        works: dict[int, dict[str, tuple[Record, RenderPlan]]] = {}
+        for of, work in should.items() if waiting else ():
+            works.setdefault(of.site_version, {})[work.record.id] = work.record, work.plan
+        own = {each.site: (each, works.get(each.version, {})) for each in places}
         for alert in waiting:
-            place = own.get(alert.site)
-            if place is None:  # taken out of the group meanwhile
-                continue
             key = key_of(geoservice.id, indicator.id, alert.id)
-            look = partial(
-                self._ask_originals, place, rule_of(geoservice, indicator, place.site), alert, should, now
+            least = (
+                1 if alert.state == "verifying" else rule_of(geoservice, indicator, alert.site).policy.dates
             )
+            look = partial(self._ask_originals, own, least, alert, now)
             now.pieces.attempt("verify", key, f"alert {alert.id}", look)
             if now.pieces.is_dead("verify", key):  # people are asked without
                 reason = "the original cannot be looked at, tried again and again"
                 self._look_up(alert, Outcome("unreachable", {}, reason), now)
 
     def _ask_originals(
-        self, place: Place, rule: Rule, alert: Alert, should: Mapping[Key, Work], now: Now
-    ) -> None:
-        works = {
-            work.record.id: (work.record, work.plan)
-            for key, work in should.items()
-            if key.site_version == place.version
-        }
-        least = 1 if alert.state == "verifying" else rule.policy.dates
-        found = verify(self.scenes, self.originals, alert.evidence, alert.kind, least, works, place)
-        self._look_up(alert, found, now)
+        self, own: Mapping[int, tuple[Place, Mapping[str, tuple[Record, RenderPlan]]]], least: int,
+        alert: Alert, now: Now,
+    ) -> None:  # fmt: skip
+        """Ask the originals of a site, or of some sites of a group; not of those that left it meanwhile."""
+        group = alert.evidence.get("group")
+        witnesses = group["witnesses"] if group else [{"site": alert.site, **alert.evidence}]
+        found = [
+            verify(
+                self.scenes,
+                self.originals,
+                each,
+                alert.kind,
+                least,
+                own[each["site"]][1],
+                own[each["site"]][0],
+            )
+            for each in witnesses
+            if each["site"] in own
+        ]
+        if found:
+            self._look_up(alert, found[0] if group is None else together(found), now)
 
     def _look_up(self, alert: Alert, found: Outcome, now: Now) -> None:
+        if found.verified == "unknown":  # it waits for another date
+            return
         with self.database.writing() as connection:
             again = stored.find_alert(connection, alert.id)
             if again is not None and again.state == alert.state:
@@ -279,9 +289,3 @@ def _scene_key(geoservice: Geoservice, indicator: Followed, work: Work) -> str:
     """A new archive of a scene is another piece of work than the one that failed."""
     record = work.record
     return key_of(geoservice.id, indicator.id, record.collection, record.id, record.etag)
-
-
-def _digest(geoservice: Geoservice, place: Place, counted: Sequence[Observed]) -> str:
-    """What alerts of a site follow from: another one means that they are to be looked at again."""
-    parts = (geoservice.revision, place.version, [each.key for each in counted])
-    return hashlib.sha256(repr(parts).encode()).hexdigest()

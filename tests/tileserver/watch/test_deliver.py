@@ -71,7 +71,6 @@ def server() -> Iterator[tuple[Inbox, Smtp]]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """For servers that never answer; of others a busy machine would make the same."""
     monkeypatch.setattr(deliver, "_PATIENCE", 0.3)
-    monkeypatch.setattr(deliver, "_FAREWELL", 0.1)
 
 
 def test_a_message_leaves_once(database: Database, tmp_path: Path, server: tuple[Inbox, Smtp]) -> None:

@@ -185,3 +185,48 @@ def test_an_original_has_nearer_limits_than_its_copy() -> None:
     fixed = {"low": 0.5, "high": None, "middle": None, "spread": 0.0, "u": 0.1}
     assert is_beyond(0.49, fixed, "low")
     assert not is_beyond(0.51, fixed, "low")
+
+
+@pytest.fixture
+def uneven(tmp_path: Path) -> Iterator[tuple[Scenes, Work]]:
+    """A scene of smooth ground, but for the block that the site lies in, which is noise."""
+    values = np.full((4, 512, 512), 3000, np.uint16)
+    chance = np.random.default_rng(1)
+    values[:, :128, :128] += chance.integers(0, 2000, (4, 128, 128), np.uint16)
+    path = tmp_path / "uneven.tif"
+    profile = {"driver": "GTiff", "width": 512, "height": 512, "count": 4, "dtype": "uint16", "crs": UTM32}
+    with rasterio.open(path, "w", transform=FINE, **profile) as out:
+        out.write(values)
+        out.descriptions = NAMES
+    (tmp_path / "archives").mkdir()
+    with open_source(
+        path, collection="optical", datetime=datetime(2020, 5, 1, tzinfo=UTC), scale=1e-4, offset=-0.1,
+        unit="reflectance",
+    ) as scene:  # fmt: skip
+        compress(scene, tmp_path / "archives", codec="dct", step=2000.0)
+    catalog = SqliteCatalog((tmp_path / "archives",), tmp_path / "catalog.sqlite", 0.0, lambda *_: None)
+    catalog.refresh(force=True)
+    scenes = Scenes.open(
+        Settings(paths=(tmp_path / "archives",), catalog=tmp_path / "catalog.sqlite"), catalog
+    )
+    document = predefined().find("ndvi")
+    assert document is not None
+    wanted = Wanted(document.fingerprint, canonical(document).decode(), ("optical",), [place()])
+    (found,) = present(scenes, wanted).values()
+    yield scenes, found
+    catalog.close()
+
+
+def test_what_rests_on_suspicious_blocks_waits_unless_the_original_is_there(
+    uneven: tuple[Scenes, Work], tmp_path: Path
+) -> None:
+    scenes, found = uneven
+    works = {"uneven": (found.record, found.plan)}
+    told = {"dates": [{**evidence(0.1, 0.2)["dates"][0], "item": "uneven"}]}
+    waits = verify(scenes, None, told, "low", 1, works, place())
+    assert (waits.verified, "blocks that lost more" in waits.reason) == ("unknown", True)
+    looked = verify(scenes, OriginalFolders([tmp_path]), told, "low", 1, works, place())
+    assert looked.verified in ("holds", "withdrawn")
+    ring = [FINE @ each for each in ((300, 300), (320, 300), (320, 320), (300, 320), (300, 300))]
+    smooth = Place(2, 2, Area(transform_geom(UTM32, WGS84, {"type": "Polygon", "coordinates": [ring]})))
+    assert verify(scenes, None, told, "low", 1, works, smooth).verified == "unreachable"

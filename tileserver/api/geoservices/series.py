@@ -26,7 +26,7 @@ from tileserver.store import geoservices, observed, sites
 from tileserver.store.geoservices import Followed, Geoservice
 from tileserver.store.observed import Archived, Observed
 from tileserver.store.sites import SiteVersion
-from tileserver.watch.alerts import counts, verdicts
+from tileserver.watch.alerts import counts, sites_in, verdicts
 from tileserver.watch.baseline import Verdict
 from tileserver.watch.observe import standing
 from tileserver.watch.rules import rule_of
@@ -107,7 +107,7 @@ def latest(path: SlugPath, query: IndicatorQuery) -> Response:
                 "name": dict(place.name), "area_m2": place.area_m2,
                 **_latest(one, indicator, place, _counting(known[place.id], archives)),
                 "alert": any(
-                    each.is_open and (each.site, each.gs_indicator) == (place.site, indicator.id)
+                    each.is_open and each.gs_indicator == indicator.id and place.site in sites_in(each)
                     for each in told
                 ),
             },
