@@ -120,6 +120,8 @@ def test_roles(place: tuple[House, dict[str, Caller]], who: str, visibility: str
     made, callers = place
     set_visibility(made, visibility)
     for (method, route), roles in ROLES.items():
+        if "<period>" in route:  # in test_maps
+            continue
         may = who in roles or (visibility == "public" and roles is PUBLIC)
         if route == "/alerts/<number>" and who in ("stranger", "nobody"):
             may = False  # nobody has confirmed it
