@@ -18,7 +18,6 @@ import pystac_client
 import pytest
 import rasterio
 from numpy.typing import NDArray
-from owslib.wmts import WebMapTileService
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
@@ -33,6 +32,7 @@ from comeo.view.reader import ArchiveReader, block_cache
 from tests.e2e.conftest import Server
 from tileserver.render.matrixsets import matrix_set
 
+owslib = pytest.importorskip("owslib.wmts", reason="OWSLib is not installed")
 SAMPLES = Path(__file__).parents[2] / "samples"
 DAYS = ("2018-05-02", "2018-05-07", "2018-07-01", "2018-10-04", "2018-10-29")
 MONTHS = ("2018-05", "2018-07", "2018-10")
@@ -138,7 +138,7 @@ def test_an_extract_is_the_median_of_the_scenes(
 
 
 def test_owslib_lists_periods_as_time(address: str) -> None:
-    service = WebMapTileService(f"{address}/wmts")
+    service = owslib.WebMapTileService(f"{address}/wmts")
     layer = service.contents[COLLECTION]
     assert layer.dimensions["Time"]["values"] == [f"{month}-01" for month in MONTHS]
     assert next(name for name, style in layer.styles.items() if style["isDefault"]) == "ndvi_median"

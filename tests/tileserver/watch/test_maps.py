@@ -26,6 +26,7 @@ from comeo.indicators.compiled import compile_for
 from comeo.indicators.document import read_document
 from comeo.missions.clear import CLEAR_CLASSES
 from comeo.scene import Scene
+from comeo.settings import SettingsError
 from comeo.view.clear import classes_on
 from comeo.view.plan import PixelPlan
 from comeo.view.propagation import result_errors
@@ -35,13 +36,14 @@ from tests.tileserver.watch.followed import NOW, follow, ndvi, square
 from tileserver.catalog import SqliteCatalog
 from tileserver.render.documents import lent
 from tileserver.render.scenes import Scenes
-from tileserver.settings import Settings, SettingsError
+from tileserver.settings import Settings
 from tileserver.store import geoservices
 from tileserver.store.database import Database
 from tileserver.store.migrate import upgrade
 from tileserver.store.tables import period_map
 from tileserver.watch import maps as maps_module
 from tileserver.watch.deliver import Receipts
+from tileserver.watch.mapmaking import make_map
 from tileserver.watch.maps import PAUSE, MapMaker, Step
 from tileserver.watch.register import check_maps
 from tileserver.watch.worker import Worker
@@ -359,7 +361,7 @@ def test_what_becomes_private_while_its_map_is_made_is_not_published(
     dates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house = house_with(dates, tmp_path, "s0511")
-    real = maps_module.make_map
+    real = make_map
 
     def hidden_meanwhile(*given: Any) -> bool:
         house.change(visibility="private")
@@ -422,7 +424,7 @@ def test_what_failed_waits_and_holds_nothing_else_up(
     dates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house = house_with(dates, tmp_path, "s0511", "s0605")
-    real, tried = maps_module.make_map, list[str]()
+    real, tried = make_map, list[str]()
 
     def june_fails(scenes: Any, order: Any, path: Path) -> bool:
         tried.append(order.month.label)
