@@ -20,8 +20,9 @@ from comeo.scene import Band
 from tileserver.watch.definition import Layer, Maps
 
 Values = NDArray[np.float32]
-_STEPS: Final = 256
-"""Quantisation steps of the range of values: what coding adds is far less than how uncertain they are."""
+_FINEST: Final = 512.0  # steps of the range that values are shown in
+_COARSEST: Final = 32.0
+_UNKNOWN: Final = 128.0  # where nobody knows how uncertain values are
 _APART: Final = 8.0  # steps from one date, or day, to the next: rounded, they come back
 _NEPER: Final = math.log(10.0) / 10.0
 _UNCERTAIN: Final = 0.1  # of the range of values, that uncertainties are shown in
@@ -130,14 +131,19 @@ def _combined(recipe: Recipe, values: Values, errors: Values, days: Values) -> C
 
 
 def step_of(recipe: Recipe, found: Values) -> float:
-    """Step that a map is coded in, in the value's unit: a share of the range that it is shown in.
+    """Step that a map is coded in, in the value's unit: how uncertain half of its pixels at least are.
+
+    The RMSE of such a step is about a third of it, which adds a twentieth to the uncertainty.
 
     Args:
         recipe: What was made.
         found: Results.
     """
     low, high = _shown(recipe, found)
-    return min(1e6, max(1e-6, significant((high - low) / _STEPS, 4) or 1.0))
+    errors = found[1][~np.isnan(found[1])]
+    wanted = float(np.median(errors)) if errors.size else (high - low) / _UNKNOWN
+    step = min((high - low) / _COARSEST, max((high - low) / _FINEST, wanted))
+    return min(1e6, max(1e-6, significant(step, 4) or 1.0))
 
 
 def bands_of(recipe: Recipe, found: Values) -> tuple[Band, ...]:

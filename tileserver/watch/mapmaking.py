@@ -195,8 +195,7 @@ def _piece(
         rows = slice(first, first + _ROWS)
         out[:, rows] = results(order.recipe, values[:, rows], errors[:, rows], days, numbers)
     out[:, ~seen] = np.nan
-    some: list[bool] = (~np.isnan(values)).any(axis=(1, 2)).tolist()
-    return out, {each.at for each, any_there in zip(passes, some, strict=True) if any_there}
+    return out, {each.at for each, one in zip(passes, values, strict=True) if not np.isnan(one).all()}
 
 
 def _fill(found: Values, part: Values) -> None:

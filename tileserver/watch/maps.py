@@ -69,7 +69,8 @@ class MapMaker:
     database: Database
     folder: Path
     clock: Callable[[], datetime]
-    _settled: dict[int, object] = field(default_factory=dict)
+    _settled: dict[int, tuple[object, datetime | None]] = field(default_factory=dict)
+    """Of each geoservice, what all was in step with, or until when what has failed is left alone."""
     _waiting: dict[tuple[Key, str], datetime] = field(default_factory=dict)
     """Until when a map, of a digest, is left alone."""
 
@@ -81,23 +82,24 @@ class MapMaker:
         """
         removed, failed = self._remove_hidden()
         for geoservice, places in active:
-            if geoservice.visibility != "public":
-                continue
             state = self._state(geoservice, places)
-            if self._settled.get(geoservice.id) == state:
+            if geoservice.visibility != "public" or self._is_settled(geoservice, state):
                 continue
             try:
-                gone, made, left = self._reconcile(geoservice, places)
+                gone, made, until = self._reconcile(geoservice, places, failed)
             except (ComeoError, OSError) as error:
-                failed[geoservice.slug] = _sentence(error)
-                continue
+                failed[geoservice.slug] = f"maps: {_sentence(error)}"
+                gone, made, until = 0, False, self.clock() + PAUSE
             removed += gone
             if made:
                 return Step(1, removed, failed)
-            if not left:
-                self._settled[geoservice.id] = state
-            failed |= left
+            self._settled[geoservice.id] = state, until
         return Step(0, removed, failed)
+
+    def _is_settled(self, geoservice: Geoservice, state: object) -> bool:
+        """Whether nothing is to be done, or nothing yet."""
+        known, until = self._settled.get(geoservice.id, (None, None))
+        return known == state and (until is None or self.clock() < until)
 
     def _state(self, geoservice: Geoservice, places: Sequence[Place]) -> object:
         """What maps follow from: as long as it is the same, they are in step."""
@@ -105,32 +107,38 @@ class MapMaker:
         versions = [each.version for each in places]
         return self.scenes.catalog.position(), geoservice.revision, versions, month
 
-    def _reconcile(self, geoservice: Geoservice, places: Sequence[Place]) -> tuple[int, bool, dict[str, str]]:
-        """How many maps of a geoservice were removed, whether one was made, and what is left to be done."""
+    def _reconcile(
+        self, geoservice: Geoservice, places: Sequence[Place], failed: dict[str, str]
+    ) -> tuple[int, bool, datetime | None]:
+        """Bring a geoservice's maps nearer to what they should be.
+
+        Returns:
+            How many were removed, whether one was made, and when to look again if one has failed.
+        """
         orders = self._orders(geoservice, [each.area.bounds for each in places])
         gone = self._remove(geoservice, orders)
         with self.database.reading() as connection:
-            known = {
-                (each.gs_indicator, each.label): each for each in maps.maps_of(connection, geoservice.id)
-            }
-        todo = {
-            key: order
+            made = maps.maps_of(connection, geoservice.id)
+        known = {(each.gs_indicator, each.label): each for each in made}
+        todo = [
+            (key, order)
             for key, order in orders.items()
             if not self._is_made(geoservice, order, known.get(key))
-        }
-        left = dict[str, str]()
-        for key, order in sorted(todo.items(), key=lambda each: each[0][1], reverse=True):  # the newest month
-            if self._waiting.get((key, order.digest), self.clock()) > self.clock():
-                left[geoservice.slug] = f"the map {order.item} waits, since it could not be made"
+        ]
+        later = list[datetime]()
+        for key, order in sorted(todo, key=lambda each: each[0][1], reverse=True):  # the newest month first
+            waiting = self._waiting.get((key, order.digest))
+            if waiting is not None and self.clock() < waiting:
+                later.append(waiting)
                 continue
             try:
                 self._make(geoservice, key, order)
             except (ComeoError, OSError) as error:
+                failed[geoservice.slug] = f"the map {order.item}: {_sentence(error)}"
                 self._waiting[key, order.digest] = self.clock() + PAUSE
-                left[geoservice.slug] = f"the map {order.item}: {_sentence(error)}"
-                return gone, False, left
-            return gone, True, left
-        return gone, False, left
+                return gone, False, self.clock()  # the others in the next round
+            return gone, True, None
+        return gone, False, min(later, default=None)
 
     def _orders(self, geoservice: Geoservice, boxes: Sequence[Bounds]) -> dict[Key, Order]:
         """Every map that should exist by the catalogue as it is.
