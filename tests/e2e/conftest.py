@@ -96,7 +96,7 @@ class Server:
     folder: Path
     log: Path
     address: str = ""
-    port: int = field(default_factory=lambda: free_port())
+    port: int = field(default_factory=free_port)
     # statistics for a page that a test has closed are still at work when the next one asks for some
     environment: dict[str, str] = field(default_factory=lambda: {**os.environ, "COMEO_THREADS": "12"})
 

@@ -1,4 +1,4 @@
-"""A server of geoservices for a browser: archives that arrive, a worker that runs when told, a mail server."""
+"""A server of geoservices for browsers: archives that arrive, a worker that runs when told, a mail server."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ function days(dots: readonly Dot[], frame: Frame, width: number): SVGElement[] {
   const [first, last] = [dots[0], dots.at(-1)];
   if (!first || !last) return [];
   const format = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
-  const label = (at: Date, anchor: string): SVGElement => svg('text', { x: frame.x(at), y: HEIGHT - 6, 'text-anchor': anchor }, format.format(at));
+  const label = (at: Date, anchor: string): SVGElement => svg('text', { x: frame.x(at), y: HEIGHT - 6, 'text-anchor': anchor }, `\u2068${format.format(at)}\u2069`);
   return first === last || width < 220 ? [label(last.at, 'end')] : [label(first.at, 'start'), label(last.at, 'end')];
 }
 
