@@ -41,7 +41,6 @@ def waiting(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
 def enter(server: Following, visit: Visits, email: str = ME, **options: Any) -> tuple[Visit, Page]:
     """Sign in by the link that is mailed."""
     seen = visit(server.address, **options)
-    seen.page.on("response", lambda r: print("BAD", r.status, r.url) if r.status >= 400 else None)
     seen.page.goto(server.ask_link(email))
     seen.page.get_by_role("button").click()
     seen.page.wait_for_url("**/follow*")
