@@ -19,7 +19,8 @@ import pytest
 
 from comeo.compression import compress
 from comeo.scene import Scene
-from tests.e2e import gis
+from tests.e2e import following, gis
+from tests.e2e.serving import serving
 from tests.scenes import array_group, array_scene
 
 if TYPE_CHECKING:
@@ -153,6 +154,24 @@ def gis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     gis.write_archives(folder)
     with Server(folder, tmp_path_factory.mktemp("log") / "server.log") as running:
         yield running.address
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A server of geoservices, and its database."""
+
+    address: str
+    database: Path
+
+
+@pytest.fixture(scope="session")
+def followed(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
+    """A server of the geoservices of `tests.e2e.following`."""
+    folder = tmp_path_factory.mktemp("followed")
+    database = folder / "comeo.sqlite"
+    following.follow(folder / "archives", database)
+    with serving(folder / "archives", COMEO_DATABASE=str(database)) as running:
+        yield Followed(running.address, database)
 
 
 def until(page: Page, expression: str, seconds: float = 20) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.conftest import STATIC, Visit
+from tests.e2e.conftest import STATIC, Followed, Visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -82,3 +82,30 @@ def test_axe_sees_what_is_wrong(visit: Visits) -> None:
     page = visit().open(SERIES)
     page.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<button></button>')")
     assert any(each.startswith("button-name") for each in violations(page))
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_no_violations_on_the_page_of_geoservices(visit: Visits, followed: Followed, look: str) -> None:
+    options, language = LOOKS[look]
+    seen = visit(followed.address, **options)
+    page = seen.page
+    wrong = {}
+    for name, fragment in {
+        "list": "#", "dashboard": "#geoservice=many", "one site": "#geoservice=one&period=all",
+        "learning": "#geoservice=learning", "nothing": "#geoservice=many&period=2010-01-01/2010-12-31",
+        "not there": "#geoservice=nowhere",
+    }.items():  # fmt: skip
+        page.goto("about:blank")
+        page.goto(f"{followed.address}/follow{fragment}{language}")
+        page.locator("#content h1").wait_for()
+        page.wait_for_load_state("networkidle")
+        page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        wrong[name] = violations(page)
+    page.goto(f"{followed.address}/follow#geoservice=many{language}")
+    carpet = page.locator(".carpet canvas")
+    carpet.focus()
+    page.keyboard.press("ArrowLeft")
+    wrong["carpet"] = violations(page)
+    page.locator(".map-sites g").first.focus()
+    wrong["map"] = violations(page)
+    assert {state: each for state, each in wrong.items() if each} == {}

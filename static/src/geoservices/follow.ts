@@ -106,9 +106,9 @@ function translatePage(): void {
   document.documentElement.dir = direction;
   byId('skip').textContent = t('skip-content');
   byId('nav').ariaLabel = t('pages');
-  document.querySelector('.bar .name')?.setAttribute('aria-label', t('home'));
 }
 
+void load(route.name).catch(() => undefined); // its code comes while the server says who is signed in; `open` tells what fails
 await Promise.all([loadWords('shell'), loadWords('follow')]);
 translatePage();
 languageMenu(byId('language'));

@@ -43,6 +43,7 @@ export class Carpet {
     click: (event: PointerEvent) => { this.#point(event); this.#choose(); },
     keydown: (event: KeyboardEvent) => this.#press(event), focus: () => this.#move(0, 0), blur: () => this.#blur(),
   });
+  readonly #cellsOnly = h('canvas');
   readonly #tip = h('p', { class: 'tip', 'aria-hidden': 'true', hidden: true });
   readonly #told = h('p', { class: 'visually-hidden', 'aria-live': 'polite' });
   readonly #names = h('ul', { class: 'carpet-names' });
@@ -80,7 +81,7 @@ export class Carpet {
   /** Frames the row of the site whose chart is shown. */
   mark(site: number): void {
     this.#chosen = site;
-    this.#draw();
+    this.#drawFrames();
   }
 
   close(): void {
@@ -95,12 +96,17 @@ export class Carpet {
     this.#cell = cellOf(rows, columns, width);
     this.#names.style.setProperty('--row', `${this.#cell.height}px`);
     const [w, height] = [this.#cell.width * columns, this.#cell.height * rows];
-    const ratio = devicePixelRatio;
-    Object.assign(this.#canvas, { width: Math.round(w * ratio), height: Math.round(height * ratio) });
+    for (const each of [this.#cellsOnly, this.#canvas]) Object.assign(each, { width: Math.round(w * devicePixelRatio), height: Math.round(height * devicePixelRatio) });
     Object.assign(this.#canvas.style, { width: `${w}px`, height: `${height}px` });
-    const ctx = this.#canvas.getContext('2d');
+    this.#drawCells();
+    this.#drawFrames();
+    this.#drawYears();
+  }
+
+  #drawCells(): void {
+    const ctx = this.#cellsOnly.getContext('2d');
     if (!ctx) return;
-    ctx.scale(ratio, ratio);
+    ctx.scale(devicePixelRatio, devicePixelRatio);
     const fills = new Map<string, string>();
     const gap = this.#cell.height > 6 && this.#cell.width > 4 ? 1 : 0;
     this.#cells.forEach((row, y) => this.#days.forEach((day, x) => {
@@ -109,24 +115,24 @@ export class Carpet {
       ctx.fillStyle = fills.get(name) ?? '';
       ctx.fillRect(x * this.#cell.width, y * this.#cell.height, this.#cell.width - gap, this.#cell.height - gap);
     }));
-    this.#drawChosen(ctx, w);
-    if (this.#pointed) this.#outline(ctx);
-    this.#drawYears();
   }
 
-  #drawChosen(ctx: CanvasRenderingContext2D, width: number): void {
-    const row = this.#series.findIndex(({ site }) => site === this.#chosen);
-    if (row < 0) return;
-    ctx.strokeStyle = colour('--accent');
+  /** The cells with a frame around the row whose chart is shown, and around the cell that is pointed at. */
+  #drawFrames(): void {
+    const ctx = this.#canvas.getContext('2d');
+    if (!ctx || this.#cellsOnly.width === 0) return;
+    const { width, height } = this.#cell;
+    ctx.setTransform(1, 0, 0, 1, 0, 0);
+    ctx.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
+    ctx.drawImage(this.#cellsOnly, 0, 0);
+    ctx.scale(devicePixelRatio, devicePixelRatio);
     ctx.lineWidth = 2;
-    ctx.strokeRect(1, row * this.#cell.height, width - 2, this.#cell.height - 1);
-  }
-
-  #outline(ctx: CanvasRenderingContext2D): void {
+    const row = this.#series.findIndex(({ site }) => site === this.#chosen);
+    ctx.strokeStyle = colour('--accent');
+    if (row >= 0) ctx.strokeRect(1, row * height, width * this.#days.length - 2, height - 1);
     const [x, y] = this.#at;
     ctx.strokeStyle = colour('--text');
-    ctx.lineWidth = 2;
-    ctx.strokeRect(x * this.#cell.width - 1, y * this.#cell.height - 1, this.#cell.width + 1, this.#cell.height + 1);
+    if (this.#pointed) ctx.strokeRect(x * width - 1, y * height - 1, width + 1, height + 1);
   }
 
   /** A mark where each year begins. */
@@ -158,18 +164,29 @@ export class Carpet {
   #go(x: number, y: number, told = false): void {
     this.#at = [Math.min(this.#days.length - 1, Math.max(0, x)), Math.min(this.#series.length - 1, Math.max(0, y))];
     this.#pointed = true;
-    this.#draw();
+    this.#drawFrames();
     const words = this.#words();
     this.#tip.textContent = words;
     this.#tip.hidden = false;
-    if (told) this.#told.textContent = words;
+    if (told) {
+      this.#told.textContent = words;
+      this.#bringIntoSight();
+    }
     this.#placeTip();
+  }
+
+  /** Scrolls as far as the cell needs. */
+  #bringIntoSight(): void {
+    const [left, top] = [this.#at[0] * this.#cell.width, this.#at[1] * this.#cell.height];
+    const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.#frame;
+    this.#frame.scrollLeft = Math.min(left, Math.max(scrollLeft, left + this.#cell.width - clientWidth));
+    this.#frame.scrollTop = Math.min(top, Math.max(scrollTop, top + 4 * this.#cell.height - clientHeight));
   }
 
   /** Beside the cell, and within the page. */
   #placeTip(): void {
     const [x, y] = [this.#at[0] * this.#cell.width, (this.#at[1] + 1) * this.#cell.height];
-    const most = this.#frame.clientWidth - this.#tip.offsetWidth;
+    const most = this.#frame.scrollLeft + this.#frame.clientWidth - this.#tip.offsetWidth;
     this.#tip.style.transform = `translate(${Math.max(0, Math.min(x, most))}px, ${y + 6}px)`;
   }
 
@@ -186,7 +203,7 @@ export class Carpet {
     if (document.activeElement === this.#canvas && this.#canvas.matches(':focus-visible')) return;
     this.#pointed = false;
     this.#tip.hidden = true;
-    this.#draw();
+    this.#drawFrames();
   }
 
   #choose(): void {

@@ -3,7 +3,7 @@ import type { MultiPolygon, Point, Polygon } from 'geojson';
 
 import { ApiError, interval, isObject, number, objects, searchItems, text, type Json } from '../../api';
 import { language } from '../../language';
-import { pathOf, read, readIfThere } from '../api';
+import { address, pathOf, read, readIfThere } from '../api';
 import { textIn, type Side } from '../model';
 import { joined, parseSeries, type SiteSeries } from './observation';
 import { halves, type Period } from './period';
@@ -40,10 +40,10 @@ export interface Alert {
 
 export interface Bulletin {
   number: string;
-  from: Date | null;
-  until: Date | null;
+  /** A month, as YYYY-MM. */
+  period: string;
   state: string;
-  links: { href: string; kind: 'html' | 'pdf'; language: string }[];
+  files: { address: string; kind: 'html' | 'pdf'; language: string; bytes: number | null }[];
 }
 
 const STATES: readonly SiteState[] = ['low', 'high', 'nominal', 'learning'];
@@ -131,14 +131,16 @@ export async function fetchAlerts(slug: string, signal: AbortSignal): Promise<Al
 }
 
 function parseBulletin(value: Json): Bulletin | null {
-  const name = text(value['number']);
-  if (!name) return null;
-  const links = objects(value['links']).flatMap((each) => {
-    const href = text(each['href']);
-    const kind = /pdf/.test(text(each['type']) ?? '') ? 'pdf' as const : 'html' as const;
-    return href ? [{ href, kind, language: text(each['hreflang']) ?? '' }] : [];
+  const [id, name] = [number(value['id']), text(value['number'])];
+  if (id === null || !name) return null;
+  const files = objects(value['files']).flatMap((each) => {
+    const [kind, language] = [each['kind'], text(each['locale']) ?? ''];
+    if (kind !== 'html' && kind !== 'pdf') return [];
+    return [{ kind, language, bytes: number(each['bytes']), address: address(`bulletins/${id}.${kind}`, { locale: language }).href } as const];
   });
-  return { number: name, from: dateOf(value['start']), until: dateOf(value['end']), state: text(value['state']) ?? '', links };
+  // what has not been sent has no files yet, and is shown as it would be
+  const draft = { kind: 'html', language: '', bytes: null, address: address(`bulletins/${id}.html`).href } as const;
+  return { number: name, period: text(value['period']) ?? '', state: text(value['state']) ?? '', files: files.length > 0 ? files : [draft] };
 }
 
 /** Bulletins; null where the server keeps none. */

@@ -27,10 +27,10 @@ const ROOM = 0.02;
 
 export class Figure {
   readonly element: HTMLElement;
-  readonly #title = h('h2', { id: 'chart-title' });
-  readonly #plotRoot = h('div', { class: 'plot', dir: 'ltr', role: 'img' });
+  readonly #title = h('h2', { id: 'chart-title' }, t('over-time'));
+  readonly #plotRoot = h('div', { class: 'plot', dir: 'ltr', role: 'img', hidden: true });
   readonly #key = h('ul', { class: 'key' });
-  readonly #state = h('p', { class: 'hint', hidden: true });
+  readonly #state = h('p', { class: 'note', role: 'status' });
   readonly #readout = h('p', { class: 'readout', 'aria-live': 'polite' });
   readonly #scene = h('a', { class: 'text-button' }, t('show-scene'));
   readonly #rows = h('tbody');
@@ -52,6 +52,7 @@ export class Figure {
       h('div', { class: 'steps', dir: 'ltr' }, step(t('earlier'), 'M12 4l-6 6 6 6', -1), h('div', { dir: 'auto' }, this.#readout, this.#scene), step(t('later'), 'M8 4l6 6-6 6', 1)),
       h('p', { class: 'hint' }, t('margin')),
       h('details', { class: 'values' }, h('summary', {}, t('table')), h('div', { tabindex: 0, role: 'region', 'aria-label': t('table') }, table)));
+    this.#wait();
     this.#stop = onColours(() => void this.#draw());
   }
 
@@ -68,6 +69,12 @@ export class Figure {
     await this.#draw();
     const place = day === null ? -1 : this.#shown.findIndex(({ date }) => date.toISOString().startsWith(day));
     this.#tell(place >= 0 ? place : this.#shown.map(counts).lastIndexOf(true));
+  }
+
+  /** Says that it will have something to show. */
+  #wait(): void {
+    this.#state.textContent = t('reading-site');
+    this.#state.hidden = false;
   }
 
   close(): void {

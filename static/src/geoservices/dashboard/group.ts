@@ -20,22 +20,27 @@ export class Group {
   readonly #multiples: Multiples;
   readonly #key = h('ul', { class: 'key' });
   readonly #status = h('p', { class: 'hint', role: 'status' });
+  readonly #all: HTMLElement;
   readonly #unit: string;
 
   constructor(unit: string, choose: (site: number, day: string | null) => void) {
     this.#unit = unit;
     this.#carpet = new Carpet(unit, { choose });
     this.#multiples = new Multiples((site) => choose(site, null));
-    this.element = h('section', { class: 'card group', 'aria-labelledby': 'group-title' },
-      h('h2', { id: 'group-title' }, t('all-sites')), this.#status,
+    this.#all = h('div', { class: 'group-all', hidden: true },
       h('h3', {}, t('carpet')), h('p', { class: 'hint' }, t('carpet-hint')), this.#carpet.element, this.#key,
       h('h3', {}, t('multiples')), this.#multiples.element);
+    this.element = h('section', { class: 'card group', 'aria-labelledby': 'group-title' },
+      h('h2', { id: 'group-title' }, t('all-sites')), this.#status, this.#all);
     this.#status.textContent = t('reading');
   }
 
   show(sites: readonly Site[], { series, cut }: Fetched): void {
-    this.#status.textContent = cut ? t('cut') : '';
-    this.#status.hidden = !cut;
+    const empty = series.every(({ observations }) => observations.length === 0);
+    this.#status.textContent = cut ? t('cut') : empty ? t('no-dates-all') : '';
+    this.#status.hidden = !cut && !empty;
+    this.#all.hidden = empty;
+    if (empty) return;
     const order = new Map(unusualFirst(sites).map(({ id }, place) => [id, place]));
     this.#carpet.show([...series].sort((a, b) => (order.get(a.site) ?? 0) - (order.get(b.site) ?? 0)));
     const there = coloursOf(series);

@@ -1,7 +1,7 @@
 /** What has been said of a geoservice: alerts, bulletins, maps of periods. */
 import { h } from '../../dom';
-import { formatDay } from '../../format';
-import { LANGUAGES, type Language } from '../../language';
+import { formatBytes, formatDay } from '../../format';
+import { LANGUAGES, locale, type Language } from '../../language';
 import { formatLink } from '../../link';
 import type { Alert, Bulletin, Site } from './fetching';
 import { t } from './words';
@@ -43,15 +43,23 @@ export function alertList(alerts: readonly Alert[], sites: readonly Site[], titl
 
 const languageName = (tag: string): string => (Object.hasOwn(LANGUAGES, tag) ? LANGUAGES[tag as Language] : tag);
 
+const BULLETINS = ['draft', 'submitted', 'approved', 'rejected', 'sent'] as const;
+
+function bulletinRow({ number, period, state, files }: Bulletin): HTMLElement {
+  const known = BULLETINS.find((each) => each === state);
+  const month = new Date(`${period}-01T00:00:00Z`);
+  const link = ({ address, kind, language, bytes }: Bulletin['files'][number]): HTMLElement =>
+    h('a', { href: address, ...(language && { hreflang: language }) },
+      [kind.toUpperCase(), languageName(language), bytes === null ? '' : formatBytes(bytes)].filter(Boolean).join(' · '));
+  return h('li', { class: 'bulletin' },
+    h('p', {}, h('bdi', { class: 'number' }, number), ' ', h('span', { class: 'tag' }, known ? t(`bulletin-${known}`) : state)),
+    Number.isNaN(month.getTime()) ? null : h('p', { class: 'sub' }, month.toLocaleDateString(locale, { month: 'long', year: 'numeric', timeZone: 'UTC' })),
+    h('p', { class: 'links' }, ...files.map(link)));
+}
+
 export function bulletinList(bulletins: readonly Bulletin[]): HTMLElement {
-  const link = ({ href, kind, language }: Bulletin['links'][number]): HTMLElement =>
-    h('a', { href, ...(language && { hreflang: language, lang: language }) }, [kind.toUpperCase(), languageName(language)].filter(Boolean).join(' · '));
-  const row = (each: Bulletin): HTMLElement => h('li', { class: 'bulletin' },
-    h('p', {}, h('bdi', { class: 'number' }, each.number), ' ', each.state ? h('span', { class: 'tag' }, each.state) : null),
-    each.from && each.until ? h('p', { class: 'sub' }, `${formatDay(each.from)} – ${formatDay(each.until)}`) : null,
-    h('p', { class: 'links' }, ...each.links.map(link)));
   return h('section', { class: 'card', 'aria-labelledby': 'bulletins-title' }, h('h2', { id: 'bulletins-title' }, t('bulletins')),
-    bulletins.length === 0 ? h('p', { class: 'sub' }, t('no-bulletins')) : h('ul', { class: 'bulletins' }, ...bulletins.map(row)));
+    bulletins.length === 0 ? h('p', { class: 'sub' }, t('no-bulletins')) : h('ul', { class: 'bulletins' }, ...bulletins.map(bulletinRow)));
 }
 
 export function mapsLink(collection: string): HTMLElement {

@@ -5,8 +5,9 @@ import { formatDay } from '../../format';
 import { bboxOf, unionOf, type BBox } from '../../geo';
 import { project, unproject } from '../../mercator';
 import { valueWords } from '../../tools/chart/value';
+import { rampColour } from './colours';
 import type { Site, SiteState } from './fetching';
-import type { Observation } from './observation';
+import { extentOf, type Observation } from './observation';
 import { t } from './words';
 
 /** Pixels of the picture, and of the drawing over it. */
@@ -70,7 +71,7 @@ function shapeOf({ geometry }: Site, place: (position: Position) => [number, num
   const points = rings.map((ring) => ring.map(place));
   const flat = geometry.type === 'Point' ? [place(geometry.coordinates)] : points.flat();
   const [xs, ys] = [flat.map(([x]) => x), flat.map(([, y]) => y)];
-  const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+  const [[left, right], [top, bottom]] = [extentOf(xs), extentOf(ys)];
   if (Math.max(right - left, bottom - top) < 2 * DOT) return svg('circle', { cx: (left + right) / 2, cy: (top + bottom) / 2, r: DOT });
   const path = points.map((ring) => `M${ring.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join('L')}Z`).join('');
   return svg('path', { d: path, 'fill-rule': 'evenodd' });
@@ -78,6 +79,14 @@ function shapeOf({ geometry }: Site, place: (position: Position) => [number, num
 
 export const siteWords = (site: Site, unit: string): string =>
   [site.name, site.value === null ? '' : valueWords(site, unit), t(`state-${site.state}`), site.date ? formatDay(site.date) : ''].filter(Boolean).join(' · ');
+
+type Way = 'state' | 'value';
+
+/** The lowest and the highest of the latest values; null where fewer than two sites have one. */
+export function valueRange(sites: readonly Pick<Site, 'value'>[]): [number, number] | null {
+  const values = sites.map(({ value }) => value).filter((each) => each !== null);
+  return values.length < 2 ? null : extentOf(values);
+}
 
 const LEGEND: readonly SiteState[] = ['low', 'high', 'nominal', 'learning', 'unknown'];
 
@@ -89,10 +98,16 @@ export class SiteMap {
   readonly #readout = h('p', { class: 'map-readout', 'aria-hidden': 'true' });
   readonly #legend = h('ul', { class: 'key' });
   readonly #choose: (site: number) => void;
+  readonly #ways = h('fieldset', { class: 'map-ways' }, h('legend', { class: 'visually-hidden' }, t('colour-by')),
+    h('div', { class: 'chips segmented' }, ...(['state', 'value'] as const).map((way) => h('label', { class: 'chip' },
+      h('input', { type: 'radio', name: 'map-colour', value: way, checked: way === 'state', change: () => this.#colour(way) }), h('span', {}, t(`by-${way}`))))));
+  #way: Way = 'state';
+  #sites: readonly Site[] = [];
+  #unit = '';
 
   constructor(choose: (site: number) => void) {
     this.#choose = choose;
-    this.element = h('section', { class: 'card site-map', 'aria-labelledby': 'map-title' }, h('h2', { id: 'map-title' }, t('map-title')),
+    this.element = h('section', { class: 'card site-map', 'aria-labelledby': 'map-title' }, h('div', { class: 'title-row' }, h('h2', { id: 'map-title' }, t('map-title')), this.#ways),
       h('div', { class: 'map-frame', dir: 'ltr' }, this.#pictures, this.#drawing, this.#readout), this.#legend, this.#caption);
   }
 
@@ -110,8 +125,33 @@ export class SiteMap {
     this.#caption.textContent = days.length > 0 ? t('picture-of', { day: days.join(', ') }) : t('no-picture');
     const place = placing(view);
     this.#drawing.replaceChildren(...sites.map((site) => this.#site(site, place, unit)));
-    const there = new Set(sites.map(({ state }) => state));
-    this.#legend.replaceChildren(...LEGEND.filter((state) => there.has(state)).map((state) => h('li', {}, h('i', { class: 'dot', 'data-state': state, 'aria-hidden': 'true' }), t(`state-${state}`))));
+    this.#sites = sites;
+    this.#unit = unit;
+    this.#ways.hidden = valueRange(sites) === null;
+    this.#colour(this.#ways.hidden ? 'state' : this.#way);
+  }
+
+  /** Colours the sites by what their latest date says, or by its value. */
+  #colour(way: Way): void {
+    this.#way = way;
+    const range = way === 'value' ? valueRange(this.#sites) : null;
+    for (const [place, { value }] of this.#sites.entries()) {
+      const drawn = this.#drawing.children[place] as SVGElement | undefined;
+      if (range && value !== null) drawn?.style.setProperty('--site', rampColour((value - range[0]) / (range[1] - range[0] || 1)));
+      else drawn?.style.removeProperty('--site');
+    }
+    this.#legend.replaceChildren(...(range ? this.#ramp(range) : this.#states()));
+  }
+
+  #states(): HTMLElement[] {
+    const there = new Set(this.#sites.map(({ state }) => state));
+    return LEGEND.filter((state) => there.has(state)).map((state) => h('li', {}, h('i', { class: 'dot', 'data-state': state, 'aria-hidden': 'true' }), t(`state-${state}`)));
+  }
+
+  #ramp(range: readonly [number, number]): HTMLElement[] {
+    const stops = [0, 0.25, 0.5, 0.75, 1].map(rampColour).join(', ');
+    const [low, high] = range.map((value) => h('bdi', {}, valueWords({ value, uncertainty: null }, this.#unit)));
+    return [h('li', { dir: 'ltr' }, low ?? '', h('i', { class: 'ramp', style: `background: linear-gradient(to right, ${stops})`, 'aria-hidden': 'true' }), high ?? '')];
   }
 
   /** Frames the site whose chart is shown. */

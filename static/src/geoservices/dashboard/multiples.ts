@@ -2,7 +2,7 @@
 import { h, svg } from '../../dom';
 import { valueWords } from '../../tools/chart/value';
 import type { Site } from './fetching';
-import { counts, nominalSpans, rangeOf, standingOf, type Observation, type SiteSeries, type Span } from './observation';
+import { counts, extentOf, nominalSpans, rangeOf, standingOf, type Observation, type SiteSeries, type Span } from './observation';
 import { t } from './words';
 
 const WIDTH = 200;
@@ -67,8 +67,7 @@ export class Multiples {
   show(sites: readonly Site[], series: readonly SiteSeries[], unit: string): void {
     const all = series.flatMap(({ observations }) => observations.filter(counts));
     const range = rangeOf(all);
-    const times = all.map(seconds);
-    const [from, to] = [Math.min(...times), Math.max(...times)];
+    const [from, to] = extentOf(all.map(seconds));
     const bySite = new Map(series.map((each) => [each.site, each]));
     this.#list.replaceChildren();
     this.#waiting = unusualFirst(sites).map((site) => () => this.#one(site, bySite.get(site.id), { from, to, range, unit }));

@@ -128,6 +128,10 @@ export function otherYears(observations: readonly Observation[], days = 25, leas
   });
 }
 
+/** The lowest and the highest; [∞, −∞] of none. Of more values than a call takes arguments, too. */
+export const extentOf = (values: readonly number[]): [number, number] =>
+  values.reduce<[number, number]>(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+
 /** From the lowest to the highest of what is drawn, with some room; [0, 1] where there is nothing. */
 export function rangeOf(observations: readonly Observation[]): [number, number] {
   const values = observations.filter(({ value }) => value !== null).flatMap((one) => {
@@ -135,8 +139,8 @@ export function rangeOf(observations: readonly Observation[]): [number, number] 
     const value = one.value ?? 0;
     return [value - reach, value + reach, one.low, one.high].filter((each) => each !== null);
   });
-  if (values.length === 0) return [0, 1];
-  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const [low, high] = extentOf(values);
+  if (low > high) return [0, 1];
   const room = (high - low || Math.abs(high) || 1) * 0.06;
   return [low - room, high + room];
 }

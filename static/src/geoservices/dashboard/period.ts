@@ -13,12 +13,12 @@ const isDay = (value: string | undefined): value is string => DAY.test(value ?? 
 
 export const isLength = (value: string | undefined): value is Length => LENGTHS.some((each) => each === value);
 
-/** A period of whole years that ends with the newest date. */
+/** So many years up to the newest date that counts, with what has come since and does not count. */
 export function endingAt(newest: Date, length: Length): Period {
   if (length === 'all') return { from: null, to: null };
   const from = new Date(newest);
   from.setUTCFullYear(from.getUTCFullYear() - Number(length));
-  return { from: from.toISOString().slice(0, 10), to: newest.toISOString().slice(0, 10) };
+  return { from: from.toISOString().slice(0, 10), to: null };
 }
 
 /** Reads what a link says: a length, or `from/to` with either day left out; null for what makes no sense. */

@@ -13,7 +13,7 @@ import { Group } from '../dashboard/group';
 import { alertList, bulletinList, mapsLink } from '../dashboard/lists';
 import { SiteMap } from '../dashboard/map';
 import { unusualFirst } from '../dashboard/multiples';
-import { scenesToShow } from '../dashboard/observation';
+import { extentOf, scenesToShow } from '../dashboard/observation';
 import { endingAt, formatPeriod, isLength, parsePeriod, type Period } from '../dashboard/period';
 import { t } from '../dashboard/words';
 import { parseGeoservice, type Geoservice, type Indicator } from '../model';
@@ -82,8 +82,8 @@ class Dashboard {
     [this.#sites, this.#alerts] = await Promise.all([fetchSites(slug, this.#indicator.id, signal), fetchAlerts(slug, signal)]);
     host.append(header(this.#service, this.#indicator));
     if (this.#sites.length === 0) return void host.append(h('p', { class: 'state' }, t('no-sites')));
-    const dates = this.#sites.flatMap(({ date }) => (date ? [date.getTime()] : []));
-    if (dates.length > 0) this.#newest = new Date(Math.max(...dates));
+    const [, newest] = extentOf(this.#sites.flatMap(({ date }) => (date ? [date.getTime()] : [])));
+    if (Number.isFinite(newest)) this.#newest = new Date(newest);
     const wanted = Number(this.#context.route.settings.get('site'));
     this.#site = (this.#sites.find(({ id }) => id === wanted) ?? unusualFirst(this.#sites)[0])?.id ?? 0;
     this.#choices.sites(this.#sites, this.#site);
@@ -173,7 +173,7 @@ class Dashboard {
 
 export const show: Show = async (host, context) => {
   const { slug, settings } = context.route;
-  const [{ body }] = await Promise.all([read(pathOf(slug), {}, context.signal), loadWords('dashboard'), loadWords('chart')]);
+  const [{ body }] = await Promise.all([read(pathOf(slug), {}, context.signal), loadWords('dashboard')]);
   const service = parseGeoservice(body);
   const indicator = service?.indicators.find(({ id }) => id === settings.get('indicator')) ?? service?.indicators[0];
   if (!service || !indicator) throw new ApiError(t('not-readable'), null);
