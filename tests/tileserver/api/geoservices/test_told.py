@@ -24,5 +24,7 @@ def test_alerts_say_their_indicator_and_what_happened_in_a_language(server_of: H
     assert "1 janvier 2021" in what
     assert since.startswith("Hors des valeurs nominales")
     assert verified
-    assert nobody.get("/geoservices/fields/alerts?lang=xx").status_code == 422
+    (other,) = nobody.get("/geoservices/fields/alerts?lang=xx").get_json()["alerts"]
+    assert "nominal values" in other["sentences"][0], "English where there are no words of a language"
+    assert nobody.get("/geoservices/fields/alerts?lang=!").status_code == 422
     assert nobody.get(f"/alerts/{number}").get_json()["indicator"] == "ndvi"
