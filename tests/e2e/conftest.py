@@ -19,7 +19,7 @@ import pytest
 
 from comeo.compression import compress
 from comeo.scene import Scene
-from tests.e2e import forest, gis
+from tests.e2e import following, gis
 from tests.e2e.serving import serving
 from tests.scenes import array_group, array_scene
 
@@ -166,10 +166,10 @@ class Followed:
 
 @pytest.fixture(scope="session")
 def followed(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
-    """A server of the geoservices of `tests.e2e.forest`."""
+    """A server of the geoservices of `tests.e2e.following`."""
     folder = tmp_path_factory.mktemp("followed")
     database = folder / "comeo.sqlite"
-    forest.follow(folder / "archives", database)
+    following.follow(folder / "archives", database)
     with serving(folder / "archives", COMEO_DATABASE=str(database)) as running:
         yield Followed(running.address, database)
 

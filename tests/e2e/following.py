@@ -1,88 +1,94 @@
-"""A server of geoservices for a browser: archives that arrive, a worker run when told, a mail server."""
+"""Geoservices over the bundled forest in Romania: real dates, limits that were learned, real alerts."""
 
 from __future__ import annotations
 
+import json
 import os
-import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from urllib.request import Request, urlopen
-
-from tests.e2e.conftest import Server, free_port
-from tests.tileserver.watch.mailserver import SENDER, Inbox, mail_server
+from typing import Any, Final
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
-COLLECTION = "romania-forest"
-MAIN = [sys.executable, "-c", "from tileserver.cli.main import main; main()"]
+OWNER = "owner@example.org"
+NAMES = ("North slope", "Valley", "Old clearing", "Brook")
 
 
-def dates() -> list[str]:
-    """Days of the bundled series, oldest first."""
-    return sorted(path.name[11:21] for path in SAMPLES.glob("S2_romania_*.zarr.zip"))
+def _square(number: int) -> dict[str, Any]:
+    west, south = 22.1470 + number * 0.0026, 45.2022 + number % 2 * 0.003
+    east, north = west + 0.0010, south + 0.0008
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {
+        "type": "Feature", "properties": {"name": NAMES[number]},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }  # fmt: skip
 
 
-@dataclass
-class Following(Server):
-    """A server whose geoservices are followed by a worker that runs when it is told to.
-
-    Attributes:
-        inbox: Mail that was sent.
-    """
-
-    inbox: Inbox = field(default_factory=Inbox)
-
-    def command(self) -> list[str]:
-        return [*super().command(), "--no-work"]
-
-    def give(self, *days: str) -> None:
-        """Let scenes arrive."""
-        for day in days:
-            shutil.copy(SAMPLES / f"S2_romania_{day}.zarr.zip", self.folder)
-
-    def work(self) -> None:
-        """Let the worker do what is to be done."""
-        done = subprocess.run(
-            [*MAIN, "work", str(self.folder), "--once"], env=self.environment, capture_output=True, text=True,
-            timeout=300, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-
-    def links(self, address: str, path: str) -> list[str]:
-        """Links of a kind (`/m/`) in the mail to an address, oldest first."""
-        found: list[str] = []
-        for to, mail in self.inbox.taken:
-            body = mail.get_body(("plain",))
-            if address in to and body is not None:
-                found += re.findall(rf"{re.escape(self.address)}{path}\S+", body.get_content())
-        return found
-
-    def ask_link(self, address: str) -> str:
-        """The link that signs somebody in, from the mail to them."""
-        body = f'{{"email": "{address}"}}'.encode()
-        headers = {"Content-Type": "application/json", "Accept-Language": "en"}
-        with urlopen(Request(f"{self.address}/account/login", body, headers)):
-            pass
-        self.work()
-        return self.links(address, "/account/login/")[-1]
+def _definition(slug: str, sites: range, **changes: object) -> dict[str, Any]:
+    return {
+        "slug": slug,
+        "title": {"en": f"Forest {slug}", "fr": f"Forêt {slug}"},
+        "collections": ["romania-forest"],
+        "start": "2018-01-01",
+        "visibility": "public",
+        "sites": {"type": "FeatureCollection", "features": [_square(number) for number in sites]},
+        "indicators": [
+            {"indicator": "ndvi", "nominal": {"kind": "seasonal"}},
+            {"indicator": "savi", "nominal": {"kind": "change", "side": "both"}},
+        ],
+        "alerts": {"moderation": "none"},
+        **changes,
+    }
 
 
-@contextmanager
-def following(folder: Path, log: Path, *days: str) -> Iterator[Following]:
-    """A server over the scenes of some days of the bundled series."""
-    folder.mkdir(parents=True)
-    with mail_server() as (inbox, smtp):
-        port = free_port()
-        environment = {
-            **os.environ, "COMEO_THREADS": "12", "COMEO_DATABASE": str(folder.parent / "comeo.sqlite"),
-            "COMEO_SMTP": f"smtp://{smtp.host}:{smtp.port}", "COMEO_MAIL_FROM": SENDER, "COMEO_SIGN_UP": "1",
-            "COMEO_PUBLIC_URL": f"http://127.0.0.1:{port}", "COMEO_SCAN_SECONDS": "0",
-        }  # fmt: skip
-        made = Following(folder, log, port=port, environment=environment, inbox=inbox)
-        made.give(*days)
-        with made:
-            yield made
+SERVICES = (
+    _definition("many", range(4)),
+    _definition(
+        "one", range(1), indicators=[{"indicator": "ndvi", "nominal": {"kind": "fixed", "low": 0.6}}]
+    ),
+    _definition(
+        "learning", range(2),
+        indicators=[{"indicator": "ndvi", "nominal": {"kind": "seasonal", "min_dates": 90}}],
+    ),
+    _definition("private", range(2), visibility="private"),
+)  # fmt: skip
+"""What is followed; the last one stays a draft."""
+
+
+COMMANDS: Final = """
+import json, sys
+from tileserver.cli.main import cli
+for arguments in json.loads(sys.argv[1]):
+    cli.main(arguments, standalone_mode=False)
+"""
+
+
+def comeo(database: Path, *commands: Sequence[str]) -> str:
+    """What commands print, one after the other in one process."""
+    environment = {**os.environ, "COMEO_DATABASE": str(database), "COMEO_THREADS": "2"}
+    line = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def follow(folder: Path, database: Path) -> None:
+    """Fill a folder with the archives of the forest, and a database with what they say."""
+    folder.mkdir(exist_ok=True)
+    for archive in SAMPLES.glob("S2_romania_*.zarr.zip"):
+        (folder / archive.name).symlink_to(archive)
+    commands = []
+    for service in SERVICES:
+        path = database.with_name(f"{service['slug']}.json")
+        path.write_text(json.dumps(service))
+        commands.append(["geoservice", "add", str(path), "--owner", OWNER])
+        if service["visibility"] == "public":
+            commands.append(["geoservice", "activate", service["slug"], str(folder)])
+    comeo(database, *commands, ["work", str(folder), "--once"])
+
+
+def sign_in_path(database: Path, email: str) -> str:
+    """Path of a link that signs somebody in."""
+    link = comeo(database, ["account", "link", email]).strip()
+    return link[link.index("/account/login/") :]

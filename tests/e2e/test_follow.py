@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.e2e.conftest import Followed, Visit, until
-from tests.e2e.forest import NAMES, OWNER, sign_in_path
+from tests.e2e.following import NAMES, OWNER, sign_in_path
 from tests.e2e.test_first_picture import DIST, needed, weight
 
 if TYPE_CHECKING:

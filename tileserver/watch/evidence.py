@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from comeo.errors import NotFoundError
 from comeo.grid import Bounds
-from comeo.indicators.document import text_in
+from comeo.indicators.document import text_in, unit_of
+from comeo.missions import DECIBEL
 from comeo.view.area import Area
 from tileserver.store import alerts as stored
 from tileserver.store import geoservices, observed, sites
@@ -23,8 +24,8 @@ from tileserver.watch.tell import Names
 from tileserver.watch.words import day_words, limit_words, value_words, word
 
 PICTURE_SIDE: Final = 360
-_LOOK: Final = "style=true-color&color_formula=gamma+rgb+2"  # of all dates alike, bright enough for forests
-_ERROR: Final = "style=error"
+_LOOK: Final = "style=true-color&color_formula=gamma+rgb+2&"  # of all dates alike, bright enough for forests
+_ERROR: Final = "style=error&"
 _AROUND: Final = 0.005  # degrees that a picture shows around a site
 
 
@@ -83,7 +84,9 @@ def evidence_in(connection: Connection, alert: Alert, locale: str) -> Evidence:
     version = sites.newest_version(connection, place)  # also of a site that is archived by now
     if version is None:
         raise NotFoundError("the place of this alert is no longer there")
-    about = Names(connection, one).of(alert)
+    names = Names(connection, one)
+    about, document = names.of(alert), names.document(alert)
+    is_radar = any(unit_of(each) == DECIBEL for each in document.inputs.values())
     collection, ratio = observed.scene_seen(connection, place, alert.last_item) or (
         one.collections[0],
         None,
@@ -99,7 +102,10 @@ def evidence_in(connection: Connection, alert: Alert, locale: str) -> Evidence:
         sentences=sentences(alert, about, locale),
         rows=[_row(each, about, locale) for each in dates],
         pictures=[
-            Picture(_source(each, collection, box, _LOOK), word(locale, kind, day=_day(each, about, locale)))
+            Picture(
+                _source(each, collection, box, "" if is_radar else _LOOK),
+                word(locale, kind, day=_day(each, about, locale)),
+            )
             for kind, each in shown
         ],
         error=Picture(_source(dates[-1], collection, box, _ERROR), word(locale, "expected-error")),
@@ -121,7 +127,7 @@ def _source(date: Mapping[str, Any], collection: str, site: Bounds, look: str) -
     box = (west - _AROUND, south - _AROUND, east + _AROUND, north + _AROUND)
     scene = f"collections/{quote(collection, safe='')}/items/{quote(date['item'], safe='')}"
     area = ",".join(f"{each:.5f}" for each in box)
-    return f"{scene}/bbox/{area}.webp?{look}&max_size={PICTURE_SIDE}"
+    return f"{scene}/bbox/{area}.webp?{look}max_size={PICTURE_SIDE}"
 
 
 def _day(date: Mapping[str, Any], about: About, locale: str) -> str:

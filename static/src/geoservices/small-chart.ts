@@ -1,48 +1,15 @@
 /** A small chart of a site's dates: values with their margin, nominal limits, what lies outside, and cloudy dates faint. */
-import { number, objects, text } from '../api';
 import { h, svg } from '../dom';
 import { formatDay } from '../format';
 import { locale } from '../language';
 import { addSheet } from '../sheets';
+import { ticksOf, type Dot } from './dots';
 import css from './small-chart.css';
-
-export interface Dot {
-  at: Date;
-  value: number;
-  /** Standard uncertainty; null where it is unknown. */
-  u: number | null;
-  low: number | null;
-  high: number | null;
-  outside: boolean;
-  /** Whether the date does not count. */
-  faint: boolean;
-}
 
 addSheet(css);
 
 const HEIGHT = 190;
 const [TOP, BOTTOM, START, END] = [10, 24, 46, 8];
-const TICKS = 4;
-
-/** Dates as the server tells them; those without a value have no dot. */
-export function dotsOf(dates: unknown): Dot[] {
-  return objects(dates).flatMap((each) => {
-    const at = new Date(text(each['datetime']) ?? '');
-    const value = number(each['value']);
-    if (Number.isNaN(at.getTime()) || value === null) return [];
-    const u = number(each['uncertainty']) ?? number(each['u']);
-    return [{ at, value, u, low: number(each['low']), high: number(each['high']), outside: text(each['side']) !== null, faint: text(each['reason']) !== null }];
-  });
-}
-
-/** Round steps that divide a range into about four. */
-export function ticksOf(low: number, high: number): number[] {
-  const raw = (high - low) / TICKS;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= raw) ?? raw;
-  const first = Math.ceil(low / step);
-  return Array.from({ length: Math.max(0, Math.floor(high / step) - first + 1) }, (_, index) => Number(((first + index) * step).toPrecision(12)));
-}
 
 interface Frame {
   x: (at: Date) => number;
@@ -91,7 +58,7 @@ function days(dots: readonly Dot[], frame: Frame, width: number): SVGElement[] {
   const [first, last] = [dots[0], dots.at(-1)];
   if (!first || !last) return [];
   const format = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
-  const label = (at: Date, anchor: string): SVGElement => svg('text', { x: frame.x(at), y: HEIGHT - 6, 'text-anchor': anchor }, format.format(at));
+  const label = (at: Date, anchor: string): SVGElement => svg('text', { x: frame.x(at), y: HEIGHT - 6, 'text-anchor': anchor }, `\u2068${format.format(at)}\u2069`);
   return first === last || width < 220 ? [label(last.at, 'end')] : [label(first.at, 'start'), label(last.at, 'end')];
 }
 

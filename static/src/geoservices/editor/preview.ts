@@ -1,17 +1,20 @@
 /** What a geoservice would have said, site by site, with what each site can see. */
-import { isObject, number, objects, text, type Json } from '../../api';
+import { ApiError, isObject, number, objects, text, type Json } from '../../api';
 import { h } from '../../dom';
 import { formatDay, formatValue } from '../../format';
 import { inTurn } from '../../heavy';
 import { language } from '../../language';
-import { write } from '../api';
+import { write, type Document } from '../api';
 import { textIn } from '../model';
-import { dotsOf, smallChart } from '../small-chart';
+import { dotsOf } from '../dots';
+import { smallChart } from '../small-chart';
 import { hectares } from './places';
 import { t } from './words';
 
 /** Sites that are previewed; each takes seconds. */
 const MOST = 20;
+const TRIES = 4;
+const PAUSE = 1500; // milliseconds
 
 /** A request for the preview of one site; how many there are is told by the first. */
 export interface Wanted {
@@ -20,6 +23,18 @@ export interface Wanted {
 }
 
 const query = (site: number | null): string => `?${new URLSearchParams({ locale: language, ...(site !== null && { site: String(site) }) }).toString()}`;
+
+/** A busy server answers 503: what it has decoded by then makes the next try shorter. */
+async function ask(path: string, body: unknown, signal: AbortSignal): Promise<Document> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await write('POST', path, { body });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 503 || tried === TRIES || signal.aborted) throw error;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    }
+  }
+}
 
 function figures(sight: Json, unit: string): HTMLElement {
   const value = (key: string): string | null => {
@@ -106,7 +121,7 @@ export class Preview {
     for (; done < Math.min(all, MOST); done++) {
       const one = single ?? wanted[done];
       if (!one) break;
-      const { body } = await inTurn(() => write('POST', `${one.path}${query(single ? done : null)}`, { body: one.body }), signal);
+      const { body } = await inTurn(() => ask(`${one.path}${query(single ? done : null)}`, one.body, signal), signal);
       signal.throwIfAborted();
       all = single ? (number(body['sites']) ?? 1) : wanted.length;
       const cost = isObject(body['cost']) ? body['cost'] : {};

@@ -1,11 +1,12 @@
 /** The map on which sites are drawn: newest scenes of a collection under them. It is a chunk that comes when it is needed. */
 import type { Geometry } from 'geojson';
 
-import { fetchConfig, fetchTileSet } from '../../api';
+import { fetchConfig, fetchTileSet, withRendering } from '../../api';
 import type { BBox } from '../../geo';
 import type { MapView } from '../../map/map';
 
-const SHOWN = { 'color_formula': 'gamma rgb 2' } as const;
+/** Bright enough for forests, as pictures of alerts are. */
+const LOOK = { style: 'true-color', color_formula: 'gamma rgb 2' } as const;
 
 export class SiteMap {
   readonly #view: Promise<MapView>;
@@ -32,10 +33,11 @@ export class SiteMap {
   async show(collection: string, go: boolean, signal: AbortSignal): Promise<void> {
     this.#collection = collection;
     try {
-      const [view, tiles] = await Promise.all([this.#view, fetchTileSet({ collection, until: null }, signal)]);
+      const [view, tiles] = await Promise.all([this.#view, fetchTileSet({ collection, until: null, pixels: 'clear' }, signal)]);
       if (signal.aborted || this.#collection !== collection) return;
       if (go) await view.goTo(tiles.bounds, false);
-      await view.showTiles({ ...tiles, template: withLook(tiles.template) });
+      // of radar, and of scenes without these bands, what the server shows by itself
+      await view.showTiles({ ...tiles, template: withRendering(tiles.template, LOOK) }).catch(() => view.showTiles(tiles));
     } catch (error) {
       if (!signal.aborted) this.#complain(error);
     }
@@ -59,6 +61,3 @@ export class SiteMap {
     (await this.#view).maplibre.remove();
   }
 }
-
-/** Bright enough for forests, as pictures of alerts are. */
-const withLook = (template: string): string => `${template}${template.includes('?') ? '&' : '?'}${new URLSearchParams(SHOWN).toString()}`;

@@ -2,7 +2,7 @@
 import { isObject, number, objects, text, type Json } from '../../api';
 import { read, write } from '../api';
 import { textIn } from '../model';
-import { dotsOf, type Dot } from '../small-chart';
+import { dotsOf, type Dot } from '../dots';
 import { language } from '../../language';
 
 export const REASONS = ['cloud', 'season', 'harvest', 'artefact', 'other'] as const;

@@ -38,7 +38,8 @@ function header(service: Geoservice, indicator: Indicator): HTMLElement {
       h('span', { class: 'tag' }, say(service.isPublic ? 'public' : 'private')),
       service.role ? h('span', { class: 'tag' }, say(`role-${service.role}`)) : null,
       h('span', { class: 'sub' }, t('since', { day: formatDay(new Date(service.start)), collections: service.collections.join(', ') })),
-      decides && has('queue') ? h('a', { href: linkTo('queue', service.slug) }, say('to-queue')) : null),
+      decides && has('queue') ? h('a', { href: linkTo('queue', service.slug) }, say('to-queue')) : null,
+      service.role === 'owner' || service.role === 'editor' ? h('a', { href: linkTo('edit', service.slug) }, say('to-edit')) : null),
     state,
     h('p', { class: 'hint' }, t(`nominal-${indicator.nominal.kind}`)));
 }

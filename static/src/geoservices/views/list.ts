@@ -32,7 +32,8 @@ function row(one: Brief): HTMLElement {
       one.role ? h('span', { class: 'tag' }, t(`role-${one.role}`)) : null,
       h('span', { class: 'tag' }, t(one.isPublic ? 'public' : 'private')),
       alerts),
-    queue ? h('p', {}, h('a', { href: linkTo('queue', one.slug) }, t('to-queue'))) : null);
+    queue ? h('p', {}, h('a', { href: linkTo('queue', one.slug) }, t('to-queue'))) : null,
+    one.role === 'owner' || one.role === 'editor' ? h('p', {}, h('a', { href: linkTo('edit', one.slug) }, t('to-edit'))) : null);
 }
 
 function section(title: string, rows: readonly Brief[]): HTMLElement | null {

@@ -96,7 +96,7 @@ class Queue {
     const step = (by: number, label: string, key: string): HTMLButtonElement =>
       h('button', { type: 'button', class: 'button', 'aria-keyshortcuts': key, disabled: this.#alerts[this.#at + by] === undefined, click: () => void this.#show(this.#at + by) }, label, h('kbd', { 'aria-hidden': 'true' }, key.toUpperCase()));
     const card = h('article', { class: 'card', 'aria-labelledby': 'alert-heading' },
-      h('h2', { id: 'alert-heading', dir: 'auto', tabindex: -1 }, found.heading),
+      h('h2', { id: 'alert-heading', tabindex: -1 }, found.heading),
       h('p', { class: 'sub' }, h('a', { href: linkTo('geoservice', alert.slug), dir: 'auto' }, alert.geoservice)),
       ...evidenceCard(found));
     this.#shown.replaceChildren(card, this.#decision.element, h('div', { class: 'actions' }, step(-1, t('previous'), 'k'), step(1, t('next'), 'j')));

@@ -1,0 +1,88 @@
+"""A server of geoservices for browsers: archives that arrive, a worker that runs when told, a mail server."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+from tests.e2e.conftest import Server, free_port
+from tests.tileserver.watch.mailserver import SENDER, Inbox, mail_server
+
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+COLLECTION = "romania-forest"
+MAIN = [sys.executable, "-c", "from tileserver.cli.main import main; main()"]
+
+
+def dates() -> list[str]:
+    """Days of the bundled series, oldest first."""
+    return sorted(path.name[11:21] for path in SAMPLES.glob("S2_romania_*.zarr.zip"))
+
+
+@dataclass
+class Following(Server):
+    """A server whose geoservices are followed by a worker that runs when it is told to.
+
+    Attributes:
+        inbox: Mail that was sent.
+    """
+
+    inbox: Inbox = field(default_factory=Inbox)
+
+    def command(self) -> list[str]:
+        return [*super().command(), "--no-work"]
+
+    def give(self, *days: str) -> None:
+        """Let scenes arrive."""
+        for day in days:
+            shutil.copy(SAMPLES / f"S2_romania_{day}.zarr.zip", self.folder)
+
+    def work(self) -> None:
+        """Let the worker do what is to be done."""
+        done = subprocess.run(
+            [*MAIN, "work", str(self.folder), "--once"], env=self.environment, capture_output=True, text=True,
+            timeout=300, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+
+    def links(self, address: str, path: str) -> list[str]:
+        """Links of a kind (`/m/`) in the mail to an address, oldest first."""
+        found: list[str] = []
+        for to, mail in self.inbox.taken:
+            body = mail.get_body(("plain",))
+            if address in to and body is not None:
+                found += re.findall(rf"{re.escape(self.address)}{path}\S+", body.get_content())
+        return found
+
+    def ask_link(self, address: str) -> str:
+        """The link that signs somebody in, from the mail to them."""
+        body = f'{{"email": "{address}"}}'.encode()
+        headers = {"Content-Type": "application/json", "Accept-Language": "en"}
+        with urlopen(Request(f"{self.address}/account/login", body, headers)):
+            pass
+        self.work()
+        return self.links(address, "/account/login/")[-1]
+
+
+@contextmanager
+def following(folder: Path, log: Path, *days: str) -> Iterator[Following]:
+    """A server over the scenes of some days of the bundled series."""
+    folder.mkdir(parents=True)
+    with mail_server() as (inbox, smtp):
+        port = free_port()
+        environment = {
+            **os.environ, "COMEO_THREADS": "12", "COMEO_DATABASE": str(folder.parent / "comeo.sqlite"),
+            "COMEO_SMTP": f"smtp://{smtp.host}:{smtp.port}", "COMEO_MAIL_FROM": SENDER, "COMEO_SIGN_UP": "1",
+            "COMEO_PUBLIC_URL": f"http://127.0.0.1:{port}", "COMEO_SCAN_SECONDS": "0",
+        }  # fmt: skip
+        made = Following(folder, log, port=port, environment=environment, inbox=inbox)
+        made.give(*days)
+        with made:
+            yield made
