@@ -122,6 +122,10 @@ class _Told:
         """A figure among words that are read from right to left: it stays as it is (UAX 9, isolates)."""
         return f"\u2066{text}\u2069" if direction_of(self.locale) == "rtl" else text
 
+    def quoted(self, text: str) -> str:
+        """What somebody wrote, in its own direction, whatever stands after it."""
+        return f"\u2068{text}\u2069" if direction_of(self.locale) == "rtl" else text
+
     def left_out(self, shown: int, number: int) -> str:
         """That some are not shown; empty if all are."""
         return self.say("left-out", shown=self.count(shown), all=self.count(number)) if shown < number else ""
@@ -302,7 +306,8 @@ def _alert(alert: Mapping[str, Any], told: _Told) -> dict[str, str]:
     severity, state = (told.say(f"{each}-{alert[each]}") for each in ("severity", "state"))
     verified = told.say(f"verified-{alert['verified']}")
     facts = told.say("alert-facts", since=since, severity=severity, state=state, verified=verified)
-    return {"site": told.name(alert["site"]), "facts": facts, "comment": alert["comment"]}
+    site = told.quoted(told.name(alert["site"]))
+    return {"site": site, "facts": facts, "comment": alert["comment"]}
 
 
 def _method(told: _Told, _section: Mapping[str, Any]) -> dict[str, Any]:
