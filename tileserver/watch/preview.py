@@ -235,7 +235,9 @@ def preview(
         for one in observe(scenes, work, document.fingerprint):
             seen[one.site_version].append(one)
         if monotonic() > until:
-            raise UnfinishedError(f"the preview takes longer than {seconds:g} s; try again, or preview fewer sites")
+            raise UnfinishedError(
+                f"the preview takes longer than {seconds:g} s; try again, or preview fewer sites"
+            )
     by_item = {each.record.id: each for each in todo}
     found = {}
     for place in places:
