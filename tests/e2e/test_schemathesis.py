@@ -36,7 +36,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 CASES = int(os.environ.get("COMEO_FUZZ_CASES", "250"))
 # A request of the right form may still ask for what there isn't, or for too much.
 REFUSALS = ["2xx", "303", "304", "400", "401", "403", "404", "409", "412", "413", "416", "422", "428", "429"]
-KNOWN = {
+KNOWN: dict[str, list[Any]] = {
     "collection": ["sentinel-2-l2a"],
     "item": ["S2A_T32TMT_20190530_L2A", "S2_UTM37N_lake"],
     "tms": ["WebMercatorQuad", "WorldCRS84Quad"],

@@ -256,7 +256,8 @@ def _rows(source: Path, limits: Limits) -> Iterator[tuple[str, Any, str | None]]
             names = _names(list(meta["fields"]), columns, len(shapes))
             for name, one in zip(names, shapes, strict=True):
                 yield name, None if one is None else shapely.from_wkb(one), meta["crs"]
-    except (DataSourceError, DataLayerError, GEOSException, ValueError, UnicodeError) as error:
+    except (DataSourceError, DataLayerError, GEOSException, ValueError, UnboundLocalError) as error:
+        # the last is pyogrio's, of names of coordinate systems that are no UTF-8
         raise ParameterError(
             "the file is damaged, or GDAL cannot read it; open it in a GIS program and save it again"
         ) from error
