@@ -151,11 +151,11 @@ def test_an_original_has_nearer_limits_than_its_copy() -> None:
 @pytest.fixture
 def uneven(tmp_path: Path) -> Iterator[tuple[Scenes, Work]]:
     """A scene of smooth ground, but for the block that the site lies in, which is noise."""
-    values = np.full((4, 512, 512), 3000, np.uint16)
+    values = np.full((4, 1024, 1024), 3000, np.uint16)
     chance = np.random.default_rng(1)
-    values[:, :128, :128] += chance.integers(0, 2000, (4, 128, 128), np.uint16)
+    values[:, :256, :256] += chance.integers(0, 2000, (4, 256, 256), np.uint16)
     path = tmp_path / "uneven.tif"
-    profile = {"driver": "GTiff", "width": 512, "height": 512, "count": 4, "dtype": "uint16", "crs": UTM32}
+    profile = {"driver": "GTiff", "width": 1024, "height": 1024, "count": 4, "dtype": "uint16", "crs": UTM32}
     with rasterio.open(path, "w", transform=FINE, **profile) as out:
         out.write(values)
         out.descriptions = NAMES
