@@ -36,7 +36,7 @@ from tileserver.store.migrate import upgrade
 from tileserver.store.observed import Key, Observed
 from tileserver.store.tables import alert, alert_event
 from tileserver.store.tables import observation as observations
-from tileserver.watch import verify, worker
+from tileserver.watch import worker
 from tileserver.watch.clock import Clock
 from tileserver.watch.deliver import Receipts, Smtp
 from tileserver.watch.observe import Wanted, Work
@@ -125,7 +125,6 @@ class Case:
         if kill_at is not None:
             _kill_at(database, kill_at)
         vars(worker).update(present=partial(present, count=count), observe=observe)
-        vars(verify).update(is_suspicious=lambda *_: False)  # there are no archives
         changing = SimpleNamespace(position=object)  # says each time that it has changed
         scenes = cast("Any", SimpleNamespace(catalog=changing))
         made = Worker(

@@ -24,7 +24,6 @@ from tests.tileserver.watch.mailserver import Inbox, mail_server
 from tileserver.store.database import Database
 from tileserver.store.migrate import upgrade
 from tileserver.store.nightly import backups_in
-from tileserver.watch import verify
 from tileserver.watch import worker as worker_module
 from tileserver.watch.deliver import Receipts, Smtp
 from tileserver.watch.worker import Round, Worker
@@ -69,7 +68,6 @@ class House:
         event.listen(self.database.engine, "before_cursor_execute", self.disk.statement)
         event.listen(self.database.engine, "commit", self.disk.commit)
         patch.setattr(worker_module, "observe", observe)
-        patch.setattr(verify, "is_suspicious", lambda *_: False)  # there are no archives
         for name in ("write", "fsync", "replace", "mkdir"):
             patch.setattr(os, name, partial(self.disk.file, getattr(os, name)))
         scenes = cast("Any", SimpleNamespace(catalog=SimpleNamespace(position=object)))
