@@ -27,7 +27,6 @@ from tileserver.store.alerts import Verified
 from tileserver.watch.observe import MAX_SIZE, Place
 from tileserver.watch.originals import Originals, Source
 from tileserver.watch.pieces import is_no_fault
-from tileserver.watch.suspicious import is_suspicious
 
 _CACHE: Final = 64 << 20
 FINE_STEP: Final = 1.0
@@ -39,8 +38,7 @@ class Outcome:
     """What the originals say of an alert.
 
     Attributes:
-        verified: Whether it holds, is withdrawn, or they cannot be reached; unknown if it waits, since
-            they cannot be reached and its dates are suspicious.
+        verified: Whether it holds, is withdrawn, or they cannot be reached.
         values: By item, of those that were.
         reason: One sentence.
     """
@@ -92,11 +90,6 @@ def verify(
         )
     if values:
         reason = f"the originals of {len(values)} of {len(outside)} dates are at hand"
-    clean = (not is_suspicious(scenes, *works[each["item"]], place) for each in outside)
-    if sum(clean) < least:
-        return Outcome(
-            "unknown", values, "it rests on blocks that lost more than others, and waits for a date"
-        )
     return Outcome("unreachable", values, reason)
 
 
@@ -105,7 +98,7 @@ def together(found: Sequence[Outcome]) -> Outcome:
     held = sum(each.verified == "holds" for each in found)
     reached = held + sum(each.verified == "withdrawn" for each in found)
     if not reached:
-        return next((each for each in found if each.verified == "unreachable"), found[0])
+        return found[0]
     verified: Verified = "holds" if 2 * held >= reached else "withdrawn"
     return Outcome(verified, {}, f"the originals of {held} of {reached} sites bear it out")
 

@@ -268,8 +268,6 @@ class Worker:
             self._look_up(alert, found[0] if group is None else together(found), now)
 
     def _look_up(self, alert: Alert, found: Outcome, now: Now) -> None:
-        if found.verified == "unknown":  # it waits for another date
-            return
         with self.database.writing() as connection:
             again = stored.find_alert(connection, alert.id)
             if again is not None and again.state == alert.state:
