@@ -5,6 +5,7 @@ Only public geoservices have any, since the catalogue that serves them is everyb
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -223,6 +224,8 @@ class MapMaker:
                 continue
             try:
                 removed += self._remove(found, {})
+                with contextlib.suppress(OSError):  # something else lies there, and every round looks again
+                    (self.folder / slug).rmdir()
             except OSError as error:
                 failed[slug] = f"its maps cannot be removed, and are public: {_sentence(error)}"
         return removed, failed

@@ -344,6 +344,7 @@ def test_maps_are_of_public_geoservices_alone(dates: Path, tmp_path: Path, visib
     house.change(visibility=visibility)
     house.work()
     assert (house.archives_of_maps(), house.rows()) == ([], {})
+    assert not house.path("x").parent.exists(), "later rounds have nothing to look at"
 
 
 def test_an_ended_geoservice_keeps_its_maps_until_it_is_hidden(dates: Path, tmp_path: Path) -> None:
