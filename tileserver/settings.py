@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from comeo.cpus import cpu_count
 from comeo.settings import MAX_MODEL_THREADS, CodecSettings, SettingsError
+from tileserver.outgoing.addresses import Network, read_networks
 
 PREFIX = "COMEO_"
 MEBIBYTE = 1 << 20
@@ -44,6 +45,10 @@ class Settings(BaseModel):
         smtp: Mail server: `smtp://host:25`, `smtp+starttls://user:password@host:587`, `smtps://…:465`;
             without it mail stays in the outbox.
         mail_from: Address that mail is from.
+        webhook_networks: Networks, with a comma between them, that webhooks of recipients may reach though they
+            are not public, at any port and by http, too: `10.1.0.0/16`.
+        receipts: Folder of what was sent, message by message, until the database knows; by default beside an
+            SQLite file, else `comeo-sent`. Workers on several machines share one.
         sign_up: Whether an address that has no account makes one by signing in.
         static: Built viewer (`index.html` and `assets/`).
         host: Address to listen on.
@@ -113,6 +118,8 @@ class Settings(BaseModel):
     originals: tuple[Path, ...] = ()
     smtp: str | None = None
     mail_from: str = Field(default="", pattern=r"^$|^[^@\s<>]+@[A-Za-z0-9.-]+$")
+    webhook_networks: tuple[Network, ...] = ()
+    receipts: Path | None = None
     sign_up: bool = False
     static: Path | None = None
     host: str = "127.0.0.1"
@@ -172,6 +179,11 @@ class Settings(BaseModel):
     @classmethod
     def _split_paths(cls, value: Any) -> Any:
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("webhook_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: Any) -> Any:
+        return read_networks(value) if isinstance(value, str) else value
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tileserver.store.database import Database
     from tileserver.store.geoservices import Geoservice
     from tileserver.watch.definition import Definition
+    from tileserver.watch.transport import Transport
     from tileserver.watch.worker import Worker
 
 log = logging.getLogger("comeo")
@@ -128,16 +129,33 @@ def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool)
 
 
 def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
-    from tileserver.watch.deliver import Receipts, Smtp
+    from tileserver.watch.deliver import Receipts
     from tileserver.watch.verify import OriginalFolders
     from tileserver.watch.worker import Worker
 
-    mail = Smtp.of(settings.smtp, settings.mail_from) if settings.smtp else None
-    if mail and not settings.mail_from:
-        raise ComeoError("mail needs an address that it is from; set COMEO_MAIL_FROM")
     beside = store.path.with_name(f"{store.path.name}.sent") if store.path else Path("comeo-sent")
     originals = OriginalFolders(settings.originals) if settings.originals else None
-    return Worker(scenes, store, settings.own_address, originals, mail, Receipts(beside), now)
+    channels = _channels(settings, scenes, store)
+    receipts = Receipts(settings.receipts or beside)
+    return Worker(scenes, store, settings.own_address, originals, channels, receipts, now)
+
+
+def _channels(settings: Settings, scenes: Scenes, store: Database) -> Transport:
+    """Ways by which messages leave; mail only where there is a server for it."""
+    from tileserver.outgoing.guard import Guard
+    from tileserver.watch.deliver import Smtp
+    from tileserver.watch.pictures import Pictures
+    from tileserver.watch.services import Services
+    from tileserver.watch.transport import Channels
+    from tileserver.watch.webhook import Webhooks
+
+    webhooks = Webhooks(store, Guard(settings.webhook_networks), settings.own_address)
+    ways: dict[str, Transport] = {"webhook": webhooks, "apprise": Services()}
+    if settings.smtp:
+        ways["email"] = Smtp.of(settings.smtp, settings.mail_from, Pictures(scenes).draw)
+        if not settings.mail_from:
+            raise ComeoError("mail needs an address that it is from; set COMEO_MAIL_FROM")
+    return Channels(ways)
 
 
 def _round(worker: Worker) -> None:
@@ -161,6 +179,8 @@ def add(file: Path, owner: str, database: str | None) -> None:
     """Add the geoservice that FILE (.toml or .json) describes, as a draft: docs/geoservices.md."""
     from tileserver.render.documents import catalogue_of, install
     from tileserver.settings import Settings
+    from tileserver.store.outbox import recipients_of
+    from tileserver.watch.recipients import shown
     from tileserver.watch.register import register
 
     settings = Settings.from_environment(database=database)
@@ -168,7 +188,13 @@ def add(file: Path, owner: str, database: str | None) -> None:
     install(catalogue_of(settings))
     definition = _definition_in(file)
     with store.writing() as connection:
-        register(connection, definition, owner, settings.max_vertices, now())
+        number = register(
+            connection, definition, owner, settings.max_vertices, now(), settings.webhook_networks
+        )
+        told = recipients_of(connection, number)
+    for each in told:
+        if each.secret:
+            click.echo(f"{shown(each)} signs with {each.secret}")
     click.echo(f"{definition.slug} is a draft; `comeo geoservice activate {definition.slug} PATHS` starts it")
 
 

@@ -82,12 +82,17 @@ def _row(date: Mapping[str, Any], about: About, locale: str) -> tuple[str, str, 
 def _picture(
     kind: str, date: Mapping[str, Any], about: About, collection: str, site: Bounds, locale: str
 ) -> Picture:
-    west, south, east, north = site
-    box = (west - _AROUND, south - _AROUND, east + _AROUND, north + _AROUND)
+    box = around(site)
     scene = f"collections/{quote(collection, safe='')}/items/{quote(date['item'], safe='')}"
     area = ",".join(f"{each:.5f}" for each in box)
     caption = word(locale, kind, day=_day(date, about, locale))
     return Picture(f"{scene}/bbox/{area}.webp?{_LOOK}&max_size={PICTURE_SIDE}", caption)
+
+
+def around(site: Bounds) -> Bounds:
+    """What pictures of a site show, in degrees."""
+    west, south, east, north = site
+    return west - _AROUND, south - _AROUND, east + _AROUND, north + _AROUND
 
 
 def _day(date: Mapping[str, Any], about: About, locale: str) -> str:

@@ -24,10 +24,12 @@ from tileserver.store.database import Database
 from tileserver.store.geoservices import Followed, Geoservice
 from tileserver.store.observed import Key, Observed
 from tileserver.watch import alerts, deliver
-from tileserver.watch.deliver import Receipts, Transport
+from tileserver.watch.deliver import Receipts
+from tileserver.watch.digest import tell_digests
 from tileserver.watch.observe import Place, Wanted, Work, missing, observe, present
 from tileserver.watch.rules import rule_of
 from tileserver.watch.tell import Teller
+from tileserver.watch.transport import Transport
 from tileserver.watch.verify import Originals, verify
 
 
@@ -64,8 +66,8 @@ class Worker:
         database: Of user data.
         address: Where people reach the server, without a slash at the end.
         originals: Where sources are found; None if nowhere.
-        transport: How mail leaves; None keeps it in the outbox.
-        receipts: Of mail that was taken.
+        transport: How messages leave; None keeps them in the outbox.
+        receipts: Of messages that were taken.
         clock: Time in UTC.
     """
 
@@ -97,6 +99,7 @@ class Worker:
                     self._settled[each.id] = state
             with self.database.writing() as connection:
                 Teller(connection, each, self.address, self.clock()).tell()
+        tell_digests(self.database, self.address, self.clock())
         if self.transport is not None:
             sent = deliver.deliver(self.database, self.transport, self.receipts, self.clock)
         return Round(count, sent, failed)

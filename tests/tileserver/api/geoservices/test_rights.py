@@ -22,7 +22,7 @@ ADDRESSES = {
 }  # fmt: skip
 RECIPIENT = "chief@example.org"
 FREE = {"/geoservices", "/account", "/account/login", "/account/login/<token>"}
-TOKENS = {"/m/<token>", "/r/<token>", "/u/<token>"}
+TOKENS = {"/m/<token>", "/r/<token>", "/t/<token>", "/u/<token>"}
 BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/geoservices/<slug>"): {"title": {"en": "New"}},
     ("PUT", "/geoservices/<slug>/visibility"): {"visibility": "private"},
@@ -104,7 +104,7 @@ def test_every_route_is_in_the_table(place: tuple[House, dict[str, Caller]]) -> 
     rules = {
         (method, rule.rule)
         for rule in place[0].app.url_map.iter_rules()
-        if rule.rule.startswith(("/geoservices", "/sites", "/alerts", "/account", "/m/", "/r/", "/u/"))
+        if rule.rule.startswith(("/geoservices", "/sites", "/alerts", "/account", "/m/", "/r/", "/t/", "/u/"))
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     assert {rule for _, rule in rules} == known
