@@ -45,8 +45,8 @@ class Settings(BaseModel):
         smtp: Mail server: `smtp://host:25`, `smtp+starttls://user:password@host:587`, `smtps://…:465`;
             without it mail stays in the outbox.
         mail_from: Address that mail is from.
-        webhook_networks: Networks, with a comma between them, that webhooks of recipients may reach though they
-            are not public, at any port and by http, too: `10.1.0.0/16`.
+        webhook_networks: Networks, with a comma between them, that webhooks may reach though they are not
+            public, at any port and by http, too: `10.1.0.0/16`.
         receipts: Folder of what was sent, message by message, until the database knows; by default beside an
             SQLite file, else `comeo-sent`. Workers on several machines share one.
         sign_up: Whether an address that has no account makes one by signing in.

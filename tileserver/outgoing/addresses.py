@@ -75,8 +75,8 @@ def read_target(url: str) -> Target:
         raise ParameterError(f"the address has more than {MOST_URL} characters; shorten it")
     if not _PLAIN.fullmatch(url):
         raise ParameterError(
-            "the address has a character that is none of ASCII's visible ones, or a backslash; write a host as "
-            "xn--…, others as %…"
+            "the address has a character that is none of ASCII's visible ones, or a backslash; write hosts "
+            "as xn--…, other characters as %…"
         )
     try:
         parts = urlsplit(url)

@@ -71,7 +71,8 @@ def event_of(alert: Alert, about: About, geoservice: Geoservice, kind: Kind, pic
 def test_event(geoservice: Geoservice) -> Body:
     """What shows that a program takes events."""
     return {
-        "type": "comeo.test", "source": f"/geoservices/{geoservice.slug}", "data": {"geoservice": geoservice.slug}
+        "type": "comeo.test", "source": f"/geoservices/{geoservice.slug}",
+        "data": {"geoservice": geoservice.slug},
     }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Digests: alerts that are told together, each day or week, or because there are too many at once.
 
-A message that waits for its digest is in the outbox, as any other, but held. A digest takes all that is held
-for a recipient and is put into the outbox in the same transaction: so each alert is told alone or in one digest.
+A message that waits for its digest is in the outbox, as any other, but held. A digest takes all that is
+held for a recipient, in the transaction that puts it into the outbox: so each alert is told once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STORM: Final = 10
 CALM: Final = timedelta(hours=1)
 LONGEST_HOLD: Final = timedelta(days=8)
 """Nothing is held longer; what would be was held by a clock that was wrong."""
-MOST_LINES: Final = 100
+MOST_LINES: Final = 40
 """Alerts that a digest names, the gravest first; it says how many more there are, and where they stand."""
 MOST_EVENTS: Final = 100
 """Alerts of one event."""

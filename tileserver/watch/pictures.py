@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,13 +11,14 @@ from typing import Any, Final
 from cachetools import LRUCache
 
 from comeo.errors import ComeoError
+from comeo.grid import Bounds
 from tileserver.render import images
 from tileserver.render.plan import RenderRequest
 from tileserver.render.scenes import Scenes
 from tileserver.watch.evidence import around
 
 SIDES: Final = (320, 240, 160)
-"""Longest side in pixels: the first that makes a picture small enough."""
+"""Longest side in pixels, also of a small site: the first that makes a picture small enough."""
 MOST_BYTES: Final = 26_000
 """Of a picture: a third more in mail, whose limit is 50 kB with two texts."""
 _KEPT: Final = 16
@@ -58,7 +60,17 @@ class Pictures:
         west, south, east, north = what["bounds"]
         box = around((west, south, east, north))
         for side in SIDES:
-            made = images.part(self.scenes, record, box, _LOOK, "jpg", self.scenes.budget(), max_size=side)
+            size = _size(box, side)
+            made = images.part(self.scenes, record, box, _LOOK, "jpg", self.scenes.budget(), size=size)
             if len(made) <= MOST_BYTES:
                 return made
         return None
+
+
+def _size(box: Bounds, side: int) -> tuple[int, int]:
+    """Height and width of a picture on which a metre is as long upwards as sideways."""
+    west, south, east, north = box
+    wide = (east - west) * max(math.cos(math.radians((south + north) / 2)), 0.01)
+    high = north - south
+    longest = max(wide, high)
+    return max(round(side * high / longest), 1), max(round(side * wide / longest), 1)
