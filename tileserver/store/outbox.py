@@ -62,7 +62,9 @@ def add_recipient(
     channel: Channel = "email", to: Subscription = "both", rhythm: Rhythm = "each",
     secret: str | None = None,
 ) -> bool:  # fmt: skip
-    """Add somebody who is told; one who is known stays as they are, but is asked again if bouncing.
+    """Add somebody who is told; one who is known stays as they are.
+
+    Who is no longer reached is asked again, and so is a program that had left, for want of a link.
 
     Args:
         connection: In a transaction that writes.
@@ -77,21 +79,21 @@ def add_recipient(
         secret: That webhooks are signed with.
 
     Returns:
-        Whether they are new.
+        Whether they are new, or asked again.
     """
-    values = {
-        "geoservice": geoservice, "list": to, "channel": channel, "address": address, "locale": locale,
-        "state": state, "min_severity": min_severity, "rhythm": rhythm, "secret": secret,
-        "token": new_token(),
+    wishes = {
+        "list": to, "locale": locale, "state": state, "min_severity": min_severity, "rhythm": rhythm,
+        "secret": secret,
     }  # fmt: skip
-    if insert_new(connection, recipient, values):
+    who = {"geoservice": geoservice, "channel": channel, "address": address}
+    if insert_new(connection, recipient, {**who, **wishes, "token": new_token()}):
         return True
+    lost = ("bouncing", "unsubscribed") if channel == "webhook" else ("bouncing",)
     again = update(recipient).where(
         recipient.c.geoservice == geoservice, recipient.c.channel == channel, recipient.c.address == address,
-        recipient.c.state == "bouncing",
+        recipient.c.state.in_(lost),
     )  # fmt: skip
-    connection.execute(again.values(state="pending", bounces=0))
-    return False
+    return connection.execute(again.values(**wishes, bounces=0)).rowcount == 1
 
 
 def recipients_of(connection: Connection, geoservice: int) -> list[Recipient]:

@@ -16,6 +16,7 @@ from tileserver.store import alerts as stored
 from tileserver.store.alerts import Alert
 from tileserver.store.geoservices import Geoservice
 from tileserver.store.outbox import Recipient
+from tileserver.store.tokens import digest_of
 from tileserver.watch import alerts, compose
 from tileserver.watch.body import Body, body_of, event_of, page_link, short_of, test_event
 from tileserver.watch.definition import AlertPolicy
@@ -66,7 +67,9 @@ class Teller:
         """Ask those who are to be told whether they want it."""
         for to in outbox.recipients_of(self._connection, self._geoservice.id):
             key = f"recipient:{to.id}:confirm"
-            if to.confirmed_at is not None:  # once, before their address failed
+            if to.secret is not None:  # of a webhook that was added again, there is another one
+                key += f":{digest_of(to.secret)[:8]}"
+            elif to.confirmed_at is not None:  # once, before their address failed
                 key += f":{to.confirmed_at.isoformat()}"
             if to.state != "pending" or outbox.has(self._connection, key):
                 continue

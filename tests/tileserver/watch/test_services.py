@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -52,24 +51,24 @@ def message(url: str) -> Message:
     return Message(1, "k", "apprise", url, 1, "Alert", body, "queued", 0, NOW, NOW, None)
 
 
-def hosts(value: Any) -> Iterator[str]:
-    """Hosts in what a service's code has as its address."""
-    for each in value.values() if isinstance(value, dict) else [value]:
-        yield str(urlsplit(str(each)).netloc)
+def addresses(plugin: Any) -> list[str]:
+    """What a service's code has as its addresses."""
+    found = getattr(plugin, "notify_url", None) or plugin.notify_sms_url
+    return [str(each) for each in (found.values() if isinstance(found, dict) else [found])]
+
+
+def hosts(plugin: Any) -> set[str]:
+    return {urlsplit(each).netloc for each in addresses(plugin)}
 
 
 @pytest.mark.parametrize("scheme", SERVICES)
 def test_each_service_talks_to_hosts_that_its_code_names(scheme: str) -> None:
     plugin = apprise.Apprise.instantiate(GOOD[scheme])
     assert plugin is not None
-    addresses = plugin.notify_url
-    for host in hosts(addresses):
-        assert host
-        assert "{" not in host
-    for each in addresses.values() if isinstance(addresses, dict) else [addresses]:
-        assert str(each).startswith("https://")
+    assert all(host and "{" not in host for host in hosts(plugin))
+    assert all(each.startswith("https://") for each in addresses(plugin))
     assert not getattr(plugin, "protocol", None), "it may be reached without TLS"
-    assert "host" not in {name for name in plugin.template_tokens if name == "host"}
+    assert "host" not in plugin.template_tokens
 
 
 @pytest.mark.parametrize("scheme", SERVICES)
@@ -88,7 +87,7 @@ def test_what_is_sent_goes_there_and_says_it_shortly(scheme: str, monkeypatch: p
     monkeypatch.setattr(requests.Session, "request", request)
     with pytest.raises(PostponedError, match=f"{SERVICES[scheme]} has not taken it"):
         Services().send(message(GOOD[scheme]), "name", NOW)
-    known = set(hosts(apprise.Apprise.instantiate(GOOD[scheme]).notify_url))
+    known = hosts(apprise.Apprise.instantiate(GOOD[scheme]))
     assert asked
     for url, data in asked:
         assert urlsplit(url).netloc in known
@@ -133,7 +132,16 @@ def test_addresses_are_shown_without_their_keys(scheme: str) -> None:
     check_service(GOOD[scheme])
     shown = masked(GOOD[scheme])
     assert shown.startswith(f"{scheme}://")
-    for secret in (KEY, "key1234", "pass1234", "abcdefgh1234", "b" * 32, "a" * 25, "ApiSecret12345678", "token1234"):
+    for secret in (
+        KEY,
+        "key1234",
+        "pass1234",
+        "abcdefgh1234",
+        "b" * 32,
+        "a" * 25,
+        "ApiSecret12345678",
+        "token1234",
+    ):
         assert secret not in shown
     assert "?" not in shown
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from tests.tileserver.watch.followed import NOW
 from tests.tileserver.watch.receiver import Receiver, receiver
 from tests.tileserver.watch.test_alerts import Case
 from tileserver.outgoing.guard import Guard
@@ -124,9 +125,6 @@ def test_who_wants_no_more_is_told_no_more(hooked: Hooked, taker: tuple[Receiver
     assert hooked.recipient().state == "unsubscribed"
     assert hooked.messages()[-1].error == "410: the receiver wants no more"
     assert hooked.messages("email") == [], "nobody is told: it was the receiver's wish"
-
-
-NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.mark.parametrize(
