@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from comeo.cpus import cpu_count
 from comeo.settings import MAX_MODEL_THREADS, CodecSettings, SettingsError
+from tileserver.outgoing.addresses import Network, read_networks
 
 PREFIX = "COMEO_"
 MEBIBYTE = 1 << 20
@@ -56,6 +57,10 @@ class Settings(BaseModel):
         oidc_client_id: By which the provider knows this server.
         oidc_client_secret: Likewise.
         oidc_name: Of the provider, on the button.
+        webhook_networks: Networks, with a comma between them, that webhooks may reach though they are not
+            public, at any port and by http, too: `10.1.0.0/16`.
+        receipts: Folder of what was sent, message by message, until the database knows; by default beside an
+            SQLite file, else `comeo-sent`. Workers on several machines share one.
         sign_up: Whether an address that has no account makes one by signing in.
         static: Built viewer (`index.html` and `assets/`).
         host: Address to listen on.
@@ -133,6 +138,8 @@ class Settings(BaseModel):
     oidc_client_id: str = ""
     oidc_client_secret: SecretStr | None = None
     oidc_name: str = Field(default="", max_length=60)
+    webhook_networks: tuple[Network, ...] = ()
+    receipts: Path | None = None
     sign_up: bool = False
     static: Path | None = None
     host: str = "127.0.0.1"
@@ -207,6 +214,11 @@ class Settings(BaseModel):
                 "a URL of an Item has {id}, {collection} or {source} in it, and begins with https://"
             )
         return value
+
+    @field_validator("webhook_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: Any) -> Any:
+        return read_networks(value) if isinstance(value, str) else value
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:

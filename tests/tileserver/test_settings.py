@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network
+
 import pytest
 
 from comeo.settings import CodecSettings, SettingsError
@@ -23,10 +25,18 @@ def test_what_is_given_wins_over_the_environment() -> None:
     assert (found.port, found.access_log, found.log_format, found.host) == (9001, True, "text", "127.0.0.1")
 
 
-@pytest.mark.parametrize(("name", "value"), [("COMEO_PORT", "x"), ("COMEO_LOG_FORMAT", "xml")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("COMEO_PORT", "x"), ("COMEO_LOG_FORMAT", "xml"), ("COMEO_WEBHOOK_NETWORKS", "10.0.0.1/8")],
+)
 def test_a_setting_that_is_not_allowed_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         Settings.from_environment({name: value})
+
+
+def test_networks_have_commas_between_them() -> None:
+    found = Settings.from_environment({"COMEO_WEBHOOK_NETWORKS": "10.0.0.0/8, fd00:7::/64"})
+    assert found.webhook_networks == (IPv4Network("10.0.0.0/8"), IPv6Network("fd00:7::/64"))
 
 
 def test_settings_of_codecs_are_read_with_all_others() -> None:

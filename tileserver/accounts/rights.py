@@ -47,6 +47,7 @@ ROLES: Final[Mapping[tuple[str, str], Roles]] = {
     ("GET", f"{_OF}/recipients"): CHANGES,
     ("POST", f"{_OF}/recipients"): CHANGES,
     ("DELETE", f"{_OF}/recipients/<number>"): CHANGES,
+    ("POST", f"{_OF}/recipients/<number>/secret"): CHANGES,
     ("DELETE", _OF): OWNS,
     ("PUT", f"{_OF}/visibility"): OWNS,
     ("GET", f"{_OF}/roles"): OWNS,

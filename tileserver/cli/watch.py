@@ -7,7 +7,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from tileserver.store.geoservices import Geoservice
     from tileserver.store.observed import Archived
     from tileserver.watch.definition import Definition
+    from tileserver.watch.originals import Originals
+    from tileserver.watch.transport import Transport
     from tileserver.watch.worker import Worker
 
 log = logging.getLogger("comeo")
@@ -138,25 +139,47 @@ def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool)
 
 def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
     from tileserver.store.nightly import folder_beside
-    from tileserver.watch.bulletins import attachment
-    from tileserver.watch.deliver import Receipts, Smtp
+    from tileserver.watch.deliver import Receipts
     from tileserver.watch.maps import MapMaker
-    from tileserver.watch.originals import FirstOf, OriginalFolders, OriginalItems, Originals
     from tileserver.watch.worker import Worker
 
-    mail = Smtp.of(settings.smtp, settings.mail_from) if settings.smtp else None
-    if mail and not settings.mail_from:
-        raise ComeoError("mail needs an address that it is from; set COMEO_MAIL_FROM")
-    if mail:
-        mail = replace(mail, load=partial(attachment, store))
     beside = store.path.with_name(f"{store.path.name}.sent") if store.path else Path("comeo-sent")
+    maps = MapMaker(scenes, store, settings.maps_folder, now)
+    return Worker(
+        scenes, store, settings.own_address, _originals(settings), _channels(settings, scenes, store),
+        Receipts(settings.receipts or beside), now, maps, settings.backups or folder_beside(store),
+    )  # fmt: skip
+
+
+def _originals(settings: Settings) -> Originals | None:
+    """Where sources are found; None if nowhere."""
+    from tileserver.watch.originals import FirstOf, OriginalFolders, OriginalItems
+
     places: list[Originals] = [OriginalFolders(settings.originals)] if settings.originals else []
     if settings.original_items:
         places.append(OriginalItems(settings.original_items))
-    originals = FirstOf(places) if places else None
-    maps = MapMaker(scenes, store, settings.maps_folder, now)
-    backups = settings.backups or folder_beside(store)
-    return Worker(scenes, store, settings.own_address, originals, mail, Receipts(beside), now, maps, backups)
+    return FirstOf(places) if places else None
+
+
+def _channels(settings: Settings, scenes: Scenes, store: Database) -> Transport:
+    """Ways by which messages leave; mail only where there is a server for it."""
+    from tileserver.outgoing.guard import Guard
+    from tileserver.watch.bulletins import attachment
+    from tileserver.watch.deliver import Smtp
+    from tileserver.watch.letter import Enclosures
+    from tileserver.watch.pictures import Pictures
+    from tileserver.watch.services import Services
+    from tileserver.watch.transport import Channels
+    from tileserver.watch.webhook import Webhooks
+
+    webhooks = Webhooks(store, Guard(settings.webhook_networks), settings.own_address)
+    ways: dict[str, Transport] = {"webhook": webhooks, "apprise": Services()}
+    if settings.smtp:
+        enclosures = Enclosures(Pictures(scenes).draw, partial(attachment, store))
+        ways["email"] = Smtp.of(settings.smtp, settings.mail_from, enclosures)
+        if not settings.mail_from:
+            raise ComeoError("mail needs an address that it is from; set COMEO_MAIL_FROM")
+    return Channels(ways)
 
 
 def _round(worker: Worker) -> bool:
@@ -188,6 +211,8 @@ def add(file: Path, owner: str, sites: Path | None, database: str | None) -> Non
     from tileserver.render.documents import catalogue_of, install
     from tileserver.settings import Settings
     from tileserver.store import audit
+    from tileserver.store.outbox import recipients_of
+    from tileserver.watch.recipients import shown
     from tileserver.watch.register import register
 
     settings = Settings.from_environment(database=database)
@@ -196,8 +221,14 @@ def add(file: Path, owner: str, sites: Path | None, database: str | None) -> Non
     definition = _definition_in(file, None if sites is None else _sites_in(sites, settings))
     with store.writing() as connection:
         time = now()
-        number = register(connection, definition, owner, settings.max_vertices, time)
+        number = register(
+            connection, definition, owner, settings.max_vertices, time, settings.webhook_networks
+        )
         audit.write(connection, time, None, "geoservice.added", "geoservice", number, slug=definition.slug)
+        told = recipients_of(connection, number)
+    for each in told:
+        if each.secret:
+            click.echo(f"{shown(each)} signs with {each.secret}")
     click.echo(f"{definition.slug} is a draft; `comeo geoservice activate {definition.slug} PATHS` starts it")
 
 

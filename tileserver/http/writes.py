@@ -21,12 +21,20 @@ def state_tag(document: Mapping[str, Any]) -> str:
 
 
 def state_answer(
-    document: Mapping[str, Any], status: int = 200, content_type: str = "application/json"
-) -> Response:
-    """Answer with a document, and with the ETag by which it is changed."""
+    document: Mapping[str, Any], status: int = 200, content_type: str = "application/json", *,
+    shown_once: Mapping[str, Any] | None = None,
+) -> Response:  # fmt: skip
+    """Answer with a document, and with the ETag by which it is changed.
+
+    Args:
+        document: It.
+        status: Of HTTP.
+        content_type: Of the answer.
+        shown_once: What only this answer says besides; no part of the state.
+    """
     tag = state_tag(document)
     known = status == 200 and is_known(tag)
-    body = b"" if known else to_json(document)
+    body = b"" if known else to_json({**document, **(shown_once or {})})
     response = Response(body, 304 if known else status, content_type=content_type)
     response.set_etag(tag)
     return response

@@ -19,7 +19,7 @@ from tileserver.store.geoservices import Geoservice
 from tileserver.watch import states
 from tileserver.watch.bulletin import Content, Material, canonical, content_of
 from tileserver.watch.calendar import Month
-from tileserver.watch.deliver import Attachment
+from tileserver.watch.letter import Attachment
 from tileserver.watch.page import Visa
 
 

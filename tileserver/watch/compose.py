@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from textwrap import shorten
@@ -38,10 +38,32 @@ class About:
     zone: str
 
 
-def alert_message(
-    alert: Alert, about: About, locale: str, kind: Kind, links: Mapping[str, str]
-) -> tuple[str, str]:
-    """Subject and text of a message about an alert.
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a message says, for channels to show as each can.
+
+    Attributes:
+        subject: One line.
+        sentences: Paragraphs.
+        rows: Lines of a list, below its heading, which is the first one.
+        links: What each does in words, and its address.
+    """
+
+    subject: str
+    sentences: Sequence[str]
+    rows: Sequence[str] = ()
+    links: Sequence[tuple[str, str]] = ()
+
+    @property
+    def text(self) -> str:
+        """All of it but the subject."""
+        rows = ["\n".join(self.rows)] if self.rows else []
+        links = [f"{does}: {address}" for does, address in self.links]
+        return "\n\n".join([*self.sentences, *rows, *links]) + "\n"
+
+
+def alert_content(alert: Alert, about: About, locale: str, kind: Kind, links: Mapping[str, str]) -> Content:
+    """A message about an alert.
 
     Args:
         alert: It.
@@ -51,15 +73,21 @@ def alert_message(
         links: Addresses by what they do: `picture`, `decide`, `unsubscribe`.
     """
     facts = _facts(alert, about, locale)
+    subject = word(locale, f"subject-{kind}", **facts)
+    named = [(word(locale, name), address) for name, address in links.items()]
     if kind == "closed":
-        over = alert.evidence["over"]
-        at = datetime.fromisoformat(over) if over else alert.closed or alert.last_at
-        day = day_words(at, locale, about.zone)
-        body = [word(locale, "closed-sentence", **{**facts, "day": day})]
-    else:
-        body = [*sentences(alert, about, locale), _dates(alert, about, locale)]
-    body += [f"{word(locale, name)}: {address}" for name, address in links.items()]
-    return word(locale, f"subject-{kind}", **facts), "\n\n".join(body) + "\n"
+        return Content(subject, [alert_line(alert, about, locale, kind)], (), named)
+    return Content(subject, sentences(alert, about, locale), _dates(alert, about, locale), named)
+
+
+def alert_line(alert: Alert, about: About, locale: str, kind: Kind) -> str:
+    """What happened, in one sentence."""
+    facts = _facts(alert, about, locale)
+    if kind != "closed":
+        return word(locale, f"{alert.kind}-sentence", **facts)
+    over = alert.evidence["over"]
+    at = datetime.fromisoformat(over) if over else alert.closed or alert.last_at
+    return word(locale, "closed-sentence", **{**facts, "day": day_words(at, locale, about.zone)})
 
 
 def sentences(alert: Alert, about: About, locale: str) -> list[str]:
@@ -73,12 +101,17 @@ def sentences(alert: Alert, about: About, locale: str) -> list[str]:
     ]
 
 
+def last_day(alert: Alert, zone: str, locale: str) -> str:
+    """Day of an alert's last date."""
+    return day_words(alert.last_at, locale, zone)
+
+
 def _facts(alert: Alert, about: About, locale: str) -> dict[str, str]:
     worst = alert.evidence["worst"]
     return {
-        "geoservice": _in_a_line(text_in(about.geoservice, locale)),
-        "site": _in_a_line(text_in(about.site, locale)),
-        "indicator": _in_a_line(text_in(about.indicator, locale)),
+        "geoservice": in_a_line(text_in(about.geoservice, locale)),
+        "site": in_a_line(text_in(about.site, locale)),
+        "indicator": in_a_line(text_in(about.indicator, locale)),
         "value": _value(worst, about, locale),
         "day": _day(worst, about, locale),
         "limit": value_words(worst[alert.kind], None, about.unit, locale),
@@ -93,47 +126,51 @@ def _group_facts(alert: Alert, locale: str) -> dict[str, str]:
     group = alert.evidence.get("group")
     if group is None:
         return {}
-    worst = _in_a_line(text_in(group["witnesses"][0]["name"], locale))
+    worst = in_a_line(text_in(group["witnesses"][0]["name"], locale))
     return {"count": str(group["count"]), "all": str(group["of"]), "worst": worst}
 
 
-def invitation(title: Mapping[str, str], address: str, locale: str, link: str) -> tuple[str, str]:
-    """Subject and text of a message that asks whether somebody wants to be told."""
-    facts = {"geoservice": _in_a_line(text_in(title, locale)), "address": address}
-    body = f"{word(locale, 'recipient-sentence', **facts)}\n\n{word(locale, 'confirm-link')}: {link}\n"
-    return word(locale, "subject-recipient", **facts), body
+def invitation(title: Mapping[str, str], address: str, locale: str, link: str) -> Content:
+    """A message that asks whether somebody wants to be told."""
+    facts = {"geoservice": in_a_line(text_in(title, locale)), "address": address}
+    return Content(
+        word(locale, "subject-recipient", **facts), [word(locale, "recipient-sentence", **facts)], (),
+        [(word(locale, "confirm-link"), link)],
+    )  # fmt: skip
 
 
-def visa_message(title: Mapping[str, str], number: str, locale: str, link: str) -> tuple[str, str]:
-    """Subject and text of a message that a bulletin waits for a visa."""
-    facts = {"geoservice": _in_a_line(text_in(title, locale)), "number": number}
-    body = f"{word(locale, 'visa-sentence', **facts)}\n\n{word(locale, 'bulletin-link')}: {link}\n"
-    return word(locale, "subject-visa", **facts), body
+def visa_message(title: Mapping[str, str], number: str, locale: str, link: str) -> Content:
+    """A message that a bulletin waits for a visa."""
+    facts = {"geoservice": in_a_line(text_in(title, locale)), "number": number}
+    return Content(
+        word(locale, "subject-visa", **facts), [word(locale, "visa-sentence", **facts)], (),
+        [(word(locale, "bulletin-link"), link)],
+    )  # fmt: skip
 
 
 def bulletin_message(
     title: Mapping[str, str], number: str, month: str, locale: str, links: Mapping[str, str], *,
     is_erratum: bool,
-) -> tuple[str, str]:  # fmt: skip
-    """Subject and text of a message that a bulletin, or an erratum to one, is out."""
-    facts = {"geoservice": _in_a_line(text_in(title, locale)), "number": number, "month": month}
+) -> Content:  # fmt: skip
+    """A message that a bulletin, or an erratum to one, is out."""
+    facts = {"geoservice": in_a_line(text_in(title, locale)), "number": number, "month": month}
     kind = "erratum" if is_erratum else "bulletin"
-    body = [word(locale, f"{kind}-sentence", **facts)]
-    body += [f"{word(locale, name)}: {address}" for name, address in links.items()]
-    return word(locale, f"subject-{kind}", **facts), "\n\n".join(body) + "\n"
+    named = [(word(locale, name), address) for name, address in links.items()]
+    subject = word(locale, f"subject-{kind}", **facts)
+    return Content(subject, [word(locale, f"{kind}-sentence", **facts)], (), named)
 
 
-def _in_a_line(text: str) -> str:
+def in_a_line(text: str) -> str:
     """A name in a line of mail: names may have several lines, and say what looks like one of ours."""
     return shorten(text, MOST_NAME, placeholder=" …")
 
 
-def _dates(alert: Alert, about: About, locale: str) -> str:
+def _dates(alert: Alert, about: About, locale: str) -> list[str]:
     rows = [
         word(locale, "date", day=_day(each, about, locale), value=_value(each, about, locale))
         for each in alert.evidence["dates"][-TOLD_DATES:]
     ]
-    return "\n".join([word(locale, "dates"), *rows])
+    return [word(locale, "dates"), *rows]
 
 
 def _value(date: Mapping[str, Any], about: About, locale: str) -> str:

@@ -26,6 +26,8 @@ def _zone(name: str) -> str:
 Email = Annotated[
     str, Field(max_length=254, pattern=r"^[^@\s<>()\[\]\",;:\\\x00-\x1f\x7f-\x9f]{1,64}@[A-Za-z0-9.-]+$")
 ]
+Url = Annotated[str, Field(max_length=2000, pattern=r"^[a-z0-9]+://[!-~]+$")]
+Channel = Literal["email", "webhook", "apprise"]
 Day = Annotated[date, Field(ge=date(1970, 1, 1), lt=date(2200, 1, 1))]
 
 
@@ -276,17 +278,43 @@ class BulletinPolicy(Part):
 
 
 class Told(Part):
-    """Somebody who is told of alerts.
+    """Somebody, or a program, that is told.
 
     Attributes:
-        email: Address.
+        email: Address; this one or one of the next two.
+        webhook: Where events are sent to: `https://host/path`.
+        apprise: Of a service of messages: `tgram://…`, `twilio://…`; see `watch.services`.
         locale: Language of messages.
+        list: What is told.
+        rhythm: Alerts one by one, or together each day or week, as the geoservice's time zone counts them.
         min_severity: Alerts below it are not told.
     """
 
-    email: Email
+    email: Email | None = None
+    webhook: Url | None = None
+    apprise: Url | None = None
     locale: Language = "en"
+    list: Literal["alerts", "bulletins", "both"] = "both"
+    rhythm: Literal["each", "daily", "weekly"] = "each"
     min_severity: Annotated[int, Field(ge=1, le=3)] = 1
+
+    @model_validator(mode="after")
+    def _reached_one_way(self) -> Told:
+        if sum(each is not None for each in (self.email, self.webhook, self.apprise)) != 1:
+            raise ValueError("give one of email, webhook and apprise")
+        return self
+
+    @property
+    def channel(self) -> Channel:
+        """How they are told."""
+        if self.email is not None:
+            return "email"
+        return "apprise" if self.webhook is None else "webhook"
+
+    @property
+    def address(self) -> str:
+        """Of the channel."""
+        return self.email or self.webhook or self.apprise or ""
 
 
 class Definition(Part):

@@ -1,6 +1,6 @@
-"""Sending what is in the outbox: by e-mail, once each, whatever happens meanwhile.
+"""Sending what is in the outbox, once each, whatever happens meanwhile; and the channel of e-mail.
 
-A mail server that has taken a message cannot be asked to forget it. So that no crash between its answer and
+A server that has taken a message cannot be asked to forget it. So that no crash between its answer and
 the database makes a message go out twice, the answer is written into a receipt beside the database first, and
 what was being sent when its sender ended is looked up there before it is sent again. A full disk shows before
 a message leaves: the receipt's file is made then, and only renamed once the message was taken.
@@ -19,13 +19,12 @@ import logging
 import os
 import smtplib
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from email.message import EmailMessage
-from email.utils import format_datetime
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import ClassVar, Final, Literal
 from urllib.parse import unquote, urlsplit
 
 from comeo.errors import ComeoError
@@ -33,6 +32,9 @@ from comeo.settings import SettingsError
 from tileserver.store import outbox
 from tileserver.store.database import Database
 from tileserver.store.outbox import Message
+from tileserver.watch import recipients
+from tileserver.watch.letter import NOTHING, Enclosures, letter
+from tileserver.watch.transport import BouncedError, GoneError, PostponedError, RefusedError, Transport
 
 SENDING: Final = timedelta(minutes=2)
 """For so long nobody else takes a message that is being sent."""
@@ -44,54 +46,11 @@ _FIRST_WAIT: Final = timedelta(minutes=1)
 LONGEST_WAIT: Final = timedelta(hours=12)
 _PATIENCE: Final = 30.0  # seconds for an answer of the mail server
 _AT_ONCE: Final = 50
+ROUND_SECONDS: Final = 60.0
+"""For so long a round sends; receivers that are slow keep nobody from observing."""
 _PERMANENT: Final = range(500, 600)
 _Outcome = Literal["sent", "failed", "dead", "unreachable"]
 log = logging.getLogger("comeo")
-
-
-class RefusedError(Exception):
-    """A message that will never be taken."""
-
-
-class PostponedError(Exception):
-    """A message that is not taken now, for a reason that does not concern others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file that a message carries.
-
-    Attributes:
-        name: Of the file.
-        content_type: Of its bytes.
-        body: Its bytes.
-    """
-
-    name: str
-    content_type: str
-    body: bytes
-
-
-Load = Callable[[Mapping[str, Any]], Attachment | None]
-"""From what a message says of an attachment to the file."""
-
-
-class Transport(Protocol):
-    """How messages of a channel leave."""
-
-    def send(self, one: Message, name: str, now: datetime) -> None:
-        """Send a message.
-
-        Args:
-            one: It.
-            name: The same whenever it is sent, and no other message's.
-            now: Time.
-
-        Raises:
-            RefusedError: If it will never be taken.
-            PostponedError: If it may be taken later.
-            OSError: If nothing can be sent now.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +64,10 @@ class Smtp:
         user: To sign in; empty for none.
         password: Likewise.
         secure: `tls` from the start, `starttls`, or empty for none.
-        load: What gives the files that messages name as `attachments`; None where there are none.
+        enclosures: What mail carries: pictures and files.
     """
+
+    channels: ClassVar[tuple[str, ...]] = ("email",)
 
     host: str
     port: int
@@ -114,10 +75,10 @@ class Smtp:
     user: str = ""
     password: str = ""
     secure: str = ""
-    load: Load | None = None
+    enclosures: Enclosures = NOTHING
 
     @classmethod
-    def of(cls, address: str, sender: str) -> Smtp:
+    def of(cls, address: str, sender: str, enclosures: Enclosures = NOTHING) -> Smtp:
         """By a URL: `smtps://user:password@host:465`, `smtp+starttls://…:587`, `smtp://localhost:25`.
 
         Raises:
@@ -135,13 +96,12 @@ class Smtp:
             )
         secure, usual = ways[parts.scheme]
         user, password = (unquote(each or "") for each in (parts.username, parts.password))
-        return cls(host, port or usual, sender, user, password, secure)
+        return cls(host, port or usual, sender, user, password, secure, enclosures)
 
     def send(self, one: Message, name: str, now: datetime) -> None:
         """See `Transport`."""
         try:
-            mail = _mail(one, self.sender, name, now)
-            _attach(mail, one, self.load)
+            mail = letter(one, self.sender, name, now, self.enclosures)
         except ValueError as error:  # a header that mail cannot carry
             raise RefusedError(str(error)) from error
         try:
@@ -152,7 +112,9 @@ class Smtp:
                     raise RefusedError(str(error)) from error
         except smtplib.SMTPRecipientsRefused as error:
             code, reason = next(iter(error.recipients.values()))
-            raise _failure(code, reason) from error
+            if code in _PERMANENT:
+                raise BouncedError(_answer(code, reason)) from error
+            raise PostponedError(_answer(code, reason)) from error
         except smtplib.SMTPDataError as error:
             raise _failure(error.smtp_code, error.smtp_error) from error
         except smtplib.SMTPResponseException as error:  # of us: a password, a quota
@@ -190,31 +152,9 @@ def _failure(code: int, reason: bytes | str) -> Exception:
     return RefusedError(text) if code in _PERMANENT else PostponedError(text)
 
 
-def _mail(one: Message, sender: str, name: str, now: datetime) -> EmailMessage:
-    mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = sender, one.address, one.subject
-    mail["Date"] = format_datetime(now)
-    mail["Message-ID"] = f"<{name}@{sender.rpartition('@')[2]}>"  # the same again, if it is sent again
-    mail["Auto-Submitted"] = "auto-generated"
-    if "unsubscribe" in one.body:  # RFC 8058
-        mail["List-Unsubscribe"] = f"<{one.body['unsubscribe']}>"
-        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    mail.set_content(one.body["text"])
-    return mail
-
-
-def _attach(mail: EmailMessage, one: Message, load: Load | None) -> None:
-    for wanted in one.body.get("attachments", ()):
-        found = load(wanted) if load else None
-        if found is None:
-            raise RefusedError("a file that this message carries is not there")
-        kind, _, subtype = found.content_type.partition("/")
-        mail.add_attachment(found.body, maintype=kind, subtype=subtype, filename=found.name)
-
-
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """What a mail server has taken, one file a message until the database knows.
+    """What servers have taken, one file a message until the database knows.
 
     Attributes:
         folder: Beside the database.
@@ -240,7 +180,7 @@ class Receipts:
                 os.close(handle)
         except OSError as error:
             raise ComeoError(
-                f"no mail is sent while {self.folder} cannot be written: {error.strerror}"
+                f"nothing is sent while {self.folder} cannot be written: {error.strerror}"
             ) from error
 
     def write(self, name: str) -> None:
@@ -277,7 +217,7 @@ def deliver(
     database: Database, transport: Transport, receipts: Receipts, clock: Callable[[], datetime],
     believed: datetime | None = None,
 ) -> int:  # fmt: skip
-    """Send what is due; how many messages were taken. If nothing can be sent now, the rest waits.
+    """Send what is due; how many messages were taken. If a channel can send nothing now, the rest waits.
 
     Args:
         database: With the outbox.
@@ -289,14 +229,23 @@ def deliver(
     Raises:
         ComeoError: If the database or the receipts cannot be written; nothing is lost, nor sent twice.
     """
-    with database.reading() as connection:
-        waiting = outbox.due(connection, clock(), LONGEST_WAIT, _AT_ONCE)
+    ends = time.monotonic() + ROUND_SECONDS
     sent = 0
-    for one in waiting:
-        outcome = _deliver(database, transport, receipts, one, clock, believed)
-        sent += outcome == "sent"
-        if outcome == "unreachable":
-            break
+    for channel in transport.channels:
+        with database.reading() as connection:
+            waiting = outbox.due(connection, channel, clock(), LONGEST_WAIT, _AT_ONCE)
+        silent = set[str]()
+        for one in waiting:
+            if one.address in silent:  # what it did not take before it does not take now
+                continue
+            if time.monotonic() > ends:
+                break
+            outcome = _deliver(database, transport, receipts, one, clock, believed)
+            sent += outcome == "sent"
+            if outcome == "unreachable":
+                break
+            if outcome == "failed" and channel != "email":  # a mail server has taken it up with others
+                silent.add(one.address)
     return sent
 
 
@@ -311,30 +260,67 @@ def _deliver(
     with database.writing() as connection:
         if not outbox.claim(connection, one, clock() + SENDING):
             return None
-    outcome, error = ("sent", None) if taken else _send(transport, one, name, clock())
-    if outcome == "sent" and not taken:
+        unwanted = not taken and recipients.is_unwanted(connection, one)
+    if unwanted:
+        end = _End("dead", "the recipient is no longer told")
+    else:
+        end = _End("sent") if taken else _send(transport, one, name, clock())
+    if end.outcome == "sent" and not taken:
         try:
             receipts.write(name)
         except OSError as failure:  # then the database has to remember it alone
             log.warning("the receipt of a message cannot be written: %s", failure)
-    state: outbox.State = "failed" if outcome == "unreachable" else outcome
-    now = clock()
-    if state == "failed" and (believed or now) - one.created > GIVEN_UP and one.attempts + 1 >= LEAST_TRIES:
-        state = "dead"
-    wait = min(_FIRST_WAIT * 2 ** min(one.attempts, 20), LONGEST_WAIT)
-    with database.writing() as connection:
-        outbox.settle(connection, one.id, state, now + wait, error and error[:500])
+    _settle(database, one, end, clock(), believed)
     receipts.forget(name)
-    return outcome
+    return end.outcome
 
 
-def _send(transport: Transport, one: Message, name: str, now: datetime) -> tuple[_Outcome, str | None]:
+def _settle(database: Database, one: Message, end: _End, now: datetime, believed: datetime | None) -> None:
+    """Write down what became of a message, and what follows from it for its recipient."""
+    state: outbox.State = "failed" if end.outcome == "unreachable" else end.outcome
+    is_given_up = (
+        state == "failed" and (believed or now) - one.created > GIVEN_UP and one.attempts + 1 >= LEAST_TRIES
+    )
+    if is_given_up:
+        state = "dead"
+    wait = min(max(_FIRST_WAIT * 2 ** min(one.attempts, 20), end.wait or _FIRST_WAIT), LONGEST_WAIT)
+    with database.writing() as connection:
+        outbox.settle(connection, one.id, state, now + wait, end.error and end.error[:500])
+        if end.outcome == "sent":
+            recipients.was_reached(connection, one, now)
+        elif end.is_gone:
+            recipients.has_left(connection, one)
+        elif end.is_bounced or (is_given_up and end.outcome == "failed"):
+            recipients.was_refused(connection, one, end.error or "", now)
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """What became of sending.
+
+    Attributes:
+        outcome: It.
+        error: In a sentence.
+        wait: For how long the receiver wants to be left alone.
+        is_bounced: Whether there is nobody at the address.
+        is_gone: Whether there is somebody who wants no more.
+    """
+
+    outcome: _Outcome
+    error: str | None = None
+    wait: timedelta | None = None
+    is_bounced: bool = False
+    is_gone: bool = False
+
+
+def _send(transport: Transport, one: Message, name: str, now: datetime) -> _End:
     try:
         transport.send(one, name, now)
     except RefusedError as failure:
-        return "dead", str(failure)
+        is_bounced, is_gone = isinstance(failure, BouncedError), isinstance(failure, GoneError)
+        return _End("dead", str(failure), None, is_bounced, is_gone)
     except PostponedError as failure:
-        return "failed", str(failure)
+        return _End("failed", str(failure), failure.wait)
     except OSError as failure:
-        return "unreachable", str(failure) or type(failure).__name__
-    return "sent", None
+        return _End("unreachable", str(failure) or type(failure).__name__)
+    return _End("sent")

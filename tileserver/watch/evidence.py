@@ -123,11 +123,16 @@ def _row(date: Mapping[str, Any], about: About, locale: str) -> tuple[str, str, 
 
 def _source(date: Mapping[str, Any], collection: str, site: Bounds, look: str) -> str:
     """Address of a picture of a date, below the server's root."""
-    west, south, east, north = site
-    box = (west - _AROUND, south - _AROUND, east + _AROUND, north + _AROUND)
+    box = around(site)
     scene = f"collections/{quote(collection, safe='')}/items/{quote(date['item'], safe='')}"
     area = ",".join(f"{each:.5f}" for each in box)
     return f"{scene}/bbox/{area}.webp?{look}max_size={PICTURE_SIDE}"
+
+
+def around(site: Bounds) -> Bounds:
+    """What pictures of a site show, in degrees."""
+    west, south, east, north = site
+    return west - _AROUND, south - _AROUND, east + _AROUND, north + _AROUND
 
 
 def _day(date: Mapping[str, Any], about: About, locale: str) -> str:

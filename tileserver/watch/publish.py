@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -23,6 +23,7 @@ from tileserver.store.geoservices import Geoservice
 from tileserver.store.observed import Archived
 from tileserver.store.outbox import Recipient
 from tileserver.watch import bulletins, calendar, compose
+from tileserver.watch.body import body_of, bulletin_event, short_of
 from tileserver.watch.bulletin import Content, grounds_of, material_of, moments_of, policy_of
 from tileserver.watch.bulletins import Draft
 from tileserver.watch.calendar import Month
@@ -153,9 +154,10 @@ class Press:
             if account.id == one.composed_by:
                 continue
             number = bulletins.printed(geoservice, one)
-            subject, text = compose.visa_message(geoservice.title, number, account.locale, link)
+            content = compose.visa_message(geoservice.title, number, account.locale, link)
+            body = body_of(content, "email", account.locale)
             key = f"bulletin:{one.id}:visa:a{account.id}"
-            outbox.post(connection, key, "email", account.email, subject, {"text": text}, now)
+            outbox.post(connection, key, "email", account.email, content.subject, body, now)
 
     def _print(self, geoservice: Geoservice, one: Bulletin) -> None:
         """Make the files of an approved bulletin, and tell those who are to know: all or nothing."""
@@ -188,16 +190,22 @@ class Press:
             "bulletin-link": f"{self.address}/bulletins/{one.id}.html?locale={locale}",
             "unsubscribe": unsubscribe,
         }
-        subject, text = compose.bulletin_message(
+        said = compose.bulletin_message(
             geoservice.title, content["number"], month_words(content, to.locale), to.locale, links,
             is_erratum="erratum" in content,
         )  # fmt: skip
-        body: dict[str, Any] = {"text": text, "unsubscribe": unsubscribe}
-        kind = _attached(files, locale, is_public=geoservice.visibility == "public")
-        if kind is not None:
-            body["attachments"] = [{"bulletin": one.id, "locale": locale, "kind": kind}]
+        body = body_of(said, to.channel, to.locale)
+        if to.channel == "email":
+            body["unsubscribe"] = unsubscribe
+            kind = _attached(files, locale, is_public=geoservice.visibility == "public")
+            if kind is not None:
+                body["attachments"] = [{"bulletin": one.id, "locale": locale, "kind": kind}]
+        elif to.channel == "webhook":
+            body["event"] = bulletin_event(geoservice, one.label, content, links["bulletin-link"])
+        else:
+            body |= short_of(said, said.subject, links["bulletin-link"])
         key = f"bulletin:{one.id}:r{to.id}"
-        return outbox.post(connection, key, to.channel, to.address, subject, body, now, to.id)
+        return outbox.post(connection, key, to.channel, to.address, said.subject, body, now, to.id)
 
 
 def wanted(geoservice: Geoservice, known: Sequence[Bulletin], now: datetime) -> list[Month]:

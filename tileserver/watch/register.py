@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,6 +20,8 @@ from comeo.indicators.model import OneLine
 from comeo.indicators.trials import run_tests
 from comeo.view.area import Area
 from tileserver.errors import ConflictError
+from tileserver.outgoing.addresses import Network, read_target
+from tileserver.outgoing.guard import ForbiddenTargetError, Guard
 from tileserver.render.documents import find_document
 from tileserver.render.scenes import Scenes
 from tileserver.render.sites import Site, sites_of
@@ -27,8 +29,10 @@ from tileserver.store import accounts, geoservices, outbox, sites
 from tileserver.store.geoservices import Geoservice
 from tileserver.watch import states
 from tileserver.watch.bulletin import check_texts
-from tileserver.watch.definition import Definition, Email, Maps
+from tileserver.watch.definition import Definition, Email, Maps, Told
 from tileserver.watch.maps import check_size, mapped
+from tileserver.watch.services import check_service
+from tileserver.watch.webhook import new_secret
 
 MOST_SITES: Final = 10_000
 MOST_TEXT: Final = 32 << 20
@@ -73,8 +77,9 @@ def definition_of(document: Any) -> Definition:
 
 
 def register(
-    connection: Connection, definition: Definition, owner: str, max_vertices: int, now: datetime
-) -> int:
+    connection: Connection, definition: Definition, owner: str, max_vertices: int, now: datetime,
+    networks: Sequence[Network] = (),
+) -> int:  # fmt: skip
     """Add a geoservice as a draft; its id is returned.
 
     Args:
@@ -83,6 +88,7 @@ def register(
         owner: E-mail address.
         max_vertices: Positions that each site may have.
         now: Time.
+        networks: That webhooks may reach though they are not public.
 
     Raises:
         ParameterError: If a site is no polygon or point or not the owner's, a name or address is none, no map
@@ -114,9 +120,43 @@ def register(
         mapped(geoservices.followed(connection, number), definition.maps)
     check_texts(definition.bulletins, len(sites.leaves(connection, place)), followed)
     for to in definition.recipients:
-        state = "confirmed" if to.email.lower() == owner.lower() else "pending"
-        outbox.add_recipient(connection, number, to.email, to.locale, to.min_severity, state)
+        is_owner = to.email is not None and to.email.lower() == owner.lower()
+        add_told(connection, number, to, "confirmed" if is_owner else "pending", networks)
     return number
+
+
+def add_told(
+    connection: Connection, number: int, to: Told, state: str, networks: Sequence[Network]
+) -> str | None:
+    """Add a recipient of a geoservice.
+
+    Args:
+        connection: In a transaction that writes.
+        number: The geoservice.
+        to: The recipient.
+        state: Theirs.
+        networks: That webhooks may reach though they are not public.
+
+    Returns:
+        What a new webhook's events are signed with; None of others.
+
+    Raises:
+        ParameterError: If the address cannot be one of its channel.
+    """
+    secret = None
+    if to.channel == "webhook":
+        try:
+            Guard(networks).check(read_target(to.address))
+        except ForbiddenTargetError as error:
+            raise ParameterError(f"webhook: {error}") from error
+        secret = new_secret()
+    elif to.channel == "apprise":
+        check_service(to.address)
+    is_new = outbox.add_recipient(
+        connection, number, to.address, to.locale, to.min_severity, state, channel=to.channel, to=to.list,
+        rhythm=to.rhythm, secret=secret,
+    )  # fmt: skip
+    return secret if is_new else None
 
 
 def activate(connection: Connection, scenes: Scenes, geoservice: Geoservice) -> None:

@@ -10,13 +10,19 @@ from urllib.parse import quote
 from sqlalchemy import Connection
 
 from comeo.indicators.document import Document, read_document
-from tileserver.store import accounts, geoservices, outbox
+from comeo.view.area import Area
+from tileserver.store import accounts, geoservices, outbox, sites
 from tileserver.store import alerts as stored
 from tileserver.store.alerts import Alert
 from tileserver.store.geoservices import Geoservice
+from tileserver.store.outbox import Recipient
+from tileserver.store.tokens import digest_of
 from tileserver.watch import alerts, compose
+from tileserver.watch.body import Body, body_of, event_of, page_link, short_of, test_event
 from tileserver.watch.definition import AlertPolicy
 from tileserver.watch.detect import GRAVE
+from tileserver.watch.digest import held_until
+from tileserver.watch.words import word
 
 LINK_DAYS: Final = 14
 """Days for which a link decides on an alert."""
@@ -66,12 +72,22 @@ class Teller:
         """Ask those who are to be told whether they want it."""
         for to in outbox.recipients_of(self._connection, self._geoservice.id):
             key = f"recipient:{to.id}:confirm"
+            if to.secret is not None:  # of a webhook that was added again, there is another one
+                key += f":{digest_of(to.secret)[:8]}"
+            elif to.confirmed_at is not None:  # once, before their address failed
+                key += f":{to.confirmed_at.isoformat()}"
             if to.state != "pending" or outbox.has(self._connection, key):
                 continue
             link = f"{self._address}/r/{to.token}"
-            subject, text = compose.invitation(self._geoservice.title, to.address, to.locale, link)
+            shown = to.address if to.channel == "email" else word(to.locale, "this-address")
+            content = compose.invitation(self._geoservice.title, shown, to.locale, link)
+            body = body_of(content, to.channel, to.locale)
+            if to.channel == "webhook":  # a program confirms by taking it
+                body["event"] = test_event(self._geoservice)
+            elif to.channel == "apprise":
+                body |= short_of(content, content.subject, link)
             outbox.post(
-                self._connection, key, to.channel, to.address, subject, {"text": text}, self._now, to.id
+                self._connection, key, to.channel, to.address, content.subject, body, self._now, to.id
             )
 
     def _candidate(self, alert: Alert) -> None:
@@ -97,23 +113,60 @@ class Teller:
             key = f"alert:{alert.id}:moderate:a{account.id}" + (f":{len(given)}" if given else "")
             token = stored.give_token(self._connection, alert, account.id, self._now, until)
             links = {"picture": self._picture(alert), "decide": f"{self._address}/m/{token}"}
-            subject, text = compose.alert_message(
-                alert, self._names.of(alert), account.locale, "moderate", links
-            )
-            body = {"text": text}
-            outbox.post(self._connection, key, "email", account.email, subject, body, self._now)
+            content = compose.alert_content(alert, self._names.of(alert), account.locale, "moderate", links)
+            body = body_of(content, "email", account.locale) | self._pictured(alert, account.locale)
+            outbox.post(self._connection, key, "email", account.email, content.subject, body, self._now)
 
     def _spread(self, alert: Alert, kind: compose.Kind) -> None:
         """Tell all who are to know."""
         for to in outbox.recipients_of(self._connection, self._geoservice.id):
             if to.state != "confirmed" or alert.severity < to.min_severity or to.list == "bulletins":
                 continue
-            unsubscribe = f"{self._address}/u/{to.token}"
-            links = {"picture": self._picture(alert), "unsubscribe": unsubscribe}
-            subject, text = compose.alert_message(alert, self._names.of(alert), to.locale, kind, links)
-            body = {"text": text, "unsubscribe": unsubscribe}
             key = f"alert:{alert.id}:{kind}:r{to.id}"
-            outbox.post(self._connection, key, to.channel, to.address, subject, body, self._now, to.id)
+            if outbox.has(self._connection, key):
+                continue
+            subject, body = self._message(alert, kind, to)
+            held = held_until(self._connection, to, self._geoservice.timezone, self._now)
+            outbox.post(
+                self._connection,
+                key,
+                to.channel,
+                to.address,
+                subject,
+                body,
+                self._now,
+                to.id,
+                held_until=held,
+            )
+
+    def _message(self, alert: Alert, kind: compose.Kind, to: Recipient) -> tuple[str, Body]:
+        """Subject and body of an alert's message to a recipient."""
+        about = self._names.of(alert)
+        links = {"picture": self._picture(alert), "unsubscribe": f"{self._address}/u/{to.token}"}
+        content = compose.alert_content(alert, about, to.locale, kind, links)
+        line = compose.alert_line(alert, about, to.locale, kind)
+        body = body_of(content, to.channel, to.locale) | {"line": line, "severity": alert.severity}
+        if to.channel == "email":
+            body["unsubscribe"] = links["unsubscribe"]
+            body |= self._pictured(alert, to.locale)
+        elif to.channel == "webhook":
+            body["event"] = event_of(alert, about, self._geoservice, kind, links["picture"])
+        else:
+            body |= short_of(content, line, page_link(self._address, to))
+        return content.subject, body
+
+    def _pictured(self, alert: Alert, locale: str) -> Body:
+        """What the picture of a mail is made of: the site at the alert's last date."""
+        version = sites.newest_version(self._connection, alert.site)
+        if version is None:
+            return {}
+        day = compose.last_day(alert, self._geoservice.timezone, locale)
+        return {
+            "picture": {
+                "collection": self._geoservice.collections[0], "item": alert.last_item,
+                "bounds": list(Area(version.geometry).bounds), "caption": word(locale, "after", day=day),
+            }
+        }  # fmt: skip
 
     def _picture(self, alert: Alert) -> str:
         """Address of the viewer at the last date of an alert."""

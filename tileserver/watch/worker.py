@@ -29,7 +29,8 @@ from tileserver.store.observed import Key
 from tileserver.store.tasks import key_of
 from tileserver.watch import alerts, deliver
 from tileserver.watch.clock import Clock
-from tileserver.watch.deliver import Receipts, Transport
+from tileserver.watch.deliver import Receipts
+from tileserver.watch.digest import tell_digests
 from tileserver.watch.judging import judge_sites
 from tileserver.watch.maps import MapMaker
 from tileserver.watch.observe import Place, Work, missing, observe, present, wanted_of
@@ -38,6 +39,7 @@ from tileserver.watch.pieces import Pieces
 from tileserver.watch.publish import Press
 from tileserver.watch.rules import rule_of
 from tileserver.watch.tell import Teller
+from tileserver.watch.transport import Transport
 from tileserver.watch.verify import Outcome, together, verify
 
 
@@ -88,8 +90,8 @@ class Worker:
         database: Of user data.
         address: Where people reach the server, without a slash at the end.
         originals: Where sources are found; None if nowhere.
-        transport: How mail leaves; None keeps it in the outbox.
-        receipts: Of mail that was taken.
+        transport: How messages leave; None keeps them in the outbox.
+        receipts: Of messages that were taken.
         clock: Time in UTC.
         maps: Makes maps of periods; None: none are made.
         backups: Folder of nightly backups; None writes none.
@@ -133,6 +135,7 @@ class Worker:
             if slug in (None, each.slug):
                 for kind, step in steps.items():
                     now.pieces.attempt(kind, key_of(each.id), each.slug, partial(step, each, now))
+        now.pieces.attempt("digest", "", "digests", partial(self._digest, now))
         now.pieces.attempt("deliver", "", "messages", partial(self._deliver, now))
         now.pieces.attempt("map", "", "maps", partial(self._map, active, now))
         now.pieces.attempt("backup", "", "the nightly backup", partial(self._back_up, now))
@@ -160,6 +163,9 @@ class Worker:
 
     def _publish(self, geoservice: Geoservice, _now: Now) -> None:
         self._press.turn(geoservice)
+
+    def _digest(self, now: Now) -> None:
+        tell_digests(self.database, self.address, now.at)
 
     def _deliver(self, now: Now) -> None:
         if self.transport is not None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from comeo.indicators.document import Document
+from tileserver.outgoing.addresses import read_networks
 from tileserver.render.documents import find_document
 from tileserver.store import geoservices, sites
 from tileserver.store.database import Database
@@ -18,6 +19,8 @@ from tileserver.watch.rules import rule_of
 OWNER = "owner@example.org"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+HERE = read_networks("127.0.0.0/8")
+"""Where webhooks of tests are."""
 LIMIT = 0.5
 """Below it values are outside."""
 
@@ -41,7 +44,7 @@ def follow(database: Database, **changes: Any) -> Geoservice:
     """An active geoservice."""
     definition = definition_of(document(**changes))
     with database.writing() as connection:
-        number = register(connection, definition, OWNER, 1000, NOW)
+        number = register(connection, definition, OWNER, 1000, NOW, HERE)
         geoservices.set_state(connection, number, "active")
         return geoservices.get_geoservice(connection, number)
 

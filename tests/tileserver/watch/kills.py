@@ -1,8 +1,8 @@
 """`python -m tests.tileserver.watch.kills 1000 [SEED] [postgresql]`: a worker is killed, again and again.
 
-The parent has the mail server; each child runs the worker on a database and kills itself when it is about to
-execute its n-th statement or commit. At the end each message has to have arrived exactly once, no
-observation may be missing, and all has to be as if nobody had been killed.
+The parent has the mail server and a receiver of events; each child runs the worker on a database and kills
+itself when it is about to execute its n-th statement or commit. At the end each message has to have arrived
+exactly once, no observation may be missing, and all has to be as if nobody had been killed.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from typing import Any, cast
 from sqlalchemy import event, select
 
 from tests.tileserver.databases import PostgreSQL, hurry
-from tests.tileserver.watch.followed import NOW, OWNER, START, follow, observation, square
+from tests.tileserver.watch.followed import HERE, NOW, OWNER, START, follow, observation, square
 from tests.tileserver.watch.mailserver import Inbox, mail_server
+from tests.tileserver.watch.receiver import Receiver, receiver
+from tileserver.outgoing.guard import Guard
 from tileserver.store import outbox
 from tileserver.store.database import Database
 from tileserver.store.migrate import upgrade
@@ -40,6 +42,8 @@ from tileserver.watch import worker
 from tileserver.watch.clock import Clock
 from tileserver.watch.deliver import Receipts, Smtp
 from tileserver.watch.observe import Wanted, Work
+from tileserver.watch.transport import Channels
+from tileserver.watch.webhook import Webhooks
 from tileserver.watch.worker import Worker
 
 VALUES = (0.6, 0.6, 0.3, 0.3, 0.6, 0.6, 0.3, 0.2)
@@ -51,6 +55,8 @@ MOST = 250
 TICK = timedelta(minutes=10)
 PUT_OFF = timedelta(hours=5)
 """For longer nothing is put off, of a scene whose worker was killed five times."""
+DIGESTS = "digests@example.org"
+"""Of a recipient who is told each morning; how many digests that makes depends on the kills."""
 _SITES = {"type": "FeatureCollection", "features": [
     {"type": "Feature", "properties": {"name": f"Site {number}"}, "geometry": square(10 + number)}
     for number in range(2)
@@ -127,10 +133,11 @@ class Case:
         vars(worker).update(present=partial(present, count=count), observe=observe)
         changing = SimpleNamespace(position=object)  # says each time that it has changed
         scenes = cast("Any", SimpleNamespace(catalog=changing))
+        webhooks = Webhooks(database, Guard(HERE), "http://here")
+        channels = Channels({"email": self.transport, "webhook": webhooks})
         made = Worker(
-            scenes, database, "http://here", None, self.transport, Receipts(self.folder / "sent"),
-            lambda: self.now,
-        )  # fmt: skip
+            scenes, database, "http://here", None, channels, Receipts(self.folder / "sent"), lambda: self.now
+        )
         while True:
             before = self.state(database)
             done = made.round()
@@ -147,8 +154,13 @@ class Case:
             )  # fmt: skip
             events = select(alert_event.c.alert, alert_event.c.before, alert_event.c.after)
             seen = select(observations.c.site_version, observations.c.item, observations.c.value)
+            found = outbox.messages(connection)
+            told = Counter(
+                key for each in found if each.state == "sent" for key in each.body.get("tells", [each.key])
+            )
             return [
-                sorted((each.key, each.state) for each in outbox.messages(connection)),
+                sorted(told.items()),
+                sorted({each.state for each in found} - {"folded"}),  # a digest of one alert folds none
                 *(sorted(map(repr, connection.execute(each))) for each in (alerts, events, seen)),
             ]
 
@@ -169,20 +181,32 @@ class Case:
     def end(self) -> list[Any]:
         """Run to the end without being killed, time going on for what was put off; the state then."""
         self.whole(STAGES[-1])
-        assert self.run(STAGES[-1], None)
+        for _ in range(2):
+            self.now += timedelta(days=1)
+            assert self.run(STAGES[-1], None)
         database = self.open()
         found = self.state(database)
         database.close()
         return found
 
 
-def prepare(address: str) -> None:
-    """Two geoservices: one asks a moderator, one tells at once."""
+def prepare(address: str, hook: str | None = None) -> None:
+    """Two geoservices: one asks a moderator, one tells at once.
+
+    Args:
+        address: Of the database.
+        hook: Address of a receiver of events; then there is a recipient of digests, too.
+    """
     database = Database(address)
     upgrade(database)
     follow(database, sites=_SITES, slug="asks")
-    follow(database, sites=_SITES, slug="tells", alerts={"moderation": "none"},
-           recipients=[{"email": OWNER}, {"email": "other@example.org"}])  # fmt: skip
+    told = [{"email": OWNER}, {"email": "other@example.org"}]
+    if hook is not None:
+        told += [{"email": DIGESTS, "rhythm": "daily"}, {"webhook": hook}]
+    tells = follow(database, sites=_SITES, slug="tells", alerts={"moderation": "none"}, recipients=told)
+    with database.writing() as connection:
+        for each in outbox.recipients_of(connection, tells.id)[2:]:
+            outbox.set_recipient(connection, each.id, "confirmed", NOW)
     database.close()
 
 
@@ -190,16 +214,16 @@ Databases = Callable[[str], str]
 """Makes a database of a name that is prepared; its address is returned."""
 
 
-def files(folder: Path) -> Databases:
+def files(folder: Path, hook: str) -> Databases:
     """Files of SQLite."""
     fresh = folder / "fresh.sqlite"
-    prepare(str(fresh))
+    prepare(str(fresh), hook)
     return lambda name: str(shutil.copy(fresh, folder / f"{name}.sqlite"))
 
 
-def of_server(server: PostgreSQL) -> Databases:
+def of_server(server: PostgreSQL, hook: str) -> Databases:
     """Databases of PostgreSQL."""
-    prepare(server.make_named("fresh"))
+    prepare(server.make_named("fresh"), hook)
     return lambda _: server.make("fresh")
 
 
@@ -232,38 +256,60 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
 
 
-def check(inbox: Inbox, found: list[Any], expected: list[Any], addressed: Counter[str]) -> Iterator[str]:
+def arrived(inbox: Inbox, events: Receiver) -> Counter[str]:
+    """What has come to whom: of digests each alert that they tell of, as one of several does."""
+    got = Counter[str]()
+    for (to,), mail in inbox.taken:
+        text = mail.get_body(("plain",))
+        assert text is not None
+        lines = text.get_content().count("• ") if to == DIGESTS else 0
+        got[to] += lines or 1
+    return got + Counter(events.ids())
+
+
+def check(
+    inbox: Inbox, events: Receiver, found: list[Any], expected: list[Any], addressed: Counter[str]
+) -> Iterator[str]:
     """What is wrong after a run."""
-    twice = [each for each, times in Counter(inbox.ids()).items() if times > 1]
+    twice = [each for each, times in Counter([*inbox.ids(), *events.ids()]).items() if times > 1]
     if twice:
         yield f"{len(twice)} messages arrived twice"
-    got = Counter(recipients[0] for recipients, _ in inbox.taken)
+    got = arrived(inbox, events)
     if got != addressed:
         yield f"messages arrived: {dict(got)} instead of {dict(addressed)}"
     for name, one, other in zip(
-        ("messages", "alerts", "events", "observations"), found, expected, strict=True
+        ("messages", "states", "alerts", "events", "observations"), found, expected, strict=True
     ):
         if one != other:
             yield f"{name} differ: {one} instead of {other}"
 
 
-def run(kills: int, seed: int, folder: Path, databases: Databases) -> Tally:
-    """Kill workers so often; each database is killed at up to fifteen statements, the first ones in turn."""
+def run(kills: int, seed: int, folder: Path, prepared: Callable[[str], Databases]) -> Tally:
+    """Kill workers so often; each database is killed at up to fifteen statements, the first ones in turn.
+
+    Args:
+        kills: At least.
+        seed: Of chance.
+        folder: For receipts.
+        prepared: Makes databases that tell the receiver of an address.
+    """
     chance = random.Random(seed)
     tally = Tally()
-    with mail_server() as (inbox, transport):
+    with mail_server() as (inbox, transport), receiver() as (events, _):
+        databases = prepared(events.url)
         whole = Case(folder / "whole", databases("whole"), transport)
         for count in STAGES:
             whole.whole(count)
         expected = whole.end()
-        addressed = Counter(recipients[0] for recipients, _ in inbox.taken)
-        assert len(addressed) == 2, addressed
-        assert sum(addressed.values()) >= 8, addressed
+        addressed = arrived(inbox, events)
+        assert {OWNER, "other@example.org", DIGESTS} < addressed.keys(), addressed
+        assert addressed[DIGESTS] == len(events.ids()) >= 6, addressed
         while tally.kills < kills:
             inbox.taken.clear()
+            events.taken.clear()
             case = Case(folder / f"case-{tally.runs}", databases(f"case-{tally.runs}"), transport)
             _kill_often(case, 1 + tally.runs, chance)
-            tally.wrong += check(inbox, case.end(), expected, addressed)
+            tally.wrong += check(inbox, events, case.end(), expected, addressed)
             tally.kills += case.kills
             tally.runs += 1
     return tally
@@ -287,9 +333,9 @@ def main() -> int:
         if "postgresql" in sys.argv:
             server = PostgreSQL.found()
             left.callback(server.close)
-            tally = run(kills, seed, folder, of_server(server))
+            tally = run(kills, seed, folder, partial(of_server, server))
         else:
-            tally = run(kills, seed, folder, files(folder))
+            tally = run(kills, seed, folder, partial(files, folder))
     for each in tally.wrong:
         print(each)
     seconds = time.monotonic() - started

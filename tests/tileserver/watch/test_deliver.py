@@ -309,7 +309,7 @@ def test_a_full_disk_shows_before_a_message_leaves(
     with monkeypatch.context() as limited:
         limited.setattr(os, "write", full)
         with pytest.raises(
-            ComeoError, match=r"no mail is sent while .*receipts cannot be written: No space left"
+            ComeoError, match=r"nothing is sent while .*receipts cannot be written: No space left"
         ):
             post.send(server[1])
     assert (server[0].taken, post.one().attempts) == ([], 0)

@@ -15,9 +15,11 @@ from tileserver.store import outbox
 from tileserver.store.database import Database
 from tileserver.store.geoservices import change_geoservice
 from tileserver.watch import bulletins, publish
-from tileserver.watch.deliver import RefusedError, Smtp
+from tileserver.watch.deliver import Smtp
+from tileserver.watch.letter import Enclosures
 from tileserver.watch.pdf import FontError
 from tileserver.watch.publish import nearest
+from tileserver.watch.transport import RefusedError
 
 
 def published(room: Newsroom) -> None:
@@ -102,7 +104,8 @@ def test_a_mail_carries_the_file(database: Database, monkeypatch: pytest.MonkeyP
     published(room)
     told = room.mail()[-1]
     with mail_server() as (inbox, way):
-        own = Smtp(way.host, way.port, SENDER, load=lambda wanted: bulletins.attachment(database, wanted))
+        files = Enclosures(load=lambda wanted: bulletins.attachment(database, wanted))
+        own = Smtp(way.host, way.port, SENDER, enclosures=files)
         own.send(told, "name", DUE)
         ((_, mail),) = inbox.taken
         (part,) = mail.iter_attachments()

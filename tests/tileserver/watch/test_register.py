@@ -14,7 +14,7 @@ from tileserver.errors import ConflictError
 from tileserver.store import accounts, geoservices, outbox, sites
 from tileserver.store.database import Database
 from tileserver.store.tables import account
-from tileserver.watch.compose import About, alert_message
+from tileserver.watch.compose import About, alert_content
 from tileserver.watch.definition import Definition
 from tileserver.watch.register import definition_of, read_definition, register
 
@@ -148,7 +148,8 @@ def test_names_stay_in_their_line(sqlite_database: Database, name: str) -> None:
     case.see({1: 0.4, 2: 0.4})
     (alert,) = case.alerts()
     about = About({"en": name}, {"en": name}, {"en": name}, "", "UTC")
-    subject, text = alert_message(alert, about, "en", "moderate", {"decide": "http://here/m/token"})
+    content = alert_content(alert, about, "en", "moderate", {"decide": "http://here/m/token"})
+    subject, text = content.subject, content.text
     assert len(subject.splitlines()) == 1
     assert len(subject) <= 500
     assert [each for each in text.splitlines() if each.startswith("Decide")] == [
@@ -164,5 +165,5 @@ def test_a_message_says_since_when_it_is_over(sqlite_database: Database) -> None
     case.see({1: 0.4, 2: 0.4, 20: 0.6, 21: 0.6})
     (alert,) = case.alerts()
     about = About({"en": "G"}, {"en": "S"}, {"en": "NDVI"}, "", "UTC")
-    _, text = alert_message(alert, about, "en", "closed", {})
+    text = alert_content(alert, about, "en", "closed", {}).text
     assert "since January 22, 2026" in text

@@ -31,6 +31,8 @@ from tileserver.watch.words import word
 api = APIBlueprint("links", __name__)
 TAG = Tag(name="Links in messages", description="Decide on an alert; be told, or no longer.")
 MOST_COMMENT: Final = 1000
+MOST_TOLD: Final = 1000
+"""Alerts on the page of what a recipient was told, the newest first."""
 
 
 class TokenPath(Parameters):
@@ -89,6 +91,17 @@ def unsubscribe(path: TokenPath) -> Response:
 def unsubscribed(path: TokenPath) -> Response:
     """Get no more messages; also by the one click of RFC 8058."""
     return _set_recipient(path.token, "unsubscribed")
+
+
+@api.get("/t/<token>", tags=[TAG])
+def told(path: TokenPath) -> Response:
+    """What a recipient was told: the link of messages that are too short for more."""
+    with database().reading() as connection:
+        found = _recipient_of(connection, path.token)
+        title = geoservices.get_geoservice(connection, found.geoservice).title
+        lines = [each.body["line"] for each in outbox.told(connection, found.id, MOST_TOLD)]
+    heading = f"{word(found.locale, 'page-told')}: {text_in(title, found.locale)}"
+    return page("told.html", found.locale, heading, lines=lines, unsubscribe=f"{base_url()}/u/{path.token}")
 
 
 def _alert_of(connection: Connection, token: str) -> tuple[Alert, Person]:

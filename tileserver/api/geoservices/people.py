@@ -13,11 +13,15 @@ from sqlalchemy import Connection
 from comeo.errors import BoundError, NotFoundError
 from tileserver.api.geoservices.common import TAG, SlugNumberPath, SlugPath, note, of_slug
 from tileserver.errors import ConflictError
+from tileserver.http.context import scenes
 from tileserver.http.database import database
 from tileserver.http.writes import check_unchanged, state_answer
 from tileserver.store import accounts, geoservices, outbox
 from tileserver.store.geoservices import Geoservice
 from tileserver.watch.definition import Email, Told
+from tileserver.watch.recipients import shown
+from tileserver.watch.register import add_told
+from tileserver.watch.webhook import new_secret
 
 api = APIBlueprint("people", __name__)
 MOST_PEOPLE: Final = 1000
@@ -50,15 +54,22 @@ def recipients(path: SlugPath) -> Response:
 
 @api.post("/geoservices/<slug>/recipients", tags=[TAG], responses={"201": None})
 def tell(path: SlugPath, body: Told) -> Response:
-    """Add somebody who is told once they confirm; one who has left stays so."""
+    """Add somebody who is told once they confirm; one who has left stays so.
+
+    A webhook confirms by taking a first event; what its events are signed with is answered this once.
+    """
     with database().writing() as connection:
         one, who, _ = of_slug(connection, path.slug)
         check_unchanged(_recipients(connection, one), required=False)
         _not_too_many(len(outbox.recipients_of(connection, one.id)))
-        outbox.add_recipient(connection, one.id, body.email, body.locale, body.min_severity, "pending")
-        known = {each.address: each.id for each in outbox.recipients_of(connection, one.id)}
-        note(connection, one, who, "recipient.added", recipient=known[body.email])
-        return state_answer(_recipients(connection, one), 201)
+        before = {each.id for each in outbox.recipients_of(connection, one.id)}
+        networks = scenes().settings.webhook_networks
+        secret = add_told(connection, one.id, body, "pending", networks)
+        added = (each.id for each in outbox.recipients_of(connection, one.id) if each.id not in before)
+        note(connection, one, who, "recipient.added", recipient=next(added, None))
+        return state_answer(
+            _recipients(connection, one), 201, shown_once={"secret": secret} if secret else {}
+        )
 
 
 @api.delete("/geoservices/<slug>/recipients/<number>", tags=[TAG], responses={"204": None})
@@ -72,6 +83,20 @@ def no_longer_tell(path: SlugNumberPath) -> Response:
         outbox.set_recipient(connection, path.number, "unsubscribed", None)
         note(connection, one, who, "recipient.removed", recipient=path.number)
     return Response(status=204)
+
+
+@api.post("/geoservices/<slug>/recipients/<number>/secret", tags=[TAG])
+def renew_secret(path: SlugNumberPath) -> Response:
+    """Have a webhook's events signed with a new secret from now on; it is answered this once."""
+    with database().writing() as connection:
+        one, _, _ = of_slug(connection, path.slug)
+        check_unchanged(_recipients(connection, one), required=False)
+        known = {each.id: each for each in outbox.recipients_of(connection, one.id)}
+        if path.number not in known or known[path.number].channel != "webhook":
+            raise NotFoundError(f"{one.slug} has no webhook {path.number}")
+        secret = new_secret()
+        outbox.set_secret(connection, path.number, secret)
+        return state_answer(_recipients(connection, one), shown_once={"secret": secret})
 
 
 @api.get("/geoservices/<slug>/roles", tags=[TAG])
@@ -137,8 +162,8 @@ def _not_too_many(number: int) -> None:
 def _recipients(connection: Connection, one: Geoservice) -> dict[str, Any]:
     return {
         "recipients": [
-            {"id": each.id, "email": each.address, "locale": each.locale, "state": each.state,
-             "min_severity": each.min_severity}
+            {"id": each.id, each.channel: shown(each), "locale": each.locale, "state": each.state,
+             "list": each.list, "rhythm": each.rhythm, "min_severity": each.min_severity}
             for each in outbox.recipients_of(connection, one.id)
         ]
     }  # fmt: skip

@@ -81,7 +81,8 @@ def add(body: Definition) -> Response:
     now = datetime.now(UTC)
     with database().writing() as connection:
         person = signed_in(connection)
-        register(connection, body, person.email, scenes().settings.max_vertices, now)
+        settings = scenes().settings
+        register(connection, body, person.email, settings.max_vertices, now, settings.webhook_networks)
         return made(connection, body.slug, person)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from covjson_pydantic.coverage import CoverageCollection
@@ -237,3 +238,65 @@ def test_people(server_of: House) -> None:
     assert me.send("POST", "/geoservices/fields/transfer", {"account": own}).status_code == 204
     assert other.get("/geoservices/fields").get_json()["role"] == "owner"
     assert me.get("/geoservices/fields").get_json()["role"] == "editor"
+
+
+PEOPLE = "/geoservices/fields/recipients"
+
+
+def test_recipients_of_other_channels(server_of: House) -> None:
+    me = server_of.enter(ME)
+    me.send("POST", "/geoservices", DEFINITION)
+    wish = {"webhook": "https://hook.example.org/in/secret-path?key=abc", "rhythm": "daily", "list": "alerts"}
+    made = me.send("POST", PEOPLE, wish)
+    assert made.status_code == 201
+    secret = made.get_json()["secret"]
+    assert secret.startswith("whsec_")
+    (one,) = made.get_json()["recipients"]
+    assert (one["webhook"], one["rhythm"], one["list"], one["state"]) == (
+        "https://hook.example.org/…", "daily", "alerts", "pending",
+    )  # fmt: skip
+    listed = me.get(PEOPLE)
+    assert listed.headers["ETag"] == made.headers["ETag"], "what is shown once is no part of the state"
+    again = me.send("POST", PEOPLE, wish)
+    for answer in (listed, again):
+        assert "secret" not in answer.text
+        assert "abc" not in answer.text
+    renewed = me.send("POST", f"{PEOPLE}/{one['id']}/secret").get_json()["secret"]
+    assert renewed.startswith("whsec_")
+    assert renewed != secret
+    assert me.send("POST", f"{PEOPLE}/999/secret").status_code == 404
+    assert me.send("DELETE", f"{PEOPLE}/{one['id']}").status_code == 204
+    back = me.send("POST", PEOPLE, wish).get_json()
+    assert back["recipients"][0]["state"] == "pending", "a program has no link to come back by"
+    assert back["secret"] not in {secret, renewed}
+    phone = me.send("POST", PEOPLE, {"apprise": "atalk://user@key1234/+15557654321"})
+    assert phone.status_code == 201
+    assert phone.get_json()["recipients"][1]["apprise"].startswith("atalk://user@k")
+    assert "key1234" not in phone.text
+    assert me.send("POST", f"{PEOPLE}/{phone.get_json()['recipients'][1]['id']}/secret").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        ({"webhook": "http://hook.example.org/"}, "to be reached by https"),
+        ({"webhook": "https://127.0.0.1/"}, "no public address"),
+        ({"webhook": "https://[::ffff:169.254.169.254]/"}, "no public address"),
+        ({"webhook": "https://2130706433/"}, "neither the name of a host"),
+        ({"webhook": "https://user:pass@hook.example.org/"}, "user name"),
+        ({"webhook": "https://hook.example.org:22/"}, "port 22"),
+        ({"apprise": "json://127.0.0.1/"}, "json is no service"),
+        ({"apprise": "tgram://x/1?verify=no"}, "no options here"),
+        ({"email": "a@b.org", "webhook": "https://hook.example.org/"}, "give one of"),
+        ({}, "give one of"),
+        ({"email": "a@b.org", "rhythm": "hourly"}, "rhythm"),
+    ],
+)  # fmt: skip
+def test_recipients_that_are_refused(server_of: House, wish: dict[str, Any], sentence: str) -> None:
+    me = server_of.enter(ME)
+    me.send("POST", "/geoservices", DEFINITION)
+    answer = me.send("POST", PEOPLE, wish)
+    assert answer.status_code in {400, 422}
+    assert sentence in answer.text
+    assert "pass@" not in answer.text
+    assert me.get(PEOPLE).get_json()["recipients"] == []

@@ -237,3 +237,24 @@ def test_a_site_that_is_no_longer_there_keeps_its_name(client: FlaskClient, data
     with database.writing() as connection:
         sites.change_site(connection, alert_of(database, number).site, {"archived": NOW})
     assert "West field" in client.get(f"/m/{token}").text
+
+
+def test_what_somebody_was_told(client: FlaskClient, database: Database) -> None:
+    make(database)
+    with database.writing() as connection:
+        to = outbox.recipients_of(connection, 1)[0]
+        for number, line in enumerate(["One <b>line</b>", "Another line", "Not yet"]):
+            body = {"text": "x\n", "line": line, "severity": 1}
+            outbox.post(
+                connection, f"alert:{number}:confirmed:r1", "email", to.address, "S", body, NOW, to.id
+            )
+        outbox.post(connection, "recipient:1:confirm", "email", to.address, "S", {"text": "x\n"}, NOW, to.id)
+        connection.exec_driver_sql("UPDATE message SET state = 'sent' WHERE key <> 'alert:2:confirmed:r1'")
+        connection.exec_driver_sql("UPDATE message SET state = 'folded' WHERE key = 'alert:1:confirmed:r1'")
+    answer = client.get(f"/t/{to.token}")
+    page = Page(answer.text)
+    assert page.text.index("Another line") < page.text.index("One <b>line</b>"), "the newest first"
+    assert "Not yet" not in page.text
+    assert f"/u/{to.token}" in answer.text
+    assert 'lang="fr"' in answer.text
+    assert client.get(f"/t/{'x' * 32}").status_code == 404

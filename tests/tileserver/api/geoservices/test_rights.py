@@ -22,7 +22,7 @@ ADDRESSES = {
 }  # fmt: skip
 RECIPIENT = "chief@example.org"
 FREE = {"/geoservices", "/account", "/account/login", "/account/login/<token>"}
-TOKENS = {"/m/<token>", "/r/<token>", "/u/<token>", "/s/<token>"}
+TOKENS = {"/m/<token>", "/r/<token>", "/t/<token>", "/u/<token>", "/s/<token>"}
 SHARED = ("view", "data", "of another")
 """Who has no account and has followed a link: of two scopes, and of another geoservice."""
 BODIES: dict[tuple[str, str], Any] = {
@@ -44,7 +44,7 @@ BODIES: dict[tuple[str, str], Any] = {
 }  # fmt: skip
 
 
-OWN = ("/geoservices", "/bulletins", "/sites", "/alerts", "/account", "/m/", "/r/", "/u/", "/s/")
+OWN = ("/geoservices", "/bulletins", "/sites", "/alerts", "/account", "/m/", "/r/", "/t/", "/u/", "/s/")
 
 
 def add_alert(connection: Connection, number: int, site: int, *states: str) -> int:
