@@ -141,9 +141,9 @@ class Dashboard {
     const { signal } = this.#work;
     const { slug } = this.#service;
     const many = this.#sites.length > 1;
-    const chart = this.#chart(first ? (this.#context.route.settings.get('day') ?? null) : null, signal);
-    const found: Fetched = many ? await fetchSeries(slug, this.#indicator.id, this.#period, signal) : { series: [], cut: false };
-    const own = await chart;
+    const none: Fetched = { series: [], cut: false };
+    const day = first ? (this.#context.route.settings.get('day') ?? null) : null;
+    const [own, found] = await Promise.all([this.#chart(day, signal), many ? fetchSeries(slug, this.#indicator.id, this.#period, signal) : none]);
     const series = many ? found.series : own ? [own] : [];
     if (many) this.#group.show(this.#sites, found);
     this.#map.show(this.#sites, scenesToShow(series, PICTURES), this.#indicator.unit);

@@ -36,7 +36,7 @@ def test_the_page_comes_with_the_viewers_headers_in_the_readers_language(
     assert "Accept-Language" in page.headers["Vary"]
     again = client.get("/follow", headers={"If-None-Match": page.headers["ETag"], "Accept-Language": "fr"})
     assert again.status_code == 304
-    assert client.get("/viewer-config.json").json["geoservices"] is True
+    assert client.get("/viewer-config.json").get_json()["geoservices"] is True
 
 
 def test_its_relative_addresses_hold_whether_or_not_one_types_a_slash(
@@ -54,7 +54,7 @@ def test_there_is_no_page_without_geoservices_nor_without_a_built_viewer(
 ) -> None:
     plain = server(archives, static=static)
     assert [plain.get(path).status_code for path in ("/follow", "/follow/", "/follow.html")] == [404] * 3
-    assert plain.get("/viewer-config.json").json["geoservices"] is False
+    assert plain.get("/viewer-config.json").get_json()["geoservices"] is False
     assert house(archives, tmp_path).app.test_client().get("/follow").status_code == 503
 
 
