@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ def rule(nominal: Nominal | None = None) -> Rule:
     return Rule(0, 1, 0, nominal or Seasonal(), AlertPolicy(), BEGIN)
 
 
-def years(number: int, values: tuple[float, ...], **changes: object) -> list[Observed]:
+def years(number: int, values: tuple[float, ...], **changes: Any) -> list[Observed]:
     """Twenty days of each of so many years, whose values go round."""
     return [
         observation(365.25 * year + 2 * day, values[day % len(values)], **changes)
