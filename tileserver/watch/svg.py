@@ -76,7 +76,10 @@ def _range(dates: Sequence[Date]) -> tuple[float, float, float]:
     margins = [(each["value"] + sign * 2 * (each["u"] or 0.0)) for each in dates for sign in (-1, 1)]
     values = margins + [each[name] for each in dates for name in ("low", "high") if each[name] is not None]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    span = (high - low) or abs(high) or 1.0
+    size = max(abs(low), abs(high))
+    span = high - low
+    if span <= 1e-9 * size or size < 1e-12:  # all the same, but for the last digits
+        span = size if size > 1e-12 else 1.0
     power = 10.0 ** (math.floor(math.log10(span)) - 1)
     step = next(power * each for each in _STEPS if span / (power * each) <= _LABELS)
     first = math.floor(low / step) * step

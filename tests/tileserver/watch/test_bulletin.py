@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 
@@ -279,6 +279,8 @@ DATES = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(DATES)
+@example([{"value": 1e6, "u": 1e-10, "low": None, "high": None, "side": None, "day": 3}])
+@example([{"value": 5e-324, "u": None, "low": 0.0, "high": None, "side": None, "day": 3}])
 def test_any_curve_is_drawn_inside_its_frame(dates: list[dict[str, Any]]) -> None:
     start = datetime(2020, 1, 1, tzinfo=UTC)
     told = [
