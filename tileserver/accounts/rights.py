@@ -62,7 +62,7 @@ ROLES: Final[Mapping[tuple[str, str], Roles]] = {
 """Whoever has one of these roles in the geoservice."""
 PUBLIC: Final = READS
 """Routes of these roles are everybody's if the geoservice is public, and its links' if it is shared."""
-FILES: Final = frozenset({"csv"})
+FILES: Final = frozenset({"csv", "parquet", "coveragejson"})
 """Formats that are taken away as files: a link of scope `view` opens pages alone, of `data` these, too."""
 OF_OWNER: Final = frozenset(
     {

@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 import resource
-import select
+from multiprocessing.connection import wait as wait_for
 import signal
 import sys
 import traceback
@@ -71,7 +71,7 @@ def main() -> None:
 def _lines() -> Iterator[bytes]:
     """Lines of the input, until it ends or nothing comes for a while."""
     waiting = b""
-    while select.select([0], [], [], IDLE_SECONDS)[0]:
+    while wait_for([0], IDLE_SECONDS):
         piece = os.read(0, 1 << 16)
         if not piece:
             return
@@ -84,7 +84,7 @@ def _end_with(lifeline: int) -> None:
     with contextlib.suppress(OSError):  # where pipes send no signal, the end of the input and SIGALRM must do
         fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
-    if select.select([lifeline], [], [], 0)[0]:
+    if wait_for([lifeline], 0):
         sys.exit()
 
 

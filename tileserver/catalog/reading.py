@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from multiprocessing.connection import wait as wait_for
 from typing import Any, Final, NamedTuple
 
 from tileserver.catalog.limits import CPU_SECONDS, SECONDS
@@ -166,7 +166,7 @@ def _exchange(popen: subprocess.Popen[bytes], task: str, paths: list[str], fresh
         deadline = time.monotonic() + patience
         while b"\n" not in waiting:
             wait = max(0.0, deadline - time.monotonic())
-            ready = select.select([popen.stdout], [], [], wait)[0]
+            ready = wait_for([popen.stdout], wait)
             piece = os.read(popen.stdout.fileno(), 1 << 16) if ready else b""
             waiting += piece
             if not piece or len(waiting) > _MOST_BYTES:

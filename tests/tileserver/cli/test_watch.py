@@ -95,7 +95,9 @@ def test_from_a_definition_to_the_mail_that_asks(
     assert len(inbox.taken) == 2, "each once"
     asked = mails["owner@example.org"]
     assert asked["Subject"] == "To decide: Vegetation (NDVI) of Site 1 (Retezat)"
-    text = asked.get_content()
+    plain = asked.get_body(("plain",))
+    assert plain is not None
+    text = plain.get_content()
     assert "nominal values are not below 0.99" in text
     assert "https://maps.example.org/m/" in text
     assert "item=S2_romania_2017-09-14" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 import errno
 import os
 from datetime import date, timedelta
@@ -52,7 +53,7 @@ def test_a_full_disk_leaves_the_backups_that_there_are(
     before = sorted(tmp_path.iterdir())
     with monkeypatch.context() as limited:
         if where == "write":
-            limited.setattr(backup_module.zipfile.ZipFile, "writestr", full)
+            limited.setattr(zipfile.ZipFile, "writestr", full)
         else:
             limited.setattr(os, where, full)
         with pytest.raises(OSError, match="No space left"):

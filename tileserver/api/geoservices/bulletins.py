@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from comeo.errors import NotFoundError
 from comeo.indicators.model import Language
 from tileserver.accounts.rights import READS
-from tileserver.api.geoservices.common import MOST_ROWS, TAG, NumberPath, SlugPath, admitted, of_slug
+from tileserver.api.geoservices.common import MOST_ROWS, TAG, NumberPath, SlugPath, admitted, note, of_slug
 from tileserver.errors import ConflictError, SignInError
 from tileserver.http.conditional import answer_by_content
 from tileserver.http.context import scenes
@@ -29,7 +29,7 @@ from tileserver.render.parameters import Parameters
 from tileserver.render.temporal import rfc3339
 from tileserver.store import bulletins as stored
 from tileserver.store import geoservices, sites
-from tileserver.store.accounts import Role
+from tileserver.store.accounts import Person, Role
 from tileserver.store.bulletins import MOST_NOTE, Bulletin, State
 from tileserver.store.geoservices import Geoservice
 from tileserver.watch import bulletins
@@ -159,19 +159,21 @@ def recompose(path: NumberPath) -> Response:
         material = material_of(connection, one, standing(scenes(), one, sites.leaves(connection, one.site)))
         month = Month.labelled(bulletin.label, one.timezone)
         draft = bulletins.due(connection, material, month, revisions)
-        made = None if draft is None else bulletins.write(connection, draft, now, person)
+        made = None if draft is None else bulletins.write(connection, draft, now, person.id if person else None)
         again = stored.find_bulletin(connection, made) if made is not None else None
         if again is None:
             raise ConflictError(f"bulletin {bulletin.id} is {bulletin.state}, and there is nothing new")
+        note(connection, one, person, "bulletin.composed", bulletin=again.id)
         return state_answer(_whole(connection, again, one, role))
 
 
-def _step(number: int, step: Literal["submit", "approve", "reject"], note: str) -> Response:
+def _step(number: int, step: Literal["submit", "approve", "reject"], words: str) -> Response:
     now = datetime.now(UTC)
     with database().writing() as connection:
         bulletin, one, role, person = _bulletin(connection, number)
         check_unchanged(_whole(connection, bulletin, one, role))
-        made = bulletins.STEPS[step](connection, bulletin, note.strip(), person, now)
+        made = bulletins.STEPS[step](connection, bulletin, words.strip(), person.id if person else None, now)
+        note(connection, one, person, f"bulletin.{made.state}", bulletin=made.id)
         return state_answer(_whole(connection, made, one, role))
 
 
@@ -179,8 +181,8 @@ def _visible(bulletin: Bulletin, role: Role | None) -> bool:
     return role in READS or bulletin.state == "sent"
 
 
-def _bulletin(connection: Connection, number: int) -> tuple[Bulletin, Geoservice, Role | None, int]:
-    """A bulletin, its geoservice, the caller's role in it, and the caller's account; 0 of who only reads."""
+def _bulletin(connection: Connection, number: int) -> tuple[Bulletin, Geoservice, Role | None, Person | None]:
+    """A bulletin, its geoservice, the caller's role in it, and the caller: somebody, if they change it."""
     bulletin = stored.find_bulletin(connection, number)
     of = geoservices.get_geoservice(connection, bulletin.geoservice) if bulletin else None
     one, person, role = admitted(connection, of, f"bulletin {number}")
@@ -188,7 +190,7 @@ def _bulletin(connection: Connection, number: int) -> tuple[Bulletin, Geoservice
         raise NotFoundError(f"there is no bulletin {number}, or it is not yours to see or to change")
     if person is None and request.method not in ("GET", "HEAD"):
         raise SignInError("sign in first: POST /account/login sends a link")
-    return bulletin, one, role, person.id if person else 0
+    return bulletin, one, role, person
 
 
 def _locale(one: Geoservice, wanted: str | None) -> str:

@@ -89,13 +89,14 @@ def no_longer_tell(path: SlugNumberPath) -> Response:
 def renew_secret(path: SlugNumberPath) -> Response:
     """Have a webhook's events signed with a new secret from now on; it is answered this once."""
     with database().writing() as connection:
-        one, _, _ = of_slug(connection, path.slug)
+        one, who, _ = of_slug(connection, path.slug)
         check_unchanged(_recipients(connection, one), required=False)
         known = {each.id: each for each in outbox.recipients_of(connection, one.id)}
         if path.number not in known or known[path.number].channel != "webhook":
             raise NotFoundError(f"{one.slug} has no webhook {path.number}")
         secret = new_secret()
         outbox.set_secret(connection, path.number, secret)
+        note(connection, one, who, "recipient.secret", recipient=path.number)
         return state_answer(_recipients(connection, one), shown_once={"secret": secret})
 
 

@@ -33,11 +33,12 @@ from tileserver.watch.rules import rule_of
 
 api = APIBlueprint("followed_series", __name__)
 COLUMNS: Final = (
-    "item", "datetime", "value", "uncertainty", "pixels", "covered", "clear_fraction", "cloud_nearby",
-    "ratio", "low", "high", "side", "score", "reason",
+    "collection", "item", "datetime", "value", "uncertainty", "pixels", "covered", "clear_fraction",
+    "cloud_nearby", "ratio", "low", "high", "side", "score", "reason",
 )  # fmt: skip
 _KINDS: Final[dict[str, Kind]] = {
-    "site": "count", "item": "text", "datetime": "time", "side": "text", "reason": "text",
+    "site": "count", "collection": "text", "item": "text", "datetime": "time",
+    "side": "text", "reason": "text",
 }  # fmt: skip
 
 

@@ -16,11 +16,16 @@ from tests.tileserver.people import DEFINITION, Caller, House, house
 from tileserver.store import alerts, audit, outbox
 from tileserver.store.geoservices import find_geoservice, set_state
 from tileserver.store.tables import audit as table
+from tileserver.watch import bulletins
+from tileserver.watch.bulletin import material_of
+from tileserver.watch.calendar import Month
 
 ME, OTHER = "me@example.org", "other@example.org"
 POINT = {"type": "Point", "coordinates": [9.0, 47.0]}
 NO_CHANGE = {
     ("POST", "/account/login"),  # asks for a link: nobody is known to have asked
+    ("POST", "/geoservices/preview"),
+    ("POST", "/geoservices/<slug>/preview"),  # keep nothing
 }
 Step = tuple[str, str, Any, str]
 
@@ -57,6 +62,31 @@ class Walk:
             assert one
             set_state(connection, one.id, state)
 
+    def draft(self, month: int) -> int:
+        """The bulletin of a month, as the worker composes it."""
+        with self.made.database.writing() as connection:
+            one = find_geoservice(connection, "fields")
+            assert one
+            material = material_of(connection, one, set())
+            draft = bulletins.due(connection, material, Month(2021, month, "UTC"), [])
+            assert draft
+            number = bulletins.write(connection, draft, datetime.now(UTC))
+            assert number
+            return number
+
+    def published(self) -> Iterator[tuple[Step, str]]:
+        """What is done with bulletins: one is rejected and composed anew, another one approved."""
+        note = {"note": "secret words"}
+        done = {"submit": "submitted", "reject": "rejected", "recompose": "composed", "approve": "approved"}
+        for number, steps in (
+            (self.draft(2), ("submit", "reject", "recompose")),
+            (self.draft(3), ("submit", "approve")),
+        ):
+            for each in steps:
+                where = f"/bulletins/{number}/{each}"
+                body = None if each == "recompose" else note
+                yield ("POST", where, body, f"bulletin.{done[each]}"), f"/bulletins/<number>/{each}"
+
     def steps(self) -> Iterator[tuple[Step, str]]:
         """Requests with their routes, in an order in which each can be."""
         gs, of = "/geoservices/<slug>", "/geoservices/fields"
@@ -72,6 +102,10 @@ class Walk:
         yield ("POST", f"/r/{token}", None, "recipient.confirmed"), "/r/<token>"
         yield ("POST", f"/u/{token}", None, "recipient.unsubscribed"), "/u/<token>"
         where = f"{of}/recipients/{self.recipient().id}"
+        hook = {"webhook": "https://hooks.example.org/secret-path"}
+        yield ("POST", f"{of}/recipients", hook, "recipient.added"), f"{gs}/recipients"
+        renewed = "/recipients/<number>/secret"
+        yield ("POST", f"{of}/recipients/2/secret", None, "recipient.secret"), f"{gs}{renewed}"
         yield ("DELETE", where, None, "recipient.removed"), f"{gs}/recipients/<number>"
         yield ("PUT", f"{of}/roles", {"email": OTHER, "role": "editor"}, "role.given"), f"{gs}/roles"
         yield ("DELETE", f"{of}/roles/{self.number}", None, "role.taken"), f"{gs}/roles/<number>"
@@ -81,6 +115,7 @@ class Walk:
         yield ("POST", where, decision, "alert.decided"), "/alerts/<number>/decision"
         alert, secret = self.secret_of_alert(("candidate",))
         yield ("POST", f"/m/{secret}", {"decision": "confirm"}, "alert.decided"), "/m/<token>"
+        yield from self.published()
         yield ("POST", f"{of}/copy", {"slug": "copied"}, "geoservice.added"), f"{gs}/copy"
         yield ("DELETE", "/geoservices/copied", None, "geoservice.deleted"), gs
         self.settle("fields", "paused")
