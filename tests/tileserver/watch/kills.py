@@ -139,8 +139,11 @@ class Case:
                 return
 
     def state(self, database: Database) -> list[Any]:
-        """All that is in the database, but for times."""
+        """All that is in the database, but for times and for ids, of which PostgreSQL leaves some out."""
         with database.reading() as connection:
+            known = select(alert.c.id, alert.c.geoservice, alert.c.site, alert.c.kind, alert.c.first_at)
+            names = {number: f"{own}" for number, *own in connection.execute(known)}
+            assert len(set(names.values())) == len(names), "two alerts of one deviation"
             alerts = select(
                 alert.c.geoservice, alert.c.site, alert.c.kind, alert.c.state, alert.c.first_at,
                 alert.c.last_at, alert.c.severity,
@@ -148,8 +151,10 @@ class Case:
             events = select(alert_event.c.alert, alert_event.c.before, alert_event.c.after)
             seen = select(observations.c.site_version, observations.c.item, observations.c.value)
             return [
-                sorted((each.key, each.state) for each in outbox.messages(connection)),
-                *(sorted(map(repr, connection.execute(each))) for each in (alerts, events, seen)),
+                sorted((_named(each.key, names), each.state) for each in outbox.messages(connection)),
+                sorted(map(repr, connection.execute(alerts))),
+                sorted(f"{names[number]} {steps}" for number, *steps in connection.execute(events)),
+                sorted(map(repr, connection.execute(seen))),
             ]
 
     def wait(self) -> None:
@@ -174,6 +179,12 @@ class Case:
         found = self.state(database)
         database.close()
         return found
+
+
+def _named(key: str, names: dict[int, str]) -> str:
+    """A message's key with its alert by what it is of."""
+    kind, number, *rest = key.split(":")
+    return ":".join([kind, names[int(number)] if kind == "alert" else number, *rest])
 
 
 def prepare(address: str) -> None:
