@@ -21,6 +21,7 @@ NODE_IS_RECENT := $(shell [ "0$(NODE_MAJOR)" -ge 20 ] && command -v npm >/dev/nu
 NODE := $(if $(NODE_IS_RECENT),,.cache/node)
 WITH_NODE := PATH="$(if $(NODE),$(CURDIR)/$(NODE)/bin:)$$PATH"
 NODE_MODULES := static/node_modules/.package-lock.json
+EXAMPLE := .cache/example
 REFERENCE := static/.cache/reference/reference.pmtiles
 # what is compiled, by the build's hook: with the machine's C compiler where there is one, else with PyPI's ziglang
 NATIVE := $(wildcard codecs/comeo/codecs/native/*.[ch]) codecs/comeo/codecs/native/build.py tools/native.py tools/hatch_hook.py
@@ -75,8 +76,14 @@ static/dist/index.html: $(NODE_MODULES) $(REFERENCE) $(shell find static/src -ty
 # The map under and over the imagery, and the gazetteer: once, and again when static/reference changes.
 reference: $(REFERENCE)
 
-run: install
-	@$(BIN)/comeo serve samples --host $(HOST) --port $(PORT)
+# A geoservice over the bundled series, to look at: /follow. Nobody can change it, since no mail is sent to sign in by.
+$(EXAMPLE)/comeo.sqlite: samples/geoservice.toml tools/example.py $(wildcard samples/S2_romania_*) | install
+	@echo "Making the example geoservice (about ten seconds)"
+	@$(BIN)/python -m tools.example samples $(EXAMPLE)
+
+run: install $(EXAMPLE)/comeo.sqlite
+	@COMEO_DATABASE=$(EXAMPLE)/comeo.sqlite COMEO_MAPS=$(EXAMPLE)/maps \
+		$(BIN)/comeo serve samples $(EXAMPLE)/maps --geoservices --host $(HOST) --port $(PORT)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

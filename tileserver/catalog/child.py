@@ -13,11 +13,11 @@ import fcntl
 import json
 import os
 import resource
-from multiprocessing.connection import wait as wait_for
 import signal
 import sys
 import traceback
 from collections.abc import Iterator
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any, Final
 

@@ -14,8 +14,8 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from multiprocessing.connection import wait as wait_for
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tileserver.catalog.limits import CPU_SECONDS, SECONDS
@@ -166,7 +166,7 @@ def _exchange(popen: subprocess.Popen[bytes], task: str, paths: list[str], fresh
         deadline = time.monotonic() + patience
         while b"\n" not in waiting:
             wait = max(0.0, deadline - time.monotonic())
-            ready = wait_for([popen.stdout], wait)
+            ready = wait_for([popen.stdout.fileno()], wait)
             piece = os.read(popen.stdout.fileno(), 1 << 16) if ready else b""
             waiting += piece
             if not piece or len(waiting) > _MOST_BYTES:

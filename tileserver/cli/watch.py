@@ -108,7 +108,7 @@ def work(paths: tuple[Path, ...], database: str | None, once: bool, every: float
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: ended.set())
     with open_scenes(settings) as scenes:
-        worker = _worker(settings, scenes, store)
+        worker = make_worker(settings, scenes, store)
         while not ended.is_set():
             with only_worker(store) as held:
                 if held and _rounds(worker, ended, every, once=once):
@@ -137,7 +137,8 @@ def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool)
     return True
 
 
-def _worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
+def make_worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
+    """What follows the geoservices of a database over the scenes of the settings."""
     from tileserver.store.nightly import folder_beside
     from tileserver.watch.deliver import Receipts
     from tileserver.watch.maps import MapMaker
@@ -315,7 +316,7 @@ def run(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
             click.echo("a worker is running, and does it in its next round")
             return
         with open_scenes(settings) as scenes:
-            done = _worker(settings, scenes, store).round(slug)
+            done = make_worker(settings, scenes, store).round(slug)
     click.echo(f"{done.observed} observations, {done.sent} messages sent")
     if done.failed:
         raise ComeoError("; ".join(f"{name}: {reason}" for name, reason in done.failed.items()))

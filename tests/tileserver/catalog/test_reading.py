@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -200,3 +201,13 @@ def test_folders_are_remembered_by_their_metadata(own_archives: Path, tmp_path: 
     assert list(catalog.broken()) == ["folder.zarr"]
     assert READER.digest(str(own_archives / "folder.zarr"))
     assert len(find_archives([own_archives])) == 6
+
+
+def test_a_server_with_many_open_files_reads_on(archives: Path) -> None:
+    with contextlib.ExitStack() as left:
+        for _ in range(1100):  # more than select() can name
+            left.callback(os.close, os.dup(0))
+        process = ArchiveReaderProcess()
+        left.callback(process.close)
+        paths = list(find_archives((archives,)))
+        assert all(one.row for one in process.read(paths))

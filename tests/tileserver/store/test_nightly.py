@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import zipfile
 import errno
 import os
+import zipfile
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from tests.tileserver.store.test_backup import fill, rows
-from tileserver.store import backup as backup_module
 from tileserver.store.backup import restore
 from tileserver.store.database import Database
 from tileserver.store.nightly import KEPT, backup_of_day, backups_in, folder_beside

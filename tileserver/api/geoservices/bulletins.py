@@ -159,7 +159,9 @@ def recompose(path: NumberPath) -> Response:
         material = material_of(connection, one, standing(scenes(), one, sites.leaves(connection, one.site)))
         month = Month.labelled(bulletin.label, one.timezone)
         draft = bulletins.due(connection, material, month, revisions)
-        made = None if draft is None else bulletins.write(connection, draft, now, person.id if person else None)
+        made = (
+            None if draft is None else bulletins.write(connection, draft, now, person.id if person else None)
+        )
         again = stored.find_bulletin(connection, made) if made is not None else None
         if again is None:
             raise ConflictError(f"bulletin {bulletin.id} is {bulletin.state}, and there is nothing new")
