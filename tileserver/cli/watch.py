@@ -145,7 +145,7 @@ def make_worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
     from tileserver.watch.worker import Worker
 
     beside = store.path.with_name(f"{store.path.name}.sent") if store.path else Path("comeo-sent")
-    maps = MapMaker(scenes, store, settings.maps_folder, now)
+    maps = MapMaker(scenes, store, settings.maps_folder)
     return Worker(
         scenes, store, settings.own_address, _originals(settings), _channels(settings, scenes, store),
         Receipts(settings.receipts or beside), now, maps, settings.backups or folder_beside(store),

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from comeo.archive.stores import ZIP_SUFFIX
-from comeo.errors import ComeoError, ParameterError
+from comeo.errors import ParameterError
 from comeo.grid import Bounds, Grid
 from comeo.indicators.document import Document, read_document
 from comeo.view.resampling import ResamplingName
@@ -27,32 +28,17 @@ from tileserver.store import geoservices, maps
 from tileserver.store.database import Database
 from tileserver.store.geoservices import Followed, Geoservice
 from tileserver.store.maps import MadeMap
+from tileserver.store.tasks import key_of
 from tileserver.watch.calendar import Month
 from tileserver.watch.definition import Maps, maps_collection
 from tileserver.watch.mapgrid import box_of, grid_around
 from tileserver.watch.maplayers import Recipe
 from tileserver.watch.mapmaking import Input, Order, make_map
 from tileserver.watch.observe import Place
+from tileserver.watch.pieces import Pieces
 
-PAUSE: Final = timedelta(minutes=5)
-"""Until a map that could not be made is tried again."""
 _MAKING: Final = ".making"  # hidden: no catalogue lists it
 Key = tuple[int, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What has been done of maps.
-
-    Attributes:
-        made: Maps.
-        removed: Maps that should be no more.
-        failed: What could not be done, by the geoservice's name, with the reason.
-    """
-
-    made: int = 0
-    removed: int = 0
-    failed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -63,61 +49,52 @@ class MapMaker:
         scenes: Catalogue, open archives and caches.
         database: Of user data.
         folder: That maps are written to: one of each geoservice.
-        clock: Time in UTC.
     """
 
     scenes: Scenes
     database: Database
     folder: Path
-    clock: Callable[[], datetime]
-    _settled: dict[int, tuple[object, datetime | None]] = field(default_factory=dict)
-    """Of each geoservice, what all was in step with, or until when what has failed is left alone."""
-    _waiting: dict[tuple[Key, str], datetime] = field(default_factory=dict)
-    """Until when a map, of a digest, is left alone."""
+    _settled: dict[int, object] = field(default_factory=dict)
+    """Of each geoservice, what all was in step with, and what had failed."""
 
-    def step(self, active: Sequence[tuple[Geoservice, Sequence[Place]]]) -> Step:
+    def turn(self, geoservice: Geoservice, places: Sequence[Place], now: datetime, pieces: Pieces) -> int:
         """Remove what should not be, and make at most one map: whoever is told of alerts waits for no second.
 
         Args:
-            active: Geoservices that run, with their sites.
-        """
-        removed, failed = self._remove_hidden()
-        for geoservice, places in active:
-            state = self._state(geoservice, places)
-            if geoservice.visibility != "public" or self._is_settled(geoservice, state):
-                continue
-            try:
-                gone, made, until = self._reconcile(geoservice, places, failed)
-            except (ComeoError, OSError) as error:
-                failed[geoservice.slug] = f"maps: {_sentence(error)}"
-                gone, made, until = 0, False, self.clock() + PAUSE
-            removed += gone
-            if made:
-                return Step(1, removed, failed)
-            self._settled[geoservice.id] = state, until
-        return Step(0, removed, failed)
-
-    def _is_settled(self, geoservice: Geoservice, state: object) -> bool:
-        """Whether nothing is to be done, or nothing yet."""
-        known, until = self._settled.get(geoservice.id, (None, None))
-        return known == state and (until is None or self.clock() < until)
-
-    def _state(self, geoservice: Geoservice, places: Sequence[Place]) -> object:
-        """What maps follow from: as long as it is the same, they are in step."""
-        month = Month.of(self.clock(), geoservice.timezone).label
-        versions = [each.version for each in places]
-        return self.scenes.catalog.position(), geoservice.revision, versions, month
-
-    def _reconcile(
-        self, geoservice: Geoservice, places: Sequence[Place], failed: dict[str, str]
-    ) -> tuple[int, bool, datetime | None]:
-        """Bring a geoservice's maps nearer to what they should be.
+            geoservice: One that runs.
+            places: Its sites.
+            now: Time.
+            pieces: Of the round: a map that cannot be made is tried again later, and holds no other up.
 
         Returns:
-            How many were removed, whether one was made, and when to look again if one has failed.
+            How many maps were made.
+
+        Raises:
+            ComeoError: If it is unknown which maps should be.
         """
-        orders = self._orders(geoservice, [each.area.bounds for each in places])
-        gone = self._remove(geoservice, orders)
+        month = Month.of(now, geoservice.timezone).label
+        versions = [each.version for each in places]
+        state = self.scenes.catalog.position(), geoservice.revision, versions, month
+        settled = self._settled.get(geoservice.id) == (state, pieces.of(geoservice.id))
+        if geoservice.visibility != "public" or (settled and not pieces.is_due(geoservice.id)):
+            return 0
+        todo = self._todo(geoservice, [each.area.bounds for each in places], now)
+        work = {key_of(geoservice.id, *key, order.digest): (key, order) for key, order in todo}
+        pieces.keep_only("map", key_of(geoservice.id, ""), work.keys())
+        for name, (key, order) in work.items():
+            make = partial(self._make, geoservice, key, order, now)
+            if pieces.attempt("map", name, f"the map {order.item}", make):
+                return 1
+        if not pieces.put_off:
+            self._settled[geoservice.id] = state, pieces.of(geoservice.id)
+        return 0
+
+    def _todo(
+        self, geoservice: Geoservice, boxes: Sequence[Bounds], now: datetime
+    ) -> list[tuple[Key, Order]]:
+        """Maps that should be and are not, the newest month first; those that should not be are removed."""
+        orders = self._orders(geoservice, boxes, now)
+        self._remove(geoservice, orders)
         with self.database.reading() as connection:
             made = maps.maps_of(connection, geoservice.id)
         known = {(each.gs_indicator, each.label): each for each in made}
@@ -126,22 +103,9 @@ class MapMaker:
             for key, order in orders.items()
             if not self._is_made(geoservice, order, known.get(key))
         ]
-        later = list[datetime]()
-        for key, order in sorted(todo, key=lambda each: each[0][1], reverse=True):  # the newest month first
-            waiting = self._waiting.get((key, order.digest))
-            if waiting is not None and self.clock() < waiting:
-                later.append(waiting)
-                continue
-            try:
-                self._make(geoservice, key, order)
-            except (ComeoError, OSError) as error:
-                failed[geoservice.slug] = f"the map {order.item}: {_sentence(error)}"
-                self._waiting[key, order.digest] = self.clock() + PAUSE
-                return gone, False, self.clock()  # the others in the next round
-            return gone, True, None
-        return gone, False, min(later, default=None)
+        return sorted(todo, key=lambda each: each[0][1], reverse=True)
 
-    def _orders(self, geoservice: Geoservice, boxes: Sequence[Bounds]) -> dict[Key, Order]:
+    def _orders(self, geoservice: Geoservice, boxes: Sequence[Bounds], now: datetime) -> dict[Key, Order]:
         """Every map that should exist by the catalogue as it is.
 
         Raises:
@@ -165,22 +129,17 @@ class MapMaker:
             for each in inputs:
                 by_month.setdefault(Month.of(each.at, geoservice.timezone), []).append(each)
             for month, some in by_month.items():
-                if self._is_due(geoservice, month):
+                if _is_due(geoservice, month, now):
                     collection = maps_collection(geoservice.slug)
                     found[one.id, month.label] = Order(collection, month, recipe, grid, some)
         return found
-
-    def _is_due(self, geoservice: Geoservice, month: Month) -> bool:
-        """Whether a month has begun, and is one that the geoservice follows."""
-        ends = geoservice.end is not None and month.start >= geoservice.end
-        return month.start <= self.clock() and month.end > geoservice.start and not ends
 
     def _is_made(self, geoservice: Geoservice, order: Order, known: MadeMap | None) -> bool:
         if known is None or known.digest != order.digest:
             return False
         return not known.item or self._path(geoservice, known.item).exists()
 
-    def _make(self, geoservice: Geoservice, key: Key, order: Order) -> None:
+    def _make(self, geoservice: Geoservice, key: Key, order: Order, at: datetime) -> None:
         """Make a map, and publish it if it still should be.
 
         It is complete before it gets its name, and has it before the database knows: whenever this is broken
@@ -200,35 +159,34 @@ class MapMaker:
             else:
                 final.unlink(missing_ok=True)
             item = order.item if there else ""
-            maps.keep_map(connection, MadeMap(*key, order.digest, item, self.clock()))
+            maps.keep_map(connection, MadeMap(*key, order.digest, item, at))
 
-    def _remove(self, geoservice: Geoservice, orders: Mapping[Key, Order]) -> int:
-        """Remove archives of maps that should not be, and forget them; how many they were."""
+    def _remove(self, geoservice: Geoservice, orders: Mapping[Key, Order]) -> None:
+        """Remove archives of maps that should not be, and forget them."""
         kept = {order.item for order in orders.values()}
-        gone = [path for path in self._archives(geoservice.slug) if _item_in(path) not in kept]
-        for path in gone:
-            path.unlink(missing_ok=True)
+        for path in self._archives(geoservice.slug):
+            if _item_in(path) not in kept:
+                path.unlink(missing_ok=True)
         with self.database.writing() as connection:
             for each in maps.maps_of(connection, geoservice.id):
                 if (each.gs_indicator, each.label) not in orders:
                     maps.forget_map(connection, each)
-        return len(gone)
 
-    def _remove_hidden(self) -> tuple[int, dict[str, str]]:
+    def remove_hidden(self, pieces: Pieces) -> None:
         """Remove the maps of geoservices that are public no more, whether or not they run."""
-        removed, failed = 0, dict[str, str]()
         for slug in self._slugs():
             with self.database.reading() as connection:
                 found = geoservices.find_geoservice(connection, slug)
-            if found is None or found.visibility == "public":  # not of this database, or as it should be
-                continue
-            try:
-                removed += self._remove(found, {})
-                with contextlib.suppress(OSError):  # something else lies there, and every round looks again
-                    (self.folder / slug).rmdir()
-            except OSError as error:
-                failed[slug] = f"its maps cannot be removed, and are public: {_sentence(error)}"
-        return removed, failed
+            if (
+                found is not None and found.visibility != "public"
+            ):  # else not of this database, or as it should be
+                name = f"{slug}: its maps, which are public"
+                pieces.attempt("hide", key_of(found.id), name, partial(self._remove_all, found))
+
+    def _remove_all(self, geoservice: Geoservice) -> None:
+        self._remove(geoservice, {})
+        with contextlib.suppress(OSError):  # something else lies there, and every round looks again
+            (self.folder / geoservice.slug).rmdir()
 
     def _slugs(self) -> list[str]:
         """Geoservices that have a folder of maps."""
@@ -323,9 +281,7 @@ def _item_in(path: Path) -> str:
     return path.name.removesuffix(ZIP_SUFFIX)
 
 
-def _sentence(error: Exception) -> str:
-    """An error in one sentence, without the path of a folder."""
-    if isinstance(error, OSError):
-        name = f"{Path(str(error.filename)).name}: " if error.filename else ""
-        return f"{name}{error.strerror or error}"
-    return str(error)
+def _is_due(geoservice: Geoservice, month: Month, now: datetime) -> bool:
+    """Whether a month has begun, and is one that the geoservice follows."""
+    ends = geoservice.end is not None and month.start >= geoservice.end
+    return month.start <= now and month.end > geoservice.start and not ends

@@ -14,6 +14,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection
@@ -159,8 +160,12 @@ def _wait(attempts: int) -> timedelta:
 
 
 def _sentence(error: Exception) -> str:
+    """An error in one sentence, without the path of a folder."""
     if isinstance(error, ComeoError):
         return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        name = f"{Path(str(error.filename)).name}: " if error.filename else ""
+        return f"{name}{error.strerror}"
     return f"{type(error).__name__}: {error}"
 
 

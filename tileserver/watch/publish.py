@@ -6,7 +6,7 @@ Nothing is queued: what should be is compared with what is, so it may be killed 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -47,35 +47,38 @@ class Press:
         scenes: Catalogue, open archives and caches.
         database: Of user data.
         address: Where people reach the server, without a slash at the end.
-        clock: Time in UTC.
     """
 
     scenes: Scenes
     database: Database
     address: str
-    clock: Callable[[], datetime]
     _settled: dict[int, object] = field(default_factory=dict)
     """Of each geoservice, what was the last time that all its bulletins stood."""
     _looked: dict[tuple[int, str], object] = field(default_factory=dict)
     """Of each geoservice and period, what its newest bulletin was last compared with."""
 
-    def turn(self, geoservice: Geoservice) -> None:
-        """Do what is to be done now for a geoservice that runs."""
-        self._compose(geoservice)
+    def turn(self, geoservice: Geoservice, now: datetime, believed: datetime) -> None:
+        """Do what is to be done now for a geoservice that runs.
+
+        Args:
+            geoservice: It.
+            now: Time, for what is written down.
+            believed: The time by which things are due: see `watch.clock`.
+        """
+        self._compose(geoservice, now, believed)
         with self.database.writing() as connection:
-            self._decide(connection, geoservice)
+            self._decide(connection, geoservice, now, believed)
         with self.database.reading() as connection:
             known = stored.bulletins_of(connection, geoservice.id)
         for each in known:
             if each.state == "approved":
-                self._print(geoservice, each)
+                self._print(geoservice, each, now)
 
-    def _compose(self, geoservice: Geoservice) -> None:
+    def _compose(self, geoservice: Geoservice, now: datetime, believed: datetime) -> None:
         """Compose what is due, and what rests on other observations than there are."""
-        now = self.clock()
         with self.database.reading() as connection:
             known = stored.bulletins_of(connection, geoservice.id)
-            months = wanted(geoservice, known, now)
+            months = wanted(geoservice, known, believed)
             event = stored_alerts.last_event(connection, geoservice.id)
             rows = [(each.id, each.state) for each in known]
             state = self.scenes.catalog.position(), geoservice.revision, months, event, rows
@@ -129,9 +132,11 @@ class Press:
             return False
         return bool(bulletins.read(connection, revisions[-1])["observations"] == look[0])
 
-    def _decide(self, connection: Connection, geoservice: Geoservice) -> None:
+    def _decide(
+        self, connection: Connection, geoservice: Geoservice, now: datetime, believed: datetime
+    ) -> None:
         """Approve what the rule approves, and ask moderators for the rest."""
-        now, policy = self.clock(), policy_of(geoservice)
+        policy = policy_of(geoservice)
         known = stored.bulletins_of(connection, geoservice.id)
         for each in known:
             if each.state not in ("draft", "submitted"):
@@ -139,7 +144,7 @@ class Press:
             before = bulletins.of_label(known, each.label)
             is_refused = any(one.state == "rejected" and one.revision == each.revision - 1 for one in before)
             waits = timedelta(days=policy.after_days if policy.visa == "automatic" else 0)
-            if policy.visa != "required" and not is_refused and now - each.composed >= waits:
+            if policy.visa != "required" and not is_refused and believed - each.composed >= waits:
                 one = each
                 if one.state == "draft":
                     one = bulletins.submit(connection, one, "by the geoservice's rule", None, now)
@@ -159,7 +164,7 @@ class Press:
             key = f"bulletin:{one.id}:visa:a{account.id}"
             outbox.post(connection, key, "email", account.email, content.subject, body, now)
 
-    def _print(self, geoservice: Geoservice, one: Bulletin) -> None:
+    def _print(self, geoservice: Geoservice, one: Bulletin, now: datetime) -> None:
         """Make the files of an approved bulletin, and tell those who are to know: all or nothing."""
         with self.database.reading() as connection:
             content = bulletins.read(connection, one)
@@ -167,7 +172,6 @@ class Press:
         files, lacking = files_of(content, geoservice.locales, visa)
         for each in lacking:
             log.warning("%s: %s", content["number"], each)
-        now = self.clock()
         with self.database.writing() as connection:
             for (locale, kind), body in files.items():
                 stored.keep_file(connection, one.id, locale, kind, body)

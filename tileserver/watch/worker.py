@@ -114,7 +114,7 @@ class Worker:
 
     def __post_init__(self) -> None:
         self._time = Clock(self.database)
-        self._press = Press(self.scenes, self.database, self.address, self.clock)
+        self._press = Press(self.scenes, self.database, self.address)
 
     def round(self, slug: str | None = None) -> Round:
         """Do what is to be done now: of each geoservice one step after the other, then what is of all.
@@ -130,14 +130,17 @@ class Worker:
         now = Now(at, believed, Pieces(self.database, believed))
         with self.database.reading() as connection:
             active = geoservices.geoservices(connection, "active")
+            active = [each for each in active if slug in (None, each.slug)]
         steps = {"follow": self._follow, "tell": self._tell, "publish": self._publish}
         for each in active:
-            if slug in (None, each.slug):
-                for kind, step in steps.items():
-                    now.pieces.attempt(kind, key_of(each.id), each.slug, partial(step, each, now))
+            for kind, step in steps.items():
+                now.pieces.attempt(kind, key_of(each.id), each.slug, partial(step, each, now))
         now.pieces.attempt("digest", "", "digests", partial(self._digest, now))
         now.pieces.attempt("deliver", "", "messages", partial(self._deliver, now))
-        now.pieces.attempt("map", "", "maps", partial(self._map, active, now))
+        if self.maps is not None:
+            now.pieces.attempt("hide", "", "maps", partial(self.maps.remove_hidden, now.pieces))
+        for each in active:
+            now.pieces.attempt("maps", key_of(each.id), f"{each.slug}: maps", partial(self._map, each, now))
         now.pieces.attempt("backup", "", "the nightly backup", partial(self._back_up, now))
         return Round(now.observed, now.sent, now.pieces.said, now.maps)
 
@@ -161,8 +164,8 @@ class Worker:
         with self.database.writing() as connection:
             Teller(connection, geoservice, self.address, now.at, now.believed).tell()
 
-    def _publish(self, geoservice: Geoservice, _now: Now) -> None:
-        self._press.turn(geoservice)
+    def _publish(self, geoservice: Geoservice, now: Now) -> None:
+        self._press.turn(geoservice, now.at, now.believed)
 
     def _digest(self, now: Now) -> None:
         tell_digests(self.database, self.address, now.at)
@@ -171,15 +174,13 @@ class Worker:
         if self.transport is not None:
             now.sent = deliver.deliver(self.database, self.transport, self.receipts, self.clock, now.believed)
 
-    def _map(self, active: Sequence[Geoservice], now: Now) -> None:
-        """Make a map of a period, if one is to be made: after those who are told have been told."""
-        if self.maps is None:
+    def _map(self, geoservice: Geoservice, now: Now) -> None:
+        """Make a map of a period, if one is to be made, and none was in this round."""
+        if self.maps is None or now.maps:
             return
         with self.database.reading() as connection:
-            places = [(each, self._places_of(connection, each.site)) for each in active]
-        step = self.maps.step(places)
-        now.maps = step.made
-        now.pieces.said.update(step.failed)
+            places = self._places_of(connection, geoservice.site)
+        now.maps = self.maps.turn(geoservice, places, now.at, now.pieces)
 
     def _back_up(self, now: Now) -> None:
         if self.backups is not None:

@@ -37,6 +37,7 @@ class Newsroom:
     def __init__(self, database: Database, monkeypatch: pytest.MonkeyPatch | None, **changes: Any) -> None:
         self.database = database
         self.now = DUE
+        self.believed: datetime | None = None
         self.withdrawn: set[str] = set()
         self.position = 0
         one = follow(database, **{"locales": ["en", "fr"], **changes})
@@ -51,7 +52,7 @@ class Newsroom:
         self.number = one.id
         self.see(*((day, 0.3 if day in (40, 45) else 0.7) for day in range(0, 60, 5)))
         scenes = SimpleNamespace(catalog=SimpleNamespace(position=lambda: self.position))
-        self.press = Press(cast("Any", scenes), database, "http://here", lambda: self.now)
+        self.press = Press(cast("Any", scenes), database, "http://here")
         if monkeypatch is not None:
             monkeypatch.setattr(publish, "standing", lambda *_: self.archives())
             monkeypatch.setattr(publish, "bulletin_pdf", lambda *_: PDF)
@@ -79,7 +80,7 @@ class Newsroom:
 
     def turn(self) -> None:
         """A round of the worker."""
-        self.press.turn(self.geoservice)
+        self.press.turn(self.geoservice, self.now, self.believed or self.now)
 
     def material(self, connection: Connection) -> Material:
         return material_of(connection, get_geoservice(connection, self.number), self.archives())

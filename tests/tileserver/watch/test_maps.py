@@ -44,7 +44,7 @@ from tileserver.store.tables import period_map
 from tileserver.watch import maps as maps_module
 from tileserver.watch.deliver import Receipts
 from tileserver.watch.mapmaking import make_map
-from tileserver.watch.maps import PAUSE, MapMaker, Step
+from tileserver.watch.maps import MapMaker
 from tileserver.watch.register import check_maps
 from tileserver.watch.worker import Worker
 
@@ -107,20 +107,19 @@ class House:
         try:
             found = Scenes.open(settings, catalog)
             clock = lambda: self.now  # noqa: E731
-            maker = MapMaker(found, self.database, settings.maps_folder, clock)
+            maker = MapMaker(found, self.database, settings.maps_folder)
             receipts = Receipts(self.folder / "sent")
             yield Worker(found, self.database, "http://here", None, None, receipts, clock, maker)
         finally:
             catalog.close()
 
-    def work(self) -> Step:
-        """Rounds until no map is made any more; what they did."""
-        made, failed = 0, dict[str, str]()
+    def work(self) -> tuple[int, dict[str, str]]:
+        """Rounds until no map is made any more; how many were, and what failed in the last one."""
+        made = 0
         with self.worker() as worker:
             while (done := worker.round()).maps:
                 made += done.maps
-            failed = done.failed
-        return Step(made, 0, failed)
+        return made, done.failed
 
     def change(self, **values: Any) -> None:
         with self.database.writing() as connection:
@@ -141,7 +140,7 @@ class House:
 @pytest.fixture(scope="module")
 def made(dates: Path, tmp_path_factory: pytest.TempPathFactory) -> House:
     house = House(tmp_path_factory.mktemp("maps") / "house", dates)
-    assert house.work() == Step(2)
+    assert house.work() == (2, {})
     return house
 
 
@@ -271,7 +270,7 @@ def test_months_lie_on_the_same_pixels_as_the_scenes(made: House) -> None:
 
 def test_nothing_is_made_twice(made: House) -> None:
     before = {name: made.path(name).stat().st_mtime_ns for name in made.archives_of_maps()}
-    assert made.work() == Step()
+    assert made.work() == (0, {})
     assert {name: made.path(name).stat().st_mtime_ns for name in made.archives_of_maps()} == before
 
 
@@ -284,13 +283,13 @@ def house_with(dates: Path, folder: Path, *names: str, **changes: Any) -> House:
 
 def test_late_replaced_and_withdrawn_scenes_end_in_the_same(dates: Path, made: House, tmp_path: Path) -> None:
     house = house_with(dates, tmp_path, "s0511", "s0605")
-    assert house.work().made == 2
+    assert house.work()[0] == 2
     shutil.copy(dates / "s0615.zarr.zip", house.archives / "s0521.zarr.zip")  # another scene: June grows
-    assert house.work().made == 1
+    assert house.work()[0] == 1
     (house.archives / "s0521.zarr.zip").unlink()
     for each in dates.glob("*.zip"):
         shutil.copy(each, house.archives)
-    assert house.work().made == 2
+    assert house.work()[0] == 2
     assert house.rows() == made.rows()
     for name in made.archives_of_maps():
         assert house.path(name).read_bytes() == made.path(name).read_bytes(), "byte by byte"
@@ -336,7 +335,7 @@ def test_months_are_those_of_the_time_zone(dates: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("visibility", ["private", "link"])
 def test_maps_are_of_public_geoservices_alone(dates: Path, tmp_path: Path, visibility: str) -> None:
     house = house_with(dates, tmp_path, "s0511", visibility=visibility)
-    assert house.work() == Step()
+    assert house.work() == (0, {})
     assert (house.archives_of_maps(), house.rows()) == ([], {})
     house.change(visibility="public")
     house.work()
@@ -388,7 +387,7 @@ def test_another_policy_makes_them_anew(dates: Path, tmp_path: Path) -> None:
     values, names, _ = decoded(house.path("ndvi-2020-05"))
     assert names == ["ndvi_max", "ndvi_u", "ndvi_dates"]
     house.change(maps={"statistic": "percentile(90)", "margin_m": 0, "pixel_m": 30})
-    assert house.work().made == 1
+    assert house.work()[0] == 1
     coarse, names, archive = decoded(house.path("ndvi-2020-05"))
     assert names == ["ndvi_p90", "ndvi_u", "ndvi_dates"]
     assert next(iter(archive.groups)) == "r30m"
@@ -400,7 +399,7 @@ def test_a_file_that_is_gone_is_made_again(dates: Path, tmp_path: Path) -> None:
     house.work()
     before = house.path("ndvi-2020-05").read_bytes()
     house.path("ndvi-2020-05").unlink()
-    assert house.work().made == 1
+    assert house.work()[0] == 1
     assert house.path("ndvi-2020-05").read_bytes() == before
 
 
@@ -410,15 +409,17 @@ def test_a_full_disk_is_one_sentence_and_nothing_half(
     house = house_with(dates, tmp_path, "s0511")
 
     def full(*_: Any, **__: Any) -> bool:
-        raise OutputError("ndvi-2020-05.zarr.zip", os.strerror(errno.ENOSPC))
+        error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise OutputError("ndvi-2020-05.zarr.zip", os.strerror(errno.ENOSPC)) from error
 
     with monkeypatch.context() as patched:
         patched.setattr(maps_module, "make_map", full)
-        failed = house.work().failed
-    sentence = "the map ndvi-2020-05: ndvi-2020-05.zarr.zip cannot be written: No space left on device"
-    assert failed == {"wood": sentence}
+        _, failed = house.work()
+    assert failed == {
+        "the map ndvi-2020-05": "ndvi-2020-05.zarr.zip cannot be written: No space left on device"
+    }
     assert (house.archives_of_maps(), house.rows()) == ([], {})
-    assert house.work().made == 1, "the next worker tries at once"
+    assert house.work()[0] == 1, "the next worker tries at once"
 
 
 def test_what_failed_waits_and_holds_nothing_else_up(
@@ -435,11 +436,12 @@ def test_what_failed_waits_and_holds_nothing_else_up(
 
     monkeypatch.setattr(maps_module, "make_map", june_fails)
     with house.worker() as worker:
-        assert worker.round().failed == {"wood": "the map ndvi-2020-06: secret.zarr.zip: Input/output error"}
-        assert worker.round().maps == 1
+        done = worker.round()
+        assert done.failed == {"the map ndvi-2020-06": "secret.zarr.zip: Input/output error"}
+        assert done.maps == 1, "the one of May"
         worker.round()
         assert tried == ["2020-06", "2020-05"]
-        house.now += PAUSE + timedelta(seconds=1)
+        house.now += timedelta(minutes=2)
         worker.round()
     assert tried == ["2020-06", "2020-05", "2020-06"]
 
@@ -447,8 +449,8 @@ def test_what_failed_waits_and_holds_nothing_else_up(
 def test_a_folder_that_cannot_be_written_is_said(dates: Path, tmp_path: Path) -> None:
     house = house_with(dates, tmp_path, "s0511")
     (house.archives / "geoservices").write_bytes(b"a file")
-    (sentence,) = house.work().failed.values()
-    assert sentence.startswith("the map ndvi-2020-05: ")
+    ((name, sentence),) = house.work()[1].items()
+    assert name == "the map ndvi-2020-05"
     assert sentence.endswith("wood-ndvi-2020-05.zarr.zip cannot be written: Not a directory")
 
 
@@ -540,10 +542,10 @@ def test_a_month_without_a_pixel_has_no_archive_and_is_not_looked_at_again(
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     beside = {"type": "Polygon", "coordinates": [ring]}
     house = house_with(dates, tmp_path, "s0511", maps={"margin_m": 20}, sites=beside)
-    assert house.work().made == 1
+    assert house.work()[0] == 1
     assert house.archives_of_maps() == []
     assert [item for _, item in house.rows().values()] == [""]
-    assert house.work() == Step()
+    assert house.work() == (0, {})
 
 
 RADAR = """

@@ -99,6 +99,20 @@ def test_what_is_approved_is_printed_and_sent_once(
     assert told.body["unsubscribe"].startswith("http://here/u/")
 
 
+def test_a_clock_that_is_wrong_for_a_while_approves_nothing(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Newsroom(sqlite_database, monkeypatch, bulletins={"visa": "automatic"})
+    room.turn()
+    room.believed = room.now
+    room.now += timedelta(days=400)
+    room.turn()
+    assert [each.state for each in room.all()] == ["draft"]
+    room.believed += timedelta(days=8)
+    room.turn()
+    assert [each.state for each in room.all()] == ["sent"]
+
+
 def test_a_mail_carries_the_file(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     room = Newsroom(database, monkeypatch)
     published(room)
