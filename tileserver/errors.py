@@ -36,6 +36,9 @@ class UnconditionalError(RequestError):
 class SignInError(RequestError):
     """Only who is signed in may do this."""
 
+    def __init__(self) -> None:
+        super().__init__("sign in first: POST /account/login sends a link")
+
 
 class GoneError(RequestError):
     """What the request goes on from is no longer there; beginning anew helps."""

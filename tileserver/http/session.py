@@ -48,7 +48,7 @@ def signed_in(connection: Connection) -> Person:
     """
     person = caller(connection)
     if person is None:
-        raise SignInError("sign in first: POST /account/login sends a link")
+        raise SignInError
     return person
 
 

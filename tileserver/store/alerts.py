@@ -176,14 +176,6 @@ def bearer(connection: Connection, token: str, now: datetime) -> tuple[int, int]
     return None if found is None else (found.alert, found.account)
 
 
-def use_token(connection: Connection, token: str, now: datetime) -> bool:
-    """Use a link's secret up; False if somebody has."""
-    query = (
-        update(share).where(share.c.token_sha == digest_of(token), share.c.used.is_(None)).values(used=now)
-    )
-    return connection.execute(query).rowcount == 1
-
-
 def _confirmed() -> Select[int]:
     """Ids of alerts that were confirmed once."""
     return select(alert_event.c.alert).where(alert_event.c.after == "confirmed")

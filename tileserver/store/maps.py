@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select
 
-from tileserver.store.tables import geoservice, gs_indicator, period_map
+from tileserver.store.tables import gs_indicator, period_map
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +38,6 @@ def maps_of(connection: Connection, of: int) -> list[MadeMap]:
         .order_by(period_map.c.label, gs_indicator.c.place)
     )
     return [MadeMap(**row._mapping) for row in connection.execute(query)]
-
-
-def owners(connection: Connection) -> list[str]:
-    """Slugs of all geoservices that have maps."""
-    query = (
-        select(geoservice.c.slug)
-        .join(gs_indicator, gs_indicator.c.geoservice == geoservice.c.id)
-        .join(period_map, period_map.c.gs_indicator == gs_indicator.c.id)
-        .distinct()
-        .order_by(geoservice.c.slug)
-    )
-    return list(connection.execute(query).scalars())
 
 
 def keep_map(connection: Connection, made: MadeMap) -> None:

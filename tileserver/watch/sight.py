@@ -131,7 +131,7 @@ def advice_words(advice: Advice, sight: Sight, unit: str, locale: str) -> str:
     return word(locale, key, area=hectares, **facts)
 
 
-def at_most(events: int, chance: float = CHANCE) -> float:
+def at_most(events: int) -> float:
     """Mean of the Poisson distribution of which so few events or fewer come with a chance of 5 % alone.
 
     The upper limit of Garwood (1936), Biometrika 28:437, found by bisection.
@@ -140,7 +140,7 @@ def at_most(events: int, chance: float = CHANCE) -> float:
     for _ in range(60):
         middle = (low + high) / 2
         logs = [n * math.log(middle) - middle - math.lgamma(n + 1) for n in range(events + 1)]
-        low, high = (middle, high) if math.fsum(map(math.exp, logs)) > chance else (low, middle)
+        low, high = (middle, high) if math.fsum(map(math.exp, logs)) > CHANCE else (low, middle)
     return high
 
 

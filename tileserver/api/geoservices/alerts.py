@@ -90,7 +90,7 @@ def decide(path: NumberPath, body: DecisionBody) -> Response:
     with database().writing() as connection:
         alert, one, person, role = alert_of(connection, path.number)
         if person is None:
-            raise SignInError("sign in first: POST /account/login sends a link")
+            raise SignInError
         check_unchanged(_whole(connection, alert, one, role), required=False)
         decision = body.reason or "confirm"
         now = datetime.now(UTC)

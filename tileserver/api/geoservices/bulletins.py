@@ -191,7 +191,7 @@ def _bulletin(connection: Connection, number: int) -> tuple[Bulletin, Geoservice
     if bulletin is None or not _visible(bulletin, role):
         raise NotFoundError(f"there is no bulletin {number}, or it is not yours to see or to change")
     if person is None and request.method not in ("GET", "HEAD"):
-        raise SignInError("sign in first: POST /account/login sends a link")
+        raise SignInError
     return bulletin, one, role, person
 
 
