@@ -14,6 +14,7 @@ from typing import Final
 
 from comeo.errors import BoundError, ParameterError
 from tests.fuzz.mutations import mutated
+from tileserver.confined import environment
 from tileserver.files import sites_child, sites_file
 from tileserver.files.sites_child import Limits
 from tileserver.render.sites import sites_of
@@ -37,7 +38,7 @@ class UploadTarget:
     """
 
     def __init__(self) -> None:
-        os.environ.update(sites_file._environment() | {"OGR_SKIP": sites_file._other_drivers()})
+        os.environ.update(environment(**sites_file.QUIET, OGR_SKIP=sites_file._other_drivers()))
         os.environ["OGR_CURRENT_DATE"] = "2026-01-01T00:00:00Z"  # of GeoPackages, so that cases are the same
         from tests.tileserver import uploads
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from comeo.errors import BoundError, ComeoError, ParameterError
+from tileserver.confined import environment
 from tileserver.errors import BusyError
 from tileserver.files.sites_child import SECONDS, Limits
 
@@ -31,6 +32,11 @@ UNPACKED: Final = 8
 """How many times its size a packed file may have, once unpacked."""
 UNREADABLE: Final = "the file cannot be read as KML, KMZ, GeoPackage, zipped Shapefile or GeoJSON"
 log = logging.getLogger(__name__)
+QUIET: Final = {
+    "PROJ_NETWORK": "OFF", "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{noext}", "GDAL_HTTP_TIMEOUT": "1",
+    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+}  # fmt: skip
+"""GDAL and PROJ ask nobody, and take one core."""
 
 
 def read_sites(data: bytes, max_vertices: int, most: int, max_bytes: int) -> Any:
@@ -81,11 +87,11 @@ def _no_number(name: str) -> Any:
 
 def _run(folder: Path, limits: Limits) -> int:
     """Let the child read the file of a folder; its exit status is returned."""
-    environment = _environment() | {"OGR_SKIP": _other_drivers(), "TMPDIR": str(folder)}
+    own = environment(**QUIET, OGR_SKIP=_other_drivers(), TMPDIR=str(folder))
     command = [sys.executable, "-m", CHILD, str(folder), *map(str, limits)]
     with (folder / OUTPUT).open("wb") as output:
         child = subprocess.Popen(  # noqa: S603 - this very program
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
+            command, cwd=folder, env=own, stdin=subprocess.DEVNULL, stdout=output,
             stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
@@ -126,16 +132,6 @@ def _answer(output: Path, ending: int) -> Any:
     raise ParameterError(answer["error"])
 
 
-def _environment() -> dict[str, str]:
-    """What the child may know: where its program lies, and no secret of the server."""
-    own = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
-    return {
-        **own, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PROJ_NETWORK": "OFF",
-        "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{noext}", "GDAL_HTTP_TIMEOUT": "1", "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
-    }  # fmt: skip
-
-
 @lru_cache(maxsize=1)
 def _other_drivers() -> str:
     """All of GDAL's drivers but ours, as its setting wants them; asked of a process of its own.
@@ -145,7 +141,11 @@ def _other_drivers() -> str:
     """
     program = f"import pyogrio; print(','.join(set(pyogrio.list_drivers()) - set({DRIVERS})))"
     done = subprocess.run(  # noqa: S603 - this very program
-        [sys.executable, "-c", program], env=_environment(), capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        env=environment(**QUIET),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise ComeoError("files of sites need pyogrio; run: pip install 'comeo[geoservices]'")

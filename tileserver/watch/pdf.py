@@ -7,7 +7,6 @@ scripts that these do not have; where there is none, no PDF is made, and it is s
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from comeo.errors import ComeoError
+from tileserver.confined import environment
 from tileserver.pages import templates_folder
 from tileserver.watch.bulletin import Content
 from tileserver.watch.page import Visa, model_of
@@ -95,7 +95,7 @@ def _set(data: dict[str, Any], at: datetime, *, system_fonts: bool) -> bytes:
     try:
         done = subprocess.run(  # noqa: S603 - our own module
             [sys.executable, "-P", CHILD], input=json.dumps(order).encode(), capture_output=True, check=False,
-            timeout=SECONDS + 5, env={**_environment(), **_NO_NETWORK},
+            timeout=SECONDS + 5, env=environment(**_NO_NETWORK),
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise PdfError(f"the PDF takes more than {SECONDS} seconds; let fewer curves be drawn") from error
@@ -124,10 +124,3 @@ def _folders() -> Sequence[Path]:
     """Folders of the packages' fonts."""
     found = [(name, find_spec(name)) for name in _FONTS]
     return [Path(spec.origin).parent / "files" for _, spec in found if spec and spec.origin]
-
-
-def _environment() -> dict[str, str]:
-    """What the child may know: where its program and the machine's fonts lie, and no secret of the server."""
-    names = ("PATH", "LD_LIBRARY_PATH", "HOME", "XDG_DATA_HOME", "XDG_DATA_DIRS", "FONTCONFIG_PATH")
-    own = {name: os.environ[name] for name in names if name in os.environ}
-    return {**own, "PYTHONPATH": os.pathsep.join(each for each in sys.path if each), "LC_ALL": "C.UTF-8"}

@@ -17,6 +17,7 @@ from shapely.geometry import shape
 from comeo.errors import BoundError, ParameterError
 from tests.tileserver import uploads
 from tests.tileserver.uploads import FIELD, WOOD
+from tileserver.confined import environment
 from tileserver.files import sites_file
 from tileserver.files.sites_file import read_sites
 from tileserver.render.sites import sites_of
@@ -173,17 +174,17 @@ def test_what_ends_the_process_is_one_file_s_fault(monkeypatch: pytest.MonkeyPat
 
 def test_the_child_learns_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMEO_SMTP", "smtp://user:secret@host")
-    assert "secret" not in str(sites_file._environment())
+    assert "secret" not in str(environment())
 
 
 def test_gdal_has_our_drivers_alone() -> None:
     import subprocess
     import sys
 
-    environment = sites_file._environment() | {"OGR_SKIP": sites_file._other_drivers()}
+    own = environment(**sites_file.QUIET, OGR_SKIP=sites_file._other_drivers())
     program = "import pyogrio; print(sorted(pyogrio.list_drivers()))"
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], env=own, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == str(sorted(sites_file.DRIVERS))
 
