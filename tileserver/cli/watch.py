@@ -113,7 +113,11 @@ def work(paths: tuple[Path, ...], database: str | None, once: bool, every: float
             with only_worker(store) as held:
                 if held and _rounds(worker, ended, every, once=once):
                     return
-            ended.wait(every)  # another worker is at it
+            if once:
+                raise ComeoError(
+                    "another worker is at it, perhaps that of a server; it does what is to be done"
+                )
+            ended.wait(every)
 
 
 def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool) -> bool:

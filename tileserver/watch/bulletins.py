@@ -197,7 +197,10 @@ def visa_of(connection: Connection, one: Bulletin) -> Visa | None:
     if one.visa_at is None:
         return None
     person = accounts.find_person(connection, one.visa_by) if one.visa_by is not None else None
-    name = None if person is None else person.name.partition("@")[0].strip() or str(person.id)
+    name = None
+    if person is not None:  # who has set no name is printed as a number: an address is nobody's business
+        own = person.name.partition("@")[0].strip()
+        name = f"#{person.id}" if own in ("", person.email.partition("@")[0]) else own
     return Visa(name, one.visa_at, one.visa_note or "")
 
 

@@ -262,7 +262,7 @@ def _deliver(
             return None
         unwanted = not taken and recipients.is_unwanted(connection, one)
     if unwanted:
-        end = _End("dead", "the recipient is no longer told")
+        end = _End("dead", "it is no longer wanted")
     else:
         end = _End("sent") if taken else _send(transport, one, name, clock())
     if end.outcome == "sent" and not taken:

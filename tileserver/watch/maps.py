@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from comeo.archive import open_archive
 from comeo.archive.stores import ZIP_SUFFIX
-from comeo.errors import ParameterError
+from comeo.errors import ComeoError, ParameterError
 from comeo.grid import Bounds, Grid
 from comeo.indicators.document import Document, read_document
 from comeo.view.resampling import ResamplingName
@@ -153,6 +154,9 @@ class MapMaker:
             if (now.visibility, now.revision) != (geoservice.visibility, geoservice.revision):
                 making.unlink(missing_ok=True)
                 return
+            if final.exists() and not is_map_of(final, geoservice.slug):
+                making.unlink(missing_ok=True)
+                raise ComeoError(f"{final.name} is there, and is no map of {geoservice.slug}; move it away")
             if there:
                 final.parent.mkdir(parents=True, exist_ok=True)
                 making.replace(final)
@@ -165,7 +169,7 @@ class MapMaker:
         """Remove archives of maps that should not be, and forget them."""
         kept = {order.item for order in orders.values()}
         for path in self._archives(geoservice.slug):
-            if _item_in(path) not in kept:
+            if path.name.removesuffix(ZIP_SUFFIX) not in kept and is_map_of(path, geoservice.slug):
                 path.unlink(missing_ok=True)
         with self.database.writing() as connection:
             for each in maps.maps_of(connection, geoservice.id):
@@ -177,15 +181,14 @@ class MapMaker:
         for slug in self._slugs():
             with self.database.reading() as connection:
                 found = geoservices.find_geoservice(connection, slug)
-            if (
-                found is not None and found.visibility != "public"
-            ):  # else not of this database, or as it should be
+            if found is not None and found.visibility != "public":
                 name = f"{slug}: its maps, which are public"
-                pieces.attempt("hide", key_of(found.id), name, partial(self._remove_all, found))
+                pieces.attempt("hide", key_of(found.id), name, partial(self.remove_all, found))
 
-    def _remove_all(self, geoservice: Geoservice) -> None:
+    def remove_all(self, geoservice: Geoservice) -> None:
+        """Remove the maps of a geoservice, and its folder if nothing else lies there."""
         self._remove(geoservice, {})
-        with contextlib.suppress(OSError):  # something else lies there, and every round looks again
+        with contextlib.suppress(OSError):
             (self.folder / geoservice.slug).rmdir()
 
     def _slugs(self) -> list[str]:
@@ -277,8 +280,13 @@ def _grid(scenes: Scenes, first: Input, boxes: Sequence[Bounds], policy: Maps) -
         return grid_around(reader.native_grid(first.plan.bands), boxes, policy)
 
 
-def _item_in(path: Path) -> str:
-    return path.name.removesuffix(ZIP_SUFFIX)
+def is_map_of(path: Path, slug: str) -> bool:
+    """Whether an archive is a map of a geoservice: only such a one is ever removed or replaced."""
+    try:
+        with open_archive(path) as archive:
+            return archive.collection == maps_collection(slug)
+    except (ComeoError, OSError):
+        return False
 
 
 def _is_due(geoservice: Geoservice, month: Month, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from comeo.indicators.document import text_in
-from tileserver.store import accounts, geoservices, outbox
+from tileserver.store import accounts, bulletins, geoservices, outbox
 from tileserver.store.outbox import Message, Recipient
 from tileserver.watch import services, webhook
 from tileserver.watch.body import body_of
@@ -30,7 +30,11 @@ def shown(to: Recipient) -> str:
 
 
 def is_unwanted(connection: Connection, one: Message) -> bool:
-    """Whether a message is to somebody who has left, or is no longer reached, since it was written."""
+    """Whether a message is to somebody who has left, or asks for what is done, since it was written."""
+    kind, number, asks = f"{one.key}::".split(":")[:3]
+    if (kind, asks) == ("bulletin", "visa"):
+        bulletin = bulletins.find_bulletin(connection, int(number))
+        return bulletin is None or bulletin.state not in ("draft", "submitted")
     return one.recipient is not None and outbox.get_recipient(connection, one.recipient).state not in _TOLD
 
 

@@ -598,3 +598,19 @@ def test_radar_is_a_mean_of_power_of_one_orbit(tmp_path: Path) -> None:
     error = own["backscatter_mean"] - expected
     assert np.sqrt(np.square(error).mean()) < 0.45 * made_of.step, "a third of a step, which is a limit here"
     assert abs(error.mean()) < 0.02
+
+
+def test_archives_that_are_no_maps_stay(dates: Path, tmp_path: Path) -> None:
+    house = house_with(dates, tmp_path, "s0511", visibility="private")
+    own = house.path("mine")
+    own.parent.mkdir(parents=True)
+    shutil.copy(dates / "s0511.zarr.zip", own)
+    house.work()
+    assert own.exists(), "a private geoservice has no maps, and this is none"
+    house.change(visibility="public")
+    shutil.copy(dates / "s0511.zarr.zip", house.path("ndvi-2020-05"))
+    _, failed = house.work()
+    assert own.exists()
+    assert failed == {
+        "the map ndvi-2020-05": "ndvi-2020-05.zarr.zip is there, and is no map of wood; move it away"
+    }

@@ -10,8 +10,8 @@ import pytest
 from tests.tileserver.watch.followed import OWNER
 from tests.tileserver.watch.mailserver import SENDER, mail_server
 from tests.tileserver.watch.newsroom import BEFORE, DUE, MODERATOR, PDF, Newsroom
+from tileserver.store import accounts, outbox
 from tileserver.store import bulletins as stored
-from tileserver.store import outbox
 from tileserver.store.database import Database
 from tileserver.store.geoservices import change_geoservice
 from tileserver.watch import bulletins, publish
@@ -19,6 +19,7 @@ from tileserver.watch.deliver import Smtp
 from tileserver.watch.letter import Enclosures
 from tileserver.watch.pdf import FontError
 from tileserver.watch.publish import nearest
+from tileserver.watch.recipients import is_unwanted
 from tileserver.watch.transport import RefusedError
 
 
@@ -86,7 +87,7 @@ def test_what_is_approved_is_printed_and_sent_once(
         page = stored.file_of(connection, 1, "fr", "html")
     assert files == [("en", "html"), ("en", "pdf"), ("fr", "html"), ("fr", "pdf")]
     assert page is not None
-    assert "Approuvé par moderator le 6 mars 2026" in page.decode()
+    assert f"Approuvé par #{room.moderator} le 6 mars 2026" in page.decode(), "no part of an address"
     assert "as it should be" in page.decode()
     assert room.all()[0].content_sha in page.decode()
     assert "@example.org" not in page.decode()
@@ -277,3 +278,31 @@ def test_the_nearest_language() -> None:
     assert nearest("fr", ["en", "fr"]) == "fr"
     assert nearest("pt-BR", ["en", "pt"]) == "pt"
     assert nearest("ar", ["fr", "en"]) == "fr"
+
+
+def test_who_has_set_no_name_is_printed_as_a_number(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Newsroom(sqlite_database, monkeypatch)
+    room.turn()
+    with sqlite_database.writing() as connection:
+        accounts.change_person(connection, room.moderator, {"name": MODERATOR.partition("@")[0]})
+        submitted = bulletins.submit(connection, room.all()[0], "", room.moderator, DUE)
+        approved = bulletins.approve(connection, submitted, "", room.moderator, DUE)
+        visa = bulletins.visa_of(connection, approved)
+    assert visa is not None
+    assert visa.name == f"#{room.moderator}"
+
+
+def test_nobody_is_asked_for_a_visa_that_is_given(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Newsroom(sqlite_database, monkeypatch)
+    room.turn()
+    (asked,) = [each for each in room.mail() if ":visa:" in each.key]
+    with sqlite_database.writing() as connection:
+        assert not is_unwanted(connection, asked)
+        bulletins.submit(connection, room.all()[0], "", room.moderator, DUE)
+    with sqlite_database.writing() as connection:
+        bulletins.approve(connection, room.all()[0], "", room.moderator, DUE)
+        assert is_unwanted(connection, asked)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from flask import Response, redirect, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import to_json
 
 from comeo.errors import NotFoundError
@@ -38,12 +38,16 @@ class LoginBody(BaseModel):
     email: Email
 
 
+def _stripped(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
+
+
 class AccountBody(BaseModel):
     """What is changed of an account."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[OneLine, Field(min_length=1, max_length=200)] | None = None
+    name: Annotated[OneLine, BeforeValidator(_stripped), Field(min_length=1, max_length=200)] | None = None
     locale: Language | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -10,10 +11,11 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
+from comeo.errors import ComeoError
 from comeo.indicators.document import read_document
 from comeo.indicators.model import Language, Texts
 from tileserver.api.geoservices.common import MOST_ROWS, TAG, SlugPath, brief, described, note, of_slug
-from tileserver.errors import ConflictError
+from tileserver.errors import ConflictError, ForbiddenError
 from tileserver.http.context import base_url, scenes
 from tileserver.http.database import database
 from tileserver.http.session import caller, signed_in
@@ -23,8 +25,9 @@ from tileserver.render.parameters import Parameters
 from tileserver.store import accounts, alerts, geoservices, sites
 from tileserver.store.accounts import Person
 from tileserver.store.geoservices import Geoservice, State
-from tileserver.watch.bulletin import check_texts
+from tileserver.watch.bulletin import check_texts, policy_of
 from tileserver.watch.definition import SLUG, AlertPolicy, BulletinPolicy, Definition, Maps
+from tileserver.watch.maps import MapMaker
 from tileserver.watch.register import check_maps, register
 
 api = APIBlueprint("geoservices", __name__)
@@ -111,9 +114,14 @@ def change(path: SlugPath, body: ChangeBody) -> Response:
             raise ConflictError(f"{one.slug} is archived, and changes no more; copy it")
         if body.bulletins is not None:
             _check_texts(connection, one, body.bulletins)
+        rules = _rules_changed(one, body)
+        if rules and role == "editor":
+            raise ForbiddenError(
+                f"only the owner changes {' and '.join(rules)}: who decides, and who approves"
+            )
         if values:
             geoservices.change_geoservice(connection, one.id, values)
-            note(connection, one, person, "geoservice.changed", fields=" ".join(sorted(values)))
+            note(connection, one, person, "geoservice.changed", fields=" ".join(sorted(values)), **rules)
         changed = geoservices.get_geoservice(connection, one.id)
         if body.maps is not None:
             check_maps(connection, scenes(), changed)
@@ -128,7 +136,11 @@ def share(path: SlugPath, body: VisibilityBody) -> Response:
         check_unchanged(described(connection, one, role))
         geoservices.change_geoservice(connection, one.id, {"visibility": body.visibility})
         note(connection, one, person, "geoservice.visibility", before=one.visibility, after=body.visibility)
-        return state_answer(described(connection, geoservices.get_geoservice(connection, one.id), role))
+        answer = state_answer(described(connection, geoservices.get_geoservice(connection, one.id), role))
+    if body.visibility != "public":  # at once; the worker does it where this process may not
+        with contextlib.suppress(ComeoError, OSError):
+            MapMaker(scenes(), database(), scenes().settings.maps_folder).remove_all(one)
+    return answer
 
 
 @api.delete("/geoservices/<slug>", tags=[TAG], responses={"204": None})
@@ -142,6 +154,17 @@ def delete(path: SlugPath) -> Response:
         geoservices.delete_draft(connection, one.id)
         note(connection, one, person, "geoservice.deleted", slug=one.slug)
     return Response(status=204)
+
+
+def _rules_changed(one: Geoservice, body: ChangeBody) -> dict[str, str]:
+    """New rules by which things are told without anybody: they are the owner's, for none is called back."""
+    found = dict[str, str]()
+    before = AlertPolicy.model_validate(one.alert_policy).moderation
+    if body.alerts is not None and body.alerts.moderation != before:
+        found["moderation"] = body.alerts.moderation
+    if body.bulletins is not None and body.bulletins.visa != policy_of(one).visa:
+        found["visa"] = body.bulletins.visa
+    return found
 
 
 def _check_texts(connection: Connection, one: Geoservice, policy: BulletinPolicy) -> None:

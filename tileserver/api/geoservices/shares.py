@@ -61,7 +61,10 @@ def listed(path: SlugPath) -> Response:
 def give(path: SlugPath, body: ShareBody) -> Response:
     """Make a link by which a geoservice is seen without an account; it is told this once."""
     now = datetime.now(UTC)
-    expires = (body.expires or now + GOOD_FOR).astimezone(UTC)
+    try:
+        expires = (body.expires or now + GOOD_FOR).astimezone(UTC)
+    except OverflowError:  # at the ends of the calendar
+        expires = now
     if not now < expires <= now + LONGEST:
         raise ParameterError("expires: give a time in the next two years")
     with database().writing() as connection:

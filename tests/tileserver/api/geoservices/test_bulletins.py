@@ -81,7 +81,7 @@ def test_from_draft_to_what_everybody_reads(desk: Desk) -> None:
     desk.print()
     (row,) = nobody.get("/geoservices/fields/bulletins").get_json()["bulletins"]
     assert (row["number"], row["state"], row["revision"]) == ("fields-2021-02-r1", "sent", 1)
-    assert row["visa"] == {"name": "moderator", "at": row["visa"]["at"], "note": "Seen"}
+    assert row["visa"] == {"name": "#2", "at": row["visa"]["at"], "note": "Seen"}
     assert "events" not in nobody.get("/bulletins/1.json").get_json()
     for each in row["files"]:
         body = nobody.get(each["href"]).data
@@ -185,4 +185,4 @@ def test_accounts_that_are_gone_leave_their_visa(desk: Desk) -> None:
         person = accounts.person_of(connection, MODERATOR)
         assert person is not None
         accounts.change_person(connection, person.id, {"disabled": NOW})
-    assert "Approved by moderator" in desk.owner.get("/bulletins/1.html?locale=en").text
+    assert "Approved by #2" in desk.owner.get("/bulletins/1.html?locale=en").text

@@ -300,3 +300,28 @@ def test_recipients_that_are_refused(server_of: House, wish: dict[str, Any], sen
     assert sentence in answer.text
     assert "pass@" not in answer.text
     assert me.get(PEOPLE).get_json()["recipients"] == []
+
+
+def test_an_editor_does_not_do_away_with_those_who_decide(server_of: House) -> None:
+    me, editor = server_of.enter(ME), server_of.enter("editor@example.org")
+    me.send("POST", "/geoservices", DEFINITION)
+    me.send("PUT", "/geoservices/fields/roles", {"email": "editor@example.org", "role": "editor"})
+    for rule in ({"bulletins": {"visa": "none"}}, {"alerts": {"moderation": "none"}}):
+        refused = editor.send("PATCH", "/geoservices/fields", rule)
+        assert refused.status_code == 403
+        assert "only the owner changes" in refused.get_json()["detail"]
+    same = {"alerts": {"moderation": "required", "dates": 1}, "bulletins": {"visa": "required"}}
+    assert editor.send("PATCH", "/geoservices/fields", same).status_code == 200
+    assert me.send("PATCH", "/geoservices/fields", {"bulletins": {"visa": "none"}}).status_code == 200
+
+
+@pytest.mark.parametrize("expires", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_link_does_not_end_outside_the_calendar(server_of: House, expires: str) -> None:
+    me = server_of.enter(ME)
+    me.send("POST", "/geoservices", {**DEFINITION, "visibility": "link"})
+    refused = me.send("POST", "/geoservices/fields/shares", {"expires": expires})
+    assert refused.status_code in (400, 422)
+
+
+def test_a_name_of_blanks_is_none(server_of: House) -> None:
+    assert server_of.enter(ME).send("PATCH", "/account", {"name": "  "}).status_code == 422
