@@ -58,10 +58,11 @@ class Pictures:
         record = self.scenes.find(what["collection"], what["item"])
         west, south, east, north = what["bounds"]
         box = around((west, south, east, north))
-        look = RenderRequest(**_look(what))  # as moderators see it
+        look = _look(what)
+        request = RenderRequest(style=look.get("style"), color_formula=look.get("color_formula"))
         for side in SIDES:
             size = _size(box, side)
-            made = images.part(self.scenes, record, box, look, "jpg", self.scenes.budget(), size=size)
+            made = images.part(self.scenes, record, box, request, "jpg", self.scenes.budget(), size=size)
             if len(made) <= MOST_BYTES:
                 return made
         return None

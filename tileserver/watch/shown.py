@@ -19,7 +19,7 @@ from tileserver.store.alerts import Alert
 from tileserver.store.geoservices import Geoservice
 
 Look = Mapping[str, str]
-"""How pixels are shown, by the names of the server's parameters."""
+"""How pixels are shown: `style` and `color_formula` of the server, or neither."""
 _BRIGHT: Final[Look] = {"style": "true-color", "color_formula": "gamma rgb 2"}  # enough for forests
 _AROUND: Final = 0.005  # degrees that a picture shows around a site
 
