@@ -11,6 +11,7 @@ from tileserver.store.geoservices import Geoservice
 from tileserver.store.outbox import Recipient
 from tileserver.watch.compose import About, Content, Kind
 from tileserver.watch.services import short_text
+from tileserver.watch.shown import Scene
 
 Body = dict[str, Any]
 EVENT: Final = "comeo.alert."
@@ -45,7 +46,9 @@ def short_of(content: Content, line: str, link: str) -> Body:
     return {"short": short_text(line or content.subject, link)}
 
 
-def event_of(alert: Alert, about: About, geoservice: Geoservice, kind: Kind, picture: str) -> Body:
+def event_of(
+    alert: Alert, about: About, geoservice: Geoservice, kind: Kind, scene: Scene, picture: str
+) -> Body:
     """An alert as programs are told of it.
 
     Args:
@@ -53,7 +56,8 @@ def event_of(alert: Alert, about: About, geoservice: Geoservice, kind: Kind, pic
         about: Names.
         geoservice: Whose alert.
         kind: What has become of it.
-        picture: Address of the viewer at its last date.
+        scene: That of its last date, of a group of the site that is farthest outside.
+        picture: Address of the viewer there.
     """
     worst = alert.evidence["worst"]
     data = {
@@ -62,10 +66,20 @@ def event_of(alert: Alert, about: About, geoservice: Geoservice, kind: Kind, pic
         "indicator": text_in(about.indicator, geoservice.locales[0]), "unit": about.unit,
         "value": worst["value"], "u": worst["u"], "limit": worst[alert.kind],
         "since": alert.first_at.isoformat(), "last": alert.last_at.isoformat(),
-        "collection": geoservice.collections[0], "item": alert.last_item, "verified": alert.verified,
-        "picture": picture,
+        "collection": scene.collection, "item": scene.item, "verified": alert.verified,
+        "picture": picture, **_group_of(alert, geoservice.locales[0]),
     }  # fmt: skip
     return {"type": f"{EVENT}{kind}", "source": f"/geoservices/{geoservice.slug}", "data": data}
+
+
+def _group_of(alert: Alert, locale: str) -> Body:
+    """Of an alert of a group: how many of its sites, and the one that is farthest outside."""
+    group = alert.evidence.get("group")
+    if group is None:
+        return {}
+    worst = group["witnesses"][0]
+    told = {"id": worst["site"], "name": text_in(worst["name"], locale)}
+    return {"group": {"count": group["count"], "of": group["of"], "worst": told}}
 
 
 def bulletin_event(geoservice: Geoservice, label: str, content: Mapping[str, Any], link: str) -> Body:

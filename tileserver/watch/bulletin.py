@@ -36,7 +36,7 @@ from tileserver.watch.markdown import placeholders
 from tileserver.watch.ranks import ranks_of
 from tileserver.watch.rules import rule_of
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 CURVE_DAYS: Final = 365
 """Days before the period's end that curves show."""
 Content = dict[str, Any]
@@ -69,6 +69,7 @@ class Material:
         series: Of each indicator.
         alerts: All of them.
         told: Ids of those that were confirmed once: what everybody may know.
+        names: Of all sites and groups that had one.
     """
 
     geoservice: Geoservice
@@ -77,6 +78,7 @@ class Material:
     series: Sequence[Series]
     alerts: Sequence[Alert]
     told: frozenset[int]
+    names: Mapping[int, Mapping[str, str]]
 
     @property
     def moments(self) -> list[Moment]:
@@ -131,7 +133,8 @@ def material_of(connection: Connection, geoservice: Geoservice, archives: Set[Ar
         series.append(Series(each, document, seen))
     told = frozenset(each.id for each in stored.told_of(connection, geoservice.id))
     alerts = stored.alerts_of(connection, geoservice.id)
-    return Material(geoservice, policy_of(geoservice), places, series, alerts, told)
+    names = stored.site_names(connection, geoservice.id)
+    return Material(geoservice, policy_of(geoservice), places, series, alerts, told, names)
 
 
 def moments_of(connection: Connection, geoservice: Geoservice, archives: Set[Archived]) -> list[Moment]:
@@ -336,7 +339,8 @@ def _alerts(material: Material, month: Month) -> dict[str, Any]:
         "share_withdrawn": _short(withdrawn / len(own)) if own else None,
         "list": [
             {
-                "id": each.id, "site": each.site, "kind": each.kind, "severity": each.severity,
+                "id": each.id, "site": each.site, "name": dict(material.names[each.site]),
+                "kind": each.kind, "severity": each.severity,
                 "first": rfc3339(each.first_at), "last": rfc3339(each.last_at), "state": each.state,
                 "verified": each.verified, "comment": (each.comment or "") if with_comments else "",
             }

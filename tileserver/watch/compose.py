@@ -84,26 +84,31 @@ def alert_line(alert: Alert, about: About, locale: str, kind: Kind) -> str:
     """What happened, in one sentence."""
     facts = _facts(alert, about, locale)
     if kind != "closed":
-        return word(locale, f"{alert.kind}-sentence", **facts)
+        return word(locale, f"{_key(alert)}-sentence", **facts)
     over = alert.evidence["over"]
     at = datetime.fromisoformat(over) if over else alert.closed or alert.last_at
-    return word(locale, "closed-sentence", **{**facts, "day": day_words(at, locale, about.zone)})
+    key = "closed-group-sentence" if _is_of_group(alert) else "closed-sentence"
+    return word(locale, key, **{**facts, "day": day_words(at, locale, about.zone)})
 
 
 def sentences(alert: Alert, about: About, locale: str) -> list[str]:
     """What happened, since when, and how sure that is."""
     facts = _facts(alert, about, locale)
-    kind = "group" if "group" in alert.evidence else alert.kind
     return [
-        word(locale, f"{kind}-sentence", **facts),
+        word(locale, f"{_key(alert)}-sentence", **facts),
         word(locale, "since", **facts),
         word(locale, f"verified-{alert.verified}"),
     ]
 
 
-def last_day(alert: Alert, zone: str, locale: str) -> str:
-    """Day of an alert's last date."""
-    return day_words(alert.last_at, locale, zone)
+def _is_of_group(alert: Alert) -> bool:
+    """Whether an alert is one of many sites."""
+    return "group" in alert.evidence
+
+
+def _key(alert: Alert) -> str:
+    """Begin of the name of the sentence that tells an alert."""
+    return "group" if _is_of_group(alert) else alert.kind
 
 
 def _facts(alert: Alert, about: About, locale: str) -> dict[str, str]:
@@ -113,7 +118,7 @@ def _facts(alert: Alert, about: About, locale: str) -> dict[str, str]:
         "site": in_a_line(text_in(about.site, locale)),
         "indicator": in_a_line(text_in(about.indicator, locale)),
         "value": _value(worst, about, locale),
-        "day": _day(worst, about, locale),
+        "day": day_of(worst, about, locale),
         "limit": value_words(worst[alert.kind], None, about.unit, locale),
         "since": day_words(alert.first_at, locale, about.zone),
         "severity": word(locale, f"severity-{alert.severity}"),
@@ -160,14 +165,19 @@ def bulletin_message(
     return Content(subject, [word(locale, f"{kind}-sentence", **facts)], (), named)
 
 
-def in_a_line(text: str) -> str:
+def in_a_line(text: str, most: int = MOST_NAME) -> str:
     """A name in a line of mail: names may have several lines, and say what looks like one of ours."""
-    return shorten(text, MOST_NAME, placeholder=" …")
+    return shorten(text, most, placeholder=" …")
+
+
+def day_of(date: Mapping[str, Any], about: About, locale: str) -> str:
+    """Day of a date of an alert's evidence."""
+    return day_words(datetime.fromisoformat(date["datetime"]), locale, about.zone)
 
 
 def _dates(alert: Alert, about: About, locale: str) -> list[str]:
     rows = [
-        word(locale, "date", day=_day(each, about, locale), value=_value(each, about, locale))
+        word(locale, "date", day=day_of(each, about, locale), value=_value(each, about, locale))
         for each in alert.evidence["dates"][-TOLD_DATES:]
     ]
     return [word(locale, "dates"), *rows]
@@ -175,7 +185,3 @@ def _dates(alert: Alert, about: About, locale: str) -> list[str]:
 
 def _value(date: Mapping[str, Any], about: About, locale: str) -> str:
     return value_words(date["value"], date["u"], about.unit, locale)
-
-
-def _day(date: Mapping[str, Any], about: About, locale: str) -> str:
-    return day_words(datetime.fromisoformat(date["datetime"]), locale, about.zone)

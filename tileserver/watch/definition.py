@@ -36,6 +36,11 @@ def maps_collection(slug: str) -> str:
     return f"geoservice-{slug}"
 
 
+def hears_alerts(of: str) -> bool:
+    """Whether somebody on a list is told of alerts."""
+    return of != "bulletins"
+
+
 class Part(BaseModel):
     """Base of all parts: what is not known is refused."""
 

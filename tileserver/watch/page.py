@@ -8,18 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from textwrap import shorten
 from typing import Any, Final
 
-from babel.dates import format_date, get_month_names
+from babel.dates import get_month_names
 from babel.numbers import format_decimal, format_percent
 
 from comeo.indicators.document import text_in
 from tileserver.pages import environment
 from tileserver.watch import svg
 from tileserver.watch.bulletin import CURVE_DAYS, Content, digest_of, unusual
+from tileserver.watch.compose import in_a_line
 from tileserver.watch.markdown import Placeholder, blocks
-from tileserver.watch.words import day_words, digits_of, direction_of, language_of, value_words, word
+from tileserver.watch.words import (
+    day_words,
+    digits_of,
+    direction_of,
+    language_of,
+    month_words,
+    value_words,
+    word,
+)
 
 NOTHING: Final = "–"
 """Stands for a figure that there is not."""
@@ -80,10 +88,10 @@ def model_of(content: Content, locale: str, visa: Visa | None) -> dict[str, Any]
     }  # fmt: skip
 
 
-def month_words(content: Content, locale: str) -> str:
+def period_words(content: Content, locale: str) -> str:
     """The period of a bulletin, as a locale writes it."""
     middle = datetime.fromisoformat(content["period"]["start"]) + timedelta(days=15)
-    return format_date(middle, "MMMM y", locale=language_of(locale))
+    return month_words(middle, locale)
 
 
 class _Told:
@@ -94,12 +102,11 @@ class _Told:
         period = content["period"]
         self.zone: str = period["zone"]
         self.end = datetime.fromisoformat(period["end"])
-        self.month = month_words(content, locale)
+        self.month = period_words(content, locale)
         self.title = text_in(content["geoservice"]["title"], locale)
-        self.names = {
-            each["id"]: shorten(text_in(each["name"], locale), MOST_NAME, placeholder=" …")
-            for each in content["sites"]
-        }
+        named = {each["site"]: each["name"] for each in content["alerts"]["list"] if "name" in each}
+        named |= {each["id"]: each["name"] for each in content["sites"]}
+        self.names = {site: in_a_line(text_in(name, locale), MOST_NAME) for site, name in named.items()}
         self.areas = {each["id"]: each["hectares"] for each in content["sites"]}
 
     def say(self, key: str, **values: Any) -> str:
@@ -107,7 +114,7 @@ class _Told:
         return word(self.locale, key, **values)
 
     def name(self, site: int) -> str:
-        """Of a site; of one that is no longer followed its number."""
+        """Of a site, or a group that has an alert; of one that is no longer followed its number."""
         return self.names.get(site) or f"{self.say('head-site')} {site}"
 
     def count(self, number: float, shape: str = "#,##0") -> str:
@@ -188,7 +195,7 @@ def _filled(told: _Told, wanted: Placeholder) -> str:
         return row[{"clear": "dates", "usual": "nominal"}.get(wanted.name, wanted.name)]
     first = content["indicators"][0]
     plain: dict[str, str] = {
-        "title": shorten(told.title, MOST_NAME, placeholder=" …"), "month": told.month,
+        "title": in_a_line(told.title, MOST_NAME), "month": told.month,
         "number": content["number"],
         "scenes": told.count(first["scenes"]), "clear-scenes": told.count(first["clear_scenes"]),
         "sites": told.count(len(content["sites"])), "outside": told.count(_outside(first)),
@@ -264,7 +271,7 @@ def _ranks(told: _Told, section: Mapping[str, Any]) -> dict[str, Any]:
 
     def month(each: Mapping[str, Any]) -> str:
         day = datetime.strptime(each["label"], "%Y-%m").date()
-        return format_date(day, "MMMM y", locale=told.language)
+        return month_words(day, told.locale)
 
     tables = [
         {"title": told.say(f"ranks-{of}"), "table": told.table((head, "outside", "alerts"), found)}

@@ -15,14 +15,13 @@ from comeo.grid import Bounds
 from tileserver.render import images
 from tileserver.render.plan import RenderRequest
 from tileserver.render.scenes import Scenes
-from tileserver.watch.evidence import around
+from tileserver.watch.shown import Look, around
 
 SIDES: Final = (320, 240, 160)
 """Longest side in pixels, also of a small site: the first that makes a picture small enough."""
 MOST_BYTES: Final = 26_000
 """Of a picture: a third more in mail, whose limit is 50 kB with two texts."""
 _KEPT: Final = 16
-_LOOK: Final = RenderRequest(style="true-color", color_formula="gamma rgb 2")  # as moderators see it
 log = logging.getLogger("comeo")
 
 
@@ -41,12 +40,12 @@ class Pictures:
         """A JPEG of a site.
 
         Args:
-            what: `collection`, `item` and `bounds` of the site in degrees.
+            what: See `watch.shown.picture_of`.
 
         Returns:
             None if the scene is gone, or has no such picture: mail goes without.
         """
-        key = (what["collection"], what["item"], *what["bounds"])
+        key = (what["collection"], what["item"], *what["bounds"], *_look(what).items())
         if key not in self._made:
             try:
                 self._made[key] = self._draw(what)
@@ -59,12 +58,20 @@ class Pictures:
         record = self.scenes.find(what["collection"], what["item"])
         west, south, east, north = what["bounds"]
         box = around((west, south, east, north))
+        look = _look(what)
+        request = RenderRequest(style=look.get("style"), color_formula=look.get("color_formula"))
         for side in SIDES:
             size = _size(box, side)
-            made = images.part(self.scenes, record, box, _LOOK, "jpg", self.scenes.budget(), size=size)
+            made = images.part(self.scenes, record, box, request, "jpg", self.scenes.budget(), size=size)
             if len(made) <= MOST_BYTES:
                 return made
         return None
+
+
+def _look(what: Mapping[str, Any]) -> Look:
+    """How it is shown; messages that an older server has written do not say it."""
+    found: Look = what.get("look", {})
+    return found
 
 
 def _size(box: Bounds, side: int) -> tuple[int, int]:

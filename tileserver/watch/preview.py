@@ -25,7 +25,7 @@ from tileserver.store.geoservices import Geoservice
 from tileserver.store.observed import Observed
 from tileserver.watch.alerts import Rule, verdicts
 from tileserver.watch.baseline import Verdict
-from tileserver.watch.definition import AlertPolicy, Definition, Nominal
+from tileserver.watch.definition import AlertPolicy, Definition, Nominal, hears_alerts
 from tileserver.watch.detect import Episode, episodes
 from tileserver.watch.observe import Place, Wanted, Work, missing, observe, present
 from tileserver.watch.register import MOST_SITES, area_of, name_of
@@ -71,7 +71,7 @@ class Asked:
         watched: Indicators with their nominal values.
         policy: When a deviation becomes an alert.
         moderators: How many decide.
-        severities: From which on each recipient is told.
+        severities: From which on each recipient of alerts is told.
     """
 
     places: Sequence[Place]
@@ -146,7 +146,7 @@ def asked_of(scenes: Scenes, definition: Definition, connection: Connection | No
         places, names = _kept_places(connection, definition.site)
     else:
         raise ParameterError("site: only a server knows sites by number; give their GeoJSON as sites")
-    told = [each.min_severity for each in definition.recipients]
+    told = [each.min_severity for each in definition.recipients if hears_alerts(each.list)]
     return Asked(places, names, definition.collections, watched, definition.alerts, 1, told)
 
 
@@ -159,7 +159,11 @@ def asked_of_kept(connection: Connection, one: Geoservice) -> Asked:
         for each in followed
     ]
     people = outbox.recipients_of(connection, one.id)
-    told = [each.min_severity for each in people if each.state in ("pending", "confirmed")]
+    told = [
+        each.min_severity
+        for each in people
+        if each.state in ("pending", "confirmed") and hears_alerts(each.list)
+    ]
     policy = AlertPolicy.model_validate(one.alert_policy)
     moderators = len(accounts.moderators(connection, one.id))
     return Asked(places, names, one.collections, watched, policy, moderators, told)

@@ -28,7 +28,7 @@ from tileserver.watch.bulletin import Content, grounds_of, material_of, moments_
 from tileserver.watch.bulletins import Draft
 from tileserver.watch.calendar import Month
 from tileserver.watch.observe import standing
-from tileserver.watch.page import Visa, bulletin_page, month_words
+from tileserver.watch.page import Visa, bulletin_page, period_words
 from tileserver.watch.pdf import PdfError, bulletin_pdf
 from tileserver.watch.words import language_of
 
@@ -195,7 +195,7 @@ class Press:
             "unsubscribe": unsubscribe,
         }
         said = compose.bulletin_message(
-            geoservice.title, content["number"], month_words(content, to.locale), to.locale, links,
+            geoservice.title, content["number"], period_words(content, to.locale), to.locale, links,
             is_erratum="erratum" in content,
         )  # fmt: skip
         body = body_of(said, to.channel, to.locale)

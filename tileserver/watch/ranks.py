@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from tileserver.store.alerts import Alert
+from tileserver.watch.alerts import sites_in
 from tileserver.watch.calendar import Month
 
 MOST: Final = 50
@@ -18,6 +19,8 @@ def ranks_of(
     indicators: Sequence[Mapping[str, Any]], alerts: Sequence[Alert], month: Month
 ) -> dict[str, Any]:
     """Sites and months that were most active, those of equal activity in their own order.
+
+    An alert of a group is one of each of its sites that are outside, and one of its month.
 
     Args:
         indicators: As a bulletin's content has them, with a row a site and its curve.
@@ -37,7 +40,7 @@ def ranks_of(
     first = Month(month.year - 1, month.month, month.zone).next
     recent = [each for each in alerts if each.first_at >= first.start and each.state != "withdrawn"]
     opened = Counter(Month.of(each.first_at, month.zone).label for each in recent)
-    own = Counter(each.site for each in recent if each.first_at >= month.start)
+    own = Counter(site for each in recent if each.first_at >= month.start for site in sites_in(each))
     labels = {each for each in (*months, *opened) if each >= first.label}
     return {
         "sites": _ranked({each: (sites[each], own[each]) for each in {*sites, *own}}, "site"),

@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final
-from urllib.parse import quote
 
 from sqlalchemy import Connection
 
 from comeo.indicators.document import Document, read_document
-from comeo.view.area import Area
-from tileserver.store import accounts, geoservices, outbox, sites
+from tileserver.store import accounts, geoservices, outbox
 from tileserver.store import alerts as stored
 from tileserver.store.alerts import Alert
 from tileserver.store.geoservices import Geoservice
@@ -19,10 +17,11 @@ from tileserver.store.outbox import Recipient
 from tileserver.store.tokens import digest_of
 from tileserver.watch import alerts, compose
 from tileserver.watch.body import Body, body_of, event_of, page_link, short_of, test_event
-from tileserver.watch.definition import AlertPolicy
+from tileserver.watch.definition import AlertPolicy, hears_alerts
 from tileserver.watch.detect import GRAVE
 from tileserver.watch.digest import held_until
-from tileserver.watch.words import word
+from tileserver.watch.shown import Shown, look_of, picture_of, shown_of, viewer_link
+from tileserver.watch.words import day_words, word
 
 LINK_DAYS: Final = 14
 """Days for which a link decides on an alert."""
@@ -51,6 +50,7 @@ class Teller:
         self._address = address
         self._now = now
         self._believed = believed or now
+        self._seen: dict[int, Shown] = {}
 
     @cached_property
     def _names(self) -> Names:
@@ -120,7 +120,7 @@ class Teller:
     def _spread(self, alert: Alert, kind: compose.Kind) -> None:
         """Tell all who are to know."""
         for to in outbox.recipients_of(self._connection, self._geoservice.id):
-            if to.state != "confirmed" or alert.severity < to.min_severity or to.list == "bulletins":
+            if to.state != "confirmed" or alert.severity < to.min_severity or not hears_alerts(to.list):
                 continue
             key = f"alert:{alert.id}:{kind}:r{to.id}"
             if outbox.has(self._connection, key):
@@ -150,30 +150,28 @@ class Teller:
             body["unsubscribe"] = links["unsubscribe"]
             body |= self._pictured(alert, to.locale)
         elif to.channel == "webhook":
-            body["event"] = event_of(alert, about, self._geoservice, kind, links["picture"])
+            scene = self._shown(alert).scene
+            body["event"] = event_of(alert, about, self._geoservice, kind, scene, links["picture"])
         else:
             body |= short_of(content, line, page_link(self._address, to))
         return content.subject, body
 
     def _pictured(self, alert: Alert, locale: str) -> Body:
         """What the picture of a mail is made of: the site at the alert's last date."""
-        version = sites.newest_version(self._connection, alert.site)
-        if version is None:
-            return {}
-        day = compose.last_day(alert, self._geoservice.timezone, locale)
-        return {
-            "picture": {
-                "collection": self._geoservice.collections[0], "item": alert.last_item,
-                "bounds": list(Area(version.geometry).bounds), "caption": word(locale, "after", day=day),
-            }
-        }  # fmt: skip
+        shown = self._shown(alert)
+        caption = word(locale, "after", day=day_words(shown.at, locale, self._geoservice.timezone))
+        picture = picture_of(shown, look_of(self._names.document(alert)), caption)
+        return {} if picture is None else {"picture": picture}
 
     def _picture(self, alert: Alert) -> str:
         """Address of the viewer at the last date of an alert."""
-        collection, item = (
-            quote(each, safe="") for each in (self._geoservice.collections[0], alert.last_item)
-        )
-        return f"{self._address}/#collection={collection}&item={item}"
+        return viewer_link(f"{self._address}/", self._shown(alert).scene)
+
+    def _shown(self, alert: Alert) -> Shown:
+        """The same for all who are told of an alert."""
+        if alert.id not in self._seen:
+            self._seen[alert.id] = shown_of(self._connection, self._geoservice, alert)
+        return self._seen[alert.id]
 
 
 class Names:

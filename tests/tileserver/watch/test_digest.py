@@ -202,6 +202,7 @@ def test_no_hour_has_more_than_eleven_messages(sqlite_database: Database, tmp_pa
         case.round()
         at += [case.now] * (len(case.taker.taken) - before)
         case.now += timedelta(minutes=5)
+    assert len(at) > 2 * STORM, "in three hours and twenty minutes"
     for each in at:
         assert sum(each - CALM < other <= each for other in at) <= STORM + 1
 

@@ -22,7 +22,7 @@ from tileserver.store.tables import alert, alert_event, judged, message, share
 from tileserver.store.tables import observation as observations
 from tileserver.watch import alerts
 from tileserver.watch.baseline import Point, Verdict
-from tileserver.watch.compose import sentences
+from tileserver.watch.compose import alert_line, sentences
 from tileserver.watch.definition import GroupPolicy
 from tileserver.watch.detect import Episode
 from tileserver.watch.explain import explain
@@ -42,7 +42,9 @@ States = Mapping[int, Mapping[int, float]]
 class Case:
     """A geoservice of a group of five sites, three of which have to be outside."""
 
-    def __init__(self, database: Database, **changes: Any) -> None:
+    def __init__(
+        self, database: Database, definition: Mapping[str, Any] | None = None, **changes: Any
+    ) -> None:
         self.database = database
         features = [
             {"type": "Feature", "properties": {"name": f"Field {number}"}, "geometry": square(10 + number)}
@@ -50,7 +52,9 @@ class Case:
         ]
         policy = {"group": {"share": 0.5, "days": 5, "least": 2}, **changes}
         collection = {"type": "FeatureCollection", "features": features}
-        self.geoservice = follow(database, slug="fields", sites=collection, alerts=policy)
+        self.geoservice = follow(
+            database, slug="fields", sites=collection, alerts=policy, **(definition or {})
+        )
         self.now = NOW
         with database.reading() as connection:
             (self.indicator,) = geoservices.followed(connection, self.geoservice.id)
@@ -225,7 +229,9 @@ def test_messages_say_how_many_and_which_is_the_worst(case: Case, locale: str) -
     case.see(state)
     (one,) = case.alerts()
     with case.database.reading() as connection:
-        first, *_ = sentences(one, Names(connection, case.geoservice).of(one), locale)
+        about = Names(connection, case.geoservice).of(one)
+    first, *_ = sentences(one, about, locale)
+    assert alert_line(one, about, locale, "confirmed") == first, "phones and digests say the same"
     assert "3" in first
     assert "5" in first
     assert "Field 2" in first

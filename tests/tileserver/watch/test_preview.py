@@ -11,13 +11,15 @@ import pytest
 from comeo.errors import BoundError, NotFoundError
 from comeo.indicators.catalogue import predefined
 from comeo.view.area import Area
+from tests.tileserver.watch.followed import document, follow
 from tileserver.catalog import SqliteCatalog
 from tileserver.errors import UnfinishedError
 from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
+from tileserver.store.database import Database
 from tileserver.watch.definition import AlertPolicy, Fixed, Seasonal
 from tileserver.watch.observe import Place
-from tileserver.watch.preview import lines, preview
+from tileserver.watch.preview import asked_of, asked_of_kept, lines, preview
 from tileserver.watch.register import definition_of
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
@@ -36,32 +38,46 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenes]:
 
 
 def test_a_preview_tells_dates_deviations_and_what_a_site_sees(scenes: Scenes) -> None:
-    document = predefined().find("ndvi")
-    assert document is not None
+    indicator = predefined().find("ndvi")
+    assert indicator is not None
     places, policy = [Place(7, 7, Area(SHAPE))], AlertPolicy()
     found = preview(
-        scenes, places, document, ["romania-forest"], Seasonal(), policy, UNTIL, 600
+        scenes, places, indicator, ["romania-forest"], Seasonal(), policy, UNTIL, 600
     )[7]  # fmt: skip
     assert len(found.observations) == 65
     assert found.sight.coding is not None
     assert found.sight.smallest_change is not None
     assert 0 < found.sight.coding < found.sight.smallest_change < 0.3
-    low = preview(scenes, places, document, ["romania-forest"], Fixed(low=0.93), policy, UNTIL, 600)[7]
+    low = preview(scenes, places, indicator, ["romania-forest"], Fixed(low=0.93), policy, UNTIL, 600)[7]
     (one,) = low.episodes
     assert one.persistent
     assert one.over is None
     assert found.observations == low.observations
 
 
+def test_who_is_told_of_bulletins_alone_makes_no_messages_of_alerts(
+    scenes: Scenes, sqlite_database: Database
+) -> None:
+    told = [
+        {"email": f"{each}@b.org", "list": each, "min_severity": severity}
+        for severity, each in enumerate(("alerts", "both", "bulletins"), 1)
+    ]
+    asked = asked_of(scenes, definition_of(document(recipients=told)))
+    assert list(asked.severities) == [1, 2]
+    one = follow(sqlite_database, recipients=told)
+    with sqlite_database.reading() as connection:
+        assert list(asked_of_kept(connection, one).severities) == [1, 2]
+
+
 def test_bounds_are_told(scenes: Scenes) -> None:
-    document = predefined().find("ndvi")
-    assert document is not None
+    indicator = predefined().find("ndvi")
+    assert indicator is not None
     places = [Place(number, number, Area(SHAPE)) for number in range(2)]
     with pytest.raises(UnfinishedError, match="takes longer than"):
-        preview(scenes, places, document, ["romania-forest"], Seasonal(), AlertPolicy(), UNTIL, 0)
+        preview(scenes, places, indicator, ["romania-forest"], Seasonal(), AlertPolicy(), UNTIL, 0)
     few = Scenes.open(scenes.settings.model_copy(update={"max_observations": 100}), scenes.catalog)
     with pytest.raises(BoundError, match="130 observations"):
-        preview(few, places, document, ["romania-forest"], Seasonal(), AlertPolicy(), UNTIL, 600)
+        preview(few, places, indicator, ["romania-forest"], Seasonal(), AlertPolicy(), UNTIL, 600)
 
 
 def test_an_unknown_indicator_is_told(scenes: Scenes) -> None:

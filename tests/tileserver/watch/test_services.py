@@ -96,8 +96,15 @@ def test_what_is_sent_goes_there_and_says_it_shortly(scheme: str, monkeypatch: p
 
 
 def test_what_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apprise.NotifyBase, "notify", lambda *_, **__: True)
+    said: list[dict[str, Any]] = []
+
+    def notify(_plugin: Any, **what: Any) -> bool:
+        said.append(what)
+        return True
+
+    monkeypatch.setattr(apprise.NotifyBase, "notify", notify)
     Services().send(message(GOOD["tgram"]), "name", NOW)
+    assert said == [{"body": "A long text.\n", "title": "Alert", "body_format": "text"}]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -37,7 +38,7 @@ def archive(day: str) -> str:
 class Place:
     """A folder of archives, and a worker that follows a wood in them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **changes: Any) -> None:
         folder.mkdir()
         self.archives = folder / "archives"
         self.archives.mkdir()
@@ -45,10 +46,11 @@ class Place:
         self.database = Database(str(folder / "comeo.sqlite"))
         upgrade(self.database)
         nominal = {"kind": "fixed", "low": 0.99}  # which no wood reaches
-        follow(
-            self.database, collections=["romania-forest"], sites=WOOD, start="2017-01-01",
-            indicators=[{"indicator": "ndvi", "nominal": nominal}],
-        )  # fmt: skip
+        followed = {
+            "collections": ["romania-forest"], "sites": WOOD, "start": "2017-01-01",
+            "indicators": [{"indicator": "ndvi", "nominal": nominal}],
+        }  # fmt: skip
+        follow(self.database, **{**followed, **changes})
 
     def give(self, *days: str) -> None:
         for each in days:

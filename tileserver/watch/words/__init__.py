@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
@@ -35,6 +35,11 @@ def word(locale: str, key: str, **values: Any) -> str:
 def day_words(moment: datetime, locale: str, zone: str = "UTC") -> str:
     """A day, as a locale writes it."""
     return format_date(moment.astimezone(ZoneInfo(zone)), "long", locale=language_of(locale))
+
+
+def month_words(day: date, locale: str) -> str:
+    """The month of a day, as a locale writes it."""
+    return format_date(day, "MMMM y", locale=language_of(locale))
 
 
 def digits_of(u: float | None) -> int:
