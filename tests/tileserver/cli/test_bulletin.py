@@ -38,7 +38,7 @@ def test_from_a_month_to_its_files(comeo: Comeo, active: Path, tmp_path: Path) -
     with sqlite3.connect(tmp_path / "comeo.sqlite") as database:
         bodies = dict(database.execute("SELECT kind, body FROM bulletin_file").fetchall())
     assert bodies["pdf"].startswith(b"%PDF-1.7")
-    assert b"Approved by owner on" in bodies["html"]
+    assert b"Approved by #1 on" in bodies["html"]
     assert comeo("bulletin", "compose", "retezat", "2017-07", active)[2] == (
         "comeo: the bulletin of 2017-07 is sent, and there is nothing new to say\n"
     )
