@@ -184,6 +184,8 @@ def _channels(settings: Settings, scenes: Scenes, store: Database) -> Transport:
         ways["email"] = Smtp.of(settings.smtp, settings.mail_from, enclosures)
         if not settings.mail_from:
             raise ComeoError("mail needs an address that it is from; set COMEO_MAIL_FROM")
+        if not settings.public_url:
+            log.warning("links in mail lead to %s; set COMEO_PUBLIC_URL", settings.own_address)
     return Channels(ways)
 
 
