@@ -75,8 +75,8 @@ def read_target(url: str) -> Target:
         raise ParameterError(f"the address has more than {MOST_URL} characters; shorten it")
     if not _PLAIN.fullmatch(url):
         raise ParameterError(
-            "the address has a space, a backslash or a character outside ASCII; write hosts as xn--…, "
-            "other characters as %…"
+            "the address has a space, a backslash or another character that is not plain ASCII; write "
+            "hosts as xn--…, other characters as %…"
         )
     try:
         parts = urlsplit(url)
