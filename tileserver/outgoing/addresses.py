@@ -75,8 +75,8 @@ def read_target(url: str) -> Target:
         raise ParameterError(f"the address has more than {MOST_URL} characters; shorten it")
     if not _PLAIN.fullmatch(url):
         raise ParameterError(
-            "the address has a character that is none of ASCII's visible ones, or a backslash; write hosts "
-            "as xn--…, other characters as %…"
+            "the address has a space, a backslash or another character that is not plain ASCII; write "
+            "hosts as xn--…, other characters as %…"
         )
     try:
         parts = urlsplit(url)
@@ -84,13 +84,13 @@ def read_target(url: str) -> Target:
     except ValueError as error:
         raise ParameterError("the address cannot be read; write it as https://host/path") from error
     if parts.scheme not in PORTS or not host:
-        raise ParameterError("the address is none of https://host/path")
+        raise ParameterError("the address is not of the form https://host/path")
     if "@" in parts.netloc or "#" in url:
         raise ParameterError("the address has a user name or a #; leave them out")
     if _literal(host) is None and (not _NAME.fullmatch(host) or _NUMBER.fullmatch(_last_label(host))):
         raise ParameterError(f"{host[:80]} is neither the name of a host nor an address in its usual form")
     if port == 0:
-        raise ParameterError("the address has port 0, at which nobody listens")
+        raise ParameterError("the address has port 0, which cannot be connected to; name another or none")
     port = port or PORTS[parts.scheme]
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, host, port, path)

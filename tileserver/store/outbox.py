@@ -64,7 +64,7 @@ def add_recipient(
 ) -> bool:  # fmt: skip
     """Add somebody who is told; one who is known stays as they are.
 
-    Who is no longer reached is asked again, and so is a program that had left, for want of a link.
+    Who is no longer reached is asked again, and so is a program that had left, since it has no link.
 
     Args:
         connection: In a transaction that writes.

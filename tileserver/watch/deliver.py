@@ -82,7 +82,7 @@ class Smtp:
         """By a URL: `smtps://user:password@host:465`, `smtp+starttls://…:587`, `smtp://localhost:25`.
 
         Raises:
-            SettingsError: If it is none.
+            SettingsError: If the URL cannot be read.
         """
         ways = {"smtp": ("", 25), "smtps": ("tls", 465), "smtp+starttls": ("starttls", 587)}
         try:

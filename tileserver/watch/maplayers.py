@@ -22,7 +22,7 @@ from tileserver.watch.definition import Layer, Maps
 Values = NDArray[np.float32]
 _FINEST: Final = 512.0  # steps of the range that values are shown in
 _COARSEST: Final = 32.0
-_UNKNOWN: Final = 128.0  # where nobody knows how uncertain values are
+_UNKNOWN: Final = 128.0  # where the uncertainty of values is unknown
 _APART: Final = 8.0  # steps from one date, or day, to the next: rounded, they come back
 _NEPER: Final = math.log(10.0) / 10.0
 _UNCERTAIN: Final = 0.1  # of the range of values, that uncertainties are shown in

@@ -32,7 +32,7 @@ _FAMILIES: Final = ("Noto Sans", "Noto Sans Arabic")
 _COLOURS: Final = {"var(--accent)": "#0b5d4c", "var(--danger)": "#8f1d14", "currentColor": "#12211c"}
 _MISSING: Final = re.compile(r"the text `?\"(.+?)\"`? could not be displayed")
 _NO_NETWORK: Final = dict.fromkeys(("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"), "http://127.0.0.1:1")
-"""Typst would fetch packages; the template names none, and there they cannot be had."""
+"""Typst would fetch packages; the template names none, and through these proxies none can be fetched."""
 _ESCAPED: Final = re.compile(r"\\u\{([0-9a-fA-F]+)\}")
 _MOST_TOLD: Final = 20
 """Characters that a font lacks, in a sentence."""

@@ -1,6 +1,6 @@
 """Events for programs: CloudEvents 1.0 as JSON, signed as Standard Webhooks has it.
 
-An event's id is its message's key: whoever gets one twice, after a crash or for want of an answer, drops it.
+An event's id is its message's key: whoever gets one twice, after a crash or a lost answer, drops it.
 """
 
 from __future__ import annotations

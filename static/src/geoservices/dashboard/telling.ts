@@ -4,7 +4,7 @@ import { formatLink } from '../../link';
 import { standingOf, type Observation } from './observation';
 import { t } from './words';
 
-/** A share as a whole percentage; empty where nobody knows it. */
+/** A share as a whole percentage; empty where it is unknown. */
 export const percentWords = (share: number | null): string => (share === null ? '' : share.toLocaleString(locale, { style: 'percent' }));
 
 export function standingWords(one: Observation): string {
