@@ -77,7 +77,8 @@ def test_values_as_a_file_are_of_the_wider_scope(server_of: House, me: Caller) -
     data.get(shared(me, "data"))
     path = "/geoservices/fields/series"
     assert [each.get(path).status_code for each in (view, data)] == [200, 200]
-    assert [each.get(f"{path}?f=csv").status_code for each in (view, data)] == [404, 200]
+    for form in ("csv", "parquet", "coveragejson"):
+        assert [each.get(f"{path}?f={form}").status_code for each in (view, data)] == [404, 200]
     view.get(shared(me, "data"))
     assert view.get(f"{path}?f=csv").status_code == 200, "the widest of one's links"
 
