@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,9 +167,32 @@ def send_the_bulletin_of_july(followed: Following, visit: Visits) -> None:
     assert JULY in printed
     assert "Seen on the ground" in printed
     assert files["PDF"].read_bytes().startswith(b"%PDF")
-    with pikepdf.open(files["PDF"]) as pdf:
-        assert JULY in str(pdf.docinfo.get("/Title", ""))
+    assert JULY in text_of(files["PDF"])
     assert [each for each in seen.complaints if "status of 404" not in each] == []
+
+
+def text_of(pdf: Path) -> str:
+    """Text of a PDF in its own order; spaces are none of it."""
+    shown = []
+    with pikepdf.open(pdf) as document:
+        for page in document.pages:
+            maps = {name: unicode_of(font) for name, font in page.resources.Font.items()}
+            known: dict[int, str] = {}
+            for operands, operator in pikepdf.parse_content_stream(page):
+                if str(operator) == "Tf":
+                    known = maps[str(operands[0])]
+                elif str(operator) in ("Tj", "TJ"):
+                    for each in operands if str(operator) == "Tj" else operands[0]:
+                        codes = bytes(each) if isinstance(each, pikepdf.String) else b""
+                        shown += [known.get(code, "") for (code,) in struct.iter_unpack(">H", codes)]
+    return "".join(shown)
+
+
+def unicode_of(font: Any) -> dict[int, str]:
+    """Characters of a font's glyphs, by its ToUnicode (ISO 32000-2, 9.10.3)."""
+    lines = font.ToUnicode.read_bytes().decode("ascii")
+    pairs = re.findall(r"^<([0-9A-Fa-f]{4})> <([0-9A-Fa-f]+)>$", lines, re.MULTILINE)
+    return {int(code, 16): bytes.fromhex(text).decode("utf-16-be") for code, text in pairs}
 
 
 def buttons(row: Locator) -> list[str]:
