@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +11,12 @@ import pytest
 
 from tests.e2e.conftest import Visit
 from tests.e2e.mailed import COLLECTION, Following, dates, following
+from tests.e2e.pdf_text import text_of
 from tests.e2e.test_accessibility import DESKTOP, PHONE, violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-pikepdf = pytest.importorskip("pikepdf", reason="pikepdf is not installed")
 Visits = Callable[..., Visit]
 JULY = "my-forest-2020-07-r1"
 ME, CHIEF = "me@example.org", "chief@example.org"
@@ -169,30 +167,6 @@ def send_the_bulletin_of_july(followed: Following, visit: Visits) -> None:
     assert files["PDF"].read_bytes().startswith(b"%PDF")
     assert JULY in text_of(files["PDF"])
     assert [each for each in seen.complaints if "status of 404" not in each] == []
-
-
-def text_of(pdf: Path) -> str:
-    """Text of a PDF in its own order; spaces are none of it."""
-    shown = []
-    with pikepdf.open(pdf) as document:
-        for page in document.pages:
-            maps = {name: unicode_of(font) for name, font in page.resources.Font.items()}
-            known: dict[int, str] = {}
-            for operands, operator in pikepdf.parse_content_stream(page):
-                if str(operator) == "Tf":
-                    known = maps[str(operands[0])]
-                elif str(operator) in ("Tj", "TJ"):
-                    for each in operands if str(operator) == "Tj" else operands[0]:
-                        codes = bytes(each) if isinstance(each, pikepdf.String) else b""
-                        shown += [known.get(code, "") for (code,) in struct.iter_unpack(">H", codes)]
-    return "".join(shown)
-
-
-def unicode_of(font: Any) -> dict[int, str]:
-    """Characters of a font's glyphs, by its ToUnicode (ISO 32000-2, 9.10.3)."""
-    lines = font.ToUnicode.read_bytes().decode("ascii")
-    pairs = re.findall(r"^<([0-9A-Fa-f]{4})> <([0-9A-Fa-f]+)>$", lines, re.MULTILINE)
-    return {int(code, 16): bytes.fromhex(text).decode("utf-16-be") for code, text in pairs}
 
 
 def buttons(row: Locator) -> list[str]:
