@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 
+import { keepBack, takeBack } from '../src/geoservices/back';
+import { ownFirst } from '../src/geoservices/bulletins/list';
+import { isAtWork, stepsOf } from '../src/geoservices/bulletins/steps';
 import { cellOf } from '../src/geoservices/dashboard/carpet';
 import { nameOf, rampColour } from '../src/geoservices/dashboard/colours';
 import { boundsOf, valueRange, viewOfSites } from '../src/geoservices/dashboard/map';
@@ -13,7 +16,7 @@ import {
 import { endingAt, halves, parsePeriod, within } from '../src/geoservices/dashboard/period';
 import { parseBrief, parseGeoservice, textIn } from '../src/geoservices/model';
 import { formatRoute, linkTo, parseRoute } from '../src/geoservices/route';
-import type { Site } from '../src/geoservices/dashboard/fetching';
+import type { Bulletin, Site } from '../src/geoservices/dashboard/fetching';
 
 const on = (day: string, changes: Partial<Observation> = {}): Observation => ({
   collection: 'c', item: day, date: new Date(`${day}T10:00:00Z`), value: 0.5, uncertainty: 0.01, clear: 1, low: null, high: null, side: null, score: null, reason: '', ...changes,
@@ -172,4 +175,52 @@ test('the map shows all sites with room around, also one that is a point', () =>
 test('what is unusual comes first', () => {
   const of = (id: number, state: Site['state'], alert = false): Site => ({ id, name: '', geometry: { type: 'Point', coordinates: [0, 0] }, areaM2: 1, state, value: null, uncertainty: null, date: null, alert });
   assert.deepEqual(unusualFirst([of(1, 'unknown'), of(2, 'nominal'), of(3, 'high'), of(4, 'nominal', true)]).map(({ id }) => id), [4, 3, 2, 1]);
+});
+
+const bulletin = (state: string, revision = 1, period = '2020-07'): Bulletin => ({ id: revision, number: `a-${period}-r${revision}`, revision, digest: '', period, state, files: [] });
+
+test('a step of a bulletin is offered to whom role and state allow it', () => {
+  const offered = (state: string): string[][] => ([null, 'viewer', 'editor', 'moderator', 'owner'] as const).map((role) => stepsOf(bulletin(state), [bulletin(state)], role));
+  const writes = (steps: string[]): string[][] => [[], [], steps, steps, steps];
+  assert.deepEqual(offered('draft'), writes(['submit', 'recompose']));
+  assert.deepEqual(offered('submitted'), [[], [], [], ['approve', 'reject'], ['approve', 'reject']]);
+  assert.deepEqual(offered('approved'), writes([]));
+  assert.deepEqual(offered('rejected'), writes(['recompose']));
+  assert.deepEqual(offered('sent'), writes(['recompose']));
+  assert.deepEqual(offered('odd'), writes([]));
+  assert.deepEqual([null, 'viewer', 'editor'].map((role) => isAtWork(role as never)), [false, false, true]);
+});
+
+test('only the last revision of a period is composed anew', () => {
+  const all = [bulletin('sent', 1), bulletin('rejected', 2), bulletin('sent', 1, '2020-06')];
+  assert.deepEqual(all.map((each) => stepsOf(each, all, 'owner')), [[], ['recompose'], ['recompose']]);
+});
+
+test("files in the reader's language come first, the others as they were", () => {
+  const files = ['en', 'ar', 'pt-BR', 'en', 'fr'].map((language) => ({ language }));
+  const order = (reader: string): string[] => ownFirst(files, reader).map(({ language }) => language);
+  assert.deepEqual(order('ar'), ['ar', 'en', 'pt-BR', 'en', 'fr']);
+  assert.deepEqual(order('pt'), ['pt-BR', 'en', 'ar', 'en', 'fr']);
+  assert.deepEqual(order('es'), ['en', 'ar', 'pt-BR', 'en', 'fr']);
+});
+
+test('one comes back to the last view, once and of late', () => {
+  const kept = new Map<string, string>();
+  const storage = { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => kept.set(key, value), removeItem: (key: string) => kept.delete(key) };
+  Object.defineProperty(globalThis, 'localStorage', { value: storage, configurable: true });
+  const view = '#geoservice=wood&bulletin=1';
+  keepBack(view, 1000);
+  assert.equal(takeBack(1000 + 14 * 60_000), view);
+  assert.equal(takeBack(1000), null, 'it was taken');
+  keepBack(view, 1000);
+  assert.equal(takeBack(1000 + 16 * 60_000), null, 'the link is no longer good either');
+  keepBack(view, 1000);
+  assert.equal(takeBack(0), null, 'the clock was put back');
+  for (const each of ['{', '7', '{"fragment":"javascript:x","at":1000}', '{"fragment":7,"at":1000}']) {
+    kept.set('comeo-back', each);
+    assert.equal(takeBack(1000), null, each);
+  }
+  Reflect.deleteProperty(globalThis, 'localStorage');
+  assert.doesNotThrow(() => keepBack(view, 0));
+  assert.equal(takeBack(0), null, 'without storage');
 });

@@ -46,8 +46,12 @@ class Following(Server):
 
     def work(self) -> None:
         """Let the worker do what is to be done."""
+        self.comeo("work", str(self.folder), "--once")
+
+    def comeo(self, *words: str) -> None:
+        """Run a command on the server's machine."""
         done = subprocess.run(
-            [*MAIN, "work", str(self.folder), "--once"], env=self.environment, capture_output=True, text=True,
+            [*MAIN, *words], env=self.environment, capture_output=True, text=True,
             timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -11,12 +11,14 @@ import pytest
 
 from tests.e2e.conftest import Visit
 from tests.e2e.mailed import COLLECTION, Following, dates, following
+from tests.e2e.pdf_text import text_of
 from tests.e2e.test_accessibility import DESKTOP, PHONE, violations
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 Visits = Callable[..., Visit]
+JULY = "my-forest-2020-07-r1"
 ME, CHIEF = "me@example.org", "chief@example.org"
 SINCE = "2019-06"  # scenes before it are left out: they would only take time
 ARRIVING = ("2020-07-05", "2020-08-04", "2020-09-13", "2020-10-03")
@@ -126,6 +128,118 @@ def test_from_a_drawn_site_to_mail_about_an_alert(followed: Following, visit: Vi
     followed.work()
     to_chief = [mail for to, mail in followed.inbox.taken if CHIEF in to]
     assert to_chief[-1]["Subject"] == "Alert: Vegetation (NDVI) of Slope (My forest)"
+    send_the_bulletin_of_july(followed, visit)
+
+
+def send_the_bulletin_of_july(followed: Following, visit: Visits) -> None:
+    """From a draft, and the mail about it, to a PDF on the reader's disk."""
+    followed.comeo("bulletin", "compose", "my-forest", "2020-07", str(followed.folder))
+    followed.work()
+    (link,) = followed.links(ME, "/follow")
+    seen = visit(followed.address)
+    page = seen.page
+    page.goto(link)
+    page.locator("#content").get_by_role("link", name="Sign in").click()
+    page.wait_for_url("**#sign-in")
+    page.goto(followed.ask_link(ME))
+    page.get_by_role("button").click()
+    row = page.locator(".bulletin[aria-current]")
+    row.get_by_text(JULY).wait_for()
+    assert page.url.endswith("/follow#geoservice=my-forest&bulletin=1"), "one comes back to what was mailed"
+    with page.expect_popup() as opened:
+        row.get_by_role("link").click()
+    assert "Draft: not approved" in opened.value.locator("body").inner_text()
+    assert buttons(row) == ["Submit", "Compose anew"]
+    decide(row, "Submit", "Submit it")
+    page.get_by_text(f"{JULY} is submitted and awaits its visa.").wait_for()
+    assert buttons(row) == ["Approve", "Reject"]
+    row.get_by_role("button", name="Approve").click()
+    row.get_by_label("Note").fill("Seen on the ground")
+    row.get_by_role("button", name="Approve and send").click()
+    page.get_by_text(f"{JULY} is approved.").wait_for()
+    assert buttons(row) == []
+    followed.work()
+    page.reload()
+    files = {kind: taken(page, row.get_by_role("link", name=kind)) for kind in ("HTML", "PDF")}
+    printed = files["HTML"].read_text(encoding="utf-8")
+    assert JULY in printed
+    assert "Seen on the ground" in printed
+    assert files["PDF"].read_bytes().startswith(b"%PDF")
+    assert JULY in text_of(files["PDF"])
+    assert [each for each in seen.complaints if "status of 404" not in each] == []
+
+
+def buttons(row: Locator) -> list[str]:
+    return row.get_by_role("button").all_inner_texts()
+
+
+def decide(row: Locator, step: str, surely: str) -> None:
+    """A step, once it has said what it will do."""
+    row.get_by_role("button", name=step).first.click()
+    row.get_by_role("button", name=surely, exact=True).click()
+
+
+def taken(page: Page, link: Locator) -> Path:
+    """What a link leads to, as the browser saves it."""
+    link.evaluate("each => each.setAttribute('download', '')")
+    with page.expect_download() as saved:
+        link.click()
+    return Path(saved.value.path())
+
+
+def test_what_is_refused_of_a_bulletin_is_said_in_its_place(waiting: Following, visit: Visits) -> None:
+    author = "author@example.org"
+    seen, page = enter(waiting, visit, author)
+    send(page, "POST", "geoservices", {**DOCUMENT, "slug": "refused", "sites": collection()})
+    send(page, "POST", "geoservices/refused/activate")
+    waiting.comeo("bulletin", "compose", "refused", "2020-07", str(waiting.folder), "--as", author)
+    open_view(page, waiting, "geoservice=refused")
+    row = page.locator(".bulletin")
+    decide(row, "Compose anew", "Compose it")
+    row.get_by_text("there is nothing new").wait_for()
+    page.keyboard.press("Escape")
+    assert row.get_by_role("button", name="Compose anew").evaluate("each => each === document.activeElement")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    page.get_by_text("stays as it is now").wait_for()
+    page.keyboard.press("Enter")
+    page.get_by_text("awaits its visa.").wait_for()
+    decide(row, "Approve", "Approve and send")
+    row.get_by_text("ask another moderator").wait_for()
+    row.get_by_role("button", name="Back").click()
+    decide(row, "Reject", "Reject it")
+    row.get_by_text("nothing is rejected without a note").wait_for()
+    row.get_by_label("What is to change").fill("The sites are swapped")
+    row.get_by_role("button", name="Reject it").click()
+    page.get_by_text("refused-2020-07-r1 is rejected.").wait_for()
+    decide(row, "Compose anew", "Compose it")
+    page.get_by_text("refused-2020-07-r2 is composed").wait_for()
+    assert [buttons(each) for each in row.all()] == [["Submit", "Compose anew"], []]
+    told = page.evaluate("fetch('bulletins/1.json').then(each => each.json())")
+    assert told["events"][-1]["note"] == "The sites are swapped"
+    assert [each for each in seen.complaints if "status of 409" not in each] == []
+
+
+def test_what_somebody_else_did_to_a_bulletin_is_told_before_deciding(
+    waiting: Following, visit: Visits
+) -> None:
+    seen, page = enter(waiting, visit, "slow@example.org")
+    send(page, "POST", "geoservices", {**DOCUMENT, "slug": "slow", "sites": collection()})
+    send(page, "POST", "geoservices/slow/activate")
+    waiting.comeo("bulletin", "compose", "slow", "2020-07", str(waiting.folder))
+    open_view(page, waiting, "geoservice=slow")
+    row = page.locator(".bulletin")
+    row.get_by_role("button", name="Submit").click()
+    row.get_by_role("button", name="Submit it").wait_for()
+    waiting.comeo("bulletin", "submit", "slow-2020-07-r1", "--as", "slow@example.org")
+    row.get_by_role("button", name="Submit it").click()
+    page.get_by_text("Somebody has changed it meanwhile").wait_for()
+    assert buttons(row) == ["Approve", "Reject"]
+    waiting.comeo("bulletin", "reject", "slow-2020-07-r1", "--as", "slow@example.org", "--note", "No")
+    row.get_by_role("button", name="Approve").click()
+    page.get_by_text("slow-2020-07-r1 has changed since it was listed.").wait_for()
+    assert buttons(row) == ["Compose anew"]
+    assert [each for each in seen.complaints if "status of 412" not in each] == []
 
 
 def test_what_the_server_refuses_is_said_at_its_field_and_what_was_typed_stays(
@@ -296,11 +410,13 @@ def test_no_violations(waiting: Following, visit: Visits, look: str) -> None:
     email = f"{len(look)}@example.org"
     _, owner = three_wait(waiting, visit, email, f"axe-{len(look)}")
     owner.close()
+    waiting.comeo("bulletin", "compose", f"axe-{len(look)}", "2020-07", str(waiting.folder))
     seen, page = enter(waiting, visit, email, **options)
     wrong = {}
     states = {
         f"queue{language}": "#alert-heading", f"new{language}": ".indicator-row",
         f"edit=axe-{len(look)}{language}": ".card", f"sign-in{language}": ".narrow",
+        f"geoservice=axe-{len(look)}{language}": ".bulletin",
     }  # fmt: skip
     for fragment, there in states.items():
         open_view(page, waiting, fragment)
@@ -312,5 +428,14 @@ def test_no_violations(waiting: Following, visit: Visits, look: str) -> None:
         if fragment.startswith("queue"):
             page.keyboard.press("d")
             wrong[f"{fragment}, dismiss"] = violations(page)
+        if fragment.startswith("geoservice"):
+            page.locator("[data-step=submit]").click()
+            page.locator(".visa form").wait_for()
+            wrong[f"{fragment}, submit"] = violations(page)
+            page.locator(".visa [type=submit]").click()
+            page.locator("[data-step=reject]").click()
+            page.locator(".visa [type=submit]").click()
+            page.locator(".visa [aria-invalid=true]").wait_for()
+            wrong[f"{fragment}, reject"] = violations(page)
     assert {state: each for state, each in wrong.items() if each} == {}
     assert seen.complaints == []

@@ -154,7 +154,7 @@ class Press:
 
     def _ask(self, connection: Connection, geoservice: Geoservice, one: Bulletin, now: datetime) -> None:
         """Tell moderators, once each, that a bulletin waits; not who may not approve it."""
-        link = f"{self.address}/bulletins/{one.id}.html"
+        link = f"{self.address}/follow#geoservice={geoservice.slug}&bulletin={one.id}"
         for account in accounts.moderators(connection, geoservice.id):
             if account.id == one.composed_by:
                 continue

@@ -7,6 +7,7 @@ import { isRenewed } from '../renewed';
 import { t as say } from '../words/shell';
 import { loadWords } from '../words/words';
 import { fetchAccount, signOut, type Account } from './api';
+import { keepBack, takeBack } from './back';
 import { formatRoute, linkTo, parseRoute, type Name, type Route } from './route';
 import { has, load, type Context } from './views';
 import { t } from './words';
@@ -75,6 +76,7 @@ async function open(): Promise<void> {
   visit = new AbortController();
   const { signal } = visit;
   route = parseRoute(location.hash);
+  if (!account && route.name !== 'sign-in') keepBack(location.hash, Date.now());
   showNav();
   showAccount();
   byId('notice').hidden = true;
@@ -97,6 +99,8 @@ async function open(): Promise<void> {
 
 async function renew(): Promise<void> {
   account = await fetchAccount();
+  const back = account && location.hash.length < 2 ? takeBack(Date.now()) : null;
+  if (back) history.replaceState(null, '', back);
   await open();
 }
 

@@ -35,6 +35,8 @@ export interface Indicator {
 export interface Geoservice extends Omit<Brief, 'openAlerts'> {
   timezone: string;
   start: string;
+  /** Languages of what is published. */
+  locales: string[];
   indicators: Indicator[];
 }
 
@@ -84,6 +86,7 @@ export function parseGeoservice(value: Json): Geoservice | null {
     ...brief,
     timezone: text(value['timezone']) ?? 'UTC',
     start: text(value['start']) ?? '',
+    locales: strings(value['locales']),
     indicators: objects(value['indicators']).map(parseIndicator).filter((each) => each !== null),
   };
 }

@@ -45,7 +45,7 @@ def test_a_month_is_composed_some_days_after_its_end(
     assert room.all()[0].composed_by is None
     (asked,) = room.mail()
     assert (asked.address, asked.key) == (MODERATOR, f"bulletin:1:visa:a{room.moderator}")
-    assert "http://here/bulletins/1.html" in asked.body["text"]
+    assert "http://here/follow#geoservice=wood&bulletin=1\n" in asked.body["text"], "where it is decided"
     assert "wood-2026-02-r1" in asked.subject
 
 

@@ -39,7 +39,11 @@ export interface Alert {
 }
 
 export interface Bulletin {
+  id: number;
   number: string;
+  revision: number;
+  /** SHA-256 of what it says. */
+  digest: string;
   /** A month, as YYYY-MM. */
   period: string;
   state: string;
@@ -130,7 +134,7 @@ export async function fetchAlerts(slug: string, signal: AbortSignal): Promise<Al
   return objects(body['alerts']).map(parseAlert).filter((each) => each !== null);
 }
 
-function parseBulletin(value: Json): Bulletin | null {
+function parseBulletin(value: Json, locales: readonly string[]): Bulletin | null {
   const [id, name] = [number(value['id']), text(value['number'])];
   if (id === null || !name) return null;
   const files = objects(value['files']).flatMap((each) => {
@@ -139,14 +143,17 @@ function parseBulletin(value: Json): Bulletin | null {
     return [{ kind, language, bytes: number(each['bytes']), address: address(`bulletins/${id}.${kind}`, { locale: language }).href } as const];
   });
   // what has not been sent has no files yet, and is shown as it would be
-  const draft = { kind: 'html', language: '', bytes: null, address: address(`bulletins/${id}.html`).href } as const;
-  return { number: name, period: text(value['period']) ?? '', state: text(value['state']) ?? '', files: files.length > 0 ? files : [draft] };
+  const drafts = locales.map((language) => ({ kind: 'html', language, bytes: null, address: address(`bulletins/${id}.html`, { locale: language }).href }) as const);
+  return {
+    id, number: name, revision: number(value['revision']) ?? 0, digest: text(value['sha256']) ?? '',
+    period: text(value['period']) ?? '', state: text(value['state']) ?? '', files: files.length > 0 ? files : drafts,
+  };
 }
 
-/** Bulletins; null where the server keeps none. */
-export async function fetchBulletins(slug: string, signal: AbortSignal): Promise<Bulletin[] | null> {
+/** Bulletins, to be read in the geoservice's languages; null where the server keeps none. */
+export async function fetchBulletins(slug: string, locales: readonly string[], signal: AbortSignal): Promise<Bulletin[] | null> {
   const found = await readIfThere(pathOf(slug, 'bulletins'), {}, signal);
-  return found && objects(found.body['bulletins']).map(parseBulletin).filter((each) => each !== null);
+  return found && objects(found.body['bulletins']).map((each) => parseBulletin(each, locales)).filter((each) => each !== null);
 }
 
 /** The collection of the geoservice's maps of periods; null where there is none. */

@@ -1,9 +1,8 @@
-/** What has been said of a geoservice: alerts, bulletins, maps of periods. */
+/** What has been said of a geoservice: alerts, maps of periods. */
 import { h } from '../../dom';
-import { formatBytes, formatDay } from '../../format';
-import { LANGUAGES, locale, type Language } from '../../language';
+import { formatDay } from '../../format';
 import { formatLink } from '../../link';
-import type { Alert, Bulletin, Site } from './fetching';
+import type { Alert, Site } from './fetching';
 import { t } from './words';
 
 /** Alerts that are listed before one asks for the others. */
@@ -39,27 +38,6 @@ export function alertList(alerts: readonly Alert[], sites: readonly Site[], titl
   return h('section', { class: 'card', 'aria-labelledby': 'alerts-title' },
     h('h2', { id: 'alerts-title' }, t('alerts'), h('span', { class: 'count' }, t('open-of', { open, all: alerts.length }))),
     rows.length === 0 ? h('p', { class: 'sub' }, t('no-alerts')) : list, rows.length > FIRST ? more : null);
-}
-
-const languageName = (tag: string): string => (Object.hasOwn(LANGUAGES, tag) ? LANGUAGES[tag as Language] : tag);
-
-const BULLETINS = ['draft', 'submitted', 'approved', 'rejected', 'sent'] as const;
-
-function bulletinRow({ number, period, state, files }: Bulletin): HTMLElement {
-  const known = BULLETINS.find((each) => each === state);
-  const month = new Date(`${period}-01T00:00:00Z`);
-  const link = ({ address, kind, language, bytes }: Bulletin['files'][number]): HTMLElement =>
-    h('a', { href: address, ...(language && { hreflang: language }) },
-      [kind.toUpperCase(), languageName(language), bytes === null ? '' : formatBytes(bytes)].filter(Boolean).join(' · '));
-  return h('li', { class: 'bulletin' },
-    h('p', {}, h('bdi', { class: 'number' }, number), ' ', h('span', { class: 'tag' }, known ? t(`bulletin-${known}`) : state)),
-    Number.isNaN(month.getTime()) ? null : h('p', { class: 'sub' }, month.toLocaleDateString(locale, { month: 'long', year: 'numeric', timeZone: 'UTC' })),
-    h('p', { class: 'links' }, ...files.map(link)));
-}
-
-export function bulletinList(bulletins: readonly Bulletin[]): HTMLElement {
-  return h('section', { class: 'card', 'aria-labelledby': 'bulletins-title' }, h('h2', { id: 'bulletins-title' }, t('bulletins')),
-    bulletins.length === 0 ? h('p', { class: 'sub' }, t('no-bulletins')) : h('ul', { class: 'bulletins' }, ...bulletins.map(bulletinRow)));
 }
 
 export function mapsLink(collection: string): HTMLElement {

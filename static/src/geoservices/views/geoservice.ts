@@ -5,12 +5,13 @@ import { formatDay } from '../../format';
 import { addSheet } from '../../sheets';
 import { loadWords } from '../../words/words';
 import { pathOf, read } from '../api';
+import { Bulletins } from '../bulletins/list';
 import css from '../dashboard/dashboard.css';
 import { Choices } from '../dashboard/choices';
-import { fetchAlerts, fetchBulletins, fetchMaps, fetchSeries, fetchSite, fetchSites, type Alert, type Fetched, type Site } from '../dashboard/fetching';
+import { fetchAlerts, fetchMaps, fetchSeries, fetchSite, fetchSites, type Alert, type Fetched, type Site } from '../dashboard/fetching';
 import { Figure } from '../dashboard/figure';
 import { Group } from '../dashboard/group';
-import { alertList, bulletinList, mapsLink } from '../dashboard/lists';
+import { alertList, mapsLink } from '../dashboard/lists';
 import { SiteMap } from '../dashboard/map';
 import { unusualFirst } from '../dashboard/multiples';
 import { extentOf, scenesToShow } from '../dashboard/observation';
@@ -78,7 +79,7 @@ class Dashboard {
   async fill(host: HTMLElement): Promise<void> {
     const { slug } = this.#service;
     const { signal } = this.#context;
-    const later = Promise.all([fetchBulletins(slug, signal), fetchMaps(slug, signal)]);
+    const later = Promise.all([Bulletins.open(this.#service, this.#context), fetchMaps(slug, signal)]);
     later.catch(() => undefined); // told below, once the sites are there
     [this.#sites, this.#alerts] = await Promise.all([fetchSites(slug, this.#indicator.id, signal), fetchAlerts(slug, signal)]);
     host.append(header(this.#service, this.#indicator));
@@ -93,7 +94,13 @@ class Dashboard {
     this.#side.append(this.#map.element, this.#listAlerts());
     this.#readPeriod();
     void this.#load(true).catch((error: unknown) => this.#complain(error));
-    void later.then(([bulletins, maps]) => this.#side.append(...[bulletins && bulletinList(bulletins), maps && mapsLink(maps)].filter((each) => each !== null)), (error: unknown) => this.#complain(error));
+    void later.then(([bulletins, maps]) => this.#add(bulletins, maps), (error: unknown) => this.#complain(error));
+  }
+
+  #add(bulletins: Bulletins | null, maps: string | null): void {
+    if (bulletins?.wanted) this.#choices.element.before(bulletins.element); // what the link is about comes first
+    else if (bulletins) this.#side.append(bulletins.element);
+    if (maps) this.#side.append(mapsLink(maps));
   }
 
   close(): void {
