@@ -40,7 +40,7 @@ function address({ collection, id }: Item, picture: Readonly<Record<string, stri
 export class FirstPicture {
   readonly #image = h('img', { id: 'first-picture', alt: '', fetchpriority: 'high' });
 
-  /** Lays the picture over the map's place; `frame` is what of that nothing covers. Resolves when it is seen, or can't be had. */
+  /** Lays the picture over the map's place; `frame` is what of that nothing covers. Resolves when it is seen, or cannot be shown. */
   async show(root: HTMLElement, item: Item, link: Link, frame: Frame): Promise<void> {
     const place = link.camera ?? fit(item.bbox, frame);
     const box = intersection(item.bbox, viewOf(place, frame));

@@ -167,7 +167,7 @@ class Provider:
         """A document of the provider's, no older than that.
 
         Raises:
-            BusyError: If it cannot be had.
+            BusyError: If it cannot be fetched.
         """
         with self._guard:
             at, known = self._known.get(address, (0.0, {}))
@@ -201,7 +201,7 @@ def _document(address: str) -> Mapping[str, Any]:
     """A JSON object, of a size that is bounded.
 
     Raises:
-        RequestException: If it cannot be had.
+        RequestException: If it cannot be fetched.
         ValueError: If it is none.
     """
     with requests.get(address, timeout=SECONDS, allow_redirects=False, stream=True) as answer:

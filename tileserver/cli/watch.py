@@ -192,8 +192,9 @@ def _channels(settings: Settings, scenes: Scenes, store: Database) -> Transport:
 def _round(worker: Worker) -> bool:
     """Do a round; whether there may be more to do at once."""
     done = worker.round()
-    if done.observed or done.sent or done.maps:
-        log.info("%d observations, %d messages sent, %d maps", done.observed, done.sent, done.maps)
+    did = {"observations": done.observed, "messages sent": done.sent, "maps": done.maps}
+    if any(did.values()):
+        log.info(", ".join(f"{number} {what}" for what, number in did.items() if number))
     for name, reason in done.failed.items():
         log.warning("%s: %s", name, reason)
     return done.maps > 0
@@ -293,7 +294,7 @@ def list_all(database: str | None) -> None:
             found = alerts_of(connection, each.id)
             going_on = sum(one.is_open for one in found)
             sites = len(leaves(connection, each.site))
-            click.echo(f"{each.slug:24}{each.state:10}{sites:6} sites{len(found):6} alerts, {going_on} open")
+            click.echo(f"{each.slug:24} {each.state:10}{sites:6} sites{len(found):6} alerts, {going_on} open")
             for failure in failures_of(connection, each.id):
                 then = "given up" if is_dead(failure) else f"again from {failure.next_at:%Y-%m-%d %H:%M} UTC"
                 often = "once" if failure.attempts == 1 else f"{failure.attempts} times"

@@ -51,7 +51,7 @@ def check_service(url: str) -> None:
             "messages to phones and chats need apprise on the server; install comeo[notify]"
         ) from error
     if plugin is None:
-        raise ParameterError(f"the address is none of {SERVICES[scheme]}; see apprise's page on it")
+        raise ParameterError(f"the address is not one of {SERVICES[scheme]}; see apprise's page on it")
     if len(plugin) != 1:
         raise ParameterError(f"name one number or chat of {SERVICES[scheme]}, and add others by themselves")
 

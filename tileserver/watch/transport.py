@@ -15,7 +15,7 @@ class RefusedError(Exception):
 
 
 class BouncedError(RefusedError):
-    """A message that will never be taken, for there is nobody at its address."""
+    """A message that will never be taken, since its address does not exist."""
 
 
 class GoneError(RefusedError):

@@ -105,7 +105,8 @@ def _record(path: PeriodPath, query: MapQuery) -> Record:
     record = scenes().catalog.get(maps_collection(one.slug), made[0].item) if made else None
     if record is None:
         why = "" if one.visibility == "public" else "; maps are made of public geoservices alone"
-        raise NotFoundError(f"{one.slug} has no map {query.indicator or ''} of {path.period}{why}")
+        of = f"{query.indicator} of " if query.indicator else ""
+        raise NotFoundError(f"{one.slug} has no map of {of}{path.period}{why}")
     return record
 
 
