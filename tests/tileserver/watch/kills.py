@@ -155,7 +155,9 @@ class Case:
                 alert.c.geoservice, alert.c.site, alert.c.kind, alert.c.state, alert.c.first_at,
                 alert.c.last_at, alert.c.severity,
             )  # fmt: skip
-            events = select(alert_event.c.alert, alert_event.c.before, alert_event.c.after)
+            # a scene whose worker was killed waits: until then its alert may have been one to be verified
+            is_told = alert_event.c.after.not_in(("verifying", "candidate"))
+            events = select(alert_event.c.alert, alert_event.c.after).where(is_told)
             seen = select(observations.c.site_version, observations.c.item, observations.c.value)
             found = outbox.messages(connection)
             told = Counter(
