@@ -88,7 +88,7 @@ def test_a_visa_names_nobody_by_address(database: Database) -> None:
     with database.reading() as connection:
         visa = bulletins.visa_of(connection, one)
     assert visa is not None
-    assert (visa.name, visa.at, visa.note) == ("moderator", room.now, "Seen")
+    assert (visa.name, visa.at, visa.note) == (f"#{room.moderator}", room.now, "Seen")
 
 
 def test_what_was_rejected_comes_again_as_another_revision(database: Database) -> None:

@@ -272,7 +272,7 @@ def test_what_was_queued_when_they_left_is_not_sent(sqlite_database: Database, t
         outbox.set_recipient(connection, 1, "unsubscribed", None)
     case.round()
     assert case.taker.taken == []
-    assert {each.error for each in case.messages()} == {"the recipient is no longer told"}
+    assert {each.error for each in case.messages()} == {"it is no longer wanted"}
 
 
 def test_a_pause_keeps_nothing_back(sqlite_database: Database, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_two_refusals_in_a_row_end_it(database: Database, tmp_path: Path, server
     assert (case.lost().state, case.lost().bounces) == ("bouncing", BOUNCES)
     errors = [(each.state, each.error) for each in case.to(LOST)]
     assert errors[:2] == [("dead", "550 5.1.1 no such user")] * 2
-    assert errors[2:] == [("dead", "the recipient is no longer told")] * 2
+    assert errors[2:] == [("dead", "it is no longer wanted")] * 2
     case.alarm()
     for _ in range(3):
         case.now += timedelta(days=1)
