@@ -140,7 +140,7 @@ async function writePage(folder, metafile, icons) {
     .replaceAll('%ICON%', icons['icon.svg'])
     .replaceAll('%TOUCH%', icons['icon-180.png'])
     .replace('%HEAVIEST%', links([heaviest]));
-  await writeLanguages(folder, page, preload, ['shell']);
+  await writeLanguages(folder, page, preload, ['words/shell']);
 }
 
 /** The page of geoservices, in a folder of its own: the server shows it only where there are geoservices. */
@@ -148,8 +148,8 @@ async function writeFollowPage(folder, metafile, icons) {
   const { built, withNeeded } = outputsOf(metafile);
   const app = built(FOLLOW, '.js');
   const first = withNeeded(app);
-  const areas = ['shell', 'follow'];
-  const preload = (language) => links([...first.slice(1), ...areas.map((area) => built(`src/words/${area}/${language}.json`, '.js'))]);
+  const areas = ['words/shell', 'geoservices/words/follow'];
+  const preload = (language) => links([...first.slice(1), ...areas.map((area) => built(`src/${area}/${language}.json`, '.js'))]);
   const page = (await readFile(path.join(source, 'follow.html'), 'utf8'))
     .replaceAll('%APP%', app)
     .replaceAll('%STYLE%', built('src/follow.css', '.css'))
@@ -171,7 +171,7 @@ const LANGUAGES = ['en', 'fr', 'pt', 'es', 'ar'];
 
 /** The page in another language: texts of `data-t` and labels of `data-t-label`, from areas of words, the last one first. */
 async function translate(page, language, areas) {
-  const read = async (area) => JSON.parse(await readFile(path.join(source, 'words', area, `${language}.json`), 'utf8'));
+  const read = async (area) => JSON.parse(await readFile(path.join(source, area, `${language}.json`), 'utf8'));
   const words = Object.assign({}, ...(await Promise.all(areas.map(read))));
   const say = (key) => {
     if (typeof words[key] !== 'string') throw new Error(`The words of ${areas.join(' and ')} in ${language} have no ${key}.`);

@@ -6,10 +6,14 @@ import test from 'node:test';
 import { chooseLanguage, LANGUAGES, localeOf } from '../src/language';
 import { fill, loadWords, words, type Catalogue, type Message } from '../src/words/words';
 
-const folder = path.join(process.cwd(), 'src', 'words');
-const areas = readdirSync(folder, { withFileTypes: true }).filter((each) => each.isDirectory()).map(({ name }) => name);
+const source = path.join(process.cwd(), 'src');
+const areas = ['words', 'geoservices/words'].flatMap((folder) =>
+  readdirSync(path.join(source, folder), { withFileTypes: true })
+    .filter((each) => each.isDirectory())
+    .map(({ name }) => `${folder}/${name}`),
+);
 const read = (area: string, language: string): Catalogue =>
-  JSON.parse(readFileSync(path.join(folder, area, `${language}.json`), 'utf8')) as Catalogue;
+  JSON.parse(readFileSync(path.join(source, area, `${language}.json`), 'utf8')) as Catalogue;
 const texts = (message: Message): string[] => (typeof message === 'string' ? [message] : Object.values(message));
 const placeholders = (text: string): string[] => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? ''))].sort();
 /** The plural forms that whole numbers take in a language. */
@@ -19,7 +23,7 @@ const forms = (language: string): Set<string> => {
 };
 
 test('every area speaks every language, with the same messages and the same placeholders', () => {
-  assert.ok(areas.includes('shell') && areas.includes('layers'));
+  assert.ok(areas.includes('words/shell') && areas.includes('geoservices/words/visa'));
   for (const area of areas) {
     const english = read(area, 'en');
     for (const language of Object.keys(LANGUAGES)) {

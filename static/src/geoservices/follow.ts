@@ -10,7 +10,7 @@ import { fetchAccount, signOut, type Account } from './api';
 import { keepBack, takeBack } from './back';
 import { formatRoute, linkTo, parseRoute, type Name, type Route } from './route';
 import { has, load, type Context } from './views';
-import { t } from './words';
+import { loadOwnWords, t } from './say';
 
 let account: Account | null = null;
 let route: Route = parseRoute(location.hash);
@@ -113,7 +113,7 @@ function translatePage(): void {
 }
 
 void load(route.name).catch(() => undefined); // its code comes while the server says who is signed in; `open` tells what fails
-await Promise.all([loadWords('shell'), loadWords('follow')]);
+await Promise.all([loadWords('shell'), loadOwnWords('follow')]);
 translatePage();
 languageMenu(byId('language'));
 byId('skip').addEventListener('click', (event) => {

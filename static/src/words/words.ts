@@ -15,10 +15,13 @@ export type Say<Key extends string = string> = (key: Key, values?: Values) => st
 const catalogues = new Map<string, Catalogue>();
 
 /** Fetches the words of an area; its messages can be said from then on. */
-export async function loadWords(area: string): Promise<void> {
-  if (catalogues.has(area)) return;
-  const { default: catalogue } = (await import(`./${area}/${language}.json`)) as { default: Catalogue };
-  catalogues.set(area, catalogue);
+export function loadWords(area: string): Promise<void> {
+  return keepWords(area, () => import(`./${area}/${language}.json`) as Promise<{ default: Catalogue }>);
+}
+
+/** Keeps the words of an area, which a page may have in a folder of its own: each lists the files of its own words alone. */
+export async function keepWords(area: string, fetched: () => Promise<{ default: Catalogue }>): Promise<void> {
+  if (!catalogues.has(area)) catalogues.set(area, (await fetched()).default);
 }
 
 /** A part of the page that comes when it is needed, with the words of its area. */

@@ -2,13 +2,12 @@
 import { h } from '../../dom';
 import { formatBytes } from '../../format';
 import { language, LANGUAGES, locale, type Language } from '../../language';
-import { withWords } from '../../words/words';
 import { fetchBulletins, type Bulletin } from '../dashboard/fetching';
 import { t } from '../dashboard/words';
 import type { Geoservice } from '../model';
 import { linkTo } from '../route';
 import type { Context } from '../views';
-import { t as say } from '../words';
+import { loadOwnWords, t as say } from '../say';
 import { isAtWork, stepsOf } from './steps';
 
 type File = Bulletin['files'][number];
@@ -65,7 +64,8 @@ export class Bulletins {
   async #fill(): Promise<boolean> {
     const { role, slug, locales } = this.#service;
     const { signal, complain } = this.#context;
-    const [found, part] = await Promise.all([fetchBulletins(slug, locales, signal), isAtWork(role) ? withWords('visa', import('./visa')) : null]);
+    const steps = isAtWork(role) ? Promise.all([import('./visa'), loadOwnWords('visa')]) : null;
+    const [found, part] = await Promise.all([fetchBulletins(slug, locales, signal), steps?.then(([loaded]) => loaded) ?? null]);
     if (!found) return false;
     const events = { signal, complain, renew: (told: string) => this.#renew(told) };
     const rows = [...found].sort((a, b) => Number(b.id === this.wanted) - Number(a.id === this.wanted)).map((each) => {

@@ -8,7 +8,7 @@ import type { Bulletin } from '../dashboard/fetching';
 import form from '../form.css';
 import type { Step } from './steps';
 
-const t = words<keyof typeof import('../../words/visa/en.json')>('visa');
+const t = words<keyof typeof import('../words/visa/en.json')>('visa');
 const MOST_NOTE = 1000;
 /** Somebody else has been faster: what is listed is no longer so. */
 const STALE: readonly (number | null)[] = [404, 412];

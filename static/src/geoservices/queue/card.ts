@@ -4,7 +4,7 @@ import { words } from '../../words/words';
 import { smallChart } from '../small-chart';
 import type { Evidence, Picture } from './model';
 
-export type Key = keyof typeof import('../../words/queue/en.json');
+export type Key = keyof typeof import('../words/queue/en.json');
 export const t = words<Key>('queue');
 
 function figure({ source, caption }: Picture): HTMLElement {

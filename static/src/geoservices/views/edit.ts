@@ -3,7 +3,6 @@ import { isObject, number, objects, text, type Json } from '../../api';
 import { h } from '../../dom';
 import { language, LANGUAGES } from '../../language';
 import { addSheet } from '../../sheets';
-import { loadWords } from '../../words/words';
 import { pathOf, read, write } from '../api';
 import css from '../editor/editor.css';
 import { labelled, languageField, removeButton, selectField, severityField, textField } from '../editor/fields';
@@ -15,6 +14,7 @@ import form from '../form.css';
 import { parseGeoservice, textIn, type State } from '../model';
 import { linkTo } from '../route';
 import { has, type Context, type Show } from '../views';
+import { loadOwnWords } from '../say';
 
 addSheet(form);
 addSheet(css);
@@ -180,7 +180,7 @@ class Edit {
 }
 
 export const show: Show = async (host, context) => {
-  await loadWords('editor');
+  await loadOwnWords('editor');
   const { body, etag } = await read(pathOf(context.route.slug), {}, context.signal);
   new Edit(host, context, body, etag);
   return () => undefined;

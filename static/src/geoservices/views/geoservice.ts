@@ -3,7 +3,6 @@ import { ApiError } from '../../api';
 import { h } from '../../dom';
 import { formatDay } from '../../format';
 import { addSheet } from '../../sheets';
-import { loadWords } from '../../words/words';
 import { pathOf, read } from '../api';
 import { Bulletins } from '../bulletins/list';
 import css from '../dashboard/dashboard.css';
@@ -20,7 +19,7 @@ import { t } from '../dashboard/words';
 import { parseGeoservice, type Geoservice, type Indicator } from '../model';
 import { linkTo } from '../route';
 import { has, type Context, type Show } from '../views';
-import { t as say } from '../words';
+import { loadOwnWords, t as say } from '../say';
 
 addSheet(css);
 
@@ -181,7 +180,7 @@ class Dashboard {
 
 export const show: Show = async (host, context) => {
   const { slug, settings } = context.route;
-  const [{ body }] = await Promise.all([read(pathOf(slug), {}, context.signal), loadWords('dashboard')]);
+  const [{ body }] = await Promise.all([read(pathOf(slug), {}, context.signal), loadOwnWords('dashboard')]);
   const service = parseGeoservice(body);
   const indicator = service?.indicators.find(({ id }) => id === settings.get('indicator')) ?? service?.indicators[0];
   if (!service || !indicator) throw new ApiError(t('not-readable'), null);

@@ -5,7 +5,7 @@ import { read } from '../api';
 import { parseBrief, type Brief } from '../model';
 import { linkTo } from '../route';
 import { has, type Context, type Show } from '../views';
-import { t } from '../words';
+import { t } from '../say';
 
 /** Pages of the list that are fetched, of 100 each. */
 const MOST_PAGES = 10;

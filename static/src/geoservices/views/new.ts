@@ -4,7 +4,6 @@ import { h } from '../../dom';
 import { language, LANGUAGES } from '../../language';
 import { isoDay } from '../../format';
 import { addSheet } from '../../sheets';
-import { loadWords } from '../../words/words';
 import { pathOf, write } from '../api';
 import { dropDraft, keepDraft, keptDraft, type Draft } from '../editor/draft';
 import css from '../editor/editor.css';
@@ -20,6 +19,7 @@ import form from '../form.css';
 import { ownNames, slugOf } from '../names';
 import { linkTo } from '../route';
 import { has, type Context, type Show } from '../views';
+import { loadOwnWords } from '../say';
 
 addSheet(form);
 addSheet(css);
@@ -213,7 +213,7 @@ class FormError extends Error {
 const first = (value: unknown): string | undefined => (Array.isArray(value) ? (text(value[0]) ?? undefined) : undefined);
 
 export const show: Show = async (host, context) => {
-  await loadWords('editor');
+  await loadOwnWords('editor');
   context.entitle(t('new'));
   if (!context.account) {
     host.append(h('div', { class: 'state' }, h('h1', {}, t('new')), h('p', {}, t('sign-in-first')), h('a', { class: 'button main', href: linkTo('sign-in') }, t('sign-in'))));

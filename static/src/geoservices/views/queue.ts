@@ -3,7 +3,6 @@ import { ApiError } from '../../api';
 import { h } from '../../dom';
 import { formatDay } from '../../format';
 import { addSheet } from '../../sheets';
-import { loadWords } from '../../words/words';
 import form from '../form.css';
 import { evidenceCard, preload, t } from '../queue/card';
 import { Decision } from '../queue/decision';
@@ -11,6 +10,7 @@ import { decide, fetchEvidence, fetchWaiting, type Evidence, type Reason, type W
 import css from '../queue/queue.css';
 import { linkTo } from '../route';
 import type { Context, Show } from '../views';
+import { loadOwnWords } from '../say';
 
 addSheet(form);
 addSheet(css);
@@ -134,7 +134,7 @@ class Queue {
 }
 
 export const show: Show = async (host, context) => {
-  await loadWords('queue');
+  await loadOwnWords('queue');
   context.entitle(t('title'));
   if (!context.account) {
     host.append(h('div', { class: 'state' }, h('h1', {}, t('title')), h('p', {}, t('sign-in-first')), h('a', { class: 'button main', href: linkTo('sign-in') }, t('sign-in'))));

@@ -3,13 +3,14 @@ import { ApiError } from '../../api';
 import { h } from '../../dom';
 import { LANGUAGES } from '../../language';
 import { addSheet } from '../../sheets';
-import { loadWords, words } from '../../words/words';
+import { words } from '../../words/words';
+import { loadOwnWords } from '../say';
 import { read, signOut, write, type Account } from '../api';
 import { faultsOf, showFaults } from '../faults';
 import css from '../form.css';
 import type { Context, Show } from '../views';
 
-type Key = keyof typeof import('../../words/sign-in/en.json');
+type Key = keyof typeof import('../words/sign-in/en.json');
 const t = words<Key>('sign-in');
 
 addSheet(css);
@@ -65,7 +66,7 @@ async function own(host: HTMLElement, account: Account, { entitle, complain, ren
 }
 
 export const show: Show = async (host, context) => {
-  await loadWords('sign-in');
+  await loadOwnWords('sign-in');
   if (context.account) await own(host, context.account, context);
   else entrance(host, context);
   return () => undefined;
