@@ -386,7 +386,7 @@ def test_alerts_are_decided_by_keys_one_after_the_other(waiting: Following, visi
 
 
 def test_a_decision_that_somebody_else_has_made_is_told(waiting: Following, visit: Visits) -> None:
-    _, page = three_wait(waiting, visit, "late@example.org", "late")
+    seen, page = three_wait(waiting, visit, "late@example.org", "late")
     open_view(page, waiting, "queue=late")
     page.locator("#alert-heading").get_by_text("North slope").wait_for()
     first = page.evaluate("fetch('alerts').then(each => each.json())")["alerts"][0]["id"]
@@ -396,6 +396,9 @@ def test_a_decision_that_somebody_else_has_made_is_told(waiting: Following, visi
     page.locator("#notice").wait_for()
     page.get_by_text("2 alerts wait").wait_for()
     page.locator("#alert-heading").get_by_text("South slope").wait_for()
+    told = page.evaluate("fetch('geoservices/late/alerts').then(each => each.json())")["alerts"]
+    assert sorted(each["decision"] or "" for each in told) == ["", "", "confirm"], "the others stay"
+    assert len(seen.complaints) == 1, "the answer of 409 alone"
 
 
 LOOKS: dict[str, tuple[dict[str, Any], str]] = {

@@ -95,29 +95,18 @@ def _file(material: Material, month: Month, suffix: str, locale: str) -> bytes:
     content = content_of(material, month, 1)
     if suffix == ".json":
         return canonical(content)
-    return (
-        bulletin_pdf(content, locale, None)
-        if suffix == ".pdf"
-        else bulletin_page(content, locale, None).encode()
-    )
+    if suffix == ".pdf":
+        return bulletin_pdf(content, locale, None)
+    return bulletin_page(content, locale, None).encode()
 
 
 def _keep(connection: Any, material: Material, month: Month, address: str | None) -> str:
     """Keep a draft, and say so."""
-    from tileserver.errors import ConflictError
-    from tileserver.store.bulletins import bulletins_of, find_bulletin
     from tileserver.watch import bulletins
 
     one = material.geoservice
     actor = None if address is None else _person(connection, one, address, "recompose").id
-    revisions = bulletins.of_label(bulletins_of(connection, one.id), month.label)
-    draft = bulletins.due(connection, material, month, revisions)
-    made = None if draft is None else bulletins.write(connection, draft, now(), actor)
-    kept = None if made is None else find_bulletin(connection, made)
-    if kept is None:
-        raise ConflictError(
-            f"the bulletin of {month.label} is {revisions[-1].state}, and there is nothing new to say"
-        )
+    kept = bulletins.recompose(connection, material, month, actor, now())
     return f"{bulletins.printed(one, kept)} is a draft; `comeo bulletin submit` lets it be decided on"
 
 

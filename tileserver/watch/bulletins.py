@@ -128,6 +128,32 @@ def write(connection: Connection, draft: Draft, now: datetime, actor: int | None
     return made
 
 
+def recompose(
+    connection: Connection, material: Material, month: Month, actor: int | None, now: datetime
+) -> Bulletin:
+    """Compose a period by hand: a draft in place of the one that is there, else the next revision.
+
+    Args:
+        connection: In a transaction that writes.
+        material: What bulletins are made of.
+        month: The period.
+        actor: Account of who does it; None of the operator.
+        now: Time.
+
+    Raises:
+        ConflictError: If its newest bulletin says all that there is to say, or is being decided on.
+    """
+    revisions = of_label(stored.bulletins_of(connection, material.geoservice.id), month.label)
+    draft = due(connection, material, month, revisions)
+    made = None if draft is None else write(connection, draft, now, actor)
+    kept = None if made is None else stored.find_bulletin(connection, made)
+    if kept is None:
+        raise ConflictError(
+            f"the bulletin of {month.label} is {revisions[-1].state}, and there is nothing new to say"
+        )
+    return kept
+
+
 def move(
     connection: Connection, one: Bulletin, after: State, note: str, now: datetime, actor: int | None = None,
     **values: Any,

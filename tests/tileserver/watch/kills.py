@@ -38,7 +38,7 @@ from tileserver.store.migrate import upgrade
 from tileserver.store.observed import Key, Observed
 from tileserver.store.tables import alert, alert_event
 from tileserver.store.tables import observation as observations
-from tileserver.watch import worker
+from tileserver.watch import states, worker
 from tileserver.watch.clock import Clock
 from tileserver.watch.deliver import Receipts, Smtp
 from tileserver.watch.observe import Wanted, Work
@@ -155,9 +155,10 @@ class Case:
                 alert.c.geoservice, alert.c.site, alert.c.kind, alert.c.state, alert.c.first_at,
                 alert.c.last_at, alert.c.severity,
             )  # fmt: skip
-            # a scene whose worker was killed waits: until then its alert may have been one to be verified
-            is_told = alert_event.c.after.not_in(("verifying", "candidate"))
-            events = select(alert_event.c.alert, alert_event.c.after).where(is_told)
+            events = select(alert_event.c.alert, alert_event.c.before, alert_event.c.after)
+            ways: dict[int, list[str]] = {}
+            for number, before, after in connection.execute(events.order_by(alert_event.c.id)):
+                _go(ways.setdefault(number, []), before, after)
             seen = select(observations.c.site_version, observations.c.item, observations.c.value)
             found = outbox.messages(connection)
             told = Counter(
@@ -170,7 +171,7 @@ class Case:
                 sorted(told.items()),
                 sorted({each.state for each in found} - {"folded"}),  # a digest of one alert folds none
                 sorted(map(repr, connection.execute(alerts))),
-                sorted(f"{names[number]} {steps}" for number, *steps in connection.execute(events)),
+                sorted(f"{names[number]} {_known_way(way)}" for number, way in ways.items()),
                 sorted(map(repr, connection.execute(seen))),
             ]
 
@@ -198,6 +199,23 @@ class Case:
         found = self.state(database)
         database.close()
         return found
+
+
+def _go(way: list[str], before: str | None, after: str) -> None:
+    """Go a step of an alert on, which has to be one of the table's from where it is."""
+    assert before == (way[-1] if way else None)
+    if before != after:  # else only something was found out about it
+        if before is not None:
+            states.check(states.ALERT, before, after)
+        way.append(after)
+
+
+def _known_way(way: list[str]) -> list[str]:
+    """An alert's states from the first that may have been told.
+
+    A scene whose worker was killed waits: until it comes its alert rests on one date, and is to be verified.
+    """
+    return way[1:] if way[:2] == ["verifying", "candidate"] else way
 
 
 def _named(key: str, names: dict[int, str]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import insert
 
+from tests.tileserver.tags import Tags
 from tests.tileserver.watch.followed import NOW
 from tests.tileserver.watch.mailserver import SENDER
 from tests.tileserver.watch.test_worker import DAYS, Place
@@ -30,25 +30,6 @@ PAGE = {
     "links": [["Picture", "http://here/#a=b&c=d"], ["No more", "http://here/u/token"]],
 }  # fmt: skip
 WHERE = {"collection": "c", "item": "i", "bounds": [0, 0, 1, 1], "caption": "Now: May 1"}
-
-
-class Seen(HTMLParser):
-    """Tags and text of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [given for name, given in self.tags if name == tag]
 
 
 def message(**body: Any) -> Message:
@@ -69,10 +50,10 @@ def sent(one: Message, picture: bytes | None) -> EmailMessage:
     return read
 
 
-def page_of(mail: EmailMessage) -> Seen:
+def page_of(mail: EmailMessage) -> Tags:
     html = mail.get_body(("html",))
     assert html is not None
-    return Seen(html.get_content())
+    return Tags(html.get_content())
 
 
 def test_parts_of_a_mail() -> None:

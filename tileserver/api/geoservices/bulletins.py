@@ -158,13 +158,7 @@ def recompose(path: NumberPath) -> Response:
             raise ConflictError(f"bulletin {bulletin.id} has a later revision: {revisions[-1].id}")
         material = material_of(connection, one, standing(scenes(), one, sites.leaves(connection, one.site)))
         month = Month.labelled(bulletin.label, one.timezone)
-        draft = bulletins.due(connection, material, month, revisions)
-        made = (
-            None if draft is None else bulletins.write(connection, draft, now, person.id if person else None)
-        )
-        again = stored.find_bulletin(connection, made) if made is not None else None
-        if again is None:
-            raise ConflictError(f"bulletin {bulletin.id} is {bulletin.state}, and there is nothing new")
+        again = bulletins.recompose(connection, material, month, person.id if person else None, now)
         note(connection, one, person, "bulletin.composed", bulletin=again.id)
         return state_answer(_whole(connection, again, one, role))
 

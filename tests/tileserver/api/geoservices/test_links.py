@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from flask.testing import FlaskClient
 
 from comeo.indicators.catalogue import predefined
 from tests.tileserver.conftest import Server
+from tests.tileserver.tags import Tags
 from tileserver.store import accounts, geoservices, outbox, sites
 from tileserver.store import alerts as stored
 from tileserver.store.database import Database
@@ -28,22 +28,6 @@ EVIDENCE = {
     "rule": {}, "over": None, "worst": DATE,
     "dates": [{**DATE, "item": "old", "datetime": "2020-05-01T10:30:00Z", "value": 0.71, "side": None}, DATE],
 }  # fmt: skip
-
-
-class Page(HTMLParser):
-    """What a page has: tags with their attributes, and text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 @pytest.fixture
@@ -109,7 +93,7 @@ def test_an_alert_is_shown_with_its_evidence_and_opening_the_link_changes_nothin
     for _ in range(2):
         answer = client.get(f"/m/{token}")
         assert answer.status_code == 200
-    page = Page(answer.text)
+    page = Tags(answer.text)
     assert "North field was 0.310 ± 0.040 on May 20, 2020" in page.text.replace("Vegetation (NDVI) of ", "")
     assert "nominal values are not below 0.52" in page.text
     assert "Verified on the original scene." in page.text
@@ -147,7 +131,7 @@ def test_an_alert_is_decided_on_once(
     again = client.post(f"/m/{token}", data={"decision": "dismiss", "reason": "other"})
     assert again.status_code == 409
     assert alert_of(database, number).state == state
-    page = Page(client.get(f"/m/{token}").text)
+    page = Tags(client.get(f"/m/{token}").text)
     assert "This alert is" in page.text
     assert "form" not in [tag for tag, _ in page.tags]
 
@@ -252,7 +236,7 @@ def test_what_somebody_was_told(client: FlaskClient, database: Database) -> None
         connection.exec_driver_sql("UPDATE message SET state = 'sent' WHERE key <> 'alert:2:confirmed:r1'")
         connection.exec_driver_sql("UPDATE message SET state = 'folded' WHERE key = 'alert:1:confirmed:r1'")
     answer = client.get(f"/t/{to.token}")
-    page = Page(answer.text)
+    page = Tags(answer.text)
     assert page.text.index("Another line") < page.text.index("One <b>line</b>"), "the newest first"
     assert "Not yet" not in page.text
     assert f"/u/{to.token}" in answer.text
