@@ -16,9 +16,9 @@ from PIL import Image
 
 from comeo.indicators.document import read_document
 from tests.tileserver.watch.followed import ndvi, observation, square
+from tests.tileserver.watch.mapped import RADAR
 from tests.tileserver.watch.test_alerts import Case as OneSite
 from tests.tileserver.watch.test_groups import COUNT, GRAVE, IN, OUT, Case, drought
-from tests.tileserver.watch.test_maps import RADAR
 from tests.tileserver.watch.test_worker import SAMPLES, Place
 from tileserver.render.documents import lent
 from tileserver.store import alerts as stored

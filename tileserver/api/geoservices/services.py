@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -31,6 +31,7 @@ from tileserver.watch.maps import MapMaker
 from tileserver.watch.register import check_maps, register
 
 api = APIBlueprint("geoservices", __name__)
+log = logging.getLogger(__name__)
 
 
 class ListQuery(Parameters):
@@ -137,9 +138,11 @@ def share(path: SlugPath, body: VisibilityBody) -> Response:
         geoservices.change_geoservice(connection, one.id, {"visibility": body.visibility})
         note(connection, one, person, "geoservice.visibility", before=one.visibility, after=body.visibility)
         answer = state_answer(described(connection, geoservices.get_geoservice(connection, one.id), role))
-    if body.visibility != "public":  # at once; the worker does it where this process may not
-        with contextlib.suppress(ComeoError, OSError):
+    if body.visibility != "public":
+        try:
             MapMaker(scenes(), database(), scenes().settings.maps_folder).remove_all(one)
+        except (ComeoError, OSError) as error:
+            log.warning("maps of %s wait for the worker to remove them: %s", one.slug, error)
     return answer
 
 
