@@ -7,6 +7,7 @@ FOLDER gets its database, its maps and two bulletins; what was there before is r
 from __future__ import annotations
 
 import argparse
+import logging
 import shutil
 import sys
 from datetime import UTC, datetime
@@ -107,6 +108,7 @@ def main() -> None:
     parser.add_argument("samples", type=Path)
     parser.add_argument("folder", type=Path)
     given = parser.parse_args()
+    logging.getLogger("tileserver").setLevel(logging.WARNING)  # what it begins with is no news
     make(given.samples, given.folder)
 
 

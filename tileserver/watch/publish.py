@@ -233,16 +233,16 @@ def _look(look: _Look, revisions: Sequence[Bulletin]) -> object:
 
 
 def files_of(content: Content, locales: Sequence[str], visa: Visa | None) -> tuple[Files, list[str]]:
-    """The files of a bulletin in its languages, and in a sentence each what could not be made."""
+    """The files of a bulletin in its languages, and in a sentence a reason what could not be made."""
     files: Files = {}
-    lacking = []
+    lacking: dict[str, list[str]] = {}
     for locale in dict.fromkeys(locales):
         files[locale, "html"] = bulletin_page(content, locale, visa).encode()
         try:
             files[locale, "pdf"] = bulletin_pdf(content, locale, visa)
         except PdfError as error:
-            lacking.append(f"{locale}: {error}")
-    return files, lacking
+            lacking.setdefault(str(error), []).append(locale)
+    return files, [f"{', '.join(each)}: {reason}" for reason, each in lacking.items()]
 
 
 def nearest(locale: str, locales: Sequence[str]) -> str:
