@@ -121,10 +121,10 @@ def test_what_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
         (GOOD["twilio"] + "?to=15550000000", "no options here"),
         (GOOD["twilio"] + "?rto=9999", "no options here"),
         (GOOD["twilio"] + "#x", "no options here"),
-        ("twilio://x", "none of Twilio"),
-        ("tgram://nothing/1", "none of Telegram"),
+        ("twilio://x", "not one of Twilio"),
+        ("tgram://nothing/1", "not one of Telegram"),
         (GOOD["twilio"] + "/15550000000", "name one number or chat"),
-        ("tgram://", "none of Telegram"),
+        ("tgram://", "not one of Telegram"),
     ],
 )  # fmt: skip
 def test_what_is_refused(url: str, sentence: str) -> None:
