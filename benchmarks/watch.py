@@ -38,13 +38,15 @@ from tileserver.catalog import SqliteCatalog
 from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
 from tileserver.store.observed import Observed
-from tileserver.watch.alerts import Rule, evidence_of, verdicts
-from tileserver.watch.baseline import Verdict
-from tileserver.watch.definition import AlertPolicy, Seasonal
-from tileserver.watch.detect import Episode, episodes
-from tileserver.watch.observe import Place, Wanted, Work, missing, observe, present
-from tileserver.watch.originals import OriginalFolders
-from tileserver.watch.verify import verify
+from tileserver.watch.alerts.baseline import Verdict
+from tileserver.watch.alerts.counting import verdicts
+from tileserver.watch.alerts.detect import Episode, episodes
+from tileserver.watch.alerts.lifecycle import evidence_of
+from tileserver.watch.document.definition import AlertPolicy, Seasonal
+from tileserver.watch.document.rules import Rule
+from tileserver.watch.observing.observe import Place, Wanted, Work, missing, observe, present
+from tileserver.watch.observing.originals import OriginalFolders
+from tileserver.watch.observing.verify import verify
 
 SERIES: Final = "timeseries/romania"
 COLLECTION: Final = "romania-forest"

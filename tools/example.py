@@ -24,11 +24,12 @@ from tileserver.store import accounts, geoservices, sites
 from tileserver.store import alerts as stored
 from tileserver.store import bulletins as kept
 from tileserver.store.geoservices import Geoservice
-from tileserver.watch import alerts, bulletins
-from tileserver.watch.bulletin import material_of
-from tileserver.watch.calendar import Month
-from tileserver.watch.observe import standing
-from tileserver.watch.register import activate, read_definition, register
+from tileserver.watch.alerts import lifecycle
+from tileserver.watch.bulletins import steps
+from tileserver.watch.bulletins.content import material_of
+from tileserver.watch.document.calendar import Month
+from tileserver.watch.observing.observe import standing
+from tileserver.watch.setup.register import activate, read_definition, register
 from tileserver.watch.worker import Worker
 
 FORESTER: Final = "forester@example.org"
@@ -85,7 +86,7 @@ def _decide(connection: Connection, one: Geoservice, person: int) -> None:
     for each in stored.alerts_of(connection, one.id):
         if each.state == "candidate" and names.get(each.site) in FELLED:
             comment = "Bare ground between the trees since June 2020"
-            alerts.decide(connection, each, "confirm", comment, person, datetime.now(UTC))
+            lifecycle.decide(connection, each, "confirm", comment, person, datetime.now(UTC))
 
 
 def _publish(connection: Connection, scenes: Scenes, one: Geoservice, person: int) -> None:
@@ -94,12 +95,12 @@ def _publish(connection: Connection, scenes: Scenes, one: Geoservice, person: in
     archives = standing(scenes, one, sites.leaves(connection, one.site))
     material = material_of(connection, one, archives)
     for year, month in MONTHS:
-        draft = bulletins.due(connection, material, Month(year, month, one.timezone), [])
-        made = None if draft is None else bulletins.write(connection, draft, now)
+        draft = steps.due(connection, material, Month(year, month, one.timezone), [])
+        made = None if draft is None else steps.write(connection, draft, now)
         written = None if made is None else kept.find_bulletin(connection, made)
         assert written is not None
-        submitted = bulletins.submit(connection, written, "", person, now)
-        bulletins.approve(connection, submitted, "An example", person, now)
+        submitted = steps.submit(connection, written, "", person, now)
+        steps.approve(connection, submitted, "An example", person, now)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ from tileserver.store import accounts
 from tileserver.store.database import Database
 from tileserver.store.geoservices import find_geoservice, set_state
 from tileserver.store.migrate import upgrade
-from tileserver.watch.register import definition_of, register
+from tileserver.watch.setup.register import definition_of, register
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 CASES = int(os.environ.get("COMEO_FUZZ_CASES", "250"))

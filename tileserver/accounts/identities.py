@@ -13,7 +13,7 @@ from tileserver.accounts.oidc import Identity
 from tileserver.errors import ForbiddenError
 from tileserver.store import accounts, audit
 from tileserver.store.accounts import Person
-from tileserver.watch.definition import Email
+from tileserver.watch.document.definition import Email
 from tileserver.watch.words import language_of
 
 UNVERIFIED: Final = "your provider has not verified your address; verify it there, or sign in by mail"

@@ -27,7 +27,7 @@ def link(address: str, locale: str, database: str | None) -> None:
     from tileserver.cli.watch import open_database
     from tileserver.settings import Settings
     from tileserver.store.accounts import give_login
-    from tileserver.watch.definition import Email
+    from tileserver.watch.document.definition import Email
 
     try:
         TypeAdapter(Email).validate_python(address)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tileserver.store.accounts import Person
     from tileserver.store.bulletins import Bulletin
     from tileserver.store.geoservices import Geoservice
-    from tileserver.watch.bulletin import Material
-    from tileserver.watch.calendar import Month
+    from tileserver.watch.bulletins.content import Material
+    from tileserver.watch.document.calendar import Month
 
 _NUMBER: Final = re.compile(r"(.+)-(\d{4}-\d{2})-r([1-9]\d{0,3})")
 _as = click.option("--as", "address", required=True, help="E-mail address of who does it: their role counts.")
@@ -38,7 +38,7 @@ def list_all(slug: str, database: str | None) -> None:
     """List the bulletins of the geoservice SLUG."""
     from tileserver.settings import Settings
     from tileserver.store.bulletins import bulletins_of, files_of
-    from tileserver.watch.bulletins import printed
+    from tileserver.watch.bulletins.steps import printed
 
     with open_database(Settings.from_environment(database=database)).reading() as connection:
         found = find_geoservice(connection, slug)
@@ -62,8 +62,8 @@ def compose(
 ) -> None:  # fmt: skip
     """Compose what the geoservice SLUG says of a MONTH (2020-07) by its scenes in PATHS, as a draft."""
     from tileserver.settings import Settings
-    from tileserver.watch.bulletin import material_of
-    from tileserver.watch.calendar import Month
+    from tileserver.watch.bulletins.content import material_of
+    from tileserver.watch.document.calendar import Month
 
     if output is not None and output.suffix not in (".html", ".pdf", ".json"):
         raise click.UsageError(
@@ -88,9 +88,9 @@ def compose(
 
 
 def _file(material: Material, month: Month, suffix: str, locale: str) -> bytes:
-    from tileserver.watch.bulletin import canonical, content_of
-    from tileserver.watch.page import bulletin_page
-    from tileserver.watch.pdf import bulletin_pdf
+    from tileserver.watch.bulletins.content import canonical, content_of
+    from tileserver.watch.bulletins.page import bulletin_page
+    from tileserver.watch.bulletins.pdf import bulletin_pdf
 
     content = content_of(material, month, 1)
     if suffix == ".json":
@@ -102,12 +102,12 @@ def _file(material: Material, month: Month, suffix: str, locale: str) -> bytes:
 
 def _keep(connection: Any, material: Material, month: Month, address: str | None) -> str:
     """Keep a draft, and say so."""
-    from tileserver.watch import bulletins
+    from tileserver.watch.bulletins import steps
 
     one = material.geoservice
     actor = None if address is None else _person(connection, one, address, "recompose").id
-    kept = bulletins.recompose(connection, material, month, actor, now())
-    return f"{bulletins.printed(one, kept)} is a draft; `comeo bulletin submit` lets it be decided on"
+    kept = steps.recompose(connection, material, month, actor, now())
+    return f"{steps.printed(one, kept)} is a draft; `comeo bulletin submit` lets it be decided on"
 
 
 @bulletin.command()
@@ -144,7 +144,7 @@ def _step(number: str, step: str, address: str, note: str, database: str | None)
     from tileserver.settings import Settings
     from tileserver.store.bulletins import MOST_NOTE
     from tileserver.store.geoservices import get_geoservice
-    from tileserver.watch import bulletins
+    from tileserver.watch.bulletins import steps
 
     if len(note) > MOST_NOTE:
         raise ParameterError(f"the note has more than {MOST_NOTE} characters; shorten it")
@@ -152,8 +152,8 @@ def _step(number: str, step: str, address: str, note: str, database: str | None)
         one = _find(connection, number)
         of = get_geoservice(connection, one.geoservice)
         person = _person(connection, of, address, step)
-        made = bulletins.STEPS[step](connection, one, note.strip(), person.id, now())
-        click.echo(f"{bulletins.printed(of, made)} is {made.state}")
+        made = steps.STEPS[step](connection, one, note.strip(), person.id, now())
+        click.echo(f"{steps.printed(of, made)} is {made.state}")
 
 
 def _find(connection: Any, number: str) -> Bulletin:

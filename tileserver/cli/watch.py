@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from tileserver.store.database import Database
     from tileserver.store.geoservices import Geoservice
     from tileserver.store.observed import Archived
-    from tileserver.watch.definition import Definition
-    from tileserver.watch.originals import Originals
-    from tileserver.watch.transport import Transport
+    from tileserver.watch.channels.transport import Transport
+    from tileserver.watch.document.definition import Definition
+    from tileserver.watch.observing.originals import Originals
     from tileserver.watch.worker import Worker
 
 log = logging.getLogger("comeo")
@@ -144,8 +144,8 @@ def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool)
 def make_worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
     """What follows the geoservices of a database over the scenes of the settings."""
     from tileserver.store.nightly import folder_beside
-    from tileserver.watch.deliver import Receipts
-    from tileserver.watch.maps import MapMaker
+    from tileserver.watch.maps.keeping import MapMaker
+    from tileserver.watch.messages.receipts import Receipts
     from tileserver.watch.worker import Worker
 
     beside = store.path.with_name(f"{store.path.name}.sent") if store.path else Path("comeo-sent")
@@ -158,7 +158,7 @@ def make_worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
 
 def _originals(settings: Settings) -> Originals | None:
     """Where sources are found; None if nowhere."""
-    from tileserver.watch.originals import FirstOf, OriginalFolders, OriginalItems
+    from tileserver.watch.observing.originals import FirstOf, OriginalFolders, OriginalItems
 
     places: list[Originals] = [OriginalFolders(settings.originals)] if settings.originals else []
     if settings.original_items:
@@ -169,13 +169,13 @@ def _originals(settings: Settings) -> Originals | None:
 def _channels(settings: Settings, scenes: Scenes, store: Database) -> Transport:
     """Ways by which messages leave; mail only where there is a server for it."""
     from tileserver.outgoing.guard import Guard
-    from tileserver.watch.bulletins import attachment
-    from tileserver.watch.deliver import Smtp
-    from tileserver.watch.letter import Enclosures
-    from tileserver.watch.pictures import Pictures
-    from tileserver.watch.services import Services
-    from tileserver.watch.transport import Channels
-    from tileserver.watch.webhook import Webhooks
+    from tileserver.watch.bulletins.steps import attachment
+    from tileserver.watch.channels.letter import Enclosures
+    from tileserver.watch.channels.mail import Smtp
+    from tileserver.watch.channels.services import Services
+    from tileserver.watch.channels.transport import Channels
+    from tileserver.watch.channels.webhook import Webhooks
+    from tileserver.watch.messages.pictures import Pictures
 
     webhooks = Webhooks(store, Guard(settings.webhook_networks), settings.own_address)
     ways: dict[str, Transport] = {"webhook": webhooks, "apprise": Services()}
@@ -220,8 +220,8 @@ def add(file: Path, owner: str, sites: Path | None, database: str | None) -> Non
     from tileserver.settings import Settings
     from tileserver.store import audit
     from tileserver.store.outbox import recipients_of
-    from tileserver.watch.recipients import shown
-    from tileserver.watch.register import register
+    from tileserver.watch.messages.recipients import shown
+    from tileserver.watch.setup.register import register
 
     settings = Settings.from_environment(database=database)
     store = open_database(settings)
@@ -249,7 +249,7 @@ def add(file: Path, owner: str, sites: Path | None, database: str | None) -> Non
 def preview(file: Path, paths: tuple[Path, ...], until: datetime | None) -> None:
     """Say what the geoservice in FILE would have told in two years, and what its sites see."""
     from tileserver.settings import Settings
-    from tileserver.watch.preview import lines
+    from tileserver.watch.setup.preview import lines
 
     settings = Settings.from_environment(paths=paths)
     end = until.replace(tzinfo=UTC) if until else None
@@ -266,7 +266,7 @@ def activate(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
     """Let the geoservice SLUG run on the archives in PATHS."""
     from tileserver.settings import Settings
     from tileserver.store import audit
-    from tileserver.watch.register import activate as start
+    from tileserver.watch.setup.register import activate as start
 
     settings = Settings.from_environment(paths=paths, database=database)
     store = open_database(settings)
@@ -337,7 +337,7 @@ def run(slug: str, paths: tuple[Path, ...], database: str | None) -> None:
 def explain(slug: str, paths: tuple[Path, ...], site: int | None, database: str | None) -> None:
     """Say, date by date, why an alert of SLUG did or did not open on the archives in PATHS."""
     from tileserver.settings import Settings
-    from tileserver.watch.explain import explain as lines
+    from tileserver.watch.alerts.explain import explain as lines
 
     settings = Settings.from_environment(paths=paths, database=database)
     store = open_database(settings)
@@ -377,7 +377,7 @@ def restore(file: Path, database: str | None) -> None:
 
 def _sites_in(file: Path, settings: Settings) -> Any:
     from tileserver.files.sites_file import read_sites
-    from tileserver.watch.register import MOST_SITES
+    from tileserver.watch.setup.register import MOST_SITES
 
     most = settings.max_upload_bytes
     with file.open("rb") as opened:
@@ -385,7 +385,7 @@ def _sites_in(file: Path, settings: Settings) -> Any:
 
 
 def _definition_in(file: Path, sites: Any = None) -> Definition:
-    from tileserver.watch.register import MOST_TEXT, read_definition
+    from tileserver.watch.setup.register import MOST_TEXT, read_definition
 
     if file.stat().st_size > MOST_TEXT:
         raise ComeoError(f"{file} has more than {MOST_TEXT >> 20} MB; simplify the outlines")
@@ -395,7 +395,7 @@ def _definition_in(file: Path, sites: Any = None) -> Definition:
 def standing(connection: Any, scenes: Scenes, found: Geoservice) -> set[Archived]:
     """The archives that count for a geoservice."""
     from tileserver.store.sites import leaves
-    from tileserver.watch import observe
+    from tileserver.watch.observing import observe
 
     return observe.standing(scenes, found, leaves(connection, found.site))
 

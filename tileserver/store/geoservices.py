@@ -119,7 +119,7 @@ def get_geoservice(connection: Connection, number: int) -> Geoservice:
 
 
 def set_state(connection: Connection, of: int, state: State) -> None:
-    """Set the state of a geoservice; whether that is allowed is for `watch.states` to say."""
+    """Set the state of a geoservice; whether that is allowed is for `watch.document.states` to say."""
     values = {"state": state, "revision": geoservice.c.revision + 1}
     connection.execute(update(geoservice).where(geoservice.c.id == of).values(values))
 

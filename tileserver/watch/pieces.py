@@ -9,10 +9,8 @@ have been the power.
 
 from __future__ import annotations
 
-import errno
 import logging
-import sqlite3
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -20,10 +18,11 @@ from typing import Final
 from sqlalchemy import Connection
 
 from comeo.errors import ComeoError
-from tileserver.errors import BusyError, StoreError
+from tileserver.errors import StoreError
 from tileserver.store import tasks
 from tileserver.store.database import Database
 from tileserver.store.tasks import MOST_ERROR, Task
+from tileserver.watch.faults import is_no_fault
 
 WAITS: Final = (
     timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=4), timedelta(days=1)
@@ -32,7 +31,6 @@ WAITS: Final = (
 ENDING: Final = ("observe", "verify")
 """Kinds that are given up after so many failures: a scene, or an original, stays as it is."""
 _ENDED: Final = "the worker ended while it was at it"
-_OF_THE_MACHINE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS)
 log = logging.getLogger("comeo")
 
 
@@ -167,18 +165,3 @@ def _sentence(error: Exception) -> str:
         name = f"{Path(str(error.filename)).name}: " if error.filename else ""
         return f"{name}{error.strerror}"
     return f"{type(error).__name__}: {error}"
-
-
-def is_no_fault(error: Exception) -> bool:
-    """Whether the reason lies in the machine, or goes by itself: the next round tries again."""
-    return any(
-        isinstance(each, (BusyError, sqlite3.OperationalError))
-        or (isinstance(each, OSError) and each.errno in _OF_THE_MACHINE)
-        for each in _causes(error)
-    )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__

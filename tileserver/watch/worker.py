@@ -27,20 +27,21 @@ from tileserver.store.geoservices import Followed, Geoservice
 from tileserver.store.nightly import backup_of_day
 from tileserver.store.observed import Key
 from tileserver.store.tasks import key_of
-from tileserver.watch import alerts, deliver
+from tileserver.watch.alerts import lifecycle
+from tileserver.watch.alerts.judging import judge_sites
+from tileserver.watch.bulletins.publish import Press
+from tileserver.watch.channels.transport import Transport
 from tileserver.watch.clock import Clock
-from tileserver.watch.deliver import Receipts
-from tileserver.watch.digest import tell_digests
-from tileserver.watch.judging import judge_sites
-from tileserver.watch.maps import MapMaker
-from tileserver.watch.observe import Place, Work, missing, observe, present, wanted_of
-from tileserver.watch.originals import Originals
+from tileserver.watch.document.rules import rule_of
+from tileserver.watch.maps.keeping import MapMaker
+from tileserver.watch.messages import deliver
+from tileserver.watch.messages.digest import tell_digests
+from tileserver.watch.messages.receipts import Receipts
+from tileserver.watch.messages.tell import Teller
+from tileserver.watch.observing.observe import Place, Work, missing, observe, present, wanted_of
+from tileserver.watch.observing.originals import Originals
+from tileserver.watch.observing.verify import Outcome, together, verify
 from tileserver.watch.pieces import Pieces
-from tileserver.watch.publish import Press
-from tileserver.watch.rules import rule_of
-from tileserver.watch.tell import Teller
-from tileserver.watch.transport import Transport
-from tileserver.watch.verify import Outcome, together, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +279,7 @@ class Worker:
         with self.database.writing() as connection:
             again = stored.find_alert(connection, alert.id)
             if again is not None and again.state == alert.state:
-                alerts.look_up(connection, again, found.verified, found.reason, now.at)
+                lifecycle.look_up(connection, again, found.verified, found.reason, now.at)
 
 
 def _unverified(connection: Connection, geoservice: Geoservice, indicator: Followed) -> list[Alert]:
@@ -286,7 +287,9 @@ def _unverified(connection: Connection, geoservice: Geoservice, indicator: Follo
     return [
         each
         for each in stored.alerts_of(connection, geoservice.id)
-        if each.gs_indicator == indicator.id and each.state in alerts.UNDECIDED and each.verified == "unknown"
+        if each.gs_indicator == indicator.id
+        and each.state in lifecycle.UNDECIDED
+        and each.verified == "unknown"
     ]
 
 

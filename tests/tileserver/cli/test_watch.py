@@ -23,7 +23,7 @@ from tileserver.settings import Settings
 from tileserver.store.lock import only_worker
 from tileserver.store.observed import Observed
 from tileserver.watch import worker
-from tileserver.watch.observe import Work, observe
+from tileserver.watch.observing.observe import Work, observe
 
 TOML = """
 slug = "retezat"

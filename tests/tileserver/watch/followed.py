@@ -12,9 +12,8 @@ from tileserver.store import geoservices, sites
 from tileserver.store.database import Database
 from tileserver.store.geoservices import Geoservice
 from tileserver.store.observed import Observed
-from tileserver.watch.alerts import Rule
-from tileserver.watch.register import definition_of, register
-from tileserver.watch.rules import rule_of
+from tileserver.watch.document.rules import Rule, rule_of
+from tileserver.watch.setup.register import definition_of, register
 
 OWNER = "owner@example.org"
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -38,12 +38,14 @@ from tileserver.store.migrate import upgrade
 from tileserver.store.observed import Key, Observed
 from tileserver.store.tables import alert, alert_event
 from tileserver.store.tables import observation as observations
-from tileserver.watch import states, worker
+from tileserver.watch import worker
+from tileserver.watch.channels.mail import Smtp
+from tileserver.watch.channels.transport import Channels
+from tileserver.watch.channels.webhook import Webhooks
 from tileserver.watch.clock import Clock
-from tileserver.watch.deliver import Receipts, Smtp
-from tileserver.watch.observe import Wanted, Work
-from tileserver.watch.transport import Channels
-from tileserver.watch.webhook import Webhooks
+from tileserver.watch.document import states
+from tileserver.watch.messages.receipts import Receipts
+from tileserver.watch.observing.observe import Wanted, Work
 from tileserver.watch.worker import Worker
 
 VALUES = (0.6, 0.6, 0.3, 0.3, 0.6, 0.6, 0.3, 0.2)

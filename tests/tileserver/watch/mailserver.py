@@ -13,7 +13,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from tileserver.watch.deliver import Smtp
+from tileserver.watch.channels.mail import Smtp
 
 SENDER = "comeo@example.org"
 

@@ -25,8 +25,8 @@ from tileserver.store import geoservices
 from tileserver.store.database import Database
 from tileserver.store.migrate import upgrade
 from tileserver.store.tables import period_map
-from tileserver.watch.deliver import Receipts
-from tileserver.watch.maps import MapMaker
+from tileserver.watch.maps.keeping import MapMaker
+from tileserver.watch.messages.receipts import Receipts
 from tileserver.watch.worker import Worker
 
 SIDE = 160

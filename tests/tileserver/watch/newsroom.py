@@ -18,10 +18,10 @@ from tileserver.store.geoservices import Geoservice, get_geoservice
 from tileserver.store.observed import Archived
 from tileserver.store.outbox import Message
 from tileserver.store.tables import observation as table
-from tileserver.watch import bulletins, publish
-from tileserver.watch.bulletin import Content, Material, material_of
-from tileserver.watch.calendar import Month
-from tileserver.watch.publish import Press
+from tileserver.watch.bulletins import publish, steps
+from tileserver.watch.bulletins.content import Content, Material, material_of
+from tileserver.watch.bulletins.publish import Press
+from tileserver.watch.document.calendar import Month
 
 FEBRUARY = Month(2026, 2, "UTC")
 BEFORE = datetime(2026, 3, 4, tzinfo=UTC)
@@ -96,20 +96,20 @@ class Newsroom:
     def content(self) -> Content:
         """Of the newest."""
         with self.database.reading() as connection:
-            return bulletins.read(connection, self.all()[-1])
+            return steps.read(connection, self.all()[-1])
 
     def step(self, name: str, actor: int | None = None, note: str = "as it should be") -> Bulletin:
         """What somebody does with the newest."""
         with self.database.writing() as connection:
             one = stored.bulletins_of(connection, self.number)[-1]
-            return bulletins.STEPS[name](connection, one, note, actor or self.moderator, self.now)
+            return steps.STEPS[name](connection, one, note, actor or self.moderator, self.now)
 
     def compose(self, actor: int | None = None) -> int | None:
         """Compose February by hand."""
         with self.database.writing() as connection:
-            revisions = bulletins.of_label(stored.bulletins_of(connection, self.number), FEBRUARY.label)
-            draft = bulletins.due(connection, self.material(connection), FEBRUARY, revisions)
-            return None if draft is None else bulletins.write(connection, draft, self.now, actor)
+            revisions = steps.of_label(stored.bulletins_of(connection, self.number), FEBRUARY.label)
+            draft = steps.due(connection, self.material(connection), FEBRUARY, revisions)
+            return None if draft is None else steps.write(connection, draft, self.now, actor)
 
     def mail(self, key: str = "bulletin:") -> list[Message]:
         with self.database.reading() as connection:

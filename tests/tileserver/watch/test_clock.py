@@ -9,16 +9,17 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.tileserver.watch.alerts.test_lifecycle import OUT, Case
 from tests.tileserver.watch.followed import NOW, follow
 from tests.tileserver.watch.mailserver import SENDER, free_port
-from tests.tileserver.watch.test_alerts import OUT, Case
 from tileserver.store import alerts as stored
 from tileserver.store import outbox
 from tileserver.store.database import Database
-from tileserver.watch import deliver
+from tileserver.watch.channels.mail import Smtp
 from tileserver.watch.clock import MOST_DOUBT, PACE, Clock, Course
-from tileserver.watch.deliver import Receipts, Smtp
-from tileserver.watch.tell import Teller
+from tileserver.watch.messages import deliver
+from tileserver.watch.messages.receipts import Receipts
+from tileserver.watch.messages.tell import Teller
 
 JUMPS = st.tuples(
     st.sampled_from([timedelta(minutes=20), timedelta(hours=1), timedelta(days=20), timedelta(days=365),

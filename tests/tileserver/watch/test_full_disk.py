@@ -25,7 +25,8 @@ from tileserver.store.database import Database
 from tileserver.store.migrate import upgrade
 from tileserver.store.nightly import backups_in
 from tileserver.watch import worker as worker_module
-from tileserver.watch.deliver import Receipts, Smtp
+from tileserver.watch.channels.mail import Smtp
+from tileserver.watch.messages.receipts import Receipts
 from tileserver.watch.worker import Round, Worker
 
 _WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE)", re.IGNORECASE)

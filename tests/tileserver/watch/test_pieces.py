@@ -21,7 +21,7 @@ from tileserver.store.observed import Observed
 from tileserver.store.tables import indicator, site_version
 from tileserver.store.tasks import Task, key_of
 from tileserver.watch import worker as worker_module
-from tileserver.watch.observe import Work, observe
+from tileserver.watch.observing.observe import Work, observe
 from tileserver.watch.pieces import WAITS, Pieces, is_dead
 from tileserver.watch.worker import Worker
 

@@ -21,8 +21,8 @@ from tileserver.store.migrate import upgrade
 from tileserver.store.observed import Key
 from tileserver.store.tables import alert, message, observation
 from tileserver.watch import worker as worker_module
-from tileserver.watch.deliver import Receipts
-from tileserver.watch.observe import Wanted, Work, present
+from tileserver.watch.messages.receipts import Receipts
+from tileserver.watch.observing.observe import Wanted, Work, present
 from tileserver.watch.worker import Round, Worker
 
 SAMPLES = Path(__file__).parents[3] / "samples"

@@ -22,7 +22,7 @@ from tileserver.http.session import caller, csrf_token, drop_cookie, keep_cookie
 from tileserver.http.writes import check_unchanged, state_answer
 from tileserver.store import accounts, audit
 from tileserver.store.accounts import Person
-from tileserver.watch.definition import Email
+from tileserver.watch.document.definition import Email
 from tileserver.watch.words import LANGUAGES, word
 
 api = APIBlueprint("account", __name__)

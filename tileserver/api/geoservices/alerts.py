@@ -25,9 +25,9 @@ from tileserver.store import alerts as stored
 from tileserver.store.accounts import Person, Role
 from tileserver.store.alerts import Alert, State
 from tileserver.store.geoservices import Geoservice
-from tileserver.watch import alerts
-from tileserver.watch.compose import sentences
-from tileserver.watch.tell import Names
+from tileserver.watch.alerts import lifecycle
+from tileserver.watch.messages.compose import sentences
+from tileserver.watch.messages.tell import Names
 
 api = APIBlueprint("alerts", __name__)
 
@@ -47,7 +47,7 @@ class DecisionBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     decision: Literal["confirm", "dismiss"]
-    reason: alerts.Reason | None = None
+    reason: lifecycle.Reason | None = None
     comment: Annotated[str, Field(max_length=MOST_COMMENT)] = ""
 
     @model_validator(mode="after")
@@ -94,7 +94,7 @@ def decide(path: NumberPath, body: DecisionBody) -> Response:
         check_unchanged(_whole(connection, alert, one, role), required=False)
         decision = body.reason or "confirm"
         now = datetime.now(UTC)
-        alerts.decide(connection, alert, decision, body.comment.strip(), person.id, now)
+        lifecycle.decide(connection, alert, decision, body.comment.strip(), person.id, now)
         again = stored.find_alert(connection, alert.id)
         return state_answer(_whole(connection, again or alert, one, role))
 

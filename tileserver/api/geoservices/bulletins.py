@@ -32,12 +32,12 @@ from tileserver.store import geoservices, sites
 from tileserver.store.accounts import Person, Role
 from tileserver.store.bulletins import MOST_NOTE, Bulletin, State
 from tileserver.store.geoservices import Geoservice
-from tileserver.watch import bulletins
-from tileserver.watch.bulletin import material_of
-from tileserver.watch.calendar import Month
-from tileserver.watch.observe import standing
-from tileserver.watch.page import bulletin_page
-from tileserver.watch.publish import nearest
+from tileserver.watch.bulletins import steps
+from tileserver.watch.bulletins.content import material_of
+from tileserver.watch.bulletins.page import bulletin_page
+from tileserver.watch.bulletins.publish import nearest
+from tileserver.watch.document.calendar import Month
+from tileserver.watch.observing.observe import standing
 
 api = APIBlueprint("bulletins", __name__)
 POLICY: Final = (
@@ -99,7 +99,7 @@ def page(path: NumberPath, query: FileQuery) -> Response:
         locale = _locale(one, query.locale)
         body = stored.file_of(connection, bulletin.id, locale, "html")
         if body is None:
-            content, visa = bulletins.read(connection, bulletin), bulletins.visa_of(connection, bulletin)
+            content, visa = steps.read(connection, bulletin), steps.visa_of(connection, bulletin)
             body = bulletin_page(content, locale, visa).encode()
     response = Response(body, content_type="text/html; charset=utf-8")
     style = _STYLE.search(body.decode())
@@ -122,7 +122,7 @@ def pdf(path: NumberPath, query: FileQuery) -> Response:
             why = "none could be made of it; its page is there"
         raise NotFoundError(f"there is no PDF of bulletin {bulletin.id} in {locale}: {why}")
     response = Response(body, content_type="application/pdf")
-    name = bulletins.printed(one, bulletin)
+    name = steps.printed(one, bulletin)
     response.headers["Content-Disposition"] = f'inline; filename="{name}-{locale}.pdf"'
     response.vary.add("Accept-Language")
     return answer_by_content(response)
@@ -153,12 +153,12 @@ def recompose(path: NumberPath) -> Response:
     with database().writing() as connection:
         bulletin, one, role, person = _bulletin(connection, path.number)
         check_unchanged(_whole(connection, bulletin, one, role))
-        revisions = bulletins.of_label(stored.bulletins_of(connection, one.id), bulletin.label)
+        revisions = steps.of_label(stored.bulletins_of(connection, one.id), bulletin.label)
         if revisions[-1].id != bulletin.id:
             raise ConflictError(f"bulletin {bulletin.id} has a later revision: {revisions[-1].id}")
         material = material_of(connection, one, standing(scenes(), one, sites.leaves(connection, one.site)))
         month = Month.labelled(bulletin.label, one.timezone)
-        again = bulletins.recompose(connection, material, month, person.id if person else None, now)
+        again = steps.recompose(connection, material, month, person.id if person else None, now)
         note(connection, one, person, "bulletin.composed", bulletin=again.id)
         return state_answer(_whole(connection, again, one, role))
 
@@ -168,7 +168,7 @@ def _step(number: int, step: Literal["submit", "approve", "reject"], words: str)
     with database().writing() as connection:
         bulletin, one, role, person = _bulletin(connection, number)
         check_unchanged(_whole(connection, bulletin, one, role))
-        made = bulletins.STEPS[step](connection, bulletin, words.strip(), person.id if person else None, now)
+        made = steps.STEPS[step](connection, bulletin, words.strip(), person.id if person else None, now)
         note(connection, one, person, f"bulletin.{made.state}", bulletin=made.id)
         return state_answer(_whole(connection, made, one, role))
 
@@ -204,9 +204,9 @@ def _document(
     connection: Connection, bulletin: Bulletin, one: Geoservice, role: Role | None
 ) -> dict[str, Any]:
     """A bulletin in a list; of people no more than is printed in it."""
-    visa = bulletins.visa_of(connection, bulletin)
+    visa = steps.visa_of(connection, bulletin)
     told = {
-        "id": bulletin.id, "geoservice": one.slug, "number": bulletins.printed(one, bulletin),
+        "id": bulletin.id, "geoservice": one.slug, "number": steps.printed(one, bulletin),
         "period": bulletin.label, "revision": bulletin.revision, "state": bulletin.state,
         "composed": rfc3339(bulletin.composed), "sent": bulletin.sent_at and rfc3339(bulletin.sent_at),
         "sha256": bulletin.content_sha,
@@ -223,7 +223,7 @@ def _document(
 
 
 def _whole(connection: Connection, bulletin: Bulletin, one: Geoservice, role: Role | None) -> dict[str, Any]:
-    told = {**_document(connection, bulletin, one, role), "content": bulletins.read(connection, bulletin)}
+    told = {**_document(connection, bulletin, one, role), "content": steps.read(connection, bulletin)}
     if role is not None:
         told["events"] = [
             {"at": rfc3339(each.at), "before": each.before, "after": each.after, "note": each.note}

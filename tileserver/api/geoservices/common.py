@@ -20,8 +20,8 @@ from tileserver.render.parameters import Parameters
 from tileserver.store import accounts, audit, geoservices
 from tileserver.store.accounts import Person, Role
 from tileserver.store.geoservices import Geoservice
-from tileserver.watch.bulletin import policy_of
-from tileserver.watch.definition import SLUG
+from tileserver.watch.bulletins.content import policy_of
+from tileserver.watch.document.definition import SLUG
 
 TAG = Tag(name="Geoservices", description="Places that are followed: docs/geoservices.md.")
 MOST_ROWS: Final = 1000

@@ -17,8 +17,8 @@ from tileserver.http.database import database
 from tileserver.render.temporal import rfc3339
 from tileserver.store import alerts as stored
 from tileserver.store.alerts import Alert
-from tileserver.watch.compose import About, sentences
-from tileserver.watch.tell import Names
+from tileserver.watch.messages.compose import About, sentences
+from tileserver.watch.messages.tell import Names
 from tileserver.watch.words import LANGUAGES
 
 api = APIBlueprint("feeds", __name__)

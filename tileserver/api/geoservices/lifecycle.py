@@ -21,8 +21,9 @@ from tileserver.http.writes import check_unchanged, state_answer
 from tileserver.store import geoservices
 from tileserver.store.accounts import Person, Role
 from tileserver.store.geoservices import Geoservice, State
-from tileserver.watch import register, states
-from tileserver.watch.definition import SLUG
+from tileserver.watch.document import states
+from tileserver.watch.document.definition import SLUG
+from tileserver.watch.setup import register
 
 api = APIBlueprint("geoservices_lifecycle", __name__)
 

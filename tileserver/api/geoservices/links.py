@@ -24,8 +24,8 @@ from tileserver.store import accounts, audit, geoservices, outbox
 from tileserver.store import alerts as stored
 from tileserver.store.accounts import Person
 from tileserver.store.alerts import Alert
-from tileserver.watch import alerts
-from tileserver.watch.evidence import evidence_in
+from tileserver.watch.alerts import lifecycle
+from tileserver.watch.messages.evidence import evidence_in
 from tileserver.watch.words import word
 
 api = APIBlueprint("links", __name__)
@@ -55,9 +55,9 @@ def decide(path: TokenPath) -> Response:
     decision = request.form.get("decision", "")
     if decision == "dismiss":
         decision = request.form.get("reason", "other")
-    if decision not in ("confirm", *alerts.REASONS):
+    if decision not in ("confirm", *lifecycle.REASONS):
         raise ParameterError(
-            f"a decision is confirm or dismiss, with a reason of {', '.join(alerts.REASONS)}"
+            f"a decision is confirm or dismiss, with a reason of {', '.join(lifecycle.REASONS)}"
         )
     comment = request.form.get("comment", "").strip()
     if len(comment) > MOST_COMMENT:
@@ -65,7 +65,7 @@ def decide(path: TokenPath) -> Response:
     now = datetime.now(UTC)
     with database().writing() as connection:
         alert, person = _alert_of(connection, path.token)
-        alerts.decide(connection, alert, decision, comment, person.id, now)  # type: ignore[arg-type]
+        lifecycle.decide(connection, alert, decision, comment, person.id, now)  # type: ignore[arg-type]
     return redirect(f"{base_url()}/m/{path.token}", 303)  # type: ignore[return-value]
 
 
@@ -123,7 +123,7 @@ def _alert_page(connection: Connection, alert: Alert, locale: str) -> Response:
     shown = evidence_in(connection, alert, locale)
     return page(
         "moderate.html", locale, word(locale, "page-moderate"), page=shown, alert=alert,
-        reasons=alerts.REASONS, is_open=alert.state == "candidate", most=MOST_COMMENT,
+        reasons=lifecycle.REASONS, is_open=alert.state == "candidate", most=MOST_COMMENT,
         decided=word(locale, "decided", state=word(locale, f"state-{alert.state}"), note=last.note),
     )  # fmt: skip
 

@@ -28,7 +28,7 @@ from tileserver.render.temporal import rfc3339
 from tileserver.store import geoservices
 from tileserver.store.geoservices import Geoservice
 from tileserver.store.maps import MadeMap, maps_of
-from tileserver.watch.definition import maps_collection
+from tileserver.watch.document.definition import maps_collection
 
 api = APIBlueprint("geoservices_maps", __name__)
 _MOVED: Final = 307

@@ -18,10 +18,10 @@ from tileserver.http.database import database
 from tileserver.http.writes import check_unchanged, state_answer
 from tileserver.store import accounts, geoservices, outbox
 from tileserver.store.geoservices import Geoservice
-from tileserver.watch.definition import Email, Told
-from tileserver.watch.recipients import shown
-from tileserver.watch.register import add_told
-from tileserver.watch.webhook import new_secret
+from tileserver.watch.channels.webhook import new_secret
+from tileserver.watch.document.definition import Email, Told
+from tileserver.watch.messages.recipients import shown
+from tileserver.watch.setup.register import add_told
 
 api = APIBlueprint("people", __name__)
 MOST_PEOPLE: Final = 1000

@@ -20,12 +20,12 @@ from tileserver.http.database import database
 from tileserver.http.session import signed_in
 from tileserver.render.parameters import Parameters
 from tileserver.render.temporal import rfc3339
-from tileserver.watch.alerts import counts
-from tileserver.watch.definition import AlertPolicy, Day, Definition
-from tileserver.watch.detect import Episode
-from tileserver.watch.preview import Asked, Previewed, asked_of, asked_of_kept, preview_of
-from tileserver.watch.register import area_of, own_site
-from tileserver.watch.sight import advice_words
+from tileserver.watch.alerts.counting import counts
+from tileserver.watch.alerts.detect import Episode
+from tileserver.watch.alerts.sight import advice_words
+from tileserver.watch.document.definition import AlertPolicy, Day, Definition
+from tileserver.watch.setup.preview import Asked, Previewed, asked_of, asked_of_kept, preview_of
+from tileserver.watch.setup.register import area_of, own_site
 
 api = APIBlueprint("previews", __name__)
 

@@ -22,9 +22,9 @@ from tileserver.store import accounts
 from tileserver.store import alerts as stored
 from tileserver.store.alerts import Alert
 from tileserver.store.geoservices import Geoservice
-from tileserver.watch.definition import SLUG
-from tileserver.watch.evidence import evidence_in
-from tileserver.watch.tell import Names
+from tileserver.watch.document.definition import SLUG
+from tileserver.watch.messages.evidence import evidence_in
+from tileserver.watch.messages.tell import Names
 from tileserver.watch.words import LANGUAGES
 
 api = APIBlueprint("queue", __name__)

@@ -26,10 +26,11 @@ from tileserver.store import geoservices, observed, sites
 from tileserver.store.geoservices import Followed, Geoservice
 from tileserver.store.observed import Archived, Observed
 from tileserver.store.sites import SiteVersion
-from tileserver.watch.alerts import counts, sites_in, verdicts
-from tileserver.watch.baseline import Verdict
-from tileserver.watch.observe import standing
-from tileserver.watch.rules import rule_of
+from tileserver.watch.alerts.baseline import Verdict
+from tileserver.watch.alerts.counting import counts, verdicts
+from tileserver.watch.alerts.lifecycle import sites_in
+from tileserver.watch.document.rules import rule_of
+from tileserver.watch.observing.observe import standing
 
 api = APIBlueprint("followed_series", __name__)
 COLUMNS: Final = (

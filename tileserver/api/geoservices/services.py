@@ -25,10 +25,10 @@ from tileserver.render.parameters import Parameters
 from tileserver.store import accounts, alerts, geoservices, sites
 from tileserver.store.accounts import Person
 from tileserver.store.geoservices import Geoservice, State
-from tileserver.watch.bulletin import check_texts, policy_of
-from tileserver.watch.definition import SLUG, AlertPolicy, BulletinPolicy, Definition, Maps
-from tileserver.watch.maps import MapMaker
-from tileserver.watch.register import check_maps, register
+from tileserver.watch.bulletins.content import check_texts, policy_of
+from tileserver.watch.document.definition import SLUG, AlertPolicy, BulletinPolicy, Definition, Maps
+from tileserver.watch.maps.keeping import MapMaker
+from tileserver.watch.setup.register import check_maps, register
 
 api = APIBlueprint("geoservices", __name__)
 log = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ from tileserver.render.sites import sites_of
 from tileserver.render.temporal import rfc3339
 from tileserver.store import audit, sites
 from tileserver.store.sites import Site
-from tileserver.watch.register import MOST_SITES, area_of, name_of
+from tileserver.watch.setup.register import MOST_SITES, area_of, name_of
 
 api = APIBlueprint("followed_sites", __name__)
 GEOJSON: Final = "application/geo+json"

@@ -10,7 +10,7 @@ from comeo.errors import ParameterError
 from tileserver.files.sites_file import read_sites
 from tileserver.http.context import scenes, state
 from tileserver.render.sites import Site, sites_of
-from tileserver.watch.register import MOST_SITES
+from tileserver.watch.setup.register import MOST_SITES
 
 FORM: Final = "multipart/form-data"
 _FILE: Final = {"schema": {"type": "string", "format": "binary"}}

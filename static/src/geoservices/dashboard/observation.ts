@@ -34,7 +34,7 @@ export type Standing =
   | { kind: 'absent' | 'uncounted' | 'learning' | 'nominal' }
   | { kind: 'outside'; side: Side; severity: 1 | 2 | 3 };
 
-/** Scores from which a date outside has severity 2 and 3: SEVERITIES of tileserver/watch/baseline.py. */
+/** Scores from which a date outside has severity 2 and 3: SEVERITIES of tileserver/watch/alerts/baseline.py. */
 const GRAVER = [3, 5] as const;
 const DAY = 86_400_000;
 const YEAR = 365.2425 * DAY;

@@ -16,9 +16,9 @@ from tests.tileserver.people import DEFINITION, Caller, House, house
 from tileserver.store import alerts, audit, outbox
 from tileserver.store.geoservices import find_geoservice, set_state
 from tileserver.store.tables import audit as table
-from tileserver.watch import bulletins
-from tileserver.watch.bulletin import material_of
-from tileserver.watch.calendar import Month
+from tileserver.watch.bulletins import steps
+from tileserver.watch.bulletins.content import material_of
+from tileserver.watch.document.calendar import Month
 
 ME, OTHER = "me@example.org", "other@example.org"
 POINT = {"type": "Point", "coordinates": [9.0, 47.0]}
@@ -68,9 +68,9 @@ class Walk:
             one = find_geoservice(connection, "fields")
             assert one
             material = material_of(connection, one, set())
-            draft = bulletins.due(connection, material, Month(2021, month, "UTC"), [])
+            draft = steps.due(connection, material, Month(2021, month, "UTC"), [])
             assert draft
-            number = bulletins.write(connection, draft, datetime.now(UTC))
+            number = steps.write(connection, draft, datetime.now(UTC))
             assert number
             return number
 
@@ -78,11 +78,11 @@ class Walk:
         """What is done with bulletins: one is rejected and composed anew, another one approved."""
         note = {"note": "secret words"}
         done = {"submit": "submitted", "reject": "rejected", "recompose": "composed", "approve": "approved"}
-        for number, steps in (
+        for number, decisions in (
             (self.draft(2), ("submit", "reject", "recompose")),
             (self.draft(3), ("submit", "approve")),
         ):
-            for each in steps:
+            for each in decisions:
                 where = f"/bulletins/{number}/{each}"
                 body = None if each == "recompose" else note
                 yield ("POST", where, body, f"bulletin.{done[each]}"), f"/bulletins/<number>/{each}"

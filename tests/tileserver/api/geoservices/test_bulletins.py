@@ -15,10 +15,10 @@ from tests.tileserver.people import DEFINITION, Caller, House
 from tileserver.store import accounts
 from tileserver.store import bulletins as stored
 from tileserver.store.geoservices import find_geoservice
-from tileserver.watch import bulletins
-from tileserver.watch.bulletin import material_of
-from tileserver.watch.calendar import Month
-from tileserver.watch.publish import files_of
+from tileserver.watch.bulletins import steps
+from tileserver.watch.bulletins.content import material_of
+from tileserver.watch.bulletins.publish import files_of
+from tileserver.watch.document.calendar import Month
 
 OWNER, MODERATOR = "owner@example.org", "moderator@example.org"
 NOW = datetime(2021, 3, 6, tzinfo=UTC)
@@ -38,9 +38,9 @@ class Desk:
         with house.database.writing() as connection:
             one = find_geoservice(connection, "fields")
             assert one is not None
-            draft = bulletins.due(connection, material_of(connection, one, set()), FEBRUARY, [])
+            draft = steps.due(connection, material_of(connection, one, set()), FEBRUARY, [])
             assert draft is not None
-            number = bulletins.write(connection, draft, NOW)
+            number = steps.write(connection, draft, NOW)
             assert number == 1
 
     def step(self, who: Caller, name: str, note: str = "", number: int = 1) -> int:
@@ -54,12 +54,12 @@ class Desk:
         with self.house.database.writing() as connection:
             one = stored.find_bulletin(connection, 1)
             assert one is not None
-            content = bulletins.read(connection, one)
-            files, lacking = files_of(content, ["en", "ar"], bulletins.visa_of(connection, one))
+            content = steps.read(connection, one)
+            files, lacking = files_of(content, ["en", "ar"], steps.visa_of(connection, one))
             assert lacking == []
             for (locale, kind), body in files.items():
                 stored.keep_file(connection, 1, locale, kind, body)
-            bulletins.move(connection, one, "sent", "sent to 0", NOW, sent_at=NOW)
+            steps.move(connection, one, "sent", "sent to 0", NOW, sent_at=NOW)
 
 
 @pytest.fixture

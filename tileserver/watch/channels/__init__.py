@@ -1,0 +1,1 @@
+"""Ways that messages go: e-mail, webhooks, services of others."""

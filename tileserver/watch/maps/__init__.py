@@ -1,0 +1,1 @@
+"""Maps of months, kept as archives in the catalogue."""

@@ -1,0 +1,1 @@
+"""What scenes, and the originals that they were compressed from, show of a site."""
