@@ -214,7 +214,7 @@ export function problemSentence(body: unknown, status: number): string {
 export const url = (path: string): URL => new URL(path, document.baseURI);
 
 /** Keeps to the server the page came from, whatever host name a proxy made the server believe it has. */
-function sameServer(address: string): string {
+export function sameServer(address: string): string {
   const resolved = url(address);
   return resolved.origin === location.origin ? address : `${location.origin}${resolved.pathname}${resolved.search}`;
 }

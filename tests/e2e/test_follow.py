@@ -334,3 +334,11 @@ def test_a_dashboard_with_its_data_takes_few_bytes(visit: Visits, followed: Foll
         "performance.getEntries().filter(e => 'transferSize' in e).map(e => e.transferSize)"
     )
     assert 30_000 < sum(sizes) <= 120_000, "what came from elsewhere or a cache would count as nothing"
+
+
+def test_who_may_sign_in_elsewhere_finds_a_button_for_it(visit: Visits, followed: Followed) -> None:
+    seen = visit(followed.address)
+    provider = {"name": "Ministry", "href": "https://maps.example.org/account/oidc/login"}
+    seen.page.route("**/account", lambda route: route.fulfill(json={"account": None, "oidc": provider}))
+    link = open_page(seen, "#sign-in").get_by_role("link", name="Continue with Ministry")
+    assert link.get_attribute("href") == f"{followed.address}/account/oidc/login", "on the page's own server"

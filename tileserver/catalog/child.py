@@ -12,7 +12,6 @@ import contextlib
 import fcntl
 import json
 import os
-import resource
 import signal
 import sys
 import traceback
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from comeo.errors import ComeoError
+from tileserver import confined
 from tileserver.catalog.entry import digest_of, read_entry
 from tileserver.catalog.limits import CPU_SECONDS, MEMORY_BYTES, SECONDS
 from tileserver.catalog.sqlite.rows import row_of
@@ -54,14 +54,13 @@ def answer(task: str, path: str) -> dict[str, Any]:
 
 def main() -> None:
     """Answer until there is no more input, or none for a while."""
-    for number in (signal.SIGALRM, signal.SIGIO, signal.SIGXCPU):
-        signal.signal(number, signal.SIG_DFL)
+    confined.ends_by((signal.SIGALRM, signal.SIGIO, signal.SIGXCPU))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # these are for the server, and it tells
         signal.signal(number, signal.SIG_IGN)
     _end_with(int(sys.argv[1]))
-    _limit_memory()
+    confined.limit_memory(MEMORY_BYTES)
     for line in _lines():
-        _allow(CPU_SECONDS, SECONDS)
+        confined.allow(CPU_SECONDS, SECONDS)
         out = answer(*json.loads(line))
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.stdout.buffer.write(json.dumps(out).encode() + b"\n")
@@ -86,27 +85,6 @@ def _end_with(lifeline: int) -> None:
         fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
     if wait_for([lifeline], 0):
         sys.exit()
-
-
-def _limit_memory() -> None:
-    """Allow so much more than what is loaded by now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
-    limit = pages * resource.getpagesize() + MEMORY_BYTES
-    with contextlib.suppress(ValueError, OSError):  # a stricter limit stands already
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _allow(cpu_seconds: int, seconds: int) -> None:
-    """Start the clocks of a task."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    spent = int(used.ru_utime + used.ru_stime) + 1
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    most = spent + cpu_seconds
-    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
-    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from shapely.errors import GEOSException
 from shapely.geometry import mapping
 
 from comeo.errors import BoundError, ParameterError, RequestError
+from tileserver import confined
 
 SECONDS: Final = 30
 CPU_SECONDS: Final = 20
@@ -299,19 +300,11 @@ def _transformer(crs: str) -> Transformer:
 
 def _limit(limits: Limits) -> None:
     """Let the kernel end this process for whatever a file makes it do."""
-    for number in (signal.SIGALRM, signal.SIGXCPU, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
-    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
-    memory = pages * resource.getpagesize() + MEMORY_BYTES
-    disk = 2 * limits.unpacked
-    for what, most in (
-        (resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, CPU_SECONDS), (resource.RLIMIT_FSIZE, disk),
-        (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 64),
-    ):  # fmt: skip
-        hard = resource.getrlimit(what)[1]
-        own = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (own, hard if what == resource.RLIMIT_CPU else own))
-    signal.alarm(SECONDS)
+    confined.ends_by((signal.SIGALRM, signal.SIGXCPU, signal.SIGXFSZ))
+    confined.limit_memory(MEMORY_BYTES)
+    confined.limit(resource.RLIMIT_FSIZE, 2 * limits.unpacked)
+    confined.limit(resource.RLIMIT_NOFILE, 64)
+    confined.allow(CPU_SECONDS, SECONDS)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from comeo.indicators.document import Document, canonical
+from comeo.indicators.document import Document, canonical, read_document
 from tileserver.errors import ConflictError
 from tileserver.store.database import insert_new
 from tileserver.store.tables import geoservice, gs_indicator, indicator, recipient, role, share
@@ -57,6 +57,10 @@ class Followed:
     sha256: str
     document: str
     nominal: Mapping[str, Any]
+
+    def read(self) -> Document:
+        """The document, parsed."""
+        return read_document(self.document.encode(), "json")
 
 
 def add_geoservice(connection: Connection, values: Mapping[str, Any]) -> int:

@@ -153,6 +153,21 @@ class Pieces:
                 tasks.drop(connection, [(kind, key)])
 
 
+class Settled:
+    """What each geoservice was in step with when all of it was done the last time, and what had failed."""
+
+    def __init__(self) -> None:
+        self._states: dict[int, object] = {}
+
+    def has(self, geoservice: int, state: object, pieces: Pieces) -> bool:
+        """Whether a geoservice is in step with a state, but for what has failed."""
+        return self._states.get(geoservice) == (state, pieces.of(geoservice))
+
+    def keep(self, geoservice: int, state: object, pieces: Pieces) -> None:
+        """Say that all was done, unless something was put off, which the next round tries again."""
+        self._states[geoservice] = None if pieces.put_off else (state, pieces.of(geoservice))
+
+
 def _wait(attempts: int) -> timedelta:
     return WAITS[min(attempts, len(WAITS)) - 1]
 

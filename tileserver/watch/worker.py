@@ -41,7 +41,7 @@ from tileserver.watch.messages.tell import Teller
 from tileserver.watch.observing.observe import Place, Work, missing, observe, present, wanted_of
 from tileserver.watch.observing.originals import Originals
 from tileserver.watch.observing.verify import Outcome, together, verify
-from tileserver.watch.pieces import Pieces
+from tileserver.watch.pieces import Pieces, Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,7 @@ class Worker:
     maps: MapMaker | None = None
     backups: Path | None = None
     _places: dict[int, Place] = field(default_factory=dict)
-    _looked: dict[int, object] = field(default_factory=dict)
-    """Of each geoservice, what there was to be looked at the last time."""
+    _settled: Settled = field(default_factory=Settled)
     _time: Clock = field(init=False)
     _press: Press = field(init=False)
 
@@ -149,8 +148,8 @@ class Worker:
         """Bring observations and alerts in step with the catalogue, where there is anything to look at."""
         with self.database.reading() as connection:
             places = self._places_of(connection, geoservice.site)
-        seen = self.scenes.catalog.position(), geoservice.revision, [one.version for one in places]
-        is_new = self._looked.get(geoservice.id) != (seen, now.pieces.of(geoservice.id))
+        state = self.scenes.catalog.position(), geoservice.revision, [one.version for one in places]
+        is_new = not self._settled.has(geoservice.id, state, now.pieces)
         if not (is_new or now.pieces.is_due(geoservice.id)):
             return
         with self.database.reading() as connection:
@@ -159,7 +158,7 @@ class Worker:
             key = key_of(geoservice.id, each.id)
             work = partial(self._indicator, places, geoservice, each, now)
             now.pieces.attempt("indicator", key, geoservice.slug, work, anew=is_new)
-        self._looked[geoservice.id] = None if now.pieces.put_off else (seen, now.pieces.of(geoservice.id))
+        self._settled.keep(geoservice.id, state, now.pieces)
 
     def _tell(self, geoservice: Geoservice, now: Now) -> None:
         with self.database.writing() as connection:

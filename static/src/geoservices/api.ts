@@ -1,5 +1,5 @@
 /** The server's interface of geoservices: who is signed in, reads with their ETag, writes with CSRF token and If-Match. */
-import { ApiError, fetchAnswer, isObject, number, text, url, withQuery, type Json } from '../api';
+import { ApiError, fetchAnswer, isObject, number, sameServer, text, url, withQuery, type Json } from '../api';
 
 export interface Account {
   id: number;
@@ -69,6 +69,15 @@ export async function fetchAccount(signal?: AbortSignal): Promise<Account | null
   const email = text(found['email']);
   if (id === null || email === null) return null;
   return { id, email, name: text(found['name']) ?? '', locale: text(found['locale']) ?? 'en' };
+}
+
+/** Where one may sign in besides by mail; null where nowhere. */
+export async function fetchProvider(signal?: AbortSignal): Promise<{ name: string; href: string } | null> {
+  const { body } = await fetchAnswer(url('account'), signal);
+  const found = body['oidc'];
+  const name = isObject(found) && text(found['name']);
+  const href = isObject(found) && text(found['href']);
+  return name && href ? { name, href: sameServer(href) } : null;
 }
 
 /** Signs out, wherever one is signed in. */

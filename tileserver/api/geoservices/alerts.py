@@ -10,10 +10,9 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import Connection
 
-from comeo.errors import NotFoundError
 from comeo.indicators.model import Language
 from tileserver.accounts.rights import READS
-from tileserver.api.geoservices.common import MOST_ROWS, TAG, NumberPath, SlugPath, admitted, of_slug
+from tileserver.api.geoservices.common import MOST_ROWS, TAG, NumberPath, SlugPath, admitted, of_slug, unseen
 from tileserver.api.geoservices.links import MOST_COMMENT
 from tileserver.errors import SignInError
 from tileserver.http.database import database
@@ -114,7 +113,7 @@ def alert_of(connection: Connection, number: int) -> tuple[Alert, Geoservice, Pe
     of = geoservices.get_geoservice(connection, alert.geoservice) if alert else None
     one, person, role = admitted(connection, of, f"alert {number}")
     if alert is None or alert.id not in {each.id for each in visible(connection, one, role)}:
-        raise NotFoundError(f"there is no alert {number}, or it is not yours to see or to change")
+        raise unseen(f"alert {number}")
     return alert, one, person, role
 
 

@@ -19,7 +19,16 @@ from sqlalchemy import Connection
 from comeo.errors import NotFoundError
 from comeo.indicators.model import Language
 from tileserver.accounts.rights import READS
-from tileserver.api.geoservices.common import MOST_ROWS, TAG, NumberPath, SlugPath, admitted, note, of_slug
+from tileserver.api.geoservices.common import (
+    MOST_ROWS,
+    TAG,
+    NumberPath,
+    SlugPath,
+    admitted,
+    note,
+    of_slug,
+    unseen,
+)
 from tileserver.errors import ConflictError, SignInError
 from tileserver.http.conditional import answer_by_content
 from tileserver.http.context import scenes
@@ -183,7 +192,7 @@ def _bulletin(connection: Connection, number: int) -> tuple[Bulletin, Geoservice
     of = geoservices.get_geoservice(connection, bulletin.geoservice) if bulletin else None
     one, person, role = admitted(connection, of, f"bulletin {number}")
     if bulletin is None or not _visible(bulletin, role):
-        raise NotFoundError(f"there is no bulletin {number}, or it is not yours to see or to change")
+        raise unseen(f"bulletin {number}")
     if person is None and request.method not in ("GET", "HEAD"):
         raise SignInError
     return bulletin, one, role, person

@@ -12,7 +12,6 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from comeo.errors import NotFoundError
-from comeo.indicators.document import read_document
 from tileserver.accounts.rights import allowed
 from tileserver.http.session import caller
 from tileserver.http.shares import scope_of
@@ -65,7 +64,12 @@ def admitted(
         own = request.method, request.url_rule.rule
         if allowed(*own, role, is_public=is_public, scope=scope, form=request.args.get("f")):
             return found, person, role
-    raise NotFoundError(f"there is no {what}, or it is not yours to see or to change")
+    raise unseen(what)
+
+
+def unseen(what: str) -> NotFoundError:
+    """What is missing and what is somebody else's look alike."""
+    return NotFoundError(f"there is no {what}, or it is not yours to see or to change")
 
 
 def of_slug(connection: Connection, slug: str) -> tuple[Geoservice, Person | None, Role | None]:
@@ -87,7 +91,7 @@ def described(connection: Connection, one: Geoservice, role: Role | None) -> dic
     last = None if one.end is None else (one.end - timedelta(microseconds=1)).astimezone(zone).date()
     indicators = []
     for each in geoservices.followed(connection, one.id):
-        document = read_document(each.document.encode(), "json")
+        document = each.read()
         indicators.append(
             {"id": document.id, "version": document.version, "sha256": each.sha256,
              "title": dict(document.title), "unit": document.value.unit, "nominal": dict(each.nominal)}

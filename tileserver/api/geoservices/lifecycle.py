@@ -10,7 +10,6 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from comeo.indicators.document import read_document
 from comeo.indicators.model import Texts
 from tileserver.api.geoservices.common import TAG, SlugPath, described, note, of_slug
 from tileserver.api.geoservices.services import made
@@ -75,7 +74,7 @@ def copy(path: SlugPath, body: CopyBody) -> Response:
             connection, {**values, **own, "visibility": "private", "created": datetime.now(UTC)}
         )
         for place, each in enumerate(geoservices.followed(connection, one.id)):
-            document = read_document(each.document.encode(), "json")
+            document = each.read()
             geoservices.follow(connection, number, place, document, each.nominal)
         return made(connection, body.slug, person, copy_of=one.id)
 

@@ -16,7 +16,6 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from comeo.errors import NotFoundError
-from comeo.indicators.document import read_document
 from tileserver.api.geoservices.common import TAG, SlugPath, of_slug
 from tileserver.catalog import Record
 from tileserver.http.context import collection_address, item_address, scenes
@@ -112,10 +111,7 @@ def _record(path: PeriodPath, query: MapQuery) -> Record:
 
 def _by_indicator(connection: Connection, one: Geoservice) -> list[tuple[str, MadeMap]]:
     """Maps of a geoservice with the ids of their indicators."""
-    names = {
-        each.id: read_document(each.document.encode(), "json").id
-        for each in geoservices.followed(connection, one.id)
-    }
+    names = {each.id: each.read().id for each in geoservices.followed(connection, one.id)}
     return [(names[each.gs_indicator], each) for each in maps_of(connection, one.id)]
 
 

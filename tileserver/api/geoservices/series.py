@@ -11,7 +11,6 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from comeo.errors import BoundError, NotFoundError
-from comeo.indicators.document import read_document
 from tileserver.api.geoservices.common import TAG, SlugPath, of_slug
 from tileserver.api.geoservices.coverages import COVERAGE_JSON, coverages
 from tileserver.api.tables import CSV, PARQUET, Kind, csv_text, parquet_bytes
@@ -81,7 +80,7 @@ def series(path: SlugPath, query: SeriesQuery) -> Response:
             f"there are {number} observations, more than {most}; name a site, or a shorter datetime",
             "max_observations",
         )
-    document = read_document(indicator.document.encode(), "json")
+    document = indicator.read()
     if query.f == "coveragejson":
         geometries = {each.site: each.geometry for each in places}
         return state_answer(coverages(found, geometries, document), content_type=COVERAGE_JSON)
@@ -128,7 +127,7 @@ def _indicator(connection: Connection, one: Geoservice, wanted: str | None) -> F
         NotFoundError: If it follows no such one.
     """
     for each in geoservices.followed(connection, one.id):
-        if wanted in (None, read_document(each.document.encode(), "json").id):
+        if wanted in (None, each.read().id):
             return each
     raise NotFoundError(f"{one.slug} follows no indicator {wanted}")
 

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from comeo.errors import ComeoError
-from comeo.indicators.document import read_document
 from comeo.indicators.model import Language, Texts
 from tileserver.api.geoservices.common import MOST_ROWS, TAG, SlugPath, brief, described, note, of_slug
 from tileserver.errors import ConflictError, ForbiddenError
@@ -27,6 +26,7 @@ from tileserver.store.accounts import Person
 from tileserver.store.geoservices import Geoservice, State
 from tileserver.watch.bulletins.content import check_texts, policy_of
 from tileserver.watch.document.definition import SLUG, AlertPolicy, BulletinPolicy, Definition, Maps
+from tileserver.watch.document.rules import alert_policy_of
 from tileserver.watch.maps.keeping import MapMaker
 from tileserver.watch.setup.register import check_maps, register
 
@@ -162,7 +162,7 @@ def delete(path: SlugPath) -> Response:
 def _rules_changed(one: Geoservice, body: ChangeBody) -> dict[str, str]:
     """New rules by which things are told without anybody: they are the owner's, for none is called back."""
     found = dict[str, str]()
-    before = AlertPolicy.model_validate(one.alert_policy).moderation
+    before = alert_policy_of(one).moderation
     if body.alerts is not None and body.alerts.moderation != before:
         found["moderation"] = body.alerts.moderation
     if body.bulletins is not None and body.bulletins.visa != policy_of(one).visa:
@@ -172,7 +172,7 @@ def _rules_changed(one: Geoservice, body: ChangeBody) -> dict[str, str]:
 
 def _check_texts(connection: Connection, one: Geoservice, policy: BulletinPolicy) -> None:
     followed = geoservices.followed(connection, one.id)
-    names = [read_document(each.document.encode(), "json").id for each in followed]
+    names = [each.read().id for each in followed]
     check_texts(policy, len(sites.leaves(connection, one.site)), names)
 
 

@@ -10,10 +10,10 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from sqlalchemy import Connection
 
-from comeo.errors import NotFoundError, ParameterError
+from comeo.errors import ParameterError
 from comeo.indicators.document import text_in
 from comeo.indicators.model import Texts
-from tileserver.api.geoservices.common import MOST_ROWS, TAG, NumberPath
+from tileserver.api.geoservices.common import MOST_ROWS, TAG, NumberPath, unseen
 from tileserver.api.geoservices.uploads import KINDS, sites_in_body
 from tileserver.errors import ConflictError
 from tileserver.http import problems
@@ -218,7 +218,7 @@ def _site(connection: Connection, number: int) -> Site:
     """
     person, found = caller(connection), sites.find_site(connection, number)
     if person is None or found is None or found.owner != person.id:
-        raise NotFoundError(f"there is no site {number}, or it is not yours")
+        raise unseen(f"site {number}")
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence, Set
 from sqlalchemy import Connection
 
 from comeo.errors import NotFoundError
-from comeo.indicators.document import read_document, text_in
+from comeo.indicators.document import text_in
 from tileserver.store import alerts as stored
 from tileserver.store import geoservices, observed, sites
 from tileserver.store.geoservices import Followed, Geoservice
@@ -47,7 +47,7 @@ def _of_indicator(
     connection: Connection, geoservice: Geoservice, indicator: Followed, place: SiteVersion,
     archives: Set[Archived],
 ) -> Iterator[str]:  # fmt: skip
-    document = read_document(indicator.document.encode(), "json")
+    document = indicator.read()
     rule = rule_of(geoservice, indicator, place.site)
     yield f"{document.id}@{document.version}, nominal: {rule.nominal.model_dump_json()}"
     known = observed.of_sites(connection, [place.id], indicator.sha256)[place.id]

@@ -21,8 +21,8 @@ from tileserver.watch.alerts.counting import verdicts
 from tileserver.watch.alerts.detect import Episode, episodes
 from tileserver.watch.alerts.groups import GroupEpisode, Member, group_episodes, worst_of_each
 from tileserver.watch.alerts.lifecycle import date_facts, evidence_of
-from tileserver.watch.document.definition import AlertPolicy, GroupPolicy
-from tileserver.watch.document.rules import Rule, rule_of
+from tileserver.watch.document.definition import GroupPolicy
+from tileserver.watch.document.rules import Rule, alert_policy_of, rule_of
 from tileserver.watch.observing.observe import Place
 
 MOST_LISTED: Final = 1000
@@ -54,7 +54,7 @@ def judge_sites(
         if alert.gs_indicator == indicator.id:
             known.setdefault(alert.site, []).append(alert)
     digests = {each.site: _digest(geoservice, each, counted[each.site]) for each in places}
-    policy = AlertPolicy.model_validate(geoservice.alert_policy).group
+    policy = alert_policy_of(geoservice).group
     told: _Told = {}
     if geoservice.site not in digests:  # it is a group
         whole = _digest_of(policy, sorted(digests.items()))

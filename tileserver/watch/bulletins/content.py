@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from comeo.errors import ParameterError
 from comeo.figures import significant
-from comeo.indicators.document import Document, read_document
+from comeo.indicators.document import Document
 from tileserver.render.temporal import rfc3339
 from tileserver.store import alerts as stored
 from tileserver.store import geoservices, observed, sites
@@ -127,7 +127,7 @@ def material_of(connection: Connection, geoservice: Geoservice, archives: Set[Ar
     places = sites.leaves(connection, geoservice.site)
     series = []
     for each in geoservices.followed(connection, geoservice.id):
-        document = read_document(each.document.encode(), "json")
+        document = each.read()
         kept = observed.of_sites(connection, [one.id for one in places], each.sha256)
         seen = {version: [one for one in own if one.archive in archives] for version, own in kept.items()}
         series.append(Series(each, document, seen))

@@ -1,4 +1,4 @@
-"""The process that sets a PDF: `python -P typeset.py`, JSON in, PDF out, without the rest of this package.
+"""The process that sets a PDF: `python -P typeset.py`, JSON in, PDF out; of this package, its limits.
 
 It is given a template, data and folders of fonts, and nothing else: its root is an empty folder, packages are
 looked for in that folder alone, and the kernel ends it for too much memory, processor time or time. What it
@@ -7,9 +7,7 @@ cannot set is told on the second output, with exit code 1.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import resource
 import signal
 import sys
 import tempfile
@@ -17,11 +15,15 @@ from typing import Any
 
 import typst
 
+from tileserver import confined
+
 
 def main() -> None:
     """Set one PDF."""
     order: dict[str, Any] = json.load(sys.stdin)
-    _limit(order["seconds"], order["memory"])
+    confined.ends_by((signal.SIGALRM, signal.SIGXCPU))
+    confined.limit_memory(order["memory"])
+    confined.allow(order["seconds"], order["seconds"])
     try:
         made = _set(order)
     except typst.TypstError as error:
@@ -44,15 +46,6 @@ def _set(order: dict[str, Any]) -> bytes:
     if not isinstance(made, bytes):
         raise TypeError("a PDF is one file")
     return made
-
-
-def _limit(seconds: int, memory: int) -> None:
-    """Let the kernel end this process when it takes too much."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    for kind, most in ((resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, memory)):
-        with contextlib.suppress(ValueError, OSError):  # a stricter limit stands already
-            resource.setrlimit(kind, (most, most))
 
 
 if __name__ == "__main__":

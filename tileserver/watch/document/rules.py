@@ -35,9 +35,14 @@ class Rule:
     start: datetime
 
 
+def alert_policy_of(geoservice: Geoservice) -> AlertPolicy:
+    """When deviations become alerts of a geoservice, and what is done with these."""
+    return AlertPolicy.model_validate(geoservice.alert_policy)
+
+
 def rule_of(geoservice: Geoservice, indicator: Followed, site: int) -> Rule:
     """What alerts of an indicator at a site are made by."""
     return Rule(
         geoservice.id, site, indicator.id, _NOMINAL.validate_python(indicator.nominal),
-        AlertPolicy.model_validate(geoservice.alert_policy), geoservice.start,
+        alert_policy_of(geoservice), geoservice.start,
     )  # fmt: skip

@@ -18,7 +18,7 @@ from comeo.archive import open_archive
 from comeo.archive.stores import ZIP_SUFFIX
 from comeo.errors import ComeoError, ParameterError
 from comeo.grid import Bounds, Grid
-from comeo.indicators.document import Document, read_document
+from comeo.indicators.document import Document
 from comeo.view.resampling import ResamplingName
 from tileserver.catalog import Search
 from tileserver.render.documents import lent
@@ -36,7 +36,7 @@ from tileserver.watch.maps.grid import box_of, grid_around
 from tileserver.watch.maps.layers import Recipe
 from tileserver.watch.maps.making import Input, Order, make_map
 from tileserver.watch.observing.observe import Place
-from tileserver.watch.pieces import Pieces
+from tileserver.watch.pieces import Pieces, Settled
 
 _MAKING: Final = ".making"  # hidden: no catalogue lists it
 Key = tuple[int, str]
@@ -55,8 +55,7 @@ class MapMaker:
     scenes: Scenes
     database: Database
     folder: Path
-    _settled: dict[int, object] = field(default_factory=dict)
-    """Of each geoservice, what all was in step with, and what had failed."""
+    _settled: Settled = field(default_factory=Settled)
 
     def turn(self, geoservice: Geoservice, places: Sequence[Place], now: datetime, pieces: Pieces) -> int:
         """Remove what should not be, and make at most one map: whoever is told of alerts waits for no second.
@@ -76,7 +75,7 @@ class MapMaker:
         month = Month.of(now, geoservice.timezone).label
         versions = [each.version for each in places]
         state = self.scenes.catalog.position(), geoservice.revision, versions, month
-        settled = self._settled.get(geoservice.id) == (state, pieces.of(geoservice.id))
+        settled = self._settled.has(geoservice.id, state, pieces)
         if geoservice.visibility != "public" or (settled and not pieces.is_due(geoservice.id)):
             return 0
         todo = self._todo(geoservice, [each.area.bounds for each in places], now)
@@ -86,8 +85,7 @@ class MapMaker:
             make = partial(self._make, geoservice, key, order, now)
             if pieces.attempt("map", name, f"the map {order.item}", make):
                 return 1
-        if not pieces.put_off:
-            self._settled[geoservice.id] = state, pieces.of(geoservice.id)
+        self._settled.keep(geoservice.id, state, pieces)
         return 0
 
     def _todo(
@@ -213,7 +211,7 @@ def mapped(followed: Iterable[Followed], policy: Maps) -> list[tuple[Followed, D
     """
     found: dict[str, tuple[Followed, Document]] = {}
     for each in followed:
-        document = read_document(each.document.encode(), "json")
+        document = each.read()
         if not policy.indicators or document.id in policy.indicators:
             found.setdefault(document.id, (each, document))
     if unknown := [name for name in policy.indicators if name not in found]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from comeo.indicators.document import Document, read_document
+from comeo.indicators.document import Document
 from tileserver.store import accounts, geoservices, outbox
 from tileserver.store import alerts as stored
 from tileserver.store.alerts import Alert
@@ -18,6 +18,7 @@ from tileserver.store.tokens import digest_of
 from tileserver.watch.alerts import lifecycle
 from tileserver.watch.alerts.detect import GRAVE
 from tileserver.watch.document.definition import AlertPolicy, hears_alerts
+from tileserver.watch.document.rules import alert_policy_of
 from tileserver.watch.messages import compose
 from tileserver.watch.messages.body import Body, body_of, event_of, page_link, short_of, test_event
 from tileserver.watch.messages.digest import held_until
@@ -47,7 +48,7 @@ class Teller:
     ) -> None:  # fmt: skip
         self._connection = connection
         self._geoservice = geoservice
-        self._policy = AlertPolicy.model_validate(geoservice.alert_policy)
+        self._policy = alert_policy_of(geoservice)
         self._address = address
         self._now = now
         self._believed = believed or now
@@ -181,7 +182,7 @@ class Names:
     def __init__(self, connection: Connection, geoservice: Geoservice) -> None:
         self._geoservice = geoservice
         self._sites = stored.site_names(connection, geoservice.id)
-        self._followed = {each.id: each.document for each in geoservices.followed(connection, geoservice.id)}
+        self._followed = {each.id: each for each in geoservices.followed(connection, geoservice.id)}
         self._documents: dict[int, Document] = {}
 
     def of(self, alert: Alert) -> compose.About:
@@ -196,7 +197,7 @@ class Names:
         """That of its indicator."""
         number = alert.gs_indicator
         if number not in self._documents:
-            self._documents[number] = read_document(self._followed[number].encode(), "json")
+            self._documents[number] = self._followed[number].read()
         return self._documents[number]
 
 

@@ -14,10 +14,9 @@ from shapely.geometry import mapping, shape
 from sqlalchemy import Connection
 
 from comeo.errors import BoundError, NotFoundError, ParameterError
-from comeo.indicators.document import Document, canonical, read_document
+from comeo.indicators.document import Document, canonical
 from comeo.view.area import Area
 from tileserver.errors import UnfinishedError
-from tileserver.render.documents import find_document
 from tileserver.render.scenes import Scenes
 from tileserver.render.sites import sites_of
 from tileserver.store import accounts, geoservices, outbox, sites
@@ -28,9 +27,9 @@ from tileserver.watch.alerts.counting import verdicts
 from tileserver.watch.alerts.detect import Episode, episodes
 from tileserver.watch.alerts.sight import YEAR, Advice, Sight, advice_of, advice_words, is_too_small, sight_of
 from tileserver.watch.document.definition import AlertPolicy, Definition, Nominal, hears_alerts
-from tileserver.watch.document.rules import Rule, rule_of
+from tileserver.watch.document.rules import Rule, alert_policy_of, rule_of
 from tileserver.watch.observing.observe import Place, Wanted, Work, missing, observe, present
-from tileserver.watch.setup.register import MOST_SITES, area_of, name_of
+from tileserver.watch.setup.register import MOST_SITES, area_of, indicators_of, name_of
 
 PATIENCE: Final = 600.0  # seconds
 YEARS: Final = 2
@@ -132,12 +131,7 @@ def asked_of(scenes: Scenes, definition: Definition, connection: Connection | No
         NotFoundError: If an indicator is unknown.
         ParameterError: If a site cannot be read.
     """
-    watched = []
-    for order, each in enumerate(definition.indicators):
-        document = find_document(each.indicator)
-        if document is None:
-            raise NotFoundError(f"indicators.{order}: there is no indicator {each.indicator}; see /pof")
-        watched.append((document, each.nominal))
+    watched = indicators_of(definition)
     if definition.sites is not None:
         given = sites_of(definition.sites, scenes.settings.max_vertices, MOST_SITES)
         places = [Place(number, number, one.area) for number, one in enumerate(given)]
@@ -154,17 +148,14 @@ def asked_of_kept(connection: Connection, one: Geoservice) -> Asked:
     """What is previewed of a geoservice of the database."""
     places, names = _kept_places(connection, one.site)
     followed = geoservices.followed(connection, one.id)
-    watched = [
-        (read_document(each.document.encode(), "json"), rule_of(one, each, one.site).nominal)
-        for each in followed
-    ]
+    watched = [(each.read(), rule_of(one, each, one.site).nominal) for each in followed]
     people = outbox.recipients_of(connection, one.id)
     told = [
         each.min_severity
         for each in people
         if each.state in ("pending", "confirmed") and hears_alerts(each.list)
     ]
-    policy = AlertPolicy.model_validate(one.alert_policy)
+    policy = alert_policy_of(one)
     moderators = len(accounts.moderators(connection, one.id))
     return Asked(places, names, one.collections, watched, policy, moderators, told)
 

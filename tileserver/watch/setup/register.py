@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from comeo.errors import NotFoundError, ParameterError
 from comeo.globe import intersections
-from comeo.indicators.document import read_document
+from comeo.indicators.document import Document
 from comeo.indicators.model import OneLine
 from comeo.indicators.trials import run_tests
 from comeo.view.area import Area
@@ -31,7 +31,7 @@ from tileserver.watch.bulletins.content import check_texts
 from tileserver.watch.channels.services import check_service
 from tileserver.watch.channels.webhook import new_secret
 from tileserver.watch.document import states
-from tileserver.watch.document.definition import Definition, Email, Maps, Told
+from tileserver.watch.document.definition import Definition, Email, Maps, Nominal, Told
 from tileserver.watch.maps.keeping import check_size, mapped
 
 MOST_SITES: Final = 10_000
@@ -110,11 +110,8 @@ def register(
     }  # fmt: skip
     number = geoservices.add_geoservice(connection, values)
     followed: list[str] = []
-    for order, each in enumerate(definition.indicators):
-        document = find_document(each.indicator)
-        if document is None:
-            raise NotFoundError(f"indicators.{order}: there is no indicator {each.indicator}; see /pof")
-        geoservices.follow(connection, number, order, document, each.nominal.model_dump(mode="json"))
+    for order, (document, nominal) in enumerate(indicators_of(definition)):
+        geoservices.follow(connection, number, order, document, nominal.model_dump(mode="json"))
         followed.append(document.id)
     if definition.maps is not None:
         mapped(geoservices.followed(connection, number), definition.maps)
@@ -159,6 +156,21 @@ def add_told(
     return secret if is_new else None
 
 
+def indicators_of(definition: Definition) -> list[tuple[Document, Nominal]]:
+    """The documents that a geoservice names, with their nominal values.
+
+    Raises:
+        NotFoundError: If one is unknown.
+    """
+    found = []
+    for order, each in enumerate(definition.indicators):
+        document = find_document(each.indicator)
+        if document is None:
+            raise NotFoundError(f"indicators.{order}: there is no indicator {each.indicator}; see /pof")
+        found.append((document, each.nominal))
+    return found
+
+
 def activate(connection: Connection, scenes: Scenes, geoservice: Geoservice) -> None:
     """Let a geoservice run.
 
@@ -168,7 +180,7 @@ def activate(connection: Connection, scenes: Scenes, geoservice: Geoservice) -> 
     """
     states.check(states.GEOSERVICE, geoservice.state, "active")
     for each in geoservices.followed(connection, geoservice.id):
-        document = read_document(each.document.encode(), "json")
+        document = each.read()
         failed = next((one for one in run_tests(document) if not one.passed), None)
         if failed is not None:
             raise ConflictError(f"{document.id} fails its own test: {failed}")

@@ -5,7 +5,7 @@ import { LANGUAGES } from '../../language';
 import { addSheet } from '../../sheets';
 import { words } from '../../words/words';
 import { loadOwnWords } from '../say';
-import { read, signOut, write, type Account } from '../api';
+import { fetchProvider, read, signOut, write, type Account } from '../api';
 import { faultsOf, showFaults } from '../faults';
 import css from '../form.css';
 import type { Context, Show } from '../views';
@@ -32,8 +32,9 @@ function sending(form: HTMLFormElement, button: HTMLButtonElement, status: HTMLE
   });
 }
 
-function entrance(host: HTMLElement, { entitle, complain }: Context): void {
+async function entrance(host: HTMLElement, { entitle, complain, signal }: Context): Promise<void> {
   entitle(t('title'));
+  const provider = await fetchProvider(signal);
   const email = h('input', { type: 'email', name: 'email', autocomplete: 'email', required: true, maxlength: 254, dir: 'ltr', 'data-field': 'email' });
   const button = h('button', { type: 'submit', class: 'button main' }, t('send'));
   const status = h('p', { role: 'status', class: 'sent' });
@@ -42,7 +43,8 @@ function entrance(host: HTMLElement, { entitle, complain }: Context): void {
     await write('POST', 'account/login', { body: { email: email.value.trim() } });
     return t('sent', { address: email.value.trim() });
   });
-  host.append(h('section', { class: 'card narrow' }, h('h1', {}, t('title')), h('p', { class: 'sub' }, t('how')), form));
+  const other = provider && h('div', { class: 'actions' }, h('a', { class: 'button', href: provider.href }, t('with', { name: provider.name })));
+  host.append(h('section', { class: 'card narrow' }, h('h1', {}, t('title')), h('p', { class: 'sub' }, t('how')), form, ...(other ? [other] : [])));
 }
 
 async function own(host: HTMLElement, account: Account, { entitle, complain, renew, signal }: Context): Promise<void> {
@@ -68,6 +70,6 @@ async function own(host: HTMLElement, account: Account, { entitle, complain, ren
 export const show: Show = async (host, context) => {
   await loadOwnWords('sign-in');
   if (context.account) await own(host, context.account, context);
-  else entrance(host, context);
+  else await entrance(host, context);
   return () => undefined;
 };

@@ -114,7 +114,7 @@ def test_it_is_pdf_a(locale: str) -> None:
 
 def test_two_processes_make_the_same_bytes(tmp_path: Path) -> None:
     program = (
-        "import sys; from tests.tileserver.watch.bulletins.steps.test_pdf import VISA, content\n"
+        "import sys; from tests.tileserver.watch.bulletins.test_pdf import VISA, content\n"
         "from tileserver.watch.bulletins.pdf import bulletin_pdf\n"
         "open(sys.argv[1], 'wb').write(bulletin_pdf(content(), 'ar', VISA))"
     )
