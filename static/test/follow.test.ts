@@ -63,7 +63,7 @@ test('a date says where it stands', () => {
 });
 
 test('severity follows the server’s scores', () => {
-  const text = readFileSync(path.join(process.cwd(), '..', 'tileserver', 'watch', 'baseline.py'), 'utf8');
+  const text = readFileSync(path.join(process.cwd(), '..', 'tileserver', 'watch', 'alerts', 'baseline.py'), 'utf8');
   const scores = (/SEVERITIES: Final = \((.*)\)/.exec(text)?.[1] ?? '').split(',').map(Number);
   assert.equal(scores.length, 3);
   const [, second = NaN, third = NaN] = scores;

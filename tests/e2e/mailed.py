@@ -10,11 +10,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 from tests.e2e.conftest import Server, free_port
 from tests.tileserver.watch.mailserver import SENDER, Inbox, mail_server
+from tileserver.accounts import sessions
+from tileserver.store import accounts
+from tileserver.store.database import Database
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 COLLECTION = "romania-forest"
@@ -64,6 +68,14 @@ class Following(Server):
             if address in to and body is not None:
                 found += re.findall(rf"{re.escape(self.address)}{path}\S+", body.get_content())
         return found
+
+    def session_of(self, address: str) -> str:
+        """The cookie of somebody who is signed in."""
+        now = datetime.now(UTC)
+        with Database(self.environment["COMEO_DATABASE"]).writing() as connection:
+            person = accounts.find_person(connection, accounts.add_person(connection, address, "en", now))
+            assert person is not None
+            return sessions.begin(connection, person, now)
 
     def ask_link(self, address: str) -> str:
         """The link that signs somebody in, from the mail to them."""

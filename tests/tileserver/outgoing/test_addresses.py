@@ -41,6 +41,9 @@ def forms(address: IPv4Address) -> list[str]:
     ]  # fmt: skip
 
 
+GUARD = Guard()
+
+
 def system(host: str) -> list[str]:
     """What the system takes a host for, without asking anybody."""
     try:
@@ -56,7 +59,7 @@ def system(host: str) -> list[str]:
 def test_no_form_of_an_inner_address_is_taken(address: IPv4Address) -> None:
     for form in forms(address):
         with pytest.raises((ParameterError, ForbiddenTargetError)):
-            Guard().check(read_target(f"https://{form}/hook"))
+            GUARD.check(read_target(f"https://{form}/hook"))
 
 
 @given(st.ip_addresses(v=4))
@@ -81,7 +84,7 @@ def test_what_the_system_takes_for_an_inner_address_is_refused(host: str) -> Non
     """The parser of addresses and that of the system may differ in anything but this."""
     try:
         target = read_target(f"https://{host}/")
-        Guard().check(target)
+        GUARD.check(target)
     except (ParameterError, ForbiddenTargetError):
         return
     for each in system(target.host):
@@ -94,7 +97,7 @@ def test_what_the_system_takes_for_an_inner_address_is_refused(host: str) -> Non
 )  # fmt: skip
 def test_public_addresses(address: str) -> None:
     assert is_public(ip_address(address))
-    Guard().check(read_target(f"https://{'[' + address + ']' if ':' in address else address}/"))
+    GUARD.check(read_target(f"https://{'[' + address + ']' if ':' in address else address}/"))
 
 
 @pytest.mark.parametrize(

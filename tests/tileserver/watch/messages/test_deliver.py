@@ -19,6 +19,7 @@ from tests.tileserver.watch.mailserver import SENDER, Inbox, free_port, mail_ser
 from tileserver.store import outbox
 from tileserver.store.database import Database
 from tileserver.store.outbox import Message
+from tileserver.watch.channels import mail
 from tileserver.watch.channels.mail import Smtp
 from tileserver.watch.messages import deliver
 from tileserver.watch.messages.deliver import GIVEN_UP, LEAST_TRIES, LONGEST_WAIT, SENDING
@@ -72,7 +73,7 @@ def server() -> Iterator[tuple[Inbox, Smtp]]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """For servers that never answer; of others a busy machine would make the same."""
-    monkeypatch.setattr(deliver, "_PATIENCE", 0.3)
+    monkeypatch.setattr(mail, "_PATIENCE", 0.3)
 
 
 def test_a_message_leaves_once(database: Database, tmp_path: Path, server: tuple[Inbox, Smtp]) -> None:
@@ -289,11 +290,11 @@ def test_no_header_can_be_smuggled_in(post: Post, server: tuple[Inbox, Smtp], na
     post.put(key="unsubscribe", unsubscribe=nasty)
     post.put(key="good")
     post.send(transport)
-    for recipients, mail in inbox.taken:
+    for recipients, sent in inbox.taken:
         assert recipients == ["a@b.org"]
-        assert mail["Bcc"] is None
-        assert mail["X"] is None
-        assert mail.get_content() == "Text\r\n"
+        assert sent["Bcc"] is None
+        assert sent["X"] is None
+        assert sent.get_content() == "Text\r\n"
     states = {each.key: each.state for each in post.messages()}
     assert states["good"] == "sent"
     assert set(states.values()) <= {"sent", "dead"}
