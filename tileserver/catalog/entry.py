@@ -20,7 +20,6 @@ from comeo.grid import WGS84
 from comeo.scene import Band
 from comeo.view.display import bands_to_show
 from comeo.view.projection import move_bounds
-from comeo.view.reader import group_grid
 from tileserver.catalog.base import BBox
 
 _PIECE = 1 << 20
@@ -88,7 +87,7 @@ def digest_of(path: str) -> str:
 
 def _bbox(archive: Archive) -> BBox:
     """Bounding box from the finest grid, which is what tiles are cut from."""
-    grid = group_grid(next(iter(archive.groups.values())))
+    grid = next(iter(archive.groups.values())).native_grid
     bounds = move_bounds(grid.crs, WGS84, grid.bounds)
     if bounds is None:
         raise ArchiveError(f"{archive.name} lies outside its coordinate system")

@@ -21,7 +21,6 @@ from comeo.grid import WGS84, Grid
 from comeo.missions import MapClass, band_title
 from comeo.scene import Band
 from comeo.view.projection import ProjectionErrors, move_bounds
-from comeo.view.reader import group_grid
 from tileserver.catalog import CollectionSummary, Record
 from tileserver.render.fidelity import summary
 from tileserver.render.offers import clear_style, collection_styles
@@ -191,7 +190,7 @@ def _size_in(grid: Grid, crs: CRS) -> tuple[float, int]:
 def scene_grid(scenes: Scenes, record: Record) -> Grid:
     """Finest native grid of a scene."""
     with scenes.lease(record) as archive:
-        return group_grid(next(iter(archive.groups.values())))
+        return next(iter(archive.groups.values())).native_grid
 
 
 def collection_attribution(scenes: Scenes, summary: CollectionSummary) -> str:

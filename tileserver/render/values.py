@@ -35,7 +35,7 @@ from comeo.view.propagation import (
     result_errors,
     weighing_shares,
 )
-from comeo.view.reader import ArchiveReader, group_grid, pixel_at
+from comeo.view.reader import ArchiveReader, pixel_at
 from comeo.view.spatial import native_per_pixel
 from tileserver.catalog import Record, Search
 from tileserver.render.fitting import check_fits
@@ -124,7 +124,7 @@ def _around(
         for group in reader.archive.groups.values()
         if {band.name for band in group.bands} & set(plan.bands) and (window := pixel_at(group, lon, lat))
     )
-    grid, plain = group_grid(group).part(window), replace(plan, mask=None)
+    grid, plain = group.native_grid.part(window), replace(plan, mask=None)
     values = np.asarray(read_pixels(reader, grid, plain).array.filled(np.nan)[:, 0, 0], np.float32)
     errors = _if_known(lambda: result_errors(reader, grid, plain)[:, 0, 0])
     return values, [None] * len(values) if errors is None else [float(error) for error in errors]

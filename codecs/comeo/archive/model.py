@@ -27,6 +27,7 @@ from comeo.archive.certificate import Layout
 from comeo.codecs.payload import MAX_BANDS, MAX_SAMPLES, MAX_SIDE, check_step
 from comeo.crs import parse_crs
 from comeo.errors import CodecError
+from comeo.grid import Grid
 from comeo.scene import DATETIME_UNKNOWN, Band
 
 FORMAT_VERSION = 2
@@ -146,6 +147,12 @@ class ArchiveGroup:
         if not self.has_nodata:
             return None
         return math.nan if self.dtype.kind == "f" else 0
+
+    @property
+    def native_grid(self) -> Grid:
+        """Grid of level 0."""
+        level = self.levels[0]
+        return Grid(self.crs, level.transform, level.height, level.width)
 
     @property
     def layout(self) -> Layout:

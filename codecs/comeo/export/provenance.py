@@ -13,7 +13,6 @@ from comeo.export.cog import RasterBand
 from comeo.grid import Grid
 from comeo.missions import credit
 from comeo.view.plan import PixelPlan
-from comeo.view.reader import group_grid
 
 Tags = dict[str, str]
 
@@ -127,7 +126,7 @@ def plan_tags(plan: PixelPlan, *, resampled: bool) -> Tags:
 def is_resampled(archive: Archive, plan: PixelPlan, grid: Grid) -> bool:
     """Whether any band's pixels were interpolated or repeated, a coarser group's on a finer grid included."""
     groups = [group for group in archive.groups.values() if {*plan.bands} & {b.name for b in group.bands}]
-    return any(grid.offset_in(group_grid(group)) is None for group in groups)
+    return any(grid.offset_in(group.native_grid) is None for group in groups)
 
 
 def raster_bands(plan: PixelPlan, colours: int | None = None) -> tuple[RasterBand, ...]:

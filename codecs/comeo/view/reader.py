@@ -84,7 +84,7 @@ class ArchiveReader:
         if bands is not None:
             wanted = {place.group.name for place in self._find(bands)}
             groups = [group for group in groups if group.name in wanted]
-        return group_grid(groups[0])
+        return groups[0].native_grid
 
     def read(
         self, grid: Grid, bands: Sequence[str] | None = None, resampling: ResamplingName = "bilinear"
@@ -289,12 +289,6 @@ class ArchiveReader:
 def block_cache(limit: int, watch: CacheWatch | None = None) -> BlockCache:
     """Make a cache of decoded blocks that keeps at most `limit` bytes."""
     return array_cache(limit, watch)
-
-
-def group_grid(group: ArchiveGroup) -> Grid:
-    """Native grid of a group."""
-    level = group.levels[0]
-    return Grid(group.crs, level.transform, level.height, level.width)
 
 
 def _block_samples(level: Level, reduce: int) -> int:

@@ -24,7 +24,7 @@ from comeo.quality.clouds import CloudClasses
 from comeo.quality.results import Qualification
 from comeo.scene import Scene, Window
 from comeo.view.propagation import error_layers, mean_errors
-from comeo.view.reader import ArchiveReader, group_grid
+from comeo.view.reader import ArchiveReader
 from tests.comeo.archive.rewriting import change_document, put
 from tests.scenes import UTM32, array_classes, array_group, array_scene, landscape
 
@@ -191,7 +191,7 @@ def test_a_scene_that_is_all_cloud_has_no_ground_to_tell_of(tmp_path: Path) -> N
         assert archive.clouds.share == 100
         assert archive.certificate is not None
         assert np.isnan(archive.certificate.groups["r10m"].rmse).all()
-        grid = group_grid(archive.groups["r10m"])
+        grid = archive.groups["r10m"].native_grid
         reader = ArchiveReader(archive, array_cache(1 << 26))
         everywhere = np.ones((grid.height, grid.width), bool)
         assert 0 < mean_errors(reader, ["B02"], everywhere, grid)[0] < archive.clouds.rmse["B02"]
@@ -200,7 +200,7 @@ def test_a_scene_that_is_all_cloud_has_no_ground_to_tell_of(tmp_path: Path) -> N
 def test_expected_errors_of_cloud_pixels_are_those_of_clouds(tmp_path: Path) -> None:
     with open_archive(written(tmp_path, "a", clouds="coarse")) as archive:
         reader = ArchiveReader(archive, array_cache(1 << 26))
-        grid = group_grid(archive.groups["r10m"])
+        grid = archive.groups["r10m"].native_grid
         layers = error_layers(reader, grid, ["B02", "B12"])
         facts = archive.clouds
         assert facts is not None

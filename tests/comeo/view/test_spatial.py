@@ -18,7 +18,7 @@ from comeo.view.budget import Budget, Limit, Limits
 from comeo.view.pixels import read_pixels
 from comeo.view.plan import PixelRequest, plan_pixels
 from comeo.view.projection import move_bounds
-from comeo.view.reader import ArchiveReader, block_cache, group_grid
+from comeo.view.reader import ArchiveReader, block_cache
 from comeo.view.resampling import ResamplingName
 from tests.scenes import UTM32, array_group, array_scene
 
@@ -92,7 +92,7 @@ def test_coarser_pixels_are_means_already(reader: ArchiveReader) -> None:
 
 
 def test_an_expression_is_given_the_means(reader: ArchiveReader) -> None:
-    grid = group_grid(next(iter(reader.archive.groups.values())))
+    grid = next(iter(reader.archive.groups.values())).native_grid
     bands = next(iter(reader.archive.groups.values())).bands
     plan = plan_pixels(PixelRequest(expression=f"{MEAN}<-10"), bands)
     found = read_pixels(reader, grid, plan).array
