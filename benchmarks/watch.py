@@ -6,13 +6,16 @@ sites of 1 ha, NDVI, the default rules; each alert is then verified on the origi
 Clear-cuts: the ground of a felled gap of the same date is pasted over sites of 1 ha in the originals, from a
 day on, before they are compressed; how many are alerts by the second clear date.
 
-Speed: 1 000 sites of 10 ha and a new scene, in one round of the worker, from the catalogue to alerts.
+Speed: 1 000 sites of 10 ha, spread over a scene of full size that is new, from the catalogue to alerts.
 
 Run with: python -m benchmarks.watch [--data FOLDER] [--output FOLDER]
 """
 
 from __future__ import annotations
 
+import json
+import math
+import os
 import tempfile
 import time
 from collections import Counter
@@ -20,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import rasterio
@@ -28,12 +31,17 @@ from numpy.typing import NDArray
 from rasterio.warp import transform_geom
 
 from benchmarks import options
+from benchmarks.caching import kept
+from benchmarks.commands import comeo
+from benchmarks.full_product import SCENE, product
+from comeo.archive import open_archive
 from comeo.compression import compress
-from comeo.grid import WGS84
+from comeo.grid import WGS84, Grid
 from comeo.indicators.catalogue import predefined
 from comeo.indicators.document import Document, canonical
 from comeo.sources import open_source
 from comeo.view.area import Area
+from tests.safe_generator import FULL_SIZE
 from tileserver.catalog import SqliteCatalog
 from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
@@ -57,6 +65,7 @@ BEFORE: Final = datetime(2015, 1, 1, tzinfo=UTC)
 CUTS: Final = (date(2018, 6, 15), date(2019, 6, 10), date(2020, 6, 1))
 PATCH: Final = 5  # pixels of the felled ground that is pasted
 FOUND_BY: Final = 2  # clear dates
+SITES: Final = 1000
 RULE: Final = Rule(1, 1, 1, Seasonal(), AlertPolicy(), BEFORE)
 """The defaults."""
 
@@ -212,6 +221,63 @@ def _raised(seen: Sequence[Observed], cut: date, until: datetime) -> bool:
     return any(each.last.point.at.date() >= cut for each in found)
 
 
+def speed(archive: Path, folder: Path) -> list[str]:
+    """What `comeo work` takes for many sites of 10 ha and a scene that is new, from its start to its end."""
+    archives = folder / "archives"
+    archives.mkdir(parents=True)
+    (archives / archive.name).symlink_to(archive)
+    with open_archive(archive) as opened:
+        collection, grid = opened.collection, next(iter(opened.groups.values())).native_grid
+        day = opened.datetime
+    definition = {
+        "slug": "many",
+        "title": {"en": "Many"},
+        "collections": [collection],
+        "sites": spread(grid),
+        "start": (day or BEFORE).date().isoformat(),
+        "indicators": [{"indicator": "ndvi", "nominal": {"kind": "seasonal"}}],
+    }
+    document = folder / "many.json"
+    document.write_text(json.dumps(definition), encoding="utf-8")
+    os.environ["COMEO_DATABASE"] = str(folder / "comeo.sqlite")
+    log = folder / "log"
+    comeo("geoservice", "add", document, "--owner", "me@example.org", log=log)
+    comeo("geoservice", "activate", "many", archives, log=log)
+    used = comeo("work", archives, "--once", log=log)
+    again = comeo("work", archives, "--once", log=log)
+    return [
+        f"{SITES} sites of 10 ha × a new scene of {grid.width}×{grid.height} pixels, by `comeo work --once`: "
+        f"**{used.seconds:.1f} s** ({used.cpu_seconds:.1f} s of processor, {used.memory_gb:.2f} GB); "
+        f"{again.seconds:.1f} s when there is nothing to do.",
+    ]
+
+
+def spread(grid: Grid) -> dict[str, Any]:
+    """Squares of 10 ha, spread evenly over a grid but for its edge."""
+    rows = math.isqrt(SITES - 1) + 1
+    half = math.sqrt(1e5) / 2
+    features = []
+    for number in range(SITES):
+        row, col = divmod(number, rows)
+        x, y = grid.transform @ ((col + 1) * grid.width / (rows + 1), (row + 1) * grid.height / (rows + 1))
+        ring = [(x + half * dx, y + half * dy) for dx, dy in ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))]
+        shape = transform_geom(grid.crs, WGS84, {"type": "Polygon", "coordinates": [ring]})
+        features.append({"type": "Feature", "properties": {"name": f"Site {number}"}, "geometry": shape})
+    return {"type": "FeatureCollection", "features": features}
+
+
+def full_scene(data: Path) -> Path:
+    """The archive of a product of full size; kept, as making it takes minutes."""
+    source = product(data / SCENE, FULL_SIZE)
+
+    def write(path: Path) -> None:
+        made = path.with_name(f".{os.getpid()}.zarr.zip")
+        comeo("compress", source, "--output", made)
+        made.rename(path)
+
+    return kept("archives", source.name.encode(), ".zarr.zip", write)
+
+
 def main() -> None:
     """Measure, print, and write benchmarks/results/watch.md."""
     arguments = options.parser(__doc__).parse_args()
@@ -239,6 +305,7 @@ def main() -> None:
                 plain, follow(felled, folder / f"seen-{cut}", places, document), odd, cut
             )
             lines.append(f"| {cut} | {found} ({100 * found / max(1, total):.1f} %) | {total} |")
+        lines += ["", *speed(full_scene(arguments.data), folder / "speed")]
     text = "\n".join(["# Geoservices", "", *lines]) + "\n"
     print(text)
     (arguments.output / "watch.md").write_text(text, encoding="utf-8")
