@@ -16,7 +16,8 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from tileserver.cli.watch import make_worker, open_database, open_scenes
+from tileserver.cli.database import open_database, open_scenes
+from tileserver.cli.work import make_worker
 from tileserver.render.documents import catalogue_of, install
 from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings

@@ -24,7 +24,7 @@ def link(address: str, locale: str, database: str | None) -> None:
     from pydantic import TypeAdapter, ValidationError
 
     from tileserver.accounts.login import GOOD_FOR
-    from tileserver.cli.watch import open_database
+    from tileserver.cli.database import open_database
     from tileserver.settings import Settings
     from tileserver.store.accounts import give_login
     from tileserver.watch.document.definition import Email
@@ -43,7 +43,7 @@ def link(address: str, locale: str, database: str | None) -> None:
 @database_option
 def list_all(database: str | None) -> None:
     """List all accounts."""
-    from tileserver.cli.watch import open_database
+    from tileserver.cli.database import open_database
     from tileserver.settings import Settings
     from tileserver.store.accounts import people
 
@@ -58,7 +58,7 @@ def list_all(database: str | None) -> None:
 @database_option
 def disable(address: str, database: str | None) -> None:
     """Let ADDRESS sign in no more, and end its sessions."""
-    from tileserver.cli.watch import open_database
+    from tileserver.cli.database import open_database
     from tileserver.settings import Settings
     from tileserver.store import audit
     from tileserver.store.accounts import change_person, person_of
@@ -78,7 +78,7 @@ def disable(address: str, database: str | None) -> None:
 @database_option
 def audited(most: int, database: str | None) -> None:
     """Say what people have changed last: when, which account, what, and its particulars."""
-    from tileserver.cli.watch import open_database
+    from tileserver.cli.database import open_database
     from tileserver.settings import Settings
     from tileserver.store.audit import newest
 

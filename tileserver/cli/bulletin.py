@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from comeo.errors import ComeoError, NotFoundError, ParameterError
+from tileserver.cli.database import archives_argument, find_geoservice, now, open_database, open_scenes
+from tileserver.cli.geoservice import standing
 from tileserver.cli.options import database_option
 from tileserver.cli.places import LocalPath
-from tileserver.cli.watch import archives_argument, find_geoservice, now, open_database, open_scenes, standing
 
 if TYPE_CHECKING:
     from tileserver.store.accounts import Person

@@ -15,14 +15,16 @@ from comeo.view.resampling import RESAMPLINGS, ResamplingName
 from tileserver.cli.account import account
 from tileserver.cli.bulletin import bulletin
 from tileserver.cli.compress import compress
+from tileserver.cli.database import backup, restore
 from tileserver.cli.extras import advice
 from tileserver.cli.geocode import geocode
+from tileserver.cli.geoservice import geoservice
 from tileserver.cli.options import PICTURES, names_of, sentence
 from tileserver.cli.places import LocalPath
 from tileserver.cli.pof import pof
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
-from tileserver.cli.watch import backup, geoservice, restore, work
+from tileserver.cli.work import work
 
 _log = logging.getLogger("comeo")
 
@@ -194,7 +196,7 @@ def serve(
         paths=paths, host=host, port=port, workers=workers, log_format=log_format, access_log=access_log
     )
     if geoservices or settings.database:
-        from tileserver.cli.watch import with_geoservices
+        from tileserver.cli.work import with_geoservices
 
         settings = with_geoservices(settings, work=not no_work)
     run(settings)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tileserver.cli.test_watch import Comeo, archives, comeo, definition  # noqa: F401
+from tests.tileserver.cli.test_geoservice import Comeo, archives, comeo, definition  # noqa: F401
 
 OWNER = "owner@example.org"
 NUMBER = "retezat-2017-07-r1"

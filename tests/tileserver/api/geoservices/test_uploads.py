@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from tests.tileserver import uploads
 from tests.tileserver.people import DEFINITION, Caller, House, house
-from tileserver.cli.watch import geoservice
+from tileserver.cli.geoservice import geoservice
 from tileserver.http.session import HEADER
 from tileserver.store.geoservices import find_geoservice
 from tileserver.store.sites import leaves

@@ -15,7 +15,8 @@ import pytest
 from comeo.errors import CodecError
 from tests.tileserver.watch.mailserver import mail_server
 from tests.tileserver.watch.test_worker import DAYS, SAMPLES, archive
-from tileserver.cli import watch
+from tileserver.cli import work
+from tileserver.cli.database import open_database
 from tileserver.cli.main import main
 from tileserver.errors import BusyError
 from tileserver.render.scenes import Scenes
@@ -137,7 +138,7 @@ def test_a_scene_that_cannot_be_read_is_listed_until_it_is_run_again(
     assert "UTC: S2_romania_2017-07-01: block 3 is damaged\n" in comeo("geoservice", "list")[1]
     assert comeo("work", archives, "--once")[0] == 0
     assert failure in comeo("geoservice", "list")[1], "it is not its time yet"
-    with only_worker(watch.open_database(Settings.from_environment())):
+    with only_worker(open_database(Settings.from_environment())):
         assert "does it in its next round" in comeo("geoservice", "run", "retezat", archives)[1]
     assert comeo("geoservice", "run", "retezat", archives)[:2] == (0, "1 observations, 0 messages sent\n")
     assert "failed" not in comeo("geoservice", "list")[1]
@@ -208,14 +209,14 @@ def test_a_worker_goes_on_when_the_database_is_busy(
             signal.raise_signal(signal.SIGTERM)
         raise BusyError("the database is busy; try again") if len(rounds) % 2 else OSError(5, "I/O error")
 
-    monkeypatch.setattr(watch, "_round", busy)
+    monkeypatch.setattr(work, "_round", busy)
     assert comeo("work", archives, "--every", 0.1)[0] == 0
     assert len(rounds) == 3
     assert comeo("work", archives, "--once")[0] == 1
 
 
 def test_a_worker_that_waits_for_another_can_be_ended(comeo: Comeo, archives: Path, tmp_path: Path) -> None:
-    database = watch.open_database(Settings.from_environment())
+    database = open_database(Settings.from_environment())
     end = threading.Timer(1.0, signal.raise_signal, [signal.SIGTERM])
     with only_worker(database) as held:
         assert held
