@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tileserver.settings import Settings
     from tileserver.store.database import Database
     from tileserver.watch.channels.transport import Transport
-    from tileserver.watch.observing.originals import Originals
     from tileserver.watch.worker import Worker
 
 log = logging.getLogger("comeo")
@@ -78,12 +77,13 @@ def make_worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
     from tileserver.store.nightly import folder_beside
     from tileserver.watch.maps.keeping import MapMaker
     from tileserver.watch.messages.receipts import Receipts
+    from tileserver.watch.observing.originals import originals_of
     from tileserver.watch.worker import Worker
 
     beside = store.path.with_name(f"{store.path.name}.sent") if store.path else Path("comeo-sent")
     maps = MapMaker(scenes, store, settings.maps_folder)
     return Worker(
-        scenes, store, settings.own_address, _originals(settings), _channels(settings, scenes, store),
+        scenes, store, settings.own_address, originals_of(settings), _channels(settings, scenes, store),
         Receipts(settings.receipts or beside), now, maps, settings.backups or folder_beside(store),
     )  # fmt: skip
 
@@ -118,16 +118,6 @@ def _round(worker: Worker) -> bool:
     for name, reason in done.failed.items():
         log.warning("%s: %s", name, reason)
     return done.maps > 0
-
-
-def _originals(settings: Settings) -> Originals | None:
-    """Where sources are found; None if nowhere."""
-    from tileserver.watch.observing.originals import FirstOf, OriginalFolders, OriginalItems
-
-    places: list[Originals] = [OriginalFolders(settings.originals)] if settings.originals else []
-    if settings.original_items:
-        places.append(OriginalItems(settings.original_items))
-    return FirstOf(places) if places else None
 
 
 def _channels(settings: Settings, scenes: Scenes, store: Database) -> Transport:

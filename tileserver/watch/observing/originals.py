@@ -1,15 +1,32 @@
-"""Where the sources of archives are found: in folders, or as STAC Items whose assets are read by ranges."""
+"""Originals of archives around a place: from folders, or as STAC Items whose assets are read by ranges.
+
+A window of an original is handed on as an archive that is coded almost without loss, so that the same reader
+observes a site in it as in the compressed copy.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import quote
 
-from comeo.scene import Scene
+from comeo.compression import compress
+from comeo.errors import BoundError
+from comeo.grid import Bounds
+from comeo.scene import Band, Scene
 from comeo.sources import open_source
+from comeo.sources.window import window_of
+from tileserver.catalog import Record
+from tileserver.render.scenes import Scenes
+from tileserver.settings import Settings
+
+FINE_STEP: Final = 1.0
+"""Of the numbers as stored: what is coded with it is off by a quarter on average."""
+MOST_SAMPLES: Final = 32 << 20
+"""Of a window, all bands together: a square of 13 km of twelve bands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,30 +38,62 @@ class Source:
         collection: Likewise.
         name: File or folder name of the source.
         checksum: SHA-256 over its band files; empty if unknown.
-        bands: Names of the bands that are needed.
+        bands: As the archive has them.
     """
 
     id: str
     collection: str
     name: str
     checksum: str
-    bands: Sequence[str]
+    bands: Sequence[Band]
+
+
+def source_of(scenes: Scenes, record: Record) -> Source:
+    """What the archive of a scene says of its source."""
+    source = scenes.catalog.info(record)["source"]
+    return Source(record.id, record.collection, source["name"], source["sha256"], record.bands)
 
 
 class Originals(Protocol):
-    """Where sources are found."""
+    """Where originals are found."""
 
-    def open(self, source: Source) -> Scene | None:
-        """A source; None if it is not there.
+    def window(self, source: Source, bounds: Bounds, path: Path) -> bool:
+        """Write what lies around a place into an archive; whether the original is there.
+
+        Args:
+            source: The original.
+            bounds: (west, south, east, north) in degrees.
+            path: Of the archive, a `.zarr.zip` that is not there yet.
 
         Raises:
-            ComeoError: If it cannot be read.
+            ComeoError: If the original cannot be read.
+            OSError: Likewise, or the archive cannot be written.
         """
 
 
+class _Opened(ABC):
+    """Originals that can be opened here."""
+
+    @abstractmethod
+    def open(self, source: Source) -> Scene | None:
+        """An original; None if it is not there."""
+
+    def window(self, source: Source, bounds: Bounds, path: Path) -> bool:
+        """See `Originals`; no more of the original is read than the window."""
+        scene = self.open(source)
+        if scene is None:
+            return False
+        with scene:
+            part = window_of(scene, bounds)
+            if sum(each.height * each.width * len(each.bands) for each in part.groups) > MOST_SAMPLES:
+                raise BoundError("the place is too large to be looked up in originals", "area")
+            compress(_as_archived(part, source.bands), path, codec="dct", step=FINE_STEP)
+        return True
+
+
 @dataclass(frozen=True, slots=True)
-class OriginalFolders:
-    """Sources in folders, under the names that they had when they were compressed.
+class OriginalFolders(_Opened):
+    """Originals in folders, under the names that they had when they were compressed.
 
     Attributes:
         folders: Looked through in their order.
@@ -53,7 +102,7 @@ class OriginalFolders:
     folders: Sequence[Path]
 
     def open(self, source: Source) -> Scene | None:
-        """See `Originals`; a file of that name with other pixels is none."""
+        """A file of that name; one with other pixels is none."""
         for folder in self.folders:
             path = folder / Path(source.name).name
             if source.name and path.exists():
@@ -65,8 +114,8 @@ class OriginalFolders:
 
 
 @dataclass(frozen=True, slots=True)
-class OriginalItems:
-    """Sources as Items of a STAC API or a static catalogue.
+class OriginalItems(_Opened):
+    """Originals as Items of a STAC API or a static catalogue.
 
     Attributes:
         template: URL of an Item, with `{id}`, `{collection}` and `{source}` in it: Item and collection of the
@@ -76,10 +125,10 @@ class OriginalItems:
     template: str
 
     def open(self, source: Source) -> Scene | None:
-        """See `Originals`; its assets are read by ranges, the bands that are needed alone."""
+        """An Item; its assets are read by ranges, the bands that are needed alone."""
         names = {"id": source.id, "collection": source.collection, "source": Path(source.name).stem}
         url = self.template.format(**{name: quote(text, safe="") for name, text in names.items()})
-        return open_source(url, bands=source.bands)
+        return open_source(url, bands=[each.name for each in source.bands])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +141,26 @@ class FirstOf:
 
     places: Sequence[Originals]
 
-    def open(self, source: Source) -> Scene | None:
+    def window(self, source: Source, bounds: Bounds, path: Path) -> bool:
         """See `Originals`."""
-        return next((scene for each in self.places if (scene := each.open(source))), None)
+        return any(each.window(source, bounds, path) for each in self.places)
+
+
+def originals_of(settings: Settings) -> Originals | None:
+    """Where originals are found by the settings; None if nowhere."""
+    places: list[Originals] = []
+    if settings.originals:
+        places.append(OriginalFolders(settings.originals))
+    if settings.original_items:
+        places.append(OriginalItems(settings.original_items))
+    return FirstOf(places) if places else None
+
+
+def _as_archived(scene: Scene, bands: Sequence[Band]) -> Scene:
+    """A source with the bands as the archive has them: with the scale that was given to `compress`."""
+    known = {each.name: each for each in bands}
+    groups = tuple(
+        replace(group, bands=tuple(known.get(each.name, each) for each in group.bands))
+        for group in scene.groups
+    )
+    return replace(scene, groups=groups)

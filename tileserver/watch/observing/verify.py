@@ -1,7 +1,7 @@
 """Looking at the original: whether what a compressed copy says of a site holds, before anybody is asked.
 
-The window of the source around the site is read and coded almost without loss, and the same indicator, site
-and mask are applied to it as to the copy. So no alert rests on what compression did to a pixel.
+The window of the source around the site is read (`originals`), and the same indicator, site and mask are
+applied to it as to the copy. So no alert rests on what compression did to a pixel.
 """
 
 from __future__ import annotations
@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from comeo.archive import open_archive
-from comeo.compression import compress
+from comeo.archive.stores import ZIP_SUFFIX
 from comeo.errors import ComeoError
-from comeo.scene import Band, Scene
-from comeo.sources.window import window_of
 from comeo.view.reader import ArchiveReader, block_cache
 from comeo.view.site import observe_area
 from tileserver.catalog import Record
@@ -26,11 +24,9 @@ from tileserver.render.scenes import Scenes
 from tileserver.store.alerts import Verified
 from tileserver.watch.faults import is_no_fault
 from tileserver.watch.observing.observe import MAX_SIZE, Place
-from tileserver.watch.observing.originals import Originals, Source
+from tileserver.watch.observing.originals import Originals, source_of
 
 _CACHE: Final = 64 << 20
-FINE_STEP: Final = 1.0
-"""Of the numbers as stored: what is coded with it is off by a quarter on average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,27 +118,11 @@ def original_value(
     Raises:
         ComeoError: If it cannot be read.
     """
-    source = scenes.catalog.info(record)["source"]
-    bands = [each.name for each in record.bands]
-    scene = originals.open(Source(record.id, record.collection, source["name"], source["sha256"], bands))
-    if scene is None:
-        return None
-    with scene, tempfile.TemporaryDirectory(prefix="comeo-verify-") as folder:
-        path = Path(folder) / "window.zarr.zip"
-        compress(
-            _as_archived(window_of(scene, place.area.bounds), record.bands), path, codec="dct", step=FINE_STEP
-        )
+    with tempfile.TemporaryDirectory(prefix="comeo-verify-") as folder:
+        path = Path(folder) / f"window{ZIP_SUFFIX}"
+        if not originals.window(source_of(scenes, record), place.area.bounds, path):
+            return None
         with open_archive(path) as archive:
             reader = ArchiveReader(archive, block_cache(_CACHE), scenes.budget())
             seen = observe_area(reader, plan, place.area, max_size=MAX_SIZE)
     return None if seen is None else seen.value
-
-
-def _as_archived(scene: Scene, bands: Sequence[Band]) -> Scene:
-    """A source with the bands as the archive has them: with the scale that was given to `compress`."""
-    known = {each.name: each for each in bands}
-    groups = tuple(
-        replace(group, bands=tuple(known.get(each.name, each) for each in group.bands))
-        for group in scene.groups
-    )
-    return replace(scene, groups=groups)

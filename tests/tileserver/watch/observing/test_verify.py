@@ -19,6 +19,7 @@ from comeo.errors import SourceError
 from comeo.grid import WGS84
 from comeo.indicators.catalogue import predefined
 from comeo.indicators.document import canonical
+from comeo.scene import Band
 from comeo.sources import open_source
 from comeo.view.area import Area
 from tests.ranges import serving
@@ -121,7 +122,7 @@ def test_the_original_of_a_stac_item_is_read_by_ranges(
         originals = OriginalItems(f"{url}/collections/{{collection}}/items/{{id}}")
         value = original_value(scenes, originals, found.record, found.plan, place())
         with pytest.raises(SourceError, match="404"):
-            originals.open(Source("../../none", "optical", "", "", NAMES))
+            originals.open(Source("../../none", "optical", "", "", [Band(name) for name in NAMES]))
     assert value == pytest.approx(truth(pixels), abs=1e-3)
     assert requests[0][0] == "/collections/optical/items/field"
     assert requests[-1][0] == "/collections/optical/items/..%2F..%2Fnone"
