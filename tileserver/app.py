@@ -154,6 +154,7 @@ def _geoservices(settings: Settings) -> tuple[ModuleType, ...]:
         people,
         previews,
         queue,
+        relays,
         series,
         services,
         shares,
@@ -163,7 +164,7 @@ def _geoservices(settings: Settings) -> tuple[ModuleType, ...]:
 
     own = (
         follow, links, account, sites, services, lifecycle, series, maps, alerts, bulletins, feeds,
-        people, previews, queue, shares, audits, failures,
+        people, previews, queue, relays, shares, audits, failures,
     )  # fmt: skip
     if not settings.oidc_issuer:
         return own

@@ -50,6 +50,9 @@ class Settings(BaseModel):
         original_items: The same as STAC Items: a URL with `{id}`, `{collection}` or `{source}` in it, as
             `https://earth-search.aws.element84.com/v1/collections/sentinel-2-l2a/items/{id}`.
         backups: Folder of nightly backups of the database; by default beside it.
+        report_to: Address of an origin that is told of all geoservices: `https://maps.example.org`.
+        report_name: By which its operator knows this server.
+        relays: File (TOML) of relays that may tell this server of theirs, with their keys.
         smtp: Mail server: `smtp://host:25`, `smtp+starttls://user:password@host:587`, `smtps://…:465`;
             without it mail stays in the outbox.
         mail_from: Address that mail is from.
@@ -132,6 +135,9 @@ class Settings(BaseModel):
     originals: tuple[Path, ...] = ()
     original_items: str | None = None
     backups: Path | None = None
+    report_to: str = Field(default="", pattern=r"^$|^https?://[^\s?#]+$")
+    report_name: str = Field(default="", pattern=r"^$|^[a-z0-9][a-z0-9-]{0,62}$")
+    relays: Path | None = None
     smtp: str | None = None
     mail_from: str = Field(default="", pattern=r"^$|^[^@\s<>]+@[A-Za-z0-9.-]+$")
     oidc_issuer: str = Field(default="", pattern=ISSUER)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tileserver.settings import Settings
     from tileserver.store.database import Database
     from tileserver.watch.channels.transport import Transport
+    from tileserver.watch.reports.send import Reporter
     from tileserver.watch.worker import Worker
 
 log = logging.getLogger("comeo")
@@ -84,8 +85,24 @@ def make_worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
     maps = MapMaker(scenes, store, settings.maps_folder)
     return Worker(
         scenes, store, settings.own_address, originals_of(settings), _channels(settings, scenes, store),
-        Receipts(settings.receipts or beside), now, maps, settings.backups or folder_beside(store),
+        Receipts(settings.receipts or beside), now, maps, _reporter(settings, scenes, store),
+        settings.backups or folder_beside(store),
     )  # fmt: skip
+
+
+def _reporter(settings: Settings, scenes: Scenes, store: Database) -> Reporter | None:
+    """What tells the origin above; None where there is none.
+
+    Raises:
+        ComeoError: If this server has no name there.
+    """
+    from tileserver.watch.reports.send import Reporter
+
+    if not settings.report_to:
+        return None
+    if not settings.report_name:
+        raise ComeoError("COMEO_REPORT_TO: name this server, as the origin's operator does (COMEO_REPORT_NAME)")
+    return Reporter(scenes, store, settings.report_to, settings.report_name)
 
 
 def _rounds(worker: Worker, ended: threading.Event, every: float, *, once: bool) -> bool:

@@ -348,3 +348,36 @@ audit: Final = Table(
     Column("object", String(200), nullable=False),
     Column("detail", _Json, nullable=False),
 )  # fmt: skip
+
+reporting: Final = Table(  # how many parcels of reports were packed for an origin
+    "reporting", metadata,
+    Column("origin", String(64), primary_key=True),  # digest of its address
+    Column("seq", Integer, nullable=False),
+)  # fmt: skip
+
+reported: Final = Table(  # what a relay's geoservices have told an origin
+    "reported", metadata,
+    Column("origin", String(64), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("key", String(400), nullable=False),
+    Column("digest", String(64), nullable=False),  # of what was told
+    PrimaryKeyConstraint("origin", "kind", "key"),
+)  # fmt: skip
+
+relay: Final = Table(  # that has told this origin something
+    "relay", metadata,
+    Column("name", String(64), primary_key=True),
+    Column("epoch", String(64), nullable=False),  # of its database
+    Column("seq", Integer, nullable=False),  # of the last parcel
+    Column("at", Instant, nullable=False),  # when it came
+)  # fmt: skip
+
+report: Final = Table(  # what relays have told, each by its own name
+    "report", metadata,
+    Column("relay", String(64), ForeignKey("relay.name"), nullable=False),
+    Column("kind", String(12), nullable=False),  # geoservice, site, observation, alert, bulletin
+    Column("key", String(400), nullable=False),
+    Column("body", _Json, nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("relay", "kind", "key"),
+)  # fmt: skip

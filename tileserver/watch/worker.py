@@ -42,6 +42,7 @@ from tileserver.watch.observing.observe import Place, Work, missing, observe, pr
 from tileserver.watch.observing.originals import Originals
 from tileserver.watch.observing.verify import Outcome, together, verify
 from tileserver.watch.pieces import Pieces, Settled
+from tileserver.watch.reports.send import Reporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class Worker:
         receipts: Of messages that were taken.
         clock: Time in UTC.
         maps: Makes maps of periods; None: none are made.
+        reporter: Tells an origin; None: nobody is told.
         backups: Folder of nightly backups; None writes none.
     """
 
@@ -106,6 +108,7 @@ class Worker:
     receipts: Receipts
     clock: Callable[[], datetime]
     maps: MapMaker | None = None
+    reporter: Reporter | None = None
     backups: Path | None = None
     _places: dict[int, Place] = field(default_factory=dict)
     _settled: Settled = field(default_factory=Settled)
@@ -141,6 +144,8 @@ class Worker:
             now.pieces.attempt("hide", "", "maps", partial(self.maps.remove_hidden, now.pieces))
         for each in active:
             now.pieces.attempt("maps", key_of(each.id), f"{each.slug}: maps", partial(self._map, each, now))
+        if self.reporter is not None:
+            now.pieces.attempt("report", "", "reports", partial(self.reporter.turn, at))
         now.pieces.attempt("backup", "", "the nightly backup", partial(self._back_up, now))
         return Round(now.observed, now.sent, now.pieces.said, now.maps)
 
