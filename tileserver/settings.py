@@ -49,6 +49,7 @@ class Settings(BaseModel):
             between them in the environment.
         original_items: The same as STAC Items: a URL with `{id}`, `{collection}` or `{source}` in it, as
             `https://earth-search.aws.element84.com/v1/collections/sentinel-2-l2a/items/{id}`.
+        original_server: Another server of COMEO that has originals: `https://maps.example.org`.
         backups: Folder of nightly backups of the database; by default beside it.
         report_to: Address of an origin that is told of all geoservices: `https://maps.example.org`.
         report_name: By which its operator knows this server.
@@ -134,6 +135,7 @@ class Settings(BaseModel):
     maps: Path | None = None
     originals: tuple[Path, ...] = ()
     original_items: str | None = None
+    original_server: str = Field(default="", pattern=r"^$|^https?://[^\s?#]+$")
     backups: Path | None = None
     report_to: str = Field(default="", pattern=r"^$|^https?://[^\s?#]+$")
     report_name: str = Field(default="", pattern=r"^$|^[a-z0-9][a-z0-9-]{0,62}$")

@@ -170,7 +170,8 @@ def followed(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     folder = tmp_path_factory.mktemp("followed")
     database = folder / "comeo.sqlite"
     following.follow(folder / "archives", database)
-    with serving(folder / "archives", COMEO_DATABASE=str(database)) as running:
+    relays = following.told_by_relay(database)
+    with serving(folder / "archives", COMEO_DATABASE=str(database), COMEO_RELAYS=str(relays)) as running:
         yield Followed(running.address, database)
 
 

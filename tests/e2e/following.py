@@ -7,8 +7,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+
+from tileserver.store import reports
+from tileserver.store.database import Database
+from tileserver.store.reports import Kind
+from tileserver.watch.reports.model import check
+from tileserver.watch.reports.parcel import public_text
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 OWNER = "owner@example.org"
@@ -92,3 +99,33 @@ def sign_in_path(database: Path, email: str) -> str:
     """Path of a link that signs somebody in."""
     link = comeo(database, ["account", "link", email]).strip()
     return link[link.index("/account/login/") :]
+
+
+def told_by_relay(database: Path) -> Path:
+    """Have a relay tell of its geoservice; the file that allows it to."""
+    first = {"datetime": "2026-10-01T10:00:00Z", "value": 0.7, "u": 0.01, "clear": 1.0}
+    last = {**first, "datetime": "2026-10-11T10:00:00Z", "value": 0.312}
+    alert = {
+        "site": 1, "indicator": "ndvi", "kind": "low", "state": "notified", "severity": 2, "score": -4.0,
+        "verified": "holds", "first": "2026-10-06T10:00:00Z", "last": "2026-10-11T10:00:00Z",
+        "opened": "2026-10-11T12:00:00Z", "closed": None,
+    }  # fmt: skip
+    described = {
+        "title": {"en": "Northern wood", "ar": "غابة الشمال"}, "state": "active", "timezone": "UTC",
+        "collections": ["romania-forest"],
+        "indicators": [{"id": "ndvi", "title": {"en": "Vegetation (NDVI)"}, "unit": None}],
+    }  # fmt: skip
+    site = {"name": {"en": "Ridge"}, "geometry": {"type": "Point", "coordinates": [22.1, 45.2]}, "area_m2": 0}
+    printed = "<h1>Of a relay</h1><script>document.title = 'x'</script>"
+    bodies: list[tuple[Kind, str, dict[str, Any]]] = [
+        ("geoservice", "wood", described), ("site", "wood/1", site), ("alert", "wood/4", alert),
+        ("observation", "wood/ndvi/1/romania-forest/first", first),
+        ("observation", "wood/ndvi/1/romania-forest/last", last),
+        ("bulletin", "wood/2026-09-r1/en", {"html": printed}),
+    ]  # fmt: skip
+    some = [check(*each) for each in bodies]
+    with Database(str(database)).writing() as connection:
+        reports.take(connection, "north", "ab" * 32, 1, some, datetime(2026, 10, 12, tzinfo=UTC))
+    path = database.with_name("relays.toml")
+    path.write_text(f'[[relay]]\nname = "north"\nkey = "{public_text("11" * 32)}"\npublic = true\n')
+    return path

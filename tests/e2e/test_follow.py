@@ -60,7 +60,7 @@ def test_the_list_shows_what_is_public_and_leads_to_dashboards(visit: Visits, fo
     seen = visit(followed.address)
     page = open_page(seen, "")
     titles = page.locator(".service h3").all_inner_texts()
-    assert sorted(titles) == ["Forest learning", "Forest many", "Forest one"]
+    assert sorted(titles) == ["Forest learning", "Forest many", "Forest one", "Northern wood"]
     (counted,) = (
         each["open_alerts"]
         for each in answer(followed, "geoservices")["geoservices"]
@@ -342,3 +342,20 @@ def test_who_may_sign_in_elsewhere_finds_a_button_for_it(visit: Visits, followed
     seen.page.route("**/account", lambda route: route.fulfill(json={"account": None, "oidc": provider}))
     link = open_page(seen, "#sign-in").get_by_role("link", name="Continue with Ministry")
     assert link.get_attribute("href") == f"{followed.address}/account/oidc/login", "on the page's own server"
+
+
+def test_what_a_relay_has_told_is_read_here(visit: Visits, followed: Followed) -> None:
+    seen = visit(followed.address)
+    page = open_page(seen, "")
+    page.get_by_role("link", name="Northern wood").click()
+    page.get_by_role("heading", level=1, name="Northern wood").wait_for()
+    assert page.url.endswith("#relayed=wood&relay=north")
+    row = page.locator(".values tbody tr")
+    assert row.inner_text().split("\t") == ["Ridge", "Vegetation (NDVI)", "0.312 ± 0.020", "11 Oct 2026"]
+    assert (
+        "Vegetation (NDVI) of Ridge is below nominal since 6 Oct 2026" in page.locator(".alert").inner_text()
+    )
+    page.get_by_role("link", name="2026-09-r1/en").click()
+    page.get_by_role("heading", name="Of a relay").wait_for()
+    assert page.title() == "", "no script of a relay runs here"
+    assert [each for each in complaints(seen) if "sandboxed" not in each] == []

@@ -78,7 +78,7 @@ def make_worker(settings: Settings, scenes: Scenes, store: Database) -> Worker:
     from tileserver.store.nightly import folder_beside
     from tileserver.watch.maps.keeping import MapMaker
     from tileserver.watch.messages.receipts import Receipts
-    from tileserver.watch.observing.originals import originals_of
+    from tileserver.watch.observing.places import originals_of
     from tileserver.watch.worker import Worker
 
     beside = store.path.with_name(f"{store.path.name}.sent") if store.path else Path("comeo-sent")
@@ -101,7 +101,9 @@ def _reporter(settings: Settings, scenes: Scenes, store: Database) -> Reporter |
     if not settings.report_to:
         return None
     if not settings.report_name:
-        raise ComeoError("COMEO_REPORT_TO: name this server, as the origin's operator does (COMEO_REPORT_NAME)")
+        raise ComeoError(
+            "COMEO_REPORT_TO: name this server, as the origin's operator does (COMEO_REPORT_NAME)"
+        )
     return Reporter(scenes, store, settings.report_to, settings.report_name)
 
 

@@ -32,6 +32,7 @@ const VIEWS: Readonly<Partial<Record<Name, Load>>> = {
   queue: () => import('./views/queue'),
   new: () => import('./views/new'),
   edit: () => import('./views/edit'),
+  relayed: () => import('./views/relayed'),
 };
 
 /** Whether the page has a view, and may link to it. */

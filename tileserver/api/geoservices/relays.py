@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from sqlalchemy import Connection
 
 from comeo.errors import BoundError, NotFoundError
 from comeo.settings import SettingsError
@@ -153,7 +154,8 @@ def show(path: ReportedPath) -> Response:
         if one is None:
             raise NotFoundError(f"{path.name} has told of no geoservice {path.slug}")
         return state_answer({
-            **_brief(one), "sites": _features(of("site")),
+            **_brief(one), "relay": path.name, "at": rfc3339(_heard(connection, path.name)),
+            "sites": _features(of("site")),
             "observations": [_observation(each) for each in of("observation")],
             "alerts": [{"id": _number(each), **dict(each.body or {})} for each in of("alert")],
             "bulletins": [each.key.removeprefix(f"{path.slug}/") for each in of("bulletin")],
@@ -173,6 +175,10 @@ def printed(path: PrintedPath) -> Response:
     response = Response(found["html"], content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = _PAGE
     return response
+
+
+def _heard(connection: Connection, name: str) -> datetime:
+    return next(each.at for each in reports.relays(connection) if each.name == name)
 
 
 def _known() -> dict[str, Allowed]:

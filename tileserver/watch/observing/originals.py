@@ -21,7 +21,6 @@ from comeo.sources import open_source
 from comeo.sources.window import window_of
 from tileserver.catalog import Record
 from tileserver.render.scenes import Scenes
-from tileserver.settings import Settings
 
 FINE_STEP: Final = 1.0
 """Of the numbers as stored: what is coded with it is off by a quarter on average."""
@@ -144,16 +143,6 @@ class FirstOf:
     def window(self, source: Source, bounds: Bounds, path: Path) -> bool:
         """See `Originals`."""
         return any(each.window(source, bounds, path) for each in self.places)
-
-
-def originals_of(settings: Settings) -> Originals | None:
-    """Where originals are found by the settings; None if nowhere."""
-    places: list[Originals] = []
-    if settings.originals:
-        places.append(OriginalFolders(settings.originals))
-    if settings.original_items:
-        places.append(OriginalItems(settings.original_items))
-    return FirstOf(places) if places else None
 
 
 def _as_archived(scene: Scene, bands: Sequence[Band]) -> Scene:

@@ -1,8 +1,8 @@
 /** All geoservices that one may see: one's own first, then those that are public. */
 import { objects, text } from '../../api';
 import { h } from '../../dom';
-import { read } from '../api';
-import { parseBrief, type Brief } from '../model';
+import { read, readIfThere } from '../api';
+import { parseBrief, textIn, type Brief } from '../model';
 import { linkTo } from '../route';
 import { has, type Context, type Show } from '../views';
 import { t } from '../say';
@@ -36,6 +36,17 @@ function row(one: Brief): HTMLElement {
     one.role === 'owner' || one.role === 'editor' ? h('p', {}, h('a', { href: linkTo('edit', one.slug) }, t('to-edit'))) : null);
 }
 
+/** What relays have told, and this reader may see. */
+async function fetchRelayed(signal: AbortSignal): Promise<HTMLElement | null> {
+  const found = await readIfThere('relays', {}, signal);
+  const rows = objects(found?.body['relays']).flatMap((relay) => objects(relay['geoservices']).map((each) => {
+    const name = text(relay['name']) ?? '';
+    const slug = text(each['slug']) ?? '';
+    return h('li', { class: 'card service' }, h('h3', {}, h('a', { href: linkTo('relayed', slug, { relay: name }) }, h('bdi', {}, textIn(each['title'], slug)))), h('p', { class: 'service-facts' }, h('span', { class: 'tag' }, name)));
+  }));
+  return rows.length === 0 ? null : h('section', { class: 'services' }, h('h2', {}, t('of-relays')), h('ul', {}, ...rows));
+}
+
 function section(title: string, rows: readonly Brief[]): HTMLElement | null {
   return rows.length === 0 ? null : h('section', { class: 'services' }, h('h2', {}, title), h('ul', {}, ...rows.map(row)));
 }
@@ -47,13 +58,13 @@ function empty({ account }: Context): HTMLElement {
 
 export const show: Show = async (host, context) => {
   context.entitle(t('geoservices'));
-  const { all, more } = await fetchAll(context.signal);
+  const [{ all, more }, relayed] = await Promise.all([fetchAll(context.signal), fetchRelayed(context.signal)]);
   const own = all.filter(({ role }) => role !== null);
   const others = all.filter(({ role }) => role === null);
   host.append(
     h('h1', {}, t('geoservices')),
     h('p', { class: 'sub' }, t('what')),
-    ...[section(t('yours'), own), section(t('of-others'), others), all.length === 0 ? empty(context) : null, more ? h('p', { class: 'sub' }, t('more-than-shown', { count: all.length })) : null].filter((each) => each !== null),
+    ...[section(t('yours'), own), section(t('of-others'), others), relayed, all.length === 0 && !relayed ? empty(context) : null, more ? h('p', { class: 'sub' }, t('more-than-shown', { count: all.length })) : null].filter((each) => each !== null),
   );
   return () => undefined;
 };
