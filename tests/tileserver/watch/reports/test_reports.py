@@ -166,7 +166,7 @@ def test_an_answer_that_is_lost_changes_nothing(
                 one.turn(NOW)
         first = above.show().get_json()
         assert one.turn(NOW) == ALL
-        assert above.show().get_json() == first
+        assert {**above.show().get_json(), "at": first["at"]} == first
 
 
 def test_parcels_are_small_and_come_one_a_turn(
