@@ -9,6 +9,7 @@ The product is made from T32TMT's pixels, mirrored until the tile is full, and l
 from __future__ import annotations
 
 import math
+import os
 import re
 import shutil
 import sys
@@ -49,6 +50,18 @@ def product(source: Path, size: int) -> Path:
         ".SAFE.zip",
         write,
     )
+
+
+def full_scene(data: Path) -> Path:
+    """The archive of a product of full size; kept, as making it takes minutes."""
+    source = product(data / SCENE, FULL_SIZE)
+
+    def write(path: Path) -> None:
+        made = path.with_name(f".{os.getpid()}.zarr.zip")
+        comeo("compress", source, "--output", made)
+        made.rename(path)
+
+    return kept("archives", source.name.encode(), ".zarr.zip", write)
 
 
 def row(source: Path, codec: str, folder: Path) -> str:

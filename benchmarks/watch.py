@@ -31,9 +31,8 @@ from numpy.typing import NDArray
 from rasterio.warp import transform_geom
 
 from benchmarks import options
-from benchmarks.caching import kept
 from benchmarks.commands import comeo
-from benchmarks.full_product import SCENE, product
+from benchmarks.full_product import full_scene
 from comeo.archive import open_archive
 from comeo.compression import compress
 from comeo.grid import WGS84, Grid
@@ -41,7 +40,6 @@ from comeo.indicators.catalogue import predefined
 from comeo.indicators.document import Document, canonical
 from comeo.sources import open_source
 from comeo.view.area import Area
-from tests.safe_generator import FULL_SIZE
 from tileserver.catalog import SqliteCatalog
 from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
@@ -264,18 +262,6 @@ def spread(grid: Grid) -> dict[str, Any]:
         shape = transform_geom(grid.crs, WGS84, {"type": "Polygon", "coordinates": [ring]})
         features.append({"type": "Feature", "properties": {"name": f"Site {number}"}, "geometry": shape})
     return {"type": "FeatureCollection", "features": features}
-
-
-def full_scene(data: Path) -> Path:
-    """The archive of a product of full size; kept, as making it takes minutes."""
-    source = product(data / SCENE, FULL_SIZE)
-
-    def write(path: Path) -> None:
-        made = path.with_name(f".{os.getpid()}.zarr.zip")
-        comeo("compress", source, "--output", made)
-        made.rename(path)
-
-    return kept("archives", source.name.encode(), ".zarr.zip", write)
 
 
 def main() -> None:

@@ -59,6 +59,7 @@ class BadLine:
         connections: Made so far.
         cuts: Made so far.
         flipped: Bytes that were changed.
+        resumed: Of each cut, seconds from when one could connect again to the first byte that a client got.
     """
 
     target: int
@@ -69,6 +70,8 @@ class BadLine:
     connections: int = 0
     cuts: int = 0
     flipped: int = 0
+    resumed: list[float] = field(default_factory=list)
+    _waiting: bool = False
     _free: dict[str, float] = field(default_factory=lambda: {"down": 0.0, "up": 0.0})
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
     _down_until: float = 0.0
@@ -85,6 +88,7 @@ class BadLine:
     def cut(self) -> None:
         """Reset all connections, and let nobody connect for a while."""
         self.cuts += 1
+        self._waiting = True
         self._down_until = time.monotonic() + self.weather.down
         for each in list(self._open):
             with suppress(OSError):
@@ -126,7 +130,8 @@ class BadLine:
             asyncio.create_task(self._carry("down", from_server, writer)),
         ]
         try:
-            await asyncio.wait(pumps, return_when=asyncio.ALL_COMPLETED)
+            with suppress(asyncio.CancelledError):  # the line goes down
+                await asyncio.wait(pumps)
         finally:
             self._open -= own
             for each in own:
@@ -137,7 +142,7 @@ class BadLine:
         waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=64)
         arriving = asyncio.create_task(self._arrive(way, waiting, writer))
         with suppress(OSError):
-            while data := await reader.read(PIECE):
+            while not writer.is_closing() and (data := await reader.read(PIECE)):
                 await self._pay(way, len(data))
                 await waiting.put((time.monotonic() + self.weather.latency, data))
         await waiting.put((time.monotonic() + self.weather.latency, b""))
@@ -162,7 +167,7 @@ class BadLine:
         while True:
             due, data = await waiting.get()
             await asyncio.sleep(due - time.monotonic())
-            if data and carried >= min(closes, stalls):
+            if data and (writer.is_closing() or carried >= min(closes, stalls)):
                 if closes <= stalls:
                     writer.close()
                 await self._swallow(waiting)
@@ -185,6 +190,9 @@ class BadLine:
             self.up_bytes += len(data)
             return data
         self.down_bytes += len(data)
+        if self._waiting:
+            self._waiting = False
+            self.resumed.append(time.monotonic() - self._down_until)
         if not self.weather.flips:
             return data
         changed = bytearray(data)

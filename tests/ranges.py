@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,11 @@ class RangeHandler(SimpleHTTPRequestHandler):
     requests: list[tuple[str, str]]
 
     def do_GET(self) -> None:
-        """Answer the whole file or the one range asked for."""
+        """Answer the whole file or the one range asked for, unless the client has gone."""
+        with contextlib.suppress(ConnectionError):
+            self._answer()
+
+    def _answer(self) -> None:
         asked = self.headers.get("Range")
         self.requests.append((self.path, asked or ""))
         if asked is None:
@@ -28,7 +33,7 @@ class RangeHandler(SimpleHTTPRequestHandler):
             return
         content = Path(self.translate_path(self.path)).read_bytes()
         first, last = asked.removeprefix("bytes=").split("-")
-        part = content[int(first) : int(last) + 1]
+        part = content[int(first) : int(last) + 1 if last else None]
         self.send_response(206)
         self.send_header("Content-Range", f"bytes {first}-{int(first) + len(part) - 1}/{len(content)}")
         self.send_header("Content-Length", str(len(part)))
