@@ -121,6 +121,8 @@ def test_blocks_of_all_the_scene_are_the_rest_but_headers_and_indexes(whole: Pat
         assert found.blocks(bbox=(170, -90, -170, 90)).total == 0  # across the antimeridian, far off
         assert found.blocks(bbox=(5, 40, -170, 60)) == found.blocks()
         assert found.blocks(bbox=(0, 0, 1, 1)).total == 0
+        lon, lat = 8.64, 47.40
+        assert 0 < found.blocks(bbox=(lon, lat, lon, lat)).total < found.blocks().total  # a point
         assert len(found.rest.coalesced(GAP_BYTES)) == 1
 
 

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comeo.archive import open_archive
-from comeo.archive.stores import file, parts
+from comeo.archive.stores import file as files
+from comeo.archive.stores import parts
 from comeo.archive.stores.extents import Extents, Span
 from comeo.archive.stores.parts import map_path, read_map
 from comeo.archive.stores.sparse import SparseFile, SparseWriter
@@ -219,7 +220,7 @@ class Disk:
 
     @contextlib.contextmanager
     def under(self, patch: pytest.MonkeyPatch) -> Iterator[None]:
-        pwrite, fdatasync, replace, sync_folder = os.pwrite, os.fdatasync, Path.replace, file.sync_folder
+        pwrite, fdatasync, replace, sync_folder = os.pwrite, os.fdatasync, Path.replace, files.sync_folder
 
         def write(descriptor: int, data: Any, offset: int) -> int:
             self._tick()
