@@ -1,7 +1,7 @@
 """Where the bytes of an archive lie that show something on their own, for those who fetch it piece by piece.
 
-An archive of which the head is here tells where everything else lies, but for single blocks: these are told by
-the indexes of their shards, which are ranges to be fetched first.
+An archive of which the head is here tells where everything else lies, but for single blocks: these are told
+by the indexes of their shards, which are ranges to be fetched first.
 """
 
 from __future__ import annotations

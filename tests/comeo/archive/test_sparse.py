@@ -46,7 +46,7 @@ def test_readers_see_what_is_published_and_nothing_else(path: Path) -> None:
     file = SparseFile(path)
     assert file.read(10, 90) == BYTES[10:100]
     assert (file.size, file.layers, file.etag) == (SIZE, ("head",), ETAG)
-    with pytest.raises(NotHereError, match=r"scene\.zarr\.part is on its way: 2 % of it is here"):
+    with pytest.raises(NotHereError, match=r"scene\.zarr\.part is here in part, 2% of its bytes"):
         file.read(50, 51)
     with pytest.raises(NotHereError):  # written, and not published
         file.read(200, 10)
