@@ -101,7 +101,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         viewer, stac, archive, collections, series, statistics, items, certificates, clear, extracts, kml,
         jobs, legends, wmts, ogc, pof, publishing, importing, hyperlooks, changes, operations,
     )  # fmt: skip
-    for module in (*modules, *(_geoservices(settings) if settings.database else ())):
+    relay = _relay(settings) if settings.relay else ()
+    for module in (*modules, *(_geoservices(settings) if settings.database else ()), *relay):
         app.register_api(module.api)
     documents.register(app)
     problems.register(app)
@@ -170,6 +171,15 @@ def _geoservices(settings: Settings) -> tuple[ModuleType, ...]:
     from tileserver.api.geoservices import oidc  # noqa: PLC0415
 
     return (*own, oidc)
+
+
+def _relay(settings: Settings) -> tuple[ModuleType, ...]:
+    """Routes of an origin, whose library is an extra."""
+    from tileserver.api.relay import routes  # noqa: PLC0415
+    from tileserver.relay.feed.origin import relay_folder  # noqa: PLC0415
+
+    relay_folder(settings)  # refused at the start where there is none
+    return (routes,)
 
 
 def scenes_of(app: Flask) -> Scenes:
