@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Final
 
-from flask import Response, request
+from flask import Response, g, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BeforeValidator, Field
@@ -21,8 +21,9 @@ from tileserver.http.context import state
 from tileserver.http.files import ClientWatch, file_or_range, sending
 from tileserver.http.openapi import PROBLEM, Answers
 from tileserver.http.problems import MEDIA_TYPE
+from tileserver.http.sharing import BARE
 from tileserver.relay.feed.layout import FEED, INDEX, MAX_SEQ, MODELS, OPEN, SEGMENT
-from tileserver.relay.feed.origin import WAIT_SECONDS, Origin
+from tileserver.relay.feed.origin import Origin
 from tileserver.relay.feed.pages import Filter
 from tileserver.render.parameters import Box, Parameters, split_commas
 from tileserver.render.scenes import Scenes
@@ -30,6 +31,7 @@ from tileserver.render.temporal import parse_interval
 
 api = APIBlueprint("relay", __name__, url_prefix="/relay/v1")
 TAG = Tag(name="Relay", description="What there is, in signed lines: for relays and mirrors.")
+LONGEST_WAIT: Final = 60
 LINES: Final = "application/x-ndjson"
 _PACKED: Final = "application/zstd"
 _BYTES: Final = "application/octet-stream"
@@ -42,7 +44,7 @@ INDEX_ANSWERS: Answers = {
 }
 FEED_ANSWERS: Answers = {
     "200": {
-        "description": "Lines, one JSON object each. `Comeo-Next` is `after` of the next request.",
+        "description": "Lines, one JSON object each. `Comeo-Next`, if given, is `after` of the next request.",
         "content": {LINES: {"schema": {"type": "string"}}},
     },
     "410": {
@@ -66,7 +68,7 @@ class FeedQuery(Parameters):
     after: int = Field(0, ge=0, le=MAX_SEQ, description="Number of the last line that is known; 0 to begin.")
     limit: int = Field(SEGMENT, ge=1, le=SEGMENT, description="Lines at most.")
     wait: int = Field(
-        0, ge=0, le=WAIT_SECONDS,
+        0, ge=0, le=LONGEST_WAIT,
         description="Seconds to wait for a line if there is none; fewer where too many wait already.",
     )  # fmt: skip
     bbox: Box | None = Field(None, description="west,south,east,north in degrees, that scenes touch.")
@@ -120,11 +122,13 @@ def feed(query: FeedQuery) -> Response:
     with state().gate.sit() as seated:
         wait = query.wait if seated else 0
         page = _origin().page(query.after, query.limit, chosen, wait, watch.advance)
-    body = b"".join(line + b"\n" for line in page.lines)
-    answer = Response(body, content_type=LINES)
-    answer.headers["Comeo-Next"] = str(page.next)
+    answer = Response(b"".join(line + b"\n" for line in page.lines), content_type=LINES)
+    if page.next == query.after:
+        setattr(g, BARE, True)
+    else:
+        answer.headers["Comeo-Next"] = str(page.next)
     if not seated and query.wait and not page.lines:
-        answer.headers["Retry-After"] = str(WAIT_SECONDS)
+        answer.headers["Retry-After"] = str(LONGEST_WAIT)
     return answer
 
 

@@ -223,7 +223,7 @@ class Index(_Document):
     epoch: Epoch
     first: int = Field(ge=1, le=MAX_SEQ)
     last: int = Field(ge=0, le=MAX_SEQ)
-    segment: Literal[1000]
+    segment: int = Field(ge=1)
     wait: int = Field(ge=0, le=3600)
     key: KeyText
     name: str = Field(max_length=200)
@@ -326,6 +326,10 @@ def read_index(raw: bytes) -> Index:
     if not isinstance(signature, str) or not verify(public_key(index.key), "index", document, signature):
         raise FeedError(
             "the index of the feed is not signed by the key that it names; nothing is taken from it"
+        )
+    if index.segment != SEGMENT:
+        raise FeedError(
+            f"the feed has segments of {index.segment} lines, and this version reads {SEGMENT}; update it"
         )
     if index.first > index.last + 1 or index.first % SEGMENT != 1:
         raise FeedError("the index of the feed contradicts itself; nothing is taken from it")

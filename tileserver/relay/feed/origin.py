@@ -16,7 +16,8 @@ from tileserver.relay.feed.log import About, Log
 from tileserver.relay.feed.pages import Filter, Page, Pages
 from tileserver.settings import PREFIX, Settings
 
-WAIT_SECONDS: Final = 60
+WAIT_SECONDS: Final = 55
+"""Fewer than the minute after which nginx and others give up."""
 _WORK_SECONDS: Final = 2.0
 """For following the catalogue in one request: what is left, the next request does."""
 _LOOK_SECONDS: Final = 1.0
