@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from comeo.archive.stores.file import sync_folder
 from tileserver.catalog import Catalog, Change, Changes, Position, Record
 from tileserver.errors import GoneError
 from tileserver.relay.feed import checking, files, following, layout, lines, log, pages
@@ -136,7 +137,7 @@ class CutDisk:
         calls = ("open", "write", "fsync", "ftruncate")
         own = _Calls({name: self._counted(getattr(os, name), name) for name in calls})
         monkeypatch.setattr(files, "os", own)
-        monkeypatch.setattr(files, "sync_folder", self._counted(files.sync_folder, "sync"))
+        monkeypatch.setattr(f"{files.__name__}.sync_folder", self._counted(sync_folder, "sync"))
         monkeypatch.setattr(Path, "replace", self._counted(Path.replace, "replace"))
         unlink = Path.unlink
         monkeypatch.setattr(

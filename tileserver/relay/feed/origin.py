@@ -94,10 +94,10 @@ class Origin:
             after: Number of the line before.
             limit: Lines at most.
             chosen: Which; None for all.
-            wait: Seconds.
+            wait: Seconds, at most `WAIT_SECONDS`.
             gone: Called now and then; raises what ends the wait when the client is gone.
         """
-        deadline = time.monotonic() + wait
+        deadline = time.monotonic() + min(wait, WAIT_SECONDS)
         while True:
             self.refresh()
             page = self._pages.page(after, limit, chosen)
