@@ -24,6 +24,7 @@ from tileserver.cli.places import LocalPath
 from tileserver.cli.pof import pof
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
+from tileserver.cli.relay import relay
 from tileserver.cli.work import work
 
 _log = logging.getLogger("comeo")
@@ -206,6 +207,7 @@ cli.add_command(compress)
 cli.add_command(qualify)
 cli.add_command(geocode)
 cli.add_command(pof)
+cli.add_command(relay)
 cli.add_command(work)
 cli.add_command(geoservice)
 cli.add_command(bulletin)
