@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -64,37 +64,52 @@ class Subscriber:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one subscription wants of a scene.
+
+    Attributes:
+        subscriber: Who.
+        share: Of its area that the scene is expected to show clearly.
+        layers: What.
+    """
+
+    subscriber: Subscriber
+    share: float
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """A scene that is wanted.
 
     Attributes:
         offer: The scene.
-        by: Who wants it, and which share of the own area it is expected to show clearly.
+        by: Who wants it.
     """
 
     offer: Offer
-    by: tuple[tuple[Subscriber, float], ...]
+    by: tuple[Wanted, ...]
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """What is wanted of it."""
-        return LAYERS[: max(len(each.terms.layers) for each, _ in self.by)]
+        return LAYERS[: max(len(each.layers) for each in self.by)]
 
     @property
     def alerts(self) -> bool:
         """Whether it comes before those of all others."""
-        return any(each.terms.alerts for each, _ in self.by)
+        return any(each.subscriber.terms.alerts for each in self.by)
 
     @property
     def bands(self) -> frozenset[str]:
         """Of `area`; empty: all."""
-        wanted = [each.terms.bands for each, _ in self.by if "area" in each.terms.layers]
+        wanted = [each.subscriber.terms.bands for each in self.by if "area" in each.layers]
         return frozenset(band for bands in wanted for band in bands) if all(wanted) else frozenset()
 
     @property
     def areas(self) -> tuple[BaseGeometry | None, ...]:
         """That `area` is of, in degrees; None: everywhere."""
-        return tuple(each.area for each, _ in self.by if "area" in each.terms.layers)
+        return tuple(each.subscriber.area for each in self.by if "area" in each.layers)
 
     def expected_bytes(self) -> dict[Layer, int]:
         """Bytes of each layer that is wanted, of `area` as many as its share of the scene's box suggests."""
@@ -116,8 +131,14 @@ class Wish:
         return min(1.0, max(_LEAST_AREA_SHARE, *shares)) if shares else 1.0
 
 
-def wish_of(offer: Offer, subscribers: Sequence[Subscriber]) -> Wish | None:
-    """Who wants a scene; None: nobody."""
+def wish_of(offer: Offer, subscribers: Sequence[Subscriber], now: datetime) -> Wish | None:
+    """Who wants a scene; None: nobody.
+
+    Args:
+        offer: The scene.
+        subscribers: Who may want it.
+        now: Time, by which old scenes are wanted less or not at all: see `Subscription.keep`.
+    """
     found = []
     footprint = box_of(offer.bbox)
     for each in subscribers:
@@ -131,8 +152,17 @@ def wish_of(offer: Offer, subscribers: Sequence[Subscriber]) -> Wish | None:
         share = clear_share(offer.bbox, offer.cloud, offer.clear, each.area)
         if terms.max_cloud_over_area is not None and 1.0 - share > terms.max_cloud_over_area + 1e-9:
             continue
-        found.append((each, share))
+        layers = _layers(offer.time, terms, now)
+        if layers:
+            found.append(Wanted(each, share, layers))
     return Wish(offer, tuple(found)) if found else None
+
+
+def _layers(time: datetime | None, terms: Subscription, now: datetime) -> tuple[Layer, ...]:
+    """What is wanted of a scene of an age."""
+    if terms.keep is None or time is None or now - time <= timedelta(days=terms.keep):
+        return terms.layers
+    return terms.layers[:2] if terms.fade == "coarse" else ()
 
 
 def _in_time(time: datetime | None, terms: Subscription) -> bool:

@@ -42,9 +42,10 @@ class ClearDates:
         """Count a scene whose overviews are here."""
         if wish.offer.time is None:
             return
-        for subscriber, share in wish.by:
-            if share >= CLEAR:
-                bisect.insort(self._dates.setdefault(subscriber.terms.name, []), wish.offer.time.timestamp())
+        for each in wish.by:
+            if each.share >= CLEAR:
+                dates = self._dates.setdefault(each.subscriber.terms.name, [])
+                bisect.insort(dates, wish.offer.time.timestamp())
 
     def days_without(self, name: str, time: datetime | None) -> float:
         """Days between a time and the nearest clear date of a subscription, at most 100."""
@@ -67,11 +68,11 @@ def value_of(wish: Wish, layer: Layer, now: datetime, dates: ClearDates) -> floa
     """What a layer of a scene is worth, to whom it is worth most."""
     time = wish.offer.time
     return max(
-        subscriber.terms.priority
-        * max(_LEAST_CLEAR, share)
-        * (1.0 + dates.days_without(subscriber.terms.name, time) / 10.0)
-        for subscriber, share in wish.by
-        if layer in subscriber.terms.layers
+        each.subscriber.terms.priority
+        * max(_LEAST_CLEAR, each.share)
+        * (1.0 + dates.days_without(each.subscriber.terms.name, time) / 10.0)
+        for each in wish.by
+        if layer in each.layers
     ) * (recency(time, now) * GAIN[layer])
 
 

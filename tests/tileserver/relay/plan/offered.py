@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tileserver.relay.plan.definition import Link, Subscription, Window
-from tileserver.relay.plan.offers import Key, Offer, Subscriber, Wish
+from tileserver.relay.plan.offers import Key, Offer, Subscriber, Wanted, Wish
 from tileserver.relay.plan.order import Waiting
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
@@ -32,7 +32,8 @@ def subscriber(area: Any = None, **terms: Any) -> Subscriber:
 def waiting(name: str = "a", share: float = 1.0, since: datetime = NOW, **changes: Any) -> Waiting:
     """A scene of which nothing is here."""
     terms = changes.pop("terms", {})
-    wish = Wish(offer(name, **changes), ((subscriber(**terms), share),))
+    wanted = subscriber(**terms)
+    wish = Wish(offer(name, **changes), (Wanted(wanted, share, wanted.terms.layers),))
     return Waiting(wish, wish.expected_bytes(), since)
 
 

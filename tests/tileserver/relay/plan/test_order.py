@@ -252,14 +252,30 @@ def test_who_wants_a_scene() -> None:
     ]
     clear = np.ones((16, 16), bool)
     clear[8:] = False
-    wish = wish_of(offer(cloud=60.0, clear=clear), terms)
+    wish = wish_of(offer(cloud=60.0, clear=clear), terms, NOW)
     assert isinstance(wish, Wish)
-    assert [each.terms.name for each, _ in wish.by] == ["all", "here"]
+    assert [each.subscriber.terms.name for each in wish.by] == ["all", "here"]
     assert wish.layers == ("head", "coarse", "area")
     assert wish.expected_bytes() == {
         "head": 20_000,
         "coarse": 40_000,
         "area": pytest.approx(37_600, rel=0.01),
     }
-    assert wish_of(offer(), terms[1:2]) is None
-    assert [each.terms.name for each, _ in (wish_of(offer(time=None), terms) or wish).by][-1] == "clear there"
+    assert wish_of(offer(), terms[1:2], NOW) is None
+    undated = wish_of(offer(time=None), terms, NOW)
+    assert undated is not None
+    assert [each.subscriber.terms.name for each in undated.by][-1] == "clear there"
+
+
+def test_old_scenes_are_wanted_less() -> None:
+    kept = subscriber(name="kept", keep="1y")
+    gone = subscriber(name="gone", keep="1y", fade="nothing")
+    old, new = offer(days=366), offer(days=364)
+    assert [each.layers for each in (wish_of(new, [kept, gone], NOW) or waiting().wish).by] == [
+        LAYERS,
+        LAYERS,
+    ]
+    faded = wish_of(old, [kept, gone], NOW)
+    assert faded is not None
+    assert faded.layers == ("head", "coarse")
+    assert wish_of(old, [gone], NOW) is None
