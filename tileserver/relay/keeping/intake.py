@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from tileserver.relay.feed.lines import Line
+from tileserver.relay.feed.lines import DropLine, Line, PutLine, href_of, told
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import Journal, Kept, Known
 from tileserver.relay.keeping.offering import offer_of
@@ -33,10 +33,10 @@ class Intake:
     ) -> None:
         self._journal = journal
         self._folder = folder
-        self._subscribers = subscribers
+        self.subscribers = subscribers
         self._drops = drops
 
-    def take(self, uuid: str, epoch: str, lines: Iterable[Line], now: datetime) -> list[Key]:
+    def take(self, uuid: str, epoch: int, lines: Iterable[Line], now: datetime) -> list[Key]:
         """Apply lines in one transaction, with the place up to which the feed has been read.
 
         Args:
@@ -51,7 +51,13 @@ class Intake:
         changed: dict[Key, None] = {}
         with self._journal.writing():
             for line in lines:
-                found = self._put(uuid, line, now) if line.op == "put" else self._drop(uuid, line, now)
+                about = told(line)
+                found: list[Key] = []
+                if isinstance(about, PutLine):
+                    here = about.model_copy(update={"href": href_of(line) or about.href, "seq": line.seq})
+                    found = self._put(uuid, here, now)
+                elif about is not None:
+                    found = self._drop(uuid, about, line.seq, now)
                 changed.update(dict.fromkeys(found))
                 self._journal.set_origin(uuid, Known(epoch, line.seq))
         return [*changed]
@@ -61,7 +67,7 @@ class Intake:
         removed = []
         for kept in self._journal.scenes():
             if kept.dropped is not None and self._is_over(kept, now):
-                self._remove(kept)
+                self.remove(kept)
                 removed.append(kept.key)
         return removed
 
@@ -70,11 +76,10 @@ class Intake:
         found = self._journal.unconfirmed(uuid)
         with self._journal.writing():
             for kept in found:
-                if kept.dropped is None:
-                    self._drop_one(kept, "expired", now)
+                self._drop_one(kept, "expired", now)
         return [kept.key for kept in found]
 
-    def _put(self, uuid: str, line: Line, now: datetime) -> list[Key]:
+    def _put(self, uuid: str, line: PutLine, now: datetime) -> list[Key]:
         offer = offer_of(line)
         versions = self._journal.versions(offer.key.collection, offer.key.id)
         others = [each for each in versions if each.origin != uuid and each.dropped is None]
@@ -90,36 +95,34 @@ class Intake:
             again = same.state == "faulty" and line.seq > same.seq
             self._journal.put(
                 replace(
-                    same, origin=uuid, seq=line.seq, line=line.text, confirmed=True, dropped=None,
+                    same, origin=uuid, seq=line.seq, line=line.model_dump_json(), confirmed=True, dropped=None,
                     dropped_at=None, state="coming" if again else same.state,
                     problem=None if again else same.problem,
                 )
             )  # fmt: skip
             return [same.key]
-        if wish_of(offer, self._subscribers) is None:
+        if wish_of(offer, self.subscribers, now) is None:
             return [key for each in versions for key in self._drop_one(each, "replaced", now)]
         aside = False
         for each in versions:
             if each.aside or not (each.layers or each.state == "whole"):
-                self._remove(each)
+                self.remove(each)
             else:
                 aside = True
-        self._journal.put(Kept(offer.key, uuid, line.seq, line.text, "coming", now, aside))
+        self._journal.put(Kept(offer.key, uuid, line.seq, line.model_dump_json(), "coming", now, aside))
         return [*(each.key for each in versions), offer.key]
 
-    def _drop(self, uuid: str, line: Line, now: datetime) -> list[Key]:
-        if line.op != "drop":
-            return []
+    def _drop(self, uuid: str, line: DropLine, seq: int, now: datetime) -> list[Key]:
         found: list[Key] = []
         for each in self._journal.versions(line.c, line.id):
-            if each.origin == uuid and each.seq <= line.seq:
-                found += self._drop_one(each, line.why or "expired", now)
+            if each.origin == uuid and each.seq <= seq:
+                found += self._drop_one(each, line.why, now)
         return found
 
     def _drop_one(self, kept: Kept, why: str, now: datetime) -> list[Key]:
         dropped = replace(kept, dropped=why, dropped_at=now)
         if self._is_over(dropped, now):
-            self._remove(kept)
+            self.remove(kept)
         else:
             self._journal.put(dropped)
         return [kept.key]
@@ -137,7 +140,7 @@ class Intake:
         days = int(self._drops.split()[1]) if self._drops.startswith("keep-days") else 0
         return now - kept.dropped_at >= timedelta(days=days)
 
-    def _remove(self, kept: Kept) -> None:
-        """Remove files, then the memory of them: a kill between both leaves what is found again."""
+    def remove(self, kept: Kept) -> None:
+        """Remove a scene: files first, then the memory of them: a kill between both leaves what is found again."""
         self._folder.remove(kept.key.collection, kept.key.id, aside=kept.aside)
         self._journal.remove(kept.key)

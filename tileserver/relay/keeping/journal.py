@@ -24,12 +24,12 @@ _VERSION: Final = 1
 _SCHEMA: Final = """
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE origin (
-    uuid TEXT PRIMARY KEY, epoch TEXT NOT NULL, cursor INTEGER NOT NULL, problem TEXT
+    uuid TEXT PRIMARY KEY, epoch INTEGER NOT NULL, cursor INTEGER NOT NULL, problem TEXT
 ) WITHOUT ROWID;
 CREATE TABLE scene (
     collection TEXT NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL, origin TEXT NOT NULL, seq INTEGER NOT NULL,
     line TEXT NOT NULL, state TEXT NOT NULL, since TEXT NOT NULL, aside INTEGER NOT NULL,
-    received TEXT NOT NULL, layers TEXT NOT NULL, faded INTEGER NOT NULL, confirmed INTEGER NOT NULL,
+    received TEXT NOT NULL, layers TEXT NOT NULL, published INTEGER NOT NULL, most INTEGER NOT NULL, confirmed INTEGER NOT NULL,
     dropped TEXT, dropped_at TEXT, problem TEXT,
     PRIMARY KEY (collection, id, etag)
 ) WITHOUT ROWID;
@@ -46,14 +46,15 @@ class Kept:
         key: Which.
         origin: UUID of who said so.
         seq: Of the line.
-        line: As it was signed, canonical JSON.
+        line: What it says (`PutLine`), as JSON.
         state: `coming`: some of it may be missing; `whole`: it has its final name; `faulty`: it is not what the
             line says, and is not asked for again.
         since: When it began to be wanted.
         aside: Whether it lies aside, as another version is being served.
         received: Bytes that are on the disk; more than those that are published.
         layers: That are published.
-        faded: Whether what it had beyond head and overviews has been given up.
+        published: Bytes that readers see.
+        most: How many of its layers are kept at most; fewer than four, where it has faded.
         confirmed: Whether the present epoch of its origin has it.
         dropped: Why the origin has it no more.
         dropped_at: Since when.
@@ -69,7 +70,8 @@ class Kept:
     aside: bool = False
     received: Extents = Extents()
     layers: tuple[Layer, ...] = ()
-    faded: bool = False
+    published: int = 0
+    most: int = 4
     confirmed: bool = True
     dropped: str | None = None
     dropped_at: datetime | None = None
@@ -86,7 +88,7 @@ class Known:
         problem: Why nothing more is taken from it, for people.
     """
 
-    epoch: str
+    epoch: int
     cursor: int
     problem: str | None = None
 
@@ -174,7 +176,7 @@ class Journal:
         """Remember a scene as it is now."""
         row = (
             *kept.key, kept.origin, kept.seq, kept.line, kept.state, kept.since.isoformat(), kept.aside,
-            json.dumps(list(kept.received)), json.dumps(kept.layers), kept.faded, kept.confirmed, kept.dropped,
+            json.dumps(list(kept.received)), json.dumps(kept.layers), kept.published, kept.most, kept.confirmed, kept.dropped,
             kept.dropped_at.isoformat() if kept.dropped_at else None, kept.problem,
         )  # fmt: skip
         with self.writing():
@@ -198,7 +200,7 @@ class Journal:
 
     def unconfirmed(self, origin: str) -> list[Kept]:
         """Scenes that the present epoch of an origin has not named."""
-        return [*self._scenes("WHERE origin = ? AND NOT confirmed", (origin,))]
+        return [*self._scenes("WHERE origin = ? AND NOT confirmed AND dropped IS NULL", (origin,))]
 
     def doubt(self, origin: str) -> None:
         """Let all scenes of an origin wait to be named by a new epoch."""
@@ -247,11 +249,11 @@ class Journal:
 
 
 def _kept(row: Sequence[Any]) -> Kept:
-    (collection, item, etag, origin, seq, line, state, since, aside, received, layers, faded, confirmed, dropped,
+    (collection, item, etag, origin, seq, line, state, since, aside, received, layers, published, most, confirmed, dropped,
      dropped_at, problem) = row  # fmt: skip
     return Kept(
         Key(collection, item, etag), origin, seq, line, state, datetime.fromisoformat(since), bool(aside),
-        Extents(tuple(pair) for pair in json.loads(received)), tuple(json.loads(layers)), bool(faded),
+        Extents(tuple(pair) for pair in json.loads(received)), tuple(json.loads(layers)), published, most,
         bool(confirmed), dropped, datetime.fromisoformat(dropped_at) if dropped_at else None, problem,
     )  # fmt: skip
 

@@ -69,7 +69,7 @@ class Order:
             self._waiting.pop(key, None)
             return
         self._waiting[key] = each
-        heapq.heappush(self._heap, (self._urgency(each, now), next(self._count), key))
+        heapq.heappush(self._heap, (self.urgency(each, now), next(self._count), key))
 
     def remove(self, key: Key) -> None:
         """Forget a scene."""
@@ -87,7 +87,7 @@ class Order:
         while self._heap and found is None:
             urgency, number, key = self._heap[0]
             each = self._waiting.get(key)
-            current = None if each is None else self._urgency(each, now)
+            current = None if each is None else self.urgency(each, now)
             if each is None or current is None:
                 heapq.heappop(self._heap)
             elif current != urgency:
@@ -109,6 +109,7 @@ class Order:
         missing = {name: count for name, count in each.missing.items() if name != layer}
         self.put(Waiting(each.wish, missing, each.since), now)
 
-    def _urgency(self, each: Waiting, now: datetime) -> Urgency:
+    def urgency(self, each: Waiting, now: datetime) -> Urgency:
+        """What scenes are ordered by."""
         worth = rank(each.wish, [*each.missing.items()], now, self._dates, each.since)
         return not each.started, not each.wish.alerts, -worth
