@@ -40,6 +40,10 @@ class ReplacedError(ArchiveError):
     """An archive is not the one that was expected in its place."""
 
 
+class NotHereError(ArchiveError):
+    """Bytes of an archive that is on its way have not come yet."""
+
+
 class RequestError(ComeoError):
     """A request for pixels or facts cannot be answered, for a reason that lies in the request."""
 

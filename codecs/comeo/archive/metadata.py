@@ -58,6 +58,9 @@ class Metadata:
         left_out: Names of members whose text is markup or script, and which are therefore not read.
         groups: By name, finest resolution first.
         inventory: Which shards there are.
+        whole_etag: `etag` of the whole archive; the same unless this one is on its way.
+        completeness: Share of its bytes that are here: 1 unless it is on its way.
+        layers: Names of what is here as a whole; `all` unless it is on its way.
 
     Raises:
         ArchiveError: If the metadata are damaged or contradict each other, or are of an unknown version.
@@ -69,6 +72,8 @@ class Metadata:
         self.name = store.name
         self.item = root.stac_discovery
         self._size, self._fingerprint = store.size, store.fingerprint
+        self.whole_etag, self.layers = store.whole_fingerprint, store.layers
+        self.completeness = store.here.total / store.size
         self._comeo: ComeoAttributes = root.comeo
         self._item = documents.validated(METADATA_KEY, ItemModel, self.item)
         mission = mission_id(self.item.get("properties") or {})
@@ -167,7 +172,7 @@ class Metadata:
 
     @property
     def etag(self) -> str:
-        """Hex digest of the content: see `Store.fingerprint`."""
+        """Hex digest of the content that is here: see `Store.fingerprint`."""
         return self._fingerprint
 
     @property

@@ -10,12 +10,15 @@ from typing import Final
 from comeo.archive.stores.base import Blob, Sink, Store
 from comeo.archive.stores.file import LocalFile, temporary_name, writing
 from comeo.archive.stores.folder import FOLDER_SUFFIX, FolderSink, FolderStore
+from comeo.archive.stores.parts import PART_SUFFIX
+from comeo.archive.stores.sparse import SparseFile
 from comeo.archive.stores.zip import ZIP_SUFFIX, ZipSink, ZipStore
 from comeo.errors import ArchiveError
 from comeo.leftovers import sweep as sweep_folder
 
 __all__ = [
     "FOLDER_SUFFIX",
+    "PART_SUFFIX",
     "ZIP_SUFFIX",
     "Blob",
     "Sink",
@@ -39,7 +42,7 @@ def open_store(place: str | Path) -> Store:
     """Open an archive's store, whichever form it has.
 
     Args:
-        place: File, folder, or http(s) URL of a file.
+        place: File, folder, a file with holes (`.zarr.part`), or http(s) URL of a file.
 
     Raises:
         ArchiveError: If it is missing or damaged.
@@ -54,7 +57,7 @@ def open_store(place: str | Path) -> Store:
     if path.is_dir():
         return FolderStore(path)
     try:
-        return ZipStore(LocalFile(path))
+        return ZipStore(SparseFile(path) if path.name.endswith(PART_SUFFIX) else LocalFile(path))
     except OSError as error:  # its own text has the whole path, which is not for everybody
         raise ArchiveError(f"{path.name} cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # a name with a NUL

@@ -8,8 +8,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from comeo.archive.stores.extents import Extents
 from comeo.archive.stores.file import ByteFile, sync_folder, writing
 from comeo.errors import ArchiveError
 
@@ -33,6 +34,11 @@ class Blob:
         self._start = start
         self.size = stop - start
 
+    @property
+    def start(self) -> int:
+        """Its first byte in the file."""
+        return self._start
+
     def read(self, offset: int, length: int) -> bytes:
         """Return bytes.
 
@@ -51,6 +57,22 @@ class Blob:
         return self._file.read_many([(self._start + offset, length) for offset, length in ranges])
 
 
+class Range(NamedTuple):
+    """Where an object lies in the file of its store.
+
+    Attributes:
+        start: First byte of its header.
+        data: First byte of its data, or where a header that is longer than it has to be goes on.
+        size: Of its data.
+        stop: Byte behind all that is its own: the next object's first.
+    """
+
+    start: int
+    data: int
+    size: int
+    stop: int
+
+
 class Store(ABC):
     """Objects by key, read only, as they were when the store was opened. Threads may share it.
 
@@ -58,12 +80,19 @@ class Store(ABC):
         name: Of the archive's file or folder, for messages; without credentials.
         size: Bytes of the whole archive.
         fingerprint: Hex digest of the content, the same wherever and whenever the archive was copied. Two
-            archives with different content have different ones.
+            archives with different content have different ones. Of an archive that is on its way it changes
+            with what is here.
+        whole_fingerprint: That of the whole archive.
+        here: Bytes of its file that can be read: all, unless it is on its way.
+        layers: Names of what can be read as a whole.
     """
 
     name: str
     size: int
     fingerprint: str
+    whole_fingerprint: str
+    here: Extents
+    layers: tuple[str, ...]
 
     @abstractmethod
     def keys(self) -> list[str]:
@@ -95,6 +124,14 @@ class Store(ABC):
         if blob.size > MAX_METADATA_BYTES:
             raise ArchiveError(f"{self.name}: {key} is larger than {MAX_METADATA_BYTES} bytes")
         return blob.read(0, blob.size)
+
+    def ranges(self) -> dict[str, Range]:
+        """Where each object lies in the archive's file, by key, in the file's order.
+
+        Raises:
+            ArchiveError: If the archive is no file.
+        """
+        raise ArchiveError(f"{self.name} has no byte ranges: it is a folder; pack it into a .zarr.zip file")
 
     def opened(self) -> None:  # noqa: B027 - most keep nothing
         """Forget what was kept at hand to read metadata from: they have been read."""

@@ -16,11 +16,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from comeo.archive.stores.extents import Extents
 from comeo.errors import ArchiveError
 
 _BUFFER_BYTES = 1 << 16
 # An archive's ZIP directory and metadata lie at its end: 20 kB for a full Sentinel-2 scene.
 TAIL_BYTES: Final = 1 << 16
+ALL: Final = ("all",)
+"""The layers of a file that is whole."""
 
 
 class ByteFile(ABC):
@@ -30,11 +33,20 @@ class ByteFile(ABC):
         name: For people.
         size: Bytes.
         nearby: Whether a read costs next to nothing.
+        whole: Whether all its bytes can be read: see `sparse` for those of which some have not come yet.
+        here: The bytes that can be read.
+        layers: Names of what can be read as a whole.
+        etag: That an archive in the file must have when it is whole; empty where nothing is known of it.
+        revision: Changes with what can be read of a file that is not whole.
     """
 
     name: str
     size: int
     nearby: bool
+    whole: bool = True
+    layers: tuple[str, ...] = ALL
+    etag: str = ""
+    revision: str = ""
     _tail: bytes = b""
 
     @abstractmethod
@@ -51,6 +63,11 @@ class ByteFile(ABC):
         if start >= 0:
             return self._tail[start : start + length]
         return self._fetch(offset, length) if length else b""
+
+    @property
+    def here(self) -> Extents:
+        """See the class."""
+        return Extents([(0, self.size)])
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return several ranges, each an offset and a length: see `read`."""

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from comeo.archive.stores.base import MAX_ENTRIES, MAX_METADATA_BYTES, Blob, Sink, Store
-from comeo.archive.stores.file import LocalFile, sync_folder, temporary_name, writing
+from comeo.archive.stores.extents import Extents
+from comeo.archive.stores.file import ALL, LocalFile, sync_folder, temporary_name, writing
 from comeo.errors import ArchiveError
 from comeo.leftovers import hold, remove
 
@@ -35,7 +36,8 @@ class FolderStore(Store):
         self._path = path
         self._sizes: dict[str, int] | None = dict(sorted(self._list()))
         self.size = sum(self._sizes.values())
-        self.fingerprint = self._digest(self._sizes)
+        self.fingerprint = self.whole_fingerprint = self._digest(self._sizes)
+        self.here, self.layers = Extents([(0, self.size)]), ALL
 
     def keys(self) -> list[str]:
         """See `Store.keys`."""

@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from comeo.archive.stores.base import MAX_ENTRIES, Blob, Sink, Store
+from comeo.archive.stores.base import MAX_ENTRIES, Blob, Range, Sink, Store
 from comeo.archive.stores.file import TAIL_BYTES, ByteFile, writing
 from comeo.archive.stores.folder import stepping_aside
 from comeo.errors import ArchiveError
@@ -33,8 +33,8 @@ _NO_LINKS_HERE: Final = frozenset((errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, 
 class ZipStore(Store):
     """A ZIP file whose entries are stored, not deflated, so that each is a range of the file.
 
-    The ZIP directory is trusted only where an entry's own header agrees. Of a file nearby all headers are
-    read at once, of another one each when its entry is first needed.
+    The ZIP directory is trusted only where an entry's own header agrees. Of a whole file nearby all headers
+    are read at once, of another one each when its entry is first needed.
 
     Args:
         file: The open file.
@@ -47,10 +47,12 @@ class ZipStore(Store):
         self.name = file.name
         self._file: ByteFile | None = file
         self.size = file.size
-        self.fingerprint = self._check_end(file)
+        self.whole_fingerprint, self._end = self._check_end(file)
+        self.fingerprint = _revised(self.whole_fingerprint, file.revision)
+        self.here, self.layers = file.here, file.layers
         self._listed = self._read_directory(file)
         self._entries: dict[str, _Entry] = {}
-        if file.nearby:
+        if file.nearby and file.whole:
             for key in self._listed:
                 self._entry(file, key)
 
@@ -84,13 +86,26 @@ class ZipStore(Store):
         """See `Store.close`."""
         self._file = None
 
+    def ranges(self) -> dict[str, Range]:
+        """See `Store.ranges`: from the directory alone."""
+        infos = sorted(self._listed.values(), key=lambda info: info.header_offset)
+        stops = [*(info.header_offset for info in infos[1:]), self._end]
+        found = {
+            info.filename: Range(info.header_offset, _data_start(info), info.file_size, stop)
+            for info, stop in zip(infos, stops, strict=True)
+        }
+        for key, place in found.items():
+            if not 0 <= place.start <= place.data + place.size <= place.stop:
+                raise ArchiveError(f"{self.name}: entry {key!r} does not lie inside the file")
+        return found
+
     def _open(self) -> ByteFile:
         if self._file is None:
             raise ArchiveError(f"{self.name} is closed")
         return self._file
 
-    def _check_end(self, file: ByteFile) -> str:
-        """Check the end record before zipfile trusts its sizes; return the directory's digest."""
+    def _check_end(self, file: ByteFile) -> tuple[str, int]:
+        """Check the end record before zipfile trusts its sizes; return the directory's digest and offset."""
         end = _END_OF_DIRECTORY.size
         if self.size < end:
             raise ArchiveError(f"{self.name} is not an archive: it has only {self.size} bytes")
@@ -108,7 +123,10 @@ class ZipStore(Store):
         file.keep_from(offset)
         digest = hashlib.sha256(self.size.to_bytes(8, "little"))
         digest.update(file.read(offset, length + end))
-        return digest.hexdigest()[:32]
+        found = digest.hexdigest()[:32]
+        if file.etag not in ("", found):
+            raise ArchiveError(f"{self.name} is a part of another archive than its map; fetch it again")
+        return found, offset
 
     def _read_directory(self, file: ByteFile) -> dict[str, zipfile.ZipInfo]:
         try:
@@ -228,6 +246,18 @@ class ZipSink(Sink):
         for file in (self._zip, self._file):
             with contextlib.suppress(OSError, ValueError):  # such as the full disk that made us give up
                 file.close()
+
+
+def _data_start(info: zipfile.ZipInfo) -> int:
+    """Where an entry's data begin, unless its own header is longer than it has to be."""
+    return info.header_offset + _LOCAL_HEADER.size + len(info.orig_filename.encode())
+
+
+def _revised(fingerprint: str, revision: str) -> str:
+    """Digest of an archive of which not all is here: another one when more is."""
+    if not revision:
+        return fingerprint
+    return hashlib.sha256(f"{fingerprint} {revision}".encode()).hexdigest()[:32]
 
 
 def _link(path: Path, final: Path) -> None:
