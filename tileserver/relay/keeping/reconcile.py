@@ -29,12 +29,12 @@ def reconcile(journal: Journal, folder: Folder, note: Callable[[str], None]) -> 
         ComeoError: If files cannot be read or removed.
     """
     for kept in [*journal.scenes()]:
+        finish_swap(journal, folder, kept)
         found = _as_on_disk(folder, kept, note)
         if found != kept:
             journal.put(found)
         if found.most < 4 and found.layers:
             settle_faded(folder, found)
-        finish_swap(journal, folder, found)
     known = {
         folder.part(each.key.collection, each.key.id, aside=each.aside)
         for each in journal.scenes()

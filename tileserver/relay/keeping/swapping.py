@@ -56,10 +56,11 @@ def finish_swap(journal: Journal, folder: Folder, kept: Kept) -> None:
             new_whole.replace(whole)
             map_path(part).unlink(missing_ok=True)
             part.unlink(missing_ok=True)
-        elif kept.state == "coming" and new_part.exists():
+        elif kept.state == "coming" and map_path(new_part).exists():
             part.parent.mkdir(parents=True, exist_ok=True)
-            map_path(part).unlink(missing_ok=True)  # a part without a map is not served
-            new_part.replace(part)
+            if new_part.exists():  # else a kill came between the two
+                map_path(part).unlink(missing_ok=True)  # a part without a map is not served
+                new_part.replace(part)
             map_path(new_part).replace(map_path(part))
             whole.unlink(missing_ok=True)
         else:
