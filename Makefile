@@ -25,7 +25,7 @@ EXAMPLE := .cache/example
 REFERENCE := static/.cache/reference/reference.pmtiles
 # what is compiled, by the build's hook: with the machine's C compiler where there is one, else with PyPI's ziglang
 NATIVE := $(wildcard codecs/comeo/codecs/native/*.[ch]) codecs/comeo/codecs/native/build.py tools/native.py tools/hatch_hook.py
-SERVER := $(RUNTIME),server,geoservices
+SERVER := $(RUNTIME),server,geoservices,relay
 ALL := $(SERVER),xarray,qualify,jpeg2000,test
 PIP_INSTALL := tools/pip-install.sh $(BIN)/pip -c constraints.txt --no-compile
 

@@ -1,1 +1,1 @@
-"""Relays: archives that come over slow, expensive and broken links, in the order of what they are worth."""
+"""Archives over slow and broken links: what an origin says, what a relay fetches and keeps."""

@@ -1,0 +1,34 @@
+"""Names of a feed's files below an origin's root, the same in a folder and on a server; and their bounds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ROOT: Final = "relay/v1"
+INDEX: Final = f"{ROOT}/index.json"
+FEED: Final = f"{ROOT}/feed"
+OPEN_NAME: Final = "open.ndjson"
+OPEN: Final = f"{FEED}/{OPEN_NAME}"
+MODELS: Final = f"{ROOT}/models"
+SEGMENT: Final = 1000
+"""Lines of a closed segment; the last one is its check line."""
+MAX_INDEX_BYTES: Final = 1 << 16
+MAX_LINE_BYTES: Final = 1 << 13
+MAX_SEGMENT_BYTES: Final = SEGMENT * MAX_LINE_BYTES
+MAX_MODEL_BYTES: Final = 1 << 28
+MAX_SEQ: Final = 999_999 * SEGMENT
+
+
+def segment_of(seq: int) -> int:
+    """Number of the segment that a line belongs to."""
+    return (seq - 1) // SEGMENT + 1
+
+
+def segment_name(number: int) -> str:
+    """Name of a closed segment's file."""
+    return f"{number:06}.ndjson.zst"
+
+
+def is_check(seq: int) -> bool:
+    """Whether a number is that of a check line."""
+    return seq % SEGMENT == 0

@@ -1,0 +1,99 @@
+"""The contract of upstreams: whatever they are, lines are checked and bytes come piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from tileserver.relay.errors import (
+    ChangedError,
+    FeedError,
+    NewEpochError,
+    RewoundError,
+    UnreachableError,
+    UpstreamError,
+)
+from tileserver.relay.feed.lines import Index, Line
+
+__all__ = [
+    "PIECE_BYTES", "ChangedError", "FeedError", "NewEpochError", "RewoundError", "UnreachableError",
+    "Upstream", "UpstreamError", "Wire",
+]  # fmt: skip
+PIECE_BYTES: Final = 1 << 16
+
+
+@dataclass(slots=True)
+class Wire:
+    """Bytes so far, headers and handshakes included as they can be known."""
+
+    sent: int = 0
+    received: int = 0
+
+    @property
+    def total(self) -> int:
+        """Both ways together, which is what links are paid by."""
+        return self.sent + self.received
+
+
+class Upstream(Protocol):
+    """An origin, or a relay, that lines and archives are taken from. For one thread at a time.
+
+    Attributes:
+        wire: Bytes that it has taken so far.
+    """
+
+    wire: Wire
+
+    def index(self) -> Index:
+        """The state of the feed, its signature checked, by the key that is known.
+
+        Raises:
+            UnreachableError: If there is no answer.
+            FeedError: If it must not be believed: see `tileserver.relay.feed.trust`.
+        """
+        ...
+
+    def lines(self, after: int, wait: float = 0) -> Iterator[Line]:
+        """The lines that follow one, each checked, in their order: all that there are.
+
+        Args:
+            after: Number of the last line that is known; 0 to begin, also where `index` is of another epoch
+                than that line was.
+            wait: Seconds to wait for a line if there is none; fewer where the upstream allows no more.
+
+        Raises:
+            UnreachableError: If there is no answer; lines that have come are good.
+            NewEpochError: If the log was begun anew since `index` was asked for.
+            RewoundError: If the feed ends before `after`.
+            FeedError: If a line must not be believed.
+        """
+        ...
+
+    def read(self, href: str, etag: str, start: int, stop: int) -> Iterator[bytes]:
+        """Bytes of an archive as they come, in pieces of at most `PIECE_BYTES`.
+
+        Args:
+            href: As a line of this upstream has it: see `href_of`.
+            etag: That the archive must have.
+            start: First byte.
+            stop: Byte behind the last.
+
+        Raises:
+            ChangedError: If the archive is another one, or gone.
+            UnreachableError: If the link broke; what has come is good so far as its checksums say.
+            UpstreamError: If other bytes come than those that were asked for.
+        """
+        ...
+
+    def model(self, sha256: str) -> bytes:
+        """A learned model that the index names, compared with its digest.
+
+        Raises:
+            UpstreamError: If it cannot be had, or is another one.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,146 @@
+"""An upstream that is a folder: a disk that was carried, or a share in the network."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from pydantic import TypeAdapter, ValidationError
+
+from comeo.archive.stores import open_store
+from comeo.archive.stores.file import LocalFile
+from comeo.errors import ArchiveError, ComeoError
+from tileserver.relay.errors import ChangedError, UnreachableError, UpstreamError
+from tileserver.relay.feed.lines import Href, Line
+from tileserver.relay.feed.trust import Trust
+from tileserver.relay.upstream.base import PIECE_BYTES, Wire
+from tileserver.relay.upstream.reading import FeedReader
+
+_HREF: Final[TypeAdapter[str]] = TypeAdapter(Href)
+
+
+class FolderUpstream(FeedReader):
+    """A folder that `comeo relay publish` or `comeo relay export` has written.
+
+    Args:
+        place: The folder, or its address `file:///…`.
+        trust: What is known of it.
+
+    Raises:
+        UnreachableError: If it is not there: a disk that is not plugged in.
+        ComeoError: If the address names another machine.
+    """
+
+    def __init__(self, place: str | Path, trust: Trust) -> None:
+        path = folder_of(place)
+        super().__init__(trust, str(path))
+        if not path.is_dir():
+            raise UnreachableError(
+                f"{path} is not there; plug in the disk, or name the folder that has relay/ in it"
+            )
+        self._root = path.resolve()
+        self._known: dict[str, tuple[tuple[int, ...], str]] = {}  # by href: state of the file, and its ETag
+        self.wire = Wire()
+
+    def lines(self, after: int, wait: float = 0) -> Iterator[Line]:  # noqa: ARG002 - a folder tells nothing
+        """See `Upstream.lines`; a folder is never waited for."""
+        yield from self._from_files(self._fresh(), after)
+
+    def read(self, href: str, etag: str, start: int, stop: int) -> Iterator[bytes]:
+        """See `Upstream.read`."""
+        try:
+            _HREF.validate_python(href)
+        except ValidationError as error:
+            raise UpstreamError(f"{self.name}: {href[:80]!r} is no path below the origin's root") from error
+        path = self._inside(unquote(href))
+        self._check(path, href, etag)
+        file = self._open(path, href)
+        if not 0 <= start < stop <= file.size:
+            raise ChangedError(f"{self.name}: {href} has no bytes {start} to {stop}")
+        for offset in range(start, stop, PIECE_BYTES):
+            try:
+                piece = file.read(offset, min(PIECE_BYTES, stop - offset))
+            except ArchiveError as error:
+                raise UnreachableError(f"{self.name}: {error}") from error
+            self.wire.received += len(piece)
+            yield piece
+
+    def close(self) -> None:
+        """See `Upstream.close`: nothing stays open."""
+
+    def _get(self, path: str, most: int) -> bytes:
+        """See `FeedReader._get`."""
+        file = self._open(self._inside(path), path)
+        if file.size > most:
+            raise UpstreamError(f"{self.name}: {path} has more than {most} bytes, and is not read")
+        self.wire.received += file.size
+        try:
+            return file.read(0, file.size)
+        except ArchiveError as error:
+            raise UnreachableError(f"{self.name}: {error}") from error
+
+    def _inside(self, path: str) -> Path:
+        """A file below the root, whatever links there are on the way."""
+        try:
+            found = (self._root / path).resolve(strict=True)
+        except OSError as error:
+            missing = f"{self.name} has no {path} that can be read: {error.strerror}"
+            raise (UpstreamError if self._root.is_dir() else UnreachableError)(missing) from error
+        if not found.is_relative_to(self._root):
+            raise UpstreamError(f"{self.name}: {path} is a link that leaves the folder, and is not followed")
+        return found
+
+    def _open(self, path: Path, name: str) -> LocalFile:
+        try:
+            return LocalFile(path, name, follow=False)
+        except ArchiveError as error:
+            raise UpstreamError(f"{self.name}: {error}") from error
+        except OSError as error:
+            raise UnreachableError(f"{self.name}: {name} cannot be read: {error.strerror}") from error
+
+    def _check(self, path: Path, href: str, etag: str) -> None:
+        """Compare the file's ETag, which takes its directory, once for each state of the file."""
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+            if href not in self._known or self._known[href][0] != state:
+                if len(self._known) > 1000:
+                    self._known.clear()
+                self._known[href] = (state, self._etag(path, href))
+            if self._known[href][1] != etag:
+                raise ChangedError(f"{self.name}: {href} is another archive than its line tells of")
+            return
+        raise UnreachableError(f"{self.name}: {href} is gone; plug in the disk, or read the feed again")
+
+    def _etag(self, path: Path, href: str) -> str:
+        try:
+            store = open_store(path)
+        except ArchiveError as error:
+            raise ChangedError(f"{self.name}: {href} is no whole archive: {error}") from error
+        try:
+            return store.fingerprint
+        finally:
+            store.close()
+
+
+def folder_of(place: str | Path) -> Path:
+    """The folder of a path or of an address `file:///…`.
+
+    Raises:
+        ComeoError: If the address is of another machine, or of something else.
+    """
+    text = os.fspath(place)
+    if not re.match(r"[a-z][a-z0-9+.-]+:", text):
+        return Path(text)
+    parts = urlsplit(text)
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
+        raise ComeoError(
+            f"{text[:100]} is no folder of this machine; write file:///media/usb, or the path itself"
+        )
+    return Path(url2pathname(parts.path))

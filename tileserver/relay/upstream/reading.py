@@ -1,0 +1,112 @@
+"""Reading a feed as a folder of files, whatever gives the files."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+
+from tileserver.relay.errors import FeedError, NewEpochError, RewoundError, UpstreamError
+from tileserver.relay.feed.checking import Checker, split
+from tileserver.relay.feed.layout import (
+    FEED,
+    INDEX,
+    MAX_INDEX_BYTES,
+    MAX_MODEL_BYTES,
+    MAX_SEGMENT_BYTES,
+    MODELS,
+    OPEN,
+    SEGMENT,
+    segment_name,
+    segment_of,
+)
+from tileserver.relay.feed.lines import Index, Line, read_index
+from tileserver.relay.feed.packing import unpack
+from tileserver.relay.feed.trust import Trust
+
+
+class FeedReader(ABC):
+    """What folders and servers have in common.
+
+    Args:
+        trust: What is known of the upstream.
+        name: Of the upstream, for messages.
+    """
+
+    def __init__(self, trust: Trust, name: str) -> None:
+        self.name = name
+        self._trust = trust
+        self._index: Index | None = None
+
+    @abstractmethod
+    def _get(self, path: str, most: int) -> bytes:
+        """A small file below the root, whole.
+
+        Raises:
+            UnreachableError: If there is no answer.
+            UpstreamError: If there is no such file, or it has more bytes.
+        """
+
+    def index(self) -> Index:
+        """See `Upstream.index`."""
+        found = read_index(self._get(INDEX, MAX_INDEX_BYTES))
+        self._trust.check(found)
+        self._index = found
+        return found
+
+    def model(self, sha256: str) -> bytes:
+        """See `Upstream.model`."""
+        data = self._get(f"{MODELS}/{sha256}", MAX_MODEL_BYTES)
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise UpstreamError(f"{self.name}: the model {sha256[:12]}… is damaged; fetch it again")
+        return data
+
+    def _fresh(self) -> Index:
+        """The index as it is now, of the epoch that the last one was of.
+
+        Raises:
+            NewEpochError: If it is of another one.
+        """
+        before, now = self._index, self.index()
+        if before is not None and now.epoch != before.epoch:
+            raise NewEpochError(f"{self.name} has begun its log anew; its lines are read from the first")
+        return now
+
+    def _from_files(self, index: Index, after: int) -> Iterator[Line]:
+        """Lines behind one, by closed segments and the open one."""
+        self._check_place(index, after)
+        last = max(after, index.first - 1)
+        while last < index.last:
+            segment = segment_of(last + 1)
+            if segment * SEGMENT <= index.last:
+                name = segment_name(segment)
+                raw = self._get(f"{FEED}/{name}", MAX_SEGMENT_BYTES)
+                content = unpack(raw, MAX_SEGMENT_BYTES, f"{self.name}: segment {name}")
+            else:
+                content = self._get(OPEN, MAX_SEGMENT_BYTES)
+            upto = min(segment * SEGMENT, index.last)
+            yield from self._checked(index, split(content), (segment - 1) * SEGMENT, last, upto)
+            last = upto
+
+    def _check_place(self, index: Index, after: int) -> None:
+        if after > index.last:
+            raise RewoundError(
+                f"{self.name}: the feed ends with line {index.last}, and {after} was seen: it was "
+                "set back, or is an old copy; ask who runs the origin"
+            )
+
+    def _checked(
+        self, index: Index, raw: Iterable[bytes], begin: int, after: int, upto: int
+    ) -> Iterator[Line]:
+        """Lines of a segment from its first one; those after one, up to another, are given."""
+        checker, number = Checker(index, begin), begin
+        for number, one in enumerate(raw, begin + 1):
+            line = checker.read(one)
+            if number > after:
+                self._trust.meet(line)
+                yield line
+            if number == upto:
+                return
+        raise FeedError(
+            f"{self.name}: line {number + 1} of the feed is missing; its index tells of {index.last}"
+        )
