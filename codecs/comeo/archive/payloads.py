@@ -7,7 +7,7 @@ goes straight to a payload.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from comeo.archive import shard as sharding
 from comeo.archive.inventory import Inventory, check
 from comeo.archive.model import Level
 from comeo.archive.stores import Blob, Store
+from comeo.archive.stores.extents import Span
 from comeo.errors import ArchiveError
 
 _Key = tuple[str, int, int]
@@ -50,8 +51,32 @@ class Payloads:
         Raises:
             ArchiveError: If one is damaged, naming the file and the block.
         """
-        shard_rows, shard_cols = level.shard
         out: list[memoryview | None] = [None] * len(blocks)
+        for shard, present in self._found(level, blocks):
+            for place, data in zip(present, shard.read_many(list(present.values())), strict=True):
+                out[place] = sharding.without_checksum(data)
+                if out[place] is None:
+                    name = self.block_name(level, *blocks[place])
+                    raise ArchiveError(f"{name} is damaged, its checksum does not match")
+        return out
+
+    def ranges(self, level: Level, blocks: Sequence[tuple[int, int]]) -> list[Span]:
+        """Byte ranges, in the archive's file, of those of some blocks that have a valid pixel.
+
+        Raises:
+            ArchiveError: If the index of a shard is damaged, or has not come yet.
+        """
+        return [
+            (shard.start + offset, shard.start + offset + length)
+            for shard, present in self._found(level, blocks)
+            for offset, length in present.values()
+        ]
+
+    def _found(
+        self, level: Level, blocks: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[Blob, dict[int, tuple[int, int]]]]:
+        """Shards of blocks, and in each the offset and length of those that it has, by place in the list."""
+        shard_rows, shard_cols = level.shard
         by_shard: dict[tuple[int, int], list[int]] = {}
         for place, (row, col) in enumerate(blocks):
             by_shard.setdefault((row // shard_rows, col // shard_cols), []).append(place)
@@ -63,14 +88,11 @@ class Payloads:
             slots = [
                 blocks[place][0] % shard_rows * shard_cols + blocks[place][1] % shard_cols for place in places
             ]
-            present = [(place, slot) for place, slot in zip(places, slots, strict=True) if index[slot, 1]]
-            ranges = [(int(index[slot, 0]), int(index[slot, 1])) for _, slot in present]
-            for (place, _), data in zip(present, shard.read_many(ranges), strict=True):
-                out[place] = sharding.without_checksum(data)
-                if out[place] is None:
-                    name = self.block_name(level, *blocks[place])
-                    raise ArchiveError(f"{name} is damaged, its checksum does not match")
-        return out
+            yield shard, {
+                place: (int(index[slot, 0]), int(index[slot, 1]))
+                for place, slot in zip(places, slots, strict=True)
+                if index[slot, 1]
+            }
 
     def block_name(self, level: Level, row: int, col: int) -> str:
         """Name of a block in messages."""

@@ -19,9 +19,11 @@ from comeo.archive.model import Level
 from comeo.archive.payloads import Payloads
 from comeo.archive.references import Decode, Place, finer_blocks, references
 from comeo.archive.stores import Store, is_url, open_store
+from comeo.archive.stores.base import Range
+from comeo.archive.stores.extents import Span
 from comeo.codecs import get_codec
 from comeo.codecs.payload import is_predicted
-from comeo.errors import ArchiveError, CodecError, ReplacedError
+from comeo.errors import ArchiveError, CodecError, NotHereError, ReplacedError
 from comeo.scene import Window
 
 if TYPE_CHECKING:
@@ -51,14 +53,32 @@ class Archive(Metadata):
 
     @property
     def clear(self) -> ClearGroup | None:
-        """Which pixels are clear, or None where that is not known: the archive does not say, or `damaged`."""
+        """Which pixels are clear, or None where that is not known: the archive does not say, or `damaged`.
+
+        Raises:
+            NotHereError: If the archive says so in bytes that have not come yet.
+        """
         return self._clear.value
+
+    @property
+    def clear_here(self) -> ClearGroup | None:
+        """Likewise, and None where that has not come yet."""
+        try:
+            return self.clear
+        except NotHereError:
+            return None
 
     @property
     def damaged(self) -> dict[str, str]:
         """See `Metadata.damaged`; and `clear`."""
-        found = self._clear.damage
+        found = "" if self.clear_here is not None else self._clear_damage()
         return {**super().damaged, **({"clear": found} if found else {})}
+
+    def _clear_damage(self) -> str:
+        try:
+            return self._clear.damage
+        except NotHereError:
+            return ""
 
     @property
     def _clear(self) -> Part[ClearGroup]:
@@ -72,6 +92,8 @@ class Archive(Metadata):
         expected = self.inventory.expected_clear(SHARD)
         try:
             return ClearGroup(self._store, ClearFacts.model_validate(value), expected)
+        except NotHereError:
+            raise
         except ArchiveError as error:
             raise ValueError(str(error).removeprefix(f"{self.name}: ")) from error
 
@@ -86,6 +108,36 @@ class Archive(Metadata):
     def payloads(self, level: Level, blocks: Sequence[tuple[int, int]]) -> list[memoryview | None]:
         """Return the payloads of blocks, each (row, col), those of a shard at once: see `payload`."""
         return self._payloads.read(level, blocks)
+
+    def block_ranges(self, level: Level, blocks: Sequence[Place]) -> list[Span]:
+        """Byte ranges, in the archive's file, of those of some blocks that have a valid pixel.
+
+        Raises:
+            NotHereError: If the index of a shard has not come yet.
+            ArchiveError: If it is damaged.
+        """
+        return self._payloads.ranges(level, blocks)
+
+    def has_blocks(self, level: Level, blocks: Sequence[Place]) -> bool:
+        """Whether the payloads of blocks are here: of an archive that is on its way, not all are.
+
+        Raises:
+            ArchiveError: If the index of a shard is damaged.
+        """
+        if self.completeness == 1:
+            return True
+        try:
+            return all(self._store.here.covers(*span) for span in self.block_ranges(level, blocks))
+        except NotHereError:
+            return False
+
+    def entries(self) -> dict[str, Range]:
+        """Where each object lies in the archive's file, by key.
+
+        Raises:
+            ArchiveError: If the archive is a folder.
+        """
+        return self._store.ranges()
 
     def decode_blocks(
         self, level: Level, blocks: Sequence[Place], reduce: int = 0, finer: Decode | None = None
@@ -139,10 +191,12 @@ class Archive(Metadata):
 
     def info(self) -> dict[str, Any]:
         """The document that `comeo info --json` prints."""
-        layer, damaged, clear = self.clear, self.damaged, None
+        layer, damaged, clear = self.clear_here, self.damaged, None
         if layer is not None:
             try:
                 clear = layer.document()
+            except NotHereError:
+                clear = None
             except ArchiveError as error:
                 damaged["clear"] = str(error)
         return {**info(self), "clear": clear, "damaged": damaged}
@@ -206,7 +260,8 @@ class Archive(Metadata):
 def open_archive(place: str | Path, fingerprint: str | None = None) -> Archive:
     """Open an archive: a `.zarr.zip` file, a `.zarr` folder, or the http(s) URL of a file.
 
-    Of a file on a server only the ranges that are read are fetched.
+    Of a file on a server only the ranges that are read are fetched. A `.zarr.part`, an archive that is on its
+    way, can be opened as soon as its head is here.
 
     Args:
         place: The archive.
@@ -214,6 +269,7 @@ def open_archive(place: str | Path, fingerprint: str | None = None) -> Archive:
 
     Raises:
         ReplacedError: If it has another one.
+        NotHereError: If its head has not come yet.
         ArchiveError: If it is missing, damaged, or of a version that this program does not read.
     """
     store = open_store(place)

@@ -32,6 +32,11 @@ def shard_sides(rows: int, cols: int) -> tuple[int, int]:
     return side(rows), side(cols)
 
 
+def index_bytes_of(slots: int) -> int:
+    """Bytes of the index of a shard of so many slots, with its checksum."""
+    return slots * SLOT_BYTES + CRC_BYTES
+
+
 def absent_checksum(slots: int) -> bytes:
     """The checksum at the end of a shard of so many slots without a payload."""
     return with_checksum(b"\xff" * (slots * SLOT_BYTES))[-CRC_BYTES:]

@@ -14,11 +14,11 @@ class Backoff:
     """Waits longer each time, until something comes again."""
 
     def __init__(self) -> None:
-        self._failed = 0
+        self.failed = 0
 
     def worked(self) -> None:
         """Say that bytes have come."""
-        self._failed = 0
+        self.failed = 0
 
     def wait(self, *, refused: bool = False, asked: float | None = None) -> float:
         """Say that a try failed; seconds to wait.
@@ -27,8 +27,8 @@ class Backoff:
             refused: Whether the other side answered, and refused: it is not asked again so soon.
             asked: Seconds that it asked to be left alone.
         """
-        self._failed += 1
-        seconds = _FIRST * 2.0 ** min(self._failed - 1, 20)
+        self.failed += 1
+        seconds = _FIRST * 2.0 ** min(self.failed - 1, 20)
         if asked is not None:
             return min(max(asked, 0.0), 3600.0)
         return min(seconds * 5, _MOST_REFUSED) if refused else min(seconds, _MOST_CUT)

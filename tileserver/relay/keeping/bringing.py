@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from comeo.archive.stores.extents import Extents
 from tileserver.relay.keeping.gate import FREE, Gate, Pass
@@ -108,7 +108,8 @@ class Bringer:
             remembered, since = written, self._clock()
 
         try:
-            with closing(self._upstream.read(href, kept.key.etag, start, stop)) as pieces:
+            came = self._upstream.read(href, kept.key.etag, start, stop)
+            with closing(cast("Generator[bytes]", came)) as pieces:
                 for data in pieces:
                     file.write(written, data)
                     written += len(data)

@@ -6,9 +6,9 @@ What these do not cover, headers of ZIP entries, the SHA-256 of the whole does, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -27,7 +27,8 @@ from tileserver.relay.plan.offers import Offer
 _ABSENT = 0xFFFFFFFFFFFFFFFF
 
 
-class Shard(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Shard:
     """A shard of an archive, and where it lies.
 
     Attributes:

@@ -95,8 +95,8 @@ class Intake:
             again = same.state == "faulty" and line.seq > same.seq
             self._journal.put(
                 replace(
-                    same, origin=uuid, seq=line.seq, line=line.model_dump_json(), confirmed=True, dropped=None,
-                    dropped_at=None, state="coming" if again else same.state,
+                    same, origin=uuid, seq=line.seq, line=line.model_dump_json(), confirmed=True,
+                    dropped=None, dropped_at=None, state="coming" if again else same.state,
                     problem=None if again else same.problem,
                 )
             )  # fmt: skip
@@ -141,6 +141,6 @@ class Intake:
         return now - kept.dropped_at >= timedelta(days=days)
 
     def remove(self, kept: Kept) -> None:
-        """Remove a scene: files first, then the memory of them: a kill between both leaves what is found again."""
+        """Remove a scene: its files first, so that after a kill between both it is found again."""
         self._folder.remove(kept.key.collection, kept.key.id, aside=kept.aside)
         self._journal.remove(kept.key)

@@ -27,15 +27,19 @@ CREATE TABLE origin (
     uuid TEXT PRIMARY KEY, epoch INTEGER NOT NULL, cursor INTEGER NOT NULL, problem TEXT
 ) WITHOUT ROWID;
 CREATE TABLE scene (
-    collection TEXT NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL, origin TEXT NOT NULL, seq INTEGER NOT NULL,
-    line TEXT NOT NULL, state TEXT NOT NULL, since TEXT NOT NULL, aside INTEGER NOT NULL,
-    received TEXT NOT NULL, layers TEXT NOT NULL, published INTEGER NOT NULL, most INTEGER NOT NULL, confirmed INTEGER NOT NULL,
+    collection TEXT NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL, origin TEXT NOT NULL,
+    seq INTEGER NOT NULL, line TEXT NOT NULL, state TEXT NOT NULL, since TEXT NOT NULL,
+    aside INTEGER NOT NULL,
+    received TEXT NOT NULL, layers TEXT NOT NULL, published INTEGER NOT NULL, most INTEGER NOT NULL,
+    confirmed INTEGER NOT NULL,
     dropped TEXT, dropped_at TEXT, problem TEXT,
     PRIMARY KEY (collection, id, etag)
 ) WITHOUT ROWID;
 CREATE TABLE spent (day TEXT PRIMARY KEY, wire INTEGER NOT NULL, useful INTEGER NOT NULL) WITHOUT ROWID;
 """
 State = Literal["coming", "whole", "faulty"]
+NOTHING: Final = Extents()
+_PUT: Final = f"INSERT OR REPLACE INTO scene VALUES ({', '.join('?' * 17)})"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,8 @@ class Kept:
         origin: UUID of who said so.
         seq: Of the line.
         line: What it says (`PutLine`), as JSON.
-        state: `coming`: some of it may be missing; `whole`: it has its final name; `faulty`: it is not what the
-            line says, and is not asked for again.
+        state: `coming`: some of it may be missing; `whole`: it has its final name; `faulty`: it is not what
+            the line says, and is not asked for again.
         since: When it began to be wanted.
         aside: Whether it lies aside, as another version is being served.
         received: Bytes that are on the disk; more than those that are published.
@@ -68,7 +72,7 @@ class Kept:
     state: State
     since: datetime
     aside: bool = False
-    received: Extents = Extents()
+    received: Extents = NOTHING
     layers: tuple[Layer, ...] = ()
     published: int = 0
     most: int = 4
@@ -164,6 +168,11 @@ class Journal:
         ).fetchone()
         return None if row is None else Known(*row)
 
+    def origins(self) -> dict[str, Known]:
+        """What is known of all origins, by UUID."""
+        rows = self._connection.execute("SELECT uuid, epoch, cursor, problem FROM origin ORDER BY uuid")
+        return {uuid: Known(*rest) for uuid, *rest in rows.fetchall()}
+
     def set_origin(self, uuid: str, known: Known) -> None:
         """Remember how far an origin's feed was read."""
         with self.writing():
@@ -176,14 +185,12 @@ class Journal:
         """Remember a scene as it is now."""
         row = (
             *kept.key, kept.origin, kept.seq, kept.line, kept.state, kept.since.isoformat(), kept.aside,
-            json.dumps(list(kept.received)), json.dumps(kept.layers), kept.published, kept.most, kept.confirmed, kept.dropped,
-            kept.dropped_at.isoformat() if kept.dropped_at else None, kept.problem,
+            json.dumps(list(kept.received)), json.dumps(kept.layers), kept.published, kept.most,
+            kept.confirmed, kept.dropped, kept.dropped_at.isoformat() if kept.dropped_at else None,
+            kept.problem,
         )  # fmt: skip
         with self.writing():
-            self._connection.execute(
-                f"INSERT OR REPLACE INTO scene VALUES ({', '.join('?' * len(row))})",
-                row,  # noqa: S608
-            )
+            self._connection.execute(_PUT, row)
 
     def get(self, key: Key) -> Kept | None:
         """A version of a scene."""
@@ -249,8 +256,8 @@ class Journal:
 
 
 def _kept(row: Sequence[Any]) -> Kept:
-    (collection, item, etag, origin, seq, line, state, since, aside, received, layers, published, most, confirmed, dropped,
-     dropped_at, problem) = row  # fmt: skip
+    (collection, item, etag, origin, seq, line, state, since, aside, received, layers, published, most,
+     confirmed, dropped, dropped_at, problem) = row  # fmt: skip
     return Kept(
         Key(collection, item, etag), origin, seq, line, state, datetime.fromisoformat(since), bool(aside),
         Extents(tuple(pair) for pair in json.loads(received)), tuple(json.loads(layers)), published, most,

@@ -40,7 +40,9 @@ class Layering:
         note: Called with what people should know.
     """
 
-    def __init__(self, journal: Journal, folder: Folder, note: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, journal: Journal, folder: Folder, note: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._journal, self._folder, self._note = journal, folder, note
 
     def bring(self, bringer: Bringer, kept: Kept, wish: Wish, layer: Layer) -> Kept:
@@ -67,7 +69,9 @@ class Layering:
             kept, wanted = self._fetch(bringer, writer, kept, wish, layer)
             if wanted.covers(0, wish.offer.size):
                 writer.complete()
-                kept = replace(kept, state="whole", layers=wish.layers, published=wish.offer.size, problem=None)
+                kept = replace(
+                    kept, state="whole", layers=wish.layers, published=wish.offer.size, problem=None
+                )
             else:
                 layers = (*kept.layers, layer)
                 extents = writer.published.union(wanted)

@@ -18,7 +18,14 @@ def key_of(line: PutLine) -> Key:
 def offer_of(line: PutLine) -> Offer:
     """What plans need of a line."""
     return Offer(
-        key_of(line), line.t, line.bbox, line.cloud, _cells(line.clear_cells), line.bytes, line.coarse, line.tail
+        key_of(line),
+        line.t,
+        line.bbox,
+        line.cloud,
+        _cells(line.clear_cells),
+        line.bytes,
+        line.coarse,
+        line.tail,
     )
 
 

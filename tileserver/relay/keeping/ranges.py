@@ -51,9 +51,7 @@ def groups_of(archive: Archive, bands: frozenset[str]) -> list[str] | None:
     """Groups that have any of some bands; None, all, where none is named."""
     if not bands:
         return None
-    return [
-        name for name, group in archive.groups.items() if any(band.name in bands for band in group.bands)
-    ]
+    return [name for name, group in archive.groups.items() if any(band.name in bands for band in group.bands)]
 
 
 def boxes_of(wish: Wish) -> Iterator[Bounds | None]:

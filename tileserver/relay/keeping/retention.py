@@ -57,7 +57,7 @@ class Retention:
             if self._lacking(count) > 0:
                 raise PausedError(
                     self._clock() + _TRY_AGAIN,
-                    f"{self._folder.root} has no room for {count} bytes more: make some, or allow more by [disk]",
+                    f"{self._folder.root} has no room for {count} bytes: make some, or allow more by [disk]",
                 )
         return faded
 
@@ -92,7 +92,9 @@ class Retention:
     def _fade_for(self, count: int) -> Iterator[Key]:
         """Let the oldest go first: the rest of all, then what is sharp; heads and overviews stay."""
         for most in (3, 2):
-            scenes = [each for each in self._journal.scenes() if _count(each) > most and each.state != "faulty"]
+            scenes = [
+                each for each in self._journal.scenes() if _count(each) > most and each.state != "faulty"
+            ]
             scenes.sort(key=lambda each: offer_in(each.line).time or _OLDEST)
             for kept in scenes:
                 if self._lacking(count) <= 0:

@@ -14,14 +14,14 @@ from tileserver.relay.errors import ChangedError, FeedError, UnreachableError, U
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.gate import Gate, PausedError
 from tileserver.relay.keeping.intake import Intake
-from tileserver.relay.keeping.journal import Journal, Kept, now_utc
+from tileserver.relay.keeping.journal import Journal, now_utc
 from tileserver.relay.keeping.layering import FaultyError, Layering
 from tileserver.relay.keeping.reconcile import reconcile
 from tileserver.relay.keeping.retention import Retention
 from tileserver.relay.keeping.source import Source
 from tileserver.relay.keeping.waiting import waiting_of
 from tileserver.relay.plan.offers import Key
-from tileserver.relay.plan.order import Order, Waiting
+from tileserver.relay.plan.order import Waiting
 
 _log = logging.getLogger("comeo")
 POLL_SECONDS: Final = 60.0
@@ -98,7 +98,6 @@ class Runner:
         reconcile(self._journal, self._folder, self._told.note)
         for kept in [*self._journal.scenes()]:
             self._arrange(kept.key)
-        self._retention.load(self._journal.scenes())
         while True:
             self._keep_house()
             self._poll()

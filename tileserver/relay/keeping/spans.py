@@ -8,7 +8,7 @@ from typing import Final
 from comeo.archive.stores.extents import Extents, Span
 
 GAP: Final = 4096
-"""Bytes that are not wanted, and cost less than a request of their own: about 1 kB, and a moment of waiting."""
+"""Bytes that are not wanted, and cost less than a request of their own: 1 kB, and a moment of waiting."""
 LONGEST: Final = 1 << 20
 
 

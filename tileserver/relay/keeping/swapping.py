@@ -27,8 +27,8 @@ def is_as_good(kept: Kept, older: Kept, wanted: int) -> bool:
 def swap(journal: Journal, folder: Folder, kept: Kept) -> Kept:
     """Let a version that lies aside be served; the older ones are removed.
 
-    The journal is told first, and `finish_swap` does what a kill prevents. Until the new version has its name,
-    there is a moment without either.
+    The journal is told first, and `finish_swap` does what a kill prevents. Until the new version has its
+    name, there is a moment without either.
 
     Raises:
         ArchiveError: If a file cannot be renamed.
