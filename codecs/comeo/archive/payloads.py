@@ -88,11 +88,14 @@ class Payloads:
             slots = [
                 blocks[place][0] % shard_rows * shard_cols + blocks[place][1] % shard_cols for place in places
             ]
-            yield shard, {
-                place: (int(index[slot, 0]), int(index[slot, 1]))
-                for place, slot in zip(places, slots, strict=True)
-                if index[slot, 1]
-            }
+            yield (
+                shard,
+                {
+                    place: (int(index[slot, 0]), int(index[slot, 1]))
+                    for place, slot in zip(places, slots, strict=True)
+                    if index[slot, 1]
+                },
+            )
 
     def block_name(self, level: Level, row: int, col: int) -> str:
         """Name of a block in messages."""

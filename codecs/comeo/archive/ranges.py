@@ -25,7 +25,7 @@ from comeo.archive.shard import index_bytes_of
 from comeo.archive.stores.base import Range
 from comeo.archive.stores.extents import Extents, Span
 from comeo.errors import NotFoundError
-from comeo.globe import TURN, pieces
+from comeo.globe import TURN, intersections, rolled, unrolled
 from comeo.grid import WGS84, Bounds
 from comeo.scene import Window
 
@@ -161,9 +161,13 @@ def _windows(group: ArchiveGroup, bbox: Bounds | None) -> list[Window]:
     whole = [Window(0, 0, level.height, level.width)]
     if bbox is None:
         return whole
+    scene = _moved(group.native_grid.bounds, group.crs, WGS84)
+    if scene is None:
+        return whole
     out: list[Window] = []
-    for piece in pieces(bbox):
-        bounds = _moved(piece, group.crs)
+    # cut to the scene first: far away from it, its projection may have no place for the area, or a wrong one
+    for piece in intersections(bbox, rolled(unrolled(scene))):
+        bounds = _moved(piece, WGS84, group.crs)
         if bounds is None:
             return whole
         turns = (-TURN, 0.0, TURN) if group.crs.is_geographic else (0.0,)
@@ -173,16 +177,17 @@ def _windows(group: ArchiveGroup, bbox: Bounds | None) -> list[Window]:
     return out
 
 
-def _moved(bounds: Bounds, crs: CRS) -> Bounds | None:
-    """Bounds in degrees in a projection, or None where they have no place in it."""
-    if crs == WGS84:
+def _moved(bounds: Bounds, source: CRS, target: CRS) -> Bounds | None:
+    """Bounds in another projection, or None where they have no place in it."""
+    if source == target:
         return bounds
     try:
-        left, bottom, right, top = transform_bounds(WGS84, crs, *bounds, densify_pts=_EDGE_POINTS)
+        left, bottom, right, top = transform_bounds(source, target, *bounds, densify_pts=_EDGE_POINTS)
     except (RasterioError, CPLE_BaseError):
         return None
     found = (left, bottom, right, top)
-    return found if all(map(math.isfinite, found)) and left <= right and bottom <= top else None
+    fits = all(map(math.isfinite, found)) and bottom <= top and (left <= right or target.is_geographic)
+    return found if fits else None
 
 
 def _window(level: Level, bounds: Bounds) -> Window | None:

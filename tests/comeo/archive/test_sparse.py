@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comeo.archive import open_archive
-from comeo.archive.stores import parts, sparse
+from comeo.archive.stores import file, parts
 from comeo.archive.stores.extents import Extents, Span
 from comeo.archive.stores.parts import map_path, read_map
 from comeo.archive.stores.sparse import SparseFile, SparseWriter
@@ -103,7 +104,7 @@ def test_sizes_beyond_those_of_archives_are_refused(path: Path, size: int) -> No
 def test_a_file_for_which_the_disk_has_no_room_is_not_begun(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sparse.shutil, "disk_usage", lambda _: type("Usage", (), {"free": SIZE - 1})())
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": SIZE - 1})())
     with pytest.raises(ArchiveError, match="has 4095 free"):
         SparseWriter.create(path, SIZE, ETAG)
     assert not path.exists()
@@ -218,7 +219,7 @@ class Disk:
 
     @contextlib.contextmanager
     def under(self, patch: pytest.MonkeyPatch) -> Iterator[None]:
-        pwrite, fdatasync, replace, sync_folder = os.pwrite, os.fdatasync, Path.replace, parts.sync_folder
+        pwrite, fdatasync, replace, sync_folder = os.pwrite, os.fdatasync, Path.replace, file.sync_folder
 
         def write(descriptor: int, data: Any, offset: int) -> int:
             self._tick()
