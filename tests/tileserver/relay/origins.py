@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,31 +15,29 @@ from affine import Affine
 from comeo.archive import open_archive
 from comeo.archive.ranges import pieces_of
 from comeo.compression import compress
-from tests.scenes import array_group, array_scene, landscape
+from tests.scenes import array_group, array_scene
 from tileserver.relay.feed.keys import SigningKey
 from tileserver.relay.feed.layout import FEED, INDEX, OPEN
 from tileserver.relay.feed.lines import moment, write_index, write_line
 
 FINE = Affine(10, 0, 472_480, 0, -10, 5_257_490)
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
-BBOX = (8.63, 47.3, 8.8, 47.47)
-"""About that of scenes of 1100 pixels."""
+BBOX = (8.63, 47.27, 8.92, 47.47)
+"""About that of scenes of 2112 pixels."""
 
 
-def make_archive(folder: Path, name: str, *, seed: int = 0, size: int = 1100, day: int = 1) -> Path:
+def make_archive(folder: Path, name: str, *, seed: int = 0, size: int = 2112) -> Path:
     """An archive with overviews, of two resolutions, one predicted from the other."""
-    fine = landscape(2, size, size, seed)
-    coarse = np.stack([band.reshape(size // 2, 2, size // 2, 2).mean(axis=(1, 3)) for band in fine])
+    rng = np.random.default_rng(seed)
+    low = rng.integers(800, 4000, (1, size // 32, size // 32), np.uint16)
+    fine = low.repeat(32, axis=1).repeat(32, axis=2) + rng.integers(0, 40, (1, size, size), np.uint16)
     groups = (
-        array_group(fine, np.ones(fine.shape, bool), names=["B04", "B08"], transform=FINE),
-        array_group(
-            coarse.astype(np.uint16), np.ones(coarse.shape, bool), names=["B8A", "B11"],
-            transform=FINE @ Affine.scale(2),
-        ),
-    )  # fmt: skip
-    scene = array_scene(*groups, scene_id=name, collection="optical", day=day)
+        array_group(fine, names=["B04"], transform=FINE),
+        array_group(fine[:, ::2, ::2] // 2, names=["B11"], transform=FINE @ Affine.scale(2)),
+    )
+    scene = array_scene(*groups, scene_id=name, collection="optical")
     path = folder / f"{name}.zarr.zip"
-    compress(scene, path, step=20.0, force=True)
+    compress(scene, path, codec="dct", step=60.0, force=True)
     return path
 
 
@@ -100,15 +97,6 @@ class FolderOrigin:
         """RELAY.toml of a relay of this origin; parts by name of their table replace the usual ones."""
         url = parts.pop("url", f"file://{self.root}")
         usual = {"subscription": '[[subscription]]\nname = "all"', "link": "", "disk": "[disk]\nfree = 0"}
+        top = parts.pop("top", "")
         tables = "\n".join({**usual, **parts}.values())
-        top = "" if "top" not in parts else parts["top"]
-        tables = tables.replace(top, "", 1) if top else tables
         return f'folder = "relay"\n{top}\n[origin]\nurl = "{url}"\nkey = "{self.key.text}"\n{tables}\n'
-
-
-def holes(path: Path) -> Iterator[tuple[int, int]]:
-    """Extents of a file that are zeros, by pages."""
-    data = path.read_bytes()
-    for start in range(0, len(data), 4096):
-        if not any(data[start : start + 4096]):
-            yield start, start + 4096

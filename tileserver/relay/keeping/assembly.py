@@ -86,6 +86,7 @@ def running(
     *,
     free: bool = False,
     clock: Callable[[], datetime] = now_utc,
+    ticks: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Runner]:
     """A runner, which alone has the folder.
@@ -96,6 +97,7 @@ def running(
         upstreams: Names and upstreams of origins.
         free: Whether windows and quotas do not count, as of a disk that is at hand.
         clock: Time in UTC.
+        ticks: Seconds that only grow.
         sleep: Waits.
 
     Raises:
@@ -109,9 +111,9 @@ def running(
             _subscribe(journal, relay)
             gate = Gate(terms.link, journal, clock, free=free)
             intake = Intake(journal, folder, relay.subscribers, terms.drops)
-            dates, pace = ClearDates(), Pace(sleep=sleep)
+            dates, pace = ClearDates(), Pace(ticks, sleep)
             sources = [
-                Source(name, each, Bringer(each, journal, gate, pace), Order([], dates, clock()))
+                Source(name, each, Bringer(each, journal, gate, pace, ticks), Order([], dates, clock()))
                 for name, each in upstreams
             ]
             for kept in journal.scenes():
@@ -121,7 +123,7 @@ def running(
             layering = Layering(journal, folder, told.note)
             retention = Retention(journal, folder, intake, terms.disk, clock)
             yield Runner(
-                journal, folder, sources, intake, layering, retention, gate, told, clock, sleep=sleep
+                journal, folder, sources, intake, layering, retention, gate, told, clock, ticks, sleep
             )
         finally:
             journal.close()

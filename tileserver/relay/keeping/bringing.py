@@ -38,7 +38,6 @@ class Bringer:
         journal: That remembers what came.
         gate: That says what may be asked for.
         pace: Of the link.
-        heard: Called with the bytes of archives that have come.
         clock: Seconds that only grow.
     """
 
@@ -48,14 +47,12 @@ class Bringer:
         journal: Journal,
         gate: Gate,
         pace: Pace,
-        heard: Callable[[int], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._upstream = upstream
         self._journal = journal
         self._gate = gate
         self._pace = pace
-        self._heard = heard
         self._clock = clock
         self._told = upstream.wire.total
 
@@ -113,7 +110,6 @@ class Bringer:
                 for data in pieces:
                     file.write(written, data)
                     written += len(data)
-                    self._heard(len(data))
                     if written - remembered >= SYNC_BYTES or self._clock() - since > _SYNC_SECONDS:
                         remember()
                     if allowed is not FREE:

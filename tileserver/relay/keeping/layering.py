@@ -19,7 +19,7 @@ from tileserver.relay.keeping.journal import Journal, Kept
 from tileserver.relay.keeping.offering import put_in
 from tileserver.relay.keeping.ranges import area_extents
 from tileserver.relay.keeping.swapping import is_as_good, swap
-from tileserver.relay.plan.definition import Layer
+from tileserver.relay.plan.definition import LAYERS, Layer
 from tileserver.relay.plan.offers import Wish
 
 MOST_TRIES: Final = 3
@@ -67,11 +67,9 @@ class Layering:
         writer = self._writer(part, wish.offer.size, kept)
         try:
             kept, wanted = self._fetch(bringer, writer, kept, wish, layer)
-            if wanted.covers(0, wish.offer.size):
+            if kept.received.covers(0, wish.offer.size):
                 writer.complete()
-                kept = replace(
-                    kept, state="whole", layers=wish.layers, published=wish.offer.size, problem=None
-                )
+                kept = replace(kept, state="whole", layers=LAYERS, published=wish.offer.size, problem=None)
             else:
                 layers = (*kept.layers, layer)
                 extents = writer.published.union(wanted)
@@ -100,7 +98,8 @@ class Layering:
             if wanted.without(kept.received).total:
                 kept = bringer.bring(kept, line.href, writer, wanted, alerts=wish.alerts)
                 bad = damaged(writer.path, kept, wish.offer, wanted)
-            elif layer == "rest" and not _is_right(writer.path, line.sha256):
+            elif kept.received.covers(0, line.bytes) and not is_right(writer.path, line.sha256):
+                wanted = Extents([(0, line.bytes)])
                 bad = unprotected(writer.path, kept) if tries == 0 else wanted
             else:
                 return kept, wanted
@@ -135,7 +134,7 @@ class Layering:
         return kept
 
 
-def _is_right(path: Path, sha256: str) -> bool:
+def is_right(path: Path, sha256: str) -> bool:
     """Whether a file that is all here is the one that was signed."""
     file = LocalFile(path)
     digest = hashlib.sha256()

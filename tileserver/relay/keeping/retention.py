@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from comeo.archive.stores.extents import Extents
 from comeo.archive.stores.sparse import SparseWriter
 from comeo.errors import ComeoError
 from tileserver.relay.keeping.folder import Folder
-from tileserver.relay.keeping.gate import PausedError
 from tileserver.relay.keeping.intake import Intake
 from tileserver.relay.keeping.journal import Journal, Kept
 from tileserver.relay.keeping.offering import offer_in
@@ -25,7 +24,10 @@ _log = logging.getLogger("comeo")
 _LOW: Final = 0.9
 """Of what may be kept, to which it fades once it is too much."""
 _OLDEST: Final = datetime(1, 1, 1, tzinfo=UTC)
-_TRY_AGAIN: Final = timedelta(minutes=1)
+
+
+class NoRoomError(Exception):
+    """There is no room for what is wanted, whatever may fade."""
 
 
 class Retention:
@@ -49,15 +51,14 @@ class Retention:
         """Let scenes fade until there is room for so many bytes; those that did.
 
         Raises:
-            PausedError: If there is none.
+            NoRoomError: If there is none.
         """
         faded: list[Key] = []
         if self._lacking(count) > 0:
             faded = [*self._fade_for(count)]
             if self._lacking(count) > 0:
-                raise PausedError(
-                    self._clock() + _TRY_AGAIN,
-                    f"{self._folder.root} has no room for {count} bytes: make some, or allow more by [disk]",
+                raise NoRoomError(
+                    f"{self._folder.root} has no room for {count} bytes: make some, or allow more by [disk]"
                 )
         return faded
 
@@ -141,8 +142,13 @@ def fade(journal: Journal, folder: Folder, kept: Kept, wish: Wish, most: int) ->
     return after
 
 
-def settle_faded(folder: Folder, kept: Kept) -> None:
+def settle_faded(folder: Folder, kept: Kept, published: Extents | None = None) -> None:
     """Let the files of a faded scene be as the journal says.
+
+    Args:
+        folder: Of the relay.
+        kept: The scene.
+        published: What readers see of what is kept; by default all.
 
     Raises:
         ArchiveError: If they cannot be read or written.
@@ -151,13 +157,17 @@ def settle_faded(folder: Folder, kept: Kept) -> None:
     whole = folder.whole(collection, item, aside=kept.aside)
     part = folder.part(collection, item, aside=kept.aside)
     if whole.exists():
-        SparseWriter.fade(whole, kept.received, kept.layers, etag).close()
+        writer = SparseWriter.fade(whole, kept.received, kept.layers, etag)
     elif part.exists():
         writer = SparseWriter.create(part, part.stat().st_size, etag)
-        try:
-            writer.punch(kept.received, kept.layers)
-        finally:
-            writer.close()
+    else:
+        return
+    try:
+        writer.punch(kept.received, kept.layers)
+        if published is not None:
+            writer.publish(kept.layers, published)
+    finally:
+        writer.close()
 
 
 def _count(kept: Kept) -> int:

@@ -17,7 +17,7 @@ from tileserver.relay.keeping.intake import Intake
 from tileserver.relay.keeping.journal import Journal, now_utc
 from tileserver.relay.keeping.layering import FaultyError, Layering
 from tileserver.relay.keeping.reconcile import reconcile
-from tileserver.relay.keeping.retention import Retention
+from tileserver.relay.keeping.retention import NoRoomError, Retention
 from tileserver.relay.keeping.source import Source
 from tileserver.relay.keeping.waiting import waiting_of
 from tileserver.relay.plan.offers import Key
@@ -32,6 +32,7 @@ HOUSE_SECONDS: Final = 600.0
 """Between two looks at what is to fade."""
 DISTRUST_SECONDS: Final = 3600.0
 """Until an origin whose feed must not be believed is looked at again."""
+_NO_ROOM: Final = timedelta(minutes=1)
 _PUT_OFF: Final = timedelta(minutes=5)
 
 
@@ -87,7 +88,8 @@ class Runner:
         self._house_at = float("-inf")
         self._paused_until: datetime | None = None
         self._paused_for = ""
-        self._here = 0
+        self._halted_until: datetime | None = None
+        self._halted_for = ""
 
     def run(self, *, once: bool = False) -> None:
         """Work until it is ended by a signal, or, `once`, until nothing more can be done now.
@@ -96,8 +98,6 @@ class Runner:
             ComeoError: If the disk refuses.
         """
         reconcile(self._journal, self._folder, self._told.note)
-        for kept in [*self._journal.scenes()]:
-            self._arrange(kept.key)
         while True:
             self._keep_house()
             self._poll()
@@ -115,6 +115,7 @@ class Runner:
             due = self._ticks() - source.polled_at >= (0.0 if wait else POLL_SECONDS)
             if not due or self._ticks() < source.ready_at or not self._may(alerts=True):
                 continue
+            known = source.uuid
             try:
                 changed = source.poll(self._journal, self._intake, self._clock(), self._ticks(), wait)
             except FeedError as error:
@@ -126,6 +127,8 @@ class Runner:
             finally:
                 self._journal.spend(self._gate.day, source.bringer.settle())
             source.backoff.worked()
+            if known is None:  # now it can be told which scenes are of this origin
+                changed = [kept.key for kept in self._journal.scenes()]
             for key in changed:
                 self._arrange(key)
 
@@ -135,6 +138,9 @@ class Runner:
         for key in [key for key, until in self._put_off.items() if until <= now]:
             del self._put_off[key]
             self._arrange(key)
+        if self._halted_until is not None and now < self._halted_until:
+            self._paused_until, self._paused_for = self._halted_until, self._halted_for
+            return None
         plain, alerts = self._may(alerts=False), self._may(alerts=True)
         if not alerts:
             return None
@@ -171,6 +177,9 @@ class Runner:
             after = self._layering.bring(source.bringer, kept, scene.wish, scene.layer)
         except PausedError:
             self._arrange(key)
+        except NoRoomError as error:
+            self._told.note(str(error))
+            self._halted_until, self._halted_for = self._clock() + _NO_ROOM, "the disk is full"
         except ChangedError:
             source.polled_at = float("-inf")  # its feed tells what it is now
             self._later(source, key, f"{key.id} has changed at {source.name}")
