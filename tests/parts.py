@@ -20,8 +20,7 @@ FINE = Affine(10, 0, 472_480, 0, -10, 5_257_490)
 
 
 def long_archive(folder: Path, scene_id: str = "long", day: int = 1) -> Path:
-    """A narrow scene with what all large ones have: an overview of its finest group, a group that is predicted
-    from that one and has no overview, and classes."""
+    """A narrow scene: a group with an overview, one predicted from it that has no overview, and classes."""
     fine = landscape(2, HEIGHT, WIDTH, seed=day)
     means = fine[:1].reshape(1, HEIGHT // 2, 2, WIDTH // 2, 2).mean(axis=(2, 4))
     coarse = np.clip(means, 1, None).astype(np.uint16)

@@ -50,6 +50,12 @@ class TooManyError(BusyError):
     retry_after = 30
 
 
+class NotYetError(BusyError):
+    """What is needed of a scene is on its way, and has not come yet."""
+
+    retry_after = 60
+
+
 class UnfinishedError(BusyError):
     """The answer takes longer than a request may; what has been done is kept, and the next one goes on."""
 

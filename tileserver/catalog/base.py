@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from comeo.archive.stores import whole_of
 from comeo.errors import ParameterError
 from comeo.scene import Band
 from tileserver.catalog.feed import Changes, Position
@@ -36,7 +37,7 @@ class Record:
         id: STAC Item id, unique in its collection.
         datetime: Acquisition time in UTC, or None where it is unknown.
         bbox: (west, south, east, north) in degrees; west > east across the antimeridian.
-        etag: Hex digest of the archive's content.
+        etag: Hex digest of the archive's content; of one of which not all is here, it changes with what is.
         bands: Of all groups, finest first.
     """
 
@@ -48,6 +49,16 @@ class Record:
     bbox: BBox
     etag: str
     bands: tuple[Band, ...]
+
+    @property
+    def whole_etag(self) -> str:
+        """`etag` of the whole archive: what is worked out of pixels stands when more of them comes."""
+        return whole_of(self.etag)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the archive is here."""
+        return self.whole_etag == self.etag
 
 
 class Hit(NamedTuple):

@@ -20,7 +20,8 @@ from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any, Final
 
-from comeo.errors import ComeoError
+from comeo.archive.stores import PART_SUFFIX
+from comeo.errors import ComeoError, NotHereError
 from tileserver import confined
 from tileserver.catalog.entry import digest_of, read_entry
 from tileserver.catalog.limits import CPU_SECONDS, MEMORY_BYTES, SECONDS
@@ -33,7 +34,8 @@ def answer(task: str, path: str) -> dict[str, Any]:
     """Do a task.
 
     Returns:
-        `row` (without signature), `left_out` and `damaged` of an entry, `digest`, or `error`; with it whether
+        `row` (without signature; null while its head is not here), `left_out` and `damaged` of an entry,
+        `digest`, or `error`; with it whether
         it is `lasting`, of the archive's bytes alone, and the `trace` of a mistake of ours.
     """
     try:
@@ -42,8 +44,11 @@ def answer(task: str, path: str) -> dict[str, Any]:
         entry = read_entry(path)
         damaged = list(entry.info["damaged"].values())
         return {"row": row_of(path, "", entry), "left_out": entry.left_out, "damaged": damaged}
+    except NotHereError:  # and is no refusal: its head has not come yet
+        return {"row": None, "left_out": [], "damaged": []}
     except (ComeoError, OSError) as error:
         lasting = isinstance(error, ComeoError) and not isinstance(error.__cause__, OSError)
+        lasting = lasting and not path.endswith(PART_SUFFIX)  # it is for bytes that change
         return {"error": str(error), "lasting": lasting}
     except (MemoryError, RecursionError):
         return {"error": f"{Path(path).name} takes more memory than its metadata may", "lasting": True}

@@ -23,6 +23,8 @@ from comeo.view.projection import move_bounds
 from tileserver.catalog.base import BBox
 
 _PIECE = 1 << 20
+COMPLETENESS, LAYERS = "comeo:completeness", "comeo:layers"
+"""Properties of a scene of which not all is here: share of its bytes, and names of what is as a whole."""
 
 
 class Entry(NamedTuple):
@@ -34,7 +36,7 @@ class Entry(NamedTuple):
         datetime: Acquisition time, or None where it is unknown.
         bbox: (west, south, east, north) in degrees; west > east across the antimeridian.
         etag: Of the archive's bytes.
-        item: The STAC Item that it carries.
+        item: The STAC Item that it carries; of an archive of which not all is here, with what is.
         info: `Archive.info()`.
         bands: Of all groups, finest first; those of unknown unit with a range to show them in.
         left_out: Members of its metadata that are not read, since their text is markup or script.
@@ -62,9 +64,17 @@ def read_entry(path: str) -> Entry:
         if len({band.name for band in bands}) != len(bands):
             raise ArchiveError(f"{archive.name} has two bands of one name")
         return Entry(
-            archive.collection, archive.id, archive.datetime, _bbox(archive), archive.etag, archive.item,
+            archive.collection, archive.id, archive.datetime, _bbox(archive), archive.etag, _item(archive),
             archive.info(), bands, archive.left_out,
         )  # fmt: skip
+
+
+def _item(archive: Archive) -> dict[str, Any]:
+    """The STAC Item of an archive, and what is here of it where not all is."""
+    if archive.completeness == 1:
+        return archive.item
+    here = {COMPLETENESS: round(archive.completeness, 4), LAYERS: list(archive.layers)}
+    return {**archive.item, "properties": {**archive.item["properties"], **here}}
 
 
 def digest_of(path: str) -> str:

@@ -44,7 +44,8 @@ class Reading(NamedTuple):
     """Result of reading an archive.
 
     Attributes:
-        row: Columns of the table of items, without signature; None if the archive is refused.
+        row: Columns of the table of items, without signature; None if the archive is refused, or, without an
+            error, if its head is not here yet.
         left_out: Members of its metadata that are not read.
         error: The reason of a refusal.
         lasting: Whether the refusal is for its bytes alone, so that it need not be read again.
@@ -86,7 +87,8 @@ class ArchiveReaderProcess:
         for start in range(0, len(paths), _AHEAD):
             for out in self._ask("read", paths[start : start + _AHEAD]):
                 if "row" in out:
-                    yield Reading(tuple(out["row"]), tuple(out["left_out"]), damaged=tuple(out["damaged"]))
+                    row = None if out["row"] is None else tuple(out["row"])
+                    yield Reading(row, tuple(out["left_out"]), damaged=tuple(out["damaged"]))
                 else:
                     yield Reading(None, (), out["error"], out["lasting"], out.get("trace", ""))
 

@@ -9,7 +9,10 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-SUFFIXES = (".zarr.zip", ".zarr")
+from comeo.archive.stores.parts import map_path
+
+_WHOLE, _PART = ".zarr.zip", ".zarr.part"
+SUFFIXES = (_WHOLE, ".zarr", _PART)
 MAX_DEPTH = 8
 log = logging.getLogger(__name__)
 
@@ -19,7 +22,8 @@ def find_archives(roots: Iterable[Path]) -> dict[str, str]:
 
     Symbolic links are followed, but a folder or file that can be reached by several paths is listed once.
     Hidden names are left out: archives are written under one before they get their own. So are names that are
-    not UTF-8, which a catalogue cannot hold.
+    not UTF-8, which a catalogue cannot hold. An archive of which not all is here is listed once it has a map,
+    and until the whole one lies beside it.
     """
     found: dict[str, str] = {}
     seen: set[tuple[int, int]] = set()
@@ -28,7 +32,17 @@ def find_archives(roots: Iterable[Path]) -> dict[str, str]:
             signature = _signature(path, status)
             if signature:
                 found[str(path)] = signature
-    return found
+    return {path: signature for path, signature in found.items() if whole_beside(path) not in found}
+
+
+def whole_beside(path: str) -> str | None:
+    """The path of the whole archive that takes the place of one of which not all is here; None of others."""
+    return path.removesuffix(_PART) + _WHOLE if path.endswith(_PART) else None
+
+
+def part_beside(path: str) -> str | None:
+    """The inverse of `whole_beside`."""
+    return path.removesuffix(_WHOLE) + _PART if path.endswith(_WHOLE) else None
 
 
 def _walk(path: Path, depth: int, seen: set[tuple[int, int]]) -> Iterator[tuple[Path, os.stat_result]]:
@@ -77,6 +91,11 @@ def _is_text(name: str) -> bool:
 
 def _signature(path: Path, status: os.stat_result) -> str:
     """Return the state of an archive on disk, or an empty string when it has gone."""
+    if path.name.endswith(_PART):
+        try:
+            return f"{file_signature(map_path(path).stat())}-{file_signature(status)}"
+        except OSError:
+            return ""
     if not stat.S_ISDIR(status.st_mode):
         return file_signature(status)
     try:

@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 from comeo.archive.stores import ZIP_SUFFIX
 from comeo.errors import NotFoundError
 from tileserver.catalog import Record, file_signature
-from tileserver.errors import BusyError
+from tileserver.errors import BusyError, NotYetError
 
 CHUNK_BYTES = 1 << 16
 MEDIA_TYPE = "application/vnd.zarr+zip; version=3"
@@ -36,9 +36,15 @@ def open_file(record: Record) -> OpenFile:
     """Open the file of a scene's archive, the very one that the catalogue knows.
 
     Raises:
+        NotYetError: If not all of it is here.
         NotFoundError: If the archive is a folder.
         BusyError: If it has gone or been replaced since the catalogue was last brought up to date.
     """
+    if not record.is_whole:
+        raise NotYetError(
+            f"{record.id} is here in part, and its archive can be had when all of it is: try again later, or "
+            "ask the server that it comes from"
+        )
     if not record.path.endswith(ZIP_SUFFIX):
         raise NotFoundError(f"{record.id} is kept as a folder of objects and cannot be sent as one file")
     try:

@@ -14,6 +14,7 @@ from pydantic_core import to_json
 from comeo.cache import ByteCache
 from comeo.errors import NotFoundError
 from comeo.grid import Grid
+from comeo.view.budget import Budget
 from tileserver import metrics
 from tileserver.catalog import Record
 from tileserver.http.conditional import answer_by_content, answer_unless_known
@@ -22,8 +23,9 @@ from tileserver.http.gate import Gate
 from tileserver.http.parameters import TilesetQuery
 from tileserver.jobs.queue import Jobs
 from tileserver.render.documents import may_change
-from tileserver.render.encode import MEDIA_TYPES
+from tileserver.render.encode import MEDIA_TYPES, PICTURES
 from tileserver.render.matrixsets import matrix_set, matrix_sets, tile_grid
+from tileserver.render.partial import HEADER, MAX_AGE, PartialImage, is_of_parts
 from tileserver.render.scenes import Scenes
 
 EXTENSION = "comeo"
@@ -145,16 +147,31 @@ def scene_max_age(style: str | None) -> int:
     return min(longest, settings.mosaic_max_age) if may_change(style) else longest
 
 
+def picture_budget(extension: str) -> Budget:
+    """The budget of an image: of one that is only looked at, pixels may be coarser while finer ones come."""
+    return scenes().budget(picture=extension in PICTURES)
+
+
 def image_answer(extension: str, etag: str, max_age: int, render: Callable[[], bytes]) -> Response:
     """Answer with an image, or with 304 if the client has it."""
-    response = answer_unless_known(etag, lambda: Response(render(), content_type=MEDIA_TYPES[extension]))
-    response.headers["Cache-Control"] = f"public, max-age={max_age}, stale-while-revalidate={max_age}"
+    response = answer_unless_known(etag, lambda: _image(extension, render()))
+    if is_of_parts(etag):
+        response.headers["Cache-Control"] = f"public, max-age={MAX_AGE}"
+    else:
+        response.headers["Cache-Control"] = f"public, max-age={max_age}, stale-while-revalidate={max_age}"
+    return response
+
+
+def _image(extension: str, body: bytes) -> Response:
+    response = Response(body, content_type=MEDIA_TYPES[extension])
+    if isinstance(body, PartialImage):
+        response.headers[HEADER] = body.told
     return response
 
 
 def extract_answer(extension: str, name: str, body: bytes) -> Response:
     """Answer with an image that is to be saved as a file."""
-    response = Response(body, content_type=MEDIA_TYPES[extension])
+    response = _image(extension, body)
     response.headers.set("Content-Disposition", "inline", filename=f"{name}.{extension}")
     response.headers["Cache-Control"] = "private, no-cache"
     return response

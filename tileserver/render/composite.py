@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rio_tiler.models import ImageData
 
-from comeo.errors import NotFoundError, ParameterError
+from comeo.errors import NotFoundError, NotHereError, ParameterError
 from comeo.grid import Grid
 from comeo.indicators.combine import combine
 from comeo.view.budget import Budget
@@ -21,6 +21,7 @@ from comeo.view.pixels import mask_of, read_pixels
 from comeo.view.reader import ArchiveReader
 from comeo.view.site import CLEAR_MASK
 from tileserver.catalog import Record
+from tileserver.errors import NotYetError
 from tileserver.render.filling import Filling, is_stored, restated
 from tileserver.render.offers import Answers
 from tileserver.render.orbits import is_radar, track
@@ -60,6 +61,9 @@ class Composition:
         budget: Of the request.
         selection: Which of their pixels.
         checked: Whether the image is known not to be too large.
+
+    A scene that is drawn of coarser pixels counts as any other, and hides older ones: which day is seen is
+    not to depend on how fast a link is. Of one that cannot be drawn at all see `_put_off`.
     """
 
     scenes: Scenes
@@ -68,6 +72,8 @@ class Composition:
     budget: Budget
     selection: Selection
     checked: bool = False
+    _drawn: bool = False
+    _missed: NotHereError | None = None
 
     def image_of(self, records: Iterable[Record]) -> ImageData:
         """Make the image.
@@ -86,6 +92,8 @@ class Composition:
         else:
             self._combined(filling, records, told)
         told.check()
+        if self._missed is not None and not self._drawn:  # it would look as if there were no data
+            raise NotYetError(str(self._missed)) from self._missed
         return filling.image()
 
     def _read(
@@ -106,9 +114,25 @@ class Composition:
             if not filling.may_gain_from(record):
                 continue
             with self.scenes.reader(record, self.budget) as reader:
-                gains = filling.gains_from(record, reader, plan) and told.by(reader.archive, plan)
-                if gains and take(reader, plan):
-                    return
+                try:
+                    gains = filling.gains_from(record, reader, plan) and told.by(reader.archive, plan)
+                    full = gains and take(reader, plan)
+                    self._drawn = self._drawn or gains
+                    if full:
+                        return
+                except NotHereError as error:
+                    self._put_off(reader, error)
+
+    def _put_off(self, reader: ArchiveReader, error: NotHereError) -> None:
+        """Go on without a scene of which not even coarse pixels are here, as if it had not been listed yet.
+
+        Raises:
+            NotHereError: Of numbers, which would be others with it.
+        """
+        if self.budget.coarser is None:
+            raise error
+        self.budget.coarser.missed(reader.archive)
+        self._missed = self._missed or error.with_traceback(None)  # which has images in its frames
 
     def _first(self, filling: Filling, records: Iterable[Record], told: Told) -> None:
         def take(reader: ArchiveReader, plan: RenderPlan) -> bool:

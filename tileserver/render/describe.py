@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -13,7 +14,7 @@ from rasterio.crs import CRS
 from rasterio.warp import calculate_default_transform
 
 from comeo.archive import Archive
-from comeo.errors import ParameterError
+from comeo.errors import NotHereError, ParameterError
 from comeo.export.provenance import attribution
 from comeo.figures import significant
 from comeo.globe import WORLD, centre, unrolled
@@ -40,7 +41,7 @@ def info(scenes: Scenes, record: Record, language: str = "en") -> dict[str, Any]
     """The document of `comeo info`, with the styles of the scene, in a language, and its expected errors."""
     with scenes.lease(record) as archive:
         fidelity = summary(archive)
-        told = archive.clear is not None
+        told = archive.clear_here is not None
         auto = _auto_ranges(scenes, archive, record.bands)
     return {
         **scenes.catalog.info(record),
@@ -61,7 +62,9 @@ def _auto_ranges(scenes: Scenes, archive: Archive, bands: Sequence[Band]) -> dic
     for name in styles_for(bands):
         plan = resolve(RenderRequest(style=name), bands, scenes.settings, picture=True)
         shown = shown_bands(plan)
-        own = ranges(archive, shown, plan.rescale) if plan.rescale and any(shown) else None
+        own = None
+        with contextlib.suppress(NotHereError):
+            own = ranges(archive, shown, plan.rescale) if plan.rescale and any(shown) else None
         if own is not None:
             found[name] = {"auto": [[significant(end, 4) for end in limits] for limits in own]}
     return found

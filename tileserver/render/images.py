@@ -27,6 +27,7 @@ from tileserver.render.change import compared, compared_image
 from tileserver.render.difference import Other, resolve_compared
 from tileserver.render.encode import PICTURES, encode
 from tileserver.render.fingerprint import fingerprint, tile_fingerprint
+from tileserver.render.partial import etag_of, marked
 from tileserver.render.picture import colour, painted
 from tileserver.render.plan import RenderPlan, RenderRequest
 from tileserver.render.scenes import Scenes
@@ -54,7 +55,9 @@ class SceneTile:
     @cached_property
     def etag(self) -> str:
         """ETag, known before any pixel is read."""
-        return tile_fingerprint(_content(self.record, self.compared), self.grid, self.request, self.extension)
+        content = _content(self.record, self.compared)
+        made = tile_fingerprint(content, self.grid, self.request, self.extension)
+        return etag_of(made, _shown(self.record, self.compared))
 
     @cached_property
     def compared(self) -> Other | None:
@@ -112,13 +115,19 @@ def preview_etag(
     Raises:
         RequestError: If the request compares scenes that cannot be compared.
     """
-    content = _content(record, compared(scenes, record, request))
-    return fingerprint(content, "preview", max_size, request, extension)
+    other = compared(scenes, record, request)
+    made = fingerprint(_content(record, other), "preview", max_size, request, extension)
+    return etag_of(made, _shown(record, other))
 
 
 def _content(record: Record, other: Other | None) -> object:
     """What the pixels of a scene, or of two that are compared, are known by."""
     return record.etag if other is None else (record.etag, other.record.etag)
+
+
+def _shown(record: Record, other: Other | None) -> list[Record]:
+    """The scenes of an image."""
+    return [record] if other is None else [record, other.record]
 
 
 def check(scenes: Scenes, record: Record, request: RenderRequest, extension: str) -> None:
@@ -226,6 +235,7 @@ def _render(
     if other is None:
         image = read_pixels(reader, grid, plan)
     else:
+        reader.budget.coarser = None  # pixels of two sizes differ where nothing has changed
         with scenes.reader(other.record, reader.budget) as before:
             image = compared_image(reader, before, grid, plan, other)
     if shape is not None:
@@ -233,4 +243,4 @@ def _render(
     tags = None
     if extension == "tif":
         tags = scene_tags(reader.archive, plan, grid) | against_tags(other)
-    return finish(image, plan, extension, tags)
+    return marked(finish(image, plan, extension, tags), reader.budget)

@@ -188,10 +188,10 @@ class Layers:
         """Styles of a scene: those of its bands; of its errors and classes where its archive has them."""
         errors = error_style(record.bands)
         with self._scenes.lease(record) as archive:
-            styles = dict(styles_for(record.bands, clear=archive.clear is not None))
+            styles = dict(styles_for(record.bands, clear=archive.clear_here is not None))
             if errors is not None and archive.certificate is not None:
                 styles[errors.name] = errors
-            if archive.clear is not None:
+            if archive.clear_here is not None:
                 styles[CLEAR_STYLE.name] = CLEAR_STYLE
         return styles
 

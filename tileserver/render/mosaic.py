@@ -23,6 +23,7 @@ from tileserver.render.fingerprint import tile_fingerprint
 from tileserver.render.images import finish
 from tileserver.render.offers import answers
 from tileserver.render.orbits import by_track
+from tileserver.render.partial import etag_of, marked
 from tileserver.render.plan import RenderPlan, RenderRequest
 from tileserver.render.scenes import Scenes
 
@@ -31,11 +32,12 @@ def tile_etag(scenes: Scenes, search: Search, grid: Grid, request: RenderRequest
     """ETag of a collection's tile: of every scene that it could be made of."""
     plan = answers(scenes, search, request, picture=extension in PICTURES).plan
     shown = (plan.sources, plan.names, plan.rescale, plan.colormap)
-    etags: list[str] = []
+    records: list[Record] = []
     # A tile that is not full after so many scenes is refused: those beyond the bound cannot be part of it.
     with contextlib.suppress(BoundError):
-        etags += (record.etag for record in candidates(scenes, search, degrees(grid)))
-    return tile_fingerprint((etags, shown), grid, request, extension)
+        records += candidates(scenes, search, degrees(grid))
+    etags = [record.etag for record in records]
+    return etag_of(tile_fingerprint((etags, shown), grid, request, extension), records)
 
 
 def tile(
@@ -147,7 +149,8 @@ def _tile(
     scenes: Scenes, search: Search, grid: Grid, request: RenderRequest, extension: str, budget: Budget
 ) -> bytes:
     image, plan = compose(scenes, search, grid, request, budget, picture=extension in PICTURES)
-    return finish(image, plan, extension, collection_tags(search.collections or (), plan))
+    body = finish(image, plan, extension, collection_tags(search.collections or (), plan))
+    return marked(body, budget)
 
 
 def compose(

@@ -9,15 +9,24 @@ from dataclasses import dataclass
 
 from comeo.archive import Archive
 from comeo.cache import ByteCache
-from comeo.errors import ArchiveError, BoundError, ComeoError, NotFoundError, OutputError, ReplacedError
+from comeo.errors import (
+    ArchiveError,
+    BoundError,
+    ComeoError,
+    NotFoundError,
+    NotHereError,
+    OutputError,
+    ReplacedError,
+)
 from comeo.export.provenance import coding
 from comeo.grid import Grid
 from comeo.view.budget import Budget, Limit, Limits
+from comeo.view.coarser import Coarser
 from comeo.view.reader import ArchiveReader, BlockCache, block_cache
 from comeo.view.warp import warm_up as warm_up_warp
 from tileserver import metrics
 from tileserver.catalog import ArchivePool, Catalog, CollectionSummary, Record, Search
-from tileserver.errors import BusyError
+from tileserver.errors import BusyError, NotYetError
 from tileserver.render.documents import catalogue_of, install
 from tileserver.settings import Settings
 
@@ -91,6 +100,7 @@ class Scenes:
         """Lend a scene's open archive.
 
         Raises:
+            NotYetError: If bytes that are read have not come yet.
             BusyError: If it has gone or been replaced since the catalogue was last brought up to date, or
                 turns out to be damaged, while it is opened or read; a damaged one is then left out.
         """
@@ -101,6 +111,8 @@ class Scenes:
             raise
         except ReplacedError as error:
             raise BusyError(f"the archive of {record.id} is being replaced; try again in a moment") from error
+        except NotHereError as error:  # and no damage
+            raise NotYetError(str(error)) from error
         except ArchiveError as error:
             raise self._lost(record, error) from error
 
@@ -123,8 +135,13 @@ class Scenes:
         with self.lease(record) as archive:
             yield ArchiveReader(archive, self.blocks, budget, metrics.count_decoded)
 
-    def budget(self) -> Budget:
-        """Make the budget of a request that the client waits for."""
+    def budget(self, *, picture: bool = False) -> Budget:
+        """Make the budget of a request that the client waits for.
+
+        Args:
+            picture: Whether it is only to be looked at, so that pixels may be coarser where finer ones are
+                not here yet.
+        """
         settings = self.settings
         decoded = Limit(settings.max_decoded_samples, "max_decoded_samples")
         return Budget(
@@ -135,7 +152,8 @@ class Scenes:
                 computed=Limit(settings.max_computed_samples, "max_computed_samples"),
                 made=Limit(settings.max_made_bytes, "max_made_bytes"),
                 opened=Limit(settings.max_opened_scenes, "max_opened_scenes"),
-            )
+            ),
+            Coarser() if picture else None,
         )
 
     def job_budget(self) -> Budget:

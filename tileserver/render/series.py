@@ -158,7 +158,7 @@ def _planned(scenes: Scenes, wanted: SeriesRequest, chosen: Answers) -> list[_Wo
         if record.bands not in computed:
             computed[record.bands] = computation_name(plan, wanted.max_size)
         names = {
-            number: observation_name(record.etag, wanted.sites[number].name, computed[record.bands])
+            number: observation_name(record.whole_etag, wanted.sites[number].name, computed[record.bands])
             for number in shown
         }
         if names:

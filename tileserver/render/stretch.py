@@ -14,7 +14,7 @@ from typing import Final
 from comeo.archive import Archive
 from comeo.archive.histogram import Histogram
 from comeo.cache import ByteCache
-from comeo.errors import ArchiveError, NotFoundError
+from comeo.errors import ArchiveError, NotFoundError, NotHereError
 from comeo.missions import Range
 from comeo.missions.clear import cloud_percentage, shares_of
 from comeo.scene import Band
@@ -113,6 +113,8 @@ def histogram_of(archive: Archive, band: str) -> Histogram | None:
     def sample() -> list[Histogram | None]:
         try:
             return sampled_histograms(archive, group)
+        except NotHereError:
+            raise
         except ArchiveError as error:
             logger.warning("%s: the range of its bands is unknown: %s", archive.name, error)
             return [None] * len(group.bands)
@@ -145,11 +147,12 @@ def _clouded(archive: Archive) -> float | None:
 
     By the archive's classes; of one that has none, by its product's own figure; None where neither tells.
     """
-    if archive.clear is not None:
+    classes = archive.clear_here
+    if classes is not None:
         try:
             with damage_as_unknown():
-                shares = shares_of(archive.clear.counts)
-        except NotFoundError:
+                shares = shares_of(classes.counts)
+        except (NotFoundError, NotHereError):
             shares = None
         if shares is not None:
             return min(cloud_percentage(shares), MOST_CLOUD)

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
-from tileserver.errors import BusyError
+from tileserver.errors import BusyError, NotYetError
 
 _OF_THE_MACHINE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS)
 
@@ -19,6 +19,11 @@ def is_no_fault(error: Exception) -> bool:
         or (isinstance(each, OSError) and each.errno in _OF_THE_MACHINE)
         for each in _causes(error)
     )
+
+
+def is_awaited(error: Exception) -> bool:
+    """Whether it goes when the catalogue changes, and not before: pixels that are on their way."""
+    return any(isinstance(each, NotYetError) for each in _causes(error))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -22,7 +22,7 @@ from tileserver.errors import StoreError
 from tileserver.store import tasks
 from tileserver.store.database import Database
 from tileserver.store.tasks import MOST_ERROR, Task
-from tileserver.watch.faults import is_no_fault
+from tileserver.watch.faults import is_awaited, is_no_fault
 
 WAITS: Final = (
     timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=4), timedelta(days=1)
@@ -127,7 +127,8 @@ class Pieces:
         sentence = _sentence(error)
         self.said[name] = sentence
         if is_no_fault(error):
-            self.put_off.append(key)
+            if not is_awaited(error):
+                self.put_off.append(key)
             if known is not None:
                 self._keep(known)
             else:

@@ -295,4 +295,4 @@ def _unverified(connection: Connection, geoservice: Geoservice, indicator: Follo
 def _scene_key(geoservice: Geoservice, indicator: Followed, work: Work) -> str:
     """A new archive of a scene is another piece of work than the one that failed."""
     record = work.record
-    return key_of(geoservice.id, indicator.id, record.collection, record.id, record.etag)
+    return key_of(geoservice.id, indicator.id, record.collection, record.id, record.whole_etag)

@@ -32,10 +32,18 @@ def info(archive: Metadata) -> dict[str, Any]:
         "step": archive.step,
         "raw_bytes": archive.raw_bytes,
         "archive_bytes": archive.archive_bytes,
+        **_here(archive),
         "source": archive.source,
         "certificate": _certificate(archive),
         "groups": {name: _group(archive, group) for name, group in archive.groups.items()},
     }
+
+
+def _here(archive: Metadata) -> dict[str, Any]:
+    """What is here of an archive of which not all is."""
+    if archive.completeness == 1:
+        return {}
+    return {"completeness": round(archive.completeness, 4), "layers": list(archive.layers)}
 
 
 def _certificate(archive: Metadata) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """Where the bytes of an archive lie that show something on their own, for those who fetch it piece by piece.
 
-An archive of which the head is here tells where everything else lies, but for single blocks: these are told by
-the indexes of their shards, which are ranges to be fetched first.
+An archive of which the head is here tells where everything else lies, but for single blocks: these are told
+by the indexes of their shards, which are ranges to be fetched first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from comeo.archive.shard import index_bytes_of
 from comeo.archive.stores.base import Range
 from comeo.archive.stores.extents import Extents, Span
 from comeo.errors import NotFoundError
-from comeo.globe import TURN, intersections, rolled, unrolled
+from comeo.globe import TURN, intersections, pieces, rolled, unrolled
 from comeo.grid import WGS84, Bounds
 from comeo.scene import Window
 
@@ -35,6 +35,8 @@ MARGIN: Final = 16
 """Native pixels around an area that its pixels may hang on: by kernels, and by seams of blocks."""
 _METADATA: Final = "zarr.json"
 _EDGE_POINTS: Final = 21
+_NEAR: Final = 1e-7
+"""Degrees."""
 
 
 class Ranges:
@@ -166,7 +168,10 @@ def _windows(group: ArchiveGroup, bbox: Bounds | None) -> list[Window]:
         return whole
     out: list[Window] = []
     # cut to the scene first: far away from it, its projection may have no place for the area, or a wrong one
-    for piece in intersections(bbox, rolled(unrolled(scene))):
+    west, south, east, north = bbox
+    box = west - _NEAR, south - _NEAR, east + _NEAR, north + _NEAR  # it may be a point
+    shared = intersections(box, rolled(unrolled(scene)))
+    for piece in (each for one in shared for each in pieces(one)):
         bounds = _moved(piece, WGS84, group.crs)
         if bounds is None:
             return whole

@@ -18,7 +18,7 @@ from comeo.archive.metadata import Metadata, Part, part_of
 from comeo.archive.model import Level
 from comeo.archive.payloads import Payloads
 from comeo.archive.references import Decode, Place, finer_blocks, references
-from comeo.archive.stores import Store, is_url, open_store
+from comeo.archive.stores import Store, is_url, open_store, whole_of
 from comeo.archive.stores.base import Range
 from comeo.archive.stores.extents import Span
 from comeo.codecs import get_codec
@@ -265,7 +265,8 @@ def open_archive(place: str | Path, fingerprint: str | None = None) -> Archive:
 
     Args:
         place: The archive.
-        fingerprint: That it must have (`Archive.etag`), which is compared before anything in it is read.
+        fingerprint: That it must have (`Archive.etag`), which is compared before anything in it is read. Of
+            an archive that is on its way, more or less may be here than when it had it.
 
     Raises:
         ReplacedError: If it has another one.
@@ -274,7 +275,7 @@ def open_archive(place: str | Path, fingerprint: str | None = None) -> Archive:
     """
     store = open_store(place)
     try:
-        if fingerprint not in (None, store.fingerprint):
+        if fingerprint is not None and whole_of(fingerprint) != store.whole_fingerprint:
             raise ReplacedError(f"{store.name} has been replaced by another archive")
         return Archive(store, None if is_url(place) else Path(place).absolute())
     except BaseException:

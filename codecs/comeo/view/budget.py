@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from comeo.errors import BoundError
+from comeo.view.coarser import Coarser
 
 BlockKey = tuple[str, str, int, int, int, int]
-"""ETag of the archive, group, level, reduction, row, column."""
+"""ETag of the whole archive, group, level, reduction, row, column."""
 _ADVICE = "choose a smaller area, fewer bands or a coarser image"
 
 
@@ -54,13 +55,16 @@ class Budget:
 
     Args:
         limits: By default none.
+        coarser: Lets pixels be drawn coarser where finer ones are not here; by default they are waited for.
 
     Attributes:
+        coarser: As given.
         decoded: Samples counted so far, likewise `warped` and `computed`, and `made` in bytes.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, coarser: Coarser | None = None) -> None:
         self._limits = limits or Limits()
+        self.coarser = coarser
         self._blocks: set[BlockKey] = set()
         self._scenes: set[str] = set()
         self.decoded = self.warped = self.computed = self.made = 0

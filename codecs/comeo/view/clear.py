@@ -15,7 +15,7 @@ from rio_tiler.models import ImageData
 from comeo.archive import Archive, ArchiveGroup, Level
 from comeo.archive.clear import ClearGroup
 from comeo.archive.clear_model import GROUP
-from comeo.errors import ArchiveError, NotFoundError
+from comeo.errors import ArchiveError, NotFoundError, NotHereError
 from comeo.grid import WGS84, Grid
 from comeo.missions.clear import BY_NAME, CLEAR_CLASSES, NODATA, Classes, ClearMask
 from comeo.scene import Band, pixel_size
@@ -33,6 +33,7 @@ def clear_of(archive: Archive) -> ClearGroup:
     """The layer of an archive.
 
     Raises:
+        NotHereError: If it has not come yet.
         NotFoundError: If it has none, or it is damaged.
     """
     if archive.clear is None:
@@ -49,10 +50,12 @@ def damage_as_unknown() -> Iterator[None]:
     """Say of damaged classes that they are not known: the scene's pixels are none the worse for it.
 
     Raises:
-        NotFoundError: In place of an `ArchiveError` that is not the disk's.
+        NotFoundError: In place of an `ArchiveError` that is not the disk's, nor says that they have not come.
     """
     try:
         yield
+    except NotHereError:
+        raise
     except ArchiveError as error:
         if isinstance(error.__cause__, OSError):
             raise
@@ -259,7 +262,7 @@ def _gathered(
     side = layer.block
     high, wide = (range(int(axis.min()) // side, int(axis.max()) // side + 1) for axis in (rows, cols))
     wanted = [(row, col) for row in high for col in wide]
-    keys = [(reader.archive.etag, GROUP, 0, 0, *place) for place in wanted]
+    keys = [(reader.archive.whole_etag, GROUP, 0, 0, *place) for place in wanted]
     reader.budget.decode(dict.fromkeys(keys, side * side))
 
     def read(missing: Sequence[BlockKey]) -> list[Classes]:

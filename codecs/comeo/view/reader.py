@@ -18,7 +18,7 @@ from comeo.archive import Archive, ArchiveGroup, Level, blocks_of
 from comeo.archive.references import REFERENCE_REDUCE, finer_blocks
 from comeo.cache import ByteCache, CacheWatch, array_cache
 from comeo.decibel import reduction_of
-from comeo.errors import NotFoundError, ParameterError
+from comeo.errors import NotFoundError, NotHereError, ParameterError
 from comeo.globe import TURN, centre, near
 from comeo.grid import WGS84, Bounds, Grid
 from comeo.scene import Band, Window
@@ -99,14 +99,18 @@ class ArchiveReader:
         Returns:
             Of the bands' own type; float32 when they have different ones.
 
+        Of an archive that is on its way, and if the budget has `coarser`, they are made of the finest pixels
+        that are here for all of the grid.
+
         Raises:
             NotFoundError: If a band is unknown.
             BoundError: If the budget does not suffice; nothing has been decoded then.
+            NotHereError: If blocks are not here yet.
             ArchiveError: If a block is damaged.
         """
         places = self._find(self.band_names if bands is None else bands)
         groups = {place.group.name: place.group for place in places}
-        sources = {name: find_source(group, grid) for name, group in groups.items()}
+        sources = {name: self._source(group, grid) for name, group in groups.items()}
         self.budget.decode(self._blocks_of(sources.values()))
         self.budget.warp(len(places) * grid.height * grid.width)
         if len(groups) == 1:
@@ -182,7 +186,43 @@ class ArchiveReader:
             NotFoundError: If a band is unknown.
         """
         groups = {place.group.name: place.group for place in self._find(bands)}
-        return self._blocks_of(find_source(group, grid) for group in groups.values())
+        return self._blocks_of(self._source(group, grid) for group in groups.values())
+
+    def _source(self, group: ArchiveGroup, grid: Grid) -> Source | None:
+        """The source pixels of a grid; where they are not here, and coarser ones do, the finest that are.
+
+        Raises:
+            NotHereError: If none are.
+        """
+        asked = find_source(group, grid)
+        if asked is None or self.archive.completeness == 1:
+            return asked
+        coarser = self.budget.coarser
+        found: Source | None = asked
+        numbers = [level.number for level in group.levels if level.number > asked.level.number]
+        for number in [asked.level.number, *(numbers if coarser else [])]:
+            if number > asked.level.number:
+                found = find_source(group, grid, number)
+            if found is not None and self._is_here(found):
+                if coarser:
+                    finer = asked.level.number + asked.reduce
+                    coarser.drawn(self.archive, max(0, found.level.number + found.reduce - finer))
+                return found
+        raise NotHereError(
+            f"{self.archive.name} is here in part, {self.archive.completeness:.0%} of its bytes, "
+            f"and what this needs of {group.name} is not here yet"
+        )
+
+    def _is_here(self, source: Source) -> bool:
+        """Whether all blocks of a source are here, and those that they are predicted from."""
+        level = source.level
+        blocks = self._looked_at(level, source.window, source.reduce)
+        if level.reference is None:
+            return self.archive.has_blocks(level, blocks)
+        under = {place for block in blocks for place in finer_blocks(level.reference, level, *block)}
+        return self.archive.has_blocks(level, blocks) and self.archive.has_blocks(
+            level.reference, sorted(under)
+        )
 
     def _blocks_of(self, sources: Iterable[Source | None]) -> dict[BlockKey, int]:
         """Blocks of sources, each with the number of its samples as decoded."""
@@ -224,7 +264,7 @@ class ArchiveReader:
 
     def _stem(self, level: Level, reduce: int) -> tuple[str, str, int, int]:
         """What the keys of a level's blocks begin with."""
-        return self.archive.etag, level.group, level.number, reduce
+        return self.archive.whole_etag, level.group, level.number, reduce
 
     def _find(self, bands: Sequence[str]) -> list[BandPlace]:
         missing = [name for name in bands if name not in self._places]

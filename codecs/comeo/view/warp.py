@@ -73,10 +73,15 @@ class Source:
         return bool(sum(bends) <= 8 * MOST_OFF)
 
 
-def find_source(group: ArchiveGroup, grid: Grid) -> Source | None:
+def find_source(group: ArchiveGroup, grid: Grid, least: int = 0) -> Source | None:
     """Find the coarsest source pixels of a group that are fine enough for a grid.
 
     None where they don't meet.
+
+    Args:
+        group: Of an archive.
+        grid: Where the pixels go.
+        least: Number of a stored level than which none finer is taken.
     """
     native = group.levels[0]
     target = _reachable(group, grid)
@@ -87,7 +92,7 @@ def find_source(group: ArchiveGroup, grid: Grid) -> Source | None:
     if not finite.any():
         return None
     scale = _scale(cols, rows, target, native)
-    level, reduce = choose_level(group.levels, scale)
+    level, reduce = choose_level(group.levels, scale, least)
     factor = 1 << (level.number + reduce)
     window = _window(cols[finite] / factor, rows[finite] / factor, reduced_size(level, reduce))
     if window is None:
@@ -99,9 +104,9 @@ def find_source(group: ArchiveGroup, grid: Grid) -> Source | None:
     return Source(level, reduce, window, origin, scale / factor, target, offset, lattice)
 
 
-def choose_level(levels: tuple[Level, ...], scale: float) -> tuple[Level, int]:
+def choose_level(levels: tuple[Level, ...], scale: float, least: int = 0) -> tuple[Level, int]:
     """Choose a stored level and a reduction for so many native pixels per wanted pixel."""
-    wanted = max(0, math.floor(math.log2(max(scale, 1.0) * TOLERANCE)))
+    wanted = max(least, math.floor(math.log2(max(scale, 1.0) * TOLERANCE)))
     level = max((level for level in levels if level.number <= wanted), key=lambda level: level.number)
     return level, min(wanted - level.number, MAX_REDUCE)
 

@@ -52,7 +52,7 @@ def test_head_coarse_and_rest_are_the_archive_and_share_nothing(whole: Path, ver
         assert found.head.covers(found.size - 22, found.size)
         if version == 2:  # each one range, behind each other
             assert (len(found.head), len(found.coarse)) == (1, 1)
-            assert list(found.coarse)[0][1] == list(found.head)[0][0]
+            assert next(iter(found.coarse))[1] == next(iter(found.head))[0]
 
 
 def test_all_is_told_by_the_head_but_blocks_which_need_indexes(whole: Path, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_the_ranges_of_an_area_are_what_its_pixels_need_and_no_more(
     with open_archive(path) as archive:
         read = ArchiveReader(archive, block_cache(0)).read(grid, bands, "cubic").array
         np.testing.assert_array_equal(read.filled(0), wanted.filled(0))
-    start, stop = blocks[lost % len(blocks)]
+    start, _ = blocks[lost % len(blocks)]
     short = needed.without(Extents([(start, start + 1)]))
     path = bring(whole, tmp_path_factory.mktemp("short"), short)
     with open_archive(path) as archive:
@@ -121,6 +121,8 @@ def test_blocks_of_all_the_scene_are_the_rest_but_headers_and_indexes(whole: Pat
         assert found.blocks(bbox=(170, -90, -170, 90)).total == 0  # across the antimeridian, far off
         assert found.blocks(bbox=(5, 40, -170, 60)) == found.blocks()
         assert found.blocks(bbox=(0, 0, 1, 1)).total == 0
+        lon, lat = 8.64, 47.40
+        assert 0 < found.blocks(bbox=(lon, lat, lon, lat)).total < found.blocks().total  # a point
         assert len(found.rest.coalesced(GAP_BYTES)) == 1
 
 

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comeo.archive import open_archive
-from comeo.archive.stores import file, parts
+from comeo.archive.stores import file as files
+from comeo.archive.stores import parts
 from comeo.archive.stores.extents import Extents, Span
 from comeo.archive.stores.parts import map_path, read_map
 from comeo.archive.stores.sparse import SparseFile, SparseWriter
@@ -45,7 +46,7 @@ def test_readers_see_what_is_published_and_nothing_else(path: Path) -> None:
     file = SparseFile(path)
     assert file.read(10, 90) == BYTES[10:100]
     assert (file.size, file.layers, file.etag) == (SIZE, ("head",), ETAG)
-    with pytest.raises(NotHereError, match=r"scene\.zarr\.part is on its way: 2 % of it is here"):
+    with pytest.raises(NotHereError, match=r"scene\.zarr\.part is here in part, 2% of its bytes"):
         file.read(50, 51)
     with pytest.raises(NotHereError):  # written, and not published
         file.read(200, 10)
@@ -219,7 +220,7 @@ class Disk:
 
     @contextlib.contextmanager
     def under(self, patch: pytest.MonkeyPatch) -> Iterator[None]:
-        pwrite, fdatasync, replace, sync_folder = os.pwrite, os.fdatasync, Path.replace, file.sync_folder
+        pwrite, fdatasync, replace, sync_folder = os.pwrite, os.fdatasync, Path.replace, files.sync_folder
 
         def write(descriptor: int, data: Any, offset: int) -> int:
             self._tick()

@@ -12,7 +12,15 @@ from pydantic import Field, model_validator
 from comeo.errors import NotFoundError
 from tileserver.api.ogc import documents as ogc
 from tileserver.catalog import Search
-from tileserver.http.context import base_url, document_answer, image_answer, matrix_set_of, scenes, state
+from tileserver.http.context import (
+    base_url,
+    document_answer,
+    image_answer,
+    matrix_set_of,
+    picture_budget,
+    scenes,
+    state,
+)
 from tileserver.http.openapi import Answers
 from tileserver.http.parameters import CollectionPath, Identifier, PixelSelection
 from tileserver.render.encode import MEDIA_TYPES
@@ -194,9 +202,8 @@ def _tile(layer: Layer, style: str, path: TilePath | StyledTilePath, query: Tile
     )
     etag = found.etag(scenes())
     max_age = scenes().settings.mosaic_max_age
-    answer = image_answer(
-        found.extension, etag, max_age, lambda: found.render(scenes(), etag, scenes().budget())
-    )
+    budget = picture_budget(found.extension)
+    answer = image_answer(found.extension, etag, max_age, lambda: found.render(scenes(), etag, budget))
     if query.f is None:
         answer.vary.add("Accept")
     return answer

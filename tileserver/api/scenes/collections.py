@@ -18,6 +18,7 @@ from tileserver.http.context import (
     grid_of,
     image_answer,
     matrix_set_of,
+    picture_budget,
     scenes,
     state,
     tile_template,
@@ -48,7 +49,7 @@ def _tile(path: p.CollectionTilePath, query: p.MosaicQuery, scale: int) -> Respo
     etag = mosaic.tile_etag(scenes(), search, grid, request, extension)
     return image_answer(
         extension, etag, scenes().settings.mosaic_max_age,
-        lambda: mosaic.tile(scenes(), search, grid, request, extension, etag, scenes().budget()),
+        lambda: mosaic.tile(scenes(), search, grid, request, extension, etag, picture_budget(extension)),
     )  # fmt: skip
 
 
@@ -72,7 +73,7 @@ def part(path: p.CollectionPartPath, query: p.MosaicPartQuery) -> Response:
     search = _search(path, query.datetime)
     with state().gate.enter():
         body = mosaic.part(
-            scenes(), search, bbox, query.render_request(), path.format, scenes().budget(),
+            scenes(), search, bbox, query.render_request(), path.format, picture_budget(path.format),
             crs=named_crs(query.dst_crs), size=(query.height, query.width), max_size=query.max_size,
         )  # fmt: skip
     return extract_answer(path.format, path.collection, body)

@@ -17,7 +17,13 @@ from tileserver.files.extract import FileRequest
 from tileserver.files.kml import KMZ_MEDIA_TYPE
 from tileserver.files.scene import ExtractBody
 from tileserver.http import parameters as p
-from tileserver.http.context import document_answer, extract_answer, scenes, state
+from tileserver.http.context import (
+    document_answer,
+    extract_answer,
+    picture_budget,
+    scenes,
+    state,
+)
 from tileserver.http.files import file_answer
 from tileserver.jobs.kinds import EXTRACT, ExtractOrder
 from tileserver.render import geojson, images
@@ -43,7 +49,7 @@ def part(path: p.PartPath, query: p.PartQuery) -> Response:
     if path.format in PICTURES:
         with state().gate.enter():
             body = images.part(
-                scenes(), record, bbox, query.render_request(), path.format, scenes().budget(),
+                scenes(), record, bbox, query.render_request(), path.format, picture_budget(path.format),
                 dst_crs=_crs(query.dst_crs), size=size, max_size=query.max_size,
             )  # fmt: skip
         return extract_answer(path.format, _name(record, query.render_request()), body)
@@ -61,7 +67,7 @@ def feature(path: p.FeaturePath, query: p.FeatureQuery, body: p.GeoJSONBody) -> 
     if path.format in PICTURES:
         with state().gate.enter():
             image = images.feature(
-                scenes(), record, shape, query.render_request(), path.format, scenes().budget(),
+                scenes(), record, shape, query.render_request(), path.format, picture_budget(path.format),
                 dst_crs=_crs(query.dst_crs), max_size=query.max_size,
             )  # fmt: skip
         return extract_answer(path.format, _name(record, query.render_request()), image)

@@ -17,6 +17,7 @@ from tileserver.http.context import (
     image_answer,
     item_address,
     matrix_set_of,
+    picture_budget,
     scene_max_age,
     scenes,
     state,
@@ -50,7 +51,7 @@ def _tile(path: p.TilePath, query: RenderParameters, scale: int) -> Response:
     wanted = images.SceneTile(scenes(), record, grid, query.render_request(), extension_of(path.format))
 
     def render() -> bytes:
-        return wanted.render(scenes().budget())
+        return wanted.render(picture_budget(wanted.extension))
 
     answer = image_answer(wanted.extension, wanted.etag, scene_max_age(query.style), render)
     if answer.status_code != 304:  # a client that has the tile has these headers, too
@@ -79,7 +80,8 @@ def preview(path: p.PreviewPath, query: p.PreviewQuery) -> Response:
     def render() -> bytes:
         light = query.max_size <= LIGHT_PREVIEW
         with contextlib.nullcontext() if light else state().gate.enter():
-            return images.preview(scenes(), record, query.max_size, request, extension, scenes().budget())
+            budget = picture_budget(extension)
+            return images.preview(scenes(), record, query.max_size, request, extension, budget)
 
     return image_answer(extension, etag, scene_max_age(query.style), render)
 

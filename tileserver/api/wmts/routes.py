@@ -21,7 +21,13 @@ from tileserver.api.wmts.xml import exception_report
 from tileserver.errors import BusyError, status_of
 from tileserver.http import openapi, problems
 from tileserver.http.conditional import answer_unless_known
-from tileserver.http.context import base_url, image_answer, scenes, state
+from tileserver.http.context import (
+    base_url,
+    image_answer,
+    picture_budget,
+    scenes,
+    state,
+)
 from tileserver.http.openapi import Answers
 from tileserver.http.parameters import CollectionPath, Identifier, ItemPath
 from tileserver.render.fingerprint import code_fingerprint
@@ -222,9 +228,8 @@ def _tile(scope: Scope, wanted: TileRequest) -> Response:
     etag = found.etag(scenes())
     settings = scenes().settings
     max_age = settings.mosaic_max_age if found.layer.record is None else settings.tile_max_age
-    return image_answer(
-        found.extension, etag, max_age, lambda: found.render(scenes(), etag, scenes().budget())
-    )
+    budget = picture_budget(found.extension)
+    return image_answer(found.extension, etag, max_age, lambda: found.render(scenes(), etag, budget))
 
 
 def _feature_info(scope: Scope, values: dict[str, str]) -> Response:

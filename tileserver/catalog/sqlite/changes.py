@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tileserver.catalog.base import Record
 from tileserver.catalog.reading import Reading
+from tileserver.catalog.scan import part_beside, whole_beside
 from tileserver.catalog.sqlite import journal, queries
 
 _MOST_REFUSED = 10_000
@@ -53,8 +54,9 @@ def compare(db: sqlite3.Connection, found: Mapping[str, str]) -> Difference:
     """Compare archives on disk, by path with their signatures, with those that are known."""
     rows = db.execute("SELECT path, signature, twin FROM files")
     known = {path: (signature, twin) for path, signature, twin in rows}
-    gone = [path for path in known if path not in found]
     changed = {path for path, signature in found.items() if known.get(path, ("", 0))[0] != signature}
+    # a part gives way when the whole archive is taken in, not before: its scene goes on without a gap
+    gone = [path for path in known if path not in found and whole_beside(path) not in changed]
     if gone or changed:  # an archive refused because another has its id gets its chance
         changed |= {path for path, (_, twin) in known.items() if twin and path in found}
     return Difference(gone, [path for path in found if path in changed])
@@ -75,6 +77,9 @@ def write(db: sqlite3.Connection, entries: Sequence[Found]) -> Iterator[tuple[st
         Path and reason of each that cannot be served because another one has its id.
     """
     db.executemany("DELETE FROM items WHERE path = ?", [(entry.path,) for entry in entries])
+    parts = [(part,) for entry in entries if (part := part_beside(entry.path)) is not None]
+    for table in ("files", "items"):
+        db.executemany(f"DELETE FROM {table} WHERE path = ?", parts)  # noqa: S608
     for entry in entries:
         error: str | None = entry.reading.error or None
         if entry.digest and error:

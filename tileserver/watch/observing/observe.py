@@ -111,7 +111,8 @@ def standing(scenes: Scenes, geoservice: Geoservice, places: Sequence[SiteVersio
     box = union_of_boxes([Area(dict(each.geometry)).bounds for each in places])
     search = Search(bbox=box, collections=tuple(geoservice.collections))
     records = scenes.catalog.records(search)
-    return {(each.collection, each.id, each.etag) for each in records if _is_in_time(each, geoservice.end)}
+    counting = (each for each in records if _is_in_time(each, geoservice.end))
+    return {(each.collection, each.id, each.whole_etag) for each in counting}
 
 
 def present(scenes: Scenes, wanted: Wanted) -> dict[Key, Work]:
@@ -142,7 +143,7 @@ def _of_scene(
         return
     work = Work(record, record.datetime, plan, shown)
     for one in shown:
-        yield Key(one.version, wanted.sha256, record.collection, record.id, record.etag), work
+        yield Key(one.version, wanted.sha256, record.collection, record.id, record.whole_etag), work
 
 
 def _is_in_time(record: Record, before: datetime | None) -> bool:
@@ -196,7 +197,7 @@ def _one(reader: ArchiveReader, work: Work, place: Place, indicator: str) -> Obs
         indicator,
         record.collection,
         record.id,
-        record.etag,
+        record.whole_etag,
         work.at,
         "unusable",
         _ENGINE,

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from comeo.archive.stores.base import Blob, Sink, Store
-from comeo.archive.stores.file import LocalFile, temporary_name, writing
+from comeo.archive.stores.file import ByteFile, LocalFile, temporary_name, writing
 from comeo.archive.stores.folder import FOLDER_SUFFIX, FolderSink, FolderStore
 from comeo.archive.stores.parts import PART_SUFFIX
 from comeo.archive.stores.sparse import SparseFile
-from comeo.archive.stores.zip import ZIP_SUFFIX, ZipSink, ZipStore
+from comeo.archive.stores.zip import ZIP_SUFFIX, ZipSink, ZipStore, whole_of
 from comeo.errors import ArchiveError
 from comeo.leftovers import sweep as sweep_folder
 
@@ -27,6 +27,7 @@ __all__ = [
     "open_sink",
     "open_store",
     "sweep",
+    "whole_of",
 ]
 
 # `.partial` is an archive that is being written, `.old` one that is being replaced (folders only).
@@ -57,11 +58,22 @@ def open_store(place: str | Path) -> Store:
     if path.is_dir():
         return FolderStore(path)
     try:
-        return ZipStore(SparseFile(path) if path.name.endswith(PART_SUFFIX) else LocalFile(path))
+        return ZipStore(_opened(path) if path.name.endswith(PART_SUFFIX) else LocalFile(path))
     except OSError as error:  # its own text has the whole path, which is not for everybody
         raise ArchiveError(f"{path.name} cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # a name with a NUL
         raise ArchiveError(f"{path.name} cannot be read: {error}") from error
+
+
+def _opened(part: Path) -> ByteFile:
+    """A file with holes, or what it has become."""
+    try:
+        return SparseFile(part)
+    except FileNotFoundError:
+        whole = part.with_name(part.name.removesuffix(PART_SUFFIX) + ZIP_SUFFIX)
+        if part.exists() or not whole.exists():
+            raise
+        return LocalFile(whole)
 
 
 def open_sink(final: Path) -> Sink:

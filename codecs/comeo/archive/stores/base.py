@@ -80,8 +80,8 @@ class Store(ABC):
         name: Of the archive's file or folder, for messages; without credentials.
         size: Bytes of the whole archive.
         fingerprint: Hex digest of the content, the same wherever and whenever the archive was copied. Two
-            archives with different content have different ones. Of an archive that is on its way it changes
-            with what is here.
+            archives with different content have different ones. Of an archive that is on its way it is that
+            of the whole one, and behind a hyphen a digest of what is here.
         whole_fingerprint: That of the whole archive.
         here: Bytes of its file that can be read: all, unless it is on its way.
         layers: Names of what can be read as a whole.

@@ -82,7 +82,7 @@ class SparseFile(LocalFile):
         if not here.covers(offset, offset + length):
             share = 100 * here.total // self.size
             raise NotHereError(
-                f"{self.name} is on its way: {share} % of it is here, and what this needs is not here yet"
+                f"{self.name} is here in part, {share}% of its bytes, and what this needs is not here yet"
             )
 
     def _check_kept(self, offset: int, length: int) -> None:

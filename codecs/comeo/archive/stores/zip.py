@@ -27,6 +27,8 @@ _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the same input gives the same bytes, wh
 _ENTRY_BYTES: Final = 30 + 46  # local header and directory record, without the name, which stands in both
 _END_BYTES: Final = 22
 _INDEX_BYTES: Final = 16 * 16 * 16 + 4  # of a shard of 16×16 blocks
+_REVISED: Final = "-"
+_REVISION_LENGTH: Final = 16
 _NO_LINKS_HERE: Final = frozenset((errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK))
 
 
@@ -248,16 +250,19 @@ class ZipSink(Sink):
                 file.close()
 
 
+def whole_of(fingerprint: str) -> str:
+    """The fingerprint of the whole archive, by that of an archive of which not all may be here."""
+    return fingerprint.partition(_REVISED)[0]
+
+
 def _data_start(info: zipfile.ZipInfo) -> int:
     """Where an entry's data begin, unless its own header is longer than it has to be."""
     return info.header_offset + _LOCAL_HEADER.size + len(info.orig_filename.encode())
 
 
 def _revised(fingerprint: str, revision: str) -> str:
-    """Digest of an archive of which not all is here: another one when more is."""
-    if not revision:
-        return fingerprint
-    return hashlib.sha256(f"{fingerprint} {revision}".encode()).hexdigest()[:32]
+    """What tells an archive of which not all is here from itself when more is: see `whole_of`."""
+    return f"{fingerprint}{_REVISED}{revision[:_REVISION_LENGTH]}" if revision else fingerprint
 
 
 def _link(path: Path, final: Path) -> None:

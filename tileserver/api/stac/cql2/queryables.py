@@ -64,6 +64,8 @@ QUERYABLES: Mapping[str, Queryable] = {
     "s2:mgrs_tile": Queryable("text", "Tile of Sentinel-2's grid, `32TMT`"),
     "s2:processing_baseline": Queryable("text", "Processing baseline of Sentinel-2"),
     "s2:product_type": Queryable("text", "Type of the Sentinel-2 product"),
+    "comeo:completeness": Queryable("number", "Share of a scene on its way that is here, 0 to 1"),
+    "comeo:layers": Queryable("list", "What is here of a scene on its way"),
 }
 
 
