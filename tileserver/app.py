@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 EXPOSED = (
     "ETag, Location, Content-Range, Accept-Ranges, Content-Disposition, Server-Timing, Retry-After, "
     "Comeo-Codec, Comeo-Model, Comeo-Ratio, Comeo-Expected-RMSE, Comeo-Clouds, Comeo-Damaged, "
-    "Comeo-Estimated-Bytes"
+    "Comeo-Estimated-Bytes, Comeo-Next"
 )
 # The star is for all but Authorization, which clients send to a proxy before this server.
 ALLOWED = "Content-Type, If-None-Match, If-Match, If-Range, Range, Authorization, *"
@@ -101,7 +101,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         viewer, stac, archive, collections, series, statistics, items, certificates, clear, extracts, kml,
         jobs, legends, wmts, ogc, pof, publishing, importing, hyperlooks, changes, operations,
     )  # fmt: skip
-    for module in (*modules, *(_geoservices(settings) if settings.database else ())):
+    relay = _relay(settings) if settings.relay else ()
+    for module in (*modules, *(_geoservices(settings) if settings.database else ()), *relay):
         app.register_api(module.api)
     documents.register(app)
     problems.register(app)
@@ -172,6 +173,15 @@ def _geoservices(settings: Settings) -> tuple[ModuleType, ...]:
     return (*own, oidc)
 
 
+def _relay(settings: Settings) -> tuple[ModuleType, ...]:
+    """Routes of an origin, whose library is an extra."""
+    from tileserver.api.relay import routes  # noqa: PLC0415
+    from tileserver.relay.feed.origin import relay_folder  # noqa: PLC0415
+
+    relay_folder(settings)  # refused at the start where there is none
+    return (routes,)
+
+
 def scenes_of(app: Flask) -> Scenes:
     """Scenes that an application serves."""
     return cast("State", app.extensions[EXTENSION]).scenes
@@ -192,9 +202,11 @@ def _start_timer() -> None:
 
 
 def _add_headers_and_log(response: Response) -> Response:
-    """Add headers that every answer has; count it, and log it if that is set."""
+    """Add headers that every answer has; count it, and log it if that is set: see `_counted`."""
     headers = response.headers
     headers.setdefault("Cache-Control", "no-cache")
+    if g.get(sharing.BARE):
+        return _counted(response)
     headers["X-Content-Type-Options"] = "nosniff"
     headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
     headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
@@ -208,6 +220,12 @@ def _add_headers_and_log(response: Response) -> Response:
         headers["Access-Control-Max-Age"] = "86400"
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
     headers["Server-Timing"] = f"total;dur={1000 * seconds:.1f}"
+    return _counted(response)
+
+
+def _counted(response: Response) -> Response:
+    """Count an answer, and log it if that is set."""
+    seconds = time.perf_counter() - g.get("started", time.perf_counter())
     route = request.url_rule.rule if request.url_rule else "unmatched"
     size = response.content_length or 0
     metrics.count_request(route, request.method, response.status_code, seconds, size)

@@ -62,6 +62,10 @@ class Settings(BaseModel):
         receipts: Folder of what was sent, message by message, until the database knows; by default beside an
             SQLite file, else `comeo-sent`. Workers on several machines share one.
         sign_up: Whether an address that has no account makes one by signing in.
+        relay: Whether the server is an origin: whether it tells relays of its archives.
+        relay_folder: Of the key that signs that, and of the feed; by default beside an SQLite database.
+        relay_name: Of the origin, for people; by default the provider.
+        relay_licence: Of the archives.
         static: Built viewer (`index.html` and `assets/`).
         host: Address to listen on.
         port: TCP port to listen on; 0 takes a free one.
@@ -141,6 +145,10 @@ class Settings(BaseModel):
     webhook_networks: tuple[Network, ...] = ()
     receipts: Path | None = None
     sign_up: bool = False
+    relay: bool = False
+    relay_folder: Path | None = None
+    relay_name: str = Field(default="", max_length=200)
+    relay_licence: str = Field(default="", max_length=200)
     static: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)

@@ -61,12 +61,14 @@ pytestmark = [
 
 
 @pytest.fixture
-def schema(tmp_path: Path) -> Any:
+def schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The document of a server of the sample archives, which is called without HTTP."""
     archives = shutil.copytree(SAMPLES, tmp_path / "archives")
+    monkeypatch.setattr("tileserver.relay.feed.origin.WAIT_SECONDS", 0)  # for lines that do not come
     app = create_app(
-        Settings(paths=(archives,), workers=1, scan_seconds=3600, catalog=tmp_path / "catalog.sqlite")
-    )
+        Settings(paths=(archives,), workers=1, scan_seconds=3600, catalog=tmp_path / "catalog.sqlite",
+                 relay=True, relay_folder=tmp_path / "relay")
+    )  # fmt: skip
     return schema_of(app)
 
 

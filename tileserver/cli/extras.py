@@ -7,6 +7,7 @@ _EXTRA_OF = {
     "authlib": "oidc",
     "babel": "geoservices",
     "brotli": "server",
+    "cryptography": "relay",
     "markdown_it": "geoservices",
     "flask": "server",
     "flask_openapi3": "server",

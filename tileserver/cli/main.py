@@ -22,6 +22,7 @@ from tileserver.cli.places import LocalPath
 from tileserver.cli.pof import pof
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
+from tileserver.cli.relay import relay
 from tileserver.cli.watch import backup, geoservice, restore, work
 
 _log = logging.getLogger("comeo")
@@ -204,6 +205,7 @@ cli.add_command(compress)
 cli.add_command(qualify)
 cli.add_command(geocode)
 cli.add_command(pof)
+cli.add_command(relay)
 cli.add_command(work)
 cli.add_command(geoservice)
 cli.add_command(bulletin)

@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import brotli
-from flask import Response, request, send_from_directory
+from flask import Response, g, request, send_from_directory
 from werkzeug.security import safe_join
+
+from tileserver.http.sharing import BARE
 
 STORED = {"br": ".br", "gzip": ".gz"}
 ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {
@@ -62,6 +64,8 @@ def _leave_odd_ranges() -> None:
 def compress(response: Response) -> Response:
     """Compress text for clients that take that. Its ETag becomes a weak one: the bytes differ by encoding."""
     if response.direct_passthrough or response.content_encoding or not _is_text(response.mimetype):
+        return response
+    if g.get(BARE):
         return response
     response.vary.add("Accept-Encoding")
     encoding = request.accept_encodings.best_match([*ENCODERS, "identity"], "identity")

@@ -25,6 +25,16 @@ class Gate:
         self._patience = patience
 
     @contextlib.contextmanager
+    def sit(self) -> Iterator[bool]:
+        """Take the seat of one that waits, for what only waits; yields whether there was one that is free."""
+        taken = self._seats.acquire(blocking=False)
+        try:
+            yield taken
+        finally:
+            if taken:
+                self._seats.release()
+
+    @contextlib.contextmanager
     def enter(self) -> Iterator[None]:
         """Wait for a slot.
 

@@ -9,6 +9,9 @@ from flask import Response, g, request
 ANSWER: Final = "comeo_answer"
 """In `flask.g`: `varies` where it matters whether somebody is signed in, `private` where somebody is."""
 
+BARE: Final = "comeo_bare"
+"""In `flask.g`: the answer is empty, for programs that pay for bytes, without what browsers read."""
+
 
 def shield(response: Response) -> bool:
     """Keep an answer that rests on a cookie from other sites and from caches.

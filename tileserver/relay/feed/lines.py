@@ -21,6 +21,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -64,6 +65,12 @@ class _Document(BaseModel):
     """Members that are not known are left alone: a later version may add some, signed like all."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+    _written: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The document as it was written and signed, with what this version does not know."""
+        return self._written
 
 
 class PutLine(_Document):
@@ -216,7 +223,7 @@ class Index(_Document):
     epoch: Epoch
     first: int = Field(ge=1, le=MAX_SEQ)
     last: int = Field(ge=0, le=MAX_SEQ)
-    segment: Literal[1000]
+    segment: int = Field(ge=1)
     wait: int = Field(ge=0, le=3600)
     key: KeyText
     name: str = Field(max_length=200)
@@ -283,11 +290,13 @@ def read_line(raw: bytes, origin: str, epoch: int, key: Ed25519PublicKey) -> Lin
     named = f"line {document.get('seq')!r:.20} of the feed"
     _check_signature(document, origin, epoch, key, named)
     line: Line = _validated(_LINE, raw, named)
+    line._written = document
     if isinstance(line, PassedLine):
         source = line.source
         own = document["line"]
         whose = f"{named}, passed on for {source.origin},"
         _check_signature(own, source.origin, source.epoch, public_key(source.key), whose)
+        line.line._written = own
     return line
 
 
@@ -318,15 +327,13 @@ def read_index(raw: bytes) -> Index:
         raise FeedError(
             "the index of the feed is not signed by the key that it names; nothing is taken from it"
         )
+    if index.segment != SEGMENT:
+        raise FeedError(
+            f"the feed has segments of {index.segment} lines, and this version reads {SEGMENT}; update it"
+        )
     if index.first > index.last + 1 or index.first % SEGMENT != 1:
         raise FeedError("the index of the feed contradicts itself; nothing is taken from it")
     return index
-
-
-def signature_of(raw: bytes) -> tuple[dict[str, Any], str]:
-    """A line's document without its signature, and the signature, as they were written."""
-    document = _parsed(raw, MAX_LINE_BYTES, "a line of the feed")
-    return document, document.pop("sig")
 
 
 def _check_signature(

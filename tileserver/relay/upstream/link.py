@@ -150,6 +150,8 @@ class Link:
         connection = stream.get_extra_info("socket") if stream is not None else None
         now = None if connection is None else counted(connection)
         key = answer if now is None else connection
+        if now is None and connection in self._counted:
+            return  # it has just been closed
         now = now or _estimated(answer)
         before = self._counted.get(key, Counted(0, 0))
         self.wire.sent += max(0, now.sent - before.sent)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
-from tileserver.relay.errors import FeedError, NewEpochError, RewoundError, UpstreamError
+from tileserver.relay.errors import (
+    FeedError,
+    NewEpochError,
+    RewoundError,
+    UnreachableError,
+    UpstreamError,
+)
 from tileserver.relay.feed.checking import Checker, split
 from tileserver.relay.feed.layout import (
     FEED,
@@ -84,9 +91,29 @@ class FeedReader(ABC):
                 content = unpack(raw, MAX_SEGMENT_BYTES, f"{self.name}: segment {name}")
             else:
                 content = self._get(OPEN, MAX_SEGMENT_BYTES)
+                index, closed = self._looked_again(index, content, segment)
+                if closed:
+                    continue
             upto = min(segment * SEGMENT, index.last)
             yield from self._checked(index, split(content), (segment - 1) * SEGMENT, last, upto)
             last = upto
+
+    def _looked_again(self, index: Index, content: bytes, segment: int) -> tuple[Index, bool]:
+        """The index anew where the open segment is not the one that it tells of; whether that was closed.
+
+        Raises:
+            UnreachableError: If it was not: a copy is under way, or a cache on the way is behind.
+        """
+        begin, end = (segment - 1) * SEGMENT, segment * SEGMENT
+        found = next(split(content), None)
+        if found is not None and content.count(b"\n") >= index.last - begin and _seq(found) == begin + 1:
+            return index, False
+        now = self._fresh()
+        if now.last < end:
+            raise UnreachableError(
+                f"{self.name}: the feed's files are not of one time, as while they are copied; try later"
+            )
+        return now, True
 
     def _check_place(self, index: Index, after: int) -> None:
         if after > index.last:
@@ -110,3 +137,12 @@ class FeedReader(ABC):
         raise FeedError(
             f"{self.name}: line {number + 1} of the feed is missing; its index tells of {index.last}"
         )
+
+
+def _seq(raw: bytes) -> object:
+    """Number of a line that has not been checked; None where it has none."""
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return document.get("seq") if isinstance(document, dict) else None

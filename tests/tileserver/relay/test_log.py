@@ -1,0 +1,218 @@
+"""A log numbers densely, survives a kill at any point, has one writer, and is in step with its catalogue."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from comeo.errors import ComeoError
+from tests.tileserver.relay.feeds import (
+    SHORT,
+    CutDisk,
+    KilledError,
+    MemoryCatalog,
+    each_line,
+    follower,
+    make_log,
+    put,
+    shorten_segments,
+)
+from tileserver.relay.feed.layout import INDEX, OPEN
+from tileserver.relay.feed.lines import CheckLine, DropLine, PutLine, told
+from tileserver.relay.feed.log import Log
+from tileserver.relay.feed.trust import Trust
+from tileserver.relay.upstream import FolderUpstream
+
+ACTIONS = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.sampled_from("pqrst"), st.sampled_from("abc")),
+        st.tuples(st.just("remove"), st.sampled_from("pqrst"), st.just("")),
+        st.tuples(st.just("lose"), st.just(""), st.just("")),
+        st.tuples(st.just("follow"), st.just(""), st.just("")),
+    ),
+    min_size=1, max_size=12,
+)  # fmt: skip
+
+
+def follow(catalog: MemoryCatalog, writer: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    with writer.writing():
+        one = follower(catalog, writer, monkeypatch)
+        while one.step():
+            pass
+
+
+def act(catalog: MemoryCatalog, action: tuple[str, str, str]) -> None:
+    kind, scene, etag = action
+    if kind == "put":
+        catalog.put(scene, etag)
+    elif kind == "remove":
+        catalog.remove(scene)
+    elif kind == "lose":
+        catalog.lose_journal()
+
+
+def state_by(folder: Path) -> dict[str, str]:
+    """Scenes with their ETags, as a reader finds them who checks all."""
+    found: dict[str, str] = {}
+    for line in FolderUpstream(folder, Trust()).lines(0):
+        content = told(line)
+        if isinstance(content, PutLine):
+            found[content.id] = content.etag
+        elif isinstance(content, DropLine):
+            assert found.pop(content.id), "what is dropped has been there"
+    return found
+
+
+@settings(max_examples=80, deadline=None)
+@given(actions=ACTIONS, cuts=st.lists(st.integers(0, 40), min_size=1, max_size=4))
+def test_a_kill_loses_nothing_and_numbers_nothing_twice(
+    actions: list[tuple[str, str, str]], cuts: list[int]
+) -> None:
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        shorten_segments(patch)
+        folder, catalog = Path(name), MemoryCatalog()
+        follow(catalog, make_log(folder), patch)
+        published: list[bytes] = []
+        left = list(cuts)
+        for action in [*actions, ("follow", "", "")]:
+            act(catalog, action)
+            if action[0] != "follow":
+                continue
+            if left:
+                with pytest.MonkeyPatch.context() as cut:
+                    CutDisk(left.pop()).install(cut)
+                    with contextlib.suppress(KilledError):
+                        follow(catalog, make_log(folder), patch)
+            now = list(each_line(folder / "public"))
+            assert now[: len(published)] == published, "what was published stays as it was"
+            published = now
+        follow(catalog, make_log(folder), patch)
+        assert state_by(folder / "public") == catalog.scenes
+        after = list(each_line(folder / "public"))
+        assert after[: len(published)] == published
+        assert [json.loads(line)["seq"] for line in after] == list(range(1, len(after) + 1))
+        assert not list(folder.rglob(".*.writing"))
+
+
+def test_the_one_writer_is_one(tmp_path: Path) -> None:
+    one, other = make_log(tmp_path), make_log(tmp_path)
+    with one.writing() as first:
+        with other.writing(wait=False) as second:
+            assert (first, second) == (True, False)
+        one.tell([put("a")])
+    with other.writing(wait=False) as second:
+        assert second
+        assert other.told[("s2", "a")].etag == "a" * 32
+        other.tell([put("b")])
+    with one.writing():
+        assert one.last == 2
+
+
+def test_segments_close_with_a_line_that_proves_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten_segments(monkeypatch)
+    writer = make_log(tmp_path)
+    with writer.writing():
+        writer.tell([put(f"scene-{number}") for number in range(7)])
+    names = sorted(path.name for path in (tmp_path / "public/relay/v1/feed").iterdir())
+    assert names == ["000001.ndjson.zst", "000002.ndjson.zst", "open.ndjson"]
+    first = (tmp_path / "public/relay/v1/feed/000001.ndjson.zst").read_bytes()
+    lines = list(FolderUpstream(tmp_path / "public", Trust()).lines(0))
+    assert [line.seq for line in lines if isinstance(line, CheckLine)] == [SHORT, 2 * SHORT]
+    with writer.writing():
+        writer.tell([put("scene-8")])
+    assert (tmp_path / "public/relay/v1/feed/000001.ndjson.zst").read_bytes() == first
+
+
+@pytest.mark.parametrize("damage", ["open", "segment", "index", "key"])
+def test_a_damaged_log_is_begun_anew_in_a_later_epoch(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no reader takes its numbers for those of the former one."""
+    shorten_segments(monkeypatch)
+    catalog = MemoryCatalog()
+    for scene in "pqrst":
+        catalog.put(scene, "a")
+    follow(catalog, make_log(tmp_path), monkeypatch)
+    public, trust = tmp_path / "public", Trust()
+    before = FolderUpstream(public, trust).index()
+    if damage == "open":
+        (public / OPEN).write_bytes((public / OPEN).read_bytes()[:-20])
+    elif damage == "segment":
+        (public / "relay/v1/feed/000001.ndjson.zst").unlink()
+    elif damage == "index":
+        (public / INDEX).unlink()
+    else:
+        (tmp_path / "private/origin.key").unlink()
+        trust = Trust()
+    follow(catalog, make_log(tmp_path), monkeypatch)
+    after = FolderUpstream(public, trust).index()
+    assert (after.origin, after.epoch > before.epoch) == (before.origin, True)
+    assert state_by(public) == catalog.scenes
+
+
+def test_a_clock_that_was_set_back_makes_no_earlier_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tileserver.relay.feed.state.time.time", lambda: 1e9)
+    writer = make_log(tmp_path)
+    with writer.writing():
+        first = writer.epoch
+    (tmp_path / "public" / INDEX).unlink()
+    monkeypatch.setattr("tileserver.relay.feed.state.time.time", lambda: 5e8)
+    with writer.writing():
+        assert writer.epoch > first
+
+
+def test_what_readers_would_refuse_is_not_written(tmp_path: Path) -> None:
+    writer = make_log(tmp_path)
+    with writer.writing(), pytest.raises(ComeoError, match=r"\.\./up cannot be told of in a feed: .*id"):
+        writer.tell([put("good"), put("../up")])
+    with writer.writing():
+        assert (writer.last, writer.told) == (0, {})
+
+
+def test_an_archive_that_cannot_be_read_now_is_told_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, writer = MemoryCatalog(), make_log(tmp_path)
+    catalog.put("p", "a")
+    one = follower(catalog, writer, monkeypatch)
+    good = one.step.__globals__["facts_of"]
+
+    def failing(record: Any) -> Any:
+        raise OSError(5, "Input/output error")
+
+    with writer.writing():
+        monkeypatch.setitem(one.step.__globals__, "facts_of", failing)
+        one.step()
+        assert writer.last == 0
+        assert one.is_behind()
+        monkeypatch.setitem(one.step.__globals__, "facts_of", good)
+        one.step()
+        assert writer.told[("s2", "p")].etag == "a" * 32
+        assert not one.is_behind()
+
+
+def test_the_key_is_its_owners_alone(tmp_path: Path) -> None:
+    writer = make_log(tmp_path)
+    with writer.writing():
+        pass
+    key = tmp_path / "private/origin.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    key.chmod(0o644)
+    with (
+        pytest.raises(ComeoError, match="can be read by others; say `chmod 600"),
+        make_log(tmp_path).writing(),
+    ):
+        pass
+    key.chmod(0o600)
+    key.write_text("odd")
+    with pytest.raises(ComeoError, match="no private key in PEM"), make_log(tmp_path).writing():
+        pass

@@ -1,0 +1,1 @@
+"""The feed of an origin over HTTP."""

@@ -1,0 +1,175 @@
+"""A log that follows the changes of a catalogue: what comes is told, what goes is told to be gone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from comeo.codecs.learned import find_model
+from comeo.errors import ArchiveError, ComeoError, ReplacedError, RequestError
+from tileserver.catalog import Catalog, Change, Position, Record
+from tileserver.errors import GoneError
+from tileserver.relay.feed.facts import facts_of, is_told
+from tileserver.relay.feed.lines import Why, moment
+from tileserver.relay.feed.log import Log, Scene
+from tileserver.relay.feed.state import MOST_AGAIN, Followed
+
+_PAGE: Final = 50
+_LOG = logging.getLogger(__name__)
+Address = Callable[[Record], str]
+Clock = Callable[[], datetime]
+
+
+def item_href(record: Record) -> str:
+    """Where a server has an archive, below its root."""
+    return f"collections/{quote(record.collection, safe='')}/items/{quote(record.id, safe='')}/archive"
+
+
+def file_href(folder: Path) -> Address:
+    """Where a folder has its archives, below itself."""
+    root = folder.resolve()
+
+    def href(record: Record) -> str:
+        path = Path(record.path).resolve()
+        if not path.is_relative_to(root):
+            raise ArchiveError(f"{path} lies outside the folder, behind a link; copy the archive into it")
+        return quote(path.relative_to(root).as_posix())
+
+    return href
+
+
+def _place(followed: Followed) -> Position | None:
+    """A place in the catalogue's feed; its beginning where what was kept is none."""
+    try:
+        return None if followed.place is None else Position.parse(followed.place)
+    except RequestError:
+        return None
+
+
+class Follower:
+    """Brings a log in step with a catalogue, a page at a time.
+
+    Args:
+        catalog: That is followed.
+        log: Whose `writing` the caller of `step` holds.
+        href: Where archives are below the origin's root.
+        now: Tells the time that lines carry.
+        gone: Why scenes that go are dropped.
+    """
+
+    def __init__(self, catalog: Catalog, log: Log, href: Address, now: Clock, gone: Why = "expired") -> None:
+        self._catalog = catalog
+        self._log = log
+        self._href = href
+        self._now = now
+        self._gone = gone
+
+    def is_behind(self) -> bool:
+        """Whether the catalogue has changed since the log was in step with it."""
+        followed = self._log.followed
+        return followed.compare or bool(followed.again) or followed.place != str(self._catalog.position())
+
+    def step(self) -> bool:
+        """Tell a page of changes; returns whether there are more.
+
+        A kill between telling and noting how far does no harm: what has been told is not told again.
+
+        Raises:
+            ComeoError: If the log cannot be written.
+            OSError: Likewise.
+        """
+        followed = self._log.followed
+        again = followed.again
+        try:
+            page = self._catalog.changes(_place(followed), _PAGE)
+        except GoneError:
+            # the catalogue was made anew: all of it is compared with what has been told, by ids and ETags
+            self._log.follow(Followed(epoch=self._log.epoch, again=again))
+            return True
+        left = self._tell([*self._retried(again), *page.changes])
+        compare = followed.compare
+        if compare and not page.more:
+            self._drop_missing()
+            compare = False
+        self._log.follow(
+            Followed(epoch=self._log.epoch, place=str(page.next), compare=compare, again=left[:MOST_AGAIN])
+        )
+        return page.more
+
+    def _retried(self, again: Sequence[Scene]) -> list[Change]:
+        """Changes of scenes that could not be read the last time."""
+        found = [self._catalog.get(*scene) for scene in again]
+        return [Change(0, each.collection, each.id, each.etag) for each in found if each is not None]
+
+    def _tell(self, changes: Sequence[Change]) -> list[Scene]:
+        """Tell changes; returns the scenes that could not be read."""
+        lines, left = [], []
+        for change in changes:
+            try:
+                line = self._line(change)
+            except OSError as error:
+                _LOG.warning("%s is told of later: %s", change.id, error)
+                left.append((change.collection, change.id))
+                continue
+            if line is not None:
+                lines.append(line)
+        if lines:
+            self._log.tell(lines)
+        return left
+
+    def _line(self, change: Change) -> dict[str, Any] | None:
+        """What is to be told of a change; None if that has been told, or another change will tell it."""
+        scene = (change.collection, change.id)
+        known = self._log.told.get(scene)
+        etag = None if known is None else known.etag
+        if change.gone:
+            return None if etag is None else self._dropped(scene, self._gone)
+        if change.etag == etag:
+            return None
+        record = self._catalog.get(*scene)
+        if record is None or record.etag != change.etag:
+            return None  # there is a later change
+        try:
+            put = self._put(record)
+        except ReplacedError:
+            return None
+        return put if put is not None or etag is None else self._dropped(scene, "replaced")
+
+    def _put(self, record: Record) -> dict[str, Any] | None:
+        """The line of an archive; None where it cannot be told of."""
+        if not is_told(record):
+            return None
+        try:
+            facts, href = facts_of(record), self._href(record)
+        except ReplacedError:
+            raise
+        except ArchiveError as error:
+            _LOG.warning("%s is not told of: %s", record.id, error)
+            return None
+        line = {"op": "put", **facts, "href": href, "published": moment(self._now().replace(microsecond=0))}
+        try:
+            self._log.check(line)
+        except ComeoError as error:
+            _LOG.warning("%s", error)
+            return None
+        self._keep_model(facts.get("model"))
+        return line
+
+    def _keep_model(self, digest: str | None) -> None:
+        model = None if digest is None or digest in self._log.models else find_model(digest)
+        if model is not None and digest is not None:
+            self._log.keep_model(digest, model.content)
+
+    def _drop_missing(self) -> None:
+        """Drop what the log tells of and the catalogue has no more."""
+        kept = [scene for scene, told in self._log.told.items() if told.etag is not None]
+        lines = [self._dropped(scene, self._gone) for scene in kept if self._catalog.get(*scene) is None]
+        if lines:
+            self._log.tell(lines)
+
+    def _dropped(self, scene: Scene, why: Why) -> dict[str, Any]:
+        return {"op": "drop", "c": scene[0], "id": scene[1], "why": why}
