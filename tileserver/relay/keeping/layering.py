@@ -117,11 +117,9 @@ class Layering:
         offer = wish.offer
         if layer == "head":
             return Extents([(offer.tail, offer.size)])
-        if layer == "coarse":
-            return Extents([(offer.coarse, offer.size)])
-        if layer == "area":
+        if layer == "area" and kept.received.covers(offer.coarse, offer.size):
             return area_extents(self._folder, kept, wish)
-        return Extents([(0, offer.size)])
+        return Extents([(0 if layer == "rest" else offer.coarse, offer.size)])
 
     def _swapped(self, kept: Kept, wish: Wish) -> Kept:
         """Let a version that lay aside be served, once it shows as much as the older one."""

@@ -28,6 +28,8 @@ POLL_SECONDS: Final = 60.0
 """Between two looks at a feed while scenes come."""
 LONG_POLL_SECONDS: Final = 240.0
 """That an origin is asked to hold a request: with 360 of them a day, waiting costs less than 200 kB."""
+STATIC_SECONDS: Final = 300.0
+"""Between two looks at the feed of an origin that does not hold requests."""
 HOUSE_SECONDS: Final = 600.0
 """Between two looks at what is to fade."""
 DISTRUST_SECONDS: Final = 3600.0
@@ -252,6 +254,10 @@ class Runner:
         self._told.line("all is here")
         if len(self._sources) > 1:  # none is to wait for another
             self._sleep(1.0)
-            self._poll()
-        else:
-            self._poll(LONG_POLL_SECONDS)
+            return
+        before = self._ticks()
+        self._poll(LONG_POLL_SECONDS)
+        if (
+            self._ticks() - before < 1.0 and self._next() is None
+        ):  # a folder of files, which is not waited for
+            self._sleep(STATIC_SECONDS)

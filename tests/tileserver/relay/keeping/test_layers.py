@@ -92,8 +92,14 @@ def test_a_line_that_is_back_is_found_within_two_seconds(relayed: Relayed) -> No
         resumed.append(time.seconds)
         return data
 
+    def sleep(seconds: float) -> None:
+        if relayed.path().exists():
+            raise KeyboardInterrupt
+        time.sleep(seconds)
+
     line.on_read = cut
-    relayed.run_through()
+    with pytest.raises(KeyboardInterrupt), relayed.running(sleep=sleep) as runner:
+        runner.run()
     assert back_at <= resumed[0] <= back_at + 2
     assert sum("the link broke" in note for note in relayed.notes) == 1  # said once
 
