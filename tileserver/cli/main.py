@@ -25,6 +25,7 @@ from tileserver.cli.pof import pof
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
 from tileserver.cli.relay import relay
+from tileserver.cli.relaying import plan, run, status, verify
 from tileserver.cli.work import work
 
 _log = logging.getLogger("comeo")
@@ -208,6 +209,8 @@ cli.add_command(qualify)
 cli.add_command(geocode)
 cli.add_command(pof)
 cli.add_command(relay)
+for _command in (plan, run, status, verify):
+    relay.add_command(_command)
 cli.add_command(work)
 cli.add_command(geoservice)
 cli.add_command(bulletin)

@@ -24,7 +24,7 @@ _private = click.option(
 
 @click.group()
 def relay() -> None:
-    """Archives over slow and broken links: publish, withdraw."""
+    """Archives over slow and broken links: an origin publishes, a relay runs."""
 
 
 @relay.command()

@@ -1,0 +1,27 @@
+"""An archive, an origin of it, and a relay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tileserver.relay.keeping.relayed import Relayed, copy_of
+from tests.tileserver.relay.origins import FolderOrigin, make_archive
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of 1.2 MB with overviews."""
+    return make_archive(tmp_path_factory.mktemp("archive"), "scene")
+
+
+@pytest.fixture
+def relayed(archive: Path, tmp_path: Path) -> Relayed:
+    """A relay of an origin with that archive, which wants all of it."""
+    (tmp_path / "origin").mkdir()
+    origin = FolderOrigin(tmp_path / "origin")
+    origin.put(copy_of(archive, origin))
+    found = Relayed(origin, tmp_path)
+    found.define()
+    return found

@@ -1,0 +1,188 @@
+"""`comeo relay plan`, `run`, `status`, `verify`: what is fetched, when, and what is here."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from comeo.errors import ComeoError
+from tileserver.cli.options import database_option
+from tileserver.cli.signals import ended_by_signal
+
+if TYPE_CHECKING:
+    from tileserver.relay.keeping.assembly import Defined
+    from tileserver.relay.keeping.runner import Told
+    from tileserver.relay.plan.forecast import Coming
+
+_log = logging.getLogger("comeo")
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+definition_argument = click.argument("definition", metavar="RELAY.toml", type=_FILE)
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+
+
+@click.command()
+@definition_argument
+@database_option
+@json_option
+@click.option("--most", type=click.IntRange(1, 100_000), default=40, show_default=True, help="Pieces.")
+def plan(definition: Path, database: str | None, as_json: bool, most: int) -> None:
+    """Say what will come, when, and what it will cost, as far as the feeds have been read."""
+    from tileserver.relay.keeping.journal import Journal, now_utc
+    from tileserver.relay.keeping.status import coming, coming_document
+
+    relay = read(definition, database)
+    journal = Journal(relay.folder.journal, writable=False)
+    found = coming(relay, journal, now_utc(), most)
+    if as_json:
+        click.echo(json.dumps(coming_document(found), indent=2, ensure_ascii=False))
+        return
+    if not found:
+        click.echo("nothing is coming: all that is wanted is here, or the link is never open")
+    _table(found, relay)
+
+
+@click.command()
+@definition_argument
+@database_option
+@click.option("--once", is_flag=True, help="End when nothing more can be fetched now.")
+def run(definition: Path, database: str | None, once: bool) -> None:
+    """Fetch what is wanted, in the order of what it is worth, until the command is ended."""
+    from tileserver.relay.errors import UnreachableError
+    from tileserver.relay.keeping.assembly import open_upstream, running
+
+    relay = read(definition, database)
+    relay.folder.make()
+    upstreams = []
+    for number, origin in enumerate(relay.terms.origins):
+        try:
+            upstreams.append((origin.url, open_upstream(origin, relay.folder, number)))
+        except UnreachableError as error:  # a disk that is not plugged in
+            _log.warning("%s", error)
+    if not upstreams:
+        raise ComeoError("no origin can be reached; see the messages above")
+    with ended_by_signal(), telling() as told, running(relay, told, upstreams) as runner:
+        runner.run(once=once)
+
+
+@click.command()
+@definition_argument
+@database_option
+@json_option
+def status(definition: Path, database: str | None, as_json: bool) -> None:
+    """Say what is here, what is coming and when, what was spent, and what is wrong."""
+    from tileserver.relay.keeping.journal import Journal, now_utc
+    from tileserver.relay.keeping.status import status as state_of
+
+    relay = read(definition, database)
+    journal = Journal(relay.folder.journal, writable=False)
+    found = state_of(relay, journal, now_utc())
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        _say(found)
+
+
+@click.command()
+@definition_argument
+@database_option
+@click.option("--mend", is_flag=True, help="Have what is damaged fetched again by the next run.")
+def verify(definition: Path, database: str | None, mend: bool) -> None:
+    """Read every byte again, and compare it with its checksums."""
+    from tileserver.relay.keeping.journal import Journal
+    from tileserver.relay.keeping.verifying import verify as verified
+
+    relay = read(definition, database)
+    with relay.folder.only_runner(), telling() as told:
+        journal = Journal(relay.folder.journal, writable=False)
+        scenes = checked = bad = 0
+        for found in verified(journal, relay.folder, mend=mend):
+            scenes, checked = scenes + 1, checked + found.checked
+            told.line(f"{scenes} scenes, {checked:,} bytes")
+            if found.bad:
+                bad += 1
+                told.note(f"{found.key.id} of {found.key.collection}: {found.bad:,} bytes are damaged")
+    click.echo(f"{scenes} scenes, {checked:,} bytes: {bad or 'none'} damaged")
+    if bad and not mend:
+        raise ComeoError("some are damaged; --mend has them fetched again")
+
+
+def read(definition: Path, database: str | None) -> Defined:
+    """Read RELAY.toml, with the database of geoservices if there is one."""
+    from tileserver.relay.keeping.assembly import defined
+    from tileserver.relay.plan.areas import no_sites
+    from tileserver.settings import Settings
+
+    address = database or Settings.from_environment(paths=()).database
+    if address is None:
+        return defined(definition, no_sites)
+    from tileserver.relay.plan.sites import sites_in
+
+    return defined(definition, sites_in(address))
+
+
+class telling:  # noqa: N801 - as a function: with telling() as told
+    """A line of progress on a terminal, that ends whatever happens; notes in the log."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._line = ""
+
+    def __enter__(self) -> Told:
+        from tileserver.relay.keeping.runner import Told
+
+        return Told(self._draw, self._note)
+
+    def __exit__(self, *_: object) -> None:
+        self._draw("")
+
+    def _draw(self, text: str) -> None:
+        if self._live and text != self._line:
+            self._line = text
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+
+    def _note(self, text: str) -> None:
+        self._draw("")
+        _log.info("%s", text)
+
+
+def _table(found: list[Coming], relay: Defined) -> None:
+    zone, currency = relay.terms.link.zone, relay.terms.link.currency
+    priced = any(each.price for each in found)
+    total, price = 0, 0.0
+    for each in found:
+        total, price = total + each.wire, price + each.price
+        begins, ends = (f"{moment.astimezone(zone):%m-%d %H:%M:%S}" for moment in (each.begins, each.ends))
+        cost = f"  {each.price:9.4f} {currency}" if priced else ""
+        click.echo(f"{begins}  {ends}  {each.wire:>13,}  {each.layer:6} {each.key.id}{cost}")
+    if found:
+        cost = f"  {price:.2f} {currency}" if priced else ""
+        click.echo(f"{len(found)} pieces, {total:,} bytes on the wire{cost}")
+
+
+def _say(found: dict[str, Any]) -> None:
+    echo: Callable[[str], None] = click.echo
+    echo(f"{'folder':10}{found['folder']}")
+    for origin in found["origins"]:
+        problem = f"; {origin['problem']}" if origin["problem"] else ""
+        echo(f"{'origin':10}{origin['uuid']}, line {origin['line']} of epoch {origin['epoch']}{problem}")
+    scenes = ", ".join(f"{count} {state}" for state, count in sorted(found["scenes"].items()))
+    echo(f"{'scenes':10}{scenes or 'none'}")
+    size, spent = found["bytes"], found["spent"]
+    disk = f"{size['disk']:,} on disk, {size['free']:,} free"
+    echo(f"{'bytes':10}{size['here']:,} of {size['of']:,} here; {disk}")
+    quotas = [
+        f"{spent[part]:,}" + (f" of {spent[most]:,}" if spent[most] else "") + f" {words}"
+        for part, most, words in (("today", "daily", "today"), ("month", "monthly", "this month"))
+    ]
+    echo(f"{'spent':10}{', '.join(quotas)}; {spent['wire']:,} in all for {spent['useful']:,} of archives")
+    for each in found["coming"]:
+        echo(f"{'coming':10}{each['ends']}  {each['layer']:6} {each['id']}")
+    for each in found["faults"]:
+        echo(f"{'fault':10}{each['id']}: {each['problem']}")

@@ -1,0 +1,1 @@
+"""What a relay does: fetch, check, publish by layer, keep, let fade; and remember all of it."""

@@ -1,0 +1,158 @@
+"""A relay, put together from what its operator wrote."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tileserver.relay.feed.trust import Trust
+from tileserver.relay.keeping.bringing import Bringer
+from tileserver.relay.keeping.folder import Folder
+from tileserver.relay.keeping.gate import Gate
+from tileserver.relay.keeping.intake import Intake
+from tileserver.relay.keeping.journal import Journal, Known, now_utc
+from tileserver.relay.keeping.layering import Layering
+from tileserver.relay.keeping.pace import Pace
+from tileserver.relay.keeping.retention import Retention
+from tileserver.relay.keeping.runner import Runner, Told
+from tileserver.relay.keeping.source import Source
+from tileserver.relay.keeping.waiting import waiting_of, wish_for
+from tileserver.relay.plan.areas import Sites, area_of, no_sites
+from tileserver.relay.plan.definition import Origin, Relay, read_definition
+from tileserver.relay.plan.offers import Subscriber
+from tileserver.relay.plan.order import Order
+from tileserver.relay.plan.value import ClearDates
+from tileserver.relay.upstream.base import Upstream
+from tileserver.relay.upstream.folder import FolderUpstream
+from tileserver.relay.upstream.server import HttpUpstream
+
+_SUBSCRIBED = "subscriptions"
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """A relay as it was written.
+
+    Attributes:
+        terms: What its operator wrote.
+        folder: Its files.
+        subscribers: Subscriptions with their areas.
+    """
+
+    terms: Relay
+    folder: Folder
+    subscribers: tuple[Subscriber, ...]
+
+
+def defined(path: Path, sites: Sites = no_sites) -> Defined:
+    """Read a relay's definition, and all that it names.
+
+    Args:
+        path: Of RELAY.toml; names of files in it are relative to its folder.
+        sites: Finds areas of geoservices.
+
+    Raises:
+        ComeoError: If something is wrong in it.
+    """
+    terms = read_definition(path)
+    base = path.absolute().parent
+    subscribers = tuple(Subscriber(each, area_of(each, base, sites)) for each in terms.subscriptions)
+    return Defined(terms, Folder(base / terms.folder), subscribers)
+
+
+def open_upstream(origin: Origin, folder: Folder, number: int) -> Upstream:
+    """Open where an origin is.
+
+    Raises:
+        ComeoError: If its address is none.
+        UnreachableError: If it is a folder that is not there.
+    """
+    trust = Trust(folder.root / "origins" / f"{number}.json", origin.key)
+    if origin.url.startswith("file:"):
+        return FolderUpstream(origin.url, trust)
+    return HttpUpstream(origin.url, trust)
+
+
+@contextmanager
+def running(
+    relay: Defined,
+    told: Told,
+    upstreams: Sequence[tuple[str, Upstream]],
+    *,
+    free: bool = False,
+    clock: Callable[[], datetime] = now_utc,
+    ticks: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Runner]:
+    """A runner, which alone has the folder.
+
+    Args:
+        relay: As it was written.
+        told: Where it tells what it does.
+        upstreams: Names and upstreams of origins.
+        free: Whether windows and quotas do not count, as of a disk that is at hand.
+        clock: Time in UTC.
+        ticks: Seconds that only grow.
+        sleep: Waits.
+
+    Raises:
+        ComeoError: If the folder cannot be used, or another process has it.
+    """
+    folder, terms = relay.folder, relay.terms
+    folder.make()
+    with folder.only_runner():
+        journal = Journal(folder.journal)
+        try:
+            _subscribe(journal, relay)
+            gate = Gate(terms.link, journal, clock, free=free)
+            intake = Intake(journal, folder, relay.subscribers, terms.drops)
+            dates, pace = ClearDates(), Pace(ticks, sleep)
+            sources = [
+                Source(name, each, Bringer(each, journal, gate, pace, ticks), Order([], dates, clock()))
+                for name, each in upstreams
+            ]
+            for kept in journal.scenes():
+                wish = wish_for(kept, relay.subscribers, clock())
+                if wish is not None and ("coarse" in kept.layers or kept.state == "whole"):
+                    dates.add(wish)
+            layering = Layering(journal, folder, told.note)
+            retention = Retention(journal, folder, intake, terms.disk, clock)
+            yield Runner(
+                journal, folder, sources, intake, layering, retention, gate, told, clock, ticks, sleep
+            )
+        finally:
+            journal.close()
+
+
+def order_of(relay: Defined, journal: Journal, now: datetime) -> Order:
+    """All that is missing, as far as the feeds have been read."""
+    dates = ClearDates()
+    waiting = []
+    for kept in journal.scenes():
+        wish = wish_for(kept, relay.subscribers, now)
+        if wish is not None and ("coarse" in kept.layers or kept.state == "whole"):
+            dates.add(wish)
+        found = waiting_of(kept, relay.subscribers, now)
+        if found is not None:
+            waiting.append(found)
+    return Order(waiting, dates, now)
+
+
+def _subscribe(journal: Journal, relay: Defined) -> None:
+    """Where the subscriptions have changed, have the feeds read again: lines nobody wanted are not kept."""
+    digest = hashlib.sha256()
+    for each in relay.subscribers:
+        digest.update(each.terms.model_dump_json(exclude={"name", "priority", "alerts"}).encode())
+        digest.update(b"" if each.area is None else each.area.wkb)
+    found = digest.hexdigest()
+    if journal.fact(_SUBSCRIBED) == found:
+        return
+    with journal.writing():
+        for uuid, known in journal.origins().items():
+            journal.set_origin(uuid, Known(known.epoch, 0, known.problem))
+        journal.set_fact(_SUBSCRIBED, found)

@@ -1,0 +1,119 @@
+"""Brings ranges of a scene onto the disk: what has come stays, whatever happens to the line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import Final, Protocol, cast
+
+from comeo.archive.stores.extents import Extents
+from tileserver.relay.keeping.gate import FREE, Gate, Pass
+from tileserver.relay.keeping.journal import Journal, Kept
+from tileserver.relay.keeping.pace import Pace
+from tileserver.relay.keeping.spans import requests
+from tileserver.relay.upstream.base import Upstream
+
+SYNC_BYTES: Final = 1 << 16
+"""So many bytes at most are lost to a kill or a cut of power."""
+_SYNC_SECONDS: Final = 2.0
+"""Of a slow line even fewer."""
+
+
+class Taking(Protocol):
+    """What takes the bytes."""
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Write bytes."""
+
+    def sync(self) -> None:
+        """Let them be on the disk."""
+
+
+class Bringer:
+    """Asks an upstream for ranges.
+
+    Args:
+        upstream: Where they come from.
+        journal: That remembers what came.
+        gate: That says what may be asked for.
+        pace: Of the link.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        journal: Journal,
+        gate: Gate,
+        pace: Pace,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._upstream = upstream
+        self._journal = journal
+        self._gate = gate
+        self._pace = pace
+        self._clock = clock
+        self._told = upstream.wire.total
+
+    def settle(self) -> int:
+        """Bytes on the wire since the last time, counted in the budget."""
+        total = self._upstream.wire.total
+        wire, self._told = total - self._told, total
+        self._gate.spend(wire)
+        return wire
+
+    def bring(self, kept: Kept, href: str, file: Taking, wanted: Extents, *, alerts: bool) -> Kept:
+        """Bring what is wanted of a scene and not here.
+
+        Args:
+            kept: The scene.
+            href: Of its archive.
+            file: That takes the bytes.
+            wanted: Which.
+            alerts: Whether they are for alerts.
+
+        Returns:
+            The scene with all that was wanted.
+
+        Raises:
+            PausedError: If the link may not be used now; what came is kept, as with the others.
+            ChangedError: If the origin has another version.
+            UpstreamError: If the line is cut, or the origin refuses.
+        """
+        for start, stop in requests(wanted, kept.received):
+            place = start
+            while place < stop:
+                allowed = self._gate.enter(alerts=alerts)
+                upto = stop if allowed.useful is None else min(stop, place + allowed.useful)
+                kept = self._range(kept, href, file, place, upto, allowed)
+                place = upto
+        return kept
+
+    def _range(self, kept: Kept, href: str, file: Taking, start: int, stop: int, allowed: Pass) -> Kept:
+        """Bring one range; what has come of it is remembered in any case."""
+        written = remembered = start
+        since = self._clock()
+
+        def remember() -> None:
+            nonlocal kept, remembered, since
+            file.sync()
+            received = kept.received.add(remembered, written)
+            wire = self.settle()
+            day = self._gate.day
+            kept = self._journal.received(kept, received, day, wire, written - remembered)
+            remembered, since = written, self._clock()
+
+        try:
+            came = self._upstream.read(href, kept.key.etag, start, stop)
+            with closing(cast("Generator[bytes]", came)) as pieces:
+                for data in pieces:
+                    file.write(written, data)
+                    written += len(data)
+                    if written - remembered >= SYNC_BYTES or self._clock() - since > _SYNC_SECONDS:
+                        remember()
+                    if allowed is not FREE:
+                        self._pace.took(len(data), allowed.rate)
+        finally:
+            remember()
+        return kept

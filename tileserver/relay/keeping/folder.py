@@ -1,0 +1,98 @@
+"""Where a relay's files are: what is served, what lies aside, the journal, and the lock of its one runner."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from comeo.archive.stores import ZIP_SUFFIX
+from comeo.errors import ComeoError
+
+PART = ".zarr.part"
+MAP = ".zarr.part.map"
+_BLOCK = 512  # of `st_blocks`
+
+
+class Folder:
+    """The folder of a relay.
+
+    Args:
+        root: It is made where it is missing.
+
+    Attributes:
+        archives: What is served.
+        aside: Versions that come while an older one is served.
+        journal: File of the journal.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.archives = root / "archives"
+        self.aside = root / "aside"
+        self.journal = root / "relay.sqlite"
+
+    def make(self) -> None:
+        """Make the folders.
+
+        Raises:
+            ComeoError: If that is not possible.
+        """
+        try:
+            self.archives.mkdir(parents=True, exist_ok=True)
+            self.aside.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ComeoError(f"{self.root} cannot be made: {error.strerror}") from error
+
+    def whole(self, collection: str, item: str, *, aside: bool = False) -> Path:
+        """Name of an archive that is whole."""
+        return self._named(collection, item, ZIP_SUFFIX, aside=aside)
+
+    def part(self, collection: str, item: str, *, aside: bool = False) -> Path:
+        """Name of an archive that is under way."""
+        return self._named(collection, item, PART, aside=aside)
+
+    def map(self, collection: str, item: str, *, aside: bool = False) -> Path:
+        """Name of the map of one that is under way."""
+        return self._named(collection, item, MAP, aside=aside)
+
+    def _named(self, collection: str, item: str, suffix: str, *, aside: bool) -> Path:
+        return (self.aside if aside else self.archives) / collection / f"{item}{suffix}"
+
+    def remove(self, collection: str, item: str, *, aside: bool = False) -> None:
+        """Remove all files of a scene: what is published first."""
+        for name in (self.whole, self.map, self.part):
+            name(collection, item, aside=aside).unlink(missing_ok=True)
+
+    def free(self) -> int:
+        """Bytes that are free on the disk."""
+        return shutil.disk_usage(self.root).free
+
+    def used(self) -> int:
+        """Bytes on the disk of all archives; holes count nothing."""
+        total = 0
+        for place in (self.archives, self.aside):
+            for folder, _, names in os.walk(place):
+                for name in names:
+                    try:
+                        total += (Path(folder) / name).stat().st_blocks * _BLOCK
+                    except FileNotFoundError:
+                        continue
+        return total
+
+    @contextmanager
+    def only_runner(self) -> Iterator[None]:
+        """Hold the lock of runners.
+
+        Raises:
+            ComeoError: If another process does.
+        """
+        with (self.root / "lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ComeoError(f"{self.root} has a relay running already; end that one first") from error
+            yield

@@ -1,0 +1,100 @@
+"""Whether the link may be used now, how fast, and for how many bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from tileserver.relay.keeping.journal import Journal
+from tileserver.relay.plan.budget import OVERHEAD, REQUEST_BYTES, Budget
+from tileserver.relay.plan.definition import Link
+from tileserver.relay.plan.forecast import affordable
+from tileserver.relay.plan.windows import link_at, local_day
+
+_LEAST: Final = 1024
+"""Bytes of an archive below which a request is not worth its headers."""
+
+
+class PausedError(Exception):
+    """The link may not be used now.
+
+    Args:
+        until: When to look again, in UTC.
+        reason: For people.
+    """
+
+    def __init__(self, until: datetime, reason: str) -> None:
+        super().__init__(reason)
+        self.until = until
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What may be done now.
+
+    Attributes:
+        useful: Bytes of an archive that may be asked for at most; None: as many as one likes.
+        rate: Bytes a second; None: as fast as it goes.
+    """
+
+    useful: int | None
+    rate: float | None
+
+
+FREE: Final = Pass(None, None)
+
+
+class Gate:
+    """The link's windows and quotas, with what was spent.
+
+    Args:
+        link: As the operator wrote it.
+        journal: That keeps what was spent.
+        clock: Time in UTC.
+        free: Whether nothing counts, as of a disk that is at hand.
+    """
+
+    def __init__(
+        self, link: Link, journal: Journal, clock: Callable[[], datetime], *, free: bool = False
+    ) -> None:
+        self._link = link
+        self._clock = clock
+        self._free = free
+        self.budget = Budget(link, {day: wire for day, (wire, _) in journal.spent().items()})
+
+    @property
+    def day(self) -> date:
+        """The local day."""
+        return local_day(self._clock(), self._link.zone)
+
+    def spend(self, wire: int) -> None:
+        """Count bytes on the wire; the journal counts them, too."""
+        if not self._free:
+            self.budget.spend(self.day, wire)
+
+    def enter(self, *, alerts: bool) -> Pass:
+        """Say what may be done now.
+
+        Args:
+            alerts: Whether it is for alerts.
+
+        Raises:
+            PausedError: If nothing may.
+        """
+        if self._free:
+            return FREE
+        now = self._clock()
+        opened = link_at(now, self._link)
+        if opened.window is None:
+            raise PausedError(opened.until, "no window of the link is open")
+        left = affordable(self.budget, now, self._link, alerts=alerts)
+        useful = None if left is None else int((left - REQUEST_BYTES) / OVERHEAD)
+        if useful is not None and useful < _LEAST:
+            raise PausedError(opened.until, "the quota of bytes is used up")
+        rate = None if opened.window.kbps is None else opened.window.kbps * 125
+        if rate is not None:
+            room = int(rate * (opened.until - now).total_seconds())
+            useful = max(_LEAST, room if useful is None else min(useful, room))
+        return Pass(useful, rate)

@@ -1,0 +1,274 @@
+"""What a relay remembers: one SQLite file, one transaction for each thing that is done.
+
+What is in files is there before the journal says so: after a kill, at any point, the journal says less than
+there is, never more.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from comeo.archive.stores.extents import Extents
+from comeo.errors import ComeoError
+from tileserver.relay.plan.definition import Layer
+from tileserver.relay.plan.offers import Key
+
+_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE origin (
+    uuid TEXT PRIMARY KEY, epoch INTEGER NOT NULL, cursor INTEGER NOT NULL, problem TEXT
+) WITHOUT ROWID;
+CREATE TABLE scene (
+    collection TEXT NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL, origin TEXT NOT NULL,
+    seq INTEGER NOT NULL, line TEXT NOT NULL, state TEXT NOT NULL, since TEXT NOT NULL,
+    aside INTEGER NOT NULL,
+    received TEXT NOT NULL, layers TEXT NOT NULL, published INTEGER NOT NULL, most INTEGER NOT NULL,
+    confirmed INTEGER NOT NULL,
+    dropped TEXT, dropped_at TEXT, problem TEXT,
+    PRIMARY KEY (collection, id, etag)
+) WITHOUT ROWID;
+CREATE TABLE spent (day TEXT PRIMARY KEY, wire INTEGER NOT NULL, useful INTEGER NOT NULL) WITHOUT ROWID;
+"""
+State = Literal["coming", "whole", "faulty"]
+NOTHING: Final = Extents()
+_PUT: Final = f"INSERT OR REPLACE INTO scene VALUES ({', '.join('?' * 17)})"  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A version of a scene that is wanted, under way, or here.
+
+    Attributes:
+        key: Which.
+        origin: UUID of who said so.
+        seq: Of the line.
+        line: What it says (`PutLine`), as JSON.
+        state: `coming`: some of it may be missing; `whole`: it has its final name; `faulty`: it is not what
+            the line says, and is not asked for again.
+        since: When it began to be wanted.
+        aside: Whether it lies aside, as another version is being served.
+        received: Bytes that are on the disk; more than those that are published.
+        layers: That are published.
+        published: Bytes that readers see.
+        most: How many of its layers are kept at most; fewer than four, where it has faded.
+        confirmed: Whether the present epoch of its origin has it.
+        dropped: Why the origin has it no more.
+        dropped_at: Since when.
+        problem: What is wrong, for people.
+    """
+
+    key: Key
+    origin: str
+    seq: int
+    line: str
+    state: State
+    since: datetime
+    aside: bool = False
+    received: Extents = NOTHING
+    layers: tuple[Layer, ...] = ()
+    published: int = 0
+    most: int = 4
+    confirmed: bool = True
+    dropped: str | None = None
+    dropped_at: datetime | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of an origin.
+
+    Attributes:
+        epoch: Of its feed.
+        cursor: Last line of it that was read.
+        problem: Why nothing more is taken from it, for people.
+    """
+
+    epoch: int
+    cursor: int
+    problem: str | None = None
+
+
+class Journal:
+    """The journal of a relay.
+
+    Args:
+        path: Of its file, which is made where it is missing.
+        writable: False for those that only look.
+
+    Raises:
+        ComeoError: If it cannot be opened, or is not one.
+    """
+
+    def __init__(self, path: Path, *, writable: bool = True) -> None:
+        self._name = path.name
+        if not writable and not path.exists():
+            raise ComeoError(f"{path} does not exist: nothing has been fetched yet; use comeo relay run")
+        try:
+            mode = "rwc" if writable else "rw"  # a reader of a write-ahead log has to write, too
+            self._connection = sqlite3.connect(f"file:{_quoted(path)}?mode={mode}", uri=True, timeout=10.0)
+            self._connection.isolation_level = None
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")  # a power cut costs the last pieces only
+            self._prepare()
+        except sqlite3.Error as error:
+            raise ComeoError(f"{path} cannot be opened as the journal of a relay: {error}") from error
+
+    def _prepare(self) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version == _VERSION:
+            return
+        if version:
+            raise ComeoError(f"{self._name} is of version {version}, which this program does not know")
+        self._connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction; those inside one are part of it.
+
+        Raises:
+            ComeoError: If the disk is full, or the file damaged.
+        """
+        if self._connection.in_transaction:
+            yield
+            return
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise ComeoError(f"{self._name} cannot be written: {error}") from error
+
+    def fact(self, name: str) -> str | None:
+        """Something that is remembered by name."""
+        row = self._connection.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Remember something by name."""
+        with self.writing():
+            self._connection.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
+
+    def origin(self, uuid: str) -> Known | None:
+        """What is known of an origin."""
+        row = self._connection.execute(
+            "SELECT epoch, cursor, problem FROM origin WHERE uuid = ?", (uuid,)
+        ).fetchone()
+        return None if row is None else Known(*row)
+
+    def origins(self) -> dict[str, Known]:
+        """What is known of all origins, by UUID."""
+        rows = self._connection.execute("SELECT uuid, epoch, cursor, problem FROM origin ORDER BY uuid")
+        return {uuid: Known(*rest) for uuid, *rest in rows.fetchall()}
+
+    def set_origin(self, uuid: str, known: Known) -> None:
+        """Remember how far an origin's feed was read."""
+        with self.writing():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO origin VALUES (?, ?, ?, ?)",
+                (uuid, known.epoch, known.cursor, known.problem),
+            )
+
+    def put(self, kept: Kept) -> None:
+        """Remember a scene as it is now."""
+        row = (
+            *kept.key, kept.origin, kept.seq, kept.line, kept.state, kept.since.isoformat(), kept.aside,
+            json.dumps(list(kept.received)), json.dumps(kept.layers), kept.published, kept.most,
+            kept.confirmed, kept.dropped, kept.dropped_at.isoformat() if kept.dropped_at else None,
+            kept.problem,
+        )  # fmt: skip
+        with self.writing():
+            self._connection.execute(_PUT, row)
+
+    def get(self, key: Key) -> Kept | None:
+        """A version of a scene."""
+        found = self._scenes("WHERE collection = ? AND id = ? AND etag = ?", key)
+        return next(found, None)
+
+    def versions(self, collection: str, item: str) -> list[Kept]:
+        """All versions of a scene, the newest last."""
+        return [*self._scenes("WHERE collection = ? AND id = ? ORDER BY seq", (collection, item))]
+
+    def scenes(self) -> Iterator[Kept]:
+        """All that there is."""
+        return self._scenes("ORDER BY collection, id, seq", ())
+
+    def unconfirmed(self, origin: str) -> list[Kept]:
+        """Scenes that the present epoch of an origin has not named."""
+        return [*self._scenes("WHERE origin = ? AND NOT confirmed AND dropped IS NULL", (origin,))]
+
+    def doubt(self, origin: str) -> None:
+        """Let all scenes of an origin wait to be named by a new epoch."""
+        with self.writing():
+            self._connection.execute("UPDATE scene SET confirmed = 0 WHERE origin = ?", (origin,))
+
+    def remove(self, key: Key) -> None:
+        """Forget a scene."""
+        with self.writing():
+            self._connection.execute("DELETE FROM scene WHERE collection = ? AND id = ? AND etag = ?", key)
+
+    def received(self, kept: Kept, received: Extents, day: date, wire: int, useful: int) -> Kept:
+        """Remember that bytes of a scene are on the disk, and what they cost; the scene as it is now."""
+        after = replace(kept, received=received)
+        with self.writing():
+            self._connection.execute(
+                "UPDATE scene SET received = ? WHERE collection = ? AND id = ? AND etag = ?",
+                (json.dumps(list(received)), *kept.key),
+            )
+            self.spend(day, wire, useful)
+        return after
+
+    def spend(self, day: date, wire: int, useful: int = 0) -> None:
+        """Count bytes of a local day."""
+        if not wire and not useful:
+            return
+        with self.writing():
+            self._connection.execute(
+                "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT (day) DO UPDATE"
+                " SET wire = wire + excluded.wire, useful = useful + excluded.useful",
+                (day.isoformat(), wire, useful),
+            )
+
+    def spent(self) -> dict[date, tuple[int, int]]:
+        """Bytes on the wire of each local day, and bytes of archives among them."""
+        rows = self._connection.execute("SELECT day, wire, useful FROM spent ORDER BY day")
+        return {date.fromisoformat(day): (wire, useful) for day, wire, useful in rows}
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _scenes(self, condition: str, values: Sequence[Any]) -> Iterator[Kept]:
+        for row in self._connection.execute(f"SELECT * FROM scene {condition}", values).fetchall():  # noqa: S608
+            yield _kept(row)
+
+
+def _kept(row: Sequence[Any]) -> Kept:
+    (collection, item, etag, origin, seq, line, state, since, aside, received, layers, published, most,
+     confirmed, dropped, dropped_at, problem) = row  # fmt: skip
+    return Kept(
+        Key(collection, item, etag), origin, seq, line, state, datetime.fromisoformat(since), bool(aside),
+        Extents(tuple(pair) for pair in json.loads(received)), tuple(json.loads(layers)), published, most,
+        bool(confirmed), dropped, datetime.fromisoformat(dropped_at) if dropped_at else None, problem,
+    )  # fmt: skip
+
+
+def _quoted(path: Path) -> str:
+    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def now_utc() -> datetime:
+    """The time."""
+    return datetime.now(UTC)

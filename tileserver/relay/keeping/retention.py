@@ -1,0 +1,175 @@
+"""What is kept: scenes fade by age, and by the room that there is, to their overviews; those stay."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from comeo.archive.stores.extents import Extents
+from comeo.archive.stores.sparse import SparseWriter
+from comeo.errors import ComeoError
+from tileserver.relay.keeping.folder import Folder
+from tileserver.relay.keeping.intake import Intake
+from tileserver.relay.keeping.journal import Journal, Kept
+from tileserver.relay.keeping.offering import offer_in
+from tileserver.relay.keeping.ranges import area_extents
+from tileserver.relay.keeping.waiting import wish_for
+from tileserver.relay.plan.definition import LAYERS, Disk
+from tileserver.relay.plan.offers import Key, Wish
+
+_log = logging.getLogger("comeo")
+_LOW: Final = 0.9
+"""Of what may be kept, to which it fades once it is too much."""
+_OLDEST: Final = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class NoRoomError(Exception):
+    """There is no room for what is wanted, whatever may fade."""
+
+
+class Retention:
+    """Lets scenes fade.
+
+    Args:
+        journal: Of the relay.
+        folder: Its files.
+        intake: Who wants scenes.
+        disk: How much may be kept.
+        clock: Time in UTC.
+    """
+
+    def __init__(
+        self, journal: Journal, folder: Folder, intake: Intake, disk: Disk, clock: Callable[[], datetime]
+    ) -> None:
+        self._journal, self._folder, self._intake, self._disk = journal, folder, intake, disk
+        self._clock = clock
+
+    def make_room(self, count: int) -> list[Key]:
+        """Let scenes fade until there is room for so many bytes; those that did.
+
+        Raises:
+            NoRoomError: If there is none.
+        """
+        faded: list[Key] = []
+        if self._lacking(count) > 0:
+            faded = [*self._fade_for(count)]
+            if self._lacking(count) > 0:
+                raise NoRoomError(
+                    f"{self._folder.root} has no room for {count} bytes: make some, or allow more by [disk]"
+                )
+        return faded
+
+    def fade(self, now: datetime) -> list[Key]:
+        """Let scenes fade that are as old as their subscriptions say, or are too much together."""
+        found = [*self._by_age(now)]
+        if self._disk.most is not None and self._folder.used() > self._disk.most:
+            found += self._fade_for(int(self._disk.most * (1 - _LOW)))
+        return found
+
+    def _lacking(self, count: int) -> int:
+        """Bytes that are missing for so many more."""
+        lacking = count + self._disk.free - self._folder.free()
+        if self._disk.most is not None:
+            lacking = max(lacking, self._folder.used() + count - self._disk.most)
+        return lacking
+
+    def _by_age(self, now: datetime) -> Iterator[Key]:
+        for kept in [*self._journal.scenes()]:
+            if not kept.layers and kept.state != "whole":
+                continue
+            fresh = wish_for(kept, self._intake.subscribers, _OLDEST)
+            if fresh is None:  # nobody has asked for it since the subscriptions were changed: it stays
+                continue
+            wish = wish_for(kept, self._intake.subscribers, now)
+            if wish is None:
+                self._intake.remove(kept)
+                yield kept.key
+            elif len(wish.layers) < len(fresh.layers) and _count(kept) > len(wish.layers):
+                yield from self._fade_to(kept, wish, len(wish.layers))
+
+    def _fade_for(self, count: int) -> Iterator[Key]:
+        """Let the oldest go first: the rest of all, then what is sharp; heads and overviews stay."""
+        for most in (3, 2):
+            scenes = [
+                each for each in self._journal.scenes() if _count(each) > most and each.state != "faulty"
+            ]
+            scenes.sort(key=lambda each: offer_in(each.line).time or _OLDEST)
+            for kept in scenes:
+                if self._lacking(count) <= 0:
+                    return
+                wish = wish_for(kept, self._intake.subscribers, _OLDEST)
+                if wish is not None:
+                    yield from self._fade_to(kept, wish, most)
+
+    def _fade_to(self, kept: Kept, wish: Wish, most: int) -> Iterator[Key]:
+        try:
+            fade(self._journal, self._folder, kept, wish, most)
+        except ComeoError as error:
+            _log.warning("%s: %s", kept.key.id, error)
+            return
+        yield kept.key
+
+
+def fade(journal: Journal, folder: Folder, kept: Kept, wish: Wish, most: int) -> Kept:
+    """Let go of all layers of a scene but the first ones.
+
+    The journal says so first: after a kill `settle_faded` does the rest.
+
+    Args:
+        journal: Of the relay.
+        folder: Its files.
+        kept: The scene.
+        wish: Of what the area is, if it stays.
+        most: How many layers stay.
+
+    Raises:
+        ComeoError: If its files cannot be read or written.
+    """
+    offer = wish.offer
+    keep = Extents([(offer.coarse, offer.size)])
+    if most > 2:
+        keep = keep.union(area_extents(folder, kept, wish))
+    received = Extents([(0, offer.size)]) if kept.state == "whole" else kept.received
+    keep = keep.common(received)
+    after = replace(
+        kept, state="coming", received=keep, published=keep.total, layers=LAYERS[:most], most=most
+    )
+    journal.put(after)
+    settle_faded(folder, after)
+    return after
+
+
+def settle_faded(folder: Folder, kept: Kept, published: Extents | None = None) -> None:
+    """Let the files of a faded scene be as the journal says.
+
+    Args:
+        folder: Of the relay.
+        kept: The scene.
+        published: What readers see of what is kept; by default all.
+
+    Raises:
+        ArchiveError: If they cannot be read or written.
+    """
+    collection, item, etag = kept.key
+    whole = folder.whole(collection, item, aside=kept.aside)
+    part = folder.part(collection, item, aside=kept.aside)
+    if whole.exists():
+        writer = SparseWriter.fade(whole, kept.received, kept.layers, etag)
+    elif part.exists():
+        writer = SparseWriter.create(part, part.stat().st_size, etag)
+    else:
+        return
+    try:
+        writer.punch(kept.received, kept.layers)
+        if published is not None:
+            writer.publish(kept.layers, published)
+    finally:
+        writer.close()
+
+
+def _count(kept: Kept) -> int:
+    """Layers of a scene that are here."""
+    return len(LAYERS) if kept.state == "whole" else len(kept.layers)

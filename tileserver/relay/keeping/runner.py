@@ -1,0 +1,263 @@
+"""What `comeo relay run` does: reads feeds, brings the piece that is worth most, and keeps house."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from comeo.errors import ComeoError
+from tileserver.relay.errors import ChangedError, FeedError, UnreachableError, UpstreamError
+from tileserver.relay.keeping.folder import Folder
+from tileserver.relay.keeping.gate import Gate, PausedError
+from tileserver.relay.keeping.intake import Intake
+from tileserver.relay.keeping.journal import Journal, now_utc
+from tileserver.relay.keeping.layering import FaultyError, Layering
+from tileserver.relay.keeping.reconcile import reconcile
+from tileserver.relay.keeping.retention import NoRoomError, Retention
+from tileserver.relay.keeping.source import Source
+from tileserver.relay.keeping.waiting import waiting_of
+from tileserver.relay.plan.offers import Key
+from tileserver.relay.plan.order import Waiting
+
+_log = logging.getLogger("comeo")
+POLL_SECONDS: Final = 60.0
+"""Between two looks at a feed while scenes come."""
+LONG_POLL_SECONDS: Final = 240.0
+"""That an origin is asked to hold a request: with 360 of them a day, waiting costs less than 200 kB."""
+STATIC_SECONDS: Final = 300.0
+"""Between two looks at the feed of an origin that does not hold requests."""
+HOUSE_SECONDS: Final = 600.0
+"""Between two looks at what is to fade."""
+DISTRUST_SECONDS: Final = 3600.0
+"""Until an origin whose feed must not be believed is looked at again."""
+_NO_ROOM: Final = timedelta(minutes=1)
+_PUT_OFF: Final = timedelta(minutes=5)
+
+
+@dataclass(slots=True)
+class Told:
+    """What a runner tells people.
+
+    Attributes:
+        line: Called with what it is doing, often.
+        note: Called with what is worth a line in the log.
+    """
+
+    line: Callable[[str], None] = lambda _: None
+    note: Callable[[str], None] = field(default=_log.info)
+
+
+class Runner:
+    """Runs a relay.
+
+    Args:
+        journal: Of the relay.
+        folder: Its files.
+        sources: Origins, the first one first.
+        intake: Applies lines.
+        retention: Lets scenes fade.
+        gate: Of the link.
+        told: Where it tells what it does.
+        clock: Time in UTC.
+        ticks: Seconds that only grow.
+        sleep: Waits.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        folder: Folder,
+        sources: Sequence[Source],
+        intake: Intake,
+        layering: Layering,
+        retention: Retention,
+        gate: Gate,
+        told: Told,
+        clock: Callable[[], datetime] = now_utc,
+        ticks: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._journal, self._folder, self._gate = journal, folder, gate
+        self._sources = sources
+        self._intake, self._layering, self._retention = intake, layering, retention
+        self._told = told
+        self._clock, self._ticks, self._sleep = clock, ticks, sleep
+        self._put_off: dict[Key, datetime] = {}
+        self._house_at = float("-inf")
+        self._paused_until: datetime | None = None
+        self._paused_for = ""
+        self._halted_until: datetime | None = None
+        self._halted_for = ""
+
+    def run(self, *, once: bool = False) -> None:
+        """Work until it is ended by a signal, or, `once`, until nothing more can be done now.
+
+        Raises:
+            ComeoError: If the disk refuses.
+        """
+        reconcile(self._journal, self._folder, self._told.note)
+        while True:
+            self._keep_house()
+            self._poll()
+            found = self._next()
+            if found is not None:
+                self._bring(*found)
+            elif once:
+                return
+            else:
+                self._idle()
+
+    def _poll(self, wait: float = 0.0) -> None:
+        """Read the feeds that are due."""
+        for source in self._sources:
+            due = self._ticks() - source.polled_at >= (0.0 if wait else POLL_SECONDS)
+            if not due or self._ticks() < source.ready_at or not self._may(alerts=True):
+                continue
+            known = source.uuid
+            try:
+                changed = source.poll(self._journal, self._intake, self._clock(), self._ticks(), wait)
+            except FeedError as error:
+                self._distrust(source, error)
+                continue
+            except UpstreamError as error:
+                self._failed(source, error)
+                continue
+            finally:
+                self._journal.spend(self._gate.day, source.bringer.settle())
+            source.backoff.worked()
+            if known is None:  # now it can be told which scenes are of this origin
+                changed = [kept.key for kept in self._journal.scenes()]
+            for key in changed:
+                self._arrange(key)
+
+    def _next(self) -> tuple[Source, Waiting] | None:
+        """The piece that is worth most, of origins that are there."""
+        now = self._clock()
+        for key in [key for key, until in self._put_off.items() if until <= now]:
+            del self._put_off[key]
+            self._arrange(key)
+        if self._halted_until is not None and now < self._halted_until:
+            self._paused_until, self._paused_for = self._halted_until, self._halted_for
+            return None
+        plain, alerts = self._may(alerts=False), self._may(alerts=True)
+        if not alerts:
+            return None
+        best: tuple[Source, Waiting] | None = None
+        for source in self._sources:
+            if self._ticks() < source.ready_at or source.uuid is None:
+                continue
+            first = source.order.first(now, alerts_only=not plain)
+            if first is not None and (
+                best is None or source.order.urgency(first, now) < best[0].order.urgency(best[1], now)
+            ):
+                best = source, first
+        return best
+
+    def _may(self, *, alerts: bool) -> bool:
+        try:
+            self._gate.enter(alerts=alerts)
+        except PausedError as error:
+            self._paused_until, self._paused_for = error.until, str(error)
+            return False
+        self._paused_until = None
+        return True
+
+    def _bring(self, source: Source, scene: Waiting) -> None:
+        """Bring the next layer of a scene, as far as it comes."""
+        key = scene.wish.offer.key
+        kept = self._journal.get(key)
+        if kept is None:
+            source.order.remove(key)
+            return
+        try:
+            self._retention.make_room(scene.missing[scene.layer])
+            self._told.line(f"{key.id}: {scene.layer}")
+            after = self._layering.bring(source.bringer, kept, scene.wish, scene.layer)
+        except PausedError:
+            self._arrange(key)
+        except NoRoomError as error:
+            self._told.note(str(error))
+            self._halted_until, self._halted_for = self._clock() + _NO_ROOM, "the disk is full"
+        except ChangedError:
+            source.polled_at = float("-inf")  # its feed tells what it is now
+            self._later(source, key, f"{key.id} has changed at {source.name}")
+        except FaultyError as error:
+            self._journal.put(replace(self._journal.get(key) or kept, state="faulty", problem=str(error)))
+            self._told.note(f"{key.id}: {error}; it is not asked for again")
+            source.order.remove(key)
+        except UpstreamError as error:
+            self._failed(source, error)
+            self._arrange(key)
+        except ComeoError as error:  # of this scene's file, or of a full disk
+            self._later(source, key, str(error))
+        else:
+            source.backoff.worked()
+            if scene.layer in after.layers or after.state == "whole":
+                self._told.note(f"{key.id}: {scene.layer} is here")
+                source.order.came(scene, scene.layer, self._clock())
+            self._arrange(key)
+
+    def _later(self, source: Source, key: Key, why: str) -> None:
+        self._told.note(f"{why}; it is tried again in {_PUT_OFF.seconds // 60} minutes")
+        source.order.remove(key)
+        self._put_off[key] = self._clock() + _PUT_OFF
+
+    def _failed(self, source: Source, error: UpstreamError) -> None:
+        """Leave an origin alone for a while."""
+        seconds = source.backoff.wait(refused=not isinstance(error, UnreachableError))
+        if source.backoff.failed == 1:
+            self._told.note(f"{source.name}: {error}")
+        source.ready_at = self._ticks() + seconds
+
+    def _distrust(self, source: Source, error: FeedError) -> None:
+        """Take nothing more from an origin until a person has looked, which may be done meanwhile."""
+        self._told.note(f"{source.name}: {error}; nothing more is taken from it")
+        if source.uuid is not None and (known := self._journal.origin(source.uuid)) is not None:
+            self._journal.set_origin(source.uuid, replace(known, problem=str(error)))
+        source.ready_at = self._ticks() + DISTRUST_SECONDS
+
+    def _arrange(self, key: Key) -> None:
+        """Put a scene into the order of its origin as it is now."""
+        kept = self._journal.get(key)
+        for source in self._sources:
+            found = None
+            if kept is not None and kept.origin == source.uuid and key not in self._put_off:
+                found = waiting_of(kept, self._intake.subscribers, self._clock())
+            if found is None:
+                source.order.remove(key)
+            else:
+                source.order.put(found, self._clock())
+
+    def _keep_house(self) -> None:
+        if self._ticks() - self._house_at < HOUSE_SECONDS:
+            return
+        self._house_at = self._ticks()
+        for key in [*self._intake.sweep(self._clock()), *self._retention.fade(self._clock())]:
+            self._arrange(key)
+
+    def _idle(self) -> None:
+        """Wait for a line of a feed, for a line that is down, or for the link to open."""
+        if self._paused_until is not None:
+            self._told.line(f"{self._paused_for} until {self._paused_until:%Y-%m-%d %H:%M} UTC")
+            self._sleep(min(60.0, max(0.1, (self._paused_until - self._clock()).total_seconds())))
+            return
+        ready = [source for source in self._sources if source.ready_at <= self._ticks()]
+        if not ready:
+            soonest = min(source.ready_at for source in self._sources)
+            self._told.line("the line is down")
+            self._sleep(max(0.05, soonest - self._ticks()))
+            return
+        self._told.line("all is here")
+        if len(self._sources) > 1:  # none is to wait for another
+            self._sleep(1.0)
+            return
+        before = self._ticks()
+        self._poll(LONG_POLL_SECONDS)
+        if (
+            self._ticks() - before < 1.0 and self._next() is None
+        ):  # a folder of files, which is not waited for
+            self._sleep(STATIC_SECONDS)

@@ -1,0 +1,110 @@
+"""An origin as a relay's runner sees it: its feed, what waits to come from it, and whether the line is up."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from tileserver.relay.errors import RewoundError
+from tileserver.relay.feed.lines import Line
+from tileserver.relay.keeping.backoff import Backoff
+from tileserver.relay.keeping.bringing import Bringer
+from tileserver.relay.keeping.intake import Intake
+from tileserver.relay.keeping.journal import Journal, Known
+from tileserver.relay.plan.offers import Key
+from tileserver.relay.plan.order import Order
+from tileserver.relay.upstream.base import Upstream
+
+_log = logging.getLogger("comeo")
+_BATCH: Final = 200
+"""Lines of a transaction."""
+_INDEX_SECONDS: Final = 6 * 3600.0
+"""Between two looks at the index, while lines come."""
+
+
+class Source:
+    """One origin.
+
+    Args:
+        name: Its address, for people.
+        upstream: Where it is.
+        bringer: Brings its bytes.
+        order: What waits to come from it.
+
+    Attributes:
+        uuid: Of the origin, once it has been reached.
+        ready_at: When it may be asked again, by a clock that only grows.
+        polled_at: When its feed was read last.
+    """
+
+    def __init__(self, name: str, upstream: Upstream, bringer: Bringer, order: Order) -> None:
+        self.name = name
+        self.upstream = upstream
+        self.bringer = bringer
+        self.order = order
+        self.backoff = Backoff()
+        self.uuid: str | None = None
+        self.ready_at = 0.0
+        self.polled_at = float("-inf")
+        self._index_at = float("-inf")
+        self._epoch = 0
+
+    def poll(
+        self, journal: Journal, intake: Intake, now: datetime, clock: float, wait: float = 0.0
+    ) -> list[Key]:
+        """Read what is new in its feed; scenes that changed.
+
+        Args:
+            journal: Of the relay.
+            intake: That applies lines.
+            now: Time.
+            clock: The same by a clock that only grows.
+            wait: Seconds that the origin may take until there is something.
+
+        Raises:
+            FeedError: If the feed says what must not be believed.
+            UpstreamError: If the line is cut.
+        """
+        changed: list[Key] = []
+        whole = False
+        if self.uuid is None or clock - self._index_at > _INDEX_SECONDS:
+            whole = self._look(journal)
+            self._index_at = clock
+            wait = 0.0
+        assert self.uuid is not None  # noqa: S101 - `_look` has set it
+        known = journal.origin(self.uuid)
+        after = 0 if known is None else known.cursor
+        for batch in _batched(self.upstream.lines(after, wait), _BATCH):
+            changed += intake.take(self.uuid, self._epoch, batch, now)
+        if whole:
+            changed += intake.settle(self.uuid, now)
+        self.polled_at = clock
+        return changed
+
+    def _look(self, journal: Journal) -> bool:
+        """Read the index; whether all of the feed has to be read again."""
+        index = self.upstream.index()
+        self.uuid, self._epoch = index.origin, index.epoch
+        known = journal.origin(self.uuid)
+        if known is None:
+            journal.set_origin(self.uuid, Known(self._epoch, 0))
+            return False
+        if index.epoch < known.epoch:
+            raise RewoundError(
+                f"{self.name} is of epoch {index.epoch}, and {known.epoch} was seen: it is an old copy"
+            )
+        if known.epoch != index.epoch:
+            _log.info("%s has begun a new list of its scenes: it is compared", self.name)
+            with journal.writing():
+                journal.doubt(self.uuid)
+                journal.set_origin(self.uuid, Known(self._epoch, 0))
+            return True
+        return bool(journal.unconfirmed(self.uuid))  # a kill has cut short the comparison
+
+
+def _batched(lines: Iterator[Line], count: int) -> Iterator[list[Line]]:
+    while batch := [*itertools.islice(lines, count)]:
+        yield batch

@@ -1,0 +1,94 @@
+"""Reads every byte that is kept again, and has what is damaged fetched again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from comeo.archive.stores.extents import Extents
+from comeo.errors import ComeoError
+from tileserver.relay.keeping.checking import damaged
+from tileserver.relay.keeping.folder import Folder
+from tileserver.relay.keeping.journal import NOTHING, Journal, Kept
+from tileserver.relay.keeping.layering import is_right
+from tileserver.relay.keeping.offering import offer_of, put_in
+from tileserver.relay.keeping.retention import settle_faded
+from tileserver.relay.plan.definition import LAYERS
+from tileserver.relay.plan.offers import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found of a scene.
+
+    Attributes:
+        key: Which.
+        checked: Bytes that were read.
+        bad: Bytes that are damaged or missing.
+    """
+
+    key: Key
+    checked: int
+    bad: int
+
+
+def verify(journal: Journal, folder: Folder, *, mend: bool) -> Iterator[Found]:
+    """Compare all that is here with its checksums.
+
+    Args:
+        journal: Of the relay.
+        folder: Its files.
+        mend: Whether what is damaged is let go of, to be fetched again by the next run.
+
+    Raises:
+        ComeoError: If files cannot be written.
+    """
+    for kept in [*journal.scenes()]:
+        if kept.state == "whole" or kept.layers:
+            bad = _bad(folder, kept)
+            if bad.total and mend:
+                _let_go(journal, folder, kept, bad)
+            checked = put_in(kept.line).bytes if kept.state == "whole" else kept.received.total
+            yield Found(kept.key, checked, bad.total)
+
+
+def _bad(folder: Folder, kept: Kept) -> Extents:
+    line = put_in(kept.line)
+    everything = Extents([(0, line.bytes)])
+    collection, item, _ = kept.key
+    name = folder.whole if kept.state == "whole" else folder.part
+    path = name(collection, item, aside=kept.aside)
+    here = everything if kept.state == "whole" else kept.received
+    try:
+        if path.stat().st_size != line.bytes:
+            return everything
+        if kept.state == "whole" and is_right(path, line.sha256):
+            return NOTHING
+        found = damaged(path, replace(kept, received=here), offer_of(line), here)
+    except OSError:
+        return everything
+    return everything if kept.state == "whole" and not found.total else found
+
+
+def _let_go(journal: Journal, folder: Folder, kept: Kept, bad: Extents) -> None:
+    """Have bytes fetched again: the journal forgets them, and readers see the layers before them alone."""
+    offer = offer_of(put_in(kept.line))
+    here = Extents([(0, offer.size)]) if kept.state == "whole" else kept.received
+    keep = here.without(bad)
+    count = 0
+    if keep.covers(offer.tail, offer.size):
+        count = 2 if keep.covers(offer.coarse, offer.size) else 1
+    published = Extents([(offer.coarse if count == 2 else offer.tail, offer.size)]) if count else NOTHING
+    after = replace(
+        kept, state="coming", received=keep if count else NOTHING, layers=LAYERS[:count],
+        published=published.total,
+    )  # fmt: skip
+    journal.put(after)
+    if not count:
+        folder.remove(kept.key.collection, kept.key.id, aside=kept.aside)
+        return
+    try:
+        settle_faded(folder, after, published)
+    except ComeoError:
+        folder.remove(kept.key.collection, kept.key.id, aside=kept.aside)
+        journal.put(replace(after, received=NOTHING, layers=(), published=0))

@@ -1,0 +1,118 @@
+"""Areas of subscriptions, and what of them a scene shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry import GeometryCollection, box
+from shapely.geometry.base import BaseGeometry
+
+from comeo.errors import ComeoError
+from tileserver.relay.plan.definition import Box, Subscription
+from tileserver.render.geojson import geometry_of
+
+CELLS: Final = 16
+"""Rows and columns of a map of what is clear."""
+MAX_VERTICES: Final = 100_000
+_MOST_BYTES: Final = 16 << 20
+Sites = Callable[[str], BaseGeometry]
+"""Finds the area of a geoservice's sites by its short name; raises ComeoError."""
+
+
+def no_sites(slug: str) -> BaseGeometry:
+    """Where there is no database.
+
+    Raises:
+        ComeoError: Always.
+    """
+    raise ComeoError(f"area sites:{slug} needs the database of geoservices; name it with --database")
+
+
+def box_of(bbox: Box | Sequence[float]) -> BaseGeometry:
+    """A box in degrees; one whose west is above its east passes the antimeridian."""
+    west, south, east, north = bbox
+    if west <= east:
+        return box(west, south, east, north)
+    return shapely.union(box(west, south, 180, north), box(-180, south, east, north))
+
+
+def area_of(subscription: Subscription, folder: Path, sites: Sites = no_sites) -> BaseGeometry | None:
+    """The area of a subscription in degrees; None: everywhere.
+
+    Args:
+        subscription: With its area.
+        folder: That names of files are relative to.
+        sites: Finds geoservices.
+
+    Raises:
+        ComeoError: If the file or the geoservice cannot be read.
+    """
+    area = subscription.area
+    if area is None:
+        return None
+    if not isinstance(area, str):
+        return box_of(area)
+    if area.startswith("sites:"):
+        return sites(area.removeprefix("sites:"))
+    return _file(folder / area)
+
+
+def _file(path: Path) -> BaseGeometry:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise ComeoError(f"{path} is larger than {_MOST_BYTES} bytes; simplify the area")
+        document: Any = json.loads(data)
+    except OSError as error:
+        raise ComeoError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ComeoError(f"{path} is not GeoJSON: {error}") from error
+    features = document.get("features") if isinstance(document, dict) else None
+    parts = features if isinstance(features, list) else [document]
+    try:
+        found = [geometry_of(part, MAX_VERTICES) for part in parts]
+    except ComeoError as error:
+        raise ComeoError(f"{path}: {error}") from error
+    if not found:
+        raise ComeoError(f"{path} has no features")
+    return shapely.union_all(GeometryCollection(found))
+
+
+def cells_of(bbox: Sequence[float], area: BaseGeometry | None) -> NDArray[np.bool_]:
+    """Which cells of a scene's box the area touches: (16, 16), the northernmost row first."""
+    if area is None:
+        return np.ones((CELLS, CELLS), bool)
+    west, south, east, north = bbox
+    width, height = (east - west) % 360 or 360.0, north - south
+    cols, rows = np.meshgrid(np.arange(CELLS), np.arange(CELLS))
+    left = west + cols * width / CELLS
+    left = np.where(left >= 180, left - 360, left)
+    top = north - rows * height / CELLS
+    cells = shapely.box(left, top - height / CELLS, left + width / CELLS, top)
+    found: NDArray[np.bool_] = shapely.intersects(cells, area)
+    return found
+
+
+def clear_share(
+    bbox: Sequence[float], cloud: float | None, clear: NDArray[np.bool_] | None, area: BaseGeometry | None
+) -> float:
+    """Share of an area that a scene is expected to show clearly.
+
+    Args:
+        bbox: Of the scene.
+        cloud: Of the whole scene, percent, or None where there can be none or it is not known.
+        clear: (16, 16) over its box, the northernmost row first, or None where it is not known.
+        area: Or None: the whole scene.
+    """
+    if clear is not None:
+        inside = cells_of(bbox, area)
+        if inside.any():
+            return float(clear[inside].mean())
+    return 1.0 if cloud is None else 1.0 - min(100.0, max(0.0, cloud)) / 100
