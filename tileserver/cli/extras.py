@@ -7,6 +7,7 @@ _EXTRA_OF = {
     "authlib": "oidc",
     "babel": "geoservices",
     "brotli": "server",
+    "distributed": "dask",
     "markdown_it": "geoservices",
     "flask": "server",
     "flask_openapi3": "server",

@@ -17,6 +17,7 @@ from tileserver.cli.bulletin import bulletin
 from tileserver.cli.compress import compress
 from tileserver.cli.extras import advice
 from tileserver.cli.geocode import geocode
+from tileserver.cli.ingest import ingest
 from tileserver.cli.options import PICTURES, names_of, sentence
 from tileserver.cli.places import LocalPath
 from tileserver.cli.pof import pof
@@ -203,6 +204,7 @@ def serve(
 cli.add_command(compress)
 cli.add_command(qualify)
 cli.add_command(geocode)
+cli.add_command(ingest)
 cli.add_command(pof)
 cli.add_command(work)
 cli.add_command(geoservice)
