@@ -77,7 +77,8 @@ def run(document: Path, once: bool, executor: str, workers: int | None) -> None:
     with only_runner(source.state), _journal(journal_path(source)) as journal:
         finder = finder_of(source, journal)
         shown = _Shown(journal)
-        work = executor_of(executor, workers, source.cores)
+        codecs = sorted({each.codec for each in source.quality})
+        work = executor_of(executor, workers, source.cores, codecs)
         try:
             Runner(source, journal, finder, work, shown).run(once=once)
         except KeyboardInterrupt:

@@ -10,14 +10,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from comeo.archive import open_archive
-from comeo.codecs import codec_names, get_codec
+from comeo.codecs import get_codec
 from comeo.compression import compress
 from comeo.errors import ArchiveError, ComeoError, SourceError
 from comeo.grid import WGS84
@@ -47,10 +47,11 @@ _WRITE_SECONDS: Final = 0.5
 _NICENESS: Final = 5
 
 
-def prepare(parent: int | None = None) -> None:
+def prepare(codecs: Sequence[str], parent: int | None = None) -> None:
     """Make a process ready for its first order: models are loaded, at low priority, once.
 
     Args:
+        codecs: Names of those that are going to be used.
         parent: Number of the process that this one is not to outlive; None if there is none.
     """
     if parent is not None:
@@ -58,8 +59,8 @@ def prepare(parent: int | None = None) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the service itself ends its workers
         os.nice(_NICENESS)
     configure(CodecSettings.from_environment())
-    for name in codec_names():
-        with contextlib.suppress(ModuleNotFoundError):  # a codec whose extra is not installed
+    for name in codecs:
+        with contextlib.suppress(ModuleNotFoundError):  # whose extra is not installed: each order says so
             _ = get_codec(name).model_digest
 
 
@@ -170,7 +171,7 @@ def _bounds(scene: Scene) -> tuple[float, float, float, float]:
     group = scene.groups[0]
     left, top = group.transform @ (0, 0)
     right, bottom = group.transform @ (group.width, group.height)
-    found = move_bounds((left, bottom, right, top), group.crs, WGS84)
+    found = move_bounds(group.crs, WGS84, (left, bottom, right, top))
     if found is None:
         raise FilteredError("it lies nowhere on the globe")
     return found

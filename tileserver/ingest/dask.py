@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Final
 
@@ -16,14 +17,19 @@ _ANSWER_SECONDS: Final = 10
 
 
 class Models(WorkerPlugin):
-    """Loads the models of codecs, once a worker; one that joins later does so when it comes."""
+    """Loads the models of codecs, once a worker; one that joins later does so when it comes.
 
-    name = "comeo-models"
-    idempotent = True
+    Args:
+        codecs: Their names.
+    """
+
+    def __init__(self, codecs: Sequence[str]) -> None:
+        self.name = f"comeo-models {' '.join(codecs)}"
+        self._codecs = tuple(codecs)
 
     def setup(self, worker: Worker) -> None:  # noqa: ARG002 - as Dask calls it
         """Load them."""
-        prepare()
+        prepare(self._codecs)
 
 
 class Dask:
@@ -34,12 +40,13 @@ class Dask:
     Args:
         address: Of the scheduler: `tcp://host:8786`.
         workers: Orders at once; by default one a worker.
+        codecs: Names of those that orders are going to need.
 
     Raises:
         ComeoError: If there is no scheduler.
     """
 
-    def __init__(self, address: str, workers: int | None = None) -> None:
+    def __init__(self, address: str, workers: int | None = None, codecs: Sequence[str] = ()) -> None:
         self._workers = workers
         try:
             self._client = Client(address, timeout=_ANSWER_SECONDS, set_as_default=False, name="comeo-ingest")
@@ -47,7 +54,7 @@ class Dask:
             raise ComeoError(
                 f"no scheduler of Dask answers at {address}: {error}; start one, or correct the address"
             ) from error
-        self._client.register_plugin(Models())
+        self._client.register_plugin(Models(codecs))
         # Not pure: the same order may be sent again after a failure, and is to be carried out then.
         self._executor = self._client.get_executor(pure=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -43,9 +44,11 @@ class Processes:
 
     Args:
         workers: How many.
+        codecs: Names of those that orders are going to need.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, codecs: Sequence[str] = ()) -> None:
+        self._codecs = tuple(codecs)
         self._guard = threading.Lock()
         self._idle: list[ProcessPoolExecutor | None] = [None] * workers
         self._busy: set[ProcessPoolExecutor] = set()
@@ -87,7 +90,7 @@ class Processes:
     def _lane(self) -> ProcessPoolExecutor:
         # Not forked: threads of this process may hold locks at that moment.
         return ProcessPoolExecutor(
-            1, mp_context=get_context("spawn"), initializer=prepare, initargs=(os.getpid(),)
+            1, mp_context=get_context("spawn"), initializer=prepare, initargs=(self._codecs, os.getpid())
         )
 
     def _give_back(self, lane: ProcessPoolExecutor, *, broken: bool) -> None:
@@ -98,23 +101,24 @@ class Processes:
             lane.shutdown(wait=False)
 
 
-def executor_of(place: str, workers: int | None, cores: int) -> Executor:
+def executor_of(place: str, workers: int | None, cores: int, codecs: Sequence[str] = ()) -> Executor:
     """Open an executor.
 
     Args:
         place: `processes`, or the address of a scheduler of Dask.
         workers: Orders at once; None: as many as there are processors for, or workers of Dask.
         cores: Threads of one order.
+        codecs: Names of those that orders are going to need.
 
     Raises:
         ComeoError: If there is none of that name.
     """
     if place == PROCESSES:
-        return Processes(workers or max(1, cpu_count() // cores))
+        return Processes(workers or max(1, cpu_count() // cores), codecs)
     if "://" in place:
         from tileserver.ingest.dask import Dask  # noqa: PLC0415 - an extra
 
-        return Dask(place, workers)
+        return Dask(place, workers, codecs)
     raise ComeoError(
         f"{place[:60]!r} is no executor; give processes, or the address of Dask's scheduler, tcp://host:8786"
     )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comeo.errors import ComeoError
@@ -115,6 +115,7 @@ AFTER = {
 }
 
 
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from(MOVES), max_size=12))
 def test_states_only_move_as_they_may(tmp_path_factory: pytest.TempPathFactory, moves: list[str]) -> None:
     journal = Journal(tmp_path_factory.mktemp("journal") / "journal.sqlite")

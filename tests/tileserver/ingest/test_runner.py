@@ -182,7 +182,7 @@ def test_there_is_one_service_a_folder(tmp_path: Path) -> None:
 def test_a_lost_worker_is_said_and_its_product_tried_again(tmp_path: Path) -> None:
     from concurrent.futures.process import BrokenProcessPool
 
-    path = document(tmp_path, "[retry]\nfirst_seconds = 0", filled=1)
+    path = document(tmp_path, filled=1)
     lost = [True]
 
     class Lossy(Inline):
@@ -195,7 +195,7 @@ def test_a_lost_worker_is_said_and_its_product_tried_again(tmp_path: Path) -> No
     journal = ingest(path, Lossy())
     (row,) = journal.in_state(State.FAILED)
     assert (row.tries, row.fault) == (1, LOST)
-    journal.close()
+    assert journal.retry() == 1
     assert ingest(path, Lossy()).counts() == {State.PUBLISHED: 1}
 
 
