@@ -21,12 +21,13 @@ from comeo.codecs import get_codec
 from comeo.compression import compress
 from comeo.errors import ArchiveError, ComeoError, SourceError
 from comeo.grid import WGS84
-from comeo.progress import Silent
+from comeo.progress import Progress, Silent
 from comeo.scene import Scene
 from comeo.settings import CodecSettings, configure
 from comeo.sources import open_source
 from comeo.view.projection import move_bounds
 from tileserver.ingest.document import Filter, Quality, area_of
+from tileserver.ingest.fetching import fetched
 from tileserver.ingest.orders import (
     SUFFIX,
     DiskFullError,
@@ -76,7 +77,7 @@ def work(order: Order) -> Done:
     progress = _progress_of(order.progress)
     with _limited(order.max_seconds), _one_sentence():
         progress.start(FETCHING, 1)
-        with open_source(order.place, **order.reading.model_dump()) as opened:
+        with _place(order, progress) as place, open_source(place, **order.reading.model_dump()) as opened:
             check_wanted(opened, order.wanted)
             scene = named(opened, order.quality, order.qualities)
             name = archive_name(
@@ -95,7 +96,18 @@ def work(order: Order) -> Done:
         return _done(path, began, was_there=False)
 
 
-def _compress(scene: Scene, path: Path, order: Order, progress: Any) -> None:
+@contextlib.contextmanager
+def _place(order: Order, progress: Progress) -> Iterator[str | Path]:
+    """Where the product is read: where it is, or where it is fetched to."""
+    if order.download is None:
+        yield order.place
+        return
+    name = order.identity.partition("\n")[0]
+    with fetched(order.place, name, order.download, Path(order.output), progress) as path:
+        yield path
+
+
+def _compress(scene: Scene, path: Path, order: Order, progress: Progress) -> None:
     quality = order.quality
     with ThreadPoolExecutor(order.cores, thread_name_prefix="comeo-ingest") as threads:
         compress(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tileserver.ingest.document import CdseSource, FolderSource, StacSource
-from tileserver.ingest.journal import Journal
-from tileserver.ingest.orders import Found
+from tileserver.ingest.journal import Journal, Row
+from tileserver.ingest.orders import Download, Found
 
 
 @dataclass
@@ -43,11 +43,11 @@ class Finder(Protocol):
             ComeoError: If the source cannot be looked at now.
         """
 
-    def dealt_with(self, receipt: str) -> None:
-        """Tell the source that a product needs not be offered again.
+    def download(self, row: Row) -> Download | None:
+        """How a product is fetched; None of one that is read where it is.
 
         Raises:
-            ComeoError: If it cannot be told now.
+            ComeoError: If that cannot be found out now.
         """
 
 

@@ -16,6 +16,7 @@ from comeo.sources.bandfile import GEOTIFF_SUFFIXES, JP2_SUFFIXES
 from comeo.sources.naming import facts_of
 from tileserver.ingest.document import FolderSource
 from tileserver.ingest.finding import Look
+from tileserver.ingest.journal import Row
 from tileserver.ingest.orders import Found, digest_of
 
 MAX_FILES: Final = 20_000
@@ -74,8 +75,8 @@ class FolderFinder:
                 facts.instant or facts.day,
             )
 
-    def dealt_with(self, receipt: str) -> None:
-        """See `Finder`: a folder need not be told."""
+    def download(self, row: Row) -> None:
+        """See `Finder`."""
 
 
 def _candidates(folder: Path, match: tuple[str, ...], depth: int) -> Iterator[Path]:

@@ -151,6 +151,8 @@ class Runner:
                 return ""
             try:
                 self._running[self._executor.submit(self._order(row))] = row
+            except ComeoError as error:
+                self._failed(row, str(error))
             except BaseException:
                 self._journal.waiting(row.key, "")
                 raise
@@ -172,7 +174,7 @@ class Runner:
             quality=self._qualities[row.quality], qualities=source.quality, wanted=source.filter,
             reading=source.read,
             replaces=self._journal.earlier_archives(row), progress=str(self._progress_of(row)),
-            cores=source.cores, max_seconds=source.limits.max_seconds,
+            cores=source.cores, max_seconds=source.limits.max_seconds, download=self._finder.download(row),
         )  # fmt: skip
 
     def _progress_of(self, row: Row) -> Path:
@@ -204,21 +206,16 @@ class Runner:
         if isinstance(error, FilteredError):
             self._journal.skipped(row.key, str(error))
             log.info("%s is left out: %s", row.scene, error)
-            self._acknowledge(row)
         elif isinstance(error, DiskFullError):
             self._journal.waiting(row.key, str(error))
             log.warning("%s: %s; it is begun again when there is room", row.scene, error)
         else:
-            words = words_of(error)
-            state = self._journal.failed(row.key, words, self._source.retry)
-            then = (
-                "it is dead: `comeo ingest retry` tries it again"
-                if state is State.DEAD
-                else "it is tried again"
-            )
-            log.warning("%s: %s; %s", row.scene, words, then)
-            if state is State.DEAD:
-                self._acknowledge(row)
+            self._failed(row, words_of(error))
+
+    def _failed(self, row: Row, words: str) -> None:
+        state = self._journal.failed(row.key, words, self._source.retry)
+        dead = "it is dead: `comeo ingest retry` tries it again"
+        log.warning("%s: %s; %s", row.scene, words, dead if state is State.DEAD else "it is tried again")
 
     def _publish(self, row: Row) -> None:
         """Have an archive that is verified stand for its product alone; may be done again."""
@@ -232,15 +229,6 @@ class Runner:
             if each.archive != kept and not self._journal.is_shared(each):
                 remove(self._source.output / each.archive)
             self._journal.forget_archive(each.key, "there is a newer version")
-        self._acknowledge(row)
-
-    def _acknowledge(self, row: Row) -> None:
-        """Tell the source of a product none of whose archives is open any more."""
-        if row.receipt and all(each.state not in OPEN for each in self._journal.with_receipt(row.receipt)):
-            try:
-                self._finder.dealt_with(row.receipt)
-            except ComeoError as error:  # it will offer it again, and it is known then
-                log.warning("%s", error)
 
 
 class _Looking:

@@ -24,7 +24,7 @@ from comeo.missions import baseline_in_words
 from comeo.sources.naming import iso
 from tileserver.ingest.document import StacSource, area_of
 from tileserver.ingest.finding import Look
-from tileserver.ingest.journal import Journal
+from tileserver.ingest.journal import Journal, Row
 from tileserver.ingest.orders import Found, digest_of
 
 OVERLAP: Final = timedelta(hours=2)
@@ -68,8 +68,8 @@ class StacFinder:
         yield from self._past()
         look.complete = True
 
-    def dealt_with(self, receipt: str) -> None:
-        """See `Finder`: an API need not be told."""
+    def download(self, row: Row) -> None:
+        """See `Finder`: assets are read by ranges."""
 
     def _new(self) -> Iterator[Found]:
         """What has come since the last whole walk."""

@@ -38,6 +38,18 @@ def write_product(path: Path, seed: int = 0, side: int = 96) -> Path:
     return path
 
 
+def write_bands(folder: Path, stem: str, seed: int = 0, side: int = 96) -> None:
+    """Two GeoTIFFs of a band each, `<stem>B04.tif` and `<stem>B08.tif`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values = landscape(2, side, side, seed)
+    for number, key in enumerate(("B04", "B08")):
+        with rasterio.open(
+            folder / f"{stem}{key}.tif", "w", driver="GTiff", height=side, width=side, count=1,
+            dtype="uint16", crs="EPSG:32632", transform=from_origin(472_480, 5_257_490, 10, 10),
+        ) as file:  # fmt: skip
+            file.write(values[number : number + 1])
+
+
 def name_of(number: int, month: int = 5) -> str:
     """Name of a product, later for a higher number."""
     return f"S2A_32TMT_2020{month:02}{number + 1:02}_{number}_L2A"

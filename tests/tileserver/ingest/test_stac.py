@@ -2,15 +2,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
-from rasterio.transform import from_origin
 
 from comeo.archive import open_archive
 from comeo.errors import ComeoError, SourceError
-from tests.scenes import landscape
-from tests.tileserver.ingest.products import QUICK, Inline, archives, ingest
+from tests.tileserver.ingest.products import QUICK, Inline, archives, ingest, write_bands
 from tests.tileserver.ingest.stac_api import Api, serving
 from tileserver.ingest.document import StacSource, read_source
 from tileserver.ingest.finding import Look
@@ -25,15 +22,6 @@ def api(tmp_path: Path) -> Iterator[Api]:
     files.mkdir()
     with serving(Api(files)) as served:
         yield served
-
-
-def write_bands(api: Api, name: str, seed: int = 0) -> None:
-    for number, key in enumerate(("B04", "B08")):
-        with rasterio.open(
-            api.files / f"{name}-{key}.tif", "w", driver="GTiff", height=96, width=96, count=1,
-            dtype="uint16", crs="EPSG:32632", transform=from_origin(472_480, 5_257_490, 10, 10),
-        ) as file:  # fmt: skip
-            file.write(landscape(2, 96, 96, seed)[number : number + 1])
 
 
 def document(api: Api, folder: Path, text: str = "") -> Path:
@@ -60,7 +48,7 @@ SINCE = "[filter]\nsince = 2024-01-01"
 def test_items_become_archives_once(api: Api, tmp_path: Path) -> None:
     for day in (1, 2):
         name = f"S2A_32TMT_2024050{day}_0_L2A"
-        write_bands(api, name, day)
+        write_bands(api.files, f"{name}-", day)
         api.add(name, f"2024-05-0{day}T10:00:00Z", f"2024-05-0{day}T20:00:00Z")
     path = document(api, tmp_path, SINCE)
     assert ingest(path).counts() == {State.PUBLISHED: 2}
@@ -76,7 +64,7 @@ def test_items_become_archives_once(api: Api, tmp_path: Path) -> None:
 
 def test_a_new_baseline_replaces_and_an_item_entered_again_does_not(api: Api, tmp_path: Path) -> None:
     name = "S2A_32TMT_20240501_0_L2A"
-    write_bands(api, name)
+    write_bands(api.files, f"{name}-")
     api.add(name, "2024-05-01T10:00:00Z", "2024-05-01T20:00:00Z", baseline="05.10")
     path = document(api, tmp_path, SINCE)
     ingest(path)
@@ -135,7 +123,7 @@ def test_clouds_and_areas_leave_out(api: Api, tmp_path: Path) -> None:
 
 def test_an_origin_that_is_away_is_waited_for(api: Api, tmp_path: Path) -> None:
     name = "S2A_32TMT_20240501_0_L2A"
-    write_bands(api, name)
+    write_bands(api.files, f"{name}-")
     api.add(name, "2024-05-01T10:00:00Z", "2024-05-01T20:00:00Z")
     path = document(api, tmp_path, SINCE)
     api.broken = True

@@ -19,7 +19,7 @@ from werkzeug.serving import make_server
 from comeo.errors import ParameterError, RequestError
 from comeo.progress import Silent
 from comeo.settings import SettingsError
-from tests.tileserver.ingest.products import write_product
+from tests.tileserver.ingest.products import write_bands, write_product
 from tests.tileserver.ingest.stac_api import Api
 from tests.tileserver.ingest.stac_api import serving as serving_api
 from tests.tileserver.people import Caller, House, house
@@ -46,6 +46,11 @@ def place(archives: Path, tmp_path: Path) -> Iterator[House]:
     made.app.extensions["comeo"].jobs.stop()
 
 
+def told(answer: Any) -> Any:
+    """The JSON of an answer."""
+    return answer.json
+
+
 def begin(caller: Caller, length: int, name: str = NAME, **headers: str) -> Any:
     metadata = f"filename {base64.b64encode(name.encode()).decode()}"
     own = {**TUS, "Upload_Length": str(length), "Upload_Metadata": metadata, **headers}
@@ -62,10 +67,10 @@ def send(caller: Caller, address: str, offset: int, data: bytes) -> Any:
 
 
 def finished(caller: Caller, answer: Any) -> dict[str, Any]:
-    assert answer.status_code == 201, answer.json
+    assert answer.status_code == 201, told(answer)
     path = "/compressions/" + answer.headers["Location"].rpartition("/")[2]
     ends = time.monotonic() + 60
-    while (state := caller.get(path).json)["status"] in ("accepted", "running"):
+    while (state := told(caller.get(path)))["status"] in ("accepted", "running"):
         assert time.monotonic() < ends
         time.sleep(0.1)
     found: dict[str, Any] = state
@@ -104,8 +109,8 @@ def test_a_product_sent_in_pieces_by_a_client_of_tus_becomes_an_archive(place: H
     links = {link["rel"]: link["href"].removeprefix("http://localhost") for link in done["links"]}
     assert caller.get(links["enclosure"]).data.startswith(b"PK")
     assert caller.get(links["describedby"]).status_code == 200
-    assert caller.get(links["item"]).json["properties"]["comeo:source"] == done["archive"]["item"]
-    assert [job["jobID"] for job in caller.get("/compressions").json["jobs"]] == [done["jobID"]]
+    assert told(caller.get(links["item"]))["properties"]["comeo:source"] == done["archive"]["item"]
+    assert [job["jobID"] for job in told(caller.get("/compressions"))["jobs"]] == [done["jobID"]]
     assert (
         caller.client.head(f"/compressions/uploads/{upload}", headers={"Tus-Resumable": "1.0.0"}).status_code
         == 404
@@ -134,11 +139,11 @@ def test_uploads_and_compressions_are_their_owners_alone(place: House) -> None:
     assert other.send("POST", "/compressions", body).status_code == 404
     job = owner.send("POST", "/compressions", body)
     path = "/compressions/" + job.headers["Location"].rpartition("/")[2]
-    assert owner.get(path).json["processID"] == "compression"
+    assert told(owner.get(path))["processID"] == "compression"
     assert other.get(path).status_code == 404
     again = owner.send("POST", "/compressions", body)
-    assert (again.status_code, "which is the most" in again.json["detail"]) == (429, True)
-    assert other.get("/compressions").json == {"jobs": []}
+    assert (again.status_code, "which is the most" in told(again)["detail"]) == (429, True)
+    assert told(other.get("/compressions")) == {"jobs": []}
 
 
 def test_pieces_have_to_fit(place: House) -> None:
@@ -147,7 +152,7 @@ def test_pieces_have_to_fit(place: House) -> None:
     path = "/compressions/uploads/" + address.rpartition("/")[2]
     assert send(caller, address, 0, b"abcde").status_code == 204
     wrong = send(caller, address, 3, b"xx")
-    assert (wrong.status_code, wrong.json["detail"]) == (
+    assert (wrong.status_code, told(wrong)["detail"]) == (
         409, "the upload has 5 bytes, not 3; ask by HEAD, and go on there",
     )  # fmt: skip
     assert send(caller, address, 5, b"fghijk").status_code == 413
@@ -155,7 +160,7 @@ def test_pieces_have_to_fit(place: House) -> None:
     assert (head.headers["Upload-Offset"], head.headers["Upload-Length"]) == ("5", "10")
     assert "no-store" in head.headers["Cache-Control"]
     early = caller.send("POST", "/compressions", {"upload": path.rpartition("/")[2], "quality": QUICK})
-    assert (early.status_code, early.json["detail"]) == (
+    assert (early.status_code, told(early)["detail"]) == (
         409, "the upload has 5 of 10 bytes; send the rest first",
     )  # fmt: skip
     assert caller.send("PATCH", path, **TUS, Upload_Offset="5").status_code == 422
@@ -212,14 +217,12 @@ def test_what_is_understood_of_tus(place: House) -> None:
 
 
 def test_an_item_of_an_allowed_source_becomes_an_archive(archives: Path, tmp_path: Path) -> None:
-    from tests.tileserver.ingest.test_stac import write_bands
-
     files, served = tmp_path / "files", tmp_path / "served"
     files.mkdir()
     served.mkdir()
     with serving_api(Api(files)) as api:
         name = "S2A_32TMT_20240501_0_L2A"
-        write_bands(api, name)
+        write_bands(api.files, f"{name}-")
         api.add(name, "2024-05-01T10:00:00Z", "2024-05-01T20:00:00Z")
         api.items[0]["assets"]["elsewhere"] = {"href": "http://169.254.169.254/latest"}
         root = f"http://127.0.0.1:{api.port}"
@@ -245,7 +248,7 @@ def test_an_item_of_an_allowed_source_becomes_an_archive(archives: Path, tmp_pat
             ordered(id="other")
         order = {"item": "http://169.254.169.254/item.json"}
         refused = made.enter("a@example.org").send("POST", "/compressions", order)
-        assert (refused.status_code, "COMEO_COMPRESSION_SOURCES" in refused.json["detail"]) == (403, True)
+        assert (refused.status_code, "COMEO_COMPRESSION_SOURCES" in told(refused)["detail"]) == (403, True)
 
 
 @pytest.mark.parametrize(
