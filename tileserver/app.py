@@ -92,7 +92,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.json.compact = True
     database = settings.catalog or temporary_folder("catalog") / "catalog.sqlite"
     store = settings.store or database.with_name(f"{database.stem}-kept.sqlite")
-    settings = settings.model_copy(update={"catalog": database, "store": store})
+    uploads = settings.uploads or database.with_name(f"{database.stem}-uploads")
+    settings = settings.model_copy(update={"catalog": database, "store": store, "uploads": uploads})
     catalog = SqliteCatalog(settings.paths, database, settings.scan_seconds, metrics.count_archives)
     catalog.refresh(force=True)
     catalog.close()
@@ -101,8 +102,12 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         viewer, stac, archive, collections, series, statistics, items, certificates, clear, extracts, kml,
         jobs, legends, wmts, ogc, pof, publishing, importing, hyperlooks, changes, operations,
     )  # fmt: skip
-    relay = _relay(settings) if settings.relay else ()
-    for module in (*modules, *(_geoservices(settings) if settings.database else ()), *relay):
+    for module in (
+        *modules,
+        *(_geoservices(settings) if settings.database else ()),
+        *(_relay(settings) if settings.relay else ()),
+        *(_compressions(settings) if settings.compressions else ()),
+    ):
         app.register_api(module.api)
     documents.register(app)
     problems.register(app)
@@ -181,6 +186,20 @@ def _relay(settings: Settings) -> tuple[ModuleType, ...]:
 
     relay_folder(settings)  # refused at the start where there is none
     return (routes,)
+
+
+def _compressions(settings: Settings) -> tuple[ModuleType, ...]:
+    """Routes of compressions that people order, if they may.
+
+    Raises:
+        SettingsError: If nobody can sign in, or there is no folder for the archives.
+    """
+    if not settings.database:
+        raise SettingsError("compressions are for who is signed in; give a database too (COMEO_DATABASE)")
+    _ = settings.compressions_folder
+    from tileserver.api.compressions import orders, uploads  # noqa: PLC0415
+
+    return orders, uploads
 
 
 def scenes_of(app: Flask) -> Scenes:

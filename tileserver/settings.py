@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from string import Formatter
@@ -126,6 +127,17 @@ class Settings(BaseModel):
         job_seconds: How long a job may work.
         job_keep_seconds: How long the result of a job can be fetched.
         job_disk_bytes: Bytes on disk for all jobs.
+        compressions: Whether people who are signed in may have products compressed: see docs/ingest.md.
+        compressions_to: Folder that their archives are written to, in one of the folders of `paths`; by
+            default `compressions` in the first one.
+        compression_sources: Addresses, with a comma between them, below which STAC Items and their assets
+            may lie.
+        uploads: Folder of products that are sent; by default beside the catalogue.
+        max_product_bytes: Bytes of one product that is sent; of its pixels four times as many.
+        person_upload_bytes: Bytes of all uploads of a person.
+        all_upload_bytes: Bytes of all uploads.
+        person_compressions: Compressions of a person that work or wait.
+        upload_keep_seconds: How long an upload is kept to which nothing comes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -211,11 +223,37 @@ class Settings(BaseModel):
     job_seconds: int = Field(default=3600, ge=1)
     job_keep_seconds: int = Field(default=86_400, ge=1)
     job_disk_bytes: int = Field(default=16 << 30, ge=1)
+    compressions: bool = False
+    compressions_to: Path | None = None
+    compression_sources: tuple[str, ...] = ()
+    uploads: Path | None = None
+    max_product_bytes: int = Field(default=2 << 30, ge=1)
+    person_upload_bytes: int = Field(default=4 << 30, ge=1)
+    all_upload_bytes: int = Field(default=16 << 30, ge=1)
+    person_compressions: int = Field(default=2, ge=1, le=1000)
+    upload_keep_seconds: int = Field(default=86_400, ge=1)
 
     @field_validator("paths", "originals", mode="before")
     @classmethod
     def _split_paths(cls, value: Any) -> Any:
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("compression_sources", mode="before")
+    @classmethod
+    def _split_sources(cls, value: Any) -> Any:
+        return (
+            tuple(each.strip() for each in value.split(",") if each.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("compression_sources")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if not re.fullmatch(r"https?://[^\s?#@]+", each):
+                raise ValueError(f"{each[:100]} is no address of a source; write https://host/path")
+        return value
 
     @field_validator("original_items")
     @classmethod
@@ -276,15 +314,27 @@ class Settings(BaseModel):
         Raises:
             SettingsError: If it lies in no folder of archives.
         """
+        return self._served_folder(self.maps, "geoservices", "MAPS: maps")
+
+    @property
+    def compressions_folder(self) -> Path:
+        """Folder that archives are written to that people order, where the catalogue finds them.
+
+        Raises:
+            SettingsError: If it lies in no folder of archives.
+        """
+        return self._served_folder(self.compressions_to, "compressions", "COMPRESSIONS_TO: these")
+
+    def _served_folder(self, given: Path | None, name: str, what: str) -> Path:
         folders = [path.resolve() for path in self.paths if not path.name.endswith((".zarr", ".zip"))]
-        if self.maps is None:
-            folder = folders[0] / "geoservices" if folders else None
+        if given is None:
+            folder = folders[0] / name if folders else None
         else:
-            own = self.maps.resolve()
+            own = given.resolve()
             folder = own if any(own.is_relative_to(each) for each in folders) else None
         if folder is None:
             raise SettingsError(
-                f"{PREFIX}MAPS: maps are served like other archives; name a folder in one of archives"
+                f"{PREFIX}{what} are served like other archives; name a folder in one of archives"
             )
         return folder
 

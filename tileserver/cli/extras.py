@@ -8,6 +8,7 @@ _EXTRA_OF = {
     "babel": "geoservices",
     "brotli": "server",
     "cryptography": "relay",
+    "distributed": "dask",
     "markdown_it": "geoservices",
     "flask": "server",
     "flask_openapi3": "server",

@@ -19,6 +19,7 @@ from tileserver.cli.database import backup, restore
 from tileserver.cli.extras import advice
 from tileserver.cli.geocode import geocode
 from tileserver.cli.geoservice import geoservice
+from tileserver.cli.ingest import ingest
 from tileserver.cli.options import PICTURES, names_of, sentence
 from tileserver.cli.places import LocalPath
 from tileserver.cli.pof import pof
@@ -207,6 +208,7 @@ def serve(
 cli.add_command(compress)
 cli.add_command(qualify)
 cli.add_command(geocode)
+cli.add_command(ingest)
 cli.add_command(pof)
 cli.add_command(relay)
 for _command in (plan, run, status, verify):

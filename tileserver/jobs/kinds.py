@@ -13,6 +13,8 @@ from comeo.progress import Progress
 from tileserver.errors import ConflictError
 from tileserver.files import scene
 from tileserver.files.scene import ExtractBody
+from tileserver.ingest import ordered
+from tileserver.ingest.ordered import CompressionOrder
 from tileserver.jobs.orders import Order
 from tileserver.render.scenes import Scenes
 
@@ -93,7 +95,19 @@ def _run_extract(scenes: Scenes, body: ExtractOrder, output: Path, progress: Pro
 
 
 EXTRACT = Kind("extract", ExtractOrder, _estimate_extract, _run_extract)
-KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (EXTRACT,)}
+
+
+def _estimate_compression(scenes: Scenes, body: CompressionOrder) -> Estimate:
+    return Estimate(*ordered.check(scenes.settings, body))
+
+
+def _run_compression(scenes: Scenes, body: CompressionOrder, output: Path, progress: Progress) -> str:
+    ordered.run(scenes, body, output, progress)
+    return "json"
+
+
+COMPRESSION = Kind("compression", CompressionOrder, _estimate_compression, _run_compression)
+KINDS: Mapping[str, Kind[Any]] = {kind.name: kind for kind in (EXTRACT, COMPRESSION)}
 
 
 def kind_of(name: str) -> Kind[Any]:

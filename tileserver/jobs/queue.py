@@ -144,6 +144,11 @@ class Jobs:
             result if status == "successful" else None, size,
         )  # fmt: skip
 
+    def of_kind(self, name: str) -> list[Job]:
+        """Jobs of a kind of work, the newest first."""
+        found = [job for job in self._all() if job.order.kind == name]
+        return sorted(found, key=lambda job: job.order.created, reverse=True)
+
     def dismiss(self, job_id: str) -> Job:
         """Stop a job, if it still works, and remove all that it has made.
 

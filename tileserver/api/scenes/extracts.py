@@ -10,7 +10,6 @@ from rasterio.crs import CRS
 from comeo.export.request import ExtractRequest
 from comeo.globe import checked
 from comeo.view.projection import named_crs
-from tileserver.api.scenes.jobs import job_answer
 from tileserver.catalog import Record
 from tileserver.files import scene
 from tileserver.files.extract import FileRequest
@@ -25,6 +24,7 @@ from tileserver.http.context import (
     state,
 )
 from tileserver.http.files import file_answer
+from tileserver.http.jobs import job_answer
 from tileserver.jobs.kinds import EXTRACT, ExtractOrder
 from tileserver.render import geojson, images
 from tileserver.render.encode import MEDIA_TYPES, PICTURES

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
-from typing import Any
 
-from flask import Response, jsonify
+from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import Field
@@ -16,16 +14,14 @@ from tileserver.errors import ConflictError
 from tileserver.files.download import OpenFile
 from tileserver.files.kml import KMZ_MEDIA_TYPE
 from tileserver.http.conditional import answer_unless_known
-from tileserver.http.context import base_url, state
+from tileserver.http.context import state
 from tileserver.http.files import file_or_range, sending
-from tileserver.jobs.queue import Job
+from tileserver.http.jobs import answer_with, job_answer, job_document
 from tileserver.render.encode import MEDIA_TYPES
 from tileserver.render.parameters import Parameters
-from tileserver.render.temporal import rfc3339
 
 api = APIBlueprint("jobs", __name__, url_prefix="/jobs/<job>")
 TAG = Tag(name="Jobs", description="Work that takes longer than a request should.")
-POLL_SECONDS = "1"
 
 
 class JobPath(Parameters):
@@ -44,9 +40,7 @@ def status(path: JobPath) -> Response:
 def dismiss(path: JobPath) -> Response:
     """Stop a job and remove what it made."""
     job = state().jobs.dismiss(path.job)
-    response = jsonify({**_document(job), "status": "dismissed", "links": []})
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return answer_with({**job_document(job), "status": "dismissed", "links": []})
 
 
 @api.get("/result", tags=[TAG])
@@ -56,7 +50,7 @@ def result(path: JobPath) -> Response:
     if job.result is None:
         raise ConflictError(f"the job has no result: it is {job.status}, {job.stage}")
     extension = job.result.suffix[1:]
-    media_type = KMZ_MEDIA_TYPE if extension == "kmz" else MEDIA_TYPES[extension]
+    media_type = {"kmz": KMZ_MEDIA_TYPE, "json": "application/json"}.get(extension) or MEDIA_TYPES[extension]
     try:
         stream = job.result.open("rb")
     except FileNotFoundError as error:
@@ -69,41 +63,3 @@ def result(path: JobPath) -> Response:
     response.headers["Accept-Ranges"] = "bytes"
     response.headers["Cache-Control"] = "private, no-cache"
     return response
-
-
-def job_answer(job: Job, code: int) -> Response:
-    """Answer with the status of a job."""
-    response = jsonify(_document(job))
-    response.status_code = code
-    response.headers["Cache-Control"] = "no-store"
-    if code == 201:
-        response.headers["Location"] = _address(job)
-    if job.status in ("accepted", "running"):
-        response.headers["Retry-After"] = POLL_SECONDS
-    return response
-
-
-def _document(job: Job) -> dict[str, Any]:
-    links = [{"rel": "self", "type": "application/json", "href": _address(job)}]
-    document: dict[str, Any] = {
-        "jobID": job.id, "type": "process", "processID": job.order.kind, "status": job.status,
-        "progress": job.progress, "message": job.stage, "created": _time(job.order.created),
-        "updated": _time(job.updated), "estimate": job.order.estimate, "links": links,
-    }  # fmt: skip
-    if job.expires is not None:
-        document["expires"] = _time(job.expires)
-    if job.result is not None:
-        document["bytes"] = job.bytes
-        links.append({
-            "rel": "http://www.opengis.net/def/rel/ogc/1.0/results", "title": "The file",
-            "href": f"{_address(job)}/result",
-        })  # fmt: skip
-    return document
-
-
-def _address(job: Job) -> str:
-    return f"{base_url()}/jobs/{job.id}"
-
-
-def _time(seconds: float) -> str:
-    return rfc3339(datetime.fromtimestamp(seconds, UTC))

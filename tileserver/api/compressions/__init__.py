@@ -1,0 +1,1 @@
+"""Compressions that people order: of products that they send, or of Items of sources that are allowed."""

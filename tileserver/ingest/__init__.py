@@ -1,0 +1,1 @@
+"""The compression service: products of a source become archives, each once, whatever ends meanwhile."""

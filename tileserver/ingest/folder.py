@@ -1,0 +1,147 @@
+"""A folder that products are put into: each is taken once nothing of it has changed for a while."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Final
+
+from comeo.errors import SourceError
+from comeo.sources.bandfile import GEOTIFF_SUFFIXES, JP2_SUFFIXES
+from comeo.sources.naming import facts_of
+from tileserver.ingest.document import FolderSource
+from tileserver.ingest.finding import Look
+from tileserver.ingest.journal import Row
+from tileserver.ingest.orders import Found, digest_of
+
+MAX_FILES: Final = 20_000
+"""Of one product."""
+MAX_DEPTH: Final = 4
+"""Folders between that of the source and a product."""
+_FILES: Final = (*GEOTIFF_SUFFIXES, ".zip", ".json", ".geojson")
+_UNFINISHED: Final = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", ".download", "~")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A product on disk: what tells whether it has changed.
+
+    Attributes:
+        version: Digest of names, sizes and times of its files.
+        modified: Seconds since 1970, of its newest file.
+        changed: The same of the system's own record, which no program that copies can set.
+    """
+
+    version: str
+    modified: float
+    changed: float
+
+
+class FolderFinder:
+    """Finds products in a folder.
+
+    Args:
+        source: See `FolderSource`.
+    """
+
+    def __init__(self, source: FolderSource) -> None:
+        self._source = source
+        self.name = f"folder {source.folder}"
+
+    def products(self, look: Look) -> Iterator[Found]:
+        """See `Finder`."""
+        folder = self._source.folder
+        if not folder.is_dir():
+            raise SourceError(f"{folder} is no folder, or is not mounted; look again, or correct it")
+        found: list[tuple[Path, _Seen]] = []
+        for path in _candidates(folder, self._source.match, MAX_DEPTH):
+            seen = _seen(path)
+            if seen is None or time.time() - seen.changed < self._source.still_seconds:
+                look.complete = False
+            else:
+                found.append((path, seen))
+        for path, seen in sorted(found, key=lambda each: each[1].modified, reverse=True):
+            facts = facts_of(path.name)
+            yield Found(
+                str(path.relative_to(folder)),
+                seen.version,
+                str(path),
+                seen.modified,
+                facts.instant or facts.day,
+            )
+
+    def download(self, row: Row) -> None:
+        """See `Finder`."""
+
+
+def _candidates(folder: Path, match: tuple[str, ...], depth: int) -> Iterator[Path]:
+    """Files and folders that may be products."""
+    for name in _names(folder):
+        path = folder / name
+        if match and path.is_dir() and not any(fnmatch(name, each) for each in match):
+            if depth and not _is_product(path):
+                yield from _candidates(path, match, depth - 1)
+        elif match and not any(fnmatch(name, each) for each in match):
+            continue
+        elif path.is_dir():
+            if match or _is_product(path):
+                yield path
+            elif depth:
+                yield from _candidates(path, match, depth - 1)
+        elif path.suffix.lower() in _FILES:
+            yield path
+
+
+def _is_product(folder: Path) -> bool:
+    """Whether a folder is a product itself, and not one that products lie in."""
+    if folder.suffix.upper() == ".SAFE":
+        return True
+    suffixes = (*GEOTIFF_SUFFIXES, *JP2_SUFFIXES)
+    names = _names(folder)
+    return any(name.lower().endswith(suffixes) or name == "manifest.safe" for name in names)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - names alone
+    except OSError:
+        return []
+    return sorted(
+        each for each in names if not each.startswith(".") and not each.lower().endswith(_UNFINISHED)
+    )
+
+
+def _seen(path: Path) -> _Seen | None:
+    """The present state of a product; None while it changes, or has unfinished files in it."""
+    facts: list[tuple[str, int, int]] = []
+    changed = 0.0
+    try:
+        for file in _files_of(path):
+            status = file.stat()
+            if not stat.S_ISREG(status.st_mode):
+                continue
+            facts.append((str(file.relative_to(path)), status.st_size, status.st_mtime_ns))
+            changed = max(changed, status.st_ctime)
+            if file.name.lower().endswith(_UNFINISHED) or len(facts) > MAX_FILES:
+                return None
+        changed = max(changed, path.stat().st_ctime)
+    except OSError:
+        return None
+    if not facts:
+        return None
+    newest = max(each[2] for each in facts) / 1e9
+    return _Seen(digest_of([[name, size, str(time)] for name, size, time in sorted(facts)]), newest, changed)
+
+
+def _files_of(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for folder, _, names in os.walk(path):
+        for name in names:
+            yield Path(folder) / name

@@ -1,0 +1,327 @@
+"""What has been found and what has become of it: an SQLite file beside the folder of archives.
+
+Each move of a state is one transaction. Whatever is under way when the service ends, however it ends, is
+found again by the next one; archives themselves are conditional on their names, so that nothing is published
+twice.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from comeo.errors import ComeoError
+from tileserver.ingest.document import Quality, Retry
+from tileserver.ingest.orders import OPEN, UNDER_WAY, Done, Found, State
+
+_VERSION: Final = 1
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS work (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    scene TEXT NOT NULL,
+    version TEXT NOT NULL,
+    quality TEXT NOT NULL,
+    place TEXT NOT NULL,
+    updated REAL NOT NULL,
+    moment REAL NOT NULL,
+    backfill INTEGER NOT NULL,
+    receipt TEXT NOT NULL,
+    state TEXT NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    due REAL NOT NULL DEFAULT 0,
+    fault TEXT NOT NULL DEFAULT '',
+    archive TEXT NOT NULL DEFAULT '',
+    etag TEXT NOT NULL DEFAULT '',
+    bytes INTEGER NOT NULL DEFAULT 0,
+    seconds REAL NOT NULL DEFAULT 0,
+    found REAL NOT NULL,
+    changed REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS work_next ON work (state, backfill, moment DESC);
+CREATE INDEX IF NOT EXISTS work_scene ON work (scene, quality);
+CREATE INDEX IF NOT EXISTS work_receipt ON work (receipt) WHERE receipt != '';
+CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+_INSERT: Final = """
+INSERT OR IGNORE INTO work
+    (key, scene, version, quality, place, updated, moment, backfill, receipt, state, found, changed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_MAX_FAULT: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An archive to be made, or made: see `Found`, `Done` and `State`."""
+
+    number: int
+    key: str
+    scene: str
+    version: str
+    quality: str
+    place: str
+    updated: float
+    moment: float
+    backfill: bool
+    receipt: str
+    state: State
+    tries: int
+    due: float
+    fault: str
+    archive: str
+    etag: str
+    bytes: int
+    seconds: float
+    found: float
+    changed: float
+
+
+class Journal:
+    """The journal of one folder of archives; threads and processes may have it open at once.
+
+    Args:
+        path: Of its file, which is made.
+
+    Raises:
+        ComeoError: If it is of another version of the program, or no journal.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._guard = threading.RLock()
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._database = sqlite3.connect(
+                path, timeout=30.0, isolation_level=None, check_same_thread=False
+            )
+            self._database.row_factory = sqlite3.Row
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")
+            version = int(self._database.execute("PRAGMA user_version").fetchone()[0])
+            if version not in (0, _VERSION):
+                raise ComeoError(
+                    f"{path} is of another version of this program ({version}, not {_VERSION}); use that "
+                    "one, or move the file away to begin anew"
+                )
+            self._database.executescript(_TABLES)
+            self._database.execute(f"PRAGMA user_version = {_VERSION}")
+        except sqlite3.DatabaseError as error:
+            raise ComeoError(
+                f"{path} cannot be used as a journal: {error}; move it away to begin anew"
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._guard:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    def _rows(self, query: str, *values: Any) -> list[Row]:
+        with self._guard, closing(self._database.execute(f"SELECT * FROM work {query}", values)) as found:  # noqa: S608
+            return [_row(each) for each in found]
+
+    def add(self, source: str, product: Found, qualities: Sequence[Quality], fresh_after: float) -> int:
+        """Enter a product that was found; one that is known already changes nothing.
+
+        Args:
+            source: Names the source.
+            product: It.
+            qualities: In which it is wanted.
+            fresh_after: Acquired before this, it is backfill.
+
+        Returns:
+            How many archives are to be made that were not before.
+        """
+        now, added = time.time(), 0
+        moment = product.moment.timestamp() if product.moment else product.updated
+        with self._transaction() as database:
+            for quality in qualities:
+                values = (
+                    product.key(source, quality), product.scene, product.version, quality.name, product.place,
+                    product.updated, moment, moment < fresh_after, product.receipt, State.FOUND, now, now,
+                )  # fmt: skip
+                cursor = database.execute(_INSERT, values)
+                if cursor.rowcount:
+                    added += 1
+                    _settle_versions(database, product.scene, quality.name, now)
+        return added
+
+    def next(self, *, backfill: bool) -> Row | None:
+        """The next archive to be made, newest acquisition first; it is under way from now on."""
+        now = time.time()
+        with self._transaction() as database:
+            found = database.execute(
+                "SELECT * FROM work WHERE state IN (?, ?) AND due <= ? AND backfill = ? "
+                "ORDER BY moment DESC, number LIMIT 1", (State.FOUND, State.FAILED, now, backfill),
+            ).fetchone()  # fmt: skip
+            if found is None:
+                return None
+            database.execute(
+                "UPDATE work SET state = ?, changed = ? WHERE key = ?", (State.FETCHING, now, found["key"])
+            )
+        return _row({**found, "state": State.FETCHING})
+
+    def compressing(self, key: str) -> None:
+        """Note that a product has been fetched, or opened where it is."""
+        self._move(key, State.COMPRESSING, (State.FETCHING,))
+
+    def verified(self, key: str, done: Done) -> None:
+        """Note an archive that is complete under its name."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE work SET state = ?, archive = ?, etag = ?, bytes = ?, seconds = ?, fault = '', "
+                "changed = ? WHERE key = ?",
+                (State.VERIFIED, done.archive, done.etag, done.bytes, done.seconds, time.time(), key),
+            )
+
+    def published(self, key: str) -> None:
+        """Note that nothing is left to be done for an archive."""
+        self._move(key, State.PUBLISHED, (State.VERIFIED,))
+
+    def skipped(self, key: str, why: str) -> None:
+        """Note that an archive is not wanted."""
+        self._move(key, State.SKIPPED, OPEN, why)
+
+    def waiting(self, key: str, why: str) -> None:
+        """Give an archive back, as if it had not been tried."""
+        self._move(key, State.FOUND, UNDER_WAY, why)
+
+    def failed(self, key: str, fault: str, retry: Retry) -> State:
+        """Note a try that failed: there is another one later, or it is dead."""
+        with self._transaction() as database:
+            tries = int(database.execute("SELECT tries FROM work WHERE key = ?", (key,)).fetchone()[0]) + 1
+            state = State.DEAD if tries >= retry.tries else State.FAILED
+            now = time.time()
+            database.execute(
+                "UPDATE work SET state = ?, tries = ?, due = ?, fault = ?, changed = ? WHERE key = ?",
+                (state, tries, now + retry.after(tries), fault[:_MAX_FAULT], now, key),
+            )
+        return state
+
+    def recover(self) -> int:
+        """Give back what was under way when the last service ended; returns how many that were."""
+        with self._transaction() as database:
+            return database.execute(
+                "UPDATE work SET state = ?, changed = ? WHERE state IN (?, ?)",
+                (State.FOUND, time.time(), *UNDER_WAY),
+            ).rowcount
+
+    def retry(self, keys: Iterable[str] = ()) -> int:
+        """Try dead and failed ones again from now on; returns how many.
+
+        Args:
+            keys: Keys, or names of products; all if there are none.
+        """
+        chosen = list(keys)
+        these = f" AND (key IN ({_marks(chosen)}) OR scene IN ({_marks(chosen)}))" if chosen else ""
+        with self._transaction() as database:
+            return database.execute(
+                f"UPDATE work SET state = ?, tries = 0, due = 0, changed = ? WHERE state IN (?, ?){these}",  # noqa: S608
+                (State.FOUND, time.time(), State.FAILED, State.DEAD, *chosen, *chosen),
+            ).rowcount
+
+    def counts(self) -> Mapping[State, int]:
+        """How many archives are in each state."""
+        with self._guard:
+            found = self._database.execute("SELECT state, count(*) FROM work GROUP BY state").fetchall()
+        return {State(state): count for state, count in found}
+
+    def in_state(self, *states: State, limit: int = 1000) -> list[Row]:
+        """Archives in some states, the last changed first."""
+        return self._rows(f"WHERE state IN ({_marks(states)}) ORDER BY changed DESC LIMIT ?", *states, limit)
+
+    def next_due(self) -> float | None:
+        """When the next one that failed is tried again."""
+        with self._guard:
+            found = self._database.execute(
+                "SELECT min(due) FROM work WHERE state = ?", (State.FAILED,)
+            ).fetchone()
+        return None if found[0] is None else float(found[0])
+
+    def row(self, key: str) -> Row:
+        """The archive of a key."""
+        return self._rows("WHERE key = ?", key)[0]
+
+    def versions(self, row: Row) -> list[Row]:
+        """All versions of a product in one quality, the latest first."""
+        query = "WHERE scene = ? AND quality = ? ORDER BY updated DESC, number DESC"
+        return self._rows(query, row.scene, row.quality)
+
+    def earlier_archives(self, row: Row) -> tuple[str, ...]:
+        """Names of archives of other versions that are there."""
+        others = (each.archive for each in self.versions(row) if each.key != row.key and each.archive)
+        return tuple(dict.fromkeys(others))
+
+    def is_shared(self, row: Row) -> bool:
+        """Whether the archive is that of another product, too, which has the same content."""
+        return bool(self._rows("WHERE archive = ? AND scene != ? LIMIT 1", row.archive, row.scene))
+
+    def forget_archive(self, key: str, why: str) -> None:
+        """Note that an archive has been removed for a newer one."""
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE work SET state = ?, archive = '', fault = ?, changed = ? WHERE key = ?",
+                (State.SKIPPED, why, time.time(), key),
+            )
+
+    def with_receipt(self, receipt: str) -> list[Row]:
+        """Archives of the product of a receipt."""
+        return self._rows("WHERE receipt = ?", receipt)
+
+    def mark(self, name: str) -> str | None:
+        """What a finder has noted."""
+        with self._guard:
+            found = self._database.execute("SELECT value FROM mark WHERE name = ?", (name,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def set_mark(self, name: str, value: str) -> None:
+        """Note something for the next look."""
+        with self._transaction() as database:
+            database.execute("INSERT OR REPLACE INTO mark VALUES (?, ?)", (name, value))
+
+    def _move(self, key: str, state: State, before: Sequence[State], fault: str = "") -> None:
+        of_these = f"key = ? AND state IN ({_marks(before)})"
+        with self._transaction() as database:
+            database.execute(
+                f"UPDATE work SET state = ?, fault = ?, changed = ? WHERE {of_these}",  # noqa: S608 - only marks
+                (state, fault[:_MAX_FAULT], time.time(), key, *before),
+            )
+
+
+def _settle_versions(database: sqlite3.Connection, scene: str, quality: str, now: float) -> None:
+    """Of several versions of a product, only the latest one is still to be made."""
+    rows = database.execute(
+        "SELECT key FROM work WHERE scene = ? AND quality = ? ORDER BY updated DESC, number DESC",
+        (scene, quality),
+    ).fetchall()
+    for (key,) in rows[1:]:
+        database.execute(
+            "UPDATE work SET state = ?, fault = 'there is a newer version', changed = ? "
+            "WHERE key = ? AND state IN (?, ?, ?)",
+            (State.SKIPPED, now, key, State.FOUND, State.FAILED, State.DEAD),
+        )
+
+
+def _row(found: Mapping[str, Any] | sqlite3.Row) -> Row:
+    values = dict(found)
+    return Row(**{**values, "backfill": bool(values["backfill"]), "state": State(values["state"])})
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
