@@ -181,11 +181,11 @@ def _geoservices(settings: Settings) -> tuple[ModuleType, ...]:
 
 def _relay(settings: Settings) -> tuple[ModuleType, ...]:
     """Routes of an origin, whose library is an extra."""
-    from tileserver.api.relay import routes  # noqa: PLC0415
+    from tileserver.api.relay import routes, verification  # noqa: PLC0415
     from tileserver.relay.feed.origin import relay_folder  # noqa: PLC0415
 
     relay_folder(settings)  # refused at the start where there is none
-    return (routes,)
+    return routes, verification
 
 
 def _compressions(settings: Settings) -> tuple[ModuleType, ...]:
