@@ -226,6 +226,8 @@ def test_looking_from_afar_needs_no_more_than_the_overview(
         f"{ITEM}/statistics?bands=B04&max_size=4096",
         f"{ITEM}/bbox/8.64,47.39,8.65,47.40.tif",
         f"{ITEM}/archive",
+        f"/collections/optical/series?point={NEAR[0]},{NEAR[1]}&bands=B04",
+        f"{ITEM}/preview.tif?bands=B04&max_size=2000",
         f"/collections/optical/point/{NEAR[0]},{NEAR[1]}",
         "/collections/optical/bbox/8.64,47.39,8.65,47.40.tif?bands=B04",
     ],
