@@ -31,7 +31,9 @@ from tileserver.render.temporal import parse_interval
 
 api = APIBlueprint("relay", __name__, url_prefix="/relay/v1")
 TAG = Tag(name="Relay", description="What there is, in signed lines: for relays and mirrors.")
-LONGEST_WAIT: Final = 60
+LONGEST_WAIT: Final = 300
+RETRY_SECONDS: Final = 60
+"""For who found no seat to wait in."""
 LINES: Final = "application/x-ndjson"
 _PACKED: Final = "application/zstd"
 _BYTES: Final = "application/octet-stream"
@@ -128,7 +130,7 @@ def feed(query: FeedQuery) -> Response:
     else:
         answer.headers["Comeo-Next"] = str(page.next)
     if not seated and query.wait and not page.lines:
-        answer.headers["Retry-After"] = str(LONGEST_WAIT)
+        answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
 
 
