@@ -40,7 +40,11 @@ def cli(debug: bool) -> None:
     _log.setLevel(logging.DEBUG if debug else logging.INFO)
     if not debug:  # what GDAL and PROJ signal is raised, and said, in a sentence of ours
         logging.getLogger("rasterio").setLevel(logging.CRITICAL)
-    for chatty in ("numexpr", "alembic"):  # at their import: threads that it would use, plug-ins that it has
+    for chatty in (
+        "numexpr",
+        "alembic",
+        "httpx2",
+    ):  # threads that it would use, plug-ins that it has, each request
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
