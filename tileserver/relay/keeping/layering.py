@@ -80,7 +80,7 @@ class Layering:
         finally:
             writer.close()
         self._journal.put(kept)
-        return self._swapped(kept, wish)
+        return self.swapped(kept, wish)
 
     def _writer(self, part: Path, size: int, kept: Kept) -> SparseWriter:
         try:
@@ -126,8 +126,12 @@ class Layering:
             return area_extents(self._folder, kept, wish)
         return Extents([(0 if layer == "rest" else offer.coarse, offer.size)])
 
-    def _swapped(self, kept: Kept, wish: Wish) -> Kept:
-        """Let a version that lay aside be served, once it shows as much as the older one."""
+    def swapped(self, kept: Kept, wish: Wish) -> Kept:
+        """Let a version that lies aside be served, once it shows as much as the older one.
+
+        Raises:
+            ArchiveError: If a file cannot be renamed.
+        """
         if not kept.aside:
             return kept
         versions = self._journal.versions(kept.key.collection, kept.key.id)

@@ -19,7 +19,7 @@ from tileserver.relay.keeping.layering import FaultyError, Layering
 from tileserver.relay.keeping.reconcile import reconcile
 from tileserver.relay.keeping.retention import NoRoomError, Retention
 from tileserver.relay.keeping.source import Source
-from tileserver.relay.keeping.waiting import waiting_of
+from tileserver.relay.keeping.waiting import waiting_of, wish_for
 from tileserver.relay.plan.offers import Key
 from tileserver.relay.plan.order import Waiting
 
@@ -100,6 +100,10 @@ class Runner:
             ComeoError: If the disk refuses.
         """
         reconcile(self._journal, self._folder, self._told.note)
+        for kept in [each for each in self._journal.scenes() if each.aside]:  # a kill came before the swap
+            wish = wish_for(kept, self._intake.subscribers, self._clock())
+            if wish is not None:
+                self._layering.swapped(kept, wish)
         while True:
             self._keep_house()
             self._poll()
