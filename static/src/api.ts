@@ -25,6 +25,15 @@ export interface Item {
   /** Percent, as STAC's `eo:cloud_cover`. */
   cloudCover: number | null;
   platform: string | null;
+  /** What is here of a scene of which not all is; null where all is. */
+  here: Here | null;
+}
+
+export interface Here {
+  /** Of its bytes, 0 to 1. */
+  share: number;
+  /** What is here as a whole: `head` tells of the scene, `coarse` is its overview; others are areas. */
+  layers: string[];
 }
 
 export interface ItemPage {
@@ -260,7 +269,14 @@ export function parseItem(value: Json): Item | null {
     geometry,
     cloudCover: number(properties['eo:cloud_cover']),
     platform: text(properties['platform']),
+    here: parseHere(properties),
   };
+}
+
+function parseHere(properties: Json): Here | null {
+  const share = number(properties['comeo:completeness']);
+  const layers = properties['comeo:layers'];
+  return share === null ? null : { share, layers: Array.isArray(layers) ? layers : [] };
 }
 
 function parsePage(body: Json): ItemPage {

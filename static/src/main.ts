@@ -22,7 +22,7 @@ import { direction, language } from './language';
 import { Toolbar } from './tools/toolbar';
 import { Viewer } from './viewer';
 import { t } from './words/shell';
-import { loadWords } from './words/words';
+import { loadWords, withWords } from './words/words';
 
 /** Where the first scene lies, once it is known: the map begins there, and fetches nothing for elsewhere. */
 function firstPlace(): Promise<BBox | null> {
@@ -157,6 +157,16 @@ const beginning = beginWith(link);
 await loadWords('shell');
 translatePage();
 const store = new Store({ ...initialState(), style: link.style, opacity: link.opacity, projection: link.projection, extras: link.extras });
+/** What says that not all of a scene is here comes with the first such scene. */
+function tellWhatIsHere(): void {
+  let asked = false;
+  store.watch(['items', 'item'], ({ items, item }) => {
+    if (asked || !(item?.here || items.some(({ here }) => here))) return;
+    asked = true;
+    withWords('here', import('./panels/here')).then(({ tellHere }) => tellHere(store), console.warn);
+  });
+}
+
 const sheet = new Sheet(byId('panel'), byId<HTMLButtonElement>('handle'), () => void mapStarted.then(layOut));
 const picture = new FirstPicture();
 const firstPicture = showFirstPicture();
@@ -190,6 +200,7 @@ cloudsOverView(store, mapStarted);
 notices(store);
 busyBar(store);
 placeParts();
+tellWhatIsHere();
 addEventListener('keydown', (event) => {
   if (event.key === 'Escape') void escape();
 });

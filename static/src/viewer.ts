@@ -39,11 +39,12 @@ const newestFirst = (a: Item, b: Item): number => b.datetime.getTime() - a.datet
 const sentence = (error: unknown): string =>
   error instanceof ApiError ? error.message : t('page-failed');
 
-/** The newest of the scenes that aren't small beside the largest, at best without much cloud; as the server's page.py: test/first.cases.json. */
+/** The newest of the scenes that aren't small beside the largest, at best one that can be drawn, without much cloud; as the server's page.py: test/first.cases.json. */
 export function firstToShow(items: readonly Item[]): Item | null {
   const largest = Math.max(0, ...items.map((item) => areaOf(item.bbox)));
   const large = items.filter((item) => areaOf(item.bbox) >= largest * WORTH_SHOWING_FIRST).sort(newestFirst);
-  return large.find(({ cloudCover }) => (cloudCover ?? 0) <= CLEAR_ENOUGH) ?? large[0] ?? null;
+  const drawn = large.filter(({ here }) => !here || here.layers.includes('coarse'));
+  return drawn.find(({ cloudCover }) => (cloudCover ?? 0) <= CLEAR_ENOUGH) ?? drawn[0] ?? large[0] ?? null;
 }
 
 const layerKey = (layer: Layer): string => JSON.stringify(layer);

@@ -9,7 +9,7 @@ import { differenceOf } from '../src/tools/compare/verdict';
 import { formatComparison, parseComparison, type Comparison } from '../src/tools/compare/link';
 
 const item = (id: string, day: string, bbox: BBox = [0, 0, 1, 1]): Item => ({
-  key: `c/${id}`, id, collection: 'c', datetime: new Date(`${day}T10:00:00Z`), dated: true, timed: true, bbox, geometry: polygonOf(bbox), cloudCover: null, platform: null,
+  key: `c/${id}`, id, collection: 'c', datetime: new Date(`${day}T10:00:00Z`), dated: true, timed: true, bbox, geometry: polygonOf(bbox), cloudCover: null, platform: null, here: null,
 });
 
 test('a comparison survives its link', () => {

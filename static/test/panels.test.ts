@@ -10,12 +10,13 @@ import { comparison, weightOf } from '../src/panels/received';
 import { movedTo } from '../src/panels/period';
 import { daysOf, fraction, nearest, roomy, stopsOf, yearMarks } from '../src/panels/stops';
 import { foldStyles, thumbnailBox } from '../src/panels/styles';
+import { hereOf } from '../src/panels/here';
 import { typicalError } from '../src/panels/view';
 import { firstToShow } from '../src/viewer';
 import { loadWords } from '../src/words/words';
 import { initialState, Store } from '../src/store';
 
-await Promise.all(['shell', 'meter'].map(loadWords));
+await Promise.all(['shell', 'meter', 'here'].map(loadWords));
 
 const stops = ['2019-01-01', '2019-01-11', '2019-12-31'].map((key) => ({ key, date: new Date(key) }));
 
@@ -78,20 +79,29 @@ test('what was received is compared with every scene looked at', () => {
 
 function item(key: string, day: string, side: number): Item {
   return {
-    key, id: key, collection: 'c', datetime: new Date(day), dated: true, timed: true, bbox: [0, 0, side, side], cloudCover: null, platform: null,
+    key, id: key, collection: 'c', datetime: new Date(day), dated: true, timed: true, bbox: [0, 0, side, side], cloudCover: null, platform: null, here: null,
     geometry: { type: 'Polygon', coordinates: [] },
   };
 }
 
-type Case = { what: string; first: string | null; scenes: [string, string, [number, number, number, number], number | null][] };
+type Case = { what: string; first: string | null; scenes: [string, string, [number, number, number, number], number | null, string[]?][] };
 
 test('the first scene shown is the one that the server names', () => {
   // tests/tileserver/api/viewer/test_page.py holds the server to the same cases
   const cases = JSON.parse(readFileSync(path.join(process.cwd(), 'test', 'first.cases.json'), 'utf8')) as Case[];
   for (const { what, first, scenes } of cases) {
-    const items = scenes.map(([key, day, bbox, cloudCover]): Item => ({ ...item(key, day, 1), bbox, cloudCover }));
+    const items = scenes.map(([key, day, bbox, cloudCover, layers]): Item => ({ ...item(key, day, 1), bbox, cloudCover, here: layers ? { share: 0.1, layers } : null }));
     assert.equal(firstToShow(items)?.key ?? null, first, what);
   }
+});
+
+test('what is here of a scene is said in words, and nothing of one that is whole', () => {
+  const said = (share: number, layers: string[]): string => hereOf({ ...item('a', '2020-01-01', 1), here: { share, layers } });
+  assert.equal(hereOf(item('a', '2020-01-01', 1)), '');
+  assert.equal(said(0.01, ['head']), 'its picture is not here yet');
+  assert.equal(said(0.04, ['head', 'coarse']), 'overview only: details are not here yet');
+  assert.equal(said(0.41, ['head', 'coarse', 'area']), '41\u202f% of it is here, elsewhere the overview is shown');
+  assert.equal(said(0.999, ['head', 'coarse', 'all']), '99\u202f% of it is here, elsewhere the overview is shown');
 });
 
 test('only those who watch a field that changed are told', () => {

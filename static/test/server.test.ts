@@ -61,6 +61,15 @@ test('a scene whose date nobody knows is not called one of 1970', () => {
   assert.equal(known.timed, true);
 });
 
+test('what is here of a scene is read only where the server says it', () => {
+  const geometry = { type: 'Polygon', coordinates: [[[0, 0], [1, 0], [1, 1], [0, 0]]] };
+  const here = (properties: Record<string, unknown>) =>
+    parseItem({ id: 'i', collection: 'c', geometry, properties: { datetime: '2019-05-30T10:30:31Z', ...properties } })?.here;
+  assert.equal(here({}), null);
+  assert.deepEqual(here({ 'comeo:completeness': 0.04, 'comeo:layers': ['head', 'coarse'] }), { share: 0.04, layers: ['head', 'coarse'] });
+  assert.deepEqual(here({ 'comeo:completeness': 0.04, 'comeo:layers': 'head' }), { share: 0.04, layers: [] });
+});
+
 test('what costs the server much is asked for in turn, and what nobody wants any more takes no turn', async () => {
   let [now, most, done] = [0, 0, 0];
   const work = async (): Promise<void> => {

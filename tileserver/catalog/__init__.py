@@ -1,6 +1,8 @@
 """The catalogue of scenes: its contract, its SQLite implementation, and the archives that it lists, open."""
 
 from tileserver.catalog.base import (
+    COMPLETENESS,
+    LAYERS,
     NEWEST_FIRST,
     BBox,
     Catalog,
@@ -21,6 +23,8 @@ from tileserver.catalog.scan import file_signature
 from tileserver.catalog.sqlite import SqliteCatalog
 
 __all__ = [
+    "COMPLETENESS",
+    "LAYERS",
     "NEWEST_FIRST",
     "ArchivePool",
     "BBox",

@@ -21,6 +21,8 @@ from tileserver.catalog.kinds import BandSet, OddScene, common_bands
 NAMED_ODD = 100  # scenes that a summary names as differing from the others
 _SAID = 3
 PAGE = 100  # records that `records` fetches at once
+COMPLETENESS, LAYERS = "comeo:completeness", "comeo:layers"
+"""Properties of a scene of which not all is here: share of its bytes, and names of what is as a whole."""
 BBox = tuple[float, float, float, float]
 # Place in sorted results: values of the sort keys, collection and id. JSON can hold it; else it is opaque.
 Cursor = tuple[str | int | float | None, ...]

@@ -20,11 +20,9 @@ from comeo.grid import WGS84
 from comeo.scene import Band
 from comeo.view.display import bands_to_show
 from comeo.view.projection import move_bounds
-from tileserver.catalog.base import BBox
+from tileserver.catalog.base import COMPLETENESS, LAYERS, BBox
 
 _PIECE = 1 << 20
-COMPLETENESS, LAYERS = "comeo:completeness", "comeo:layers"
-"""Properties of a scene of which not all is here: share of its bytes, and names of what is as a whole."""
 
 
 class Entry(NamedTuple):

@@ -33,6 +33,8 @@ class ExactArchive:
     groups: dict[str, ArchiveGroup]
     pixels: dict[str, NDArray[Any]]
     etag: str = "exact"
+    whole_etag: str = "exact"
+    completeness: float = 1.0
     codec: str = "exact"
     path: Path = Path("exact.zarr.zip")
     decoded: list[tuple[str, int, int, int, int]] = field(default_factory=list)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from flask import Response, request
 
 from comeo.errors import NotFoundError
-from tileserver.catalog import Record, Search
+from tileserver.catalog import COMPLETENESS, LAYERS, Record, Search
 from tileserver.http.conditional import answer_by_content
 from tileserver.render.scenes import Scenes
 
@@ -30,6 +30,7 @@ CLEAR: Final = 30
 LOOKED_AT: Final = 20
 SHOWN: Final = (
     "datetime", "start_datetime", "end_datetime", "eo:cloud_cover", "platform", "comeo:datetime_unknown",
+    COMPLETENESS, LAYERS,
 )  # fmt: skip
 """Properties that the viewer reads of an Item."""
 
@@ -72,8 +73,9 @@ def first_item(scenes: Scenes) -> dict[str, Any] | None:
     static/src/viewer.ts chooses likewise.
     """
     found = list(_items(scenes))
-    clear = (item for item in found if not _cloud(item) > CLEAR)
-    return next(clear, found[0] if found else None)
+    drawn = [item for item in found if _can_be_drawn(item)]
+    clear = [item for item in drawn if not _cloud(item) > CLEAR]
+    return next(iter(clear or drawn or found), None)
 
 
 def _items(scenes: Scenes) -> Iterator[dict[str, Any]]:
@@ -100,6 +102,12 @@ def _area(record: Record) -> float:
     """Of a scene's box on the ground, in square degrees of the equator; only ever compared."""
     west, south, east, north = record.bbox
     return ((east - west) % 360) * (north - south) * math.cos(math.radians((south + north) / 2))
+
+
+def _can_be_drawn(item: dict[str, Any]) -> bool:
+    """Whether more is here of a scene than what tells of it."""
+    layers = item["properties"].get(LAYERS)
+    return layers is None or "coarse" in layers
 
 
 def _cloud(item: dict[str, Any]) -> float:

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 
 from tests.tileserver.conftest import Server
 from tileserver.api.viewer.page import LANGUAGES, PLACE, first_item
+from tileserver.catalog import LAYERS
 from tileserver.render.scenes import Scenes
 
 STATIC = Path(__file__).parents[4] / "static"
@@ -59,10 +60,11 @@ def test_the_scene_to_begin_with_is_the_one_that_the_viewer_chooses() -> None:
     # static/test/panels.test.ts holds firstToShow to the same cases
     for case in json.loads((STATIC / "test" / "first.cases.json").read_text()):
         records = [
-            SimpleNamespace(id=each, collection="c", bbox=tuple(box)) for each, _, box, _ in case["scenes"]
+            SimpleNamespace(id=each, collection="c", bbox=tuple(box)) for each, _, box, *_ in case["scenes"]
         ]
         clouds = {
-            each: {} if cloud is None else {"eo:cloud_cover": cloud} for each, _, _, cloud in case["scenes"]
+            each: ({} if cloud is None else {"eo:cloud_cover": cloud}) | ({LAYERS: here[0]} if here else {})
+            for each, _, _, cloud, *here in case["scenes"]
         }
         catalog = SimpleNamespace(
             search=lambda *_, found=records: found,
