@@ -167,7 +167,7 @@ def _kill_at(number: int) -> None:
         )
         prepare(journal)
 
-    Journal._prepare = traced  # type: ignore[method-assign]
+    Journal._prepare = traced  # type: ignore[method-assign,assignment]
 
 
 def run(kills: int, seed: int, folder: Path, archive: Path) -> tuple[int, list[str]]:
@@ -180,7 +180,8 @@ def run(kills: int, seed: int, folder: Path, archive: Path) -> tuple[int, list[s
         archive: That comes.
     """
     chance = random.Random(seed)
-    done, wrong = 0, []
+    done = 0
+    wrong: list[str] = []
     number = 0
     while done < kills:
         case = Case(folder / f"case-{number}", archive)
