@@ -23,7 +23,7 @@ from tileserver.cli.pof import pof
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
 from tileserver.cli.relay import relay
-from tileserver.cli.relaying import plan, run, status, verify
+from tileserver.cli.relaying import import_, plan, run, status, verify
 from tileserver.cli.watch import backup, geoservice, restore, work
 
 _log = logging.getLogger("comeo")
@@ -211,7 +211,7 @@ cli.add_command(qualify)
 cli.add_command(geocode)
 cli.add_command(pof)
 cli.add_command(relay)
-for _command in (plan, run, status, verify):
+for _command in (plan, run, import_, status, verify):
     relay.add_command(_command)
 cli.add_command(work)
 cli.add_command(geoservice)

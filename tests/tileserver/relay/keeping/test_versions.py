@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from comeo.archive import open_archive
+from comeo.errors import ComeoError
 from tests.tileserver.relay.keeping.relayed import HERE, Relayed, altered, copy_of
 from tests.tileserver.relay.origins import NOW, FolderOrigin
 from tileserver.relay.errors import UnreachableError
@@ -16,7 +17,7 @@ from tileserver.relay.feed.lines import moment
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.keeping.journal import Journal
 from tileserver.relay.keeping.runner import Told
-from tileserver.relay.keeping.status import status
+from tileserver.relay.keeping.status import speed_of_line, status
 from tileserver.relay.keeping.verifying import verify
 from tileserver.relay.upstream.folder import FolderUpstream
 
@@ -230,3 +231,44 @@ def test_an_origin_that_is_not_there_is_waited_for(small: Relayed) -> None:
     shutil.move(small.origin.root, small.root / "away")
     with pytest.raises(UnreachableError, match="is not there; plug in the disk"):
         small.broken()
+
+
+def test_a_disk_that_is_carried_brings_what_the_link_has_told_of(small: Relayed) -> None:
+    """An older copy of the origin on a disk brings archives; later the link brings what is new."""
+    from click.testing import CliRunner
+
+    from tileserver.cli.main import cli
+
+    shutil.copytree(small.origin.root, small.root / "disk")
+    small.origin.put(altered(SAMPLE, small.origin.root / "b.zarr.zip"), c="optical", id="newer")
+    small.define(link="[link]\nwindows = [ { kbps = 0 } ]")
+    definition = str(small.root / "RELAY.toml")
+    for _ in range(2):  # lines first, as nothing is known; then there is nothing more
+        result = CliRunner().invoke(cli, ["relay", "import", definition, str(small.root / "disk")])
+        assert result.exit_code == 0, result.output
+    assert small.path().read_bytes() == SAMPLE.read_bytes()
+    small.define()
+    small.run()
+    assert small.path("newer").exists()
+    assert all(Path(href).name != "a.zarr.zip" for href, _, _ in small.broken().reads)
+    result = CliRunner().invoke(cli, ["relay", "import", definition, str(small.root / "disk")])
+    assert result.exit_code == 0, result.output
+    (small.root / "other").mkdir()
+    other = FolderOrigin(small.root / "other")
+    other.write()
+    with pytest.raises(ComeoError, match=r"is of no origin that RELAY\.toml has"):
+        CliRunner().invoke(cli, ["relay", "import", definition, str(other.root)], catch_exceptions=False)
+
+
+def test_the_speed_of_the_line_is_learned(relayed: Relayed, archive: Path) -> None:
+    line = relayed.broken()
+
+    def slow(_: int, data: bytes) -> bytes:
+        relayed.time.sleep(len(data) / 20_000)
+        return data
+
+    line.on_read = slow
+    relayed.run()
+    journal = Journal(relayed.root / "relay/relay.sqlite")
+    assert 18_000 < speed_of_line(journal) < 22_000
+    journal.close()

@@ -64,7 +64,7 @@ def test_a_time_that_is_skipped_or_made_twice_opens_late_and_closes_early(
 
 
 @given(moments, windows.filter(lambda each: each.kbps != 0), st.sampled_from(ZONES))
-def test_the_link_is_used_inside_the_hours_written_only(moment: datetime, window: Window, zone: str) -> None:
+def test_the_link_is_used_inside_the_hours_written_only(moment: datetime, one: Window, zone: str) -> None:
     opened = link_at(moment, Link(timezone=zone, windows=(one,))).window is not None
     local = moment.astimezone(ZoneInfo(zone))
     minutes = local.hour * 60 + local.minute
