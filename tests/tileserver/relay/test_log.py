@@ -70,7 +70,7 @@ def state_by(folder: Path) -> dict[str, str]:
     return found
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(actions=ACTIONS, cuts=st.lists(st.integers(0, 40), min_size=1, max_size=4))
 def test_a_kill_loses_nothing_and_numbers_nothing_twice(
     actions: list[tuple[str, str, str]], cuts: list[int]
@@ -99,6 +99,48 @@ def test_a_kill_loses_nothing_and_numbers_nothing_twice(
         assert after[: len(published)] == published
         assert [json.loads(line)["seq"] for line in after] == list(range(1, len(after) + 1))
         assert not list(folder.rglob(".*.writing"))
+
+
+def test_a_kill_at_each_call_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While lines are told that close a segment, and one that follows it."""
+    shorten_segments(monkeypatch)
+    calls, killed = 0, True
+    while killed:
+        folder, catalog = tmp_path / str(calls), MemoryCatalog()
+        for scene in "pq":
+            catalog.put(scene, "a")
+        follow(catalog, make_log(folder), monkeypatch)
+        published = list(each_line(folder / "public"))
+        for scene in "rstuvw":
+            catalog.put(scene, "b")
+        catalog.remove("p")
+        disk = CutDisk(calls)
+        with monkeypatch.context() as cut, contextlib.suppress(KilledError):
+            disk.install(cut)
+            follow(catalog, make_log(folder), cut)
+        killed = disk.killed
+        meanwhile = list(each_line(folder / "public"))
+        assert meanwhile[: len(published)] == published
+        follow(catalog, make_log(folder), monkeypatch)
+        assert list(each_line(folder / "public"))[: len(meanwhile)] == meanwhile
+        assert state_by(folder / "public") == catalog.scenes
+        assert not list(folder.rglob(".*.writing"))
+        calls += 1
+    assert calls > 40, "lines, segments, index and place are written in so many calls"
+
+
+def test_what_went_before_the_journal_was_lost_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, writer = MemoryCatalog(), make_log(tmp_path)
+    for scene in "pq":
+        catalog.put(scene, "a")
+    follow(catalog, writer, monkeypatch)
+    catalog.remove("p")
+    catalog.lose_journal()
+    follow(catalog, writer, monkeypatch)
+    assert state_by(tmp_path / "public") == {"q": "a" * 32}
+    assert writer.last == 3, "what is as it was is not told again"
 
 
 def test_the_one_writer_is_one(tmp_path: Path) -> None:
