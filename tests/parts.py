@@ -41,11 +41,15 @@ def ranges_of(whole: Path) -> Ranges:
         return pieces_of(archive)
 
 
+def etag_of(whole: Path) -> str:
+    """The ETag of a whole archive."""
+    with open_archive(whole) as archive:
+        return archive.etag
+
+
 def bring(whole: Path, folder: Path, extents: Extents, layers: Sequence[str] = ("head",)) -> Path:
     """Publish bytes of an archive as a part in a folder, beside what is there of it."""
-    content = whole.read_bytes()
-    with open_archive(whole) as archive:
-        etag = archive.etag
+    content, etag = whole.read_bytes(), etag_of(whole)
     path = folder / f"{whole.name.removesuffix('.zarr.zip')}.zarr.part"
     writer = SparseWriter.create(path, len(content), etag)
     for start, stop in extents:

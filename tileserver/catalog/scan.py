@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,17 +32,23 @@ def find_archives(roots: Iterable[Path]) -> dict[str, str]:
             signature = _signature(path, status)
             if signature:
                 found[str(path)] = signature
-    return {path: signature for path, signature in found.items() if whole_beside(path) not in found}
+    return {path: signature for path, signature in found.items() if not _is_hidden(path, found)}
 
 
-def whole_beside(path: str) -> str | None:
-    """The path of the whole archive that takes the place of one of which not all is here; None of others."""
-    return path.removesuffix(_PART) + _WHOLE if path.endswith(_PART) else None
+def other_form(path: str) -> str | None:
+    """The path of a whole archive as one of which not all is here, and the other way round; None of folders.
+
+    A scene is served from one of them: the whole one, where it is there.
+    """
+    for suffix, other in ((_WHOLE, _PART), (_PART, _WHOLE)):
+        if path.endswith(suffix):
+            return path.removesuffix(suffix) + other
+    return None
 
 
-def part_beside(path: str) -> str | None:
-    """The inverse of `whole_beside`."""
-    return path.removesuffix(_WHOLE) + _PART if path.endswith(_WHOLE) else None
+def _is_hidden(path: str, found: Mapping[str, str]) -> bool:
+    """Whether an archive of which not all is here lies beside the whole one."""
+    return path.endswith(_PART) and other_form(path) in found
 
 
 def _walk(path: Path, depth: int, seen: set[tuple[int, int]]) -> Iterator[tuple[Path, os.stat_result]]:

@@ -273,7 +273,7 @@ def open_archive(place: str | Path, fingerprint: str | None = None) -> Archive:
         NotHereError: If its head has not come yet.
         ArchiveError: If it is missing, damaged, or of a version that this program does not read.
     """
-    store = open_store(place)
+    store = open_store(place, known=fingerprint is not None)
     try:
         if fingerprint is not None and whole_of(fingerprint) != store.whole_fingerprint:
             raise ReplacedError(f"{store.name} has been replaced by another archive")

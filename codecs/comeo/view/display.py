@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from comeo.archive import Archive, ArchiveGroup
 from comeo.archive.blocks import valid_mask
 from comeo.archive.histogram import PERCENTAGES, Histogram
-from comeo.errors import ComeoError
+from comeo.errors import ComeoError, NotHereError
 from comeo.missions import QUANTITIES
 from comeo.scene import Band
 
@@ -35,6 +35,8 @@ def _of_group(archive: Archive, group: ArchiveGroup) -> tuple[Band, ...]:
         return group.bands
     try:
         values, valid = _sample(archive, group)
+    except NotHereError:  # and is looked at again when more is
+        return group.bands
     except ComeoError as error:
         logger.warning("%s: the range of its bands is unknown: %s", archive.name, error)
         return group.bands

@@ -209,7 +209,7 @@ class ArchiveReader:
                     coarser.drawn(self.archive, max(0, found.level.number + found.reduce - finer))
                 return found
         raise NotHereError(
-            f"{self.archive.name} is here in part, {self.archive.completeness:.0%} of its bytes, "
+            f"{self.archive.id} is here in part, {self.archive.completeness:.0%} of its bytes, "
             f"and what this needs of {group.name} is not here yet"
         )
 

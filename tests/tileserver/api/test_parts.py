@@ -20,7 +20,7 @@ from comeo.archive.ranges import Ranges
 from comeo.archive.stores.extents import Extents
 from comeo.archive.stores.parts import map_path
 from comeo.archive.stores.sparse import SparseWriter
-from tests.parts import bring, long_archive, ranges_of
+from tests.parts import bring, etag_of, long_archive, ranges_of
 from tests.tileserver.conftest import Server
 from tileserver.render.matrixsets import matrix_set
 
@@ -121,6 +121,22 @@ def test_the_whole_archive_wins_and_the_scene_goes_on_without_a_gap(
     assert client.get(ITEM + "/archive").data == whole.read_bytes()
 
 
+def test_an_archive_that_fades_goes_on_without_a_gap(
+    server: Server, whole: Path, folder: Path, found: Ranges
+) -> None:
+    shutil.copy(whole, folder)
+    client = server(folder)
+    first = client.get("/changes").get_json()
+    idle = server(folder, scan_seconds=3600)
+    assert "Comeo-Completeness" not in idle.get(f"{tile_address()}?{LOOK}").headers
+    SparseWriter.fade(folder / "long.zarr.zip", found.head.union(found.coarse)).close()
+    changes = client.get("/changes", query_string={"after": first["next"]}).get_json()["changes"]
+    assert [change["op"] for change in changes] == ["put"]
+    assert client.get(f"{tile_address()}?{LOOK}").headers["Comeo-Completeness"].endswith("; drawn=3")
+    assert is_put_off(client.get(f"{ITEM}/point/{NEAR[0]},{NEAR[1]}"))
+    assert idle.get(f"{tile_address(zoom=12)}?{LOOK}").status_code == 200  # still read by its former name
+
+
 def test_a_whole_archive_beside_a_part_is_the_one_that_is_served(
     server: Server, whole: Path, folder: Path, found: Ranges
 ) -> None:
@@ -210,6 +226,8 @@ def test_looking_from_afar_needs_no_more_than_the_overview(
         f"{ITEM}/statistics?bands=B04&max_size=4096",
         f"{ITEM}/bbox/8.64,47.39,8.65,47.40.tif",
         f"{ITEM}/archive",
+        f"/collections/optical/series?point={NEAR[0]},{NEAR[1]}&bands=B04",
+        f"{ITEM}/preview.tif?bands=B04&max_size=2000",
         f"/collections/optical/point/{NEAR[0]},{NEAR[1]}",
         "/collections/optical/bbox/8.64,47.39,8.65,47.40.tif?bands=B04",
     ],
@@ -285,8 +303,3 @@ def ranges_with_blocks(whole: Path, box: tuple[float, float, float, float]) -> E
     with open_archive(whole) as archive:
         found = Ranges(archive)
         return found.indexes_of(bbox=box).union(found.blocks(bbox=box))
-
-
-def etag_of(whole: Path) -> str:
-    with open_archive(whole) as archive:
-        return archive.etag

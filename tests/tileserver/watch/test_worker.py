@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from comeo.archive.stores.sparse import SparseWriter
+from tests.parts import bring, etag_of, ranges_of
 from tests.tileserver.watch.followed import NOW, follow, square
 from tileserver.catalog import SqliteCatalog
 from tileserver.render.scenes import Scenes
 from tileserver.settings import Settings
-from tileserver.store import geoservices
+from tileserver.store import geoservices, tasks
 from tileserver.store.database import Database
 from tileserver.store.migrate import upgrade
 from tileserver.store.observed import Key
@@ -162,3 +164,26 @@ def test_an_archive_that_cannot_be_read_is_said_and_the_others_observed(tmp_path
         done = worker.round()
     assert done.observed == 2
     assert len(done.failed) == 1
+
+
+def test_a_scene_of_which_not_all_is_here_waits_and_is_no_failure(at_once: Place, tmp_path: Path) -> None:
+    place, last = Place(tmp_path / "place"), SAMPLES / archive(DAYS[-1])
+    place.give(*DAYS[:-1])
+    found = ranges_of(last)
+    part = bring(last, place.archives, found.head.union(found.coarse), ["head", "coarse"])
+    with place.worker() as worker:
+        first = worker.round()
+        assert first.observed == len(DAYS) - 1
+        (sentence,) = first.failed.values()
+        assert "not here yet" in sentence
+        assert worker.round() == Round(), "it is not tried again while the catalogue is the same"
+        with place.database.reading() as connection:
+            assert tasks.failures(connection) == []
+        bring(last, place.archives, found.rest, ["head", "coarse", "area"])
+        worker.scenes.catalog.refresh(force=True)
+        assert worker.round().observed == 1
+        seen = place.told()
+        SparseWriter.create(part, found.size, etag_of(last)).complete()
+        worker.scenes.catalog.refresh(force=True)
+        assert worker.round() == Round(), "what was observed stands when the archive is whole"
+    assert place.told() == seen == at_once.told()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tileserver.catalog.base import Record
 from tileserver.catalog.reading import Reading
-from tileserver.catalog.scan import part_beside, whole_beside
+from tileserver.catalog.scan import other_form
 from tileserver.catalog.sqlite import journal, queries
 
 _MOST_REFUSED = 10_000
@@ -55,8 +55,8 @@ def compare(db: sqlite3.Connection, found: Mapping[str, str]) -> Difference:
     rows = db.execute("SELECT path, signature, twin FROM files")
     known = {path: (signature, twin) for path, signature, twin in rows}
     changed = {path for path, signature in found.items() if known.get(path, ("", 0))[0] != signature}
-    # a part gives way when the whole archive is taken in, not before: its scene goes on without a gap
-    gone = [path for path in known if path not in found and whole_beside(path) not in changed]
+    # what has become whole, or fades, gives way when that is taken in: its scene goes on without a gap
+    gone = [path for path in known if path not in found and other_form(path) not in changed]
     if gone or changed:  # an archive refused because another has its id gets its chance
         changed |= {path for path, (_, twin) in known.items() if twin and path in found}
     return Difference(gone, [path for path in found if path in changed])
@@ -77,9 +77,9 @@ def write(db: sqlite3.Connection, entries: Sequence[Found]) -> Iterator[tuple[st
         Path and reason of each that cannot be served because another one has its id.
     """
     db.executemany("DELETE FROM items WHERE path = ?", [(entry.path,) for entry in entries])
-    parts = [(part,) for entry in entries if (part := part_beside(entry.path)) is not None]
+    others = [(other,) for entry in entries if (other := other_form(entry.path)) is not None]
     for table in ("files", "items"):
-        db.executemany(f"DELETE FROM {table} WHERE path = ?", parts)  # noqa: S608
+        db.executemany(f"DELETE FROM {table} WHERE path = ?", others)  # noqa: S608
     for entry in entries:
         error: str | None = entry.reading.error or None
         if entry.digest and error:

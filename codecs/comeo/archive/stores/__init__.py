@@ -39,11 +39,13 @@ def is_url(place: str | Path) -> bool:
     return isinstance(place, str) and place.lower().startswith(("http://", "https://"))
 
 
-def open_store(place: str | Path) -> Store:
+def open_store(place: str | Path, *, known: bool = False) -> Store:
     """Open an archive's store, whichever form it has.
 
     Args:
         place: File, folder, a file with holes (`.zarr.part`), or http(s) URL of a file.
+        known: Whether the caller knows which archive it is to be, and compares: then a file with holes that
+            has become whole meanwhile is opened as what it is now, and the other way round.
 
     Raises:
         ArchiveError: If it is missing or damaged.
@@ -58,22 +60,29 @@ def open_store(place: str | Path) -> Store:
     if path.is_dir():
         return FolderStore(path)
     try:
-        return ZipStore(_opened(path) if path.name.endswith(PART_SUFFIX) else LocalFile(path))
+        return ZipStore(_opened(path, known=known))
     except OSError as error:  # its own text has the whole path, which is not for everybody
         raise ArchiveError(f"{path.name} cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # a name with a NUL
         raise ArchiveError(f"{path.name} cannot be read: {error}") from error
 
 
-def _opened(part: Path) -> ByteFile:
-    """A file with holes, or what it has become."""
+def _opened(path: Path, *, known: bool) -> ByteFile:
     try:
-        return SparseFile(part)
+        return SparseFile(path) if path.name.endswith(PART_SUFFIX) else LocalFile(path)
     except FileNotFoundError:
-        whole = part.with_name(part.name.removesuffix(PART_SUFFIX) + ZIP_SUFFIX)
-        if part.exists() or not whole.exists():
+        other = _other_form(path)
+        if not known or other is None or path.exists() or not other.exists():
             raise
-        return LocalFile(whole)
+        return _opened(other, known=False)
+
+
+def _other_form(path: Path) -> Path | None:
+    """The name of a whole archive as one with holes, and of one with holes as a whole one."""
+    for suffix, other in ((PART_SUFFIX, ZIP_SUFFIX), (ZIP_SUFFIX, PART_SUFFIX)):
+        if path.name.endswith(suffix):
+            return path.with_name(path.name.removesuffix(suffix) + other)
+    return None
 
 
 def open_sink(final: Path) -> Sink:

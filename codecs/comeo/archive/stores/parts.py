@@ -102,7 +102,7 @@ def read_map(part: Path) -> PartMap:
     try:
         return PartMap.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "its content"
         message = first["msg"].removeprefix("Value error, ")
         raise ArchiveError(f"{path.name} is damaged: {where}: {message}; fetch the archive again") from error
@@ -117,7 +117,7 @@ def write_map(part: Path, found: PartMap) -> None:
     try:
         content = PartMap.model_validate(found.model_dump()).text()
     except ValidationError as error:
-        reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        reason = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
         raise ArchiveError(f"the map of {part.name} cannot be written: {reason}") from error
     path = map_path(part)
     aside = part.with_name(f".{path.name}.partial")  # one name: who holds the part is alone
