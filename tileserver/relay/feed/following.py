@@ -18,7 +18,7 @@ from tileserver.relay.feed.lines import Why, moment
 from tileserver.relay.feed.log import Log, Scene
 from tileserver.relay.feed.state import MOST_AGAIN, Followed
 
-_PAGE: Final = 50
+_PAGE: Final = 20
 _LOG = logging.getLogger(__name__)
 Address = Callable[[Record], str]
 Clock = Callable[[], datetime]
@@ -90,7 +90,8 @@ class Follower:
             # the catalogue was made anew: all of it is compared with what has been told, by ids and ETags
             self._log.follow(Followed(epoch=self._log.epoch, again=again))
             return True
-        left = self._tell([*self._retried(again), *page.changes])
+        due = {(each.collection, each.id): each for each in (*self._retried(again), *page.changes)}
+        left = self._tell(list(due.values()))
         compare = followed.compare
         if compare and not page.more:
             self._drop_missing()

@@ -11,6 +11,7 @@ from typing import Final
 from comeo.settings import SettingsError
 from tileserver.catalog import Catalog
 from tileserver.relay.feed.following import Follower, item_href
+from tileserver.relay.feed.layout import INDEX
 from tileserver.relay.feed.lines import Index
 from tileserver.relay.feed.log import About, Log
 from tileserver.relay.feed.pages import Filter, Page, Pages
@@ -67,7 +68,7 @@ class Origin:
             seconds: To spend on it.
         """
         now = str(self._catalog.position())
-        if now == self._seen:
+        if now == self._seen and (self.public / INDEX).exists():
             return
         first = not self._seen and not self.log.origin
         deadline = time.monotonic() + seconds

@@ -137,6 +137,14 @@ class _NoCatalog:
     """Nothing to follow."""
 
 
+def test_an_index_that_was_removed_begins_a_new_epoch(relaying: FlaskClient, tmp_path: Path) -> None:
+    before = read_index(relaying.get("/relay/v1/").data)
+    (tmp_path / "relay/public/relay/v1/index.json").unlink()
+    after = read_index(relaying.get("/relay/v1/").data)
+    assert (after.origin, after.key, after.last) == (before.origin, before.key, before.last)
+    assert after.epoch > before.epoch
+
+
 @pytest.fixture
 def address(relaying: FlaskClient) -> Iterator[str]:
     """Of the same server over HTTP."""
