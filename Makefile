@@ -111,10 +111,11 @@ fuzz: install $(VENV)/.installed-test
 	COMEO_FUZZ_CASES=5000 $(BIN)/pytest tests/e2e/test_schemathesis.py -s
 	COMEO_FUZZ_FILTERS=100000 $(BIN)/pytest tests/tileserver/api/stac/cql2/test_fuzz.py -s
 
-# A worker of geoservices that is killed a thousand times, and an hour of 12 clients against a server whose archives
+# A worker of geoservices and a relay that are killed hundreds of times, and an hour of 12 clients against a server whose archives
 # come and go.
 soak: install $(VENV)/.installed-test
 	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.watch.kills 1000
+	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.relay.kills 500
 	PYTHONPATH=codecs $(BIN)/python -m benchmarks.soak --seconds $(SECONDS) --json benchmarks/results/soak.json
 
 train: install $(VENV)/.installed-test

@@ -26,7 +26,7 @@ from tileserver.cli.pof import pof
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
 from tileserver.cli.relay import relay
-from tileserver.cli.relaying import plan, run, status, verify
+from tileserver.cli.relaying import import_, plan, run, status, verify
 from tileserver.cli.work import work
 
 _log = logging.getLogger("comeo")
@@ -43,7 +43,11 @@ def cli(debug: bool) -> None:
     _log.setLevel(logging.DEBUG if debug else logging.INFO)
     if not debug:  # what GDAL and PROJ signal is raised, and said, in a sentence of ours
         logging.getLogger("rasterio").setLevel(logging.CRITICAL)
-    for chatty in ("numexpr", "alembic"):  # at their import: threads that it would use, plug-ins that it has
+    for chatty in (
+        "numexpr",
+        "alembic",
+        "httpx2",
+    ):  # threads that it would use, plug-ins that it has, each request
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
@@ -211,7 +215,7 @@ cli.add_command(geocode)
 cli.add_command(ingest)
 cli.add_command(pof)
 cli.add_command(relay)
-for _command in (plan, run, status, verify):
+for _command in (plan, run, import_, status, verify):
     relay.add_command(_command)
 cli.add_command(work)
 cli.add_command(geoservice)

@@ -1,4 +1,4 @@
-"""`comeo relay plan`, `run`, `status`, `verify`: what is fetched, when, and what is here."""
+"""`comeo relay plan`, `run`, `import`, `status`, `verify`: what is fetched, when, and what is here."""
 
 from __future__ import annotations
 
@@ -68,6 +68,21 @@ def run(definition: Path, database: str | None, once: bool) -> None:
         raise ComeoError("no origin can be reached; see the messages above")
     with ended_by_signal(), telling() as told, running(relay, told, upstreams) as runner:
         runner.run(once=once)
+
+
+@click.command("import")
+@definition_argument
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@database_option
+def import_(definition: Path, folder: Path, database: str | None) -> None:
+    """Take what is wanted from FOLDER, a copy of an origin's that was carried here; windows do not count."""
+    from tileserver.relay.keeping.assembly import open_copy, running
+
+    relay = read(definition, database)
+    upstream = open_copy(relay, folder)
+    upstreams = [(str(folder), upstream)]
+    with ended_by_signal(), telling() as told, running(relay, told, upstreams, free=True) as runner:
+        runner.run(once=True)
 
 
 @click.command()

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from comeo.errors import ComeoError
+from tileserver.relay.errors import FeedError
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.keeping.bringing import Bringer
 from tileserver.relay.keeping.folder import Folder
@@ -78,6 +80,24 @@ def open_upstream(origin: Origin, folder: Folder, number: int) -> Upstream:
     return HttpUpstream(origin.url, trust)
 
 
+def open_copy(relay: Defined, place: Path) -> Upstream:
+    """Open a folder of archives that was carried here.
+
+    Raises:
+        ComeoError: If it is not one of an origin that the relay has.
+    """
+    refused = None
+    for origin in relay.terms.origins:
+        upstream = FolderUpstream(place, Trust(None, origin.key))
+        try:
+            upstream.index()
+        except FeedError as error:
+            refused = error
+        else:
+            return upstream
+    raise ComeoError(f"{place} is of no origin that RELAY.toml has: {refused}")
+
+
 @contextmanager
 def running(
     relay: Defined,
@@ -113,7 +133,13 @@ def running(
             intake = Intake(journal, folder, relay.subscribers, terms.drops)
             dates, pace = ClearDates(), Pace(ticks, sleep)
             sources = [
-                Source(name, each, Bringer(each, journal, gate, pace, ticks), Order([], dates, clock()))
+                Source(
+                    name,
+                    each,
+                    Bringer(each, journal, gate, pace, ticks),
+                    Order([], dates, clock()),
+                    copy=free,
+                )
                 for name, each in upstreams
             ]
             for kept in journal.scenes():

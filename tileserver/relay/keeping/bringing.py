@@ -56,12 +56,16 @@ class Bringer:
         self._clock = clock
         self._told = upstream.wire.total
 
+    @property
+    def waited(self) -> float:
+        """Seconds that were waited so that the link holds its rate."""
+        return self._pace.waited
+
     def settle(self) -> int:
         """Bytes on the wire since the last time, counted in the budget."""
         total = self._upstream.wire.total
         wire, self._told = total - self._told, total
-        self._gate.spend(wire)
-        return wire
+        return self._gate.spend(wire)
 
     def bring(self, kept: Kept, href: str, file: Taking, wanted: Extents, *, alerts: bool) -> Kept:
         """Bring what is wanted of a scene and not here.

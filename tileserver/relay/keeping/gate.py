@@ -69,10 +69,12 @@ class Gate:
         """The local day."""
         return local_day(self._clock(), self._link.zone)
 
-    def spend(self, wire: int) -> None:
-        """Count bytes on the wire; the journal counts them, too."""
-        if not self._free:
-            self.budget.spend(self.day, wire)
+    def spend(self, wire: int) -> int:
+        """Count bytes on the wire, and say how many the journal has to count."""
+        if self._free:
+            return 0
+        self.budget.spend(self.day, wire)
+        return wire
 
     def enter(self, *, alerts: bool) -> Pass:
         """Say what may be done now.

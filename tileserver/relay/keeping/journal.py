@@ -38,6 +38,8 @@ CREATE TABLE scene (
 CREATE TABLE spent (day TEXT PRIMARY KEY, wire INTEGER NOT NULL, useful INTEGER NOT NULL) WITHOUT ROWID;
 """
 State = Literal["coming", "whole", "faulty"]
+SPEED: Final = "speed"
+"""Fact: bytes a second that the line carries."""
 NOTHING: Final = Extents()
 _PUT: Final = f"INSERT OR REPLACE INTO scene VALUES ({', '.join('?' * 17)})"  # noqa: S608
 

@@ -25,6 +25,8 @@ from tileserver.relay.plan.offers import Wish
 MOST_TRIES: Final = 3
 """What is wrong is asked for again twice."""
 _PIECE: Final = 1 << 20
+_SMALL: Final = 1 << 13
+"""Bytes of overviews that come with the head: a request of their own would cost as much again."""
 
 
 class FaultyError(Exception):
@@ -78,7 +80,7 @@ class Layering:
         finally:
             writer.close()
         self._journal.put(kept)
-        return self._swapped(kept, wish)
+        return self.swapped(kept, wish)
 
     def _writer(self, part: Path, size: int, kept: Kept) -> SparseWriter:
         try:
@@ -116,13 +118,20 @@ class Layering:
         """Bytes of a layer and those before it, as far as they can be known."""
         offer = wish.offer
         if layer == "head":
-            return Extents([(offer.tail, offer.size)])
+            small = "coarse" in wish.layers and offer.tail - offer.coarse <= _SMALL
+            return Extents([(offer.coarse if small else offer.tail, offer.size)])
+        if layer == "area" and "rest" in wish.layers and None in wish.areas and not wish.bands:
+            return Extents([(0, offer.size)])
         if layer == "area" and kept.received.covers(offer.coarse, offer.size):
             return area_extents(self._folder, kept, wish)
         return Extents([(0 if layer == "rest" else offer.coarse, offer.size)])
 
-    def _swapped(self, kept: Kept, wish: Wish) -> Kept:
-        """Let a version that lay aside be served, once it shows as much as the older one."""
+    def swapped(self, kept: Kept, wish: Wish) -> Kept:
+        """Let a version that lies aside be served, once it shows as much as the older one.
+
+        Raises:
+            ArchiveError: If a file cannot be renamed.
+        """
         if not kept.aside:
             return kept
         versions = self._journal.versions(kept.key.collection, kept.key.id)

@@ -14,6 +14,9 @@ class Pace:
     Args:
         clock: Seconds that only grow.
         sleep: Waits so many seconds.
+
+    Attributes:
+        waited: Seconds in all.
     """
 
     def __init__(
@@ -22,6 +25,7 @@ class Pace:
         self._clock = clock
         self._sleep = sleep
         self._free_at = clock()
+        self.waited = 0.0
 
     def took(self, count: int, rate: float | None) -> None:
         """Count bytes that came, and wait until the rate allows more.
@@ -35,4 +39,5 @@ class Pace:
         now = self._clock()
         self._free_at = max(self._free_at, now - _BURST_SECONDS) + count / rate
         if self._free_at > now:
+            self.waited += self._free_at - now
             self._sleep(self._free_at - now)

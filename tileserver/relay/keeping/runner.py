@@ -14,12 +14,12 @@ from tileserver.relay.errors import ChangedError, FeedError, UnreachableError, U
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.gate import Gate, PausedError
 from tileserver.relay.keeping.intake import Intake
-from tileserver.relay.keeping.journal import Journal, now_utc
+from tileserver.relay.keeping.journal import SPEED, Journal, now_utc
 from tileserver.relay.keeping.layering import FaultyError, Layering
 from tileserver.relay.keeping.reconcile import reconcile
 from tileserver.relay.keeping.retention import NoRoomError, Retention
 from tileserver.relay.keeping.source import Source
-from tileserver.relay.keeping.waiting import waiting_of
+from tileserver.relay.keeping.waiting import waiting_of, wish_for
 from tileserver.relay.plan.offers import Key
 from tileserver.relay.plan.order import Waiting
 
@@ -34,6 +34,8 @@ HOUSE_SECONDS: Final = 600.0
 """Between two looks at what is to fade."""
 DISTRUST_SECONDS: Final = 3600.0
 """Until an origin whose feed must not be believed is looked at again."""
+_TELLING_BYTES: Final = 1 << 15
+"""A piece of fewer tells nothing of the line's speed."""
 _NO_ROOM: Final = timedelta(minutes=1)
 _PUT_OFF: Final = timedelta(minutes=5)
 
@@ -100,6 +102,10 @@ class Runner:
             ComeoError: If the disk refuses.
         """
         reconcile(self._journal, self._folder, self._told.note)
+        for kept in [each for each in self._journal.scenes() if each.aside]:  # a kill came before the swap
+            wish = wish_for(kept, self._intake.subscribers, self._clock())
+            if wish is not None:
+                self._layering.swapped(kept, wish)
         while True:
             self._keep_house()
             self._poll()
@@ -169,19 +175,26 @@ class Runner:
     def _bring(self, source: Source, scene: Waiting) -> None:
         """Bring the next layer of a scene, as far as it comes."""
         key = scene.wish.offer.key
-        kept = self._journal.get(key)
-        if kept is None:
-            source.order.remove(key)
-            return
         try:
-            self._retention.make_room(scene.missing[scene.layer])
-            self._told.line(f"{key.id}: {scene.layer}")
-            after = self._layering.bring(source.bringer, kept, scene.wish, scene.layer)
-        except PausedError:
-            self._arrange(key)
+            for faded in self._retention.make_room(scene.missing[scene.layer]):
+                self._arrange(faded)
         except NoRoomError as error:
             self._told.note(str(error))
             self._halted_until, self._halted_for = self._clock() + _NO_ROOM, "the disk is full"
+            return
+        kept = self._journal.get(key)
+        now = None if kept is None else waiting_of(kept, self._intake.subscribers, self._clock())
+        if (
+            kept is None or now is None or now.layer != scene.layer
+        ):  # it has faded itself, or is wanted no more
+            self._arrange(key)
+            return
+        self._told.line(f"{key.id}: {scene.layer}")
+        before = self._measured(source)
+        try:
+            after = self._layering.bring(source.bringer, kept, scene.wish, scene.layer)
+        except PausedError:
+            self._arrange(key)
         except ChangedError:
             source.polled_at = float("-inf")  # its feed tells what it is now
             self._later(source, key, f"{key.id} has changed at {source.name}")
@@ -200,6 +213,21 @@ class Runner:
                 self._told.note(f"{key.id}: {scene.layer} is here")
                 source.order.came(scene, scene.layer, self._clock())
             self._arrange(key)
+        finally:
+            self._measure(source, before)
+
+    def _measured(self, source: Source) -> tuple[int, float]:
+        """Bytes on the wire so far, and seconds that were not waited on purpose."""
+        return source.upstream.wire.total, self._ticks() - source.bringer.waited
+
+    def _measure(self, source: Source, before: tuple[int, float]) -> None:
+        """Remember how fast the line is, for plans."""
+        wire, seconds = (after - was for after, was in zip(self._measured(source), before, strict=True))
+        if wire < _TELLING_BYTES or seconds <= 0:
+            return
+        known = self._journal.fact(SPEED)
+        speed = wire / seconds if known is None else 0.7 * float(known) + 0.3 * wire / seconds
+        self._journal.set_fact(SPEED, f"{speed:.0f}")
 
     def _later(self, source: Source, key: Key, why: str) -> None:
         self._told.note(f"{why}; it is tried again in {_PUT_OFF.seconds // 60} minutes")

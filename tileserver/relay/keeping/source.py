@@ -33,6 +33,7 @@ class Source:
         upstream: Where it is.
         bringer: Brings its bytes.
         order: What waits to come from it.
+        copy: Whether it is one that was carried, and may be older than what was seen.
 
     Attributes:
         uuid: Of the origin, once it has been reached.
@@ -40,7 +41,9 @@ class Source:
         polled_at: When its feed was read last.
     """
 
-    def __init__(self, name: str, upstream: Upstream, bringer: Bringer, order: Order) -> None:
+    def __init__(
+        self, name: str, upstream: Upstream, bringer: Bringer, order: Order, *, copy: bool = False
+    ) -> None:
         self.name = name
         self.upstream = upstream
         self.bringer = bringer
@@ -50,7 +53,8 @@ class Source:
         self.ready_at = 0.0
         self.polled_at = float("-inf")
         self._index_at = float("-inf")
-        self._epoch = 0
+        self._copy = copy
+        self._epoch = self._last = 0
 
     def poll(
         self, journal: Journal, intake: Intake, now: datetime, clock: float, wait: float = 0.0
@@ -77,6 +81,8 @@ class Source:
         assert self.uuid is not None  # noqa: S101 - `_look` has set it
         known = journal.origin(self.uuid)
         after = 0 if known is None else known.cursor
+        if self._copy:
+            after = min(after, self._last)
         for batch in _batched(self.upstream.lines(after, wait), _BATCH):
             changed += intake.take(self.uuid, self._epoch, batch, now)
         if whole:
@@ -88,6 +94,7 @@ class Source:
         """Read the index; whether all of the feed has to be read again."""
         index = self.upstream.index()
         self.uuid, self._epoch = index.origin, index.epoch
+        self._last = index.last
         known = journal.origin(self.uuid)
         if known is None:
             journal.set_origin(self.uuid, Known(self._epoch, 0))

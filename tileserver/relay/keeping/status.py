@@ -8,14 +8,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from tileserver.relay.keeping.assembly import Defined, order_of
-from tileserver.relay.keeping.journal import Journal
+from tileserver.relay.keeping.journal import SPEED, Journal
 from tileserver.relay.keeping.offering import offer_in
 from tileserver.relay.plan.budget import Budget
 from tileserver.relay.plan.forecast import Coming, forecast
 from tileserver.relay.plan.windows import local_day
 
-SPEED: Final = "speed"
-"""Fact of the journal: bytes a second that came last."""
 _ASSUMED: Final = 125_000.0
 """Bytes a second before anything has come: 1 Mbit/s."""
 

@@ -109,7 +109,7 @@ def test_flipped_bytes_are_found(relayed: Relayed, archive: Path, seed: int) -> 
     """Wherever a byte is flipped on the way, it is asked for again."""
     chance, line = random.Random(seed), relayed.broken()
     at = chance.randrange(archive.stat().st_size)
-    flipped = []
+    flipped: list[int] = []
 
     def flip(place: int, data: bytes) -> bytes:
         if not flipped and place <= at < place + len(data):

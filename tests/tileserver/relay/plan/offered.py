@@ -37,8 +37,13 @@ def waiting(name: str = "a", share: float = 1.0, since: datetime = NOW, **change
     return Waiting(wish, wish.expected_bytes(), since)
 
 
+def window(**terms: Any) -> Window:
+    """A window as it is written."""
+    return Window.model_validate(terms)
+
+
 windows = st.builds(
-    lambda days, begin, length, kbps: Window(
+    lambda days, begin, length, kbps: window(
         **{"days": days, "from": f"{begin // 60}:{begin % 60:02}", "to": _time(begin + length), "kbps": kbps}
     ),
     st.frozensets(st.integers(0, 6), min_size=1),

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import Point, box
 
-from tests.tileserver.relay.plan.offered import NOW, links, offer, subscriber, waiting
+from tests.tileserver.relay.plan.offered import NOW, links, offer, subscriber, waiting, window
 from tileserver.relay.plan.areas import cells_of, clear_share
 from tileserver.relay.plan.budget import Budget
 from tileserver.relay.plan.definition import LAYERS, Link, Window
@@ -38,8 +38,8 @@ def names(scenes: Sequence[Waiting]) -> list[tuple[str, str]]:
 def test_heads_of_all_come_before_the_rest_of_one() -> None:
     both = [waiting("a"), waiting("b")]
     for each in both:
-        each.missing.update(area=50_000)  # else they are of everything, and the rest is nothing
-        each.missing.update(rest=890_000)
+        each.missing["area"] = 50_000  # else they are of everything, and the rest is nothing
+        each.missing["rest"] = 890_000
     assert names(both) == [
         ("a", "head"), ("b", "head"), ("a", "coarse"), ("b", "coarse"),
         ("a", "area"), ("b", "area"), ("a", "rest"), ("b", "rest"),
@@ -73,9 +73,9 @@ def test_a_piece_that_was_started_is_finished_first() -> None:
 
 def test_a_later_layer_draws_those_before_it() -> None:
     small = waiting("small", terms={"layers": ["area"]})
-    small.missing.update(coarse=100_000, area=1)
+    small.missing.update({"coarse": 100_000, "area": 1})
     alone = waiting("alone", terms={"layers": ["coarse"]})
-    alone.missing.update(coarse=100_000)
+    alone.missing["coarse"] = 100_000
     order = Order([alone, small], ClearDates(), NOW)
     for each in (small, alone):
         each.missing.pop("head")
@@ -183,7 +183,7 @@ def test_what_is_reserved_is_for_alerts() -> None:
 
 def test_a_piece_goes_on_the_next_day() -> None:
     link = Link(
-        timezone="Europe/Berlin", daily=300_000, windows=(Window(**{"from": "23:00", "to": "01:00"}),)
+        timezone="Europe/Berlin", daily=300_000, windows=(window(**{"from": "23:00", "to": "01:00"}),)
     )
     found = told([waiting(size=1_000_000)], link)
     assert [each.layer for each in found] == [*LAYERS]

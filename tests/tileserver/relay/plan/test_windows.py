@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tileserver.relay.plan.offered import ZONES, links, windows
+from tests.tileserver.relay.plan.offered import ZONES, links, window, windows
 from tileserver.relay.plan.definition import Link, Window
 from tileserver.relay.plan.windows import link_at
 
 NIGHT = Link(
     timezone="Europe/Berlin",
-    windows=(Window(**{"days": "mon-fri", "from": "23:00", "to": "05:00", "kbps": 2000}), Window(kbps=64)),
+    windows=(window(**{"days": "mon-fri", "from": "23:00", "to": "05:00", "kbps": 2000}), Window(kbps=64)),
 )
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
 
@@ -37,10 +37,10 @@ def test_a_window_over_midnight_belongs_to_the_day_on_which_it_begins() -> None:
 
 
 def test_where_no_window_is_open_the_link_is_not() -> None:
-    link = Link(windows=(Window(**{"from": "12:00", "to": "24:00"}),))
+    link = Link(windows=(window(**{"from": "12:00", "to": "24:00"}),))
     assert link_at(datetime(2026, 6, 8, 11, 59, tzinfo=UTC), link).window is None
     assert link_at(datetime(2026, 6, 8, 23, 59, tzinfo=UTC), link).window is not None
-    closed = Link(windows=(Window(**{"from": "12:00", "to": "13:00", "kbps": 0}), Window()))
+    closed = Link(windows=(window(**{"from": "12:00", "to": "13:00", "kbps": 0}), Window()))
     assert link_at(datetime(2026, 6, 8, 12, 30, tzinfo=UTC), closed).window is None
 
 
@@ -56,7 +56,7 @@ def test_where_no_window_is_open_the_link_is_not() -> None:
 def test_a_time_that_is_skipped_or_made_twice_opens_late_and_closes_early(
     begin: str, end: str, opens: str, closes: str
 ) -> None:
-    link = Link(timezone="Europe/Berlin", windows=(Window(**{"from": begin, "to": end}),))
+    link = Link(timezone="Europe/Berlin", windows=(window(**{"from": begin, "to": end}),))
     for text, before, after in ((opens, False, True), (closes, True, False)):
         moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
         assert (link_at(moment - timedelta(seconds=1), link).window is not None) is before
@@ -64,19 +64,19 @@ def test_a_time_that_is_skipped_or_made_twice_opens_late_and_closes_early(
 
 
 @given(moments, windows.filter(lambda each: each.kbps != 0), st.sampled_from(ZONES))
-def test_the_link_is_used_inside_the_hours_written_only(moment: datetime, window: Window, zone: str) -> None:
-    opened = link_at(moment, Link(timezone=zone, windows=(window,))).window is not None
+def test_the_link_is_used_inside_the_hours_written_only(moment: datetime, one: Window, zone: str) -> None:
+    opened = link_at(moment, Link(timezone=zone, windows=(one,))).window is not None
     local = moment.astimezone(ZoneInfo(zone))
     minutes = local.hour * 60 + local.minute
-    begin, end = window.begin, window.end
+    begin, end = one.begin, one.end
     assert begin is not None
     assert end is not None
     yesterday = (local - timedelta(days=1)).weekday()
     if begin < end:
-        written = local.weekday() in window.days and begin <= minutes < end
+        written = local.weekday() in one.days and begin <= minutes < end
     else:
-        written = (local.weekday() in window.days and minutes >= begin) or (
-            yesterday in window.days and minutes < end
+        written = (local.weekday() in one.days and minutes >= begin) or (
+            yesterday in one.days and minutes < end
         )
     changes = {
         (local + timedelta(hours=hours)).utcoffset() for hours in range(-48, 49, 3)

@@ -1,0 +1,214 @@
+"""A relay that is killed at any point: `python -m tests.tileserver.relay.kills [kills] [seed]`.
+
+A scene comes, a newer version takes its place, then it fades; each step in processes that are killed before
+one of their writes. After each kill readers see right bytes alone, and at the end all is as if nobody had
+been killed; nothing but the last 64 KiB before a kill is fetched twice.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from comeo.archive import open_archive
+from comeo.archive.stores.parts import map_path, read_map
+from comeo.errors import ArchiveError
+from tests.tileserver.relay.keeping.relayed import Relayed, altered, copy_of
+from tests.tileserver.relay.origins import FolderOrigin, make_archive
+from tileserver.relay.keeping.bringing import SYNC_BYTES
+from tileserver.relay.keeping.journal import Journal
+
+MOST = 120
+"""Writes of a step, about."""
+KEEP = '[[subscription]]\nname = "all"\narea = [8.66, 47.4, 8.67, 47.41]\nkeep = "30d"'
+_COUNTED = ("pwrite", "fdatasync", "fsync", "replace", "rename", "unlink", "ftruncate")
+
+
+@dataclass
+class Case:
+    """A relay, its origin, and what both versions of the scene are.
+
+    Attributes:
+        root: Folder of all of it.
+        archive: The first version.
+    """
+
+    root: Path
+    archive: Path
+    kills: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        (self.root / "origin").mkdir(parents=True)
+        origin = FolderOrigin(self.root / "origin")
+        origin.put(copy_of(self.archive, origin))
+        self.relayed = Relayed(origin, self.root)
+        self.relayed.define(subscription=KEEP)
+        self.right = {origin.documents[0]["etag"]: self.archive.read_bytes()}
+
+    def step(self, numbers: list[int]) -> None:
+        """Run to the end, being killed before the n-th write of each process but the last one."""
+        for number in [*numbers, None]:
+            lived = self._run(number)
+            self.wrong += self._look()
+            if lived:
+                return
+
+    def replace(self) -> None:
+        """Let the origin have a newer version."""
+        new = altered(self.archive, self.relayed.origin.root / "new.zarr.zip")
+        line = self.relayed.origin.put(new)
+        self.right[line["etag"]] = new.read_bytes()
+
+    def fetched(self) -> int:
+        """Bytes of archives that came, over all processes."""
+        path = self.root / "fetched"
+        return sum(map(int, path.read_text().split())) if path.exists() else 0
+
+    def end(self, step: str) -> Iterator[str]:
+        """What is not as it should be after a step."""
+        relayed = self.relayed
+        newest = [*self.right.values()][-1]
+        if step == "fade":
+            with open_archive(relayed.part()) as found:
+                if found.layers != ("head", "coarse") or relayed.path().exists():
+                    yield f"it has not faded: {found.layers}"
+        elif relayed.path().read_bytes() != newest:
+            yield f"{step}: another archive is served"
+        if [*(relayed.root / "relay/aside").glob("*/*")]:
+            yield f"{step}: something is left aside"
+        most = sum(map(len, self.right.values())) + self.kills * SYNC_BYTES
+        if self.fetched() > most:
+            yield f"{step}: {self.fetched()} bytes came, at most {most} were to"
+
+    def _run(self, kill_at: int | None) -> bool:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+            child = os.fork()
+        if child == 0:
+            try:
+                self._work(kill_at)
+            except BaseException:  # noqa: BLE001 - nothing of the parent's may run here
+                sys.excepthook(*sys.exc_info())
+                os._exit(2)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        if not killed and os.waitstatus_to_exitcode(status) != 0:
+            raise AssertionError("the relay failed; see its traceback")
+        self.kills += killed
+        return not killed
+
+    def _work(self, kill_at: int | None) -> None:
+        fetched = os.open(self.root / "fetched", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+        def count(_: int, data: bytes) -> bytes:
+            os.write(fetched, b"%d\n" % len(data))
+            return data
+
+        self.relayed.broken().on_read = count
+        if kill_at is not None:
+            _kill_at(kill_at)
+        self.relayed.run()
+
+    def _look(self) -> Iterator[str]:
+        """What readers see that they should not."""
+        path, part = self.relayed.path(), self.relayed.part()
+        if path.exists() and path.read_bytes() not in self.right.values():
+            yield "a whole archive that is none"
+        if not part.exists() or not map_path(part).exists():
+            return
+        found, data = read_map(part), part.read_bytes()
+        right = self.right[found.etag]
+        for start, stop in found.here:
+            if data[start:stop] != right[start:stop]:
+                yield f"wrong bytes are shown from {start} to {stop}"
+        if found.layers:
+            try:
+                open_archive(part).close()
+            except ArchiveError as error:
+                yield str(error)
+
+
+def _kill_at(number: int) -> None:
+    """Have this process kill itself when it is about to make its n-th write."""
+    done = 0
+
+    def before(*_: Any) -> None:
+        nonlocal done
+        done += 1
+        if done == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **names: Any) -> Any:
+            before()
+            return function(*args, **names)
+
+        return call
+
+    for name in _COUNTED:
+        setattr(os, name, counted(getattr(os, name)))
+    prepare = Journal._prepare
+
+    def traced(journal: Journal) -> None:
+        journal._connection.set_trace_callback(
+            lambda text: before() if text.split()[0] in ("INSERT", "UPDATE", "DELETE", "COMMIT") else None
+        )
+        prepare(journal)
+
+    Journal._prepare = traced  # type: ignore[method-assign,assignment]
+
+
+def run(kills: int, seed: int, folder: Path, archive: Path) -> tuple[int, list[str]]:
+    """Kill relays so often; how often they were, and what was wrong.
+
+    Args:
+        kills: At least.
+        seed: Of chance.
+        folder: For relays.
+        archive: That comes.
+    """
+    chance = random.Random(seed)
+    done = 0
+    wrong: list[str] = []
+    number = 0
+    while done < kills:
+        case = Case(folder / f"case-{number}", archive)
+        for step in ("fetch", "replace", "fade"):
+            if step == "replace":
+                case.replace()
+            if step == "fade":
+                case.relayed.time.sleep(31 * 86_400)
+            case.step([1 + number, *(chance.randint(1, MOST) for _ in range(4))])
+            case.wrong += case.end(step)
+        done, wrong, number = done + case.kills, wrong + case.wrong, number + 1
+        shutil.rmtree(case.root)
+    return done, wrong
+
+
+def main() -> int:
+    """Run what the command line says; 1 if anything went wrong."""
+    kills, seed = (*map(int, sys.argv[1:]), *(500, 1)[len(sys.argv) - 1 :])
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        done, wrong = run(kills, seed, folder, make_archive(folder, "scene"))
+    for each in wrong:
+        print(each)
+    print(f"{done} kills, {time.monotonic() - started:.0f} s: {len(wrong)} faults")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
