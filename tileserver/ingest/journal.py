@@ -1,10 +1,10 @@
 """What has been found and what has become of it: an SQLite file beside the folder of archives.
 
 Each move of a state is one transaction. None of them waits for the disk: a process that is killed loses none,
-and after a power cut, where the last ones may be gone, what they said is found out again; only what a source is
-to forget has to be on the disk before it is told so (`make_durable`). Whatever is under way when the service ends, however it ends, is
-found again by the next one; archives themselves are conditional on their names, so that nothing is published
-twice.
+and after a power cut, where the last ones may be gone, what they said is found out again; only what a source
+is to forget has to be on the disk before it is told so (`make_durable`). Whatever is under way when the
+service ends, however it ends, is found again by the next one; archives themselves are conditional on their
+names, so that nothing is published twice.
 """
 
 from __future__ import annotations
