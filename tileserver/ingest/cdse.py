@@ -98,6 +98,7 @@ class CdseFinder:
         receipt = str(notification.get("AckId", ""))
         if not re.fullmatch(r"[!-~]{1,1000}", receipt):
             raise SourceError(f"{self._queue} gives a notification without an AckId")
+        self._journal.make_durable()
         query = str(httpx2.QueryParams({"$ackid": receipt}))
         self._ask("POST", f"{self._queue}/Ack?{query}", many=True)
 

@@ -21,6 +21,8 @@ from tileserver.ingest.orders import Found, digest_of
 
 MAX_FILES: Final = 20_000
 """Of one product."""
+ABANDONED_SECONDS: Final = 3600.0
+"""After which what is not whole, and has not changed, is no longer waited for by a look that is to end."""
 MAX_DEPTH: Final = 4
 """Folders between that of the source and a product."""
 _FILES: Final = (*GEOTIFF_SUFFIXES, ".zip", ".json", ".geojson")
@@ -32,7 +34,7 @@ class _Seen:
     """A product on disk: what tells whether it has changed.
 
     Attributes:
-        version: Digest of names, sizes and times of its files.
+        version: Digest of names, sizes and times of its files; empty of what is not whole yet.
         modified: Seconds since 1970, of its newest file.
         changed: The same of the system's own record, which no program that copies can set.
     """
@@ -61,10 +63,11 @@ class FolderFinder:
         found: list[tuple[Path, _Seen]] = []
         for path in _candidates(folder, self._source.match, MAX_DEPTH):
             seen = _seen(path)
-            if seen is None or time.time() - seen.changed < self._source.still_seconds:
-                look.complete = False
-            else:
+            age = time.time() - seen.changed
+            if seen.version and age >= self._source.still_seconds:
                 found.append((path, seen))
+            elif seen.version or age < ABANDONED_SECONDS:
+                look.complete = False
         for path, seen in sorted(found, key=lambda each: each[1].modified, reverse=True):
             facts = facts_of(path.name)
             yield Found(
@@ -116,24 +119,23 @@ def _names(folder: Path) -> list[str]:
     )
 
 
-def _seen(path: Path) -> _Seen | None:
-    """The present state of a product; None while it changes, or has unfinished files in it."""
+def _seen(path: Path) -> _Seen:
+    """The present state of a product."""
     facts: list[tuple[str, int, int]] = []
-    changed = 0.0
+    whole, changed = True, 0.0
     try:
+        changed = path.lstat().st_ctime
         for file in _files_of(path):
             status = file.stat()
-            if not stat.S_ISREG(status.st_mode):
-                continue
-            facts.append((str(file.relative_to(path)), status.st_size, status.st_mtime_ns))
             changed = max(changed, status.st_ctime)
-            if file.name.lower().endswith(_UNFINISHED) or len(facts) > MAX_FILES:
-                return None
-        changed = max(changed, path.stat().st_ctime)
-    except OSError:
-        return None
-    if not facts:
-        return None
+            if file.name.lower().endswith(_UNFINISHED) or len(facts) >= MAX_FILES:
+                whole = False
+            elif stat.S_ISREG(status.st_mode):
+                facts.append((str(file.relative_to(path)), status.st_size, status.st_mtime_ns))
+    except OSError:  # it is being moved, or leads nowhere
+        whole = False
+    if not facts or not whole:
+        return _Seen("", 0.0, changed)
     newest = max(each[2] for each in facts) / 1e9
     return _Seen(digest_of([[name, size, str(time)] for name, size, time in sorted(facts)]), newest, changed)
 

@@ -144,7 +144,9 @@ def _is_under(url: str, source: str) -> bool:
 def _product(settings: Settings, body: CompressionOrder, folder: Path) -> Iterator[Path]:
     """What is compressed, as a file: the upload, which goes with it, or a copy of the Item."""
     if body.item is not None:
-        yield _copied(settings, body.item, folder / "item.json")
+        alone = folder / "product"  # assets are looked for beside an Item
+        alone.mkdir()
+        yield _copied(settings, body.item, alone / "item.json")
         return
     uploads = uploads_of(settings)
     upload = uploads.get(str(body.upload), body.person)

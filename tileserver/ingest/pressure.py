@@ -57,5 +57,12 @@ class Pressure:
         if time.monotonic() - self._looked >= _LOOK_SECONDS:
             self._looked = time.monotonic()
             with os.scandir(self._folder) as entries:
-                self._taken = sum(each.stat().st_size for each in entries if each.name.endswith(SUFFIX))
+                self._taken = sum(_size(each) for each in entries if each.name.endswith(SUFFIX))
         return self._taken
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size
+    except FileNotFoundError:  # it is being replaced at this moment
+        return 0

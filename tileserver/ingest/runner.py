@@ -133,7 +133,7 @@ class Runner:
         """Enter what there is into the journal; whether that was all, for now."""
         look, source = Look(), self._source
         counts = self._journal.counts()
-        backlog = sum(counts.get(state, 0) for state in OPEN)
+        backlog = sum(counts.get(state, 0) for state in OPEN if state is not State.FAILED)
         fresh_after = time.time() - source.fresh_days * _DAY
         for product in self._finder.products(look):
             if backlog >= source.limits.max_backlog:

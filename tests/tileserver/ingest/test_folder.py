@@ -83,6 +83,15 @@ def test_a_product_that_grows_meanwhile_is_made_of_all_of_it(tmp_path: Path) -> 
     assert all(row.tries == 0 for row in journal.versions(journal.in_state(*journal.counts())[0]))
 
 
+def test_what_was_left_unfinished_long_ago_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_product(tmp_path / "in" / "S2A_X.SAFE" / "B04.tif")
+    (tmp_path / "in" / "S2A_X.SAFE" / "B08.tif.part").write_bytes(b"x")
+    monkeypatch.setattr("tileserver.ingest.folder.ABANDONED_SECONDS", 0.0)
+    assert found(tmp_path) == ([], True)
+
+
 @pytest.mark.parametrize("kind", ["pipe", "link"])
 def test_what_is_no_file_is_no_product(tmp_path: Path, kind: str) -> None:
     (tmp_path / "in").mkdir()

@@ -65,6 +65,7 @@ CONFORMANCE = (
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
 )
 DEFAULT_TILES = "WebMercatorQuad"
+MAX_ALTERNATES = 8
 # The EO extension's own; it refuses others.
 COMMON_NAMES = frozenset(
     ("pan", "coastal", "blue", "green", "green05", "yellow", "red", "rededge", "rededge071", "rededge075",
@@ -186,10 +187,24 @@ def item_document(scenes: Scenes, record: Record, base: str) -> dict[str, Any]:
             _link("root", f"{base}/stac", JSON),
             _link("parent", own, JSON),
             _link("collection", own, JSON),
+            *_alternates(scenes, properties.get("comeo:alternates"), base),
             *_map_links(base, path, f"{record.collection}/{record.id}", styles_for(record.bands), day),
         ],
         "assets": {**_data(record, info, bands, f"{base}/{path}"), **_views(f"{base}/{path}")},
     }
+
+
+def _alternates(scenes: Scenes, stated: Any, base: str) -> list[dict[str, Any]]:
+    """Links to the same product in other qualities, as far as the catalogue has them."""
+    found = []
+    for each in stated[:MAX_ALTERNATES] if isinstance(stated, list) else ():
+        collection, name = (
+            (each.get("collection"), each.get("id")) if isinstance(each, dict) else (None, None)
+        )
+        if isinstance(collection, str) and isinstance(name, str) and scenes.catalog.get(collection, name):
+            address = f"{_collection_address(base, collection)}/items/{quote(name, safe='')}"
+            found.append(_link("alternate", address, GEOJSON, title=name))
+    return found
 
 
 def _data(

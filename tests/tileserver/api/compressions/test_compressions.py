@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -234,9 +235,10 @@ def test_an_item_of_an_allowed_source_becomes_an_archive(archives: Path, tmp_pat
 
         def ordered(**order: Any) -> Any:
             body = CompressionOrder.model_validate({"item": address, "quality": QUICK, "person": 1, **order})
-            run(scenes, body, tmp_path / "half", Silent())
+            folder = Path(tempfile.mkdtemp(dir=tmp_path))
+            run(scenes, body, folder / "half", Silent())
             scenes.catalog.refresh(force=True)
-            return json.loads((tmp_path / "half").read_text())
+            return json.loads((folder / "half").read_text())
 
         address = f"{api.url}/collections/sentinel-2-l2a/items/{name}"
         assert ordered()["collection"] == "sentinel-2-l2a"
