@@ -126,7 +126,7 @@ class Demo:
         document = self.folder / "SOURCE.toml"
         document.write_text(
             f'kind = "stac"\nurl = "{source.url}"\noutput = "{origin}"\n'
-            "[filter]\nsince = 2019-01-01\n[limits]\nmin_free = 0\n[[quality]]\nratio = 20\n"
+            "[filter]\nsince = 2019-01-01\n[limits]\nmin_free = 0\n[[quality]]\nstep = 100\n"
         )
         self.comeo("ingest", document, "--once")
         archives = sorted(origin.rglob("*.zarr.zip"))
