@@ -36,6 +36,7 @@ BANDS: Final = ("B02", "B03", "B04", "B08")
 COLLECTION: Final = "romania-forest"
 SLUG, MONTH, RELAY = "east-stand", "2020-07", "north"
 CHIEF: Final = "chief@example.org"
+PATIENCE: Final = 300.0
 LINE: Final = Weather(kbps=256, latency=0.3, cut_every=4.0, down=0.5)
 STAND: Final = [
     [22.15586, 45.20436], [22.15737, 45.20419], [22.15701, 45.20259], [22.15551, 45.20277],
@@ -76,6 +77,18 @@ class Demo:
         if done.returncode:
             raise SystemExit(f"comeo {words[0]} failed: {done.stderr.strip()[-1000:]}")
         return done.stdout
+
+    @contextmanager
+    def running(self, *words: object) -> Iterator[None]:
+        """A command that goes on until it is ended."""
+        command = [sys.executable, "-c", "from tileserver.cli.main import main; main()", *map(str, words)]
+        with (self.folder / f"{words[0]}.log").open("wb") as log:
+            process = subprocess.Popen(command, env=environment(), stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(30)
 
     @contextmanager
     def server(self, archives: Path, port: int, **settings: object) -> Iterator[str]:
@@ -155,8 +168,12 @@ class Demo:
             "[disk]\nfree = 0\n"
         )
         began = time.monotonic()
-        self.comeo("relay", "run", document, "--once")
-        whole = sorted((relay / "archives").rglob("*.zarr.zip"))
+        wanted = len(self.seen["compressed"])
+        with self.running("relay", "run", document):
+            while len(whole := sorted((relay / "archives").rglob("*.zarr.zip"))) < wanted:
+                if time.monotonic() - began > PATIENCE:
+                    raise SystemExit("the relay does not get on: see the logs in the folder")
+                time.sleep(0.2)
         useful = sum(each.stat().st_size for each in whole)
         wire = line.down_bytes + line.up_bytes
         self.seen |= {"relayed": len(whole), "useful": useful, "wire": wire, "cuts": line.cuts}

@@ -18,8 +18,8 @@ from tileserver.relay.feed.pages import Filter, Page, Pages
 from tileserver.settings import PREFIX, Settings
 
 WAIT_SECONDS: Final = 240
-"""So that waiting costs a relay less than 200 kB a day. Proxies in between have to wait as long: nginx gives up
-after a minute by default."""
+"""So that waiting costs a relay less than 200 kB a day. Proxies in between have to wait as long: nginx gives
+up after a minute by default."""
 _WORK_SECONDS: Final = 2.0
 """For following the catalogue in one request: what is left, the next request does."""
 _LOOK_SECONDS: Final = 1.0
