@@ -29,7 +29,7 @@ SERVER := $(RUNTIME),server,geoservices,relay
 ALL := $(SERVER),xarray,qualify,jpeg2000,test
 PIP_INSTALL := tools/pip-install.sh $(BIN)/pip -c constraints.txt --no-compile
 
-.PHONY: install reference run test test-qgis lint wasm fuzz soak bench train samples release clean
+.PHONY: install reference run demo-relay test test-qgis lint wasm fuzz soak bench train samples release clean
 
 install: $(VENV)/.installed-run static/dist/index.html
 
@@ -113,6 +113,9 @@ fuzz: install $(VENV)/.installed-test
 
 # A worker of geoservices and a relay that are killed hundreds of times, and an hour of 12 clients against a server whose archives
 # come and go.
+demo-relay: install $(VENV)/.installed-test
+	$(BIN)/python -m tools.demo_relay samples --stay
+
 soak: install $(VENV)/.installed-test
 	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.watch.kills 1000
 	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.relay.kills 500

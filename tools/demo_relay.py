@@ -23,6 +23,7 @@ from typing import Any, Final
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import numpy as np
 import rasterio
 from rasterio.warp import transform_geom
 
@@ -30,8 +31,10 @@ from tests.badline import BadLine, Weather, bad_line
 from tests.e2e.conftest import free_port
 from tests.tileserver.ingest.stac_api import Api, serving
 
-DAYS: Final = ("2019-07-01", "2019-08-20", "2020-06-30", "2020-07-05", "2020-08-04")
+DAYS: Final = ("2019-07-01", "2020-06-30", "2020-07-05")
 """Before and after trees of the bundled forest were felled."""
+VEGETATION: Final = 4
+"""Class of Sen2Cor: these days are clear."""
 BANDS: Final = ("B02", "B03", "B04", "B08")
 COLLECTION: Final = "romania-forest"
 SLUG, MONTH, RELAY = "east-stand", "2020-07", "north"
@@ -245,6 +248,9 @@ def item_of(path: Path, day: str, files: Path) -> dict[str, Any]:
             with rasterio.open(files / f"{name}-{band}.tif", "w", **profile) as out:
                 out.write(source.read(index), 1)
                 out.scales, out.offsets = (source.scales[index - 1],), (source.offsets[index - 1],)
+        classes = np.full((source.height, source.width), VEGETATION, np.uint8)
+        with rasterio.open(files / f"{name}-SCL.tif", "w", **{**profile, "dtype": "uint8"}) as out:
+            out.write(classes, 1)
     corners = list(zip(*outline["coordinates"][0], strict=True))
     return {
         "type": "Feature", "stac_version": "1.0.0", "id": name, "collection": COLLECTION,
@@ -261,7 +267,8 @@ def item_of(path: Path, day: str, files: Path) -> dict[str, Any]:
                 "eo:bands": [{"name": band}], "roles": ["data"],
                 "raster:bands": [{"scale": 1e-4, "offset": 0.0, "nodata": 0}],
             } for band in BANDS
-        },
+        } | {"SCL": {"href": f"/files/{name}-SCL.tif", "type": "image/tiff; application=geotiff",
+                     "roles": ["data"]}},
     }  # fmt: skip
 
 
