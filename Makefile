@@ -111,11 +111,12 @@ fuzz: install $(VENV)/.installed-test
 	COMEO_FUZZ_CASES=5000 $(BIN)/pytest tests/e2e/test_schemathesis.py -s
 	COMEO_FUZZ_FILTERS=100000 $(BIN)/pytest tests/tileserver/api/stac/cql2/test_fuzz.py -s
 
-# A worker of geoservices and a relay that are killed hundreds of times, and an hour of 12 clients against a server whose archives
-# come and go.
+# From a STAC API over an origin and a bad line to a relay; both servers stay up to be looked at.
 demo-relay: install $(VENV)/.installed-test
 	$(BIN)/python -m tools.demo_relay samples --stay
 
+# A worker of geoservices and a relay that are killed hundreds of times, and an hour of 12 clients against a server whose archives
+# come and go.
 soak: install $(VENV)/.installed-test
 	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.watch.kills 1000
 	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.relay.kills 500

@@ -1,4 +1,4 @@
-"""From a product at the source to a map, an alert and a bulletin behind a bad line, by operators' commands."""
+"""From a product at the source to a map, an alert and a bulletin behind a bad line, as operators do it."""
 
 from __future__ import annotations
 

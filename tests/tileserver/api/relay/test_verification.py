@@ -121,7 +121,7 @@ def test_a_relay_asks_again_when_its_line_is_cut(
             pauses.append(seconds)
             line.weather = Weather()
 
-        monkeypatch.setattr(asked.time, "sleep", pause)
+        monkeypatch.setattr("tileserver.watch.observing.asked.time.sleep", pause)
         assert AskedServer(line.address).window(source(), BOX, path)
     assert pauses == [asked.PAUSES[0]]
     with open_archive(path) as archive:
@@ -129,7 +129,7 @@ def test_a_relay_asks_again_when_its_line_is_cut(
 
 
 def test_what_cannot_be_asked_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asked.time, "sleep", lambda _: None)
+    monkeypatch.setattr("tileserver.watch.observing.asked.time.sleep", lambda _: None)
     with pytest.raises(SourceError, match="cannot be asked"):
         AskedServer("http://127.0.0.1:9").window(source(), BOX, tmp_path / "w.zarr.zip")
 
