@@ -69,7 +69,7 @@ def present(_scenes: Any, wanted: Wanted, *, count: int) -> dict[Key, Work]:
     """As many scenes as there are, each with all sites."""
     found = {}
     for day in range(count):
-        record = cast("Any", SimpleNamespace(id=f"day-{day}", collection="scenes", etag="e"))
+        record = cast("Any", SimpleNamespace(id=f"day-{day}", collection="scenes", whole_etag="e"))
         work = Work(record, START + timedelta(days=day), cast("Any", None), wanted.sites)
         for each in wanted.sites:
             found[Key(each.version, wanted.sha256, "scenes", record.id, "e")] = work

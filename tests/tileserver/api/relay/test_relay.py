@@ -18,7 +18,7 @@ from comeo.settings import SettingsError
 from tests.tileserver.relay.feeds import put
 from tileserver import Settings, create_app
 from tileserver.relay.feed.lines import PutLine, read_index
-from tileserver.relay.feed.origin import Origin
+from tileserver.relay.feed.origin import WAIT_SECONDS, Origin
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.upstream import HttpUpstream, RewoundError
 
@@ -112,7 +112,7 @@ def test_the_index_says_where_it_is_by_two_names(relaying: FlaskClient) -> None:
     one, other = relaying.get("/relay/v1/"), relaying.get("/relay/v1/index.json")
     assert one.data == other.data
     index = read_index(one.data)
-    assert (index.name, index.last, index.wait) == ("Test", 5, 55)
+    assert (index.name, index.last, index.wait) == ("Test", 5, WAIT_SECONDS)
     again = relaying.get("/relay/v1/", headers={"If-None-Match": one.headers["ETag"]})
     assert again.status_code == 304
 
