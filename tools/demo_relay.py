@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from rasterio.warp import transform_geom
 from tests.badline import BadLine, Weather, bad_line
 from tests.e2e.conftest import free_port
 from tests.tileserver.ingest.stac_api import Api, serving
+from tileserver import confined
 
 DAYS: Final = ("2019-07-01", "2020-06-30", "2020-07-05")
 """Before and after trees of the bundled forest were felled."""
@@ -273,9 +273,9 @@ def item_of(path: Path, day: str, files: Path) -> dict[str, Any]:
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """Of a command, with these settings alone."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("COMEO_")}
-    return {**own, "COMEO_SCAN_SECONDS": "0", **{name: str(value) for name, value in settings.items()}}
+    """Of a command: these settings, and nothing that happens to be set here."""
+    own = {name: str(value) for name, value in settings.items()}
+    return confined.environment(COMEO_SCAN_SECONDS="0", **own)
 
 
 def read(url: str) -> Any:
