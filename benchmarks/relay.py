@@ -31,6 +31,7 @@ from urllib.request import urlopen
 
 from benchmarks import options
 from benchmarks.full_product import full_scene
+from benchmarks.tile_speed.servers import free_port
 from tests.badline import BadLine, Weather, bad_line
 from tests.ranges import serving
 
@@ -207,13 +208,6 @@ def answers(port: int) -> bool:
     """Whether something listens."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port() -> int:
-    """Of this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def cells(name: str, took: Took, size: int) -> list[str]:

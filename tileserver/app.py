@@ -172,6 +172,8 @@ def _geoservices(settings: Settings) -> tuple[ModuleType, ...]:
         follow, links, account, sites, services, lifecycle, series, maps, alerts, bulletins, feeds,
         people, previews, queue, relays, shares, audits, failures,
     )  # fmt: skip
+    if settings.relays is not None:
+        relays.read_relays(settings.relays)  # refused at the start if it cannot be read
     if not settings.oidc_issuer:
         return own
     from tileserver.api.geoservices import oidc  # noqa: PLC0415

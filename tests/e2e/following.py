@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from tileserver.signing import public_text
 from tileserver.store import reports
 from tileserver.store.database import Database
 from tileserver.store.reports import Kind
 from tileserver.watch.reports.model import check
-from tileserver.watch.reports.parcel import public_text
+from tileserver.watch.reports.parcel import private_key
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 OWNER = "owner@example.org"
@@ -127,5 +128,6 @@ def told_by_relay(database: Path) -> Path:
     with Database(str(database)).writing() as connection:
         reports.take(connection, "north", "ab" * 32, 1, some, datetime(2026, 10, 12, tzinfo=UTC))
     path = database.with_name("relays.toml")
-    path.write_text(f'[[relay]]\nname = "north"\nkey = "{public_text("11" * 32)}"\npublic = true\n')
+    key = public_text(private_key("11" * 32))
+    path.write_text(f'[[relay]]\nname = "north"\nkey = "{key}"\npublic = true\n')
     return path

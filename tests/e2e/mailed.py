@@ -7,21 +7,27 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
-from tests.e2e.conftest import Server, free_port
+from tests.e2e.conftest import Server, Visit, free_port
 from tests.tileserver.watch.mailserver import SENDER, Inbox, mail_server
 from tileserver.accounts import sessions
 from tileserver.store import accounts
 from tileserver.store.database import Database
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Visits = Callable[..., Visit]
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 COLLECTION = "romania-forest"
+ME = "me@example.org"
 MAIN = [sys.executable, "-c", "from tileserver.cli.main import main; main()"]
 
 
@@ -102,3 +108,22 @@ def following(folder: Path, log: Path, *days: str) -> Iterator[Following]:
         made.give(*days)
         with made:
             yield made
+
+
+def enter(server: Following, visit: Visits, email: str, **options: Any) -> tuple[Visit, Page]:
+    """The page, of somebody who is signed in."""
+    seen = visit(server.address, **options)
+    cookie = server.session_of(email)
+    seen.page.context.add_cookies([{"name": "comeo", "value": cookie, "url": server.address}])
+    seen.page.goto(f"{server.address}/follow")
+    return seen, seen.page
+
+
+def enter_by_mail(server: Following, visit: Visits) -> tuple[Visit, Page]:
+    """The page, after signing in by the link that is mailed."""
+    seen = visit(server.address)
+    seen.page.goto(server.ask_link(ME))
+    seen.page.get_by_role("button").click()
+    seen.page.wait_for_url("**/follow*")
+    seen.complaints.clear()  # the link's own page has no icon, which browsers ask for
+    return seen, seen.page

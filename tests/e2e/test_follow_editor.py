@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.e2e.conftest import Visit
-from tests.e2e.mailed import COLLECTION, Following, dates, following
+from tests.e2e.mailed import COLLECTION, ME, Following, Visits, dates, enter, enter_by_mail, following
 from tests.e2e.pdf_text import text_of
 from tests.e2e.test_accessibility import DESKTOP, PHONE, violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-Visits = Callable[..., Visit]
 JULY = "my-forest-2020-07-r1"
-ME, CHIEF = "me@example.org", "chief@example.org"
+CHIEF = "chief@example.org"
 SINCE = "2019-06"  # scenes before it are left out: they would only take time
 ARRIVING = ("2020-07-05", "2020-08-04", "2020-09-13", "2020-10-03")
 SITES = {"North slope": (22.1505, 45.2035), "South slope": (22.1535, 45.2015), "Ridge": (22.1465, 45.2045)}
@@ -41,25 +40,6 @@ def waiting(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
         folder / "archives", folder / "server.log", *(each for each in dates() if each >= SINCE)
     ) as running:
         yield running
-
-
-def enter(server: Following, visit: Visits, email: str, **options: Any) -> tuple[Visit, Page]:
-    """The page, of somebody who is signed in."""
-    seen = visit(server.address, **options)
-    cookie = server.session_of(email)
-    seen.page.context.add_cookies([{"name": "comeo", "value": cookie, "url": server.address}])
-    seen.page.goto(f"{server.address}/follow")
-    return seen, seen.page
-
-
-def enter_by_mail(server: Following, visit: Visits) -> tuple[Visit, Page]:
-    """The page, after signing in by the link that is mailed."""
-    seen = visit(server.address)
-    seen.page.goto(server.ask_link(ME))
-    seen.page.get_by_role("button").click()
-    seen.page.wait_for_url("**/follow*")
-    seen.complaints.clear()  # the link's own page has no icon, which browsers ask for
-    return seen, seen.page
 
 
 def send(page: Page, method: str, path: str, body: object = None) -> Any:

@@ -173,12 +173,13 @@ def explain(slug: str, paths: tuple[Path, ...], site: int | None, database: str 
 def key(database: str | None) -> None:
     """Print the public key of this server's reports, for the operator of the origin (COMEO_RELAYS there)."""
     from tileserver.settings import Settings
+    from tileserver.signing import public_text
     from tileserver.store import accounts
-    from tileserver.watch.reports.parcel import public_text
+    from tileserver.watch.reports.parcel import private_key
     from tileserver.watch.reports.send import KEY
 
     with open_database(Settings.from_environment(database=database)).writing() as connection:
-        click.echo(public_text(accounts.make_secret(connection, KEY)))
+        click.echo(public_text(private_key(accounts.make_secret(connection, KEY))))
 
 
 def standing(connection: Any, scenes: Scenes, found: Geoservice) -> set[Archived]:

@@ -19,6 +19,7 @@ import httpx2
 
 from comeo.errors import SourceError
 from comeo.sources.naming import facts_of
+from tileserver.ingest.answers import answer_of
 from tileserver.ingest.document import CdseSource
 from tileserver.ingest.finding import Look
 from tileserver.ingest.journal import Journal, Row
@@ -146,19 +147,7 @@ class CdseFinder:
 
     def _send(self, request: httpx2.Request, *, many: bool = False) -> tuple[int, dict[str, Any]]:
         """Status and JSON of an answer; a list as the `value` of an object, where there may be one."""
-        where = f"{request.url.scheme}://{request.url.host}{request.url.path}"
-        try:
-            answer = self._client.send(request, stream=True)
-            try:
-                body = bytearray()
-                for piece in answer.iter_bytes():
-                    body += piece
-                    if len(body) > MAX_ANSWER_BYTES:
-                        raise SourceError(f"{where} answers with more than {MAX_ANSWER_BYTES} bytes")
-            finally:
-                answer.close()
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise SourceError(f"{where} does not answer: {error or type(error).__name__}") from error
+        answer, body = answer_of(self._client, request, MAX_ANSWER_BYTES)
         try:
             found = json.loads(body) if body.strip() else {}
         except (ValueError, RecursionError):

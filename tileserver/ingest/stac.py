@@ -22,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from comeo.errors import SourceError
 from comeo.missions import baseline_in_words
 from comeo.sources.naming import iso
+from tileserver.ingest.answers import answer_of, place_of
 from tileserver.ingest.document import StacSource, area_of
 from tileserver.ingest.finding import Look
 from tileserver.ingest.journal import Journal, Row
@@ -197,19 +198,8 @@ class StacFinder:
             SourceError: If there is none.
         """
         request.headers.update(self._client.headers)
-        where = f"{request.url.scheme}://{request.url.host}{request.url.path}"
-        try:
-            answer = self._client.send(request, stream=True)
-            try:
-                body = bytearray()
-                for piece in answer.iter_bytes():
-                    body += piece
-                    if len(body) > MAX_PAGE_BYTES:
-                        raise SourceError(f"{where} answers with more than {MAX_PAGE_BYTES} bytes")
-            finally:
-                answer.close()
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise SourceError(f"{where} does not answer: {error or type(error).__name__}") from error
+        answer, body = answer_of(self._client, request, MAX_PAGE_BYTES)
+        where = place_of(request)
         if answer.status_code != httpx2.codes.OK:
             raise SourceError(f"{where} answers {answer.status_code} {answer.reason_phrase}")
         try:

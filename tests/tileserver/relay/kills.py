@@ -14,7 +14,6 @@ import signal
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 from comeo.archive import open_archive
 from comeo.archive.stores.parts import map_path, read_map
 from comeo.errors import ArchiveError
+from tests.tileserver.forking import was_killed
 from tests.tileserver.relay.keeping.relayed import Relayed, altered, copy_of
 from tests.tileserver.relay.origins import FolderOrigin, make_archive
 from tileserver.relay.keeping.bringing import SYNC_BYTES
@@ -92,20 +92,7 @@ class Case:
             yield f"{step}: {self.fetched()} bytes came, at most {most} were to"
 
     def _run(self, kill_at: int | None) -> bool:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
-            child = os.fork()
-        if child == 0:
-            try:
-                self._work(kill_at)
-            except BaseException:  # noqa: BLE001 - nothing of the parent's may run here
-                sys.excepthook(*sys.exc_info())
-                os._exit(2)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        if not killed and os.waitstatus_to_exitcode(status) != 0:
-            raise AssertionError("the relay failed; see its traceback")
+        killed = was_killed(lambda: self._work(kill_at))
         self.kills += killed
         return not killed
 

@@ -15,7 +15,6 @@ import signal
 import sys
 import tempfile
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from typing import Any, cast
 from sqlalchemy import event, select
 
 from tests.tileserver.databases import PostgreSQL, hurry
+from tests.tileserver.forking import was_killed
 from tests.tileserver.watch.followed import HERE, NOW, OWNER, START, follow, observation, square
 from tests.tileserver.watch.mailserver import Inbox, mail_server
 from tests.tileserver.watch.receiver import Receiver, receiver
@@ -111,20 +111,7 @@ class Case:
     def run(self, count: int, kill_at: int | None) -> bool:
         """Run a worker in a process of its own until nothing is left to do; whether it lived to see that."""
         self.now += TICK
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside the mail server's thread
-            child = os.fork()
-        if child == 0:
-            try:
-                self._work(count, kill_at)
-            except BaseException:  # noqa: BLE001 - nothing of the parent's may run here
-                sys.excepthook(*sys.exc_info())
-                os._exit(2)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        if not killed and os.waitstatus_to_exitcode(status) != 0:
-            raise AssertionError("the worker failed; see its traceback")
+        killed = was_killed(lambda: self._work(count, kill_at))
         self.kills += killed
         return not killed
 

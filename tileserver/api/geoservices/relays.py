@@ -16,18 +16,19 @@ from comeo.errors import BoundError, NotFoundError
 from comeo.settings import SettingsError
 from tileserver.api.geoservices.common import TAG, unseen
 from tileserver.errors import ForbiddenError
-from tileserver.http.context import scenes
+from tileserver.http.context import state
 from tileserver.http.database import database
 from tileserver.http.session import caller
 from tileserver.http.writes import state_answer
 from tileserver.render.parameters import Parameters
+from tileserver.render.scenes import Scenes
 from tileserver.render.temporal import rfc3339
+from tileserver.signing import public_key
 from tileserver.store import reports
 from tileserver.store.accounts import Person
 from tileserver.store.reports import Kind, Report
 from tileserver.watch.document.definition import SLUG, Email
 from tileserver.watch.reports import parcel
-from tileserver.watch.reports.parcel import read_public
 
 api = APIBlueprint("relays", __name__)
 NAME: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -54,7 +55,7 @@ class Allowed(BaseModel):
     @field_validator("key")
     @classmethod
     def _is_key(cls, value: str) -> str:
-        read_public(value)
+        public_key(value)
         return value
 
     def shows(self, person: Person | None) -> bool:
@@ -113,7 +114,7 @@ def take() -> Response:
     data = request.stream.read(parcel.MOST_PACKED + 1)
     if len(data) > parcel.MOST_PACKED:
         raise BoundError(f"a parcel has at most {parcel.MOST_PACKED >> 20} MB", "max_body_bytes")
-    found = parcel.unpack(data, request.headers.get(parcel.SIGNATURE, ""), read_public(one.key))
+    found = parcel.unpack(data, request.headers.get(parcel.SIGNATURE, ""), public_key(one.key))
     with database().writing() as connection:
         now = datetime.now(UTC)
         new = reports.take(connection, one.name, found.epoch, found.seq, found.reports, now)
@@ -181,9 +182,14 @@ def _heard(connection: Connection, name: str) -> datetime:
     return next(each.at for each in reports.relays(connection) if each.name == name)
 
 
-def _known() -> dict[str, Allowed]:
-    path = scenes().settings.relays
+def allowed_by(own: Scenes) -> dict[str, Allowed]:
+    """The relays that the settings allow; a file that is changed counts from the next start on."""
+    path = own.settings.relays
     return {} if path is None else read_relays(path)
+
+
+def _known() -> dict[str, Allowed]:
+    return state().part(allowed_by)
 
 
 def _admit(name: str, person: Person | None) -> None:

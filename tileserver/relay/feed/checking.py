@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Iterator
 
 from tileserver.relay.errors import FeedError
-from tileserver.relay.feed.keys import public_key
 from tileserver.relay.feed.layout import SEGMENT, is_check
 from tileserver.relay.feed.lines import CheckLine, Index, Line, read_line
+from tileserver.signing import public_key
 
 
 class Checker:

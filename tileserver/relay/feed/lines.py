@@ -29,8 +29,9 @@ from pydantic import (
 
 from comeo.errors import ComeoError
 from tileserver.relay.errors import FeedError
-from tileserver.relay.feed.keys import KeyText, SigningKey, public_key, verify
+from tileserver.relay.feed.keys import KeyText, SigningKey, verify
 from tileserver.relay.feed.layout import MAX_INDEX_BYTES, MAX_LINE_BYTES, MAX_SEQ, SEGMENT
+from tileserver.signing import public_key
 
 LARGEST_ARCHIVE: Final = 1 << 32
 """Bytes: archives are ZIP files without ZIP64."""

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from comeo.errors import ComeoError
 from tileserver.relay.errors import FeedError, RewoundError
 from tileserver.relay.feed.files import replace_file
-from tileserver.relay.feed.keys import KeyText, public_key
+from tileserver.relay.feed.keys import KeyText
 from tileserver.relay.feed.lines import Epoch, Index, Line, PassedLine, Source, Uuid
+from tileserver.signing import public_key
 
 _MOST_OTHERS: Final = 100
 _MAX_BYTES: Final = 1 << 16

@@ -18,10 +18,10 @@ from comeo.archive.model import Level
 from comeo.archive.shard import CRC_BYTES, SLOT_BYTES, without_checksum
 from comeo.archive.stores.base import Range
 from comeo.archive.stores.extents import Extents, Span
+from comeo.archive.stores.sparse import PartFile
 from comeo.archive.stores.zip import ZipStore
 from comeo.errors import ArchiveError
 from tileserver.relay.keeping.journal import Kept
-from tileserver.relay.keeping.received import ReceivedFile
 from tileserver.relay.plan.offers import Offer
 
 _ABSENT = 0xFFFFFFFFFFFFFFFF
@@ -62,7 +62,7 @@ class Received:
 
     def __init__(self, path: Path, kept: Kept) -> None:
         self.here = kept.received
-        self.file = ReceivedFile(path, kept.received, kept.key.etag)
+        self.file = PartFile(path, kept.received, kept.key.etag)
         store = ZipStore(self.file)
         self.ranges = store.ranges()
         self.archive = Archive(store, path)

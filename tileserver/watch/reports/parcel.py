@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import gzip
 import json
 import zlib
@@ -11,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from comeo.errors import ParameterError
 from tileserver.errors import ForbiddenError
+from tileserver.signing import holds, sign
 from tileserver.store.reports import Kind, Report
 from tileserver.watch.reports.model import check
 
@@ -28,7 +26,6 @@ MOST_PACKED: Final = 1 << 20
 """Bytes of a parcel on the wire."""
 MOST_UNPACKED: Final = 16 << 20
 MOST_REPORTS: Final = 10_000
-PREFIX: Final = "ed25519:"
 _CONTEXT: Final = b"comeo reports 1\n"
 _Key = Annotated[str, Field(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
@@ -58,33 +55,12 @@ class _Packed(BaseModel):
     reports: Annotated[list[tuple[Kind, _Key, dict[str, Any] | None]], Field(max_length=MOST_REPORTS)]
 
 
-def public_text(secret: str) -> str:
-    """The public key of a secret one, as the origin's operator is given it.
-
-    Args:
-        secret: 32 bytes in hex.
-    """
-    return PREFIX + base64.b64encode(_private(secret).public_key().public_bytes_raw()).decode()
-
-
-def read_public(text: str) -> Ed25519PublicKey:
-    """The key in a text.
-
-    Raises:
-        ParameterError: If it is none.
-    """
-    try:
-        return Ed25519PublicKey.from_public_bytes(base64.b64decode(text.removeprefix(PREFIX), validate=True))
-    except (ValueError, binascii.Error) as error:
-        raise ParameterError(f"a key is {PREFIX} and 44 characters: see `comeo geoservice key`") from error
-
-
 def pack(parcel: Parcel, secret: str) -> tuple[bytes, str]:
     """A parcel's bytes and their signature."""
     rows = [[each.kind, each.key, each.body] for each in parcel.reports]
     text = json.dumps({"epoch": parcel.epoch, "seq": parcel.seq, "reports": rows}, separators=(",", ":"))
     data = gzip.compress(text.encode(), mtime=0)
-    return data, base64.b64encode(_private(secret).sign(_CONTEXT + data)).decode()
+    return data, sign(private_key(secret), _CONTEXT + data)
 
 
 def unpack(data: bytes, signature: str, key: Ed25519PublicKey) -> Parcel:
@@ -94,10 +70,8 @@ def unpack(data: bytes, signature: str, key: Ed25519PublicKey) -> Parcel:
         ForbiddenError: If it does not.
         ParameterError: If it is no parcel nevertheless.
     """
-    try:
-        key.verify(base64.b64decode(signature, validate=True), _CONTEXT + data)
-    except (InvalidSignature, ValueError, binascii.Error) as error:
-        raise ForbiddenError("the signature is not of that relay's key") from error
+    if not holds(key, _CONTEXT + data, signature):
+        raise ForbiddenError("the signature is not of that relay's key")
     unpacking = zlib.decompressobj(wbits=31)
     try:
         text = unpacking.decompress(data, MOST_UNPACKED)
@@ -109,5 +83,6 @@ def unpack(data: bytes, signature: str, key: Ed25519PublicKey) -> Parcel:
     return Parcel(packed.epoch, packed.seq, [check(*each) for each in packed.reports])
 
 
-def _private(secret: str) -> Ed25519PrivateKey:
+def private_key(secret: str) -> Ed25519PrivateKey:
+    """The key of 32 bytes in hex."""
     return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(secret))

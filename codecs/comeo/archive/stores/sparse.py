@@ -26,7 +26,47 @@ _NO_HOLES_HERE: Final = frozenset((errno.EOPNOTSUPP, errno.ENOSYS, errno.ENODEV,
 _PIECE: Final = 1 << 20
 
 
-class SparseFile(LocalFile):
+class PartFile(LocalFile):
+    """A file with holes.
+
+    Args:
+        path: Of the part.
+        here: Bytes that are here.
+        etag: Of the whole archive.
+    """
+
+    whole = False
+
+    def __init__(self, path: Path, here: Extents, etag: str) -> None:
+        super().__init__(path)
+        self._here = here
+        self.etag = etag
+
+    @property
+    def here(self) -> Extents:
+        """See `ByteFile.here`."""
+        return self._here
+
+    def keep_from(self, offset: int) -> None:
+        """See `ByteFile.keep_from`; as far as it is here."""
+        behind = [start for start, stop in self._here if stop == self.size]
+        if behind:
+            super().keep_from(max(offset, behind[0]))
+
+    def _fetch(self, offset: int, length: int) -> bytes:
+        """See `ByteFile._fetch`."""
+        self._check(self._here, offset, length)
+        return super()._fetch(offset, length)
+
+    def _check(self, here: Extents, offset: int, length: int) -> None:
+        if not here.covers(offset, offset + length):
+            share = 100 * here.total // self.size
+            raise NotHereError(
+                f"{self.name} is here in part, {share}% of its bytes, and what this needs is not here yet"
+            )
+
+
+class SparseFile(PartFile):
     """A file with holes, as its map said it was when it was opened.
 
     Args:
@@ -44,46 +84,24 @@ class SparseFile(LocalFile):
         ArchiveError: If the map is damaged, or of another file.
     """
 
-    whole = False
-
     def __init__(self, path: Path) -> None:
         self._path = path
         self._map_state = _state(map_path(path))
         found = read_map(path)
-        super().__init__(path)
+        super().__init__(path, found.here, found.etag)
         if _state(map_path(path)) != self._map_state:
             raise ReplacedError(f"{self.name} has changed while it was opened; try again")
         if found.size != self.size:
             raise ArchiveError(
                 f"{self.name} has {self.size} bytes and its map {found.size}; remove both and fetch it again"
             )
-        self._here, self.layers = found.here, tuple(found.layers)
-        self.etag, self.revision = found.etag, found.revision
-
-    @property
-    def here(self) -> Extents:
-        """See `ByteFile.here`."""
-        return self._here
-
-    def keep_from(self, offset: int) -> None:
-        """See `ByteFile.keep_from`; as far as it is here."""
-        behind = [start for start, stop in self._here if stop == self.size]
-        if behind:
-            super().keep_from(max(offset, behind[0]))
+        self.layers, self.revision = tuple(found.layers), found.revision
 
     def _fetch(self, offset: int, length: int) -> bytes:
         """See `ByteFile._fetch`."""
-        self._check(self._here, offset, length)
         data = super()._fetch(offset, length)
         self._check_kept(offset, length)
         return data
-
-    def _check(self, here: Extents, offset: int, length: int) -> None:
-        if not here.covers(offset, offset + length):
-            share = 100 * here.total // self.size
-            raise NotHereError(
-                f"{self.name} is here in part, {share}% of its bytes, and what this needs is not here yet"
-            )
 
     def _check_kept(self, offset: int, length: int) -> None:
         """After reading: make sure that the bytes were not let go of meanwhile, and read as zeros.

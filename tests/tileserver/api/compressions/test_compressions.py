@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 
 import pytest
 from tusclient.client import TusClient
-from werkzeug.serving import make_server
 
 from comeo.errors import ParameterError, RequestError
 from comeo.progress import Silent
@@ -23,6 +21,7 @@ from comeo.settings import SettingsError
 from tests.tileserver.ingest.products import write_bands, write_product
 from tests.tileserver.ingest.stac_api import Api
 from tests.tileserver.ingest.stac_api import serving as serving_api
+from tests.tileserver.listening import listening
 from tests.tileserver.people import Caller, House, house
 from tileserver import Settings, create_app
 from tileserver.errors import ConflictError, ForbiddenError
@@ -81,15 +80,12 @@ def finished(caller: Caller, answer: Any) -> dict[str, Any]:
 def test_a_product_sent_in_pieces_by_a_client_of_tus_becomes_an_archive(place: House, tmp_path: Path) -> None:
     caller = place.enter("a@example.org")
     product = write_product(tmp_path / "own" / NAME)
-    server = make_server("127.0.0.1", 0, place.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with listening(place.app) as port:
         with place.app.test_request_context():
             cookie = caller.client.get_cookie(cookie_name())
         assert cookie is not None
         headers = {"Cookie": f"{cookie.key}={cookie.value}", HEADER: caller.token}
-        url = f"http://127.0.0.1:{server.server_port}/compressions/uploads"
+        url = f"http://127.0.0.1:{port}/compressions/uploads"
         client = TusClient(url, headers=headers)
         with product.open("rb") as stream:
             uploader = client.uploader(file_stream=stream, chunk_size=20_000, metadata={"filename": NAME})
@@ -99,10 +95,6 @@ def test_a_product_sent_in_pieces_by_a_client_of_tus_becomes_an_archive(place: H
             assert again.offset == 20_000
             again.upload()
         upload = str(uploader.url).rpartition("/")[2]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
     body = {"upload": upload, "quality": {**QUICK, "collection": "own"}}
     done = finished(caller, caller.send("POST", "/compressions", body))
     assert done["status"] == "successful", done

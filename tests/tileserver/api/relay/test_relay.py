@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from werkzeug.serving import make_server
 
 from comeo.archive import open_archive
 from comeo.settings import SettingsError
+from tests.tileserver.listening import listening
 from tests.tileserver.relay.feeds import put
 from tileserver import Settings, create_app
 from tileserver.relay.feed.lines import PutLine, read_index
@@ -148,13 +148,8 @@ def test_an_index_that_was_removed_begins_a_new_epoch(relaying: FlaskClient, tmp
 @pytest.fixture
 def address(relaying: FlaskClient) -> Iterator[str]:
     """Of the same server over HTTP."""
-    running = make_server("127.0.0.1", 0, relaying.application, threaded=True)
-    thread = threading.Thread(target=running.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{running.server_port}/"
-    running.shutdown()
-    thread.join()
-    running.server_close()
+    with listening(relaying.application) as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 def test_a_relay_reads_and_waits(address: str, own_archives: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +10,6 @@ import pytest
 import rasterio
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
-from werkzeug.serving import make_server
 
 from comeo.archive import open_archive
 from comeo.compression import compress
@@ -23,6 +19,7 @@ from comeo.sources import open_source
 from tests.badline import Weather, bad_line
 from tests.scenes import UTM32, landscape
 from tests.tileserver.conftest import serving
+from tests.tileserver.listening import listening
 from tileserver.watch.observing import asked
 from tileserver.watch.observing.asked import AskedServer
 from tileserver.watch.observing.originals import Source
@@ -53,19 +50,6 @@ def origin(pixels: NDArray[np.uint16], tmp_path_factory: pytest.TempPathFactory)
     ) as scene:  # fmt: skip
         compress(scene, archives, codec="dct", step=800.0)
     return serving(archives, folder, relay=True, relay_folder=folder / "feed", originals=(folder,))
-
-
-@contextmanager
-def listening(client: FlaskClient) -> Iterator[int]:
-    server = make_server("127.0.0.1", 0, client.application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def source(name: str = "field") -> Source:
@@ -115,7 +99,7 @@ def test_a_relay_asks_again_when_its_line_is_cut(
 ) -> None:
     pauses: list[float] = []
     path = tmp_path / "window.zarr.zip"
-    with listening(origin) as port, bad_line(port, Weather(half_close_after=1)) as line:
+    with listening(origin.application) as port, bad_line(port, Weather(half_close_after=1)) as line:
 
         def pause(seconds: float) -> None:
             pauses.append(seconds)
@@ -135,7 +119,7 @@ def test_what_cannot_be_asked_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_what_is_missing_there_is_missing_here(origin: FlaskClient, tmp_path: Path) -> None:
-    with listening(origin) as port:
+    with listening(origin.application) as port:
         server = AskedServer(f"http://127.0.0.1:{port}")
         assert not server.window(source("none"), BOX, tmp_path / "w.zarr.zip")
 
@@ -144,5 +128,5 @@ def test_an_origin_that_sends_without_end_is_stopped(
     origin: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asked, "MOST_BYTES", 1000)
-    with listening(origin) as port, pytest.raises(SourceError, match="more than"):
+    with listening(origin.application) as port, pytest.raises(SourceError, match="more than"):
         AskedServer(f"http://127.0.0.1:{port}").window(source(), BOX, tmp_path / "w.zarr.zip")

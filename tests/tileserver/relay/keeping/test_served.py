@@ -7,16 +7,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
-from werkzeug.serving import make_server
 
 from comeo.errors import ComeoError
+from tests.tileserver.listening import listening
 from tests.tileserver.relay.keeping.relayed import HERE
 from tests.tileserver.relay.origins import FolderOrigin
 from tileserver.cli.main import cli
@@ -39,13 +38,8 @@ def address(
     (tmp_path / "origin").mkdir()
     shutil.copy(archive, tmp_path / "origin")
     client = server(tmp_path / "origin", relay=True, relay_folder=tmp_path / "private", threads=2)
-    running = make_server("127.0.0.1", 0, client.application, threaded=True)
-    thread = threading.Thread(target=running.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{running.server_port}/", client
-    running.shutdown()
-    thread.join()
-    running.server_close()
+    with listening(client.application) as port:
+        yield f"http://127.0.0.1:{port}/", client
 
 
 def test_a_scene_comes_onto_the_relays_map(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,20 +14,23 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from werkzeug.serving import make_server
 
 from comeo.errors import ComeoError, ParameterError
+from comeo.settings import SettingsError
+from tests.tileserver.listening import listening
 from tests.tileserver.people import House, house
 from tests.tileserver.watch.test_worker import DAYS, Place
 from tileserver.errors import ForbiddenError
+from tileserver.signing import public_key, public_text
 from tileserver.store import accounts, bulletins, geoservices, reports
 from tileserver.store.reports import KINDS, Report
 from tileserver.store.tables import geoservice
 from tileserver.watch.reports import parcel
-from tileserver.watch.reports.parcel import Parcel, pack, public_text, read_public, unpack
+from tileserver.watch.reports.parcel import Parcel, pack, private_key, unpack
 from tileserver.watch.reports.send import KEY, Reporter
 
 SECRET, OTHER = "11" * 32, "22" * 32
+KEY_OF_SECRET = public_key(public_text(private_key(SECRET)))
 EPOCH = "ab" * 32
 NOW = datetime(2018, 8, 1, tzinfo=UTC)
 CLEAR = 4
@@ -53,7 +55,7 @@ class Above:
 
 
 @contextmanager
-def listening(made: House) -> Iterator[tuple[str, list[int]]]:
+def noting_answers(made: House) -> Iterator[tuple[str, list[int]]]:
     """A server for real, and what it answered."""
     answers: list[int] = []
 
@@ -64,15 +66,8 @@ def listening(made: House) -> Iterator[tuple[str, list[int]]]:
 
         return made.app.wsgi_app(environ, noting)
 
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}", answers
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(app) as port:
+        yield f"http://127.0.0.1:{port}", answers
 
 
 @pytest.fixture(scope="module")
@@ -93,11 +88,11 @@ def below(tmp_path_factory: pytest.TempPathFactory) -> Place:
 @pytest.fixture
 def above(archives: Path, tmp_path: Path, below: Place) -> Iterator[Above]:
     with below.database.writing() as connection:
-        key = public_text(accounts.make_secret(connection, KEY))
+        key = public_text(private_key(accounts.make_secret(connection, KEY)))
     allowed = tmp_path / "relays.toml"
     allowed.write_text(f'[[relay]]\nname = "north"\nkey = "{key}"\nreaders = ["{READER}"]\n')
     made = house(archives, tmp_path, relays=allowed)
-    with listening(made) as (address, answers):
+    with noting_answers(made) as (address, answers):
         yield Above(made, address, answers)
     made.database.close()
 
@@ -228,12 +223,12 @@ def test_a_parcel_comes_back_as_it_was_packed() -> None:
     ]
     one = Parcel(EPOCH, 5, some)
     data, signature = pack(one, SECRET)
-    assert unpack(data, signature, read_public(public_text(SECRET))) == one
+    assert unpack(data, signature, KEY_OF_SECRET) == one
 
 
 def test_no_other_key_and_no_other_byte() -> None:
     data, signature = pack(Parcel(EPOCH, 1, [Report("geoservice", "wood", BODY)]), SECRET)
-    key = read_public(public_text(SECRET))
+    key = KEY_OF_SECRET
     for place in range(0, len(data), 7):
         changed = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
         with pytest.raises(ForbiddenError):
@@ -247,7 +242,7 @@ def signed(data: bytes) -> tuple[bytes, str]:
     """Whatever a relay with a good key sends."""
     from base64 import b64encode
 
-    return data, b64encode(parcel._private(SECRET).sign(parcel._CONTEXT + data)).decode()
+    return data, b64encode(private_key(SECRET).sign(parcel._CONTEXT + data)).decode()
 
 
 @pytest.mark.parametrize(
@@ -263,25 +258,25 @@ def signed(data: bytes) -> tuple[bytes, str]:
 def test_what_is_none_of_the_kinds_is_refused_as_a_whole(row: Any) -> None:
     text = json.dumps({"epoch": EPOCH, "seq": 1, "reports": [["geoservice", "wood", BODY], row]})
     with pytest.raises(ParameterError):
-        unpack(*signed(gzip.compress(text.encode())), read_public(public_text(SECRET)))
+        unpack(*signed(gzip.compress(text.encode())), KEY_OF_SECRET)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=100).map(lambda text: gzip.compress(text.encode())))
 def test_anything_else_is_refused(data: bytes) -> None:
     with pytest.raises(ParameterError):
-        unpack(*signed(data), read_public(public_text(SECRET)))
+        unpack(*signed(data), KEY_OF_SECRET)
 
 
 def test_what_would_unpack_to_a_flood_is_refused() -> None:
     data = gzip.compress(b" " * (parcel.MOST_UNPACKED + 1))
     with pytest.raises(ParameterError, match="more than 16 MB"):
-        unpack(*signed(data), read_public(public_text(SECRET)))
+        unpack(*signed(data), KEY_OF_SECRET)
 
 
 @pytest.mark.parametrize("text", ["", "ed25519:", "ed25519:AAAA", "rsa:x", "ed25519:" + "é" * 44])
 def test_what_is_no_key(text: str) -> None:
-    with pytest.raises(ParameterError, match="44 characters"):
-        read_public(text)
+    with pytest.raises(ValueError, match="44 characters"):
+        public_key(text)
 
 
 def test_every_kind_is_told(below: Place) -> None:
@@ -299,3 +294,20 @@ def test_a_draft_is_nobodys_business(below: Place) -> None:
     finally:
         with below.database.writing() as connection:
             connection.execute(geoservice.update().values(state="active"))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[[relay]", "cannot be read"), ('[[relay]]\nname = "north"', "relay.0.key"),
+        ('[[relay]]\nname = "north"\nkey = "ed25519:AAAA"', "44 characters"),
+        ('[[relay]]\nname = "../x"\nkey = "k"', "relay.0.name"),
+    ],
+)  # fmt: skip
+def test_a_file_of_relays_that_is_wrong_is_told_at_the_start(
+    archives: Path, tmp_path: Path, text: str, sentence: str
+) -> None:
+    path = tmp_path / "relays.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=sentence):
+        house(archives, tmp_path, relays=path)
