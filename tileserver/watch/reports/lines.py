@@ -5,7 +5,7 @@ No person is in it: neither owners, moderators nor recipients, and no comment th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from tileserver.store import alerts as stored_alerts
 from tileserver.store import bulletins, geoservices, observed, sites
 from tileserver.store.alerts import Alert
 from tileserver.store.geoservices import Followed, Geoservice
-from tileserver.store.observed import Observed
+from tileserver.store.observed import Archived, Observed
 from tileserver.store.reports import Report
 from tileserver.store.sites import SiteVersion
 from tileserver.watch.alerts.counting import counts
@@ -47,8 +47,9 @@ def reports_of(
     for place in places:
         body = {"name": dict(place.name), "geometry": dict(place.geometry), "area_m2": place.area_m2}
         yield Report("site", f"{slug}/{place.site}", body)
+    archives = standing(scenes, geoservice, places)
     for each in followed:
-        for place, one in _clear(connection, scenes, geoservice, each, places, now - SPAN):
+        for place, one in _clear(connection, archives, geoservice, each, places, now - SPAN):
             key = f"{slug}/{names[each.id]}/{place.site}/{one.collection}/{one.item}"
             body = {"datetime": rfc3339(one.datetime), "value": one.value, "u": one.u, "clear": one.clear}
             yield Report("observation", key, body)
@@ -75,11 +76,10 @@ def _described(geoservice: Geoservice, followed: Sequence[Followed]) -> dict[str
 
 
 def _clear(
-    connection: Connection, scenes: Scenes, geoservice: Geoservice, indicator: Followed,
+    connection: Connection, archives: Set[Archived], geoservice: Geoservice, indicator: Followed,
     places: Sequence[SiteVersion], since: datetime,
 ) -> Iterator[tuple[SiteVersion, Observed]]:  # fmt: skip
-    """Observations since a time that count, by the catalogue as it is."""
-    archives = standing(scenes, geoservice, places)
+    """Observations since a time that count."""
     policy = alert_policy_of(geoservice)
     known = observed.of_sites(connection, [each.id for each in places], indicator.sha256)
     for place in places:
