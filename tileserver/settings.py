@@ -37,7 +37,8 @@ class Settings(BaseModel):
 
     Attributes:
         paths: Archives, or folders of archives; `:` between them in the environment.
-        catalog: SQLite file of the catalogue; a temporary one when not given.
+        catalog: SQLite file of the catalogue, or `postgresql://user@host/name`; a temporary file when not
+            given.
         pof: Folder of indicators, `*.toml` and `*.json`, that are served beside the predefined ones.
         pof_write: Whether anybody who reaches the server may publish indicators.
         store: SQLite file of what users give: drafts, published indicators, short links; by default beside
@@ -143,7 +144,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     paths: tuple[Path, ...] = ()
-    catalog: Path | None = None
+    catalog: Path | str | None = None
     pof: Path | None = None
     pof_write: bool = False
     store: Path | None = None
@@ -237,6 +238,19 @@ class Settings(BaseModel):
     @classmethod
     def _split_paths(cls, value: Any) -> Any:
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("catalog", mode="plain")
+    @classmethod
+    def _path_or_address(cls, value: Any) -> Any:
+        if value is None or isinstance(value, Path):
+            return value
+        if not isinstance(value, str):
+            raise ValueError("give a path or an address")
+        if not re.match(r"[a-z+]+://", value):
+            return Path(value)
+        if not value.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):
+            raise ValueError("a catalogue is an SQLite file, or has an address postgresql://user@host/name")
+        return value
 
     @field_validator("compression_sources", mode="before")
     @classmethod
