@@ -31,6 +31,7 @@ _EXTRA_OF = {
     "sklearn": "qualify",
     "xarray": "xarray",
     "zarr": "xarray",
+    "zeroconf": "lan",
 }
 
 
