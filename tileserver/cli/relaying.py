@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -215,13 +215,37 @@ def _table(found: list[Coming], relay: Defined) -> None:
         click.echo(f"{len(found)} pieces, {total:,} bytes on the wire{cost}")
 
 
+_DOING: Final = {
+    "stopped": "not running; comeo relay run begins it", "fetching": "fetching", "waiting": "all is here",
+    "closed": "no window of the link is open", "quota": "the quota of bytes is used up",
+    "disk": "the disk is full", "down": "no origin answers",
+}  # fmt: skip
+_HERE: Final = {
+    "complete": "complete", "head": "with their head", "coarse": "with their overviews",
+    "area": "sharp over the area", "rest": "but for what came damaged", "waiting": "not here yet",
+    "faulty": "faulty",
+}  # fmt: skip
+
+
+def _origin(origin: dict[str, Any]) -> str:
+    """An origin in a line."""
+    if origin["up"] is None:
+        return f"{origin['url']}, not tried yet"
+    answers = "answers since" if origin["up"] else "has not answered since"
+    read = "" if origin["line"] is None else f", line {origin['line']} of epoch {origin['epoch']}"
+    problem = origin["problem"] or origin["detail"]
+    reason = f"; {problem}" if problem else ""
+    return f"{origin['name'] or origin['url']} {answers} {origin['since']}{read}{reason}"
+
+
 def _say(found: dict[str, Any]) -> None:
     echo: Callable[[str], None] = click.echo
     echo(f"{'folder':10}{found['folder']}")
+    doing = found["doing"]
+    echo(f"{'runner':10}{_DOING[doing['what']]}" + (f" until {doing['until']}" if doing["until"] else ""))
     for origin in found["origins"]:
-        problem = f"; {origin['problem']}" if origin["problem"] else ""
-        echo(f"{'origin':10}{origin['uuid']}, line {origin['line']} of epoch {origin['epoch']}{problem}")
-    scenes = ", ".join(f"{count} {state}" for state, count in sorted(found["scenes"].items()))
+        echo(f"{'origin':10}{_origin(origin)}")
+    scenes = ", ".join(f"{count} {_HERE[state]}" for state, count in sorted(found["scenes"].items()))
     echo(f"{'scenes':10}{scenes or 'none'}")
     size, spent = found["bytes"], found["spent"]
     disk = f"{size['disk']:,} on disk, {size['free']:,} free"
