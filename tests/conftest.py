@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.buckets import bucket, object_store  # noqa: F401 - fixtures
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 

@@ -47,8 +47,7 @@ def answer(task: str, path: str) -> dict[str, Any]:
     except NotHereError:  # and is no refusal: its head has not come yet
         return {"row": None, "left_out": [], "damaged": []}
     except (ComeoError, OSError) as error:
-        lasting = isinstance(error, ComeoError) and not isinstance(error.__cause__, OSError)
-        lasting = lasting and not path.endswith(PART_SUFFIX)  # it is for bytes that change
+        lasting = not passes(error) and not path.endswith(PART_SUFFIX)  # it is for bytes that change
         return {"error": str(error), "lasting": lasting}
     except (MemoryError, RecursionError):
         return {"error": f"{Path(path).name} takes more memory than its metadata may", "lasting": True}

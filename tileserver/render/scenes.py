@@ -118,7 +118,7 @@ class Scenes:
 
     def _lost(self, record: Record, error: ArchiveError) -> BusyError:
         """Find out why an archive cannot be read; the next request then meets a catalogue that knows it."""
-        if isinstance(error.__cause__, OSError):  # of the disk or the system, not of the archive's bytes
+        if passes(error):
             log.warning("archive not readable", extra={"fields": {"id": record.id, "error": str(error)}})
             return BusyError(f"the archive of {record.id} has gone or is being replaced; try again")
         self.catalog.refuse(record, str(error))

@@ -18,7 +18,7 @@ from comeo.archive.certificate import DETAILS
 from comeo.archive.clear import ClearLayer
 from comeo.archive.clouds import COARSE
 from comeo.archive.model import ID_PATTERN
-from comeo.archive.stores import ZIP_SUFFIX, sweep
+from comeo.archive.stores import ZIP_SUFFIX, is_far, sweep
 from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
 from comeo.codecs.ground import CLOUD_WEIGHT
 from comeo.codecs.payload import check_step
@@ -129,6 +129,10 @@ def compress(
         CodecError: If the codec is unknown or cannot code clouds so, or the ratio or step is not possible.
         SourceError: If the source cannot be read or has no valid pixel, or does not say what is cloud.
     """
+    if is_far(output):
+        raise ArchiveError(
+            f"{output} is no file: compress into one, and publish that as `comeo compress` does"
+        )
     check_wanted(ratio, step)
     check_clouds(clouds, get_codec(codec))
     check_method(clear)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from comeo.archive.stores.base import Blob, Sink, Store
+from comeo.archive.stores.buckets import in_bucket
 from comeo.archive.stores.file import ByteFile, LocalFile, temporary_name, writing
 from comeo.archive.stores.folder import FOLDER_SUFFIX, FolderSink, FolderStore
 from comeo.archive.stores.parts import PART_SUFFIX
@@ -23,7 +25,10 @@ __all__ = [
     "Blob",
     "Sink",
     "Store",
+    "in_bucket",
+    "is_far",
     "is_url",
+    "open_file",
     "open_sink",
     "open_store",
     "sweep",
@@ -39,32 +44,61 @@ def is_url(place: str | Path) -> bool:
     return isinstance(place, str) and place.lower().startswith(("http://", "https://"))
 
 
+def is_far(place: str | Path) -> bool:
+    """Whether an archive lies on a server or in a bucket, and so on no disk of this machine."""
+    return is_url(place) or in_bucket(place)
+
+
 def open_store(place: str | Path, *, known: bool = False) -> Store:
     """Open an archive's store, whichever form it has.
 
     Args:
-        place: File, folder, a file with holes (`.zarr.part`), or http(s) URL of a file.
+        place: File, folder, a file with holes (`.zarr.part`), or the http(s) or s3 URL of a file.
         known: Whether the caller knows which archive it is to be, and compares: then a file with holes that
             has become whole meanwhile is opened as what it is now, and the other way round.
 
     Raises:
         ArchiveError: If it is missing or damaged.
     """
+    if not str(place):
+        raise ArchiveError("no archive is named: give a .zarr.zip file, a .zarr folder or a URL")
+    if not is_far(place) and Path(place).is_dir():
+        return FolderStore(Path(place))
+    with _naming(place):
+        return ZipStore(open_file(place, known=known))
+
+
+def open_file(place: str | Path, *, known: bool = False) -> ByteFile:
+    """Open the file of an archive, wherever it lies.
+
+    Args:
+        place: See `open_store`.
+        known: Likewise.
+
+    Raises:
+        ArchiveError: If it cannot be read.
+    """
     if is_url(place):
         from comeo.archive.stores.remote import RemoteFile  # noqa: PLC0415 - few need an HTTP client
 
-        return ZipStore(RemoteFile(str(place)))
-    if not str(place):
-        raise ArchiveError("no archive is named: give a .zarr.zip file, a .zarr folder or a URL")
-    path = Path(place)
-    if path.is_dir():
-        return FolderStore(path)
+        return RemoteFile(str(place))
+    if in_bucket(place):
+        from comeo.archive.stores.objects import ObjectFile  # noqa: PLC0415 - likewise
+
+        return ObjectFile(str(place))
+    with _naming(place):
+        return _opened(Path(place), known=known)
+
+
+@contextlib.contextmanager
+def _naming(place: str | Path) -> Iterator[None]:
+    """Name the archive in errors of the system: its own text has the whole path, which is not for everybody."""
     try:
-        return ZipStore(_opened(path, known=known))
-    except OSError as error:  # its own text has the whole path, which is not for everybody
-        raise ArchiveError(f"{path.name} cannot be read: {error.strerror or error}") from error
+        yield
+    except OSError as error:
+        raise ArchiveError(f"{Path(place).name} cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # a name with a NUL
-        raise ArchiveError(f"{path.name} cannot be read: {error}") from error
+        raise ArchiveError(f"{Path(place).name} cannot be read: {error}") from error
 
 
 def _opened(path: Path, *, known: bool) -> ByteFile:
