@@ -22,6 +22,7 @@ from tileserver.catalog.base import (
     Search,
 )
 from tileserver.catalog.feed import Changes, Position
+from tileserver.catalog.finding import Root
 from tileserver.catalog.following import FollowingCache
 from tileserver.catalog.kinds import BandSet
 from tileserver.catalog.sqlite import journal, queries, summaries
@@ -48,7 +49,7 @@ class SqliteCatalog(Catalog):
     A file that turns out damaged is made anew, and the question asked again.
 
     Args:
-        roots: Archives, or folders of archives.
+        roots: Archives, or folders of archives, on disk or as addresses in buckets.
         database: Name of the file; the version of its schema and a digest of the roots are put into it, see
             `versioned`.
         scan_seconds: Shortest time between two looks at the folders.
@@ -60,7 +61,7 @@ class SqliteCatalog(Catalog):
     """
 
     def __init__(
-        self, roots: Iterable[Path], database: Path, scan_seconds: float, watch: Watch | None = None
+        self, roots: Iterable[Root], database: Path, scan_seconds: float, watch: Watch | None = None
     ) -> None:
         roots = tuple(roots)
         self._database = Database(database, roots)

@@ -50,6 +50,16 @@ def size_in(signature: str) -> int:
     return int(signature.rpartition("-")[2])
 
 
+def known_below(db: sqlite3.Connection, place: str) -> dict[str, str]:
+    """Signatures of known archives by their paths: of those at and below a place."""
+    folder = place.removesuffix("/") + "/"
+    rows = db.execute(
+        "SELECT path, signature FROM files WHERE path = ? OR substr(path, 1, ?) = ?",
+        (place, len(folder), folder),
+    )
+    return dict(rows.fetchall())
+
+
 def compare(db: sqlite3.Connection, found: Mapping[str, str]) -> Difference:
     """Compare archives on disk, by path with their signatures, with those that are known."""
     rows = db.execute("SELECT path, signature, twin FROM files")
