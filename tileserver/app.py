@@ -107,6 +107,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         *modules,
         *(_geoservices(settings) if settings.database else ()),
         *(_relay(settings) if settings.relay else ()),
+        *(_relay_status(settings) if settings.relay_definition else ()),
         *(_compressions(settings) if settings.compressions else ()),
     ):
         app.register_api(module.api)
@@ -191,6 +192,14 @@ def _relay(settings: Settings) -> tuple[ModuleType, ...]:
 
     relay_folder(settings)  # refused at the start where there is none
     return routes, verification
+
+
+def _relay_status(settings: Settings) -> tuple[ModuleType, ...]:
+    """The route that says how a relay stands; its definition is refused at the start if it cannot be read."""
+    from tileserver.api.relay import status  # noqa: PLC0415
+
+    status.relay_of(settings)
+    return (status,)
 
 
 def _compressions(settings: Settings) -> tuple[ModuleType, ...]:

@@ -74,6 +74,8 @@ class Settings(BaseModel):
         relay_folder: Of the key that signs that, and of the feed; by default beside an SQLite database.
         relay_name: Of the origin, for people; by default the provider.
         relay_licence: Of the archives.
+        relay_definition: RELAY.toml of the relay whose archives are served: how it stands is then told at
+            `/relay/v1/status` and by the viewer.
         static: Built viewer (`index.html` and `assets/`).
         host: Address to listen on.
         port: TCP port to listen on; 0 takes a free one.
@@ -173,6 +175,7 @@ class Settings(BaseModel):
     relay_folder: Path | None = None
     relay_name: str = Field(default="", max_length=200)
     relay_licence: str = Field(default="", max_length=200)
+    relay_definition: Path | None = None
     static: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)

@@ -28,7 +28,7 @@ from comeo.places import ObjectAddress, address_of, in_bucket
 from tileserver import confined
 from tileserver.catalog.entry import digest_of, read_entry
 from tileserver.catalog.limits import CPU_SECONDS, MEMORY_BYTES, SECONDS
-from tileserver.catalog.sqlite.rows import row_of
+from tileserver.catalog.rows import row_of
 
 IDLE_SECONDS: Final = 60
 

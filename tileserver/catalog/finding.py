@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from comeo.settings import SettingsError
+from tileserver.catalog.difference import Known
 from tileserver.catalog.reading import READER
 from tileserver.catalog.scan import find_archives
 
 Root = Path | str
 """An archive or a folder of archives: a path on disk, or an address in a bucket."""
-Known = Callable[[str], Mapping[str, str]]
 MOST_OBJECTS: Final = 100_000
 _SHARE: Final = 4
 """So many times as long as a listing took, the bucket is left alone."""
@@ -37,17 +37,17 @@ class Finder:
         self._folders = [root for root in roots if isinstance(root, Path)]
         self._buckets = [_Bucket(root) for root in roots if isinstance(root, str)]
 
-    def find(self, known: Known, *, force: bool) -> dict[str, str]:
+    def find(self, known: Mapping[str, Known], *, force: bool) -> dict[str, str]:
         """Archives by path, each with a signature that changes when the archive does.
 
         Args:
-            known: What was found at and below a place: it stands while a bucket cannot be listed.
+            known: What was found before: it stands while a bucket cannot be listed.
             force: List buckets that have just been listed, too.
         """
         found = find_archives(self._folders)
         for bucket in self._buckets:
             listed = bucket.find(force=force)
-            found.update(known(bucket.place) if listed is None else listed)
+            found.update(bucket.known(known) if listed is None else listed)
         return found
 
 
@@ -79,6 +79,15 @@ class _Bucket:
             else:
                 log.info("bucket listed again", extra={"fields": {"bucket": self.place}})
         return None if fault else found
+
+    def known(self, known: Mapping[str, Known]) -> dict[str, str]:
+        """What of all that was found before was found here."""
+        folder = self.place.removesuffix("/") + "/"
+        return {
+            path: one.signature
+            for path, one in known.items()
+            if path == self.place or path.startswith(folder)
+        }
 
 
 def check_bucket(place: str) -> None:

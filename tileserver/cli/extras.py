@@ -32,6 +32,7 @@ _EXTRA_OF = {
     "sklearn": "qualify",
     "xarray": "xarray",
     "zarr": "xarray",
+    "zeroconf": "lan",
 }
 
 

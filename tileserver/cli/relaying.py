@@ -1,13 +1,14 @@
-"""`comeo relay plan`, `run`, `import`, `status`, `verify`: what is fetched, when, and what is here."""
+"""`comeo relay plan`, `run`, `import`, `status`, `verify`, `announce`, `find`: what comes, what is here."""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -127,6 +128,39 @@ def verify(definition: Path, database: str | None, mend: bool) -> None:
         raise ComeoError("some are damaged; --mend has them fetched again")
 
 
+@click.command()
+@click.argument("url")
+def announce(url: str) -> None:
+    """Say in the local network that the origin or relay at URL is there, until the command is ended.
+
+    URL is the address that others reach it by, as http://192.168.1.5:8080/.
+    """
+    from tileserver.relay.lan import announced, index_of
+
+    index = index_of(url)
+    with ended_by_signal(), announced(url, index):
+        click.echo(f"{url} is announced as {index.name or index.origin}, key {index.key}")
+        threading.Event().wait()
+
+
+@click.command()
+@click.option("--seconds", type=click.FloatRange(0.5, 60), default=3.0, show_default=True, help="To listen.")
+def find(seconds: float) -> None:
+    """List the origins and relays that are announced in the local network, with their keys.
+
+    Compare a key with the one that its operator has published before it is put into RELAY.toml.
+    """
+    from tileserver.relay.lan import find as found_in
+
+    found = found_in(seconds)
+    if not found:
+        click.echo("nothing is announced in this network; where a server is, say `comeo relay announce URL`")
+    for each in found:
+        click.echo(f"{each.address}  {each.problem}")
+        if (index := each.index) is not None:
+            click.echo(f"{'':8}{index.name or index.origin}, {index.last:,} lines, key {index.key}")
+
+
 def read(definition: Path, database: str | None) -> Defined:
     """Read RELAY.toml, with the database of geoservices if there is one."""
     from tileserver.relay.keeping.assembly import defined
@@ -181,13 +215,37 @@ def _table(found: list[Coming], relay: Defined) -> None:
         click.echo(f"{len(found)} pieces, {total:,} bytes on the wire{cost}")
 
 
+_DOING: Final = {
+    "stopped": "not running; comeo relay run begins it", "fetching": "fetching", "waiting": "all is here",
+    "closed": "no window of the link is open", "quota": "the quota of bytes is used up",
+    "disk": "the disk is full", "down": "no origin answers",
+}  # fmt: skip
+_HERE: Final = {
+    "complete": "complete", "head": "with their head", "coarse": "with their overviews",
+    "area": "sharp over the area", "rest": "but for what came damaged", "waiting": "not here yet",
+    "faulty": "faulty",
+}  # fmt: skip
+
+
+def _origin(origin: dict[str, Any]) -> str:
+    """An origin in a line."""
+    if origin["up"] is None:
+        return f"{origin['url']}, not tried yet"
+    answers = "answers since" if origin["up"] else "has not answered since"
+    read = "" if origin["line"] is None else f", line {origin['line']} of epoch {origin['epoch']}"
+    problem = origin["problem"] or origin["detail"]
+    reason = f"; {problem}" if problem else ""
+    return f"{origin['name'] or origin['url']} {answers} {origin['since']}{read}{reason}"
+
+
 def _say(found: dict[str, Any]) -> None:
     echo: Callable[[str], None] = click.echo
     echo(f"{'folder':10}{found['folder']}")
+    doing = found["doing"]
+    echo(f"{'runner':10}{_DOING[doing['what']]}" + (f" until {doing['until']}" if doing["until"] else ""))
     for origin in found["origins"]:
-        problem = f"; {origin['problem']}" if origin["problem"] else ""
-        echo(f"{'origin':10}{origin['uuid']}, line {origin['line']} of epoch {origin['epoch']}{problem}")
-    scenes = ", ".join(f"{count} {state}" for state, count in sorted(found["scenes"].items()))
+        echo(f"{'origin':10}{_origin(origin)}")
+    scenes = ", ".join(f"{count} {_HERE[state]}" for state, count in sorted(found["scenes"].items()))
     echo(f"{'scenes':10}{scenes or 'none'}")
     size, spent = found["bytes"], found["spent"]
     disk = f"{size['disk']:,} on disk, {size['free']:,} free"

@@ -120,33 +120,27 @@ def test_a_key_that_is_no_path_keeps_what_was_found_and_is_said_once(
     assert catalog.count() == 1
 
 
-def test_a_store_out_of_reach_loses_no_scene(
+def test_a_store_out_of_reach_loses_no_scene_and_what_was_missed_is_read_again(
     bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bucket.put("a.zarr.zip", LAKE)
-    catalog = catalog_of(tmp_path, bucket.address())
-    with saying(monkeypatch, "AWS_ENDPOINT_URL", "http://127.0.0.1:1"):
-        bucket.put("b.zarr.zip", FIELDS)
-        catalog.refresh(force=True)
-        assert catalog.count() == 1
-    with caplog.at_level(logging.INFO, "tileserver"):
-        catalog.refresh(force=True)
-    assert catalog.count() == 2
-    assert "bucket listed again" in caplog.text
-
-
-def test_an_archive_that_could_not_be_reached_is_read_again(
-    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its object is the same at the next look, and so is its signature."""
     bucket.put("a.zarr.zip", LAKE)
     with saying(monkeypatch, "AWS_SKIP_SIGNATURE", "true"):  # everybody may list this store, and not read
         catalog = catalog_of(tmp_path, bucket.address())
         assert catalog.count() == 0
         assert "the store refuses" in catalog.broken()["a.zarr.zip"]
-    catalog.refresh(force=True)
+    catalog.refresh(force=True)  # the object is the same, and so is its signature
     assert catalog.count() == 1
     assert catalog.broken() == {}
+    with (
+        caplog.at_level(logging.INFO, "tileserver"),
+        saying(monkeypatch, "AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
+    ):
+        bucket.put("b.zarr.zip", FIELDS)
+        catalog.refresh(force=True)
+        assert catalog.count() == 1
+        assert "bucket not listed" in caplog.text
+    catalog.refresh(force=True)
+    assert catalog.count() == 2
 
 
 @pytest.mark.parametrize(("place", "words"), [("s3://never-made/a", "there is no bucket never-made")])

@@ -138,7 +138,7 @@ class Relayed:
         told = Told(note=self.notes.append)
         time = self.time
         given = {"clock": time.clock, "ticks": time.ticks, "sleep": time.sleep, **changes}
-        return running(self.relay, told, [("origin", self.broken())], **given)
+        return running(self.relay, told, [(self.relay.terms.origins[0].url, self.broken())], **given)
 
     def kept(self, name: str = "scene") -> list[Kept]:
         """What the journal says of a scene."""

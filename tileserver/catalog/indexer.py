@@ -1,4 +1,4 @@
-"""Keeping the database up to date with the folders."""
+"""Keeping the database of a catalogue up to date with the folders."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from comeo.places import in_bucket
-from tileserver.catalog.base import Record, Search
+from tileserver.catalog.base import Record
+from tileserver.catalog.difference import difference
 from tileserver.catalog.finding import Finder, Root
+from tileserver.catalog.ledger import Found, Ledger, size_in
 from tileserver.catalog.reading import READER, Reading
-from tileserver.catalog.sqlite import changes, queries
-from tileserver.catalog.sqlite.changes import Found, size_in
-from tileserver.catalog.sqlite.claim import Claim
-from tileserver.catalog.sqlite.database import Database
 
 Watch = Callable[[int, int], None]
 BATCH = 64
@@ -32,16 +30,16 @@ class Indexer:
     """Looks at folders and writes what has changed, in one process at a time.
 
     Args:
-        database: Where the scenes are kept.
+        ledger: Where the scenes are kept.
         roots: Archives, or folders of archives, on disk or in buckets.
         scan_seconds: Shortest time between two looks.
         watch: Called after each look with the numbers of archives that are served and that are broken.
     """
 
     def __init__(
-        self, database: Database, roots: tuple[Root, ...], scan_seconds: float, watch: Watch | None
+        self, ledger: Ledger, roots: tuple[Root, ...], scan_seconds: float, watch: Watch | None
     ) -> None:
-        self._database = database
+        self._ledger = ledger
         self._finder = Finder(roots)
         self._scan_seconds = scan_seconds
         self._watch = watch
@@ -51,55 +49,50 @@ class Indexer:
     def refresh(self, *, force: bool = False) -> None:
         """See `Catalog.refresh`."""
         now = time.monotonic()
-        if not force and now - self._checked < self._scan_seconds and self._database.complete:
+        if not force and now - self._checked < self._scan_seconds and self._ledger.complete:
             return
         if not self._scanning.acquire(blocking=force):
             return
         try:
             self._checked = now
-            self._database.check()
-            with Claim(self._database.path, wait=force) as claim:
-                if claim.held and (force or not self._database.complete or claim.age() >= self._scan_seconds):
+            self._ledger.check()
+            with self._ledger.claim(wait=force) as claim:
+                if claim.held and (force or not self._ledger.complete or claim.age() >= self._scan_seconds):
                     claim.mark(done=self._scan(None if force else now + SLICE_SECONDS))
         finally:
             self._scanning.release()
 
     def rebuild(self) -> None:
         """See `Catalog.rebuild`."""
-        with self._database.transaction() as db:
-            changes.forget(db)
+        self._ledger.forget()
         self.refresh(force=True)
 
     def refuse(self, record: Record, error: str) -> None:
         """See `Catalog.refuse`."""
         _warn(record.path, error)
-        with self._database.transaction() as db:
-            changes.refuse(db, record, error)
+        self._ledger.refuse(record, error)
 
     def _scan(self, deadline: float | None) -> bool:
         """Take in what has changed, until a time; return whether that was all."""
-        db = self._database.connection
-        found = self._finder.find(lambda place: changes.known_below(db, place), force=deadline is None)
-        difference = changes.compare(db, found)
-        if difference.gone:
-            with self._database.transaction():
-                changes.remove(db, difference.gone)
-        left = difference.changed
-        while left and (deadline is None or left is difference.changed or time.monotonic() < deadline):
+        known = self._ledger.known()
+        found = self._finder.find(known, force=deadline is None)
+        gone, changed = difference(known, found)
+        if gone:
+            self._ledger.remove(gone)
+        left = changed
+        while left and (deadline is None or left is changed or time.monotonic() < deadline):
             entries = self._read({path: found[path] for path in left[:BATCH]}, deadline)
-            with self._database.transaction():
-                for path, error in changes.write(db, entries):
-                    _warn(path, error)
+            for path, error in self._ledger.write(entries):
+                _warn(path, error)
             left = left[len(entries) :]
         done = not left
-        if difference.gone or difference.changed:
-            read = len(difference.changed) - len(left)
-            log.info("catalogue changed", extra={"fields": {"read": read, "removed": len(difference.gone)}})
-        if done and not self._database.complete:
-            with self._database.transaction():
-                changes.complete(db)
+        if gone or changed:
+            read = len(changed) - len(left)
+            log.info("catalogue changed", extra={"fields": {"read": read, "removed": len(gone)}})
+        if done and not self._ledger.complete:
+            self._ledger.finish()
         if self._watch:
-            self._watch(queries.count(db, Search()), len(queries.broken(db)))
+            self._watch(*self._ledger.numbers())
         return done
 
     def _read(self, signatures: dict[str, str], deadline: float | None) -> list[Found]:
@@ -127,9 +120,8 @@ class Indexer:
 
     def _refused_before(self, path: str, size: int) -> Reading | None:
         """The refusal of an archive whose bytes have been refused, under whatever name."""
-        db = self._database.connection
-        digest = _digest(path) if changes.may_be_refused(db, size) else None
-        error = changes.refused(db, size, digest) if digest else None
+        digest = _digest(path) if self._ledger.may_be_refused(size) else None
+        error = self._ledger.refused(size, digest) if digest else None
         if error is None:
             return None
         name = Path(path).name
