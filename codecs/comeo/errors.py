@@ -74,5 +74,5 @@ class BoundError(RequestError):
 
 
 def passes(error: BaseException) -> bool:
-    """Whether an error is of the disk, the system or the way to an archive, and not of the archive's bytes."""
+    """Whether an error is of the disk, the system or the way to an archive, and not of its bytes."""
     return isinstance(error, (OSError, OutOfReachError)) or isinstance(error.__cause__, OSError)

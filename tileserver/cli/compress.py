@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from comeo.errors import ComeoError
+from comeo.places import below
 from tileserver.cli.geocoding import geocoding_options, options_of
 from tileserver.cli.options import PICTURES, moment_of, names_of, scale_of, sentence
 from tileserver.cli.places import LocalOrBucketPath
@@ -124,7 +125,7 @@ def compress(
     from comeo.codecs import DEFAULT_CODEC
     from comeo.compression import compress as compress_scene
     from comeo.sources import open_source
-    from tileserver.cli.placing import below, written_for
+    from tileserver.cli.placing import written_for
 
     if ratio is not None and step is not None:
         raise click.UsageError("give --ratio or --step, not both")
@@ -178,7 +179,7 @@ def _is_archive(output: Place, sources: int, *, force: bool) -> bool:
     if path is not output and suffix == ".zarr":
         raise click.UsageError(f"{path.name} would be a folder: an archive in a bucket ends in .zarr.zip")
     if path is not output and force:
-        raise click.UsageError("--force replaces files; objects in a bucket are not replaced, choose another key")
+        raise click.UsageError("objects in a bucket are not replaced: leave out --force, choose another key")
     if is_file:
         check_free(output, force=force)
     return is_file

@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+from comeo.errors import ArchiveError
+from comeo.places import ObjectAddress, address_of, in_bucket, is_far
+
 
 class LocalPath(click.Path):
     """A `click.Path` that is no URL.
@@ -22,8 +25,6 @@ class LocalPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """See `click.ParamType.convert`."""
-        from comeo.archive.stores import is_far  # noqa: PLC0415 - the command starts quickly
-
         if is_far(value):
             self.fail(f"{value} is a URL: {self._instead}", param, ctx)
         return super().convert(value, param, ctx)
@@ -34,9 +35,6 @@ class LocalOrBucketPath(LocalPath):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """See `click.ParamType.convert`."""
-        from comeo.archive.stores.buckets import ObjectAddress, address_of, in_bucket  # noqa: PLC0415
-        from comeo.errors import ArchiveError  # noqa: PLC0415
-
         if isinstance(value, ObjectAddress) or not in_bucket(value):
             return value if isinstance(value, ObjectAddress) else super().convert(value, param, ctx)
         try:

@@ -7,17 +7,13 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from comeo.archive.stores.buckets import ObjectAddress, exists
+from comeo.archive.stores.buckets import find
 from comeo.archive.stores.objects import publish
 from comeo.errors import ArchiveError
+from comeo.places import ObjectAddress
 from tileserver.temporary import temporary_folder
 
 Place = Path | ObjectAddress
-
-
-def below(folder: Place, name: str) -> Place:
-    """The place of a name in a folder."""
-    return folder / name if isinstance(folder, Path) else folder.child(name)
 
 
 def check_free(place: Place, *, force: bool) -> None:
@@ -27,7 +23,7 @@ def check_free(place: Place, *, force: bool) -> None:
         ArchiveError: If one is there, and is not to be replaced.
     """
     if isinstance(place, ObjectAddress):
-        if exists(place):
+        if find(place) is not None:
             raise ArchiveError(f"{place} exists already, and objects are not replaced; choose another key")
     elif place.exists() and not force:
         raise ArchiveError(f"{place} exists already; use --force to replace it")

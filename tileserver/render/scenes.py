@@ -15,8 +15,10 @@ from comeo.errors import (
     ComeoError,
     NotFoundError,
     NotHereError,
+    OutOfReachError,
     OutputError,
     ReplacedError,
+    passes,
 )
 from comeo.export.provenance import coding
 from comeo.grid import Grid
@@ -120,6 +122,8 @@ class Scenes:
         """Find out why an archive cannot be read; the next request then meets a catalogue that knows it."""
         if passes(error):
             log.warning("archive not readable", extra={"fields": {"id": record.id, "error": str(error)}})
+            if isinstance(error, OutOfReachError):
+                return BusyError(f"the archive of {record.id} is out of reach; try again in a moment")
             return BusyError(f"the archive of {record.id} has gone or is being replaced; try again")
         self.catalog.refuse(record, str(error))
         return BusyError(f"the archive of {record.id} is damaged and is now left out; try again")

@@ -18,12 +18,13 @@ from comeo.archive.metadata import Metadata, Part, part_of
 from comeo.archive.model import Level
 from comeo.archive.payloads import Payloads
 from comeo.archive.references import Decode, Place, finer_blocks, references
-from comeo.archive.stores import Store, is_far, open_store, whole_of
+from comeo.archive.stores import Store, open_store, whole_of
 from comeo.archive.stores.base import Range
 from comeo.archive.stores.extents import Span
 from comeo.codecs import get_codec
 from comeo.codecs.payload import is_predicted
 from comeo.errors import ArchiveError, CodecError, NotHereError, ReplacedError
+from comeo.places import is_far
 from comeo.scene import Window
 
 if TYPE_CHECKING:
@@ -273,7 +274,7 @@ def open_archive(place: str | Path, fingerprint: str | None = None) -> Archive:
         NotHereError: If its head has not come yet.
         ArchiveError: If it is missing, damaged, or of a version that this program does not read.
     """
-    store = open_store(place, known=fingerprint is not None)
+    store = open_store(place, whole_of(fingerprint or ""))
     try:
         if fingerprint is not None and whole_of(fingerprint) != store.whole_fingerprint:
             raise ReplacedError(f"{store.name} has been replaced by another archive")

@@ -18,7 +18,7 @@ from comeo.archive.certificate import DETAILS
 from comeo.archive.clear import ClearLayer
 from comeo.archive.clouds import COARSE
 from comeo.archive.model import ID_PATTERN
-from comeo.archive.stores import ZIP_SUFFIX, is_far, sweep
+from comeo.archive.stores import ZIP_SUFFIX, sweep
 from comeo.codecs import DEFAULT_CODEC, Codec, get_codec
 from comeo.codecs.ground import CLOUD_WEIGHT
 from comeo.codecs.payload import check_step
@@ -36,6 +36,7 @@ from comeo.compression.presets import check_bands, check_preset
 from comeo.compression.rate import RateModel
 from comeo.decibel import uses_power
 from comeo.errors import ArchiveError, CodecError, SourceError
+from comeo.places import is_far
 from comeo.progress import Progress, Silent
 from comeo.scene import Scene
 from comeo.sources import open_source

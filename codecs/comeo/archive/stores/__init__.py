@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from comeo.archive.stores.base import Blob, Sink, Store
-from comeo.archive.stores.buckets import in_bucket
 from comeo.archive.stores.file import ByteFile, LocalFile, temporary_name, writing
 from comeo.archive.stores.folder import FOLDER_SUFFIX, FolderSink, FolderStore
 from comeo.archive.stores.parts import PART_SUFFIX
@@ -17,6 +16,7 @@ from comeo.archive.stores.sparse import SparseFile
 from comeo.archive.stores.zip import ZIP_SUFFIX, ZipSink, ZipStore, whole_of
 from comeo.errors import ArchiveError
 from comeo.leftovers import sweep as sweep_folder
+from comeo.places import in_bucket, is_far, is_url
 
 __all__ = [
     "FOLDER_SUFFIX",
@@ -25,9 +25,6 @@ __all__ = [
     "Blob",
     "Sink",
     "Store",
-    "in_bucket",
-    "is_far",
-    "is_url",
     "open_file",
     "open_sink",
     "open_store",
@@ -39,23 +36,14 @@ __all__ = [
 _TEMPORARY: Final = re.compile(r"\.(.+\.zarr(?:\.zip)?)\.[0-9a-f]{8}\.(?:partial|old)")
 
 
-def is_url(place: str | Path) -> bool:
-    """Whether an archive or a source is an http(s) URL."""
-    return isinstance(place, str) and place.lower().startswith(("http://", "https://"))
-
-
-def is_far(place: str | Path) -> bool:
-    """Whether an archive lies on a server or in a bucket, and so on no disk of this machine."""
-    return is_url(place) or in_bucket(place)
-
-
-def open_store(place: str | Path, *, known: bool = False) -> Store:
+def open_store(place: str | Path, fingerprint: str = "") -> Store:
     """Open an archive's store, whichever form it has.
 
     Args:
         place: File, folder, a file with holes (`.zarr.part`), or the http(s) or s3 URL of a file.
-        known: Whether the caller knows which archive it is to be, and compares: then a file with holes that
-            has become whole meanwhile is opened as what it is now, and the other way round.
+        fingerprint: Of the archive that it is to be, which the caller compares: then a file with holes that
+            has become whole meanwhile is opened as what it is now, and the other way round; and one in a
+            bucket that was opened before takes no request.
 
     Raises:
         ArchiveError: If it is missing or damaged.
@@ -65,15 +53,15 @@ def open_store(place: str | Path, *, known: bool = False) -> Store:
     if not is_far(place) and Path(place).is_dir():
         return FolderStore(Path(place))
     with _naming(place):
-        return ZipStore(open_file(place, known=known))
+        return ZipStore(open_file(place, fingerprint))
 
 
-def open_file(place: str | Path, *, known: bool = False) -> ByteFile:
+def open_file(place: str | Path, fingerprint: str = "") -> ByteFile:
     """Open the file of an archive, wherever it lies.
 
     Args:
         place: See `open_store`.
-        known: Likewise.
+        fingerprint: Likewise.
 
     Raises:
         ArchiveError: If it cannot be read.
@@ -85,14 +73,14 @@ def open_file(place: str | Path, *, known: bool = False) -> ByteFile:
     if in_bucket(place):
         from comeo.archive.stores.objects import ObjectFile  # noqa: PLC0415 - likewise
 
-        return ObjectFile(str(place))
+        return ObjectFile(str(place), fingerprint)
     with _naming(place):
-        return _opened(Path(place), known=known)
+        return _opened(Path(place), known=bool(fingerprint))
 
 
 @contextlib.contextmanager
 def _naming(place: str | Path) -> Iterator[None]:
-    """Name the archive in errors of the system: its own text has the whole path, which is not for everybody."""
+    """Name the archive in errors of the system, whose own text has the whole path: not for everybody."""
     try:
         yield
     except OSError as error:

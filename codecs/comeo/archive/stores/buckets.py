@@ -17,16 +17,14 @@ from urllib.parse import urlsplit
 
 from comeo.archive.stores.file import temporary_name
 from comeo.errors import ArchiveError, OutOfReachError, ReplacedError
+from comeo.places import ObjectAddress
 
 if TYPE_CHECKING:
     from obstore import GetOptions
     from obstore.store import S3Config, S3Store
 
-SCHEME: Final = "s3://"
 PAGE: Final = 1000
 """Objects that a store lists at once."""
-_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_MOST_KEY_BYTES: Final = 1024
 _READING: Final = {"connect_timeout": "10s", "read_timeout": "30s", "timeout": "300s"}
 _WRITING: Final = {"connect_timeout": "10s", "timeout": "6h"}  # a part over a line of 16 kbit/s
 _RETRIES: Final = 3
@@ -36,33 +34,13 @@ _PART_BYTES: Final = 8 << 20
 _PARTS_AT_ONCE: Final = 4
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _CODE: Final = re.compile(r"<Code>(\w{1,64})</Code>")
-_NO_CREDENTIALS: Final = ("169.254.169.254", "fd00:ec2::254")  # what is asked where the environment says nothing
+_ODD_PATH: Final = re.compile(r'Path "(.{1,200}?)"')
+_NO_CREDENTIALS: Final = (
+    "169.254.169.254",
+    "fd00:ec2::254",
+)  # what is asked where the environment says nothing
 _CREDENTIALS: Final = "see to AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _PUBLIC: Final = "for a public bucket set AWS_SKIP_SIGNATURE=true"
-
-
-class ObjectAddress(NamedTuple):
-    """Where an object lies, or with an empty key or that of a folder, where objects lie.
-
-    Attributes:
-        bucket: Name of the bucket.
-        key: Of the object, as it is: nothing in it is quoted.
-    """
-
-    bucket: str
-    key: str
-
-    def __str__(self) -> str:
-        return f"{SCHEME}{self.bucket}/{self.key}"
-
-    @property
-    def name(self) -> str:
-        """The last part of the key."""
-        return self.key.rpartition("/")[2]
-
-    def child(self, name: str) -> ObjectAddress:
-        """The address of a name below this one."""
-        return ObjectAddress(self.bucket, f"{self.key}/{name}" if self.key else name)
 
 
 class _MissingError(ArchiveError):
@@ -86,6 +64,11 @@ class Listed(NamedTuple):
     size: int
     etag: str
 
+    @property
+    def signature(self) -> str:
+        """What changes when the object does."""
+        return f"{self.etag}-{self.size}"
+
 
 class Fetched(NamedTuple):
     """Bytes of an object.
@@ -101,33 +84,6 @@ class Fetched(NamedTuple):
     size: int
     etag: str
     modified: float
-
-
-def in_bucket(place: str | Path) -> bool:
-    """Whether an archive or a folder lies in a bucket."""
-    return isinstance(place, str) and place.lower().startswith(SCHEME)
-
-
-def address_of(place: str) -> ObjectAddress:
-    """Read an address, with or without a slash at its end.
-
-    Raises:
-        ArchiveError: If it is none, or has a key that object stores and URLs take in different ways.
-    """
-    bucket, _, key = place[len(SCHEME) :].partition("/")
-    if not in_bucket(place) or not _BUCKET.fullmatch(bucket):  # not repeated: there may be a secret in it
-        raise ArchiveError(
-            "an address in a bucket is s3://BUCKET/KEY, and BUCKET has small letters, digits, dots and "
-            "hyphens; credentials come from the environment, as AWS_ACCESS_KEY_ID"
-        )
-    key = key.removesuffix("/")
-    odd = any(part in ("", ".", "..") for part in key.split("/")) if key else False
-    if odd or not key.isprintable() or len(key.encode(errors="replace")) > _MOST_KEY_BYTES:
-        raise ArchiveError(
-            f"{key[:100]!r} is no key that can be read: use letters, and single slashes between names that "
-            "are not . or .."
-        )
-    return ObjectAddress(bucket, key)
 
 
 def fetch(address: ObjectAddress, options: GetOptions) -> Fetched:
@@ -149,19 +105,19 @@ def fetch(address: ObjectAddress, options: GetOptions) -> Fetched:
         return Fetched(data, meta["size"], meta["e_tag"] or "", meta["last_modified"].timestamp())
 
 
-def exists(address: ObjectAddress) -> bool:
-    """Whether there is an object of that key.
+def find(address: ObjectAddress) -> Listed | None:
+    """What a listing would have of one object; None if there is no object of that key.
 
     Raises:
         OutOfReachError: If the store does not answer, or refuses; or there is no such bucket.
     """
     try:
-        fetch(address, {"range": (0, 1)})
+        found = fetch(address, {"range": (0, 1)})  # not HEAD, whose answer tells no missing bucket from a key
     except _MissingError:
-        return False
+        return None
     except _ShortError:
-        pass
-    return True
+        return Listed(address, 0, "")
+    return Listed(address, found.size, found.etag.strip('"'))
 
 
 def list_page(folder: ObjectAddress, after: str | None = None) -> tuple[list[Listed], str | None]:
@@ -258,7 +214,9 @@ def _made(bucket: str, said: tuple[tuple[str, str], ...], writing: bool) -> S3St
     config: S3Config = {  # type: ignore[assignment] # what clients wait for is among these, too
         name: value for name, value in times.items() if f"AWS_{name.upper()}" not in environment
     }
-    return S3Store(bucket, config=config, retry_config={"max_retries": _RETRIES}, copy_if_not_exists="multipart")
+    return S3Store(
+        bucket, config=config, retry_config={"max_retries": _RETRIES}, copy_if_not_exists="multipart"
+    )
 
 
 def _check_endpoint(environment: dict[str, str]) -> None:
@@ -307,29 +265,33 @@ def _fault(address: ObjectAddress, error: Exception, done: str) -> ArchiveError:
     """What is wrong, by what the client says of it."""
     text = str(error)
     status, code = (match[1] if (match := each.search(text)) else "" for each in (_STATUS, _CODE))
+    kind: type[ArchiveError] = OutOfReachError
     if code == "NoSuchBucket":
-        return OutOfReachError(f"there is no bucket {address.bucket}; see to its name and to AWS_ENDPOINT_URL")
-    if any(each in text for each in _NO_CREDENTIALS):
-        return OutOfReachError(f"{address} cannot be {done} without credentials: {_CREDENTIALS}; {_PUBLIC}")
-    if status in ("401", "403"):
-        return OutOfReachError(
-            f"{address} cannot be {done}: the store refuses ({code or status}); {_CREDENTIALS}; {_PUBLIC}"
+        said = f"there is no bucket {address.bucket}; see to its name and to AWS_ENDPOINT_URL"
+    elif any(each in text for each in _NO_CREDENTIALS):
+        said = f"{address} cannot be {done} without credentials: {_CREDENTIALS}; {_PUBLIC}"
+    elif status in ("401", "403"):
+        refusal = f"the store refuses ({code or status})"
+        said = f"{address} cannot be {done}: {refusal}; {_CREDENTIALS}; {_PUBLIC}"
+    elif isinstance(error, FileNotFoundError) or status == "404":
+        kind, said = _MissingError, f"{address} does not exist; see to its key"
+    elif status == "301" or "without LOCATION" in text:
+        said = f"{address} lies in another region; set AWS_REGION to that of the bucket"
+    elif type(error).__name__ == "InvalidPathError":
+        which = match[1] if (match := _ODD_PATH.search(text)) else "unknown"
+        kind, said = (
+            ArchiveError,
+            (
+                f"{address} cannot be listed: it has the key {which!r}, which is no path; rename that, or "
+                "name a folder without it"
+            ),
         )
-    if isinstance(error, FileNotFoundError) or status == "404":
-        return _MissingError(f"{address} does not exist; see to its key")
-    if status == "301" or "without LOCATION" in text:
-        return OutOfReachError(f"{address} lies in another region; set AWS_REGION to that of the bucket")
-    if type(error).__name__ == "InvalidPathError":
-        said = re.search(r'Path "(.{1,200}?)"', text)
-        which = said[1] if said else "unknown"
-        return ArchiveError(
-            f"{address} cannot be listed: it has the key {which!r}, which is no path; rename that object, or "
-            "name a folder without it"
-        )
-    if status == "416" or "non-partial response" in text:
-        return _ShortError(f"{address} has no such bytes: it is empty, or has become shorter")
-    reason = f"the store answers {status}" if status else _shortly(text)
-    return OutOfReachError(f"{address} cannot be {done} now: {reason}")
+    elif status == "416" or "non-partial response" in text:
+        kind, said = _ShortError, f"{address} has no such bytes: it is empty, or has become shorter"
+    else:
+        reason = f"the store answers {status}" if status else _shortly(text)
+        said = f"{address} cannot be {done} now: {reason}"
+    return kind(said)
 
 
 def _shortly(text: str) -> str:

@@ -118,4 +118,3 @@ def _name(url: str) -> str:
     except ValueError as error:
         raise ArchiveError(f"the address cannot be read: {error}") from error
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
