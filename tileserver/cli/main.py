@@ -26,7 +26,7 @@ from tileserver.cli.pof import pof
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
 from tileserver.cli.relay import relay
-from tileserver.cli.relaying import import_, plan, run, status, verify
+from tileserver.cli.relaying import export, import_, plan, run, status, verify
 from tileserver.cli.work import work
 
 _log = logging.getLogger("comeo")
@@ -215,7 +215,7 @@ cli.add_command(geocode)
 cli.add_command(ingest)
 cli.add_command(pof)
 cli.add_command(relay)
-for _command in (plan, run, import_, status, verify):
+for _command in (plan, run, import_, export, status, verify):
     relay.add_command(_command)
 cli.add_command(work)
 cli.add_command(geoservice)
