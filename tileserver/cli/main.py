@@ -20,13 +20,14 @@ from tileserver.cli.extras import advice
 from tileserver.cli.geocode import geocode
 from tileserver.cli.geoservice import geoservice
 from tileserver.cli.ingest import ingest
+from tileserver.cli.lan import announce, find
 from tileserver.cli.options import PICTURES, names_of, sentence
 from tileserver.cli.places import LocalOrBucketPath, LocalPath
 from tileserver.cli.pof import pof
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
 from tileserver.cli.relay import relay
-from tileserver.cli.relaying import announce, find, import_, plan, run, status, verify
+from tileserver.cli.relaying import export, import_, plan, run, status, verify
 from tileserver.cli.work import work
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ cli.add_command(geocode)
 cli.add_command(ingest)
 cli.add_command(pof)
 cli.add_command(relay)
-for _command in (plan, run, import_, status, verify, announce, find):
+for _command in (plan, run, import_, export, status, verify, announce, find):
     relay.add_command(_command)
 cli.add_command(work)
 cli.add_command(geoservice)
