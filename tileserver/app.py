@@ -38,6 +38,7 @@ from tileserver.api.stac import routes as stac
 from tileserver.api.viewer import routes as viewer
 from tileserver.api.wmts import routes as wmts
 from tileserver.catalog import open_catalog, placed
+from tileserver.catalog.finding import check_bucket
 from tileserver.http import addresses, compression, documents, problems, sharing
 from tileserver.http.bodies import StrictJson
 from tileserver.http.context import EXTENSION, State, scenes
@@ -103,6 +104,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         *modules,
         *(_geoservices(settings) if settings.database else ()),
         *(_relay(settings) if settings.relay else ()),
+        *(_relay_status(settings) if settings.relay_definition else ()),
         *(_compressions(settings) if settings.compressions else ()),
     ):
         app.register_api(module.api)
@@ -130,6 +132,8 @@ def _check(settings: Settings) -> None:
     for path in settings.paths:
         if not path.exists():
             raise SettingsError(f"{path} does not exist; name folders of archives, or archives (COMEO_PATHS)")
+    for place in settings.buckets:
+        check_bucket(place)
     if settings.observations is not None:
         check_file(settings.observations)
     if settings.oidc_issuer and not settings.oidc_client_id:
@@ -185,6 +189,14 @@ def _relay(settings: Settings) -> tuple[ModuleType, ...]:
 
     relay_folder(settings)  # refused at the start where there is none
     return routes, verification
+
+
+def _relay_status(settings: Settings) -> tuple[ModuleType, ...]:
+    """The route that says how a relay stands; its definition is refused at the start if it cannot be read."""
+    from tileserver.api.relay import status  # noqa: PLC0415
+
+    status.relay_of(settings)
+    return (status,)
 
 
 def _compressions(settings: Settings) -> tuple[ModuleType, ...]:

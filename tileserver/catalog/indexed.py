@@ -6,7 +6,6 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from tileserver.catalog.base import (
@@ -21,6 +20,7 @@ from tileserver.catalog.base import (
     Search,
 )
 from tileserver.catalog.feed import Changes, Position
+from tileserver.catalog.finding import Root
 from tileserver.catalog.following import FollowingCache
 from tileserver.catalog.indexer import Indexer
 from tileserver.catalog.kinds import BandSet
@@ -62,7 +62,7 @@ class IndexedCatalog(Catalog, Generic[Db]):
     Args:
         questions: What is asked of the database.
         ledger: What the indexer writes there.
-        roots: Archives, or folders of archives.
+        roots: Archives, or folders of archives, on disk or as addresses in buckets.
         scan_seconds: Shortest time between two looks at the folders.
         watch: Called after each look with the numbers of archives that are served and that are broken, and
             of scenes that differ from most of their collection.
@@ -72,7 +72,7 @@ class IndexedCatalog(Catalog, Generic[Db]):
         self,
         questions: _Questions[Db],
         ledger: Ledger,
-        roots: tuple[Path, ...],
+        roots: tuple[Root, ...],
         scan_seconds: float,
         watch: Watch | None = None,
     ) -> None:

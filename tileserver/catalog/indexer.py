@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from comeo.places import in_bucket
 from tileserver.catalog.base import Record
 from tileserver.catalog.difference import difference
+from tileserver.catalog.finding import Finder, Root
 from tileserver.catalog.ledger import Found, Ledger, size_in
 from tileserver.catalog.reading import READER, Reading
-from tileserver.catalog.scan import find_archives
 
 Watch = Callable[[int, int], None]
 BATCH = 64
@@ -30,16 +31,16 @@ class Indexer:
 
     Args:
         ledger: Where the scenes are kept.
-        roots: Archives, or folders of archives.
+        roots: Archives, or folders of archives, on disk or in buckets.
         scan_seconds: Shortest time between two looks.
         watch: Called after each look with the numbers of archives that are served and that are broken.
     """
 
     def __init__(
-        self, ledger: Ledger, roots: tuple[Path, ...], scan_seconds: float, watch: Watch | None
+        self, ledger: Ledger, roots: tuple[Root, ...], scan_seconds: float, watch: Watch | None
     ) -> None:
         self._ledger = ledger
-        self._roots = roots
+        self._finder = Finder(roots)
         self._scan_seconds = scan_seconds
         self._watch = watch
         self._checked = -float("inf")
@@ -73,8 +74,9 @@ class Indexer:
 
     def _scan(self, deadline: float | None) -> bool:
         """Take in what has changed, until a time; return whether that was all."""
-        found = find_archives(self._roots)
-        gone, changed = difference(self._ledger.known(), found)
+        known = self._ledger.known()
+        found = self._finder.find(known, force=deadline is None)
+        gone, changed = difference(known, found)
         if gone:
             self._ledger.remove(gone)
         left = changed
@@ -111,17 +113,24 @@ class Indexer:
                 if reading is None:
                     reading = next(unknown)
                     _tell(path, reading)
+                if reading.passing:  # a signature that it never has: it is read again at the next look
+                    signature = f"unread-{size_in(signature)}"  # noqa: PLW2901
                 out.append(Found(path, signature, reading))
-        return [one._replace(digest=READER.digest(one.path)) if one.reading.lasting else one for one in out]
+        return [one._replace(digest=_digest(one.path)) if one.reading.lasting else one for one in out]
 
     def _refused_before(self, path: str, size: int) -> Reading | None:
         """The refusal of an archive whose bytes have been refused, under whatever name."""
-        digest = READER.digest(path) if self._ledger.may_be_refused(size) else None
+        digest = _digest(path) if self._ledger.may_be_refused(size) else None
         error = self._ledger.refused(size, digest) if digest else None
         if error is None:
             return None
         name = Path(path).name
         return Reading(None, error=error if name in error else f"{name} has been refused before: {error}")
+
+
+def _digest(path: str) -> str | None:
+    """Digest of an archive's bytes; None of an object, whose ETag says as much."""
+    return None if in_bucket(path) else READER.digest(path)
 
 
 def _tell(path: str, reading: Reading) -> None:

@@ -44,7 +44,7 @@ def open_catalog(settings: Settings, watch: Watch | None = None, *, take_over: b
     if isinstance(where, str):
         from tileserver.catalog.postgres import PostgresCatalog  # noqa: PLC0415 (an extra)
 
-        return PostgresCatalog(settings.paths, where, settings.scan_seconds, watch, take_over=take_over)
+        return PostgresCatalog(settings.roots, where, settings.scan_seconds, watch, take_over=take_over)
     if where is None:
         raise ValueError("the settings have no place for the catalogue")
-    return SqliteCatalog(settings.paths, where, settings.scan_seconds, watch)
+    return SqliteCatalog(settings.roots, where, settings.scan_seconds, watch)

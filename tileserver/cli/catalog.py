@@ -11,13 +11,16 @@ import click
 
 from comeo.errors import ComeoError
 from tileserver.cli.options import catalog_option
-from tileserver.cli.places import LocalPath
+from tileserver.cli.places import LocalOrBucketPath
 
 if TYPE_CHECKING:
     from tileserver.catalog import Catalog
 
 _paths = click.argument(
-    "paths", nargs=-1, required=True, type=LocalPath("name the folders that the server serves", exists=True)
+    "paths",
+    nargs=-1,
+    required=True,
+    type=LocalOrBucketPath("name the folders that the server serves, on disk or in buckets"),
 )
 
 

@@ -12,7 +12,7 @@ import click
 
 from comeo.errors import ComeoError, NotFoundError
 from tileserver.cli.options import database_option
-from tileserver.cli.places import LocalPath
+from tileserver.cli.places import LocalOrBucketPath, LocalPath
 
 if TYPE_CHECKING:
     from tileserver.render.scenes import Scenes
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from tileserver.store.geoservices import Geoservice
 
 archives_argument = click.argument(
-    "paths", nargs=-1, required=True, type=LocalPath("geoservices observe archives on disk")
+    "paths",
+    nargs=-1,
+    required=True,
+    type=LocalOrBucketPath("geoservices observe archives on disk and in buckets"),
 )
 
 

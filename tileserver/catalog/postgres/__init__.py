@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Final, TypeVar
 
 import psycopg
@@ -12,6 +11,7 @@ from psycopg import errors
 
 from comeo.errors import ComeoError, ParameterError
 from tileserver.catalog.base import Record, Search
+from tileserver.catalog.finding import Root
 from tileserver.catalog.indexed import IndexedCatalog, Watch
 from tileserver.catalog.postgres import questions
 from tileserver.catalog.postgres.database import MADE_ANEW, Connection, Database
@@ -35,7 +35,7 @@ class PostgresCatalog(IndexedCatalog[Connection]):
     are told to come back.
 
     Args:
-        roots: Archives, or folders of archives: the same for all servers.
+        roots: Archives, or folders of archives, on disk or in buckets: the same for all servers.
         address: `postgresql://user@host/name`.
         scan_seconds: Shortest time between two looks at the folders.
         watch: See `IndexedCatalog`.
@@ -48,7 +48,7 @@ class PostgresCatalog(IndexedCatalog[Connection]):
 
     def __init__(
         self,
-        roots: Iterable[Path],
+        roots: Iterable[Root],
         address: str,
         scan_seconds: float,
         watch: Watch | None = None,

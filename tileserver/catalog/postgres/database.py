@@ -9,7 +9,6 @@ import re
 import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -19,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from comeo.errors import ComeoError
 from comeo.settings import SettingsError
 from tileserver.catalog.feed import new_epoch
+from tileserver.catalog.finding import Root, places_of
 from tileserver.catalog.postgres.schema import CREATE, DROP, SCHEMA, TABLES, VERSION
 from tileserver.errors import BusyError
 
@@ -60,10 +60,10 @@ class Database:
         SettingsError: If that is no address.
     """
 
-    def __init__(self, address: str, roots: Sequence[Path]) -> None:
+    def __init__(self, address: str, roots: Sequence[Root]) -> None:
         self._conninfo = _conninfo(address)
         self.name = _name(self._conninfo)
-        self.roots = json.dumps(sorted({os.path.abspath(root) for root in roots}))  # noqa: PTH100 - links stay
+        self.roots = json.dumps(places_of(roots))
         self._idle: deque[_Kept] = deque()
         self._ready = False
         weakref.finalize(self, _close, self._idle)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from comeo.errors import ComeoError
 from tileserver.catalog.base import Search
+from tileserver.catalog.finding import Root
 from tileserver.catalog.indexed import IndexedCatalog, Watch
 from tileserver.catalog.sqlite import questions
 from tileserver.catalog.sqlite.database import Database, versioned
@@ -31,7 +32,7 @@ class SqliteCatalog(IndexedCatalog[sqlite3.Connection]):
     A file that turns out damaged is made anew, and the question asked again.
 
     Args:
-        roots: Archives, or folders of archives.
+        roots: Archives, or folders of archives, on disk or as addresses in buckets.
         database: Name of the file; the version of its schema and a digest of the roots are put into it, see
             `versioned`.
         scan_seconds: Shortest time between two looks at the folders.
@@ -42,7 +43,7 @@ class SqliteCatalog(IndexedCatalog[sqlite3.Connection]):
     """
 
     def __init__(
-        self, roots: Iterable[Path], database: Path, scan_seconds: float, watch: Watch | None = None
+        self, roots: Iterable[Root], database: Path, scan_seconds: float, watch: Watch | None = None
     ) -> None:
         roots = tuple(roots)
         self._database = Database(database, roots)
