@@ -14,13 +14,9 @@ from tileserver.catalog.rows import bands_to_json, microseconds
 FIRST_DAY = datetime(2015, 7, 1, 10, 30, tzinfo=UTC)
 DAYS = 3800
 LANDS = (
-    (-17, -34, 50, 37),
-    (-10, 37, 40, 70),
-    (60, 5, 140, 55),
-    (-120, 15, -60, 60),
-    (-80, -50, -35, 10),
+    (-17, -34, 50, 37), (-10, 37, 40, 70), (60, 5, 140, 55), (-120, 15, -60, 60), (-80, -50, -35, 10),
     (115, -38, 153, -12),
-)
+)  # fmt: skip
 PLACES = [
     (float(west), float(south))
     for left, low, right, high in LANDS
@@ -71,23 +67,27 @@ def _row(number: int, count: int, chance: random.Random) -> Row:
     box = (west, south, west + 1.1, south + 1.0)
     moment = FIRST_DAY + timedelta(days=DAYS * number / count)
     ring = [[west, south], [box[2], south], [box[2] - 0.1, box[3]], [west, box[3]], [west, south]]
+    time, crs = moment.isoformat().replace("+00:00", "Z"), f"EPSG:326{31 + int(west) % 29}"
     properties = {
-        "datetime": moment.isoformat().replace("+00:00", "Z"), "instruments": ["msi"], "constellation": "sentinel-2",
-        "platform": chance.choice(("sentinel-2a", "sentinel-2b")), "gsd": 10, "processing:level": "L2A",
+        "datetime": time, "instruments": ["msi"], "constellation": "sentinel-2", "gsd": 10, "proj:code": crs,
+        "platform": chance.choice(("sentinel-2a", "sentinel-2b")), "processing:level": "L2A",
         "eo:cloud_cover": round(chance.uniform(0, 100), 2), "grid:code": f"MGRS-{int(west)}-{int(south)}",
-        "sat:relative_orbit": (int(west) + int(south) // 10) % 143 + 1, "proj:code": f"EPSG:326{31 + int(west) % 29}",
+        "sat:relative_orbit": (int(west) + int(south) // 10) % 143 + 1,
     }  # fmt: skip
     item = {
         "type": "Feature", "stac_version": "1.1.0", "id": name, "collection": collection, "bbox": box,
-        "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": properties, "assets": {}, "links": [],
+        "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": properties,
+        "assets": {}, "links": [],
     }  # fmt: skip
-    group = {"bands": ["B02", "B03", "B04", "B08"], "shape": [4, 10980, 10980], "crs": properties["proj:code"],
+    group = {"bands": ["B02", "B03", "B04", "B08"], "shape": [4, 10980, 10980], "crs": crs,
              "transform": [10, 0, 499980, 0, -10, 5300040], "levels": 6, "block": 256}  # fmt: skip
     info = {
-        "id": name, "collection": collection, "codec": "learned", "ratio": 100.0, "step": 80.0, "archive_bytes": 13_000_000,
-        "groups": {"r10m": group, "r20m": group}, "clear": None, "source": f"{name}.SAFE",
+        "id": name, "collection": collection, "codec": "learned", "ratio": 100.0, "step": 80.0,
+        "archive_bytes": 13_000_000, "groups": {"r10m": group, "r20m": group}, "clear": None,
+        "source": f"{name}.SAFE",
     }  # fmt: skip
+    path = f"/archives/{collection}/{moment.year}/{name}.zarr.zip"
     return Row(
-        f"/archives/{collection}/{moment.year}/{name}.zarr.zip", f"{number}-{number}-13000000", collection, name,
-        microseconds(moment), *box, f"{number:064x}", BANDS[collection], json.dumps(item), json.dumps(info),
+        path, f"{number}-{number}-13000000", collection, name, microseconds(moment), *box, f"{number:064x}",
+        BANDS[collection], json.dumps(item), json.dumps(info),
     )  # fmt: skip
