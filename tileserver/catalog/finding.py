@@ -7,6 +7,7 @@ forked from the one that looks first.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -23,6 +24,11 @@ MOST_OBJECTS: Final = 100_000
 _SHARE: Final = 4
 """So many times as long as a listing took, the bucket is left alone."""
 log = logging.getLogger(__name__)
+
+
+def places_of(roots: Iterable[Root]) -> list[str]:
+    """Where archives are looked for, as text, sorted; links stay what they are."""
+    return sorted({root if isinstance(root, str) else os.path.abspath(root) for root in roots})  # noqa: PTH100
 
 
 class Finder:
