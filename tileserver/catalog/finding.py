@@ -21,8 +21,6 @@ from tileserver.catalog.scan import find_archives
 Root = Path | str
 """An archive or a folder of archives: a path on disk, or an address in a bucket."""
 MOST_OBJECTS: Final = 100_000
-_SHARE: Final = 4
-"""So many times as long as a listing took, the bucket is left alone."""
 log = logging.getLogger(__name__)
 
 
@@ -76,7 +74,7 @@ class _Bucket:
             return None
         found, fault = _listed(self.place)
         ended = time.monotonic()
-        self._next = ended + _SHARE * (ended - began)
+        self._next = 2 * ended - began  # left alone as long as that took: it is in the way of a request
         if fault != self._fault:
             self._fault = fault
             if fault:
