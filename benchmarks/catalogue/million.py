@@ -206,7 +206,7 @@ def table(results: dict[str, Any]) -> str:
         "",
         f"{results['scenes']:,} scenes that no archive has, on {len(PLACES):,} places of 1° over ten years, "
         f"in three collections; median and 95th percentile of {results['repeats']} requests each, asked in "
-        "turn by one client in the server's process. Searches are whole answers of `/stac/search`, with Items; "
+        "turn by one client in the server's process. Searches are whole answers of `/stac/search`; "
         "where more than 10 000 scenes are found their number is left out.",
         "",
         "| request | " + " | ".join(f"{name}, median | 95 %" for name in kinds) + " |",
