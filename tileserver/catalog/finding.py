@@ -7,6 +7,7 @@ forked from the one that looks first.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -21,6 +22,11 @@ Root = Path | str
 """An archive or a folder of archives: a path on disk, or an address in a bucket."""
 MOST_OBJECTS: Final = 100_000
 log = logging.getLogger(__name__)
+
+
+def places_of(roots: Iterable[Root]) -> list[str]:
+    """Where archives are looked for, as text, sorted; links stay what they are."""
+    return sorted({root if isinstance(root, str) else os.path.abspath(root) for root in roots})  # noqa: PTH100
 
 
 class Finder:

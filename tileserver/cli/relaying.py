@@ -1,14 +1,13 @@
-"""`comeo relay plan`, `run`, `import`, `status`, `verify`, `announce`, `find`: what comes, what is here."""
+"""`comeo relay plan`, `run`, `import`, `export`, `status`, `verify`: what comes, when, and what is here."""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
@@ -87,6 +86,66 @@ def import_(definition: Path, folder: Path, database: str | None) -> None:
 
 
 @click.command()
+@click.argument("source")
+@click.argument("disk", metavar="DEST", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--since", default="0", metavar="last|LINE",
+    help="Only archives of lines of the feed behind this one; `last`: of the last whole export to DEST.",
+)  # fmt: skip
+@click.option(
+    "--max", "most", metavar="SIZE", help="Bytes of archives at most, as 64G.  [default: as there is room]"
+)
+@click.option("--key", help="Of SOURCE, as its operator announced it.  [default: the one that it has]")
+def export(source: str, disk: Path, since: str, most: str | None, key: str | None) -> None:
+    """Copy what SOURCE publishes to the disk DEST, which `comeo relay import` takes elsewhere.
+
+    SOURCE is the address of an origin or a relay, or a folder that `comeo relay publish` has written. The
+    newest archives come first. What was cut short is completed by the same command.
+    """
+    from tileserver.relay.feed.trust import Trust
+    from tileserver.relay.keeping.exporting import export as exported
+    from tileserver.relay.upstream import FolderUpstream, HttpUpstream
+
+    after, room = _since(since), _size(most)
+    trust = Trust(None, key)
+    if "://" in source and not source.startswith("file:"):
+        upstream: FolderUpstream | HttpUpstream = HttpUpstream(source, trust)
+    else:
+        upstream = FolderUpstream(source, trust)
+        if upstream.contains(disk):
+            raise ComeoError(f"{disk} lies in {source}, which is published; name the disk that is carried")
+    try:
+        with ended_by_signal(), telling() as told:
+            done = exported(upstream, disk, after, room, told)
+    finally:
+        upstream.close()
+    for reason in done.refused:
+        click.echo(f"left out: {reason}", err=True)
+    click.echo(f"{disk}  {done.archives:,} archives, {done.bytes:,} bytes, {done.new:,} of them new")
+    if done.left:
+        click.echo(
+            f"no room for {done.left:,} more; take another disk, or export again when this one is empty"
+        )
+
+
+def _since(text: str) -> int | Literal["last"]:
+    if text.lower() == "last":
+        return "last"
+    if not (text.isascii() and text.isdigit() and len(text) < 12):
+        raise click.BadParameter("give `last`, or the number of a line", param_hint="--since")
+    return int(text)
+
+
+def _size(text: str | None) -> int | None:
+    from tileserver.relay.plan.definition import size_of
+
+    try:
+        return None if text is None else int(size_of(text))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--max") from error
+
+
+@click.command()
 @definition_argument
 @database_option
 @json_option
@@ -126,39 +185,6 @@ def verify(definition: Path, database: str | None, mend: bool) -> None:
     click.echo(f"{scenes} scenes, {checked:,} bytes: {bad or 'none'} damaged")
     if bad and not mend:
         raise ComeoError("some are damaged; --mend has them fetched again")
-
-
-@click.command()
-@click.argument("url")
-def announce(url: str) -> None:
-    """Say in the local network that the origin or relay at URL is there, until the command is ended.
-
-    URL is the address that others reach it by, as http://192.168.1.5:8080/.
-    """
-    from tileserver.relay.lan import announced, index_of
-
-    index = index_of(url)
-    with ended_by_signal(), announced(url, index):
-        click.echo(f"{url} is announced as {index.name or index.origin}, key {index.key}")
-        threading.Event().wait()
-
-
-@click.command()
-@click.option("--seconds", type=click.FloatRange(0.5, 60), default=3.0, show_default=True, help="To listen.")
-def find(seconds: float) -> None:
-    """List the origins and relays that are announced in the local network, with their keys.
-
-    Compare a key with the one that its operator has published before it is put into RELAY.toml.
-    """
-    from tileserver.relay.lan import find as found_in
-
-    found = found_in(seconds)
-    if not found:
-        click.echo("nothing is announced in this network; where a server is, say `comeo relay announce URL`")
-    for each in found:
-        click.echo(f"{each.address}  {each.problem}")
-        if (index := each.index) is not None:
-            click.echo(f"{'':8}{index.name or index.origin}, {index.last:,} lines, key {index.key}")
 
 
 def read(definition: Path, database: str | None) -> Defined:

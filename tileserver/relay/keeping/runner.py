@@ -269,7 +269,12 @@ class Runner:
         kept = self._journal.get(key)
         for source in self._sources:
             found = None
-            if kept is not None and kept.origin == source.uuid and key not in self._put_off:
+            if (
+                kept is not None
+                and kept.origin == source.uuid
+                and key not in self._put_off
+                and source.has(kept)
+            ):
                 found = waiting_of(kept, self._intake.subscribers, self._clock())
             if found is None:
                 source.order.remove(key)

@@ -13,7 +13,8 @@ from tileserver.relay.feed.lines import Line
 from tileserver.relay.keeping.backoff import Backoff
 from tileserver.relay.keeping.bringing import Bringer
 from tileserver.relay.keeping.intake import Intake
-from tileserver.relay.keeping.journal import Journal, Known
+from tileserver.relay.keeping.journal import Journal, Kept, Known
+from tileserver.relay.keeping.offering import put_in
 from tileserver.relay.plan.offers import Key
 from tileserver.relay.plan.order import Order
 from tileserver.relay.upstream.base import Upstream
@@ -91,6 +92,10 @@ class Source:
             changed += intake.settle(self.uuid, now)
         self.polled_at = clock
         return changed
+
+    def has(self, kept: Kept) -> bool:
+        """Whether the archive of a scene of this origin is there."""
+        return self.upstream.has(put_in(kept.line).href)
 
     def _look(self, journal: Journal) -> bool:
         """Read the index; whether all of the feed has to be read again."""

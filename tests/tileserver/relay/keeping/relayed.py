@@ -82,6 +82,9 @@ class BadLine:
             if len(came) < len(data):
                 raise UnreachableError("the link broke")
 
+    def has(self, href: str) -> bool:
+        return self.inner.has(href)
+
     def model(self, sha256: str) -> bytes:
         return self.inner.model(sha256)
 
