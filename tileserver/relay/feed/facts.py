@@ -40,6 +40,7 @@ def facts_of(record: Record) -> dict[str, Any]:
 
     Raises:
         ReplacedError: If the archive is another one than the catalogue has found.
+        OutOfReachError: If it cannot be read for now.
         ArchiveError: If it is damaged.
         OSError: If it cannot be read.
     """
