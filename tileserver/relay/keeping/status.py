@@ -101,4 +101,4 @@ def status(relay: Defined, journal: Journal, now: datetime, most: int = 20) -> d
 def _state(state: str, layers: tuple[str, ...]) -> str:
     if state != "coming":
         return state
-    return f"up to {layers[-1]}" if layers else "not here yet"
+    return ", ".join(layers) if layers else "not here yet"

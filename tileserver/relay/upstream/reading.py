@@ -17,6 +17,7 @@ from tileserver.relay.errors import (
 from tileserver.relay.feed.checking import Checker, split
 from tileserver.relay.feed.layout import (
     FEED,
+    HEADS,
     INDEX,
     MAX_INDEX_BYTES,
     MAX_MODEL_BYTES,
@@ -24,6 +25,7 @@ from tileserver.relay.feed.layout import (
     MODELS,
     OPEN,
     SEGMENT,
+    head_name,
     segment_name,
     segment_of,
 )
@@ -59,6 +61,17 @@ class FeedReader(ABC):
         found = read_index(self._get(INDEX, MAX_INDEX_BYTES))
         self._trust.check(found)
         self._index = found
+        return found
+
+    def head(self, etag: str, packed: int, size: int) -> bytes:
+        """See `Upstream.head`."""
+        name = f"{HEADS}/{head_name(etag)}"
+        try:
+            found = unpack(self._get(name, packed), size, f"{self.name}: {name}")
+        except FeedError as error:  # and is no lie: a flipped bit
+            raise UpstreamError(str(error)) from error
+        if len(found) != size:
+            raise UpstreamError(f"{self.name}: {name} has {len(found)} bytes, not {size}; it is not used")
         return found
 
     def model(self, sha256: str) -> bytes:
