@@ -38,6 +38,7 @@ from tileserver.api.stac import routes as stac
 from tileserver.api.viewer import routes as viewer
 from tileserver.api.wmts import routes as wmts
 from tileserver.catalog import SqliteCatalog
+from tileserver.catalog.finding import check_bucket
 from tileserver.http import addresses, compression, documents, problems, sharing
 from tileserver.http.bodies import StrictJson
 from tileserver.http.context import EXTENSION, State, scenes
@@ -94,7 +95,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     store = settings.store or database.with_name(f"{database.stem}-kept.sqlite")
     uploads = settings.uploads or database.with_name(f"{database.stem}-uploads")
     settings = settings.model_copy(update={"catalog": database, "store": store, "uploads": uploads})
-    catalog = SqliteCatalog(settings.paths, database, settings.scan_seconds, metrics.count_archives)
+    catalog = SqliteCatalog(settings.roots, database, settings.scan_seconds, metrics.count_archives)
     catalog.refresh(force=True)
     catalog.close()
     app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog), _jobs(settings))
@@ -106,6 +107,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         *modules,
         *(_geoservices(settings) if settings.database else ()),
         *(_relay(settings) if settings.relay else ()),
+        *(_relay_status(settings) if settings.relay_definition else ()),
         *(_compressions(settings) if settings.compressions else ()),
     ):
         app.register_api(module.api)
@@ -133,6 +135,8 @@ def _check(settings: Settings) -> None:
     for path in settings.paths:
         if not path.exists():
             raise SettingsError(f"{path} does not exist; name folders of archives, or archives (COMEO_PATHS)")
+    for place in settings.buckets:
+        check_bucket(place)
     if settings.observations is not None:
         check_file(settings.observations)
     if settings.oidc_issuer and not settings.oidc_client_id:
@@ -188,6 +192,14 @@ def _relay(settings: Settings) -> tuple[ModuleType, ...]:
 
     relay_folder(settings)  # refused at the start where there is none
     return routes, verification
+
+
+def _relay_status(settings: Settings) -> tuple[ModuleType, ...]:
+    """The route that says how a relay stands; its definition is refused at the start if it cannot be read."""
+    from tileserver.api.relay import status  # noqa: PLC0415
+
+    status.relay_of(settings)
+    return (status,)
 
 
 def _compressions(settings: Settings) -> tuple[ModuleType, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, Literal, Self
@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from comeo.cpus import cpu_count
+from comeo.errors import ArchiveError
+from comeo.places import BUCKETS, ObjectAddress, address_of
 from comeo.settings import MAX_MODEL_THREADS, CodecSettings, SettingsError
 from tileserver.outgoing.addresses import Network, read_networks
 
@@ -37,6 +39,7 @@ class Settings(BaseModel):
 
     Attributes:
         paths: Archives, or folders of archives; `:` between them in the environment.
+        buckets: Archives, or folders of archives, in buckets: `s3://BUCKET/KEY`, with spaces between them.
         catalog: SQLite file of the catalogue; a temporary one when not given.
         pof: Folder of indicators, `*.toml` and `*.json`, that are served beside the predefined ones.
         pof_write: Whether anybody who reaches the server may publish indicators.
@@ -71,6 +74,8 @@ class Settings(BaseModel):
         relay_folder: Of the key that signs that, and of the feed; by default beside an SQLite database.
         relay_name: Of the origin, for people; by default the provider.
         relay_licence: Of the archives.
+        relay_definition: RELAY.toml of the relay whose archives are served: how it stands is then told at
+            `/relay/v1/status` and by the viewer.
         static: Built viewer (`index.html` and `assets/`).
         host: Address to listen on.
         port: TCP port to listen on; 0 takes a free one.
@@ -143,6 +148,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     paths: tuple[Path, ...] = ()
+    buckets: tuple[str, ...] = ()
     catalog: Path | None = None
     pof: Path | None = None
     pof_write: bool = False
@@ -169,6 +175,7 @@ class Settings(BaseModel):
     relay_folder: Path | None = None
     relay_name: str = Field(default="", max_length=200)
     relay_licence: str = Field(default="", max_length=200)
+    relay_definition: Path | None = None
     static: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
@@ -236,7 +243,22 @@ class Settings(BaseModel):
     @field_validator("paths", "originals", mode="before")
     @classmethod
     def _split_paths(cls, value: Any) -> Any:
+        if isinstance(value, str) and BUCKETS in value:
+            raise ValueError(f"folders of buckets are named in {PREFIX}BUCKETS, with spaces between them")
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("buckets", mode="before")
+    @classmethod
+    def _split_buckets(cls, value: Any) -> Any:
+        return tuple(value.split()) if isinstance(value, str) else value
+
+    @field_validator("buckets")
+    @classmethod
+    def _are_in_buckets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(address_of(each)) for each in value)
+        except ArchiveError as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("compression_sources", mode="before")
     @classmethod
@@ -280,7 +302,8 @@ class Settings(BaseModel):
 
         Args:
             environ: Instead of the process's own environment.
-            **overrides: Settings that win over the environment; None means not given.
+            **overrides: Settings that win over the environment; None means not given. Addresses in buckets
+                among `paths` are `buckets`, and these paths then are all that there are.
 
         Raises:
             SettingsError: Naming the variable and what is wrong with it.
@@ -295,12 +318,19 @@ class Settings(BaseModel):
             if environ.get(PREFIX + name.upper())
         }
         values.update({name: value for name, value in overrides.items() if value is not None})
+        if overrides.get("paths") is not None:
+            values.update(_apart(overrides["paths"]))
         try:
             return cls(**values)
         except ValidationError as error:
             first = error.errors()[0]
             name = str(first["loc"][0]) if first["loc"] else "settings"
             raise SettingsError(f"{PREFIX}{name.upper()}: {first['msg']}") from error
+
+    @property
+    def roots(self) -> tuple[Path | str, ...]:
+        """Where archives are looked for: on disk, and in buckets."""
+        return (*self.paths, *self.buckets)
 
     @property
     def own_address(self) -> str:
@@ -354,3 +384,12 @@ class Settings(BaseModel):
         here = Path(__file__).resolve().parent
         candidates = [self.static] if self.static else [here / "static", here.parent / "static" / "dist"]
         return next((path for path in candidates if (path / "index.html").is_file()), None)
+
+
+def _apart(places: Iterable[Path | ObjectAddress]) -> dict[str, Any]:
+    """Settings of places as a command was given them."""
+    places = tuple(places)
+    return {
+        "paths": tuple(place for place in places if not isinstance(place, ObjectAddress)),
+        "buckets": tuple(str(place) for place in places if isinstance(place, ObjectAddress)),
+    }

@@ -441,6 +441,8 @@ export interface Config {
   basemap: Basemap | null;
   /** Whether the server follows places: it has the page /follow then. */
   geoservices: boolean;
+  /** Whether it is a relay's, and tells how that stands. */
+  relay: boolean;
 }
 
 function parseBasemap(basemap: unknown): Basemap | null {
@@ -454,5 +456,5 @@ function parseBasemap(basemap: unknown): Basemap | null {
 
 export async function fetchConfig(): Promise<Config> {
   const body = await fetchJson(url('viewer-config.json'));
-  return { basemap: parseBasemap(body['basemap']), geoservices: body['geoservices'] === true };
+  return { basemap: parseBasemap(body['basemap']), geoservices: body['geoservices'] === true, relay: body['relay'] === true };
 }

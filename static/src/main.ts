@@ -111,6 +111,7 @@ async function followConfig(): Promise<void> {
   const config = await fetchConfig().catch(() => null);
   if (config?.geoservices) byId('language').prepend(h('a', { class: 'text-button', href: 'follow' }, t('geoservices')));
   const map = await mapStarted;
+  if (config?.relay) withWords('relay', import('./relay/panel')).then(({ relayPanel }) => relayPanel(byId('corner')), console.warn);
   const basemap = config?.basemap;
   if (!basemap || !map) return;
   map.addBasemap(basemap);
@@ -163,7 +164,7 @@ function tellWhatIsHere(): void {
   store.watch(['items', 'item'], ({ items, item }) => {
     if (asked || !(item?.here || items.some(({ here }) => here))) return;
     asked = true;
-    withWords('here', import('./panels/here')).then(({ tellHere }) => tellHere(store), console.warn);
+    withWords('here', import('./panels/here')).then(({ tellHere }) => tellHere(store, mapStarted), console.warn);
   });
 }
 

@@ -23,7 +23,7 @@ export const totalOf = (traffic: Traffic): number => traffic.imagery + traffic.p
 export function partOf(path: string): Part {
   if (/\/assets\/(reference|gazetteer)-/.test(path)) return 'map';
   if (/\/tiles\/[^/]+\/\d+\/\d+\/\d+/.test(path)) return 'imagery';
-  return /\/(stac|collections|pof|h|statistics|viewer-config\.json)(\/|$)/.test(path) ? 'data' : 'page';
+  return /\/(stac|collections|pof|h|statistics|relay|viewer-config\.json)(\/|$)/.test(path) ? 'data' : 'page';
 }
 
 type Timing = Pick<PerformanceResourceTiming, 'name' | 'transferSize' | 'encodedBodySize'>;

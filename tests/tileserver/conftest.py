@@ -94,10 +94,10 @@ def own_archives(archives: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(archives, tmp_path / "own"))
 
 
-def serving(paths: Path, folder: Path, **settings: object) -> FlaskClient:
+def serving(archives: Path, folder: Path, **settings: object) -> FlaskClient:
     """A client of a server that looks at its archives once; the catalogue lies in `folder`."""
     given: dict[str, object] = {
-        "paths": (paths,), "catalog": folder / "catalog.sqlite", "workers": 1, "scan_seconds": 3600,
+        "paths": (archives,), "catalog": folder / "catalog.sqlite", "workers": 1, "scan_seconds": 3600,
         "static": folder / "no-viewer", **settings,
     }  # fmt: skip
     return create_app(Settings.model_validate(given)).test_client()

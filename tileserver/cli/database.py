@@ -12,7 +12,7 @@ import click
 
 from comeo.errors import ComeoError, NotFoundError
 from tileserver.cli.options import database_option
-from tileserver.cli.places import LocalPath
+from tileserver.cli.places import LocalOrBucketPath, LocalPath
 
 if TYPE_CHECKING:
     from tileserver.render.scenes import Scenes
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from tileserver.store.geoservices import Geoservice
 
 archives_argument = click.argument(
-    "paths", nargs=-1, required=True, type=LocalPath("geoservices observe archives on disk")
+    "paths",
+    nargs=-1,
+    required=True,
+    type=LocalOrBucketPath("geoservices observe archives on disk and in buckets"),
 )
 
 
@@ -55,7 +58,7 @@ def open_scenes(settings: Settings) -> Iterator[Scenes]:
 
     path = settings.catalog or temporary_folder("catalog") / "catalog.sqlite"
     settings = settings.model_copy(update={"catalog": path})
-    catalog = SqliteCatalog(settings.paths, path, settings.scan_seconds, lambda *_: None)
+    catalog = SqliteCatalog(settings.roots, path, settings.scan_seconds, lambda *_: None)
     catalog.refresh(force=True)
     try:
         yield Scenes.open(settings, catalog)

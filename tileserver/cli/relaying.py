@@ -1,4 +1,4 @@
-"""`comeo relay plan`, `run`, `import`, `status`, `verify`: what is fetched, when, and what is here."""
+"""`comeo relay plan`, `run`, `import`, `export`, `status`, `verify`: what comes, when, and what is here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
@@ -83,6 +83,66 @@ def import_(definition: Path, folder: Path, database: str | None) -> None:
     upstreams = [(str(folder), upstream)]
     with ended_by_signal(), telling() as told, running(relay, told, upstreams, free=True) as runner:
         runner.run(once=True)
+
+
+@click.command()
+@click.argument("source")
+@click.argument("disk", metavar="DEST", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--since", default="0", metavar="last|LINE",
+    help="Only archives of lines of the feed behind this one; `last`: of the last whole export to DEST.",
+)  # fmt: skip
+@click.option(
+    "--max", "most", metavar="SIZE", help="Bytes of archives at most, as 64G.  [default: as there is room]"
+)
+@click.option("--key", help="Of SOURCE, as its operator announced it.  [default: the one that it has]")
+def export(source: str, disk: Path, since: str, most: str | None, key: str | None) -> None:
+    """Copy what SOURCE publishes to the disk DEST, which `comeo relay import` takes elsewhere.
+
+    SOURCE is the address of an origin or a relay, or a folder that `comeo relay publish` has written. The
+    newest archives come first. What was cut short is completed by the same command.
+    """
+    from tileserver.relay.feed.trust import Trust
+    from tileserver.relay.keeping.exporting import export as exported
+    from tileserver.relay.upstream import FolderUpstream, HttpUpstream
+
+    after, room = _since(since), _size(most)
+    trust = Trust(None, key)
+    if "://" in source and not source.startswith("file:"):
+        upstream: FolderUpstream | HttpUpstream = HttpUpstream(source, trust)
+    else:
+        upstream = FolderUpstream(source, trust)
+        if upstream.contains(disk):
+            raise ComeoError(f"{disk} lies in {source}, which is published; name the disk that is carried")
+    try:
+        with ended_by_signal(), telling() as told:
+            done = exported(upstream, disk, after, room, told)
+    finally:
+        upstream.close()
+    for reason in done.refused:
+        click.echo(f"left out: {reason}", err=True)
+    click.echo(f"{disk}  {done.archives:,} archives, {done.bytes:,} bytes, {done.new:,} of them new")
+    if done.left:
+        click.echo(
+            f"no room for {done.left:,} more; take another disk, or export again when this one is empty"
+        )
+
+
+def _since(text: str) -> int | Literal["last"]:
+    if text.lower() == "last":
+        return "last"
+    if not (text.isascii() and text.isdigit() and len(text) < 12):
+        raise click.BadParameter("give `last`, or the number of a line", param_hint="--since")
+    return int(text)
+
+
+def _size(text: str | None) -> int | None:
+    from tileserver.relay.plan.definition import size_of
+
+    try:
+        return None if text is None else int(size_of(text))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--max") from error
 
 
 @click.command()
@@ -181,13 +241,37 @@ def _table(found: list[Coming], relay: Defined) -> None:
         click.echo(f"{len(found)} pieces, {total:,} bytes on the wire{cost}")
 
 
+_DOING: Final = {
+    "stopped": "not running; comeo relay run begins it", "fetching": "fetching", "waiting": "all is here",
+    "closed": "no window of the link is open", "quota": "the quota of bytes is used up",
+    "disk": "the disk is full", "down": "no origin answers",
+}  # fmt: skip
+_HERE: Final = {
+    "complete": "complete", "head": "with their head", "coarse": "with their overviews",
+    "area": "sharp over the area", "rest": "but for what came damaged", "waiting": "not here yet",
+    "faulty": "faulty",
+}  # fmt: skip
+
+
+def _origin(origin: dict[str, Any]) -> str:
+    """An origin in a line."""
+    if origin["up"] is None:
+        return f"{origin['url']}, not tried yet"
+    answers = "answers since" if origin["up"] else "has not answered since"
+    read = "" if origin["line"] is None else f", line {origin['line']} of epoch {origin['epoch']}"
+    problem = origin["problem"] or origin["detail"]
+    reason = f"; {problem}" if problem else ""
+    return f"{origin['name'] or origin['url']} {answers} {origin['since']}{read}{reason}"
+
+
 def _say(found: dict[str, Any]) -> None:
     echo: Callable[[str], None] = click.echo
     echo(f"{'folder':10}{found['folder']}")
+    doing = found["doing"]
+    echo(f"{'runner':10}{_DOING[doing['what']]}" + (f" until {doing['until']}" if doing["until"] else ""))
     for origin in found["origins"]:
-        problem = f"; {origin['problem']}" if origin["problem"] else ""
-        echo(f"{'origin':10}{origin['uuid']}, line {origin['line']} of epoch {origin['epoch']}{problem}")
-    scenes = ", ".join(f"{count} {state}" for state, count in sorted(found["scenes"].items()))
+        echo(f"{'origin':10}{_origin(origin)}")
+    scenes = ", ".join(f"{count} {_HERE[state]}" for state, count in sorted(found["scenes"].items()))
     echo(f"{'scenes':10}{scenes or 'none'}")
     size, spent = found["bytes"], found["spent"]
     disk = f"{size['disk']:,} on disk, {size['free']:,} free"

@@ -122,7 +122,7 @@ def _do(settings: Settings, order: Order, folder: Path, progress: DiskProgress) 
     small = settings.model_copy(
         update={"workers": 1, "block_cache_bytes": CACHE_BYTES, "tile_cache_bytes": 0}
     )
-    scenes = Scenes.open(small, SqliteCatalog(settings.paths, settings.catalog, settings.scan_seconds))
+    scenes = Scenes.open(small, SqliteCatalog(settings.roots, settings.catalog, settings.scan_seconds))
     half = folder / "half"
     extension = kind.do(scenes, order, half, progress)
     half.replace(folder / f"{RESULT}.{extension}")

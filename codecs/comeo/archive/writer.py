@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from comeo.archive import documents, inventory
@@ -17,7 +17,7 @@ from comeo.archive.stores.base import METADATA_KEY
 from comeo.errors import ArchiveError
 
 
-def archive_suffix(path: Path) -> str | None:
+def archive_suffix(path: PurePath) -> str | None:
     """The suffix that makes a name an archive's, or None."""
     return next((suffix for suffix in (ZIP_SUFFIX, FOLDER_SUFFIX) if path.name.endswith(suffix)), None)
 

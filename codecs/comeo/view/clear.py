@@ -15,7 +15,7 @@ from rio_tiler.models import ImageData
 from comeo.archive import Archive, ArchiveGroup
 from comeo.archive.clear import ClearGroup
 from comeo.archive.clear_model import GROUP
-from comeo.errors import ArchiveError, NotFoundError, NotHereError
+from comeo.errors import ArchiveError, NotFoundError, NotHereError, passes
 from comeo.grid import WGS84, Grid
 from comeo.missions.clear import BY_NAME, CLEAR_CLASSES, NODATA, Classes, ClearMask
 from comeo.scene import Band, pixel_size
@@ -57,7 +57,7 @@ def damage_as_unknown() -> Iterator[None]:
     except NotHereError:
         raise
     except ArchiveError as error:
-        if isinstance(error.__cause__, OSError):
+        if passes(error):
             raise
         raise NotFoundError(f"{error}, so its classes are unknown there; copy the archive again") from error
 

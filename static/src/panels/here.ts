@@ -1,6 +1,7 @@
 /** What is here of scenes of which not all is: in the list, in the head of the panel and on the map. Comes with the first such scene. */
 import type { Item } from '../api';
 import { byId, h } from '../dom';
+import type { MapView } from '../map/map';
 import type { State, Store } from '../store';
 import { words } from '../words/words';
 
@@ -21,7 +22,17 @@ function markList(items: readonly Item[]): void {
   }
 }
 
-export function tellHere(store: Store): void {
+/** Dashes the outlines of scenes of which not all is here. */
+function markMap({ maplibre }: MapView, store: Store): void {
+  const color = getComputedStyle(document.documentElement).getPropertyValue('--map-casing').trim();
+  maplibre.addLayer({ id: 'footprint-missing', type: 'line', source: 'footprints', filter: ['literal', false], paint: { 'line-color': color, 'line-width': 2.5, 'line-dasharray': [2, 2] } }, 'footprint-dot');
+  store.watch(['items'], ({ items }) => {
+    const keys = items.filter(({ here }) => here).map(({ key }) => key);
+    maplibre.setFilter('footprint-missing', ['in', ['get', 'key'], ['literal', keys]]);
+  });
+}
+
+export function tellHere(store: Store, map: Promise<MapView | null>): void {
   const inPanel = h('p', { class: 'sub here' });
   const onMap = h('div', { class: 'legend here', role: 'status' });
   byId('view').querySelector('.sub')?.after(inPanel);
@@ -35,4 +46,5 @@ export function tellHere(store: Store): void {
     }
   };
   store.watch(['item', 'layer'], show);
+  void map.then((view) => view && markMap(view, store));
 }

@@ -66,7 +66,12 @@ def config() -> Response:
     if settings.basemap:
         basemap = {"tiles": [settings.basemap], "attribution": settings.basemap_attribution, "maxzoom": 19}
     return jsonify(
-        {"basemap": basemap, "publish": settings.pof_write, "geoservices": settings.database is not None}
+        {
+            "basemap": basemap,
+            "publish": settings.pof_write,
+            "geoservices": settings.database is not None,
+            "relay": settings.relay_definition is not None,
+        }
     )
 
 

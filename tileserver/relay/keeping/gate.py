@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Final
 
 from tileserver.relay.keeping.journal import Journal
+from tileserver.relay.keeping.reach import Doing
 from tileserver.relay.plan.budget import OVERHEAD, REQUEST_BYTES, Budget
 from tileserver.relay.plan.definition import Link
 from tileserver.relay.plan.forecast import affordable
@@ -23,11 +24,13 @@ class PausedError(Exception):
     Args:
         until: When to look again, in UTC.
         reason: For people.
+        doing: The same in a word.
     """
 
-    def __init__(self, until: datetime, reason: str) -> None:
+    def __init__(self, until: datetime, reason: str, doing: Doing) -> None:
         super().__init__(reason)
         self.until = until
+        self.doing = doing
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +93,11 @@ class Gate:
         now = self._clock()
         opened = link_at(now, self._link)
         if opened.window is None:
-            raise PausedError(opened.until, "no window of the link is open")
+            raise PausedError(opened.until, "no window of the link is open", "closed")
         left = affordable(self.budget, now, self._link, alerts=alerts)
         useful = None if left is None else int((left - REQUEST_BYTES) / OVERHEAD)
         if useful is not None and useful < _LEAST:
-            raise PausedError(opened.until, "the quota of bytes is used up")
+            raise PausedError(opened.until, "the quota of bytes is used up", "quota")
         rate = None if opened.window.kbps is None else opened.window.kbps * 125
         if rate is not None:
             room = int(rate * (opened.until - now).total_seconds())

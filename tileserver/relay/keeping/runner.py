@@ -16,6 +16,7 @@ from tileserver.relay.keeping.gate import Gate, PausedError
 from tileserver.relay.keeping.intake import Intake
 from tileserver.relay.keeping.journal import SPEED, Journal, now_utc
 from tileserver.relay.keeping.layering import FaultyError, Layering
+from tileserver.relay.keeping.reach import Doing, Fault, Reaching
 from tileserver.relay.keeping.reconcile import reconcile
 from tileserver.relay.keeping.retention import NoRoomError, Retention
 from tileserver.relay.keeping.source import Source
@@ -92,8 +93,9 @@ class Runner:
         self._house_at = float("-inf")
         self._paused_until: datetime | None = None
         self._paused_for = ""
+        self._paused_as: Doing = "closed"
         self._halted_until: datetime | None = None
-        self._halted_for = ""
+        self._reaching = Reaching(journal)
 
     def run(self, *, once: bool = False) -> None:
         """Work until it is ended by a signal, or, `once`, until nothing more can be done now.
@@ -134,7 +136,7 @@ class Runner:
                 continue
             finally:
                 self._journal.spend(self._gate.day, source.bringer.settle())
-            source.backoff.worked()
+            self._heard(source)
             if known is None:  # now it can be told which scenes are of this origin
                 changed = [kept.key for kept in self._journal.scenes()]
             for key in changed:
@@ -147,7 +149,8 @@ class Runner:
             del self._put_off[key]
             self._arrange(key)
         if self._halted_until is not None and now < self._halted_until:
-            self._paused_until, self._paused_for = self._halted_until, self._halted_for
+            self._paused_until = self._halted_until
+            self._paused_for, self._paused_as = "the disk is full", "disk"
             return None
         plain, alerts = self._may(alerts=False), self._may(alerts=True)
         if not alerts:
@@ -167,7 +170,7 @@ class Runner:
         try:
             self._gate.enter(alerts=alerts)
         except PausedError as error:
-            self._paused_until, self._paused_for = error.until, str(error)
+            self._paused_until, self._paused_for, self._paused_as = error.until, str(error), error.doing
             return False
         self._paused_until = None
         return True
@@ -180,7 +183,7 @@ class Runner:
                 self._arrange(faded)
         except NoRoomError as error:
             self._told.note(str(error))
-            self._halted_until, self._halted_for = self._clock() + _NO_ROOM, "the disk is full"
+            self._halted_until = self._clock() + _NO_ROOM
             return
         kept = self._journal.get(key)
         now = None if kept is None else waiting_of(kept, self._intake.subscribers, self._clock())
@@ -190,6 +193,7 @@ class Runner:
             self._arrange(key)
             return
         self._told.line(f"{key.id}: {scene.layer}")
+        self._reaching.does("fetching", self._clock())
         before = self._measured(source)
         try:
             after = self._layering.bring(source.bringer, kept, scene.wish, scene.layer)
@@ -208,7 +212,7 @@ class Runner:
         except ComeoError as error:  # of this scene's file, or of a full disk
             self._later(source, key, str(error))
         else:
-            source.backoff.worked()
+            self._heard(source)
             if scene.layer in after.layers or after.state == "whole":
                 self._told.note(f"{key.id}: {scene.layer} is here")
                 source.order.came(scene, scene.layer, self._clock())
@@ -236,7 +240,9 @@ class Runner:
 
     def _failed(self, source: Source, error: UpstreamError) -> None:
         """Leave an origin alone for a while."""
-        seconds = source.backoff.wait(refused=not isinstance(error, UnreachableError))
+        refused = not isinstance(error, UnreachableError)
+        self._lost(source, "refused" if refused else "unreachable")
+        seconds = source.backoff.wait(refused=refused)
         if source.backoff.failed == 1:
             self._told.note(f"{source.name}: {error}")
         source.ready_at = self._ticks() + seconds
@@ -244,16 +250,31 @@ class Runner:
     def _distrust(self, source: Source, error: FeedError) -> None:
         """Take nothing more from an origin until a person has looked, which may be done meanwhile."""
         self._told.note(f"{source.name}: {error}; nothing more is taken from it")
+        self._lost(source, "distrusted")
         if source.uuid is not None and (known := self._journal.origin(source.uuid)) is not None:
             self._journal.set_origin(source.uuid, replace(known, problem=str(error)))
         source.ready_at = self._ticks() + DISTRUST_SECONDS
+
+    def _heard(self, source: Source) -> None:
+        source.backoff.worked()
+        if not source.copy:
+            self._reaching.up(source.name, source.uuid, source.title, self._clock())
+
+    def _lost(self, source: Source, fault: Fault) -> None:
+        if not source.copy:
+            self._reaching.down(source.name, fault, self._clock())
 
     def _arrange(self, key: Key) -> None:
         """Put a scene into the order of its origin as it is now."""
         kept = self._journal.get(key)
         for source in self._sources:
             found = None
-            if kept is not None and kept.origin == source.uuid and key not in self._put_off:
+            if (
+                kept is not None
+                and kept.origin == source.uuid
+                and key not in self._put_off
+                and source.has(kept)
+            ):
                 found = waiting_of(kept, self._intake.subscribers, self._clock())
             if found is None:
                 source.order.remove(key)
@@ -271,15 +292,18 @@ class Runner:
         """Wait for a line of a feed, for a line that is down, or for the link to open."""
         if self._paused_until is not None:
             self._told.line(f"{self._paused_for} until {self._paused_until:%Y-%m-%d %H:%M} UTC")
+            self._reaching.does(self._paused_as, self._clock(), self._paused_until)
             self._sleep(min(60.0, max(0.1, (self._paused_until - self._clock()).total_seconds())))
             return
         ready = [source for source in self._sources if source.ready_at <= self._ticks()]
         if not ready:
             soonest = min(source.ready_at for source in self._sources)
             self._told.line("the line is down")
+            self._reaching.does("down", self._clock())
             self._sleep(max(0.05, soonest - self._ticks()))
             return
         self._told.line("all is here")
+        self._reaching.does("waiting", self._clock())
         if len(self._sources) > 1:  # none is to wait for another
             self._sleep(1.0)
             return

@@ -13,7 +13,8 @@ from tileserver.relay.feed.lines import Line
 from tileserver.relay.keeping.backoff import Backoff
 from tileserver.relay.keeping.bringing import Bringer
 from tileserver.relay.keeping.intake import Intake
-from tileserver.relay.keeping.journal import Journal, Known
+from tileserver.relay.keeping.journal import Journal, Kept, Known
+from tileserver.relay.keeping.offering import put_in
 from tileserver.relay.plan.offers import Key
 from tileserver.relay.plan.order import Order
 from tileserver.relay.upstream.base import Upstream
@@ -37,6 +38,7 @@ class Source:
 
     Attributes:
         uuid: Of the origin, once it has been reached.
+        title: Its name for people, likewise.
         ready_at: When it may be asked again, by a clock that only grows.
         polled_at: When its feed was read last.
     """
@@ -50,10 +52,11 @@ class Source:
         self.order = order
         self.backoff = Backoff()
         self.uuid: str | None = None
+        self.title = ""
         self.ready_at = 0.0
         self.polled_at = float("-inf")
         self._index_at = float("-inf")
-        self._copy = copy
+        self.copy = copy
         self._epoch = self._last = 0
 
     def poll(
@@ -81,7 +84,7 @@ class Source:
         assert self.uuid is not None  # noqa: S101 - `_look` has set it
         known = journal.origin(self.uuid)
         after = 0 if known is None else known.cursor
-        if self._copy:
+        if self.copy:
             after = min(after, self._last)
         for batch in _batched(self.upstream.lines(after, wait), _BATCH):
             changed += intake.take(self.uuid, self._epoch, batch, now)
@@ -90,10 +93,14 @@ class Source:
         self.polled_at = clock
         return changed
 
+    def has(self, kept: Kept) -> bool:
+        """Whether the archive of a scene of this origin is there."""
+        return self.upstream.has(put_in(kept.line).href)
+
     def _look(self, journal: Journal) -> bool:
         """Read the index; whether all of the feed has to be read again."""
         index = self.upstream.index()
-        self.uuid, self._epoch = index.origin, index.epoch
+        self.uuid, self._epoch, self.title = index.origin, index.epoch, index.name
         self._last = index.last
         known = journal.origin(self.uuid)
         if known is None:

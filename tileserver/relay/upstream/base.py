@@ -100,6 +100,14 @@ class Upstream(Protocol):
         """
         ...
 
+    def has(self, href: str) -> bool:
+        """Whether an archive is there, as far as that is known without asking a server.
+
+        Args:
+            href: See `read`.
+        """
+        ...
+
     def model(self, sha256: str) -> bytes:
         """A learned model that the index names, compared with its digest.
 

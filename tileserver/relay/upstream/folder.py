@@ -58,7 +58,7 @@ class FolderUpstream(FeedReader):
             _HREF.validate_python(href)
         except ValidationError as error:
             raise UpstreamError(f"{self.name}: {href[:80]!r} is no path below the origin's root") from error
-        path = self._inside(unquote(href))
+        path = self._inside(unquote(href), ChangedError)
         self._check(path, href, etag)
         file = self._open(path, href)
         if not 0 <= start < stop <= file.size:
@@ -70,6 +70,14 @@ class FolderUpstream(FeedReader):
                 raise UnreachableError(f"{self.name}: {error}") from error
             self.wire.received += len(piece)
             yield piece
+
+    def contains(self, folder: Path) -> bool:
+        """Whether another folder is this one, or lies in it."""
+        return folder.resolve().is_relative_to(self._root)
+
+    def has(self, href: str) -> bool:
+        """See `Upstream.has`: a disk may be older than its origin, or have had no room for all."""
+        return (self._root / unquote(href)).is_file()
 
     def close(self) -> None:
         """See `Upstream.close`: nothing stays open."""
@@ -85,13 +93,13 @@ class FolderUpstream(FeedReader):
         except ArchiveError as error:
             raise UnreachableError(f"{self.name}: {error}") from error
 
-    def _inside(self, path: str) -> Path:
-        """A file below the root, whatever links there are on the way."""
+    def _inside(self, path: str, gone: type[UpstreamError] = UpstreamError) -> Path:
+        """A file below the root, whatever links there are on the way; `gone` is raised where it is not."""
         try:
             found = (self._root / path).resolve(strict=True)
         except OSError as error:
             missing = f"{self.name} has no {path} that can be read: {error.strerror}"
-            raise (UpstreamError if self._root.is_dir() else UnreachableError)(missing) from error
+            raise (gone if self._root.is_dir() else UnreachableError)(missing) from error
         if not found.is_relative_to(self._root):
             raise UpstreamError(f"{self.name}: {path} is a link that leaves the folder, and is not followed")
         return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from tileserver.relay.errors import (
     FeedError,
@@ -33,6 +34,8 @@ from tileserver.relay.feed.lines import Index, Line, read_index
 from tileserver.relay.feed.packing import unpack
 from tileserver.relay.feed.trust import Trust
 
+_MOST_LOOKS: Final = 10
+
 
 class FeedReader(ABC):
     """What folders and servers have in common.
@@ -46,6 +49,7 @@ class FeedReader(ABC):
         self.name = name
         self._trust = trust
         self._index: Index | None = None
+        self._written = b""
 
     @abstractmethod
     def _get(self, path: str, most: int) -> bytes:
@@ -56,11 +60,16 @@ class FeedReader(ABC):
             UpstreamError: If there is no such file, or it has more bytes.
         """
 
+    @abstractmethod
+    def read(self, href: str, etag: str, start: int, stop: int) -> Iterator[bytes]:
+        """See `Upstream.read`."""
+
     def index(self) -> Index:
         """See `Upstream.index`."""
-        found = read_index(self._get(INDEX, MAX_INDEX_BYTES))
+        written = self._get(INDEX, MAX_INDEX_BYTES)
+        found = read_index(written)
         self._trust.check(found)
-        self._index = found
+        self._index, self._written = found, written
         return found
 
     def head(self, etag: str, packed: int, size: int) -> bytes:
@@ -73,6 +82,33 @@ class FeedReader(ABC):
         if len(found) != size:
             raise UpstreamError(f"{self.name}: {name} has {len(found)} bytes, not {size}; it is not used")
         return found
+
+    def files(self, has: Callable[[int], bool]) -> Iterator[tuple[str, bytes]]:
+        """The files of the feed as they are, for a copy: closed segments, the open one, and the index last.
+
+        Args:
+            has: Whether the copy has a closed segment already, by its number.
+
+        Yields:
+            Name below the root, and content, which whoever reads the copy checks.
+
+        Raises:
+            NewEpochError: If the log was begun anew since `index` was asked for.
+            UnreachableError: If there is no answer, or the files are not of one time.
+        """
+        for _ in range(_MOST_LOOKS):  # segments may be closed meanwhile
+            index = self._fresh()
+            closed, rest = divmod(index.last, SEGMENT)
+            for number in range(segment_of(index.first), closed + 1):
+                if not has(number):
+                    name = f"{FEED}/{segment_name(number)}"
+                    yield name, self._get(name, MAX_SEGMENT_BYTES)
+            content = self._get(OPEN, MAX_SEGMENT_BYTES)
+            if not rest or _holds(content, index.last, rest):
+                yield OPEN, content
+                yield INDEX, self._written
+                return
+        raise UnreachableError(f"{self.name}: the feed's files are not of one time; try later")
 
     def model(self, sha256: str) -> bytes:
         """See `Upstream.model`."""
@@ -118,8 +154,7 @@ class FeedReader(ABC):
             UnreachableError: If it was not: a copy is under way, or a cache on the way is behind.
         """
         begin, end = (segment - 1) * SEGMENT, segment * SEGMENT
-        found = next(split(content), None)
-        if found is not None and content.count(b"\n") >= index.last - begin and _seq(found) == begin + 1:
+        if _holds(content, index.last, index.last - begin):
             return index, False
         now = self._fresh()
         if now.last < end:
@@ -150,6 +185,12 @@ class FeedReader(ABC):
         raise FeedError(
             f"{self.name}: line {number + 1} of the feed is missing; its index tells of {index.last}"
         )
+
+
+def _holds(content: bytes, last: int, count: int) -> bool:
+    """Whether an open segment has so many lines up to one."""
+    found = next(split(content), None)
+    return found is not None and content.count(b"\n") >= count and _seq(found) == last - count + 1
 
 
 def _seq(raw: bytes) -> object:

@@ -87,6 +87,10 @@ class HttpUpstream(FeedReader):
             if left:
                 raise UnreachableError(f"{self.name}: the link broke, {left} bytes of {href} are missing")
 
+    def has(self, href: str) -> bool:  # noqa: ARG002 - a server is asked when it is read
+        """See `Upstream.has`."""
+        return True
+
     def close(self) -> None:
         """See `Upstream.close`."""
         self._link.close()

@@ -84,6 +84,7 @@ class ZipStore(Store):
         file = self._open()
         if file.nearby:
             file.let_go()
+        file.remember(self.whole_fingerprint)
 
     def close(self) -> None:
         """See `Store.close`."""

@@ -94,6 +94,9 @@ class BadLine:
         self.wire.received += 300 + packed
         return self.on_head(self.inner.head(etag, packed, size))
 
+    def has(self, href: str) -> bool:
+        return self.inner.has(href)
+
     def model(self, sha256: str) -> bytes:
         return self.inner.model(sha256)
 
@@ -150,7 +153,7 @@ class Relayed:
         told = Told(note=self.notes.append)
         time = self.time
         given = {"clock": time.clock, "ticks": time.ticks, "sleep": time.sleep, **changes}
-        return running(self.relay, told, [("origin", self.broken())], **given)
+        return running(self.relay, told, [(self.relay.terms.origins[0].url, self.broken())], **given)
 
     def kept(self, name: str = "scene") -> list[Kept]:
         """What the journal says of a scene."""
