@@ -31,7 +31,6 @@ STEP: Final = 988.0
 _NATIVE_BYTES: Final = {"r10m": 10_400_000, "r20m": 2_360_000, "r60m": 190_000}
 _OVERVIEW_SHARE: Final = 0.0391
 _SPREAD: Final = 0.3  # of the logarithm of blocks' lengths
-_NOISE: Final = 0.03  # of the classes: so they take 1.7 % of the archive, as those of noisy forests do
 
 
 def skeleton(path: Path, scene_id: str, day: int = 1) -> Path:
@@ -80,9 +79,7 @@ def _classes(seed: int) -> ClearLayer:
     side = FULL_SIZE // 6
     facts = ClearFacts(source="SCL", classes=tuple(each.name for each in CLASSES))
     grid = Grid(UTM32, Affine(60, 0, ULX, 0, -60, ULY), side, side)
-    smooth = patchy(side, side, seed)
-    noisy = np.random.default_rng(seed).random((side, side)) < _NOISE
-    return ClearLayer(np.where(noisy, (smooth + 1) % 7, smooth).astype(np.uint8), grid, facts)
+    return ClearLayer(patchy(side, side, seed), grid, facts)
 
 
 def _certified(groups: list[ArchiveGroup], chance: np.random.Generator) -> dict[str, object]:
@@ -100,11 +97,11 @@ def _certified(groups: list[ArchiveGroup], chance: np.random.Generator) -> dict[
 def _errors(group: ArchiveGroup, chance: np.random.Generator) -> GroupErrors:
     layout = group.layout
     shape = (layout.bands, layout.rows, layout.cols)
-    rmse = 100.0 * np.exp(chance.normal(0, 0.35, shape)).astype(np.float32)
+    rmse = 100.0 * np.exp(chance.normal(0, 0.2, shape)).astype(np.float32)
     correlation = np.eye(layout.bands) * 0.5 + 0.5
     whole = np.sqrt(np.square(rmse.astype(np.float64)).mean(axis=(1, 2)))
-    peak: NDArray[np.float32] = rmse * chance.uniform(4, 9, shape).astype(np.float32)
-    bias = rmse * chance.normal(0, 0.03, shape).astype(np.float32)
+    peak: NDArray[np.float32] = rmse * np.exp(chance.normal(1.8, 0.15, shape)).astype(np.float32)
+    bias = rmse * chance.normal(0, 0.015, shape).astype(np.float32)
     return GroupErrors(
         whole, peak.max(axis=(1, 2)).astype(np.float64), bias.mean(axis=(1, 2)).astype(np.float64),
         correlation, rmse, peak, bias,

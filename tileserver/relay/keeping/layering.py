@@ -54,7 +54,7 @@ class Layering:
             bringer: Of its origin.
             kept: The scene.
             wish: Who wants it.
-            layer: The next one that is missing.
+            layer: The next one that is missing; `coarse` brings a head that is missing, too.
 
         Returns:
             The scene as it is now.
@@ -73,7 +73,7 @@ class Layering:
                 writer.complete()
                 kept = replace(kept, state="whole", layers=LAYERS, published=wish.offer.size, problem=None)
             else:
-                layers = in_order((*kept.layers, layer))
+                layers = in_order(("head", *kept.layers, layer))
                 extents = writer.published.union(wanted)
                 writer.publish(layers, extents)
                 kept = replace(kept, layers=layers, published=extents.total, problem=None)
