@@ -6,11 +6,15 @@ import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
-from comeo.scene import Band
+from comeo.archive import open_archive
+from comeo.view.display import bands_to_show
 from tileserver.catalog.rows import bands_to_json, microseconds
 
+SAMPLES = Path(__file__).resolve().parents[2] / "samples"
+NAME, COLLECTION = "the name", "the collection"
 FIRST_DAY = datetime(2015, 7, 1, 10, 30, tzinfo=UTC)
 DAYS = 3800
 LANDS = (
@@ -22,11 +26,6 @@ PLACES = [
     for left, low, right, high in LANDS
     for west in range(left, right) for south in range(low, high)
 ]  # fmt: skip
-BANDS = {
-    "sentinel-2-l2a": bands_to_json(Band(f"B{number:02}", unit="") for number in range(1, 13)),
-    "sentinel-2-l1c": bands_to_json(Band(f"B{number:02}", unit="DN") for number in range(1, 14)),
-    "sentinel-1-rtc": bands_to_json(Band(name, unit="dB") for name in ("VV", "VH")),
-}
 SHARES = ("sentinel-2-l2a",) * 7 + ("sentinel-2-l1c", "sentinel-1-rtc", "sentinel-1-rtc")
 
 
@@ -56,11 +55,19 @@ class Row(NamedTuple):
 def rows(count: int, seed: int = 0) -> Iterator[Row]:
     """Scenes over ten years, in the order in which they were taken, as archives come."""
     chance = random.Random(seed)
+    bands, info = _sample()
     for number in range(count):
-        yield _row(number, count, chance)
+        yield _row(number, count, chance, bands, info)
 
 
-def _row(number: int, count: int, chance: random.Random) -> Row:
+def _sample() -> tuple[str, str]:
+    """Bands of a sample, and what `comeo info` tells of it, with marks for its id and collection."""
+    with open_archive(min(SAMPLES.glob("S2_*.zarr.zip"))) as archive:
+        info = {**archive.info(), "id": NAME, "collection": COLLECTION}
+        return bands_to_json(bands_to_show(archive)), json.dumps(info)
+
+
+def _row(number: int, count: int, chance: random.Random, bands: str, info: str) -> Row:
     collection = "sentinel-2-l2a" if number < 1000 else chance.choice(SHARES)
     name = f"S2_{number:07}"
     west, south = chance.choice(PLACES)
@@ -79,15 +86,8 @@ def _row(number: int, count: int, chance: random.Random) -> Row:
         "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": properties,
         "assets": {}, "links": [],
     }  # fmt: skip
-    group = {"bands": ["B02", "B03", "B04", "B08"], "shape": [4, 10980, 10980], "crs": crs,
-             "transform": [10, 0, 499980, 0, -10, 5300040], "levels": 6, "block": 256}  # fmt: skip
-    info = {
-        "id": name, "collection": collection, "codec": "learned", "ratio": 100.0, "step": 80.0,
-        "archive_bytes": 13_000_000, "groups": {"r10m": group, "r20m": group}, "clear": None,
-        "source": f"{name}.SAFE",
-    }  # fmt: skip
     path = f"/archives/{collection}/{moment.year}/{name}.zarr.zip"
     return Row(
         path, f"{number}-{number}-13000000", collection, name, microseconds(moment), *box, f"{number:064x}",
-        BANDS[collection], json.dumps(item), json.dumps(info),
+        bands, json.dumps(item), info.replace(NAME, name).replace(COLLECTION, collection),
     )  # fmt: skip

@@ -5,11 +5,13 @@ A PostgreSQL of our own runs for the session, without a port: its socket is in a
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -83,6 +85,23 @@ class PostgreSQL:
         """Stop it, and remove what it wrote."""
         self._run("pg_ctl", "-D", "data", "-m", "immediate", "stop")
         shutil.rmtree(self.folder)
+
+
+def catalogue_at(file: Path) -> Path | str:
+    """Where a server of tests keeps its catalogue: in a file, or a new database with COMEO_TEST_CATALOG.
+
+    Raises:
+        FileNotFoundError: If that is `postgres`, and there are no programs of it.
+    """
+    return _shared().make() if os.environ.get("COMEO_TEST_CATALOG") == "postgres" else file
+
+
+@cache
+def _shared() -> PostgreSQL:
+    """A server for catalogues of tests."""
+    server = PostgreSQL.found()
+    atexit.register(server.close)
+    return server
 
 
 @pytest.fixture(scope="session")
