@@ -37,7 +37,7 @@ from tileserver.api.scenes import (
 from tileserver.api.stac import routes as stac
 from tileserver.api.viewer import routes as viewer
 from tileserver.api.wmts import routes as wmts
-from tileserver.catalog import SqliteCatalog
+from tileserver.catalog import open_catalog, placed
 from tileserver.catalog.finding import check_bucket
 from tileserver.http import addresses, compression, documents, problems, sharing
 from tileserver.http.bodies import StrictJson
@@ -91,11 +91,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.json = StrictJson(app)
     app.json.sort_keys = False
     app.json.compact = True
-    database = settings.catalog or temporary_folder("catalog") / "catalog.sqlite"
-    store = settings.store or database.with_name(f"{database.stem}-kept.sqlite")
-    uploads = settings.uploads or database.with_name(f"{database.stem}-uploads")
-    settings = settings.model_copy(update={"catalog": database, "store": store, "uploads": uploads})
-    catalog = SqliteCatalog(settings.roots, database, settings.scan_seconds, metrics.count_archives)
+    settings = placed(settings)
+    catalog = open_catalog(settings, metrics.count_archives)
     catalog.refresh(force=True)
     catalog.close()
     app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog), _jobs(settings))

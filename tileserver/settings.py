@@ -40,7 +40,8 @@ class Settings(BaseModel):
     Attributes:
         paths: Archives, or folders of archives; `:` between them in the environment.
         buckets: Archives, or folders of archives, in buckets: `s3://BUCKET/KEY`, with spaces between them.
-        catalog: SQLite file of the catalogue; a temporary one when not given.
+        catalog: SQLite file of the catalogue, or `postgresql://user@host/name`; a temporary file when not
+            given.
         pof: Folder of indicators, `*.toml` and `*.json`, that are served beside the predefined ones.
         pof_write: Whether anybody who reaches the server may publish indicators.
         store: SQLite file of what users give: drafts, published indicators, short links; by default beside
@@ -149,7 +150,7 @@ class Settings(BaseModel):
 
     paths: tuple[Path, ...] = ()
     buckets: tuple[str, ...] = ()
-    catalog: Path | None = None
+    catalog: Path | str | None = None
     pof: Path | None = None
     pof_write: bool = False
     store: Path | None = None
@@ -246,6 +247,19 @@ class Settings(BaseModel):
         if isinstance(value, str) and BUCKETS in value:
             raise ValueError(f"folders of buckets are named in {PREFIX}BUCKETS, with spaces between them")
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("catalog", mode="plain")
+    @classmethod
+    def _path_or_address(cls, value: Any) -> Any:
+        if value is None or isinstance(value, Path):
+            return value
+        if not isinstance(value, str):
+            raise ValueError("give a path or an address")
+        if not re.match(r"[a-z+]+://", value):
+            return Path(value)
+        if not value.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):
+            raise ValueError("a catalogue is an SQLite file, or has an address postgresql://user@host/name")
+        return value
 
     @field_validator("buckets", mode="before")
     @classmethod

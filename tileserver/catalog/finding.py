@@ -7,6 +7,7 @@ forked from the one that looks first.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,9 +21,12 @@ from tileserver.catalog.scan import find_archives
 Root = Path | str
 """An archive or a folder of archives: a path on disk, or an address in a bucket."""
 MOST_OBJECTS: Final = 100_000
-_SHARE: Final = 4
-"""So many times as long as a listing took, the bucket is left alone."""
 log = logging.getLogger(__name__)
+
+
+def places_of(roots: Iterable[Root]) -> list[str]:
+    """Where archives are looked for, as text, sorted; links stay what they are."""
+    return sorted({root if isinstance(root, str) else os.path.abspath(root) for root in roots})  # noqa: PTH100
 
 
 class Finder:
@@ -70,7 +74,7 @@ class _Bucket:
             return None
         found, fault = _listed(self.place)
         ended = time.monotonic()
-        self._next = ended + _SHARE * (ended - began)
+        self._next = 2 * ended - began  # left alone as long as that took: it is in the way of a request
         if fault != self._fault:
             self._fault = fault
             if fault:

@@ -59,6 +59,8 @@ class Indexer:
             with self._ledger.claim(wait=force) as claim:
                 if claim.held and (force or not self._ledger.complete or claim.age() >= self._scan_seconds):
                     claim.mark(done=self._scan(None if force else now + SLICE_SECONDS))
+                elif claim.held:  # a look ends later than it begins: else every second one would be left out
+                    self._checked = now - claim.age()
         finally:
             self._scanning.release()
 

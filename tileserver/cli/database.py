@@ -52,13 +52,11 @@ def open_database(settings: Settings) -> Database:
 @contextmanager
 def open_scenes(settings: Settings) -> Iterator[Scenes]:
     """Scenes for a process that is no server."""
-    from tileserver.catalog import SqliteCatalog
+    from tileserver.catalog import open_catalog, placed
     from tileserver.render.scenes import Scenes
-    from tileserver.temporary import temporary_folder
 
-    path = settings.catalog or temporary_folder("catalog") / "catalog.sqlite"
-    settings = settings.model_copy(update={"catalog": path})
-    catalog = SqliteCatalog(settings.roots, path, settings.scan_seconds, lambda *_: None)
+    settings = placed(settings)
+    catalog = open_catalog(settings)
     catalog.refresh(force=True)
     try:
         yield Scenes.open(settings, catalog)

@@ -14,6 +14,7 @@ from comeo.errors import ComeoError
 from comeo.view.resampling import RESAMPLINGS, ResamplingName
 from tileserver.cli.account import account
 from tileserver.cli.bulletin import bulletin
+from tileserver.cli.catalog import catalog
 from tileserver.cli.compress import compress
 from tileserver.cli.database import backup, restore
 from tileserver.cli.extras import advice
@@ -21,7 +22,7 @@ from tileserver.cli.geocode import geocode
 from tileserver.cli.geoservice import geoservice
 from tileserver.cli.ingest import ingest
 from tileserver.cli.lan import announce, find
-from tileserver.cli.options import PICTURES, names_of, sentence
+from tileserver.cli.options import PICTURES, catalog_option, names_of, sentence
 from tileserver.cli.places import LocalOrBucketPath, LocalPath
 from tileserver.cli.pof import pof
 from tileserver.cli.progress import terminal_progress
@@ -186,6 +187,7 @@ def codecs() -> None:
     "--log-format", type=click.Choice(["json", "text"]), help="[default: text on a terminal, else json]"
 )
 @click.option("--access-log/--no-access-log", default=None, help="Log each request.  [default: off]")
+@catalog_option
 @click.option("--geoservices", is_flag=True, help="Follow places: see docs/geoservices.md.  [default: off]")
 @click.option("--no-work", is_flag=True, help="Leave the worker of geoservices to `comeo work`.")
 def serve(
@@ -195,6 +197,7 @@ def serve(
     workers: int | None,
     log_format: str | None,
     access_log: bool | None,
+    catalog: str | None,
     geoservices: bool,
     no_work: bool,
 ) -> None:
@@ -206,8 +209,9 @@ def serve(
     if missing:
         raise ComeoError(f"{missing[0]} does not exist")
     settings = Settings.from_environment(
-        paths=paths, host=host, port=port, workers=workers, log_format=log_format, access_log=access_log
-    )
+        paths=paths, host=host, port=port, workers=workers, log_format=log_format, access_log=access_log,
+        catalog=catalog,
+    )  # fmt: skip
     if geoservices or settings.database:
         from tileserver.cli.work import with_geoservices
 
@@ -220,6 +224,7 @@ cli.add_command(qualify)
 cli.add_command(geocode)
 cli.add_command(ingest)
 cli.add_command(pof)
+cli.add_command(catalog)
 cli.add_command(relay)
 for _command in (plan, run, import_, export, status, verify, announce, find):
     relay.add_command(_command)

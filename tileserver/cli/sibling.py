@@ -28,6 +28,7 @@ def start_worker(settings: Settings) -> None:
     command = [sys.executable, "-m", "tileserver.cli", "work", *map(str, settings.roots)]
     environment = {
         **os.environ,
+        f"{PREFIX}CATALOG": str(settings.catalog or ""),
         f"{PREFIX}DATABASE": settings.database or "",
         f"{PREFIX}HOST": settings.host,
         f"{PREFIX}PORT": str(settings.port),

@@ -181,7 +181,7 @@ def test_tiles_and_archives_of_a_bucket_are_those_of_the_folder(bucket: Bucket, 
     own = {"paths": (), "buckets": (bucket.address("scenes"),)}
     far = serving(tmp_path, tmp_path / "far", **own)
     item = item_of(near, name)
-    tile = near.get(f"{item}/tilejson.json").json
+    tile = near.get(f"{item}/tilejson.json").get_json()
     west, south, east, north = tile["bounds"]
     assert (west, north) != (east, south)
     middle = f"{(west + east) / 2},{(south + north) / 2}"
@@ -196,6 +196,6 @@ def test_tiles_and_archives_of_a_bucket_are_those_of_the_folder(bucket: Bucket, 
 
 
 def item_of(client: FlaskClient, name: str) -> str:
-    found = client.get("/stac/search").json["features"]
+    found = client.get("/stac/search").get_json()["features"]
     (collection,) = {one["collection"] for one in found if one["id"] == name}
     return f"/collections/{collection}/items/{name}"

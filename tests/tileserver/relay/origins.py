@@ -71,7 +71,7 @@ class FolderOrigin:
                 "coarse": coarse[0][0] if coarse else tail,
                 "href": str(archive.relative_to(self.root)), "published": moment(NOW),
             }  # fmt: skip
-        packed = packed_head(archive, line) if pack else None
+        packed = packed_head(str(archive), line) if pack else None
         if packed is not None:
             line["packed"] = len(packed)
             (self.root / HEADS).mkdir(parents=True, exist_ok=True)

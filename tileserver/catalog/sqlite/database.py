@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from comeo.errors import ComeoError
-from tileserver.catalog.finding import Root
+from tileserver.catalog.finding import Root, places_of
 from tileserver.catalog.sqlite import filters, journal, leftovers
 from tileserver.catalog.sqlite.damage import Verdict, verdict_of
 from tileserver.errors import BusyError
@@ -53,9 +53,7 @@ def versioned(path: Path, roots: Sequence[Root]) -> Path:
 
     Servers of two versions, or of different folders, may be given one name: each then has a file of its own.
     """
-    places = {root if isinstance(root, str) else os.path.abspath(root) for root in roots}  # noqa: PTH100 - links stay
-    served = "\0".join(sorted(places))
-    digest = hashlib.sha256(os.fsencode(served)).hexdigest()[:8]
+    digest = hashlib.sha256(os.fsencode("\0".join(places_of(roots)))).hexdigest()[:8]
     return path.with_name(f"{path.stem}-{VERSION}-{digest}{path.suffix}")
 
 

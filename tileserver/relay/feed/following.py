@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from comeo.codecs.learned import find_model
-from comeo.errors import ArchiveError, ComeoError, ReplacedError, RequestError
+from comeo.errors import ArchiveError, ComeoError, OutOfReachError, ReplacedError, RequestError
 from tileserver.catalog import Catalog, Change, Position, Record
 from tileserver.errors import GoneError
 from tileserver.relay.feed.facts import facts_of, is_told, packed_head
@@ -107,12 +107,12 @@ class Follower:
         return [Change(0, each.collection, each.id, each.etag) for each in found if each is not None]
 
     def _tell(self, changes: Sequence[Change]) -> list[Scene]:
-        """Tell changes; returns the scenes that could not be read."""
+        """Tell changes; returns the scenes that could not be read, for now."""
         lines, left = [], []
         for change in changes:
             try:
                 line = self._line(change)
-            except OSError as error:
+            except (OSError, OutOfReachError) as error:
                 _LOG.warning("%s is told of later: %s", change.id, error)
                 left.append((change.collection, change.id))
                 continue
@@ -146,8 +146,8 @@ class Follower:
             return None
         try:
             facts, href = facts_of(record), self._href(record)
-            head = packed_head(Path(record.path), facts)
-        except ReplacedError:
+            head = packed_head(record.path, facts)
+        except (ReplacedError, OutOfReachError):
             raise
         except ArchiveError as error:
             _LOG.warning("%s is not told of: %s", record.id, error)
