@@ -71,7 +71,8 @@ def origin(folder: Path) -> Iterator[tuple[int, str, Path]]:
     archives = folder / "origin"
     archives.mkdir(parents=True)
     port = free_port()
-    own = {**os.environ, "COMEO_RELAY": "1", "COMEO_SCAN_SECONDS": "0.2"}
+    feed = folder / "feed"
+    own = {**os.environ, "COMEO_RELAY": "1", "COMEO_RELAY_FOLDER": str(feed), "COMEO_SCAN_SECONDS": "0.2"}
     with (folder / "origin.log").open("wb") as log:
         server = subprocess.Popen(
             [COMEO, "serve", str(archives), "--port", str(port), "--workers", "1"], env=own, stdout=log,
