@@ -25,6 +25,7 @@ from tileserver.http.sharing import BARE
 from tileserver.relay.feed.layout import FEED, HEADS, INDEX, MAX_SEQ, MODELS, OPEN, SEGMENT
 from tileserver.relay.feed.origin import Origin
 from tileserver.relay.feed.pages import Filter
+from tileserver.relay.keeping.serving import ToldLines
 from tileserver.render.parameters import Box, Parameters, split_commas
 from tileserver.render.scenes import Scenes
 from tileserver.render.temporal import parse_interval
@@ -207,4 +208,6 @@ def _origin() -> Origin:
 
 
 def _made(given: Scenes) -> Origin:
-    return Origin(given.catalog, given.settings)
+    if given.settings.relay_definition is None:
+        return Origin(given.catalog, given.settings)
+    return Origin(given.catalog, given.settings, ToldLines(given.settings))

@@ -77,7 +77,7 @@ def packed_head(path: str, facts: Mapping[str, Any]) -> bytes | None:
     """What follows `tail` of an archive, packed: a fifth of its bytes; None where it is not to be packed.
 
     Args:
-        place: Of the archive.
+        path: Of the archive, or its address.
         facts: As `facts_of` found them.
 
     Raises:

@@ -44,6 +44,13 @@ UPDATE scene SET keeps = CASE most
 ALTER TABLE scene DROP COLUMN most;
 """
 """Version 1 had how many of the layers were kept, the first ones."""
+_LINES: Final = """
+CREATE TABLE IF NOT EXISTS told (
+    collection TEXT NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL, document TEXT NOT NULL,
+    PRIMARY KEY (collection, id, etag)
+) WITHOUT ROWID
+"""
+"""Lines as they were signed, to be passed on; of a drop without an etag. Earlier versions leave it alone."""
 State = Literal["coming", "whole", "faulty"]
 SPEED: Final = "speed"
 """Fact: bytes a second that the line carries."""
@@ -138,6 +145,8 @@ class Journal:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")  # a power cut costs the last pieces only
             self._prepare()
+            if writable:
+                self._connection.execute(_LINES)
         except sqlite3.Error as error:
             raise ComeoError(f"{path} cannot be opened as the journal of a relay: {error}") from error
 
@@ -238,6 +247,28 @@ class Journal:
         """Forget a scene."""
         with self.writing():
             self._connection.execute("DELETE FROM scene WHERE collection = ? AND id = ? AND etag = ?", key)
+            self._connection.execute("DELETE FROM told WHERE collection = ? AND id = ? AND etag = ?", key)
+
+    def keep_line(self, key: Key, document: str) -> None:
+        """Remember what was told of a scene, as JSON that proves it: it takes the place of what it answers.
+
+        Args:
+            key: Which version; with an empty etag, that the scene is no longer there.
+            document: The line, whose it is, and which way it came.
+        """
+        with self.writing():
+            self._connection.execute("INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?)", (*key, document))
+            if key.etag:
+                self._connection.execute(
+                    "DELETE FROM told WHERE collection = ? AND id = ? AND etag = ''", key[:2]
+                )
+
+    def line_of(self, key: Key) -> str | None:
+        """What was told of a scene: see `keep_line`."""
+        row = self._connection.execute(
+            "SELECT document FROM told WHERE collection = ? AND id = ? AND etag = ?", key
+        ).fetchone()
+        return None if row is None else str(row[0])
 
     def received(self, kept: Kept, received: Extents, day: date, wire: int, useful: int) -> Kept:
         """Remember that bytes of a scene are on the disk, and what they cost; the scene as it is now."""
