@@ -123,7 +123,9 @@ demo-relay: install $(VENV)/.installed-test
 # come and go.
 soak: install $(VENV)/.installed-test
 	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.watch.kills 1000
-	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.relay.kills 500
+	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.ingest.kills 1000
+	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.relay.kills 1000
+	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.relay.flips 10000
 	PYTHONPATH=codecs $(BIN)/python -m benchmarks.soak --seconds $(SECONDS) --json benchmarks/results/soak.json
 
 train: install $(VENV)/.installed-test

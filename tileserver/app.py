@@ -194,8 +194,9 @@ def _relay(settings: Settings) -> tuple[ModuleType, ...]:
 def _relay_status(settings: Settings) -> tuple[ModuleType, ...]:
     """The route that says how a relay stands; its definition is refused at the start if it cannot be read."""
     from tileserver.api.relay import status  # noqa: PLC0415
+    from tileserver.relay.keeping.serving import relay_of  # noqa: PLC0415
 
-    status.relay_of(settings)
+    relay_of(settings)
     return (status,)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.archive.blocks import assemble, blocks_of
-from comeo.archive.clear import ClearGroup
+from comeo.archive.clear import ClearGroup, ClearLayout, layout_of
 from comeo.archive.clear_model import GROUP, SHARD, ClearFacts
 from comeo.archive.info import info
 from comeo.archive.metadata import Metadata, Part, part_of
@@ -74,6 +74,16 @@ class Archive(Metadata):
         """See `Metadata.damaged`; and `clear`."""
         found = "" if self.clear_here is not None else self._clear_damage()
         return {**super().damaged, **({"clear": found} if found else {})}
+
+    @property
+    def clear_layout(self) -> ClearLayout | None:
+        """Where the classes of `clear` lie, or None where there are none: the head alone is read."""
+        if self._comeo.clear is None:
+            return None
+        try:
+            return layout_of(self._store)
+        except ArchiveError:  # `damaged` says so
+            return None
 
     def _clear_damage(self) -> str:
         try:

@@ -9,11 +9,11 @@ from typing import Any
 
 from comeo.archive import documents, inventory
 from comeo.archive.clear import ClearLayer
-from comeo.archive.metadata import METADATA_KEY
 from comeo.archive.model import FORMAT_VERSION, ArchiveGroup, Level
 from comeo.archive.reader import Archive, open_archive
 from comeo.archive.shard import CRC_BYTES, build_shard
 from comeo.archive.stores import FOLDER_SUFFIX, ZIP_SUFFIX, open_sink
+from comeo.archive.stores.base import METADATA_KEY
 from comeo.errors import ArchiveError
 
 

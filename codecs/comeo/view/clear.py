@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rasterio.coords import BoundingBox
 from rio_tiler.models import ImageData
 
-from comeo.archive import Archive, ArchiveGroup, Level
+from comeo.archive import Archive, ArchiveGroup
 from comeo.archive.clear import ClearGroup
 from comeo.archive.clear_model import GROUP
 from comeo.errors import ArchiveError, NotFoundError, NotHereError, passes
@@ -214,12 +214,8 @@ def _place_of(layer: ClearGroup, lon: float, lat: float) -> tuple[int, int] | No
 
 def _as_group(layer: ClearGroup) -> ArchiveGroup:
     """The layer as a group with one level, as far as finding out what a grid needs goes."""
-    grid = layer.grid
-    level = Level(
-        GROUP, 0, grid.height, grid.width, grid.transform, layer.block, layer.shape, 1,
-        np.dtype(np.uint8), 1.0,
-    )  # fmt: skip
-    return ArchiveGroup(GROUP, (Band(TITLE),), grid.crs, level.dtype, True, (level,))
+    level = layer.layout.level
+    return ArchiveGroup(GROUP, (Band(TITLE),), layer.grid.crs, level.dtype, True, (level,))
 
 
 def _places(layer: ClearGroup, target: Grid) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -77,6 +77,23 @@ def test_bytes_of_two_objects_are_never_mixed(path: Path, other: Path, bucket: B
         assert again.etag == near.etag
 
 
+def test_an_archive_that_was_opened_before_takes_no_request(
+    path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its blocks do, and where those have gone, so has what was kept of it."""
+    monkeypatch.setattr("comeo.archive.stores.objects.TAIL_BYTES", 12_000)  # its metadata, and no block
+    place = bucket.put("a.zarr.zip", path)
+    with open_archive(place) as archive:
+        etag = archive.etag
+    bucket.delete("a.zarr.zip")
+    with open_archive(place, etag) as again:
+        assert again.id == path.name.removesuffix(".zarr.zip")
+        with pytest.raises(ArchiveError, match="does not exist"):
+            again.read(again.groups["r10m"].levels[0], Window(0, 0, 10, 10))
+    with pytest.raises(ArchiveError, match="does not exist"):
+        open_archive(place, etag)
+
+
 @pytest.mark.usefixtures("short_tail")
 def test_an_object_that_went_while_it_was_read_is_missing(path: Path, bucket: Bucket) -> None:
     with open_archive(bucket.put("a.zarr.zip", path)) as archive:
@@ -99,6 +116,7 @@ def test_keys_are_taken_as_they_are(key: str, path: Path, bucket: Bucket) -> Non
     ("place", "words"),
     [
         ("s3://", "an address in a bucket is"),
+        ("s3://bucket", "is a bucket; name an archive in it"),
         ("s3:///a.zarr.zip", "an address in a bucket is"),
         ("s3://key:secret@bucket/a.zarr.zip", "an address in a bucket is"),
         ("s3://Bad Bucket/a.zarr.zip", "an address in a bucket is"),

@@ -12,7 +12,7 @@ from tests.tileserver.relay.feeds import each_line, make_log, origin, put
 from tileserver.relay.feed.keys import SigningKey
 from tileserver.relay.feed.layout import OPEN
 from tileserver.relay.feed.lines import DropLine, Index, Line, PassedLine, PutLine, href_of, told, write_line
-from tileserver.relay.feed.passing import pass_on
+from tileserver.relay.feed.passing import Passed, pass_on, passing
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.upstream import FeedError, FolderUpstream
 
@@ -144,3 +144,11 @@ def test_too_many_relays_end_the_way(tmp_path: Path) -> None:
         upstream, passed = relayed(tmp_path / str(number), upstream)
         assert passed == [True]
     assert relayed(tmp_path / "17", upstream)[1] == [False]
+
+
+def test_a_line_that_comes_back_is_not_told_again() -> None:
+    found = Passed({"origin": "a", "epoch": 1, "key": "k"}, ("b", "c"), {"op": "drop"})
+    assert [passing(each, found) is None for each in "abcd"] == [True, True, True, False]
+    assert passing("d", found, "x.zip") == {
+        "op": "pass", "source": found.source, "via": ["b", "c", "d"], "line": found.line, "href": "x.zip",
+    }  # fmt: skip

@@ -16,12 +16,10 @@ from tileserver.api.relay.routes import TAG
 from tileserver.errors import BusyError, NotYetError
 from tileserver.http.context import document_answer, state
 from tileserver.http.openapi import Answers
-from tileserver.relay.keeping.assembly import Defined, defined
 from tileserver.relay.keeping.journal import Journal, now_utc
+from tileserver.relay.keeping.serving import relay_of
 from tileserver.relay.keeping.status import public, status
-from tileserver.relay.plan.areas import Sites, no_sites
 from tileserver.render.scenes import Scenes
-from tileserver.settings import Settings
 
 api = APIBlueprint("relay_status", __name__)
 KEPT_SECONDS: Final = 15.0
@@ -95,21 +93,3 @@ class Watched:
             _log.warning("the state of the relay cannot be read: %s", error)
             message = "the state of the relay cannot be read now; comeo relay status says why"
             raise BusyError(message) from error
-
-
-def relay_of(settings: Settings) -> Defined:
-    """The relay whose archives are served.
-
-    Raises:
-        ComeoError: If its definition cannot be read.
-    """
-    assert settings.relay_definition is not None  # noqa: S101 - else this is not registered
-    return defined(settings.relay_definition, _sites(settings))
-
-
-def _sites(settings: Settings) -> Sites:
-    if settings.database is None:
-        return no_sites
-    from tileserver.relay.plan.sites import sites_in  # noqa: PLC0415 (an extra)
-
-    return sites_in(settings.database)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import zipfile
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -13,16 +14,19 @@ from numpy.typing import NDArray
 from comeo.archive import Archive, open_archive
 from comeo.archive.clear import ClearGroup
 from comeo.archive.clear_model import GROUP
-from comeo.archive.metadata import METADATA_KEY
 from comeo.archive.stores import ZIP_SUFFIX, open_file
+from comeo.archive.stores.base import METADATA_KEY
 from comeo.archive.stores.file import ByteFile
+from comeo.archive.stores.zip import ZipStore
 from comeo.errors import ReplacedError
 from comeo.globe import TURN
 from comeo.grid import WGS84
 from comeo.missions.clear import CLEAR_CLASSES, NODATA, cloud_percentage, shares_of
 from comeo.view.projection import move_points
 from tileserver.catalog import BBox, Record
+from tileserver.relay.feed.layout import MAX_HEAD_BYTES, MAX_PACKED_HEAD_BYTES
 from tileserver.relay.feed.lines import MAP_SIDE, moment
+from tileserver.relay.feed.packing import pack
 
 _PIECE: Final = 1 << 20
 _SAMPLES: Final = 8  # along each side of a cell of the clear map
@@ -40,6 +44,7 @@ def facts_of(record: Record) -> dict[str, Any]:
 
     Raises:
         ReplacedError: If the archive is another one than the catalogue has found.
+        OutOfReachError: If it cannot be read for now.
         ArchiveError: If it is damaged.
         OSError: If it cannot be read.
     """
@@ -66,6 +71,29 @@ def facts_of(record: Record) -> dict[str, Any]:
         if archive.archive_bytes != file.size:
             raise ReplacedError(f"{file.name} is being replaced; it is told of later")
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def packed_head(path: str, facts: Mapping[str, Any]) -> bytes | None:
+    """What follows `tail` of an archive, packed: a fifth of its bytes; None where it is not to be packed.
+
+    Args:
+        path: Of the archive, or its address.
+        facts: As `facts_of` found them.
+
+    Raises:
+        ReplacedError: If the archive is another one now.
+        OutOfReachError: If it cannot be read for now.
+        ArchiveError: If it is damaged.
+        OSError: If it cannot be read.
+    """
+    file = open_file(path)
+    if ZipStore(file).whole_fingerprint != facts["etag"]:
+        raise ReplacedError(f"{file.name} is being replaced; it is told of later")
+    tail = facts["tail"]
+    if file.size - tail > MAX_HEAD_BYTES:
+        return None
+    packed = pack(file.read(tail, file.size - tail))
+    return packed if len(packed) <= MAX_PACKED_HEAD_BYTES else None
 
 
 def clear_map(clear: ClearGroup, bbox: BBox) -> str:

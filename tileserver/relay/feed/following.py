@@ -10,18 +10,26 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from comeo.codecs.learned import find_model
-from comeo.errors import ArchiveError, ComeoError, ReplacedError, RequestError
+from comeo.errors import ArchiveError, ComeoError, OutOfReachError, ReplacedError, RequestError
 from tileserver.catalog import Catalog, Change, Position, Record
 from tileserver.errors import GoneError
-from tileserver.relay.feed.facts import facts_of, is_told
+from tileserver.relay.feed.facts import facts_of, is_told, packed_head
 from tileserver.relay.feed.lines import Why, moment
 from tileserver.relay.feed.log import Log, Scene
+from tileserver.relay.feed.passing import Passed, passing
 from tileserver.relay.feed.state import MOST_AGAIN, Followed
 
 _PAGE: Final = 20
 _LOG = logging.getLogger(__name__)
 Address = Callable[[Record], str]
 Clock = Callable[[], datetime]
+Lookup = Callable[[Scene, str], Passed | None]
+"""What an origin told of a scene with an ETag, or without one of its end; None where it told nothing."""
+
+
+def nothing_told(_scene: Scene, _etag: str) -> Passed | None:
+    """Of archives that are an origin's own."""
+    return None
 
 
 def item_href(record: Record) -> str:
@@ -59,14 +67,19 @@ class Follower:
         href: Where archives are below the origin's root.
         now: Tells the time that lines carry.
         gone: Why scenes that go are dropped.
+        told: What other origins told of archives that a relay has from them: that is passed on.
     """
 
-    def __init__(self, catalog: Catalog, log: Log, href: Address, now: Clock, gone: Why = "expired") -> None:
+    def __init__(
+        self, catalog: Catalog, log: Log, href: Address, now: Clock, gone: Why = "expired",
+        told: Lookup = nothing_told,
+    ) -> None:  # fmt: skip
         self._catalog = catalog
         self._log = log
         self._href = href
         self._now = now
         self._gone = gone
+        self._told = told
 
     def is_behind(self) -> bool:
         """Whether the catalogue has changed since the log was in step with it."""
@@ -107,12 +120,12 @@ class Follower:
         return [Change(0, each.collection, each.id, each.etag) for each in found if each is not None]
 
     def _tell(self, changes: Sequence[Change]) -> list[Scene]:
-        """Tell changes; returns the scenes that could not be read."""
+        """Tell changes; returns the scenes that could not be read, for now."""
         lines, left = [], []
         for change in changes:
             try:
                 line = self._line(change)
-            except OSError as error:
+            except (OSError, OutOfReachError) as error:
                 _LOG.warning("%s is told of later: %s", change.id, error)
                 left.append((change.collection, change.id))
                 continue
@@ -128,7 +141,7 @@ class Follower:
         known = self._log.told.get(scene)
         etag = None if known is None else known.etag
         if change.gone:
-            return None if etag is None else self._dropped(scene, self._gone)
+            return None if etag is None else self._ended(scene)
         if change.etag == etag:
             return None
         record = self._catalog.get(*scene)
@@ -144,20 +157,29 @@ class Follower:
         """The line of an archive; None where it cannot be told of."""
         if not is_told(record):
             return None
+        told = self._told((record.collection, record.id), record.etag)
+        if told is not None:
+            self._keep_model(told.line.get("model"))
+            return passing(self._log.origin, told, self._href(record))
         try:
             facts, href = facts_of(record), self._href(record)
-        except ReplacedError:
+            head = packed_head(record.path, facts)
+        except (ReplacedError, OutOfReachError):
             raise
         except ArchiveError as error:
             _LOG.warning("%s is not told of: %s", record.id, error)
             return None
-        line = {"op": "put", **facts, "href": href, "published": moment(self._now().replace(microsecond=0))}
+        packed = {} if head is None else {"packed": len(head)}
+        published = moment(self._now().replace(microsecond=0))
+        line = {"op": "put", **facts, **packed, "href": href, "published": published}
         try:
             self._log.check(line)
         except ComeoError as error:
             _LOG.warning("%s", error)
             return None
         self._keep_model(facts.get("model"))
+        if head is not None:
+            self._log.keep_head(facts["etag"], head)
         return line
 
     def _keep_model(self, digest: str | None) -> None:
@@ -171,6 +193,12 @@ class Follower:
         lines = [self._dropped(scene, self._gone) for scene in kept if self._catalog.get(*scene) is None]
         if lines:
             self._log.tell(lines)
+
+    def _ended(self, scene: Scene) -> dict[str, Any]:
+        """The line of a scene that has gone: the origin's own, if that has ended it."""
+        told = self._told(scene, "")
+        found = None if told is None else passing(self._log.origin, told)
+        return self._dropped(scene, self._gone) if found is None else found
 
     def _dropped(self, scene: Scene, why: Why) -> dict[str, Any]:
         return {"op": "drop", "c": scene[0], "id": scene[1], "why": why}

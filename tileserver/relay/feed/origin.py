@@ -10,7 +10,7 @@ from typing import Final
 
 from comeo.settings import SettingsError
 from tileserver.catalog import Catalog
-from tileserver.relay.feed.following import Follower, item_href
+from tileserver.relay.feed.following import Follower, Lookup, item_href, nothing_told
 from tileserver.relay.feed.layout import INDEX
 from tileserver.relay.feed.lines import Index
 from tileserver.relay.feed.log import About, Log
@@ -22,7 +22,8 @@ WAIT_SECONDS: Final = 240
 up after a minute by default."""
 _WORK_SECONDS: Final = 2.0
 """For following the catalogue in one request: what is left, the next request does."""
-_LOOK_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.25
+"""Between two looks at the catalogue for those who wait: a first map waits half of it."""
 PRIVATE: Final = "private"
 PUBLIC: Final = "public"
 
@@ -50,14 +51,15 @@ class Origin:
     Args:
         catalog: That the feed follows.
         settings: Of the server.
+        told: What other origins told of its archives, where it is a relay.
     """
 
-    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+    def __init__(self, catalog: Catalog, settings: Settings, told: Lookup = nothing_told) -> None:
         folder = relay_folder(settings)
         self.public = folder / PUBLIC
         about = About(settings.relay_name or settings.provider, settings.relay_licence, WAIT_SECONDS)
         self.log = Log(self.public, folder / PRIVATE, about)
-        self._follower = Follower(catalog, self.log, item_href, lambda: datetime.now(UTC))
+        self._follower = Follower(catalog, self.log, item_href, lambda: datetime.now(UTC), told=told)
         self._catalog = catalog
         self._pages = Pages(self.public)
         self._seen = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from tileserver.relay.feed.lines import (
     MOST_RELAYS,
@@ -15,6 +15,58 @@ from tileserver.relay.feed.lines import (
     told,
 )
 from tileserver.relay.feed.log import Log
+
+
+class Passed(NamedTuple):
+    """What an upstream told of an archive, to be passed on.
+
+    Attributes:
+        source: Whose line it is.
+        via: Relays that it has come by.
+        line: As it was written and signed.
+    """
+
+    source: dict[str, Any]
+    via: tuple[str, ...]
+    line: dict[str, Any]
+
+
+def passed(line: Line, index: Index) -> Passed | None:
+    """What a line tells of an archive; None of a check line.
+
+    Args:
+        line: As an upstream gave it.
+        index: Of that upstream.
+    """
+    content = told(line)
+    if content is None:
+        return None
+    if isinstance(line, PassedLine):
+        return Passed(line.source.model_dump(), line.via, content.written)
+    own = Source(origin=index.origin, epoch=index.epoch, key=index.key)
+    return Passed(own.model_dump(), (), content.written)
+
+
+def passing(origin: str, found: Passed, href: str | None = None) -> dict[str, Any] | None:
+    """The line of a log that passes on what another origin told, without number and signature.
+
+    Args:
+        origin: Of the log.
+        found: What is passed on.
+        href: Where the archive is below the root of this origin; None for a drop.
+
+    Returns:
+        The line; None where it comes back to a relay that has passed it already, or has come by 16.
+    """
+    if origin in (found.source["origin"], *found.via) or len(found.via) >= MOST_RELAYS:
+        return None
+    document: dict[str, Any] = {
+        "op": "pass",
+        "source": found.source,
+        "via": [*found.via, origin],
+        "line": found.line,
+    }
+    return document if href is None else {**document, "href": href}
 
 
 def pass_on(log: Log, line: Line, index: Index, href: str | None = None) -> bool:
@@ -31,31 +83,14 @@ def pass_on(log: Log, line: Line, index: Index, href: str | None = None) -> bool
         passed on more than 16 times, is not later than what is told of the scene, or the scene is another
         origin's.
     """
-    content = told(line)
-    if content is None:
+    content, found = told(line), passed(line, index)
+    if content is None or found is None or not _is_news(log, content, Source(**found.source)):
         return False
-    source, via = _way(line, index)
-    if log.origin in (source.origin, *via) or len(via) >= MOST_RELAYS:
+    document = passing(log.origin, found, href if isinstance(content, PutLine) else None)
+    if document is None:
         return False
-    if not _is_news(log, content, source):
-        return False
-    document: dict[str, Any] = {
-        "op": "pass",
-        "source": source.model_dump(),
-        "via": [*via, log.origin],
-        "line": content.written,
-    }
-    if isinstance(content, PutLine):
-        document["href"] = href
     log.tell([document])
     return True
-
-
-def _way(line: Line, index: Index) -> tuple[Source, tuple[str, ...]]:
-    """Whose line it is, and which relays it has come by."""
-    if isinstance(line, PassedLine):
-        return line.source, line.via
-    return Source(origin=index.origin, epoch=index.epoch, key=index.key), ()
 
 
 def _is_news(log: Log, content: PutLine | DropLine, source: Source) -> bool:

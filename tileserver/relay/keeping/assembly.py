@@ -144,7 +144,7 @@ def running(
             ]
             for kept in journal.scenes():
                 wish = wish_for(kept, relay.subscribers, clock())
-                if wish is not None and ("coarse" in kept.layers or kept.state == "whole"):
+                if wish is not None and kept.is_seen:
                     dates.add(wish)
             layering = Layering(journal, folder, told.note)
             retention = Retention(journal, folder, intake, terms.disk, clock)
@@ -161,7 +161,7 @@ def order_of(relay: Defined, journal: Journal, now: datetime) -> Order:
     waiting = []
     for kept in journal.scenes():
         wish = wish_for(kept, relay.subscribers, now)
-        if wish is not None and ("coarse" in kept.layers or kept.state == "whole"):
+        if wish is not None and kept.is_seen:
             dates.add(wish)
         found = waiting_of(kept, relay.subscribers, now)
         if found is not None:
@@ -171,7 +171,7 @@ def order_of(relay: Defined, journal: Journal, now: datetime) -> Order:
 
 def _subscribe(journal: Journal, relay: Defined) -> None:
     """Where the subscriptions have changed, have the feeds read again: lines nobody wanted are not kept."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(b"lines are kept as they were signed")  # which versions before did not
     for each in relay.subscribers:
         digest.update(each.terms.model_dump_json(exclude={"name", "priority", "alerts"}).encode())
         digest.update(b"" if each.area is None else each.area.wkb)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from tileserver.relay.feed.lines import DropLine, Line, PutLine, href_of, told
+from tileserver.relay.feed.lines import DropLine, Index, Line, PutLine, href_of, told
+from tileserver.relay.feed.passing import passed
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import Journal, Kept, Known
 from tileserver.relay.keeping.offering import offer_of
@@ -36,12 +38,11 @@ class Intake:
         self.subscribers = subscribers
         self._drops = drops
 
-    def take(self, uuid: str, epoch: int, lines: Iterable[Line], now: datetime) -> list[Key]:
+    def take(self, index: Index, lines: Iterable[Line], now: datetime) -> list[Key]:
         """Apply lines in one transaction, with the place up to which the feed has been read.
 
         Args:
-            uuid: Of the origin.
-            epoch: Of its feed.
+            index: Of the feed.
             lines: In their order, checked.
             now: Time.
 
@@ -49,6 +50,7 @@ class Intake:
             Scenes that changed.
         """
         changed: dict[Key, None] = {}
+        uuid = index.origin
         with self._journal.writing():
             for line in lines:
                 about = told(line)
@@ -58,8 +60,10 @@ class Intake:
                     found = self._put(uuid, here, now)
                 elif about is not None:
                     found = self._drop(uuid, about, line.seq, now)
+                if found:
+                    self._keep_line(line, index)
                 changed.update(dict.fromkeys(found))
-                self._journal.set_origin(uuid, Known(epoch, line.seq))
+                self._journal.set_origin(uuid, Known(index.epoch, line.seq))
         return [*changed]
 
     def sweep(self, now: datetime) -> list[Key]:
@@ -78,6 +82,15 @@ class Intake:
             for kept in found:
                 self._drop_one(kept, "expired", now)
         return [kept.key for kept in found]
+
+    def _keep_line(self, line: Line, index: Index) -> None:
+        """Keep a line as it was signed, so that it can be passed on."""
+        about, found = told(line), passed(line, index)
+        if about is None or found is None:
+            return
+        key = Key(about.c, about.id, about.etag if isinstance(about, PutLine) else "")
+        if not key.etag or self._journal.get(key) is not None:
+            self._journal.keep_line(key, json.dumps(found._asdict()))
 
     def _put(self, uuid: str, line: PutLine, now: datetime) -> list[Key]:
         offer = offer_of(line)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from tileserver.relay.errors import RewoundError
-from tileserver.relay.feed.lines import Line
+from tileserver.relay.feed.lines import Index, Line
 from tileserver.relay.keeping.backoff import Backoff
 from tileserver.relay.keeping.bringing import Bringer
 from tileserver.relay.keeping.intake import Intake
@@ -22,7 +22,7 @@ from tileserver.relay.upstream.base import Upstream
 _log = logging.getLogger("comeo")
 _BATCH: Final = 200
 """Lines of a transaction."""
-_INDEX_SECONDS: Final = 6 * 3600.0
+INDEX_SECONDS: Final = 6 * 3600.0
 """Between two looks at the index, while lines come."""
 
 
@@ -57,7 +57,8 @@ class Source:
         self.polled_at = float("-inf")
         self._index_at = float("-inf")
         self.copy = copy
-        self._epoch = self._last = 0
+        self._index: Index | None = None
+        self._last = 0
 
     def poll(
         self, journal: Journal, intake: Intake, now: datetime, clock: float, wait: float = 0.0
@@ -77,20 +78,19 @@ class Source:
         """
         changed: list[Key] = []
         whole = False
-        if self.uuid is None or clock - self._index_at > _INDEX_SECONDS:
+        if self.uuid is None or clock - self._index_at > INDEX_SECONDS:
             whole = self._look(journal)
             self._index_at = clock
             wait = 0.0
-        assert self.uuid is not None  # noqa: S101 - `_look` has set it
+        assert self.uuid is not None and self._index is not None  # noqa: S101, PT018 - `_look` has set them
         known = journal.origin(self.uuid)
         after = 0 if known is None else known.cursor
         if self.copy:
             after = min(after, self._last)
         for batch in _batched(self.upstream.lines(after, wait), _BATCH):
-            changed += intake.take(self.uuid, self._epoch, batch, now)
+            changed += intake.take(self._index, batch, now)
         if whole:
             changed += intake.settle(self.uuid, now)
-        self.polled_at = clock
         return changed
 
     def has(self, kept: Kept) -> bool:
@@ -100,11 +100,11 @@ class Source:
     def _look(self, journal: Journal) -> bool:
         """Read the index; whether all of the feed has to be read again."""
         index = self.upstream.index()
-        self.uuid, self._epoch, self.title = index.origin, index.epoch, index.name
+        self._index, self.uuid, self.title = index, index.origin, index.name
         self._last = index.last
         known = journal.origin(self.uuid)
         if known is None:
-            journal.set_origin(self.uuid, Known(self._epoch, 0))
+            journal.set_origin(self.uuid, Known(index.epoch, 0))
             return False
         if index.epoch < known.epoch:
             raise RewoundError(
@@ -114,7 +114,7 @@ class Source:
             _log.info("%s has begun a new list of its scenes: it is compared", self.name)
             with journal.writing():
                 journal.doubt(self.uuid)
-                journal.set_origin(self.uuid, Known(self._epoch, 0))
+                journal.set_origin(self.uuid, Known(index.epoch, 0))
             return True
         return bool(journal.unconfirmed(self.uuid))  # a kill has cut short the comparison
 

@@ -67,8 +67,10 @@ class ObjectFile(FarFile):
     def __init__(self, place: str, fingerprint: str = "") -> None:
         super().__init__()
         self._address = address_of(place)
-        self.name = str(self._address)
-        found = HEADS.get((self.name, fingerprint))
+        if not self._address.key:
+            raise ArchiveError(f"{self._address} is a bucket; name an archive in it")
+        self.name = self._address.name
+        found = HEADS.get((str(self._address), fingerprint))
         if found is None:
             found = fetch(self._address, {"range": {"suffix": TAIL_BYTES}})
         self._tail, self.size, self._state, self.modified = found
@@ -86,7 +88,9 @@ class ObjectFile(FarFile):
     def remember(self, fingerprint: str) -> None:
         """See `ByteFile.remember`."""
         self._kept = fingerprint
-        HEADS.put((self.name, fingerprint), Fetched(self._tail, self.size, self._state, self.modified))
+        HEADS.put(
+            (str(self._address), fingerprint), Fetched(self._tail, self.size, self._state, self.modified)
+        )
 
     def _fetch(self, offset: int, length: int) -> bytes:
         """See `ByteFile._fetch`.
@@ -99,7 +103,7 @@ class ObjectFile(FarFile):
             if (found.size, found.etag) != (self.size, self._state):  # of a store that knows no conditions
                 raise ReplacedError(f"{self.name} has changed while it was in use")
         except ArchiveError:
-            HEADS.drop((self.name, self._kept))
+            HEADS.drop((str(self._address), self._kept))
             raise
         if len(found.data) != length:
             raise ArchiveError(f"{self.name}: the store sent {len(found.data)} bytes of {length}")

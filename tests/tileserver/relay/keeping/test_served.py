@@ -102,8 +102,8 @@ def test_the_commands_say_what_they_find(archive: Path, tmp_path: Path) -> None:
     assert "EUR" in told
     (first, *_) = json.loads(call("plan", str(path), "--json"))
     assert (first["id"], first["layer"]) == ("scene", "area")
-    assert "1 up to coarse" in call("status", str(path))
-    assert json.loads(call("status", str(path), "--json"))["scenes"] == {"up to coarse": 1}
+    assert "1 with their overviews" in call("status", str(path))
+    assert json.loads(call("status", str(path), "--json"))["scenes"] == {"coarse": 1}
     assert "1 scenes" in call("verify", str(path))
     path.write_text(origin.definition())
     call("run", str(path), "--once")

@@ -219,7 +219,7 @@ def test_the_state_is_told(relayed: Relayed, archive: Path) -> None:
     journal = Journal(relayed.root / "relay/relay.sqlite", writable=False)
     found = status(relayed.relay, journal, relayed.time.now)
     journal.close()
-    assert found["scenes"] == {"up to coarse": 1}
+    assert found["scenes"] == {"coarse": 1}
     assert 250_000 < found["spent"]["today"] <= found["spent"]["daily"]
     assert found["spent"]["useful"] == found["bytes"]["here"] == relayed.broken().given
     assert [each["layer"] for each in found["coming"]] == ["area", "rest"]
