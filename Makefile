@@ -29,7 +29,7 @@ SERVER := $(RUNTIME),server,geoservices,relay
 ALL := $(SERVER),xarray,qualify,jpeg2000,test
 PIP_INSTALL := tools/pip-install.sh $(BIN)/pip -c constraints.txt --no-compile
 
-.PHONY: install reference run demo-relay test test-qgis lint wasm fuzz soak bench train samples release clean
+.PHONY: install reference run demo-relay test test-postgres test-qgis lint wasm fuzz soak bench train samples release clean
 
 install: $(VENV)/.installed-run static/dist/index.html
 
@@ -101,6 +101,10 @@ codecs/wasm/decoder.wasm: $(NATIVE) tools/wasm.py | $(VENV)/.installed-test
 test: install lint wasm | $(NODE)
 	$(WITH_NODE) $(BIN)/pytest -n 2 --dist worksteal
 
+# The server's tests with its catalogue in PostgreSQL: on Debian, apt install postgresql
+test-postgres: install $(VENV)/.installed-test
+	COMEO_TEST_CATALOG=postgres $(BIN)/pytest -n 2 --dist worksteal tests/tileserver/api tests/tileserver/http tests/tileserver/catalog
+
 # QGIS is too large to be a dependency: on Debian, apt install python3-qgis qgis-providers
 test-qgis: install $(VENV)/.installed-test
 	$(BIN)/pytest -m qgis tests/e2e
@@ -119,7 +123,9 @@ demo-relay: install $(VENV)/.installed-test
 # come and go.
 soak: install $(VENV)/.installed-test
 	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.watch.kills 1000
-	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.relay.kills 500
+	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.ingest.kills 1000
+	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.relay.kills 1000
+	PYTHONPATH=codecs $(BIN)/python -m tests.tileserver.relay.flips 10000
 	PYTHONPATH=codecs $(BIN)/python -m benchmarks.soak --seconds $(SECONDS) --json benchmarks/results/soak.json
 
 train: install $(VENV)/.installed-test

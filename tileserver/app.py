@@ -37,7 +37,8 @@ from tileserver.api.scenes import (
 from tileserver.api.stac import routes as stac
 from tileserver.api.viewer import routes as viewer
 from tileserver.api.wmts import routes as wmts
-from tileserver.catalog import SqliteCatalog
+from tileserver.catalog import open_catalog, placed
+from tileserver.catalog.finding import check_bucket
 from tileserver.http import addresses, compression, documents, problems, sharing
 from tileserver.http.bodies import StrictJson
 from tileserver.http.context import EXTENSION, State, scenes
@@ -90,11 +91,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.json = StrictJson(app)
     app.json.sort_keys = False
     app.json.compact = True
-    database = settings.catalog or temporary_folder("catalog") / "catalog.sqlite"
-    store = settings.store or database.with_name(f"{database.stem}-kept.sqlite")
-    uploads = settings.uploads or database.with_name(f"{database.stem}-uploads")
-    settings = settings.model_copy(update={"catalog": database, "store": store, "uploads": uploads})
-    catalog = SqliteCatalog(settings.paths, database, settings.scan_seconds, metrics.count_archives)
+    settings = placed(settings)
+    catalog = open_catalog(settings, metrics.count_archives)
     catalog.refresh(force=True)
     catalog.close()
     app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog), _jobs(settings))
@@ -134,6 +132,8 @@ def _check(settings: Settings) -> None:
     for path in settings.paths:
         if not path.exists():
             raise SettingsError(f"{path} does not exist; name folders of archives, or archives (COMEO_PATHS)")
+    for place in settings.buckets:
+        check_bucket(place)
     if settings.observations is not None:
         check_file(settings.observations)
     if settings.oidc_issuer and not settings.oidc_client_id:

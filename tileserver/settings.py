@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, Literal, Self
@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from comeo.cpus import cpu_count
+from comeo.errors import ArchiveError
+from comeo.places import BUCKETS, ObjectAddress, address_of
 from comeo.settings import MAX_MODEL_THREADS, CodecSettings, SettingsError
 from tileserver.outgoing.addresses import Network, read_networks
 
@@ -37,7 +39,9 @@ class Settings(BaseModel):
 
     Attributes:
         paths: Archives, or folders of archives; `:` between them in the environment.
-        catalog: SQLite file of the catalogue; a temporary one when not given.
+        buckets: Archives, or folders of archives, in buckets: `s3://BUCKET/KEY`, with spaces between them.
+        catalog: SQLite file of the catalogue, or `postgresql://user@host/name`; a temporary file when not
+            given.
         pof: Folder of indicators, `*.toml` and `*.json`, that are served beside the predefined ones.
         pof_write: Whether anybody who reaches the server may publish indicators.
         store: SQLite file of what users give: drafts, published indicators, short links; by default beside
@@ -145,7 +149,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     paths: tuple[Path, ...] = ()
-    catalog: Path | None = None
+    buckets: tuple[str, ...] = ()
+    catalog: Path | str | None = None
     pof: Path | None = None
     pof_write: bool = False
     store: Path | None = None
@@ -239,7 +244,35 @@ class Settings(BaseModel):
     @field_validator("paths", "originals", mode="before")
     @classmethod
     def _split_paths(cls, value: Any) -> Any:
+        if isinstance(value, str) and BUCKETS in value:
+            raise ValueError(f"folders of buckets are named in {PREFIX}BUCKETS, with spaces between them")
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("catalog", mode="plain")
+    @classmethod
+    def _path_or_address(cls, value: Any) -> Any:
+        if value is None or isinstance(value, Path):
+            return value
+        if not isinstance(value, str):
+            raise ValueError("give a path or an address")
+        if not re.match(r"[a-z+]+://", value):
+            return Path(value)
+        if not value.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):
+            raise ValueError("a catalogue is an SQLite file, or has an address postgresql://user@host/name")
+        return value
+
+    @field_validator("buckets", mode="before")
+    @classmethod
+    def _split_buckets(cls, value: Any) -> Any:
+        return tuple(value.split()) if isinstance(value, str) else value
+
+    @field_validator("buckets")
+    @classmethod
+    def _are_in_buckets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(address_of(each)) for each in value)
+        except ArchiveError as error:
+            raise ValueError(str(error)) from error
 
     @field_validator("compression_sources", mode="before")
     @classmethod
@@ -283,7 +316,8 @@ class Settings(BaseModel):
 
         Args:
             environ: Instead of the process's own environment.
-            **overrides: Settings that win over the environment; None means not given.
+            **overrides: Settings that win over the environment; None means not given. Addresses in buckets
+                among `paths` are `buckets`, and these paths then are all that there are.
 
         Raises:
             SettingsError: Naming the variable and what is wrong with it.
@@ -298,12 +332,19 @@ class Settings(BaseModel):
             if environ.get(PREFIX + name.upper())
         }
         values.update({name: value for name, value in overrides.items() if value is not None})
+        if overrides.get("paths") is not None:
+            values.update(_apart(overrides["paths"]))
         try:
             return cls(**values)
         except ValidationError as error:
             first = error.errors()[0]
             name = str(first["loc"][0]) if first["loc"] else "settings"
             raise SettingsError(f"{PREFIX}{name.upper()}: {first['msg']}") from error
+
+    @property
+    def roots(self) -> tuple[Path | str, ...]:
+        """Where archives are looked for: on disk, and in buckets."""
+        return (*self.paths, *self.buckets)
 
     @property
     def own_address(self) -> str:
@@ -357,3 +398,12 @@ class Settings(BaseModel):
         here = Path(__file__).resolve().parent
         candidates = [self.static] if self.static else [here / "static", here.parent / "static" / "dist"]
         return next((path for path in candidates if (path / "index.html").is_file()), None)
+
+
+def _apart(places: Iterable[Path | ObjectAddress]) -> dict[str, Any]:
+    """Settings of places as a command was given them."""
+    places = tuple(places)
+    return {
+        "paths": tuple(place for place in places if not isinstance(place, ObjectAddress)),
+        "buckets": tuple(str(place) for place in places if isinstance(place, ObjectAddress)),
+    }

@@ -40,6 +40,10 @@ class ReplacedError(ArchiveError):
     """An archive is not the one that was expected in its place."""
 
 
+class OutOfReachError(ArchiveError):
+    """An archive cannot be read for now: the fault lies on the way to it, or in what it asks for."""
+
+
 class NotHereError(ArchiveError):
     """Bytes of an archive that is on its way have not come yet."""
 
@@ -67,3 +71,8 @@ class BoundError(RequestError):
     def __init__(self, message: str, bound: str) -> None:
         super().__init__(message)
         self.bound = bound
+
+
+def passes(error: BaseException) -> bool:
+    """Whether an error is of the disk, the system or the way to an archive, and not of its bytes."""
+    return isinstance(error, (OSError, OutOfReachError)) or isinstance(error.__cause__, OSError)

@@ -43,7 +43,7 @@ const sentence = (error: unknown): string =>
 export function firstToShow(items: readonly Item[]): Item | null {
   const largest = Math.max(0, ...items.map((item) => areaOf(item.bbox)));
   const large = items.filter((item) => areaOf(item.bbox) >= largest * WORTH_SHOWING_FIRST).sort(newestFirst);
-  const drawn = large.filter(({ here }) => !here || here.layers.includes('coarse'));
+  const drawn = large.filter(({ here }) => !here || here.layers.some((layer) => layer !== 'head'));
   return drawn.find(({ cloudCover }) => (cloudCover ?? 0) <= CLEAR_ENOUGH) ?? drawn[0] ?? large[0] ?? null;
 }
 

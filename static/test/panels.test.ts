@@ -100,6 +100,7 @@ test('what is here of a scene is said in words, and nothing of one that is whole
   assert.equal(hereOf(item('a', '2020-01-01', 1)), '');
   assert.equal(said(0.01, ['head']), 'its picture is not here yet');
   assert.equal(said(0.04, ['head', 'coarse']), 'overview only: details are not here yet');
+  assert.equal(said(0.01, ['head', 'area']), 'only an area of it is here, the rest is not here yet');
   assert.equal(said(0.41, ['head', 'coarse', 'area']), '41\u202f% of it is here, elsewhere the overview is shown');
   assert.equal(said(0.999, ['head', 'coarse', 'all']), '99\u202f% of it is here, elsewhere the overview is shown');
 });

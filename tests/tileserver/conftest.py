@@ -17,6 +17,7 @@ from comeo.scene import Band, BandGroup, Scene
 from tests.scenes import array_group, array_scene, corner_cut, landscape
 from tests.tileserver.databases import (  # noqa: F401 - fixtures
     address,
+    catalogue_at,
     database,
     kind,
     postgres,
@@ -94,12 +95,13 @@ def own_archives(archives: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(archives, tmp_path / "own"))
 
 
-def serving(paths: Path, folder: Path, **settings: object) -> FlaskClient:
+def serving(archives: Path, folder: Path, **settings: object) -> FlaskClient:
     """A client of a server that looks at its archives once; the catalogue lies in `folder`."""
     given: dict[str, object] = {
-        "paths": (paths,), "catalog": folder / "catalog.sqlite", "workers": 1, "scan_seconds": 3600,
-        "static": folder / "no-viewer", **settings,
+        "paths": (archives,), "workers": 1, "scan_seconds": 3600, "static": folder / "no-viewer", **settings,
     }  # fmt: skip
+    if "catalog" not in given:
+        given["catalog"] = catalogue_at(folder / "catalog.sqlite")
     return create_app(Settings.model_validate(given)).test_client()
 
 
@@ -111,8 +113,9 @@ def server(tmp_path: Path) -> Server:
     def make(paths: Path, **settings: object) -> FlaskClient:
         nonlocal made
         made += 1
-        own = {"catalog": tmp_path / f"catalog-{made}.sqlite", "scan_seconds": 0.0, **settings}
-        return serving(paths, tmp_path, **own)
+        if "catalog" not in settings:
+            settings["catalog"] = catalogue_at(tmp_path / f"catalog-{made}.sqlite")
+        return serving(paths, tmp_path, **{"scan_seconds": 0.0, **settings})
 
     return make
 

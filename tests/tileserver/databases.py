@@ -5,11 +5,13 @@ A PostgreSQL of our own runs for the session, without a port: its socket is in a
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,20 +28,25 @@ _numbers = count()
 
 
 class PostgreSQL:
-    """A server; whoever may not run one, root, runs it as `postgres`."""
+    """A server; whoever may not run one, root, runs it as `postgres`.
 
-    def __init__(self, programs: Path) -> None:
+    Args:
+        programs: Folder of `initdb` and `pg_ctl`.
+        options: More of the server's options: `-c shared_buffers=1GB`.
+    """
+
+    def __init__(self, programs: Path, options: str = "") -> None:
         self._programs = programs
         self._user = "postgres" if os.geteuid() == 0 else None
         self.folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path is short
         if self._user:
             shutil.chown(self.folder, self._user)
         self._run("initdb", "-D", "data", "-U", "comeo", "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"-k {self.folder} -c listen_addresses='' {_FAST}"
+        options = f"-k {self.folder} -c listen_addresses='' {_FAST} {options}"
         self._run("pg_ctl", "-D", "data", "-l", "log", "-w", "-o", options, "start")
 
     @classmethod
-    def found(cls) -> PostgreSQL:
+    def found(cls, options: str = "") -> PostgreSQL:
         """Of the newest programs of this machine.
 
         Raises:
@@ -52,7 +59,7 @@ class PostgreSQL:
             raise FileNotFoundError(
                 "no PostgreSQL on this machine (initdb); on Debian: apt install postgresql"
             )
-        return cls(found[-1].parent)
+        return cls(found[-1].parent, options)
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._programs / program), *arguments]
@@ -78,6 +85,23 @@ class PostgreSQL:
         """Stop it, and remove what it wrote."""
         self._run("pg_ctl", "-D", "data", "-m", "immediate", "stop")
         shutil.rmtree(self.folder)
+
+
+def catalogue_at(file: Path) -> Path | str:
+    """Where a server of tests keeps its catalogue: in a file, or a new database with COMEO_TEST_CATALOG.
+
+    Raises:
+        FileNotFoundError: If that is `postgres`, and there are no programs of it.
+    """
+    return _shared().make() if os.environ.get("COMEO_TEST_CATALOG") == "postgres" else file
+
+
+@cache
+def _shared() -> PostgreSQL:
+    """A server for catalogues of tests."""
+    server = PostgreSQL.found()
+    atexit.register(server.close)
+    return server
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The catalogue of scenes: its contract, its SQLite implementation, and the archives that it lists, open."""
+"""The catalogue of scenes: its contract, what keeps it, and the archives that it lists, open."""
 
 from tileserver.catalog.base import (
     COMPLETENESS,
@@ -18,6 +18,7 @@ from tileserver.catalog.base import (
 from tileserver.catalog.feed import Change, Changes, Position
 from tileserver.catalog.following import FollowingCache
 from tileserver.catalog.kinds import BandSet, OddScene, kinds_of, offered
+from tileserver.catalog.opening import open_catalog, placed
 from tileserver.catalog.pool import ArchivePool
 from tileserver.catalog.scan import file_signature
 from tileserver.catalog.sqlite import SqliteCatalog
@@ -47,4 +48,6 @@ __all__ = [
     "file_signature",
     "kinds_of",
     "offered",
+    "open_catalog",
+    "placed",
 ]

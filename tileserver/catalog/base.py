@@ -234,8 +234,13 @@ class Catalog(ABC):
         """
 
     @abstractmethod
-    def count(self, search: Search | None = None) -> int:
-        """Number of scenes that meet a search; without one, of all."""
+    def count(self, search: Search | None = None, most: int | None = None) -> int:
+        """Number of scenes that meet a search; without one, of all.
+
+        Args:
+            search: Conditions.
+            most: Counting ends there: to know that there are many must not take as long as to count them.
+        """
 
     @abstractmethod
     def item(self, record: Record) -> dict[str, Any]:

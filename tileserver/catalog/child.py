@@ -1,9 +1,10 @@
 """The process that reads archives for a catalogue: `python -m tileserver.catalog.child FD`.
 
-It answers each line of its input, a JSON list of a task and a path, with a line of JSON. Whatever an archive
-does to it, the kernel ends it: for too much memory or processor time, for taking too long (SIGALRM), and when
-the process that started it ends (SIGIO from the pipe FD, which that process holds open). These signals are
-left to their default action, which needs no interpreter: PROJ, for one, holds it while it waits for a file.
+It answers each line of its input, a JSON list of a task, a path and what else it takes, with a line of JSON.
+Whatever an archive does to it, the kernel ends it: for too much memory or processor time, for taking too long
+(SIGALRM), and when the process that started it ends (SIGIO from the pipe FD, which that process holds open).
+These signals are left to their default action, which needs no interpreter: PROJ, for one, holds it while it
+waits for a file.
 """
 
 from __future__ import annotations
@@ -20,41 +21,73 @@ from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any, Final
 
-from comeo.archive.stores import PART_SUFFIX
-from comeo.errors import ComeoError, NotHereError
+from comeo.archive.stores import PART_SUFFIX, ZIP_SUFFIX
+from comeo.archive.stores.buckets import Listed, find, list_page
+from comeo.errors import ComeoError, NotHereError, passes
+from comeo.places import ObjectAddress, address_of, in_bucket
 from tileserver import confined
 from tileserver.catalog.entry import digest_of, read_entry
 from tileserver.catalog.limits import CPU_SECONDS, MEMORY_BYTES, SECONDS
-from tileserver.catalog.sqlite.rows import row_of
+from tileserver.catalog.rows import row_of
 
 IDLE_SECONDS: Final = 60
 
 
-def answer(task: str, path: str) -> dict[str, Any]:
+def answer(task: str, path: str, after: str | None = None) -> dict[str, Any]:
     """Do a task.
 
     Returns:
         `row` (without signature; null while its head is not here), `left_out` and `damaged` of an entry,
-        `digest`, or `error`; with it whether
-        it is `lasting`, of the archive's bytes alone, and the `trace` of a mistake of ours.
+        `digest`, `objects` of a bucket, or `error`; with it whether it is `lasting`, of the archive's bytes
+        alone, or `passing`, of the way to them, and the `trace` of a mistake of ours.
     """
     try:
-        if task == "digest":
-            return {"digest": digest_of(path)}
-        entry = read_entry(path)
-        damaged = list(entry.info["damaged"].values())
-        return {"row": row_of(path, "", entry), "left_out": entry.left_out, "damaged": damaged}
+        if task == "list":
+            return _listing(address_of(path), after)
+        return {"digest": digest_of(path)} if task == "digest" else _entry(path)
     except NotHereError:  # and is no refusal: its head has not come yet
         return {"row": None, "left_out": [], "damaged": []}
     except (ComeoError, OSError) as error:
-        lasting = isinstance(error, ComeoError) and not isinstance(error.__cause__, OSError)
-        lasting = lasting and not path.endswith(PART_SUFFIX)  # it is for bytes that change
-        return {"error": str(error), "lasting": lasting}
+        passing = passes(error)
+        lasting = not passing and not path.endswith(PART_SUFFIX)  # it is for bytes that change
+        return {"error": str(error), "lasting": lasting, "passing": passing and in_bucket(path)}
     except (MemoryError, RecursionError):
         return {"error": f"{Path(path).name} takes more memory than its metadata may", "lasting": True}
     except Exception:  # noqa: BLE001 - a mistake of ours must not keep the other archives from being served
         text = f"{Path(path).name} cannot be indexed because of an unexpected error; see the server's log"
         return {"error": text, "lasting": False, "trace": traceback.format_exc()}
+
+
+def _entry(path: str) -> dict[str, Any]:
+    entry = read_entry(path)
+    damaged = list(entry.info["damaged"].values())
+    return {"row": row_of(path, "", entry), "left_out": entry.left_out, "damaged": damaged}
+
+
+def _listing(folder: ObjectAddress, after: str | None) -> dict[str, Any]:
+    """A page of the archives of a bucket, in `objects`, by path with their signatures.
+
+    Hidden names are left out: large archives are under one before they get their own.
+
+    Returns:
+        Also how many objects were `seen`, and the key that the `next` page begins behind, if there is one.
+    """
+    if folder.name.endswith(ZIP_SUFFIX):
+        one = find(folder)
+        return {"objects": [] if one is None else [_signed(one)], "seen": 1, "next": None}
+    page, following = list_page(folder, after)
+    hidden = "/."
+    found = [
+        _signed(one)
+        for one in page
+        if one.address.key.endswith(ZIP_SUFFIX)
+        and hidden not in f"/{one.address.key.removeprefix(folder.key).lstrip('/')}"
+    ]
+    return {"objects": found, "seen": len(page), "next": following}
+
+
+def _signed(one: Listed) -> tuple[str, str]:
+    return str(one.address), one.signature
 
 
 def main() -> None:

@@ -7,13 +7,17 @@ there, once, and further on whatever comes, changes or goes.
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple, Self
 
 from comeo.errors import RequestError
+from tileserver.errors import GoneError
 
+MOST_GONE: Final = 100_000
+"""Scenes that have gone and are still told of; who has not heard of others by then begins anew."""
 _TEXT: Final = re.compile(r"([0-9a-f]{16})-(0|[1-9][0-9]{0,14})(?:-([1-9][0-9]{0,14}))?")
 
 
@@ -89,3 +93,25 @@ class Changes(NamedTuple):
     changes: Sequence[Change]
     next: Position
     more: bool
+
+
+def check_place(start: Position, epoch: str, last: int, forgotten: int) -> None:
+    """Refuse a place that the journal can't be read from.
+
+    Raises:
+        GoneError: Saying why.
+    """
+    reason = ""
+    if start.epoch != epoch:
+        reason = "the journal of changes has been begun anew"
+    elif max(start.seq, start.began) > last:
+        reason = "that place has not been reached yet"
+    elif max(start.seq, start.began) < forgotten:
+        reason = "scenes have gone since that are no longer told of"
+    if reason:
+        raise GoneError(f"{reason}: ask again without `after`, and take what isn't told then for gone")
+
+
+def new_epoch() -> str:
+    """A name that no journal has had."""
+    return secrets.token_hex(8)

@@ -18,6 +18,7 @@ from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from comeo.places import in_bucket
 from tileserver.catalog.limits import CPU_SECONDS, SECONDS
 
 CHILD: Final = "tileserver.catalog.child"
@@ -28,7 +29,10 @@ _MOST_BYTES: Final = 64 << 20
 _AHEAD: Final = 8
 """Paths sent at once: as many as a pipe takes before they are read."""
 # One thread: nothing that is read here is large, and each thread of OpenBLAS takes address space.
-_ENVIRONMENT: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PROJ_NETWORK": "OFF"}
+_ENVIRONMENT: Final = {
+    "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TOKIO_WORKER_THREADS": "1", "MALLOC_ARENA_MAX": "2",
+    "PROJ_NETWORK": "OFF",
+}  # fmt: skip
 _OWN_DOING: Final = frozenset(
     -number for number in (signal.SIGALRM, signal.SIGXCPU, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
 )
@@ -38,6 +42,22 @@ _REASONS: Final = {
     -signal.SIGXCPU: f"takes more than {CPU_SECONDS} s of processor time to read",
     -signal.SIGKILL: "takes more memory or time to read than there is",
 }
+
+
+class Page(NamedTuple):
+    """Archives of a bucket.
+
+    Attributes:
+        objects: Each one's path and signature.
+        seen: Objects that were listed, archives or not.
+        next: Key that the next page begins behind; None if there is none.
+        error: Why there is no page.
+    """
+
+    objects: tuple[tuple[str, str], ...] = ()
+    seen: int = 0
+    next: str | None = None
+    error: str = ""
 
 
 class Reading(NamedTuple):
@@ -51,6 +71,7 @@ class Reading(NamedTuple):
         lasting: Whether the refusal is for its bytes alone, so that it need not be read again.
         trace: Of a mistake of the program.
         damaged: Sentences about parts that are damaged and that its pixels do not need.
+        passing: Whether the refusal is for the way to its bytes, so that it is to be read again.
     """
 
     row: tuple[Any, ...] | None
@@ -59,6 +80,7 @@ class Reading(NamedTuple):
     lasting: bool = False
     trace: str = ""
     damaged: tuple[str, ...] = ()
+    passing: bool = False
 
 
 @dataclass(slots=True)
@@ -90,13 +112,23 @@ class ArchiveReaderProcess:
                     row = None if out["row"] is None else tuple(out["row"])
                     yield Reading(row, tuple(out["left_out"]), damaged=tuple(out["damaged"]))
                 else:
-                    yield Reading(None, (), out["error"], out["lasting"], out.get("trace", ""))
+                    yield Reading(
+                        None, (), out["error"], out["lasting"], out.get("trace", ""),
+                        passing=out.get("passing", False),
+                    )  # fmt: skip
 
     def digest(self, path: str) -> str | None:
         """Digest of an archive's bytes, or None if they cannot be read."""
         (out,) = self._ask("digest", [path])
         digest: str | None = out.get("digest")
         return digest
+
+    def page(self, folder: str, after: str | None = None) -> Page:
+        """List archives of a folder of a bucket, or one archive there, behind a key."""
+        (out,) = self._ask("list", [folder], after)
+        if "error" in out:
+            return Page(error=out["error"])
+        return Page(tuple((path, signature) for path, signature in out["objects"]), out["seen"], out["next"])
 
     def close(self) -> None:
         """End the process."""
@@ -116,22 +148,23 @@ class ArchiveReaderProcess:
                     stream.close()  # type: ignore[union-attr]
             os.close(process.lifeline)
 
-    def _ask(self, task: str, paths: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def _ask(self, task: str, paths: Sequence[str], *more: str | None) -> Iterator[dict[str, Any]]:
         """Answers to a task on a few paths; a path that ends the process has an error for its answer."""
         left = deque(paths)
         with self._turn:
             try:
-                yield from self._answers(task, left)
+                yield from self._answers(task, left, more)
             finally:
                 if left:  # the other answers would be taken for those of the next question
                     self.close()
 
-    def _answers(self, task: str, left: deque[str]) -> Iterator[dict[str, Any]]:
+    def _answers(self, task: str, left: deque[str], more: Sequence[str | None]) -> Iterator[dict[str, Any]]:
         again: set[str] = set()
         while left:
             process = self._running()
             fresh, process.fresh = process.fresh, False
-            for line in _exchange(process.popen, task, list(left), fresh):
+            questions = [[task, path, *more] for path in left]
+            for line in _exchange(process.popen, questions, fresh):
                 fresh = True
                 left.popleft()
                 yield json.loads(line)
@@ -142,7 +175,7 @@ class ArchiveReaderProcess:
                     again.add(left[0])  # it was idle and ended just as this came, or was killed from outside
                     continue
                 reason = _REASONS.get(code, f"ended the process that read it (status {code})")
-                yield {"error": f"{Path(left.popleft()).name} {reason}", "lasting": code in _OWN_DOING}
+                yield _end_of(left.popleft(), reason, own_doing=code in _OWN_DOING)
 
     def _running(self) -> _Process:
         process = self._process
@@ -154,17 +187,25 @@ class ArchiveReaderProcess:
         return process
 
 
-def _exchange(popen: subprocess.Popen[bytes], task: str, paths: list[str], fresh: bool) -> Iterator[bytes]:
+def _end_of(path: str, reason: str, *, own_doing: bool) -> dict[str, Any]:
+    """The answer about a path that has ended the process: of one far away, the way may be to blame."""
+    far = in_bucket(path)
+    return {"error": f"{Path(path).name} {reason}", "lasting": own_doing and not far, "passing": far}
+
+
+def _exchange(
+    popen: subprocess.Popen[bytes], questions: Sequence[Sequence[str | None]], fresh: bool
+) -> Iterator[bytes]:
     """Send lines and wait for as many; there are fewer if the process ended or had to be ended."""
     assert popen.stdin is not None  # noqa: S101 - for the type checker
     assert popen.stdout is not None  # noqa: S101
-    questions = [json.dumps([task, path], ensure_ascii=False) + "\n" for path in paths]
+    lines = [json.dumps(question, ensure_ascii=False) + "\n" for question in questions]
     with contextlib.suppress(BrokenPipeError):
-        popen.stdin.write("".join(questions).encode())
+        popen.stdin.write("".join(lines).encode())
         popen.stdin.flush()
     patience = SECONDS + (_START_SECONDS if fresh else _GRACE_SECONDS)
     waiting = b""
-    for _ in paths:
+    for _ in questions:
         deadline = time.monotonic() + patience
         while b"\n" not in waiting:
             wait = max(0.0, deadline - time.monotonic())

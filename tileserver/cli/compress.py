@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Final
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from comeo.errors import ComeoError
+from comeo.places import below
 from tileserver.cli.geocoding import geocoding_options, options_of
 from tileserver.cli.options import PICTURES, moment_of, names_of, scale_of, sentence
-from tileserver.cli.places import LocalPath
+from tileserver.cli.places import LocalOrBucketPath
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.signals import ended_by_signal
+
+if TYPE_CHECKING:
+    from tileserver.cli.placing import Place
 
 _OTHERS: Final = PICTURES | {".zip", ".tif", ".tiff", ".json"}  # neither archives nor folders
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True)
-@click.option("-o", "--output", required=True, type=LocalPath(), help="Folder, or name of the archive.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=LocalOrBucketPath("give a file, a folder, or an address in a bucket, s3://BUCKET/KEY"),
+    help="Folder, or name of the archive; on disk, or in a bucket as s3://BUCKET/KEY.",
+)
 @click.option("--codec", help="See `comeo codecs`.  [default: learned]")
 @click.option("--ratio", type=float, help="Raw bytes / archive bytes.  [default: 100]")
 @click.option("--step", type=float, help="Quantisation step in the data's numbers, instead of a ratio.")
@@ -83,7 +93,7 @@ _OTHERS: Final = PICTURES | {".zip", ".tif", ".tiff", ".json"}  # neither archiv
 @ended_by_signal()
 def compress(
     sources: tuple[str, ...],
-    output: Path,
+    output: Place,
     codec: str | None,
     ratio: float | None,
     step: float | None,
@@ -115,6 +125,7 @@ def compress(
     from comeo.codecs import DEFAULT_CODEC
     from comeo.compression import compress as compress_scene
     from comeo.sources import open_source
+    from tileserver.cli.placing import written_for
 
     if ratio is not None and step is not None:
         raise click.UsageError("give --ratio or --step, not both")
@@ -129,10 +140,10 @@ def compress(
                 geocoding=options, progress=opening,
             ) as scene:  # fmt: skip
                 opening.finish()
-                final = output if is_file else output / f"{scene.id}.zarr.zip"
-                with terminal_progress(scene.id) as progress:
+                final = output if is_file else below(output, f"{scene.id}.zarr.zip")
+                with terminal_progress(scene.id) as progress, written_for(final) as path:
                     compress_scene(
-                        scene, final, codec=codec or DEFAULT_CODEC, ratio=ratio, step=step, clear=clear,
+                        scene, path, codec=codec or DEFAULT_CODEC, ratio=ratio, step=step, clear=clear,
                         force=force, progress=progress, independent_groups=independent_groups, preset=preset,
                         clouds=clouds, despeckle=despeckle,
                     )  # fmt: skip
@@ -146,31 +157,39 @@ def compress(
         raise ComeoError(f"{failures} of {len(sources)} sources were not compressed")
 
 
-def _is_archive(output: Path, sources: int, *, force: bool) -> bool:
+def _is_archive(output: Place, sources: int, *, force: bool) -> bool:
     """Whether the output is the name of one archive, and not a folder for several.
 
     Raises:
-        click.UsageError: If it is neither, or names one archive for several sources.
+        click.UsageError: If it is neither, or names one archive for several sources, or is to be replaced in
+            a bucket.
         ComeoError: If the archive exists and is not to be replaced: said before a product is geocoded for
             minutes.
     """
     from comeo.archive import archive_suffix
+    from tileserver.cli.placing import check_free
 
-    is_file = archive_suffix(output) is not None
-    if output.suffix.lower() in _OTHERS and not is_file and not output.is_dir():
-        raise click.UsageError(f"{output.name} is no name of an archive: those end in .zarr.zip or .zarr")
+    path = output if isinstance(output, Path) else PurePosixPath(output.key)
+    suffix = archive_suffix(path)
+    is_file = suffix is not None
+    if path.suffix.lower() in _OTHERS and not is_file and not (isinstance(path, Path) and path.is_dir()):
+        raise click.UsageError(f"{path.name} is no name of an archive: those end in .zarr.zip or .zarr")
     if is_file and sources > 1:
         raise click.UsageError("several sources need a folder as --output")
-    if is_file and output.exists() and not force:
-        raise ComeoError(f"{output} exists already; use --force to replace it")
+    if path is not output and suffix == ".zarr":
+        raise click.UsageError(f"{path.name} would be a folder: an archive in a bucket ends in .zarr.zip")
+    if path is not output and force:
+        raise click.UsageError("objects in a bucket are not replaced: leave out --force, choose another key")
+    if is_file:
+        check_free(output, force=force)
     return is_file
 
 
-def _report(path: Path) -> None:
+def _report(place: Place) -> None:
     from comeo.archive import open_archive
 
-    with open_archive(path) as archive:
+    with open_archive(place if isinstance(place, Path) else str(place)) as archive:
         click.echo(
-            f"{path}  {archive.archive_bytes:,} bytes, ×{archive.ratio:.1f}, "
+            f"{place}  {archive.archive_bytes:,} bytes, ×{archive.ratio:.1f}, "
             f"step {archive.step:g}, {archive.codec}"
         )

@@ -12,7 +12,7 @@ import click
 
 from comeo.errors import ComeoError, NotFoundError
 from tileserver.cli.options import database_option
-from tileserver.cli.places import LocalPath
+from tileserver.cli.places import LocalOrBucketPath, LocalPath
 
 if TYPE_CHECKING:
     from tileserver.render.scenes import Scenes
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from tileserver.store.geoservices import Geoservice
 
 archives_argument = click.argument(
-    "paths", nargs=-1, required=True, type=LocalPath("geoservices observe archives on disk")
+    "paths",
+    nargs=-1,
+    required=True,
+    type=LocalOrBucketPath("geoservices observe archives on disk and in buckets"),
 )
 
 
@@ -49,13 +52,11 @@ def open_database(settings: Settings) -> Database:
 @contextmanager
 def open_scenes(settings: Settings) -> Iterator[Scenes]:
     """Scenes for a process that is no server."""
-    from tileserver.catalog import SqliteCatalog
+    from tileserver.catalog import open_catalog, placed
     from tileserver.render.scenes import Scenes
-    from tileserver.temporary import temporary_folder
 
-    path = settings.catalog or temporary_folder("catalog") / "catalog.sqlite"
-    settings = settings.model_copy(update={"catalog": path})
-    catalog = SqliteCatalog(settings.paths, path, settings.scan_seconds, lambda *_: None)
+    settings = placed(settings)
+    catalog = open_catalog(settings)
     catalog.refresh(force=True)
     try:
         yield Scenes.open(settings, catalog)

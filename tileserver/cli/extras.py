@@ -17,6 +17,7 @@ _EXTRA_OF = {
     "jinja2": "qualify",
     "lxml": "server",
     "mercantile": "server",
+    "obstore": "objects",
     "onnxruntime": "cpu",
     "joserfc": "oidc",
     "platformdirs": "qualify",
@@ -31,6 +32,7 @@ _EXTRA_OF = {
     "sklearn": "qualify",
     "xarray": "xarray",
     "zarr": "xarray",
+    "zeroconf": "lan",
 }
 
 

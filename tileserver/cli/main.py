@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,20 +14,25 @@ from comeo.errors import ComeoError
 from comeo.view.resampling import RESAMPLINGS, ResamplingName
 from tileserver.cli.account import account
 from tileserver.cli.bulletin import bulletin
+from tileserver.cli.catalog import catalog
 from tileserver.cli.compress import compress
 from tileserver.cli.database import backup, restore
 from tileserver.cli.extras import advice
 from tileserver.cli.geocode import geocode
 from tileserver.cli.geoservice import geoservice
 from tileserver.cli.ingest import ingest
-from tileserver.cli.options import PICTURES, names_of, sentence
-from tileserver.cli.places import LocalPath
+from tileserver.cli.lan import announce, find
+from tileserver.cli.options import PICTURES, catalog_option, names_of, sentence
+from tileserver.cli.places import LocalOrBucketPath, LocalPath
 from tileserver.cli.pof import pof
 from tileserver.cli.progress import terminal_progress
 from tileserver.cli.qualify import qualify
 from tileserver.cli.relay import relay
 from tileserver.cli.relaying import export, import_, plan, run, status, verify
 from tileserver.cli.work import work
+
+if TYPE_CHECKING:
+    from tileserver.cli.placing import Place
 
 _log = logging.getLogger("comeo")
 
@@ -171,7 +176,9 @@ def codecs() -> None:
 @cli.command()
 @click.argument(
     "paths", nargs=-1, required=True,
-    type=LocalPath("a server reads archives from disk; download it, or mirror it into a folder"),
+    type=LocalOrBucketPath(
+        "a server reads archives from disk and buckets; download it, or mirror it into a folder"
+    ),
 )  # fmt: skip
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: 8080]")
@@ -180,28 +187,31 @@ def codecs() -> None:
     "--log-format", type=click.Choice(["json", "text"]), help="[default: text on a terminal, else json]"
 )
 @click.option("--access-log/--no-access-log", default=None, help="Log each request.  [default: off]")
+@catalog_option
 @click.option("--geoservices", is_flag=True, help="Follow places: see docs/geoservices.md.  [default: off]")
 @click.option("--no-work", is_flag=True, help="Leave the worker of geoservices to `comeo work`.")
 def serve(
-    paths: tuple[Path, ...],
+    paths: tuple[Place, ...],
     host: str | None,
     port: int | None,
     workers: int | None,
     log_format: str | None,
     access_log: bool | None,
+    catalog: str | None,
     geoservices: bool,
     no_work: bool,
 ) -> None:
-    """Serve the archives in PATHS (folders or files) as a map, tiles and STAC."""
+    """Serve the archives in PATHS (folders or files, s3://BUCKET/KEY) as a map, tiles and STAC."""
     from tileserver.cli.gunicorn import run
     from tileserver.settings import Settings
 
-    missing = [path for path in paths if not path.exists()]
+    missing = [path for path in paths if isinstance(path, Path) and not path.exists()]
     if missing:
         raise ComeoError(f"{missing[0]} does not exist")
     settings = Settings.from_environment(
-        paths=paths, host=host, port=port, workers=workers, log_format=log_format, access_log=access_log
-    )
+        paths=paths, host=host, port=port, workers=workers, log_format=log_format, access_log=access_log,
+        catalog=catalog,
+    )  # fmt: skip
     if geoservices or settings.database:
         from tileserver.cli.work import with_geoservices
 
@@ -214,8 +224,9 @@ cli.add_command(qualify)
 cli.add_command(geocode)
 cli.add_command(ingest)
 cli.add_command(pof)
+cli.add_command(catalog)
 cli.add_command(relay)
-for _command in (plan, run, import_, export, status, verify):
+for _command in (plan, run, import_, export, status, verify, announce, find):
     relay.add_command(_command)
 cli.add_command(work)
 cli.add_command(geoservice)

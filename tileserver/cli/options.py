@@ -10,6 +10,10 @@ import click
 database_option = click.option(
     "--database", help="SQLite file or address of PostgreSQL.  [default: COMEO_DATABASE]"
 )
+catalog_option = click.option(
+    "--catalog",
+    help="SQLite file of the catalogue, or address of PostgreSQL.  [default: COMEO_CATALOG, else temporary]",
+)
 PICTURES: Final = frozenset([".jp2", ".png", ".jpg", ".jpeg", ".webp", ".kmz"])
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+from comeo.errors import ArchiveError
+from comeo.places import ObjectAddress, address_of, in_bucket, is_far
+
 
 class LocalPath(click.Path):
     """A `click.Path` that is no URL.
@@ -22,8 +25,19 @@ class LocalPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """See `click.ParamType.convert`."""
-        from comeo.archive.stores import is_url  # noqa: PLC0415 - the command starts quickly
-
-        if is_url(value):
+        if is_far(value):
             self.fail(f"{value} is a URL: {self._instead}", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class LocalOrBucketPath(LocalPath):
+    """A name on disk, or an address in a bucket, `s3://BUCKET/KEY`, which becomes an `ObjectAddress`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.ParamType.convert`."""
+        if isinstance(value, ObjectAddress) or not in_bucket(value):
+            return value if isinstance(value, ObjectAddress) else super().convert(value, param, ctx)
+        try:
+            return address_of(value)
+        except ArchiveError as error:
+            self.fail(str(error), param, ctx)

@@ -25,9 +25,10 @@ def start_worker(settings: Settings) -> None:
         return
     end_with_parent(server)
     keeper = os.getpid()
-    command = [sys.executable, "-m", "tileserver.cli", "work", *map(str, settings.paths)]
+    command = [sys.executable, "-m", "tileserver.cli", "work", *map(str, settings.roots)]
     environment = {
         **os.environ,
+        f"{PREFIX}CATALOG": str(settings.catalog or ""),
         f"{PREFIX}DATABASE": settings.database or "",
         f"{PREFIX}HOST": settings.host,
         f"{PREFIX}PORT": str(settings.port),

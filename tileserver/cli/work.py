@@ -64,6 +64,8 @@ def with_geoservices(settings: Settings, *, work: bool) -> Settings:
     from tileserver.cli.sibling import start_worker
 
     if settings.database is None:
+        if not settings.paths:
+            raise ComeoError("geoservices are kept on disk; name a file for them (COMEO_DATABASE)")
         first = settings.paths[0]
         folder = first if first.is_dir() else first.parent
         settings = settings.model_copy(update={"database": str((folder / "comeo.sqlite").resolve())})

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from comeo.archive.stores import ZIP_SUFFIX
-from comeo.errors import NotFoundError
+from comeo.archive.stores.objects import ObjectFile
+from comeo.errors import ArchiveError, NotFoundError
+from comeo.places import in_bucket
 from tileserver.catalog import Record, file_signature
 from tileserver.errors import BusyError, NotYetError
 
 CHUNK_BYTES = 1 << 16
+BUCKET_BYTES = 1 << 20
+"""Of a request to a bucket."""
 MEDIA_TYPE = "application/vnd.zarr+zip; version=3"
 
 
@@ -47,6 +51,8 @@ def open_file(record: Record) -> OpenFile:
         )
     if not record.path.endswith(ZIP_SUFFIX):
         raise NotFoundError(f"{record.id} is kept as a folder of objects and cannot be sent as one file")
+    if in_bucket(record.path):
+        return _from_bucket(record)
     try:
         stream = Path(record.path).open("rb")  # noqa: SIM115 - the answer closes it
     except OSError as error:
@@ -56,6 +62,17 @@ def open_file(record: Record) -> OpenFile:
         stream.close()
         raise BusyError(f"the archive of {record.id} is being replaced; try again in a moment")
     return OpenFile(stream, status.st_size, status.st_mtime, f"{record.id}{ZIP_SUFFIX}")
+
+
+def _from_bucket(record: Record) -> OpenFile:
+    """See `open_file`. Its bytes are fetched as they are sent, all of one state of the object."""
+    try:
+        file = ObjectFile(record.path, record.etag)
+    except ArchiveError as error:
+        raise BusyError(f"the archive of {record.id} has gone or is out of reach; try again") from error
+    if file.listed.signature != record.signature:
+        raise BusyError(f"the archive of {record.id} is being replaced; try again in a moment")
+    return OpenFile(file.stream(BUCKET_BYTES), file.size, file.modified, f"{record.id}{ZIP_SUFFIX}")
 
 
 class Section:

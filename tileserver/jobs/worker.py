@@ -112,17 +112,17 @@ def _do(settings: Settings, order: Order, folder: Path, progress: DiskProgress) 
     if order.code != installed_code():
         raise ConflictError(OTHER_CODE)
     # Imported here: a process that waits for its slot stays small.
-    from tileserver.catalog import SqliteCatalog  # noqa: PLC0415
+    from tileserver.catalog import open_catalog  # noqa: PLC0415
     from tileserver.jobs.kinds import kind_of  # noqa: PLC0415
     from tileserver.render.scenes import Scenes  # noqa: PLC0415
 
     if settings.catalog is None:
-        raise ComeoError("the settings of the job lack the file of the catalogue")
+        raise ComeoError("the settings of the job lack the catalogue")
     kind = kind_of(order.kind)
     small = settings.model_copy(
         update={"workers": 1, "block_cache_bytes": CACHE_BYTES, "tile_cache_bytes": 0}
     )
-    scenes = Scenes.open(small, SqliteCatalog(settings.paths, settings.catalog, settings.scan_seconds))
+    scenes = Scenes.open(small, open_catalog(settings))
     half = folder / "half"
     extension = kind.do(scenes, order, half, progress)
     half.replace(folder / f"{RESULT}.{extension}")

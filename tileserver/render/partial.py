@@ -52,11 +52,14 @@ def marked(image: bytes, budget: Budget) -> bytes:
     """An image as it was drawn within a budget: a `PartialImage` if not all of its scenes is here.
 
     The header has the share of bytes that are here of the scene of which the fewest are, the most levels (of
-    halved resolution) by which pixels are coarser than those asked for, and how many scenes are not drawn.
+    halved resolution) by which pixels are coarser than those asked for, how many scenes are not drawn, and
+    whether pixels were left out that are not here yet.
     """
     coarser = budget.coarser
     if coarser is None or not coarser.is_partial:
         return image
     share = min(coarser.completeness, 0.99)  # all is here when it is all
-    waiting = f"; waiting={coarser.waiting}" if coarser.waiting else ""
-    return PartialImage.of(image, f"{share:.2f}; drawn={coarser.levels}{waiting}")
+    told = f"{share:.2f}; drawn={coarser.levels}"
+    if coarser.waiting:
+        told += f"; waiting={coarser.waiting}"
+    return PartialImage.of(image, told + ("; gaps" if coarser.gaps else ""))

@@ -15,8 +15,10 @@ from comeo.errors import (
     ComeoError,
     NotFoundError,
     NotHereError,
+    OutOfReachError,
     OutputError,
     ReplacedError,
+    passes,
 )
 from comeo.export.provenance import coding
 from comeo.grid import Grid
@@ -118,8 +120,10 @@ class Scenes:
 
     def _lost(self, record: Record, error: ArchiveError) -> BusyError:
         """Find out why an archive cannot be read; the next request then meets a catalogue that knows it."""
-        if isinstance(error.__cause__, OSError):  # of the disk or the system, not of the archive's bytes
+        if passes(error):
             log.warning("archive not readable", extra={"fields": {"id": record.id, "error": str(error)}})
+            if isinstance(error, OutOfReachError):
+                return BusyError(f"the archive of {record.id} is out of reach; try again in a moment")
             return BusyError(f"the archive of {record.id} has gone or is being replaced; try again")
         self.catalog.refuse(record, str(error))
         return BusyError(f"the archive of {record.id} is damaged and is now left out; try again")

@@ -33,12 +33,12 @@ from comeo.archive.model import (
 )
 from comeo.archive.power import POWER, Power
 from comeo.archive.stores import Store
+from comeo.archive.stores.base import METADATA_KEY
 from comeo.archive.text import plain
 from comeo.decibel import uses_power
 from comeo.errors import ArchiveError, NotFoundError
 from comeo.missions import mission_id, of_mission
 
-METADATA_KEY: Final = "zarr.json"
 UNCHECKED: Final = frozenset(("certificate", "histograms", "means", "shards", "proj:wkt2"))
 """Texts that are decoded or parsed, by stricter rules, and never shown as they stand."""
 

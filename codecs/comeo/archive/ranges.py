@@ -17,23 +17,22 @@ from rasterio.errors import RasterioError
 from rasterio.warp import transform_bounds
 
 from comeo.archive.blocks import blocks_of
-from comeo.archive.clear_model import GROUP
-from comeo.archive.model import ArchiveGroup, Level
+from comeo.archive.clear_model import GROUP, SHARD
+from comeo.archive.model import Level
 from comeo.archive.reader import Archive
 from comeo.archive.references import Place, finer_blocks
 from comeo.archive.shard import index_bytes_of
-from comeo.archive.stores.base import Range
+from comeo.archive.stores.base import METADATA_KEY, Range
 from comeo.archive.stores.extents import Extents, Span
 from comeo.errors import NotFoundError
 from comeo.globe import TURN, intersections, pieces, rolled, unrolled
-from comeo.grid import WGS84, Bounds
+from comeo.grid import WGS84, Bounds, Grid
 from comeo.scene import Window
 
 GAP_BYTES: Final = 1 << 14
 """Fetching fewer bytes than these that nobody needs costs less than another request."""
 MARGIN: Final = 16
 """Native pixels around an area that its pixels may hang on: by kernels, and by seams of blocks."""
-_METADATA: Final = "zarr.json"
 _EDGE_POINTS: Final = 21
 _NEAR: Final = 1e-7
 """Degrees."""
@@ -57,10 +56,11 @@ class Ranges:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
+        self._layout = archive.clear_layout
         self.size = archive.archive_bytes
         self._entries = archive.entries()
         last = max((place.stop for place in self._entries.values()), default=0)
-        self.head = Extents([*self._all(lambda key: key.endswith(_METADATA)), (last, self.size)])
+        self.head = Extents([*self._all(lambda key: key.endswith(METADATA_KEY)), (last, self.size)])
         coarse = [f"{GROUP}/"] + [f"{level.key}/" for level in self._levels() if level.number]
         self.coarse = Extents(self._all(lambda key: key.startswith(tuple(coarse)))).without(self.head)
 
@@ -76,14 +76,18 @@ class Ranges:
 
     def indexes_of(self, groups: Sequence[str] | None = None, bbox: Bounds | None = None) -> Extents:
         """Those of the shards that `blocks` looks into: see there."""
-        return Extents(
+        found = Extents(
             span
             for level, places in self._wanted(groups, bbox).items()
             for span in self._indexes(level, {_shard_of(level, place) for place in places})
         )
+        classes = self._entries.get(SHARD)
+        if classes is None or self._layout is None or not self._classes(bbox):
+            return found
+        return found.union(Extents(_around(classes, math.prod(self._layout.shape))))
 
     def blocks(self, groups: Sequence[str] | None = None, bbox: Bounds | None = None) -> Extents:
-        """Native blocks of groups, and those of finer groups that they are predicted from.
+        """Native blocks of groups, those of finer groups that they are predicted from, and blocks of classes.
 
         Args:
             groups: Names; all by default.
@@ -94,11 +98,14 @@ class Ranges:
             NotHereError: If `indexes_of` them are not here yet.
             ArchiveError: If one of these is damaged.
         """
-        return Extents(
+        found = Extents(
             span
             for level, places in self._wanted(groups, bbox).items()
             for span in self._archive.block_ranges(level, sorted(places))
         )
+        places = self._classes(bbox)
+        layer = self._archive.clear if places else None
+        return found if layer is None else found.union(Extents(layer.ranges(places)))
 
     def _wanted(self, groups: Sequence[str] | None, bbox: Bounds | None) -> Mapping[Level, set[Place]]:
         """Native blocks by level."""
@@ -109,7 +116,7 @@ class Ranges:
         out: dict[Level, set[Place]] = {}
         for name in names:
             level = known[name].levels[0]
-            places = [place for window in _windows(known[name], bbox) for place in blocks_of(level, window)]
+            places = _blocks(level, known[name].crs, bbox)
             out.setdefault(level, set()).update(places)
             if level.reference is not None:
                 under = (finer_blocks(level.reference, level, *place) for place in places)
@@ -118,12 +125,14 @@ class Ranges:
 
     def _indexes(self, level: Level, shards: Iterable[Place]) -> Iterator[Span]:
         """Header and index of each shard that there is."""
-        length = index_bytes_of(math.prod(level.shard))
         for shard in shards:
             place: Range | None = self._entries.get(level.shard_key(*shard))
             if place is not None:
-                yield place.start, place.data
-                yield max(place.data, place.data + place.size - length), place.stop
+                yield from _around(place, math.prod(level.shard))
+
+    def _classes(self, bbox: Bounds | None) -> list[Place]:
+        """Blocks of classes that an area touches; none where the archive has no classes."""
+        return [] if self._layout is None else _blocks(self._layout.level, self._layout.grid.crs, bbox)
 
     def _all(self, wanted: Callable[[str], bool]) -> list[Span]:
         return [(place.start, place.stop) for key, place in self._entries.items() if wanted(key)]
@@ -154,16 +163,28 @@ def _shard_of(level: Level, block: Place) -> Place:
     return block[0] // level.shard[0], block[1] // level.shard[1]
 
 
-def _windows(group: ArchiveGroup, bbox: Bounds | None) -> list[Window]:
-    """Windows of a group's native level that an area in degrees touches, and what its pixels hang on.
+def _around(place: Range, slots: int) -> Iterator[Span]:
+    """Header and index of a shard."""
+    yield place.start, place.data
+    yield max(place.data, place.data + place.size - index_bytes_of(slots)), place.stop
 
-    All of the level where the area has no bounds in the group's projection: too much rather than too little.
+
+def _blocks(level: Level, crs: CRS, bbox: Bounds | None) -> list[Place]:
+    """Blocks of a native level that an area in degrees touches, and those that its pixels hang on."""
+    found = (place for window in _windows(level, crs, bbox) for place in blocks_of(level, window))
+    return list(dict.fromkeys(found))
+
+
+def _windows(level: Level, crs: CRS, bbox: Bounds | None) -> list[Window]:
+    """Windows of a native level that an area in degrees touches, and what its pixels hang on.
+
+    All of the level where the area has no bounds in the level's projection: too much rather than too little.
     """
-    level = group.levels[0]
     whole = [Window(0, 0, level.height, level.width)]
     if bbox is None:
         return whole
-    scene = _moved(group.native_grid.bounds, group.crs, WGS84)
+    native = Grid(crs, level.transform, level.height, level.width)
+    scene = _moved(native.bounds, crs, WGS84)
     if scene is None:
         return whole
     out: list[Window] = []
@@ -172,10 +193,10 @@ def _windows(group: ArchiveGroup, bbox: Bounds | None) -> list[Window]:
     box = west - _NEAR, south - _NEAR, east + _NEAR, north + _NEAR  # it may be a point
     shared = intersections(box, rolled(unrolled(scene)))
     for piece in (each for one in shared for each in pieces(one)):
-        bounds = _moved(piece, WGS84, group.crs)
+        bounds = _moved(piece, WGS84, crs)
         if bounds is None:
             return whole
-        turns = (-TURN, 0.0, TURN) if group.crs.is_geographic else (0.0,)
+        turns = (-TURN, 0.0, TURN) if crs.is_geographic else (0.0,)
         for turn in turns:
             shifted = bounds[0] + turn, bounds[1], bounds[2] + turn, bounds[3]
             out += [window for window in [_window(level, shifted)] if window is not None]

@@ -11,19 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from comeo.archive.blocks import assemble, blocks_of
-from comeo.archive.clear import ClearGroup
+from comeo.archive.clear import ClearGroup, ClearLayout, layout_of
 from comeo.archive.clear_model import GROUP, SHARD, ClearFacts
 from comeo.archive.info import info
 from comeo.archive.metadata import Metadata, Part, part_of
 from comeo.archive.model import Level
 from comeo.archive.payloads import Payloads
 from comeo.archive.references import Decode, Place, finer_blocks, references
-from comeo.archive.stores import Store, is_url, open_store, whole_of
+from comeo.archive.stores import Store, open_store, whole_of
 from comeo.archive.stores.base import Range
 from comeo.archive.stores.extents import Span
 from comeo.codecs import get_codec
 from comeo.codecs.payload import is_predicted
 from comeo.errors import ArchiveError, CodecError, NotHereError, ReplacedError
+from comeo.places import is_far
 from comeo.scene import Window
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Archive(Metadata):
-    """One compressed scene. Threads may share it, and forked processes unless it lies on a server.
+    """One compressed scene. Threads may share it, and forked processes unless it lies far away.
 
     Its codec is imported when the first block is decoded.
 
@@ -73,6 +74,16 @@ class Archive(Metadata):
         """See `Metadata.damaged`; and `clear`."""
         found = "" if self.clear_here is not None else self._clear_damage()
         return {**super().damaged, **({"clear": found} if found else {})}
+
+    @property
+    def clear_layout(self) -> ClearLayout | None:
+        """Where the classes of `clear` lie, or None where there are none: the head alone is read."""
+        if self._comeo.clear is None:
+            return None
+        try:
+            return layout_of(self._store)
+        except ArchiveError:  # `damaged` says so
+            return None
 
     def _clear_damage(self) -> str:
         try:
@@ -258,10 +269,10 @@ class Archive(Metadata):
 
 
 def open_archive(place: str | Path, fingerprint: str | None = None) -> Archive:
-    """Open an archive: a `.zarr.zip` file, a `.zarr` folder, or the http(s) URL of a file.
+    """Open an archive: a `.zarr.zip` file, a `.zarr` folder, or the http(s) or s3 URL of a file.
 
-    Of a file on a server only the ranges that are read are fetched. A `.zarr.part`, an archive that is on its
-    way, can be opened as soon as its head is here.
+    Of a file on a server or in a bucket only the ranges that are read are fetched. A `.zarr.part`, an archive
+    that is on its way, can be opened as soon as its head is here.
 
     Args:
         place: The archive.
@@ -273,11 +284,11 @@ def open_archive(place: str | Path, fingerprint: str | None = None) -> Archive:
         NotHereError: If its head has not come yet.
         ArchiveError: If it is missing, damaged, or of a version that this program does not read.
     """
-    store = open_store(place, known=fingerprint is not None)
+    store = open_store(place, whole_of(fingerprint or ""))
     try:
         if fingerprint is not None and whole_of(fingerprint) != store.whole_fingerprint:
             raise ReplacedError(f"{store.name} has been replaced by another archive")
-        return Archive(store, None if is_url(place) else Path(place).absolute())
+        return Archive(store, None if is_far(place) else Path(place).absolute())
     except BaseException:
         store.close()
         raise

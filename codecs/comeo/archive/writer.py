@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from comeo.archive import documents, inventory
 from comeo.archive.clear import ClearLayer
-from comeo.archive.metadata import METADATA_KEY
 from comeo.archive.model import FORMAT_VERSION, ArchiveGroup, Level
 from comeo.archive.reader import Archive, open_archive
 from comeo.archive.shard import CRC_BYTES, build_shard
 from comeo.archive.stores import FOLDER_SUFFIX, ZIP_SUFFIX, open_sink
+from comeo.archive.stores.base import METADATA_KEY
 from comeo.errors import ArchiveError
 
 
-def archive_suffix(path: Path) -> str | None:
+def archive_suffix(path: PurePath) -> str | None:
     """The suffix that makes a name an archive's, or None."""
     return next((suffix for suffix in (ZIP_SUFFIX, FOLDER_SUFFIX) if path.name.endswith(suffix)), None)
 

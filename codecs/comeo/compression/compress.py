@@ -36,6 +36,7 @@ from comeo.compression.presets import check_bands, check_preset
 from comeo.compression.rate import RateModel
 from comeo.decibel import uses_power
 from comeo.errors import ArchiveError, CodecError, SourceError
+from comeo.places import is_far
 from comeo.progress import Progress, Silent
 from comeo.scene import Scene
 from comeo.sources import open_source
@@ -129,6 +130,10 @@ def compress(
         CodecError: If the codec is unknown or cannot code clouds so, or the ratio or step is not possible.
         SourceError: If the source cannot be read or has no valid pixel, or does not say what is cloud.
     """
+    if is_far(output):
+        raise ArchiveError(
+            f"{output} is no file: compress into one, and publish that as `comeo compress` does"
+        )
     check_wanted(ratio, step)
     check_clouds(clouds, get_codec(codec))
     check_method(clear)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from comeo.archive.stores import is_url
 from comeo.errors import SourceError
+from comeo.places import is_url
 from comeo.progress import Progress, Silent
 from comeo.scene import TERRAIN_CORRECTED, Scene
 from comeo.sources.arguments import Given, check_arguments, parse_scale

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urljoin, urlsplit
 
-from comeo.archive.stores import is_url
 from comeo.errors import SourceError
+from comeo.places import is_url
 from comeo.sources.bandfile import JP2_SUFFIXES
 from comeo.sources.paths import inside
 

@@ -42,7 +42,6 @@ _ALONE: Final[dict[str, Any]] = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_PAM_ENABLED": "NO",
 }
-_LOCAL: Final[dict[str, Any]] = {**_ALONE, "CPL_VSIL_CURL_ALLOWED_FILENAME": "/none"}
 _REMOTE: Final[dict[str, Any]] = {
     **_ALONE,
     "GDAL_HTTP_CONNECTTIMEOUT": "20",
@@ -71,7 +70,10 @@ class GdalFile:
         self.path = str(path) if is_url else str(Path(path).absolute())
         self.name = Path(self.path).name
         self._driver = driver
-        self._options = _REMOTE if is_url else _LOCAL
+        self._address = f"/vsicurl/{self.path}" if is_url else self.path
+        # Said for local files, too: what the main thread says holds in all threads that say nothing.
+        only = {"CPL_VSIL_CURL_ALLOWED_FILENAME": self._address if is_url else "/none"}
+        self._options = {**(_REMOTE if is_url else _ALONE), **only}
         if "\0" in self.path or not (is_url or Path(self.path).is_file()):
             raise SourceError(f"{self.name!r} cannot be opened: it is not a regular file")
         self._idle: list[rasterio.DatasetReader] = []
@@ -118,7 +120,7 @@ class GdalFile:
         try:
             with rasterio.Env(**self._options), warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                dataset = rasterio.open(self.path, driver=self._driver)
+                dataset = rasterio.open(self._address, driver=self._driver)
                 if dataset.tags(ns="OVERVIEWS"):  # where GDAL looks for the name of a file of overviews
                     dataset.close()
                     raise SourceError(

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from comeo.archive.stores import is_url
 from comeo.errors import SourceError
 from comeo.missions import (
     Mission,
@@ -31,6 +30,7 @@ from comeo.missions import (
 )
 from comeo.missions.mission import BASELINE
 from comeo.missions.sentinel2 import CLASSES
+from comeo.places import is_url
 from comeo.scene import Band, ClassSource
 from comeo.sources import gdal
 from comeo.sources.arguments import MAX_UNIT, Given

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from rasterio.coords import BoundingBox
 from rio_tiler.models import ImageData
 
-from comeo.archive import Archive, ArchiveGroup, Level
+from comeo.archive import Archive, ArchiveGroup
 from comeo.archive.clear import ClearGroup
 from comeo.archive.clear_model import GROUP
-from comeo.errors import ArchiveError, NotFoundError, NotHereError
+from comeo.errors import ArchiveError, NotFoundError, NotHereError, passes
 from comeo.grid import WGS84, Grid
 from comeo.missions.clear import BY_NAME, CLEAR_CLASSES, NODATA, Classes, ClearMask
 from comeo.scene import Band, pixel_size
@@ -57,7 +57,7 @@ def damage_as_unknown() -> Iterator[None]:
     except NotHereError:
         raise
     except ArchiveError as error:
-        if isinstance(error.__cause__, OSError):
+        if passes(error):
             raise
         raise NotFoundError(f"{error}, so its classes are unknown there; copy the archive again") from error
 
@@ -214,12 +214,8 @@ def _place_of(layer: ClearGroup, lon: float, lat: float) -> tuple[int, int] | No
 
 def _as_group(layer: ClearGroup) -> ArchiveGroup:
     """The layer as a group with one level, as far as finding out what a grid needs goes."""
-    grid = layer.grid
-    level = Level(
-        GROUP, 0, grid.height, grid.width, grid.transform, layer.block, layer.shape, 1,
-        np.dtype(np.uint8), 1.0,
-    )  # fmt: skip
-    return ArchiveGroup(GROUP, (Band(TITLE),), grid.crs, level.dtype, True, (level,))
+    level = layer.layout.level
+    return ArchiveGroup(GROUP, (Band(TITLE),), layer.grid.crs, level.dtype, True, (level,))
 
 
 def _places(layer: ClearGroup, target: Grid) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -15,17 +15,20 @@ class Coarser:
         completeness: Share of bytes that are here, of the scene of which the fewest are.
         levels: Most halvings by which pixels are coarser than those that were asked for.
         waiting: Scenes that could not be drawn at all.
+        gaps: Whether pixels were left out, as nothing that shows them is here yet.
     """
 
     def __init__(self) -> None:
         self.completeness = 1.0
         self.levels = 0
         self.waiting = 0
+        self.gaps = False
 
-    def drawn(self, archive: Archive, levels: int) -> None:
-        """Note a scene that was drawn, with pixels coarser by so many levels."""
+    def drawn(self, archive: Archive, levels: int, *, gaps: bool = False) -> None:
+        """Note a scene that was drawn, with pixels coarser by so many levels, maybe not everywhere."""
         self.completeness = min(self.completeness, archive.completeness)
         self.levels = max(self.levels, levels)
+        self.gaps = self.gaps or gaps
 
     def missed(self, archive: Archive) -> None:
         """Note a scene of which not even coarse pixels are here."""

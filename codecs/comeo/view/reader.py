@@ -100,7 +100,7 @@ class ArchiveReader:
             Of the bands' own type; float32 when they have different ones.
 
         Of an archive that is on its way, and if the budget has `coarser`, they are made of the finest pixels
-        that are here for all of the grid.
+        that are here for all of the grid; where there are none, of those that are here for some of it.
 
         Raises:
             NotFoundError: If a band is unknown.
@@ -189,7 +189,7 @@ class ArchiveReader:
         return self._blocks_of(self._source(group, grid) for group in groups.values())
 
     def _source(self, group: ArchiveGroup, grid: Grid) -> Source | None:
-        """The source pixels of a grid; where they are not here, and coarser ones do, the finest that are.
+        """The source pixels of a grid; where they are not here, and others do, the finest that are.
 
         Raises:
             NotHereError: If none are.
@@ -198,31 +198,47 @@ class ArchiveReader:
         if asked is None or self.archive.completeness == 1:
             return asked
         coarser = self.budget.coarser
-        found: Source | None = asked
-        numbers = [level.number for level in group.levels if level.number > asked.level.number]
-        for number in [asked.level.number, *(numbers if coarser else [])]:
-            if number > asked.level.number:
-                found = find_source(group, grid, number)
-            if found is not None and self._is_here(found):
+        others = self._instead(group, grid, asked) if coarser else []
+        for some in (False, True) if coarser else (False,):
+            found = next((each for each in [asked, *others] if self._is_here(each, some=some)), None)
+            if found is not None:
                 if coarser:
                     finer = asked.level.number + asked.reduce
-                    coarser.drawn(self.archive, max(0, found.level.number + found.reduce - finer))
+                    levels = max(0, found.level.number + found.reduce - finer)
+                    coarser.drawn(self.archive, levels, gaps=some)
                 return found
         raise NotHereError(
             f"{self.archive.id} is here in part, {self.archive.completeness:.0%} of its bytes, "
             f"and what this needs of {group.name} is not here yet"
         )
 
-    def _is_here(self, source: Source) -> bool:
-        """Whether all blocks of a source are here, and those that they are predicted from."""
-        level = source.level
-        blocks = self._looked_at(level, source.window, source.reduce)
-        if level.reference is None:
-            return self.archive.has_blocks(level, blocks)
-        under = {place for block in blocks for place in finer_blocks(level.reference, level, *block)}
-        return self.archive.has_blocks(level, blocks) and self.archive.has_blocks(
-            level.reference, sorted(under)
-        )
+    @staticmethod
+    def _instead(group: ArchiveGroup, grid: Grid, asked: Source) -> list[Source]:
+        """What a grid may be drawn of instead: finer levels, decoded smaller, then coarser ones."""
+        numbers = [level.number for level in group.levels]
+        place = numbers.index(asked.level.number)
+        found = [find_source(group, grid, most=number) for number in reversed(numbers[:place])]
+        found += [find_source(group, grid, least=number) for number in numbers[place + 1 :]]
+        return [each for each in found if each is not None]
+
+    def _is_here(self, source: Source, *, some: bool) -> bool:
+        """Whether all blocks of a source are here, or some, and those that they are predicted from."""
+        blocks = self._looked_at(source.level, source.window, source.reduce)
+        has = (self._has_block(source.level, block) for block in blocks)
+        return any(has) if some else all(has)
+
+    def _has_block(self, level: Level, block: tuple[int, int]) -> bool:
+        """Whether a block is here, and those that it is predicted from."""
+        if not self.archive.has_blocks(level, [block]):
+            return False
+        finer = level.reference
+        return finer is None or self.archive.has_blocks(finer, finer_blocks(finer, level, *block))
+
+    def _drawn(self, level: Level, blocks: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Blocks that are decoded: all, but of a picture of what is on its way those that are here."""
+        if self.archive.completeness == 1 or self.budget.coarser is None:
+            return blocks
+        return [block for block in blocks if self._has_block(level, block)]
 
     def _blocks_of(self, sources: Iterable[Source | None]) -> dict[BlockKey, int]:
         """Blocks of sources, each with the number of its samples as decoded."""
@@ -230,7 +246,9 @@ class ArchiveReader:
             key: samples
             for source in sources
             if source
-            for block in self._looked_at(source.level, source.window, source.reduce)
+            for block in self._drawn(
+                source.level, self._looked_at(source.level, source.window, source.reduce)
+            )
             for key, samples in self._cost(source.level, source.reduce, block)
         }
 
@@ -289,7 +307,7 @@ class ArchiveReader:
     ) -> NDArray[np.float32]:
         """Read some bands of a window as (bands, y, x), NaN where invalid."""
         wide = self._needed(level, window, reduce)
-        wanted = blocks_of(level, wide, reduce)
+        wanted = self._drawn(level, blocks_of(level, wide, reduce))
         side = level.block >> reduce
         values = np.full((len(indexes), wide.height, wide.width), np.nan, np.float32)
         for (row, col), block in zip(wanted, self._decoded(level, wanted, reduce), strict=True):

@@ -73,7 +73,7 @@ class Source:
         return bool(sum(bends) <= 8 * MOST_OFF)
 
 
-def find_source(group: ArchiveGroup, grid: Grid, least: int = 0) -> Source | None:
+def find_source(group: ArchiveGroup, grid: Grid, least: int = 0, most: int | None = None) -> Source | None:
     """Find the coarsest source pixels of a group that are fine enough for a grid.
 
     None where they don't meet.
@@ -82,6 +82,7 @@ def find_source(group: ArchiveGroup, grid: Grid, least: int = 0) -> Source | Non
         group: Of an archive.
         grid: Where the pixels go.
         least: Number of a stored level than which none finer is taken.
+        most: Number of a stored level than which none coarser is taken.
     """
     native = group.levels[0]
     target = _reachable(group, grid)
@@ -92,7 +93,8 @@ def find_source(group: ArchiveGroup, grid: Grid, least: int = 0) -> Source | Non
     if not finite.any():
         return None
     scale = _scale(cols, rows, target, native)
-    level, reduce = choose_level(group.levels, scale, least)
+    levels = tuple(level for level in group.levels if most is None or level.number <= most)
+    level, reduce = choose_level(levels, scale, least)
     factor = 1 << (level.number + reduce)
     window = _window(cols[finite] / factor, rows[finite] / factor, reduced_size(level, reduce))
     if window is None:

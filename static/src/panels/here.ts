@@ -10,8 +10,8 @@ const t = words<keyof typeof import('../words/here/en.json')>('here');
 /** In words; empty where all is here. */
 export function hereOf({ here }: Item): string {
   if (!here) return '';
-  if (!here.layers.includes('coarse')) return t('head');
   const areas = here.layers.some((layer) => layer !== 'head' && layer !== 'coarse');
+  if (!here.layers.includes('coarse')) return t(areas ? 'area' : 'head');
   return areas ? t('part', { count: Math.min(99, Math.round(100 * here.share)) }) : t('overview');
 }
 

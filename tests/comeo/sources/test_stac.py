@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from comeo.errors import SourceError
 from comeo.scene import Window
 from comeo.sources import open_source
+from comeo.sources.gdal import GdalFile
 from tests.comeo.sources.conftest import north_up, write_tif
 from tests.ranges import Served, serving
 
@@ -198,6 +200,16 @@ def test_cdse_with_alternates_and_several_resolutions(served: tuple[str, Path, A
     chosen.close()
     with pytest.raises(SourceError, match="has no asset of band B08"):
         open_source(folder / "item.json", bands=["B08"])
+
+
+def test_an_asset_opens_while_another_thread_reads_a_local_file(served: Served) -> None:
+    """What GDAL is told in the main thread holds in every thread that is told nothing else."""
+    url, folder, _ = served
+    local = GdalFile(write_tif(folder / "B04.tif", numbers((64, 64))))
+    with local.handle(), ThreadPoolExecutor(1) as other:
+        remote = other.submit(GdalFile, f"{url}/B04.tif").result()
+    remote.close()
+    local.close()
 
 
 def test_two_assets_alike_are_refused(tmp_path: Path) -> None:

@@ -256,6 +256,40 @@ def test_numbers_come_as_soon_as_their_own_pixels_are_here(
     assert there.get_json() == server(whole.parent).get(point).get_json()
 
 
+@pytest.mark.parametrize(("zoom", "bands"), [(10, "B04"), (12, "B04"), (12, "B11")])
+def test_an_area_without_an_overview_is_drawn_where_it_is_here(
+    server: Server, whole: Path, folder: Path, found: Ranges, zoom: int, bands: str
+) -> None:
+    area = ranges_with_blocks(whole, (*NEAR, *NEAR))
+    bring(whole, folder, found.head.union(area), ["head", "area"])
+    client, look = server(folder), f"bands={bands}&rescale=1000,3000"
+    answer = client.get(f"{tile_address(zoom=zoom)}?{look}")
+    assert answer.headers["Comeo-Completeness"].endswith("; drawn=0; gaps")
+    assert answer.headers["Cache-Control"] == "public, max-age=30"
+    here = pixels(answer)[..., 3] > 0
+    there = pixels(server(whole.parent).get(f"{tile_address(zoom=zoom)}?{look}"))[..., 3] > 0
+    assert 0.01 < (here & there).sum() / there.sum() < 0.7
+    assert not (here & ~there).any()
+    elsewhere = matrix_set("WebMercatorQuad").tile(8.641, 47.3, 14)
+    far = f"{ITEM}/tiles/WebMercatorQuad/14/{elsewhere.x}/{elsewhere.y}.png?{look}"
+    assert is_put_off(client.get(far))  # and is not an empty tile
+
+
+def test_numbers_of_an_area_need_no_overview(
+    server: Server, whole: Path, folder: Path, found: Ranges
+) -> None:
+    box = (8.640, 47.399, 8.642, 47.401)
+    bring(whole, folder, found.head.union(ranges_with_blocks(whole, box)), ["head", "area"])
+    asked = [
+        f"{ITEM}/bbox/{','.join(map(str, box))}.tif?bands=B04,B11",
+        f"/collections/optical/series?point={NEAR[0]},{NEAR[1]}&bands=B04&mask=clear",
+    ]
+    for path in asked:
+        here, there = (server(place).get(path) for place in (folder, whole.parent))
+        assert (here.status_code, there.status_code) == (200, 200), here.text
+    assert is_put_off(server(folder).get(f"{ITEM}/statistics?bands=B04&max_size=4096"))
+
+
 def mosaic_tile(client: FlaskClient, extra: str = "") -> TestResponse:
     return client.get(tile_address().replace("/items/long", "") + f"?{LOOK}{extra}")
 

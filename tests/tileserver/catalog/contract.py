@@ -14,10 +14,7 @@ from pathlib import Path
 import pytest
 from shapely.geometry import box
 
-from comeo.compression import compress
 from comeo.errors import ParameterError
-from comeo.scene import DATETIME_UNKNOWN
-from tests.tileserver.conftest import STEP, plain_scene
 from tileserver.catalog import Catalog, Cursor, Order, Record, Search, SortKey
 from tileserver.catalog.filters import (
     Always,
@@ -79,9 +76,8 @@ class CatalogTests(ABC):
         """Open a catalogue of a folder; a second one of the same folder may share its data."""
 
     @pytest.fixture
-    def root(self, own_archives: Path) -> Path:
-        undated = replace(plain_scene("undated"), collection="optical", properties={DATETIME_UNKNOWN: True})
-        compress(undated, own_archives / "undated.zarr.zip", step=STEP)
+    def root(self, own_archives: Path, undated: Path) -> Path:
+        shutil.copy(undated, own_archives)
         return own_archives
 
     @pytest.fixture

@@ -119,8 +119,8 @@ def test_while_archives_are_being_indexed_the_server_says_so(
 ) -> None:
     client = server(archives, scan_seconds=3600)
     path = versioned(tmp_path / "catalog-1.sqlite", [archives])
-    monkeypatch.setattr("tileserver.catalog.sqlite.indexer.SLICE_SECONDS", -1.0)  # one batch a request
-    monkeypatch.setattr("tileserver.catalog.sqlite.indexer.BATCH", 2)
+    monkeypatch.setattr("tileserver.catalog.indexer.SLICE_SECONDS", -1.0)  # one batch a request
+    monkeypatch.setattr("tileserver.catalog.indexer.BATCH", 2)
     path.unlink()
     os.utime(f"{path}.scan", (0, 0))
     client.application.extensions["comeo"].scenes.catalog._indexer._checked = -float("inf")

@@ -31,8 +31,11 @@ def test_an_archive_on_a_server_is_extracted_from(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "advice"),
     [
-        (["serve", URL], "a server reads archives from disk; download it"),
-        (["compress", "a.tif", "-o", URL], "give the name of a file or folder"),
+        (["serve", URL], "a server reads archives from disk and buckets; download it"),
+        (
+            ["compress", "a.tif", "-o", URL],
+            "give a file, a folder, or an address in a bucket, s3://BUCKET/KEY",
+        ),
         (["extract", str(SAMPLE), "-o", URL], "give the name of a file or folder"),
         (["extract", str(SAMPLE), "-o", "a.tif", "--polygon", URL], "give the name of a file or folder"),
         (["qualify", str(SAMPLE), "--reference", "a", "--html", URL], "give the name of a file or folder"),

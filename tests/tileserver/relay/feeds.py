@@ -115,6 +115,7 @@ def facts_of(record: Record) -> dict[str, Any]:
 def follower(catalog: MemoryCatalog, writer: Log, monkeypatch: pytest.MonkeyPatch) -> Follower:
     """A follower of a catalogue in memory."""
     monkeypatch.setattr(following, "facts_of", facts_of)
+    monkeypatch.setattr(following, "packed_head", lambda _, facts: facts["etag"].encode())
     return Follower(cast("Catalog", catalog), writer, lambda record: f"{record.id}.zarr.zip", lambda: NOW)
 
 

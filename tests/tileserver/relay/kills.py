@@ -10,28 +10,24 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from comeo.archive import open_archive
 from comeo.archive.stores.parts import map_path, read_map
 from comeo.errors import ArchiveError
-from tests.tileserver.forking import was_killed
+from tests.tileserver.forking import die_at, was_killed
 from tests.tileserver.relay.keeping.relayed import Relayed, altered, copy_of
 from tests.tileserver.relay.origins import FolderOrigin, make_archive
 from tileserver.relay.keeping.bringing import SYNC_BYTES
-from tileserver.relay.keeping.journal import Journal
 
 MOST = 120
 """Writes of a step, about."""
 KEEP = '[[subscription]]\nname = "all"\narea = [8.66, 47.4, 8.67, 47.41]\nkeep = "30d"'
-_COUNTED = ("pwrite", "fdatasync", "fsync", "replace", "rename", "unlink", "ftruncate")
 
 
 @dataclass
@@ -105,7 +101,7 @@ class Case:
 
         self.relayed.broken().on_read = count
         if kill_at is not None:
-            _kill_at(kill_at)
+            die_at(kill_at)
         self.relayed.run()
 
     def _look(self) -> Iterator[str]:
@@ -125,36 +121,6 @@ class Case:
                 open_archive(part).close()
             except ArchiveError as error:
                 yield str(error)
-
-
-def _kill_at(number: int) -> None:
-    """Have this process kill itself when it is about to make its n-th write."""
-    done = 0
-
-    def before(*_: Any) -> None:
-        nonlocal done
-        done += 1
-        if done == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **names: Any) -> Any:
-            before()
-            return function(*args, **names)
-
-        return call
-
-    for name in _COUNTED:
-        setattr(os, name, counted(getattr(os, name)))
-    prepare = Journal._prepare
-
-    def traced(journal: Journal) -> None:
-        journal._connection.set_trace_callback(
-            lambda text: before() if text.split()[0] in ("INSERT", "UPDATE", "DELETE", "COMMIT") else None
-        )
-        prepare(journal)
-
-    Journal._prepare = traced  # type: ignore[method-assign,assignment]
 
 
 def run(kills: int, seed: int, folder: Path, archive: Path) -> tuple[int, list[str]]:

@@ -16,8 +16,9 @@ from comeo.archive import open_archive
 from comeo.archive.ranges import pieces_of
 from comeo.compression import compress
 from tests.scenes import array_group, array_scene
+from tileserver.relay.feed.facts import packed_head
 from tileserver.relay.feed.keys import SigningKey
-from tileserver.relay.feed.layout import FEED, INDEX, OPEN
+from tileserver.relay.feed.layout import FEED, HEADS, INDEX, OPEN, head_name
 from tileserver.relay.feed.lines import moment, write_index, write_line
 
 FINE = Affine(10, 0, 472_480, 0, -10, 5_257_490)
@@ -57,8 +58,8 @@ class FolderOrigin:
     epoch: int = 1
     documents: list[dict[str, Any]] = field(default_factory=list)
 
-    def put(self, archive: Path, **changes: Any) -> dict[str, Any]:
-        """Tell of an archive in the folder."""
+    def put(self, archive: Path, *, pack: bool = False, **changes: Any) -> dict[str, Any]:
+        """Tell of an archive in the folder, and have its head packed."""
         data = archive.read_bytes()
         with open_archive(archive) as opened:
             pieces = pieces_of(opened)
@@ -70,6 +71,11 @@ class FolderOrigin:
                 "coarse": coarse[0][0] if coarse else tail,
                 "href": str(archive.relative_to(self.root)), "published": moment(NOW),
             }  # fmt: skip
+        packed = packed_head(str(archive), line) if pack else None
+        if packed is not None:
+            line["packed"] = len(packed)
+            (self.root / HEADS).mkdir(parents=True, exist_ok=True)
+            (self.root / HEADS / head_name(str(line["etag"]))).write_bytes(packed)
         return self.add({**line, **changes})
 
     def drop(self, name: str, why: str) -> dict[str, Any]:

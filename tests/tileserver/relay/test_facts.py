@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import shutil
 from pathlib import Path
@@ -19,6 +20,7 @@ from comeo.errors import ReplacedError
 from comeo.grid import WGS84, Grid
 from comeo.missions.clear import CLOUD, LAND, NODATA, THIN
 from comeo.view.projection import move_points
+from tests.buckets import Bucket
 from tileserver.catalog import BBox, Record, SqliteCatalog
 from tileserver.relay.feed.facts import clear_map, facts_of
 
@@ -104,6 +106,18 @@ def test_facts_of_real_scenes(catalogued: SqliteCatalog) -> None:
     share = [int.from_bytes(each, "big").bit_count() / 256 for each in bits]
     assert share[0] == 0
     assert share[1] > 0.6
+    catalogued.close()
+
+
+def test_facts_of_an_archive_in_a_bucket_are_those_of_the_file(
+    catalogued: SqliteCatalog, bucket: Bucket
+) -> None:
+    near = _record(catalogued, FREE)
+    far = dataclasses.replace(near, path=bucket.put("a b.zarr.zip", Path(near.path)))
+    assert facts_of(far) == facts_of(near)
+    bucket.put("a b.zarr.zip", SAMPLES / f"{CLOUDED}.zarr.zip")
+    with pytest.raises(ReplacedError):
+        facts_of(far)
     catalogued.close()
 
 

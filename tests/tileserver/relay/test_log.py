@@ -26,7 +26,7 @@ from tests.tileserver.relay.feeds import (
     shorten_segments,
 )
 from tileserver.relay.feed import following
-from tileserver.relay.feed.layout import INDEX, OPEN
+from tileserver.relay.feed.layout import HEADS, INDEX, OPEN
 from tileserver.relay.feed.lines import CheckLine, DropLine, PutLine, told
 from tileserver.relay.feed.log import Log
 from tileserver.relay.feed.trust import Trust
@@ -242,6 +242,25 @@ def test_an_archive_that_cannot_be_read_now_is_told_later(
         one.step()
         assert (writer.last, writer.told[("s2", "p")].etag) == (1, "b" * 32)
         assert not one.is_behind()
+
+
+def test_heads_are_there_as_long_as_their_lines_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog, writer = MemoryCatalog(), make_log(tmp_path)
+
+    def heads() -> dict[str, bytes]:
+        return {path.name[:1]: path.read_bytes() for path in (tmp_path / "public" / HEADS).iterdir()}
+
+    for scene, etag in (("p", "a"), ("q", "b"), ("p", "c"), ("p", "a")):
+        catalog.put(scene, etag)
+        follow(catalog, writer, monkeypatch)
+    assert heads() == {"a": b"a" * 32, "b": b"b" * 32}
+    catalog.remove("q")
+    again = make_log(tmp_path)
+    follow(catalog, again, monkeypatch)
+    assert heads() == {"a": b"a" * 32}
+    (line,) = [told(each) for each in FolderUpstream(tmp_path / "public", Trust()).lines(3)][:1]
+    assert isinstance(line, PutLine)
+    assert line.packed == 32
 
 
 def test_the_key_is_its_owners_alone(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from comeo.archive.model import BandModel
 from comeo.compression import compress
 from comeo.scene import Scene
 from tests.tileserver.conftest import Server, plain_scene
-from tileserver.catalog.sqlite.rows import bands_from_json, bands_to_json
+from tileserver.catalog.rows import bands_from_json, bands_to_json
 
 
 def shown(colormap: str) -> Scene:

@@ -22,7 +22,7 @@ from tileserver.http.files import ClientWatch, file_or_range, sending
 from tileserver.http.openapi import PROBLEM, Answers
 from tileserver.http.problems import MEDIA_TYPE
 from tileserver.http.sharing import BARE
-from tileserver.relay.feed.layout import FEED, INDEX, MAX_SEQ, MODELS, OPEN, SEGMENT
+from tileserver.relay.feed.layout import FEED, HEADS, INDEX, MAX_SEQ, MODELS, OPEN, SEGMENT
 from tileserver.relay.feed.origin import Origin
 from tileserver.relay.feed.pages import Filter
 from tileserver.relay.keeping.serving import ToldLines
@@ -40,6 +40,7 @@ _PACKED: Final = "application/zstd"
 _BYTES: Final = "application/octet-stream"
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _SEGMENT: Final = re.compile(r"(?!000000)\d{6}\.ndjson\.zst")
+_HEAD: Final = re.compile(r"[0-9a-f]{32}\.zst")
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _JSON: Final = {"schema": {"type": "object"}}
 INDEX_ANSWERS: Answers = {
@@ -62,6 +63,12 @@ SEGMENT_ANSWERS: Answers = {
 MODEL_ANSWERS: Answers = {
     "200": {"description": "The model's file.", "content": {_BYTES: _BINARY}},
     "206": {"description": "The requested range.", "content": {_BYTES: _BINARY}},
+}
+
+
+HEAD_ANSWERS: Answers = {
+    "200": {"description": "The head, packed by zstd.", "content": {_PACKED: _BINARY}},
+    "206": {"description": "The requested range.", "content": {_PACKED: _BINARY}},
 }
 
 
@@ -104,6 +111,12 @@ class ModelPath(Parameters):
     """A learned model."""
 
     digest: str = Field(max_length=64, description="SHA-256 of the model, as the index names it.")
+
+
+class HeadPath(Parameters):
+    """The packed head of an archive."""
+
+    name: str = Field(max_length=36, description="`ETAG.zst`, the ETag as the archive's line has it.")
 
 
 @api.get("", tags=[TAG], responses=INDEX_ANSWERS)
@@ -155,6 +168,14 @@ def model(path: ModelPath) -> Response:
     if path.digest not in origin.index().models:
         raise NotFoundError(f"no archive here needs a model {path.digest}; the index names those that do")
     return _file(origin.public / MODELS / path.digest, path.digest, _BYTES)
+
+
+@api.get("/heads/<name>", tags=[TAG], responses=HEAD_ANSWERS)
+def head(path: HeadPath) -> Response:
+    """What follows `tail` of an archive, packed, as its line tells."""
+    if not _HEAD.fullmatch(path.name):
+        raise NotFoundError(f"there is no head {path.name}; they are named ETAG.zst, by lines with `packed`")
+    return _file(_origin().public / HEADS / path.name, path.name[:-4], _PACKED)
 
 
 def _index() -> Response:

@@ -22,6 +22,8 @@ from tileserver.text import is_text
 MAX_SORT_KEYS = 5
 # Items whose footprints are compared with a geometry for one page; a page that ends early leads to the next.
 MAX_COMPARED = 2000
+MOST_COUNTED = 10_000
+"""A search that finds more leaves its number out: to count a million scenes takes longer than to find ten."""
 _BATCH = 500
 _LARGEST_INTEGER = 1 << 63
 _ITEM_MEMBERS = frozenset(
@@ -75,7 +77,21 @@ def find_page(scenes: Scenes, request: PageRequest) -> Page:
         return _page_in_area(scenes, request, request.area, after)
     hits = scenes.catalog.hits(request.search, request.limit + 1, after, request.order)
     return _page(hits[: request.limit], request, more=len(hits) > request.limit,
-                 matched=scenes.catalog.count(request.search))  # fmt: skip
+                 matched=_matched(scenes, request, len(hits)))  # fmt: skip
+
+
+def _matched(scenes: Scenes, request: PageRequest, found: int) -> int | None:
+    """How many items a search finds; None if they are too many to be counted.
+
+    Args:
+        scenes: To count in.
+        request: Of a page.
+        found: Hits of it, and one more where there is another page.
+    """
+    if request.token is None and found <= request.limit:
+        return found
+    number = scenes.catalog.count(request.search, MOST_COUNTED + 1)
+    return number if number <= MOST_COUNTED else None
 
 
 def _page_in_area(scenes: Scenes, request: PageRequest, area: BaseGeometry, after: Cursor | None) -> Page:
@@ -205,7 +221,7 @@ def _read_token(token: str, order: Order) -> Cursor:
 
 
 def _is_value(value: Any) -> bool:
-    """Whether SQLite could have given a value."""
+    """Whether a catalogue could have given a value."""
     if isinstance(value, str):
         return is_text(value)
     if isinstance(value, int):

@@ -107,7 +107,7 @@ def _area(record: Record) -> float:
 def _can_be_drawn(item: dict[str, Any]) -> bool:
     """Whether more is here of a scene than what tells of it."""
     layers = item["properties"].get(LAYERS)
-    return layers is None or "coarse" in layers
+    return layers is None or any(layer != "head" for layer in layers)
 
 
 def _cloud(item: dict[str, Any]) -> float:

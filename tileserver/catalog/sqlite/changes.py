@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from tileserver.catalog.base import Record
-from tileserver.catalog.reading import Reading
+from tileserver.catalog.difference import Known
+from tileserver.catalog.ledger import Found, size_in
 from tileserver.catalog.scan import other_form
 from tileserver.catalog.sqlite import journal, queries
 
@@ -17,49 +17,10 @@ _MOST_REFUSED = 10_000
 _SIGNATURE = 1  # its place among the columns of an item
 
 
-class Found(NamedTuple):
-    """An archive that has been read.
-
-    Attributes:
-        path: Of the archive.
-        signature: State on disk when it was looked at.
-        reading: What came of it.
-        digest: Of its bytes, if it is to be refused by them from now on.
-    """
-
-    path: str
-    signature: str
-    reading: Reading
-    digest: str | None = None
-
-
-class Difference(NamedTuple):
-    """What has changed since the last look.
-
-    Attributes:
-        gone: Paths of archives that are no longer there.
-        changed: Paths of those to be read, in the order of the look.
-    """
-
-    gone: list[str]
-    changed: list[str]
-
-
-def size_in(signature: str) -> int:
-    """Bytes of the archive that a signature is of, or of a folder's root metadata: see `scan`."""
-    return int(signature.rpartition("-")[2])
-
-
-def compare(db: sqlite3.Connection, found: Mapping[str, str]) -> Difference:
-    """Compare archives on disk, by path with their signatures, with those that are known."""
+def known(db: sqlite3.Connection) -> dict[str, Known]:
+    """See `Ledger.known`."""
     rows = db.execute("SELECT path, signature, twin FROM files")
-    known = {path: (signature, twin) for path, signature, twin in rows}
-    changed = {path for path, signature in found.items() if known.get(path, ("", 0))[0] != signature}
-    # what has become whole, or fades, gives way when that is taken in: its scene goes on without a gap
-    gone = [path for path in known if path not in found and other_form(path) not in changed]
-    if gone or changed:  # an archive refused because another has its id gets its chance
-        changed |= {path for path, (_, twin) in known.items() if twin and path in found}
-    return Difference(gone, [path for path in found if path in changed])
+    return {path: Known(signature, bool(twin)) for path, signature, twin in rows}
 
 
 def remove(db: sqlite3.Connection, gone: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from comeo.errors import ComeoError
+from tileserver.catalog.finding import Root, places_of
 from tileserver.catalog.sqlite import filters, journal, leftovers
 from tileserver.catalog.sqlite.damage import Verdict, verdict_of
 from tileserver.errors import BusyError
@@ -47,13 +48,12 @@ _DOCUMENTS = "NOT json_valid(bands) OR NOT json_valid(item) OR NOT json_valid(in
 log = logging.getLogger(__name__)
 
 
-def versioned(path: Path, roots: Sequence[Path]) -> Path:
+def versioned(path: Path, roots: Sequence[Root]) -> Path:
     """Name of the file for this version of the schema, and these folders: `catalog-6-1f0c2d3e.sqlite`.
 
     Servers of two versions, or of different folders, may be given one name: each then has a file of its own.
     """
-    served = "\0".join(sorted({os.path.abspath(root) for root in roots}))  # noqa: PTH100 - links stay
-    digest = hashlib.sha256(os.fsencode(served)).hexdigest()[:8]
+    digest = hashlib.sha256(os.fsencode("\0".join(places_of(roots)))).hexdigest()[:8]
     return path.with_name(f"{path.stem}-{VERSION}-{digest}{path.suffix}")
 
 
@@ -72,7 +72,7 @@ class Database:
         ComeoError: If the file cannot be opened, or is another program's.
     """
 
-    def __init__(self, path: Path, roots: Sequence[Path]) -> None:
+    def __init__(self, path: Path, roots: Sequence[Root]) -> None:
         self.path = versioned(path, roots)
         self._local = threading.local()
         self._inode = -1

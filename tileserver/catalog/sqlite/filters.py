@@ -32,7 +32,7 @@ from tileserver.catalog.filters import (
     Some,
 )
 from tileserver.catalog.footprints import footprint
-from tileserver.catalog.sqlite.rows import microseconds
+from tileserver.catalog.rows import microseconds
 
 _COLUMNS = frozenset(("id", "collection", "datetime"))
 _TYPES = {"text": "'text'", "number": "'integer', 'real'", "list": "'array', 'text'"}

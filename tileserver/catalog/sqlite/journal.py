@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from pathlib import Path
 from typing import Final
 
-from tileserver.catalog.feed import Change, Changes, Position
-from tileserver.catalog.sqlite.rows import moment_of
-from tileserver.errors import GoneError
+from tileserver.catalog.feed import MOST_GONE, Change, Changes, Position, check_place, new_epoch
+from tileserver.catalog.rows import moment_of
 
-MOST_GONE: Final = 100_000
-"""Scenes that have gone and are still told of; who has not heard of others by then begins anew."""
 SCHEMA: Final = """
 CREATE TABLE journal ( -- one row
     epoch TEXT NOT NULL, boot TEXT NOT NULL, -- of the machine, when the epoch began
@@ -45,7 +41,7 @@ def begin(db: sqlite3.Connection) -> None:
     """
     boot = _BOOT.read_text().strip() if _BOOT.exists() else "unknown"
     if db.execute("SELECT boot FROM journal").fetchone() != (boot,):  # to write would wait for other writers
-        db.execute("UPDATE journal SET epoch = ?, boot = ? WHERE boot <> ?", (_epoch(), boot, boot))
+        db.execute("UPDATE journal SET epoch = ?, boot = ? WHERE boot <> ?", (new_epoch(), boot, boot))
 
 
 def is_sound(db: sqlite3.Connection) -> bool:
@@ -60,7 +56,7 @@ def is_sound(db: sqlite3.Connection) -> bool:
 def forget(db: sqlite3.Connection) -> None:
     """Remove all changes, and begin an epoch."""
     db.execute("DELETE FROM changes")
-    db.execute("UPDATE journal SET epoch = ?, last = 0, forgotten = 0", (_epoch(),))
+    db.execute("UPDATE journal SET epoch = ?, last = 0, forgotten = 0", (new_epoch(),))
 
 
 def shorten(db: sqlite3.Connection, most: int = MOST_GONE) -> None:
@@ -84,7 +80,7 @@ def changes(db: sqlite3.Connection, after: Position | None, limit: int) -> Chang
     try:
         epoch, last, forgotten = db.execute("SELECT epoch, last, forgotten FROM journal").fetchone()
         start = after or Position(epoch, 0, last)
-        _check(start, epoch, last, forgotten if after else 0)
+        check_place(start, epoch, last, forgotten if after else 0)
         rows = db.execute(
             "SELECT seq, collection, id, etag, bytes, datetime FROM changes WHERE seq > ? "
             "ORDER BY seq LIMIT ?",
@@ -99,24 +95,3 @@ def changes(db: sqlite3.Connection, after: Position | None, limit: int) -> Chang
     more = len(rows) > limit
     end = Position(epoch, found[-1].seq, start.began) if more else Position(epoch, last)
     return Changes(found, end, more)
-
-
-def _check(start: Position, epoch: str, last: int, forgotten: int) -> None:
-    """Refuse a place that the journal can't be read from.
-
-    Raises:
-        GoneError: Saying why.
-    """
-    reason = ""
-    if start.epoch != epoch:
-        reason = "the journal of changes has been begun anew"
-    elif max(start.seq, start.began) > last:
-        reason = "that place has not been reached yet"
-    elif max(start.seq, start.began) < forgotten:
-        reason = "scenes have gone since that are no longer told of"
-    if reason:
-        raise GoneError(f"{reason}: ask again without `after`, and take what isn't told then for gone")
-
-
-def _epoch() -> str:
-    return secrets.token_hex(8)

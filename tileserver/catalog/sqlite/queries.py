@@ -10,8 +10,8 @@ from typing import Any
 
 from comeo.errors import ParameterError
 from tileserver.catalog.base import BBox, Cursor, Hit, Order, Record, Search, SortKey
+from tileserver.catalog.rows import RECORD_COLUMNS, microseconds, record_of
 from tileserver.catalog.sqlite.filters import sql_of
-from tileserver.catalog.sqlite.rows import RECORD_COLUMNS, microseconds, record_of
 from tileserver.errors import BusyError
 
 _COLUMNS = {"id": "id", "collection": "collection", "datetime": "datetime"}
@@ -43,11 +43,12 @@ def hits(db: sqlite3.Connection, search: Search, limit: int, after: Cursor | Non
     return [Hit(record_of(row[:width]), tuple(row[width:])) for row in rows]
 
 
-def count(db: sqlite3.Connection, search: Search) -> int:
+def count(db: sqlite3.Connection, search: Search, most: int | None = None) -> int:
     """See `Catalog.count`."""
     where, values = conditions(search)
-    query = f"SELECT count(*) FROM items WHERE {joined(where)}"  # noqa: S608
-    return int(db.execute(query, values).fetchone()[0])
+    # SQLite counts without a bound for as long as it takes; -1 is none.
+    query = f"SELECT count(*) FROM (SELECT 1 FROM items WHERE {joined(where)} LIMIT ?)"  # noqa: S608
+    return int(db.execute(query, [*values, -1 if most is None else most]).fetchone()[0])
 
 
 def document(db: sqlite3.Connection, column: str, record: Record) -> dict[str, Any]:

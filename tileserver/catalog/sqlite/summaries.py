@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -10,19 +9,14 @@ from typing import Any
 from comeo.globe import union_of_boxes
 from tileserver.catalog.base import NAMED_ODD, BBox, CollectionSummary, Coverage, Search
 from tileserver.catalog.kinds import BandSet, OddScene, differences
+from tileserver.catalog.properties import MOST_VALUES, SUMMARISED, summed_up
+from tileserver.catalog.rows import bands_from_json, bands_to_json, moment_of
 from tileserver.catalog.sqlite.queries import conditions, joined
-from tileserver.catalog.sqlite.rows import bands_from_json, bands_to_json, moment_of
 
 _BOX = "min(west), min(south), max(iif(east < west, east + 360, east)), max(north)"
 # Boxes that begin within one degree are summed up first: no gap between scenes that wide is lost.
 _BIN = "CAST(west + 180 AS INTEGER)"
 _CRS = "(SELECT json_extract(value, '$.crs') FROM json_each(info, '$.groups') LIMIT 1)"
-_SUMMARISED = (
-    "platform", "constellation", "instruments", "processing:level", "sar:instrument_mode", "sar:product_type",
-    "sar:polarizations", "sar:frequency_band", "sat:orbit_state", "sat:relative_orbit", "comeo:quantity",
-)  # fmt: skip
-_LISTS = ("instruments", "sar:polarizations")
-_MOST_VALUES = 200  # Sentinel-1 has 175 relative orbits
 
 
 def collection_names(db: sqlite3.Connection) -> list[str]:
@@ -107,28 +101,11 @@ def _odd(db: sqlite3.Connection, name: str, sets: Sequence[BandSet]) -> tuple[tu
 
 def _properties(db: sqlite3.Connection, name: str) -> dict[str, list[Any]]:
     """Values that a collection's items have in the properties that its summary lists."""
-    out: dict[str, list[Any]] = {}
-    for key in _SUMMARISED:
+    found: dict[str, list[Any]] = {}
+    for key in SUMMARISED:
         rows = db.execute(
             "SELECT DISTINCT json_extract(item, ?) FROM items WHERE collection = ? LIMIT ?",
-            (f'$.properties."{key}"', name, _MOST_VALUES),
+            (f'$.properties."{key}"', name, MOST_VALUES),
         )
-        found = [value for (value,) in rows]
-        if key == "sat:relative_orbit":
-            numbers = sorted(value for value in found if isinstance(value, int))
-            out |= {key: numbers} if numbers else {}
-            continue
-        values = {value for value in found if isinstance(value, str)}
-        if key in _LISTS:
-            values = {part for value in values for part in _string_list(value)}
-        if values:
-            out[key] = sorted(values)
-    return out
-
-
-def _string_list(text: str) -> list[str]:
-    try:
-        values = json.loads(text)
-    except ValueError:
-        return [text]
-    return [value for value in values if isinstance(value, str)] if isinstance(values, list) else [text]
+        found[key] = [value for (value,) in rows]
+    return summed_up(found)

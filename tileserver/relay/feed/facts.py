@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import zipfile
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -14,16 +14,19 @@ from numpy.typing import NDArray
 from comeo.archive import Archive, open_archive
 from comeo.archive.clear import ClearGroup
 from comeo.archive.clear_model import GROUP
-from comeo.archive.metadata import METADATA_KEY
-from comeo.archive.stores import ZIP_SUFFIX
-from comeo.archive.stores.file import LocalFile
+from comeo.archive.stores import ZIP_SUFFIX, open_file
+from comeo.archive.stores.base import METADATA_KEY
+from comeo.archive.stores.file import ByteFile
+from comeo.archive.stores.zip import ZipStore
 from comeo.errors import ReplacedError
 from comeo.globe import TURN
 from comeo.grid import WGS84
 from comeo.missions.clear import CLEAR_CLASSES, NODATA, cloud_percentage, shares_of
 from comeo.view.projection import move_points
 from tileserver.catalog import BBox, Record
+from tileserver.relay.feed.layout import MAX_HEAD_BYTES, MAX_PACKED_HEAD_BYTES
 from tileserver.relay.feed.lines import MAP_SIDE, moment
+from tileserver.relay.feed.packing import pack
 
 _PIECE: Final = 1 << 20
 _SAMPLES: Final = 8  # along each side of a cell of the clear map
@@ -41,13 +44,13 @@ def facts_of(record: Record) -> dict[str, Any]:
 
     Raises:
         ReplacedError: If the archive is another one than the catalogue has found.
+        OutOfReachError: If it cannot be read for now.
         ArchiveError: If it is damaged.
         OSError: If it cannot be read.
     """
-    path = Path(record.path)
-    file = LocalFile(path)
-    with open_archive(path, record.etag) as archive:
-        tail, coarse = _parts(path, archive)
+    file = open_file(record.path)
+    with open_archive(record.path, record.etag) as archive:
+        tail, coarse = _parts(file, archive)
         facts: dict[str, Any] = {
             "c": record.collection,
             "id": record.id,
@@ -66,8 +69,31 @@ def facts_of(record: Record) -> dict[str, Any]:
             "src": archive.source.get("sha256") or None,
         }
         if archive.archive_bytes != file.size:
-            raise ReplacedError(f"{path.name} is being replaced; it is told of later")
+            raise ReplacedError(f"{file.name} is being replaced; it is told of later")
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def packed_head(path: str, facts: Mapping[str, Any]) -> bytes | None:
+    """What follows `tail` of an archive, packed: a fifth of its bytes; None where it is not to be packed.
+
+    Args:
+        path: Of the archive, or its address.
+        facts: As `facts_of` found them.
+
+    Raises:
+        ReplacedError: If the archive is another one now.
+        OutOfReachError: If it cannot be read for now.
+        ArchiveError: If it is damaged.
+        OSError: If it cannot be read.
+    """
+    file = open_file(path)
+    if ZipStore(file).whole_fingerprint != facts["etag"]:
+        raise ReplacedError(f"{file.name} is being replaced; it is told of later")
+    tail = facts["tail"]
+    if file.size - tail > MAX_HEAD_BYTES:
+        return None
+    packed = pack(file.read(tail, file.size - tail))
+    return packed if len(packed) <= MAX_PACKED_HEAD_BYTES else None
 
 
 def clear_map(clear: ClearGroup, bbox: BBox) -> str:
@@ -101,12 +127,12 @@ def _classes_at(clear: ClearGroup, xs: NDArray[np.float64], ys: NDArray[np.float
     return out
 
 
-def _parts(path: Path, archive: Archive) -> tuple[int, int]:
+def _parts(file: ByteFile, archive: Archive) -> tuple[int, int]:
     """Offsets from which on all metadata lie, and all that is coarse as well: what is fetched first."""
     overviews = tuple(
         f"{level.key}/" for group in archive.groups.values() for level in group.levels if level.number
     )
-    with zipfile.ZipFile(path) as directory:
+    with file.stream() as stream, zipfile.ZipFile(stream) as directory:
         entries = [(info.filename, info.header_offset) for info in directory.infolist()]
     tail = min(offset for name, offset in entries if name.rpartition("/")[2] == METADATA_KEY)
     first = (*overviews, f"{GROUP}/")
@@ -123,7 +149,7 @@ def _cloud(archive: Archive) -> float | None:
     return None if shares is None else round(cloud_percentage(shares), 2)
 
 
-def _digest(file: LocalFile) -> str:
+def _digest(file: ByteFile) -> str:
     digest = hashlib.sha256()
     for offset in range(0, file.size, _PIECE):
         digest.update(file.read(offset, min(_PIECE, file.size - offset)))

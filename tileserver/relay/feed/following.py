@@ -10,10 +10,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from comeo.codecs.learned import find_model
-from comeo.errors import ArchiveError, ComeoError, ReplacedError, RequestError
+from comeo.errors import ArchiveError, ComeoError, OutOfReachError, ReplacedError, RequestError
 from tileserver.catalog import Catalog, Change, Position, Record
 from tileserver.errors import GoneError
-from tileserver.relay.feed.facts import facts_of, is_told
+from tileserver.relay.feed.facts import facts_of, is_told, packed_head
 from tileserver.relay.feed.lines import Why, moment
 from tileserver.relay.feed.log import Log, Scene
 from tileserver.relay.feed.passing import Passed, passing
@@ -120,12 +120,12 @@ class Follower:
         return [Change(0, each.collection, each.id, each.etag) for each in found if each is not None]
 
     def _tell(self, changes: Sequence[Change]) -> list[Scene]:
-        """Tell changes; returns the scenes that could not be read."""
+        """Tell changes; returns the scenes that could not be read, for now."""
         lines, left = [], []
         for change in changes:
             try:
                 line = self._line(change)
-            except OSError as error:
+            except (OSError, OutOfReachError) as error:
                 _LOG.warning("%s is told of later: %s", change.id, error)
                 left.append((change.collection, change.id))
                 continue
@@ -163,18 +163,23 @@ class Follower:
             return passing(self._log.origin, told, self._href(record))
         try:
             facts, href = facts_of(record), self._href(record)
-        except ReplacedError:
+            head = packed_head(record.path, facts)
+        except (ReplacedError, OutOfReachError):
             raise
         except ArchiveError as error:
             _LOG.warning("%s is not told of: %s", record.id, error)
             return None
-        line = {"op": "put", **facts, "href": href, "published": moment(self._now().replace(microsecond=0))}
+        packed = {} if head is None else {"packed": len(head)}
+        published = moment(self._now().replace(microsecond=0))
+        line = {"op": "put", **facts, **packed, "href": href, "published": published}
         try:
             self._log.check(line)
         except ComeoError as error:
             _LOG.warning("%s", error)
             return None
         self._keep_model(facts.get("model"))
+        if head is not None:
+            self._log.keep_head(facts["etag"], head)
         return line
 
     def _keep_model(self, digest: str | None) -> None:

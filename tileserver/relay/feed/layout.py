@@ -10,12 +10,15 @@ FEED: Final = f"{ROOT}/feed"
 OPEN_NAME: Final = "open.ndjson"
 OPEN: Final = f"{FEED}/{OPEN_NAME}"
 MODELS: Final = f"{ROOT}/models"
+HEADS: Final = f"{ROOT}/heads"
 SEGMENT: Final = 1000
 """Lines of a closed segment; the last one is its check line."""
 MAX_INDEX_BYTES: Final = 1 << 16
 MAX_LINE_BYTES: Final = 1 << 13
 MAX_SEGMENT_BYTES: Final = SEGMENT * MAX_LINE_BYTES
 MAX_MODEL_BYTES: Final = 1 << 28
+MAX_PACKED_HEAD_BYTES: Final = 1 << 20
+MAX_HEAD_BYTES: Final = 1 << 24
 MAX_SEQ: Final = 999_999 * SEGMENT
 
 
@@ -27,6 +30,11 @@ def segment_of(seq: int) -> int:
 def segment_name(number: int) -> str:
     """Name of a closed segment's file."""
     return f"{number:06}.ndjson.zst"
+
+
+def head_name(etag: str) -> str:
+    """Name of the packed head of an archive."""
+    return f"{etag}.zst"
 
 
 def is_check(seq: int) -> bool:

@@ -30,7 +30,13 @@ from pydantic import (
 from comeo.errors import ComeoError
 from tileserver.relay.errors import FeedError
 from tileserver.relay.feed.keys import KeyText, SigningKey, verify
-from tileserver.relay.feed.layout import MAX_INDEX_BYTES, MAX_LINE_BYTES, MAX_SEQ, SEGMENT
+from tileserver.relay.feed.layout import (
+    MAX_INDEX_BYTES,
+    MAX_LINE_BYTES,
+    MAX_PACKED_HEAD_BYTES,
+    MAX_SEQ,
+    SEGMENT,
+)
 from tileserver.signing import public_key
 
 LARGEST_ARCHIVE: Final = 1 << 32
@@ -93,6 +99,7 @@ class PutLine(_Document):
         sha256: Of the archive's file.
         tail: Offset where metadata and ZIP directory begin.
         coarse: Offset where overviews and classes begin; that of `tail` where there are none.
+        packed: Bytes of `relay/v1/heads/ETAG.zst`, which has what follows `tail`; None where there is none.
         href: Of the archive below the origin's root.
         src: SHA-256 of the product that it was made from.
         published: When the line was written.
@@ -114,6 +121,7 @@ class PutLine(_Document):
     sha256: Digest
     tail: _Offset
     coarse: _Offset
+    packed: int | None = Field(default=None, ge=1, le=MAX_PACKED_HEAD_BYTES)
     href: Href
     src: Digest | None = None
     published: AwareDatetime

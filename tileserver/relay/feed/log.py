@@ -23,11 +23,14 @@ from tileserver.relay.feed.files import append, remove_file, replace_file, sweep
 from tileserver.relay.feed.keys import SigningKey
 from tileserver.relay.feed.layout import (
     FEED,
+    HEADS,
     INDEX,
     MAX_SEGMENT_BYTES,
     MODELS,
     OPEN,
+    ROOT,
     SEGMENT,
+    head_name,
     is_check,
     segment_name,
     segment_of,
@@ -151,6 +154,8 @@ class Log:
             OSError: If they cannot be written. The log stays sound.
         """
         lines = list(self._numbered(documents))
+        about = [document.get("line", document) for document in documents]
+        before = [self.told.get((one["c"], one["id"])) for one in about]
         try:
             while lines:
                 room = SEGMENT - self.last % SEGMENT
@@ -160,6 +165,9 @@ class Log:
         except BaseException:
             self.last = 0  # what is on the disk is found out by the next writer
             raise
+        gone = {told.etag for told in before if told} - {one.get("etag") for one in about}
+        for etag in gone - {None}:
+            remove_file(self._head(str(etag)))
 
     def check(self, document: Mapping[str, Any]) -> None:
         """Refuse a line that readers would refuse, before anything is written.
@@ -187,6 +195,13 @@ class Log:
             replace_file(path, content)
         self.models.add(digest)
 
+    def keep_head(self, etag: str, packed: bytes) -> None:
+        """Let the head of an archive be fetched packed, until a line says that the archive is gone."""
+        path = self._head(etag)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, packed)
+
     @property
     def _signing(self) -> SigningKey:
         if self._key is None:
@@ -196,6 +211,9 @@ class Log:
     @property
     def _open(self) -> Path:
         return self._public / OPEN
+
+    def _head(self, etag: str) -> Path:
+        return self._public / HEADS / head_name(etag)
 
     def _segment(self, number: int) -> Path:
         return self._public / FEED / segment_name(number)
@@ -262,8 +280,8 @@ class Log:
     def _recover(self) -> None:
         """Know all that is in the log, however its last writer ended; begin a new one if that is damaged."""
         (self._public / FEED).mkdir(parents=True, exist_ok=True)
-        for folder in (self._public / FEED, (self._public / INDEX).parent, self._public / MODELS):
-            sweep(folder)
+        for folder in (FEED, ROOT, MODELS, HEADS):
+            sweep(self._public / folder)
         identity = self._state.identity()
         try:
             index = read_index((self._public / INDEX).read_bytes())

@@ -22,7 +22,8 @@ WAIT_SECONDS: Final = 240
 up after a minute by default."""
 _WORK_SECONDS: Final = 2.0
 """For following the catalogue in one request: what is left, the next request does."""
-_LOOK_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.25
+"""Between two looks at the catalogue for those who wait: a first map waits half of it."""
 PRIVATE: Final = "private"
 PUBLIC: Final = "public"
 

@@ -1,4 +1,4 @@
-"""Closed segments as zstd: packed the same each time, and unpacked within bounds."""
+"""Closed segments, and heads of archives, as zstd: packed the same each time, unpacked within bounds."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _WINDOW_LOG: Final = 23  # of 8 MiB: what this module packs needs no more
 
 
 def pack(content: bytes) -> bytes:
-    """Compress a segment: the same bytes for the same lines."""
+    """Compress a segment or a head: the same bytes for the same content."""
     return zstd.compress(content, _LEVEL)
 
 
 def unpack(data: bytes, most: int, name: str) -> bytes:
-    """Decompress a segment.
+    """Decompress a segment or a head.
 
     Args:
         data: Of one zstd frame.

@@ -144,7 +144,7 @@ def running(
             ]
             for kept in journal.scenes():
                 wish = wish_for(kept, relay.subscribers, clock())
-                if wish is not None and ("coarse" in kept.layers or kept.state == "whole"):
+                if wish is not None and kept.is_seen:
                     dates.add(wish)
             layering = Layering(journal, folder, told.note)
             retention = Retention(journal, folder, intake, terms.disk, clock)
@@ -161,7 +161,7 @@ def order_of(relay: Defined, journal: Journal, now: datetime) -> Order:
     waiting = []
     for kept in journal.scenes():
         wish = wish_for(kept, relay.subscribers, now)
-        if wish is not None and ("coarse" in kept.layers or kept.state == "whole"):
+        if wish is not None and kept.is_seen:
             dates.add(wish)
         found = waiting_of(kept, relay.subscribers, now)
         if found is not None:

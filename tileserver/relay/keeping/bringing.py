@@ -8,6 +8,9 @@ from contextlib import closing
 from typing import Final, Protocol, cast
 
 from comeo.archive.stores.extents import Extents
+from tileserver.relay.errors import UnreachableError, UpstreamError
+from tileserver.relay.feed.layout import MAX_HEAD_BYTES
+from tileserver.relay.feed.lines import PutLine
 from tileserver.relay.keeping.gate import FREE, Gate, Pass
 from tileserver.relay.keeping.journal import Journal, Kept
 from tileserver.relay.keeping.pace import Pace
@@ -92,6 +95,38 @@ class Bringer:
                 upto = stop if allowed.useful is None else min(stop, place + allowed.useful)
                 kept = self._range(kept, href, file, place, upto, allowed)
                 place = upto
+        return kept
+
+    def bring_head(self, kept: Kept, line: PutLine, file: Taking, *, alerts: bool) -> Kept:
+        """Bring the head of a scene packed, where its origin has it so.
+
+        Returns:
+            The scene, with its head unless it has to be asked for by ranges.
+
+        Raises:
+            PausedError, UnreachableError: As `bring`.
+        """
+        size = line.bytes - line.tail
+        here = kept.received.common(Extents([(line.tail, line.bytes)])).total
+        if line.packed is None or size > MAX_HEAD_BYTES or here:
+            return kept
+        allowed = self._gate.enter(alerts=alerts)
+        if allowed.useful is not None and allowed.useful < line.packed:
+            return kept
+        try:
+            content = self._upstream.head(kept.key.etag, line.packed, size)
+        except UnreachableError:
+            raise
+        except UpstreamError:
+            return kept
+        finally:
+            self._journal.spend(self._gate.day, self.settle())
+        file.write(line.tail, content)
+        file.sync()
+        received = kept.received.add(line.tail, line.bytes)
+        kept = self._journal.received(kept, received, self._gate.day, 0, size)
+        if allowed is not FREE:
+            self._pace.took(line.packed, allowed.rate)
         return kept
 
     def _range(self, kept: Kept, href: str, file: Taking, start: int, stop: int, allowed: Pass) -> Kept:

@@ -1,12 +1,15 @@
-"""Whether bytes that have come are right: CRC32C of blocks and indexes, CRC-32 of metadata.
+"""Whether bytes that have come are right: all that is published has been compared with something.
 
-What these do not cover, headers of ZIP entries, the SHA-256 of the whole does, at the end.
+The ETag of a line is of the ZIP directory, which has the CRC-32 of metadata and all that headers of entries
+say. Metadata have the checksums of indexes, these are CRC32C as those of blocks are. At the end the SHA-256
+of the whole is compared, so that none was hit by chance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from math import prod
 from pathlib import Path
 
@@ -14,8 +17,7 @@ import numpy as np
 
 from comeo.archive import Archive
 from comeo.archive.clear_model import SHARD
-from comeo.archive.model import Level
-from comeo.archive.shard import CRC_BYTES, SLOT_BYTES, without_checksum
+from comeo.archive.shard import CRC_BYTES, index_bytes_of, without_checksum
 from comeo.archive.stores.base import Range
 from comeo.archive.stores.extents import Extents, Span
 from comeo.archive.stores.sparse import PartFile
@@ -32,20 +34,20 @@ class Shard:
     """A shard of an archive, and where it lies.
 
     Attributes:
-        level: That it is of.
-        place: Row and column of the shard.
         where: In the file.
+        slots: Of its index.
+        expected: Checksum of its index, as the archive's head states it; None where it does not.
     """
 
-    level: Level
-    place: tuple[int, int]
     where: Range
+    slots: int
+    expected: bytes | None
 
     @property
     def index(self) -> Span:
         """Its index, the checksum at the end included."""
         stop = self.where.data + self.where.size
-        return stop - prod(self.level.shard) * SLOT_BYTES - CRC_BYTES, stop
+        return stop - index_bytes_of(self.slots), stop
 
 
 class Received:
@@ -63,20 +65,22 @@ class Received:
     def __init__(self, path: Path, kept: Kept) -> None:
         self.here = kept.received
         self.file = PartFile(path, kept.received, kept.key.etag)
-        store = ZipStore(self.file)
-        self.ranges = store.ranges()
-        self.archive = Archive(store, path)
+        self.store = ZipStore(self.file)
+        self.ranges = self.store.ranges()
+        self.archive = Archive(self.store, path)
 
     def shards(self) -> Iterator[Shard]:
-        """All shards of pixels that there are."""
-        for group in self.archive.groups.values():
-            for level in group.levels:
-                rows, cols = level.shards
-                for row in range(rows):
-                    for col in range(cols):
-                        where = self.ranges.get(level.shard_key(row, col))
-                        if where is not None:
-                            yield Shard(level, (row, col), where)
+        """All shards that there are, that of the classes among them."""
+        inventory = self.archive.inventory
+        for level in (level for group in self.archive.groups.values() for level in group.levels):
+            rows, cols = level.shards
+            for row, col in product(range(rows), range(cols)):
+                where = self.ranges.get(level.shard_key(row, col))
+                if where is not None:
+                    yield Shard(where, prod(level.shard), inventory.expected(level, row, col))
+        where, layout = self.ranges.get(SHARD), self.archive.clear_layout
+        if where is not None and layout is not None:
+            yield Shard(where, prod(layout.shape), inventory.expected_clear(SHARD))
 
     def blocks(self, shard: Shard) -> list[Span]:
         """Where the blocks of a shard lie, its index being here.
@@ -87,8 +91,7 @@ class Received:
         start, stop = shard.index
         raw = self.file.read(start, stop - start)
         content = without_checksum(raw)
-        expected = self.archive.inventory.expected(shard.level, *shard.place)
-        if content is None or expected not in (None, raw[-CRC_BYTES:]):
+        if content is None or shard.expected not in (None, raw[-CRC_BYTES:]):
             raise ArchiveError(f"{self.file.name} has a damaged index")
         index = np.frombuffer(content, "<u8").reshape(-1, 2)
         spans = []
@@ -117,17 +120,9 @@ def damaged(path: Path, kept: Kept, offer: Offer, wanted: Extents) -> Extents:
         received = Received(path, kept)
     except ArchiveError:
         return Extents([(offer.tail, offer.size)])
-    with received.archive as archive:
-        bad = [span for shard in received.shards() for span in _bad(received, shard, wanted)]
-        where = received.ranges.get(SHARD)
-        if where is not None and kept.received.covers(where.start, where.stop):
-            try:
-                if "clear" in archive.damaged:
-                    bad.append((where.start, where.stop))
-                elif archive.clear is not None:
-                    archive.clear.counts  # noqa: B018 - reads all of it
-            except ArchiveError:
-                bad.append((where.start, where.stop))
+    with received.archive:
+        bad = [span for span in received.store.unsound() if wanted.covers(*span)]
+        bad += [span for shard in received.shards() for span in _bad(received, shard, wanted)]
     return Extents(bad)
 
 

@@ -17,10 +17,10 @@ from typing import Any, Final, Literal
 
 from comeo.archive.stores.extents import Extents
 from comeo.errors import ComeoError
-from tileserver.relay.plan.definition import Layer
+from tileserver.relay.plan.definition import LAYERS, SEEN, Layer
 from tileserver.relay.plan.offers import Key
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE origin (
@@ -30,13 +30,20 @@ CREATE TABLE scene (
     collection TEXT NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL, origin TEXT NOT NULL,
     seq INTEGER NOT NULL, line TEXT NOT NULL, state TEXT NOT NULL, since TEXT NOT NULL,
     aside INTEGER NOT NULL,
-    received TEXT NOT NULL, layers TEXT NOT NULL, published INTEGER NOT NULL, most INTEGER NOT NULL,
+    received TEXT NOT NULL, layers TEXT NOT NULL, published INTEGER NOT NULL,
     confirmed INTEGER NOT NULL,
-    dropped TEXT, dropped_at TEXT, problem TEXT,
+    dropped TEXT, dropped_at TEXT, problem TEXT, keeps TEXT,
     PRIMARY KEY (collection, id, etag)
 ) WITHOUT ROWID;
 CREATE TABLE spent (day TEXT PRIMARY KEY, wire INTEGER NOT NULL, useful INTEGER NOT NULL) WITHOUT ROWID;
 """
+_FROM_1: Final = """
+ALTER TABLE scene ADD COLUMN keeps TEXT;
+UPDATE scene SET keeps = CASE most
+    WHEN 1 THEN '["head"]' WHEN 2 THEN '["head", "coarse"]' WHEN 3 THEN '["head", "coarse", "area"]' END;
+ALTER TABLE scene DROP COLUMN most;
+"""
+"""Version 1 had how many of the layers were kept, the first ones."""
 _LINES: Final = """
 CREATE TABLE IF NOT EXISTS told (
     collection TEXT NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL, document TEXT NOT NULL,
@@ -67,11 +74,11 @@ class Kept:
         received: Bytes that are on the disk; more than those that are published.
         layers: That are published.
         published: Bytes that readers see.
-        most: How many of its layers are kept at most; fewer than four, where it has faded.
         confirmed: Whether the present epoch of its origin has it.
         dropped: Why the origin has it no more.
         dropped_at: Since when.
         problem: What is wrong, for people.
+        keeps: Layers that are kept at most, where it has faded; None: all.
     """
 
     key: Key
@@ -84,11 +91,21 @@ class Kept:
     received: Extents = NOTHING
     layers: tuple[Layer, ...] = ()
     published: int = 0
-    most: int = 4
     confirmed: bool = True
     dropped: str | None = None
     dropped_at: datetime | None = None
     problem: str | None = None
+    keeps: tuple[Layer, ...] | None = None
+
+    @property
+    def here(self) -> tuple[Layer, ...]:
+        """Layers that are here."""
+        return LAYERS if self.state == "whole" else self.layers
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether anything of it can be shown."""
+        return not SEEN.isdisjoint(self.here)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +154,10 @@ class Journal:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         if version == _VERSION:
             return
-        if version:
+        if version not in (0, 1):
             raise ComeoError(f"{self._name} is of version {version}, which this program does not know")
-        self._connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
+        changes = _FROM_1 if version else _SCHEMA
+        self._connection.executescript(f"BEGIN IMMEDIATE;{changes}PRAGMA user_version = {_VERSION};COMMIT;")
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -196,9 +214,9 @@ class Journal:
         """Remember a scene as it is now."""
         row = (
             *kept.key, kept.origin, kept.seq, kept.line, kept.state, kept.since.isoformat(), kept.aside,
-            json.dumps(list(kept.received)), json.dumps(kept.layers), kept.published, kept.most,
+            json.dumps(list(kept.received)), json.dumps(kept.layers), kept.published,
             kept.confirmed, kept.dropped, kept.dropped_at.isoformat() if kept.dropped_at else None,
-            kept.problem,
+            kept.problem, None if kept.keeps is None else json.dumps(kept.keeps),
         )  # fmt: skip
         with self.writing():
             self._connection.execute(_PUT, row)
@@ -289,12 +307,13 @@ class Journal:
 
 
 def _kept(row: Sequence[Any]) -> Kept:
-    (collection, item, etag, origin, seq, line, state, since, aside, received, layers, published, most,
-     confirmed, dropped, dropped_at, problem) = row  # fmt: skip
+    (collection, item, etag, origin, seq, line, state, since, aside, received, layers, published,
+     confirmed, dropped, dropped_at, problem, keeps) = row  # fmt: skip
     return Kept(
         Key(collection, item, etag), origin, seq, line, state, datetime.fromisoformat(since), bool(aside),
-        Extents(tuple(pair) for pair in json.loads(received)), tuple(json.loads(layers)), published, most,
+        Extents(tuple(pair) for pair in json.loads(received)), tuple(json.loads(layers)), published,
         bool(confirmed), dropped, datetime.fromisoformat(dropped_at) if dropped_at else None, problem,
+        None if keeps is None else tuple(json.loads(keeps)),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from tileserver.relay.keeping.journal import Journal, Kept
 from tileserver.relay.keeping.offering import put_in
 from tileserver.relay.keeping.ranges import area_extents
 from tileserver.relay.keeping.swapping import is_as_good, swap
-from tileserver.relay.plan.definition import LAYERS, Layer
+from tileserver.relay.plan.definition import LAYERS, Layer, in_order
 from tileserver.relay.plan.offers import Wish
 
 MOST_TRIES: Final = 3
@@ -54,7 +54,7 @@ class Layering:
             bringer: Of its origin.
             kept: The scene.
             wish: Who wants it.
-            layer: The next one that is missing.
+            layer: The next one that is missing; `coarse` brings a head that is missing, too.
 
         Returns:
             The scene as it is now.
@@ -73,7 +73,7 @@ class Layering:
                 writer.complete()
                 kept = replace(kept, state="whole", layers=LAYERS, published=wish.offer.size, problem=None)
             else:
-                layers = (*kept.layers, layer)
+                layers = in_order(("head", *kept.layers, layer))
                 extents = writer.published.union(wanted)
                 writer.publish(layers, extents)
                 kept = replace(kept, layers=layers, published=extents.total, problem=None)
@@ -95,11 +95,14 @@ class Layering:
         """Bring all of a layer until nothing of it is damaged; the scene, and the layer's bytes."""
         line = put_in(kept.line)
         tries = 0
+        sound = False  # what came before a kill has not been checked
         while True:
             wanted = self._wanted(kept, wish, layer)
-            if wanted.without(kept.received).total:
+            if not sound or wanted.without(kept.received).total:
+                if layer == "head" and tries == 0:
+                    kept = bringer.bring_head(kept, line, writer, alerts=wish.alerts)
                 kept = bringer.bring(kept, line.href, writer, wanted, alerts=wish.alerts)
-                bad = damaged(writer.path, kept, wish.offer, wanted)
+                bad, sound = damaged(writer.path, kept, wish.offer, wanted), True
             elif kept.received.covers(0, line.bytes) and not is_right(writer.path, line.sha256):
                 wanted = Extents([(0, line.bytes)])
                 bad = unprotected(writer.path, kept) if tries == 0 else wanted
@@ -122,7 +125,7 @@ class Layering:
             return Extents([(offer.coarse if small else offer.tail, offer.size)])
         if layer == "area" and "rest" in wish.layers and None in wish.areas and not wish.bands:
             return Extents([(0, offer.size)])
-        if layer == "area" and kept.received.covers(offer.coarse, offer.size):
+        if layer == "area":
             return area_extents(self._folder, kept, wish)
         return Extents([(0 if layer == "rest" else offer.coarse, offer.size)])
 
@@ -136,7 +139,7 @@ class Layering:
             return kept
         versions = self._journal.versions(kept.key.collection, kept.key.id)
         older = [each for each in versions if not each.aside]
-        if all(is_as_good(kept, each, len(wish.layers)) for each in older):
+        if all(is_as_good(kept, each, wish.layers) for each in older):
             return swap(self._journal, self._folder, kept)
         return kept
 

@@ -26,6 +26,7 @@ def offer_of(line: PutLine) -> Offer:
         line.bytes,
         line.coarse,
         line.tail,
+        line.packed,
     )
 
 

@@ -18,27 +18,30 @@ from tileserver.relay.plan.offers import Wish
 
 
 def area_extents(folder: Folder, kept: Kept, wish: Wish) -> Extents:
-    """Bytes of the layer `area` and those before it, as far as they can be known.
+    """Bytes of the layer `area` and of the head, as far as they can be known.
 
-    Until the indexes of its shards are here these alone are known.
+    Until the head is here it alone is known, and until the indexes of its shards are here these.
 
     Args:
         folder: Of the relay.
-        kept: A scene of which the head is here.
+        kept: A scene.
         wish: Whose areas and bands they are.
 
     Raises:
         ArchiveError: If the head or an index is damaged.
     """
     offer = wish.offer
+    head = Extents([(offer.tail, offer.size)])
     collection, item, etag = kept.key
     name = folder.whole if kept.state == "whole" else folder.part
     here = Extents([(0, offer.size)]) if kept.state == "whole" else kept.received
+    if not here.covers(offer.tail, offer.size):
+        return head
     with open_received(name(collection, item, aside=kept.aside), here, etag) as archive:
         ranges = pieces_of(archive)
         groups = groups_of(archive, wish.bands)
         boxes = [*boxes_of(wish)]
-        found = Extents([(offer.coarse, offer.size)])
+        found = head
         for bbox in boxes:
             found = found.union(ranges.indexes_of(groups, bbox))
         if not found.without(here).total:

@@ -33,7 +33,7 @@ def reconcile(journal: Journal, folder: Folder, note: Callable[[str], None]) -> 
         found = _as_on_disk(folder, kept, note)
         if found != kept:
             journal.put(found)
-        if found.most < 4 and found.layers:
+        if found.keeps is not None and found.layers:
             settle_faded(folder, found)
     known = {
         folder.part(each.key.collection, each.key.id, aside=each.aside)
@@ -60,11 +60,12 @@ def _as_on_disk(folder: Folder, kept: Kept, note: Callable[[str], None]) -> Kept
             return kept
         note(f"{whole.name} is no longer there; it is fetched again")
         return _nothing(kept)
-    if kept.most == 4 and whole.exists() and whole.stat().st_size == size and kept.received.covers(0, size):
+    renamed = whole.exists() and whole.stat().st_size == size and kept.received.covers(0, size)
+    if kept.keeps is None and renamed:
         return replace(kept, state="whole")  # it was renamed, and the journal not told
     if not kept.received.total:
         return kept
-    if _is_part_of(part, size, etag) or (kept.most < 4 and whole.exists()):
+    if _is_part_of(part, size, etag) or (kept.keeps is not None and whole.exists()):
         return kept
     note(f"{part.name} is no longer there; it is fetched again")
     return _nothing(kept)

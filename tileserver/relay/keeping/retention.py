@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -17,7 +17,7 @@ from tileserver.relay.keeping.journal import Journal, Kept
 from tileserver.relay.keeping.offering import offer_in
 from tileserver.relay.keeping.ranges import area_extents
 from tileserver.relay.keeping.waiting import wish_for
-from tileserver.relay.plan.definition import LAYERS, Disk
+from tileserver.relay.plan.definition import OVERVIEW, Disk, Layer, in_order
 from tileserver.relay.plan.offers import Key, Wish
 
 _log = logging.getLogger("comeo")
@@ -87,14 +87,16 @@ class Retention:
             if wish is None:
                 self._intake.remove(kept)
                 yield kept.key
-            elif len(wish.layers) < len(fresh.layers) and _count(kept) > len(wish.layers):
-                yield from self._fade_to(kept, wish, len(wish.layers))
+            elif set(wish.layers) < set(fresh.layers):
+                yield from self._fade_to(kept, wish, frozenset((*OVERVIEW, *wish.layers)))
 
     def _fade_for(self, count: int) -> Iterator[Key]:
         """Let the oldest go first: the rest of all, then what is sharp; heads and overviews stay."""
-        for most in (3, 2):
+        for left in (frozenset[Layer]((*OVERVIEW, "area")), frozenset(OVERVIEW)):
             scenes = [
-                each for each in self._journal.scenes() if _count(each) > most and each.state != "faulty"
+                each
+                for each in self._journal.scenes()
+                if not left.issuperset(each.here) and each.state != "faulty"
             ]
             scenes.sort(key=lambda each: offer_in(each.line).time or _OLDEST)
             for kept in scenes:
@@ -102,19 +104,22 @@ class Retention:
                     return
                 wish = wish_for(kept, self._intake.subscribers, _OLDEST)
                 if wish is not None:
-                    yield from self._fade_to(kept, wish, most)
+                    yield from self._fade_to(kept, wish, left)
 
-    def _fade_to(self, kept: Kept, wish: Wish, most: int) -> Iterator[Key]:
+    def _fade_to(self, kept: Kept, wish: Wish, left: Collection[Layer]) -> Iterator[Key]:
+        """Let go of all layers but some; nothing is done where there are no others."""
+        if set(kept.here).issubset(left):
+            return
         try:
-            fade(self._journal, self._folder, kept, wish, most)
+            fade(self._journal, self._folder, kept, wish, left)
         except ComeoError as error:
             _log.warning("%s: %s", kept.key.id, error)
             return
         yield kept.key
 
 
-def fade(journal: Journal, folder: Folder, kept: Kept, wish: Wish, most: int) -> Kept:
-    """Let go of all layers of a scene but the first ones.
+def fade(journal: Journal, folder: Folder, kept: Kept, wish: Wish, left: Collection[Layer]) -> Kept:
+    """Let go of all layers of a scene but some.
 
     The journal says so first: after a kill `settle_faded` does the rest.
 
@@ -123,19 +128,19 @@ def fade(journal: Journal, folder: Folder, kept: Kept, wish: Wish, most: int) ->
         folder: Its files.
         kept: The scene.
         wish: Of what the area is, if it stays.
-        most: How many layers stay.
+        left: Layers that stay, or may still come: the head among them.
 
     Raises:
         ComeoError: If its files cannot be read or written.
     """
-    offer = wish.offer
-    keep = Extents([(offer.coarse, offer.size)])
-    if most > 2:
+    offer, layers = wish.offer, tuple(layer for layer in kept.here if layer in left)
+    keep = Extents([(offer.coarse if "coarse" in layers else offer.tail, offer.size)])
+    if "area" in layers:
         keep = keep.union(area_extents(folder, kept, wish))
     received = Extents([(0, offer.size)]) if kept.state == "whole" else kept.received
     keep = keep.common(received)
     after = replace(
-        kept, state="coming", received=keep, published=keep.total, layers=LAYERS[:most], most=most
+        kept, state="coming", received=keep, published=keep.total, layers=layers, keeps=in_order(left)
     )
     journal.put(after)
     settle_faded(folder, after)
@@ -168,8 +173,3 @@ def settle_faded(folder: Folder, kept: Kept, published: Extents | None = None) -
             writer.publish(kept.layers, published)
     finally:
         writer.close()
-
-
-def _count(kept: Kept) -> int:
-    """Layers of a scene that are here."""
-    return len(LAYERS) if kept.state == "whole" else len(kept.layers)

@@ -21,6 +21,7 @@ from tileserver.relay.keeping.reconcile import reconcile
 from tileserver.relay.keeping.retention import NoRoomError, Retention
 from tileserver.relay.keeping.source import Source
 from tileserver.relay.keeping.waiting import waiting_of, wish_for
+from tileserver.relay.plan.definition import Layer
 from tileserver.relay.plan.offers import Key
 from tileserver.relay.plan.order import Waiting
 
@@ -33,6 +34,8 @@ STATIC_SECONDS: Final = 300.0
 """Between two looks at the feed of an origin that does not hold requests."""
 HOUSE_SECONDS: Final = 600.0
 """Between two looks at what is to fade."""
+REQUEST_SECONDS: Final = 0.5
+"""That a request costs beside its bytes, on a line that is far."""
 DISTRUST_SECONDS: Final = 3600.0
 """Until an origin whose feed must not be believed is looked at again."""
 _TELLING_BYTES: Final = 1 << 15
@@ -128,6 +131,7 @@ class Runner:
             known = source.uuid
             try:
                 changed = source.poll(self._journal, self._intake, self._clock(), self._ticks(), wait)
+                source.polled_at = self._ticks()  # it may have waited: what is here now comes first
             except FeedError as error:
                 self._distrust(source, error)
                 continue
@@ -192,11 +196,12 @@ class Runner:
         ):  # it has faded itself, or is wanted no more
             self._arrange(key)
             return
-        self._told.line(f"{key.id}: {scene.layer}")
+        layers = self._together(source, scene)
+        self._told.line(f"{key.id}: {' and '.join(layers)}")
         self._reaching.does("fetching", self._clock())
         before = self._measured(source)
         try:
-            after = self._layering.bring(source.bringer, kept, scene.wish, scene.layer)
+            after = self._layering.bring(source.bringer, kept, scene.wish, layers[-1])
         except PausedError:
             self._arrange(key)
         except ChangedError:
@@ -213,12 +218,25 @@ class Runner:
             self._later(source, key, str(error))
         else:
             self._heard(source)
-            if scene.layer in after.layers or after.state == "whole":
-                self._told.note(f"{key.id}: {scene.layer} is here")
-                source.order.came(scene, scene.layer, self._clock())
+            for layer in layers:
+                if layer in after.here:
+                    self._told.note(f"{key.id}: {layer} is here")
+                    source.order.came(scene, layer, self._clock())
             self._arrange(key)
         finally:
             self._measure(source, before)
+
+    def _together(self, source: Source, scene: Waiting) -> tuple[Layer, ...]:
+        """What comes next: overviews with their head, where nothing else waits, and a request costs more.
+
+        A head by itself comes packed, and shows nothing.
+        """
+        speed = self._journal.fact(SPEED)
+        if scene.layer != "head" or "coarse" not in scene.missing or len(source.order) > 1 or speed is None:
+            return (scene.layer,)
+        offer = scene.wish.offer
+        saved = (offer.size - offer.tail - offer.head) / max(1.0, float(speed))
+        return ("head", "coarse") if saved < REQUEST_SECONDS else ("head",)
 
     def _measured(self, source: Source) -> tuple[int, float]:
         """Bytes on the wire so far, and seconds that were not waited on purpose."""

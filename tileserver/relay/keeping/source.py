@@ -22,7 +22,7 @@ from tileserver.relay.upstream.base import Upstream
 _log = logging.getLogger("comeo")
 _BATCH: Final = 200
 """Lines of a transaction."""
-_INDEX_SECONDS: Final = 6 * 3600.0
+INDEX_SECONDS: Final = 6 * 3600.0
 """Between two looks at the index, while lines come."""
 
 
@@ -78,7 +78,7 @@ class Source:
         """
         changed: list[Key] = []
         whole = False
-        if self.uuid is None or clock - self._index_at > _INDEX_SECONDS:
+        if self.uuid is None or clock - self._index_at > INDEX_SECONDS:
             whole = self._look(journal)
             self._index_at = clock
             wait = 0.0
@@ -91,7 +91,6 @@ class Source:
             changed += intake.take(self._index, batch, now)
         if whole:
             changed += intake.settle(self.uuid, now)
-        self.polled_at = clock
         return changed
 
     def has(self, kept: Kept) -> bool:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from comeo.archive.stores.file import sync_folder, writing
 from comeo.archive.stores.parts import map_path
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import Journal, Kept
+from tileserver.relay.plan.definition import Layer
 
 
-def is_as_good(kept: Kept, older: Kept, wanted: int) -> bool:
+def is_as_good(kept: Kept, older: Kept, wanted: Collection[Layer]) -> bool:
     """Whether a version that lies aside may take another one's place.
 
     Args:
         kept: That lies aside.
         older: That is served.
-        wanted: How many layers of the newer one are wanted: all of them are enough in any case.
+        wanted: Layers of the newer one that are wanted: all of them are enough in any case.
     """
-    if kept.state == "whole":
-        return True
-    enough = min(wanted, 4 if older.state == "whole" else len(older.layers))
-    return len(kept.layers) >= max(1, enough)
+    needed = {"head", *wanted}.intersection(("head", *older.here))
+    return needed.issubset(kept.here)
 
 
 def swap(journal: Journal, folder: Folder, kept: Kept) -> Kept:

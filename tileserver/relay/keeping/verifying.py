@@ -13,7 +13,7 @@ from tileserver.relay.keeping.journal import NOTHING, Journal, Kept
 from tileserver.relay.keeping.layering import is_right
 from tileserver.relay.keeping.offering import offer_of, put_in
 from tileserver.relay.keeping.retention import settle_faded
-from tileserver.relay.plan.definition import LAYERS
+from tileserver.relay.plan.definition import Layer
 from tileserver.relay.plan.offers import Key
 
 
@@ -75,16 +75,16 @@ def _let_go(journal: Journal, folder: Folder, kept: Kept, bad: Extents) -> None:
     offer = offer_of(put_in(kept.line))
     here = Extents([(0, offer.size)]) if kept.state == "whole" else kept.received
     keep = here.without(bad)
-    count = 0
-    if keep.covers(offer.tail, offer.size):
-        count = 2 if keep.covers(offer.coarse, offer.size) else 1
-    published = Extents([(offer.coarse if count == 2 else offer.tail, offer.size)]) if count else NOTHING
+    layers: tuple[Layer, ...] = ()
+    published = NOTHING
+    for layer, start in (("head", offer.tail), ("coarse", offer.coarse)):
+        if keep.covers(start, offer.size) and layer in kept.here:
+            layers, published = (*layers, layer), Extents([(start, offer.size)])
     after = replace(
-        kept, state="coming", received=keep if count else NOTHING, layers=LAYERS[:count],
-        published=published.total,
-    )  # fmt: skip
+        kept, state="coming", received=keep if layers else NOTHING, layers=layers, published=published.total
+    )
     journal.put(after)
-    if not count:
+    if not layers:
         folder.remove(kept.key.collection, kept.key.id, aside=kept.aside)
         return
     try:

@@ -8,8 +8,8 @@ from datetime import datetime
 from comeo.archive.stores.extents import Extents
 from tileserver.relay.keeping.journal import Kept
 from tileserver.relay.keeping.offering import offer_in
-from tileserver.relay.plan.definition import LAYERS, Layer
-from tileserver.relay.plan.offers import Offer, Subscriber, Wish, wish_of
+from tileserver.relay.plan.definition import Layer
+from tileserver.relay.plan.offers import Subscriber, Wish, wish_of
 from tileserver.relay.plan.order import Waiting
 
 
@@ -35,23 +35,17 @@ def _missing(kept: Kept, wish: Wish) -> dict[Layer, int]:
     expected = wish.expected_bytes()
     native = kept.received.common(Extents([(0, offer.coarse)])).total
     found: dict[Layer, int] = {}
-    for layer in wish.layers[: kept.most]:
-        if layer in kept.layers:
+    for layer in wish.layers:
+        if layer in kept.layers or (kept.keeps is not None and layer not in kept.keeps):
             continue
         if layer in ("head", "coarse"):
             span = (offer.tail, offer.size) if layer == "head" else (offer.coarse, offer.tail)
             count = sum(stop - start for start, stop in kept.received.missing(*span))
+            if count == offer.size - offer.tail and layer == "head":
+                count = offer.head
         elif layer == "area":
             count = expected["area"] - native
         else:
             count = offer.coarse - native - found.get("area", 0)
         found[layer] = max(1, count)
     return found
-
-
-def here_of(offer: Offer) -> dict[Layer, Extents]:
-    """Ranges of the layers that lie at the end of an archive."""
-    return {
-        LAYERS[0]: Extents([(offer.tail, offer.size)]),
-        LAYERS[1]: Extents([(offer.coarse, offer.size)]),
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -25,7 +26,11 @@ MOST_BYTES: Final = 1 << 20
 """Of RELAY.toml."""
 Layer = Literal["head", "coarse", "area", "rest"]
 LAYERS: Final[tuple[Layer, ...]] = ("head", "coarse", "area", "rest")
-"""Of an archive, in the order in which they come: each is only of use with those before it."""
+"""Of an archive, in the order in which they come; none is of use without the head, nor `rest` without all."""
+OVERVIEW: Final[tuple[Layer, ...]] = ("head", "coarse")
+"""What is left of a scene that has faded, as far as it was here."""
+SEEN: Final[frozenset[Layer]] = frozenset(("coarse", "area"))
+"""Either shows something of a scene."""
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _UNITS: Final = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SPANS: Final = {"d": 1, "w": 7, "m": 30, "y": 365}
@@ -141,15 +146,26 @@ def _checked_area(area: str | Box) -> str | Box:
     return area
 
 
+def in_order(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    """Layers as they come, each once."""
+    found = frozenset(layers)
+    return tuple(layer for layer in LAYERS if layer in found)
+
+
 def _layers_of(value: Any) -> Any:
-    """The layers asked for and those before them, without which they are of no use."""
-    names = {"head": 1, "coarse": 2, "area": 3, "all": 4}
+    """The layers asked for, and the head, without which they are of no use."""
+    names: dict[str, tuple[Layer, ...]] = {
+        "head": (),
+        "coarse": ("coarse",),
+        "area": ("area",),
+        "all": LAYERS,
+    }
     if not isinstance(value, list) or not value:
         raise ValueError('this is a list, as ["head", "coarse", "area"]')
     unknown = [name for name in value if not isinstance(name, str) or name not in names]
     if unknown:
         raise ValueError(f"{str(unknown[0])[:40]!r} is no layer; there are head, coarse, area and all")
-    return LAYERS[: max(names[name] for name in value)]
+    return in_order(("head", *(layer for name in value for layer in names[name])))
 
 
 Layers = Annotated[tuple[Layer, ...], BeforeValidator(_layers_of)]
@@ -168,8 +184,8 @@ class Subscription(Part):
         until: Scenes from it on are not wanted.
         max_cloud: Of the whole scene, percent.
         max_cloud_over_area: Share of the area that clouds may hide.
-        layers: What is fetched: `head` and `coarse` make a scene be on the map, `area` makes it sharp over
-            the area, `all` is the whole archive.
+        layers: What is fetched, beside the head, which tells what else there is: `coarse` puts the whole
+            scene on the map, `area` its area, as sharp as it is, `all` is the whole archive.
         bands: Of `area`; by default all. Blocks hold all bands of a resolution, so these come together.
         keep: How long scenes are kept, from their acquisition on; by default for ever.
         fade: What is left of a scene afterwards; `nothing` removes it.

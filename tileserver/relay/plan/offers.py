@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from tileserver.relay.plan.areas import box_of, clear_share
-from tileserver.relay.plan.definition import LAYERS, Layer, Subscription
+from tileserver.relay.plan.definition import OVERVIEW, SEEN, Layer, Subscription, in_order
 
 _LEAST_AREA_SHARE = 0.01
 
@@ -38,6 +38,7 @@ class Offer:
         size: Bytes of the archive.
         coarse: Where overviews begin in it.
         tail: Where its head begins.
+        packed: Bytes of its head as it comes packed; None where it does not.
     """
 
     key: Key
@@ -48,6 +49,12 @@ class Offer:
     size: int
     coarse: int
     tail: int
+    packed: int | None = None
+
+    @property
+    def head(self) -> int:
+        """Bytes that its head takes on the way."""
+        return self.size - self.tail if self.packed is None else self.packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +99,12 @@ class Wish:
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """What is wanted of it."""
-        return LAYERS[: max(len(each.layers) for each in self.by)]
+        """What is wanted of it, in order."""
+        return in_order(layer for each in self.by for layer in each.layers)
+
+    def shows(self, layer: Layer) -> bool:
+        """Whether a layer is the first one that shows something of it."""
+        return layer == next((each for each in self.layers if each in SEEN), None)
 
     @property
     def alerts(self) -> bool:
@@ -114,11 +125,11 @@ class Wish:
     def expected_bytes(self) -> dict[Layer, int]:
         """Bytes of each layer that is wanted, of `area` as many as its share of the scene's box suggests."""
         offer = self.offer
-        found: dict[Layer, int] = {"head": offer.size - offer.tail, "coarse": offer.tail - offer.coarse}
+        found: dict[Layer, int] = {"head": offer.head, "coarse": offer.tail - offer.coarse}
         if "area" in self.layers:
             found["area"] = int(offer.coarse * self._area_share())
         if "rest" in self.layers:
-            found["rest"] = offer.coarse - found["area"]
+            found["rest"] = offer.coarse - found["area"]  # which is wanted with it
         return {layer: max(1, found[layer]) for layer in self.layers}
 
     def _area_share(self) -> float:
@@ -159,10 +170,11 @@ def wish_of(offer: Offer, subscribers: Sequence[Subscriber], now: datetime) -> W
 
 
 def _layers(time: datetime | None, terms: Subscription, now: datetime) -> tuple[Layer, ...]:
-    """What is wanted of a scene of an age."""
+    """What is wanted of a scene of an age; nothing, where what would be left shows no more of it."""
     if terms.keep is None or time is None or now - time <= timedelta(days=terms.keep):
         return terms.layers
-    return terms.layers[:2] if terms.fade == "coarse" else ()
+    left = tuple(layer for layer in terms.layers if layer in OVERVIEW) if terms.fade == "coarse" else ()
+    return left if SEEN.intersection(left) or not SEEN.intersection(terms.layers) else ()
 
 
 def _in_time(time: datetime | None, terms: Subscription) -> bool:

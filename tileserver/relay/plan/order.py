@@ -104,7 +104,7 @@ class Order:
 
     def came(self, each: Waiting, layer: Layer, now: datetime) -> None:
         """Say that a layer has come."""
-        if layer == "coarse":
+        if each.wish.shows(layer):
             self._dates.add(each.wish)
         missing = {name: count for name, count in each.missing.items() if name != layer}
         self.put(Waiting(each.wish, missing, each.since), now)

@@ -39,7 +39,7 @@ class ClearDates:
     _dates: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, wish: Wish) -> None:
-        """Count a scene whose overviews are here."""
+        """Count a scene of which something is seen."""
         if wish.offer.time is None:
             return
         for each in wish.by:

@@ -86,6 +86,20 @@ class Upstream(Protocol):
         """
         ...
 
+    def head(self, etag: str, packed: int, size: int) -> bytes:
+        """What follows `tail` of an archive, which has come packed.
+
+        Args:
+            etag: Of the archive.
+            packed: Bytes on the way, as its line says.
+            size: Bytes.
+
+        Raises:
+            UnreachableError: If there is no answer.
+            UpstreamError: If this upstream does not have it packed, or not of that size.
+        """
+        ...
+
     def has(self, href: str) -> bool:
         """Whether an archive is there, as far as that is known without asking a server.
 

@@ -18,6 +18,7 @@ from tileserver.relay.errors import (
 from tileserver.relay.feed.checking import Checker, split
 from tileserver.relay.feed.layout import (
     FEED,
+    HEADS,
     INDEX,
     MAX_INDEX_BYTES,
     MAX_MODEL_BYTES,
@@ -25,6 +26,7 @@ from tileserver.relay.feed.layout import (
     MODELS,
     OPEN,
     SEGMENT,
+    head_name,
     segment_name,
     segment_of,
 )
@@ -68,6 +70,17 @@ class FeedReader(ABC):
         found = read_index(written)
         self._trust.check(found)
         self._index, self._written = found, written
+        return found
+
+    def head(self, etag: str, packed: int, size: int) -> bytes:
+        """See `Upstream.head`."""
+        name = f"{HEADS}/{head_name(etag)}"
+        try:
+            found = unpack(self._get(name, packed), size, f"{self.name}: {name}")
+        except FeedError as error:  # and is no lie: a flipped bit
+            raise UpstreamError(str(error)) from error
+        if len(found) != size:
+            raise UpstreamError(f"{self.name}: {name} has {len(found)} bytes, not {size}; it is not used")
         return found
 
     def files(self, has: Callable[[int], bool]) -> Iterator[tuple[str, bytes]]:

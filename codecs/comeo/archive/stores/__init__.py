@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from comeo.archive.stores.sparse import SparseFile
 from comeo.archive.stores.zip import ZIP_SUFFIX, ZipSink, ZipStore, whole_of
 from comeo.errors import ArchiveError
 from comeo.leftovers import sweep as sweep_folder
+from comeo.places import in_bucket, is_far, is_url
 
 __all__ = [
     "FOLDER_SUFFIX",
@@ -23,7 +25,7 @@ __all__ = [
     "Blob",
     "Sink",
     "Store",
-    "is_url",
+    "open_file",
     "open_sink",
     "open_store",
     "sweep",
@@ -34,37 +36,57 @@ __all__ = [
 _TEMPORARY: Final = re.compile(r"\.(.+\.zarr(?:\.zip)?)\.[0-9a-f]{8}\.(?:partial|old)")
 
 
-def is_url(place: str | Path) -> bool:
-    """Whether an archive or a source is an http(s) URL."""
-    return isinstance(place, str) and place.lower().startswith(("http://", "https://"))
-
-
-def open_store(place: str | Path, *, known: bool = False) -> Store:
+def open_store(place: str | Path, fingerprint: str = "") -> Store:
     """Open an archive's store, whichever form it has.
 
     Args:
-        place: File, folder, a file with holes (`.zarr.part`), or http(s) URL of a file.
-        known: Whether the caller knows which archive it is to be, and compares: then a file with holes that
-            has become whole meanwhile is opened as what it is now, and the other way round.
+        place: File, folder, a file with holes (`.zarr.part`), or the http(s) or s3 URL of a file.
+        fingerprint: Of the archive that it is to be, which the caller compares: then a file with holes that
+            has become whole meanwhile is opened as what it is now, and the other way round; and one in a
+            bucket that was opened before takes no request.
 
     Raises:
         ArchiveError: If it is missing or damaged.
     """
+    if not str(place):
+        raise ArchiveError("no archive is named: give a .zarr.zip file, a .zarr folder or a URL")
+    if not is_far(place) and Path(place).is_dir():
+        return FolderStore(Path(place))
+    with _naming(place):
+        return ZipStore(open_file(place, fingerprint))
+
+
+def open_file(place: str | Path, fingerprint: str = "") -> ByteFile:
+    """Open the file of an archive, wherever it lies.
+
+    Args:
+        place: See `open_store`.
+        fingerprint: Likewise.
+
+    Raises:
+        ArchiveError: If it cannot be read.
+    """
     if is_url(place):
         from comeo.archive.stores.remote import RemoteFile  # noqa: PLC0415 - few need an HTTP client
 
-        return ZipStore(RemoteFile(str(place)))
-    if not str(place):
-        raise ArchiveError("no archive is named: give a .zarr.zip file, a .zarr folder or a URL")
-    path = Path(place)
-    if path.is_dir():
-        return FolderStore(path)
+        return RemoteFile(str(place))
+    if in_bucket(place):
+        from comeo.archive.stores.objects import ObjectFile  # noqa: PLC0415 - likewise
+
+        return ObjectFile(str(place), fingerprint)
+    with _naming(place):
+        return _opened(Path(place), known=bool(fingerprint))
+
+
+@contextlib.contextmanager
+def _naming(place: str | Path) -> Iterator[None]:
+    """Name the archive in errors of the system, whose own text has the whole path: not for everybody."""
     try:
-        return ZipStore(_opened(path, known=known))
-    except OSError as error:  # its own text has the whole path, which is not for everybody
-        raise ArchiveError(f"{path.name} cannot be read: {error.strerror or error}") from error
+        yield
+    except OSError as error:
+        raise ArchiveError(f"{Path(place).name} cannot be read: {error.strerror or error}") from error
     except ValueError as error:  # a name with a NUL
-        raise ArchiveError(f"{path.name} cannot be read: {error}") from error
+        raise ArchiveError(f"{Path(place).name} cannot be read: {error}") from error
 
 
 def _opened(path: Path, *, known: bool) -> ByteFile:

@@ -16,6 +16,8 @@ from comeo.errors import ArchiveError
 
 MAX_ENTRIES: Final = 20_000
 MAX_METADATA_BYTES: Final = 4 << 20
+METADATA_KEY: Final = "zarr.json"
+"""Last part of the keys of small objects, which are read whole."""
 
 
 class Blob:

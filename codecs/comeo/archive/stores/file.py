@@ -90,9 +90,12 @@ class ByteFile(ABC):
         """Keep nothing at hand any more."""
         self._tail = b""
 
-    def stream(self) -> BinaryIO:
-        """The same file as a stream."""
-        return io.BufferedReader(_Stream(self), _BUFFER_BYTES)  # type: ignore[type-var]
+    def remember(self, fingerprint: str) -> None:  # noqa: B027 - only what is far away is worth it
+        """Make the next opening of an archive with this fingerprint, which has just been opened, cheaper."""
+
+    def stream(self, buffer: int = _BUFFER_BYTES) -> BinaryIO:
+        """The same file as a stream, read so many bytes at a time."""
+        return io.BufferedReader(_Stream(self), buffer)  # type: ignore[type-var]
 
 
 class LocalFile(ByteFile):

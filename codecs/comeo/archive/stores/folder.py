@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from comeo.archive.stores.base import MAX_ENTRIES, MAX_METADATA_BYTES, Blob, Sink, Store
+from comeo.archive.stores.base import MAX_ENTRIES, MAX_METADATA_BYTES, METADATA_KEY, Blob, Sink, Store
 from comeo.archive.stores.extents import Extents
 from comeo.archive.stores.file import ALL, LocalFile, sync_folder, temporary_name, writing
 from comeo.errors import ArchiveError
 from comeo.leftovers import hold, remove
 
 FOLDER_SUFFIX: Final = ".zarr"
-_METADATA_NAME: Final = "zarr.json"
 _CHECKSUM_BYTES: Final = 4
 
 
@@ -91,7 +90,7 @@ class FolderStore(Store):
         digest = hashlib.sha256()
         for key, size in sizes.items():
             file = self._file(key)
-            whole = key.rpartition("/")[2] == _METADATA_NAME
+            whole = key.rpartition("/")[2] == METADATA_KEY
             length = min(size, MAX_METADATA_BYTES if whole else _CHECKSUM_BYTES)
             digest.update(f"{len(key)} {key} {size} {length}\n".encode())
             digest.update(file.read(size - length, length))

@@ -5,21 +5,15 @@ from __future__ import annotations
 import re
 import time
 import weakref
-from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx2
 
-from comeo.archive.stores.file import TAIL_BYTES, ByteFile
-from comeo.errors import ArchiveError
+from comeo.archive.stores.far import CONNECTIONS, LARGEST_FILE, FarFile, Span
+from comeo.archive.stores.file import TAIL_BYTES
+from comeo.errors import ArchiveError, OutOfReachError, ReplacedError
 
-# Fetching so many bytes that are not needed costs less than a second request.
-_GAP_BYTES: Final = 1 << 14
-_LARGEST_FILE: Final = 1 << 32  # a ZIP without ZIP64
-_CONNECTIONS: Final = 4
 _ATTEMPTS: Final = 3
 _PAUSE_SECONDS: Final = 0.5
 _TIMEOUT: Final = httpx2.Timeout(30.0, connect=10.0)
@@ -27,11 +21,10 @@ _PATIENCE_SECONDS: Final = 60.0
 _SLOWEST: Final = 1000  # bytes a second, beyond that
 _TRY_AGAIN: Final = frozenset((429, 502, 503, 504))
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
-Span = tuple[int, int]
 
 
-class RemoteFile(ByteFile):
-    """A file on an HTTP server. The end of it, which is read first, is kept.
+class RemoteFile(FarFile):
+    """A file on an HTTP server.
 
     Args:
         url: http(s); redirects are followed, proxies and credentials taken from the environment and `.netrc`.
@@ -40,12 +33,11 @@ class RemoteFile(ByteFile):
         ArchiveError: If the file cannot be fetched, or the server does not support range requests.
     """
 
-    nearby = False
-
     def __init__(self, url: str) -> None:
+        super().__init__()
         self.name = _name(url)
         self._url = url
-        limits = httpx2.Limits(max_connections=_CONNECTIONS)
+        limits = httpx2.Limits(max_connections=CONNECTIONS)
         headers = {"Accept-Encoding": "identity", "User-Agent": "comeo"}
         try:
             self._client = httpx2.Client(
@@ -55,33 +47,8 @@ class RemoteFile(ByteFile):
             raise ArchiveError(f"{self.name} cannot be fetched: {error}") from error
         weakref.finalize(self, self._client.close)
         self._etag: str | None = None
-        self._ahead: deque[tuple[Span, bytes]] = deque(maxlen=_CONNECTIONS)  # offset and length, and bytes
         self.size = -1
         self._tail, _ = self._request(f"bytes=-{TAIL_BYTES}", TAIL_BYTES)
-
-    def read(self, offset: int, length: int) -> bytes:
-        """See `ByteFile.read`."""
-        for (start, size), data in list(self._ahead):
-            if start <= offset and offset + length <= start + size:
-                return data[offset - start : offset - start + length]
-        return super().read(offset, length)
-
-    def read_ahead(self, wanted: Span, ahead: Span) -> bytes:
-        """See `ByteFile.read_ahead`: both are fetched at once, and the other one kept for a while."""
-        data, coming = self.read_many([wanted, ahead])
-        self._ahead.append((ahead, coming))
-        return data
-
-    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        """See `ByteFile.read_many`: ranges that lie close together are fetched as one, the others at once."""
-        spans = _merged(sorted((offset, offset + length) for offset, length in ranges))
-        if len(spans) == 1:
-            parts = [self.read(spans[0][0], spans[0][1] - spans[0][0])]
-        else:
-            with ThreadPoolExecutor(_CONNECTIONS) as pool:
-                parts = list(pool.map(lambda span: self.read(span[0], span[1] - span[0]), spans))
-        fetched = list(zip(spans, parts, strict=True))
-        return [_part(fetched, offset, length) for offset, length in ranges]
 
     def _fetch(self, offset: int, length: int) -> bytes:
         """See `ByteFile._fetch`."""
@@ -104,7 +71,7 @@ class RemoteFile(ByteFile):
                     return self._body(answer, span[1] - span[0]), span
             except httpx2.TransportError as error:
                 if attempt + 1 == _ATTEMPTS:
-                    raise ArchiveError(f"{self.name} cannot be reached: {error}") from error
+                    raise OutOfReachError(f"{self.name} cannot be reached: {error}") from error
             except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
                 raise ArchiveError(f"{self.name} cannot be fetched: {error}") from error
         raise AssertionError("the last attempt returns or raises")
@@ -126,8 +93,8 @@ class RemoteFile(ByteFile):
             if last + 1 != size:
                 raise ArchiveError(f"{self.name}: the server sends other bytes than those requested")
         if (size, answer.headers.get("ETag")) != (self.size, self._etag):
-            raise ArchiveError(f"{self.name} has changed while it was in use")
-        if not 0 <= last + 1 - first <= most or size > _LARGEST_FILE:
+            raise ReplacedError(f"{self.name} has changed while it was in use")
+        if not 0 <= last + 1 - first <= most or size > LARGEST_FILE:
             raise ArchiveError(f"{self.name}: the server sends other bytes than those requested")
         return first, last + 1
 
@@ -151,22 +118,3 @@ def _name(url: str) -> str:
     except ValueError as error:
         raise ArchiveError(f"the address cannot be read: {error}") from error
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def _merged(spans: Sequence[Span]) -> list[Span]:
-    """Join sorted spans that lie close together."""
-    out: list[Span] = []
-    for start, stop in spans:
-        if out and start - out[-1][1] <= _GAP_BYTES:
-            out[-1] = (out[-1][0], max(out[-1][1], stop))
-        else:
-            out.append((start, stop))
-    return out
-
-
-def _part(fetched: Sequence[tuple[Span, bytes]], offset: int, length: int) -> bytes:
-    """Cut a range out of the one fetched span that holds it."""
-    for (start, stop), data in fetched:
-        if start <= offset and offset + length <= stop:
-            return data[offset - start : offset - start + length]
-    raise AssertionError("each range lies in a span")

@@ -13,7 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from comeo.archive.stores.base import MAX_ENTRIES, Blob, Range, Sink, Store
+from comeo.archive.stores.base import MAX_ENTRIES, METADATA_KEY, Blob, Range, Sink, Store
+from comeo.archive.stores.extents import Span
 from comeo.archive.stores.file import TAIL_BYTES, ByteFile, writing
 from comeo.archive.stores.folder import stepping_aside
 from comeo.errors import ArchiveError
@@ -83,6 +84,7 @@ class ZipStore(Store):
         file = self._open()
         if file.nearby:
             file.let_go()
+        file.remember(self.whole_fingerprint)
 
     def close(self) -> None:
         """See `Store.close`."""
@@ -100,6 +102,27 @@ class ZipStore(Store):
             if not 0 <= place.start <= place.data + place.size <= place.stop:
                 raise ArchiveError(f"{self.name}: entry {key!r} does not lie inside the file")
         return found
+
+    def unsound(self) -> list[Span]:
+        """Bytes that are here and not what the directory says of them: headers of entries, and metadata.
+
+        The directory itself is what a fingerprint is of.
+        """
+        file = self._open()
+        bad: list[Span] = []
+        for key, place in self.ranges().items():
+            header = (place.start, place.data)
+            if file.here.covers(*header) and file.read(header[0], header[1] - header[0]) != _header(
+                self._listed[key]
+            ):
+                bad.append(header)
+            content = (place.data, place.data + place.size)
+            is_metadata = key.rpartition("/")[2] == METADATA_KEY
+            if is_metadata and file.here.covers(*content):
+                data = file.read(place.data, place.size)
+                if zlib.crc32(data) != self._listed[key].CRC:
+                    bad.append(content)
+        return bad
 
     def _open(self) -> ByteFile:
         if self._file is None:
@@ -258,6 +281,18 @@ def whole_of(fingerprint: str) -> str:
 def _data_start(info: zipfile.ZipInfo) -> int:
     """Where an entry's data begin, unless its own header is longer than it has to be."""
     return info.header_offset + _LOCAL_HEADER.size + len(info.orig_filename.encode())
+
+
+def _header(info: zipfile.ZipInfo) -> bytes:
+    """An entry's own header, without fields of its own, as the directory has it."""
+    year, month, day, hour, minute, second = info.date_time
+    name = info.orig_filename.encode()
+    header = _LOCAL_HEADER.pack(
+        b"PK\3\4", info.extract_version | info.reserved << 8, info.flag_bits, info.compress_type,
+        hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day,
+        info.CRC, info.compress_size, info.file_size, len(name), 0,
+    )  # fmt: skip
+    return header + name
 
 
 def _revised(fingerprint: str, revision: str) -> str:

@@ -19,6 +19,7 @@ from tests.tileserver.relay.feeds import put
 from tileserver import Settings, create_app
 from tileserver.relay.feed.lines import PutLine, read_index
 from tileserver.relay.feed.origin import WAIT_SECONDS, Origin
+from tileserver.relay.feed.packing import unpack
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.upstream import HttpUpstream, RewoundError
 
@@ -59,6 +60,10 @@ def test_lines_tell_what_the_archives_are(relaying: FlaskClient, own_archives: P
         assert b"zarr.json" not in data[: line["tail"]]
         assert line["coarse"] <= line["tail"]
         assert answer.headers["ETag"] == f'"{line["etag"]}"'
+        head = relaying.get(f"/relay/v1/heads/{line['etag']}.zst")
+        assert len(head.data) == line["packed"] < len(answer.data)
+        assert unpack(head.data, len(answer.data), name) == answer.data
+        assert "immutable" in head.headers["Cache-Control"]
 
 
 def test_the_feed_is_in_step_with_the_archives(relaying: FlaskClient, own_archives: Path) -> None:
@@ -102,7 +107,8 @@ def test_refusals(query: str, status: int, relaying: FlaskClient) -> None:
 
 @pytest.mark.parametrize(
     "path", ["feed/000001.ndjson.zst", "feed/000000.ndjson.zst", "feed/..%2f..%2forigin.key", "feed/x",
-             "models/" + "0" * 64, "models/..%2findex.json"],
+             "models/" + "0" * 64, "models/..%2findex.json", f"heads/{'0' * 32}.zst",
+             "heads/..%2findex.json"],
 )  # fmt: skip
 def test_files_that_there_are_not(path: str, relaying: FlaskClient) -> None:
     assert relaying.get(f"/relay/v1/{path}").status_code == 404

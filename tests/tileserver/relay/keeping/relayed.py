@@ -21,7 +21,10 @@ from tileserver.relay.plan.offers import Key
 from tileserver.relay.upstream.base import Wire
 from tileserver.relay.upstream.folder import FolderUpstream
 
-HERE = '[[subscription]]\nname = "here"\narea = [8.66, 47.4, 8.67, 47.41]\nlayers = ["area"]\nbands = ["B04"]'
+HERE = (
+    '[[subscription]]\nname = "here"\narea = [8.66, 47.4, 8.67, 47.41]\n'
+    'layers = ["coarse", "area"]\nbands = ["B04"]'
+)
 """A small area, as sharp as it is."""
 
 
@@ -48,7 +51,9 @@ class BadLine:
 
     Attributes:
         reads: Ranges that were asked for, by href.
-        given: Bytes of archives that were given.
+        given: Bytes of archives that were given by ranges.
+        heads: Bytes of packed heads that were asked for.
+        on_head: Called with a head; what it returns comes instead.
         on_read: Called with start, stop and the place of a piece; what it returns comes instead of the piece.
     """
 
@@ -57,6 +62,8 @@ class BadLine:
         self.wire = Wire()
         self.reads: list[tuple[str, int, int]] = []
         self.given = 0
+        self.heads: list[int] = []
+        self.on_head: Callable[[bytes], bytes] = lambda data: data
         self.on_read: Callable[[int, bytes], bytes] = lambda _, data: data
 
     def index(self) -> Index:
@@ -81,6 +88,11 @@ class BadLine:
                 yield came
             if len(came) < len(data):
                 raise UnreachableError("the link broke")
+
+    def head(self, etag: str, packed: int, size: int) -> bytes:
+        self.heads.append(packed)
+        self.wire.received += 300 + packed
+        return self.on_head(self.inner.head(etag, packed, size))
 
     def has(self, href: str) -> bool:
         return self.inner.has(href)

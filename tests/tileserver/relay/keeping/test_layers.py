@@ -12,6 +12,8 @@ from comeo.archive import open_archive
 from comeo.errors import NotHereError
 from comeo.scene import Window
 from tests.tileserver.relay.keeping.relayed import HERE, Relayed
+from tileserver.relay.keeping.folder import Folder
+from tileserver.relay.keeping.journal import SPEED, Journal
 from tileserver.relay.keeping.runner import Runner
 
 
@@ -217,3 +219,26 @@ def test_there_has_to_be_room(relayed: Relayed) -> None:
     (kept,) = relayed.kept()
     assert kept.layers == ("head", "coarse")
     assert any("has no room for" in note for note in relayed.notes)
+
+
+@pytest.mark.parametrize(("speed", "together"), [(None, False), (1_000, False), (1_000_000, True)])
+def test_overviews_come_with_their_head_where_that_is_sooner(
+    relayed: Relayed, archive: Path, speed: int | None, together: bool
+) -> None:
+    """Packed, a head takes fewer bytes, and on a quick line that is far the request takes longer."""
+    relayed.origin.documents.clear()
+    line = relayed.origin.put(relayed.origin.root / "scene.zarr.zip", pack=True)
+    relayed.define(subscription='[[subscription]]\nname = "all"\nlayers = ["coarse"]')
+    folder = Folder(relayed.root / "relay")
+    folder.make()
+    if speed is not None:
+        journal = Journal(folder.journal)
+        journal.set_fact(SPEED, str(speed))
+        journal.close()
+    relayed.run()
+    (kept,) = relayed.kept()
+    assert kept.layers == ("head", "coarse")
+    assert [note.removeprefix("scene: ") for note in relayed.notes] == ["head is here", "coarse is here"]
+    reads = [(start, stop) for _, start, stop in relayed.broken().reads]
+    assert reads == [(line["coarse"], line["bytes"] if together else line["tail"])]
+    assert len(relayed.broken().heads) == (0 if together else 1)

@@ -47,7 +47,7 @@ def test_what_is_written_is_read() -> None:
     found = parse_definition(WHOLE)
     sites, box = found.subscriptions
     assert found.origins[0].url == "https://origin.example.org/comeo"
-    assert sites.layers == ("head", "coarse", "area")
+    assert sites.layers == ("head", "area")
     assert (sites.keep, box.keep) == (730, None)
     assert box.layers == LAYERS
     assert box.area == (9, 45, 10, 46)

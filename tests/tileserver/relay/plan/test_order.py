@@ -72,7 +72,7 @@ def test_a_piece_that_was_started_is_finished_first() -> None:
 
 
 def test_a_later_layer_draws_those_before_it() -> None:
-    small = waiting("small", terms={"layers": ["area"]})
+    small = waiting("small", terms={"layers": ["coarse", "area"]})
     small.missing.update({"coarse": 100_000, "area": 1})
     alone = waiting("alone", terms={"layers": ["coarse"]})
     alone.missing["coarse"] = 100_000
@@ -243,7 +243,7 @@ def test_who_wants_a_scene() -> None:
     terms = [
         subscriber(name="all", layers=["head"]),
         subscriber(box(0, 0, 1, 1), name="elsewhere"),
-        subscriber(box(9.4, 45.4, 9.6, 45.6), name="here", layers=["area"]),
+        subscriber(box(9.4, 45.4, 9.6, 45.6), name="here", layers=["coarse", "area"]),
         subscriber(name="radar", collections=["radar"]),
         subscriber(name="later", since=datetime(2027, 1, 1)),
         subscriber(name="before", until=datetime(2026, 1, 1)),
@@ -279,3 +279,27 @@ def test_old_scenes_are_wanted_less() -> None:
     assert faded is not None
     assert faded.layers == ("head", "coarse")
     assert wish_of(old, [gone], NOW) is None
+
+
+def test_layers_are_a_set() -> None:
+    there, everywhere = box(9, 45, 9.5, 46), subscriber(name="all", layers=["coarse"])
+    area = subscriber(there, name="area", layers=["area"], keep="1y")
+    wish = wish_of(offer(packed=4_000), [area], NOW)
+    assert wish is not None
+    assert wish.layers == ("head", "area")
+    assert wish.expected_bytes() == {"head": 4_000, "area": 470_000}
+    both = wish_of(offer(), [area, everywhere], NOW)
+    assert both is not None
+    assert both.layers == ("head", "coarse", "area")
+    assert both.areas == (there,)
+    assert wish_of(offer(days=400), [area], NOW) is None  # its head alone would show nothing
+
+
+def test_a_date_counts_once_something_of_it_is_seen() -> None:
+    for layers, shows in ((["area"], "area"), (["coarse", "area"], "coarse"), (["head"], None)):
+        dates, one = ClearDates(), waiting(terms={"layers": layers})
+        order = Order([one], dates, NOW)
+        for layer in one.wish.layers:
+            before = dates.days_without("all", NOW)
+            order.came(one, layer, NOW)
+            assert (dates.days_without("all", NOW) < before) == (layer == shows)

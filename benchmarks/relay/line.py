@@ -9,7 +9,7 @@ First map: from the moment at which the origin has the archive until the relay s
 are published). The others show nothing before the archive is whole; where that takes longer than is waited
 for, it is what their rate comes to, and marked with ~.
 
-Run with: python -m benchmarks.relay [--data FOLDER] [--output FOLDER]
+Run with: python -m benchmarks.relay line [--data FOLDER] [--output FOLDER]
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
 
-from benchmarks import options
 from benchmarks.full_product import full_scene
 from benchmarks.tile_speed.servers import free_port
 from tests.badline import BadLine, Weather, bad_line
@@ -72,14 +71,16 @@ def origin(folder: Path) -> Iterator[tuple[int, str, Path]]:
     archives = folder / "origin"
     archives.mkdir(parents=True)
     port = free_port()
-    own = {**os.environ, "COMEO_RELAY": "1", "COMEO_SCAN_SECONDS": "0.2"}
+    feed = folder / "feed"
+    own = {**os.environ, "COMEO_RELAY": "1", "COMEO_RELAY_FOLDER": str(feed), "COMEO_SCAN_SECONDS": "0.2"}
     with (folder / "origin.log").open("wb") as log:
         server = subprocess.Popen(
             [COMEO, "serve", str(archives), "--port", str(port), "--workers", "1"], env=own, stdout=log,
             stderr=log,
         )  # fmt: skip
     try:
-        wait_until(lambda: answers(port), server)
+        if wait_until(lambda: answers(port), server, 600.0) is None:
+            raise RuntimeError("the origin does not answer")
         with urlopen(f"http://127.0.0.1:{port}/relay/v1/", timeout=10) as answer:
             key = str(json.load(answer)["key"])
         yield port, key, archives
@@ -232,29 +233,26 @@ def measured(archive: Path, weather: Weather, patience: float) -> Iterator[tuple
             yield name, peer(archive, Path(folder), weather, patience, name)
 
 
-def main() -> None:
-    """Measure, print, and write benchmarks/results/relay.md."""
-    arguments = options.parser(__doc__).parse_args()
-    archive = full_scene(arguments.data)
+def report(data: Path) -> Iterator[str]:
+    """Tables: of rates, and of a line that is cut.
+
+    Args:
+        data: Folder of the shared data.
+    """
+    archive = full_scene(data)
     size = archive.stat().st_size
-    lines = ["# A relay over a bad line", "", f"An archive of {size:,} bytes, {LATENCY:.1f} s each way.", ""]
-    lines += header("kbit/s", "", *COLUMNS)
+    yield f"An archive of {size:,} bytes, {LATENCY:.1f} s each way."
+    yield ""
+    yield from header("kbit/s", "", *COLUMNS)
     for rate in RATES:
         patience = 1.3 * size * 8 / (rate * 1000) if rate == max(RATES) else PATIENCE
         for name, took in measured(archive, Weather(kbps=rate, latency=LATENCY), patience):
-            lines.append(f"| {rate:.0f} | {' | '.join(cells(name, took, size))} |")
-    told = (
-        f"A line of {CUTS.kbps:.0f} kbit/s that is cut every {CUTS.cut_every:.0f} s, for {CUTS.down:.0f} s:"
-    )
-    lines += ["", told, "", *header("", *COLUMNS, "bytes more, a cut", "until bytes came again, at most")]
+            yield f"| {rate:.0f} | {' | '.join(cells(name, took, size))} |"
+    yield ""
+    yield f"A line of {CUTS.kbps:.0f} kbit/s that is cut every {CUTS.cut_every:.0f} s, for {CUTS.down:.0f} s:"
+    yield ""
+    yield from header("", *COLUMNS, "bytes more, a cut", "until bytes came again, at most")
     for name, took in measured(archive, CUTS, 400.0):
         more = (took.wire - size) / max(1, len(took.resumed))
         worst = max(took.resumed, default=0.0)
-        lines.append(f"| {' | '.join(cells(name, took, size))} | {more:,.0f} | {worst:.2f} s |")
-    text = "\n".join(lines) + "\n"
-    print(text)
-    (arguments.output / "relay.md").write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+        yield f"| {' | '.join(cells(name, took, size))} | {more:,.0f} | {worst:.2f} s |"

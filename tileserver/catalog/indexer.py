@@ -1,4 +1,4 @@
-"""Keeping the database up to date with the folders."""
+"""Keeping the database of a catalogue up to date with the folders."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tileserver.catalog.base import Record, Search
+from comeo.places import in_bucket
+from tileserver.catalog.base import Record
+from tileserver.catalog.difference import difference
+from tileserver.catalog.finding import Finder, Root
+from tileserver.catalog.ledger import Found, Ledger, size_in
 from tileserver.catalog.reading import READER, Reading
-from tileserver.catalog.scan import find_archives
-from tileserver.catalog.sqlite import changes, queries
-from tileserver.catalog.sqlite.changes import Found, size_in
-from tileserver.catalog.sqlite.claim import Claim
-from tileserver.catalog.sqlite.database import Database
 
 Watch = Callable[[int, int], None]
 BATCH = 64
@@ -31,17 +30,17 @@ class Indexer:
     """Looks at folders and writes what has changed, in one process at a time.
 
     Args:
-        database: Where the scenes are kept.
-        roots: Archives, or folders of archives.
+        ledger: Where the scenes are kept.
+        roots: Archives, or folders of archives, on disk or in buckets.
         scan_seconds: Shortest time between two looks.
         watch: Called after each look with the numbers of archives that are served and that are broken.
     """
 
     def __init__(
-        self, database: Database, roots: tuple[Path, ...], scan_seconds: float, watch: Watch | None
+        self, ledger: Ledger, roots: tuple[Root, ...], scan_seconds: float, watch: Watch | None
     ) -> None:
-        self._database = database
-        self._roots = roots
+        self._ledger = ledger
+        self._finder = Finder(roots)
         self._scan_seconds = scan_seconds
         self._watch = watch
         self._checked = -float("inf")
@@ -50,55 +49,52 @@ class Indexer:
     def refresh(self, *, force: bool = False) -> None:
         """See `Catalog.refresh`."""
         now = time.monotonic()
-        if not force and now - self._checked < self._scan_seconds and self._database.complete:
+        if not force and now - self._checked < self._scan_seconds and self._ledger.complete:
             return
         if not self._scanning.acquire(blocking=force):
             return
         try:
             self._checked = now
-            self._database.check()
-            with Claim(self._database.path, wait=force) as claim:
-                if claim.held and (force or not self._database.complete or claim.age() >= self._scan_seconds):
+            self._ledger.check()
+            with self._ledger.claim(wait=force) as claim:
+                if claim.held and (force or not self._ledger.complete or claim.age() >= self._scan_seconds):
                     claim.mark(done=self._scan(None if force else now + SLICE_SECONDS))
+                elif claim.held:  # a look ends later than it begins: else every second one would be left out
+                    self._checked = now - claim.age()
         finally:
             self._scanning.release()
 
     def rebuild(self) -> None:
         """See `Catalog.rebuild`."""
-        with self._database.transaction() as db:
-            changes.forget(db)
+        self._ledger.forget()
         self.refresh(force=True)
 
     def refuse(self, record: Record, error: str) -> None:
         """See `Catalog.refuse`."""
         _warn(record.path, error)
-        with self._database.transaction() as db:
-            changes.refuse(db, record, error)
+        self._ledger.refuse(record, error)
 
     def _scan(self, deadline: float | None) -> bool:
         """Take in what has changed, until a time; return whether that was all."""
-        db = self._database.connection
-        found = find_archives(self._roots)
-        difference = changes.compare(db, found)
-        if difference.gone:
-            with self._database.transaction():
-                changes.remove(db, difference.gone)
-        left = difference.changed
-        while left and (deadline is None or left is difference.changed or time.monotonic() < deadline):
+        known = self._ledger.known()
+        found = self._finder.find(known, force=deadline is None)
+        gone, changed = difference(known, found)
+        if gone:
+            self._ledger.remove(gone)
+        left = changed
+        while left and (deadline is None or left is changed or time.monotonic() < deadline):
             entries = self._read({path: found[path] for path in left[:BATCH]}, deadline)
-            with self._database.transaction():
-                for path, error in changes.write(db, entries):
-                    _warn(path, error)
+            for path, error in self._ledger.write(entries):
+                _warn(path, error)
             left = left[len(entries) :]
         done = not left
-        if difference.gone or difference.changed:
-            read = len(difference.changed) - len(left)
-            log.info("catalogue changed", extra={"fields": {"read": read, "removed": len(difference.gone)}})
-        if done and not self._database.complete:
-            with self._database.transaction():
-                changes.complete(db)
+        if gone or changed:
+            read = len(changed) - len(left)
+            log.info("catalogue changed", extra={"fields": {"read": read, "removed": len(gone)}})
+        if done and not self._ledger.complete:
+            self._ledger.finish()
         if self._watch:
-            self._watch(queries.count(db, Search()), len(queries.broken(db)))
+            self._watch(*self._ledger.numbers())
         return done
 
     def _read(self, signatures: dict[str, str], deadline: float | None) -> list[Found]:
@@ -119,18 +115,24 @@ class Indexer:
                 if reading is None:
                     reading = next(unknown)
                     _tell(path, reading)
+                if reading.passing:  # a signature that it never has: it is read again at the next look
+                    signature = f"unread-{size_in(signature)}"  # noqa: PLW2901
                 out.append(Found(path, signature, reading))
-        return [one._replace(digest=READER.digest(one.path)) if one.reading.lasting else one for one in out]
+        return [one._replace(digest=_digest(one.path)) if one.reading.lasting else one for one in out]
 
     def _refused_before(self, path: str, size: int) -> Reading | None:
         """The refusal of an archive whose bytes have been refused, under whatever name."""
-        db = self._database.connection
-        digest = READER.digest(path) if changes.may_be_refused(db, size) else None
-        error = changes.refused(db, size, digest) if digest else None
+        digest = _digest(path) if self._ledger.may_be_refused(size) else None
+        error = self._ledger.refused(size, digest) if digest else None
         if error is None:
             return None
         name = Path(path).name
         return Reading(None, error=error if name in error else f"{name} has been refused before: {error}")
+
+
+def _digest(path: str) -> str | None:
+    """Digest of an archive's bytes; None of an object, whose ETag says as much."""
+    return None if in_bucket(path) else READER.digest(path)
 
 
 def _tell(path: str, reading: Reading) -> None:

@@ -1,0 +1,86 @@
+"""Bytes that a site costs a year: 73 dates of 5 × 5 km, as a relay fetches them from a server.
+
+A relay takes a few dates, archives of full size (`benchmarks.relay.skeleton`), from `comeo serve` over HTTP;
+what is counted is what its own budget counts: bytes both ways with the headers of HTTP, TCP and IP, as the
+system counts packets, the feed and its index among them. The year is 73 times what a date took of that.
+
+Run with: python -m benchmarks.relay year [--output FOLDER]
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from benchmarks.relay.line import origin
+from benchmarks.relay.skeleton import skeleton
+from tileserver.relay.feed.trust import Trust
+from tileserver.relay.keeping.assembly import defined, running
+from tileserver.relay.keeping.journal import Journal
+from tileserver.relay.keeping.runner import Told
+from tileserver.relay.upstream.server import HttpUpstream
+
+Box = tuple[float, float, float, float]
+DATES: Final = 73
+TAKEN: Final = 2
+WITHIN: Final = (8.030, 47.600, 8.0964, 47.645)
+"""5.0 × 5.0 km, within a shard, as three of four sites are."""
+ACROSS: Final = (8.170, 47.470, 8.2364, 47.515)
+"""Likewise, where four shards meet: all of their indexes are needed."""
+GOAL: Final = 8_000_000
+CASES: Final = {
+    "head and area of 10 m": (WITHIN, 'layers = ["area"]\nbands = ["B04"]'),
+    "the same where four shards meet": (ACROSS, 'layers = ["area"]\nbands = ["B04"]'),
+    "head and area of all bands": (WITHIN, 'layers = ["area"]'),
+    "head, overviews and area of 10 m": (WITHIN, 'layers = ["coarse", "area"]\nbands = ["B04"]'),
+}
+
+
+def fetched(port: int, key: str, folder: Path, site: Box, terms: str) -> tuple[int, int]:
+    """Bytes on the wire that a relay of the site takes, and bytes of archives that it then has."""
+    folder.mkdir()
+    url = f"http://127.0.0.1:{port}/"
+    (folder / "RELAY.toml").write_text(
+        f'folder = "relay"\n[origin]\nurl = "{url}"\nkey = "{key}"\n[disk]\nfree = 0\n'
+        f'[[subscription]]\nname = "site"\narea = {[*site]}\n{terms}\n'
+    )
+    upstream = HttpUpstream(url, Trust(None, key))
+    relay = defined(folder / "RELAY.toml")
+    with running(relay, Told(), [(url, upstream)]) as runner:
+        runner.run(once=True)
+    upstream.close()
+    journal = Journal(relay.folder.journal, writable=False)
+    try:
+        scenes, spent = [*journal.scenes()], journal.spent()
+    finally:
+        journal.close()
+    if len(scenes) != TAKEN or any("area" not in each.layers for each in scenes):
+        raise RuntimeError("not all dates have come")
+    return sum(wire for wire, _ in spent.values()), sum(each.published for each in scenes)
+
+
+def report() -> Iterator[str]:
+    """A table."""
+    with tempfile.TemporaryDirectory() as name, origin(Path(name)) as (port, key, archives):
+        sizes = []
+        for day in range(1, TAKEN + 1):
+            hidden = Path(name) / f"{day}.zarr.zip"
+            skeleton(hidden, f"S2A_202005{day:02}_T32TMT_L2A", day)
+            sizes.append(hidden.stat().st_size)
+            hidden.rename(archives / f"S2A_202005{day:02}_T32TMT_L2A.zarr.zip")
+        whole = sum(sizes) / len(sizes)
+        yield f"| {DATES} dates of 5 × 5 km | a date, on the wire | and on the disk | a year | of 8 MB |"
+        yield "|---|---|---|---|---|"
+        for number, (what, (site, terms)) in enumerate(CASES.items()):
+            wire, here = fetched(port, key, Path(name) / f"case-{number}", site, terms)
+            year = DATES * wire / TAKEN
+            yield (
+                f"| {what} | {wire / TAKEN / 1e3:,.1f} kB | {here / TAKEN / 1e3:,.1f} kB "
+                f"| {year / 1e6:.2f} MB | {year / GOAL:.0%} |"
+            )
+        yield (
+            f"| whole archives, without headers | {whole / 1e3:,.0f} kB | {whole / 1e3:,.0f} kB "
+            f"| {DATES * whole / 1e6:,.0f} MB | {DATES * whole / GOAL:.0%} |"
+        )

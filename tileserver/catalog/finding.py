@@ -1,0 +1,119 @@
+"""Where archives are looked for: folders on disk, and buckets, which are listed in a process of its own.
+
+A bucket's client has threads that no process has that is forked from it, and the processes of a server are
+forked from the one that looks first.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from comeo.settings import SettingsError
+from tileserver.catalog.difference import Known
+from tileserver.catalog.reading import READER
+from tileserver.catalog.scan import find_archives
+
+Root = Path | str
+"""An archive or a folder of archives: a path on disk, or an address in a bucket."""
+MOST_OBJECTS: Final = 100_000
+log = logging.getLogger(__name__)
+
+
+def places_of(roots: Iterable[Root]) -> list[str]:
+    """Where archives are looked for, as text, sorted; links stay what they are."""
+    return sorted({root if isinstance(root, str) else os.path.abspath(root) for root in roots})  # noqa: PTH100
+
+
+class Finder:
+    """Finds archives.
+
+    Args:
+        roots: Where.
+    """
+
+    def __init__(self, roots: Iterable[Root]) -> None:
+        roots = tuple(roots)
+        self._folders = [root for root in roots if isinstance(root, Path)]
+        self._buckets = [_Bucket(root) for root in roots if isinstance(root, str)]
+
+    def find(self, known: Mapping[str, Known], *, force: bool) -> dict[str, str]:
+        """Archives by path, each with a signature that changes when the archive does.
+
+        Args:
+            known: What was found before: it stands while a bucket cannot be listed.
+            force: List buckets that have just been listed, too.
+        """
+        found = find_archives(self._folders)
+        for bucket in self._buckets:
+            listed = bucket.find(force=force)
+            found.update(bucket.known(known) if listed is None else listed)
+        return found
+
+
+class _Bucket:
+    """A folder of a bucket, or one archive there.
+
+    Args:
+        place: Its address.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self._next = -float("inf")
+        self._fault = ""
+
+    def find(self, *, force: bool) -> dict[str, str] | None:
+        """Archives by path with their signatures; None if that is not known now."""
+        began = time.monotonic()
+        if not force and began < self._next:
+            return None
+        found, fault = _listed(self.place)
+        ended = time.monotonic()
+        self._next = 2 * ended - began  # left alone as long as that took: it is in the way of a request
+        if fault != self._fault:
+            self._fault = fault
+            if fault:
+                fields = {"bucket": self.place, "error": fault}
+                log.warning("bucket not listed, what was found before stands", extra={"fields": fields})
+            else:
+                log.info("bucket listed again", extra={"fields": {"bucket": self.place}})
+        return None if fault else found
+
+    def known(self, known: Mapping[str, Known]) -> dict[str, str]:
+        """What of all that was found before was found here."""
+        folder = self.place.removesuffix("/") + "/"
+        return {
+            path: one.signature
+            for path, one in known.items()
+            if path == self.place or path.startswith(folder)
+        }
+
+
+def check_bucket(place: str) -> None:
+    """Refuse a bucket that cannot be listed.
+
+    Raises:
+        SettingsError: Saying why.
+    """
+    fault = READER.page(place).error
+    if fault:
+        raise SettingsError(fault)
+
+
+def _listed(place: str) -> tuple[dict[str, str], str]:
+    """Archives by path with their signatures, and why these are not all."""
+    found: dict[str, str] = {}
+    seen, after = 0, None
+    while True:
+        page = READER.page(place, after)
+        found.update(page.objects)
+        seen, after = seen + page.seen, page.next
+        if page.error or after is None:
+            return found, page.error
+        if seen > MOST_OBJECTS:
+            return found, f"{place} has more than {MOST_OBJECTS} objects; name folders below it instead"

@@ -1,0 +1,133 @@
+"""Origins and relays of a local network: one says that it is there, others find it.
+
+That is DNS-SD (RFC 6763) over mDNS (RFC 6762). Nothing is believed that is said that way: an address is asked
+for its index, which its key has signed, and a relay takes lines by the key that its own configuration states.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from zeroconf import InterfaceChoice, NonUniqueNameException, ServiceBrowser, ServiceInfo, Zeroconf
+
+from comeo.errors import ComeoError
+from tileserver.relay.feed.lines import Index
+from tileserver.relay.feed.trust import Trust
+from tileserver.relay.upstream.server import HttpUpstream
+
+SERVICE: Final = "_comeo-relay._tcp.local."
+_MOST: Final = 50
+"""Services that are looked at: more would be somebody's flood."""
+_RESOLVE_MILLISECONDS: Final = 2000
+Interfaces = list[str] | InterfaceChoice
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A server that was found.
+
+    Attributes:
+        address: Where it is.
+        index: That it gave, signed by the key in it; None if it could not be read.
+        problem: Why not.
+    """
+
+    address: str
+    index: Index | None
+    problem: str = ""
+
+
+def index_of(address: str) -> Index:
+    """Ask a server for its index.
+
+    Raises:
+        ComeoError: If there is no answer, or none that its own key has signed.
+    """
+    upstream = HttpUpstream(address, Trust())
+    try:
+        return upstream.index()
+    finally:
+        upstream.close()
+
+
+@contextmanager
+def announced(address: str, index: Index, interfaces: Interfaces = InterfaceChoice.Default) -> Iterator[None]:
+    """Say in the local network that a server is there, for as long as the context lasts.
+
+    Args:
+        address: http(s) address with the name or number that others reach it by.
+        index: Of its feed.
+        interfaces: Addresses of the network interfaces to say it on.
+
+    Raises:
+        ComeoError: If the name cannot be resolved, or the network refuses.
+    """
+    parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        resolved = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise ComeoError(f"{parts.hostname} cannot be resolved; give the address that others use") from error
+    service = ServiceInfo(
+        SERVICE, f"{index.origin}.{SERVICE}", port=port, properties={"url": address, "key": index.key},
+        parsed_addresses=sorted({str(each[4][0]) for each in resolved}), server=f"{index.origin}.local.",
+    )  # fmt: skip
+    with _network(interfaces) as network:
+        try:
+            network.register_service(service)
+        except NonUniqueNameException as error:
+            raise ComeoError(f"{index.origin} is announced already in this network") from error
+        try:
+            yield
+        finally:
+            network.unregister_service(service)
+
+
+def find(seconds: float = 3.0, interfaces: Interfaces = InterfaceChoice.Default) -> list[Found]:
+    """The servers that say that they are in this network, each asked for its index.
+
+    Args:
+        seconds: To listen.
+        interfaces: Addresses of the network interfaces to listen on.
+
+    Raises:
+        ComeoError: If the network refuses.
+    """
+    names: set[str] = set()
+
+    def heard(name: str, **_: object) -> None:
+        if len(names) < _MOST:
+            names.add(name)
+
+    with _network(interfaces) as network:
+        browser = ServiceBrowser(network, SERVICE, handlers=[heard])
+        time.sleep(seconds)
+        browser.cancel()
+        told = [network.get_service_info(SERVICE, name, _RESOLVE_MILLISECONDS) for name in sorted(names)]
+    addresses = {(each.decoded_properties.get("url") or "")[:2000] for each in told if each is not None}
+    return [_asked(address) for address in sorted(addresses - {""})]
+
+
+def _asked(address: str) -> Found:
+    try:
+        return Found(address, index_of(address))
+    except ComeoError as error:
+        return Found(address, None, str(error))
+
+
+@contextmanager
+def _network(interfaces: Interfaces) -> Iterator[Zeroconf]:
+    try:
+        network = Zeroconf(interfaces=interfaces)
+    except OSError as error:
+        raise ComeoError(f"the local network cannot be used: {error.strerror or error}") from error
+    try:
+        yield network
+    finally:
+        network.close()
