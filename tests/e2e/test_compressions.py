@@ -65,9 +65,9 @@ def test_a_product_becomes_an_archive(house: Server, visit: Visits, tmp_path: Pa
     button = page.get_by_role("button", name="Compress")
     button.click()
     page.get_by_text("Choose a file.").wait_for()
-    page.get_by_label("Product").set_input_files(write_product(tmp_path / f"{NAME}.tif", side=192))
-    page.get_by_label("Ratio").select_option("10")
-    page.get_by_label("Collection").fill("mine")
+    page.locator("[data-field=upload]").set_input_files(write_product(tmp_path / f"{NAME}.tif", side=192))
+    page.locator("[data-field='quality.ratio']").select_option("10")
+    page.locator("[data-field='quality.collection']").fill("mine")
     cut: list[str] = []
 
     def once(route: Route) -> None:
