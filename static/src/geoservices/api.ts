@@ -6,6 +6,8 @@ export interface Account {
   email: string;
   name: string;
   locale: string;
+  /** Whether the server compresses products that people send. */
+  compressions: boolean;
 }
 
 /** A document, and the ETag of its state that a write sends back. */
@@ -50,9 +52,12 @@ export interface Write {
   etag?: string | null;
 }
 
+/** What proves to the server that a write is of this page. */
+export const proof = (): Record<string, string> => ({ [TOKEN]: token });
+
 /** A write. It fails with status 412 if somebody has changed the document meanwhile. */
 export async function write(method: Method, path: string, { body, etag }: Write = {}): Promise<Document> {
-  const headers: Record<string, string> = { Accept: 'application/json', [TOKEN]: token };
+  const headers: Record<string, string> = { Accept: 'application/json', ...proof() };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (etag) headers['If-Match'] = etag;
   const { response, body: answer } = await fetchAnswer(url(path), undefined, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
@@ -68,7 +73,7 @@ export async function fetchAccount(signal?: AbortSignal): Promise<Account | null
   const id = number(found['id']);
   const email = text(found['email']);
   if (id === null || email === null) return null;
-  return { id, email, name: text(found['name']) ?? '', locale: text(found['locale']) ?? 'en' };
+  return { id, email, name: text(found['name']) ?? '', locale: text(found['locale']) ?? 'en', compressions: body['compressions'] === true };
 }
 
 /** Where one may sign in besides by mail; null where nowhere. */

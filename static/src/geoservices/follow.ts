@@ -33,6 +33,7 @@ function showNav(): void {
     link('list', t('geoservices')),
     ...(has('queue') && account ? [link('queue', t('to-queue'))] : []),
     ...(has('new') && account ? [link('new', t('new'))] : []),
+    ...(account?.compressions ? [link('compressions', t('compressions'))] : []),
     h('a', { href: './' }, t('map')),
   );
 }

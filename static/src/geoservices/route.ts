@@ -1,7 +1,7 @@
 /** The fragment of the page's address: which view, of what, and how it is set. */
 import { languageOfLink } from '../language';
 
-export type Name = 'list' | 'geoservice' | 'queue' | 'edit' | 'new' | 'sign-in' | 'relayed';
+export type Name = 'list' | 'geoservice' | 'queue' | 'edit' | 'new' | 'sign-in' | 'relayed' | 'compressions';
 
 export interface Route {
   name: Name;
@@ -13,7 +13,7 @@ export interface Route {
 
 /** Views of a geoservice. */
 const OF_ONE = ['geoservice', 'queue', 'edit', 'relayed'] as const;
-const ALONE = ['queue', 'new', 'sign-in'] as const;
+const ALONE = ['queue', 'new', 'sign-in', 'compressions'] as const;
 const OWN = new Set<string>([...OF_ONE, ...ALONE, 'lang']);
 const SLUG = /^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$/;
 const LONGEST = 200;

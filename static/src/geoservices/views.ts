@@ -33,6 +33,7 @@ const VIEWS: Readonly<Partial<Record<Name, Load>>> = {
   new: () => import('./views/new'),
   edit: () => import('./views/edit'),
   relayed: () => import('./views/relayed'),
+  compressions: () => import('./views/compressions'),
 };
 
 /** Whether the page has a view, and may link to it. */

@@ -98,7 +98,7 @@ def show() -> Response:
     """Who is signed in, or null, and then where else one may. Writes send back the header X-CSRF-Token."""
     with database().reading() as connection:
         person = caller(connection)
-        response = state_answer(_document(person) | ({} if person else _providers()))
+        response = state_answer(_document(person) | ({} if person else _providers()) | _offers())
         token = csrf_token(connection) if person else None
     if token:
         response.headers["X-CSRF-Token"] = token
@@ -141,6 +141,11 @@ def _providers() -> dict[str, Any]:
     if not settings.oidc_issuer:
         return {}
     return {"oidc": {"name": settings.oidc_button, "href": f"{base_url()}/account/oidc/login"}}
+
+
+def _offers() -> dict[str, Any]:
+    """What else those who are signed in may do, for the page."""
+    return {"compressions": True} if scenes().settings.compressions else {}
 
 
 def _document(person: Person | None) -> dict[str, Any]:
