@@ -379,7 +379,7 @@ def test_the_viewer_is_served_when_it_is_built(server: Server, archives: Path, t
         "basemap": {
             "tiles": ["https://maps.example.org/{z}/{x}/{y}.png"], "attribution": "", "maxzoom": 19
         },
-        "publish": False, "geoservices": False,
+        "publish": False, "geoservices": False, "relay": False,
     }  # fmt: skip
     assert client.get("/secret.txt").status_code == 404
 

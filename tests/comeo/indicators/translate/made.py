@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from comeo.indicators.compiled import expression_of_document
 from comeo.indicators.document import Document
-from comeo.indicators.tree import Call, Name, Node, Number, to_text
+from comeo.indicators.formula import Evaluation
+from comeo.indicators.tree import Call, Name, Node, Number, to_text, walk
 
 BANDS = ("B02", "B04", "B08")
 NUMBERS = st.sampled_from([0.0, 0.0001, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 6.0, 7.5, -1.0, 100.0]).map(Number)
 NAMES = st.sampled_from(BANDS).map(Name)
 UNARY = ("-", "abs", "sqrt", "exp", "log", "log10", "sin", "cos", "tan", "arctan", "tanh", "db")
 BINARY = ("+", "-", "*", "/", "**", "atan2", "min", "max", "nd")
+WIDE = 1e6
+"""Numbers beyond it are nearly infinite."""
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
 
@@ -71,6 +74,18 @@ def pixels(seed: int = 1, size: int = 64) -> dict[str, NDArray[np.float32]]:
     return made
 
 
+def finite(tree: Node, values: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """The pixels, missing where something on the way to the result is infinite or nearly so.
+
+    Languages differ in that: in some min(a, b / 0) is a, in others it is missing.
+    """
+    shape = next(iter(values.values())).shape
+    with np.errstate(all="ignore"):
+        found = [np.broadcast_to(Evaluation(node, values, shape).of(node), shape) for node in walk(tree)]
+        infinite = np.any([np.abs(each) > WIDE for each in found], axis=0)
+    return {band: np.where(infinite, np.float32(np.nan), pixels) for band, pixels in values.items()}
+
+
 def evaluated(of: Document, values: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
     """The document's results, (results, 1, size)."""
     names = {name: values[choices[0]] for name, (_, choices) in of.bands.items()}
@@ -79,7 +94,7 @@ def evaluated(of: Document, values: dict[str, NDArray[np.float32]]) -> NDArray[n
 
 def same(found: NDArray[Any], expected: NDArray[Any], tolerance: float = 2e-4) -> None:
     """Assert that numbers are equal but for rounding; what overflows or is nearly infinite may be missing."""
-    wide = np.nan_to_num(np.abs(expected), nan=0) > 1e6
+    wide = np.nan_to_num(np.abs(expected), nan=0) > WIDE
     np.testing.assert_allclose(
         np.where(wide, 0, found), np.where(wide, 0, expected), rtol=tolerance, atol=tolerance, equal_nan=True
     )

@@ -44,7 +44,7 @@ def test_formulas_come_back(language: str, tree: Node) -> None:
     if language == "evalscript":
         pytest.importorskip("tree_sitter")
     document = made.document(tree)
-    values = made.pixels()
+    values = made.finite(tree, made.pixels())
     made.same(made.evaluated(back(document, language), values), made.evaluated(document, values))
 
 
@@ -53,7 +53,7 @@ def test_formulas_come_back(language: str, tree: Node) -> None:
 def test_formulas_come_back_from_qgis(tree: Node) -> None:
     assume(names(tree))
     document = made.document(tree)
-    values = made.pixels()
+    values = made.finite(tree, made.pixels())
     made.same(made.evaluated(back(document, "qgis"), values), made.evaluated(document, values))
 
 
@@ -62,7 +62,7 @@ def test_formulas_come_back_from_qgis(tree: Node) -> None:
 def test_formulas_come_back_from_renders(tree: Node) -> None:
     assume(names(tree))
     document = made.document(tree)
-    values = made.pixels()
+    values = made.finite(tree, made.pixels())
     made.same(made.evaluated(back(document, "render"), values), made.evaluated(document, values))
 
 
