@@ -42,18 +42,15 @@ _log = logging.getLogger("comeo")
 @click.version_option(package_name="comeo")
 def cli(debug: bool) -> None:
     """Compress Sentinel scenes a hundredfold and serve them as maps."""
+    # Of other packages (their threads, plug-ins, requests, credentials) only what is wrong is told.
     logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s" if debug else "%(message)s"
-    )
-    _log.setLevel(logging.DEBUG if debug else logging.INFO)
+        stream=sys.stderr, level=logging.INFO if debug else logging.WARNING,
+        format="%(levelname)s %(message)s" if debug else "%(message)s",
+    )  # fmt: skip
+    for ours in ("comeo", "tileserver"):
+        logging.getLogger(ours).setLevel(logging.DEBUG if debug else logging.INFO)
     if not debug:  # what GDAL and PROJ signal is raised, and said, in a sentence of ours
         logging.getLogger("rasterio").setLevel(logging.CRITICAL)
-    for chatty in (
-        "numexpr",
-        "alembic",
-        "httpx2",
-    ):  # threads that it would use, plug-ins that it has, each request
-        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 @cli.command()

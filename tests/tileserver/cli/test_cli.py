@@ -87,7 +87,11 @@ def test_times_are_taken_as_metadata_have_them(geotiff: Path, tmp_path: Path, te
     assert json.loads(comeo("info", "--json", path).stdout)["datetime"] == stated
 
 
-def test_an_unknown_projection_is_one_sentence(archive: Path, tmp_path: Path) -> None:
+def test_an_unknown_projection_is_one_sentence(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "which botocore, where it is installed, has found")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "likewise")
     done = comeo("extract", archive, "--output", tmp_path / "x.tif", "--crs", "EPSG:99999")
     assert done.returncode == 1
     assert done.stderr == "comeo: the projection EPSG:99999 is unknown, or not that of a map\n"
