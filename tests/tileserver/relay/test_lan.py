@@ -22,7 +22,11 @@ def test_who_is_announced_is_found_with_its_key_or_why_not(published: Path) -> N
         index = lan.index_of(address)
         gone = index.model_copy(update={"origin": str(uuid.UUID(int=1))})
         with lan.announced(address, index, LOOPBACK), lan.announced("http://127.0.0.1:9/", gone, LOOPBACK):
-            found = {each.address: each for each in lan.find(3, LOOPBACK)}
+            found: dict[str, lan.Found] = {}
+            for seconds in (1.5, 3, 6, 12):  # a busy machine answers late
+                found = {each.address: each for each in lan.find(seconds, LOOPBACK)}
+                if len(found) == 2:
+                    break
     assert found[address].index == index
     assert found["http://127.0.0.1:9/"].index is None
     assert "cannot be reached" in found["http://127.0.0.1:9/"].problem
