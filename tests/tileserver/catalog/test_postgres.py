@@ -132,7 +132,7 @@ def test_tables_that_are_dropped_are_made_anew(own_archives: Path, address: str)
     catalog = PostgresCatalog([own_archives], address, 0)
     epoch = catalog.position().epoch
     query(address, "DROP TABLE comeo_catalog.items CASCADE")
-    assert catalog.count() == 5
+    assert len(catalog.search(Search(), 10)) == catalog.count() == 5
     assert catalog.position().epoch != epoch
     query(address, "DROP SCHEMA comeo_catalog CASCADE")
     assert len(catalog.search(Search(), 10)) == 5

@@ -31,7 +31,7 @@ def test_an_archive_on_a_server_is_extracted_from(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "advice"),
     [
-        (["serve", URL], "a server reads archives from disk; download it"),
+        (["serve", URL], "a server reads archives from disk and buckets; download it"),
         (
             ["compress", "a.tif", "-o", URL],
             "give a file, a folder, or an address in a bucket, s3://BUCKET/KEY",

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import errors
 
 from comeo.errors import ComeoError, ParameterError
-from tileserver.catalog.base import Record, Search
+from tileserver.catalog.base import NEWEST_FIRST, Record, Search
 from tileserver.catalog.finding import Root
 from tileserver.catalog.indexed import IndexedCatalog, Watch
 from tileserver.catalog.postgres import questions
@@ -75,7 +75,7 @@ class PostgresCatalog(IndexedCatalog[Connection]):
 
     def check(self) -> None:
         """See `Catalog.check`."""
-        self._ask(lambda db: questions.count(db, Search(), 1))
+        self._ask(lambda db: questions.hits(db, Search(), 1, None, NEWEST_FIRST))
 
     def close(self) -> None:
         """See `Catalog.close`."""

@@ -163,7 +163,7 @@ class Database:
         db.execute(DROP)
         db.execute(CREATE)
         db.execute("INSERT INTO state (version, roots) VALUES (%s, %s)", [VERSION, self.roots])
-        db.execute("INSERT INTO journal VALUES (%s, '', 0, 0, 0)", [new_epoch()])
+        db.execute("INSERT INTO journal VALUES (%s, '', 0, 0, 0, 0)", [new_epoch()])
         return self.roots
 
     def _of_others(self, roots: str) -> ComeoError:

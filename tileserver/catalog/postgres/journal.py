@@ -61,7 +61,7 @@ def shorten(db: Connection, most: int = MOST_GONE) -> None:
 def forget(db: Connection) -> None:
     """Remove all changes, and begin an epoch."""
     db.execute("DELETE FROM change")
-    db.execute("UPDATE journal SET epoch = %s, last = 0, forgotten = 0", [new_epoch()])
+    db.execute("UPDATE journal SET epoch = %s, last = 0, forgotten = 0, scenes = 0", [new_epoch()])
 
 
 def _row(db: Connection, columns: str) -> tuple[Any, ...]:

@@ -74,7 +74,7 @@ class PostgresLedger:
             if revision != self._numbers[0]:
                 served, broken = first(
                     db,
-                    "SELECT (SELECT count(*) FROM items), count(*) FROM files WHERE error IS NOT NULL",
+                    "SELECT (SELECT scenes FROM journal), count(*) FROM files WHERE error IS NOT NULL",
                 )
                 self._numbers = (revision, served, broken)
         return self._numbers[1:]

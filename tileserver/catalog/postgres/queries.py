@@ -19,11 +19,17 @@ from tileserver.catalog.base import BBox, Cursor, Hit, Order, Record, Search, So
 from tileserver.catalog.footprints import box_of
 from tileserver.catalog.postgres.database import Connection
 from tileserver.catalog.postgres.filters import sql_of
-from tileserver.catalog.postgres.schema import NEWEST, OLDEST, UNKNOWN_NEWEST, UNKNOWN_OLDEST
+from tileserver.catalog.postgres.schema import (
+    NEWEST,
+    OLDEST,
+    UNKNOWN_NEWEST,
+    UNKNOWN_OLDEST,
+    property_columns,
+)
 from tileserver.catalog.rows import bands_from_json, microseconds, moment_of
 from tileserver.errors import BusyError
 
-FEW: Final = 5000
+FEW: Final = 2000
 """Scenes in a place that are sorted rather than met in the order of the results."""
 _RECORD: Final = "path, signature, collection, id, datetime, west, south, east, north, etag, kind"
 _WIDTH: Final = 11
@@ -74,7 +80,7 @@ def hits(db: Connection, search: Search, limit: int, after: Cursor | None, order
     where = conditions(db, search, OLDEST if OLDEST in (one.text for one in columns[:1]) else NEWEST)
     if after:
         where.append(_behind([*columns, *names], _places(order, after)))
-    near = source(search, fenced=_is_few(db, search))
+    near = source(search, few=is_few(db, search))
     shown = ", ".join([_RECORD, *(f"{one.text}" for one in columns)])
     text = (
         f"SELECT {shown} FROM {near.text} WHERE {joined(where)} "  # noqa: S608
@@ -93,7 +99,10 @@ def hits(db: Connection, search: Search, limit: int, after: Cursor | None, order
 
 def count(db: Connection, search: Search, most: int | None = None) -> int:
     """See `Catalog.count`."""
-    where, near = conditions(db, search), source(search)
+    if search == Search():
+        scenes = int(first(db, "SELECT scenes FROM journal")[0])
+        return scenes if most is None else min(scenes, most)
+    where, near = conditions(db, search), source(search, few=is_few(db, search))
     text = f"SELECT count(*) FROM (SELECT FROM {near.text} WHERE {joined(where)} LIMIT %s) AS found"  # noqa: S608
     return int(first(db, text, [*near.values, *values_of(where), most])[0])
 
@@ -209,19 +218,20 @@ def _meets(bbox: BBox) -> Part:
     right = "(CASE WHEN east < west THEN east + 360 ELSE east END)"
     turns = [f"(west <= %s AND {right} >= %s)" for _ in range(3)]
     values = [north, south]
-    for turn in (-_TURN, 0, _TURN):
+    for turn in (0, -_TURN, _TURN):
         values += [east + turn, west + turn]
     return Part(f"(south <= %s AND north >= %s AND ({' OR '.join(turns)}))", values)
 
 
-def source(search: Search, *, fenced: bool = False) -> Part:
+def source(search: Search, *, few: bool) -> Part:
     """SQL behind FROM: the table, or what the index of places has of it, each scene once.
 
     Args:
         search: Whose place it is.
-        fenced: Take all of that before anything else is looked at.
+        few: Whether to take that; then nothing else is looked at before. What lies in a large place is met
+            sooner on another way.
     """
-    if search.bbox is None:
+    if search.bbox is None or not few:
         return Part("items", [])
     boxes = _boxes(search.bbox)
     parts, values = [], list[str]()
@@ -229,7 +239,7 @@ def source(search: Search, *, fenced: bool = False) -> Part:
         others = "".join(" AND NOT extent && %s::box" for _ in range(number))
         parts.append(f"SELECT * FROM items WHERE extent && %s::box{others}")  # noqa: S608
         values += [boxes[number], *boxes[:number]]
-    return Part(f"({' UNION ALL '.join(parts)}{' OFFSET 0' if fenced else ''}) AS items", values)
+    return Part(f"({' UNION ALL '.join(parts)} OFFSET 0) AS items", values)
 
 
 def _boxes(bbox: BBox) -> list[str]:
@@ -240,11 +250,11 @@ def _boxes(bbox: BBox) -> list[str]:
     return [f"({left},{south}),({right},{north})" for left, right in turns if right >= -180 and left <= 540]
 
 
-def _is_few(db: Connection, search: Search) -> bool:
+def is_few(db: Connection, search: Search) -> bool:
     """Whether few scenes lie in the place of a search."""
     if search.bbox is None:
         return False
-    near = source(search)
+    near = source(search, few=True)
     text = f"SELECT count(*) FROM (SELECT FROM {near.text} LIMIT %s) AS found"  # noqa: S608
     return bool(first(db, text, [*near.values, FEW + 1])[0] <= FEW)
 
@@ -257,16 +267,10 @@ def _columns(key: SortKey) -> list[Column]:
     if key.field in ("id", "collection"):
         return [Column(key.field, [], down, "text")]
     key.check()
-    value = "properties -> %s::text"
-    number = Column(
-        f"coalesce(number_of({value}), '{'-' if down else ''}Infinity')",
-        [key.field],
-        down,
-        "double precision",
-    )
-    missing = Column(f"(text_of({value}) IS NULL)", [key.field], False, "boolean")
-    text = Column(f"coalesce(text_of({value}), '') COLLATE \"C\"", [key.field], down, "text")
-    return [missing, text, number] if down else [number, missing, text]
+    return [
+        Column(text, [key.field], descending, kind)
+        for text, descending, kind in property_columns("properties -> %s::text", down=down)
+    ]
 
 
 def _ordered(column: Column) -> str:
@@ -338,7 +342,7 @@ def _behind(columns: Sequence[Column], places: Sequence[Any]) -> Part:
 def _meeting(db: Connection, where: Sequence[Part], area: BaseGeometry) -> list[int]:
     """Numbers of the scenes that meet conditions and whose footprints touch an area."""
     west, south, east, north = area.bounds
-    near = source(Search(bbox=(west, south, east, north)))
+    near = source(Search(bbox=(west, south, east, north)), few=True)
     text = f"SELECT number, footprint, west, south, east, north FROM {near.text} WHERE {joined(where)}"  # noqa: S608
     rows = db.execute(text, [*near.values, *values_of(where)]).fetchall()
     shapes: list[BaseGeometry] = [

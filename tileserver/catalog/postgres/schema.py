@@ -20,6 +20,33 @@ CHANNEL: Final = "comeo_catalog"
 TABLES: Final = ("documents", "items", "kinds", "files", "refused", "change", "journal", "state")
 _FUNCTIONS: Final = ("number_of(jsonb)", "text_of(jsonb)", "list_of(jsonb)", "scenes_come()", "scenes_go()")
 
+
+def property_columns(value: str, *, down: bool) -> tuple[tuple[str, bool, str], ...]:
+    """What to sort by for a property: never null, scenes without it last, numbers before texts.
+
+    Args:
+        value: SQL of the property as JSON, whose values are bound once for each column.
+        down: Whether the greatest comes first.
+
+    Returns:
+        Of each column SQL, whether its greatest comes first, and its type.
+    """
+    limit = "'-Infinity'" if down else "'Infinity'"
+    number = (f"coalesce(number_of({value}), {limit})", down, "double precision")
+    missing = (f"(text_of({value}) IS NULL)", False, "boolean")
+    text = (f"coalesce(text_of({value}), '') COLLATE \"C\"", down, "text")
+    return (missing, text, number) if down else (number, missing, text)
+
+
+def _index(value: str, *, down: bool) -> str:
+    """Columns of an index that has a property in order."""
+    columns = [
+        f"({text}) {'DESC' if falls else 'ASC'}" for text, falls, _ in property_columns(value, down=down)
+    ]
+    return ", ".join([*columns, "collection", "id"])
+
+
+_CLOUDS: Final = "properties -> 'eo:cloud_cover'"
 DROP: Final = f"""
 DROP TABLE IF EXISTS {", ".join(f"{SCHEMA}.{table}" for table in TABLES)};
 DROP FUNCTION IF EXISTS {", ".join(f"{SCHEMA}.{function}" for function in _FUNCTIONS)};
@@ -35,7 +62,7 @@ CREATE TABLE journal ( -- one row, which is locked by whoever writes
     epoch text NOT NULL, history text NOT NULL, -- of the server's write-ahead log, when the epoch began
     last bigint NOT NULL, -- number of the latest change
     forgotten bigint NOT NULL, -- that of the latest one that is no longer told
-    revision bigint NOT NULL
+    revision bigint NOT NULL, scenes bigint NOT NULL -- how many there are
 );
 CREATE TABLE change ( -- the latest change of each scene; without etag it has gone
     seq bigint PRIMARY KEY, collection text COLLATE "C" NOT NULL, id text COLLATE "C" NOT NULL,
@@ -90,12 +117,15 @@ $$;
 CREATE FUNCTION list_of(value jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE jsonb_typeof(value) WHEN 'array' THEN value WHEN 'string' THEN jsonb_build_array(value) END
 $$;
-CREATE INDEX items_least_clouded ON items (number_of(properties -> 'eo:cloud_cover'));
+CREATE INDEX items_by_clouds ON items (number_of({_CLOUDS}));
+CREATE INDEX items_least_clouded ON items ({_index(_CLOUDS, down=False)});
+CREATE INDEX items_most_clouded ON items ({_index(_CLOUDS, down=True)});
 
 CREATE FUNCTION scenes_come() RETURNS trigger LANGUAGE plpgsql SET search_path = {SCHEMA}, pg_catalog AS $$
 DECLARE latest bigint;
 BEGIN
-    UPDATE journal SET last = last + (SELECT count(*) FROM coming) RETURNING last INTO latest;
+    UPDATE journal SET last = last + (SELECT count(*) FROM coming), scenes = scenes + (SELECT count(*) FROM coming)
+        RETURNING last INTO latest;
     INSERT INTO change
         SELECT latest + 1 - row_number() OVER (ORDER BY number DESC), collection, id, etag, bytes, datetime
         FROM coming
@@ -107,7 +137,8 @@ END $$;
 CREATE FUNCTION scenes_go() RETURNS trigger LANGUAGE plpgsql SET search_path = {SCHEMA}, pg_catalog AS $$
 DECLARE latest bigint;
 BEGIN
-    UPDATE journal SET last = last + (SELECT count(*) FROM going) RETURNING last INTO latest;
+    UPDATE journal SET last = last + (SELECT count(*) FROM going), scenes = scenes - (SELECT count(*) FROM going)
+        RETURNING last INTO latest;
     INSERT INTO change
         SELECT latest + 1 - row_number() OVER (ORDER BY number DESC), collection, id, NULL, NULL, NULL
         FROM going

@@ -13,7 +13,7 @@ from comeo.scene import Band
 from tileserver.catalog.base import NAMED_ODD, BBox, CollectionSummary, Coverage, Search
 from tileserver.catalog.kinds import BandSet, OddScene, differences
 from tileserver.catalog.postgres.database import Connection
-from tileserver.catalog.postgres.queries import bands_of, conditions, joined, source, values_of
+from tileserver.catalog.postgres.queries import bands_of, conditions, is_few, joined, source, values_of
 from tileserver.catalog.postgres.schema import NEWEST
 from tileserver.catalog.properties import MOST_VALUES, SUMMARISED, summed_up
 from tileserver.catalog.rows import bands_to_json, moment_of
@@ -84,7 +84,8 @@ def band_sets(db: Connection, search: Search) -> tuple[BandSet, ...]:
 
 def days(db: Connection, name: str) -> list[str]:
     """See `Catalog.days`."""
-    rows = db.execute(
+    rows = _all(
+        db,
         "SELECT DISTINCT floor(datetime / %s::numeric)::integer AS day FROM items "
         "WHERE collection = %s AND datetime IS NOT NULL ORDER BY day",
         [_DAY_MICROSECONDS, name],
@@ -94,9 +95,10 @@ def days(db: Connection, name: str) -> list[str]:
 
 def _kinds(db: Connection, search: Search) -> list[_Of]:
     """Kinds of the scenes of a search."""
-    where, near = conditions(db, search), source(search)
+    where, near = conditions(db, search), source(search, few=is_few(db, search))
     own, values = f"{near.text} WHERE {joined(where)}", [*near.values, *values_of(where)]
-    rows = db.execute(
+    rows = _all(
+        db,
         f"WITH found AS (SELECT kind, count(*) AS scenes, max({NEWEST}) AS newest, min(datetime) AS first, "  # noqa: S608
         f"max(datetime) AS last FROM {own} GROUP BY kind) "
         "SELECT found.kind, scenes, newest, first, last, one.collection, one.id FROM found, LATERAL ("
@@ -126,8 +128,9 @@ def _sets(db: Connection, kinds: Sequence[_Of]) -> tuple[BandSet, ...]:
 
 def _boxes(db: Connection, search: Search) -> list[tuple[UUID, int, BBox]]:
     """Boxes of the scenes of a search, those that begin within a degree as one; their kinds and numbers."""
-    where, near = conditions(db, search), source(search)
-    rows = db.execute(
+    where, near = conditions(db, search), source(search, few=is_few(db, search))
+    rows = _all(
+        db,
         f"{_BINS} FROM {near.text} WHERE {joined(where)} GROUP BY kind, floor(west + 180)",
         [*near.values, *values_of(where)],
     )
@@ -157,6 +160,13 @@ def _properties(db: Connection, kinds: Sequence[_Of]) -> dict[str, list[Any]]:
         values = {_as_text(one[key]): None for one in facts if key in one}
         found[key] = list(values)[:MOST_VALUES]
     return summed_up(found)
+
+
+def _all(db: Connection, text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Rows of a question that looks at all scenes, or many: the table is read as it lies."""
+    with db.transaction():
+        db.execute("SET LOCAL enable_seqscan = on")
+        return db.execute(text, values).fetchall()
 
 
 def _as_text(value: Any) -> Any:
