@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -158,17 +158,17 @@ class Follower:
         if not is_told(record):
             return None
         told = self._told((record.collection, record.id), record.etag)
-        if told is not None:
-            self._keep_model(told.line.get("model"))
-            return passing(self._log.origin, told, self._href(record))
         try:
-            facts, href = facts_of(record), self._href(record)
+            facts, href = facts_of(record) if told is None else told.line, self._href(record)
             head = packed_head(record.path, facts)
         except (ReplacedError, OutOfReachError):
             raise
         except ArchiveError as error:
             _LOG.warning("%s is not told of: %s", record.id, error)
             return None
+        if told is not None:
+            self._keep(facts, head if head and len(head) <= facts.get("packed", 0) else None)
+            return passing(self._log.origin, told, href)
         packed = {} if head is None else {"packed": len(head)}
         published = moment(self._now().replace(microsecond=0))
         line = {"op": "put", **facts, **packed, "href": href, "published": published}
@@ -177,10 +177,14 @@ class Follower:
         except ComeoError as error:
             _LOG.warning("%s", error)
             return None
+        self._keep(facts, head)
+        return line
+
+    def _keep(self, facts: Mapping[str, Any], head: bytes | None) -> None:
+        """Let be fetched what an archive needs, and its head."""
         self._keep_model(facts.get("model"))
         if head is not None:
             self._log.keep_head(facts["etag"], head)
-        return line
 
     def _keep_model(self, digest: str | None) -> None:
         model = None if digest is None or digest in self._log.models else find_model(digest)

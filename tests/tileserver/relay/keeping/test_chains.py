@@ -10,6 +10,7 @@ from typing import Any
 from tests.tileserver.relay.keeping.relayed import Relayed
 from tests.tileserver.relay.origins import FolderOrigin
 from tileserver.catalog import SqliteCatalog
+from tileserver.relay.feed.layout import HEADS, head_name
 from tileserver.relay.feed.lines import DropLine, PassedLine
 from tileserver.relay.feed.origin import Origin
 from tileserver.relay.feed.trust import Trust
@@ -29,7 +30,7 @@ def began(folder: Path) -> tuple[Relayed, dict[str, Any]]:
     """A relay that has a scene of its origin, and the line of that."""
     (folder / "origin").mkdir()
     origin = FolderOrigin(folder / "origin")
-    written = origin.put(Path(shutil.copy(SAMPLES / f"{NAME}.zarr.zip", origin.root)))
+    written = origin.put(Path(shutil.copy(SAMPLES / f"{NAME}.zarr.zip", origin.root)), pack=True)
     relayed = Relayed(origin, folder)
     relayed.define()
     relayed.run()
@@ -69,6 +70,9 @@ def test_a_leaf_takes_from_a_relay_what_the_origin_has_signed(tmp_path: Path) ->
     assert isinstance(line, PassedLine)
     assert (line.via, line.source.origin) == ((index.origin,), relayed.origin.uuid)
     assert {name: line.line.written[name] for name in written} == written
+
+    head = feed.public / HEADS / head_name(written["etag"])
+    assert head.stat().st_size == written["packed"]
 
     archive = feed.public / str(line.href)  # as whoever serves the files has it
     archive.parent.mkdir(parents=True)
