@@ -43,7 +43,7 @@ COPY --from=viewer /source/static/dist static/dist
 # There is no C compiler here: the build takes zig from PyPI for as long as it needs it.
 RUN python3 -m venv /opt/comeo \
     && COMEO_BUILD_NATIVE=1 /opt/comeo/bin/pip install --no-cache-dir --disable-pip-version-check \
-        --constraint constraints.txt ".[${VARIANT},server,geoservices,oidc,pdf,postgres,relay,dask,jpeg2000,qualify]" \
+        --constraint constraints.txt ".[${VARIANT},server,geoservices,oidc,pdf,postgres,relay,dask,jpeg2000,objects,qualify]" \
     && NUMBA_CACHE_DIR=/opt/numba /opt/comeo/bin/python -m comeo.codecs
 
 # hadolint ignore=DL3006

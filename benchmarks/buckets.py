@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -34,7 +35,7 @@ SAMPLES: Final = options.ROOT / "samples"
 def main() -> None:
     """Measure, and write the table."""
     parser = options.parser(__doc__)
-    parser.add_argument("--scenes", type=int, default=10, help="How many are published, one after the other.")
+    parser.add_argument("--scenes", type=int, default=20, help="How many are published, one after the other.")
     parser.add_argument("--objects", type=int, default=0, help="Others in the bucket, that are no archives.")
     arguments = parser.parse_args()
     paths = sorted(SAMPLES.glob("S2_romania_*.zarr.zip"))[: arguments.scenes]
@@ -62,6 +63,7 @@ def main() -> None:
 def seen_after(path: Path, servers: list[str]) -> tuple[float, ...]:
     """Publish a scene; return after how many seconds each server has it."""
     scene = path.name.removesuffix(".zarr.zip")
+    time.sleep(random.uniform(0, 2))  # servers look every two seconds: at no moment of theirs
     publish(path, address_of(f"s3://{BUCKET}/{path.name}"))
     began = time.monotonic()
     times: dict[str, float] = {}

@@ -7,11 +7,9 @@ import itertools
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from unittest.mock import patch
 from urllib.parse import quote
 
 import pytest
@@ -88,17 +86,9 @@ def environment(port: int) -> dict[str, str]:
     }
 
 
-@contextmanager
-def without_any() -> Iterator[None]:
-    """Leave out what the environment says of stores."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    with patch.dict(os.environ, kept, clear=True):
-        yield
-
-
 @pytest.fixture(scope="session")
-def object_store() -> Iterator[int]:
-    """Port of an object store, which this process's environment names."""
+def store_port() -> Iterator[int]:
+    """Port of an object store."""
     pytest.importorskip("obstore", reason="obstore is not installed (extra objects)")
     pytest.importorskip("moto", reason="moto is not installed (extra test)")
     from moto.server import ThreadedMotoServer
@@ -107,10 +97,19 @@ def object_store() -> Iterator[int]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     _, port = server.get_host_and_port()
-    with without_any():
-        os.environ.update(environment(port))
-        yield port
+    yield port
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def object_store(store_port: int) -> Iterator[int]:
+    """Port of an object store, which the environment names for the tests of a module."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in environment(store_port).items():
+            patch.setenv(name, value)
+        yield store_port
 
 
 def new_bucket(port: int) -> Bucket:

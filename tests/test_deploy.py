@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,13 @@ def test_its_settings_are_known(services: dict[str, dict[str, Any]]) -> None:
     own = {name.removeprefix(PREFIX).lower() for name in names if name.startswith(PREFIX)}
     assert own <= set(Settings.model_fields)
     assert own
+
+
+def test_the_image_has_the_extra_that_buckets_need() -> None:
+    extras = re.search(r'"\.\[([^\]]+)\]"', (COMPOSE.parents[1] / "Dockerfile").read_text())
+    assert extras is not None
+    assert "s3://" in COMPOSE.read_text()
+    assert "objects" in extras[1].split(",")
 
 
 def test_its_documents_are_read() -> None:

@@ -34,7 +34,7 @@ from tileserver.relay.plan.value import ClearDates, value_of
 NOW: Final = datetime(2026, 6, 10, 12, tzinfo=UTC)
 TILES: Final = 5
 SHARES: Final = (0.10, 0.25, 0.50)
-_SIZE, _COARSE, _HEAD, _PACKED = 13_541_848, 550_000, 39_600, 8_000
+_SIZE, _COARSE, _HEAD, _PACKED = 13_541_848, 550_000, 45_000, 20_000
 Steps = list[tuple[int, float]]
 """Bytes, and the value that is here once they have come."""
 
@@ -133,6 +133,7 @@ def table(wanted: list[Wish], who: str) -> Iterator[str]:
     """What has come of a backlog after shares of its bytes, by each way."""
     ways = {
         "the relay's order": planned(wanted),
+        "the same layers, newest first": in_turn(wanted[::-1]),
         "the same layers, first in, first out": in_turn(wanted),
         "whole archives, first in, first out": whole(wanted),
     }

@@ -36,6 +36,15 @@ def dates() -> list[str]:
     return sorted(path.name[11:21] for path in SAMPLES.glob("S2_romania_*.zarr.zip"))
 
 
+def session_of(database: str, address: str) -> str:
+    """The cookie of somebody who is signed in."""
+    now = datetime.now(UTC)
+    with Database(database).writing() as connection:
+        person = accounts.find_person(connection, accounts.add_person(connection, address, "en", now))
+        assert person is not None
+        return sessions.begin(connection, person, now)
+
+
 @dataclass
 class Following(Server):
     """A server whose geoservices are followed by a worker that runs when it is told to.
@@ -76,12 +85,8 @@ class Following(Server):
         return found
 
     def session_of(self, address: str) -> str:
-        """The cookie of somebody who is signed in."""
-        now = datetime.now(UTC)
-        with Database(self.environment["COMEO_DATABASE"]).writing() as connection:
-            person = accounts.find_person(connection, accounts.add_person(connection, address, "en", now))
-            assert person is not None
-            return sessions.begin(connection, person, now)
+        """See `session_of`."""
+        return session_of(self.environment["COMEO_DATABASE"], address)
 
     def ask_link(self, address: str) -> str:
         """The link that signs somebody in, from the mail to them."""

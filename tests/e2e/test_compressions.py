@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.e2e.conftest import Server, Visit
+from tests.e2e.mailed import ME, Visits, session_of
 from tests.e2e.test_accessibility import violations
 from tests.tileserver.ingest.products import write_product
-from tileserver.accounts import sessions
-from tileserver.store import accounts
 from tileserver.store.database import Database
 from tileserver.store.migrate import upgrade
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
 
-Visits = Callable[..., Visit]
 NAME = "S2A_32TMT_20200501_0_L2A"
 
 
@@ -41,13 +38,7 @@ def house(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 
 def enter(house: Server, visit: Visits, fragment: str) -> tuple[Visit, Page]:
     """The page, of somebody who is signed in."""
-    now = datetime.now(UTC)
-    with Database(house.environment["COMEO_DATABASE"]).writing() as connection:
-        person = accounts.find_person(
-            connection, accounts.add_person(connection, "me@example.org", "en", now)
-        )
-        assert person is not None
-        cookie = sessions.begin(connection, person, now)
+    cookie = session_of(house.environment["COMEO_DATABASE"], ME)
     seen = visit(house.address)
     seen.page.context.add_cookies([{"name": "comeo", "value": cookie, "url": house.address}])
     seen.page.goto(f"{house.address}/follow{fragment}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +14,7 @@ from tileserver.cli.places import LocalOrBucketPath
 
 if TYPE_CHECKING:
     from tileserver.catalog import Catalog
+    from tileserver.cli.placing import Place
 
 _paths = click.argument(
     "paths",
@@ -32,16 +32,17 @@ def catalog() -> None:
 @catalog.command()
 @_paths
 @catalog_option
-def status(paths: tuple[Path, ...], catalog: str | None) -> None:
+def status(paths: tuple[Place, ...], catalog: str | None) -> None:
     """Tell what the catalogue of the archives in PATHS has, brought up to date."""
     with _opened(paths, catalog) as opened:
+        opened.refresh(force=True)
         _tell(opened)
 
 
 @catalog.command()
 @_paths
 @catalog_option
-def rebuild(paths: tuple[Path, ...], catalog: str | None) -> None:
+def rebuild(paths: tuple[Place, ...], catalog: str | None) -> None:
     """Forget what the catalogue has, and read all archives in PATHS again.
 
     A catalogue in PostgreSQL that was of other folders is of these from then on.
@@ -52,7 +53,7 @@ def rebuild(paths: tuple[Path, ...], catalog: str | None) -> None:
 
 
 @contextmanager
-def _opened(paths: tuple[Path, ...], named: str | None, *, take_over: bool = False) -> Iterator[Catalog]:
+def _opened(paths: tuple[Place, ...], named: str | None, *, take_over: bool = False) -> Iterator[Catalog]:
     """The catalogue that is set.
 
     Raises:
@@ -69,7 +70,6 @@ def _opened(paths: tuple[Path, ...], named: str | None, *, take_over: bool = Fal
         )
     found = open_catalog(settings, take_over=take_over)
     try:
-        found.refresh(force=True)
         yield found
     finally:
         found.close()

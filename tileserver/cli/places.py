@@ -35,8 +35,10 @@ class LocalOrBucketPath(LocalPath):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """See `click.ParamType.convert`."""
-        if isinstance(value, ObjectAddress) or not in_bucket(value):
-            return value if isinstance(value, ObjectAddress) else super().convert(value, param, ctx)
+        if isinstance(value, ObjectAddress):
+            return value
+        if not in_bucket(value):
+            return super().convert(value, param, ctx)
         try:
             return address_of(value)
         except ArchiveError as error:

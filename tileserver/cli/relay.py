@@ -60,7 +60,7 @@ def publish(folder: Path, name: str | None, licence: str | None, private: Path |
         catalog.close()
     for file, reason in sorted(broken.items()):
         click.echo(f"{file} is not told of: {reason}", err=True)
-    there = sum(1 for each in log.told.values() if each.etag is not None)
+    there = sum(1 for each in log.told.values() if each is not None)
     click.echo(f"{folder}  {there:,} archives, {log.last - before:,} new lines, epoch {log.epoch}")
     click.echo(f"{'key':8}{log.key}")
     if left:

@@ -185,10 +185,11 @@ def _size(db: sqlite3.Connection) -> int:
 
 
 def observations_of(scenes: Scenes) -> Observations:
-    """Those of a server: in the file that its settings name, else beside the catalogue."""
+    """Those of a server, in the file that its settings name."""
     settings = scenes.settings
-    beside = Path(f"{settings.catalog}.observations")
-    return Observations(settings.observations or beside, settings.observation_cache_bytes)
+    if settings.observations is None:
+        raise ValueError("the settings have no place for observations: see `placed`")
+    return Observations(settings.observations, settings.observation_cache_bytes)
 
 
 def area_name(geometry: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -198,9 +199,9 @@ class ArchiveReader:
         if asked is None or self.archive.completeness == 1:
             return asked
         coarser = self.budget.coarser
-        others = self._instead(group, grid, asked) if coarser else []
         for some in (False, True) if coarser else (False,):
-            found = next((each for each in [asked, *others] if self._is_here(each, some=some)), None)
+            others = self._instead(group, grid, asked) if coarser else ()
+            found = next((each for each in chain([asked], others) if self._is_here(each, some=some)), None)
             if found is not None:
                 if coarser:
                     finer = asked.level.number + asked.reduce
@@ -213,13 +214,13 @@ class ArchiveReader:
         )
 
     @staticmethod
-    def _instead(group: ArchiveGroup, grid: Grid, asked: Source) -> list[Source]:
+    def _instead(group: ArchiveGroup, grid: Grid, asked: Source) -> Iterator[Source]:
         """What a grid may be drawn of instead: finer levels, decoded smaller, then coarser ones."""
         numbers = [level.number for level in group.levels]
         place = numbers.index(asked.level.number)
-        found = [find_source(group, grid, most=number) for number in reversed(numbers[:place])]
-        found += [find_source(group, grid, least=number) for number in numbers[place + 1 :]]
-        return [each for each in found if each is not None]
+        finer = (find_source(group, grid, most=number) for number in reversed(numbers[:place]))
+        coarse = (find_source(group, grid, least=number) for number in numbers[place + 1 :])
+        return (each for each in chain(finer, coarse) if each is not None)
 
     def _is_here(self, source: Source, *, some: bool) -> bool:
         """Whether all blocks of a source are here, or some, and those that they are predicted from."""

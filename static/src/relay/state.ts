@@ -4,11 +4,11 @@ import { fetchJson, isObject, number, objects, text, url, type Json } from '../a
 export const HERE = ['complete', 'area', 'coarse', 'head', 'waiting', 'faulty'] as const;
 /** How much of a scene is here. */
 export type Here = (typeof HERE)[number];
-export const LAYERS = ['head', 'coarse', 'area', 'rest'] as const;
+const LAYERS = ['head', 'coarse', 'area', 'rest'] as const;
 export type Layer = (typeof LAYERS)[number];
-export const DOING = ['fetching', 'waiting', 'closed', 'quota', 'disk', 'down', 'stopped'] as const;
+const DOING = ['fetching', 'waiting', 'closed', 'quota', 'disk', 'down', 'stopped'] as const;
 export type Doing = (typeof DOING)[number];
-export const FAULTS = ['unreachable', 'refused', 'distrusted'] as const;
+const FAULTS = ['unreachable', 'refused', 'distrusted'] as const;
 export type Fault = (typeof FAULTS)[number];
 
 export interface Origin {
@@ -20,7 +20,6 @@ export interface Origin {
 }
 
 export interface Piece {
-  collection: string;
   id: string;
   layer: Layer;
   ends: Date;
@@ -63,8 +62,8 @@ function moment(value: unknown): Date | null {
 }
 
 function parsePiece(piece: Json): Piece | null {
-  const [collection, id, layer, ends] = [text(piece['collection']), text(piece['id']), one(LAYERS, piece['layer']), moment(piece['ends'])];
-  return collection && id && layer && ends ? { collection, id, layer, ends, bytes: count(piece['wire_bytes']) } : null;
+  const [id, layer, ends] = [text(piece['id']), one(LAYERS, piece['layer']), moment(piece['ends'])];
+  return id && layer && ends ? { id, layer, ends, bytes: count(piece['wire_bytes']) } : null;
 }
 
 export function parseState(body: Json): RelayState {
@@ -91,4 +90,4 @@ export function parseState(body: Json): RelayState {
 
 export const totalOf = ({ scenes }: RelayState): number => HERE.reduce((sum, name) => sum + scenes[name], 0);
 
-export const fetchState = async (signal?: AbortSignal): Promise<RelayState> => parseState(await fetchJson(url('relay/v1/status'), signal));
+export const fetchState = async (): Promise<RelayState> => parseState(await fetchJson(url('relay/v1/status')));

@@ -22,8 +22,10 @@ __all__ = ["PostgresCatalog"]
 
 ATTEMPTS: Final = 3
 _AWAY: Final = "the catalogue's database cannot be used now; try again in a moment"
-_PASSES: Final = (psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction)
-"""What is said while the database is away, starts, is full or is a standby."""
+_PASSES: Final = (
+    *MADE_ANEW, psycopg.OperationalError, psycopg.InterfaceError, errors.ReadOnlySqlTransaction,
+)  # fmt: skip
+"""What is said while the database is away, starts, is full or is a standby, or has lost its tables."""
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -103,9 +105,6 @@ class PostgresCatalog(IndexedCatalog[Connection]):
                 raise BusyError("this search takes too long; narrow it") from error
             except (psycopg.DataError, UnicodeEncodeError) as error:
                 raise ParameterError("a text has characters that no scene's properties have") from error
-            except MADE_ANEW as error:
-                reason = str(error)
-                self._own.lost()
             except _PASSES as error:
                 reason = str(error)
                 self._own.lost()

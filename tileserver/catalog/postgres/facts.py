@@ -81,7 +81,7 @@ def facts_of(collection: str, item_id: str, bbox: BBox, bands: str, item: str, i
         ),
         None if shape.equals_exact(box_of(bbox), 0) else shapely.to_wkb(shape),
         properties,
-        {name: value for name, value in folded.items() if value is not None},
+        folded,
     )
 
 

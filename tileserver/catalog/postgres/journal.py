@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tileserver.catalog.feed import MOST_GONE, Change, Changes, Position, check_place, new_epoch
 from tileserver.catalog.postgres.database import Connection
+from tileserver.catalog.postgres.queries import first
 from tileserver.catalog.rows import moment_of
 
 
 def position(db: Connection) -> Position:
     """See `Catalog.position`."""
-    return Position(*_row(db, "epoch, last"))
+    return Position(*first(db, "SELECT epoch, last FROM journal"))
 
 
 def revision(db: Connection) -> int:
     """See `Catalog.revision`."""
-    return int(_row(db, "revision")[0])
+    return int(first(db, "SELECT revision FROM journal")[0])
 
 
 def raise_revision(db: Connection) -> None:
@@ -31,7 +30,7 @@ def changes(db: Connection, after: Position | None, limit: int) -> Changes:
     """See `Catalog.changes`."""
     with db.transaction():
         db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        epoch, last, forgotten = _row(db, "epoch, last, forgotten")
+        epoch, last, forgotten = first(db, "SELECT epoch, last, forgotten FROM journal")
         start = after or Position(epoch, 0, last)
         check_place(start, epoch, last, forgotten if after else 0)
         rows = db.execute(
@@ -62,10 +61,3 @@ def forget(db: Connection) -> None:
     """Remove all changes, and begin an epoch."""
     db.execute("DELETE FROM change")
     db.execute("UPDATE journal SET epoch = %s, last = 0, forgotten = 0, scenes = 0", [new_epoch()])
-
-
-def _row(db: Connection, columns: str) -> tuple[Any, ...]:
-    row = db.execute(f"SELECT {columns} FROM journal").fetchone()  # noqa: S608
-    if row is None:
-        raise LookupError("the journal has no row")
-    return row

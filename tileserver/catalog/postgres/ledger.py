@@ -107,8 +107,9 @@ class PostgresLedger:
         with self._database.transaction() as db:
             _take_out(db, [*(entry.path for entry in entries), *others])
             db.execute("DELETE FROM files WHERE path = ANY(%s)", [others])
+            beside = pgstac.is_there(db)
             for entry in entries:
-                twin, unfit = _insert(db, entry)
+                twin, unfit = _insert(db, entry, beside=beside)
                 if twin or unfit:
                     told.append((entry.path, twin or unfit))
                 _note(db, entry, twin, unfit)
@@ -137,6 +138,8 @@ class PostgresLedger:
     def forget(self) -> None:
         """See `Ledger.forget`."""
         with self._database.transaction() as db:
+            if pgstac.is_there(db):
+                pgstac.remove(db, db.execute("SELECT collection, id FROM items").fetchall())
             db.execute("TRUNCATE documents, items, files, refused, kinds")
             journal.forget(db)
 
@@ -157,8 +160,8 @@ def _take_out(db: Connection, paths: Sequence[str], signature: str | None = None
         pgstac.remove(db, rows)
 
 
-def _insert(db: Connection, entry: Found) -> tuple[str, str]:
-    """Add a scene; return why it cannot be served: another one has its id, or it has odd values."""
+def _insert(db: Connection, entry: Found, *, beside: bool) -> tuple[str, str]:
+    """Add a scene, to pgstac `beside` too; return why it cannot be served: a twin, or odd values."""
     row = entry.reading.row
     if row is None:
         return "", ""
@@ -180,7 +183,7 @@ def _insert(db: Connection, entry: Found) -> tuple[str, str]:
             ).fetchone()  # fmt: skip
             if found is not None:
                 db.execute("INSERT INTO documents VALUES (%s, %s, %s)", [found[0], document, info])
-                if pgstac.is_there(db):
+                if beside:
                     pgstac.put(db, collection, document)
                 return "", ""
     except _UNFIT as error:

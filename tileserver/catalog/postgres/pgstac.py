@@ -10,12 +10,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from tileserver.catalog.postgres.database import Connection
+from tileserver.catalog.postgres.schema import SCHEMA
 
 
 def is_there(db: Connection) -> bool:
     """Whether the database has pgstac, and this server may write there."""
     row = db.execute(
-        "SELECT to_regproc('pgstac.upsert_item') IS NOT NULL AND has_schema_privilege(oid, 'USAGE') "
+        # in this order: to name what lies in a schema that one may not use is an error, not NULL
+        "SELECT CASE WHEN has_schema_privilege(oid, 'USAGE') THEN "
+        "to_regproc('pgstac.upsert_item') IS NOT NULL "
+        "AND has_table_privilege(to_regclass('pgstac.items'), 'INSERT') END "
         "FROM pg_namespace WHERE nspname = 'pgstac'"
     ).fetchone()
     return bool(row and row[0])
@@ -49,7 +53,7 @@ def _within(db: Connection, text: str, *values: str) -> None:
     """Call a function of pgstac, which looks for its own and PostGIS's by the search path."""
     db.execute("SET LOCAL search_path = pgstac, public, pg_catalog")
     db.execute(text, values)
-    db.execute("SET LOCAL search_path = comeo_catalog, pg_catalog")
+    db.execute(f"SET LOCAL search_path = {SCHEMA}, pg_catalog")
 
 
 def _collection(name: str) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def hits(db: Connection, search: Search, limit: int, after: Cursor | None, order
     if after:
         where.append(_behind([*columns, *names], _places(order, after)))
     near = source(search, few=is_few(db, search))
-    shown = ", ".join([_RECORD, *(f"{one.text}" for one in columns)])
+    shown = ", ".join([_RECORD, *(one.text for one in columns)])
     text = (
         f"SELECT {shown} FROM {near.text} WHERE {joined(where)} "  # noqa: S608
         f"ORDER BY {', '.join(_ordered(one) for one in [*columns, *names])} LIMIT %s"

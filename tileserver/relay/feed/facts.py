@@ -74,7 +74,7 @@ def facts_of(record: Record) -> dict[str, Any]:
 
 
 def packed_head(path: str, facts: Mapping[str, Any]) -> bytes | None:
-    """What follows `tail` of an archive, packed: a fifth of its bytes; None where it is not to be packed.
+    """What follows `tail` of an archive, packed; None where it is not to be packed.
 
     Args:
         path: Of the archive, or its address.

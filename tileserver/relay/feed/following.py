@@ -138,8 +138,7 @@ class Follower:
     def _line(self, change: Change) -> dict[str, Any] | None:
         """What is to be told of a change; None if that has been told, or another change will tell it."""
         scene = (change.collection, change.id)
-        known = self._log.told.get(scene)
-        etag = None if known is None else known.etag
+        etag = self._log.told.get(scene)
         if change.gone:
             return None if etag is None else self._ended(scene)
         if change.etag == etag:
@@ -160,18 +159,22 @@ class Follower:
         told = self._told((record.collection, record.id), record.etag)
         try:
             facts, href = facts_of(record) if told is None else told.line, self._href(record)
-            head = packed_head(record.path, facts)
+            head = packed_head(record.path, facts) if told is None or "packed" in facts else None
         except (ReplacedError, OutOfReachError):
             raise
         except ArchiveError as error:
             _LOG.warning("%s is not told of: %s", record.id, error)
             return None
-        if told is not None:
-            self._keep(facts, head if head and len(head) <= facts.get("packed", 0) else None)
-            return passing(self._log.origin, told, href)
-        packed = {} if head is None else {"packed": len(head)}
-        published = moment(self._now().replace(microsecond=0))
-        line = {"op": "put", **facts, **packed, "href": href, "published": published}
+        line: dict[str, Any] | None
+        if told is None:
+            packed = {} if head is None else {"packed": len(head)}
+            published = moment(self._now().replace(microsecond=0))
+            line = {"op": "put", **facts, **packed, "href": href, "published": published}
+        else:
+            line = passing(self._log.origin, told, href)
+            head = head if head and len(head) <= facts["packed"] else None
+        if line is None:
+            return None
         try:
             self._log.check(line)
         except ComeoError as error:
@@ -193,8 +196,8 @@ class Follower:
 
     def _drop_missing(self) -> None:
         """Drop what the log tells of and the catalogue has no more."""
-        kept = [scene for scene, told in self._log.told.items() if told.etag is not None]
-        lines = [self._dropped(scene, self._gone) for scene in kept if self._catalog.get(*scene) is None]
+        kept = [scene for scene, etag in self._log.told.items() if etag is not None]
+        lines = [self._ended(scene) for scene in kept if self._catalog.get(*scene) is None]
         if lines:
             self._log.tell(lines)
 

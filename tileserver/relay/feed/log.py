@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tileserver.relay.errors import FeedError
 from tileserver.relay.feed.checking import split
@@ -66,20 +66,6 @@ class About:
         )
 
 
-class Told(NamedTuple):
-    """The latest line of a scene.
-
-    Attributes:
-        etag: Of the archive; None if it has been dropped.
-        origin: Whose line it is; None for the log's own.
-        place: Epoch and number of the line in the log of that origin.
-    """
-
-    etag: str | None
-    origin: str | None
-    place: tuple[int, int]
-
-
 class _DamagedError(Exception):
     """The files of the log are not what was written."""
 
@@ -93,7 +79,7 @@ class Log:
         about: What the index says.
 
     Attributes:
-        told: The latest line of each scene.
+        told: ETag of each scene's archive as it was told last; None once it has been dropped.
         origin: Id of the origin.
         epoch: Of the log.
         last: Number of the last line.
@@ -107,7 +93,7 @@ class Log:
         self._key: SigningKey | None = None
         self._digest = hashlib.sha256()
         self._open_bytes = 0
-        self.told: dict[Scene, Told] = {}
+        self.told: dict[Scene, str | None] = {}
         self.models: set[str] = set()
         self.origin = ""
         self.epoch = 0
@@ -165,7 +151,7 @@ class Log:
         except BaseException:
             self.last = 0  # what is on the disk is found out by the next writer
             raise
-        gone = {told.etag for told in before if told} - {one.get("etag") for one in about}
+        gone = {*before} - {one.get("etag") for one in about}
         for etag in gone - {None}:
             remove_file(self._head(str(etag)))
 
@@ -271,11 +257,9 @@ class Log:
             self._digest = hashlib.sha256()
             return
         self._digest.update(raw + b"\n")
-        origin, place = None, (self.epoch, seq)
         if operation == "pass":
-            source, document = document["source"], document["line"]
-            origin, place = source["origin"], (source["epoch"], document["seq"])
-        self.told[document["c"], document["id"]] = Told(document.get("etag"), origin, place)
+            document = document["line"]
+        self.told[document["c"], document["id"]] = document.get("etag")
 
     def _recover(self) -> None:
         """Know all that is in the log, however its last writer ended; begin a new one if that is damaged."""

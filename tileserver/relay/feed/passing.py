@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from tileserver.relay.feed.lines import (
-    MOST_RELAYS,
-    DropLine,
-    Index,
-    Line,
-    PassedLine,
-    PutLine,
-    Source,
-    told,
-)
-from tileserver.relay.feed.log import Log
+from tileserver.relay.feed.lines import MOST_RELAYS, Index, Line, PassedLine, Source, told
 
 
 class Passed(NamedTuple):
@@ -67,40 +57,3 @@ def passing(origin: str, found: Passed, href: str | None = None) -> dict[str, An
         "line": found.line,
     }
     return document if href is None else {**document, "href": href}
-
-
-def pass_on(log: Log, line: Line, index: Index, href: str | None = None) -> bool:
-    """Append a line of another origin to a log that is being written.
-
-    Args:
-        log: Whose `writing` the caller holds.
-        line: As an upstream gave it.
-        index: Of that upstream.
-        href: Where the archive is below the root of this origin; None for a drop.
-
-    Returns:
-        Whether it was appended. It is not where it comes back to a relay that has passed it already, has been
-        passed on more than 16 times, is not later than what is told of the scene, or the scene is another
-        origin's.
-    """
-    content, found = told(line), passed(line, index)
-    if content is None or found is None or not _is_news(log, content, Source(**found.source)):
-        return False
-    document = passing(log.origin, found, href if isinstance(content, PutLine) else None)
-    if document is None:
-        return False
-    log.tell([document])
-    return True
-
-
-def _is_news(log: Log, content: PutLine | DropLine, source: Source) -> bool:
-    known = log.told.get((content.c, content.id))
-    place = (source.epoch, content.seq)
-    if known is None:
-        return isinstance(content, PutLine)
-    if known.origin == source.origin:
-        return place > known.place
-    if known.etag is None:
-        return isinstance(content, PutLine)
-    # the catalogue was quicker: the origin's own line proves more than this log's
-    return known.origin is None and isinstance(content, PutLine) and content.etag == known.etag

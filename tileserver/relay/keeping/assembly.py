@@ -51,6 +51,11 @@ class Defined:
     subscribers: tuple[Subscriber, ...]
 
 
+def folder_of(path: Path, terms: Relay) -> Folder:
+    """The folder of a relay, which its definition names, relative to its own folder."""
+    return Folder(path.absolute().parent / terms.folder)
+
+
 def defined(path: Path, sites: Sites = no_sites) -> Defined:
     """Read a relay's definition, and all that it names.
 
@@ -64,7 +69,7 @@ def defined(path: Path, sites: Sites = no_sites) -> Defined:
     terms = read_definition(path)
     base = path.absolute().parent
     subscribers = tuple(Subscriber(each, area_of(each, base, sites)) for each in terms.subscriptions)
-    return Defined(terms, Folder(base / terms.folder), subscribers)
+    return Defined(terms, folder_of(path, terms), subscribers)
 
 
 def open_upstream(origin: Origin, folder: Folder, number: int) -> Upstream:
@@ -143,8 +148,8 @@ def running(
                 for name, each in upstreams
             ]
             for kept in journal.scenes():
-                wish = wish_for(kept, relay.subscribers, clock())
-                if wish is not None and kept.is_seen:
+                wish = wish_for(kept, relay.subscribers, clock()) if kept.is_seen else None
+                if wish is not None:
                     dates.add(wish)
             layering = Layering(journal, folder, told.note)
             retention = Retention(journal, folder, intake, terms.disk, clock)
@@ -160,8 +165,8 @@ def order_of(relay: Defined, journal: Journal, now: datetime) -> Order:
     dates = ClearDates()
     waiting = []
     for kept in journal.scenes():
-        wish = wish_for(kept, relay.subscribers, now)
-        if wish is not None and kept.is_seen:
+        wish = wish_for(kept, relay.subscribers, now) if kept.is_seen else None
+        if wish is not None:
             dates.add(wish)
         found = waiting_of(kept, relay.subscribers, now)
         if found is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import re
 import shutil
@@ -168,8 +169,7 @@ def _copy_feed(upstream: FeedReader, disk: Path, index: Index) -> Index:
             remove_file(old)
     for name, content in upstream.files(lambda number: (disk / FEED / segment_name(number)).exists()):
         replace_file(disk / name, content)
-    found = _index_of(disk)
-    assert found is not None  # noqa: S101 - it has just been written
+    found = FolderUpstream(disk, Trust()).index()
     for digest in found.models:
         if not (disk / MODELS / digest).exists():
             replace_file(disk / MODELS / digest, upstream.model(digest))
@@ -263,7 +263,7 @@ class _Copying:
         """
         target.parent.mkdir(parents=True, exist_ok=True)
         part = _part(target, wanted)
-        for other in target.parent.glob(f"{_escaped(target.name)}.????????{_PART}"):
+        for other in target.parent.glob(f"{glob.escape(target.name)}.????????{_PART}"):
             if other != part:
                 remove_file(other)
         begun = _size_of(part)
@@ -323,8 +323,3 @@ def _is_there(target: Path, wanted: _Wanted) -> bool:
         return store.fingerprint == wanted.etag
     finally:
         store.close()
-
-
-def _escaped(name: str) -> str:
-    """A name as a pattern of itself."""
-    return re.sub(r"([*?\[])", r"[\1]", name)

@@ -61,7 +61,7 @@ class Intake:
                 elif about is not None:
                     found = self._drop(uuid, about, line.seq, now)
                 if found:
-                    self._keep_line(line, index)
+                    self._keep_line(line, index, found)
                 changed.update(dict.fromkeys(found))
                 self._journal.set_origin(uuid, Known(index.epoch, line.seq))
         return [*changed]
@@ -83,13 +83,13 @@ class Intake:
                 self._drop_one(kept, "expired", now)
         return [kept.key for kept in found]
 
-    def _keep_line(self, line: Line, index: Index) -> None:
-        """Keep a line as it was signed, so that it can be passed on."""
+    def _keep_line(self, line: Line, index: Index, keys: Sequence[Key]) -> None:
+        """Keep a line as it was signed, so that it can be passed on, if it is of scenes that are kept."""
         about, found = told(line), passed(line, index)
         if about is None or found is None:
             return
         key = Key(about.c, about.id, about.etag if isinstance(about, PutLine) else "")
-        if not key.etag or self._journal.get(key) is not None:
+        if not key.etag or key in keys:
             self._journal.keep_line(key, json.dumps(found._asdict()))
 
     def _put(self, uuid: str, line: PutLine, now: datetime) -> list[Key]:

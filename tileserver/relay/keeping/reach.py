@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,6 +22,7 @@ ALIVE: Final = timedelta(minutes=10)
 _EVERY: Final = timedelta(seconds=60)
 """Between two notes of the same."""
 _DOING: Final = "doing"
+Noted = TypeVar("Noted", bound=BaseModel)
 
 
 class Reach(BaseModel):
@@ -114,19 +115,19 @@ class Reaching:
 
 def reach_of(journal: Journal, url: str) -> Reach | None:
     """What is known of the line to an origin; None before it was tried."""
-    text = journal.fact(_fact(url))
-    try:
-        return None if text is None else Reach.model_validate_json(text)
-    except ValidationError:  # of another version: it is written anew within a minute
-        return None
+    return _noted(journal, _fact(url), Reach)
 
 
 def beat_of(journal: Journal) -> Beat | None:
     """What the runner did last; None before it has run."""
-    text = journal.fact(_DOING)
+    return _noted(journal, _DOING, Beat)
+
+
+def _noted(journal: Journal, name: str, kind: type[Noted]) -> Noted | None:
+    text = journal.fact(name)
     try:
-        return None if text is None else Beat.model_validate_json(text)
-    except ValidationError:
+        return None if text is None else kind.model_validate_json(text)
+    except ValidationError:  # of another version: it is written anew within a minute
         return None
 
 

@@ -182,8 +182,9 @@ class Runner:
     def _bring(self, source: Source, scene: Waiting) -> None:
         """Bring the next layer of a scene, as far as it comes."""
         key = scene.wish.offer.key
+        layers = self._together(source, scene)
         try:
-            for faded in self._retention.make_room(scene.missing[scene.layer]):
+            for faded in self._retention.make_room(sum(scene.missing[layer] for layer in layers)):
                 self._arrange(faded)
         except NoRoomError as error:
             self._told.note(str(error))
@@ -196,7 +197,6 @@ class Runner:
         ):  # it has faded itself, or is wanted no more
             self._arrange(key)
             return
-        layers = self._together(source, scene)
         self._told.line(f"{key.id}: {' and '.join(layers)}")
         self._reaching.does("fetching", self._clock())
         before = self._measured(source)
@@ -291,7 +291,7 @@ class Runner:
                 kept is not None
                 and kept.origin == source.uuid
                 and key not in self._put_off
-                and source.has(kept)
+                and (not source.copy or source.has(kept))
             ):
                 found = waiting_of(kept, self._intake.subscribers, self._clock())
             if found is None:

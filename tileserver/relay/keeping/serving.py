@@ -8,9 +8,10 @@ from typing import Any
 
 from tileserver.relay.feed.log import Scene
 from tileserver.relay.feed.passing import Passed
-from tileserver.relay.keeping.assembly import Defined, defined
+from tileserver.relay.keeping.assembly import Defined, defined, folder_of
 from tileserver.relay.keeping.journal import Journal
 from tileserver.relay.plan.areas import Sites, no_sites
+from tileserver.relay.plan.definition import read_definition
 from tileserver.relay.plan.offers import Key
 from tileserver.settings import Settings
 
@@ -41,7 +42,9 @@ class ToldLines:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._path = relay_of(settings).folder.journal
+        assert settings.relay_definition is not None  # noqa: S101 - who asks has looked
+        terms = read_definition(settings.relay_definition)
+        self._path = folder_of(settings.relay_definition, terms).journal
 
     def __call__(self, scene: Scene, etag: str) -> Passed | None:
         """What was told of a scene: see `tileserver.relay.feed.following.Lookup`.

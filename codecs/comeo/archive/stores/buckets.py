@@ -35,10 +35,7 @@ _PARTS_AT_ONCE: Final = 4
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _CODE: Final = re.compile(r"<Code>(\w{1,64})</Code>")
 _ODD_PATH: Final = re.compile(r'Path "(.{1,200}?)"')
-_NO_CREDENTIALS: Final = (
-    "169.254.169.254",
-    "fd00:ec2::254",
-)  # what is asked where the environment says nothing
+_NO_CREDENTIALS: Final = ("169.254.169.254", "fd00:ec2::254")  # asked where the environment says nothing
 _CREDENTIALS: Final = "see to AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _PUBLIC: Final = "for a public bucket set AWS_SKIP_SIGNATURE=true"
 
@@ -279,12 +276,10 @@ def _fault(address: ObjectAddress, error: Exception, done: str) -> ArchiveError:
         said = f"{address} lies in another region; set AWS_REGION to that of the bucket"
     elif type(error).__name__ == "InvalidPathError":
         which = match[1] if (match := _ODD_PATH.search(text)) else "unknown"
-        kind, said = (
-            ArchiveError,
-            (
-                f"{address} cannot be listed: it has the key {which!r}, which is no path; rename that, or "
-                "name a folder without it"
-            ),
+        kind = ArchiveError
+        said = (
+            f"{address} cannot be listed: it has the key {which!r}, which is no path; rename that, or "
+            "name a folder without it"
         )
     elif status == "416" or "non-partial response" in text:
         kind, said = _ShortError, f"{address} has no such bytes: it is empty, or has become shorter"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from comeo.archive.stores.extents import Span
 from comeo.archive.stores.file import ByteFile
 
 CONNECTIONS: Final = 4
@@ -15,7 +16,6 @@ LARGEST_FILE: Final = 1 << 32
 """Bytes of a ZIP without ZIP64."""
 # Fetching so many bytes that are not needed costs less than a second request.
 _GAP_BYTES: Final = 1 << 14
-Span = tuple[int, int]
 
 
 class FarFile(ByteFile):

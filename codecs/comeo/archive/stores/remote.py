@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from comeo.archive.stores.far import CONNECTIONS, LARGEST_FILE, FarFile, Span
+from comeo.archive.stores.extents import Span
+from comeo.archive.stores.far import CONNECTIONS, LARGEST_FILE, FarFile
 from comeo.archive.stores.file import TAIL_BYTES
 from comeo.errors import ArchiveError, OutOfReachError, ReplacedError
 

@@ -74,7 +74,7 @@ def test_an_area_comes_without_overviews_and_is_observed(site: Relayed, long: Pa
 
 
 @pytest.mark.parametrize("fault", ["flipped", "short", "missing"])
-def test_a_head_that_cannot_be_had_packed_comes_by_ranges(site: Relayed, long: Path, fault: str) -> None:
+def test_a_head_that_is_damaged_or_missing_comes_by_ranges(site: Relayed, long: Path, fault: str) -> None:
     (line,) = site.origin.documents
     if fault == "flipped":
         site.broken().on_head = lambda data: data[:-100] + bytes([data[-100] ^ 1]) + data[-99:]

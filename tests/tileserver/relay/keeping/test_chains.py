@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import uuid
 from pathlib import Path
 from typing import Any
 
 from tests.tileserver.relay.keeping.relayed import Relayed
 from tests.tileserver.relay.origins import FolderOrigin
 from tileserver.catalog import SqliteCatalog
-from tileserver.relay.feed.layout import HEADS, head_name
-from tileserver.relay.feed.lines import DropLine, PassedLine
+from tileserver.relay.feed.keys import SigningKey
+from tileserver.relay.feed.layout import HEADS, MAX_LINE_BYTES, head_name
+from tileserver.relay.feed.lines import DropLine, PassedLine, PutLine
+from tileserver.relay.feed.log import Scene
 from tileserver.relay.feed.origin import Origin
+from tileserver.relay.feed.passing import Passed
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.keeping.assembly import defined, open_copy, running
 from tileserver.relay.keeping.journal import Journal
@@ -114,3 +118,22 @@ def test_a_relay_that_has_run_before_reads_its_feed_again(tmp_path: Path) -> Non
     relayed.run()
     assert relayed.broken().given == given
     assert kept_line(tmp_path, written) is not None
+
+
+def test_a_line_that_is_too_large_to_be_passed_on_holds_up_no_other(tmp_path: Path) -> None:
+    (tmp_path / "archives").mkdir()
+    for name in (NAME, "S2_UTM37N_lake"):
+        shutil.copy(SAMPLES / f"{name}.zarr.zip", tmp_path / "archives")
+    settings = Settings(paths=(tmp_path / "archives",), relay=True, relay_folder=tmp_path / "private")
+    catalog = SqliteCatalog(settings.paths, tmp_path / "catalog.sqlite", 0.0)
+    catalog.refresh(force=True)
+    source = {"origin": str(uuid.UUID(int=1)), "epoch": 1, "key": SigningKey.make().text}
+
+    def told(scene: Scene, etag: str) -> Passed | None:
+        return Passed(source, (), {"note": "x" * MAX_LINE_BYTES}) if scene[1] == NAME else None
+
+    feed = Origin(catalog, settings, told)
+    feed.refresh()
+    (line,) = FolderUpstream(feed.public, Trust()).lines(0)
+    assert isinstance(line, PutLine)
+    assert line.id == "S2_UTM37N_lake"
