@@ -79,6 +79,7 @@ const shared = {
   bundle: true,
   plugins: [sheetsAsText],
   format: 'esm',
+  charset: 'utf8',  // a letter that is no ASCII is two or three bytes, not six
   target: ['es2022', 'chrome100', 'firefox100', 'safari15.4'],
   logLevel: 'warning',
   absWorkingDir: here,

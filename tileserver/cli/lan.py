@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 
 import click
 
@@ -19,9 +19,14 @@ def announce(url: str) -> None:
     from tileserver.relay.lan import announced, index_of
 
     index = index_of(url)
-    with ended_by_signal(), announced(url, index):
-        click.echo(f"{url} is announced as {index.name or index.origin}, key {index.key}")
-        threading.Event().wait()
+
+    async def until_ended() -> None:
+        async with announced(url, index):
+            click.echo(f"{url} is announced as {index.name or index.origin}, key {index.key}")
+            await asyncio.Event().wait()
+
+    with ended_by_signal():
+        asyncio.run(until_ended())
 
 
 @click.command()

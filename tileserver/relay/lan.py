@@ -6,15 +6,16 @@ for its index, which its key has signed, and a relay takes lines by the key that
 
 from __future__ import annotations
 
+import asyncio
 import socket
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from zeroconf import InterfaceChoice, NonUniqueNameException, ServiceBrowser, ServiceInfo, Zeroconf
+from zeroconf import InterfaceChoice, NonUniqueNameException
+from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from comeo.errors import ComeoError
 from tileserver.relay.feed.lines import Index
@@ -56,8 +57,10 @@ def index_of(address: str) -> Index:
         upstream.close()
 
 
-@contextmanager
-def announced(address: str, index: Index, interfaces: Interfaces = InterfaceChoice.Default) -> Iterator[None]:
+@asynccontextmanager
+async def announced(
+    address: str, index: Index, interfaces: Interfaces = InterfaceChoice.Default
+) -> AsyncIterator[None]:
     """Say in the local network that a server is there, for as long as the context lasts.
 
     Args:
@@ -74,19 +77,19 @@ def announced(address: str, index: Index, interfaces: Interfaces = InterfaceChoi
         resolved = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise ComeoError(f"{parts.hostname} cannot be resolved; give the address that others use") from error
-    service = ServiceInfo(
+    service = AsyncServiceInfo(
         SERVICE, f"{index.origin}.{SERVICE}", port=port, properties={"url": address, "key": index.key},
         parsed_addresses=sorted({str(each[4][0]) for each in resolved}), server=f"{index.origin}.local.",
     )  # fmt: skip
-    with _network(interfaces) as network:
+    async with _network(interfaces) as network:
         try:
-            network.register_service(service)
+            await (await network.async_register_service(service))
         except NonUniqueNameException as error:
             raise ComeoError(f"{index.origin} is announced already in this network") from error
         try:
             yield
         finally:
-            network.unregister_service(service)
+            await (await network.async_unregister_service(service))
 
 
 def find(seconds: float = 3.0, interfaces: Interfaces = InterfaceChoice.Default) -> list[Found]:
@@ -99,19 +102,24 @@ def find(seconds: float = 3.0, interfaces: Interfaces = InterfaceChoice.Default)
     Raises:
         ComeoError: If the network refuses.
     """
+    services = asyncio.run(_heard(seconds, interfaces))
+    addresses = {(each.decoded_properties.get("url") or "")[:2000] for each in services}
+    return [_asked(address) for address in sorted(addresses - {""})]
+
+
+async def _heard(seconds: float, interfaces: Interfaces) -> list[AsyncServiceInfo]:
     names: set[str] = set()
 
     def heard(name: str, **_: object) -> None:
         if len(names) < _MOST:
             names.add(name)
 
-    with _network(interfaces) as network:
-        browser = ServiceBrowser(network, SERVICE, handlers=[heard])
-        time.sleep(seconds)
-        browser.cancel()
-        told = [network.get_service_info(SERVICE, name, _RESOLVE_MILLISECONDS) for name in sorted(names)]
-    addresses = {(each.decoded_properties.get("url") or "")[:2000] for each in told if each is not None}
-    return [_asked(address) for address in sorted(addresses - {""})]
+    async with _network(interfaces) as network:
+        async with AsyncServiceBrowser(network.zeroconf, SERVICE, handlers=[heard]):
+            await asyncio.sleep(seconds)
+        services = [AsyncServiceInfo(SERVICE, name) for name in sorted(names)]
+        told = [await each.async_request(network.zeroconf, _RESOLVE_MILLISECONDS) for each in services]
+    return [each for each, known in zip(services, told, strict=True) if known]
 
 
 def _asked(address: str) -> Found:
@@ -121,13 +129,11 @@ def _asked(address: str) -> Found:
         return Found(address, None, str(error))
 
 
-@contextmanager
-def _network(interfaces: Interfaces) -> Iterator[Zeroconf]:
+@asynccontextmanager
+async def _network(interfaces: Interfaces) -> AsyncIterator[AsyncZeroconf]:
     try:
-        network = Zeroconf(interfaces=interfaces)
+        network = AsyncZeroconf(interfaces=interfaces)
     except OSError as error:
         raise ComeoError(f"the local network cannot be used: {error.strerror or error}") from error
-    try:
+    async with network:
         yield network
-    finally:
-        network.close()

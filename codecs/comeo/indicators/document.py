@@ -25,7 +25,7 @@ from comeo.indicators.steps import expand
 from comeo.indicators.tree import Node
 
 MOST_BYTES: Final = 64 * 1024
-MOST_MEMBERS: Final = 5000
+MOST_MEMBERS: Final = 2000
 """Fields, elements and values of a document, all together."""
 MOST_TESTED: Final = 100_000
 """Terms that all tests compute together: one to two seconds."""

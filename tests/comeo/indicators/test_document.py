@@ -9,7 +9,14 @@ import pytest
 from comeo.errors import ParameterError
 from comeo.indicators.catalogue import Catalogue, predefined
 from comeo.indicators.compiled import compile_for
-from comeo.indicators.document import MOST_BYTES, Document, canonical, fingerprint, read_document
+from comeo.indicators.document import (
+    MOST_BYTES,
+    MOST_MEMBERS,
+    Document,
+    canonical,
+    fingerprint,
+    read_document,
+)
 from comeo.indicators.problems import DocumentError
 from comeo.indicators.trials import check_published, run_tests
 from comeo.scene import Band
@@ -117,6 +124,7 @@ def test_lines_of_json() -> None:
         (b"a = " + b"9" * 5000, "toml"), (b'{"a":' + b"9" * 5000 + b"}", "json"),
         (b'{"id":"\\ud800"}', "json"),
         (b"a = 1979-05-27", "toml"),
+        (json.dumps({"title": {f"k{each}": 1 for each in range(MOST_MEMBERS)}}).encode(), "json"),
     ],
 )  # fmt: skip
 def test_what_is_no_document_is_refused(data: bytes, form: str) -> None:

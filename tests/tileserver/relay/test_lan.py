@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from comeo.errors import ComeoError
 from tests.tileserver.relay.hostile import files_of, serving
 from tileserver.cli.main import cli
 from tileserver.relay import lan
+from tileserver.relay.feed.lines import Index
 
 pytestmark = pytest.mark.usefixtures("short_segments")
 LOOPBACK = ["127.0.0.1"]
@@ -21,15 +25,22 @@ def test_who_is_announced_is_found_with_its_key_or_why_not(published: Path) -> N
     with serving(files_of(published)) as address:
         index = lan.index_of(address)
         gone = index.model_copy(update={"origin": str(uuid.UUID(int=1))})
-        with lan.announced(address, index, LOOPBACK), lan.announced("http://127.0.0.1:9/", gone, LOOPBACK):
-            found: dict[str, lan.Found] = {}
-            for seconds in (1.5, 3, 6, 12):  # a busy machine answers late
-                found = {each.address: each for each in lan.find(seconds, LOOPBACK)}
-                if len(found) == 2:
-                    break
+        found = asyncio.run(_found_of({address: index, "http://127.0.0.1:9/": gone}))
     assert found[address].index == index
     assert found["http://127.0.0.1:9/"].index is None
     assert "cannot be reached" in found["http://127.0.0.1:9/"].problem
+
+
+async def _found_of(announced: Mapping[str, Index]) -> dict[str, lan.Found]:
+    """What is found where these are announced."""
+    async with AsyncExitStack() as stack:
+        for address, index in announced.items():
+            await stack.enter_async_context(lan.announced(address, index, LOOPBACK))
+        for seconds in (1.5, 3, 6, 12):  # a busy machine answers late
+            found = {each.address: each for each in await asyncio.to_thread(lan.find, seconds, LOOPBACK)}
+            if len(found) == len(announced):
+                break
+        return found
 
 
 def test_what_is_no_origin_is_not_announced() -> None:
