@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from comeo.errors import ComeoError, ParameterError
 from comeo.settings import SettingsError
 from tests.tileserver.catalog.contract import CatalogTests
-from tests.tileserver.catalog.rows import found
+from tests.tileserver.catalog.rows import found, various
 from tests.tileserver.databases import PostgreSQL
 from tileserver import Settings, create_app
 from tileserver.catalog import Search, SortKey
@@ -20,6 +21,7 @@ from tileserver.catalog.base import Order
 from tileserver.catalog.filters import Comparison, Property
 from tileserver.catalog.ledger import Found
 from tileserver.catalog.postgres import PostgresCatalog, pgstac
+from tileserver.catalog.postgres.schema import BINS, SCHEMA
 from tileserver.errors import BusyError
 
 Open = Callable[[], PostgresCatalog]
@@ -234,6 +236,25 @@ def test_cursors_of_anybodys_making(opened: Open, cursor: tuple[object, ...]) ->
     catalog = opened()
     with pytest.raises(ParameterError):
         catalog.hits(Search(), 1, cursor, Order((SortKey("datetime"),)))  # type: ignore[arg-type]
+
+
+def test_what_is_summed_up_is_what_is_there(opened: Open, address: str) -> None:
+    catalog, scenes = opened(), list(various(120))
+    chance = random.Random(1)
+
+    def check() -> None:
+        kept = query(address, f"SELECT * FROM {SCHEMA}.bins ORDER BY kind, bin")
+        assert kept == query(address, f"{BINS} FROM {SCHEMA}.items GROUP BY kind, bin ORDER BY kind, bin")
+
+    catalog._ledger.write(scenes)
+    check()
+    catalog._ledger.remove([each.path for each in chance.sample(scenes, 60)])
+    check()
+    catalog._ledger.write(chance.sample(scenes, 60))
+    check()
+    catalog._ledger.remove([each.path for each in scenes])
+    check()
+    assert query(address, f"SELECT count(*) FROM {SCHEMA}.bins") == [(0,)]
 
 
 @pytest.fixture
