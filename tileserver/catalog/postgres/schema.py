@@ -104,9 +104,10 @@ CREATE TABLE items (
     footprint bytea, -- WKB; null where it is the box
     properties jsonb NOT NULL, folded jsonb NOT NULL, -- texts that case folding changes, folded
     UNIQUE (collection, id)
-);
+) WITH (autovacuum_vacuum_insert_scale_factor = 0.02); -- what has been vacuumed is not looked up beside an index
 CREATE INDEX items_by_id ON items (id);
-CREATE INDEX items_by_place ON items USING gist (extent);
+CREATE INDEX items_by_place ON items USING gist (extent) -- has all of a record, so that tiles read nothing else
+    INCLUDE (collection, id, datetime, west, south, east, north, path, signature, etag, kind);
 CREATE INDEX items_newest ON items (({NEWEST}) DESC, collection, id);
 CREATE INDEX items_oldest ON items (({OLDEST}), collection, id);
 CREATE INDEX items_by_collection ON items (collection, ({NEWEST}) DESC, id);
