@@ -11,6 +11,7 @@ import contextlib
 import json
 import random
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -56,6 +57,8 @@ def fill_postgres(catalog: PostgresCatalog, count: int) -> None:
         copy = f"COPY given ({columns}, {MORE}, item, info) FROM STDIN"
         with db.cursor().copy(copy) as writer:
             for number, row in enumerate(rows(count), 1):
+                if number % 100_000 == 0:
+                    print(f"{number:,} of {count:,} scenes written", file=sys.stderr, flush=True)
                 facts = facts_of(row.collection, row.id, row.box, row.bands, row.item, row.info)
                 digest = facts.kind.digest
                 kinds[digest] = facts.kind
