@@ -72,7 +72,7 @@ def test_each_page_at_rest(archives: Path, tmp_path: Path, filling: str) -> None
 def test_each_page_under_a_running_server(
     server: Server, archives: Path, tmp_path: Path, filling: str
 ) -> None:
-    client = server(archives, scan_seconds=3600)
+    client = server(archives, catalog=tmp_path / "catalog-1.sqlite", scan_seconds=3600)
     path = versioned(tmp_path / "catalog-1.sqlite", [archives])
     page = 0
     while page in _pages(path):
@@ -89,7 +89,7 @@ def test_each_page_under_a_running_server(
 def test_a_catalogue_cut_short_under_a_running_server(
     server: Server, archives: Path, tmp_path: Path, size: int
 ) -> None:
-    client = server(archives, scan_seconds=3600)
+    client = server(archives, catalog=tmp_path / "catalog-1.sqlite", scan_seconds=3600)
     os.truncate(versioned(tmp_path / "catalog-1.sqlite", [archives]), size)
     _assert_well(client)
 
@@ -117,7 +117,7 @@ def test_what_cannot_be_made_anew_is_said(server: Server, archives: Path, tmp_pa
 def test_while_archives_are_being_indexed_the_server_says_so(
     server: Server, archives: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = server(archives, scan_seconds=3600)
+    client = server(archives, catalog=tmp_path / "catalog-1.sqlite", scan_seconds=3600)
     path = versioned(tmp_path / "catalog-1.sqlite", [archives])
     monkeypatch.setattr("tileserver.catalog.indexer.SLICE_SECONDS", -1.0)  # one batch a request
     monkeypatch.setattr("tileserver.catalog.indexer.BATCH", 2)
@@ -134,7 +134,7 @@ def test_while_archives_are_being_indexed_the_server_says_so(
 )
 def test_a_journal_that_is_lost(server: Server, archives: Path, tmp_path: Path, loss: str) -> None:
     """SQLite takes such a file for whole: what the journal tells is compared with the scenes."""
-    client = server(archives, scan_seconds=3600)
+    client = server(archives, catalog=tmp_path / "catalog-1.sqlite", scan_seconds=3600)
     count = len(client.get("/changes").get_json()["changes"])
     path = versioned(tmp_path / "catalog-1.sqlite", [archives])
     with contextlib.closing(sqlite3.connect(path)) as db, db:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -16,7 +17,7 @@ from tileserver.catalog.footprints import box_of, footprint
 from tileserver.catalog.properties import SUMMARISED
 from tileserver.text import is_text
 
-_LARGEST: Final = 1e300  # of numbers: PostgreSQL has greater ones that it cannot compare with these
+_LARGEST: Final = sys.float_info.max  # of numbers: JSON in PostgreSQL has greater ones that are no doubles
 
 
 class Facts(NamedTuple):
@@ -104,7 +105,7 @@ def _kept(value: Any) -> Any:
     if isinstance(value, str):
         return value if is_text(value) and "\0" not in value else None
     if isinstance(value, int | float):
-        return value if -_LARGEST < value < _LARGEST else None  # which no NaN is
+        return value if -_LARGEST <= value <= _LARGEST else None  # which no NaN is
     if isinstance(value, list):
         return [_kept(one) for one in value]
     return None  # of objects nobody asks

@@ -39,7 +39,8 @@ def place(archives: Path, tmp_path: Path) -> Iterator[House]:
     served.mkdir()
     shutil.copy(archives / "old.zarr.zip", served)
     made = house(
-        served, tmp_path, compressions=True, scan_seconds=0.0, jobs=tmp_path / "jobs",
+        served, tmp_path, compressions=True, scan_seconds=0.0,
+        jobs=tmp_path / "jobs", uploads=tmp_path / "uploads",
         person_upload_bytes=1_000_000, max_product_bytes=500_000, person_compressions=1,
     )  # fmt: skip
     yield made
@@ -220,7 +221,8 @@ def test_an_item_of_an_allowed_source_becomes_an_archive(archives: Path, tmp_pat
         api.items[0]["assets"]["elsewhere"] = {"href": "http://169.254.169.254/latest"}
         root = f"http://127.0.0.1:{api.port}"
         made = house(
-            served, tmp_path, compressions=True, scan_seconds=0.0, jobs=tmp_path / "jobs",
+            served, tmp_path, compressions=True, scan_seconds=0.0,
+        jobs=tmp_path / "jobs", uploads=tmp_path / "uploads",
             compression_sources=f"{root}/api, {root}/files",
         )  # fmt: skip
         scenes = made.app.extensions["comeo"].scenes

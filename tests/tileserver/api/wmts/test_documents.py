@@ -134,7 +134,7 @@ def test_the_provider_is_who_the_operator_says(
 def test_names_are_escaped(server: Server, tmp_path: Path, valid_capabilities: Validate) -> None:
     """No archive can have such a name today; XML, URLs and GDAL's lists of them are careful all the same."""
     compress(optical_scene("one", 1), tmp_path / "one.zarr.zip", step=STEP)
-    client = server(tmp_path)
+    client = server(tmp_path, catalog=tmp_path / "catalog-1.sqlite")
     with sqlite3.connect(versioned(tmp_path / "catalog-1.sqlite", [tmp_path])) as db:
         db.execute("UPDATE items SET collection = ?", ("o'field, \x01 & <north>",))
     db.close()
