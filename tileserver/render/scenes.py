@@ -24,6 +24,7 @@ from comeo.export.provenance import coding
 from comeo.grid import Grid
 from comeo.view.budget import Budget, Limit, Limits
 from comeo.view.coarser import Coarser
+from comeo.view.missing import Missing
 from comeo.view.reader import ArchiveReader, BlockCache, block_cache
 from comeo.view.warp import warm_up as warm_up_warp
 from tileserver import metrics
@@ -139,12 +140,13 @@ class Scenes:
         with self.lease(record) as archive:
             yield ArchiveReader(archive, self.blocks, budget, metrics.count_decoded)
 
-    def budget(self, *, picture: bool = False) -> Budget:
+    def budget(self, *, picture: bool = False, missing: Missing | None = None) -> Budget:
         """Make the budget of a request that the client waits for.
 
         Args:
             picture: Whether it is only to be looked at, so that pixels may be coarser where finer ones are
                 not here yet.
+            missing: Notes which these are, if anybody wants to know.
         """
         settings = self.settings
         decoded = Limit(settings.max_decoded_samples, "max_decoded_samples")
@@ -158,6 +160,7 @@ class Scenes:
                 opened=Limit(settings.max_opened_scenes, "max_opened_scenes"),
             ),
             Coarser() if picture else None,
+            missing,
         )
 
     def job_budget(self) -> Budget:

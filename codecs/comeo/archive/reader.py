@@ -142,6 +142,30 @@ class Archive(Metadata):
         except NotHereError:
             return False
 
+    def missing_bytes(self, level: Level, block: Place) -> int:
+        """Bytes that are missing of a block and of those that it is predicted from.
+
+        Where the index of a shard is missing, a block counts as its share of the shard.
+
+        Raises:
+            ArchiveError: If the index of a shard is damaged, or the archive is a folder.
+        """
+        finer = level.reference
+        under = [] if finer is None else [(finer, place) for place in finer_blocks(finer, level, *block)]
+        return sum(self._missing_bytes(*each) for each in [(level, block), *under])
+
+    def _missing_bytes(self, level: Level, block: Place) -> int:
+        try:
+            return sum(
+                stop - start
+                for span in self.block_ranges(level, [block])
+                for start, stop in self._store.here.missing(*span)
+            )
+        except NotHereError:
+            rows, cols = level.shard
+            shard = self._store.ranges()[level.shard_key(block[0] // rows, block[1] // cols)]
+            return shard.size // (rows * cols)
+
     def entries(self) -> dict[str, Range]:
         """Where each object lies in the archive's file, by key.
 

@@ -14,11 +14,13 @@ from comeo.errors import ComeoError
 from tileserver.relay.errors import FeedError
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.keeping.bringing import Bringer
+from tileserver.relay.keeping.demand import Demand
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.gate import Gate
 from tileserver.relay.keeping.intake import Intake
 from tileserver.relay.keeping.journal import Journal, Known, now_utc
 from tileserver.relay.keeping.layering import Layering
+from tileserver.relay.keeping.looks import Looks
 from tileserver.relay.keeping.pace import Pace
 from tileserver.relay.keeping.retention import Retention
 from tileserver.relay.keeping.runner import Runner, Told
@@ -151,10 +153,13 @@ def running(
                 wish = wish_for(kept, relay.subscribers, clock()) if kept.is_seen else None
                 if wish is not None:
                     dates.add(wish)
-            layering = Layering(journal, folder, told.note)
+            layering = Layering(journal, folder, told.note, clock)
             retention = Retention(journal, folder, intake, terms.disk, clock)
+            demand = None
+            if terms.link.on_demand and not free:
+                demand = Demand(Looks(folder.looks), journal, layering, retention, gate, clock)
             yield Runner(
-                journal, folder, sources, intake, layering, retention, gate, told, clock, ticks, sleep
+                journal, folder, sources, intake, layering, retention, gate, told, clock, ticks, sleep, demand
             )
         finally:
             journal.close()

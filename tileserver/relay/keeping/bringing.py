@@ -11,8 +11,8 @@ from comeo.archive.stores.extents import Extents
 from tileserver.relay.errors import UnreachableError, UpstreamError
 from tileserver.relay.feed.layout import MAX_HEAD_BYTES
 from tileserver.relay.feed.lines import PutLine
-from tileserver.relay.keeping.gate import FREE, Gate, Pass
-from tileserver.relay.keeping.journal import Journal, Kept
+from tileserver.relay.keeping.gate import FREE, Gate, GivesWayError, Pass
+from tileserver.relay.keeping.journal import Journal, Kept, Spent
 from tileserver.relay.keeping.pace import Pace
 from tileserver.relay.keeping.spans import requests
 from tileserver.relay.upstream.base import Upstream
@@ -42,6 +42,9 @@ class Bringer:
         gate: That says what may be asked for.
         pace: Of the link.
         clock: Seconds that only grow.
+
+    Attributes:
+        gives_way: Whether something else comes first now: what nobody looks at stops between two requests.
     """
 
     def __init__(
@@ -58,19 +61,22 @@ class Bringer:
         self._pace = pace
         self._clock = clock
         self._told = upstream.wire.total
+        self.gives_way: Callable[[], bool] = lambda: False
 
     @property
     def waited(self) -> float:
         """Seconds that were waited so that the link holds its rate."""
         return self._pace.waited
 
-    def settle(self) -> int:
+    def settle(self, *, on_demand: bool = False) -> int:
         """Bytes on the wire since the last time, counted in the budget."""
         total = self._upstream.wire.total
         wire, self._told = total - self._told, total
-        return self._gate.spend(wire)
+        return self._gate.spend(wire, on_demand=on_demand)
 
-    def bring(self, kept: Kept, href: str, file: Taking, wanted: Extents, *, alerts: bool) -> Kept:
+    def bring(
+        self, kept: Kept, href: str, file: Taking, wanted: Extents, *, alerts: bool, on_demand: bool = False
+    ) -> Kept:
         """Bring what is wanted of a scene and not here.
 
         Args:
@@ -79,21 +85,25 @@ class Bringer:
             file: That takes the bytes.
             wanted: Which.
             alerts: Whether they are for alerts.
+            on_demand: Whether somebody looks at it.
 
         Returns:
             The scene with all that was wanted.
 
         Raises:
             PausedError: If the link may not be used now; what came is kept, as with the others.
+            GivesWayError: If something else comes first now.
             ChangedError: If the origin has another version.
             UpstreamError: If the line is cut, or the origin refuses.
         """
         for start, stop in requests(wanted, kept.received):
             place = start
             while place < stop:
-                allowed = self._gate.enter(alerts=alerts)
+                if not on_demand and self.gives_way():
+                    raise GivesWayError
+                allowed = self._gate.enter(alerts=alerts, on_demand=on_demand)
                 upto = stop if allowed.useful is None else min(stop, place + allowed.useful)
-                kept = self._range(kept, href, file, place, upto, allowed)
+                kept = self._range(kept, href, file, place, upto, allowed, on_demand=on_demand)
                 place = upto
         return kept
 
@@ -124,12 +134,14 @@ class Bringer:
         file.write(line.tail, content)
         file.sync()
         received = kept.received.add(line.tail, line.bytes)
-        kept = self._journal.received(kept, received, self._gate.day, 0, size)
+        kept = self._journal.received(kept, received, Spent(self._gate.day, 0, size))
         if allowed is not FREE:
             self._pace.took(line.packed, allowed.rate)
         return kept
 
-    def _range(self, kept: Kept, href: str, file: Taking, start: int, stop: int, allowed: Pass) -> Kept:
+    def _range(
+        self, kept: Kept, href: str, file: Taking, start: int, stop: int, allowed: Pass, *, on_demand: bool
+    ) -> Kept:
         """Bring one range; what has come of it is remembered in any case."""
         written = remembered = start
         since = self._clock()
@@ -138,9 +150,9 @@ class Bringer:
             nonlocal kept, remembered, since
             file.sync()
             received = kept.received.add(remembered, written)
-            wire = self.settle()
-            day = self._gate.day
-            kept = self._journal.received(kept, received, day, wire, written - remembered)
+            wire = self.settle(on_demand=on_demand)
+            spent = Spent(self._gate.day, wire, written - remembered, on_demand)
+            kept = self._journal.received(kept, received, spent)
             remembered, since = written, self._clock()
 
         try:
