@@ -300,5 +300,8 @@ def _say(found: dict[str, Any]) -> None:
         echo(f"{'wanted':10}{_looked_at(wanted)}")
     for each in found["coming"]:
         echo(f"{'coming':10}{each['ends']}  {each['layer']:6} {each['id']}")
+    for each in found["models"]:
+        told = f"{each['scenes']:,} scenes cannot be drawn without {each['sha256'][:12]}…: {each['detail']}"
+        echo(f"{'model':10}{told}")
     for each in found["faults"]:
         echo(f"{'fault':10}{each['id']}: {each['problem']}")

@@ -13,6 +13,7 @@ from comeo.errors import (
     ArchiveError,
     BoundError,
     ComeoError,
+    MissingModelError,
     NotFoundError,
     NotHereError,
     OutOfReachError,
@@ -103,7 +104,7 @@ class Scenes:
         """Lend a scene's open archive.
 
         Raises:
-            NotYetError: If bytes that are read have not come yet.
+            NotYetError: If bytes that are read, or the model that they were coded with, have not come yet.
             BusyError: If it has gone or been replaced since the catalogue was last brought up to date, or
                 turns out to be damaged, while it is opened or read; a damaged one is then left out.
         """
@@ -114,7 +115,7 @@ class Scenes:
             raise
         except ReplacedError as error:
             raise BusyError(f"the archive of {record.id} is being replaced; try again in a moment") from error
-        except NotHereError as error:  # and no damage
+        except (MissingModelError, NotHereError) as error:  # and no damage
             raise NotYetError(str(error)) from error
         except ArchiveError as error:
             raise self._lost(record, error) from error

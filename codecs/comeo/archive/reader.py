@@ -23,7 +23,7 @@ from comeo.archive.stores.base import Range
 from comeo.archive.stores.extents import Span
 from comeo.codecs import get_codec
 from comeo.codecs.payload import is_predicted
-from comeo.errors import ArchiveError, CodecError, NotHereError, ReplacedError
+from comeo.errors import ArchiveError, CodecError, MissingModelError, NotHereError, ReplacedError
 from comeo.places import is_far
 from comeo.scene import Window
 
@@ -51,6 +51,7 @@ class Archive(Metadata):
         self._store = store
         self._payloads = Payloads(store, self.inventory)
         self._clear_read: Part[ClearGroup] | None = None
+        self._has_model = self.model is None
 
     @property
     def clear(self) -> ClearGroup | None:
@@ -189,14 +190,16 @@ class Archive(Metadata):
             One (bands, y, x) array a block, cropped to the level's size.
 
         Raises:
+            MissingModelError: If the model that they were coded with is not here.
             ArchiveError: If one is damaged, naming the file and the block.
         """
+        codec = get_codec(self.codec)
+        self._require_model(codec)
         payloads = self.payloads(level, blocks)
         present = [
             (block, payload) for block, payload in zip(blocks, payloads, strict=True) if payload is not None
         ]
         known = self._references(level, present, finer or self.decode_blocks)
-        codec = get_codec(self.codec)
         try:
             decoded = iter(
                 codec.decode_many([payload for _, payload in present], reduce=reduce, references=known)
@@ -247,6 +250,16 @@ class Archive(Metadata):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _require_model(self, codec: Codec) -> None:
+        """Make sure, once, that blocks are decoded by the model that the archive names."""
+        if self._has_model or self.model is None:
+            return
+        try:
+            codec.require(self.model)
+        except CodecError as error:  # a folder of models may be damaged, too
+            raise MissingModelError(f"{self.id} cannot be decoded: {error}") from error
+        self._has_model = True
 
     def _decode_singly(
         self,

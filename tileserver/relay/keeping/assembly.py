@@ -21,6 +21,7 @@ from tileserver.relay.keeping.intake import Intake
 from tileserver.relay.keeping.journal import Journal, Known, now_utc
 from tileserver.relay.keeping.layering import Layering
 from tileserver.relay.keeping.looks import Looks
+from tileserver.relay.keeping.models import Models
 from tileserver.relay.keeping.pace import Pace
 from tileserver.relay.keeping.retention import Retention
 from tileserver.relay.keeping.runner import Runner, Told
@@ -139,6 +140,7 @@ def running(
             gate = Gate(terms.link, journal, clock, free=free)
             intake = Intake(journal, folder, relay.subscribers, terms.drops)
             dates, pace = ClearDates(), Pace(ticks, sleep)
+            trusted = {origin.url for origin in terms.origins if origin.models and not free}
             sources = [
                 Source(
                     name,
@@ -146,6 +148,7 @@ def running(
                     Bringer(each, journal, gate, pace, ticks),
                     Order([], dates, clock()),
                     copy=free,
+                    models=name in trusted,
                 )
                 for name, each in upstreams
             ]
@@ -158,9 +161,11 @@ def running(
             demand = None
             if terms.link.on_demand and not free:
                 demand = Demand(Looks(folder.looks), journal, layering, retention, gate, clock)
+            models = Models(journal, folder, told.note, clock) if trusted else None
             yield Runner(
-                journal, folder, sources, intake, layering, retention, gate, told, clock, ticks, sleep, demand
-            )
+                journal, folder, sources, intake, layering, retention, gate, told, clock, ticks, sleep,
+                demand, models,
+            )  # fmt: skip
         finally:
             journal.close()
 

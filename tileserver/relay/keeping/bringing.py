@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
+from pathlib import Path
 from typing import Final, Protocol, cast
 
 from comeo.archive.stores.extents import Extents
@@ -102,7 +103,7 @@ class Bringer:
                 if not on_demand and self.gives_way():
                     raise GivesWayError
                 allowed = self._gate.enter(alerts=alerts, on_demand=on_demand)
-                upto = stop if allowed.useful is None else min(stop, place + allowed.useful)
+                upto = min(stop, place + allowed.longest)
                 kept = self._range(kept, href, file, place, upto, allowed, on_demand=on_demand)
                 place = upto
         return kept
@@ -138,6 +139,34 @@ class Bringer:
         if allowed is not FREE:
             self._pace.took(line.packed, allowed.rate)
         return kept
+
+    def bring_model(self, sha256: str, path: Path, most: int) -> None:
+        """Bring a learned model behind what is there of it; all of it has come when this returns.
+
+        Args:
+            sha256: Of the model.
+            path: Of the file.
+            most: Bytes that it may have.
+
+        Raises:
+            PausedError: If the link may not be used now; what came is kept, as with the others.
+            UpstreamError: If the line is cut, or the origin refuses, or has more bytes.
+        """
+        with path.open("ab") as file:
+            while (start := file.tell()) <= most:
+                allowed = self._gate.enter(alerts=False)
+                stop = start + allowed.longest
+                try:
+                    for data in self._upstream.part_of_model(sha256, start, stop):
+                        file.write(data)
+                        if allowed is not FREE:
+                            self._pace.took(len(data), allowed.rate)
+                finally:
+                    file.flush()
+                    self._journal.spend(self._gate.day, self.settle())
+                if file.tell() < stop:
+                    return
+        raise UpstreamError(f"it has more than {most} bytes, and is not used")
 
     def _range(
         self, kept: Kept, href: str, file: Taking, start: int, stop: int, allowed: Pass, *, on_demand: bool

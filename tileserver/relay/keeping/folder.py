@@ -28,6 +28,7 @@ class Folder:
         aside: Versions that come while an older one is served.
         journal: File of the journal.
         looks: File in which servers write down what people look at and is not here.
+        models: Learned models that have been fetched.
     """
 
     def __init__(self, root: Path) -> None:
@@ -36,6 +37,7 @@ class Folder:
         self.aside = root / "aside"
         self.journal = root / "relay.sqlite"
         self.looks = root / "looks.sqlite"
+        self.models = root / "models"
 
     def make(self) -> None:
         """Make the folders.

@@ -9,6 +9,7 @@ from typing import Final
 
 from tileserver.relay.keeping.journal import Journal
 from tileserver.relay.keeping.reach import Doing
+from tileserver.relay.keeping.spans import LONGEST
 from tileserver.relay.plan.budget import OVERHEAD, REQUEST_BYTES, Budget
 from tileserver.relay.plan.definition import Link
 from tileserver.relay.plan.forecast import affordable
@@ -49,10 +50,17 @@ class Pass:
     Attributes:
         useful: Bytes of an archive that may be asked for at most; None: as many as one likes.
         rate: Bytes a second; None: as fast as it goes.
+        at_once: Bytes that one request may ask for; None: as many as one likes.
     """
 
     useful: int | None
     rate: float | None
+    at_once: int | None = None
+
+    @property
+    def longest(self) -> int:
+        """Bytes that the next request may ask for."""
+        return min(each for each in (LONGEST, self.useful, self.at_once) if each is not None)
 
 
 FREE: Final = Pass(None, None)
@@ -109,12 +117,13 @@ class Gate:
         if useful is not None and useful < _LEAST:
             raise PausedError(opened.until, "the quota of bytes is used up", "quota")
         rate = None if opened.window.kbps is None else opened.window.kbps * 125
-        if rate is not None:
-            room = int(rate * (opened.until - now).total_seconds())
-            if self._link.on_demand:
-                room = min(room, max(_LEAST_SOON, int(rate * _SOON_SECONDS)))
-            useful = max(_LEAST, room if useful is None else min(useful, room))
-        return Pass(useful, rate)
+        if rate is None:
+            return Pass(useful, rate)
+        room = int(rate * (opened.until - now).total_seconds())
+        useful = max(_LEAST, room if useful is None else min(useful, room))
+        return Pass(
+            useful, rate, max(_LEAST_SOON, int(rate * _SOON_SECONDS)) if self._link.on_demand else None
+        )
 
 
 def budget_of(link: Link, journal: Journal) -> Budget:

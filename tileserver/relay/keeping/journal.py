@@ -229,6 +229,11 @@ class Journal:
         with self.writing():
             self._connection.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
 
+    def forget_fact(self, name: str) -> None:
+        """Remember it no more."""
+        with self.writing():
+            self._connection.execute("DELETE FROM fact WHERE name = ?", (name,))
+
     def origin(self, uuid: str) -> Known | None:
         """What is known of an origin."""
         row = self._connection.execute(
@@ -272,6 +277,14 @@ class Journal:
     def scenes(self) -> Iterator[Kept]:
         """All that there is."""
         return self._scenes("ORDER BY collection, id, seq", ())
+
+    def models(self) -> dict[tuple[str, str], int]:
+        """How many scenes of an origin need a learned model, by its UUID and the model's SHA-256."""
+        rows = self._connection.execute(
+            "SELECT origin, json_extract(line, '$.model') AS model, count(*) FROM scene"
+            " WHERE model IS NOT NULL GROUP BY origin, model ORDER BY origin, model"
+        )
+        return {(origin, model): count for origin, model, count in rows}
 
     def unconfirmed(self, origin: str) -> list[Kept]:
         """Scenes that the present epoch of an origin has not named."""

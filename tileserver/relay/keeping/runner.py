@@ -17,6 +17,7 @@ from tileserver.relay.keeping.gate import Gate, GivesWayError, PausedError
 from tileserver.relay.keeping.intake import Intake
 from tileserver.relay.keeping.journal import SPEED, Journal, Kept, now_utc
 from tileserver.relay.keeping.layering import FaultyError, Layering
+from tileserver.relay.keeping.models import Models
 from tileserver.relay.keeping.reach import Doing, Fault, Reaching
 from tileserver.relay.keeping.reconcile import reconcile
 from tileserver.relay.keeping.retention import NoRoomError, Retention
@@ -75,6 +76,7 @@ class Runner:
         ticks: Seconds that only grow.
         sleep: Waits.
         demand: Chooses what is fetched of what people look at, if anything.
+        models: Brings learned models that scenes need.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Runner:
         ticks: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         demand: Demand | None = None,
+        models: Models | None = None,
     ) -> None:
         self._journal, self._folder, self._gate = journal, folder, gate
         self._sources = sources
@@ -104,7 +107,8 @@ class Runner:
         self._paused_as: Doing = "closed"
         self._halted_until: datetime | None = None
         self._reaching = Reaching(journal)
-        self._demand = demand
+        self._demand, self._models = demand, models
+        self._models_at = float("-inf")
         for source in sources:
             source.bringer.gives_way = lambda: self._looked_at() is not None
 
@@ -122,6 +126,7 @@ class Runner:
         while True:
             self._keep_house()
             self._poll()
+            self._bring_models()
             sought = self._looked_at()
             found = self._next() if sought is None else None
             if sought is not None:
@@ -156,6 +161,27 @@ class Runner:
                 changed = [kept.key for kept in self._journal.scenes()]
             for key in changed:
                 self._arrange(key)
+            if changed:
+                self._models_at = float("-inf")
+
+    def _bring_models(self) -> None:
+        """Bring models that scenes need, where that is allowed: without one none of their pixels is seen."""
+        if self._models is None or self._ticks() < self._models_at:
+            return
+        self._models_at = self._ticks() + HOUSE_SECONDS
+        for source in self._sources:
+            if not source.models or source.uuid is None or self._ticks() < source.ready_at:
+                continue
+            try:
+                for digest in self._models.lacking(source.uuid):
+                    self._models.bring(source.bringer, digest)
+            except PausedError:
+                return
+            except UnreachableError as error:
+                self._failed(source, error)
+                self._models_at = source.ready_at
+            except OSError as error:
+                self._told.note(f"models cannot be written: {error.strerror}")
 
     def _next(self) -> tuple[Source, Waiting] | None:
         """The piece that is worth most, of origins that are there."""

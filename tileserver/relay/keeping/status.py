@@ -12,6 +12,7 @@ from tileserver.relay.keeping.assembly import Defined, order_of
 from tileserver.relay.keeping.gate import budget_of
 from tileserver.relay.keeping.journal import SPEED, Journal, Kept
 from tileserver.relay.keeping.looks import Looks, LooksError
+from tileserver.relay.keeping.models import missing
 from tileserver.relay.keeping.offering import offer_in
 from tileserver.relay.keeping.reach import ALIVE, Fault, beat_of, reach_of
 from tileserver.relay.plan.definition import DAYS, Link, Window
@@ -107,6 +108,7 @@ def status(relay: Defined, journal: Journal, now: datetime, most: int = 20) -> d
             "price": round(sum(each.price for each in found), 4),
             "ends": _moment(found[-1].ends) if found else None,
         },
+        "models": missing(journal, relay.folder, {*_trusted(relay, journal)}),
         "faults": faults[:most],
         "faulty": len(faults),
     }  # fmt: skip
@@ -156,6 +158,14 @@ def _origins(relay: Defined, journal: Journal) -> Iterator[dict[str, Any]]:
             "fault": fault, "detail": None if fault is None else FAULTS[fault],
             "problem": None if read is None else read.problem,
         }  # fmt: skip
+
+
+def _trusted(relay: Defined, journal: Journal) -> Iterator[str]:
+    """UUIDs of the origins that models are fetched of."""
+    for origin in relay.terms.origins:
+        reach = reach_of(journal, origin.url) if origin.models else None
+        if reach is not None and reach.origin is not None:
+            yield reach.origin
 
 
 def _link(link: Link, journal: Journal, now: datetime) -> dict[str, Any]:

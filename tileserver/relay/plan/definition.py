@@ -125,10 +125,12 @@ class Origin(Part):
     Attributes:
         url: http(s) address of a server or of a folder on one, or `file:///…` of a folder.
         key: Public key that its lines are signed with, as the origin's operator gave it.
+        models: Whether learned models that its scenes need, and this version lacks, are fetched and run.
     """
 
     url: Annotated[str, Field(max_length=2000, pattern=r"^(https?|file)://[!-~]+$")]
     key: Annotated[str, Field(pattern=r"^ed25519:[A-Za-z0-9+/]{43}=$")]
+    models: bool = False
 
 
 def _checked_area(area: str | Box) -> str | Box:
