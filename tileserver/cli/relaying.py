@@ -302,6 +302,7 @@ def _say(found: dict[str, Any]) -> None:
         echo(f"{'coming':10}{each['ends']}  {each['layer']:6} {each['id']}")
     for each in found["models"]:
         told = f"{each['scenes']:,} scenes cannot be drawn without {each['sha256'][:12]}…: {each['detail']}"
+        told += f" ({each['problem']})" if each["problem"] else ""
         echo(f"{'model':10}{told}")
     for each in found["faults"]:
         echo(f"{'fault':10}{each['id']}: {each['problem']}")

@@ -29,6 +29,11 @@ AGAIN: Final = timedelta(days=1)
 """Until a model that was refused is asked for again."""
 _PART: Final = ".part"
 _FAULT: Final = "model "
+_ALLOW: Final = (
+    "install a newer version of comeo, or have it fetched: models = true of the origin in RELAY.toml"
+)
+_COMES: Final = "it is fetched as soon as the link allows"
+_REFUSED: Final = "what the origin gives is not used; a newer version of comeo may have it"
 
 
 class Models:
@@ -117,25 +122,19 @@ def is_here(folder: Path, digest: str) -> bool:
     return any(model.digest == digest for model in models().values()) or (folder / file_name(digest)).exists()
 
 
-def missing(journal: Journal, folder: Folder, fetched: Collection[str]) -> list[dict[str, str | int]]:
-    """Models without which scenes cannot be drawn, and what to do, for people.
+def missing(journal: Journal, folder: Folder, fetched: Collection[str]) -> list[dict[str, str | int | None]]:
+    """Models without which scenes cannot be drawn, what to do, and what was wrong with them, for people.
 
     Args:
         journal: Of the relay.
         folder: Its files.
         fetched: UUIDs of the origins that models are fetched of.
     """
-    return [
-        {"sha256": digest, "scenes": count, "detail": _detail(journal, digest, allowed=origin in fetched)}
-        for (origin, digest), count in journal.models().items()
-        if not is_here(folder.models, digest)
-    ]
-
-
-def _detail(journal: Journal, digest: str, *, allowed: bool) -> str:
-    if not allowed:
-        return (
-            "install a newer version of comeo, or have it fetched: models = true of the origin in RELAY.toml"
-        )
-    fault = journal.fact(_FAULT + digest)
-    return "it is fetched as soon as the link allows" if fault is None else f"it is not used: {fault}"
+    found: list[dict[str, str | int | None]] = []
+    for (origin, digest), count in journal.models().items():
+        if not is_here(folder.models, digest):
+            fault = journal.fact(_FAULT + digest) if origin in fetched else None
+            detail = _COMES if origin in fetched else _ALLOW
+            told: dict[str, str | int | None] = {"sha256": digest, "scenes": count}
+            found.append({**told, "detail": detail if fault is None else _REFUSED, "problem": fault})
+    return found

@@ -30,7 +30,7 @@ FAULTS: Final[Mapping[Fault, str]] = {
 }
 """What is wrong with an origin, in a sentence that names no address."""
 _SECRET: Final = ("url", "problem")
-"""Of an origin: for its relay's operator alone."""
+"""Of an origin, or a model of one: for the relay's operator alone."""
 
 
 def speed_of_line(journal: Journal) -> float:
@@ -116,10 +116,11 @@ def status(relay: Defined, journal: Journal, now: datetime, most: int = 20) -> d
 
 def public(found: Mapping[str, Any]) -> dict[str, Any]:
     """The same for everybody: without folders, addresses, and what the origin's own words may give away."""
-    origins = [
-        {name: value for name, value in origin.items() if name not in _SECRET} for origin in found["origins"]
-    ]
-    return {**{name: value for name, value in found.items() if name != "folder"}, "origins": origins}
+    shown = {
+        part: [{name: value for name, value in each.items() if name not in _SECRET} for each in found[part]]
+        for part in ("origins", "models")
+    }
+    return {**{name: value for name, value in found.items() if name != "folder"}, **shown}
 
 
 def _state(kept: Kept) -> str:

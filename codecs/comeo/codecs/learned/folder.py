@@ -32,6 +32,23 @@ def file_name(digest: str) -> str:
     return f"{digest}.zip"
 
 
+def model_of(folder: Path, digest: str) -> Model | None:
+    """The model of a folder that has a SHA-256; None if there is none.
+
+    Raises:
+        CodecError: If its file cannot be read, or has another content.
+    """
+    name = file_name(digest)
+    if not _NAME.fullmatch(name):  # archives say what they like
+        return None
+    try:
+        return _read(folder / name)
+    except CodecError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
+
+
 def models_in(folder: Path, begin: str) -> list[Model]:
     """The models of a folder whose SHA-256 begins with some digits, each compared with it.
 

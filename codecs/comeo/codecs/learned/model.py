@@ -236,10 +236,13 @@ def find_model(digest: str) -> Model | None:
         CodecError: If its file there is damaged.
         SettingsError: If the environment has a value that is not allowed.
     """
+    from comeo.codecs.learned.folder import model_of  # noqa: PLC0415 - which makes models
+
     for model in models().values():
         if model.digest == digest:
             return model
-    return next(iter(_others(digest)), None)
+    folder = current().models
+    return None if folder is None else model_of(folder, digest)
 
 
 def by_tag(tag: bytes) -> Model:
@@ -251,7 +254,10 @@ def by_tag(tag: bytes) -> Model:
     for model in models().values():
         if model.tag == tag:
             return model
-    found = _others(tag.hex())
+    from comeo.codecs.learned.folder import models_in  # noqa: PLC0415 - which makes models
+
+    folder = current().models
+    found = [] if folder is None else models_in(folder, tag.hex())
     if not found:
         raise CodecError(
             f"the payload needs the model {tag.hex()}…, which this version of comeo doesn't have"
@@ -278,13 +284,3 @@ def require(digest: str) -> None:
             f"it was coded with the model {digest[:12]}…, and another one goes by the same tag: install a "
             "newer version of comeo"
         )
-
-
-def _others(begin: str) -> list[Model]:
-    """Models that are not in the package, whose SHA-256 begins with some digits."""
-    folder = current().models
-    if folder is None:
-        return []
-    from comeo.codecs.learned.folder import models_in  # noqa: PLC0415 - which makes models
-
-    return models_in(folder, begin)

@@ -142,6 +142,18 @@ def test_a_scene_is_drawn_when_its_model_has_come(
         assert archive.decode_blocks(level, [(0, 0)])[0].any()
 
 
+@pytest.mark.parametrize("name", ["", "../model", "0" * 63, "abc"])
+def test_what_an_archive_says_is_no_path(name: str, model: Model, tmp_path: Path) -> None:
+    keep(tmp_path, model)
+    (tmp_path / "model.zip").write_bytes(model.content)
+    (tmp_path / "models").mkdir()
+    configure(CodecSettings(models=tmp_path / "models"))
+    try:
+        assert find_model(name) is None
+    finally:
+        configure(None)
+
+
 def test_it_is_off_by_default_and_said(relay: Relayed) -> None:
     define(relay, models=False)
     relay.run()
@@ -203,7 +215,7 @@ def test_files_of_models_are_compared_with_their_names(later: Path, model: Model
     (tmp_path / f"{model.digest}.zip").write_bytes(model.content[:-1])
     with pytest.raises(MissingModelError, match="is damaged, its SHA-256 is not its name; remove it"):
         decoded(later, tmp_path)
-    with pytest.raises(MissingModelError, match=r"the folder of models .* cannot be read: .*COMEO_MODELS"):
+    with pytest.raises(MissingModelError, match=r"put the model into the folder of models"):
         decoded(later, tmp_path / "absent")
 
 
@@ -217,7 +229,7 @@ def test_a_model_that_payloads_could_not_name_is_not_fetched(relay: Relayed, mod
     relay.origin.write()
     relay.run()
     (one,) = told(relay)
-    assert "another model that is here goes by the same tag" in one["detail"]
+    assert "another model that is here goes by the same tag" in one["problem"]
     assert relay.broken().given == relay.path("later").stat().st_size
 
 
@@ -258,7 +270,7 @@ def bad(model: Model, fault: str) -> bytes:
     ],
 )
 def test_a_model_that_is_not_as_it_should_be_is_refused(
-    relay: Relayed, model: Model, later: Path, fault: str, reason: str
+    relay: Relayed, model: Model, server: Server, fault: str, reason: str
 ) -> None:
     content = model.content[:-1] + b"!" if fault == "other bytes" else bad(model, fault)
     digest = model.digest if fault in ("other bytes", "absent") else hashlib.sha256(content).hexdigest()
@@ -269,8 +281,14 @@ def test_a_model_that_is_not_as_it_should_be_is_refused(
     relay.origin.write()
     relay.run()
     (one,) = told(relay)
-    assert one["detail"].startswith("it is not used: ")
-    assert reason in one["detail"]
+    assert one["detail"].startswith("what the origin gives is not used")
+    assert reason in one["problem"]
+    document = server(relay.root / "relay/archives", relay_definition=relay.root / "RELAY.toml").get(
+        "/relay/v1/status"
+    )
+    assert [sorted(each) for each in json.loads(document.data)["models"]] == [["detail", "scenes", "sha256"]]
+    result = CliRunner().invoke(cli, ["relay", "status", str(relay.root / "RELAY.toml")])
+    assert reason in result.output
     assert relay.path("later").exists()  # its bytes come all the same
     assert not [*(relay.root / "relay/models").iterdir()]
     given = relay.broken().given
