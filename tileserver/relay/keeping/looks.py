@@ -34,7 +34,10 @@ CREATE TABLE IF NOT EXISTS look (
     PRIMARY KEY (collection, id, etag, grp, level, row, col)
 ) STRICT, WITHOUT ROWID
 """
-_NEWEST: Final = "SELECT * FROM look ORDER BY at DESC, collection, id, etag, grp, level, row, col"
+_NEWEST: Final = (
+    "SELECT * FROM look ORDER BY at DESC, collection, id, etag, grp, level, row, col LIMIT -1 OFFSET ?"
+)
+"""From the n-th newest on."""
 
 
 class LooksError(ComeoError):
@@ -81,7 +84,7 @@ class Looks:
             _let_go(file, now)
             (count,) = file.execute("SELECT count(*) FROM look").fetchone()
             if count > self._most:
-                oldest = file.execute(_NEWEST).fetchall()[self._most :]
+                oldest = file.execute(_NEWEST, (self._most,)).fetchall()
                 _delete(file, [row[:7] for row in oldest])
 
     def newest(self, now: datetime) -> dict[MissingBlock, int]:
@@ -94,7 +97,7 @@ class Looks:
             return {}
         with self._open() as file:
             _let_go(file, now)
-            rows = file.execute(_NEWEST).fetchall()
+            rows = file.execute(_NEWEST, (0,)).fetchall()
         return {MissingBlock(*name): count for *name, count, _ in rows}
 
     def remove(self, blocks: Iterable[MissingBlock]) -> None:
