@@ -29,7 +29,7 @@ SERVER := $(RUNTIME),server,geoservices,relay
 ALL := $(SERVER),xarray,qualify,jpeg2000,test
 PIP_INSTALL := tools/pip-install.sh $(BIN)/pip -c constraints.txt --no-compile
 
-.PHONY: install reference run demo-relay test test-postgres test-qgis lint wasm fuzz soak bench train samples release clean
+.PHONY: install reference run demo-relay test test-postgres test-buckets test-qgis lint wasm fuzz soak bench train samples release clean
 
 install: $(VENV)/.installed-run static/dist/index.html
 
@@ -104,6 +104,10 @@ test: install lint wasm | $(NODE)
 # The server's tests with its catalogue in PostgreSQL: on Debian, apt install postgresql
 test-postgres: install $(VENV)/.installed-test
 	COMEO_TEST_CATALOG=postgres $(BIN)/pytest -n 2 --dist worksteal tests/tileserver/api tests/tileserver/http tests/tileserver/catalog
+
+# The server's tests with its archives in a bucket, which moto keeps
+test-buckets: install $(VENV)/.installed-test
+	COMEO_TEST_STORE=bucket $(BIN)/pytest -n 2 --dist worksteal tests/tileserver/api tests/tileserver/http
 
 # QGIS is too large to be a dependency: on Debian, apt install python3-qgis qgis-providers
 test-qgis: install $(VENV)/.installed-test

@@ -7,6 +7,7 @@ import itertools
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 _NUMBERS = itertools.count(1)
+_STORED: dict[Path, str] = {}
+"""Addresses of folders that lie in a bucket, too."""
 
 
 @dataclass(frozen=True)
@@ -101,15 +104,44 @@ def store_port() -> Iterator[int]:
     server.stop()
 
 
-@pytest.fixture(scope="module")
-def object_store(store_port: int) -> Iterator[int]:
-    """Port of an object store, which the environment names for the tests of a module."""
+@contextmanager
+def named(port: int) -> Iterator[None]:
+    """The environment names the object store at a port, and no other."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
-        for name, value in environment(store_port).items():
+        for name, value in environment(port).items():
             patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def object_store(store_port: int) -> Iterator[int]:
+    """Port of an object store, which the environment names for the tests of a module."""
+    with named(store_port):
         yield store_port
+
+
+@contextmanager
+def stored(folder: Path, request: pytest.FixtureRequest) -> Iterator[None]:
+    """With COMEO_TEST_STORE=bucket, servers of tests read a folder's archives in a bucket (`places_at`)."""
+    if os.environ.get("COMEO_TEST_STORE") != "bucket":
+        yield
+        return
+    port = request.getfixturevalue("store_port")
+    bucket = new_bucket(port)
+    for path in folder.iterdir():
+        bucket.put(path.name, path)
+    with named(port):
+        _STORED[folder] = bucket.address()
+        yield
+        del _STORED[folder]
+
+
+def places_at(folder: Path) -> dict[str, object]:
+    """Settings that say where a server of tests reads the archives of a folder."""
+    address = _STORED.get(folder)
+    return {"paths": (folder,)} if address is None else {"paths": (), "buckets": (address,)}
 
 
 def new_bucket(port: int) -> Bucket:

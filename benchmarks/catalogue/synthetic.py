@@ -67,9 +67,13 @@ def _sample() -> tuple[str, str]:
         return bands_to_json(bands_to_show(archive)), json.dumps(info)
 
 
+def key_of(number: int) -> tuple[str, str]:
+    """Collection and id of a scene."""
+    return SHARES[number % len(SHARES)], f"S2_{number:07}"
+
+
 def _row(number: int, count: int, chance: random.Random, bands: str, info: str) -> Row:
-    collection = "sentinel-2-l2a" if number < 1000 else chance.choice(SHARES)
-    name = f"S2_{number:07}"
+    collection, name = key_of(number)
     west, south = chance.choice(PLACES)
     box = (west, south, west + 1.1, south + 1.0)
     moment = FIRST_DAY + timedelta(days=DAYS * number / count)

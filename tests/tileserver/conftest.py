@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from comeo.compression import compress
 from comeo.scene import Band, BandGroup, Scene
+from tests.buckets import places_at, stored
 from tests.scenes import array_group, array_scene, corner_cut, landscape
 from tests.tileserver.databases import (  # noqa: F401 - fixtures
     address,
@@ -73,7 +74,7 @@ def plain_scene(scene_id: str) -> Scene:
 
 
 @pytest.fixture(scope="session")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archives(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Path]:
     """Folder of archives: three days of one place, radar, and a band of unknown unit."""
     folder = tmp_path_factory.mktemp("archives")
     scenes = [
@@ -86,7 +87,8 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for scene in scenes:
         step = STEP if scene.groups[0].dtype == np.uint16 else 0.1
         compress(scene, folder / f"{scene.id}.zarr.zip", step=step)
-    return folder
+    with stored(folder, request):
+        yield folder
 
 
 @pytest.fixture
@@ -98,7 +100,7 @@ def own_archives(archives: Path, tmp_path: Path) -> Path:
 def serving(archives: Path, folder: Path, **settings: object) -> FlaskClient:
     """A client of a server that looks at its archives once; the catalogue lies in `folder`."""
     given: dict[str, object] = {
-        "paths": (archives,), "workers": 1, "scan_seconds": 3600, "static": folder / "no-viewer", **settings,
+        **places_at(archives), "workers": 1, "scan_seconds": 3600, "static": folder / "no-viewer", **settings,
     }  # fmt: skip
     if "catalog" not in given:
         given["catalog"] = catalogue_at(folder / "catalog.sqlite")

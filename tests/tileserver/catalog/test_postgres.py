@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,13 +13,15 @@ import pytest
 from comeo.errors import ComeoError, ParameterError
 from comeo.settings import SettingsError
 from tests.tileserver.catalog.contract import CatalogTests
-from tests.tileserver.catalog.rows import found
+from tests.tileserver.catalog.rows import found, various
 from tests.tileserver.databases import PostgreSQL
 from tileserver import Settings, create_app
 from tileserver.catalog import Search, SortKey
 from tileserver.catalog.base import Order
 from tileserver.catalog.filters import Comparison, Property
+from tileserver.catalog.ledger import Found
 from tileserver.catalog.postgres import PostgresCatalog, pgstac
+from tileserver.catalog.postgres.schema import BINS, SCHEMA
 from tileserver.errors import BusyError
 
 Open = Callable[[], PostgresCatalog]
@@ -235,21 +238,74 @@ def test_cursors_of_anybodys_making(opened: Open, cursor: tuple[object, ...]) ->
         catalog.hits(Search(), 1, cursor, Order((SortKey("datetime"),)))  # type: ignore[arg-type]
 
 
-def test_pgstac_has_the_items(opened: Open, postgres: PostgreSQL, address: str) -> None:
+def test_what_is_summed_up_is_what_is_there(opened: Open, address: str) -> None:
+    catalog, scenes = opened(), list(various(120))
+    chance = random.Random(1)
+
+    def check() -> None:
+        kept = query(address, f"SELECT * FROM {SCHEMA}.bins ORDER BY kind, bin")
+        assert kept == query(address, f"{BINS} FROM {SCHEMA}.items GROUP BY kind, bin ORDER BY kind, bin")
+
+    catalog._ledger.write(scenes)
+    check()
+    catalog._ledger.remove([each.path for each in chance.sample(scenes, 60)])
+    check()
+    catalog._ledger.write(chance.sample(scenes, 60))
+    check()
+    catalog._ledger.remove([each.path for each in scenes])
+    check()
+    assert query(address, f"SELECT count(*) FROM {SCHEMA}.bins") == [(0,)]
+
+
+@pytest.fixture
+def beside(address: str) -> Iterator[str]:
+    """A database that has pgstac, too."""
     pypgstac = pytest.importorskip(
         "pypgstac.migrate", reason="pypgstac is not installed: pip install 'pypgstac[psycopg]'"
     )
-    if not query(address, "SELECT FROM pg_available_extensions WHERE name = 'postgis'"):
+    if not query(address, "SELECT 1 FROM pg_available_extensions WHERE name = 'postgis'"):
         pytest.skip("no PostGIS for this PostgreSQL; on Debian: apt install postgresql-15-postgis-3")
     database = pytest.importorskip("pypgstac.db")
     with database.PgstacDB(dsn=address.replace("+psycopg", "")) as db:
         pypgstac.Migrate(db).run_migration()
+    yield address
+    query(address, "DROP SCHEMA pgstac CASCADE")
+
+
+def timed(name: str, collection: str = "ocean", **properties: object) -> Found:
+    """A scene as pgstac takes it."""
+    moment = {"datetime": "2025-06-01T10:30:00Z", **properties}
+    return found(name, collection, properties=moment, geometry={"type": "Point", "coordinates": [0.5, 0.5]})
+
+
+def test_pgstac_has_the_items(opened: Open, beside: str) -> None:
     catalog = opened()
-    catalog._ledger.write([found("a"), found("b", "forest")])
+    catalog._ledger.write([timed("a"), timed("b", "forest")])
     items = "SELECT id, collection FROM pgstac.items ORDER BY id"
-    assert query(address, items) == [("a", "ocean"), ("b", "forest")]
+    assert query(beside, items) == [("a", "ocean"), ("b", "forest")]
+    catalog._ledger.write([timed("a", platform="sentinel-2b")])
+    platform = "SELECT pgstac.get_item('a', 'ocean')->'properties'->>'platform'"
+    query(beside, "ALTER ROLE comeo SET search_path = pgstac, public")
+    try:
+        assert query(beside, platform) == [("sentinel-2b",)]
+    finally:
+        query(beside, "ALTER ROLE comeo RESET search_path")
     catalog._ledger.remove(["/archives/ocean/a.zarr.zip"])
-    assert query(address, items) == [("b", "forest")]
+    assert query(beside, items) == [("b", "forest")]
+    catalog._ledger.forget()
+    assert query(beside, items) == []
+
+
+def test_what_pgstac_refuses_is_served_all_the_same(
+    opened: Open, beside: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    catalog = opened()
+    assert catalog._ledger.write([timed("a"), found("timeless"), timed("z")]) == []
+    assert query(beside, "SELECT id FROM pgstac.items ORDER BY id") == [("a",), ("z",)]
+    assert {record.id for record in catalog.search(Search(), 10)} == {"a", "timeless", "z"}
+    (told,) = [each for each in caplog.records if "pgstac refuses" in each.message]
+    assert told.fields["item"] == "timeless"  # type: ignore[attr-defined]
+    assert "datetime" in told.fields["error"]  # type: ignore[attr-defined]
 
 
 def test_without_pgstac_nothing_is_written_there(opened: Open) -> None:

@@ -30,14 +30,14 @@ MADE_ANEW: Final = (
 _MAKING: Final = 0x434F4D4500  # of advisory locks: "COME"
 _KEPT: Final = 8  # idle connections
 _CONNECT_SECONDS: Final = 5
-# Plans follow the values of each search. To compile one takes longer than most searches; a bitmap of all that
-# lies in a large place is made before the first row is told.
+# Plans follow the values of each search. To compile one takes longer than most searches, and so does to start
+# processes for it; a bitmap of all that lies in a large place is made before the first row is told.
 _OPTIONS: Final = " ".join(
     f"-c {option}"
     for option in (
         f"search_path={SCHEMA},pg_catalog", "statement_timeout=30s", "lock_timeout=30s", "jit=off",
         "plan_cache_mode=force_custom_plan", "enable_seqscan=off", "enable_bitmapscan=off",
-        "client_min_messages=warning", "timezone=UTC",
+        "max_parallel_workers_per_gather=0", "client_min_messages=warning", "timezone=UTC",
     )
 )  # fmt: skip
 

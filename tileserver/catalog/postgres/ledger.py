@@ -140,7 +140,7 @@ class PostgresLedger:
         with self._database.transaction() as db:
             if pgstac.is_there(db):
                 pgstac.remove(db, db.execute("SELECT collection, id FROM items").fetchall())
-            db.execute("TRUNCATE documents, items, files, refused, kinds")
+            db.execute("TRUNCATE documents, items, bins, files, refused, kinds")
             journal.forget(db)
 
     def lost(self) -> None:

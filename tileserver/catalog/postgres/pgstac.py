@@ -6,11 +6,17 @@ So other programs that read pgstac (eoAPI, titiler-pgstac, stac-fastapi-pgstac) 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any
 
+import psycopg
+from psycopg import OperationalError
+
 from tileserver.catalog.postgres.database import Connection
 from tileserver.catalog.postgres.schema import SCHEMA
+
+log = logging.getLogger(__name__)
 
 
 def is_there(db: Connection) -> bool:
@@ -26,26 +32,33 @@ def is_there(db: Connection) -> bool:
 
 
 def put(db: Connection, collection: str, item: str) -> None:
-    """Write an Item, and its Collection if there is none.
+    """Write an Item, and its Collection if there is none; what pgstac refuses stays out of it, and is logged.
 
     Args:
         db: In a transaction.
         collection: STAC Collection id.
         item: The Item as JSON.
     """
-    if db.execute("SELECT FROM pgstac.collections WHERE id = %s", [collection]).fetchone() is None:
-        _within(db, "SELECT pgstac.create_collection(%s::jsonb)", json.dumps(_collection(collection)))
-    _within(
-        db, "SELECT pgstac.upsert_item(%s::jsonb)", json.dumps({**json.loads(item), "collection": collection})
-    )
+    document = {**json.loads(item), "collection": collection}
+    known = "SELECT 1 FROM pgstac.collections WHERE id = %s"
+    try:
+        with db.transaction():
+            if db.execute(known, [collection]).fetchone() is None:
+                _within(db, "SELECT pgstac.create_collection(%s::jsonb)", json.dumps(_collection(collection)))
+            _within(db, "SELECT pgstac.upsert_item(%s::jsonb)", json.dumps(document))
+    except OperationalError:  # the database is away, or too slow: nothing that the Item is to blame for
+        raise
+    except psycopg.Error as error:
+        reason = error.diag.message_primary or type(error).__name__
+        fields = {"collection": collection, "item": document["id"], "error": reason}
+        log.warning("pgstac refuses an Item, which stays out of it", extra={"fields": fields})
 
 
 def remove(db: Connection, scenes: Sequence[tuple[Any, ...]]) -> None:
     """Remove Items, by collection and id, that are there."""
+    known = "SELECT 1 FROM pgstac.items WHERE collection = %s AND id = %s"
     for collection, item in scenes:
-        if db.execute(
-            "SELECT FROM pgstac.items WHERE collection = %s AND id = %s", [collection, item]
-        ).fetchone():
+        if db.execute(known, [collection, item]).fetchone() is not None:
             _within(db, "SELECT pgstac.delete_item(%s, %s)", item, collection)
 
 

@@ -80,7 +80,8 @@ def hits(db: Connection, search: Search, limit: int, after: Cursor | None, order
     where = conditions(db, search, OLDEST if OLDEST in (one.text for one in columns[:1]) else NEWEST)
     if after:
         where.append(_behind([*columns, *names], _places(order, after)))
-    near = source(search, few=is_few(db, search))
+    by_property = any(one.values for one in columns)
+    near = source(search, few=is_few(db, search), columns="*" if by_property else _RECORD)
     shown = ", ".join([_RECORD, *(one.text for one in columns)])
     text = (
         f"SELECT {shown} FROM {near.text} WHERE {joined(where)} "  # noqa: S608
@@ -102,7 +103,8 @@ def count(db: Connection, search: Search, most: int | None = None) -> int:
     if search == Search():
         scenes = int(first(db, "SELECT scenes FROM journal")[0])
         return scenes if most is None else min(scenes, most)
-    where, near = conditions(db, search), source(search, few=is_few(db, search))
+    of_place = search == Search(collections=search.collections, bbox=search.bbox)
+    where, near = conditions(db, search), source(search, few=of_place or is_few(db, search))
     text = f"SELECT count(*) FROM (SELECT FROM {near.text} WHERE {joined(where)} LIMIT %s) AS found"  # noqa: S608
     return int(first(db, text, [*near.values, *values_of(where), most])[0])
 
@@ -223,21 +225,24 @@ def _meets(bbox: BBox) -> Part:
     return Part(f"(south <= %s AND north >= %s AND ({' OR '.join(turns)}))", values)
 
 
-def source(search: Search, *, few: bool) -> Part:
+def source(search: Search, *, few: bool, columns: str = _RECORD) -> Part:
     """SQL behind FROM: the table, or what the index of places has of it, each scene once.
 
     Args:
         search: Whose place it is.
         few: Whether to take that; then nothing else is looked at before. What lies in a large place is met
             sooner on another way.
+        columns: What is asked for; those of a record are read of the index alone.
     """
     if search.bbox is None or not few:
         return Part("items", [])
+    if search.filter is not None:
+        columns = "*"
     boxes = _boxes(search.bbox)
     parts, values = [], list[str]()
     for number in range(len(boxes)):
         others = "".join(" AND NOT extent && %s::box" for _ in range(number))
-        parts.append(f"SELECT * FROM items WHERE extent && %s::box{others}")  # noqa: S608
+        parts.append(f"SELECT {columns} FROM items WHERE extent && %s::box{others}")  # noqa: S608
         values += [boxes[number], *boxes[:number]]
     return Part(f"({' UNION ALL '.join(parts)} OFFSET 0) AS items", values)
 
@@ -342,7 +347,7 @@ def _behind(columns: Sequence[Column], places: Sequence[Any]) -> Part:
 def _meeting(db: Connection, where: Sequence[Part], area: BaseGeometry) -> list[int]:
     """Numbers of the scenes that meet conditions and whose footprints touch an area."""
     west, south, east, north = area.bounds
-    near = source(Search(bbox=(west, south, east, north)), few=True)
+    near = source(Search(bbox=(west, south, east, north)), few=True, columns="*")
     text = f"SELECT number, footprint, west, south, east, north FROM {near.text} WHERE {joined(where)}"  # noqa: S608
     rows = db.execute(text, [*near.values, *values_of(where)]).fetchall()
     shapes: list[BaseGeometry] = [

@@ -7,7 +7,7 @@ search path of a user of that name, and geoservices would make their tables in i
 
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 SCHEMA: Final = "comeo_catalog"
 UNKNOWN_OLDEST: Final = -(1 << 63)
 """Stands for an unknown time where the newest come first."""
@@ -17,7 +17,7 @@ NEWEST: Final = f"coalesce(datetime, {UNKNOWN_OLDEST})"
 OLDEST: Final = f"coalesce(datetime, {UNKNOWN_NEWEST})"
 CHANNEL: Final = "comeo_catalog"
 """NOTIFY tells the number of the latest change there; the table `change` has them."""
-TABLES: Final = ("documents", "items", "kinds", "files", "refused", "change", "journal", "state")
+TABLES: Final = ("documents", "items", "bins", "kinds", "files", "refused", "change", "journal", "state")
 _FUNCTIONS: Final = ("number_of(jsonb)", "text_of(jsonb)", "list_of(jsonb)", "scenes_come()", "scenes_go()")
 
 
@@ -46,6 +46,13 @@ def _index(value: str, *, down: bool) -> str:
     return ", ".join([*columns, "collection", "id"])
 
 
+BIN: Final = "floor(west + 180)::integer"
+"""Scenes that begin within one degree are summed up together: no gap between scenes that wide is lost."""
+BINS: Final = f"""
+    SELECT kind, {BIN} AS bin, count(*) AS scenes, min(west) AS west, min(south) AS south,
+    max(east + CASE WHEN east < west THEN 360 ELSE 0 END) AS east, max(north) AS north,
+    min(datetime) AS oldest, max(datetime) AS latest
+"""
 _CLOUDS: Final = "properties -> 'eo:cloud_cover'"
 DROP: Final = f"""
 DROP TABLE IF EXISTS {", ".join(f"{SCHEMA}.{table}" for table in TABLES)};
@@ -97,13 +104,21 @@ CREATE TABLE items (
     footprint bytea, -- WKB; null where it is the box
     properties jsonb NOT NULL, folded jsonb NOT NULL, -- texts that case folding changes, folded
     UNIQUE (collection, id)
-);
+) WITH (autovacuum_vacuum_insert_scale_factor = 0.02); -- what has been vacuumed is not looked up beside an index
 CREATE INDEX items_by_id ON items (id);
-CREATE INDEX items_by_place ON items USING gist (extent);
+CREATE INDEX items_by_place ON items USING gist (extent) -- has all of a record, so that tiles read nothing else
+    INCLUDE (collection, id, datetime, west, south, east, north, path, signature, etag, kind);
 CREATE INDEX items_newest ON items (({NEWEST}) DESC, collection, id);
 CREATE INDEX items_oldest ON items (({OLDEST}), collection, id);
 CREATE INDEX items_by_collection ON items (collection, ({NEWEST}) DESC, id);
 CREATE INDEX items_by_kind ON items (kind, ({NEWEST}) DESC);
+CREATE INDEX items_by_bin ON items (kind, ({BIN}));
+CREATE TABLE bins ( -- all scenes summed up, as triggers keep it
+    kind uuid NOT NULL REFERENCES kinds, bin integer NOT NULL, scenes bigint NOT NULL,
+    west double precision NOT NULL, south double precision NOT NULL,
+    east double precision NOT NULL, -- goes on beyond 180 across the antimeridian
+    north double precision NOT NULL, oldest bigint, latest bigint, PRIMARY KEY (kind, bin)
+);
 CREATE TABLE documents ( -- as they were read, to the order of their members
     number bigint PRIMARY KEY REFERENCES items ON DELETE CASCADE, item text NOT NULL, info text NOT NULL
 );
@@ -131,6 +146,12 @@ BEGIN
         FROM coming
         ON CONFLICT (collection, id) DO UPDATE SET
             seq = excluded.seq, etag = excluded.etag, bytes = excluded.bytes, datetime = excluded.datetime;
+    INSERT INTO bins {BINS} FROM coming GROUP BY kind, bin
+        ON CONFLICT (kind, bin) DO UPDATE SET
+            scenes = bins.scenes + excluded.scenes,
+            west = least(bins.west, excluded.west), south = least(bins.south, excluded.south),
+            east = greatest(bins.east, excluded.east), north = greatest(bins.north, excluded.north),
+            oldest = least(bins.oldest, excluded.oldest), latest = greatest(bins.latest, excluded.latest);
     PERFORM pg_notify('{CHANNEL}', latest::text);
     RETURN NULL;
 END $$;
@@ -143,6 +164,9 @@ BEGIN
         SELECT latest + 1 - row_number() OVER (ORDER BY number DESC), collection, id, NULL, NULL, NULL
         FROM going
         ON CONFLICT (collection, id) DO UPDATE SET seq = excluded.seq, etag = NULL, bytes = NULL, datetime = NULL;
+    DELETE FROM bins USING going WHERE bins.kind = going.kind AND bins.bin = floor(going.west + 180)::integer;
+    INSERT INTO bins {BINS} FROM items
+        WHERE (kind, {BIN}) IN (SELECT kind, {BIN} FROM going) GROUP BY kind, bin;
     PERFORM pg_notify('{CHANNEL}', latest::text);
     RETURN NULL;
 END $$;

@@ -13,18 +13,26 @@ from comeo.scene import Band
 from tileserver.catalog.base import NAMED_ODD, BBox, CollectionSummary, Coverage, Search
 from tileserver.catalog.kinds import BandSet, OddScene, differences
 from tileserver.catalog.postgres.database import Connection
-from tileserver.catalog.postgres.queries import bands_of, conditions, is_few, joined, source, values_of
-from tileserver.catalog.postgres.schema import NEWEST
+from tileserver.catalog.postgres.queries import Part, bands_of, conditions, is_few, joined, source, values_of
+from tileserver.catalog.postgres.schema import BINS, NEWEST, UNKNOWN_OLDEST
 from tileserver.catalog.properties import MOST_VALUES, SUMMARISED, summed_up
 from tileserver.catalog.rows import bands_to_json, moment_of
 
-# Boxes that begin within one degree are summed up first: no gap between scenes that wide is lost.
-_BINS: Final = """
-    SELECT kind, count(*), min(west), min(south), max(east + CASE WHEN east < west THEN 360 ELSE 0 END),
-    max(north)
-"""
-_DAY_MICROSECONDS: Final = 86_400_000_000
+_DAY: Final = 86_400_000_000
 _EPOCH: Final = date(1970, 1, 1)
+# From day to day by the index of a collection, whatever lies between.
+_DAYS: Final = f"""
+    WITH RECURSIVE found AS (
+        (SELECT datetime FROM items WHERE collection = %s ORDER BY {NEWEST} DESC LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT datetime FROM items
+            WHERE collection = %s AND {NEWEST} < floor(found.datetime / {_DAY}::numeric)::bigint * {_DAY}
+            ORDER BY {NEWEST} DESC LIMIT 1
+        ) FROM found WHERE found.datetime IS NOT NULL
+    )
+    SELECT floor(datetime / {_DAY}::numeric)::integer FROM found WHERE datetime IS NOT NULL
+"""  # noqa: S608
 
 
 class _Of(NamedTuple):
@@ -84,27 +92,36 @@ def band_sets(db: Connection, search: Search) -> tuple[BandSet, ...]:
 
 def days(db: Connection, name: str) -> list[str]:
     """See `Catalog.days`."""
-    rows = _all(
-        db,
-        "SELECT DISTINCT floor(datetime / %s::numeric)::integer AS day FROM items "
-        "WHERE collection = %s AND datetime IS NOT NULL ORDER BY day",
-        [_DAY_MICROSECONDS, name],
-    )
-    return [(_EPOCH + timedelta(days=day)).isoformat() for (day,) in rows]
+    rows = db.execute(_DAYS, [name, name]).fetchall()
+    return [(_EPOCH + timedelta(days=day)).isoformat() for (day,) in reversed(rows)]
 
 
 def _kinds(db: Connection, search: Search) -> list[_Of]:
     """Kinds of the scenes of a search."""
-    where, near = conditions(db, search), source(search, few=is_few(db, search))
-    own, values = f"{near.text} WHERE {joined(where)}", [*near.values, *values_of(where)]
+    if search == Search(collections=search.collections):
+        where = conditions(db, search)
+        own, values = "items WHERE true", list[Any]()
+        found = Part(
+            f"SELECT kind, sum(scenes) AS scenes, coalesce(max(latest), {UNKNOWN_OLDEST}) AS newest, "  # noqa: S608
+            f"min(oldest) AS first, max(latest) AS last FROM bins JOIN kinds USING (kind) "
+            f"WHERE {joined(where)} GROUP BY kind",
+            values_of(where),
+        )
+    else:
+        where, near = conditions(db, search), source(search, few=is_few(db, search))
+        own, values = f"{near.text} WHERE {joined(where)}", [*near.values, *values_of(where)]
+        found = Part(
+            f"SELECT kind, count(*) AS scenes, max({NEWEST}) AS newest, min(datetime) AS first, "  # noqa: S608
+            f"max(datetime) AS last FROM {own} GROUP BY kind",
+            values,
+        )
     rows = _all(
         db,
-        f"WITH found AS (SELECT kind, count(*) AS scenes, max({NEWEST}) AS newest, min(datetime) AS first, "  # noqa: S608
-        f"max(datetime) AS last FROM {own} GROUP BY kind) "
-        "SELECT found.kind, scenes, newest, first, last, one.collection, one.id FROM found, LATERAL ("
+        f"WITH found AS ({found.text}) "  # noqa: S608
+        "SELECT found.kind, scenes::bigint, newest, first, last, one.collection, one.id FROM found, LATERAL ("
         f"SELECT collection, id FROM {own} AND items.kind = found.kind AND {NEWEST} = found.newest "
         "ORDER BY collection, id LIMIT 1) AS one",
-        [*values, *values],
+        [*found.values, *values],
     )
     return [
         _Of(kind, scenes, newest, start, end, (name, item))
@@ -128,13 +145,17 @@ def _sets(db: Connection, kinds: Sequence[_Of]) -> tuple[BandSet, ...]:
 
 def _boxes(db: Connection, search: Search) -> list[tuple[UUID, int, BBox]]:
     """Boxes of the scenes of a search, those that begin within a degree as one; their kinds and numbers."""
-    where, near = conditions(db, search), source(search, few=is_few(db, search))
-    rows = _all(
-        db,
-        f"{_BINS} FROM {near.text} WHERE {joined(where)} GROUP BY kind, floor(west + 180)",
-        [*near.values, *values_of(where)],
-    )
-    return [(kind, scenes, (west, south, east, north)) for kind, scenes, west, south, east, north in rows]
+    where = conditions(db, search)
+    if search == Search(collections=search.collections):
+        text = f"SELECT bins.* FROM bins JOIN kinds USING (kind) WHERE {joined(where)}"  # noqa: S608
+        rows = db.execute(text, values_of(where)).fetchall()
+    else:
+        near = source(search, few=is_few(db, search))
+        text = f"{BINS} FROM {near.text} WHERE {joined(where)} GROUP BY kind, bin"
+        rows = _all(db, text, [*near.values, *values_of(where)])
+    return [
+        (kind, scenes, (west, south, east, north)) for kind, _, scenes, west, south, east, north, *_ in rows
+    ]
 
 
 def _odd(db: Connection, name: str, sets: Sequence[BandSet]) -> tuple[tuple[OddScene, ...], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,9 @@ from flask.testing import FlaskClient
 
 from comeo.compression import compress
 from comeo.scene import DATETIME_UNKNOWN
+from tests.buckets import places_at, stored
 from tests.scenes import array_group, array_scene, landscape
+from tests.tileserver.databases import catalogue_at
 from tileserver import Settings, create_app
 
 SCENES: dict[str, dict[str, Any]] = {
@@ -35,7 +38,9 @@ SCENES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="session")
-def filtered(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+def filtered(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[FlaskClient]:
     """A client of a server of `SCENES`, side by side, a day after each other."""
     folder = tmp_path_factory.mktemp("filtered")
     for index, (name, properties) in enumerate(SCENES.items()):
@@ -45,9 +50,11 @@ def filtered(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
         scene = array_scene(group, scene_id=name, collection="two" if index % 3 else "one")
         scene = replace(scene, datetime=moment, properties=properties)
         compress(scene, folder / f"{name}.zarr.zip", step=50.0, codec="dct")
-    return serve(folder, tmp_path_factory.mktemp("catalog") / "catalog.sqlite")
+    with stored(folder, request):
+        yield serve(folder, tmp_path_factory.mktemp("catalog") / "catalog.sqlite")
 
 
 def serve(folder: Path, catalog: Path) -> FlaskClient:
     """A client of a server of a folder."""
-    return create_app(Settings(paths=(folder,), catalog=catalog, workers=1, scan_seconds=3600)).test_client()
+    given = {**places_at(folder), "catalog": catalogue_at(catalog), "workers": 1, "scan_seconds": 3600}
+    return create_app(Settings.model_validate(given)).test_client()
