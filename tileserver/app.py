@@ -110,6 +110,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         app.register_api(module.api)
     documents.register(app)
     problems.register(app)
+    if settings.relay_definition:
+        _watch(app, settings)
     app.before_request(_start_timer)
     app.before_request(addresses.checker(lambda: app.api_doc))
     app.after_request(_add_headers_and_log)
@@ -198,6 +200,16 @@ def _relay_status(settings: Settings) -> tuple[ModuleType, ...]:
 
     relay_of(settings)
     return (status,)
+
+
+def _watch(app: Flask, settings: Settings) -> None:
+    """Have what people look at written down for the relay, where that fetches on demand."""
+    from tileserver.http import looking  # noqa: PLC0415
+    from tileserver.relay.keeping.serving import Watching  # noqa: PLC0415 - its libraries are an extra
+
+    watching = Watching(settings)
+    if watching.on_demand:
+        looking.register(app, watching)
 
 
 def _compressions(settings: Settings) -> tuple[ModuleType, ...]:

@@ -84,6 +84,7 @@ class Settings(BaseModel):
         threads: Threads of each process.
         model_threads: Threads of each network of the `learned` codec.
         model_provider: Execution provider of onnxruntime: `CPU`, `CUDA`.
+        models: Folder of learned models that are not in the package, as relays fetch them.
         log_format: `json` or `text`; by default text on a terminal, else JSON.
         access_log: Whether each request is logged.
         public_url: Where clients reach the server, when a proxy hides it: `https://tiles.example.org/comeo`.
@@ -184,6 +185,7 @@ class Settings(BaseModel):
     threads: int = Field(default=4, ge=1, le=256)
     model_threads: int = Field(default=1, ge=1, le=MAX_MODEL_THREADS)
     model_provider: str = Field(default="CPU", pattern=r"^[A-Za-z0-9]+$")
+    models: Path | None = None
     log_format: LogFormat | None = None
     access_log: bool = False
     public_url: str = Field(default="", pattern=r"^$|^https?://[^\s?#]+$")
@@ -390,7 +392,7 @@ class Settings(BaseModel):
     @property
     def codecs(self) -> CodecSettings:
         """Settings of codecs, for `comeo.settings.configure`."""
-        return CodecSettings(self.model_threads, self.model_provider)
+        return CodecSettings(self.model_threads, self.model_provider, self.models)
 
     @property
     def static_folder(self) -> Path | None:

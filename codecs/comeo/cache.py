@@ -78,6 +78,12 @@ class ByteCache(Generic[Key, Value]):
         found.update({key: _result(future) for key, future in waiting.items()})
         return [found[key] for key in keys]
 
+    def peek(self, key: Key) -> Value | None:
+        """The value of a key, if it is kept."""
+        with self._lock:
+            found: Value | None = self._values.get(key)
+            return found
+
     def clear(self) -> None:
         """Drop all values."""
         with self._lock:

@@ -44,6 +44,10 @@ class OutOfReachError(ArchiveError):
     """An archive cannot be read for now: the fault lies on the way to it, or in what it asks for."""
 
 
+class MissingModelError(CodecError, OutOfReachError):
+    """An archive was coded with a learned model that is not here: its pixels cannot be decoded for now."""
+
+
 class NotHereError(ArchiveError):
     """Bytes of an archive that is on its way have not come yet."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 
 from comeo.errors import ComeoError
@@ -16,6 +17,7 @@ from comeo.errors import ComeoError
 MAX_MODEL_THREADS: Final = 256
 _THREADS: Final = "COMEO_MODEL_THREADS"
 _PROVIDER: Final = "COMEO_MODEL_PROVIDER"
+_MODELS: Final = "COMEO_MODELS"
 
 
 class SettingsError(ComeoError):
@@ -29,6 +31,7 @@ class CodecSettings:
     Attributes:
         model_threads: Threads of each network, 1 to 256.
         model_provider: Execution provider of onnxruntime, in capitals: `CPU`, `CUDA`.
+        models: Folder of models that are not in the package, if there is one.
 
     Raises:
         SettingsError: If a value is out of bounds. Whether this machine has the provider is found out when a
@@ -37,6 +40,7 @@ class CodecSettings:
 
     model_threads: int = 1
     model_provider: str = "CPU"
+    models: Path | None = None
 
     def __post_init__(self) -> None:
         threads: Any = self.model_threads
@@ -51,7 +55,9 @@ class CodecSettings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Read the settings from `COMEO_MODEL_THREADS` and `COMEO_MODEL_PROVIDER`; empty ones count as unset.
+        """Read the settings from `COMEO_MODEL_THREADS`, `COMEO_MODEL_PROVIDER` and `COMEO_MODELS`.
+
+        Empty ones count as unset.
 
         Args:
             environ: Instead of the process's own environment.
@@ -63,7 +69,7 @@ class CodecSettings:
         threads, provider = environ.get(_THREADS) or "1", environ.get(_PROVIDER) or "CPU"
         if not (threads.isascii() and threads.isdecimal()):
             raise _threads_error(threads)
-        return cls(int(threads), provider)
+        return cls(int(threads), provider, Path(environ[_MODELS]) if environ.get(_MODELS) else None)
 
 
 def _threads_error(value: object) -> SettingsError:

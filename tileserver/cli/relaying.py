@@ -264,6 +264,21 @@ def _origin(origin: dict[str, Any]) -> str:
     return f"{origin['name'] or origin['url']} {answers} {origin['since']}{read}{reason}"
 
 
+def _looked_at(wanted: dict[str, Any]) -> str:
+    """What waits of what people look at, in a line."""
+    waits = "what people look at cannot be read now; see whether the folder can be written"
+    if wanted["places"] is not None:
+        waits = f"{wanted['places']:,} places that were looked at, about {wanted['bytes']:,} bytes"
+    spent = (
+        f"{wanted['today']:,} of {wanted['daily']:,} today"
+        if wanted["daily"]
+        else f"{wanted['today']:,} today"
+    )
+    return f"{waits}; {spent}" + (
+        ": no more is fetched so until there is quota again" if wanted["exhausted"] else ""
+    )
+
+
 def _say(found: dict[str, Any]) -> None:
     echo: Callable[[str], None] = click.echo
     echo(f"{'folder':10}{found['folder']}")
@@ -281,7 +296,13 @@ def _say(found: dict[str, Any]) -> None:
         for part, most, words in (("today", "daily", "today"), ("month", "monthly", "this month"))
     ]
     echo(f"{'spent':10}{', '.join(quotas)}; {spent['wire']:,} in all for {spent['useful']:,} of archives")
+    if (wanted := found["wanted"]) is not None:
+        echo(f"{'wanted':10}{_looked_at(wanted)}")
     for each in found["coming"]:
         echo(f"{'coming':10}{each['ends']}  {each['layer']:6} {each['id']}")
+    for each in found["models"]:
+        told = f"{each['scenes']:,} scenes cannot be drawn without {each['sha256'][:12]}…: {each['detail']}"
+        told += f" ({each['problem']})" if each["problem"] else ""
+        echo(f"{'model':10}{told}")
     for each in found["faults"]:
         echo(f"{'fault':10}{each['id']}: {each['problem']}")

@@ -17,6 +17,7 @@ from comeo.grid import Grid
 from comeo.view.budget import Budget
 from tileserver import metrics
 from tileserver.catalog import Record
+from tileserver.http import looking
 from tileserver.http.conditional import answer_by_content, answer_unless_known
 from tileserver.http.forwarded import root_address
 from tileserver.http.gate import Gate
@@ -149,13 +150,15 @@ def scene_max_age(style: str | None) -> int:
 
 def picture_budget(extension: str) -> Budget:
     """The budget of an image: of one that is only looked at, pixels may be coarser while finer ones come."""
-    return scenes().budget(picture=extension in PICTURES)
+    return scenes().budget(picture=extension in PICTURES, missing=looking.missing())
 
 
 def image_answer(extension: str, etag: str, max_age: int, render: Callable[[], bytes]) -> Response:
     """Answer with an image, or with 304 if the client has it."""
     response = answer_unless_known(etag, lambda: _image(extension, render()))
     if is_of_parts(etag):
+        if response.status_code == 304 and isinstance(kept := scenes().rendered.peek(etag), PartialImage):
+            looking.shown(kept)  # it is looked at again
         response.headers["Cache-Control"] = f"public, max-age={MAX_AGE}"
     else:
         response.headers["Cache-Control"] = f"public, max-age={max_age}, stale-while-revalidate={max_age}"
@@ -166,6 +169,7 @@ def _image(extension: str, body: bytes) -> Response:
     response = Response(body, content_type=MEDIA_TYPES[extension])
     if isinstance(body, PartialImage):
         response.headers[HEADER] = body.told
+        looking.shown(body)
     return response
 
 

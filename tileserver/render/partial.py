@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Self
 
 from comeo.view.budget import Budget
+from comeo.view.missing import Missing, MissingBlock
 from tileserver.catalog import Record
 
 HEADER: Final = "Comeo-Completeness"
@@ -36,15 +37,17 @@ class PartialImage(bytes):
 
     Attributes:
         told: Value of `HEADER`.
+        missing: Blocks that it would be made of if they were here, as far as they were noted.
     """
 
     told: str
+    missing: Mapping[MissingBlock, int]
 
     @classmethod
-    def of(cls, image: bytes, told: str) -> Self:
+    def of(cls, image: bytes, told: str, missing: Missing | None = None) -> Self:
         """An image with what is said of it."""
         made = cls(image)
-        made.told = told
+        made.told, made.missing = told, {} if missing is None else dict(missing.blocks)
         return made
 
 
@@ -62,4 +65,4 @@ def marked(image: bytes, budget: Budget) -> bytes:
     told = f"{share:.2f}; drawn={coarser.levels}"
     if coarser.waiting:
         told += f"; waiting={coarser.waiting}"
-    return PartialImage.of(image, told + ("; gaps" if coarser.gaps else ""))
+    return PartialImage.of(image, told + ("; gaps" if coarser.gaps else ""), budget.missing)

@@ -13,6 +13,7 @@ from comeo.errors import (
     ArchiveError,
     BoundError,
     ComeoError,
+    MissingModelError,
     NotFoundError,
     NotHereError,
     OutOfReachError,
@@ -24,6 +25,7 @@ from comeo.export.provenance import coding
 from comeo.grid import Grid
 from comeo.view.budget import Budget, Limit, Limits
 from comeo.view.coarser import Coarser
+from comeo.view.missing import Missing
 from comeo.view.reader import ArchiveReader, BlockCache, block_cache
 from comeo.view.warp import warm_up as warm_up_warp
 from tileserver import metrics
@@ -102,7 +104,7 @@ class Scenes:
         """Lend a scene's open archive.
 
         Raises:
-            NotYetError: If bytes that are read have not come yet.
+            NotYetError: If bytes that are read, or the model that they were coded with, have not come yet.
             BusyError: If it has gone or been replaced since the catalogue was last brought up to date, or
                 turns out to be damaged, while it is opened or read; a damaged one is then left out.
         """
@@ -113,7 +115,7 @@ class Scenes:
             raise
         except ReplacedError as error:
             raise BusyError(f"the archive of {record.id} is being replaced; try again in a moment") from error
-        except NotHereError as error:  # and no damage
+        except (MissingModelError, NotHereError) as error:  # and no damage
             raise NotYetError(str(error)) from error
         except ArchiveError as error:
             raise self._lost(record, error) from error
@@ -139,12 +141,13 @@ class Scenes:
         with self.lease(record) as archive:
             yield ArchiveReader(archive, self.blocks, budget, metrics.count_decoded)
 
-    def budget(self, *, picture: bool = False) -> Budget:
+    def budget(self, *, picture: bool = False, missing: Missing | None = None) -> Budget:
         """Make the budget of a request that the client waits for.
 
         Args:
             picture: Whether it is only to be looked at, so that pixels may be coarser where finer ones are
                 not here yet.
+            missing: Notes which these are, if anybody wants to know.
         """
         settings = self.settings
         decoded = Limit(settings.max_decoded_samples, "max_decoded_samples")
@@ -158,6 +161,7 @@ class Scenes:
                 opened=Limit(settings.max_opened_scenes, "max_opened_scenes"),
             ),
             Coarser() if picture else None,
+            missing,
         )
 
     def job_budget(self) -> Budget:

@@ -7,7 +7,7 @@ by the indexes of their shards, which are ranges to be fetched first.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -76,11 +76,7 @@ class Ranges:
 
     def indexes_of(self, groups: Sequence[str] | None = None, bbox: Bounds | None = None) -> Extents:
         """Those of the shards that `blocks` looks into: see there."""
-        found = Extents(
-            span
-            for level, places in self._wanted(groups, bbox).items()
-            for span in self._indexes(level, {_shard_of(level, place) for place in places})
-        )
+        found = self.indexes_at(self._wanted(groups, bbox))
         classes = self._entries.get(SHARD)
         if classes is None or self._layout is None or not self._classes(bbox):
             return found
@@ -98,14 +94,31 @@ class Ranges:
             NotHereError: If `indexes_of` them are not here yet.
             ArchiveError: If one of these is damaged.
         """
-        found = Extents(
-            span
-            for level, places in self._wanted(groups, bbox).items()
-            for span in self._archive.block_ranges(level, sorted(places))
-        )
+        found = self.blocks_at(self._wanted(groups, bbox))
         places = self._classes(bbox)
         layer = self._archive.clear if places else None
         return found if layer is None else found.union(Extents(layer.ranges(places)))
+
+    def indexes_at(self, blocks: Mapping[Level, Collection[Place]]) -> Extents:
+        """Headers and indexes of the shards that have some blocks."""
+        return Extents(
+            span
+            for level, places in blocks.items()
+            for span in self._indexes(level, {_shard_of(level, place) for place in places})
+        )
+
+    def blocks_at(self, blocks: Mapping[Level, Collection[Place]]) -> Extents:
+        """Some blocks, alone.
+
+        Raises:
+            NotHereError: If `indexes_at` them are not here yet.
+            ArchiveError: If one of these is damaged.
+        """
+        return Extents(
+            span
+            for level, places in blocks.items()
+            for span in self._archive.block_ranges(level, sorted(places))
+        )
 
     def _wanted(self, groups: Sequence[str] | None, bbox: Bounds | None) -> Mapping[Level, set[Place]]:
         """Native blocks by level."""
@@ -113,15 +126,8 @@ class Ranges:
         names = list(known) if groups is None else groups
         if missing := [name for name in names if name not in known]:
             raise NotFoundError(f"{self._archive.id} has no group {missing[0]}; it has {', '.join(known)}")
-        out: dict[Level, set[Place]] = {}
-        for name in names:
-            level = known[name].levels[0]
-            places = _blocks(level, known[name].crs, bbox)
-            out.setdefault(level, set()).update(places)
-            if level.reference is not None:
-                under = (finer_blocks(level.reference, level, *place) for place in places)
-                out.setdefault(level.reference, set()).update(place for each in under for place in each)
-        return out
+        levels = (known[name].levels[0] for name in names)
+        return with_finer((level, _blocks(level, known[level.group].crs, bbox)) for level in levels)
 
     def _indexes(self, level: Level, shards: Iterable[Place]) -> Iterator[Span]:
         """Header and index of each shard that there is."""
@@ -143,6 +149,17 @@ class Ranges:
 
     def _natives(self) -> Iterator[Level]:
         return (level for level in self._levels() if not level.number)
+
+
+def with_finer(blocks: Iterable[tuple[Level, Collection[Place]]]) -> dict[Level, set[Place]]:
+    """Blocks by level, with those of finer levels that they are predicted from."""
+    out: dict[Level, set[Place]] = {}
+    for level, places in blocks:
+        out.setdefault(level, set()).update(places)
+        if level.reference is not None:
+            under = (finer_blocks(level.reference, level, *place) for place in places)
+            out.setdefault(level.reference, set()).update(place for each in under for place in each)
+    return out
 
 
 def pieces_of(archive: Archive) -> Ranges:

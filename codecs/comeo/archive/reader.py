@@ -23,7 +23,7 @@ from comeo.archive.stores.base import Range
 from comeo.archive.stores.extents import Span
 from comeo.codecs import get_codec
 from comeo.codecs.payload import is_predicted
-from comeo.errors import ArchiveError, CodecError, NotHereError, ReplacedError
+from comeo.errors import ArchiveError, CodecError, MissingModelError, NotHereError, ReplacedError
 from comeo.places import is_far
 from comeo.scene import Window
 
@@ -51,6 +51,7 @@ class Archive(Metadata):
         self._store = store
         self._payloads = Payloads(store, self.inventory)
         self._clear_read: Part[ClearGroup] | None = None
+        self._has_model = self.model is None
 
     @property
     def clear(self) -> ClearGroup | None:
@@ -142,6 +143,30 @@ class Archive(Metadata):
         except NotHereError:
             return False
 
+    def missing_bytes(self, level: Level, block: Place) -> int:
+        """Bytes that are missing of a block and of those that it is predicted from.
+
+        Where the index of a shard is missing, a block counts as its share of the shard.
+
+        Raises:
+            ArchiveError: If the index of a shard is damaged, or the archive is a folder.
+        """
+        finer = level.reference
+        under = [] if finer is None else [(finer, place) for place in finer_blocks(finer, level, *block)]
+        return sum(self._missing_bytes(*each) for each in [(level, block), *under])
+
+    def _missing_bytes(self, level: Level, block: Place) -> int:
+        try:
+            return sum(
+                stop - start
+                for span in self.block_ranges(level, [block])
+                for start, stop in self._store.here.missing(*span)
+            )
+        except NotHereError:
+            rows, cols = level.shard
+            shard = self._store.ranges()[level.shard_key(block[0] // rows, block[1] // cols)]
+            return shard.size // (rows * cols)
+
     def entries(self) -> dict[str, Range]:
         """Where each object lies in the archive's file, by key.
 
@@ -165,14 +190,16 @@ class Archive(Metadata):
             One (bands, y, x) array a block, cropped to the level's size.
 
         Raises:
+            MissingModelError: If the model that they were coded with is not here.
             ArchiveError: If one is damaged, naming the file and the block.
         """
+        codec = get_codec(self.codec)
+        self._require_model(codec)
         payloads = self.payloads(level, blocks)
         present = [
             (block, payload) for block, payload in zip(blocks, payloads, strict=True) if payload is not None
         ]
         known = self._references(level, present, finer or self.decode_blocks)
-        codec = get_codec(self.codec)
         try:
             decoded = iter(
                 codec.decode_many([payload for _, payload in present], reduce=reduce, references=known)
@@ -223,6 +250,16 @@ class Archive(Metadata):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _require_model(self, codec: Codec) -> None:
+        """Make sure, once, that blocks are decoded by the model that the archive names."""
+        if self._has_model or self.model is None:
+            return
+        try:
+            codec.require(self.model)
+        except CodecError as error:  # a folder of models may be damaged, too
+            raise MissingModelError(f"{self.id} cannot be decoded: {error}") from error
+        self._has_model = True
 
     def _decode_singly(
         self,

@@ -130,6 +130,13 @@ class Codec(ABC):
         """SHA-256 of the model that this codec encodes with, in hex; None if it needs none."""
         return None
 
+    def require(self, digest: str) -> None:  # noqa: B027 - a codec without models has nothing to do
+        """Make sure that payloads of an archive that names a model are decoded by that one.
+
+        Raises:
+            MissingModelError: If it is not here.
+        """
+
     def encode(
         self,
         block: Block,

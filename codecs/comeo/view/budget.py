@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from comeo.errors import BoundError
 from comeo.view.coarser import Coarser
+from comeo.view.missing import Missing
 
 BlockKey = tuple[str, str, int, int, int, int]
 """ETag of the whole archive, group, level, reduction, row, column."""
@@ -56,15 +57,19 @@ class Budget:
     Args:
         limits: By default none.
         coarser: Lets pixels be drawn coarser where finer ones are not here; by default they are waited for.
+        missing: Notes which finer ones are not here, if anybody wants to know.
 
     Attributes:
-        coarser: As given.
+        coarser: As given, likewise `missing`.
         decoded: Samples counted so far, likewise `warped` and `computed`, and `made` in bytes.
     """
 
-    def __init__(self, limits: Limits | None = None, coarser: Coarser | None = None) -> None:
+    def __init__(
+        self, limits: Limits | None = None, coarser: Coarser | None = None, missing: Missing | None = None
+    ) -> None:
         self._limits = limits or Limits()
         self.coarser = coarser
+        self.missing = missing
         self._blocks: set[BlockKey] = set()
         self._scenes: set[str] = set()
         self.decoded = self.warped = self.computed = self.made = 0

@@ -198,6 +198,8 @@ class ArchiveReader:
         asked = find_source(group, grid)
         if asked is None or self.archive.completeness == 1:
             return asked
+        if self.budget.missing is not None:
+            self.budget.missing.note(self.archive, asked.level, self._lacking(asked))
         coarser = self.budget.coarser
         for some in (False, True) if coarser else (False,):
             others = self._instead(group, grid, asked) if coarser else ()
@@ -212,6 +214,11 @@ class ArchiveReader:
             f"{self.archive.id} is here in part, {self.archive.completeness:.0%} of its bytes, "
             f"and what this needs of {group.name} is not here yet"
         )
+
+    def _lacking(self, source: Source) -> Iterator[tuple[int, int]]:
+        """Blocks of a source that are not here."""
+        blocks = self._looked_at(source.level, source.window, source.reduce)
+        return (block for block in blocks if not self._has_block(source.level, block))
 
     @staticmethod
     def _instead(group: ArchiveGroup, grid: Grid, asked: Source) -> Iterator[Source]:

@@ -14,11 +14,14 @@ from comeo.errors import ComeoError
 from tileserver.relay.errors import FeedError
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.keeping.bringing import Bringer
+from tileserver.relay.keeping.demand import Demand
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.gate import Gate
 from tileserver.relay.keeping.intake import Intake
 from tileserver.relay.keeping.journal import Journal, Known, now_utc
 from tileserver.relay.keeping.layering import Layering
+from tileserver.relay.keeping.looks import Looks
+from tileserver.relay.keeping.models import Models
 from tileserver.relay.keeping.pace import Pace
 from tileserver.relay.keeping.retention import Retention
 from tileserver.relay.keeping.runner import Runner, Told
@@ -137,6 +140,7 @@ def running(
             gate = Gate(terms.link, journal, clock, free=free)
             intake = Intake(journal, folder, relay.subscribers, terms.drops)
             dates, pace = ClearDates(), Pace(ticks, sleep)
+            trusted = {origin.url for origin in terms.origins if origin.models and not free}
             sources = [
                 Source(
                     name,
@@ -144,6 +148,7 @@ def running(
                     Bringer(each, journal, gate, pace, ticks),
                     Order([], dates, clock()),
                     copy=free,
+                    models=name in trusted,
                 )
                 for name, each in upstreams
             ]
@@ -151,11 +156,16 @@ def running(
                 wish = wish_for(kept, relay.subscribers, clock()) if kept.is_seen else None
                 if wish is not None:
                     dates.add(wish)
-            layering = Layering(journal, folder, told.note)
+            layering = Layering(journal, folder, told.note, clock)
             retention = Retention(journal, folder, intake, terms.disk, clock)
+            demand = None
+            if terms.link.on_demand and not free:
+                demand = Demand(Looks(folder.looks), journal, layering, retention, gate, clock)
+            models = Models(journal, folder, told.note, clock) if trusted else None
             yield Runner(
-                journal, folder, sources, intake, layering, retention, gate, told, clock, ticks, sleep
-            )
+                journal, folder, sources, intake, layering, retention, gate, told, clock, ticks, sleep,
+                demand, models,
+            )  # fmt: skip
         finally:
             journal.close()
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
+from pathlib import Path
 from typing import Final, Protocol, cast
 
 from comeo.archive.stores.extents import Extents
 from tileserver.relay.errors import UnreachableError, UpstreamError
 from tileserver.relay.feed.layout import MAX_HEAD_BYTES
 from tileserver.relay.feed.lines import PutLine
-from tileserver.relay.keeping.gate import FREE, Gate, Pass
-from tileserver.relay.keeping.journal import Journal, Kept
+from tileserver.relay.keeping.gate import FREE, Gate, GivesWayError, Pass
+from tileserver.relay.keeping.journal import Journal, Kept, Spent
 from tileserver.relay.keeping.pace import Pace
 from tileserver.relay.keeping.spans import requests
 from tileserver.relay.upstream.base import Upstream
@@ -42,6 +43,9 @@ class Bringer:
         gate: That says what may be asked for.
         pace: Of the link.
         clock: Seconds that only grow.
+
+    Attributes:
+        gives_way: Whether something else comes first now: what nobody looks at stops between two requests.
     """
 
     def __init__(
@@ -58,19 +62,22 @@ class Bringer:
         self._pace = pace
         self._clock = clock
         self._told = upstream.wire.total
+        self.gives_way: Callable[[], bool] = lambda: False
 
     @property
     def waited(self) -> float:
         """Seconds that were waited so that the link holds its rate."""
         return self._pace.waited
 
-    def settle(self) -> int:
+    def settle(self, *, on_demand: bool = False) -> int:
         """Bytes on the wire since the last time, counted in the budget."""
         total = self._upstream.wire.total
         wire, self._told = total - self._told, total
-        return self._gate.spend(wire)
+        return self._gate.spend(wire, on_demand=on_demand)
 
-    def bring(self, kept: Kept, href: str, file: Taking, wanted: Extents, *, alerts: bool) -> Kept:
+    def bring(
+        self, kept: Kept, href: str, file: Taking, wanted: Extents, *, alerts: bool, on_demand: bool = False
+    ) -> Kept:
         """Bring what is wanted of a scene and not here.
 
         Args:
@@ -79,21 +86,25 @@ class Bringer:
             file: That takes the bytes.
             wanted: Which.
             alerts: Whether they are for alerts.
+            on_demand: Whether somebody looks at it.
 
         Returns:
             The scene with all that was wanted.
 
         Raises:
             PausedError: If the link may not be used now; what came is kept, as with the others.
+            GivesWayError: If something else comes first now.
             ChangedError: If the origin has another version.
             UpstreamError: If the line is cut, or the origin refuses.
         """
         for start, stop in requests(wanted, kept.received):
             place = start
             while place < stop:
-                allowed = self._gate.enter(alerts=alerts)
-                upto = stop if allowed.useful is None else min(stop, place + allowed.useful)
-                kept = self._range(kept, href, file, place, upto, allowed)
+                if not on_demand and self.gives_way():
+                    raise GivesWayError
+                allowed = self._gate.enter(alerts=alerts, on_demand=on_demand)
+                upto = min(stop, place + allowed.longest)
+                kept = self._range(kept, href, file, place, upto, allowed, on_demand=on_demand)
                 place = upto
         return kept
 
@@ -124,12 +135,42 @@ class Bringer:
         file.write(line.tail, content)
         file.sync()
         received = kept.received.add(line.tail, line.bytes)
-        kept = self._journal.received(kept, received, self._gate.day, 0, size)
+        kept = self._journal.received(kept, received, Spent(self._gate.day, 0, size))
         if allowed is not FREE:
             self._pace.took(line.packed, allowed.rate)
         return kept
 
-    def _range(self, kept: Kept, href: str, file: Taking, start: int, stop: int, allowed: Pass) -> Kept:
+    def bring_model(self, sha256: str, path: Path, most: int) -> None:
+        """Bring a learned model behind what is there of it; all of it has come when this returns.
+
+        Args:
+            sha256: Of the model.
+            path: Of the file.
+            most: Bytes that it may have.
+
+        Raises:
+            PausedError: If the link may not be used now; what came is kept, as with the others.
+            UpstreamError: If the line is cut, or the origin refuses, or has more bytes.
+        """
+        with path.open("ab") as file:
+            while (start := file.tell()) <= most:
+                allowed = self._gate.enter(alerts=False)
+                stop = start + allowed.longest
+                try:
+                    for data in self._upstream.part_of_model(sha256, start, stop):
+                        file.write(data)
+                        if allowed is not FREE:
+                            self._pace.took(len(data), allowed.rate)
+                finally:
+                    file.flush()
+                    self._journal.spend(self._gate.day, self.settle())
+                if file.tell() < stop:
+                    return
+        raise UpstreamError(f"it has more than {most} bytes, and is not used")
+
+    def _range(
+        self, kept: Kept, href: str, file: Taking, start: int, stop: int, allowed: Pass, *, on_demand: bool
+    ) -> Kept:
         """Bring one range; what has come of it is remembered in any case."""
         written = remembered = start
         since = self._clock()
@@ -138,9 +179,9 @@ class Bringer:
             nonlocal kept, remembered, since
             file.sync()
             received = kept.received.add(remembered, written)
-            wire = self.settle()
-            day = self._gate.day
-            kept = self._journal.received(kept, received, day, wire, written - remembered)
+            wire = self.settle(on_demand=on_demand)
+            spent = Spent(self._gate.day, wire, written - remembered, on_demand)
+            kept = self._journal.received(kept, received, spent)
             remembered, since = written, self._clock()
 
         try:

@@ -27,6 +27,8 @@ class Folder:
         archives: What is served.
         aside: Versions that come while an older one is served.
         journal: File of the journal.
+        looks: File in which servers write down what people look at and is not here.
+        models: Learned models that have been fetched.
     """
 
     def __init__(self, root: Path) -> None:
@@ -34,6 +36,8 @@ class Folder:
         self.archives = root / "archives"
         self.aside = root / "aside"
         self.journal = root / "relay.sqlite"
+        self.looks = root / "looks.sqlite"
+        self.models = root / "models"
 
     def make(self) -> None:
         """Make the folders.

@@ -9,6 +9,7 @@ from typing import Final
 
 from tileserver.relay.keeping.journal import Journal
 from tileserver.relay.keeping.reach import Doing
+from tileserver.relay.keeping.spans import LONGEST
 from tileserver.relay.plan.budget import OVERHEAD, REQUEST_BYTES, Budget
 from tileserver.relay.plan.definition import Link
 from tileserver.relay.plan.forecast import affordable
@@ -16,6 +17,15 @@ from tileserver.relay.plan.windows import link_at, local_day
 
 _LEAST: Final = 1024
 """Bytes of an archive below which a request is not worth its headers."""
+
+
+_SOON_SECONDS: Final = 10
+"""That a request takes at most where somebody may look at something else meanwhile, by the link's rate."""
+_LEAST_SOON: Final = 1 << 16
+
+
+class GivesWayError(Exception):
+    """Something else comes first now; what has come is kept."""
 
 
 class PausedError(Exception):
@@ -40,10 +50,17 @@ class Pass:
     Attributes:
         useful: Bytes of an archive that may be asked for at most; None: as many as one likes.
         rate: Bytes a second; None: as fast as it goes.
+        at_once: Bytes that one request may ask for; None: as many as one likes.
     """
 
     useful: int | None
     rate: float | None
+    at_once: int | None = None
+
+    @property
+    def longest(self) -> int:
+        """Bytes that the next request may ask for."""
+        return min(each for each in (LONGEST, self.useful, self.at_once) if each is not None)
 
 
 FREE: Final = Pass(None, None)
@@ -65,25 +82,26 @@ class Gate:
         self._link = link
         self._clock = clock
         self._free = free
-        self.budget = Budget(link, {day: wire for day, (wire, _) in journal.spent().items()})
+        self.budget = budget_of(link, journal)
 
     @property
     def day(self) -> date:
         """The local day."""
         return local_day(self._clock(), self._link.zone)
 
-    def spend(self, wire: int) -> int:
+    def spend(self, wire: int, *, on_demand: bool = False) -> int:
         """Count bytes on the wire, and say how many the journal has to count."""
         if self._free:
             return 0
-        self.budget.spend(self.day, wire)
+        self.budget.spend(self.day, wire, on_demand=on_demand)
         return wire
 
-    def enter(self, *, alerts: bool) -> Pass:
+    def enter(self, *, alerts: bool, on_demand: bool = False) -> Pass:
         """Say what may be done now.
 
         Args:
             alerts: Whether it is for alerts.
+            on_demand: Whether somebody looks at it.
 
         Raises:
             PausedError: If nothing may.
@@ -94,12 +112,21 @@ class Gate:
         opened = link_at(now, self._link)
         if opened.window is None:
             raise PausedError(opened.until, "no window of the link is open", "closed")
-        left = affordable(self.budget, now, self._link, alerts=alerts)
+        left = affordable(self.budget, now, self._link, alerts=alerts, on_demand=on_demand)
         useful = None if left is None else int((left - REQUEST_BYTES) / OVERHEAD)
         if useful is not None and useful < _LEAST:
             raise PausedError(opened.until, "the quota of bytes is used up", "quota")
         rate = None if opened.window.kbps is None else opened.window.kbps * 125
-        if rate is not None:
-            room = int(rate * (opened.until - now).total_seconds())
-            useful = max(_LEAST, room if useful is None else min(useful, room))
-        return Pass(useful, rate)
+        if rate is None:
+            return Pass(useful, rate)
+        room = int(rate * (opened.until - now).total_seconds())
+        useful = max(_LEAST, room if useful is None else min(useful, room))
+        return Pass(
+            useful, rate, max(_LEAST_SOON, int(rate * _SOON_SECONDS)) if self._link.on_demand else None
+        )
+
+
+def budget_of(link: Link, journal: Journal) -> Budget:
+    """The quotas of a link, with what was spent of them."""
+    spent = {day: wire for day, (wire, _) in journal.spent().items()}
+    return Budget(link, spent, journal.spent_on_demand())

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from comeo.archive.stores.extents import Extents
 from comeo.errors import ComeoError
@@ -44,17 +44,26 @@ UPDATE scene SET keeps = CASE most
 ALTER TABLE scene DROP COLUMN most;
 """
 """Version 1 had how many of the layers were kept, the first ones."""
-_LINES: Final = """
+_LATER: Final = """
 CREATE TABLE IF NOT EXISTS told (
     collection TEXT NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL, document TEXT NOT NULL,
     PRIMARY KEY (collection, id, etag)
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS looked (
+    collection TEXT NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL, at TEXT NOT NULL, extents TEXT NOT NULL,
+    PRIMARY KEY (collection, id, etag)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spent_on_demand (day TEXT PRIMARY KEY, wire INTEGER NOT NULL) WITHOUT ROWID;
 """
-"""Lines as they were signed, to be passed on; of a drop without an etag. Earlier versions leave it alone."""
+"""Lines as they were signed, to be passed on, of a drop without an etag; bytes that came as somebody looked.
+
+Earlier versions leave all of it alone.
+"""
 State = Literal["coming", "whole", "faulty"]
 SPEED: Final = "speed"
 """Fact: bytes a second that the line carries."""
 NOTHING: Final = Extents()
+_KEY: Final = "collection = ? AND id = ? AND etag = ?"
 _PUT: Final = f"INSERT OR REPLACE INTO scene VALUES ({', '.join('?' * 17)})"  # noqa: S608
 
 
@@ -123,6 +132,36 @@ class Known:
     problem: str | None = None
 
 
+class Spent(NamedTuple):
+    """What bytes have cost.
+
+    Attributes:
+        day: The local day.
+        wire: Bytes on the wire.
+        useful: Bytes of archives among them.
+        on_demand: Whether they came as somebody looked.
+    """
+
+    day: date
+    wire: int
+    useful: int = 0
+    on_demand: bool = False
+
+
+class Looked(NamedTuple):
+    """What has come of a scene as somebody looked at it, and may be among layers, too.
+
+    Attributes:
+        key: Which version.
+        at: When it came last.
+        extents: Bytes.
+    """
+
+    key: Key
+    at: datetime
+    extents: Extents
+
+
 class Journal:
     """The journal of a relay.
 
@@ -146,7 +185,7 @@ class Journal:
             self._connection.execute("PRAGMA synchronous = NORMAL")  # a power cut costs the last pieces only
             self._prepare()
             if writable:
-                self._connection.execute(_LINES)
+                self._connection.executescript(_LATER)
         except sqlite3.Error as error:
             raise ComeoError(f"{path} cannot be opened as the journal of a relay: {error}") from error
 
@@ -189,6 +228,11 @@ class Journal:
         """Remember something by name."""
         with self.writing():
             self._connection.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, value))
+
+    def forget_fact(self, name: str) -> None:
+        """Remember it no more."""
+        with self.writing():
+            self._connection.execute("DELETE FROM fact WHERE name = ?", (name,))
 
     def origin(self, uuid: str) -> Known | None:
         """What is known of an origin."""
@@ -234,6 +278,14 @@ class Journal:
         """All that there is."""
         return self._scenes("ORDER BY collection, id, seq", ())
 
+    def models(self) -> dict[tuple[str, str], int]:
+        """How many scenes of an origin need a learned model, by its UUID and the model's SHA-256."""
+        rows = self._connection.execute(
+            "SELECT origin, json_extract(line, '$.model') AS model, count(*) FROM scene"
+            " WHERE model IS NOT NULL GROUP BY origin, model ORDER BY origin, model"
+        )
+        return {(origin, model): count for origin, model, count in rows}
+
     def unconfirmed(self, origin: str) -> list[Kept]:
         """Scenes that the present epoch of an origin has not named."""
         return [*self._scenes("WHERE origin = ? AND NOT confirmed AND dropped IS NULL", (origin,))]
@@ -248,6 +300,7 @@ class Journal:
         with self.writing():
             self._connection.execute("DELETE FROM scene WHERE collection = ? AND id = ? AND etag = ?", key)
             self._connection.execute("DELETE FROM told WHERE collection = ? AND id = ? AND etag = ?", key)
+            self.forget_looked(key)
 
     def keep_line(self, key: Key, document: str) -> None:
         """Remember what was told of a scene, as JSON that proves it: it takes the place of what it answers.
@@ -270,7 +323,7 @@ class Journal:
         ).fetchone()
         return None if row is None else str(row[0])
 
-    def received(self, kept: Kept, received: Extents, day: date, wire: int, useful: int) -> Kept:
+    def received(self, kept: Kept, received: Extents, spent: Spent) -> Kept:
         """Remember that bytes of a scene are on the disk, and what they cost; the scene as it is now."""
         after = replace(kept, received=received)
         with self.writing():
@@ -278,14 +331,20 @@ class Journal:
                 "UPDATE scene SET received = ? WHERE collection = ? AND id = ? AND etag = ?",
                 (json.dumps(list(received)), *kept.key),
             )
-            self.spend(day, wire, useful)
+            self.spend(*spent)
         return after
 
-    def spend(self, day: date, wire: int, useful: int = 0) -> None:
-        """Count bytes of a local day."""
+    def spend(self, day: date, wire: int, useful: int = 0, on_demand: bool = False) -> None:
+        """Count bytes of a local day: see `Spent`."""
         if not wire and not useful:
             return
         with self.writing():
+            if on_demand:
+                self._connection.execute(
+                    "INSERT INTO spent_on_demand VALUES (?, ?)"
+                    " ON CONFLICT (day) DO UPDATE SET wire = wire + excluded.wire",
+                    (day.isoformat(), wire),
+                )
             self._connection.execute(
                 "INSERT INTO spent VALUES (?, ?, ?) ON CONFLICT (day) DO UPDATE"
                 " SET wire = wire + excluded.wire, useful = useful + excluded.useful",
@@ -297,9 +356,39 @@ class Journal:
         rows = self._connection.execute("SELECT day, wire, useful FROM spent ORDER BY day")
         return {date.fromisoformat(day): (wire, useful) for day, wire, useful in rows}
 
+    def spent_on_demand(self) -> dict[date, int]:
+        """Bytes on the wire of each local day that came as somebody looked."""
+        known = self._connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'spent_on_demand'")
+        if known.fetchone() is None:  # no later version has run this relay yet
+            return {}
+        rows = self._connection.execute("SELECT day, wire FROM spent_on_demand ORDER BY day")
+        return {date.fromisoformat(day): wire for day, wire in rows}
+
+    def look(self, key: Key, extents: Extents, at: datetime) -> None:
+        """Remember that bytes of a scene come as somebody looks at it."""
+        with self.writing():
+            known = next((each.extents for each in self._looked("WHERE " + _KEY, key)), NOTHING)
+            row = (*key, at.isoformat(), json.dumps(list(known.union(extents))))
+            self._connection.execute("INSERT OR REPLACE INTO looked VALUES (?, ?, ?, ?, ?)", row)
+
+    def looked(self) -> list[Looked]:
+        """All that has come so, the oldest first."""
+        return [*self._looked("ORDER BY at", ())]
+
+    def forget_looked(self, key: Key) -> None:
+        """Let what has come of a scene so be as anything else of it."""
+        with self.writing():
+            self._connection.execute(f"DELETE FROM looked WHERE {_KEY}", key)  # noqa: S608
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    def _looked(self, condition: str, values: Sequence[Any]) -> Iterator[Looked]:
+        rows = self._connection.execute(f"SELECT * FROM looked {condition}", values).fetchall()  # noqa: S608
+        for collection, item, etag, at, extents in rows:
+            found = Extents(tuple(pair) for pair in json.loads(extents))
+            yield Looked(Key(collection, item, etag), datetime.fromisoformat(at), found)
 
     def _scenes(self, condition: str, values: Sequence[Any]) -> Iterator[Kept]:
         for row in self._connection.execute(f"SELECT * FROM scene {condition}", values).fetchall():  # noqa: S608

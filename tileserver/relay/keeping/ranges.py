@@ -1,15 +1,17 @@
-"""Which bytes of a scene show its area as sharp as it is."""
+"""Which bytes of a scene show its area as sharp as it is, and which show what somebody looks at."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import shapely
 
-from comeo.archive import Archive
-from comeo.archive.ranges import pieces_of
+from comeo.archive import Archive, Level
+from comeo.archive.ranges import pieces_of, with_finer
+from comeo.archive.references import Place
 from comeo.archive.stores.extents import Extents
 from comeo.grid import Bounds
+from comeo.view.missing import MissingBlock
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import Kept
 from tileserver.relay.keeping.received import open_received
@@ -48,6 +50,38 @@ def area_extents(folder: Folder, kept: Kept, wish: Wish) -> Extents:
             for bbox in boxes:
                 found = found.union(ranges.blocks(groups, bbox))
     return found
+
+
+def block_extents(folder: Folder, kept: Kept, blocks: Iterable[MissingBlock]) -> Extents:
+    """Bytes of blocks of a scene, of those that they are predicted from, and of the indexes of their shards.
+
+    Until the indexes are here these alone are known. What is not a block of the scene is left out.
+
+    Args:
+        folder: Of the relay.
+        kept: A scene that is on its way, and of which the head is here.
+        blocks: Which.
+
+    Raises:
+        ArchiveError: If the head or an index is damaged.
+    """
+    collection, item, etag = kept.key
+    part = folder.part(collection, item, aside=kept.aside)
+    with open_received(part, kept.received, etag) as archive:
+        ranges = pieces_of(archive)
+        wanted = with_finer((level, [place]) for level, place in _places(archive, blocks))
+        found = ranges.indexes_at(wanted)
+        return found if found.without(kept.received).total else found.union(ranges.blocks_at(wanted))
+
+
+def _places(archive: Archive, blocks: Iterable[MissingBlock]) -> Iterator[tuple[Level, Place]]:
+    """Those that an archive has, of blocks that somebody may have made up."""
+    for each in blocks:
+        group = archive.groups.get(each.group)
+        for level in () if group is None else group.levels:
+            rows, cols = level.grid
+            if level.number == each.level and 0 <= each.row < rows and 0 <= each.col < cols:
+                yield level, (each.row, each.col)
 
 
 def groups_of(archive: Archive, bands: frozenset[str]) -> list[str] | None:

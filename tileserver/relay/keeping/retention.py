@@ -62,6 +62,24 @@ class Retention:
                 )
         return faded
 
+    def make_room_for_looks(self, key: Key, count: int) -> None:
+        """Make room for so many bytes of what somebody looks at: others of its kind give way, no layers.
+
+        Args:
+            key: Of the scene, whose own stay.
+            count: Bytes.
+
+        Raises:
+            NoRoomError: If there is none.
+        """
+        if self._lacking(count) > 0:
+            self._let_looked_go(count, but=key)
+            if self._lacking(count) > 0:
+                raise NoRoomError(
+                    f"{self._folder.root} has no room for {count} bytes beside its layers; make some, or "
+                    "allow more by [disk]"
+                )
+
     def fade(self, now: datetime) -> list[Key]:
         """Let scenes fade that are as old as their subscriptions say, or are too much together."""
         found = [*self._by_age(now)]
@@ -90,8 +108,31 @@ class Retention:
             elif set(wish.layers) < set(fresh.layers):
                 yield from self._fade_to(kept, wish, frozenset((*OVERVIEW, *wish.layers)))
 
+    def _let_looked_go(self, count: int, but: Key | None = None) -> None:
+        """Let go of what came as somebody looked and no layer has, that which came first before others."""
+        for key, _, extents in self._journal.looked():
+            if self._lacking(count) <= 0:
+                return
+            kept = self._journal.get(key)
+            if key == but or kept is None:
+                continue
+            try:
+                let_go(
+                    self._journal,
+                    self._folder,
+                    kept,
+                    wish_for(kept, self._intake.subscribers, _OLDEST),
+                    extents,
+                )
+            except ComeoError as error:
+                _log.warning("%s: %s", key.id, error)
+
     def _fade_for(self, count: int) -> Iterator[Key]:
-        """Let the oldest go first: the rest of all, then what is sharp; heads and overviews stay."""
+        """Let what was only looked at go first, then the oldest: the rest of all, then what is sharp.
+
+        Heads and overviews stay.
+        """
+        self._let_looked_go(count)
         for left in (frozenset[Layer]((*OVERVIEW, "area")), frozenset(OVERVIEW)):
             scenes = [
                 each
@@ -134,17 +175,52 @@ def fade(journal: Journal, folder: Folder, kept: Kept, wish: Wish, left: Collect
         ComeoError: If its files cannot be read or written.
     """
     offer, layers = wish.offer, tuple(layer for layer in kept.here if layer in left)
-    keep = Extents([(offer.coarse if "coarse" in layers else offer.tail, offer.size)])
-    if "area" in layers:
-        keep = keep.union(area_extents(folder, kept, wish))
+    keep = _layers_of(folder, replace(kept, layers=layers), wish)
     received = Extents([(0, offer.size)]) if kept.state == "whole" else kept.received
     keep = keep.common(received)
     after = replace(
         kept, state="coming", received=keep, published=keep.total, layers=layers, keeps=in_order(left)
     )
-    journal.put(after)
+    with journal.writing():
+        journal.put(after)
+        journal.forget_looked(kept.key)  # what is no layer goes
     settle_faded(folder, after)
     return after
+
+
+def let_go(journal: Journal, folder: Folder, kept: Kept, wish: Wish | None, extents: Extents) -> None:
+    """Let go of bytes of a scene that no layer has.
+
+    The journal says so first, and forgets what was looked at last: after a kill it is done again.
+
+    Args:
+        journal: Of the relay.
+        folder: Its files.
+        kept: The scene.
+        wish: Of what the area is; None: nobody wants the scene any more, and it stays as it is.
+        extents: Bytes that came as somebody looked.
+
+    Raises:
+        ComeoError: If its files cannot be read or written.
+    """
+    if kept.state == "coming" and wish is not None:
+        keep = kept.received.without(extents)
+        keep = keep.union(kept.received.common(_layers_of(folder, kept, wish)))
+        part = folder.part(kept.key.collection, kept.key.id, aside=kept.aside)
+        writer = SparseWriter.create(part, wish.offer.size, kept.key.etag)
+        try:
+            journal.put(replace(kept, received=keep, published=writer.published.common(keep).total))
+            writer.punch(keep, kept.layers)
+        finally:
+            writer.close()
+    journal.forget_looked(kept.key)
+
+
+def _layers_of(folder: Folder, kept: Kept, wish: Wish) -> Extents:
+    """Bytes of the layers of a scene that is on its way."""
+    offer, layers = wish.offer, kept.layers
+    found = Extents([(offer.coarse if "coarse" in layers else offer.tail, offer.size)])
+    return found.union(area_extents(folder, kept, wish)) if "area" in layers else found
 
 
 def settle_faded(folder: Folder, kept: Kept, published: Extents | None = None) -> None:

@@ -11,11 +11,13 @@ from typing import Final
 
 from comeo.errors import ComeoError
 from tileserver.relay.errors import ChangedError, FeedError, UnreachableError, UpstreamError
+from tileserver.relay.keeping.demand import Demand, Sought
 from tileserver.relay.keeping.folder import Folder
-from tileserver.relay.keeping.gate import Gate, PausedError
+from tileserver.relay.keeping.gate import Gate, GivesWayError, PausedError
 from tileserver.relay.keeping.intake import Intake
-from tileserver.relay.keeping.journal import SPEED, Journal, now_utc
+from tileserver.relay.keeping.journal import SPEED, Journal, Kept, now_utc
 from tileserver.relay.keeping.layering import FaultyError, Layering
+from tileserver.relay.keeping.models import Models
 from tileserver.relay.keeping.reach import Doing, Fault, Reaching
 from tileserver.relay.keeping.reconcile import reconcile
 from tileserver.relay.keeping.retention import NoRoomError, Retention
@@ -32,6 +34,8 @@ LONG_POLL_SECONDS: Final = 240.0
 """That an origin is asked to hold a request: with 360 of them a day, waiting costs less than 200 kB."""
 STATIC_SECONDS: Final = 300.0
 """Between two looks at the feed of an origin that does not hold requests."""
+LOOK_SECONDS: Final = 1.0
+"""Between two looks at what people look at, while there is nothing else to do."""
 HOUSE_SECONDS: Final = 600.0
 """Between two looks at what is to fade."""
 REQUEST_SECONDS: Final = 0.5
@@ -71,6 +75,8 @@ class Runner:
         clock: Time in UTC.
         ticks: Seconds that only grow.
         sleep: Waits.
+        demand: Chooses what is fetched of what people look at, if anything.
+        models: Brings learned models that scenes need.
     """
 
     def __init__(
@@ -86,6 +92,8 @@ class Runner:
         clock: Callable[[], datetime] = now_utc,
         ticks: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        demand: Demand | None = None,
+        models: Models | None = None,
     ) -> None:
         self._journal, self._folder, self._gate = journal, folder, gate
         self._sources = sources
@@ -99,6 +107,10 @@ class Runner:
         self._paused_as: Doing = "closed"
         self._halted_until: datetime | None = None
         self._reaching = Reaching(journal)
+        self._demand, self._models = demand, models
+        self._models_at = float("-inf")
+        for source in sources:
+            source.bringer.gives_way = lambda: self._looked_at() is not None
 
     def run(self, *, once: bool = False) -> None:
         """Work until it is ended by a signal, or, `once`, until nothing more can be done now.
@@ -114,8 +126,12 @@ class Runner:
         while True:
             self._keep_house()
             self._poll()
-            found = self._next()
-            if found is not None:
+            self._bring_models()
+            sought = self._looked_at()
+            found = self._next() if sought is None else None
+            if sought is not None:
+                self._show(*sought)
+            elif found is not None:
                 self._bring(*found)
             elif once:
                 return
@@ -145,6 +161,27 @@ class Runner:
                 changed = [kept.key for kept in self._journal.scenes()]
             for key in changed:
                 self._arrange(key)
+            if changed:
+                self._models_at = float("-inf")
+
+    def _bring_models(self) -> None:
+        """Bring models that scenes need, where that is allowed: without one none of their pixels is seen."""
+        if self._models is None or self._ticks() < self._models_at:
+            return
+        self._models_at = self._ticks() + HOUSE_SECONDS
+        for source in self._sources:
+            if not source.models or source.uuid is None or self._ticks() < source.ready_at:
+                continue
+            try:
+                for digest in self._models.lacking(source.uuid):
+                    self._models.bring(source.bringer, digest)
+            except PausedError:
+                return
+            except UnreachableError as error:
+                self._failed(source, error)
+                self._models_at = source.ready_at
+            except OSError as error:
+                self._told.note(f"models cannot be written: {error.strerror}")
 
     def _next(self) -> tuple[Source, Waiting] | None:
         """The piece that is worth most, of origins that are there."""
@@ -179,6 +216,43 @@ class Runner:
         self._paused_until = None
         return True
 
+    def _looked_at(self) -> tuple[Demand, Source, Sought] | None:
+        """What somebody looks at that can be fetched now, of origins that are there."""
+        if self._demand is None:
+            return None
+        ready = [each for each in self._sources if each.uuid is not None and self._ticks() >= each.ready_at]
+        sought = self._demand.first({each.uuid for each in ready if each.uuid is not None})
+        source = next(
+            (each for each in ready if sought is not None and each.uuid == sought.kept.origin), None
+        )
+        return None if sought is None or source is None else (self._demand, source, sought)
+
+    def _show(self, demand: Demand, source: Source, sought: Sought) -> None:
+        """Bring what somebody looks at, as far as it comes."""
+        key = sought.kept.key
+        self._told.line(f"{key.id}: {len(sought.blocks)} blocks that were looked at")
+        self._reaching.does("fetching", self._clock())
+        before = self._measured(source)
+        try:
+            demand.bring(source.bringer, sought)
+        except (PausedError, NoRoomError):
+            pass
+        except ChangedError:
+            demand.forget(sought)
+            source.polled_at = float("-inf")
+        except FaultyError as error:
+            self._faulty(source, sought.kept, error)
+        except UpstreamError as error:
+            self._failed(source, error)
+        except ComeoError as error:
+            demand.forget(sought)
+            self._told.note(f"{key.id}: {error}")
+        else:
+            self._heard(source)
+        finally:
+            self._arrange(key)
+            self._measure(source, before)
+
     def _bring(self, source: Source, scene: Waiting) -> None:
         """Bring the next layer of a scene, as far as it comes."""
         key = scene.wish.offer.key
@@ -202,15 +276,13 @@ class Runner:
         before = self._measured(source)
         try:
             after = self._layering.bring(source.bringer, kept, scene.wish, layers[-1])
-        except PausedError:
+        except (PausedError, GivesWayError):
             self._arrange(key)
         except ChangedError:
             source.polled_at = float("-inf")  # its feed tells what it is now
             self._later(source, key, f"{key.id} has changed at {source.name}")
         except FaultyError as error:
-            self._journal.put(replace(self._journal.get(key) or kept, state="faulty", problem=str(error)))
-            self._told.note(f"{key.id}: {error}; it is not asked for again")
-            source.order.remove(key)
+            self._faulty(source, kept, error)
         except UpstreamError as error:
             self._failed(source, error)
             self._arrange(key)
@@ -250,6 +322,13 @@ class Runner:
         known = self._journal.fact(SPEED)
         speed = wire / seconds if known is None else 0.7 * float(known) + 0.3 * wire / seconds
         self._journal.set_fact(SPEED, f"{speed:.0f}")
+
+    def _faulty(self, source: Source, kept: Kept, error: FaultyError) -> None:
+        """Mark a scene that is not what its line says."""
+        key = kept.key
+        self._journal.put(replace(self._journal.get(key) or kept, state="faulty", problem=str(error)))
+        self._told.note(f"{key.id}: {error}; it is not asked for again")
+        source.order.remove(key)
 
     def _later(self, source: Source, key: Key, why: str) -> None:
         self._told.note(f"{why}; it is tried again in {_PUT_OFF.seconds // 60} minutes")
@@ -325,9 +404,18 @@ class Runner:
         if len(self._sources) > 1:  # none is to wait for another
             self._sleep(1.0)
             return
+        if self._demand is not None:  # and no request may keep what is looked at waiting
+            self._watch()
+            return
         before = self._ticks()
         self._poll(LONG_POLL_SECONDS)
         if (
             self._ticks() - before < 1.0 and self._next() is None
         ):  # a folder of files, which is not waited for
             self._sleep(STATIC_SECONDS)
+
+    def _watch(self) -> None:
+        """Wait until somebody looks, or until the feed is to be read again."""
+        until = self._ticks() + STATIC_SECONDS
+        while self._ticks() < until and self._looked_at() is None:
+            self._sleep(LOOK_SECONDS)

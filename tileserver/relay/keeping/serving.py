@@ -1,19 +1,33 @@
-"""A relay as the server of its archives sees it: its definition, and what it was told of them."""
+"""A relay as the server of its archives sees it: its definition, what it was told, what people look at."""
 
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
-from typing import Any
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Final
 
+from cachetools import TTLCache
+
+from comeo.view.missing import MissingBlock
 from tileserver.relay.feed.log import Scene
 from tileserver.relay.feed.passing import Passed
 from tileserver.relay.keeping.assembly import Defined, defined, folder_of
-from tileserver.relay.keeping.journal import Journal
+from tileserver.relay.keeping.journal import Journal, now_utc
+from tileserver.relay.keeping.looks import MOST, Looks, LooksError
 from tileserver.relay.plan.areas import Sites, no_sites
 from tileserver.relay.plan.definition import read_definition
 from tileserver.relay.plan.offers import Key
 from tileserver.settings import Settings
+
+_log = logging.getLogger(__name__)
+_MOST_WRITTEN: Final = 4 * MOST
+_AGAIN_SECONDS: Final = 30.0
+"""In which a block that is looked at again is not written down again."""
+_TOLD_SECONDS: Final = 600.0
 
 
 def relay_of(settings: Settings) -> Defined:
@@ -32,6 +46,43 @@ def _sites(settings: Settings) -> Sites:
     from tileserver.relay.plan.sites import sites_in  # noqa: PLC0415 (an extra)
 
     return sites_in(settings.database)
+
+
+class Watching:
+    """Writes down what people look at and is not here, for the process that runs the relay.
+
+    It never waits for that one, nor for the link; what cannot be written down is lost until the next look.
+
+    Args:
+        settings: Of the server.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        assert settings.relay_definition is not None  # noqa: S101 - who asks has looked
+        terms = read_definition(settings.relay_definition)
+        self.on_demand = terms.link.on_demand
+        self._looks = Looks(folder_of(settings.relay_definition, terms).looks)
+        self._lock = threading.Lock()
+        self._written: TTLCache[MissingBlock, None] = TTLCache(_MOST_WRITTEN, _AGAIN_SECONDS)
+        self._told_at = float("-inf")
+
+    def saw(self, blocks: Mapping[MissingBlock, int]) -> None:
+        """Write down blocks, unless that was done a moment ago."""
+        with self._lock:
+            new = {block: count for block, count in blocks.items() if block not in self._written}
+            self._written.update(dict.fromkeys(new))
+        if not new:
+            return
+        try:
+            self._looks.put(new, now_utc())
+        except LooksError as error:
+            with self._lock:
+                for block in new:
+                    self._written.pop(block, None)
+                silent = time.monotonic() - self._told_at < _TOLD_SECONDS
+                self._told_at = self._told_at if silent else time.monotonic()
+            if not silent:
+                _log.warning("what people look at is not written down: %s", error)
 
 
 class ToldLines:

@@ -35,6 +35,7 @@ class Source:
         bringer: Brings its bytes.
         order: What waits to come from it.
         copy: Whether it is one that was carried, and may be older than what was seen.
+        models: Whether learned models are fetched from it.
 
     Attributes:
         uuid: Of the origin, once it has been reached.
@@ -44,7 +45,14 @@ class Source:
     """
 
     def __init__(
-        self, name: str, upstream: Upstream, bringer: Bringer, order: Order, *, copy: bool = False
+        self,
+        name: str,
+        upstream: Upstream,
+        bringer: Bringer,
+        order: Order,
+        *,
+        copy: bool = False,
+        models: bool = False,
     ) -> None:
         self.name = name
         self.upstream = upstream
@@ -56,7 +64,7 @@ class Source:
         self.ready_at = 0.0
         self.polled_at = float("-inf")
         self._index_at = float("-inf")
-        self.copy = copy
+        self.copy, self.models = copy, models
         self._index: Index | None = None
         self._last = 0
 

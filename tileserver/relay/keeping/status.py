@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from tileserver.relay.keeping.assembly import Defined, order_of
+from tileserver.relay.keeping.gate import budget_of
 from tileserver.relay.keeping.journal import SPEED, Journal, Kept
+from tileserver.relay.keeping.looks import Looks, LooksError
+from tileserver.relay.keeping.models import missing
 from tileserver.relay.keeping.offering import offer_in
 from tileserver.relay.keeping.reach import ALIVE, Fault, beat_of, reach_of
-from tileserver.relay.plan.budget import Budget
 from tileserver.relay.plan.definition import DAYS, Link, Window
-from tileserver.relay.plan.forecast import HORIZON, Coming, forecast
+from tileserver.relay.plan.forecast import HORIZON, Coming, affordable, forecast
 from tileserver.relay.plan.windows import link_at, local_day
 
 _ASSUMED: Final = 125_000.0
@@ -28,7 +30,7 @@ FAULTS: Final[Mapping[Fault, str]] = {
 }
 """What is wrong with an origin, in a sentence that names no address."""
 _SECRET: Final = ("url", "problem")
-"""Of an origin: for its relay's operator alone."""
+"""Of an origin, or a model of one: for the relay's operator alone."""
 
 
 def speed_of_line(journal: Journal) -> float:
@@ -46,7 +48,7 @@ def coming(relay: Defined, journal: Journal, now: datetime, most: int) -> list[C
         now: Time.
         most: Pieces.
     """
-    budget = Budget(relay.terms.link, {day: wire for day, (wire, _) in journal.spent().items()})
+    budget = budget_of(relay.terms.link, journal)
     found = forecast(now, order_of(relay, journal, now), relay.terms.link, budget, speed_of_line(journal))
     return [*itertools.islice(found, most)]
 
@@ -98,6 +100,7 @@ def status(relay: Defined, journal: Journal, now: datetime, most: int = 20) -> d
         "scenes": dict(states),
         "bytes": {"here": received, "of": total, "disk": relay.folder.used(), "free": relay.folder.free()},
         "spent": _spent(relay.terms.link, journal, now),
+        "wanted": _wanted(relay, journal, now) if relay.terms.link.on_demand else None,
         "coming": coming_document(found[:most]),
         "foretold": {
             "pieces": len(found), "more": len(found) == MOST_FORETOLD,
@@ -105,6 +108,7 @@ def status(relay: Defined, journal: Journal, now: datetime, most: int = 20) -> d
             "price": round(sum(each.price for each in found), 4),
             "ends": _moment(found[-1].ends) if found else None,
         },
+        "models": missing(journal, relay.folder, {*_trusted(relay, journal)}),
         "faults": faults[:most],
         "faulty": len(faults),
     }  # fmt: skip
@@ -112,10 +116,11 @@ def status(relay: Defined, journal: Journal, now: datetime, most: int = 20) -> d
 
 def public(found: Mapping[str, Any]) -> dict[str, Any]:
     """The same for everybody: without folders, addresses, and what the origin's own words may give away."""
-    origins = [
-        {name: value for name, value in origin.items() if name not in _SECRET} for origin in found["origins"]
-    ]
-    return {**{name: value for name, value in found.items() if name != "folder"}, "origins": origins}
+    shown = {
+        part: [{name: value for name, value in each.items() if name not in _SECRET} for each in found[part]]
+        for part in ("origins", "models")
+    }
+    return {**{name: value for name, value in found.items() if name != "folder"}, **shown}
 
 
 def _state(kept: Kept) -> str:
@@ -156,6 +161,14 @@ def _origins(relay: Defined, journal: Journal) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
+def _trusted(relay: Defined, journal: Journal) -> Iterator[str]:
+    """UUIDs of the origins that models are fetched of."""
+    for origin in relay.terms.origins:
+        reach = reach_of(journal, origin.url) if origin.models else None
+        if reach is not None and reach.origin is not None:
+            yield reach.origin
+
+
 def _link(link: Link, journal: Journal, now: datetime) -> dict[str, Any]:
     opened = link_at(now, link)
     return {
@@ -183,6 +196,23 @@ def _spent(link: Link, journal: Journal, now: datetime) -> dict[str, Any]:
         "reserve_for_alerts": link.reserve_for_alerts,
         "wire": sum(wire for wire, _ in spent.values()),
         "useful": sum(useful for _, useful in spent.values()),
+    }  # fmt: skip
+
+
+def _wanted(relay: Defined, journal: Journal, now: datetime) -> dict[str, Any]:
+    """What waits of what people look at, None where that cannot be read now, and what came so today."""
+    link, today = relay.terms.link, local_day(now, relay.terms.link.zone)
+    try:
+        waiting = Looks(relay.folder.looks).waiting(now)
+    except LooksError:
+        waiting = None
+    left = affordable(budget_of(link, journal), now, link, alerts=False, on_demand=True)
+    return {
+        "places": None if waiting is None else waiting.places,
+        "bytes": None if waiting is None else waiting.bytes,
+        "today": journal.spent_on_demand().get(today, 0),
+        "daily": None if link.daily is None else int(link.daily * link.most_on_demand),
+        "exhausted": left == 0,
     }  # fmt: skip
 
 

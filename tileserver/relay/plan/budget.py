@@ -20,40 +20,64 @@ def on_wire(useful: int) -> int:
     return int(useful * OVERHEAD) + REQUEST_BYTES
 
 
+class _Counted:
+    """Bytes by local day and month."""
+
+    def __init__(self, spent: Mapping[date, int]) -> None:
+        self.days = Counter[date]()
+        self.months = Counter[tuple[int, int]]()
+        for day, count in spent.items():
+            self.add(day, count)
+
+    def add(self, day: date, count: int) -> None:
+        self.days[day] += count
+        self.months[day.year, day.month] += count
+
+
 class Budget:
     """What has been spent, and what is left.
 
     Args:
         link: With its quotas.
         spent: Bytes of each local day so far.
+        on_demand: Of these, those that came as somebody looked.
     """
 
-    def __init__(self, link: Link, spent: Mapping[date, int] | None = None) -> None:
+    def __init__(
+        self,
+        link: Link,
+        spent: Mapping[date, int] | None = None,
+        on_demand: Mapping[date, int] | None = None,
+    ) -> None:
         self._link = link
-        self._days = Counter[date](spent or {})
-        self._months = Counter[tuple[int, int]]()
-        for day, count in self._days.items():
-            self._months[day.year, day.month] += count
+        self._all, self._on_demand = _Counted(spent or {}), _Counted(on_demand or {})
 
-    def spend(self, day: date, count: int) -> None:
+    def spend(self, day: date, count: int, *, on_demand: bool = False) -> None:
         """Count bytes."""
-        self._days[day] += count
-        self._months[day.year, day.month] += count
+        self._all.add(day, count)
+        if on_demand:
+            self._on_demand.add(day, count)
 
-    def left(self, day: date, *, alerts: bool = False) -> int | None:
+    def left(self, day: date, *, alerts: bool = False, on_demand: bool = False) -> int | None:
         """Bytes that may still be spent on a day; None: as many as one likes.
 
         Args:
             day: In the link's time zone.
             alerts: Whether they are for alerts, which may use what is reserved for them.
+            on_demand: Whether they come as somebody looks, which has a share of its own.
         """
-        share = 1.0 if alerts else 1.0 - self._link.reserve_for_alerts
-        found = [
-            int(most * share) - spent
-            for most, spent in (
-                (self._link.daily, self._days[day]),
-                (self._link.monthly, self._months[day.year, day.month]),
+        found = self._left(self._all, day, 1.0 if alerts else 1.0 - self._link.reserve_for_alerts)
+        if on_demand:
+            found += self._left(self._on_demand, day, self._link.most_on_demand)
+        return max(0, min(found)) if found else None
+
+    def _left(self, spent: _Counted, day: date, share: float) -> list[int]:
+        """What is left of a share of each quota."""
+        return [
+            int(most * share) - count
+            for most, count in (
+                (self._link.daily, spent.days[day]),
+                (self._link.monthly, spent.months[day.year, day.month]),
             )
             if most is not None
         ]
-        return max(0, min(found)) if found else None

@@ -125,10 +125,12 @@ class Origin(Part):
     Attributes:
         url: http(s) address of a server or of a folder on one, or `file:///…` of a folder.
         key: Public key that its lines are signed with, as the origin's operator gave it.
+        models: Whether learned models that its scenes need, and this version lacks, are fetched and run.
     """
 
     url: Annotated[str, Field(max_length=2000, pattern=r"^(https?|file)://[!-~]+$")]
     key: Annotated[str, Field(pattern=r"^ed25519:[A-Za-z0-9+/]{43}=$")]
+    models: bool = False
 
 
 def _checked_area(area: str | Box) -> str | Box:
@@ -242,6 +244,8 @@ class Link(Part):
         daily: Bytes on the wire a day.
         monthly: Likewise a calendar month.
         reserve_for_alerts: Share of both that only subscriptions with `alerts` may use.
+        on_demand: Whether what somebody looks at on the map, and is not here, comes before all else.
+        most_on_demand: Share of both quotas that this may use.
         currency: Of prices.
     """
 
@@ -250,7 +254,17 @@ class Link(Part):
     daily: Size | None = None
     monthly: Size | None = None
     reserve_for_alerts: Share = 0.0
+    on_demand: bool = False
+    most_on_demand: Share = 0.2
     currency: Annotated[str, Field(max_length=10, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")] = ""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.on_demand and self.daily is None:
+            raise ValueError(
+                'on_demand needs daily, of which it may use a share: anybody may look; write daily = "300 MB"'
+            )
+        return self
 
     @property
     def zone(self) -> ZoneInfo:

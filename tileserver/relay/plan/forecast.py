@@ -77,9 +77,11 @@ def forecast(
         now = coming.ends
 
 
-def affordable(budget: Budget, now: datetime, link: Link, *, alerts: bool) -> int | None:
+def affordable(
+    budget: Budget, now: datetime, link: Link, *, alerts: bool, on_demand: bool = False
+) -> int | None:
     """Bytes that a day still has, 0 where they are not worth a request; None: as many as one likes."""
-    left = budget.left(local_day(now, link.zone), alerts=alerts)
+    left = budget.left(local_day(now, link.zone), alerts=alerts, on_demand=on_demand)
     return 0 if left is not None and left < _LEAST else left
 
 

@@ -116,6 +116,20 @@ class Upstream(Protocol):
         """
         ...
 
+    def part_of_model(self, sha256: str, start: int, stop: int) -> Iterator[bytes]:
+        """Bytes of a learned model as they come, fewer where it ends; whoever takes them compares its digest.
+
+        Args:
+            sha256: Of the model.
+            start: First byte.
+            stop: Byte behind the last.
+
+        Raises:
+            UnreachableError: If the link broke; what has come stays.
+            UpstreamError: If there is no such model, or other bytes come than those that were asked for.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of connections."""
         ...

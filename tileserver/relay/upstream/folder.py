@@ -17,6 +17,7 @@ from comeo.archive.stores import open_store
 from comeo.archive.stores.file import LocalFile
 from comeo.errors import ArchiveError, ComeoError
 from tileserver.relay.errors import ChangedError, UnreachableError, UpstreamError
+from tileserver.relay.feed.layout import MODELS
 from tileserver.relay.feed.lines import Href, Line
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.upstream.base import PIECE_BYTES, Wire
@@ -63,13 +64,12 @@ class FolderUpstream(FeedReader):
         file = self._open(path, href)
         if not 0 <= start < stop <= file.size:
             raise ChangedError(f"{self.name}: {href} has no bytes {start} to {stop}")
-        for offset in range(start, stop, PIECE_BYTES):
-            try:
-                piece = file.read(offset, min(PIECE_BYTES, stop - offset))
-            except ArchiveError as error:
-                raise UnreachableError(f"{self.name}: {error}") from error
-            self.wire.received += len(piece)
-            yield piece
+        yield from self._pieces(file, start, stop)
+
+    def part_of_model(self, sha256: str, start: int, stop: int) -> Iterator[bytes]:
+        """See `Upstream.part_of_model`."""
+        path = f"{MODELS}/{sha256}"
+        yield from self._pieces(self._open(self._inside(path), path), start, stop)
 
     def contains(self, folder: Path) -> bool:
         """Whether another folder is this one, or lies in it."""
@@ -92,6 +92,15 @@ class FolderUpstream(FeedReader):
             return file.read(0, file.size)
         except ArchiveError as error:
             raise UnreachableError(f"{self.name}: {error}") from error
+
+    def _pieces(self, file: LocalFile, start: int, stop: int) -> Iterator[bytes]:
+        for offset in range(start, min(stop, file.size), PIECE_BYTES):
+            try:
+                piece = file.read(offset, min(PIECE_BYTES, stop - offset, file.size - offset))
+            except ArchiveError as error:
+                raise UnreachableError(f"{self.name}: {error}") from error
+            self.wire.received += len(piece)
+            yield piece
 
     def _inside(self, path: str, gone: type[UpstreamError] = UpstreamError) -> Path:
         """A file below the root, whatever links there are on the way; `gone` is raised where it is not."""

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tileserver.relay.errors import ChangedError, FeedError, RewoundError, UnreachableError, UpstreamError
 from tileserver.relay.feed.checking import Checker
-from tileserver.relay.feed.layout import FEED, MAX_SEGMENT_BYTES, ROOT, SEGMENT
+from tileserver.relay.feed.layout import FEED, MAX_SEGMENT_BYTES, MODELS, ROOT, SEGMENT
 from tileserver.relay.feed.lines import Href, Index, Line
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.upstream.link import Link
@@ -86,6 +86,30 @@ class HttpUpstream(FeedReader):
                 yield piece
             if left:
                 raise UnreachableError(f"{self.name}: the link broke, {left} bytes of {href} are missing")
+
+    def part_of_model(self, sha256: str, start: int, stop: int) -> Iterator[bytes]:
+        """See `Upstream.part_of_model`."""
+        path = f"{MODELS}/{sha256}"
+        wanted = {"Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
+        with self._link.ask(urljoin(self._root, path), wanted) as answer:
+            if answer.status_code == 416:  # it ended there
+                return
+            if answer.status_code == 200:
+                raise UpstreamError(f"{self.name} sends no ranges of files; ask who runs it to allow that")
+            if answer.status_code != 206:
+                raise self._refused(answer, path)
+            match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+            if match is None or answer.headers.get("Content-Encoding", "identity") != "identity":
+                raise UpstreamError(f"{self.name} does not say which bytes of {path} it sends")
+            begin, last, size = map(int, match.groups())
+            if (begin, last) != (start, min(stop, size) - 1):
+                raise UpstreamError(f"{self.name} sends other bytes of {path} than those that were asked for")
+            left = last + 1 - begin
+            for piece in self._link.pieces(answer, left):
+                left -= len(piece)
+                yield piece
+            if left:
+                raise UnreachableError(f"{self.name}: the link broke, {left} bytes of {path} are missing")
 
     def has(self, href: str) -> bool:  # noqa: ARG002 - a server is asked when it is read
         """See `Upstream.has`."""

@@ -33,7 +33,7 @@ from comeo.codecs.learned.coding import decode_pass, open_streams, read_offsets,
 from comeo.codecs.learned.encoder import THOROUGH, WORTH, encode, prepare
 from comeo.codecs.learned.features import PEAK, UNIT, Known
 from comeo.codecs.learned.layout import Layout
-from comeo.codecs.learned.model import DEFAULT, TAG_BYTES, Model, by_tag, models
+from comeo.codecs.learned.model import DEFAULT, TAG_BYTES, Model, by_tag, models, require
 from comeo.codecs.learned.passes import output_components, predicted_passes, tile_classes
 from comeo.codecs.payload import Header
 from comeo.codecs.spectral import fit, fit_details
@@ -84,6 +84,10 @@ class LearnedCodec(Codec):
     def model_digest(self) -> str:
         """SHA-256 of that model."""
         return self.model.digest
+
+    def require(self, digest: str) -> None:
+        """See `Codec.require`."""
+        require(digest)
 
     def _encode_values(
         self, values: Components, parts: Sequence[Mask | None], step: float, shares: Shares | None

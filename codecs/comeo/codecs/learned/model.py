@@ -37,7 +37,7 @@ from comeo.codecs.learned.layout import FIRST_LAYOUT, FREQUENCIES, Layout
 from comeo.codecs.learned.quantiser import SCALAR, Quantiser, quantiser_of
 from comeo.codecs.learned.sessions import Sessions
 from comeo.codecs.payload import Buffer, Header
-from comeo.errors import CodecError
+from comeo.errors import CodecError, MissingModelError
 from comeo.settings import CodecSettings, current
 
 if TYPE_CHECKING:
@@ -230,17 +230,57 @@ def read_models(folder: Traversable) -> dict[str, Model]:
 
 
 def find_model(digest: str) -> Model | None:
-    """The model of an archive, by its SHA-256."""
-    return next((model for model in models().values() if model.digest == digest), None)
+    """The model of an archive, by its SHA-256: of the package, or of the folder of the settings.
+
+    Raises:
+        CodecError: If its file there is damaged.
+        SettingsError: If the environment has a value that is not allowed.
+    """
+    from comeo.codecs.learned.folder import model_of  # noqa: PLC0415 - which makes models
+
+    for model in models().values():
+        if model.digest == digest:
+            return model
+    folder = current().models
+    return None if folder is None else model_of(folder, digest)
 
 
 def by_tag(tag: bytes) -> Model:
     """The model of a payload.
 
     Raises:
-        CodecError: If it isn't in the package.
+        CodecError: If it is neither in the package nor in the folder of the settings, or two there have it.
     """
     for model in models().values():
         if model.tag == tag:
             return model
-    raise CodecError(f"the payload needs the model {tag.hex()}…, which this version of comeo doesn't have")
+    from comeo.codecs.learned.folder import models_in  # noqa: PLC0415 - which makes models
+
+    folder = current().models
+    found = [] if folder is None else models_in(folder, tag.hex())
+    if not found:
+        raise CodecError(
+            f"the payload needs the model {tag.hex()}…, which this version of comeo doesn't have"
+        )
+    if len(found) > 1:
+        raise CodecError(f"two models in the folder of models begin with {tag.hex()}; remove one of them")
+    return found[0]
+
+
+def require(digest: str) -> None:
+    """Make sure that payloads which name a model by its tag are decoded by that one.
+
+    Raises:
+        MissingModelError: If the model is missing, or another one goes by its tag.
+    """
+    found = find_model(digest)
+    if found is None:
+        raise MissingModelError(
+            f"it was coded with the model {digest[:12]}…, which this version of comeo doesn't have: install "
+            "a newer one, or put the model into the folder of models (COMEO_MODELS)"
+        )
+    if by_tag(found.tag).digest != digest:
+        raise MissingModelError(
+            f"it was coded with the model {digest[:12]}…, and another one goes by the same tag: install a "
+            "newer version of comeo"
+        )

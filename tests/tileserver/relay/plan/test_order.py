@@ -151,9 +151,9 @@ def test_the_budget_and_the_windows_are_kept(
     spent = Counter[date]()
 
     class Counted(Budget):
-        def spend(self, day: date, count: int) -> None:
+        def spend(self, day: date, count: int, *, on_demand: bool = False) -> None:
             spent[day] += count
-            super().spend(day, count)
+            super().spend(day, count, on_demand=on_demand)
 
     found = [*forecast(NOW, Order(made(drawn), ClearDates(), NOW), link, Counted(link), speed)]
     assert all(count <= (link.daily or 1e18) for count in spent.values())
