@@ -41,6 +41,11 @@ class Finder:
         self._folders = [root for root in roots if isinstance(root, Path)]
         self._buckets = [_Bucket(root) for root in roots if isinstance(root, str)]
 
+    @property
+    def faults(self) -> dict[str, str]:
+        """Buckets that could not be listed the last time, with the reason."""
+        return {bucket.place: bucket.fault for bucket in self._buckets if bucket.fault}
+
     def find(self, known: Mapping[str, Known], *, force: bool) -> dict[str, str]:
         """Archives by path, each with a signature that changes when the archive does.
 
@@ -60,12 +65,15 @@ class _Bucket:
 
     Args:
         place: Its address.
+
+    Attributes:
+        fault: Why it could not be listed the last time; empty if it could.
     """
 
     def __init__(self, place: str) -> None:
         self.place = place
         self._next = -float("inf")
-        self._fault = ""
+        self.fault = ""
 
     def find(self, *, force: bool) -> dict[str, str] | None:
         """Archives by path with their signatures; None if that is not known now."""
@@ -75,8 +83,8 @@ class _Bucket:
         found, fault = _listed(self.place)
         ended = time.monotonic()
         self._next = 2 * ended - began  # left alone as long as that took: it is in the way of a request
-        if fault != self._fault:
-            self._fault = fault
+        if fault != self.fault:
+            self.fault = fault
             if fault:
                 fields = {"bucket": self.place, "error": fault}
                 log.warning("bucket not listed, what was found before stands", extra={"fields": fields})

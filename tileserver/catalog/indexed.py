@@ -105,6 +105,11 @@ class IndexedCatalog(Catalog, Generic[Db]):
         """See `Catalog.refresh`."""
         self._guarded(lambda: self._indexer.refresh(force=force))
 
+    @property
+    def faults(self) -> dict[str, str]:
+        """Buckets that this process could not list when it looked the last time, with the reason."""
+        return self._indexer.faults
+
     def rebuild(self) -> None:
         """See `Catalog.rebuild`."""
         self._guarded(self._indexer.rebuild)

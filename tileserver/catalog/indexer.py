@@ -46,6 +46,11 @@ class Indexer:
         self._checked = -float("inf")
         self._scanning = threading.Lock()
 
+    @property
+    def faults(self) -> dict[str, str]:
+        """See `IndexedCatalog.faults`."""
+        return self._finder.faults
+
     def refresh(self, *, force: bool = False) -> None:
         """See `Catalog.refresh`."""
         now = time.monotonic()

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from comeo.codecs.learned import find_model
 from comeo.errors import ArchiveError, ComeoError, OutOfReachError, ReplacedError, RequestError
+from comeo.places import ObjectAddress
 from tileserver.catalog import Catalog, Change, Position, Record
 from tileserver.errors import GoneError
 from tileserver.relay.feed.facts import facts_of, is_told, packed_head
@@ -46,6 +47,18 @@ def file_href(folder: Path) -> Address:
         if not path.is_relative_to(root):
             raise ArchiveError(f"{path} lies outside the folder, behind a link; copy the archive into it")
         return quote(path.relative_to(root).as_posix())
+
+    return href
+
+
+def object_href(folder: ObjectAddress) -> Address:
+    """Where a bucket has its archives, below a folder of it."""
+    root = str(folder).removesuffix("/") + "/"
+
+    def href(record: Record) -> str:
+        if not record.path.startswith(root):
+            raise ArchiveError(f"{record.path} does not lie in {root}; publish the folder that it lies in")
+        return quote(record.path.removeprefix(root))
 
     return href
 
