@@ -16,10 +16,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from urllib.parse import unquote
 
+from comeo.archive.clear_model import GROUP
 from comeo.archive.stores.buckets import Fetched, MissingError, check_installed, fetch, put, remove
-from comeo.errors import ComeoError, ReplacedError
+from comeo.archive.stores.file import TAIL_BYTES
+from comeo.archive.stores.objects import ObjectFile
+from comeo.archive.stores.zip import ZipStore
+from comeo.errors import ArchiveError, ComeoError, OutOfReachError, ReplacedError
 from comeo.places import ObjectAddress
 from tileserver.relay.errors import FeedError, UpstreamError
 from tileserver.relay.feed.checking import split
@@ -32,14 +37,18 @@ from tileserver.relay.feed.layout import (
     MAX_SEGMENT_BYTES,
     MODELS,
     OPEN,
+    PACK,
     SEGMENT,
     head_name,
+    pack_name,
+    pack_of,
     segment_name,
     segment_of,
 )
 from tileserver.relay.feed.lines import Index, read_index
 from tileserver.relay.feed.log import About, Log
-from tileserver.relay.feed.packing import unpack
+from tileserver.relay.feed.packing import pack, unpack
+from tileserver.relay.feed.packs import write_pack
 from tileserver.relay.feed.state import Identity
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.upstream.bucket import BucketUpstream
@@ -51,6 +60,15 @@ _PLACE: Final = "bucket"
 """A file of the private folder: which bucket the log may have been read in."""
 _CLAIM: Final = "claim"
 _AT_ONCE: Final = 8
+
+
+class _Line(NamedTuple):
+    """What a line tells of an archive: see `PutLine`."""
+
+    seq: int
+    etag: str
+    tail: int
+    href: str
 
 
 class BucketLog(Log):
@@ -195,8 +213,9 @@ class BucketLog(Log):
         same = self._named is not None and (self._named.epoch, self._named.key) == (self.epoch, self.key)
         named = self._named if same else None
         claim = self._claim(named)
-        self._put_all(self._content_of(named))
         last = named.last if named is not None else 0
+        self._put_all(self._content_of(named, last))
+        self._put_packs(last)
         for number in range(segment_of(last + 1), self.last // SEGMENT + 1):
             self._put_segment(number, claim)
         self._check(claim)
@@ -258,16 +277,16 @@ class BucketLog(Log):
             with self._first():
                 put(address, content, there.etag)
 
-    def _content_of(self, named: Index | None) -> Iterator[tuple[str, Path]]:
+    def _content_of(self, named: Index | None, last: int) -> Iterator[tuple[str, Path]]:
         """Models, and heads of archives, that lines need which the bucket's index does not tell of."""
         for digest in sorted(self.models - set(() if named is None else named.models)):
             yield f"{MODELS}/{digest}", self._copy / MODELS / digest
-        for etag in sorted(self._told_since(0 if named is None else named.last)):
+        for etag in {line.etag for line in self._told_since(last)}:
             yield f"{HEADS}/{head_name(etag)}", self._copy / HEADS / head_name(etag)
 
-    def _told_since(self, last: int) -> set[str]:
-        """ETags of the archives that lines behind one tell of."""
-        found: set[str] = set()
+    def _told_since(self, last: int) -> list[_Line]:
+        """Lines behind one that tell of archives."""
+        found: list[_Line] = []
         for number in range(segment_of(last + 1), segment_of(self.last + 1) + 1):
             path = self._copy / FEED / segment_name(number)
             if path.exists():
@@ -275,11 +294,11 @@ class BucketLog(Log):
             else:
                 content = (self._copy / OPEN).read_bytes()
             lines: Sequence[dict[str, Any]] = [json.loads(raw) for raw in split(content)]
-            found.update(
-                about["etag"]
+            found += [
+                _Line(line["seq"], about["etag"], about["tail"], line["href"])
                 for line in lines
                 if line["seq"] > last and "etag" in (about := line.get("line", line))
-            )
+            ]
         return found
 
     def _put_all(self, content: Iterator[tuple[str, Path]]) -> None:
@@ -294,6 +313,33 @@ class BucketLog(Log):
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for _ in pool.map(one, content):
                 pass
+
+    def _put_packs(self, last: int) -> None:
+        """Put the heads of each hundred lines together that are complete now, and were not with a line."""
+        first, behind = last // PACK + 1, self.last // PACK + 1
+        told = self._told_since(PACK * (first - 1)) if behind > first else []
+        for number in range(first, behind):
+            some = [line for line in told if pack_of(line.seq) == number]
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                heads = [head for head in pool.map(self._long_head, some) if head is not None]
+            put(self._at(f"{HEADS}/{pack_name(number)}"), write_pack(heads), None)
+
+    def _long_head(self, line: _Line) -> tuple[str, bytes] | None:
+        """What a catalogue reads of an archive: its head, and before that which pixels are clear."""
+        try:
+            file = ObjectFile(str(self._at(unquote(line.href))))
+            store = ZipStore(file)
+            if store.whole_fingerprint != line.etag:
+                return None
+            starts = [place.start for key, place in store.ranges().items() if key.startswith(f"{GROUP}/")]
+            begin = min([line.tail, *starts])
+            if not file.size - TAIL_BYTES <= begin:
+                begin = line.tail
+            return line.etag, pack(file.read(begin, file.size - begin))
+        except OutOfReachError:
+            raise
+        except ArchiveError:  # it has gone meanwhile
+            return None
 
     def _at(self, name: str) -> ObjectAddress:
         return self._root.child(name)

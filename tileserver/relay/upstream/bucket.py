@@ -9,11 +9,12 @@ from urllib.parse import unquote
 
 from pydantic import TypeAdapter, ValidationError
 
-from comeo.archive.stores.buckets import MissingError, check_installed, fetch, fetch_pieces
+from comeo.archive.stores.buckets import MissingError, UnchangedError, check_installed, fetch, fetch_pieces
 from comeo.errors import ArchiveError, OutOfReachError
 from comeo.places import ObjectAddress, address_of
 from tileserver.relay.errors import ChangedError, UnreachableError, UpstreamError
-from tileserver.relay.feed.lines import Href, Line
+from tileserver.relay.feed.layout import INDEX
+from tileserver.relay.feed.lines import Href, Index, Line
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.upstream.base import PIECE_BYTES, Wire
 from tileserver.relay.upstream.reading import FeedReader
@@ -45,11 +46,33 @@ class BucketUpstream(FeedReader):
         self._root = address_of(place)
         super().__init__(trust, str(self._root).removesuffix("/"))
         self._tags: dict[tuple[str, str], str] = {}  # by href and ETag: of the object of the first range
+        self._since = self._state = ""
         self.wire = Wire()
 
     def lines(self, after: int, wait: float = 0) -> Iterator[Line]:  # noqa: ARG002 - a bucket tells nothing
         """See `Upstream.lines`; a bucket is never waited for."""
         yield from self._from_files(self._fresh(), after)
+
+    def index_since(self, state: str) -> tuple[Index, str] | None:
+        """The index, and its ETag in the store; None if that is still the one that was seen.
+
+        Args:
+            state: The ETag that was seen; empty for none.
+
+        Raises:
+            UpstreamError: See `Upstream.index`.
+        """
+        self._since = state
+        try:
+            return self.index(), self._state
+        except UnchangedError:
+            return None
+        finally:
+            self._since = ""
+
+    def lines_of(self, index: Index, after: int) -> Iterator[Line]:
+        """The lines of an index that follow one, each checked."""
+        yield from self._from_files(index, after)
 
     def read(self, href: str, etag: str, start: int, stop: int) -> Iterator[bytes]:
         """See `Upstream.read`. The store has ETags of its own: the first is the condition of all others."""
@@ -85,8 +108,11 @@ class BucketUpstream(FeedReader):
 
     def _get(self, path: str, most: int) -> bytes:
         """See `FeedReader._get`."""
+        options: GetOptions = {"if_none_match": self._since} if path == INDEX and self._since else {}
         try:
-            found = fetch(self._root.child(path), {}, most)
+            found = fetch(self._root.child(path), options, most)
+        except UnchangedError:
+            raise
         except OutOfReachError as error:
             raise UnreachableError(f"{self.name}: {error}") from error
         except MissingError as error:
@@ -96,6 +122,8 @@ class BucketUpstream(FeedReader):
         except ArchiveError as error:
             raise UpstreamError(f"{self.name}: {error}") from error
         self._count(len(found.data))
+        if path == INDEX:
+            self._state = found.etag
         return found.data
 
     def _address(self, href: str) -> ObjectAddress:

@@ -49,6 +49,10 @@ class MissingError(ArchiveError):
     """There is no such object."""
 
 
+class UnchangedError(ArchiveError):
+    """An object is still in the state that is known."""
+
+
 class _ShortError(ArchiveError):
     """There are no such bytes in an object."""
 
@@ -98,6 +102,7 @@ def fetch(address: ObjectAddress, options: GetOptions, most: int | None = None) 
 
     Raises:
         ReplacedError: If it is not in that state any more.
+        UnchangedError: If it is still in a state that was not asked for.
         OutOfReachError: If the store does not answer, or refuses.
         MissingError: If there is no such object.
         ArchiveError: If it is larger.
@@ -335,6 +340,8 @@ def _saying(address: ObjectAddress, *, writing: bool = False) -> Iterator[None]:
         yield
     except exceptions.AlreadyExistsError as error:
         raise FileExistsError(f"{address} exists already") from error
+    except exceptions.NotModifiedError as error:
+        raise UnchangedError(f"{address} has not changed") from error
     except exceptions.PreconditionError as error:
         raise ReplacedError(f"{address} has changed while it was in use") from error
     except (exceptions.BaseError, OSError, ValueError) as error:
