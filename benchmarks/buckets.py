@@ -1,7 +1,8 @@
-"""How soon the servers of one bucket have a new scene.
+"""How soon the servers of one bucket have a new scene, and what it takes to find all that there are.
 
 An object store (moto) and two servers, one process each, on loopback. A scene is published; from then on both
-servers are asked for it again and again. It has to be there within 5 s.
+servers are asked for it again and again. It has to be there within 5 s: where servers list the bucket, and
+where they read its feed. Then a catalogue is made of many small scenes, either way.
 
 Run with: python -m benchmarks.buckets [--scenes N] [--objects N] [--output FOLDER]
 """
@@ -17,15 +18,19 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.request import Request, urlopen
 
 from benchmarks import options
 from comeo.archive.stores.objects import publish
 from comeo.places import address_of
+
+if TYPE_CHECKING:
+    from tileserver.catalog import Catalog
 
 BUCKET: Final = "scenes"
 PAUSE: Final = 0.05
@@ -37,6 +42,7 @@ def main() -> None:
     parser = options.parser(__doc__)
     parser.add_argument("--scenes", type=int, default=20, help="How many are published, one after the other.")
     parser.add_argument("--objects", type=int, default=0, help="Others in the bucket, that are no archives.")
+    parser.add_argument("--small", type=int, default=500, help="Small scenes that a catalogue is made of.")
     arguments = parser.parse_args()
     paths = sorted(SAMPLES.glob("S2_romania_*.zarr.zip"))[: arguments.scenes]
     with ExitStack() as stack:
@@ -44,27 +50,113 @@ def main() -> None:
         store = stack.enter_context(object_store())
         for number in range(arguments.objects):
             ask(f"{store}/{BUCKET}/other/{number:06}", b"")
-        servers = [stack.enter_context(server(folder / f"{name}.sqlite")) for name in ("one", "other")]
-        times = [seen_after(path, servers) for path in paths]
-    slowest = [max(each) for each in times]
+        with ExitStack() as running:
+            servers = [running.enter_context(server(folder / f"{name}.sqlite")) for name in ("one", "other")]
+            times = [seen_after(path, servers) for path in paths]
+        published = folder / "private"
+        tell(published)
+        with ExitStack() as running:
+            fed = [running.enter_context(server(folder / f"fed-{name}.sqlite", "feed")) for name in "ab"]
+            told = [
+                seen_after(small(path, folder, f"told-{number}"), fed, published)
+                for number, path in enumerate(paths[: arguments.scenes // 4])
+            ]
+        looks = compared(folder, paths[0], arguments.small)
     rows = [f"| {name} | {statistics.median(each):.2f} | {max(each):.2f} |"
             for name, each in (*zip(("one server", "the other"), zip(*times, strict=True), strict=True),
-                               ("both", slowest))]  # fmt: skip
+                               ("both", [max(each) for each in times]),
+                               ("both, by the feed, once it is published", [max(each) for each in told])
+                               )]  # fmt: skip
     text = "\n".join([
         "# Servers of one bucket", "",
         f"{len(paths)} scenes, published one after the other beside {arguments.objects} other objects; "
         f"asked every {PAUSE * 1000:.0f} ms, `COMEO_SCAN_SECONDS` as it is (2).", "",
         "| seconds until a new scene is found | median | most |", "|---|---|---|", *rows, "",
+        f"A catalogue of {arguments.small} small scenes, and a look when nothing has changed:", "",
+        "| by | requests | seconds | requests of a look | its seconds |", "|---|---|---|---|---|", *looks, "",
     ])  # fmt: skip
     print(text)
     (arguments.output / "buckets.md").write_text(text)
 
 
-def seen_after(path: Path, servers: list[str]) -> tuple[float, ...]:
-    """Publish a scene; return after how many seconds each server has it."""
+def small(path: Path, folder: Path, name: str) -> Path:
+    """A copy of an archive under another id."""
+    former = path.name.removesuffix(".zarr.zip")
+    target = folder / f"{name}.zarr.zip"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as new:
+        for info in old.infolist():
+            data = old.read(info)
+            if info.filename.endswith("zarr.json"):
+                data = data.replace(former.encode(), name.encode())
+            new.writestr(zipfile.ZipInfo(info.filename, info.date_time), data)
+    return target
+
+
+def tell(private: Path, prefix: str = "") -> float:
+    """Publish the feed of the bucket; how long that took."""
+    began = time.monotonic()
+    words = ["relay", "publish", f"s3://{BUCKET}/{prefix}", "--private", str(private)]
+    subprocess.run([sys.executable, "-m", "tileserver.cli", *words], check=True, capture_output=True)
+    return time.monotonic() - began
+
+
+def compared(folder: Path, path: Path, count: int) -> list[str]:
+    """What it takes to make a catalogue of scenes of a prefix, and to look again."""
+    from tileserver.catalog import SqliteCatalog  # noqa: PLC0415 - takes a while
+    from tileserver.relay.indexing.index import FeedIndex  # noqa: PLC0415
+
+    for number in range(count):
+        made = small(path, folder, f"small-{number:05}")
+        publish(made, address_of(f"s3://{BUCKET}/many/{made.name}"))
+        made.unlink()
+    tell(folder / "many", "many")
+    rows = []
+    for name, index in (("listing", None), ("feed", FeedIndex(folder / "feeds"))):
+        catalog = SqliteCatalog((f"s3://{BUCKET}/many",), folder / f"many-{name}.sqlite", 0.0, index=index)
+        numbers = [_looked(catalog) for _ in range(2)]
+        assert catalog.count() == count
+        (requests, seconds), (again, short) = numbers
+        rows.append(f"| {name} | {requests} | {seconds:.1f} | {again} | {short:.3f} |")
+    return rows
+
+
+def _looked(catalog: Catalog) -> tuple[int, float]:
+    """Requests and seconds of a look."""
+    with Requests() as seen:
+        began = time.monotonic()
+        catalog.refresh(force=True)
+        return seen.count, time.monotonic() - began
+
+
+class Requests:
+    """Counts what the object store, which runs in this process, answers."""
+
+    count = 0
+
+    def __enter__(self) -> Requests:
+        from werkzeug.serving import WSGIRequestHandler  # noqa: PLC0415 - likewise
+
+        self._kept = WSGIRequestHandler.log_request
+        seen = self
+
+        def note(*_: object) -> None:
+            seen.count += 1
+
+        WSGIRequestHandler.log_request = note  # type: ignore[method-assign, assignment]
+        self._handler = WSGIRequestHandler
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._handler.log_request = self._kept  # type: ignore[method-assign]
+
+
+def seen_after(path: Path, servers: list[str], private: Path | None = None) -> tuple[float, ...]:
+    """Publish a scene, and tell of it where there is a feed; after how many seconds each server has it."""
     scene = path.name.removesuffix(".zarr.zip")
     time.sleep(random.uniform(0, 2))  # servers look every two seconds: at no moment of theirs
     publish(path, address_of(f"s3://{BUCKET}/{path.name}"))
+    if private is not None:
+        tell(private)
     began = time.monotonic()
     times: dict[str, float] = {}
     while len(times) < len(servers):
@@ -104,7 +196,7 @@ def object_store() -> Iterator[str]:
 
 
 @contextmanager
-def server(catalog: Path) -> Iterator[str]:
+def server(catalog: Path, index: str = "listing") -> Iterator[str]:
     """`comeo serve` of the bucket, one worker; gives its address."""
     command = [
         sys.executable,
@@ -117,7 +209,7 @@ def server(catalog: Path) -> Iterator[str]:
     ]
     process = subprocess.Popen(
         [*command, "--log-format", "json"], stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "COMEO_CATALOG": str(catalog)},
+        env={**os.environ, "COMEO_CATALOG": str(catalog), "COMEO_BUCKET_INDEX": index},
     )  # fmt: skip
     try:
         assert process.stderr is not None

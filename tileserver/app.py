@@ -45,6 +45,7 @@ from tileserver.http.context import EXTENSION, State, scenes
 from tileserver.http.forwarded import trust
 from tileserver.jobs.queue import Jobs
 from tileserver.pages import templates_folder
+from tileserver.relay.indexing.index import bucket_index
 from tileserver.render.fingerprint import SOFTWARE_VERSION
 from tileserver.render.observations import check_file
 from tileserver.render.scenes import Scenes
@@ -92,7 +93,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.json.sort_keys = False
     app.json.compact = True
     settings = placed(settings)
-    catalog = open_catalog(settings, metrics.count_archives)
+    catalog = open_catalog(settings, metrics.count_archives, index=bucket_index(settings))
     catalog.refresh(force=True)
     catalog.close()
     app.extensions[EXTENSION] = State.open(Scenes.open(settings, catalog), _jobs(settings))
@@ -134,7 +135,7 @@ def _check(settings: Settings) -> None:
     for path in settings.paths:
         if not path.exists():
             raise SettingsError(f"{path} does not exist; name folders of archives, or archives (COMEO_PATHS)")
-    for place in settings.buckets:
+    for place in settings.buckets if settings.bucket_index == "listing" else ():
         check_bucket(place)
     if settings.observations is not None:
         check_file(settings.observations)

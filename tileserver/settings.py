@@ -40,6 +40,8 @@ class Settings(BaseModel):
     Attributes:
         paths: Archives, or folders of archives; `:` between them in the environment.
         buckets: Archives, or folders of archives, in buckets: `s3://BUCKET/KEY`, with spaces between them.
+        bucket_index: How they are looked at: `listing`, or `feed` by what `comeo relay publish` has written
+            there.
         catalog: SQLite file of the catalogue, or `postgresql://user@host/name`; a temporary file when not
             given.
         pof: Folder of indicators, `*.toml` and `*.json`, that are served beside the predefined ones.
@@ -151,6 +153,7 @@ class Settings(BaseModel):
 
     paths: tuple[Path, ...] = ()
     buckets: tuple[str, ...] = ()
+    bucket_index: Literal["listing", "feed"] = "listing"
     catalog: Path | str | None = None
     pof: Path | None = None
     pof_write: bool = False

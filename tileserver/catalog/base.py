@@ -304,6 +304,11 @@ class Catalog(ABC):
                 never reached, or scenes have gone that are no longer told of.
         """
 
+    @property
+    @abstractmethod
+    def faults(self) -> dict[str, str]:
+        """Buckets that this process could not look at when it looked the last time, with the reason."""
+
     @abstractmethod
     def broken(self) -> dict[str, str]:
         """Archives that cannot be served, by file name, with the reason."""

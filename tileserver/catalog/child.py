@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any, Final
@@ -24,17 +24,30 @@ from typing import Any, Final
 from comeo.archive.stores import PART_SUFFIX, ZIP_SUFFIX
 from comeo.archive.stores.buckets import Listed, find, list_page
 from comeo.errors import ComeoError, NotHereError, passes
-from comeo.places import ObjectAddress, address_of, in_bucket
+from comeo.places import address_of, in_bucket
 from tileserver import confined
 from tileserver.catalog.entry import digest_of, read_entry
 from tileserver.catalog.limits import CPU_SECONDS, MEMORY_BYTES, SECONDS
 from tileserver.catalog.rows import row_of
+from tileserver.catalog.scan import FEED_FOLDER
 
 IDLE_SECONDS: Final = 60
 
 
-def answer(task: str, path: str, after: str | None = None) -> dict[str, Any]:
+Task = Callable[..., dict[str, Any]]
+"""What is done with a path, and with what else a question has, all of it text."""
+
+
+def answer(
+    task: str, path: str, *more: str | None, tasks: Mapping[str, Task] | None = None
+) -> dict[str, Any]:
     """Do a task.
+
+    Args:
+        task: Its name.
+        path: Of an archive, or of a folder of a bucket.
+        *more: What else the task takes.
+        tasks: By their names; by default `TASKS`.
 
     Returns:
         `row` (without signature; null while its head is not here), `left_out` and `damaged` of an entry,
@@ -42,9 +55,7 @@ def answer(task: str, path: str, after: str | None = None) -> dict[str, Any]:
         alone, or `passing`, of the way to them, and the `trace` of a mistake of ours.
     """
     try:
-        if task == "list":
-            return _listing(address_of(path), after)
-        return {"digest": digest_of(path)} if task == "digest" else _entry(path)
+        return (tasks or TASKS)[task](path, *more)
     except NotHereError:  # and is no refusal: its head has not come yet
         return {"row": None, "left_out": [], "damaged": []}
     except (ComeoError, OSError) as error:
@@ -58,25 +69,32 @@ def answer(task: str, path: str, after: str | None = None) -> dict[str, Any]:
         return {"error": text, "lasting": False, "trace": traceback.format_exc()}
 
 
-def _entry(path: str) -> dict[str, Any]:
-    entry = read_entry(path)
+def entry_of(path: str, etag: str | None = None) -> dict[str, Any]:
+    """Read an archive, which must have an ETag where one is given: see `read_entry`."""
+    entry = read_entry(path, etag)
     damaged = list(entry.info["damaged"].values())
     return {"row": row_of(path, "", entry), "left_out": entry.left_out, "damaged": damaged}
 
 
-def _listing(folder: ObjectAddress, after: str | None) -> dict[str, Any]:
+def _listing(place: str, after: str | None) -> dict[str, Any]:
     """A page of the archives of a bucket, in `objects`, by path with their signatures.
 
-    Hidden names are left out: large archives are under one before they get their own.
+    Hidden names are left out: large archives are under one before they get their own. So is a feed that lies
+    beside the archives, which has more objects than there are archives.
 
     Returns:
         Also how many objects were `seen`, and the key that the `next` page begins behind, if there is one.
     """
+    folder = address_of(place)
     if folder.name.endswith(ZIP_SUFFIX):
         one = find(folder)
         return {"objects": [] if one is None else [_signed(one)], "seen": 1, "next": None}
     page, following = list_page(folder, after)
     hidden = "/."
+    feed = folder.child(FEED_FOLDER).key
+    page = [one for one in page if not one.address.key.startswith(f"{feed}/")]
+    if following is not None and following.startswith(f"{feed}/"):
+        following = f"{feed}0"  # the character behind the slash
     found = [
         _signed(one)
         for one in page
@@ -90,7 +108,14 @@ def _signed(one: Listed) -> tuple[str, str]:
     return str(one.address), one.signature
 
 
-def main() -> None:
+TASKS: Final[Mapping[str, Task]] = {
+    "list": _listing,
+    "digest": lambda path: {"digest": digest_of(path)},
+    "read": entry_of,
+}
+
+
+def main(tasks: Mapping[str, Task] = TASKS) -> None:
     """Answer until there is no more input, or none for a while."""
     confined.ends_by((signal.SIGALRM, signal.SIGIO, signal.SIGXCPU))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # these are for the server, and it tells
@@ -99,7 +124,7 @@ def main() -> None:
     confined.limit_memory(MEMORY_BYTES)
     for line in _lines():
         confined.allow(CPU_SECONDS, SECONDS)
-        out = answer(*json.loads(line))
+        out = answer(*json.loads(line), tasks=tasks)
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.stdout.buffer.write(json.dumps(out).encode() + b"\n")
         sys.stdout.buffer.flush()

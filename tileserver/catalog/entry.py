@@ -51,13 +51,18 @@ class Entry(NamedTuple):
     left_out: tuple[str, ...] = ()
 
 
-def read_entry(path: str) -> Entry:
+def read_entry(path: str, etag: str | None = None) -> Entry:
     """Read the facts that a catalogue keeps of an archive.
 
+    Args:
+        path: Of the archive.
+        etag: That it must have; None for any.
+
     Raises:
+        ReplacedError: If it has another one.
         ArchiveError: If it is damaged.
     """
-    with open_archive(path) as archive:
+    with open_archive(path, etag) as archive:
         bands = bands_to_show(archive)
         if len({band.name for band in bands}) != len(bands):
             raise ArchiveError(f"{archive.name} has two bands of one name")

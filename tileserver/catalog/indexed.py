@@ -20,7 +20,7 @@ from tileserver.catalog.base import (
     Search,
 )
 from tileserver.catalog.feed import Changes, Position
-from tileserver.catalog.finding import Root
+from tileserver.catalog.finding import Finder
 from tileserver.catalog.following import FollowingCache
 from tileserver.catalog.indexer import Indexer
 from tileserver.catalog.kinds import BandSet
@@ -62,7 +62,7 @@ class IndexedCatalog(Catalog, Generic[Db]):
     Args:
         questions: What is asked of the database.
         ledger: What the indexer writes there.
-        roots: Archives, or folders of archives, on disk or as addresses in buckets.
+        finder: Of the archives.
         scan_seconds: Shortest time between two looks at the folders.
         watch: Called after each look with the numbers of archives that are served and that are broken, and
             of scenes that differ from most of their collection.
@@ -72,14 +72,14 @@ class IndexedCatalog(Catalog, Generic[Db]):
         self,
         questions: _Questions[Db],
         ledger: Ledger,
-        roots: tuple[Root, ...],
+        finder: Finder,
         scan_seconds: float,
         watch: Watch | None = None,
     ) -> None:
         self._questions = questions
         self._ledger = ledger
         self._watch = watch
-        self._indexer = Indexer(ledger, roots, scan_seconds, self._looked)
+        self._indexer = Indexer(ledger, finder, scan_seconds, self._looked)
         self._looked_at, self._odd = -1, 0
         self._said: dict[str, str] = {}
         self._band_sets: FollowingCache[Search, tuple[BandSet, ...]] = FollowingCache(
@@ -104,6 +104,11 @@ class IndexedCatalog(Catalog, Generic[Db]):
     def refresh(self, *, force: bool = False) -> None:
         """See `Catalog.refresh`."""
         self._guarded(lambda: self._indexer.refresh(force=force))
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """See `Catalog.faults`."""
+        return self._indexer.faults
 
     def rebuild(self) -> None:
         """See `Catalog.rebuild`."""

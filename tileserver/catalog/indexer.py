@@ -12,7 +12,7 @@ from pathlib import Path
 from comeo.places import in_bucket
 from tileserver.catalog.base import Record
 from tileserver.catalog.difference import difference
-from tileserver.catalog.finding import Finder, Root
+from tileserver.catalog.finding import Finder
 from tileserver.catalog.ledger import Found, Ledger, size_in
 from tileserver.catalog.reading import READER, Reading
 
@@ -31,20 +31,23 @@ class Indexer:
 
     Args:
         ledger: Where the scenes are kept.
-        roots: Archives, or folders of archives, on disk or in buckets.
+        finder: Of the archives.
         scan_seconds: Shortest time between two looks.
         watch: Called after each look with the numbers of archives that are served and that are broken.
     """
 
-    def __init__(
-        self, ledger: Ledger, roots: tuple[Root, ...], scan_seconds: float, watch: Watch | None
-    ) -> None:
+    def __init__(self, ledger: Ledger, finder: Finder, scan_seconds: float, watch: Watch | None) -> None:
         self._ledger = ledger
-        self._finder = Finder(roots)
+        self._finder = finder
         self._scan_seconds = scan_seconds
         self._watch = watch
         self._checked = -float("inf")
         self._scanning = threading.Lock()
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """See `IndexedCatalog.faults`."""
+        return self._finder.faults
 
     def refresh(self, *, force: bool = False) -> None:
         """See `Catalog.refresh`."""
@@ -106,7 +109,7 @@ class Indexer:
         out: list[Found] = []
         known = {path: reading for path, signature in signatures.items()
                  if (reading := self._refused_before(path, size_in(signature)))}  # fmt: skip
-        unknown = READER.read([path for path in signatures if path not in known])
+        unknown = self._finder.read([path for path in signatures if path not in known])
         with contextlib.closing(unknown):
             for path, signature in signatures.items():
                 if out and deadline is not None and time.monotonic() > deadline + PATIENCE_SECONDS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tileserver.catalog.base import Catalog
+from tileserver.catalog.finding import BucketIndex
 from tileserver.catalog.indexed import Watch
 from tileserver.catalog.sqlite import SqliteCatalog
 from tileserver.settings import Settings
@@ -28,12 +29,19 @@ def placed(settings: Settings) -> Settings:
     )
 
 
-def open_catalog(settings: Settings, watch: Watch | None = None, *, take_over: bool = False) -> Catalog:
+def open_catalog(
+    settings: Settings,
+    watch: Watch | None = None,
+    *,
+    index: BucketIndex | None,
+    take_over: bool = False,
+) -> Catalog:
     """Open the catalogue of settings that have a place for it: see `placed`.
 
     Args:
         settings: Of the server.
         watch: See `IndexedCatalog`.
+        index: By which buckets are looked at: see `tileserver.relay.indexing`; None to list them.
         take_over: See `PostgresCatalog`; a file is of its folders anyway.
 
     Raises:
@@ -44,7 +52,9 @@ def open_catalog(settings: Settings, watch: Watch | None = None, *, take_over: b
     if isinstance(where, str):
         from tileserver.catalog.postgres import PostgresCatalog  # noqa: PLC0415 (an extra)
 
-        return PostgresCatalog(settings.roots, where, settings.scan_seconds, watch, take_over=take_over)
+        return PostgresCatalog(
+            settings.roots, where, settings.scan_seconds, watch, index=index, take_over=take_over
+        )
     if where is None:
         raise ValueError("the settings have no place for the catalogue")
-    return SqliteCatalog(settings.roots, where, settings.scan_seconds, watch)
+    return SqliteCatalog(settings.roots, where, settings.scan_seconds, watch, index=index)

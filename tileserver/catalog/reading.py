@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
@@ -42,6 +42,10 @@ _REASONS: Final = {
     -signal.SIGXCPU: f"takes more than {CPU_SECONDS} s of processor time to read",
     -signal.SIGKILL: "takes more memory or time to read than there is",
 }
+
+
+Question = tuple[str | None, ...]
+"""A path, and what else a task takes."""
 
 
 class Page(NamedTuple):
@@ -96,18 +100,31 @@ class ArchiveReaderProcess:
     """Reads archives in a process of its own, started when it is needed, and again when it died.
 
     Threads take turns. A process forked from this one starts its own.
+
+    Args:
+        child: Module of the process, if it is another one than `CHILD`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, child: str | None = None) -> None:
+        self._child = child
         self._process: _Process | None = None
         self._turn = threading.Lock()
         os.register_at_fork(after_in_child=self._forget)
         atexit.register(self.close)
 
-    def read(self, paths: Sequence[str]) -> Generator[Reading, None, None]:
-        """Read archives, in their order."""
-        for start in range(0, len(paths), _AHEAD):
-            for out in self._ask("read", paths[start : start + _AHEAD]):
+    def read(
+        self, paths: Sequence[str], task: str = "read", about: Mapping[str, str] | None = None
+    ) -> Generator[Reading, None, None]:
+        """Read archives, in their order.
+
+        Args:
+            paths: Of the archives.
+            task: Of the process.
+            about: What else the task takes, by path.
+        """
+        questions = [(path,) if about is None else (path, about[path]) for path in paths]
+        for start in range(0, len(questions), _AHEAD):
+            for out in self._ask(task, questions[start : start + _AHEAD]):
                 if "row" in out:
                     row = None if out["row"] is None else tuple(out["row"])
                     yield Reading(row, tuple(out["left_out"]), damaged=tuple(out["damaged"]))
@@ -119,16 +136,21 @@ class ArchiveReaderProcess:
 
     def digest(self, path: str) -> str | None:
         """Digest of an archive's bytes, or None if they cannot be read."""
-        (out,) = self._ask("digest", [path])
+        (out,) = self._ask("digest", [(path,)])
         digest: str | None = out.get("digest")
         return digest
 
     def page(self, folder: str, after: str | None = None) -> Page:
         """List archives of a folder of a bucket, or one archive there, behind a key."""
-        (out,) = self._ask("list", [folder], after)
+        (out,) = self._ask("list", [(folder, after)])
         if "error" in out:
             return Page(error=out["error"])
         return Page(tuple((path, signature) for path, signature in out["objects"]), out["seen"], out["next"])
+
+    def ask(self, task: str, path: str, *more: str) -> dict[str, Any]:
+        """The answer to another task of the process; with `error` where there is none."""
+        (out,) = self._ask(task, [(path, *more)])
+        return out
 
     def close(self) -> None:
         """End the process."""
@@ -148,22 +170,22 @@ class ArchiveReaderProcess:
                     stream.close()  # type: ignore[union-attr]
             os.close(process.lifeline)
 
-    def _ask(self, task: str, paths: Sequence[str], *more: str | None) -> Iterator[dict[str, Any]]:
+    def _ask(self, task: str, asked: Sequence[Question]) -> Iterator[dict[str, Any]]:
         """Answers to a task on a few paths; a path that ends the process has an error for its answer."""
-        left = deque(paths)
+        left = deque(asked)
         with self._turn:
             try:
-                yield from self._answers(task, left, more)
+                yield from self._answers(task, left)
             finally:
                 if left:  # the other answers would be taken for those of the next question
                     self.close()
 
-    def _answers(self, task: str, left: deque[str], more: Sequence[str | None]) -> Iterator[dict[str, Any]]:
-        again: set[str] = set()
+    def _answers(self, task: str, left: deque[Question]) -> Iterator[dict[str, Any]]:
+        again: set[Question] = set()
         while left:
             process = self._running()
             fresh, process.fresh = process.fresh, False
-            questions = [[task, path, *more] for path in left]
+            questions = [[task, *question] for question in left]
             for line in _exchange(process.popen, questions, fresh):
                 fresh = True
                 left.popleft()
@@ -175,7 +197,7 @@ class ArchiveReaderProcess:
                     again.add(left[0])  # it was idle and ended just as this came, or was killed from outside
                     continue
                 reason = _REASONS.get(code, f"ended the process that read it (status {code})")
-                yield _end_of(left.popleft(), reason, own_doing=code in _OWN_DOING)
+                yield _end_of(left.popleft()[0] or "", reason, own_doing=code in _OWN_DOING)
 
     def _running(self) -> _Process:
         process = self._process
@@ -183,7 +205,7 @@ class ArchiveReaderProcess:
             self.close()
             process = None
         if process is None:
-            process = self._process = _start()
+            process = self._process = _start(self._child or CHILD)
         return process
 
 
@@ -222,11 +244,11 @@ def _exchange(
         yield line
 
 
-def _start() -> _Process:
+def _start(child: str) -> _Process:
     theirs, ours = os.pipe()
     try:
         popen = subprocess.Popen(  # noqa: S603 - this very program
-            [sys.executable, "-m", CHILD, str(theirs)],
+            [sys.executable, "-m", child, str(theirs)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(theirs,),
             env={**os.environ, **_ENVIRONMENT},
         )  # fmt: skip

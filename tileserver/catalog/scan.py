@@ -14,6 +14,8 @@ from comeo.archive.stores.parts import map_path
 _WHOLE, _PART = ".zarr.zip", ".zarr.part"
 SUFFIXES = (_WHOLE, ".zarr", _PART)
 MAX_DEPTH = 8
+FEED_FOLDER = "relay/v1"
+"""Below a folder of archives: what its origin tells of them."""
 log = logging.getLogger(__name__)
 
 

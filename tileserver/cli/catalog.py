@@ -60,6 +60,7 @@ def _opened(paths: tuple[Place, ...], named: str | None, *, take_over: bool = Fa
         ComeoError: If none is, or it cannot be opened.
     """
     from tileserver.catalog import open_catalog
+    from tileserver.relay.indexing.index import bucket_index
     from tileserver.settings import Settings
 
     settings = Settings.from_environment(paths=paths, catalog=named)
@@ -68,7 +69,7 @@ def _opened(paths: tuple[Place, ...], named: str | None, *, take_over: bool = Fa
             "no catalogue is named, so that each server makes a temporary one; "
             "name it with --catalog (COMEO_CATALOG)"
         )
-    found = open_catalog(settings, take_over=take_over)
+    found = open_catalog(settings, index=bucket_index(settings), take_over=take_over)
     try:
         yield found
     finally:
@@ -79,6 +80,8 @@ def _tell(found: Catalog) -> None:
     for summary in found.collections():
         days = [day.date().isoformat() for day in (summary.start, summary.end) if day is not None]
         click.echo(f"{summary.id:24}{summary.count:>10,}  {' to '.join(dict.fromkeys(days))}".rstrip())
+    for place, fault in found.faults.items():
+        click.echo(f"{place} could not be looked at: {fault}", err=True)
     broken = found.broken()
     click.echo(f"{'scenes':24}{found.count():>10,}")
     click.echo(f"{'archives left out':24}{len(broken):>10,}")

@@ -53,10 +53,11 @@ def open_database(settings: Settings) -> Database:
 def open_scenes(settings: Settings) -> Iterator[Scenes]:
     """Scenes for a process that is no server."""
     from tileserver.catalog import open_catalog, placed
+    from tileserver.relay.indexing.index import bucket_index
     from tileserver.render.scenes import Scenes
 
     settings = placed(settings)
-    catalog = open_catalog(settings)
+    catalog = open_catalog(settings, index=bucket_index(settings))
     catalog.refresh(force=True)
     try:
         yield Scenes.open(settings, catalog)

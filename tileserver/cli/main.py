@@ -185,6 +185,11 @@ def codecs() -> None:
 )
 @click.option("--access-log/--no-access-log", default=None, help="Log each request.  [default: off]")
 @catalog_option
+@click.option(
+    "--bucket-index", type=click.Choice(["listing", "feed"]),
+    help="How buckets are looked at: listed, or by what `comeo relay publish` has told there.  "
+    "[default: COMEO_BUCKET_INDEX, else listing]",
+)  # fmt: skip
 @click.option("--geoservices", is_flag=True, help="Follow places: see docs/geoservices.md.  [default: off]")
 @click.option("--no-work", is_flag=True, help="Leave the worker of geoservices to `comeo work`.")
 def serve(
@@ -195,6 +200,7 @@ def serve(
     log_format: str | None,
     access_log: bool | None,
     catalog: str | None,
+    bucket_index: str | None,
     geoservices: bool,
     no_work: bool,
 ) -> None:
@@ -207,7 +213,7 @@ def serve(
         raise ComeoError(f"{missing[0]} does not exist")
     settings = Settings.from_environment(
         paths=paths, host=host, port=port, workers=workers, log_format=log_format, access_log=access_log,
-        catalog=catalog,
+        catalog=catalog, bucket_index=bucket_index,
     )  # fmt: skip
     if geoservices or settings.database:
         from tileserver.cli.work import with_geoservices

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 import click
 
 from comeo.errors import ComeoError, NotFoundError
-from tileserver.cli.places import LocalPath
+from comeo.places import ObjectAddress
+from tileserver.cli.places import LocalOrBucketPath, LocalPath
 
 if TYPE_CHECKING:
     from tileserver.relay.feed.lines import Why
     from tileserver.relay.feed.log import Log
 
-_folder = click.argument("folder", type=LocalPath(exists=True, file_okay=False))
+Place = Path | ObjectAddress
+_folder = click.argument("folder", type=LocalOrBucketPath(exists=True, file_okay=False))
 _private = click.option(
     "--private", type=LocalPath(file_okay=False),
-    help="Folder of the key and of what is kept, never copied with archives.  [default: FOLDER.relay]",
+    help="Folder of the key and of what is kept, never copied with archives.  "
+    "[default: FOLDER.relay; required for a bucket]",
 )  # fmt: skip
 
 
@@ -36,22 +39,27 @@ def relay() -> None:
     "--gone", type=click.Choice(["expired", "withdrawn", "replaced"]), default="expired", show_default=True,
     help="Why archives that have gone since the last time did; relays remove withdrawn ones at once.",
 )  # fmt: skip
-def publish(folder: Path, name: str | None, licence: str | None, private: Path | None, gone: Why) -> None:
+def publish(folder: Place, name: str | None, licence: str | None, private: Path | None, gone: Why) -> None:
     """Write the signed feed of the archives in FOLDER beside them, or bring it up to date.
 
-    FOLDER is then an origin as it is: on a disk that is carried, behind any web server, in a bucket.
+    FOLDER is then an origin as it is: on a disk that is carried, behind any web server. It may be a bucket,
+    s3://BUCKET/PREFIX, whose archives are read once as a whole, for their SHA-256.
     """
     from tileserver.catalog import SqliteCatalog
-    from tileserver.relay.feed.following import Follower, file_href
+    from tileserver.relay.feed.following import Follower, file_href, object_href
 
     own = _private_of(folder, private)
     log = _log_of(folder, own, name, licence, wait=0)
-    catalog = SqliteCatalog((folder,), own / "catalog.sqlite", 0.0)
+    root: str | Path = str(folder) if isinstance(folder, ObjectAddress) else folder
+    href = object_href(folder) if isinstance(folder, ObjectAddress) else file_href(folder)
+    catalog = SqliteCatalog((root,), own / "catalog.sqlite", 0.0)
     try:
         with log.writing():
             before = log.last
             catalog.refresh(force=True)
-            follower = Follower(catalog, log, file_href(folder), lambda: datetime.now(UTC), gone)
+            for fault in catalog.faults.values():
+                raise ComeoError(f"{fault}; nothing was published")
+            follower = Follower(catalog, log, href, lambda: datetime.now(UTC), gone)
             while follower.step():
                 pass
             left = log.followed.again
@@ -78,7 +86,7 @@ def publish(folder: Path, name: str | None, licence: str | None, private: Path |
     help="Relays remove what was withdrawn at once, and the rest as they are set.",
 )  # fmt: skip
 @_private
-def withdraw(folder: Path, collection: str, item: str, why: Why, private: Path | None) -> None:
+def withdraw(folder: Place, collection: str, item: str, why: Why, private: Path | None) -> None:
     """Tell relays that an ITEM of a COLLECTION is no longer there, once its archive has been removed.
 
     FOLDER is that of `publish`; for a server it is COMEO_RELAY_FOLDER/public, with --private the other one.
@@ -91,8 +99,15 @@ def withdraw(folder: Path, collection: str, item: str, why: Why, private: Path |
     click.echo(f"{item} {why}, line {log.last}")
 
 
-def _private_of(folder: Path, private: Path | None) -> Path:
+def _private_of(folder: Place, private: Path | None) -> Path:
     """The private folder, which must not be where everybody reads."""
+    if isinstance(folder, ObjectAddress):
+        if private is None:
+            raise ComeoError(
+                f"the key of {folder} is kept on this machine; name a folder that stays, with --private"
+            )
+        private.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return private.resolve()
     own = (private or folder.resolve().with_name(f"{folder.resolve().name}.relay")).resolve()
     if own.is_relative_to(folder.resolve()):
         raise ComeoError(f"{own} lies in what is published; keep the key elsewhere (--private)")
@@ -101,8 +116,13 @@ def _private_of(folder: Path, private: Path | None) -> Path:
 
 
 def _log_of(
-    folder: Path, private: Path, name: str | None = None, licence: str | None = None, wait: int | None = None
+    folder: Place, private: Path, name: str | None = None, licence: str | None = None, wait: int | None = None
 ) -> Log:
     from tileserver.relay.feed.log import About, Log
 
-    return Log(folder, private, About(name, licence, wait))
+    about = About(name, licence, wait)
+    if not isinstance(folder, ObjectAddress):
+        return Log(folder, private, about)
+    from tileserver.relay.publishing import BucketLog
+
+    return BucketLog(folder, private, about)

@@ -54,14 +54,14 @@ def plan(definition: Path, database: str | None, as_json: bool, most: int) -> No
 def run(definition: Path, database: str | None, once: bool) -> None:
     """Fetch what is wanted, in the order of what it is worth, until the command is ended."""
     from tileserver.relay.errors import UnreachableError
-    from tileserver.relay.keeping.assembly import open_upstream, running
+    from tileserver.relay.keeping.assembly import running, upstream_of
 
     relay = read(definition, database)
     relay.folder.make()
     upstreams = []
     for number, origin in enumerate(relay.terms.origins):
         try:
-            upstreams.append((origin.url, open_upstream(origin, relay.folder, number)))
+            upstreams.append((origin.url, upstream_of(origin, relay.folder, number)))
         except UnreachableError as error:  # a disk that is not plugged in
             _log.warning("%s", error)
     if not upstreams:
@@ -99,21 +99,18 @@ def import_(definition: Path, folder: Path, database: str | None) -> None:
 def export(source: str, disk: Path, since: str, most: str | None, key: str | None) -> None:
     """Copy what SOURCE publishes to the disk DEST, which `comeo relay import` takes elsewhere.
 
-    SOURCE is the address of an origin or a relay, or a folder that `comeo relay publish` has written. The
-    newest archives come first. What was cut short is completed by the same command.
+    SOURCE is the address of an origin or a relay, or a folder or bucket that `comeo relay publish` has
+    written. The newest archives come first. What was cut short is completed by the same command.
     """
     from tileserver.relay.feed.trust import Trust
     from tileserver.relay.keeping.exporting import export as exported
-    from tileserver.relay.upstream import FolderUpstream, HttpUpstream
+    from tileserver.relay.upstream import FolderUpstream, open_upstream
 
     after, room = _since(since), _size(most)
     trust = Trust(None, key)
-    if "://" in source and not source.startswith("file:"):
-        upstream: FolderUpstream | HttpUpstream = HttpUpstream(source, trust)
-    else:
-        upstream = FolderUpstream(source, trust)
-        if upstream.contains(disk):
-            raise ComeoError(f"{disk} lies in {source}, which is published; name the disk that is carried")
+    upstream = open_upstream(source if "://" in source else Path(source).absolute().as_uri(), trust)
+    if isinstance(upstream, FolderUpstream) and upstream.contains(disk):
+        raise ComeoError(f"{disk} lies in {source}, which is published; name the disk that is carried")
     try:
         with ended_by_signal(), telling() as told:
             done = exported(upstream, disk, after, room, told)

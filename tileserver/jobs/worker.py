@@ -114,6 +114,7 @@ def _do(settings: Settings, order: Order, folder: Path, progress: DiskProgress) 
     # Imported here: a process that waits for its slot stays small.
     from tileserver.catalog import open_catalog  # noqa: PLC0415
     from tileserver.jobs.kinds import kind_of  # noqa: PLC0415
+    from tileserver.relay.indexing.index import bucket_index  # noqa: PLC0415
     from tileserver.render.scenes import Scenes  # noqa: PLC0415
 
     if settings.catalog is None:
@@ -122,7 +123,7 @@ def _do(settings: Settings, order: Order, folder: Path, progress: DiskProgress) 
     small = settings.model_copy(
         update={"workers": 1, "block_cache_bytes": CACHE_BYTES, "tile_cache_bytes": 0}
     )
-    scenes = Scenes.open(small, open_catalog(settings))
+    scenes = Scenes.open(small, open_catalog(settings, index=bucket_index(settings)))
     half = folder / "half"
     extension = kind.do(scenes, order, half, progress)
     half.replace(folder / f"{RESULT}.{extension}")

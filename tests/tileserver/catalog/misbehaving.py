@@ -13,7 +13,7 @@ from tileserver.catalog.entry import Entry, read_entry
 TELL = "COMEO_TEST_PID"
 
 
-def misbehave(path: str) -> Entry:
+def misbehave(path: str, etag: str | None = None) -> Entry:
     """Read an archive, or worse."""
     name = Path(path).name
     if TELL in os.environ:
@@ -29,7 +29,7 @@ def misbehave(path: str) -> Entry:
         os.abort()
     if name.startswith("leave"):
         os._exit(0)
-    return read_entry(path)
+    return read_entry(path, etag)
 
 
 if __name__ == "__main__":

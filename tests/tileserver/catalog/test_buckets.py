@@ -117,7 +117,7 @@ def test_a_key_that_is_no_path_keeps_what_was_found_and_is_said_once(
     with caplog.at_level(logging.INFO, "tileserver"):
         catalog.refresh(force=True)
         catalog.refresh(force=True)
-    (said,) = [record for record in caplog.records if "bucket not listed" in record.message]
+    (said,) = [record for record in caplog.records if "bucket not looked at" in record.message]
     assert "'../b.zarr.zip', which is no path" in said.fields["error"]  # type: ignore[attr-defined]
     assert catalog.count() == 1
 
@@ -138,7 +138,7 @@ def test_a_store_out_of_reach_loses_no_scene_and_what_was_missed_is_read_again(
         cut.setattr(READER, "page", lambda *_: Page(error="the store cannot be reached"))
         catalog.refresh(force=True)
         assert catalog.count() == 1
-    assert "bucket not listed" in caplog.text
+    assert "bucket not looked at" in caplog.text
     catalog.refresh(force=True)
     assert catalog.count() == 2
 

@@ -288,7 +288,7 @@ def test_a_name_that_is_no_text_does_not_stop_the_others(own_archives: Path, tmp
 
 
 def test_an_unforeseen_error_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    def read(path: str) -> None:
+    def read(path: str, etag: str | None) -> None:
         raise KeyError("a mistake")
 
     monkeypatch.setattr("tileserver.catalog.child.read_entry", read)

@@ -13,6 +13,7 @@ import pytest
 from comeo.archive.stores.file import sync_folder
 from tileserver.catalog import Catalog, Change, Changes, Position, Record
 from tileserver.errors import GoneError
+from tileserver.relay import publishing
 from tileserver.relay.feed import checking, files, following, layout, lines, log, pages
 from tileserver.relay.feed.following import Follower
 from tileserver.relay.feed.log import About, Log
@@ -49,7 +50,7 @@ def origin(folder: Path, *scenes: str) -> Path:
 
 def shorten_segments(monkeypatch: pytest.MonkeyPatch, length: int = SHORT) -> None:
     """Let segments have few lines."""
-    for module in (layout, log, checking, lines, pages, reading, server):
+    for module in (layout, log, checking, lines, pages, reading, server, publishing):
         monkeypatch.setattr(module, "SEGMENT", length)
 
 

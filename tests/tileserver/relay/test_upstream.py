@@ -14,6 +14,7 @@ import rfc8785
 
 from comeo.archive import open_archive
 from comeo.errors import ComeoError
+from tests.buckets import Bucket
 from tests.tileserver.relay.conftest import SCENES
 from tests.tileserver.relay.feeds import SHORT, make_log, origin, put
 from tests.tileserver.relay.hostile import files_of, serving
@@ -23,6 +24,7 @@ from tileserver.relay.feed.lines import PutLine, write_index, write_line
 from tileserver.relay.feed.packing import pack
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.upstream import (
+    BucketUpstream,
     ChangedError,
     FeedError,
     FolderUpstream,
@@ -35,20 +37,52 @@ from tileserver.relay.upstream import (
 )
 
 SAMPLE = Path(__file__).resolve().parents[3] / "samples/S2_romania_2016-08-25.zarr.zip"
+OTHER = SAMPLE.with_name("S2_romania_2016-08-05.zarr.zip")
 pytestmark = pytest.mark.usefixtures("short_segments")
 
 
 Made = Callable[[Path, Trust], Upstream]
 
 
-@pytest.fixture(params=["folder", "server"])
+class Mirrored(BucketUpstream):
+    """A bucket that has what a folder has, whenever it is asked."""
+
+    def __init__(self, folder: Path, bucket: Bucket, trust: Trust) -> None:
+        super().__init__(bucket.address("a b"), trust)
+        self._folder, self._bucket = folder, bucket
+
+    def read(self, href: str, etag: str, start: int, stop: int) -> Iterator[bytes]:
+        self._mirror()
+        return super().read(href, etag, start, stop)
+
+    def _get(self, path: str, most: int) -> bytes:
+        self._mirror()
+        return super()._get(path, most)
+
+    def _mirror(self) -> None:
+        found = {
+            f"a b/{path.relative_to(self._folder)}": path
+            for path in self._folder.rglob("*")
+            if path.is_file()
+        }
+        for page in self._bucket.client.list("a b"):
+            for key in {one["path"] for one in page} - set(found):
+                self._bucket.delete(key)
+        for key, path in found.items():
+            self._bucket.put(key, path)
+
+
+@pytest.fixture(params=["folder", "server", "bucket"])
 def upstream_of(request: pytest.FixtureRequest) -> Iterator[Made]:
-    """Makes upstreams of a folder, which is read as it is or by way of a web server."""
+    """Makes upstreams of a folder, which is read as it is, by way of a web server, or in a bucket."""
     running: list[Any] = []
+    bucket: Bucket | None = request.getfixturevalue("bucket") if request.param == "bucket" else None
 
     def make(folder: Path, trust: Trust) -> Upstream:
         if request.param == "folder":
             return FolderUpstream(folder, trust)
+        if bucket is not None:
+            return Mirrored(folder, bucket, trust)
         server = serving(files_of(folder))
         running.append(server)
         return HttpUpstream(server.__enter__(), trust)
@@ -303,6 +337,12 @@ def test_bytes_of_an_archive(archived: Path, upstream_of: Made) -> None:
     (archived / "scene.zarr.zip").write_bytes(data[:-1] + b"\1")
     with pytest.raises(ChangedError, match=r"scene\.zarr\.zip"):
         list(upstream.read("scene.zarr.zip", etag, 0, 10))
+    (archived / "scene.zarr.zip").write_bytes(OTHER.read_bytes())
+    with open_archive(OTHER) as archive:
+        new = archive.etag
+    assert b"".join(upstream.read("scene.zarr.zip", new, 0, 10)) == OTHER.read_bytes()[:10]
+    with pytest.raises(ChangedError, match=r"scene\.zarr\.zip"):
+        list(upstream.read("scene.zarr.zip", etag, 0, 10))
 
 
 def test_a_folder_does_not_follow_links_that_leave_it(archived: Path, tmp_path: Path) -> None:
@@ -361,3 +401,48 @@ def test_bytes_on_the_wire_are_those_of_the_connection(published: Path) -> None:
         list(upstream.lines(0))
     assert sum(seen) <= upstream.wire.received <= sum(seen) * 1.04 + len(seen) * 600
     assert upstream.wire.total > upstream.wire.received
+
+
+def test_a_segment_that_was_closed_by_a_writer_that_was_killed(
+    published: Path, tmp_path: Path, upstream_of: Made
+) -> None:
+    """Before it wrote the index: that tells of lines which are in the closed segment by now."""
+    before = (published / INDEX).read_bytes()
+    lines = list(FolderUpstream(published, Trust()).lines(0))
+    with make_log(tmp_path).writing() as held:
+        assert held
+    log = make_log(tmp_path)
+    with log.writing():
+        log.tell([put(f"more-{number}") for number in range(4)])
+    (published / INDEX).write_bytes(before)
+    upstream = upstream_of(published, Trust())
+    assert list(upstream.lines(0)) == lines
+    assert dict(upstream.files(lambda _: False))[INDEX] == before  # type: ignore[attr-defined]
+
+
+def test_an_object_that_is_replaced_while_it_is_read(bucket: Bucket) -> None:
+    upstream = BucketUpstream(bucket.address("data"), Trust())
+    bucket.put("data/a.zarr.zip", b"a" * 1000)
+    assert b"".join(upstream.read("a.zarr.zip", "0" * 32, 0, 500)) == b"a" * 500
+    bucket.put("data/a.zarr.zip", b"b" * 1000)
+    for _ in range(2):
+        with pytest.raises(ChangedError, match="changed while it was in use"):
+            list(upstream.read("a.zarr.zip", "0" * 32, 500, 1000))
+    assert b"".join(upstream.read("a.zarr.zip", "1" * 32, 500, 1000)) == b"b" * 500
+    bucket.delete("data/a.zarr.zip")
+    with pytest.raises(ChangedError, match="has no a"):
+        list(upstream.read("a.zarr.zip", "0" * 32, 500, 1000))
+
+
+def test_a_bucket_that_is_not_there_or_refuses(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UpstreamError, match=r"see whether `comeo relay publish` has written a feed there"):
+        BucketUpstream(bucket.address(), Trust()).index()
+    bucket.put(INDEX, b"x" * 100_000)
+    with pytest.raises(UpstreamError, match="more than 65536 bytes"):
+        BucketUpstream(bucket.address(), Trust()).index()
+    with pytest.raises(ComeoError, match="an address in a bucket is"):
+        BucketUpstream("s3://Bad/a", Trust())
+    bucket.put("a.zarr.zip", b"archive")
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    with pytest.raises(UnreachableError, match="the store refuses"):
+        list(BucketUpstream(bucket.address(), Trust()).read("a.zarr.zip", "0" * 32, 0, 5))

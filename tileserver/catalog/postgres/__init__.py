@@ -11,7 +11,7 @@ from psycopg import errors
 
 from comeo.errors import ComeoError, ParameterError
 from tileserver.catalog.base import NEWEST_FIRST, Record, Search
-from tileserver.catalog.finding import Root
+from tileserver.catalog.finding import BucketIndex, Finder, Root
 from tileserver.catalog.indexed import IndexedCatalog, Watch
 from tileserver.catalog.postgres import questions
 from tileserver.catalog.postgres.database import MADE_ANEW, Connection, Database
@@ -41,6 +41,7 @@ class PostgresCatalog(IndexedCatalog[Connection]):
         address: `postgresql://user@host/name`.
         scan_seconds: Shortest time between two looks at the folders.
         watch: See `IndexedCatalog`.
+        index: By which buckets are looked at; None to list them.
         take_over: Whether the catalogue is to be of these folders, if it is of others.
 
     Raises:
@@ -55,6 +56,7 @@ class PostgresCatalog(IndexedCatalog[Connection]):
         scan_seconds: float,
         watch: Watch | None = None,
         *,
+        index: BucketIndex | None = None,
         take_over: bool = False,
     ) -> None:
         roots = tuple(roots)
@@ -67,7 +69,7 @@ class PostgresCatalog(IndexedCatalog[Connection]):
                 f"the catalogue {self._database.name} cannot be opened: {reason} (COMEO_CATALOG)"
             ) from error
         self._own = PostgresLedger(self._database)
-        super().__init__(questions, self._own, roots, scan_seconds, watch)
+        super().__init__(questions, self._own, Finder(roots, index), scan_seconds, watch)
 
     def get(self, collection: str, item: str) -> Record | None:
         """See `Catalog.get`."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from comeo.errors import ComeoError
 from tileserver.catalog.base import Search
-from tileserver.catalog.finding import Root
+from tileserver.catalog.finding import BucketIndex, Finder, Root
 from tileserver.catalog.indexed import IndexedCatalog, Watch
 from tileserver.catalog.sqlite import questions
 from tileserver.catalog.sqlite.database import Database, versioned
@@ -37,17 +37,24 @@ class SqliteCatalog(IndexedCatalog[sqlite3.Connection]):
             `versioned`.
         scan_seconds: Shortest time between two looks at the folders.
         watch: See `IndexedCatalog`.
+        index: By which buckets are looked at; None to list them.
 
     Raises:
         ComeoError: If the file cannot be opened.
     """
 
     def __init__(
-        self, roots: Iterable[Root], database: Path, scan_seconds: float, watch: Watch | None = None
+        self,
+        roots: Iterable[Root],
+        database: Path,
+        scan_seconds: float,
+        watch: Watch | None = None,
+        *,
+        index: BucketIndex | None = None,
     ) -> None:
         roots = tuple(roots)
         self._database = Database(database, roots)
-        super().__init__(questions, SqliteLedger(self._database), roots, scan_seconds, watch)
+        super().__init__(questions, SqliteLedger(self._database), Finder(roots, index), scan_seconds, watch)
         self._next_check = -float("inf")
 
     def check(self) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from comeo.codecs.learned import find_model
 from comeo.errors import ArchiveError, ComeoError, OutOfReachError, ReplacedError, RequestError
+from comeo.places import ObjectAddress, in_bucket
 from tileserver.catalog import Catalog, Change, Position, Record
 from tileserver.errors import GoneError
 from tileserver.relay.feed.facts import facts_of, is_told, packed_head
@@ -48,6 +49,23 @@ def file_href(folder: Path) -> Address:
         return quote(path.relative_to(root).as_posix())
 
     return href
+
+
+def object_href(folder: ObjectAddress) -> Address:
+    """Where a bucket has its archives, below a folder of it."""
+    root = str(folder).removesuffix("/") + "/"
+
+    def href(record: Record) -> str:
+        if not record.path.startswith(root):
+            raise ArchiveError(f"{record.path} does not lie in {root}; publish the folder that it lies in")
+        return quote(record.path.removeprefix(root))
+
+    return href
+
+
+def _stored(record: Record) -> dict[str, str]:
+    """The ETag of an object, where the archive is one: readers know by it what a listing would tell."""
+    return {"object": record.signature.rpartition("-")[0]} if in_bucket(record.path) else {}
 
 
 def _place(followed: Followed) -> Position | None:
@@ -169,7 +187,7 @@ class Follower:
         if told is None:
             packed = {} if head is None else {"packed": len(head)}
             published = moment(self._now().replace(microsecond=0))
-            line = {"op": "put", **facts, **packed, "href": href, "published": published}
+            line = {"op": "put", **facts, **packed, **_stored(record), "href": href, "published": published}
         else:
             line = passing(self._log.origin, told, href)
             head = head if head and len(head) <= facts["packed"] else None

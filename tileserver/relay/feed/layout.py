@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-ROOT: Final = "relay/v1"
+from tileserver.catalog.scan import FEED_FOLDER
+
+ROOT: Final = FEED_FOLDER
 INDEX: Final = f"{ROOT}/index.json"
 FEED: Final = f"{ROOT}/feed"
 OPEN_NAME: Final = "open.ndjson"
@@ -19,6 +21,9 @@ MAX_SEGMENT_BYTES: Final = SEGMENT * MAX_LINE_BYTES
 MAX_MODEL_BYTES: Final = 1 << 28
 MAX_PACKED_HEAD_BYTES: Final = 1 << 20
 MAX_HEAD_BYTES: Final = 1 << 24
+PACK: Final = 100
+"""Lines whose archives' heads are put together."""
+MAX_PACK_BYTES: Final = 1 << 22
 MAX_SEQ: Final = 999_999 * SEGMENT
 
 
@@ -35,6 +40,16 @@ def segment_name(number: int) -> str:
 def head_name(etag: str) -> str:
     """Name of the packed head of an archive."""
     return f"{etag}.zst"
+
+
+def pack_of(seq: int) -> int:
+    """Number of the pack that has the head of a line's archive, once all its lines are there."""
+    return (seq - 1) // PACK + 1
+
+
+def pack_name(number: int) -> str:
+    """Name of a pack of heads."""
+    return f"{number:07}.pack"
 
 
 def is_check(seq: int) -> bool:

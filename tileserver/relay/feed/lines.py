@@ -99,6 +99,7 @@ class PutLine(_Document):
         sha256: Of the archive's file.
         tail: Offset where metadata and ZIP directory begin.
         coarse: Offset where overviews and classes begin; that of `tail` where there are none.
+        object: ETag that the store has of the archive in a bucket, without quotes; None elsewhere.
         packed: Bytes of `relay/v1/heads/ETAG.zst`, which has what follows `tail`; None where there is none.
         href: Of the archive below the origin's root.
         src: SHA-256 of the product that it was made from.
@@ -121,6 +122,7 @@ class PutLine(_Document):
     sha256: Digest
     tail: _Offset
     coarse: _Offset
+    object: str | None = Field(default=None, pattern=r"^[!#-~]{1,128}$")
     packed: int | None = Field(default=None, ge=1, le=MAX_PACKED_HEAD_BYTES)
     href: Href
     src: Digest | None = None

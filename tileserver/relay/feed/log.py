@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -153,7 +153,7 @@ class Log:
             raise
         gone = {*before} - {one.get("etag") for one in about}
         for etag in gone - {None}:
-            remove_file(self._head(str(etag)))
+            self._drop_head(str(etag))
 
     def check(self, document: Mapping[str, Any]) -> None:
         """Refuse a line that readers would refuse, before anything is written.
@@ -187,6 +187,10 @@ class Log:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, packed)
+
+    def _drop_head(self, etag: str) -> None:
+        """Let the head of an archive that is gone be fetched no longer."""
+        remove_file(self._head(etag))
 
     @property
     def _signing(self) -> SigningKey:
@@ -236,13 +240,17 @@ class Log:
         self._open_bytes = 0
 
     def _write_index(self) -> None:
+        replace_file(self._public / INDEX, self._index(self.last, self.models))
+
+    def _index(self, last: int, models: Iterable[str], **more: str) -> bytes:
+        """The index of the log up to a line, signed."""
         about, now = self._about, datetime.now(UTC)
         document = {
-            "v": 1, "origin": self.origin, "epoch": self.epoch, "first": 1, "last": self.last,
+            "v": 1, "origin": self.origin, "epoch": self.epoch, "first": 1, "last": last,
             "segment": SEGMENT, "wait": about.wait or 0, "key": self.key, "name": about.name or "",
-            "licence": about.licence or "", "models": sorted(self.models), "time": moment(now),
+            "licence": about.licence or "", "models": sorted(models), "time": moment(now), **more,
         }  # fmt: skip
-        replace_file(self._public / INDEX, write_index(document, self._signing))
+        return write_index(document, self._signing)
 
     def _take(self, raw: bytes) -> None:
         """Know a line that is in the log."""

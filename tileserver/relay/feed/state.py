@@ -87,6 +87,11 @@ class State:
         self._write(_IDENTITY, identity)
         return identity
 
+    def adopt(self, identity: Identity) -> None:
+        """Go on with a log of this origin that is kept elsewhere, and was not followed from here."""
+        self._write(_IDENTITY, identity)
+        self.follow(Followed(epoch=identity.epoch))
+
     def followed(self, epoch: int) -> Followed:
         """How far the log of an epoch has followed."""
         found = None

@@ -34,7 +34,7 @@ from tileserver.relay.plan.order import Order
 from tileserver.relay.plan.value import ClearDates
 from tileserver.relay.upstream.base import Upstream
 from tileserver.relay.upstream.folder import FolderUpstream
-from tileserver.relay.upstream.server import HttpUpstream
+from tileserver.relay.upstream.opening import open_upstream
 
 _SUBSCRIBED = "subscriptions"
 
@@ -75,17 +75,14 @@ def defined(path: Path, sites: Sites = no_sites) -> Defined:
     return Defined(terms, folder_of(path, terms), subscribers)
 
 
-def open_upstream(origin: Origin, folder: Folder, number: int) -> Upstream:
-    """Open where an origin is.
+def upstream_of(origin: Origin, folder: Folder, number: int) -> Upstream:
+    """Open where an origin is; what is known of it is kept in the relay's folder.
 
     Raises:
         ComeoError: If its address is none.
         UnreachableError: If it is a folder that is not there.
     """
-    trust = Trust(folder.root / "origins" / f"{number}.json", origin.key)
-    if origin.url.startswith("file:"):
-        return FolderUpstream(origin.url, trust)
-    return HttpUpstream(origin.url, trust)
+    return open_upstream(origin.url, Trust(folder.root / "origins" / f"{number}.json", origin.key))
 
 
 def open_copy(relay: Defined, place: Path) -> Upstream:

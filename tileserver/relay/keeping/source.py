@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from tileserver.relay.errors import RewoundError
+from tileserver.relay.errors import RewoundError, UnreachableError
 from tileserver.relay.feed.lines import Index, Line
 from tileserver.relay.keeping.backoff import Backoff
 from tileserver.relay.keeping.bringing import Bringer
@@ -117,6 +117,10 @@ class Source:
         if index.epoch < known.epoch:
             raise RewoundError(
                 f"{self.name} is of epoch {index.epoch}, and {known.epoch} was seen: it is an old copy"
+            )
+        if known.epoch != index.epoch and not index.last:
+            raise UnreachableError(
+                f"{self.name} has begun a new list of its scenes, which is empty yet; it is asked again later"
             )
         if known.epoch != index.epoch:
             _log.info("%s has begun a new list of its scenes: it is compared", self.name)

@@ -123,12 +123,13 @@ class Origin(Part):
     """Where scenes come from.
 
     Attributes:
-        url: http(s) address of a server or of a folder on one, or `file:///…` of a folder.
+        url: http(s) address of a server or of a folder on one, or `file:///…` of a folder, or
+            `s3://BUCKET/PREFIX` of a bucket.
         key: Public key that its lines are signed with, as the origin's operator gave it.
         models: Whether learned models that its scenes need, and this version lacks, are fetched and run.
     """
 
-    url: Annotated[str, Field(max_length=2000, pattern=r"^(https?|file)://[!-~]+$")]
+    url: Annotated[str, Field(max_length=2000, pattern=r"^(https?|file|s3)://[!-~]+$")]
     key: Annotated[str, Field(pattern=r"^ed25519:[A-Za-z0-9+/]{43}=$")]
     models: bool = False
 

@@ -1,4 +1,4 @@
-"""Where lines and bytes come from: servers, and folders on a disk."""
+"""Where lines and bytes come from: servers, folders on a disk, and buckets."""
 
 from tileserver.relay.errors import (
     ChangedError,
@@ -9,10 +9,12 @@ from tileserver.relay.errors import (
     UpstreamError,
 )
 from tileserver.relay.upstream.base import Upstream, Wire
+from tileserver.relay.upstream.bucket import BucketUpstream
 from tileserver.relay.upstream.folder import FolderUpstream
+from tileserver.relay.upstream.opening import open_upstream
 from tileserver.relay.upstream.server import HttpUpstream
 
 __all__ = [
-    "ChangedError", "FeedError", "FolderUpstream", "HttpUpstream", "NewEpochError", "RewoundError",
-    "UnreachableError", "Upstream", "UpstreamError", "Wire",
+    "BucketUpstream", "ChangedError", "FeedError", "FolderUpstream", "HttpUpstream", "NewEpochError",
+    "RewoundError", "UnreachableError", "Upstream", "UpstreamError", "Wire", "open_upstream",
 ]  # fmt: skip

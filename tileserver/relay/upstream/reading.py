@@ -103,8 +103,8 @@ class FeedReader(ABC):
                 if not has(number):
                     name = f"{FEED}/{segment_name(number)}"
                     yield name, self._get(name, MAX_SEGMENT_BYTES)
-            content = self._get(OPEN, MAX_SEGMENT_BYTES)
-            if not rest or _holds(content, index.last, rest):
+            content = self._rest(index) if rest else self._get(OPEN, MAX_SEGMENT_BYTES)
+            if content is not None:
                 yield OPEN, content
                 yield INDEX, self._written
                 return
@@ -135,33 +135,56 @@ class FeedReader(ABC):
         while last < index.last:
             segment = segment_of(last + 1)
             if segment * SEGMENT <= index.last:
-                name = segment_name(segment)
-                raw = self._get(f"{FEED}/{name}", MAX_SEGMENT_BYTES)
-                content = unpack(raw, MAX_SEGMENT_BYTES, f"{self.name}: segment {name}")
+                content = self._closed(segment)
             else:
-                content = self._get(OPEN, MAX_SEGMENT_BYTES)
-                index, closed = self._looked_again(index, content, segment)
-                if closed:
+                found = self._rest(index)
+                if found is None:
+                    index = self._closed_since(segment)
                     continue
+                content = found
             upto = min(segment * SEGMENT, index.last)
             yield from self._checked(index, split(content), (segment - 1) * SEGMENT, last, upto)
             last = upto
 
-    def _looked_again(self, index: Index, content: bytes, segment: int) -> tuple[Index, bool]:
-        """The index anew where the open segment is not the one that it tells of; whether that was closed.
+    def _closed(self, segment: int) -> bytes:
+        """Lines of a closed segment."""
+        name = segment_name(segment)
+        raw = self._get(f"{FEED}/{name}", MAX_SEGMENT_BYTES)
+        return unpack(raw, MAX_SEGMENT_BYTES, f"{self.name}: segment {name}")
+
+    def _rest(self, index: Index) -> bytes | None:
+        """Lines behind the last closed segment that an index tells of; None where they are not there.
+
+        Where their segment was closed, and the index does not yet say so, they are in its file: also when
+        the writer was killed in between.
+        """
+        segment = segment_of(index.last)
+        begin = (segment - 1) * SEGMENT
+        content = self._get(OPEN, MAX_SEGMENT_BYTES)
+        if _holds(content, index.last, index.last - begin):
+            return content
+        try:
+            content = self._closed(segment)
+            for _ in self._checked(index, split(content), begin, index.last, index.last):
+                pass
+        except UnreachableError:
+            raise
+        except UpstreamError:  # there is none, or a former epoch's: the index does not tell of it
+            return None
+        return content
+
+    def _closed_since(self, segment: int) -> Index:
+        """The index anew, where the open segment was not the one that the last one told of.
 
         Raises:
-            UnreachableError: If it was not: a copy is under way, or a cache on the way is behind.
+            UnreachableError: If it was not closed: a copy is under way, or a cache on the way is behind.
         """
-        begin, end = (segment - 1) * SEGMENT, segment * SEGMENT
-        if _holds(content, index.last, index.last - begin):
-            return index, False
         now = self._fresh()
-        if now.last < end:
+        if now.last < segment * SEGMENT:
             raise UnreachableError(
                 f"{self.name}: the feed's files are not of one time, as while they are copied; try later"
             )
-        return now, True
+        return now
 
     def _check_place(self, index: Index, after: int) -> None:
         if after > index.last:

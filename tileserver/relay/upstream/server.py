@@ -41,7 +41,8 @@ class HttpUpstream(FeedReader):
         self._link = Link(address, proxy)
         super().__init__(trust, self._link.name)
         self._root = address if address.endswith("/") else f"{address}/"
-        self._tags: dict[str, str] = {}  # by href: strong ETags of a server that has others than archives
+        self._tags: dict[tuple[str, str], str] = {}
+        """By href and ETag of an archive: strong ETags of a server that has others."""
         self.wire = self._link.wire
 
     def lines(self, after: int, wait: float = 0) -> Iterator[Line]:
@@ -74,12 +75,12 @@ class HttpUpstream(FeedReader):
         except ValidationError as error:
             raise UpstreamError(f"{self.name}: {href[:80]!r} is no path below the origin's root") from error
         # Any web server has ETags of its own: the first one is kept, and compared with the next.
-        tag = f'"{etag}"' if (self._index or self.index()).wait else self._tags.get(href)
+        tag = f'"{etag}"' if (self._index or self.index()).wait else self._tags.get((href, etag))
         wanted = {"Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
         if tag is not None:
             wanted["If-Range"] = tag
         with self._link.ask(urljoin(self._root, href), wanted) as answer:
-            self._check_range(answer, href, tag, start, stop)
+            self._check_range(answer, (href, etag), tag, start, stop)
             left = stop - start
             for piece in self._link.pieces(answer, left):
                 left -= len(piece)
@@ -153,9 +154,10 @@ class HttpUpstream(FeedReader):
             return self._link.content(answer, path, most)
 
     def _check_range(
-        self, answer: httpx2.Response, href: str, known: str | None, start: int, stop: int
+        self, answer: httpx2.Response, version: tuple[str, str], known: str | None, start: int, stop: int
     ) -> None:
         """Check that an answer is the range that was asked for, of the archive that it was asked of."""
+        href = version[0]
         tag = answer.headers.get("ETag", "")
         if known is not None and answer.status_code in (200, 206) and tag not in ("", known):
             raise ChangedError(f"{self.name}: {href} has been replaced; read the feed again")
@@ -173,7 +175,7 @@ class HttpUpstream(FeedReader):
         if known is None and tag.startswith('"'):
             if len(self._tags) >= _MOST_TAGS:
                 self._tags.clear()
-            self._tags[href] = tag
+            self._tags[version] = tag
 
     def _refused(self, answer: httpx2.Response, path: str) -> UpstreamError:
         status = answer.status_code

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from comeo.archive.stores.file import temporary_name
@@ -20,13 +20,18 @@ from comeo.errors import ArchiveError, OutOfReachError, ReplacedError
 from comeo.places import ObjectAddress
 
 if TYPE_CHECKING:
-    from obstore import GetOptions
+    from obstore import GetOptions, PutMode
     from obstore.store import S3Config, S3Store
 
 PAGE: Final = 1000
 """Objects that a store lists at once."""
-_READING: Final = {"connect_timeout": "10s", "read_timeout": "30s", "timeout": "300s"}
-_WRITING: Final = {"connect_timeout": "10s", "timeout": "6h"}  # a part over a line of 16 kbit/s
+Use = Literal["read", "write", "stream"]
+_TIMES: Final[dict[Use, dict[str, str]]] = {
+    "read": {"connect_timeout": "10s", "read_timeout": "30s", "timeout": "300s"},
+    "write": {"connect_timeout": "10s", "timeout": "6h"},  # a part over a line of 16 kbit/s
+    "stream": {"connect_timeout": "10s", "read_timeout": "30s", "timeout": "6h"},
+}
+"""How long clients wait: `read_timeout` begins anew with each byte that comes, and while none is due."""
 _RETRIES: Final = 3
 _ONE_REQUEST: Final = 64 << 20
 """Bytes that are sent at once, and so are held in memory; more are sent in parts."""
@@ -40,8 +45,12 @@ _CREDENTIALS: Final = "see to AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _PUBLIC: Final = "for a public bucket set AWS_SKIP_SIGNATURE=true"
 
 
-class _MissingError(ArchiveError):
+class MissingError(ArchiveError):
     """There is no such object."""
+
+
+class UnchangedError(ArchiveError):
+    """An object is still in the state that is known."""
 
 
 class _ShortError(ArchiveError):
@@ -83,23 +92,54 @@ class Fetched(NamedTuple):
     modified: float
 
 
-def fetch(address: ObjectAddress, options: GetOptions) -> Fetched:
+def fetch(address: ObjectAddress, options: GetOptions, most: int | None = None) -> Fetched:
     """Get bytes of an object.
 
     Args:
         address: Of the object.
         options: Which bytes, and of which state of it.
+        most: Bytes that the whole object may have; None for any number.
 
     Raises:
         ReplacedError: If it is not in that state any more.
+        UnchangedError: If it is still in a state that was not asked for.
         OutOfReachError: If the store does not answer, or refuses.
-        ArchiveError: If there is no such object.
+        MissingError: If there is no such object.
+        ArchiveError: If it is larger.
     """
     with _saying(address):
         answer = _store(address.bucket).get(address.key, options=options)
         meta = answer.meta
+        if most is not None and meta["size"] > most:
+            raise ArchiveError(f"{address} has more than {most} bytes, and is not read")
         data = bytes(answer.bytes())
         return Fetched(data, meta["size"], meta["e_tag"] or "", meta["last_modified"].timestamp())
+
+
+def fetch_pieces(address: ObjectAddress, options: GetOptions, piece: int) -> tuple[Fetched, Iterator[bytes]]:
+    """Get bytes of an object as they come, however long that takes.
+
+    Args:
+        address: Of the object.
+        options: See `fetch`.
+        piece: Bytes at most that are given at once.
+
+    Returns:
+        What is known before the first byte, without `data`, and the bytes. Both raise as `fetch`.
+    """
+    with _saying(address):
+        answer = _store(address.bucket, "stream").get(address.key, options=options)
+        meta = answer.meta
+        stream = answer.stream(min_chunk_size=piece)
+
+    def pieces() -> Iterator[bytes]:
+        with _saying(address):
+            for buffer in stream:
+                chunk = memoryview(buffer)
+                for begin in range(0, len(chunk), piece):
+                    yield bytes(chunk[begin : begin + piece])
+
+    return Fetched(b"", meta["size"], meta["e_tag"] or "", meta["last_modified"].timestamp()), pieces()
 
 
 def find(address: ObjectAddress) -> Listed | None:
@@ -110,7 +150,7 @@ def find(address: ObjectAddress) -> Listed | None:
     """
     try:
         found = fetch(address, {"range": (0, 1)})  # not HEAD, whose answer tells no missing bucket from a key
-    except _MissingError:
+    except MissingError:
         return None
     except _ShortError:
         return Listed(address, 0, "")
@@ -153,7 +193,7 @@ def put_new(path: Path, address: ObjectAddress) -> None:
         OutOfReachError: If the store does not answer, or refuses.
         ArchiveError: If there is no such bucket.
     """
-    store = _store(address.bucket, writing=True)
+    store = _store(address.bucket, "write")
     with _saying(address, writing=True):
         if path.stat().st_size <= _ONE_REQUEST:
             store.put(address.key, path, mode="create", use_multipart=False)
@@ -166,6 +206,55 @@ def put_new(path: Path, address: ObjectAddress) -> None:
         finally:
             with contextlib.suppress(Exception):  # what is said is why it was not published, or that it was
                 store.delete(aside)
+
+
+def put(address: ObjectAddress, data: bytes, state: str | None) -> str:
+    """Make an object of bytes, or replace it, in one step for all who look.
+
+    Args:
+        address: Of the object.
+        data: What it is to have.
+        state: ETag of the one that is replaced; empty where there must be none of that key; None for any.
+
+    Returns:
+        ETag of what is there now, as `Fetched.etag`.
+
+    Raises:
+        ReplacedError: If another one is there than `state` says.
+        OutOfReachError: If the store does not answer, or refuses.
+        ArchiveError: If there is no such bucket.
+    """
+    mode: PutMode = "overwrite" if state is None else {"e_tag": state} if state else "create"
+    try:
+        with _saying(address, writing=True):
+            written = _store(address.bucket, "write").put(address.key, data, mode=mode, use_multipart=False)
+            return written["e_tag"] or ""
+    except (FileExistsError, ReplacedError) as error:
+        there = _same(address, data)  # where the answer to a request was lost
+        if there is None:
+            raise ReplacedError(f"{address} is another one than it was") from error
+        return there.etag
+
+
+def _same(address: ObjectAddress, data: bytes) -> Fetched | None:
+    """An object, if it is made of the same bytes."""
+    try:
+        there = fetch(address, {}, len(data))
+    except OutOfReachError:
+        raise
+    except ArchiveError:  # it has gone, or is larger
+        return None
+    return there if there.data == data else None
+
+
+def remove(address: ObjectAddress) -> None:
+    """Remove an object, if it is there.
+
+    Raises:
+        OutOfReachError: If the store does not answer, or refuses.
+    """
+    with contextlib.suppress(MissingError), _saying(address, writing=True):
+        _store(address.bucket, "write").delete(address.key)
 
 
 def check_installed() -> None:
@@ -182,8 +271,8 @@ def check_installed() -> None:
         ) from error
 
 
-def _store(bucket: str, *, writing: bool = False) -> S3Store:
-    """The client of a bucket, which keeps its connections.
+def _store(bucket: str, use: Use = "read") -> S3Store:
+    """The client of a bucket for a use, which keeps its connections.
 
     Raises:
         ArchiveError: If there can be none.
@@ -191,7 +280,7 @@ def _store(bucket: str, *, writing: bool = False) -> S3Store:
     if _first_process() != os.getpid():  # whose threads the client would wait for for ever
         raise ArchiveError("buckets are used by the process that this one was forked from; start a new one")
     said = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
-    return _made(bucket, said, writing)
+    return _made(bucket, said, use)
 
 
 @lru_cache(maxsize=1)
@@ -201,15 +290,14 @@ def _first_process() -> int:
 
 
 @lru_cache(maxsize=16)
-def _made(bucket: str, said: tuple[tuple[str, str], ...], writing: bool) -> S3Store:
+def _made(bucket: str, said: tuple[tuple[str, str], ...], use: Use) -> S3Store:
     """See `_store`; `said` is what the environment says of stores, by which they differ."""
     from obstore.store import S3Store  # noqa: PLC0415 - an extra
 
     environment = dict(said)
     _check_endpoint(environment)
-    times = _WRITING if writing else _READING
     config: S3Config = {  # type: ignore[assignment] # what clients wait for is among these, too
-        name: value for name, value in times.items() if f"AWS_{name.upper()}" not in environment
+        name: value for name, value in _TIMES[use].items() if f"AWS_{name.upper()}" not in environment
     }
     return S3Store(
         bucket, config=config, retry_config={"max_retries": _RETRIES}, copy_if_not_exists="multipart"
@@ -252,6 +340,8 @@ def _saying(address: ObjectAddress, *, writing: bool = False) -> Iterator[None]:
         yield
     except exceptions.AlreadyExistsError as error:
         raise FileExistsError(f"{address} exists already") from error
+    except exceptions.NotModifiedError as error:
+        raise UnchangedError(f"{address} has not changed") from error
     except exceptions.PreconditionError as error:
         raise ReplacedError(f"{address} has changed while it was in use") from error
     except (exceptions.BaseError, OSError, ValueError) as error:
@@ -271,7 +361,7 @@ def _fault(address: ObjectAddress, error: Exception, done: str) -> ArchiveError:
         refusal = f"the store refuses ({code or status})"
         said = f"{address} cannot be {done}: {refusal}; {_CREDENTIALS}; {_PUBLIC}"
     elif isinstance(error, FileNotFoundError) or status == "404":
-        kind, said = _MissingError, f"{address} does not exist; see to its key"
+        kind, said = MissingError, f"{address} does not exist; see to its key"
     elif status == "301" or "without LOCATION" in text:
         said = f"{address} lies in another region; set AWS_REGION to that of the bucket"
     elif type(error).__name__ == "InvalidPathError":

@@ -111,6 +111,13 @@ def test_a_new_list_is_compared_and_nothing_fetched_again(small: Relayed) -> Non
     assert small.path("gone").exists()
     given = small.broken().given
     small.origin.epoch = 2
+    documents, small.origin.documents = small.origin.documents, []
+    small.origin.write()  # as a log does that begins anew
+    small.run()
+    assert small.path("gone").exists()
+    assert any("which is empty yet" in note for note in small.notes)
+    small.origin.documents = documents
+    small.time.sleep(3600)
     small.origin.documents = small.origin.documents[:1]
     small.origin.write()
     small.run()

@@ -64,6 +64,8 @@ def test_what_is_written_is_read() -> None:
 def test_several_origins_are_a_list() -> None:
     two = WHOLE.replace("[origin]", "[[origin]]") + f'[[origin]]\nurl = "file:///media/usb"\nkey = "{KEY}"\n'
     assert [each.url for each in parse_definition(two).origins][1] == "file:///media/usb"
+    bucket = two.replace("file:///media/usb", "s3://scenes/africa")
+    assert parse_definition(bucket).origins[1].url == "s3://scenes/africa"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Archives of buckets found by the feed that was published there, instead of by listing."""

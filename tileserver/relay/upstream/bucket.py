@@ -1,0 +1,163 @@
+"""An upstream that is a bucket of an object store, which `comeo relay publish s3://…` has written."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+from pydantic import TypeAdapter, ValidationError
+
+from comeo.archive.stores.buckets import MissingError, UnchangedError, check_installed, fetch, fetch_pieces
+from comeo.errors import ArchiveError, OutOfReachError
+from comeo.places import ObjectAddress, address_of
+from tileserver.relay.errors import ChangedError, UnreachableError, UpstreamError
+from tileserver.relay.feed.layout import INDEX
+from tileserver.relay.feed.lines import Href, Index, Line
+from tileserver.relay.feed.trust import Trust
+from tileserver.relay.upstream.base import PIECE_BYTES, Wire
+from tileserver.relay.upstream.reading import FeedReader
+from tileserver.relay.upstream.wire import AROUND
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
+
+_HREF: Final[TypeAdapter[str]] = TypeAdapter(Href)
+_MOST_TAGS: Final = 1000
+_ASKED_BYTES: Final = 700
+_TOLD_BYTES: Final = 500
+"""Of headers: the client tells nothing of the connection, and signs each request."""
+
+
+class BucketUpstream(FeedReader):
+    """A bucket, or a folder in one. Credentials are those of the environment.
+
+    Args:
+        place: Its address, `s3://BUCKET/PREFIX`.
+        trust: What is known of it.
+
+    Raises:
+        ComeoError: If the address is none, or what buckets need is not installed.
+    """
+
+    def __init__(self, place: str, trust: Trust) -> None:
+        check_installed()
+        self._root = address_of(place)
+        super().__init__(trust, str(self._root).removesuffix("/"))
+        self._tags: dict[tuple[str, str], str] = {}  # by href and ETag: of the object of the first range
+        self._since = self._state = ""
+        self.wire = Wire()
+
+    def lines(self, after: int, wait: float = 0) -> Iterator[Line]:  # noqa: ARG002 - a bucket tells nothing
+        """See `Upstream.lines`; a bucket is never waited for."""
+        yield from self._from_files(self._fresh(), after)
+
+    def index_since(self, state: str) -> tuple[Index, str] | None:
+        """The index, and its ETag in the store; None if that is still the one that was seen.
+
+        Args:
+            state: The ETag that was seen; empty for none.
+
+        Raises:
+            UpstreamError: See `Upstream.index`.
+        """
+        self._since = state
+        try:
+            return self.index(), self._state
+        except UnchangedError:
+            return None
+        finally:
+            self._since = ""
+
+    def lines_of(self, index: Index, after: int) -> Iterator[Line]:
+        """The lines of an index that follow one, each checked."""
+        yield from self._from_files(index, after)
+
+    def read(self, href: str, etag: str, start: int, stop: int) -> Iterator[bytes]:
+        """See `Upstream.read`. The store has ETags of its own: the first is the condition of all others."""
+        address, version = self._address(href), (href, etag)
+        tag = self._tags.get(version)
+        options: GetOptions = {"range": (start, stop)}
+        with self._saying(href):
+            found, pieces = fetch_pieces(
+                address, {**options, "if_match": tag} if tag else options, PIECE_BYTES
+            )
+            if tag not in (None, found.etag):  # a store that knows no conditions
+                raise ChangedError(f"{self.name}: {href} has been replaced; read the feed again")
+            if stop > found.size:
+                raise ChangedError(f"{self.name}: {href} has no bytes {start} to {stop}; read the feed again")
+            self._keep(version, found.etag)
+            self._count(0)
+            left = stop - start
+            for piece in pieces:
+                left -= len(piece)
+                self.wire.received += int(AROUND * len(piece))
+                if left < 0:
+                    raise UpstreamError(f"{self.name} sends more of {href} than was asked for")
+                yield piece
+        if left:
+            raise UnreachableError(f"{self.name}: the link broke, {left} bytes of {href} are missing")
+
+    def has(self, href: str) -> bool:  # noqa: ARG002 - a store is asked when it is read
+        """See `Upstream.has`."""
+        return True
+
+    def close(self) -> None:
+        """See `Upstream.close`: connections are those of the process."""
+
+    def _get(self, path: str, most: int) -> bytes:
+        """See `FeedReader._get`."""
+        options: GetOptions = {"if_none_match": self._since} if path == INDEX and self._since else {}
+        try:
+            found = fetch(self._root.child(path), options, most)
+        except UnchangedError:
+            raise
+        except OutOfReachError as error:
+            raise UnreachableError(f"{self.name}: {error}") from error
+        except MissingError as error:
+            raise UpstreamError(
+                f"{self.name} has no {path}; see whether `comeo relay publish` has written a feed there"
+            ) from error
+        except ArchiveError as error:
+            raise UpstreamError(f"{self.name}: {error}") from error
+        self._count(len(found.data))
+        if path == INDEX:
+            self._state = found.etag
+        return found.data
+
+    def _address(self, href: str) -> ObjectAddress:
+        """Where an archive lies, which is below the root."""
+        try:
+            _HREF.validate_python(href)
+            return address_of(str(self._root.child(unquote(href))))
+        except (ValidationError, ArchiveError) as error:
+            raise UpstreamError(f"{self.name}: {href[:80]!r} is no path below the origin's root") from error
+
+    def _keep(self, version: tuple[str, str], tag: str) -> None:
+        if not tag.startswith('"'):
+            raise UpstreamError(
+                f"{self.name} has no ETag that tells states of {version[0]} apart; use another store"
+            )
+        if len(self._tags) >= _MOST_TAGS:
+            self._tags.clear()
+        self._tags[version] = tag
+
+    @contextlib.contextmanager
+    def _saying(self, href: str) -> Iterator[None]:
+        """Say what is wrong with an archive by what helps."""
+        try:
+            yield
+        except OutOfReachError as error:
+            raise UnreachableError(f"{self.name}: {error}") from error
+        except MissingError as error:
+            raise ChangedError(f"{self.name} has no {href} any more; read the feed again") from error
+        except ArchiveError as error:  # replaced, or shorter
+            raise ChangedError(
+                f"{self.name}: {href} is another archive than its line tells of: {error}"
+            ) from error
+
+    def _count(self, content: int) -> None:
+        """Count a request and what was told, about as on the wire."""
+        self.wire.sent += int(AROUND * _ASKED_BYTES)
+        self.wire.received += int(AROUND * (_TOLD_BYTES + content))
