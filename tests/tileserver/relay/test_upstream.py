@@ -55,6 +55,10 @@ class Mirrored(BucketUpstream):
         self._mirror()
         return super().read(href, etag, start, stop)
 
+    def part_of_model(self, sha256: str, start: int, stop: int) -> Iterator[bytes]:
+        self._mirror()
+        return super().part_of_model(sha256, start, stop)
+
     def _get(self, path: str, most: int) -> bytes:
         self._mirror()
         return super()._get(path, most)
@@ -343,6 +347,17 @@ def test_bytes_of_an_archive(archived: Path, upstream_of: Made) -> None:
     assert b"".join(upstream.read("scene.zarr.zip", new, 0, 10)) == OTHER.read_bytes()[:10]
     with pytest.raises(ChangedError, match=r"scene\.zarr\.zip"):
         list(upstream.read("scene.zarr.zip", etag, 0, 10))
+
+
+def test_parts_of_a_model(archived: Path, upstream_of: Made) -> None:
+    digest, data = "ab" * 32, bytes(range(251)) * 600
+    (archived / "relay/v1/models").mkdir(exist_ok=True)
+    (archived / f"relay/v1/models/{digest}").write_bytes(data)
+    upstream, size = upstream_of(archived, Trust()), len(data)
+    for start, stop in ((0, 9), (1000, 100_000), (size - 5, size + 5), (size, size + 9)):
+        assert b"".join(upstream.part_of_model(digest, start, stop)) == data[start:stop]
+    with pytest.raises(UpstreamError, match="0" * 64 + "|404"):
+        list(upstream.part_of_model("0" * 64, 0, 9))
 
 
 def test_a_folder_does_not_follow_links_that_leave_it(archived: Path, tmp_path: Path) -> None:

@@ -9,11 +9,18 @@ from urllib.parse import unquote
 
 from pydantic import TypeAdapter, ValidationError
 
-from comeo.archive.stores.buckets import MissingError, UnchangedError, check_installed, fetch, fetch_pieces
+from comeo.archive.stores.buckets import (
+    MissingError,
+    ShortError,
+    UnchangedError,
+    check_installed,
+    fetch,
+    fetch_pieces,
+)
 from comeo.errors import ArchiveError, OutOfReachError
 from comeo.places import ObjectAddress, address_of
 from tileserver.relay.errors import ChangedError, UnreachableError, UpstreamError
-from tileserver.relay.feed.layout import INDEX
+from tileserver.relay.feed.layout import INDEX, MODELS
 from tileserver.relay.feed.lines import Href, Index, Line
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.upstream.base import PIECE_BYTES, Wire
@@ -99,6 +106,23 @@ class BucketUpstream(FeedReader):
         if left:
             raise UnreachableError(f"{self.name}: the link broke, {left} bytes of {href} are missing")
 
+    def part_of_model(self, sha256: str, start: int, stop: int) -> Iterator[bytes]:
+        """See `Upstream.part_of_model`."""
+        path = f"{MODELS}/{sha256}"
+        try:
+            with self._saying_of_feed(path):
+                found, pieces = fetch_pieces(self._root.child(path), {"range": (start, stop)}, PIECE_BYTES)
+                self._count(0)
+                left = min(stop, found.size) - start
+                for piece in pieces:
+                    left -= len(piece)
+                    self.wire.received += int(AROUND * len(piece))
+                    yield piece
+        except ShortError:  # it ended there
+            return
+        if left:
+            raise UnreachableError(f"{self.name}: the link broke, {left} bytes of {path} are missing")
+
     def has(self, href: str) -> bool:  # noqa: ARG002 - a store is asked when it is read
         """See `Upstream.has`."""
         return True
@@ -109,9 +133,19 @@ class BucketUpstream(FeedReader):
     def _get(self, path: str, most: int) -> bytes:
         """See `FeedReader._get`."""
         options: GetOptions = {"if_none_match": self._since} if path == INDEX and self._since else {}
-        try:
+        with self._saying_of_feed(path):
             found = fetch(self._root.child(path), options, most)
-        except UnchangedError:
+        self._count(len(found.data))
+        if path == INDEX:
+            self._state = found.etag
+        return found.data
+
+    @contextlib.contextmanager
+    def _saying_of_feed(self, path: str) -> Iterator[None]:
+        """Say what is wrong with a file of the feed."""
+        try:
+            yield
+        except (UnchangedError, ShortError):
             raise
         except OutOfReachError as error:
             raise UnreachableError(f"{self.name}: {error}") from error
@@ -121,10 +155,6 @@ class BucketUpstream(FeedReader):
             ) from error
         except ArchiveError as error:
             raise UpstreamError(f"{self.name}: {error}") from error
-        self._count(len(found.data))
-        if path == INDEX:
-            self._state = found.etag
-        return found.data
 
     def _address(self, href: str) -> ObjectAddress:
         """Where an archive lies, which is below the root."""

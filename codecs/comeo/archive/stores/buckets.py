@@ -53,7 +53,7 @@ class UnchangedError(ArchiveError):
     """An object is still in the state that is known."""
 
 
-class _ShortError(ArchiveError):
+class ShortError(ArchiveError):
     """There are no such bytes in an object."""
 
 
@@ -152,7 +152,7 @@ def find(address: ObjectAddress) -> Listed | None:
         found = fetch(address, {"range": (0, 1)})  # not HEAD, whose answer tells no missing bucket from a key
     except MissingError:
         return None
-    except _ShortError:
+    except ShortError:
         return Listed(address, 0, "")
     return Listed(address, found.size, found.etag.strip('"'))
 
@@ -372,7 +372,7 @@ def _fault(address: ObjectAddress, error: Exception, done: str) -> ArchiveError:
             "name a folder without it"
         )
     elif status == "416" or "non-partial response" in text:
-        kind, said = _ShortError, f"{address} has no such bytes: it is empty, or has become shorter"
+        kind, said = ShortError, f"{address} has no such bytes: it is empty, or has become shorter"
     else:
         reason = f"the store answers {status}" if status else _shortly(text)
         said = f"{address} cannot be {done} now: {reason}"
