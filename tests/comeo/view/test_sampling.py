@@ -136,8 +136,11 @@ def test_samples_are_gdals_within_what_it_allows_itself(zoom: int) -> None:
     assert np.nanmax(np.abs(found - expected)) < 0.125 + MOST_OFF
 
 
+PLACES = st.floats(-3, 8, allow_subnormal=False)  # which processors may take for 0
+
+
 @settings(max_examples=50, deadline=None)
-@given(st.integers(1, 6), st.integers(1, 6), st.floats(-3, 8), st.floats(-3, 8), st.booleans())
+@given(st.integers(1, 6), st.integers(1, 6), PLACES, PLACES, st.booleans())
 @example(2, 2, 0.999_999_999_99, 0.5, True)  # belongs to the second pixel, as with GDAL
 def test_any_place_is_between_its_neighbours(
     height: int, width: int, col: float, row: float, nearest: bool
