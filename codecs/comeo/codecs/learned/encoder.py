@@ -27,6 +27,7 @@ learn with. 7 takes 0.7 % more bytes, 11.5 makes means 3 % worse."""
 THOROUGH = 128  # in the first energy class: all symbols are coded
 ENERGY_UNIT, ENERGY_OFFSET = 8, 4.0
 
+_FEW = 64  # pixels below which a block is coded thoroughly: what is left out of a tile falls on few of them
 _STRANGE = 4.0  # steps that a coefficient may be off before the block is coded thoroughly
 
 
@@ -65,6 +66,7 @@ class Prepared(NamedTuple):
         shares: (tiles,) that the squared error of each tile counts.
         effort: What coding will cost, so far as that can be told without: comparable between transforms of
             the same block alone.
+        pixels: Of a component.
     """
 
     latents: NDArray[np.float32]
@@ -72,6 +74,7 @@ class Prepared(NamedTuple):
     shape: tuple[int, int]
     shares: NDArray[np.float64]
     effort: float
+    pixels: int
 
 
 def prepare(model: Model, components: Components, step: float, shares: Shares | None = None) -> Prepared:
@@ -94,16 +97,21 @@ def prepare(model: Model, components: Components, step: float, shares: Shares | 
     if shares is not None:  # a tile of which a sixteenth counts is coded in steps four times as long
         sizes.reshape(-1, len(counts), sizes.shape[1])[:] *= np.sqrt(counts)[:, None]
     effort = float(np.minimum(sizes, 1, out=sizes).sum(dtype=np.float64))
-    return Prepared(latents, energy_classes(scaled), shape, counts, effort)
+    return Prepared(latents, energy_classes(scaled), shape, counts, effort, scaled[0].size)
 
 
 def encode(model: Model, settings: CodecSettings, prepared: Prepared) -> tuple[bytes, float]:
     """Code components; returns the body and the squared error, in squared steps."""
     latents, shape, classes = prepared.latents, prepared.shape, prepared.classes.copy()
-    shares = prepared.shares
-    passes = choose_passes(model, settings, latents, classes, shape, thorough=False, shares=shares)
-    if passes.strange:
+    shares, thorough = prepared.shares, prepared.pixels < _FEW
+    worth = WORTH * (SIZE * SIZE / prepared.pixels if thorough else 1)
+    passes = choose_passes(
+        model, settings, latents, classes, shape, thorough=thorough, worth=worth, shares=shares
+    )
+    if passes.strange and not thorough:
+        thorough = True
         passes = choose_passes(model, settings, latents, classes, shape, thorough=True, shares=shares)
+    if thorough:
         classes[0] |= THOROUGH
     coded = bytes(write(*intervals(model.layout.passes, passes.chosen, model.tables)))
     return model.tag + classes.tobytes() + coded, passes.error

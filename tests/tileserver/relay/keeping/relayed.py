@@ -76,18 +76,7 @@ class BadLine:
 
     def read(self, href: str, etag: str, start: int, stop: int) -> Iterator[bytes]:
         self.reads.append((href, start, stop))
-        self.wire.sent += 300
-        self.wire.received += 300
-        place = start
-        for data in self.inner.read(href, etag, start, stop):
-            came = self.on_read(place, data)
-            self.wire.received += len(came)
-            self.given += len(came)
-            place += len(data)
-            if came:
-                yield came
-            if len(came) < len(data):
-                raise UnreachableError("the link broke")
+        yield from self._broken(start, self.inner.read(href, etag, start, stop))
 
     def head(self, etag: str, packed: int, size: int) -> bytes:
         self.heads.append(packed)
@@ -101,10 +90,12 @@ class BadLine:
         return self.inner.model(sha256)
 
     def part_of_model(self, sha256: str, start: int, stop: int) -> Iterator[bytes]:
+        yield from self._broken(start, self.inner.part_of_model(sha256, start, stop))
+
+    def _broken(self, place: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
         self.wire.sent += 300
         self.wire.received += 300
-        place = start
-        for data in self.inner.part_of_model(sha256, start, stop):
+        for data in pieces:
             came = self.on_read(place, data)
             self.wire.received += len(came)
             self.given += len(came)
