@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -25,7 +26,9 @@ def test_who_is_announced_is_found_with_its_key_or_why_not(published: Path) -> N
     with serving(files_of(published)) as address:
         index = lan.index_of(address)
         gone = index.model_copy(update={"origin": str(uuid.UUID(int=1))})
-        found = asyncio.run(_found_of({address: index, "http://127.0.0.1:9/": gone}))
+        announced = {address: index, "http://127.0.0.1:9/": gone}
+        with ThreadPoolExecutor(1) as pool:  # the main thread's event loop may be Playwright's
+            found = pool.submit(asyncio.run, _found_of(announced)).result()
     assert found[address].index == index
     assert found["http://127.0.0.1:9/"].index is None
     assert "cannot be reached" in found["http://127.0.0.1:9/"].problem
