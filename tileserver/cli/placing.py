@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 from comeo.archive.stores.buckets import find
-from comeo.archive.stores.objects import publish
+from comeo.archive.stores.objects import writing_object
 from comeo.errors import ArchiveError
 from comeo.places import ObjectAddress
-from tileserver.temporary import temporary_folder
 
 Place = Path | ObjectAddress
 
@@ -40,15 +38,5 @@ def written_for(place: Place) -> Iterator[Path]:
         yield place
         return
     check_free(place, force=False)
-    path = _folder() / place.name
-    try:
+    with writing_object(place) as path:
         yield path
-        publish(path, place)
-    finally:
-        path.unlink(missing_ok=True)
-
-
-@lru_cache(maxsize=1)
-def _folder() -> Path:
-    """Of archives on their way, gone with this process."""
-    return temporary_folder("compress")

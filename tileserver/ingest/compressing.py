@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import json
 import os
 import signal
@@ -36,6 +35,7 @@ from tileserver.ingest.orders import (
     Order,
     archive_name,
 )
+from tileserver.ingest.shelves import Shelf, shelf_of
 from tileserver.temporary import end_with_parent
 
 FETCHING: Final = "fetching"
@@ -83,17 +83,18 @@ def work(order: Order) -> Done:
             name = archive_name(
                 scene.id, opened.source_checksum or order.identity, order.quality, order.reading
             )
-            path = Path(order.output) / name
-            if path.exists():
-                return _done(path, began, was_there=True)
-            check_free(path, scene.id, order.replaces)
-            try:
-                _compress(scene, path, order, progress)
-            except ArchiveError:
-                if not path.exists():
-                    raise
-                return _done(path, began, was_there=True)  # another worker was faster
-        return _done(path, began, was_there=False)
+            shelf = shelf_of(order.output)
+            was_there = shelf.has(name)
+            if not was_there:
+                check_free(shelf, name, scene.id, order.replaces)
+                try:
+                    with shelf.writing(name) as path:
+                        _compress(scene, path, order, progress)
+                except ArchiveError:
+                    if not shelf.has(name):
+                        raise
+                    was_there = True  # another worker was faster
+        return _done(shelf, name, began, was_there=was_there)
 
 
 @contextlib.contextmanager
@@ -103,7 +104,7 @@ def _place(order: Order, progress: Progress) -> Iterator[str | Path]:
         yield order.place
         return
     name = order.identity.partition("\n")[0]
-    with fetched(order.place, name, order.download, Path(order.output), progress) as path:
+    with fetched(order.place, name, order.download, shelf_of(order.output).workplace, progress) as path:
         yield path
 
 
@@ -135,16 +136,16 @@ def _id_in(scene: Scene, quality: Quality) -> str:
     return f"{scene.id}-{quality.name}" if quality.name else scene.id
 
 
-def check_free(path: Path, item: str, replaces: tuple[str, ...]) -> None:
+def check_free(shelf: Shelf, name: str, item: str, replaces: tuple[str, ...]) -> None:
     """Refuse an id that an archive of another product has.
 
     Raises:
         SourceError: Naming that archive.
     """
-    for each in path.parent.glob(f"{glob.escape(item)}.{'?' * 12}{SUFFIX}"):
-        if each.name not in replaces and each != path:
+    for each in shelf.beginning(f"{item}."):
+        if len(each) == len(name) and each.endswith(SUFFIX) and each not in (name, *replaces):
             raise SourceError(
-                f"{item} is the id of {each.name} already, which is of another product or quality; remove "
+                f"{item} is the id of {each} already, which is of another product or quality; remove "
                 "that archive, or have this source's archives in another folder, in a collection of their own"
             )
 
@@ -189,10 +190,10 @@ def _bounds(scene: Scene) -> tuple[float, float, float, float]:
     return found
 
 
-def _done(path: Path, began: float, *, was_there: bool) -> Done:
-    with open_archive(path) as archive:
+def _done(shelf: Shelf, name: str, began: float, *, was_there: bool) -> Done:
+    with open_archive(shelf.place(name)) as archive:
         return Done(
-            path.name, archive.etag, archive.item.get("collection", ""), archive.id, archive.archive_bytes,
+            name, archive.etag, archive.item.get("collection", ""), archive.id, archive.archive_bytes,
             archive.ratio, time.monotonic() - began, was_there,
         )  # fmt: skip
 

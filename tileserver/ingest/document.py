@@ -17,6 +17,7 @@ from pydantic import (
     ByteSize,
     ConfigDict,
     Field,
+    InstanceOf,
     TypeAdapter,
     ValidationError,
     field_validator,
@@ -28,6 +29,7 @@ from comeo.codecs import DEFAULT_CODEC, codec_names
 from comeo.compression.clear import METHODS
 from comeo.compression.compress import DEFAULT_RATIO, check_wanted
 from comeo.errors import ComeoError, SourceError
+from comeo.places import ObjectAddress, address_of, in_bucket
 
 MAX_DOCUMENT_BYTES: Final = 1 << 20
 MAX_AREA_BYTES: Final = 16 << 20
@@ -60,6 +62,15 @@ def _web(value: str) -> str:
     return value.rstrip("/")
 
 
+def _output(value: Any) -> Any:
+    """An address in a bucket as such, and anything else as it is."""
+    try:
+        return address_of(value) if in_bucket(value) else value
+    except ComeoError as error:
+        raise ValueError(str(error)) from error
+
+
+Output = Annotated[Path | InstanceOf[ObjectAddress], BeforeValidator(_output)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Secret = Annotated[str, Field(min_length=1, max_length=8000), AfterValidator(_secret)]
 Web = Annotated[str, Field(max_length=2000), AfterValidator(_web)]
@@ -198,7 +209,8 @@ class _Source(Part):
     """What all kinds have.
 
     Attributes:
-        output: Folder of the archives, best one of the folders of `comeo serve`.
+        output: Folder of the archives, best one of the folders of `comeo serve`; or an address in a bucket.
+        state: Folder of the journal; beside `output` where that is a folder and nothing else is said.
         every_seconds: Between two looks at the source.
         fresh_days: Products that were acquired longer ago when they are found are backfill.
         backfill_share: Part of the products begun that are backfill, while there are fresh ones too.
@@ -210,7 +222,8 @@ class _Source(Part):
         retry: What becomes of a product that could not be compressed.
     """
 
-    output: Path
+    output: Output
+    state: Path = Path()
     every_seconds: float = Field(default=60.0, ge=0.05, le=86_400, allow_inf_nan=False)
     fresh_days: float = Field(default=10.0, ge=0, le=36_500, allow_inf_nan=False)
     backfill_share: float = Field(default=0.2, ge=0, le=1, allow_inf_nan=False)
@@ -228,11 +241,6 @@ class _Source(Part):
         if len(set(names)) < len(names):
             raise ValueError("two qualities have one name; give each another, as name = 'fine'")
         return value
-
-    @property
-    def state(self) -> Path:
-        """Folder of the journal: beside that of the archives."""
-        return self.output.with_name(f"{self.output.name}.ingest")
 
 
 class FolderSource(_Source):
@@ -356,13 +364,22 @@ def _placed(
     source: FolderSource | StacSource | CdseSource, folder: Path
 ) -> FolderSource | StacSource | CdseSource:
     """The source with absolute names."""
-    changed: dict[str, Any] = {"output": Path(os.path.normpath(folder / source.output))}
+    changed: dict[str, Any] = {"state": Path(os.path.normpath(folder / source.state))}
+    if isinstance(source.output, Path):
+        changed["output"] = output = Path(os.path.normpath(folder / source.output))
+        if source.state == Path():
+            changed["state"] = output.with_name(f"{output.name}.ingest")
+    elif source.state == Path():
+        raise SourceError("state is missing: a folder of this machine for the journal, as output is none")
     if source.filter.area is not None:
         changed["filter"] = source.filter.model_copy(update={"area": folder / source.filter.area})
     if isinstance(source, FolderSource):
         changed["folder"] = Path(os.path.normpath(folder / source.folder))
-        if changed["output"].is_relative_to(changed["folder"]):
-            raise SourceError("output lies in folder: archives would be taken for products; take them apart")
+        for name in ("output", "state"):
+            if name in changed and changed[name].is_relative_to(changed["folder"]):
+                raise SourceError(
+                    f"{name} lies in folder: its files would be taken for products; take them apart"
+                )
     placed = source.model_copy(update=changed)
     area_of(placed.filter)
     return placed

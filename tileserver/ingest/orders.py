@@ -90,7 +90,7 @@ class Order:
         key: Of the journal.
         place: See `Found`.
         identity: Stands for the product's checksum where its bands are not files.
-        output: Folder of the archives.
+        output: Where the archives are kept: see `tileserver.ingest.shelves.shelf_of`.
         quality: How to compress.
         qualities: All of the source, this one included.
         wanted: Which products are.

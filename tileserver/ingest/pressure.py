@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
-from pathlib import Path
-from typing import Final
 
+from comeo.errors import ArchiveError
 from tileserver.ingest.document import Limits
-from tileserver.ingest.orders import SUFFIX
-
-_LOOK_SECONDS: Final = 5.0
+from tileserver.ingest.shelves import Shelf
 
 
 class Pressure:
-    """Watches the disk of the archives.
+    """Watches the disk where archives are made, and how much there is of them.
 
     Args:
-        folder: Of the archives.
+        shelf: Of the archives.
         limits: See `Limits`.
     """
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
-        self._folder = folder
+    def __init__(self, shelf: Shelf, limits: Limits) -> None:
+        self._shelf = shelf
         self._limits = limits
         self._largest = self._taken = 0
-        self._looked = -_LOOK_SECONDS
+        self._looked = -shelf.seconds
+        self._unknown = ""
 
     def note(self, size: int) -> None:
         """Note the size of an archive: the next ones may be as large."""
@@ -40,29 +37,29 @@ class Pressure:
             under_way: Archives that are being made.
         """
         coming = (under_way + 1) * self._largest
-        free = shutil.disk_usage(self._folder).free - under_way * self._largest
+        free = shutil.disk_usage(self._shelf.workplace).free - under_way * self._largest
         if free - self._largest < self._limits.min_free:
             return (
-                f"the disk of {self._folder} has {free:,} bytes left, and min_free is "
+                f"the disk of {self._shelf.workplace} has {free:,} bytes left, and min_free is "
                 f"{self._limits.min_free:,}; make room"
             )
-        if self._limits.max_bytes is not None and self._bytes() + coming > self._limits.max_bytes:
+        if self._limits.max_bytes is None:
+            return None
+        self._count()
+        if self._unknown:
+            return self._unknown
+        if self._taken + coming > self._limits.max_bytes:
             return (
-                f"{self._folder} has {self._bytes():,} bytes of archives, and max_bytes is "
+                f"{self._shelf} has {self._taken:,} bytes of archives, and max_bytes is "
                 f"{self._limits.max_bytes:,}; remove some, or raise it"
             )
         return None
 
-    def _bytes(self) -> int:
-        if time.monotonic() - self._looked >= _LOOK_SECONDS:
-            self._looked = time.monotonic()
-            with os.scandir(self._folder) as entries:
-                self._taken = sum(_size(each) for each in entries if each.name.endswith(SUFFIX))
-        return self._taken
-
-
-def _size(entry: os.DirEntry[str]) -> int:
-    try:
-        return entry.stat().st_size
-    except FileNotFoundError:  # it is being replaced at this moment
-        return 0
+    def _count(self) -> None:
+        if time.monotonic() - self._looked < self._shelf.seconds:
+            return
+        self._looked = time.monotonic()
+        try:
+            self._taken, self._unknown = self._shelf.bytes(), ""
+        except ArchiveError as error:  # of a bucket
+            self._unknown = str(error)

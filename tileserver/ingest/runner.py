@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from comeo.archive.stores import sweep
-from comeo.errors import ComeoError
+from comeo.errors import ArchiveError, ComeoError
 from comeo.leftovers import remove
 from tileserver.ingest.compressing import FETCHING
 from tileserver.ingest.document import CdseSource, FolderSource, StacSource
@@ -23,10 +22,13 @@ from tileserver.ingest.finding import Finder, Look
 from tileserver.ingest.journal import Journal, Row
 from tileserver.ingest.orders import OPEN, DiskFullError, Done, FilteredError, Order, State
 from tileserver.ingest.pressure import Pressure
+from tileserver.ingest.shelves import shelf_of
 
 TICK_SECONDS: Final = 0.25
 AGAIN_SECONDS: Final = 1.0
 """Until the next look after one that was not complete."""
+PUBLISH_SECONDS: Final = 15.0
+"""Until a bucket that did not answer is asked again."""
 MOST_AWAY_SECONDS: Final = 900.0
 """Between two looks at a source that does not answer."""
 _DAY: Final = 86_400
@@ -86,9 +88,11 @@ class Runner:
         self._executor = executor
         self._show = show
         self._progress = source.state / "progress"
-        self._pressure = Pressure(source.output, source.limits)
+        self._shelf = shelf_of(source.output)
+        self._pressure = Pressure(self._shelf, source.limits)
         self._running: dict[Future[Done], Row] = {}
         self._begun = self._backfilled = 0
+        self._unpublished, self._publish_due = "", 0.0
         self._qualities = {each.name: each for each in source.quality}
 
     def run(self, *, once: bool = False) -> None:
@@ -97,13 +101,11 @@ class Runner:
         Raises:
             ComeoError: If the source cannot be looked at, and it is once only.
         """
-        self._source.output.mkdir(parents=True, exist_ok=True)
+        self._shelf.prepare()
         self._progress.mkdir(parents=True, exist_ok=True)
-        sweep(self._source.output)
         if count := self._journal.recover():
             log.info("%d archives were under way when the last run ended, and are begun again", count)
-        for row in self._journal.in_state(State.VERIFIED, limit=1_000_000):
-            self._publish(row)
+        self._publish_all()
         with ThreadPoolExecutor(1, thread_name_prefix="comeo-look") as looking:
             try:
                 self._loop(_Looking(self._look, looking, self._source.every_seconds), once=once)
@@ -115,7 +117,7 @@ class Runner:
     def _loop(self, looking: _Looking, *, once: bool) -> None:
         while True:
             looking.tick()
-            waiting = self._begin_all()
+            waiting = self._begin_all() or self._unpublished
             self._watch()
             self._show(self._under_way(), waiting or looking.fault)
             if once and not self._running and looking.over:
@@ -128,6 +130,8 @@ class Runner:
             for future in [each for each in self._running if each.done()]:
                 self._settle(future, self._running.pop(future))
                 looking.soon()
+            if self._unpublished and time.monotonic() >= self._publish_due:
+                self._publish_all()
 
     def _look(self) -> bool:
         """Enter what there is into the journal; whether that was all, for now."""
@@ -217,18 +221,29 @@ class Runner:
         dead = "it is dead: `comeo ingest retry` tries it again"
         log.warning("%s: %s; %s", row.scene, words, dead if state is State.DEAD else "it is tried again")
 
+    def _publish_all(self) -> None:
+        """Publish what is verified: what a killed service, or a bucket that did not answer, has left."""
+        self._unpublished = ""
+        for row in self._journal.in_state(State.VERIFIED, limit=1_000_000):
+            self._publish(row)
+
     def _publish(self, row: Row) -> None:
         """Have an archive that is verified stand for its product alone; may be done again."""
         made = [each for each in self._journal.versions(row) if each.archive]
         kept = made[0].archive
-        self._journal.published(row.key)
+        for each in made[1:]:
+            if each.archive != kept and not self._journal.is_shared(each):
+                try:
+                    self._shelf.remove(each.archive)
+                except ArchiveError as error:  # of a bucket
+                    self._unpublished = f"{each.archive}, which is replaced, could not be removed: {error}"
+                    self._publish_due = time.monotonic() + PUBLISH_SECONDS
+                    return
+            self._journal.forget_archive(each.key, "there is a newer version")
+        self._journal.published(row.key)  # last: a service that is killed before it goes on here
         log.info(
             "%s is published: %s, %s bytes, %.0f s", row.scene, row.archive, f"{row.bytes:,}", row.seconds
         )
-        for each in made[1:]:
-            if each.archive != kept and not self._journal.is_shared(each):
-                remove(self._source.output / each.archive)
-            self._journal.forget_archive(each.key, "there is a newer version")
 
 
 class _Looking:

@@ -14,7 +14,6 @@ from click.testing import CliRunner, Result
 from comeo.archive import open_archive
 from tests.buckets import Bucket
 from tests.scenes import UTM32, landscape
-from tileserver.cli import placing
 from tileserver.cli.main import cli
 
 SAMPLE = Path(__file__).parents[3] / "samples" / "S2_UTM37N_lake.zarr.zip"
@@ -52,7 +51,10 @@ def test_an_archive_in_a_bucket_is_described_and_extracted_from(bucket: Bucket, 
         np.testing.assert_array_equal(one.read(), other.read())
 
 
-def test_a_scene_is_compressed_into_a_bucket_once(geotiff: Path, bucket: Bucket) -> None:
+def test_a_scene_is_compressed_into_a_bucket_once(
+    geotiff: Path, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     place = bucket.address("a/b.zarr.zip")
     done = compressed(geotiff, "-o", place, "--id", "first")
     assert done.exit_code == 0, done.output
@@ -64,7 +66,7 @@ def test_a_scene_is_compressed_into_a_bucket_once(geotiff: Path, bucket: Bucket)
     assert again.exit_code == 1
     assert f"{place} exists already, and objects are not replaced" in str(again.exception)
     assert bucket.get("a/b.zarr.zip") == content
-    assert list(placing._folder().iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("folder", ["", "a/b", "a/b/"])

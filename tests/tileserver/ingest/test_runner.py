@@ -21,6 +21,7 @@ from tileserver.ingest.document import read_source
 from tileserver.ingest.executors import LOST
 from tileserver.ingest.orders import DiskFullError, Done, Order, State
 from tileserver.ingest.runner import only_runner
+from tileserver.ingest.shelves import FolderShelf
 
 FINE = '[[quality]]\nname = "fine"\ncodec = "dct"\nstep = 20\ncollection = "fine"\n'
 
@@ -68,6 +69,28 @@ def test_a_changed_product_replaces_its_archive(tmp_path: Path) -> None:
     assert after.name != before.name
     assert archives(tmp_path) == [name_of(0)]
     assert journal.counts() == {State.PUBLISHED: 1, State.SKIPPED: 1}
+
+
+def test_a_killed_service_leaves_an_old_archive_that_the_next_one_removes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = document(tmp_path, filled=1)
+    ingest(path)
+    write_product(tmp_path / "in" / f"{name_of(0)}.tif", seed=7)
+
+    class KilledError(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderShelf, "remove", killed)
+        with pytest.raises(KilledError):
+            ingest(path)
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    ingest(path)
+    assert len(list((tmp_path / "out").iterdir())) == 1
 
 
 def test_two_products_of_one_id_do_not_hide_each_other(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +16,11 @@ from comeo.archive.stores.far import LARGEST_FILE, FarFile
 from comeo.archive.stores.file import TAIL_BYTES, LocalFile
 from comeo.archive.stores.zip import ZipStore
 from comeo.errors import ArchiveError, ReplacedError
+from comeo.leftovers import held_folder
 from comeo.places import ObjectAddress, address_of
+
+_ON_ITS_WAY: Final = "comeo-object-"
+"""What folders of archives that are on their way into a bucket begin with."""
 
 
 class Heads:
@@ -108,6 +114,14 @@ class ObjectFile(FarFile):
         if len(found.data) != length:
             raise ArchiveError(f"{self.name}: the store sent {len(found.data)} bytes of {length}")
         return found.data
+
+
+@contextlib.contextmanager
+def writing_object(address: ObjectAddress) -> Iterator[Path]:
+    """A file of this machine that has its place in a bucket at the end of the block: see `publish`."""
+    with held_folder(Path(tempfile.gettempdir()), _ON_ITS_WAY) as folder:
+        yield folder / address.name
+        publish(folder / address.name, address)
 
 
 def publish(path: Path, address: ObjectAddress) -> None:
