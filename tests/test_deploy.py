@@ -64,7 +64,7 @@ def test_the_image_has_the_extra_that_buckets_need() -> None:
 
 def test_its_documents_are_read() -> None:
     source = read_source(COMPOSE.with_name("source.toml"))
-    assert str(source.output) == "/archives"
+    assert (str(source.output), str(source.state)) == ("s3://archives/", "/ingest")
     relay = read_definition(COMPOSE.with_name("relay.toml"))
     assert relay.folder == "/relay"
 
