@@ -50,6 +50,7 @@ class FolderOrigin:
         root: Its folder.
         key: That it signs with.
         documents: Lines so far.
+        whole: Whether they are all that a log which was begun anew has to tell.
     """
 
     root: Path
@@ -57,6 +58,7 @@ class FolderOrigin:
     uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
     epoch: int = 1
     documents: list[dict[str, Any]] = field(default_factory=list)
+    whole: bool = True
 
     def put(self, archive: Path, *, pack: bool = False, **changes: Any) -> dict[str, Any]:
         """Tell of an archive in the folder, and have its head packed."""
@@ -96,6 +98,7 @@ class FolderOrigin:
         index = {
             "v": 1, "origin": self.uuid, "epoch": self.epoch, "first": 1, "last": len(lines), "segment": 1000,
             "wait": 0, "key": self.key.text, "name": "test", "licence": "", "models": [], "time": moment(NOW),
+            "whole": self.whole,
         }  # fmt: skip
         (self.root / INDEX).write_bytes(write_index(index, self.key))
 

@@ -201,6 +201,24 @@ def test_a_damaged_log_is_begun_anew_in_a_later_epoch(
     assert state_by(public) == catalog.scenes
 
 
+def test_the_index_says_whether_all_is_told_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that no reader takes for gone what a log that was begun anew does not name yet."""
+    monkeypatch.setattr(following, "_PAGE", 2)
+    catalog = MemoryCatalog()
+    for scene in "pqrst":
+        catalog.put(scene, "a")
+    wholes = []
+    for _ in range(3):
+        writer = make_log(tmp_path)  # by another process each time
+        with writer.writing():
+            follower(catalog, writer, monkeypatch).step()
+        wholes.append(FolderUpstream(tmp_path / "public", Trust()).index().whole)
+    assert wholes == [False, False, True]
+    catalog.put("u", "a")
+    follow(catalog, make_log(tmp_path), monkeypatch)
+    assert FolderUpstream(tmp_path / "public", Trust()).index().whole
+
+
 def test_a_clock_that_was_set_back_makes_no_earlier_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

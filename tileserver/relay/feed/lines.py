@@ -227,6 +227,8 @@ class Index(_Document):
         licence: Of the archives.
         models: SHA-256 of the learned models that can be fetched.
         time: When it was written.
+        whole: Whether the lines tell of all archives that there were when the log was begun. Until they do,
+            one that they do not name may be there all the same.
     """
 
     v: Literal[1]
@@ -241,6 +243,7 @@ class Index(_Document):
     licence: str = Field(max_length=200)
     models: tuple[Digest, ...] = Field(max_length=100)
     time: AwareDatetime
+    whole: bool = True
 
 
 def told(line: Line) -> PutLine | DropLine | None:

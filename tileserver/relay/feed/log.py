@@ -110,8 +110,11 @@ class Log:
         return self._state.followed(self.epoch)
 
     def follow(self, followed: Followed) -> None:
-        """Keep how far the catalogue has been followed."""
+        """Keep how far the catalogue has been followed; the index says once all of it has been."""
+        was_whole = self._is_whole
         self._state.follow(followed)
+        if self._is_whole != was_whole:
+            self._write_index()
 
     @contextlib.contextmanager
     def writing(self, *, wait: bool = True) -> Iterator[bool]:
@@ -193,6 +196,11 @@ class Log:
         remove_file(self._head(etag))
 
     @property
+    def _is_whole(self) -> bool:
+        """Whether the log tells of all that its catalogue had when the log was begun."""
+        return not self.followed.compare
+
+    @property
     def _signing(self) -> SigningKey:
         if self._key is None:
             self._key = self._state.key()
@@ -248,7 +256,8 @@ class Log:
         document = {
             "v": 1, "origin": self.origin, "epoch": self.epoch, "first": 1, "last": last,
             "segment": SEGMENT, "wait": about.wait or 0, "key": self.key, "name": about.name or "",
-            "licence": about.licence or "", "models": sorted(models), "time": moment(now), **more,
+            "licence": about.licence or "", "models": sorted(models), "time": moment(now),
+            "whole": self._is_whole, **more,
         }  # fmt: skip
         return write_index(document, self._signing)
 
@@ -296,11 +305,12 @@ class Log:
     def _describes(self, index: Index) -> bool:
         """Whether an index says what it would say now."""
         about = self._about
-        return (about.name, about.licence, about.wait, self.last) == (
+        return (about.name, about.licence, about.wait, self.last, self._is_whole) == (
             index.name,
             index.licence,
             index.wait,
             index.last,
+            index.whole,
         )
 
     def _forget(self, origin: str, epoch: int) -> None:

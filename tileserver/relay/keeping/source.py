@@ -85,9 +85,9 @@ class Source:
             UpstreamError: If the line is cut.
         """
         changed: list[Key] = []
-        whole = False
+        compares = False
         if self.uuid is None or clock - self._index_at > INDEX_SECONDS:
-            whole = self._look(journal)
+            compares = self._look(journal)
             self._index_at = clock
             wait = 0.0
         assert self.uuid is not None and self._index is not None  # noqa: S101, PT018 - `_look` has set them
@@ -97,7 +97,7 @@ class Source:
             after = min(after, self._last)
         for batch in _batched(self.upstream.lines(after, wait), _BATCH):
             changed += intake.take(self._index, batch, now)
-        if whole:
+        if compares and self._index.whole:
             changed += intake.settle(self.uuid, now)
         return changed
 

@@ -126,6 +126,30 @@ def test_a_new_list_is_compared_and_nothing_fetched_again(small: Relayed) -> Non
     assert not small.path("gone").exists()
 
 
+def test_a_new_list_that_is_still_being_written_drops_nothing(small: Relayed) -> None:
+    small.origin.put(altered(SAMPLE, small.origin.root / "b.zarr.zip"), c="optical", id="later")
+    small.run()
+    given = small.broken().given
+    documents = small.origin.documents
+    small.origin.epoch, small.origin.whole, small.origin.documents = 2, False, documents[:1]
+    small.origin.write()
+    for _ in range(2):
+        small.run()
+        assert small.path("later").exists()
+        small.time.sleep(3600)
+    small.origin.documents = documents
+    small.origin.write()
+    small.run()
+    small.time.sleep(3600)
+    small.origin.whole = True
+    small.origin.write()
+    small.run()
+    assert small.broken().given == given
+    assert small.path().exists()
+    assert small.path("later").exists()
+    assert all(each.confirmed for each in small.kept())
+
+
 def test_other_subscriptions_have_the_feed_read_again(small: Relayed) -> None:
     small.define(subscription='[[subscription]]\nname = "radar"\ncollections = ["radar"]')
     small.run()
