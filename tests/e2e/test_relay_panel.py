@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -10,14 +11,21 @@ from pathlib import Path
 
 import pytest
 
+from comeo.view.missing import MissingBlock
 from tests.e2e.conftest import Server, Visit
 from tests.e2e.test_accessibility import LOOKS, violations
 from tests.tileserver.relay.keeping.relayed import Relayed, Time
 from tests.tileserver.relay.origins import FolderOrigin
+from tileserver.relay.keeping.looks import Looks
 
 Visits = Callable[..., Visit]
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
-LINK = '[link]\ndaily = "25 kB"\nmonthly = "6 GB"\ncurrency = "EUR"\nwindows = [{ kbps = 64, price = 5.0 }]'
+LINK = """[link]
+daily = "25 kB"
+monthly = "6 GB"
+currency = "EUR"
+on_demand = true
+windows = [{ kbps = 64, price = 5.0 }]"""
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +39,8 @@ def relay(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     relayed = Relayed(origin, folder, Time(datetime.now(UTC)))
     relayed.define(link=LINK)
     relayed.run()
+    looked_at = MissingBlock("sentinel-2-l2a", "a scene", "etag", "r10m", 0, 0, 0)
+    Looks(folder / "relay/looks.sqlite").put({looked_at: 5000}, relayed.time.now)
     environment = {**os.environ, "COMEO_THREADS": "4", "COMEO_RELAY_DEFINITION": str(folder / "RELAY.toml")}
     with Server(folder / "relay/archives", folder / "server.log", environment=environment) as running:
         yield running.address
@@ -53,8 +63,10 @@ def test_what_is_here_what_is_coming_and_what_it_costs(visit: Visits, relay: str
     if not language:
         said = body.inner_text()
         for words in ("test answers since", "What is here", "Whole scenes", "What is coming", "overview",
-                      "In all", "What it costs", "kB of 25.0 kB", "of 6.00 GB", "EUR"):  # fmt: skip
+                      "In all", "What it costs", "kB of 25.0 kB",
+                      "Of that, for what people looked at", "of 6.00 GB", "EUR"):  # fmt: skip
             assert words in said, words
+        assert re.search(r"\d+ places? that (somebody|people) looked at comes? first: \d", said)
     assert body.get_by_role("heading", level=2).count() == 3
     assert violations(page) == []
     assert seen.complaints == []

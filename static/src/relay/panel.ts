@@ -52,12 +52,14 @@ function coming(state: RelayState): HTMLElement[] {
   const { pieces, bytes, ends, more } = state.foretold;
   const rest = pieces > rows.length && ends ? t(more ? 'all-more' : 'all', { count: pieces, size: formatBytes(bytes), time: time(ends) }) : '';
   const none = rows.length > 0 ? null : h('p', {}, t(totalOf(state) > 0 && state.scenes.waiting === 0 ? 'nothing-coming' : 'nothing-foretold'));
-  return [h('h2', {}, t('coming')), ...[none, rows.length > 0 ? h('ol', {}, ...rows) : null, rest ? h('p', { class: 'hint' }, rest) : null].filter((each) => each !== null)];
+  const looked = state.wanted && state.wanted.places > 0 ? h('p', {}, t('wanted', { count: state.wanted.places, size: formatBytes(state.wanted.bytes) })) : null;
+  return [h('h2', {}, t('coming')), ...[looked, none, rows.length > 0 ? h('ol', {}, ...rows) : null, rest ? h('p', { class: 'hint' }, rest) : null].filter((each) => each !== null)];
 }
 
-function costs({ today, month, foretold, currency }: RelayState): HTMLElement[] {
+function costs({ today, month, wanted, foretold, currency }: RelayState): HTMLElement[] {
   const price = foretold.price > 0 ? t('price', { price: foretold.price.toLocaleString(locale, { maximumSignificantDigits: 3 }), currency }) : '';
-  return [h('h2', {}, t('costs')), h('dl', {}, ...quota(t('today'), today), ...quota(t('month'), month)), ...(price ? [h('p', { class: 'hint' }, price)] : [])];
+  const onDemand = wanted ? quota(t('on-demand'), wanted.today) : [];
+  return [h('h2', {}, t('costs')), h('dl', {}, ...quota(t('today'), today), ...onDemand, ...quota(t('month'), month)), ...(price ? [h('p', { class: 'hint' }, price)] : [])];
 }
 
 function faults({ faults: told, faulty }: RelayState): HTMLElement[] {

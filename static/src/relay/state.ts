@@ -44,6 +44,8 @@ export interface RelayState {
   free: number;
   today: Quota;
   month: Quota;
+  /** What people look at and is not here, and what was fetched for them today; null where nothing is. */
+  wanted: { places: number; bytes: number; today: Quota } | null;
   coming: Piece[];
   /** All that is foretold; `more` where there is more than that. */
   foretold: { pieces: number; bytes: number; ends: Date | null; more: boolean; price: number };
@@ -54,6 +56,7 @@ export interface RelayState {
 
 const part = (body: Json, name: string): Json => (isObject(body[name]) ? body[name] : {});
 const count = (value: unknown): number => Math.max(0, number(value) ?? 0);
+const quota = (spent: unknown, most: unknown): Quota => ({ spent: count(spent), most: number(most) });
 const one = <Of extends string>(known: readonly Of[], value: unknown): Of | null => known.find((each) => each === value) ?? null;
 
 function moment(value: unknown): Date | null {
@@ -68,6 +71,7 @@ function parsePiece(piece: Json): Piece | null {
 
 export function parseState(body: Json): RelayState {
   const [scenes, bytes, spent, foretold, doing] = ['scenes', 'bytes', 'spent', 'foretold', 'doing'].map((name) => part(body, name)) as [Json, Json, Json, Json, Json];
+  const wanted = isObject(body['wanted']) ? body['wanted'] : null;
   return {
     doing: one(DOING, doing['what']) ?? 'stopped',
     until: moment(doing['until']),
@@ -78,8 +82,9 @@ export function parseState(body: Json): RelayState {
     scenes: { ...(Object.fromEntries(HERE.map((name) => [name, count(scenes[name])])) as Record<Here, number>), area: count(scenes['area']) + count(scenes['rest']) },
     here: count(bytes['here']),
     free: count(bytes['free']),
-    today: { spent: count(spent['today']), most: number(spent['daily']) },
-    month: { spent: count(spent['month']), most: number(spent['monthly']) },
+    today: quota(spent['today'], spent['daily']),
+    month: quota(spent['month'], spent['monthly']),
+    wanted: wanted ? { places: count(wanted['places']), bytes: count(wanted['bytes']), today: quota(wanted['today'], wanted['daily']) } : null,
     coming: objects(body['coming']).map(parsePiece).filter((each) => each !== null),
     foretold: { pieces: count(foretold['pieces']), bytes: count(foretold['wire_bytes']), ends: moment(foretold['ends']), more: foretold['more'] === true, price: count(foretold['price']) },
     currency: text(part(body, 'link')['currency']) ?? '',
