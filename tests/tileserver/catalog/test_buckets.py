@@ -16,8 +16,10 @@ from comeo.errors import ComeoError
 from comeo.settings import SettingsError
 from tests.buckets import Bucket
 from tests.tileserver.conftest import serving
+from tests.tileserver.databases import PostgreSQL
 from tileserver.app import create_app
 from tileserver.catalog import SqliteCatalog
+from tileserver.catalog.postgres import PostgresCatalog
 from tileserver.catalog.reading import READER, Page
 from tileserver.settings import Settings
 
@@ -82,6 +84,33 @@ def test_what_comes_changes_and_goes_is_noticed(bucket: Bucket, tmp_path: Path) 
     bucket.delete("a.zarr.zip")
     catalog.refresh(force=True)
     assert catalog.count() == 0
+
+
+def test_two_servers_of_a_bucket_share_a_catalogue_in_postgresql(
+    bucket: Bucket, postgres: PostgreSQL
+) -> None:
+    address = postgres.make()
+    servers = [PostgresCatalog([bucket.address("scenes")], address, 0) for _ in range(2)]
+
+    def seen() -> list[list[str]]:
+        for each in servers:
+            each.refresh(force=True)
+        return [sorted(one.id for one in each.changes(None, 100).changes if not one.gone) for each in servers]
+
+    assert seen() == [[], []]
+    place = bucket.put("scenes/a.zarr.zip", LAKE)
+    lake = LAKE.name.partition(".")[0]
+    assert seen() == [[lake], [lake]]
+    (change,) = servers[1].changes(None, 100).changes
+    record = servers[1].get(change.collection, lake)
+    assert record is not None
+    assert record.path == place
+    bucket.put("scenes/a.zarr.zip", FIELDS)
+    assert seen() == [[FIELDS.name.partition(".")[0]]] * 2
+    bucket.delete("scenes/a.zarr.zip")
+    assert seen() == [[], []]
+    for each in servers:
+        each.close()
 
 
 def test_what_is_no_archive_is_left_out_or_broken(bucket: Bucket, tmp_path: Path) -> None:
