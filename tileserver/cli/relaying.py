@@ -79,9 +79,13 @@ def import_(definition: Path, folder: Path, database: str | None) -> None:
     from tileserver.relay.keeping.assembly import open_copy, running
 
     relay = read(definition, database)
-    upstream = open_copy(relay, folder)
-    upstreams = [(str(folder), upstream)]
-    with ended_by_signal(), telling() as told, running(relay, told, upstreams, free=True) as runner:
+    upstream, origin = open_copy(relay, folder)
+    name = str(folder)
+    trusted = {name} if origin.models else set()
+    with (
+        ended_by_signal(), telling() as told,
+        running(relay, told, [(name, upstream)], free=True, trusted=trusted) as runner,
+    ):  # fmt: skip
         runner.run(once=True)
 
 

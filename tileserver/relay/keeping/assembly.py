@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,8 +85,8 @@ def upstream_of(origin: Origin, folder: Folder, number: int) -> Upstream:
     return open_upstream(origin.url, Trust(folder.root / "origins" / f"{number}.json", origin.key))
 
 
-def open_copy(relay: Defined, place: Path) -> Upstream:
-    """Open a folder of archives that was carried here.
+def open_copy(relay: Defined, place: Path) -> tuple[Upstream, Origin]:
+    """Open a folder of archives that was carried here; and whose it is, of the origins that the relay has.
 
     Raises:
         ComeoError: If it is not one of an origin that the relay has.
@@ -99,7 +99,7 @@ def open_copy(relay: Defined, place: Path) -> Upstream:
         except FeedError as error:
             refused = error
         else:
-            return upstream
+            return upstream, origin
     raise ComeoError(f"{place} is of no origin that RELAY.toml has: {refused}")
 
 
@@ -110,6 +110,7 @@ def running(
     upstreams: Sequence[tuple[str, Upstream]],
     *,
     free: bool = False,
+    trusted: Collection[str] | None = None,
     clock: Callable[[], datetime] = now_utc,
     ticks: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -121,6 +122,7 @@ def running(
         told: Where it tells what it does.
         upstreams: Names and upstreams of origins.
         free: Whether windows and quotas do not count, as of a disk that is at hand.
+        trusted: Names of upstreams that models are taken of; None: as the definition says of origins.
         clock: Time in UTC.
         ticks: Seconds that only grow.
         sleep: Waits.
@@ -137,7 +139,8 @@ def running(
             gate = Gate(terms.link, journal, clock, free=free)
             intake = Intake(journal, folder, relay.subscribers, terms.drops)
             dates, pace = ClearDates(), Pace(ticks, sleep)
-            trusted = {origin.url for origin in terms.origins if origin.models and not free}
+            if trusted is None:
+                trusted = {origin.url for origin in terms.origins if origin.models}
             sources = [
                 Source(
                     name,

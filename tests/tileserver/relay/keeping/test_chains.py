@@ -53,7 +53,7 @@ def kept_line(folder: Path, written: dict[str, Any]) -> Any:
 def take(leaf: Path) -> None:
     """Let a leaf take what the relay's feed tells of."""
     relay = defined(leaf / "RELAY.toml")
-    upstreams = [("relay", open_copy(relay, leaf.parent / "private/public"))]
+    upstreams = [("relay", open_copy(relay, leaf.parent / "private/public")[0])]
     with running(relay, Told(), upstreams, free=True) as runner:
         runner.run(once=True)
 

@@ -142,6 +142,18 @@ def test_a_scene_is_drawn_when_its_model_has_come(
         assert archive.decode_blocks(level, [(0, 0)])[0].any()
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_disk_brings_a_model_where_that_is_allowed(relay: Relayed, model: Model, allowed: bool) -> None:
+    define(relay, models=allowed, url="http://127.0.0.1:9/")  # nothing comes by a line
+    disk = shutil.copytree(relay.origin.root, relay.root / "disk")
+    done = CliRunner().invoke(cli, ["relay", "import", str(relay.root / "RELAY.toml"), str(disk)])
+    assert done.exit_code == 0, done.output
+    assert (relay.root / "relay/archives").is_dir()
+    assert bool(list((relay.root / "relay").glob(f"models/{model.digest}.zip"))) is allowed
+    status = CliRunner().invoke(cli, ["relay", "status", "--json", str(relay.root / "RELAY.toml")])
+    assert [each["sha256"] for each in json.loads(status.output)["models"]] == [model.digest][allowed:]
+
+
 @pytest.mark.parametrize("name", ["", "../model", "0" * 63, "abc"])
 def test_what_an_archive_says_is_no_path(name: str, model: Model, tmp_path: Path) -> None:
     keep(tmp_path, model)
