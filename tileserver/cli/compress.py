@@ -14,7 +14,7 @@ from tileserver.cli.geocoding import geocoding_options, options_of
 from tileserver.cli.options import PICTURES, moment_of, names_of, scale_of, sentence
 from tileserver.cli.places import LocalOrBucketPath
 from tileserver.cli.progress import terminal_progress
-from tileserver.cli.signals import ended_by_signal
+from tileserver.cli.signals import ended_at_a_step
 
 if TYPE_CHECKING:
     from tileserver.cli.placing import Place
@@ -90,7 +90,7 @@ _OTHERS: Final = PICTURES | {".zip", ".tif", ".tiff", ".json"}  # neither archiv
 )
 @geocoding_options
 @click.option("--force", is_flag=True, help="Replace archives that exist.")
-@ended_by_signal()
+@ended_at_a_step()
 def compress(
     sources: tuple[str, ...],
     output: Place,

@@ -11,7 +11,7 @@ import click
 from tileserver.cli.geocoding import geocoding_options, options_of
 from tileserver.cli.places import LocalPath
 from tileserver.cli.progress import terminal_progress
-from tileserver.cli.signals import ended_by_signal
+from tileserver.cli.signals import ended_at_a_step
 
 
 @click.command()
@@ -49,7 +49,7 @@ def geocode(source: Path, output: Path, force: bool, **given: Any) -> None:
     if not source.exists():
         raise click.UsageError(f"{source} does not exist; check its name")
     with (
-        ended_by_signal(),
+        ended_at_a_step(),
         closing(open_container(source)) as container,
         opened(container, options, None) as grd,
         terminal_progress(grd.name) as progress,

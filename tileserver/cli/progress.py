@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tileserver.cli.signals import raise_if_ended
+
 _log = logging.getLogger("comeo")
 _REFRESH_SECONDS = 0.2
 
 
 class TerminalProgress:
-    """Shows stages of the work on `title`."""
+    """Shows stages of the work on `title`, whose steps are where it can be ended."""
 
     def __init__(self, title: str) -> None:
         self._title = title
@@ -25,11 +27,13 @@ class TerminalProgress:
     def start(self, stage: str, total: int) -> None:
         """See `comeo.progress.Progress`."""
         self.finish()
+        raise_if_ended()
         self._stage, self._total, self._done = stage, total, 0
         self._began = time.monotonic()
 
     def advance(self) -> None:
         """See `comeo.progress.Progress`."""
+        raise_if_ended()
         self._done += 1
         now = time.monotonic()
         if self._live and now - self._shown > _REFRESH_SECONDS:

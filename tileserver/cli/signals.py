@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 _AGAIN_AFTER: Final = 0.05  # seconds
+_asked = threading.Event()
 
 
 class _Ended(SystemExit):
@@ -17,12 +18,41 @@ class _Ended(SystemExit):
 
 
 @contextmanager
-def ended_by_signal() -> Iterator[None]:
-    """Let SIGTERM end a block as an exception does, so that its temporary files go with it.
+def ended_at_a_step() -> Iterator[None]:
+    """Let SIGTERM end a block at its next step, so that its temporary files go with it; a second one ends it.
 
-    The exception is raised wherever the main thread is. Where Python can only drop it (a `__del__`, a
-    callback from C), it is raised again a moment later; where a library made another error of it, it is the
-    end still.
+    For work in several threads: an exception in the midst of it would leave the locks of libraries held, and
+    close files that other threads read. Steps are where `raise_if_ended` is called, as by `TerminalProgress`.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
+
+    def end(number: int, _: Any) -> None:
+        _asked.set()
+        signal.signal(number, before)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        _asked.clear()
+        signal.signal(signal.SIGTERM, before)
+
+
+def raise_if_ended() -> None:
+    """End here if that was asked for."""
+    if _asked.is_set():
+        raise _Ended(128 + signal.SIGTERM)
+
+
+@contextmanager
+def ended_by_signal() -> Iterator[None]:
+    """Let SIGTERM end a block as an exception does, wherever it is: for one whose main thread mostly waits.
+
+    Where Python can only drop the exception (a `__del__`, a callback from C), it is raised again a moment
+    later; where a library made another error of it, it is the end still.
     """
     main = threading.main_thread()
     if threading.current_thread() is not main:

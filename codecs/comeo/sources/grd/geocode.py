@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,10 +160,14 @@ def _fill(
     """Fill the map, a row of tiles at a time: GDAL's cache then has the lines that they share."""
     rows = range(0, grid.height, side)
     columns = range(0, grid.width, side)
-    progress.start("geocoded", len(rows))
+    one_at_a_time = threading.Lock()
+    progress.start("geocoded", len(rows) * len(columns))
 
     def make(window: Window) -> list[TileBand]:
-        return tiles.make(grid.part(window))
+        found = tiles.make(grid.part(window))
+        with one_at_a_time:
+            progress.advance()
+        return found
 
     for row in rows:
         windows = [
@@ -178,7 +183,6 @@ def _fill(
                 target.write(numbers, index, window=where)
                 band.valid += int(np.count_nonzero(numbers != NODATA))
                 band.floored += floored
-        progress.advance()
 
 
 def _properties(
