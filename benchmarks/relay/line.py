@@ -102,7 +102,7 @@ def relay(archive: Path, folder: Path, weather: Weather, patience: float) -> Too
             program = subprocess.Popen([COMEO, "relay", "run", str(document)], stdout=log, stderr=log)
         try:
             wait_until(lambda: line.connections > 0, program)
-            time.sleep(2.0)  # it has read the feed, and waits
+            time.sleep(10.0)  # it has read the feed and waits, as long as to be no exception
             before = line.up_bytes + line.down_bytes
             hidden = archives / f".{NAME}"
             shutil.copy(archive, hidden)

@@ -112,6 +112,7 @@ TASKS: Final[Mapping[str, Task]] = {
     "list": _listing,
     "digest": lambda path: {"digest": digest_of(path)},
     "read": entry_of,
+    "ready": lambda _: {},
 }
 
 

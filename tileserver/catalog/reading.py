@@ -152,6 +152,11 @@ class ArchiveReaderProcess:
         (out,) = self._ask(task, [(path, *more)])
         return out
 
+    def keep_ready(self) -> None:
+        """Have the process run, and not end for having nothing to do: its start takes a second."""
+        if not self._turn.locked():  # else it has something to do
+            self.ask("ready", "")
+
     def close(self) -> None:
         """End the process."""
         process, self._process = self._process, None

@@ -219,3 +219,18 @@ def test_the_process_that_reads_archives_begins_with_little() -> None:
     loaded = "{name for name, module in sys.modules.items() if module}"
     script = f"import sys, tileserver.catalog.child; print({heavy} & {loaded} or '')"
     assert subprocess.check_output([sys.executable, "-c", script], text=True).strip() == ""
+
+
+def test_a_process_that_is_kept_ready_reads_what_comes_next(own_archives: Path) -> None:
+    reader = ArchiveReaderProcess()
+    try:
+        reader.keep_ready()
+        process = reader._process
+        assert process is not None
+        (reading,) = reader.read([str(next(own_archives.glob("*.zarr.zip")))])
+        assert reading.row is not None
+        assert reader._process is process
+        with reader._turn:  # somebody reads for long: nobody waits for that
+            reader.keep_ready()
+    finally:
+        reader.close()

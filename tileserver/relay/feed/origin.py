@@ -10,6 +10,8 @@ from typing import Final
 
 from comeo.settings import SettingsError
 from tileserver.catalog import Catalog
+from tileserver.catalog.child import IDLE_SECONDS
+from tileserver.catalog.reading import READER
 from tileserver.relay.feed.following import Follower, Lookup, item_href, nothing_told
 from tileserver.relay.feed.layout import INDEX
 from tileserver.relay.feed.lines import Index
@@ -102,6 +104,7 @@ class Origin:
             gone: Called now and then; raises what ends the wait when the client is gone.
         """
         deadline = time.monotonic() + min(wait, WAIT_SECONDS)
+        ready_until = 0.0
         while True:
             self.refresh()
             page = self._pages.page(after, limit, chosen)
@@ -109,5 +112,8 @@ class Origin:
             if page.lines or left <= 0:
                 return page
             gone()
+            if time.monotonic() > ready_until:  # for what is being waited for
+                READER.keep_ready()
+                ready_until = time.monotonic() + IDLE_SECONDS / 2
             time.sleep(min(_LOOK_SECONDS, left))
             after = page.next

@@ -17,6 +17,7 @@ from comeo.settings import SettingsError
 from tests.tileserver.listening import listening
 from tests.tileserver.relay.feeds import put
 from tileserver import Settings, create_app
+from tileserver.catalog.reading import READER
 from tileserver.relay.feed.lines import PutLine, read_index
 from tileserver.relay.feed.origin import WAIT_SECONDS, Origin
 from tileserver.relay.feed.packing import unpack
@@ -161,9 +162,12 @@ def address(relaying: FlaskClient) -> Iterator[str]:
 def test_a_relay_reads_and_waits(address: str, own_archives: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
+    ready: list[None] = []
+    monkeypatch.setattr(READER, "keep_ready", lambda: ready.append(None))
     upstream = HttpUpstream(address, Trust())
     lines = list(upstream.lines(0))
     assert len(lines) == 5
+    assert not ready
     put = lines[0]
     assert isinstance(put, PutLine)
     data = (own_archives / f"{put.id}.zarr.zip").read_bytes()
@@ -172,6 +176,7 @@ def test_a_relay_reads_and_waits(address: str, own_archives: Path, monkeypatch: 
     (own_archives / "plain.zarr.zip").replace(aside)
     threading.Timer(0.3, lambda: aside.replace(own_archives / "plain.zarr.zip")).start()
     (drop,) = upstream.lines(5, wait=30)
+    assert ready == [None], "the process that reads archives starts before one has come"
     came: list[Any] = []
     while not came:  # until the timer has put it back
         came = list(upstream.lines(6, wait=30))
