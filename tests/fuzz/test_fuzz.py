@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import os
+from collections.abc import Iterator
 from functools import partial
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -16,6 +19,13 @@ CASES = {
     "dct": 2000, "jpeg2000": 2000, "learned": 400, "compiled": 400, "archives": 200, "indicators": 2000,
     "uploads": 400, "tokens": 300,
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """What targets tell libraries by the environment, as which drivers GDAL has, ends with them."""
+    with patch.dict(os.environ):
+        yield
 
 
 @pytest.mark.parametrize("name", NAMES)
