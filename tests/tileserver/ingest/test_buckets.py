@@ -63,28 +63,31 @@ def test_a_changed_product_replaces_its_object(tmp_path: Path, bucket: Bucket) -
     assert [each.address.name for each in found] == [after.archive]
 
 
-def test_a_bucket_that_does_not_answer_has_the_old_object_removed_later(
-    tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def changed(tmp_path: Path, bucket: Bucket) -> Path:
+    """SOURCE.toml of a product that is another one since its archive was made."""
     path = into(bucket.address(), tmp_path, filled=1)
     ingest(path)
     write_product(tmp_path / "in" / f"{name_of(0)}.tif", seed=7)
+    return path
+
+
+def test_a_bucket_that_does_not_answer_has_the_old_object_removed_later(
+    changed: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(BucketShelf, "remove", _away)
         with pytest.raises(ComeoError, match="could not be removed: the store is away"):
-            ingest(path)
+            ingest(changed)
     assert len(ids(bucket.address())) == 2
-    journal = ingest(path)
+    journal = ingest(changed)
     assert journal.counts() == {State.PUBLISHED: 1, State.SKIPPED: 1}
     assert len(ids(bucket.address())) == 1
 
 
 def test_a_service_that_goes_on_removes_it_without_being_started_again(
-    tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    changed: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = into(bucket.address(), tmp_path, filled=1)
-    ingest(path)
-    write_product(tmp_path / "in" / f"{name_of(0)}.tif", seed=7)
     monkeypatch.setattr(runner, "PUBLISH_SECONDS", 0.0)
     remove = BucketShelf.remove
     refused: list[str] = []
@@ -96,7 +99,7 @@ def test_a_service_that_goes_on_removes_it_without_being_started_again(
         remove(shelf, name)
 
     monkeypatch.setattr(BucketShelf, "remove", once)
-    assert ingest(path).counts() == {State.PUBLISHED: 1, State.SKIPPED: 1}
+    assert ingest(changed).counts() == {State.PUBLISHED: 1, State.SKIPPED: 1}
     assert len(refused) == len(ids(bucket.address())) == 1
 
 

@@ -143,15 +143,11 @@ def running(
                 trusted = {origin.url for origin in terms.origins if origin.models}
             sources = [
                 Source(
-                    name,
-                    each,
-                    Bringer(each, journal, gate, pace, ticks),
-                    Order([], dates, clock()),
-                    copy=free,
-                    models=name in trusted,
+                    name, each, Bringer(each, journal, gate, pace, ticks), Order([], dates, clock()),
+                    copy=free, models=name in trusted,
                 )
                 for name, each in upstreams
-            ]
+            ]  # fmt: skip
             for kept in journal.scenes():
                 wish = wish_for(kept, relay.subscribers, clock()) if kept.is_seen else None
                 if wish is not None:
