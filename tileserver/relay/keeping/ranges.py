@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import shapely
-
 from comeo.archive import Archive, Level
 from comeo.archive.ranges import pieces_of, with_finer
 from comeo.archive.references import Place
@@ -15,7 +13,7 @@ from comeo.view.missing import MissingBlock
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import Kept
 from tileserver.relay.keeping.received import open_received
-from tileserver.relay.plan.areas import box_of
+from tileserver.relay.plan.areas import parts_shown
 from tileserver.relay.plan.offers import Wish
 
 
@@ -92,13 +90,11 @@ def groups_of(archive: Archive, bands: frozenset[str]) -> list[str] | None:
 
 
 def boxes_of(wish: Wish) -> Iterator[Bounds | None]:
-    """Boxes in degrees around each part of the areas that a scene may show; None: everywhere."""
-    footprint = box_of(wish.offer.bbox)
+    """Boxes in degrees around the parts of the areas that a scene may show; None: everywhere."""
     for area in wish.areas:
         if area is None:
             yield None
             continue
-        for part in shapely.get_parts(area):
-            if part.intersects(footprint):
-                west, south, east, north = part.bounds
-                yield west, south, east, north
+        for piece in parts_shown(area, wish.offer.bbox):
+            west, south, east, north = piece.bounds
+            yield west, south, east, north

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from comeo.errors import ComeoError
+from tileserver.countries.codes import codes_of, is_countries
 
 MOST_BYTES: Final = 1 << 20
 """Of RELAY.toml."""
@@ -136,11 +137,15 @@ class Origin(Part):
 
 def _checked_area(area: str | Box) -> str | Box:
     if isinstance(area, str):
+        if is_countries(area):
+            codes_of(area)
+            return area
         if area.startswith("sites:") and not re.fullmatch(_SLUG, area.removeprefix("sites:")):
             raise ValueError(f"{area[:80]!r} is no geoservice; write its short name as sites:forest-watch")
         if not area.startswith("sites:") and not area.lower().endswith((".json", ".geojson")):
             raise ValueError(
-                f"{area[:80]!r} is no area; give [west, south, east, north], a .geojson file, or sites:NAME"
+                f"{area[:80]!r} is no area; give [west, south, east, north], a .geojson file, country:CODE, "
+                "or sites:NAME"
             )
         return area
     west, south, east, north = area
@@ -181,8 +186,8 @@ class Subscription(Part):
         name: For people.
         priority: Of its scenes, among those of others.
         collections: Of the scenes; by default all.
-        area: [west, south, east, north] in degrees, a GeoJSON file, or `sites:` and a geoservice's short
-            name; by default everywhere.
+        area: [west, south, east, north] in degrees, a GeoJSON file, `country:` and codes of ISO 3166-1, or
+            `sites:` and a geoservice's short name; by default everywhere.
         since: Scenes before it are not wanted.
         until: Scenes from it on are not wanted.
         max_cloud: Of the whole scene, percent.
