@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from comeo.errors import SourceError
 from tests.tileserver.ingest.products import document
+from tileserver.ingest.compressing import touches
 from tileserver.ingest.document import FolderSource, Retry, StacSource, area_of, read_source
 
 FOLDER = 'kind = "folder"\nfolder = "in"\noutput = "out"\n'
@@ -79,6 +80,8 @@ def test_all_that_a_document_may_have(tmp_path: Path) -> None:
         (f"{FOLDER}[filter]\nbbox = [9, 47, 8, 48]", "west is less than east"),
         (f'{FOLDER}[filter]\nbbox = [8, 47, 9, 48]\narea = "a"', "give bbox or area, not both"),
         (f"{FOLDER}[filter]\nsince = 2020-01-02\nuntil = 2020-01-01", "since is not before until"),
+        (f'{FOLDER}[filter]\narea = "country:"', "'country:' names no countries; write codes of ISO 3166-1"),
+        (f'{FOLDER}[filter]\narea = "country:UK"', "UK is no country's code of ISO 3166-1; near it are GB"),
         (f'{FOLDER}[filter]\narea = "none.json"', "none.json cannot be read"),
         ('kind = "folder"\nfolder = "."\noutput = "out"', "output lies in folder"),
         ('kind = "stac"\noutput = "out"\nurl = "file:///etc"', "an address begins with https://"),
@@ -107,6 +110,23 @@ def test_secrets_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("STAC_TOKEN", "Bearer abc")
     text = 'kind = "stac"\noutput = "out"\nurl = "https://a.b"\nauthorization = "env:STAC_TOKEN"'
     assert read(tmp_path, text).authorization == "Bearer abc"
+
+
+def test_an_area_may_be_countries(tmp_path: Path) -> None:
+    source = read(tmp_path, f'{FOLDER}[filter]\narea = "country:sn, GMB"')
+    assert source.filter.area == "country:sn, GMB"
+    area = area_of(source.filter)
+    assert area is not None
+    assert touches((-16.7, 13.3, -16.5, 13.5), area)  # the Gambia
+    assert not touches((36.7, -1.4, 36.9, -1.2), area)  # Nairobi
+
+
+def test_a_country_on_both_sides_of_the_antimeridian_is_touched_from_either(tmp_path: Path) -> None:
+    area = area_of(read(tmp_path, f'{FOLDER}[filter]\narea = "country:FJ"').filter)
+    assert area is not None
+    assert touches((177.9, -17.9, 178.1, -17.7), area)
+    assert touches((179.9, -17.1, -179.8, -16.6), area)
+    assert not touches((0.0, -17.9, 10.0, -17.7), area)
 
 
 @pytest.mark.parametrize(

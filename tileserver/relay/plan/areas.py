@@ -109,7 +109,8 @@ def cells_of(bbox: Sequence[float], area: BaseGeometry | None) -> NDArray[np.boo
     bottom = top - height / CELLS
     cells = shapely.box(left, bottom, right, top)
     across = right > 180
-    beyond = shapely.box(-180, bottom[across], right[across] - 360, top[across])
+    start = np.full(bottom[across].shape, -180.0)
+    beyond = shapely.box(start, bottom[across], right[across] - 360, top[across])
     cells[across] = shapely.union(cells[across], beyond)
     found: NDArray[np.bool_] = shapely.intersects(area, cells)
     return found

@@ -79,6 +79,7 @@ def test_several_origins_are_a_list() -> None:
             '"Ivory Coast"',
             "subscription[1].area: 'Ivory Coast' is no area; give [west",
         ),
+        ('"sites:forest-watch"', '"country:"', "subscription[1].area: 'country:' names no countries; write"),
         ('"sites:forest-watch"', '"sites:a b"', "subscription[1].area: 'sites:a b' is no geoservice"),
         ("[9.0, 45, 10, 46]", "[9.0, 46, 10, 45]", "subscription[2].area: the box is empty; its order is"),
         ('"300 MB"', '"300 Mbit"', "link.daily: '300 Mbit' is no size; write one as 300 MB or 6 GB"),
