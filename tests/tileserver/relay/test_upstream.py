@@ -461,3 +461,13 @@ def test_a_bucket_that_is_not_there_or_refuses(bucket: Bucket, monkeypatch: pyte
     monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     with pytest.raises(UnreachableError, match="the store refuses"):
         list(BucketUpstream(bucket.address(), Trust()).read("a.zarr.zip", "0" * 32, 0, 5))
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2J", "a\nkey ed25519:other", "a\u2028b"])
+def test_a_name_that_would_write_over_a_terminal(name: str, published: Path, tmp_path: Path) -> None:
+    index = json.loads((published / INDEX).read_bytes())
+    key = SigningKey.open(tmp_path / "private/origin.key")
+    document = {**{part: value for part, value in index.items() if part != "sig"}, "name": name}
+    (published / INDEX).write_bytes(rfc8785.dumps({**document, "sig": key.sign("index", document)}))
+    with pytest.raises(FeedError, match="cannot be believed: name"):
+        FolderUpstream(published, Trust()).index()

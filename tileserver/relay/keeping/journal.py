@@ -291,9 +291,9 @@ class Journal:
         return [*self._scenes("WHERE origin = ? AND NOT confirmed AND dropped IS NULL", (origin,))]
 
     def doubt(self, origin: str) -> None:
-        """Let all scenes of an origin wait to be named by a new epoch."""
+        """Let all scenes of an origin wait to be named by a new epoch, which numbers its lines anew."""
         with self.writing():
-            self._connection.execute("UPDATE scene SET confirmed = 0 WHERE origin = ?", (origin,))
+            self._connection.execute("UPDATE scene SET confirmed = 0, seq = 0 WHERE origin = ?", (origin,))
 
     def remove(self, key: Key) -> None:
         """Forget a scene."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -99,6 +100,9 @@ class Source:
             changed += intake.take(self._index, batch, now)
         if compares and self._index.whole:
             changed += intake.settle(self.uuid, now)
+        known = journal.origin(self.uuid)
+        if known is not None and known.problem is not None and not self.copy:  # somebody has seen to it
+            journal.set_origin(self.uuid, replace(known, problem=None))
         return changed
 
     def has(self, kept: Kept) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime, time
 from pathlib import Path
@@ -321,6 +322,14 @@ class Relay(Part):
         if len({each.url for each in self.origins}) < len(self.origins):
             raise ValueError("two origins have one url")
         return self
+
+    @property
+    def copies(self) -> frozenset[str]:
+        """Addresses of folders that are carried here: another origin of the list has the same key."""
+        places = Counter(each.key for each in self.origins)
+        return frozenset(
+            each.url for each in self.origins if each.url.startswith("file:") and places[each.key] > 1
+        )
 
 
 def parse_definition(text: str, name: str = "RELAY.toml") -> Relay:
