@@ -187,7 +187,10 @@ class Journal:
             if writable:
                 self._connection.executescript(_LATER)
         except sqlite3.Error as error:
-            raise ComeoError(f"{path} cannot be opened as the journal of a relay: {error}") from error
+            raise ComeoError(
+                f"{path} cannot be opened as the journal of a relay: {error}; where it is damaged, "
+                "remove it, and run the relay: whole archives that are here are not fetched again"
+            ) from error
 
     def _prepare(self) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()

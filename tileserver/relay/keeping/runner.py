@@ -152,7 +152,10 @@ class Runner:
                 continue
             known = source.uuid
             try:
-                changed = source.poll(self._journal, self._intake, self._clock(), self._ticks(), wait)
+                changed = source.poll(
+                    self._journal, self._intake, self._clock(), self._ticks(), wait,
+                    lambda source=source: self._may_read_on(source),
+                )  # fmt: skip
                 source.polled_at = self._ticks()  # it may have waited: what is here now comes first
             except FeedError as error:
                 self._distrust(source, error)
@@ -161,7 +164,7 @@ class Runner:
                 self._failed(source, error)
                 continue
             finally:
-                self._journal.spend(self._gate.day, source.bringer.settle())
+                self._settle(source)
             self._heard(source)
             if known is None:  # now it can be told which scenes are of this origin
                 changed = [kept.key for kept in self._journal.scenes()]
@@ -169,6 +172,14 @@ class Runner:
                 self._arrange(key)
             if changed:
                 self._models_at = float("-inf")
+
+    def _may_read_on(self, source: Source) -> bool:
+        self._settle(source)
+        return self._may(alerts=True)
+
+    def _settle(self, source: Source) -> None:
+        """Count what a feed has cost so far."""
+        self._journal.spend(self._gate.day, source.bringer.settle())
 
     def _bring_models(self) -> None:
         """Bring models that scenes need, where that is allowed: without one none of their pixels is seen."""

@@ -14,7 +14,7 @@ from comeo.errors import ComeoError
 from tests.tileserver.relay.keeping.relayed import HERE, Relayed, altered, copy_of
 from tests.tileserver.relay.origins import NOW, FolderOrigin
 from tileserver.relay.errors import UnreachableError, UpstreamError
-from tileserver.relay.feed.lines import moment
+from tileserver.relay.feed.lines import Line, moment
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.keeping.assembly import running, upstream_of
 from tileserver.relay.keeping.journal import Journal
@@ -441,3 +441,51 @@ def test_a_disk_in_the_list_may_be_older_than_the_link(small: Relayed, tmp_path:
         assert not any("nothing more is taken" in each or "has changed" in each for each in messages)
     assert small.path().exists()
     assert small.path("newer").exists()
+
+
+def test_a_long_feed_is_read_within_the_quota(small: Relayed) -> None:
+    small.origin.documents += [
+        {"op": "drop", "c": "optical", "id": f"gone-{number}", "why": "expired", "seq": number}
+        for number in range(2, 900)
+    ]
+    small.origin.write()
+    small.define(link='[link]\ndaily = "100 kB"')
+    line = small.broken()
+    lines = line.lines
+
+    def costly(after: int, wait: float = 0) -> Iterator[Line]:
+        for each in lines(after, wait):
+            line.wire.received += 400
+            yield each
+
+    line.lines = costly  # type: ignore[method-assign]
+    read = []
+    for _ in range(5):
+        small.run()
+        journal = Journal(small.root / "relay/relay.sqlite")
+        read.append(journal.origins()[small.origin.uuid].cursor)
+        journal.close()
+        small.time.sleep(86_400)
+    assert read[0] == 400
+    assert read[-1] == 899
+    assert small.path().exists()
+
+
+def test_a_journal_that_was_lost_costs_no_whole_archive(small: Relayed) -> None:
+    damaged = altered(SAMPLE, small.origin.root / "b.zarr.zip")
+    small.origin.put(damaged, c="optical", id="damaged")
+    small.run()
+    data = bytearray(small.path("damaged").read_bytes())
+    data[9000] ^= 1
+    small.path("damaged").write_bytes(data)
+    journal = small.root / "relay/relay.sqlite"
+    journal.write_bytes(b"no journal")
+    with pytest.raises(ComeoError, match="where it is damaged, remove it, and run the relay"):
+        small.run()
+    for path in journal.parent.glob("relay.sqlite*"):
+        path.unlink()
+    given = small.broken().given
+    small.run()
+    assert small.broken().given - given == damaged.stat().st_size
+    assert small.path("damaged").read_bytes() == damaged.read_bytes()
+    assert [each.state for name in ("scene", "damaged") for each in small.kept(name)] == ["whole", "whole"]
