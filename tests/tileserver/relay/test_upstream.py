@@ -471,3 +471,23 @@ def test_a_name_that_would_write_over_a_terminal(name: str, published: Path, tmp
     (published / INDEX).write_bytes(rfc8785.dumps({**document, "sig": key.sign("index", document)}))
     with pytest.raises(FeedError, match="cannot be believed: name"):
         FolderUpstream(published, Trust()).index()
+
+
+def test_a_cache_that_keeps_segments_of_a_former_epoch(published: Path, tmp_path: Path) -> None:
+    files, kept = files_of(published), dict[str, list[bytes]]()
+
+    def cached(path: str, headers: dict[str, str]) -> Iterable[bytes]:
+        if ".ndjson.zst" not in path:
+            return files(path, headers)
+        return kept.setdefault(path, [*files(path, headers)])
+
+    with serving(cached) as address:
+        assert len([*HttpUpstream(address, Trust()).lines(0)]) == 9
+        (published / INDEX).unlink()
+        for path in (published / FEED).glob("*.zst"):
+            path.unlink()
+        origin(tmp_path, *(f"new-{number}" for number in range(7)))
+        first, *_ = HttpUpstream(address, Trust()).lines(0)
+    assert isinstance(first, PutLine)
+    assert first.id == "new-0"
+    assert len(kept) >= 2
