@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from comeo.errors import ComeoError
@@ -154,7 +155,7 @@ class Runner:
             try:
                 changed = source.poll(
                     self._journal, self._intake, self._clock(), self._ticks(), wait,
-                    lambda source=source: self._may_read_on(source),
+                    partial(self._may_read_on, source),
                 )  # fmt: skip
                 source.polled_at = self._ticks()  # it may have waited: what is here now comes first
             except FeedError as error:
