@@ -58,10 +58,11 @@ def run(definition: Path, database: str | None, once: bool) -> None:
 
     relay = read(definition, database)
     relay.folder.make()
-    upstreams = []
-    for number, origin in enumerate(relay.terms.origins):
+    upstreams, copies = [], relay.terms.copies
+    for origin in relay.terms.origins:
         try:
-            upstreams.append((origin.url, upstream_of(origin, relay.folder, number)))
+            upstream = upstream_of(origin, relay.folder, copy=origin.url in copies)
+            upstreams.append((origin.url, upstream))
         except UnreachableError as error:  # a disk that is not plugged in
             _log.warning("%s", error)
     if not upstreams:

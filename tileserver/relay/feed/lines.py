@@ -55,11 +55,19 @@ def _relative(href: str) -> str:
     return href
 
 
+def _on_one_line(text: str) -> str:
+    """Refuse what would move a terminal's cursor, or begin a line: it is for people to read."""
+    if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", text):
+        raise ValueError("it has line breaks or control characters")
+    return text
+
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+=@~-]{0,199}$")]
 """Ids of scenes and collections, which become names of files: no separators, colons or leading dots."""
 Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Href = Annotated[str, Field(max_length=1000), AfterValidator(_relative)]
+_Words = Annotated[str, Field(max_length=200), AfterValidator(_on_one_line)]
 Seq = Annotated[int, Field(ge=1, le=MAX_SEQ)]
 Epoch = Annotated[int, Field(ge=1, le=1 << 40)]
 Why = Literal["withdrawn", "expired", "replaced"]
@@ -239,8 +247,8 @@ class Index(_Document):
     segment: int = Field(ge=1)
     wait: int = Field(ge=0, le=3600)
     key: KeyText
-    name: str = Field(max_length=200)
-    licence: str = Field(max_length=200)
+    name: _Words
+    licence: _Words
     models: tuple[Digest, ...] = Field(max_length=100)
     time: AwareDatetime
     whole: bool = True

@@ -75,14 +75,21 @@ def defined(path: Path, sites: Sites = no_sites) -> Defined:
     return Defined(terms, folder_of(path, terms), subscribers)
 
 
-def upstream_of(origin: Origin, folder: Folder, number: int) -> Upstream:
+def upstream_of(origin: Origin, folder: Folder, *, copy: bool = False) -> Upstream:
     """Open where an origin is; what is known of it is kept in the relay's folder.
+
+    Args:
+        origin: As the definition has it.
+        folder: Of the relay.
+        copy: Whether it may be older than what was seen of it: see `Relay.copies`.
 
     Raises:
         ComeoError: If its address is none.
         UnreachableError: If it is a folder that is not there.
     """
-    return open_upstream(origin.url, Trust(folder.root / "origins" / f"{number}.json", origin.key))
+    named = hashlib.sha256(f"{origin.url} {origin.key}".encode()).hexdigest()[:16]
+    known = None if copy else folder.root / "origins" / f"{named}.json"
+    return open_upstream(origin.url, Trust(known, origin.key))
 
 
 def open_copy(relay: Defined, place: Path) -> tuple[Upstream, Origin]:
@@ -141,10 +148,11 @@ def running(
             dates, pace = ClearDates(), Pace(ticks, sleep)
             if trusted is None:
                 trusted = {origin.url for origin in terms.origins if origin.models}
+            copies = terms.copies
             sources = [
                 Source(
                     name, each, Bringer(each, journal, gate, pace, ticks), Order([], dates, clock()),
-                    copy=free, models=name in trusted,
+                    copy=free or name in copies, models=name in trusted,
                 )
                 for name, each in upstreams
             ]  # fmt: skip

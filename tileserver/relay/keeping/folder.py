@@ -92,9 +92,17 @@ class Folder:
         """Hold the lock of runners.
 
         Raises:
-            ComeoError: If another process does.
+            ComeoError: If another process does, or there is no relay yet.
         """
-        with (self.root / "lock").open("a") as file:
+        try:
+            opened = (self.root / "lock").open("a")
+        except FileNotFoundError as error:
+            raise ComeoError(
+                f"{self.root} does not exist: nothing has been fetched yet; use comeo relay run"
+            ) from error
+        except OSError as error:
+            raise ComeoError(f"{self.root} cannot be written: {error.strerror}") from error
+        with opened as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:

@@ -8,11 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from comeo.archive.stores.extents import Extents
 from tileserver.relay.feed.lines import DropLine, Index, Line, PutLine, href_of, told
 from tileserver.relay.feed.passing import passed
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import Journal, Kept, Known
+from tileserver.relay.keeping.layering import is_right
 from tileserver.relay.keeping.offering import offer_of
+from tileserver.relay.plan.definition import LAYERS
 from tileserver.relay.plan.offers import Key, Subscriber, wish_of
 
 _log = logging.getLogger("comeo")
@@ -122,8 +125,19 @@ class Intake:
                 self.remove(each)
             else:
                 aside = True
-        self._journal.put(Kept(offer.key, uuid, line.seq, line.model_dump_json(), "coming", now, aside))
+        new = Kept(offer.key, uuid, line.seq, line.model_dump_json(), "coming", now, aside)
+        self._journal.put(new if versions else self._found(new, line))
         return [*(each.key for each in versions), offer.key]
+
+    def _found(self, kept: Kept, line: PutLine) -> Kept:
+        """A scene that is new to the journal; whole, where its archive is here: the journal has been lost."""
+        path = self._folder.whole(line.c, line.id)
+        if not path.is_file() or path.stat().st_size != line.bytes or not is_right(path, line.sha256):
+            return kept
+        _log.info("%s is here already, and not fetched again", line.id)
+        return replace(
+            kept, state="whole", received=Extents([(0, line.bytes)]), layers=LAYERS, published=line.bytes
+        )
 
     def _drop(self, uuid: str, line: DropLine, seq: int, now: datetime) -> list[Key]:
         found: list[Key] = []

@@ -187,7 +187,10 @@ class Journal:
             if writable:
                 self._connection.executescript(_LATER)
         except sqlite3.Error as error:
-            raise ComeoError(f"{path} cannot be opened as the journal of a relay: {error}") from error
+            raise ComeoError(
+                f"{path} cannot be opened as the journal of a relay: {error}; where it is damaged, "
+                "remove it, and run the relay: whole archives that are here are not fetched again"
+            ) from error
 
     def _prepare(self) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
@@ -291,9 +294,9 @@ class Journal:
         return [*self._scenes("WHERE origin = ? AND NOT confirmed AND dropped IS NULL", (origin,))]
 
     def doubt(self, origin: str) -> None:
-        """Let all scenes of an origin wait to be named by a new epoch."""
+        """Let all scenes of an origin wait to be named by a new epoch, which numbers its lines anew."""
         with self.writing():
-            self._connection.execute("UPDATE scene SET confirmed = 0 WHERE origin = ?", (origin,))
+            self._connection.execute("UPDATE scene SET confirmed = 0, seq = 0 WHERE origin = ?", (origin,))
 
     def remove(self, key: Key) -> None:
         """Forget a scene."""

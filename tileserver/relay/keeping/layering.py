@@ -15,7 +15,7 @@ from comeo.archive.stores.sparse import SparseWriter
 from comeo.errors import ReplacedError
 from comeo.view.missing import MissingBlock
 from tileserver.relay.keeping.bringing import Bringer
-from tileserver.relay.keeping.checking import damaged, unprotected
+from tileserver.relay.keeping.checking import damaged, scene_of, unprotected
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import Journal, Kept, now_utc
 from tileserver.relay.keeping.offering import offer_in, put_in
@@ -95,6 +95,8 @@ class Layering:
         writer = self._writer(kept, wish.offer.size)
         try:
             kept, extents = self._fetch(bringer, writer, kept, wanted)
+            if "head" not in kept.layers:
+                self._check_scene(writer, kept)
             if kept.received.covers(0, wish.offer.size):
                 writer.complete()
                 kept = replace(kept, state="whole", layers=LAYERS, published=wish.offer.size, problem=None)
@@ -142,6 +144,12 @@ class Layering:
         kept = replace(kept, received=received, published=extents.total)
         self._journal.put(kept)
         return kept
+
+    def _check_scene(self, writer: SparseWriter, kept: Kept) -> None:
+        """Refuse an archive of another scene than its line tells of: it would be served as that one."""
+        collection, item = scene_of(writer.path, kept)
+        if (collection, item) != kept.key[:2]:
+            raise FaultyError(f"its archive says that it is {item} of {collection}")
 
     def _writer(self, kept: Kept, size: int) -> SparseWriter:
         part = self._folder.part(kept.key.collection, kept.key.id, aside=kept.aside)

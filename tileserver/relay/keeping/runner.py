@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from comeo.errors import ComeoError
@@ -123,6 +124,12 @@ class Runner:
             wish = wish_for(kept, self._intake.subscribers, self._clock())
             if wish is not None:
                 self._layering.swapped(kept, wish)
+        try:
+            self._work(once=once)
+        finally:
+            self._reaching.ends()
+
+    def _work(self, *, once: bool) -> None:
         while True:
             self._keep_house()
             self._poll()
@@ -146,7 +153,10 @@ class Runner:
                 continue
             known = source.uuid
             try:
-                changed = source.poll(self._journal, self._intake, self._clock(), self._ticks(), wait)
+                changed = source.poll(
+                    self._journal, self._intake, self._clock(), self._ticks(), wait,
+                    partial(self._may_read_on, source),
+                )  # fmt: skip
                 source.polled_at = self._ticks()  # it may have waited: what is here now comes first
             except FeedError as error:
                 self._distrust(source, error)
@@ -155,7 +165,7 @@ class Runner:
                 self._failed(source, error)
                 continue
             finally:
-                self._journal.spend(self._gate.day, source.bringer.settle())
+                self._settle(source)
             self._heard(source)
             if known is None:  # now it can be told which scenes are of this origin
                 changed = [kept.key for kept in self._journal.scenes()]
@@ -163,6 +173,14 @@ class Runner:
                 self._arrange(key)
             if changed:
                 self._models_at = float("-inf")
+
+    def _may_read_on(self, source: Source) -> bool:
+        self._settle(source)
+        return self._may(alerts=True)
+
+    def _settle(self, source: Source) -> None:
+        """Count what a feed has cost so far."""
+        self._journal.spend(self._gate.day, source.bringer.settle())
 
     def _bring_models(self) -> None:
         """Bring models that scenes need, where that is allowed: without one none of their pixels is seen."""
@@ -243,7 +261,9 @@ class Runner:
         except FaultyError as error:
             self._faulty(source, sought.kept, error)
         except UpstreamError as error:
-            self._failed(source, error)
+            self._failed(source, error, key)
+            if not isinstance(error, UnreachableError):
+                demand.forget(sought)
         except ComeoError as error:
             demand.forget(sought)
             self._told.note(f"{key.id}: {error}")
@@ -284,7 +304,7 @@ class Runner:
         except FaultyError as error:
             self._faulty(source, kept, error)
         except UpstreamError as error:
-            self._failed(source, error)
+            self._failed(source, error, key)
             self._arrange(key)
         except ComeoError as error:  # of this scene's file, or of a full disk
             self._later(source, key, str(error))
@@ -335,9 +355,11 @@ class Runner:
         source.order.remove(key)
         self._put_off[key] = self._clock() + _PUT_OFF
 
-    def _failed(self, source: Source, error: UpstreamError) -> None:
-        """Leave an origin alone for a while."""
+    def _failed(self, source: Source, error: UpstreamError, key: Key | None = None) -> None:
+        """Leave an origin alone for a while; and a scene that was refused for longer: others may not be."""
         refused = not isinstance(error, UnreachableError)
+        if refused and key is not None:
+            self._put_off[key] = self._clock() + _PUT_OFF
         self._lost(source, "refused" if refused else "unreachable")
         seconds = source.backoff.wait(refused=refused)
         if source.backoff.failed == 1:
@@ -348,18 +370,17 @@ class Runner:
         """Take nothing more from an origin until a person has looked, which may be done meanwhile."""
         self._told.note(f"{source.name}: {error}; nothing more is taken from it")
         self._lost(source, "distrusted")
-        if source.uuid is not None and (known := self._journal.origin(source.uuid)) is not None:
+        known = None if source.uuid is None or source.copy else self._journal.origin(source.uuid)
+        if source.uuid is not None and known is not None:
             self._journal.set_origin(source.uuid, replace(known, problem=str(error)))
         source.ready_at = self._ticks() + DISTRUST_SECONDS
 
     def _heard(self, source: Source) -> None:
         source.backoff.worked()
-        if not source.copy:
-            self._reaching.up(source.name, source.uuid, source.title, self._clock())
+        self._reaching.up(source.name, source.uuid, source.title, self._clock())
 
     def _lost(self, source: Source, fault: Fault) -> None:
-        if not source.copy:
-            self._reaching.down(source.name, fault, self._clock())
+        self._reaching.down(source.name, fault, self._clock())
 
     def _arrange(self, key: Key) -> None:
         """Put a scene into the order of its origin as it is now."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -69,7 +70,13 @@ class Source:
         self._last = 0
 
     def poll(
-        self, journal: Journal, intake: Intake, now: datetime, clock: float, wait: float = 0.0
+        self,
+        journal: Journal,
+        intake: Intake,
+        now: datetime,
+        clock: float,
+        wait: float = 0.0,
+        may: Callable[[], bool] = lambda: True,
     ) -> list[Key]:
         """Read what is new in its feed; scenes that changed.
 
@@ -79,6 +86,7 @@ class Source:
             now: Time.
             clock: The same by a clock that only grows.
             wait: Seconds that the origin may take until there is something.
+            may: Whether to go on, asked now and then: a feed may be long, and the link have its limits.
 
         Raises:
             FeedError: If the feed says what must not be believed.
@@ -97,8 +105,13 @@ class Source:
             after = min(after, self._last)
         for batch in _batched(self.upstream.lines(after, wait), _BATCH):
             changed += intake.take(self._index, batch, now)
+            if not may():
+                return changed
         if compares and self._index.whole:
             changed += intake.settle(self.uuid, now)
+        known = journal.origin(self.uuid)
+        if known is not None and known.problem is not None and not self.copy:  # somebody has seen to it
+            journal.set_origin(self.uuid, replace(known, problem=None))
         return changed
 
     def has(self, kept: Kept) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -98,6 +99,13 @@ def _zone(name: str) -> str:
 
 
 def _moment(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"{value[:40]!r} is no date; write one as 2015-01-01") from error
+    if not isinstance(value, date):
+        raise ValueError(f"{str(value)[:40]} is no date; write one as 2015-01-01")
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime.combine(value, time())
     return value
@@ -118,6 +126,16 @@ class Part(BaseModel):
     """Base of all parts: what is not known is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_flags(cls, values: Any) -> Any:
+        """Refuse true and false where a number is due: a relay would keep one day, or one byte."""
+        for name, value in values.items() if isinstance(values, dict) else ():
+            known = cls.model_fields.get(name)
+            if isinstance(value, bool) and known is not None and known.annotation is not bool:
+                raise ValueError(f"{name} is a number or a text, not {str(value).lower()}")
+        return values
 
 
 class Origin(Part):
@@ -213,6 +231,15 @@ class Subscription(Part):
     keep: Span | None = None
     fade: Literal["coarse", "nothing"] = "coarse"
     alerts: bool = False
+
+    @model_validator(mode="after")
+    def _spans_time(self) -> Self:
+        since, until = (
+            each and (each if each.tzinfo else each.replace(tzinfo=UTC)) for each in (self.since, self.until)
+        )
+        if since is not None and until is not None and since >= until:
+            raise ValueError("until is not later than since, so that nothing is wanted")
+        return self
 
 
 class Window(Part):
@@ -326,6 +353,14 @@ class Relay(Part):
         if len({each.url for each in self.origins}) < len(self.origins):
             raise ValueError("two origins have one url")
         return self
+
+    @property
+    def copies(self) -> frozenset[str]:
+        """Addresses of folders that are carried here: another origin of the list has the same key."""
+        places = Counter(each.key for each in self.origins)
+        return frozenset(
+            each.url for each in self.origins if each.url.startswith("file:") and places[each.key] > 1
+        )
 
 
 def parse_definition(text: str, name: str = "RELAY.toml") -> Relay:

@@ -102,7 +102,7 @@ class FeedReader(ABC):
             for number in range(segment_of(index.first), closed + 1):
                 if not has(number):
                     name = f"{FEED}/{segment_name(number)}"
-                    yield name, self._get(name, MAX_SEGMENT_BYTES)
+                    yield name, self._get_closed(name, index)
             content = self._rest(index) if rest else self._get(OPEN, MAX_SEGMENT_BYTES)
             if content is not None:
                 yield OPEN, content
@@ -135,7 +135,7 @@ class FeedReader(ABC):
         while last < index.last:
             segment = segment_of(last + 1)
             if segment * SEGMENT <= index.last:
-                content = self._closed(segment)
+                content = self._closed(segment, index)
             else:
                 found = self._rest(index)
                 if found is None:
@@ -146,10 +146,14 @@ class FeedReader(ABC):
             yield from self._checked(index, split(content), (segment - 1) * SEGMENT, last, upto)
             last = upto
 
-    def _closed(self, segment: int) -> bytes:
+    def _get_closed(self, path: str, index: Index) -> bytes:  # noqa: ARG002 - servers have caches before them
+        """A closed segment, as it is in the epoch of an index."""
+        return self._get(path, MAX_SEGMENT_BYTES)
+
+    def _closed(self, segment: int, index: Index) -> bytes:
         """Lines of a closed segment."""
         name = segment_name(segment)
-        raw = self._get(f"{FEED}/{name}", MAX_SEGMENT_BYTES)
+        raw = self._get_closed(f"{FEED}/{name}", index)
         return unpack(raw, MAX_SEGMENT_BYTES, f"{self.name}: segment {name}")
 
     def _rest(self, index: Index) -> bytes | None:
@@ -164,7 +168,7 @@ class FeedReader(ABC):
         if _holds(content, index.last, index.last - begin):
             return content
         try:
-            content = self._closed(segment)
+            content = self._closed(segment, index)
             for _ in self._checked(index, split(content), begin, index.last, index.last):
                 pass
         except UnreachableError:

@@ -145,6 +145,10 @@ class HttpUpstream(FeedReader):
             self._trust.meet(line)
         return lines
 
+    def _get_closed(self, path: str, index: Index) -> bytes:
+        """See `FeedReader._get_closed`: caches keep segments for ever, those of former epochs, too."""
+        return self._get(f"{path}?{urlencode({'epoch': index.epoch})}", MAX_SEGMENT_BYTES)
+
     def _get(self, path: str, most: int, wait: float = 0) -> bytes:
         """See `FeedReader._get`; compressed on the way where the server does that."""
         with self._link.ask(urljoin(self._root, path), {"Accept-Encoding": "gzip"}, wait) as answer:

@@ -81,6 +81,7 @@ def test_a_tile_is_sharp_after_it_was_looked_at(coarse: Relayed, client: FlaskCl
     assert first.status_code == 200
     assert first.headers[HEADER].endswith("drawn=3")
     assert first.headers["Cache-Control"] == "public, max-age=30"
+    assert HEADER in first.headers["Access-Control-Expose-Headers"].split(", ")
     assert coarse.broken().given == before  # nothing waits for the link
     assert wanted(coarse)["places"] == len(waiting(coarse)) > 0
     expected = wanted(coarse)["bytes"]

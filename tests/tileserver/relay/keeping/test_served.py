@@ -96,7 +96,10 @@ def test_the_commands_say_what_they_find(archive: Path, tmp_path: Path) -> None:
 
     with pytest.raises(ComeoError, match="nothing has been fetched yet; use comeo relay run"):
         call("plan", str(path))
+    with pytest.raises(ComeoError, match="nothing has been fetched yet; use comeo relay run"):
+        call("verify", str(path))
     call("run", str(path), "--once")
+    assert "not running; comeo relay run begins it" in call("status", str(path))
     told = call("plan", str(path))
     assert "area   scene" in told
     assert "EUR" in told

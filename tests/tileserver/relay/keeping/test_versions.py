@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,9 +13,10 @@ from comeo.archive import open_archive
 from comeo.errors import ComeoError
 from tests.tileserver.relay.keeping.relayed import HERE, Relayed, altered, copy_of
 from tests.tileserver.relay.origins import NOW, FolderOrigin
-from tileserver.relay.errors import UnreachableError
-from tileserver.relay.feed.lines import moment
+from tileserver.relay.errors import UnreachableError, UpstreamError
+from tileserver.relay.feed.lines import Line, moment
 from tileserver.relay.feed.trust import Trust
+from tileserver.relay.keeping.assembly import running, upstream_of
 from tileserver.relay.keeping.journal import Journal
 from tileserver.relay.keeping.runner import Told
 from tileserver.relay.keeping.status import speed_of_line, status
@@ -126,6 +128,32 @@ def test_a_new_list_is_compared_and_nothing_fetched_again(small: Relayed) -> Non
     assert not small.path("gone").exists()
 
 
+def test_a_new_list_numbers_scenes_anew(small: Relayed) -> None:
+    for name in ("second", "third"):
+        small.origin.put(altered(SAMPLE, small.origin.root / f"{name}.zarr.zip", name), c="optical", id=name)
+    small.run()
+    line = small.broken()
+    given, documents = line.given, small.origin.documents
+    small.origin.epoch = 2
+    small.origin.documents = [{**documents[2], "seq": 1}, {**documents[0], "seq": 2}]
+    newer = altered(SAMPLE, small.origin.root / "newer.zarr.zip", "newer")
+    small.origin.put(newer, c="optical", id="second")
+    small.origin.documents = [
+        {**each, "seq": number} for number, each in enumerate(small.origin.documents[::-1], 1)
+    ]
+    small.origin.write()
+    small.time.sleep(3600)
+    small.run()
+    assert small.path().exists()
+    assert small.path("third").exists()
+    assert small.path("second").read_bytes() == newer.read_bytes()
+    assert line.given - given == newer.stat().st_size
+    small.origin.drop("third", "withdrawn")
+    small.time.sleep(3600)
+    small.run()
+    assert not small.path("third").exists()
+
+
 def test_a_new_list_that_is_still_being_written_drops_nothing(small: Relayed) -> None:
     small.origin.put(altered(SAMPLE, small.origin.root / "b.zarr.zip"), c="optical", id="later")
     small.run()
@@ -165,8 +193,6 @@ def test_a_scene_of_two_origins_is_of_the_first(small: Relayed, tmp_path: Path) 
     second.put(copy_of(SAMPLE, second, "other"), c="optical", id="scene")
     small.run()
     upstream = FolderUpstream(second.root, Trust(None, second.key.text))
-    from tileserver.relay.keeping.assembly import running
-
     with running(small.relay, Told(), [("second", upstream)], clock=small.time.clock) as runner:
         runner.run(once=True)
     assert [each.origin for each in small.kept()] == [small.origin.uuid]
@@ -232,7 +258,7 @@ def test_a_file_that_is_lost_comes_again(small: Relayed) -> None:
     small.run()
     small.path().unlink()
     small.run()
-    assert small.path().read_bytes() == SAMPLE.read_bytes()
+    assert small.path().read_bytes() == (small.origin.root / "a.zarr.zip").read_bytes()
     assert any("is no longer there; it is fetched again" in note for note in small.notes)
 
 
@@ -277,7 +303,7 @@ def test_a_disk_that_is_carried_brings_what_the_link_has_told_of(small: Relayed)
     for _ in range(2):  # lines first, as nothing is known; then there is nothing more
         result = CliRunner().invoke(cli, ["relay", "import", definition, str(small.root / "disk")])
         assert result.exit_code == 0, result.output
-    assert small.path().read_bytes() == SAMPLE.read_bytes()
+    assert small.path().read_bytes() == (small.origin.root / "a.zarr.zip").read_bytes()
     small.define()
     small.run()
     assert small.path("newer").exists()
@@ -303,3 +329,163 @@ def test_the_speed_of_the_line_is_learned(relayed: Relayed, archive: Path) -> No
     journal = Journal(relayed.root / "relay/relay.sqlite")
     assert 18_000 < speed_of_line(journal) < 22_000
     journal.close()
+
+
+class _EndedError(Exception):
+    """The time of a test is over."""
+
+
+def _run_for(relayed: Relayed, seconds: float, at: Callable[[float], None] = lambda _: None) -> None:
+    """Run it until so much time is over, and call something whenever it waits."""
+    end = relayed.time.seconds + seconds
+
+    def sleep(wait: float) -> None:
+        relayed.time.sleep(wait)
+        at(relayed.time.seconds)
+        if relayed.time.seconds > end:
+            raise _EndedError
+
+    with pytest.raises(_EndedError), relayed.running(sleep=sleep) as runner:
+        runner.run()
+
+
+def test_an_archive_that_is_refused_holds_up_no_other(
+    small: Relayed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.origin.put(altered(SAMPLE, small.origin.root / "b.zarr.zip"), c="optical", id="other")
+    line = small.broken()
+    read = line.read
+
+    def refused(href: str, etag: str, start: int, stop: int) -> Iterator[bytes]:
+        if href == "a.zarr.zip":
+            raise UpstreamError("the origin refuses it (403)")
+        return read(href, etag, start, stop)
+
+    monkeypatch.setattr(line, "read", refused)
+    _run_for(small, 120)
+    assert small.path("other").exists()
+    monkeypatch.undo()
+    _run_for(small, 600)
+    assert small.path().exists()
+
+
+def test_what_was_wrong_with_a_feed_is_forgotten_once_it_is_right(small: Relayed) -> None:
+    documents, problems = small.origin.documents, []
+
+    def at(now: float) -> None:
+        problems.append(_problem(small))
+        set_back = not any(problems)
+        small.origin.documents = [] if set_back else documents
+        small.origin.write()
+
+    _run_for(small, 20_000, at)
+    assert any(each and "set back" in each for each in problems)
+    assert problems[-1] is None
+
+
+def _problem(small: Relayed) -> str | None:
+    journal = Journal(small.root / "relay/relay.sqlite")
+    try:
+        return journal.origins()[small.origin.uuid].problem
+    finally:
+        journal.close()
+
+
+def test_an_archive_of_another_scene_is_not_served_in_its_place(small: Relayed) -> None:
+    small.origin.documents[0]["id"] = "lie"
+    small.origin.write()
+    small.run()
+    assert not small.path("lie").exists()
+    (kept,) = small.kept("lie")
+    assert (kept.state, kept.problem) == ("faulty", "its archive says that it is scene of optical")
+
+
+def _origins(small: Relayed, *others: FolderOrigin | Path) -> list[str]:
+    """Run a relay by its command, with others named before its own origin; what it says."""
+    tables = "".join(
+        f'[[origin]]\nurl = "file://{each if isinstance(each, Path) else each.root}"\n'
+        f'key = "{(small.origin if isinstance(each, Path) else each).key.text}"\n'
+        for each in others
+    )
+    path = small.root / "RELAY.toml"
+    path.write_text(small.origin.definition().replace("[origin]", f"{tables}[[origin]]"))
+    messages: list[str] = []
+    relay = small.relay
+    upstreams = [
+        (each.url, upstream_of(each, relay.folder, copy=each.url in relay.terms.copies))
+        for each in relay.terms.origins
+    ]
+    time = small.time
+    with running(
+        relay, Told(note=messages.append), upstreams, clock=time.clock, ticks=time.ticks, sleep=time.sleep
+    ) as runner:
+        runner.run(once=True)
+    time.sleep(3600)
+    return messages
+
+
+def test_an_origin_that_is_named_before_another_is_not_taken_for_it(small: Relayed, tmp_path: Path) -> None:
+    _origins(small)
+    (tmp_path / "near").mkdir()
+    near = FolderOrigin(tmp_path / "near")
+    near.put(altered(SAMPLE, near.root / "b.zarr.zip"), c="optical", id="near")
+    assert not any("nothing more is taken" in each for each in _origins(small, near))
+    assert small.path("near").exists()
+
+
+def test_a_disk_in_the_list_may_be_older_than_the_link(small: Relayed, tmp_path: Path) -> None:
+    disk = Path(shutil.copytree(small.origin.root, tmp_path / "usb"))
+    small.origin.put(altered(SAMPLE, small.origin.root / "b.zarr.zip"), c="optical", id="newer")
+    for _ in range(2):
+        messages = _origins(small, disk)
+        assert not any("nothing more is taken" in each or "has changed" in each for each in messages)
+    assert small.path().exists()
+    assert small.path("newer").exists()
+
+
+def test_a_long_feed_is_read_within_the_quota(small: Relayed) -> None:
+    small.origin.documents += [
+        {"op": "drop", "c": "optical", "id": f"gone-{number}", "why": "expired", "seq": number}
+        for number in range(2, 900)
+    ]
+    small.origin.write()
+    small.define(link='[link]\ndaily = "100 kB"')
+    line = small.broken()
+    lines = line.lines
+
+    def costly(after: int, wait: float = 0) -> Iterator[Line]:
+        for each in lines(after, wait):
+            line.wire.received += 400
+            yield each
+
+    line.lines = costly  # type: ignore[method-assign]
+    read = []
+    for _ in range(5):
+        small.run()
+        journal = Journal(small.root / "relay/relay.sqlite")
+        read.append(journal.origins()[small.origin.uuid].cursor)
+        journal.close()
+        small.time.sleep(86_400)
+    assert read[0] == 400
+    assert read[-1] == 899
+    assert small.path().exists()
+
+
+def test_a_journal_that_was_lost_costs_no_whole_archive(small: Relayed) -> None:
+    damaged = altered(SAMPLE, small.origin.root / "b.zarr.zip")
+    small.origin.put(damaged, c="optical", id="damaged")
+    small.run()
+    data = bytearray(small.path("damaged").read_bytes())
+    data[9000] ^= 1
+    small.path("damaged").write_bytes(data)
+    journal = small.root / "relay/relay.sqlite"
+    journal.write_bytes(b"no journal")
+    with pytest.raises(ComeoError, match="where it is damaged, remove it, and run the relay"):
+        small.run()
+    for path in journal.parent.glob("relay.sqlite*"):
+        path.unlink()
+    given = small.broken().given
+    small.run()
+    assert small.broken().given - given == damaged.stat().st_size
+    assert small.path("damaged").read_bytes() == damaged.read_bytes()
+    assert [each.state for name in ("scene", "damaged") for each in small.kept(name)] == ["whole", "whole"]

@@ -98,6 +98,15 @@ def test_several_origins_are_a_list() -> None:
         ("ed25519:", "rsa:", "origin[1].key: String should match"),
         ("https://origin", "ftp://origin", "origin[1].url: String should match"),
         ("[disk]", "[disk", "RELAY.toml is not TOML"),
+        ('daily = "300 MB"', "daily = true", "link: daily is a number or a text, not true"),
+        ('keep = "2y"', "keep = true", "subscription[1]: keep is a number or a text, not true"),
+        ("since = 2015-01-01", "since = 0", "subscription[1].since: 0 is no date; write one as 2015-01-01"),
+        ('keep = "2y"', 'until = "May"', "subscription[1].until: 'May' is no date; write one as 2015-01-01"),
+        (
+            "since = 2015-01-01",
+            "since = 2026-05-01\nuntil = 2026-04-30T12:00:00Z",
+            "subscription[1]: until is not later than since, so that nothing is wanted",
+        ),
     ],
 )
 def test_a_fault_is_one_sentence_with_its_key(old: str, new: str, said: str) -> None:
