@@ -128,13 +128,21 @@ class Journal:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._guard:
-            self._database.execute("BEGIN IMMEDIATE")
             try:
+                self._database.execute("BEGIN IMMEDIATE")
                 yield self._database
+                self._database.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                self._leave()
+                raise ComeoError(f"{self.path} cannot be written: {error}; see to its disk") from error
             except BaseException:
-                self._database.execute("ROLLBACK")
+                self._leave()
                 raise
-            self._database.execute("COMMIT")
+
+    def _leave(self) -> None:
+        """End a transaction that failed, unless SQLite has done so itself, as where the disk is full."""
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
 
     def _rows(self, query: str, *values: Any) -> list[Row]:
         with self._guard, closing(self._database.execute(f"SELECT * FROM work {query}", values)) as found:  # noqa: S608

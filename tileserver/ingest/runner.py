@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -42,21 +43,30 @@ def journal_path(source: FolderSource | StacSource | CdseSource) -> Path:
 
 
 @contextlib.contextmanager
-def only_runner(state: Path) -> Iterator[None]:
-    """Be the only service of a folder, for as long as this process lives.
+def only_runner(source: FolderSource | StacSource | CdseSource) -> Iterator[None]:
+    """Be the only service of a journal and of a folder of archives, for as long as this process lives.
 
     Raises:
         ComeoError: If there is another one.
     """
-    state.mkdir(parents=True, exist_ok=True)
-    with (state / "lock").open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ComeoError(
-                f"another `comeo ingest` works on {state.name.removesuffix('.ingest')}; end that one first"
-            ) from error
+    source.state.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as kept:
+        lock = kept.enter_context((source.state / "lock").open("ab"))
+        _lock(lock.fileno(), source.state.name.removesuffix(".ingest"))
+        if isinstance(source.output, Path):
+            source.output.mkdir(parents=True, exist_ok=True)
+            folder = os.open(source.output, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            kept.callback(os.close, folder)
+            with contextlib.suppress(OSError):  # of file systems on which folders cannot be locked
+                _lock(folder, source.output.name)
         yield
+
+
+def _lock(descriptor: int, name: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ComeoError(f"another `comeo ingest` works on {name}; end that one first") from error
 
 
 @dataclass(frozen=True, slots=True)

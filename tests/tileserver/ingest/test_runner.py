@@ -202,8 +202,11 @@ def test_a_backlog_is_worked_off_before_more_is_looked_for(tmp_path: Path) -> No
 
 def test_there_is_one_service_a_folder(tmp_path: Path) -> None:
     path = document(tmp_path)
-    with only_runner(read_source(path).state), pytest.raises(ComeoError, match="end that one first"):
-        ingest(path)
+    other = tmp_path / "OTHER.toml"
+    other.write_text(f'state = "elsewhere"\n{path.read_text()}')
+    for each in (path, other):
+        with only_runner(read_source(path)), pytest.raises(ComeoError, match="works on out; end that one"):
+            ingest(each)
 
 
 def test_a_lost_worker_is_said_and_its_product_tried_again(tmp_path: Path) -> None:
@@ -283,6 +286,16 @@ def test_without_workers_nothing_is_said_to_be_done(tmp_path: Path) -> None:
     executor.slots = 0
     with pytest.raises(ComeoError, match="no worker of Dask is there"):
         ingest(document(tmp_path, filled=1), executor)
+
+
+def test_a_full_disk_of_the_journal_is_one_sentence(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.sqlite")
+    (pages,) = journal._database.execute("PRAGMA page_count").fetchone()
+    journal._database.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(ComeoError, match="cannot be written: database or disk is full; see to its disk"):
+        journal.set_mark("large", "x" * 1_000_000)
+    assert journal.mark("large") is None
+    journal.close()
 
 
 def test_a_folder_of_archives_that_goes_away_is_waited_for(tmp_path: Path) -> None:
