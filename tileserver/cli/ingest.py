@@ -74,7 +74,7 @@ def run(document: Path, once: bool, executor: str, workers: int | None) -> None:
     from tileserver.ingest.runner import Runner, journal_path, only_runner
 
     source = read_source(document)
-    with only_runner(source.state), _journal(journal_path(source)) as journal:
+    with only_runner(source), _journal(journal_path(source)) as journal:
         finder = finder_of(source, journal)
         shown = _Shown(journal)
         codecs = sorted({each.codec for each in source.quality})

@@ -36,16 +36,22 @@ from tileserver.countries.codes import codes_of, is_countries
 MAX_DOCUMENT_BYTES: Final = 1 << 20
 MAX_AREA_BYTES: Final = 16 << 20
 MAX_QUALITIES: Final = 4
+_YEARS: Final = (1900, 2999)
 _ENVIRONMENT: Final = re.compile(r"env:([A-Z_][A-Z0-9_]*)")
 
 
-def _moment(value: Any) -> Any:
-    """A day of TOML as its first instant, and any time with a zone."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime.combine(value, time(), UTC)
-    if isinstance(value, datetime) and value.tzinfo is None:
-        value = value.replace(tzinfo=UTC)
-    return value
+def _moment(value: Any) -> datetime:
+    """A day of TOML as its first instant, and any time with a zone; a number could be a year or anything."""
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime.combine(value, time(), UTC)
+    except ValueError:
+        value = None
+    if not isinstance(value, datetime) or not _YEARS[0] <= value.year <= _YEARS[1]:
+        raise ValueError(f"write a day of {_YEARS[0]} to {_YEARS[1]}, as 2015-07-01, or a time of one")
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def _secret(value: str) -> str:
@@ -56,6 +62,12 @@ def _secret(value: str) -> str:
     if not os.environ.get(match.group(1)):
         raise ValueError(f"the environment has no {match.group(1)}; set it")
     return os.environ[match.group(1)]
+
+
+def _header(value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("a header has letters, digits and signs of ASCII alone")
+    return value
 
 
 def _web(value: str) -> str:
@@ -86,6 +98,17 @@ class Part(BaseModel):
     """A table of the document: what it does not know is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, document: Any) -> Any:
+        """Refuse what would be taken for something else, or could be written nowhere."""
+        for name, value in document.items() if isinstance(document, dict) else ():
+            if isinstance(value, bool):
+                raise ValueError(f"{str(name)[:40]} is true or false, which nothing here can be")
+            if isinstance(value, str) and not value.isprintable():
+                raise ValueError(f"{str(name)[:40]} has a character that cannot be printed")
+        return document
 
 
 class Filter(Part):
@@ -168,8 +191,8 @@ class Reading(Part):
     """What products do not say of themselves: see `comeo.sources.open_source`."""
 
     bands: tuple[str, ...] | None = Field(default=None, min_length=1, max_length=100)
-    scale: float | str | None = None
-    offset: float | None = None
+    scale: Annotated[float, Field(allow_inf_nan=False)] | str | None = None
+    offset: float | None = Field(default=None, allow_inf_nan=False)
     unit: str | None = None
     nodata: float | None = None
     quantity: Literal["sigma0", "gamma0", "gamma0-rtc", "beta0"] | None = None
@@ -272,7 +295,7 @@ class StacSource(_Source):
 
     kind: Literal["stac"]
     url: Web
-    authorization: Secret | None = None
+    authorization: Annotated[Secret, AfterValidator(_header)] | None = None
 
 
 class CdseSource(_Source):
@@ -409,7 +432,8 @@ def _placed(
 def _sentence(error: ValidationError) -> str:
     """The first fault, in words: where it is, and what is wrong."""
     first = error.errors()[0]
-    where = ".".join(map(str, first["loc"][1:]))  # the first is the kind
+    # The first is the kind; of several forms that something may have, none is named.
+    where = ".".join(str(each) for each in first["loc"][1:] if re.fullmatch(r"\w+", str(each)))
     words = {
         "union_tag_not_found": 'kind is missing: write kind = "folder", "stac" or "cdse"',
         "union_tag_invalid": 'kind is one of "folder", "stac" and "cdse"',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -75,11 +76,13 @@ class Download:
         authorization: Of the header.
         max_bytes: Of the file.
         checksum: `md5:…` or `blake3:…` or `sha256:…` of the file, or empty.
+        is_item: Whether it is a STAC Item, whose assets are read where they are.
     """
 
     authorization: str
     max_bytes: int
     checksum: str = ""
+    is_item: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +154,10 @@ def archive_name(item: str, content: str, quality: Quality, reading: Reading) ->
         quality: How it is compressed.
         reading: How it was read.
     """
-    facts = [item, content, quality.parameters, reading.model_dump(mode="json", exclude_none=True)]
-    return f"{item}.{digest_of(facts)}{SUFFIX}"
+    read = reading.model_dump(mode="json", exclude_none=True)
+    if not math.isfinite(reading.nodata or 0):  # JSON has no such number
+        read["nodata"] = str(reading.nodata)
+    return f"{item}.{digest_of([item, content, quality.parameters, read])}{SUFFIX}"
 
 
 def digest_of(facts: list[Any]) -> str:

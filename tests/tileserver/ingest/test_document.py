@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,22 @@ def test_all_that_a_document_may_have(tmp_path: Path) -> None:
         (f"{FOLDER}[filter]\nsince = 2020-01-02\nuntil = 2020-01-01", "since is not before until"),
         (f'{FOLDER}[filter]\narea = "country:"', "'country:' names no countries; write codes of ISO 3166-1"),
         (f'{FOLDER}[filter]\narea = "country:UK"', "UK is no country's code of ISO 3166-1; near it are GB"),
+        (f"{FOLDER}[filter]\nsince = 2015", "filter.since: write a day of 1900 to 2999, as 2015-07-01"),
+        (f'{FOLDER}[filter]\nsince = "2015"', "filter.since: write a day of 1900 to 2999"),
+        (f"{FOLDER}[filter]\nuntil = 0001-01-01", "filter.until: write a day of 1900 to 2999"),
+        (f"{FOLDER}[read]\nscale = nan", "read.scale"),
+        (f"{FOLDER}[read]\noffset = inf", "read.offset: Input should be a finite number"),
+        (f"{FOLDER}cores = true", "SOURCE.toml: cores is true or false, which nothing here can be"),
+        (f"{FOLDER}[limits]\nmin_free = true", "limits: min_free is true or false"),
+        (
+            'kind = "folder"\nfolder = "a\\u0000"\noutput = "out"',
+            "folder has a character that cannot be printed",
+        ),
+        ('kind = "folder"\nfolder = "in"\noutput = []', "SOURCE.toml: output: Input is not a valid path"),
+        (
+            'kind = "stac"\noutput = "out"\nurl = "https://a.b"\nauthorization = "é"',
+            "authorization: a header has letters, digits and signs of ASCII alone",
+        ),
         (f'{FOLDER}[filter]\narea = "none.json"', "none.json cannot be read"),
         ('kind = "folder"\nfolder = "."\noutput = "out"', "output lies in folder"),
         ('kind = "stac"\noutput = "out"\nurl = "file:///etc"', "an address begins with https://"),
@@ -104,6 +121,14 @@ def test_whatever_a_document_is_it_is_read_or_refused(tmp_path_factory: Any, con
     path.write_bytes(content)
     with pytest.raises(SourceError):
         read_source(path)
+
+
+@pytest.mark.parametrize(
+    "day", ["2015-07-01", '"2015-07-01"', "2015-07-01T02:00:00+02:00", "2015-07-01T00:00:00"]
+)
+def test_days_are_instants_however_they_are_written(tmp_path: Path, day: str) -> None:
+    since = read(tmp_path, f"{FOLDER}[filter]\nsince = {day}").filter.since
+    assert since == datetime(2015, 7, 1, tzinfo=UTC)
 
 
 def test_secrets_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
