@@ -126,6 +126,27 @@ def test_a_new_list_is_compared_and_nothing_fetched_again(small: Relayed) -> Non
     assert not small.path("gone").exists()
 
 
+@pytest.mark.parametrize("later", [(), ("new", "newer")], ids=["shorter", "longer"])
+def test_a_new_list_that_begins_while_the_relay_runs_is_read_from_the_first(
+    small: Relayed, later: tuple[str, ...]
+) -> None:
+    other = altered(SAMPLE, small.origin.root / "b.zarr.zip")
+    small.origin.put(other, c="optical", id="gone")
+    with small.running() as runner:
+        runner.run(once=True)
+        assert small.path("gone").exists()
+        small.origin.epoch, small.origin.documents = 2, small.origin.documents[:1]
+        small.origin.write()
+        for name in later:
+            small.origin.put(other, c="optical", id=name)
+        for _ in range(2):  # it is noticed, then compared
+            small.time.sleep(120)
+            runner.run(once=True)
+        assert not small.path("gone").exists()
+        assert all(small.path(name).exists() for name in ("scene", *later))
+    assert all(each.confirmed for each in small.kept())
+
+
 def test_a_new_list_that_is_still_being_written_drops_nothing(small: Relayed) -> None:
     small.origin.put(altered(SAMPLE, small.origin.root / "b.zarr.zip"), c="optical", id="later")
     small.run()
