@@ -192,10 +192,7 @@ def _bounds(scene: Scene) -> tuple[float, float, float, float]:
 
 def _done(shelf: Shelf, name: str, began: float, *, was_there: bool) -> Done:
     with open_archive(shelf.place(name)) as archive:
-        return Done(
-            name, archive.etag, archive.item.get("collection", ""), archive.id, archive.archive_bytes,
-            archive.ratio, time.monotonic() - began, was_there,
-        )  # fmt: skip
+        return Done(name, archive.etag, archive.archive_bytes, time.monotonic() - began, was_there)
 
 
 @contextlib.contextmanager

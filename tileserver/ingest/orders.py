@@ -87,7 +87,6 @@ class Order:
     """One archive to be made, as workers are told: small, and the same however often it is sent.
 
     Attributes:
-        key: Of the journal.
         place: See `Found`.
         identity: Stands for the product's checksum where its bands are not files.
         output: Where the archives are kept: see `tileserver.ingest.shelves.shelf_of`.
@@ -102,7 +101,6 @@ class Order:
         download: How to fetch it, if that has to be.
     """
 
-    key: str
     place: str
     identity: str
     output: str
@@ -124,20 +122,14 @@ class Done:
     Attributes:
         archive: Its name in the folder.
         etag: Of it.
-        collection: Of its Item.
-        id: Likewise.
         bytes: Of the file.
-        ratio: Raw bytes / bytes.
         seconds: That it took.
         was_there: Whether it was there already, by an earlier run.
     """
 
     archive: str
     etag: str
-    collection: str
-    id: str
     bytes: int
-    ratio: float
     seconds: float
     was_there: bool = False
 

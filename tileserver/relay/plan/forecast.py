@@ -40,16 +40,14 @@ class Coming:
     price: float
 
 
-def speed_of(opened: Open, most: float) -> float:
+def _speed_of(opened: Open, most: float) -> float:
     """Bytes a second, of a link that carries `most` itself."""
     if opened.window is None or opened.window.kbps is None:
         return most
     return min(most, opened.window.kbps * 125)
 
 
-def forecast(
-    now: datetime, order: Order, link: Link, budget: Budget, speed: float, horizon: timedelta = HORIZON
-) -> Iterator[Coming]:
+def forecast(now: datetime, order: Order, link: Link, budget: Budget, speed: float) -> Iterator[Coming]:
     """Tell what comes, piece by piece, until nothing is missing or the horizon is reached.
 
     Args:
@@ -58,9 +56,8 @@ def forecast(
         link: When it may be used.
         budget: What has been spent; it is used up.
         speed: Bytes a second that the link carries.
-        horizon: How far to look ahead.
     """
-    end = now + horizon
+    end = now + HORIZON
     while now < end:
         opened = link_at(now, link)
         scene = None if opened.window is None else _next(order, budget, now, link)
@@ -105,7 +102,7 @@ def _fetch(
         if opened.window is None or most == 0:
             now = opened.until
             continue
-        rate = speed_of(opened, speed)
+        rate = _speed_of(opened, speed)
         room = int(rate * (opened.until - now).total_seconds())
         count = min(left, room, left if most is None else most)
         if count <= 0:
