@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -70,11 +70,12 @@ def run(document: Path, once: bool, executor: str, workers: int | None) -> None:
     from tileserver.ingest.document import read_source
     from tileserver.ingest.executors import executor_of
     from tileserver.ingest.finding import finder_of
+    from tileserver.ingest.journal import Journal
     from tileserver.ingest.orders import State
     from tileserver.ingest.runner import Runner, journal_path, only_runner
 
     source = read_source(document)
-    with only_runner(source.state), _journal(journal_path(source)) as journal:
+    with only_runner(source.state), closing(Journal(journal_path(source))) as journal:
         finder = finder_of(source, journal)
         shown = _Shown(journal)
         codecs = sorted({each.codec for each in source.quality})
@@ -139,25 +140,13 @@ def retry(document: Path, products: tuple[str, ...]) -> None:
     click.echo(f"{count} archives are tried again")
 
 
-@contextmanager
-def _journal(path: Path) -> Iterator[Journal]:
-    from tileserver.ingest.journal import Journal
-
-    journal = Journal(path)
-    try:
-        yield journal
-    finally:
-        journal.close()
-
-
-@contextmanager
-def _existing(path: Path) -> Iterator[Journal]:
+def _existing(path: Path) -> closing[Journal]:
     from comeo.errors import ComeoError
+    from tileserver.ingest.journal import Journal
 
     if not path.is_file():
         raise ComeoError(f"{path} is not there: nothing has been ingested with this document yet")
-    with _journal(path) as journal:
-        yield journal
+    return closing(Journal(path))
 
 
 def _in_words(counts: Mapping[State, int]) -> str:

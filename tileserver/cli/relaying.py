@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -37,8 +38,8 @@ def plan(definition: Path, database: str | None, as_json: bool, most: int) -> No
     from tileserver.relay.keeping.status import coming, coming_document
 
     relay = read(definition, database)
-    journal = Journal(relay.folder.journal, writable=False)
-    found = coming(relay, journal, now_utc(), most)
+    with closing(Journal(relay.folder.journal, create=False)) as journal:
+        found = coming(relay, journal, now_utc(), most)
     if as_json:
         click.echo(json.dumps(coming_document(found), indent=2, ensure_ascii=False))
         return
@@ -156,8 +157,8 @@ def status(definition: Path, database: str | None, as_json: bool) -> None:
     from tileserver.relay.keeping.status import status as state_of
 
     relay = read(definition, database)
-    journal = Journal(relay.folder.journal, writable=False)
-    found = state_of(relay, journal, now_utc())
+    with closing(Journal(relay.folder.journal, create=False)) as journal:
+        found = state_of(relay, journal, now_utc())
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
@@ -174,8 +175,11 @@ def verify(definition: Path, database: str | None, mend: bool) -> None:
     from tileserver.relay.keeping.verifying import verify as verified
 
     relay = read(definition, database)
-    with relay.folder.only_runner(), telling() as told:
-        journal = Journal(relay.folder.journal, writable=False)
+    with (
+        relay.folder.only_runner(),
+        closing(Journal(relay.folder.journal, create=False)) as journal,
+        telling() as told,
+    ):
         scenes = checked = bad = 0
         for found in verified(journal, relay.folder, mend=mend):
             scenes, checked = scenes + 1, checked + found.checked

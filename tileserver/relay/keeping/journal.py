@@ -166,25 +166,25 @@ class Journal:
     """The journal of a relay.
 
     Args:
-        path: Of its file, which is made where it is missing.
-        writable: False for those that only look.
+        path: Of its file.
+        create: Whether it is made where it is missing.
 
     Raises:
         ComeoError: If it cannot be opened, or is not one.
     """
 
-    def __init__(self, path: Path, *, writable: bool = True) -> None:
+    def __init__(self, path: Path, *, create: bool = True) -> None:
         self._name = path.name
-        if not writable and not path.exists():
+        if not create and not path.exists():
             raise ComeoError(f"{path} does not exist: nothing has been fetched yet; use comeo relay run")
         try:
-            mode = "rwc" if writable else "rw"  # a reader of a write-ahead log has to write, too
+            mode = "rwc" if create else "rw"  # a reader of a write-ahead log has to write, too
             self._connection = sqlite3.connect(f"file:{_quoted(path)}?mode={mode}", uri=True, timeout=10.0)
             self._connection.isolation_level = None
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")  # a power cut costs the last pieces only
             self._prepare()
-            if writable:
+            if create:
                 self._connection.executescript(_LATER)
         except sqlite3.Error as error:
             raise ComeoError(f"{path} cannot be opened as the journal of a relay: {error}") from error

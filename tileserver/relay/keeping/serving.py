@@ -105,7 +105,7 @@ class ToldLines:
         """
         if not self._path.exists():
             return None
-        journal = Journal(self._path, writable=False)
+        journal = Journal(self._path, create=False)
         try:
             text = journal.line_of(Key(*scene, etag))
         except sqlite3.Error as error:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from comeo.archive.stores.extents import Extents
+from comeo.archive.stores.file import LocalFile
 from comeo.errors import ComeoError
 from tileserver.relay.keeping.checking import damaged
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import NOTHING, Journal, Kept
-from tileserver.relay.keeping.layering import is_right
 from tileserver.relay.keeping.offering import offer_of, put_in
 from tileserver.relay.keeping.retention import settle_faded
 from tileserver.relay.plan.definition import Layer
@@ -62,7 +62,7 @@ def _bad(folder: Folder, kept: Kept) -> Extents:
     try:
         if path.stat().st_size != line.bytes:
             return everything
-        if kept.state == "whole" and is_right(path, line.sha256):
+        if kept.state == "whole" and LocalFile(path).sha256() == line.sha256:
             return NOTHING
         found = damaged(path, replace(kept, received=here), offer_of(line), here)
     except OSError:

@@ -268,7 +268,7 @@ def test_a_feed_that_is_not_signed_is_not_believed(small: Relayed) -> None:
 def test_the_state_is_told(relayed: Relayed, archive: Path) -> None:
     relayed.define(link='[link]\ndaily = "300 kB"')
     relayed.run()
-    journal = Journal(relayed.root / "relay/relay.sqlite", writable=False)
+    journal = Journal(relayed.root / "relay/relay.sqlite", create=False)
     found = status(relayed.relay, journal, relayed.time.now)
     journal.close()
     assert found["scenes"] == {"coarse": 1}
