@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from comeo.archive import open_archive
+from comeo.archive.stores import ZIP_SUFFIX
 from comeo.codecs import get_codec
 from comeo.compression import compress
 from comeo.errors import ArchiveError, ComeoError, SourceError
@@ -28,7 +29,6 @@ from comeo.view.projection import move_bounds
 from tileserver.ingest.document import Filter, Quality, area_of
 from tileserver.ingest.fetching import fetched
 from tileserver.ingest.orders import (
-    SUFFIX,
     DiskFullError,
     Done,
     FilteredError,
@@ -143,7 +143,7 @@ def check_free(shelf: Shelf, name: str, item: str, replaces: tuple[str, ...]) ->
         SourceError: Naming that archive.
     """
     for each in shelf.beginning(f"{item}."):
-        if len(each) == len(name) and each.endswith(SUFFIX) and each not in (name, *replaces):
+        if len(each) == len(name) and each.endswith(ZIP_SUFFIX) and each not in (name, *replaces):
             raise SourceError(
                 f"{item} is the id of {each} already, which is of another product or quality; remove "
                 "that archive, or have this source's archives in another folder, in a collection of their own"
@@ -172,12 +172,11 @@ def check_wanted(scene: Scene, wanted: Filter) -> None:
 
 def touches(bounds: tuple[float, float, float, float], area: dict[str, Any]) -> bool:
     """Whether a box in degrees touches an area; over the antimeridian its west is more than its east."""
-    from shapely.geometry import box, shape  # noqa: PLC0415 - needed by areas only
+    from shapely.geometry import shape  # noqa: PLC0415 - needed by areas only
 
-    west, south, east, north = bounds
-    parts = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
-    wanted = shape(area)
-    return any(bool(box(left, south, right, north).intersects(wanted)) for left, right in parts)
+    from tileserver.catalog.footprints import box_of  # noqa: PLC0415 - likewise
+
+    return bool(box_of(bounds).intersects(shape(area)))
 
 
 def _bounds(scene: Scene) -> tuple[float, float, float, float]:

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import rfc8785
 
+from comeo.archive.stores import ZIP_SUFFIX
 from comeo.errors import ComeoError
 from tileserver.ingest.document import Filter, Quality, Reading
 
-SUFFIX: Final = ".zarr.zip"
 _DIGITS: Final = 12
 
 
@@ -144,7 +144,7 @@ def archive_name(item: str, content: str, quality: Quality, reading: Reading) ->
         reading: How it was read.
     """
     facts = [item, content, quality.parameters, reading.model_dump(mode="json", exclude_none=True)]
-    return f"{item}.{digest_of(facts)}{SUFFIX}"
+    return f"{item}.{digest_of(facts)}{ZIP_SUFFIX}"
 
 
 def digest_of(facts: list[Any]) -> str:

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from comeo.archive.stores import ZIP_SUFFIX
+from comeo.archive.stores import PART_SUFFIX, ZIP_SUFFIX
+from comeo.archive.stores.parts import map_path
 from comeo.errors import ComeoError
 
-PART = ".zarr.part"
-MAP = ".zarr.part.map"
 _BLOCK = 512  # of `st_blocks`
 
 
@@ -57,19 +56,16 @@ class Folder:
 
     def part(self, collection: str, item: str, *, aside: bool = False) -> Path:
         """Name of an archive that is under way."""
-        return self._named(collection, item, PART, aside=aside)
-
-    def map(self, collection: str, item: str, *, aside: bool = False) -> Path:
-        """Name of the map of one that is under way."""
-        return self._named(collection, item, MAP, aside=aside)
+        return self._named(collection, item, PART_SUFFIX, aside=aside)
 
     def _named(self, collection: str, item: str, suffix: str, *, aside: bool) -> Path:
         return (self.aside if aside else self.archives) / collection / f"{item}{suffix}"
 
     def remove(self, collection: str, item: str, *, aside: bool = False) -> None:
         """Remove all files of a scene: what is published first."""
-        for name in (self.whole, self.map, self.part):
-            name(collection, item, aside=aside).unlink(missing_ok=True)
+        part = self.part(collection, item, aside=aside)
+        for path in (self.whole(collection, item, aside=aside), map_path(part), part):
+            path.unlink(missing_ok=True)
 
     def free(self) -> int:
         """Bytes that are free on the disk."""

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from comeo.archive.stores.extents import Extents
-from comeo.archive.stores.parts import read_map
+from comeo.archive.stores.parts import MAP_SUFFIX, PART_SUFFIX, read_map
 from comeo.archive.stores.sparse import SparseWriter
 from comeo.errors import ArchiveError
-from tileserver.relay.keeping.folder import MAP, PART, Folder
+from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import Journal, Kept
 from tileserver.relay.keeping.offering import offer_in
 from tileserver.relay.keeping.retention import settle_faded
@@ -40,12 +40,12 @@ def reconcile(journal: Journal, folder: Folder, note: Callable[[str], None]) -> 
         for each in journal.scenes()
         if each.state != "whole"
     }
-    for part in [*folder.archives.glob(f"*/*{PART}"), *folder.aside.glob(f"*/*{PART}")]:
+    for part in [*folder.archives.glob(f"*/*{PART_SUFFIX}"), *folder.aside.glob(f"*/*{PART_SUFFIX}")]:
         if part not in known:
             SparseWriter.discard(part)
-    for path in [*folder.archives.glob(f"*/*{MAP}"), *folder.aside.glob(f"*/*{MAP}")]:
-        part = path.with_name(path.name.removesuffix(MAP) + PART)
-        if not part.exists():
+    maps = f"*/*{PART_SUFFIX}{MAP_SUFFIX}"
+    for path in [*folder.archives.glob(maps), *folder.aside.glob(maps)]:
+        if not path.with_name(path.name.removesuffix(MAP_SUFFIX)).exists():
             path.unlink(missing_ok=True)
 
 

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from comeo.codecs.learned.folder import MOST_BYTES
 from tileserver.relay.errors import (
     FeedError,
     NewEpochError,
@@ -21,7 +22,6 @@ from tileserver.relay.feed.layout import (
     HEADS,
     INDEX,
     MAX_INDEX_BYTES,
-    MAX_MODEL_BYTES,
     MAX_SEGMENT_BYTES,
     MODELS,
     OPEN,
@@ -112,7 +112,7 @@ class FeedReader(ABC):
 
     def model(self, sha256: str) -> bytes:
         """See `Upstream.model`."""
-        data = self._get(f"{MODELS}/{sha256}", MAX_MODEL_BYTES)
+        data = self._get(f"{MODELS}/{sha256}", MOST_BYTES)
         if hashlib.sha256(data).hexdigest() != sha256:
             raise UpstreamError(f"{self.name}: the model {sha256[:12]}… is damaged; fetch it again")
         return data

@@ -12,8 +12,6 @@ from comeo.archive.stores.file import ByteFile
 
 CONNECTIONS: Final = 4
 """Requests for one file at once."""
-LARGEST_FILE: Final = 1 << 32
-"""Bytes of a ZIP without ZIP64."""
 # Fetching so many bytes that are not needed costs less than a second request.
 _GAP_BYTES: Final = 1 << 14
 

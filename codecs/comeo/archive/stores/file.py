@@ -24,6 +24,8 @@ _BUFFER_BYTES = 1 << 16
 _LONG_BUFFER_BYTES = 1 << 20
 # An archive's ZIP directory and metadata lie at its end: 20 kB for a full Sentinel-2 scene.
 TAIL_BYTES: Final = 1 << 16
+LARGEST_FILE: Final = (1 << 32) - 1
+"""Bytes: of a ZIP without ZIP64."""
 ALL: Final = ("all",)
 """The layers of a file that is whole."""
 
