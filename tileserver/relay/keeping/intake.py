@@ -67,7 +67,7 @@ class Intake:
         return [*changed]
 
     def sweep(self, now: datetime) -> list[Key]:
-        """Remove what was dropped and is no longer to be kept, and what nobody wants any more."""
+        """Remove what was dropped and is no longer to be kept; the scenes that it was."""
         removed = []
         for kept in self._journal.scenes():
             if kept.dropped is not None and self._is_over(kept, now):

@@ -112,7 +112,7 @@ class Upstream(Protocol):
         """A learned model that the index names, compared with its digest.
 
         Raises:
-            UpstreamError: If it cannot be had, or is another one.
+            UpstreamError: If it is not there, or is another one.
         """
         ...
 

@@ -38,7 +38,7 @@ _MOST_LOOKS: Final = 10
 
 
 class FeedReader(ABC):
-    """What folders and servers have in common.
+    """What folders, servers and buckets have in common.
 
     Args:
         trust: What is known of the upstream.

@@ -182,7 +182,7 @@ class HttpUpstream(FeedReader):
         if status in _BUSY:
             return UnreachableError(f"{self.name} is busy ({status}); it is asked again later")
         if status in (401, 403, 407):
-            return UpstreamError(f"{self.name} refuses {path} ({status}); see to the credentials in .netrc")
+            return UpstreamError(f"{self.name} refuses {path} ({status}); check the credentials in .netrc")
         if status in _GONE and not path.startswith(f"{ROOT}/"):
             return ChangedError(f"{self.name} has no {path} any more ({status}); read the feed again")
         return _AnswerError(

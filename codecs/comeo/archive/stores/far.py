@@ -22,7 +22,9 @@ class FarFile(ByteFile):
     nearby = False
 
     def __init__(self) -> None:
-        self._ahead: deque[tuple[Span, bytes]] = deque(maxlen=CONNECTIONS)  # offset and length, and bytes
+        self._ahead: deque[tuple[tuple[int, int], bytes]] = deque(
+            maxlen=CONNECTIONS
+        )  # offset and length, and bytes
 
     def read(self, offset: int, length: int) -> bytes:
         """See `ByteFile.read`."""
@@ -31,7 +33,7 @@ class FarFile(ByteFile):
                 return data[offset - start : offset - start + length]
         return super().read(offset, length)
 
-    def read_ahead(self, wanted: Span, ahead: Span) -> bytes:
+    def read_ahead(self, wanted: tuple[int, int], ahead: tuple[int, int]) -> bytes:
         """See `ByteFile.read_ahead`: both are fetched at once, and the other one kept for a while."""
         data, coming = self.read_many([wanted, ahead])
         self._ahead.append((ahead, coming))

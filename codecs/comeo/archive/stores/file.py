@@ -1,4 +1,4 @@
-"""Files that are read piece by piece: on disk, or (see `remote`) on a server.
+"""Files that are read piece by piece: on disk, on a server (see `remote`), or in a bucket (see `objects`).
 
 Those on disk are read by `pread`, not mapped: a mapped file that is truncated kills the process.
 """
