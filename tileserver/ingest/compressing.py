@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -86,10 +86,13 @@ def work(order: Order) -> Done:
             shelf = shelf_of(order.output)
             was_there = shelf.has(name)
             if not was_there:
-                check_free(shelf, name, scene.id, order.replaces)
+                check_id_unused(shelf, name, scene.id, order.replaces)
                 try:
-                    with shelf.writing(name) as path:
-                        _compress(scene, path, order, progress)
+                    with (
+                        ThreadPoolExecutor(order.cores, thread_name_prefix="comeo-ingest") as threads,
+                        shelf.writing(name) as path,
+                    ):
+                        compress_as(order.quality, scene, path, progress, threads)
                 except ArchiveError:
                     if not shelf.has(name):
                         raise
@@ -108,14 +111,15 @@ def _place(order: Order, progress: Progress) -> Iterator[str | Path]:
         yield path
 
 
-def _compress(scene: Scene, path: Path, order: Order, progress: Progress) -> None:
-    quality = order.quality
-    with ThreadPoolExecutor(order.cores, thread_name_prefix="comeo-ingest") as threads:
-        compress(
-            scene, path, codec=quality.codec, ratio=quality.ratio, step=quality.step, clear=quality.clear,
-            preset=quality.preset, clouds=quality.clouds, despeckle=quality.despeckle, progress=progress,
-            executor=threads,
-        )  # fmt: skip
+def compress_as(
+    quality: Quality, scene: Scene, path: Path, progress: Progress, executor: Executor | None = None
+) -> None:
+    """Compress a scene in a quality: see `comeo.compression.compress`."""
+    compress(
+        scene, path, codec=quality.codec, ratio=quality.ratio, step=quality.step, clear=quality.clear,
+        preset=quality.preset, clouds=quality.clouds, despeckle=quality.despeckle, progress=progress,
+        executor=executor,
+    )  # fmt: skip
 
 
 def named(scene: Scene, quality: Quality, qualities: tuple[Quality, ...]) -> Scene:
@@ -136,7 +140,7 @@ def _id_in(scene: Scene, quality: Quality) -> str:
     return f"{scene.id}-{quality.name}" if quality.name else scene.id
 
 
-def check_free(shelf: Shelf, name: str, item: str, replaces: tuple[str, ...]) -> None:
+def check_id_unused(shelf: Shelf, name: str, item: str, replaces: tuple[str, ...]) -> None:
     """Refuse an id that an archive of another product has.
 
     Raises:

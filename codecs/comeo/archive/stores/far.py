@@ -22,9 +22,8 @@ class FarFile(ByteFile):
     nearby = False
 
     def __init__(self) -> None:
-        self._ahead: deque[tuple[tuple[int, int], bytes]] = deque(
-            maxlen=CONNECTIONS
-        )  # offset and length, and bytes
+        self._ahead: deque[tuple[tuple[int, int], bytes]] = deque(maxlen=CONNECTIONS)
+        """Offset and length, and bytes."""
 
     def read(self, offset: int, length: int) -> bytes:
         """See `ByteFile.read`."""
