@@ -182,7 +182,7 @@ def order_of(relay: Defined, journal: Journal, now: datetime) -> Order:
 
 def _subscribe(journal: Journal, relay: Defined) -> None:
     """Where the subscriptions have changed, have the feeds read again: lines nobody wanted are not kept."""
-    digest = hashlib.sha256(b"lines are kept as they were signed")  # which versions before did not
+    digest = hashlib.sha256()
     for each in relay.subscribers:
         digest.update(each.terms.model_dump_json(exclude={"name", "priority", "alerts"}).encode())
         digest.update(b"" if each.area is None else each.area.wkb)

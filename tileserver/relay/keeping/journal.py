@@ -36,28 +36,18 @@ CREATE TABLE scene (
     PRIMARY KEY (collection, id, etag)
 ) WITHOUT ROWID;
 CREATE TABLE spent (day TEXT PRIMARY KEY, wire INTEGER NOT NULL, useful INTEGER NOT NULL) WITHOUT ROWID;
-"""
-_FROM_1: Final = """
-ALTER TABLE scene ADD COLUMN keeps TEXT;
-UPDATE scene SET keeps = CASE most
-    WHEN 1 THEN '["head"]' WHEN 2 THEN '["head", "coarse"]' WHEN 3 THEN '["head", "coarse", "area"]' END;
-ALTER TABLE scene DROP COLUMN most;
-"""
-"""Version 1 had how many of the layers were kept, the first ones."""
-_LATER: Final = """
-CREATE TABLE IF NOT EXISTS told (
+CREATE TABLE spent_on_demand (day TEXT PRIMARY KEY, wire INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE told (
     collection TEXT NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL, document TEXT NOT NULL,
     PRIMARY KEY (collection, id, etag)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS looked (
+CREATE TABLE looked (
     collection TEXT NOT NULL, id TEXT NOT NULL, etag TEXT NOT NULL, at TEXT NOT NULL, extents TEXT NOT NULL,
     PRIMARY KEY (collection, id, etag)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS spent_on_demand (day TEXT PRIMARY KEY, wire INTEGER NOT NULL) WITHOUT ROWID;
 """
-"""Lines as they were signed, to be passed on, of a drop without an etag; bytes that came as somebody looked.
-
-Earlier versions leave all of it alone.
+"""`told` has lines as they were signed, to be passed on, that of a drop without an etag; `looked` bytes
+that came as somebody looked.
 """
 State = Literal["coming", "whole", "faulty"]
 SPEED: Final = "speed"
@@ -184,19 +174,20 @@ class Journal:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")  # a power cut costs the last pieces only
             self._prepare()
-            if create:
-                self._connection.executescript(_LATER)
         except sqlite3.Error as error:
             raise ComeoError(f"{path} cannot be opened as the journal of a relay: {error}") from error
 
     def _prepare(self) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version == _VERSION:
-            return
-        if version not in (0, 1):
-            raise ComeoError(f"{self._name} is of version {version}, which this program does not know")
-        changes = _FROM_1 if version else _SCHEMA
-        self._connection.executescript(f"BEGIN IMMEDIATE;{changes}PRAGMA user_version = {_VERSION};COMMIT;")
+        if not version:
+            made = f"BEGIN IMMEDIATE;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;"
+            self._connection.executescript(made)
+        elif version != _VERSION:
+            self._connection.close()
+            raise ComeoError(
+                f"{self._name} is of another version of this program ({version}, not {_VERSION}); use that "
+                "one, or move the folder of the relay away to begin anew"
+            )
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -358,9 +349,6 @@ class Journal:
 
     def spent_on_demand(self) -> dict[date, int]:
         """Bytes on the wire of each local day that came as somebody looked."""
-        known = self._connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'spent_on_demand'")
-        if known.fetchone() is None:  # no later version has run this relay yet
-            return {}
         rows = self._connection.execute("SELECT day, wire FROM spent_on_demand ORDER BY day")
         return {date.fromisoformat(day): wire for day, wire in rows}
 
