@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
+from cachetools import LRUCache
 from pydantic import TypeAdapter, ValidationError
 
 from comeo.archive.stores.buckets import (
@@ -52,7 +53,8 @@ class BucketUpstream(FeedReader):
         check_installed()
         self._root = address_of(place)
         super().__init__(trust, str(self._root).removesuffix("/"))
-        self._tags: dict[tuple[str, str], str] = {}  # by href and ETag: of the object of the first range
+        self._tags: LRUCache[tuple[str, str], str] = LRUCache(_MOST_TAGS)
+        """By href and ETag of an archive: of the object of the first range."""
         self._since = self._state = ""
         self.wire = Wire()
 
@@ -169,8 +171,6 @@ class BucketUpstream(FeedReader):
             raise UpstreamError(
                 f"{self.name} has no ETag that tells states of {version[0]} apart; use another store"
             )
-        if len(self._tags) >= _MOST_TAGS:
-            self._tags.clear()
         self._tags[version] = tag
 
     @contextlib.contextmanager

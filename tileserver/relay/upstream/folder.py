@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from cachetools import LRUCache
 from pydantic import TypeAdapter, ValidationError
 
 from comeo.archive.stores import open_store
@@ -23,6 +24,7 @@ from tileserver.relay.feed.trust import Trust
 from tileserver.relay.upstream.base import PIECE_BYTES, Wire
 from tileserver.relay.upstream.reading import FeedReader
 
+_MOST_KNOWN: Final = 1000
 _HREF: Final[TypeAdapter[str]] = TypeAdapter(Href)
 
 
@@ -46,7 +48,8 @@ class FolderUpstream(FeedReader):
                 f"{path} is not there; plug in the disk, or name the folder that has relay/ in it"
             )
         self._root = path.resolve()
-        self._known: dict[str, tuple[tuple[int, ...], str]] = {}  # by href: state of the file, and its ETag
+        self._known: LRUCache[str, tuple[tuple[int, ...], str]] = LRUCache(_MOST_KNOWN)
+        """By href: state of the file, and its ETag."""
         self.wire = Wire()
 
     def lines(self, after: int, wait: float = 0) -> Iterator[Line]:  # noqa: ARG002 - a folder tells nothing
@@ -127,8 +130,6 @@ class FolderUpstream(FeedReader):
             status = path.stat()
             state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
             if href not in self._known or self._known[href][0] != state:
-                if len(self._known) > 1000:
-                    self._known.clear()
                 self._known[href] = (state, self._etag(path, href))
             if self._known[href][1] != etag:
                 raise ChangedError(f"{self.name}: {href} is another archive than its line tells of")

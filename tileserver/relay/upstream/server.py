@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlencode, urljoin
 
 import httpx2
+from cachetools import LRUCache
 from pydantic import TypeAdapter, ValidationError
 
 from tileserver.relay.errors import ChangedError, FeedError, RewoundError, UnreachableError, UpstreamError
@@ -41,7 +42,7 @@ class HttpUpstream(FeedReader):
         self._link = Link(address, proxy)
         super().__init__(trust, self._link.name)
         self._root = address if address.endswith("/") else f"{address}/"
-        self._tags: dict[tuple[str, str], str] = {}
+        self._tags: LRUCache[tuple[str, str], str] = LRUCache(_MOST_TAGS)
         """By href and ETag of an archive: strong ETags of a server that has others."""
         self.wire = self._link.wire
 
@@ -173,8 +174,6 @@ class HttpUpstream(FeedReader):
         if tuple(map(int, match.groups()[:2])) != (start, stop - 1):
             raise UpstreamError(f"{self.name} sends other bytes of {href} than those that were asked for")
         if known is None and tag.startswith('"'):
-            if len(self._tags) >= _MOST_TAGS:
-                self._tags.clear()
             self._tags[version] = tag
 
     def _refused(self, answer: httpx2.Response, path: str) -> UpstreamError:
