@@ -152,5 +152,5 @@ class Intake:
 
     def remove(self, kept: Kept) -> None:
         """Remove a scene: its files first, so that after a kill between both it is found again."""
-        self._folder.remove(kept.key.collection, kept.key.id, aside=kept.aside)
+        self._folder.remove(kept)
         self._journal.remove(kept.key)

@@ -101,6 +101,10 @@ class Kept:
         """Layers that are here."""
         return LAYERS if self.state == "whole" else self.layers
 
+    def here_of(self, size: int) -> Extents:
+        """Bytes that are on the disk, of an archive of so many."""
+        return Extents([(0, size)]) if self.state == "whole" else self.received
+
     @property
     def is_seen(self) -> bool:
         """Whether anything of it can be shown."""
@@ -258,7 +262,7 @@ class Journal:
 
     def get(self, key: Key) -> Kept | None:
         """A version of a scene."""
-        found = self._scenes("WHERE collection = ? AND id = ? AND etag = ?", key)
+        found = self._scenes(f"WHERE {_KEY}", key)
         return next(found, None)
 
     def versions(self, collection: str, item: str) -> list[Kept]:
@@ -289,8 +293,8 @@ class Journal:
     def remove(self, key: Key) -> None:
         """Forget a scene."""
         with self.writing():
-            self._connection.execute("DELETE FROM scene WHERE collection = ? AND id = ? AND etag = ?", key)
-            self._connection.execute("DELETE FROM told WHERE collection = ? AND id = ? AND etag = ?", key)
+            self._connection.execute(f"DELETE FROM scene WHERE {_KEY}", key)  # noqa: S608
+            self._connection.execute(f"DELETE FROM told WHERE {_KEY}", key)  # noqa: S608
             self.forget_looked(key)
 
     def keep_line(self, key: Key, document: str) -> None:
@@ -310,7 +314,8 @@ class Journal:
     def line_of(self, key: Key) -> str | None:
         """What was told of a scene: see `keep_line`."""
         row = self._connection.execute(
-            "SELECT document FROM told WHERE collection = ? AND id = ? AND etag = ?", key
+            f"SELECT document FROM told WHERE {_KEY}",
+            key,  # noqa: S608
         ).fetchone()
         return None if row is None else str(row[0])
 
@@ -319,7 +324,7 @@ class Journal:
         after = replace(kept, received=received)
         with self.writing():
             self._connection.execute(
-                "UPDATE scene SET received = ? WHERE collection = ? AND id = ? AND etag = ?",
+                f"UPDATE scene SET received = ? WHERE {_KEY}",  # noqa: S608
                 (json.dumps(list(received)), *kept.key),
             )
             self.spend(*spent)
@@ -355,7 +360,7 @@ class Journal:
     def look(self, key: Key, extents: Extents, at: datetime) -> None:
         """Remember that bytes of a scene come as somebody looks at it."""
         with self.writing():
-            known = next((each.extents for each in self._looked("WHERE " + _KEY, key)), NOTHING)
+            known = next((each.extents for each in self._looked(f"WHERE {_KEY}", key)), NOTHING)
             row = (*key, at.isoformat(), json.dumps(list(known.union(extents))))
             self._connection.execute("INSERT OR REPLACE INTO looked VALUES (?, ?, ?, ?, ?)", row)
 

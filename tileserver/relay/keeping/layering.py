@@ -141,7 +141,7 @@ class Layering:
         return kept
 
     def _writer(self, kept: Kept, size: int) -> SparseWriter:
-        part = self._folder.part(kept.key.collection, kept.key.id, aside=kept.aside)
+        part = self._folder.part_of(kept)
         try:
             return SparseWriter.create(part, size, kept.key.etag)
         except ReplacedError:  # what a version left that is no longer wanted

@@ -55,10 +55,7 @@ def verify(journal: Journal, folder: Folder, *, mend: bool) -> Iterator[Found]:
 def _bad(folder: Folder, kept: Kept) -> Extents:
     line = put_in(kept.line)
     everything = Extents([(0, line.bytes)])
-    collection, item, _ = kept.key
-    name = folder.whole if kept.state == "whole" else folder.part
-    path = name(collection, item, aside=kept.aside)
-    here = everything if kept.state == "whole" else kept.received
+    path, here = folder.file_of(kept), kept.here_of(line.bytes)
     try:
         if path.stat().st_size != line.bytes:
             return everything
@@ -73,8 +70,7 @@ def _bad(folder: Folder, kept: Kept) -> Extents:
 def _let_go(journal: Journal, folder: Folder, kept: Kept, bad: Extents) -> None:
     """Have bytes fetched again: the journal forgets them, and readers see the layers before them alone."""
     offer = offer_of(put_in(kept.line))
-    here = Extents([(0, offer.size)]) if kept.state == "whole" else kept.received
-    keep = here.without(bad)
+    keep = kept.here_of(offer.size).without(bad)
     layers: tuple[Layer, ...] = ()
     published = NOTHING
     for layer, start in (("head", offer.tail), ("coarse", offer.coarse)):
@@ -85,10 +81,10 @@ def _let_go(journal: Journal, folder: Folder, kept: Kept, bad: Extents) -> None:
     )
     journal.put(after)
     if not layers:
-        folder.remove(kept.key.collection, kept.key.id, aside=kept.aside)
+        folder.remove(kept)
         return
     try:
         settle_faded(folder, after, published)
     except ComeoError:
-        folder.remove(kept.key.collection, kept.key.id, aside=kept.aside)
+        folder.remove(kept)
         journal.put(replace(after, received=NOTHING, layers=(), published=0))
