@@ -313,10 +313,8 @@ class Journal:
 
     def line_of(self, key: Key) -> str | None:
         """What was told of a scene: see `keep_line`."""
-        row = self._connection.execute(
-            f"SELECT document FROM told WHERE {_KEY}",
-            key,  # noqa: S608
-        ).fetchone()
+        query = f"SELECT document FROM told WHERE {_KEY}"  # noqa: S608
+        row = self._connection.execute(query, key).fetchone()
         return None if row is None else str(row[0])
 
     def received(self, kept: Kept, received: Extents, spent: Spent) -> Kept:

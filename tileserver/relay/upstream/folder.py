@@ -12,20 +12,18 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from cachetools import LRUCache
-from pydantic import TypeAdapter, ValidationError
 
 from comeo.archive.stores import open_store
 from comeo.archive.stores.file import LocalFile
 from comeo.errors import ArchiveError, ComeoError
 from tileserver.relay.errors import ChangedError, UnreachableError, UpstreamError
 from tileserver.relay.feed.layout import MODELS
-from tileserver.relay.feed.lines import Href, Line
 from tileserver.relay.feed.trust import Trust
-from tileserver.relay.upstream.base import PIECE_BYTES, Wire
+from tileserver.relay.upstream.base import PIECE_BYTES
 from tileserver.relay.upstream.reading import FeedReader
+from tileserver.relay.upstream.wire import Wire
 
 _MOST_KNOWN: Final = 1000
-_HREF: Final[TypeAdapter[str]] = TypeAdapter(Href)
 
 
 class FolderUpstream(FeedReader):
@@ -52,17 +50,9 @@ class FolderUpstream(FeedReader):
         """By href: state of the file, and its ETag."""
         self.wire = Wire()
 
-    def lines(self, after: int, wait: float = 0) -> Iterator[Line]:  # noqa: ARG002 - a folder tells nothing
-        """See `Upstream.lines`; a folder is never waited for."""
-        yield from self._from_files(self._fresh(), after)
-
     def read(self, href: str, etag: str, start: int, stop: int) -> Iterator[bytes]:
         """See `Upstream.read`."""
-        try:
-            _HREF.validate_python(href)
-        except ValidationError as error:
-            raise UpstreamError(f"{self.name}: {href[:80]!r} is no path below the origin's root") from error
-        path = self._inside(unquote(href), ChangedError)
+        path = self._inside(unquote(self._below_root(href)), ChangedError)
         self._check(path, href, etag)
         file = self._open(path, href)
         if not 0 <= start < stop <= file.size:
@@ -81,9 +71,6 @@ class FolderUpstream(FeedReader):
     def has(self, href: str) -> bool:
         """See `Upstream.has`: a disk may be older than its origin, or have had no room for all."""
         return (self._root / unquote(href)).is_file()
-
-    def close(self) -> None:
-        """See `Upstream.close`: nothing stays open."""
 
     def _get(self, path: str, most: int) -> bytes:
         """See `FeedReader._get`."""

@@ -14,8 +14,8 @@ import httpx2
 
 from comeo.errors import ComeoError
 from tileserver.relay.errors import UnreachableError, UpstreamError
-from tileserver.relay.upstream.base import PIECE_BYTES, Wire
-from tileserver.relay.upstream.wire import AROUND, Counted, counted
+from tileserver.relay.upstream.base import PIECE_BYTES
+from tileserver.relay.upstream.wire import AROUND, Counted, Wire, counted
 
 _TIMEOUT: Final = 30.0
 _CONNECT_TIMEOUT: Final = 20.0
