@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from tileserver.cli.places import LocalPath
+from tileserver.cli.progress import LiveLine
 from tileserver.cli.signals import ended_by_signal
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class _Shown:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._live = sys.stderr.isatty()
+        self._line = LiveLine()
         self._shown = 0.0
         self._waiting = ""
 
@@ -177,20 +177,18 @@ class _Shown:
 
         if waiting != self._waiting:
             self._waiting = waiting
-            if waiting and not self._live:
+            if waiting and not self._line.live:
                 logging.getLogger("comeo.ingest").warning("waiting: %s", waiting)
         now = time.monotonic()
-        if not self._live or now - self._shown < _REFRESH_SECONDS:
+        if not self._line.live or now - self._shown < _REFRESH_SECONDS:
             return
         self._shown = now
         line = ", ".join([_in_words(self._journal.counts()), *map(_short, under_way[:2])])
-        sys.stderr.write(f"\r\x1b[K{(line + (f'; {waiting}' if waiting else ''))[:200]}")
-        sys.stderr.flush()
+        self._line.draw((line + (f"; {waiting}" if waiting else ""))[:200])
 
     def finish(self) -> None:
         """End the line."""
-        if self._live:
-            sys.stderr.write("\r\x1b[K")
+        self._line.draw("")
 
 
 def _short(each: UnderWay) -> str:

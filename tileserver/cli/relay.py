@@ -13,10 +13,10 @@ from comeo.places import ObjectAddress
 from tileserver.cli.places import LocalOrBucketPath, LocalPath
 
 if TYPE_CHECKING:
+    from tileserver.cli.placing import Place
     from tileserver.relay.feed.lines import Why
     from tileserver.relay.feed.log import Log
 
-Place = Path | ObjectAddress
 _folder = click.argument("folder", type=LocalOrBucketPath(exists=True, file_okay=False))
 _private = click.option(
     "--private", type=LocalPath(file_okay=False),

@@ -75,6 +75,15 @@ def defined(path: Path, sites: Sites = no_sites) -> Defined:
     return Defined(terms, folder_of(path, terms), subscribers)
 
 
+def sites_of(database: str | None) -> Sites:
+    """A finder of the sites of geoservices in a database; of none where there is none."""
+    if database is None:
+        return no_sites
+    from tileserver.relay.plan.sites import sites_in  # noqa: PLC0415 (an extra)
+
+    return sites_in(database)
+
+
 def upstream_of(origin: Origin, folder: Folder, number: int) -> Upstream:
     """Open where an origin is; what is known of it is kept in the relay's folder.
 

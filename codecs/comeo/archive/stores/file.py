@@ -108,7 +108,7 @@ class ByteFile(ABC):
             ArchiveError: If they cannot be read.
         """
         with self.stream(_LONG_BUFFER_BYTES) as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 class LocalFile(ByteFile):
