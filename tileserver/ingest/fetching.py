@@ -65,7 +65,7 @@ def _fetch(client: httpx2.Client, url: str, path: Path, download: Download, prog
                 )
             _keep(answer, path, download, progress)
             return
-    raise SourceError(f"{path.stem} could not be fetched: it is said to be elsewhere again and again")
+    raise SourceError(f"{path.stem} could not be fetched: it is redirected too often")
 
 
 def _keep(answer: httpx2.Response, path: Path, download: Download, progress: Progress) -> None:

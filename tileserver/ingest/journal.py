@@ -289,14 +289,6 @@ class Journal:
         """Archives in some states, the last changed first."""
         return self._rows(f"WHERE state IN ({_marks(states)}) ORDER BY changed DESC LIMIT ?", *states, limit)
 
-    def next_due(self) -> float | None:
-        """When the next one that failed is tried again."""
-        with self._guard:
-            found = self._database.execute(
-                "SELECT min(due) FROM work WHERE state = ?", (State.FAILED,)
-            ).fetchone()
-        return None if found[0] is None else float(found[0])
-
     def row(self, key: str) -> Row:
         """The archive of a key."""
         return self._rows("WHERE key = ?", key)[0]

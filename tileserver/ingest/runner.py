@@ -206,7 +206,7 @@ class Runner:
     def _order(self, row: Row) -> Order:
         source = self._source
         return Order(
-            key=row.key, place=row.place, identity=f"{row.scene}\n{row.version}", output=str(source.output),
+            place=row.place, identity=f"{row.scene}\n{row.version}", output=str(source.output),
             quality=self._qualities[row.quality], qualities=source.quality, wanted=source.filter,
             reading=source.read,
             replaces=self._journal.earlier_archives(row), progress=str(self._progress_of(row)),

@@ -214,7 +214,7 @@ def test_a_check_line_that_says_something_else(tmp_path: Path, upstream_of: Made
         ({"href": "../secret.zip"}, "below the origin's root"), ({"href": "/etc/passwd"}, "href"),
         ({"href": "http://evil.example/x"}, "href"), ({"href": "a/%2e%2e/b"}, "href"),
         ({"href": "a%2fb"}, "href"), ({"href": "a?b"}, "href"), ({"href": "a//b"}, "href"),
-        ({"bytes": 1 << 40}, "bytes"), ({"bytes": 0}, "bytes"), ({"tail": 6000}, "parts do not lie"),
+        ({"bytes": 1 << 32}, "bytes"), ({"bytes": 0}, "bytes"), ({"tail": 6000}, "parts do not lie"),
         ({"coarse": 4500}, "parts do not lie"), ({"etag": "A" * 32}, "etag"),
         ({"sha256": "0" * 63}, "sha256"),
         ({"bbox": [0, 91, 1, 92]}, "bbox"), ({"bbox": [0, 2, 1, 1]}, "south lies above"),

@@ -18,7 +18,7 @@ from tileserver.http.context import base_url, scenes, state
 from tileserver.http.database import database
 from tileserver.http.jobs import answer_with, job_answer, job_document
 from tileserver.http.session import signed_in
-from tileserver.ingest.ordered import CompressionBody, CompressionOrder
+from tileserver.ingest.compressions import CompressionBody, CompressionOrder
 from tileserver.jobs.kinds import COMPRESSION
 from tileserver.jobs.queue import Job
 from tileserver.render.parameters import Parameters

@@ -19,7 +19,7 @@ from tileserver.errors import ChangedError
 from tileserver.http.context import base_url, scenes
 from tileserver.http.database import database
 from tileserver.http.session import signed_in
-from tileserver.ingest.ordered import uploads_of
+from tileserver.ingest.compressions import uploads_of
 from tileserver.ingest.uploads import Upload, Uploads
 from tileserver.render.parameters import Parameters
 from tileserver.settings import MEBIBYTE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from tileserver.relay.keeping.demand import Demand
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.gate import Gate
 from tileserver.relay.keeping.intake import Intake
-from tileserver.relay.keeping.journal import Journal, Known, now_utc
+from tileserver.relay.keeping.journal import Journal, Kept, Known, now_utc
 from tileserver.relay.keeping.layering import Layering
 from tileserver.relay.keeping.looks import Looks
 from tileserver.relay.keeping.models import Models
@@ -73,6 +73,15 @@ def defined(path: Path, sites: Sites = no_sites) -> Defined:
     base = path.absolute().parent
     subscribers = tuple(Subscriber(each, area_of(each, base, sites)) for each in terms.subscriptions)
     return Defined(terms, folder_of(path, terms), subscribers)
+
+
+def sites_of(database: str | None) -> Sites:
+    """A finder of the sites of geoservices in a database; of none where there is none."""
+    if database is None:
+        return no_sites
+    from tileserver.relay.plan.sites import sites_in  # noqa: PLC0415 (an extra)
+
+    return sites_in(database)
 
 
 def upstream_of(origin: Origin, folder: Folder, *, copy: bool = False) -> Upstream:
@@ -145,7 +154,7 @@ def running(
             _subscribe(journal, relay)
             gate = Gate(terms.link, journal, clock, free=free)
             intake = Intake(journal, folder, relay.subscribers, terms.drops)
-            dates, pace = ClearDates(), Pace(ticks, sleep)
+            dates, pace = _dates_of(journal.scenes(), relay, clock()), Pace(ticks, sleep)
             if trusted is None:
                 trusted = {origin.url for origin in terms.origins if origin.models}
             copies = terms.copies
@@ -156,10 +165,6 @@ def running(
                 )
                 for name, each in upstreams
             ]  # fmt: skip
-            for kept in journal.scenes():
-                wish = wish_for(kept, relay.subscribers, clock()) if kept.is_seen else None
-                if wish is not None:
-                    dates.add(wish)
             layering = Layering(journal, folder, told.note, clock)
             retention = Retention(journal, folder, intake, terms.disk, clock)
             demand = None
@@ -176,21 +181,25 @@ def running(
 
 def order_of(relay: Defined, journal: Journal, now: datetime) -> Order:
     """All that is missing, as far as the feeds have been read."""
+    scenes = [*journal.scenes()]
+    found = (waiting_of(kept, relay.subscribers, now) for kept in scenes)
+    waiting = [each for each in found if each is not None]
+    return Order(waiting, _dates_of(scenes, relay, now), now)
+
+
+def _dates_of(scenes: Iterable[Kept], relay: Defined, now: datetime) -> ClearDates:
+    """When scenes of which something is seen show the areas of subscriptions clearly."""
     dates = ClearDates()
-    waiting = []
-    for kept in journal.scenes():
+    for kept in scenes:
         wish = wish_for(kept, relay.subscribers, now) if kept.is_seen else None
         if wish is not None:
             dates.add(wish)
-        found = waiting_of(kept, relay.subscribers, now)
-        if found is not None:
-            waiting.append(found)
-    return Order(waiting, dates, now)
+    return dates
 
 
 def _subscribe(journal: Journal, relay: Defined) -> None:
     """Where the subscriptions have changed, have the feeds read again: lines nobody wanted are not kept."""
-    digest = hashlib.sha256(b"lines are kept as they were signed")  # which versions before did not
+    digest = hashlib.sha256()
     for each in relay.subscribers:
         digest.update(each.terms.model_dump_json(exclude={"name", "priority", "alerts"}).encode())
         digest.update(b"" if each.area is None else each.area.wkb)

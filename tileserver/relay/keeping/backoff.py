@@ -20,15 +20,12 @@ class Backoff:
         """Say that bytes have come."""
         self.failed = 0
 
-    def wait(self, *, refused: bool = False, asked: float | None = None) -> float:
+    def wait(self, *, refused: bool = False) -> float:
         """Say that a try failed; seconds to wait.
 
         Args:
             refused: Whether the other side answered, and refused: it is not asked again so soon.
-            asked: Seconds that it asked to be left alone.
         """
         self.failed += 1
         seconds = _FIRST * 2.0 ** min(self.failed - 1, 20)
-        if asked is not None:
-            return min(max(asked, 0.0), 3600.0)
         return min(seconds * 5, _MOST_REFUSED) if refused else min(seconds, _MOST_CUT)

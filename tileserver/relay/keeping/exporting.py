@@ -20,14 +20,13 @@ from urllib.parse import unquote
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from comeo.archive.stores import open_store
-from comeo.archive.stores.file import sync_folder
+from comeo.archive.stores.file import LocalFile, sync_folder
 from comeo.errors import ArchiveError, ComeoError
 from tileserver.relay.errors import ChangedError, FeedError
 from tileserver.relay.feed.files import remove_file, replace_file
 from tileserver.relay.feed.layout import FEED, INDEX, MAX_SEQ, MODELS, segment_name
 from tileserver.relay.feed.lines import Index, PutLine, href_of, told
 from tileserver.relay.feed.trust import Trust
-from tileserver.relay.keeping.layering import is_right
 from tileserver.relay.keeping.runner import Told
 from tileserver.relay.upstream.folder import FolderUpstream
 from tileserver.relay.upstream.reading import FeedReader
@@ -268,10 +267,10 @@ class _Copying:
                 remove_file(other)
         begun = _size_of(part)
         written = self._append(part, wanted, begun)
-        if begun and not is_right(part, wanted.sha256):  # of a cut of power: what was there is not what came
+        if begun and LocalFile(part).sha256() != wanted.sha256:  # after a cut of power it is not what came
             remove_file(part)
             begun, written = 0, written + self._append(part, wanted, 0)
-        if not begun and not is_right(part, wanted.sha256):
+        if not begun and LocalFile(part).sha256() != wanted.sha256:
             remove_file(part)
             raise ChangedError("it came damaged; export again")
         part.replace(target)

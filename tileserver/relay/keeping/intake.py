@@ -30,11 +30,11 @@ class Intake:
         journal: Of the relay.
         folder: Its files.
         subscribers: Who want scenes.
-        drops: What is done with scenes that the origin no longer has: `Relay.drops`.
+        drops: How long scenes stay that the origin no longer has: see `Relay`.
     """
 
     def __init__(
-        self, journal: Journal, folder: Folder, subscribers: Sequence[Subscriber], drops: str
+        self, journal: Journal, folder: Folder, subscribers: Sequence[Subscriber], drops: timedelta | None
     ) -> None:
         self._journal = journal
         self._folder = folder
@@ -70,7 +70,7 @@ class Intake:
         return [*changed]
 
     def sweep(self, now: datetime) -> list[Key]:
-        """Remove what was dropped and is no longer to be kept, and what nobody wants any more."""
+        """Remove what was dropped and is no longer to be kept; the scenes that it was."""
         removed = []
         for kept in self._journal.scenes():
             if kept.dropped is not None and self._is_over(kept, now):
@@ -162,12 +162,9 @@ class Intake:
             return True
         if kept.dropped == "replaced" and now - kept.dropped_at < _PATIENCE:
             return not kept.layers  # it is served until the other one is here
-        if self._drops == "keep":
-            return False
-        days = int(self._drops.split()[1]) if self._drops.startswith("keep-days") else 0
-        return now - kept.dropped_at >= timedelta(days=days)
+        return self._drops is not None and now - kept.dropped_at >= self._drops
 
     def remove(self, kept: Kept) -> None:
         """Remove a scene: its files first, so that after a kill between both it is found again."""
-        self._folder.remove(kept.key.collection, kept.key.id, aside=kept.aside)
+        self._folder.remove(kept)
         self._journal.remove(kept.key)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from comeo.archive.stores.extents import Extents
@@ -26,7 +24,6 @@ from tileserver.relay.plan.offers import Offer, Wish
 
 MOST_TRIES: Final = 3
 """What is wrong is asked for again twice."""
-_PIECE: Final = 1 << 20
 _SMALL: Final = 1 << 13
 """Bytes of overviews that come with the head: a request of their own would cost as much again."""
 
@@ -152,7 +149,7 @@ class Layering:
             raise FaultyError(f"its archive says that it is {item} of {collection}")
 
     def _writer(self, kept: Kept, size: int) -> SparseWriter:
-        part = self._folder.part(kept.key.collection, kept.key.id, aside=kept.aside)
+        part = self._folder.part_of(kept)
         try:
             return SparseWriter.create(part, size, kept.key.etag)
         except ReplacedError:  # what a version left that is no longer wanted
@@ -175,7 +172,7 @@ class Layering:
                     kept, line.href, writer, extents, alerts=wanted.alerts, on_demand=wanted.on_demand
                 )
                 bad, sound = damaged(writer.path, kept, wanted.offer, extents), True
-            elif kept.received.covers(0, line.bytes) and not is_right(writer.path, line.sha256):
+            elif kept.received.covers(0, line.bytes) and LocalFile(writer.path).sha256() != line.sha256:
                 extents = Extents([(0, line.bytes)])
                 bad = unprotected(writer.path, kept) if tries == 0 else extents
             else:
@@ -216,12 +213,3 @@ class Layering:
         if all(is_as_good(kept, each, wish.layers) for each in older):
             return swap(self._journal, self._folder, kept)
         return kept
-
-
-def is_right(path: Path, sha256: str) -> bool:
-    """Whether a file that is all here is the one that was signed."""
-    file = LocalFile(path)
-    digest = hashlib.sha256()
-    for offset in range(0, file.size, _PIECE):
-        digest.update(file.read(offset, min(_PIECE, file.size - offset)))
-    return digest.hexdigest() == sha256

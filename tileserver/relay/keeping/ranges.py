@@ -32,12 +32,10 @@ def area_extents(folder: Folder, kept: Kept, wish: Wish) -> Extents:
     """
     offer = wish.offer
     head = Extents([(offer.tail, offer.size)])
-    collection, item, etag = kept.key
-    name = folder.whole if kept.state == "whole" else folder.part
-    here = Extents([(0, offer.size)]) if kept.state == "whole" else kept.received
+    here = kept.here_of(offer.size)
     if not here.covers(offer.tail, offer.size):
         return head
-    with open_received(name(collection, item, aside=kept.aside), here, etag) as archive:
+    with open_received(folder.file_of(kept), here, kept.key.etag) as archive:
         ranges = pieces_of(archive)
         groups = groups_of(archive, wish.bands)
         boxes = [*boxes_of(wish)]
@@ -63,9 +61,7 @@ def block_extents(folder: Folder, kept: Kept, blocks: Iterable[MissingBlock]) ->
     Raises:
         ArchiveError: If the head or an index is damaged.
     """
-    collection, item, etag = kept.key
-    part = folder.part(collection, item, aside=kept.aside)
-    with open_received(part, kept.received, etag) as archive:
+    with open_received(folder.part_of(kept), kept.received, kept.key.etag) as archive:
         ranges = pieces_of(archive)
         wanted = with_finer((level, [place]) for level, place in _places(archive, blocks))
         found = ranges.indexes_at(wanted)

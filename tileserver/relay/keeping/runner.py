@@ -70,6 +70,7 @@ class Runner:
         folder: Its files.
         sources: Origins, the first one first.
         intake: Applies lines.
+        layering: Brings layers.
         retention: Lets scenes fade.
         gate: Of the link.
         told: Where it tells what it does.

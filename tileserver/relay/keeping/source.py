@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from tileserver.relay.errors import RewoundError, UnreachableError
+from tileserver.relay.errors import NewEpochError, RewoundError, UnreachableError
 from tileserver.relay.feed.lines import Index, Line
 from tileserver.relay.keeping.backoff import Backoff
 from tileserver.relay.keeping.bringing import Bringer
@@ -103,10 +103,14 @@ class Source:
         after = 0 if known is None else known.cursor
         if self.copy:
             after = min(after, self._last)
-        for batch in _batched(self.upstream.lines(after, wait), _BATCH):
-            changed += intake.take(self._index, batch, now)
-            if not may():
-                return changed
+        try:
+            for batch in _batched(self.upstream.lines(after, wait), _BATCH):
+                changed += intake.take(self._index, batch, now)
+                if not may():
+                    return changed
+        except NewEpochError:
+            self._index_at = float("-inf")  # the next look compares the new list from its first line
+            raise
         if compares and self._index.whole:
             changed += intake.settle(self.uuid, now)
         known = journal.origin(self.uuid)

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -317,10 +317,11 @@ class Disk(Part):
     free: Annotated[int, BeforeValidator(size_of), Field(ge=0, le=10**17)] = 10**9
 
 
-def _policy(value: str) -> str:
-    if not re.fullmatch(r"mirror|keep|keep-days \d{1,5}", value):
-        raise ValueError(f"{value[:40]!r} is not known; write mirror, keep, or keep-days 30")
-    return value
+def _kept_for(value: Any) -> timedelta | None:
+    match = re.fullmatch(r"mirror|keep|keep-days (\d{1,5})", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{str(value)[:40]!r} is not known; write mirror, keep, or keep-days 30")
+    return None if value == "keep" else timedelta(days=int(match[1] or 0))
 
 
 class Relay(Part):
@@ -332,8 +333,8 @@ class Relay(Part):
         subscriptions: What is wanted.
         link: When, and how much.
         disk: How much may be kept.
-        drops: What is done when an origin no longer has a scene: `mirror` removes it, `keep` keeps it,
-            `keep-days n` keeps it so long. One that was withdrawn as faulty is always removed.
+        drops: How long a scene stays that its origin no longer has: not at all (`mirror`), so long
+            (`keep-days n`), or None, for ever (`keep`). One that was withdrawn as faulty never stays.
     """
 
     folder: Annotated[str, Field(min_length=1, max_length=4000)]
@@ -343,7 +344,7 @@ class Relay(Part):
     ]
     link: Link = Link()
     disk: Disk = Disk()
-    drops: Annotated[str, AfterValidator(_policy)] = "mirror"
+    drops: Annotated[timedelta | None, BeforeValidator(_kept_for)] = timedelta()
 
     @model_validator(mode="after")
     def _named_apart(self) -> Self:

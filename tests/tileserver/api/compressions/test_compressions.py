@@ -28,7 +28,7 @@ from tests.tileserver.people import Caller, House, house
 from tileserver import Settings, create_app
 from tileserver.errors import ConflictError, ForbiddenError
 from tileserver.http.session import HEADER, cookie_name
-from tileserver.ingest.ordered import CompressionOrder, check_source, run
+from tileserver.ingest.compressions import CompressionOrder, check_source, run
 
 TUS = {"Tus_Resumable": "1.0.0"}
 QUICK = {"codec": "dct", "step": 60}

@@ -41,7 +41,7 @@ def relayed(tmp_path: Path) -> Relayed:
 
 def told(relayed: Relayed) -> dict[str, Any]:
     """The state at the relay's own time."""
-    journal = Journal(relayed.root / "relay/relay.sqlite", writable=False)
+    journal = Journal(relayed.root / "relay/relay.sqlite", create=False)
     try:
         return status(relayed.relay, journal, relayed.time.now)
     finally:

@@ -18,8 +18,8 @@ from tileserver.relay.keeping.assembly import Defined, defined, running
 from tileserver.relay.keeping.journal import Journal, Kept
 from tileserver.relay.keeping.runner import Runner, Told
 from tileserver.relay.plan.offers import Key
-from tileserver.relay.upstream.base import Wire
 from tileserver.relay.upstream.folder import FolderUpstream
+from tileserver.relay.upstream.wire import Wire
 
 HERE = (
     '[[subscription]]\nname = "here"\narea = [8.66, 47.4, 8.67, 47.41]\n'

@@ -107,19 +107,6 @@ def test_a_leaf_takes_from_a_relay_what_the_origin_has_signed(tmp_path: Path) ->
     catalog.close()
 
 
-def test_a_relay_that_has_run_before_reads_its_feed_again(tmp_path: Path) -> None:
-    """Versions before kept no lines as they were signed; no archive comes twice."""
-    relayed, written = began(tmp_path)
-    journal = Journal(tmp_path / "relay/relay.sqlite")
-    journal._connection.execute("DROP TABLE told")
-    journal.set_fact("subscriptions", "of a version before")
-    journal.close()
-    given = relayed.broken().given
-    relayed.run()
-    assert relayed.broken().given == given
-    assert kept_line(tmp_path, written) is not None
-
-
 def test_a_line_that_is_too_large_to_be_passed_on_holds_up_no_other(tmp_path: Path) -> None:
     (tmp_path / "archives").mkdir()
     for name in (NAME, "S2_UTM37N_lake"):

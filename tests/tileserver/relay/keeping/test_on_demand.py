@@ -60,7 +60,7 @@ def waiting(relay: Relayed) -> list[MissingBlock]:
 
 def wanted(relay: Relayed) -> Any:
     """What status says of it."""
-    journal = Journal(relay.root / "relay/relay.sqlite", writable=False)
+    journal = Journal(relay.root / "relay/relay.sqlite", create=False)
     try:
         return status(relay.relay, journal, relay.time.now)["wanted"]
     finally:
@@ -221,7 +221,7 @@ def test_what_subscriptions_left_of_the_quota_is_the_most(relayed: Relayed) -> N
     relayed.run()
     look(relayed, *(block(relayed, row, col) for row in range(8) for col in range(8)))
     relayed.run()
-    journal = Journal(relayed.root / "relay/relay.sqlite", writable=False)
+    journal = Journal(relayed.root / "relay/relay.sqlite", create=False)
     assert sum(wire for wire, _ in journal.spent().values()) <= 90_000
     journal.close()
 

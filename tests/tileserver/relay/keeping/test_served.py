@@ -72,7 +72,7 @@ def test_a_scene_comes_onto_the_relays_map(
     assert item["properties"].get("comeo:completeness", 1) == 1
     assert client.get(INSIDE).data == sharp.data
     assert (tmp_path / "relay/archives/optical/scene.zarr.zip").exists()
-    journal = Journal(tmp_path / "relay/relay.sqlite", writable=False)
+    journal = Journal(tmp_path / "relay/relay.sqlite", create=False)
     spent = status(defined(path), journal, now_utc())["spent"]
     journal.close()
     assert spent["useful"] == (tmp_path / "relay/archives/optical/scene.zarr.zip").stat().st_size

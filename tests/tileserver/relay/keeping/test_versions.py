@@ -154,6 +154,27 @@ def test_a_new_list_numbers_scenes_anew(small: Relayed) -> None:
     assert not small.path("third").exists()
 
 
+@pytest.mark.parametrize("later", [(), ("new", "newer")], ids=["shorter", "longer"])
+def test_a_new_list_that_begins_while_the_relay_runs_is_read_from_the_first(
+    small: Relayed, later: tuple[str, ...]
+) -> None:
+    other = altered(SAMPLE, small.origin.root / "b.zarr.zip")
+    small.origin.put(other, c="optical", id="gone")
+    with small.running() as runner:
+        runner.run(once=True)
+        assert small.path("gone").exists()
+        small.origin.epoch, small.origin.documents = 2, small.origin.documents[:1]
+        small.origin.write()
+        for name in later:
+            small.origin.put(other, c="optical", id=name)
+        for _ in range(2):  # it is noticed, then compared
+            small.time.sleep(120)
+            runner.run(once=True)
+        assert not small.path("gone").exists()
+        assert all(small.path(name).exists() for name in ("scene", *later))
+    assert all(each.confirmed for each in small.kept())
+
+
 def test_a_new_list_that_is_still_being_written_drops_nothing(small: Relayed) -> None:
     small.origin.put(altered(SAMPLE, small.origin.root / "b.zarr.zip"), c="optical", id="later")
     small.run()
@@ -273,7 +294,7 @@ def test_a_feed_that_is_not_signed_is_not_believed(small: Relayed) -> None:
 def test_the_state_is_told(relayed: Relayed, archive: Path) -> None:
     relayed.define(link='[link]\ndaily = "300 kB"')
     relayed.run()
-    journal = Journal(relayed.root / "relay/relay.sqlite", writable=False)
+    journal = Journal(relayed.root / "relay/relay.sqlite", create=False)
     found = status(relayed.relay, journal, relayed.time.now)
     journal.close()
     assert found["scenes"] == {"coarse": 1}

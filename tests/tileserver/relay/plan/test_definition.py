@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_what_is_written_is_read() -> None:
     assert (found.link.daily, found.link.monthly) == (300_000_000, 6_000_000_000)
     assert found.link.reserve_for_alerts == pytest.approx(0.1)
     assert found.disk.most == 64_000_000_000
-    assert found.drops == "keep-days 30"
+    assert found.drops == timedelta(days=30)
 
 
 def test_several_origins_are_a_list() -> None:
@@ -94,6 +95,7 @@ def test_several_origins_are_a_list() -> None:
         ('"2y"', '"two years"', "subscription[1].keep: 'two years' is no span of time; write one as 90d"),
         ('"10 %"', '"some"', "link.reserve_for_alerts: 'some' is no share; write one as 10 % or 0.1"),
         ('"keep-days 30"', '"never"', "drops: 'never' is not known; write mirror, keep, or keep-days 30"),
+        ('"keep-days 30"', "30", "drops: '30' is not known; write mirror, keep, or keep-days 30"),
         ('name = "box"', 'name = "ministry sites"', "the file: two subscriptions have one name"),
         ("ed25519:", "rsa:", "origin[1].key: String should match"),
         ("https://origin", "ftp://origin", "origin[1].url: String should match"),

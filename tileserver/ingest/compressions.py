@@ -15,13 +15,12 @@ from urllib.parse import unquote, urljoin, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from comeo.archive import open_archive
-from comeo.compression import compress
 from comeo.errors import ArchiveError, BoundError, CodecError, NotFoundError, ParameterError, SourceError
 from comeo.progress import Progress
 from comeo.sources import open_source
 from comeo.sources.stac import load_item
 from tileserver.errors import BusyError, ConflictError, ForbiddenError
-from tileserver.ingest.compressing import is_full, named
+from tileserver.ingest.compressing import compress_as, is_full, named
 from tileserver.ingest.document import Id, Quality, Reading
 from tileserver.ingest.orders import archive_name
 from tileserver.ingest.uploads import Uploads, check_whole
@@ -90,12 +89,7 @@ def run(scenes: Scenes, body: CompressionOrder, output: Path, progress: Progress
             path = folder / archive_name(scene.id, content, body.quality, Reading())
             if not path.exists():
                 check_new(scenes, scene.collection, scene.id)
-                quality = body.quality
-                compress(
-                    scene, path, codec=quality.codec, ratio=quality.ratio, step=quality.step,
-                    clear=quality.clear, preset=quality.preset, clouds=quality.clouds,
-                    despeckle=quality.despeckle, progress=progress,
-                )  # fmt: skip
+                compress_as(body.quality, scene, path, progress)
         output.write_text(json.dumps(_result(path)))
 
 
