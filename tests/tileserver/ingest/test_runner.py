@@ -2,6 +2,7 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tests.tileserver.ingest.products import (
 )
 from tileserver.ingest.document import Limits, read_source
 from tileserver.ingest.executors import LOST
-from tileserver.ingest.finding import Look, finder_of
+from tileserver.ingest.finding import Found, Look, finder_of
 from tileserver.ingest.journal import Journal
 from tileserver.ingest.orders import DiskFullError, Done, Order, State
 from tileserver.ingest.pressure import Pressure
@@ -314,7 +315,12 @@ def test_a_source_is_not_asked_while_enough_is_waiting(
     journal = Journal(journal_path(source))
     finder, looks = finder_of(source, journal), []
     products = finder.products
-    monkeypatch.setattr(finder, "products", lambda look: looks.append(look.past) or products(look))
+
+    def noted(look: Look) -> Iterator[Found]:
+        looks.append(look.past)
+        return products(look)
+
+    monkeypatch.setattr(finder, "products", noted)
     runner = Runner(source, journal, finder, Inline())
     assert runner._look() is False
     assert runner._look() is False  # which asks nothing: all of it is waiting still

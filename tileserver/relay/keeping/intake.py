@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from comeo.archive.stores.extents import Extents
+from comeo.archive.stores.file import LocalFile
 from tileserver.relay.feed.lines import DropLine, Index, Line, PutLine, href_of, told
 from tileserver.relay.feed.passing import passed
 from tileserver.relay.keeping.folder import Folder
 from tileserver.relay.keeping.journal import Journal, Kept, Known
-from tileserver.relay.keeping.layering import is_right
 from tileserver.relay.keeping.offering import offer_of
 from tileserver.relay.plan.definition import LAYERS
 from tileserver.relay.plan.offers import Key, Subscriber, wish_of
@@ -132,7 +132,7 @@ class Intake:
     def _found(self, kept: Kept, line: PutLine) -> Kept:
         """A scene that is new to the journal; whole, where its archive is here: the journal has been lost."""
         path = self._folder.whole(line.c, line.id)
-        if not path.is_file() or path.stat().st_size != line.bytes or not is_right(path, line.sha256):
+        if not path.is_file() or path.stat().st_size != line.bytes or LocalFile(path).sha256() != line.sha256:
             return kept
         _log.info("%s is here already, and not fetched again", line.id)
         return replace(
