@@ -18,7 +18,7 @@ from tileserver.cli.signals import ended_by_signal
 
 if TYPE_CHECKING:
     from tileserver.relay.keeping.assembly import Defined
-    from tileserver.relay.keeping.runner import Told
+    from tileserver.relay.keeping.notices import Notices
     from tileserver.relay.plan.forecast import Coming
 
 _log = logging.getLogger("comeo")
@@ -68,7 +68,7 @@ def run(definition: Path, database: str | None, once: bool) -> None:
             _log.warning("%s", error)
     if not upstreams:
         raise ComeoError("no origin can be reached; see the messages above")
-    with ended_by_signal(), telling() as told, running(relay, told, upstreams) as runner:
+    with ended_by_signal(), telling() as notices, running(relay, notices, upstreams) as runner:
         runner.run(once=once)
 
 
@@ -85,8 +85,8 @@ def import_(definition: Path, folder: Path, database: str | None) -> None:
     name = str(folder)
     trusted = {name} if origin.models else set()
     with (
-        ended_by_signal(), telling() as told,
-        running(relay, told, [(name, upstream)], free=True, trusted=trusted) as runner,
+        ended_by_signal(), telling() as notices,
+        running(relay, notices, [(name, upstream)], free=True, trusted=trusted) as runner,
     ):  # fmt: skip
         runner.run(once=True)
 
@@ -118,8 +118,8 @@ def export(source: str, disk: Path, since: str, most: str | None, key: str | Non
     if isinstance(upstream, FolderUpstream) and upstream.contains(disk):
         raise ComeoError(f"{disk} lies in {source}, which is published; name the disk that is carried")
     try:
-        with ended_by_signal(), telling() as told:
-            done = exported(upstream, disk, after, room, told)
+        with ended_by_signal(), telling() as notices:
+            done = exported(upstream, disk, after, room, notices)
     finally:
         upstream.close()
     for reason in done.refused:
@@ -179,15 +179,15 @@ def verify(definition: Path, database: str | None, mend: bool) -> None:
     with (
         relay.folder.only_runner(),
         closing(Journal(relay.folder.journal, create=False)) as journal,
-        telling() as told,
+        telling() as notices,
     ):
         scenes = checked = bad = 0
         for found in verified(journal, relay.folder, mend=mend):
             scenes, checked = scenes + 1, checked + found.checked
-            told.line(f"{scenes} scenes, {checked:,} bytes")
+            notices.line(f"{scenes} scenes, {checked:,} bytes")
             if found.bad:
                 bad += 1
-                told.note(f"{found.key.id} of {found.key.collection}: {found.bad:,} bytes are damaged")
+                notices.note(f"{found.key.id} of {found.key.collection}: {found.bad:,} bytes are damaged")
     click.echo(f"{scenes} scenes, {checked:,} bytes: {bad or 'none'} damaged")
     if bad and not mend:
         raise ComeoError("some are damaged; --mend has them fetched again")
@@ -202,9 +202,9 @@ def read(definition: Path, database: str | None) -> Defined:
 
 
 @contextmanager
-def telling() -> Iterator[Told]:
+def telling() -> Iterator[Notices]:
     """A line of progress on a terminal, that ends whatever happens; notes in the log."""
-    from tileserver.relay.keeping.runner import Told
+    from tileserver.relay.keeping.notices import Notices
 
     line = LiveLine()
 
@@ -213,7 +213,7 @@ def telling() -> Iterator[Told]:
         _log.info("%s", text)
 
     try:
-        yield Told(line.draw, note)
+        yield Notices(line.draw, note)
     finally:
         line.draw("")
 

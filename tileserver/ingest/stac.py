@@ -68,7 +68,8 @@ class StacFinder:
         self._client = httpx2.Client(headers=headers, timeout=_TIMEOUT, follow_redirects=False)
         self.name = f"stac {source.url}"
         wanted = source.filter.model_dump(mode="json")
-        self._wanted = digest_of([self.name, wanted, self._area])  # else marks do not count
+        qualities = sorted(each.name for each in source.quality)
+        self._wanted = digest_of([self.name, wanted, self._area, qualities])  # else marks do not count
 
     def products(self, look: Look) -> Iterator[Found]:
         """See `Finder`."""

@@ -296,6 +296,15 @@ def test_another_server_is_looked_at_from_the_beginning(api: Api, tmp_path: Path
         assert looked(finder_of(other, tmp_path, text)) == ["two"]
 
 
+def test_another_quality_is_made_of_the_past_too(api: Api, tmp_path: Path) -> None:
+    api.add("one", *GOOD)
+    text = f"{SINCE}\nuntil = 2024-06-01"
+    finder = finder_of(api, tmp_path, text)
+    assert looked(finder) == ["one"]
+    assert looked(finder) == []
+    assert looked(finder_of(api, tmp_path, text + '\n[[quality]]\nname = "fine"\nstep = 20')) == ["one"]
+
+
 def test_credentials_do_not_go_over_a_line_that_is_not_encrypted(tmp_path: Path) -> None:
     finder = finder_of(Api(tmp_path, port=1), tmp_path, 'authorization = "Bearer abc"')
     url = "https://stac.example.org/api"

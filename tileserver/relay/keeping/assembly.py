@@ -22,9 +22,10 @@ from tileserver.relay.keeping.journal import Journal, Kept, Known, now_utc
 from tileserver.relay.keeping.layering import Layering
 from tileserver.relay.keeping.looks import Looks
 from tileserver.relay.keeping.models import Models
+from tileserver.relay.keeping.notices import Notices
 from tileserver.relay.keeping.pace import Pace
 from tileserver.relay.keeping.retention import Retention
-from tileserver.relay.keeping.runner import Runner, Told
+from tileserver.relay.keeping.runner import Runner
 from tileserver.relay.keeping.source import Source
 from tileserver.relay.keeping.waiting import waiting_of, wish_for
 from tileserver.relay.plan.areas import Sites, area_of, no_sites
@@ -122,7 +123,7 @@ def open_copy(relay: Defined, place: Path) -> tuple[Upstream, Origin]:
 @contextmanager
 def running(
     relay: Defined,
-    told: Told,
+    notices: Notices,
     upstreams: Sequence[tuple[str, Upstream]],
     *,
     free: bool = False,
@@ -135,7 +136,7 @@ def running(
 
     Args:
         relay: As it was written.
-        told: Where it tells what it does.
+        notices: Where it tells what it does.
         upstreams: Names and upstreams of origins.
         free: Whether windows and quotas do not count, as of a disk that is at hand.
         trusted: Names of upstreams that models are taken of; None: as the definition says of origins.
@@ -165,14 +166,14 @@ def running(
                 )
                 for name, each in upstreams
             ]  # fmt: skip
-            layering = Layering(journal, folder, told.note, clock)
+            layering = Layering(journal, folder, notices.note, clock)
             retention = Retention(journal, folder, intake, terms.disk, clock)
             demand = None
             if terms.link.on_demand and not free:
                 demand = Demand(Looks(folder.looks), journal, layering, retention, gate, clock)
-            models = Models(journal, folder, told.note, clock) if trusted else None
+            models = Models(journal, folder, notices.note, clock) if trusted else None
             yield Runner(
-                journal, folder, sources, intake, layering, retention, gate, told, clock, ticks, sleep,
+                journal, folder, sources, intake, layering, retention, gate, notices, clock, ticks, sleep,
                 demand, models,
             )  # fmt: skip
         finally:

@@ -23,6 +23,8 @@ from tileserver.relay.upstream.base import Upstream
 _log = logging.getLogger("comeo")
 _BATCH: Final = 200
 """Lines of a transaction."""
+_MOST_REFUSED: Final = 6
+"""Times in a row until it is left alone: two minutes."""
 INDEX_SECONDS: Final = 6 * 3600.0
 """Between two looks at the index, while lines come."""
 
@@ -43,6 +45,7 @@ class Source:
         title: Its name for people, likewise.
         ready_at: When it may be asked again, by a clock that only grows.
         polled_at: When its feed was read last.
+        suspect: A scene of which nothing comes, until the feed has told whether anything does.
     """
 
     def __init__(
@@ -64,10 +67,15 @@ class Source:
         self.title = ""
         self.ready_at = 0.0
         self.polled_at = float("-inf")
+        self.suspect: Key | None = None
         self._index_at = float("-inf")
         self.copy, self.models = copy, models
         self._index: Index | None = None
         self._last = 0
+
+    def refuses(self, clock: float) -> bool:
+        """Whether it refused an archive just now, and may soon be asked for others."""
+        return clock < self.ready_at and 0 < self.backoff.refused <= _MOST_REFUSED and len(self.order) > 0
 
     def poll(
         self,

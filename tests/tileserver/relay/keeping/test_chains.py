@@ -20,7 +20,7 @@ from tileserver.relay.feed.passing import Passed
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.keeping.assembly import defined, open_copy, running
 from tileserver.relay.keeping.journal import Journal
-from tileserver.relay.keeping.runner import Told
+from tileserver.relay.keeping.notices import Notices
 from tileserver.relay.keeping.serving import ToldLines
 from tileserver.relay.plan.offers import Key
 from tileserver.relay.upstream import FolderUpstream
@@ -54,7 +54,7 @@ def take(leaf: Path) -> None:
     """Let a leaf take what the relay's feed tells of."""
     relay = defined(leaf / "RELAY.toml")
     upstreams = [("relay", open_copy(relay, leaf.parent / "private/public")[0])]
-    with running(relay, Told(), upstreams, free=True) as runner:
+    with running(relay, Notices(), upstreams, free=True) as runner:
         runner.run(once=True)
 
 

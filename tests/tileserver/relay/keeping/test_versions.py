@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,30 +10,17 @@ import pytest
 
 from comeo.archive import open_archive
 from comeo.errors import ComeoError
-from tests.tileserver.relay.keeping.relayed import HERE, Relayed, altered, copy_of
+from tests.tileserver.relay.keeping.relayed import HERE, SAMPLE, Relayed, altered, copy_of
 from tests.tileserver.relay.origins import NOW, FolderOrigin
-from tileserver.relay.errors import UnreachableError, UpstreamError
-from tileserver.relay.feed.lines import Line, moment
+from tileserver.relay.errors import UnreachableError
+from tileserver.relay.feed.lines import moment
 from tileserver.relay.feed.trust import Trust
-from tileserver.relay.keeping.assembly import running, upstream_of
+from tileserver.relay.keeping.assembly import running
 from tileserver.relay.keeping.journal import Journal
-from tileserver.relay.keeping.runner import Told
+from tileserver.relay.keeping.notices import Notices
 from tileserver.relay.keeping.status import speed_of_line, status
 from tileserver.relay.keeping.verifying import verify
 from tileserver.relay.upstream.folder import FolderUpstream
-
-SAMPLE = Path("samples/S2_romania_2017-01-02.zarr.zip")
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Relayed:
-    """A relay of an origin with a scene of 15 kB."""
-    (tmp_path / "origin").mkdir()
-    origin = FolderOrigin(tmp_path / "origin")
-    origin.put(copy_of(SAMPLE, origin, "a"), c="optical", id="scene", t=moment(NOW))
-    found = Relayed(origin, tmp_path)
-    found.define()
-    return found
 
 
 def test_a_newer_version_takes_the_place_when_it_is_here(small: Relayed, archive: Path) -> None:
@@ -166,7 +152,9 @@ def test_a_new_list_that_begins_while_the_relay_runs_is_read_from_the_first(
         small.origin.epoch, small.origin.documents = 2, small.origin.documents[:1]
         small.origin.write()
         for name in later:
-            small.origin.put(other, c="optical", id=name)
+            small.origin.put(
+                altered(SAMPLE, small.origin.root / f"{name}.zarr.zip", name), c="optical", id=name
+            )
         for _ in range(2):  # it is noticed, then compared
             small.time.sleep(120)
             runner.run(once=True)
@@ -214,7 +202,7 @@ def test_a_scene_of_two_origins_is_of_the_first(small: Relayed, tmp_path: Path) 
     second.put(copy_of(SAMPLE, second, "other"), c="optical", id="scene")
     small.run()
     upstream = FolderUpstream(second.root, Trust(None, second.key.text))
-    with running(small.relay, Told(), [("second", upstream)], clock=small.time.clock) as runner:
+    with running(small.relay, Notices(), [("second", upstream)], clock=small.time.clock) as runner:
         runner.run(once=True)
     assert [each.origin for each in small.kept()] == [small.origin.uuid]
 
@@ -350,163 +338,3 @@ def test_the_speed_of_the_line_is_learned(relayed: Relayed, archive: Path) -> No
     journal = Journal(relayed.root / "relay/relay.sqlite")
     assert 18_000 < speed_of_line(journal) < 22_000
     journal.close()
-
-
-class _EndedError(Exception):
-    """The time of a test is over."""
-
-
-def _run_for(relayed: Relayed, seconds: float, at: Callable[[float], None] = lambda _: None) -> None:
-    """Run it until so much time is over, and call something whenever it waits."""
-    end = relayed.time.seconds + seconds
-
-    def sleep(wait: float) -> None:
-        relayed.time.sleep(wait)
-        at(relayed.time.seconds)
-        if relayed.time.seconds > end:
-            raise _EndedError
-
-    with pytest.raises(_EndedError), relayed.running(sleep=sleep) as runner:
-        runner.run()
-
-
-def test_an_archive_that_is_refused_holds_up_no_other(
-    small: Relayed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small.origin.put(altered(SAMPLE, small.origin.root / "b.zarr.zip"), c="optical", id="other")
-    line = small.broken()
-    read = line.read
-
-    def refused(href: str, etag: str, start: int, stop: int) -> Iterator[bytes]:
-        if href == "a.zarr.zip":
-            raise UpstreamError("the origin refuses it (403)")
-        return read(href, etag, start, stop)
-
-    monkeypatch.setattr(line, "read", refused)
-    _run_for(small, 120)
-    assert small.path("other").exists()
-    monkeypatch.undo()
-    _run_for(small, 600)
-    assert small.path().exists()
-
-
-def test_what_was_wrong_with_a_feed_is_forgotten_once_it_is_right(small: Relayed) -> None:
-    documents, problems = small.origin.documents, []
-
-    def at(now: float) -> None:
-        problems.append(_problem(small))
-        set_back = not any(problems)
-        small.origin.documents = [] if set_back else documents
-        small.origin.write()
-
-    _run_for(small, 20_000, at)
-    assert any(each and "set back" in each for each in problems)
-    assert problems[-1] is None
-
-
-def _problem(small: Relayed) -> str | None:
-    journal = Journal(small.root / "relay/relay.sqlite")
-    try:
-        return journal.origins()[small.origin.uuid].problem
-    finally:
-        journal.close()
-
-
-def test_an_archive_of_another_scene_is_not_served_in_its_place(small: Relayed) -> None:
-    small.origin.documents[0]["id"] = "lie"
-    small.origin.write()
-    small.run()
-    assert not small.path("lie").exists()
-    (kept,) = small.kept("lie")
-    assert (kept.state, kept.problem) == ("faulty", "its archive says that it is scene of optical")
-
-
-def _origins(small: Relayed, *others: FolderOrigin | Path) -> list[str]:
-    """Run a relay by its command, with others named before its own origin; what it says."""
-    tables = "".join(
-        f'[[origin]]\nurl = "file://{each if isinstance(each, Path) else each.root}"\n'
-        f'key = "{(small.origin if isinstance(each, Path) else each).key.text}"\n'
-        for each in others
-    )
-    path = small.root / "RELAY.toml"
-    path.write_text(small.origin.definition().replace("[origin]", f"{tables}[[origin]]"))
-    messages: list[str] = []
-    relay = small.relay
-    upstreams = [
-        (each.url, upstream_of(each, relay.folder, copy=each.url in relay.terms.copies))
-        for each in relay.terms.origins
-    ]
-    time = small.time
-    with running(
-        relay, Told(note=messages.append), upstreams, clock=time.clock, ticks=time.ticks, sleep=time.sleep
-    ) as runner:
-        runner.run(once=True)
-    time.sleep(3600)
-    return messages
-
-
-def test_an_origin_that_is_named_before_another_is_not_taken_for_it(small: Relayed, tmp_path: Path) -> None:
-    _origins(small)
-    (tmp_path / "near").mkdir()
-    near = FolderOrigin(tmp_path / "near")
-    near.put(altered(SAMPLE, near.root / "b.zarr.zip"), c="optical", id="near")
-    assert not any("nothing more is taken" in each for each in _origins(small, near))
-    assert small.path("near").exists()
-
-
-def test_a_disk_in_the_list_may_be_older_than_the_link(small: Relayed, tmp_path: Path) -> None:
-    disk = Path(shutil.copytree(small.origin.root, tmp_path / "usb"))
-    small.origin.put(altered(SAMPLE, small.origin.root / "b.zarr.zip"), c="optical", id="newer")
-    for _ in range(2):
-        messages = _origins(small, disk)
-        assert not any("nothing more is taken" in each or "has changed" in each for each in messages)
-    assert small.path().exists()
-    assert small.path("newer").exists()
-
-
-def test_a_long_feed_is_read_within_the_quota(small: Relayed) -> None:
-    small.origin.documents += [
-        {"op": "drop", "c": "optical", "id": f"gone-{number}", "why": "expired", "seq": number}
-        for number in range(2, 900)
-    ]
-    small.origin.write()
-    small.define(link='[link]\ndaily = "100 kB"')
-    line = small.broken()
-    lines = line.lines
-
-    def costly(after: int, wait: float = 0) -> Iterator[Line]:
-        for each in lines(after, wait):
-            line.wire.received += 400
-            yield each
-
-    line.lines = costly  # type: ignore[method-assign]
-    read = []
-    for _ in range(5):
-        small.run()
-        journal = Journal(small.root / "relay/relay.sqlite")
-        read.append(journal.origins()[small.origin.uuid].cursor)
-        journal.close()
-        small.time.sleep(86_400)
-    assert read[0] == 400
-    assert read[-1] == 899
-    assert small.path().exists()
-
-
-def test_a_journal_that_was_lost_costs_no_whole_archive(small: Relayed) -> None:
-    damaged = altered(SAMPLE, small.origin.root / "b.zarr.zip")
-    small.origin.put(damaged, c="optical", id="damaged")
-    small.run()
-    data = bytearray(small.path("damaged").read_bytes())
-    data[9000] ^= 1
-    small.path("damaged").write_bytes(data)
-    journal = small.root / "relay/relay.sqlite"
-    journal.write_bytes(b"no journal")
-    with pytest.raises(ComeoError, match="where it is damaged, remove it, and run the relay"):
-        small.run()
-    for path in journal.parent.glob("relay.sqlite*"):
-        path.unlink()
-    given = small.broken().given
-    small.run()
-    assert small.broken().given - given == damaged.stat().st_size
-    assert small.path("damaged").read_bytes() == damaged.read_bytes()
-    assert [each.state for name in ("scene", "damaged") for each in small.kept(name)] == ["whole", "whole"]
