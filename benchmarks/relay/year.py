@@ -19,7 +19,7 @@ from benchmarks.relay.skeleton import skeleton
 from tileserver.relay.feed.trust import Trust
 from tileserver.relay.keeping.assembly import defined, running
 from tileserver.relay.keeping.journal import Journal
-from tileserver.relay.keeping.runner import Told
+from tileserver.relay.keeping.notices import Notices
 from tileserver.relay.upstream.server import HttpUpstream
 
 Box = tuple[float, float, float, float]
@@ -48,7 +48,7 @@ def fetched(port: int, key: str, folder: Path, site: Box, terms: str) -> tuple[i
     )
     upstream = HttpUpstream(url, Trust(None, key))
     relay = defined(folder / "RELAY.toml")
-    with running(relay, Told(), [(url, upstream)]) as runner:
+    with running(relay, Notices(), [(url, upstream)]) as runner:
         runner.run(once=True)
     upstream.close()
     journal = Journal(relay.folder.journal, create=False)

@@ -21,9 +21,9 @@ from tests.tileserver.ingest.products import (
 )
 from tileserver.ingest.document import Limits, read_source
 from tileserver.ingest.executors import LOST
-from tileserver.ingest.finding import Found, Look, finder_of
+from tileserver.ingest.finding import Look, finder_of
 from tileserver.ingest.journal import Journal
-from tileserver.ingest.orders import DiskFullError, Done, Order, State
+from tileserver.ingest.orders import DiskFullError, Done, Found, Order, State
 from tileserver.ingest.pressure import Pressure
 from tileserver.ingest.runner import Runner, journal_path, only_runner
 from tileserver.ingest.shelves import FolderShelf
