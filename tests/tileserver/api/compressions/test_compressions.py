@@ -207,7 +207,7 @@ def test_a_zip_that_would_fill_the_disk_is_not_unpacked(
     data = packed.read_bytes()
     address = begin(caller, len(data), packed.name).headers["Location"]
     assert send(caller, address, 0, data).status_code == 204
-    monkeypatch.setattr("tileserver.ingest.ordered.open_source", None)
+    monkeypatch.setattr("tileserver.ingest.compressions.open_source", None)
     order = {"upload": address.rpartition("/")[2], "quality": QUICK, "person": 1}
     scenes = place.app.extensions["comeo"].scenes
     with pytest.raises(BoundError, match="when it is unpacked, more than 2000000"):
